@@ -1,0 +1,12 @@
+export { type Clock, createSystemClock, type Timer } from "./clock.ts";
+export { type Expiring, type RetryHint, retryHintOf } from "./expiring.ts";
+export { type Random, systemRandom } from "./random.ts";
+export { Secret } from "./secret.ts";
+export {
+  createSendRequest,
+  type SendRequest,
+  UpstreamError,
+  type UpstreamErrorCode,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from "./upstream.ts";

@@ -1,0 +1,134 @@
+/**
+ * One bounded HTTP exchange with a service that we do not control.
+ *
+ * Owns the limits that hold for every upstream: time to connect, to the headers, between two pieces of the
+ * body and in all; a cap on the body; no redirects. Classifies what undici throws, once. It never retries,
+ * never logs, and knows no service: which status means what is said by the file that owns the service.
+ */
+import { type Dispatcher, errors, request } from "undici";
+import type { Clock } from "./clock.ts";
+
+export type UpstreamErrorCode =
+  | "aborted"
+  | "body-too-large"
+  | "connection-broken"
+  | "name-not-resolved"
+  | "refused"
+  | "timeout"
+  | "tls"
+  | "unreachable";
+
+/** Every one of these may pass; the message names the code and the host, never what was sent or received. */
+export class UpstreamError extends Error {
+  readonly code: UpstreamErrorCode;
+  readonly retryable = true;
+
+  constructor(code: UpstreamErrorCode, host: string, options?: ErrorOptions) {
+    super(`${host}: ${code}`, options);
+    this.name = "UpstreamError";
+    this.code = code;
+  }
+}
+
+export interface UpstreamRequest {
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+  /** Largest body accepted, in bytes. */
+  readonly maxBodyBytes: number;
+}
+
+export interface UpstreamResponse {
+  readonly status: number;
+  /** Names in lower case; of a header given twice, the first. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer;
+  /** Monotonic time just before the request left: lives are counted from here, so never too long. */
+  readonly sentAtMs: number;
+  /** The server's `Date` in epoch milliseconds, where it sent a readable one. */
+  readonly serverDateMs: number | undefined;
+}
+
+export type SendRequest = (request: UpstreamRequest) => Promise<UpstreamResponse>;
+
+export interface UpstreamOptions {
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  /** Time limit of the whole exchange, in milliseconds. */
+  readonly totalMs: number;
+}
+
+/** @throws {UpstreamError} for everything but a whole HTTP response. */
+export function createSendRequest(options: UpstreamOptions): SendRequest {
+  return async ({ url, method, headers, body, signal, maxBodyBytes }) => {
+    const deadline = AbortSignal.timeout(options.totalMs);
+    const sentAtMs = options.clock.monotonicMs();
+    try {
+      const response = await request(url, {
+        dispatcher: options.dispatcher,
+        method,
+        headers,
+        body: body ?? null,
+        signal: AbortSignal.any([signal, deadline]),
+      });
+      const responseHeaders = firstOfEach(response.headers);
+      const date = Date.parse(responseHeaders["date"] ?? "");
+      return {
+        status: response.statusCode,
+        headers: responseHeaders,
+        body: await readBounded(response.body, maxBodyBytes, url.host),
+        sentAtMs,
+        serverDateMs: Number.isNaN(date) ? undefined : date,
+      };
+    } catch (error) {
+      if (error instanceof UpstreamError) throw error;
+      const code = deadline.aborted ? "timeout" : signal.aborted ? "aborted" : classify(error);
+      throw new UpstreamError(code, url.host, { cause: error });
+    }
+  };
+}
+
+function firstOfEach(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
+  );
+}
+
+async function readBounded(body: AsyncIterable<Buffer>, maxBytes: number, host: string): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of body) {
+    bytes += piece.length;
+    if (bytes > maxBytes) throw new UpstreamError("body-too-large", host);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+function classify(error: unknown): UpstreamErrorCode {
+  if (
+    error instanceof errors.ConnectTimeoutError ||
+    error instanceof errors.HeadersTimeoutError ||
+    error instanceof errors.BodyTimeoutError
+  ) {
+    return "timeout";
+  }
+  const code = codeOf(error);
+  if (code === "ECONNREFUSED") return "refused";
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "name-not-resolved";
+  if (code === "ECONNRESET" || code === "EPIPE" || code.startsWith("UND_ERR") || code.startsWith("HPE_")) {
+    return "connection-broken";
+  }
+  if (code.startsWith("ERR_TLS") || code.startsWith("ERR_SSL") || code.includes("CERT") || code.includes("SIGNATURE")) {
+    return "tls";
+  }
+  return "unreachable";
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof AggregateError) return codeOf(error.errors[0]);
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  return "";
+}

@@ -1,0 +1,69 @@
+/**
+ * A clock that stands still until a test moves it, with the two ways in which real time surprises us:
+ * the wall clock jumps, and the machine sleeps.
+ */
+import { setImmediate } from "node:timers/promises";
+import type { Clock } from "@ocir-broker/foundation";
+
+export interface FakeClock extends Clock {
+  /** Moves both clocks, firing the timers that fall due in their order; work they start is awaited as far as promises go. */
+  advance(ms: number): Promise<void>;
+  /** Moves only the wall clock: somebody set it. */
+  jumpWall(ms: number): void;
+  /** Delays from now of the armed timers, soonest first, in milliseconds. */
+  armed(): number[];
+  /** Resolves as soon as `count` timers are armed. */
+  untilArmed(count: number): Promise<void>;
+}
+
+interface ArmedTimer {
+  readonly dueMs: number;
+  readonly callback: () => void;
+}
+
+/** 2026-01-01T00:00:00Z: a wall time that makes readable dates. */
+const START_WALL_MS = 1_767_225_600_000;
+
+export function createFakeClock(): FakeClock {
+  let nowMs = 1_000;
+  let wallOffsetMs = START_WALL_MS - nowMs;
+  const timers = new Set<ArmedTimer>();
+
+  function soonest(): ArmedTimer | undefined {
+    return [...timers].sort((a, b) => a.dueMs - b.dueMs)[0];
+  }
+
+  async function advance(ms: number): Promise<void> {
+    const endMs = nowMs + ms;
+    await settle();
+    for (let next = soonest(); next !== undefined && next.dueMs <= endMs; next = soonest()) {
+      nowMs = Math.max(nowMs, next.dueMs);
+      timers.delete(next);
+      next.callback();
+      await settle();
+    }
+    nowMs = endMs;
+  }
+
+  return {
+    monotonicMs: () => nowMs,
+    wallMs: () => nowMs + wallOffsetMs,
+    setTimer(callback, delayMs) {
+      const timer = { dueMs: nowMs + Math.max(delayMs, 0), callback };
+      timers.add(timer);
+      return { cancel: () => void timers.delete(timer) };
+    },
+    advance,
+    jumpWall(ms) {
+      wallOffsetMs += ms;
+    },
+    armed: () => [...timers].map((timer) => timer.dueMs - nowMs).sort((a, b) => a - b),
+    async untilArmed(count) {
+      while (timers.size < count) await setImmediate();
+    },
+  };
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await setImmediate();
+}

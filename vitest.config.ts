@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+
+const everything = { branches: 100, functions: 100, lines: 100, statements: 100 };
+
+export default defineConfig({
+  test: {
+    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
+    exclude: ["test/system/**", "**/node_modules/**", "**/dist/**"],
+    coverage: {
+      provider: "v8",
+      include: ["packages/*/src/**/*.ts"],
+      exclude: ["**/*.test.ts"],
+      thresholds: {
+        branches: 90,
+        "packages/protocol/src/**": everything,
+        "packages/token-cache/src/**": everything,
+        "packages/ocir/src/{image,host-rules}.ts": everything,
+        "packages/broker/src/config/**": everything,
+      },
+    },
+  },
+});
