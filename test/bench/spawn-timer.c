@@ -1,0 +1,103 @@
+/*
+ * Times whole processes the way a kubelet runs them: request on stdin through a pipe, answer read from a pipe,
+ * from just before the process is made to just after it is reaped. Variants take turns, so that a drift of the
+ * machine hits all alike. C, because Node's own spawn costs more than what is measured here.
+ *
+ *   spawn-timer ROUNDS PARALLEL REQUEST_FILE SOCKET=PROGRAM [SOCKET=PROGRAM ...]
+ *
+ * Prints a line per process: variant index, nanoseconds, peak memory in KiB, exit status, bytes answered.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_PARALLEL = 256, MAX_REQUEST = 32768 };
+
+static char request[MAX_REQUEST];
+static size_t request_bytes;
+
+struct process {
+  pid_t pid;
+  int answer;
+  long long started_ns;
+};
+
+static void die(const char *what) {
+  perror(what);
+  exit(2);
+}
+
+static long long now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static struct process start(char *program, char *socket_variable) {
+  int in[2], out[2];
+  if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)) die("pipe2");
+  if (write(in[1], request, request_bytes) != (ssize_t)request_bytes) die("write");
+  close(in[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  char *argv[] = {program, NULL}, *env[] = {"PATH=/usr/bin", socket_variable, NULL};
+  struct process p = {.answer = out[0], .started_ns = now_ns()};
+  if (posix_spawn(&p.pid, program, &actions, NULL, argv, env)) die(program);
+  posix_spawn_file_actions_destroy(&actions);
+  close(in[0]);
+  close(out[1]);
+  return p;
+}
+
+static void reap(struct process *running, int count, int variant) {
+  for (int left = count; left > 0; left--) {
+    int status;
+    struct rusage usage;
+    pid_t pid = wait4(-1, &status, 0, &usage);
+    long long ended_ns = now_ns();
+    if (pid < 0) die("wait4");
+    for (int i = 0; i < count; i++) {
+      if (running[i].pid != pid) continue;
+      static char answer[65536];
+      ssize_t bytes = read(running[i].answer, answer, sizeof answer);
+      close(running[i].answer);
+      printf("%d %lld %ld %d %zd\n", variant, ended_ns - running[i].started_ns, usage.ru_maxrss,
+             WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), bytes);
+    }
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc < 5) {
+    fprintf(stderr, "usage: spawn-timer ROUNDS PARALLEL REQUEST_FILE SOCKET=PROGRAM [SOCKET=PROGRAM ...]\n");
+    return 2;
+  }
+  int rounds = atoi(argv[1]), parallel = atoi(argv[2]);
+  if (rounds < 1 || parallel < 1 || parallel > MAX_PARALLEL) return 2;
+  int file = open(argv[3], O_RDONLY | O_CLOEXEC);
+  if (file < 0) die(argv[3]);
+  ssize_t bytes = read(file, request, sizeof request);
+  if (bytes <= 0) die(argv[3]);
+  request_bytes = (size_t)bytes;
+  static struct process running[MAX_PARALLEL];
+  for (int round = 0; round < rounds; round++) {
+    for (int variant = 0; variant + 4 < argc; variant++) {
+      char socket_variable[256];
+      char *program = strchr(argv[variant + 4], '=') + 1;
+      snprintf(socket_variable, sizeof socket_variable, "OCIR_BROKER_SOCKET=%.*s",
+               (int)(program - argv[variant + 4] - 1), argv[variant + 4]);
+      for (int i = 0; i < parallel; i++) running[i] = start(program, socket_variable);
+      reap(running, parallel, variant);
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,37 @@
+/**
+ * `npm start` on a fresh checkout: installs, builds, then hands over to demo.ts under the pinned Node.
+ * Plain JavaScript without dependencies, since it runs before anything is installed.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "../..");
+const BIN = join(ROOT, "node_modules/.bin");
+
+if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node ${process.versions.node} is too old: 20 or newer is needed`);
+if (process.platform !== "linux") fail("a Linux machine is needed: the broker and its shim are for OKE nodes");
+if (spawnSync("cc", ["--version"]).status !== 0) fail("no C compiler: install gcc (Debian: apt-get install gcc libc6-dev)");
+
+if (!isInstalled()) run("npm", ["ci", "--no-audit", "--no-fund"]);
+run(join(BIN, "turbo"), ["run", "build", "--output-logs=errors-only"]);
+run(join(BIN, "node"), [join(import.meta.dirname, "demo.ts"), ...process.argv.slice(2)]);
+
+function isInstalled() {
+  const installed = join(ROOT, "node_modules/.package-lock.json");
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(ROOT, "package-lock.json")).mtimeMs;
+}
+
+function run(command, args) {
+  const result = spawnSync(command, args, {
+    cwd: ROOT,
+    stdio: "inherit",
+    env: { ...process.env, PATH: `${BIN}:${process.env.PATH}`, TURBO_TELEMETRY_DISABLED: "1" },
+  });
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+function fail(reason) {
+  console.error(`npm start: ${reason}`);
+  process.exit(1);
+}
