@@ -6,8 +6,12 @@ export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["test/system/**", "**/node_modules/**", "**/dist/**"],
+    testTimeout: 60_000,
+    reporters: process.env["CI"] ? ["default", ["json", { outputFile: "test-results/test.json" }]] : ["default"],
     coverage: {
+      enabled: Boolean(process.env["CI"]),
       provider: "v8",
+      reporter: ["text-summary"],
       include: ["packages/*/src/**/*.ts"],
       exclude: ["**/*.test.ts"],
       thresholds: {
