@@ -1,1 +1,2 @@
 export { createFakeClock, type FakeClock } from "./fake-clock.ts";
+export { type MswServer, type ReceivedRequest, startMswServer } from "./msw-server.ts";
