@@ -1,6 +1,7 @@
 export { type Clock, createSystemClock, type Timer } from "./clock.ts";
 export { type Expiring, type RetryHint, retryHintOf } from "./expiring.ts";
 export { type Random, systemRandom } from "./random.ts";
+export { retryAfterMsOf } from "./retry-after.ts";
 export { Secret } from "./secret.ts";
 export {
   createSendRequest,

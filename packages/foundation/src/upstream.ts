@@ -85,7 +85,7 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
     } catch (error) {
       if (error instanceof UpstreamError) throw error;
       const code = deadline.aborted ? "timeout" : signal.aborted ? "aborted" : classify(error);
-      throw new UpstreamError(code, url.host, { cause: error });
+      throw new UpstreamError(code, url.host, { cause: withoutReceived(error) });
     }
   };
 }
@@ -107,6 +107,11 @@ async function readBounded(body: AsyncIterable<Buffer>, maxBytes: number, host: 
   return Buffer.concat(pieces);
 }
 
+/** undici hangs the bytes that it could not parse onto its parser error, and they may hold a token. */
+function withoutReceived(error: unknown): unknown {
+  return error instanceof errors.HTTPParserError ? new Error(error.message) : error;
+}
+
 function classify(error: unknown): UpstreamErrorCode {
   if (
     error instanceof errors.ConnectTimeoutError ||
@@ -115,10 +120,11 @@ function classify(error: unknown): UpstreamErrorCode {
   ) {
     return "timeout";
   }
+  if (error instanceof errors.HTTPParserError) return "connection-broken";
   const code = codeOf(error);
   if (code === "ECONNREFUSED") return "refused";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "name-not-resolved";
-  if (code === "ECONNRESET" || code === "EPIPE" || code.startsWith("UND_ERR") || code.startsWith("HPE_")) {
+  if (code === "ECONNRESET" || code === "EPIPE" || code.startsWith("UND_ERR")) {
     return "connection-broken";
   }
   if (code.startsWith("ERR_TLS") || code.startsWith("ERR_SSL") || code.includes("CERT") || code.includes("SIGNATURE")) {
