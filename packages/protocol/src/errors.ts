@@ -1,0 +1,24 @@
+/** The package's one error. Its messages are a closed table: nothing of a request or an answer enters them. */
+
+const MESSAGES = {
+  "api-version-unsupported": "apiVersion is none of credentialprovider.kubelet.k8s.io/v1, v1beta1, v1alpha1",
+  "registry-host-invalid": "the kubelet can match no credentials key with this registry host",
+  "request-invalid": "the body is not a CredentialProviderRequest with kind, apiVersion and image",
+  "request-not-json": "the body is not one JSON document in UTF-8",
+  "request-too-large": "the body is larger than 256 KiB",
+  "response-too-large": "the answer would be larger than 64 KiB",
+} as const;
+
+export type ProtocolErrorCode = keyof typeof MESSAGES;
+
+export class ProtocolError extends Error {
+  readonly code: ProtocolErrorCode;
+  /** The same bytes would fail the same way. */
+  readonly retryable = false;
+
+  constructor(code: ProtocolErrorCode, options?: ErrorOptions) {
+    super(`${code}: ${MESSAGES[code]}`, options);
+    this.name = "ProtocolError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,126 @@
+import { inspect } from "node:util";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ProtocolError } from "./errors.ts";
+import { decodeCredentialProviderRequest, MAX_REQUEST_BYTES } from "./request.ts";
+import { API_VERSIONS } from "./version.ts";
+
+const [v1] = API_VERSIONS;
+const fields = { kind: "CredentialProviderRequest", apiVersion: v1, image: "iad.ocir.io/ns/repo" };
+const decoded = { apiVersion: v1, image: "iad.ocir.io/ns/repo" };
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+/** A valid request of exactly so many bytes. */
+function requestOf(bytes: number): Buffer {
+  const frame = json({ ...fields, padding: "" }).length;
+  return json({ ...fields, padding: "x".repeat(bytes - frame) });
+}
+
+describe("decodeCredentialProviderRequest", () => {
+  test.each(API_VERSIONS)("takes %s", (apiVersion) => {
+    expect(decodeCredentialProviderRequest(json({ ...fields, apiVersion }))).toStrictEqual({ ...decoded, apiVersion });
+  });
+
+  test.each([
+    ["the newline that the kubelet writes", Buffer.concat([json(fields), Buffer.from("\n")])],
+    ["a byte-order mark", Buffer.concat([Buffer.from("\uFEFF"), json(fields)])],
+    ["a field of the future", json({ ...fields, imageVolume: { depth: [1] } })],
+    [
+      "a service-account token, which it drops",
+      json({ ...fields, serviceAccountToken: "eyJ.e.s", serviceAccountAnnotations: { a: "b" } }),
+    ],
+    ["a null service-account token", json({ ...fields, serviceAccountToken: null })],
+    [
+      "a key given twice, of which the last counts",
+      Buffer.from(`{"image":"other/x",${JSON.stringify(fields).slice(1)}`),
+    ],
+    ["a __proto__ field", Buffer.from(`{"__proto__":{"image":"evil/x"},${JSON.stringify(fields).slice(1)}`)],
+    ["a body of the largest size", requestOf(MAX_REQUEST_BYTES)],
+    [
+      "a depth that would overflow a recursive parser",
+      Buffer.from(`{"deep":${"[".repeat(120_000)}${"]".repeat(120_000)},${JSON.stringify(fields).slice(1)}`),
+    ],
+  ])("takes %s", (_name, body) => {
+    expect(decodeCredentialProviderRequest(body)).toStrictEqual(decoded);
+  });
+
+  test.each([
+    ["one byte more than the largest size", "request-too-large", requestOf(MAX_REQUEST_BYTES + 1)],
+    ["a large body that is no JSON, by its size", "request-too-large", Buffer.alloc(MAX_REQUEST_BYTES + 1)],
+    ["nothing", "request-not-json", Buffer.alloc(0)],
+    ["text", "request-not-json", Buffer.from("hello")],
+    ["YAML", "request-not-json", Buffer.from("kind: CredentialProviderRequest\n")],
+    ["half a document", "request-not-json", json(fields).subarray(0, -1)],
+    ["two documents", "request-not-json", Buffer.concat([json(fields), json(fields)])],
+    [
+      "bytes that are no UTF-8",
+      "request-not-json",
+      Buffer.from(JSON.stringify(fields).replace("iad", "\xff"), "latin1"),
+    ],
+    ["UTF-16", "request-not-json", Buffer.from(JSON.stringify(fields), "utf16le")],
+    ["null", "request-invalid", json(null)],
+    ["a list", "request-invalid", json([fields])],
+    ["a string", "request-invalid", json("CredentialProviderRequest")],
+    ["an empty object", "request-invalid", json({})],
+    ["a missing kind", "request-invalid", json({ ...fields, kind: undefined })],
+    ["the kind of an answer", "request-invalid", json({ ...fields, kind: "CredentialProviderResponse" })],
+    ["a missing apiVersion", "request-invalid", json({ ...fields, apiVersion: undefined })],
+    ["an apiVersion that is no text", "request-invalid", json({ ...fields, apiVersion: 1 })],
+    ["a missing image", "request-invalid", json({ ...fields, image: undefined })],
+    ["an empty image", "request-invalid", json({ ...fields, image: "" })],
+    ["an image that is no text", "request-invalid", json({ ...fields, image: ["iad.ocir.io/ns/repo"] })],
+    ["fields only inside __proto__", "request-invalid", Buffer.from(`{"__proto__":${JSON.stringify(fields)}}`)],
+    ["fields in another case", "request-invalid", json({ Kind: fields.kind, ApiVersion: v1, Image: fields.image })],
+    [
+      "a version of the future",
+      "api-version-unsupported",
+      json({ ...fields, apiVersion: "credentialprovider.kubelet.k8s.io/v2" }),
+    ],
+    ["a bare version", "api-version-unsupported", json({ ...fields, apiVersion: "v1" })],
+    ["another group", "api-version-unsupported", json({ ...fields, apiVersion: "kubelet.config.k8s.io/v1" })],
+  ])("refuses %s as %s", (_name, code, body) => {
+    expect(() => decodeCredentialProviderRequest(body)).toThrow(expect.objectContaining({ code, retryable: false }));
+  });
+
+  test("says nothing of what it was given", () => {
+    for (const body of [
+      "canary-text",
+      '{"kind":"canary-text"}',
+      JSON.stringify({ ...fields, apiVersion: "canary-text" }),
+    ]) {
+      try {
+        decodeCredentialProviderRequest(Buffer.from(body));
+        expect.unreachable();
+      } catch (error) {
+        expect(inspect(error, { depth: 9 })).not.toContain("canary");
+      }
+    }
+  });
+
+  test("returns exactly version and image, or throws ProtocolError, whatever it is given", () => {
+    const almost = fc.record(
+      {
+        kind: fc.oneof(fc.constant(fields.kind), fc.json()),
+        apiVersion: fc.oneof(fc.constantFrom<string[]>(...API_VERSIONS), fc.string()),
+        image: fc.oneof(fc.string(), fc.jsonValue()),
+        serviceAccountToken: fc.jsonValue(),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array().map(Buffer.from), fc.json().map(Buffer.from), almost.map(json)), (body) => {
+        try {
+          const request = decodeCredentialProviderRequest(body);
+          expect(Object.keys(request)).toStrictEqual(["apiVersion", "image"]);
+          expect(API_VERSIONS).toContain(request.apiVersion);
+          expect(request.image).not.toBe("");
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProtocolError);
+        }
+      }),
+    );
+  });
+});

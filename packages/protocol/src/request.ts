@@ -1,0 +1,52 @@
+/**
+ * What the kubelet writes to a credential provider's standard input: one CredentialProviderRequest.
+ *
+ * Tolerant about fields that a newer kubelet may add, and keeps none of them: a pod's service-account token
+ * that comes along (KEP-4412) is dropped here. Judges the envelope only; the image is the registry's business.
+ */
+import { z } from "zod";
+import { ProtocolError } from "./errors.ts";
+import { API_VERSIONS, type ApiVersion } from "./version.ts";
+
+/** An image name is under 1 KiB; a service-account token with annotations may add some tens of KiB. */
+export const MAX_REQUEST_BYTES = 256 * 1024;
+
+export interface CredentialProviderRequest {
+  readonly apiVersion: ApiVersion;
+  /** As the kubelet names it: registry host and repository, without tag or digest. Not checked yet. */
+  readonly image: string;
+}
+
+const envelope = z.object({
+  kind: z.literal("CredentialProviderRequest"),
+  apiVersion: z.string(),
+  image: z.string().min(1),
+});
+
+/**
+ * Of a key given twice the last one counts, as everywhere in JavaScript; the kubelet never does that. A
+ * byte-order mark is allowed (RFC 8259 §8.1). Depth costs nothing: V8's parser does not recurse.
+ *
+ * @throws {ProtocolError} `request-too-large`, `request-not-json`, `request-invalid`, `api-version-unsupported`
+ */
+export function decodeCredentialProviderRequest(body: Buffer): CredentialProviderRequest {
+  if (body.length > MAX_REQUEST_BYTES) throw new ProtocolError("request-too-large");
+  const parsed = envelope.safeParse(parseJson(body));
+  if (!parsed.success) throw new ProtocolError("request-invalid");
+  const { apiVersion, image } = parsed.data;
+  if (!isApiVersion(apiVersion)) throw new ProtocolError("api-version-unsupported");
+  return { apiVersion, image };
+}
+
+/** V8 quotes the text that it cannot parse, so its error goes no further. */
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw new ProtocolError("request-not-json");
+  }
+}
+
+function isApiVersion(text: string): text is ApiVersion {
+  return (API_VERSIONS as readonly string[]).includes(text);
+}

@@ -1,0 +1,67 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { bearerAuth } from "./auth.ts";
+import { encodeCredentialProviderResponse, MAX_RESPONSE_BYTES } from "./response.ts";
+import { API_VERSIONS } from "./version.ts";
+
+const [v1] = API_VERSIONS;
+
+describe("encodeCredentialProviderResponse", () => {
+  test.each(API_VERSIONS)("writes the kubelet's five fields for %s and nothing else", (apiVersion) => {
+    const body = encodeCredentialProviderResponse(apiVersion, bearerAuth("iad.ocir.io", "the-token"));
+    expect(JSON.parse(body.toString())).toStrictEqual({
+      kind: "CredentialProviderResponse",
+      apiVersion,
+      cacheKeyType: "Registry",
+      cacheDuration: "0s",
+      auth: {
+        "iad.ocir.io": { username: "BEARER_TOKEN", password: "the-token" },
+        "*.ocir.io": { username: "", password: "" },
+      },
+    });
+  });
+
+  test("writes an empty auth, on which the kubelet pulls anonymously", () => {
+    expect(encodeCredentialProviderResponse(v1, {}).toString()).toBe(
+      '{"kind":"CredentialProviderResponse","apiVersion":"credentialprovider.kubelet.k8s.io/v1","cacheKeyType":"Registry","cacheDuration":"0s","auth":{}}',
+    );
+  });
+
+  test("leaves out what credentials may carry besides: the kubelet would refuse the whole answer", () => {
+    const credentials = { username: "u", password: "p", expiresAtMs: 1 };
+    const { auth } = JSON.parse(encodeCredentialProviderResponse(v1, { "a.b": credentials }).toString());
+    expect(auth).toStrictEqual({ "a.b": { username: "u", password: "p" } });
+  });
+
+  test("keeps within the largest size to the byte", () => {
+    const frame = encodeCredentialProviderResponse(v1, bearerAuth("iad.ocir.io", "")).length;
+    const largest = "x".repeat(MAX_RESPONSE_BYTES - frame);
+    expect(encodeCredentialProviderResponse(v1, bearerAuth("iad.ocir.io", largest))).toHaveLength(MAX_RESPONSE_BYTES);
+    expect(() => encodeCredentialProviderResponse(v1, bearerAuth("iad.ocir.io", `${largest}x`))).toThrow(
+      expect.objectContaining({ name: "ProtocolError", code: "response-too-large", retryable: false }),
+    );
+  });
+
+  test("counts bytes, not characters", () => {
+    expect(() => encodeCredentialProviderResponse(v1, { a: { username: "", password: "é".repeat(40_000) } })).toThrow(
+      expect.objectContaining({ code: "response-too-large" }),
+    );
+  });
+
+  test("gives back whatever text it was given, through one JSON document on one line", () => {
+    const text = fc.string({ unit: "binary", maxLength: 200 });
+    const auth = fc.dictionary(text, fc.record({ username: text, password: text }, { noNullPrototype: true }), {
+      maxKeys: 5,
+      noNullPrototype: true,
+    });
+    fc.assert(
+      fc.property(fc.constantFrom(...API_VERSIONS), auth, (apiVersion, given) => {
+        const body = encodeCredentialProviderResponse(apiVersion, given).toString();
+        expect(body).not.toMatch(/[\r\n]/);
+        const parsed = JSON.parse(body);
+        expect(Object.keys(parsed)).toStrictEqual(["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);
+        expect(parsed.auth).toStrictEqual(given);
+      }),
+    );
+  });
+});
