@@ -1,0 +1,312 @@
+/**
+ * A real systemd as process 1 of throw-away namespaces, for tests: an overlay of the host's root, own mounts,
+ * processes, network (`lo` only) and control groups. Several may run at once. It is no security boundary: root inside
+ * is root outside, so only the project's own units belong here.
+ *
+ * What a boot leaves behind goes with `powerOff()`. If the test's process is killed, the kernel kills the whole tree
+ * (parent-death signal), and the next boot on this machine sweeps the two empty folders that remain:
+ * `<tmp>/ocir-systemd-<pid>-*` and the control group of the same name.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { cgroup2Folder } from "./can-boot-systemd.ts";
+
+const CHECKOUT = join(import.meta.dirname, "../../..");
+const PREFIX = "ocir-systemd-";
+const BOOT_LIMIT_MS = 30_000;
+/** A unit that hangs in its stop is cut off here; long enough for every TimeoutStopSec in the tests. */
+const POWER_OFF_LIMIT_MS = 30_000;
+const EXEC_LIMIT_MS = 60_000;
+const POLL_MS = 20;
+/** What systemd(1) documents as "power off": SIGRTMIN+4, which has no name in Node. */
+const SIGNAL_POWER_OFF = 38;
+/** `nsenter` keeps its caller's rights; the same ones are taken away as from process 1. */
+const BOUNDING_SET = "-sys_time,-sys_module,-sys_rawio,-sys_boot,-syslog,-wake_alarm,-mac_admin,-mac_override";
+
+export interface InstalledFile {
+  /** Path on the host, or the text itself. */
+  from: string | { text: string };
+  /** Absolute path inside; folders above it are made with mode 0755. */
+  to: string;
+  /** Octal, as for chmod. Default 0644. */
+  mode?: number;
+}
+
+export interface BootOptions {
+  files?: readonly InstalledFile[];
+}
+
+export interface ExecOptions {
+  /** Runs as this user and the group of the same number, with no other groups. Default root. */
+  uid?: number;
+  /** Killed after this long; `exitCode` is then null. Default 60 s. */
+  timeoutMs?: number;
+  /** What it reads on stdin. Default nothing. */
+  input?: string | Buffer;
+  env?: Readonly<Record<string, string>>;
+}
+
+export interface ExecResult {
+  exitCode: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+  elapsedMs: number;
+}
+
+export interface SystemdRoot {
+  /** Time from nothing to a system whose start jobs are done. */
+  readonly bootMs: number;
+  /** Process 1 inside, seen from the host: `/proc/<hostPid>/root` is its root. */
+  readonly hostPid: number;
+  /**
+   * Runs a program inside, outside of any unit, and waits for it. Never rejects because of how the program ends.
+   * What shall run beside the test is started with `systemd-run`.
+   */
+  exec(command: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** As `exec`, but an exit code other than 0 is an error that shows the output. Returns stdout without its last newline. */
+  run(command: string, args?: readonly string[], options?: ExecOptions): Promise<string>;
+  /** Everything the unit and systemd said about it, messages only. */
+  journal(unit: string): Promise<string>;
+  /** A property of a unit as `systemctl show` prints it. */
+  property(unit: string, name: string): Promise<string>;
+  /** Writes a file inside, folders above it included. */
+  write(path: string, text: string, mode?: number): void;
+  /** An orderly shutdown, then the removal of everything. May be called twice. */
+  powerOff(): Promise<void>;
+}
+
+/** Boots, and returns when the system is up (`running`, or `degraded` where a unit under test failed). */
+export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoot> {
+  const startedAt = performance.now();
+  const cgroups = cgroup2Folder();
+  if (cgroups === undefined) throw new Error("no cgroup2 tree is mounted");
+  sweep(cgroups);
+
+  const state = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const cgroup = join(cgroups, basename(state));
+  mkdirSync(join(state, "root"));
+  mkdirSync(join(state, "memory"));
+  mkdirSync(cgroup);
+  writeFileSync(join(state, "install"), installList(state, options.files ?? []));
+
+  // The shell joins the control group before unshare makes it the root of a new tree. Each program replaces the one
+  // before it, so the process that Node started is `unshare`, whose only child is process 1.
+  const log = openSync(join(state, "log"), "a");
+  const child = spawn(
+    "sh",
+    [
+      "-c",
+      'echo $$ >"$1/cgroup.procs"; shift; exec "$@"',
+      "sh",
+      cgroup,
+      ...["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--fork", "--kill-child"],
+      ...["--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--propagation", "private", "--"],
+      ...[join(import.meta.dirname, "enter.sh"), state, CHECKOUT],
+    ],
+    { stdio: ["ignore", log, log] },
+  );
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const dispose = (): void => {
+    endCgroup(cgroup);
+    rmSync(state, { recursive: true, force: true });
+  };
+  try {
+    const hostPid = await waitForBoot(child, state);
+    return new BootedRoot(hostPid, child, ended, dispose, performance.now() - startedAt);
+  } catch (error) {
+    child.kill("SIGKILL");
+    await ended;
+    dispose();
+    throw error;
+  }
+}
+
+class BootedRoot implements SystemdRoot {
+  readonly bootMs: number;
+  readonly hostPid: number;
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  readonly #dispose: () => void;
+
+  constructor(hostPid: number, child: ChildProcess, ended: Promise<void>, dispose: () => void, bootMs: number) {
+    this.hostPid = hostPid;
+    this.bootMs = bootMs;
+    this.#child = child;
+    this.#ended = ended;
+    this.#dispose = dispose;
+  }
+
+  async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
+    return execInside(this.hostPid, command, args, options);
+  }
+
+  async run(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<string> {
+    const result = await this.exec(command, args, options);
+    if (result.exitCode !== 0) {
+      const how = result.exitCode ?? result.signal;
+      throw new Error(`${command} ${args.join(" ")}: ended with ${how}\n${result.stdout}${result.stderr}`);
+    }
+    return result.stdout.replace(/\n$/, "");
+  }
+
+  async journal(unit: string): Promise<string> {
+    await this.run("journalctl", ["--sync"]);
+    return this.run("journalctl", ["--unit", unit, "--output", "cat", "--no-pager"]);
+  }
+
+  async property(unit: string, name: string): Promise<string> {
+    return this.run("systemctl", ["show", "--property", name, "--value", unit]);
+  }
+
+  write(path: string, text: string, mode = 0o644): void {
+    const target = join(`/proc/${this.hostPid}/root`, path);
+    mkdirSync(join(target, ".."), { recursive: true, mode: 0o755 });
+    writeFileSync(target, text, { mode });
+  }
+
+  async powerOff(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      process.kill(this.hostPid, SIGNAL_POWER_OFF);
+      const late = setTimeout(() => this.#child.kill("SIGKILL"), POWER_OFF_LIMIT_MS);
+      await this.#ended;
+      clearTimeout(late);
+    }
+    this.#dispose();
+  }
+}
+
+async function waitForBoot(child: ChildProcess, state: string): Promise<number> {
+  const deadline = performance.now() + BOOT_LIMIT_MS;
+  for (;;) {
+    if (child.exitCode !== null || child.signalCode !== null) break;
+    if (performance.now() > deadline) break;
+    const hostPid = onlyChildOf(child.pid);
+    if (hostPid !== undefined && existsSync(`/proc/${hostPid}/root/run/systemd/private`)) {
+      const answer = await execInside(hostPid, "systemctl", ["is-system-running", "--wait"], {
+        timeoutMs: Math.max(1, deadline - performance.now()),
+      });
+      const system = answer.stdout.trim();
+      if (system === "running" || system === "degraded") return hostPid;
+    }
+    await sleep(POLL_MS);
+  }
+  throw new Error(`systemd did not boot within ${BOOT_LIMIT_MS} ms:\n${readFileSync(join(state, "log"), "utf8")}`);
+}
+
+function onlyChildOf(pid: number | undefined): number | undefined {
+  try {
+    const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+    return first ? Number(first) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function insideArguments(hostPid: number, command: string, args: readonly string[], options: ExecOptions): string[] {
+  const user = options.uid === undefined ? [] : [`--reuid=${options.uid}`, `--regid=${options.uid}`, "--clear-groups"];
+  const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
+  return [
+    ...["--target", String(hostPid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wdns=/", "--"],
+    ...["setpriv", "--inh-caps=-all", `--bounding-set=${BOUNDING_SET}`, ...user, "--"],
+    ...["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/", ...env, command, ...args],
+  ];
+}
+
+function execInside(
+  hostPid: number,
+  command: string,
+  args: readonly string[],
+  options: ExecOptions,
+): Promise<ExecResult> {
+  const startedAt = performance.now();
+  return new Promise((resolve, reject) => {
+    const child = spawn("nsenter", insideArguments(hostPid, command, args, options));
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on("data", (piece: Buffer) => stdout.push(piece));
+    child.stderr.on("data", (piece: Buffer) => stderr.push(piece));
+    // A program that does not read its input closes it early; how it ended says more.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.input ?? "");
+    // The program is killed, not nsenter: an orphan would go to a parent outside, and as long as that does not reap it,
+    // its PID namespace can't end.
+    const late = setTimeout(() => {
+      const inside = onlyChildOf(child.pid);
+      if (inside === undefined) child.kill("SIGKILL");
+      else process.kill(inside, "SIGKILL");
+    }, options.timeoutMs ?? EXEC_LIMIT_MS);
+    child.once("error", reject);
+    child.once("close", (exitCode, signal) => {
+      clearTimeout(late);
+      resolve({
+        exitCode,
+        signal,
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+        elapsedMs: performance.now() - startedAt,
+      });
+    });
+  });
+}
+
+function installList(state: string, files: readonly InstalledFile[]): string {
+  const lines = files.map((file, index) => {
+    let source = file.from;
+    if (typeof source !== "string") {
+      const written = join(state, `file-${index}`);
+      writeFileSync(written, source.text);
+      source = written;
+    }
+    return `${(file.mode ?? 0o644).toString(8)}\t${source}\t${file.to}\n`;
+  });
+  return lines.join("");
+}
+
+/** Ends every process of a control group that is still there, and removes it. */
+function endCgroup(cgroup: string): void {
+  if (!existsSync(cgroup)) return;
+  if (existsSync(join(cgroup, "cgroup.kill"))) writeFileSync(join(cgroup, "cgroup.kill"), "1");
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    try {
+      removeCgroup(cgroup);
+      return;
+    } catch {
+      // EBUSY while a process that was killed is still being reaped.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
+    }
+  }
+  throw new Error(`control group ${cgroup} is still busy`);
+}
+
+function removeCgroup(cgroup: string): void {
+  for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeCgroup(join(cgroup, entry.name));
+  }
+  rmdirSync(cgroup);
+}
+
+/** Removes what a killed test left behind: folders whose name carries a process that is no more. */
+function sweep(cgroups: string): void {
+  for (const folder of [cgroups, tmpdir()]) {
+    for (const name of readdirSync(folder)) {
+      const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
+      if (owner === undefined || existsSync(`/proc/${owner}`)) continue;
+      if (folder === cgroups) endCgroup(join(folder, name));
+      else rmSync(join(folder, name), { recursive: true, force: true });
+    }
+  }
+}
