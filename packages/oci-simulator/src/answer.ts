@@ -1,0 +1,44 @@
+/** One HTTP answer as a value, and the ways the services make one. Writing it to a socket is the listener's business. */
+import { randomBytes } from "node:crypto";
+import type { ReceivedRequest } from "./received-request.ts";
+import type { Refusal } from "./refusal.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  /** Of a refusal: what was wrong, for `GET /refusals`; never sent to the client. */
+  readonly reason?: string;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+export function answerJson(status: number, value: unknown, headers: Headers = {}): Answer {
+  return answer(status, "application/json", JSON.stringify(value), headers);
+}
+
+export function answerText(status: number, text: string, headers: Headers = {}): Answer {
+  return answer(status, "text/plain", text, headers);
+}
+
+/** The error page of a web server in front of a service. */
+export function answerHtml(status: number, title: string, headers: Headers = {}): Answer {
+  const page = `<html>\n<head><title>${status} ${title}</title></head>\n<body>\n<h1>${status} ${title}</h1>\n</body>\n</html>\n`;
+  return answer(status, "text/html; charset=utf-8", page, headers);
+}
+
+/** The error form that all of Oracle's APIs share. */
+export function answerRefusal(refusal: Refusal): Answer {
+  return { ...answerJson(refusal.status, { code: refusal.code, message: refusal.said }), reason: refusal.message };
+}
+
+/** Oracle's APIs name each answer, beginning with what the client called its request. */
+export function withRequestId(answered: Answer, request: ReceivedRequest): Answer {
+  const own = () => randomBytes(16).toString("hex").toUpperCase();
+  const id = `${request.headers["opc-request-id"] ?? own()}/${own()}/${own()}`;
+  return { ...answered, headers: { "opc-request-id": id, ...answered.headers } };
+}
+
+function answer(status: number, contentType: string, body: string, headers: Headers): Answer {
+  return { status, headers: { "content-type": contentType, ...headers }, body: Buffer.from(body) };
+}

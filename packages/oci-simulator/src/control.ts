@@ -1,0 +1,63 @@
+/** The control API: what a test or a person may ask of the simulator beside its services. Its own listener, no faults, no checks of identity. */
+import { type Answer, answerJson } from "./answer.ts";
+import type { RequestCounts } from "./endpoints.ts";
+import { type Fault, parseFault } from "./faults.ts";
+import { type IamChange, parseIamChange } from "./iam.ts";
+import type { ReceivedRequest } from "./received-request.ts";
+import { Refusal, type RefusalRecord } from "./refusal.ts";
+
+/** The same controls as methods: `startSimulator` returns them too. */
+export interface Controls {
+  /** Requests since the start or the last reset, by endpoint. */
+  requests(): RequestCounts;
+  /** The last refusals, oldest first, with their true reasons. */
+  refusals(): readonly RefusalRecord[];
+  /** Counts, refusals, faults and IAM as at the start. Tokens and certificates live on. */
+  reset(): void;
+  /** @throws {Refusal} for a change that says nothing or is malformed. */
+  iam(change: IamChange): void;
+  /** Queues faults. @throws {Refusal} for one that is malformed; then none is queued. */
+  faults(...faults: readonly Fault[]): void;
+  clearFaults(): void;
+  /** A new leaf certificate and key in the metadata service. */
+  rotate(): Promise<void>;
+}
+
+type Action = (controls: Controls, body: unknown) => unknown;
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  "GET /healthz": () => ({ status: "ok" }),
+  "GET /requests": (controls) => controls.requests(),
+  "GET /refusals": (controls) => controls.refusals(),
+  "POST /reset": (controls) => controls.reset(),
+  "POST /iam": (controls, body) => controls.iam(parseIamChange(body)),
+  "POST /faults": (controls, body) => controls.faults(...[body].flat().map(parseFault)),
+  "DELETE /faults": (controls) => controls.clearFaults(),
+  "POST /rotate": (controls) => controls.rotate(),
+};
+
+const WANTS_BODY = ["POST /iam", "POST /faults"];
+
+export async function answerControl(request: ReceivedRequest, controls: Controls): Promise<Answer> {
+  const asked = `${request.method} ${request.path}`;
+  const action = Object.hasOwn(ACTIONS, asked) ? ACTIONS[asked] : undefined;
+  if (action === undefined) {
+    const isPath = Object.keys(ACTIONS).some((known) => known.endsWith(` ${request.path}`));
+    return answerJson(isPath ? 405 : 404, { message: `no ${asked}; there are ${Object.keys(ACTIONS).join(", ")}` });
+  }
+  try {
+    const result = await action(controls, WANTS_BODY.includes(asked) ? parseBody(request.body) : undefined);
+    return answerJson(200, result ?? { status: "done" });
+  } catch (error) {
+    if (error instanceof Refusal) return answerJson(400, { message: error.message });
+    throw error;
+  }
+}
+
+function parseBody(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch (cause) {
+    throw new Refusal("InvalidParameter", `body is not JSON: ${cause}`);
+  }
+}

@@ -1,0 +1,40 @@
+/** The closed list of what can be asked of the simulator: faults name these, and requests are counted by them. */
+
+export const ENDPOINT_NAMES = [
+  "metadata.regionInfo",
+  "metadata.region",
+  "metadata.cert",
+  "metadata.key",
+  "metadata.intermediate",
+  "metadata.other",
+  "auth.x509",
+  "auth.other",
+  "registry.token",
+  "registry.anonymousToken",
+  "registry.exchange",
+  "registry.v2",
+  "registry.manifest",
+  "registry.blob",
+  "registry.other",
+] as const;
+
+export type EndpointName = (typeof ENDPOINT_NAMES)[number];
+
+/** An endpoint, all of one service (`metadata.*`), or all there are (`*`). */
+export type EndpointPattern = EndpointName | "metadata.*" | "auth.*" | "registry.*" | "*";
+
+export type RequestCounts = Record<EndpointName, number>;
+
+export function zeroCounts(): RequestCounts {
+  return Object.fromEntries(ENDPOINT_NAMES.map((name) => [name, 0])) as RequestCounts;
+}
+
+export function isEndpointPattern(value: unknown): value is EndpointPattern {
+  return typeof value === "string" && ENDPOINT_NAMES.some((name) => matchesEndpoint(value, name));
+}
+
+export function matchesEndpoint(pattern: string, name: EndpointName): boolean {
+  if (pattern.endsWith(".*"))
+    return name.startsWith(pattern.slice(0, -1)) && pattern.indexOf(".") === pattern.length - 2;
+  return pattern === "*" || pattern === name;
+}

@@ -1,0 +1,37 @@
+/** The made-up worker node that the simulator speaks for: its OCIDs and its region. */
+
+export interface Region {
+  /** `us-ashburn-1` */
+  readonly id: string;
+  /** Upper case, as the metadata service has it: `IAD`. */
+  readonly key: string;
+  /** `oc1` */
+  readonly realmKey: string;
+  /** `oraclecloud.com` */
+  readonly realmDomain: string;
+}
+
+export interface Instance {
+  readonly instanceId: string;
+  readonly compartmentId: string;
+  readonly tenancyId: string;
+  readonly region: Region;
+}
+
+export const DEFAULT_REGION: Region = {
+  id: "us-ashburn-1",
+  key: "IAD",
+  realmKey: "oc1",
+  realmDomain: "oraclecloud.com",
+};
+
+export function createInstance(region: Region): Instance {
+  const unique = (word: string) => `aaaaaaaa${word}`.padEnd(60, "simulated2");
+  const place = region.realmKey === "oc1" ? region.key.toLowerCase() : region.id;
+  return {
+    instanceId: `ocid1.instance.${region.realmKey}.${place}.${unique("node")}`,
+    compartmentId: `ocid1.compartment.${region.realmKey}..${unique("pool")}`,
+    tenancyId: `ocid1.tenancy.${region.realmKey}..${unique("tenancy")}`,
+    region,
+  };
+}

@@ -1,0 +1,129 @@
+/** `npm run simulator`: starts the simulator from the command line, says what listens where, and stops on SIGTERM or SIGINT. */
+import { writeFile } from "node:fs/promises";
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import { DEFAULT_REGION } from "./instance.ts";
+import { type Simulator, type SimulatorOptions, startSimulator } from "./simulator.ts";
+
+const HELP = `A strict stand-in for Oracle's cloud: metadata service, auth service and container registry.
+
+Usage: npm run simulator -- [options]
+
+Where to listen (host:port or [IPv6]:port; port 0 takes a free one):
+  --metadata ADDRESS   default 127.0.0.1:18081
+  --auth ADDRESS       default 127.0.0.1:18082
+  --registry ADDRESS   default 127.0.0.1:18080; may be repeated
+  --control ADDRESS    default 127.0.0.1:18083
+
+HTTPS for auth and registry:
+  --tls                on, with a CA of its own and a certificate for any name asked for
+  --ca-file PATH       where to write the CA's certificate (with --tls)
+
+What is simulated:
+  --region ID          default ${DEFAULT_REGION.id}, with --region-key, --realm, --realm-domain
+  --region-key KEY     default ${DEFAULT_REGION.key}
+  --realm KEY          default ${DEFAULT_REGION.realmKey}
+  --realm-domain NAME  default ${DEFAULT_REGION.realmDomain}
+  --token-life S       seconds that a registry token lives; default 3600
+  --session-life S     seconds that a security token lives; default 1200
+  --certificate-life S seconds that a leaf certificate lives; default 43200
+  --latency MS         added to every answer; default 0
+  --metadata-limit N   requests a second before the metadata service answers 429; default: none
+
+Control API (JSON):
+  GET /requests        count by endpoint          GET /refusals   why requests were refused
+  POST /reset          counts, faults, IAM        POST /rotate    a new leaf certificate
+  POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false}
+                       {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}
+  POST /faults         {"endpoint":"auth.x509","times":3,"status":429,"retryAfter":2}; see src/faults.ts
+  DELETE /faults       none, and let go of what hangs
+`;
+
+const OPTIONS = {
+  metadata: { type: "string", default: "127.0.0.1:18081" },
+  auth: { type: "string", default: "127.0.0.1:18082" },
+  registry: { type: "string", multiple: true, default: ["127.0.0.1:18080"] },
+  control: { type: "string", default: "127.0.0.1:18083" },
+  tls: { type: "boolean", default: false },
+  "ca-file": { type: "string" },
+  region: { type: "string", default: DEFAULT_REGION.id },
+  "region-key": { type: "string", default: DEFAULT_REGION.key },
+  realm: { type: "string", default: DEFAULT_REGION.realmKey },
+  "realm-domain": { type: "string", default: DEFAULT_REGION.realmDomain },
+  "token-life": { type: "string", default: "3600" },
+  "session-life": { type: "string", default: "1200" },
+  "certificate-life": { type: "string", default: "43200" },
+  latency: { type: "string", default: "0" },
+  "metadata-limit": { type: "string" },
+  help: { type: "boolean", short: "h", default: false },
+} satisfies NonNullable<ParseArgsConfig["options"]>;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: OPTIONS });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const options: SimulatorOptions = {
+    metadata: values.metadata,
+    auth: values.auth,
+    registry: values.registry,
+    control: values.control,
+    tls: values.tls,
+    region: {
+      id: values.region,
+      key: values["region-key"].toUpperCase(),
+      realmKey: values.realm,
+      realmDomain: values["realm-domain"],
+    },
+    tokenLifeMs: parseWhole("token-life", values["token-life"]) * 1_000,
+    sessionLifeMs: parseWhole("session-life", values["session-life"]) * 1_000,
+    certificateLifeMs: parseWhole("certificate-life", values["certificate-life"]) * 1_000,
+    latencyMs: parseWhole("latency", values.latency, 0),
+    ...(values["metadata-limit"] === undefined
+      ? {}
+      : { metadataLimit: parseWhole("metadata-limit", values["metadata-limit"]) }),
+  };
+  if (values["ca-file"] !== undefined && !values.tls) throw new TypeError("--ca-file is of use only with --tls");
+  const simulator = await startSimulator(options);
+  const caFile = values["ca-file"];
+  if (caFile !== undefined && simulator.caCertificate !== undefined) await writeFile(caFile, simulator.caCertificate);
+  process.stdout.write(describe(simulator, caFile));
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void simulator.close());
+}
+
+function parseWhole(name: string, text: string, least = 1): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new TypeError(`--${name} must be a whole number from ${least}`);
+  return value;
+}
+
+function describe(simulator: Simulator, caFile: string | undefined): string {
+  const { metadataUrl, authUrl, registryUrls, registryUrl, controlUrl } = simulator;
+  return `OCI simulator
+  metadata  ${metadataUrl}
+  auth      ${authUrl.origin}/v1/x509
+  registry  ${registryUrls.map((url) => url.origin).join(" ")}
+  control   ${controlUrl.origin}
+
+Point a broker at it:
+  export OCI_METADATA_BASE_URL=${metadataUrl}
+  export OCI_SDK_AUTH_CLIENT_REGION_URL=${authUrl.origin}
+${caFile === undefined ? "" : `  export NODE_EXTRA_CA_CERTS=${caFile} SSL_CERT_FILE=${caFile}\n`}  and in its configuration:
+  registries:
+    endpoints:
+      icn.ocir.io: ${registryUrl.origin}
+
+Try:
+  curl -H 'Authorization: Bearer Oracle' ${metadataUrl}/instance/regionInfo
+  curl ${controlUrl.origin}/requests
+ready
+`;
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`oci-simulator: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,62 @@
+/**
+ * One HTTP request as a value, with what the protocol leaves open settled: absolute-form targets are split,
+ * and a header that must be there once is there once.
+ */
+import type { IncomingMessage } from "node:http";
+import { Refusal } from "./refusal.ts";
+
+export interface ReceivedRequest {
+  readonly method: string;
+  /** Path and query exactly as sent: this is what a signature covers. */
+  readonly target: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** The host asked for, with its port if one was given; empty where an HTTP/1.0 client named none. */
+  readonly host: string;
+  /** Names in lower case; repeated ones joined by a comma. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly secure: boolean;
+}
+
+const MAX_BODY_BYTES = 1_048_576;
+
+/** Sent twice, each of these would mean something else to the next reader. */
+const ONLY_ONCE = ["authorization", "content-type", "date", "host", "x-content-sha256", "x-date"];
+
+/** @throws {Refusal} for a request that no front end lets through. */
+export async function receiveRequest(message: IncomingMessage, secure: boolean): Promise<ReceivedRequest> {
+  const body = await readBody(message);
+  const headers: Record<string, string> = {};
+  for (const [name, values = []] of Object.entries(message.headersDistinct)) {
+    if (values.length > 1 && ONLY_ONCE.includes(name)) throw new Refusal("InvalidParameter", `${name} sent twice`);
+    headers[name] = values.join(", ");
+  }
+  const absolute = /^https?:\/\/([^/?#]+)(.*)$/i.exec(message.url ?? "");
+  const target =
+    absolute === null ? (message.url ?? "") : absolute[2]?.startsWith("/") ? absolute[2] : `/${absolute[2]}`;
+  // RFC 9112 §3.2.2: an absolute-form target overrides Host.
+  if (absolute?.[1] !== undefined) headers["host"] = absolute[1];
+  const queryAt = target.indexOf("?");
+  return {
+    method: message.method ?? "",
+    target,
+    path: queryAt === -1 ? target : target.slice(0, queryAt),
+    query: new URLSearchParams(queryAt === -1 ? "" : target.slice(queryAt)),
+    host: (headers["host"] ?? "").toLowerCase(),
+    headers,
+    body,
+    secure,
+  };
+}
+
+async function readBody(message: IncomingMessage): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of message as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > MAX_BODY_BYTES) throw new Refusal("InvalidParameter", "body too large");
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}

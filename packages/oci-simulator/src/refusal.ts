@@ -1,0 +1,54 @@
+/** Why a request was turned down: what the client is told in Oracle's words, and the true reason for whoever runs the simulator. */
+
+export type RefusalCode =
+  | "InvalidParameter"
+  | "MethodNotAllowed"
+  | "NotAuthenticated"
+  | "NotAuthorizedOrNotFound"
+  | "TooManyRequests";
+
+const STATUS: Readonly<Record<RefusalCode, number>> = {
+  InvalidParameter: 400,
+  MethodNotAllowed: 405,
+  NotAuthenticated: 401,
+  NotAuthorizedOrNotFound: 404,
+  TooManyRequests: 429,
+};
+
+/** What Oracle says, so that clients see the same words; they give nothing away. */
+const MESSAGE: Readonly<Record<RefusalCode, string>> = {
+  InvalidParameter: "The request could not be understood by the server.",
+  MethodNotAllowed: "Method Not Allowed",
+  NotAuthenticated: "The required information to complete authentication was not provided or was incorrect.",
+  NotAuthorizedOrNotFound: "Authorization failed or requested resource not found.",
+  TooManyRequests: "Too many requests for the tenant.",
+};
+
+export class Refusal extends Error {
+  readonly code: RefusalCode;
+  readonly status: number;
+  readonly retryable: boolean;
+  /** Oracle's words, for the body. */
+  readonly said: string;
+
+  /** @param reason what was wrong; shown only through the control API. */
+  constructor(code: RefusalCode, reason: string, said: string = MESSAGE[code]) {
+    super(reason);
+    this.name = "Refusal";
+    this.code = code;
+    this.status = STATUS[code];
+    this.retryable = code === "TooManyRequests";
+    this.said = said;
+  }
+}
+
+export function notAuthenticated(reason: string, said?: string): Refusal {
+  return new Refusal("NotAuthenticated", reason, said);
+}
+
+/** A refusal kept for `GET /refusals`: the first thing to look at when a client does not get through. */
+export interface RefusalRecord {
+  readonly endpoint: string;
+  readonly status: number;
+  readonly reason: string;
+}

@@ -1,0 +1,212 @@
+/** Puts the simulator together: the services behind their listeners, with counts, faults and the control API over all of them. */
+import { type Clock, createSystemClock } from "@ocir-broker/foundation";
+import { type Answer, answerJson, answerRefusal, withRequestId } from "./answer.ts";
+import { answerAuth, authEndpoint } from "./auth-service.ts";
+import { createCertificateChain } from "./certificate-chain.ts";
+import { answerControl, type Controls } from "./control.ts";
+import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
+import { createFaultQueue, parseFault } from "./faults.ts";
+import { createIam, parseIamChange } from "./iam.ts";
+import { createImage } from "./image.ts";
+import { createInstance, DEFAULT_REGION, type Instance, type Region } from "./instance.ts";
+import { type Handling, type Listener, parseAddress, startListener } from "./listener.ts";
+import { createMetadataService, failMetadata, metadataEndpoint } from "./metadata-service.ts";
+import type { ReceivedRequest } from "./received-request.ts";
+import { Refusal, type RefusalRecord } from "./refusal.ts";
+import { answerRegistry, registryEndpoint } from "./registry.ts";
+import { createRegistryTokens } from "./registry-tokens.ts";
+import { createSessionTokens } from "./session-tokens.ts";
+import { createTlsIdentity } from "./tls-identity.ts";
+
+export interface SimulatorOptions {
+  /** Where each listens, as `host:port`; port 0 takes a free one. Default: a free port of 127.0.0.1. */
+  readonly metadata?: string;
+  readonly auth?: string;
+  /** One address or several: a token is good only for the host it was asked of. */
+  readonly registry?: string | readonly string[];
+  readonly control?: string;
+  /** HTTPS for auth and registry, with a CA of its own. */
+  readonly tls?: boolean;
+  /** Default us-ashburn-1. */
+  readonly region?: Region;
+  /** Life of OCIR's tokens, in milliseconds. Default one hour. */
+  readonly tokenLifeMs?: number;
+  /** Life of the auth service's security tokens, in milliseconds. Default 20 minutes. */
+  readonly sessionLifeMs?: number;
+  /** Life of a leaf certificate, in milliseconds; it is replaced at half of it. Default 12 hours. */
+  readonly certificateLifeMs?: number;
+  /** Each answer of the three services comes this much later, in milliseconds. Default 0. */
+  readonly latencyMs?: number;
+  /** Requests a second that the metadata service takes before it answers 429. Default: any number. */
+  readonly metadataLimit?: number;
+  readonly clock?: Clock;
+}
+
+export interface Simulator extends Controls {
+  /** With `/opc/v2`. */
+  readonly metadataUrl: URL;
+  readonly authUrl: URL;
+  /** The first registry listener. */
+  readonly registryUrl: URL;
+  readonly registryUrls: readonly URL[];
+  readonly controlUrl: URL;
+  /** PEM, where HTTPS is on. */
+  readonly caCertificate: string | undefined;
+  readonly instance: Instance;
+  close(): Promise<void>;
+}
+
+interface Service {
+  endpointOf(request: ReceivedRequest): EndpointName;
+  answer(request: ReceivedRequest): Answer | Promise<Answer>;
+  fail(status: number): Answer;
+}
+
+const ANY_PORT = "127.0.0.1:0";
+const HOUR_MS = 3_600_000;
+const KEPT_REFUSALS = 50;
+
+/** @throws the system's error where an address cannot be listened on, TypeError for one that is none. */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const clock = options.clock ?? createSystemClock();
+  const instance = createInstance(options.region ?? DEFAULT_REGION);
+  const registryAddresses = [options.registry ?? ANY_PORT].flat();
+  const addresses = [
+    options.metadata ?? ANY_PORT,
+    options.auth ?? ANY_PORT,
+    ...registryAddresses,
+    options.control ?? ANY_PORT,
+  ];
+  const hosts = ["localhost", ...new Set(addresses.map((address) => parseAddress(address).host))];
+  const [chain, sessions, tlsIdentity] = await Promise.all([
+    createCertificateChain(instance, clock, options.certificateLifeMs ?? 12 * HOUR_MS),
+    createSessionTokens(instance, clock, options.sessionLifeMs ?? HOUR_MS / 3),
+    options.tls ? createTlsIdentity(hosts, clock) : undefined,
+  ]);
+  const iam = createIam();
+  const faults = createFaultQueue();
+  const tokens = createRegistryTokens(clock, options.tokenLifeMs ?? HOUR_MS);
+  const image = createImage();
+  let counts: RequestCounts = zeroCounts();
+  let refusals: RefusalRecord[] = [];
+
+  const controls: Controls = {
+    requests: () => ({ ...counts }),
+    refusals: () => [...refusals],
+    reset() {
+      counts = zeroCounts();
+      refusals = [];
+      faults.clear();
+      iam.reset();
+    },
+    iam: (change) => iam.change(parseIamChange(change)),
+    faults: (...added) => added.map(parseFault).forEach(faults.add),
+    clearFaults: faults.clear,
+    rotate: chain.rotate,
+  };
+
+  const metadata: Service = {
+    endpointOf: metadataEndpoint,
+    answer: createMetadataService({ instance, chain, clock, limitPerS: options.metadataLimit }),
+    fail: failMetadata,
+  };
+  const auth = cloudService(authEndpoint, (request) =>
+    answerAuth(request, { chain, sessions, clock, groupExists: iam.groupExists }),
+  );
+  const registry = cloudService(registryEndpoint, (request) =>
+    answerRegistry(request, { sessions, tokens, iam, clock, image }),
+  );
+
+  function handle(service: Service, request: ReceivedRequest): Handling {
+    const endpoint = service.endpointOf(request);
+    counts[endpoint] += 1;
+    return {
+      fault: faults.take(endpoint),
+      latencyMs: options.latencyMs ?? 0,
+      released: faults.cleared(),
+      fail: service.fail,
+      async answer() {
+        const answer = await service.answer(request);
+        if (answer.reason !== undefined) {
+          refusals = [...refusals, { endpoint, status: answer.status, reason: answer.reason }].slice(-KEPT_REFUSALS);
+        }
+        return answer;
+      },
+    };
+  }
+
+  const listeners: Listener[] = [];
+  async function listen(address: string, service: Service, isSecure: boolean): Promise<string> {
+    const tls = isSecure ? tlsIdentity?.serverOptions : undefined;
+    const listener = await startListener({ address, clock, tls, handle: (request) => handle(service, request) });
+    listeners.push(listener);
+    return listener.origin;
+  }
+
+  async function close(): Promise<void> {
+    chain.close();
+    await Promise.all(listeners.map((listener) => listener.close()));
+  }
+
+  try {
+    const metadataOrigin = await listen(options.metadata ?? ANY_PORT, metadata, false);
+    const authOrigin = await listen(options.auth ?? ANY_PORT, auth, true);
+    const registryUrls: URL[] = [];
+    for (const address of registryAddresses) registryUrls.push(new URL(await listen(address, registry, true)));
+    const control = await startListener({
+      address: options.control ?? ANY_PORT,
+      clock,
+      handle: (request) => ({
+        answer: () => answerControl(request, controls),
+        fail: (status) => answerJson(status, {}),
+        latencyMs: 0,
+        released: faults.cleared(),
+      }),
+    });
+    listeners.push(control);
+    return {
+      ...controls,
+      metadataUrl: new URL(`${metadataOrigin}/opc/v2`),
+      authUrl: new URL(authOrigin),
+      registryUrl: registryUrls[0] as URL,
+      registryUrls,
+      controlUrl: new URL(control.origin),
+      caCertificate: tlsIdentity?.caCertificate,
+      instance,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Errors in Oracle's form, and an `opc-request-id` on everything. */
+function cloudService(
+  endpointOf: Service["endpointOf"],
+  answer: (request: ReceivedRequest) => Answer | Promise<Answer>,
+): Service {
+  return {
+    endpointOf,
+    fail: (status) => answerJson(status, { code: codeOf(status), message: "Made up by the simulator." }),
+    async answer(request) {
+      try {
+        return withRequestId(await answer(request), request);
+      } catch (error) {
+        if (error instanceof Refusal) return withRequestId(answerRefusal(error), request);
+        throw error;
+      }
+    },
+  };
+}
+
+function codeOf(status: number): string {
+  const codes: Readonly<Record<number, string>> = {
+    400: "InvalidParameter",
+    401: "NotAuthenticated",
+    404: "NotAuthorizedOrNotFound",
+    429: "TooManyRequests",
+    503: "ServiceUnavailable",
+  };
+  return codes[status] ?? "InternalServerError";
+}
