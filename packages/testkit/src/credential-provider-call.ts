@@ -1,0 +1,85 @@
+/**
+ * One call of a credential provider, as the kubelet makes it (k8s.io/kubernetes pkg/credentialprovider/plugin):
+ * a JSON object and a newline on stdin, then its end; the kubelet's own environment with the provider's on top;
+ * SIGKILL after 60 s; and no end before every copy of stdout and stderr is closed. It judges nothing.
+ */
+import { spawn } from "node:child_process";
+
+export type CredentialProviderCall = ProviderProgram & (RequestForImage | GivenRequest);
+
+interface ProviderProgram {
+  /** The program, as an absolute path. */
+  readonly path: string;
+  readonly args?: readonly string[];
+  /** The `env` of the provider's entry in the kubelet's config; wins over the kubelet's own. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The kubelet's limit, 60 000 unless a test wants to see less. */
+  readonly timeoutMs?: number;
+}
+
+interface RequestForImage {
+  /** Makes a request of v1 for this image, as the kubelet words it. */
+  readonly image: string;
+  readonly stdin?: never;
+}
+
+interface GivenRequest {
+  /** Sent as it is. */
+  readonly stdin: string | Buffer;
+  readonly image?: never;
+}
+
+export interface CredentialProviderResult {
+  /** Null where a signal ended it. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+  readonly elapsedMs: number;
+}
+
+/** What a service started by systemd has; nothing of the test's own environment reaches the provider. */
+const KUBELET_ENVIRONMENT = {
+  LANG: "C.UTF-8",
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+};
+
+const KUBELET_LIMIT_MS = 60_000;
+
+/** Rejects only where the program cannot be started; how it ended is in the result. */
+export function callCredentialProvider(call: CredentialProviderCall): Promise<CredentialProviderResult> {
+  const { promise, resolve, reject } = Promise.withResolvers<CredentialProviderResult>();
+  const startedAtMs = performance.now();
+  const child = spawn(call.path, call.args ?? [], {
+    env: { ...KUBELET_ENVIRONMENT, ...call.env },
+    timeout: call.timeoutMs ?? KUBELET_LIMIT_MS,
+    killSignal: "SIGKILL",
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on("data", (piece: Buffer) => stdout.push(piece));
+  child.stderr.on("data", (piece: Buffer) => stderr.push(piece));
+  child.on("error", reject);
+  child.on("close", (exitCode, signal) => {
+    resolve({
+      exitCode,
+      signal,
+      stdout: Buffer.concat(stdout),
+      stderr: Buffer.concat(stderr).toString(),
+      elapsedMs: performance.now() - startedAtMs,
+    });
+  });
+  // A provider that ends without reading everything breaks the pipe; the kubelet does not mind either.
+  child.stdin.on("error", () => {});
+  child.stdin.end(call.stdin ?? encodeRequest(call.image));
+  return promise;
+}
+
+function encodeRequest(image: string): string {
+  const request = {
+    kind: "CredentialProviderRequest",
+    apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+    image,
+  };
+  return `${JSON.stringify(request)}\n`;
+}
