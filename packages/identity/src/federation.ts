@@ -1,0 +1,96 @@
+/**
+ * X.509 federation: the instance's certificate is traded for a session token, which is bound to a key of ours.
+ *
+ * Owns the one request `POST <auth service>/v1/x509` and what its answer means. It never tries twice (the caller has
+ * the certificate to read again, the cache above has the back-off) and never touches a session that exists.
+ */
+import type { KeyObject } from "node:crypto";
+import {
+  type Clock,
+  retryAfterMsOf,
+  type SendRequest,
+  UpstreamError,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation";
+import { isSkewed } from "./clock-skew.ts";
+import { IdentityError, type IdentityErrorCode } from "./identity-error.ts";
+import type { IdentityEvent } from "./identity-event.ts";
+import type { LeafCertificate } from "./leaf-certificate.ts";
+import type { SignedRequest } from "./oci-sdk.ts";
+import { captureSdkConsole, type OnSdkMessage } from "./sdk-console.ts";
+import { loadOciSdk } from "./sdk-loader.ts";
+import { decodeSessionToken, type SessionToken } from "./session-token.ts";
+
+/** A token is 2 KiB; a body ten times that is not one. */
+const MAX_BODY_BYTES = 65_536;
+
+export interface FederationOptions {
+  readonly clock: Clock;
+  readonly send: SendRequest;
+  readonly onSdkMessage: OnSdkMessage;
+  readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
+}
+
+/** @throws {IdentityError} `federation-*`, `token-key-mismatch`, `clock-skew`, `certificate-invalid` or `aborted`. */
+export async function federate(
+  authUrl: URL,
+  leaf: LeafCertificate,
+  sessionPublicKey: KeyObject,
+  options: FederationOptions,
+  signal: AbortSignal,
+): Promise<SessionToken> {
+  const { clock } = options;
+  const { headers, body } = await buildRequest(authUrl, leaf, sessionPublicKey, options);
+  const response = await exchange(authUrl, headers, body, options, signal);
+  if (response.status === 200) return decodeSessionToken(response, sessionPublicKey, authUrl.host);
+  throw new IdentityError(codeOf(response, clock.wallMs()), authUrl.host, {
+    status: response.status,
+    retryAfterMs: retryAfterMsOf(response),
+  });
+}
+
+async function buildRequest(
+  authUrl: URL,
+  leaf: LeafCertificate,
+  sessionPublicKey: KeyObject,
+  { clock, onSdkMessage }: FederationOptions,
+): Promise<SignedRequest> {
+  try {
+    return await captureSdkConsole(onSdkMessage, async () => {
+      const { buildFederationRequest } = await loadOciSdk();
+      return buildFederationRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
+    });
+  } catch {
+    // What sshpk or the SDK says about a key that it cannot use is not passed on: it may quote the key.
+    throw new IdentityError("certificate-invalid", authUrl.host);
+  }
+}
+
+async function exchange(
+  authUrl: URL,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  { clock, send, onEvent }: FederationOptions,
+  signal: AbortSignal,
+): Promise<UpstreamResponse> {
+  const startedAtMs = clock.monotonicMs();
+  const report = (outcome: Extract<IdentityEvent, { type: "request" }>["outcome"]): void =>
+    onEvent?.({ type: "request", upstream: "federation", outcome, elapsedMs: clock.monotonicMs() - startedAtMs });
+  try {
+    const url = new URL(`${authUrl.href.replace(/\/+$/, "")}/v1/x509`);
+    const response = await send({ method: "POST", url, headers, body, signal, maxBodyBytes: MAX_BODY_BYTES });
+    report(response.status);
+    return response;
+  } catch (error) {
+    if (!(error instanceof UpstreamError)) throw error;
+    report(error.code);
+    const code = error.code === "aborted" ? "aborted" : "federation-unreachable";
+    throw new IdentityError(code, authUrl.host, { cause: error });
+  }
+}
+
+function codeOf({ status, serverDateMs }: UpstreamResponse, wallMs: number): IdentityErrorCode {
+  if (status === 401) return isSkewed(serverDateMs, wallMs) ? "clock-skew" : "federation-unauthorized";
+  if (status === 429) return "federation-throttled";
+  return status >= 500 ? "federation-unavailable" : "federation-refused";
+}

@@ -1,0 +1,12 @@
+export { IdentityError, type IdentityErrorCode } from "./identity-error.ts";
+export type { IdentityEvent } from "./identity-event.ts";
+export {
+  createInstancePrincipal,
+  type InstancePrincipal,
+  type InstancePrincipalOptions,
+} from "./instance-principal.ts";
+export { METADATA_BASE_URLS } from "./metadata-service.ts";
+export { knownRealmDomains } from "./realm-domains.ts";
+export type { RegionInfo } from "./region.ts";
+export { signRequest } from "./request-signer.ts";
+export type { Session } from "./session.ts";

@@ -1,0 +1,22 @@
+/** Signs requests to OCI services with one session, which cannot change underneath (draft-cavage-http-signatures-08). */
+import { captureSdkConsole } from "./sdk-console.ts";
+import { loadOciSdk } from "./sdk-loader.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * The headers to send, `host` among them: `Authorization` covers `x-date`, `(request-target)` and `host`.
+ * `wallMs` is the time of signing in epoch milliseconds; OCI answers 401 when it is more than 5 minutes off.
+ */
+export async function signRequest(
+  session: Session,
+  request: { readonly method: "GET" | "HEAD"; readonly url: URL },
+  wallMs: number,
+): Promise<Record<string, string>> {
+  return captureSdkConsole(ignore, async () => {
+    const { signWithSession } = await loadOciSdk();
+    return signWithSession(session.token.reveal(), session.privateKey, request, wallMs);
+  });
+}
+
+/** The signer prints nothing; should it begin to, stdout is not the place. */
+function ignore(): void {}

@@ -1,0 +1,59 @@
+/**
+ * Reads the auth service's answer: is it a session token, how long does it live, and was it made for our key?
+ * The signature is not checked, because nobody but OCI has the key for it; TLS says who answered.
+ */
+import type { KeyObject } from "node:crypto";
+import { Secret, type UpstreamResponse } from "@ocir-broker/foundation";
+import { z } from "zod";
+import { IdentityError } from "./identity-error.ts";
+
+export interface SessionToken {
+  readonly token: Secret;
+  /** On the monotonic clock. */
+  readonly expiresAtMs: number;
+}
+
+const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
+
+/** `jwk` is a JSON string in the tokens that were published; the SDK for Java accepts a token only if it is there. */
+const claims = z.object({
+  iat: z.number(),
+  exp: z.number(),
+  jwk: z.preprocess((jwk) => (typeof jwk === "string" ? parseJson(jwk) : jwk), z.object({ n: z.string() })),
+});
+
+/**
+ * The life is counted from when the request left, so never too long: to `exp` as seen from the server's own `Date`, and
+ * not beyond `exp - iat` whatever the clocks say.
+ * @throws {IdentityError} `federation-invalid` or `token-key-mismatch`.
+ */
+export function decodeSessionToken(
+  response: UpstreamResponse,
+  sessionPublicKey: KeyObject,
+  host: string,
+): SessionToken {
+  const { data: { token } = {} } = answer.safeParse(parseJson(response.body.toString("utf8")));
+  const { data } = claims.safeParse(parseJson(Buffer.from(token?.split(".")[1] ?? "", "base64url").toString("utf8")));
+  if (token === undefined || data === undefined) throw new IdentityError("federation-invalid", host);
+  const wholeLifeMs = (data.exp - data.iat) * 1_000;
+  const leftMs = response.serverDateMs === undefined ? wholeLifeMs : data.exp * 1_000 - response.serverDateMs;
+  const lifeMs = Math.min(wholeLifeMs, leftMs);
+  if (lifeMs <= 0) throw new IdentityError("federation-invalid", host);
+  const ours = sessionPublicKey.export({ format: "jwk" }).n;
+  if (!modulus(data.jwk.n).equals(modulus(ours ?? ""))) throw new IdentityError("token-key-mismatch", host);
+  return { token: new Secret(token), expiresAtMs: response.sentAtMs + lifeMs };
+}
+
+/** Java writes a zero byte before a number whose first bit is set. */
+function modulus(base64url: string): Buffer {
+  const bytes = Buffer.from(base64url, "base64url");
+  return bytes[0] === 0 ? bytes.subarray(1) : bytes;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
