@@ -8,6 +8,8 @@ import type { Clock } from "@ocir-broker/foundation";
 export interface FakeClock extends Clock {
   /** Moves both clocks, firing the timers that fall due in their order; work they start is awaited as far as promises go. */
   advance(ms: number): Promise<void>;
+  /** The machine sleeps: both clocks jump at once, and the timers that fell due meanwhile fire late, on waking. */
+  suspend(ms: number): Promise<void>;
   /** Moves only the wall clock: somebody set it. */
   jumpWall(ms: number): void;
   /** Delays from now of the armed timers, soonest first, in milliseconds. */
@@ -54,6 +56,11 @@ export function createFakeClock(): FakeClock {
       return { cancel: () => void timers.delete(timer) };
     },
     advance,
+    async suspend(ms) {
+      await settle();
+      nowMs += ms;
+      await advance(0);
+    },
     jumpWall(ms) {
       wallOffsetMs += ms;
     },

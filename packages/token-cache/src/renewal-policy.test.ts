@@ -1,0 +1,73 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { renewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+test.each([
+  { lifeMs: HOUR, chance: 0, expectedMs: 24 * MINUTE },
+  { lifeMs: HOUR, chance: 0.5, expectedMs: 30 * MINUTE },
+  { lifeMs: HOUR, chance: 1, expectedMs: 36 * MINUTE },
+  { lifeMs: 20 * MINUTE, chance: 0.5, expectedMs: 10 * MINUTE },
+  { lifeMs: -HOUR, chance: 0.5, expectedMs: 0 },
+])("renewAtMs is $expectedMs after the start for a life of $lifeMs and chance $chance", (row) => {
+  expect(renewAtMs({ obtainedAtMs: 5_000, expiresAtMs: 5_000 + row.lifeMs }, row.chance)).toBeCloseTo(
+    5_000 + row.expectedMs,
+  );
+});
+
+test.each([
+  { lifeMs: 24 * HOUR, skewMs: 30 * SECOND },
+  { lifeMs: HOUR, skewMs: 30 * SECOND },
+  { lifeMs: 10 * MINUTE, skewMs: 30 * SECOND },
+  { lifeMs: MINUTE, skewMs: 3 * SECOND },
+  { lifeMs: SECOND, skewMs: 50 },
+  { lifeMs: 0, skewMs: 0 },
+  { lifeMs: -HOUR, skewMs: 0 },
+])("servableUntilMs is $skewMs before the end of a life of $lifeMs", ({ lifeMs, skewMs }) => {
+  expect(servableUntilMs({ obtainedAtMs: 5_000, expiresAtMs: 5_000 + lifeMs })).toBe(5_000 + lifeMs - skewMs);
+});
+
+test.each([
+  { failures: 1, ceilingMs: 500 },
+  { failures: 2, ceilingMs: 1_000 },
+  { failures: 5, ceilingMs: 8_000 },
+  { failures: 8, ceilingMs: 60_000 },
+  { failures: 5_000, ceilingMs: 60_000 },
+])("retryDelayMs spreads from 100 to $ceilingMs after failure $failures", ({ failures, ceilingMs }) => {
+  expect(retryDelayMs(failures, 0)).toBe(100);
+  expect(retryDelayMs(failures, 1)).toBe(ceilingMs);
+});
+
+test.each([
+  { retryAfterMs: 20_000, expectedMs: 20_300 },
+  { retryAfterMs: 24 * HOUR, expectedMs: 5 * MINUTE + 300 },
+  { retryAfterMs: 0, expectedMs: 300 },
+  { retryAfterMs: -5, expectedMs: 300 },
+  { retryAfterMs: Number.NaN, expectedMs: 300 },
+])("retryDelayMs is $expectedMs where the server asked for $retryAfterMs", ({ retryAfterMs, expectedMs }) => {
+  expect(retryDelayMs(1, 0.5, retryAfterMs)).toBe(expectedMs);
+});
+
+test("renewAtMs and servableUntilMs lie in this order within every life, and leave four tenths of it to an outage", () => {
+  const life = fc.record({
+    obtainedAtMs: fc.integer({ min: -1e9, max: 1e12 }),
+    lifeMs: fc.integer({ min: 1, max: 1e10 }),
+    chance: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(life, ({ obtainedAtMs, lifeMs, chance }) => {
+      const expiresAtMs = obtainedAtMs + lifeMs;
+      const [renew, servable] = [
+        renewAtMs({ obtainedAtMs, expiresAtMs }, chance),
+        servableUntilMs({ obtainedAtMs, expiresAtMs }),
+      ];
+      expect(renew).toBeGreaterThan(obtainedAtMs);
+      expect(renew).toBeLessThan(servable);
+      expect(servable).toBeLessThanOrEqual(expiresAtMs);
+      expect(expiresAtMs - renew).toBeGreaterThanOrEqual(lifeMs * 0.4 - 0.01);
+    }),
+  );
+});

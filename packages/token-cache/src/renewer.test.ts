@@ -1,0 +1,340 @@
+import { createFakeClock } from "@ocir-broker/testkit";
+import { expect, test } from "vitest";
+import type { CacheEvent } from "./cache-report.ts";
+import { createFetchDouble, UpstreamFailure } from "./fetch-double.ts";
+import { TokenCache } from "./token-cache.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const HOST = "icn.ocir.io";
+
+function setUp(chance = 0.5) {
+  const clock = createFakeClock();
+  const startMs = clock.monotonicMs();
+  const upstream = createFetchDouble(clock);
+  const events: CacheEvent[] = [];
+  const cache = new TokenCache<string>({
+    fetch: upstream.fetch,
+    clock,
+    random: () => chance,
+    onEvent: (event) => events.push(event),
+  });
+  return {
+    clock,
+    upstream,
+    events,
+    cache,
+    value: () => cache.peek(HOST)?.value,
+    callTimes: () => upstream.calls.map(({ atMs }) => atMs - startMs),
+    /** With a value obtained now. */
+    async fill(lifeMs = HOUR) {
+      const { behaviour } = upstream;
+      upstream.behaviour = (call) => call.succeed(lifeMs);
+      await cache.get(HOST, { waitMs: 1 });
+      upstream.behaviour = behaviour;
+    },
+    outcome: async () => (await cache.get(HOST, { waitMs: 1 })).outcome,
+  };
+}
+
+test.each([
+  { chance: 0, afterMs: 24 * MINUTE },
+  { chance: 0.5, afterMs: 30 * MINUTE },
+  { chance: 0.999_999, afterMs: 36 * MINUTE - 1 },
+])("Renewer renews an hour's value after $afterMs by chance $chance, and swaps it in", async ({ chance, afterMs }) => {
+  const { clock, upstream, events, fill, value } = setUp(chance);
+  await fill();
+  await clock.advance(afterMs - 1);
+  expect(upstream.calls).toHaveLength(1);
+  await clock.advance(2);
+  expect(upstream.calls[1]?.reason).toBe("renewal");
+  expect(value()).toBe(`${HOST}#1`);
+  await clock.advance(200);
+  upstream.calls[1]?.succeed(HOUR);
+  await clock.advance(0);
+  expect(value()).toBe(`${HOST}#2`);
+  expect(events.map(({ type }) => type)).toEqual(["fetched", "fetched"]);
+  expect(events[1]).toMatchObject({ reason: "renewal", expiresInMs: HOUR });
+});
+
+test("Renewer hands out the old value while renewals fail, and backs off up to a minute", async () => {
+  const { clock, upstream, events, fill, outcome, callTimes } = setUp();
+  await fill();
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  await clock.advance(30 * MINUTE + 8 * MINUTE);
+  expect(await outcome()).toBe("stale");
+  const times = callTimes();
+  const gaps = times.slice(2).map((time, index) => time - (times[index + 1] ?? 0));
+  expect(gaps.slice(0, 8)).toEqual([300, 550, 1_050, 2_050, 4_050, 8_050, 16_050, 30_050]);
+  expect(new Set(gaps.slice(7))).toEqual(new Set([30_050]));
+  expect(events[1]).toMatchObject({ type: "failed", key: HOST, reason: "renewal", elapsedMs: 0, retryInMs: 300 });
+
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await clock.advance(30_050);
+  expect(await outcome()).toBe("hit");
+});
+
+test("Renewer goes on after an error that is not retryable, for somebody may change it", async () => {
+  const { clock, upstream, fill, outcome } = setUp();
+  await fill();
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("denied", { retryable: false }));
+  await clock.advance(31 * MINUTE);
+  expect(upstream.calls.length).toBeGreaterThan(5);
+  expect(await outcome()).toBe("stale");
+});
+
+test("Renewer waits as long as Retry-After asks, capped at five minutes, plus its own back-off", async () => {
+  const { clock, upstream, fill, callTimes } = setUp();
+  await fill();
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("429", { retryAfterMs: 90 * SECOND }));
+  await clock.advance(30 * MINUTE);
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("429", { retryAfterMs: 24 * HOUR }));
+  await clock.advance(12 * MINUTE);
+  expect(callTimes().slice(1, 4)).toEqual([30 * MINUTE, 30 * MINUTE + 90_300, 30 * MINUTE + 90_300 + 300_550]);
+});
+
+test("Renewer tells once that a value ran out, and starts anew when the upstream is back", async () => {
+  const { clock, upstream, events, fill, value } = setUp();
+  await fill();
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  await clock.advance(2 * HOUR);
+  expect(value()).toBeUndefined();
+  expect(events.filter(({ type }) => type === "expired")).toEqual([{ type: "expired", key: HOST }]);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await clock.advance(MINUTE);
+  expect(value()).toBe(`${HOST}#${upstream.calls.length}`);
+});
+
+test("Renewer gives up a fetch that hangs, aborts it, and tries again", async () => {
+  const { clock, upstream, events, cache } = setUp();
+  const asked = cache.get(HOST, { waitMs: MINUTE });
+  await clock.advance(15 * SECOND);
+  expect(upstream.calls[0]?.signal.aborted).toBe(true);
+  expect(events).toMatchObject([
+    { type: "failed", elapsedMs: 15_000, error: { code: "fetch-timeout", retryable: true } },
+  ]);
+  await clock.advance(300);
+  upstream.calls[1]?.succeed(HOUR);
+  expect((await asked).entry.value).toBe(`${HOST}#2`);
+  upstream.calls[0]?.fail(new Error("aborted at last"));
+  await clock.advance(0);
+  expect(events).toHaveLength(2);
+});
+
+test("Renewer takes what an abandoned fetch brings late, if nothing better is there", async () => {
+  const { clock, upstream, cache, events, value } = setUp();
+  const asked = cache.get(HOST, { waitMs: MINUTE });
+  await clock.advance(15 * SECOND + 100);
+  upstream.calls[0]?.succeed(HOUR);
+  expect((await asked).entry.value).toBe(`${HOST}#1`);
+  expect(events.at(-1)).toMatchObject({ type: "fetched", elapsedMs: 15_100 });
+  await clock.advance(29 * MINUTE);
+  expect([value(), upstream.calls.length]).toEqual([`${HOST}#1`, 1]);
+});
+
+test("Renewer takes a late value while the next fetch runs, which then counts as well", async () => {
+  const { clock, upstream, cache, value } = setUp();
+  const asked = cache.get(HOST, { waitMs: MINUTE });
+  await clock.advance(15 * SECOND + 300);
+  upstream.calls[0]?.succeed(HOUR);
+  expect((await asked).entry.value).toBe(`${HOST}#1`);
+  expect(cache.entries()[0]).toMatchObject({ state: "fresh", renewAtMs: undefined });
+  await clock.advance(SECOND);
+  expect(upstream.calls).toHaveLength(2);
+  upstream.calls[1]?.succeed(HOUR);
+  await clock.advance(0);
+  expect(value()).toBe(`${HOST}#2`);
+});
+
+test.each([
+  { what: "a shorter life", lifeMs: HOUR - MINUTE },
+  { what: "no life left", lifeMs: 0 },
+])("Renewer leaves a late value with $what aside", async ({ lifeMs }) => {
+  const { clock, upstream, events, cache, value } = setUp();
+  const asked = cache.get(HOST, { waitMs: MINUTE });
+  await clock.advance(15 * SECOND + 300);
+  upstream.calls[1]?.succeed(HOUR);
+  await asked;
+  const told = events.length;
+  upstream.calls[0]?.succeed(lifeMs);
+  await clock.advance(0);
+  expect([value(), events.length]).toEqual([`${HOST}#2`, told]);
+});
+
+test.each([{ lifeMs: 0 }, { lifeMs: -HOUR }, { lifeMs: Number.NaN }])(
+  "Renewer takes a value that is over on arrival ($lifeMs ms) for a failure",
+  async ({ lifeMs }) => {
+    const { clock, upstream, fill, value, outcome, events } = setUp();
+    await fill();
+    upstream.behaviour = (call) => call.succeed(lifeMs);
+    await clock.advance(31 * MINUTE);
+    expect([value(), await outcome()]).toEqual([`${HOST}#1`, "stale"]);
+    expect(events[1]).toMatchObject({ type: "failed", error: { code: "expired-on-arrival", retryable: true } });
+  },
+);
+
+test("Renewer does not let a renewal replace the value by one that ends no later, and asks again halfway", async () => {
+  const { clock, upstream, fill, value, callTimes } = setUp();
+  const endMs = clock.monotonicMs() + HOUR;
+  await fill();
+  // A server that hands out the same token until its end.
+  upstream.behaviour = (call) => call.succeed(endMs - clock.monotonicMs());
+  await clock.advance(HOUR - 31 * SECOND);
+  expect(value()).toBe(`${HOST}#1`);
+  expect(callTimes().slice(0, 5)).toEqual([0, 30 * MINUTE, 45 * MINUTE, 52.5 * MINUTE, 56.25 * MINUTE]);
+  expect(upstream.calls.length).toBeLessThan(10);
+});
+
+test("Renewer fetches a value of one second twice a second at most, of a hundred milliseconds too", async () => {
+  for (const lifeMs of [1_000, 100, 1]) {
+    const { clock, upstream, fill } = setUp(0);
+    upstream.behaviour = (call) => call.succeed(lifeMs);
+    await fill(lifeMs);
+    await clock.advance(MINUTE);
+    expect(upstream.calls.length).toBeGreaterThan(110);
+    expect(upstream.calls.length).toBeLessThanOrEqual(121);
+  }
+});
+
+test("Renewer lets a caller wait for the rest between two fetches of a very short-lived value", async () => {
+  const { clock, upstream, fill, cache } = setUp();
+  await fill(100);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await clock.advance(200);
+  const asked = cache.get(HOST, { waitMs: SECOND });
+  await clock.advance(300);
+  expect(await asked).toMatchObject({ entry: { value: `${HOST}#2` }, outcome: "miss" });
+});
+
+test("Renewer keeps a value of days for half of them, and one without an end for ever", async () => {
+  for (const [lifeMs, calls] of [
+    [20 * HOUR, 3],
+    [Number.POSITIVE_INFINITY, 1],
+  ] as const) {
+    const { clock, upstream, fill } = setUp();
+    await fill(lifeMs);
+    upstream.behaviour = (call) => call.succeed(lifeMs);
+    await clock.advance(23 * HOUR);
+    expect(upstream.calls).toHaveLength(calls);
+  }
+});
+
+test("Renewer renews on waking a value whose renewal fell into a suspend", async () => {
+  const { clock, upstream, fill, outcome } = setUp();
+  await fill();
+  await clock.suspend(50 * MINUTE);
+  expect(upstream.calls[1]?.reason).toBe("renewal");
+  expect(await outcome()).toBe("hit");
+});
+
+test("Renewer never hands out what ran out in a suspend, even before its timer has noticed", async () => {
+  const { clock, upstream, events, fill, cache } = setUp();
+  await fill();
+  const waking = clock.suspend(3 * HOUR);
+  await new Promise(setImmediate);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await waking;
+  expect(await cache.get(HOST, { waitMs: SECOND })).toMatchObject({ entry: { value: `${HOST}#2` }, outcome: "hit" });
+  expect(events.map(({ type }) => type)).toEqual(["fetched", "expired", "fetched"]);
+});
+
+test("Renewer retries at once after a suspend longer than the back-off", async () => {
+  const { clock, upstream, cache } = setUp();
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down", { retryAfterMs: 5 * MINUTE, retryable: false }));
+  await expect(cache.get(HOST, { waitMs: 1 })).rejects.toThrow("down");
+  await clock.suspend(HOUR);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  expect((await cache.get(HOST, { waitMs: 1 })).outcome).toBe("miss");
+});
+
+test.each([-2 * HOUR, 2 * HOUR])("Renewer does not notice that the wall clock jumps by %d", async (jumpMs) => {
+  const { clock, upstream, fill, outcome } = setUp();
+  await fill();
+  clock.jumpWall(jumpMs);
+  await clock.advance(30 * MINUTE - 1);
+  expect([await outcome(), upstream.calls.length]).toEqual(["hit", 1]);
+  await clock.advance(1);
+  expect(upstream.calls).toHaveLength(2);
+});
+
+test("refresh fetches beside the live value and swaps the new one in", async () => {
+  const { clock, upstream, cache, fill, value } = setUp();
+  await fill();
+  await clock.advance(MINUTE);
+  const refreshing = [cache.refresh(HOST), cache.refresh(HOST)];
+  expect(upstream.calls.map(({ reason }) => reason)).toEqual(["miss", "refresh"]);
+  expect(value()).toBe(`${HOST}#1`);
+  upstream.calls[1]?.succeed(HOUR);
+  expect((await Promise.all(refreshing)).map((entry) => entry.value)).toEqual([`${HOST}#2`, `${HOST}#2`]);
+  expect(value()).toBe(`${HOST}#2`);
+});
+
+test("refresh swaps in a shorter life too, for the value held is thought useless", async () => {
+  const { clock, upstream, cache, fill, value } = setUp();
+  await fill();
+  await clock.advance(MINUTE);
+  upstream.behaviour = (call) => call.succeed(20 * MINUTE);
+  await cache.refresh(HOST);
+  expect(value()).toBe(`${HOST}#2`);
+});
+
+test("refresh that fails leaves the live value fresh, and does not repeat by itself", async () => {
+  const { clock, upstream, cache, fill, value, outcome } = setUp();
+  await fill();
+  await clock.advance(MINUTE);
+  const error = new UpstreamFailure("down");
+  upstream.behaviour = (call) => call.fail(error);
+  await expect(cache.refresh(HOST)).rejects.toBe(error);
+  await clock.advance(0);
+  expect([value(), await outcome()]).toEqual([`${HOST}#1`, "hit"]);
+  await expect(cache.refresh(HOST)).rejects.toBe(error);
+  await clock.advance(28 * MINUTE);
+  expect(upstream.calls).toHaveLength(2);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await cache.refresh(HOST);
+  expect(value()).toBe(`${HOST}#3`);
+});
+
+test("refresh joins a fetch under way, and what a joined renewal brings is swapped in", async () => {
+  const { clock, upstream, cache, fill, value } = setUp();
+  await fill();
+  await clock.advance(30 * MINUTE);
+  const refreshing = cache.refresh(HOST);
+  upstream.calls[1]?.succeed(10 * MINUTE);
+  expect((await refreshing).value).toBe(`${HOST}#2`);
+  expect([value(), upstream.calls.length]).toEqual([`${HOST}#2`, 2]);
+});
+
+test("refresh of a cold key fetches it, and joins callers who wait", async () => {
+  const { upstream, cache, value } = setUp();
+  const refreshing = cache.refresh(HOST);
+  const asked = cache.get(HOST, { waitMs: SECOND });
+  expect(upstream.calls.map(({ reason }) => reason)).toEqual(["refresh"]);
+  upstream.calls[0]?.succeed(HOUR);
+  expect((await asked).outcome).toBe("coalesced");
+  expect((await refreshing).value).toBe(value());
+});
+
+test("refresh right after a fetch waits for the rest between two fetches", async () => {
+  const { clock, upstream, cache, fill } = setUp();
+  await fill();
+  const refreshing = cache.refresh(HOST);
+  expect(upstream.calls).toHaveLength(1);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await clock.advance(500);
+  expect((await refreshing).value).toBe(`${HOST}#2`);
+});
+
+test("Renewer treats a fetch that throws at once like one that rejects", async () => {
+  const clock = createFakeClock();
+  const error = new UpstreamFailure("no session", { retryable: false });
+  const cache = new TokenCache<string>({
+    fetch: () => {
+      throw error;
+    },
+    clock,
+    random: () => 0.5,
+  });
+  await expect(cache.get(HOST, { waitMs: SECOND })).rejects.toBe(error);
+});

@@ -1,0 +1,307 @@
+/**
+ * One value and its life: at most one fetch under way, renewal in the background, back-off after a failure, and
+ * the callers who wait. When is said by renewal-policy.ts, what a caller is answered by token-cache.ts.
+ *
+ * A value is replaced only by another that may be handed out; a failure never touches it. A fetch that ignores
+ * its abort signal is given up all the same, so only such a fetch can still run when the next one starts; what
+ * it brings late is taken if it outlives what is held by then.
+ */
+import { type Clock, type Expiring, type Random, retryHintOf, type Timer } from "@ocir-broker/foundation";
+import type { CacheEntry, CacheEvent, FetchReason } from "./cache-report.ts";
+import { REST_AFTER_SUCCESS_MS, renewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
+import {
+  type Attempt,
+  type Condition,
+  fetchDueMs,
+  fetchReason,
+  type Held,
+  isBusy,
+  isOutlivedBy,
+  NEVER,
+  type RenewerState,
+  stateOf,
+} from "./renewer-state.ts";
+import { TokenCacheError } from "./token-cache-error.ts";
+import { Waiters } from "./waiters.ts";
+
+export interface FetchContext {
+  /** Aborted when the attempt is given up and when the cache is closed, never because a caller went away. */
+  readonly signal: AbortSignal;
+  readonly reason: FetchReason;
+}
+
+export type Fetch<V> = (key: string, context: FetchContext) => Promise<Expiring<V>>;
+
+export interface RenewerOptions<V> {
+  readonly fetch: Fetch<V>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly idleMs: number;
+  readonly fetchLimitMs: number;
+  readonly onEvent: (event: CacheEvent) => void;
+  /** A value was taken in. */
+  readonly onFilled: (renewer: Renewer<V>) => void;
+  /** Nobody has asked for `idleMs`; the owner closes the renewer. */
+  readonly onIdle: (renewer: Renewer<V>) => void;
+}
+
+export class Renewer<V> {
+  readonly key: string;
+  readonly #options: RenewerOptions<V>;
+  readonly #clock: Clock;
+  readonly #is: Condition<V>;
+  #timer: Timer | undefined;
+  #expiryTold = false;
+  #lastUsedAtMs: number;
+  #lastSuccessAtMs: number | undefined;
+  #lastFailure: { atMs: number; error: unknown } | undefined;
+  #hits = 0;
+  #fetches = 0;
+  #failures = 0;
+
+  constructor(key: string, options: RenewerOptions<V>) {
+    this.key = key;
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#lastUsedAtMs = options.clock.monotonicMs();
+    this.#is = {
+      activity: { kind: "resting", untilMs: this.#lastUsedAtMs },
+      held: undefined,
+      trouble: undefined,
+      kept: false,
+      waiters: new Waiters(options.clock, () => this.#giveUpWaiting()),
+      refreshing: undefined,
+    };
+  }
+
+  /** The state for a caller who wants the value; keeps it from being idle. */
+  use(nowMs: number): RenewerState<V> {
+    this.#lastUsedAtMs = nowMs;
+    const state = stateOf(this.#is, nowMs);
+    if (state.kind === "fresh" || state.kind === "stale") this.#hits++;
+    return state;
+  }
+
+  /** The value, if it may be handed out now. */
+  peek(nowMs: number): Expiring<V> | undefined {
+    const { held } = this.#is;
+    return held !== undefined && nowMs < held.servableUntilMs ? held.entry : undefined;
+  }
+
+  /** Waits for a value over as many attempts as fit into `waitMs`; the first starts as soon as it may. */
+  wait(waitMs: number): Promise<Expiring<V>> {
+    const promise = this.#is.waiters.add(waitMs);
+    this.#plan();
+    return promise;
+  }
+
+  /** One fetch, or the one under way. Within a back-off it rejects at once with the error that led to it. */
+  refresh(): Promise<Expiring<V>> {
+    const { activity, trouble } = this.#is;
+    if (activity.kind === "backing-off" && this.#clock.monotonicMs() < activity.untilMs) {
+      return Promise.reject(trouble?.error);
+    }
+    this.#is.refreshing ??= Promise.withResolvers();
+    const { promise } = this.#is.refreshing;
+    this.#plan();
+    return promise;
+  }
+
+  /** Fetch as soon as possible, try until it works, and never be idle. */
+  keep(): void {
+    this.#is.kept = true;
+    this.#plan();
+  }
+
+  /** Takes a value from elsewhere, unless the one held lasts as long. */
+  restore(entry: Expiring<V>): void {
+    if (!isOutlivedBy(this.#is, entry, this.#clock.monotonicMs())) return;
+    this.#lastSuccessAtMs = entry.obtainedAtMs;
+    this.#take(entry);
+    this.#plan();
+  }
+
+  /** Lets go of the value; a fetch under way goes on for those who wait. */
+  forget(): void {
+    this.#is.held = undefined;
+    this.#plan();
+  }
+
+  get isBusy(): boolean {
+    return isBusy(this.#is);
+  }
+
+  /** Stops timers and the fetch; whoever waits gets the error. */
+  close(error: TokenCacheError): void {
+    const { activity, waiters, refreshing } = this.#is;
+    this.#is.activity = { kind: "closed" };
+    this.#timer?.cancel();
+    if (activity.kind === "fetching") {
+      activity.limit.cancel();
+      activity.controller.abort(error);
+    }
+    waiters.reject(error);
+    refreshing?.reject(error);
+  }
+
+  describe(nowMs: number): CacheEntry {
+    const { held, kept, trouble, waiters } = this.#is;
+    const dueMs = fetchDueMs(this.#is);
+    return {
+      key: this.key,
+      state: stateOf(this.#is, nowMs).kind,
+      kept,
+      obtainedAtMs: held?.entry.obtainedAtMs,
+      expiresAtMs: held?.entry.expiresAtMs,
+      servableUntilMs: held?.servableUntilMs,
+      renewAtMs: dueMs === NEVER ? undefined : dueMs,
+      lastSuccessAtMs: this.#lastSuccessAtMs,
+      lastFailureAtMs: this.#lastFailure?.atMs,
+      lastError: this.#lastFailure?.error,
+      failuresInARow: trouble?.failures ?? 0,
+      hits: this.#hits,
+      fetches: this.#fetches,
+      failures: this.#failures,
+      waiting: waiters.size,
+    };
+  }
+
+  /** Starts the fetch if it is due, and sets the one timer for whatever comes next. */
+  #plan(): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs >= this.#expiryDueMs()) {
+      this.#expiryTold = true;
+      this.#options.onEvent({ type: "expired", key: this.key });
+    }
+    if (nowMs >= fetchDueMs(this.#is)) this.#start(nowMs);
+    this.#timer?.cancel();
+    const wakeAtMs = Math.min(fetchDueMs(this.#is), this.#expiryDueMs(), this.#idleDueMs());
+    if (wakeAtMs !== NEVER) this.#timer = this.#clock.setTimer(() => this.#wake(), wakeAtMs - nowMs);
+  }
+
+  /** May come late by hours, after a suspend: looks at the clock, not at what it was set for. */
+  #wake(): void {
+    if (this.#clock.monotonicMs() >= this.#idleDueMs()) this.#options.onIdle(this);
+    else this.#plan();
+  }
+
+  #expiryDueMs(): number {
+    const { activity, held } = this.#is;
+    return activity.kind === "closed" || held === undefined || this.#expiryTold ? NEVER : held.servableUntilMs;
+  }
+
+  #idleDueMs(): number {
+    const { activity, kept } = this.#is;
+    return activity.kind === "closed" || kept || this.isBusy ? NEVER : this.#lastUsedAtMs + this.#options.idleMs;
+  }
+
+  #start(nowMs: number): void {
+    const attempt: Attempt = {
+      kind: "fetching",
+      reason: fetchReason(this.#is),
+      startedAtMs: nowMs,
+      controller: new AbortController(),
+      limit: this.#clock.setTimer(() => this.#abandon(attempt), this.#options.fetchLimitMs),
+    };
+    this.#is.activity = attempt;
+    this.#fetches++;
+    void this.#run(attempt);
+  }
+
+  async #run(attempt: Attempt): Promise<void> {
+    const { reason, controller } = attempt;
+    let entry: Expiring<V>;
+    try {
+      entry = await this.#options.fetch(this.key, { signal: controller.signal, reason });
+    } catch (error) {
+      this.#onFailed(attempt, error);
+      return;
+    }
+    this.#onFetched(attempt, entry);
+  }
+
+  #abandon(attempt: Attempt): void {
+    const error = new TokenCacheError("fetch-timeout", this.key);
+    this.#onFailed(attempt, error);
+    attempt.controller.abort(error);
+  }
+
+  #onFetched(attempt: Attempt, entry: Expiring<V>): void {
+    const { activity, held, refreshing } = this.#is;
+    const nowMs = this.#clock.monotonicMs();
+    // Negated, so that a life which is not a number is none.
+    if (!(servableUntilMs(entry) > nowMs)) {
+      this.#onFailed(attempt, new TokenCacheError("expired-on-arrival", this.key));
+      return;
+    }
+    const isLate = attempt !== activity;
+    const isBetter = isOutlivedBy(this.#is, entry, nowMs);
+    if (activity.kind === "closed" || (isLate && !isBetter)) return;
+
+    attempt.limit.cancel();
+    // A late value ends a back-off, but not another fetch that has begun.
+    if (activity.kind !== "fetching" || !isLate) {
+      this.#is.activity = { kind: "resting", untilMs: nowMs + REST_AFTER_SUCCESS_MS };
+    }
+    this.#is.trouble = undefined;
+    this.#lastSuccessAtMs = nowMs;
+    // Who asks for a refresh thinks little of the value held, so a shorter life is no reason against the new one.
+    if (held === undefined || isBetter || refreshing !== undefined) this.#take(entry);
+    else this.#holdOn(held, nowMs);
+    if (!isLate) {
+      this.#is.refreshing = undefined;
+      refreshing?.resolve(entry);
+    }
+    this.#options.onEvent({
+      type: "fetched",
+      key: this.key,
+      reason: attempt.reason,
+      elapsedMs: nowMs - attempt.startedAtMs,
+      expiresInMs: entry.expiresAtMs - nowMs,
+    });
+    this.#plan();
+  }
+
+  #onFailed(attempt: Attempt, error: unknown): void {
+    const { activity, refreshing, trouble, waiters } = this.#is;
+    // The late failure of an attempt that was given up, or of one that `close` aborted.
+    if (attempt !== activity) return;
+    const nowMs = this.#clock.monotonicMs();
+    const { retryable, retryAfterMs } = retryHintOf(error);
+    const failures = (trouble?.failures ?? 0) + 1;
+    const retryInMs = retryDelayMs(failures, this.#options.random(), retryAfterMs);
+    const untilMs = nowMs + retryInMs;
+
+    attempt.limit.cancel();
+    this.#is.activity = { kind: "backing-off", untilMs };
+    this.#is.trouble = { error, retryable, failures };
+    this.#is.refreshing = undefined;
+    this.#lastFailure = { atMs: nowMs, error };
+    this.#failures++;
+    refreshing?.reject(error);
+    waiters.reject(error, retryable ? untilMs : NEVER);
+    const elapsedMs = nowMs - attempt.startedAtMs;
+    this.#options.onEvent({ type: "failed", key: this.key, reason: attempt.reason, elapsedMs, error, retryInMs });
+    this.#plan();
+  }
+
+  #take(entry: Expiring<V>): void {
+    const renewAt = renewAtMs(entry, this.#options.random());
+    this.#is.held = { entry, servableUntilMs: servableUntilMs(entry), renewAtMs: renewAt };
+    this.#expiryTold = false;
+    this.#is.waiters.resolve(entry);
+    this.#options.onFilled(this);
+  }
+
+  /** The server gave nothing better: keep what is held and ask again halfway through what is left of it. */
+  #holdOn(held: Held<V>, nowMs: number): void {
+    const left = { obtainedAtMs: nowMs, expiresAtMs: held.entry.expiresAtMs };
+    this.#is.held = { ...held, renewAtMs: renewAtMs(left, this.#options.random()) };
+  }
+
+  /** A caller's time is over: what is left to do without that caller, and what the caller gets. */
+  #giveUpWaiting(): unknown {
+    this.#plan();
+    return this.#is.trouble?.error ?? new TokenCacheError("wait-timeout", this.key);
+  }
+}

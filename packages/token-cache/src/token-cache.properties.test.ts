@@ -1,0 +1,227 @@
+/** What holds whatever happens: random lives, clock moves, suspends, failures, hangs, callers and refreshes. */
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createFetchDouble, type FetchCall, UpstreamFailure } from "./fetch-double.ts";
+import { servableUntilMs } from "./renewal-policy.ts";
+import { TokenCache } from "./token-cache.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const FETCH_LIMIT_MS = 15_000;
+const LONGEST_WAIT_MS = 2 * MINUTE;
+
+/** How one fetch ends. `ignoresAbort`: it goes on after its signal, and brings its value late. */
+type Ending =
+  | { kind: "value"; afterMs: number; lifeMs: number; ignoresAbort: boolean }
+  | { kind: "error"; afterMs: number; retryable: boolean; retryAfterMs: number | undefined }
+  | { kind: "hang" };
+
+type Step =
+  | { do: "get"; key: string; waitMs: number }
+  | { do: "refresh" | "keep"; key: string }
+  | { do: "restore"; key: string; ageMs: number; leftMs: number }
+  | { do: "advance" | "suspend" | "jumpWall"; ms: number };
+
+const key = fc.constantFrom("a", "b", "c");
+const span = (maxMs: number) => fc.oneof(fc.integer({ min: 0, max: 2_000 }), fc.integer({ min: 0, max: maxMs }));
+
+const ending: fc.Arbitrary<Ending> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("value" as const),
+      afterMs: span(FETCH_LIMIT_MS * 2),
+      lifeMs: fc.oneof(fc.integer({ min: -1_000, max: 2_000 }), fc.integer({ min: 0, max: 3 * HOUR })),
+      ignoresAbort: fc.boolean(),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("error" as const),
+      afterMs: span(FETCH_LIMIT_MS),
+      retryable: fc.boolean(),
+      retryAfterMs: fc.option(fc.integer({ min: -1, max: HOUR }), { nil: undefined }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: "hang" as const }) },
+);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: fc.constant("get" as const), key, waitMs: span(LONGEST_WAIT_MS) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("refresh" as const), key }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("keep" as const), key: fc.constant("c") }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("restore" as const), key, ageMs: span(HOUR), leftMs: span(HOUR) }),
+  },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant("advance" as const), ms: span(HOUR) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("suspend" as const), ms: span(5 * HOUR) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("jumpWall" as const), ms: fc.integer({ min: -HOUR, max: HOUR }) }),
+  },
+);
+
+const story = fc.record({
+  steps: fc.array(step, { minLength: 1, maxLength: 40 }),
+  endings: fc.array(ending, { minLength: 1, maxLength: 20 }),
+  chances: fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { minLength: 1, maxLength: 7 }),
+  maxEntries: fc.constantFrom(1, 2, 256),
+  idleMs: fc.constantFrom(2 * HOUR, 24 * HOUR),
+});
+
+/** Ends calls as told, in turn; the last endings come round again. */
+function endAsTold(clock: FakeClock, endings: readonly Ending[]): (call: FetchCall) => void {
+  let calls = 0;
+  return (call) => {
+    const ending = endings[calls++ % endings.length] as Ending;
+    const ignoresAbort = ending.kind === "value" && ending.ignoresAbort;
+    if (!ignoresAbort) call.signal.addEventListener("abort", () => call.fail(call.signal.reason));
+    if (ending.kind === "value") clock.setTimer(() => call.succeed(ending.lifeMs), ending.afterMs);
+    if (ending.kind === "error") clock.setTimer(() => call.fail(new UpstreamFailure("told", ending)), ending.afterMs);
+  };
+}
+
+test("TokenCache never hands out what has run out, never fetches twice at a time, never loses a valid value to a failure, and answers all", async () => {
+  await fc.assert(
+    fc.asyncProperty(story, async ({ steps, endings, chances, maxEntries, idleMs }) => {
+      const clock = createFakeClock();
+      const upstream = createFetchDouble(clock);
+      upstream.behaviour = endAsTold(clock, endings);
+      let draws = 0;
+      const random = () => chances[draws++ % chances.length] as number;
+      const broken: string[] = [];
+      const underWay = new Map<string, number>();
+      const startedAtMs = new Map<string, number>();
+      const refreshes = new Map<string, number>();
+      /** What was handed out after the latest event that may change it. */
+      const held = new Map<string, { value: string; obtainedAtMs: number; expiresAtMs: number }>();
+      let asked = 0;
+      let answered = 0;
+
+      const cache: TokenCache<string> = new TokenCache({
+        async fetch(key, context) {
+          const [before, nowMs] = [underWay.get(key) ?? 0, clock.monotonicMs()];
+          if (before > 0) broken.push(`${key}: a second fetch beside the first`);
+          if (nowMs - (startedAtMs.get(key) ?? Number.NEGATIVE_INFINITY) < 100)
+            broken.push(`${key}: fetched again at once`);
+          startedAtMs.set(key, nowMs);
+          underWay.set(key, before + 1);
+          // A fetch that was aborted is not ours any more, whether it has noticed or not.
+          let isOurs = true;
+          const leave = () => {
+            if (isOurs) underWay.set(key, (underWay.get(key) ?? 0) - 1);
+            isOurs = false;
+          };
+          context.signal.addEventListener("abort", leave);
+          return upstream.fetch(key, context).finally(leave);
+        },
+        clock,
+        random,
+        maxEntries,
+        idleMs,
+        fetchLimitMs: FETCH_LIMIT_MS,
+        onEvent(event) {
+          const [before, after] = [held.get(event.key), cache.peek(event.key)];
+          const wasValid = before !== undefined && clock.monotonicMs() < servableUntilMs(before);
+          if (event.type === "dropped") {
+            held.delete(event.key);
+          } else if (event.type === "fetched" && after !== undefined) {
+            held.set(event.key, after);
+            const isWorse = wasValid && servableUntilMs(after) < servableUntilMs(before);
+            const isRefresh = event.reason === "refresh" || (refreshes.get(event.key) ?? 0) > 0;
+            if (isWorse && !isRefresh) broken.push(`${event.key}: a worse value took the place of a better one`);
+          } else if (wasValid && after !== before) {
+            broken.push(`${event.key}: lost a valid value on "${event.type}"`);
+          }
+        },
+      });
+
+      /** Whatever was there is there still, until its time is over. */
+      function checkHeld(): void {
+        for (const [key, entry] of held) {
+          const expected = clock.monotonicMs() < servableUntilMs(entry) ? entry : undefined;
+          const seen = cache.peek(key);
+          if (seen !== expected) broken.push(`${key}: ${seen?.value} in place of ${expected?.value}`);
+        }
+      }
+
+      function get(key: string, waitMs: number): void {
+        const fromMs = clock.monotonicMs();
+        asked++;
+        const check = (entry?: { expiresAtMs: number }): void => {
+          answered++;
+          const nowMs = clock.monotonicMs();
+          if (entry !== undefined && nowMs >= entry.expiresAtMs) broken.push(`${key}: handed out what has run out`);
+          if (nowMs > fromMs + waitMs && sleptSinceMs < fromMs) broken.push(`${key}: waited longer than asked`);
+        };
+        cache.get(key, { waitMs }).then(
+          ({ entry }) => check(entry),
+          () => check(),
+        );
+      }
+      let sleptSinceMs = Number.NEGATIVE_INFINITY;
+
+      function refresh(key: string): void {
+        asked++;
+        refreshes.set(key, (refreshes.get(key) ?? 0) + 1);
+        const end = (): void => {
+          answered++;
+          refreshes.set(key, (refreshes.get(key) ?? 0) - 1);
+        };
+        cache.refresh(key).then(end, end);
+      }
+
+      for (const step of steps) {
+        switch (step.do) {
+          case "get":
+            get(step.key, step.waitMs);
+            break;
+          case "refresh":
+            refresh(step.key);
+            break;
+          case "keep":
+            cache.keep(step.key);
+            break;
+          case "restore": {
+            const nowMs = clock.monotonicMs();
+            const before = cache.peek(step.key);
+            const entry = { value: "restored", obtainedAtMs: nowMs - step.ageMs, expiresAtMs: nowMs + step.leftMs };
+            try {
+              cache.restore(step.key, entry);
+            } catch {
+              // Overloaded.
+            }
+            const after = cache.peek(step.key);
+            if (before !== undefined && after !== before && after !== entry)
+              broken.push(`${step.key}: lost by restore`);
+            if (after !== undefined) held.set(step.key, after);
+            break;
+          }
+          case "advance":
+            await clock.advance(step.ms);
+            break;
+          case "suspend":
+            sleptSinceMs = clock.monotonicMs();
+            await clock.suspend(step.ms);
+            sleptSinceMs = clock.monotonicMs();
+            break;
+          case "jumpWall":
+            clock.jumpWall(step.ms);
+            break;
+        }
+        checkHeld();
+      }
+      await clock.advance(LONGEST_WAIT_MS + FETCH_LIMIT_MS);
+      expect(broken).toEqual([]);
+      expect(answered).toBe(asked);
+      // One timer a key, one for its fetch; the rest is the double's own.
+      cache.close();
+      await clock.advance(2 * FETCH_LIMIT_MS);
+      expect(clock.armed()).toEqual([]);
+    }),
+    { numRuns: 150 },
+  );
+});

@@ -1,0 +1,415 @@
+import { createFakeClock } from "@ocir-broker/testkit";
+import { expect, test } from "vitest";
+import type { CacheEvent } from "./cache-report.ts";
+import { createFetchDouble, UpstreamFailure } from "./fetch-double.ts";
+import { TokenCache, type TokenCacheOptions } from "./token-cache.ts";
+
+const SECOND = 1_000;
+const HOUR = 3_600 * SECOND;
+const HOST = "icn.ocir.io";
+
+function setUp(options: Partial<TokenCacheOptions<string>> = {}) {
+  const clock = createFakeClock();
+  const upstream = createFetchDouble(clock);
+  const events: CacheEvent[] = [];
+  const cache = new TokenCache<string>({
+    fetch: upstream.fetch,
+    clock,
+    random: () => 0.5,
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  /** What `get` came to, once it has. */
+  function ask(key = HOST, waitMs = 10 * SECOND) {
+    const asked: { answer?: string; outcome?: string; error?: unknown } = {};
+    cache.get(key, { waitMs }).then(
+      ({ entry, outcome }) => Object.assign(asked, { answer: entry.value, outcome }),
+      (error: unknown) => Object.assign(asked, { error }),
+    );
+    return asked;
+  }
+  async function settled<A>(asked: A): Promise<A> {
+    await clock.advance(0);
+    return asked;
+  }
+  return { clock, upstream, events, cache, ask, settled };
+}
+
+test("get fetches a cold key once for all who ask at the same time", async () => {
+  const { upstream, ask, settled } = setUp();
+  const asked = Array.from({ length: 200 }, () => ask());
+  upstream.calls[0]?.succeed(HOUR);
+  await settled(asked);
+  expect(upstream.calls.map(({ key, reason }) => ({ key, reason }))).toEqual([{ key: HOST, reason: "miss" }]);
+  expect(asked[0]).toEqual({ answer: `${HOST}#1`, outcome: "miss" });
+  expect(new Set(asked.slice(1).map(({ outcome }) => outcome))).toEqual(new Set(["coalesced"]));
+});
+
+test("get answers from memory while the value may be handed out", async () => {
+  const { clock, upstream, ask, settled } = setUp();
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await settled(ask());
+  await clock.advance(29 * 60 * SECOND);
+  expect(await settled(ask())).toEqual({ answer: `${HOST}#1`, outcome: "hit" });
+  expect(upstream.calls).toHaveLength(1);
+});
+
+test("get keeps keys apart", async () => {
+  const { upstream, ask, settled } = setUp();
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  const asked = [ask("a.ocir.io"), ask("b.ocir.io")];
+  await settled(asked);
+  expect(asked.map(({ answer }) => answer)).toEqual(["a.ocir.io#1", "b.ocir.io#2"]);
+});
+
+test("get waits over several attempts, as long as the next is due within its own time", async () => {
+  const { clock, upstream, ask } = setUp();
+  const impatient = ask(HOST, 1_000);
+  const patient = ask(HOST, 5_000);
+  upstream.calls[0]?.fail(new UpstreamFailure("first")); // next attempt in 300 ms
+  await clock.advance(300);
+  expect(upstream.calls).toHaveLength(2);
+  const second = new UpstreamFailure("second");
+  upstream.calls[1]?.fail(second); // next in 550 ms: still before both deadlines
+  await clock.advance(550);
+  expect(upstream.calls).toHaveLength(3);
+  const third = new UpstreamFailure("third");
+  upstream.calls[2]?.fail(third); // next in 1 050 ms: after the first deadline
+  await clock.advance(0);
+  expect(impatient).toEqual({ error: third });
+  await clock.advance(1_050);
+  upstream.calls[3]?.succeed(HOUR);
+  await clock.advance(0);
+  expect(patient).toEqual({ answer: `${HOST}#4`, outcome: "coalesced" });
+});
+
+test("get gives up at its own deadline without aborting the fetch for the others", async () => {
+  const { clock, upstream, ask, settled } = setUp();
+  const impatient = ask(HOST, 100);
+  const patient = ask(HOST, 10_000);
+  await clock.advance(100);
+  expect(impatient.error).toMatchObject({ code: "wait-timeout", retryable: true, message: `${HOST}: wait-timeout` });
+  expect(upstream.calls[0]?.signal.aborted).toBe(false);
+  upstream.calls[0]?.succeed(HOUR);
+  expect(await settled(patient)).toEqual({ answer: `${HOST}#1`, outcome: "coalesced" });
+});
+
+test("get gives up at its own deadline with the last error, where there was one", async () => {
+  const { clock, upstream, ask } = setUp();
+  const asked = ask(HOST, 1_000);
+  const error = new UpstreamFailure("refused");
+  upstream.calls[0]?.fail(error);
+  await clock.advance(1_000);
+  expect(upstream.calls).toHaveLength(2);
+  expect(asked).toEqual({ error });
+});
+
+test("get rejects at once on an error that is not retryable, and repeats it until the back-off is over", async () => {
+  const { clock, upstream, ask, settled } = setUp();
+  const error = new UpstreamFailure("denied", { retryable: false });
+  upstream.behaviour = (call) => call.fail(error);
+  expect(await settled(ask())).toEqual({ error });
+  await clock.advance(299);
+  expect(await settled(ask())).toEqual({ error });
+  expect(upstream.calls).toHaveLength(1);
+  await clock.advance(1);
+  await settled(ask());
+  expect(upstream.calls).toHaveLength(2);
+});
+
+test("get within a back-off rejects at once if the next attempt is due after its time, else brings it about", async () => {
+  const { clock, upstream, ask, settled } = setUp();
+  const error = new UpstreamFailure("throttled", { retryAfterMs: 5_000 });
+  upstream.behaviour = (call) => call.fail(error);
+  expect(await settled(ask(HOST, 2_000))).toEqual({ error });
+  expect(await settled(ask(HOST, 5_300))).toEqual({ error });
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  const [first, second] = [ask(HOST, 6_000), ask(HOST, 6_000)];
+  await clock.advance(5_299);
+  expect(upstream.calls).toHaveLength(1);
+  await clock.advance(1);
+  expect([first, second]).toEqual([
+    { answer: `${HOST}#2`, outcome: "miss" },
+    { answer: `${HOST}#2`, outcome: "coalesced" },
+  ]);
+});
+
+test("get does not let a cold key that fails be tried again when nobody waits", async () => {
+  const { clock, upstream, ask } = setUp();
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down", { retryable: false }));
+  ask();
+  await clock.advance(HOUR);
+  expect(upstream.calls).toHaveLength(1);
+});
+
+test("get waits like on a cold key for a value that ran out while its renewal failed", async () => {
+  const { clock, upstream, events, ask, settled } = setUp();
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await settled(ask());
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  await clock.advance(HOUR - 30 * SECOND - 1);
+  expect(await settled(ask())).toEqual({ answer: `${HOST}#1`, outcome: "stale" });
+  await clock.advance(1);
+  expect(events.at(-1)).toEqual({ type: "expired", key: HOST });
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  const asked = ask(HOST, 60 * SECOND);
+  await clock.advance(60 * SECOND);
+  expect(asked).toMatchObject({ answer: `${HOST}#${upstream.calls.length}`, outcome: "coalesced" });
+});
+
+test("keep fetches at once and goes on until it works, whatever the error, and never idles", async () => {
+  const { clock, upstream, cache, ask, settled } = setUp();
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("not granted yet", { retryable: false }));
+  cache.keep(HOST);
+  cache.keep(HOST);
+  expect(upstream.calls.map(({ reason }) => reason)).toEqual(["miss"]);
+  await clock.advance(600 * SECOND);
+  expect(upstream.calls.length).toBeGreaterThan(10);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await clock.advance(60 * SECOND);
+  await clock.advance(72 * HOUR);
+  expect(await settled(ask())).toMatchObject({ outcome: "hit" });
+});
+
+test("keep takes over a key that is in use, cold or not", async () => {
+  const { clock, upstream, cache, ask } = setUp({ maxEntries: 1, idleMs: HOUR });
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  ask("valued");
+  await clock.advance(0);
+  upstream.behaviour = () => undefined;
+  ask("cold");
+  cache.keep("valued");
+  cache.keep("cold");
+  expect(upstream.calls).toHaveLength(2);
+  upstream.calls[1]?.succeed(HOUR);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await clock.advance(0);
+  ask("other");
+  await clock.advance(3 * HOUR);
+  expect(cache.entries().map(({ key, kept, state }) => [key, kept, state])).toEqual([
+    ["valued", true, "fresh"],
+    ["cold", true, "fresh"],
+  ]);
+});
+
+test("peek shows what get would hand out and changes nothing", async () => {
+  const { clock, upstream, cache, ask, settled } = setUp();
+  expect(cache.peek(HOST)).toBeUndefined();
+  await settled(ask());
+  expect(cache.peek(HOST)).toBeUndefined();
+  upstream.calls[0]?.succeed(HOUR);
+  await clock.advance(0);
+  expect(cache.peek(HOST)?.value).toBe(`${HOST}#1`);
+  await clock.advance(HOUR - 30 * SECOND);
+  expect(cache.peek(HOST)).toBeUndefined();
+});
+
+test("restore puts a value back with its old times, renewal included", async () => {
+  const { clock, upstream, events, cache, ask, settled } = setUp();
+  const nowMs = clock.monotonicMs();
+  const entry = { value: "from before", obtainedAtMs: nowMs - 1_000 * SECOND, expiresAtMs: nowMs + 2_600 * SECOND };
+  cache.restore(HOST, entry);
+  expect(await settled(ask())).toEqual({ answer: "from before", outcome: "hit" });
+  await clock.advance(799 * SECOND);
+  expect(upstream.calls).toHaveLength(0);
+  await clock.advance(SECOND);
+  expect(upstream.calls.map(({ reason }) => reason)).toEqual(["renewal"]);
+  expect(events).toEqual([]);
+  expect(cache.entries()[0]).toMatchObject({ lastSuccessAtMs: entry.obtainedAtMs, expiresAtMs: entry.expiresAtMs });
+});
+
+test("restore answers those who wait, and renews at once a value that is due", async () => {
+  const { clock, upstream, cache, ask, settled } = setUp();
+  const asked = ask();
+  const nowMs = clock.monotonicMs();
+  cache.restore(HOST, { value: "old", obtainedAtMs: nowMs - HOUR, expiresAtMs: nowMs + HOUR / 4 });
+  expect(await settled(asked)).toEqual({ answer: "old", outcome: "miss" });
+  cache.restore("due", { value: "old", obtainedAtMs: nowMs - HOUR, expiresAtMs: nowMs + HOUR / 4 });
+  expect(upstream.calls.map(({ key, reason }) => [key, reason])).toEqual([
+    [HOST, "miss"],
+    ["due", "renewal"],
+  ]);
+});
+
+test("restore ignores what may not be handed out any more and what is no better than the value held", async () => {
+  const { clock, cache } = setUp();
+  const nowMs = clock.monotonicMs();
+  cache.restore("over", { value: "over", obtainedAtMs: nowMs - HOUR, expiresAtMs: nowMs + SECOND });
+  cache.restore("broken", { value: "broken", obtainedAtMs: nowMs, expiresAtMs: Number.NaN });
+  cache.restore(HOST, { value: "long", obtainedAtMs: nowMs, expiresAtMs: nowMs + HOUR });
+  cache.restore(HOST, { value: "short", obtainedAtMs: nowMs, expiresAtMs: nowMs + HOUR - 1 });
+  expect(cache.entries().map(({ key }) => key)).toEqual([HOST]);
+  expect(cache.peek(HOST)?.value).toBe("long");
+});
+
+test("entries tells the state of each key, never a value", async () => {
+  const { clock, upstream, cache, ask, settled } = setUp();
+  const startMs = clock.monotonicMs();
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await settled([ask(), ask()]);
+  await settled(ask());
+  const denied = new UpstreamFailure("denied", { retryable: false });
+  upstream.behaviour = (call) => call.fail(denied);
+  await settled(ask("denied"));
+  upstream.behaviour = () => undefined;
+  await settled(ask("slow"));
+  expect(cache.entries()).toEqual([
+    {
+      key: HOST,
+      state: "fresh",
+      kept: false,
+      obtainedAtMs: startMs,
+      expiresAtMs: startMs + HOUR,
+      servableUntilMs: startMs + HOUR - 30 * SECOND,
+      renewAtMs: startMs + HOUR / 2,
+      lastSuccessAtMs: startMs,
+      lastFailureAtMs: undefined,
+      lastError: undefined,
+      failuresInARow: 0,
+      hits: 1,
+      fetches: 1,
+      failures: 0,
+      waiting: 0,
+    },
+    expect.objectContaining({
+      key: "denied",
+      state: "backing-off",
+      failures: 1,
+      lastError: denied,
+      renewAtMs: undefined,
+    }),
+    expect.objectContaining({ key: "slow", state: "fetching", fetches: 1, waiting: 1, renewAtMs: undefined }),
+  ]);
+  await clock.advance(300);
+  expect(cache.entries()[1]).toMatchObject({ key: "denied", state: "empty", failuresInARow: 1 });
+});
+
+test("10 000 failing keys leave the valid ones alone and are forgotten, the oldest first", async () => {
+  const { clock, upstream, events, cache, ask, settled } = setUp();
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  for (let number = 0; number < 256; number++) ask(`valid-${number}`);
+  await clock.advance(0);
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("no such host", { retryable: false }));
+  for (let batch = 0; batch < 100; batch++) {
+    for (let number = 0; number < 100; number++) ask(`failing-${batch * 100 + number}`);
+    await clock.advance(0);
+  }
+  const keys = cache.entries().map(({ key }) => key);
+  expect(keys).toHaveLength(512);
+  expect(keys.filter((key) => key.startsWith("valid"))).toHaveLength(256);
+  expect(keys.at(-1)).toBe("failing-9999");
+  expect(clock.armed()).toHaveLength(512);
+  expect(events.filter(({ type }) => type === "dropped")).toHaveLength(10_000 - 256);
+  expect(await settled(ask("valid-0"))).toMatchObject({ outcome: "hit" });
+});
+
+test("a key beyond as many fetches as there may be entries is refused, and those under way go on", async () => {
+  const { upstream, ask, settled } = setUp({ maxEntries: 2 });
+  const asked = [ask("a"), ask("b"), ask("c"), ask("a")];
+  await settled(asked);
+  expect(asked[2]?.error).toMatchObject({ code: "overloaded", retryable: true });
+  for (const call of upstream.calls) call.succeed(HOUR);
+  await settled(asked);
+  expect(asked.map(({ outcome }) => outcome)).toEqual(["miss", "miss", undefined, "coalesced"]);
+});
+
+test("10 000 keys that work keep the 256 used last, and no timer of the others", async () => {
+  const { clock, upstream, cache, ask } = setUp();
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  for (let batch = 0; batch < 100; batch++) {
+    for (let number = 0; number < 100; number++) ask(`host-${batch * 100 + number}`);
+    ask("in-use");
+    await clock.advance(0);
+  }
+  expect(cache.entries()).toHaveLength(256);
+  expect(cache.peek("in-use")).toBeDefined();
+  expect(cache.peek("host-9999")).toBeDefined();
+  expect(clock.armed()).toHaveLength(256);
+});
+
+test("a key pushed out while its renewal is under way gets no second fetch beside it", async () => {
+  const { clock, upstream, events, cache, ask, settled } = setUp({ maxEntries: 1 });
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await settled(ask("first"));
+  upstream.behaviour = () => undefined;
+  await clock.advance(HOUR / 2);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await settled(ask("second"));
+  expect(events.filter(({ type }) => type === "dropped")).toEqual([
+    { type: "dropped", key: "first", cause: "evicted" },
+  ]);
+  expect(cache.peek("first")).toBeUndefined();
+  const asked = ask("first");
+  expect(upstream.calls.map(({ key }) => key)).toEqual(["first", "first", "second"]);
+  upstream.calls[1]?.succeed(HOUR);
+  expect(await settled(asked)).toEqual({ answer: "first#2", outcome: "coalesced" });
+});
+
+test("an idle key is dropped a day after its last use, and its timers with it", async () => {
+  const { clock, upstream, events, cache, ask } = setUp();
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  ask();
+  await clock.advance(5 * HOUR);
+  ask();
+  await clock.advance(24 * HOUR - 1);
+  expect(cache.peek(HOST)).toBeDefined();
+  await clock.advance(1);
+  expect(events.at(-1)).toEqual({ type: "dropped", key: HOST, cause: "idle" });
+  expect(cache.entries()).toEqual([]);
+  expect(clock.armed()).toEqual([]);
+});
+
+test("a failing key that had a value is tried until it is idle", async () => {
+  const { clock, upstream, events, ask, settled } = setUp({ idleMs: 3 * HOUR });
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await settled(ask());
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  await clock.advance(3 * HOUR);
+  const callsWhenIdle = upstream.calls.length;
+  expect(callsWhenIdle).toBeGreaterThan(200);
+  expect(events.at(-1)).toEqual({ type: "dropped", key: HOST, cause: "idle" });
+  await clock.advance(3 * HOUR);
+  expect(upstream.calls).toHaveLength(callsWhenIdle);
+});
+
+test("close aborts fetches, cancels timers, and rejects who waits and who asks later", async () => {
+  const { clock, upstream, cache, ask, settled } = setUp();
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await settled(ask("valued"));
+  cache.keep("kept");
+  await clock.advance(SECOND);
+  upstream.behaviour = () => undefined;
+  const waiting = ask();
+  const refreshing = cache.refresh("valued");
+  const rejected = expect(refreshing).rejects.toMatchObject({ code: "closed", retryable: false });
+  cache.close();
+  await rejected;
+  expect(waiting.error).toMatchObject({ code: "closed" });
+  expect(upstream.calls.slice(2).map(({ signal }) => signal.aborted)).toEqual([true, true]);
+  expect(clock.armed()).toEqual([]);
+  for (const call of upstream.calls) call.succeed(HOUR);
+  cache.keep("more");
+  cache.restore("more", { value: "more", obtainedAtMs: clock.monotonicMs(), expiresAtMs: clock.monotonicMs() + HOUR });
+  expect((await settled(ask())).error).toMatchObject({ code: "closed" });
+  await expect(cache.refresh(HOST)).rejects.toMatchObject({ code: "closed" });
+  expect(cache.peek("valued")).toBeUndefined();
+  expect(cache.entries()).toEqual([]);
+  expect(clock.armed()).toEqual([]);
+});
+
+test("close from within an event leaves no timer behind", async () => {
+  const { clock, upstream, cache, ask } = setUp({ onEvent: () => cache.close() });
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  const asked = ask();
+  await clock.advance(0);
+  expect(asked.answer).toBe(`${HOST}#1`);
+  expect(clock.armed()).toEqual([]);
+});
+
+test("TokenCache works without a listener", async () => {
+  const clock = createFakeClock();
+  const upstream = createFetchDouble(clock);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  const cache = new TokenCache<string>({ fetch: upstream.fetch, clock, random: () => 0.5 });
+  expect((await cache.get(HOST, { waitMs: 1 })).outcome).toBe("miss");
+});

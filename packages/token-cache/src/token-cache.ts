@@ -1,0 +1,196 @@
+/**
+ * The look-up of expiring values by key: what a caller is answered, and which keys are remembered.
+ *
+ * Keys that have or had a value live in an LRU, those that never had one apart from it, so that no number of
+ * failing keys pushes out a valid value. The life of one value is renewer.ts's; upstreams are `fetch`'s.
+ */
+import type { Clock, Expiring, Random } from "@ocir-broker/foundation";
+import { LRUCache } from "lru-cache";
+import type { CacheEntry, CacheEvent } from "./cache-report.ts";
+import { servableUntilMs } from "./renewal-policy.ts";
+import { type Fetch, Renewer, type RenewerOptions } from "./renewer.ts";
+import { TokenCacheError } from "./token-cache-error.ts";
+
+/** A node pulls from a handful of registry hosts; this bounds memory when something asks for thousands. */
+const DEFAULT_MAX_ENTRIES = 256;
+
+/** A day: a nightly job still finds its token warm. */
+const DEFAULT_IDLE_MS = 24 * 60 * 60 * 1_000;
+
+/** As long as a request of the kubelet is worked on; a fetch that takes longer helps nobody who waits. */
+const DEFAULT_FETCH_LIMIT_MS = 15_000;
+
+/**
+ * hit: answered at once. stale: at once too, but the renewal is overdue and has failed. miss: the call brought a
+ * fetch about. coalesced: it waited for a fetch that came about without it.
+ */
+export type Outcome = "hit" | "stale" | "miss" | "coalesced";
+
+export interface Answer<V> {
+  readonly entry: Expiring<V>;
+  readonly outcome: Outcome;
+}
+
+export interface TokenCacheOptions<V> {
+  readonly fetch: Fetch<V>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called at once, in the middle of the work: must be quick and must not throw. */
+  readonly onEvent?: (event: CacheEvent) => void;
+  /** Keys with a value, and as many without one. Default 256. */
+  readonly maxEntries?: number;
+  /** A key nobody has asked for so long is dropped. Default 24 h. */
+  readonly idleMs?: number;
+  /** Time limit of one attempt. Default 15 s. */
+  readonly fetchLimitMs?: number;
+}
+
+export class TokenCache<V> {
+  readonly #clock: Clock;
+  readonly #onEvent: (event: CacheEvent) => void;
+  readonly #maxEntries: number;
+  readonly #renewerOptions: RenewerOptions<V>;
+  /** Keys that have or had a value. When one ends is the renewer's business, so lru-cache needs no clock. */
+  readonly #valued: LRUCache<string, Renewer<V>>;
+  /** Keys without a value so far, the oldest first. */
+  readonly #cold = new Map<string, Renewer<V>>();
+  /** Keys that `keep` names; neither bound nor idleness applies. */
+  readonly #kept = new Map<string, Renewer<V>>();
+  #isClosed = false;
+
+  constructor(options: TokenCacheOptions<V>) {
+    this.#clock = options.clock;
+    this.#onEvent = options.onEvent ?? (() => undefined);
+    this.#maxEntries = options.maxEntries ?? DEFAULT_MAX_ENTRIES;
+    this.#valued = new LRUCache<string, Renewer<V>>({
+      max: this.#maxEntries,
+      dispose: (renewer, _key, reason) => {
+        if (reason === "evict") this.#onEvicted(renewer);
+      },
+    });
+    this.#renewerOptions = {
+      fetch: options.fetch,
+      clock: options.clock,
+      random: options.random,
+      idleMs: options.idleMs ?? DEFAULT_IDLE_MS,
+      fetchLimitMs: options.fetchLimitMs ?? DEFAULT_FETCH_LIMIT_MS,
+      onEvent: this.#onEvent,
+      onFilled: (renewer) => {
+        if (this.#cold.delete(renewer.key)) this.#valued.set(renewer.key, renewer);
+      },
+      onIdle: (renewer) => this.#drop(renewer, "idle"),
+    };
+  }
+
+  /**
+   * The value of `key`: at once if there is one that may be handed out, else as soon as a fetch brings one.
+   * Waits while an attempt is under way or due within `waitMs`; an error that is not retryable ends the wait.
+   * @throws what `fetch` threw, or {@link TokenCacheError}
+   */
+  async get(key: string, options: { waitMs: number }): Promise<Answer<V>> {
+    const nowMs = this.#clock.monotonicMs();
+    const renewer = this.#valued.get(key) ?? this.#find(key) ?? this.#add(key);
+    const state = renewer.use(nowMs);
+    switch (state.kind) {
+      case "fresh":
+        return { entry: state.entry, outcome: "hit" };
+      case "stale":
+        return { entry: state.entry, outcome: "stale" };
+      case "empty":
+        return { entry: await renewer.wait(options.waitMs), outcome: "miss" };
+      case "fetching":
+        return { entry: await renewer.wait(options.waitMs), outcome: "coalesced" };
+      case "backing-off": {
+        if (!state.retryable || state.untilMs >= nowMs + options.waitMs) throw state.error;
+        return { entry: await renewer.wait(options.waitMs), outcome: state.planned ? "coalesced" : "miss" };
+      }
+    }
+  }
+
+  /**
+   * A newer value than the one held, which goes on being handed out meanwhile and stays if the fetch fails.
+   * Joins a fetch under way. Within the back-off after a failure it rejects with that failure, without a fetch.
+   * @throws what `fetch` threw, or {@link TokenCacheError}
+   */
+  async refresh(key: string): Promise<Expiring<V>> {
+    return (this.#find(key) ?? this.#add(key)).refresh();
+  }
+
+  /** Fetches now, goes on trying until it works whatever the error, and never drops the key. */
+  keep(key: string): void {
+    if (this.#isClosed || this.#kept.has(key)) return;
+    const renewer = this.#find(key) ?? new Renewer(key, this.#renewerOptions);
+    this.#valued.delete(key);
+    this.#cold.delete(key);
+    this.#kept.set(key, renewer);
+    renewer.keep();
+  }
+
+  /** The value that `get` would hand out now, without any effect. */
+  peek(key: string): Expiring<V> | undefined {
+    return this.#find(key)?.peek(this.#clock.monotonicMs());
+  }
+
+  /** Puts back a value from before a restart, with its old times; one past its time, or no better than what is held, is ignored. */
+  restore(key: string, entry: Expiring<V>): void {
+    if (this.#isClosed || !(servableUntilMs(entry) > this.#clock.monotonicMs())) return;
+    (this.#find(key) ?? this.#add(key)).restore(entry);
+  }
+
+  entries(): CacheEntry[] {
+    const nowMs = this.#clock.monotonicMs();
+    return this.#renewers().map((renewer) => renewer.describe(nowMs));
+  }
+
+  /** Cancels all timers and aborts all fetches; who waits, and whoever asks later, gets a `closed` error. */
+  close(): void {
+    this.#isClosed = true;
+    const renewers = this.#renewers();
+    this.#valued.clear();
+    this.#cold.clear();
+    this.#kept.clear();
+    for (const renewer of renewers) renewer.close(new TokenCacheError("closed", renewer.key));
+  }
+
+  #renewers(): Renewer<V>[] {
+    return [...this.#kept.values(), ...this.#valued.values(), ...this.#cold.values()];
+  }
+
+  /** Without counting as a use. */
+  #find(key: string): Renewer<V> | undefined {
+    return this.#valued.peek(key) ?? this.#kept.get(key) ?? this.#cold.get(key);
+  }
+
+  #add(key: string): Renewer<V> {
+    if (this.#isClosed) throw new TokenCacheError("closed", key);
+    if (this.#cold.size >= this.#maxEntries) this.#makeRoom(key);
+    const renewer = new Renewer(key, this.#renewerOptions);
+    this.#cold.set(key, renewer);
+    return renewer;
+  }
+
+  /** Forgets the oldest failure; a fetch that somebody may wait for is never sacrificed to a newcomer. */
+  #makeRoom(key: string): void {
+    const oldest = [...this.#cold.values()].find((renewer) => !renewer.isBusy);
+    if (oldest === undefined) throw new TokenCacheError("overloaded", key);
+    this.#drop(oldest, "evicted");
+  }
+
+  /** One with a fetch under way stays among the cold ones, so that no second fetch starts beside it. */
+  #onEvicted(renewer: Renewer<V>): void {
+    if (renewer.isBusy) {
+      renewer.forget();
+      this.#cold.set(renewer.key, renewer);
+    } else {
+      renewer.close(new TokenCacheError("closed", renewer.key));
+    }
+    this.#onEvent({ type: "dropped", key: renewer.key, cause: "evicted" });
+  }
+
+  #drop(renewer: Renewer<V>, cause: "idle" | "evicted"): void {
+    this.#valued.delete(renewer.key);
+    this.#cold.delete(renewer.key);
+    renewer.close(new TokenCacheError("closed", renewer.key));
+    this.#onEvent({ type: "dropped", key: renewer.key, cause });
+  }
+}
