@@ -1,8 +1,16 @@
 export { type Clock, createSystemClock, type Timer } from "./clock.ts";
+export {
+  type ConnectionLimits,
+  createDirectDispatcher,
+  createUpstreamDispatcher,
+  type ProxySettings,
+  type UpstreamDispatcherOptions,
+} from "./dispatcher.ts";
 export { type Expiring, type RetryHint, retryHintOf } from "./expiring.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { retryAfterMsOf } from "./retry-after.ts";
 export { Secret } from "./secret.ts";
+export { readTrustedCertificates } from "./trusted-certificates.ts";
 export {
   createSendRequest,
   type SendRequest,

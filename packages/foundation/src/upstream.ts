@@ -13,6 +13,7 @@ export type UpstreamErrorCode =
   | "body-too-large"
   | "connection-broken"
   | "name-not-resolved"
+  | "proxy-refused"
   | "refused"
   | "timeout"
   | "tls"
@@ -29,6 +30,10 @@ export class UpstreamError extends Error {
     this.code = code;
   }
 }
+
+/** Node's codes for a failed handshake, OpenSSL's for a chain or a name that it does not accept, undici's for a TLS proxy. */
+const TLS_CODE =
+  /^ERR_TLS|^ERR_SSL|^EPROTO$|^UND_ERR_PRX_TLS$|CERT|SIGNATURE|^INVALID_(CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$/;
 
 export interface UpstreamRequest {
   readonly method: "GET" | "HEAD" | "POST";
@@ -121,15 +126,14 @@ function classify(error: unknown): UpstreamErrorCode {
     return "timeout";
   }
   if (error instanceof errors.HTTPParserError) return "connection-broken";
+  // Our own signals were looked at before: what is left of this class is a proxy's answer to CONNECT, such as 407.
+  if (error instanceof errors.RequestAbortedError) return "proxy-refused";
   const code = codeOf(error);
+  if (code === "ETIMEDOUT") return "timeout";
   if (code === "ECONNREFUSED") return "refused";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "name-not-resolved";
-  if (code === "ECONNRESET" || code === "EPIPE" || code.startsWith("UND_ERR")) {
-    return "connection-broken";
-  }
-  if (code.startsWith("ERR_TLS") || code.startsWith("ERR_SSL") || code.includes("CERT") || code.includes("SIGNATURE")) {
-    return "tls";
-  }
+  if (TLS_CODE.test(code)) return "tls";
+  if (code === "ECONNRESET" || code === "EPIPE" || code.startsWith("UND_ERR")) return "connection-broken";
   return "unreachable";
 }
 

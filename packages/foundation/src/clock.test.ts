@@ -1,0 +1,134 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { createSystemClock } from "./clock.ts";
+
+/** The three sources that the clock reads; `awakeMs` and `uptimeMs` drift apart in a suspend, as the kernel's do. */
+const system = vi.hoisted(() => ({ awakeMs: 0, uptimeMs: 0, wallMs: 0, uptimeReads: 0 }));
+
+vi.mock("node:os", () => ({
+  uptime: () => {
+    system.uptimeReads++;
+    return Math.floor(system.uptimeMs / 10) / 100;
+  },
+}));
+
+function run(ms: number): void {
+  system.awakeMs += ms;
+  system.uptimeMs += ms;
+  system.wallMs += ms;
+}
+
+function suspend(ms: number): void {
+  system.uptimeMs += ms;
+  system.wallMs += ms;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  Object.assign(system, { awakeMs: 5_000, uptimeMs: 1_000_000, wallMs: 1_767_225_600_000, uptimeReads: 0 });
+  vi.spyOn(performance, "now").mockImplementation(() => system.awakeMs);
+  vi.spyOn(Date, "now").mockImplementation(() => system.wallMs);
+  return () => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  };
+});
+
+/** Time passes for the clock and for the timers of this process alike, a tenth of a second at a time. */
+function runTimers(ms: number): void {
+  for (let left = ms; left > 0; left -= 100) {
+    run(Math.min(left, 100));
+    vi.advanceTimersByTime(Math.min(left, 100));
+  }
+}
+
+describe("createSystemClock monotonicMs", () => {
+  test("goes with the machine, without asking for its uptime every time", () => {
+    const clock = createSystemClock();
+    const startMs = clock.monotonicMs();
+    for (let second = 0; second < 1_000; second++) {
+      run(1_000);
+      clock.monotonicMs();
+    }
+    expect(clock.monotonicMs() - startMs).toBe(1_000_000);
+    expect(system.uptimeReads).toBe(1);
+  });
+
+  test.each([3_600_000, -3_600_000])("stays where it is when somebody sets the wall clock by %i ms", (jumpMs) => {
+    const clock = createSystemClock();
+    const startMs = clock.monotonicMs();
+    run(1_000);
+    system.wallMs += jumpMs;
+    expect(clock.monotonicMs() - startMs).toBe(1_000);
+    expect(clock.wallMs()).toBe(system.wallMs);
+  });
+
+  test("counts every suspend", () => {
+    const clock = createSystemClock();
+    const startMs = clock.monotonicMs();
+    run(1_000);
+    suspend(600_000);
+    expect(clock.monotonicMs() - startMs).toBeCloseTo(601_000, -2);
+    run(1_000);
+    suspend(60_000);
+    expect(clock.monotonicMs() - startMs).toBeCloseTo(662_000, -2);
+  });
+
+  test("counts a suspend together with a wall clock that was set", () => {
+    const clock = createSystemClock();
+    const startMs = clock.monotonicMs();
+    suspend(600_000);
+    system.wallMs += 7_200_000;
+    expect(clock.monotonicMs() - startMs).toBeCloseTo(600_000, -2);
+  });
+
+  test("never goes back", () => {
+    const clock = createSystemClock();
+    let lastMs = clock.monotonicMs();
+    for (let turn = 0; turn < 500; turn++) {
+      run((turn * 37) % 900);
+      if (turn % 7 === 0) suspend((turn * 91) % 5_000);
+      if (turn % 5 === 0) system.wallMs += ((turn * 53) % 4_000) - 2_000;
+      const nowMs = clock.monotonicMs();
+      expect(nowMs).toBeGreaterThanOrEqual(lastMs);
+      lastMs = nowMs;
+    }
+  });
+});
+
+describe("createSystemClock setTimer", () => {
+  test.each([0, -5, 1, 3_999, 4_000, 4_001, 60_000])("calls back once after %i ms", (delayMs) => {
+    const clock = createSystemClock();
+    const callback = vi.fn();
+    clock.setTimer(callback, delayMs);
+    if (delayMs > 1) {
+      runTimers(delayMs - 1);
+      expect(callback).not.toHaveBeenCalled();
+    }
+    runTimers(200);
+    runTimers(20_000);
+    expect(callback).toHaveBeenCalledOnce();
+  });
+
+  test("notices within 4 s of waking that the time has passed in a suspend", () => {
+    const clock = createSystemClock();
+    const callback = vi.fn();
+    clock.setTimer(callback, 3_600_000);
+    runTimers(1_000);
+    suspend(3_600_000);
+    runTimers(4_000);
+    expect(callback).toHaveBeenCalledOnce();
+  });
+
+  test("does not call back when cancelled, before its first sleep or after", () => {
+    const clock = createSystemClock();
+    const callback = vi.fn();
+    clock.setTimer(callback, 1_000).cancel();
+    const later = clock.setTimer(callback, 10_000);
+    runTimers(8_500);
+    later.cancel();
+    later.cancel();
+    runTimers(20_000);
+    expect(callback).not.toHaveBeenCalled();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,312 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer as createPlainServer, type RequestListener, Server } from "node:http";
+import { createSecureServer } from "node:http2";
+import { createServer as createTlsServer } from "node:https";
+import { type AddressInfo, connect, createServer as createSocketServer, type Server as SocketServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream";
+import { setImmediate } from "node:timers/promises";
+import type { TLSSocket } from "node:tls";
+import type { Dispatcher } from "undici";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { createSystemClock } from "./clock.ts";
+import {
+  type ConnectionLimits,
+  createDirectDispatcher,
+  createUpstreamDispatcher,
+  type UpstreamDispatcherOptions,
+} from "./dispatcher.ts";
+import { createSendRequest, type UpstreamResponse } from "./upstream.ts";
+
+const LIMITS: ConnectionLimits = { connectMs: 5_000, headersMs: 5_000, bodyMs: 5_000, maxConnectionsPerOrigin: 4 };
+
+let directory: string;
+let root: string;
+let intermediate: string;
+let serverKey: string;
+/** For registry.test, proxy.test, localhost, 127.0.0.1 and 127.0.0.2; with the intermediate behind it. */
+let serverChain: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "ocir-broker-dispatcher-"));
+  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
+  const ca = ["-addext", "keyUsage=critical,keyCertSign"];
+  openssl("req", "-x509", ...key, "-subj", "/CN=private root", "-keyout", "root.key", "-out", "root.pem", ...ca);
+  const signedBy = (name: string) => ["-CA", `${name}.pem`, "-CAkey", `${name}.key`];
+  openssl(
+    ...["req", "-x509", ...key, "-subj", "/CN=private intermediate", ...signedBy("root"), ...ca],
+    ...["-addext", "basicConstraints=critical,CA:true", "-keyout", "middle.key", "-out", "middle.pem"],
+  );
+  openssl(
+    ...["req", "-x509", ...key, "-subj", "/CN=registry.test", ...signedBy("middle")],
+    ...["-addext", "basicConstraints=critical,CA:false"],
+    ...["-addext", "subjectAltName=DNS:registry.test,DNS:proxy.test,DNS:localhost,IP:127.0.0.1,IP:127.0.0.2"],
+    ...["-keyout", "server.key", "-out", "server.pem"],
+  );
+  const read = (name: string) => readFileSync(join(directory, name), "utf8");
+  root = read("root.pem");
+  intermediate = read("middle.pem");
+  serverKey = read("server.key");
+  serverChain = read("server.pem") + intermediate;
+});
+
+afterAll(() => rmSync(directory, { recursive: true }));
+
+async function listen<S extends SocketServer>(server: S, address = "127.0.0.1"): Promise<{ server: S; port: number }> {
+  server.listen(0, address);
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    if (server instanceof Server) server.closeAllConnections();
+  });
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+function tlsServer(listener: RequestListener): SocketServer {
+  return createTlsServer({ key: serverKey, cert: serverChain }, listener);
+}
+
+/** Says which name the client asked for and over which HTTP. */
+const answer: RequestListener = (request, response) => {
+  response.end(`${(request.socket as TLSSocket).servername || "-"} ${request.httpVersion}`);
+};
+
+interface SeenConnect {
+  target: string | undefined;
+  authorization: string | undefined;
+}
+
+/** A proxy that knows CONNECT only, and whose idea of every host is the same port on this machine. */
+async function startProxy(port: number, kind: "http" | "https" = "http", status = 200) {
+  const seen: SeenConnect[] = [];
+  const refuse: RequestListener = (_request, response) => void response.writeHead(405).end();
+  const server = kind === "http" ? createPlainServer(refuse) : tlsServer(refuse);
+  server.on("connect", (request, client) => {
+    seen.push({ target: request.url, authorization: request.headers["proxy-authorization"] });
+    client.on("error", () => {});
+    if (status !== 200) {
+      client.end(`HTTP/1.1 ${status} No\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    const upstream = connect(port, "127.0.0.1", () => {
+      client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      pipeline(client, upstream, client, () => {});
+    });
+    upstream.on("error", () => client.destroy());
+  });
+  return { seen, port: (await listen(server)).port };
+}
+
+function destroyedAfterTest(dispatcher: Dispatcher): Dispatcher {
+  onTestFinished(() => dispatcher.destroy());
+  return dispatcher;
+}
+
+function upstream(options: Partial<UpstreamDispatcherOptions> = {}): Dispatcher {
+  return destroyedAfterTest(createUpstreamDispatcher({ ...LIMITS, caCertificates: [root], ...options }));
+}
+
+function direct(limits: Partial<ConnectionLimits> = {}): Dispatcher {
+  return destroyedAfterTest(createDirectDispatcher({ ...LIMITS, ...limits }));
+}
+
+function get(dispatcher: Dispatcher, url: string): Promise<UpstreamResponse> {
+  const send = createSendRequest({ dispatcher, clock: createSystemClock(), totalMs: 20_000 });
+  return send({
+    method: "GET",
+    url: new URL(url),
+    headers: {},
+    signal: new AbortController().signal,
+    maxBodyBytes: 1_000,
+  });
+}
+
+/** A connection takes its next request in the turn after it has finished the one before. */
+async function getAndRest(dispatcher: Dispatcher, url: string): Promise<void> {
+  await get(dispatcher, url);
+  await setImmediate();
+}
+
+async function text(dispatcher: Dispatcher, url: string): Promise<string> {
+  return (await get(dispatcher, url)).body.toString();
+}
+
+function stubProxyEnvironment(port: number): void {
+  for (const name of ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"]) {
+    vi.stubEnv(name, `http://127.0.0.1:${port}`);
+  }
+  onTestFinished(() => void vi.unstubAllEnvs());
+}
+
+describe("createUpstreamDispatcher trust", () => {
+  test("accepts a private CA's chain", async () => {
+    const { port } = await listen(tlsServer(answer));
+    expect(await text(upstream(), `https://localhost:${port}/`)).toBe("localhost 1.1");
+  });
+
+  test("accepts an intermediate in the store as the end of the chain, as curl and Go do", async () => {
+    const { port } = await listen(tlsServer(answer));
+    const dispatcher = upstream({ caCertificates: [intermediate] });
+    expect(await text(dispatcher, `https://localhost:${port}/`)).toBe("localhost 1.1");
+  });
+
+  test("refuses a chain that ends in no given root, and a certificate for another name", async () => {
+    const { port } = await listen(tlsServer(answer));
+    await expect(get(upstream({ caCertificates: [] }), `https://localhost:${port}/`)).rejects.toMatchObject({
+      code: "tls",
+    });
+    await expect(get(upstream(), `https://127.0.0.3:${port}/`)).rejects.toMatchObject({ code: "refused" });
+    const elsewhere = await listen(tlsServer(answer), "127.0.0.3");
+    await expect(get(upstream(), `https://127.0.0.3:${elsewhere.port}/`)).rejects.toMatchObject({ code: "tls" });
+  });
+
+  test("says tls of a server that speaks none", async () => {
+    const { port } = await listen(
+      createSocketServer((socket) => void socket.on("error", () => {}).end("SSH-2.0-x\r\n")),
+    );
+    await expect(get(upstream(), `https://localhost:${port}/`)).rejects.toMatchObject({ code: "tls" });
+  });
+});
+
+describe("createUpstreamDispatcher proxy", () => {
+  test.each(["http", "https"] as const)("reaches an https target through an %s proxy, both checked", async (kind) => {
+    const target = await listen(tlsServer(answer));
+    const proxy = await startProxy(target.port, kind);
+    const https = `${kind}://us%65r:p%40ss@localhost:${proxy.port}`;
+    const dispatcher = upstream({ proxy: { https } });
+    await getAndRest(dispatcher, "https://registry.test/");
+    expect(await text(dispatcher, "https://registry.test/")).toBe("registry.test 1.1");
+    const authorization = `Basic ${Buffer.from("user:p@ss").toString("base64")}`;
+    expect(proxy.seen).toEqual([{ target: "registry.test:443", authorization }]);
+
+    await expect(get(dispatcher, "https://other.test/")).rejects.toMatchObject({ code: "tls" });
+    const distrustful = upstream({ proxy: { https }, caCertificates: [] });
+    await expect(get(distrustful, "https://registry.test/")).rejects.toMatchObject({ code: "tls" });
+    expect(proxy.seen).toHaveLength(kind === "http" ? 3 : 2);
+  });
+
+  test("takes a proxy without a scheme", async () => {
+    const target = await listen(tlsServer(answer));
+    const proxy = await startProxy(target.port);
+    await text(upstream({ proxy: { https: `127.0.0.1:${proxy.port}` } }), "https://registry.test:8443/");
+    expect(proxy.seen).toMatchObject([{ target: "registry.test:8443" }]);
+  });
+
+  test("goes past the proxy for noProxy, loopback and plain http", async () => {
+    const secure = await listen(tlsServer(answer), "127.0.0.2");
+    const loopback = await listen(tlsServer(answer));
+    const plain = await listen(createPlainServer(answer), "127.0.0.2");
+    const proxy = await startProxy(secure.port);
+    const https = `http://127.0.0.1:${proxy.port}`;
+    const dispatcher = upstream({ proxy: { https, noProxy: "example.com, 127.0.0.2" } });
+    await text(dispatcher, `https://127.0.0.2:${secure.port}/`);
+    await text(dispatcher, `https://127.0.0.1:${loopback.port}/`);
+    await text(dispatcher, `https://localhost:${loopback.port}/`);
+    await text(upstream({ proxy: { https } }), `http://127.0.0.2:${plain.port}/`);
+    expect(proxy.seen).toEqual([]);
+    await expect(get(upstream({ proxy: { https } }), `https://127.0.0.2:${secure.port}/`)).rejects.toThrow();
+    expect(proxy.seen).toMatchObject([{ target: `127.0.0.2:${secure.port}` }]);
+  });
+
+  test("does not look into the environment", async () => {
+    const target = await listen(tlsServer(answer), "127.0.0.2");
+    const proxy = await startProxy(target.port);
+    stubProxyEnvironment(proxy.port);
+    vi.stubEnv("NO_PROXY", "registry.test");
+    expect(await text(upstream(), `https://127.0.0.2:${target.port}/`)).toBe("- 1.1");
+    expect(proxy.seen).toEqual([]);
+    const dispatcher = upstream({ proxy: { https: `http://127.0.0.1:${proxy.port}` } });
+    await expect(get(dispatcher, "https://registry.test/")).rejects.toThrow();
+    expect(proxy.seen).toMatchObject([{ target: "registry.test:443" }]);
+  });
+
+  test.each([403, 407, 502])("says proxy-refused for a proxy that answers %i", async (status) => {
+    const proxy = await startProxy(1, "http", status);
+    const dispatcher = upstream({ proxy: { https: `http://127.0.0.1:${proxy.port}` } });
+    await expect(get(dispatcher, "https://registry.test/")).rejects.toMatchObject({ code: "proxy-refused" });
+  });
+
+  test("gives up on a proxy that never answers, and on one that hangs up", async () => {
+    const silent = await listen(createSocketServer((socket) => void socket.on("error", () => {})));
+    const hanging = upstream({ connectMs: 100, proxy: { https: `http://127.0.0.1:${silent.port}` } });
+    await expect(get(hanging, "https://registry.test/")).rejects.toMatchObject({ code: "timeout" });
+    const rude = await listen(createSocketServer((socket) => void socket.on("error", () => {}).destroy()));
+    const dispatcher = upstream({ proxy: { https: `http://127.0.0.1:${rude.port}` } });
+    await expect(get(dispatcher, "https://registry.test/")).rejects.toMatchObject({ code: "connection-broken" });
+  });
+
+  test.each(["ftp://canary:canary@proxy.test", "http://", "http://canary:canary@a b", "socks5://canary@x"])(
+    "refuses the proxy %s without repeating it",
+    (https) => {
+      expect(() => createUpstreamDispatcher({ ...LIMITS, caCertificates: [], proxy: { https } })).toThrow(
+        new TypeError("the proxy is not an http or https URL"),
+      );
+    },
+  );
+});
+
+describe.each([
+  ["createUpstreamDispatcher", upstream],
+  ["createDirectDispatcher", direct],
+])("%s connections", (_name, create: (limits?: Partial<ConnectionLimits>) => Dispatcher) => {
+  test("keeps a connection alive, and puts one request at a time on it", async () => {
+    const { server, port } = await listen(
+      createPlainServer((request, response) => {
+        if (request.url === "/slow") void setImmediate().then(() => response.end());
+        else response.end();
+      }),
+    );
+    let connections = 0;
+    server.on("connection", () => connections++);
+    const dispatcher = create({ maxConnectionsPerOrigin: 2 });
+    await getAndRest(dispatcher, `http://127.0.0.1:${port}/`);
+    await getAndRest(dispatcher, `http://127.0.0.1:${port}/`);
+    expect(connections).toBe(1);
+    await Promise.all(Array.from({ length: 5 }, () => get(dispatcher, `http://127.0.0.1:${port}/slow`)));
+    expect(connections).toBe(2);
+  });
+
+  test("follows no redirect", async () => {
+    let requests = 0;
+    const { port } = await listen(
+      createPlainServer((_request, response) => {
+        requests++;
+        response.writeHead(302, { location: "/elsewhere" }).end();
+      }),
+    );
+    expect(await get(create(), `http://127.0.0.1:${port}/`)).toMatchObject({ status: 302 });
+    expect(requests).toBe(1);
+  });
+
+  test("gives up waiting for a TLS handshake, the headers and the body", async () => {
+    const silent = await listen(createSocketServer((socket) => void socket.on("error", () => {})));
+    const headless = await listen(createPlainServer(() => {}));
+    const cut = await listen(createPlainServer((_request, response) => void response.write("half")));
+    const dispatcher = create({ connectMs: 100, headersMs: 100, bodyMs: 100 });
+    await Promise.all(
+      [`https://127.0.0.1:${silent.port}/`, `http://127.0.0.1:${headless.port}/`, `http://127.0.0.1:${cut.port}/`].map(
+        (url) => expect(get(dispatcher, url)).rejects.toMatchObject({ code: "timeout" }),
+      ),
+    );
+  });
+});
+
+test("createUpstreamDispatcher stays with HTTP/1.1 where the server would rather speak HTTP/2", async () => {
+  const secure = createSecureServer({ key: serverKey, cert: serverChain, allowHTTP1: true }, (request, response) => {
+    response.end(request.httpVersion);
+  });
+  const { port } = await listen(secure as unknown as SocketServer);
+  expect(await text(upstream(), `https://localhost:${port}/`)).toBe("1.1");
+});
+
+test("createDirectDispatcher uses no proxy, whatever the environment says", async () => {
+  const { port } = await listen(createPlainServer(answer));
+  const proxy = await startProxy(port);
+  stubProxyEnvironment(proxy.port);
+  expect(await text(direct(), `http://127.0.0.1:${port}/`)).toBe("- 1.1");
+  expect(proxy.seen).toEqual([]);
+});

@@ -1,0 +1,172 @@
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { Agent, Dispatcher, errors } from "undici";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { Clock } from "./clock.ts";
+import { createSendRequest, UpstreamError, type UpstreamRequest } from "./upstream.ts";
+
+let nowMs = 100;
+const clock: Clock = {
+  monotonicMs: () => nowMs++,
+  wallMs: () => 0,
+  setTimer: () => ({ cancel: () => {} }),
+};
+
+async function startServer(listener: RequestListener): Promise<URL> {
+  const server = createServer(listener);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/path?query=1`);
+}
+
+function sender(options: { dispatcher?: Dispatcher; totalMs?: number } = {}) {
+  const { dispatcher = new Agent(), totalMs = 20_000 } = options;
+  onTestFinished(() => dispatcher.destroy());
+  const send = createSendRequest({ dispatcher, clock, totalMs });
+  return (request: Partial<UpstreamRequest> & { url: URL }) =>
+    send({ method: "GET", headers: {}, signal: new AbortController().signal, maxBodyBytes: 1_000, ...request });
+}
+
+class BrokenDispatcher extends Dispatcher {
+  readonly #error: Error;
+
+  constructor(error: Error) {
+    super();
+    this.#error = error;
+  }
+
+  override dispatch(): boolean {
+    throw this.#error;
+  }
+
+  override async destroy(): Promise<void> {}
+}
+
+const withCode = (code: string): Error => Object.assign(new Error("canary"), { code });
+
+describe("createSendRequest", () => {
+  test("sends what it is given and gives back the whole answer", async () => {
+    const url = await startServer(async (request, response) => {
+      response.setHeader("Date", "Thu, 01 Jan 2026 00:00:00 GMT");
+      response.setHeader("X-Twice", ["first", "second"]);
+      response
+        .writeHead(418)
+        .end(`${request.method} ${request.url} ${request.headers["x-name"]} ${await text(request)}`);
+    });
+    nowMs = 100;
+    const response = await sender()({ url, method: "POST", headers: { "x-name": "value" }, body: "hello" });
+    expect(response).toMatchObject({
+      status: 418,
+      headers: { "x-twice": "first" },
+      sentAtMs: 100,
+      serverDateMs: Date.parse("2026-01-01T00:00:00Z"),
+    });
+    expect(response.body.toString()).toBe("POST /path?query=1 value hello");
+  });
+
+  test.each([
+    ["no Date", undefined],
+    ["a Date that is none", "soon"],
+  ])("knows no server time from %s", async (_what, date) => {
+    const url = await startServer((_request, response) => {
+      response.sendDate = false;
+      if (date !== undefined) response.setHeader("Date", date);
+      response.end();
+    });
+    expect(await sender()({ url })).toMatchObject({ serverDateMs: undefined, body: Buffer.alloc(0) });
+  });
+
+  test("takes a HEAD answer that announces a body", async () => {
+    const url = await startServer((_request, response) => void response.setHeader("Content-Length", "99999").end());
+    expect(await sender()({ url, method: "HEAD" })).toMatchObject({ status: 200, body: Buffer.alloc(0) });
+  });
+
+  test("takes a body of the largest size and stops at one byte more, announced or not", async () => {
+    const url = await startServer((request, response) => {
+      if (request.headers["x-announced"]) response.setHeader("Content-Length", request.headers["x-bytes"] ?? "");
+      response.end("x".repeat(Number(request.headers["x-bytes"])));
+    });
+    const send = sender();
+    expect((await send({ url, headers: { "x-bytes": "1000" } })).body).toHaveLength(1_000);
+    for (const announced of ["", "yes"]) {
+      await expect(send({ url, headers: { "x-bytes": "1001", "x-announced": announced } })).rejects.toMatchObject({
+        code: "body-too-large",
+        retryable: true,
+      });
+    }
+  });
+
+  test("gives up after the time for all of it, even while bytes trickle in", async () => {
+    const url = await startServer((_request, response) => {
+      const trickle = setInterval(() => response.write("x"), 5);
+      response.on("close", () => clearInterval(trickle));
+    });
+    await expect(sender({ totalMs: 60 })({ url })).rejects.toMatchObject({ code: "timeout" });
+  });
+
+  test("is aborted by its caller, before and during", async () => {
+    const controller = new AbortController();
+    const url = await startServer(() => controller.abort());
+    const send = sender();
+    await expect(send({ url, signal: controller.signal })).rejects.toMatchObject({ code: "aborted" });
+    await expect(send({ url, signal: controller.signal })).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  test.each<[string, RequestListener]>([
+    ["before the answer", (request) => void request.socket.destroy()],
+    [
+      "in the middle of a body",
+      (request, response) => {
+        response.writeHead(200, { "content-length": "100" });
+        response.write("half", () => request.socket.destroy());
+      },
+    ],
+  ])("says connection-broken when it breaks %s", async (_when, listener) => {
+    const url = await startServer(listener);
+    await expect(sender()({ url })).rejects.toMatchObject({ code: "connection-broken" });
+  });
+
+  test.each<[string, string]>([
+    ["http://localhost:1/", "refused"],
+    ["http://127.0.0.1:1/", "refused"],
+    ["http://nothing.invalid/", "name-not-resolved"],
+    ["http://255.255.255.255/", "unreachable"],
+  ])("says of %s: %s", async (url, code) => {
+    await expect(sender()({ url: new URL(url) })).rejects.toMatchObject({ name: "UpstreamError", code });
+  });
+
+  test.each<[string, Error]>([
+    ["timeout", new errors.ConnectTimeoutError()],
+    ["timeout", new errors.HeadersTimeoutError()],
+    ["timeout", new errors.BodyTimeoutError()],
+    ["timeout", withCode("ETIMEDOUT")],
+    ["connection-broken", new errors.SocketError("canary")],
+    ["connection-broken", withCode("EPIPE")],
+    ["connection-broken", withCode("UND_ERR_PRX_CONN")],
+    ["proxy-refused", new errors.RequestAbortedError("Proxy response (407) !== 200 when HTTP Tunneling")],
+    ["name-not-resolved", withCode("EAI_AGAIN")],
+    ["refused", new AggregateError([withCode("ECONNREFUSED"), withCode("ENETUNREACH")])],
+    ["tls", withCode("UND_ERR_PRX_TLS")],
+    ["tls", withCode("EPROTO")],
+    ["tls", withCode("ERR_SSL_WRONG_VERSION_NUMBER")],
+    ["tls", withCode("ERR_TLS_CERT_ALTNAME_INVALID")],
+    ["tls", withCode("UNABLE_TO_VERIFY_LEAF_SIGNATURE")],
+    ["tls", withCode("CERT_HAS_EXPIRED")],
+    ["tls", withCode("INVALID_CA")],
+    ["unreachable", withCode("EHOSTUNREACH")],
+    ["unreachable", new Error("canary")],
+    ["unreachable", new AggregateError([])],
+  ])("classifies as %s: %o", async (code, thrown) => {
+    const failed: unknown = await sender({ dispatcher: new BrokenDispatcher(thrown) })({
+      url: new URL("https://iad.ocir.io:444/canary"),
+    }).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(UpstreamError);
+    expect(failed).toMatchObject({ code, retryable: true, message: `iad.ocir.io:444: ${code}`, cause: thrown });
+  });
+});
