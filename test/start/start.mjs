@@ -9,9 +9,11 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dirname, "../..");
 const BIN = join(ROOT, "node_modules/.bin");
 
-if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node ${process.versions.node} is too old: 20 or newer is needed`);
+if (Number(process.versions.node.split(".")[0]) < 20)
+  fail(`Node ${process.versions.node} is too old: 20 or newer is needed`);
 if (process.platform !== "linux") fail("a Linux machine is needed: the broker and its shim are for OKE nodes");
-if (spawnSync("cc", ["--version"]).status !== 0) fail("no C compiler: install gcc (Debian: apt-get install gcc libc6-dev)");
+if (spawnSync("cc", ["--version"]).status !== 0)
+  fail("no C compiler: install gcc (Debian: apt-get install gcc libc6-dev)");
 
 if (!isInstalled()) run("npm", ["ci", "--no-audit", "--no-fund"]);
 run(join(BIN, "turbo"), ["run", "build", "--output-logs=errors-only"]);

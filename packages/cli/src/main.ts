@@ -1,2 +1,20 @@
-import { createHash } from "node:crypto";
-console.log("hello", createHash("sha256").update("x").digest("hex").length, process.execArgv, process.env.OCIR_BROKER_VERSION);
+/** The command line: names the commands and says how a failure ends. Each command is a file of its own. */
+import { Command } from "commander";
+import { addConfigCommand } from "./commands/config.ts";
+import { addServeCommand } from "./commands/serve.ts";
+import { addVersionCommand } from "./commands/version.ts";
+import { version } from "./environment.ts";
+
+const program = new Command("ocir-broker")
+  .description("Image-pull credentials for Oracle's container registry (OCIR) on this node")
+  .version(version)
+  .showHelpAfterError();
+
+addServeCommand(program);
+addConfigCommand(program);
+addVersionCommand(program);
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`ocir-broker: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

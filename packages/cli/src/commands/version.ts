@@ -1,0 +1,14 @@
+/** `ocir-broker version`: which broker, on which Node. */
+import type { Command } from "commander";
+import { version } from "../environment.ts";
+
+export function addVersionCommand(program: Command): void {
+  program
+    .command("version")
+    .description("print the version of the broker and of the Node inside it")
+    .action(() => {
+      process.stdout.write(
+        `ocir-broker ${version} (Node ${process.versions.node}, ${process.platform}-${process.arch})\n`,
+      );
+    });
+}

@@ -1,0 +1,113 @@
+/**
+ * `npm run bench`: what an answer costs, in one run and in turns, so that a drift of the machine hits all alike.
+ *
+ * Against the physical floor: a static program that does nothing, and the same shim asking a server of a few lines
+ * of C. Prints a table and writes dist/bench.json. Ratios are to be compared, absolute times only on one machine.
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startSimulator } from "@ocir-broker/oci-simulator";
+import { callCredentialProvider } from "@ocir-broker/testkit";
+import { daemonConfig, SHIM, startDaemon } from "../daemon.ts";
+import { spawnTimes } from "./spawn-times.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const SHIM_SOURCE = join(ROOT, "packages/shim");
+const NOOP = join(SHIM_SOURCE, "build/noop");
+const FLOOR_SERVER = join(SHIM_SOURCE, "build/floor-server");
+
+const IMAGE = "icn.ocir.io/acme/shop/web";
+const MEMORY_REQUESTS = 100_000;
+const MEMORY_PARALLEL = 4;
+
+execFileSync("make", ["-s", "-C", SHIM_SOURCE, "bench"], { stdio: "inherit" });
+const directory = mkdtempSync(join(tmpdir(), "ocir-bench-"));
+const simulator = await startSimulator();
+const config = daemonConfig(directory, simulator, { registryHosts: ["icn.ocir.io"] });
+const daemon = await startDaemon(config);
+const floorSocket = join(directory, "floor.sock");
+const requestPath = join(directory, "request.json");
+
+try {
+  writeFileSync(
+    requestPath,
+    `{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"${IMAGE}"}\n`,
+  );
+  const first = await callCredentialProvider({
+    path: SHIM,
+    env: { OCIR_BROKER_SOCKET: config.credentialsSocket },
+    image: IMAGE,
+  });
+  if (first.exitCode !== 0) throw new Error(first.stderr);
+  const floor = spawn(FLOOR_SERVER, [floorSocket, String(first.stdout.length)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await new Promise((resolve) => floor.stdout.once("data", resolve));
+
+  const variants = {
+    noop: { socket: floorSocket, program: NOOP },
+    floor: { socket: floorSocket, program: SHIM },
+    daemon: { socket: config.credentialsSocket, program: SHIM },
+  };
+  // The daemon's JIT has seen a day's work after these.
+  spawnTimes(2_000, 1, requestPath, { daemon: variants.daemon });
+  const alone = spawnTimes(3_000, 1, requestPath, variants);
+  const crowd = spawnTimes(100, 32, requestPath, variants);
+  floor.kill();
+
+  const beforeKiB = privateDirtyKiB(daemon.pid);
+  spawnTimes(MEMORY_REQUESTS / 2 / MEMORY_PARALLEL, MEMORY_PARALLEL, requestPath, { daemon: variants.daemon });
+  const halfwayKiB = privateDirtyKiB(daemon.pid);
+  spawnTimes(MEMORY_REQUESTS / 2 / MEMORY_PARALLEL, MEMORY_PARALLEL, requestPath, { daemon: variants.daemon });
+  const afterKiB = privateDirtyKiB(daemon.pid);
+
+  const result = {
+    measuredAt: new Date().toISOString(),
+    alone,
+    crowdOf32: crowd,
+    ratios: {
+      aloneP50ToFloor: alone.daemon.p50Ms / alone.floor.p50Ms,
+      crowdP50ToFloor: crowd.daemon.p50Ms / crowd.floor.p50Ms,
+    },
+    shim: { fileBytes: statSync(SHIM).size, peakKiB: alone.daemon.peakKiB },
+    daemon: { requests: MEMORY_REQUESTS, privateDirtyKiB: { before: beforeKiB, halfway: halfwayKiB, after: afterKiB } },
+  };
+  print(result);
+  writeFileSync(join(ROOT, "dist/bench.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+} finally {
+  await daemon.stop();
+  await simulator.close();
+  rmSync(directory, { recursive: true });
+}
+
+function print(result: {
+  alone: ReturnType<typeof spawnTimes>;
+  crowdOf32: ReturnType<typeof spawnTimes>;
+  ratios: Record<string, number>;
+  shim: object;
+  daemon: object;
+}): void {
+  const names = { noop: "static no-op program", floor: "shim, C server", daemon: "shim, the daemon" };
+  console.log("whole processes, ms            p50     p99     to the floor (p50)");
+  for (const [title, times] of [
+    ["one at a time", result.alone],
+    ["32 at once", result.crowdOf32],
+  ] as const) {
+    console.log(title);
+    for (const [name, label] of Object.entries(names)) {
+      const time = times[name];
+      if (time === undefined) continue;
+      const ratio = time.p50Ms / (times["floor"]?.p50Ms ?? Number.NaN);
+      console.log(
+        `  ${label.padEnd(24)} ${time.p50Ms.toFixed(3).padStart(7)} ${time.p99Ms.toFixed(3).padStart(7)}     ${ratio.toFixed(2)} ×`,
+      );
+    }
+  }
+  console.log(`memory  ${JSON.stringify({ shim: result.shim, daemon: result.daemon })}`);
+}
+
+function privateDirtyKiB(pid: number): number {
+  return Number(/^Private_Dirty:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]);
+}

@@ -1,0 +1,61 @@
+/** Runs spawn-timer (built here on first use) and reads its lines into figures. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+const BUILD = join(import.meta.dirname, "../../dist/bench");
+const TIMER = join(BUILD, "spawn-timer");
+
+export interface Variant {
+  readonly socket: string;
+  readonly program: string;
+}
+
+export interface Times {
+  readonly runs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  /** Largest peak memory of one process, as the kernel counts it. */
+  readonly peakKiB: number;
+}
+
+/** @throws Error where a process that should answer did not, or ended otherwise than with 0. */
+export function spawnTimes<Name extends string>(
+  rounds: number,
+  parallel: number,
+  requestPath: string,
+  variants: Readonly<Record<Name, Variant>>,
+): Record<Name, Times> {
+  mkdirSync(BUILD, { recursive: true });
+  execFileSync("cc", ["-static", "-O2", "-o", TIMER, join(import.meta.dirname, "spawn-timer.c")]);
+  const names = Object.keys(variants) as Name[];
+  const pairs = names.map((name) => `${variants[name].socket}=${variants[name].program}`);
+  const lines = execFileSync(TIMER, [String(rounds), String(parallel), requestPath, ...pairs], {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
+  const runs = lines
+    .trim()
+    .split("\n")
+    .map((line) => line.split(" ").map(Number) as [number, number, number, number, number]);
+  for (const [variant, , , status, bytes] of runs) {
+    const name = names[variant] as Name;
+    if (status !== 0 || (name !== "noop" && bytes === 0)) throw new Error(`${name}: exit ${status}, ${bytes} bytes`);
+  }
+  const figures = names.map((name, index) => [name, timesOf(runs.filter(([variant]) => variant === index))]);
+  return Object.fromEntries(figures) as Record<Name, Times>;
+}
+
+function timesOf(runs: readonly (readonly number[])[]): Times {
+  const sorted = runs.map(([, ns]) => (ns as number) / 1e6).sort((a, b) => a - b);
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
+  return {
+    runs: runs.length,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    maxMs: at(1),
+    peakKiB: Math.max(...runs.map(([, , peakKiB]) => peakKiB as number)),
+  };
+}

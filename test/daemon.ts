@@ -1,0 +1,88 @@
+/** Starts the built daemon the way an operator would, pointed at a simulator; what demo, bench and tests share. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { Simulator } from "@ocir-broker/oci-simulator";
+
+export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");
+export const SHIM = join(import.meta.dirname, "../dist/credential-provider-oke");
+
+export interface DaemonConfig {
+  readonly path: string;
+  readonly credentialsSocket: string;
+  readonly healthSocket: string;
+}
+
+export interface DaemonOptions {
+  /** Hosts that the simulator's registry listeners stand for, in turn. */
+  readonly registryHosts: readonly string[];
+  readonly prefetch?: readonly string[];
+  readonly logLevel?: string;
+  readonly deadline?: string;
+}
+
+export interface Daemon {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  /** All that it wrote, standard output and error. */
+  output(): string;
+  /** SIGTERM, then until it has ended. */
+  stop(): Promise<void>;
+}
+
+/** Writes a configuration file into `directory`, in which the sockets will be too. JSON is YAML. */
+export function daemonConfig(directory: string, simulator: Simulator, options: DaemonOptions): DaemonConfig {
+  const credentialsSocket = join(directory, "credentials.sock");
+  const healthSocket = join(directory, "health.sock");
+  const path = join(directory, "config.yaml");
+  const { registryUrls } = simulator;
+  const endpoints = options.registryHosts.map((host, index) => [
+    host,
+    registryUrls[index % registryUrls.length]?.origin,
+  ]);
+  writeFileSync(
+    path,
+    JSON.stringify({
+      sockets: { credentials: credentialsSocket, health: healthSocket },
+      ...(options.deadline === undefined ? {} : { request: { deadline: options.deadline } }),
+      registries: { prefetch: options.prefetch ?? [], endpoints: Object.fromEntries(endpoints) },
+      metadata: { baseUrl: simulator.metadataUrl.href },
+      auth: { endpoint: simulator.authUrl.origin },
+      log: { level: options.logLevel ?? "info" },
+    }),
+  );
+  return { path, credentialsSocket, healthSocket };
+}
+
+/** Resolves once both sockets take connections. */
+export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
+  const child = spawn(BROKER, ["serve", "--config", config.path], { stdio: ["ignore", "pipe", "pipe"], env: {} });
+  const pieces: Buffer[] = [];
+  child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
+  child.stderr.on("data", (piece: Buffer) => pieces.push(piece));
+  const output = (): string => Buffer.concat(pieces).toString();
+  const ended = once(child, "exit");
+  for (const socket of [config.credentialsSocket, config.healthSocket]) {
+    while (!(await takesConnections(socket))) {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the daemon ended: ${output()}`);
+    }
+  }
+  return {
+    process: child,
+    pid: child.pid as number,
+    output,
+    async stop() {
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+function takesConnections(path: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect(path);
+  socket.on("connect", () => resolve(true)).on("error", () => setTimeout(resolve, 10, false));
+  return promise.finally(() => socket.destroy());
+}

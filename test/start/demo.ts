@@ -1,0 +1,151 @@
+/**
+ * What `npm start` shows: a simulator of Oracle's cloud, the daemon and the shim on this machine, and pulls
+ * answered end to end. It calls the shim exactly as the kubelet does and reports what it saw.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
+import { daemonConfig, SHIM, startDaemon } from "../daemon.ts";
+
+/** About what one exchange with Oracle's services costs from inside a region. */
+const UPSTREAM_LATENCY_MS = 40;
+
+const IMAGES = [
+  "icn.ocir.io/acme/shop/web",
+  "us-ashburn-1.ocir.io/acme/shop/api",
+  "ocir.eu-frankfurt-1.oci.oraclecloud.com/acme/shop/db",
+  "registry.k8s.io/pause",
+];
+
+const stays = process.argv.includes("--stay");
+const directory = mkdtempSync(join(tmpdir(), "ocir-broker-"));
+const simulator = await startSimulator({ latencyMs: UPSTREAM_LATENCY_MS });
+const config = daemonConfig(directory, simulator, { registryHosts: IMAGES.slice(0, 3).map(registryHostOf) });
+const daemon = await startDaemon(config);
+let exitCode = 0;
+
+try {
+  say("A pull, end to end: kubelet's request → shim → Unix socket → daemon → (simulated) Oracle cloud → answer");
+  say(
+    `Every exchange with the simulated cloud takes ${UPSTREAM_LATENCY_MS} ms. The daemon has just started and holds nothing.\n`,
+  );
+  for (const image of IMAGES) await show(image);
+  showHealth();
+  showWhatNext();
+  if (stays) await untilInterrupted();
+} finally {
+  await daemon.stop();
+  await simulator.close();
+  rmSync(directory, { recursive: true });
+}
+process.exit(exitCode);
+
+async function show(image: string): Promise<void> {
+  const cold = await callAndCount(image);
+  const warm = await callAndCount(image);
+  say(`${image}`);
+  say(`  first call  ${describe(cold)}`);
+  say(`  again       ${describe(warm)}`);
+  if (cold.result.exitCode !== 0) {
+    exitCode = 1;
+    return say(`  refused     ${cold.result.stderr}`);
+  }
+  const answer = JSON.parse(cold.result.stdout.toString()) as {
+    auth: Record<string, { username: string; password: string }>;
+  };
+  const entries = Object.entries(answer.auth);
+  if (entries.length === 0) say("  answer      no credentials: not Oracle's registry, the kubelet goes on without us");
+  for (const [key, { username, password }] of entries) {
+    say(
+      `  answer      ${key} → ${username === "" ? "anonymous, for public images" : `${username} / ${shortened(password)}`}`,
+    );
+  }
+  say("");
+}
+
+interface CountedCall {
+  readonly result: CredentialProviderResult;
+  readonly upstreamRequests: number;
+}
+
+async function callAndCount(image: string): Promise<CountedCall> {
+  const before = upstreamRequests(simulator);
+  const result = await callCredentialProvider({
+    path: SHIM,
+    env: { OCIR_BROKER_SOCKET: config.credentialsSocket },
+    image,
+  });
+  return { result, upstreamRequests: upstreamRequests(simulator) - before };
+}
+
+/** What pulls cost; the probe that checks in the background whether a repository is readable is not one. */
+function upstreamRequests(from: Simulator): number {
+  return Object.entries(from.requests())
+    .filter(([endpoint]) => endpoint !== "registry.manifest")
+    .reduce((sum, [, count]) => sum + count, 0);
+}
+
+function describe({ result, upstreamRequests }: CountedCall): string {
+  const time = `${result.elapsedMs.toFixed(1)} ms`.padStart(9);
+  return `${time}  exit ${result.exitCode}  ${upstreamRequests} upstream request${upstreamRequests === 1 ? "" : "s"}`;
+}
+
+function showHealth(): void {
+  const curl = spawnSync("curl", ["-sS", "--unix-socket", config.healthSocket, "http://localhost/healthz"]);
+  say(`$ curl --unix-socket ${config.healthSocket} http://localhost/healthz`);
+  say(curl.error ? "(curl is not installed here)" : curl.stdout.toString().trim());
+  if (curl.error === undefined && curl.status !== 0) exitCode = 1;
+}
+
+function showWhatNext(): void {
+  const request = join(directory, "request.json");
+  writeFileSync(
+    request,
+    '{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"icn.ocir.io/acme/shop/web"}\n',
+  );
+  say("\nWhat to try next:");
+  if (!stays) {
+    say("  npm start -- --stay     keeps all of this up and prints the commands to play with it");
+    say("  npm test                the tests     npm run bench   how fast it is");
+    return;
+  }
+  const { controlUrl } = simulator;
+  say(`  a pull as the kubelet asks:   OCIR_BROKER_SOCKET=${config.credentialsSocket} ${SHIM} < ${request}`);
+  say(
+    `  the same with curl:           curl --unix-socket ${config.credentialsSocket} -d @${request} http://localhost/v1/credentials`,
+  );
+  say(`  how the broker is:            curl --unix-socket ${config.healthSocket} http://localhost/status`);
+  say(`  its metrics:                  curl --unix-socket ${config.healthSocket} http://localhost/metrics`);
+  say(`  what the cloud was asked:     curl ${controlUrl}requests`);
+  say(`  take a permission away:       curl -d '{"granted":false,"repository":"acme/shop/web"}' ${controlUrl}iam`);
+  say(`  break the token endpoint:     curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults`);
+  say(`  mend everything:              curl -X POST ${controlUrl}reset`);
+  say("\nCtrl-C ends it.");
+}
+
+function untilInterrupted(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const heartbeat = setInterval(() => {}, 60_000);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      clearInterval(heartbeat);
+      resolve();
+    });
+  }
+  return promise;
+}
+
+function registryHostOf(image: string): string {
+  return image.slice(0, image.indexOf("/"));
+}
+
+function shortened(token: string): string {
+  return `${token.slice(0, 12)}…${token.slice(-4)} (${token.length} characters)`;
+}
+
+function say(line: string): void {
+  console.log(line);
+}
