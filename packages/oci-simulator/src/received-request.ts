@@ -24,6 +24,9 @@ const MAX_BODY_BYTES = 1_048_576;
 /** Sent twice, each of these would mean something else to the next reader. */
 const ONLY_ONCE = ["authorization", "content-type", "date", "host", "x-content-sha256", "x-date"];
 
+/** A name or an address, with a port or without; nothing at all is left to the services. */
+const HOST = /^(?:(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)?$/;
+
 /** @throws {Refusal} for a request that no front end lets through. */
 export async function receiveRequest(message: IncomingMessage, secure: boolean): Promise<ReceivedRequest> {
   const body = await readBody(message);
@@ -37,13 +40,15 @@ export async function receiveRequest(message: IncomingMessage, secure: boolean):
     absolute === null ? (message.url ?? "") : absolute[2]?.startsWith("/") ? absolute[2] : `/${absolute[2]}`;
   // RFC 9112 §3.2.2: an absolute-form target overrides Host.
   if (absolute?.[1] !== undefined) headers["host"] = absolute[1];
+  const host = (headers["host"] ?? "").toLowerCase();
+  if (!HOST.test(host)) throw new Refusal("InvalidParameter", "Host is not a host");
   const queryAt = target.indexOf("?");
   return {
     method: message.method ?? "",
     target,
     path: queryAt === -1 ? target : target.slice(0, queryAt),
     query: new URLSearchParams(queryAt === -1 ? "" : target.slice(queryAt)),
-    host: (headers["host"] ?? "").toLowerCase(),
+    host,
     headers,
     body,
     secure,

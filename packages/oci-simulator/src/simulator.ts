@@ -59,7 +59,7 @@ export interface Simulator extends Controls {
 interface Service {
   endpointOf(request: ReceivedRequest): EndpointName;
   answer(request: ReceivedRequest): Answer | Promise<Answer>;
-  fail(status: number): Answer;
+  fail(status: number, request: ReceivedRequest): Answer;
 }
 
 const ANY_PORT = "127.0.0.1:0";
@@ -124,7 +124,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       fault: faults.take(endpoint),
       latencyMs: options.latencyMs ?? 0,
       released: faults.cleared(),
-      fail: service.fail,
+      fail: (status) => service.fail(status, request),
       async answer() {
         const answer = await service.answer(request);
         if (answer.reason !== undefined) {
@@ -188,7 +188,8 @@ function cloudService(
 ): Service {
   return {
     endpointOf,
-    fail: (status) => answerJson(status, { code: codeOf(status), message: "Made up by the simulator." }),
+    fail: (status, request) =>
+      withRequestId(answerJson(status, { code: codeOf(status), message: "Made up by the simulator." }), request),
     async answer(request) {
       try {
         return withRequestId(await answer(request), request);

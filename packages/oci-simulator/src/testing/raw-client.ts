@@ -1,0 +1,72 @@
+/** For tests: an HTTP client that sends what it is told, byte for byte, one connection a request, and shows how the connection ended. */
+import { connect } from "node:net";
+
+export interface RawRequest {
+  readonly method?: string;
+  /** Origin-form or absolute-form, as it shall stand in the request line. */
+  readonly target: string;
+  readonly version?: "1.0" | "1.1";
+  /** A list is sent as several headers; an undefined one is left out. */
+  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body?: string | undefined;
+  /** Stop reading when nothing has come for this many milliseconds; for answers that never end. */
+  readonly readMs?: number;
+}
+
+export interface RawAnswer {
+  /** 0 where no status line came. */
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
+  readonly json: any;
+  /** `end`: closed in order; `reset`; `open`: still open when the reading stopped. */
+  readonly ending: "end" | "reset" | "open";
+}
+
+export function send(origin: URL, request: RawRequest): Promise<RawAnswer> {
+  const { method = "GET", target, version = "1.1", body = "", readMs } = request;
+  const lines = [`${method} ${target} HTTP/${version}`];
+  const headers = { host: version === "1.1" ? origin.host : undefined, connection: "close", ...request.headers };
+  for (const [name, value] of Object.entries(headers)) {
+    for (const one of [value ?? []].flat()) lines.push(`${name}: ${one}`);
+  }
+  const { promise, resolve } = Promise.withResolvers<RawAnswer>();
+  const pieces: Buffer[] = [];
+  const finish = (ending: RawAnswer["ending"]) => {
+    resolve(parse(Buffer.concat(pieces), ending));
+    socket.destroy();
+  };
+  const socket = connect({ host: origin.hostname.replace(/[[\]]/g, ""), port: Number(origin.port) }, () => {
+    socket.write(`${lines.join("\r\n")}\r\n\r\n${body}`);
+  });
+  socket.on("data", (piece: Buffer) => void pieces.push(piece));
+  socket.on("end", () => finish("end"));
+  socket.on("error", () => finish("reset"));
+  if (readMs !== undefined) socket.setTimeout(readMs, () => finish("open"));
+  return promise;
+}
+
+function parse(bytes: Buffer, ending: RawAnswer["ending"]): RawAnswer {
+  const headEnd = bytes.indexOf("\r\n\r\n");
+  const head = bytes.subarray(0, Math.max(headEnd, 0)).toString("latin1").split("\r\n");
+  const body = bytes.subarray(headEnd === -1 ? bytes.length : headEnd + 4);
+  const text = body.toString();
+  const headers = head.slice(1).map((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {}
+  return {
+    status: Number(head[0]?.split(" ")[1] ?? 0),
+    headers: Object.fromEntries(headers),
+    body,
+    text,
+    json,
+    ending,
+  };
+}
