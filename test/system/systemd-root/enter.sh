@@ -3,9 +3,11 @@
 # host's (an overlay whose changes live in memory), and becomes systemd. Nothing here outlives the namespaces.
 # It never writes to the host: not to its /run, its sysctls, its devices, nor its clock.
 #
-# usage: enter.sh STATE CHECKOUT    STATE/install = lines "mode<TAB>source<TAB>target", STATE/root = an empty directory
+# usage: enter.sh STATE CHECKOUT [UNIT...]
+# STATE/install = lines "mode<TAB>source<TAB>target"; STATE/root, STATE/memory = empty directories; UNIT = to be enabled
 set -eu
 state=$1 checkout=$2
+shift 2
 root=$state/root
 units=$root/usr/lib/systemd/system
 
@@ -57,6 +59,8 @@ tab=$(printf '\t')
 while IFS=$tab read -r mode source target; do
   install -D -m "$mode" "$source" "$root$target"
 done <"$state/install"
+systemd-sysusers --root="$root"
+if [ $# -gt 0 ]; then systemctl --root="$root" --quiet enable "$@"; fi
 
 mkdir -p "$root/opt/checkout"
 mount --rbind "$checkout" "$root/opt/checkout"

@@ -46,7 +46,10 @@ export interface InstalledFile {
 }
 
 export interface BootOptions {
+  /** Put in place before systemd starts; sysusers.d is applied at once, tmpfiles.d by systemd itself. */
   files?: readonly InstalledFile[];
+  /** Units to enable as their [Install] sections say, so that the boot starts them. */
+  enable?: readonly string[];
 }
 
 export interface ExecOptions {
@@ -115,7 +118,7 @@ export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoo
       cgroup,
       ...["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--fork", "--kill-child"],
       ...["--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--propagation", "private", "--"],
-      ...[join(import.meta.dirname, "enter.sh"), state, CHECKOUT],
+      ...[join(import.meta.dirname, "enter.sh"), state, CHECKOUT, ...(options.enable ?? [])],
     ],
     { stdio: ["ignore", log, log] },
   );
@@ -220,7 +223,19 @@ function insideArguments(hostPid: number, command: string, args: readonly string
   const user = options.uid === undefined ? [] : [`--reuid=${options.uid}`, `--regid=${options.uid}`, "--clear-groups"];
   const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
   return [
-    ...["--target", String(hostPid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wdns=/", "--"],
+    ...[
+      "--target",
+      String(hostPid),
+      "--mount",
+      "--uts",
+      "--ipc",
+      "--net",
+      "--pid",
+      "--cgroup",
+      "--root",
+      "--wdns=/",
+      "--",
+    ],
     ...["setpriv", "--inh-caps=-all", `--bounding-set=${BOUNDING_SET}`, ...user, "--"],
     ...["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/", ...env, command, ...args],
   ];

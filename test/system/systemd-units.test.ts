@@ -1,0 +1,424 @@
+/**
+ * The units under a real systemd: who starts what, who may reach what, what survives what, and what the sandbox refuses.
+ * The daemon's own behaviour is tested elsewhere; here only what systemd does with it and to it.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  BROKER_FILES,
+  CREDENTIALS_SOCKET,
+  DAEMON,
+  dropIn,
+  HEALTH_SOCKET,
+  METRICS_FOLDER,
+  UNITS,
+} from "./broker-on-a-node.ts";
+import {
+  bootSystemd,
+  canBootSystemd,
+  type ExecOptions,
+  type ExecResult,
+  type InstalledFile,
+  type SystemdRoot,
+} from "./systemd-root/index.ts";
+
+const skipped = canBootSystemd();
+const EXPORTER = "/usr/bin/prometheus-node-exporter";
+const PROBE = "/usr/local/bin/sandbox-probe";
+const SERVICE = "ocir-broker.service";
+const NOBODY = 65_534;
+/** curl's exit code where nobody listens: no file, or connection refused. */
+const COULD_NOT_CONNECT = 7;
+const START_LIMIT_MS = 10_000;
+const KUBELET_UNIT =
+  "[Unit]\nAfter=network-online.target\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
+
+const call = (root: SystemdRoot, options?: ExecOptions, seconds = 10): Promise<ExecResult> =>
+  curl(root, CREDENTIALS_SOCKET, ["-d", "{}", "http://localhost/v1/credentials"], options, seconds);
+
+const health = (root: SystemdRoot, options?: ExecOptions): Promise<ExecResult> =>
+  curl(root, HEALTH_SOCKET, ["http://localhost/healthz"], options, 10);
+
+function curl(
+  root: SystemdRoot,
+  socket: string,
+  args: readonly string[],
+  options: ExecOptions | undefined,
+  seconds: number,
+): Promise<ExecResult> {
+  return root.exec("curl", ["-sSf", "-m", String(seconds), "--unix-socket", socket, ...args], options);
+}
+
+async function isActive(root: SystemdRoot, unit: string): Promise<boolean> {
+  return (await root.exec("systemctl", ["is-active", "--quiet", unit])).exitCode === 0;
+}
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt += 1) {
+    if (await isSo()) return;
+    await sleep(50);
+  }
+  throw new Error(`not so within 15 s: ${what}`);
+}
+
+async function mainPid(root: SystemdRoot): Promise<number> {
+  return Number(await root.property(SERVICE, "MainPID"));
+}
+
+describe.skipIf(skipped !== undefined)(
+  `ocir-broker's units under systemd${skipped ? ` (skipped: ${skipped})` : ""}`,
+  () => {
+    const built = mkdtempSync(join(tmpdir(), "ocir-units-"));
+    let root: SystemdRoot;
+
+    beforeAll(async () => {
+      const probe = join(built, "sandbox-probe");
+      execFileSync("cc", ["-static", "-o", probe, join(import.meta.dirname, "sandbox-probe.c")]);
+      const files: InstalledFile[] = [
+        ...BROKER_FILES,
+        { from: probe, to: PROBE, mode: 0o755 },
+        { from: { text: "log: {level: info}\n" }, to: "/etc/ocir-broker/config.yaml" },
+      ];
+      root = await bootSystemd({ files, enable: ["ocir-broker.service"] });
+    });
+
+    afterAll(async () => {
+      await root?.powerOff();
+      rmSync(built, { recursive: true });
+    });
+
+    beforeEach(async () => {
+      await root.run("systemctl", ["stop", SERVICE]);
+      await root.run("systemctl", ["reset-failed"]);
+    });
+
+    describe("as files", () => {
+      it("systemd-analyze verify has nothing to say", async () => {
+        const result = await root.exec("systemd-analyze", ["verify", "--recursive-errors=yes", ...UNITS]);
+        expect([result.stdout, result.stderr, result.exitCode]).toEqual(["", "", 0]);
+      });
+
+      it("systemd-analyze security sees an exposure of at most 1.2", async () => {
+        const unit = `/usr/lib/systemd/system/${SERVICE}`;
+        const report = await root.run("systemd-analyze", [
+          "security",
+          "--offline=yes",
+          "--no-pager",
+          "--threshold=12",
+          unit,
+        ]);
+        const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
+        expect(exposure).toBeLessThanOrEqual(1.2);
+      });
+
+      it("limits are configured, enforced here or not", async () => {
+        const names = ["MemoryHigh", "MemoryMax", "TasksMax", "LimitCORESoft", "OOMScoreAdjust", "WatchdogSignal"];
+        const values = await Promise.all(names.map((name) => root.property(SERVICE, name)));
+        expect(values).toEqual([String(200 << 20), String(256 << 20), "64", "0", "-500", "9"]);
+      });
+    });
+
+    describe("sockets", () => {
+      it("the first request starts the service and with it the health socket", async () => {
+        expect(await isActive(root, SERVICE)).toBe(false);
+        expect(await call(root)).toMatchObject({
+          exitCode: 0,
+          stdout: expect.stringContaining("CredentialProviderResponse"),
+        });
+        expect(await isActive(root, SERVICE)).toBe(true);
+        expect(await health(root)).toMatchObject({ exitCode: 0 });
+      });
+
+      it("a health check of a stopped service is refused and starts nothing", async () => {
+        for (let round = 0; round < 5; round += 1)
+          expect(await health(root)).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+        expect(await isActive(root, SERVICE)).toBe(false);
+        expect(await isActive(root, "ocir-broker-health.socket")).toBe(false);
+      });
+
+      it("health checks during a stop do not bring the service back", async () => {
+        const checks = `while :; do curl -s -m 2 --unix-socket ${HEALTH_SOCKET} http://localhost/healthz; done`;
+        await root.run("systemd-run", [
+          "--quiet",
+          "--unit",
+          "checks",
+          "sh",
+          "-c",
+          `(${checks}) & (${checks}) & ${checks}`,
+        ]);
+        for (let round = 0; round < 10; round += 1) {
+          await call(root);
+          await root.run("systemctl", ["stop", SERVICE]);
+          await sleep(50);
+          expect(await isActive(root, SERVICE)).toBe(false);
+        }
+        await root.run("systemctl", ["stop", "checks.service"]);
+      });
+
+      it("the folder and the credentials socket outlive a stop, and the next request starts the service again", async () => {
+        await call(root);
+        await root.run("systemctl", ["stop", SERVICE]);
+        expect(await root.run("stat", ["-c", "%a %U:%G", "/run/ocir-broker"])).toBe("755 root:root");
+        expect(await root.run("ls", ["/run/ocir-broker"])).toBe("credentials.sock");
+        expect(await call(root)).toMatchObject({ exitCode: 0 });
+      });
+
+      it("another user may ask for health and not for credentials", async () => {
+        await call(root);
+        expect(await health(root, { uid: NOBODY })).toMatchObject({ exitCode: 0 });
+        expect(await call(root, { uid: NOBODY })).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+        const modes = await root.run("stat", ["-c", "%a %U:%G", CREDENTIALS_SOCKET, HEALTH_SOCKET]);
+        expect(modes).toBe("600 root:root\n666 root:root");
+      });
+
+      it("either socket's restart leaves a service that answers on both", async () => {
+        await call(root);
+        await root.run("systemctl", ["restart", "ocir-broker.socket"]);
+        expect(await call(root)).toMatchObject({ exitCode: 0 });
+        expect(await health(root)).toMatchObject({ exitCode: 0 });
+        // Refused while the service holds its old one; the service's own restart brings it back.
+        await root.exec("systemctl", ["restart", "ocir-broker-health.socket"]);
+        expect(await call(root)).toMatchObject({ exitCode: 0 });
+        await root.run("systemctl", ["restart", SERVICE]);
+        expect(await health(root)).toMatchObject({ exitCode: 0 });
+      });
+
+      it("a health socket that can't be made does not take the credentials with it", async () => {
+        await root.run("mkdir", [HEALTH_SOCKET]);
+        expect(await call(root)).toMatchObject({ exitCode: 0 });
+        await root.run("rmdir", [HEALTH_SOCKET]);
+      });
+    });
+
+    describe("service", () => {
+      it("killed, it comes back with its descriptor store, which a stop empties", async () => {
+        await call(root);
+        const before = await mainPid(root);
+        await root.run("systemctl", ["kill", "--signal=KILL", SERVICE]);
+        expect(await call(root)).toMatchObject({ exitCode: 0 });
+        expect(await mainPid(root)).not.toBe(before);
+        expect(await health(root)).toMatchObject({ exitCode: 0 });
+        expect(await root.property(SERVICE, "NFileDescriptorStore")).toBe("1");
+        await root.run("systemctl", ["stop", SERVICE]);
+        expect(await root.property(SERVICE, "NFileDescriptorStore")).toBe("0");
+      });
+
+      it("a broken program for a while kills neither socket nor service for good", async () => {
+        await root.run("mv", [DAEMON.to, `${DAEMON.to}.away`]);
+        const waiting = call(root, undefined, 30);
+        const restarts = Number(await root.property(SERVICE, "NRestarts"));
+        // Twice the five starts after which systemd gives up by default.
+        await until("10 restarts", async () => Number(await root.property(SERVICE, "NRestarts")) >= restarts + 10);
+        expect(await isActive(root, "ocir-broker.socket")).toBe(true);
+        await root.run("mv", [`${DAEMON.to}.away`, DAEMON.to]);
+        expect(await waiting).toMatchObject({ exitCode: 0 });
+      });
+
+      it("a reload leaves the same process", async () => {
+        await call(root);
+        const before = await mainPid(root);
+        await root.run("systemctl", ["reload", SERVICE]);
+        expect(await mainPid(root)).toBe(before);
+        expect(await call(root)).toMatchObject({ exitCode: 0 });
+      });
+
+      it("a process that stops pinging is killed without a core dump and replaced", async () => {
+        const short = dropIn(SERVICE, "short-watchdog", "[Service]\nWatchdogSec=1s\n");
+        await withDropIn(root, short, async () => {
+          await call(root);
+          const before = await mainPid(root);
+          await root.run("kill", ["-STOP", String(before)]);
+          expect(await call(root)).toMatchObject({ exitCode: 0 });
+          expect(await mainPid(root)).not.toBe(before);
+          expect(await root.journal(SERVICE)).toMatch(/Watchdog timeout[\s\S]*status=9\/KILL/);
+          // A soft limit of exactly 1 byte: the kernel then leaves out a crash handler behind a pipe as well.
+          const limits = await root.run("cat", [`/proc/${await mainPid(root)}/limits`]);
+          expect(limits).toMatch(/Max core file size +1 +1 /);
+        });
+      });
+    });
+
+    describe("metrics folder", () => {
+      it("holds a file that every user can read, also after a stop", async () => {
+        await call(root);
+        const path = `${METRICS_FOLDER}/ocir_broker.prom`;
+        const text = await root.run("cat", [path], { uid: NOBODY });
+        expect(text).toContain("ocir_broker_");
+        await root.run("systemctl", ["stop", SERVICE]);
+        expect(await root.run("cat", [path], { uid: NOBODY })).toBe(text);
+        expect(await root.run("stat", ["-c", "%a %U:%G", METRICS_FOLDER])).toBe("775 root:ocir-broker-daemon");
+        expect(await root.exec("touch", [`${METRICS_FOLDER}/foreign`], { uid: NOBODY })).toMatchObject({ exitCode: 1 });
+      });
+
+      it.skipIf(!existsSync(EXPORTER))("is read by Debian's node exporter, also after a stop", async () => {
+        await call(root);
+        await root.run("systemd-run", [
+          ...["--quiet", "--unit", "exporter", "--property", "User=prometheus", EXPORTER],
+          ...["--web.listen-address=127.0.0.1:9100", "--collector.disable-defaults", "--collector.textfile"],
+          `--collector.textfile.directory=${METRICS_FOLDER}`,
+        ]);
+        const scrape = (): Promise<ExecResult> =>
+          root.exec("curl", ["-sSf", "-m", "5", "http://127.0.0.1:9100/metrics"]);
+        await until("the exporter answers", async () => (await scrape()).exitCode === 0);
+        for (const state of ["start", "stop"]) {
+          await root.run("systemctl", [state, SERVICE]);
+          const { stdout } = await scrape();
+          expect(stdout).toMatch(/^ocir_broker_/m);
+          expect(stdout).toMatch(/^node_textfile_scrape_error 0$/m);
+          expect(stdout).toMatch(/^node_textfile_mtime_seconds\{file="[^"]*ocir_broker\.prom"\} /m);
+        }
+        await root.run("systemctl", ["stop", "exporter.service"]);
+      });
+
+      it("missing, it does not keep the service from starting", async () => {
+        await root.run("mv", [METRICS_FOLDER, `${METRICS_FOLDER}.away`]);
+        expect(await call(root)).toMatchObject({ exitCode: 0 });
+        await root.run("systemctl", ["stop", SERVICE]);
+        await root.run("mv", [`${METRICS_FOLDER}.away`, METRICS_FOLDER]);
+      });
+    });
+
+    describe("sandbox", () => {
+      it("refuses what a taken-over daemon would try", async () => {
+        const results = await probe(root);
+        expect(results).toEqual({
+          "write:/": "EROFS",
+          "write:/etc": "EROFS",
+          "write:/usr": "EROFS",
+          "write:/usr/local/bin": "EROFS",
+          "write:/opt": "EROFS",
+          "write:/var": "EROFS",
+          "write:/var/lib": "EROFS",
+          "write:/root": "EACCES",
+          "write:/home": "EACCES",
+          "write:/run": "EROFS",
+          "write:/run/ocir-broker": "EROFS",
+          "write:/dev/shm": "EACCES",
+          "write:/proc/sys/kernel": "ENOENT",
+          "write:/sys/fs/cgroup": "EROFS",
+          "write:/tmp": "EACCES",
+          "write:/var/tmp": "EACCES",
+          "write:/run/ocir-broker-metrics": "ok",
+          "execute:/run/ocir-broker-metrics": "EACCES",
+          "setuid:/run/ocir-broker-metrics": "EPERM",
+          "read:/etc/ocir-broker/config.yaml": "ok",
+          "read:/etc/shadow": "EACCES",
+          "read:/proc/1/environ": "ENOENT",
+          "read:/proc/1/status": "ENOENT",
+          "read:/proc/uptime": "ENOENT",
+          ptrace: "EPERM",
+          "socket:inet": "ok",
+          "socket:inet-raw": "EPERM",
+          "socket:packet": "EAFNOSUPPORT",
+          "socket:netlink": "EAFNOSUPPORT",
+          mount: "EPERM",
+          "unshare:user": "EPERM",
+          bpf: "EPERM",
+          "setuid:root": "EPERM",
+          "unlink:credentials.sock": "EROFS",
+          "execute:/bin/true": "EACCES",
+        });
+      });
+
+      it("is what refuses: outside of it the same attempts succeed", async () => {
+        const lines = (await root.run(PROBE)).split("\n");
+        for (const attempt of [
+          "write:/etc",
+          "write:/run/ocir-broker",
+          "read:/etc/shadow",
+          "ptrace",
+          "socket:inet-raw",
+        ]) {
+          expect(lines).toContain(`${attempt} ok`);
+        }
+        // It took the socket's file with it.
+        await root.run("systemctl", ["restart", "ocir-broker.socket"]);
+      });
+    });
+  },
+);
+
+describe.skipIf(skipped !== undefined)("a booting node", () => {
+  const node = (files: readonly InstalledFile[]): Promise<SystemdRoot> =>
+    bootSystemd({
+      files: [
+        ...BROKER_FILES,
+        { from: { text: KUBELET_UNIT }, to: "/usr/lib/systemd/system/kubelet.service" },
+        ...files,
+      ],
+      enable: ["ocir-broker.service", "kubelet.service"],
+    });
+
+  async function kubeletStartedAfterMs(root: SystemdRoot): Promise<number> {
+    const bootUs = Number(await root.run("systemctl", ["show", "--property=UserspaceTimestampMonotonic", "--value"]));
+    return (Number(await root.property("kubelet.service", "ActiveEnterTimestampMonotonic")) - bootUs) / 1_000;
+  }
+
+  it("has the broker up before the kubelet starts", async () => {
+    const root = await node([]);
+    try {
+      const [broker, kubelet] = await Promise.all(
+        [SERVICE, "kubelet.service"].map((unit) => root.property(unit, "ActiveEnterTimestampMonotonic")),
+      );
+      expect(Number(broker)).toBeGreaterThan(0);
+      expect(Number(kubelet)).toBeGreaterThan(Number(broker));
+    } finally {
+      await root.powerOff();
+    }
+  });
+
+  it.each([
+    ["is missing", 0, "[Service]\nExecStart=\nExecStart=/usr/local/bin/nothing\n"],
+    ["exits at once", 0, "[Service]\nExecStart=\nExecStart=/bin/false\nExecPaths=/bin/false\n"],
+    [
+      "hangs in its start",
+      START_LIMIT_MS,
+      "[Service]\nExecStart=\nExecStart=/bin/sleep infinity\nExecPaths=/bin/sleep\n",
+    ],
+  ])("starts the kubelet although the broker %s", async (_how, heldUpMs, text) => {
+    const root = await node([dropIn(SERVICE, "broken", text)]);
+    try {
+      expect(await isActive(root, "kubelet.service")).toBe(true);
+      expect(await isActive(root, SERVICE)).toBe(false);
+      expect(await kubeletStartedAfterMs(root)).toBeLessThan(heldUpMs + 5_000);
+      expect(await isActive(root, "ocir-broker.socket")).toBe(true);
+    } finally {
+      await root.powerOff();
+    }
+  });
+});
+
+async function withDropIn(root: SystemdRoot, file: InstalledFile, action: () => Promise<void>): Promise<void> {
+  root.write(file.to, typeof file.from === "string" ? "" : file.from.text);
+  await root.run("systemctl", ["daemon-reload"]);
+  try {
+    await action();
+  } finally {
+    await root.run("systemctl", ["stop", SERVICE]);
+    await root.run("rm", [file.to]);
+    await root.run("systemctl", ["daemon-reload"]);
+  }
+}
+
+/** Runs the probe in the daemon's place, once, in the unit as it is. */
+async function probe(root: SystemdRoot): Promise<Record<string, string>> {
+  const text = `[Service]\nType=exec\nRestart=no\nExecStart=\nExecStart=${PROBE}\nExecPaths=${PROBE}\n`;
+  let results: Record<string, string> = {};
+  await withDropIn(root, dropIn(SERVICE, "probe", text), async () => {
+    await root.run("systemctl", ["start", "--wait", SERVICE]);
+    const lines = (await root.journal(SERVICE)).split("\n");
+    const first = lines.findLastIndex((line) => line.startsWith("write:/ "));
+    const pairs = lines.slice(first).flatMap((line) => {
+      const match = /^((?:write|read|ptrace|socket|mount|unshare|bpf|setuid|unlink|execute)(?::\S+)?) (\S+)$/.exec(
+        line,
+      );
+      return match?.[1] && match[2] ? [[match[1], match[2]] as const] : [];
+    });
+    results = Object.fromEntries(pairs);
+  });
+  return results;
+}
