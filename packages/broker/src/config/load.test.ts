@@ -1,0 +1,218 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { durationMs } from "./duration.ts";
+import { checkConfig, type Environment, loadConfig } from "./load.ts";
+import { printConfig } from "./print.ts";
+import { type Config, configJsonSchema, configSchema } from "./schema.ts";
+
+function configOf(text: string, environment?: Environment): Config {
+  const checked = checkConfig(text, environment);
+  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
+  return checked.config;
+}
+
+function faultsOf(text: string, environment?: Environment): readonly string[] {
+  const checked = checkConfig(text, environment);
+  return "faults" in checked ? checked.faults : [];
+}
+
+describe("checkConfig", () => {
+  it.each(["", "# all commented out\n", "---\n", "{}"])("takes %j for the defaults", (text) => {
+    expect(configOf(text)).toEqual({
+      sockets: { credentials: "/run/ocir-broker/credentials.sock", health: "/run/ocir-broker/health.sock" },
+      request: { deadline: "15s" },
+      registries: { extraHosts: [], endpoints: {} },
+      metadata: {},
+      auth: {},
+      proxy: {},
+      upstream: { connectTimeout: "3s", timeout: "8s" },
+      log: { level: "info" },
+    });
+  });
+
+  it("takes every key", () => {
+    const text = `
+sockets: { credentials: /tmp/c.sock, health: /tmp/h.sock }
+request: { deadline: 1s }
+registries:
+  prefetch: [iad.ocir.io]
+  extraHosts: ["registry.example:5000", localhost]
+  endpoints: { icn.ocir.io: "http://127.0.0.1:18080" }
+metadata: { baseUrl: "http://169.254.169.254/opc/v2" }
+auth: { endpoint: "https://auth.example" }
+proxy: { https: "http://user:secret@proxy:3128", noProxy: "a,b" }
+upstream: { connectTimeout: 500ms, timeout: 1m }
+log: { level: trace }
+`;
+    expect(configOf(text)).toEqual(parse(text));
+  });
+
+  it("reports all faults at once, each with its path and what was there", () => {
+    const text = `
+sockets: { credentials: relative.sock }
+request: { deadline: 40s }
+registries: { prefetch: IAD.ocir.io, extraHosts: ["a/b"], endpoints: { "A b": "https://x" } }
+log: { level: 3, colour: red }
+surprise: 1
+`;
+    expect(faultsOf(text, { OCI_METADATA_BASE_URL: "http://example.com" })).toEqual([
+      'sockets.credentials: must be an absolute path of at most 107 characters (got "relative.sock")',
+      'request.deadline: must be a duration from 1s to 19s, such as "15s" (got "40s")',
+      'registries.prefetch: must be a list of registry hosts (got "IAD.ocir.io")',
+      'registries.extraHosts.0: must be a registry host in lower case, such as "iad.ocir.io" (got "a/b")',
+      'registries.endpoints.A b: must be a registry host in lower case (got "https://x")',
+      "log.level: must be error, warn, info, debug or trace (got 3)",
+      'log.colour: unknown key (got "red")',
+      "surprise: unknown key (got 1)",
+      "OCI_METADATA_BASE_URL: must be an https URL (http only to a loopback or link-local address) without credentials or query" +
+        ' (got "http://example.com")',
+    ]);
+  });
+
+  it.each([
+    ["- a", 'file: must be a mapping of sections (got ["a"])'],
+    ["log:", "log: must be a mapping of keys (got null)"],
+    ["[", "file: Flow sequence must end with a ] at line 1, column 2"],
+    ["log: {}\nlog: {}", "file: Map keys must be unique at line 2, column 1"],
+    ["a: *b", "file: Unresolved alias (the anchor must be set before the alias): b"],
+    [`x: ${"y".repeat(80)}`, `x: unknown key (got "${"y".repeat(59)}…)`],
+  ])("says what is wrong with %j", (text, fault) => {
+    expect(faultsOf(text)).toEqual([fault]);
+  });
+
+  it.each(["14", 14, "0s", "-1s", "1.5s", "15 s", "1h", "9999999999s"])("refuses %j for a duration", (deadline) => {
+    expect(faultsOf(JSON.stringify({ request: { deadline } }))).toHaveLength(1);
+  });
+
+  it.each([
+    ["https://auth.example", true],
+    ["https://auth.example:8443/base", true],
+    ["http://127.9.9.9:1", true],
+    ["http://[::1]:1", true],
+    ["http://[fe80::1]", true],
+    ["http://[fd00:c1::a9fe:a9fe]/opc/v2", true],
+    ["http://169.254.169.254/opc/v2", true],
+    ["http://localhost:1", true],
+    ["http://localhost.example", false],
+    ["http://10.0.0.1", false],
+    ["http://[fd00::1]", false],
+    ["http://127.0.0.1.example", false],
+    ["https://user@auth.example", false],
+    ["https://:pass@auth.example", false],
+    ["https://auth.example?x", false],
+    ["https://auth.example#x", false],
+    ["ftp://127.0.0.1", false],
+    ["auth.example", false],
+    ["", false],
+  ])("takes %j for an endpoint: %j", (endpoint, isAccepted) => {
+    expect(faultsOf(JSON.stringify({ auth: { endpoint } }))).toHaveLength(isAccepted ? 0 : 1);
+  });
+
+  it.each([
+    ["http://proxy:3128", true],
+    ["https://user:pass@proxy", true],
+    ["proxy:3128", true],
+    ["socks5://proxy", false],
+    ["http://", false],
+  ])("takes %j for a proxy: %j", (https, isAccepted) => {
+    expect(faultsOf(JSON.stringify({ proxy: { https } }))).toHaveLength(isAccepted ? 0 : 1);
+  });
+
+  it("fills in from the environment what the file leaves open", () => {
+    const environment = {
+      OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2",
+      OCI_SDK_AUTH_CLIENT_REGION_URL: "http://127.0.0.1:2",
+      HTTPS_PROXY: "http://proxy:3128",
+      NO_PROXY: "a",
+      UNRELATED: "x",
+    };
+    expect(configOf("auth: { endpoint: 'https://file.example' }", environment)).toMatchObject({
+      metadata: { baseUrl: "http://127.0.0.1:1/opc/v2" },
+      auth: { endpoint: "https://file.example" },
+      proxy: { https: "http://proxy:3128", noProxy: "a" },
+    });
+  });
+
+  it("knows the lower-case names of proxy variables, and takes an empty variable for none", () => {
+    const environment = { HTTPS_PROXY: "", https_proxy: "http://proxy:1", NO_PROXY: "", no_proxy: "b" };
+    expect(configOf("", environment).proxy).toEqual({ https: "http://proxy:1", noProxy: "b" });
+  });
+
+  it("shows no proxy's password in a fault", () => {
+    expect(
+      faultsOf("proxi: http://user:hunter2@proxy", { HTTPS_PROXY: "ftp://user:hunter2@proxy" }).join(),
+    ).not.toContain("hunter2");
+  });
+});
+
+describe("printConfig", () => {
+  it("prints what checkConfig reads back, without passwords", () => {
+    const config = configOf("proxy: { https: 'http://user:hunter2@proxy:1' }\nregistries: { prefetch: [iad.ocir.io] }");
+    const printed = printConfig(config);
+    expect(printed).toContain("http://[withheld]@proxy:1");
+    expect(configOf(printed)).toEqual({ ...config, proxy: { https: "http://[withheld]@proxy:1" } });
+  });
+
+  it.each(["user:hunter2@proxy:1", "http://us%40er:hunter2@proxy", "http://user:hun@ter2@proxy"])(
+    "withholds the password of %j",
+    (https) => {
+      expect(printConfig(configOf(JSON.stringify({ proxy: { https } })))).not.toMatch(/hun|ter2/);
+    },
+  );
+});
+
+describe("configJsonSchema", () => {
+  it("describes every key", () => {
+    const sections = Object.values(configSchema.shape).map((section) => section.unwrap());
+    const keys = sections.flatMap((section) => Object.values(section.shape));
+    expect(keys).toHaveLength(13);
+    for (const key of keys) expect(key.description).toMatch(/\.$/);
+    expect(JSON.stringify(configJsonSchema())).toContain("How long one request may wait");
+  });
+});
+
+describe("durationMs", () => {
+  it.each([
+    ["250ms", 250],
+    ["15s", 15_000],
+    ["2m", 120_000],
+    ["2h", Number.NaN],
+  ])("reads %j as %d", (text, ms) => {
+    expect(durationMs(text)).toBe(ms);
+  });
+});
+
+describe("loadConfig", () => {
+  let directory: string;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), "config-"));
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  it("reads the file that it is given", () => {
+    const path = join(directory, "good.yaml");
+    writeFileSync(path, "log: { level: debug }");
+    expect(loadConfig({ path, environment: {} }).log.level).toBe("debug");
+  });
+
+  it("does without the default file", () => {
+    expect(loadConfig({ environment: {} }).log.level).toBe("info");
+  });
+
+  it("wants the file that it is told to read", () => {
+    expect(() => loadConfig({ path: join(directory, "absent.yaml"), environment: {} })).toThrow(
+      expect.objectContaining({ code: "config-unreadable", message: expect.stringContaining("ENOENT") }),
+    );
+  });
+
+  it("names the file and all its faults", () => {
+    const path = join(directory, "bad.yaml");
+    writeFileSync(path, "a: 1\nb: 2");
+    expect(() => loadConfig({ path, environment: {} })).toThrow(
+      `${path} is not valid:\n  a: unknown key (got 1)\n  b: unknown key (got 2)`,
+    );
+  });
+});

@@ -1,0 +1,102 @@
+/**
+ * From text to configuration: reads the file, checks it and the environment, and reports every fault at once.
+ *
+ * What the file says holds; the environment fills in what the file leaves open.
+ */
+import { readFileSync } from "node:fs";
+import { parseDocument } from "yaml";
+import type { z } from "zod";
+import { BrokerError } from "../broker-error.ts";
+import { withoutPasswords } from "./password.ts";
+import { type Config, configSchema, environmentSchema } from "./schema.ts";
+
+export const DEFAULT_CONFIG_PATH = "/etc/ocir-broker/config.yaml";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Either a configuration, or what is wrong: one line a fault, `path: problem (got …)`. */
+export type CheckedConfig = { readonly config: Config } | { readonly faults: readonly string[] };
+
+const LONGEST_SHOWN = 60;
+
+/**
+ * @param options.path a file that must exist; without it `/etc/ocir-broker/config.yaml`, which may be absent.
+ * @throws {BrokerError} `config-unreadable`, or `config-invalid` with all faults in the message.
+ */
+export function loadConfig(options: { path?: string | undefined; environment: Environment }): Config {
+  const path = options.path ?? DEFAULT_CONFIG_PATH;
+  const checked = checkConfig(readConfig(path, options.path !== undefined), options.environment);
+  if ("config" in checked) return checked.config;
+  throw new BrokerError("config-invalid", `${path} is not valid:\n  ${checked.faults.join("\n  ")}`);
+}
+
+/** Checks the text of a configuration file together with the environment. */
+export function checkConfig(text: string, environment: Environment = {}): CheckedConfig {
+  const { value, faults: syntaxFaults } = parseYaml(text);
+  if (syntaxFaults.length > 0) return { faults: syntaxFaults };
+  const file = configSchema.safeParse(value);
+  const surroundings = environmentSchema.safeParse(withoutEmpty(environment));
+  if (file.success && surroundings.success) return { config: fillIn(file.data, surroundings.data) };
+  return { faults: [...faultsOf(file.error, value), ...faultsOf(surroundings.error, environment)] };
+}
+
+function readConfig(path: string, isRequired: boolean): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && !isRequired) return "";
+    throw new BrokerError("config-unreadable", `${path} cannot be read: ${code}`, { cause: error });
+  }
+}
+
+function parseYaml(text: string): { value: unknown; faults: string[] } {
+  const document = parseDocument(text);
+  try {
+    const value: unknown = document.toJS();
+    return { value: value ?? {}, faults: document.errors.map((error) => syntaxFault(error)) };
+  } catch (error) {
+    // Broken aliases show only now.
+    return { value: {}, faults: [...document.errors, error as Error].map((each) => syntaxFault(each)) };
+  }
+}
+
+/** The parser's first line names the place; the lines after it quote the file. */
+function syntaxFault(error: Error): string {
+  return `file: ${error.message.replace(/:?\n.*$/s, "")}`;
+}
+
+/** An unset variable is often exported as an empty one. */
+function withoutEmpty(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+}
+
+function fillIn(config: Config, environment: z.output<typeof environmentSchema>): Config {
+  return {
+    ...config,
+    metadata: { baseUrl: config.metadata.baseUrl ?? environment.OCI_METADATA_BASE_URL },
+    auth: { endpoint: config.auth.endpoint ?? environment.OCI_SDK_AUTH_CLIENT_REGION_URL },
+    proxy: {
+      https: config.proxy.https ?? environment.HTTPS_PROXY ?? environment.https_proxy,
+      noProxy: config.proxy.noProxy ?? environment.NO_PROXY ?? environment.no_proxy,
+    },
+  };
+}
+
+function faultsOf(error: z.ZodError | undefined, value: unknown): string[] {
+  return (error?.issues ?? []).flatMap((issue) => {
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => fault([...issue.path, key], "unknown key", value));
+    }
+    // A bad key of a record: what matters is said by the issue inside.
+    const message = issue.code === "invalid_key" ? "must be a registry host in lower case" : issue.message;
+    return [fault(issue.path, message, value)];
+  });
+}
+
+function fault(path: readonly PropertyKey[], problem: string, value: unknown): string {
+  const got = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)[key], value);
+  const text = withoutPasswords(String(JSON.stringify(got)));
+  const shown = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
+  return `${path.map(String).join(".") || "file"}: ${problem} (got ${shown})`;
+}

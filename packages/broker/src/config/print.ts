@@ -1,0 +1,8 @@
+/** The effective configuration for people (`ocir-broker config print`): YAML, passwords withheld. */
+import { stringify } from "yaml";
+import { withoutPasswords } from "./password.ts";
+import type { Config } from "./schema.ts";
+
+export function printConfig(config: Config): string {
+  return withoutPasswords(stringify(config));
+}

@@ -1,0 +1,101 @@
+/**
+ * The configuration: every key with its type, default, check and description. The JSON Schema and the table
+ * in the README come from here, so a key that is not described here does not exist.
+ */
+import { z } from "zod";
+import { duration } from "./duration.ts";
+import { endpoint, proxy, registryHost } from "./endpoint.ts";
+
+const socketPath = z
+  .string("must be a path")
+  // sun_path holds 108 bytes with its end; a longer path would be cut without a word.
+  .regex(/^\/[^\0]{1,106}$/, "must be an absolute path of at most 107 characters");
+
+/** A group of keys; the whole group may be left out. */
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, "must be a mapping of keys");
+}
+
+export const configSchema = z.strictObject(
+  {
+    sockets: section({
+      credentials: socketPath
+        .default("/run/ocir-broker/credentials.sock")
+        .describe("Where the shim asks for credentials. Mode 0600. Ignored when systemd hands the socket over."),
+      health: socketPath
+        .default("/run/ocir-broker/health.sock")
+        .describe("Where anyone on the node asks how the broker is. Mode 0666; never a secret."),
+    }).prefault({}),
+    request: section({
+      deadline: duration("1s", "19s")
+        .default("15s")
+        .describe("How long one request may wait for Oracle's services. The shim gives up after 20 s."),
+    }).prefault({}),
+    registries: section({
+      prefetch: z
+        .array(registryHost, "must be a list of registry hosts")
+        .optional()
+        .describe("Registry hosts whose token is fetched at start and always kept. Default: the home region's."),
+      extraHosts: z
+        .array(registryHost, "must be a list of registry hosts")
+        .default([])
+        .describe("Registry hosts that get tokens besides Oracle's own names, with their port if they have one."),
+      endpoints: z
+        .record(registryHost, endpoint, "must map registry hosts to URLs")
+        .default({})
+        .describe("Registry host to base URL, where the registry is reached at another address than its name."),
+    }).prefault({}),
+    metadata: section({
+      baseUrl: endpoint
+        .optional()
+        .describe("The metadata service instead of 169.254.169.254. Environment: OCI_METADATA_BASE_URL."),
+    }).prefault({}),
+    auth: section({
+      endpoint: endpoint
+        .optional()
+        .describe("The auth service instead of the region's own. Environment: OCI_SDK_AUTH_CLIENT_REGION_URL."),
+    }).prefault({}),
+    proxy: section({
+      https: proxy
+        .optional()
+        .describe(
+          "Proxy to the auth service and the registries, never to the metadata service. Environment: HTTPS_PROXY.",
+        ),
+      noProxy: z
+        .string("must be a comma-separated list of hosts")
+        .optional()
+        .describe("Hosts that are reached without the proxy, separated by commas. Environment: NO_PROXY."),
+    }).prefault({}),
+    upstream: section({
+      connectTimeout: duration("100ms", "30s").default("3s").describe("Time limit of one connection to a service."),
+      timeout: duration("500ms", "60s")
+        .default("8s")
+        .describe("Time limit of one whole exchange with a service, connection included."),
+    }).prefault({}),
+    log: section({
+      level: z
+        .enum(["error", "warn", "info", "debug", "trace"], "must be error, warn, info, debug or trace")
+        .default("info")
+        .describe("How much is logged. Every request has its line at info. Secrets appear at no level."),
+    }).prefault({}),
+  },
+  "must be a mapping of sections",
+);
+
+/** The effective configuration: checked, with defaults. Durations stay text; `durationMs` reads them. */
+export type Config = z.output<typeof configSchema>;
+
+/** What the environment may say; the names of the OCI SDKs and of everybody's proxies. */
+export const environmentSchema = z.object({
+  OCI_METADATA_BASE_URL: endpoint.optional(),
+  OCI_SDK_AUTH_CLIENT_REGION_URL: endpoint.optional(),
+  HTTPS_PROXY: proxy.optional(),
+  https_proxy: proxy.optional(),
+  NO_PROXY: z.string().optional(),
+  no_proxy: z.string().optional(),
+});
+
+/** JSON Schema of the file as it is written (`ocir-broker config schema`). */
+export function configJsonSchema(): object {
+  return z.toJSONSchema(configSchema, { io: "input" });
+}

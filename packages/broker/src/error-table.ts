@@ -1,0 +1,124 @@
+/**
+ * Every code that a request can fail with: its HTTP status, what happened, and what to do next.
+ *
+ * A code that one of the packages adds does not compile without its row here. The texts are all there is to an
+ * error line: nothing from an image, a body or an upstream ever enters it.
+ */
+import type { UpstreamErrorCode } from "@ocir-broker/foundation";
+import type { IdentityErrorCode } from "@ocir-broker/identity";
+import type { OcirErrorCode } from "@ocir-broker/ocir";
+import type { ProtocolErrorCode } from "@ocir-broker/protocol";
+import type { TokenCacheErrorCode } from "@ocir-broker/token-cache";
+import type { BrokerErrorCode } from "./broker-error.ts";
+
+export type ErrorCode =
+  | BrokerErrorCode
+  | IdentityErrorCode
+  | OcirErrorCode
+  | ProtocolErrorCode
+  | TokenCacheErrorCode
+  | UpstreamErrorCode;
+
+export interface ErrorRow {
+  /** 4xx: the request is at fault. 502: an upstream answered something unusable. 503: try again. 504: no answer in time. */
+  readonly status: 400 | 404 | 405 | 408 | 413 | 431 | 500 | 502 | 503 | 504;
+  readonly what: string;
+  readonly next: string;
+}
+
+const LATER = "nothing to do, the broker goes on trying";
+const REPORT = "see journalctl -u ocir-broker";
+const NETWORK = "check routes, security lists and the service gateway of the node's subnet";
+const KUBELET = "check the kubelet's credential provider configuration";
+const SHIM = "check that the shim and the broker are of the same release";
+const CLOCK = "check the node's clock (chronyc tracking)";
+const PROXY = "check for a proxy that changes requests";
+const IS_OCI = "check that this node is an OCI instance and may reach 169.254.169.254";
+
+export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
+  // The request itself: whoever calls the shim or the socket.
+  "api-version-unsupported": { status: 400, what: "the request's apiVersion is not known", next: KUBELET },
+  "body-too-large": { status: 413, what: "the request is larger than 256 KiB", next: KUBELET },
+  "headers-too-large": { status: 431, what: "the request's headers are larger than 8 KiB", next: SHIM },
+  "image-invalid": { status: 400, what: "the image's name cannot be read", next: "check the pod's image name" },
+  "method-not-allowed": { status: 405, what: "this path does not know this method", next: SHIM },
+  "not-found": { status: 404, what: "this path does not exist", next: SHIM },
+  "registry-host-invalid": {
+    status: 400,
+    what: "the kubelet can use no credentials for this registry host",
+    next: "name the registry by its DNS name",
+  },
+  "request-incomplete": { status: 408, what: "the request did not arrive in time", next: SHIM },
+  "request-invalid": { status: 400, what: "the request is not a CredentialProviderRequest", next: KUBELET },
+  "request-malformed": { status: 400, what: "the request is not HTTP", next: SHIM },
+  "request-not-json": { status: 400, what: "the request is not JSON", next: KUBELET },
+  "request-too-large": { status: 413, what: "the request is larger than 256 KiB", next: KUBELET },
+  "response-too-large": { status: 500, what: "the answer would be too large", next: REPORT },
+
+  // The broker itself.
+  "config-invalid": { status: 500, what: "the configuration is not valid", next: "run ocir-broker config check" },
+  "config-unreadable": { status: 500, what: "the configuration cannot be read", next: "run ocir-broker config check" },
+  internal: { status: 500, what: "the broker has a fault", next: REPORT },
+  "socket-in-use": { status: 500, what: "another broker runs already", next: "stop the other one" },
+  "socket-not-listening": { status: 500, what: "the broker cannot listen on its socket", next: REPORT },
+  closed: { status: 503, what: "the broker is stopping", next: "nothing to do, the kubelet tries again" },
+  "expired-on-arrival": { status: 502, what: "what was fetched had already expired", next: CLOCK },
+  "fetch-timeout": { status: 504, what: "Oracle's services did not answer in time", next: NETWORK },
+  overloaded: { status: 503, what: "too many registry hosts are asked for at once", next: LATER },
+  "wait-timeout": { status: 504, what: "no token was there in time", next: LATER },
+
+  // Who this node is: the metadata service and the auth service.
+  "certificate-expired": { status: 502, what: "the instance certificate is not valid now", next: CLOCK },
+  "certificate-invalid": { status: 502, what: "the instance certificate cannot be used", next: LATER },
+  "certificate-mismatch": { status: 503, what: "the instance certificate is being replaced", next: LATER },
+  "clock-skew": { status: 502, what: "this node's clock is more than 5 minutes off", next: CLOCK },
+  "federation-invalid": { status: 502, what: "the auth service's answer is no session", next: PROXY },
+  "federation-refused": { status: 502, what: "the auth service refused this instance", next: REPORT },
+  "federation-throttled": { status: 503, what: "the auth service is throttling", next: LATER },
+  "federation-unauthorized": { status: 502, what: "the auth service does not accept this instance", next: CLOCK },
+  "federation-unavailable": { status: 503, what: "the auth service has a fault", next: LATER },
+  "federation-unreachable": { status: 504, what: "the auth service does not answer", next: NETWORK },
+  "identity-not-ready": { status: 503, what: "this instance has no identity yet", next: LATER },
+  "metadata-invalid": { status: 502, what: "the metadata service's answer cannot be read", next: IS_OCI },
+  "metadata-not-found": { status: 502, what: "the metadata service lacks what an instance has", next: IS_OCI },
+  "metadata-refused": { status: 502, what: "the metadata service refused to answer", next: IS_OCI },
+  "metadata-throttled": { status: 503, what: "the metadata service is throttling", next: LATER },
+  "metadata-unavailable": { status: 503, what: "the metadata service has a fault", next: LATER },
+  "metadata-unreachable": { status: 504, what: "the metadata service does not answer", next: IS_OCI },
+  "region-unknown": { status: 502, what: "this instance's region is not known", next: IS_OCI },
+  "tenancy-changed": { status: 502, what: "this instance's tenancy has changed", next: "restart ocir-broker" },
+  "sdk-failed": { status: 500, what: "oci-common failed", next: REPORT },
+  "token-key-mismatch": { status: 502, what: "the session is not for our key", next: LATER },
+
+  // The registry.
+  "registry-answer-invalid": { status: 502, what: "the registry's answer is no token", next: PROXY },
+  "registry-forbidden": { status: 502, what: "the registry does not let this instance in", next: REPORT },
+  "registry-redirected": { status: 502, what: "the registry's token endpoint points elsewhere", next: PROXY },
+  "registry-refused": { status: 502, what: "the registry refused the request", next: REPORT },
+  "registry-status-unexpected": { status: 502, what: "the registry answered something unexpected", next: PROXY },
+  "registry-throttled": { status: 503, what: "the registry is throttling", next: LATER },
+  "registry-unauthorized": { status: 502, what: "the registry did not accept this instance's session", next: CLOCK },
+  "registry-unavailable": { status: 503, what: "the registry has a fault", next: LATER },
+  "token-anonymous": {
+    status: 502,
+    what: "the registry took our request for an unsigned one",
+    next: "check for a proxy that removes the Authorization header",
+  },
+  "token-expired": { status: 502, what: "the token had ended when it came", next: CLOCK },
+
+  // Any upstream, where the package that asked said no more.
+  aborted: { status: 503, what: "the broker gave up waiting", next: LATER },
+  "connection-broken": { status: 502, what: "a connection to Oracle's services broke", next: LATER },
+  "name-not-resolved": { status: 502, what: "a name could not be resolved", next: "check the node's DNS" },
+  "proxy-refused": { status: 502, what: "the proxy refused to connect us", next: "check the proxy's settings" },
+  refused: { status: 502, what: "a connection was refused", next: NETWORK },
+  timeout: { status: 504, what: "Oracle's services did not answer in time", next: NETWORK },
+  tls: { status: 502, what: "a certificate is not trusted", next: "add the region's CA to the system's store" },
+  unreachable: { status: 504, what: "Oracle's services cannot be reached", next: NETWORK },
+};
+
+/** The row of a code; a code that nobody has classified is an error of ours. */
+export function errorRowOf(code: string): { readonly code: ErrorCode; readonly row: ErrorRow } {
+  const known = Object.hasOwn(ERROR_TABLE, code) ? (code as ErrorCode) : "internal";
+  return { code: known, row: ERROR_TABLE[known] };
+}

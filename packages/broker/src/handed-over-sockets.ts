@@ -1,0 +1,43 @@
+/**
+ * Sockets that systemd listens on for us (sd_listen_fds): descriptors from 3 on, each with a name.
+ *
+ * They are mapped by name, never by place: systemd's order is not stable, and mixing them up would serve
+ * credentials on the socket that everybody may use.
+ */
+import { BrokerError } from "./broker-error.ts";
+
+const FIRST_DESCRIPTOR = 3;
+
+export interface HandedOverSockets {
+  readonly credentials?: number;
+  readonly health?: number;
+}
+
+/**
+ * @returns nothing where systemd handed nothing over, or to another process.
+ * @throws {BrokerError} `socket-not-listening` when sockets came without the names that tell them apart.
+ */
+export function handedOverSockets(
+  environment: Readonly<Record<string, string | undefined>>,
+  pid: number,
+): HandedOverSockets {
+  const count = Number.parseInt(environment["LISTEN_FDS"] ?? "0", 10);
+  if (environment["LISTEN_PID"] !== String(pid) || !(count > 0)) return {};
+  const names = (environment["LISTEN_FDNAMES"] ?? "").split(":");
+  const found = {
+    ...descriptorNamed("credentials", names.slice(0, count)),
+    ...descriptorNamed("health", names.slice(0, count)),
+  };
+  if (Object.keys(found).length === 0) {
+    throw new BrokerError(
+      "socket-not-listening",
+      'the sockets handed over are not named: set FileDescriptorName= to "credentials" and "health"',
+    );
+  }
+  return found;
+}
+
+function descriptorNamed(name: "credentials" | "health", names: readonly string[]): HandedOverSockets {
+  const index = names.indexOf(name);
+  return index < 0 ? {} : { [name]: FIRST_DESCRIPTOR + index };
+}

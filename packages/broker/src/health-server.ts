@@ -1,0 +1,79 @@
+/**
+ * The health socket's routes, open to everybody on the node: `/livez`, `/readyz`, `/healthz`, `/status`, `/metrics`.
+ *
+ * Each body is rendered at most once a second and connections are few, so asking cannot cost the pulls. What may
+ * be shown is decided in health.ts and metrics.ts.
+ */
+import type { ServerResponse } from "node:http";
+import type { Clock } from "@ocir-broker/foundation";
+import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
+import { errorAnswer } from "./error-answer.ts";
+import { codeOf } from "./error-description.ts";
+import type { Health } from "./health.ts";
+import { type HttpAnswer, jsonAnswer, textAnswer, writeAnswer } from "./http-answer.ts";
+
+const LIMITS = { headersMs: 2_000, requestMs: 3_000, silenceMs: 5_000, keepAliveMs: 1_000, maxConnections: 32 };
+
+/** How long a rendered body is good for. */
+const FRESH_MS = 1_000;
+
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+export interface HealthServerOptions {
+  readonly clock: Clock;
+  readonly health: Health;
+  readonly renderMetrics: () => Promise<string>;
+  readonly onFailed: (code: string) => void;
+}
+
+export function createHealthServer({ clock, health, renderMetrics, onFailed }: HealthServerOptions): BoundedServer {
+  const routes = new Map<string, () => Promise<HttpAnswer>>([
+    // That it answers at all is the answer: no upstream decides whether this process is alive.
+    ["/livez", async () => textAnswer(200, "ok\n")],
+    ["/readyz", remembered(clock, async () => readiness(health))],
+    ["/healthz", remembered(clock, async () => jsonAnswer(health.isServing() ? 200 : 503, health.summary()))],
+    ["/status", remembered(clock, async () => jsonAnswer(200, health.details()))],
+    [
+      "/metrics",
+      remembered(clock, async () => ({ ...textAnswer(200, await renderMetrics()), contentType: METRICS_TYPE })),
+    ],
+  ]);
+
+  async function serve(render: () => Promise<HttpAnswer>, response: ServerResponse): Promise<void> {
+    try {
+      writeAnswer(response, await render());
+    } catch (error) {
+      onFailed(codeOf(error));
+      writeAnswer(response, errorAnswer("internal"));
+    }
+  }
+
+  return createBoundedServer(LIMITS, clock, (request, response) => {
+    // A body is of no use here, and what is not read must not be taken for the next request.
+    const close = ["Connection", "close"];
+    const render = routes.get(request.url?.split("?", 1)[0] ?? "");
+    if (render === undefined) return writeAnswer(response, errorAnswer("not-found"), close);
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return writeAnswer(response, errorAnswer("method-not-allowed"), [...close, "Allow", "GET, HEAD"]);
+    }
+    request.resume();
+    void serve(render, response);
+  });
+}
+
+function readiness(health: Health): HttpAnswer {
+  return health.isServing() ? textAnswer(200, "ready\n") : textAnswer(503, "not ready\n");
+}
+
+function remembered(clock: Clock, render: () => Promise<HttpAnswer>): () => Promise<HttpAnswer> {
+  let rendered: Promise<HttpAnswer> | undefined;
+  let untilMs = 0;
+  return () => {
+    const nowMs = clock.monotonicMs();
+    if (rendered === undefined || nowMs >= untilMs) {
+      untilMs = nowMs + FRESH_MS;
+      rendered = render();
+    }
+    return rendered;
+  };
+}

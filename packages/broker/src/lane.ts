@@ -1,0 +1,56 @@
+/**
+ * A lane for background work that may wait: few at a time, started a little apart and never in the middle of
+ * an answer, and no more waiting than fits.
+ */
+import type { Clock, Timer } from "@ocir-broker/foundation";
+
+const MAX_RUNNING = 8;
+const MAX_WAITING = 512;
+/** Between two starts; also what keeps the work out of the way of the answer that asked for it. */
+const SPACING_MS = 10;
+
+export interface Lane {
+  /** False when the lane is full or closed: the work is not taken. */
+  add(work: () => Promise<void>): boolean;
+  /** Drops what waits; what runs goes on to its end. */
+  close(): void;
+}
+
+export function createLane({ clock }: { clock: Clock }): Lane {
+  const waiting: (() => Promise<void>)[] = [];
+  let running = 0;
+  let timer: Timer | undefined;
+  let isClosed = false;
+
+  function arm(): void {
+    if (timer === undefined && waiting.length > 0 && running < MAX_RUNNING) timer = clock.setTimer(start, SPACING_MS);
+  }
+
+  function start(): void {
+    timer = undefined;
+    const work = waiting.shift();
+    running += 1;
+    const end = (): void => {
+      running -= 1;
+      arm();
+    };
+    // How work ends is its owner's business.
+    work?.().then(end, end);
+    arm();
+  }
+
+  return {
+    add(work) {
+      if (isClosed || waiting.length >= MAX_WAITING) return false;
+      waiting.push(work);
+      arm();
+      return true;
+    },
+    close() {
+      isClosed = true;
+      waiting.length = 0;
+      timer?.cancel();
+      timer = undefined;
+    },
+  };
+}

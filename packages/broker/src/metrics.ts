@@ -1,0 +1,191 @@
+/**
+ * Every metric of the broker, by name. Nobody else names one; docs/metrics.md lists the same set.
+ *
+ * Label values come from closed unions; the one open label, the registry host, is bounded and only ever holds
+ * hosts that are allowed and have been fetched from. Never an image, a repository or an OCID.
+ */
+import type { Clock } from "@ocir-broker/foundation";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+export const REQUEST_OUTCOMES = ["hit", "stale", "miss", "coalesced", "denied", "foreign", "error"] as const;
+/** What became of a request; "foreign" is an image of a registry that is none of ours. */
+export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
+
+export type FetchReason = "miss" | "renewal" | "refresh";
+export type FetchResult = "success" | "failure";
+export type UpstreamResult = "2xx" | "3xx" | "4xx" | "401" | "403" | "404" | "429" | "5xx" | "failed";
+
+/** A token or session that can be served now; wall-clock times in seconds. */
+export interface ServableTimes {
+  readonly expiresAtSeconds: number;
+  readonly obtainedAtSeconds: number;
+}
+
+/** What is true at the moment of a scrape; asked for then. */
+export interface Readings {
+  isServing(): boolean;
+  session(): ServableTimes | undefined;
+  tokens(): Iterable<readonly [registryHost: string, times: ServableTimes]>;
+}
+
+export interface Metrics {
+  requestServed(outcome: RequestOutcome, elapsedMs: number): void;
+  tokenFetched(registryHost: string, reason: FetchReason, result: FetchResult): void;
+  sessionFetched(reason: FetchReason, result: FetchResult): void;
+  upstreamAnswered(service: "metadata" | "auth", result: UpstreamResult, elapsedMs: number): void;
+  registryAnswered(registryHost: string, result: UpstreamResult, elapsedMs: number): void;
+  reminted(registryHost: string): void;
+  read(readings: Readings): void;
+  render(): Promise<string>;
+  close(): void;
+}
+
+/** Registry hosts with a label of their own; those after them share "other". */
+const MAX_REGISTRY_LABELS = 64;
+
+/** A hit takes some tens of microseconds, a cold answer up to the deadline of 15 s. */
+const REQUEST_BUCKETS = [
+  0.000_025, 0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 20,
+];
+const UPSTREAM_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const LAG_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
+
+/** How often the event loop's lag is sampled; at 10 ms the sampling itself was most of the idle CPU. */
+const LAG_SAMPLE_MS = 1_000;
+
+export function createMetrics({ clock, version }: { clock: Clock; version: string }): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const registryLabels = new Set<string>();
+
+  new Gauge({ name: "ocir_broker_build_info", help: "1, with the version.", labelNames: ["version"], registers })
+    .labels(version)
+    .set(1);
+  new Gauge({ name: "ocir_broker_start_time_seconds", help: "When the broker started, Unix time.", registers }).set(
+    clock.wallMs() / 1_000,
+  );
+  const ready = new Gauge({ name: "ocir_broker_ready", help: "1 while a token can be served.", registers });
+  const requests = new Counter({
+    name: "ocir_broker_requests_total",
+    help: "Credential requests by outcome; coalesced ones waited for a fetch that another request had started.",
+    labelNames: ["outcome"],
+    registers,
+  });
+  const requestSeconds = new Histogram({
+    name: "ocir_broker_request_duration_seconds",
+    help: "Time from a credential request's last byte to its answer.",
+    buckets: REQUEST_BUCKETS,
+    registers,
+  });
+  const tokenExpiry = new Gauge({
+    name: "ocir_broker_token_expiry_timestamp_seconds",
+    help: "End of the live token's life, Unix time.",
+    labelNames: ["registry"],
+    registers,
+  });
+  const tokenObtained = new Gauge({
+    name: "ocir_broker_token_obtained_timestamp_seconds",
+    help: "When the live token was obtained, which is the last fetch that succeeded; Unix time.",
+    labelNames: ["registry"],
+    registers,
+  });
+  const tokenFetches = new Counter({
+    name: "ocir_broker_token_fetches_total",
+    help: "Token fetches by reason (miss, renewal, refresh) and result (success, failure).",
+    labelNames: ["registry", "reason", "result"],
+    registers,
+  });
+  const sessionExpiry = new Gauge({
+    name: "ocir_broker_session_expiry_timestamp_seconds",
+    help: "End of the Instance Principal session's life, Unix time; 0 without one.",
+    registers,
+  });
+  const sessionObtained = new Gauge({
+    name: "ocir_broker_session_obtained_timestamp_seconds",
+    help: "When the Instance Principal session was obtained, Unix time; 0 without one.",
+    registers,
+  });
+  const sessionFetches = new Counter({
+    name: "ocir_broker_session_fetches_total",
+    help: "Session fetches by reason (miss, renewal, refresh) and result (success, failure).",
+    labelNames: ["reason", "result"],
+    registers,
+  });
+  const upstreamRequests = new Counter({
+    name: "ocir_broker_upstream_requests_total",
+    help: "Requests to metadata, auth or a registry host by result: a status, its class, or failed without an answer.",
+    labelNames: ["upstream", "result"],
+    registers,
+  });
+  const upstreamSeconds = new Histogram({
+    name: "ocir_broker_upstream_duration_seconds",
+    help: "Time of one exchange with metadata, auth or a registry host.",
+    labelNames: ["upstream"],
+    buckets: UPSTREAM_BUCKETS,
+    registers,
+  });
+  const remints = new Counter({
+    name: "ocir_broker_access_remints_total",
+    help: "Times a token was minted afresh because a repository was denied.",
+    labelNames: ["registry"],
+    registers,
+  });
+  const lagSeconds = new Histogram({
+    name: "ocir_broker_event_loop_lag_seconds",
+    help: "How late a timer of one second fired.",
+    buckets: LAG_BUCKETS,
+    registers,
+  });
+
+  const requestCounters = Object.fromEntries(
+    REQUEST_OUTCOMES.map((outcome) => [outcome, requests.labels(outcome)]),
+  ) as Record<RequestOutcome, Counter.Internal>;
+
+  function registryLabel(registryHost: string): string {
+    if (registryLabels.has(registryHost)) return registryHost;
+    if (registryLabels.size >= MAX_REGISTRY_LABELS) return "other";
+    registryLabels.add(registryHost);
+    return registryHost;
+  }
+
+  function upstreamAnswered(upstream: string, result: UpstreamResult, elapsedMs: number): void {
+    upstreamRequests.labels(upstream, result).inc();
+    upstreamSeconds.labels(upstream).observe(elapsedMs / 1_000);
+  }
+
+  let lagTimer = sampleLag();
+  function sampleLag() {
+    const dueMs = clock.monotonicMs() + LAG_SAMPLE_MS;
+    return clock.setTimer(() => {
+      lagSeconds.observe(Math.max(clock.monotonicMs() - dueMs, 0) / 1_000);
+      lagTimer = sampleLag();
+    }, LAG_SAMPLE_MS);
+  }
+
+  return {
+    requestServed(outcome, elapsedMs) {
+      requestCounters[outcome].inc();
+      requestSeconds.observe(elapsedMs / 1_000);
+    },
+    tokenFetched: (host, reason, result) => tokenFetches.labels(registryLabel(host), reason, result).inc(),
+    sessionFetched: (reason, result) => sessionFetches.labels(reason, result).inc(),
+    upstreamAnswered,
+    registryAnswered: (host, result, elapsedMs) => upstreamAnswered(registryLabel(host), result, elapsedMs),
+    reminted: (host) => remints.labels(registryLabel(host)).inc(),
+    read(readings) {
+      ready.set(readings.isServing() ? 1 : 0);
+      const session = readings.session();
+      sessionExpiry.set(session?.expiresAtSeconds ?? 0);
+      sessionObtained.set(session?.obtainedAtSeconds ?? 0);
+      tokenExpiry.reset();
+      tokenObtained.reset();
+      for (const [host, times] of readings.tokens()) {
+        const label = registryLabel(host);
+        tokenExpiry.labels(label).set(times.expiresAtSeconds);
+        tokenObtained.labels(label).set(times.obtainedAtSeconds);
+      }
+    },
+    render: () => registry.metrics(),
+    close: () => lagTimer.cancel(),
+  };
+}
