@@ -17,7 +17,7 @@ import { IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 import type { IdentityEvent } from "./identity-event.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
 import type { SignedRequest } from "./oci-sdk.ts";
-import { captureSdkConsole, type OnSdkMessage } from "./sdk-console.ts";
+import { captureSdkConsole, type OnSdkMessage, printable } from "./sdk-console.ts";
 import { loadOciSdk } from "./sdk-loader.ts";
 import { decodeSessionToken, type SessionToken } from "./session-token.ts";
 
@@ -31,7 +31,7 @@ export interface FederationOptions {
   readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
 }
 
-/** @throws {IdentityError} `federation-*`, `token-key-mismatch`, `clock-skew`, `certificate-invalid` or `aborted`. */
+/** @throws {IdentityError} `federation-*`, `token-key-mismatch`, `clock-skew`, `sdk-failed` or `aborted`. */
 export async function federate(
   authUrl: URL,
   leaf: LeafCertificate,
@@ -60,9 +60,10 @@ async function buildRequest(
       const { buildFederationRequest } = await loadOciSdk();
       return buildFederationRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
     });
-  } catch {
-    // What sshpk or the SDK says about a key that it cannot use is not passed on: it may quote the key.
-    throw new IdentityError("certificate-invalid", authUrl.host);
+  } catch (error) {
+    // What sshpk or the SDK says about a key that it cannot use may quote the key: it is no cause of our error.
+    onSdkMessage(printable(String(error)));
+    throw new IdentityError("sdk-failed", authUrl.host);
   }
 }
 

@@ -23,6 +23,7 @@ export type IdentityErrorCode =
   | "metadata-unavailable"
   | "metadata-unreachable"
   | "region-unknown"
+  | "sdk-failed"
   | "tenancy-changed"
   | "token-key-mismatch";
 
@@ -50,6 +51,7 @@ const MEANING: Readonly<Record<IdentityErrorCode, { retryable: boolean; words: s
     retryable: false,
     words: "the region is not in the metadata service's regionInfo nor in our table",
   },
+  "sdk-failed": { retryable: true, words: "oci-common could not sign the request" },
   "tenancy-changed": { retryable: false, words: "the instance certificate is now of another tenancy" },
   "token-key-mismatch": { retryable: true, words: "the session token was not made for our key" },
 };

@@ -56,7 +56,7 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Inst
     baseUrls: options.metadataBaseUrls,
   });
   const federation = { clock, onEvent, onSdkMessage, send: options.sendFederation };
-  const inTurn = createTurns();
+  const inTurn = createTurns("metadata service");
   let knownRegion: RegionInfo | undefined;
   let tenancyId: string | undefined;
 

@@ -75,7 +75,7 @@ export interface MetadataServiceOptions {
 
 export function createMetadataService(options: MetadataServiceOptions): MetadataService {
   const { clock, random, send, onEvent } = options;
-  const inTurn = createTurns();
+  const inTurn = createTurns("metadata service");
   const takePlace = createRequestPace(clock);
   let baseUrls = options.baseUrls;
 

@@ -1,21 +1,28 @@
 /**
  * The one file that imports oci-common: it builds and signs requests, and knows regions. Nothing here does I/O.
- *
- * Why only this much of it is used, and why not its builder, its HTTP, its refresh: docs/decisions/0003. Loaded
- * through sdk-loader.ts only. The federation client comes first: the SDK's modules are a cycle, and other ways in fail.
+ * Why only this much of it is used: docs/decisions/0003. It is loaded through sdk-loader.ts only.
  */
-import type { KeyObject } from "node:crypto";
-import federationClient from "oci-common/lib/auth/X509-federation-client.js";
-import circuitBreaker from "oci-common/lib/circuit-breaker.js";
-import type { HttpRequest } from "oci-common/lib/http-request.js";
-import { Region } from "oci-common/lib/region.js";
-import { DefaultRequestSigner, type RequestSigner } from "oci-common/lib/signer.js";
+import type { KeyObject, X509Certificate } from "node:crypto";
+import {
+  DefaultRequestSigner,
+  type FetchHttpClient,
+  type HttpRequest,
+  InstancePrincipalsAuthenticationDetailsProviderBuilder,
+  Region,
+  type RequestSigner,
+} from "oci-common";
 import type { LeafCertificate } from "./leaf-certificate.ts";
 import type { RegionInfo } from "./region.ts";
 
-type ClientParameters = ConstructorParameters<typeof federationClient.default>;
-type X509CertificateSupplier = ClientParameters[2];
-type SessionKeySupplier = ClientParameters[3];
+type Builder = InstancePrincipalsAuthenticationDetailsProviderBuilder;
+type CertificateSupplier = Builder["leafCertificateSupplier"];
+type KeySupplier = Builder["sessionKeySupplier"];
+
+/** As much of the SDK's X509FederationClient as is used here; its own type is not exported. */
+interface FederationClient {
+  readonly httpClient: FetchHttpClient;
+  getSecurityToken(): Promise<string>;
+}
 
 export interface SignedRequest {
   readonly headers: Record<string, string>;
@@ -25,7 +32,7 @@ export interface SignedRequest {
 /**
  * `POST /v1/x509` as the TypeScript SDK sends it, signed with the leaf's key at `wallMs` (epoch).
  * The SDK's client is told that its request was answered, and its request is taken instead of sent: so it has
- * nothing to retry, to log or to time, and no circuit breaker of its own.
+ * nothing to retry, to log or to time.
  */
 export async function buildFederationRequest(
   authUrl: URL,
@@ -33,15 +40,7 @@ export async function buildFederationRequest(
   sessionPublicKey: KeyObject,
   wallMs: number,
 ): Promise<SignedRequest> {
-  const client = new federationClient.default(
-    authUrl.href.replace(/\/+$/, ""),
-    leaf.tenancyId,
-    supplierOf(leaf.certificate.toString(), leaf.certificate.fingerprint, leaf.privateKey),
-    keySupplierOf(sessionPublicKey),
-    leaf.intermediates.map((intermediate) => supplierOf(intermediate.toString(), intermediate.fingerprint)),
-    "DEFAULT",
-    new circuitBreaker.default({ disableClientCircuitBreaker: true }),
-  );
+  const client = createFederationClient(authUrl, leaf, sessionPublicKey);
   const signer = client.httpClient["signer"];
   const { promise: signed, resolve } = Promise.withResolvers<SignedRequest>();
   client.httpClient.send = async (request: HttpRequest) => {
@@ -83,6 +82,18 @@ export function findRegionByName(name: string): RegionInfo | undefined {
   return undefined;
 }
 
+/** Through the builder, but not by its `build()`, which would go to the metadata service for whatever it misses. */
+function createFederationClient(authUrl: URL, leaf: LeafCertificate, sessionPublicKey: KeyObject): FederationClient {
+  const builder = new InstancePrincipalsAuthenticationDetailsProviderBuilder();
+  // Both breakers tick once a second until the process ends, unless they are shut down. None is ever asked.
+  for (const breaker of [builder["_circuitBreaker"], builder.authCircuitBreaker.circuit]) breaker.shutdown();
+  builder.federationEndpoint = authUrl.href.replace(/\/+$/, "");
+  builder.tenancyId = leaf.tenancyId;
+  builder.leafCertificateSupplier = supplierOf(leaf.certificate, leaf.privateKey);
+  builder["_intermediateCertificateSuppliers"] = leaf.intermediates.map((intermediate) => supplierOf(intermediate));
+  return builder["createFederationClient"](keySupplierOf(sessionPublicKey)) as unknown as FederationClient;
+}
+
 async function sign(signer: RequestSigner, request: HttpRequest, wallMs: number): Promise<SignedRequest> {
   // Both dates are set beforehand, or the SDK would take them from the system's clock.
   const date = new Date(wallMs).toUTCString();
@@ -93,20 +104,20 @@ async function sign(signer: RequestSigner, request: HttpRequest, wallMs: number)
 }
 
 /** As much of sshpk's certificate and key as the federation client asks for; its own would be parsed by sshpk. */
-function supplierOf(certificatePem: string, sha1Fingerprint: string, privateKey?: KeyObject): X509CertificateSupplier {
+function supplierOf(certificate: X509Certificate, privateKey?: KeyObject): CertificateSupplier {
   const pair = {
     getCertificate: () => ({
-      toString: () => certificatePem,
-      fingerprint: () => ({ toString: () => sha1Fingerprint.toLowerCase() }),
+      toString: () => certificate.toString(),
+      fingerprint: () => ({ toString: () => certificate.fingerprint.toLowerCase() }),
     }),
     getPrivateKey: () => privateKey && { toBuffer: () => pemOf(privateKey) },
   };
-  return { getCertificateAndKeyPair: () => pair } as unknown as X509CertificateSupplier;
+  return { getCertificateAndKeyPair: () => pair } as unknown as CertificateSupplier;
 }
 
-function keySupplierOf(publicKey: KeyObject): SessionKeySupplier {
+function keySupplierOf(publicKey: KeyObject): KeySupplier {
   const pair = { getPublic: () => publicKey.export({ type: "spki", format: "pem" }) };
-  return { getKeyPair: () => pair, refreshKeys: () => undefined } as unknown as SessionKeySupplier;
+  return { getKeyPair: () => pair, refreshKeys: () => undefined } as unknown as KeySupplier;
 }
 
 function pemOf(privateKey: KeyObject): string {

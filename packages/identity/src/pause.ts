@@ -1,7 +1,8 @@
-/** Waits that a caller can give up: for time to pass, and for a turn. Neither tells why it ended: look at the signal. */
+/** Waits that a caller can give up: for time to pass, and for a turn. */
 import type { Clock } from "@ocir-broker/foundation";
+import { IdentityError } from "./identity-error.ts";
 
-/** Resolves when `delayMs` of the monotonic clock have passed, or at once when the signal fires. */
+/** Resolves when `delayMs` of the monotonic clock have passed, or at once when the signal fires: look at it. */
 export async function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   if (delayMs <= 0) return;
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -10,10 +11,11 @@ export async function pause(clock: Clock, delayMs: number, signal: AbortSignal):
   timer.cancel();
 }
 
-/** Runs what it is given one at a time, in the order of asking. Who gives up while waiting is passed over. */
+/** Runs what it is given one at a time, in the order of asking. @throws {IdentityError} `aborted` to who gave up waiting. */
 export type InTurn = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
 
-export function createTurns(): InTurn {
+/** `place` names in errors what the turns are for. */
+export function createTurns(place: string): InTurn {
   let last: Promise<void> = Promise.resolve();
   return async (signal, work) => {
     const before = last;
@@ -21,6 +23,7 @@ export function createTurns(): InTurn {
     last = before.then(() => done);
     try {
       await settledOrAborted(before, signal);
+      if (signal.aborted) throw new IdentityError("aborted", place);
       return await work();
     } finally {
       finish();

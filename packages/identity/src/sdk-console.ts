@@ -27,14 +27,14 @@ function route(target: Console, method: (typeof METHODS)[number]): void {
     const onMessage = listener.getStore();
     if (onMessage === undefined) print.apply(target, values);
     // Outside of the work again: a listener that prints must not hear itself.
-    else listener.exit(() => onMessage(withhold(format(...values))));
+    else listener.exit(() => onMessage(printable(format(...values))));
   };
   routes.add(routed);
   target[method] = routed;
 }
 
 /** PEM blocks, and every run of 40 characters of base64, base64url or hexadecimal: a token, a signature, an OCID. */
-function withhold(text: string): string {
+export function printable(text: string): string {
   return text
     .replace(/-----BEGIN[\s\S]*?(?:-----END[^-]*-----|$)/g, "[withheld]")
     .replace(/[A-Za-z0-9+/_=.$-]{40,}/g, "[withheld]")

@@ -6,7 +6,7 @@
  */
 import os from "node:os";
 
-export type OciSdk = typeof import("./oci-sdk.ts");
+type OciSdk = typeof import("./oci-sdk.ts");
 
 export async function loadOciSdk(): Promise<OciSdk> {
   if (hasHome()) return import("./oci-sdk.ts");

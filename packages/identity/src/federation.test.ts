@@ -1,0 +1,26 @@
+import { createSecretKey, generateKeyPairSync, X509Certificate } from "node:crypto";
+import { createIdentityAuthority, createImpatientClock } from "@ocir-broker/testkit";
+import { expect, test } from "vitest";
+import { federate } from "./federation.ts";
+
+const identity = createIdentityAuthority().issue({ tenancyId: "t", notBeforeMs: 0, notAfterMs: 4_000_000_000_000 });
+const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+const forever = new AbortController().signal;
+
+test("federate reports a key that the SDK cannot sign with, and what the SDK said of it apart", async () => {
+  const certificate = new X509Certificate(identity.certificatePem);
+  const leaf = { certificate, privateKey: createSecretKey("secret", "utf8"), intermediates: [], tenancyId: "t" };
+  const messages: string[] = [];
+  const options = {
+    clock: createImpatientClock(),
+    send: () => Promise.reject(new TypeError("must not be reached")),
+    onSdkMessage: (line: string) => messages.push(line),
+  };
+
+  await expect(federate(new URL("https://auth.test"), leaf, publicKey, options, forever)).rejects.toMatchObject({
+    code: "sdk-failed",
+    message: expect.stringContaining("auth.test"),
+    cause: undefined,
+  });
+  expect(messages).toEqual([expect.stringContaining("TypeError")]);
+});
