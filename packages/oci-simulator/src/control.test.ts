@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Simulator, startSimulator } from "./index.ts";
+import { send } from "./testing/raw-client.ts";
+import { createSession, fetchToken } from "./testing/signed-requests.ts";
+
+let simulator: Simulator;
+
+beforeAll(async () => {
+  simulator = await startSimulator();
+});
+
+afterAll(() => simulator.close());
+
+function control(method: string, target: string, body = "") {
+  const headers = { "content-length": String(Buffer.byteLength(body)) };
+  return send(simulator.controlUrl, { method, target, headers, body });
+}
+
+async function pullStatus(): Promise<number> {
+  const { json } = await fetchToken(simulator, await createSession(simulator));
+  const headers = { authorization: `Bearer ${json.token}` };
+  return (await send(simulator.registryUrl, { target: "/v2/ns/repo/manifests/latest", headers })).status;
+}
+
+describe("the control API", () => {
+  test("GET /healthz", async () => {
+    expect(await control("GET", "/healthz")).toMatchObject({ status: 200, json: { status: "ok" } });
+  });
+
+  test("GET /requests counts every endpoint, and none of its own", async () => {
+    await control("POST", "/reset");
+    await pullStatus();
+    const { json } = await control("GET", "/requests");
+    expect(json).toEqual({
+      "metadata.regionInfo": 0,
+      "metadata.region": 0,
+      "metadata.cert": 1,
+      "metadata.key": 1,
+      "metadata.intermediate": 1,
+      "metadata.other": 0,
+      "auth.x509": 1,
+      "auth.other": 0,
+      "registry.token": 1,
+      "registry.anonymousToken": 0,
+      "registry.exchange": 0,
+      "registry.v2": 0,
+      "registry.manifest": 1,
+      "registry.blob": 0,
+      "registry.other": 0,
+    });
+  });
+
+  test("POST /iam, POST /faults, and POST /reset, which undoes both", async () => {
+    expect((await control("POST", "/iam", '{"granted":false,"repository":"ns/repo"}')).status).toBe(200);
+    expect(await pullStatus()).toBe(403);
+    expect((await control("POST", "/faults", '[{"endpoint":"metadata.other","status":500}]')).status).toBe(200);
+    expect((await send(simulator.metadataUrl, { target: "/" })).status).toBe(500);
+    expect((await control("GET", "/refusals")).json).toMatchObject([{ endpoint: "registry.manifest", status: 403 }]);
+    expect((await control("POST", "/reset")).status).toBe(200);
+    expect((await send(simulator.metadataUrl, { target: "/" })).status).toBe(404);
+    expect(await pullStatus()).toBe(200);
+    expect((await control("GET", "/requests")).json["registry.manifest"]).toBe(1);
+  });
+
+  test("DELETE /faults leaves the rest", async () => {
+    await control("POST", "/iam", '{"dynamicGroup":false}');
+    await control("POST", "/faults", '{"endpoint":"*","status":500}');
+    expect((await control("DELETE", "/faults")).status).toBe(200);
+    expect(await pullStatus()).toBe(403);
+    await control("POST", "/reset");
+  });
+
+  test("POST /rotate changes the certificate", async () => {
+    const request = { target: "/opc/v2/identity/cert.pem", headers: { authorization: "Bearer Oracle" } };
+    const before = await send(simulator.metadataUrl, request);
+    expect((await control("POST", "/rotate")).status).toBe(200);
+    expect((await send(simulator.metadataUrl, request)).text).not.toBe(before.text);
+  });
+
+  test("remembers the last refusals only", async () => {
+    for (let asked = 0; asked < 60; asked++) await send(simulator.metadataUrl, { target: `/${asked}` });
+    expect(simulator.refusals()).toHaveLength(50);
+    expect(simulator.refusals().at(-1)?.reason).toBe("no such path /59");
+  });
+
+  test.each([
+    ["POST", "/iam", "", 400, "body is not JSON"],
+    ["POST", "/iam", "[]", 400, "a change is a JSON object"],
+    ["POST", "/iam", "{}", 400, "nothing to change"],
+    ["POST", "/iam", '{"repository":"ns/repo"}', 400, "nothing to change"],
+    ["POST", "/iam", '{"grant":true}', 400, "unknown field grant"],
+    ["POST", "/iam", '{"toString":true}', 400, "unknown field toString"],
+    ["POST", "/iam", '{"granted":"no"}', 400, "granted must be a boolean"],
+    ["POST", "/iam", '{"repository":1,"granted":true}', 400, "repository must be a string"],
+    ["POST", "/iam", '{"public":true}', 400, "need a repository"],
+    ["POST", "/faults", '{"endpoint":"auth.x510"}', 400, "endpoint must be one or a list of metadata.regionInfo"],
+    ["GET", "/faults", "", 405, "DELETE /faults"],
+    ["GET", "/", "", 404, "GET /requests"],
+    ["GET", "/toString", "", 404, "GET /requests"],
+  ])("answers %s %s %s with %i", async (method, path, body, status, message) => {
+    const answer = await control(method, path, body);
+    expect(answer.status).toBe(status);
+    expect(answer.json.message).toContain(message);
+  });
+});
