@@ -39,7 +39,7 @@ const TRY_AGAIN: ReadonlySet<IdentityErrorCode> = new Set([
   "metadata-unreachable",
 ]);
 
-export type MetadataPath =
+type MetadataPath =
   | "/identity/cert.pem"
   | "/identity/intermediate.pem"
   | "/identity/key.pem"

@@ -2,7 +2,7 @@
  * Where this instance is. The metadata service's regionInfo says all of it, also for a region or realm that is newer
  * than any table; only an instance whose service does not know regionInfo is looked up in oci-common's table.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { IdentityError } from "./identity-error.ts";
 import type { MetadataService } from "./metadata-service.ts";
 import { loadOciSdk } from "./sdk-loader.ts";

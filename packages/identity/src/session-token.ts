@@ -4,7 +4,7 @@
  */
 import type { KeyObject } from "node:crypto";
 import { Secret, type UpstreamResponse } from "@ocir-broker/foundation";
-import { z } from "zod";
+import * as z from "zod";
 import { IdentityError } from "./identity-error.ts";
 
 export interface SessionToken {
