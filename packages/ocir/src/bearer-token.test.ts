@@ -1,0 +1,114 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseTokenAnswer } from "./bearer-token.ts";
+
+const NOW_MS = Date.parse("2026-01-01T00:00:00Z");
+const NOW_S = NOW_MS / 1_000;
+const INSTANCE = "ocid1.instance.oc1.iad.aaaaaaaaexample";
+
+function jwt(claims: unknown): string {
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${part({ typ: "JWT", alg: "HS256" })}.${part(claims)}.c2lnbmF0dXJl`;
+}
+
+const good = jwt({ sub: INSTANCE, exp: NOW_S + 3_600 });
+
+function parse(answer: unknown): ReturnType<typeof parseTokenAnswer> {
+  return parseTokenAnswer(Buffer.from(typeof answer === "string" ? answer : JSON.stringify(answer)), NOW_MS);
+}
+
+describe("parseTokenAnswer", () => {
+  test.each<[string, object]>([
+    ["the answer that is documented", { token: good, access_token: good, scope: "", expires_in: 3_600 }],
+    ["token alone", { token: good, expires_in: 3_600 }],
+    ["access_token alone", { access_token: good, expires_in: 3_600 }],
+    ["access_token beside an empty token", { token: "", access_token: good, expires_in: 3_600 }],
+    ["fields that it does not know", { token: good, expires_in: 3_600, issued_at: {}, refresh_token: null }],
+    ["no expires_in", { token: good, expires_in: null }],
+  ])("takes %s", (_what, answer) => {
+    expect(parse(answer)).toStrictEqual({ token: good, lifeMs: 3_600_000, isAnonymous: false });
+  });
+
+  test.each<[string, object, number]>([
+    ["exp when it is the smaller", { token: jwt({ sub: INSTANCE, exp: NOW_S + 60 }), expires_in: 3_600 }, 60_000],
+    ["expires_in when it is the smaller", { token: good, expires_in: 60 }, 60_000],
+    ["expires_in where there is no exp", { token: jwt({ sub: INSTANCE }), expires_in: 60 }, 60_000],
+    ["exp gone by", { token: jwt({ sub: INSTANCE, exp: NOW_S - 60 }), expires_in: 3_600 }, -60_000],
+    ["expires_in of nothing", { token: good, expires_in: 0 }, 0],
+  ])("counts %s", (_what, answer, lifeMs) => {
+    expect(parse(answer)).toMatchObject({ lifeMs });
+  });
+
+  test.each<[string, unknown]>([
+    ["nothing", ""],
+    ["HTML", "<html>"],
+    ["half a document", `{"token":"${good}`],
+    ["a list", [good]],
+    ["null", null],
+    ["an empty object", {}],
+    ["an error with status 200", { code: "NotAuthenticated", message: "no" }],
+    ["an empty token", { token: "", expires_in: 3_600 }],
+    ["a token that is no text", { token: { value: good }, expires_in: 3_600 }],
+    ["a life that is no number", { token: good, expires_in: "3600" }],
+    ["no life at all", { token: jwt({ sub: INSTANCE }) }],
+    ["a life beyond all numbers", { token: jwt({ sub: INSTANCE }), expires_in: 1e308 }],
+    ["an opaque token", { token: "opaque", expires_in: 3_600 }],
+    ["two parts", { token: good.split(".").slice(0, 2).join("."), expires_in: 3_600 }],
+    ["four parts", { token: `${good}.x`, expires_in: 3_600 }],
+    ["claims that are no JSON", { token: "a.bm90IGpzb24.c", expires_in: 3_600 }],
+    ["claims that are no object", { token: jwt("text"), expires_in: 3_600 }],
+    ["an exp that is no number", { token: jwt({ sub: INSTANCE, exp: "soon" }), expires_in: 3_600 }],
+    ["a space", { token: `${good} `, expires_in: 3_600 }],
+    ["a line break", { token: `${good}\n`, expires_in: 3_600 }],
+    ["a line break that begins a header", { token: `${good}\r\nx: y`, expires_in: 3_600 }],
+    ["letters beyond ASCII", { token: `${good}é`, expires_in: 3_600 }],
+    ["a quotation mark", { token: `${good}"`, expires_in: 3_600 }],
+  ])("does not take %s", (_what, answer) => {
+    expect(parse(answer)).toBeUndefined();
+  });
+
+  test.each<[string, object, boolean]>([
+    ["an instance", { sub: INSTANCE }, false],
+    ["a user", { sub: "ocid1.user.oc1..aaaaaaaauser" }, false],
+    ["a tenant without a subject", { tenant: "ocid1.tenancy.oc1..aaaaaaaatenancy" }, false],
+    ["an OCID deep inside", { principal: { claims: [{ key: "x", value: INSTANCE }] } }, false],
+    ["an OCID beside an empty subject", { sub: "", "opc-instance": INSTANCE }, false],
+    ["a subject of a kind unknown to us", { sub: "tenancy/worker-7" }, false],
+    ["anonymous", { sub: "anonymous" }, true],
+    ["anonymous in capitals", { sub: "ANONYMOUS_USER" }, true],
+    ["anonymous of a tenancy", { sub: "anonymous", tenant: "ocid1.tenancy.oc1..aaaaaaaatenancy" }, true],
+    ["guest", { sub: "guest" }, true],
+    ["an empty subject", { sub: "", aud: "iad.ocir.io" }, true],
+    ["a subject of spaces", { sub: "  " }, true],
+    ["a subject that is no text", { sub: 7 }, true],
+    ["no subject", { iss: "ocir", aud: "iad.ocir.io", jti: "7b1c" }, true],
+    ["something like an OCID", { jti: "xocid1.instance.oc1..a", aud: "ocid1" }, true],
+  ])("tells whose token it is: %s", (_what, claims, isAnonymous) => {
+    expect(parse({ token: jwt(claims), expires_in: 3_600 })).toMatchObject({ isAnonymous });
+  });
+
+  test("gives printable ASCII with a finite life or nothing, and never throws", () => {
+    const claims = fc.record({ sub: fc.jsonValue(), exp: fc.oneof(fc.double(), fc.jsonValue()) }, { requiredKeys: [] });
+    const token = fc.oneof(fc.string({ unit: "binary" }), claims.map(jwt));
+    const answer = fc.record(
+      { token, access_token: token, expires_in: fc.oneof(fc.double(), fc.jsonValue()) },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          answer.map((value) => JSON.stringify(value)),
+          fc.json(),
+          fc.string({ unit: "binary" }),
+        ),
+        (body) => {
+          const parsed = parseTokenAnswer(Buffer.from(body), NOW_MS);
+          if (parsed === undefined) return;
+          expect(parsed.token).toMatch(/^[\x21-\x7e]+$/);
+          expect(Number.isFinite(parsed.lifeMs)).toBe(true);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,74 @@
+/**
+ * What the token endpoint answers: a JWT, how long it lives, and whose it is. Pure; the signature is the registry's
+ * to check. Nothing of the answer enters an error.
+ */
+import { z } from "zod";
+
+export interface BearerToken {
+  readonly token: string;
+  /** From the answer's making on, in milliseconds; not positive when it has ended. */
+  readonly lifeMs: number;
+  readonly isAnonymous: boolean;
+}
+
+const answer = z
+  .object({ token: z.string().nullish(), access_token: z.string().nullish(), expires_in: z.number().nullish() })
+  .transform(({ token, access_token, expires_in }) => ({
+    token: token || access_token || "",
+    lifeS: expires_in ?? undefined,
+  }));
+
+const claims = z.object({ sub: z.unknown().optional(), exp: z.number().optional() });
+
+/** Three parts in base64url, padding allowed: nothing that a header or a JSON string would have to escape. */
+const JWT = /^[A-Za-z0-9_-]+=*\.(?<claims>[A-Za-z0-9_-]+=*)\.[A-Za-z0-9_-]+=*$/;
+
+/** Every principal, tenancy and group in OCI is named by one of these. */
+const OCID = /\bocid1\.[a-z0-9]+\./;
+
+const NOBODY = /^\s*(?:anonymous.*|guest|nobody|public|unauthenticated)?\s*$/i;
+
+/**
+ * The smaller of `expires_in` and the JWT's `exp` counts; one of them must be there.
+ *
+ * @param nowMs the server's time, in epoch milliseconds, which `exp` is held against
+ * @returns undefined for anything but a JWT with a life that is a number
+ */
+export function parseTokenAnswer(body: Buffer, nowMs: number): BearerToken | undefined {
+  const { token = "", lifeS } = answer.safeParse(parseJson(body)).data ?? {};
+  const claimsPart = JWT.exec(token)?.groups?.["claims"];
+  if (claimsPart === undefined) return undefined;
+  const claimsText = Buffer.from(claimsPart, "base64url").toString();
+  const parsed = claims.safeParse(parseJson(claimsText));
+  if (!parsed.success) return undefined;
+
+  const { exp, sub } = parsed.data;
+  const lifeMs = Math.min(
+    lifeS === undefined ? Number.POSITIVE_INFINITY : lifeS * 1_000,
+    exp === undefined ? Number.POSITIVE_INFINITY : exp * 1_000 - nowMs,
+  );
+  if (!Number.isFinite(lifeMs)) return undefined;
+  return { token, lifeMs, isAnonymous: isAnonymous(sub, claimsText) };
+}
+
+/**
+ * OCIR answers an unsigned request with 200 and an anonymous token, for the pull of public images. What its claims are
+ * was never published [?]. What is certain: a token made for an Instance Principal must say for whom, and OCI names
+ * principals by OCID. So a token is nobody's if its subject says so in words, or if it has neither a subject nor an
+ * OCID in any claim. A subject of a kind that we do not know counts as somebody: the access probe finds a token that
+ * does not work, but nothing would repair our refusing one that does.
+ */
+function isAnonymous(sub: unknown, claimsText: string): boolean {
+  const subject = typeof sub === "string" ? sub : "";
+  if (!NOBODY.test(subject)) return false;
+  return subject.trim() !== "" || !OCID.test(claimsText);
+}
+
+/** JSON.parse quotes what it cannot read, so its error stays here. */
+function parseJson(text: Buffer | string): unknown {
+  try {
+    return JSON.parse(text.toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,32 @@
+/** Which base URLs may stand in for a service's own: what is signed or secret must not cross a network in the clear. */
+import { BlockList, isIP } from "node:net";
+
+/**
+ * Loopback and link-local. The last is the metadata service's address on hosts that have IPv6 only: unique-local by its
+ * range, link-local by its nature.
+ */
+const NEAR = [
+  ["127.0.0.0", 8, "ipv4"],
+  ["169.254.0.0", 16, "ipv4"],
+  ["::1", 128, "ipv6"],
+  ["fe80::", 10, "ipv6"],
+  ["fd00:c1::a9fe:a9fe", 128, "ipv6"],
+] as const;
+
+/**
+ * https to anywhere; http to loopback and link-local addresses only, and to `localhost`. A user name, a password, a
+ * query or a fragment has no place in a base URL.
+ */
+export function isEndpointAllowed(url: URL): boolean {
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") return false;
+  return url.protocol === "https:" || (url.protocol === "http:" && isNear(url.hostname));
+}
+
+function isNear(hostname: string): boolean {
+  const address = hostname.replace(/^\[(.*)\]$/, "$1");
+  const family = isIP(address);
+  if (family === 0) return hostname === "localhost";
+  const near = new BlockList();
+  for (const [network, prefix, kind] of NEAR) near.addSubnet(network, prefix, kind);
+  return near.check(address, family === 6 ? "ipv6" : "ipv4");
+}

@@ -1,0 +1,246 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createHostRules, isRegistryHost } from "./host-rules.ts";
+
+const REALMS = ["oraclecloud.com", "oraclegovcloud.uk", "oraclecloud.eu"];
+const EXTRA = ["registry.internal:5000", "mirror.example.com", "127.0.0.1:18080", "localhost"];
+const isAllowed = createHostRules({ realmDomains: REALMS, extraHosts: EXTRA });
+
+const region = fc.stringMatching(/^[a-z]{2}(-[a-z]{2,12}){1,2}-[1-9]$/);
+const allowedHost = fc.oneof(
+  fc.stringMatching(/^[a-z]{3}$/).map((key) => `${key}.ocir.io`),
+  region.map((id) => `${id}.ocir.io`),
+  fc.tuple(region, fc.constantFrom(...REALMS)).map(([id, realm]) => `ocir.${id}.oci.${realm}`),
+);
+
+describe("createHostRules", () => {
+  test.each([
+    "iad.ocir.io",
+    "icn.ocir.io",
+    "us-ashburn-1.ocir.io",
+    "us-gov-ashburn-1.ocir.io",
+    "ap-dcc-canberra-1.ocir.io",
+    "ocir.eu-frankfurt-1.oci.oraclecloud.com",
+    "ocir.uk-gov-london-1.oci.oraclegovcloud.uk",
+    "ocir.eu-dcc-milan-10.oci.oraclecloud.eu",
+    ...EXTRA,
+  ])("allows %s", (host) => {
+    expect(isAllowed(host)).toBe(true);
+  });
+
+  test.each([
+    ["the bare domain", "ocir.io"],
+    ["something before the region", "a.iad.ocir.io"],
+    ["something behind", "iad.ocir.io.evil.com"],
+    ["a glued name", "iad.evilocir.io"],
+    ["a glued name without a dot", "iadocir.io"],
+    ["a space", "iad.oc ir.io"],
+    ["a trailing dot", "iad.ocir.io."],
+    ["a leading dot", ".ocir.io"],
+    ["upper case", "IAD.ocir.io"],
+    ["a port", "iad.ocir.io:443"],
+    ["a port that an extra host has, on another", "mirror.example.com:5000"],
+    ["an extra host without its port", "registry.internal"],
+    ["a part of an extra host", "example.com"],
+    ["more than an extra host", "a.mirror.example.com"],
+    ["a region key too short", "ia.ocir.io"],
+    ["a region key too long", "iadx.ocir.io"],
+    ["a region id without its number", "us-ashburn.ocir.io"],
+    ["a region id of one word", "ashburn1.ocir.io"],
+    ["another domain of Oracle", "iad.oraclecloud.com"],
+    ["the short form in another realm", "iad.oraclecloud.eu"],
+    ["a region key in the long form", "ocir.iad.oci.oraclecloud.com"],
+    ["a realm that is not given", "ocir.us-ashburn-1.oci.oraclecloud99.com"],
+    ["something behind the realm", "ocir.us-ashburn-1.oci.oraclecloud.com.evil"],
+    ["something before the realm", "ocir.us-ashburn-1.oci.evil.oraclecloud.com"],
+    ["a realm glued to a name", "ocir.us-ashburn-1.oci.eviloraclecloud.com"],
+    ["the long form without oci", "ocir.us-ashburn-1.oraclecloud.com"],
+    ["another service", "objectstorage.us-ashburn-1.oci.oraclecloud.com"],
+    ["something before the service", "evil.ocir.us-ashburn-1.oci.oraclecloud.com"],
+    ["the long form with a port", "ocir.us-ashburn-1.oci.oraclecloud.com:443"],
+    ["the long form with a trailing dot", "ocir.us-ashburn-1.oci.oraclecloud.com."],
+    ["a Cyrillic letter", "iаd.ocir.io"],
+    ["a full-width letter", "ｉad.ocir.io"],
+    ["a full-width dot", "iad．ocir.io"],
+    ["the Kelvin sign", "\u212Aad.ocir.io"],
+    ["the long s, whose upper case is S", "uſ-ashburn-1.ocir.io"],
+    ["an encoded dot", "iad%2eocir.io"],
+    ["an encoded slash", "evil.com%2fiad.ocir.io"],
+    ["a NUL", "iad.ocir.io\0"],
+    ["a NUL in between", "evil.com\0iad.ocir.io"],
+    ["a line break behind", "iad.ocir.io\n"],
+    ["a line break in front", "evil.com\niad.ocir.io"],
+    ["a path", "evil.com/iad.ocir.io"],
+    ["user info", "iad.ocir.io@evil.com"],
+    ["user info of somebody else", "evil@iad.ocir.io"],
+    ["a scheme", "https://iad.ocir.io"],
+    ["a wildcard", "*.ocir.io"],
+    ["a backslash", "evil.com\\.ocir.io"],
+    ["an IPv6 address", "[::1]"],
+    ["nothing", ""],
+    ["a megabyte", `ocir.us-${"a-".repeat(500_000)}1.oci.oraclecloud.com`],
+    ["a name of Object", "constructor"],
+  ])("does not allow %s", (_what, host) => {
+    expect(isAllowed(host)).toBe(false);
+  });
+
+  test("allows every region of every given realm", () => {
+    fc.assert(
+      fc.property(allowedHost, (host) => {
+        expect(isAllowed(host)).toBe(true);
+      }),
+    );
+  });
+
+  test("does not allow what an allowed host turns into by one change", () => {
+    const insert = (text: string, at: number, piece: string): string => text.slice(0, at) + piece + text.slice(at);
+    const changed = fc.oneof(
+      fc
+        .tuple(
+          allowedHost,
+          fc.constantFrom(
+            ".evil.com",
+            ".",
+            ":443",
+            ":80",
+            "/",
+            "/x",
+            "@evil.com",
+            "\0",
+            "\n",
+            " ",
+            "%00",
+            "#",
+            "?",
+            "\\",
+            ".io",
+            "x",
+            "é",
+          ),
+        )
+        .map(([host, behind]) => host + behind),
+      fc
+        .tuple(
+          allowedHost,
+          fc.constantFrom(
+            "evil.",
+            ".",
+            "https://",
+            "//",
+            "user@",
+            "evil.com/",
+            "evil.com\n",
+            "\0",
+            " ",
+            "*.",
+            "-",
+            "é",
+          ),
+        )
+        .map(([host, before]) => before + host),
+      fc
+        .tuple(
+          allowedHost,
+          fc.nat(60),
+          fc.constantFrom(
+            "_",
+            "%",
+            "\0",
+            " ",
+            "\n",
+            "é",
+            "а",
+            "\u200B",
+            "\u00AD",
+            "．",
+            "..",
+            ":",
+            "@",
+            "/",
+            "\\",
+            "*",
+            "[",
+            "A",
+          ),
+        )
+        .map(([host, at, piece]) => insert(host, at % host.length, piece)),
+      allowedHost.map((host) => host.toUpperCase()),
+      allowedHost.map((host) => host.replaceAll(".", "。")),
+      allowedHost.map((host) => host.replace(".", "-")),
+      allowedHost.map((host) => host.replace("ocir", "0cir")),
+      allowedHost.map((host) => host.split(".").reverse().join(".")),
+    );
+    fc.assert(
+      fc.property(changed, (host) => {
+        expect(isAllowed(host)).toBe(false);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("allows of any other text nothing but its forms", () => {
+    const form =
+      /^([a-z]{3}|[a-z]{2,}(-[a-z0-9]+)+-[0-9]+)\.ocir\.io$|^ocir\.[a-z]{2,}(-[a-z0-9]+)+-[0-9]+\.oci\.[a-z0-9.]+$/;
+    fc.assert(
+      fc.property(fc.oneof(fc.domain(), fc.string({ unit: "binary" })), (host) => {
+        expect(isAllowed(host)).toBe(form.test(host));
+      }),
+    );
+  });
+
+  test("knows no long form without realms, and copies what it is given", () => {
+    const realmDomains: string[] = [];
+    const isOurs = createHostRules({ realmDomains, extraHosts: [] });
+    realmDomains.push("oraclecloud.com");
+    expect(isOurs("ocir.us-ashburn-1.oci.oraclecloud.com")).toBe(false);
+    expect(isOurs("iad.ocir.io")).toBe(true);
+  });
+
+  test.each([
+    "",
+    "com",
+    ".com",
+    "oraclecloud.com.",
+    "Oraclecloud.com",
+    "*.com",
+    "oraclecloud.com:443",
+    "a b.com",
+    `${"a.".repeat(130)}com`,
+  ])("refuses the realm domain «%s»", (domain) => {
+    expect(() => createHostRules({ realmDomains: [domain], extraHosts: [] })).toThrow(TypeError);
+  });
+
+  test.each([
+    "",
+    "Mirror.example.com",
+    "https://mirror.example.com",
+    "mirror.example.com/",
+    "[::1]:5000",
+    "mirror:0",
+    "mirror:65536",
+    "*.example.com",
+  ])("refuses the extra host «%s»", (host) => {
+    expect(() => createHostRules({ realmDomains: [], extraHosts: [host] })).toThrow(TypeError);
+  });
+});
+
+describe("isRegistryHost", () => {
+  test.each([
+    ["registry", true],
+    ["registry:5000", true],
+    ["mirror.example.com:65535", true],
+    ["10.0.0.1", true],
+    [`${"a".repeat(63)}.io`, true],
+    [`${"a".repeat(64)}.io`, false],
+    [`${"a.".repeat(126)}a:65535`, true],
+    [`${"a.".repeat(126)}aa:65535`, false],
+    ["mirror.example.com.", false],
+    ["-mirror.example.com", false],
+    ["mirror_1.example.com", false],
+    ["mirror:99999", false],
+    ["mirror:", false],
+    ["::1", false],
+  ])("knows %s", (text, expected) => {
+    expect(isRegistryHost(text)).toBe(expected);
+  });
+});

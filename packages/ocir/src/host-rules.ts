@@ -1,0 +1,55 @@
+/**
+ * Which hosts are OCIR: only these are ever sent a signed request or given a token.
+ *
+ * A list of forms, matched whole, in lower case, without a port. What looks like one of them but is not is no
+ * registry of ours, and whoever owns it gets nothing.
+ */
+
+export interface HostRuleOptions {
+  /** Such as `oraclecloud.com`: the realms whose registries are ours. */
+  readonly realmDomains: Iterable<string>;
+  /** Further registry hosts, each exactly as images name it: in lower case, with its port where it has one. */
+  readonly extraHosts: Iterable<string>;
+}
+
+/** `us-ashburn-1`, `us-gov-ashburn-1`. */
+const REGION_ID = "[a-z]{2,}(?:-[a-z0-9]+)+-[0-9]+";
+
+/** Region keys and ids, commercial realm only (Oracle's registry prerequisites; all 85 regions of oci-common 2.142.1 fit). */
+const SHORT_FORM = new RegExp(`^(?:[a-z]{3}|${REGION_ID})\\.ocir\\.io$`);
+
+/** The form of every realm. */
+const LONG_FORM = new RegExp(`^ocir\\.${REGION_ID}\\.oci\\.(?<realmDomain>[a-z0-9.-]+)$`);
+
+const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
+const DOMAIN = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})+$`);
+const REGISTRY_HOST = new RegExp(`^(?=[^:]{1,253}(?::|$))${LABEL}(?:\\.${LABEL})*(?::[1-9][0-9]{0,4})?$`);
+
+/** No DNS name of OCIR's forms is longer; a longer text is not looked at. */
+const MAX_HOST_LENGTH = 259;
+
+/**
+ * @returns whether a registry host, as parseImage gives it, may have a token
+ * @throws {TypeError} for a realm domain or an extra host that no image could name
+ */
+export function createHostRules(options: HostRuleOptions): (registryHost: string) => boolean {
+  const realmDomains = new Set(options.realmDomains);
+  const extraHosts = new Set(options.extraHosts);
+  for (const domain of realmDomains) if (!DOMAIN.test(domain)) throw new TypeError("a realm domain is no domain");
+  for (const host of extraHosts) if (!isRegistryHost(host)) throw new TypeError("an extra host is no registry host");
+
+  return (registryHost) => {
+    if (registryHost.length > MAX_HOST_LENGTH) return false;
+    if (extraHosts.has(registryHost) || SHORT_FORM.test(registryHost)) return true;
+    const realmDomain = LONG_FORM.exec(registryHost)?.groups?.["realmDomain"];
+    return realmDomain !== undefined && realmDomains.has(realmDomain);
+  };
+}
+
+/**
+ * Whether a text can stand among the extra hosts: a DNS name or an IPv4 address in lower case, with or without a port.
+ * Not IPv6: the kubelet cannot match a credentials key with it.
+ */
+export function isRegistryHost(text: string): boolean {
+  return REGISTRY_HOST.test(text) && Number(text.split(":")[1] ?? 0) <= 65_535;
+}

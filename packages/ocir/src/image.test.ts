@@ -1,0 +1,216 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { OcirError } from "./errors.ts";
+import { isRepository, parseImage } from "./image.ts";
+
+const SHA256 = `sha256:${"0123456789abcdef".repeat(4)}`;
+
+describe("parseImage", () => {
+  test.each<[what: string, image: string, registryHost: string, repository: string]>([
+    ["a repository", "iad.ocir.io/ns/repo", "iad.ocir.io", "ns/repo"],
+    ["a region id", "us-ashburn-1.ocir.io/ns/repo", "us-ashburn-1.ocir.io", "ns/repo"],
+    [
+      "the long form",
+      "ocir.eu-frankfurt-1.oci.oraclecloud.com/ns/a/b/c",
+      "ocir.eu-frankfurt-1.oci.oraclecloud.com",
+      "ns/a/b/c",
+    ],
+    ["a tag", "iad.ocir.io/ns/repo:1.2.3-a_B", "iad.ocir.io", "ns/repo"],
+    ["a digest", `iad.ocir.io/ns/repo@${SHA256}`, "iad.ocir.io", "ns/repo"],
+    ["a tag and a digest", `iad.ocir.io/ns/repo:v1@${SHA256}`, "iad.ocir.io", "ns/repo"],
+    [
+      "a digest of another kind",
+      `iad.ocir.io/ns/repo@multihash+base58.b64:${"a".repeat(32)}`,
+      "iad.ocir.io",
+      "ns/repo",
+    ],
+    ["a port", "iad.ocir.io:5000/ns/repo", "iad.ocir.io:5000", "ns/repo"],
+    ["the https port, which stays", "iad.ocir.io:443/ns/repo:v1", "iad.ocir.io:443", "ns/repo"],
+    ["the last port", "iad.ocir.io:65535/ns/repo", "iad.ocir.io:65535", "ns/repo"],
+    ["a host in upper case, which is the same host", "IAD.Ocir.IO/ns/repo", "iad.ocir.io", "ns/repo"],
+    ["an encoded international name", "xn--oir-6na.io/ns/repo", "xn--oir-6na.io", "ns/repo"],
+    ["localhost", "localhost/ns/repo", "localhost", "ns/repo"],
+    ["a name of one label with a port", "registry:5000/repo", "registry:5000", "repo"],
+    ["an IPv4 address", "127.0.0.1:18080/ns/repo", "127.0.0.1:18080", "ns/repo"],
+    ["an IPv6 address", "[FD00::1]/ns/repo", "[fd00::1]", "ns/repo"],
+    ["an IPv6 address with a port", "[::1]:5000/ns/repo", "[::1]:5000", "ns/repo"],
+    ["Docker Hub, spelled out", "docker.io/library/nginx", "docker.io", "library/nginx"],
+    ["all separators of a repository", "iad.ocir.io/a.b_c__d-e---f/0", "iad.ocir.io", "a.b_c__d-e---f/0"],
+    ["a label of 63", `${"a".repeat(63)}.io/repo`, `${"a".repeat(63)}.io`, "repo"],
+    ["a repository of 255", `iad.ocir.io/${"a".repeat(255)}`, "iad.ocir.io", "a".repeat(255)],
+    ["a tag of 128", `iad.ocir.io/repo:${"a".repeat(128)}`, "iad.ocir.io", "repo"],
+  ])("takes %s", (_what, image, registryHost, repository) => {
+    expect(parseImage(image)).toStrictEqual({ registryHost, repository });
+  });
+
+  test.each<[what: string, image: string]>([
+    ["nothing", ""],
+    ["a host alone", "iad.ocir.io"],
+    ["a host and a slash", "iad.ocir.io/"],
+    ["no host", "/ns/repo"],
+    ["no registry at all", "nginx"],
+    ["a first component that is Docker Hub's", "ns/repo"],
+    ["the same in upper case", "NS/repo"],
+    ["https", "https://iad.ocir.io/ns/repo"],
+    ["http", "http://iad.ocir.io/ns/repo"],
+    ["another scheme", "oci:iad.ocir.io/ns/repo"],
+    ["no scheme but its slashes", "//iad.ocir.io/ns/repo"],
+    ["user info", "user@iad.ocir.io/ns/repo"],
+    ["user info with a password", "user:password@iad.ocir.io/ns/repo"],
+    ["a host in user info's place", "iad.ocir.io@evil.example/ns/repo"],
+    ["an international name", "ïad.ocir.io/ns/repo"],
+    ["a Cyrillic letter", "iаd.ocir.io/ns/repo"],
+    ["a full-width dot", "iad．ocir.io/ns/repo"],
+    ["an ideographic dot", "iad。ocir.io/ns/repo"],
+    ["a soft hyphen", "i\u00ADad.ocir.io/ns/repo"],
+    ["a zero-width space", "iad\u200B.ocir.io/ns/repo"],
+    ["the Kelvin sign, whose lower case is k", "\u212A.ocir.io/ns/repo"],
+    ["a trailing dot", "iad.ocir.io./ns/repo"],
+    ["a leading dot", ".iad.ocir.io/ns/repo"],
+    ["an empty label", "iad..ocir.io/ns/repo"],
+    ["a leading hyphen", "-iad.ocir.io/ns/repo"],
+    ["a trailing hyphen", "iad-.ocir.io/ns/repo"],
+    ["an underscore in the host", "i_ad.ocir.io/ns/repo"],
+    ["a wildcard", "*.ocir.io/ns/repo"],
+    ["an empty port", "iad.ocir.io:/ns/repo"],
+    ["port 0", "iad.ocir.io:0/ns/repo"],
+    ["a port with a leading zero", "iad.ocir.io:0443/ns/repo"],
+    ["a port too high", "iad.ocir.io:65536/ns/repo"],
+    ["a port that is no number", "iad.ocir.io:https/ns/repo"],
+    ["two ports", "iad.ocir.io:443:443/ns/repo"],
+    ["an IPv6 address without brackets", "::1/ns/repo"],
+    ["an IPv6 address with a zone", "[fe80::1%25eth0]/ns/repo"],
+    ["an open bracket", "[::1/ns/repo"],
+    ["empty brackets", "[]/ns/repo"],
+    ["a space in front", " iad.ocir.io/ns/repo"],
+    ["a space behind", "iad.ocir.io/ns/repo "],
+    ["a space inside", "iad.ocir.io/ns/re po"],
+    ["a line break behind", "iad.ocir.io/ns/repo\n"],
+    ["a line break inside", "iad.ocir.io\n/ns/repo"],
+    ["a NUL", "iad.ocir.io\0/ns/repo"],
+    ["a NUL in the repository", "iad.ocir.io/ns/repo\0"],
+    ["a tabulator", "iad.ocir.io/ns\t/repo"],
+    ["an escape", "iad.ocir.io/ns/\u001B[31mrepo"],
+    ["a backslash", "iad.ocir.io\\ns/repo"],
+    ["a percent", "iad%2eocir.io/ns/repo"],
+    ["a query", "iad.ocir.io/ns/repo?x=1"],
+    ["a fragment", "iad.ocir.io/ns/repo#x"],
+    ["a repository in upper case", "iad.ocir.io/ns/Repo"],
+    ["an empty component", "iad.ocir.io/ns//repo"],
+    ["a trailing slash", "iad.ocir.io/ns/repo/"],
+    ["the way up", "iad.ocir.io/ns/../repo"],
+    ["a component that begins with a dot", "iad.ocir.io/ns/.repo"],
+    ["three underscores", "iad.ocir.io/ns/re___po"],
+    ["two dots", "iad.ocir.io/ns/re..po"],
+    ["an empty tag", "iad.ocir.io/ns/repo:"],
+    ["a tag with a slash", "iad.ocir.io/ns/repo:a/b"],
+    ["a tag too long", `iad.ocir.io/repo:${"a".repeat(129)}`],
+    ["an empty digest", "iad.ocir.io/ns/repo@"],
+    ["a digest too short", "iad.ocir.io/ns/repo@sha256:abcdef"],
+    ["a digest that is not hexadecimal", `iad.ocir.io/ns/repo@sha256:${"g".repeat(64)}`],
+    ["two digests", `iad.ocir.io/ns/repo@${SHA256}@${SHA256}`],
+    ["a digest before the tag", `iad.ocir.io/ns/repo@${SHA256}:v1`],
+    ["a label of 64", `${"a".repeat(64)}.io/repo`],
+    ["a host of 254", `${"a.".repeat(126)}io/repo`],
+    ["a repository of 256", `iad.ocir.io/${"a".repeat(256)}`],
+    ["an image of a megabyte", `iad.ocir.io/${"a/".repeat(500_000)}a`],
+  ])("refuses %s", (_what, image) => {
+    expect(() => parseImage(image)).toThrow(
+      expect.objectContaining({
+        name: "OcirError",
+        code: "image-invalid",
+        retryable: false,
+        message: "image: image-invalid: not an image reference that names its registry",
+      }),
+    );
+  });
+
+  test("gives a clean name or throws OcirError, whatever it is given", () => {
+    const bits = fc.constantFrom(
+      "iad",
+      ".ocir.io",
+      "/",
+      ":",
+      "@",
+      "ns",
+      "A",
+      "-",
+      "_",
+      ".",
+      "[",
+      "::1",
+      "]",
+      "5000",
+      SHA256,
+      "é",
+      "\0",
+      "\n",
+      " ",
+    );
+    const image = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.string({ unit: "grapheme-ascii" }),
+      fc.array(bits, { maxLength: 12 }).map((pieces) => pieces.join("")),
+      fc.webUrl().map((url) => url.slice("https://".length)),
+    );
+    fc.assert(
+      fc.property(image, (text) => {
+        try {
+          const { registryHost, repository } = parseImage(text);
+          expect(registryHost).toMatch(/^[a-z0-9.[\]:-]+$/);
+          expect(repository).toMatch(/^[a-z0-9._/-]+$/);
+          expect(text.toLowerCase().startsWith(`${registryHost}/${repository}`)).toBe(true);
+          expect(text.slice(registryHost.length + 1).startsWith(repository)).toBe(true);
+        } catch (error) {
+          expect(error).toBeInstanceOf(OcirError);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test("finds host and repository in whatever is put together by the grammar", () => {
+    const component = fc.stringMatching(/^[a-z0-9]{1,8}(([._]|__|-{1,3})[a-z0-9]{1,8}){0,2}$/);
+    const repository = fc.array(component, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
+    const host = fc.stringMatching(
+      /^[A-Za-z0-9]{1,8}(-{1,2}[A-Za-z0-9]{1,8})?(\.[A-Za-z0-9]{1,8}){1,4}(:[1-9][0-9]{0,3})?$/,
+    );
+    const tag = fc.stringMatching(/^(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,20})?$/);
+    fc.assert(
+      fc.property(
+        host,
+        repository,
+        tag,
+        fc.constantFrom("", `@${SHA256}`),
+        (givenHost, givenRepository, suffix, digest) => {
+          expect(parseImage(`${givenHost}/${givenRepository}${suffix}${digest}`)).toStrictEqual({
+            registryHost: givenHost.toLowerCase(),
+            repository: givenRepository,
+          });
+        },
+      ),
+    );
+  });
+
+  test("takes no longer for a text that is made to be slow", () => {
+    for (const unit of ["a", "-", "a-", "a.", "a_", "__", "a/", ":", "@", "0:"]) {
+      for (const end of ["", "!", "/", "/A", "/a!"]) {
+        expect(() => parseImage(`${unit.repeat(500)}${end}`)).toThrow(OcirError);
+      }
+    }
+  });
+});
+
+describe("isRepository", () => {
+  test.each([
+    ["ns/repo", true],
+    ["a".repeat(255), true],
+    ["a".repeat(256), false],
+    ["ns/repo:tag", false],
+    ["../ns/repo", false],
+    ["ns/repo?x", false],
+    ["", false],
+  ])("knows %s", (text, expected) => {
+    expect(isRepository(text)).toBe(expected);
+  });
+});

@@ -1,0 +1,66 @@
+/**
+ * An image reference taken apart: which registry, which repository.
+ *
+ * The grammar is distribution's (github.com/distribution/reference), which is what the kubelet has checked before
+ * it calls; `registryHost` must be spelled out. Says nothing about whether a registry is one of ours.
+ */
+import { OcirError } from "./errors.ts";
+
+export interface ImageName {
+  /** In lower case, with the port where one was given; as long as what the image begins with. */
+  readonly registryHost: string;
+  readonly repository: string;
+}
+
+/** Host 253, port 6, repository 255, tag 129, digest 200: nothing real is longer. */
+const MAX_IMAGE_LENGTH = 1_024;
+const MAX_HOST_LENGTH = 253;
+const MAX_LABEL_LENGTH = 63;
+/** distribution's RepositoryNameTotalLengthMax. */
+const MAX_REPOSITORY_LENGTH = 255;
+
+// Each alternative begins with what the one before cannot contain, so no text makes these go back and forth.
+const LABEL = "[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*";
+const HOST = `(?:${LABEL}(?:\\.${LABEL})*|\\[[0-9A-Fa-f:]+\\])`;
+const PORT = "[1-9][0-9]{0,4}";
+const COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
+const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
+const TAG = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}";
+const DIGEST = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,128}";
+
+const IMAGE = new RegExp(
+  `^(?<host>${HOST})(?::(?<port>${PORT}))?/(?<repository>${REPOSITORY})(?::${TAG})?(?:@${DIGEST})?$`,
+);
+const REPOSITORY_ONLY = new RegExp(`^${REPOSITORY}$`);
+
+/**
+ * Takes a tag and a digest, which the kubelet strips, and leaves them out. A scheme, user info, letters beyond ASCII,
+ * a trailing dot or an empty label are not valid; neither is a first component that distribution would take for a part
+ * of a Docker Hub repository: it has neither dot nor port and is not `localhost`.
+ *
+ * @throws {OcirError} `image-invalid`, and nothing else, whatever the text
+ */
+export function parseImage(image: string): ImageName {
+  const { host, port, repository } = matchImage(image);
+  if (host === undefined || repository === undefined || !isHost(host, port) || !isRepository(repository)) {
+    throw new OcirError("image-invalid", "image");
+  }
+  const registryHost = (port === undefined ? host : `${host}:${port}`).toLowerCase();
+  return { registryHost, repository };
+}
+
+/** Whether a text is a repository in distribution's grammar: safe to stand in a URL's path as it is. */
+export function isRepository(text: string): boolean {
+  return text.length <= MAX_REPOSITORY_LENGTH && REPOSITORY_ONLY.test(text);
+}
+
+function matchImage(image: string): Record<string, string | undefined> {
+  return (image.length <= MAX_IMAGE_LENGTH && IMAGE.exec(image)?.groups) || {};
+}
+
+function isHost(host: string, port: string | undefined): boolean {
+  if (Number(port ?? 0) > 65_535 || host.length > MAX_HOST_LENGTH) return false;
+  const labels = host.split(".");
+  if (labels.some((label) => label.length > MAX_LABEL_LENGTH)) return false;
+  return labels.length > 1 || port !== undefined || host.startsWith("[") || host === "localhost";
+}

@@ -1,0 +1,6 @@
+export { type Access, isProbeable, type ProbeOptions, probeRepository } from "./access-probe.ts";
+export { isEndpointAllowed } from "./endpoint.ts";
+export { OcirError, type OcirErrorCode } from "./errors.ts";
+export { createHostRules, type HostRuleOptions, isRegistryHost } from "./host-rules.ts";
+export { type ImageName, parseImage } from "./image.ts";
+export { fetchBearerToken, type SignRequest, type TokenEndpointOptions } from "./token-endpoint.ts";

@@ -1,0 +1,87 @@
+/**
+ * The registry's token endpoint: `GET /20180419/docker/token`, signed, answered with a bearer token.
+ *
+ * One request, one answer, classified. It never retries, never follows a redirect, and takes no token that it
+ * cannot tell the life of or that belongs to nobody.
+ */
+import {
+  type Clock,
+  type Expiring,
+  retryAfterMsOf,
+  Secret,
+  type SendRequest,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation";
+import { parseTokenAnswer } from "./bearer-token.ts";
+import { OcirError } from "./errors.ts";
+
+export type SignRequest = (request: { readonly method: "GET"; readonly url: URL }) => Promise<Record<string, string>>;
+
+export interface TokenEndpointOptions {
+  readonly send: SendRequest;
+  readonly sign: SignRequest;
+  readonly clock: Clock;
+  /** Base URL: `https://<registry host>` unless the configuration has another. */
+  readonly endpoint: URL;
+}
+
+/** Oracle A-Team, "Authentication mechanisms for OCI Container Registry". */
+const TOKEN_PATH = "/20180419/docker/token";
+
+/** A token is about 1 KiB and comes twice. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** Oracle's documentation of request signatures: more than 5 minutes is answered with 401. */
+const MAX_SKEW_MS = 300_000;
+
+const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i;
+
+/**
+ * The token's life is counted from when the request left, on the monotonic clock, so that neither a slow answer nor a
+ * wrong wall clock makes it longer than it is.
+ *
+ * @throws {OcirError} whatever was answered that is no good token
+ * @throws {UpstreamError} where there was no whole answer; and whatever `sign` throws
+ */
+export async function fetchBearerToken(
+  registryHost: string,
+  options: TokenEndpointOptions,
+  signal: AbortSignal,
+): Promise<Expiring<Secret>> {
+  const { send, sign, clock, endpoint } = options;
+  const url = new URL(TOKEN_PATH, endpoint);
+  const headers = { accept: "application/json", ...(await sign({ method: "GET", url })) };
+  const response = await send({ method: "GET", url, headers, signal, maxBodyBytes: MAX_BODY_BYTES });
+  if (response.status !== 200) throw refusalOf(registryHost, response, clock.wallMs());
+
+  const type = response.headers["content-type"] ?? "";
+  const parsed = JSON_TYPE.test(type)
+    ? parseTokenAnswer(response.body, response.serverDateMs ?? clock.wallMs())
+    : undefined;
+  if (parsed === undefined) throw new OcirError("registry-answer-invalid", registryHost, { status: 200 });
+  if (parsed.lifeMs <= 0) throw new OcirError("token-expired", registryHost);
+  if (parsed.isAnonymous) throw new OcirError("token-anonymous", registryHost);
+  return {
+    value: new Secret(parsed.token),
+    obtainedAtMs: response.sentAtMs,
+    expiresAtMs: response.sentAtMs + parsed.lifeMs,
+  };
+}
+
+/** 404 is OCI's NotAuthorizedOrNotFound. */
+function refusalOf(registryHost: string, response: UpstreamResponse, wallMs: number): OcirError {
+  const { status, serverDateMs } = response;
+  const retryAfterMs = retryAfterMsOf(response);
+  if (status === 401) {
+    const clockAheadMs = wallMs - (serverDateMs ?? wallMs);
+    return Math.abs(clockAheadMs) > MAX_SKEW_MS
+      ? new OcirError("clock-skew", registryHost, { status, clockAheadMs })
+      : new OcirError("registry-unauthorized", registryHost, { status });
+  }
+  if (status === 400) return new OcirError("registry-refused", registryHost, { status });
+  if (status === 403 || status === 404) return new OcirError("registry-forbidden", registryHost, { status });
+  if (status === 429) return new OcirError("registry-throttled", registryHost, { status, retryAfterMs });
+  if (status >= 500) return new OcirError("registry-unavailable", registryHost, { status, retryAfterMs });
+  if (status >= 300 && status < 400) return new OcirError("registry-redirected", registryHost, { status });
+  return new OcirError("registry-status-unexpected", registryHost, { status });
+}
