@@ -385,7 +385,7 @@ describe("GET /v2/<repository>/manifests/<reference>", () => {
   test.each([
     ["manifests/sha256:".concat("0".repeat(64)), 404, "MANIFEST_UNKNOWN"],
     ["blobs/sha256:".concat("0".repeat(64)), 404, "BLOB_UNKNOWN"],
-    ["tags/list", 404, "NAME_INVALID"],
+    ["tags", 404, "NAME_INVALID"],
   ])("answers %s with %i %s", async (rest, status, code) => {
     const headers = { authorization: `Bearer ${await tokenFor()}` };
     const answer = await send(simulator.registryUrl, { target: `/v2/ns/repo/${rest}`, headers });
@@ -410,6 +410,12 @@ describe("GET /v2/<repository>/manifests/<reference>", () => {
     expect(simulator.refusals().at(-1)?.reason).toBe("the token is for another host");
     const basicAuth = { target: "/v2/", headers: { authorization: basic("BEARER_TOKEN", token) } };
     expect((await send(simulator.registryUrl, basicAuth)).status).toBe(401);
+  });
+
+  test("lists one of the tags, as a client expects", async () => {
+    const headers = { authorization: `Bearer ${await tokenFor()}` };
+    const { json } = await send(simulator.registryUrl, { target: "/v2/ns/repo/tags/list", headers });
+    expect(json).toEqual({ name: "ns/repo", tags: ["latest"] });
   });
 
   test("is all there is: no writing, nothing outside /v2/", async () => {

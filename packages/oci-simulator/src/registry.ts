@@ -18,24 +18,25 @@ export interface RegistryOptions extends TokenEndpointOptions {
 
 interface Pull {
   readonly repository: string;
-  readonly kind: "manifests" | "blobs";
+  readonly kind: "manifests" | "blobs" | "tags";
   readonly reference: string;
 }
 
 const VERSION_HEADER = { "docker-distribution-api-version": "registry/2.0" };
 
+const ENDPOINTS = { manifests: "registry.manifest", blobs: "registry.blob", tags: "registry.other" } as const;
+
 /** Names and tags of the distribution specification. */
 const COMPONENT = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
-const PULL = new RegExp(
-  `^/v2/(${COMPONENT}(?:/${COMPONENT})*)/(manifests|blobs)/(sha256:[0-9a-f]{64}|[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127})$`,
-);
+const REFERENCE = "sha256:[0-9a-f]{64}|[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}";
+const PULL = new RegExp(`^/v2/(${COMPONENT}(?:/${COMPONENT})*)/(?:(manifests|blobs)/(${REFERENCE})|tags/list)$`);
 
 export function registryEndpoint(request: ReceivedRequest): EndpointName {
   if (request.path === TOKEN_PATH) return tokenEndpointName(request);
   if (/^\/v2\/?$/.test(request.path)) return "registry.v2";
   const pull = parsePull(request.path);
   if (pull === undefined) return "registry.other";
-  return pull.kind === "manifests" ? "registry.manifest" : "registry.blob";
+  return ENDPOINTS[pull.kind];
 }
 
 /** @throws {Refusal} from the token endpoint and for paths outside the API. */
@@ -65,8 +66,9 @@ export function answerRegistry(request: ReceivedRequest, options: RegistryOption
 
 function parsePull(path: string): Pull | undefined {
   const match = PULL.exec(path);
-  if (match?.[1] === undefined || match[3] === undefined) return undefined;
-  return { repository: match[1], kind: match[2] === "manifests" ? "manifests" : "blobs", reference: match[3] };
+  if (match?.[1] === undefined) return undefined;
+  const [, repository, kind, reference = ""] = match;
+  return { repository, kind: kind === "manifests" || kind === "blobs" ? kind : "tags", reference };
 }
 
 /** The claims of the request's token, or why it has none. */
@@ -119,10 +121,13 @@ function answerPull(
         `no repository ${pull.repository}`,
       );
     case "granted":
-      return pull.kind === "manifests"
-        ? answerManifest(pull.reference, request, image)
-        : answerBlob(pull.reference, image);
+      return answerGranted(pull, request, image);
   }
+}
+
+function answerGranted({ kind, repository, reference }: Pull, request: ReceivedRequest, image: Image): Answer {
+  if (kind === "tags") return answerJson(200, { name: repository, tags: ["latest"] }, VERSION_HEADER);
+  return kind === "manifests" ? answerManifest(reference, request, image) : answerBlob(reference, image);
 }
 
 /** Every tag is there; a digest must be that of one of the two manifests. */
