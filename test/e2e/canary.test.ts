@@ -1,0 +1,59 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { answerOf, setStage } from "./stage.ts";
+
+it("no token, key, certificate or signature is seen in log, metrics, status, errors or the process list", async () => {
+  const { simulator, daemon, config, call } = await setStage({ daemon: { logLevel: "trace", deadline: "2s" } });
+  const seen: string[] = [];
+  const secrets = [...(await identityTexts(simulator.metadataUrl)), "Signature version=", "ST$"];
+  const pull = async (image: string): Promise<void> => {
+    const result = await call(image);
+    seen.push(result.stderr);
+    if (result.exitCode !== 0) return;
+    const passwords = Object.values(answerOf(result).auth).map(({ password }) => password);
+    secrets.push(...passwords.filter((password) => password !== "").flatMap(partsOf));
+  };
+  const curl = (socket: string, path: string, ...args: string[]): string =>
+    execFileSync("curl", ["-s", "--unix-socket", socket, ...args, `http://localhost${path}`], { encoding: "utf8" });
+
+  await pull("icn.ocir.io/acme/shop/web");
+  simulator.iam({ granted: false, repository: "acme/forbidden" });
+  await pull("icn.ocir.io/acme/forbidden");
+  await pull("icn.ocir.io/acme/forbidden");
+  for (const fault of [{ status: 401 }, { html: true }, { wrongShape: true }, { truncate: true }, { status: 429 }]) {
+    simulator.faults({ endpoint: "registry.token", ...fault }, { endpoint: "auth.x509", ...fault });
+    await pull("us-ashburn-1.ocir.io/acme/shop/web");
+    simulator.clearFaults();
+  }
+  await pull("not an image");
+  seen.push(curl(config.credentialsSocket, "/v1/credentials", "-d", "{broken"));
+  for (const path of ["/livez", "/readyz", "/healthz", "/status", "/metrics"]) {
+    seen.push(curl(config.healthSocket, path));
+  }
+  for (const file of ["cmdline", "environ"]) seen.push(readFileSync(`/proc/${daemon.pid}/${file}`, "utf8"));
+  await daemon.stop();
+  seen.push(daemon.output());
+
+  const text = seen.join("\n");
+  expect(text).toContain('"level":"debug"');
+  expect(secrets.length).toBeGreaterThan(20);
+  expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+});
+
+/** Lines of the node's key and certificates, which are what leaks when such a text is printed. */
+async function identityTexts(metadataUrl: URL): Promise<string[]> {
+  const names = ["cert.pem", "key.pem", "intermediate.pem"];
+  const texts = await Promise.all(
+    names.map(async (name) => {
+      const response = await fetch(`${metadataUrl}/identity/${name}`, { headers: { authorization: "Bearer Oracle" } });
+      return response.text();
+    }),
+  );
+  return texts.flatMap((text) => text.split("\n").filter((line) => line.length >= 40 && !line.startsWith("-")));
+}
+
+/** A JWT's header is the same in all; its claims and signature are its own. */
+function partsOf(token: string): string[] {
+  return token.split(".").slice(1);
+}

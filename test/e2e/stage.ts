@@ -1,0 +1,55 @@
+/** A stage for one test: a simulator, the built daemon pointed at it, and the built shim to call. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator";
+import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
+import { onTestFinished } from "vitest";
+import { type Daemon, type DaemonConfig, type DaemonOptions, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
+
+export interface Stage {
+  readonly simulator: Simulator;
+  readonly daemon: Daemon;
+  readonly config: DaemonConfig;
+  call(image: string): Promise<CredentialProviderResult>;
+}
+
+export const REGISTRY_HOSTS = ["icn.ocir.io", "us-ashburn-1.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"];
+
+/** Taken down when the test ends. */
+export async function setStage(
+  options: { simulator?: SimulatorOptions; daemon?: Partial<DaemonOptions> } = {},
+): Promise<Stage> {
+  const directory = mkdtempSync(join(tmpdir(), "ocir-e2e-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const simulator = await startSimulator({
+    registry: REGISTRY_HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`),
+    ...options.simulator,
+  });
+  onTestFinished(() => simulator.close());
+  const config = daemonConfig(directory, simulator, { registryHosts: REGISTRY_HOSTS, ...options.daemon });
+  const daemon = await startDaemon(config);
+  onTestFinished(() => daemon.stop());
+  const env = { OCIR_BROKER_SOCKET: config.credentialsSocket };
+  return { simulator, daemon, config, call: (image) => callCredentialProvider({ path: SHIM, env, image }) };
+}
+
+export interface Answer {
+  readonly apiVersion: string;
+  readonly auth: Readonly<Record<string, { username: string; password: string }>>;
+}
+
+/** @throws Error with the shim's own line where it did not end with 0. */
+export function answerOf({ exitCode, stdout, stderr }: CredentialProviderResult): Answer {
+  if (exitCode !== 0) throw new Error(`exit ${exitCode}: ${stderr}`);
+  return JSON.parse(stdout.toString()) as Answer;
+}
+
+export interface TokenClaims {
+  readonly aud: string;
+  readonly exp: number;
+}
+
+export function claimsOf(token: string): TokenClaims {
+  return JSON.parse(Buffer.from(token.split(".")[1] as string, "base64url").toString()) as TokenClaims;
+}
