@@ -1,0 +1,69 @@
+/*
+ * floor-server SOCKET [BODY_BYTES]: the least that a server can do. Reads one request, answers a fixed 200, closes;
+ * one connection after the other. Prints "ready" once it listens. For the benchmark's physical floor.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096, REQUEST_LIMIT_BYTES = 300 * 1024, BODY_LIMIT_BYTES = 64 * 1024, DEFAULT_BODY_BYTES = 2048 };
+
+static char request[REQUEST_LIMIT_BYTES + 1];
+static char answer[BODY_LIMIT_BYTES + 256];
+
+/* True once head and body are there; the client states the length in the way that the shim does. */
+static int is_whole(size_t length) {
+  request[length] = '\0';
+  const char *end = strstr(request, "\r\n\r\n");
+  const char *stated = strstr(request, "Content-Length: ");
+  if (end == NULL || stated == NULL) return 0;
+  return length >= (size_t)(end + 4 - request) + strtoul(stated + 16, NULL, 10);
+}
+
+static void serve(int connection, size_t answer_length) {
+  size_t length = 0;
+  while (length < REQUEST_LIMIT_BYTES) {
+    ssize_t received = read(connection, request + length, REQUEST_LIMIT_BYTES - length);
+    if (received <= 0) return;
+    length += (size_t)received;
+    if (is_whole(length)) break;
+  }
+  for (size_t done = 0; done < answer_length;) {
+    ssize_t sent = send(connection, answer + done, answer_length - done, MSG_NOSIGNAL);
+    if (sent <= 0) return;
+    done += (size_t)sent;
+  }
+}
+
+int main(int argument_count, char **arguments) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (argument_count < 2 || strlen(arguments[1]) >= sizeof address.sun_path) return 2;
+  strcpy(address.sun_path, arguments[1]);
+  size_t body_length = argument_count > 2 ? strtoul(arguments[2], NULL, 10) : DEFAULT_BODY_BYTES;
+  if (body_length == 0 || body_length > BODY_LIMIT_BYTES) return 2;
+
+  int head_length = snprintf(answer, sizeof answer,
+                             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+                             "Connection: close\r\n\r\n",
+                             body_length);
+  memset(answer + head_length, 'x', body_length);
+
+  unlink(arguments[1]);
+  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (listener < 0 || bind(listener, (const struct sockaddr *)&address, sizeof address) < 0 ||
+      listen(listener, BACKLOG) < 0) {
+    perror("floor-server");
+    return 1;
+  }
+  puts("ready");
+  fflush(stdout);
+  for (;;) {
+    int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (connection < 0) continue;
+    serve(connection, (size_t)head_length + body_length);
+    close(connection);
+  }
+}

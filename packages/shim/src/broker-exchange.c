@@ -1,0 +1,140 @@
+#include "broker-exchange.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static enum exchange_outcome exchange_once(const struct sockaddr_un *address, const char *request, size_t request_length,
+                                           const struct deadline *deadline, struct exchange_answer *answer);
+static enum exchange_outcome connect_within(int *descriptor, const struct sockaddr_un *address,
+                                            const struct deadline *deadline);
+static enum exchange_outcome converse(int descriptor, const char *request, size_t request_length,
+                                      const struct deadline *deadline, struct exchange_answer *answer);
+
+enum exchange_outcome broker_exchange(const char *socket_path, const char *request, size_t request_length,
+                                      const struct deadline *deadline, struct exchange_answer *answer) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t path_length = strlen(socket_path);
+  if (path_length >= sizeof address.sun_path) return EXCHANGE_PATH_TOO_LONG;
+  memcpy(address.sun_path, socket_path, path_length + 1);
+
+  /* A daemon killed or restarted at the wrong moment takes its connections with it; its successor answers the second. */
+  enum exchange_outcome outcome = exchange_once(&address, request, request_length, deadline, answer);
+  if (outcome == EXCHANGE_BROKEN) outcome = exchange_once(&address, request, request_length, deadline, answer);
+  return outcome;
+}
+
+static enum exchange_outcome exchange_once(const struct sockaddr_un *address, const char *request, size_t request_length,
+                                           const struct deadline *deadline, struct exchange_answer *answer) {
+  int descriptor = -1;
+  enum exchange_outcome outcome = connect_within(&descriptor, address, deadline);
+  if (outcome == EXCHANGE_ANSWERED) outcome = converse(descriptor, request, request_length, deadline, answer);
+  /* The process ends at once after an answer: the kernel closes faster than we could ask it to. */
+  if (outcome != EXCHANGE_ANSWERED && descriptor >= 0) {
+    int error = errno;
+    close(descriptor);
+    errno = error;
+  }
+  return outcome;
+}
+
+/* A standard stream that the caller had closed must not become the socket: the answer would be written into it. */
+static int open_socket(void) {
+  int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (descriptor < 0 || descriptor > STDERR_FILENO) return descriptor;
+  int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  close(descriptor);
+  return moved;
+}
+
+/*
+ * A full accept queue answers EAGAIN at once, and no event says when there is room. A blocking connect with the
+ * time left as its limit waits in the kernel's own queue instead; sends and receives stay non-blocking by flag.
+ */
+static int wait_in_accept_queue(int descriptor, const struct sockaddr_un *address, const struct deadline *deadline) {
+  int left_ms = deadline_left_ms(deadline);
+  if (left_ms == 0) {
+    errno = EAGAIN;
+    return -1;
+  }
+  struct timeval left = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
+  if (setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left) < 0) return -1;
+  if (fcntl(descriptor, F_SETFL, 0) < 0) return -1;
+  return connect(descriptor, (const struct sockaddr *)address, sizeof *address);
+}
+
+static enum exchange_outcome connect_within(int *descriptor, const struct sockaddr_un *address,
+                                            const struct deadline *deadline) {
+  *descriptor = open_socket();
+  if (*descriptor < 0) return EXCHANGE_FAILED;
+  int connected = connect(*descriptor, (const struct sockaddr *)address, sizeof *address);
+  while (connected < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (deadline_left_ms(deadline) == 0) return EXCHANGE_TIMED_OUT;
+    connected = wait_in_accept_queue(*descriptor, address, deadline);
+  }
+  if (connected == 0) return EXCHANGE_ANSWERED;
+  switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+      return EXCHANGE_NO_SOCKET;
+    case ECONNREFUSED:
+      return EXCHANGE_REFUSED;
+    case EACCES:
+    case EPERM:
+      return EXCHANGE_DENIED;
+    default:
+      return EXCHANGE_FAILED;
+  }
+}
+
+static bool is_broken(int error) {
+  return error == ECONNRESET || error == EPIPE || error == ENOTCONN;
+}
+
+static enum exchange_outcome converse(int descriptor, const char *request, size_t request_length,
+                                      const struct deadline *deadline, struct exchange_answer *answer) {
+  memset(&answer->response, 0, sizeof answer->response);
+  answer->length = 0;
+  size_t sent = 0;
+  for (;;) {
+    if (sent < request_length) {
+      ssize_t taken = send(descriptor, request + sent, request_length - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (taken >= 0) {
+        sent += (size_t)taken;
+      } else if (is_broken(errno)) {
+        sent = request_length; /* It takes no more; it may have answered before it closed. */
+      } else if (errno != EAGAIN && errno != EINTR) {
+        return EXCHANGE_FAILED;
+      }
+    }
+
+    short events = sent < request_length ? POLLIN | POLLOUT : POLLIN;
+    enum wait_outcome waited = deadline_wait(deadline, descriptor, events);
+    if (waited == WAIT_TIMED_OUT) return EXCHANGE_TIMED_OUT;
+    if (waited == WAIT_FAILED) return EXCHANGE_FAILED;
+
+    size_t room = sizeof answer->bytes - answer->length;
+    ssize_t received = recv(descriptor, answer->bytes + answer->length, room, MSG_DONTWAIT);
+    if (received == 0) return EXCHANGE_BROKEN;
+    if (received < 0) {
+      if (errno == EAGAIN || errno == EINTR) continue;
+      return is_broken(errno) ? EXCHANGE_BROKEN : EXCHANGE_FAILED;
+    }
+    answer->length += (size_t)received;
+    switch (http_response_read(&answer->response, answer->bytes, answer->length)) {
+      case HTTP_INCOMPLETE:
+        break;
+      case HTTP_WHOLE:
+        return EXCHANGE_ANSWERED;
+      case HTTP_INVALID:
+        return EXCHANGE_INVALID;
+      case HTTP_TOO_LARGE:
+        return EXCHANGE_TOO_LARGE;
+    }
+  }
+}

@@ -1,0 +1,210 @@
+import { spawn } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { callCredentialProvider } from "@ocir-broker/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasProgram } from "./native-builds.ts";
+import { httpResponse, startRawServer } from "./raw-socket-server.ts";
+import { callShim, describeShim, descriptorsOf, lineOf, startShim } from "./shim-call.ts";
+
+const DEFAULT_SOCKET = "/run/ocir-broker/credentials.sock";
+const ANSWER = '{"kind":"CredentialProviderResponse"}';
+const KIB = 1024;
+
+describeShim("broker_exchange", (build) => {
+  describe("re-sends once", () => {
+    const breaks = {
+      "reset before the request was read": { onConnection: (socket) => socket.destroy() },
+      "closed without an answer": { onRequest: ({ socket }) => socket.end() },
+      "closed in the headers": { onRequest: ({ socket }) => socket.end("HTTP/1.1 200 OK\r\nContent-Le") },
+      "closed in the body": { onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER).subarray(0, -1)) },
+      "closed in the body of an error": {
+        onRequest: ({ socket }) => socket.end(httpResponse("503 No", "x").subarray(0, -1)),
+      },
+    } satisfies Record<string, Parameters<typeof startRawServer>[0]>;
+
+    test.each(Object.entries(breaks))("after %s, and takes the second answer", async (_what, broken) => {
+      const options: Parameters<typeof startRawServer>[0] = broken;
+      await using server = await startRawServer({
+        onConnection: (socket, connection) => connection === 1 && options.onConnection?.(socket, connection),
+        onRequest: (request) =>
+          request.connection === 1
+            ? options.onRequest?.(request)
+            : request.socket.end(httpResponse("200 OK", request.body)),
+      });
+      const result = await callShim(build.path, server.path, { stdin: "once more" });
+      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(result.stdout.toString()).toBe("once more");
+      expect(server.received).toHaveLength(2);
+    });
+
+    test.each(Object.entries(breaks))("and no more: twice %s is an error", async (_what, broken) => {
+      await using server = await startRawServer(broken);
+      const result = await callShim(build.path, server.path);
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-connection-broken")) });
+      expect(result.stdout).toHaveLength(0);
+      expect(server.received).toHaveLength(2);
+    });
+  });
+
+  describe("says what to do", () => {
+    let directory = "";
+    beforeAll(() => {
+      directory = mkdtempSync(join(tmpdir(), "ocir-broker-shim-"));
+    });
+    afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+    test.each([
+      ["there is no socket", () => join(directory, "none.sock"), "shim-socket-missing"],
+      ["its folder is a file", () => join(build.path, "none.sock"), "shim-socket-missing"],
+      ["nobody listens on the socket", () => abandonedSocket(directory), "shim-socket-refused"],
+      ["the path does not fit an address", () => `/${"x".repeat(107)}`, "shim-socket-path-too-long"],
+      ["the path is a loop", () => "/proc/self/fd/999/../loop", "shim-socket-missing"],
+    ])("when %s", async (_what, path, code) => {
+      const result = await callShim(build.path, await path());
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf(code)) });
+      expect(result.stdout).toHaveLength(0);
+    });
+
+    const inUse = existsSync(DEFAULT_SOCKET) ? ", skipped: a broker runs on this machine" : "";
+    test.skipIf(inUse !== "")(
+      `naming the default socket where OCIR_BROKER_SOCKET is empty or not set${inUse}`,
+      async () => {
+        const unset = await callCredentialProvider({ path: build.path, image: "icn.ocir.io/acme/app" });
+        expect(unset.stderr).toMatch(lineOf("shim-socket-missing"));
+        expect(unset.stderr).toContain(DEFAULT_SOCKET);
+        expect((await callShim(build.path, "")).stderr).toBe(unset.stderr);
+      },
+    );
+
+    const root = process.getuid?.() === 0;
+    const lacking = root && !hasProgram("setpriv") ? ", skipped: root without setpriv" : "";
+    test.skipIf(lacking !== "")(`when the socket is not for this user${lacking}`, async () => {
+      await using server = await startRawServer({});
+      chmodSync(server.path, root ? 0o600 : 0);
+      chmodSync(join(server.path, ".."), 0o755);
+      chmodSync(directory, 0o755);
+      const path = join(directory, "shim");
+      copyFileSync(build.path, path);
+      const asNobody = ["--reuid", "65534", "--clear-groups", path];
+      const result = await callShim(root ? "/usr/bin/setpriv" : path, server.path, root ? { args: asNobody } : {});
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-socket-denied")) });
+    });
+  });
+
+  describe.concurrent("gives up at the time limit", () => {
+    const partOf200 = httpResponse("200 OK", ANSWER).subarray(0, -1);
+    test.each([
+      ["answers nothing", undefined],
+      ["answers headers only", partOf200.subarray(0, -ANSWER.length + 1)],
+      ["stops in the body", partOf200],
+    ])("when the broker accepts and %s", async (_what, part) => {
+      await using server = await startRawServer({
+        onRequest: ({ socket }) => part !== undefined && socket.write(part),
+      });
+      const result = await callShim(build.hastyPath, server.path);
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-timeout")) });
+      expect(result.stdout).toHaveLength(0);
+      expect(server.received).toHaveLength(1);
+    });
+
+    test("when the broker dribbles for ever", async () => {
+      await using server = await startRawServer({
+        onRequest({ socket }) {
+          socket.write("HTTP/1.1 200 OK\r\nX: ");
+          const dribble = setInterval(() => socket.write("y"), 20);
+          socket.on("close", () => clearInterval(dribble));
+        },
+      });
+      const result = await callShim(build.hastyPath, server.path);
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-timeout")) });
+    });
+
+    test("when the broker never reads a large request", async () => {
+      await using server = await startBlockedServer();
+      const result = await callShim(build.hastyPath, server.path, { stdin: Buffer.alloc(256 * KIB) });
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-timeout")) });
+    });
+
+    test("when stdin does not end", async () => {
+      const { ended } = startShim(build.hastyPath, "/nowhere", null);
+      expect(await ended).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringMatching(lineOf("shim-request-timeout")),
+      });
+    });
+
+    test("when the broker accepts nobody", async () => {
+      await using server = await startBlockedServer();
+      const calls = Array.from({ length: 5 }, () => callShim(build.hastyPath, server.path));
+      for (const result of await Promise.all(calls)) {
+        expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-timeout")) });
+      }
+    });
+  });
+
+  test("waits its turn when the accept queue is full", async () => {
+    await using server = await startBlockedServer();
+    const shims = Array.from({ length: 12 }, () => startShim(build.path, server.path));
+    for (const { child } of shims) while (descriptorsOf(child.pid).length === 0) await setImmediate();
+    server.unblock();
+    for (const result of await Promise.all(shims.map(({ ended }) => ended))) {
+      expect(result).toMatchObject({ exitCode: 0, stdout: "answered" });
+    }
+  });
+
+  test("opens one descriptor, which no program it might start would inherit, and starts none", async () => {
+    const asked = Promise.withResolvers<() => void>();
+    await using server = await startRawServer({
+      onRequest: ({ socket }) => asked.resolve(() => void socket.end(httpResponse("200 OK", ANSWER))),
+    });
+    const { child, ended } = startShim(build.path, server.path);
+    const answer = await asked.promise;
+    const opened = descriptorsOf(child.pid);
+    const flags = opened.map((number) => readFileSync(`/proc/${child.pid}/fdinfo/${number}`, "utf8"));
+    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+    answer();
+    expect(await ended).toMatchObject({ exitCode: 0, stdout: ANSWER });
+    expect(opened).toHaveLength(1);
+    expect(Number.parseInt(/^flags:\s+(\d+)$/m.exec(flags[0] ?? "")?.[1] ?? "0", 8) & 0o2000000).not.toBe(0);
+    expect(children).toBe("");
+  });
+});
+
+/** A socket file that its server left behind. */
+async function abandonedSocket(directory: string): Promise<string> {
+  const path = join(directory, "abandoned.sock");
+  const script = `require("node:net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`;
+  const child = spawn(process.execPath, ["-e", script, path], { stdio: "ignore" });
+  await new Promise((resolve) => child.on("close", resolve));
+  return path;
+}
+
+/** A server with an accept queue of one that stands still until it is told to go on. */
+async function startBlockedServer() {
+  const directory = mkdtempSync(join(tmpdir(), "ocir-broker-shim-"));
+  const path = join(directory, "blocked.sock");
+  const script = `
+    const server = require("node:net").createServer((socket) => {
+      socket.once("data", () => socket.end("HTTP/1.1 200 OK\\r\\nContent-Length: 8\\r\\n\\r\\nanswered"));
+      socket.on("error", () => {});
+    });
+    server.listen({ path: process.argv[1], backlog: 1 }, () => {
+      require("node:fs").writeSync(1, "ready");
+      require("node:fs").readSync(0, Buffer.alloc(1));
+    });`;
+  const child = spawn(process.execPath, ["-e", script, path], { stdio: ["pipe", "pipe", "inherit"] });
+  const closed = new Promise((resolve) => child.on("close", resolve));
+  await new Promise((resolve) => child.stdout.once("data", resolve));
+  return {
+    path,
+    unblock: () => void child.stdin.write("g"),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await closed;
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

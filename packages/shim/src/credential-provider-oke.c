@@ -1,0 +1,197 @@
+/*
+ * The kubelet's exec plugin: the request from stdin, one POST to the daemon's socket, the answer to stdout; or one
+ * line on stderr and exit status 1. Reads no JSON, allocates nothing, starts nothing. Exit status 0 means that a whole,
+ * non-empty answer was written. Arguments are ignored (a kubelet's config may still carry those of the provider
+ * that had this name before), but for a lone --version.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker-exchange.h"
+#include "deadline.h"
+#include "error-line.h"
+
+#define DEFAULT_SOCKET_PATH "/run/ocir-broker/credentials.sock"
+#define CREDENTIALS_ROUTE "/v1/credentials"
+#define CHECK_SERVICE "check it with: systemctl status ocir-broker.socket ocir-broker.service"
+
+enum {
+  REQUEST_LIMIT_BYTES = 256 * 1024,
+  HEAD_ROOM_BYTES = 512, /* for the head, which is written once the body's length is known */
+  SAFE_PIPE_WRITE_BYTES = 4096 /* a pipe that poll(2) calls writable takes this much without blocking */
+};
+
+struct request {
+  char bytes[HEAD_ROOM_BYTES + REQUEST_LIMIT_BYTES + 1];
+  size_t start; /* of the head */
+  size_t end;   /* of the body */
+};
+
+/* Not on the stack: only the pages that are used cost memory. */
+static struct request request;
+static struct exchange_answer answer;
+
+static bool read_body(struct request *read_into, const struct deadline *deadline);
+static void write_head(struct request *written, const char *route);
+static void report_exchange(enum exchange_outcome outcome, const char *socket_path);
+static bool deliver(const struct exchange_answer *delivered, const struct deadline *deadline);
+static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline);
+
+int main(int argument_count, char **arguments) {
+  struct deadline deadline = deadline_in_ms(SHIM_DEADLINE_MS);
+  signal(SIGPIPE, SIG_IGN);
+  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
+    static const char version[] = "credential-provider-oke " SHIM_VERSION "\n";
+    return write_stdout(version, sizeof version - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+
+  const char *socket_path = getenv("OCIR_BROKER_SOCKET");
+  if (socket_path == NULL || *socket_path == '\0') socket_path = DEFAULT_SOCKET_PATH;
+
+  if (!read_body(&request, &deadline)) return EXIT_FAILURE;
+  write_head(&request, CREDENTIALS_ROUTE);
+  enum exchange_outcome outcome =
+      broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, &deadline, &answer);
+  if (outcome != EXCHANGE_ANSWERED) {
+    report_exchange(outcome, socket_path);
+    return EXIT_FAILURE;
+  }
+  return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Stdin to its end. The time limit counts here too, so that a person who runs this by hand is not left waiting. */
+static bool read_body(struct request *read_into, const struct deadline *deadline) {
+  size_t end = HEAD_ROOM_BYTES;
+  for (;;) {
+    enum wait_outcome waited = deadline_wait(deadline, STDIN_FILENO, POLLIN);
+    if (waited == WAIT_TIMED_OUT) {
+      error_line_write("shim-request-timeout", "stdin did not end within the time limit", NULL,
+                       "the kubelet sends one JSON request and closes stdin; by hand, pipe a file into it");
+      return false;
+    }
+    ssize_t taken = waited == WAIT_READY ? read(STDIN_FILENO, read_into->bytes + end, sizeof read_into->bytes - end) : -1;
+    if (taken < 0 && waited == WAIT_READY && (errno == EINTR || errno == EAGAIN)) continue;
+    if (taken < 0) {
+      error_line_write("shim-request-unreadable", "stdin cannot be read", NULL, "pipe one JSON request into it");
+      return false;
+    }
+    if (taken == 0) break;
+    end += (size_t)taken;
+    if (end == sizeof read_into->bytes) {
+      error_line_write("shim-request-too-large", "the request on stdin is larger than 256 KiB", NULL,
+                       "look for a pod with an overlong image name");
+      return false;
+    }
+  }
+  if (end == HEAD_ROOM_BYTES) {
+    error_line_write("shim-request-empty", "stdin was empty", NULL,
+                     "pipe a CredentialProviderRequest into it, as the kubelet does");
+    return false;
+  }
+  read_into->end = end;
+  return true;
+}
+
+/* Puts the head right before the body, so that one send takes both. */
+static void write_head(struct request *written, const char *route) {
+  static const char fields[] =
+      " HTTP/1.1\r\n"
+      "Host: localhost\r\n"
+      "User-Agent: credential-provider-oke/" SHIM_VERSION "\r\n"
+      "Content-Type: application/json\r\n"
+      "Connection: close\r\n"
+      "Content-Length: ";
+  const char *pieces[] = {"\r\n\r\n", error_line_number((unsigned)(written->end - HEAD_ROOM_BYTES)), fields, route, "POST "};
+  written->start = HEAD_ROOM_BYTES;
+  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+    size_t length = strlen(pieces[i]);
+    written->start -= length;
+    memcpy(written->bytes + written->start, pieces[i], length);
+  }
+}
+
+static void report_exchange(enum exchange_outcome outcome, const char *socket_path) {
+  switch (outcome) {
+    case EXCHANGE_ANSWERED:
+      break;
+    case EXCHANGE_NO_SOCKET:
+      error_line_write("shim-socket-missing", "there is no socket at", socket_path,
+                       "start it with: systemctl enable --now ocir-broker.socket");
+      break;
+    case EXCHANGE_REFUSED:
+      error_line_write("shim-socket-refused", "nothing listens on", socket_path,
+                       "start it with: systemctl restart ocir-broker.socket");
+      break;
+    case EXCHANGE_DENIED:
+      error_line_write("shim-socket-denied", "this user may not use", socket_path,
+                       "only root may, as the kubelet does; check the owner and mode of the socket");
+      break;
+    case EXCHANGE_PATH_TOO_LONG:
+      error_line_write("shim-socket-path-too-long", "OCIR_BROKER_SOCKET has more than 107 bytes", NULL,
+                       "shorten it in the kubelet's credential provider config");
+      break;
+    case EXCHANGE_FAILED:
+      error_line_write("shim-system-error", "the kernel refused to use the socket, errno", error_line_number((unsigned)errno),
+                       "look for exhausted descriptors or memory on this node");
+      break;
+    case EXCHANGE_BROKEN:
+      error_line_write("shim-connection-broken", "the broker closed the connection twice before it had answered", NULL,
+                       "see why with: journalctl -u ocir-broker");
+      break;
+    case EXCHANGE_TIMED_OUT:
+      error_line_write("shim-timeout", "the broker did not answer within the time limit", NULL, CHECK_SERVICE);
+      break;
+    case EXCHANGE_INVALID:
+      error_line_write("shim-answer-invalid", "what answered does not speak the broker's HTTP on", socket_path,
+                       "check OCIR_BROKER_SOCKET and the version of the daemon");
+      break;
+    case EXCHANGE_TOO_LARGE:
+      error_line_write("shim-answer-too-large", "the answer is larger than 16 KiB of headers or 64 KiB of body", NULL,
+                       "check OCIR_BROKER_SOCKET and the version of the daemon");
+      break;
+  }
+}
+
+static bool deliver(const struct exchange_answer *delivered, const struct deadline *deadline) {
+  const char *body = delivered->bytes + delivered->response.body_offset;
+  size_t length = delivered->response.body_length;
+  unsigned status = delivered->response.status;
+  if (status != 200) {
+    if (!error_line_relay(body, length)) {
+      error_line_write("shim-answer-status", "the broker answered without a message, with status", error_line_number(status),
+                       "see why with: journalctl -u ocir-broker");
+    }
+    return false;
+  }
+  if (length == 0) {
+    error_line_write("shim-answer-empty", "the broker answered with status 200 and no body", NULL,
+                     "check the version of the daemon");
+    return false;
+  }
+  if (!write_stdout(body, length, deadline)) {
+    error_line_write("shim-output-failed", "stdout did not take the whole answer", NULL,
+                     "whoever ran this closed it or did not read it");
+    return false;
+  }
+  return true;
+}
+
+/* The first piece is written unasked: the pipe that a kubelet hands over is empty. */
+static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline) {
+  for (size_t done = 0; done < length;) {
+    size_t left = length - done;
+    ssize_t written = write(STDOUT_FILENO, bytes + done, left < SAFE_PIPE_WRITE_BYTES ? left : SAFE_PIPE_WRITE_BYTES);
+    if (written > 0) {
+      done += (size_t)written;
+    } else if (written == 0 || (errno != EAGAIN && errno != EINTR)) {
+      return false;
+    }
+    if (done < length && deadline_wait(deadline, STDOUT_FILENO, POLLOUT) != WAIT_READY) return false;
+  }
+  return true;
+}

@@ -1,0 +1,205 @@
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { callCredentialProvider } from "@ocir-broker/testkit";
+import { beforeAll, describe, expect, test } from "vitest";
+import manifest from "../package.json" with { type: "json" };
+import { builtPath, distPath, hasProgram, make } from "./native-builds.ts";
+import { httpResponse, startRawServer } from "./raw-socket-server.ts";
+import { callShim, describeShim, lineOf, startShim } from "./shim-call.ts";
+
+const ANSWER = '{"kind":"CredentialProviderResponse"}';
+const KIB = 1024;
+
+describeShim("credential-provider-oke", (build) => {
+  describe("sends", () => {
+    test("stdin as it is, in one POST that closes the connection", async () => {
+      await using server = await startRawServer({
+        onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
+      });
+      const stdin = Buffer.from('{"image":"\u00e9\u0000"}\n');
+      expect(await callShim(build.path, server.path, { stdin })).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(server.received).toEqual([
+        Buffer.concat([
+          Buffer.from(
+            "POST /v1/credentials HTTP/1.1\r\nHost: localhost\r\n" +
+              `User-Agent: credential-provider-oke/${manifest.version}\r\nContent-Type: application/json\r\n` +
+              `Connection: close\r\nContent-Length: ${stdin.length}\r\n\r\n`,
+          ),
+          stdin,
+        ]),
+      ]);
+    });
+
+    test("256 KiB, through a socket that takes less at a time", async () => {
+      const stdin = Buffer.alloc(256 * KIB, "r");
+      await using server = await startRawServer({
+        onRequest: ({ socket, body }) => socket.end(httpResponse("200 OK", `${body.length}`)),
+      });
+      expect((await callShim(build.path, server.path, { stdin })).stdout.toString()).toBe(`${stdin.length}`);
+    });
+
+    test.each([
+      ["nothing", "", "shim-request-empty"],
+      ["more than 256 KiB", Buffer.alloc(256 * KIB + 1), "shim-request-too-large"],
+    ])("no request for %s on stdin", async (_what, stdin, code) => {
+      await using server = await startRawServer({});
+      const result = await callShim(build.path, server.path, { stdin });
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf(code)) });
+      expect(result.stdout).toHaveLength(0);
+      expect(server.received).toHaveLength(0);
+    });
+
+    test("whatever arguments the earlier provider's config gives", async () => {
+      await using server = await startRawServer({
+        onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
+      });
+      const result = await callShim(build.path, server.path, { args: ["--fallback", "--version"] });
+      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(result.stdout.toString()).toBe(ANSWER);
+    });
+
+    test("nothing for a lone --version", async () => {
+      const result = await callShim(build.path, "/nowhere", { args: ["--version"] });
+      expect(result.stdout.toString()).toBe(`credential-provider-oke ${manifest.version}\n`);
+      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+    });
+  });
+
+  describe("writes to stdout", () => {
+    test.each([
+      ["a short body", ANSWER],
+      ["64 KiB", "b".repeat(64 * KIB)],
+    ])("the body of a whole 200: %s", async (_what, body) => {
+      await using server = await startRawServer({
+        onRequest: ({ socket }) => socket.end(httpResponse("200 OK", body)),
+      });
+      const result = await callShim(build.path, server.path);
+      expect(result).toMatchObject({ exitCode: 0, signal: null, stderr: "" });
+      expect(result.stdout.toString()).toBe(body);
+    });
+
+    test("a body that comes byte by byte", async () => {
+      await using server = await startRawServer({
+        async onRequest({ socket }) {
+          socket.setNoDelay(true);
+          for (const byte of httpResponse("200 OK", ANSWER)) {
+            socket.write(Buffer.of(byte));
+            await setImmediate();
+          }
+        },
+      });
+      expect((await callShim(build.path, server.path)).stdout.toString()).toBe(ANSWER);
+    });
+
+    test.each([
+      [
+        "an interim response first",
+        Buffer.concat([Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"), httpResponse("200 OK", ANSWER)]),
+      ],
+      ["HTTP/1.0 and no reason", Buffer.from(`HTTP/1.0 200\r\ncontent-LENGTH:\t ${ANSWER.length} \r\n\r\n${ANSWER}`)],
+      ["bytes after the body", Buffer.concat([httpResponse("200 OK", ANSWER), Buffer.from("HTTP/1.1 500 No\r\n")])],
+    ])("the body behind %s", async (_what, answer) => {
+      await using server = await startRawServer({ onRequest: ({ socket }) => socket.write(answer) });
+      const result = await callShim(build.path, server.path);
+      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(result.stdout.toString()).toBe(ANSWER);
+    });
+
+    test("an answer that came before the request was read", async () => {
+      await using server = await startRawServer({
+        onConnection: (socket) => socket.end(httpResponse("200 OK", ANSWER), () => socket.destroy()),
+      });
+      expect((await callShim(build.path, server.path, { stdin: Buffer.alloc(256 * KIB, "r") })).stdout.toString()).toBe(
+        ANSWER,
+      );
+      expect(server.received).toHaveLength(1);
+    });
+
+    test("each its own answer, 50 at once", async () => {
+      await using server = await startRawServer({
+        onRequest: ({ socket, body }) => socket.end(httpResponse("200 OK", body)),
+      });
+      const requests = Array.from({ length: 50 }, (_, index) => `request ${index}`);
+      const results = await Promise.all(requests.map((stdin) => callShim(build.path, server.path, { stdin })));
+      expect(results.map(({ stdout }) => stdout.toString())).toEqual(requests);
+    });
+
+    test("nothing, and says so, when stdout is full", async () => {
+      await using server = await startRawServer({
+        onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
+      });
+      const result = await callShim("/bin/sh", server.path, { args: ["-c", 'exec "$0" >/dev/full', build.path] });
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-output-failed")) });
+    });
+
+    test("nothing, and dies of no signal, when nobody reads stdout", async () => {
+      const started = Promise.withResolvers<ChildProcess>();
+      await using server = await startRawServer({
+        async onRequest({ socket }) {
+          (await started.promise).stdout?.destroy();
+          await setImmediate();
+          socket.end(httpResponse("200 OK", ANSWER));
+        },
+      });
+      const { child, ended } = startShim(build.path, server.path);
+      started.resolve(child);
+      expect(await ended).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-output-failed")) });
+    });
+
+    test.each([
+      ["stdout", ">&-", { exitCode: 1, stderr: expect.stringMatching(lineOf("shim-output-failed")) }],
+      ["stderr", "2>&-", { exitCode: 0, stderr: "" }],
+      ["both", ">&- 2>&-", { exitCode: 1, stderr: "" }],
+    ])("and never to the socket, when started with %s closed", async (_what, redirection, outcome) => {
+      await using server = await startRawServer({
+        onRequest: ({ socket }) => socket.write(httpResponse("200 OK", ANSWER)),
+      });
+      const args = ["-c", `exec "$0" ${redirection}`, build.path];
+      expect(await callShim("/bin/sh", server.path, { args, stdin: "request" })).toMatchObject(outcome);
+      expect(server.received.map((bytes) => bytes.toString().endsWith("\r\n\r\nrequest"))).toEqual([true]);
+    });
+
+    test("nothing when started with stdin closed", async () => {
+      const result = await callShim("/bin/sh", "/nowhere", { args: ["-c", 'exec "$0" <&-', build.path] });
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-request-unreadable")) });
+    });
+  });
+});
+
+describe("credential-provider-oke as it is shipped", () => {
+  beforeAll(() => make("install", "bench"), 120_000);
+
+  const musl = hasProgram("musl-gcc");
+  test.skipIf(!musl)(`is at most 100 KiB${musl ? "" : ", skipped: there is no musl-gcc"}`, () => {
+    expect(statSync(distPath("credential-provider-oke")).size).toBeLessThanOrEqual(100 * KIB);
+  });
+
+  test("needs at most 1.5 MiB of memory for the largest request and answer", async () => {
+    await using server = await startRawServer({
+      onRequest: ({ socket }) => socket.end(httpResponse("200 OK", "b".repeat(64 * KIB))),
+    });
+    const result = await callCredentialProvider({
+      path: builtPath("peak-memory"),
+      args: [distPath("credential-provider-oke")],
+      env: { OCIR_BROKER_SOCKET: server.path },
+      stdin: Buffer.alloc(256 * KIB, "r"),
+    });
+    expect(result).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/^peak-memory: \d+\n$/) });
+    expect(Number(result.stderr.split(" ")[1])).toBeLessThanOrEqual(1536);
+  });
+
+  test("comes out the same, byte for byte, of another build in another folder", () => {
+    const directory = mkdtempSync(join(tmpdir(), "ocir-broker-dist-"));
+    try {
+      make("--always-make", `DIST=${directory}`, "install");
+      for (const name of ["credential-provider-oke", "ocir-broker-launch"]) {
+        expect(readFileSync(join(directory, name)).equals(readFileSync(distPath(name)))).toBe(true);
+      }
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});

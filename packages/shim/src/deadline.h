@@ -1,0 +1,26 @@
+/* The one time limit of a call, on the monotonic clock: how much is left, and waiting no longer than that. */
+#ifndef OCIR_BROKER_DEADLINE_H
+#define OCIR_BROKER_DEADLINE_H
+
+#include <time.h>
+
+/* The kubelet kills after 60 s; what is left of them belongs to whoever answers when the daemon does not. */
+#ifndef SHIM_DEADLINE_MS
+#define SHIM_DEADLINE_MS 20000
+#endif
+
+struct deadline {
+  struct timespec end;
+};
+
+enum wait_outcome { WAIT_READY, WAIT_TIMED_OUT, WAIT_FAILED };
+
+struct deadline deadline_in_ms(long milliseconds);
+
+/* Milliseconds until the end, rounded up; 0 once it has come. */
+int deadline_left_ms(const struct deadline *deadline);
+
+/* Waits until the descriptor has one of poll(2)'s events, an error or a hang-up. */
+enum wait_outcome deadline_wait(const struct deadline *deadline, int descriptor, short events);
+
+#endif

@@ -1,0 +1,70 @@
+#include "error-line.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE_LIMIT_BYTES = 512 };
+
+struct line {
+  char text[LINE_LIMIT_BYTES];
+  size_t length;
+};
+
+/* Anything but printable ASCII could steer a terminal or forge a log line: it becomes a question mark. */
+static void append(struct line *line, const char *text, size_t length) {
+  for (size_t i = 0; i < length && line->length < LINE_LIMIT_BYTES - 1; i++) {
+    char byte = text[i];
+    line->text[line->length++] = byte >= ' ' && byte <= '~' ? byte : '?';
+  }
+}
+
+static void append_string(struct line *line, const char *text) {
+  append(line, text, strlen(text));
+}
+
+/* Nothing can be done about a stderr that does not take it: the exit status still tells. */
+static void finish(struct line *line) {
+  line->text[line->length++] = '\n';
+  for (size_t done = 0; done < line->length;) {
+    ssize_t written = write(STDERR_FILENO, line->text + done, line->length - done);
+    if (written <= 0) return;
+    done += (size_t)written;
+  }
+}
+
+void error_line_write(const char *code, const char *what, const char *detail, const char *next) {
+  struct line line = {.length = 0};
+  append_string(&line, "ocir-broker: ");
+  append_string(&line, code);
+  append_string(&line, ": ");
+  append_string(&line, what);
+  if (detail != NULL) {
+    append_string(&line, " ");
+    append_string(&line, detail);
+  }
+  append_string(&line, "; ");
+  append_string(&line, next);
+  finish(&line);
+}
+
+int error_line_relay(const char *message, size_t length) {
+  const char *line_feed = memchr(message, '\n', length);
+  if (line_feed != NULL) length = (size_t)(line_feed - message);
+  if (length > 0 && message[length - 1] == '\r') length--;
+  if (length == 0) return 0;
+  struct line line = {.length = 0};
+  append(&line, message, length);
+  finish(&line);
+  return 1;
+}
+
+const char *error_line_number(unsigned number) {
+  static char digits[12];
+  size_t at = sizeof digits - 1;
+  digits[at] = '\0';
+  do {
+    digits[--at] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  return digits + at;
+}

@@ -1,0 +1,19 @@
+/*
+ * What people see when a call fails: one line on stderr, at most 512 bytes of printable ASCII and a line feed,
+ * `ocir-broker: <code>: <what happened>; <what to do next>`. The kubelet copies it into its log.
+ */
+#ifndef OCIR_BROKER_ERROR_LINE_H
+#define OCIR_BROKER_ERROR_LINE_H
+
+#include <stddef.h>
+
+/* Writes a line of our own. `detail` (a path, a number; may be NULL) is put between `what` and `next`. */
+void error_line_write(const char *code, const char *what, const char *detail, const char *next);
+
+/* Writes the first line of the broker's message; 0 if there is none, and then nothing is written. */
+int error_line_relay(const char *message, size_t length);
+
+/* The decimal digits of a small number, in a buffer that the next call overwrites. */
+const char *error_line_number(unsigned number);
+
+#endif

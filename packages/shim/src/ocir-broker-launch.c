@@ -1,0 +1,205 @@
+/*
+ * ocir-broker-launch PROGRAM [ARGUMENT...]: what a service needs from systemd and Node cannot make, then exec.
+ *
+ *   OCIR_BROKER_NOTIFY_FD  a datagram socket connected to the service manager: each write is one notification, sent by
+ *                          the main process itself, so NotifyAccess=main suffices. Non-blocking: EAGAIN is a missed ping.
+ *   OCIR_BROKER_STATE_FD   memory that outlives the process: a memfd kept in systemd's descriptor store (needs
+ *                          FileDescriptorStoreMax=1 or more) and handed back as `state` after a kill. On no disk,
+ *                          and gone when the service is stopped. Of fixed size: write in place, ftruncate is refused.
+ *
+ * Never closes, moves or reorders what LISTEN_FDS counts, and keeps the pid, so LISTEN_PID stays true. What cannot be
+ * had is named on stderr and left out; the service starts all the same.
+ * No PR_SET_DUMPABLE: exec resets it, so it would protect nothing but these few lines, which hold no secret.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
+#define STATE_NAME "state"
+
+enum {
+  FIRST_LISTEN_FD = 3,
+  /* Two copies of a state of at most 1 MiB (256 tokens of 4 KiB), so that a torn write leaves the other. Untouched pages cost nothing. */
+  STATE_BYTES = 2 * 1024 * 1024,
+  /* The manager's queue may be full while it is busy; the service's start waits for the store no longer than this. */
+  STORE_LIMIT_SECONDS = 2,
+  EXIT_USAGE = 2,
+  EXIT_CANNOT_EXECUTE = 126,
+  EXIT_NOT_FOUND = 127
+};
+
+static void forbid_core_dumps(void);
+static int open_notify_socket(const char *address_text);
+static int find_handed_state(bool *useless);
+static int make_state(void);
+static bool store_state(int notify_descriptor, int state_descriptor, bool replace);
+static void export_descriptor(const char *name, int descriptor);
+static void warn(const char *what);
+
+int main(int argument_count, char **arguments) {
+  if (argument_count < 2) {
+    static const char usage[] = "ocir-broker-launch: usage: ocir-broker-launch PROGRAM [ARGUMENT...]\n";
+    return write(STDERR_FILENO, usage, sizeof usage - 1) < 0 ? EXIT_FAILURE : EXIT_USAGE;
+  }
+  unsetenv("OCIR_BROKER_NOTIFY_FD");
+  unsetenv("OCIR_BROKER_STATE_FD");
+  forbid_core_dumps();
+
+  int notify_descriptor = -1;
+  const char *notify_address = getenv("NOTIFY_SOCKET");
+  if (notify_address != NULL) notify_descriptor = open_notify_socket(notify_address);
+
+  bool handed_useless = false;
+  int state_descriptor = find_handed_state(&handed_useless);
+  /* Without a manager there is no store, and memory that dies with the process remembers nothing: no memfd then. */
+  if (state_descriptor < 0 && notify_descriptor >= 0) {
+    state_descriptor = make_state();
+    if (state_descriptor >= 0 && !store_state(notify_descriptor, state_descriptor, handed_useless)) {
+      close(state_descriptor);
+      state_descriptor = -1;
+    }
+  }
+
+  if (state_descriptor >= 0) export_descriptor("OCIR_BROKER_STATE_FD", state_descriptor);
+  if (notify_descriptor >= 0) {
+    if (fcntl(notify_descriptor, F_SETFL, O_NONBLOCK) < 0) warn("cannot make the notify socket non-blocking");
+    export_descriptor("OCIR_BROKER_NOTIFY_FD", notify_descriptor);
+    unsetenv("NOTIFY_SOCKET"); /* One voice: a library that sends its own READY=1 would be a second. */
+  }
+
+  execv(arguments[1], arguments + 1);
+  int error = errno;
+  warn("cannot execute the program");
+  return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+}
+
+/*
+ * 1 and not 0: both are too little for a core file, and only for 1 does the kernel also leave out a core_pattern
+ * that is a pipe. A hard limit of 0 from the unit stays.
+ */
+static void forbid_core_dumps(void) {
+  struct rlimit limit = {.rlim_cur = 1, .rlim_max = 1};
+  if (setrlimit(RLIMIT_CORE, &limit) == 0) return;
+  limit.rlim_cur = limit.rlim_max = 0;
+  if (setrlimit(RLIMIT_CORE, &limit) < 0) warn("cannot forbid core dumps");
+}
+
+/* "/path" or "@abstract", as sd_notify(3) says; other transports are for virtual machines. */
+static int open_notify_socket(const char *address_text) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(address_text);
+  if ((address_text[0] != '/' && address_text[0] != '@') || length < 2 || length >= sizeof address.sun_path) {
+    errno = EINVAL;
+    warn("cannot use NOTIFY_SOCKET");
+    return -1;
+  }
+  memcpy(address.sun_path, address_text, length);
+  if (address_text[0] == '@') address.sun_path[0] = '\0';
+
+  int descriptor = socket(AF_UNIX, SOCK_DGRAM, 0);
+  struct timeval limit = {.tv_sec = STORE_LIMIT_SECONDS};
+  if (descriptor >= 0 && setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
+      connect(descriptor, (const struct sockaddr *)&address,
+              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) == 0) {
+    return descriptor;
+  }
+  warn("cannot reach the service manager at NOTIFY_SOCKET");
+  if (descriptor >= 0) close(descriptor);
+  return -1;
+}
+
+/* A whole number that is nothing else; -1 otherwise. */
+static long number_in(const char *text) {
+  if (text == NULL || *text < '0' || *text > '9') return -1;
+  char *end;
+  errno = 0;
+  long number = strtol(text, &end, 10);
+  return errno == 0 && *end == '\0' ? number : -1;
+}
+
+/* A memfd of ours answers for its seals; a file, pipe or socket under that name is not what we stored. */
+static bool is_state(int descriptor) {
+  struct stat status;
+  int seals = fcntl(descriptor, F_GET_SEALS);
+  return seals >= 0 && (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) == (F_SEAL_SHRINK | F_SEAL_GROW) &&
+         (seals & F_SEAL_WRITE) == 0 && fstat(descriptor, &status) == 0 && status.st_size == STATE_BYTES;
+}
+
+/* The order of what systemd hands over is not stable: by name, never by place. */
+static int find_handed_state(bool *useless) {
+  long count = number_in(getenv("LISTEN_FDS"));
+  const char *names = getenv("LISTEN_FDNAMES");
+  if (names == NULL || count <= 0 || number_in(getenv("LISTEN_PID")) != getpid()) return -1;
+  for (int index = 0; index < count; index++) {
+    size_t length = strcspn(names, ":");
+    if (length == strlen(STATE_NAME) && memcmp(names, STATE_NAME, length) == 0) {
+      if (is_state(FIRST_LISTEN_FD + index)) return FIRST_LISTEN_FD + index;
+      *useless = true;
+    }
+    if (names[length] == '\0') break;
+    names += length + 1;
+  }
+  return -1;
+}
+
+static int make_state(void) {
+  int descriptor = memfd_create("ocir-broker-state", MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+  if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create("ocir-broker-state", MFD_ALLOW_SEALING);
+  if (descriptor >= 0 && ftruncate(descriptor, STATE_BYTES) == 0 &&
+      fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
+    return descriptor;
+  }
+  warn("cannot make memory for the state, which will not outlive this process");
+  if (descriptor >= 0) close(descriptor);
+  return -1;
+}
+
+static bool store_state(int notify_descriptor, int state_descriptor, bool replace) {
+  static const char removal[] = "FDSTOREREMOVE=1\nFDNAME=" STATE_NAME;
+  static char addition[] = "FDSTORE=1\nFDNAME=" STATE_NAME;
+  if (replace && send(notify_descriptor, removal, sizeof removal - 1, MSG_NOSIGNAL) < 0) {
+    warn("cannot remove a useless state from the descriptor store");
+  }
+
+  union {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr alignment;
+  } control = {.bytes = {0}};
+  struct iovec text = {.iov_base = addition, .iov_len = sizeof addition - 1};
+  struct msghdr message = {
+      .msg_iov = &text, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(rights), &state_descriptor, sizeof state_descriptor);
+  if (sendmsg(notify_descriptor, &message, MSG_NOSIGNAL) >= 0) return true;
+  warn("cannot store the state, which will not outlive this process");
+  return false;
+}
+
+static void export_descriptor(const char *name, int descriptor) {
+  char number[16];
+  snprintf(number, sizeof number, "%d", descriptor);
+  if (setenv(name, number, 1) < 0) warn("cannot set the environment");
+}
+
+/* <4> is journald's prefix for a warning. */
+static void warn(const char *what) {
+  dprintf(STDERR_FILENO, "<4>ocir-broker-launch: %s: %s\n", what, strerror(errno));
+}

@@ -1,0 +1,79 @@
+/**
+ * A server on a Unix socket that answers with whatever bytes a test wants, or breaks the connection. Knows just enough
+ * HTTP to tell when a request is whole. For tests only.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+interface RawRequest {
+  readonly head: string;
+  readonly body: Buffer;
+  /** 1 for the first connection. */
+  readonly connection: number;
+  readonly socket: Socket;
+}
+
+export interface RawServer extends AsyncDisposable {
+  readonly path: string;
+  /** What came over each connection, in the order of connecting. */
+  readonly received: Buffer[];
+}
+
+export interface RawServerOptions {
+  /** A whole request is there. */
+  readonly onRequest?: (request: RawRequest) => void;
+  /** Somebody has connected and nothing has been read yet. */
+  readonly onConnection?: (socket: Socket, connection: number) => void;
+}
+
+export async function startRawServer(options: RawServerOptions): Promise<RawServer> {
+  const directory = await mkdtemp(join(tmpdir(), "ocir-broker-shim-"));
+  const path = join(directory, "credentials.sock");
+  const received: Buffer[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+    sockets.add(socket);
+    const connection = received.push(Buffer.alloc(0));
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("end", () => socket.end());
+    options.onConnection?.(socket, connection);
+    if (socket.destroyed) return;
+    socket.on("data", (piece) => {
+      const bytes = Buffer.concat([received[connection - 1] ?? Buffer.alloc(0), piece as Buffer]);
+      received[connection - 1] = bytes;
+      const request = wholeRequest(bytes);
+      if (request !== undefined) options.onRequest?.({ ...request, connection, socket });
+    });
+    socket.resume();
+  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(path, resolve);
+  await promise;
+
+  return {
+    path,
+    received,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function wholeRequest(bytes: Buffer): { head: string; body: Buffer } | undefined {
+  const end = bytes.indexOf("\r\n\r\n");
+  if (end < 0) return undefined;
+  const head = bytes.subarray(0, end).toString();
+  const stated = Number(/^content-length: (\d+)$/im.exec(head)?.[1]);
+  const body = bytes.subarray(end + 4);
+  return body.length === stated ? { head, body } : undefined;
+}
+
+export function httpResponse(status: string, body: string | Buffer, ...headers: string[]): Buffer {
+  const head = [`HTTP/1.1 ${status}`, ...headers, `Content-Length: ${Buffer.byteLength(body)}`, "", ""].join("\r\n");
+  return Buffer.concat([Buffer.from(head), Buffer.from(body)]);
+}

@@ -1,0 +1,95 @@
+/**
+ * Calling the builds of the shim, and looking at one while it runs. For tests only.
+ */
+import { spawn } from "node:child_process";
+import { readdirSync, readlinkSync } from "node:fs";
+import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
+import { beforeAll, describe } from "vitest";
+import { type Build, because, builtPath, distPath, make, RELEASE, SANITIZED } from "./native-builds.ts";
+
+const IMAGE = "icn.ocir.io/acme/app";
+
+/** The shim of each build; the hasty one has a time limit of 700 ms, for tests that wait for it. */
+interface ShimBuild extends Build {
+  readonly path: string;
+  readonly hastyPath: string;
+}
+
+const SHIM_BUILDS: readonly ShimBuild[] = [
+  { ...RELEASE, path: distPath("credential-provider-oke"), hastyPath: builtPath("short/credential-provider-oke") },
+  {
+    ...SANITIZED,
+    path: builtPath("sanitized/credential-provider-oke"),
+    hastyPath: builtPath("sanitized-short/credential-provider-oke"),
+  },
+];
+
+/** Runs the same tests on each build; on one that cannot be made here they are skipped, and the title says why. */
+export function describeShim(what: string, tests: (build: ShimBuild) => void): void {
+  for (const build of SHIM_BUILDS) {
+    describe.skipIf(build.lacking !== undefined)(`${what} (${because(build)})`, () => {
+      beforeAll(() => {
+        make("install", "checks", ...(SANITIZED.lacking === undefined ? ["sanitize"] : []));
+      }, 120_000);
+      tests(build);
+    });
+  }
+}
+
+/** A call as the kubelet makes it, for one image unless `stdin` is given. */
+export function callShim(
+  path: string,
+  socketPath: string,
+  options: { stdin?: string | Buffer; args?: string[] } = {},
+): Promise<CredentialProviderResult> {
+  return callCredentialProvider({
+    path,
+    args: options.args ?? [],
+    env: { OCIR_BROKER_SOCKET: socketPath },
+    ...(options.stdin === undefined ? { image: IMAGE } : { stdin: options.stdin }),
+  });
+}
+
+/** One line of the agreed form: code, what happened, what to do next; printable, at most 512 bytes. */
+export function lineOf(code: string): RegExp {
+  return new RegExp(`^(?=.{1,511}\n$)ocir-broker: ${code}: [ -~]+; [ -~]+\n$`);
+}
+
+interface Ended {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A call whose process the test wants to look at; `stdin` null leaves it open. */
+export function startShim(path: string, socketPath: string, stdin: string | null = "request") {
+  const child = spawn(path, [], { env: { OCIR_BROKER_SOCKET: socketPath }, stdio: "pipe" });
+  const { promise: ended, resolve, reject } = Promise.withResolvers<Ended>();
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (piece) => {
+    stdout += piece;
+  });
+  child.stderr.on("data", (piece) => {
+    stderr += piece;
+  });
+  child.on("error", reject);
+  child.on("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
+  child.stdin.on("error", () => {});
+  if (stdin !== null) child.stdin.end(stdin);
+  return { child, ended };
+}
+
+/** Open beyond the standard streams and what this test's own process was started with. */
+export function descriptorsOf(pid: number | undefined): string[] {
+  const target = (owner: number | undefined, descriptor: string) => {
+    try {
+      return readlinkSync(`/proc/${owner}/fd/${descriptor}`);
+    } catch {
+      return undefined;
+    }
+  };
+  return readdirSync(`/proc/${pid}/fd`).filter(
+    (descriptor) => Number(descriptor) > 2 && target(pid, descriptor) !== target(process.pid, descriptor),
+  );
+}
