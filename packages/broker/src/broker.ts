@@ -159,7 +159,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   function prefetchHome(): void {
     const region = homeRegion.peek(HOME_REGION);
-    if (region !== undefined) tokens.keep(registryHostOf(region.value));
+    if (region !== undefined) keep(registryHostOf(region.value));
+  }
+
+  function keep(registryHost: string): void {
+    metrics.nameRegistry(registryHost);
+    tokens.keep(registryHost);
   }
 
   let stopping: Promise<void> | undefined;
@@ -190,7 +195,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
   sessions.keep(SESSION);
   homeRegion.keep(HOME_REGION);
-  for (const registryHost of config.registries.prefetch ?? []) tokens.keep(registryHost);
+  for (const registryHost of config.registries.prefetch ?? []) keep(registryHost);
   log.info({ version, sockets: config.sockets }, "listening");
   return { answer, health, close };
 }

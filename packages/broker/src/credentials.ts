@@ -14,6 +14,7 @@ import {
   encodeCredentialProviderResponse,
 } from "@ocir-broker/protocol";
 import type { Outcome, TokenCache } from "@ocir-broker/token-cache";
+import { LRUCache } from "lru-cache";
 import type { RepositoryAccess } from "./access.ts";
 import { errorAnswerOf } from "./error-answer.ts";
 import { type HttpAnswer, JSON_TYPE } from "./http-answer.ts";
@@ -38,6 +39,15 @@ export interface CredentialsOptions {
   readonly access: Pick<RepositoryAccess, "ask" | "heal">;
 }
 
+interface ReadRequest {
+  readonly request: CredentialProviderRequest;
+  readonly image: ImageName;
+}
+
+/** Requests remembered, and the longest that is; a service-account token alone is longer. */
+const MAX_KNOWN_REQUESTS = 256;
+const MAX_KNOWN_REQUEST_BYTES = 512;
+
 /** A request for a repository that was found denied waits this long for a better token, then takes what there is. */
 const HEAL_WAIT_MS = 5_000;
 
@@ -46,6 +56,7 @@ const MAX_SPELLINGS = 12;
 
 export function createCredentials(options: CredentialsOptions): AnswerCredentials {
   const { clock, deadlineMs, registries, tokens, access } = options;
+  const read = createReader();
   const encode = createEncoder();
 
   function tokenFor(
@@ -59,13 +70,9 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
     return { status: 200, contentType: JSON_TYPE, body: encode(token, apiVersion, registryHost), outcome, image };
   }
 
-  async function answer(body: Buffer, noteImage: (image: ImageName) => void): Promise<CredentialsAnswer> {
+  async function answer({ request, image }: ReadRequest): Promise<CredentialsAnswer> {
     const deadlineAtMs = clock.monotonicMs() + deadlineMs;
     const leftMs = (): number => Math.max(0, deadlineAtMs - clock.monotonicMs());
-
-    const request = decodeCredentialProviderRequest(body);
-    const image = parseImage(request.image);
-    noteImage(image);
 
     if (!(await registries.isAllowed(image.registryHost, leftMs()))) return nothingFor(request, image);
 
@@ -81,9 +88,9 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
   return async (body) => {
     let image: ImageName | undefined;
     try {
-      return await answer(body, (read) => {
-        image = read;
-      });
+      const request = read(body);
+      image = request.image;
+      return await answer(request);
     } catch (error) {
       return { ...errorAnswerOf(error), outcome: "error", image, error };
     }
@@ -94,6 +101,24 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
 function nothingFor({ apiVersion }: CredentialProviderRequest, image: ImageName): CredentialsAnswer {
   const body = encodeCredentialProviderResponse(apiVersion, {});
   return { status: 200, contentType: JSON_TYPE, body, outcome: "foreign", image };
+}
+
+/** Reads each request once: a kubelet asks for the same images in the same bytes again and again. */
+function createReader(): (body: Buffer) => ReadRequest {
+  const known = new LRUCache<string, ReadRequest>({ max: MAX_KNOWN_REQUESTS });
+  return (body) => {
+    // A longer one may hold a pod's token (KEP-4412), which is not ours to keep.
+    if (body.length > MAX_KNOWN_REQUEST_BYTES) return readRequest(body);
+    const key = body.toString("latin1");
+    const read = known.get(key) ?? readRequest(body);
+    known.set(key, read);
+    return read;
+  };
+}
+
+function readRequest(body: Buffer): ReadRequest {
+  const request = decodeCredentialProviderRequest(body);
+  return { request, image: parseImage(request.image) };
 }
 
 /** Encodes each answer once a token: the same bytes go out until the token is renewed. */

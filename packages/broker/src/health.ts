@@ -81,11 +81,8 @@ export function createHealth(options: HealthOptions): Health {
 
   function status(): HealthStatus {
     if (!isServing()) return hasServed ? "degraded" : "starting";
-    // A host that has never worked is somebody's mistake in an image name, unless we were told to keep it.
-    const isFailing = [...sessions.entries(), ...tokens.entries()].some(
-      ({ failuresInARow, kept, lastSuccessAtMs }) => failuresInARow > 0 && (kept || lastSuccessAtMs !== undefined),
-    );
-    return isFailing ? "degraded" : "ok";
+    const entries = [...sessions.entries(), ...tokens.entries()].filter(isOfInterest);
+    return entries.some(({ failuresInARow }) => failuresInARow > 0) ? "degraded" : "ok";
   }
 
   function common() {
@@ -145,7 +142,12 @@ export function createHealth(options: HealthOptions): Health {
     summary: () => ({
       ...common(),
       session: firstOf(sessions.entries(), lifeOf),
-      registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, lifeOf(entry)])),
+      registries: Object.fromEntries(
+        tokens
+          .entries()
+          .filter(isOfInterest)
+          .map((entry) => [entry.key, lifeOf(entry)]),
+      ),
     }),
     details: () => ({
       ...common(),
@@ -161,6 +163,11 @@ export function createHealth(options: HealthOptions): Health {
       }
     },
   };
+}
+
+/** A host that has never worked is somebody's mistake in an image's name, unless we were told to keep it. */
+function isOfInterest({ kept, lastSuccessAtMs }: CacheEntry): boolean {
+  return kept || lastSuccessAtMs !== undefined;
 }
 
 function isoTime(wallMs: number): string {

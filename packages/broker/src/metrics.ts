@@ -1,8 +1,8 @@
 /**
  * Every metric of the broker, by name. Nobody else names one; docs/metrics.md lists the same set.
  *
- * Label values come from closed unions; the one open label, the registry host, is bounded and only ever holds
- * hosts that are allowed and have been fetched from. Never an image, a repository or an OCID.
+ * Label values come from closed unions; the one open label, the registry host, is bounded, and a host has to be
+ * kept or to have answered to get into it: names made up in images cannot fill it. Never an image or an OCID.
  */
 import type { Clock } from "@ocir-broker/foundation";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
@@ -29,6 +29,8 @@ export interface Readings {
 }
 
 export interface Metrics {
+  /** A registry host that has a label of its own whether or not it ever answers. */
+  nameRegistry(registryHost: string): void;
   requestServed(outcome: RequestOutcome, elapsedMs: number): void;
   tokenFetched(registryHost: string, reason: FetchReason, result: FetchResult): void;
   sessionFetched(reason: FetchReason, result: FetchResult): void;
@@ -40,8 +42,9 @@ export interface Metrics {
   close(): void;
 }
 
-/** Registry hosts with a label of their own; those after them share "other". */
+/** Registry hosts with a label of their own; those after them share one. */
 const MAX_REGISTRY_LABELS = 64;
+const OTHER = "other";
 
 /** A hit takes some tens of microseconds, a cold answer up to the deadline of 15 s. */
 const REQUEST_BUCKETS = [
@@ -141,11 +144,12 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     REQUEST_OUTCOMES.map((outcome) => [outcome, requests.labels(outcome)]),
   ) as Record<RequestOutcome, Counter.Internal>;
 
+  function nameRegistry(registryHost: string): void {
+    if (registryLabels.size < MAX_REGISTRY_LABELS) registryLabels.add(registryHost);
+  }
+
   function registryLabel(registryHost: string): string {
-    if (registryLabels.has(registryHost)) return registryHost;
-    if (registryLabels.size >= MAX_REGISTRY_LABELS) return "other";
-    registryLabels.add(registryHost);
-    return registryHost;
+    return registryLabels.has(registryHost) ? registryHost : OTHER;
   }
 
   function upstreamAnswered(upstream: string, result: UpstreamResult, elapsedMs: number): void {
@@ -163,6 +167,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   }
 
   return {
+    nameRegistry,
     requestServed(outcome, elapsedMs) {
       requestCounters[outcome].inc();
       requestSeconds.observe(elapsedMs / 1_000);
@@ -170,7 +175,10 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     tokenFetched: (host, reason, result) => tokenFetches.labels(registryLabel(host), reason, result).inc(),
     sessionFetched: (reason, result) => sessionFetches.labels(reason, result).inc(),
     upstreamAnswered,
-    registryAnswered: (host, result, elapsedMs) => upstreamAnswered(registryLabel(host), result, elapsedMs),
+    registryAnswered(host, result, elapsedMs) {
+      if (result === "2xx") nameRegistry(host);
+      upstreamAnswered(registryLabel(host), result, elapsedMs);
+    },
     reminted: (host) => remints.labels(registryLabel(host)).inc(),
     read(readings) {
       ready.set(readings.isServing() ? 1 : 0);
