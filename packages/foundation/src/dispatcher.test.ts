@@ -1,17 +1,22 @@
-import { execFileSync } from "node:child_process";
+import "reflect-metadata";
+import { KeyObject, webcrypto } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer as createPlainServer, type RequestListener, Server } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer as createTlsServer } from "node:https";
-import { type AddressInfo, connect, createServer as createSocketServer, type Server as SocketServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import {
+  type AddressInfo,
+  connect,
+  createServer as createSocketServer,
+  isIP,
+  type Server as SocketServer,
+} from "node:net";
 import { pipeline } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
+import * as x509 from "@peculiar/x509";
 import type { Dispatcher } from "undici";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createSystemClock } from "./clock.ts";
 import {
   type ConnectionLimits,
@@ -23,38 +28,55 @@ import { createSendRequest, type UpstreamResponse } from "./upstream.ts";
 
 const LIMITS: ConnectionLimits = { connectMs: 5_000, headersMs: 5_000, bodyMs: 5_000, maxConnectionsPerOrigin: 4 };
 
-let directory: string;
 let root: string;
 let intermediate: string;
 let serverKey: string;
 /** For registry.test, proxy.test, localhost, 127.0.0.1 and 127.0.0.2; with the intermediate behind it. */
 let serverChain: string;
 
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), "ocir-broker-dispatcher-"));
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-  const ca = ["-addext", "keyUsage=critical,keyCertSign"];
-  openssl("req", "-x509", ...key, "-subj", "/CN=private root", "-keyout", "root.key", "-out", "root.pem", ...ca);
-  const signedBy = (name: string) => ["-CA", `${name}.pem`, "-CAkey", `${name}.key`];
-  openssl(
-    ...["req", "-x509", ...key, "-subj", "/CN=private intermediate", ...signedBy("root"), ...ca],
-    ...["-addext", "basicConstraints=critical,CA:true", "-keyout", "middle.key", "-out", "middle.pem"],
-  );
-  openssl(
-    ...["req", "-x509", ...key, "-subj", "/CN=registry.test", ...signedBy("middle")],
-    ...["-addext", "basicConstraints=critical,CA:false"],
-    ...["-addext", "subjectAltName=DNS:registry.test,DNS:proxy.test,DNS:localhost,IP:127.0.0.1,IP:127.0.0.2"],
-    ...["-keyout", "server.key", "-out", "server.pem"],
-  );
-  const read = (name: string) => readFileSync(join(directory, name), "utf8");
-  root = read("root.pem");
-  intermediate = read("middle.pem");
-  serverKey = read("server.key");
-  serverChain = read("server.pem") + intermediate;
-});
+const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const SERVER_NAMES = ["registry.test", "proxy.test", "localhost", "127.0.0.1", "127.0.0.2"];
 
-afterAll(() => rmSync(directory, { recursive: true }));
+function createKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(P256, true, ["sign", "verify"]);
+}
+
+async function issue(
+  name: string,
+  publicKey: webcrypto.CryptoKey,
+  issuer: { readonly name: string; readonly keys: webcrypto.CryptoKeyPair },
+  extensions: x509.Extension[],
+): Promise<string> {
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: `CN=${name}`,
+    issuer: `CN=${issuer.name}`,
+    publicKey,
+    signingKey: issuer.keys.privateKey,
+    signingAlgorithm: P256,
+    notBefore: new Date(Date.now() - 3_600_000),
+    notAfter: new Date(Date.now() + 86_400_000),
+    extensions,
+  });
+  return `${certificate.toString("pem")}\n`;
+}
+
+beforeAll(async () => {
+  const [rootKeys, intermediateKeys, serverKeys] = await Promise.all([createKeys(), createKeys(), createKeys()]);
+  const authority = [
+    new x509.BasicConstraintsExtension(true, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+  ];
+  const names = SERVER_NAMES.map((value) => ({ type: isIP(value) === 0 ? ("dns" as const) : ("ip" as const), value }));
+  const byRoot = { name: "private root", keys: rootKeys };
+  const byIntermediate = { name: "private intermediate", keys: intermediateKeys };
+  root = await issue(byRoot.name, rootKeys.publicKey, byRoot, authority);
+  intermediate = await issue(byIntermediate.name, intermediateKeys.publicKey, byRoot, authority);
+  const server = await issue("registry.test", serverKeys.publicKey, byIntermediate, [
+    new x509.SubjectAlternativeNameExtension(names),
+  ]);
+  serverChain = server + intermediate;
+  serverKey = String(KeyObject.from(serverKeys.privateKey).export({ type: "pkcs8", format: "pem" }));
+});
 
 async function listen<S extends SocketServer>(server: S, address = "127.0.0.1"): Promise<{ server: S; port: number }> {
   server.listen(0, address);
