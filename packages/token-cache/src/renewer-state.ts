@@ -14,7 +14,7 @@ export interface Held<V> {
 }
 
 /** The failures since the last success. */
-export interface Trouble {
+interface Trouble {
   readonly error: unknown;
   readonly retryable: boolean;
   readonly failures: number;
@@ -29,7 +29,7 @@ export interface Attempt {
 }
 
 /** `untilMs`: no fetch starts before. */
-export type Activity =
+type Activity =
   | { readonly kind: "resting"; readonly untilMs: number }
   | { readonly kind: "backing-off"; readonly untilMs: number }
   | Attempt
