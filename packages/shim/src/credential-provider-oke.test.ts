@@ -191,7 +191,7 @@ describe("credential-provider-oke as it is shipped", () => {
     expect(Number(result.stderr.split(" ")[1])).toBeLessThanOrEqual(1536);
   });
 
-  test("comes out the same, byte for byte, of another build in another folder", () => {
+  test("comes out the same, byte for byte, of another build in another folder", { timeout: 60_000 }, () => {
     const directory = mkdtempSync(join(tmpdir(), "ocir-broker-dist-"));
     try {
       make("--always-make", `DIST=${directory}`, "install");

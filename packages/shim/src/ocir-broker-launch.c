@@ -90,12 +90,12 @@ int main(int argument_count, char **arguments) {
 
 /*
  * 1 and not 0: both are too little for a core file, and only for 1 does the kernel also leave out a core_pattern
- * that is a pipe. A hard limit of 0 from the unit stays.
+ * that is a pipe. A limit of the unit that is as low already (LimitCORE=) stays.
  */
 static void forbid_core_dumps(void) {
-  struct rlimit limit = {.rlim_cur = 1, .rlim_max = 1};
-  if (setrlimit(RLIMIT_CORE, &limit) == 0) return;
-  limit.rlim_cur = limit.rlim_max = 0;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max <= 1) return;
+  limit.rlim_cur = limit.rlim_max = 1;
   if (setrlimit(RLIMIT_CORE, &limit) < 0) warn("cannot forbid core dumps");
 }
 
@@ -160,7 +160,7 @@ static int find_handed_state(bool *useless) {
 static int make_state(void) {
   int descriptor = memfd_create("ocir-broker-state", MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
   if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create("ocir-broker-state", MFD_ALLOW_SEALING);
-  if (descriptor >= 0 && ftruncate(descriptor, STATE_BYTES) == 0 &&
+  if (descriptor >= 0 && fchmod(descriptor, S_IRUSR | S_IWUSR) == 0 && ftruncate(descriptor, STATE_BYTES) == 0 &&
       fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
     return descriptor;
   }

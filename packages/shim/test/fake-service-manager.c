@@ -4,17 +4,17 @@
  * Starts PROGRAM RUNS times (from the environment, default 1) with a notify socket (NOTIFY=path or abstract)
  * and with descriptors handed over under the colon-separated NAMES, in that order: `state` is what an earlier run stored
  * (left out if there is none), `bogus` a plain file that claims to be one, any other name a plain file.
+ * WRONG_PID=1 says that they are for another process; BUSY=1 fills the notify socket's queue and reads none of it.
  * Prints every message as `message run=1 sender=main fds=1 seals=0xf size=2097152 text=FDSTORE=1|FDNAME=state`
  * and every end as `exit run=1 status=0`.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -87,6 +87,19 @@ static int open_notify_socket(void) {
   return descriptor;
 }
 
+/* What a manager looks like that has more to do than to read. */
+static void fill_queue(void) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  const char *path = getenv("NOTIFY_SOCKET");
+  int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (path == NULL || path[0] != '@' || descriptor < 0) fail("fill_queue");
+  memcpy(address.sun_path + 1, path + 1, strlen(path) - 1);
+  socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+  if (connect(descriptor, (const struct sockaddr *)&address, length) < 0) fail("connect");
+  while (send(descriptor, "x", 1, 0) > 0) continue;
+  close(descriptor);
+}
+
 static void receive(int notify, int run, pid_t child) {
   char text[1024];
   union {
@@ -137,6 +150,8 @@ int main(int argument_count, char **arguments) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   int runs = getenv("RUNS") != NULL ? atoi(getenv("RUNS")) : 1;
   int notify = open_notify_socket();
+  int busy = getenv("BUSY") != NULL;
+  if (busy) fill_queue();
   for (int run = 1; run <= runs; run++) {
     pid_t child = fork();
     if (child < 0) fail("fork");
@@ -147,11 +162,13 @@ int main(int argument_count, char **arguments) {
       execv(arguments[2], arguments + 2);
       fail("execv");
     }
+    /* What the run sent is in the queue when it has ended; its pid means something until it is reaped. */
+    siginfo_t ended;
+    if (waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT) < 0) fail("waitid");
+    struct pollfd waited = {.fd = notify, .events = POLLIN};
+    while (notify >= 0 && !busy && poll(&waited, 1, 0) > 0) receive(notify, run, child);
     int status;
     if (waitpid(child, &status, 0) < 0) fail("waitpid");
-    /* What the run sent is in the queue by now; the sender's pid is resolved by number, so the dead one still fits. */
-    struct pollfd waited = {.fd = notify, .events = POLLIN};
-    while (notify >= 0 && poll(&waited, 1, 0) > 0) receive(notify, run, child);
     printf("exit run=%d status=%d\n", run, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
   }
   return 0;
