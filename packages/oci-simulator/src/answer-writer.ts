@@ -59,7 +59,6 @@ export function writeAnswer(response: ServerResponse, answer: Answer, { clock, f
     return;
   }
 
-  response.sendDate = false;
   response.writeHead(answer.status, {
     date: new Date(clock.wallMs() + (fault?.dateSkewMs ?? 0)).toUTCString(),
     "content-length": answer.body.length,

@@ -21,7 +21,7 @@ const YEAR_MS = 365 * 86_400_000;
 /** Certificates start a little in the past, as a real authority's do: clocks differ. */
 const BACKDATED_MS = 300_000;
 
-export interface IdentityDocuments {
+interface IdentityDocuments {
   readonly certificatePem: string;
   /** PKCS#1, as the metadata service has it. */
   readonly keyPem: string;

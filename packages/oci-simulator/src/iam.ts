@@ -65,7 +65,7 @@ export function parseIamChange(value: unknown): IamChange {
   return value as IamChange;
 }
 
-export function isAnonymous(claims: Claims): boolean {
+function isAnonymous(claims: Claims): boolean {
   return claims["sub"] === "anonymous";
 }
 

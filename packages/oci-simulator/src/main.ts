@@ -34,7 +34,8 @@ Control API (JSON):
   POST /reset          counts, faults, IAM        POST /rotate    a new leaf certificate
   POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false}
                        {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}
-  POST /faults         {"endpoint":"auth.x509","times":3,"status":429,"retryAfter":2}; see src/faults.ts
+  POST /faults         {"endpoint":"auth.x509","times":3,"status":429,"retryAfter":2}; all fields: src/faults.ts
+                       a node too young: {"endpoint":["metadata.cert","metadata.key"],"times":5,"status":404}
   DELETE /faults       none, and let go of what hangs
 `;
 

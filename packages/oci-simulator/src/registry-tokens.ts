@@ -7,7 +7,7 @@ import type { Clock } from "@ocir-broker/foundation";
 import { type Claims, decodeJwt, isHs256, signHs256 } from "./jwt.ts";
 import { notAuthenticated } from "./refusal.ts";
 
-export interface IssuedToken {
+interface IssuedToken {
   readonly token: string;
   readonly access_token: string;
   readonly scope: string;

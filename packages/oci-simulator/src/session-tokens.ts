@@ -11,7 +11,7 @@ import type { Instance } from "./instance.ts";
 import { type Claims, decodeJwt, isRs256, signRs256 } from "./jwt.ts";
 import { notAuthenticated } from "./refusal.ts";
 
-export interface Session {
+interface Session {
   readonly publicKey: KeyObject;
   readonly claims: Claims;
 }

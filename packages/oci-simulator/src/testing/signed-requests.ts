@@ -6,7 +6,7 @@ import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign
 import type { Simulator } from "../index.ts";
 import { type RawAnswer, send } from "./raw-client.ts";
 
-export interface Draft {
+interface Draft {
   method: string;
   target: string;
   host: string;
@@ -20,7 +20,7 @@ export interface Draft {
   parameters: Record<string, string | undefined>;
 }
 
-export interface Wire {
+interface Wire {
   method: string;
   target: string;
   headers: Record<string, string | undefined>;
