@@ -37,7 +37,6 @@ await build({
   outfile: join(WORK, "ocir-broker.cjs"),
   bundle: true,
   minify: true,
-  keepNames: true,
   platform: "node",
   target: "node26",
   format: "cjs",

@@ -2,7 +2,7 @@
  * What the token endpoint answers: a JWT, how long it lives, and whose it is. Pure; the signature is the registry's
  * to check. Nothing of the answer enters an error.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 export interface BearerToken {
   readonly token: string;

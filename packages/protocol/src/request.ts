@@ -4,7 +4,7 @@
  * Tolerant about fields that a newer kubelet may add, and keeps none of them: a pod's service-account token
  * that comes along (KEP-4412) is dropped here. Judges the envelope only; the image is the registry's business.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ProtocolError } from "./errors.ts";
 import { API_VERSIONS, type ApiVersion } from "./version.ts";
 

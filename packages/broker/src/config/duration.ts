@@ -1,5 +1,5 @@
 /** Lengths of time as people write them in the configuration: "15s", "500ms", "2m". */
-import { z } from "zod";
+import * as z from "zod";
 
 /** Text that the schema has checked. */
 export type Duration = string;

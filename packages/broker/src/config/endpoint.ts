@@ -4,7 +4,7 @@
  * What may be one is decided by the package that uses it; here are the words for people.
  */
 import { isEndpointAllowed, isRegistryHost } from "@ocir-broker/ocir";
-import { z } from "zod";
+import * as z from "zod";
 
 /** An https URL, or http to this machine or its link, without credentials, query or fragment. */
 export const endpoint: z.ZodType<string, string> = z

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
-import type { z } from "zod";
+import type * as z from "zod";
 import { BrokerError } from "../broker-error.ts";
 import { withoutPasswords } from "./password.ts";
 import { type Config, configSchema, environmentSchema } from "./schema.ts";

@@ -2,7 +2,7 @@
  * The configuration: every key with its type, default, check and description. The JSON Schema and the table
  * in the README come from here, so a key that is not described here does not exist.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { duration } from "./duration.ts";
 import { endpoint, proxy, registryHost } from "./endpoint.ts";
 
