@@ -1,0 +1,166 @@
+/**
+ * The text of a configuration file as a tree with line numbers and, where a field is given twice, both. Types are those
+ * that the kubelet's YAML 1.1 reader gives (`yes` is a boolean), which a newer reader would not.
+ */
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseAllDocuments } from "yaml";
+
+export type Tree = MapTree | ListTree | ScalarTree;
+
+export interface Field {
+  readonly key: string;
+  readonly value: Tree;
+  readonly line: number;
+}
+
+interface MapTree {
+  readonly type: "map";
+  readonly fields: readonly Field[];
+  readonly line: number;
+}
+
+interface ListTree {
+  readonly type: "list";
+  readonly items: readonly Tree[];
+  readonly line: number;
+}
+
+export interface ScalarTree {
+  readonly type: "string" | "number" | "boolean" | "null";
+  readonly text: string;
+  readonly line: number;
+}
+
+export type ParsedText =
+  | { readonly tree: Tree; readonly documents: number }
+  | { readonly problem: string; readonly line?: number };
+
+/** Go's reader stops at excessive aliasing; a configuration needs hardly any. */
+const MAX_ALIASES = 1000;
+
+/** The first document; what the kubelet cannot read is a problem. */
+export function parseText(text: string): ParsedText {
+  if (isJson(text) && !isValidJson(text)) return { problem: "it begins with { and is not valid JSON" };
+  try {
+    return readDocuments(text);
+  } catch (error) {
+    if (error instanceof Unreadable) return { problem: error.message, line: error.line };
+    // The reader ran out of stack; the kubelet's has a limit as well.
+    return { problem: "it is nested too deeply" };
+  }
+}
+
+/** The kubelet takes the JSON way when the first character that is no white space is `{`. */
+export function isJson(text: string): boolean {
+  return /^[[\s\u0085]--\uFEFF]*\{/v.test(text);
+}
+
+class Unreadable extends Error {
+  readonly line: number;
+
+  constructor(message: string, line: number) {
+    super(message);
+    this.line = line;
+  }
+}
+
+function readDocuments(text: string): ParsedText {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, {
+    schema: "failsafe",
+    version: "1.1",
+    strict: false,
+    uniqueKeys: false,
+    prettyErrors: false,
+    lineCounter: lines,
+  });
+  const [first] = documents;
+  if (first === undefined) return { tree: { type: "null", text: "", line: 1 }, documents: 0 };
+  const [error] = first.errors;
+  if (error !== undefined) {
+    // Not the library's message: it quotes the text, which may hold a secret.
+    return { problem: `it is not valid YAML (${error.code})`, line: lines.linePos(error.pos[0]).line };
+  }
+  const { explicit, version } = first.directives.yaml;
+  if (explicit === true && version !== "1.1") return { problem: "the kubelet reads %YAML 1.1 only", line: 1 };
+  return { tree: createReader(first, lines)(first.contents, []), documents: documents.length };
+}
+
+type Node = ParsedNode | null;
+
+function createReader(document: Document.Parsed, lines: LineCounter) {
+  let aliases = 0;
+
+  /** `within`: the nodes around this one, against an alias to one of them. */
+  function read(node: Node, within: readonly Node[]): Tree {
+    const line = node === null ? 1 : lines.linePos(node.range[0]).line;
+    if (isAlias(node)) {
+      const target = node.resolve(document) as Node | undefined;
+      aliases += 1;
+      if (target === undefined || within.includes(target)) throw new Unreadable("an alias leads nowhere", line);
+      if (aliases > MAX_ALIASES) throw new Unreadable("too many aliases", line);
+      return read(target, within);
+    }
+    const around = [...within, node];
+    if (isMap(node)) return { type: "map", fields: node.items.flatMap((pair) => readPair(pair, around, line)), line };
+    if (isSeq(node)) return { type: "list", items: node.items.map((item) => read(item as Node, around)), line };
+    return isScalar(node) ? readScalar(node, line) : { type: "null", text: "", line };
+  }
+
+  function readPair(pair: { key: Node; value: Node }, within: readonly Node[], mapLine: number): Field[] {
+    const key = read(pair.key, within);
+    if (key.type === "map" || key.type === "list" || key.type === "null") {
+      throw new Unreadable("a field name is not a text", mapLine);
+    }
+    const value = read(pair.value, within);
+    if (key.text === "<<" && isScalar(pair.key) && pair.key.type === "PLAIN") return mergedFields(value);
+    return [{ key: key.text, value, line: key.line }];
+  }
+
+  return read;
+}
+
+/** YAML 1.1's merge key: the fields of the map, or of a list of maps, stand in its place. */
+function mergedFields(value: Tree): Field[] {
+  if (value.type === "map") return [...value.fields];
+  if (value.type === "list" && value.items.every((item) => item.type === "map")) {
+    return value.items.toReversed().flatMap((item) => mergedFields(item));
+  }
+  throw new Unreadable("<< stands before something that is no map", value.line);
+}
+
+const TYPE_OF_TAG: Readonly<Record<string, ScalarTree["type"]>> = {
+  "tag:yaml.org,2002:str": "string",
+  "tag:yaml.org,2002:int": "number",
+  "tag:yaml.org,2002:float": "number",
+  "tag:yaml.org,2002:bool": "boolean",
+  "tag:yaml.org,2002:null": "null",
+};
+
+function readScalar(node: { value: unknown; type?: string; tag?: string }, line: number): ScalarTree {
+  const text = String(node.value);
+  const untagged = node.type === "PLAIN" ? typeOfPlain(text) : "string";
+  return { type: node.tag === undefined ? untagged : (TYPE_OF_TAG[node.tag] ?? "string"), text, line };
+}
+
+const BOOLEAN = /^(?:[yn]|yes|no|true|false|on|off|Y|N|Yes|No|True|False|On|Off|YES|NO|TRUE|FALSE|ON|OFF)$/;
+const NULL = /^(?:|~|null|Null|NULL)$/;
+const INTEGER = /^[-+]?(?:0x[0-9a-f]{1,16}|0b[01]{1,64}|0o[0-7]+|[0-9]+)$/i;
+const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:e[-+]?[0-9]+)?$/i;
+const NOT_FINITE = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
+
+/** As the YAML library of Kubernetes resolves a text without quotes. Dates stay texts there. */
+function typeOfPlain(text: string): ScalarTree["type"] {
+  if (NULL.test(text)) return "null";
+  if (BOOLEAN.test(text)) return "boolean";
+  const digits = /^[-+.0-9]/.test(text) ? text.replaceAll("_", "") : "";
+  return INTEGER.test(digits) || FLOAT.test(digits) || NOT_FINITE.test(text) ? "number" : "string";
+}
+
+function isValidJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * One thing that is wrong with a configuration. Its message may name providers and patterns, never an argument or the
+ * value of an environment entry: those may be secret.
+ */
+import { type FindingCode, RULES, type Rule } from "./rules.ts";
+
+export interface Finding {
+  /** fatal: a kubelet of this minor does not start. warning: it starts, but does not do what was meant. */
+  readonly severity: "fatal" | "warning";
+  readonly code: FindingCode;
+  /** As the caller named it; empty where the finding is about no file. */
+  readonly file: string;
+  /** From 1. Absent where the finding is about the whole file. */
+  readonly line?: number;
+  /** Inside this file, such as `providers[0].matchImages[1]`; empty for the whole file. */
+  readonly path: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+export interface Place {
+  readonly file: string;
+  readonly line?: number;
+  readonly path: string;
+}
+
+/** Takes a finding; knows the minor. */
+export type Report = (code: FindingCode, place: Place, message: string) => void;
+
+/** Collects into `findings`, with the severity that the rule has for this minor. */
+export function createReport(kubeletMinor: number, findings: Finding[]): Report {
+  return (code, place, message) => {
+    const rule: Rule = RULES[code];
+    const severity = isFatal(rule, kubeletMinor) ? "fatal" : "warning";
+    const line = place.line === undefined ? {} : { line: place.line };
+    findings.push({ severity, code, file: place.file, ...line, path: place.path, message, fix: rule.fix });
+  };
+}
+
+/** A text of the configuration for a message: one printable line of bounded length. */
+export function quote(text: string): string {
+  const characters = [...text];
+  const shown = characters.length > 80 ? `${characters.slice(0, 79).join("")}…` : text;
+  return JSON.stringify(shown);
+}
+
+function isFatal({ fatal }: Rule, minor: number): boolean {
+  return fatal !== undefined && minor >= fatal.from && minor <= (fatal.to ?? minor);
+}

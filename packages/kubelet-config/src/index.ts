@@ -1,0 +1,14 @@
+export { type CheckOptions, checkCredentialProviderConfig, readProviders } from "./check.ts";
+export type { ConfigFile } from "./decode.ts";
+export { KubeletConfigError, type KubeletConfigErrorCode } from "./errors.ts";
+export type { Finding } from "./finding.ts";
+export {
+  explainMatch,
+  type MatchExplanation,
+  type MismatchReason,
+  matchesImage,
+  type PatternMismatch,
+  type ProviderMatch,
+} from "./match.ts";
+export { MATCH_IMAGES, PROVIDER_API_VERSION, PROVIDER_NAME } from "./our-provider.ts";
+export { type FatalMinors, type FindingCode, RULES, type Rule } from "./rules.ts";
