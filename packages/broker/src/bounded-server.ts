@@ -35,6 +35,9 @@ const MAX_HEADER_BYTES = 8 * 1024;
 /** How often Node looks for requests that are over their time. */
 const CHECK_INTERVAL_MS = 1_000;
 
+/** How often a server that stops looks for connections that have become idle. */
+const IDLE_CHECK_MS = 20;
+
 export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestListener): BoundedServer {
   const server = createServer({
     headersTimeout: limits.headersMs,
@@ -47,7 +50,6 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
   if (limits.maxConnections > 0) server.maxConnections = limits.maxConnections;
   server.on("request", (request, response) => {
     response.sendDate = false;
-    if (!server.listening) response.shouldKeepAlive = false;
     onRequest(request, response);
   });
   server.on("clientError", answerClientError);
@@ -80,8 +82,10 @@ async function stop(server: Server, graceMs: number, clock: Clock): Promise<void
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  server.closeIdleConnections();
-  await settledWithin(closed, graceMs, clock);
+  // A connection whose answer has just been written would else wait for its next request.
+  const deadlineMs = clock.monotonicMs() + graceMs;
+  do server.closeIdleConnections();
+  while (!(await settledWithin(closed, IDLE_CHECK_MS, clock)) && clock.monotonicMs() < deadlineMs);
   server.closeAllConnections();
   await closed;
 }

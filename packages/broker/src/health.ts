@@ -162,6 +162,12 @@ export function createHealth(options: HealthOptions): Health {
         if (times !== undefined) yield [entry.key, times] as const;
       }
     },
+    *lastSuccesses() {
+      const offsetMs = clock.wallMs() - clock.monotonicMs();
+      for (const { key, lastSuccessAtMs } of tokens.entries().filter(isOfInterest)) {
+        yield [key, lastSuccessAtMs === undefined ? undefined : (lastSuccessAtMs + offsetMs) / 1_000] as const;
+      }
+    },
   };
 }
 

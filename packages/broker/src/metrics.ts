@@ -11,9 +11,14 @@ export const REQUEST_OUTCOMES = ["hit", "stale", "miss", "coalesced", "denied", 
 /** What became of a request; "foreign" is an image of a registry that is none of ours. */
 export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 
-export type FetchReason = "miss" | "renewal" | "refresh";
-export type FetchResult = "success" | "failure";
-export type UpstreamResult = "2xx" | "3xx" | "4xx" | "401" | "403" | "404" | "429" | "5xx" | "failed";
+const FETCH_REASONS = ["miss", "renewal", "refresh"] as const;
+export type FetchReason = (typeof FETCH_REASONS)[number];
+
+const FETCH_RESULTS = ["success", "failure"] as const;
+export type FetchResult = (typeof FETCH_RESULTS)[number];
+
+const UPSTREAM_RESULTS = ["2xx", "3xx", "4xx", "401", "403", "404", "429", "5xx", "failed"] as const;
+export type UpstreamResult = (typeof UPSTREAM_RESULTS)[number];
 
 /** A token or session that can be served now; wall-clock times in seconds. */
 export interface ServableTimes {
@@ -26,6 +31,8 @@ export interface Readings {
   isServing(): boolean;
   session(): ServableTimes | undefined;
   tokens(): Iterable<readonly [registryHost: string, times: ServableTimes]>;
+  /** Of every registry host that is kept or has worked, Unix time; undefined before the first success. */
+  lastSuccesses(): Iterable<readonly [registryHost: string, atSeconds: number | undefined]>;
 }
 
 export interface Metrics {
@@ -76,7 +83,8 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   });
   const requestSeconds = new Histogram({
     name: "ocir_broker_request_duration_seconds",
-    help: "Time from a credential request's last byte to its answer.",
+    help: "Time from a credential request's last byte to its answer, by outcome.",
+    labelNames: ["outcome"],
     buckets: REQUEST_BUCKETS,
     registers,
   });
@@ -88,7 +96,13 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   });
   const tokenObtained = new Gauge({
     name: "ocir_broker_token_obtained_timestamp_seconds",
-    help: "When the live token was obtained, which is the last fetch that succeeded; Unix time.",
+    help: "When the live token was obtained, Unix time.",
+    labelNames: ["registry"],
+    registers,
+  });
+  const tokenLastSuccess = new Gauge({
+    name: "ocir_broker_token_last_success_timestamp_seconds",
+    help: "When a token was last fetched, Unix time; stays when the token ends, 0 before the first.",
     labelNames: ["registry"],
     registers,
   });
@@ -140,12 +154,32 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     registers,
   });
 
-  const requestCounters = Object.fromEntries(
-    REQUEST_OUTCOMES.map((outcome) => [outcome, requests.labels(outcome)]),
-  ) as Record<RequestOutcome, Counter.Internal>;
+  // A counter that is born with its first event hides that event from rate(): what can happen is there from the start.
+  for (const outcome of REQUEST_OUTCOMES) requests.inc({ outcome }, 0);
+  for (const reason of FETCH_REASONS) {
+    for (const result of FETCH_RESULTS) sessionFetches.inc({ reason, result }, 0);
+  }
+  for (const upstream of ["metadata", "auth"]) nameUpstream(upstream);
+
+  const requestMeters = Object.fromEntries(
+    REQUEST_OUTCOMES.map((outcome) => [
+      outcome,
+      { count: requests.labels(outcome), seconds: requestSeconds.labels(outcome) },
+    ]),
+  ) as Record<RequestOutcome, { count: Counter.Internal; seconds: Histogram.Internal<string> }>;
+
+  function nameUpstream(upstream: string): void {
+    for (const result of UPSTREAM_RESULTS) upstreamRequests.inc({ upstream, result }, 0);
+  }
 
   function nameRegistry(registryHost: string): void {
-    if (registryLabels.size < MAX_REGISTRY_LABELS) registryLabels.add(registryHost);
+    if (registryLabels.has(registryHost) || registryLabels.size >= MAX_REGISTRY_LABELS) return;
+    registryLabels.add(registryHost);
+    nameUpstream(registryHost);
+    remints.inc({ registry: registryHost }, 0);
+    for (const reason of FETCH_REASONS) {
+      for (const result of FETCH_RESULTS) tokenFetches.inc({ registry: registryHost, reason, result }, 0);
+    }
   }
 
   function registryLabel(registryHost: string): string {
@@ -169,8 +203,9 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   return {
     nameRegistry,
     requestServed(outcome, elapsedMs) {
-      requestCounters[outcome].inc();
-      requestSeconds.observe(elapsedMs / 1_000);
+      const { count, seconds } = requestMeters[outcome];
+      count.inc();
+      seconds.observe(elapsedMs / 1_000);
     },
     tokenFetched: (host, reason, result) => tokenFetches.labels(registryLabel(host), reason, result).inc(),
     sessionFetched: (reason, result) => sessionFetches.labels(reason, result).inc(),
@@ -187,6 +222,12 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
       sessionObtained.set(session?.obtainedAtSeconds ?? 0);
       tokenExpiry.reset();
       tokenObtained.reset();
+      tokenLastSuccess.reset();
+      for (const [host, atSeconds] of readings.lastSuccesses()) {
+        // Also where the token is from before a restart, and this process has not asked the host for anything.
+        nameRegistry(host);
+        tokenLastSuccess.labels(registryLabel(host)).set(atSeconds ?? 0);
+      }
       for (const [host, times] of readings.tokens()) {
         const label = registryLabel(host);
         tokenExpiry.labels(label).set(times.expiresAtSeconds);

@@ -1,0 +1,89 @@
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createMetrics, type Metrics, type Readings, type ServableTimes } from "./metrics.ts";
+
+const HOST = "iad.ocir.io";
+
+function setUp(): Metrics {
+  const metrics = createMetrics({ clock: createFakeClock(), version: "1.2.3" });
+  onTestFinished(() => metrics.close());
+  return metrics;
+}
+
+function readingsOf(
+  tokens: Record<string, ServableTimes>,
+  lastSuccesses: Record<string, number | undefined>,
+): Readings {
+  return {
+    isServing: () => true,
+    session: () => undefined,
+    tokens: () => Object.entries(tokens),
+    lastSuccesses: () => Object.entries(lastSuccesses),
+  };
+}
+
+/** Samples whose name and labels hold all of `parts`. */
+async function samples(metrics: Metrics, ...parts: string[]): Promise<string[]> {
+  const lines = (await metrics.render()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return lines.filter((line) => parts.every((part) => line.includes(part)));
+}
+
+describe("createMetrics", () => {
+  it("counts from 0 what has not happened yet, so that the first time shows as an increase", async () => {
+    const metrics = setUp();
+    metrics.nameRegistry(HOST);
+    for (const [part, count] of [
+      ["ocir_broker_requests_total", 7],
+      ["ocir_broker_session_fetches_total", 6],
+      ["ocir_broker_token_fetches_total", 6],
+      ["ocir_broker_access_remints_total", 1],
+      ["ocir_broker_upstream_requests_total", 27],
+    ] as const) {
+      const found = await samples(metrics, part);
+      expect(found).toHaveLength(count);
+      expect(found.filter((line) => !line.endsWith(" 0"))).toEqual([]);
+    }
+  });
+
+  it("counts and times a request under its outcome", async () => {
+    const metrics = setUp();
+    metrics.requestServed("hit", 0.09);
+    metrics.requestServed("hit", 0.11);
+    metrics.requestServed("miss", 400);
+    expect(await samples(metrics, "requests_total", '"hit"')).toEqual(['ocir_broker_requests_total{outcome="hit"} 2']);
+    const [at100us] = await samples(metrics, "duration_seconds_bucket", 'le="0.0001"', '"hit"');
+    expect(at100us).toMatch(/ 1$/);
+    expect(await samples(metrics, "request_duration_seconds_count", '"miss"')).toHaveLength(1);
+    expect(await samples(metrics, "request_duration_seconds_count", '"error"')).toEqual([]);
+  });
+
+  it("shows a token's last success after the token has ended, and 0 before the first", async () => {
+    const metrics = setUp();
+    const live = { obtainedAtSeconds: 100, expiresAtSeconds: 3_700 };
+    metrics.read(readingsOf({ [HOST]: live }, { [HOST]: 100, "icn.ocir.io": undefined }));
+    expect(await samples(metrics, "token_expiry_timestamp")).toEqual([
+      `ocir_broker_token_expiry_timestamp_seconds{registry="${HOST}"} 3700`,
+    ]);
+
+    metrics.read(readingsOf({}, { [HOST]: 100, "icn.ocir.io": undefined }));
+    expect(await samples(metrics, "token_expiry_timestamp")).toEqual([]);
+    expect(await samples(metrics, "token_last_success")).toEqual([
+      `ocir_broker_token_last_success_timestamp_seconds{registry="${HOST}"} 100`,
+      'ocir_broker_token_last_success_timestamp_seconds{registry="icn.ocir.io"} 0',
+    ]);
+
+    metrics.read(readingsOf({}, {}));
+    expect(await samples(metrics, "token_last_success")).toEqual([]);
+  });
+
+  it("names no host that has never answered, and 64 at most", async () => {
+    const metrics = setUp();
+    metrics.registryAnswered("made-up.ocir.io", "failed", 1);
+    expect(await samples(metrics, "made-up")).toEqual([]);
+    expect(await samples(metrics, 'upstream_requests_total{upstream="other",result="failed"} 1')).toHaveLength(1);
+
+    for (let index = 0; index < 100; index += 1) metrics.registryAnswered(`r${index}.ocir.io`, "2xx", 1);
+    expect(await samples(metrics, "upstream_requests_total", '"2xx"', "ocir.io")).toHaveLength(64);
+    expect(await samples(metrics, 'upstream_requests_total{upstream="other",result="2xx"} 36')).toHaveLength(1);
+  });
+});
