@@ -35,7 +35,10 @@ export function checkCredentialProviderConfig(files: readonly ConfigFile[], opti
   if (directory && options.kubeletMinor < DIRECTORY_MINOR) {
     report("directory-unsupported", { file: "", path: "" }, "there is a directory, or more than one file");
   }
-  if (read.length === 0) report("files-missing", { file: "", path: "" }, "there is no configuration file");
+  if (read.length === 0) {
+    report("files-missing", { file: "", path: "" }, "there is no configuration file");
+    return findings;
+  }
   const decoded = read.map((file) => decodeConfig(file, options.kubeletMinor, report));
   const providers = decoded.flatMap((ofFile) => ofFile ?? []);
   const rules = { serviceAccountTokens: options.kubeletMinor >= 34, ...options };
@@ -44,7 +47,7 @@ export function checkCredentialProviderConfig(files: readonly ConfigFile[], opti
   // Of a file that could not be read nothing is known, so nothing is missing either.
   if (decoded.every((ofFile) => ofFile !== undefined)) {
     const top = { file: read.length === 1 ? String(read[0]?.path) : "", path: "providers" };
-    if (read.length > 0 && providers.length === 0) report("providers-missing", top, "there is no provider");
+    if (providers.length === 0) report("providers-missing", top, "there is no provider");
     lintProviders(providers, top, report);
   }
   return findings;

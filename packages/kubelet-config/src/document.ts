@@ -40,30 +40,6 @@ const MAX_ALIASES = 1000;
 /** The first document; what the kubelet cannot read is a problem. */
 export function parseText(text: string): ParsedText {
   if (isJson(text) && !isValidJson(text)) return { problem: "it begins with { and is not valid JSON" };
-  try {
-    return readDocuments(text);
-  } catch (error) {
-    if (error instanceof Unreadable) return { problem: error.message, line: error.line };
-    // The reader ran out of stack; the kubelet's has a limit as well.
-    return { problem: "it is nested too deeply" };
-  }
-}
-
-/** The kubelet takes the JSON way when the first character that is no white space is `{`. */
-export function isJson(text: string): boolean {
-  return /^[[\s\u0085]--\uFEFF]*\{/v.test(text);
-}
-
-class Unreadable extends Error {
-  readonly line: number;
-
-  constructor(message: string, line: number) {
-    super(message);
-    this.line = line;
-  }
-}
-
-function readDocuments(text: string): ParsedText {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     schema: "failsafe",
@@ -74,7 +50,7 @@ function readDocuments(text: string): ParsedText {
     lineCounter: lines,
   });
   const [first] = documents;
-  if (first === undefined) return { tree: { type: "null", text: "", line: 1 }, documents: 0 };
+  if (first === undefined) return { tree: NOTHING, documents: 0 };
   const [error] = first.errors;
   if (error !== undefined) {
     // Not the library's message: it quotes the text, which may hold a secret.
@@ -82,50 +58,71 @@ function readDocuments(text: string): ParsedText {
   }
   const { explicit, version } = first.directives.yaml;
   if (explicit === true && version !== "1.1") return { problem: "the kubelet reads %YAML 1.1 only", line: 1 };
-  return { tree: createReader(first, lines)(first.contents, []), documents: documents.length };
+  const { tree, problem } = readTree(first, lines);
+  return problem ?? { tree, documents: documents.length };
+}
+
+/** The kubelet takes the JSON way when the first character that is no white space is `{`. */
+export function isJson(text: string): boolean {
+  return /^[[\s\u0085]--\uFEFF]*\{/v.test(text);
+}
+
+const NOTHING: Tree = { type: "null", text: "", line: 1 };
+
+interface Problem {
+  readonly problem: string;
+  readonly line: number;
 }
 
 type Node = ParsedNode | null;
 
-function createReader(document: Document.Parsed, lines: LineCounter) {
+function readTree(document: Document.Parsed, lines: LineCounter): { tree: Tree; problem: Problem | undefined } {
+  let problem: Problem | undefined;
   let aliases = 0;
+
+  function fail(message: string, line: number): typeof NOTHING {
+    problem ??= { problem: message, line };
+    return NOTHING;
+  }
 
   /** `within`: the nodes around this one, against an alias to one of them. */
   function read(node: Node, within: readonly Node[]): Tree {
-    const line = node === null ? 1 : lines.linePos(node.range[0]).line;
+    if (node === null || problem !== undefined) return NOTHING;
+    const { line } = lines.linePos(node.range[0]);
     if (isAlias(node)) {
       const target = node.resolve(document) as Node | undefined;
       aliases += 1;
-      if (target === undefined || within.includes(target)) throw new Unreadable("an alias leads nowhere", line);
-      if (aliases > MAX_ALIASES) throw new Unreadable("too many aliases", line);
-      return read(target, within);
+      if (target === undefined || within.includes(target)) return fail("an alias leads nowhere", line);
+      return aliases > MAX_ALIASES ? fail("too many aliases", line) : read(target, within);
     }
     const around = [...within, node];
     if (isMap(node)) return { type: "map", fields: node.items.flatMap((pair) => readPair(pair, around, line)), line };
     if (isSeq(node)) return { type: "list", items: node.items.map((item) => read(item as Node, around)), line };
-    return isScalar(node) ? readScalar(node, line) : { type: "null", text: "", line };
+    return readScalar(node, line);
   }
 
-  function readPair(pair: { key: Node; value: Node }, within: readonly Node[], mapLine: number): Field[] {
+  function readPair(pair: { key: Node; value: Node }, within: readonly Node[], mapLine: number): readonly Field[] {
     const key = read(pair.key, within);
-    if (key.type === "map" || key.type === "list" || key.type === "null") {
-      throw new Unreadable("a field name is not a text", mapLine);
-    }
     const value = read(pair.value, within);
-    if (key.text === "<<" && isScalar(pair.key) && pair.key.type === "PLAIN") return mergedFields(value);
-    return [{ key: key.text, value, line: key.line }];
+    if (key.type === "map" || key.type === "list" || key.type === "null") {
+      fail("a field name is not a text", mapLine);
+      return [];
+    }
+    if (key.text !== "<<" || !isScalar(pair.key) || pair.key.type !== "PLAIN") {
+      return [{ key: key.text, value, line: key.line }];
+    }
+    const merged = value.type === "list" ? value.items.toReversed() : [value];
+    return merged.flatMap((item) => (item.type === "map" ? item.fields : noMap(item)));
   }
 
-  return read;
-}
-
-/** YAML 1.1's merge key: the fields of the map, or of a list of maps, stand in its place. */
-function mergedFields(value: Tree): Field[] {
-  if (value.type === "map") return [...value.fields];
-  if (value.type === "list" && value.items.every((item) => item.type === "map")) {
-    return value.items.toReversed().flatMap((item) => mergedFields(item));
+  /** YAML 1.1's merge key: the fields of the map, or of a list of maps, stand in its place. */
+  function noMap({ line }: Tree): readonly Field[] {
+    fail("<< stands before something that is no map", line);
+    return [];
   }
-  throw new Unreadable("<< stands before something that is no map", value.line);
+
+  const tree = read(document.contents, []);
+  return { tree, problem };
 }
 
 const TYPE_OF_TAG: Readonly<Record<string, ScalarTree["type"]>> = {

@@ -10,5 +10,6 @@ export {
   type PatternMismatch,
   type ProviderMatch,
 } from "./match.ts";
+export { type MergeOptions, mergeProvider, removeProvider } from "./merge.ts";
 export { MATCH_IMAGES, PROVIDER_API_VERSION, PROVIDER_NAME } from "./our-provider.ts";
 export { type FatalMinors, type FindingCode, RULES, type Rule } from "./rules.ts";

@@ -93,14 +93,19 @@ function findMismatch(pattern: string, image: string): PatternMismatch | undefin
  */
 function repositoryOf(image: string): string {
   const [named] = image.split("@", 1);
+  // A colon without a slash behind it is a tag's.
   const untagged = String(named).replace(/:[^:/]*$/, "");
-  // A colon without a slash behind it is a tag's, so a name without a slash has lost it by now.
-  const [first, ...rest] = untagged.split("/");
-  const host = String(first);
-  if (rest.length > 0 && (/[.:]/.test(host) || host === "localhost" || host !== host.toLowerCase())) {
-    return host === "index.docker.io" ? `docker.io/${rest.join("/")}` : untagged;
-  }
-  return rest.length === 0 ? `docker.io/library/${untagged}` : `docker.io/${untagged}`;
+  const [host, ...rest] = untagged.split("/");
+  if (rest.length === 0 || !isHost(String(host))) return dockerHub(untagged);
+  return host === "docker.io" || host === "index.docker.io" ? dockerHub(rest.join("/")) : untagged;
+}
+
+function isHost(name: string): boolean {
+  return /[.:]/.test(name) || name === "localhost" || name !== name.toLowerCase();
+}
+
+function dockerHub(name: string): string {
+  return name.includes("/") ? `docker.io/${name}` : `docker.io/library/${name}`;
 }
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {

@@ -1,0 +1,17 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { type FatalMinors, RULES, type Rule } from "./rules.ts";
+
+const document = readFileSync(new URL("../../../docs/kubelet-rules.md", import.meta.url), "utf8");
+
+function minorsOf({ from, to }: FatalMinors): string {
+  if (to === undefined) return from === 26 ? "all" : `1.${from} and newer`;
+  return `1.${from} to 1.${to}`;
+}
+
+test("docs/kubelet-rules.md lists every rule with its minors and its code", () => {
+  const rows = Object.entries<Rule>(RULES).map(
+    ([code, { rule, fatal, fix }]) => `| ${rule} | ${fatal ? minorsOf(fatal) : "none"} | \`${code}\` | ${fix} |`,
+  );
+  expect(document.split("\n").filter((line) => /^\| .*`/.test(line))).toStrictEqual(rows);
+});
