@@ -9,6 +9,9 @@ export interface EditableConfig {
   print(): string;
 }
 
+/** We print YAML 1.2 and the kubelet reads YAML 1.1, which would fold these inside quotes. */
+const YAML_1_1_LINE_BREAK = /[\u0085\u2028\u2029]/;
+
 /** @throws {KubeletConfigError} `config-not-editable` */
 export function openConfig(source: string): EditableConfig {
   const parsed = parseText(source);
@@ -48,18 +51,28 @@ function openProviders([first]: readonly Document[]): YAMLSeq {
 
 function print(source: string, documents: readonly Document[]): string {
   try {
-    if (isJson(source)) {
-      const indent = /^\s*\{\r?\n(?<indent>[ \t]+)/.exec(source)?.groups?.["indent"];
-      return JSON.stringify(documents[0]?.toJS(), null, indent) + (source.endsWith("\n") ? "\n" : "");
-    }
-    const style = { lineWidth: 0, indentSeq: !/^- /m.test(source), flowCollectionPadding: /[[{] /.test(source) };
-    return documents.map((document) => document.toString(style)).join("");
+    if (isJson(source)) return printJson(source, documents);
+    const printed = printYaml(source, documents);
+    if (!YAML_1_1_LINE_BREAK.test(printed)) return printed;
   } catch (cause) {
     // An alias to something that is gone.
     throw new KubeletConfigError("config-not-editable", "another part of it refers to what would be replaced", {
       cause,
     });
   }
+  throw notEditable("it has a character that YAML 1.1 takes for a line break and YAML 1.2 does not");
+}
+
+function printJson(source: string, [first]: readonly Document[]): string {
+  const indent = /^\s*\{\r?\n(?<indent>[ \t]+)/.exec(source)?.groups?.["indent"];
+  return JSON.stringify(first?.toJS(), null, indent) + (source.endsWith("\n") ? "\n" : "");
+}
+
+function printYaml(source: string, documents: readonly Document[]): string {
+  const indentSeq = !/^- /m.test(source);
+  const flowCollectionPadding = /[[{] /.test(source);
+  const style = { lineWidth: 0, indentSeq, flowCollectionPadding };
+  return documents.map((document) => document.toString(style)).join("");
 }
 
 function isPlain(value: string): boolean {

@@ -195,6 +195,12 @@ describe("mergeProvider", () => {
     );
   });
 
+  test("refuses text that the kubelet would read with a line break, but for JSON, where it is none", () => {
+    const separator = { ...options, args: ["a\u2028b"] };
+    expect(() => mergeProvider(ECR, separator)).toThrow("config-not-editable: it has a character");
+    expect(mergeProvider("{}", separator)).toContain("a\u2028b");
+  });
+
   test("refuses a file that would stop the kubelet all the same", () => {
     const existing = ECR.replace("defaultCacheDuration: 12h", "timeout: 1s");
     expect(() => mergeProvider(existing, options)).toThrow(
