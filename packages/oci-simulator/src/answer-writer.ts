@@ -15,7 +15,10 @@ const MIB = 1_048_576;
 export function replacesAnswer(fault: Fault | undefined): boolean {
   return (
     fault !== undefined &&
-    (fault.status !== undefined || fault.hang === "before-headers" || fault.reset === "before-headers")
+    (fault.status !== undefined ||
+      fault.refuse === true ||
+      fault.hang === "before-headers" ||
+      fault.reset === "before-headers")
   );
 }
 

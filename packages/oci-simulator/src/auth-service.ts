@@ -9,6 +9,7 @@ import type { Clock } from "@ocir-broker/foundation";
 import { type Answer, answerJson } from "./answer.ts";
 import type { CertificateChain } from "./certificate-chain.ts";
 import type { EndpointName } from "./endpoints.ts";
+import type { TokenFlaw } from "./faults.ts";
 import type { ReceivedRequest } from "./received-request.ts";
 import { notAuthenticated, Refusal } from "./refusal.ts";
 import { parseRequestSignature, verifyRequestSignature } from "./request-signature.ts";
@@ -20,6 +21,8 @@ export interface AuthServiceOptions {
   readonly clock: Clock;
   /** Whether the dynamic group exists now: the token remembers it. */
   groupExists(): boolean;
+  /** What is wrong with the token that is sent. */
+  readonly flaw?: TokenFlaw | undefined;
 }
 
 interface FederationBody {
@@ -48,7 +51,8 @@ export async function answerAuth(request: ReceivedRequest, options: AuthServiceO
   }
   checkKeyId(signature.keyId, body);
   verifyRequestSignature(request, signature, body.leaf.publicKey, options.clock.wallMs());
-  const token = await options.sessions.issue(body.publicKey, body.leaf.fingerprint, options.groupExists());
+  const { sessions, groupExists, flaw } = options;
+  const token = await sessions.issue(body.publicKey, body.leaf.fingerprint, groupExists(), flaw);
   return answerJson(200, { token });
 }
 

@@ -33,6 +33,8 @@ export interface CertificateChain {
   current(): IdentityDocuments;
   /** True if the leaf was issued by an intermediate of the list, and that by our root, and all of them are valid now. */
   isTrusted(leaf: X509Certificate, intermediates: readonly X509Certificate[]): boolean;
+  /** Each of these is whole and in time, but fits none of the current others. */
+  mismatched(): Promise<IdentityDocuments>;
   /** A new leaf with a new key; the old one stays valid until its end. */
   rotate(): Promise<void>;
   close(): void;
@@ -59,6 +61,7 @@ export async function createCertificateChain(
   const intermediate = await issue(intermediateName, intermediateKeys, { certificate: root, keys: rootKeys }, YEAR_MS);
   const nodeRoot = new crypto.X509Certificate(root.toString("pem"));
   let documents = await issueLeaf(firstLeafKeys);
+  let strangers: Promise<IdentityDocuments> | undefined;
   let timer = armRotation();
   let closed = false;
 
@@ -110,6 +113,13 @@ export async function createCertificateChain(
     if (!closed) timer = armRotation();
   }
 
+  async function issueStrangers(): Promise<IdentityDocuments> {
+    const [leafKeys, otherKeys] = await Promise.all([newKeys(), newKeys()]);
+    const otherName = [{ O: ["Oracle Corporation"] }, { CN: ["PKISVC Identity Intermediate elsewhere"] }];
+    const other = await issue(otherName, otherKeys, { certificate: root, keys: rootKeys }, YEAR_MS);
+    return { ...(await issueLeaf(leafKeys)), intermediatePem: `${other.toString("pem")}\n` };
+  }
+
   function armRotation(): Timer {
     return clock.setTimer(() => void rotate(), leafLifeMs / 2);
   }
@@ -126,6 +136,10 @@ export async function createCertificateChain(
       intermediates.some(
         (middle) => middle.ca && isCurrent(middle) && isIssuedBy(leaf, middle) && isIssuedBy(middle, nodeRoot),
       ),
+    mismatched() {
+      strangers ??= issueStrangers();
+      return strangers;
+    },
     rotate,
     close() {
       closed = true;

@@ -202,6 +202,8 @@ describe("faults", () => {
     [{ endpoint: "*", retryAfter: -1 }, "retryAfter must be"],
     [{ endpoint: "*", dateSkewMs: 0.5 }, "dateSkewMs must be"],
     [{ endpoint: "*", contentType: "a\r\nb" }, "contentType must be"],
+    [{ endpoint: "*", refuse: 1 }, "refuse must be"],
+    [{ endpoint: "*", token: "stale" }, "token must be"],
     [{ endpoint: "*", latency: 5 }, "unknown field latency"],
     [{ endpoint: "*", toString: 5 }, "unknown field toString"],
   ])("are not queued if malformed: %j", (fault, reason) => {

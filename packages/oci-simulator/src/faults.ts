@@ -15,6 +15,12 @@ import { Refusal } from "./refusal.ts";
 /** Before anything is sent, or after the headers and half of the body. */
 export type Moment = "before-headers" | "mid-body";
 
+/**
+ * What can be wrong with a token: its end has passed, it names no end, it is bound to a key that is not the caller's
+ * (auth service only), or it is nobody's although the request was signed (registry only).
+ */
+export type TokenFlaw = "expired" | "without-exp" | "foreign-key" | "anonymous";
+
 export interface Fault {
   /** Which requests it meets: one endpoint, a service (`metadata.*`), all (`*`), or a list of these. */
   readonly endpoint: EndpointPattern | readonly EndpointPattern[];
@@ -44,12 +50,21 @@ export interface Fault {
   readonly dateSkewMs?: number;
   /** Another `Content-Type`. */
   readonly contentType?: string;
+  /** The whole service goes: its connections end, and further ones are refused until the faults are cleared. */
+  readonly refuse?: boolean;
+  /** A new leaf certificate and key come just before this answer. */
+  readonly rotate?: boolean;
+  /** An identity document that does not fit the other two: another certificate, another key, another intermediate. */
+  readonly mismatch?: boolean;
+  readonly token?: TokenFlaw;
 }
 
 type Check = (value: unknown) => boolean;
 
 const MAX_BODY_MIB = 256;
 const MAX_LATENCY_MS = 3_600_000;
+
+const TOKEN_FLAWS: readonly unknown[] = ["expired", "without-exp", "foreign-key", "anonymous"] satisfies TokenFlaw[];
 
 const isFlag: Check = (value) => typeof value === "boolean";
 const isMoment: Check = (value) => value === "before-headers" || value === "mid-body";
@@ -80,6 +95,10 @@ const FIELDS: Readonly<Record<keyof Fault, { readonly check: Check; readonly wan
   },
   dateSkewMs: { check: isWhole(-1e12, 1e12), wants: "milliseconds" },
   contentType: { check: (value) => typeof value === "string" && /^[\x20-\x7e]+$/.test(value), wants: "printable text" },
+  refuse: { check: isFlag, wants: "true or false" },
+  rotate: { check: isFlag, wants: "true or false" },
+  mismatch: { check: isFlag, wants: "true or false" },
+  token: { check: (value) => TOKEN_FLAWS.includes(value), wants: `one of ${TOKEN_FLAWS.join(", ")}` },
 };
 
 /** @throws {Refusal} naming the field, for anything that is not a fault. */

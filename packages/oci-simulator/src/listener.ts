@@ -42,9 +42,36 @@ const KEEP_ALIVE_MS = 75_000;
 /** @throws the system's error (EADDRINUSE, EACCES …) where it cannot listen; TypeError for an address that is none. */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
   const { host, port } = parseAddress(options.address);
-  const onRequest: RequestListener = (message, response) => void respond(message, response, options);
+  const onRequest: RequestListener = (message, response) => void respond(message, response, options, refuse);
   const server: Server = options.tls === undefined ? createServer(onRequest) : createTlsServer(options.tls, onRequest);
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  await listen(server, host, port);
+  const bound = server.address() as AddressInfo;
+  let isClosed = false;
+
+  function refuse(released: AbortSignal): void {
+    if (!server.listening) return;
+    const comeBack = () => void (isClosed || listen(server, host, bound.port));
+    server.close(() => {
+      if (released.aborted) comeBack();
+      else released.addEventListener("abort", comeBack, { once: true });
+    });
+    server.closeAllConnections();
+  }
+
+  const scheme = options.tls === undefined ? "http" : "https";
+  return {
+    origin: `${scheme}://${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    close: () =>
+      new Promise((resolve) => {
+        isClosed = true;
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host, port, backlog: 1_024 }, () => {
@@ -52,16 +79,6 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
       resolve();
     });
   });
-  const bound = server.address() as AddressInfo;
-  const scheme = options.tls === undefined ? "http" : "https";
-  return {
-    origin: `${scheme}://${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
 }
 
 export function parseAddress(address: string): { host: string; port: number } {
@@ -72,11 +89,17 @@ export function parseAddress(address: string): { host: string; port: number } {
   return { host, port };
 }
 
-async function respond(message: IncomingMessage, response: ServerResponse, options: ListenerOptions): Promise<void> {
+async function respond(
+  message: IncomingMessage,
+  response: ServerResponse,
+  options: ListenerOptions,
+  refuse: (released: AbortSignal) => void,
+): Promise<void> {
   const { clock } = options;
   try {
     const request = await receiveRequest(message, options.tls !== undefined);
     const { answer, fail, fault, latencyMs, released } = options.handle(request);
+    if (fault?.refuse) return refuse(released);
     const waitMs = fault?.latencyMs ?? latencyMs;
     if (waitMs > 0) await new Promise<void>((resolve) => clock.setTimer(resolve, waitMs));
     const whole = replacesAnswer(fault) ? fail(fault?.status ?? 500) : await answer();

@@ -8,6 +8,7 @@ import type { Clock } from "@ocir-broker/foundation";
 import { type Answer, answerHtml, answerJson, answerText } from "./answer.ts";
 import type { CertificateChain } from "./certificate-chain.ts";
 import type { EndpointName } from "./endpoints.ts";
+import type { Fault } from "./faults.ts";
 import type { Instance } from "./instance.ts";
 import type { ReceivedRequest } from "./received-request.ts";
 
@@ -19,7 +20,7 @@ export interface MetadataServiceOptions {
   readonly limitPerS: number | undefined;
 }
 
-export type MetadataService = (request: ReceivedRequest) => Answer;
+export type MetadataService = (request: ReceivedRequest, fault?: Fault) => Answer | Promise<Answer>;
 
 const BASE = "/opc/v2";
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host"];
@@ -44,7 +45,7 @@ export function createMetadataService({ instance, chain, clock, limitPerS }: Met
   const document = instanceDocument(instance);
   const isWithinLimit = limitPerS === undefined ? () => true : createLimit(clock, limitPerS);
 
-  return (request) => {
+  return (request, fault) => {
     const path = pathBelowBase(request);
     if (path === undefined) return refuse(404, "Not Found", `no such path ${request.path}`);
     if (FORWARDED.some((name) => request.headers[name] !== undefined))
@@ -54,7 +55,7 @@ export function createMetadataService({ instance, chain, clock, limitPerS }: Met
       return refuse(403, "Forbidden", "Authorization is not Bearer Oracle");
     if (!isWithinLimit()) return refuse(429, "Too Many Requests", "above the limit");
     if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "Method Not Allowed", request.method);
-    if (path.startsWith("/identity/")) return answerIdentity(path, chain);
+    if (path.startsWith("/identity/")) return answerIdentity(path, chain, fault);
     return answerDocument(path, { instance: document });
   };
 }
@@ -86,8 +87,8 @@ function createLimit(clock: Clock, limitPerS: number): () => boolean {
   };
 }
 
-function answerIdentity(path: string, chain: CertificateChain): Answer {
-  const { certificatePem, keyPem, intermediatePem } = chain.current();
+async function answerIdentity(path: string, chain: CertificateChain, fault: Fault | undefined): Promise<Answer> {
+  const { certificatePem, keyPem, intermediatePem } = fault?.mismatch ? await chain.mismatched() : chain.current();
   if (path === "/identity/cert.pem") return answerText(200, certificatePem);
   if (path === "/identity/key.pem") return answerText(200, keyPem);
   if (path === "/identity/intermediate.pem") return answerText(200, intermediatePem);

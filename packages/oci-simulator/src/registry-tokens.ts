@@ -4,8 +4,10 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation";
+import type { TokenFlaw } from "./faults.ts";
 import { type Claims, decodeJwt, isHs256, signHs256 } from "./jwt.ts";
 import { notAuthenticated } from "./refusal.ts";
+import { EXPIRED_S } from "./session-tokens.ts";
 
 interface IssuedToken {
   readonly token: string;
@@ -17,7 +19,7 @@ interface IssuedToken {
 
 export interface RegistryTokens {
   /** @param scopes what the client asked for; with none, the token is good for all that its holder may read. */
-  issue(host: string, holder: Claims, scopes: readonly string[]): IssuedToken;
+  issue(host: string, holder: Claims, scopes: readonly string[], flaw?: TokenFlaw): IssuedToken;
   /** @throws {Refusal} NotAuthenticated for a token that is not ours, has ended, or is for another host. */
   open(token: string, host: string): Claims;
 }
@@ -30,27 +32,35 @@ const CARRIED = ["sub", "tenant", "ptype", "opc-instance", "opc-compartment", "o
 /** @param lifeMs life of a token, in milliseconds; one hour at Oracle. */
 export function createRegistryTokens(clock: Clock, lifeMs: number): RegistryTokens {
   const secret = randomBytes(32);
+  /** Ends, in epoch seconds, of tokens that do not say theirs. */
+  const untoldEnds = new Map<unknown, number>();
   return {
-    issue(host, holder, scopes) {
-      const issuedAtS = Math.floor(clock.wallMs() / 1_000);
+    issue(host, holder, scopes, flaw) {
       const lifeS = Math.ceil(lifeMs / 1_000);
+      const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
+      const endsAtS = issuedAtS + lifeS;
+      const jti = randomUUID();
+      if (flaw === "without-exp") untoldEnds.set(jti, endsAtS);
       const access = scopes.flatMap(accessOf);
       const claims = {
         ...Object.fromEntries(Object.entries(holder).filter(([name]) => CARRIED.includes(name))),
         iss: "ocir",
         aud: host,
         iat: issuedAtS,
-        exp: issuedAtS + lifeS,
-        jti: randomUUID(),
+        ...(flaw === "without-exp" ? {} : { exp: endsAtS }),
+        jti,
         ...(scopes.length > 0 ? { access } : {}),
       };
       const token = signHs256(claims, secret);
-      return { token, access_token: token, scope: scopes.join(" "), expires_in: lifeS };
+      const leftS = flaw === "expired" ? 0 : lifeS;
+      return { token, access_token: token, scope: scopes.join(" "), expires_in: leftS };
     },
     open(token, host) {
       const jwt = decodeJwt(token);
       if (jwt === undefined || !isHs256(jwt, secret)) throw notAuthenticated("the token is not ours");
-      if (Number(jwt.claims["exp"]) * 1_000 <= clock.wallMs()) throw notAuthenticated("the token has ended");
+      const endsAtS = jwt.claims["exp"] ?? untoldEnds.get(jwt.claims["jti"]);
+      // Negated, so that a token without an end is none.
+      if (!(Number(endsAtS) * 1_000 > clock.wallMs())) throw notAuthenticated("the token has ended");
       if (jwt.claims["aud"] !== host) throw notAuthenticated("the token is for another host");
       return jwt.claims;
     },

@@ -7,6 +7,7 @@
 import { createPublicKey, generateKeyPair, type KeyObject, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "@ocir-broker/foundation";
+import type { TokenFlaw } from "./faults.ts";
 import type { Instance } from "./instance.ts";
 import { type Claims, decodeJwt, isRs256, signRs256 } from "./jwt.ts";
 import { notAuthenticated } from "./refusal.ts";
@@ -17,14 +18,17 @@ interface Session {
 }
 
 export interface SessionTokens {
-  issue(publicKey: KeyObject, leafFingerprint: string, isMember: boolean): Promise<string>;
-  /** @throws {Refusal} NotAuthenticated for a token that is not ours or has ended. */
+  issue(publicKey: KeyObject, leafFingerprint: string, isMember: boolean, flaw?: TokenFlaw): Promise<string>;
+  /** @throws {Refusal} NotAuthenticated for a token that is not ours, has ended or names no end. */
   open(token: string): Session;
 }
 
 const HEADER = { kid: "asw_oc1_simulator", typ: "JWT" };
 const TAG_OF_NO_GROUP = "AAAAAQAAAAAAAACB";
 const TAG_OF_GROUP = "AAAAAQAAAAAAhy9d";
+
+/** How long ago an expired token has ended, in seconds. */
+export const EXPIRED_S = 60;
 
 /** Opened tokens kept, so that a burst of requests with one session costs one check of its token. */
 const MAX_OPENED = 1_000;
@@ -49,9 +53,11 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
   }
 
   return {
-    issue(publicKey, leafFingerprint, member) {
-      const issuedAtS = Math.floor(clock.wallMs() / 1_000);
-      const { n, e } = publicKey.export({ format: "jwk" });
+    issue(publicKey, leafFingerprint, member, flaw) {
+      const lifeS = Math.ceil(lifeMs / 1_000);
+      const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
+      // Its own key is as foreign to the caller as any.
+      const { n, e } = (flaw === "foreign-key" ? own.publicKey : publicKey).export({ format: "jwk" });
       const tags = ["V3", instance.tenancyId, TAG_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])];
       const claims = {
         sub: instance.instanceId,
@@ -63,7 +69,7 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
         "opc-tag": tags.join(","),
         ttype: "x509",
         "opc-instance": instance.instanceId,
-        exp: issuedAtS + Math.ceil(lifeMs / 1_000),
+        ...(flaw === "without-exp" ? {} : { exp: issuedAtS + lifeS }),
         "opc-compartment": instance.compartmentId,
         iat: issuedAtS,
         jti: randomUUID(),
@@ -75,7 +81,8 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
     },
     open(token) {
       const session = opened.get(token) ?? openNew(token);
-      if (Number(session.claims["exp"]) * 1_000 <= clock.wallMs())
+      // Negated, so that a token without an end is none.
+      if (!(Number(session.claims["exp"]) * 1_000 > clock.wallMs()))
         throw notAuthenticated("the session token has ended");
       return session;
     },

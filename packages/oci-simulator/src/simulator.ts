@@ -5,7 +5,7 @@ import { answerAuth, authEndpoint } from "./auth-service.ts";
 import { createCertificateChain } from "./certificate-chain.ts";
 import { answerControl, type Controls } from "./control.ts";
 import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
-import { createFaultQueue, parseFault } from "./faults.ts";
+import { createFaultQueue, type Fault, parseFault } from "./faults.ts";
 import { createIam, parseIamChange } from "./iam.ts";
 import { createImage } from "./image.ts";
 import { createInstance, DEFAULT_REGION, type Instance, type Region } from "./instance.ts";
@@ -58,7 +58,7 @@ export interface Simulator extends Controls {
 
 interface Service {
   endpointOf(request: ReceivedRequest): EndpointName;
-  answer(request: ReceivedRequest): Answer | Promise<Answer>;
+  answer(request: ReceivedRequest, fault: Fault | undefined): Answer | Promise<Answer>;
   fail(status: number, request: ReceivedRequest): Answer;
 }
 
@@ -110,23 +110,25 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     answer: createMetadataService({ instance, chain, clock, limitPerS: options.metadataLimit }),
     fail: failMetadata,
   };
-  const auth = cloudService(authEndpoint, (request) =>
-    answerAuth(request, { chain, sessions, clock, groupExists: iam.groupExists }),
+  const auth = cloudService(authEndpoint, (request, fault) =>
+    answerAuth(request, { chain, sessions, clock, groupExists: iam.groupExists, flaw: fault?.token }),
   );
-  const registry = cloudService(registryEndpoint, (request) =>
-    answerRegistry(request, { sessions, tokens, iam, clock, image }),
+  const registry = cloudService(registryEndpoint, (request, fault) =>
+    answerRegistry(request, { sessions, tokens, iam, clock, image, flaw: fault?.token }),
   );
 
   function handle(service: Service, request: ReceivedRequest): Handling {
     const endpoint = service.endpointOf(request);
     counts[endpoint] += 1;
+    const fault = faults.take(endpoint);
     return {
-      fault: faults.take(endpoint),
+      fault,
       latencyMs: options.latencyMs ?? 0,
       released: faults.cleared(),
       fail: (status) => service.fail(status, request),
       async answer() {
-        const answer = await service.answer(request);
+        if (fault?.rotate) await chain.rotate();
+        const answer = await service.answer(request, fault);
         if (answer.reason !== undefined) {
           refusals = [...refusals, { endpoint, status: answer.status, reason: answer.reason }].slice(-KEPT_REFUSALS);
         }
@@ -182,17 +184,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 }
 
 /** Errors in Oracle's form, and an `opc-request-id` on everything. */
-function cloudService(
-  endpointOf: Service["endpointOf"],
-  answer: (request: ReceivedRequest) => Answer | Promise<Answer>,
-): Service {
+function cloudService(endpointOf: Service["endpointOf"], answer: Service["answer"]): Service {
   return {
     endpointOf,
     fail: (status, request) =>
       withRequestId(answerJson(status, { code: codeOf(status), message: "Made up by the simulator." }), request),
-    async answer(request) {
+    async answer(request, fault) {
       try {
-        return withRequestId(await answer(request), request);
+        return withRequestId(await answer(request, fault), request);
       } catch (error) {
         if (error instanceof Refusal) return withRequestId(answerRefusal(error), request);
         throw error;

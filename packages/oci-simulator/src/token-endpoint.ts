@@ -5,6 +5,7 @@
 import type { Clock } from "@ocir-broker/foundation";
 import { type Answer, answerJson } from "./answer.ts";
 import type { EndpointName } from "./endpoints.ts";
+import type { TokenFlaw } from "./faults.ts";
 import type { Iam } from "./iam.ts";
 import type { Claims } from "./jwt.ts";
 import type { ReceivedRequest } from "./received-request.ts";
@@ -20,6 +21,8 @@ export interface TokenEndpointOptions {
   readonly tokens: RegistryTokens;
   readonly iam: Iam;
   readonly clock: Clock;
+  /** What is wrong with the token that is sent. */
+  readonly flaw?: TokenFlaw | undefined;
 }
 
 const SESSION_PREFIX = "ST$";
@@ -40,7 +43,9 @@ export function answerToken(request: ReceivedRequest, options: TokenEndpointOpti
     .getAll("scope")
     .flatMap((scope) => scope.split(" "))
     .filter((scope) => scope !== "");
-  return answerJson(200, options.tokens.issue(request.host, holderOf(request, options), scopes));
+  const { tokens, flaw } = options;
+  const holder = holderOf(request, options);
+  return answerJson(200, tokens.issue(request.host, flaw === "anonymous" ? ANONYMOUS : holder, scopes, flaw));
 }
 
 function holderOf(request: ReceivedRequest, options: TokenEndpointOptions): Claims {
