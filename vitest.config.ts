@@ -18,6 +18,7 @@ export default defineConfig({
         branches: 90,
         "packages/protocol/src/**": everything,
         "packages/token-cache/src/**": everything,
+        "packages/kubelet-config/src/**": everything,
         "packages/ocir/src/{image,host-rules}.ts": everything,
         "packages/broker/src/config/**": everything,
       },
