@@ -2,6 +2,9 @@
 import type { Clock, Expiring } from "@ocir-broker/foundation";
 import type { Fetch, FetchContext } from "./renewer.ts";
 
+/** The chance by which a value that was waited for is renewed at half of its life, as others are by 0.5. */
+export const FIRST_RENEWAL_AT_HALF = 0.940_495_867_768_595_1;
+
 export interface FetchCall extends FetchContext {
   readonly key: string;
   readonly atMs: number;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { renewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
+import { firstRenewAtMs, renewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -16,6 +16,40 @@ test.each([
   expect(renewAtMs({ obtainedAtMs: 5_000, expiresAtMs: 5_000 + row.lifeMs }, row.chance)).toBeCloseTo(
     5_000 + row.expectedMs,
   );
+});
+
+test.each([
+  { lifeMs: HOUR, chance: 0, expectedMs: 3 * MINUTE },
+  { lifeMs: HOUR, chance: 0.4, expectedMs: 14 * MINUTE },
+  { lifeMs: HOUR, chance: 0.8, expectedMs: 25 * MINUTE },
+  { lifeMs: HOUR, chance: 0.95, expectedMs: 30.5 * MINUTE },
+  { lifeMs: HOUR, chance: 1, expectedMs: 36 * MINUTE },
+  { lifeMs: 20 * MINUTE, chance: 0, expectedMs: MINUTE },
+  { lifeMs: -HOUR, chance: 0.5, expectedMs: 0 },
+  { lifeMs: Number.POSITIVE_INFINITY, chance: 0, expectedMs: Number.POSITIVE_INFINITY },
+])("firstRenewAtMs is $expectedMs after the start for a life of $lifeMs and chance $chance", (row) => {
+  expect(firstRenewAtMs({ obtainedAtMs: 5_000, expiresAtMs: 5_000 + row.lifeMs }, row.chance)).toBeCloseTo(
+    5_000 + row.expectedMs,
+  );
+});
+
+test("firstRenewAtMs keeps nodes that start together from asking together, in any minute of three hours", () => {
+  const nodes = 20_000;
+  const perMinute = new Array<number>(180).fill(0);
+  for (let node = 0; node < nodes; node++) {
+    let atMs = firstRenewAtMs({ obtainedAtMs: 0, expiresAtMs: HOUR }, node / nodes);
+    for (let draw = 1; atMs < 3 * HOUR; draw++) {
+      const minute = Math.floor(atMs / MINUTE);
+      perMinute[minute] = (perMinute[minute] ?? 0) + 1;
+      // Even chances that have nothing to do with each other, and the same in every run.
+      const chance = (node * Math.sqrt(1 + draw)) % 1;
+      atMs = renewAtMs({ obtainedAtMs: atMs, expiresAtMs: atMs + HOUR }, chance);
+    }
+  }
+  const mean = nodes / 30;
+  expect(perMinute.slice(0, 3)).toEqual([0, 0, 0]);
+  expect(Math.min(...perMinute.slice(3))).toBeGreaterThan(0.75 * mean);
+  expect(Math.max(...perMinute)).toBeLessThan(1.2 * mean);
 });
 
 test.each([
@@ -51,23 +85,24 @@ test.each([
   expect(retryDelayMs(1, 0.5, retryAfterMs)).toBe(expectedMs);
 });
 
-test("renewAtMs and servableUntilMs lie in this order within every life, and leave four tenths of it to an outage", () => {
-  const life = fc.record({
-    obtainedAtMs: fc.integer({ min: -1e9, max: 1e12 }),
-    lifeMs: fc.integer({ min: 1, max: 1e10 }),
-    chance: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-  });
-  fc.assert(
-    fc.property(life, ({ obtainedAtMs, lifeMs, chance }) => {
-      const expiresAtMs = obtainedAtMs + lifeMs;
-      const [renew, servable] = [
-        renewAtMs({ obtainedAtMs, expiresAtMs }, chance),
-        servableUntilMs({ obtainedAtMs, expiresAtMs }),
-      ];
-      expect(renew).toBeGreaterThan(obtainedAtMs);
-      expect(renew).toBeLessThan(servable);
-      expect(servable).toBeLessThanOrEqual(expiresAtMs);
-      expect(expiresAtMs - renew).toBeGreaterThanOrEqual(lifeMs * 0.4 - 0.01);
-    }),
-  );
-});
+test.each([renewAtMs, firstRenewAtMs])(
+  "%o and servableUntilMs lie in this order within every life, and leave four tenths of it to an outage",
+  (renewalAtMs) => {
+    const life = fc.record({
+      obtainedAtMs: fc.integer({ min: -1e9, max: 1e12 }),
+      lifeMs: fc.integer({ min: 1, max: 1e10 }),
+      chance: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(life, ({ obtainedAtMs, lifeMs, chance }) => {
+        const expiresAtMs = obtainedAtMs + lifeMs;
+        const renew = renewalAtMs({ obtainedAtMs, expiresAtMs }, chance);
+        const servable = servableUntilMs({ obtainedAtMs, expiresAtMs });
+        expect(renew).toBeGreaterThan(obtainedAtMs);
+        expect(renew).toBeLessThan(servable);
+        expect(servable).toBeLessThanOrEqual(expiresAtMs);
+        expect(expiresAtMs - renew).toBeGreaterThanOrEqual(lifeMs * 0.4 - 0.01);
+      }),
+    );
+  },
+);

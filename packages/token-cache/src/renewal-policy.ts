@@ -8,8 +8,14 @@
 /** Renewal is due at half of the life: what is handed out has the other half left, and so has an outage to end. */
 const RENEW_AT = 0.5;
 
-/** Share of the life by which the renewal moves either way, so that nodes started together drift apart. */
+/** Share of the life by which the renewal moves either way, so that nodes that renew together drift apart. */
 const RENEW_JITTER = 0.1;
+
+const EARLIEST_RENEWAL = RENEW_AT - RENEW_JITTER;
+const LATEST_RENEWAL = RENEW_AT + RENEW_JITTER;
+
+/** Share of the life in which a value is too new to be replaced, by chance as well: it would be a fetch for nothing. */
+const EARLIEST_FIRST_RENEWAL = 0.05;
 
 /** A value is not handed out in its last 30 s: the kubelet still has to use it, and clocks differ a little. */
 const LARGEST_SKEW_MS = 30_000;
@@ -37,9 +43,24 @@ export interface Life {
   readonly expiresAtMs: number;
 }
 
-/** When to fetch the successor: between 40 % and 60 % of the life. */
+/** When to fetch the successor of a value that was itself renewed on time: between 40 % and 60 % of the life. */
 export function renewAtMs(life: Life, chance: number): number {
   const share = RENEW_AT + RENEW_JITTER * (2 * chance - 1);
+  return life.obtainedAtMs + Math.max(0, life.expiresAtMs - life.obtainedAtMs) * share;
+}
+
+/**
+ * When to fetch the successor of a value that was waited for: at the start, after failures, by refresh. Whole fleets
+ * get such values in the same minute, and a jitter of 10 % would keep them together for hours. So this renewal is
+ * anywhere between 5 % and 60 % of the life, distributed like the time that is left to the next renewal at a random
+ * moment (the residual life of a renewal process): nodes that start together ask evenly from then on.
+ */
+export function firstRenewAtMs(life: Life, chance: number): number {
+  const residual =
+    chance < EARLIEST_RENEWAL / RENEW_AT
+      ? RENEW_AT * chance
+      : LATEST_RENEWAL - Math.sqrt(4 * RENEW_AT * RENEW_JITTER * (1 - chance));
+  const share = EARLIEST_FIRST_RENEWAL + residual * (1 - EARLIEST_FIRST_RENEWAL / LATEST_RENEWAL);
   return life.obtainedAtMs + Math.max(0, life.expiresAtMs - life.obtainedAtMs) * share;
 }
 

@@ -1,7 +1,7 @@
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, test } from "vitest";
 import type { CacheEvent } from "./cache-report.ts";
-import { createFetchDouble, UpstreamFailure } from "./fetch-double.ts";
+import { createFetchDouble, FIRST_RENEWAL_AT_HALF, UpstreamFailure } from "./fetch-double.ts";
 import { TokenCache } from "./token-cache.ts";
 
 const SECOND = 1_000;
@@ -14,10 +14,11 @@ function setUp(chance = 0.5) {
   const startMs = clock.monotonicMs();
   const upstream = createFetchDouble(clock);
   const events: CacheEvent[] = [];
+  let nextChance = chance;
   const cache = new TokenCache<string>({
     fetch: upstream.fetch,
     clock,
-    random: () => chance,
+    random: () => nextChance,
     onEvent: (event) => events.push(event),
   });
   return {
@@ -26,28 +27,24 @@ function setUp(chance = 0.5) {
     events,
     cache,
     value: () => cache.peek(HOST)?.value,
-    callTimes: () => upstream.calls.map(({ atMs }) => atMs - startMs),
-    /** With a value obtained now. */
-    async fill(lifeMs = HOUR) {
+    callTimes: () => upstream.calls.map(({ atMs }) => Math.round(atMs - startMs)),
+    /** With a value obtained now, to be renewed at half of its life. */
+    async fill(lifeMs = HOUR, firstChance = FIRST_RENEWAL_AT_HALF) {
       const { behaviour } = upstream;
       upstream.behaviour = (call) => call.succeed(lifeMs);
+      nextChance = firstChance;
       await cache.get(HOST, { waitMs: 1 });
       upstream.behaviour = behaviour;
+      nextChance = chance;
     },
     outcome: async () => (await cache.get(HOST, { waitMs: 1 })).outcome,
   };
 }
 
-test.each([
-  { chance: 0, afterMs: 24 * MINUTE },
-  { chance: 0.5, afterMs: 30 * MINUTE },
-  { chance: 0.999_999, afterMs: 36 * MINUTE - 1 },
-])("Renewer renews an hour's value after $afterMs by chance $chance, and swaps it in", async ({ chance, afterMs }) => {
-  const { clock, upstream, events, fill, value } = setUp(chance);
+test("Renewer swaps in what a renewal brings, and hands out the old value meanwhile", async () => {
+  const { clock, upstream, events, fill, value } = setUp();
   await fill();
-  await clock.advance(afterMs - 1);
-  expect(upstream.calls).toHaveLength(1);
-  await clock.advance(2);
+  await clock.advance(30 * MINUTE);
   expect(upstream.calls[1]?.reason).toBe("renewal");
   expect(value()).toBe(`${HOST}#1`);
   await clock.advance(200);
@@ -56,6 +53,47 @@ test.each([
   expect(value()).toBe(`${HOST}#2`);
   expect(events.map(({ type }) => type)).toEqual(["fetched", "fetched"]);
   expect(events[1]).toMatchObject({ reason: "renewal", expiresInMs: HOUR });
+});
+
+test.each([
+  { chance: 0, first: 3, next: 24 },
+  { chance: 0.5, first: 16.75, next: 30 },
+  { chance: 0.999_999_999, first: 36, next: 36 },
+])("Renewer spreads the first renewal and keeps half of the life from then on, by chance $chance", async (row) => {
+  const { clock, upstream, fill, callTimes } = setUp(row.chance);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await fill(HOUR, row.chance);
+  await clock.advance(3 * HOUR);
+  const minutes = callTimes().map((time) => time / MINUTE);
+  expect(minutes[1]).toBeCloseTo(row.first, 2);
+  expect(minutes[2]).toBeCloseTo(row.first + row.next, 2);
+  expect(minutes[3]).toBeCloseTo(row.first + 2 * row.next, 2);
+});
+
+test("Renewer spreads anew after a failure, for the whole fleet may have had it", async () => {
+  const { clock, upstream, fill, callTimes } = setUp();
+  await fill();
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  await clock.advance(30 * MINUTE);
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  await clock.advance(HOUR);
+  const [, failed, back, first, next] = callTimes().map((time) => time / MINUTE);
+  expect(failed).toBe(30);
+  expect((first ?? 0) - (back ?? 0)).toBeCloseTo(16.75, 2);
+  expect((next ?? 0) - (first ?? 0)).toBeCloseTo(30, 2);
+});
+
+test("Renewer spreads what a refresh brought, and keeps the time of what was restored", async () => {
+  const { clock, upstream, cache, callTimes } = setUp();
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  const nowMs = clock.monotonicMs();
+  cache.restore(HOST, { value: "old", obtainedAtMs: nowMs - 10 * MINUTE, expiresAtMs: nowMs + 50 * MINUTE });
+  await clock.advance(20 * MINUTE);
+  expect(callTimes()).toEqual([20 * MINUTE]);
+  await clock.advance(MINUTE);
+  await cache.refresh(HOST);
+  await clock.advance(17 * MINUTE);
+  expect(callTimes().map((time) => time / MINUTE)).toEqual([20, 21, 37.75]);
 });
 
 test("Renewer hands out the old value while renewals fail, and backs off up to a minute", async () => {
@@ -129,7 +167,7 @@ test("Renewer takes what an abandoned fetch brings late, if nothing better is th
   upstream.calls[0]?.succeed(HOUR);
   expect((await asked).entry.value).toBe(`${HOST}#1`);
   expect(events.at(-1)).toMatchObject({ type: "fetched", elapsedMs: 15_100 });
-  await clock.advance(29 * MINUTE);
+  await clock.advance(16 * MINUTE);
   expect([value(), upstream.calls.length]).toEqual([`${HOST}#1`, 1]);
 });
 

@@ -8,7 +8,7 @@
  */
 import { type Clock, type Expiring, type Random, retryHintOf, type Timer } from "@ocir-broker/foundation";
 import type { CacheEntry, CacheEvent, FetchReason } from "./cache-report.ts";
-import { REST_AFTER_SUCCESS_MS, renewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
+import { firstRenewAtMs, REST_AFTER_SUCCESS_MS, renewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
 import {
   type Attempt,
   type Condition,
@@ -117,7 +117,7 @@ export class Renewer<V> {
   restore(entry: Expiring<V>): void {
     if (!isOutlivedBy(this.#is, entry, this.#clock.monotonicMs())) return;
     this.#lastSuccessAtMs = entry.obtainedAtMs;
-    this.#take(entry);
+    this.#take(entry, renewAtMs);
     this.#plan();
   }
 
@@ -227,7 +227,7 @@ export class Renewer<V> {
   }
 
   #onFetched(attempt: Attempt, entry: Expiring<V>): void {
-    const { activity, held, refreshing } = this.#is;
+    const { activity, held, refreshing, trouble } = this.#is;
     const nowMs = this.#clock.monotonicMs();
     // Negated, so that a life which is not a number is none.
     if (!(servableUntilMs(entry) > nowMs)) {
@@ -246,7 +246,9 @@ export class Renewer<V> {
     this.#is.trouble = undefined;
     this.#lastSuccessAtMs = nowMs;
     // Who asks for a refresh thinks little of the value held, so a shorter life is no reason against the new one.
-    if (held === undefined || isBetter || refreshing !== undefined) this.#take(entry);
+    const isTaken = held === undefined || isBetter || refreshing !== undefined;
+    const isOnTime = attempt.reason === "renewal" && trouble === undefined;
+    if (isTaken) this.#take(entry, isOnTime ? renewAtMs : firstRenewAtMs);
     else this.#holdOn(held, nowMs);
     if (!isLate) {
       this.#is.refreshing = undefined;
@@ -285,8 +287,8 @@ export class Renewer<V> {
     this.#plan();
   }
 
-  #take(entry: Expiring<V>): void {
-    const renewAt = renewAtMs(entry, this.#options.random());
+  #take(entry: Expiring<V>, renewal: typeof renewAtMs): void {
+    const renewAt = renewal(entry, this.#options.random());
     this.#is.held = { entry, servableUntilMs: servableUntilMs(entry), renewAtMs: renewAt };
     this.#expiryTold = false;
     this.#is.waiters.resolve(entry);
