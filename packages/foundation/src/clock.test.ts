@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { createSystemClock } from "./clock.ts";
+import { bootMs, createSystemClock, kernelMonotonicUs } from "./clock.ts";
 
 /** The three sources that the clock reads; `awakeMs` and `uptimeMs` drift apart in a suspend, as the kernel's do. */
 const system = vi.hoisted(() => ({ awakeMs: 0, uptimeMs: 0, wallMs: 0, uptimeReads: 0 }));
@@ -131,4 +131,17 @@ describe("createSystemClock setTimer", () => {
     expect(callback).not.toHaveBeenCalled();
     expect(vi.getTimerCount()).toBe(0);
   });
+});
+
+test("bootMs goes on while the machine sleeps, and ignores the wall clock", () => {
+  expect(bootMs()).toBe(1_000_000);
+  suspend(60_000);
+  run(500);
+  system.wallMs -= 3_600_000;
+  expect(bootMs()).toBe(1_060_500);
+});
+
+test("kernelMonotonicUs is Node's own clock in whole microseconds", () => {
+  vi.spyOn(process.hrtime, "bigint").mockReturnValue(5_000_999n);
+  expect(kernelMonotonicUs()).toBe(5_000n);
 });

@@ -28,6 +28,22 @@ const JUMP_MS = 500;
 /** libuv reads uptime from /proc/uptime (10 ms steps) or CLOCK_BOOTTIME cut to whole seconds. */
 const UPTIME_STEP_MS = 1_000;
 
+/** `bootMs` may be behind the truth by this much, never ahead of it. */
+export const BOOT_STEP_MS = UPTIME_STEP_MS;
+
+/**
+ * Milliseconds since this machine booted, suspend included (CLOCK_BOOTTIME): the same in every process, so a time
+ * survives the process that noted it, but not the boot. In steps of up to {@link BOOT_STEP_MS}.
+ */
+export function bootMs(): number {
+  return uptime() * 1_000;
+}
+
+/** CLOCK_MONOTONIC in microseconds, as systemd wants it with RELOADING=1: since boot, suspend left out. */
+export function kernelMonotonicUs(): bigint {
+  return process.hrtime.bigint() / 1_000n;
+}
+
 export function createSystemClock(): Clock {
   let suspendedMs = 0;
   let wallOffsetMs = Date.now() - performance.now();

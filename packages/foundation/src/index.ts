@@ -1,4 +1,4 @@
-export { type Clock, createSystemClock, type Timer } from "./clock.ts";
+export { BOOT_STEP_MS, bootMs, type Clock, createSystemClock, kernelMonotonicUs, type Timer } from "./clock.ts";
 export {
   type ConnectionLimits,
   createDirectDispatcher,

@@ -10,3 +10,4 @@ export { knownRealmDomains } from "./realm-domains.ts";
 export type { RegionInfo } from "./region.ts";
 export { signRequest } from "./request-signer.ts";
 export type { Session } from "./session.ts";
+export { decodeSession, type EncodedSession, encodeSession } from "./session-record.ts";

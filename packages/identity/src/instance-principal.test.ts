@@ -15,7 +15,11 @@ import { Agent } from "undici";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { IdentityError } from "./identity-error.ts";
 import type { IdentityEvent } from "./identity-event.ts";
-import { createInstancePrincipal, type InstancePrincipal } from "./instance-principal.ts";
+import {
+  createInstancePrincipal,
+  type InstancePrincipal,
+  type InstancePrincipalOptions,
+} from "./instance-principal.ts";
 import type { Session } from "./session.ts";
 
 const DAY_MS = 86_400_000;
@@ -40,6 +44,7 @@ interface Options {
   authAheadMs?: number;
   /** Goes through the real address of the auth service, answered by the double. */
   byRegion?: boolean;
+  remembered?: InstancePrincipalOptions["remembered"];
 }
 
 async function setUp(options: Options = {}) {
@@ -72,6 +77,7 @@ async function setUp(options: Options = {}) {
     sendFederation,
     metadataBaseUrls: [new URL("/opc/v2", metadataServer.baseUrl)],
     authUrl: options.byRegion ? undefined : authServer.baseUrl,
+    remembered: options.remembered,
     onSdkMessage: (line) => sdkMessages.push(line),
     onEvent: (event) => events.push(event),
   });
@@ -256,6 +262,19 @@ test("InstancePrincipal.mintSession never hands out a session of another tenancy
   await expect(principal.mintSession(forever)).rejects.toMatchObject({ code: "tenancy-changed", retryable: false });
   expect(authServer.requests).toHaveLength(1);
   expect(first.tenancyId).toBe("ocid1.tenancy.oc1..a");
+});
+
+test("InstancePrincipal.mintSession holds on to the tenancy that an earlier process knew", async () => {
+  const { principal, authServer } = await setUp({ remembered: { tenancyId: "ocid1.tenancy.oc1..b" } });
+  await expect(principal.mintSession(forever)).rejects.toMatchObject({ code: "tenancy-changed" });
+  expect(authServer.requests).toHaveLength(0);
+});
+
+test("InstancePrincipal.region asks nobody for a region that an earlier process knew", async () => {
+  const region = { id: "uk-london-1", key: "lhr", realmKey: "oc1", realmDomain: "oraclecloud.com" };
+  const { principal, metadataServer } = await setUp({ remembered: { region } });
+  await expect(principal.region(forever)).resolves.toEqual(region);
+  expect(metadataServer.requests).toHaveLength(0);
 });
 
 test("InstancePrincipal.mintSession learns the tenancy from a session, not from an attempt", async () => {

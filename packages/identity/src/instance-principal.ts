@@ -36,6 +36,10 @@ export interface InstancePrincipalOptions {
   readonly metadataBaseUrls: readonly URL[];
   /** Instead of `https://auth.<region>.<realm domain>`. */
   readonly authUrl?: URL | undefined;
+  /** What an earlier process learnt of this instance. */
+  readonly remembered?:
+    | { readonly region?: RegionInfo | undefined; readonly tenancyId?: string | undefined }
+    | undefined;
   /** What oci-common would have printed, one printable line without secrets. */
   readonly onSdkMessage?: OnSdkMessage | undefined;
   readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
@@ -57,8 +61,8 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Inst
   });
   const federation = { clock, onEvent, onSdkMessage, send: options.sendFederation };
   const inTurn = createTurns("metadata service");
-  let knownRegion: RegionInfo | undefined;
-  let tenancyId: string | undefined;
+  let knownRegion = options.remembered?.region;
+  let tenancyId = options.remembered?.tenancyId;
 
   async function region(signal: AbortSignal): Promise<RegionInfo> {
     return knownRegion ?? inTurn(signal, async () => (knownRegion ??= await fetchRegion(metadata, signal)));

@@ -33,15 +33,28 @@ export function decodeSessionToken(
   host: string,
 ): SessionToken {
   const { data: { token } = {} } = answer.safeParse(parseJson(response.body.toString("utf8")));
-  const { data } = claims.safeParse(parseJson(Buffer.from(token?.split(".")[1] ?? "", "base64url").toString("utf8")));
+  const data = readClaims(token);
   if (token === undefined || data === undefined) throw new IdentityError("federation-invalid", host);
   const wholeLifeMs = (data.exp - data.iat) * 1_000;
   const leftMs = response.serverDateMs === undefined ? wholeLifeMs : data.exp * 1_000 - response.serverDateMs;
   const lifeMs = Math.min(wholeLifeMs, leftMs);
   if (lifeMs <= 0) throw new IdentityError("federation-invalid", host);
-  const ours = sessionPublicKey.export({ format: "jwk" }).n;
-  if (!modulus(data.jwk.n).equals(modulus(ours ?? ""))) throw new IdentityError("token-key-mismatch", host);
+  if (!isClaimed(data, sessionPublicKey)) throw new IdentityError("token-key-mismatch", host);
   return { token: new Secret(token), expiresAtMs: response.sentAtMs + lifeMs };
+}
+
+/** Whether the token names this key as its own. */
+export function isTokenOfKey(token: string, publicKey: KeyObject): boolean {
+  const data = readClaims(token);
+  return data !== undefined && isClaimed(data, publicKey);
+}
+
+function readClaims(token: string | undefined): z.output<typeof claims> | undefined {
+  return claims.safeParse(parseJson(Buffer.from(token?.split(".")[1] ?? "", "base64url").toString("utf8"))).data;
+}
+
+function isClaimed({ jwk }: z.output<typeof claims>, publicKey: KeyObject): boolean {
+  return modulus(jwk.n).equals(modulus(publicKey.export({ format: "jwk" }).n ?? ""));
 }
 
 /** Java writes a zero byte before a number whose first bit is set. */
