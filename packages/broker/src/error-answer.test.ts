@@ -1,0 +1,25 @@
+import { describe, expect, it } from "vitest";
+import { errorAnswer, errorAnswerOf } from "./error-answer.ts";
+import { ERROR_TABLE, type ErrorCode } from "./error-table.ts";
+
+describe("errorAnswer", () => {
+  it.each(Object.keys(ERROR_TABLE) as ErrorCode[])("says %s in one printable line of at most 512 bytes", (code) => {
+    const { status, contentType, body } = errorAnswer(code);
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(contentType).toBe("text/plain; charset=utf-8");
+    expect(body.length).toBeLessThanOrEqual(512);
+    expect(body.toString()).toMatch(new RegExp(`^ocir-broker: ${code}: [ -:<-~]+; [ -:<-~]+\n$`));
+  });
+});
+
+describe("errorAnswerOf", () => {
+  it.each([
+    Object.assign(new Error("secret text"), { code: "timeout" }),
+    Object.assign(new Error("secret text"), { code: "constructor" }),
+    new Error("secret text"),
+    "secret text",
+  ])("shows nothing of %o but a code that is known", (error) => {
+    expect(errorAnswerOf(error).body.toString()).toMatch(/^ocir-broker: (timeout|internal): /);
+    expect(errorAnswerOf(error).body.toString()).not.toContain("secret");
+  });
+});

@@ -1,0 +1,64 @@
+import { UpstreamError } from "@ocir-broker/foundation";
+import { describe, expect, it } from "vitest";
+import { createFetchLog } from "./fetch-log.ts";
+import { createLog } from "./log.ts";
+
+const KEY = "iad.ocir.io";
+const failed = (code: "timeout" | "tls") =>
+  ({
+    type: "failed",
+    key: KEY,
+    reason: "renewal",
+    elapsedMs: 5.4,
+    error: new UpstreamError(code, KEY),
+    retryInMs: 499.6,
+  }) as const;
+const fetched = { type: "fetched", key: KEY, reason: "renewal", elapsedMs: 5.4, expiresInMs: 1_000 } as const;
+
+function setUp(what: "session" | "token") {
+  const lines: Record<string, unknown>[] = [];
+  const stream = { write: (line: string) => void lines.push(JSON.parse(line)) };
+  return { lines, logFetch: createFetchLog(createLog({ level: "trace", environment: {}, stream }), what) };
+}
+
+describe("createFetchLog", () => {
+  it("warns when an outage begins and when it changes, and tells its end", () => {
+    const { lines, logFetch } = setUp("token");
+    for (const event of [
+      fetched,
+      failed("tls"),
+      failed("tls"),
+      failed("timeout"),
+      failed("timeout"),
+      fetched,
+      fetched,
+    ]) {
+      logFetch(event);
+    }
+    expect(lines.map(({ level, msg, recovered }) => [level, msg, recovered])).toEqual([
+      ["info", "token fetched", false],
+      ["warn", "token not fetched", undefined],
+      ["debug", "token not fetched", undefined],
+      ["warn", "token not fetched", undefined],
+      ["debug", "token not fetched", undefined],
+      ["info", "token fetched", true],
+      ["info", "token fetched", false],
+    ]);
+    expect(lines[1]).toMatchObject({ registryHost: KEY, elapsedMs: 5, retryInMs: 500, error: { code: "tls" } });
+  });
+
+  it("tells what expired and what was dropped, which starts afresh", () => {
+    const { lines, logFetch } = setUp("session");
+    logFetch(failed("tls"));
+    logFetch({ type: "expired", key: KEY });
+    logFetch({ type: "dropped", key: KEY, cause: "idle" });
+    logFetch(failed("tls"));
+    expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
+      ["warn", "session not fetched"],
+      ["error", "session expired before a new one was there"],
+      ["info", "session dropped"],
+      ["warn", "session not fetched"],
+    ]);
+    expect(lines[0]).not.toHaveProperty("registryHost");
+  });
+});

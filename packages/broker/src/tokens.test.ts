@@ -1,0 +1,140 @@
+import { generateKeyPairSync } from "node:crypto";
+import { type Expiring, Secret, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
+import { IdentityError, type InstancePrincipal, type Session } from "@ocir-broker/identity";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { afterEach, describe, expect, it } from "vitest";
+import { createSessionCache, createTokenCache, SESSION } from "./tokens.ts";
+
+const HOST = "icn.ocir.io";
+const MINUTE_MS = 60_000;
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+
+const jwt = (claims: object): string =>
+  ["{}", JSON.stringify(claims), "x"].map((part) => Buffer.from(part).toString("base64url")).join(".");
+
+let close: () => void;
+afterEach(() => close());
+
+/** Sessions of 20 and tokens of 60 minutes, from upstreams that do as `cloud` says. */
+function setUp() {
+  const clock = createFakeClock();
+  const cloud = { status: 200, isDown: false, sessionFails: false };
+  const counts = { sessions: 0, tokens: 0 };
+
+  const principal: InstancePrincipal = {
+    region: () => Promise.reject(new Error("not asked for here")),
+    async mintSession(): Promise<Expiring<Session>> {
+      counts.sessions++;
+      if (cloud.isDown || cloud.sessionFails) throw new IdentityError("federation-unreachable", "auth.test");
+      const obtainedAtMs = clock.monotonicMs();
+      const value = { token: new Secret(`session-${counts.sessions}`), privateKey, tenancyId: "ocid1.tenancy.test" };
+      return { value, obtainedAtMs, expiresAtMs: obtainedAtMs + 20 * MINUTE_MS };
+    },
+  };
+  const sessionsUsed: (string | undefined)[] = [];
+  async function send(request: UpstreamRequest) {
+    counts.tokens++;
+    sessionsUsed.push(/keyId="ST\$(session-\d+)"/.exec(request.headers["authorization"] ?? "")?.[1]);
+    if (cloud.isDown) throw new UpstreamError("refused", request.url.host);
+    return {
+      status: cloud.status,
+      headers: { "content-type": "application/json" },
+      body: Buffer.from(JSON.stringify({ token: jwt({ sub: `ocid1.instance.${counts.tokens}` }), expires_in: 3_600 })),
+      sentAtMs: clock.monotonicMs(),
+      serverDateMs: clock.wallMs(),
+    };
+  }
+
+  const shared = { clock, random: () => 0.5, onEvent: () => undefined };
+  const sessions = createSessionCache(principal, shared);
+  const tokens = createTokenCache({
+    ...shared,
+    sessions,
+    sendTo: () => send,
+    endpointOf: (host) => new URL(`https://${host}`),
+  });
+  close = () => {
+    tokens.close();
+    sessions.close();
+  };
+  const get = () => tokens.get(HOST, { waitMs: 15_000 });
+  /** The error of a refresh; the cache rests for half a second between two fetches. */
+  async function refresh(): Promise<unknown> {
+    const error = tokens.refresh(HOST).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    await clock.advance(1_000);
+    return error;
+  }
+  return { clock, cloud, counts, sessions, get, refresh, sessionsUsed };
+}
+
+describe("createTokenCache", () => {
+  it("makes one session and one token for all who ask at once", async () => {
+    const { get, counts } = setUp();
+    const answers = await Promise.all(Array.from({ length: 50 }, get));
+    expect(new Set(answers.map(({ entry }) => entry.value.reveal())).size).toBe(1);
+    expect(counts).toEqual({ sessions: 1, tokens: 1 });
+  });
+
+  it("serves a token to its end through an outage of everything, never longer, and recovers", async () => {
+    const { get, clock, cloud } = setUp();
+    const { entry } = await get();
+    cloud.isDown = true;
+    for (let minute = 0; minute < 59; minute++) {
+      const answer = await get();
+      expect(answer.entry).toBe(entry);
+      expect(clock.monotonicMs()).toBeLessThan(entry.expiresAtMs);
+      await clock.advance(MINUTE_MS);
+    }
+    expect((await get()).outcome).toBe("stale");
+    await clock.advance(MINUTE_MS);
+    const failing = expect(get()).rejects.toMatchObject({ code: "federation-unreachable" });
+    await clock.advance(15_000);
+    await failing;
+    cloud.isDown = false;
+    await clock.advance(MINUTE_MS);
+    expect((await get()).entry.expiresAtMs).toBeGreaterThan(entry.expiresAtMs);
+  });
+
+  it("signs with a new session when the registry refuses the one it has, and only with that", async () => {
+    const { get, cloud, counts, sessionsUsed, refresh } = setUp();
+    await get();
+    cloud.status = 401;
+    expect(await refresh()).toMatchObject({ code: "registry-unauthorized" });
+    expect(counts).toEqual({ sessions: 2, tokens: 3 });
+    expect(sessionsUsed).toEqual(["session-1", "session-1", "session-2"]);
+  });
+
+  it("takes a newer session if there is one by then, and makes none more often than every 30 s", async () => {
+    const { get, cloud, clock, counts, refresh, sessions } = setUp();
+    await get();
+    cloud.status = 401;
+    for (let attempt = 0; attempt < 20; attempt++) await refresh();
+    expect(counts.sessions).toBe(2);
+    await clock.advance(30_000);
+    await refresh();
+    expect(counts.sessions).toBe(3);
+    expect(sessions.peek(SESSION)).toBeDefined();
+  });
+
+  it("keeps session and token when no better session is to be had", async () => {
+    const { get, cloud, refresh, sessions } = setUp();
+    const { entry } = await get();
+    const session = sessions.peek(SESSION);
+    cloud.status = 401;
+    cloud.sessionFails = true;
+    expect(await refresh()).toMatchObject({ code: "registry-unauthorized" });
+    expect(sessions.peek(SESSION)).toBe(session);
+    expect((await get()).entry).toBe(entry);
+  });
+
+  it("tries another session for nothing but a 401", async () => {
+    const { get, cloud, clock, counts } = setUp();
+    cloud.status = 403;
+    await expect(get()).rejects.toMatchObject({ code: "registry-forbidden" });
+    await clock.advance(0);
+    expect(counts.sessions).toBe(1);
+  });
+});
