@@ -11,7 +11,7 @@ import type { Readings, ServableTimes } from "./metrics.ts";
 /** ok: all is well. degraded: tokens are served or were, and something fails. starting: no token yet. */
 export type HealthStatus = "ok" | "degraded" | "starting";
 
-export interface LifeSummary {
+interface LifeSummary {
   readonly ageSeconds: number;
   readonly expiresInSeconds: number;
 }
@@ -25,7 +25,7 @@ export interface HealthSummary {
   readonly registries: Readonly<Record<string, LifeSummary | null>>;
 }
 
-export interface FetchDetails extends Partial<LifeSummary> {
+interface FetchDetails extends Partial<LifeSummary> {
   readonly state: CacheEntry["state"];
   readonly kept: boolean;
   readonly nextFetchInSeconds: number | null;

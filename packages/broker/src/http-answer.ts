@@ -8,7 +8,7 @@ export interface HttpAnswer {
 }
 
 export const JSON_TYPE = "application/json";
-export const TEXT_TYPE = "text/plain; charset=utf-8";
+const TEXT_TYPE = "text/plain; charset=utf-8";
 
 export function textAnswer(status: number, text: string): HttpAnswer {
   return { status, contentType: TEXT_TYPE, body: Buffer.from(text) };

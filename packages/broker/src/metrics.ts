@@ -7,15 +7,15 @@
 import type { Clock } from "@ocir-broker/foundation";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
-export const REQUEST_OUTCOMES = ["hit", "stale", "miss", "coalesced", "denied", "foreign", "error"] as const;
+const REQUEST_OUTCOMES = ["hit", "stale", "miss", "coalesced", "denied", "foreign", "error"] as const;
 /** What became of a request; "foreign" is an image of a registry that is none of ours. */
 export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 
 const FETCH_REASONS = ["miss", "renewal", "refresh"] as const;
-export type FetchReason = (typeof FETCH_REASONS)[number];
+type FetchReason = (typeof FETCH_REASONS)[number];
 
 const FETCH_RESULTS = ["success", "failure"] as const;
-export type FetchResult = (typeof FETCH_RESULTS)[number];
+type FetchResult = (typeof FETCH_RESULTS)[number];
 
 const UPSTREAM_RESULTS = ["2xx", "3xx", "4xx", "401", "403", "404", "429", "5xx", "failed"] as const;
 export type UpstreamResult = (typeof UPSTREAM_RESULTS)[number];

@@ -1,0 +1,99 @@
+import { type Expiring, Secret } from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, it, vi } from "vitest";
+import { createCredentials } from "./credentials.ts";
+
+const HOST = "iad.ocir.io";
+
+function bodyOf(image: string, more: object = {}): Buffer {
+  const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
+  return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image, ...more }));
+}
+
+function setUp() {
+  const clock = createFakeClock();
+  const entryOf = (token: string): Expiring<Secret> => ({ value: new Secret(token), obtainedAtMs: 0, expiresAtMs: 1 });
+  let live: Expiring<Secret> | undefined = entryOf("first");
+  const parts = {
+    get: vi.fn(async (_host: string, _options: { waitMs: number }) => ({
+      entry: entryOf("first"),
+      outcome: "hit" as const,
+    })),
+    ask: vi.fn((): "working" | "denied" | "unknown" => "unknown"),
+    heal: vi.fn(async (): Promise<"working" | "denied" | "unknown"> => "working"),
+  };
+  const answer = createCredentials({
+    clock,
+    deadlineMs: 15_000,
+    registries: { isAllowed: () => true, endpointOf: () => new URL("https://x") },
+    tokens: { get: parts.get, peek: () => live },
+    access: { ask: parts.ask, heal: parts.heal },
+  });
+  const passwordOf = async (image: string, more?: object) =>
+    JSON.parse((await answer(bodyOf(image, more))).body.toString()).auth[HOST].password;
+  return {
+    clock,
+    parts,
+    answer,
+    passwordOf,
+    setLive: (token?: string) => (live = token === undefined ? undefined : entryOf(token)),
+  };
+}
+
+describe("createCredentials", () => {
+  it("does not probe what says nothing about a token", async () => {
+    const { passwordOf, parts } = setUp();
+    expect(await passwordOf(`${HOST}/oracle/oke-public-pause`)).toBe("first");
+    expect(parts.ask).not.toHaveBeenCalled();
+  });
+
+  it("hands out the token that a healing brought, and the old one where it brought none", async () => {
+    const { passwordOf, parts, setLive } = setUp();
+    parts.ask.mockReturnValue("denied");
+    setLive("second");
+    expect(await passwordOf(`${HOST}/ns/app`)).toBe("second");
+    setLive(undefined);
+    expect(await passwordOf(`${HOST}/ns/app`)).toBe("first");
+  });
+
+  it("leaves a healing no more than 5 s, nor more than is left of the deadline", async () => {
+    const { answer, parts, clock } = setUp();
+    parts.ask.mockReturnValue("denied");
+    await answer(bodyOf(`${HOST}/ns/app`));
+    expect(parts.heal).toHaveBeenLastCalledWith(HOST, "ns/app", 5_000);
+    parts.get.mockImplementation(async (_host, { waitMs }) => {
+      await clock.advance(waitMs - 2_000);
+      return setUp().parts.get(_host, { waitMs });
+    });
+    await answer(bodyOf(`${HOST}/ns/app`));
+    expect(parts.heal).toHaveBeenLastCalledWith(HOST, "ns/app", 2_000);
+  });
+
+  it("answers a long request, which may hold a pod's token, like any other", async () => {
+    const { passwordOf } = setUp();
+    const more = { serviceAccountToken: "x".repeat(2_000) };
+    expect(await passwordOf(`${HOST}/ns/app`, more)).toBe("first");
+    expect(await passwordOf(`${HOST}/ns/app`, more)).toBe("first");
+  });
+
+  it("makes an answer of whatever goes wrong, and says for which image", async () => {
+    const { answer, parts } = setUp();
+    parts.get.mockRejectedValue(new Error("secret text"));
+    const failed = await answer(bodyOf(`${HOST}/ns/app`));
+    expect(failed).toMatchObject({
+      status: 500,
+      outcome: "error",
+      image: { registryHost: HOST, repository: "ns/app" },
+    });
+    expect(failed.body.toString()).toMatch(/^ocir-broker: internal: /);
+    expect((await answer(Buffer.from("{"))).image).toBeUndefined();
+  });
+
+  it("encodes a host in any spelling", async () => {
+    const { answer } = setUp();
+    for (let spelling = 0; spelling < 20; spelling++) {
+      const spelled = [...HOST].map((letter, at) => ((spelling >> at) & 1 ? letter.toUpperCase() : letter)).join("");
+      expect(JSON.parse((await answer(bodyOf(`${spelled}/ns/app`))).body.toString()).auth).toHaveProperty([spelled]);
+    }
+  });
+});

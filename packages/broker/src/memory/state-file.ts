@@ -1,0 +1,129 @@
+/**
+ * Memory that outlives the process: bytes in a descriptor of fixed size (a memfd that the service manager keeps),
+ * in two slots, so that a process killed in the middle of a write leaves the write before it whole.
+ *
+ * Knows nothing of what the bytes mean. Erases what it replaces: they are secrets. Throws what the system says.
+ */
+import { createHash } from "node:crypto";
+import { fstatSync, readSync, writeSync } from "node:fs";
+
+export type StateRead =
+  /** `isTorn`: a later write than this one did not come to its end. */
+  | { readonly kind: "whole"; readonly payload: Buffer; readonly isTorn: boolean }
+  | { readonly kind: "empty" }
+  /** Something is there, and none of it is whole. */
+  | { readonly kind: "broken" };
+
+export interface StateFile {
+  /** What a payload may be at most. */
+  readonly maxBytes: number;
+  read(): StateRead;
+  /** @throws RangeError for a payload that is too large. */
+  write(payload: Uint8Array): void;
+  /** Zeroes over all that was written. */
+  erase(): void;
+}
+
+interface Slot {
+  readonly offset: number;
+  /** Bytes from the offset on that may not be zero. */
+  usedBytes: number;
+  /** Of what it holds, if that is whole. */
+  sequence: bigint | undefined;
+}
+
+/** Changes with the layout of slot and header; other marks are not ours to read. */
+const MARK = Buffer.from("ocirmem1");
+
+/** Mark, sequence (8), length of the payload (4), four zeros, SHA-256 (32) of all that and the payload. */
+const SEQUENCE_AT = 8;
+const LENGTH_AT = 16;
+const DIGEST_AT = 24;
+const HEADER_BYTES = 56;
+
+export function createStateFile(fd: number): StateFile {
+  const slotBytes = Math.floor(fstatSync(fd).size / 2);
+  const maxBytes = slotBytes - HEADER_BYTES;
+  const slots: readonly [Slot, Slot] = [newSlot(0), newSlot(slotBytes)];
+
+  /** Until it has been read, all of a slot may be in use. */
+  function newSlot(offset: number): Slot {
+    return { offset, usedBytes: slotBytes, sequence: undefined };
+  }
+
+  function readSlot(slot: Slot): Buffer | undefined {
+    const bytes = Buffer.alloc(slotBytes);
+    for (let at = 0, count = 1; count > 0; at += count) {
+      count = readSync(fd, bytes, at, slotBytes - at, slot.offset + at);
+    }
+    slot.usedBytes = usedBytesOf(bytes);
+    slot.sequence = undefined;
+    const length = bytes.readUInt32LE(LENGTH_AT);
+    if (!bytes.subarray(0, MARK.length).equals(MARK) || length > maxBytes) return undefined;
+    const payload = bytes.subarray(HEADER_BYTES, HEADER_BYTES + length);
+    if (!bytes.subarray(DIGEST_AT, HEADER_BYTES).equals(digestOf(bytes, payload))) return undefined;
+    slot.sequence = bytes.readBigUInt64LE(SEQUENCE_AT);
+    return payload;
+  }
+
+  function read(): StateRead {
+    const found = slots.map((slot) => ({ slot, payload: readSlot(slot) })).sort(laterFirst);
+    const isTorn = slots.some(({ sequence, usedBytes }) => sequence === undefined && usedBytes > 0);
+    const payload = found[0]?.payload;
+    if (payload !== undefined) return { kind: "whole", payload, isTorn };
+    return isTorn ? { kind: "broken" } : { kind: "empty" };
+  }
+
+  function write(payload: Uint8Array): void {
+    if (payload.length > maxBytes) throw new RangeError("the state is too large");
+    const [live, spare] = isLater(slots[1], slots[0]) ? [slots[1], slots[0]] : slots;
+    const sequence = (live.sequence ?? 0n) + 1n;
+    const header = Buffer.alloc(HEADER_BYTES);
+    MARK.copy(header);
+    header.writeBigUInt64LE(sequence, SEQUENCE_AT);
+    header.writeUInt32LE(payload.length, LENGTH_AT);
+    digestOf(header, payload).copy(header, DIGEST_AT);
+
+    // The header comes last: until it is whole the other slot counts. What that held is then of no use any more.
+    eraseSlot(spare);
+    spare.usedBytes = HEADER_BYTES + payload.length;
+    writeWhole(payload, spare.offset + HEADER_BYTES);
+    writeWhole(header, spare.offset);
+    spare.sequence = sequence;
+    eraseSlot(live);
+  }
+
+  function eraseSlot(slot: Slot): void {
+    if (slot.usedBytes > 0) writeWhole(Buffer.alloc(slot.usedBytes), slot.offset);
+    slot.usedBytes = 0;
+    slot.sequence = undefined;
+  }
+
+  function writeWhole(bytes: Uint8Array, offset: number): void {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, offset + at);
+  }
+
+  return { maxBytes, read, write, erase: () => slots.forEach(eraseSlot) };
+}
+
+function digestOf(header: Buffer, payload: Uint8Array): Buffer {
+  return createHash("sha256").update(header.subarray(0, DIGEST_AT)).update(payload).digest();
+}
+
+function isLater(a: Slot, b: Slot): boolean {
+  return (a.sequence ?? -1n) > (b.sequence ?? -1n);
+}
+
+function laterFirst(a: { readonly slot: Slot }, b: { readonly slot: Slot }): number {
+  return isLater(a.slot, b.slot) ? -1 : 1;
+}
+
+function usedBytesOf(bytes: Buffer): number {
+  const zeros = Buffer.alloc(4_096);
+  let end = bytes.length;
+  while (end > zeros.length && bytes.compare(zeros, 0, zeros.length, end - zeros.length, end) === 0) {
+    end -= zeros.length;
+  }
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return end;
+}
