@@ -29,7 +29,8 @@ export function encodeSession({ token, privateKey, tenancyId }: Session): Encode
 /** @returns undefined for whatever is no whole session. */
 export function decodeSession(encoded: unknown): Session | undefined {
   const { data } = record.safeParse(encoded);
-  const privateKey = data && decodeKey(data.privateKey);
+  if (data === undefined) return undefined;
+  const privateKey = decodeKey(data.privateKey);
   if (privateKey === undefined || !isTokenOfKey(data.token, createPublicKey(privateKey))) return undefined;
   return { token: new Secret(data.token), privateKey, tenancyId: data.tenancyId };
 }

@@ -14,8 +14,9 @@ let fd: number;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "state-file-"));
-  path = join(directory, "state");
-  fd = openSync(path, "w+");
+  fd = openSync(join(directory, "state"), "w+");
+  rmSync(join(directory, "state"));
+  path = `/proc/self/fd/${fd}`;
   ftruncateSync(fd, SIZE);
 });
 
@@ -80,25 +81,19 @@ describe("StateFile", () => {
     const before = readFileSync(path);
     write("the state after");
     const after = readFileSync(path);
-    const torn = [...before.keys()].filter((at) => before[at] !== after[at]);
-    for (const cut of torn) {
-      // The spare slot is written from its payload on, its header last, and only then is the live one erased.
-      const spareAt = SIZE / 2;
-      const mixed = Buffer.from(before);
-      if (cut < spareAt) continue;
-      const payloadFirst = cut >= spareAt + HEADER_BYTES;
-      if (!payloadFirst) after.copy(mixed, spareAt + HEADER_BYTES, spareAt + HEADER_BYTES);
-      after.copy(
-        mixed,
-        payloadFirst ? spareAt + HEADER_BYTES : spareAt,
-        payloadFirst ? spareAt + HEADER_BYTES : spareAt,
-        cut,
-      );
-      writeFileSync(path, mixed);
-      expect(readAnew()).toMatchObject({ kind: "whole", payload: "the state before" });
+    // Written to the second slot: the payload, then the header; only then is the first slot erased.
+    const slot = SIZE / 2;
+    const payload = Array.from("the state after", (_, index) => slot + HEADER_BYTES + index);
+    const header = Array.from({ length: HEADER_BYTES }, (_, index) => slot + index);
+    const inOrder = [...payload, ...header];
+    for (let cut = 0; cut < inOrder.length; cut++) {
+      const torn = Buffer.from(before);
+      for (const at of inOrder.slice(0, cut)) torn[at] = after[at] as number;
+      // The header's last byte may be what was there already.
+      if (torn.subarray(slot).equals(after.subarray(slot))) continue;
+      writeFileSync(path, torn);
+      expect(readAnew()).toMatchObject({ kind: "whole", payload: "the state before", isTorn: cut > 0 });
     }
-    writeFileSync(path, after);
-    expect(readAnew()).toMatchObject({ payload: "the state after" });
   });
 
   it("gives the newer of two whole writes, which is how a kill before the erasing leaves them", () => {
@@ -136,6 +131,12 @@ describe("StateFile", () => {
     bytes[start + at] = (bytes[start + at] as number) ^ 0x81;
     writeFileSync(path, bytes);
     expect(readAnew()).toEqual({ kind: "broken" });
+  });
+
+  it("is not made of a file that has a name", () => {
+    const named = openSync(join(directory, "named"), "w+");
+    expect(() => createStateFile(named)).toThrow(TypeError);
+    closeSync(named);
   });
 
   it("takes nothing from random bytes, and can be written to all the same", () => {

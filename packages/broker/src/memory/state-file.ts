@@ -41,8 +41,12 @@ const LENGTH_AT = 16;
 const DIGEST_AT = 24;
 const HEADER_BYTES = 56;
 
+/** @throws what the system says, TypeError for a file that has a name. */
 export function createStateFile(fd: number): StateFile {
-  const slotBytes = Math.floor(fstatSync(fd).size / 2);
+  const { size, nlink } = fstatSync(fd);
+  // A file that has a name may be on a disk.
+  if (nlink > 0) throw new TypeError("the descriptor is not anonymous memory");
+  const slotBytes = Math.floor(size / 2);
   const maxBytes = slotBytes - HEADER_BYTES;
   const slots: readonly [Slot, Slot] = [newSlot(0), newSlot(slotBytes)];
 
@@ -76,7 +80,7 @@ export function createStateFile(fd: number): StateFile {
 
   function write(payload: Uint8Array): void {
     if (payload.length > maxBytes) throw new RangeError("the state is too large");
-    const [live, spare] = isLater(slots[1], slots[0]) ? [slots[1], slots[0]] : slots;
+    const [live, spare] = isLater(slots[0], slots[1]) ? slots : [slots[1], slots[0]];
     const sequence = (live.sequence ?? 0n) + 1n;
     const header = Buffer.alloc(HEADER_BYTES);
     MARK.copy(header);

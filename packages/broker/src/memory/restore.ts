@@ -1,0 +1,72 @@
+/** Between the caches and the memory: what is worth remembering, and putting it back where it may still be used. */
+import type { Secret } from "@ocir-broker/foundation";
+import type { RegionInfo, Session } from "@ocir-broker/identity";
+import type { TokenCache } from "@ocir-broker/token-cache";
+import type { Log } from "../log.ts";
+import { HOME_REGION, type Registries } from "../registries.ts";
+import { SESSION } from "../tokens.ts";
+import type { BrokerState } from "./broker-state.ts";
+import type { Recalled } from "./memory.ts";
+
+export interface StateOwners {
+  readonly homeRegion: TokenCache<RegionInfo>;
+  readonly sessions: TokenCache<Session>;
+  readonly tokens: TokenCache<Secret>;
+  readonly registries: Registries;
+}
+
+export function stateOf({ homeRegion, sessions, tokens, registries }: StateOwners, source: string): BrokerState {
+  return {
+    source,
+    region: homeRegion.peek(HOME_REGION)?.value,
+    session: sessions.peek(SESSION),
+    tokens: tokens.entries().flatMap(({ key: registryHost }) => {
+      const entry = tokens.peek(registryHost);
+      return entry === undefined ? [] : [{ registryHost, endpoint: registries.endpointOf(registryHost).href, entry }];
+    }),
+  };
+}
+
+/**
+ * A registry host that may not have a token any more, or is reached elsewhere, gets none back.
+ * @returns whether something was left out, and should be left out of the memory too.
+ */
+export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: StateOwners, log: Log): Promise<boolean> {
+  const { homeRegion, sessions, tokens, registries } = to;
+  if (state.region !== undefined) {
+    homeRegion.restore(HOME_REGION, { value: state.region, obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY });
+  }
+  if (state.session !== undefined) sessions.restore(SESSION, state.session);
+  const restored: string[] = [];
+  for (const { registryHost, endpoint, entry } of state.tokens) {
+    if (registries.endpointOf(registryHost).href !== endpoint || !(await isAllowed(registries, registryHost))) continue;
+    tokens.restore(registryHost, entry);
+    restored.push(registryHost);
+  }
+  const hasSession = state.session !== undefined;
+  log.info(
+    { registryHosts: restored, hasSession, ageSeconds: Math.round(ageMs / 1_000), isAgeDoubtful },
+    "state restored",
+  );
+  // A jump of the wall clock makes us check, not refuse: they are handed out while newer ones are fetched.
+  if (isAgeDoubtful) void renewAll(to, hasSession, restored);
+  return restored.length < state.tokens.length;
+}
+
+async function isAllowed(registries: Registries, registryHost: string): Promise<boolean> {
+  try {
+    return await registries.isAllowed(registryHost, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function renewAll(
+  { sessions, tokens }: StateOwners,
+  hasSession: boolean,
+  hosts: readonly string[],
+): Promise<void> {
+  // What fails is in the log, and is tried again when its renewal is due.
+  if (hasSession) await sessions.refresh(SESSION).catch(() => undefined);
+  await Promise.allSettled(hosts.map((registryHost) => tokens.refresh(registryHost)));
+}
