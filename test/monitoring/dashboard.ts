@@ -1,0 +1,48 @@
+/** The dashboard file as far as we read it: panels, their queries, their place and their colours. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export const MONITORING = join(import.meta.dirname, "../../monitoring");
+
+export interface Target {
+  readonly expr: string;
+  readonly legendFormat: string;
+}
+
+export interface Panel {
+  readonly id: number;
+  readonly type: "row" | "stat" | "timeseries";
+  readonly title: string;
+  readonly description?: string;
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly datasource?: { readonly type: string; readonly uid: string };
+  readonly targets?: readonly Target[];
+  readonly options?: { readonly textMode?: string };
+  readonly fieldConfig?: {
+    readonly defaults: {
+      readonly unit: string;
+      readonly decimals?: number;
+      readonly thresholds?: { readonly steps: readonly { readonly color: string; readonly value: number | null }[] };
+      readonly custom?: {
+        readonly stacking: { readonly mode: "none" | "normal" };
+        readonly scaleDistribution: { readonly type: "linear" | "log" };
+      };
+    };
+    readonly overrides: readonly {
+      readonly matcher: { readonly options: string };
+      readonly properties: readonly { readonly value: { readonly fixedColor: string } }[];
+    }[];
+  };
+}
+
+export interface Dashboard {
+  readonly title: string;
+  readonly uid: string;
+  readonly schemaVersion: number;
+  readonly templating: { readonly list: readonly { readonly name: string; readonly type: string }[] };
+  readonly panels: readonly Panel[];
+}
+
+export function readDashboard(): Dashboard {
+  return JSON.parse(readFileSync(join(MONITORING, "ocir-broker.dashboard.json"), "utf8")) as Dashboard;
+}

@@ -1,0 +1,30 @@
+/** The table of docs/metrics.md: what it says there is. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export const DOCS = join(import.meta.dirname, "../../docs");
+
+export interface DocumentedMetric {
+  readonly type: string;
+  /** Label to the values it may have; `host` stands for any registry host, `any` for anything. */
+  readonly labels: ReadonlyMap<string, readonly string[]>;
+}
+
+export function documentedMetrics(): Map<string, DocumentedMetric> {
+  const rows = readFileSync(join(DOCS, "metrics.md"), "utf8").matchAll(
+    /^\| `(ocir_broker_\w+)` \| (\w+) \| ([^|]*)\| [^|]+\.[^|]* \|$/gm,
+  );
+  return new Map(
+    [...rows].map(([, name, type, labels]) => [
+      name as string,
+      { type: type as string, labels: new Map(labelsOf(labels as string)) },
+    ]),
+  );
+}
+
+function labelsOf(cell: string): [string, string[]][] {
+  return [...cell.matchAll(/`(\w+)`: ([^;`]+)/g)].map(([, label, values]) => [
+    label as string,
+    (values as string).trim().split(", "),
+  ]);
+}

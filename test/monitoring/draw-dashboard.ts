@@ -1,0 +1,67 @@
+/**
+ * Draws docs/pictures/dashboard.svg: the panels of monitoring/ocir-broker.dashboard.json with their own PromQL, asked
+ * of a real Prometheus that watched the built daemon for some minutes against the simulator.
+ *
+ * npm run build && npm exec -- node test/monitoring/draw-dashboard.ts
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { startSimulator } from "@ocir-broker/oci-simulator";
+import { daemonConfig, startDaemon } from "../daemon.ts";
+import { readDashboard, type Target } from "./dashboard.ts";
+import { type DrawnPanel, drawDashboard, type Line } from "./dashboard-picture.ts";
+import { NODE_NAME, type Prometheus, type Range, startPrometheus } from "./prometheus.ts";
+import { playScene, REGISTRY_HOSTS, SCENE } from "./scene.ts";
+
+const PICTURE = join(import.meta.dirname, "../../docs/pictures/dashboard.svg");
+
+/** Grafana takes four scrapes; ten seconds are steadier to look at, and the same to the eye. */
+const RATE_INTERVAL = "10s";
+
+const directory = mkdtempSync(join(tmpdir(), "ocir-dashboard-"));
+const simulator = await startSimulator({
+  registry: REGISTRY_HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`),
+  latencyMs: SCENE.latencyMs,
+  tokenLifeMs: SCENE.tokenLifeMs,
+  sessionLifeMs: SCENE.sessionLifeMs,
+});
+const config = daemonConfig(directory, simulator, {
+  registryHosts: REGISTRY_HOSTS,
+  prefetch: REGISTRY_HOSTS.slice(0, 2),
+  logLevel: "error",
+  deadline: "5s",
+});
+const daemon = await startDaemon(config);
+const prometheus = await startPrometheus(directory, config.healthSocket);
+
+try {
+  const startS = Math.floor(Date.now() / 1_000);
+  await playScene(simulator, config.credentialsSocket);
+  const range = { startS, endS: Math.floor(Date.now() / 1_000), stepS: 1 };
+  const dashboard = readDashboard();
+  const panels: DrawnPanel[] = [];
+  for (const panel of dashboard.panels) {
+    const asked = (panel.targets ?? []).map((target) => linesOf(prometheus, target, range));
+    panels.push({ panel, lines: (await Promise.all(asked)).flat() });
+  }
+  mkdirSync(dirname(PICTURE), { recursive: true });
+  writeFileSync(PICTURE, drawDashboard(`${dashboard.title}, node ${NODE_NAME}`, panels, range.endS - range.startS));
+  console.log(`drawn: ${PICTURE}`);
+} finally {
+  await prometheus.close();
+  await daemon.stop();
+  await simulator.close();
+  rmSync(directory, { recursive: true });
+}
+
+async function linesOf(from: Prometheus, { expr, legendFormat }: Target, range: Range): Promise<Line[]> {
+  const asked = expr
+    .replaceAll("$node", NODE_NAME)
+    .replaceAll("$__rate_interval", RATE_INTERVAL)
+    .replaceAll("$__range", `${range.endS - range.startS}s`);
+  return (await from.query(asked, range)).map(({ labels, values }) => ({
+    name: legendFormat.replaceAll(/\{\{(\w+)\}\}/g, (_, label: string) => labels[label] ?? ""),
+    values,
+  }));
+}

@@ -1,0 +1,38 @@
+/** What a daemon says of itself on /metrics, as text and as families with the label values seen in them. */
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
+
+export interface Family {
+  readonly type: string;
+  /** Without `le`, which is a histogram's own. */
+  readonly labels: Map<string, Set<string>>;
+}
+
+export async function scrape(healthSocket: string): Promise<string> {
+  const [answer] = (await once(get({ socketPath: healthSocket, path: "/metrics" }), "response")) as [IncomingMessage];
+  return text(answer);
+}
+
+export function familiesOf(exposition: string): Map<string, Family> {
+  const families = new Map<string, Family>();
+  for (const line of exposition.split("\n")) {
+    const declared = /^# TYPE (\S+) (\S+)$/.exec(line);
+    if (declared) families.set(declared[1] as string, { type: declared[2] as string, labels: new Map() });
+    const sample = /^([a-z0-9_]+)(?:\{(.*)\})? \S+$/.exec(line);
+    if (!sample) continue;
+    const family = families.get(familyName(sample[1] as string, families));
+    if (family === undefined) throw new Error(`no type was declared for ${line}`);
+    for (const [, name, value] of (sample[2] ?? "").matchAll(/([a-z_]+)="([^"]*)"/g)) {
+      if (name === "le") continue;
+      const values = family.labels.get(name as string) ?? new Set();
+      family.labels.set(name as string, values.add(value as string));
+    }
+  }
+  return families;
+}
+
+/** The family that a sample's name, or a name in a query, is of. */
+export function familyName(name: string, families: { has(name: string): boolean }): string {
+  return families.has(name) ? name : name.replace(/_(?:bucket|sum|count)$/, "");
+}

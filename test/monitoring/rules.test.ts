@@ -1,0 +1,61 @@
+/** The alerts: right to Prometheus, each with a case in which it fires and one in which it does not, each explained. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { MONITORING } from "./dashboard.ts";
+import { DOCS, documentedMetrics } from "./documented-metrics.ts";
+import { familyName } from "./exposition.ts";
+import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
+
+const RULES = join(MONITORING, "ocir-broker.rules.yaml");
+const CASES = join(MONITORING, "ocir-broker.rules.test.yaml");
+const rules = readFileSync(RULES, "utf8");
+const alerts = rules.split("- alert: ").slice(1);
+const alertNames = alerts.map(nameOf);
+
+/** The word at the start. */
+function nameOf(text: string): string {
+  return /^\w+/.exec(text)?.[0] ?? "";
+}
+
+describe("ocir-broker.rules.yaml", () => {
+  it.skipIf(!hasPromtool)(`passes promtool check rules${promtoolNote}`, () => {
+    expect(promtool(["check", "rules", RULES])).toMatchObject({ status: 0 });
+  });
+
+  it.skipIf(!hasPromtool)(`fires and stays silent as its cases say${promtoolNote}`, () => {
+    const { status, output } = promtool(["test", "rules", CASES]);
+    expect(output).toContain("SUCCESS");
+    expect(status).toBe(0);
+  });
+
+  it("has for each alert a case that fires and one that does not", () => {
+    const cases = readFileSync(CASES, "utf8").split("alertname: ").slice(1);
+    const names = (isSilent: boolean) =>
+      cases.filter((text) => /exp_alerts: \[\]/.test(text) === isSilent).map((text) => nameOf(text));
+    expect([...new Set(names(false))].sort()).toEqual([...alertNames].sort());
+    expect([...new Set(names(true))].sort()).toEqual([...alertNames].sort());
+  });
+
+  it("uses metrics that exist", () => {
+    const documented = documentedMetrics();
+    const used = [...rules.matchAll(/\bocir_broker_\w+/g)].map(([name]) => familyName(name, documented));
+    expect(used.filter((name) => !documented.has(name))).toEqual([]);
+  });
+
+  it.each(alerts.map((text) => [nameOf(text), text]))(
+    "says of %s how bad it is, what it is and where to read on",
+    (name, text) => {
+      expect(text).toMatch(/severity: (?:critical|warning|info)\n/);
+      expect(text).toMatch(/summary: ./);
+      expect(text).toMatch(/description: ./);
+      expect(text).toContain(`runbook: docs/operations.md#${name.toLowerCase()}\n`);
+    },
+  );
+
+  it("has a section in docs/operations.md for each alert, and no section there is without one", () => {
+    const operations = readFileSync(join(DOCS, "operations.md"), "utf8");
+    const sections = [...operations.matchAll(/^### (OcirBroker\w+)$/gm)].map(([, name]) => name);
+    expect(sections).toEqual(alertNames);
+  });
+});
