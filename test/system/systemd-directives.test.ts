@@ -1,0 +1,28 @@
+/** The table of directives in the docs names what the units use, no more and no less. Needs no systemd. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+
+const CHECKOUT = join(import.meta.dirname, "../..");
+
+it("docs/systemd-directives.md lists exactly the directives that the units use", () => {
+  const used = new Set<string>();
+  for (const name of readdirSync(join(CHECKOUT, "systemd")).filter((name) => /\.(service|socket)$/.test(name))) {
+    for (const line of readFileSync(join(CHECKOUT, "systemd", name), "utf8").split("\n")) {
+      const directive = /^([A-Za-z]+)=/.exec(line)?.[1];
+      if (directive !== undefined) used.add(directive);
+    }
+  }
+  const [tables = ""] = readFileSync(join(CHECKOUT, "docs/systemd-directives.md"), "utf8")
+    .split("## Newer than 239")
+    .slice(1);
+  const [listed = ""] = tables.split("## Where a version behaves differently");
+  const named = new Set<string>();
+  for (const line of listed.split("\n")) {
+    // A cell that explains may name others; only a cell that starts with a directive is an entry.
+    const cells = line.startsWith("|") ? line.split("|").map((cell) => cell.trim()) : [line];
+    const entries = line.startsWith("|") ? cells.filter((cell) => /^`[A-Za-z]+=`/.test(cell)) : cells;
+    for (const [, directive] of entries.join(" ").matchAll(/`([A-Za-z]+)=`/g)) named.add(directive ?? "");
+  }
+  expect([...named].sort()).toEqual([...used].sort());
+});
