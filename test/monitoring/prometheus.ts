@@ -6,6 +6,8 @@ import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
+const PROMETHEUS = "prometheus";
+
 export const NODE_NAME = "oke-node-1";
 
 /** One line of a panel: its labels, and a value at each step; NaN where there was none. */
@@ -45,7 +47,7 @@ export async function startPrometheus(directory: string, healthSocket: string): 
     }),
   );
   const options = [`--config.file=${config}`, `--storage.tsdb.path=${join(directory, "tsdb")}`, "--log.level=error"];
-  const child = spawn("prometheus", [...options, `--web.listen-address=${new URL(origin).host}`], {
+  const child = spawn(PROMETHEUS, [...options, `--web.listen-address=${new URL(origin).host}`], {
     stdio: ["ignore", "inherit", "inherit"],
   });
   const ended = once(child, "exit");

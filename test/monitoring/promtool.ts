@@ -1,7 +1,9 @@
 /** Prometheus's own checker, where it is installed (Debian: package prometheus). */
 import { spawnSync } from "node:child_process";
 
-export const hasPromtool = spawnSync("promtool", ["--version"]).error === undefined;
+const PROMTOOL = "promtool";
+
+export const hasPromtool = spawnSync(PROMTOOL, ["--version"]).error === undefined;
 
 /** Behind a test's title, so that one that is skipped says why. */
 export const promtoolNote = hasPromtool ? "" : " (skipped: promtool is not installed)";
@@ -10,6 +12,6 @@ export function promtool(
   args: readonly string[],
   input = "",
 ): { readonly status: number | null; readonly output: string } {
-  const { status, stdout, stderr } = spawnSync("promtool", args, { input, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(PROMTOOL, args, { input, encoding: "utf8" });
   return { status, output: stdout + stderr };
 }
