@@ -1,4 +1,5 @@
-import { createSecretKey, generateKeyPairSync, X509Certificate } from "node:crypto";
+import { createPrivateKey, createSecretKey, generateKeyPairSync, X509Certificate } from "node:crypto";
+import { UpstreamError } from "@ocir-broker/foundation";
 import { createIdentityAuthority, createImpatientClock } from "@ocir-broker/testkit";
 import { expect, test } from "vitest";
 import { federate } from "./federation.ts";
@@ -24,4 +25,24 @@ test("federate reports a key that the SDK cannot sign with, and what the SDK sai
   expect(error).toMatchObject({ code: "sdk-failed", message: expect.stringContaining("auth.test") });
   expect(error).not.toHaveProperty("cause");
   expect(messages).toEqual([expect.stringContaining("TypeError")]);
+});
+
+test.each([
+  ["aborted", "aborted"],
+  ["body-too-large", "federation-invalid"],
+  ["timeout", "federation-unreachable"],
+] as const)("federate calls an exchange that ended with %s %s", async (cause, code) => {
+  const { certificatePem, keyPem } = identity;
+  const leaf = {
+    certificate: new X509Certificate(certificatePem),
+    privateKey: createPrivateKey(keyPem),
+    intermediates: [],
+    tenancyId: "t",
+  };
+  const send = () => Promise.reject(new UpstreamError(cause, "auth.test"));
+  const options = { clock: createImpatientClock(), send, onSdkMessage: () => undefined };
+
+  await expect(federate(new URL("https://auth.test"), leaf, publicKey, options, forever)).rejects.toMatchObject({
+    code,
+  });
 });

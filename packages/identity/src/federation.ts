@@ -85,9 +85,13 @@ async function exchange(
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
     report(error.code);
-    const code = error.code === "aborted" ? "aborted" : "federation-unreachable";
-    throw new IdentityError(code, authUrl.host, { cause: error });
+    throw new IdentityError(codeOfFailure(error), authUrl.host, { cause: error });
   }
+}
+
+function codeOfFailure({ code }: UpstreamError): IdentityErrorCode {
+  if (code === "aborted") return "aborted";
+  return code === "body-too-large" ? "federation-invalid" : "federation-unreachable";
 }
 
 function codeOf({ status, serverDateMs }: UpstreamResponse, wallMs: number): IdentityErrorCode {

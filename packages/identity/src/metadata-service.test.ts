@@ -1,4 +1,4 @@
-import { createSendRequest, type SendRequest } from "@ocir-broker/foundation";
+import { createSendRequest, type SendRequest, UpstreamError } from "@ocir-broker/foundation";
 import {
   createFakeClock,
   createImpatientClock,
@@ -252,4 +252,27 @@ test("MetadataService.read passes on what is not an upstream's failure", async (
   });
 
   await expect(metadata.read(["/instance/region"], forever)).rejects.toThrow(TypeError);
+});
+
+test("MetadataService.read of a service that hangs ends before who waits gives up", async () => {
+  const clock = createFakeClock();
+  let tries = 0;
+  const hanging: SendRequest = ({ url }) => {
+    tries++;
+    const { promise, reject } = Promise.withResolvers<never>();
+    clock.setTimer(() => reject(new UpstreamError("timeout", url.host)), 8_000);
+    return promise;
+  };
+  const metadata = createMetadataService({
+    clock,
+    random: () => 0,
+    send: hanging,
+    baseUrls: METADATA_BASE_URLS.slice(0, 1),
+  });
+  const reading = metadata.read(["/instance/region"], forever);
+  const ended = expect(reading).rejects.toMatchObject({ code: "metadata-unreachable" });
+
+  await clock.advance(8_000);
+  await ended;
+  expect(tries).toBe(1);
 });

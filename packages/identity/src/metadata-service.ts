@@ -28,6 +28,10 @@ export const METADATA_BASE_URLS: readonly URL[] = [
 const MAX_BODY_BYTES = 65_536;
 
 const TRIES = 4;
+
+/** A service that hangs takes its whole time limit for each try: who waits must learn of that before giving up. */
+const LAST_TRY_MS = 5_000;
+
 const FIRST_BACK_OFF_MS = 500;
 
 /** Who asks us to wait longer is told to our caller, who plans better than we do. */
@@ -80,6 +84,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
   let baseUrls = options.baseUrls;
 
   async function readPatiently(path: MetadataPath, signal: AbortSignal): Promise<MetadataAnswer> {
+    const lastTryAtMs = clock.monotonicMs() + LAST_TRY_MS;
     for (let attempt = 1; ; attempt++) {
       try {
         return await readOnce(path, signal);
@@ -87,7 +92,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
         if (!(error instanceof IdentityError) || !TRY_AGAIN.has(error.code) || attempt === TRIES) throw error;
         const jitterMs = random() * FIRST_BACK_OFF_MS * 2 ** (attempt - 1);
         const delayMs = Math.max(jitterMs, error.retryAfterMs ?? 0);
-        if (delayMs > LONGEST_BACK_OFF_MS) throw error;
+        if (delayMs > LONGEST_BACK_OFF_MS || clock.monotonicMs() + delayMs > lastTryAtMs) throw error;
         onEvent?.({ type: "retry", code: error.code, delayMs });
         await pause(clock, delayMs, signal);
         if (signal.aborted) throw error;

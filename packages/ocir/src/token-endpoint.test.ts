@@ -213,9 +213,9 @@ describe("fetchBearerToken", () => {
     expect(inspect(error, { depth: 9 })).not.toContain(anonymous);
   });
 
-  test("reads no more than 64 KiB", async () => {
+  test("reads no more than 64 KiB, and blames the answer, not the kubelet's request", async () => {
     answer({ token: goodToken(), expires_in: 3_600, padding: "x".repeat(64 * 1024) });
-    expect(await failure()).toMatchObject({ name: "UpstreamError", code: "body-too-large" });
+    expect(await failure()).toMatchObject({ name: "OcirError", code: "registry-answer-invalid" });
   });
 
   test("lets through what kept it from an answer", async () => {

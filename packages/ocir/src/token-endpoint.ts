@@ -10,6 +10,7 @@ import {
   retryAfterMsOf,
   Secret,
   type SendRequest,
+  UpstreamError,
   type UpstreamResponse,
 } from "@ocir-broker/foundation";
 import { parseTokenAnswer } from "./bearer-token.ts";
@@ -51,7 +52,10 @@ export async function fetchBearerToken(
   const { send, sign, clock, endpoint } = options;
   const url = new URL(TOKEN_PATH, endpoint);
   const headers = { accept: "application/json", ...(await sign({ method: "GET", url })) };
-  const response = await send({ method: "GET", url, headers, signal, maxBodyBytes: MAX_BODY_BYTES });
+  const response = await exchange(
+    send({ method: "GET", url, headers, signal, maxBodyBytes: MAX_BODY_BYTES }),
+    registryHost,
+  );
   if (response.status !== 200) throw refusalOf(registryHost, response, clock.wallMs());
 
   const type = response.headers["content-type"] ?? "";
@@ -66,6 +70,16 @@ export async function fetchBearerToken(
     obtainedAtMs: response.sentAtMs,
     expiresAtMs: response.sentAtMs + parsed.lifeMs,
   };
+}
+
+/** Whatever is too long is no token, and the fault is the answer's. */
+async function exchange(answered: Promise<UpstreamResponse>, registryHost: string): Promise<UpstreamResponse> {
+  try {
+    return await answered;
+  } catch (error) {
+    if (!(error instanceof UpstreamError && error.code === "body-too-large")) throw error;
+    throw new OcirError("registry-answer-invalid", registryHost);
+  }
 }
 
 /** 404 is OCI's NotAuthorizedOrNotFound. */
