@@ -38,6 +38,7 @@ describe("createMetrics", () => {
       ["ocir_broker_token_fetches_total", 6],
       ["ocir_broker_access_remints_total", 1],
       ["ocir_broker_upstream_requests_total", 27],
+      ["ocir_broker_textfile_writes_total", 2],
     ] as const) {
       const found = await samples(metrics, part);
       expect(found).toHaveLength(count);
@@ -85,5 +86,26 @@ describe("createMetrics", () => {
     for (let index = 0; index < 100; index += 1) metrics.registryAnswered(`r${index}.ocir.io`, "2xx", 1);
     expect(await samples(metrics, "upstream_requests_total", '"2xx"', "ocir.io")).toHaveLength(64);
     expect(await samples(metrics, 'upstream_requests_total{upstream="other",result="2xx"} 36')).toHaveLength(1);
+  });
+
+  it("has the time of its rendering in the metrics file, and of the last that was written on the socket", async () => {
+    const clock = createFakeClock();
+    const metrics = createMetrics({ clock, version: "1.2.3" });
+    onTestFinished(() => metrics.close());
+    const time = async (): Promise<number> => Number((await samples(metrics, "textfile_timestamp"))[0]?.split(" ")[1]);
+    expect(await time()).toBe(0);
+    const firstSeconds = clock.wallMs() / 1_000;
+    metrics.textfileRendered();
+    expect(await time()).toBe(firstSeconds);
+    metrics.textfileWritten("success");
+    await clock.advance(15_000);
+    metrics.textfileRendered();
+    expect(await time()).toBe(firstSeconds + 15);
+    metrics.textfileWritten("failure");
+    expect(await time()).toBe(firstSeconds);
+    expect(await samples(metrics, "textfile_writes")).toEqual([
+      'ocir_broker_textfile_writes_total{result="success"} 1',
+      'ocir_broker_textfile_writes_total{result="failure"} 1',
+    ]);
   });
 });

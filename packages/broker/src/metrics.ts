@@ -44,6 +44,9 @@ export interface Metrics {
   upstreamAnswered(service: "metadata" | "auth", result: UpstreamResult, elapsedMs: number): void;
   registryAnswered(registryHost: string, result: UpstreamResult, elapsedMs: number): void;
   reminted(registryHost: string): void;
+  /** The metrics file is being rendered: the time of it is in the text. */
+  textfileRendered(): void;
+  textfileWritten(result: FetchResult): void;
   read(readings: Readings): void;
   render(): Promise<string>;
   close(): void;
@@ -147,6 +150,17 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     labelNames: ["registry"],
     registers,
   });
+  const textfileWrites = new Counter({
+    name: "ocir_broker_textfile_writes_total",
+    help: "Attempts at replacing the metrics file by result (success, failure).",
+    labelNames: ["result"],
+    registers,
+  });
+  const textfileTime = new Gauge({
+    name: "ocir_broker_textfile_timestamp_seconds",
+    help: "When the metrics file was last written, Unix time; 0 before the first.",
+    registers,
+  });
   const lagSeconds = new Histogram({
     name: "ocir_broker_event_loop_lag_seconds",
     help: "How late a timer of one second fired.",
@@ -160,6 +174,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     for (const result of FETCH_RESULTS) sessionFetches.inc({ reason, result }, 0);
   }
   for (const upstream of ["metadata", "auth"]) nameUpstream(upstream);
+  for (const result of FETCH_RESULTS) textfileWrites.inc({ result }, 0);
 
   const requestMeters = Object.fromEntries(
     REQUEST_OUTCOMES.map((outcome) => [
@@ -191,6 +206,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     upstreamSeconds.labels(upstream).observe(elapsedMs / 1_000);
   }
 
+  let textfileAtSeconds = 0;
   let lagTimer = sampleLag();
   function sampleLag() {
     const dueMs = clock.monotonicMs() + LAG_SAMPLE_MS;
@@ -215,6 +231,12 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
       upstreamAnswered(registryLabel(host), result, elapsedMs);
     },
     reminted: (host) => remints.labels(registryLabel(host)).inc(),
+    textfileRendered: () => textfileTime.set(clock.wallMs() / 1_000),
+    textfileWritten(result) {
+      textfileWrites.labels(result).inc();
+      if (result === "success") textfileAtSeconds = clock.wallMs() / 1_000;
+      textfileTime.set(textfileAtSeconds);
+    },
     read(readings) {
       ready.set(readings.isServing() ? 1 : 0);
       const session = readings.session();

@@ -29,6 +29,7 @@ describe("checkConfig", () => {
       auth: {},
       proxy: {},
       upstream: { connectTimeout: "3s", timeout: "8s" },
+      metrics: { textfile: "/run/ocir-broker-metrics/ocir_broker.prom" },
       log: { level: "info" },
     });
   });
@@ -45,6 +46,7 @@ metadata: { baseUrl: "http://169.254.169.254/opc/v2" }
 auth: { endpoint: "https://auth.example" }
 proxy: { https: "http://user:secret@proxy:3128", noProxy: "a,b" }
 upstream: { connectTimeout: 500ms, timeout: 1m }
+metrics: { textfile: /srv/metrics/broker.prom }
 log: { level: trace }
 `;
     expect(configOf(text)).toEqual(parse(text));
@@ -55,6 +57,7 @@ log: { level: trace }
 sockets: { credentials: relative.sock }
 request: { deadline: 40s }
 registries: { prefetch: IAD.ocir.io, extraHosts: ["a/b"], endpoints: { "A b": "https://x" } }
+metrics: { textfile: ocir_broker.prom }
 log: { level: 3, colour: red }
 surprise: 1
 `;
@@ -64,6 +67,7 @@ surprise: 1
       'registries.prefetch: must be a list of registry hosts (got "IAD.ocir.io")',
       'registries.extraHosts.0: must be a registry host in lower case, such as "iad.ocir.io" (got "a/b")',
       'registries.endpoints.A b: must be a registry host in lower case (got "https://x")',
+      'metrics.textfile: must be an absolute path that ends with ".prom" (got "ocir_broker.prom")',
       "log.level: must be error, warn, info, debug or trace (got 3)",
       'log.colour: unknown key (got "red")',
       "surprise: unknown key (got 1)",
@@ -168,7 +172,7 @@ describe("configJsonSchema", () => {
   it("describes every key", () => {
     const sections = Object.values(configSchema.shape).map((section) => section.unwrap());
     const keys = sections.flatMap((section) => Object.values(section.shape));
-    expect(keys).toHaveLength(13);
+    expect(keys).toHaveLength(14);
     for (const key of keys) expect(key.description).toMatch(/\.$/);
     expect(JSON.stringify(configJsonSchema())).toContain("How long one request may wait");
   });

@@ -72,6 +72,13 @@ export const configSchema = z.strictObject(
         .default("8s")
         .describe("Time limit of one whole exchange with a service, connection included."),
     }).prefault({}),
+    metrics: section({
+      textfile: z
+        .string("must be a path")
+        .regex(/^\/[^\0]{1,4000}\.prom$/, 'must be an absolute path that ends with ".prom"')
+        .default("/run/ocir-broker-metrics/ocir_broker.prom")
+        .describe("The metrics as a file for node-exporter's textfile collector, in a directory that exists."),
+    }).prefault({}),
     log: section({
       level: z
         .enum(["error", "warn", "info", "debug", "trace"], "must be error, warn, info, debug or trace")

@@ -1,0 +1,39 @@
+/** What differs between two configurations, and which of it a running daemon can take over. */
+import type { Config } from "./schema.ts";
+
+/** Read anew by every request or fetch. All else is built into sockets, connections and limits at start. */
+const LIVE_KEYS: ReadonlySet<string> = new Set([
+  "log.level",
+  "registries.endpoints",
+  "registries.extraHosts",
+  "registries.prefetch",
+]);
+
+export interface ConfigChanges {
+  /** Keys in force at once, as `section.key`. */
+  readonly live: readonly string[];
+  /** Keys that take a restart. */
+  readonly atRestart: readonly string[];
+}
+
+export function changesBetween(before: Config, after: Config): ConfigChanges {
+  const [old, current] = [leavesOf(before), leavesOf(after)];
+  const keys = [...new Set([...old.keys(), ...current.keys()])]
+    .filter((key) => old.get(key) !== current.get(key))
+    .sort();
+  return { live: keys.filter((key) => LIVE_KEYS.has(key)), atRestart: keys.filter((key) => !LIVE_KEYS.has(key)) };
+}
+
+/** The configuration in force after a reload: the new one as far as it is live, the old one in all else. */
+export function reloaded(before: Config, after: Config): Config {
+  return { ...before, log: after.log, registries: after.registries };
+}
+
+/** `section.key` to the value as text. */
+function leavesOf(config: Config): Map<string, string> {
+  return new Map(
+    Object.entries(config).flatMap(([section, keys]) =>
+      Object.entries(keys).map(([key, value]) => [`${section}.${key}`, JSON.stringify(value)] as const),
+    ),
+  );
+}
