@@ -9,15 +9,19 @@ import { isMember } from "./session-tokens.ts";
 export interface IamChange {
   /** Whether the dynamic group exists from now on: a token remembers how this was when it was made. */
   readonly dynamicGroup?: boolean;
-  /** Which repository (`ns/repo`) the rest is about; without it, `granted` is about all that are not named elsewhere. */
+  /** Which repository (`ns/repo`) the rest is about; without it, `granted` and `writable` are about all not named elsewhere. */
   readonly repository?: string;
   /** Whether the policy lets the dynamic group read. Looked at with every pull. */
   readonly granted?: boolean;
+  /** Whether the policy also lets the dynamic group push; a node's does not, by default. */
+  readonly writable?: boolean;
   /** Whether everybody may read it. */
   readonly public?: boolean;
   /** Whether it is there. */
   readonly exists?: boolean;
 }
+
+export type Action = "pull" | "push";
 
 export type Permission = "granted" | "denied" | "denied-anonymous" | "absent";
 
@@ -27,10 +31,13 @@ export interface Iam {
   groupExists(): boolean;
   /** What the holder of a token with these claims gets. */
   permission(repository: string, claims: Claims): Permission;
+  /** The same as the actions of a registry token. */
+  actions(repository: string, claims: Claims): readonly Action[];
 }
 
 interface Repository {
   granted?: boolean;
+  writable?: boolean;
   public?: boolean;
   exists?: boolean;
 }
@@ -39,6 +46,7 @@ const FIELDS: Readonly<Record<keyof IamChange, "boolean" | "string">> = {
   dynamicGroup: "boolean",
   repository: "string",
   granted: "boolean",
+  writable: "boolean",
   public: "boolean",
   exists: "boolean",
 };
@@ -59,7 +67,7 @@ export function parseIamChange(value: unknown): IamChange {
   if (change["repository"] === undefined && (change["public"] ?? change["exists"]) !== undefined) {
     throw new Refusal("InvalidParameter", "public and exists need a repository");
   }
-  if ((change["granted"] ?? change["dynamicGroup"] ?? change["public"] ?? change["exists"]) === undefined) {
+  if (Object.keys(FIELDS).every((name) => name === "repository" || change[name] === undefined)) {
     throw new Refusal("InvalidParameter", "nothing to change");
   }
   return value as IamChange;
@@ -72,26 +80,39 @@ function isAnonymous(claims: Claims): boolean {
 export function createIam(): Iam {
   let groupExists = true;
   let grantedElsewhere = true;
+  let writableElsewhere = false;
   const repositories = new Map<string, Repository>();
+
+  function permission(name: string, claims: Claims): Permission {
+    const repository = repositories.get(name);
+    const found = repository?.exists === false ? "absent" : "granted";
+    if (repository?.public ?? isOraclesOwn(name)) return found;
+    if (isAnonymous(claims)) return "denied-anonymous";
+    return isMember(claims) && (repository?.granted ?? grantedElsewhere) ? found : "denied";
+  }
 
   return {
     change({ dynamicGroup, repository, ...rest }) {
       groupExists = dynamicGroup ?? groupExists;
-      if (repository === undefined) grantedElsewhere = rest.granted ?? grantedElsewhere;
-      else repositories.set(repository, { ...repositories.get(repository), ...rest });
+      if (repository !== undefined) {
+        repositories.set(repository, { ...repositories.get(repository), ...rest });
+        return;
+      }
+      grantedElsewhere = rest.granted ?? grantedElsewhere;
+      writableElsewhere = rest.writable ?? writableElsewhere;
     },
     reset() {
       groupExists = true;
       grantedElsewhere = true;
+      writableElsewhere = false;
       repositories.clear();
     },
     groupExists: () => groupExists,
-    permission(name, claims) {
-      const repository = repositories.get(name);
-      const found = repository?.exists === false ? "absent" : "granted";
-      if (repository?.public ?? isOraclesOwn(name)) return found;
-      if (isAnonymous(claims)) return "denied-anonymous";
-      return isMember(claims) && (repository?.granted ?? grantedElsewhere) ? found : "denied";
+    permission,
+    actions(name, claims) {
+      const mayPull = !permission(name, claims).startsWith("denied");
+      const mayPush = isMember(claims) && (repositories.get(name)?.writable ?? writableElsewhere);
+      return [...(mayPull ? (["pull"] as const) : []), ...(mayPush ? (["push"] as const) : [])];
     },
   };
 }

@@ -1,6 +1,9 @@
 /** JSON Web Tokens in their compact form. Knows no claims: those are the services' business. */
 import { createHmac, type KeyObject, sign, timingSafeEqual, verify } from "node:crypto";
 
+/** RFC 7518 §3.4: the two numbers side by side, not in ASN.1. */
+const ES256_ENCODING = "ieee-p1363";
+
 export type Claims = Readonly<Record<string, unknown>>;
 
 export interface DecodedJwt {
@@ -20,6 +23,17 @@ export async function signRs256(header: Claims, claims: Claims, privateKey: KeyO
 
 export function isRs256(jwt: DecodedJwt, publicKey: KeyObject): boolean {
   return verify("sha256", Buffer.from(jwt.signedText), publicKey, jwt.signature);
+}
+
+export function signEs256(header: Claims, claims: Claims, privateKey: KeyObject): string {
+  const text = encodeText({ ...header, alg: "ES256" }, claims);
+  const signature = sign("sha256", Buffer.from(text), { key: privateKey, dsaEncoding: ES256_ENCODING });
+  return `${text}.${signature.toString("base64url")}`;
+}
+
+export function isEs256(jwt: DecodedJwt, publicKey: KeyObject): boolean {
+  if (jwt.header["alg"] !== "ES256") return false;
+  return verify("sha256", Buffer.from(jwt.signedText), { key: publicKey, dsaEncoding: ES256_ENCODING }, jwt.signature);
 }
 
 /** With the header of OCIR's tokens. */

@@ -1,7 +1,7 @@
 /** The simulator as a program, used by hand: with curl, over HTTP and over HTTPS. */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -125,7 +125,10 @@ describe("npm run simulator", () => {
     `speaks HTTPS for any name, trusted through its CA file${hasCurl ? "" : " (skipped: no curl here)"}`,
     async () => {
       const caFile = join(directory, "ca.pem");
-      const program = await start("--tls", "--ca-file", caFile, "--region", "eu-frankfurt-1", "--region-key", "fra");
+      const rootFile = join(directory, "token-root.pem");
+      const region = ["--region", "eu-frankfurt-1", "--region-key", "fra"];
+      const program = await start("--tls", "--ca-file", caFile, "--token-root-file", rootFile, ...region);
+      expect(readFileSync(rootFile, "utf8")).toMatch(/^-----BEGIN CERTIFICATE-----\n/);
       const { registry, auth, metadata, output } = program;
       expect(output).toContain(`NODE_EXTRA_CA_CERTS=${caFile}`);
       expect(metadata).toMatch(/^http:/);

@@ -18,6 +18,10 @@ HTTPS for auth and registry:
   --tls                on, with a CA of its own and a certificate for any name asked for
   --ca-file PATH       where to write the CA's certificate (with --tls)
 
+A real registry (distribution) that takes the registry tokens, with auth.token: issuer ocir, service and realm's host
+the address of --registry, realm's path /20180419/docker/token:
+  --token-root-file PATH  where to write the certificate for its rootcertbundle
+
 What is simulated:
   --region ID          default ${DEFAULT_REGION.id}, with --region-key, --realm, --realm-domain
   --region-key KEY     default ${DEFAULT_REGION.key}
@@ -32,7 +36,7 @@ What is simulated:
 Control API (JSON):
   GET /requests        count by endpoint          GET /refusals   why requests were refused
   POST /reset          counts, faults, IAM        POST /rotate    a new leaf certificate
-  POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false}
+  POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false} {"writable":true}
                        {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}
   POST /faults         {"endpoint":"auth.x509","times":3,"status":429,"retryAfter":2}; all fields: src/faults.ts
                        a node too young: {"endpoint":["metadata.cert","metadata.key"],"times":5,"status":404}
@@ -46,6 +50,7 @@ const OPTIONS = {
   control: { type: "string", default: "127.0.0.1:18083" },
   tls: { type: "boolean", default: false },
   "ca-file": { type: "string" },
+  "token-root-file": { type: "string" },
   region: { type: "string", default: DEFAULT_REGION.id },
   "region-key": { type: "string", default: DEFAULT_REGION.key },
   realm: { type: "string", default: DEFAULT_REGION.realmKey },
@@ -88,6 +93,8 @@ async function main(): Promise<void> {
   const simulator = await startSimulator(options);
   const caFile = values["ca-file"];
   if (caFile !== undefined && simulator.caCertificate !== undefined) await writeFile(caFile, simulator.caCertificate);
+  const tokenRootFile = values["token-root-file"];
+  if (tokenRootFile !== undefined) await writeFile(tokenRootFile, simulator.tokenRootCertificate);
   process.stdout.write(describe(simulator, caFile));
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void simulator.close());
 }

@@ -1,13 +1,24 @@
 /**
- * OCIR's tokens: HS256 JWTs for one registry host. An *identity token* carries who asked (or `anonymous`); a
- * *registry token* is made from one for the repositories that a client names in its scope.
+ * OCIR's tokens, JWTs for one registry host. An *identity token* (HS256) carries who asked (or `anonymous`); a *registry
+ * token* is made from one for the repositories that a client names in its scope, in the form that every registry of the
+ * distribution project takes (ES256): what its holder may do there is written in it.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation";
 import type { TokenFlaw } from "./faults.ts";
+import type { Action, Iam } from "./iam.ts";
 import { type Claims, decodeJwt, isHs256, signHs256 } from "./jwt.ts";
 import { notAuthenticated } from "./refusal.ts";
 import { EXPIRED_S } from "./session-tokens.ts";
+import type { TokenSigner } from "./token-signer.ts";
+
+export interface RegistryTokensOptions {
+  readonly clock: Clock;
+  /** Life of a token, in milliseconds; one hour at Oracle. */
+  readonly lifeMs: number;
+  readonly signer: TokenSigner;
+  readonly iam: Pick<Iam, "actions">;
+}
 
 interface IssuedToken {
   readonly token: string;
@@ -29,8 +40,7 @@ export const ANONYMOUS: Claims = { sub: "anonymous" };
 /** Which claims of a session a token carries on. */
 const CARRIED = ["sub", "tenant", "ptype", "opc-instance", "opc-compartment", "opc-tenant", "opc-tag"];
 
-/** @param lifeMs life of a token, in milliseconds; one hour at Oracle. */
-export function createRegistryTokens(clock: Clock, lifeMs: number): RegistryTokens {
+export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTokensOptions): RegistryTokens {
   const secret = randomBytes(32);
   /** Ends, in epoch seconds, of tokens that do not say theirs. */
   const untoldEnds = new Map<unknown, number>();
@@ -41,7 +51,7 @@ export function createRegistryTokens(clock: Clock, lifeMs: number): RegistryToke
       const endsAtS = issuedAtS + lifeS;
       const jti = randomUUID();
       if (flaw === "without-exp") untoldEnds.set(jti, endsAtS);
-      const access = scopes.flatMap(accessOf);
+      const access = scopes.flatMap((scope) => accessOf(scope, (repository) => iam.actions(repository, holder)));
       const claims = {
         ...Object.fromEntries(Object.entries(holder).filter(([name]) => CARRIED.includes(name))),
         iss: "ocir",
@@ -51,13 +61,14 @@ export function createRegistryTokens(clock: Clock, lifeMs: number): RegistryToke
         jti,
         ...(scopes.length > 0 ? { access } : {}),
       };
-      const token = signHs256(claims, secret);
+      const token = scopes.length > 0 ? signer.sign(claims) : signHs256(claims, secret);
       const leftS = flaw === "expired" ? 0 : lifeS;
       return { token, access_token: token, scope: scopes.join(" "), expires_in: leftS };
     },
     open(token, host) {
       const jwt = decodeJwt(token);
-      if (jwt === undefined || !isHs256(jwt, secret)) throw notAuthenticated("the token is not ours");
+      if (jwt === undefined || !(isHs256(jwt, secret) || signer.isOurs(jwt)))
+        throw notAuthenticated("the token is not ours");
       const endsAtS = jwt.claims["exp"] ?? untoldEnds.get(jwt.claims["jti"]);
       // Negated, so that a token without an end is none.
       if (!(Number(endsAtS) * 1_000 > clock.wallMs())) throw notAuthenticated("the token has ended");
@@ -69,13 +80,26 @@ export function createRegistryTokens(clock: Clock, lifeMs: number): RegistryToke
 
 /** False where the token was made for other repositories. */
 export function isInScope(claims: Claims, repository: string): boolean {
-  const { access } = claims;
-  return !Array.isArray(access) || access.some(({ name }) => name === repository);
+  const { access } = claims as { access?: readonly Access[] };
+  if (access === undefined) return true;
+  return access.some(({ name, actions }) => name === repository && (actions.length === 0 || actions.includes("pull")));
 }
 
-/** `repository:ns/repo:pull,push` → the right to pull it, which is all that a node gets. */
-function accessOf(scope: string): { type: string; name: string; actions: string[] }[] {
-  const match = /^repository:([^:]+(?::\d+)?):([a-z*,]+)$/.exec(scope);
-  if (match?.[1] === undefined || !/pull|\*/.test(match[2] ?? "")) return [];
-  return [{ type: "repository", name: match[1], actions: ["pull"] }];
+interface Access {
+  readonly type: "repository";
+  readonly name: string;
+  readonly actions: readonly Action[];
+}
+
+/**
+ * `repository:ns/repo:pull,push` → what of that the holder may do. Pulling that was asked for in vain leaves an entry
+ * without actions: such a token is for that repository, and OCIR's answer there is 403, not 401.
+ */
+function accessOf(scope: string, allowed: (repository: string) => readonly Action[]): Access[] {
+  const [, name, asked] = /^repository:([^:]+(?::\d+)?):([a-z*,]+)$/.exec(scope) ?? [];
+  if (name === undefined || asked === undefined) return [];
+  const wanted = asked.split(",");
+  const actions = allowed(name).filter((action) => wanted.includes(action) || wanted.includes("*"));
+  const isForPulling = wanted.includes("pull") || wanted.includes("*");
+  return actions.length > 0 || isForPulling ? [{ type: "repository", name, actions }] : [];
 }

@@ -17,6 +17,7 @@ import { answerRegistry, registryEndpoint } from "./registry.ts";
 import { createRegistryTokens } from "./registry-tokens.ts";
 import { createSessionTokens } from "./session-tokens.ts";
 import { createTlsIdentity } from "./tls-identity.ts";
+import { createTokenSigner } from "./token-signer.ts";
 
 export interface SimulatorOptions {
   /** Where each listens, as `host:port`; port 0 takes a free one. Default: a free port of 127.0.0.1. */
@@ -52,6 +53,8 @@ export interface Simulator extends Controls {
   readonly controlUrl: URL;
   /** PEM, where HTTPS is on. */
   readonly caCertificate: string | undefined;
+  /** PEM of the root that vouches for registry tokens: what a registry of the distribution project trusts them by. */
+  readonly tokenRootCertificate: string;
   readonly instance: Instance;
   close(): Promise<void>;
 }
@@ -78,14 +81,15 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     options.control ?? ANY_PORT,
   ];
   const hosts = ["localhost", ...new Set(addresses.map((address) => parseAddress(address).host))];
-  const [chain, sessions, tlsIdentity] = await Promise.all([
+  const [chain, sessions, signer, tlsIdentity] = await Promise.all([
     createCertificateChain(instance, clock, options.certificateLifeMs ?? 12 * HOUR_MS),
     createSessionTokens(instance, clock, options.sessionLifeMs ?? HOUR_MS / 3),
+    createTokenSigner(clock),
     options.tls ? createTlsIdentity(hosts, clock) : undefined,
   ]);
   const iam = createIam();
   const faults = createFaultQueue();
-  const tokens = createRegistryTokens(clock, options.tokenLifeMs ?? HOUR_MS);
+  const tokens = createRegistryTokens({ clock, lifeMs: options.tokenLifeMs ?? HOUR_MS, signer, iam });
   const image = createImage();
   let counts: RequestCounts = zeroCounts();
   let refusals: RefusalRecord[] = [];
@@ -174,6 +178,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       registryUrls,
       controlUrl: new URL(control.origin),
       caCertificate: tlsIdentity?.caCertificate,
+      tokenRootCertificate: signer.rootCertificate,
       instance,
       close,
     };

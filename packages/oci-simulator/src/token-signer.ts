@@ -1,0 +1,33 @@
+/**
+ * The key that signs registry tokens, with a certificate that says whose it is: a registry of the distribution
+ * project takes such tokens when it knows the root (`auth.token.rootcertbundle`).
+ *
+ * Form: https://distribution.github.io/distribution/spec/auth/jwt/ (ES256, `x5c` in the header).
+ */
+import { createPublicKey, KeyObject } from "node:crypto";
+import type { Clock } from "@ocir-broker/foundation";
+import { createCertificateAuthority, newP256Keys } from "./certificate-authority.ts";
+import { type Claims, type DecodedJwt, isEs256, signEs256 } from "./jwt.ts";
+
+export interface TokenSigner {
+  /** PEM of the root that the signing key's certificate leads to. */
+  readonly rootCertificate: string;
+  sign(claims: Claims): string;
+  isOurs(jwt: DecodedJwt): boolean;
+}
+
+export async function createTokenSigner(clock: Clock): Promise<TokenSigner> {
+  const [authority, keys] = await Promise.all([
+    createCertificateAuthority("ocir-broker OCI simulator registry tokens", clock),
+    newP256Keys(),
+  ]);
+  const certificate = await authority.issue("OCI simulator registry tokens", keys.publicKey, []);
+  const header = { typ: "JWT", x5c: [certificate.toString("base64")] };
+  const privateKey = KeyObject.from(keys.privateKey);
+  const publicKey = createPublicKey(privateKey.export({ type: "pkcs8", format: "pem" }));
+  return {
+    rootCertificate: authority.certificate,
+    sign: (claims) => signEs256(header, claims, privateKey),
+    isOurs: (jwt) => isEs256(jwt, publicKey),
+  };
+}
