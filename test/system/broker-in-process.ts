@@ -1,0 +1,122 @@
+/**
+ * The real broker in the test's own process, on real sockets: with the clock and the chance that a test gives it,
+ * and its log as values.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Broker, checkConfig, createLog, startBroker } from "@ocir-broker/broker";
+import type { Clock } from "@ocir-broker/foundation";
+import type { Simulator } from "@ocir-broker/oci-simulator";
+
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly error?: { readonly code?: string };
+  readonly code?: string;
+  readonly outcome?: string;
+  readonly retryInMs?: number;
+  readonly [fact: string]: unknown;
+}
+
+export interface PulledToken {
+  readonly text: string;
+  /** Epoch milliseconds; undefined for a token that does not say. */
+  readonly expiresAtMs: number | undefined;
+  readonly sub: unknown;
+}
+
+/** What one pull got: a token for the host, nothing for it, or an error's code. */
+export type Pulled =
+  | { readonly kind: "token"; readonly token: PulledToken }
+  | { readonly kind: "nothing" }
+  | { readonly kind: "error"; readonly code: string };
+
+export interface InProcessBroker {
+  readonly broker: Broker;
+  readonly log: readonly LogLine[];
+  pull(image: string): Promise<Pulled>;
+  post(body: string | Buffer): Promise<{ status: number; text: string }>;
+  close(): Promise<void>;
+}
+
+export interface InProcessOptions {
+  readonly clock: Clock;
+  readonly simulator: Simulator;
+  readonly random?: () => number;
+  /** Sections of the configuration file, over those that lead to the simulator. */
+  readonly config?: object;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Default debug. */
+  readonly logLevel?: "debug" | "info";
+}
+
+export async function startInProcess(options: InProcessOptions): Promise<InProcessBroker> {
+  const { clock, simulator } = options;
+  const directory = mkdtempSync(join(tmpdir(), "ocir-in-process-"));
+  const socketPath = join(directory, "c.sock");
+  const checked = checkConfig(
+    JSON.stringify({
+      sockets: { credentials: socketPath, health: join(directory, "h.sock") },
+      metadata: { baseUrl: simulator.metadataUrl.href },
+      auth: { endpoint: simulator.authUrl.origin },
+      ...options.config,
+    }),
+  );
+  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
+  const log: LogLine[] = [];
+  const stream = { write: (line: string) => void log.push(JSON.parse(line) as LogLine) };
+  const broker = await startBroker({
+    config: checked.config,
+    environment: options.environment ?? {},
+    clock,
+    random: options.random ?? (() => 0.5),
+    log: createLog({ level: options.logLevel ?? "debug", environment: {}, stream }),
+    version: "0.0.0",
+    pid: process.pid,
+  });
+
+  return {
+    broker,
+    log,
+    post: (body) => post(socketPath, body),
+    async pull(image) {
+      const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
+      const { status, text } = await post(
+        socketPath,
+        JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image }),
+      );
+      return status === 200
+        ? pulledFrom(text, image)
+        : { kind: "error", code: /^ocir-broker: ([a-z-]+): /.exec(text)?.[1] ?? text };
+    },
+    async close() {
+      await broker.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function pulledFrom(text: string, image: string): Pulled {
+  const { auth } = JSON.parse(text) as { auth: Record<string, { password: string }> };
+  const token = auth[image.split("/")[0] ?? ""]?.password;
+  if (token === undefined) return { kind: "nothing" };
+  const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+  const expiresAtMs = claims.exp === undefined ? undefined : claims.exp * 1_000;
+  return { kind: "token", token: { text: token, expiresAtMs, sub: claims.sub } };
+}
+
+function post(socketPath: string, body: string | Buffer): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, method: "POST", path: "/v1/credentials", agent: false }, (incoming) => {
+      const pieces: Buffer[] = [];
+      incoming.on("data", (piece: Buffer) => pieces.push(piece));
+      incoming.on("end", () =>
+        resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(pieces).toString("utf8") }),
+      );
+    });
+    outgoing.on("error", reject);
+    outgoing.end(body);
+  });
+}

@@ -1,0 +1,45 @@
+/**
+ * A fake clock for code that talks over real sockets: short timers (paces, spacings) fire as soon as something waits
+ * for them, long ones (renewals, back-off, deadlines) only when the test says so.
+ */
+import { setImmediate, setTimeout } from "node:timers/promises";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+
+export interface DrivenClock extends FakeClock {
+  /** Waits for `work`, moving the clock only over timers that are due within 300 ms of it. */
+  drive<T>(work: Promise<T>): Promise<T>;
+  /** The same until a condition holds. */
+  driveUntil(isTrue: () => boolean): Promise<void>;
+}
+
+/** Above every pace, below every back-off, deadline and renewal. */
+const SHORT_MS = 300;
+
+const LONGEST_WAIT_MS = 30_000;
+
+export function createDrivenClock(): DrivenClock {
+  const clock = createFakeClock();
+
+  async function driveUntil(isTrue: () => boolean): Promise<void> {
+    const endsAtMs = performance.now() + LONGEST_WAIT_MS;
+    while (!isTrue()) {
+      if (performance.now() > endsAtMs) throw new Error(`nothing came of it; armed: ${clock.armed().join(", ")}`);
+      const nextMs = clock.armed()[0];
+      if (nextMs !== undefined && nextMs <= SHORT_MS) await clock.advance(nextMs);
+      else await setTimeout(1);
+      await setImmediate();
+    }
+  }
+
+  async function drive<T>(work: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const settle = (): void => {
+      isSettled = true;
+    };
+    work.then(settle, settle);
+    await driveUntil(() => isSettled);
+    return work;
+  }
+
+  return { ...clock, drive, driveUntil };
+}

@@ -1,0 +1,188 @@
+/**
+ * One cell of the matrix: a broker that meets one fault at one upstream, from the start (cold) or with a token in
+ * memory (warm). Says what the kubelet got, when the broker tries again and what it logged.
+ */
+import type { Simulator } from "@ocir-broker/oci-simulator";
+import { expect } from "vitest";
+import { type InProcessBroker, type LogLine, type Pulled, startInProcess } from "../broker-in-process.ts";
+import { type Combination, RETRY_AFTER_S } from "./combinations.ts";
+import type { FastClock } from "./fast-clock.ts";
+
+/** Where a cell runs: one after the other in the same place. */
+export interface Place {
+  readonly clock: FastClock;
+  readonly simulator: Simulator;
+  readonly config: object;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface Outcome {
+  readonly answer: string;
+  readonly nextTry: string;
+  readonly logged: string;
+}
+
+const HOST = "iad.ocir.io";
+const IMAGE = `${HOST}/acme/shop/web`;
+const MINUTE_MS = 60_000;
+
+/** Longer than any back-off, with or without Retry-After. */
+const LONGEST_BACK_OFF_MS = 6 * MINUTE_MS;
+
+export async function runCold(place: Place, combination: Combination): Promise<Outcome> {
+  setFault(place, combination);
+  const stage = await start(place);
+  try {
+    const first = await stage.pull(IMAGE);
+    const outcome = await outcomeAfter(stage, combination, place, first);
+    await expectHealed(place, stage);
+    return outcome;
+  } finally {
+    await end(place, stage);
+  }
+}
+
+/** Every pull must get a token that has not ended: the old one is good for an hour, and the fault lasts 57 minutes. */
+export async function runWarm(place: Place, combination: Combination): Promise<Outcome> {
+  const stage = await start(place);
+  try {
+    await warmUp(place, stage);
+    setFault(place, combination);
+    const from = stage.log.length;
+    let pulled: Pulled | undefined;
+    // Past the renewals of the session (every 15 min) and of the token (at 30 min), almost to the token's end. No leap
+    // comes in the middle of a fetch: that would be a suspend.
+    const startedAtMs = place.clock.monotonicMs();
+    for (const minutes of [16, 32, 48, 57]) {
+      await settled(stage);
+      place.clock.leap(startedAtMs + minutes * MINUTE_MS - place.clock.monotonicMs());
+      await settled(stage);
+      pulled = await stage.pull(IMAGE);
+      expectGood(pulled, place);
+    }
+    const outcome = await outcomeAfter(stage, combination, place, pulled as Pulled, from);
+    await expectHealed(place, stage);
+    return outcome;
+  } finally {
+    await end(place, stage);
+  }
+}
+
+function start({ clock, simulator, config, environment }: Place): Promise<InProcessBroker> {
+  return startInProcess({ clock, simulator, config, environment });
+}
+
+async function end({ simulator }: Place, stage: InProcessBroker): Promise<void> {
+  simulator.reset();
+  await stage.close();
+}
+
+function setFault({ simulator }: Place, { upstream, told }: Combination): void {
+  simulator.faults({
+    endpoint: upstream.name === "region" ? ["metadata.regionInfo", "metadata.region"] : upstream.endpoint,
+    ...told,
+  });
+}
+
+async function warmUp({ simulator }: Place, stage: InProcessBroker): Promise<void> {
+  expect(await stage.pull(IMAGE)).toMatchObject({ kind: "token" });
+  await until(() => simulator.requests()["registry.manifest"] > 0, "the first probe");
+  await until(() => stage.broker.health.summary().region !== null, "the region");
+  await settled(stage);
+}
+
+/** A second pull shows what the probe, which the first one has started, makes of the fault. */
+async function outcomeAfter(
+  stage: InProcessBroker,
+  combination: Combination,
+  place: Place,
+  first: Pulled,
+  from = 0,
+): Promise<Outcome> {
+  let last = first;
+  if (combination.upstream.name === "probe") {
+    const { told } = combination;
+    const isDenied = told.status === 401 || told.status === 403;
+    await until(() => place.simulator.requests()["registry.manifest"] > 0, "the probe");
+    if (isDenied) await until(() => stage.log.some(({ msg }) => msg === "access denied"), "the denial");
+    last = await stage.pull(IMAGE);
+    expectGood(last, place);
+  }
+  if (last.kind === "token") expectGood(last, place);
+  const lines = stage.log.slice(from);
+  return { answer: answerOf(last, lines), nextTry: nextTryOf(lines), logged: loggedOnce(lines) };
+}
+
+function answerOf(pulled: Pulled, lines: readonly LogLine[]): string {
+  if (pulled.kind === "error") return `\`${pulled.code}\``;
+  expect(pulled.kind).toBe("token");
+  const outcome = lines.findLast(({ msg }) => msg === "request answered")?.outcome;
+  if (outcome === "stale") return "stale served";
+  return outcome === "denied" ? "served, known to be denied" : "served";
+}
+
+/** Which of the two plans a failed fetch follows; that the plan is kept is checked number by number. */
+function nextTryOf(lines: readonly LogLine[]): string {
+  const plans = new Set<string>();
+  const failuresInARow = new Map<string, number>();
+  for (const line of lines) {
+    const what = /^(\w+) (not )?fetched$/.exec(line.msg);
+    if (what === null) continue;
+    const key = `${what[1]}`;
+    if (what[2] === undefined) failuresInARow.delete(key);
+    else {
+      const failures = (failuresInARow.get(key) ?? 0) + 1;
+      failuresInARow.set(key, failures);
+      const ownMs = 100 + 0.5 * (Math.min(60_000, 500 * 2 ** (failures - 1)) - 100);
+      const askedMs = Number(line.retryInMs) - Math.round(ownMs);
+      expect([0, RETRY_AFTER_S * 1_000], `${line.msg}, failure ${failures}`).toContain(askedMs);
+      plans.add(askedMs === 0 ? "by the back-off" : `${RETRY_AFTER_S} s, then by the back-off`);
+    }
+  }
+  // Who waits for a throttled fetch fails by the back-off alone; the throttled one itself is what counts.
+  return [...plans].sort()[0] ?? "–";
+}
+
+/** Warnings and errors beside the request's own line: each must be there once, however long the fault lasts. */
+function loggedOnce(lines: readonly LogLine[]): string {
+  const said = lines
+    .filter(({ level, msg }) => (level === "warn" || level === "error") && msg !== "request failed")
+    .map(({ msg, error }) => (error?.code === undefined ? msg : `${msg}: \`${error.code}\``));
+  expect(new Set(said).size, `each logged once: ${said.join("; ")}`).toBe(said.length);
+  return said.sort().join("; ") || "–";
+}
+
+function expectGood(pulled: Pulled, { clock, simulator }: Place): void {
+  expect(pulled).toMatchObject({ kind: "token", token: { sub: simulator.instance.instanceId } });
+  if (pulled.kind === "token") expect(pulled.token.expiresAtMs ?? Infinity).toBeGreaterThan(clock.wallMs());
+}
+
+async function expectHealed(place: Place, stage: InProcessBroker): Promise<void> {
+  place.simulator.clearFaults();
+  place.clock.leap(LONGEST_BACK_OFF_MS);
+  let pulled: Pulled | undefined;
+  try {
+    await until(async () => (pulled = await stage.pull(IMAGE)).kind === "token", "a token after the fault");
+  } catch {
+    throw new Error(
+      `${JSON.stringify(pulled)} ${stage.log
+        .filter(({ error, msg }) => error !== undefined && msg !== "request failed")
+        .slice(-4)
+        .map((line) => JSON.stringify(line))
+        .join("\n")}`,
+    );
+  }
+}
+
+/** No fetch is under way, and none is due within the next half second. */
+async function settled({ broker }: InProcessBroker): Promise<void> {
+  await until(() => {
+    const { session, registries } = broker.health.details();
+    const all = [session, ...Object.values(registries)];
+    return all.every((each) => each !== null && each.nextFetchInSeconds !== null && each.nextFetchInSeconds >= 1);
+  }, "all fetches to end");
+}
+
+async function until(isTrue: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  await expect.poll(isTrue, { timeout: 30_000, interval: 10, message: what }).toBe(true);
+}

@@ -1,0 +1,61 @@
+/** Real time at a multiple of its speed, and with leaps: hours of renewals in seconds, over real sockets. */
+import type { Clock } from "@ocir-broker/foundation";
+
+export interface FastClock extends Clock {
+  /** Both clocks move at once; what falls due meanwhile fires on the next turn. */
+  leap(ms: number): void;
+}
+
+interface Armed {
+  readonly dueMs: number;
+  readonly callback: () => void;
+  handle: NodeJS.Timeout;
+}
+
+/** Begins two days ago, so that certificates made at its time are valid for TLS, which knows no time but the real one. */
+const BEGINS_BEFORE_MS = 2 * 86_400_000;
+
+export function createFastClock(speed: number): FastClock {
+  const startedAtMs = performance.now();
+  const wallOffsetMs = Date.now() - BEGINS_BEFORE_MS;
+  const armed = new Set<Armed>();
+  let leaptMs = 0;
+  const monotonicMs = (): number => (performance.now() - startedAtMs) * speed + leaptMs;
+
+  function sleep(timer: Armed): NodeJS.Timeout {
+    return setTimeout(
+      () => {
+        if (monotonicMs() < timer.dueMs) {
+          timer.handle = sleep(timer);
+          return;
+        }
+        armed.delete(timer);
+        timer.callback();
+      },
+      Math.min(Math.max(0, (timer.dueMs - monotonicMs()) / speed), 1_000_000),
+    );
+  }
+
+  return {
+    monotonicMs,
+    wallMs: () => wallOffsetMs + monotonicMs(),
+    setTimer(callback, delayMs) {
+      const timer = { dueMs: monotonicMs() + delayMs, callback } as Armed;
+      timer.handle = sleep(timer);
+      armed.add(timer);
+      return {
+        cancel() {
+          armed.delete(timer);
+          clearTimeout(timer.handle);
+        },
+      };
+    },
+    leap(ms) {
+      leaptMs += ms;
+      for (const timer of armed) {
+        clearTimeout(timer.handle);
+        timer.handle = sleep(timer);
+      }
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startSimulator } from "@ocir-broker/oci-simulator";
+import { afterAll, expect, it } from "vitest";
+import { type Place, runCold, runWarm } from "./cell.ts";
+import { COMBINATIONS, type Combination } from "./combinations.ts";
+import { startConnectProxy } from "./connect-proxy.ts";
+import { createFastClock } from "./fast-clock.ts";
+import { type Row, renderTable, rowKey } from "./table.ts";
+
+const PAGE = join(import.meta.dirname, "../../../docs/fault-matrix.md");
+
+/** 15 s of a request and 8 s of an exchange take a quarter of that. */
+const SPEED = 4;
+const UPSTREAM = { upstream: { timeout: "2s", connectTimeout: "750ms" } };
+
+const LANES = 14;
+/** Of these, for the region, which only matters where the auth service is found by it: behind a proxy, with TLS. */
+const REGION_LANES = 3;
+
+const LIVES = { sessionLifeMs: 30 * 60_000, certificateLifeMs: 90 * 86_400_000 };
+
+const closers: (() => void | Promise<void>)[] = [];
+afterAll(async () => {
+  for (const close of closers.reverse()) await close();
+});
+
+/** Addresses of its own, so that a port which is closed for a while is nobody else's meanwhile. */
+async function openPlace(lane: number, isRegional: boolean): Promise<Place> {
+  const clock = createFastClock(SPEED);
+  const addresses = { metadata: `127.7.${lane}.1:0`, auth: `127.7.${lane}.2:0`, registry: `127.7.${lane}.3:0` };
+  const simulator = await startSimulator({ clock, tls: isRegional, ...LIVES, ...addresses });
+  closers.push(() => simulator.close());
+  if (!isRegional) {
+    const registries = { endpoints: { "iad.ocir.io": simulator.registryUrl.origin } };
+    // The home region's host, as if nothing were configured: the endpoint alone does not keep it.
+    return { clock, simulator, config: { ...UPSTREAM, registries }, environment: {} };
+  }
+  const proxy = await startConnectProxy(simulator);
+  closers.push(() => proxy.close());
+  const directory = mkdtempSync(join(tmpdir(), "fault-matrix-"));
+  closers.push(() => rmSync(directory, { recursive: true }));
+  const caFile = join(directory, "ca.pem");
+  writeFileSync(caFile, String(simulator.caCertificate));
+  const config = { ...UPSTREAM, auth: {}, proxy: { https: proxy.url } };
+  return { clock, simulator, config, environment: { SSL_CERT_FILE: caFile } };
+}
+
+it("docs/fault-matrix.md says what happens for each fault at each upstream, cold and warm", async () => {
+  const rows = new Map<string, Partial<Row>>();
+  const failures: string[] = [];
+  const only = process.env["FAULT_MATRIX_ONLY"];
+  const todo = COMBINATIONS.filter((each) => only === undefined || rowKey(each).includes(only));
+
+  async function run(place: Place, combination: Combination, kind: "cold" | "warm"): Promise<void> {
+    const key = rowKey(combination);
+    try {
+      const outcome = await (kind === "cold" ? runCold : runWarm)(place, combination);
+      rows.set(key, { ...rows.get(key), [kind]: outcome });
+    } catch (error) {
+      failures.push(`${key}, ${kind}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  async function runLane(lane: number): Promise<void> {
+    const isRegional = lane < REGION_LANES;
+    const place = await openPlace(lane, isRegional);
+    const queue = isRegional ? regional : others;
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await run(place, ...next);
+  }
+
+  const both = todo.flatMap((each): [Combination, "cold" | "warm"][] => [
+    [each, "cold"],
+    [each, "warm"],
+  ]);
+  const regional = both.filter(([{ upstream }]) => upstream.name === "region");
+  const others = both.filter(([{ upstream }]) => upstream.name !== "region");
+  await Promise.all(Array.from({ length: LANES }, (_, lane) => runLane(lane)));
+
+  expect(failures).toEqual([]);
+  if (only !== undefined) {
+    console.log(JSON.stringify([...rows], null, 1));
+    return;
+  }
+  const page = renderTable(rows as ReadonlyMap<string, Row>);
+  if (process.env["UPDATE_FAULT_MATRIX"] !== undefined) writeFileSync(PAGE, page);
+  expect(page).toBe(readFileSync(PAGE, "utf8"));
+}, 300_000);
