@@ -50,6 +50,7 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
       registries: { prefetch: options.prefetch ?? [], endpoints: Object.fromEntries(endpoints) },
       metadata: { baseUrl: simulator.metadataUrl.href },
       auth: { endpoint: simulator.authUrl.origin },
+      metrics: { textfile: join(directory, "ocir_broker.prom") },
       log: { level: options.logLevel ?? "info" },
     }),
   );

@@ -1,0 +1,49 @@
+/** docs/metrics.md says what the built daemon says, and Prometheus can read it. */
+import { describe, expect, it } from "vitest";
+import { answerOf, REGISTRY_HOSTS, setStage } from "../e2e/stage.ts";
+import { documentedMetrics } from "./documented-metrics.ts";
+import { type Family, familiesOf, scrape } from "./exposition.ts";
+import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
+
+/** What a daemon says that has answered a pull from each registry host. */
+async function expose(): Promise<string> {
+  const { call, config } = await setStage({ daemon: { prefetch: REGISTRY_HOSTS.slice(0, 1) } });
+  for (const host of REGISTRY_HOSTS) answerOf(await call(`${host}/acme/shop/web`));
+  return scrape(config.healthSocket);
+}
+
+describe("/metrics of the built daemon", () => {
+  const documented = documentedMetrics();
+
+  it.skipIf(!hasPromtool)(`is what Prometheus expects, to promtool's satisfaction${promtoolNote}`, async () => {
+    expect(promtool(["check", "metrics"], await expose())).toEqual({ status: 0, output: "" });
+  });
+
+  it("holds every metric of docs/metrics.md, and no other, of the type that is said there", async () => {
+    const families = familiesOf(await expose());
+    const typesOf = (metrics: ReadonlyMap<string, { type: string }>) =>
+      Object.fromEntries([...metrics].map(([name, { type }]) => [name, type]).sort());
+    expect(typesOf(families)).toEqual(typesOf(documented));
+  });
+
+  it("has the labels and the label values of docs/metrics.md, and each registry host that was served", async () => {
+    const families = familiesOf(await expose());
+    for (const [name, { type, labels }] of documented) {
+      const seen = families.get(name)?.labels ?? new Map<string, Set<string>>();
+      expect([...seen.keys()].sort(), name).toEqual([...labels.keys()].sort());
+      for (const [label, values] of labels) {
+        if (values.includes("any")) continue;
+        const isHost = (value: string) => values.includes("host") && REGISTRY_HOSTS.includes(value);
+        const closed = [...(seen.get(label) ?? [])].filter((value) => !isHost(value));
+        const expected = values.filter((value) => value !== "host");
+        // A histogram's series come with the first observation; everything else is there from the start.
+        if (type === "histogram") expect(expected, `${name} ${label}`).toEqual(expect.arrayContaining(closed));
+        else expect(closed.sort(), `${name} ${label}`).toEqual(expected.sort());
+      }
+    }
+    for (const gauge of ["expiry", "obtained", "last_success"]) {
+      const { labels } = families.get(`ocir_broker_token_${gauge}_timestamp_seconds`) as Family;
+      expect(labels.get("registry")).toEqual(new Set(REGISTRY_HOSTS));
+    }
+  });
+});
