@@ -290,8 +290,25 @@ describe("startBroker", () => {
     expect(await of("POST", "/v1/credentials", requestFor("x.io/a", "v2"))).toEqual([400, "api-version-unsupported"]);
     expect(await of("POST", "/v1/credentials", "x".repeat(300_000))).toEqual([413, "body-too-large"]);
     expect(await of("GET", "/v1/credentials")).toEqual([405, "method-not-allowed"]);
-    expect(await of("POST", "/v1/docker-credential", "x")).toEqual([404, "not-found"]);
+    expect(await of("POST", "/v1/docker-credential", "https://")).toEqual([400, "server-url-invalid"]);
+    expect(await of("GET", "/v1/docker-credential")).toEqual([405, "method-not-allowed"]);
+    expect(await of("POST", "/v2/credentials", "x")).toEqual([404, "not-found"]);
     expect(await of("POST", "/")).toEqual([404, "not-found"]);
+  });
+
+  it("gives a docker credential helper the token that the kubelet gets, and logs the registry host", async () => {
+    await start();
+    const token = tokenIn(await pull(`${HOST}/ns/app`));
+    const { status, text } = await call(credentialsSocket, "POST", "/v1/docker-credential", `https://${HOST}/\n`);
+    expect(status).toBe(200);
+    expect(JSON.parse(text)).toEqual({ ServerURL: `https://${HOST}/`, Username: "BEARER_TOKEN", Secret: token });
+    const foreign = await call(credentialsSocket, "POST", "/v1/docker-credential", "https://index.docker.io/v1/");
+    expect([foreign.status, foreign.text]).toEqual([404, "credentials not found in native keychain\n"]);
+    expect(lines().filter(({ msg }) => msg === "request answered")).toMatchObject([
+      { outcome: "miss", registryHost: HOST, repository: "ns/app" },
+      { outcome: "hit", registryHost: HOST },
+      { outcome: "foreign", registryHost: "index.docker.io" },
+    ]);
   });
 
   it("makes its sockets for root alone and for everybody, and takes them with it", async () => {

@@ -9,6 +9,7 @@ import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
 import { type AnswerCredentials, createCredentials } from "./credentials.ts";
 import { createCredentialsServer } from "./credentials-server.ts";
+import { createDockerCredential } from "./docker-credential.ts";
 import { createFetchLog } from "./fetch-log.ts";
 import { handedOverSockets } from "./handed-over-sockets.ts";
 import { createHealth, type Health } from "./health.ts";
@@ -141,6 +142,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const credentialsServer = createCredentialsServer({
     clock,
     answer,
+    answerDockerCredential: createDockerCredential({ clock, deadlineMs, registries, tokens }),
     deadlineMs,
     onServed(served, elapsedMs) {
       metrics.requestServed(served.outcome, elapsedMs);

@@ -1,7 +1,7 @@
 /**
- * The credentials socket's routes: `POST /v1/credentials`, and nothing else yet.
+ * The credentials socket's routes: `POST /v1/credentials` for the kubelet, `POST /v1/docker-credential` for root's tools.
  *
- * Reads the body up to its cap and hands it over; what it means is decided in credentials.ts. Counts and logs
+ * Reads the body up to its cap and hands it over; what it means is decided where it is answered. Counts and logs
  * after the answer is written, so that neither costs the one who waits.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -12,11 +12,11 @@ import type { AnswerCredentials, CredentialsAnswer } from "./credentials.ts";
 import { errorAnswer } from "./error-answer.ts";
 import { writeAnswer } from "./http-answer.ts";
 
-const CREDENTIALS_PATH = "/v1/credentials";
-
 export interface CredentialsServerOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
+  /** Where it is not given, that route is not there: who stands in for the daemon does so for the kubelet. */
+  readonly answerDockerCredential?: AnswerCredentials;
   /** Longest that an answer may take, in milliseconds. */
   readonly deadlineMs: number;
   readonly onServed: (answer: CredentialsAnswer, elapsedMs: number) => void;
@@ -26,7 +26,11 @@ export interface CredentialsServerOptions {
 const SILENCE_SLACK_MS = 10_000;
 
 export function createCredentialsServer(options: CredentialsServerOptions): BoundedServer {
-  const { clock, answer, onServed, deadlineMs } = options;
+  const { clock, onServed, deadlineMs } = options;
+  const routes = new Map([
+    ["/v1/credentials", options.answer],
+    ["/v1/docker-credential", options.answerDockerCredential],
+  ]);
   const limits = {
     headersMs: 5_000,
     requestMs: 10_000,
@@ -36,7 +40,7 @@ export function createCredentialsServer(options: CredentialsServerOptions): Boun
     maxConnections: 0,
   };
 
-  async function serve(body: Buffer, response: ServerResponse): Promise<void> {
+  async function serve(answer: AnswerCredentials, body: Buffer, response: ServerResponse): Promise<void> {
     const startedAtMs = clock.monotonicMs();
     const result = await answer(body);
     writeAnswer(response, result);
@@ -44,12 +48,13 @@ export function createCredentialsServer(options: CredentialsServerOptions): Boun
   }
 
   return createBoundedServer(limits, clock, (request, response) => {
-    if (request.url !== CREDENTIALS_PATH) return writeAnswer(response, errorAnswer("not-found"), CLOSE);
+    const answer = routes.get(request.url ?? "");
+    if (answer === undefined) return writeAnswer(response, errorAnswer("not-found"), CLOSE);
     if (request.method !== "POST")
       return writeAnswer(response, errorAnswer("method-not-allowed"), [...CLOSE, "Allow", "POST"]);
     readBody(request, (body) => {
       if (body === undefined) writeAnswer(response, errorAnswer("body-too-large"), CLOSE);
-      else void serve(body, response);
+      else void serve(answer, body, response);
     });
   });
 }

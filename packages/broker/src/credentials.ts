@@ -23,8 +23,8 @@ import type { Registries } from "./registries.ts";
 
 export interface CredentialsAnswer extends HttpAnswer {
   readonly outcome: RequestOutcome;
-  /** Of the image asked for, as far as it could be read. */
-  readonly image?: ImageName | undefined;
+  /** What was asked for, as far as it could be read; the kubelet asks for an image, other clients for a registry host. */
+  readonly image?: (Pick<ImageName, "registryHost"> & Partial<ImageName>) | undefined;
   /** What went wrong, with outcome "error". */
   readonly error?: unknown;
 }

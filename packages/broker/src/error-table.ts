@@ -54,6 +54,11 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   "request-not-json": { status: 400, what: "the request is not JSON", next: KUBELET },
   "request-too-large": { status: 413, what: "the request is larger than 256 KiB", next: KUBELET },
   "response-too-large": { status: 500, what: "the answer would be too large", next: REPORT },
+  "server-url-invalid": {
+    status: 400,
+    what: "what was asked for is no registry host",
+    next: "check credHelpers in the client's configuration",
+  },
 
   // The broker itself.
   "config-invalid": { status: 500, what: "the configuration is not valid", next: "run ocir-broker config check" },

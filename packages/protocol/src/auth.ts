@@ -20,6 +20,11 @@ const BEARER_TOKEN_USERNAME = "BEARER_TOKEN";
  */
 const REGISTRY_HOST = /^[a-z0-9-]+(?<rest>(?:\.[a-z0-9-]+)*(?::[0-9]{1,5})?)$/i;
 
+/** What a client logs in with, where it takes but one pair. */
+export function bearerCredentials(token: string): RegistryCredentials {
+  return { username: BEARER_TOKEN_USERNAME, password: token };
+}
+
 /**
  * The exact host with the token, and a wildcard for its first label with an empty user name and password.
  *
@@ -33,7 +38,7 @@ export function bearerAuth(registryHost: string, token: string): Record<string, 
   const rest = REGISTRY_HOST.exec(registryHost)?.groups?.["rest"];
   if (rest === undefined) throw new ProtocolError("registry-host-invalid");
   return {
-    [registryHost]: { username: BEARER_TOKEN_USERNAME, password: token },
+    [registryHost]: bearerCredentials(token),
     [`*${rest}`]: { username: "", password: "" },
   };
 }

@@ -7,6 +7,7 @@ const MESSAGES = {
   "request-not-json": "the body is not one JSON document in UTF-8",
   "request-too-large": "the body is larger than 256 KiB",
   "response-too-large": "the answer would be larger than 64 KiB",
+  "server-url-invalid": "the body is not one registry host or https URL",
 } as const;
 
 export type ProtocolErrorCode = keyof typeof MESSAGES;

@@ -1,0 +1,44 @@
+/**
+ * The same tokens for root's own tools on the node: from a server URL, as a docker credential helper is asked, to a user
+ * name and a secret. There is no repository here, so nothing to probe or to heal; and these clients take one pair of
+ * credentials or none, so no anonymous try comes with it.
+ *
+ * Never throws: whatever goes wrong is an answer, as for the kubelet.
+ */
+import {
+  bearerCredentials,
+  CREDENTIALS_NOT_FOUND,
+  decodeDockerCredentialRequest,
+  encodeDockerCredentialResponse,
+} from "@ocir-broker/protocol";
+import type { AnswerCredentials, CredentialsAnswer, CredentialsOptions } from "./credentials.ts";
+import { errorAnswerOf } from "./error-answer.ts";
+import { JSON_TYPE, textAnswer } from "./http-answer.ts";
+
+export function createDockerCredential(options: Omit<CredentialsOptions, "access">): AnswerCredentials {
+  const { clock, deadlineMs, registries, tokens } = options;
+
+  async function answer(serverUrl: string, registryHost: string): Promise<CredentialsAnswer> {
+    const deadlineAtMs = clock.monotonicMs() + deadlineMs;
+    const leftMs = (): number => Math.max(0, deadlineAtMs - clock.monotonicMs());
+    const image = { registryHost };
+
+    if (!(await registries.isAllowed(registryHost, leftMs()))) {
+      return { ...textAnswer(404, `${CREDENTIALS_NOT_FOUND}\n`), outcome: "foreign", image };
+    }
+    const { entry, outcome } = await tokens.get(registryHost, { waitMs: leftMs() });
+    const body = encodeDockerCredentialResponse(serverUrl, bearerCredentials(entry.value.reveal()));
+    return { status: 200, contentType: JSON_TYPE, body, outcome, image };
+  }
+
+  return async (body) => {
+    let image: CredentialsAnswer["image"];
+    try {
+      const { serverUrl, registryHost } = decodeDockerCredentialRequest(body);
+      image = { registryHost };
+      return await answer(serverUrl, registryHost);
+    } catch (error) {
+      return { ...errorAnswerOf(error), outcome: "error", image, error };
+    }
+  };
+}
