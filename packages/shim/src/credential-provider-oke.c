@@ -1,7 +1,7 @@
 /*
  * The kubelet's exec plugin: the request from stdin, one POST to the daemon's socket, the answer to stdout; or one
- * line on stderr and exit status 1. Reads no JSON, allocates nothing, starts nothing. Exit status 0 means that a whole,
- * non-empty answer was written. Arguments are ignored (a kubelet's config may still carry those of the provider
+ * line on stderr and exit status 1. Reads no JSON, allocates nothing, starts no child; where no daemon answers it may
+ * become another program (fallback.h). Exit status 0 means that a whole, non-empty answer was written. Arguments are ignored (a kubelet's config may still carry those of the provider
  * that had this name before), but for a lone --version.
  */
 #include <errno.h>
@@ -15,8 +15,10 @@
 #include "broker-exchange.h"
 #include "deadline.h"
 #include "error-line.h"
+#include "fallback.h"
 
 #define DEFAULT_SOCKET_PATH "/run/ocir-broker/credentials.sock"
+#define DEFAULT_FALLBACK "/usr/local/bin/ocir-broker"
 #define CREDENTIALS_ROUTE "/v1/credentials"
 #define CHECK_SERVICE "check it with: systemctl status ocir-broker.socket ocir-broker.service"
 
@@ -38,7 +40,10 @@ static struct exchange_answer answer;
 
 static bool read_body(struct request *read_into, const struct deadline *deadline);
 static void write_head(struct request *written, const char *route);
+static bool may_fall_back(enum exchange_outcome outcome);
+static enum fallback_outcome fall_back(const char *socket_path, const struct deadline *deadline);
 static void report_exchange(enum exchange_outcome outcome, const char *socket_path);
+static void report_fallback(enum fallback_outcome outcome, const char *socket_path);
 static bool deliver(const struct exchange_answer *delivered, const struct deadline *deadline);
 static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline);
 
@@ -57,11 +62,19 @@ int main(int argument_count, char **arguments) {
   write_head(&request, CREDENTIALS_ROUTE);
   enum exchange_outcome outcome =
       broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, &deadline, &answer);
-  if (outcome != EXCHANGE_ANSWERED) {
-    report_exchange(outcome, socket_path);
-    return EXIT_FAILURE;
+  if (outcome == EXCHANGE_ANSWERED) return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+
+  if (may_fall_back(outcome)) {
+    struct deadline total = deadline_after(&deadline, SHIM_TOTAL_MS - SHIM_DEADLINE_MS);
+    enum fallback_outcome fallen = fall_back(socket_path, &total);
+    if (fallen == FALLBACK_ANSWERED) return deliver(&answer, &total) ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (fallen != FALLBACK_NONE) {
+      report_fallback(fallen, socket_path);
+      return EXIT_FAILURE;
+    }
   }
-  return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  report_exchange(outcome, socket_path);
+  return EXIT_FAILURE;
 }
 
 /* Stdin to its end. The time limit counts here too, so that a person who runs this by hand is not left waiting. */
@@ -115,6 +128,26 @@ static void write_head(struct request *written, const char *route) {
   }
 }
 
+/* Nobody gave a whole answer. What answered in its own way, or may not be asked, is a matter of configuration. */
+static bool may_fall_back(enum exchange_outcome outcome) {
+  return outcome == EXCHANGE_NO_SOCKET || outcome == EXCHANGE_REFUSED || outcome == EXCHANGE_BROKEN ||
+         outcome == EXCHANGE_TIMED_OUT;
+}
+
+static enum fallback_outcome fall_back(const char *socket_path, const struct deadline *deadline) {
+  static char default_program[] = DEFAULT_FALLBACK;
+  char *program = getenv("OCIR_BROKER_FALLBACK");
+  struct fallback fallback = {
+      .program = program == NULL ? default_program : program,
+      .socket_path = socket_path,
+      .body = request.bytes + HEAD_ROOM_BYTES,
+      .body_length = request.end - HEAD_ROOM_BYTES,
+      .request = request.bytes + request.start,
+      .request_length = request.end - request.start,
+  };
+  return fallback_ask(&fallback, deadline, &answer);
+}
+
 static void report_exchange(enum exchange_outcome outcome, const char *socket_path) {
   switch (outcome) {
     case EXCHANGE_ANSWERED:
@@ -153,6 +186,38 @@ static void report_exchange(enum exchange_outcome outcome, const char *socket_pa
     case EXCHANGE_TOO_LARGE:
       error_line_write("shim-answer-too-large", "the answer is larger than 16 KiB of headers or 64 KiB of body", NULL,
                        "check OCIR_BROKER_SOCKET and the version of the daemon");
+      break;
+  }
+}
+
+static void report_fallback(enum fallback_outcome outcome, const char *socket_path) {
+  switch (outcome) {
+    case FALLBACK_ANSWERED:
+    case FALLBACK_NONE:
+      break;
+    case FALLBACK_DIRECTORY_UNSAFE:
+      error_line_write("shim-fallback-directory-unsafe", "no broker answers, and none is started beside", socket_path,
+                       "make its directory a real one of root's that nobody else may write to");
+      break;
+    case FALLBACK_LOCK_UNSAFE:
+      error_line_write("shim-fallback-lock-unsafe", "no broker answers, and " FALLBACK_LOCK_NAME " is not safe beside", socket_path,
+                       "remove it: it must be a file of root's with mode 0600");
+      break;
+    case FALLBACK_LOCKED:
+      error_line_write("shim-fallback-locked", "no broker answers, and somebody holds " FALLBACK_LOCK_NAME " beside", socket_path,
+                       "see who with: fuser -v on that file; " CHECK_SERVICE);
+      break;
+    case FALLBACK_UNANSWERED:
+      error_line_write("shim-fallback-timeout", "neither the broker nor its stand-in answered within the time limit", NULL,
+                       CHECK_SERVICE);
+      break;
+    case FALLBACK_ANSWER_INVALID:
+      error_line_write("shim-fallback-invalid", "the broker's stand-in does not speak the broker's HTTP", NULL,
+                       "check OCIR_BROKER_FALLBACK and the version of the program there");
+      break;
+    case FALLBACK_FAILED:
+      error_line_write("shim-fallback-failed", "no broker answers, and the kernel refused to start one, errno",
+                       error_line_number((unsigned)errno), "look for exhausted descriptors or memory on this node");
       break;
   }
 }

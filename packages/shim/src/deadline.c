@@ -20,7 +20,12 @@ static struct timespec now(void) {
 }
 
 struct deadline deadline_in_ms(long milliseconds) {
-  struct deadline deadline = {.end = now()};
+  struct deadline start = {.end = now()};
+  return deadline_after(&start, milliseconds);
+}
+
+struct deadline deadline_after(const struct deadline *earlier, long milliseconds) {
+  struct deadline deadline = *earlier;
   deadline.end.tv_sec += milliseconds / MS_PER_SECOND;
   deadline.end.tv_nsec += milliseconds % MS_PER_SECOND * NS_PER_MS;
   if (deadline.end.tv_nsec >= NS_PER_SECOND) {

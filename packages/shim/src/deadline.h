@@ -1,4 +1,4 @@
-/* The one time limit of a call, on the monotonic clock: how much is left, and waiting no longer than that. */
+/* The time limits of a call, on the monotonic clock: how much is left, and waiting no longer than that. */
 #ifndef OCIR_BROKER_DEADLINE_H
 #define OCIR_BROKER_DEADLINE_H
 
@@ -16,6 +16,9 @@ struct deadline {
 enum wait_outcome { WAIT_READY, WAIT_TIMED_OUT, WAIT_FAILED };
 
 struct deadline deadline_in_ms(long milliseconds);
+
+/* So much after another one; asks no clock. */
+struct deadline deadline_after(const struct deadline *earlier, long milliseconds);
 
 /* Milliseconds until the end, rounded up; 0 once it has come. */
 int deadline_left_ms(const struct deadline *deadline);

@@ -1,0 +1,199 @@
+#include "fallback.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "error-line.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
+#define SOCKET_NAME "fallback.sock"
+
+enum {
+  DIRECTORY_LIMIT_BYTES = 128, /* more than a socket's address holds */
+  ENVIRONMENT_LIMIT = 4096,    /* entries; those beyond are left behind */
+  BACKLOG = 4096,              /* 110 pods of a node that starts, ten times over */
+  FIRST_LISTEN_FD = 3,         /* as systemd hands sockets over, so that the program needs no second way */
+  CLEAR_FD = 10,               /* from here on nobody expects a descriptor at a certain place */
+  /* Between two looks at a lock whose holder does not listen yet, or no more. */
+  SHORTEST_NAP_MS = 5,
+  LONGEST_NAP_MS = 100
+};
+
+extern char **environ;
+
+static bool is_runnable(const char *program);
+static enum fallback_outcome enter_directory(const char *socket_path);
+static int open_lock(void);
+static enum fallback_outcome become(const struct fallback *fallback, int lock, const struct deadline *deadline);
+
+enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct deadline *deadline,
+                                   struct exchange_answer *answer) {
+  if (!is_runnable(fallback->program)) return FALLBACK_NONE;
+  enum fallback_outcome entered = enter_directory(fallback->socket_path);
+  if (entered != FALLBACK_ANSWERED) return entered;
+  int lock = open_lock();
+  if (lock < 0) return errno == EPERM || errno == ELOOP || errno == EISDIR ? FALLBACK_LOCK_UNSAFE : FALLBACK_FAILED;
+
+  enum fallback_outcome at_the_end = FALLBACK_LOCKED;
+  for (int nap_ms = SHORTEST_NAP_MS;; nap_ms = nap_ms * 2 < LONGEST_NAP_MS ? nap_ms * 2 : LONGEST_NAP_MS) {
+    if (deadline_left_ms(deadline) == 0) return at_the_end;
+    if (flock(lock, LOCK_EX | LOCK_NB) == 0) return become(fallback, lock, deadline);
+    if (errno != EWOULDBLOCK && errno != EINTR) return FALLBACK_FAILED;
+
+    /* Whoever holds the lock answers, or ends and breaks the connection: then it is somebody else's turn. */
+    switch (broker_exchange(SOCKET_NAME, fallback->request, fallback->request_length, deadline, answer)) {
+      case EXCHANGE_ANSWERED:
+        return FALLBACK_ANSWERED;
+      case EXCHANGE_TIMED_OUT:
+        return FALLBACK_UNANSWERED;
+      case EXCHANGE_NO_SOCKET:
+      case EXCHANGE_REFUSED:
+        break;
+      case EXCHANGE_BROKEN:
+        at_the_end = FALLBACK_UNANSWERED;
+        break;
+      case EXCHANGE_INVALID:
+      case EXCHANGE_TOO_LARGE:
+        return FALLBACK_ANSWER_INVALID;
+      case EXCHANGE_DENIED:
+      case EXCHANGE_PATH_TOO_LONG:
+      case EXCHANGE_FAILED:
+        return FALLBACK_FAILED;
+    }
+    poll(NULL, 0, nap_ms);
+  }
+}
+
+static bool is_runnable(const char *program) {
+  return *program == '/' && access(program, X_OK) == 0;
+}
+
+/*
+ * From here on the directory is meant by its names alone, whatever becomes of the path to it. It must be ours (root's, for a
+ * kubelet) and nobody else's to write: then lock and socket are what a shim or its program made.
+ */
+static enum fallback_outcome enter_directory(const char *socket_path) {
+  char path[DIRECTORY_LIMIT_BYTES];
+  const char *slash = strrchr(socket_path, '/');
+  if (slash == NULL) return FALLBACK_NONE;
+  size_t length = slash == socket_path ? 1 : (size_t)(slash - socket_path);
+  if (length >= sizeof path) return FALLBACK_NONE;
+  memcpy(path, socket_path, length);
+  path[length] = '\0';
+
+  int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (directory < 0) return errno == ENOENT ? FALLBACK_NONE : FALLBACK_DIRECTORY_UNSAFE;
+  struct stat status;
+  bool is_safe = fstat(directory, &status) == 0 && status.st_uid == geteuid() &&
+                 (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 && fchdir(directory) == 0;
+  close(directory);
+  return is_safe ? FALLBACK_ANSWERED : FALLBACK_DIRECTORY_UNSAFE;
+}
+
+/* A standard stream that the caller had closed must become none of our descriptors, nor may they be where a program expects its own. */
+static int move_clear(int descriptor) {
+  if (descriptor < 0) return descriptor;
+  int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, CLEAR_FD);
+  int error = errno;
+  close(descriptor);
+  errno = error;
+  return moved;
+}
+
+/* Who may read a file may hold its lock, so it must be readable by nobody else. EPERM where it is not such a file. */
+static int open_lock(void) {
+  int lock = move_clear(open(FALLBACK_LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (lock < 0) return lock;
+  struct stat status;
+  if (fstat(lock, &status) < 0) return -1;
+  if (S_ISREG(status.st_mode) && status.st_uid == geteuid() && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0) return lock;
+  errno = EPERM;
+  return -1;
+}
+
+/* Listens before the program has even started: who comes now waits in the kernel's queue. Under the lock, so what is there is dead. */
+static int open_listener(void) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET_NAME};
+  int listener = move_clear(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (listener < 0) return -1;
+  if (unlink(SOCKET_NAME) < 0 && errno != ENOENT) return -1;
+  mode_t mask = umask(S_IXUSR | S_IRWXG | S_IRWXO);
+  int bound = bind(listener, (const struct sockaddr *)&address, sizeof address);
+  umask(mask);
+  return bound == 0 && listen(listener, BACKLOG) == 0 ? listener : -1;
+}
+
+/* Stdin has been read. A pipe would not hold 256 KiB, and there is nobody left to fill it. */
+static int open_body(const char *body, size_t length) {
+  int made = memfd_create("credential-provider-request", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+  if (made < 0 && errno == EINVAL) made = memfd_create("credential-provider-request", MFD_CLOEXEC);
+  int descriptor = move_clear(made);
+  if (descriptor < 0) return -1;
+  for (size_t done = 0; done < length;) {
+    ssize_t written = write(descriptor, body + done, length - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return -1;
+    done += (size_t)written;
+  }
+  return lseek(descriptor, 0, SEEK_SET) == 0 ? descriptor : -1;
+}
+
+static void put_number(char *entry, unsigned number) {
+  const char *digits = error_line_number(number);
+  memcpy(strchr(entry, '=') + 1, digits, strlen(digits) + 1);
+}
+
+/* Ours without what a service manager may have told the kubelet about its sockets, and with what we say about this one. */
+static char *const *environment_for(unsigned left_ms) {
+  static char *entries[ENVIRONMENT_LIMIT + 5];
+  static char listen_fds[] = "LISTEN_FDS=1";
+  static char listen_names[] = "LISTEN_FDNAMES=credentials";
+  static char listen_pid[] = "LISTEN_PID=0000000000";
+  static char left[] = "OCIR_BROKER_FALLBACK_LEFT_MS=0000000000";
+  static const char manager[] = "LISTEN_";
+  size_t count = 0;
+  for (char **entry = environ; *entry != NULL && count < ENVIRONMENT_LIMIT; entry++) {
+    if (strncmp(*entry, manager, sizeof manager - 1) != 0) entries[count++] = *entry;
+  }
+  put_number(listen_pid, (unsigned)getpid());
+  put_number(left, left_ms);
+  entries[count++] = listen_fds;
+  entries[count++] = listen_names;
+  entries[count++] = listen_pid;
+  entries[count] = left;
+  return entries;
+}
+
+/*
+ * Returns only where that did not work. The lock goes on with the program and is the kernel's to release, however the
+ * program ends. So is the alarm, which is for a program that keeps no time any more.
+ */
+static enum fallback_outcome become(const struct fallback *fallback, int lock, const struct deadline *deadline) {
+  static char command[] = "get";
+  char *const arguments[] = {fallback->program, command, NULL};
+  int listener = open_listener();
+  if (listener < 0) return FALLBACK_FAILED;
+  int body = open_body(fallback->body, fallback->body_length);
+  if (body < 0) return FALLBACK_FAILED;
+  if (dup2(body, STDIN_FILENO) < 0 || dup2(listener, FIRST_LISTEN_FD) < 0) return FALLBACK_FAILED;
+  if (fcntl(lock, F_SETFD, 0) < 0 || chdir("/") < 0) return FALLBACK_FAILED;
+
+  unsigned left_ms = (unsigned)deadline_left_ms(deadline);
+  alarm(left_ms / 1000 + 1);
+  signal(SIGPIPE, SIG_DFL);
+  execve(fallback->program, arguments, environment_for(left_ms));
+  return errno == ENOENT || errno == EACCES || errno == ENOEXEC ? FALLBACK_NONE : FALLBACK_FAILED;
+}
