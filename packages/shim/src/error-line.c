@@ -5,6 +5,8 @@
 
 enum { LINE_LIMIT_BYTES = 512 };
 
+static int destination = STDERR_FILENO;
+
 struct line {
   char text[LINE_LIMIT_BYTES];
   size_t length;
@@ -22,14 +24,18 @@ static void append_string(struct line *line, const char *text) {
   append(line, text, strlen(text));
 }
 
-/* Nothing can be done about a stderr that does not take it: the exit status still tells. */
+/* Nothing can be done about a stream that does not take it: the exit status still tells. */
 static void finish(struct line *line) {
   line->text[line->length++] = '\n';
   for (size_t done = 0; done < line->length;) {
-    ssize_t written = write(STDERR_FILENO, line->text + done, line->length - done);
+    ssize_t written = write(destination, line->text + done, line->length - done);
     if (written <= 0) return;
     done += (size_t)written;
   }
+}
+
+void error_line_to_stdout(void) {
+  destination = STDOUT_FILENO;
 }
 
 void error_line_write(const char *code, const char *what, const char *detail, const char *next) {

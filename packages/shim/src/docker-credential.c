@@ -1,0 +1,36 @@
+#include "docker-credential.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "error-line.h"
+
+bool docker_credential_is_named(const char *program) {
+  if (program == NULL) return false;
+  const char *slash = strrchr(program, '/');
+  return strcmp(slash == NULL ? program : slash + 1, DOCKER_CREDENTIAL_NAME) == 0;
+}
+
+enum docker_credential_outcome docker_credential_begin(int argument_count, char **arguments, const char **text) {
+  error_line_to_stdout();
+  const char *verb = argument_count == 2 ? arguments[1] : "";
+  if (strcmp(verb, "get") == 0) return DOCKER_CREDENTIAL_ASK;
+  if (strcmp(verb, "list") == 0) {
+    /* Server URL to user name, for those who look what a store holds. This is no store: who needs a host's token asks. */
+    *text = "{}\n";
+    return DOCKER_CREDENTIAL_SAY;
+  }
+  if (strcmp(verb, "version") == 0 || strcmp(verb, "--version") == 0) {
+    *text = DOCKER_CREDENTIAL_NAME " (ocir-broker) " SHIM_VERSION "\n";
+    return DOCKER_CREDENTIAL_SAY;
+  }
+  /* What comes on stdin with these two is somebody's secret, and is not even read. */
+  if (strcmp(verb, "store") == 0 || strcmp(verb, "erase") == 0) {
+    error_line_write("shim-nothing-stored", "credentials are neither stored nor erased, they are the node's own", NULL,
+                     "pull without logging in or out; for another account, name another helper in credHelpers");
+    return DOCKER_CREDENTIAL_REFUSED;
+  }
+  error_line_write("shim-verb-unknown", "a docker credential helper is called with one verb", NULL,
+                   "use: echo REGISTRY_HOST | " DOCKER_CREDENTIAL_NAME " get; or list, or version");
+  return DOCKER_CREDENTIAL_REFUSED;
+}

@@ -1,0 +1,24 @@
+/*
+ * The program's other name, docker-credential-ocir: a docker credential helper for root's own tools on the node. Owns the
+ * verbs of that protocol and what is said to each; asks nobody. Nothing is kept here, so only `get` needs the daemon.
+ */
+#ifndef OCIR_BROKER_DOCKER_CREDENTIAL_H
+#define OCIR_BROKER_DOCKER_CREDENTIAL_H
+
+#include <stdbool.h>
+
+#define DOCKER_CREDENTIAL_NAME "docker-credential-ocir"
+
+enum docker_credential_outcome {
+  DOCKER_CREDENTIAL_ASK,    /* `get`: the daemon knows */
+  DOCKER_CREDENTIAL_SAY,    /* `text` is the whole answer */
+  DOCKER_CREDENTIAL_REFUSED /* an error line has been written, where that protocol wants it: on stdout */
+};
+
+/* By the last part of argv[0]: who starts a helper does so by its name. */
+bool docker_credential_is_named(const char *program);
+
+/* From here on error lines go to stdout. */
+enum docker_credential_outcome docker_credential_begin(int argument_count, char **arguments, const char **text);
+
+#endif
