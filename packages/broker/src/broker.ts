@@ -1,10 +1,11 @@
 /**
  * The daemon, put together: which part is given to which. Owns the order of starting and stopping, nothing else.
  */
-import type { Clock, Random } from "@ocir-broker/foundation";
-import { createInstancePrincipal, knownRealmDomains, METADATA_BASE_URLS } from "@ocir-broker/identity";
+import { bootMs, type Clock, type Random } from "@ocir-broker/foundation";
+import { createInstancePrincipal, METADATA_BASE_URLS } from "@ocir-broker/identity";
 import { probeRepository } from "@ocir-broker/ocir";
 import { RepositoryAccess } from "./access.ts";
+import { type ConfigChanges, changesBetween, reloaded } from "./config/changes.ts";
 import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
 import { type AnswerCredentials, createCredentials } from "./credentials.ts";
@@ -15,16 +16,20 @@ import { handedOverSockets } from "./handed-over-sockets.ts";
 import { createHealth, type Health } from "./health.ts";
 import { createHealthServer } from "./health-server.ts";
 import { createIdentityLog } from "./identity-log.ts";
+import { createLiveRegistries } from "./live-registries.ts";
 import type { Log } from "./log.ts";
+import { openMemory } from "./memory/memory.ts";
+import { restore, stateOf } from "./memory/restore.ts";
 import { createMetrics } from "./metrics.ts";
-import { createRegistries, HOME_REGION, registryHostOf } from "./registries.ts";
+import { HOME_REGION, registryHostOf } from "./registries.ts";
 import { logRequest } from "./request-log.ts";
+import { startTextfile, type Textfile } from "./textfile.ts";
 import { createHomeRegionCache, createSessionCache, createTokenCache, SESSION } from "./tokens.ts";
 import { createUpstreams, observed } from "./upstreams.ts";
 
 export interface BrokerOptions {
   readonly config: Config;
-  /** For sockets handed over (LISTEN_FDS) and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
+  /** For sockets and memory handed over, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;
@@ -38,6 +43,8 @@ export interface Broker {
   /** What the credentials socket answers to a request body, without the socket. */
   readonly answer: AnswerCredentials;
   readonly health: Health;
+  /** Brings into force what needs no restart. */
+  takeOver(config: Config): ConfigChanges;
   /** Finishes what is in flight, then stops. Safe to call again. */
   close(): Promise<void>;
 }
@@ -56,6 +63,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const metrics = createMetrics({ clock, version });
   const upstreams = createUpstreams({ config, environment, clock });
   const closing = new AbortController();
+  let inForce = config;
+
+  const source = JSON.stringify([config.metadata.baseUrl, config.auth.endpoint]);
+  const memory = openMemory({ environment, clock, bootMs, log, source, snapshot: () => stateOf(owners, source) });
+  const recalled = memory.recall();
 
   const principal = createInstancePrincipal({
     clock,
@@ -64,6 +76,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     sendFederation: upstreams.send,
     metadataBaseUrls: config.metadata.baseUrl === undefined ? METADATA_BASE_URLS : [new URL(config.metadata.baseUrl)],
     authUrl: config.auth.endpoint === undefined ? undefined : new URL(config.auth.endpoint),
+    remembered: { region: recalled?.state.region, tenancyId: recalled?.state.session?.value.tenancyId },
     ...createIdentityLog(log, metrics),
   });
 
@@ -73,7 +86,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     random,
     onEvent(event) {
       logRegion(event);
-      if (event.type === "fetched" && config.registries.prefetch === undefined) prefetchHome();
+      if (event.type !== "failed") memory.changed();
+      if (event.type === "fetched") prefetchHome();
     },
   });
 
@@ -83,17 +97,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     random,
     onEvent(event) {
       logSession(event);
+      if (event.type !== "failed") memory.changed();
       if (event.type === "fetched") metrics.sessionFetched(event.reason, "success");
       if (event.type === "failed") metrics.sessionFetched(event.reason, "failure");
     },
   });
 
-  const registries = createRegistries({
-    realmDomains: knownRealmDomains(),
-    extraHosts: hostsNamedIn(config),
-    endpoints: config.registries.endpoints,
-    homeRegion,
-  });
+  const registries = createLiveRegistries(config, homeRegion);
   const sendTo = (registryHost: string) =>
     observed(upstreams.send, clock, (result, elapsedMs) => metrics.registryAnswered(registryHost, result, elapsedMs));
 
@@ -106,10 +116,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     random,
     onEvent(event) {
       logToken(event);
+      if (event.type !== "failed") memory.changed();
       if (event.type === "fetched") metrics.tokenFetched(event.key, event.reason, "success");
       if (event.type === "failed") metrics.tokenFetched(event.key, event.reason, "failure");
     },
   });
+
+  const owners = { homeRegion, sessions, tokens, registries };
 
   const access = new RepositoryAccess({
     clock,
@@ -135,7 +148,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     sessions,
     tokens,
     regionId: () => homeRegion.peek(HOME_REGION)?.value.id,
-    expectsToken: config.registries.prefetch?.length !== 0,
+    get expectsToken() {
+      return inForce.registries.prefetch?.length !== 0;
+    },
   });
   const answer = createCredentials({ clock, deadlineMs, registries, tokens, access });
 
@@ -152,16 +167,23 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const healthServer = createHealthServer({
     clock,
     health,
-    renderMetrics() {
-      metrics.read(health);
-      return metrics.render();
-    },
+    renderMetrics,
     onFailed: (code) => log.error({ code }, "health answer failed"),
   });
 
+  function renderMetrics(): Promise<string> {
+    metrics.read(health);
+    return metrics.render();
+  }
+
+  function prefetch(): void {
+    for (const registryHost of inForce.registries.prefetch ?? []) keep(registryHost);
+    prefetchHome();
+  }
+
   function prefetchHome(): void {
     const region = homeRegion.peek(HOME_REGION);
-    if (region !== undefined) keep(registryHostOf(region.value));
+    if (region !== undefined && inForce.registries.prefetch === undefined) keep(registryHostOf(region.value));
   }
 
   function keep(registryHost: string): void {
@@ -169,12 +191,27 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     tokens.keep(registryHost);
   }
 
+  function takeOver(next: Config): ConfigChanges {
+    const changes = changesBetween(inForce, next);
+    inForce = reloaded(inForce, next);
+    log.level = inForce.log.level;
+    for (const registryHost of registries.takeOver(inForce)) {
+      // The live token is from the address before; the log tells whether a new one could be had.
+      if (tokens.peek(registryHost) !== undefined) tokens.refresh(registryHost).catch(() => undefined);
+    }
+    prefetch();
+    return changes;
+  }
+
+  let textfile: Textfile | undefined;
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
     log.info("stopping");
+    textfile?.close();
     access.close();
     await Promise.all([credentialsServer.stop(deadlineMs + STOP_SLACK_MS), healthServer.stop(STOP_SLACK_MS)]);
     closing.abort();
+    memory.close();
     tokens.close();
     sessions.close();
     homeRegion.close();
@@ -188,6 +225,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   };
 
   try {
+    if (recalled !== undefined && (await restore(recalled, owners, log))) memory.changed();
     const handedOver = handedOverSockets(environment, options.pid);
     await credentialsServer.listen(addressOf(handedOver.credentials, config.sockets.credentials, 0o600));
     await healthServer.listen(addressOf(handedOver.health, config.sockets.health, 0o666));
@@ -197,16 +235,21 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
   sessions.keep(SESSION);
   homeRegion.keep(HOME_REGION);
-  for (const registryHost of config.registries.prefetch ?? []) keep(registryHost);
+  prefetch();
+  textfile = startTextfile({
+    path: config.metrics.textfile,
+    clock,
+    log,
+    render() {
+      metrics.textfileRendered();
+      return renderMetrics();
+    },
+    onWritten: metrics.textfileWritten,
+  });
   log.info({ version, sockets: config.sockets }, "listening");
-  return { answer, health, close };
+  return { answer, health, takeOver, close };
 }
 
 function addressOf(fd: number | undefined, path: string, mode: 0o600 | 0o666) {
   return fd === undefined ? { path, mode } : { fd };
-}
-
-/** Whatever the configuration names as a registry is one. */
-function hostsNamedIn({ registries }: Config): string[] {
-  return [...registries.extraHosts, ...(registries.prefetch ?? []), ...Object.keys(registries.endpoints)];
 }

@@ -14,12 +14,23 @@ it.each([
     { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: "health:credentials" },
     { credentials: 4, health: 3 },
   ],
+  [
+    "both around the launcher's memory",
+    { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "health:state:credentials" },
+    { credentials: 5, health: 3 },
+  ],
+  ["nothing but the launcher's memory", { LISTEN_PID: "42", LISTEN_FDS: "1", LISTEN_FDNAMES: "state" }, {}],
   ["one among others", { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "notify:x:health" }, { health: 5 }],
 ])("handedOverSockets maps %s by name", (_title, environment, expected) => {
   expect(handedOverSockets(environment, PID)).toEqual(expected);
 });
 
-it.each([undefined, "unknown:unknown"])("handedOverSockets refuses sockets named %j", (names) => {
-  const environment = { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: names };
-  expect(() => handedOverSockets(environment, PID)).toThrow(expect.objectContaining({ code: "socket-not-listening" }));
-});
+it.each([undefined, "unknown:unknown", "state:unknown", "state"])(
+  "handedOverSockets refuses sockets named %j",
+  (names) => {
+    const environment = { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: names };
+    expect(() => handedOverSockets(environment, PID)).toThrow(
+      expect.objectContaining({ code: "socket-not-listening" }),
+    );
+  },
+);

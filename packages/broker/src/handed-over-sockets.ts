@@ -8,6 +8,9 @@ import { BrokerError } from "./broker-error.ts";
 
 const FIRST_DESCRIPTOR = 3;
 
+/** The launcher's memory comes back the same way; it is no socket, and it may come alone. */
+const STATE_NAME = "state";
+
 export interface HandedOverSockets {
   readonly credentials?: number;
   readonly health?: number;
@@ -23,12 +26,10 @@ export function handedOverSockets(
 ): HandedOverSockets {
   const count = Number.parseInt(environment["LISTEN_FDS"] ?? "0", 10);
   if (environment["LISTEN_PID"] !== String(pid) || !(count > 0)) return {};
-  const names = (environment["LISTEN_FDNAMES"] ?? "").split(":");
-  const found = {
-    ...descriptorNamed("credentials", names.slice(0, count)),
-    ...descriptorNamed("health", names.slice(0, count)),
-  };
-  if (Object.keys(found).length === 0) {
+  const names = (environment["LISTEN_FDNAMES"] ?? "").split(":").slice(0, count);
+  const found = { ...descriptorNamed("credentials", names), ...descriptorNamed("health", names) };
+  const isForUs = names.length < count || names.some((name) => name !== STATE_NAME);
+  if (isForUs && Object.keys(found).length === 0) {
     throw new BrokerError(
       "socket-not-listening",
       'the sockets handed over are not named: set FileDescriptorName= to "credentials" and "health"',

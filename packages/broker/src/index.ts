@@ -7,3 +7,4 @@ export type { CredentialsAnswer } from "./credentials.ts";
 export { ERROR_TABLE, type ErrorCode, type ErrorRow } from "./error-table.ts";
 export type { HealthDetails, HealthStatus, HealthSummary } from "./health.ts";
 export { createLog, type Log } from "./log.ts";
+export { type Supervision, type SupervisionOptions, superviseBroker } from "./supervision/supervise.ts";

@@ -7,6 +7,7 @@
 import type { RegionInfo } from "@ocir-broker/identity";
 import { createHostRules } from "@ocir-broker/ocir";
 import type { TokenCache } from "@ocir-broker/token-cache";
+import type { Config } from "./config/schema.ts";
 
 export interface Registries {
   /** Rejects where it depends on the home region and that is not to be had within `waitMs`. */
@@ -59,4 +60,9 @@ export function registryHostOf(region: RegionInfo): string {
   return region.realmKey.toLowerCase() === COMMERCIAL_REALM
     ? `${region.key}.ocir.io`
     : `ocir.${region.id}.oci.${region.realmDomain}`;
+}
+
+/** Whatever the configuration names as a registry is one. */
+export function hostsNamedIn({ registries }: Pick<Config, "registries">): string[] {
+  return [...registries.extraHosts, ...(registries.prefetch ?? []), ...Object.keys(registries.endpoints)];
 }

@@ -2,7 +2,13 @@
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export const environment: Environment = process.env;
+/** As it was at the start. */
+export const environment: Environment = { ...process.env };
+
+/** A child process, which gets the environment as it is now, does not see these. */
+export function keepFromChildren(names: readonly string[]): void {
+  for (const name of names) delete process.env[name];
+}
 
 /** Set when the executable is built. */
 export const version: string = process.env["OCIR_BROKER_VERSION"] ?? "0.0.0-source";

@@ -1,13 +1,24 @@
 /**
  * `ocir-broker serve`: the daemon, from configuration to signals.
  *
- * SIGTERM and SIGINT stop it after what is in flight is answered. Whatever nobody caught ends it at once, since
+ * SIGTERM and SIGINT stop it after what is in flight is answered; SIGHUP reads the configuration again. Whatever nobody caught ends it at once, since
  * its state is then unknown; the service manager starts it again.
  */
-import { createLog, loadConfig, startBroker } from "@ocir-broker/broker";
-import { createSystemClock, systemRandom } from "@ocir-broker/foundation";
+import { createLog, loadConfig, type Supervision, startBroker, superviseBroker } from "@ocir-broker/broker";
+import { createSystemClock, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
-import { environment, version } from "../environment.ts";
+import { environment, keepFromChildren, version } from "../environment.ts";
+
+/** What whoever started us as a service says to this process and to no other. */
+const FOR_THIS_PROCESS = [
+  "LISTEN_FDS",
+  "LISTEN_FDNAMES",
+  "LISTEN_PID",
+  "OCIR_BROKER_NOTIFY_FD",
+  "OCIR_BROKER_STATE_FD",
+  "WATCHDOG_PID",
+  "WATCHDOG_USEC",
+];
 
 export function addServeCommand(program: Command): void {
   program
@@ -26,14 +37,19 @@ async function serve(options: { config?: string }): Promise<void> {
       process.exit(70);
     });
   }
-  const broker = await startBroker({
-    config,
-    environment,
-    clock: createSystemClock(),
-    random: systemRandom,
-    log,
-    version,
-    pid: process.pid,
-  });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void broker.close());
+  keepFromChildren(FOR_THIS_PROCESS);
+  // Whatever comes before there is something to reload must not end the process.
+  let supervision: Supervision | undefined;
+  process.on("SIGHUP", () => supervision?.reload());
+
+  const clock = createSystemClock();
+  const common = { environment, clock, log, pid: process.pid };
+  const broker = await startBroker({ ...common, config, random: systemRandom, version });
+  supervision = superviseBroker({ ...common, broker, configPath: options.config, kernelMonotonicUs });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      supervision?.stopping();
+      void broker.close();
+    });
+  }
 }

@@ -1,0 +1,46 @@
+/** Between the daemon and whoever runs it as a service: says ready, keeps saying how it is, reloads, says stopping. */
+import type { Clock } from "@ocir-broker/foundation";
+import type { Broker } from "../broker.ts";
+import type { Environment } from "../config/load.ts";
+import type { Log } from "../log.ts";
+import { findVoice } from "./notification-voice.ts";
+import { createReload } from "./reload.ts";
+import { createServiceNotification } from "./service-notification.ts";
+import { statusText } from "./status-text.ts";
+
+export interface SupervisionOptions {
+  /** Listening. */
+  readonly broker: Pick<Broker, "health" | "takeOver">;
+  readonly configPath: string | undefined;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  /** CLOCK_MONOTONIC in microseconds. */
+  readonly kernelMonotonicUs: () => bigint;
+  readonly log: Log;
+  readonly pid: number;
+}
+
+export interface Supervision {
+  reload(): void;
+  stopping(): void;
+}
+
+/** Says ready. */
+export function superviseBroker(options: SupervisionOptions): Supervision {
+  const { broker, configPath, environment, log } = options;
+  const reload = createReload({ path: configPath, environment, takeOver: broker.takeOver, log });
+  const notification = createServiceNotification({
+    ...options,
+    voice: findVoice(environment),
+    statusText: () => statusText(broker.health.details(), reload.note()),
+  });
+  notification.ready();
+  return {
+    reload() {
+      notification.reloading();
+      reload.run();
+      notification.ready();
+    },
+    stopping: () => notification.stopping(),
+  };
+}
