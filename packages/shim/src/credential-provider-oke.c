@@ -1,8 +1,9 @@
 /*
  * The kubelet's exec plugin: the request from stdin, one POST to the daemon's socket, the answer to stdout; or one
  * line on stderr and exit status 1. Reads no JSON, allocates nothing, starts no child; where no daemon answers it may
- * become another program (fallback.h). Exit status 0 means that a whole, non-empty answer was written. Arguments are ignored (a kubelet's config may still carry those of the provider
- * that had this name before), but for a lone --version.
+ * become another program (fallback.h). Exit status 0 means that a whole, non-empty answer was written. Arguments are
+ * ignored (a kubelet's config may still carry those of the provider that had this name before), but for a lone --version.
+ * Under the name docker-credential-ocir it does the same for root's own tools, in their protocol (docker-credential.h).
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,12 +15,14 @@
 
 #include "broker-exchange.h"
 #include "deadline.h"
+#include "docker-credential.h"
 #include "error-line.h"
 #include "fallback.h"
 
 #define DEFAULT_SOCKET_PATH "/run/ocir-broker/credentials.sock"
 #define DEFAULT_FALLBACK "/usr/local/bin/ocir-broker"
 #define CREDENTIALS_ROUTE "/v1/credentials"
+#define DOCKER_CREDENTIAL_ROUTE "/v1/docker-credential"
 #define CHECK_SERVICE "check it with: systemctl status ocir-broker.socket ocir-broker.service"
 
 enum {
@@ -38,8 +41,10 @@ struct request {
 static struct request request;
 static struct exchange_answer answer;
 
+static const char *chosen_socket_path(void);
+static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline);
 static bool read_body(struct request *read_into, const struct deadline *deadline);
-static void write_head(struct request *written, const char *route);
+static void write_head(struct request *written, const char *route, const char *type);
 static bool may_fall_back(enum exchange_outcome outcome);
 static enum fallback_outcome fall_back(const char *socket_path, const struct deadline *deadline);
 static void report_exchange(enum exchange_outcome outcome, const char *socket_path);
@@ -50,16 +55,15 @@ static bool write_stdout(const char *bytes, size_t length, const struct deadline
 int main(int argument_count, char **arguments) {
   struct deadline deadline = deadline_in_ms(SHIM_DEADLINE_MS);
   signal(SIGPIPE, SIG_IGN);
+  if (docker_credential_is_named(arguments[0])) return answer_docker(argument_count, arguments, &deadline);
   if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
     static const char version[] = "credential-provider-oke " SHIM_VERSION "\n";
     return write_stdout(version, sizeof version - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   }
 
-  const char *socket_path = getenv("OCIR_BROKER_SOCKET");
-  if (socket_path == NULL || *socket_path == '\0') socket_path = DEFAULT_SOCKET_PATH;
-
+  const char *socket_path = chosen_socket_path();
   if (!read_body(&request, &deadline)) return EXIT_FAILURE;
-  write_head(&request, CREDENTIALS_ROUTE);
+  write_head(&request, CREDENTIALS_ROUTE, "application/json");
   enum exchange_outcome outcome =
       broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, &deadline, &answer);
   if (outcome == EXCHANGE_ANSWERED) return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -73,6 +77,32 @@ int main(int argument_count, char **arguments) {
       return EXIT_FAILURE;
     }
   }
+  report_exchange(outcome, socket_path);
+  return EXIT_FAILURE;
+}
+
+static const char *chosen_socket_path(void) {
+  const char *path = getenv("OCIR_BROKER_SOCKET");
+  return path == NULL || *path == '\0' ? DEFAULT_SOCKET_PATH : path;
+}
+
+/* Nothing stands in for the daemon here: somebody is there who reads what is wrong. */
+static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline) {
+  const char *text = NULL;
+  switch (docker_credential_begin(argument_count, arguments, &text)) {
+    case DOCKER_CREDENTIAL_ASK:
+      break;
+    case DOCKER_CREDENTIAL_SAY:
+      return write_stdout(text, strlen(text), deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+    case DOCKER_CREDENTIAL_REFUSED:
+      return EXIT_FAILURE;
+  }
+  const char *socket_path = chosen_socket_path();
+  if (!read_body(&request, deadline)) return EXIT_FAILURE;
+  write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
+  enum exchange_outcome outcome =
+      broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, deadline, &answer);
+  if (outcome == EXCHANGE_ANSWERED) return deliver(&answer, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   report_exchange(outcome, socket_path);
   return EXIT_FAILURE;
 }
@@ -103,7 +133,7 @@ static bool read_body(struct request *read_into, const struct deadline *deadline
   }
   if (end == HEAD_ROOM_BYTES) {
     error_line_write("shim-request-empty", "stdin was empty", NULL,
-                     "pipe a CredentialProviderRequest into it, as the kubelet does");
+                     "pipe in what the kubelet sends, a CredentialProviderRequest, or what docker sends, a registry host");
     return false;
   }
   read_into->end = end;
@@ -111,15 +141,15 @@ static bool read_body(struct request *read_into, const struct deadline *deadline
 }
 
 /* Puts the head right before the body, so that one send takes both. */
-static void write_head(struct request *written, const char *route) {
+static void write_head(struct request *written, const char *route, const char *type) {
   static const char fields[] =
       " HTTP/1.1\r\n"
       "Host: localhost\r\n"
       "User-Agent: credential-provider-oke/" SHIM_VERSION "\r\n"
-      "Content-Type: application/json\r\n"
-      "Connection: close\r\n"
-      "Content-Length: ";
-  const char *pieces[] = {"\r\n\r\n", error_line_number((unsigned)(written->end - HEAD_ROOM_BYTES)), fields, route, "POST "};
+      "Content-Type: ";
+  static const char length_field[] = "\r\nConnection: close\r\nContent-Length: ";
+  const char *body_length = error_line_number((unsigned)(written->end - HEAD_ROOM_BYTES));
+  const char *pieces[] = {"\r\n\r\n", body_length, length_field, type, fields, route, "POST "};
   written->start = HEAD_ROOM_BYTES;
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
     size_t length = strlen(pieces[i]);

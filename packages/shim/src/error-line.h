@@ -1,6 +1,7 @@
 /*
- * What people see when a call fails: one line on stderr (for docker's clients on stdout), at most 512 bytes of printable ASCII and a line feed,
- * `ocir-broker: <code>: <what happened>; <what to do next>`. The kubelet copies it into its log.
+ * What people see when a call fails: one line on stderr, at most 512 bytes of printable ASCII and a line feed,
+ * `ocir-broker: <code>: <what happened>; <what to do next>`. The kubelet copies it into its log; docker's clients look for
+ * it on stdout.
  */
 #ifndef OCIR_BROKER_ERROR_LINE_H
 #define OCIR_BROKER_ERROR_LINE_H

@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it, test } from "vitest";
+import manifest from "../package.json" with { type: "json" };
+import { httpResponse, startRawServer } from "./raw-socket-server.ts";
+import { callShim, describeShim, lineOf } from "./shim-call.ts";
+
+const ANSWER = '{"ServerURL":"icn.ocir.io","Username":"BEARER_TOKEN","Secret":"x"}\n';
+
+describeShim("docker-credential-ocir", (build) => {
+  let directory: string;
+  let path: string;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "docker-credential-"));
+    path = join(directory, "docker-credential-ocir");
+    symlinkSync(build.path, path);
+  });
+
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  const call = (verb: string, socketPath = "/nowhere", stdin = "icn.ocir.io\n") =>
+    callShim(path, socketPath, { args: [verb], stdin });
+
+  /** As that protocol has it: the message on stdout, exit status 1, and nothing where nobody looks. */
+  const refusal = (text: unknown) => ({ exitCode: 1, stdout: text, stderr: "" });
+
+  it("get posts the server URL as it is, and writes what comes", async () => {
+    await using server = await startRawServer({
+      onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
+    });
+    const result = await call("get", server.path);
+    expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(result.stdout.toString()).toBe(ANSWER);
+    expect(server.received.map(String)).toEqual([
+      "POST /v1/docker-credential HTTP/1.1\r\nHost: localhost\r\n" +
+        `User-Agent: credential-provider-oke/${manifest.version}\r\nContent-Type: text/plain\r\n` +
+        "Connection: close\r\nContent-Length: 12\r\n\r\nicn.ocir.io\n",
+    ]);
+  });
+
+  it.each([
+    ["that there are none", "404 Not Found", "credentials not found in native keychain"],
+    ["what is wrong", "504 Gateway Timeout", "ocir-broker: wait-timeout: no token was there in time; wait"],
+  ])("get passes on %s, on stdout", async (_what, status, line) => {
+    await using server = await startRawServer({
+      onRequest: ({ socket }) => socket.end(httpResponse(status, `${line}\n`)),
+    });
+    const { stdout, ...rest } = await call("get", server.path);
+    expect({ ...rest, stdout: stdout.toString() }).toMatchObject(refusal(`${line}\n`));
+  });
+
+  test.each([
+    ["get", "icn.ocir.io", "shim-socket-missing"],
+    ["get", "", "shim-request-empty"],
+    ["store", '{"ServerURL":"icn.ocir.io","Username":"u","Secret":"s"}', "shim-nothing-stored"],
+    ["erase", "icn.ocir.io", "shim-nothing-stored"],
+    ["login", "", "shim-verb-unknown"],
+  ])("%s with %j on stdin is refused on stdout", async (verb, stdin, code) => {
+    const { stdout, ...rest } = await call(verb, "/nowhere", stdin);
+    expect({ ...rest, stdout: stdout.toString() }).toMatchObject(refusal(expect.stringMatching(lineOf(code))));
+  });
+
+  it("starts nothing in the daemon's place", async () => {
+    const env = { OCIR_BROKER_SOCKET: join(directory, "none.sock"), OCIR_BROKER_FALLBACK: "/bin/true" };
+    const set = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const result = await callShim("/usr/bin/env", "/nowhere", { args: [...set, path, "get"], stdin: "icn.ocir.io" });
+    expect(result.stdout.toString()).toMatch(lineOf("shim-socket-missing"));
+    expect(result.exitCode).toBe(1);
+  });
+
+  test.each([
+    ["list", "{}\n"],
+    ["version", `docker-credential-ocir (ocir-broker) ${manifest.version}\n`],
+    ["--version", `docker-credential-ocir (ocir-broker) ${manifest.version}\n`],
+  ])("%s asks nobody", async (verb, text) => {
+    const result = await call(verb);
+    expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(result.stdout.toString()).toBe(text);
+  });
+
+  it("is not what a name that only looks like it stands for", async () => {
+    const other = join(directory, "docker-credential-ocir-2");
+    symlinkSync(build.path, other);
+    expect((await callShim(other, "/nowhere", { args: ["list"] })).stderr).toMatch(lineOf("shim-socket-missing"));
+  });
+});
