@@ -55,6 +55,17 @@ describe("probeRepository", () => {
     expect(elsewhere.requests).toEqual([]);
   });
 
+  test("asks for the given tag or digest, and for nothing that is neither", async () => {
+    await using server = await startMswServer(http.head("*/v2/*", () => new HttpResponse(null)));
+    const options = { send, endpoint: server.baseUrl };
+    const { signal } = new AbortController();
+    await probeRepository("ns/repo", new Secret("t"), { ...options, reference: "v1.2" }, signal);
+    await expect(
+      probeRepository("ns/repo", new Secret("t"), { ...options, reference: "../../x" }, signal),
+    ).rejects.toThrow(TypeError);
+    expect(server.requests.map(({ target }) => target)).toEqual(["/v2/ns/repo/manifests/v1.2"]);
+  });
+
   test("lets through what kept it from an answer", async () => {
     await using server = await startMswServer(http.head("*/v2/*", () => HttpResponse.error()));
     await expect(probe(server.baseUrl)).rejects.toMatchObject({ name: "UpstreamError", code: "connection-broken" });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OcirError } from "./errors.ts";
-import { isRepository, parseImage } from "./image.ts";
+import { isReference, isRepository, parseImage, referenceOf } from "./image.ts";
 
 const SHA256 = `sha256:${"0123456789abcdef".repeat(4)}`;
 
@@ -212,5 +212,31 @@ describe("isRepository", () => {
     ["", false],
   ])("knows %s", (text, expected) => {
     expect(isRepository(text)).toBe(expected);
+  });
+});
+
+describe("referenceOf", () => {
+  test.each([
+    ["iad.ocir.io/ns/repo", "latest"],
+    ["iad.ocir.io/ns/repo:v1.2_3-x", "v1.2_3-x"],
+    [`iad.ocir.io/ns/repo@${SHA256}`, SHA256],
+    [`iad.ocir.io/ns/repo:v1@${SHA256}`, SHA256],
+    ["localhost:5000/repo", "latest"],
+    ["localhost:5000/ns/repo:v1", "v1"],
+  ])("finds that of %s", (image, expected) => {
+    expect(referenceOf(image)).toBe(expected);
+  });
+});
+
+describe("isReference", () => {
+  test.each([
+    ["latest", true],
+    [SHA256, true],
+    ["../x", false],
+    ["a/b", false],
+    ["v1?x", false],
+    ["", false],
+  ])("knows %s", (text, expected) => {
+    expect(isReference(text)).toBe(expected);
   });
 });

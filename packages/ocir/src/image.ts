@@ -31,6 +31,8 @@ const DIGEST = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{
 const IMAGE = new RegExp(
   `^(?<host>${HOST})(?::(?<port>${PORT}))?/(?<repository>${REPOSITORY})(?::${TAG})?(?:@${DIGEST})?$`,
 );
+const REFERENCE_OF = new RegExp(`(?:@(?<digest>${DIGEST})|:(?<tag>${TAG}))$`);
+const REFERENCE_ONLY = new RegExp(`^(?:${DIGEST}|${TAG})$`);
 const REPOSITORY_ONLY = new RegExp(`^${REPOSITORY}$`);
 
 /**
@@ -47,6 +49,17 @@ export function parseImage(image: string): ImageName {
   }
   const registryHost = (port === undefined ? host : `${host}:${port}`).toLowerCase();
   return { registryHost, repository };
+}
+
+/** What of a repository an image that parseImage takes is: its digest, else its tag, else `latest`, as for every client. */
+export function referenceOf(image: string): string {
+  const { digest, tag } = REFERENCE_OF.exec(image.slice(image.indexOf("/") + 1))?.groups ?? {};
+  return digest ?? tag ?? "latest";
+}
+
+/** Whether a text is a tag or a digest: safe to stand in a URL's path as it is. */
+export function isReference(text: string): boolean {
+  return REFERENCE_ONLY.test(text);
 }
 
 /** Whether a text is a repository in distribution's grammar: safe to stand in a URL's path as it is. */

@@ -2,5 +2,5 @@ export { type Access, isProbeable, type ProbeOptions, probeRepository } from "./
 export { isEndpointAllowed } from "./endpoint.ts";
 export { OcirError, type OcirErrorCode } from "./errors.ts";
 export { createHostRules, type HostRuleOptions, isRegistryHost } from "./host-rules.ts";
-export { type ImageName, parseImage } from "./image.ts";
+export { type ImageName, parseImage, referenceOf } from "./image.ts";
 export { fetchBearerToken, type SignRequest, type TokenEndpointOptions } from "./token-endpoint.ts";
