@@ -59,8 +59,10 @@ it.each([
   ["1000000", 500],
   ["30000000", 15_000],
   ["600000000", 15_000],
-])("ServiceNotification with WATCHDOG_USEC=%s looks every %i ms", (usec, everyMs) => {
+])("ServiceNotification with WATCHDOG_USEC=%s looks after 2 s and then every %i ms", async (usec, everyMs) => {
   create({ WATCHDOG_USEC: usec }).ready();
+  expect(clock.armed()).toEqual([Math.min(everyMs, 2_000)]);
+  await clock.advance(2_000);
   expect(clock.armed()).toEqual([everyMs]);
 });
 
@@ -138,7 +140,7 @@ it("ServiceNotification gives up a READY that nobody will ever hear", async () =
   create().ready();
   await clock.advance(5_000);
   refusal = undefined;
-  await clock.advance(10_000);
+  await clock.advance(15_000);
   expect(heard).toEqual([{ status: undefined, fields: PING }]);
   expect(lines).toMatchObject([{ code: "ENOENT" }]);
 });

@@ -33,6 +33,9 @@ export interface ServiceNotificationOptions {
 /** How often the line for people is looked at, where no ping is due sooner. */
 const STATUS_INTERVAL_MS = 15_000;
 
+/** The first look after the start: by then there is something to tell. */
+const FIRST_LOOK_MS = 2_000;
+
 /** What must not get lost is tried again after this long when the manager's queue is full. */
 const RETRY_MS = 100;
 const QUEUE_FULL: ReadonlySet<string> = new Set(["EAGAIN", "ENOBUFS"]);
@@ -98,7 +101,7 @@ function createSpeaking(voice: Voice, options: ServiceNotificationOptions): Serv
     ready() {
       saidStatus = statusText();
       post({ ready: true, status: saidStatus, fields: ping }, true);
-      if (!isTicking) clock.setTimer(tick, tickMs);
+      if (!isTicking) clock.setTimer(tick, Math.min(tickMs, FIRST_LOOK_MS));
       isTicking = true;
     },
     reloading: () => post({ fields: ["RELOADING=1", `MONOTONIC_USEC=${kernelMonotonicUs()}`] }, true),

@@ -1,0 +1,214 @@
+/**
+ * The built daemon in its own unit under a real systemd, with the simulator beside it: what it tells systemd, what it
+ * remembers over a kill, and that nothing of it is left after a stop.
+ */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { BROKER_FILES, CREDENTIALS_SOCKET, DAEMON, dropIn, HEALTH_SOCKET, METRICS_FOLDER } from "./broker-on-a-node.ts";
+import { bootSystemd, canBootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
+
+const skipped = canBootSystemd();
+const SERVICE = "ocir-broker.service";
+const HOST = "iad.ocir.io";
+const CONTROL = "http://127.0.0.1:18083";
+const NODE = "/opt/checkout/node_modules/.bin/node";
+const CONFIG_PATH = "/etc/ocir-broker/config.yaml";
+const CONFIG = `
+registries: {endpoints: {${HOST}: "http://127.0.0.1:18080"}}
+metadata: {baseUrl: "http://127.0.0.1:18081/opc/v2"}
+auth: {endpoint: "http://127.0.0.1:18082"}
+`;
+const REQUEST = JSON.stringify({
+  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+  kind: "CredentialProviderRequest",
+  image: `${HOST}/tenancy/app:1`,
+});
+const OUTAGE = JSON.stringify({ endpoint: "*", status: 503 });
+
+const REAL_DAEMON: InstalledFile = {
+  from: join(import.meta.dirname, "../../dist/ocir-broker"),
+  to: DAEMON.to,
+  mode: 0o755,
+};
+
+describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+  let root: SystemdRoot;
+
+  beforeAll(async () => {
+    root = await bootSystemd({
+      files: [
+        ...BROKER_FILES.filter(({ to }) => to !== DAEMON.to),
+        REAL_DAEMON,
+        { from: { text: CONFIG }, to: CONFIG_PATH },
+      ],
+      enable: [SERVICE],
+    });
+    await root.run("systemd-run", [
+      ...["--quiet", "--unit", "simulator", "--working-directory=/opt/checkout"],
+      ...[NODE, "packages/oci-simulator/src/main.ts"],
+    ]);
+    await until(
+      "the simulator answers",
+      async () => (await root.exec("curl", ["-sSf", `${CONTROL}/requests`])).exitCode === 0,
+    );
+  });
+
+  afterAll(async () => {
+    await root?.powerOff();
+  });
+
+  beforeEach(async () => {
+    await root.run("systemctl", ["stop", SERVICE]);
+    await root.run("systemctl", ["reset-failed"]);
+    await root.run("curl", ["-sSf", "-X", "POST", `${CONTROL}/reset`]);
+    root.write(CONFIG_PATH, CONFIG);
+  });
+
+  async function password(): Promise<string | undefined> {
+    const answer = await root.run("curl", [
+      ...["-sSf", "-m", "20", "--unix-socket", CREDENTIALS_SOCKET, "-d", REQUEST],
+      "http://localhost/v1/credentials",
+    ]);
+    return JSON.parse(answer).auth[HOST]?.password;
+  }
+
+  async function status(): Promise<string> {
+    return root.property(SERVICE, "StatusText");
+  }
+
+  async function kill(): Promise<void> {
+    const before = await root.property(SERVICE, "MainPID");
+    await root.run("systemctl", ["kill", "--signal=KILL", SERVICE]);
+    await until("another process is ready", async () => {
+      const [pid, state] = await Promise.all([
+        root.property(SERVICE, "MainPID"),
+        root.property(SERVICE, "ActiveState"),
+      ]);
+      return pid !== before && state === "active";
+    });
+  }
+
+  async function fault(): Promise<void> {
+    await root.run("curl", ["-sSf", "-X", "POST", "-d", OUTAGE, `${CONTROL}/faults`]);
+  }
+
+  async function requests(): Promise<Record<string, number>> {
+    return JSON.parse(await root.run("curl", ["-sSf", `${CONTROL}/requests`]));
+  }
+
+  it("killed three times in a total outage, it serves the same token; stopped, it has forgotten it", async () => {
+    const first = await password();
+    expect(first).toMatch(/\./);
+    await fault();
+    for (let time = 1; time <= 3; time += 1) {
+      await kill();
+      expect(await password()).toBe(first);
+    }
+    await root.run("systemctl", ["stop", SERVICE]);
+    expect(await root.property(SERVICE, "NFileDescriptorStore")).toBe("0");
+    const { exitCode } = await root.exec("curl", [
+      ...["-sf", "-m", "3", "--unix-socket", CREDENTIALS_SOCKET, "-d", REQUEST],
+      "http://localhost/v1/credentials",
+    ]);
+    expect(exitCode).not.toBe(0);
+    const journal = await root.journal(SERVICE);
+    expect(journal.match(/state restored/g)).toHaveLength(3);
+    expect(journal).not.toContain(first);
+  });
+
+  it("an upgrade costs no upstream call", async () => {
+    const first = await password();
+    await root.run("curl", ["-sSf", "-X", "POST", `${CONTROL}/reset`]);
+    await root.run("systemctl", ["restart", SERVICE]);
+    await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/readyz"]);
+    expect(Object.values(await requests()).reduce((sum, count) => sum + count, 0)).toBe(0);
+    expect(await password()).toBe(first);
+  });
+
+  it("systemctl status says how it is", async () => {
+    await password();
+    await root.run("systemctl", ["reload", SERVICE]);
+    expect(await status()).toMatch(
+      /^serving 1 registry host \(iad\.ocir\.io <1 min old with (59|60) min left\); session <1 min old with (19|20) min left; next renewal in \d+ min$/,
+    );
+  });
+
+  it("a reload of a configuration with faults keeps the one before and says so; the next good one heals it", async () => {
+    await password();
+    const pid = await root.property(SERVICE, "MainPID");
+    root.write(CONFIG_PATH, `${CONFIG}\nlog: {level: loud}\n`);
+    await root.run("systemctl", ["reload", SERVICE]);
+    await until("the status says so", async () => (await status()).includes("has faults"));
+    root.write(CONFIG_PATH, `${CONFIG}\nlog: {level: debug}\n`);
+    await root.run("systemctl", ["reload", SERVICE]);
+    await until("the status says so", async () => !(await status()).includes("has faults"));
+    expect(await root.property(SERVICE, "MainPID")).toBe(pid);
+    expect(await password()).toMatch(/\./);
+  });
+
+  it("an event loop that is stuck ends in a new process, which remembers", async () => {
+    const first = await password();
+    const short = dropIn(SERVICE, "short-watchdog", "[Service]\nWatchdogSec=2s\n");
+    await withDropIn(short, async () => {
+      expect(await password()).not.toBe(first);
+      const now = await password();
+      const pid = await root.property(SERVICE, "MainPID");
+      await fault();
+      await sleep(5_000);
+      // Pings keep it alive.
+      expect(await root.property(SERVICE, "MainPID")).toBe(pid);
+      await root.run("kill", ["-STOP", pid]);
+      await until("it is replaced", async () => (await root.property(SERVICE, "MainPID")) !== pid);
+      expect(await password()).toBe(now);
+    });
+  });
+
+  it("without the launcher it tells systemd the same through the program systemd-notify", async () => {
+    const bare = dropIn(
+      SERVICE,
+      "bare",
+      `[Service]\nExecStart=\nExecStart=${DAEMON.to} serve\nNotifyAccess=all\nExecPaths=/usr/bin/systemd-notify\nWatchdogSec=2s\n`,
+    );
+    await withDropIn(bare, async () => {
+      expect(await password()).toMatch(/\./);
+      const pid = await root.property(SERVICE, "MainPID");
+      await sleep(5_000);
+      expect(await root.property(SERVICE, "MainPID")).toBe(pid);
+      expect(await status()).toMatch(/^serving 1 registry host/);
+      await root.run("systemctl", ["reload", SERVICE]);
+      await root.run("systemctl", ["stop", SERVICE]);
+      expect(await root.property(SERVICE, "Result")).toBe("success");
+    });
+  });
+
+  it("its metrics file is there, and stays and grows old after a stop", async () => {
+    await password();
+    const path = `${METRICS_FOLDER}/ocir_broker.prom`;
+    await until("the file is there", async () => (await root.exec("test", ["-s", path])).exitCode === 0);
+    await root.run("systemctl", ["stop", SERVICE]);
+    expect(await root.run("stat", ["-c", "%a", path])).toBe("644");
+    expect(await root.run("cat", [path])).toMatch(/^ocir_broker_textfile_timestamp_seconds [1-9]/m);
+  });
+
+  async function withDropIn(file: InstalledFile, action: () => Promise<void>): Promise<void> {
+    root.write(file.to, typeof file.from === "string" ? "" : file.from.text);
+    await root.run("systemctl", ["stop", SERVICE]);
+    await root.run("systemctl", ["daemon-reload"]);
+    try {
+      await action();
+    } finally {
+      await root.run("systemctl", ["stop", SERVICE]);
+      await root.run("rm", [file.to]);
+      await root.run("systemctl", ["daemon-reload"]);
+    }
+  }
+});
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt += 1) {
+    if (await isSo()) return;
+    await sleep(50);
+  }
+  throw new Error(`not so within 15 s: ${what}`);
+}
