@@ -62,6 +62,11 @@ describe("a registry token", () => {
     expect(await accessOf("repository:ns/b:push")).toEqual([]);
   });
 
+  test("made for a login is one without repositories", async () => {
+    const token = await exchange();
+    expect([partOf(token, 0).alg, partOf(token, 1).access]).toEqual(["ES256", undefined]);
+  });
+
   test("for a repository that its holder may not read allows nothing there", async () => {
     simulator.iam({ repository: "ns/a", granted: false });
     expect(await accessOf("repository:ns/a:pull")).toEqual([{ type: "repository", name: "ns/a", actions: [] }]);

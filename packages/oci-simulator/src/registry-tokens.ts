@@ -1,7 +1,7 @@
 /**
  * OCIR's tokens, JWTs for one registry host. An *identity token* (HS256) carries who asked (or `anonymous`); a *registry
- * token* is made from one for the repositories that a client names in its scope, in the form that every registry of the
- * distribution project takes (ES256): what its holder may do there is written in it.
+ * token* is made from one, or for the repositories that a client names in its scope, in the form that every registry of
+ * the distribution project takes (ES256): what its holder may do there is written in it.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation";
@@ -28,9 +28,16 @@ interface IssuedToken {
   readonly expires_in: number;
 }
 
+interface WantedToken {
+  /** What the client asked for; with none, the token is good for all that its holder may read. */
+  readonly scopes: readonly string[];
+  /** Whether the holder showed a token, and gets a registry token for it whatever the scopes. */
+  readonly isExchange: boolean;
+  readonly flaw?: TokenFlaw | undefined;
+}
+
 export interface RegistryTokens {
-  /** @param scopes what the client asked for; with none, the token is good for all that its holder may read. */
-  issue(host: string, holder: Claims, scopes: readonly string[], flaw?: TokenFlaw): IssuedToken;
+  issue(host: string, holder: Claims, wanted: WantedToken): IssuedToken;
   /** @throws {Refusal} NotAuthenticated for a token that is not ours, has ended, or is for another host. */
   open(token: string, host: string): Claims;
 }
@@ -45,7 +52,7 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
   /** Ends, in epoch seconds, of tokens that do not say theirs. */
   const untoldEnds = new Map<unknown, number>();
   return {
-    issue(host, holder, scopes, flaw) {
+    issue(host, holder, { scopes, isExchange, flaw }) {
       const lifeS = Math.ceil(lifeMs / 1_000);
       const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
       const endsAtS = issuedAtS + lifeS;
@@ -61,7 +68,7 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
         jti,
         ...(scopes.length > 0 ? { access } : {}),
       };
-      const token = scopes.length > 0 ? signer.sign(claims) : signHs256(claims, secret);
+      const token = isExchange || scopes.length > 0 ? signer.sign(claims) : signHs256(claims, secret);
       const leftS = flaw === "expired" ? 0 : lifeS;
       return { token, access_token: token, scope: scopes.join(" "), expires_in: leftS };
     },

@@ -45,7 +45,9 @@ export function answerToken(request: ReceivedRequest, options: TokenEndpointOpti
     .filter((scope) => scope !== "");
   const { tokens, flaw } = options;
   const holder = holderOf(request, options);
-  return answerJson(200, tokens.issue(request.host, flaw === "anonymous" ? ANONYMOUS : holder, scopes, flaw));
+  const isExchange = tokenEndpointName(request) === "registry.exchange";
+  const named = flaw === "anonymous" ? ANONYMOUS : holder;
+  return answerJson(200, tokens.issue(request.host, named, { scopes, isExchange, flaw }));
 }
 
 function holderOf(request: ReceivedRequest, options: TokenEndpointOptions): Claims {

@@ -1,0 +1,89 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { BROKER } from "../daemon.ts";
+import { lackOf, type RealRegistryStage, setRealRegistryStage } from "../real-registry.ts";
+
+const lack = lackOf("skopeo", "docker-registry");
+
+const push = ({ run, image }: RealRegistryStage, name: string): Promise<string> =>
+  run("skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", `oci:${image.path}:latest`, `docker://${name}`);
+
+const digestOf = async ({ run }: RealRegistryStage, name: string, ...options: string[]): Promise<string> =>
+  (await run("skopeo", "inspect", "--tls-verify=false", "--format={{.Digest}}", ...options, `docker://${name}`)).trim();
+
+const saidBy = (failing: Promise<unknown>): Promise<string> => failing.then(() => "", String);
+
+describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
+  it("push an image and pull it with what docker-credential-ocir says", async () => {
+    const stage = await setRealRegistryStage();
+    const { run, registryHost, image, directory, simulator } = stage;
+    const name = `${registryHost}/acme/shop/web:1`;
+    await push(stage, name);
+    const pulled = join(directory, "pulled");
+    await run(
+      "skopeo",
+      "--insecure-policy",
+      "copy",
+      "--src-tls-verify=false",
+      `docker://${name}`,
+      `oci:${pulled}:latest`,
+    );
+    const { manifests } = JSON.parse(readFileSync(join(pulled, "index.json"), "utf8"));
+    expect(manifests).toMatchObject([{ digest: image.digest }]);
+    expect(simulator.requests()).toMatchObject({ "registry.token": 1, "auth.x509": 1, "registry.anonymousToken": 0 });
+  });
+
+  it("do nothing for a node without a policy, or without a helper", async () => {
+    const stage = await setRealRegistryStage();
+    const { simulator, registryHost, image, directory } = stage;
+    const name = `${registryHost}/acme/shop/web:1`;
+    simulator.iam({ writable: false });
+    expect(await saidBy(push(stage, name))).toMatch(/unauthorized|denied/);
+    simulator.iam({ writable: true });
+    await push(stage, name);
+    const noHelper = join(directory, "no-helper.json");
+    writeFileSync(noHelper, "{}");
+    expect(await saidBy(digestOf(stage, name, `--authfile=${noHelper}`))).toMatch(/unauthorized|denied/);
+    simulator.iam({ granted: false });
+    expect(await saidBy(digestOf(stage, name))).toMatch(/unauthorized|denied/);
+    simulator.iam({ granted: true });
+    expect(await digestOf(stage, name)).toBe(image.digest);
+  });
+
+  it("go on without credentials where the registry is none of ours", async () => {
+    const stage = await setRealRegistryStage();
+    const { simulator, registryHost, foreignHost, image } = stage;
+    await push(stage, `${registryHost}/acme/public:1`);
+    simulator.iam({ repository: "acme/public", public: true });
+    const before = simulator.requests();
+    expect(await digestOf(stage, `${foreignHost}/acme/public:1`)).toBe(image.digest);
+    const after = simulator.requests();
+    expect(after["registry.anonymousToken"]).toBeGreaterThan(before["registry.anonymousToken"]);
+    expect(after["registry.exchange"]).toBe(before["registry.exchange"]);
+  });
+
+  it("show the broker's own line where it has no token", async () => {
+    const stage = await setRealRegistryStage({ deadline: "1s" });
+    stage.simulator.faults({ endpoint: "auth.x509", status: 401 });
+    expect(await saidBy(digestOf(stage, `${stage.registryHost}/acme/app:1`))).toMatch(
+      /out: `ocir-broker: [a-z-]+: [ -~]+; [ -~]+`/,
+    );
+    await stage.daemon.stop();
+    expect(await saidBy(digestOf(stage, `${stage.registryHost}/acme/app:1`))).toContain(
+      "ocir-broker: shim-socket-missing: ",
+    );
+  });
+
+  it("log in with the password that ocir-broker get prints", async () => {
+    const stage = await setRealRegistryStage();
+    const { run, registryHost, image, directory, config } = stage;
+    const name = `${registryHost}/acme/shop/web:1`;
+    await push(stage, name);
+    const authFile = join(directory, "logged-in.json");
+    const get = `${BROKER} get --config ${config.path} --output password ${name}`;
+    const login = `skopeo login --tls-verify=false --authfile ${authFile} -u BEARER_TOKEN --password-stdin ${registryHost}`;
+    expect(await run("bash", "-o", "pipefail", "-c", `${get} | ${login}`)).toContain("Login Succeeded!");
+    expect(await digestOf(stage, name, `--authfile=${authFile}`)).toBe(image.digest);
+  });
+});

@@ -1,0 +1,114 @@
+/**
+ * A stage with a real registry: Debian's docker-registry, which trusts the simulator's tokens, and a node whose root has
+ * docker-credential-ocir in the PATH and in the clients' configuration. What the clients do there is not ours.
+ */
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import { onTestFinished } from "vitest";
+import { type Daemon, type DaemonConfig, type DaemonOptions, daemonConfig, SHIM, startDaemon } from "./daemon.ts";
+import { type ImageLayout, writeImageLayout } from "./image-layout.ts";
+
+export interface RealRegistryStage {
+  readonly directory: string;
+  readonly simulator: Simulator;
+  readonly daemon: Daemon;
+  readonly config: DaemonConfig;
+  /** `127.0.0.1:<port>`, which the broker takes for a registry of ours. */
+  readonly registryHost: string;
+  /** The same registry under a name that the broker does not know. */
+  readonly foreignHost: string;
+  readonly image: ImageLayout;
+  /** With one helper for both names, and nothing else. */
+  readonly authFile: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Runs a program as the node's root would; what it wrote to both streams. Rejects where it fails, with that too. */
+  run(program: string, ...args: string[]): Promise<string>;
+}
+
+/** Why tests with these programs cannot run here, for their titles; empty where they can. */
+export function lackOf(...programs: string[]): string {
+  const lacking = programs.filter((program) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
+  return lacking.length === 0 ? "" : ` (skipped: no ${lacking.join(", no ")} here)`;
+}
+
+/** Taken down when the test ends. The node may push here, too. */
+export async function setRealRegistryStage(options: Partial<DaemonOptions> = {}): Promise<RealRegistryStage> {
+  const directory = mkdtempSync(join(tmpdir(), "ocir-registry-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const simulator = await startSimulator();
+  onTestFinished(() => simulator.close());
+  simulator.iam({ writable: true });
+  const port = await startRegistry(directory, simulator);
+  const registryHost = `127.0.0.1:${port}`;
+  const foreignHost = `localhost:${port}`;
+  const config = daemonConfig(directory, simulator, { registryHosts: [registryHost], ...options });
+  const daemon = await startDaemon(config);
+  onTestFinished(() => daemon.stop());
+
+  const programs = join(directory, "bin");
+  mkdirSync(programs);
+  symlinkSync(SHIM, join(programs, "docker-credential-ocir"));
+  const authFile = join(directory, "config.json");
+  writeFileSync(authFile, JSON.stringify({ credHelpers: { [registryHost]: "ocir", [foreignHost]: "ocir" } }));
+  const env = {
+    PATH: `${programs}:${process.env["PATH"]}`,
+    HOME: directory,
+    XDG_RUNTIME_DIR: directory,
+    DOCKER_CONFIG: directory,
+    REGISTRY_AUTH_FILE: authFile,
+    OCIR_BROKER_SOCKET: config.credentialsSocket,
+  };
+  return {
+    directory,
+    simulator,
+    daemon,
+    config,
+    registryHost,
+    foreignHost,
+    image: writeImageLayout(join(directory, "image"), `From ${directory}\n`),
+    authFile,
+    env,
+    async run(program, ...args) {
+      const { stdout, stderr } = await promisify(execFile)(program, args, { env, cwd: directory });
+      return stdout + stderr;
+    },
+  };
+}
+
+/** Its port. The token endpoint that it sends clients to is the simulator's, and so is the key that it trusts. */
+async function startRegistry(directory: string, simulator: Simulator): Promise<number> {
+  const rootcertbundle = join(directory, "token-root.pem");
+  writeFileSync(rootcertbundle, simulator.tokenRootCertificate);
+  const configPath = join(directory, "registry.yml");
+  const { origin, host } = simulator.registryUrl;
+  writeFileSync(
+    configPath,
+    JSON.stringify({
+      version: "0.1",
+      storage: { filesystem: { rootdirectory: join(directory, "registry") } },
+      http: { addr: "127.0.0.1:0" },
+      auth: { token: { realm: `${origin}/20180419/docker/token`, service: host, issuer: "ocir", rootcertbundle } },
+    }),
+  );
+  const child = spawn("docker-registry", ["serve", configPath], { stdio: ["ignore", "ignore", "pipe"], env: {} });
+  const ended = once(child, "exit");
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  let said = "";
+  for await (const line of createInterface(child.stderr)) {
+    said += `${line}\n`;
+    const port = /listening on 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
+    if (port === undefined) continue;
+    child.stderr.resume();
+    return Number(port);
+  }
+  throw new Error(`docker-registry ended: ${said}`);
+}
