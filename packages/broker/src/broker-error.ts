@@ -8,8 +8,10 @@ export type BrokerErrorCode =
   | "internal"
   | "method-not-allowed"
   | "not-found"
+  | "registry-foreign"
   | "request-incomplete"
   | "request-malformed"
+  | "socket-denied"
   | "socket-in-use"
   | "socket-not-listening";
 

@@ -43,6 +43,11 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   "image-invalid": { status: 400, what: "the image's name cannot be read", next: "check the pod's image name" },
   "method-not-allowed": { status: 405, what: "this path does not know this method", next: SHIM },
   "not-found": { status: 404, what: "this path does not exist", next: SHIM },
+  "registry-foreign": {
+    status: 404,
+    what: "this registry is not Oracle's, so there are no credentials for it",
+    next: "check the image's name, or name the registry in registries.extraHosts",
+  },
   "registry-host-invalid": {
     status: 400,
     what: "the kubelet can use no credentials for this registry host",
@@ -64,6 +69,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   "config-invalid": { status: 500, what: "the configuration is not valid", next: "run ocir-broker config check" },
   "config-unreadable": { status: 500, what: "the configuration cannot be read", next: "run ocir-broker config check" },
   internal: { status: 500, what: "the broker has a fault", next: REPORT },
+  "socket-denied": { status: 500, what: "this user may not ask the broker", next: "ask as root" },
   "socket-in-use": { status: 500, what: "another broker runs already", next: "stop the other one" },
   "socket-not-listening": { status: 500, what: "the broker cannot listen on its socket", next: REPORT },
   closed: { status: 503, what: "the broker is stopping", next: "nothing to do, the kubelet tries again" },
@@ -91,7 +97,11 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   "metadata-unavailable": { status: 503, what: "the metadata service has a fault", next: LATER },
   "metadata-unreachable": { status: 504, what: "the metadata service does not answer", next: IS_OCI },
   "region-unknown": { status: 502, what: "this instance's region is not known", next: IS_OCI },
-  "tenancy-changed": { status: 502, what: "this instance's tenancy has changed", next: "restart ocir-broker" },
+  "tenancy-changed": {
+    status: 502,
+    what: "this instance's tenancy has changed",
+    next: "systemctl stop ocir-broker, then start it",
+  },
   "sdk-failed": { status: 500, what: "oci-common failed", next: REPORT },
   "token-key-mismatch": { status: 502, what: "the session is not for our key", next: LATER },
 

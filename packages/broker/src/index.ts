@@ -4,7 +4,16 @@ export { type CheckedConfig, checkConfig, DEFAULT_CONFIG_PATH, loadConfig } from
 export { printConfig } from "./config/print.ts";
 export { type Config, configJsonSchema, configSchema } from "./config/schema.ts";
 export type { CredentialsAnswer } from "./credentials.ts";
+export { errorAnswerOf } from "./error-answer.ts";
 export { ERROR_TABLE, type ErrorCode, type ErrorRow } from "./error-table.ts";
+export { handedOverSockets } from "./handed-over-sockets.ts";
 export type { HealthDetails, HealthStatus, HealthSummary } from "./health.ts";
 export { createLog, type Log } from "./log.ts";
+export {
+  createFailedBroker,
+  createShortLivedBroker,
+  type ShortLivedBroker,
+  type ShortLivedBrokerOptions,
+} from "./short-lived-broker.ts";
+export { type StandIn, type StandInOptions, startStandIn } from "./stand-in.ts";
 export { type Supervision, type SupervisionOptions, superviseBroker } from "./supervision/supervise.ts";

@@ -1,6 +1,7 @@
 /** The command line: names the commands and says how a failure ends. Each command is a file of its own. */
 import { Command } from "commander";
 import { addConfigCommand } from "./commands/config.ts";
+import { addGetCommand } from "./commands/get.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { addVersionCommand } from "./commands/version.ts";
 import { version } from "./environment.ts";
@@ -11,6 +12,7 @@ const program = new Command("ocir-broker")
   .showHelpAfterError();
 
 addServeCommand(program);
+addGetCommand(program);
 addConfigCommand(program);
 addVersionCommand(program);
 

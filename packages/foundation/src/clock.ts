@@ -44,6 +44,15 @@ export function kernelMonotonicUs(): bigint {
   return process.hrtime.bigint() / 1_000n;
 }
 
+/**
+ * Keeps the process alive until it is cancelled, which no timer of a Clock does: for a program that is to wait for its
+ * answer even while nothing but such a timer is left. A daemon lives by its sockets instead.
+ */
+export function holdProcess(): Timer {
+  const handle = setInterval(() => {}, LONGEST_SLEEP_MS);
+  return { cancel: () => clearInterval(handle) };
+}
+
 export function createSystemClock(): Clock {
   let suspendedMs = 0;
   let wallOffsetMs = Date.now() - performance.now();

@@ -1,4 +1,12 @@
-export { BOOT_STEP_MS, bootMs, type Clock, createSystemClock, kernelMonotonicUs, type Timer } from "./clock.ts";
+export {
+  BOOT_STEP_MS,
+  bootMs,
+  type Clock,
+  createSystemClock,
+  holdProcess,
+  kernelMonotonicUs,
+  type Timer,
+} from "./clock.ts";
 export {
   type ConnectionLimits,
   createDirectDispatcher,

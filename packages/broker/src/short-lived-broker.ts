@@ -1,0 +1,81 @@
+/**
+ * A broker for one call, and for those who make theirs in the same seconds: session and tokens as the daemon has them.
+ *
+ * No health, metrics or log, for nobody would read them; nothing is fetched ahead; and no repository is probed, since
+ * what is answered with was minted a moment ago. What it answers, it answers as the daemon does.
+ */
+import type { Clock, Random } from "@ocir-broker/foundation";
+import { createInstancePrincipal, knownRealmDomains, METADATA_BASE_URLS } from "@ocir-broker/identity";
+import { durationMs } from "./config/duration.ts";
+import type { Config } from "./config/schema.ts";
+import { type AnswerCredentials, createCredentials } from "./credentials.ts";
+import { errorAnswerOf } from "./error-answer.ts";
+import { createRegistries, hostsNamedIn } from "./registries.ts";
+import { createHomeRegionCache, createSessionCache, createTokenCache } from "./tokens.ts";
+import { createUpstreams } from "./upstreams.ts";
+
+export interface ShortLivedBroker {
+  readonly answer: AnswerCredentials;
+  close(): Promise<void>;
+}
+
+export interface ShortLivedBrokerOptions {
+  readonly config: Config;
+  /** For the system's certificates (SSL_CERT_FILE). */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Longest that an answer may take, milliseconds; the configuration's `request.deadline` where that is less. */
+  readonly limitMs: number;
+}
+
+export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortLivedBroker {
+  const { config, environment, clock, random, limitMs } = options;
+  const upstreams = createUpstreams({ config, environment, clock });
+  const principal = createInstancePrincipal({
+    clock,
+    random,
+    sendMetadata: upstreams.sendMetadata,
+    sendFederation: upstreams.send,
+    metadataBaseUrls: config.metadata.baseUrl === undefined ? METADATA_BASE_URLS : [new URL(config.metadata.baseUrl)],
+    authUrl: config.auth.endpoint === undefined ? undefined : new URL(config.auth.endpoint),
+  });
+  const quietly = { clock, random, onEvent: ignore };
+  const homeRegion = createHomeRegionCache(principal, quietly);
+  const sessions = createSessionCache(principal, quietly);
+  const registries = createRegistries({
+    realmDomains: knownRealmDomains(),
+    extraHosts: hostsNamedIn(config),
+    endpoints: config.registries.endpoints,
+    homeRegion,
+  });
+  const tokens = createTokenCache({
+    ...quietly,
+    sessions,
+    sendTo: () => upstreams.send,
+    endpointOf: registries.endpointOf,
+  });
+  return {
+    answer: createCredentials({
+      clock,
+      deadlineMs: Math.min(durationMs(config.request.deadline), limitMs),
+      registries,
+      tokens,
+      access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
+    }),
+    async close() {
+      for (const cache of [tokens, sessions, homeRegion]) cache.close();
+      await upstreams.close();
+    },
+  };
+}
+
+/** Answers every call with what keeps it from working, so that those who wait need not find out one after the other. */
+export function createFailedBroker(error: unknown): ShortLivedBroker {
+  return {
+    answer: () => Promise.resolve({ ...errorAnswerOf(error), outcome: "error", error }),
+    close: () => Promise.resolve(),
+  };
+}
+
+function ignore(): void {}

@@ -1,0 +1,58 @@
+/**
+ * The credentials socket for the seconds in which a short-lived broker stands in for the daemon: who waits on it is
+ * answered, and it knows when nobody does any more.
+ */
+import type { Clock } from "@ocir-broker/foundation";
+import type { AnswerCredentials } from "./credentials.ts";
+import { createCredentialsServer } from "./credentials-server.ts";
+import { settledWithin } from "./settled-within.ts";
+
+export interface StandInOptions {
+  readonly clock: Clock;
+  readonly answer: AnswerCredentials;
+  /** A descriptor that listens already. */
+  readonly fd: number;
+  /** Longest that an answer may take, milliseconds. */
+  readonly limitMs: number;
+}
+
+export interface StandIn {
+  /** Resolves once nobody waits and nobody has been answered for `quietMs` (at once if nobody ever was), or after `limitMs`. */
+  untilQuiet(quietMs: number, limitMs: number): Promise<void>;
+  /** Cuts whoever is still connected: somebody else answers them. */
+  stop(): Promise<void>;
+}
+
+/** How often it looks whether somebody still waits. */
+const LOOK_INTERVAL_MS = 20;
+
+/** An answer that has just been written is still to be read. */
+const STOP_GRACE_MS = 200;
+
+/** @throws {BrokerError} `socket-not-listening` */
+export async function startStandIn({ clock, answer, fd, limitMs }: StandInOptions): Promise<StandIn> {
+  let waiting = 0;
+  let answeredAtMs = Number.NEGATIVE_INFINITY;
+  const server = createCredentialsServer({
+    clock,
+    deadlineMs: limitMs,
+    async answer(body) {
+      waiting += 1;
+      return await answer(body);
+    },
+    onServed() {
+      waiting -= 1;
+      answeredAtMs = clock.monotonicMs();
+    },
+  });
+  await server.listen({ fd });
+  const never = new Promise<never>(() => {});
+  return {
+    async untilQuiet(quietMs, atMostMs) {
+      const endAtMs = clock.monotonicMs() + atMostMs;
+      const isQuiet = (): boolean => waiting === 0 && clock.monotonicMs() - answeredAtMs >= quietMs;
+      while (!isQuiet() && clock.monotonicMs() < endAtMs) await settledWithin(never, LOOK_INTERVAL_MS, clock);
+    },
+    stop: () => server.stop(STOP_GRACE_MS),
+  };
+}

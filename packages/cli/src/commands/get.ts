@@ -1,0 +1,157 @@
+/**
+ * `ocir-broker get`: one answer on stdout, or one line on stderr and exit status 1; never an empty stdout with 0.
+ *
+ * A person's call asks the daemon, and Oracle's services itself where there is none. The shim's call comes with a
+ * socket that listens: this process is then the broker of all shims that wait there, until none does any more.
+ */
+import {
+  BrokerError,
+  createFailedBroker,
+  createShortLivedBroker,
+  errorAnswerOf,
+  handedOverSockets,
+  loadConfig,
+  type ShortLivedBroker,
+  startStandIn,
+} from "@ocir-broker/broker";
+import { type Clock, createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
+import { API_VERSIONS, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
+import { type Command, Option } from "commander";
+import { askDaemon, type DaemonAnswer } from "../daemon-answer.ts";
+import { environment } from "../environment.ts";
+
+interface GetOptions {
+  readonly config?: string;
+  readonly output: "json" | "password";
+}
+
+/** What a shim leaves to the program that it becomes, where it does not say. */
+const DEFAULT_LEFT_MS = 24_000;
+
+/** Of what is left, kept for writing, reading and ending. */
+const END_SLACK_MS = 1_000;
+
+/** The kubelet that asked waits until this process ends, so the others get no more than this after its answer. */
+const OTHERS_QUIET_MS = 1_000;
+const OTHERS_LIMIT_MS = 5_000;
+
+export function addGetCommand(program: Command): void {
+  program
+    .command("get")
+    .description("print credentials for an image, from the daemon or without one")
+    .argument("[image]", "image or repository; without it a CredentialProviderRequest is read from stdin")
+    .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
+    .addOption(
+      new Option("--output <form>", "the kubelet's CredentialProviderResponse, or the bare password of BEARER_TOKEN")
+        .choices(["json", "password"])
+        .default("json"),
+    )
+    .action(async (image: string | undefined, options: GetOptions, command: Command) => {
+      if (image === undefined && process.stdin.isTTY) command.error("error: name an image, or pipe a request into it");
+      await get(image, options);
+    });
+}
+
+async function get(image: string | undefined, options: GetOptions): Promise<void> {
+  // Whatever ends this process before an answer is written, ends it as a failure.
+  process.exitCode = 1;
+  const hold = holdProcess();
+  process.once("uncaughtException", (error) => {
+    process.stderr.write(errorAnswerOf(error).body);
+    process.exit(1);
+  });
+  try {
+    const clock = createSystemClock();
+    const { credentials: fd } = handedOverSockets(environment, process.pid);
+    const request = image === undefined ? await readRequest() : requestFor(image);
+    if (fd === undefined) await deliver(await answerAlone(request, options, clock), options);
+    else await standIn(fd, request, options, clock);
+  } catch (error) {
+    process.stderr.write(errorAnswerOf(error).body);
+  } finally {
+    hold.cancel();
+  }
+}
+
+async function answerAlone(request: Buffer, options: GetOptions, clock: Clock): Promise<DaemonAnswer> {
+  const config = loadConfig({ path: options.config, environment });
+  const answered = await askDaemon(config.sockets.credentials, request, clock);
+  if (answered !== undefined) return answered;
+  const broker = createShortLivedBroker({
+    config,
+    environment,
+    clock,
+    random: systemRandom,
+    limitMs: DEFAULT_LEFT_MS,
+  });
+  try {
+    return await broker.answer(request);
+  } finally {
+    await broker.close();
+  }
+}
+
+async function standIn(fd: number, request: Buffer, options: GetOptions, clock: Clock): Promise<void> {
+  const leftMs = Number.parseInt(environment["OCIR_BROKER_FALLBACK_LEFT_MS"] ?? "", 10) || DEFAULT_LEFT_MS;
+  const endAtMs = clock.monotonicMs() + leftMs - END_SLACK_MS;
+  const limitMs = Math.max(1, leftMs - END_SLACK_MS);
+  const broker = configuredBroker(options, clock, limitMs);
+  const others = await startStandIn({ clock, answer: broker.answer, fd, limitMs });
+  try {
+    await deliver(await broker.answer(request), options);
+    await others.untilQuiet(OTHERS_QUIET_MS, Math.min(OTHERS_LIMIT_MS, endAtMs - clock.monotonicMs()));
+  } finally {
+    await others.stop();
+    await broker.close();
+  }
+}
+
+/** A configuration that cannot be used is what all who wait are told. */
+function configuredBroker(options: GetOptions, clock: Clock, limitMs: number): ShortLivedBroker {
+  try {
+    const config = loadConfig({ path: options.config, environment });
+    return createShortLivedBroker({ config, environment, clock, random: systemRandom, limitMs });
+  } catch (error) {
+    return createFailedBroker(error);
+  }
+}
+
+async function readRequest(): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of process.stdin) {
+    bytes += piece.length;
+    if (bytes > MAX_REQUEST_BYTES) throw new BrokerError("body-too-large", "stdin: the request is larger than 256 KiB");
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+function requestFor(image: string): Buffer {
+  return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: API_VERSIONS[0], image }));
+}
+
+/** @throws {BrokerError} `registry-foreign` where a password is wanted and there is none. */
+async function deliver({ status, body }: DaemonAnswer, { output }: GetOptions): Promise<void> {
+  if (status !== 200 || body.length === 0) {
+    process.stderr.write(status === 200 ? errorAnswerOf(undefined).body : body);
+    return;
+  }
+  await writeOut(output === "json" ? `${body}\n` : `${passwordIn(body)}\n`);
+  process.exitCode = 0;
+}
+
+function passwordIn(body: Buffer): string {
+  const { auth } = JSON.parse(body.toString()) as { auth: Record<string, { password: string }> };
+  const [first] = Object.values(auth);
+  if (first === undefined) throw new BrokerError("registry-foreign", "the answer has no credentials");
+  return first.password;
+}
+
+/** Resolves once it is written, rejects where the reader has gone. */
+function writeOut(text: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  process.stdout.once("error", reject);
+  process.stdout.write(text, () => resolve());
+  return promise;
+}

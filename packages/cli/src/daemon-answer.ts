@@ -1,0 +1,39 @@
+/** What the daemon says to one request on its credentials socket; the only place where a command asks it. */
+import { request } from "node:http";
+import { BrokerError } from "@ocir-broker/broker";
+import type { Clock } from "@ocir-broker/foundation";
+
+export interface DaemonAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/** As long as the shim waits: longer than the daemon may take. */
+const LIMIT_MS = 20_000;
+
+/**
+ * @returns nothing where no daemon gave a whole answer.
+ * @throws {BrokerError} `socket-denied` where this user may not ask.
+ */
+export function askDaemon(socketPath: string, body: Buffer, clock: Clock): Promise<DaemonAnswer | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<DaemonAnswer | undefined>();
+  const headers = { "Content-Type": "application/json", "Content-Length": body.length };
+  const outgoing = request({ socketPath, method: "POST", path: "/v1/credentials", agent: false, headers });
+  const limit = clock.setTimer(() => outgoing.destroy(), LIMIT_MS);
+  outgoing.on("response", (incoming) => {
+    const pieces: Buffer[] = [];
+    incoming.on("data", (piece: Buffer) => pieces.push(piece));
+    incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(pieces) }));
+    incoming.on("error", () => resolve(undefined));
+  });
+  outgoing.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EACCES") resolve(undefined);
+    else reject(new BrokerError("socket-denied", `${socketPath}: this user may not connect`, { cause: error }));
+  });
+  outgoing.on("close", () => {
+    limit.cancel();
+    resolve(undefined);
+  });
+  outgoing.end(body);
+  return promise;
+}
