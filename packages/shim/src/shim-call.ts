@@ -45,7 +45,7 @@ export function callShim(
   return callCredentialProvider({
     path,
     args: options.args ?? [],
-    env: { OCIR_BROKER_SOCKET: socketPath },
+    env: { OCIR_BROKER_SOCKET: socketPath, OCIR_BROKER_FALLBACK: "" },
     ...(options.stdin === undefined ? { image: IMAGE } : { stdin: options.stdin }),
   });
 }
@@ -63,7 +63,7 @@ interface Ended {
 
 /** A call whose process the test wants to look at; `stdin` null leaves it open. */
 export function startShim(path: string, socketPath: string, stdin: string | null = "request") {
-  const child = spawn(path, [], { env: { OCIR_BROKER_SOCKET: socketPath }, stdio: "pipe" });
+  const child = spawn(path, [], { env: { OCIR_BROKER_SOCKET: socketPath, OCIR_BROKER_FALLBACK: "" }, stdio: "pipe" });
   const { promise: ended, resolve, reject } = Promise.withResolvers<Ended>();
   let stdout = "";
   let stderr = "";

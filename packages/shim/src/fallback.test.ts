@@ -1,0 +1,363 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { callCredentialProvider } from "@ocir-broker/testkit";
+import { describe, expect, test } from "vitest";
+import { type FallbackStage, setFallbackStage } from "./fallback-stage.ts";
+import { hasProgram } from "./native-builds.ts";
+import { httpResponse, startRawServer } from "./raw-socket-server.ts";
+import { describeShim, lineOf } from "./shim-call.ts";
+
+const ANSWER = '{"kind":"CredentialProviderResponse"}';
+const KIB = 1024;
+
+function call(path: string, socketPath: string, program: string, stdin: string | Buffer = "request") {
+  return callCredentialProvider({
+    path,
+    env: { OCIR_BROKER_SOCKET: socketPath, OCIR_BROKER_FALLBACK: program },
+    stdin,
+  });
+}
+
+async function started(stage: FallbackStage, count: number): Promise<number> {
+  while (stage.starts().length < count) await sleep(5);
+  return stage.starts()[count - 1] as number;
+}
+
+describeShim("fallback_ask", (build) => {
+  describe.concurrent("becomes the program", () => {
+    test("with the request on stdin, a socket, and nothing else but the lock", async () => {
+      using stage = setFallbackStage();
+      const program = stage.program(
+        process.execPath,
+        `const fs = require("node:fs");
+        const of = (fd) => { try { return fs.readlinkSync("/proc/self/fd/" + fd); } catch { return ""; } };
+        console.log(JSON.stringify({
+          argv: process.argv.slice(2),
+          env: process.env,
+          pid: process.pid,
+          cwd: process.cwd(),
+          umask: process.umask(),
+          stdin: fs.readFileSync(0, "latin1"),
+          listens: fs.readFileSync("/proc/net/unix", "utf8").split("\\n").filter((line) => line.includes(of(3).slice(8, -1))),
+          locks: fs.readdirSync("/proc/self/fd").filter((fd) => of(fd).endsWith("/fallback.lock")),
+          sigpipe: /^SigIgn:\\t(.*)$/m.exec(fs.readFileSync("/proc/self/status", "utf8"))[1],
+        }));`,
+      );
+      const stdin = Buffer.alloc(256 * KIB, "\u0000r");
+      const result = await callCredentialProvider({
+        path: build.path,
+        args: ["--whatever"],
+        env: {
+          OCIR_BROKER_SOCKET: stage.socketPath,
+          OCIR_BROKER_FALLBACK: program,
+          LISTEN_FDS: "7",
+          LISTEN_PID: "1",
+          KEPT: "yes",
+        },
+        stdin,
+      });
+      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+      const seen = JSON.parse(result.stdout.toString());
+      expect(seen).toMatchObject({ argv: ["get"], cwd: "/", umask: process.umask(), stdin: stdin.toString("latin1") });
+      expect(seen.env).toMatchObject({
+        KEPT: "yes",
+        LISTEN_FDS: "1",
+        LISTEN_FDNAMES: "credentials",
+        LISTEN_PID: String(seen.pid),
+      });
+      expect(Number(seen.env.OCIR_BROKER_FALLBACK_LEFT_MS)).toBeGreaterThan(40_000);
+      expect(seen.listens).toHaveLength(1);
+      expect(seen.locks).toHaveLength(1);
+      const [lock, socket] = ["fallback.lock", "fallback.sock"].map((name) => lstatSync(join(stage.directory, name)));
+      expect((lock?.mode ?? 0) & 0o777).toBe(0o600);
+      expect((socket?.mode ?? 0) & 0o777).toBe(0o600);
+    });
+
+    test("with no descriptor too many", async () => {
+      using stage = setFallbackStage();
+      const program = stage.program("/bin/sh", "exec ls -l /proc/self/fd");
+      const { stdout } = await call(build.path, stage.socketPath, program);
+      // What this test's own process was started with is passed on too, and ls reads the list through one of its own.
+      const ours = readdirSync("/proc/self/fd").map((fd) => targetOf(fd));
+      const opened = [...stdout.toString().matchAll(/ (\d+) -> (\S+)/g)]
+        .filter(([, fd, target = ""]) => Number(fd) > 2 && !target.startsWith("/proc/") && !ours.includes(target))
+        .map(([, fd, target = ""]) => `${fd} ${target.replace(/\[\d+\]$/, "")}`);
+      expect(opened).toEqual([expect.stringMatching(/^1\d \S+\/fallback\.lock$/), "3 socket:"]);
+    });
+
+    test("which is killed when the time of the call is over, should it keep no time itself", async () => {
+      using stage = setFallbackStage();
+      const result = await call(build.hastyPath, stage.socketPath, stage.program("/bin/sh", "exec sleep 60"));
+      expect(result).toMatchObject({ signal: "SIGALRM", exitCode: null });
+    });
+
+    test.each([
+      ["accepts and never answers", undefined],
+      ["answers headers only", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"],
+      ["breaks each connection", null],
+    ])("when the daemon %s", async (_what, part) => {
+      using stage = setFallbackStage();
+      await using server = await startRawServer({
+        onRequest: ({ socket }) => (part === null ? socket.destroy() : socket.write(part ?? "")),
+      });
+      const program = stage.server(0);
+      const result = await call(build.hastyPath, server.path, program, ANSWER);
+      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(result.stdout.toString()).toBe(ANSWER);
+    });
+
+    test("when the daemon sends a byte at a time for ever", async () => {
+      using stage = setFallbackStage();
+      await using server = await startRawServer({
+        onRequest({ socket }) {
+          socket.write("HTTP/1.1 200 OK\r\nX: ");
+          const dribble = setInterval(() => socket.write("y"), 20);
+          socket.on("close", () => clearInterval(dribble));
+        },
+      });
+      const result = await call(build.hastyPath, server.path, stage.server(0), ANSWER);
+      expect(result.stdout.toString()).toBe(ANSWER);
+    });
+  });
+
+  describe("is not used", () => {
+    test.each([
+      ["there is a whole answer, even an error", httpResponse("503 No", "ocir-broker: x: y; z\n"), /^ocir-broker: x:/],
+      ["there is a whole answer without a word", httpResponse("500 No", ""), lineOf("shim-answer-status")],
+      ["there is an empty 200", httpResponse("200 OK", ""), lineOf("shim-answer-empty")],
+      ["something else answers", "SSH-2.0-x\r\n", lineOf("shim-answer-invalid")],
+    ])("when %s", async (_what, bytes, line) => {
+      using stage = setFallbackStage();
+      await using server = await startRawServer({ onRequest: ({ socket }) => socket.end(bytes) });
+      const result = await call(build.path, server.path, stage.server());
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(line) });
+      expect(stage.starts()).toEqual([]);
+    });
+
+    test.each([
+      ["it is named empty", () => ""],
+      ["it is not there", ({ directory }) => join(directory, "none")],
+      ["it is not executable", (stage) => notExecutable(stage)],
+      ["it is a directory", ({ directory }) => directory],
+      ["its interpreter is missing", (stage) => stage.program("/nowhere/sh", "")],
+      ["its path is relative", (stage) => `./${stage.server().split("/").at(-1)}`],
+    ] satisfies [string, (stage: FallbackStage) => string][])("when %s: the line is as before", async (_what, path) => {
+      using stage = setFallbackStage();
+      const result = await call(build.path, stage.socketPath, path(stage));
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-socket-missing")) });
+      expect(result.stdout).toHaveLength(0);
+    });
+
+    test("where the broker is not installed: there is no directory", async () => {
+      using stage = setFallbackStage();
+      const result = await call(build.path, join(stage.directory, "none/credentials.sock"), stage.server());
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-socket-missing")) });
+    });
+
+    test.each([
+      ["is world-writable", (directory: string) => chmodSync(directory, 0o777)],
+      ["is world-writable, if sticky", (directory: string) => chmodSync(directory, 0o1777)],
+      ["is group-writable", (directory: string) => chmodSync(directory, 0o770)],
+      [
+        "is a link",
+        (directory: string) => {
+          renameSync(directory, `${directory}.real`);
+          symlinkSync(`${directory}.real`, directory);
+        },
+      ],
+    ])("where the directory %s", async (_what, spoil) => {
+      using stage = setFallbackStage();
+      const directory = join(stage.directory, "run");
+      mkdirSync(directory, { mode: 0o755 });
+      spoil(directory);
+      const result = await call(build.path, join(directory, "credentials.sock"), stage.server());
+      expect(result).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringMatching(lineOf("shim-fallback-directory-unsafe")),
+      });
+      expect(stage.starts()).toEqual([]);
+      expect(existsSync(join(directory, "fallback.lock"))).toBe(false);
+    });
+
+    const isRoot = process.getuid?.() === 0;
+    const lacking = isRoot && hasProgram("setpriv") ? "" : ", skipped: not root, or no setpriv";
+    test.skipIf(lacking !== "")(`where the directory belongs to somebody else${lacking}`, async () => {
+      using stage = setFallbackStage();
+      chmodSync(stage.directory, 0o755);
+      const result = await callCredentialProvider({
+        path: "/usr/bin/setpriv",
+        args: ["--reuid", "65534", "--clear-groups", "/bin/sh", "-c", `exec "$0"`, build.path],
+        env: { OCIR_BROKER_SOCKET: stage.socketPath, OCIR_BROKER_FALLBACK: "/bin/true" },
+        stdin: "request",
+      });
+      // The build itself may be out of this user's reach.
+      if (!/Permission denied/.test(result.stderr))
+        expect(result.stderr).toMatch(lineOf("shim-fallback-directory-unsafe"));
+    });
+
+    test.each([
+      ["a link", (lock: string) => symlinkSync("/etc/hostname", lock)],
+      ["a link to nothing", (lock: string) => symlinkSync("elsewhere", lock)],
+      ["a directory", (lock: string) => mkdirSync(lock)],
+      ["for others to hold", (lock: string) => writeFileSync(lock, "", { mode: 0o644 })],
+    ])("where the lock is %s", async (_what, make) => {
+      using stage = setFallbackStage();
+      make(join(stage.directory, "fallback.lock"));
+      const result = await call(build.path, stage.socketPath, stage.server());
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-fallback-lock-unsafe")) });
+      expect(stage.starts()).toEqual([]);
+      expect(existsSync(join(stage.directory, "elsewhere"))).toBe(false);
+    });
+  });
+
+  describe("of 50 at once", () => {
+    test("runs one program, and each gets its own answer", async () => {
+      using stage = setFallbackStage();
+      const program = stage.server();
+      const requests = Array.from({ length: 50 }, (_, index) => `request ${index}`);
+      const results = await Promise.all(requests.map((stdin) => call(build.path, stage.socketPath, program, stdin)));
+      expect(results.map(({ stdout }) => stdout.toString())).toEqual(requests);
+      expect(results.filter(({ exitCode, stderr }) => exitCode !== 0 || stderr !== "")).toEqual([]);
+      expect(stage.starts()).toHaveLength(1);
+      expect(childrenOf(process.pid)).toEqual([]);
+    });
+
+    test("never runs two programs at a time, though each ends at once", async () => {
+      using stage = setFallbackStage();
+      const program = stage.program(
+        "/bin/sh",
+        `cd ${stage.directory} && mkdir alone || echo two >> two; cat > /dev/null; rmdir alone; echo no >&2; exit 3`,
+      );
+      const calls = Array.from({ length: 20 }, () => call(build.path, stage.socketPath, program));
+      for (const { exitCode, stderr } of await Promise.all(calls))
+        expect({ exitCode, stderr }).toEqual({ exitCode: 3, stderr: "no\n" });
+      expect(existsSync(join(stage.directory, "two"))).toBe(false);
+    });
+
+    test.each([
+      ["before it listens", "const end = Date.now() + 60_000; while (Date.now() < end);", ""],
+      ["while the others wait", "setInterval(() => {}, 1000); return;", ""],
+      [
+        "in the middle of its answers",
+        `require("node:net").createServer((socket) => socket.write("HTTP/1.1 200 OK\\r\\nContent-Length: 50\\r\\n\\r\\nhalf"))
+          .listen({ fd: 3 }); process.stdout.write("half"); return;`,
+        "half",
+      ],
+    ])("goes on with the next, when the first is killed %s", async (_what, hang, written) => {
+      using stage = setFallbackStage();
+      const isFirst = `${stage.directory}/first`;
+      const program = stage.server(
+        300,
+        `try { fs.mkdirSync(${JSON.stringify(isFirst)}); fs.writeFileSync(${JSON.stringify(`${isFirst}/hangs`)}, ""); ${hang} }
+        catch (error) { if (error.code !== "EEXIST") throw error; }`,
+      );
+      const requests = Array.from({ length: 20 }, (_, index) => `request ${index}`);
+      const calls = requests.map((stdin) => call(build.path, stage.socketPath, program, stdin));
+      const first = await started(stage, 1);
+      await sleep(150);
+      process.kill(first, "SIGKILL");
+      const results = await Promise.all(calls);
+      expect(results.filter(({ signal }) => signal === "SIGKILL")).toMatchObject([{ stdout: Buffer.from(written) }]);
+      const answered = results.filter(({ exitCode }) => exitCode === 0);
+      expect(answered).toHaveLength(19);
+      expect(results.filter((result, index) => result.stdout.toString() === requests[index])).toEqual(answered);
+      expect(stage.starts()).toHaveLength(2);
+    });
+
+    test("goes on with the next, kill after kill", async () => {
+      using stage = setFallbackStage();
+      const program = stage.server(100, "const end = Date.now() + 80; while (Date.now() < end);");
+      const requests = Array.from({ length: 30 }, (_, index) => `request ${index}`);
+      const calls = requests.map((stdin) => call(build.path, stage.socketPath, program, stdin));
+      for (let count = 1; count <= 10; count += 1) process.kill(await started(stage, count), "SIGKILL");
+      const results = await Promise.all(calls);
+      expect(results.filter(({ signal }) => signal === "SIGKILL")).toHaveLength(10);
+      expect(results.filter(({ exitCode }) => exitCode === 0)).toHaveLength(20);
+      expect(stage.starts()).toHaveLength(11);
+    });
+  });
+
+  const noFlock = hasProgram("flock") ? "" : ", skipped: there is no flock";
+  describe.skipIf(noFlock !== "")(`where somebody else holds the lock${noFlock}`, { concurrent: true }, () => {
+    test("says so, in time", async () => {
+      using stage = setFallbackStage();
+      const holder = await holdLock(stage);
+      const result = await call(build.hastyPath, stage.socketPath, stage.server());
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-fallback-locked")) });
+      expect(result.stdout).toHaveLength(0);
+      expect(stage.starts()).toEqual([]);
+      await kill(holder);
+    });
+
+    test("goes on as soon as that one is killed", async () => {
+      using stage = setFallbackStage();
+      const holder = await holdLock(stage);
+      const program = stage.server();
+      const calls = Array.from({ length: 10 }, () => call(build.path, stage.socketPath, program));
+      await sleep(100);
+      expect(stage.starts()).toEqual([]);
+      await kill(holder);
+      for (const result of await Promise.all(calls)) expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(stage.starts()).toHaveLength(1);
+    });
+
+    test("says when it listens and never answers", async () => {
+      using stage = setFallbackStage();
+      const hanging = call(build.path, stage.socketPath, stage.server(60_000, "setInterval(() => {}, 1000); return;"));
+      const pid = await started(stage, 1);
+      const result = await call(build.hastyPath, stage.socketPath, stage.server());
+      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-fallback-timeout")) });
+      process.kill(pid, "SIGKILL");
+      await hanging;
+    });
+  });
+});
+
+function notExecutable(stage: FallbackStage): string {
+  const path = stage.server();
+  chmodSync(path, 0o644);
+  return path;
+}
+
+function targetOf(descriptor: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    return "";
+  }
+}
+
+function childrenOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean),
+  );
+}
+
+async function holdLock(stage: FallbackStage): Promise<ChildProcess> {
+  const path = join(stage.directory, "fallback.lock");
+  writeFileSync(path, "", { mode: 0o600 });
+  const child = spawn("flock", ["--no-fork", path, "sh", "-c", "echo held; exec sleep 60"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(child.stdout, "data");
+  return child;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}
