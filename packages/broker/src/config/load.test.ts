@@ -189,6 +189,10 @@ describe("durationMs", () => {
   });
 });
 
+it("checkConfig lists each fault on a line of its own, whatever letters a key has", () => {
+  expect(checkConfig('"a\\nb\\e[2J": 1')).toEqual({ faults: ["a\\u{a}b\\u{1b}[2J: unknown key (got 1)"] });
+});
+
 describe("loadConfig", () => {
   let directory: string;
   beforeAll(() => {

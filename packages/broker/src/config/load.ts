@@ -63,7 +63,7 @@ function parseYaml(text: string): { value: unknown; faults: string[] } {
 
 /** The parser's first line names the place; the lines after it quote the file. */
 function syntaxFault(error: Error): string {
-  return `file: ${error.message.replace(/:?\n.*$/s, "")}`;
+  return printable(`file: ${error.message.replace(/:?\n.*$/s, "")}`);
 }
 
 /** An unset variable is often exported as an empty one. */
@@ -98,5 +98,10 @@ function fault(path: readonly PropertyKey[], problem: string, value: unknown): s
   const got = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)[key], value);
   const text = withoutPasswords(String(JSON.stringify(got)));
   const shown = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
-  return `${path.map(String).join(".") || "file"}: ${problem} (got ${shown})`;
+  return printable(`${path.map(String).join(".") || "file"}: ${problem} (got ${shown})`);
+}
+
+/** A key or a value may hold what ends a line or writes on a terminal: it is shown by its number. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (letter) => `\\u{${letter.codePointAt(0)?.toString(16)}}`);
 }
