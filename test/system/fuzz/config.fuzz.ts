@@ -1,0 +1,18 @@
+import { checkConfig, printConfig } from "@ocir-broker/broker";
+
+/** A configuration is taken or its faults are listed, one printable line each; what is taken is taken again as printed. */
+export function fuzz(data: Buffer): void {
+  const checked = checkConfig(data.toString("utf8"));
+  if ("faults" in checked) {
+    if (checked.faults.length === 0) throw new TypeError("refused without a reason");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    if (checked.faults.some((fault) => /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(fault))) {
+      throw new TypeError("a fault that is not one line");
+    }
+    return;
+  }
+  const printed = printConfig(checked.config);
+  // A password that is withheld leaves a proxy that is none.
+  if (printed.includes("[withheld]")) return;
+  if (!("config" in checkConfig(printed))) throw new TypeError("not taken as printed");
+}

@@ -1,0 +1,162 @@
+/**
+ * Names that look like one of Oracle's registries and are none, by the million: each is put before a broker's pull,
+ * and none may get a token. What is a registry is said by an oracle that shares nothing with the rules.
+ */
+import { Secret } from "@ocir-broker/foundation";
+import { knownRealmDomains } from "@ocir-broker/identity";
+import { createHostRules, parseImage } from "@ocir-broker/ocir";
+import { expect, it } from "vitest";
+import { createCredentials } from "../../../packages/broker/src/credentials.ts";
+import { isOcirHost } from "./host-oracle.ts";
+
+const NAMES = 1_500_000;
+const SEED = 20_261_124;
+
+const isAllowed = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });
+
+/** Real ones to start from; the forms of Oracle's documentation. */
+const REAL = [
+  "iad.ocir.io",
+  "phx.ocir.io",
+  "us-ashburn-1.ocir.io",
+  "eu-frankfurt-1.ocir.io",
+  "ocir.us-ashburn-1.oci.oraclecloud.com",
+  "ocir.us-gov-phoenix-1.oci.oraclegovcloud.com",
+  "ocir.uk-gov-london-1.oci.oraclegovcloud.uk",
+  "ocir.eu-dcc-milan-1.oci.oraclecloud14.com",
+];
+
+/** Letters that pass for another, or that some reader drops, folds or splits at. */
+const DECEIVING = [
+  ..."оаеісӏ。.．｡ſK0O1lI-_%@:/\\?#&;,~+*[]{}()<>'\"`|^=$! \t\n\r\0\u00ad\u200b\u200d\u202e\ufeff",
+  "%2e",
+  "%00",
+  "xn--",
+  "..",
+  ".ocir.io",
+  "ocir.io.",
+  "@ocir.io",
+  ":443",
+  ":5000",
+  "#",
+  "//",
+];
+
+const FOREIGN = [
+  "evil.example",
+  "attacker.io",
+  "ocir.io.evil.example",
+  "docker.io",
+  "oraclecloud.com.evil.example",
+  "169.254.169.254",
+];
+
+/** mulberry32: small, seeded, good enough to choose with. */
+function createChance(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+function createLookalikes(seed: number): () => string {
+  const chance = createChance(seed);
+  const oneOf = <T>(all: readonly T[]): T => all[chance(all.length)] as T;
+  const letter = (): string => String.fromCharCode(97 + chance(26));
+  const changes: readonly ((host: string) => string)[] = [
+    (host) => `${host}.${oneOf(FOREIGN)}`,
+    (host) => `${oneOf(FOREIGN)}.${host}`,
+    (host) => `${oneOf(FOREIGN)}${oneOf(["-", "@", ":", "#", "?", "/", "%2f"])}${host}`,
+    (host) => `${host}${oneOf(DECEIVING)}${oneOf(["", oneOf(FOREIGN)])}`,
+    (host) => put(host, chance(host.length + 1), 0, oneOf(DECEIVING)),
+    (host) => put(host, chance(host.length), 1, oneOf(DECEIVING)),
+    (host) => put(host, chance(host.length), 1, letter()),
+    (host) => put(host, chance(host.length), 1, ""),
+    (host) => put(host, chance(host.length + 1), 0, letter()),
+    (host) => oneOf(host.split(".").map((label) => host.replace(label, `${label}.${label}`))),
+    (host) => oneOf(host.split(".").map((label) => host.replace(`${label}.`, ""))),
+    (host) => host.split(".").reverse().join("."),
+    (host) => host.replaceAll(".", oneOf(["-", "..", "。", "%2e", "_"])),
+    (host) =>
+      host.replace(
+        "oraclecloud",
+        oneOf(["oracle-cloud", "oraclecloud77", "0raclecloud", "oraclecl0ud", "oraclecloudd"]),
+      ),
+    (host) => host.replace("ocir", oneOf(["0cir", "ocír", "оcir", "ocir2", "oci", "OCIR", "ocirr"])),
+    (host) => host.toUpperCase(),
+    (host) => host.normalize("NFD"),
+    (host) => host.padEnd(64 + chance(300), oneOf(["a", ".a", "-a"])),
+    () => Array.from({ length: 3 + chance(12) }, () => oneOf([letter(), ".", "-", oneOf(DECEIVING)])).join(""),
+  ];
+  return () => {
+    let host = oneOf(REAL);
+    for (let left = 1 + chance(3); left > 0; left--) host = oneOf(changes)(host);
+    return host;
+  };
+}
+
+function put(text: string, at: number, cut: number, piece: string): string {
+  return text.slice(0, at) + piece + text.slice(at + cut);
+}
+
+it(`no token for ${NAMES} look-alikes, and one for each real name among them`, async () => {
+  const entry = { value: new Secret("TOKEN"), obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY };
+  const asked: string[] = [];
+  const answer = createCredentials({
+    clock: { monotonicMs: () => 0, wallMs: () => 0, setTimer: () => ({ cancel: () => undefined }) },
+    deadlineMs: 1_000,
+    registries: { isAllowed, endpointOf: (host) => new URL(`https://${host}`) },
+    tokens: {
+      get: async (host) => {
+        asked.push(host);
+        return { entry, outcome: "hit" };
+      },
+      peek: () => entry,
+    },
+    access: { ask: () => "working", heal: async () => "working" },
+  });
+  const next = createLookalikes(SEED);
+  const counts = { tokens: 0, nothing: 0, refused: 0 };
+  const leaks: string[] = [];
+  const missed: string[] = [];
+
+  for (let made = 0; made < NAMES; made++) {
+    const image = `${next()}/acme/app`;
+    asked.length = 0;
+    const body = Buffer.from(
+      JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: "credentialprovider.kubelet.k8s.io/v1", image }),
+    );
+    const { status, body: answered, image: read } = await answer(body);
+    const text = answered.toString();
+    const got =
+      status === 200 ? Object.entries((JSON.parse(text) as { auth: Record<string, { password: string }> }).auth) : [];
+    const withToken = got.filter(([, { password }]) => password !== "").map(([host]) => host.toLowerCase());
+    const strangers = [...withToken, ...asked].filter((host) => !isOcirHost(host));
+    if (strangers.length > 0 || (status !== 200 && text.includes("TOKEN"))) leaks.push(image);
+    if (read !== undefined && isOcirHost(read.registryHost) !== withToken.includes(read.registryHost))
+      missed.push(image);
+    counts[status !== 200 ? "refused" : withToken.length > 0 ? "tokens" : "nothing"] += 1;
+  }
+
+  console.log(`${NAMES} names, seed ${SEED}: ${JSON.stringify(counts)}, leaks: ${leaks.length}`);
+  expect(leaks).toEqual([]);
+  expect(missed).toEqual([]);
+  expect(counts.tokens, "some changes lead from one real name to another").toBeGreaterThan(1_000);
+  expect(counts.nothing).toBeGreaterThan(100_000);
+});
+
+it("parseImage and the rules see through none of the letters that deceive", () => {
+  const hosts = DECEIVING.flatMap((piece) => REAL.flatMap((host) => [piece + host, host.replace(".", piece)]));
+  const leaked = hosts.filter((host) => {
+    try {
+      const { registryHost } = parseImage(`${host}/acme/app`);
+      return isAllowed(registryHost) && !isOcirHost(registryHost);
+    } catch {
+      return false;
+    }
+  });
+  expect(leaked).toEqual([]);
+});

@@ -1,0 +1,34 @@
+/**
+ * Which hosts are OCIR's, said a second time and in another way (label by label, no pattern), so that a mistake in the
+ * broker's rules is not repeated here. For a broker without extra hosts.
+ */
+import { knownRealmDomains } from "@ocir-broker/identity";
+
+const REALMS: ReadonlySet<string> = new Set(knownRealmDomains());
+
+const isAmong = (from: string, to: string) => (letter: string) => letter >= from && letter <= to;
+const isLetter = isAmong("a", "z");
+const isDigit = isAmong("0", "9");
+const every = (text: string, isAllowed: (letter: string) => boolean): boolean =>
+  text.length > 0 && text.split("").every(isAllowed);
+
+export function isOcirHost(host: string): boolean {
+  const [first = "", second = "", third = "", ...rest] = host.split(".");
+  if (second === "ocir" && third === "io" && rest.length === 0) return isRegionKey(first) || isRegionId(first);
+  return first === "ocir" && isRegionId(second) && third === "oci" && REALMS.has(rest.join("."));
+}
+
+function isRegionKey(text: string): boolean {
+  return text.length === 3 && every(text, isLetter);
+}
+
+/** At least area, place and number: `us-ashburn-1`. */
+function isRegionId(text: string): boolean {
+  const parts = text.split("-");
+  const area = parts.shift() ?? "";
+  const number = parts.pop() ?? "";
+  const isPlace = (part: string) => every(part, (letter) => isLetter(letter) || isDigit(letter));
+  return (
+    area.length >= 2 && every(area, isLetter) && parts.length > 0 && parts.every(isPlace) && every(number, isDigit)
+  );
+}

@@ -1,0 +1,19 @@
+import {
+  bearerAuth,
+  decodeCredentialProviderRequest,
+  encodeCredentialProviderResponse,
+  ProtocolError,
+} from "@ocir-broker/protocol";
+
+/** A request is decoded or refused in the package's own words; what is decoded can be answered. */
+export function fuzz(data: Buffer): void {
+  try {
+    const { apiVersion, image } = decodeCredentialProviderRequest(data);
+    const host = image.split("/")[0] ?? "";
+    const answer = JSON.parse(encodeCredentialProviderResponse(apiVersion, bearerAuth(host, "token")).toString());
+    if (answer.apiVersion !== apiVersion || answer.auth[host]?.password !== "token")
+      throw new TypeError("wrong answer");
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+  }
+}

@@ -1,0 +1,87 @@
+/** What upstreams answer: each byte string is given to one reader, the first byte says which. */
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import type { Secret, UpstreamResponse } from "@ocir-broker/foundation";
+import { IdentityError } from "@ocir-broker/identity";
+import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
+import { readLeafCertificate } from "../../../packages/identity/src/leaf-certificate.ts";
+import type { MetadataService } from "../../../packages/identity/src/metadata-service.ts";
+import { fetchRegion } from "../../../packages/identity/src/region.ts";
+import { decodeSessionToken } from "../../../packages/identity/src/session-token.ts";
+
+const NOW_MS = 1_767_225_600_000;
+const clock = { monotonicMs: () => 0, wallMs: () => NOW_MS, setTimer: () => ({ cancel: () => undefined }) };
+const forever = new AbortController().signal;
+const sessionKey = createPublicKey(generateKeyPairSync("rsa", { modulusLength: 2_048 }).privateKey);
+
+export async function fuzz(data: Buffer): Promise<void> {
+  const body = data.subarray(1);
+  try {
+    switch ((data[0] ?? 0) % 6) {
+      case 0:
+        return await readToken(body);
+      case 1:
+        return await readToken(tokenAnswer(body));
+      case 2:
+        return readSession(body);
+      case 3:
+        return readSession(tokenAnswer(body));
+      case 4:
+        return void checkRegion(await fetchRegion(metadataOf([body.toString("utf8")]), forever));
+      default:
+        return void (await readLeafCertificate(metadataOf(body.toString("utf8").split("\0")), clock, forever));
+    }
+  } catch (error) {
+    if (!(error instanceof OcirError) && !(error instanceof IdentityError)) throw error;
+  }
+}
+
+/** A JWT with these claims, as both services send it. */
+function tokenAnswer(claims: Buffer): Buffer {
+  const token = `e30.${claims.toString("base64url")}.c2ln`;
+  return Buffer.from(JSON.stringify({ token, expires_in: 3_600 }));
+}
+
+function responseOf(body: Buffer): UpstreamResponse {
+  return { status: 200, headers: { "content-type": "application/json" }, body, sentAtMs: 0, serverDateMs: NOW_MS };
+}
+
+async function readToken(body: Buffer): Promise<void> {
+  const ways = {
+    send: async () => responseOf(body),
+    sign: async () => ({}),
+    clock,
+    endpoint: new URL("https://iad.ocir.io"),
+  };
+  const { value, expiresAtMs } = await fetchBearerToken("iad.ocir.io", ways, forever);
+  checkSecret(value);
+  if (!(expiresAtMs > 0) || expiresAtMs === Number.POSITIVE_INFINITY) throw new TypeError("a life without an end");
+}
+
+function readSession(body: Buffer): void {
+  const { token, expiresAtMs } = decodeSessionToken(responseOf(body), sessionKey, "auth.test");
+  checkSecret(token);
+  if (!(expiresAtMs > 0)) throw new TypeError("a session that has ended");
+}
+
+/** It goes into a header and into JSON as it is. */
+function checkSecret(secret: Secret): void {
+  if (!/^[\w.=-]+$/.test(secret.reveal())) throw new TypeError("a token with letters of no token");
+}
+
+/** It goes into host names. */
+function checkRegion({ id, key, realmDomain }: { id: string; key: string; realmDomain: string }): void {
+  const host = `auth.${id}.${realmDomain}`;
+  if (new URL(`https://${host}`).host !== host || !/^[a-z0-9-]+$/.test(key)) throw new TypeError("a region of no host");
+}
+
+/** Gives the texts in turn, the last one again and again. */
+function metadataOf(texts: readonly string[]): MetadataService {
+  return {
+    read: async (paths: readonly string[]) =>
+      paths.map((_path, index) => ({
+        text: texts[Math.min(index, texts.length - 1)],
+        host: "test",
+        serverDateMs: NOW_MS,
+      })),
+  } as unknown as MetadataService;
+}
