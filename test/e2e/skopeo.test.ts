@@ -7,10 +7,10 @@ import { lackOf, type RealRegistryStage, setRealRegistryStage } from "../real-re
 const lack = lackOf("skopeo", "docker-registry");
 
 const push = ({ run, image }: RealRegistryStage, name: string): Promise<string> =>
-  run("skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", `oci:${image.path}:latest`, `docker://${name}`);
+  run("skopeo", "copy", `oci:${image.path}:latest`, `docker://${name}`);
 
 const digestOf = async ({ run }: RealRegistryStage, name: string, ...options: string[]): Promise<string> =>
-  (await run("skopeo", "inspect", "--tls-verify=false", "--format={{.Digest}}", ...options, `docker://${name}`)).trim();
+  (await run("skopeo", "inspect", "--format={{.Digest}}", ...options, `docker://${name}`)).trim();
 
 const saidBy = (failing: Promise<unknown>): Promise<string> => failing.then(() => "", String);
 
@@ -25,7 +25,7 @@ describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
       "skopeo",
       "--insecure-policy",
       "copy",
-      "--src-tls-verify=false",
+
       `docker://${name}`,
       `oci:${pulled}:latest`,
     );
@@ -82,7 +82,7 @@ describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
     await push(stage, name);
     const authFile = join(directory, "logged-in.json");
     const get = `${BROKER} get --config ${config.path} --output password ${name}`;
-    const login = `skopeo login --tls-verify=false --authfile ${authFile} -u BEARER_TOKEN --password-stdin ${registryHost}`;
+    const login = `skopeo login --authfile ${authFile} -u BEARER_TOKEN --password-stdin ${registryHost}`;
     expect(await run("bash", "-o", "pipefail", "-c", `${get} | ${login}`)).toContain("Login Succeeded!");
     expect(await digestOf(stage, name, `--authfile=${authFile}`)).toBe(image.digest);
   });

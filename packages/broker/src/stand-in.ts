@@ -17,7 +17,7 @@ export interface StandInOptions {
 }
 
 export interface StandIn {
-  /** Resolves once nobody waits and nobody has been answered for `quietMs` (at once if nobody ever was), or after `limitMs`. */
+  /** Resolves once nobody waits and nobody has been answered for `quietMs` (soon if nobody ever was), or after `limitMs`. */
   untilQuiet(quietMs: number, limitMs: number): Promise<void>;
   /** Cuts whoever is still connected: somebody else answers them. */
   stop(): Promise<void>;
@@ -25,6 +25,9 @@ export interface StandIn {
 
 /** How often it looks whether somebody still waits. */
 const LOOK_INTERVAL_MS = 20;
+
+/** Those who came before us wait in the kernel's queue: this long it takes at most to see that there is nobody. */
+const FIRST_LOOK_MS = 100;
 
 /** An answer that has just been written is still to be read. */
 const STOP_GRACE_MS = 200;
@@ -50,6 +53,7 @@ export async function startStandIn({ clock, answer, fd, limitMs }: StandInOption
   return {
     async untilQuiet(quietMs, atMostMs) {
       const endAtMs = clock.monotonicMs() + atMostMs;
+      await settledWithin(never, Math.min(FIRST_LOOK_MS, atMostMs), clock);
       const isQuiet = (): boolean => waiting === 0 && clock.monotonicMs() - answeredAtMs >= quietMs;
       while (!isQuiet() && clock.monotonicMs() < endAtMs) await settledWithin(never, LOOK_INTERVAL_MS, clock);
     },

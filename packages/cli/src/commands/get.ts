@@ -152,6 +152,6 @@ function passwordIn(body: Buffer): string {
 function writeOut(text: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   process.stdout.once("error", reject);
-  process.stdout.write(text, () => resolve());
+  process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)));
   return promise;
 }

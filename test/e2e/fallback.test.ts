@@ -1,0 +1,105 @@
+import { writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CredentialProviderResult } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
+import { type FallbackStage, setFallbackStage } from "./fallback-stage.ts";
+import { answerOf, REGISTRY_HOSTS } from "./stage.ts";
+
+const [HOST] = REGISTRY_HOSTS as [string];
+const ONE_LINE = /^ocir-broker: [a-z-]+: [ -~]+; [ -~]+\n$/;
+
+function hasToken(result: CredentialProviderResult, registryHost = HOST): boolean {
+  return /^ey/.test(answerOf(result).auth[registryHost]?.password ?? "");
+}
+
+async function started(stage: FallbackStage, count: number): Promise<number> {
+  while (stage.starts().length < count) await sleep(2);
+  return stage.starts()[count - 1] as number;
+}
+
+/** Calls in flight at once, of which the first to get the lock is killed `when`; the others must not notice. */
+async function callAndKill(stage: FallbackStage, when: (pid: number) => Promise<void>): Promise<void> {
+  const calls = Array.from({ length: 20 }, (_, index) => stage.call(`${HOST}/acme/app-${index}`));
+  const first = await started(stage, 1);
+  await when(first);
+  process.kill(first, "SIGKILL");
+  const results = await Promise.all(calls);
+  expect(results.filter(({ signal }) => signal === "SIGKILL")).toHaveLength(1);
+  expect(results.filter((result) => result.exitCode === 0 && hasToken(result))).toHaveLength(19);
+}
+
+describe("a pull without a daemon", () => {
+  it("of 50 images at once costs one process, one session and one token, and all are answered", async () => {
+    const stage = await setFallbackStage({ simulator: { latencyMs: 100 } });
+    const calls = Array.from({ length: 50 }, (_, index) => stage.call(`${HOST}/acme/app-${index}`));
+    const results = await Promise.all(calls);
+    expect(results.filter((result) => result.stderr === "" && hasToken(result))).toHaveLength(50);
+    expect(stage.starts()).toHaveLength(1);
+    expect(stage.simulator.requests()).toMatchObject({
+      "auth.x509": 1,
+      "registry.token": 1,
+      "registry.manifest": 0,
+    });
+  });
+
+  it("asks each registry host once", async () => {
+    const stage = await setFallbackStage();
+    const hosts = Array.from({ length: 30 }, (_, index) => REGISTRY_HOSTS[index % 3] as string);
+    const results = await Promise.all(hosts.map((host) => stage.call(`${host}/acme/app`)));
+    expect(results.every((result, index) => hasToken(result, hosts[index]))).toBe(true);
+    expect(stage.starts()).toHaveLength(1);
+    expect(stage.simulator.requests()).toMatchObject({ "auth.x509": 1, "registry.token": 3 });
+  });
+
+  it("does not keep a lone call waiting for others", async () => {
+    const stage = await setFallbackStage();
+    await stage.call(`${HOST}/acme/app`);
+    const { starts } = stage;
+    expect(hasToken(await stage.call(`${HOST}/acme/app`))).toBe(true);
+    expect(starts()).toHaveLength(2);
+  });
+
+  it.each([
+    ["before it has begun", () => Promise.resolve()],
+    ["while it starts", () => sleep(60)],
+  ])("survives that the process that answers is killed %s", async (_when, when) => {
+    await callAndKill(await setFallbackStage(), when);
+  });
+
+  it("survives that the process that answers is killed while it waits for Oracle's services", async () => {
+    const stage = await setFallbackStage({ simulator: { latencyMs: 150 } });
+    await callAndKill(stage, async () => {
+      while (stage.simulator.requests()["auth.x509"] === 0) await sleep(2);
+    });
+    expect(stage.starts()).toHaveLength(2);
+  });
+
+  it("tells all who wait what is wrong with the configuration, with one process", async () => {
+    const stage = await setFallbackStage();
+    writeFileSync(stage.config.path, "surprise: 1\nlog: { level: no }\n");
+    const results = await Promise.all(Array.from({ length: 10 }, () => stage.call(`${HOST}/acme/app`)));
+    for (const { exitCode, stdout, stderr } of results) {
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/^ocir-broker: config-invalid: [ -~]+; [ -~]+\n$/);
+      expect(stdout).toHaveLength(0);
+    }
+    expect(stage.starts()).toHaveLength(1);
+  });
+
+  it("says in one line what Oracle's services refuse, and never succeeds with nothing", async () => {
+    const stage = await setFallbackStage({ deadline: "1s" });
+    stage.simulator.faults({ endpoint: "auth.x509", status: 401 });
+    const results = await Promise.all(Array.from({ length: 10 }, () => stage.call(`${HOST}/acme/app`)));
+    for (const { exitCode, stdout, stderr } of results) {
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(ONE_LINE);
+      expect(stdout).toHaveLength(0);
+    }
+    expect(stage.starts()).toHaveLength(1);
+  });
+
+  it("is an empty answer for a registry that is not Oracle's", async () => {
+    const stage = await setFallbackStage();
+    expect(answerOf(await stage.call("registry.k8s.io/pause")).auth).toEqual({});
+  });
+});

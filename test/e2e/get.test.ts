@@ -1,0 +1,103 @@
+import { chmodSync } from "node:fs";
+import { dirname } from "node:path";
+import { callCredentialProvider } from "@ocir-broker/testkit";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { BROKER, startDaemon } from "../daemon.ts";
+import { setFallbackStage } from "./fallback-stage.ts";
+import { answerOf, claimsOf, REGISTRY_HOSTS } from "./stage.ts";
+
+const [HOST] = REGISTRY_HOSTS as [string];
+const IMAGE = `${HOST}/acme/app:1.2`;
+
+describe("ocir-broker get", () => {
+  it("prints what the daemon answers, where there is one", async () => {
+    const stage = await setFallbackStage();
+    const daemon = await startDaemon(stage.config);
+    onTestFinished(() => daemon.stop());
+    const first = answerOf(await stage.get([IMAGE]));
+    expect(answerOf(await stage.get([IMAGE]))).toEqual(first);
+    expect(stage.simulator.requests()["registry.token"]).toBe(1);
+  });
+
+  it("asks Oracle's services itself, where there is no daemon", async () => {
+    const stage = await setFallbackStage();
+    const result = await stage.get([IMAGE]);
+    expect(result.stderr).toBe("");
+    expect(Object.keys(answerOf(result).auth)).toEqual([HOST, "*.ocir.io"]);
+  });
+
+  it("prints the bare password for a login", async () => {
+    const stage = await setFallbackStage();
+    const { exitCode, stdout } = await stage.get(["--output", "password", IMAGE]);
+    expect(exitCode).toBe(0);
+    expect(stdout.toString()).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    expect(claimsOf(stdout.toString()).exp).toBeGreaterThan(0);
+  });
+
+  it.each(["v1", "v1beta1"])("reads a request of %s from stdin", async (version) => {
+    const stage = await setFallbackStage();
+    const apiVersion = `credentialprovider.kubelet.k8s.io/${version}`;
+    const request = { kind: "CredentialProviderRequest", apiVersion, image: `${HOST}/acme/app` };
+    expect(answerOf(await stage.get([], `${JSON.stringify(request)}\n`)).apiVersion).toBe(apiVersion);
+  });
+
+  it("goes on waiting between two tries, while nothing but a timer is left", async () => {
+    const stage = await setFallbackStage();
+    stage.simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 1, times: 1 });
+    const result = await stage.get([IMAGE]);
+    expect(answerOf(result).auth[HOST]?.password).toMatch(/^ey/);
+    expect(stage.simulator.requests()["registry.token"]).toBe(2);
+  });
+
+  it.each([
+    [
+      "a password of a registry that is not Oracle's",
+      ["--output", "password", "registry.k8s.io/pause"],
+      "registry-foreign",
+    ],
+    ["an image that is none", ["not an image"], "image-invalid"],
+    ["a file that is not there", ["--config", "/nowhere.yaml", IMAGE], "config-unreadable"],
+  ])("ends with one line and 1 for %s", async (_what, args, code) => {
+    const stage = await setFallbackStage();
+    const { exitCode, stdout, stderr } = await stage.get(args);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^ocir-broker: ${code}: [ -~]+; [ -~]+\n$`));
+    expect(stdout).toHaveLength(0);
+  });
+
+  it.each([
+    ["", "request-not-json"],
+    ["{}", "request-invalid"],
+    ["x".repeat(256 * 1024 + 1), "body-too-large"],
+  ])("ends with one line and 1 for a bad request on stdin, case %#", async (stdin, code) => {
+    const stage = await setFallbackStage();
+    const { exitCode, stderr } = await stage.get([], stdin);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining(`ocir-broker: ${code}: `) });
+  });
+
+  it("ends with one line and 1 when nobody reads what it prints", async () => {
+    const stage = await setFallbackStage();
+    const { exitCode, stderr } = await callCredentialProvider({
+      path: "/bin/sh",
+      args: ["-c", `exec ${BROKER} get --config ${stage.config.path} ${IMAGE} >/dev/full`],
+      stdin: "",
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^ocir-broker: [a-z-]+: [ -~]+; [ -~]+\n$/);
+  });
+
+  const lacking = process.getuid?.() === 0 ? "" : ", skipped: not root";
+  it.skipIf(lacking !== "")(`tells another user that only root may ask${lacking}`, async () => {
+    const stage = await setFallbackStage();
+    const daemon = await startDaemon(stage.config);
+    onTestFinished(() => daemon.stop());
+    chmodSync(dirname(stage.config.path), 0o755);
+    const { exitCode, stderr } = await callCredentialProvider({
+      path: "/usr/bin/setpriv",
+      args: ["--reuid", "65534", "--clear-groups", BROKER, "get", "--config", stage.config.path, IMAGE],
+      stdin: "",
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^ocir-broker: socket-denied: /);
+  });
+});
