@@ -1,0 +1,62 @@
+/** The kubelet's provider configuration, by that kubelet's own rules, and whether it asks our provider for the image. */
+import { join } from "node:path";
+import { checkCredentialProviderConfig, explainMatch, PROVIDER_NAME, readProviders } from "@ocir-broker/kubelet-config";
+import { type Check, type Examination, valueIfAny } from "../examination.ts";
+import { type Finding, finding, kubeletConfigFinding } from "../finding.ts";
+import type { ProviderFiles } from "../provider-files.ts";
+
+/** Of a kubelet that does not tell its version the newest rules are applied. */
+const NEWEST_MINOR = 36;
+const OLDEST_MINOR = 26;
+
+export const checkKubeletConfig: Check = async (examination) => {
+  const [kubelet, provider] = await Promise.all([examination.kubelet(), examination.providerFiles()]);
+  if (kubelet === undefined || provider === undefined) {
+    return [finding("not-checked", "provider configuration: no kubelet names one")];
+  }
+  if (provider.failure !== undefined) {
+    const name = provider.failure === "EACCES" ? "needs-root" : "kubelet-config-missing";
+    return [finding(name, `${provider.path}: ${provider.failure}`)];
+  }
+  const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
+  const { binDirectory } = kubelet;
+  const found = checkCredentialProviderConfig(provider.files, {
+    kubeletMinor,
+    directory: provider.directory,
+    hasExecutable: (name) => binDirectory === undefined || examination.files.isExecutable(join(binDirectory, name)),
+  }).map(kubeletConfigFinding);
+  const good =
+    found.length > 0 ? [] : [finding("kubelet-config-ok", `${provider.path}, rules of Kubernetes 1.${kubeletMinor}`)];
+  return [...good, ...found, ...(await matchFindings(provider, kubeletMinor, examination))];
+};
+
+async function matchFindings(
+  provider: ProviderFiles,
+  kubeletMinor: number,
+  { image, imageName, cloud }: Examination,
+): Promise<Finding[]> {
+  if (image === undefined || imageName === undefined) return [];
+  if (!cloud.isRegistry(imageName.registryHost, await valueIfAny(cloud.region()))) return [];
+  const providers = readProviders(provider.files, { kubeletMinor, directory: provider.directory });
+  const { repository, run, notRun } = explainMatch(providers, image, { kubeletMinor });
+  const at = run.findIndex(({ name }) => name === PROVIDER_NAME);
+  const ours = run[at];
+  if (ours === undefined) {
+    const mismatches = notRun.find(({ name }) => name === PROVIDER_NAME)?.mismatches ?? [];
+    const reasons = mismatches.map(({ pattern, detail }) => `"${pattern}": ${detail}`).join("; ");
+    const host = imageName.registryHost;
+    return [finding("image-not-matched", `${repository}: ${reasons || "no entry of ours"}`, matchFix(host))];
+  }
+  const before = run.slice(0, at).map(({ name, matchedBy }) => `${name} (by "${matchedBy}")`);
+  const matched = finding("image-match-ok", `${repository}: by "${ours.matchedBy}"`);
+  return before.length === 0
+    ? [matched]
+    : [matched, finding("other-plugin-first", `first asked: ${before.join(", ")}`)];
+}
+
+function matchFix(registryHost: string): string {
+  const wanted = /^(?:[^.]+\.ocir\.io|ocir\.[^.]+\.oci\.[^.]+\.[^.]+)$/.test(registryHost)
+    ? '"*.ocir.io", "ocir.*.oci.*.*"'
+    : `"*.ocir.io", "ocir.*.oci.*.*", "${registryHost}"`;
+  return `set matchImages: [${wanted}] for ${PROVIDER_NAME}, without paths or ports; then systemctl restart kubelet`;
+}

@@ -1,0 +1,53 @@
+/** The flags that the kubelet really got and, where they are missing, where they were lost on the way. */
+import type { Check, Examination } from "../examination.ts";
+import { finding } from "../finding.ts";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG } from "../kubelet.ts";
+import { textOf } from "../node-files.ts";
+
+/** May hold secrets: only whether a pattern is in them is ever said. */
+const USER_DATA = ["/var/lib/cloud/instance/user-data.txt", "/var/lib/cloud/instance/user-data.txt.i"];
+const USER_SCRIPTS = "/var/lib/cloud/instance/scripts";
+
+const UNITS = ["/etc/systemd/system/kubelet.service", "/usr/lib/systemd/system/kubelet.service"];
+const DROP_INS = ["/etc/systemd/system/kubelet.service.d", "/usr/lib/systemd/system/kubelet.service.d"];
+
+export const checkKubeletFlags: Check = async (examination) => {
+  const kubelet = await examination.kubelet();
+  if (kubelet === undefined) return [finding("kubelet-not-running", "no process named kubelet in /proc")];
+  const { pid, configPath, binDirectory, minor } = kubelet;
+  const process = `process ${pid}${minor === undefined ? "" : `, Kubernetes 1.${minor}`}`;
+  if (configPath !== undefined && binDirectory !== undefined) {
+    const found = [
+      finding("kubelet-ok", `${process}: ${CONFIG_FLAG}=${configPath} ${BIN_DIRECTORY_FLAG}=${binDirectory}`),
+    ];
+    return minor === undefined ? [...found, finding("kubelet-version-unknown", process)] : found;
+  }
+  if (configPath !== undefined || binDirectory !== undefined) {
+    const missing = configPath === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
+    return [finding("kubelet-flags-incomplete", `${process}: no ${missing}`)];
+  }
+  const unit = whereIn(unitFiles(examination), /--image-credential-provider-config/, examination);
+  if (unit !== undefined) return [finding("kubelet-not-restarted", `${process} has no flags; ${unit} has them`)];
+  const script = whereIn(userData(examination), /--kubelet-extra-args=/, examination);
+  if (script !== undefined) {
+    return [finding("kubelet-extra-args-swallowed", `${process} has no flags; ${script} has --kubelet-extra-args=`)];
+  }
+  return [finding("kubelet-flags-missing", `${process}: neither flag`)];
+};
+
+function unitFiles({ files }: Examination): string[] {
+  return [...UNITS, ...DROP_INS.flatMap((directory) => filesIn(directory, files))];
+}
+
+function userData({ files }: Examination): string[] {
+  return [...USER_DATA, ...filesIn(USER_SCRIPTS, files)];
+}
+
+function filesIn(directory: string, files: Examination["files"]): string[] {
+  const names = files.list(directory);
+  return "value" in names ? names.value.map((name) => `${directory}/${name}`) : [];
+}
+
+function whereIn(paths: readonly string[], pattern: RegExp, { files }: Examination): string | undefined {
+  return paths.find((path) => pattern.test(textOf(files.readText(path)) ?? ""));
+}

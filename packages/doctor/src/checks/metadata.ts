@@ -1,0 +1,53 @@
+/** Does the metadata service answer, over IPv4 or IPv6, in version 2, and is nothing between it and us? One request an address. */
+import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
+import type { DIAGNOSES } from "../diagnoses.ts";
+import type { Check, Examination } from "../examination.ts";
+import { finding } from "../finding.ts";
+
+interface Seen {
+  readonly name: keyof typeof DIAGNOSES;
+  readonly evidence: string;
+}
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+export const checkMetadata: Check = async (examination) => {
+  const seen = await Promise.all(examination.settings.metadataBaseUrls.map((base) => ask(base, examination)));
+  const evidence = seen.map((each) => each.evidence).join("; ");
+  // A node has one of the two families as a rule, so the better answer counts.
+  const best = seen.find(({ name }) => name === "metadata-ok") ?? seen.find(isAnswer) ?? seen[0];
+  return [finding(best?.name ?? "not-checked", evidence)];
+};
+
+function isAnswer({ name }: Seen): boolean {
+  return name !== "metadata-unreachable";
+}
+
+async function ask(base: URL, { cloud, signal }: Examination): Promise<Seen> {
+  const get = (path: string): Promise<UpstreamResponse> =>
+    cloud.sendMetadata({
+      method: "GET",
+      url: new URL(base.href.replace(/\/+$/, "") + path),
+      headers: { authorization: "Bearer Oracle" },
+      signal,
+      maxBodyBytes: MAX_BODY_BYTES,
+    });
+  try {
+    const regionInfo = await get("/instance/regionInfo");
+    // An older service knows the region only.
+    const response = regionInfo.status === 404 ? await get("/instance/region") : regionInfo;
+    const via = response.headers["via"] === undefined ? "" : ", with a Via header";
+    return { name: judge(response), evidence: `${base.host} answers with status ${response.status}${via}` };
+  } catch (error) {
+    if (!(error instanceof UpstreamError)) throw error;
+    return { name: "metadata-unreachable", evidence: `${base.host}: ${error.code}` };
+  }
+}
+
+function judge({ status, headers, body }: UpstreamResponse): keyof typeof DIAGNOSES {
+  if (status === 401 || status === 403 || headers["via"] !== undefined) return "metadata-proxied";
+  if (status === 404) return "metadata-v2-missing";
+  if (status === 429) return "metadata-throttled";
+  if (status >= 500) return "metadata-unavailable";
+  return status === 200 && !/^\s*</.test(body.toString()) ? "metadata-ok" : "metadata-invalid";
+}

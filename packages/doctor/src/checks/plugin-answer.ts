@@ -1,0 +1,103 @@
+/**
+ * What the plugin really answers, called as the kubelet calls it: same input, arguments and environment. Its output is
+ * credentials or unknown text, so only shapes, codes of ours and key names are ever said of it.
+ */
+import { Secret } from "@ocir-broker/foundation";
+import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
+import * as z from "zod";
+import { attempt, type Check, type Examination, valueIfAny } from "../examination.ts";
+import { type Finding, finding } from "../finding.ts";
+import type { ProgramResult } from "../program-run.ts";
+import { type Invocation, invocationIn } from "../provider-files.ts";
+import { pluginPath } from "./plugin.ts";
+
+/** The kubelet would wait 60 s, a person does not; a plugin that has a daemon answers in a millisecond. */
+const LIMIT_MS = 6_000;
+
+/** Asked for where no image is given: the host is what counts. */
+const ANY_REPOSITORY = "ocir-broker/doctor";
+
+/** The kubelet takes no other fields since 1.32, and no other key types at all. */
+const response = z.strictObject({
+  kind: z.literal("CredentialProviderResponse"),
+  apiVersion: z.string(),
+  cacheKeyType: z.enum(["Image", "Registry", "Global"]),
+  cacheDuration: z.string().nullish(),
+  auth: z.record(z.string(), z.strictObject({ username: z.string(), password: z.string() })).nullish(),
+});
+
+export const checkPluginAnswer: Check = async (examination) => {
+  const path = await pluginPath(examination);
+  if (!examination.files.isExecutable(path)) return [finding("not-checked", "the plugin's answer: it cannot be run")];
+  const image = await imageToAsk(examination);
+  if (image === undefined) return [finding("not-checked", "the plugin's answer: no registry host is known")];
+  const invocation = invocationIn((await examination.providerFiles())?.files ?? []);
+  const result = await examination.runProgram({
+    path: examination.files.locate(path),
+    args: invocation.args,
+    env: { OCIR_BROKER_SOCKET: examination.files.locate(examination.settings.credentialsSocket), ...invocation.env },
+    stdin: `${JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: invocation.apiVersion, image })}\n`,
+    limitMs: LIMIT_MS,
+  });
+  return [await judge(result, invocation, path, examination)];
+};
+
+/** The kubelet strips tag and digest. */
+async function imageToAsk({ image, imageName, registryHost }: Examination): Promise<string | undefined> {
+  if (imageName !== undefined) return `${imageName.registryHost}/${imageName.repository}`;
+  const host = image === undefined ? await valueIfAny(registryHost()) : undefined;
+  return host === undefined ? undefined : `${host}/${ANY_REPOSITORY}`;
+}
+
+async function judge(
+  result: ProgramResult,
+  invocation: Invocation,
+  path: string,
+  examination: Examination,
+): Promise<Finding> {
+  if ("silent" in result) return finding("plugin-silent", `${path}: nothing in ${LIMIT_MS / 1_000} s`);
+  if ("failure" in result) return finding("plugin-failed", `${path}: ${result.failure}`);
+  const { exitCode, signal, stdout, stderr, elapsedMs } = result;
+  if (exitCode !== 0) {
+    const code = /^(?:ocir-broker: )?([a-z][a-z-]{2,60}):/.exec(stderr)?.[1];
+    const said = code === undefined ? `${stderr.length} characters on stderr` : `code ${code}`;
+    return finding("plugin-failed", `${path}: exit status ${exitCode ?? signal}, ${said}`);
+  }
+  if (stdout.trim() === "") return finding("plugin-answer-empty", `${path}: exit status 0, nothing on stdout`);
+  const { data } = response.safeParse(parseJson(stdout));
+  if (data === undefined || data.apiVersion !== invocation.apiVersion) {
+    const what = data === undefined ? "no CredentialProviderResponse" : `not of ${invocation.apiVersion}`;
+    return finding("plugin-answer-garbage", `${path}: ${stdout.length} characters on stdout, ${what}`);
+  }
+  const keys = Object.keys(data.auth ?? {});
+  if (keys.length === 0) return finding("plugin-answer-anonymous", `${path}: auth is empty`);
+  const evidence = `${path}: credentials for ${keys.length} keys in ${Math.round(elapsedMs)} ms`;
+  const passwords = Object.values(data.auth ?? {}).map(({ password }) => password);
+  return (await isOutdated(passwords[0] ?? "", examination))
+    ? finding("token-outdated", `${path}: its token is denied, a new one is not`)
+    : finding("plugin-answer-ok", evidence);
+}
+
+/** A grant that came after the broker's token was made: the token is denied what a new one may read. */
+async function isOutdated(password: string, { cloud, imageName, image = "", signal }: Examination): Promise<boolean> {
+  if (imageName === undefined || password === "" || !isProbeable(imageName.repository)) return false;
+  const options = {
+    send: cloud.sendRegistry,
+    endpoint: cloud.endpointOf(imageName.registryHost),
+    reference: referenceOf(image),
+  };
+  const probe = (token: Secret) => attempt(probeRepository(imageName.repository, token, options, signal));
+  const theirs = await probe(new Secret(password));
+  if (!("value" in theirs) || theirs.value !== "denied") return false;
+  const own = await attempt(cloud.token(imageName.registryHost));
+  const fresh = "value" in own ? await probe(own.value.value) : undefined;
+  return fresh !== undefined && "value" in fresh && fresh.value === "working";
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,36 @@
+/** The plugin's program: there, executable, and of this release. What it answers is plugin-answer.ts's. */
+import { join } from "node:path";
+import { PROVIDER_NAME } from "@ocir-broker/kubelet-config";
+import type { Check, Examination } from "../examination.ts";
+import { finding } from "../finding.ts";
+
+const VERSION_LIMIT_MS = 3_000;
+
+export const checkPlugin: Check = async (examination) => {
+  const { files, version, runProgram } = examination;
+  const path = await pluginPath(examination);
+  const stats = files.stat(path);
+  if ("failure" in stats) {
+    return [finding(stats.failure === "EACCES" ? "needs-root" : "plugin-missing", `${path}: ${stats.failure}`)];
+  }
+  if (!files.isExecutable(path)) {
+    return [finding("plugin-not-executable", `${path}: mode ${(stats.value.mode & 0o7777).toString(8)}`)];
+  }
+  const result = await runProgram({
+    path: files.locate(path),
+    args: ["--version"],
+    env: {},
+    stdin: "",
+    limitMs: VERSION_LIMIT_MS,
+  });
+  if ("failure" in result) return [finding("plugin-not-executable", `${path}: ${result.failure}`)];
+  const told =
+    "stdout" in result ? /^credential-provider-oke (\d[\w.+-]{0,40})\n$/.exec(result.stdout)?.[1] : undefined;
+  if (told === undefined) return [finding("plugin-foreign", `${path} --version does not answer as ours does`)];
+  return [finding(told === version ? "plugin-ok" : "plugin-version", `${path} is ${told}, this program ${version}`)];
+};
+
+/** Where the kubelet looks for it or, without a kubelet, where it is installed. */
+export async function pluginPath({ kubelet }: Examination): Promise<string> {
+  return join((await kubelet())?.binDirectory ?? "/usr/local/bin", PROVIDER_NAME);
+}

@@ -1,0 +1,92 @@
+/** The registry's token, and whether it opens the image: what tells a missing policy from everything else. */
+import type { Secret, SendRequest } from "@ocir-broker/foundation";
+import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
+import type { DIAGNOSES } from "../diagnoses.ts";
+import { attempt, type Check, codeOf, type Examination, valueIfAny } from "../examination.ts";
+import { describeExchange } from "../exchanges.ts";
+import { type Finding, finding } from "../finding.ts";
+
+type Name = keyof typeof DIAGNOSES;
+
+/** What the registry's and the connection's codes mean here. */
+const OF_TOKEN: Readonly<Record<string, Name>> = {
+  "token-anonymous": "token-anonymous",
+  "token-expired": "registry-answer-invalid",
+  "registry-answer-invalid": "registry-answer-invalid",
+  "registry-forbidden": "registry-forbidden",
+  "registry-redirected": "registry-answer-invalid",
+  "registry-refused": "registry-answer-invalid",
+  "registry-status-unexpected": "registry-answer-invalid",
+  "registry-throttled": "registry-throttled",
+  "registry-unauthorized": "registry-unauthorized",
+  "registry-unavailable": "registry-unavailable",
+  "connection-broken": "connection-broken",
+  "proxy-refused": "proxy-refused",
+  tls: "tls-untrusted",
+  refused: "registry-unreachable",
+  timeout: "registry-unreachable",
+  unreachable: "registry-unreachable",
+  "name-not-resolved": "registry-unreachable",
+};
+
+export const checkRegistry: Check = async (examination) => {
+  const { image, imageName, cloud } = examination;
+  if (image !== undefined && imageName === undefined) return [finding("image-invalid", "the given image")];
+  const registryHost = await valueIfAny(examination.registryHost());
+  const session = await attempt(cloud.session());
+  if (registryHost === undefined) return [finding("not-checked", "token: the region is not known")];
+  const region = await valueIfAny(cloud.region());
+  if (!cloud.isRegistry(registryHost, region)) return [finding("image-foreign", `registry host ${registryHost}`)];
+  if ("error" in session) return [finding("not-checked", `token of ${registryHost}: there is no session`)];
+  const token = await attempt(cloud.token(registryHost));
+  if ("error" in token) return [tokenFinding(registryHost, token.error, examination)];
+  const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
+  const found = [finding("token-ok", `${registryHost}: a new token, good for ${lifeS} s`)];
+  return imageName === undefined
+    ? found
+    : [...found, await checkAccess(imageName.repository, token.value.value, examination)];
+};
+
+function tokenFinding(registryHost: string, error: unknown, { cloud }: Examination): Finding {
+  const code = codeOf(error);
+  if (code === "clock-skew") return finding("not-checked", `token of ${registryHost}: the clock is off`);
+  const last = cloud.exchanges.findLast(({ service }) => service === "registry");
+  const evidence =
+    last === undefined ? `${registryHost}: ${code}` : `${registryHost}: ${code}; ${describeExchange(last)}`;
+  return finding(OF_TOKEN[code] ?? "check-failed", evidence);
+}
+
+async function checkAccess(
+  repository: string,
+  token: Secret,
+  { cloud, image = "", signal, imageName }: Examination,
+): Promise<Finding> {
+  if (!isProbeable(repository)) return finding("access-public", repository);
+  const reference = referenceOf(image);
+  let status: number | undefined;
+  const send: SendRequest = async (request) => {
+    const response = await cloud.sendRegistry(request);
+    status = response.status;
+    return response;
+  };
+  const options = { send, endpoint: cloud.endpointOf(String(imageName?.registryHost)), reference };
+  const access = await attempt(probeRepository(repository, token, options, signal));
+  const evidence = `${repository}, ${reference}: status ${status ?? "none"} with a new token`;
+  if ("error" in access) return finding("access-unclear", `${repository}: ${codeOf(access.error)}`);
+  if (access.value === "working") return finding("access-ok", evidence);
+  if (access.value === "denied") return finding("policy-missing", evidence, policyFix(repository));
+  return status === 404
+    ? finding("image-missing", evidence, `check repository and tag; if they are right: ${policyFix(repository)}`)
+    : finding("access-unclear", evidence);
+}
+
+/** The repository as policies name it: without the tenancy's namespace. */
+function policyFix(repository: string): string {
+  const name = repository.split("/").slice(1).join("/");
+  return [
+    "in the tenancy, add the policy statement `Allow dynamic-group <name> to read repos in compartment <name>`",
+    ` (for this repository alone: \`Allow dynamic-group <name> to read repos in compartment <name> where target.repo.name='${name}'\`)`,
+    ", and check that the dynamic group's rule holds this instance: `ALL {instance.compartment.id = '<compartment OCID>'}`.",
+    " A new policy takes some minutes, a changed group up to an hour; nothing on the node has to be restarted",
+  ].join("");
+}

@@ -1,0 +1,39 @@
+/** SELinux: whether a service may execute our programs, by their labels. Says nothing where SELinux is off. */
+import { join } from "node:path";
+import { PROVIDER_NAME } from "@ocir-broker/kubelet-config";
+import type { Check, Examination } from "../examination.ts";
+import { finding } from "../finding.ts";
+import { textOf } from "../node-files.ts";
+
+const PROGRAMS = ["/usr/local/bin/ocir-broker", "/usr/local/libexec/ocir-broker-launch"];
+
+/** What a file gets that was copied from a home or a temporary directory, or that no policy knows. */
+const NOT_FOR_SERVICES = /:(?:\w*tmp\w*_t|\w*home\w*_t|unlabeled_t|default_t|var_t|etc_t|container_file_t):/;
+
+const LIMIT_MS = 2_000;
+
+export const checkSelinux: Check = async (examination) => {
+  const { files } = examination;
+  const enforce = textOf(files.readText("/sys/fs/selinux/enforce"))?.trim();
+  if (enforce === undefined) return [finding("selinux-ok", "SELinux is off")];
+  const mode = enforce === "1" ? "enforcing" : "permissive";
+  const kubelet = await examination.kubelet();
+  const plugin = join(kubelet?.binDirectory ?? "/usr/local/bin", PROVIDER_NAME);
+  const labels = await Promise.all([plugin, ...PROGRAMS].map((path) => labelOf(path, examination)));
+  const wrong = labels.find(({ label }) => NOT_FOR_SERVICES.test(label));
+  if (wrong === undefined) return [finding("selinux-ok", mode)];
+  const name = mode === "enforcing" ? "selinux-label" : "selinux-label-permissive";
+  return [finding(name, `${mode}; ${wrong.path} is labelled ${wrong.label}`, `restorecon -v ${wrong.path}`)];
+};
+
+async function labelOf(path: string, { files, runProgram }: Examination): Promise<{ path: string; label: string }> {
+  const result = await runProgram({
+    path: "stat",
+    args: ["--dereference", "--format=%C", files.locate(path)],
+    env: {},
+    stdin: "",
+    limitMs: LIMIT_MS,
+  });
+  const text = "stdout" in result && result.exitCode === 0 ? result.stdout.trim() : "";
+  return { path, label: /^[\w:.,-]+$/.test(text) ? text : "" };
+}

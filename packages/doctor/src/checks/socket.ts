@@ -1,0 +1,28 @@
+/** The credentials socket: whoever may connect gets this node's tokens, so it is root's alone, as is its directory's entry. */
+import { dirname } from "node:path";
+import type { Check } from "../examination.ts";
+import { finding } from "../finding.ts";
+
+export const checkSocket: Check = async ({ files, settings, ownerId }) => {
+  const path = settings.credentialsSocket;
+  const stats = files.lstat(path);
+  if ("failure" in stats) {
+    return [finding(stats.failure === "EACCES" ? "needs-root" : "socket-missing", `${path}: ${stats.failure}`)];
+  }
+  const { value } = stats;
+  const mode = (value.mode & 0o777).toString(8).padStart(4, "0");
+  const evidence = `${path}: mode ${mode}, owner ${value.uid}:${value.gid}`;
+  if (!value.isSocket()) return [finding("socket-not-socket", path)];
+  if (value.uid !== ownerId) return [finding("socket-owner", evidence)];
+  if ((value.mode & 0o777) !== 0o600) return [finding("socket-mode", evidence)];
+  const directory = files.stat(dirname(path));
+  if ("value" in directory && (directory.value.uid !== ownerId || (directory.value.mode & 0o022) !== 0)) {
+    return [
+      finding(
+        "socket-directory",
+        `${dirname(path)}: mode ${(directory.value.mode & 0o777).toString(8)}, owner ${directory.value.uid}`,
+      ),
+    ];
+  }
+  return [finding("socket-ok", evidence)];
+};

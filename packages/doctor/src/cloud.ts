@@ -1,0 +1,142 @@
+/**
+ * What this node gets from Oracle's services, asked once and shared by all checks: region, session, token. The same
+ * code as the daemon's, beside the daemon: a session and a token of its own, so nothing of the daemon's is touched.
+ */
+import {
+  type Clock,
+  createDirectDispatcher,
+  createSendRequest,
+  createUpstreamDispatcher,
+  type Expiring,
+  type Random,
+  type Secret,
+  type SendRequest,
+} from "@ocir-broker/foundation";
+import {
+  createInstancePrincipal,
+  type InstancePrincipal,
+  knownRealmDomains,
+  type RegionInfo,
+  type Session,
+  signRequest,
+} from "@ocir-broker/identity";
+import { createHostRules, fetchBearerToken } from "@ocir-broker/ocir";
+import { type Exchange, noted } from "./exchanges.ts";
+import type { DoctorSettings } from "./settings.ts";
+
+export interface Cloud {
+  readonly exchanges: readonly Exchange[];
+  readonly sendMetadata: SendRequest;
+  readonly sendRegistry: SendRequest;
+  region(): Promise<RegionInfo>;
+  session(): Promise<Expiring<Session>>;
+  token(registryHost: string): Promise<Expiring<Secret>>;
+  authUrl(): Promise<URL>;
+  endpointOf(registryHost: string): URL;
+  /** Whether the broker gives tokens to this host. Without a region, realms that only the node itself knows are unknown. */
+  isRegistry(registryHost: string, region: RegionInfo | undefined): boolean;
+  close(): Promise<void>;
+}
+
+export interface CloudOptions {
+  readonly settings: DoctorSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+}
+
+const CONNECT_MS = 2_500;
+const TOTAL_MS = 4_000;
+const LIMITS = { connectMs: CONNECT_MS, headersMs: TOTAL_MS, bodyMs: TOTAL_MS, maxConnectionsPerOrigin: 4 };
+
+export function createCloud({ settings, clock, random, signal }: CloudOptions): Cloud {
+  const exchanges: Exchange[] = [];
+  const direct = createDirectDispatcher(LIMITS);
+  const outside = createUpstreamDispatcher({
+    ...LIMITS,
+    caCertificates: settings.caCertificates,
+    proxy: settings.proxy,
+  });
+  const send = createSendRequest({ dispatcher: outside, clock, totalMs: TOTAL_MS });
+  const sendMetadata = noted(
+    createSendRequest({ dispatcher: direct, clock, totalMs: TOTAL_MS }),
+    "metadata",
+    (url) => url.pathname.replace(/^.*\/(?=instance\/|identity\/)/, "/"),
+    clock,
+    exchanges,
+  );
+  const sendRegistry = noted(send, "registry", labelOfRegistry, clock, exchanges);
+  const principal: InstancePrincipal = createInstancePrincipal({
+    clock,
+    random,
+    sendMetadata,
+    sendFederation: noted(send, "auth", () => "/v1/x509", clock, exchanges),
+    metadataBaseUrls: settings.metadataBaseUrls,
+    authUrl: settings.authUrl,
+  });
+  const region = once(() => principal.region(signal));
+  const session = once(async () => {
+    // Asked by itself first: what keeps it from being known is then waited for once, not twice.
+    await region();
+    return principal.mintSession(signal);
+  });
+  const tokens = new Map<string, () => Promise<Expiring<Secret>>>();
+  const endpointOf = (registryHost: string): URL =>
+    new URL(settings.endpoints[registryHost] ?? `https://${registryHost}`);
+
+  async function fetchToken(registryHost: string): Promise<Expiring<Secret>> {
+    const { value } = await session();
+    const sign = (request: { method: "GET"; url: URL }) => signRequest(value, request, clock.wallMs());
+    const endpoint = endpointOf(registryHost);
+    return fetchBearerToken(registryHost, { send: sendRegistry, sign, clock, endpoint }, signal);
+  }
+
+  return {
+    exchanges,
+    sendMetadata,
+    sendRegistry,
+    region,
+    session,
+    token(registryHost) {
+      const known = tokens.get(registryHost) ?? once(() => fetchToken(registryHost));
+      tokens.set(registryHost, known);
+      return known();
+    },
+    async authUrl() {
+      if (settings.authUrl !== undefined) return settings.authUrl;
+      const { id, realmDomain } = await region();
+      return new URL(`https://auth.${id}.${realmDomain}`);
+    },
+    endpointOf,
+    isRegistry(registryHost, home) {
+      const realmDomains = [...knownRealmDomains(), ...(home === undefined ? [] : [home.realmDomain])];
+      const extraHosts = [...settings.extraHosts, ...Object.keys(settings.endpoints)];
+      return createHostRules({ realmDomains, extraHosts })(registryHost);
+    },
+    async close() {
+      await Promise.all([direct.destroy(), outside.destroy()]);
+    },
+  };
+}
+
+/** The commercial realm is the only one with short names. */
+export function homeRegistryOf({ id, key, realmKey, realmDomain }: RegionInfo): string {
+  return realmKey.toLowerCase() === "oc1" ? `${key}.ocir.io` : `ocir.${id}.oci.${realmDomain}`;
+}
+
+/** Neither namespace nor repository is in it. */
+function labelOfRegistry({ pathname }: URL): string {
+  return pathname.replace(/^\/v2\/.+\/(manifests)\/.*$/, "/v2/<repository>/$1/<reference>");
+}
+
+/** Started by the first who asks; its failure is told to each who asks, and to nobody else. */
+function once<Value>(work: () => Promise<Value>): () => Promise<Value> {
+  let running: Promise<Value> | undefined;
+  return () => {
+    if (running === undefined) {
+      running = work();
+      running.catch(() => {});
+    }
+    return running;
+  };
+}

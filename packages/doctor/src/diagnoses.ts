@@ -1,0 +1,353 @@
+/**
+ * Everything that doctor can say, by name: how bad it is, what it means, and what to do. The names are stable; docs/
+ * troubleshooting.md leads from a symptom to them. Nothing from outside enters these texts: what was seen is evidence.
+ */
+import type { FindingCode } from "@ocir-broker/kubelet-config";
+
+/** unknown: it could not be looked at. */
+export type Verdict = "ok" | "warning" | "problem" | "unknown";
+
+interface Diagnosis {
+  readonly verdict: Verdict;
+  readonly means: string;
+  readonly fix?: string;
+}
+
+const NETWORK =
+  "give the node's subnet a route to the region's services: a service gateway for All <region> Services in Oracle Services Network, and a security rule for TCP 443 out";
+const CLOCK = "set the clock: chronyc makestep, and see that chronyd runs (OCI's time server is 169.254.169.254)";
+const JOURNAL = "journalctl -u ocir-broker.service -p warning";
+const RETRY = "nothing on this node: the broker goes on trying. Oracle's status page tells of outages of the region";
+const PROXY = "look for a proxy or firewall that changes requests, and except Oracle's hosts from it";
+const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
+const EXTRA_ARGS =
+  'pass them in the one form that the bootstrap script reads, with a space: bash /var/run/oke-init.sh --kubelet-extra-args "--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"; it runs at the first boot only, so replace the node';
+const INSTALL = "install ocir-broker again, all files of one release";
+
+export const DIAGNOSES = {
+  "not-checked": { verdict: "unknown", means: "not looked at, because something before it fails" },
+  "needs-root": { verdict: "unknown", means: "this user may not look", fix: "run ocir-broker doctor as root" },
+  "out-of-time": { verdict: "unknown", means: "no result in time", fix: "see the other findings; then try again" },
+  "check-failed": { verdict: "unknown", means: "the check itself failed", fix: "please report it, with this line" },
+
+  "metadata-ok": { verdict: "ok", means: "the metadata service answers" },
+  "metadata-unreachable": {
+    verdict: "problem",
+    means: "the metadata service does not answer",
+    fix: "check that this is an OCI instance, and for a firewall rule or network policy against 169.254.169.254 (iptables -S OUTPUT)",
+  },
+  "metadata-proxied": {
+    verdict: "problem",
+    means: "the metadata service refuses requests: a proxy in the way adds Forwarded headers or removes Authorization",
+    fix: "let 169.254.169.254 be reached directly from the primary VNIC, without a proxy",
+  },
+  "metadata-v2-missing": {
+    verdict: "problem",
+    means: "there is no version 2 of the metadata service here",
+    fix: "use a platform image that knows /opc/v2, and check that nothing else answers at 169.254.169.254",
+  },
+  "metadata-throttled": {
+    verdict: "problem",
+    means: "the metadata service is throttling this node",
+    fix: "find what else asks 169.254.169.254 that often (ss -tnp dst 169.254.169.254); the broker asks at most five times a second",
+  },
+  "metadata-unavailable": { verdict: "problem", means: "the metadata service has a fault", fix: RETRY },
+  "metadata-invalid": { verdict: "problem", means: "the metadata service's answer cannot be read", fix: PROXY },
+
+  "clock-ok": { verdict: "ok", means: "the clock is right" },
+  "clock-drift": { verdict: "warning", means: "the clock is more than a minute off", fix: CLOCK },
+  "clock-skew": {
+    verdict: "problem",
+    means: "the clock is more than 5 minutes off: OCI refuses signatures",
+    fix: CLOCK,
+  },
+  "clock-unknown": { verdict: "unknown", means: "no service told the time" },
+
+  "certificate-ok": { verdict: "ok", means: "the instance certificate is good" },
+  "identity-not-ready": {
+    verdict: "problem",
+    means: "the instance has no certificate yet",
+    fix: "wait: it comes within minutes of the first boot, and the broker goes on trying",
+  },
+  "certificate-expired": {
+    verdict: "problem",
+    means: "the instance certificate is not valid now",
+    fix: "OCI renews it several times a day; reboot the instance if it stays, and check the clock",
+  },
+  "certificate-mismatch": {
+    verdict: "problem",
+    means: "the instance certificate and its key do not belong together",
+    fix: "try again in a minute: it is being replaced. If it stays, reboot the instance",
+  },
+  "certificate-invalid": {
+    verdict: "problem",
+    means: "the instance certificate or its key cannot be used",
+    fix: "check that nothing but OCI's metadata service answers at 169.254.169.254; then reboot the instance",
+  },
+  "certificate-chain": {
+    verdict: "warning",
+    means: "the intermediate certificate is not the issuer of the instance certificate",
+    fix: "try again in a minute: it may be being replaced",
+  },
+
+  "session-ok": { verdict: "ok", means: "the auth service gives this instance a session" },
+  "federation-refused": {
+    verdict: "problem",
+    means: "the auth service refuses this instance",
+    fix: "check that the instance is not terminated, moved or copied from another one's image with its state; then reboot it",
+  },
+  "federation-unauthorized": {
+    verdict: "problem",
+    means: "the auth service does not accept the instance certificate",
+    fix: "check the clock; then try again in some minutes, as the certificate may be being replaced",
+  },
+  "federation-throttled": { verdict: "problem", means: "the auth service is throttling", fix: RETRY },
+  "federation-unavailable": { verdict: "problem", means: "the auth service has a fault", fix: RETRY },
+  "federation-unreachable": { verdict: "problem", means: "no answer from the auth service", fix: NETWORK },
+  "federation-invalid": { verdict: "problem", means: "the auth service's answer is no session", fix: PROXY },
+  "sdk-failed": { verdict: "problem", means: "the request could not be signed", fix: INSTALL },
+
+  "network-ok": { verdict: "ok", means: "the service can be reached" },
+  "dns-failed": {
+    verdict: "problem",
+    means: "the name cannot be resolved",
+    fix: "check the node's DNS: /etc/resolv.conf should name 169.254.169.254, the VCN's resolver, or a server that forwards to it",
+  },
+  "tcp-refused": { verdict: "problem", means: "the connection is refused", fix: NETWORK },
+  "tcp-timeout": { verdict: "problem", means: "the connection gets no answer", fix: NETWORK },
+  "network-unreachable": { verdict: "problem", means: "there is no way to the service", fix: NETWORK },
+  "tls-untrusted": {
+    verdict: "problem",
+    means: "the service's TLS certificate is not trusted",
+    fix: "find out who answers there (a TLS-inspecting proxy?); add a dedicated region's own CA to the system's store: update-ca-trust",
+  },
+  "proxy-refused": {
+    verdict: "problem",
+    means: "the proxy refuses to connect",
+    fix: "check proxy.https and proxy.noProxy in /etc/ocir-broker/config.yaml, and the proxy's own rules",
+  },
+  "connection-broken": { verdict: "problem", means: "the connection breaks", fix: PROXY },
+
+  "token-ok": { verdict: "ok", means: "the registry gives a token" },
+  "token-anonymous": {
+    verdict: "problem",
+    means: "the registry's token is nobody's: something removes the request's Authorization header",
+    fix: "except the registry from the proxy (proxy.noProxy in /etc/ocir-broker/config.yaml), or let it pass the header on",
+  },
+  "registry-unauthorized": {
+    verdict: "problem",
+    means: "the registry does not accept this instance's session",
+    fix: CLOCK,
+  },
+  "registry-forbidden": {
+    verdict: "problem",
+    means: "the registry does not let this instance in",
+    fix: "check that the host is a registry of a region that the tenancy is subscribed to",
+  },
+  "registry-throttled": { verdict: "problem", means: "the registry is throttling", fix: RETRY },
+  "registry-unavailable": { verdict: "problem", means: "the registry has a fault", fix: RETRY },
+  "registry-unreachable": { verdict: "problem", means: "no answer from the registry", fix: NETWORK },
+  "registry-answer-invalid": { verdict: "problem", means: "the registry's answer is no token", fix: PROXY },
+
+  "access-ok": { verdict: "ok", means: "this instance may read the image" },
+  "access-public": { verdict: "ok", means: "one of Oracle's public images: it needs no permission" },
+  "policy-missing": { verdict: "problem", means: "no policy lets this instance read the repository" },
+  "image-missing": {
+    verdict: "problem",
+    means: "the registry has no such image, or does not say so because of a missing policy",
+    fix: "check repository and tag: oci artifacts container image list",
+  },
+  "access-unclear": {
+    verdict: "unknown",
+    means: "whether this instance may read the image cannot be told",
+    fix: RETRY,
+  },
+  "image-invalid": { verdict: "problem", means: "the image's name cannot be read", fix: "check the pod's image name" },
+  "image-foreign": {
+    verdict: "problem",
+    means: "the image is not in Oracle's registry, so the broker has no credentials for it",
+    fix: "check the image's name; a registry under another name belongs into registries.extraHosts",
+  },
+
+  "broker-config-ok": { verdict: "ok", means: "the broker's configuration is valid" },
+  "broker-config-invalid": {
+    verdict: "problem",
+    means: "the broker's configuration is not valid",
+    fix: "ocir-broker config check names every fault",
+  },
+
+  "socket-ok": { verdict: "ok", means: "the credentials socket is there, for root alone" },
+  "socket-missing": {
+    verdict: "problem",
+    means: "there is no credentials socket",
+    fix: "systemctl enable --now ocir-broker.socket",
+  },
+  "socket-not-socket": {
+    verdict: "problem",
+    means: "something that is no socket stands in the credentials socket's place",
+    fix: "remove it; then systemctl restart ocir-broker.socket",
+  },
+  "socket-mode": {
+    verdict: "problem",
+    means: "others than root may ask for this node's tokens, or root may not",
+    fix: "systemctl revert ocir-broker.socket && systemctl restart ocir-broker.socket (SocketMode=0600)",
+  },
+  "socket-owner": {
+    verdict: "problem",
+    means: "the credentials socket is not root's",
+    fix: "systemctl stop ocir-broker.socket, find out who made it, and start it again",
+  },
+  "socket-directory": {
+    verdict: "problem",
+    means: "others than root may replace the credentials socket",
+    fix: "chown root:root and chmod 0755 its directory; then systemctl restart ocir-broker.socket",
+  },
+
+  "daemon-ok": { verdict: "ok", means: "the daemon runs and has what it needs" },
+  "daemon-down": {
+    verdict: "problem",
+    means: "the daemon does not run",
+    fix: "systemctl start ocir-broker.service; if it does not stay up: journalctl -u ocir-broker.service",
+  },
+  "daemon-stuck": {
+    verdict: "problem",
+    means: "the daemon takes connections but does not answer",
+    fix: "systemctl restart ocir-broker.service (it keeps its tokens); then journalctl -u ocir-broker.service",
+  },
+  "daemon-version": {
+    verdict: "warning",
+    means: "the daemon that runs is of another release than this program",
+    fix: "systemctl restart ocir-broker.service (it keeps its tokens)",
+  },
+  "daemon-starting": {
+    verdict: "warning",
+    means: "the daemon has no token yet",
+    fix: `ocir-broker status; ${JOURNAL}`,
+  },
+  "daemon-degraded": {
+    verdict: "warning",
+    means: "the daemon serves tokens, but something fails",
+    fix: `ocir-broker status; ${JOURNAL}`,
+  },
+
+  "selinux-ok": { verdict: "ok", means: "SELinux does not stand in the way" },
+  "selinux-label": {
+    verdict: "problem",
+    means: "SELinux's label of a program is not one that services may execute",
+    fix: "restorecon -v /usr/local/bin/credential-provider-oke /usr/local/bin/ocir-broker /usr/local/libexec/ocir-broker-launch",
+  },
+  "selinux-label-permissive": {
+    verdict: "warning",
+    means: "SELinux would keep services from executing a program, were it enforcing",
+    fix: "restorecon -v /usr/local/bin/credential-provider-oke /usr/local/bin/ocir-broker /usr/local/libexec/ocir-broker-launch",
+  },
+
+  "kubelet-ok": { verdict: "ok", means: "the kubelet runs with both flags" },
+  "kubelet-not-running": {
+    verdict: "problem",
+    means: "no kubelet runs here",
+    fix: "systemctl status kubelet; journalctl -u kubelet (a wrong provider configuration stops its start)",
+  },
+  "kubelet-flags-missing": {
+    verdict: "problem",
+    means: "the kubelet was started without --image-credential-provider-config and --image-credential-provider-bin-dir",
+    fix: EXTRA_ARGS,
+  },
+  "kubelet-flags-incomplete": {
+    verdict: "problem",
+    means: "the kubelet has only one of the two flags, and needs both",
+    fix: EXTRA_ARGS,
+  },
+  "kubelet-extra-args-swallowed": {
+    verdict: "problem",
+    means:
+      "cloud-init passes --kubelet-extra-args with an equals sign, which the bootstrap script ignores without a word",
+    fix: EXTRA_ARGS,
+  },
+  "kubelet-not-restarted": {
+    verdict: "problem",
+    means: "the flags are in the kubelet's unit, but the kubelet that runs was started before",
+    fix: RESTART_KUBELET,
+  },
+  "kubelet-version-unknown": {
+    verdict: "warning",
+    means: "the kubelet does not tell its version: the newest rules were applied",
+  },
+
+  "kubelet-config-ok": { verdict: "ok", means: "the kubelet's provider configuration is right" },
+  "kubelet-config-missing": {
+    verdict: "problem",
+    means: "the provider configuration that the kubelet's flag names is not there: its next start will fail",
+    fix: "write it before the kubelet starts again: ocir-broker's installer does",
+  },
+  "kubelet-config-invalid": {
+    verdict: "problem",
+    means: "the kubelet will not start with this provider configuration",
+  },
+  "kubelet-config-lint": { verdict: "warning", means: "the kubelet takes this, but does not do what was meant" },
+
+  "image-match-ok": { verdict: "ok", means: "the kubelet asks our provider for this image" },
+  "image-not-matched": {
+    verdict: "problem",
+    means: "the kubelet does not ask our provider for this image",
+    fix: 'set matchImages: ["*.ocir.io", "ocir.*.oci.*.*"], and restart the kubelet',
+  },
+  "other-plugin-first": {
+    verdict: "warning",
+    means: "another provider is asked for this image before ours, and each waits for the one before it",
+    fix: "take the entry out of the other provider's matchImages, or put ours first, and restart the kubelet",
+  },
+
+  "plugin-ok": { verdict: "ok", means: "the plugin is there and of this release" },
+  "plugin-missing": {
+    verdict: "problem",
+    means: "the plugin is not there: the kubelet's next start will fail",
+    fix: INSTALL,
+  },
+  "plugin-not-executable": {
+    verdict: "problem",
+    means: "the plugin cannot be executed: the kubelet's next start will fail",
+    fix: "chmod 0755 it, and check that its file system is not mounted noexec",
+  },
+  "plugin-foreign": {
+    verdict: "problem",
+    means: "the program under the plugin's name is another one",
+    fix: "install ocir-broker's; it replaces Oracle's credential-provider-oke under the same name",
+  },
+  "plugin-version": { verdict: "warning", means: "the plugin is of another release", fix: INSTALL },
+
+  "plugin-answer-ok": { verdict: "ok", means: "the plugin answers with credentials" },
+  "plugin-answer-empty": {
+    verdict: "problem",
+    means: 'the plugin ends well but says nothing; the kubelet logs "error reading GVK" and pulls anonymously',
+    fix: INSTALL,
+  },
+  "plugin-answer-garbage": {
+    verdict: "problem",
+    means: "the kubelet cannot read what the plugin says, and pulls anonymously",
+    fix: INSTALL,
+  },
+  "plugin-answer-anonymous": {
+    verdict: "problem",
+    means: "the plugin has no credentials for this image",
+    fix: "check the image's name; a registry under another name belongs into registries.extraHosts",
+  },
+  "plugin-failed": {
+    verdict: "problem",
+    means: 'the plugin fails; the kubelet logs "error execing credential provider plugin" and pulls anonymously',
+    fix: `see the code among the evidence and the other findings; ${JOURNAL}`,
+  },
+  "plugin-silent": {
+    verdict: "problem",
+    means: "the plugin does not answer in time",
+    fix: `systemctl restart ocir-broker.service (it keeps its tokens); ${JOURNAL}`,
+  },
+  "token-outdated": {
+    verdict: "problem",
+    means: "the broker's token cannot read the image although a new one can: the grant came after it was made",
+    fix: "wait: the broker mints another within 30 s to 10 min of the first request that was denied. At once: systemctl restart ocir-broker.service does not help, as it keeps its tokens; stop it, then start it",
+  },
+} as const satisfies Record<string, Diagnosis>;
+
+/** What the kubelet's own rules say keeps their code. */
+export type DiagnosisName = keyof typeof DIAGNOSES | `kubelet-config-${FindingCode}`;

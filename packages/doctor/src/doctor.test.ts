@@ -1,0 +1,515 @@
+/** Seeded faults: one thing of a healthy node is broken, and doctor names it. */
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type IncomingHttpHeaders, request, type Server } from "node:http";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { join } from "node:path";
+import { test as base, describe, expect, onTestFinished } from "vitest";
+import type { DiagnosisName } from "./diagnoses.ts";
+import type { Finding } from "./finding.ts";
+import type { ProgramResult, ProgramRun } from "./program-run.ts";
+import type { DoctorOptions } from "./settings.ts";
+import {
+  answerScript,
+  answerStatus,
+  createSickNode,
+  credentials,
+  KUBELET_FLAGS,
+  listen,
+  OUR_PROVIDER,
+  PLUGIN,
+  type SickNode,
+} from "./sick-node.ts";
+
+const test = base.extend<{ node: SickNode }>({
+  // biome-ignore lint/correctness/noEmptyPattern: the runner reads the names of the fixtures from the pattern
+  node: async ({}, use) => {
+    await using node = await createSickNode();
+    await use(node);
+  },
+});
+
+/** What it returns are options for doctor, where the fault lies in them. */
+type Break = (node: SickNode) => unknown;
+
+interface SeededFault {
+  readonly fault: string;
+  readonly breaks: Break;
+  readonly named: DiagnosisName;
+  /** What else the same fault shows as. */
+  readonly also?: readonly DiagnosisName[];
+}
+
+function problems(findings: readonly Finding[]): DiagnosisName[] {
+  return findings.filter(({ verdict }) => verdict === "problem" || verdict === "warning").map(({ name }) => name);
+}
+
+const withSettings = (node: SickNode, changed: Partial<SickNode["settings"]>): Partial<DoctorOptions> => ({
+  settings: { ...node.settings, ...changed },
+});
+
+const CLOUD: readonly SeededFault[] = [
+  {
+    fault: "nothing listens at the metadata service's address",
+    breaks: (node) => withSettings(node, { metadataBaseUrls: [new URL("http://127.0.0.1:1/opc/v2")] }),
+    named: "metadata-unreachable",
+  },
+  {
+    fault: "the metadata service throttles",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.*", status: 429, times: 1 }),
+    named: "metadata-throttled",
+  },
+  {
+    fault: "the metadata service has a fault",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.regionInfo", status: 503, times: 1 }),
+    named: "metadata-unavailable",
+  },
+  {
+    fault: "a web page stands in the metadata service's place",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.regionInfo", html: true, times: 1 }),
+    named: "metadata-invalid",
+  },
+  {
+    fault: "a proxy in the way adds Forwarded headers",
+    breaks: async (node) =>
+      withSettings(node, {
+        metadataBaseUrls: [
+          await proxyTo(node.simulator.metadataUrl, (headers) => ({ ...headers, "x-forwarded-for": "10.0.0.2" })),
+        ],
+      }),
+    named: "metadata-proxied",
+  },
+  {
+    fault: "there is only version 1 of the metadata service",
+    breaks: async (node) => withSettings(node, { metadataBaseUrls: [await serverOf(404)] }),
+    named: "metadata-v2-missing",
+  },
+  {
+    fault: "the instance has no certificate yet",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.cert", status: 404 }),
+    named: "identity-not-ready",
+  },
+  {
+    fault: "the certificate has ended",
+    breaks: ({ clock }) => clock.moveWall(13 * 3_600_000),
+    named: "certificate-expired",
+  },
+  {
+    fault: "certificate and key do not belong together",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.key", mismatch: true }),
+    named: "certificate-mismatch",
+  },
+  {
+    fault: "the intermediate is another one's",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.intermediate", mismatch: true }),
+    named: "certificate-chain",
+    also: ["federation-unauthorized"],
+  },
+  {
+    fault: "this node's clock is ten minutes ahead",
+    breaks: (node) => ({ clock: { ...node.clock, wallMs: () => node.clock.wallMs() + 600_000 } }),
+    named: "clock-skew",
+  },
+  {
+    fault: "this node's clock is two minutes behind",
+    breaks: (node) => ({ clock: { ...node.clock, wallMs: () => node.clock.wallMs() - 120_000 } }),
+    named: "clock-drift",
+  },
+  {
+    fault: "the auth service refuses the instance",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "auth.x509", status: 400 }),
+    named: "federation-refused",
+  },
+  {
+    fault: "the auth service does not accept the certificate",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "auth.x509", status: 401 }),
+    named: "federation-unauthorized",
+  },
+  {
+    fault: "the auth service throttles",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "auth.x509", status: 429 }),
+    named: "federation-throttled",
+  },
+  {
+    fault: "the auth service answers something else",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "auth.x509", wrongShape: true }),
+    named: "federation-invalid",
+  },
+  {
+    fault: "the auth service's name does not resolve",
+    breaks: (node) => withSettings(node, { authUrl: new URL("https://auth.invalid") }),
+    named: "dns-failed",
+    also: ["federation-unreachable"],
+  },
+  {
+    fault: "the auth service's port is closed",
+    breaks: (node) => withSettings(node, { authUrl: new URL("http://127.0.0.1:1") }),
+    named: "tcp-refused",
+    also: ["federation-unreachable"],
+  },
+  {
+    fault: "packets to the registry are dropped",
+    breaks: () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "timeout" } }),
+    named: "tcp-timeout",
+  },
+  {
+    fault: "the node has no route",
+    breaks: () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "ENETUNREACH" } }),
+    named: "network-unreachable",
+  },
+  {
+    fault: "the registry's name resolves, and its port is closed",
+    breaks: (node) => withSettings(node, { endpoints: { "iad.ocir.io": "http://127.0.0.1:1" } }),
+    named: "registry-unreachable",
+    also: ["tcp-refused"],
+  },
+  {
+    fault: "a proxy strips the Authorization header",
+    breaks: async (node) => {
+      const stripped = await proxyTo(node.simulator.registryUrl, ({ authorization: _, ...headers }) => headers);
+      return withSettings(node, { endpoints: { "iad.ocir.io": stripped.origin } });
+    },
+    named: "token-anonymous",
+  },
+  {
+    fault: "the registry throttles",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "registry.token", status: 429 }),
+    named: "registry-throttled",
+  },
+  {
+    fault: "the registry does not let the instance in",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "registry.token", status: 404 }),
+    named: "registry-forbidden",
+  },
+  {
+    fault: "the registry breaks the connection",
+    breaks: ({ simulator }) => simulator.faults({ endpoint: "registry.token", reset: "before-headers" }),
+    named: "connection-broken",
+  },
+  {
+    fault: "there is no policy",
+    breaks: ({ simulator }) => simulator.iam({ granted: false }),
+    named: "policy-missing",
+  },
+  {
+    fault: "the dynamic group came after the broker's token was made",
+    breaks: async (node) => {
+      node.simulator.iam({ dynamicGroup: false });
+      node.plugin(answerScript(credentials(await node.token())));
+      node.simulator.iam({ dynamicGroup: true });
+    },
+    named: "token-outdated",
+  },
+  {
+    fault: "there is no such image",
+    breaks: ({ simulator }) => simulator.iam({ repository: "acme/shop/web", exists: false }),
+    named: "image-missing",
+  },
+  {
+    fault: "the image's name cannot be read",
+    breaks: () => ({ image: "iad.ocir.io/acme/Shop Web" }),
+    named: "image-invalid",
+  },
+  {
+    fault: "the image is in somebody else's registry",
+    breaks: () => ({ image: "ghcr.io/acme/shop/web:latest" }),
+    named: "image-foreign",
+  },
+];
+
+const NODE: readonly SeededFault[] = [
+  {
+    fault: "the broker's configuration is not valid",
+    breaks: () => ({ configFault: "/etc/ocir-broker/config.yaml is not valid" }),
+    named: "broker-config-invalid",
+  },
+  {
+    fault: "the credentials socket is not there",
+    breaks: (node) => node.remove("/run/ocir-broker/credentials.sock"),
+    named: "socket-missing",
+  },
+  {
+    fault: "a file stands in the socket's place",
+    breaks: (node) => node.write("/run/ocir-broker/credentials.sock", ""),
+    named: "socket-not-socket",
+  },
+  {
+    fault: "everyone may ask for tokens",
+    breaks: ({ root }) => chmodSync(join(root, "/run/ocir-broker/credentials.sock"), 0o666),
+    named: "socket-mode",
+  },
+  { fault: "somebody else owns the socket", breaks: () => ({ ownerId: 4_711 }), named: "socket-owner" },
+  {
+    fault: "everyone may replace the socket",
+    breaks: ({ root }) => chmodSync(join(root, "/run/ocir-broker"), 0o777),
+    named: "socket-directory",
+  },
+  {
+    fault: "the daemon does not run",
+    breaks: (node) => node.remove("/run/ocir-broker/health.sock"),
+    named: "daemon-down",
+  },
+  {
+    fault: "the daemon closes every connection",
+    breaks: async ({ root }) => {
+      rmSync(join(root, "/run/ocir-broker/health.sock"));
+      const server = createTcpServer((socket) => socket.destroy());
+      await new Promise<void>((resolve) => server.listen(join(root, "/run/ocir-broker/health.sock"), resolve));
+      onTestFinished(() => void server.close());
+    },
+    named: "daemon-stuck",
+  },
+  {
+    fault: "the daemon is of another release",
+    breaks: withStatus({ version: "1.0.0" }),
+    named: "daemon-version",
+  },
+  { fault: "the daemon has no token yet", breaks: withStatus({ status: "starting" }), named: "daemon-starting" },
+  {
+    fault: "the daemon's renewals fail",
+    breaks: withStatus({
+      status: "degraded",
+      registries: { "iad.ocir.io": { lastFailure: "registry-throttled", failuresInARow: 3 } },
+    }),
+    named: "daemon-degraded",
+  },
+  { fault: "no kubelet runs", breaks: (node) => node.remove("/proc/4242"), named: "kubelet-not-running" },
+  { fault: "the kubelet has no flags", breaks: (node) => node.kubelet("--v=2"), named: "kubelet-flags-missing" },
+  {
+    fault: "the kubelet has only one of the flags",
+    breaks: (node) => node.kubelet(String(KUBELET_FLAGS[0])),
+    named: "kubelet-flags-incomplete",
+  },
+  {
+    fault: "cloud-init passes the flags with an equals sign",
+    breaks: (node) => {
+      node.kubelet("--v=2");
+      node.write(
+        "/var/lib/cloud/instance/user-data.txt",
+        `#!/bin/bash\nbash /var/run/oke-init.sh --kubelet-extra-args="${KUBELET_FLAGS.join(" ")}"\n`,
+      );
+    },
+    named: "kubelet-extra-args-swallowed",
+  },
+  {
+    fault: "the kubelet was not restarted",
+    breaks: (node) => {
+      node.kubelet("--v=2");
+      node.write(
+        "/etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf",
+        `[Service]\nEnvironment=KUBELET_EXTRA_ARGS="${KUBELET_FLAGS.join(" ")}"\n`,
+      );
+    },
+    named: "kubelet-not-restarted",
+  },
+  {
+    fault: "the kubelet does not tell its version",
+    breaks: (node) => node.remove("/usr/bin/kubelet"),
+    named: "kubelet-version-unknown",
+  },
+  {
+    fault: "the provider configuration is missing",
+    breaks: (node) => node.remove("/etc/kubernetes/credential-provider-config.yaml"),
+    named: "kubelet-config-missing",
+  },
+  {
+    fault: "the provider configuration has a field that 1.32 and later refuse",
+    breaks: (node) => node.providers(`${OUR_PROVIDER}\n    cacheKeyType: Registry`),
+    named: "kubelet-config-field-unknown",
+  },
+  {
+    fault: "matchImages lacks a host form",
+    breaks: (node) => node.providers(OUR_PROVIDER.replace(', "ocir.*.oci.*.*"', "")),
+    named: "kubelet-config-host-form-missing",
+  },
+  {
+    fault: "matchImages has a glob in the path",
+    breaks: (node) => node.providers(OUR_PROVIDER.replace('"*.ocir.io"', '"*.ocir.io/*"')),
+    named: "kubelet-config-match-image-path-glob",
+    also: ["image-not-matched"],
+  },
+  {
+    fault: "matchImages has a port",
+    breaks: (node) => node.providers(OUR_PROVIDER.replace('"*.ocir.io"', '"*.ocir.io:443"')),
+    named: "image-not-matched",
+    also: ["kubelet-config-match-image-port"],
+  },
+  {
+    fault: "our provider is not in the configuration",
+    breaks: (node) => node.providers(OUR_PROVIDER.replace("credential-provider-oke", "kubelet")),
+    named: "kubelet-config-provider-missing",
+    also: ["kubelet-config-provider-executable-missing", "image-not-matched"],
+  },
+  {
+    fault: "another provider is asked first",
+    breaks: (node) => {
+      node.write("/usr/local/bin/acr", "#!/bin/sh\n", 0o755);
+      node.providers(OUR_PROVIDER.replace("credential-provider-oke", "acr"), OUR_PROVIDER);
+    },
+    named: "other-plugin-first",
+    also: ["kubelet-config-provider-overlap"],
+  },
+  {
+    fault: "the plugin is not there",
+    breaks: (node) => node.remove(PLUGIN),
+    named: "plugin-missing",
+    also: ["kubelet-config-provider-executable-missing"],
+  },
+  {
+    fault: "the plugin is not executable",
+    breaks: ({ root }) => chmodSync(join(root, PLUGIN), 0o644),
+    named: "plugin-not-executable",
+    also: ["kubelet-config-provider-executable-missing"],
+  },
+  {
+    fault: "the plugin's interpreter is not there",
+    breaks: (node) => node.write(PLUGIN, "#!/no/such/program\n", 0o755),
+    named: "plugin-not-executable",
+    also: ["plugin-failed"],
+  },
+  {
+    fault: "the plugin is Oracle's own",
+    breaks: (node) => node.write(PLUGIN, "#!/bin/sh\necho v0.1.1\n", 0o755),
+    named: "plugin-foreign",
+    also: ["plugin-answer-garbage"],
+  },
+  {
+    fault: "the plugin is of another release",
+    breaks: (node) => node.plugin(answerScript(credentials("")), "0.9.0"),
+    named: "plugin-version",
+  },
+  {
+    fault: "the plugin says nothing",
+    breaks: (node) => node.plugin("cat > /dev/null"),
+    named: "plugin-answer-empty",
+  },
+  {
+    fault: "the plugin logs on stdout",
+    breaks: (node) => node.plugin("cat > /dev/null; echo loading; echo '{}'"),
+    named: "plugin-answer-garbage",
+  },
+  {
+    fault: "the plugin's answer has a field too many",
+    breaks: (node) => node.plugin(answerScript({}).replace('"auth"', '"serviceAccountTokenCacheType":"Token","auth"')),
+    named: "plugin-answer-garbage",
+  },
+  {
+    fault: "the plugin has no credentials",
+    breaks: (node) => node.plugin(answerScript({})),
+    named: "plugin-answer-anonymous",
+  },
+  {
+    fault: "the plugin fails",
+    breaks: (node) => node.plugin("echo 'ocir-broker: shim-no-daemon: no daemon; start it' >&2; exit 1"),
+    named: "plugin-failed",
+  },
+  {
+    fault: "the plugin hangs",
+    breaks: () => ({
+      runProgram: async ({ args, path }: ProgramRun): Promise<ProgramResult> =>
+        path.endsWith("kubelet")
+          ? { exitCode: 0, signal: null, stdout: "Kubernetes v1.33.1\n", stderr: "", elapsedMs: 1 }
+          : args[0] === "--version"
+            ? { exitCode: 0, signal: null, stdout: `credential-provider-oke 1.2.3\n`, stderr: "", elapsedMs: 1 }
+            : { silent: true },
+    }),
+    named: "plugin-silent",
+  },
+  {
+    fault: "SELinux would keep services out",
+    breaks: withLabel("1"),
+    named: "selinux-label",
+    also: ["plugin-foreign", "plugin-answer-garbage"],
+  },
+  {
+    fault: "SELinux is permissive",
+    breaks: withLabel("0"),
+    named: "selinux-label-permissive",
+    also: ["plugin-foreign", "plugin-answer-garbage"],
+  },
+];
+
+describe("diagnose", () => {
+  test("finds nothing wrong with a healthy node, in less than 2 s", async ({ node }) => {
+    const startedAtMs = performance.now();
+    const findings = await node.examine();
+    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+    expect(findings.map(({ name }) => name)).toEqual([
+      "broker-config-ok",
+      "kubelet-ok",
+      "kubelet-config-ok",
+      "image-match-ok",
+      "plugin-ok",
+      "selinux-ok",
+      "socket-ok",
+      "daemon-ok",
+      "plugin-answer-ok",
+      "metadata-ok",
+      "clock-ok",
+      "certificate-ok",
+      "session-ok",
+      "network-ok",
+      "network-ok",
+      "token-ok",
+      "access-ok",
+    ]);
+    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+  });
+
+  test.for([...CLOUD, ...NODE])("names it when $fault: $named", async ({ breaks, named, also = [] }, { node }) => {
+    const findings = await node.examine(((await breaks(node)) ?? {}) as Partial<DoctorOptions>);
+    expect(new Set(problems(findings))).toEqual(new Set([named, ...also]));
+    expect(findings.map(({ name }) => name)).not.toContain("check-failed");
+    const found = findings.find(({ name }) => name === named);
+    expect(found?.evidence).not.toBe("");
+    if (named !== "kubelet-version-unknown") expect(found?.fix).toMatch(/\w/);
+  });
+});
+
+function withStatus(changed: object): Break {
+  return async ({ root, settings }) => {
+    const server = await listen(root, settings.healthSocket, answerStatus(changed));
+    onTestFinished(() => void server.close());
+  };
+}
+
+/** Labels need a file system and a policy that know them, so the program that shows them is a stand-in. */
+function withLabel(enforce: string): Break {
+  return (node) => {
+    node.write("/sys/fs/selinux/enforce", enforce);
+    return {
+      runProgram: async ({ path }: ProgramRun): Promise<ProgramResult> => {
+        const stdout = path === "stat" ? "unconfined_u:object_r:user_tmp_t:s0\n" : "Kubernetes v1.33.1\n";
+        return { exitCode: 0, signal: null, stdout, stderr: "", elapsedMs: 1 };
+      },
+    };
+  };
+}
+
+async function serverOf(status: number): Promise<URL> {
+  const server = createServer((_request, response) => response.writeHead(status).end());
+  return new URL("/opc/v2", await origin(server));
+}
+
+/** A proxy in the way: what comes goes on with other headers. */
+async function proxyTo(target: URL, change: (headers: IncomingHttpHeaders) => IncomingHttpHeaders): Promise<URL> {
+  const server = createServer((incoming, response) => {
+    const { method, headers } = incoming;
+    const url = new URL(incoming.url ?? "/", target);
+    incoming.pipe(
+      request(url, { method, headers: change(headers) }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      }),
+    );
+  });
+  return new URL(target.pathname, await origin(server));
+}
+
+async function origin(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}

@@ -1,0 +1,96 @@
+/** All checks at once, each within the time that there is, and their findings in the order in which a pull meets them. */
+import { checkClock } from "./checks/clock.ts";
+import { checkDaemon } from "./checks/daemon.ts";
+import { checkIdentity } from "./checks/identity.ts";
+import { checkKubeletConfig } from "./checks/kubelet-config.ts";
+import { checkKubeletFlags } from "./checks/kubelet-flags.ts";
+import { checkMetadata } from "./checks/metadata.ts";
+import { checkAuthPath, checkRegistryPath } from "./checks/network-path.ts";
+import { checkPlugin } from "./checks/plugin.ts";
+import { checkPluginAnswer } from "./checks/plugin-answer.ts";
+import { checkRegistry } from "./checks/registry.ts";
+import { checkSelinux } from "./checks/selinux.ts";
+import { checkSocket } from "./checks/socket.ts";
+import { createCloud } from "./cloud.ts";
+import { type Check, createExamination, type Examination } from "./examination.ts";
+import type { Exchange } from "./exchanges.ts";
+import { type Finding, finding } from "./finding.ts";
+import { createNetwork } from "./network.ts";
+import { createNodeFiles } from "./node-files.ts";
+import { createRunProgram } from "./program-run.ts";
+import type { DoctorOptions } from "./settings.ts";
+
+/** By the name of what is looked at, in the order of a pull. */
+const CHECKS: readonly (readonly [topic: string, check: Check])[] = [
+  ["kubelet", checkKubeletFlags],
+  ["kubelet's provider configuration", checkKubeletConfig],
+  ["plugin", checkPlugin],
+  ["SELinux", checkSelinux],
+  ["credentials socket", checkSocket],
+  ["daemon", checkDaemon],
+  ["plugin's answer", checkPluginAnswer],
+  ["metadata service", checkMetadata],
+  ["clock", checkClock],
+  ["identity", checkIdentity],
+  ["network to the auth service", checkAuthPath],
+  ["network to the registry", checkRegistryPath],
+  ["registry", checkRegistry],
+];
+
+const LIMIT_MS = 9_000;
+
+export interface Diagnosis {
+  readonly findings: readonly Finding[];
+  /** What Oracle's services answered, secrets included: for {@link writeTranscript} alone. */
+  readonly exchanges: readonly Exchange[];
+}
+
+/** Never rejects for what it finds; a check that fails by itself is a finding too. */
+export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
+  const { clock, limitMs = LIMIT_MS, settings } = options;
+  const ending = new AbortController();
+  const cloud = createCloud({ settings, clock, random: options.random, signal: ending.signal });
+  const examination = createExamination({
+    settings,
+    image: options.image,
+    version: options.version,
+    clock,
+    ownerId: options.ownerId ?? 0,
+    files: createNodeFiles(options.root ?? "/"),
+    network: options.network ?? createNetwork(clock),
+    runProgram: options.runProgram ?? createRunProgram(clock),
+    cloud,
+    signal: ending.signal,
+  });
+  const { promise: timeUp, resolve } = Promise.withResolvers<undefined>();
+  const limit = clock.setTimer(() => resolve(undefined), limitMs);
+  try {
+    const found = await Promise.all(CHECKS.map(([topic, check]) => runCheck(topic, check, examination, timeUp)));
+    return { findings: [configFinding(options), ...found.flat()], exchanges: cloud.exchanges };
+  } finally {
+    limit.cancel();
+    ending.abort();
+    await cloud.close();
+  }
+}
+
+async function runCheck(
+  topic: string,
+  check: Check,
+  examination: Examination,
+  timeUp: Promise<undefined>,
+): Promise<readonly Finding[]> {
+  try {
+    const found = await Promise.race([check(examination), timeUp]);
+    return found ?? [finding("out-of-time", topic)];
+  } catch (error) {
+    // Its message may hold what was read; its class does not.
+    return [finding("check-failed", `${topic}: ${error instanceof Error ? error.name : "unknown"}`)];
+  }
+}
+
+function configFinding({ configFault }: DoctorOptions): Finding {
+  return configFault === undefined
+    ? finding("broker-config-ok", "the broker's configuration was read")
+    : finding("broker-config-invalid", configFault);
+}

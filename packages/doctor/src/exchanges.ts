@@ -1,0 +1,55 @@
+/**
+ * What metadata service, auth service and registry really answered, kept in memory for as long as doctor runs: evidence
+ * for its findings, and the source of a transcript, which is where it is redacted.
+ */
+import {
+  type Clock,
+  type SendRequest,
+  UpstreamError,
+  type UpstreamErrorCode,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation";
+
+export type ServiceName = "metadata" | "auth" | "registry";
+
+export interface Exchange {
+  readonly service: ServiceName;
+  /** What was asked, in words of ours. */
+  readonly label: string;
+  readonly method: string;
+  readonly url: URL;
+  readonly elapsedMs: number;
+  readonly response?: UpstreamResponse;
+  readonly failure?: UpstreamErrorCode;
+}
+
+/** The same way out, with every exchange noted. */
+export function noted(
+  send: SendRequest,
+  service: ServiceName,
+  labelOf: (url: URL) => string,
+  clock: Clock,
+  exchanges: Exchange[],
+): SendRequest {
+  return async (request) => {
+    const startedAtMs = clock.monotonicMs();
+    const note = (outcome: Pick<Exchange, "response" | "failure">): void => {
+      const { method, url } = request;
+      const elapsedMs = clock.monotonicMs() - startedAtMs;
+      exchanges.push({ service, label: labelOf(url), method, url, elapsedMs, ...outcome });
+    };
+    try {
+      const response = await send(request);
+      note({ response });
+      return response;
+    } catch (error) {
+      if (error instanceof UpstreamError) note({ failure: error.code });
+      throw error;
+    }
+  };
+}
+
+/** `GET /opc/v2/identity/cert.pem: 404 in 12 ms` */
+export function describeExchange({ method, url, elapsedMs, response, failure }: Exchange): string {
+  return `${method} ${url.host}${url.pathname}: ${response?.status ?? failure} in ${Math.round(elapsedMs)} ms`;
+}

@@ -1,0 +1,31 @@
+/** Names and connections, below HTTP: what DNS says of a host, and whether TCP gets through. */
+import { lookup } from "node:dns/promises";
+import { connect } from "node:net";
+import type { Clock } from "@ocir-broker/foundation";
+
+export interface Network {
+  /** Addresses of a name. Rejects as node:dns does. */
+  resolve(hostname: string): Promise<readonly string[]>;
+  /** `open`, or why not: `timeout` or an errno code. */
+  connect(address: string, port: number): Promise<string>;
+}
+
+/** A service gateway answers within milliseconds, another continent within half a second. */
+const CONNECT_LIMIT_MS = 2_500;
+
+export function createNetwork(clock: Clock, connectLimitMs: number = CONNECT_LIMIT_MS): Network {
+  return {
+    resolve: async (hostname) => (await lookup(hostname, { all: true })).map(({ address }) => address),
+    connect(address, port) {
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const socket = connect({ host: address, port });
+      const limit = clock.setTimer(() => resolve("timeout"), connectLimitMs);
+      socket.on("connect", () => resolve("open"));
+      socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "EIO"));
+      return promise.finally(() => {
+        limit.cancel();
+        socket.destroy();
+      });
+    },
+  };
+}

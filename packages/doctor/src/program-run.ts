@@ -1,0 +1,75 @@
+/**
+ * Runs one program and waits for it: the plugin as the kubelet runs it, and the programs that tell their version.
+ * What it says is bounded and goes to the caller only, who prints none of it as it is.
+ */
+import { spawn } from "node:child_process";
+import type { Clock } from "@ocir-broker/foundation";
+
+export interface ProgramRun {
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: string;
+  /** Then SIGKILL, in milliseconds. */
+  readonly limitMs: number;
+}
+
+export type ProgramResult =
+  /** `exitCode` is null where a signal ended it. */
+  | {
+      readonly exitCode: number | null;
+      readonly signal: string | null;
+      readonly stdout: string;
+      readonly stderr: string;
+      readonly elapsedMs: number;
+    }
+  | { readonly silent: true }
+  /** It could not be started: an errno code. */
+  | { readonly failure: string };
+
+export type RunProgram = (run: ProgramRun) => Promise<ProgramResult>;
+
+/** What a service started by systemd has. */
+export const SERVICE_ENVIRONMENT = {
+  LANG: "C.UTF-8",
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+};
+
+const MAX_OUTPUT_BYTES = 256 * 1024;
+
+export function createRunProgram(clock: Clock): RunProgram {
+  return ({ path, args, env, stdin, limitMs }) => {
+    const { promise, resolve } = Promise.withResolvers<ProgramResult>();
+    const startedAtMs = clock.monotonicMs();
+    const child = spawn(path, args, { env: { ...SERVICE_ENVIRONMENT, ...env } });
+    const limit = clock.setTimer(() => {
+      child.kill("SIGKILL");
+      resolve({ silent: true });
+    }, limitMs);
+    const stdout = collect(child.stdout);
+    const stderr = collect(child.stderr);
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      limit.cancel();
+      resolve({ failure: error.code ?? "EIO" });
+    });
+    child.on("close", (exitCode, signal) => {
+      limit.cancel();
+      const elapsedMs = clock.monotonicMs() - startedAtMs;
+      resolve({ exitCode, signal, stdout: stdout(), stderr: stderr(), elapsedMs });
+    });
+    // A program that ends without reading breaks the pipe; the kubelet does not mind either.
+    child.stdin.on("error", () => {});
+    child.stdin.end(stdin);
+    return promise;
+  };
+}
+
+function collect(stream: NodeJS.ReadableStream): () => string {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  stream.on("data", (piece: Buffer) => {
+    bytes += piece.length;
+    if (bytes <= MAX_OUTPUT_BYTES) pieces.push(piece);
+  });
+  return () => Buffer.concat(pieces).toString();
+}

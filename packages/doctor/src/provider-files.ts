@@ -1,0 +1,76 @@
+/**
+ * The kubelet's provider configuration as it is on the node: the files behind its flag, and how our provider is called
+ * there. Judges nothing; that is kubelet-config's.
+ */
+import { join } from "node:path";
+import { type ConfigFile, PROVIDER_NAME } from "@ocir-broker/kubelet-config";
+import { parse } from "yaml";
+import * as z from "zod";
+import type { Kubelet } from "./kubelet.ts";
+import type { NodeFiles } from "./node-files.ts";
+
+export interface ProviderFiles {
+  readonly path: string;
+  readonly directory: boolean;
+  readonly files: readonly ConfigFile[];
+  /** Why a file could not be read: an errno code. */
+  readonly failure?: string;
+}
+
+/** How the kubelet calls our provider. The values may be secret: they go to the program alone. */
+export interface Invocation {
+  readonly apiVersion: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const config = z.object({
+  providers: z.array(
+    z.object({
+      name: z.string(),
+      apiVersion: z.string().optional(),
+      args: z.array(z.string()).nullish(),
+      env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
+    }),
+  ),
+});
+
+const DEFAULT_INVOCATION: Invocation = { apiVersion: "credentialprovider.kubelet.k8s.io/v1", args: [], env: {} };
+
+export function readProviderFiles(files: NodeFiles, { configPath }: Kubelet): ProviderFiles | undefined {
+  if (configPath === undefined) return undefined;
+  const stats = files.stat(configPath);
+  if ("failure" in stats) return { path: configPath, directory: false, files: [], failure: stats.failure };
+  const directory = stats.value.isDirectory();
+  const names = directory ? files.list(configPath) : { value: [""] };
+  if ("failure" in names) return { path: configPath, directory, files: [], failure: names.failure };
+  const read = names.value
+    .map((name) => join(configPath, name))
+    .filter((path) => !directory || /\.(?:json|ya?ml)$/.test(path))
+    .map((path) => ({ path, text: files.readText(path) }));
+  const unreadable = read.map(({ text }) => ("failure" in text ? text.failure : undefined)).find((code) => code);
+  const texts = read.flatMap(({ path, text }) => ("value" in text ? [{ path, text: text.value }] : []));
+  return { path: configPath, directory, files: texts, ...(unreadable === undefined ? {} : { failure: unreadable }) };
+}
+
+/** As far as the files can be read; what is wrong with them is said elsewhere. */
+export function invocationIn(files: readonly ConfigFile[]): Invocation {
+  for (const { text } of files) {
+    const ours = parseConfig(text)?.providers.find(({ name }) => name === PROVIDER_NAME);
+    if (ours === undefined) continue;
+    return {
+      apiVersion: ours.apiVersion ?? DEFAULT_INVOCATION.apiVersion,
+      args: ours.args ?? [],
+      env: Object.fromEntries((ours.env ?? []).map(({ name, value }) => [name, value])),
+    };
+  }
+  return DEFAULT_INVOCATION;
+}
+
+function parseConfig(text: string): z.output<typeof config> | undefined {
+  try {
+    return config.safeParse(parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

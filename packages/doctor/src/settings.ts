@@ -1,0 +1,39 @@
+/** What doctor needs to know of the broker's configuration, and what else it is told. The command line fills it in. */
+import type { Clock, ProxySettings, Random } from "@ocir-broker/foundation";
+import type { Network } from "./network.ts";
+import type { RunProgram } from "./program-run.ts";
+
+export interface DoctorSettings {
+  readonly credentialsSocket: string;
+  readonly healthSocket: string;
+  /** All are asked; on a real node one for IPv4 and one for IPv6. */
+  readonly metadataBaseUrls: readonly URL[];
+  /** Instead of the region's own. */
+  readonly authUrl?: URL | undefined;
+  /** Registry hosts that get tokens besides Oracle's own names. */
+  readonly extraHosts: readonly string[];
+  /** Registry host to base URL, where it is not the host itself. */
+  readonly endpoints: Readonly<Record<string, string>>;
+  readonly proxy: ProxySettings;
+  /** PEM. */
+  readonly caCertificates: readonly string[];
+}
+
+export interface DoctorOptions {
+  readonly settings: DoctorSettings;
+  /** Why the configuration cannot be used, without its values; the settings are then the defaults. */
+  readonly configFault?: string | undefined;
+  readonly image?: string | undefined;
+  /** This release, to compare daemon and plugin with. */
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Where the node's files begin. Default: `/`. */
+  readonly root?: string;
+  /** Whose the sockets must be. Default: root's, 0. */
+  readonly ownerId?: number;
+  /** Every check has ended by then, in milliseconds. Default: 9 s. */
+  readonly limitMs?: number;
+  readonly network?: Network;
+  readonly runProgram?: RunProgram;
+}
