@@ -11,8 +11,22 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { onTestFinished } from "vitest";
-import { type Daemon, type DaemonConfig, type DaemonOptions, daemonConfig, SHIM, startDaemon } from "./daemon.ts";
+import {
+  BROKER,
+  type Daemon,
+  type DaemonConfig,
+  type DaemonOptions,
+  daemonConfig,
+  SHIM,
+  startDaemon,
+} from "./daemon.ts";
 import { type ImageLayout, writeImageLayout } from "./image-layout.ts";
+
+const PROGRAMS = [
+  ["ocir-broker", BROKER],
+  ["credential-provider-oke", SHIM],
+  ["docker-credential-ocir", "credential-provider-oke"],
+] as const;
 
 export interface RealRegistryStage {
   readonly directory: string;
@@ -24,10 +38,12 @@ export interface RealRegistryStage {
   /** The same registry under a name that the broker does not know. */
   readonly foreignHost: string;
   readonly image: ImageLayout;
+  /** Where the shim is, under both its names, and the command line. First in the PATH. */
+  readonly programs: string;
   /** With one helper for both names, and nothing else. */
   readonly authFile: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Runs a program as the node's root would; what it wrote to both streams. Rejects where it fails, with that too. */
+  /** Runs a program as the node's root would; what it wrote to stdout. Rejects where it fails, with what it wrote to stderr. */
   run(program: string, ...args: string[]): Promise<string>;
 }
 
@@ -53,15 +69,22 @@ export async function setRealRegistryStage(options: Partial<DaemonOptions> = {})
 
   const programs = join(directory, "bin");
   mkdirSync(programs);
-  symlinkSync(SHIM, join(programs, "docker-credential-ocir"));
-  const authFile = join(directory, "config.json");
+  for (const [name, target] of PROGRAMS) symlinkSync(target, join(programs, name));
+  mkdirSync(join(directory, ".docker"));
+  const authFile = join(directory, ".docker/config.json");
   writeFileSync(authFile, JSON.stringify({ credHelpers: { [registryHost]: "ocir", [foreignHost]: "ocir" } }));
+  const settings = join(directory, ".config/containers");
+  mkdirSync(settings, { recursive: true });
+  const insecure = [registryHost, foreignHost].map((host) => `[[registry]]\nlocation = "${host}"\ninsecure = true\n`);
+  writeFileSync(join(settings, "registries.conf"), insecure.join(""));
+  const storageConf = join(settings, "storage.conf");
+  const [graphroot, runroot] = [join(directory, "storage"), join(directory, "run")];
+  writeFileSync(storageConf, `[storage]\ndriver = "vfs"\ngraphroot = "${graphroot}"\nrunroot = "${runroot}"\n`);
   const env = {
     PATH: `${programs}:${process.env["PATH"]}`,
     HOME: directory,
     XDG_RUNTIME_DIR: directory,
-    DOCKER_CONFIG: directory,
-    REGISTRY_AUTH_FILE: authFile,
+    CONTAINERS_STORAGE_CONF: storageConf,
     OCIR_BROKER_SOCKET: config.credentialsSocket,
   };
   return {
@@ -71,12 +94,12 @@ export async function setRealRegistryStage(options: Partial<DaemonOptions> = {})
     config,
     registryHost,
     foreignHost,
+    programs,
     image: writeImageLayout(join(directory, "image"), `From ${directory}\n`),
     authFile,
     env,
     async run(program, ...args) {
-      const { stdout, stderr } = await promisify(execFile)(program, args, { env, cwd: directory });
-      return stdout + stderr;
+      return (await promisify(execFile)(program, args, { env, cwd: directory })).stdout;
     },
   };
 }

@@ -1,0 +1,151 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { BROKER } from "../daemon.ts";
+import { lackOf, type RealRegistryStage, setRealRegistryStage } from "../real-registry.ts";
+
+const lackAsRoot = (...programs: string[]): string =>
+  process.getuid?.() === 0 ? lackOf(...programs) : " (skipped: not root)";
+
+/** The name that it is there under. */
+const push = async ({ run, image, registryHost }: RealRegistryStage): Promise<string> => {
+  const name = `${registryHost}/acme/shop/web:1`;
+  const to = [`oci:${image.path}:latest`, `docker://${name}`];
+  await run("skopeo", "copy", ...to);
+  return name;
+};
+
+const lackOfPodman = lackAsRoot("podman", "skopeo", "docker-registry");
+
+describe.skipIf(lackOfPodman !== "")(`podman${lackOfPodman}`, () => {
+  it("pulls an image and pushes it under another name", async () => {
+    const stage = await setRealRegistryStage();
+    const { run, registryHost, image, simulator } = stage;
+    const name = await push(stage);
+    await run("podman", "pull", name);
+    expect((await run("podman", "image", "inspect", "--format={{.Digest}}", name)).trim()).toBe(image.digest);
+    const again = `${registryHost}/acme/again:1`;
+    await run("podman", "push", name, again);
+    expect(await run("skopeo", "inspect", `docker://${again}`)).toContain('"Digest"');
+    expect(simulator.requests()).toMatchObject({ "registry.token": 1, "auth.x509": 1 });
+  });
+
+  it("is told politely that there is nothing to log in to", async () => {
+    const stage = await setRealRegistryStage();
+    const login = `${BROKER} get --config ${stage.config.path} --output password ${stage.registryHost}/a/b |
+      podman login --authfile ${stage.authFile} -u BEARER_TOKEN --password-stdin ${stage.registryHost}`;
+    await expect(stage.run("bash", "-o", "pipefail", "-c", login)).rejects.toThrow(
+      "ocir-broker: shim-nothing-stored: ",
+    );
+  });
+
+  it("pulls with the password that ocir-broker get prints", async () => {
+    const stage = await setRealRegistryStage();
+    const name = await push(stage);
+    const authFile = join(stage.directory, "logged-in.json");
+    const get = `${BROKER} get --config ${stage.config.path} --output password ${name}`;
+    const login = `podman login --authfile=${authFile} -u BEARER_TOKEN --password-stdin ${stage.registryHost}`;
+    expect(await stage.run("bash", "-o", "pipefail", "-c", `${get} | ${login}`)).toContain("Login Succeeded!");
+    await stage.run("podman", "pull", `--authfile=${authFile}`, name);
+  });
+});
+
+const lackOfDocker = lackAsRoot("docker", "skopeo", "docker-registry");
+
+describe.skipIf(lackOfDocker !== "")(`docker${lackOfDocker}`, () => {
+  it("reads a manifest, without its daemon", async () => {
+    const stage = await setRealRegistryStage();
+    const name = await push(stage);
+    const { layers } = JSON.parse(await stage.run("docker", "manifest", "inspect", "--insecure", name));
+    expect(layers).toHaveLength(1);
+    expect(stage.simulator.requests()["registry.anonymousToken"]).toBe(0);
+  });
+});
+
+const lackForDocument = lackAsRoot("skopeo", "podman", "docker", "docker-registry");
+
+describe.skipIf(lackForDocument !== "")(`docs/docker-credential-helper.md${lackForDocument}`, () => {
+  it("names commands that work, one after the other", async () => {
+    const stage = await setRealRegistryStage();
+    await push(stage);
+    rmSync(join(stage.programs, "docker-credential-ocir"));
+    rmSync(stage.authFile);
+    const text = readFileSync(join(import.meta.dirname, "../../docs/docker-credential-helper.md"), "utf8");
+    const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands = ""]) =>
+      commands
+        .replaceAll("icn.ocir.io", stage.registryHost)
+        .replaceAll("/usr/local/bin", stage.programs)
+        // The one client that is not told by its configuration that this registry speaks HTTP.
+        .replaceAll("docker manifest inspect", "docker manifest inspect --insecure")
+        .replaceAll("ocir-broker get", `ocir-broker get --config ${stage.config.path}`),
+    );
+    expect(blocks).toHaveLength(4);
+    for (const block of blocks) await stage.run("bash", "-euo", "pipefail", "-c", block);
+    expect(stage.simulator.requests()).toMatchObject({ "registry.token": 1, "registry.anonymousToken": 0 });
+  });
+});
+
+const lackOfContainerd = lackAsRoot("containerd", "ctr", "script", "skopeo", "docker-registry");
+
+describe.skipIf(lackOfContainerd !== "")(`containerd${lackOfContainerd}`, () => {
+  it("pulls and pushes an image with ctr and the password that ocir-broker get prints, typed at its prompt", async () => {
+    const stage = await setRealRegistryStage();
+    const name = await push(stage);
+    const address = await startContainerd(stage);
+    const password = await stage.run(BROKER, "get", "--config", stage.config.path, "--output", "password", name);
+    const options = ["--plain-http", "--user=BEARER_TOKEN"];
+
+    const withoutPassword = stage.run("ctr", "--address", address, "images", "pull", "--plain-http", name);
+    await expect(withoutPassword).rejects.toThrow(/unauthorized|denied|403|401/);
+    await typePassword(stage, `ctr --address ${address} images pull ${options.join(" ")} ${name}`, password);
+    expect(await stage.run("ctr", "--address", address, "images", "ls")).toContain(stage.image.digest);
+
+    const again = `${stage.registryHost}/acme/again:1`;
+    await typePassword(stage, `ctr --address ${address} images push ${options.join(" ")} ${again} ${name}`, password);
+    const inspect = ["inspect", "--format={{.Digest}}", `docker://${again}`];
+    expect((await stage.run("skopeo", ...inspect)).trim()).toBe(stage.image.digest);
+  });
+});
+
+/** The address that it listens on. Pulls and unpacks, runs nothing. */
+async function startContainerd({ directory, env }: RealRegistryStage): Promise<string> {
+  const address = join(directory, "containerd.sock");
+  const config = join(directory, "containerd.toml");
+  writeFileSync(
+    config,
+    `version = 2
+root = "${directory}/containerd"
+state = "${directory}/containerd-state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "${address}"
+`,
+  );
+  const child = spawn("containerd", ["--config", config], { env, stdio: "ignore" });
+  const ended = once(child, "exit");
+  onTestFinished(async () => {
+    child.kill("SIGTERM");
+    await ended;
+  });
+  while (!existsSync(address)) {
+    if (child.exitCode !== null) throw new Error("containerd ended");
+    await setTimeout(20);
+  }
+  return address;
+}
+
+/** On a terminal of its own: there it asks, and what is typed is in no list of processes. */
+async function typePassword({ env, directory }: RealRegistryStage, command: string, password: string): Promise<void> {
+  const child = spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"], { env, cwd: directory });
+  let said = "";
+  child.stdout.on("data", (piece: Buffer) => {
+    const isAsked = !said.includes("Password:");
+    said += piece;
+    if (isAsked && said.includes("Password:")) child.stdin.write(password);
+  });
+  const [exitCode] = await once(child, "close");
+  if (exitCode !== 0) throw new Error(`${command}: ${said}`);
+}
