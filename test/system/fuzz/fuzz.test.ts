@@ -4,9 +4,9 @@
  */
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { expect, it, onTestFinished } from "vitest";
 import { createSeeds } from "./seeds.ts";
@@ -14,7 +14,7 @@ import { createSeeds } from "./seeds.ts";
 const CHECKOUT = join(import.meta.dirname, "../../..");
 /** Below node_modules, so that what is not bundled is found from there. */
 const BUNDLES = join(CHECKOUT, "node_modules/.cache/ocir-broker-fuzz");
-const JAZZER = join(dirname(createRequire(import.meta.url).resolve("@jazzer.js/core/package.json")), "dist/cli.js");
+const JAZZER = join(dirname(fileURLToPath(import.meta.resolve("@jazzer.js/core"))), "cli.js");
 
 /** Third parties' code is not what is fuzzed: without this, coverage would be mostly theirs. */
 const NOT_BUNDLED = ["zod", "yaml", "undici", "oci-common", "lru-cache", "pino", "prom-client"];
