@@ -27,6 +27,7 @@ import type { DoctorSettings } from "./settings.ts";
 export interface Cloud {
   readonly exchanges: readonly Exchange[];
   readonly sendMetadata: SendRequest;
+  readonly sendAuth: SendRequest;
   readonly sendRegistry: SendRequest;
   region(): Promise<RegionInfo>;
   session(): Promise<Expiring<Session>>;
@@ -65,12 +66,13 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
     clock,
     exchanges,
   );
+  const sendAuth = noted(send, "auth", () => "/v1/x509", clock, exchanges);
   const sendRegistry = noted(send, "registry", labelOfRegistry, clock, exchanges);
   const principal: InstancePrincipal = createInstancePrincipal({
     clock,
     random,
     sendMetadata,
-    sendFederation: noted(send, "auth", () => "/v1/x509", clock, exchanges),
+    sendFederation: sendAuth,
     metadataBaseUrls: settings.metadataBaseUrls,
     authUrl: settings.authUrl,
   });
@@ -94,6 +96,7 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
   return {
     exchanges,
     sendMetadata,
+    sendAuth,
     sendRegistry,
     region,
     session,
