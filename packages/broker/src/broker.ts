@@ -23,6 +23,7 @@ import { restore, stateOf } from "./memory/restore.ts";
 import { createMetrics } from "./metrics.ts";
 import { HOME_REGION, registryHostOf } from "./registries.ts";
 import { logRequest } from "./request-log.ts";
+import { settledWithin } from "./settled-within.ts";
 import { startTextfile, type Textfile } from "./textfile.ts";
 import { createHomeRegionCache, createSessionCache, createTokenCache, SESSION } from "./tokens.ts";
 import { createUpstreams, observed } from "./upstreams.ts";
@@ -207,9 +208,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
     log.info("stopping");
-    textfile?.close();
     access.close();
-    await Promise.all([credentialsServer.stop(deadlineMs + STOP_SLACK_MS), healthServer.stop(STOP_SLACK_MS)]);
+    await Promise.all([
+      textfile && settledWithin(textfile.close(), STOP_SLACK_MS, clock),
+      credentialsServer.stop(deadlineMs + STOP_SLACK_MS),
+      healthServer.stop(STOP_SLACK_MS),
+    ]);
     closing.abort();
     memory.close();
     tokens.close();

@@ -43,7 +43,7 @@ function start(render: () => Promise<string> = async () => `ocir_broker_up ${clo
     render,
     onWritten: (result) => void results.push(result),
   });
-  onTestFinished(() => textfile.close());
+  onTestFinished(() => void textfile.close());
   return textfile;
 }
 
@@ -77,7 +77,7 @@ describe("startTextfile", () => {
   it("stops, and leaves the last file as it is", async () => {
     const textfile = start();
     await written(1);
-    textfile.close();
+    await textfile.close();
     await clock.advance(60_000);
     expect(results).toHaveLength(1);
     expect(readFileSync(path, "utf8")).toBe("ocir_broker_up 1000\n");
@@ -85,10 +85,10 @@ describe("startTextfile", () => {
 
   it("plans no further write when it is closed in the middle of one", async () => {
     const { promise, resolve } = Promise.withResolvers<string>();
-    start(() => promise).close();
+    const closed = start(() => promise).close();
     resolve("ocir_broker_up 1\n");
-    while (results.length < 1) await setImmediate();
-    await setImmediate();
+    await closed;
+    expect(results).toEqual(["success"]);
     expect(clock.armed()).toEqual([]);
   });
 
@@ -191,7 +191,7 @@ describe("startTextfile", () => {
       const seen = await readFile(path, "utf8");
       if (seen !== text(Number(/\d+/.exec(seen)?.[0]))) expect.unreachable(`a part of a file: ${seen.length}`);
     }
-    textfile.close();
+    await textfile.close();
     expect(count).toBeGreaterThan(100);
     expect(new Set(results)).toEqual(new Set(["success"]));
   });

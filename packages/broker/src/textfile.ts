@@ -10,8 +10,8 @@ import { codeOf } from "./error-description.ts";
 import type { Log } from "./log.ts";
 
 export interface Textfile {
-  /** No further write is begun. */
-  close(): void;
+  /** No further write is begun; resolves when the one under way has ended. */
+  close(): Promise<void>;
 }
 
 export interface TextfileOptions {
@@ -48,14 +48,20 @@ export function startTextfile({ path, clock, log, render, onWritten }: TextfileO
       if (code !== failingWith) log.warn({ path, code }, "metrics file not written");
       failingWith = code;
     }
-    if (!isClosed) timer = clock.setTimer(() => void write(), INTERVAL_MS);
+    if (!isClosed) timer = clock.setTimer(begin, INTERVAL_MS);
   }
 
-  void write();
+  let underway: Promise<void>;
+  function begin(): void {
+    underway = write();
+  }
+
+  begin();
   return {
     close() {
       isClosed = true;
       timer?.cancel();
+      return underway;
     },
   };
 }

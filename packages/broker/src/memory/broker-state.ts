@@ -16,7 +16,7 @@ export interface BrokerState {
   readonly tokens: readonly RememberedToken[];
 }
 
-export interface RememberedToken {
+interface RememberedToken {
   readonly registryHost: string;
   /** Who gave it; the registry host may be reached elsewhere by now. */
   readonly endpoint: string;
@@ -31,7 +31,7 @@ export interface Moment {
   readonly wallMs: number;
 }
 
-export type StateFault = "state-of-another-boot" | "state-not-valid" | "state-version-unknown";
+type StateFault = "state-of-another-boot" | "state-not-valid" | "state-version-unknown";
 
 export type DecodedState =
   | {

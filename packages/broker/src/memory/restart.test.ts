@@ -4,12 +4,15 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { createSystemClock } from "@ocir-broker/foundation";
+import { bootMs, createSystemClock } from "@ocir-broker/foundation";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Broker, startBroker } from "../broker.ts";
 import { checkConfig } from "../config/load.ts";
 import { createLog } from "../log.ts";
+import { encodeState } from "./broker-state.ts";
+import { createSession } from "./session-fixture.ts";
+import { createStateFile } from "./state-file.ts";
 
 const HOSTS = ["icn.ocir.io", "iad.ocir.io"];
 const SIZE = 2 * 1024 * 1024;
@@ -199,6 +202,23 @@ describe("a broker that comes after one that was killed", () => {
     expect(await passwordFrom(broker, "icn.ocir.io")).toEqual(expect.any(String));
     expect(simulator.requests()["auth.x509"]).toBe(1);
     expect(logged.match(/state of an earlier process ignored/g)).toHaveLength(1);
+  });
+
+  it("holds on to the tenancy of the session that it got back", async () => {
+    const nowMs = bootMs();
+    const entry = { obtainedAtMs: nowMs - 700_000, expiresAtMs: nowMs + 300_000 };
+    const state = {
+      source: JSON.stringify([simulator.metadataUrl.href, simulator.authUrl.href]),
+      region: undefined,
+      session: { ...entry, value: createSession() },
+      tokens: [],
+    };
+    createStateFile(memory).write(encodeState(state, { monotonicMs: nowMs, bootMs: nowMs, wallMs: Date.now() }));
+    const { broker } = await start({ registries: { prefetch: [] } });
+    const session = () => broker.health.details().session;
+    // Its renewal is due, and what this instance's certificate says now is another tenancy.
+    while (session()?.lastFailure == null) await setImmediate();
+    expect(session()).toMatchObject({ lastFailure: "tenancy-changed", state: "stale" });
   });
 
   it("leaves another node's identity alone", async () => {

@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createStateFile } from "./state-file.ts";
 
@@ -131,6 +134,31 @@ describe("StateFile", () => {
     bytes[start + at] = (bytes[start + at] as number) ^ 0x81;
     writeFileSync(path, bytes);
     expect(readAnew()).toEqual({ kind: "broken" });
+  });
+
+  it("is whole after every kill in the middle of writing", async () => {
+    ftruncateSync(fd, 2 * 1024 * 1024);
+    const script = `
+      import { createStateFile } from ${JSON.stringify(new URL("state-file.ts", import.meta.url).href)};
+      const file = createStateFile(3);
+      file.read();
+      for (let number = 1; ; number++) {
+        file.write(Buffer.from(String(number % 10).repeat(400_000 + number)));
+        if (number === 2) console.log("writing");
+      }`;
+    for (let kill = 0; kill < 10; kill++) {
+      const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+        stdio: ["ignore", "pipe", "inherit", fd],
+      });
+      await once(child.stdout as Readable, "data");
+      child.kill("SIGKILL");
+      await once(child, "close");
+      const read = createStateFile(fd).read();
+      if (read.kind !== "whole") expect.unreachable(read.kind);
+      const text = read.payload.toString();
+      expect(text).toBe(text.charAt(0).repeat(text.length));
+      expect(text.length).toBeGreaterThan(400_000);
+    }
   });
 
   it("is not made of a file that has a name", () => {

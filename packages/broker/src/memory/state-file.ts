@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { fstatSync, readSync, writeSync } from "node:fs";
 
-export type StateRead =
+type StateRead =
   /** `isTorn`: a later write than this one did not come to its end. */
   | { readonly kind: "whole"; readonly payload: Buffer; readonly isTorn: boolean }
   | { readonly kind: "empty" }

@@ -1,0 +1,95 @@
+import { Secret } from "@ocir-broker/foundation";
+import type { Session } from "@ocir-broker/identity";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { TokenCache } from "@ocir-broker/token-cache";
+import { expect, it, onTestFinished } from "vitest";
+import { createLog } from "../log.ts";
+import { restore, type StateOwners } from "./restore.ts";
+import { createSession } from "./session-fixture.ts";
+
+const session = createSession();
+
+function setUp(isAllowed: StateOwners["registries"]["isAllowed"] = () => true) {
+  const clock = createFakeClock();
+  const fetched: string[] = [];
+  let logged = "";
+  const lasting = <V>(value: V) => ({
+    value,
+    obtainedAtMs: clock.monotonicMs(),
+    expiresAtMs: clock.monotonicMs() + 3_600_000,
+  });
+  function cacheOf<V>(name: string): TokenCache<V> {
+    const cache = new TokenCache<V>({
+      clock,
+      random: () => 0.5,
+      async fetch(key) {
+        fetched.push(`${name} ${key}`);
+        throw new Error("down");
+      },
+    });
+    onTestFinished(() => cache.close());
+    return cache;
+  }
+  const owners: StateOwners = {
+    homeRegion: cacheOf("region"),
+    sessions: cacheOf<Session>("session"),
+    tokens: cacheOf<Secret>("token"),
+    registries: { isAllowed, endpointOf: (host) => new URL(`https://${host}`) },
+  };
+  const remembered = (registryHost: string, endpoint = `https://${registryHost}/`) => ({
+    registryHost,
+    endpoint,
+    entry: lasting(new Secret(registryHost)),
+  });
+  const write = (line: string): void => {
+    logged += line;
+  };
+  return {
+    owners,
+    fetched,
+    clock,
+    run: (isAgeDoubtful = false) =>
+      restore(
+        {
+          state: {
+            source: "here",
+            region: undefined,
+            session: lasting(session),
+            tokens: [remembered("a.example"), remembered("b.example"), remembered("c.example", "https://old.example/")],
+          },
+          ageMs: 1_499,
+          isAgeDoubtful,
+        },
+        owners,
+        createLog({ level: "info", environment: {}, stream: { write } }),
+      ),
+    logged: () => JSON.parse(logged),
+    held: () => owners.tokens.entries().map(({ key }) => key),
+  };
+}
+
+it("restore gives no token to a host that may not have one any more, or that is reached elsewhere", async () => {
+  const { run, held, logged, fetched } = setUp((host) => host !== "a.example");
+  expect(await run()).toBe(true);
+  expect(held()).toEqual(["b.example"]);
+  expect(logged()).toMatchObject({ registryHosts: ["b.example"], hasSession: true, ageSeconds: 1 });
+  expect(fetched).toEqual([]);
+});
+
+it("restore waits for a host's rule that must be looked up, and takes a failed look-up for a no", async () => {
+  const { run, held } = setUp(async (host) => {
+    if (host === "a.example") throw new Error("no region");
+    return true;
+  });
+  await run();
+  expect(held()).toEqual(["b.example"]);
+});
+
+it("restore serves what is of doubtful age, and fetches it anew: the session first", async () => {
+  const { run, owners, fetched, clock } = setUp();
+  await run(true);
+  await clock.advance(0);
+  expect(fetched).toEqual(["session session", "token a.example", "token b.example"]);
+  expect(owners.tokens.peek("a.example")?.value.reveal()).toBe("a.example");
+  expect(owners.sessions.peek("session")?.value).toBe(session);
+});
