@@ -5,13 +5,14 @@
 import type { Clock } from "@ocir-broker/foundation";
 import type { AnswerCredentials } from "./credentials.ts";
 import { createCredentialsServer } from "./credentials-server.ts";
+import type { ListenAddress } from "./listener.ts";
 import { settledWithin } from "./settled-within.ts";
 
 export interface StandInOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
-  /** A descriptor that listens already. */
-  readonly fd: number;
+  /** For a shim, the descriptor that it handed over and that listens already. */
+  readonly address: ListenAddress;
   /** Longest that an answer may take, milliseconds. */
   readonly limitMs: number;
 }
@@ -32,8 +33,8 @@ const FIRST_LOOK_MS = 100;
 /** An answer that has just been written is still to be read. */
 const STOP_GRACE_MS = 200;
 
-/** @throws {BrokerError} `socket-not-listening` */
-export async function startStandIn({ clock, answer, fd, limitMs }: StandInOptions): Promise<StandIn> {
+/** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
+export async function startStandIn({ clock, answer, address, limitMs }: StandInOptions): Promise<StandIn> {
   let waiting = 0;
   let answeredAtMs = Number.NEGATIVE_INFINITY;
   const server = createCredentialsServer({
@@ -48,7 +49,7 @@ export async function startStandIn({ clock, answer, fd, limitMs }: StandInOption
       answeredAtMs = clock.monotonicMs();
     },
   });
-  await server.listen({ fd });
+  await server.listen(address);
   const never = new Promise<never>(() => {});
   return {
     async untilQuiet(quietMs, atMostMs) {

@@ -96,7 +96,7 @@ async function standIn(fd: number, request: Buffer, options: GetOptions, clock: 
   const endAtMs = clock.monotonicMs() + leftMs - END_SLACK_MS;
   const limitMs = Math.max(1, leftMs - END_SLACK_MS);
   const broker = configuredBroker(options, clock, limitMs);
-  const others = await startStandIn({ clock, answer: broker.answer, fd, limitMs });
+  const others = await startStandIn({ clock, answer: broker.answer, address: { fd }, limitMs });
   try {
     await deliver(await broker.answer(request), options);
     await others.untilQuiet(OTHERS_QUIET_MS, Math.min(OTHERS_LIMIT_MS, endAtMs - clock.monotonicMs()));
