@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { addConfigCommand } from "./commands/config.ts";
 import { addGetCommand } from "./commands/get.ts";
+import { addKubeletConfigCommand } from "./commands/kubelet-config.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { addVersionCommand } from "./commands/version.ts";
 import { version } from "./environment.ts";
@@ -14,6 +15,7 @@ const program = new Command("ocir-broker")
 addServeCommand(program);
 addGetCommand(program);
 addConfigCommand(program);
+addKubeletConfigCommand(program);
 addVersionCommand(program);
 
 program.parseAsync().catch((error: unknown) => {

@@ -1,3 +1,4 @@
+export { checkCredentialProviderAnswer } from "./answer.ts";
 export { type CheckOptions, checkCredentialProviderConfig, readProviders } from "./check.ts";
 export type { ConfigFile } from "./decode.ts";
 export { KubeletConfigError, type KubeletConfigErrorCode } from "./errors.ts";
@@ -11,5 +12,6 @@ export {
   type ProviderMatch,
 } from "./match.ts";
 export { type MergeOptions, mergeProvider, removeProvider } from "./merge.ts";
+export { parseKubeletVersion } from "./minor.ts";
 export { MATCH_IMAGES, PROVIDER_API_VERSION, PROVIDER_NAME } from "./our-provider.ts";
 export { type FatalMinors, type FindingCode, RULES, type Rule } from "./rules.ts";

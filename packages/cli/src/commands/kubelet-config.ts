@@ -1,0 +1,110 @@
+/**
+ * `ocir-broker kubelet-config check|check-answer|merge|remove`: the kubelet's provider configuration, judged by the kubelet's own
+ * rules and changed without breaking it. For the installer, and for people before they restart a kubelet.
+ */
+import {
+  checkCredentialProviderAnswer,
+  checkCredentialProviderConfig,
+  explainMatch,
+  type Finding,
+  mergeProvider,
+  PROVIDER_NAME,
+  parseKubeletVersion,
+  readProviders,
+  removeProvider,
+} from "@ocir-broker/kubelet-config";
+import { type Command, InvalidArgumentError } from "commander";
+import { isExecutable, readConfigFiles, readIfThere, readStdin, replaceFile } from "../config-files.ts";
+
+const BIN_DIRECTORY = "/usr/local/bin";
+const VERSION_FLAG = ["--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints"] as const;
+
+interface CheckOptions {
+  readonly kubeletVersion: number;
+  readonly binDir: string;
+  readonly image?: string;
+}
+
+interface ChangeOptions {
+  readonly kubeletVersion: number;
+  readonly write: boolean;
+}
+
+export function addKubeletConfigCommand(program: Command): void {
+  const kubeletConfig = program
+    .command("kubelet-config")
+    .description("check or change the kubelet's CredentialProviderConfig");
+
+  kubeletConfig
+    .command("check")
+    .description("say what a kubelet of this version refuses (exit 1) or takes and ignores (a warning)")
+    .argument("<file...>", "one file, or one directory of .json, .yaml and .yml files (since 1.34)")
+    .requiredOption(...VERSION_FLAG, parseMinor)
+    .option("--bin-dir <directory>", "the kubelet's --image-credential-provider-bin-dir", BIN_DIRECTORY)
+    .option("--image <image>", "say too which providers the kubelet asks for this image; exit 1 if ours is not one")
+    .action(check);
+
+  kubeletConfig
+    .command("check-answer")
+    .description("read a plugin's answer from stdin; exit 1 if a kubelet could not decode it")
+    .action(async () => {
+      const problem = checkCredentialProviderAnswer((await readStdin()).toString());
+      if (problem !== undefined) throw new Error(`the answer cannot be decoded: ${problem}`);
+    });
+
+  kubeletConfig
+    .command("merge")
+    .description(`add ${PROVIDER_NAME}, whatever else is in the file; a file that is missing is made`)
+    .argument("<file>")
+    .requiredOption(...VERSION_FLAG, parseMinor)
+    .option("--write", "replace the file by one rename, instead of printing", false)
+    .action((path: string, { kubeletVersion, write }: ChangeOptions) => {
+      const existing = readIfThere(path);
+      deliver(path, existing, mergeProvider(existing, { name: PROVIDER_NAME, kubeletMinor: kubeletVersion }), write);
+    });
+
+  kubeletConfig
+    .command("remove")
+    .description(`take ${PROVIDER_NAME} out; exit 1 if no provider would be left, as no kubelet starts with that`)
+    .argument("<file>")
+    .option("--write", "replace the file by one rename, instead of printing", false)
+    .action((path: string, { write }: ChangeOptions) => {
+      const existing = readIfThere(path) ?? "";
+      const left = removeProvider(existing, { name: PROVIDER_NAME });
+      if (left === undefined) {
+        throw new Error(`${path}: no other provider is in it: first take the file out of the kubelet's flags`);
+      }
+      deliver(path, existing, left, write);
+    });
+}
+
+function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir, image }: CheckOptions): void {
+  const { files, directory } = readConfigFiles(paths);
+  const hasExecutable = (name: string) => isExecutable(`${binDir}/${name}`);
+  const findings = checkCredentialProviderConfig(files, { kubeletMinor, directory, hasExecutable });
+  for (const finding of findings) process.stdout.write(`${describe(finding)}\n`);
+  const isFatal = findings.some(({ severity }) => severity === "fatal");
+  if (isFatal) process.exitCode = 1;
+  else process.stdout.write(`a kubelet 1.${kubeletMinor} starts with this\n`);
+  if (image === undefined) return;
+  const { run, notRun } = explainMatch(readProviders(files, { kubeletMinor, directory }), image, { kubeletMinor });
+  for (const { name, matchedBy } of run) process.stdout.write(`${name}: asked, by ${matchedBy}\n`);
+  for (const { name } of notRun) process.stdout.write(`${name}: not asked\n`);
+  if (!run.some(({ name }) => name === PROVIDER_NAME)) process.exitCode = 1;
+}
+
+function describe({ severity, code, file, line, path, message, fix }: Finding): string {
+  const place = [file, ...(line === undefined ? [] : [line]), ...(path === "" ? [] : [path])].join(":");
+  return `${severity}: ${code}: ${place}: ${message}; ${fix}`;
+}
+
+function deliver(path: string, existing: string | undefined, text: string, write: boolean): void {
+  if (!write) process.stdout.write(text);
+  else if (text !== existing) replaceFile(path, text);
+}
+
+function parseMinor(text: string): number {
+  const minor = parseKubeletVersion(text);
+  if (minor === undefined) throw new InvalidArgumentError("write it like 1.33");
+  return minor;
+}
