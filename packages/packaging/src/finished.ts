@@ -1,0 +1,22 @@
+/** Runs a program to its end. What it says is shown only if it fails, or returned. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+const OUTPUT_LIMIT_BYTES = 64 << 20;
+
+const run = promisify(execFile);
+
+/** @throws {Error} with everything the program said, if it ends with anything but 0. */
+export async function finished(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
+  try {
+    const { stdout } = await run(program, args, { maxBuffer: OUTPUT_LIMIT_BYTES, ...options });
+    return stdout;
+  } catch (error) {
+    const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
+    throw new Error(`${program} ${args.join(" ")} failed:\n${stdout}${stderr}`, { cause: error });
+  }
+}

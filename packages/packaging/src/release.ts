@@ -1,0 +1,36 @@
+/** What all packages of one release share: where it is made from, its version, and the one time that is in all of them. */
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import cliPackage from "../../cli/package.json" with { type: "json" };
+
+export const CHECKOUT = join(import.meta.dirname, "../../..");
+
+/** Packages must name somebody; the domain is one that nobody can have (RFC 2606). */
+export const MAINTAINER = "ocir-broker maintainers <maintainers@ocir-broker.invalid>";
+
+export interface Release {
+  readonly version: string;
+  /** Seconds since 1970, as SOURCE_DATE_EPOCH has it. */
+  readonly epochS: number;
+}
+
+/** @throws {Error} where neither SOURCE_DATE_EPOCH nor a git checkout gives the time. */
+export function thisRelease(environment: NodeJS.ProcessEnv): Release {
+  const given = environment["SOURCE_DATE_EPOCH"];
+  const epochS = Number(given ?? lastCommitS());
+  if (!Number.isSafeInteger(epochS) || epochS <= 0) throw new Error(`SOURCE_DATE_EPOCH is no time: ${given}`);
+  return { version: cliPackage.version, epochS };
+}
+
+/** As Debian and RPM sort versions: 1.0.0~rc.1 comes before 1.0.0. */
+export function packageVersion({ version }: Release): string {
+  return version.replace("-", "~").replaceAll("-", ".");
+}
+
+function lastCommitS(): string {
+  try {
+    return execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: CHECKOUT, encoding: "utf8" }).trim();
+  } catch (error) {
+    throw new Error("set SOURCE_DATE_EPOCH: there is no git history to take the time from", { cause: error });
+  }
+}
