@@ -182,6 +182,19 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     });
   });
 
+  it("restarted ten times in a row, it answers on both sockets", async () => {
+    for (let time = 0; time < 10; time += 1) await root.run("systemctl", ["restart", SERVICE]);
+    await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/livez"]);
+    expect(await password()).toMatch(/\./);
+  });
+
+  it("without a health socket, it answers pulls, and says what is missing", async () => {
+    await root.run("mkdir", [HEALTH_SOCKET]);
+    expect(await password()).toMatch(/\./);
+    await root.run("rmdir", [HEALTH_SOCKET]);
+    expect(await root.journal(SERVICE)).toContain("no health socket handed over");
+  });
+
   it("its metrics file is there, and stays and grows old after a stop", async () => {
     await password();
     const path = `${METRICS_FOLDER}/ocir_broker.prom`;

@@ -232,7 +232,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (recalled !== undefined && (await restore(recalled, owners, log))) memory.changed();
     const handedOver = handedOverSockets(environment, options.pid);
     await credentialsServer.listen(addressOf(handedOver.credentials, config.sockets.credentials, 0o600));
-    await healthServer.listen(addressOf(handedOver.health, config.sockets.health, 0o666));
+    // Credentials do not depend on who can ask for health; and a folder that is systemd's is not ours to make a socket in.
+    if (handedOver.credentials !== undefined && handedOver.health === undefined)
+      log.error("no health socket handed over");
+    else await healthServer.listen(addressOf(handedOver.health, config.sockets.health, 0o666));
   } catch (error) {
     await close();
     throw error;
