@@ -38,6 +38,8 @@ export interface InProcessBroker {
   readonly log: readonly LogLine[];
   pull(image: string): Promise<Pulled>;
   post(body: string | Buffer): Promise<{ status: number; text: string }>;
+  /** An exchange for the session or a kept token is under way: not one that waits for the session's next try. */
+  isFetching(): boolean;
   close(): Promise<void>;
 }
 
@@ -61,6 +63,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
       sockets: { credentials: socketPath, health: join(directory, "h.sock") },
       metadata: { baseUrl: simulator.metadataUrl.href },
       auth: { endpoint: simulator.authUrl.origin },
+      metrics: { textfile: join(directory, "metrics.prom") },
       ...options.config,
     }),
   );
@@ -81,6 +84,11 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     broker,
     log,
     post: (body) => post(socketPath, body),
+    isFetching() {
+      const { session, registries } = broker.health.details();
+      if (session?.state === "backing-off") return false;
+      return [session, ...Object.values(registries)].some((each) => each?.kept && each.nextFetchInSeconds === null);
+    },
     async pull(image) {
       const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
       const { status, text } = await post(

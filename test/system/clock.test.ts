@@ -43,20 +43,7 @@ async function setStage(nodeAheadMs = 0): Promise<Stage> {
   const registries = { endpoints: { [HOST]: simulator.registryUrl.origin } };
   const broker = await startInProcess({ clock: nodeClock, simulator, config: { registries }, logLevel: "info" });
   onTestFinished(() => broker.close());
-  const isFetching = (): boolean => {
-    const { session, registries } = broker.broker.health.details();
-    // A token's fetch that waits for the session's next try waits for time to go by.
-    if (session?.state === "backing-off") return false;
-    return [session, ...Object.values(registries)].some((each) => each?.kept && each.nextFetchInSeconds === null);
-  };
-
-  async function pass(ms: number): Promise<void> {
-    const endsAtMs = clock.monotonicMs() + ms;
-    for (let leftMs = ms; leftMs > 0; leftMs = endsAtMs - clock.monotonicMs()) {
-      await clock.advance(Math.min(leftMs, clock.armed()[0] ?? leftMs));
-      await clock.driveUntil(() => !isFetching());
-    }
-  }
+  const pass = (ms: number): Promise<void> => clock.pass(ms, broker);
 
   /** A pull that finds no token waits for the next try, and so for time to go by. */
   async function pull(): Promise<Pulled> {
@@ -66,7 +53,7 @@ async function setStage(nodeAheadMs = 0): Promise<Stage> {
     });
     while (!isAnswered) {
       await Promise.race([pulling, setTimeout(20)]);
-      await clock.driveUntil(() => isAnswered || !isFetching());
+      await clock.driveUntil(() => isAnswered || !broker.isFetching());
       if (!isAnswered && (clock.armed()[0] ?? LONG_MS) < LONG_MS) await clock.advance(clock.armed()[0] ?? 0);
     }
     return pulling;

@@ -10,22 +10,27 @@ export interface DrivenClock extends FakeClock {
   drive<T>(work: Promise<T>): Promise<T>;
   /** The same until a condition holds. */
   driveUntil(isTrue: () => boolean): Promise<void>;
+  /** Time goes by, but not in the middle of an exchange: those take none here. */
+  pass(ms: number, broker: { isFetching(): boolean }): Promise<void>;
 }
 
 /** Above every pace, below every back-off, deadline and renewal. */
 const SHORT_MS = 300;
+
+/** The longest pause that a fetch makes of its own: between two tries at the metadata service, with a chance of a half. */
+const PAUSE_MS = 1_100;
 
 const LONGEST_WAIT_MS = 30_000;
 
 export function createDrivenClock(): DrivenClock {
   const clock = createFakeClock();
 
-  async function driveUntil(isTrue: () => boolean): Promise<void> {
+  async function driveUntil(isTrue: () => boolean, shortMs = SHORT_MS): Promise<void> {
     const endsAtMs = performance.now() + LONGEST_WAIT_MS;
     while (!isTrue()) {
       if (performance.now() > endsAtMs) throw new Error(`nothing came of it; armed: ${clock.armed().join(", ")}`);
       const nextMs = clock.armed()[0];
-      if (nextMs !== undefined && nextMs <= SHORT_MS) await clock.advance(nextMs);
+      if (nextMs !== undefined && nextMs <= shortMs) await clock.advance(nextMs);
       else await setTimeout(1);
       await setImmediate();
     }
@@ -41,5 +46,13 @@ export function createDrivenClock(): DrivenClock {
     return work;
   }
 
-  return { ...clock, drive, driveUntil };
+  async function pass(ms: number, broker: { isFetching(): boolean }): Promise<void> {
+    const endsAtMs = clock.monotonicMs() + ms;
+    for (let leftMs = ms; leftMs > 0; leftMs = endsAtMs - clock.monotonicMs()) {
+      await clock.advance(Math.min(leftMs, clock.armed()[0] ?? leftMs));
+      await driveUntil(() => !broker.isFetching(), PAUSE_MS);
+    }
+  }
+
+  return { ...clock, drive, driveUntil, pass };
 }
