@@ -38,8 +38,9 @@ export const DIAGNOSES = {
   },
   "metadata-proxied": {
     verdict: "problem",
-    means: "the metadata service refuses requests: a proxy in the way adds Forwarded headers or removes Authorization",
-    fix: "let 169.254.169.254 be reached directly from the primary VNIC, without a proxy",
+    means:
+      "the metadata service refuses requests, as it does when a proxy adds Forwarded headers or removes Authorization",
+    fix: "let 169.254.169.254 be reached directly from the primary VNIC, without a proxy; another cloud's service there refuses too",
   },
   "metadata-v2-missing": {
     verdict: "problem",

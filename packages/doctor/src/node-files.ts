@@ -18,6 +18,8 @@ export interface NodeFiles {
   /** Does not. */
   lstat(path: string): Read<Stats>;
   isExecutable(path: string): boolean;
+  /** It is there, and this user may not write to it: a socket that is not ours to ask. */
+  isForbidden(path: string): boolean;
 }
 
 export function createNodeFiles(root: string): NodeFiles {
@@ -32,6 +34,10 @@ export function createNodeFiles(root: string): NodeFiles {
       const stats = attempt(() => statSync(locate(path)));
       const access = attempt(() => accessSync(locate(path), constants.X_OK));
       return "value" in stats && stats.value.isFile() && (stats.value.mode & 0o111) !== 0 && "value" in access;
+    },
+    isForbidden: (path) => {
+      const access = attempt(() => accessSync(locate(path), constants.W_OK));
+      return "failure" in access && access.failure === "EACCES";
     },
   };
 }

@@ -29,13 +29,17 @@ const response = z.strictObject({
 export const checkPluginAnswer: Check = async (examination) => {
   const path = await pluginPath(examination);
   if (!examination.files.isExecutable(path)) return [finding("not-checked", "the plugin's answer: it cannot be run")];
+  const { credentialsSocket } = examination.settings;
+  if (examination.files.isForbidden(credentialsSocket)) {
+    return [finding("needs-root", `the plugin's answer: ${credentialsSocket} is for root alone`)];
+  }
   const image = await imageToAsk(examination);
   if (image === undefined) return [finding("not-checked", "the plugin's answer: no registry host is known")];
   const invocation = invocationIn((await examination.providerFiles())?.files ?? []);
   const result = await examination.runProgram({
     path: examination.files.locate(path),
     args: invocation.args,
-    env: { OCIR_BROKER_SOCKET: examination.files.locate(examination.settings.credentialsSocket), ...invocation.env },
+    env: { OCIR_BROKER_SOCKET: examination.files.locate(credentialsSocket), ...invocation.env },
     stdin: `${JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: invocation.apiVersion, image })}\n`,
     limitMs: LIMIT_MS,
   });

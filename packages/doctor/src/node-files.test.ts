@@ -1,0 +1,42 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createNodeFiles, textOf } from "./node-files.ts";
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "node-files-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+describe("createNodeFiles", () => {
+  test("reads below its root", () => {
+    const folder = makeFolder();
+    writeFileSync(join(folder, "b"), "text");
+    writeFileSync(join(folder, "a"), "");
+    const files = createNodeFiles(folder);
+    expect(files.locate("/b")).toBe(join(folder, "b"));
+    expect(textOf(files.readText("/b"))).toBe("text");
+    expect(files.list("/")).toEqual({ value: ["a", "b"] });
+    expect(createNodeFiles("/").locate("/b")).toBe("/b");
+  });
+
+  test("tells why a file cannot be read", () => {
+    const files = createNodeFiles(makeFolder());
+    expect(files.readText("/no")).toEqual({ failure: "ENOENT" });
+    expect(files.readText("/")).toEqual({ failure: "EISDIR" });
+    expect(textOf(files.readText("/no"))).toBeUndefined();
+    expect(files.isForbidden("/no")).toBe(false);
+  });
+
+  test("takes a file for a program only if it can be executed", () => {
+    const folder = makeFolder();
+    writeFileSync(join(folder, "program"), "");
+    const files = createNodeFiles(folder);
+    expect(files.isExecutable("/program")).toBe(false);
+    chmodSync(join(folder, "program"), 0o755);
+    expect(files.isExecutable("/program")).toBe(true);
+    expect(files.isExecutable("/")).toBe(false);
+  });
+});

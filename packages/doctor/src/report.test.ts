@@ -1,0 +1,52 @@
+import { describe, expect, test } from "vitest";
+import { finding } from "./finding.ts";
+import { exitStatusOf, renderReport } from "./report.ts";
+
+const OK = finding("daemon-ok", "up for 5 min, ok");
+const WARNING = finding("daemon-version", "the daemon is 1, this program 2");
+const PROBLEM = finding("socket-missing", "/run/x: ENOENT");
+const UNKNOWN = finding("not-checked", "token: there is no session");
+
+describe("renderReport", () => {
+  test("puts what is wrong at the end, with evidence and fix", () => {
+    expect(renderReport([PROBLEM, OK, UNKNOWN, WARNING], { colored: false })).toBe(`\
+ok      the daemon runs and has what it needs (up for 5 min, ok)
+unknown not-checked: not looked at, because something before it fails
+        seen: token: there is no session
+warning daemon-version: the daemon that runs is of another release than this program
+        seen: the daemon is 1, this program 2
+        fix:  systemctl restart ocir-broker.service (it keeps its tokens)
+PROBLEM socket-missing: there is no credentials socket
+        seen: /run/x: ENOENT
+        fix:  systemctl enable --now ocir-broker.socket
+
+problem: 1, warning: 1, unknown: 1, ok: 1. Each name is explained in docs/troubleshooting.md.
+`);
+  });
+
+  test("says so when all is well", () => {
+    expect(renderReport([OK], { colored: false })).toMatch(/\n\nAll is well\.\n$/);
+  });
+
+  test("is coloured only where that is wanted", () => {
+    expect(renderReport([PROBLEM], { colored: true })).toContain("\u001b[31mPROBLEM \u001b[39m");
+    expect(renderReport([PROBLEM], { colored: false })).not.toContain("\u001b");
+  });
+
+  test("lets no control character of a file's name through", () => {
+    const text = renderReport([finding("socket-missing", "a\u001b[2J\u202eb\nc")], { colored: false });
+    expect(text).toContain("seen: a [2J b c\n");
+  });
+});
+
+describe("exitStatusOf", () => {
+  test.each([
+    [[OK], 0],
+    [[OK, WARNING], 0],
+    [[OK, UNKNOWN], 2],
+    [[UNKNOWN, PROBLEM], 1],
+    [[], 0],
+  ] as const)("of %# is %i", (findings, status) => {
+    expect(exitStatusOf(findings)).toBe(status);
+  });
+});

@@ -1,0 +1,47 @@
+/** A diagnosis for people: what is well in one line each, what is not at the end, where the eye is. And the exit status. */
+import { styleText } from "node:util";
+import type { Verdict } from "./diagnoses.ts";
+import type { Finding } from "./finding.ts";
+
+const ORDER: readonly Verdict[] = ["ok", "unknown", "warning", "problem"];
+
+const MARKS = {
+  ok: { mark: "ok      ", style: "green" },
+  unknown: { mark: "unknown ", style: "cyan" },
+  warning: { mark: "warning ", style: "yellow" },
+  problem: { mark: "PROBLEM ", style: "red" },
+} as const satisfies Record<Verdict, object>;
+
+const INDENT = " ".repeat(MARKS.ok.mark.length);
+
+/** @param colored for a terminal that wants it. */
+export function renderReport(findings: readonly Finding[], { colored }: { readonly colored: boolean }): string {
+  const sorted = findings.toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
+  return `${sorted.map((each) => renderFinding(each, colored)).join("\n")}\n\n${summaryOf(findings)}\n`;
+}
+
+function renderFinding({ name, verdict, means, evidence, fix }: Finding, colored: boolean): string {
+  const { mark, style } = MARKS[verdict];
+  const head = colored ? styleText(style, mark, { validateStream: false }) : mark;
+  if (verdict === "ok") return `${head}${means} (${printable(evidence)})`;
+  const lines = [`${head}${name}: ${means}`, `${INDENT}seen: ${printable(evidence)}`];
+  return [...lines, ...(fix === undefined ? [] : [`${INDENT}fix:  ${printable(fix)}`])].join("\n");
+}
+
+function summaryOf(findings: readonly Finding[]): string {
+  const count = (verdict: Verdict): number => findings.filter((each) => each.verdict === verdict).length;
+  if (count("ok") === findings.length) return "All is well.";
+  const parts = ORDER.toReversed().flatMap((verdict) => (count(verdict) > 0 ? [`${verdict}: ${count(verdict)}`] : []));
+  return `${parts.join(", ")}. Each name is explained in docs/troubleshooting.md.`;
+}
+
+/** File names and configurations are somebody else's text: no control characters reach the terminal. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]+/gu, " ");
+}
+
+/** 0: no problem. 1: a problem. 2: no problem was seen, but not all could be looked at. */
+export function exitStatusOf(findings: readonly Finding[]): 0 | 1 | 2 {
+  if (findings.some(({ verdict }) => verdict === "problem")) return 1;
+  return findings.some(({ verdict }) => verdict === "unknown") ? 2 : 0;
+}
