@@ -1,0 +1,14 @@
+/** `ocir-broker completion bash|zsh|fish`: the script that completes this command line, on stdout. */
+import { Argument, type Command } from "commander";
+import { describeCommand } from "../command-tree.ts";
+import { renderCompletion, SHELLS, type Shell } from "../completion.ts";
+
+export function addCompletionCommand(program: Command): void {
+  program
+    .command("completion")
+    .description("print the script with which a shell completes this command line")
+    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
+    .action((shell: Shell) => {
+      process.stdout.write(renderCompletion(shell, describeCommand(program)));
+    });
+}

@@ -1,0 +1,94 @@
+/**
+ * `ocir-broker doctor [IMAGE]`: why a pull fails on this node. Exit status 0: no problem; 1: a problem; 2: doctor itself
+ * could not look. With `--record` it looks at nothing but Oracle's services, and writes down how they answer.
+ */
+import { writeFileSync } from "node:fs";
+import { BrokerError, type Config, checkConfig, loadConfig } from "@ocir-broker/broker";
+import { type DoctorOptions, diagnose, exitStatusOf, recordTranscript, renderReport } from "@ocir-broker/doctor";
+import { createSystemClock, holdProcess, readTrustedCertificates, systemRandom } from "@ocir-broker/foundation";
+import { METADATA_BASE_URLS } from "@ocir-broker/identity";
+import { type Command, Option } from "commander";
+import { environment, version } from "../environment.ts";
+
+interface CommandOptions {
+  readonly config?: string;
+  readonly output: "text" | "json";
+  readonly record?: string;
+  readonly root: string;
+}
+
+export function addDoctorCommand(program: Command): void {
+  program
+    .command("doctor")
+    .description("say why a pull fails on this node, and what to do")
+    .argument("[image]", "the image whose pull fails, as the pod names it")
+    .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
+    .addOption(new Option("--output <form>", "for people or for programs").choices(["text", "json"]).default("text"))
+    .option("--record <file>", "instead, write down how Oracle's services answer: no secrets, no OCIDs, no names")
+    .addOption(new Option("--root <directory>", "where the node's files begin").default("/").hideHelp())
+    .action(async (image: string | undefined, options: CommandOptions) => {
+      const hold = holdProcess();
+      try {
+        process.exitCode = await (options.record === undefined
+          ? examine(image, options)
+          : record(image, options.record, options));
+      } catch (error) {
+        process.stderr.write(`ocir-broker doctor: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.exitCode = 2;
+      } finally {
+        hold.cancel();
+      }
+    });
+}
+
+async function examine(image: string | undefined, options: CommandOptions): Promise<0 | 1 | 2> {
+  // Another root is somebody's who tries doctor out, and so are the sockets below it.
+  const ownerId = options.root === "/" ? 0 : (process.getuid?.() ?? 0);
+  const { findings } = await diagnose({ ...doctorOptions(image, options), root: options.root, ownerId });
+  if (options.output === "json") process.stdout.write(`${JSON.stringify({ version, findings }, undefined, 2)}\n`);
+  else process.stdout.write(renderReport(findings, { colored: isColored() }));
+  return exitStatusOf(findings);
+}
+
+async function record(image: string | undefined, file: string, options: CommandOptions): Promise<0> {
+  const transcript = await recordTranscript(doctorOptions(image, options));
+  writeFileSync(file, `${JSON.stringify(transcript, undefined, 1)}\n`, { mode: 0o600 });
+  process.stderr.write(
+    `${transcript.entries.length} answers are in ${file}. It should hold no secret, OCID or name of yours: read it before you send it.\n`,
+  );
+  return 0;
+}
+
+function doctorOptions(image: string | undefined, { config: path }: CommandOptions): DoctorOptions {
+  const clock = createSystemClock();
+  const common = { image, version, clock, random: systemRandom };
+  try {
+    return { ...common, settings: settingsOf(loadConfig({ path, environment })) };
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    const checked = checkConfig("", {});
+    // Without a file the defaults are valid.
+    if (!("config" in checked)) throw error;
+    const [configFault] = error.message.split("\n", 1);
+    return { ...common, settings: settingsOf(checked.config), configFault };
+  }
+}
+
+function settingsOf(config: Config): DoctorOptions["settings"] {
+  const { metadata, auth, registries, sockets, proxy } = config;
+  return {
+    credentialsSocket: sockets.credentials,
+    healthSocket: sockets.health,
+    metadataBaseUrls: metadata.baseUrl === undefined ? METADATA_BASE_URLS : [new URL(metadata.baseUrl)],
+    authUrl: auth.endpoint === undefined ? undefined : new URL(auth.endpoint),
+    extraHosts: registries.extraHosts,
+    endpoints: registries.endpoints,
+    proxy,
+    caCertificates: readTrustedCertificates(environment),
+  };
+}
+
+/** https://no-color.org: any text but an empty one means no. */
+function isColored(): boolean {
+  return process.stdout.isTTY === true && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
+}

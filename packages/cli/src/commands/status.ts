@@ -1,0 +1,84 @@
+/** `ocir-broker status`: what the daemon says of itself on its health socket. Anyone may ask; no secret is in it. */
+import { type HealthDetails, loadConfig } from "@ocir-broker/broker";
+import { askHealthSocket } from "@ocir-broker/doctor";
+import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation";
+import { type Command, Option } from "commander";
+import { stringify } from "yaml";
+import { environment } from "../environment.ts";
+import { renderStatus } from "../status-table.ts";
+
+interface CommandOptions {
+  readonly config?: string;
+  readonly output: "table" | "json" | "yaml";
+  readonly watch?: boolean;
+}
+
+const WATCH_INTERVAL_MS = 2_000;
+
+/** To the top left, then everything below it away: fewer flickers than clearing first. */
+const HOME = "\u001b[H";
+const CLEAR_BELOW = "\u001b[J";
+
+const HINTS: Readonly<Record<string, string>> = {
+  ENOENT: "the daemon does not run: systemctl start ocir-broker.service",
+  ECONNREFUSED: "the daemon does not run: systemctl start ocir-broker.service",
+  EACCES: "this user may not ask: its mode should be 0666, see systemctl status ocir-broker-health.socket",
+};
+
+export function addStatusCommand(program: Command): void {
+  program
+    .command("status")
+    .description("show the daemon's session, and the token of every registry host: ages, renewals, failures")
+    .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
+    .addOption(
+      new Option("--output <form>", "a table, or all there is").choices(["table", "json", "yaml"]).default("table"),
+    )
+    .option("--watch", "again every 2 seconds, until interrupted")
+    .action(async (options: CommandOptions) => {
+      const hold = holdProcess();
+      try {
+        await (options.watch ? watch(options) : show(options));
+      } finally {
+        hold.cancel();
+      }
+    });
+}
+
+async function show(options: CommandOptions): Promise<void> {
+  process.stdout.write(await read(options, createSystemClock()));
+}
+
+/** A daemon that is being restarted is worth waiting for. */
+async function watch(options: CommandOptions): Promise<never> {
+  const clock = createSystemClock();
+  const isTerminal = process.stdout.isTTY === true;
+  for (;;) {
+    const text = await read(options, clock).catch((error: Error) => `ocir-broker: ${error.message}\n`);
+    process.stdout.write(isTerminal ? `${HOME}${text.replaceAll("\n", "\u001b[K\n")}${CLEAR_BELOW}` : text);
+    await new Promise<void>((resolve) => clock.setTimer(resolve, WATCH_INTERVAL_MS));
+  }
+}
+
+async function read({ config, output }: CommandOptions, clock: Clock): Promise<string> {
+  const socket = loadConfig({ path: config, environment }).sockets.health;
+  const answer = await askHealthSocket(socket, "/status", clock);
+  if ("failure" in answer) {
+    const hint = HINTS[answer.failure] ?? "the daemon does not answer: journalctl -u ocir-broker.service";
+    throw new Error(`${socket}: ${answer.failure}: ${hint}`);
+  }
+  const status = parse(answer.body);
+  if (answer.status !== 200 || status === undefined) {
+    throw new Error(`${socket}: no status in the answer: is this the daemon's health socket, and of this release?`);
+  }
+  if (output === "json") return `${JSON.stringify(status, undefined, 2)}\n`;
+  return output === "yaml" ? stringify(status) : renderStatus(status);
+}
+
+function parse(text: string): HealthDetails | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && "registries" in value ? (value as HealthDetails) : undefined;
+  } catch {
+    return undefined;
+  }
+}

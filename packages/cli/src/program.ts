@@ -1,0 +1,25 @@
+/** The command line as a tree; each command is a file of its own. Making it does nothing else. */
+import { Command } from "commander";
+import { addCompletionCommand } from "./commands/completion.ts";
+import { addConfigCommand } from "./commands/config.ts";
+import { addDoctorCommand } from "./commands/doctor.ts";
+import { addGetCommand } from "./commands/get.ts";
+import { addServeCommand } from "./commands/serve.ts";
+import { addStatusCommand } from "./commands/status.ts";
+import { addVersionCommand } from "./commands/version.ts";
+import { version } from "./environment.ts";
+
+export function createProgram(): Command {
+  const program = new Command("ocir-broker")
+    .description("image-pull credentials for Oracle's container registry (OCIR) on this node")
+    .version(version)
+    .showHelpAfterError();
+  addServeCommand(program);
+  addGetCommand(program);
+  addStatusCommand(program);
+  addDoctorCommand(program);
+  addConfigCommand(program);
+  addCompletionCommand(program);
+  addVersionCommand(program);
+  return program;
+}

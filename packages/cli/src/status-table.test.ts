@@ -1,0 +1,73 @@
+import type { HealthDetails } from "@ocir-broker/broker";
+import { describe, expect, test } from "vitest";
+import { renderStatus } from "./status-table.ts";
+
+const FRESH: NonNullable<HealthDetails["session"]> = {
+  state: "fresh",
+  kept: true,
+  ageSeconds: 61,
+  expiresInSeconds: 1_139,
+  nextFetchInSeconds: 540,
+  lastSuccessSecondsAgo: 61,
+  lastFailureSecondsAgo: null,
+  lastFailure: null,
+  failuresInARow: 0,
+  hits: 12,
+  fetches: 1,
+  failures: 0,
+  waiting: 0,
+};
+
+const STATUS: HealthDetails = {
+  status: "degraded",
+  version: "1.2.3",
+  uptimeSeconds: 200_000,
+  region: "us-ashburn-1",
+  startedAt: "2026-01-01T00:00:00.000Z",
+  session: FRESH,
+  registries: {},
+};
+
+describe("renderStatus", () => {
+  test("gives one line to the session and to each registry host, columns aligned", () => {
+    const { ageSeconds: _, expiresInSeconds: __, ...none } = FRESH;
+    const text = renderStatus({
+      ...STATUS,
+      registries: {
+        "iad.ocir.io": { ...FRESH, ageSeconds: 11_000, expiresInSeconds: 59, hits: 48_201 },
+        "fra.ocir.io": {
+          ...none,
+          state: "backing-off",
+          nextFetchInSeconds: null,
+          lastFailure: "registry-throttled",
+          lastFailureSecondsAgo: 42,
+          failuresInARow: 3,
+          failures: 3,
+        },
+      },
+    });
+    expect(text).toBe(
+      [
+        "ocir-broker 1.2.3: degraded, up 2 d 7 h, region us-ashburn-1",
+        "",
+        "             STATE        AGE         ENDS IN  NEXT FETCH IN  HITS   FETCHES  FAILURES  LAST FAILURE",
+        "session      fresh        1 min       18 min   9 min          12     1        0         -",
+        "iad.ocir.io  fresh        3 h 03 min  59 s     9 min          48201  1        0         -",
+        "fra.ocir.io  backing-off  -           -        -              12     1        3         registry-throttled, 42 s ago, 3 in a row",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("says so when there is nothing yet", () => {
+    const text = renderStatus({ ...STATUS, status: "starting", region: null, session: null });
+    expect(text).toBe("ocir-broker 1.2.3: starting, up 2 d 7 h, region not known yet\n\nno session and no token yet\n");
+  });
+
+  test("lets no control character of a stranger's answer through", () => {
+    const registries = {
+      "a\u001b[2J": { ...FRESH, lastFailure: "x\u0007", lastFailureSecondsAgo: 1, failuresInARow: 1 },
+    };
+    expect(renderStatus({ ...STATUS, registries }).replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+  });
+});

@@ -1,0 +1,64 @@
+/** The daemon's status for people: one line for the daemon, one for the session, one a registry host. Pure. */
+import type { HealthDetails } from "@ocir-broker/broker";
+
+type Details = NonNullable<HealthDetails["session"]>;
+
+const COLUMNS: readonly (readonly [title: string, of: (details: Details) => string])[] = [
+  ["STATE", ({ state }) => state],
+  ["AGE", ({ ageSeconds }) => duration(ageSeconds)],
+  ["ENDS IN", ({ expiresInSeconds }) => duration(expiresInSeconds)],
+  ["NEXT FETCH IN", ({ nextFetchInSeconds }) => duration(nextFetchInSeconds)],
+  ["HITS", ({ hits }) => count(hits)],
+  ["FETCHES", ({ fetches }) => count(fetches)],
+  ["FAILURES", ({ failures }) => count(failures)],
+  ["LAST FAILURE", lastFailure],
+];
+
+export function renderStatus(status: HealthDetails): string {
+  const { version, uptimeSeconds, region, session, registries } = status;
+  const head = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, region ${region ?? "not known yet"}`;
+  const named: [string, Details][] = [
+    ...(session === null ? [] : [["session", session] satisfies [string, Details]]),
+    ...Object.entries(registries),
+  ];
+  if (named.length === 0) return `${head}\n\nno session and no token yet\n`;
+  const rows = [
+    ["", ...COLUMNS.map(([title]) => title)],
+    ...named.map(([name, details]) => [printable(name), ...COLUMNS.map(([, of]) => of(details))]),
+  ];
+  const widths = ["", ...COLUMNS].map((_column, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+  return `${head}\n\n${lines.join("\n")}\n`;
+}
+
+function lastFailure({ lastFailure: code, lastFailureSecondsAgo, failuresInARow }: Details): string {
+  if (code === null) return "-";
+  const inARow = failuresInARow > 1 ? `, ${failuresInARow} in a row` : "";
+  return `${printable(code)}, ${duration(lastFailureSecondsAgo)} ago${inARow}`;
+}
+
+/** Two units at most: `59 s`, `4 min`, `3 h 05 min`, `2 d 4 h`. */
+function duration(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return "-";
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** A daemon of another release may not know the field. */
+function count(number: number | undefined): string {
+  return number === undefined ? "-" : String(number);
+}
+
+/** Whoever listens on the socket, no control characters reach the terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]+/g, "?");
+}
