@@ -13,13 +13,10 @@ export const METRICS_FOLDER = "/run/ocir-broker-metrics";
 export const UNITS = ["ocir-broker.service", "ocir-broker.socket", "ocir-broker-health.socket"] as const;
 
 export const DAEMON: InstalledFile = {
-  from: join(import.meta.dirname, "stand-in-daemon.mjs"),
+  from: join(CHECKOUT, "dist/ocir-broker"),
   to: "/usr/local/bin/ocir-broker",
   mode: 0o755,
 };
-
-/** The stand-in is a script: its interpreter must be executable in the sandbox as well. */
-const INTERPRETER: InstalledFile = dropIn("ocir-broker.service", "interpreter", "[Service]\nExecPaths=/opt/checkout\n");
 
 export const BROKER_FILES: readonly InstalledFile[] = [
   ...UNITS.map((unit) => ({ from: join(CHECKOUT, "systemd", unit), to: `/usr/lib/systemd/system/${unit}` })),
@@ -27,7 +24,6 @@ export const BROKER_FILES: readonly InstalledFile[] = [
   { from: join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf"), to: "/usr/lib/tmpfiles.d/ocir-broker.conf" },
   { from: join(CHECKOUT, "dist/ocir-broker-launch"), to: "/usr/local/libexec/ocir-broker-launch", mode: 0o755 },
   DAEMON,
-  INTERPRETER,
 ];
 
 /** Settings added to a unit, as an administrator would. */
