@@ -32,6 +32,7 @@ What is simulated:
   --certificate-life S seconds that a leaf certificate lives; default 43200
   --latency MS         added to every answer; default 0
   --metadata-limit N   requests a second before the metadata service answers 429; default: none
+  --instance-metadata KEY=VALUE  a key of /instance/metadata, such as oke_init_script; may be repeated
 
 Control API (JSON):
   GET /requests        count by endpoint          GET /refusals   why requests were refused
@@ -60,6 +61,7 @@ const OPTIONS = {
   "certificate-life": { type: "string", default: "43200" },
   latency: { type: "string", default: "0" },
   "metadata-limit": { type: "string" },
+  "instance-metadata": { type: "string", multiple: true, default: [] },
   help: { type: "boolean", short: "h", default: false },
 } satisfies NonNullable<ParseArgsConfig["options"]>;
 
@@ -85,6 +87,7 @@ async function main(): Promise<void> {
     sessionLifeMs: parseWhole("session-life", values["session-life"]) * 1_000,
     certificateLifeMs: parseWhole("certificate-life", values["certificate-life"]) * 1_000,
     latencyMs: parseWhole("latency", values.latency, 0),
+    instanceMetadata: Object.fromEntries(values["instance-metadata"].map(parseEntry)),
     ...(values["metadata-limit"] === undefined
       ? {}
       : { metadataLimit: parseWhole("metadata-limit", values["metadata-limit"]) }),
@@ -104,6 +107,12 @@ function parseWhole(name: string, text: string, least = 1): number {
   if (!Number.isSafeInteger(value) || value < least)
     throw new TypeError(`--${name} must be a whole number from ${least}`);
   return value;
+}
+
+function parseEntry(text: string): [key: string, value: string] {
+  const end = text.indexOf("=");
+  if (end < 1) throw new TypeError("--instance-metadata must be KEY=VALUE");
+  return [text.slice(0, end), text.slice(end + 1)];
 }
 
 function describe(simulator: Simulator, caFile: string | undefined): string {

@@ -9,7 +9,10 @@ let elsewhere: Simulator;
 
 beforeAll(async () => {
   const region = { id: "eu-jovanovac-1", key: "BEG", realmKey: "oc20", realmDomain: "oraclecloud20.com" };
-  [simulator, elsewhere] = await Promise.all([startSimulator(), startSimulator({ region, metadata: "[::1]:0" })]);
+  [simulator, elsewhere] = await Promise.all([
+    startSimulator(),
+    startSimulator({ region, metadata: "[::1]:0", instanceMetadata: { "kubelet-extra-args": "--v=4" } }),
+  ]);
 });
 
 afterAll(() => Promise.all([simulator.close(), elsewhere.close()]));
@@ -48,6 +51,11 @@ describe("the metadata service answers", () => {
     expect((await get("/instance/id")).text).toBe(json.id);
     expect(json.metadata.user_data).toBeDefined();
     expect((await get("/instance/id", {}, elsewhere)).text).toMatch(/^ocid1\.instance\.oc20\.eu-jovanovac-1\./);
+  });
+
+  test("/instance/metadata with keys of this instance", async () => {
+    expect((await get("/instance/metadata/kubelet-extra-args", {}, elsewhere)).text).toBe("--v=4");
+    expect((await get("/instance/metadata/kubelet-extra-args")).status).toBe(404);
   });
 
   test("/identity with a certificate in Oracle's form, its key, and its issuer", async () => {

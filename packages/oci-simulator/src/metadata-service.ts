@@ -18,6 +18,8 @@ export interface MetadataServiceOptions {
   readonly clock: Clock;
   /** Requests a second before 429, with a burst of as many; without it, no limit. */
   readonly limitPerS: number | undefined;
+  /** The instance's own metadata keys, besides those that every node has; they win. */
+  readonly instanceMetadata: Readonly<Record<string, string>>;
 }
 
 export type MetadataService = (request: ReceivedRequest, fault?: Fault) => Answer | Promise<Answer>;
@@ -41,8 +43,9 @@ export function metadataEndpoint(request: ReceivedRequest): EndpointName {
   return (path !== undefined && ENDPOINTS[path]) || "metadata.other";
 }
 
-export function createMetadataService({ instance, chain, clock, limitPerS }: MetadataServiceOptions): MetadataService {
-  const document = instanceDocument(instance);
+export function createMetadataService(options: MetadataServiceOptions): MetadataService {
+  const { instance, chain, clock, limitPerS } = options;
+  const document = instanceDocument(instance, options.instanceMetadata);
   const isWithinLimit = limitPerS === undefined ? () => true : createLimit(clock, limitPerS);
 
   return (request, fault) => {
@@ -106,7 +109,10 @@ function answerDocument(path: string, document: unknown): Answer {
   return typeof value === "object" ? answerJson(200, value) : answerText(200, String(value));
 }
 
-function instanceDocument({ instanceId, compartmentId, tenancyId, region }: Instance): object {
+function instanceDocument(
+  { instanceId, compartmentId, tenancyId, region }: Instance,
+  instanceMetadata: Readonly<Record<string, string>>,
+): object {
   return {
     availabilityDomain: `SiMu:${region.id.toUpperCase()}-AD-1`,
     canonicalRegionName: region.id,
@@ -120,6 +126,7 @@ function instanceDocument({ instanceId, compartmentId, tenancyId, region }: Inst
       apiserver_host: "10.0.0.10",
       oke_init_script: Buffer.from("#!/bin/bash\n").toString("base64"),
       user_data: Buffer.from("#!/bin/bash\n# made up, and secret on a real node\n").toString("base64"),
+      ...instanceMetadata,
     },
     ociAdName: `${region.key.toLowerCase()}-ad-1`,
     region: REGIONS_BY_KEY.includes(region.id) ? region.key.toLowerCase() : region.id,

@@ -40,6 +40,8 @@ export interface SimulatorOptions {
   readonly latencyMs?: number;
   /** Requests a second that the metadata service takes before it answers 429. Default: any number. */
   readonly metadataLimit?: number;
+  /** Keys of `/instance/metadata`, such as `oke_init_script` (base64) and `kubelet-extra-args`. */
+  readonly instanceMetadata?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
 }
 
@@ -111,7 +113,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 
   const metadata: Service = {
     endpointOf: metadataEndpoint,
-    answer: createMetadataService({ instance, chain, clock, limitPerS: options.metadataLimit }),
+    answer: createMetadataService({
+      instance,
+      chain,
+      clock,
+      limitPerS: options.metadataLimit,
+      instanceMetadata: options.instanceMetadata ?? {},
+    }),
     fail: failMetadata,
   };
   const auth = cloudService(authEndpoint, (request, fault) =>
