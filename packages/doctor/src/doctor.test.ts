@@ -429,8 +429,7 @@ const NODE: readonly SeededFault[] = [
 ];
 
 describe("diagnose", () => {
-  test("finds nothing wrong with a healthy node, in less than 2 s", async ({ node }) => {
-    const startedAtMs = performance.now();
+  test("finds nothing wrong with a healthy node", async ({ node }) => {
     const findings = await node.examine();
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
     expect(findings.map(({ name }) => name)).toEqual([
@@ -452,7 +451,6 @@ describe("diagnose", () => {
       "token-ok",
       "access-ok",
     ]);
-    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
   });
 
   test.for([...CLOUD, ...NODE])("names it when $fault: $named", async ({ breaks, named, also = [] }, { node }) => {

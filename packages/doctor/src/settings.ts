@@ -32,7 +32,7 @@ export interface DoctorOptions {
   readonly root?: string;
   /** Whose the sockets must be. Default: root's, 0. */
   readonly ownerId?: number;
-  /** Every check has ended by then, in milliseconds. Default: 9 s. */
+  /** Every check has ended by then, in milliseconds. Default: 8.5 s. */
   readonly limitMs?: number;
   readonly network?: Network;
   readonly runProgram?: RunProgram;

@@ -66,9 +66,9 @@ function doctorOptions(image: string | undefined, { config: path }: CommandOptio
     return { ...common, settings: settingsOf(loadConfig({ path, environment })) };
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
-    const checked = checkConfig("", {});
-    // Without a file the defaults are valid.
-    if (!("config" in checked)) throw error;
+    // What the environment says still holds, unless that is what is wrong.
+    const checked = [environment, {}].map((each) => checkConfig("", each)).find((each) => "config" in each);
+    if (checked === undefined || !("config" in checked)) throw error;
     const [configFault] = error.message.split("\n", 1);
     return { ...common, settings: settingsOf(checked.config), configFault };
   }

@@ -1,0 +1,228 @@
+/** doctor and status as people run them: the built executable, against the built daemon and the simulator. */
+import { spawn } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { BROKER, type Daemon, SHIM, startDaemon } from "../daemon.ts";
+
+const IMAGE = "iad.ocir.io/acme/shop/web:latest";
+
+/** Where a configuration does not say, no real metadata service is asked. */
+const NO_CLOUD = { OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2" };
+
+interface HealthyNode {
+  readonly simulator: Simulator;
+  readonly daemon: Daemon;
+  readonly healthSocket: string;
+  write(path: string, text: string): void;
+  run(...args: string[]): Promise<Run>;
+}
+
+interface Run {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A tree with all that a node has; the daemon's sockets are in it. */
+async function createHealthyNode(): Promise<HealthyNode> {
+  const root = mkdtempSync(join(tmpdir(), "ocir-doctor-"));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  const simulator = await startSimulator();
+  onTestFinished(() => simulator.close());
+  const write = (path: string, text: string, mode = 0o644): void => {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text, { mode });
+  };
+  const common = {
+    registries: { prefetch: ["iad.ocir.io"], endpoints: { "iad.ocir.io": simulator.registryUrl.origin } },
+    metadata: { baseUrl: simulator.metadataUrl.href },
+    auth: { endpoint: simulator.authUrl.origin },
+  };
+  const sockets = { credentials: "/run/ocir-broker/credentials.sock", health: "/run/ocir-broker/health.sock" };
+  const [credentialsSocket, healthSocket] = [join(root, sockets.credentials), join(root, sockets.health)];
+  write("/etc/ocir-broker/config.yaml", JSON.stringify({ ...common, sockets }));
+  write(
+    "/daemon.yaml",
+    JSON.stringify({ ...common, sockets: { credentials: credentialsSocket, health: healthSocket } }),
+  );
+  mkdirSync(dirname(credentialsSocket), { recursive: true });
+  write(
+    "/proc/77/cmdline",
+    [
+      "/usr/bin/kubelet",
+      "--image-credential-provider-config=/etc/kubernetes/credential-provider-config.yaml",
+      "--image-credential-provider-bin-dir=/usr/local/bin",
+      "",
+    ].join("\0"),
+  );
+  write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.34.2\n", 0o755);
+  write(
+    "/etc/kubernetes/credential-provider-config.yaml",
+    `apiVersion: kubelet.config.k8s.io/v1
+kind: CredentialProviderConfig
+providers:
+  - name: credential-provider-oke
+    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    matchImages: ["*.ocir.io", "ocir.*.oci.*.*"]
+    defaultCacheDuration: "0s"
+`,
+  );
+  mkdirSync(join(root, "/usr/local/bin"), { recursive: true });
+  copyFileSync(SHIM, join(root, "/usr/local/bin/credential-provider-oke"));
+  const daemon = await startDaemon({ path: join(root, "daemon.yaml"), credentialsSocket, healthSocket });
+  onTestFinished(() => daemon.stop());
+  await expect.poll(() => isReady(healthSocket), { timeout: 20_000 }).toBe(true);
+  const config = ["--config", join(root, "/etc/ocir-broker/config.yaml")];
+  return {
+    simulator,
+    daemon,
+    healthSocket,
+    write,
+    run: (command, ...args) =>
+      command === "doctor"
+        ? runBroker("doctor", ...config, "--root", root, ...args)
+        : runBroker(command as string, "--config", join(root, "daemon.yaml"), ...args),
+  };
+}
+
+async function isReady(socketPath: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  get({ socketPath, path: "/readyz" }, (response) => resolve(response.resume().statusCode === 200));
+  return promise;
+}
+
+function runBroker(...args: string[]): Promise<Run> {
+  const { promise, resolve } = Promise.withResolvers<Run>();
+  const child = spawn(BROKER, args, { env: NO_CLOUD, stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (piece: Buffer) => {
+    stdout += piece;
+    // A watch ends when there is enough to see.
+    if (args.includes("--watch") && stdout.split("\nsession ").length > 2) child.kill();
+  });
+  child.stderr.on("data", (piece: Buffer) => {
+    stderr += piece;
+  });
+  child.on("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
+  return promise;
+}
+
+interface Finding {
+  readonly name: string;
+  readonly verdict: string;
+  readonly evidence: string;
+  readonly fix?: string;
+}
+
+const findingsOf = ({ stdout }: Run): Finding[] => (JSON.parse(stdout) as { findings: Finding[] }).findings;
+
+describe("ocir-broker doctor", () => {
+  test("finds a healthy node all green", async () => {
+    const { run } = await createHealthyNode();
+    const examined = await run("doctor", IMAGE, "--output", "json");
+    expect(findingsOf(examined).filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+    expect(examined.exitCode).toBe(0);
+    const text = await run("doctor");
+    expect(text).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(text.stdout).toMatch(/\nAll is well\.\n$/);
+  });
+
+  test("names a missing policy with the statement to add, and ends with 1", async () => {
+    const { run, simulator } = await createHealthyNode();
+    simulator.iam({ granted: false, repository: "acme/shop/web" });
+    const { stdout, exitCode } = await run("doctor", IMAGE);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain("PROBLEM policy-missing:");
+    expect(stdout).toContain("Allow dynamic-group <name> to read repos in compartment <name>");
+    expect(stdout).toContain("where target.repo.name='shop/web'");
+  });
+
+  test("ends in time when nothing answers, and says what it could not look at", async () => {
+    const { run, simulator } = await createHealthyNode();
+    simulator.faults({ endpoint: "*", hang: "before-headers" });
+    const examined = await run("doctor", IMAGE, "--output", "json");
+    expect(examined.exitCode).toBe(1);
+    expect(findingsOf(examined).map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["metadata-unreachable", "not-checked"]),
+    );
+  });
+
+  test("ends with 1 and goes on with the defaults when the broker's configuration is broken", async () => {
+    const { run, write } = await createHealthyNode();
+    write("/etc/ocir-broker/config.yaml", "metadata: {baseUrl: 'http://user:canary@example.com'}\n");
+    const { stdout, exitCode } = await runBroker("doctor", "--config", "/no/such/file", "--root", "/no/such/root");
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain("broker-config-invalid");
+    const broken = await run("doctor", "ghcr.io/a/b");
+    expect(broken.stdout).toContain("broker-config-invalid");
+    expect(broken.stdout).not.toContain("canary");
+  });
+
+  test("prints no secret and no OCID, whatever it finds", async () => {
+    const { run, simulator, daemon } = await createHealthyNode();
+    const seen: string[] = [];
+    for (const change of [{ granted: true }, { granted: false }, { dynamicGroup: false }]) {
+      simulator.iam(change);
+      for (const output of ["json", "text"]) seen.push((await run("doctor", IMAGE, "--output", output)).stdout);
+    }
+    for (const endpoint of ["metadata.key", "metadata.cert", "auth.x509", "registry.token"] as const) {
+      simulator.faults({ endpoint, truncate: true });
+      const { stdout, stderr } = await run("doctor", IMAGE);
+      seen.push(stdout, stderr);
+      simulator.clearFaults();
+    }
+    seen.push((await run("status", "--output", "json")).stdout, daemon.output());
+    const text = seen.join("\n");
+    const headers = { authorization: "Bearer Oracle" };
+    const key = await (await fetch(`${simulator.metadataUrl}/identity/key.pem`, { headers })).text();
+    const secrets = ["ocid1.", "eyJ", "ST$", "-----BEGIN", ...key.split("\n").filter((line) => line.length >= 40)];
+    expect(text).toContain("policy-missing");
+    expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+  });
+
+  test("records what the services answer into a file of its own", async () => {
+    const { run } = await createHealthyNode();
+    const folder = mkdtempSync(join(tmpdir(), "ocir-record-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "transcript.json");
+    expect(await run("doctor", IMAGE, "--record", file)).toMatchObject({ exitCode: 0, stdout: "" });
+    const transcript = readFileSync(file, "utf8");
+    expect(JSON.parse(transcript)).toMatchObject({ format: 1, entries: expect.any(Array) });
+    expect(transcript).not.toMatch(/ocid1|eyJ|acme/);
+    const denied = await run("doctor", "--record", join(folder, "no/such/folder"));
+    expect(denied).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("ENOENT") });
+  });
+});
+
+describe("ocir-broker status", () => {
+  test("shows session and registry host, as a table, JSON and YAML", async () => {
+    const { run } = await createHealthyNode();
+    const table = await run("status");
+    expect(table).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(table.stdout).toMatch(/^ocir-broker \S+: ok, up \d+ s, region us-ashburn-1\n\n +STATE +AGE +ENDS IN /);
+    expect(table.stdout).toMatch(/^iad\.ocir\.io +fresh /m);
+    expect(table.stdout).toMatch(/^session +fresh +\d+ s +\d+ min +\d+ min /m);
+    expect(JSON.parse((await run("status", "--output", "json")).stdout)).toMatchObject({ status: "ok" });
+    expect((await run("status", "--output", "yaml")).stdout).toMatch(/^status: ok\n/);
+  });
+
+  test("shows it again and again with --watch", async () => {
+    const { run } = await createHealthyNode();
+    const { stdout } = await run("status", "--watch");
+    expect(stdout.match(/^ocir-broker /gm)?.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test("says what to do when there is no daemon", async () => {
+    const { run, daemon, healthSocket } = await createHealthyNode();
+    await daemon.stop();
+    const { exitCode, stderr, stdout } = await run("status");
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toContain(healthSocket);
+    expect(stderr).toMatch(/the daemon does not run: systemctl start ocir-broker\.service\n$/);
+  });
+});
