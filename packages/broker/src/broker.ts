@@ -92,6 +92,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
   });
 
+  const sessionErrors = new WeakSet<Error>();
   const logSession = createFetchLog(log, "session");
   const sessions = createSessionCache(principal, {
     clock,
@@ -99,7 +100,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     onEvent(event) {
       logSession(event);
       if (event.type !== "failed") memory.changed();
-      if (event.type === "fetched") metrics.sessionFetched(event.reason, "success");
+      if (event.type === "fetched") {
+        metrics.sessionFetched(event.reason, "success");
+        tokens.retry((error) => error instanceof Error && sessionErrors.has(error));
+      }
       if (event.type === "failed") metrics.sessionFetched(event.reason, "failure");
     },
   });
@@ -113,6 +117,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     sessions,
     sendTo,
     endpointOf: registries.endpointOf,
+    sessionErrors,
     clock,
     random,
     onEvent(event) {

@@ -50,6 +50,7 @@ export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortL
     homeRegion,
   });
   const tokens = createTokenCache({
+    sessionErrors: new WeakSet(),
     ...quietly,
     sessions,
     sendTo: () => upstreams.send,

@@ -47,8 +47,10 @@ function setUp() {
 
   const shared = { clock, random: () => 0.5, onEvent: () => undefined };
   const sessions = createSessionCache(principal, shared);
+  const sessionErrors = new WeakSet<object>();
   const tokens = createTokenCache({
     ...shared,
+    sessionErrors,
     sessions,
     sendTo: () => send,
     endpointOf: (host) => new URL(`https://${host}`),
@@ -67,7 +69,7 @@ function setUp() {
     await clock.advance(1_000);
     return error;
   }
-  return { clock, cloud, counts, sessions, get, refresh, sessionsUsed };
+  return { clock, cloud, counts, sessions, tokens, sessionErrors, get, refresh, sessionsUsed };
 }
 
 describe("createTokenCache", () => {
@@ -136,5 +138,19 @@ describe("createTokenCache", () => {
     await expect(get()).rejects.toMatchObject({ code: "registry-forbidden" });
     await clock.advance(0);
     expect(counts.sessions).toBe(1);
+  });
+
+  it("can tell what failed for want of a session, so that it need not wait once there is one", async () => {
+    const { clock, cloud, counts, tokens, sessions, sessionErrors } = setUp();
+    cloud.sessionFails = true;
+    sessions.keep(SESSION);
+    tokens.keep(HOST);
+    await clock.advance(10 * MINUTE_MS);
+    cloud.sessionFails = false;
+    while (sessions.peek(SESSION) === undefined) await clock.advance(1_000);
+    const before = counts.tokens;
+    tokens.retry((error) => sessionErrors.has(error as object));
+    await clock.advance(0);
+    expect(counts.tokens).toBe(before + 1);
   });
 });

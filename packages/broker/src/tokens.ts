@@ -47,10 +47,12 @@ export interface TokenCacheParts extends CacheOptions {
   readonly sessions: TokenCache<Session>;
   readonly sendTo: (registryHost: string) => SendRequest;
   readonly endpointOf: (registryHost: string) => URL;
+  /** Takes the errors that kept a session away: what failed with one of them need not wait once there is a session. */
+  readonly sessionErrors: WeakSet<object>;
 }
 
 export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
-  const { sessions, sendTo, endpointOf, clock, random, onEvent } = parts;
+  const { sessions, sendTo, endpointOf, sessionErrors, clock, random, onEvent } = parts;
   let remintedAtMs = Number.NEGATIVE_INFINITY;
 
   function fetchWith(session: Session, registryHost: string, signal: AbortSignal): Promise<Expiring<Secret>> {
@@ -60,6 +62,15 @@ export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
       { send: sendTo(registryHost), sign, clock, endpoint: endpointOf(registryHost) },
       signal,
     );
+  }
+
+  async function liveSession(): Promise<Expiring<Session>> {
+    try {
+      return (await sessions.get(SESSION, { waitMs: SESSION_WAIT_MS })).entry;
+    } catch (error) {
+      if (error instanceof Error) sessionErrors.add(error);
+      throw error;
+    }
   }
 
   /** The session after `refused`: a live one that is newer, else one minted beside it. */
@@ -77,7 +88,7 @@ export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
     onEvent,
     fetchLimitMs: TOKEN_FETCH_LIMIT_MS,
     async fetch(registryHost, { signal }) {
-      const { entry: session } = await sessions.get(SESSION, { waitMs: SESSION_WAIT_MS });
+      const session = await liveSession();
       try {
         return await fetchWith(session.value, registryHost, signal);
       } catch (error) {

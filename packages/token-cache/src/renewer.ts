@@ -107,6 +107,14 @@ export class Renewer<V> {
     return promise;
   }
 
+  /** Ends a back-off whose reason is over. The next attempt comes at once, if one was planned or is waited for. */
+  retry(isOver: (error: unknown) => boolean): void {
+    const { activity, trouble } = this.#is;
+    if (activity.kind !== "backing-off" || !isOver(trouble?.error)) return;
+    this.#is.activity = { kind: "resting", untilMs: this.#clock.monotonicMs() };
+    this.#plan();
+  }
+
   /** Fetch as soon as possible, try until it works, and never be idle. */
   keep(): void {
     this.#is.kept = true;

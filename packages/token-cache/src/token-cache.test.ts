@@ -416,3 +416,21 @@ test("TokenCache works without a listener", async () => {
   const cache = new TokenCache<string>({ fetch: upstream.fetch, clock, random: () => 0.5 });
   expect((await cache.get(HOST, { waitMs: 1 })).outcome).toBe("miss");
 });
+
+test("retry fetches at once what failed for a reason that is over, and nothing else", async () => {
+  const { clock, upstream, cache } = setUp();
+  const noSession = new UpstreamFailure("no session");
+  upstream.behaviour = (call) => call.fail(call.key === HOST ? noSession : new UpstreamFailure("refused"));
+  cache.keep(HOST);
+  cache.keep("phx.ocir.io");
+  await clock.advance(10 * 60 * SECOND);
+  const before = upstream.calls.length;
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  cache.retry((error) => error === noSession);
+  await clock.advance(0);
+  expect(upstream.calls.slice(before).map(({ key }) => key)).toEqual([HOST]);
+  expect(cache.peek(HOST)).toBeDefined();
+  cache.retry(() => true);
+  await clock.advance(0);
+  expect(cache.peek("phx.ocir.io")).toBeDefined();
+});

@@ -116,6 +116,11 @@ export class TokenCache<V> {
     return (this.#find(key) ?? this.#add(key)).refresh();
   }
 
+  /** Ends the back-off of every key whose latest fetch failed with an error of which the caller knows that it is over. */
+  retry(isOver: (error: unknown) => boolean): void {
+    for (const renewer of this.#renewers()) renewer.retry(isOver);
+  }
+
   /** Fetches now, goes on trying until it works whatever the error, and never drops the key. */
   keep(key: string): void {
     if (this.#isClosed || this.#kept.has(key)) return;
