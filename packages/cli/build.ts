@@ -76,8 +76,8 @@ writeFileSync(
 );
 // A code cache is only for the Node that made it, so that one builds. The seed makes it the same bytes each time
 // (--hash-seed does too, but V8 then refuses the cache at run time: the start takes 35 % more CPU).
-const [program, ...args] = [...options.emulator.split(" ").filter(Boolean), node, "--random-seed=1"] as [string];
-execFileSync(program, [...args, "--build-sea", "sea-config.json"], {
+const [program = node, ...args] = [...options.emulator.split(" ").filter(Boolean), node];
+execFileSync(program, [...args, "--random-seed=1", "--build-sea", "sea-config.json"], {
   cwd: work,
   stdio: ["ignore", "ignore", "inherit"],
 });

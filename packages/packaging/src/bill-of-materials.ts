@@ -3,9 +3,10 @@
  * the C library of the static programs, and ours. `npm sbom` would list the whole lockfile, tests and linters included.
  */
 import { createHash } from "node:crypto";
-import checksums from "../../cli/node-checksums.json" with { type: "json" };
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { BundledPackage } from "./bundled-packages.ts";
-import type { Release } from "./release.ts";
+import { CHECKOUT, type Release } from "./release.ts";
 import type { Target } from "./target.ts";
 
 export function billOfMaterials(target: Target, release: Release, packages: readonly BundledPackage[]): string {
@@ -43,7 +44,14 @@ interface Component {
   readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
 }
 
+interface NodeChecksums {
+  readonly version: string;
+  readonly sha256: Readonly<Record<Target["nodeArchitecture"], string>>;
+}
+
 function nodeComponent({ nodeArchitecture }: Target): Component {
+  const recorded = readFileSync(join(CHECKOUT, "packages/cli/node-checksums.json"), "utf8");
+  const checksums = JSON.parse(recorded) as NodeChecksums;
   const purl = `pkg:generic/node@${checksums.version}?arch=${nodeArchitecture}&os=linux`;
   return {
     type: "platform",

@@ -1,6 +1,6 @@
 /**
  * What is on a node once it is installed: one list for all kinds of package. Files are under /usr, as distributions want
- * it; the names in /usr/local, which the outside relies on, are links that `setup` makes (docs/decisions/0006).
+ * it; the names in /usr/local, which the outside relies on, are links that `setup` makes (docs/decisions/0012).
  */
 import { chmodSync, cpSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

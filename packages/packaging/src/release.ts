@@ -1,7 +1,7 @@
 /** What all packages of one release share: where it is made from, its version, and the one time that is in all of them. */
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import cliPackage from "../../cli/package.json" with { type: "json" };
 
 export const CHECKOUT = join(import.meta.dirname, "../../..");
 
@@ -19,7 +19,8 @@ export function thisRelease(environment: NodeJS.ProcessEnv): Release {
   const given = environment["SOURCE_DATE_EPOCH"];
   const epochS = Number(given ?? lastCommitS());
   if (!Number.isSafeInteger(epochS) || epochS <= 0) throw new Error(`SOURCE_DATE_EPOCH is no time: ${given}`);
-  return { version: cliPackage.version, epochS };
+  const { version } = JSON.parse(readFileSync(join(CHECKOUT, "packages/cli/package.json"), "utf8")) as Release;
+  return { version, epochS };
 }
 
 /** As Debian and RPM sort versions: 1.0.0~rc.1 comes before 1.0.0. */

@@ -1,0 +1,1 @@
+export { missingPrograms, TARGETS, type Target } from "./target.ts";

@@ -1,0 +1,22 @@
+import { describe, expect, it } from "vitest";
+import { packageVersion, thisRelease } from "./release.ts";
+
+describe("thisRelease", () => {
+  it("takes the time from SOURCE_DATE_EPOCH", () => {
+    expect(thisRelease({ SOURCE_DATE_EPOCH: "1790000000" })).toMatchObject({ epochS: 1_790_000_000 });
+  });
+
+  it.each(["", "yesterday", "-1", "1.5"])("refuses %j as a time", (epoch) => {
+    expect(() => thisRelease({ SOURCE_DATE_EPOCH: epoch })).toThrow("SOURCE_DATE_EPOCH");
+  });
+});
+
+describe("packageVersion", () => {
+  it.each([
+    ["1.2.3", "1.2.3"],
+    ["1.2.3-rc.1", "1.2.3~rc.1"],
+    ["1.2.3-rc-1", "1.2.3~rc.1"],
+  ])("of %s is %s", (version, expected) => {
+    expect(packageVersion({ version, epochS: 1 })).toBe(expected);
+  });
+});

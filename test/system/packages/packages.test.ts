@@ -1,0 +1,209 @@
+/** The packages as files: the same bytes from any folder, what is inside, what linters say, and that arm64 programs run. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  buildPackages,
+  CHECKOUT,
+  cannotPackage,
+  makePackages,
+  PACKAGES,
+  packageNamed,
+  SOURCES,
+} from "./built-packages.ts";
+
+const skipped = cannotPackage();
+/** Two builds of everything, on a machine that does other things as well. */
+const BUILD_LIMIT_MS = 900_000;
+const ARCHITECTURES = [
+  { deb: "amd64", machine: "x86_64", elf: "x86-64" },
+  { deb: "arm64", machine: "aarch64", elf: "aarch64" },
+] as const;
+const LIBEXEC = ["credential-provider-oke", "do-nothing-provider", "ocir-broker", "ocir-broker-launch", "setup"];
+const INSTALLED = [
+  ...LIBEXEC.map((name) => `/usr/libexec/ocir-broker/${name}`),
+  ...["ocir-broker-health.socket", "ocir-broker.service", "ocir-broker.socket"].map(
+    (unit) => `/usr/lib/systemd/system/${unit}`,
+  ),
+  "/usr/lib/sysusers.d/ocir-broker.conf",
+  "/usr/lib/tmpfiles.d/ocir-broker.conf",
+  ...["CHANGELOG.md", "examples/config.yaml", "sbom.cdx.json", "third-party-licences.txt"].map(
+    (name) => `/usr/share/doc/ocir-broker/${name}`,
+  ),
+];
+
+const output = (program: string, ...args: string[]): string =>
+  execFileSync(program, args, { encoding: "utf8", maxBuffer: 64 << 20 });
+const hasProgram = (name: string): boolean => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
+
+describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: needs ${skipped})` : ""}`, () => {
+  const scratch = mkdtempSync(join(tmpdir(), "ocir-packages-"));
+
+  beforeAll(buildPackages, BUILD_LIMIT_MS);
+  afterAll(() => rmSync(scratch, { recursive: true }));
+
+  it("are the same bytes when they are made in another folder, with another umask", { timeout: BUILD_LIMIT_MS }, () => {
+    // Beside dist/packages, so that the copy of node_modules can be one of links.
+    const copy = join(CHECKOUT, "dist/another/folder");
+    rmSync(copy, { recursive: true, force: true });
+    mkdirSync(copy, { recursive: true });
+    for (const source of SOURCES) {
+      cpSync(join(CHECKOUT, source), join(copy, source), {
+        recursive: true,
+        verbatimSymlinks: true,
+        filter: (path) => !/\/(?:build|\.turbo)$/.test(path),
+      });
+    }
+    execFileSync("cp", ["-al", join(CHECKOUT, "node_modules"), copy]);
+    const umask = process.umask(0o077);
+    try {
+      makePackages(copy, { SOURCE_DATE_EPOCH: output("git", "-C", CHECKOUT, "log", "-1", "--format=%ct").trim() });
+      const sums = (folder: string) => readFileSync(join(folder, "SHA256SUMS"), "utf8").split("\n");
+      expect(sums(join(copy, "dist/packages"))).toEqual(sums(PACKAGES));
+    } finally {
+      process.umask(umask);
+      rmSync(join(CHECKOUT, "dist/another"), { recursive: true });
+    }
+  });
+
+  it("have the checksums that SHA256SUMS says", () => {
+    expect(execFileSync("sha256sum", ["--quiet", "-c", "SHA256SUMS"], { cwd: PACKAGES, encoding: "utf8" })).toBe("");
+    expect(readFileSync(join(PACKAGES, "SHA256SUMS"), "utf8").trim().split("\n")).toHaveLength(8);
+  });
+
+  describe.each(ARCHITECTURES)("for $deb", ({ deb, machine, elf }) => {
+    it("the .deb and the .rpm take at most 32 MB", () => {
+      for (const end of [`_${deb}.deb`, `.${machine}.rpm`]) {
+        expect(readFileSync(packageNamed(end)).length).toBeLessThan(32e6);
+      }
+    });
+
+    it("the archive has the tree, an installer, checksums and licences in one folder", () => {
+      const names = output("tar", "tzf", packageNamed(`linux-${deb}.tar.gz`))
+        .trim()
+        .split("\n");
+      const [folder = ""] = names;
+      expect(folder).toMatch(new RegExp(`^ocir-broker-\\d+\\.\\d+\\.\\d+-linux-${deb}/$`));
+      const files = names.filter((name) => !name.endsWith("/")).map((name) => `/${name.slice(folder.length)}`);
+      const ofArchive = ["LICENSE", "README.txt", "SHA256SUMS", "install.sh", "usr/libexec/ocir-broker/uninstall.sh"];
+      expect(files.sort()).toEqual([...INSTALLED, ...ofArchive.map((name) => `/${name}`)].sort());
+    });
+
+    it("the .deb has the tree, root's, and what Debian wants", () => {
+      const lines = output("dpkg-deb", "-c", packageNamed(`_${deb}.deb`))
+        .trim()
+        .split("\n");
+      expect(lines.filter((line) => !/^[-d]rw[-x]r-[-x]r-[-x] root\/root /.test(line))).toEqual([]);
+      const files = lines.filter((line) => line.startsWith("-")).map((line) => line.replace(/^.* \./, ""));
+      const ofDebian = ["share/doc/ocir-broker/changelog.gz", "share/doc/ocir-broker/copyright"];
+      const overrides = "share/lintian/overrides/ocir-broker";
+      expect(files.sort()).toEqual([...INSTALLED, ...[...ofDebian, overrides].map((name) => `/usr/${name}`)].sort());
+    });
+
+    it("the .rpm has the tree, root's, and runs on glibc 2.28", () => {
+      const path = packageNamed(`.${machine}.rpm`);
+      const lines = output("rpm", "-qp", "--qf", "[%{FILEMODES:perms} %{FILEUSERNAME} %{FILENAMES}\\n]", path);
+      const files = lines.split("\n").flatMap((line) => /^-rw[-x]r-[-x]r-[-x] root (.*)$/.exec(line)?.[1] ?? []);
+      expect(files.sort()).toEqual([...INSTALLED, "/usr/share/licenses/ocir-broker/LICENSE"].sort());
+      const needed = output("rpm", "-qp", "--requires", path).split("\n");
+      expect(needed.filter((line) => /^(?:libc|libatomic|libstdc)/.test(line)).sort()).toEqual([
+        "libatomic.so.1()(64bit)",
+        "libc.so.6(GLIBC_2.28)(64bit)",
+        "libstdc++.so.6(GLIBCXX_3.4.21)(64bit)",
+      ]);
+      expect(output("rpm", "-qp", "--qf", "%{ARCH} %{BUILDHOST}", path)).toBe(`${machine} localhost`);
+    });
+
+    it("the bill of materials and the licence texts name what is bundled, Node and the C library", () => {
+      const tree = unpacked(deb);
+      const { components } = JSON.parse(readFileSync(join(tree, "usr/share/doc/ocir-broker/sbom.cdx.json"), "utf8"));
+      const names: string[] = components.map(({ name }: { name: string }) => name);
+      expect(names).toEqual(expect.arrayContaining(["node", "oci-common", "undici", "zod", "pino", "lru-cache"]));
+      expect(names).toContain(deb === "amd64" ? "musl" : "glibc");
+      expect(names).not.toEqual(expect.arrayContaining(["vitest"]));
+      const licences = readFileSync(join(tree, "usr/share/doc/ocir-broker/third-party-licences.txt"), "utf8");
+      for (const { name, version, purl } of components) {
+        if (purl.startsWith("pkg:npm/")) expect(licences).toContain(`${name} ${version} (`);
+      }
+      expect(licences).toContain("Copyright Node.js contributors");
+    });
+
+    it("needs of the node what the packages say", () => {
+      const program = join(unpacked(deb), "usr/libexec/ocir-broker/ocir-broker");
+      const dynamic = output("readelf", "--wide", "--dynamic", "--version-info", program);
+      const needed = [...dynamic.matchAll(/Shared library: \[([^\]]+)\]/g)].map(([, name]) => name);
+      expect(needed).toContain("libatomic.so.1");
+      const glibc = [...dynamic.matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor));
+      expect(Math.max(...glibc)).toBeLessThanOrEqual(28);
+      const gcc = [...dynamic.matchAll(/GLIBCXX_3\.4\.(\d+)/g)].map(([, minor]) => Number(minor));
+      expect(Math.max(...gcc)).toBeLessThanOrEqual(21);
+    });
+
+    it("has programs for that machine, the small ones without any library", () => {
+      for (const name of LIBEXEC.slice(0, 4)) {
+        const program = join(unpacked(deb), "usr/libexec/ocir-broker", name);
+        expect(output("readelf", "--file-header", program).toLowerCase()).toMatch(new RegExp(`machine: .*${elf}`));
+        if (name !== "ocir-broker") expect(output("readelf", "--dynamic", program)).not.toContain("NEEDED");
+      }
+    });
+
+    it.skipIf(!hasProgram("lintian"))(`lintian finds no error${without("lintian")}`, () => {
+      const result = spawnSync("lintian", ["--fail-on", "error", "--allow-root", packageNamed(`_${deb}.deb`)], {
+        encoding: "utf8",
+      });
+      expect(result.stdout).not.toMatch(/^E:|mismatched-override/m);
+      expect(result.status).toBe(0);
+    });
+
+    it.skipIf(!hasProgram("rpmlint"))(`rpmlint finds no error${without("rpmlint")}`, () => {
+      const config = join(CHECKOUT, "packages/packaging/files/rpmlint.toml");
+      const result = spawnSync("rpmlint", ["-c", config, packageNamed(`.${machine}.rpm`)], { encoding: "utf8" });
+      expect(result.stdout).toContain(" 0 errors,");
+    });
+  });
+
+  describe("for arm64, under emulation", () => {
+    const run = (name: string, args: string[], input = ""): string =>
+      execFileSync("qemu-aarch64", ["-L", "/usr/aarch64-linux-gnu", programOf(name), ...args], {
+        encoding: "utf8",
+        input,
+        env: { ...process.env, OCIR_BROKER_SOCKET: join(scratch, "nobody.sock"), OCIR_BROKER_FALLBACK: "" },
+        stdio: ["pipe", "pipe", "pipe"],
+      });
+    const programOf = (name: string): string => join(unpacked("arm64"), "usr/libexec/ocir-broker", name);
+
+    it("the executable starts, takes its code cache, and reads a configuration", () => {
+      expect(run("ocir-broker", ["version"])).toMatch(/^ocir-broker \S+ \(Node 26\.\d+\.\d+, linux-arm64\)\n$/);
+      const check = spawnSync("qemu-aarch64", [
+        "-L",
+        "/usr/aarch64-linux-gnu",
+        programOf("ocir-broker"),
+        "config",
+        "print",
+      ]);
+      expect([check.status, check.stderr.toString()]).toEqual([0, ""]);
+    });
+
+    it("the shim says that no daemon is there", () => {
+      const request = '{"apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"icn.ocir.io/a/b"}\n';
+      expect(() => run("credential-provider-oke", [], request)).toThrow(/ocir-broker: shim-[a-z-]+: /);
+    });
+
+    it("the do-nothing plugin answers", () => {
+      const request = '{"apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"icn.ocir.io/a/b"}\n';
+      expect(JSON.parse(run("do-nothing-provider", [], request))).toMatchObject({ auth: {} });
+    });
+  });
+
+  function unpacked(deb: string): string {
+    const tree = join(scratch, deb);
+    if (!existsSync(tree)) output("dpkg-deb", "-x", packageNamed(`_${deb}.deb`), tree);
+    return tree;
+  }
+});
+
+function without(program: string): string {
+  return hasProgram(program) ? "" : ` (skipped: needs ${program})`;
+}
