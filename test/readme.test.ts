@@ -1,5 +1,5 @@
 /** The README is true: its links lead somewhere, its scripts exist, and its table of the configuration is the schema's. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configJsonSchema } from "@ocir-broker/broker";
 import { expect, it } from "vitest";
@@ -22,12 +22,33 @@ it("README's npm scripts exist", () => {
   expect(scripts.filter((name) => !(name in rootPackage.scripts))).toEqual([]);
 });
 
+it("README says of every dependency what it is for", () => {
+  const readme = readFileSync(README, "utf8");
+  const packages = globSync("packages/*/package.json", { cwd: ROOT }).map((path) => readPackage(join(ROOT, path)));
+  const names = [rootPackage as Package, ...packages].flatMap((each) =>
+    Object.keys({ ...each.dependencies, ...each.devDependencies, ...each.optionalDependencies }),
+  );
+  const ofOthers = new Set(names.filter((name) => !name.startsWith("@ocir-broker/")));
+  const rows = readme.slice(readme.indexOf("| package | what for"));
+  expect([...ofOthers].filter((name) => !rows.includes(name))).toEqual([]);
+});
+
 it("README's configuration table is the schema's", () => {
   const readme = readFileSync(README, "utf8");
   const table = `\n| key | default | meaning |\n|---|---|---|\n${rowsOf(configJsonSchema() as Schema).join("\n")}\n\n`;
   if (process.env["UPDATE_README"]) writeFileSync(README, readme.replace(CONFIG_TABLE, `$1${table}$3`));
   expect(CONFIG_TABLE.exec(readFileSync(README, "utf8"))?.[2]).toBe(table);
 });
+
+interface Package {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+function readPackage(path: string): Package {
+  return JSON.parse(readFileSync(path, "utf8")) as Package;
+}
 
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
