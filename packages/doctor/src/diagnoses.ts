@@ -152,7 +152,11 @@ export const DIAGNOSES = {
 
   "access-ok": { verdict: "ok", means: "this instance may read the image" },
   "access-public": { verdict: "ok", means: "one of Oracle's public images: it needs no permission" },
-  "policy-missing": { verdict: "problem", means: "no policy lets this instance read the repository" },
+  "policy-missing": {
+    verdict: "problem",
+    means: "no policy lets this instance read the repository",
+    fix: "Allow dynamic-group <name> to read repos in compartment <name>; and the group's rule must hold this instance",
+  },
   "image-missing": {
     verdict: "problem",
     means: "the registry has no such image, or does not say so because of a missing policy",

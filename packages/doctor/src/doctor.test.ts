@@ -1,5 +1,5 @@
 /** Seeded faults: one thing of a healthy node is broken, and doctor names it. */
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, request, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
@@ -11,19 +11,29 @@ import type { DoctorOptions } from "./settings.ts";
 import {
   answerScript,
   answerStatus,
+  createSharedCloud,
   createSickNode,
   credentials,
   KUBELET_FLAGS,
   listen,
   OUR_PROVIDER,
   PLUGIN,
+  type SharedCloud,
   type SickNode,
 } from "./sick-node.ts";
 
-const test = base.extend<{ node: SickNode }>({
-  // biome-ignore lint/correctness/noEmptyPattern: the runner reads the names of the fixtures from the pattern
-  node: async ({}, use) => {
-    await using node = await createSickNode();
+const test = base.extend<{ cloud: SharedCloud; node: SickNode }>({
+  cloud: [
+    // biome-ignore lint/correctness/noEmptyPattern: the runner reads the names of the fixtures from the pattern
+    async ({}, use) => {
+      const cloud = await createSharedCloud();
+      await use(cloud);
+      await cloud.simulator.close();
+    },
+    { scope: "file" },
+  ],
+  node: async ({ cloud }, use) => {
+    await using node = await createSickNode(cloud);
     await use(node);
   },
 });
@@ -273,6 +283,16 @@ const NODE: readonly SeededFault[] = [
     named: "daemon-degraded",
   },
   { fault: "no kubelet runs", breaks: (node) => node.remove("/proc/4242"), named: "kubelet-not-running" },
+  {
+    fault: "the kubelet cannot start, because of its provider configuration",
+    breaks: (node) => {
+      node.remove("/proc/4242");
+      node.write("/etc/default/kubelet", `KUBELET_EXTRA_ARGS="--v=2 ${KUBELET_FLAGS.join(" ")}"\n`);
+      node.providers(`${OUR_PROVIDER}\n    cacheKeyType: Registry`);
+    },
+    named: "kubelet-config-field-unknown",
+    also: ["kubelet-not-running"],
+  },
   { fault: "the kubelet has no flags", breaks: (node) => node.kubelet("--v=2"), named: "kubelet-flags-missing" },
   {
     fault: "the kubelet has only one of the flags",
@@ -460,6 +480,131 @@ describe("diagnose", () => {
     const found = findings.find(({ name }) => name === named);
     expect(found?.evidence).not.toBe("");
     if (named !== "kubelet-version-unknown") expect(found?.fix).toMatch(/\w/);
+  });
+});
+
+describe("diagnose, besides", () => {
+  const namesOf = (findings: readonly Finding[]): DiagnosisName[] => findings.map(({ name }) => name);
+
+  test("asks for the home region's registry where no image is given, and for no permission", async ({ node }) => {
+    const findings = await node.examine({ image: undefined });
+    expect(namesOf(findings)).toContain("token-ok");
+    expect(namesOf(findings)).not.toContain("access-ok");
+    expect(findings.find(({ name }) => name === "plugin-answer-ok")?.evidence).toContain("2 keys");
+  });
+
+  test("says what it could not look at when not even the region is known", async ({ node }) => {
+    const settings = { ...node.settings, authUrl: undefined, metadataBaseUrls: [new URL("http://127.0.0.1:1/opc/v2")] };
+    const findings = await node.examine({ image: undefined, settings });
+    expect(
+      findings.filter(({ verdict }) => verdict === "unknown").map(({ name, evidence }) => [name, evidence]),
+    ).toEqual([
+      ["not-checked", "the plugin's answer: no registry host is known"],
+      ["clock-unknown", "no answer had a Date"],
+      ["not-checked", "certificate and session: metadata-unreachable"],
+      ["not-checked", "network to the auth service: the region is not known"],
+      ["not-checked", "network to the registry: its host is not known"],
+      ["not-checked", "token: the region is not known"],
+    ]);
+  });
+
+  test("makes the auth service's name of region and realm", async ({ node }) => {
+    const asked: string[] = [];
+    const network = {
+      resolve: async (name: string) => {
+        asked.push(name);
+        return ["192.0.2.1"];
+      },
+      connect: async () => "open",
+    };
+    await node.examine({
+      network,
+      settings: { ...node.settings, authUrl: undefined, proxy: { https: "http://127.0.0.1:1" } },
+    });
+    expect(asked).toEqual(["127.0.0.1"]);
+    const [found] = (
+      await node.examine({
+        network,
+        settings: { ...node.settings, authUrl: undefined, proxy: { https: "http://127.0.0.1:1" } },
+      })
+    ).filter(({ name }) => name === "network-ok");
+    expect(found?.evidence).toBe("auth service auth.us-ashburn-1.oraclecloud.com: through the proxy, not tried here");
+  });
+
+  test("takes one of Oracle's public images for readable, and asks nobody", async ({ node }) => {
+    const findings = await node.examine({ image: "iad.ocir.io/axoxdievda5j/oke-public-pause:3" });
+    expect(namesOf(findings)).toContain("access-public");
+    expect(node.simulator.requests()["registry.manifest"]).toBe(0);
+  });
+
+  test.for<[what: string, fault: object]>([
+    ["breaks", { endpoint: "registry.manifest", reset: "before-headers" }],
+    ["fails", { endpoint: "registry.manifest", status: 503 }],
+  ])("cannot tell about permission when the registry %s", async ([, fault], { node }) => {
+    node.simulator.faults(fault as Parameters<typeof node.simulator.faults>[0]);
+    const findings = await node.examine();
+    expect(findings.filter(({ verdict }) => verdict !== "ok").map(({ name }) => name)).toEqual(["access-unclear"]);
+  });
+
+  test("finds the kubelet's flags in their form with a space, the last of them", async ({ node }) => {
+    const [config = "", folder = ""] = KUBELET_FLAGS.map((flag) => flag.split("=")[1]);
+    node.kubelet(
+      ...["--image-credential-provider-config", "/no/such/file", "--image-credential-provider-config", config],
+      ...["--image-credential-provider-bin-dir", folder],
+    );
+    expect(namesOf(await node.examine())).toContain("kubelet-ok");
+  });
+
+  test("takes an empty flag for none", async ({ node }) => {
+    node.kubelet("--image-credential-provider-config=", String(KUBELET_FLAGS[1]));
+    expect(problems(await node.examine())).toEqual(["kubelet-flags-incomplete"]);
+  });
+
+  test("finds cloud-init's equals sign in a script of several parts", async ({ node }) => {
+    node.kubelet("--v=2");
+    node.write("/var/lib/cloud/instance/scripts/part-001", "oke-init.sh --kubelet-extra-args='--v=4'\n");
+    expect(problems(await node.examine())).toEqual(["kubelet-extra-args-swallowed"]);
+  });
+
+  test("says nothing against labels that it cannot see, or that are right", async ({ node }) => {
+    node.write("/sys/fs/selinux/enforce", "1");
+    expect(problems(await node.examine())).toEqual([]);
+  });
+
+  test("takes an answer of another version, and a program that is killed, for what they are", async ({ node }) => {
+    node.providers(
+      OUR_PROVIDER.replace("credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1beta1"),
+    );
+    expect(problems(await node.examine())).toEqual(["plugin-answer-garbage"]);
+    node.plugin("kill -9 $$");
+    const findings = await node.examine();
+    expect(findings.find(({ name }) => name === "plugin-failed")?.evidence).toMatch(
+      /exit status SIGKILL, 0 characters/,
+    );
+  });
+
+  test("gives the plugin its arguments and environment, and prints neither", async ({ node }) => {
+    node.providers(`${OUR_PROVIDER}\n    args: [--canary-argument]\n    env: [{name: WORD, value: canary-value}]`);
+    node.plugin('echo "$1 $WORD" > "$(dirname "$0")/seen"; echo "$WORD: no" >&2; exit 1');
+    const findings = await node.examine();
+    expect(JSON.stringify(findings)).not.toContain("canary");
+    expect(readFileSync(join(node.root, "/usr/local/bin/seen"), "utf8")).toBe("--canary-argument canary-value\n");
+  });
+
+  test("does not know the status of a daemon of another time", async ({ node }) => {
+    for (const body of ["{}", "<html>"]) {
+      const server = await listen(node.root, node.settings.healthSocket, () => body);
+      onTestFinished(() => void server.close());
+      expect(problems(await node.examine())).toEqual(["daemon-version"]);
+    }
+  });
+
+  test("makes findings of a check that fails and of one that takes too long", async ({ node }) => {
+    const failing = await node.examine({ runProgram: () => Promise.reject(new RangeError("canary")) });
+    expect(failing.find(({ name }) => name === "check-failed")?.evidence).toBe("kubelet: RangeError");
+    expect(JSON.stringify(failing)).not.toContain("canary");
+    const slow = await node.examine({ limitMs: 0, runProgram: () => new Promise(() => {}) });
+    expect(slow.find(({ name }) => name === "out-of-time")?.evidence).toBe("kubelet");
   });
 });
 

@@ -1,13 +1,15 @@
 /**
  * The kubelet that runs, by its process: the flags it really got, which its unit or cloud-init may not tell, and its
- * version, which decides which rules hold. Reads /proc; signals nothing.
+ * version, which decides which rules hold. Of one that does not run, since it cannot start perhaps, what its unit says.
+ * Reads files; signals nothing.
  */
 import { basename } from "node:path";
 import { type NodeFiles, textOf } from "./node-files.ts";
 import type { RunProgram } from "./program-run.ts";
 
 export interface Kubelet {
-  readonly pid: number;
+  /** Absent: it does not run, and the rest is what its unit says. */
+  readonly pid?: number;
   readonly configPath: string | undefined;
   readonly binDirectory: string | undefined;
   /** Kubernetes 1.<minor>; undefined where it does not tell. */
@@ -16,6 +18,17 @@ export interface Kubelet {
 
 export const CONFIG_FLAG = "--image-credential-provider-config";
 export const BIN_DIRECTORY_FLAG = "--image-credential-provider-bin-dir";
+
+/** Where a kubelet's flags may be written: its unit, its drop-ins, and the files that the packages' units read. */
+const UNIT_FILES = [
+  "/etc/systemd/system/kubelet.service",
+  "/usr/lib/systemd/system/kubelet.service",
+  "/etc/default/kubelet",
+  "/etc/sysconfig/kubelet",
+];
+const DROP_INS = ["/etc/systemd/system/kubelet.service.d", "/usr/lib/systemd/system/kubelet.service.d"];
+
+const PROGRAMS = ["/usr/bin/kubelet", "/usr/local/bin/kubelet"];
 
 const VERSION_LIMIT_MS = 3_000;
 
@@ -32,7 +45,29 @@ export async function lookAtKubelet(files: NodeFiles, runProgram: RunProgram): P
       minor: await minorOf(files.locate(program), runProgram),
     };
   }
-  return undefined;
+  return fromUnit(files, runProgram);
+}
+
+/** The file of the kubelet's unit that has its flags for credential providers. */
+export function unitFileWithFlags(files: NodeFiles): string | undefined {
+  const inDropIns = DROP_INS.flatMap((directory) => {
+    const names = files.list(directory);
+    return "value" in names ? names.value.map((name) => `${directory}/${name}`) : [];
+  });
+  return [...UNIT_FILES, ...inDropIns].find((path) => textOf(files.readText(path))?.includes(CONFIG_FLAG));
+}
+
+async function fromUnit(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {
+  const unit = unitFileWithFlags(files);
+  const text = unit === undefined ? undefined : textOf(files.readText(unit));
+  if (text === undefined) return undefined;
+  const args = text.split(/[\s"']+/);
+  const program = PROGRAMS.find(files.isExecutable);
+  return {
+    configPath: flagIn(args, CONFIG_FLAG),
+    binDirectory: flagIn(args, BIN_DIRECTORY_FLAG),
+    minor: program === undefined ? undefined : await minorOf(files.locate(program), runProgram),
+  };
 }
 
 /** Both forms of Go's flags, `--flag=value` and `--flag value`; the last one counts. */

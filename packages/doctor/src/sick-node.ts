@@ -7,7 +7,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Clock, createSystemClock, systemRandom } from "@ocir-broker/foundation";
-import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { createCloud } from "./cloud.ts";
 import { diagnose } from "./doctor.ts";
 import type { Finding } from "./finding.ts";
@@ -32,6 +32,7 @@ export interface SickNode extends AsyncDisposable {
 
 export interface MovableClock extends Clock {
   moveWall(ms: number): void;
+  setRight(): void;
 }
 
 export const IMAGE = "iad.ocir.io/acme/shop/web:latest";
@@ -65,10 +66,20 @@ export function answerScript(auth: object): string {
   return `cat > /dev/null; echo '${JSON.stringify(response)}'`;
 }
 
-export async function createSickNode(options: SimulatorOptions = {}): Promise<SickNode> {
-  const root = mkdtempSync(join(tmpdir(), "doctor-"));
+/** A simulated cloud and its clock, for one node after the other: making it takes longer than a test. */
+export interface SharedCloud {
+  readonly simulator: Simulator;
+  readonly clock: MovableClock;
+}
+
+export async function createSharedCloud(): Promise<SharedCloud> {
   const clock = createMovableClock();
-  const simulator = await startSimulator({ clock, ...options });
+  return { clock, simulator: await startSimulator({ clock }) };
+}
+
+export async function createSickNode(shared?: SharedCloud): Promise<SickNode> {
+  const root = mkdtempSync(join(tmpdir(), "doctor-"));
+  const { simulator, clock } = shared ?? (await createSharedCloud());
   const servers: Server[] = [];
   const settings: DoctorSettings = {
     credentialsSocket: "/run/ocir-broker/credentials.sock",
@@ -132,7 +143,9 @@ export async function createSickNode(options: SimulatorOptions = {}): Promise<Si
         server.closeAllConnections();
         await new Promise((resolve) => server.close(resolve));
       }
-      await simulator.close();
+      clock.setRight();
+      simulator.reset();
+      if (shared === undefined) await simulator.close();
       rmSync(root, { recursive: true });
     },
   };
@@ -182,6 +195,9 @@ function createMovableClock(): MovableClock {
     wallMs: () => clock.wallMs() + movedMs,
     moveWall(ms) {
       movedMs += ms;
+    },
+    setRight() {
+      movedMs = 0;
     },
   };
 }

@@ -9,8 +9,8 @@ import { compareTranscripts } from "./transcript-comparison.ts";
 /** What owners of tenancies have sent us lies here, beside the simulator's own. */
 const TRANSCRIPTS = join(import.meta.dirname, "../transcripts");
 
-function record({ settings, clock }: SickNode, image: string | undefined = IMAGE): Promise<Transcript> {
-  return recordTranscript({ settings, image, clock, random: systemRandom, version: VERSION });
+function record({ settings, clock }: SickNode, image: string | null = IMAGE): Promise<Transcript> {
+  return recordTranscript({ settings, image: image ?? undefined, clock, random: systemRandom, version: VERSION });
 }
 
 describe("recordTranscript", () => {
@@ -75,7 +75,35 @@ describe("recordTranscript", () => {
   });
 });
 
+describe("recordTranscript without an image", () => {
+  test("asks the home region's registry, and for no image", async () => {
+    await using node = await createSickNode();
+    const { entries } = await record(node, null);
+    expect(entries.map(({ step }) => step)).toContain("registry, with the token");
+    expect(entries.map(({ step }) => step)).not.toContain("registry, the image");
+  });
+
+  test("asks no registry where the region is not known", async () => {
+    await using node = await createSickNode();
+    const settings = { ...node.settings, authUrl: undefined, metadataBaseUrls: [new URL("http://127.0.0.1:1/opc/v2")] };
+    const { entries } = await record({ ...node, settings }, null);
+    expect(entries.at(-1)).toMatchObject({ step: "auth service, unsigned", request: "none" });
+  });
+});
+
 describe("compareTranscripts", () => {
+  test("tells what only one of the two was asked", () => {
+    const entry = { step: "metadata", request: "GET /", elapsedMs: 1, status: 200 };
+    const of = (...entries: object[]) => ({ format: 1, version: "1", entries }) as Transcript;
+    expect(compareTranscripts(of(entry, entry), of(entry))).toEqual([
+      "metadata: GET / (2): the stand-in was not asked this",
+    ]);
+    expect(compareTranscripts(of(), of(entry))).toEqual(["metadata: GET /: only the stand-in was asked this"]);
+    expect(compareTranscripts(of({ ...entry, status: undefined, failure: "timeout" }), of(entry))).toEqual([
+      "metadata: GET /: status: timeout, stand-in 200",
+    ]);
+  });
+
   test("finds no difference between two simulators", async () => {
     await using one = await createSickNode();
     await using other = await createSickNode();

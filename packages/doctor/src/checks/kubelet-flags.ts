@@ -1,19 +1,20 @@
 /** The flags that the kubelet really got and, where they are missing, where they were lost on the way. */
 import type { Check, Examination } from "../examination.ts";
 import { finding } from "../finding.ts";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG } from "../kubelet.ts";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, unitFileWithFlags } from "../kubelet.ts";
 import { textOf } from "../node-files.ts";
 
 /** May hold secrets: only whether a pattern is in them is ever said. */
 const USER_DATA = ["/var/lib/cloud/instance/user-data.txt", "/var/lib/cloud/instance/user-data.txt.i"];
 const USER_SCRIPTS = "/var/lib/cloud/instance/scripts";
 
-const UNITS = ["/etc/systemd/system/kubelet.service", "/usr/lib/systemd/system/kubelet.service"];
-const DROP_INS = ["/etc/systemd/system/kubelet.service.d", "/usr/lib/systemd/system/kubelet.service.d"];
-
 export const checkKubeletFlags: Check = async (examination) => {
   const kubelet = await examination.kubelet();
-  if (kubelet === undefined) return [finding("kubelet-not-running", "no process named kubelet in /proc")];
+  if (kubelet?.pid === undefined) {
+    const unit = unitFileWithFlags(examination.files);
+    const flags = unit === undefined ? "" : `; its flags as in ${unit}`;
+    return [finding("kubelet-not-running", `no process named kubelet in /proc${flags}`)];
+  }
   const { pid, configPath, binDirectory, minor } = kubelet;
   const process = `process ${pid}${minor === undefined ? "" : `, Kubernetes 1.${minor}`}`;
   if (configPath !== undefined && binDirectory !== undefined) {
@@ -26,7 +27,7 @@ export const checkKubeletFlags: Check = async (examination) => {
     const missing = configPath === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
     return [finding("kubelet-flags-incomplete", `${process}: no ${missing}`)];
   }
-  const unit = whereIn(unitFiles(examination), /--image-credential-provider-config/, examination);
+  const unit = unitFileWithFlags(examination.files);
   if (unit !== undefined) return [finding("kubelet-not-restarted", `${process} has no flags; ${unit} has them`)];
   const script = whereIn(userData(examination), /--kubelet-extra-args=/, examination);
   if (script !== undefined) {
@@ -34,10 +35,6 @@ export const checkKubeletFlags: Check = async (examination) => {
   }
   return [finding("kubelet-flags-missing", `${process}: neither flag`)];
 };
-
-function unitFiles({ files }: Examination): string[] {
-  return [...UNITS, ...DROP_INS.flatMap((directory) => filesIn(directory, files))];
-}
 
 function userData({ files }: Examination): string[] {
   return [...USER_DATA, ...filesIn(USER_SCRIPTS, files)];

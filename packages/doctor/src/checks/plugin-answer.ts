@@ -63,7 +63,7 @@ async function judge(
   if ("failure" in result) return finding("plugin-failed", `${path}: ${result.failure}`);
   const { exitCode, signal, stdout, stderr, elapsedMs } = result;
   if (exitCode !== 0) {
-    const code = /^(?:ocir-broker: )?([a-z][a-z-]{2,60}):/.exec(stderr)?.[1];
+    const code = /^ocir-broker: ([a-z][a-z-]{2,60}): /.exec(stderr)?.[1];
     const said = code === undefined ? `${stderr.length} characters on stderr` : `code ${code}`;
     return finding("plugin-failed", `${path}: exit status ${exitCode ?? signal}, ${said}`);
   }

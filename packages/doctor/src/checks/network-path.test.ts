@@ -1,0 +1,112 @@
+import { systemRandom } from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, test } from "vitest";
+import { createCloud } from "../cloud.ts";
+import { createExamination, type Examination } from "../examination.ts";
+import type { Network } from "../network.ts";
+import { createNodeFiles } from "../node-files.ts";
+import type { DoctorSettings } from "../settings.ts";
+import { checkRegistryPath, tryPath } from "./network-path.ts";
+
+const REGION = { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" };
+
+const SETTINGS: DoctorSettings = {
+  credentialsSocket: "/run/credentials.sock",
+  healthSocket: "/run/health.sock",
+  metadataBaseUrls: [],
+  extraHosts: [],
+  endpoints: {},
+  proxy: {},
+  caCertificates: [],
+};
+
+function examinationOf(network: Network, proxy: DoctorSettings["proxy"] = {}, image?: string): Examination {
+  const clock = createFakeClock();
+  const settings = { ...SETTINGS, proxy };
+  const { signal } = new AbortController();
+  return createExamination({
+    settings,
+    image,
+    version: "1",
+    clock,
+    ownerId: 0,
+    files: createNodeFiles("/no/such/root"),
+    network,
+    runProgram: async () => ({ failure: "ENOENT" }),
+    cloud: { ...createCloud({ settings, clock, random: systemRandom, signal }), region: async () => REGION },
+    signal,
+  });
+}
+
+/** Answers this, and notes where it was asked to go. */
+function networkOf(outcome: string, asked: string[] = []): Network {
+  return {
+    resolve: async () => ["10.1.2.3", "10.1.2.4"],
+    connect: async (address, port) => {
+      asked.push(`${address}:${port}`);
+      return outcome;
+    },
+  };
+}
+
+describe("tryPath", () => {
+  test("goes to the port of the URL, or to its scheme's", async () => {
+    const asked: string[] = [];
+    const examination = examinationOf(networkOf("open", asked));
+    for (const url of ["https://a.example", "http://a.example", "https://a.example:8443"]) {
+      expect(await tryPath("registry", new URL(url), examination)).toMatchObject({ name: "network-ok" });
+    }
+    expect(asked).toEqual(["10.1.2.3:443", "10.1.2.3:80", "10.1.2.3:8443"]);
+  });
+
+  test.each([
+    ["ECONNREFUSED", "tcp-refused"],
+    ["timeout", "tcp-timeout"],
+    ["ETIMEDOUT", "tcp-timeout"],
+    ["EHOSTUNREACH", "network-unreachable"],
+  ])("takes %s for %s", async (outcome, name) => {
+    const found = await tryPath("auth service", new URL("https://a.example"), examinationOf(networkOf(outcome)));
+    expect(found).toMatchObject({ name, evidence: expect.stringContaining(`TCP port 443: ${outcome}`) });
+    expect(found.fix).toContain("service gateway");
+  });
+
+  test.each([
+    ["https://iad.ocir.io", {}, true],
+    ["https://iad.ocir.io", { https: "http://proxy.example:3128" }, false],
+    ["http://127.0.0.1:5000", { https: "http://proxy.example:3128" }, true],
+    ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "example.com, .ocir.io" }, true],
+    ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "iad.ocir.io:443" }, true],
+    ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "*" }, true],
+    ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "d.ocir.io,," }, false],
+  ])("tries %s itself with %j: %s", async (url, proxy, isTried) => {
+    const asked: string[] = [];
+    await tryPath("registry", new URL(url), examinationOf(networkOf("open", asked), proxy));
+    expect(asked.length).toBe(isTried ? 1 : 0);
+  });
+
+  test("names a failure of the name service that has no code", async () => {
+    const network = { ...networkOf("open"), resolve: async () => Promise.reject(new Error("no")) };
+    const found = await tryPath("registry", new URL("https://a.example"), examinationOf(network));
+    expect(found).toMatchObject({ name: "dns-failed", evidence: "registry a.example: no address" });
+  });
+});
+
+describe("checkRegistryPath", () => {
+  test.each([
+    ["fra.ocir.io/acme/web", true],
+    ["ocir.eu-frankfurt-1.oci.oraclecloud.com/acme/web", true],
+    ["iad.ocir.io/acme/web", false],
+    ["us-ashburn-1.ocir.io/acme/web", false],
+    ["ocir.us-ashburn-1.oci.oraclecloud.com/acme/web", false],
+  ])("says of %s that a service gateway does not lead there: %s", async (image, isElsewhere) => {
+    const [found] = await checkRegistryPath(examinationOf(networkOf("timeout"), {}, image));
+    expect(found?.name).toBe("tcp-timeout");
+    expect(String(found?.fix).includes("not in us-ashburn-1")).toBe(isElsewhere);
+  });
+
+  test("goes to the home region's registry where no image is given, and nowhere for another's image", async () => {
+    const [found] = await checkRegistryPath(examinationOf(networkOf("open")));
+    expect(found?.evidence).toContain("iad.ocir.io");
+    expect(await checkRegistryPath(examinationOf(networkOf("open"), {}, "ghcr.io/a/b"))).toEqual([]);
+  });
+});

@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type RequestListener } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { askHealthSocket } from "./health-socket.ts";
+
+async function serve(listener: RequestListener): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "health-"));
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(join(folder, "s"), resolve));
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    rmSync(folder, { recursive: true });
+  });
+  return join(folder, "s");
+}
+
+describe("askHealthSocket", () => {
+  test("gives status and body", async () => {
+    const path = await serve((request, response) => response.writeHead(503).end(`at ${request.url}`));
+    expect(await askHealthSocket(path, "/readyz", createFakeClock())).toEqual({ status: 503, body: "at /readyz" });
+  });
+
+  test("gives up on one that does not answer", async () => {
+    const clock = createFakeClock();
+    const { promise: asked, resolve } = Promise.withResolvers<void>();
+    const path = await serve(() => resolve());
+    const answer = askHealthSocket(path, "/status", clock);
+    await asked;
+    await clock.advance(3_000);
+    expect(await answer).toEqual({ failure: "timeout" });
+  });
+
+  test("says why there is no connection", async () => {
+    expect(await askHealthSocket("/no/such/socket", "/status", createFakeClock())).toEqual({ failure: "ENOENT" });
+  });
+
+  test.each<[string, RequestListener]>([
+    [
+      "breaks off",
+      (_request, response) =>
+        void response.writeHead(200, { "content-length": 9 }).write("x", () => response.destroy()),
+    ],
+    ["does not end", (_request, response) => void response.end("x".repeat(2 * 1024 * 1024))],
+  ])("takes no answer that %s", async (_what, listener) => {
+    const answer = await askHealthSocket(await serve(listener), "/status", createFakeClock());
+    expect(answer).toHaveProperty("failure");
+  });
+});

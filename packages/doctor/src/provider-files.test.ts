@@ -1,0 +1,63 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createNodeFiles } from "./node-files.ts";
+import { invocationIn, readProviderFiles } from "./provider-files.ts";
+
+function folderWith(files: Readonly<Record<string, string>>) {
+  const folder = mkdtempSync(join(tmpdir(), "providers-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return createNodeFiles(folder);
+}
+
+const kubelet = (configPath?: string) => ({ configPath, binDirectory: undefined, minor: 34 });
+
+describe("readProviderFiles", () => {
+  test("reads a file, whatever its name", () => {
+    const files = folderWith({ providers: "text" });
+    expect(readProviderFiles(files, kubelet("/providers"))).toEqual({
+      path: "/providers",
+      directory: false,
+      files: [{ path: "/providers", text: "text" }],
+    });
+  });
+
+  test("reads a directory's files with a kubelet's endings", () => {
+    const files = folderWith({ "b.yaml": "b", "a.json": "a", "README.md": "no" });
+    expect(readProviderFiles(files, kubelet("/"))).toMatchObject({
+      directory: true,
+      files: [{ path: "/a.json" }, { path: "/b.yaml" }],
+    });
+  });
+
+  test("says what cannot be read", () => {
+    const files = folderWith({});
+    mkdirSync(files.locate("/a.yaml"));
+    expect(readProviderFiles(files, kubelet("/no"))).toMatchObject({ files: [], failure: "ENOENT" });
+    expect(readProviderFiles(files, kubelet("/"))).toMatchObject({ files: [], failure: "EISDIR" });
+    expect(readProviderFiles(files, kubelet())).toBeUndefined();
+  });
+});
+
+describe("invocationIn", () => {
+  const DEFAULTS = { apiVersion: "credentialprovider.kubelet.k8s.io/v1", args: [], env: {} };
+
+  test("finds version, arguments and environment of ours", () => {
+    const ours = {
+      name: "credential-provider-oke",
+      apiVersion: "x/v1",
+      args: ["-a"],
+      env: [{ name: "A", value: "b" }],
+    };
+    const text = JSON.stringify({ providers: [{ name: "other" }, ours] });
+    expect(invocationIn([{ path: "/a", text }])).toEqual({ apiVersion: "x/v1", args: ["-a"], env: { A: "b" } });
+    const bare = JSON.stringify({ providers: [{ name: "credential-provider-oke" }] });
+    expect(invocationIn([{ path: "/a", text: bare }])).toEqual(DEFAULTS);
+  });
+
+  test.each(["", "{", "providers: 1", "providers: [{name: other}]"])("takes the usual one for %j", (text) => {
+    expect(invocationIn([{ path: "/a", text }])).toEqual(DEFAULTS);
+  });
+});
