@@ -4,6 +4,7 @@ import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommand } from "./commands/config.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addGetCommand } from "./commands/get.ts";
+import { addKubeletConfigCommand } from "./commands/kubelet-config.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addVersionCommand } from "./commands/version.ts";
@@ -19,6 +20,7 @@ export function createProgram(): Command {
   addStatusCommand(program);
   addDoctorCommand(program);
   addConfigCommand(program);
+  addKubeletConfigCommand(program);
   addCompletionCommand(program);
   addVersionCommand(program);
   return program;
