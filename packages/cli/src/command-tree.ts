@@ -11,12 +11,12 @@ export interface OptionNode {
   readonly value?: ValueNode;
 }
 
-export interface ValueNode {
+interface ValueNode {
   readonly choices: readonly string[];
   readonly isFile: boolean;
 }
 
-export interface ArgumentNode {
+interface ArgumentNode {
   /** As the help shows it: `[image]`. */
   readonly term: string;
   readonly description: string;

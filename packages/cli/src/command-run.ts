@@ -1,0 +1,35 @@
+/** Runs a command in this process, for tests: what it writes and the exit status it sets are taken, not let out. */
+import { createProgram } from "./program.ts";
+
+export interface CommandRun {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+  /** What it ended with, as main.ts would print it. */
+  readonly error: string | undefined;
+}
+
+export async function runCommand(...args: readonly string[]): Promise<CommandRun> {
+  const written = { stdout: "", stderr: "" };
+  const restore = (["stdout", "stderr"] as const).map((name) => {
+    const { write } = process[name];
+    process[name].write = ((text: string | Uint8Array) => {
+      written[name] += String(text);
+      return true;
+    }) as typeof write;
+    return () => {
+      process[name].write = write;
+    };
+  });
+  process.exitCode = undefined;
+  let error: string | undefined;
+  try {
+    await createProgram().parseAsync(args, { from: "user" });
+  } catch (thrown) {
+    error = thrown instanceof Error ? thrown.message : String(thrown);
+  }
+  for (const each of restore) each();
+  const exitCode = Number(process.exitCode ?? (error === undefined ? 0 : 1));
+  process.exitCode = undefined;
+  return { ...written, exitCode, error };
+}

@@ -1,0 +1,71 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { runCommand } from "../command-run.ts";
+
+/** A place with nothing in it, and no cloud: whatever is asked of one is refused at once. */
+function makeEmptyNode(extra: object = {}): { folder: string; args: string[] } {
+  const folder = mkdtempSync(join(tmpdir(), "doctor-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const config = join(folder, "config.yaml");
+  const nowhere = "http://127.0.0.1:1";
+  writeFileSync(
+    config,
+    JSON.stringify({ metadata: { baseUrl: `${nowhere}/opc/v2` }, auth: { endpoint: nowhere }, ...extra }),
+  );
+  return { folder, args: ["--config", config, "--root", folder] };
+}
+
+describe("ocir-broker doctor", () => {
+  test("prints what is wrong for people, without colours into a pipe, and ends with 1", async () => {
+    const { args } = makeEmptyNode();
+    const { stdout, exitCode } = await runCommand("doctor", ...args, "iad.ocir.io/acme/web");
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/^PROBLEM kubelet-not-running: no kubelet runs here\n {8}seen: .*\n {8}fix: /m);
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  test("prints the same for programs", async () => {
+    const { args } = makeEmptyNode();
+    const { stdout } = await runCommand("doctor", ...args, "--output", "json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      version: expect.any(String),
+      findings: expect.arrayContaining([
+        {
+          name: "socket-missing",
+          verdict: "problem",
+          means: expect.any(String),
+          evidence: expect.any(String),
+          fix: expect.any(String),
+        },
+      ]),
+    });
+  });
+
+  test("writes what the services answer into a file for its owner alone", async () => {
+    const { folder, args } = makeEmptyNode();
+    const file = join(folder, "transcript.json");
+    const { stdout, stderr, exitCode } = await runCommand("doctor", ...args, "--record", file);
+    expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 0 });
+    expect(stderr).toMatch(/^\d+ answers are in /);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({
+      format: 1,
+      entries: expect.arrayContaining([expect.objectContaining({ step: "metadata", failure: "refused" })]),
+    });
+  });
+
+  test("ends with 2 where it could not do its work", async () => {
+    const { folder, args } = makeEmptyNode();
+    const { stderr, exitCode } = await runCommand("doctor", ...args, "--record", join(folder, "no/such/folder"));
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/^ocir-broker doctor: ENOENT/);
+  });
+});
+
+describe("ocir-broker completion", () => {
+  test("prints the script of a shell", async () => {
+    expect((await runCommand("completion", "fish")).stdout).toContain("complete -c ocir-broker");
+  });
+});

@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type RequestListener } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { runCommand } from "../command-run.ts";
+
+const STATUS = { status: "starting", version: "1.2.3", uptimeSeconds: 3, region: null, session: null, registries: {} };
+
+async function daemonThat(listener?: RequestListener): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "status-"));
+  const socket = join(folder, "health.sock");
+  const config = join(folder, "config.yaml");
+  writeFileSync(config, JSON.stringify({ sockets: { health: socket } }));
+  const server = createServer(listener);
+  if (listener !== undefined) await new Promise<void>((resolve) => server.listen(socket, resolve));
+  onTestFinished(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  return config;
+}
+
+describe("ocir-broker status", () => {
+  test.each([
+    ["table", /^ocir-broker 1\.2\.3: starting, up 3 s, region not known yet\n/],
+    ["json", /^\{\n {2}"status": "starting",/],
+    ["yaml", /^status: starting\n/],
+  ])("prints a %s", async (form, text) => {
+    const config = await daemonThat((_request, response) => response.end(JSON.stringify(STATUS)));
+    const { stdout, exitCode } = await runCommand("status", "--config", config, "--output", form);
+    expect(stdout).toMatch(text);
+    expect(exitCode).toBe(0);
+  });
+
+  test.each<[string, RequestListener | undefined, RegExp]>([
+    ["does not run", undefined, /health\.sock: ENOENT: the daemon does not run: systemctl start ocir-broker\.service$/],
+    ["breaks off", (request) => request.socket.destroy(), /: the daemon does not answer: journalctl -u ocir-broker/],
+    ["is another program", (_request, response) => response.end("<html>"), /is this the daemon's health socket/],
+    ["is another one", (_request, response) => response.end('"x"'), /is this the daemon's health socket/],
+    ["fails", (_request, response) => response.writeHead(500).end(JSON.stringify(STATUS)), /no status in the answer/],
+  ])("says what to do about a daemon that %s", async (_what, listener, message) => {
+    const { stdout, error, exitCode } = await runCommand("status", "--config", await daemonThat(listener));
+    expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
+    expect(error).toMatch(message);
+  });
+});
