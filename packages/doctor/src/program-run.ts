@@ -30,7 +30,7 @@ export type ProgramResult =
 export type RunProgram = (run: ProgramRun) => Promise<ProgramResult>;
 
 /** What a service started by systemd has. */
-export const SERVICE_ENVIRONMENT = {
+const SERVICE_ENVIRONMENT = {
   LANG: "C.UTF-8",
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 };

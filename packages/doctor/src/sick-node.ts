@@ -30,7 +30,7 @@ export interface SickNode extends AsyncDisposable {
   examine(options?: Partial<DoctorOptions>): Promise<readonly Finding[]>;
 }
 
-export interface MovableClock extends Clock {
+interface MovableClock extends Clock {
   moveWall(ms: number): void;
   setRight(): void;
 }
