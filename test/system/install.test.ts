@@ -1,0 +1,326 @@
+/**
+ * The cloud-init script on a node with a real systemd: every way to bootstrap, every fault, killed anywhere. Whatever
+ * happens, the kubelet starts with what the node was bootstrapped with.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { type Archives, makeArchives, VERSION } from "./install/archives.ts";
+import {
+  BUCKET,
+  bootNode,
+  CLOUD_INIT_FOLDER,
+  CONFIG,
+  flagIn,
+  type OkeNode,
+  PLUGIN,
+  type Run,
+} from "./install/oke-node.ts";
+import { canBootSystemd } from "./systemd-root/index.ts";
+
+const skipped = canBootSystemd();
+const CONFIG_FLAG = "--image-credential-provider-config";
+const BIN_DIR_FLAG = "--image-credential-provider-bin-dir";
+const OUR_FLAGS = [`${CONFIG_FLAG}=${CONFIG}`, `${BIN_DIR_FLAG}=/usr/local/bin`];
+const BASE = ["kubelet", "--config=/etc/kubernetes/kubelet-config.json"];
+const LIMIT_MS = 10_000;
+const KILL_POINTS = 20;
+const REQUEST = JSON.stringify({
+  kind: "CredentialProviderRequest",
+  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+  image: "us-ashburn-1.ocir.io/tenancy/app",
+});
+const OTHER_PROVIDER = `# The administrator's own
+apiVersion: kubelet.config.k8s.io/v1
+kind: CredentialProviderConfig
+providers:
+  - name: other-provider
+    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    matchImages: ["registry.example.com"]
+    defaultCacheDuration: "1h"
+`;
+
+describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+  let node: OkeNode;
+  let archives: Archives;
+
+  beforeAll(async () => {
+    [archives, node] = await Promise.all([makeArchives(), bootNode()]);
+  }, 300_000);
+
+  afterAll(async () => {
+    await node?.root.powerOff();
+  });
+
+  beforeEach(async () => {
+    await node.renew();
+  });
+
+  const fromBucket = (): Record<string, string> => ({ ...node.settings(archives.good), OCIR_BROKER_SOURCES: BUCKET });
+
+  async function expectInstalled(run: Run): Promise<void> {
+    expect(run.kubelet, run.stderr).toBeDefined();
+    const words = run.kubelet ?? [];
+    expect(words.filter((word) => word.startsWith(CONFIG_FLAG) || word.startsWith(BIN_DIR_FLAG))).toHaveLength(2);
+    expect(await node.faultsOf(words)).toEqual([]);
+    const { stdout } = await node.root.exec(`${flagIn(words, BIN_DIR_FLAG)}/credential-provider-oke`, [], {
+      input: REQUEST,
+    });
+    expect(JSON.parse(stdout).auth["us-ashburn-1.ocir.io"].password).toMatch(/\./);
+  }
+
+  async function bootstraps(): Promise<string> {
+    return node.root.run("cat", ["/run/bootstraps"]);
+  }
+
+  describe("bootstraps a node", () => {
+    it("by the metadata service's oke_init_script, within 10 s without the download", async () => {
+      const run = await node.install(node.settings(archives.good), ["--kubelet-extra-args", "--v=4 --max-pods=50"]);
+      await expectInstalled(run);
+      expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4", "--max-pods=50", ...OUR_FLAGS]]);
+      expect(await bootstraps()).toBe("oke-init");
+      process.stdout.write(`installed and bootstrapped within ${Math.round(run.elapsedMs)} ms\n`);
+      expect(run.elapsedMs).toBeLessThan(LIMIT_MS);
+    });
+
+    it("by `oke bootstrap` where there is one, with an archive from a bucket", async () => {
+      node.addBootstrap("oke");
+      node.addBootstrap("oke-install");
+      const run = await node.install(fromBucket());
+      await expectInstalled(run);
+      expect([await bootstraps(), run.kubelet]).toEqual(["oke", [...BASE, ...OUR_FLAGS]]);
+    });
+
+    it("by oke-install.sh where the caller names the cluster", async () => {
+      node.addBootstrap("oke-install");
+      const run = await node.install(node.settings(archives.good), [
+        ...["--apiserver-endpoint", "10.0.0.10", "--kubelet-extra-args=--v=2", "--kubelet-ca-cert", "LS0t"],
+        ...["--kubelet-extra-args", "--max-pods=9"],
+      ]);
+      await expectInstalled(run);
+      expect([await bootstraps(), run.kubelet]).toEqual([
+        "oke-install",
+        [...BASE, "--v=2", "--max-pods=9", ...OUR_FLAGS],
+      ]);
+    });
+
+    it("as the rendered cloud-init.yaml says", async () => {
+      const script = readFileSync(join(CLOUD_INIT_FOLDER, "ocir-broker-node.sh"));
+      const { sha256 } = archives.good;
+      const values: Record<string, string> = {
+        script: gzipSync(script).toString("base64"),
+        version: VERSION,
+        sources: BUCKET,
+        sha256_amd64: sha256,
+        sha256_arm64: sha256,
+        kubelet_extra_args: "--v=4",
+      };
+      const template = readFileSync(join(CLOUD_INIT_FOLDER, "cloud-init.yaml"), "utf8");
+      const { write_files, runcmd } = parse(template.replace(/\$\{(\w+)\}/g, (_all, name) => values[name] ?? ""));
+      const [file] = write_files;
+      expect([template.split("\n")[0], write_files.length, runcmd.length]).toEqual(["#cloud-config", 1, 1]);
+      node.root.write(file.path, gunzipSync(Buffer.from(file.content, "base64")).toString(), 0o755);
+      const [program, ...args] = runcmd[0];
+      const result = await node.root.exec(program, args);
+      await expectInstalled({ ...result, kubelet: await node.kubelet() });
+      expect(await node.kubelet()).toEqual([...BASE, "--v=4", ...OUR_FLAGS]);
+    });
+
+    it("with the metadata key kubelet-extra-args and the caller's joined, and what is there kept", async () => {
+      const config = "/etc/kubernetes/providers.yaml";
+      await node.startSimulator({ "kubelet-extra-args": `--v=2 ${CONFIG_FLAG} ${config}` });
+      node.root.write(config, OTHER_PROVIDER);
+      node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
+      const run = await node.install(node.settings(archives.good), [
+        "--kubelet-extra-args",
+        `${BIN_DIR_FLAG}=/opt/plugins --v=4`,
+      ]);
+      await node.startSimulator();
+      await expectInstalled(run);
+      const joined = ["--v=2", CONFIG_FLAG, config, `${BIN_DIR_FLAG}=/opt/plugins`, "--v=4"];
+      expect(run.kubelet).toEqual([...BASE, ...joined]);
+      expect(await node.root.run("cat", [config])).toContain(OTHER_PROVIDER.trim());
+    });
+
+    it("a second time, and changes nothing", async () => {
+      const look =
+        "find /usr/libexec/ocir-broker /usr/local /etc/kubernetes -printf '%p %i %T@\\n'; systemctl show -P MainPID ocir-broker";
+      const first = await node.install(node.settings(archives.good));
+      const before = await node.root.run("sh", ["-c", look]);
+      const second = await node.install({ ...node.settings(archives.good), OCIR_BROKER_SOURCES: "" });
+      await expectInstalled(second);
+      expect(second.kubelet).toEqual(first.kubelet);
+      expect(second.stderr).toContain("is installed already");
+      expect(await node.root.run("sh", ["-c", look])).toBe(before);
+      process.stdout.write(`a second run takes ${Math.round(second.elapsedMs)} ms\n`);
+    });
+
+    it("with the flags where the cloud refuses: that heals", async () => {
+      await node.root.run("curl", ["-sSf", "-d", '{"dynamicGroup":false}', "http://127.0.0.1:18083/iam"]);
+      await node.root.run("curl", [
+        "-sSf",
+        "-d",
+        '{"endpoint":"auth.x509","status":401}',
+        "http://127.0.0.1:18083/faults",
+      ]);
+      const run = await node.install(node.settings(archives.good));
+      await node.root.run("curl", ["-sSf", "-X", "POST", "http://127.0.0.1:18083/reset"]);
+      expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: [a-z-]+: /);
+      expect([run.kubelet, await node.faultsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
+    });
+  });
+
+  describe("leaves a kubelet that starts, without our flags and with the reason in the log:", () => {
+    const faults: [
+      what: string,
+      reason: RegExp,
+      arrange: () => Promise<Record<string, string>>,
+      undo?: () => Promise<void>,
+    ][] = [
+      [
+        "no network",
+        /the archive cannot be fetched: curl/,
+        async () => ({ ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/secret/" }),
+      ],
+      [
+        "a wrong checksum",
+        /another checksum/,
+        async () => ({
+          ...fromBucket(),
+          OCIR_BROKER_SHA256_AMD64: "0".repeat(64),
+          OCIR_BROKER_SHA256_ARM64: "0".repeat(64),
+        }),
+      ],
+      [
+        "a full disk",
+        /No space left on device/,
+        async () => {
+          await node.root.run("mount", ["-t", "tmpfs", "-o", "size=60m", "none", "/usr/libexec"]);
+          return node.settings(archives.good);
+        },
+        async () => void (await node.root.run("umount", ["/usr/libexec"])),
+      ],
+      ["a foreign architecture", /this archive is for Linux on /, async () => node.settings(archives.foreign)],
+      [
+        "a read-only /usr",
+        /Read-only file system/,
+        async () => {
+          await node.root.run("mount", ["--bind", "/usr", "/usr"]);
+          await node.root.run("mount", ["-o", "remount,bind,ro", "/usr"]);
+          return node.settings(archives.good);
+        },
+        async () => void (await node.root.run("umount", ["/usr"])),
+      ],
+      [
+        "a configuration with faults",
+        /the configuration has faults: .*log\.level/s,
+        async () => {
+          node.root.write("/etc/ocir-broker/config.yaml", "log: {level: loud}\n");
+          return node.settings(archives.good);
+        },
+      ],
+      [
+        "a kubelet's configuration that is broken",
+        /cannot be changed: .*config-/,
+        async () => {
+          node.root.write(CONFIG, "providers: none\n");
+          return node.settings(archives.good);
+        },
+      ],
+      ["a plugin that babbles", /the answer cannot be decoded/, async () => node.settings(archives.babbling)],
+      [
+        "no kubelet to ask for its version",
+        /tells the Kubernetes version/,
+        async () => {
+          await node.root.run("chmod", ["-x", "/usr/bin/kubelet"]);
+          return node.settings(archives.good);
+        },
+        async () => void (await node.root.run("chmod", ["+x", "/usr/bin/kubelet"])),
+      ],
+    ];
+
+    it.each(faults)("%s", async (_what, reason, arrange, undo) => {
+      const settings = await arrange();
+      const before = await node.root.exec("cat", [CONFIG]);
+      const run = await node.install(settings, ["--kubelet-extra-args", "--v=4"]);
+      await undo?.();
+      expect(run.stderr).toMatch(/FAULT: the kubelet is not told of ocir-broker/);
+      expect(run.stderr).toMatch(reason);
+      expect(run.stderr).not.toContain("secret");
+      expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4"]]);
+      // As if we did not exist.
+      expect((await node.root.exec("cat", [CONFIG])).stdout).toBe(before.stdout);
+      expect((await node.root.exec("ls", ["-d", PLUGIN, "/usr/libexec/ocir-broker"])).stdout).toBe("");
+    });
+
+    it("a fault and flags from elsewhere, which name what could not be installed", async () => {
+      const run = await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "" }, [
+        "--kubelet-extra-args",
+        OUR_FLAGS.join(" "),
+      ]);
+      expect(run.stderr).toContain("FAULT");
+      expect(await node.faultsOf(run.kubelet ?? [])).toEqual([]);
+      const { stdout } = await node.root.exec(PLUGIN, [], { input: REQUEST });
+      expect(JSON.parse(stdout).auth).toEqual({});
+    });
+
+    it("an installer that is told to end", async () => {
+      node.addBootstrap("oke");
+      const started = node.root.exec(
+        "sh",
+        ["-c", "setsid sh /opt/checkout/cloud-init/ocir-broker-node.sh & echo $! >/run/pid; wait"],
+        {
+          env: { ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/" },
+        },
+      );
+      await node.root.run("sh", ["-c", "sleep 1; kill -TERM -- -$(cat /run/pid)"]);
+      const { stderr } = await started;
+      expect([stderr, await node.kubelet()]).toEqual([expect.stringContaining("FAULT"), BASE]);
+    });
+  });
+
+  describe("without a metadata service", () => {
+    it("gives the flags where another way bootstraps the node: that heals", async () => {
+      node.addBootstrap("oke");
+      await node.stopSimulator();
+      const run = await node.install(node.settings(archives.good));
+      await node.startSimulator();
+      expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: metadata-/);
+      expect([run.kubelet, await node.faultsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
+    });
+
+    it("says that a node cannot be bootstrapped where there is no other way, and nothing else has either", async () => {
+      const absent = '{"endpoint":"metadata.other","status":404,"times":100}';
+      await node.root.run("curl", ["-sSf", "-d", absent, "http://127.0.0.1:18083/faults"]);
+      const run = await node.install(node.settings(archives.good));
+      await node.root.run("curl", ["-sSf", "-X", "POST", "http://127.0.0.1:18083/reset"]);
+      expect([run.exitCode, run.kubelet]).toEqual([1, undefined]);
+      expect(run.stderr).toContain("the node cannot be bootstrapped: the metadata service has no oke_init_script");
+    });
+  });
+
+  it(`killed at ${KILL_POINTS} points, it leaves a node that boots, and installs when it is run again`, async () => {
+    const arrange = async () => {
+      await node.renew();
+      node.root.write(CONFIG, OTHER_PROVIDER);
+      node.root.write("/usr/local/bin/other-provider", "#!/bin/sh\n", 0o755);
+    };
+    await arrange();
+    const { elapsedMs } = await node.install(fromBucket());
+    const seen: string[] = [];
+    for (let point = 0; point < KILL_POINTS; point += 1) {
+      await arrange();
+      const afterMs = ((point + 0.5) / KILL_POINTS) * elapsedMs;
+      const stage = await node.installAndKill(fromBucket(), afterMs);
+      const kubelet = await node.kubelet();
+      seen.push(`${Math.round(afterMs)} ms, ${kubelet ? "bootstrapped" : "not bootstrapped"}: ${stage}`);
+      // With what it was bootstrapped with, and also with flags that the image has had all along.
+      expect(await node.faultsOf(kubelet ?? BASE), stage).toEqual([]);
+      expect(await node.faultsOf([...BASE, ...OUR_FLAGS]), stage).toEqual([]);
+      await expectInstalled(await node.install(fromBucket()));
+    }
+    process.stdout.write(`killed after:\n${seen.map((line) => `  ${line}\n`).join("")}`);
+  });
+});

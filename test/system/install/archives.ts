@@ -1,0 +1,61 @@
+/** The archives that the installer is given, made from what is built: a good one, and two that a node must survive. */
+import { createHash } from "node:crypto";
+import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import cliPackage from "../../../packages/cli/package.json" with { type: "json" };
+import { makeArchive } from "../../../packages/packaging/src/archive.ts";
+import { installedFiles } from "../../../packages/packaging/src/installed-tree.ts";
+import { TARGETS, type Target } from "../../../packages/packaging/src/target.ts";
+
+const CHECKOUT = join(import.meta.dirname, "../../..");
+/** Inside of the checkout, which the node sees at /opt/checkout. */
+const FOLDER = join(CHECKOUT, "dist/test-install");
+const PROGRAMS = ["ocir-broker", "credential-provider-oke", "do-nothing-provider", "ocir-broker-launch"];
+
+export const VERSION = cliPackage.version;
+
+export interface Archive {
+  /** As the node sees it. */
+  readonly folder: string;
+  readonly sha256: string;
+}
+
+export interface Archives {
+  readonly good: Archive;
+  /** For the other architecture, under this one's name and with its checksum. */
+  readonly foreign: Archive;
+  /** Its plugin prints what no kubelet can decode. */
+  readonly babbling: Archive;
+}
+
+export async function makeArchives(): Promise<Archives> {
+  rmSync(FOLDER, { recursive: true, force: true });
+  const here = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
+  const there = TARGETS.find((target) => target !== here) as Target;
+  const [good, foreign, babbling] = await Promise.all([
+    makeOne("good", here, {}),
+    makeOne("foreign", { ...there, debArchitecture: here.debArchitecture }, { "ocir-broker": "#!/bin/false\n" }),
+    makeOne("babbling", here, { "credential-provider-oke": "#!/bin/sh\ncat >/dev/null\necho all is well\n" }),
+  ]);
+  return { good, foreign, babbling };
+}
+
+async function makeOne(name: string, target: Target, changed: Readonly<Record<string, string>>): Promise<Archive> {
+  const folder = join(FOLDER, name);
+  const programs = join(folder, "programs");
+  mkdirSync(programs, { recursive: true });
+  for (const program of PROGRAMS) {
+    const text = changed[program];
+    if (text === undefined) linkSync(join(CHECKOUT, "dist", program), join(programs, program));
+    else writeFileSync(join(programs, program), text);
+  }
+  copyFileSync(join(CHECKOUT, "packages/cli/build/metafile.json"), join(programs, "metafile.json"));
+  const release = { version: VERSION, epochS: 1_767_225_600 };
+  const nodePackage = join(CHECKOUT, `node_modules/node-linux-${process.arch}`);
+  const files = installedFiles(target, release, { folder: programs, nodePackage });
+  const made = await makeArchive(target, release, files, { work: join(folder, "work"), output: folder });
+  const sha256 = createHash("sha256")
+    .update(readFileSync(join(folder, made)))
+    .digest("hex");
+  return { folder: `/opt/checkout/dist/test-install/${name}`, sha256 };
+}

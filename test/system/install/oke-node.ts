@@ -1,0 +1,179 @@
+/**
+ * A worker node before its first boot is over: systemd, the metadata service at its own address, a bucket, a kubelet, and
+ * stand-ins for OKE's three ways to bootstrap, which record what the kubelet would be started with.
+ */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config";
+import { bootSystemd, type ExecResult, type SystemdRoot } from "../systemd-root/index.ts";
+import { type Archive, VERSION } from "./archives.ts";
+
+const NODE = "/opt/checkout/node_modules/.bin/node";
+const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
+const COMMAND_LINE = "/run/kubelet-command-line";
+export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
+export const PLUGIN = "/usr/local/bin/credential-provider-oke";
+export const BUCKET = "http://127.0.0.1:18090/n/tenancy/b/bucket/o/";
+const KUBELET_MINOR = 33;
+
+const BROKER_CONFIG = `
+registries: {endpoints: {us-ashburn-1.ocir.io: "http://127.0.0.1:18080"}}
+auth: {endpoint: "http://127.0.0.1:18082"}
+`;
+
+/** As OKE's script does: the one form, a second one overwrites, unknown words are skipped without a word. */
+const RECORD = `
+name=$1
+shift
+extra=
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --kubelet-extra-args) extra=$2; shift 2 ;;
+    *) shift ;;
+  esac
+done
+echo "$name" >> /run/bootstraps
+echo "kubelet --config=/etc/kubernetes/kubelet-config.json $extra" > ${COMMAND_LINE}.new
+mv ${COMMAND_LINE}.new ${COMMAND_LINE}
+`;
+
+const OKE_INIT = '#!/bin/bash\nexec bash /opt/record oke-init "$@"\n';
+const OKE_INSTALL = '#!/bin/bash\nexec bash /opt/record oke-install "$@"\n';
+const OKE = '#!/bin/bash\n[ "$1" = bootstrap ] || exit 1\nshift\nexec bash /opt/record oke "$@"\n';
+
+export interface Run extends ExecResult {
+  /** Words of the kubelet's command line; undefined where the node was not bootstrapped. */
+  readonly kubelet: string[] | undefined;
+}
+
+export interface OkeNode {
+  readonly root: SystemdRoot;
+  /** Back to a node on which nothing of ours has ever been. */
+  renew(): Promise<void>;
+  /** Installs what the image brings for this bootstrap: `oke` or `oke-install`; every node has `oke-init`. */
+  addBootstrap(name: "oke" | "oke-install"): void;
+  /** Environment of the script for this archive. */
+  settings(archive: Archive): Record<string, string>;
+  /** Runs the cloud-init script to its end. */
+  install(settings: Readonly<Record<string, string>>, args?: readonly string[]): Promise<Run>;
+  /** Starts it and kills it with everything that it started. Returns the last line of its log. */
+  installAndKill(settings: Readonly<Record<string, string>>, afterMs: number): Promise<string>;
+  kubelet(): Promise<string[] | undefined>;
+  /** What stops a kubelet that is started with these words; empty where it starts. */
+  faultsOf(kubelet: readonly string[]): Promise<string[]>;
+  startSimulator(metadata?: Readonly<Record<string, string>>): Promise<void>;
+  stopSimulator(): Promise<void>;
+}
+
+export async function bootNode(): Promise<OkeNode> {
+  const root = await bootSystemd({
+    files: [
+      { from: { text: RECORD }, to: "/opt/record" },
+      { from: { text: `#!/bin/sh\necho Kubernetes v1.${KUBELET_MINOR}.1\n` }, to: "/usr/bin/kubelet", mode: 0o755 },
+      { from: { text: BROKER_CONFIG }, to: "/etc/ocir-broker/config.yaml" },
+    ],
+  });
+  await root.run("ip", ["link", "set", "lo", "up"]);
+  await root.run("ip", ["address", "add", "169.254.169.254/32", "dev", "lo"]);
+  await root.run("systemd-run", [
+    ...["--quiet", "--unit", "object-storage", NODE],
+    ...["/opt/checkout/test/system/install/object-storage.mjs", "/opt/checkout/dist/test-install/good", "18090"],
+  ]);
+
+  let killed = 0;
+  const node: OkeNode = {
+    root,
+    async renew() {
+      const { stdout } = await root.exec("sh", ["-c", CLEAN]);
+      if (stdout !== "") throw new Error(stdout);
+      root.write("/etc/ocir-broker/config.yaml", BROKER_CONFIG);
+    },
+    addBootstrap(name) {
+      if (name === "oke") root.write("/usr/bin/oke", OKE, 0o755);
+      else root.write("/etc/oke/oke-install.sh", OKE_INSTALL, 0o755);
+    },
+    settings: ({ folder, sha256 }) => ({
+      OCIR_BROKER_VERSION: VERSION,
+      OCIR_BROKER_SOURCES: folder,
+      OCIR_BROKER_SHA256_AMD64: sha256,
+      OCIR_BROKER_SHA256_ARM64: sha256,
+    }),
+    async install(settings, args = []) {
+      await root.run("rm", ["-f", COMMAND_LINE]);
+      const result = await root.exec("sh", [SCRIPT, ...args], { env: settings });
+      return { ...result, kubelet: await node.kubelet() };
+    },
+    async installAndKill(settings, afterMs) {
+      await root.run("rm", ["-f", COMMAND_LINE]);
+      const environment = Object.entries(settings).map(([name, value]) => `--setenv=${name}=${value}`);
+      killed += 1;
+      const unit = `cloud-final-${killed}`;
+      const properties = ["--property=StandardError=file:/run/cloud-init-output.log", "--collect", "--quiet"];
+      await root.run("systemd-run", [...properties, "--unit", unit, ...environment, "sh", SCRIPT]);
+      await sleep(afterMs);
+      await root.exec("systemctl", ["kill", "--signal=KILL", unit]);
+      await until("it has ended", async () => (await root.exec("systemctl", ["is-active", unit])).exitCode !== 0);
+      const log = await root.run("cat", ["/run/cloud-init-output.log"]);
+      return log.trim().split("\n").at(-1) ?? "";
+    },
+    async kubelet() {
+      const { stdout } = await root.exec("cat", [COMMAND_LINE]);
+      return stdout === "" ? undefined : stdout.trim().split(/\s+/);
+    },
+    async faultsOf(kubelet) {
+      const config = flagIn(kubelet, "--image-credential-provider-config");
+      const binDir = flagIn(kubelet, "--image-credential-provider-bin-dir");
+      if (config === undefined && binDir === undefined) return [];
+      if (config === undefined || binDir === undefined) return ["only one of the two flags is given"];
+      const { stdout: text, exitCode } = await root.exec("cat", [config]);
+      if (exitCode !== 0) return [`${config} cannot be read`];
+      const programs = await root.run("find", ["-L", binDir, "-maxdepth", "1", "-type", "f", "-executable"]);
+      return checkCredentialProviderConfig([{ path: config, text }], {
+        kubeletMinor: KUBELET_MINOR,
+        hasExecutable: (name) => programs.split("\n").includes(`${binDir}/${name}`),
+      }).flatMap(({ severity, code }) => (severity === "fatal" ? [code] : []));
+    },
+    async startSimulator(metadata = {}) {
+      await node.stopSimulator();
+      const keys = { oke_init_script: Buffer.from(OKE_INIT).toString("base64"), ...metadata };
+      await root.run("systemd-run", [
+        ...["--quiet", "--collect", "--unit", "simulator", "--working-directory=/opt/checkout", NODE],
+        ...["packages/oci-simulator/src/main.ts", "--metadata", "169.254.169.254:80"],
+        ...Object.entries(keys).flatMap(([key, value]) => ["--instance-metadata", `${key}=${value}`]),
+      ]);
+      const isUp = async () => (await root.exec("curl", ["-sSf", "http://127.0.0.1:18083/requests"])).exitCode === 0;
+      await until("the simulator answers", isUp);
+    },
+    async stopSimulator() {
+      await root.exec("systemctl", ["stop", "simulator"]);
+    },
+  };
+  await node.startSimulator();
+  return node;
+}
+
+/** Both forms; the last one counts. */
+export function flagIn(words: readonly string[], flag: string): string | undefined {
+  const at = words.findLastIndex((word) => word === flag || word.startsWith(`${flag}=`));
+  return words[at] === flag ? words[at + 1] : words[at]?.slice(flag.length + 1);
+}
+
+const CLEAN = `
+systemctl stop ocir-broker.socket ocir-broker.service
+rm -rf /usr/libexec/ocir-broker* /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
+  /etc/kubernetes /etc/oke /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-command-line /run/bootstraps \\
+  /run/cloud-init-output.log /usr/lib/systemd/system/ocir-broker* /etc/systemd/system/kubelet.service.wants \\
+  /etc/systemd/system/sockets.target.wants /usr/lib/sysusers.d/ocir-broker.conf /usr/lib/tmpfiles.d/ocir-broker.conf
+systemctl daemon-reload
+systemctl reset-failed
+` as const;
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
+    if (await isSo()) return;
+    await sleep(25);
+  }
+  throw new Error(`not so within 15 s: ${what}`);
+}
+
+export const CLOUD_INIT_FOLDER = join(import.meta.dirname, "../../../cloud-init");
