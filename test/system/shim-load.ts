@@ -1,0 +1,46 @@
+/**
+ * 50 calls of the shim a second, whether or not those before have ended, until a file is there; runs inside the node.
+ * Without a fallback, so that every answer is the daemon's. Prints one JSON object and judges nothing.
+ *
+ * usage: node shim-load.ts SHIM IMAGE STOP_FILE
+ */
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
+
+const EVERY_MS = 20;
+
+const [path, image, stopFile] = process.argv.slice(2) as [string, string, string];
+const registryHost = image.split("/")[0] as string;
+const tokens = new Set<string>();
+const failures: string[] = [];
+const timesMs: number[] = [];
+const underway: Promise<void>[] = [];
+
+const startedAtMs = performance.now();
+while (!existsSync(stopFile)) {
+  underway.push(callCredentialProvider({ path, image, env: { OCIR_BROKER_FALLBACK: "" } }).then(note));
+  // By the schedule and not after the last one: a call that takes long holds up no other.
+  await sleep(Math.max(0, startedAtMs + underway.length * EVERY_MS - performance.now()));
+}
+await Promise.all(underway);
+
+timesMs.sort((a, b) => a - b);
+const at = (share: number): number => timesMs[Math.min(timesMs.length - 1, Math.floor(timesMs.length * share))] ?? 0;
+const report = { calls: timesMs.length, failures, tokens: [...tokens], p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
+process.stdout.write(JSON.stringify(report));
+
+function note(result: CredentialProviderResult): void {
+  timesMs.push(result.elapsedMs);
+  const token = tokenOf(result.stdout);
+  if (result.exitCode === 0 && token !== undefined) tokens.add(token);
+  else failures.push(`${result.exitCode ?? result.signal} after ${result.elapsedMs.toFixed()} ms: ${result.stderr}`);
+}
+
+function tokenOf(answer: Buffer): string | undefined {
+  try {
+    return JSON.parse(answer.toString()).auth[registryHost].password;
+  } catch {
+    return undefined;
+  }
+}
