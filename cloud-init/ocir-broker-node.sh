@@ -83,6 +83,22 @@ flag_in() { # FLAG TEXT
   printf '%s' "$value"
 }
 
+# A text of arguments without our two flags.
+without_flags() { # TEXT
+  kept='' skip=no
+  set -f
+  for word in $1; do
+    case $skip$word in
+      yes*) skip=no ;;
+      "no$config_flag" | "no$bin_dir_flag") skip=yes ;;
+      "no$config_flag="* | "no$bin_dir_flag="*) ;;
+      *) kept="$kept $word" ;;
+    esac
+  done
+  set +f
+  printf '%s' "${kept# }"
+}
+
 # Arguments for the kubelet come from the metadata key, from the environment and from the caller; for the kubelet, as for most programs,
 # the last of two wins. The bootstrap gets all of them as one text: given twice, it would take the second only.
 look_around() { # CALLER'S ARGUMENTS FOR THE KUBELET
@@ -97,8 +113,7 @@ look_around() { # CALLER'S ARGUMENTS FOR THE KUBELET
   # Does somebody else tell the kubelet of these files, whatever is decided here?
   named=no
   if [ -n "$config" ] || [ "$how" = none ]; then named=yes; fi
-  config=${config:-/etc/kubernetes/credential-provider-config.yaml}
-  bin_dir=${bin_dir:-/usr/local/bin}
+  config=${config:-/etc/kubernetes/credential-provider-config.yaml} bin_dir=${bin_dir:-/usr/local/bin}
 }
 
 # ---- The stages of the installation, in their order
@@ -292,11 +307,15 @@ withdraw() {
   if [ -e "$state/installed" ] && [ -x /usr/libexec/ocir-broker/uninstall.sh ]; then
     timeout 60 /usr/libexec/ocir-broker/uninstall.sh >/dev/null 2>&1 || log "what was installed could not be removed"
   fi
+  rm -f "$config.ocir-broker-new" "$bin_dir/$name.ocir-broker-new" 2>/dev/null
   if [ -s "$state/work" ]; then rm -rf "$(cat "$state/work")"; fi
-  if [ $named = yes ]; then keep_valid; fi
+  if [ $named = yes ] && ! keep_valid; then
+    log "what the kubelet's flags name cannot be put there: they are taken out of the arguments"
+    kubelet_args=$(without_flags "$kubelet_args")
+  fi
 }
 
-# The flags come from elsewhere: the kubelet must find what they name, or it does not start.
+# The flags come from elsewhere: the kubelet must find what they name, or it does not start. Fails where it would not.
 keep_valid() {
   if [ ! -x "$bin_dir/$name" ] && { [ ! -e "$config" ] || grep -rqsF "$name" "$config"; }; then
     mkdir -p "$bin_dir"
@@ -309,7 +328,11 @@ PLUGIN
     chmod 755 "$bin_dir/$name.ocir-broker-new" && mv -fT "$bin_dir/$name.ocir-broker-new" "$bin_dir/$name" &&
       log "the kubelet's flags come from elsewhere: $bin_dir/$name now answers 'no credentials'"
   fi
-  [ -e "$config" ] || [ ! -x "$bin_dir/$name" ] && return
+  if [ -e "$config" ]; then
+    [ -x "$bin_dir/$name" ] || ! grep -rqsF "$name" "$config"
+    return
+  fi
+  [ -x "$bin_dir/$name" ] || return
   mkdir -p "${config%/*}"
   cat >"$config.ocir-broker-new" <<CONFIG
 apiVersion: kubelet.config.k8s.io/v1
@@ -431,6 +454,7 @@ while [ "$count" -gt 0 ]; do
 done
 
 given=$caller_args kubelet_args=$caller_args named=no
+config=/etc/kubernetes/credential-provider-config.yaml bin_dir=/usr/local/bin
 # However this shell ends but by SIGKILL, the node has been bootstrapped before.
 at_end() {
   status=$?

@@ -2,10 +2,12 @@
  * The cloud-init script on a node with a real systemd: every way to bootstrap, every fault, killed anywhere. Whatever
  * happens, the kubelet starts with what the node was bootstrapped with.
  */
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { type Archives, makeArchives, VERSION } from "./install/archives.ts";
 import {
@@ -128,6 +130,28 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       expect(await node.kubelet()).toEqual([...BASE, "--v=4", ...OUR_FLAGS]);
     });
 
+    it("as the user data of docs/install.md says", async () => {
+      const folder = mkdtempSync(join(tmpdir(), "ocir-user-data-"));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      const guide = readFileSync(join(CLOUD_INIT_FOLDER, "../docs/install.md"), "utf8");
+      const block = /```sh\n(cat >user-data\.sh[^`]*)```/.exec(guide)?.[1] ?? "exit 1";
+      const sums = ["amd64", "arm64"].map(
+        (name) => `${archives.good.sha256}  ocir-broker-${VERSION}-linux-${name}.tar.gz\n`,
+      );
+      writeFileSync(join(folder, "SHA256SUMS"), sums.join(""));
+      symlinkSync(CLOUD_INIT_FOLDER, join(folder, "cloud-init"));
+      const env = { PATH: "/usr/bin:/bin", version: VERSION, source: BUCKET, kubelet_extra_args: "--v=4 --max-pods=9" };
+      execFileSync("sh", ["-ec", block], { cwd: folder, env });
+      node.root.write(
+        "/var/lib/cloud/instance/scripts/part-001",
+        readFileSync(join(folder, "user-data.sh"), "utf8"),
+        0o755,
+      );
+      const result = await node.root.exec("/var/lib/cloud/instance/scripts/part-001");
+      await expectInstalled({ ...result, kubelet: await node.kubelet() });
+      expect(await node.kubelet()).toEqual([...BASE, "--v=4", "--max-pods=9", ...OUR_FLAGS]);
+    });
+
     it("with the metadata key kubelet-extra-args and the caller's joined, and what is there kept", async () => {
       const config = "/etc/kubernetes/providers.yaml";
       await node.startSimulator({ "kubelet-extra-args": `--v=2 ${CONFIG_FLAG} ${config}` });
@@ -211,7 +235,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
           await node.root.run("mount", ["-o", "remount,bind,ro", "/usr"]);
           return node.settings(archives.good);
         },
-        async () => void (await node.root.run("umount", ["/usr"])),
+        async () => void (await node.root.run("umount", ["--lazy", "/usr"])),
       ],
       [
         "a configuration with faults",
@@ -264,6 +288,21 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       expect(await node.faultsOf(run.kubelet ?? [])).toEqual([]);
       const { stdout } = await node.root.exec(PLUGIN, [], { input: REQUEST });
       expect(JSON.parse(stdout).auth).toEqual({});
+    });
+
+    it("a fault, flags from elsewhere, and nowhere to put what they name", async () => {
+      await node.root.run("mount", ["--bind", "/usr", "/usr"]);
+      await node.root.run("mount", ["-o", "remount,bind,ro", "/usr"]);
+      const args = ["--kubelet-extra-args", `--v=2 ${CONFIG_FLAG} ${CONFIG} ${BIN_DIR_FLAG}=/usr/local/bin --v=4`];
+      const run = await node.install(node.settings(archives.good), args);
+      await node.root.run("umount", ["--lazy", "/usr"]);
+      expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=2", "--v=4"]]);
+    });
+
+    it("a fault where something else bootstraps the node, with flags that are fixed", async () => {
+      const run = await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "", OCIR_BROKER_BOOTSTRAP: "none" });
+      expect([run.exitCode, run.kubelet]).toEqual([0, undefined]);
+      expect(await node.faultsOf([...BASE, ...OUR_FLAGS])).toEqual([]);
     });
 
     it("an installer that is told to end", async () => {

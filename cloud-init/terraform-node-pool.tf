@@ -1,0 +1,43 @@
+# A managed node pool whose nodes install ocir-broker at their first boot. To be merged into your own; what is not about
+# ocir-broker is left out here. Needs only the oci provider.
+variable "ocir_broker" {
+  type = object({
+    version            = string # exactly this one, such as "0.1.0"
+    sources            = string # where the archives are: bucket URLs or folders, separated by a space
+    sha256_amd64       = string # from the release's SHA256SUMS
+    sha256_arm64       = string
+    kubelet_extra_args = optional(string, "") # your own, as one text
+  })
+}
+
+locals {
+  ocir_broker_user_data = templatefile("${path.module}/cloud-init.yaml", merge(var.ocir_broker, {
+    script = base64gzip(file("${path.module}/ocir-broker-node.sh"))
+  }))
+}
+
+resource "oci_containerengine_node_pool" "workers" {
+  cluster_id     = var.cluster_id
+  compartment_id = var.compartment_id
+  # name, node_shape, node_config_details, node_source_details …
+
+  # Takes effect on new nodes only: cycle or replace those that exist.
+  node_metadata = {
+    user_data = base64encode(local.ocir_broker_user_data)
+  }
+}
+
+# The nodes may read images. A dynamic group is made in the tenancy's home region, by somebody with rights to the tenancy.
+resource "oci_identity_dynamic_group" "nodes" {
+  compartment_id = var.tenancy_id
+  name           = "oke-nodes"
+  description    = "Worker nodes that pull images with ocir-broker"
+  matching_rule  = "ALL {instance.compartment.id = '${var.compartment_id}'}"
+}
+
+resource "oci_identity_policy" "pull" {
+  compartment_id = var.compartment_id
+  name           = "oke-nodes-pull"
+  description    = "Worker nodes may pull images"
+  statements     = ["Allow dynamic-group ${oci_identity_dynamic_group.nodes.name} to read repos in compartment id ${var.compartment_id}"]
+}

@@ -1,0 +1,71 @@
+/** The installer and its guides, without a node: the script is one that every sh takes, and both languages say the same commands. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import cliPackage from "../packages/cli/package.json" with { type: "json" };
+
+const CHECKOUT = join(import.meta.dirname, "..");
+const SCRIPT = join(CHECKOUT, "cloud-init/ocir-broker-node.sh");
+const GUIDES = ["docs/install.md", "docs/install.ko.md", "cloud-init/README.md"];
+const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
+/** What OCI takes for all metadata of an instance is 32 000 bytes. */
+const USER_DATA_LIMIT_BYTES = 28_000;
+
+describe("ocir-broker-node.sh", () => {
+  it.skipIf(!hasShellcheck)("passes shellcheck", () => {
+    expect(spawnSync("shellcheck", [SCRIPT], { encoding: "utf8" }).stdout).toBe("");
+  });
+
+  it("is of the version that it installs", () => {
+    const text = readFileSync(SCRIPT, "utf8");
+    expect(/^# ocir-broker-node\.sh (\S+): /m.exec(text)?.[1]).toBe(cliPackage.version);
+    expect(/^version=\$\{OCIR_BROKER_VERSION-(.*)\}$/m.exec(text)?.[1]).toBe(cliPackage.version);
+  });
+
+  it("is small enough for an instance's metadata, whatever sh reads it", () => {
+    expect(readFileSync(SCRIPT).toString("base64").length).toBeLessThan(USER_DATA_LIMIT_BYTES);
+    execFileSync("sh", ["-n", SCRIPT]);
+    execFileSync("bash", ["-n", SCRIPT]);
+  });
+});
+
+describe("the guides", () => {
+  it("have the same commands in English and in Korean", () => {
+    const [english, korean] = GUIDES.map((path) => commandsOf(read(path)));
+    expect(english?.length).toBeGreaterThan(8);
+    expect(korean).toEqual(english);
+  });
+
+  it.each(GUIDES)("%s links to what is there", (path) => {
+    for (const [, target = "", fragment] of read(path).matchAll(/\]\(([^)#\s]*)(?:#([^)]*))?\)/g)) {
+      const file = target === "" ? join(CHECKOUT, path) : join(CHECKOUT, dirname(path), target);
+      expect(existsSync(file), target).toBe(true);
+      if (fragment !== undefined) expect(headingsOf(readFileSync(file, "utf8")), path).toContain(fragment);
+    }
+  });
+});
+
+function read(path: string): string {
+  return readFileSync(join(CHECKOUT, path), "utf8");
+}
+
+/** Lines of the sh blocks without their comments and words to be filled in. */
+function commandsOf(markdown: string): string[] {
+  const blocks = [...markdown.matchAll(/```sh\n(.*?)```/gs)].map(([, block = ""]) => block);
+  return blocks
+    .join("")
+    .split("\n")
+    .map((line) => line.replace(/\s+#\s.*$/, "").replace(/<[^<>\s]+>/g, "<>"));
+}
+
+/** As GitHub makes anchors. */
+function headingsOf(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .trim()
+      .replaceAll(" ", "-"),
+  );
+}
