@@ -1,6 +1,6 @@
 /** The README is true: its links lead somewhere, its scripts exist, and its table of the configuration is the schema's. */
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { configJsonSchema } from "@ocir-broker/broker";
 import { expect, it } from "vitest";
 import rootPackage from "../package.json" with { type: "json" };
@@ -9,12 +9,12 @@ const ROOT = join(import.meta.dirname, "..");
 const README = join(ROOT, "README.md");
 const CONFIG_TABLE = /(<!-- config table: .* -->\n)([\s\S]*?)(<!-- end of config table -->)/;
 
-it("README's links lead to files of this repository", () => {
-  const links = [...readFileSync(README, "utf8").matchAll(/\]\((?!https?:)([^)#]+)/g)].map(
-    ([, target]) => target as string,
-  );
-  expect(links.length).toBeGreaterThan(15);
-  expect(links.filter((target) => !existsSync(join(ROOT, target)))).toEqual([]);
+const PAGES = globSync(["*.md", "docs/**/*.md", "cloud-init/*.md", "monitoring/*.md"], { cwd: ROOT });
+
+it.each(PAGES)("the links of %s lead to files of this repository", (page) => {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target]) => target as string);
+  expect(links.filter((target) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([]);
 });
 
 it("README's npm scripts exist", () => {
