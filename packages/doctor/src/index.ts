@@ -1,3 +1,4 @@
+export { readDaemonEnvironment } from "./daemon-environment.ts";
 export { DIAGNOSES, type DiagnosisName, type Verdict } from "./diagnoses.ts";
 export { type Diagnosis, diagnose } from "./doctor.ts";
 export type { Finding } from "./finding.ts";

@@ -4,11 +4,18 @@
  */
 import { writeFileSync } from "node:fs";
 import { BrokerError, type Config, checkConfig, loadConfig } from "@ocir-broker/broker";
-import { type DoctorOptions, diagnose, exitStatusOf, recordTranscript, renderReport } from "@ocir-broker/doctor";
+import {
+  type DoctorOptions,
+  diagnose,
+  exitStatusOf,
+  readDaemonEnvironment,
+  recordTranscript,
+  renderReport,
+} from "@ocir-broker/doctor";
 import { createSystemClock, holdProcess, readTrustedCertificates, systemRandom } from "@ocir-broker/foundation";
 import { METADATA_BASE_URLS } from "@ocir-broker/identity";
 import { type Command, Option } from "commander";
-import { environment, version } from "../environment.ts";
+import { type Environment, environment as ownEnvironment, version } from "../environment.ts";
 
 interface CommandOptions {
   readonly config?: string;
@@ -59,22 +66,23 @@ async function record(image: string | undefined, file: string, options: CommandO
   return 0;
 }
 
-function doctorOptions(image: string | undefined, { config: path }: CommandOptions): DoctorOptions {
+function doctorOptions(image: string | undefined, { config: path, root }: CommandOptions): DoctorOptions {
+  const environment = readDaemonEnvironment(root) ?? ownEnvironment;
   const clock = createSystemClock();
   const common = { image, version, clock, random: systemRandom };
   try {
-    return { ...common, settings: settingsOf(loadConfig({ path, environment })) };
+    return { ...common, settings: settingsOf(loadConfig({ path, environment }), environment) };
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
     // What the environment says still holds, unless that is what is wrong.
     const checked = [environment, {}].map((each) => checkConfig("", each)).find((each) => "config" in each);
     if (checked === undefined || !("config" in checked)) throw error;
     const [configFault] = error.message.split("\n", 1);
-    return { ...common, settings: settingsOf(checked.config), configFault };
+    return { ...common, settings: settingsOf(checked.config, environment), configFault };
   }
 }
 
-function settingsOf(config: Config): DoctorOptions["settings"] {
+function settingsOf(config: Config, environment: Environment): DoctorOptions["settings"] {
   const { metadata, auth, registries, sockets, proxy } = config;
   return {
     credentialsSocket: sockets.credentials,
@@ -90,5 +98,5 @@ function settingsOf(config: Config): DoctorOptions["settings"] {
 
 /** https://no-color.org: any text but an empty one means no. */
 function isColored(): boolean {
-  return process.stdout.isTTY === true && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
+  return process.stdout.isTTY === true && !ownEnvironment["NO_COLOR"] && ownEnvironment["TERM"] !== "dumb";
 }
