@@ -28,7 +28,22 @@ const BIN_DIR_FLAG = "--image-credential-provider-bin-dir";
 const OUR_FLAGS = [`${CONFIG_FLAG}=${CONFIG}`, `${BIN_DIR_FLAG}=/usr/local/bin`];
 const BASE = ["kubelet", "--config=/etc/kubernetes/kubelet-config.json"];
 const LIMIT_MS = 10_000;
-const KILL_POINTS = 20;
+/** Each stage, and the longest one all along: milliseconds after a line of the log. */
+const KILL_POINTS: readonly [line: string, afterMs: number][] = [
+  ["stage: check_machine", 0],
+  ["stage: check_libraries", 0],
+  ["stage: install_files", 0],
+  ...[0, 200, 400, 600, 800, 1_000, 1_200, 1_400].map((afterMs): [string, number] => ["stage: install ocir", afterMs]),
+  ["stage: check_config", 0],
+  ["stage: link_plugin", 0],
+  ["stage: merge_config", 0],
+  ["stage: merge_config", 150],
+  ["stage: label", 0],
+  ["stage: start_units", 0],
+  ["stage: ask_plugin", 0],
+  ["installed: the kubelet is told", 0],
+  ["bootstrap: oke-init", 0],
+];
 const REQUEST = JSON.stringify({
   kind: "CredentialProviderRequest",
   apiVersion: "credentialprovider.kubelet.k8s.io/v1",
@@ -314,7 +329,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
           env: { ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/" },
         },
       );
-      await node.root.run("sh", ["-c", "sleep 1; kill -TERM -- -$(cat /run/pid)"]);
+      await node.root.run("sh", ["-c", "sleep 1; env kill -s TERM -- -$(cat /run/pid)"]);
       const { stderr } = await started;
       expect([stderr, await node.kubelet()]).toEqual([expect.stringContaining("FAULT"), BASE]);
     });
@@ -340,26 +355,20 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
     });
   });
 
-  it(`killed at ${KILL_POINTS} points, it leaves a node that boots, and installs when it is run again`, async () => {
-    const arrange = async () => {
+  it(`killed at ${KILL_POINTS.length} points, it leaves a node that boots, and installs when it is run again`, async () => {
+    const seen: string[] = [];
+    for (const [line, afterMs] of KILL_POINTS) {
       await node.renew();
       node.root.write(CONFIG, OTHER_PROVIDER);
       node.root.write("/usr/local/bin/other-provider", "#!/bin/sh\n", 0o755);
-    };
-    await arrange();
-    const { elapsedMs } = await node.install(fromBucket());
-    const seen: string[] = [];
-    for (let point = 0; point < KILL_POINTS; point += 1) {
-      await arrange();
-      const afterMs = ((point + 0.5) / KILL_POINTS) * elapsedMs;
-      const stage = await node.installAndKill(fromBucket(), afterMs);
+      const last = await node.installAndKill(fromBucket(), line, afterMs);
       const kubelet = await node.kubelet();
-      seen.push(`${Math.round(afterMs)} ms, ${kubelet ? "bootstrapped" : "not bootstrapped"}: ${stage}`);
+      seen.push(`${kubelet ? "bootstrapped" : "not bootstrapped"}, ${afterMs} ms after "${line}": ${last}`);
       // With what it was bootstrapped with, and also with flags that the image has had all along.
-      expect(await node.faultsOf(kubelet ?? BASE), stage).toEqual([]);
-      expect(await node.faultsOf([...BASE, ...OUR_FLAGS]), stage).toEqual([]);
+      expect(await node.faultsOf(kubelet ?? BASE), last).toEqual([]);
+      expect(await node.faultsOf([...BASE, ...OUR_FLAGS]), last).toEqual([]);
       await expectInstalled(await node.install(fromBucket()));
     }
-    process.stdout.write(`killed after:\n${seen.map((line) => `  ${line}\n`).join("")}`);
+    process.stdout.write(`killed:\n${seen.map((text) => `  ${text}\n`).join("")}`);
   });
 });

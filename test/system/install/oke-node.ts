@@ -10,6 +10,7 @@ import { type Archive, VERSION } from "./archives.ts";
 
 const NODE = "/opt/checkout/node_modules/.bin/node";
 const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
+const LOG = "/run/cloud-init-output.log";
 const COMMAND_LINE = "/run/kubelet-command-line";
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 export const PLUGIN = "/usr/local/bin/credential-provider-oke";
@@ -56,8 +57,8 @@ export interface OkeNode {
   settings(archive: Archive): Record<string, string>;
   /** Runs the cloud-init script to its end. */
   install(settings: Readonly<Record<string, string>>, args?: readonly string[]): Promise<Run>;
-  /** Starts it and kills it with everything that it started. Returns the last line of its log. */
-  installAndKill(settings: Readonly<Record<string, string>>, afterMs: number): Promise<string>;
+  /** Starts it and kills it, with everything that it started, so long after a line of its log. Returns the last line. */
+  installAndKill(settings: Readonly<Record<string, string>>, line: string, afterMs: number): Promise<string>;
   kubelet(): Promise<string[] | undefined>;
   /** What stops a kubelet that is started with these words; empty where it starts. */
   faultsOf(kubelet: readonly string[]): Promise<string[]>;
@@ -103,17 +104,17 @@ export async function bootNode(): Promise<OkeNode> {
       const result = await root.exec("sh", [SCRIPT, ...args], { env: settings });
       return { ...result, kubelet: await node.kubelet() };
     },
-    async installAndKill(settings, afterMs) {
-      await root.run("rm", ["-f", COMMAND_LINE]);
+    async installAndKill(settings, line, afterMs) {
+      await root.run("rm", ["-f", COMMAND_LINE, LOG]);
       const environment = Object.entries(settings).map(([name, value]) => `--setenv=${name}=${value}`);
       killed += 1;
       const unit = `cloud-final-${killed}`;
-      const properties = ["--property=StandardError=file:/run/cloud-init-output.log", "--collect", "--quiet"];
+      const properties = [`--property=StandardError=file:${LOG}`, "--collect", "--quiet"];
       await root.run("systemd-run", [...properties, "--unit", unit, ...environment, "sh", SCRIPT]);
-      await sleep(afterMs);
-      await root.exec("systemctl", ["kill", "--signal=KILL", unit]);
+      const wait = `until grep -qs "$1" ${LOG}; do sleep 0.005; done; sleep "$2"; systemctl kill --signal=KILL "$3"`;
+      await root.exec("sh", ["-c", wait, "sh", line, String(afterMs / 1_000), unit]);
       await until("it has ended", async () => (await root.exec("systemctl", ["is-active", unit])).exitCode !== 0);
-      const log = await root.run("cat", ["/run/cloud-init-output.log"]);
+      const log = await root.run("cat", [LOG]);
       return log.trim().split("\n").at(-1) ?? "";
     },
     async kubelet() {
@@ -162,7 +163,7 @@ const CLEAN = `
 systemctl stop ocir-broker.socket ocir-broker.service
 rm -rf /usr/libexec/ocir-broker* /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
   /etc/kubernetes /etc/oke /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-command-line /run/bootstraps \\
-  /run/cloud-init-output.log /usr/lib/systemd/system/ocir-broker* /etc/systemd/system/kubelet.service.wants \\
+  /usr/lib/systemd/system/ocir-broker* /etc/systemd/system/kubelet.service.wants \\
   /etc/systemd/system/sockets.target.wants /usr/lib/sysusers.d/ocir-broker.conf /usr/lib/tmpfiles.d/ocir-broker.conf
 systemctl daemon-reload
 systemctl reset-failed
