@@ -1,0 +1,37 @@
+/**
+ * `npm run chaos -- --minutes N [--seed S]`: a node in trouble, and what must hold all the same. Ends with 1 where
+ * something did not, with the whole event log in dist/chaos-SEED.log and how to have the same run again.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { runChaos } from "./chaos-run.ts";
+
+const { values } = parseArgs({
+  options: { minutes: { type: "string", default: "10" }, seed: { type: "string" } },
+});
+const minutes = Number(values.minutes);
+const seed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : Number(values.seed);
+if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
+  console.error("usage: npm run chaos -- [--minutes N] [--seed S], a number of minutes and a whole number");
+  process.exit(2);
+}
+
+console.log(`chaos for ${minutes} min, seed ${seed}`);
+const lines: string[] = [];
+const report = await runChaos({
+  seed,
+  lengthMs: minutes * 60_000,
+  onLine(line) {
+    lines.push(line);
+    if (line.includes("VIOLATION")) console.log(line);
+  },
+});
+console.log(JSON.stringify(report, undefined, 2));
+if (report.violations.length > 0) {
+  const path = join(import.meta.dirname, `../../dist/chaos-${seed}.log`);
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  console.log(`${report.violations.length} violations; events and the daemon's log: ${path}`);
+  console.log(`again with: npm run chaos -- --minutes ${minutes} --seed ${seed}`);
+  process.exitCode = 1;
+}

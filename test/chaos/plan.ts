@@ -1,0 +1,127 @@
+/**
+ * What happens in a chaos run, and when: a function of seed and length alone, so that a run can be had again.
+ * Says nothing of how it is done (actor.ts) and what must hold all the same (verdict.ts).
+ */
+import type { Fault } from "@ocir-broker/oci-simulator";
+import { createSeededRandom } from "../system/fleet/seeded-random.ts";
+
+export type ChaosEvent =
+  /** At the upstreams, for `forMs`. */
+  | { readonly kind: "fault"; readonly fault: Fault; readonly forMs: number }
+  /** Every upstream refuses connections: longer than a token lives. */
+  | { readonly kind: "outage"; readonly forMs: number }
+  /** SIGKILL, several in a row. */
+  | { readonly kind: "kill"; readonly times: number; readonly everyMs: number }
+  /** SIGSTOP, then SIGCONT. */
+  | { readonly kind: "freeze"; readonly forMs: number }
+  | { readonly kind: "restart" }
+  /** A stop that forgets; the next call starts the daemon. */
+  | { readonly kind: "stop" }
+  /** Neither daemon nor sockets. */
+  | { readonly kind: "close"; readonly forMs: number }
+  /** So many calls at once. */
+  | { readonly kind: "burst"; readonly calls: number }
+  /** Another configuration, then after `forMs` the one from before. */
+  | {
+      readonly kind: "reload";
+      readonly config: "changed" | "unknown-key" | "broken" | "missing";
+      readonly forMs: number;
+    }
+  | { readonly kind: "full-disk"; readonly forMs: number }
+  | { readonly kind: "slow-clients"; readonly clients: number; readonly forMs: number }
+  /** The daemon may open this many descriptors more. */
+  | { readonly kind: "descriptors"; readonly spare: number; readonly forMs: number }
+  | { readonly kind: "garbage"; readonly calls: number }
+  | { readonly kind: "rotate" }
+  | { readonly kind: "denied"; readonly forMs: number };
+
+export type TimedEvent = ChaosEvent & { readonly atMs: number };
+
+type Chance = () => number;
+
+/** The upstreams' answers to this many calls are to be had before anything happens. */
+const FIRST_AT_MS = 3_000;
+const SHORTEST_PAUSE_MS = 300;
+const LONGEST_PAUSE_MS = 3_500;
+const LONGEST_FAULT_MS = 12_000;
+
+/** How much likelier than others, in the order in which they are drawn. */
+const WEIGHTS: readonly (readonly [number, (chance: Chance) => ChaosEvent])[] = [
+  [8, (chance) => ({ kind: "fault", fault: drawFault(chance), forMs: between(chance, 500, LONGEST_FAULT_MS) })],
+  [0.5, (chance) => ({ kind: "outage", forMs: between(chance, 5_000, 60_000) })],
+  [3, (chance) => ({ kind: "kill", times: between(chance, 1, 3), everyMs: between(chance, 0, 600) })],
+  [2, (chance) => ({ kind: "freeze", forMs: between(chance, 100, 8_000) })],
+  [2, () => ({ kind: "restart" })],
+  [0.7, () => ({ kind: "stop" })],
+  [0.5, (chance) => ({ kind: "close", forMs: between(chance, 500, 6_000) })],
+  [4, (chance) => ({ kind: "burst", calls: between(chance, 10, 60) })],
+  [
+    3,
+    (chance) => ({
+      kind: "reload",
+      config: pick(chance, ["changed", "unknown-key", "broken", "missing"]),
+      forMs: between(chance, 200, 4_000),
+    }),
+  ],
+  [1, (chance) => ({ kind: "full-disk", forMs: between(chance, 1_000, 20_000) })],
+  [1, (chance) => ({ kind: "slow-clients", clients: 1_000, forMs: between(chance, 4_000, 15_000) })],
+  [1, (chance) => ({ kind: "descriptors", spare: between(chance, 0, 8), forMs: between(chance, 500, 5_000) })],
+  [2, (chance) => ({ kind: "garbage", calls: between(chance, 1, 10) })],
+  [1, () => ({ kind: "rotate" })],
+  [1, (chance) => ({ kind: "denied", forMs: between(chance, 2_000, 10_000) })],
+];
+
+export function planOf(seed: number, lengthMs: number): readonly TimedEvent[] {
+  const chance = createSeededRandom(seed);
+  const events: TimedEvent[] = [];
+  for (let atMs = FIRST_AT_MS; atMs < lengthMs; atMs += between(chance, SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS)) {
+    events.push({ atMs, ...draw(chance) });
+  }
+  return events;
+}
+
+function draw(chance: Chance): ChaosEvent {
+  let left = chance() * WEIGHTS.reduce((sum, [weight]) => sum + weight, 0);
+  for (const [weight, event] of WEIGHTS) {
+    left -= weight;
+    if (left < 0) return event(chance);
+  }
+  return { kind: "restart" };
+}
+
+function drawFault(chance: Chance): Fault {
+  const endpoint = pick(chance, [
+    ...(["metadata.*", "metadata.regionInfo", "metadata.cert", "metadata.key", "metadata.intermediate"] as const),
+    ...(["auth.x509", "registry.token", "registry.token", "registry.manifest", "registry.*", "*"] as const),
+  ]);
+  const what = pick<Omit<Fault, "endpoint">>(chance, [
+    { refuse: true },
+    { hang: "before-headers" },
+    { hang: "mid-body" },
+    { reset: "before-headers" },
+    { reset: "mid-body" },
+    { latencyMs: between(chance, 500, 9_000) },
+    { truncate: true },
+    { html: true },
+    { wrongJson: true },
+    { wrongShape: true },
+    { bodyMiB: 10 },
+    { contentType: "text/plain" },
+    { dateSkewMs: pick(chance, [-600_000, 600_000]) },
+    { mismatch: true },
+    { status: pick(chance, [400, 401, 403, 404, 500, 503]) },
+    { status: 429 },
+    { status: 429, retryAfter: between(chance, 1, 5) },
+    { token: pick(chance, ["expired", "without-exp", "foreign-key", "anonymous"]) },
+  ]);
+  return { endpoint, ...what };
+}
+
+/** Whole, both ends included. */
+function between(chance: Chance, from: number, to: number): number {
+  return from + Math.floor(chance() * (to - from + 1));
+}
+
+function pick<T>(chance: Chance, choices: readonly T[]): T {
+  return choices[Math.floor(chance() * choices.length)] as T;
+}
