@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { startSimulator } from "@ocir-broker/oci-simulator";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { daemonConfig, SHIM, startDaemon } from "../daemon.ts";
+import { printSlowClients, slowClientFigures } from "./slow-clients.ts";
 import { spawnTimes } from "./spawn-times.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -56,6 +57,7 @@ try {
   const alone = spawnTimes(3_000, 1, requestPath, variants);
   const crowd = spawnTimes(100, 32, requestPath, variants);
   floor.kill();
+  const slowClients = await slowClientFigures(config.credentialsSocket, requestPath);
 
   const beforeKiB = privateDirtyKiB(daemon.pid);
   spawnTimes(MEMORY_REQUESTS / 2 / MEMORY_PARALLEL, MEMORY_PARALLEL, requestPath, { daemon: variants.daemon });
@@ -67,6 +69,7 @@ try {
     measuredAt: new Date().toISOString(),
     alone,
     crowdOf32: crowd,
+    slowClients,
     ratios: {
       aloneP50ToFloor: alone.daemon.p50Ms / alone.floor.p50Ms,
       crowdP50ToFloor: crowd.daemon.p50Ms / crowd.floor.p50Ms,
@@ -75,6 +78,7 @@ try {
     daemon: { requests: MEMORY_REQUESTS, privateDirtyKiB: { before: beforeKiB, halfway: halfwayKiB, after: afterKiB } },
   };
   print(result);
+  printSlowClients(slowClients);
   writeFileSync(join(ROOT, "dist/bench.json"), `${JSON.stringify(result, undefined, 2)}\n`);
 } finally {
   await daemon.stop();
