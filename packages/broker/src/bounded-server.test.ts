@@ -75,6 +75,16 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 describe("createBoundedServer", () => {
+  it.each(["GET / HTTP/1.1\r\nHost: a\r\nExpect: foo\r\n\r\n", "GET / HTTP/1.1\r\nConnection: close\r\n\r\n"])(
+    "answers %j whole, with a length",
+    async (text) => {
+      await start();
+      const heard = await talk(text);
+      expect(heard).toMatch(/Content-Length: [1-9]/i);
+      expect(heard).not.toMatch(/chunked/i);
+    },
+  );
+
   it("answers with a stated length and no date, and keeps the connection for another request", async () => {
     await start();
     const heard = await talk(`${REQUEST}GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);

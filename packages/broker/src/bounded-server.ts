@@ -6,6 +6,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "@ocir-broker/foundation";
 import { errorAnswer } from "./error-answer.ts";
+import { writeAnswer } from "./http-answer.ts";
 import { type ListenAddress, listenOn } from "./listener.ts";
 import { settledWithin } from "./settled-within.ts";
 
@@ -45,12 +46,18 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false,
   });
   server.timeout = limits.silenceMs;
   if (limits.maxConnections > 0) server.maxConnections = limits.maxConnections;
   server.on("request", (request, response) => {
     response.sendDate = false;
     onRequest(request, response);
+  });
+  // Node's own answer would be chunked and empty, which the shim does not read.
+  server.on("checkExpectation", (_request, response) => {
+    response.sendDate = false;
+    writeAnswer(response, errorAnswer("request-malformed"), ["Connection", "close"]);
   });
   server.on("clientError", answerClientError);
   return {

@@ -2,7 +2,7 @@
  * The log: one JSON line an event on standard output, for journald with its priority in front (`<6>{…}`).
  *
  * Messages are static and in lower case, facts are fields. Errors are reduced to a closed list of fields and a
- * Secret prints `[redacted]`, so no level shows one. A reader that stops reading costs lines, never the broker.
+ * Secret prints `[redacted]`, so no level shows one. A reader that stops reading, or a full disk, costs lines, never the broker.
  */
 import { type DestinationStream, destination, type Level, type Logger, pino, stdTimeFunctions } from "pino";
 import { describeError } from "./error-description.ts";
@@ -36,6 +36,28 @@ export function createLog({ level, environment, stream }: LogOptions): Log {
       serializers: { error: describeError, err: describeError },
       hooks: isJournal ? { streamWrite: (line) => (PRIORITY[line.charAt(LEVEL_OFFSET)] ?? "") + line } : {},
     },
-    stream ?? destination({ dest: 1, sync: false, maxLength: MAX_PENDING_BYTES }),
+    stream ?? standardOutput(),
   );
+}
+
+/**
+ * Lines that it cannot take, such as those for a full disk, are lost, and the next one is tried anew. The stream that
+ * failed is let go of with what it holds: it would try to write that again when the process ends, and never end.
+ */
+function standardOutput(): DestinationStream {
+  let output: ReturnType<typeof destination> | undefined;
+  function open(): ReturnType<typeof destination> {
+    const opened = destination({ dest: 1, sync: false, maxLength: MAX_PENDING_BYTES });
+    opened.on("error", () => {
+      opened.destroy();
+      if (output === opened) output = undefined;
+    });
+    return opened;
+  }
+  return {
+    write(line) {
+      output ??= open();
+      output.write(line);
+    },
+  };
 }

@@ -176,6 +176,14 @@ describe("createUpstreamDispatcher trust", () => {
     expect(await text(dispatcher, `https://localhost:${port}/`)).toBe("localhost 1.1");
   });
 
+  test("checks certificates whatever NODE_TLS_REJECT_UNAUTHORIZED says", async () => {
+    const { port } = await listen(tlsServer(answer));
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const distrustful = upstream({ caCertificates: [] });
+    await expect(get(distrustful, `https://localhost:${port}/`)).rejects.toMatchObject({ code: "tls" });
+  });
+
   test("refuses a chain that ends in no given root, and a certificate for another name", async () => {
     const { port } = await listen(tlsServer(answer));
     await expect(get(upstream({ caCertificates: [] }), `https://localhost:${port}/`)).rejects.toMatchObject({

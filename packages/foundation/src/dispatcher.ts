@@ -42,13 +42,15 @@ const NEVER_PROXIED = "localhost,127.0.0.1,::1";
 export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Dispatcher {
   // With `ca` in its place Node would parse all the roots again for every single connection.
   const secureContext = createSecureContext({ ca: [...options.caCertificates], allowPartialTrustChain: true });
+  // Said aloud, since NODE_TLS_REJECT_UNAUTHORIZED in the environment would else decide.
+  const verified = { secureContext, rejectUnauthorized: true };
   const { proxy = {} } = options;
   return new EnvHttpProxyAgent({
     ...poolOptions(options),
-    connect: { secureContext, timeout: options.connectMs, allowH2: false },
+    connect: { ...verified, timeout: options.connectMs, allowH2: false },
     connectTimeout: options.connectMs,
-    requestTls: { secureContext, allowH2: false },
-    proxyTls: { secureContext, allowH2: false },
+    requestTls: { ...verified, allowH2: false },
+    proxyTls: { ...verified, allowH2: false },
     clientFactory: (origin: URL, client: Pool.Options) =>
       new Pool(origin, { ...client, headersTimeout: options.connectMs }),
     // Empty text, not undefined: that would let undici look into the environment.

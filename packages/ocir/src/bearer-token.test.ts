@@ -18,6 +18,10 @@ function parse(answer: unknown): ReturnType<typeof parseTokenAnswer> {
 }
 
 describe("parseTokenAnswer", () => {
+  test("believes no life of more than a day", () => {
+    expect(parse({ token: jwt({ sub: INSTANCE }), expires_in: 1e300 })?.lifeMs).toBe(86_400_000);
+  });
+
   test.each<[string, object]>([
     ["the answer that is documented", { token: good, access_token: good, scope: "", expires_in: 3_600 }],
     ["token alone", { token: good, expires_in: 3_600 }],

@@ -26,6 +26,9 @@ const JWT = /^[A-Za-z0-9_-]+=*\.(?<claims>[A-Za-z0-9_-]+=*)\.[A-Za-z0-9_-]+=*$/;
 /** Every principal, tenancy and group in OCI is named by one of these. */
 const OCID = /\bocid1\.[a-z0-9]+\./;
 
+/** OCIR's tokens live an hour; whatever says more than a day is a mistake that must not be served for years. */
+const LONGEST_LIFE_MS = 86_400_000;
+
 const NOBODY = /^\s*(?:anonymous.*|guest|nobody|public|unauthenticated)?\s*$/i;
 
 /**
@@ -48,7 +51,7 @@ export function parseTokenAnswer(body: Buffer, nowMs: number): BearerToken | und
     exp === undefined ? Number.POSITIVE_INFINITY : exp * 1_000 - nowMs,
   );
   if (!Number.isFinite(lifeMs)) return undefined;
-  return { token, lifeMs, isAnonymous: isAnonymous(sub, claimsText) };
+  return { token, lifeMs: Math.min(lifeMs, LONGEST_LIFE_MS), isAnonymous: isAnonymous(sub, claimsText) };
 }
 
 /**

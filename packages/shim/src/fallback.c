@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core-dumps.h"
 #include "error-line.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -189,7 +190,7 @@ static enum fallback_outcome become(const struct fallback *fallback, int lock, c
   int body = open_body(fallback->body, fallback->body_length);
   if (body < 0) return FALLBACK_FAILED;
   if (dup2(body, STDIN_FILENO) < 0 || dup2(listener, FIRST_LISTEN_FD) < 0) return FALLBACK_FAILED;
-  if (fcntl(lock, F_SETFD, 0) < 0 || chdir("/") < 0) return FALLBACK_FAILED;
+  if (fcntl(lock, F_SETFD, 0) < 0 || chdir("/") < 0 || !forbid_core_dumps()) return FALLBACK_FAILED;
 
   unsigned left_ms = (unsigned)deadline_left_ms(deadline);
   alarm(left_ms / 1000 + 1);

@@ -87,6 +87,13 @@ describeShim("fallback_ask", (build) => {
       expect((socket?.mode ?? 0) & 0o777).toBe(0o600);
     });
 
+    test("which can leave no core, with the tokens in it", async () => {
+      using stage = setFallbackStage();
+      const program = stage.program("/bin/sh", "exec grep core /proc/self/limits");
+      const { stdout } = await call(build.path, stage.socketPath, program);
+      expect(stdout.toString()).toMatch(/^Max core file size +[01] +[01] +bytes/);
+    });
+
     test("with no descriptor too many", async () => {
       using stage = setFallbackStage();
       const program = stage.program("/bin/sh", "exec ls -l /proc/self/fd");

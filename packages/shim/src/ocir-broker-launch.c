@@ -19,12 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "core-dumps.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
@@ -43,7 +44,6 @@ enum {
   EXIT_NOT_FOUND = 127
 };
 
-static void forbid_core_dumps(void);
 static int open_notify_socket(const char *address_text);
 static int find_handed_state(bool *useless);
 static int make_state(void);
@@ -58,7 +58,7 @@ int main(int argument_count, char **arguments) {
   }
   unsetenv("OCIR_BROKER_NOTIFY_FD");
   unsetenv("OCIR_BROKER_STATE_FD");
-  forbid_core_dumps();
+  if (!forbid_core_dumps()) warn("cannot forbid core dumps");
 
   int notify_descriptor = -1;
   const char *notify_address = getenv("NOTIFY_SOCKET");
@@ -86,17 +86,6 @@ int main(int argument_count, char **arguments) {
   int error = errno;
   warn("cannot execute the program");
   return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
-}
-
-/*
- * 1 and not 0: both are too little for a core file, and only for 1 does the kernel also leave out a core_pattern
- * that is a pipe. A limit of the unit that is as low already (LimitCORE=) stays.
- */
-static void forbid_core_dumps(void) {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max <= 1) return;
-  limit.rlim_cur = limit.rlim_max = 1;
-  if (setrlimit(RLIMIT_CORE, &limit) < 0) warn("cannot forbid core dumps");
 }
 
 /* "/path" or "@abstract", as sd_notify(3) says; other transports are for virtual machines. */

@@ -14,6 +14,12 @@ export const endpoint: z.ZodType<string, string> = z
     "must be an https URL (http only to a loopback or link-local address) without credentials or query",
   );
 
+/** The same without a path: the registry's paths begin at its root. */
+export const registryEndpoint: z.ZodType<string, string> = endpoint.refine(
+  (text) => URL.parse(text)?.pathname === "/",
+  "must be a URL without a path",
+);
+
 /** A proxy's URL, which may carry a user and password; the scheme may be left out, as curl has it. */
 export const proxy: z.ZodType<string, string> = z
   .string("must be a URL")
@@ -29,7 +35,9 @@ function isEndpoint(text: string): boolean {
   return url !== null && isEndpointAllowed(url);
 }
 
+/** No white space and no quotes, which URL.parse takes inside a password: what is shown of the text is cut there. */
 function isProxy(text: string): boolean {
+  if (/[\s"]/.test(text)) return false;
   const url = URL.parse(text.includes("://") ? text : `http://${text}`);
   return url !== null && (url.protocol === "http:" || url.protocol === "https:");
 }

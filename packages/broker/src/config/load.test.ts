@@ -120,9 +120,18 @@ surprise: 1
     ["https://user:pass@proxy", true],
     ["proxy:3128", true],
     ["socks5://proxy", false],
+    ["http://user:pass word@proxy", false],
+    ['http://user:pass"word@proxy', false],
     ["http://", false],
   ])("takes %j for a proxy: %j", (https, isAccepted) => {
     expect(faultsOf(JSON.stringify({ proxy: { https } }))).toHaveLength(isAccepted ? 0 : 1);
+  });
+
+  it("takes no path for a registry, whose paths begin at its root", () => {
+    const faults = faultsOf('registries: { endpoints: { iad.ocir.io: "https://mirror.example/base" } }');
+    expect(faults).toEqual([
+      'registries.endpoints.iad.ocir.io: must be a URL without a path (got "https://mirror.example/base")',
+    ]);
   });
 
   it("fills in from the environment what the file leaves open", () => {

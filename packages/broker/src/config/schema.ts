@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { duration } from "./duration.ts";
-import { endpoint, proxy, registryHost } from "./endpoint.ts";
+import { endpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";
 
 const socketPath = z
   .string("must be a path")
@@ -41,7 +41,7 @@ export const configSchema = z.strictObject(
         .default([])
         .describe("Registry hosts that get tokens besides Oracle's own names, with their port if they have one."),
       endpoints: z
-        .record(registryHost, endpoint, "must map registry hosts to URLs")
+        .record(registryHost, registryEndpoint, "must map registry hosts to URLs")
         .default({})
         .describe("Registry host to base URL, where the registry is reached at another address than its name."),
     }).prefault({}),

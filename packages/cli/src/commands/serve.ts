@@ -1,11 +1,11 @@
 /**
  * `ocir-broker serve`: the daemon, from configuration to signals.
  *
- * SIGTERM and SIGINT stop it after what is in flight is answered; SIGHUP reads the configuration again. Whatever nobody caught ends it at once, since
- * its state is then unknown; the service manager starts it again.
+ * SIGTERM and SIGINT stop it after what is in flight is answered; SIGHUP reads the configuration again. Whatever
+ * nobody caught ends it as soon as that is logged, since its state is then unknown; the service manager starts it again.
  */
 import { createLog, loadConfig, type Supervision, startBroker, superviseBroker } from "@ocir-broker/broker";
-import { createSystemClock, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
+import { createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { environment, keepFromChildren, version } from "../environment.ts";
 
@@ -20,6 +20,9 @@ const FOR_THIS_PROCESS = [
   "WATCHDOG_USEC",
 ];
 
+/** For the last line to be written, or to be found unwritable. */
+const LAST_LINE_MS = 100;
+
 export function addServeCommand(program: Command): void {
   program
     .command("serve")
@@ -31,10 +34,12 @@ export function addServeCommand(program: Command): void {
 async function serve(options: { config?: string }): Promise<void> {
   const config = loadConfig({ path: options.config, environment });
   const log = createLog({ level: config.log.level, environment });
+  const clock = createSystemClock();
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.fatal({ err: error }, "ending: nobody caught this");
-      process.exit(70);
+      clock.setTimer(() => process.exit(70), LAST_LINE_MS);
+      holdProcess();
     });
   }
   keepFromChildren(FOR_THIS_PROCESS);
@@ -42,7 +47,6 @@ async function serve(options: { config?: string }): Promise<void> {
   let supervision: Supervision | undefined;
   process.on("SIGHUP", () => supervision?.reload());
 
-  const clock = createSystemClock();
   const common = { environment, clock, log, pid: process.pid };
   const broker = await startBroker({ ...common, config, random: systemRandom, version });
   supervision = superviseBroker({ ...common, broker, configPath: options.config, kernelMonotonicUs });
