@@ -2,7 +2,8 @@
  * `npm run bench`: what an answer costs, in one run and in turns, so that a drift of the machine hits all alike.
  *
  * Against the physical floor: a static program that does nothing, and the same shim asking a server of a few lines
- * of C. Prints a table and writes dist/bench.json. Ratios are to be compared, absolute times only on one machine.
+ * of C. Then the service under a real systemd, against its bars. Prints tables and writes dist/bench.json. Ratios are to
+ * be compared, absolute times only on one machine.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -13,11 +14,13 @@ import { callCredentialProvider } from "@ocir-broker/testkit";
 import { daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 import { printSlowClients, slowClientFigures } from "./slow-clients.ts";
 import { spawnTimes } from "./spawn-times.ts";
+import { printFigures, systemdFigures } from "./systemd-figures.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const SHIM_SOURCE = join(ROOT, "packages/shim");
 const NOOP = join(SHIM_SOURCE, "build/noop");
 const FLOOR_SERVER = join(SHIM_SOURCE, "build/floor-server");
+const RESULT = join(ROOT, "dist/bench.json");
 
 const IMAGE = "icn.ocir.io/acme/shop/web";
 const MEMORY_REQUESTS = 100_000;
@@ -79,11 +82,20 @@ try {
   };
   print(result);
   printSlowClients(slowClients);
-  writeFileSync(join(ROOT, "dist/bench.json"), `${JSON.stringify(result, undefined, 2)}\n`);
+  writeResult(result);
 } finally {
   await daemon.stop();
   await simulator.close();
   rmSync(directory, { recursive: true });
+}
+
+// After the others have ended: some of these look at what an idle service uses.
+const figures = await systemdFigures();
+printFigures(figures);
+writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), systemd: figures });
+
+function writeResult(result: object): void {
+  writeFileSync(RESULT, `${JSON.stringify(result, undefined, 2)}\n`);
 }
 
 function print(result: {

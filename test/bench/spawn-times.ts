@@ -27,14 +27,24 @@ export function spawnTimes<Name extends string>(
   requestPath: string,
   variants: Readonly<Record<Name, Variant>>,
 ): Record<Name, Times> {
-  mkdirSync(BUILD, { recursive: true });
-  execFileSync("cc", ["-static", "-O2", "-o", TIMER, join(import.meta.dirname, "spawn-timer.c")]);
   const names = Object.keys(variants) as Name[];
   const pairs = names.map((name) => `${variants[name].socket}=${variants[name].program}`);
-  const lines = execFileSync(TIMER, [String(rounds), String(parallel), requestPath, ...pairs], {
+  const lines = execFileSync(buildTimer(), [String(rounds), String(parallel), requestPath, ...pairs], {
     encoding: "utf8",
     maxBuffer: 1 << 28,
   });
+  return readTimes(names, lines);
+}
+
+/** The program that prints a line per process. */
+export function buildTimer(): string {
+  mkdirSync(BUILD, { recursive: true });
+  execFileSync("cc", ["-static", "-O2", "-o", TIMER, join(import.meta.dirname, "spawn-timer.c")]);
+  return TIMER;
+}
+
+/** @throws Error as `spawnTimes` does */
+export function readTimes<Name extends string>(names: readonly Name[], lines: string): Record<Name, Times> {
   const runs = lines
     .trim()
     .split("\n")
