@@ -120,8 +120,10 @@ function showWhatNext(): void {
   say(`  how the broker is:            curl --unix-socket ${config.healthSocket} http://localhost/status`);
   say(`  its metrics:                  curl --unix-socket ${config.healthSocket} http://localhost/metrics`);
   say(`  what the cloud was asked:     curl ${controlUrl}requests`);
-  say(`  take a permission away:       curl -d '{"granted":false,"repository":"acme/shop/web"}' ${controlUrl}iam`);
-  say(`  break the token endpoint:     curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults`);
+  say("  deny a repository that was not pulled yet, ask for it as above, then look at /metrics for outcome="denied":");
+  say(`                                curl -d '{"granted":false,"repository":"acme/new"}' ${controlUrl}iam`);
+  say("  break the token endpoint: pulls go on from memory, /status tells of it once a renewal is due:");
+  say(`                                curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults`);
   say(`  mend everything:              curl -X POST ${controlUrl}reset`);
   say("\nCtrl-C ends it.");
 }
