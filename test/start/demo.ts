@@ -120,7 +120,7 @@ function showWhatNext(): void {
   say(`  how the broker is:            curl --unix-socket ${config.healthSocket} http://localhost/status`);
   say(`  its metrics:                  curl --unix-socket ${config.healthSocket} http://localhost/metrics`);
   say(`  what the cloud was asked:     curl ${controlUrl}requests`);
-  say("  deny a repository that was not pulled yet, ask for it as above, then look at /metrics for outcome="denied":");
+  say("  deny a repository that was not pulled yet, ask for it as above, then look for denied in /metrics:");
   say(`                                curl -d '{"granted":false,"repository":"acme/new"}' ${controlUrl}iam`);
   say("  break the token endpoint: pulls go on from memory, /status tells of it once a renewal is due:");
   say(`                                curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults`);
