@@ -6,6 +6,8 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "@ocir-broker/foundation";
 
 export interface FleetClock extends Clock {
+  /** Timers that are set and will fire. */
+  armed(): number;
   /** Fires all timers up to `untilMs`, in their order. */
   runUntil(untilMs: number): Promise<void>;
 }
@@ -18,37 +20,53 @@ interface ArmedTimer {
 }
 
 const STEP_MS = 5;
+/** 2026-01-01T00:00:00Z. */
+const START_WALL_MS = 1_767_225_600_000;
 
-export function createFleetClock(): FleetClock {
+/** `isBusy`: whether something is under way that takes real time, for which this clock stands still. */
+export function createFleetClock(isBusy: () => boolean = () => false): FleetClock {
   const heap: ArmedTimer[] = [];
   let nowMs = 0;
   let timers = 0;
+  let armed = 0;
 
   function fire(untilMs: number): void {
     for (let next = heap[0]; next !== undefined && next.dueMs <= untilMs; next = heap[0]) {
       removeFirst(heap);
       nowMs = Math.max(nowMs, next.dueMs);
-      next.callback?.();
+      if (next.callback === undefined) continue;
+      armed--;
+      const { callback } = next;
+      next.callback = undefined;
+      callback();
     }
+  }
+
+  async function settle(): Promise<void> {
+    do await setImmediate();
+    while (isBusy());
   }
 
   return {
     monotonicMs: () => nowMs,
-    wallMs: () => nowMs,
+    wallMs: () => START_WALL_MS + nowMs,
+    armed: () => armed,
     setTimer(callback, delayMs) {
       const timer: ArmedTimer = { dueMs: nowMs + Math.max(delayMs, 0), number: timers++, callback };
       insert(heap, timer);
+      armed++;
       return {
         cancel() {
+          if (timer.callback !== undefined) armed--;
           timer.callback = undefined;
         },
       };
     },
     async runUntil(untilMs) {
-      await setImmediate();
+      await settle();
       for (let next = heap[0]; next !== undefined && next.dueMs <= untilMs; next = heap[0]) {
         fire(Math.min(next.dueMs + STEP_MS, untilMs));
-        await setImmediate();
+        await settle();
       }
       nowMs = untilMs;
     },
