@@ -187,12 +187,12 @@ describe("startTextfile", () => {
       onWritten: (result) => void results.push(result),
     });
     while (results.length < 1) await setImmediate();
-    for (let read = 0; read < 10_000; read += 1) {
+    // And a hundred writes at least: which of the two is quicker is the machine's affair.
+    for (let read = 0; read < 10_000 || count <= 100; read += 1) {
       const seen = await readFile(path, "utf8");
       if (seen !== text(Number(/\d+/.exec(seen)?.[0]))) expect.unreachable(`a part of a file: ${seen.length}`);
     }
     await textfile.close();
-    expect(count).toBeGreaterThan(100);
     expect(new Set(results)).toEqual(new Set(["success"]));
   });
 });
