@@ -14,7 +14,7 @@ export const DEFAULT_CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Either a configuration, or what is wrong: one line a fault, `path: problem (got …)`. */
+/** Either a configuration, or what is wrong: one line a fault, `path: problem (got …)`. No value of an unknown key is in it. */
 export type CheckedConfig = { readonly config: Config } | { readonly faults: readonly string[] };
 
 const LONGEST_SHOWN = 60;
@@ -86,7 +86,8 @@ function fillIn(config: Config, environment: z.output<typeof environmentSchema>)
 function faultsOf(error: z.ZodError | undefined, value: unknown): string[] {
   return (error?.issues ?? []).flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
-      return issue.keys.map((key) => fault([...issue.path, key], "unknown key", value));
+      // What its value is for nobody knows: it may be a secret.
+      return issue.keys.map((key) => printable(`${pathOf([...issue.path, key])}: unknown key`));
     }
     // A bad key of a record: what matters is said by the issue inside.
     const message = issue.code === "invalid_key" ? "must be a registry host in lower case" : issue.message;
@@ -96,9 +97,19 @@ function faultsOf(error: z.ZodError | undefined, value: unknown): string[] {
 
 function fault(path: readonly PropertyKey[], problem: string, value: unknown): string {
   const got = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)[key], value);
+  return printable(`${pathOf(path)}: ${problem} (got ${shownOf(got)})`);
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path.map(String).join(".") || "file";
+}
+
+/** Keys below a value that should have none are unknown ones too. */
+function shownOf(got: unknown): string {
+  if (Array.isArray(got)) return "a list";
+  if (typeof got === "object" && got !== null) return "a mapping";
   const text = withoutPasswords(String(JSON.stringify(got)));
-  const shown = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
-  return printable(`${path.map(String).join(".") || "file"}: ${problem} (got ${shown})`);
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
 }
 
 /** A key or a value may hold what ends a line or writes on a terminal: it is shown by its number. */

@@ -4,5 +4,5 @@ import { withoutPasswords } from "./password.ts";
 import type { Config } from "./schema.ts";
 
 export function printConfig(config: Config): string {
-  return withoutPasswords(stringify(config));
+  return stringify(config, (_key, value: unknown) => (typeof value === "string" ? withoutPasswords(value) : value));
 }
