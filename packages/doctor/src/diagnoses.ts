@@ -25,7 +25,7 @@ const EXTRA_ARGS =
 const INSTALL = "install ocir-broker again, all files of one release";
 
 export const DIAGNOSES = {
-  "not-checked": { verdict: "unknown", means: "not looked at, because something before it fails" },
+  "not-checked": { verdict: "unknown", means: "not looked at, because of another finding, which is named" },
   "needs-root": { verdict: "unknown", means: "this user may not look", fix: "run ocir-broker doctor as root" },
   "out-of-time": { verdict: "unknown", means: "no result in time", fix: "see the other findings; then try again" },
   "check-failed": { verdict: "unknown", means: "the check itself failed", fix: "please report it, with this line" },
@@ -111,11 +111,11 @@ export const DIAGNOSES = {
   "network-ok": { verdict: "ok", means: "the service can be reached" },
   "dns-failed": {
     verdict: "problem",
-    means: "the name cannot be resolved",
+    means: "the name of the service cannot be resolved",
     fix: "check the node's DNS: /etc/resolv.conf should name 169.254.169.254, the VCN's resolver, or a server that forwards to it",
   },
-  "tcp-refused": { verdict: "problem", means: "the connection is refused", fix: NETWORK },
-  "tcp-timeout": { verdict: "problem", means: "the connection gets no answer", fix: NETWORK },
+  "tcp-refused": { verdict: "problem", means: "the service refuses the connection, or a firewall does", fix: NETWORK },
+  "tcp-timeout": { verdict: "problem", means: "the service does not answer to a connection", fix: NETWORK },
   "network-unreachable": { verdict: "problem", means: "there is no way to the service", fix: NETWORK },
   "tls-untrusted": {
     verdict: "problem",
@@ -124,10 +124,10 @@ export const DIAGNOSES = {
   },
   "proxy-refused": {
     verdict: "problem",
-    means: "the proxy refuses to connect",
+    means: "the proxy refuses to connect to the service",
     fix: "check proxy.https and proxy.noProxy in /etc/ocir-broker/config.yaml, and the proxy's own rules",
   },
-  "connection-broken": { verdict: "problem", means: "the connection breaks", fix: PROXY },
+  "connection-broken": { verdict: "problem", means: "the connection to the service breaks", fix: PROXY },
 
   "token-ok": { verdict: "ok", means: "the registry gives a token" },
   "token-anonymous": {
@@ -178,7 +178,7 @@ export const DIAGNOSES = {
   "broker-config-invalid": {
     verdict: "problem",
     means: "the broker's configuration is not valid",
-    fix: "ocir-broker config check names every fault",
+    fix: "ocir-broker config check names every fault; mend it first, as doctor goes on with the defaults",
   },
 
   "socket-ok": { verdict: "ok", means: "the credentials socket is there, for root alone" },

@@ -1,4 +1,4 @@
-/** All checks at once, each within the time that there is, and their findings in the order in which a pull meets them. */
+/** All checks at once, each within the time that there is, and their findings, those first that others may follow from. */
 import { checkClock } from "./checks/clock.ts";
 import { checkDaemon } from "./checks/daemon.ts";
 import { checkIdentity } from "./checks/identity.ts";
@@ -20,21 +20,21 @@ import { createNodeFiles } from "./node-files.ts";
 import { createRunProgram } from "./program-run.ts";
 import type { DoctorOptions } from "./settings.ts";
 
-/** By the name of what is looked at, in the order of a pull. */
+/** By the name of what is looked at, causes before their consequences. */
 const CHECKS: readonly (readonly [topic: string, check: Check])[] = [
-  ["kubelet", checkKubeletFlags],
   ["kubelet's provider configuration", checkKubeletConfig],
   ["plugin", checkPlugin],
   ["SELinux", checkSelinux],
+  ["kubelet", checkKubeletFlags],
+  ["metadata service", checkMetadata],
+  ["clock", checkClock],
+  ["network to the auth service", checkAuthPath],
+  ["network to the registry", checkRegistryPath],
+  ["identity", checkIdentity],
+  ["registry", checkRegistry],
   ["credentials socket", checkSocket],
   ["daemon", checkDaemon],
   ["plugin's answer", checkPluginAnswer],
-  ["metadata service", checkMetadata],
-  ["clock", checkClock],
-  ["identity", checkIdentity],
-  ["network to the auth service", checkAuthPath],
-  ["network to the registry", checkRegistryPath],
-  ["registry", checkRegistry],
 ];
 
 /** With the program's own start and end, ten seconds at most. */
@@ -90,8 +90,8 @@ async function runCheck(
   }
 }
 
-function configFinding({ configFault }: DoctorOptions): Finding {
+function configFinding({ configFault, configSource }: DoctorOptions): Finding {
   return configFault === undefined
-    ? finding("broker-config-ok", "the broker's configuration was read")
+    ? finding("broker-config-ok", configSource)
     : finding("broker-config-invalid", configFault);
 }

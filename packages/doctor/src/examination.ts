@@ -2,6 +2,7 @@
 import type { Clock } from "@ocir-broker/foundation";
 import { type ImageName, parseImage } from "@ocir-broker/ocir";
 import { type Cloud, homeRegistryOf } from "./cloud.ts";
+import type { DIAGNOSES } from "./diagnoses.ts";
 import type { Finding } from "./finding.ts";
 import { type Kubelet, lookAtKubelet } from "./kubelet.ts";
 import type { Network } from "./network.ts";
@@ -53,7 +54,7 @@ export function createExamination(
   };
 }
 
-export type Attempt<Value> = { readonly value: Value } | { readonly error: unknown };
+export type Attempt<Value, Cause = unknown> = { readonly value: Value } | { readonly error: Cause };
 
 export async function attempt<Value>(work: Promise<Value>): Promise<Attempt<Value>> {
   try {
@@ -71,6 +72,19 @@ export async function valueIfAny<Value>(work: Promise<Value>): Promise<Value | u
 /** The code that every error of ours has. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "internal";
+}
+
+/** The finding by which an error shows: mostly its own code. */
+const FINDING_OF_CODE: Readonly<Record<string, keyof typeof DIAGNOSES>> = {
+  "metadata-not-found": "metadata-v2-missing",
+  "metadata-refused": "metadata-proxied",
+  "token-key-mismatch": "federation-invalid",
+  aborted: "out-of-time",
+};
+
+export function causeOf(error: unknown): string {
+  const code = codeOf(error);
+  return FINDING_OF_CODE[code] ?? code;
 }
 
 function tryParseImage(image: string): ImageName | undefined {

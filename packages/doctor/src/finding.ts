@@ -13,11 +13,27 @@ export interface Finding {
   readonly fix?: string;
 }
 
-/** @param fix instead of the table's own, where it depends on what was seen. */
-export function finding(name: keyof typeof DIAGNOSES, evidence: string, fix?: string): Finding {
+export interface Particulars {
+  /** Instead of the table's own, where it depends on what was seen. */
+  readonly fix?: string;
+  /** Which one the table's "the service" is. */
+  readonly service?: "the auth service" | "the registry";
+}
+
+export function finding(name: keyof typeof DIAGNOSES, evidence: string, { fix, service }: Particulars = {}): Finding {
   const row: { verdict: Verdict; means: string; fix?: string } = DIAGNOSES[name];
   const advice = fix ?? row.fix;
-  return { name, verdict: row.verdict, means: row.means, evidence, ...(advice === undefined ? {} : { fix: advice }) };
+  const means = service === undefined ? row.means : row.means.replace("the service", service);
+  return { name, verdict: row.verdict, means, evidence, ...(advice === undefined ? {} : { fix: advice }) };
+}
+
+/**
+ * @param what was left out.
+ * @param cause the finding to mend first, or the code of what failed.
+ * @param needs what it would have taken.
+ */
+export function notChecked(what: string, cause: string, needs: string): Finding {
+  return { ...finding("not-checked", needs), means: `${what} was not looked at, because of ${cause}` };
 }
 
 /** What the kubelet's rules say, under their own code. */

@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { finding } from "./finding.ts";
+import { finding, notChecked } from "./finding.ts";
 import { exitStatusOf, renderReport } from "./report.ts";
 
 const OK = finding("daemon-ok", "up for 5 min, ok");
 const WARNING = finding("daemon-version", "the daemon is 1, this program 2");
 const PROBLEM = finding("socket-missing", "/run/x: ENOENT");
-const UNKNOWN = finding("not-checked", "token: there is no session");
+const UNKNOWN = notChecked("the token", "metadata-unreachable", "there is no session");
 
 describe("renderReport", () => {
   test("puts what is wrong at the end, with evidence and fix", () => {
     expect(renderReport([PROBLEM, OK, UNKNOWN, WARNING], { colored: false })).toBe(`\
 ok      the daemon runs and has what it needs (up for 5 min, ok)
-unknown not-checked: not looked at, because something before it fails
-        seen: token: there is no session
+unknown not-checked: the token was not looked at, because of metadata-unreachable
+        seen: there is no session
 warning daemon-version: the daemon that runs is of another release than this program
         seen: the daemon is 1, this program 2
         fix:  systemctl restart ocir-broker.service (it keeps its tokens)
@@ -22,6 +22,11 @@ PROBLEM socket-missing: there is no credentials socket
 
 problem: 1, warning: 1, unknown: 1, ok: 1. Each name is explained in docs/troubleshooting.md.
 `);
+  });
+
+  test("says where to begin when there are several problems", () => {
+    const text = renderReport([PROBLEM, finding("daemon-down", "x")], { colored: false });
+    expect(text).toContain("problem: 2. Begin with the first PROBLEM: those after it may follow from it.");
   });
 
   test("says so when all is well", () => {

@@ -32,7 +32,8 @@ function summaryOf(findings: readonly Finding[]): string {
   const count = (verdict: Verdict): number => findings.filter((each) => each.verdict === verdict).length;
   if (count("ok") === findings.length) return "All is well.";
   const parts = ORDER.toReversed().flatMap((verdict) => (count(verdict) > 0 ? [`${verdict}: ${count(verdict)}`] : []));
-  return `${parts.join(", ")}. Each name is explained in docs/troubleshooting.md.`;
+  const order = count("problem") > 1 ? " Begin with the first PROBLEM: those after it may follow from it." : "";
+  return `${parts.join(", ")}.${order} Each name is explained in docs/troubleshooting.md.`;
 }
 
 /** File names and configurations are somebody else's text: no control characters reach the terminal. */

@@ -21,6 +21,8 @@ export interface DoctorSettings {
 
 export interface DoctorOptions {
   readonly settings: DoctorSettings;
+  /** Where the configuration was read from, in words. */
+  readonly configSource: string;
   /** Why the configuration cannot be used, without its values; the settings are then the defaults. */
   readonly configFault?: string | undefined;
   readonly image?: string | undefined;

@@ -127,6 +127,7 @@ export async function createSickNode(shared?: SharedCloud): Promise<SickNode> {
     async examine(given = {}) {
       const { findings } = await diagnose({
         settings,
+        configSource: "read from /etc/ocir-broker/config.yaml",
         image: IMAGE,
         version: VERSION,
         clock,

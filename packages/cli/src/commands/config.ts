@@ -1,6 +1,7 @@
 /** `ocir-broker config check|print|schema`: what the configuration is, before a service depends on it. */
 import { configJsonSchema, DEFAULT_CONFIG_PATH, loadConfig, printConfig } from "@ocir-broker/broker";
 import type { Command } from "commander";
+import { configSource } from "../config-source.ts";
 import { environment } from "../environment.ts";
 
 interface ConfigOptions {
@@ -16,7 +17,7 @@ export function addConfigCommand(program: Command): void {
     .option("--config <file>", `configuration file (default: ${DEFAULT_CONFIG_PATH}, which may be absent)`)
     .action((options: ConfigOptions) => {
       loadConfig({ path: options.config, environment });
-      process.stdout.write("the configuration is valid\n");
+      process.stdout.write(`the configuration is valid: ${configSource(options.config)}\n`);
     });
 
   config

@@ -15,6 +15,7 @@ import {
 import { createSystemClock, holdProcess, readTrustedCertificates, systemRandom } from "@ocir-broker/foundation";
 import { METADATA_BASE_URLS } from "@ocir-broker/identity";
 import { type Command, Option } from "commander";
+import { configSource } from "../config-source.ts";
 import { type Environment, environment as ownEnvironment, version } from "../environment.ts";
 
 interface CommandOptions {
@@ -23,6 +24,8 @@ interface CommandOptions {
   readonly record?: string;
   readonly root: string;
 }
+
+const SHOWN_FAULTS = 3;
 
 export function addDoctorCommand(program: Command): void {
   program
@@ -69,7 +72,7 @@ async function record(image: string | undefined, file: string, options: CommandO
 function doctorOptions(image: string | undefined, { config: path, root }: CommandOptions): DoctorOptions {
   const environment = readDaemonEnvironment(root) ?? ownEnvironment;
   const clock = createSystemClock();
-  const common = { image, version, clock, random: systemRandom };
+  const common = { image, version, clock, random: systemRandom, configSource: configSource(path) };
   try {
     return { ...common, settings: settingsOf(loadConfig({ path, environment }), environment) };
   } catch (error) {
@@ -77,9 +80,15 @@ function doctorOptions(image: string | undefined, { config: path, root }: Comman
     // What the environment says still holds, unless that is what is wrong.
     const checked = [environment, {}].map((each) => checkConfig("", each)).find((each) => "config" in each);
     if (checked === undefined || !("config" in checked)) throw error;
-    const [configFault] = error.message.split("\n", 1);
-    return { ...common, settings: settingsOf(checked.config, environment), configFault };
+    return { ...common, settings: settingsOf(checked.config, environment), configFault: configFaultIn(error.message) };
   }
+}
+
+/** One line, of keys and what is wrong with them: a value is left to `config check`. */
+function configFaultIn(message: string): string {
+  const [head = "", ...faults] = message.split(/\n */).map((line) => line.replace(/ \(got .*\)$/, ""));
+  const more = faults.length > SHOWN_FAULTS ? [`${faults.length - SHOWN_FAULTS} more`] : [];
+  return [head, [...faults.slice(0, SHOWN_FAULTS), ...more].join("; ")].join(" ").trimEnd();
 }
 
 function settingsOf(config: Config, environment: Environment): DoctorOptions["settings"] {

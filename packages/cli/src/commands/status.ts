@@ -19,11 +19,17 @@ const WATCH_INTERVAL_MS = 2_000;
 const HOME = "\u001b[H";
 const CLEAR_BELOW = "\u001b[J";
 
-const HINTS: Readonly<Record<string, string>> = {
-  ENOENT: "the daemon does not run: systemctl start ocir-broker.service",
-  ECONNREFUSED: "the daemon does not run: systemctl start ocir-broker.service",
-  EACCES: "this user may not ask: its mode should be 0666, see systemctl status ocir-broker-health.socket",
+const FAILURES: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such socket, so the daemon does not run",
+  ECONNREFUSED: "nobody listens on this socket, so the daemon does not run",
+  EACCES: "this user may not connect, although the socket's mode should be 0666",
 };
+
+const NEXT = `
+  what systemd says:     systemctl status ocir-broker.service ocir-broker.socket ocir-broker-health.socket
+  what the daemon said:  journalctl -u ocir-broker.service -n 50
+  to start it:           systemctl start ocir-broker.service
+  all that a pull needs: ocir-broker doctor`;
 
 export function addStatusCommand(program: Command): void {
   program
@@ -63,8 +69,8 @@ async function read({ config, output }: CommandOptions, clock: Clock): Promise<s
   const socket = loadConfig({ path: config, environment }).sockets.health;
   const answer = await askHealthSocket(socket, "/status", clock);
   if ("failure" in answer) {
-    const hint = HINTS[answer.failure] ?? "the daemon does not answer: journalctl -u ocir-broker.service";
-    throw new Error(`${socket}: ${answer.failure}: ${hint}`);
+    const failure = FAILURES[answer.failure] ?? "the daemon does not answer";
+    throw new Error(`${socket}: ${failure} (${answer.failure})${NEXT}`);
   }
   const status = parse(answer.body);
   if (answer.status !== 200 || status === undefined) {

@@ -21,7 +21,8 @@ export const checkClock: Check = async ({ cloud, clock, registryHost }) => {
   const told = offsets.findLast(({ service }) => service !== "metadata") ?? offsets.at(-1);
   if (told === undefined) return [finding("clock-unknown", "no answer had a Date")];
   const seconds = Math.round(Math.abs(told.aheadMs) / 1_000);
-  const evidence = `this clock is ${seconds} s ${told.aheadMs > 0 ? "ahead of" : "behind"} that of ${told.host}`;
+  const difference = seconds === 0 ? "agrees with" : `is ${seconds} s ${told.aheadMs > 0 ? "ahead of" : "behind"}`;
+  const evidence = `this clock ${difference} that of ${told.host}`;
   if (Math.abs(told.aheadMs) > REFUSED_FROM_MS) return [finding("clock-skew", evidence)];
   return [finding(Math.abs(told.aheadMs) > DRIFT_FROM_MS ? "clock-drift" : "clock-ok", evidence)];
 };

@@ -36,7 +36,10 @@ function healthFinding(data: Status): Finding {
   ].flatMap(([what, { lastFailure, failuresInARow }]) =>
     failuresInARow > 0 ? [`${what}: ${lastFailure}, ${failuresInARow} times in a row`] : [],
   );
-  const evidence = [`up for ${Math.round(data.uptimeSeconds / 60)} min, ${data.status}`, ...failing].join("; ");
+  const evidence = [
+    `"${data.status}", up for ${data.uptimeSeconds < 120 ? `${data.uptimeSeconds} s` : `${Math.round(data.uptimeSeconds / 60)} min`}`,
+    ...failing,
+  ].join("; ");
   if (data.status === "starting") return finding("daemon-starting", evidence);
   return finding(data.status === "degraded" ? "daemon-degraded" : "daemon-ok", evidence);
 }

@@ -1,9 +1,9 @@
 /** Who this node is: its certificate, when that ends and whether its chain holds, and the session that it buys. */
 import { X509Certificate } from "node:crypto";
 import type { DIAGNOSES } from "../diagnoses.ts";
-import { attempt, type Check, codeOf, type Examination } from "../examination.ts";
+import { attempt, type Check, causeOf, codeOf, type Examination } from "../examination.ts";
 import { describeExchange } from "../exchanges.ts";
-import { type Finding, finding } from "../finding.ts";
+import { finding, notChecked } from "../finding.ts";
 
 type Name = keyof typeof DIAGNOSES;
 
@@ -41,15 +41,20 @@ export const checkIdentity: Check = async (examination) => {
   }
   const ofSession = OF_SESSION[String(code)];
   // Told by the clock check already, which names how far it is off.
-  if (ofSession === "clock-skew") return [...found, finding("not-checked", "session: the clock is off")];
-  return [...found, sessionFinding(ofSession, String(code), examination)];
+  if (ofSession === "clock-skew") {
+    return [
+      ...found,
+      notChecked(
+        "the session",
+        "clock-skew",
+        "it needs the right time: the auth service refuses signatures of another",
+      ),
+    ];
+  }
+  if (ofSession !== undefined) return [...found, finding(ofSession, lastAnswer(examination))];
+  const needs = "it needs the metadata service, which has the certificate";
+  return [...found, notChecked("the identity", causeOf(session.error), needs)];
 };
-
-function sessionFinding(name: Name | undefined, code: string, examination: Examination): Finding {
-  return name === undefined
-    ? finding("not-checked", `certificate and session: ${code}`)
-    : finding(name, lastAnswer(examination));
-}
 
 /** As it came, whether or not it was accepted. */
 function describeCertificate({ cloud, clock }: Examination): { name: Name; evidence: string } | undefined {
@@ -60,7 +65,7 @@ function describeCertificate({ cloud, clock }: Examination): { name: Name; evide
   const endsInMs = leaf.validToDate.getTime() - clock.wallMs();
   const end = `it ${endsInMs > 0 ? `ends in ${minutes(endsInMs)}` : `ended ${minutes(-endsInMs)} ago`}`;
   const isChained = intermediate === undefined || leaf.checkIssued(intermediate);
-  const evidence = `instance certificate from ${leaf.validFromDate.toISOString()} to ${leaf.validToDate.toISOString()}: ${end}`;
+  const evidence = `from ${minuteOf(leaf.validFromDate)} to ${minuteOf(leaf.validToDate)}: ${end}`;
   return { name: isChained ? "certificate-ok" : "certificate-chain", evidence };
 }
 
@@ -76,6 +81,10 @@ function parseCertificate(body: Buffer | undefined): X509Certificate | undefined
 function lastAnswer({ cloud }: Examination): string {
   const last = cloud.exchanges.findLast(({ service }) => service !== "registry");
   return last === undefined ? "nothing was answered" : describeExchange(last);
+}
+
+function minuteOf(date: Date): string {
+  return `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
 function minutes(ms: number): string {

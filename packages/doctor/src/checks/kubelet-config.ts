@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { checkCredentialProviderConfig, explainMatch, PROVIDER_NAME, readProviders } from "@ocir-broker/kubelet-config";
 import { type Check, type Examination, valueIfAny } from "../examination.ts";
-import { type Finding, finding, kubeletConfigFinding } from "../finding.ts";
+import { type Finding, finding, kubeletConfigFinding, notChecked } from "../finding.ts";
 import type { ProviderFiles } from "../provider-files.ts";
+import { checkKubeletFlags } from "./kubelet-flags.ts";
 
 /** Of a kubelet that does not tell its version the newest rules are applied. */
 const NEWEST_MINOR = 36;
@@ -12,7 +13,14 @@ const OLDEST_MINOR = 26;
 export const checkKubeletConfig: Check = async (examination) => {
   const [kubelet, provider] = await Promise.all([examination.kubelet(), examination.providerFiles()]);
   if (kubelet === undefined || provider === undefined) {
-    return [finding("not-checked", "provider configuration: no kubelet names one")];
+    const [flags] = await checkKubeletFlags(examination);
+    return [
+      notChecked(
+        "the provider configuration",
+        String(flags?.name),
+        "it needs a kubelet with flags, which name the file",
+      ),
+    ];
   }
   if (provider.failure !== undefined) {
     const name = provider.failure === "EACCES" ? "needs-root" : "kubelet-config-missing";
@@ -45,7 +53,7 @@ async function matchFindings(
     const mismatches = notRun.find(({ name }) => name === PROVIDER_NAME)?.mismatches ?? [];
     const reasons = mismatches.map(({ pattern, detail }) => `"${pattern}": ${detail}`).join("; ");
     const host = imageName.registryHost;
-    return [finding("image-not-matched", `${repository}: ${reasons || "no entry of ours"}`, matchFix(host))];
+    return [finding("image-not-matched", `${repository}: ${reasons || "no entry of ours"}`, { fix: matchFix(host) })];
   }
   const before = run.slice(0, at).map(({ name, matchedBy }) => `${name} (by "${matchedBy}")`);
   const matched = finding("image-match-ok", `${repository}: by "${ours.matchedBy}"`);

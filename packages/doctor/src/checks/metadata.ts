@@ -16,7 +16,7 @@ export const checkMetadata: Check = async (examination) => {
   const evidence = seen.map((each) => each.evidence).join("; ");
   // A node has one of the two families as a rule, so the better answer counts.
   const best = seen.find(({ name }) => name === "metadata-ok") ?? seen.find(isAnswer) ?? seen[0];
-  return [finding(best?.name ?? "not-checked", evidence)];
+  return [finding(best?.name ?? "metadata-unreachable", evidence)];
 };
 
 function isAnswer({ name }: Seen): boolean {

@@ -54,7 +54,7 @@ describe("tryPath", () => {
     const asked: string[] = [];
     const examination = examinationOf(networkOf("open", asked));
     for (const url of ["https://a.example", "http://a.example", "https://a.example:8443"]) {
-      expect(await tryPath("registry", new URL(url), examination)).toMatchObject({ name: "network-ok" });
+      expect(await tryPath("the registry", new URL(url), examination)).toMatchObject({ name: "network-ok" });
     }
     expect(asked).toEqual(["10.1.2.3:443", "10.1.2.3:80", "10.1.2.3:8443"]);
   });
@@ -65,7 +65,7 @@ describe("tryPath", () => {
     ["ETIMEDOUT", "tcp-timeout"],
     ["EHOSTUNREACH", "network-unreachable"],
   ])("takes %s for %s", async (outcome, name) => {
-    const found = await tryPath("auth service", new URL("https://a.example"), examinationOf(networkOf(outcome)));
+    const found = await tryPath("the auth service", new URL("https://a.example"), examinationOf(networkOf(outcome)));
     expect(found).toMatchObject({ name, evidence: expect.stringContaining(`TCP port 443: ${outcome}`) });
     expect(found.fix).toContain("service gateway");
   });
@@ -80,14 +80,14 @@ describe("tryPath", () => {
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "d.ocir.io,," }, false],
   ])("tries %s itself with %j: %s", async (url, proxy, isTried) => {
     const asked: string[] = [];
-    await tryPath("registry", new URL(url), examinationOf(networkOf("open", asked), proxy));
+    await tryPath("the registry", new URL(url), examinationOf(networkOf("open", asked), proxy));
     expect(asked.length).toBe(isTried ? 1 : 0);
   });
 
   test("names a failure of the name service that has no code", async () => {
     const network = { ...networkOf("open"), resolve: async () => Promise.reject(new Error("no")) };
-    const found = await tryPath("registry", new URL("https://a.example"), examinationOf(network));
-    expect(found).toMatchObject({ name: "dns-failed", evidence: "registry a.example: no address" });
+    const found = await tryPath("the registry", new URL("https://a.example"), examinationOf(network));
+    expect(found).toMatchObject({ name: "dns-failed", evidence: "a.example: no address" });
   });
 });
 

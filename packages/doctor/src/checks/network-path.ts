@@ -1,53 +1,73 @@
 /** Can the auth service and the registry be reached: the name, then TCP. Where a proxy stands between, it is the proxy's part. */
 import type { RegionInfo } from "@ocir-broker/identity";
 import { DIAGNOSES } from "../diagnoses.ts";
-import { type Check, type Examination, valueIfAny } from "../examination.ts";
-import { type Finding, finding } from "../finding.ts";
+import { attempt, type Check, causeOf, type Examination, valueIfAny } from "../examination.ts";
+import { type Finding, finding, notChecked, type Particulars } from "../finding.ts";
 
 export const checkAuthPath: Check = async (examination) => {
-  const url = await valueIfAny(examination.cloud.authUrl());
-  if (url === undefined) return [finding("not-checked", "network to the auth service: the region is not known")];
-  return [await tryPath("auth service", url, examination)];
+  const url = await attempt(examination.cloud.authUrl());
+  if ("value" in url) return [await tryPath("the auth service", url.value, examination)];
+  return [
+    notChecked(
+      "the network to the auth service",
+      causeOf(url.error),
+      "it needs the home region, which is part of the service's name",
+    ),
+  ];
 };
 
 export const checkRegistryPath: Check = async (examination) => {
   const { cloud, image, imageName } = examination;
-  const registryHost = await valueIfAny(examination.registryHost());
-  if (registryHost === undefined || (image !== undefined && imageName === undefined)) {
-    return [finding("not-checked", "network to the registry: its host is not known")];
+  const host = await attempt(examination.registryHost());
+  const cause =
+    image !== undefined && imageName === undefined ? "image-invalid" : "error" in host && causeOf(host.error);
+  if ("error" in host || cause) {
+    return [
+      notChecked(
+        "the network to the registry",
+        String(cause),
+        "it needs an image or the home region, which name the host",
+      ),
+    ];
   }
+  const registryHost = host.value;
   const region = await valueIfAny(cloud.region());
   // Somebody else's registry is none of our business.
   if (!cloud.isRegistry(registryHost, region)) return [];
   return [
-    await tryPath("registry", cloud.endpointOf(registryHost), examination, otherRegionHint(registryHost, region)),
+    await tryPath("the registry", cloud.endpointOf(registryHost), examination, otherRegionHint(registryHost, region)),
   ];
 };
 
 /** What the checks of session and token need to know to say no more than this. */
-export async function tryPath(what: string, url: URL, examination: Examination, hint = ""): Promise<Finding> {
+export async function tryPath(
+  service: NonNullable<Particulars["service"]>,
+  url: URL,
+  examination: Examination,
+  hint = "",
+): Promise<Finding> {
   const { network, settings } = examination;
   const { hostname, host } = url;
   if (usesProxy(url, settings.proxy))
-    return finding("network-ok", `${what} ${host}: through the proxy, not tried here`);
+    return finding("network-ok", `${host}: through the proxy, not tried here`, { service });
   const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
   let addresses: readonly string[];
   try {
     addresses = await network.resolve(hostname.replace(/^\[|\]$/g, ""));
   } catch (error) {
-    return finding("dns-failed", `${what} ${hostname}: ${(error as NodeJS.ErrnoException).code ?? "no address"}`);
+    return finding("dns-failed", `${hostname}: ${(error as NodeJS.ErrnoException).code ?? "no address"}`, { service });
   }
   const [address = ""] = addresses;
   const outcome = await network.connect(address, port);
-  const evidence = `${what} ${host} (${addresses.slice(0, 3).join(", ")}), TCP port ${port}: ${outcome}`;
-  if (outcome === "open") return finding("network-ok", evidence);
+  const evidence = `${host} (${addresses.slice(0, 3).join(", ")}), TCP port ${port}: ${outcome}`;
+  if (outcome === "open") return finding("network-ok", evidence, { service });
   const name =
     outcome === "ECONNREFUSED"
       ? "tcp-refused"
       : /timeout|ETIMEDOUT/.test(outcome)
         ? "tcp-timeout"
         : "network-unreachable";
-  return finding(name, evidence, `${DIAGNOSES[name].fix}${hint}`);
+  return finding(name, evidence, { service, fix: `${DIAGNOSES[name].fix}${hint}` });
 }
 
 /** A service gateway covers its own region and no other. */

@@ -5,11 +5,11 @@
 import { Secret } from "@ocir-broker/foundation";
 import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
 import * as z from "zod";
-import { attempt, type Check, type Examination, valueIfAny } from "../examination.ts";
-import { type Finding, finding } from "../finding.ts";
+import { type Attempt, attempt, type Check, causeOf, type Examination } from "../examination.ts";
+import { type Finding, finding, notChecked } from "../finding.ts";
 import type { ProgramResult } from "../program-run.ts";
 import { type Invocation, invocationIn } from "../provider-files.ts";
-import { pluginPath } from "./plugin.ts";
+import { pluginFault, pluginPath } from "./plugin.ts";
 
 /** The kubelet would wait 60 s, a person does not; a plugin that has a daemon answers in a millisecond. */
 const LIMIT_MS = 6_000;
@@ -28,13 +28,23 @@ const response = z.strictObject({
 
 export const checkPluginAnswer: Check = async (examination) => {
   const path = await pluginPath(examination);
-  if (!examination.files.isExecutable(path)) return [finding("not-checked", "the plugin's answer: it cannot be run")];
+  const fault = pluginFault(path, examination);
+  if (fault !== undefined) return [notChecked("the plugin's answer", fault.name, `${path} cannot be run`)];
   const { credentialsSocket } = examination.settings;
   if (examination.files.isForbidden(credentialsSocket)) {
     return [finding("needs-root", `the plugin's answer: ${credentialsSocket} is for root alone`)];
   }
-  const image = await imageToAsk(examination);
-  if (image === undefined) return [finding("not-checked", "the plugin's answer: no registry host is known")];
+  const asked = await imageToAsk(examination);
+  if ("error" in asked) {
+    return [
+      notChecked(
+        "the plugin's answer",
+        asked.error,
+        "it needs an image or the home region, which name the host to ask for",
+      ),
+    ];
+  }
+  const image = asked.value;
   const invocation = invocationIn((await examination.providerFiles())?.files ?? []);
   const result = await examination.runProgram({
     path: examination.files.locate(path),
@@ -47,10 +57,11 @@ export const checkPluginAnswer: Check = async (examination) => {
 };
 
 /** The kubelet strips tag and digest. */
-async function imageToAsk({ image, imageName, registryHost }: Examination): Promise<string | undefined> {
-  if (imageName !== undefined) return `${imageName.registryHost}/${imageName.repository}`;
-  const host = image === undefined ? await valueIfAny(registryHost()) : undefined;
-  return host === undefined ? undefined : `${host}/${ANY_REPOSITORY}`;
+async function imageToAsk({ image, imageName, registryHost }: Examination): Promise<Attempt<string, string>> {
+  if (imageName !== undefined) return { value: `${imageName.registryHost}/${imageName.repository}` };
+  if (image !== undefined) return { error: "image-invalid" };
+  const host = await attempt(registryHost());
+  return "error" in host ? { error: causeOf(host.error) } : { value: `${host.value}/${ANY_REPOSITORY}` };
 }
 
 async function judge(
@@ -75,7 +86,7 @@ async function judge(
   }
   const keys = Object.keys(data.auth ?? {});
   if (keys.length === 0) return finding("plugin-answer-anonymous", `${path}: auth is empty`);
-  const evidence = `${path}: credentials for ${keys.length} keys in ${Math.round(elapsedMs)} ms`;
+  const evidence = `${path}: in ${Math.round(elapsedMs)} ms, for ${keys.length} entries of auth`;
   const passwords = Object.values(data.auth ?? {}).map(({ password }) => password);
   return (await isOutdated(passwords[0] ?? "", examination))
     ? finding("token-outdated", `${path}: its token is denied, a new one is not`)

@@ -2,20 +2,15 @@
 import { join } from "node:path";
 import { PROVIDER_NAME } from "@ocir-broker/kubelet-config";
 import type { Check, Examination } from "../examination.ts";
-import { finding } from "../finding.ts";
+import { type Finding, finding } from "../finding.ts";
 
 const VERSION_LIMIT_MS = 3_000;
 
 export const checkPlugin: Check = async (examination) => {
   const { files, version, runProgram } = examination;
   const path = await pluginPath(examination);
-  const stats = files.stat(path);
-  if ("failure" in stats) {
-    return [finding(stats.failure === "EACCES" ? "needs-root" : "plugin-missing", `${path}: ${stats.failure}`)];
-  }
-  if (!files.isExecutable(path)) {
-    return [finding("plugin-not-executable", `${path}: mode ${(stats.value.mode & 0o7777).toString(8)}`)];
-  }
+  const fault = pluginFault(path, examination);
+  if (fault !== undefined) return [fault];
   const result = await runProgram({
     path: files.locate(path),
     args: ["--version"],
@@ -29,6 +24,17 @@ export const checkPlugin: Check = async (examination) => {
   if (told === undefined) return [finding("plugin-foreign", `${path} --version does not answer as ours does`)];
   return [finding(told === version ? "plugin-ok" : "plugin-version", `${path} is ${told}, this program ${version}`)];
 };
+
+/** What keeps it from being run, by its file alone. */
+export function pluginFault(path: string, { files }: Examination): Finding | undefined {
+  const stats = files.stat(path);
+  if ("failure" in stats) {
+    return finding(stats.failure === "EACCES" ? "needs-root" : "plugin-missing", `${path}: ${stats.failure}`);
+  }
+  return files.isExecutable(path)
+    ? undefined
+    : finding("plugin-not-executable", `${path}: mode ${(stats.value.mode & 0o7777).toString(8)}`);
+}
 
 /** Where the kubelet looks for it or, without a kubelet, where it is installed. */
 export async function pluginPath({ kubelet }: Examination): Promise<string> {

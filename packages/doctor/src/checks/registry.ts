@@ -2,9 +2,9 @@
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
 import type { DIAGNOSES } from "../diagnoses.ts";
-import { attempt, type Check, codeOf, type Examination, valueIfAny } from "../examination.ts";
+import { attempt, type Check, causeOf, codeOf, type Examination, valueIfAny } from "../examination.ts";
 import { describeExchange } from "../exchanges.ts";
-import { type Finding, finding } from "../finding.ts";
+import { type Finding, finding, notChecked } from "../finding.ts";
 
 type Name = keyof typeof DIAGNOSES;
 
@@ -32,12 +32,25 @@ const OF_TOKEN: Readonly<Record<string, Name>> = {
 export const checkRegistry: Check = async (examination) => {
   const { image, imageName, cloud } = examination;
   if (image !== undefined && imageName === undefined) return [finding("image-invalid", "the given image")];
-  const registryHost = await valueIfAny(examination.registryHost());
+  const host = await attempt(examination.registryHost());
   const session = await attempt(cloud.session());
-  if (registryHost === undefined) return [finding("not-checked", "token: the region is not known")];
+  if ("error" in host) {
+    return [
+      notChecked("the registry's token", causeOf(host.error), "it needs the home region, which names the registry"),
+    ];
+  }
+  const registryHost = host.value;
   const region = await valueIfAny(cloud.region());
   if (!cloud.isRegistry(registryHost, region)) return [finding("image-foreign", `registry host ${registryHost}`)];
-  if ("error" in session) return [finding("not-checked", `token of ${registryHost}: there is no session`)];
+  if ("error" in session) {
+    return [
+      notChecked(
+        "the registry's token",
+        causeOf(session.error),
+        `it needs a session: ${registryHost} gives a token for one only`,
+      ),
+    ];
+  }
   const token = await attempt(cloud.token(registryHost));
   if ("error" in token) return [tokenFinding(registryHost, token.error, examination)];
   const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
@@ -49,11 +62,16 @@ export const checkRegistry: Check = async (examination) => {
 
 function tokenFinding(registryHost: string, error: unknown, { cloud }: Examination): Finding {
   const code = codeOf(error);
-  if (code === "clock-skew") return finding("not-checked", `token of ${registryHost}: the clock is off`);
+  if (code === "clock-skew")
+    return notChecked(
+      "the registry's token",
+      code,
+      `it needs the right time: ${registryHost} refuses signatures of another`,
+    );
   const last = cloud.exchanges.findLast(({ service }) => service === "registry");
   const evidence =
     last === undefined ? `${registryHost}: ${code}` : `${registryHost}: ${code}; ${describeExchange(last)}`;
-  return finding(OF_TOKEN[code] ?? "check-failed", evidence);
+  return finding(OF_TOKEN[code] ?? "check-failed", evidence, { service: "the registry" });
 }
 
 async function checkAccess(
@@ -74,9 +92,11 @@ async function checkAccess(
   const evidence = `${repository}, ${reference}: status ${status ?? "none"} with a new token`;
   if ("error" in access) return finding("access-unclear", `${repository}: ${codeOf(access.error)}`);
   if (access.value === "working") return finding("access-ok", evidence);
-  if (access.value === "denied") return finding("policy-missing", evidence, policyFix(repository));
+  if (access.value === "denied") return finding("policy-missing", evidence, { fix: policyFix(repository) });
   return status === 404
-    ? finding("image-missing", evidence, `check repository and tag; if they are right: ${policyFix(repository)}`)
+    ? finding("image-missing", evidence, {
+        fix: `check repository and tag; if they are right: ${policyFix(repository)}`,
+      })
     : finding("access-unclear", evidence);
 }
 

@@ -23,7 +23,7 @@ export const checkSelinux: Check = async (examination) => {
   const wrong = labels.find(({ label }) => NOT_FOR_SERVICES.test(label));
   if (wrong === undefined) return [finding("selinux-ok", mode)];
   const name = mode === "enforcing" ? "selinux-label" : "selinux-label-permissive";
-  return [finding(name, `${mode}; ${wrong.path} is labelled ${wrong.label}`, `restorecon -v ${wrong.path}`)];
+  return [finding(name, `${mode}; ${wrong.path} is labelled ${wrong.label}`, { fix: `restorecon -v ${wrong.path}` })];
 };
 
 async function labelOf(path: string, { files, runProgram }: Examination): Promise<{ path: string; label: string }> {
