@@ -59,17 +59,24 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
 
 /** Resolves once both sockets take connections. */
 export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
+  const daemon = spawnDaemon(config);
+  for (const socket of [config.credentialsSocket, config.healthSocket]) {
+    while (!(await takesConnections(socket))) {
+      const { exitCode, signalCode } = daemon.process;
+      if (exitCode !== null || signalCode !== null) throw new Error(`the daemon ended: ${daemon.output()}`);
+    }
+  }
+  return daemon;
+}
+
+/** Not up yet. */
+export function spawnDaemon(config: DaemonConfig): Daemon {
   const child = spawn(BROKER, ["serve", "--config", config.path], { stdio: ["ignore", "pipe", "pipe"], env: {} });
   const pieces: Buffer[] = [];
   child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
   child.stderr.on("data", (piece: Buffer) => pieces.push(piece));
   const output = (): string => Buffer.concat(pieces).toString();
   const ended = once(child, "exit");
-  for (const socket of [config.credentialsSocket, config.healthSocket]) {
-    while (!(await takesConnections(socket))) {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the daemon ended: ${output()}`);
-    }
-  }
   return {
     process: child,
     pid: child.pid as number,

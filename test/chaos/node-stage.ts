@@ -57,7 +57,14 @@ export async function setNodeStage(onLine: (line: string) => void): Promise<Node
   writeFileSync(fallback, script, { mode: 0o755 });
 
   const logPath = join(directory, "daemon.log");
-  const command = [LAUNCHER, BROKER, "serve", "--config", written.path];
+  // Where the file says nothing of them: the same services, and no way to any that is Oracle's own.
+  const surroundings = {
+    OCI_METADATA_BASE_URL: simulator.metadataUrl.href,
+    OCI_SDK_AUTH_CLIENT_REGION_URL: simulator.authUrl.origin,
+    HTTPS_PROXY: "http://127.0.0.1:9",
+  };
+  const variables = Object.entries(surroundings).map(([name, value]) => `${name}=${value}`);
+  const command = ["/usr/bin/env", ...variables, LAUNCHER, BROKER, "serve", "--config", written.path];
   const supervisor = await startSupervisor({ directory, logPath, command, onLine });
   const env = { OCIR_BROKER_SOCKET: written.credentialsSocket, OCIR_BROKER_FALLBACK: fallback };
   const audiences = new Map(REGISTRY_HOSTS.map((host, index) => [host, simulator.registryUrls[index]?.host]));

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CredentialProviderResult } from "@ocir-broker/testkit";
 import { describe, expect, it } from "vitest";
@@ -74,15 +74,12 @@ describe("a pull without a daemon", () => {
     expect(stage.starts()).toHaveLength(2);
   });
 
-  it("tells all who wait what is wrong with the configuration, with one process", async () => {
+  it("answers with what is valid of a configuration that has faults", async () => {
     const stage = await setFallbackStage();
-    writeFileSync(stage.config.path, "surprise: 1\nlog: { level: no }\n");
+    const text = readFileSync(stage.config.path, "utf8");
+    writeFileSync(stage.config.path, text.replace('"level":"info"', '"level":"loud","surprise":1'));
     const results = await Promise.all(Array.from({ length: 10 }, () => stage.call(`${HOST}/acme/app`)));
-    for (const { exitCode, stdout, stderr } of results) {
-      expect(exitCode).toBe(1);
-      expect(stderr).toMatch(/^ocir-broker: config-invalid: [ -~]+; [ -~]+\n$/);
-      expect(stdout).toHaveLength(0);
-    }
+    for (const result of results) expect(hasToken(result)).toBe(true);
     expect(stage.starts()).toHaveLength(1);
   });
 

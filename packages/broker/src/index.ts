@@ -3,6 +3,7 @@ export { BrokerError, type BrokerErrorCode } from "./broker-error.ts";
 export { type CheckedConfig, checkConfig, DEFAULT_CONFIG_PATH, loadConfig } from "./config/load.ts";
 export { printConfig } from "./config/print.ts";
 export { type Config, configJsonSchema, configSchema } from "./config/schema.ts";
+export { loadUsableConfig, type UsableConfig } from "./config/usable.ts";
 export type { CredentialsAnswer } from "./credentials.ts";
 export { errorAnswerOf } from "./error-answer.ts";
 export { ERROR_TABLE, type ErrorCode, type ErrorRow } from "./error-table.ts";
@@ -10,7 +11,6 @@ export { handedOverSockets } from "./handed-over-sockets.ts";
 export type { HealthDetails, HealthStatus, HealthSummary } from "./health.ts";
 export { createLog, type Log } from "./log.ts";
 export {
-  createFailedBroker,
   createShortLivedBroker,
   type ShortLivedBroker,
   type ShortLivedBrokerOptions,

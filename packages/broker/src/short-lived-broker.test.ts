@@ -1,9 +1,8 @@
 import { createSystemClock } from "@ocir-broker/foundation";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { BrokerError } from "./broker-error.ts";
 import { checkConfig } from "./config/load.ts";
-import { createFailedBroker, createShortLivedBroker, type ShortLivedBroker } from "./short-lived-broker.ts";
+import { createShortLivedBroker, type ShortLivedBroker } from "./short-lived-broker.ts";
 
 const HOST = "icn.ocir.io";
 
@@ -65,14 +64,5 @@ describe("createShortLivedBroker", () => {
       expect(await broker.answer(requestFor(`${HOST}/acme/app`))).toMatchObject({ status: 200 });
     }
     expect(simulator.requests()["registry.manifest"]).toBe(0);
-  });
-});
-
-describe("createFailedBroker", () => {
-  it("answers with what keeps it from working", async () => {
-    broker = createFailedBroker(new BrokerError("config-invalid", "all the faults"));
-    const answer = await broker.answer(Buffer.alloc(0));
-    expect(answer).toMatchObject({ status: 500, outcome: "error" });
-    expect(String(answer.body)).toMatch(/^ocir-broker: config-invalid: /);
   });
 });

@@ -9,7 +9,6 @@ import { createInstancePrincipal, knownRealmDomains, METADATA_BASE_URLS } from "
 import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
 import { type AnswerCredentials, createCredentials } from "./credentials.ts";
-import { errorAnswerOf } from "./error-answer.ts";
 import { createRegistries, hostsNamedIn } from "./registries.ts";
 import { createHomeRegionCache, createSessionCache, createTokenCache } from "./tokens.ts";
 import { createUpstreams } from "./upstreams.ts";
@@ -68,14 +67,6 @@ export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortL
       for (const cache of [tokens, sessions, homeRegion]) cache.close();
       await upstreams.close();
     },
-  };
-}
-
-/** Answers every call with what keeps it from working, so that those who wait need not find out one after the other. */
-export function createFailedBroker(error: unknown): ShortLivedBroker {
-  return {
-    answer: () => Promise.resolve({ ...errorAnswerOf(error), outcome: "error", error }),
-    close: () => Promise.resolve(),
   };
 }
 

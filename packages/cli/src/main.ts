@@ -1,4 +1,5 @@
 /** The executable: runs the command line, and says how a failure ends. */
+import "./hang-up.ts";
 import { createProgram } from "./program.ts";
 
 createProgram()

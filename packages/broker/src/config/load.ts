@@ -19,15 +19,21 @@ export type CheckedConfig = { readonly config: Config } | { readonly faults: rea
 
 const LONGEST_SHOWN = 60;
 
-/**
- * @param options.path a file that must exist; without it `/etc/ocir-broker/config.yaml`, which may be absent.
- * @throws {BrokerError} `config-unreadable`, or `config-invalid` with all faults in the message.
- */
-export function loadConfig(options: { path?: string | undefined; environment: Environment }): Config {
-  const path = options.path ?? DEFAULT_CONFIG_PATH;
-  const checked = checkConfig(readConfig(path, options.path !== undefined), options.environment);
+export interface ConfigSource {
+  /** A file that must exist; without it `/etc/ocir-broker/config.yaml`, which may be absent. */
+  readonly path?: string | undefined;
+  readonly environment: Environment;
+}
+
+/** @throws {BrokerError} `config-unreadable`, or `config-invalid` with all faults in the message. */
+export function loadConfig(source: ConfigSource): Config {
+  const checked = checkConfig(readConfigText(source), source.environment);
   if ("config" in checked) return checked.config;
-  throw new BrokerError("config-invalid", `${path} is not valid:\n  ${checked.faults.join("\n  ")}`);
+  throw configInvalid(source, checked.faults);
+}
+
+export function configInvalid({ path = DEFAULT_CONFIG_PATH }: ConfigSource, faults: readonly string[]): BrokerError {
+  return new BrokerError("config-invalid", `${path} is not valid:\n  ${faults.join("\n  ")}`);
 }
 
 /** Checks the text of a configuration file together with the environment. */
@@ -40,17 +46,19 @@ export function checkConfig(text: string, environment: Environment = {}): Checke
   return { faults: [...faultsOf(file.error, value), ...faultsOf(surroundings.error, environment)] };
 }
 
-function readConfig(path: string, isRequired: boolean): string {
+/** @throws {BrokerError} `config-unreadable` */
+export function readConfigText({ path }: ConfigSource): string {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(path ?? DEFAULT_CONFIG_PATH, "utf8");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" && !isRequired) return "";
-    throw new BrokerError("config-unreadable", `${path} cannot be read: ${code}`, { cause: error });
+    if (code === "ENOENT" && path === undefined) return "";
+    const message = `${path ?? DEFAULT_CONFIG_PATH} cannot be read: ${code}`;
+    throw new BrokerError("config-unreadable", message, { cause: error });
   }
 }
 
-function parseYaml(text: string): { value: unknown; faults: string[] } {
+export function parseYaml(text: string): { value: unknown; faults: string[] } {
   const document = parseDocument(text);
   try {
     const value: unknown = document.toJS();
@@ -67,11 +75,11 @@ function syntaxFault(error: Error): string {
 }
 
 /** An unset variable is often exported as an empty one. */
-function withoutEmpty(environment: Environment): Environment {
+export function withoutEmpty(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
 }
 
-function fillIn(config: Config, environment: z.output<typeof environmentSchema>): Config {
+export function fillIn(config: Config, environment: z.output<typeof environmentSchema>): Config {
   return {
     ...config,
     metadata: { baseUrl: config.metadata.baseUrl ?? environment.OCI_METADATA_BASE_URL },

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { BrokerError } from "../broker-error.ts";
 import { changesBetween } from "../config/changes.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
@@ -26,10 +27,11 @@ const write = (line: string): void => {
   logged += line;
 };
 
-function create(takeOver?: () => never) {
+function create({ takeOver, startFault }: { takeOver?: () => never; startFault?: BrokerError } = {}) {
   return createReload({
     path,
     environment: {},
+    startFault,
     takeOver:
       takeOver ??
       ((config) => {
@@ -73,6 +75,14 @@ it("a reload of a file with faults names them all and leaves the configuration a
   expect(reload.note()).toBeUndefined();
 });
 
+it("a start in spite of faults says so until a reload finds none", () => {
+  const reload = create({ startFault: new BrokerError("config-invalid", "faults") });
+  expect(reload.note()).toContain("has faults");
+  writeFileSync(path, "log: {level: info}");
+  reload.run();
+  expect(reload.note()).toBeUndefined();
+});
+
 it("a reload of a file that has gone leaves the configuration as it is", () => {
   const reload = create();
   reload.run();
@@ -81,8 +91,10 @@ it("a reload of a file that has gone leaves the configuration as it is", () => {
 
 it("a reload hides no fault of ours", () => {
   writeFileSync(path, "");
-  const reload = create(() => {
-    throw new TypeError("ours");
+  const reload = create({
+    takeOver() {
+      throw new TypeError("ours");
+    },
   });
   expect(() => reload.run()).toThrow("ours");
 });

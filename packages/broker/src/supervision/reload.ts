@@ -12,18 +12,20 @@ export interface ReloadOptions {
   /** As the daemon was started; undefined is the default file, which may be absent. */
   readonly path: string | undefined;
   readonly environment: Environment;
+  /** What was wrong with the configuration that the daemon was started with. */
+  readonly startFault: BrokerError | undefined;
   readonly takeOver: (config: Config) => ConfigChanges;
   readonly log: Log;
 }
 
 export interface Reload {
   run(): void;
-  /** For the status line: what the last reload left undone. */
+  /** For the status line: what the start or the last reload left undone. */
   note(): string | undefined;
 }
 
-export function createReload({ path, environment, takeOver, log }: ReloadOptions): Reload {
-  let note: string | undefined;
+export function createReload({ path, environment, startFault, takeOver, log }: ReloadOptions): Reload {
+  let note = startFault && "the configuration has faults, the rest of it and defaults are in force";
 
   function run(): void {
     try {

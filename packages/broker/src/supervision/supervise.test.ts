@@ -65,7 +65,7 @@ async function start() {
   const common = { clock, log, pid: process.pid };
   broker = await startBroker({ ...common, config, environment: {}, random: () => 0.5, version: "1.2.3" });
   const environment = { OCIR_BROKER_NOTIFY_FD: String(manager), WATCHDOG_USEC: "30000000" };
-  return superviseBroker({ ...common, broker, configPath, environment, kernelMonotonicUs });
+  return superviseBroker({ ...common, broker, configPath, configFault: undefined, environment, kernelMonotonicUs });
 }
 
 /** What has arrived since the last time. */

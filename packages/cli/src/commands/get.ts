@@ -6,12 +6,11 @@
  */
 import {
   BrokerError,
-  createFailedBroker,
   createShortLivedBroker,
   errorAnswerOf,
   handedOverSockets,
   loadConfig,
-  type ShortLivedBroker,
+  loadUsableConfig,
   startStandIn,
 } from "@ocir-broker/broker";
 import { type Clock, createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
@@ -95,7 +94,9 @@ async function standIn(fd: number, request: Buffer, options: GetOptions, clock: 
   const leftMs = Number.parseInt(environment["OCIR_BROKER_FALLBACK_LEFT_MS"] ?? "", 10) || DEFAULT_LEFT_MS;
   const endAtMs = clock.monotonicMs() + leftMs - END_SLACK_MS;
   const limitMs = Math.max(1, leftMs - END_SLACK_MS);
-  const broker = configuredBroker(options, clock, limitMs);
+  // Nobody is there to mend it: as in the daemon, what is valid of the configuration is in force.
+  const { config } = loadUsableConfig({ path: options.config, environment });
+  const broker = createShortLivedBroker({ config, environment, clock, random: systemRandom, limitMs });
   const others = await startStandIn({ clock, answer: broker.answer, address: { fd }, limitMs });
   try {
     await deliver(await broker.answer(request), options);
@@ -103,16 +104,6 @@ async function standIn(fd: number, request: Buffer, options: GetOptions, clock: 
   } finally {
     await others.stop();
     await broker.close();
-  }
-}
-
-/** A configuration that cannot be used is what all who wait are told. */
-function configuredBroker(options: GetOptions, clock: Clock, limitMs: number): ShortLivedBroker {
-  try {
-    const config = loadConfig({ path: options.config, environment });
-    return createShortLivedBroker({ config, environment, clock, random: systemRandom, limitMs });
-  } catch (error) {
-    return createFailedBroker(error);
   }
 }
 

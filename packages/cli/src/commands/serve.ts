@@ -1,10 +1,11 @@
 /**
  * `ocir-broker serve`: the daemon, from configuration to signals.
  *
+ * A configuration with faults does not keep it from running (docs/decisions/0013-a-faulty-configuration.md).
  * SIGTERM and SIGINT stop it after what is in flight is answered; SIGHUP reads the configuration again. Whatever
  * nobody caught ends it as soon as that is logged, since its state is then unknown; the service manager starts it again.
  */
-import { createLog, loadConfig, type Supervision, startBroker, superviseBroker } from "@ocir-broker/broker";
+import { createLog, loadUsableConfig, type Supervision, startBroker, superviseBroker } from "@ocir-broker/broker";
 import { createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { environment, keepFromChildren, version } from "../environment.ts";
@@ -32,8 +33,17 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: { config?: string }): Promise<void> {
-  const config = loadConfig({ path: options.config, environment });
+  // Whatever comes before there is something to reload is caught up on then: this may have been read too early.
+  let supervision: Supervision | undefined;
+  let isReloadAsked = false;
+  process.on("SIGHUP", () => {
+    if (supervision === undefined) isReloadAsked = true;
+    else supervision.reload();
+  });
+  const { config, fault } = loadUsableConfig({ path: options.config, environment });
   const log = createLog({ level: config.log.level, environment });
+  if (fault !== undefined)
+    log.error({ error: fault }, "configuration has faults, starting with the rest of it and defaults");
   const clock = createSystemClock();
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
@@ -43,13 +53,12 @@ async function serve(options: { config?: string }): Promise<void> {
     });
   }
   keepFromChildren(FOR_THIS_PROCESS);
-  // Whatever comes before there is something to reload must not end the process.
-  let supervision: Supervision | undefined;
-  process.on("SIGHUP", () => supervision?.reload());
 
   const common = { environment, clock, log, pid: process.pid };
   const broker = await startBroker({ ...common, config, random: systemRandom, version });
-  supervision = superviseBroker({ ...common, broker, configPath: options.config, kernelMonotonicUs });
+  const { config: configPath } = options;
+  supervision = superviseBroker({ ...common, broker, configPath, configFault: fault, kernelMonotonicUs });
+  if (isReloadAsked) supervision.reload();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       supervision?.stopping();

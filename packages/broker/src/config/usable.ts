@@ -1,0 +1,69 @@
+/**
+ * A configuration for a process that must run and has nobody to tell: what is valid of the file and the environment,
+ * the defaults for the rest, and what is wrong. Why: docs/decisions/0013-a-faulty-configuration.md.
+ */
+import type * as z from "zod";
+import { BrokerError } from "../broker-error.ts";
+import {
+  type ConfigSource,
+  checkConfig,
+  configInvalid,
+  fillIn,
+  parseYaml,
+  readConfigText,
+  withoutEmpty,
+} from "./load.ts";
+import { type Config, configSchema, environmentSchema } from "./schema.ts";
+
+export interface UsableConfig {
+  readonly config: Config;
+  /** Undefined where all of it is valid. */
+  readonly fault: BrokerError | undefined;
+}
+
+/** Throws for nothing that the file may hold or lack. */
+export function loadUsableConfig(source: ConfigSource): UsableConfig {
+  const { text, fault: unreadable } = textOf(source);
+  const checked = checkConfig(text, source.environment);
+  if ("config" in checked) return { config: checked.config, fault: unreadable };
+  const { value, faults: syntaxFaults } = parseYaml(text);
+  return {
+    config: fillIn(
+      // Half of a file that cannot be parsed may mean anything.
+      validPart(configSchema, syntaxFaults.length > 0 ? {} : value),
+      validPart(environmentSchema, withoutEmpty(source.environment)),
+    ),
+    fault: unreadable ?? configInvalid(source, checked.faults),
+  };
+}
+
+function textOf(source: ConfigSource): { text: string; fault: BrokerError | undefined } {
+  try {
+    return { text: readConfigText(source), fault: undefined };
+  } catch (fault) {
+    if (!(fault instanceof BrokerError)) throw fault;
+    return { text: "", fault };
+  }
+}
+
+/** Without what its issues name: each round removes something, and where nothing is left all is valid. */
+function validPart<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  let rest = value;
+  for (;;) {
+    const { success, data, error } = schema.safeParse(rest);
+    if (success) return data;
+    // The later elements of a list first, so that the places of the others stay as they are.
+    for (const path of error.issues.flatMap(pathsAtFault).toReversed()) rest = without(rest, path);
+  }
+}
+
+function pathsAtFault(issue: z.core.$ZodIssue): PropertyKey[][] {
+  return issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+}
+
+function without(value: unknown, [key, ...inner]: readonly PropertyKey[]): unknown {
+  if (key === undefined || typeof value !== "object" || value === null) return {};
+  if (Array.isArray(value)) return value.toSpliced(Number(key), 1);
+  const { [key]: child, ...others } = value as Record<PropertyKey, unknown>;
+  return inner.length === 0 ? others : { ...others, [key]: without(child, inner) };
+}
