@@ -118,6 +118,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     sendTo,
     endpointOf: registries.endpointOf,
     sessionErrors,
+    deadlineMs,
     clock,
     random,
     onEvent(event) {

@@ -32,6 +32,9 @@ const NETWORK = "check routes, security lists and the service gateway of the nod
 const KUBELET = "check the kubelet's credential provider configuration";
 const SHIM = "check that the shim and the broker are of the same release";
 const CLOCK = "check the node's clock (chronyc tracking)";
+const DNS = "check the node's DNS";
+const PROXY_SETTINGS = "check the proxy's settings";
+const TRUST = "add the region's CA to the system's store";
 const PROXY = "check for a proxy that changes requests";
 const IS_OCI = "check that this node is an OCI instance and may reach 169.254.169.254";
 
@@ -84,8 +87,19 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   "certificate-mismatch": { status: 503, what: "the instance certificate is being replaced", next: LATER },
   "clock-skew": { status: 502, what: "this node's clock is more than 5 minutes off", next: CLOCK },
   "federation-invalid": { status: 502, what: "the auth service's answer is no session", next: PROXY },
+  "federation-name-not-resolved": {
+    status: 502,
+    what: "the auth service's name could not be resolved",
+    next: DNS,
+  },
+  "federation-proxy-refused": {
+    status: 502,
+    what: "the proxy refused to connect us to the auth service",
+    next: PROXY_SETTINGS,
+  },
   "federation-refused": { status: 502, what: "the auth service refused this instance", next: REPORT },
   "federation-throttled": { status: 503, what: "the auth service is throttling", next: LATER },
+  "federation-tls": { status: 502, what: "the auth service's certificate is not trusted", next: TRUST },
   "federation-unauthorized": { status: 502, what: "the auth service does not accept this instance", next: CLOCK },
   "federation-unavailable": { status: 503, what: "the auth service has a fault", next: LATER },
   "federation-unreachable": { status: 504, what: "the auth service does not answer", next: NETWORK },
@@ -124,11 +138,11 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   // Any upstream, where the package that asked said no more.
   aborted: { status: 503, what: "the broker gave up waiting", next: LATER },
   "connection-broken": { status: 502, what: "a connection to Oracle's services broke", next: LATER },
-  "name-not-resolved": { status: 502, what: "a name could not be resolved", next: "check the node's DNS" },
-  "proxy-refused": { status: 502, what: "the proxy refused to connect us", next: "check the proxy's settings" },
+  "name-not-resolved": { status: 502, what: "a name could not be resolved", next: DNS },
+  "proxy-refused": { status: 502, what: "the proxy refused to connect us", next: PROXY_SETTINGS },
   refused: { status: 502, what: "a connection was refused", next: NETWORK },
   timeout: { status: 504, what: "Oracle's services did not answer in time", next: NETWORK },
-  tls: { status: 502, what: "a certificate is not trusted", next: "add the region's CA to the system's store" },
+  tls: { status: 502, what: "a certificate is not trusted", next: TRUST },
   unreachable: { status: 504, what: "Oracle's services cannot be reached", next: NETWORK },
 };
 

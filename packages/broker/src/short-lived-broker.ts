@@ -48,7 +48,9 @@ export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortL
     endpoints: config.registries.endpoints,
     homeRegion,
   });
+  const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);
   const tokens = createTokenCache({
+    deadlineMs,
     sessionErrors: new WeakSet(),
     ...quietly,
     sessions,
@@ -58,7 +60,7 @@ export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortL
   return {
     answer: createCredentials({
       clock,
-      deadlineMs: Math.min(durationMs(config.request.deadline), limitMs),
+      deadlineMs,
       registries,
       tokens,
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },

@@ -50,6 +50,7 @@ function setUp() {
   const sessionErrors = new WeakSet<object>();
   const tokens = createTokenCache({
     ...shared,
+    deadlineMs: 15_000,
     sessionErrors,
     sessions,
     sendTo: () => send,

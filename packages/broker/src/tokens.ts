@@ -15,8 +15,8 @@ export const SESSION = "session";
 /** One attempt at a token may include a whole bootstrap of the session. */
 const TOKEN_FETCH_LIMIT_MS = 15_000;
 
-/** Shorter, so that an attempt ends with what kept the session away, not with its own time limit. */
-const SESSION_WAIT_MS = 14_000;
+/** So much before an attempt's and a request's own time limit, so that both end with what kept the session away. */
+const SESSION_SLACK_MS = 1_000;
 
 /** A registry that refuses sessions for a reason of its own does not get a new one more often. */
 const UNAUTHORIZED_REMINT_MS = 30_000;
@@ -44,6 +44,8 @@ export function createSessionCache(principal: InstancePrincipal, options: CacheO
 }
 
 export interface TokenCacheParts extends CacheOptions {
+  /** How long a request waits for a token. */
+  readonly deadlineMs: number;
   readonly sessions: TokenCache<Session>;
   readonly sendTo: (registryHost: string) => SendRequest;
   readonly endpointOf: (registryHost: string) => URL;
@@ -53,6 +55,8 @@ export interface TokenCacheParts extends CacheOptions {
 
 export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
   const { sessions, sendTo, endpointOf, sessionErrors, clock, random, onEvent } = parts;
+  const limitMs = Math.min(parts.deadlineMs, TOKEN_FETCH_LIMIT_MS);
+  const sessionWaitMs = Math.max(limitMs - SESSION_SLACK_MS, limitMs / 2);
   let remintedAtMs = Number.NEGATIVE_INFINITY;
 
   function fetchWith(session: Session, registryHost: string, signal: AbortSignal): Promise<Expiring<Secret>> {
@@ -66,7 +70,7 @@ export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
 
   async function liveSession(): Promise<Expiring<Session>> {
     try {
-      return (await sessions.get(SESSION, { waitMs: SESSION_WAIT_MS })).entry;
+      return (await sessions.get(SESSION, { waitMs: sessionWaitMs })).entry;
     } catch (error) {
       if (error instanceof Error) sessionErrors.add(error);
       throw error;

@@ -7,6 +7,7 @@ export {
   kernelMonotonicUs,
   type Timer,
 } from "./clock.ts";
+export { isSkewed } from "./clock-skew.ts";
 export {
   type ConnectionLimits,
   createDirectDispatcher,

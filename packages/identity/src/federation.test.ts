@@ -31,6 +31,10 @@ test.each([
   ["aborted", "aborted"],
   ["body-too-large", "federation-invalid"],
   ["timeout", "federation-unreachable"],
+  ["refused", "federation-unreachable"],
+  ["name-not-resolved", "federation-name-not-resolved"],
+  ["proxy-refused", "federation-proxy-refused"],
+  ["tls", "federation-tls"],
 ] as const)("federate calls an exchange that ended with %s %s", async (cause, code) => {
   const { certificatePem, keyPem } = identity;
   const leaf = {

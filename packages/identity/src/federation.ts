@@ -7,12 +7,12 @@
 import type { KeyObject } from "node:crypto";
 import {
   type Clock,
+  isSkewed,
   retryAfterMsOf,
   type SendRequest,
   UpstreamError,
   type UpstreamResponse,
 } from "@ocir-broker/foundation";
-import { isSkewed } from "./clock-skew.ts";
 import { IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 import type { IdentityEvent } from "./identity-event.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
@@ -89,9 +89,22 @@ async function exchange(
   }
 }
 
+/** What has another remedy than a route has a code of its own. */
 function codeOfFailure({ code }: UpstreamError): IdentityErrorCode {
-  if (code === "aborted") return "aborted";
-  return code === "body-too-large" ? "federation-invalid" : "federation-unreachable";
+  switch (code) {
+    case "aborted":
+      return "aborted";
+    case "body-too-large":
+      return "federation-invalid";
+    case "name-not-resolved":
+      return "federation-name-not-resolved";
+    case "proxy-refused":
+      return "federation-proxy-refused";
+    case "tls":
+      return "federation-tls";
+    default:
+      return "federation-unreachable";
+  }
 }
 
 function codeOf({ status, serverDateMs }: UpstreamResponse, wallMs: number): IdentityErrorCode {

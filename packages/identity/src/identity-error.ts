@@ -10,8 +10,11 @@ export type IdentityErrorCode =
   | "certificate-mismatch"
   | "clock-skew"
   | "federation-invalid"
+  | "federation-name-not-resolved"
+  | "federation-proxy-refused"
   | "federation-refused"
   | "federation-throttled"
+  | "federation-tls"
   | "federation-unauthorized"
   | "federation-unavailable"
   | "federation-unreachable"
@@ -35,8 +38,11 @@ const MEANING: Readonly<Record<IdentityErrorCode, { retryable: boolean; words: s
   "certificate-mismatch": { retryable: true, words: "the instance certificate and its key do not belong together" },
   "clock-skew": { retryable: true, words: "this node's clock is more than 5 minutes off" },
   "federation-invalid": { retryable: true, words: "the auth service's answer is not a session token" },
+  "federation-name-not-resolved": { retryable: true, words: "the auth service's name could not be resolved" },
+  "federation-proxy-refused": { retryable: true, words: "the proxy refused a connection to the auth service" },
   "federation-refused": { retryable: false, words: "the auth service refused the request" },
   "federation-throttled": { retryable: true, words: "the auth service asks us to slow down" },
+  "federation-tls": { retryable: true, words: "the auth service's certificate is not trusted" },
   "federation-unauthorized": { retryable: true, words: "the auth service did not accept the instance certificate" },
   "federation-unavailable": { retryable: true, words: "the auth service failed" },
   "federation-unreachable": { retryable: true, words: "no answer from the auth service" },

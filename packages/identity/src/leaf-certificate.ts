@@ -6,8 +6,7 @@
  * The key lives on as a KeyObject, which prints nothing of itself.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import type { Clock } from "@ocir-broker/foundation";
-import { isSkewed } from "./clock-skew.ts";
+import { type Clock, isSkewed } from "@ocir-broker/foundation";
 import { IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 import type { MetadataAnswer, MetadataService } from "./metadata-service.ts";
 

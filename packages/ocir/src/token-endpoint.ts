@@ -7,6 +7,7 @@
 import {
   type Clock,
   type Expiring,
+  isSkewed,
   retryAfterMsOf,
   Secret,
   type SendRequest,
@@ -31,9 +32,6 @@ const TOKEN_PATH = "/20180419/docker/token";
 
 /** A token is about 1 KiB and comes twice. */
 const MAX_BODY_BYTES = 64 * 1024;
-
-/** Oracle's documentation of request signatures: more than 5 minutes is answered with 401. */
-const MAX_SKEW_MS = 300_000;
 
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i;
 
@@ -87,9 +85,8 @@ function refusalOf(registryHost: string, response: UpstreamResponse, wallMs: num
   const { status, serverDateMs } = response;
   const retryAfterMs = retryAfterMsOf(response);
   if (status === 401) {
-    const clockAheadMs = wallMs - (serverDateMs ?? wallMs);
-    return Math.abs(clockAheadMs) > MAX_SKEW_MS
-      ? new OcirError("clock-skew", registryHost, { status, clockAheadMs })
+    return serverDateMs !== undefined && isSkewed(serverDateMs, wallMs)
+      ? new OcirError("clock-skew", registryHost, { status, clockAheadMs: wallMs - serverDateMs })
       : new OcirError("registry-unauthorized", registryHost, { status });
   }
   if (status === 400) return new OcirError("registry-refused", registryHost, { status });

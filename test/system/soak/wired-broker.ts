@@ -89,6 +89,7 @@ export function startWiredBroker(options: WiredBrokerOptions): WiredBroker {
   };
   const logToken = createFetchLog(log, "token");
   const tokens = createTokenCache({
+    deadlineMs: 15_000,
     sessionErrors: new WeakSet(),
     sessions: sessionsToSignWith,
     sendTo: () => sendSigned,

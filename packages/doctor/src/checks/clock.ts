@@ -1,9 +1,7 @@
 /** This node's clock against the Date of whatever answered: OCI refuses what was signed more than 5 minutes off. */
+import { isSkewed } from "@ocir-broker/foundation";
 import { attempt, type Check } from "../examination.ts";
 import { finding } from "../finding.ts";
-
-/** Oracle's documentation of request signatures. */
-const REFUSED_FROM_MS = 300_000;
 
 /** Before it is too late. A Date has whole seconds, and an answer takes its time. */
 const DRIFT_FROM_MS = 60_000;
@@ -16,13 +14,14 @@ export const checkClock: Check = async ({ cloud, clock, registryHost }) => {
     const { serverDateMs, sentAtMs } = response ?? {};
     if (serverDateMs === undefined || sentAtMs === undefined) return [];
     const wallThenMs = clock.wallMs() - (clock.monotonicMs() - sentAtMs);
-    return [{ host: url.host, service, aheadMs: wallThenMs - serverDateMs }];
+    const isRefused = isSkewed(serverDateMs, wallThenMs);
+    return [{ host: url.host, service, aheadMs: wallThenMs - serverDateMs, isRefused }];
   });
   const told = offsets.findLast(({ service }) => service !== "metadata") ?? offsets.at(-1);
   if (told === undefined) return [finding("clock-unknown", "no answer had a Date")];
   const seconds = Math.round(Math.abs(told.aheadMs) / 1_000);
   const difference = seconds === 0 ? "agrees with" : `is ${seconds} s ${told.aheadMs > 0 ? "ahead of" : "behind"}`;
   const evidence = `this clock ${difference} that of ${told.host}`;
-  if (Math.abs(told.aheadMs) > REFUSED_FROM_MS) return [finding("clock-skew", evidence)];
+  if (told.isRefused) return [finding("clock-skew", evidence)];
   return [finding(Math.abs(told.aheadMs) > DRIFT_FROM_MS ? "clock-drift" : "clock-ok", evidence)];
 };

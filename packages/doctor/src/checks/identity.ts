@@ -18,8 +18,11 @@ const OF_CERTIFICATE: Readonly<Record<string, Name>> = {
 const OF_SESSION: Readonly<Record<string, Name>> = {
   "clock-skew": "clock-skew",
   "federation-invalid": "federation-invalid",
+  "federation-name-not-resolved": "federation-unreachable",
+  "federation-proxy-refused": "proxy-refused",
   "federation-refused": "federation-refused",
   "federation-throttled": "federation-throttled",
+  "federation-tls": "tls-untrusted",
   "federation-unauthorized": "federation-unauthorized",
   "federation-unavailable": "federation-unavailable",
   "federation-unreachable": "federation-unreachable",
