@@ -123,9 +123,17 @@ describe.skipIf(skipped !== undefined)(
       });
 
       it("limits are configured, enforced here or not", async () => {
-        const names = ["MemoryHigh", "MemoryMax", "TasksMax", "LimitCORE", "OOMScoreAdjust", "WatchdogSignal"];
+        const names = [
+          "MemoryHigh",
+          "MemoryMax",
+          "MemorySwapMax",
+          "TasksMax",
+          "LimitCORE",
+          "OOMScoreAdjust",
+          "WatchdogSignal",
+        ];
         const values = await Promise.all(names.map((name) => root.property(SERVICE, name)));
-        expect(values).toEqual([String(200 << 20), String(256 << 20), "64", "1", "-500", "9"]);
+        expect(values).toEqual([String(200 << 20), String(256 << 20), "0", "64", "1", "-500", "9"]);
       });
     });
 
@@ -251,6 +259,20 @@ describe.skipIf(skipped !== undefined)(
           expect(await mainPid(root)).not.toBe(before);
           expect(await root.journal(SERVICE)).toMatch(/Watchdog timeout[\s\S]*status=9\/KILL/);
         });
+      });
+    });
+
+    describe("environment", () => {
+      it("holds nothing that makes a program load code, trust others or write down keys, whoever asks for it", async () => {
+        await root.run("systemctl", ["set-environment", "NODE_V8_COVERAGE=/run", "LD_LIBRARY_PATH=/nowhere", "KEPT=1"]);
+        const text = "[Service]\nEnvironment=SSLKEYLOGFILE=/run/keys NODE_EXTRA_CA_CERTS=/nowhere\n";
+        await withDropIn(root, dropIn(SERVICE, "environment", text), async () => {
+          await root.run("systemctl", ["start", SERVICE]);
+          const names = (await root.run("cat", [`/proc/${await mainPid(root)}/environ`])).match(/(?<=^|\0)[^=]+/g);
+          expect(names).toContain("KEPT");
+          expect(names?.filter((name) => /^(NODE_|LD_|SSL|OPENSSL_)/.test(name))).toEqual([]);
+        });
+        await root.run("systemctl", ["unset-environment", "NODE_V8_COVERAGE", "LD_LIBRARY_PATH", "KEPT"]);
       });
     });
 

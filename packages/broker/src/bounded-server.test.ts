@@ -104,6 +104,19 @@ describe("createBoundedServer", () => {
     expect(body).toMatch(new RegExp(`^ocir-broker: ${code}: [ -~]+\n$`));
   });
 
+  it("gives a request's client no other answer, whatever comes behind the request", async () => {
+    await start();
+    const heard = talk("GET /later HTTP/1.1\r\nHost: localhost\r\n\r\nnonsense\r\n\r\n");
+    expect(await heard).toBe("");
+  });
+
+  it("gives up on a client that does not finish its body", async () => {
+    await start({ headersMs: 100, requestMs: 200 });
+    expect(await talk("POST /later HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")).toContain(
+      "ocir-broker: request-incomplete: ",
+    );
+  });
+
   it("gives up on a client that does not finish its request", async () => {
     await start({ headersMs: 100, requestMs: 200 });
     expect(await talk("GET / HT")).toContain("ocir-broker: request-incomplete: ");

@@ -2,7 +2,7 @@
  * A node:http server for a Unix socket that a slow, hostile or broken client cannot hold up, and that stops
  * without dropping an answer. Knows no route.
  */
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "@ocir-broker/foundation";
 import { errorAnswer } from "./error-answer.ts";
@@ -50,8 +50,12 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
   });
   server.timeout = limits.silenceMs;
   if (limits.maxConnections > 0) server.maxConnections = limits.maxConnections;
+  const unanswered = new WeakMap<Socket, Set<IncomingMessage>>();
   server.on("request", (request, response) => {
     response.sendDate = false;
+    const requests = unanswered.get(request.socket) ?? new Set();
+    unanswered.set(request.socket, requests.add(request));
+    response.on("close", () => requests.delete(request));
     onRequest(request, response);
   });
   // Node's own answer would be chunked and empty, which the shim does not read.
@@ -59,7 +63,12 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     response.sendDate = false;
     writeAnswer(response, errorAnswer("request-malformed"), ["Connection", "close"]);
   });
-  server.on("clientError", answerClientError);
+  server.on("clientError", (error, socket: Socket) => {
+    // An answer to what came later would be taken for that of a request which came whole before it.
+    const isOwed = [...(unanswered.get(socket) ?? [])].some(({ complete }) => complete);
+    if (isOwed) socket.destroy();
+    else answerClientError(error, socket);
+  });
   return {
     listen: (address) => listenOn(server, address),
     stop: (graceMs) => stop(server, graceMs, clock),

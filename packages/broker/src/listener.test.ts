@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,6 +72,17 @@ describe("listenOn", () => {
     expect(statSync(path).isSocket()).toBe(true);
     await listenOn(newServer(), { path, mode: 0o600 });
     expect(await hear(path)).toBe("hello");
+  });
+
+  it("of two that find such a file at once, one listens and the other is told so", async () => {
+    const path = join(directory, "a.sock");
+    const killed = `net.createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+    spawnSync(process.execPath, ["-e", killed]);
+    const both = await Promise.allSettled([0, 1].map(() => listenOn(newServer(), { path, mode: 0o600 })));
+    const lost = both.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
+    expect(lost).toMatchObject([{ code: "socket-in-use" }]);
+    expect(await hear(path)).toBe("hello");
+    expect(readdirSync(directory)).toEqual(["a.sock"]);
   });
 
   it("does not take over a socket on which somebody answers", async () => {

@@ -2,11 +2,12 @@
  * Where the servers listen: on sockets that we make ourselves, with the right mode from their first moment, or
  * on descriptors that systemd hands over.
  *
- * A socket file that nobody listens on is taken over; one that somebody answers on never is. libuv removes the
+ * A socket file that nobody listens on is taken over; one that somebody answers on never is, nor what is no socket. libuv removes the
  * file of a path that it bound when the server closes, and leaves a handed-over descriptor's file alone.
  */
-import { lstatSync, unlinkSync } from "node:fs";
+import { type BigIntStats, lstatSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { connect, type Server } from "node:net";
+import { join } from "node:path";
 import { BrokerError } from "./broker-error.ts";
 
 export type ListenAddress = { readonly path: string; readonly mode: 0o600 | 0o666 } | { readonly fd: number };
@@ -22,9 +23,37 @@ export async function listenOn(server: Server, address: ListenAddress): Promise<
     await listenOnPath(server, path, mode);
   } catch (error) {
     if (!hasCode(error, "EADDRINUSE")) throw notListening(path, error);
-    if (await isAnswered(path)) throw new BrokerError("socket-in-use", `${path}: another process listens here`);
-    unlinkSync(path);
+    await takeOver(server, path, mode);
+  }
+}
+
+/** Of several that find the same dead socket at once, one gets the path, and the others are told so. */
+async function takeOver(server: Server, path: string, mode: number): Promise<void> {
+  const inUse = new BrokerError("socket-in-use", `${path}: another process listens here`);
+  const found = lstatSync(path, { bigint: true });
+  if (!found.isSocket() || (await isAnswered(path)) || !remove(path, found)) throw inUse;
+  try {
     await listenOnPath(server, path, mode);
+  } catch (error) {
+    throw hasCode(error, "EADDRINUSE") ? inUse : notListening(path, error);
+  }
+}
+
+/** Only the very file that nobody answered on. It is moved away first: what is there may change until it is ours alone. */
+function remove(path: string, found: BigIntStats): boolean {
+  const folder = mkdtempSync(`${path}.`);
+  const aside = join(folder, "dead");
+  try {
+    renameSync(path, aside);
+    const { ino, mtimeNs } = lstatSync(aside, { bigint: true });
+    const isFound = ino === found.ino && mtimeNs === found.mtimeNs;
+    if (!isFound) renameSync(aside, path);
+    return isFound;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw notListening(path, error);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 }
 
@@ -51,9 +80,8 @@ function listening(server: Server, listen: () => void): Promise<void> {
   });
 }
 
-/** Whether somebody accepts connections there. Anything but a socket counts as somebody: it is not ours to remove. */
+/** Whether somebody accepts connections there. */
 function isAnswered(path: string): Promise<boolean> {
-  if (!lstatSync(path).isSocket()) return Promise.resolve(true);
   return new Promise((resolve) => {
     const client = connect(path);
     client.once("connect", () => {

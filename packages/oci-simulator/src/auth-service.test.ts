@@ -119,6 +119,7 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
     ["no Authorization", "no Signature in Authorization", afterSigning({ authorization: undefined })],
     ["another scheme", "no Signature in Authorization", afterSigning({ authorization: "Bearer Oracle" })],
     ["broken syntax", /not a list/, rewriteAuthorization('version="1"', "version=1")],
+    ["a comma at the end", /not a list/, rewriteAuthorization(/$/, ",")],
     ["a parameter twice", "version given twice", rewriteAuthorization('version="1"', 'version="1",version="1"')],
     ["an unknown parameter", "unknown parameter created", withParameters({ created: "1" })],
     ["no version", 'version is not "1"', withParameters({ version: undefined })],

@@ -18,7 +18,8 @@ export interface RequestSignature {
 /** Oracle allows a request's date to be this far from its own clock, either way. */
 const MAX_SKEW_MS = 300_000;
 
-const PARAMETER = /([a-zA-Z]+)="([^"]*)"\s*(?:,\s*|$)/y;
+/** With the comma before the next one. */
+const PARAMETER = /([a-zA-Z]+)="([^"]*)"(?:\s*,\s*(?=[a-zA-Z])|$)/y;
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 const COVERED_BODY = ["content-length", "content-type", "x-content-sha256"];
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -24,7 +25,6 @@
 
 enum {
   DIRECTORY_LIMIT_BYTES = 128, /* more than a socket's address holds */
-  ENVIRONMENT_LIMIT = 4096,    /* entries; those beyond are left behind */
   BACKLOG = 4096,              /* 110 pods of a node that starts, ten times over */
   FIRST_LISTEN_FD = 3,         /* as systemd hands sockets over, so that the program needs no second way */
   CLEAR_FD = 10,               /* from here on nobody expects a descriptor at a certain place */
@@ -32,8 +32,6 @@ enum {
   SHORTEST_NAP_MS = 5,
   LONGEST_NAP_MS = 100
 };
-
-extern char **environ;
 
 static bool is_runnable(const char *program);
 static enum fallback_outcome enter_directory(const char *socket_path);
@@ -157,17 +155,26 @@ static void put_number(char *entry, unsigned number) {
   memcpy(strchr(entry, '=') + 1, digits, strlen(digits) + 1);
 }
 
-/* Ours without what a service manager may have told the kubelet about its sockets, and with what we say about this one. */
+/*
+ * What the program reads of its surroundings, and nothing else: what loads code, moves certificates or writes keys
+ * (LD_*, NODE_*, OPENSSL_*, SSLKEYLOGFILE, GLIBC_TUNABLES, and what comes after them) has no end, this list has.
+ */
+static const char *const PASSED_ON[] = {"HTTPS_PROXY",   "https_proxy",  "NO_PROXY",
+                                        "no_proxy",      "SSL_CERT_FILE", "SSL_CERT_DIR",
+                                        "OCI_METADATA_BASE_URL", "OCI_SDK_AUTH_CLIENT_REGION_URL", "HOME"};
+enum { PASSED_ON_COUNT = sizeof PASSED_ON / sizeof *PASSED_ON };
+
+/* With what we say about the socket, and without what a service manager may have told the kubelet about its own. */
 static char *const *environment_for(unsigned left_ms) {
-  static char *entries[ENVIRONMENT_LIMIT + 5];
+  static char *entries[PASSED_ON_COUNT + 5];
   static char listen_fds[] = "LISTEN_FDS=1";
   static char listen_names[] = "LISTEN_FDNAMES=credentials";
   static char listen_pid[] = "LISTEN_PID=0000000000";
   static char left[] = "OCIR_BROKER_FALLBACK_LEFT_MS=0000000000";
-  static const char manager[] = "LISTEN_";
   size_t count = 0;
-  for (char **entry = environ; *entry != NULL && count < ENVIRONMENT_LIMIT; entry++) {
-    if (strncmp(*entry, manager, sizeof manager - 1) != 0) entries[count++] = *entry;
+  for (size_t i = 0; i < PASSED_ON_COUNT; i++) {
+    char *value = getenv(PASSED_ON[i]);
+    if (value != NULL) entries[count++] = value - strlen(PASSED_ON[i]) - 1; /* "NAME=" stands before it */
   }
   put_number(listen_pid, (unsigned)getpid());
   put_number(left, left_ms);

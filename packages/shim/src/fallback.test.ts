@@ -39,7 +39,7 @@ async function started(stage: FallbackStage, count: number): Promise<number> {
 
 describeShim("fallback_ask", (build) => {
   describe.concurrent("becomes the program", () => {
-    test("with the request on stdin, a socket, and nothing else but the lock", async () => {
+    test("with the request on stdin, a socket, the lock, and no surroundings but those that it reads", async () => {
       using stage = setFallbackStage();
       const program = stage.program(
         process.execPath,
@@ -58,6 +58,14 @@ describeShim("fallback_ask", (build) => {
         }));`,
       );
       const stdin = Buffer.alloc(256 * KIB, "\u0000r");
+      const kept = {
+        HTTPS_PROXY: "http://proxy:1",
+        no_proxy: "a,b",
+        SSL_CERT_FILE: "/nowhere",
+        OCI_METADATA_BASE_URL: "http://127.0.0.1:1",
+        OCI_SDK_AUTH_CLIENT_REGION_URL: "",
+        HOME: "/",
+      };
       const result = await callCredentialProvider({
         path: build.path,
         args: ["--whatever"],
@@ -66,15 +74,22 @@ describeShim("fallback_ask", (build) => {
           OCIR_BROKER_FALLBACK: program,
           LISTEN_FDS: "7",
           LISTEN_PID: "1",
-          KEPT: "yes",
+          ...kept,
+          NODE_OPTIONS: "--no-such-option",
+          NODE_EXTRA_CA_CERTS: "/nowhere",
+          LD_LIBRARY_PATH: "/nowhere",
+          OPENSSL_CONF: "/nowhere",
+          SSLKEYLOGFILE: "/nowhere",
+          ANYTHING: "else",
         },
         stdin,
       });
       expect(result).toMatchObject({ exitCode: 0, stderr: "" });
       const seen = JSON.parse(result.stdout.toString());
       expect(seen).toMatchObject({ argv: ["get"], cwd: "/", umask: process.umask(), stdin: stdin.toString("latin1") });
-      expect(seen.env).toMatchObject({
-        KEPT: "yes",
+      expect(seen.env).toEqual({
+        ...kept,
+        OCIR_BROKER_FALLBACK_LEFT_MS: expect.any(String),
         LISTEN_FDS: "1",
         LISTEN_FDNAMES: "credentials",
         LISTEN_PID: String(seen.pid),
