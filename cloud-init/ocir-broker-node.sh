@@ -1,9 +1,10 @@
 #!/bin/sh
-# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE worker node at its first boot, then bootstraps the node.
+# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE worker node at its first boot, then bootstraps the node; or on a node
+# that runs already.
 #
 # The node is bootstrapped whatever happens. The kubelet is told of ocir-broker only when everything that it will read is in
 # place and was tried; a fault of this node's own withholds the flags, with the reason in the log. A fault of the cloud (identity
-# not ready, IAM not granted yet) does not: it heals.
+# not ready, IAM not granted yet) does not: it heals. On a node that runs, a fault leaves everything as it was, with exit status 1.
 #
 # usage: ocir-broker-node.sh [--kubelet-extra-args "ARGS"] [ARGUMENT FOR THE BOOTSTRAP...]
 #
@@ -14,7 +15,8 @@
 #   OCIR_BROKER_SHA256_AMD64  checksums of the archives, from SHA256SUMS of the release
 #   OCIR_BROKER_SHA256_ARM64
 #   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: where something else bootstraps the node and
-#                             gives the kubelet its flags
+#                             gives the kubelet its flags | running: the node runs. The kubelet is never restarted from here: the
+#                             last lines of the log, which begin with "kubelet:", say what to do
 # Runs on sh of Oracle Linux 8 and 9 and Ubuntu. May be run again. Killed, it may be run again: see README.md beside it.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -24,8 +26,13 @@ umask 022
 name=credential-provider-oke
 plugin=/usr/local/bin/$name
 broker=/usr/local/bin/ocir-broker
+libexec=/usr/libexec/ocir-broker
+setup=$libexec/setup
+list=$libexec/ocir-broker-files
 state=/run/ocir-broker-node
-work=
+work=/usr/libexec/ocir-broker-node.work
+# What an installation replaces, as links to its files; an empty folder where nothing was there. It lives until the end.
+before=/usr/libexec/ocir-broker-node.before
 newline='
 '
 version=${OCIR_BROKER_VERSION-0.1.0}
@@ -99,17 +106,54 @@ without_flags() { # TEXT
   printf '%s' "${kept# }"
 }
 
+# The process of the node's own kubelet, as /proc/<pid>; a pod may have one too.
+running_kubelet() {
+  found=
+  # shellcheck disable=SC2013 # words is what they are
+  for process in $(grep -lszE '^(.*/)?kubelet$' /proc/[0-9]*/cmdline 2>/dev/null); do
+    process=${process%/cmdline}
+    program=$(tr '\0' '\n' <"$process/cmdline" 2>/dev/null | head -n 1)
+    [ "${program##*/}" = kubelet ] || continue
+    case $(cat "$process/cgroup" 2>/dev/null) in
+      */kubelet.service*)
+        found=$process
+        break
+        ;;
+      *kubepods* | *docker* | *libpod*) ;;
+      *) found=${found:-$process} ;;
+    esac
+  done
+  printf '%s' "$found"
+}
+
 # Arguments for the kubelet come from the metadata key, from the environment and from the caller; for the kubelet, as for most programs,
 # the last of two wins. The bootstrap gets all of them as one text: given twice, it would take the second only.
+# A kubelet that runs has told its own, whatever its unit says by now.
 look_around() { # CALLER'S ARGUMENTS FOR THE KUBELET
-  from_metadata=$(metadata metadata/kubelet-extra-args) || from_metadata=
-  given=$(printf '%s %s %s' "$from_metadata" "${KUBELET_EXTRA_ARGS-}" "$1" | tr -s '[:space:]' ' ')
-  given=${given# } given=${given% }
+  kubelet='' kubelet_program=kubelet from_process=
+  if [ "$how" = running ]; then
+    given=
+    kubelet=$(running_kubelet)
+    if [ -n "$kubelet" ]; then
+      from_process=$(tr '\0' '\n' <"$kubelet/cmdline")
+      case ${from_process%%"$newline"*} in /*) kubelet_program=${from_process%%"$newline"*} ;; esac
+    fi
+  else
+    from_metadata=$(metadata metadata/kubelet-extra-args) || from_metadata=
+    given=$(printf '%s %s %s' "$from_metadata" "${KUBELET_EXTRA_ARGS-}" "$1" | tr -s '[:space:]' ' ')
+    given=${given# } given=${given% }
+  fi
   unset KUBELET_EXTRA_ARGS
   from_units=$(cat /usr/lib/systemd/system/kubelet.service /usr/lib/systemd/system/kubelet.service.d/*.conf \
-    /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d/*.conf 2>/dev/null | tr "\"'\\\\" '   ')
+    /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d/*.conf \
+    /etc/default/kubelet /etc/sysconfig/kubelet 2>/dev/null | tr "\"'\\\\" '   ')
   config=$(flag_in "$config_flag" "$from_units $given")
   bin_dir=$(flag_in "$bin_dir_flag" "$from_units $given")
+  IFS=$newline
+  running_config=$(flag_in "$config_flag" "$from_process")
+  running_bin_dir=$(flag_in "$bin_dir_flag" "$from_process")
+  unset IFS
+  config=${running_config:-$config} bin_dir=${running_bin_dir:-$bin_dir}
   # Does somebody else tell the kubelet of these files, whatever is decided here?
   named=no
   if [ -n "$config" ] || [ "$how" = none ]; then named=yes; fi
@@ -124,7 +168,7 @@ check_machine() {
     aarch64) architecture=arm64 sha256=${OCIR_BROKER_SHA256_ARM64-} ;;
     *) fail "there is no ocir-broker for $(uname -m)" ;;
   esac
-  kubelet_version=$(timeout 10 kubelet --version 2>/dev/null) || kubelet_version=$(metadata metadata/oke-k8version) ||
+  kubelet_version=$(timeout 10 "$kubelet_program" --version 2>/dev/null) || kubelet_version=$(metadata metadata/oke-k8version) ||
     fail "neither the kubelet nor the metadata key oke-k8version tells the Kubernetes version"
   libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || libc=
   case $libc in
@@ -145,10 +189,22 @@ check_libraries() {
 }
 
 is_installed() {
-  # A folder of an earlier run means that this one was ended in the middle of it.
-  for folder in /usr/libexec/ocir-broker-node.*; do [ ! -d "$folder" ] || return 1; done
-  [ "$(readlink -f "$plugin")" = "/usr/libexec/ocir-broker/$name" ] && [ -x "$plugin" ] &&
+  # A folder of an earlier run means that it was ended in the middle.
+  for folder in "$before" "$work"; do [ ! -d "$folder" ] || return 1; done
+  answers
+}
+
+answers() {
+  [ "$(readlink -f "$plugin")" = "$libexec/$name" ] &&
+    [ "$(timeout 20 "$plugin" --version 2>/dev/null </dev/null)" = "$name $version" ] &&
     [ "$(timeout 20 "$broker" --version 2>/dev/null)" = "$version" ]
+}
+
+# Its manager must not find other files than it has put there.
+refuse_package() {
+  if [ ! -e $setup ] || [ -e $list ]; then return; fi
+  has=$(timeout 20 "$broker" --version 2>/dev/null)
+  fail "a package of ocir-broker ${has:=of no known version} is installed, and $version is wanted: install that package, or set OCIR_BROKER_VERSION=$has"
 }
 
 fetch_from() { # SOURCE
@@ -185,14 +241,30 @@ fetch_archive() {
   fail "$why"
 }
 
+# A second name costs no space, and keeps what it names: an installation renames, and writes into nothing.
+keep_before() {
+  [ ! -d "$before" ] || return 0
+  rm -rf "$before.new"
+  mkdir "$before.new"
+  if [ -e $list ]; then
+    { echo $list && cat $list; } | while read -r file; do
+      mkdir -p "$before.new${file%/*}" && { ln "$file" "$before.new$file" 2>/dev/null || cp -a "$file" "$before.new$file"; } || exit 1
+    done || fail "the version that is installed cannot be kept"
+  fi
+  mv "$before.new" "$before"
+}
+
 install_archive() {
   said=$(tar -xzf "$work/$archive" -C "$work" --no-same-owner 2>&1) || fail "the archive cannot be unpacked: $said"
   rm -f "$work/$archive"
-  [ -x "$work/${archive%.tar.gz}/install.sh" ] || fail "the archive is no ocir-broker $version"
-  : >"$state/installed"
-  said=$(timeout 120 "$work/${archive%.tar.gz}/install.sh" 2>&1) || fail "it cannot be installed: $said"
-  rm -rf "$work"
-  is_installed || fail "it is installed, and does not answer as version $version"
+  tree=$work/${archive%.tar.gz}
+  [ -x "$tree/install.sh" ] || fail "the archive is no ocir-broker $version"
+  # Before anything is replaced; one that does not run here, install.sh explains.
+  fresh=$tree/usr/libexec/ocir-broker/ocir-broker
+  if timeout 20 "$fresh" version >/dev/null 2>&1; then check_config "$fresh"; fi
+  keep_before
+  said=$(timeout 120 "$tree/install.sh" 2>&1) || fail "it cannot be installed: $said"
+  answers || fail "it is installed, and does not answer as version $version"
 }
 
 install_files() {
@@ -200,62 +272,16 @@ install_files() {
     log "version $version is installed already"
     return
   fi
-  rm -rf /usr/libexec/ocir-broker-node.*
-  work=$(mktemp -d /usr/libexec/ocir-broker-node.XXXXXX 2>&1) || fail "nothing can be written to /usr/libexec: $work"
-  printf '%s\n' "$work" >"$state/work"
+  refuse_package
+  rm -rf "$work"
+  said=$(mkdir "$work" 2>&1) || fail "nothing can be written to /usr/libexec: $said"
   fetch_archive
   log "stage: install $archive"
   install_archive
 }
 
-check_config() {
-  said=$(timeout 20 "$broker" config check 2>&1) || fail "the configuration has faults: $said"
-}
-
-# The kubelet has one directory for all plugins: ours is linked into the one that is in use.
-link_plugin() {
-  link=$bin_dir/$name
-  [ "$(readlink -f "$link")" = "$(readlink -f "$plugin")" ] && return
-  mkdir -p "$bin_dir" || fail "$bin_dir cannot be made"
-  if [ -e "$link" ] && [ ! -e "$link.before-ocir-broker" ]; then cp -a "$link" "$link.before-ocir-broker"; fi
-  printf '%s\n' "$link" >"$state/link"
-  { ln -sfn "$plugin" "$link.ocir-broker-new" && mv -fT "$link.ocir-broker-new" "$link"; } || fail "$link cannot be made"
-}
-
-# The new configuration is made and judged beside the old one, which one rename then replaces.
-merge_config() {
-  candidate=$state/candidate
-  rm -rf "$candidate"
-  mkdir "$candidate"
-  if [ -d "$config" ]; then
-    target=$(grep -lsF "$name" "$config"/*.json "$config"/*.yaml "$config"/*.yml | head -n 1)
-    target=${target:-$config/$name.yaml}
-    cp -p "$config"/*.json "$config"/*.yaml "$config"/*.yml "$candidate" 2>/dev/null
-    judged=$candidate
-  else
-    target=$config
-    if [ -L "$config" ]; then target=$(readlink -f "$config"); fi
-    if [ -e "$target" ]; then cp -p "$target" "$candidate/" || fail "$target cannot be read"; fi
-    judged=$candidate/${target##*/}
-  fi
-  merged=$candidate/${target##*/}
-  said=$(timeout 20 "$broker" kubelet-config merge "$merged" --kubelet-version "$kubelet_version" --write 2>&1) ||
-    fail "$target cannot be changed: $said"
-  said=$(timeout 20 "$broker" kubelet-config check "$judged" --kubelet-version "$kubelet_version" --bin-dir "$bin_dir" 2>&1) ||
-    fail "$kubelet_version would not start with $config: $(printf '%s\n' "$said" | grep '^fatal' | head -n 1)"
-  cmp -s "$merged" "$target" && return
-  mkdir -p "${target%/*}" || fail "${target%/*} cannot be made"
-  if [ -e "$target" ]; then cp -p "$target" "$state/config.before" || fail "no copy of $target can be made"; fi
-  printf '%s\n' "$target" >"$state/config"
-  { cp -p "$merged" "$target.ocir-broker-new" && sync && mv -fT "$target.ocir-broker-new" "$target"; } ||
-    fail "$target cannot be written"
-}
-
-# Labels by the policy's own rules: it may be enforcing, and a file made here has its folder's.
-label() {
-  command -v restorecon >/dev/null || return 0
-  restorecon -F "$plugin" "$bin_dir/$name" "$target" >/dev/null 2>&1
-  [ ! -d /etc/ocir-broker ] || restorecon -RF /etc/ocir-broker >/dev/null 2>&1
+check_config() { # PROGRAM
+  said=$(timeout 20 "${1-$broker}" config check 2>&1) || fail "the configuration has faults: $said"
 }
 
 start_units() {
@@ -267,7 +293,7 @@ start_units() {
 ask_plugin() {
   region=$(metadata canonicalRegionName) || region=us-ashburn-1
   answer=$(printf '{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"%s.ocir.io/ocir-broker/check"}\n' "$region" |
-    timeout 55 "$bin_dir/$name" 2>"$state/said")
+    timeout 55 "$plugin" 2>"$state/said")
   status=$?
   said=$(head -c 600 "$state/said")
   if [ $status = 0 ]; then
@@ -281,38 +307,56 @@ ask_plugin() {
   esac
 }
 
+# What the kubelet reads comes last: after it nothing can fail.
+connect() {
+  : >"$state/connect"
+  said=$(timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" 2>"$state/said") || fail "$(cat "$state/said")"
+  printf '%s' "$said" >"$state/changed"
+}
+
 install_all() {
-  for stage in check_machine check_libraries install_files check_config link_plugin merge_config label start_units ask_plugin; do
+  for stage in check_machine check_libraries install_files check_config start_units ask_plugin connect; do
     log "stage: $stage"
     $stage
   done
+  rm -rf "$work" "$before"
   : >"$state/done"
 }
 
 # ---- After a fault: as if we did not exist
 
 withdraw() {
-  if [ -s "$state/config" ]; then
-    changed=$(cat "$state/config")
-    if [ -e "$state/config.before" ]; then
-      cp -p "$state/config.before" "$changed.ocir-broker-new" && mv -fT "$changed.ocir-broker-new" "$changed"
+  # What had been connected before this run stays so.
+  if [ -e "$state/connect" ] && [ ! -e "$state/connected" ]; then timeout 60 "$setup" disconnect >/dev/null 2>&1; fi
+  if [ -d "$before/usr" ]; then
+    take_back
+  elif [ -d "$before" ]; then
+    if [ -x $libexec/uninstall.sh ]; then
+      timeout 60 $libexec/uninstall.sh >/dev/null 2>&1 || log "what was installed could not be removed"
     else
-      rm -f "$changed"
+      # Ended while its files were copied: none has its name yet.
+      rm -rf $libexec /usr/share/doc/ocir-broker
+      find /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d -name 'ocir-broker*.ocir-broker-new' -delete
     fi
+    rmdir /etc/ocir-broker 2>/dev/null
   fi
-  if [ -s "$state/link" ]; then
-    link=$(cat "$state/link")
-    if [ -e "$link.before-ocir-broker" ]; then mv -fT "$link.before-ocir-broker" "$link"; else rm -f "$link"; fi
-  fi
-  if [ -e "$state/installed" ] && [ -x /usr/libexec/ocir-broker/uninstall.sh ]; then
-    timeout 60 /usr/libexec/ocir-broker/uninstall.sh >/dev/null 2>&1 || log "what was installed could not be removed"
-  fi
-  rm -f "$config.ocir-broker-new" "$bin_dir/$name.ocir-broker-new" 2>/dev/null
-  if [ -s "$state/work" ]; then rm -rf "$(cat "$state/work")"; fi
+  rm -rf "$work" "$before" "$before.new"
   if [ $named = yes ] && ! keep_valid; then
     log "what the kubelet's flags name cannot be put there: they are taken out of the arguments"
     kubelet_args=$(without_flags "$kubelet_args")
   fi
+}
+
+# The version before, with the names and units that it has.
+take_back() {
+  log "the version that was there is put back"
+  { cat $list 2>/dev/null; } | while read -r file; do [ -e "$before$file" ] || rm -f "$file"; done
+  { echo $list && cat "$before$list"; } | while read -r file; do
+    rm -f "$file.ocir-broker-new"
+    cp -al "$before$file" "$file.ocir-broker-new" 2>/dev/null || cp -a "$before$file" "$file.ocir-broker-new"
+    mv -f "$file.ocir-broker-new" "$file"
+  done
+  timeout 120 "$setup" install >/dev/null 2>&1 || log "it could not be put to work: see systemctl status ocir-broker.service"
 }
 
 # The flags come from elsewhere: the kubelet must find what they name, or it does not start. Fails where it would not.
@@ -386,6 +430,11 @@ choose_bootstrap() { # ARGUMENTS FOR IT
 bootstrapped=no
 bootstrap() { # ARGUMENTS FOR IT
   bootstrapped=yes
+  if [ "$how" = running ]; then
+    [ $installed = yes ] || return
+    $libexec/kubelet-advice "$config" "$bin_dir" "${kubelet#/proc/}" | while read -r line; do log "$line"; done
+    return 0
+  fi
   if [ "$how" = none ]; then
     log "not bootstrapped from here; arguments for the kubelet: $kubelet_args"
     return 0
@@ -409,23 +458,57 @@ bootstrap() { # ARGUMENTS FOR IT
 
 # ---- From here on it runs
 
+# One installer at a time, of whatever kind. What is run from here, is run under this lock.
+locked=no
+lock() {
+  command exec 9>>/run/ocir-broker-install.lock || return
+  if ! flock -n 9; then
+    log "another installation runs on this node: waiting for its end"
+    flock -w 300 9 || return
+  fi
+  locked=yes
+  export OCIR_BROKER_LOCKED=yes
+}
+
+unlock() {
+  locked=no
+  unset OCIR_BROKER_LOCKED
+  exec 9>&-
+}
+
+fault() { # REASON
+  if [ "$how" = running ]; then
+    log "FAULT: everything is as it was before: $1"
+  else
+    log "FAULT: the kubelet is not told of ocir-broker: $1"
+  fi
+}
+
+installed=no
 install_then_bootstrap() { # ARGUMENTS FOR THE BOOTSTRAP
-  rm -rf "$state"
-  mkdir -m 0700 "$state"
   look_around "$caller_args"
   kubelet_args=$given
-  # In a shell of its own: whatever ends it, this one goes on.
-  (install_all)
-  if [ -e "$state/done" ]; then
-    case " $given" in *" $config_flag"[\ =]*) ;; *) kubelet_args="$kubelet_args $config_flag=$config" ;; esac
-    case " $given" in *" $bin_dir_flag"[\ =]*) ;; *) kubelet_args="$kubelet_args $bin_dir_flag=$bin_dir" ;; esac
-    kubelet_args=${kubelet_args# }
-    log "installed: the kubelet is told of it"
+  if lock; then
+    rm -rf "$state"
+    mkdir -m 0700 "$state"
+    [ -z "$(find /var/lib/ocir-broker/replaced -mindepth 2 -name written 2>/dev/null)" ] || : >"$state/connected"
+    # In a shell of its own: whatever ends it, this one goes on.
+    (install_all)
+    if [ -e "$state/done" ]; then
+      installed=yes
+      case " $given" in *" $config_flag"[\ =]*) ;; *) kubelet_args="$kubelet_args $config_flag=$config" ;; esac
+      case " $given" in *" $bin_dir_flag"[\ =]*) ;; *) kubelet_args="$kubelet_args $bin_dir_flag=$bin_dir" ;; esac
+      kubelet_args=${kubelet_args# }
+      if [ "$how" = running ]; then log "installed: version $version"; else log "installed: the kubelet is told of it"; fi
+    else
+      withdraw
+      fault "$(cat "$state/reason" 2>/dev/null || echo 'the installation was ended')"
+    fi
+    rm -rf "$state"
+    unlock
   else
-    log "FAULT: the kubelet is not told of ocir-broker: $(cat "$state/reason" 2>/dev/null || echo 'the installation was ended')"
-    withdraw
+    fault "another installation has not ended for 5 minutes: see who with fuser -v /run/ocir-broker-install.lock"
   fi
-  rm -rf "$state"
   bootstrap "$@"
 }
 
@@ -460,9 +543,9 @@ at_end() {
   status=$?
   trap - EXIT
   if [ $bootstrapped = no ]; then
-    log "FAULT: the kubelet is not told of ocir-broker: the installer was ended"
     kubelet_args=$given
-    withdraw
+    if [ $locked = yes ]; then withdraw; fi
+    fault "the installer was ended"
     eval "bootstrap $quoted"
     status=$?
   fi

@@ -23,13 +23,33 @@ It needs glibc 2.28, libstdc++ and libatomic: dnf install libatomic libstdc++, o
 If those are there: is this folder on a file system mounted noexec?"
 fi
 
-# One by one, each by a rename: what runs goes on, and nothing is ever half there.
+if [ "${OCIR_BROKER_LOCKED-}" != yes ]; then
+  exec 9>>/run/ocir-broker-install.lock
+  flock -w 300 9 || fail "another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v /run/ocir-broker-install.lock"
+  export OCIR_BROKER_LOCKED=yes
+fi
+
+# All are copied before the first is used, so that a full disk changes nothing; then one rename each, so that what runs goes on.
 cd "$here"
-find usr -type f | LC_ALL=C sort | while read -r file; do
-  mkdir -p "/${file%/*}"
-  cp "$file" "/$file.ocir-broker-new"
-  mv -f "/$file.ocir-broker-new" "/$file"
+list=$program-files
+new=$(find usr -type f | LC_ALL=C sort | sed 's|^|/|')
+old=$(cat $list 2>/dev/null || true)
+at_end() {
+  for file in $new; do rm -f "$file.ocir-broker-new"; done
+  find /usr/libexec/ocir-broker /usr/share/doc/ocir-broker -depth -type d -empty -delete 2>/dev/null || true
+}
+trap at_end EXIT
+for file in $new; do
+  mkdir -p "${file%/*}"
+  cp ".$file" "$file.ocir-broker-new"
 done
-if command -v restorecon >/dev/null; then find usr -type f | sed 's|^|/|' | xargs restorecon -F || true; fi
+printf '%s\n' "$new" "$old" | LC_ALL=C sort -u >$list.ocir-broker-new
+mv -f $list.ocir-broker-new $list
+for file in $new; do mv -f "$file.ocir-broker-new" "$file"; done
+# What only the version before had.
+for file in $old; do [ -e ".$file" ] || rm -f "$file"; done
+printf '%s\n' "$new" >$list
+# shellcheck disable=SC2086 # one path a line, all of them ours
+if command -v restorecon >/dev/null; then restorecon -F $new || true; fi
 /usr/libexec/ocir-broker/setup install
 echo "installed: $said"

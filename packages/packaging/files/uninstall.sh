@@ -1,18 +1,27 @@
 #!/bin/sh
-# Removes what install.sh of the archive installed: `sudo /usr/libexec/ocir-broker/uninstall.sh`. /etc/ocir-broker stays. What had
-# the kubelet's plugin's name before comes back; if nothing had and a kubelet names it, a program that answers
-# "no credentials" stays there, as a kubelet without its plugin does not start.
+# Removes what install.sh of the archive installed: `sudo /usr/libexec/ocir-broker/uninstall.sh`. /etc/ocir-broker stays. What was
+# there before, the kubelet's configuration and a program with the plugin's name, comes back; if there was no such program and a
+# kubelet names it, one that answers "no credentials" stays there, as a kubelet without its plugin does not start.
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 libexec=/usr/libexec/ocir-broker
+list=$libexec/ocir-broker-files
 
-[ "$(id -u)" = 0 ] || {
-  echo "ocir-broker: uninstall: run it as root" >&2
+fail() {
+  echo "ocir-broker: uninstall: $*" >&2
   exit 1
 }
+
+[ "$(id -u)" = 0 ] || fail "run it as root"
+[ -e $list ] || fail "$list is missing: it was not installed from an archive"
+if [ "${OCIR_BROKER_LOCKED-}" != yes ]; then
+  exec 9>>/run/ocir-broker-install.lock
+  flock -w 300 9 || fail "another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v /run/ocir-broker-install.lock"
+  export OCIR_BROKER_LOCKED=yes
+fi
 $libexec/setup remove
-rm -f /usr/lib/systemd/system/ocir-broker.service /usr/lib/systemd/system/ocir-broker.socket \
-  /usr/lib/systemd/system/ocir-broker-health.socket /usr/lib/sysusers.d/ocir-broker.conf /usr/lib/tmpfiles.d/ocir-broker.conf
+# $libexec with this script and the list goes last: killed before, it may be run again.
+grep -v "^$libexec/" $list | while read -r file; do rm -f "$file" "$file.ocir-broker-new"; done
 rm -rf /usr/share/doc/ocir-broker $libexec
 if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi

@@ -31,7 +31,8 @@ export function installedFiles(target: Target, release: Release, programs: Built
   const plain = (path: string, from: InstalledFile["from"]): InstalledFile => ({ path, mode: 0o644, from });
   return [
     ...["ocir-broker", ...STATIC_PROGRAMS].map((name) => program(name, join(programs.folder, name))),
-    program("setup", join(FILES, "setup")),
+    ...["setup", "kubelet-advice"].map((name) => program(name, join(FILES, name))),
+    plain(`${LIBEXEC}/kubelet-files`, join(FILES, "kubelet-files")),
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/system/${unit}`, join(CHECKOUT, "systemd", unit))),
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
     plain("/usr/lib/tmpfiles.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf")),

@@ -14,6 +14,12 @@ const PROGRAMS = ["ocir-broker", "credential-provider-oke", "do-nothing-provider
 
 export const VERSION = cliPackage.version;
 
+const BABBLING = `#!/bin/sh
+if [ "$1" = --version ]; then echo credential-provider-oke ${VERSION}; exit; fi
+cat >/dev/null
+echo all is well
+`;
+
 export interface Archive {
   /** As the node sees it. */
   readonly folder: string;
@@ -26,21 +32,33 @@ export interface Archives {
   readonly foreign: Archive;
   /** Its plugin prints what no kubelet can decode. */
   readonly babbling: Archive;
+  /** The same programs, but for the plugin, which says that it is of version 0.0.9. */
+  readonly older: Archive;
 }
 
 export async function makeArchives(): Promise<Archives> {
   rmSync(FOLDER, { recursive: true, force: true });
   const here = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
   const there = TARGETS.find((target) => target !== here) as Target;
-  const [good, foreign, babbling] = await Promise.all([
+  const [good, foreign, babbling, older] = await Promise.all([
     makeOne("good", here, {}),
     makeOne("foreign", { ...there, debArchitecture: here.debArchitecture }, { "ocir-broker": "#!/bin/false\n" }),
-    makeOne("babbling", here, { "credential-provider-oke": "#!/bin/sh\ncat >/dev/null\necho all is well\n" }),
+    makeOne("babbling", here, { "credential-provider-oke": BABBLING }),
+    makeOne("older", here, { "credential-provider-oke": pluginOfVersion("0.0.9") }),
   ]);
-  return { good, foreign, babbling };
+  return { good, foreign, babbling, older };
 }
 
-async function makeOne(name: string, target: Target, changed: Readonly<Record<string, string>>): Promise<Archive> {
+function pluginOfVersion(version: string): Buffer {
+  const built = readFileSync(join(CHECKOUT, "dist/credential-provider-oke"), "latin1");
+  return Buffer.from(built.replaceAll(VERSION, version), "latin1");
+}
+
+async function makeOne(
+  name: string,
+  target: Target,
+  changed: Readonly<Record<string, string | Buffer>>,
+): Promise<Archive> {
   const folder = join(FOLDER, name);
   const programs = join(folder, "programs");
   mkdirSync(programs, { recursive: true });

@@ -70,7 +70,7 @@ export async function bootNode(): Promise<OkeNode> {
   const root = await bootSystemd({
     files: [
       { from: { text: RECORD }, to: "/opt/record" },
-      { from: { text: `#!/bin/sh\necho Kubernetes v1.${KUBELET_MINOR}.1\n` }, to: "/usr/bin/kubelet", mode: 0o755 },
+      { from: { text: "#!/bin/sh\ncat /etc/kubelet-version\n" }, to: "/usr/bin/kubelet", mode: 0o755 },
       { from: { text: BROKER_CONFIG }, to: "/etc/ocir-broker/config.yaml" },
     ],
   });
@@ -88,6 +88,7 @@ export async function bootNode(): Promise<OkeNode> {
       const { stdout } = await root.exec("sh", ["-c", CLEAN]);
       if (stdout !== "") throw new Error(stdout);
       root.write("/etc/ocir-broker/config.yaml", BROKER_CONFIG);
+      root.write("/etc/kubelet-version", `Kubernetes v1.${KUBELET_MINOR}.1\n`);
     },
     addBootstrap(name) {
       if (name === "oke") root.write("/usr/bin/oke", OKE, 0o755);
@@ -160,16 +161,16 @@ export function flagIn(words: readonly string[], flag: string): string | undefin
 }
 
 const CLEAN = `
-systemctl stop ocir-broker.socket ocir-broker.service
-rm -rf /usr/libexec/ocir-broker* /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
+systemctl --quiet stop kubelet.service ocir-broker.socket ocir-broker.service
+rm -rf /usr/libexec/ocir-broker* /usr/share/doc/ocir-broker /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
   /etc/kubernetes /etc/oke /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-command-line /run/bootstraps \\
-  /usr/lib/systemd/system/ocir-broker* /etc/systemd/system/kubelet.service.wants \\
+  /usr/lib/systemd/system/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json /run/older \\
   /etc/systemd/system/sockets.target.wants /usr/lib/sysusers.d/ocir-broker.conf /usr/lib/tmpfiles.d/ocir-broker.conf
 systemctl daemon-reload
 systemctl reset-failed
 ` as const;
 
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   for (let attempt = 0; attempt < 600; attempt += 1) {
     if (await isSo()) return;
     await sleep(25);

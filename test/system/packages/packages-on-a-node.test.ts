@@ -35,6 +35,8 @@ registries: {prefetch: [], endpoints: {${HOST}: "http://127.0.0.1:18080"}}
 metadata: {baseUrl: "http://127.0.0.1:18081/opc/v2"}
 auth: {endpoint: "http://127.0.0.1:18082"}
 `;
+const NODE_SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
+const DEFAULT_CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const KUBELET_CONFIG_PATH = "/etc/kubernetes/elsewhere/credential-provider.yaml";
 const KUBELET_CONFIG = `
 apiVersion: kubelet.config.k8s.io/v1
@@ -252,6 +254,23 @@ describe.skipIf(skipped !== undefined)(`on a node${skipped ? ` (skipped: ${skipp
     await expectDone(root.exec("dpkg", ["--purge", "ocir-broker"], limit));
     expect(await isThere("/etc/ocir-broker")).toBe(false);
     expect(await root.exec("dpkg-query", ["-W", "ocir-broker"])).toMatchObject({ exitCode: 1 });
+  });
+
+  it("the cloud-init script connects what the .deb has installed, and refuses another version", async () => {
+    const [deb] = ways as [Way];
+    root.write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.33.1\n", 0o755);
+    await expectDone(deb.install(root));
+    const settings = { OCIR_BROKER_BOOTSTRAP: "running", OCI_METADATA_BASE_URL: "http://127.0.0.1:18081/opc/v2" };
+    const run = (version: string) =>
+      root.exec("sh", [NODE_SCRIPT], { env: { ...settings, OCIR_BROKER_VERSION: version } });
+    const other = await run("9.9.9");
+    expect(other).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("set OCIR_BROKER_VERSION=0.1.0") });
+    expect([await isThere(DEFAULT_CONFIG), Object.keys(await pull())[0]]).toEqual([false, HOST]);
+    const same = await run("0.1.0");
+    expect(same.exitCode, same.stderr).toBe(0);
+    expect([await isThere(DEFAULT_CONFIG), Object.keys(await pull())[0]]).toEqual([true, HOST]);
+    await expectDone(deb.remove(root));
+    expect(await isThere(DEFAULT_CONFIG)).toBe(false);
   });
 
   it("the archive refuses a node that has the .deb, and one whose files are damaged", async () => {

@@ -1,0 +1,219 @@
+/**
+ * The script on a node that runs already: over another provider of the same name while its kubelet pulls, over an older
+ * version, and where the kubelet has no flags yet. Whatever happens, a kubelet that starts again starts.
+ */
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type Archives, makeArchives, VERSION } from "./install/archives.ts";
+import { bootNode, CONFIG, type OkeNode, PLUGIN, type Run } from "./install/oke-node.ts";
+import { EXTRA_ARGS, kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
+import { canBootSystemd } from "./systemd-root/index.ts";
+
+const skipped = canBootSystemd();
+const FLAGS = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=/usr/local/bin/`;
+const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
+
+/** With the entries of its own documentation, and such as could do harm to a program that reads them. */
+const EARLIER_CONFIG = `# Of the image's maker
+apiVersion: kubelet.config.k8s.io/v1
+kind: CredentialProviderConfig
+providers:
+- name: other-provider
+  apiVersion: credentialprovider.kubelet.k8s.io/v1
+  matchImages: ["registry.example.com"] # ours
+  defaultCacheDuration: 1h
+- name: credential-provider-oke
+  apiVersion: credentialprovider.kubelet.k8s.io/v1
+  matchImages:
+  - "*.ocir.io"
+  defaultCacheDuration: 55m
+  env:
+  - name: REGISTRY_TOKEN_PATH
+    value: /20180419/docker/token
+  - name: DEFAULT_USER
+    value: BEARER_TOKEN
+  - name: REGISTRY_PROTOCOL
+    value: https
+  - name: OCIR_AUTH_METHOD
+    value: INSTANCE_PRINCIPAL
+  - name: VERIFY_TOKEN_AUTH
+    value: "false"
+`;
+const EARLIER_PROVIDER = `#!/bin/sh
+cat >/dev/null
+echo '{"kind":"CredentialProviderResponse","apiVersion":"credentialprovider.kubelet.k8s.io/v1","cacheKeyType":"Registry","cacheDuration":"0s","auth":{"us-ashburn-1.ocir.io":{"username":"BEARER_TOKEN","password":"the earlier provider'"'"'s"}}}'
+`;
+/** All that an installation could touch: kind, mode, owner, size, place of a link, time, content. */
+const SNAPSHOT = `
+find /etc/kubernetes /etc/ocir-broker /etc/systemd/system /etc/default /usr/local/bin /usr/local/libexec /usr/libexec /usr/lib/systemd/system \\
+  /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/doc/ocir-broker /var/lib/ocir-broker /opt/plugins \\
+  ! -type d -printf '%p %y %m %U:%G %s %l %T@ ' -exec sh -c 'if [ -L "$1" ]; then echo; else sha256sum <"$1"; fi' sh {} ';' 2>/dev/null | sort
+systemctl is-enabled ocir-broker.socket ocir-broker.service 2>/dev/null
+systemctl is-active ocir-broker.socket ocir-broker.service kubelet.service
+`;
+
+describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+  let node: OkeNode;
+  let archives: Archives;
+
+  beforeAll(async () => {
+    [archives, node] = await Promise.all([makeArchives(), bootNode()]);
+  }, 300_000);
+
+  afterAll(async () => {
+    await node?.root.powerOff();
+  });
+
+  beforeEach(async () => {
+    await node.renew();
+  });
+
+  const settings = (archive = archives.good) => ({ ...node.settings(archive), OCIR_BROKER_BOOTSTRAP: "running" });
+  const install = (archive = archives.good): Promise<Run> => node.install(settings(archive));
+  const snapshot = (): Promise<string> => node.root.run("sh", ["-c", SNAPSHOT, "sh"]).catch(String);
+  const read = (path: string): string => readFileSync(`/proc/${node.root.hostPid}/root${path}`, "utf8");
+  const advice = ({ stderr }: Run): string[] =>
+    stderr.split("\n").flatMap((line) => /^ocir-broker-node: kubelet: (.*)/.exec(line)?.[1] ?? []);
+
+  function putEarlierProvider(): void {
+    node.root.write(CONFIG, EARLIER_CONFIG, 0o640);
+    node.root.write(PLUGIN, EARLIER_PROVIDER, 0o750);
+    node.root.write("/usr/local/bin/other-provider", "#!/bin/sh\n", 0o755);
+  }
+
+  describe("with the existing provider, whose kubelet pulls,", () => {
+    beforeEach(async () => {
+      putEarlierProvider();
+      await startKubelet(node, `--v=4 ${FLAGS}`);
+      await kubeletReport(node, ({ earlier }) => earlier > 10);
+    });
+
+    it("gets ours with no failed call, and says that the kubelet is to be restarted until it was", async () => {
+      const run = await install();
+      expect([run.exitCode, run.kubelet], run.stderr).toEqual([0, undefined]);
+      expect(advice(run)).toEqual([expect.stringContaining(`restart it when it suits, as ${CONFIG} was changed`)]);
+      const report = await kubeletReport(node, ({ ours }) => ours > 10);
+      expect(report).toMatchObject({ none: 0, failures: [] });
+      expect(advice(await install())).toEqual([expect.stringContaining("restart it when it suits")]);
+
+      // As an hour later: the configuration's time has whole seconds.
+      await node.root.run("touch", ["-d", "1 hour ago", CONFIG]);
+      await restartKubelet(node);
+      expect(await kubeletReport(node, ({ ours }) => ours > 10)).toMatchObject({ earlier: 0, none: 0, failures: [] });
+      expect(advice(await install())).toEqual([expect.stringContaining("nothing to do")]);
+    });
+
+    it.each([
+      [
+        "an archive with another checksum",
+        /another checksum/,
+        async () => ({ ...settings(), OCIR_BROKER_SHA256_AMD64: "0", OCIR_BROKER_SHA256_ARM64: "0" }),
+      ],
+      ["a plugin that babbles", /cannot be decoded/, async () => settings(archives.babbling)],
+      ["a foreign architecture", /this archive is for Linux on/, async () => settings(archives.foreign)],
+      [
+        "a configuration of ours with faults",
+        /the configuration has faults/,
+        async () => {
+          node.root.write("/etc/ocir-broker/config.yaml", "log: {level: loud}\n");
+          return settings();
+        },
+      ],
+      [
+        "a configuration of the kubelet's that it would not take again",
+        /cannot be changed: .*config-/s,
+        async () => {
+          node.root.write(CONFIG, "providers: none\n");
+          return settings();
+        },
+      ],
+    ])("is as it was after a fault: %s", async (_what, reason, arrange) => {
+      const faulty = await arrange();
+      const before = await snapshot();
+      const run = await node.install(faulty);
+      expect([run.exitCode, run.kubelet]).toEqual([1, undefined]);
+      expect(run.stderr).toMatch(/ocir-broker-node: FAULT: everything is as it was before: /);
+      expect(run.stderr).toMatch(reason);
+      expect(await snapshot()).toBe(before);
+      const { earlier } = await kubeletReport(node);
+      await kubeletReport(node, (report) => report.earlier > earlier);
+    });
+  });
+
+  it("without flags says which line to write where, and nothing else is to be done", async () => {
+    await startKubelet(node, "--v=4 --max-pods=50");
+    const run = await install();
+    expect(run.exitCode, run.stderr).toBe(0);
+    const [where, line, then] = advice(run);
+    expect([where, then]).toEqual([
+      expect.stringContaining(`in ${EXTRA_ARGS} let the line`),
+      expect.stringContaining("daemon-reload"),
+    ]);
+    node.root.write(EXTRA_ARGS, read(EXTRA_ARGS).replace(/^Environment=.*$/m, line?.trim() ?? ""));
+    expect(advice(await install())[0]).toContain("its unit has the flags");
+    await restartKubelet(node);
+    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
+    expect(
+      await node.root.run("sh", ["-c", "tr '\\0' ' ' <\"/proc/$(systemctl show --value -p MainPID kubelet)/cmdline\""]),
+    ).toContain(
+      ` --config=/etc/kubernetes/kubelet-config.json --v=4 --max-pods=50 --image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=/usr/local/bin`,
+    );
+    expect(advice(await install())).toEqual([expect.stringContaining("nothing to do")]);
+  });
+
+  it("without flags has nothing of ours after a fault", async () => {
+    await startKubelet(node, "--v=4");
+    const before = await snapshot();
+    const run = await install(archives.babbling);
+    expect([run.exitCode, await snapshot()]).toEqual([1, before]);
+  });
+
+  it("whose running kubelet names what is gone, gets what it starts with, whatever fails", async () => {
+    putEarlierProvider();
+    await startKubelet(node, FLAGS);
+    await kubeletReport(node);
+    await node.root.run("rm", [PLUGIN, CONFIG]);
+    const run = await node.install({ ...settings(), OCIR_BROKER_SOURCES: "" });
+    expect(run.exitCode).toBe(1);
+    await restartKubelet(node);
+    expect(await kubeletReport(node)).toMatchObject({ failures: [] });
+  });
+
+  it("with an older version is upgraded, and has that one again after a fault", async () => {
+    putEarlierProvider();
+    await startKubelet(node, FLAGS);
+    expect((await install(archives.older)).exitCode).toBe(1);
+    await node.root.run("sh", [
+      "-c",
+      "mkdir /run/older && tar xzf $0/*.tar.gz -C /run/older && /run/older/*/install.sh",
+      archives.older.folder,
+    ]);
+    const before = await snapshot();
+    const faulty = await install(archives.babbling);
+    expect([faulty.exitCode, faulty.stderr]).toEqual([
+      1,
+      expect.stringContaining("the version that was there is put back"),
+    ]);
+    expect(await snapshot()).toBe(before);
+    expect(await node.root.run(PLUGIN, ["--version"])).toBe("credential-provider-oke 0.0.9");
+
+    const run = await install();
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(await node.root.run(PLUGIN, ["--version"])).toBe(`credential-provider-oke ${VERSION}`);
+    await node.root.run(UNINSTALL);
+    expect([read(PLUGIN), read(CONFIG)]).toEqual([EARLIER_PROVIDER, EARLIER_CONFIG]);
+  });
+
+  it("on which two installers run at once, is installed once", async () => {
+    putEarlierProvider();
+    await startKubelet(node, FLAGS);
+    const runs = await Promise.all([install(), install(), install()]);
+    expect(
+      runs.map(({ exitCode }) => exitCode),
+      runs.map(({ stderr }) => stderr).join("\n"),
+    ).toEqual([0, 0, 0]);
+    expect(runs.filter(({ stderr }) => stderr.includes("stage: install ocir-broker"))).toHaveLength(1);
+    expect(runs.filter(({ stderr }) => stderr.includes("waiting for its end"))).toHaveLength(2);
+    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
+  });
+});

@@ -1,0 +1,54 @@
+/** The unit of a kubelet that runs on a node of the tests, as OKE's bootstrap leaves it, and what its pulls got. */
+import { type OkeNode, until } from "./oke-node.ts";
+
+/** On the node. */
+export const REPORT = "/run/kubelet-report.json";
+export const EXTRA_ARGS = "/etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf";
+
+/** How many of the kubelet's calls ended how. */
+export interface KubeletReport {
+  earlier: number;
+  ours: number;
+  /** Answered with no credentials. */
+  none: number;
+  failures: string[];
+}
+
+const UNIT = `[Service]
+ExecStart=@/opt/checkout/node_modules/.bin/node /usr/bin/kubelet /opt/checkout/test/system/install/stand-in-kubelet.ts \\
+  $KUBELET_DEFAULT_ARGS $KUBELET_EXTRA_ARGS
+`;
+const DEFAULT_ARGS = `[Service]
+Environment="KUBELET_DEFAULT_ARGS=--config=/etc/kubernetes/kubelet-config.json"
+`;
+
+export async function startKubelet({ root }: OkeNode, extraArgs: string): Promise<void> {
+  root.write("/etc/systemd/system/kubelet.service", UNIT);
+  root.write("/etc/systemd/system/kubelet.service.d/kubelet-default-args.conf", DEFAULT_ARGS);
+  root.write(EXTRA_ARGS, `[Service]\nEnvironment="KUBELET_EXTRA_ARGS=${extraArgs}"\n`);
+  await root.run("systemctl", ["daemon-reload"]);
+  await root.run("systemctl", ["start", "kubelet"]);
+}
+
+/** As somebody does who was told to. Fails where it does not stay up. */
+export async function restartKubelet({ root }: OkeNode): Promise<void> {
+  await root.run("systemctl", ["daemon-reload"]);
+  await root.run("systemctl", ["stop", "kubelet"]);
+  await root.run("rm", ["-f", REPORT]);
+  await root.run("systemctl", ["start", "kubelet"]);
+}
+
+/** Once `isSo` of it. A kubelet that ended is an error. */
+export async function kubeletReport(
+  { root }: OkeNode,
+  isSo: (report: KubeletReport) => boolean = () => true,
+): Promise<KubeletReport> {
+  let report: KubeletReport | undefined;
+  await until("the kubelet's calls are answered so", async () => {
+    if ((await root.property("kubelet", "ActiveState")) !== "active") throw new Error(await root.journal("kubelet"));
+    const { stdout } = await root.exec("cat", [REPORT]);
+    report = stdout === "" ? undefined : (JSON.parse(stdout) as KubeletReport);
+    return report !== undefined && isSo(report);
+  });
+  return report as KubeletReport;
+}

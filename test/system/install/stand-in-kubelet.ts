@@ -1,0 +1,85 @@
+/**
+ * A kubelet as far as credential providers go, for a node of the tests: it starts only with a configuration that its rules
+ * take, reads it once, and then asks the provider for one image 25 times a second, as for a pull. What came is in REPORT.
+ *
+ * usage: kubelet [--image-credential-provider-config FILE --image-credential-provider-bin-dir DIRECTORY], in either form
+ */
+import { accessSync, constants, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type ConfigFile,
+  checkCredentialProviderConfig,
+  PROVIDER_NAME,
+  parseKubeletVersion,
+} from "@ocir-broker/kubelet-config";
+import { callCredentialProvider } from "@ocir-broker/testkit";
+import { parse } from "yaml";
+import { flagIn } from "./oke-node.ts";
+import { type KubeletReport, REPORT } from "./running-kubelet.ts";
+
+const IMAGE = "us-ashburn-1.ocir.io/tenancy/app";
+const EVERY_MS = 40;
+
+const config = flagIn(process.argv, "--image-credential-provider-config");
+const binDir = flagIn(process.argv, "--image-credential-provider-bin-dir");
+const report: KubeletReport = { earlier: 0, ours: 0, none: 0, failures: [] };
+
+if (config !== undefined && binDir !== undefined) {
+  const files = readConfig(config);
+  const fatal = checkCredentialProviderConfig(files, {
+    kubeletMinor: parseKubeletVersion(readFileSync("/etc/kubelet-version", "utf8")) as number,
+    directory: statSync(config).isDirectory(),
+    hasExecutable: (name) => isExecutable(join(binDir, name)),
+  }).filter(({ severity }) => severity === "fatal");
+  if (fatal.length > 0) {
+    process.stderr.write(`Failed to register CRI auth plugins: ${JSON.stringify(fatal)}\n`);
+    process.exit(1);
+  }
+  const providers = files.flatMap(({ text }) => parse(text).providers);
+  const entry = providers.find(({ name }) => name === PROVIDER_NAME) as Provider | undefined;
+  if (entry !== undefined) await pull(join(binDir, entry.name), entry);
+}
+await sleep(2 ** 31 - 1);
+
+interface Provider {
+  readonly name: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value: string }[];
+}
+
+async function pull(path: string, { args = [], env = [] }: Provider): Promise<never> {
+  const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]));
+  const startedAtMs = performance.now();
+  for (let calls = 1; ; calls += 1) {
+    callCredentialProvider({ path, args, image: IMAGE, env: variables }).then(
+      ({ exitCode, stdout, stderr }) => note(exitCode === 0 ? stdout.toString() : "", stderr),
+      (error: Error) => note("", error.message),
+    );
+    // By the schedule and not after the last one: a call that takes long holds up no other.
+    await sleep(Math.max(0, startedAtMs + calls * EVERY_MS - performance.now()));
+  }
+}
+
+function note(answer: string, problem: string): void {
+  if (answer.includes("the earlier provider's")) report.earlier += 1;
+  else if (/"password":"ey[^"]*\./.test(answer)) report.ours += 1;
+  else if (/"auth":\s*\{\}/.test(answer)) report.none += 1;
+  else report.failures.push(`${answer}${problem}`);
+  writeFileSync(`${REPORT}.new`, JSON.stringify(report));
+  renameSync(`${REPORT}.new`, REPORT);
+}
+
+function readConfig(path: string): ConfigFile[] {
+  const names = statSync(path).isDirectory() ? readdirSync(path).filter((name) => /\.(json|ya?ml)$/.test(name)) : [""];
+  return names.map((name) => ({ path: join(path, name), text: readFileSync(join(path, name), "utf8") }));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
