@@ -66,5 +66,6 @@ describe("loadUsableConfig", () => {
     const { config, fault } = loadUsableConfig({ path, environment });
     expect(config).toMatchObject({ metadata: {}, proxy: { noProxy: "a" }, log: { level: "debug" } });
     expect(fault?.message).toContain("OCI_METADATA_BASE_URL");
+    expect(loadUsableConfig({ environment }).fault?.message).toContain("/etc/ocir-broker/config.yaml is not valid");
   });
 });

@@ -3,7 +3,7 @@
  * the defaults for the rest, and what is wrong. Why: docs/decisions/0013-a-faulty-configuration.md.
  */
 import type * as z from "zod";
-import { BrokerError } from "../broker-error.ts";
+import type { BrokerError } from "../broker-error.ts";
 import {
   type ConfigSource,
   checkConfig,
@@ -40,9 +40,8 @@ export function loadUsableConfig(source: ConfigSource): UsableConfig {
 function textOf(source: ConfigSource): { text: string; fault: BrokerError | undefined } {
   try {
     return { text: readConfigText(source), fault: undefined };
-  } catch (fault) {
-    if (!(fault instanceof BrokerError)) throw fault;
-    return { text: "", fault };
+  } catch (error) {
+    return { text: "", fault: error as BrokerError };
   }
 }
 
@@ -62,7 +61,7 @@ function pathsAtFault(issue: z.core.$ZodIssue): PropertyKey[][] {
 }
 
 function without(value: unknown, [key, ...inner]: readonly PropertyKey[]): unknown {
-  if (key === undefined || typeof value !== "object" || value === null) return {};
+  if (key === undefined) return {};
   if (Array.isArray(value)) return value.toSpliced(Number(key), 1);
   const { [key]: child, ...others } = value as Record<PropertyKey, unknown>;
   return inner.length === 0 ? others : { ...others, [key]: without(child, inner) };
