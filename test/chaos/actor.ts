@@ -1,25 +1,30 @@
-/** Does what a plan says, to the node and its cloud. What lasts a while ends by itself, and at `calm` at the latest. */
-import { execFileSync } from "node:child_process";
+/**
+ * Does what a plan says, to the node and its cloud, and tells whether it really came about: a kill needs a process, a
+ * limit must be felt. What lasts a while ends by itself, and at `calm` at the latest.
+ */
 import { rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault } from "@ocir-broker/oci-simulator";
+import { leaveDescriptors, limitDescriptors } from "./descriptors.ts";
+import type { Excuses } from "./excuses.ts";
 import type { KnownTokens } from "./known-tokens.ts";
-import type { NodeStage } from "./node-stage.ts";
+import { isTurnedAway, type NodeStage } from "./node-stage.ts";
 import type { ChaosEvent } from "./plan.ts";
 import { startSlowClients } from "./slow-clients.ts";
 
 export interface Actor {
-  /** Resolves when it is over. */
-  act(event: ChaosEvent): Promise<void>;
+  /** Resolves when it is over, with whether it came about. */
+  act(event: ChaosEvent): Promise<boolean>;
+  /** Of the daemon. */
+  onStarted(): void;
   /** Ends whatever still lasts, and sees to it that the daemon can run. */
   calm(): void;
-  /** Whether the daemon may open no descriptor while something is wrong with the cloud: then nobody can help. */
-  isHelpless(): boolean;
 }
 
 export interface ActorOptions {
   readonly stage: NodeStage;
   readonly known: KnownTokens;
+  readonly excuses: Excuses;
   readonly burst: (calls: number) => void;
   readonly garbage: (calls: number) => void;
 }
@@ -30,7 +35,7 @@ const DENIED_REPOSITORY = "acme/secret";
 /** Of the unit. */
 const DESCRIPTORS = 4_096;
 
-export function createActor({ stage, known, burst, garbage }: ActorOptions): Actor {
+export function createActor({ stage, known, excuses, burst, garbage }: ActorOptions): Actor {
   const { simulator, supervisor } = stage;
   const faults = new Set<Fault>();
   const calming = new AbortController();
@@ -46,7 +51,8 @@ export function createActor({ stage, known, burst, garbage }: ActorOptions): Act
     broken: "registries: [",
     missing: undefined,
   };
-  let exhausted = 0;
+  /** How many reloads have taken away the file that says where the registries are. */
+  let lost = 0;
   let full = 0;
 
   const forMs = (ms: number): Promise<void> =>
@@ -58,127 +64,154 @@ export function createActor({ stage, known, burst, garbage }: ActorOptions): Act
     simulator.faults(...faults);
   }
 
-  async function fail(fault: Fault, ms: number): Promise<void> {
+  async function fail(fault: Fault, ms: number): Promise<boolean> {
+    const over = excuses.fault(fault);
     faults.add(fault);
     simulator.faults(fault);
     await forMs(ms);
     faults.delete(fault);
     replaceFaults();
+    over();
+    return true;
   }
 
-  function signal(name: NodeJS.Signals, pid = supervisor.pid()): void {
+  /** False where there is nobody to get it. */
+  function signal(name: NodeJS.Signals, pid = supervisor.pid()): boolean {
     try {
-      if (pid !== undefined) process.kill(pid, name);
+      return pid !== undefined && process.kill(pid, name);
     } catch {
-      // It has just ended.
+      return false;
     }
   }
 
-  async function freeze(ms: number): Promise<void> {
+  async function kill(times: number, everyMs: number): Promise<boolean> {
+    let killed = 0;
+    for (let kill = 0; kill < times && !calming.signal.aborted; kill += 1) {
+      if (signal("SIGKILL")) killed += 1;
+      await forMs(everyMs);
+    }
+    return killed > 0;
+  }
+
+  async function freeze(ms: number): Promise<boolean> {
     const pid = supervisor.pid();
-    signal("SIGSTOP", pid);
+    const isFrozen = signal("SIGSTOP", pid);
     await forMs(ms);
     signal("SIGCONT", pid);
+    return isFrozen;
   }
 
-  async function exhaust(spare: number, ms: number): Promise<void> {
+  async function exhaust(spare: number, ms: number): Promise<boolean> {
     const pid = supervisor.pid();
-    if (pid === undefined) return;
-    exhausted += 1;
-    limitDescriptors(
-      pid,
-      Number(
-        execFileSync("ls", [`/proc/${pid}/fd`])
-          .toString()
-          .trim()
-          .split("\n").length,
-      ) + spare,
-    );
+    if (pid === undefined) return false;
+    const over = excuses.exhausted();
+    const isLimited = leaveDescriptors(pid, spare);
+    const wasFelt = isLimited && (await isTurnedAway(stage.healthSocket, spare));
     await forMs(ms);
     limitDescriptors(pid, DESCRIPTORS);
-    exhausted -= 1;
+    over();
+    return wasFelt && supervisor.pid() === pid;
   }
 
-  async function close(ms: number): Promise<void> {
-    known.forget();
+  async function close(ms: number): Promise<boolean> {
+    known.forget("stopped");
     supervisor.order("close");
     await forMs(ms);
     supervisor.order("open");
+    return true;
   }
 
-  function writeConfig(text: string | undefined): void {
+  function writeConfig(text: string | undefined): boolean {
     if (text === undefined) rmSync(stage.configPath, { force: true });
     else writeFileSync(stage.configPath, text);
-    signal("SIGHUP");
+    return signal("SIGHUP");
   }
 
-  async function reload({ config, forMs: ms }: Extract<ChaosEvent, { kind: "reload" }>): Promise<void> {
-    writeConfig(configs[config]);
+  async function reload({ config, forMs: ms }: Extract<ChaosEvent, { kind: "reload" }>): Promise<boolean> {
+    const losesAll = config === "broken" || config === "missing";
+    if (losesAll) lost += 1;
+    const isTold = writeConfig(configs[config]);
     await forMs(ms);
+    if (losesAll) lost -= 1;
     writeConfig(configs.back);
+    if (lost === 0) known.remember("misconfigured");
+    return isTold;
+  }
+
+  async function fillDisk(ms: number): Promise<boolean> {
+    const isFull = full++ > 0 || stage.fillDisk(true);
+    await forMs(ms);
+    if (--full === 0) stage.fillDisk(false);
+    return isFull;
+  }
+
+  async function slowClients(count: number, ms: number): Promise<boolean> {
+    const clients = startSlowClients(stage.credentialsSocket, count);
+    await forMs(ms);
+    clients.stop();
+    return clients.most() >= count * 0.9;
+  }
+
+  async function deny(ms: number): Promise<boolean> {
+    simulator.iam({ repository: DENIED_REPOSITORY, granted: false });
+    await forMs(ms);
+    simulator.iam({ repository: DENIED_REPOSITORY, granted: true });
+    return true;
+  }
+
+  async function atOnce(action: () => void): Promise<boolean> {
+    action();
+    return true;
+  }
+
+  function stop(): void {
+    known.forget("stopped");
+    supervisor.order("stop");
   }
 
   return {
-    isHelpless: () => exhausted > 0 && faults.size > 0,
-    async act(event) {
+    act(event) {
       switch (event.kind) {
         case "fault":
           return fail(event.fault, event.forMs);
         case "outage":
           return fail(OUTAGE, event.forMs);
         case "kill":
-          for (let kill = 0; kill < event.times && !calming.signal.aborted; kill += 1) {
-            signal("SIGKILL");
-            await forMs(event.everyMs);
-          }
-          return;
+          return kill(event.times, event.everyMs);
         case "freeze":
           return freeze(event.forMs);
         case "restart":
-          return supervisor.order("restart");
+          return atOnce(() => supervisor.order("restart"));
         case "stop":
-          known.forget();
-          return supervisor.order("stop");
+          return atOnce(stop);
         case "close":
           return close(event.forMs);
         case "burst":
-          return burst(event.calls);
+          return atOnce(() => burst(event.calls));
         case "garbage":
-          return garbage(event.calls);
+          return atOnce(() => garbage(event.calls));
         case "reload":
           return reload(event);
         case "full-disk":
-          if (full++ === 0) stage.fillDisk(true);
-          await forMs(event.forMs);
-          if (--full === 0) stage.fillDisk(false);
-          return;
-        case "slow-clients": {
-          const clients = startSlowClients(stage.credentialsSocket, event.clients);
-          await forMs(event.forMs);
-          return clients.stop();
-        }
+          return fillDisk(event.forMs);
+        case "slow-clients":
+          return slowClients(event.clients, event.forMs);
         case "descriptors":
           return exhaust(event.spare, event.forMs);
         case "rotate":
-          return simulator.rotate();
+          return atOnce(() => simulator.rotate());
         case "denied":
-          simulator.iam({ repository: DENIED_REPOSITORY, granted: false });
-          await forMs(event.forMs);
-          return simulator.iam({ repository: DENIED_REPOSITORY, granted: true });
+          return deny(event.forMs);
       }
+    },
+    onStarted() {
+      // It has nothing to tell where a registry is, so what it had from there is not for what it thinks is there.
+      if (lost > 0) known.forget("misconfigured");
+      known.remember("stopped");
     },
     calm() {
       calming.abort();
       writeConfig(configs.back);
     },
   };
-}
-
-/** The soft limit only, so that it can be raised again without privileges. */
-function limitDescriptors(pid: number, count: number): void {
-  try {
-    execFileSync("prlimit", ["--pid", String(pid), `--nofile=${count}:`], { stdio: "ignore" });
-  } catch {
-    // It has just ended, and its successor has a limit of its own.
-  }
 }

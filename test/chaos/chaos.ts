@@ -28,6 +28,13 @@ const report = await runChaos({
   },
 });
 console.log(JSON.stringify(report, undefined, 2));
+console.log(
+  `happened: ${Object.entries(report.happened)
+    .map(([kind, times]) => `${kind} ${times}`)
+    .join(", ")}`,
+);
+const missed = Object.entries(report.happened).flatMap(([kind, times]) => (times === 0 ? [kind] : []));
+if (missed.length > 0) console.log(`NEVER HAPPENED, so nothing is said about it: ${missed.join(", ")}`);
 if (report.violations.length > 0) {
   const path = join(import.meta.dirname, `../../dist/chaos-${seed}.log`);
   writeFileSync(path, `${lines.join("\n")}\n`);

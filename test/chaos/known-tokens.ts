@@ -7,12 +7,15 @@ import { get } from "node:http";
 export interface KnownTokens {
   /** Asks the daemon; what does not answer tells nothing. */
   look(): Promise<string | undefined>;
-  /** From now on, and until `remember`, nothing is known. */
-  forget(): void;
-  remember(): void;
-  /** Begun with a call: whether, at its end, the token was there all along. */
-  watch(registryHost: string): () => boolean;
+  /** From now on, and until what made it forget is over, nothing is known. */
+  forget(because: Cause): void;
+  remember(because: Cause): void;
+  /** Begun with a call: whether, at its end, the token was there all along, and if not, whether it was to be forgotten. */
+  watch(registryHost: string): () => "known" | "unknown" | "forgotten";
 }
+
+/** A stop, until the next start. A start without a configuration that says where the registries are, until it says so. */
+export type Cause = "stopped" | "misconfigured";
 
 interface Status {
   readonly registries: Readonly<Record<string, { readonly expiresInSeconds?: number }>>;
@@ -27,32 +30,35 @@ const SKEW_SHARE = 0.05;
 export function createKnownTokens(healthSocket: string, tokenLifeMs: number): KnownTokens {
   const untilMs = new Map<string, number>();
   let epoch = 0;
-  let isForgetting = false;
+  const causes = new Set<Cause>();
   return {
     async look() {
       const asked = epoch;
       const askedAtMs = performance.now();
       const text = await ask(healthSocket, "/status");
-      if (text === undefined || isForgetting || asked !== epoch) return text;
+      if (text === undefined || causes.size > 0 || asked !== epoch) return text;
       for (const [host, { expiresInSeconds }] of Object.entries((JSON.parse(text) as Status).registries)) {
         if (expiresInSeconds === undefined) untilMs.delete(host);
         else untilMs.set(host, askedAtMs + expiresInSeconds * 1_000 - MARGIN_MS - tokenLifeMs * SKEW_SHARE);
       }
       return text;
     },
-    forget() {
+    forget(because) {
       epoch += 1;
-      isForgetting = true;
+      causes.add(because);
       untilMs.clear();
     },
-    remember() {
-      epoch += 1;
-      isForgetting = false;
+    remember(because) {
+      if (causes.delete(because)) epoch += 1;
     },
     watch(registryHost) {
       const begun = epoch;
       const endMs = untilMs.get(registryHost) ?? 0;
-      return () => epoch === begun && performance.now() < endMs;
+      const wasForgotten = causes.size > 0;
+      return () => {
+        if (wasForgotten || epoch !== begun) return "forgotten";
+        return performance.now() < endMs ? "known" : "unknown";
+      };
     },
   };
 }

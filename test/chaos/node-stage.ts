@@ -1,12 +1,15 @@
 /** One node for a chaos run: the simulated cloud, the supervised daemon with its launcher and memory, the shim with its fallback. */
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
 import { BROKER, daemonConfig, SHIM } from "../daemon.ts";
 import { REGISTRY_HOSTS } from "../e2e/stage.ts";
+import { ask } from "./known-tokens.ts";
 import { type Supervisor, startSupervisor } from "./supervisor.ts";
 
 const LAUNCHER = join(import.meta.dirname, "../../dist/ocir-broker-launch");
@@ -25,8 +28,8 @@ export interface NodeStage {
   readonly config: Readonly<Record<string, unknown>>;
   audienceOf(registryHost: string): string | undefined;
   call(request: { readonly image: string } | { readonly stdin: string }): Promise<CredentialProviderResult>;
-  /** The metrics' disk takes no more, or does again. */
-  fillDisk(isFull: boolean): void;
+  /** The metrics' disk takes no more, or does again. Tells whether a write there fails now. */
+  fillDisk(isFull: boolean): boolean;
   /** What has been written since the start. */
   log(): string;
   textfile(): string;
@@ -86,6 +89,7 @@ export async function setNodeStage(onLine: (line: string) => void): Promise<Node
       } else if (!isMounted) chmodSync(metrics, isFull ? 0o500 : 0o700);
       else if (isFull) writeUntilFull(filler);
       else rmSync(filler, { force: true });
+      return !takesWrites(join(metrics, "probe"));
     },
     log: () => readFileSync(logPath, "utf8"),
     textfile: () => textOf(join(metrics, "ocir_broker.prom")),
@@ -113,6 +117,28 @@ function writeUntilFull(path: string): void {
   } catch {
     // ENOSPC is what is wanted.
   }
+}
+
+function takesWrites(path: string): boolean {
+  try {
+    writeFileSync(path, "x");
+    rmSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether a process that may open so many descriptors more takes no further connection: as many idle ones are held, and
+ * one that asks behind them is closed without a word, which is how libuv turns away what it cannot accept.
+ */
+export async function isTurnedAway(socketPath: string, spare: number): Promise<boolean> {
+  const held = Array.from({ length: spare }, () => connect(socketPath).on("error", () => undefined));
+  await Promise.all(held.map((socket) => Promise.race([once(socket, "connect"), once(socket, "close")])));
+  const answer = await ask(socketPath, "/livez");
+  for (const socket of held) socket.destroy();
+  return answer === undefined;
 }
 
 function textOf(path: string): string {

@@ -35,6 +35,8 @@ export type ChaosEvent =
   | { readonly kind: "rotate" }
   | { readonly kind: "denied"; readonly forMs: number };
 
+export type ChaosKind = ChaosEvent["kind"];
+
 export type TimedEvent = ChaosEvent & { readonly atMs: number };
 
 type Chance = () => number;
@@ -45,7 +47,12 @@ const SHORTEST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 3_500;
 const LONGEST_FAULT_MS = 12_000;
 
-/** How much likelier than others, in the order in which they are drawn. */
+/** How much likelier than others each kind is. */
+export const CHAOS_KINDS: readonly ChaosKind[] = [
+  ...(["fault", "outage", "kill", "freeze", "restart", "stop", "close", "burst", "reload", "full-disk"] as const),
+  ...(["slow-clients", "descriptors", "garbage", "rotate", "denied"] as const),
+];
+
 const WEIGHTS: readonly (readonly [number, (chance: Chance) => ChaosEvent])[] = [
   [8, (chance) => ({ kind: "fault", fault: drawFault(chance), forMs: between(chance, 500, LONGEST_FAULT_MS) })],
   [0.5, (chance) => ({ kind: "outage", forMs: between(chance, 5_000, 60_000) })],
@@ -71,11 +78,14 @@ const WEIGHTS: readonly (readonly [number, (chance: Chance) => ChaosEvent])[] = 
   [1, (chance) => ({ kind: "denied", forMs: between(chance, 2_000, 10_000) })],
 ];
 
+/** Each kind once, in any order, then what chance brings. */
 export function planOf(seed: number, lengthMs: number): readonly TimedEvent[] {
   const chance = createSeededRandom(seed);
   const events: TimedEvent[] = [];
+  const once = WEIGHTS.map(([, event]) => event);
   for (let atMs = FIRST_AT_MS; atMs < lengthMs; atMs += between(chance, SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS)) {
-    events.push({ atMs, ...draw(chance) });
+    const [next] = once.splice(Math.floor(chance() * once.length), 1);
+    events.push({ atMs, ...(next?.(chance) ?? draw(chance)) });
   }
   return events;
 }

@@ -15,6 +15,8 @@ const HEADERS = `POST /v1/credentials HTTP/1.1\r\nHost: localhost\r\nX-Slow: ${"
 
 export interface SlowClients {
   connected(): number;
+  /** At one time so far. */
+  most(): number;
   stop(): void;
 }
 
@@ -23,12 +25,14 @@ export function startSlowClients(socketPath: string, count: number): SlowClients
   const slots = BYTE_EVERY_MS / TICK_MS;
   let tick = 0;
   let connected = 0;
+  let most = 0;
 
   function join(index: number): void {
     const socket = connect(socketPath);
     clients[index] = { socket, sent: 0 };
     socket.on("connect", () => {
       connected += 1;
+      most = Math.max(most, connected);
       if (index % 3 === 1) socket.write(BODY_HEAD);
       socket.on("close", () => {
         connected -= 1;
@@ -54,6 +58,7 @@ export function startSlowClients(socketPath: string, count: number): SlowClients
 
   return {
     connected: () => connected,
+    most: () => most,
     stop() {
       clearInterval(timer);
       for (const client of clients) client?.socket.destroy();

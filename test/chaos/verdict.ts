@@ -4,6 +4,7 @@
  */
 import type { CredentialProviderResult } from "@ocir-broker/testkit";
 import { type Answer, claimsOf } from "../e2e/stage.ts";
+import type { Excuse } from "./excuses.ts";
 
 /** What a call may and must bring. */
 export interface Expected {
@@ -15,8 +16,8 @@ export interface Expected {
 export interface CallFacts {
   readonly expected: Expected;
   readonly result: CredentialProviderResult;
-  /** The daemon had a good token for this host from before this call until after it, and has not been told to forget it. */
-  readonly wasKnown: boolean;
+  /** Undefined: it must not fail, for the daemon had a good token for this host all the while. */
+  readonly excuse: Excuse | undefined;
 }
 
 export interface Verdict {
@@ -26,8 +27,13 @@ export interface Verdict {
   judgeLimit(what: string, value: number, atMost: number): void;
   violations(): readonly string[];
   answered(): number;
-  failed(): Readonly<Record<string, number>>;
+  /** Calls for a token that were not allowed to fail. */
+  unexcused(): number;
+  /** Calls that failed and were allowed to, by code and by excuse. */
+  failed(): { readonly codes: Counts; readonly excuses: Counts };
 }
+
+type Counts = Readonly<Record<string, number>>;
 
 /** A call is given up by the shim after 44 s, and a busy machine takes its time to run it. */
 const LONGEST_CALL_MS = 50_000;
@@ -44,9 +50,11 @@ export interface VerdictOptions {
 
 export function createVerdict({ audienceOf, tokenLifeMs, onViolation }: VerdictOptions): Verdict {
   const violations: string[] = [];
-  const failed: Record<string, number> = {};
+  const codes: Record<string, number> = {};
+  const excuses: Record<string, number> = {};
   const signatures = new Set<string>();
   let answered = 0;
+  let unexcused = 0;
 
   function violate(violation: string): void {
     violations.push(violation);
@@ -78,8 +86,9 @@ export function createVerdict({ audienceOf, tokenLifeMs, onViolation }: VerdictO
   }
 
   return {
-    judgeCall({ expected, result: { exitCode, signal, stdout, stderr, elapsedMs }, wasKnown }) {
+    judgeCall({ expected, result: { exitCode, signal, stdout, stderr, elapsedMs }, excuse }) {
       const { registryHost, kind } = expected;
+      if (kind === "token" && excuse === undefined) unexcused += 1;
       judgeText("stderr", stderr);
       if (elapsedMs > LONGEST_CALL_MS) violate(`${registryHost}: a call of ${elapsedMs.toFixed()} ms`);
       if (exitCode === 0) {
@@ -91,11 +100,12 @@ export function createVerdict({ audienceOf, tokenLifeMs, onViolation }: VerdictO
         violate(`${registryHost}: exit ${exitCode ?? signal} with ${JSON.stringify(stderr)}`);
       if (stdout.length > 0) violate(`${registryHost}: ${stdout.length} bytes on stdout of a call that failed`);
       if (kind === "refusal") return;
-      failed[code ?? "unknown"] = (failed[code ?? "unknown"] ?? 0) + 1;
-      if (kind === "nothing" || wasKnown)
-        violate(
-          `${registryHost}: failed after ${elapsedMs.toFixed()} ms, though there was an answer: ${stderr.trim()}`,
-        );
+      if (kind === "token" && excuse !== undefined) {
+        count(codes, code ?? "unknown");
+        count(excuses, excuse);
+        return;
+      }
+      violate(`${registryHost}: failed after ${elapsedMs.toFixed()} ms, though there was an answer: ${stderr.trim()}`);
     },
     judgeText,
     judgeLimit(what, value, atMost) {
@@ -103,8 +113,13 @@ export function createVerdict({ audienceOf, tokenLifeMs, onViolation }: VerdictO
     },
     violations: () => violations,
     answered: () => answered,
-    failed: () => failed,
+    unexcused: () => unexcused,
+    failed: () => ({ codes, excuses }),
   };
+}
+
+function count(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
 }
 
 function authOf(stdout: Buffer): Answer["auth"] | undefined {

@@ -47,14 +47,14 @@ export function checkConfig(text: string, environment: Environment = {}): Checke
 }
 
 /** @throws {BrokerError} `config-unreadable` */
-export function readConfigText({ path }: ConfigSource): string {
+export function readConfigText(source: ConfigSource): string {
+  const { path = DEFAULT_CONFIG_PATH } = source;
   try {
-    return readFileSync(path ?? DEFAULT_CONFIG_PATH, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" && path === undefined) return "";
-    const message = `${path ?? DEFAULT_CONFIG_PATH} cannot be read: ${code}`;
-    throw new BrokerError("config-unreadable", message, { cause: error });
+    if (code === "ENOENT" && source.path === undefined) return "";
+    throw new BrokerError("config-unreadable", `${path} cannot be read: ${code}`, { cause: error });
   }
 }
 
