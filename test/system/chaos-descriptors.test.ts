@@ -1,5 +1,4 @@
 /** A daemon that may open no descriptor more: who calls is turned away, and helped by the fallback; then it goes on as before. */
-import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { leaveDescriptors, limitDescriptors, openDescriptors } from "../chaos/descriptors.ts";
@@ -18,10 +17,11 @@ it("without a descriptor left it takes no connection, and every pull is answered
   expect(leaveDescriptors(pid, 0)).toBe(true);
   const before = openDescriptors(pid).length;
   const turnedAway = connect(stage.healthSocket);
-  turnedAway.write("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
   const bytes: Buffer[] = [];
+  const closed = new Promise((resolve) => turnedAway.on("close", resolve));
   turnedAway.on("data", (piece: Buffer) => bytes.push(piece)).on("error", () => {});
-  await once(turnedAway, "close");
+  turnedAway.write("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await closed;
   expect(Buffer.concat(bytes).toString()).toBe("");
   expect(openDescriptors(pid).length).toBeLessThanOrEqual(before);
   const asked = stage.simulator.requests()["auth.x509"];

@@ -1,6 +1,6 @@
 /** A `fetch` for tests: records each call and leaves it to the test, or to a behaviour, how and when it ends. */
 import type { Clock, Expiring } from "@ocir-broker/foundation";
-import type { Fetch, FetchContext } from "./renewer.ts";
+import type { Fetch, FetchContext } from "./attempt.ts";
 
 /** The chance by which a value that was waited for is renewed at half of its life, as others are by 0.5. */
 export const FIRST_RENEWAL_AT_HALF = 0.940_495_867_768_595_1;

@@ -2,7 +2,8 @@
  * What a renewer holds and does, as a union of small objects, and what follows from it at one instant: what there
  * is to answer with, when the next fetch is due, what for. Changes nothing, starts nothing.
  */
-import type { Expiring, Timer } from "@ocir-broker/foundation";
+import type { Expiring } from "@ocir-broker/foundation";
+import type { Attempt } from "./attempt.ts";
 import type { FetchReason } from "./cache-report.ts";
 import { servableUntilMs } from "./renewal-policy.ts";
 import type { Waiters } from "./waiters.ts";
@@ -11,6 +12,8 @@ export interface Held<V> {
   readonly entry: Expiring<V>;
   readonly servableUntilMs: number;
   readonly renewAtMs: number;
+  /** That it may not be handed out any more. */
+  isEndTold: boolean;
 }
 
 /** The failures since the last success. */
@@ -18,14 +21,6 @@ interface Trouble {
   readonly error: unknown;
   readonly retryable: boolean;
   readonly failures: number;
-}
-
-export interface Attempt {
-  readonly kind: "fetching";
-  readonly reason: FetchReason;
-  readonly startedAtMs: number;
-  readonly controller: AbortController;
-  readonly limit: Timer;
 }
 
 /** `untilMs`: no fetch starts before. */
@@ -75,6 +70,11 @@ export function fetchDueMs<V>({ activity, held, kept, waiters, refreshing }: Con
   if (waiters.size > 0 || refreshing !== undefined) return activity.untilMs;
   if (held !== undefined) return Math.max(held.renewAtMs, activity.untilMs);
   return kept ? activity.untilMs : NEVER;
+}
+
+/** When it is to be told that the value may not be handed out any more. */
+export function expiryDueMs<V>({ activity, held }: Condition<V>): number {
+  return activity.kind === "closed" || held === undefined || held.isEndTold ? NEVER : held.servableUntilMs;
 }
 
 export function fetchReason<V>({ held, waiters, refreshing }: Condition<V>): FetchReason {

@@ -1,17 +1,19 @@
 /**
- * One value and its life: at most one fetch under way, renewal in the background, back-off after a failure, and
- * the callers who wait. When is said by renewal-policy.ts, what a caller is answered by token-cache.ts.
+ * Where a value is renewed: at most one fetch under way, renewal in the background (`#plan`), the new value taken
+ * (`#onFetched`), back-off after a failure (`#onFailed`), and the callers who wait. When is said by renewal-policy.ts,
+ * what follows from a state by renewer-state.ts, what one fetch is by attempt.ts, what a caller is answered by token-cache.ts.
  *
  * A value is replaced only by another that may be handed out; a failure never touches it. A fetch that ignores
  * its abort signal is given up all the same, so only such a fetch can still run when the next one starts; what
  * it brings late is taken if it outlives what is held by then.
  */
 import { type Clock, type Expiring, type Random, retryHintOf, type Timer } from "@ocir-broker/foundation";
-import type { CacheEntry, CacheEvent, FetchReason } from "./cache-report.ts";
+import { type Attempt, type AttemptOptions, createAttempt } from "./attempt.ts";
+import type { CacheEntry, CacheEvent } from "./cache-report.ts";
 import { firstRenewAtMs, REST_AFTER_SUCCESS_MS, renewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
 import {
-  type Attempt,
   type Condition,
+  expiryDueMs,
   fetchDueMs,
   fetchReason,
   type Held,
@@ -22,22 +24,12 @@ import {
   stateOf,
 } from "./renewer-state.ts";
 import { TokenCacheError } from "./token-cache-error.ts";
+import { TrackRecord } from "./track-record.ts";
 import { Waiters } from "./waiters.ts";
 
-export interface FetchContext {
-  /** Aborted when the attempt is given up and when the cache is closed, never because a caller went away. */
-  readonly signal: AbortSignal;
-  readonly reason: FetchReason;
-}
-
-export type Fetch<V> = (key: string, context: FetchContext) => Promise<Expiring<V>>;
-
-export interface RenewerOptions<V> {
-  readonly fetch: Fetch<V>;
-  readonly clock: Clock;
+export interface RenewerOptions<V> extends AttemptOptions<V> {
   readonly random: Random;
   readonly idleMs: number;
-  readonly fetchLimitMs: number;
   readonly onEvent: (event: CacheEvent) => void;
   /** A value was taken in. */
   readonly onFilled: (renewer: Renewer<V>) => void;
@@ -51,13 +43,8 @@ export class Renewer<V> {
   readonly #clock: Clock;
   readonly #is: Condition<V>;
   #timer: Timer | undefined;
-  #expiryTold = false;
+  readonly #record = new TrackRecord();
   #lastUsedAtMs: number;
-  #lastSuccessAtMs: number | undefined;
-  #lastFailure: { atMs: number; error: unknown } | undefined;
-  #hits = 0;
-  #fetches = 0;
-  #failures = 0;
 
   constructor(key: string, options: RenewerOptions<V>) {
     this.key = key;
@@ -78,7 +65,7 @@ export class Renewer<V> {
   use(nowMs: number): RenewerState<V> {
     this.#lastUsedAtMs = nowMs;
     const state = stateOf(this.#is, nowMs);
-    if (state.kind === "fresh" || state.kind === "stale") this.#hits++;
+    if (state.kind === "fresh" || state.kind === "stale") this.#record.hit();
     return state;
   }
 
@@ -124,7 +111,7 @@ export class Renewer<V> {
   /** Takes a value from elsewhere, unless the one held lasts as long. */
   restore(entry: Expiring<V>): void {
     if (!isOutlivedBy(this.#is, entry, this.#clock.monotonicMs())) return;
-    this.#lastSuccessAtMs = entry.obtainedAtMs;
+    this.#record.success(entry.obtainedAtMs);
     this.#take(entry, renewAtMs);
     this.#plan();
   }
@@ -153,37 +140,20 @@ export class Renewer<V> {
   }
 
   describe(nowMs: number): CacheEntry {
-    const { held, kept, trouble, waiters } = this.#is;
-    const dueMs = fetchDueMs(this.#is);
-    return {
-      key: this.key,
-      state: stateOf(this.#is, nowMs).kind,
-      kept,
-      obtainedAtMs: held?.entry.obtainedAtMs,
-      expiresAtMs: held?.entry.expiresAtMs,
-      servableUntilMs: held?.servableUntilMs,
-      renewAtMs: dueMs === NEVER ? undefined : dueMs,
-      lastSuccessAtMs: this.#lastSuccessAtMs,
-      lastFailureAtMs: this.#lastFailure?.atMs,
-      lastError: this.#lastFailure?.error,
-      failuresInARow: trouble?.failures ?? 0,
-      hits: this.#hits,
-      fetches: this.#fetches,
-      failures: this.#failures,
-      waiting: waiters.size,
-    };
+    return this.#record.describe(this.key, this.#is, nowMs);
   }
 
   /** Starts the fetch if it is due, and sets the one timer for whatever comes next. */
   #plan(): void {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs >= this.#expiryDueMs()) {
-      this.#expiryTold = true;
+    const { held } = this.#is;
+    if (held !== undefined && nowMs >= expiryDueMs(this.#is)) {
+      held.isEndTold = true;
       this.#options.onEvent({ type: "expired", key: this.key });
     }
-    if (nowMs >= fetchDueMs(this.#is)) this.#start(nowMs);
+    if (nowMs >= fetchDueMs(this.#is)) this.#start();
     this.#timer?.cancel();
-    const wakeAtMs = Math.min(fetchDueMs(this.#is), this.#expiryDueMs(), this.#idleDueMs());
+    const wakeAtMs = Math.min(fetchDueMs(this.#is), expiryDueMs(this.#is), this.#idleDueMs());
     if (wakeAtMs !== NEVER) this.#timer = this.#clock.setTimer(() => this.#wake(), wakeAtMs - nowMs);
   }
 
@@ -193,45 +163,19 @@ export class Renewer<V> {
     else this.#plan();
   }
 
-  #expiryDueMs(): number {
-    const { activity, held } = this.#is;
-    return activity.kind === "closed" || held === undefined || this.#expiryTold ? NEVER : held.servableUntilMs;
-  }
-
   #idleDueMs(): number {
     const { activity, kept } = this.#is;
     return activity.kind === "closed" || kept || this.isBusy ? NEVER : this.#lastUsedAtMs + this.#options.idleMs;
   }
 
-  #start(nowMs: number): void {
-    const attempt: Attempt = {
-      kind: "fetching",
-      reason: fetchReason(this.#is),
-      startedAtMs: nowMs,
-      controller: new AbortController(),
-      limit: this.#clock.setTimer(() => this.#abandon(attempt), this.#options.fetchLimitMs),
-    };
+  #start(): void {
+    this.#record.fetch();
+    const attempt = createAttempt(this.key, fetchReason(this.#is), this.#options, {
+      onFetched: (fetched, entry) => this.#onFetched(fetched, entry),
+      onFailed: (failed, error) => this.#onFailed(failed, error),
+    });
     this.#is.activity = attempt;
-    this.#fetches++;
-    void this.#run(attempt);
-  }
-
-  async #run(attempt: Attempt): Promise<void> {
-    const { reason, controller } = attempt;
-    let entry: Expiring<V>;
-    try {
-      entry = await this.#options.fetch(this.key, { signal: controller.signal, reason });
-    } catch (error) {
-      this.#onFailed(attempt, error);
-      return;
-    }
-    this.#onFetched(attempt, entry);
-  }
-
-  #abandon(attempt: Attempt): void {
-    const error = new TokenCacheError("fetch-timeout", this.key);
-    this.#onFailed(attempt, error);
-    attempt.controller.abort(error);
+    void attempt.run();
   }
 
   #onFetched(attempt: Attempt, entry: Expiring<V>): void {
@@ -252,7 +196,7 @@ export class Renewer<V> {
       this.#is.activity = { kind: "resting", untilMs: nowMs + REST_AFTER_SUCCESS_MS };
     }
     this.#is.trouble = undefined;
-    this.#lastSuccessAtMs = nowMs;
+    this.#record.success(nowMs);
     // Who asks for a refresh thinks little of the value held, so a shorter life is no reason against the new one.
     const isTaken = held === undefined || isBetter || refreshing !== undefined;
     const isOnTime = attempt.reason === "renewal" && trouble === undefined;
@@ -286,8 +230,7 @@ export class Renewer<V> {
     this.#is.activity = { kind: "backing-off", untilMs };
     this.#is.trouble = { error, retryable, failures };
     this.#is.refreshing = undefined;
-    this.#lastFailure = { atMs: nowMs, error };
-    this.#failures++;
+    this.#record.failure(nowMs, error);
     refreshing?.reject(error);
     waiters.reject(error, retryable ? untilMs : NEVER);
     const elapsedMs = nowMs - attempt.startedAtMs;
@@ -297,8 +240,7 @@ export class Renewer<V> {
 
   #take(entry: Expiring<V>, renewal: typeof renewAtMs): void {
     const renewAt = renewal(entry, this.#options.random());
-    this.#is.held = { entry, servableUntilMs: servableUntilMs(entry), renewAtMs: renewAt };
-    this.#expiryTold = false;
+    this.#is.held = { entry, servableUntilMs: servableUntilMs(entry), renewAtMs: renewAt, isEndTold: false };
     this.#is.waiters.resolve(entry);
     this.#options.onFilled(this);
   }

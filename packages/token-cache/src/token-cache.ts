@@ -6,9 +6,10 @@
  */
 import type { Clock, Expiring, Random } from "@ocir-broker/foundation";
 import { LRUCache } from "lru-cache";
+import type { Fetch } from "./attempt.ts";
 import type { CacheEntry, CacheEvent } from "./cache-report.ts";
 import { servableUntilMs } from "./renewal-policy.ts";
-import { type Fetch, Renewer, type RenewerOptions } from "./renewer.ts";
+import { Renewer, type RenewerOptions } from "./renewer.ts";
 import { TokenCacheError } from "./token-cache-error.ts";
 
 /** A node pulls from a handful of registry hosts; this bounds memory when something asks for thousands. */

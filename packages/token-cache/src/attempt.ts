@@ -1,0 +1,67 @@
+/**
+ * One fetch under a time limit. It ends once: with a value, with an error, or given up, and one that is given up and
+ * ignores its abort signal may still bring a value late. Knows nothing of what is held and when the next one comes.
+ */
+import type { Clock, Expiring, Timer } from "@ocir-broker/foundation";
+import type { FetchReason } from "./cache-report.ts";
+import { TokenCacheError } from "./token-cache-error.ts";
+
+export interface FetchContext {
+  /** Aborted when the attempt is given up and when the cache is closed, never because a caller went away. */
+  readonly signal: AbortSignal;
+  readonly reason: FetchReason;
+}
+
+export type Fetch<V> = (key: string, context: FetchContext) => Promise<Expiring<V>>;
+
+export interface Attempt {
+  readonly kind: "fetching";
+  readonly reason: FetchReason;
+  readonly startedAtMs: number;
+  readonly controller: AbortController;
+  readonly limit: Timer;
+  /** Once. */
+  readonly run: () => Promise<void>;
+}
+
+export interface AttemptOptions<V> {
+  readonly fetch: Fetch<V>;
+  readonly clock: Clock;
+  readonly fetchLimitMs: number;
+}
+
+export interface AttemptOutcomes<V> {
+  readonly onFetched: (attempt: Attempt, entry: Expiring<V>) => void;
+  readonly onFailed: (attempt: Attempt, error: unknown) => void;
+}
+
+/** Its time runs from now on, the fetch begins with `run`. */
+export function createAttempt<V>(
+  key: string,
+  reason: FetchReason,
+  { fetch, clock, fetchLimitMs }: AttemptOptions<V>,
+  { onFetched, onFailed }: AttemptOutcomes<V>,
+): Attempt {
+  const attempt: Attempt = {
+    kind: "fetching",
+    reason,
+    startedAtMs: clock.monotonicMs(),
+    controller: new AbortController(),
+    limit: clock.setTimer(() => {
+      const error = new TokenCacheError("fetch-timeout", key);
+      onFailed(attempt, error);
+      attempt.controller.abort(error);
+    }, fetchLimitMs),
+    async run() {
+      let entry: Expiring<V>;
+      try {
+        entry = await fetch(key, { signal: attempt.controller.signal, reason });
+      } catch (error) {
+        onFailed(attempt, error);
+        return;
+      }
+      onFetched(attempt, entry);
+    },
+  };
+  return attempt;
+}

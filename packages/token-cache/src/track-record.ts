@@ -1,0 +1,50 @@
+/** What a renewer has been through, and the line about it for a status page. Decides nothing. */
+import type { CacheEntry } from "./cache-report.ts";
+import { type Condition, fetchDueMs, NEVER, stateOf } from "./renewer-state.ts";
+
+export class TrackRecord {
+  #lastSuccessAtMs: number | undefined;
+  #lastFailure: { atMs: number; error: unknown } | undefined;
+  #hits = 0;
+  #fetches = 0;
+  #failures = 0;
+
+  hit(): void {
+    this.#hits++;
+  }
+
+  fetch(): void {
+    this.#fetches++;
+  }
+
+  success(atMs: number): void {
+    this.#lastSuccessAtMs = atMs;
+  }
+
+  failure(atMs: number, error: unknown): void {
+    this.#lastFailure = { atMs, error };
+    this.#failures++;
+  }
+
+  describe<V>(key: string, condition: Condition<V>, nowMs: number): CacheEntry {
+    const { held, kept, trouble, waiters } = condition;
+    const dueMs = fetchDueMs(condition);
+    return {
+      key,
+      state: stateOf(condition, nowMs).kind,
+      kept,
+      obtainedAtMs: held?.entry.obtainedAtMs,
+      expiresAtMs: held?.entry.expiresAtMs,
+      servableUntilMs: held?.servableUntilMs,
+      renewAtMs: dueMs === NEVER ? undefined : dueMs,
+      lastSuccessAtMs: this.#lastSuccessAtMs,
+      lastFailureAtMs: this.#lastFailure?.atMs,
+      lastError: this.#lastFailure?.error,
+      failuresInARow: trouble?.failures ?? 0,
+      hits: this.#hits,
+      fetches: this.#fetches,
+      failures: this.#failures,
+      waiting: waiters.size,
+    };
+  }
+}
