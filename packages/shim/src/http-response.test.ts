@@ -1,37 +1,8 @@
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { because, builtPath, FUZZ_TARGET, make } from "./native-builds.ts";
 import { startRawServer } from "./raw-socket-server.ts";
 import { callShim, describeShim, lineOf } from "./shim-call.ts";
 
 const KIB = 1024;
-const RUNS = 200_000;
-
-test.skipIf(FUZZ_TARGET.lacking !== undefined)(
-  `http_response_read gives one verdict however its bytes are cut, within its limits, ${RUNS} times (${because(FUZZ_TARGET)})`,
-  { timeout: 120_000 },
-  () => {
-    make("fuzz");
-    const fuzz = fileURLToPath(new URL("../fuzz", import.meta.url));
-    const corpus = mkdtempSync(join(tmpdir(), "ocir-broker-fuzz-"));
-    try {
-      cpSync(join(fuzz, "seeds"), corpus, { recursive: true });
-      const { status, stderr } = spawnSync(
-        builtPath("http-response-fuzz"),
-        [`-runs=${RUNS}`, "-seed=1", "-max_len=90000", `-dict=${join(fuzz, "http.dict")}`, corpus],
-        { cwd: corpus, encoding: "utf8" },
-      );
-      expect(status, stderr.slice(-4_000)).toBe(0);
-      expect(stderr).toContain(`Done ${RUNS} runs`);
-    } finally {
-      rmSync(corpus, { recursive: true, force: true });
-    }
-  },
-);
 
 describeShim("http_response_read refuses", (build) => {
   const ok = "HTTP/1.1 200 OK\r\n";

@@ -1,0 +1,30 @@
+/** libFuzzer with sanitizers over what the shim reads from others: short runs of the same seed; `make fuzz` for long ones. */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { because, builtPath, FUZZ_TARGET, make } from "./native-builds.ts";
+
+const FUZZ = fileURLToPath(new URL("../fuzz", import.meta.url));
+
+test.skipIf(FUZZ_TARGET.lacking !== undefined).each([
+  ["http_response_read gives one verdict however its bytes are cut, within its limits", "http-response-fuzz", 200_000],
+  ["fallback_ask returns what the lock, the folder and the answer allow", "fallback-fuzz", 2_000],
+])(`%s (${because(FUZZ_TARGET)}, %s, %d inputs)`, { timeout: 120_000 }, (_what, target, runs) => {
+  make("fuzz");
+  const corpus = mkdtempSync(join(tmpdir(), "ocir-broker-fuzz-"));
+  try {
+    cpSync(join(FUZZ, "seeds"), corpus, { recursive: true });
+    const { status, stderr } = spawnSync(
+      builtPath(target),
+      [`-runs=${runs}`, "-seed=1", "-max_len=90000", `-dict=${join(FUZZ, "http.dict")}`, corpus],
+      { cwd: corpus, encoding: "utf8" },
+    );
+    expect(status, stderr.slice(-4_000)).toBe(0);
+    expect(stderr).toContain(`Done ${runs} runs`);
+  } finally {
+    rmSync(corpus, { recursive: true, force: true });
+  }
+});
