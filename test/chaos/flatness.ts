@@ -1,6 +1,6 @@
 /**
  * Whether what a process takes stays flat: the same load again and again, and after each a look when it is quiet. The first
- * round only warms it up; the last is held against the one after that, like against like.
+ * rounds warm it up (V8 keeps what it once needed); the last is held against the third, like against like.
  */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,13 +12,14 @@ export interface Usage {
   readonly privateDirtyKiB: number;
 }
 
-export const ROUNDS = 4;
+const WARM_AFTER = 3;
+const ROUNDS = 6;
 /** Connections to upstreams that are kept for the next request end within this. */
 const QUIET_MS = 8_000;
 const LOOKS = 9;
 const LOOK_EVERY_MS = 100;
 
-/** After the second round and after the last. */
+/** Once warm, and after the last round. */
 export async function usageUnder(
   pid: () => number | undefined,
   load: () => Promise<unknown>,
@@ -29,7 +30,7 @@ export async function usageUnder(
     await sleep(QUIET_MS);
     usages.push(await quietUsage(pid() ?? 0));
   }
-  return { early: usages[1] as Usage, late: usages.at(-1) as Usage };
+  return { early: usages[WARM_AFTER - 1] as Usage, late: usages.at(-1) as Usage };
 }
 
 /** The medians: a request of the metrics' file or a renewal may fall into one look. */

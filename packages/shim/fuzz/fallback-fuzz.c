@@ -4,7 +4,9 @@
  * nothing is executed. An outcome must be one that the state allows, and an answer the very bytes that were sent.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +22,7 @@
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { DEADLINE_MS = 4, STATES = 8, BACKLOG = 64 };
+enum { DEADLINE_MS = 4, STATES = 8, BACKLOG = 64, DESCRIPTORS = 256 };
 enum state { ANSWERS = 0, NO_SOCKET = 4, LOCK_IS_LINK, LOCK_IS_FOLDER, LOCK_IS_READABLE, FOLDER_IS_WRITABLE };
 
 static const char REQUEST[] = "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n";
@@ -33,6 +35,10 @@ static pthread_mutex_t answering = PTHREAD_MUTEX_INITIALIZER;
 static const char *bytes;
 static size_t length, piece;
 
+/* A shim ends after its call and closes nothing; here what a call leaves open is closed behind it. */
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+static bool is_kept[DESCRIPTORS];
+
 static void require(int condition) {
   if (!condition) abort();
 }
@@ -40,8 +46,13 @@ static void require(int condition) {
 static void *serve(void *argument) {
   int listener = *(int *)argument;
   for (;;) {
+    struct pollfd waited = {.fd = listener, .events = POLLIN};
+    if (poll(&waited, 1, -1) <= 0) continue;
+    pthread_mutex_lock(&opening);
     int client = accept(listener, NULL, NULL);
-    if (client < 0) continue;
+    require(client >= 0 && client < DESCRIPTORS);
+    is_kept[client] = true;
+    pthread_mutex_unlock(&opening);
     char request[sizeof REQUEST];
     for (size_t got = 0; got < sizeof REQUEST - 1;) {
       ssize_t received = read(client, request + got, sizeof REQUEST - 1 - got);
@@ -55,7 +66,10 @@ static void *serve(void *argument) {
       sent += (size_t)taken;
     }
     pthread_mutex_unlock(&answering);
+    pthread_mutex_lock(&opening);
+    is_kept[client] = false;
     close(client);
+    pthread_mutex_unlock(&opening);
   }
   return NULL;
 }
@@ -82,6 +96,7 @@ int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
   int lock = open(FALLBACK_LOCK_NAME, O_RDWR | O_CREAT, S_IRUSR | S_IWUSR);
   require(lock >= 0 && flock(lock, LOCK_EX) == 0);
   listener = listen_there();
+  for (int descriptor = 0; descriptor < DESCRIPTORS; descriptor++) is_kept[descriptor] = fcntl(descriptor, F_GETFD) >= 0;
   pthread_t thread;
   require(pthread_create(&thread, NULL, serve, &listener) == 0);
   return 0;
@@ -131,6 +146,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   set(state, 1);
   enum fallback_outcome outcome = fallback_ask(&fallback, &deadline, &answer);
   set(state, 0);
+  pthread_mutex_lock(&opening);
+  for (int descriptor = 0; descriptor < DESCRIPTORS; descriptor++) {
+    if (!is_kept[descriptor]) close(descriptor);
+  }
+  pthread_mutex_unlock(&opening);
 
   struct http_response expected = {0};
   enum http_progress progress = http_response_read(&expected, bytes, length);
