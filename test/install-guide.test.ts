@@ -7,7 +7,7 @@ import cliPackage from "../packages/cli/package.json" with { type: "json" };
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const SCRIPT = join(CHECKOUT, "cloud-init/ocir-broker-node.sh");
-const GUIDES = ["docs/install.md", "docs/install.ko.md", "cloud-init/README.md"];
+const GUIDES = ["docs/install.md", "docs/install.ko.md", "cloud-init/README.md", "cloud-init/daemonset/README.md"];
 const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
 /** What OCI takes for all metadata of an instance is 32 000 bytes. */
 const USER_DATA_LIMIT_BYTES = 28_000;

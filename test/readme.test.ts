@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, "..");
 const README = join(ROOT, "README.md");
 const CONFIG_TABLE = /(<!-- config table: .* -->\n)([\s\S]*?)(<!-- end of config table -->)/;
 
-const PAGES = globSync(["*.md", "docs/**/*.md", "cloud-init/*.md", "monitoring/*.md"], { cwd: ROOT });
+const PAGES = globSync(["*.md", "docs/**/*.md", "cloud-init/**/*.md", "monitoring/*.md"], { cwd: ROOT });
 
 it.each(PAGES)("the links of %s lead to files of this repository", (page) => {
   const text = readFileSync(join(ROOT, page), "utf8");

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
+import { startContainerd } from "../containerd.ts";
 import { BROKER } from "../daemon.ts";
 import { lackOf, type RealRegistryStage, setRealRegistryStage } from "../real-registry.ts";
 
@@ -109,33 +109,6 @@ describe.skipIf(lackOfContainerd !== "")(`containerd${lackOfContainerd}`, () => 
     expect((await stage.run("skopeo", ...inspect)).trim()).toBe(stage.image.digest);
   });
 });
-
-/** The address that it listens on. Pulls and unpacks, runs nothing. */
-async function startContainerd({ directory, env }: RealRegistryStage): Promise<string> {
-  const address = join(directory, "containerd.sock");
-  const config = join(directory, "containerd.toml");
-  writeFileSync(
-    config,
-    `version = 2
-root = "${directory}/containerd"
-state = "${directory}/containerd-state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "${address}"
-`,
-  );
-  const child = spawn("containerd", ["--config", config], { env, stdio: "ignore" });
-  const ended = once(child, "exit");
-  onTestFinished(async () => {
-    child.kill("SIGTERM");
-    await ended;
-  });
-  while (!existsSync(address)) {
-    if (child.exitCode !== null) throw new Error("containerd ended");
-    await setTimeout(20);
-  }
-  return address;
-}
 
 /** On a terminal of its own: there it asks, and what is typed is in no list of processes. */
 async function typePassword({ env, directory }: RealRegistryStage, command: string, password: string): Promise<void> {

@@ -33,6 +33,7 @@ async function tryOut(target: Target, release: Release, folder: string): Promise
     ["ocir-broker", "version"],
     ["credential-provider-oke", "--version"],
     ["do-nothing-provider", "--version"],
+    ["enter-node", "--version"],
   ] as const) {
     const [program, ...args] = [...target.emulator.split(" ").filter(Boolean), join(folder, name), argument];
     const said = await finished(program as string, args);

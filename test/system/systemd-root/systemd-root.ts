@@ -82,6 +82,8 @@ export interface SystemdRoot {
   exec(command: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /** As `exec`, but an exit code other than 0 is an error that shows the output. Returns stdout without its last newline. */
   run(command: string, args?: readonly string[], options?: ExecOptions): Promise<string>;
+  /** Starts a program inside as a child of the test, for its output as it comes. The caller sees to its end. */
+  spawn(command: string, args?: readonly string[]): ChildProcess;
   /** Everything the unit and systemd said about it, messages only. */
   journal(unit: string): Promise<string>;
   /** A property of a unit as `systemctl show` prints it. */
@@ -164,6 +166,10 @@ class BootedRoot implements SystemdRoot {
       throw new Error(`${command} ${args.join(" ")}: ended with ${how}\n${result.stdout}${result.stderr}`);
     }
     return result.stdout.replace(/\n$/, "");
+  }
+
+  spawn(command: string, args: readonly string[] = []): ChildProcess {
+    return spawn("nsenter", insideArguments(this.hostPid, command, args, {}), { stdio: ["ignore", "pipe", "pipe"] });
   }
 
   async journal(unit: string): Promise<string> {

@@ -1,0 +1,68 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { makeDaemonSetImage } from "./daemonset-image.ts";
+import { TARGETS } from "./target.ts";
+
+const RELEASE = { version: "1.2.3-rc.4", epochS: 1_790_000_000 };
+
+describe("makeDaemonSetImage", () => {
+  const scratch = mkdtempSync(join(tmpdir(), "ocir-image-"));
+  afterAll(() => rmSync(scratch, { recursive: true }));
+
+  async function makeIn(name: string) {
+    const folder = join(scratch, name);
+    mkdirSync(join(folder, "work"), { recursive: true });
+    const contents = TARGETS.map((target) => {
+      const archive = join(folder, `${target.debArchitecture}.tar.gz`);
+      writeFileSync(archive, `archive for ${target.debArchitecture}\n`);
+      writeFileSync(join(folder, "enter-node"), "program\n");
+      return { target, archive, programs: folder };
+    });
+    const made = await makeDaemonSetImage(RELEASE, contents, { work: join(folder, "work"), output: folder });
+    return { ...made, path: join(folder, made.image) };
+  }
+
+  it("makes the same bytes in another folder, with another umask", async () => {
+    const first = await makeIn("first");
+    const umask = process.umask(0o077);
+    const second = await makeIn("second/folder").finally(() => process.umask(umask));
+    expect(readFileSync(first.path).equals(readFileSync(second.path))).toBe(true);
+    expect(first.image).toBe("ocir-broker-daemonset-1.2.3-rc.4.oci.tar");
+  });
+
+  it("makes a layout of one index, whose digest is in the manifest, with what the script looks for", async () => {
+    const { path, manifest } = await makeIn("unpacked");
+    const layout = join(scratch, "unpacked/layout");
+    mkdirSync(layout);
+    execFileSync("tar", ["-xf", path, "-C", layout]);
+    const blob = ({ digest }: { digest: string }) => {
+      const content = readFileSync(join(layout, "blobs", digest.replace(":", "/")));
+      expect(`sha256:${createHash("sha256").update(content).digest("hex")}`).toBe(digest);
+      return content;
+    };
+    const [index, ...others] = JSON.parse(readFileSync(join(layout, "index.json"), "utf8")).manifests;
+    expect(others).toEqual([]);
+    expect(manifest.text).toContain(`image: registry.invalid/ocir-broker-daemonset@${index.digest}\n`);
+    const { manifests } = JSON.parse(blob(index).toString());
+    expect(manifests.map(({ platform }: { platform: object }) => platform)).toEqual([
+      { architecture: "amd64", os: "linux" },
+      { architecture: "arm64", os: "linux" },
+    ]);
+    for (const image of manifests) {
+      const { config, layers } = JSON.parse(blob(image).toString());
+      expect(JSON.parse(blob(config).toString()).architecture).toBe(image.platform.architecture);
+      const root = join(scratch, "root", image.platform.architecture);
+      mkdirSync(root, { recursive: true });
+      execFileSync("tar", ["-xz", "-C", root], { input: blob(layers[0]) });
+      const folder = join(root, "ocir-broker");
+      expect(execFileSync("sha256sum", ["-c", "SHA256SUMS"], { cwd: folder, encoding: "utf8" })).toBe(
+        `ocir-broker-1.2.3-rc.4-linux-${image.platform.architecture}.tar.gz: OK\n`,
+      );
+      execFileSync("test", ["-x", join(root, "enter-node"), "-a", "-f", join(folder, "ocir-broker-node.sh")]);
+    }
+  });
+});

@@ -1,0 +1,99 @@
+/**
+ * The image of the DaemonSet, for all architectures at once: the release's archive, the scripts that install it on the node
+ * around the container, and one static program that starts them. No base image: nothing in it to patch.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { finished } from "./finished.ts";
+import { type InstalledFile, setTimes, writeTree } from "./installed-tree.ts";
+import { type Descriptor, finishLayout, type Platform, putImage, putIndex } from "./oci-layout.ts";
+import { CHECKOUT, type Release } from "./release.ts";
+import type { Target } from "./target.ts";
+
+const SCRIPTS = join(CHECKOUT, "cloud-init");
+const OWNER = ["--owner=0", "--group=0", "--numeric-owner"] as const;
+const MANIFEST = join(SCRIPTS, "daemonset/daemonset.yaml");
+/** In the manifest of the checkout, where no image has been made yet. */
+const IMAGE_WITHOUT_DIGEST = /^ *image: registry\.invalid\/ocir-broker-daemonset$/m;
+
+export interface ImageContent {
+  readonly target: Target;
+  /** Path of the .tar.gz. */
+  readonly archive: string;
+  /** Folder that has `enter-node` for this target. */
+  readonly programs: string;
+}
+
+export interface DaemonSetFiles {
+  /** Name of the image in `output`: an OCI layout in a tar. */
+  readonly image: string;
+  /** Name of the manifest in `output`: the checkout's, with the image's digest. */
+  readonly manifest: { readonly name: string; readonly text: string };
+}
+
+export async function makeDaemonSetImage(
+  release: Release,
+  contents: readonly ImageContent[],
+  places: { work: string; output: string },
+): Promise<DaemonSetFiles> {
+  const layout = join(places.work, "layout");
+  const images: (Descriptor & { platform: Platform })[] = [];
+  for (const content of contents) images.push(await makeOne(release, content, layout, places.work));
+  const index = putIndex(layout, images, labels(release));
+  finishLayout(layout, index, release.version);
+  setTimes(layout, release.epochS);
+  const name = `ocir-broker-daemonset-${release.version}`;
+  await pack(layout, join(places.output, `${name}.oci.tar`));
+  return { image: `${name}.oci.tar`, manifest: { name: `${name}.yaml`, text: manifestOf(index.digest) } };
+}
+
+async function makeOne(
+  release: Release,
+  { target, archive, programs }: ImageContent,
+  layout: string,
+  work: string,
+): Promise<Descriptor & { platform: Platform }> {
+  const name = `ocir-broker-${release.version}-linux-${target.debArchitecture}.tar.gz`;
+  const sha256 = createHash("sha256").update(readFileSync(archive)).digest("hex");
+  const script = (path: string, from: string): InstalledFile => ({ path, mode: 0o755, from: join(SCRIPTS, from) });
+  const root = join(work, target.debArchitecture);
+  writeTree(root, [
+    { path: "/enter-node", mode: 0o755, from: join(programs, "enter-node") },
+    script("/ocir-broker/daemonset.sh", "daemonset/daemonset.sh"),
+    script("/ocir-broker/ocir-broker-node.sh", "ocir-broker-node.sh"),
+    { path: `/ocir-broker/${name}`, mode: 0o644, from: archive },
+    { path: "/ocir-broker/SHA256SUMS", mode: 0o644, from: { text: `${sha256}  ${name}\n` } },
+  ]);
+  // Where the manifest's volumes are mounted, should a runtime not make these folders.
+  for (const folder of ["run", "proc", "dev", "sys", "var/run/secrets/kubernetes.io/serviceaccount"]) {
+    mkdirSync(join(root, folder), { recursive: true });
+  }
+  setTimes(root, release.epochS);
+  const tarball = `${root}.tar`;
+  await pack(root, tarball);
+  const platform: Platform = { architecture: target.debArchitecture, os: "linux" };
+  const created = new Date(release.epochS * 1_000).toISOString();
+  const config = { Entrypoint: ["/enter-node"], WorkingDir: "/", Labels: labels(release) };
+  return { ...putImage(layout, { tar: readFileSync(tarball), platform, created, config }), platform };
+}
+
+async function pack(folder: string, tarball: string): Promise<void> {
+  await finished("tar", ["--sort=name", "--format=ustar", ...OWNER, "-C", folder, "-cf", tarball, "."]);
+}
+
+function labels({ version }: Release): Record<string, string> {
+  return {
+    "org.opencontainers.image.title": "ocir-broker-daemonset",
+    "org.opencontainers.image.description": "Installs ocir-broker on the node around the container",
+    "org.opencontainers.image.version": version,
+    "org.opencontainers.image.licenses": "Apache-2.0",
+  };
+}
+
+function manifestOf(digest: string): string {
+  const text = readFileSync(MANIFEST, "utf8");
+  const withDigest = text.replace(IMAGE_WITHOUT_DIGEST, `$&@${digest}`);
+  if (withDigest === text) throw new Error(`${MANIFEST} has no image to give a digest to`);
+  return withDigest;
+}

@@ -1,0 +1,135 @@
+/*
+ * enter-node: process 1 of the container that installs ocir-broker on the node around it. The image has no shell and no
+ * programs; the node has them. Runs the node's /bin/sh, in the node's mount namespace, on the script in the image:
+ *
+ *   OCIR_BROKER_IMAGE  where the script and what it starts find the image's files: a path through an open descriptor, which
+ *                      leads into the container from any mount namespace, and is gone with the last process that has it
+ *
+ * The script's end with 0 is the end of the work: from then on this sleeps until it is told to end. Any other end is passed
+ * on. SIGTERM and SIGINT are handed to the shell alone, so that it may finish what it has begun.
+ *
+ *   enter-node --ready  0 if the script says so: a file in the image's /run. For the kubelet's probe.
+ *
+ * Changes nothing on the node itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define READY "/run/ready"
+#define NODE_NAMESPACE "/proc/1/ns/mnt"
+#define OWN_NAMESPACE "/proc/self/ns/mnt"
+#define SCRIPT "/ocir-broker/daemonset.sh"
+
+enum {
+  /* Out of the way of scripts, which take low numbers for their own files. */
+  IMAGE_FD = 100,
+  PATH_BYTES = 64,
+  EXIT_USAGE = 2,
+  EXIT_SIGNALLED = 128
+};
+
+static int open_image(void);
+static int open_node_namespace(void);
+static void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals) __attribute__((noreturn));
+static int watch_over(pid_t shell, const sigset_t *signals);
+static void fail(const char *what, const char *what_to_do) __attribute__((noreturn));
+
+int main(int argument_count, char **arguments) {
+  if (argument_count == 2 && strcmp(arguments[1], "--ready") == 0) return access(READY, F_OK) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
+    return printf("enter-node %s\n", SHIM_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+  }
+  if (argument_count != 1) {
+    fprintf(stderr, "usage: enter-node [--ready | --version]\n");
+    return EXIT_USAGE;
+  }
+  /* The folder outlives the container, and this run has done nothing yet. */
+  if (unlink(READY) < 0 && errno != ENOENT) fail("cannot remove " READY, "mount an emptyDir at /run");
+  int image = open_image();
+  int node_namespace = open_node_namespace();
+
+  sigset_t signals, before;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &signals, &before);
+  pid_t self = getpid();
+  pid_t shell = fork();
+  if (shell < 0) fail("cannot fork", NULL);
+  if (shell == 0) become_shell(image, node_namespace, self, &before);
+  close(image);
+  close(node_namespace);
+  return watch_over(shell, &signals);
+}
+
+static int open_image(void) {
+  int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int image = root < 0 ? -1 : fcntl(root, F_DUPFD, IMAGE_FD);
+  if (image < 0) fail("cannot open /", NULL);
+  close(root);
+  return image;
+}
+
+/* Of the first process: on a node that is the node's own, in a container that hides the node it is this one. */
+static int open_node_namespace(void) {
+  struct stat node, own;
+  int node_namespace = open(NODE_NAMESPACE, O_RDONLY | O_CLOEXEC);
+  if (node_namespace < 0 || fstat(node_namespace, &node) < 0 || stat(OWN_NAMESPACE, &own) < 0) {
+    fail("cannot open " NODE_NAMESPACE, "the pod needs hostPID: true, and its container privileged: true");
+  }
+  if (node.st_dev == own.st_dev && node.st_ino == own.st_ino) {
+    errno = 0;
+    fail("the first process is in this container's own mount namespace", "the pod needs hostPID: true");
+  }
+  return node_namespace;
+}
+
+static void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals) {
+  char path[PATH_BYTES], script[PATH_BYTES + sizeof SCRIPT];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", image);
+  snprintf(script, sizeof script, "%s%s", path, SCRIPT);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) _exit(EXIT_FAILURE);
+  if (setns(node_namespace, CLONE_NEWNS) < 0) fail("cannot enter the node's mount namespace", "the container needs privileged: true");
+  if (chdir("/") < 0 || setenv("OCIR_BROKER_IMAGE", path, 1) < 0) fail("cannot prepare the shell", NULL);
+  sigprocmask(SIG_SETMASK, signals, NULL);
+  execl("/bin/sh", "sh", script, (char *)NULL);
+  fail("cannot run the node's /bin/sh", NULL);
+}
+
+/* Returns this program's exit status. */
+static int watch_over(pid_t shell, const sigset_t *signals) {
+  bool is_told_to_end = false;
+  for (;;) {
+    int signal;
+    if (sigwait(signals, &signal) != 0) continue;
+    if (signal != SIGCHLD) {
+      if (shell == 0) return EXIT_SUCCESS;
+      is_told_to_end = true;
+      kill(shell, SIGTERM);
+      continue;
+    }
+    int status;
+    if (shell == 0 || waitpid(shell, &status, WNOHANG) != shell) continue;
+    if (!WIFEXITED(status)) return EXIT_SIGNALLED + WTERMSIG(status);
+    if (is_told_to_end || WEXITSTATUS(status) != EXIT_SUCCESS) return WEXITSTATUS(status);
+    shell = 0;
+  }
+}
+
+static void fail(const char *what, const char *what_to_do) {
+  const char *why = errno == 0 ? "" : strerror(errno);
+  fprintf(stderr, "ocir-broker-daemonset: %s%s%s%s%s\n", what, *why == '\0' ? "" : ": ", why, what_to_do == NULL ? "" : "; ",
+          what_to_do == NULL ? "" : what_to_do);
+  _exit(EXIT_FAILURE);
+}

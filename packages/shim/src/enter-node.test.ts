@@ -1,0 +1,153 @@
+/** As the entry point of a container: a mount namespace and a root of its own, in the process numbers of a "node" around it. */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "./native-builds.ts";
+
+const canMakeNamespaces = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"]).status === 0;
+/** The first process of the node, which starts the container, says how it ended, and is the end of all. */
+const NODE = `
+unshare --mount sh -c 'mount -t proc proc "$1/proc" && exec chroot "$1" /enter-node' sh "$1" &
+echo $! >"$1/pid"
+wait $! 2>/dev/null
+echo "ended with $?"
+`;
+
+interface Container {
+  readonly image: string;
+  readonly node: ChildProcess;
+  /** Everything that was said so far. */
+  said(): string;
+  /** Sends a signal to enter-node alone. */
+  signal(name: string): void;
+  readonly ended: Promise<unknown>;
+}
+
+describe.each([
+  { ...RELEASE, path: distPath("enter-node") },
+  { ...SANITIZED, path: builtPath("sanitized/enter-node") },
+])("enter-node ($name)", (build) => {
+  const lacking = build.lacking ?? (canMakeNamespaces ? undefined : "needs root and namespaces");
+  const title = (text: string) => `${text} (${because({ ...build, lacking })})`;
+  beforeAll(() => make("install", ...(SANITIZED.lacking === undefined ? ["sanitize"] : [])), 120_000);
+
+  function start(script: string): Container {
+    const image = mkdtempSync(join(tmpdir(), "ocir-enter-node-"));
+    onTestFinished(() => rmSync(image, { recursive: true }));
+    for (const folder of ["proc", "run", "ocir-broker"]) mkdirSync(join(image, folder));
+    copyFileSync(build.path, join(image, "enter-node"));
+    for (const library of librariesOf(build.path)) {
+      mkdirSync(join(image, library, ".."), { recursive: true });
+      copyFileSync(library, join(image, library));
+    }
+    writeFileSync(join(image, "ocir-broker/daemonset.sh"), script);
+    writeFileSync(join(image, "run/ready"), "of an earlier run");
+    const node = spawn("unshare", ["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", NODE, "sh", image]);
+    let said = "";
+    for (const stream of [node.stdout, node.stderr]) stream.on("data", (piece: Buffer) => (said += piece));
+    const ended = once(node, "close");
+    onTestFinished(async () => {
+      node.kill("SIGKILL");
+      await ended;
+    });
+    const signal = (name: string) => {
+      // The process number is the node's.
+      const inside = execFileSync("pgrep", ["-P", String(node.pid)], { encoding: "utf8" }).trim();
+      const enter = [
+        "--target",
+        inside,
+        "--pid",
+        "--mount",
+        "sh",
+        "-c",
+        `kill -s ${name} $(cat "$1/pid")`,
+        "sh",
+        image,
+      ];
+      execFileSync("nsenter", enter);
+    };
+    return { image, node, said: () => said, signal, ended };
+  }
+
+  test.skipIf(lacking)(title("runs the script in the node's mount namespace, and passes its status on"), async () => {
+    const { image, said, ended } = start(`
+      [ "$(readlink /proc/self/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ] && echo on the node, in "$PWD"
+      cmp "$0" "$OCIR_BROKER_IMAGE/ocir-broker/daemonset.sh" && echo the image is there
+      [ -e "$OCIR_BROKER_IMAGE/run/ready" ] || echo not ready yet
+      exit 7`);
+    await ended;
+    expect(said()).toBe("on the node, in /\nthe image is there\nnot ready yet\nended with 7\n");
+    expect(existsSync(join(image, "run/ready"))).toBe(false);
+  });
+
+  test.skipIf(lacking)(title("stays when the script has ended well, until it is told to end"), async () => {
+    const { image, said, signal, ended } = start(`: >"$OCIR_BROKER_IMAGE/run/ready"; echo done`);
+    await until(() => said() === "done\n" && existsSync(join(image, "run/ready")));
+    const isReady = 'mount -t proc proc "$1/proc" && exec chroot "$1" /enter-node --ready';
+    const probe = () => spawnSync("unshare", ["--mount", "sh", "-c", isReady, "sh", image]).status;
+    expect(probe()).toBe(0);
+    rmSync(join(image, "run/ready"));
+    expect(probe()).toBe(1);
+    signal("TERM");
+    await ended;
+    expect(said()).toBe("done\nended with 0\n");
+  });
+
+  test.skipIf(lacking)(title("lets the script finish what it has begun when it is told to end"), async () => {
+    const { image, said, signal, ended } = start(`
+      trap 'echo told to end' TERM
+      echo begun
+      sh -c 'until [ -e "$OCIR_BROKER_IMAGE/run/go-on" ]; do sleep 0.05; done; echo finished'
+      exit 0`);
+    await until(() => said() === "begun\n");
+    signal("TERM");
+    writeFileSync(join(image, "run/go-on"), "");
+    await ended;
+    expect(said()).toBe("begun\nfinished\ntold to end\nended with 0\n");
+  });
+
+  test.skipIf(lacking)(title("says so when the shell is killed"), async () => {
+    const { said, ended } = start("kill -KILL $$");
+    await ended;
+    expect(said()).toBe("ended with 137\n");
+  });
+
+  test.skipIf(lacking)(title("leaves no shell behind when it is killed"), async () => {
+    const { said, signal, ended } = start("echo begun; exec sleep 1000");
+    await until(() => said() === "begun\n");
+    signal("KILL");
+    // The sleep has the pipe too: it would keep this from ending.
+    await ended;
+    expect(said()).toBe("begun\nended with 137\n");
+  });
+
+  test.skipIf(lacking)(title("refuses to run where the node is hidden"), () => {
+    const { status, stderr } = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", build.path], {
+      encoding: "utf8",
+    });
+    expect([status, stderr]).toEqual([
+      1,
+      "ocir-broker-daemonset: the first process is in this container's own mount namespace; the pod needs hostPID: true\n",
+    ]);
+  });
+
+  test.skipIf(build.lacking)(title("takes two options and nothing else"), () => {
+    const run = (...args: string[]) => spawnSync(build.path, args, { encoding: "utf8" });
+    expect(run("--version").stdout).toMatch(/^enter-node \d+\.\d+\.\d+\n$/);
+    expect(run("--ready", "now")).toMatchObject({ status: 2, stderr: "usage: enter-node [--ready | --version]\n" });
+  });
+});
+
+/** Of a program that is linked dynamically, as the sanitized one is; empty for a static one. */
+function librariesOf(program: string): string[] {
+  if (!readFileSync(program).includes("/ld-linux")) return [];
+  return spawnSync("ldd", [program], { encoding: "utf8" }).stdout.match(/\/\S+/g) ?? [];
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await sleep(20);
+}

@@ -1,0 +1,65 @@
+/** The DaemonSet's image in real hands: published, or put onto nodes, as cloud-init/daemonset/README.md says. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import cliPackage from "../../packages/cli/package.json" with { type: "json" };
+import { makeDaemonSetImage } from "../../packages/packaging/src/daemonset-image.ts";
+import { TARGETS } from "../../packages/packaging/src/target.ts";
+import { startContainerd } from "../containerd.ts";
+import { lackOf, setRealRegistryStage } from "../real-registry.ts";
+
+const CHECKOUT = join(import.meta.dirname, "../..");
+const lack =
+  process.getuid?.() === 0
+    ? lackOf("skopeo", "podman", "containerd", "ctr", "docker-registry")
+    : " (skipped: not root)";
+
+describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
+  it("is found by the digest of the release's manifest, wherever the README's commands put it", async () => {
+    const stage = await setRealRegistryStage();
+    const { run, directory, registryHost, simulator } = stage;
+    await makeRelease(directory);
+    const containerd = await startContainerd(stage);
+    const repository = `${registryHost}/acme/ocir-broker-daemonset`;
+    const readme = readFileSync(join(CHECKOUT, "cloud-init/daemonset/README.md"), "utf8");
+    const commands = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)]
+      .map(([, block = ""]) => block)
+      .filter((block) => !block.includes("kubectl"))
+      .join("")
+      .replace(/^repository=.*$/m, `repository=${repository}`)
+      .replace(/^ctr /m, `ctr --address ${containerd} `);
+    expect(commands.trim().split("\n")).toHaveLength(5);
+    await run("bash", "-euo", "pipefail", "-c", commands);
+
+    const image = /image: (.*)/.exec(readFileSync(join(directory, "daemonset.yaml"), "utf8"))?.[1] ?? "";
+    expect(image).toMatch(new RegExp(`^${repository}@sha256:[0-9a-f]{64}$`));
+    await run("podman", "image", "exists", image);
+    expect((await run("ctr", "--address", containerd, "-n", "k8s.io", "images", "ls", "-q")).split("\n")).toContain(
+      image,
+    );
+    // A node that has no credentials.
+    const nobody = join(directory, "nobody.json");
+    writeFileSync(nobody, "{}");
+    const inspect = (architecture: string) =>
+      run("skopeo", `--override-arch=${architecture}`, "inspect", `--authfile=${nobody}`, `docker://${image}`);
+    await expect(inspect("amd64")).rejects.toThrow(/unauthorized|denied/);
+    simulator.iam({ repository: "acme/ocir-broker-daemonset", public: true });
+    for (const architecture of ["amd64", "arm64"]) {
+      expect(JSON.parse(await inspect(architecture)).Architecture).toBe(architecture);
+    }
+  });
+});
+
+/** Image and manifest, with archives that nobody unpacks here. */
+async function makeRelease(folder: string): Promise<void> {
+  const release = { version: cliPackage.version, epochS: 1_790_000_000 };
+  const work = join(folder, "work");
+  mkdirSync(work);
+  const contents = TARGETS.map((target) => {
+    const archive = join(work, `archive-${target.debArchitecture}`);
+    writeFileSync(archive, `archive for ${target.debArchitecture}\n`);
+    return { target, archive, programs: join(CHECKOUT, "dist") };
+  });
+  const { manifest } = await makeDaemonSetImage(release, contents, { work, output: folder });
+  writeFileSync(join(folder, manifest.name), manifest.text);
+}

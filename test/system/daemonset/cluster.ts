@@ -1,0 +1,145 @@
+/** Nodes whose kubelets run, an API server that all of them reach, and the image of the DaemonSet, unpacked by skopeo and tar. */
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeDaemonSetImage } from "../../../packages/packaging/src/daemonset-image.ts";
+import { TARGETS, type Target } from "../../../packages/packaging/src/target.ts";
+import { makeArchives, VERSION } from "../install/archives.ts";
+import { bootNode, type OkeNode } from "../install/oke-node.ts";
+import { startKubelet } from "../install/running-kubelet.ts";
+import { type ApiServer, createApiServer } from "./api-server.ts";
+import { type Pod, startPod } from "./pod.ts";
+
+const CHECKOUT = join(import.meta.dirname, "../../..");
+const FOLDER = join(CHECKOUT, "dist/test-daemonset");
+/** What it is from inside of a node. */
+const FOLDER_ON_NODE = "/opt/checkout/dist/test-daemonset";
+const SERVICE_HOST = "10.96.0.1";
+/** A node looks every second or two, a fault is tried again after 20 s, and a turn is taken from who does not renew it for 60 s. */
+export const LEASE_SECONDS = 60;
+
+export interface Line {
+  readonly node: string;
+  readonly text: string;
+}
+
+export interface ClusterNode {
+  readonly name: string;
+  readonly oke: OkeNode;
+  startPod(token?: string): Promise<Pod>;
+}
+
+export interface Cluster {
+  readonly api: ApiServer;
+  readonly nodes: readonly [ClusterNode, ClusterNode, ClusterNode];
+  /** What all pods have said, in the order in which it came. */
+  readonly lines: readonly Line[];
+  /** How the kubelets are, and since when. */
+  kubelets(): Promise<string[]>;
+  /** Resolves when some pod has said it, from now on or before. */
+  said(node: ClusterNode, text: string | RegExp): Promise<void>;
+  forgetLines(): void;
+  /** No pods, nothing installed, nobody's turn. */
+  renew(): Promise<void>;
+  powerOff(): Promise<void>;
+}
+
+export async function bootCluster(): Promise<Cluster> {
+  await makeArchives();
+  const rootfs = await unpackImage();
+  const api = createApiServer(FOLDER, SERVICE_HOST);
+  await api.start();
+  const lines: Line[] = [];
+  const pods: Pod[] = [];
+  const boot = async (name: string): Promise<ClusterNode> => {
+    const oke = await bootNode();
+    await oke.root.run("ip", ["address", "add", `${SERVICE_HOST}/32`, "dev", "lo"]);
+    await oke.root.run("systemd-run", [
+      ...["--quiet", "--unit", "way-to-api-server", "systemd-socket-activate", "--listen", `${SERVICE_HOST}:443`],
+      ...["/usr/lib/systemd/systemd-socket-proxyd", `${FOLDER_ON_NODE}/api.sock`],
+    ]);
+    api.addNode(name);
+    return {
+      name,
+      oke,
+      async startPod(token = api.issueToken(name)) {
+        const pod = await startPod({
+          root: oke.root,
+          node: name,
+          rootfs,
+          serviceHost: SERVICE_HOST,
+          token,
+          caCert: api.caCert,
+          leaseSeconds: LEASE_SECONDS,
+          onLine: (text) => lines.push({ node: name, text }),
+        });
+        pods.push(pod);
+        return pod;
+      },
+    };
+  };
+  const nodes = await Promise.all([boot("node-a"), boot("node-b"), boot("node-c")]);
+  return {
+    api,
+    nodes: nodes as [ClusterNode, ClusterNode, ClusterNode],
+    lines,
+    async said({ name }, text) {
+      const is = (line: Line) =>
+        line.node === name && (typeof text === "string" ? line.text.includes(text) : text.test(line.text));
+      while (!lines.some(is)) await sleep(20);
+    },
+    kubelets: () =>
+      Promise.all(
+        nodes.map(({ oke }) =>
+          oke.root.run("systemctl", ["show", "--property=ActiveState,MainPID,NRestarts", "kubelet"]),
+        ),
+      ),
+    forgetLines() {
+      lines.length = 0;
+    },
+    async renew() {
+      await Promise.all(pods.splice(0).map((pod) => pod.kill()));
+      await Promise.all(nodes.map(({ oke }) => oke.renew()));
+      await Promise.all(nodes.map(({ oke }) => startKubelet(oke, "")));
+      for (const { name } of nodes) api.cordon(name, false);
+      api.release();
+      lines.length = 0;
+    },
+    async powerOff() {
+      await Promise.all(pods.map((pod) => pod.kill()));
+      await Promise.all(nodes.map(({ oke }) => oke.root.powerOff()));
+      await api.stop();
+    },
+  };
+}
+
+/** Returns the folder of the image's files as a node sees it; its configuration is beside it. */
+async function unpackImage(): Promise<string> {
+  rmSync(FOLDER, { recursive: true, force: true });
+  const target = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
+  const archive = join(
+    CHECKOUT,
+    `dist/test-install/good/ocir-broker-${VERSION}-linux-${target.debArchitecture}.tar.gz`,
+  );
+  mkdirSync(join(FOLDER, "work"), { recursive: true });
+  const { image } = await makeDaemonSetImage(
+    { version: VERSION, epochS: 1_767_225_600 },
+    [{ target, archive, programs: join(CHECKOUT, "dist") }],
+    { work: join(FOLDER, "work"), output: FOLDER },
+  );
+  const unpacked = join(FOLDER, "unpacked");
+  execFileSync("skopeo", [
+    "--insecure-policy",
+    "copy",
+    "--quiet",
+    `oci-archive:${join(FOLDER, image)}`,
+    `dir:${unpacked}`,
+  ]);
+  const { config, layers } = JSON.parse(readFileSync(join(unpacked, "manifest.json"), "utf8"));
+  const blob = (descriptor: { digest: string }) => join(unpacked, descriptor.digest.replace("sha256:", ""));
+  mkdirSync(join(FOLDER, "rootfs"));
+  for (const layer of layers) execFileSync("tar", ["-xzf", blob(layer), "-C", join(FOLDER, "rootfs")]);
+  copyFileSync(blob(config), join(FOLDER, "config.json"));
+  return `${FOLDER_ON_NODE}/rootfs`;
+}

@@ -1,0 +1,151 @@
+/**
+ * A pod of the DaemonSet on a simulated node, as its kubelet runs it: a real container, by runc, of the image's files and with
+ * what the manifest says of it.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { daemonSet } from "../../daemonset/manifest.ts";
+import type { SystemdRoot } from "../systemd-root/index.ts";
+
+const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** By their numbers, from 0. */
+const CAPABILITIES =
+  `CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
+ NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT
+ SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG
+ WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE`.split(/\s+/);
+
+export interface PodOptions {
+  readonly root: SystemdRoot;
+  readonly node: string;
+  /** The unpacked image, as the node sees it. */
+  readonly rootfs: string;
+  readonly serviceHost: string;
+  readonly token: string;
+  readonly caCert: string;
+  readonly leaseSeconds: number;
+  onLine(line: string): void;
+}
+
+export interface Pod {
+  /** What `kubectl logs` prints. */
+  said(): string;
+  /** By the manifest's readiness probe. */
+  isReady(): Promise<boolean>;
+  /** Writes another token where the kubelet does. */
+  renewToken(token: string): void;
+  /** SIGTERM, as for a pod that is deleted. Resolves when it has ended. */
+  terminate(): Promise<number | null>;
+  /** SIGKILL, for all that it has started. */
+  kill(): Promise<void>;
+  /** Its exit code. */
+  readonly ended: Promise<number | null>;
+}
+
+let started = 0;
+
+export async function startPod(options: PodOptions): Promise<Pod> {
+  const { root } = options;
+  started += 1;
+  const name = `ocir-broker-${started}`;
+  const folder = `/run/pods/${name}`;
+  await root.run("mkdir", ["-p", `${folder}/account`, `${folder}/volumes/run`]);
+  root.write(`${folder}/account/token`, options.token, 0o600);
+  root.write(`${folder}/account/ca.crt`, readFileSync(options.caCert, "utf8"));
+  root.write(join(folder, "config.json"), JSON.stringify(await bundleOf(options, folder)));
+
+  const child = root.spawn("runc", ["run", "--bundle", folder, name]);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = "";
+    stream?.on("data", (piece: Buffer) => {
+      said += piece;
+      const lines = `${rest}${piece}`.split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) options.onLine(line);
+    });
+  }
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  return {
+    said: () => said,
+    async isReady() {
+      const command = containerOf().readinessProbe?.exec?.command ?? [];
+      return (await root.exec("runc", ["exec", name, ...command])).exitCode === 0;
+    },
+    renewToken: (token) => root.write(`${folder}/account/token`, token, 0o600),
+    async terminate() {
+      await root.run("runc", ["kill", name, "TERM"]);
+      return ended;
+    },
+    async kill() {
+      await root.exec("runc", ["kill", "--all", name, "KILL"]);
+      await ended;
+      await root.exec("runc", ["delete", "--force", name]);
+    },
+    ended,
+  };
+}
+
+function podSpec() {
+  const spec = daemonSet().spec?.template.spec;
+  if (spec === undefined) throw new Error("the DaemonSet has no pod");
+  return spec;
+}
+
+function containerOf() {
+  const [container] = podSpec().containers;
+  if (container === undefined) throw new Error("the DaemonSet has no container");
+  return container;
+}
+
+/** As a container runtime makes it of what the kubelet tells. */
+async function bundleOf(options: PodOptions, folder: string): Promise<object> {
+  const pod = podSpec();
+  const { env = [], securityContext, volumeMounts = [] } = containerOf();
+  const fields: Readonly<Record<string, string>> = {
+    "spec.nodeName": options.node,
+    "metadata.namespace": daemonSet().metadata?.namespace ?? "default",
+  };
+  const given = env.map(({ name, value, valueFrom }) => {
+    const text = name === "OCIR_BROKER_LEASE_SECONDS" ? String(options.leaseSeconds) : value;
+    return `${name}=${text ?? fields[valueFrom?.fieldRef?.fieldPath ?? ""]}`;
+  });
+  const ofKubernetes = [`KUBERNETES_SERVICE_HOST=${options.serviceHost}`, "KUBERNETES_SERVICE_PORT=443"];
+  const capabilities = securityContext?.privileged ? await allCapabilities(options.root) : [];
+  const bind = (destination: string, source: string, access: "ro" | "rw") => ({
+    destination,
+    type: "bind",
+    source,
+    options: ["rbind", access],
+  });
+  const hidden = [...(pod.hostPID ? [] : ["pid"]), ...(pod.hostNetwork ? [] : ["network"])];
+  return {
+    ociVersion: "1.0.2",
+    process: {
+      user: { uid: securityContext?.runAsUser, gid: 0 },
+      args: JSON.parse(readFileSync(join(imageFolder(options), "config.json"), "utf8")).config.Entrypoint,
+      env: [...given, ...ofKubernetes],
+      cwd: "/",
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+    },
+    root: { path: options.rootfs, readonly: securityContext?.readOnlyRootFilesystem },
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755"] },
+      ...volumeMounts.map(({ name, mountPath }) => bind(mountPath, `${folder}/volumes/${name}`, "rw")),
+      ...(pod.automountServiceAccountToken ? [bind(ACCOUNT, `${folder}/account`, "ro")] : []),
+    ],
+    linux: { namespaces: ["mount", "ipc", "uts", ...hidden].map((type) => ({ type })) },
+  };
+}
+
+/** Beside the unpacked files is the image's configuration. */
+function imageFolder({ rootfs }: PodOptions): string {
+  return join(rootfs.replace("/opt/checkout", join(import.meta.dirname, "../../..")), "..");
+}
+
+/** What root has on the node. */
+async function allCapabilities(root: SystemdRoot): Promise<string[]> {
+  const mask = BigInt(`0x${await root.run("sed", ["-n", "s/^CapEff:\t//p", "/proc/self/status"])}`);
+  return CAPABILITIES.filter((_, number) => (mask >> BigInt(number)) & 1n).map((name) => `CAP_${name}`);
+}
