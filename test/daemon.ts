@@ -88,7 +88,8 @@ export function spawnDaemon(config: DaemonConfig): Daemon {
   };
 }
 
-function takesConnections(path: string): Promise<boolean> {
+/** Tells it 10 ms later where it does not. */
+export function takesConnections(path: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(path);
   socket.on("connect", () => resolve(true)).on("error", () => setTimeout(resolve, 10, false));

@@ -53,6 +53,11 @@ export function lackOf(...programs: string[]): string {
   return lacking.length === 0 ? "" : ` (skipped: no ${lacking.join(", no ")} here)`;
 }
 
+/** The same for those who must be root. */
+export function lackAsRoot(...programs: string[]): string {
+  return process.getuid?.() === 0 ? lackOf(...programs) : " (skipped: not root)";
+}
+
 /** Taken down when the test ends. The node may push here, too. */
 export async function setRealRegistryStage(options: Partial<DaemonOptions> = {}): Promise<RealRegistryStage> {
   const directory = mkdtempSync(join(tmpdir(), "ocir-registry-"));

@@ -1,38 +1,34 @@
-/** docs/troubleshooting.md is true: its names are doctor's, its links lead somewhere, its commands run. */
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+/** docs/troubleshooting.md is true: its names are doctor's, and its codes are those of shim and daemon. */
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DIAGNOSES } from "@ocir-broker/doctor";
 import { RULES } from "@ocir-broker/kubelet-config";
-import { startSimulator } from "@ocir-broker/oci-simulator";
-import { expect, it, onTestFinished } from "vitest";
-import { BROKER, daemonConfig, startDaemon } from "./daemon.ts";
+import { expect, it } from "vitest";
+import { ERROR_TABLE } from "../packages/broker/src/error-table.ts";
 
 const DOCS = join(import.meta.dirname, "../docs");
 const PAGE = join(DOCS, "troubleshooting.md");
-const NAMES = /(<!-- names: .* -->\n)([\s\S]*?)(<!-- end of names -->)/;
-
-/** These belong to other programs; whatever else a block has is ours and is run. */
-const ON_A_NODE = /# on a node$/;
+const SHIM_SOURCES = join(import.meta.dirname, "../packages/shim/src");
 
 it("troubleshooting.md explains every name of doctor's", () => {
   const rows = Object.entries(DIAGNOSES)
     .filter(([, { verdict }]) => verdict !== "ok")
     .map(([name, row]) => `| \`${name}\` | ${cell(row.means)} | ${"fix" in row ? cell(row.fix) : ""} |`);
-  const table = `\n| name | what it means | what mends it |\n|---|---|---|\n${rows.join("\n")}\n\n`;
-  if (process.env["UPDATE_TROUBLESHOOTING"]) {
-    writeFileSync(
-      PAGE,
-      readFileSync(PAGE, "utf8").replace(NAMES, (_all, start, _old, end) => start + table + end),
-    );
-  }
-  expect(NAMES.exec(readFileSync(PAGE, "utf8"))?.[2]).toBe(table);
+  expectTable("names", `\n| name | what it means | what mends it |\n|---|---|---|\n${rows.join("\n")}\n\n`);
+});
+
+it("troubleshooting.md explains every code that shim and daemon can say", () => {
+  const rows = [...codesOfShim(), ...codesOfDaemon()].map(
+    ({ code, what, next }) => `| \`${code}\` | ${cell(what)} | ${cell(next)} |`,
+  );
+  expect(rows.length).toBeGreaterThan(80);
+  expectTable("codes", `\n| code | what happened | what to do next |\n|---|---|---|\n${rows.join("\n")}\n\n`);
 });
 
 it("troubleshooting.md names nothing in its first columns that doctor does not say", () => {
   const rules = Object.keys(RULES).map((code) => `kubelet-config-${code}`);
-  const known = new Set([...Object.keys(DIAGNOSES), ...rules, "kubelet-config-…"]);
+  const codes = [...codesOfShim(), ...codesOfDaemon()].map(({ code }) => code);
+  const known = new Set([...Object.keys(DIAGNOSES), ...rules, ...codes, "kubelet-config-…"]);
   const tables = readFileSync(PAGE, "utf8")
     .split("\n")
     .filter((line) => line.startsWith("| ") && !line.startsWith("| the "));
@@ -46,66 +42,46 @@ it("troubleshooting.md names nothing in its first columns that doctor does not s
   expect(named.filter((name) => !known.has(name))).toEqual([]);
 });
 
-it("troubleshooting.md's links lead to files and headings", () => {
-  const text = readFileSync(PAGE, "utf8");
-  const targets = [...text.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, target = ""]) => target);
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
-    heading.toLowerCase().replaceAll(" ", "-"),
-  );
-  expect(targets.length).toBeGreaterThan(3);
-  for (const target of targets) {
-    const isThere = target.startsWith("#") ? headings.includes(target.slice(1)) : existsSync(join(DOCS, target));
-    expect({ target, isThere }).toEqual({ target, isThere: true });
-  }
-});
+interface Code {
+  readonly code: string;
+  readonly what: string;
+  readonly next: string;
+}
 
-it("troubleshooting.md's commands run", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "ocir-docs-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const simulator = await startSimulator();
-  onTestFinished(() => simulator.close());
-  const config = daemonConfig(folder, simulator, { registryHosts: ["iad.ocir.io"] });
-  const daemon = await startDaemon(config);
-  onTestFinished(() => daemon.stop());
-  const blocks = [...readFileSync(PAGE, "utf8").matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block = ""]) => block);
-  const commands = blocks.flatMap((block) => block.split("\n")).filter((line) => line !== "" && !ON_A_NODE.test(line));
-  expect(commands.length).toBeGreaterThan(4);
-  for (const command of commands) {
-    const [program, ...args] = command
-      .replace(/ +#.*$/, "")
-      .replace("/tmp/transcript.json", join(folder, "t.json"))
-      .split(" ");
-    expect(program).toBe("ocir-broker");
-    const isEndless = args.includes("--watch");
-    // Only what would never end is cut short. The folder has no kubelet, so doctor has something to say: 1.
-    const end = args[0] === "doctor" && !args.includes("--record") ? 1 : 0;
-    const at = args[0] === "config" ? 2 : 1;
-    const root = args[0] === "doctor" ? ["--root", folder] : [];
-    const given = [...args.slice(0, at), "--config", config.path, ...root, ...args.slice(at)];
-    const { status, signal, stderr } = await run(given, isEndless);
-    expect({ command, status, signal, stderr: end === 1 ? "" : stderr.replace(/^\d+ answers.*\n/, "") }).toEqual({
-      command,
-      status: isEndless ? null : end,
-      signal: isEndless ? "SIGTERM" : null,
-      stderr: "",
-    });
-  }
-});
+function codesOfDaemon(): Code[] {
+  return Object.entries(ERROR_TABLE).map(([code, { what, next }]) => ({ code, what, next }));
+}
 
-async function run(args: readonly string[], isEndless: boolean) {
-  const { promise, resolve } = Promise.withResolvers<{
-    status: number | null;
-    signal: string | null;
-    stderr: string;
-  }>();
-  const child = spawn(BROKER, args, { env: {}, stdio: ["ignore", "pipe", "pipe"] });
-  let stderr = "";
-  child.stderr.on("data", (piece: Buffer) => {
-    stderr += piece;
-  });
-  child.stdout.on("data", () => isEndless && child.kill());
-  child.on("close", (status, signal) => resolve({ status, signal, stderr }));
-  return promise;
+/** Its error lines, as its source has them. */
+function codesOfShim(): Code[] {
+  const sources = globSync("*.{c,h}", { cwd: SHIM_SOURCES }).sort();
+  const source = sources.map((name) => readFileSync(join(SHIM_SOURCES, name), "utf8")).join("");
+  const macros = new Map([...source.matchAll(/#define (\w+) "(.*)"/g)].map(([, name, text]) => [name, text]));
+  const textOf = (pieces: string): string =>
+    pieces.replace(/\s*("[^"]*"|\w+)\s*/g, (_all, piece) =>
+      piece[0] === '"' ? piece.slice(1, -1) : macros.get(piece),
+    );
+  const lines =
+    /error_line_write\("([a-z-]+)",\s*((?:"[^"]*"|\w+|\s)+),\s*(NULL|\w+(?:\(.*?\)+)?),\s*((?:"[^"]*"|\w+|\s)+)\)/g;
+  const codes = [...source.matchAll(lines)].map(([, code = "", what = "", subject, next = ""]) => ({
+    code,
+    what: subject === "NULL" ? textOf(what) : `${textOf(what)} …`,
+    next: textOf(next),
+  }));
+  expect(codes).toHaveLength(source.match(/error_line_write\("/g)?.length ?? 0);
+  return codes;
+}
+
+/** With UPDATE_TROUBLESHOOTING it is put there first. */
+function expectTable(name: string, table: string): void {
+  const place = new RegExp(`(<!-- ${name}: .* -->\\n)([\\s\\S]*?)(<!-- end of ${name} -->)`);
+  if (process.env["UPDATE_TROUBLESHOOTING"]) {
+    writeFileSync(
+      PAGE,
+      readFileSync(PAGE, "utf8").replace(place, (_all, start, _old, end) => start + table + end),
+    );
+  }
+  expect(place.exec(readFileSync(PAGE, "utf8"))?.[2]).toBe(table);
 }
 
 function cell(text: string): string {

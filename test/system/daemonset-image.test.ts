@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
 import { makeDaemonSetImage } from "../../packages/packaging/src/daemonset-image.ts";
 import { TARGETS } from "../../packages/packaging/src/target.ts";
-import { startContainerd } from "../containerd.ts";
+import { startContainerd } from "../real-clients.ts";
 import { lackOf, setRealRegistryStage } from "../real-registry.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");

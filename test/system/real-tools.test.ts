@@ -1,14 +1,8 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { startContainerd } from "../containerd.ts";
 import { BROKER } from "../daemon.ts";
-import { lackOf, type RealRegistryStage, setRealRegistryStage } from "../real-registry.ts";
-
-const lackAsRoot = (...programs: string[]): string =>
-  process.getuid?.() === 0 ? lackOf(...programs) : " (skipped: not root)";
+import { startContainerd, startDockerd, typePassword } from "../real-clients.ts";
+import { lackAsRoot, type RealRegistryStage, setRealRegistryStage } from "../real-registry.ts";
 
 /** The name that it is there under. */
 const push = async ({ run, image, registryHost }: RealRegistryStage): Promise<string> => {
@@ -65,26 +59,40 @@ describe.skipIf(lackOfDocker !== "")(`docker${lackOfDocker}`, () => {
   });
 });
 
-const lackForDocument = lackAsRoot("skopeo", "podman", "docker", "docker-registry");
+const lackOfDockerd = lackAsRoot("docker", "dockerd", "skopeo", "docker-registry");
 
-describe.skipIf(lackForDocument !== "")(`docs/docker-credential-helper.md${lackForDocument}`, () => {
-  it("names commands that work, one after the other", async () => {
+describe.skipIf(lackOfDockerd !== "")(`docker's daemon${lackOfDockerd}`, () => {
+  it("pulls and pushes an image with what the helper says to its client", async () => {
     const stage = await setRealRegistryStage();
-    await push(stage);
-    rmSync(join(stage.programs, "docker-credential-ocir"));
-    rmSync(stage.authFile);
-    const text = readFileSync(join(import.meta.dirname, "../../docs/docker-credential-helper.md"), "utf8");
-    const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands = ""]) =>
-      commands
-        .replaceAll("icn.ocir.io", stage.registryHost)
-        .replaceAll("/usr/local/bin", stage.programs)
-        // The one client that is not told by its configuration that this registry speaks HTTP.
-        .replaceAll("docker manifest inspect", "docker manifest inspect --insecure")
-        .replaceAll("ocir-broker get", `ocir-broker get --config ${stage.config.path}`),
-    );
-    expect(blocks).toHaveLength(4);
-    for (const block of blocks) await stage.run("bash", "-euo", "pipefail", "-c", block);
+    const name = await push(stage);
+    const docker = ["docker", "--host", await startDockerd(stage)] as const;
+    await stage.run(...docker, "pull", name);
+    const again = `${stage.registryHost}/acme/again:1`;
+    await stage.run(...docker, "tag", name, again);
+    await stage.run(...docker, "push", again);
+    expect(await stage.run("skopeo", "inspect", `docker://${again}`)).toContain('"Digest"');
     expect(stage.simulator.requests()).toMatchObject({ "registry.token": 1, "registry.anonymousToken": 0 });
+  });
+
+  it("pulls nothing where the node has no policy", async () => {
+    const stage = await setRealRegistryStage();
+    const name = await push(stage);
+    const docker = ["docker", "--host", await startDockerd(stage)] as const;
+    stage.simulator.iam({ granted: false });
+    await expect(stage.run(...docker, "pull", name)).rejects.toThrow(/unauthorized|denied/);
+  });
+});
+
+const lackOfBuildah = lackAsRoot("buildah", "skopeo", "docker-registry");
+
+describe.skipIf(lackOfBuildah !== "")(`buildah${lackOfBuildah}`, () => {
+  it("pulls an image and pushes it under another name", async () => {
+    const stage = await setRealRegistryStage();
+    const name = await push(stage);
+    await stage.run("buildah", "pull", name);
+    const again = `${stage.registryHost}/acme/again:1`;
+    await stage.run("buildah", "push", name, `docker://${again}`);
+    expect(await stage.run("skopeo", "inspect", `docker://${again}`)).toContain('"Digest"');
   });
 });
 
@@ -109,16 +117,3 @@ describe.skipIf(lackOfContainerd !== "")(`containerd${lackOfContainerd}`, () => 
     expect((await stage.run("skopeo", ...inspect)).trim()).toBe(stage.image.digest);
   });
 });
-
-/** On a terminal of its own: there it asks, and what is typed is in no list of processes. */
-async function typePassword({ env, directory }: RealRegistryStage, command: string, password: string): Promise<void> {
-  const child = spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"], { env, cwd: directory });
-  let said = "";
-  child.stdout.on("data", (piece: Buffer) => {
-    const isAsked = !said.includes("Password:");
-    said += piece;
-    if (isAsked && said.includes("Password:")) child.stdin.write(password);
-  });
-  const [exitCode] = await once(child, "close");
-  if (exitCode !== 0) throw new Error(`${command}: ${said}`);
-}

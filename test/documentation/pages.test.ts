@@ -1,0 +1,90 @@
+/** Every command of every page is run by test/system/documentation.test.ts or is marked, and every link leads somewhere. */
+import { existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { isExcused, MARKS } from "./marks.ts";
+import { CHECKOUT, documentedCommands, PAGES, readPage } from "./pages.ts";
+
+/** What keeps a page from being true, by place. */
+function faultsOf(page: string, text?: string): string[] {
+  return documentedCommands(page, text).flatMap(({ place, text: command, stage, marked }) => {
+    const isMisused = marked.length > 0 && !marked.some(({ line, mark }) => isExcused(line, mark));
+    return [
+      ...(command !== "" && stage === undefined ? [`${place}: neither run nor marked: ${command}`] : []),
+      ...(isMisused ? [`${place}: the mark is for other commands: ${marked.map(({ line }) => line).join("\n")}`] : []),
+    ];
+  });
+}
+
+/** Being written: their marks come last. */
+const UNMARKED = new Set(["cloud-init/README.md", "docs/install.ko.md", "docs/install.md"]);
+
+describe("the pages", () => {
+  it("are found", () => {
+    expect(PAGES).toEqual(
+      expect.arrayContaining(["README.md", "docs/decisions/0004-late-iam.md", "cloud-init/README.md"]),
+    );
+  });
+
+  it.each(PAGES.filter((page) => !UNMARKED.has(page)))("%s: each command is run by a test or marked", (page) => {
+    expect(faultsOf(page)).toEqual([]);
+  });
+
+  it.each(PAGES)("%s: links lead to files and headings", (page) => {
+    const links = [...readPage(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)/g)];
+    const dead = links.filter(([, target = "", anchor]) => {
+      const file = target === "" ? page : join(dirname(page), target);
+      if (!existsSync(join(CHECKOUT, file))) return true;
+      return (
+        anchor !== undefined && !(statSync(join(CHECKOUT, file)).isFile() && anchorsOf(readPage(file)).has(anchor))
+      );
+    });
+    expect(dead.map(([link]) => link)).toEqual([]);
+  });
+});
+
+describe("documentedCommands", () => {
+  const INSTEAD_OF_TICKS = (text: string): string => text.replaceAll("'", "`");
+
+  it.each([
+    ["a block", "'''sh\nnew-program --now\n'''"],
+    ["a block that no page may hide", "'''\nsystemctl stop x\n'''"],
+    ["a command line in a sentence", "Call 'rm -rf /tmp/x' first."],
+    ["a command line that wraps", "Call 'rm\n-rf /tmp/x' first."],
+    ["a program that a test could run, marked", "'systemd-nspawn -b' (*needs a tenancy*)"],
+    ["a block whose mark is for others", "*Needs a tenancy:*\n\n'''sh\nnpm test\n'''"],
+    ["a line whose mark is for others", "'''sh\nls /run\nnpm test   # all, needs a cluster\n'''"],
+  ])("finds %s", (_what, text) => {
+    const known = INSTEAD_OF_TICKS(text).replace("systemd-nspawn", "chmod");
+    expect(faultsOf("x.md", known)).not.toEqual([]);
+  });
+
+  it.each([
+    ["names", "Both 'kubelet' and 'request failed' and 'Allow dynamic-group x to read repos'."],
+    ["output", "'''\nocir-broker 0.1.0: ok\n'''".replace("ocir-broker", "all:")],
+    ["what is marked", "'oci iam x' (*needs a tenancy*)\n\n*Needs a tenancy:*\n\n'''sh\noci y\n'''"],
+    ["what is run", "'systemctl status x'\n\n'''sh\nnpm test\noci x   # needs a tenancy\n'''"],
+  ])("lets %s be", (_what, text) => {
+    expect(faultsOf("x.md", INSTEAD_OF_TICKS(text))).toEqual([]);
+  });
+
+  it("every mark is on some page", () => {
+    const used = new Set(
+      PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ marked }) => marked.map(({ mark }) => mark)),
+    );
+    expect(Object.keys(MARKS).filter((mark) => !used.has(mark))).toEqual(["needs a tenancy", "needs a cluster"]);
+  });
+});
+
+/** As GitHub makes them. */
+function anchorsOf(markdown: string): Set<string> {
+  return new Set(
+    [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+        .trim()
+        .replaceAll(" ", "-"),
+    ),
+  );
+}

@@ -1,0 +1,124 @@
+/**
+ * The pages for people, and every command in them: `sh` and `console` blocks, and command lines between backticks. Each has
+ * a stage on which a test runs it, or a mark that the reader sees. Man pages are made from the commands themselves.
+ */
+import { accessSync, constants, globSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { isExcused, MARKED_PROGRAMS, markIn, markInComment } from "./marks.ts";
+
+export const CHECKOUT = join(import.meta.dirname, "../..");
+
+export const PAGES: readonly string[] = globSync(["*.md", "{docs,cloud-init,monitoring}/**/*.md"], {
+  cwd: CHECKOUT,
+}).sort();
+
+/** checkout: a copy of this one; clients: a registry and who pulls from it; node: a worker node under a real systemd. */
+export type Stage = "checkout" | "clients" | "node";
+
+export interface DocumentedCommand {
+  /** `page:line` */
+  readonly place: string;
+  /** One command line, or the lines of a block that are to be run; empty where all is marked. */
+  readonly text: string;
+  readonly stage: Stage | undefined;
+  /** What is not run, and why as the page says. */
+  readonly marked: readonly { readonly line: string; readonly mark: string }[];
+}
+
+const STAGE_OF_PROGRAM = new Map<string, Stage>([
+  ...["node", "npm", "promtool", "tar", "turbo"].map((name): [string, Stage] => [name, "checkout"]),
+  ...["credential-provider-oke", "curl", "df", "journalctl", "ls"].map((name): [string, Stage] => [name, "node"]),
+  ...["ocir-broker", "ps", "ss", "strace", "systemctl"].map((name): [string, Stage] => [name, "node"]),
+  ...["systemd-analyze", "systemd-tmpfiles", "timedatectl"].map((name): [string, Stage] => [name, "node"]),
+]);
+/** Its blocks are one story. */
+const PAGE_OF_CLIENTS = "docs/docker-credential-helper.md";
+
+/** Its name is PromQL's first. */
+const NO_PROGRAM = new Set(["sum"]);
+
+/** Prose leaves the program's name out where it is clear: `config print`. */
+const OUR_COMMAND = /^(?:completion|config|doctor|get|kubelet-config|serve|status|version) /;
+
+/** A command line has an argument; these are one without. */
+const WITHOUT_ARGUMENT = new Set(["timedatectl"]);
+
+const FENCE = /^( *)```(\w*)\n([\s\S]*?)^ *```$/gm;
+const SPAN = /`([^`]+)`/g;
+
+export function readPage(page: string): string {
+  return readFileSync(join(CHECKOUT, page), "utf8");
+}
+
+export function documentedCommands(page: string, text: string = readPage(page)): DocumentedCommand[] {
+  const blocks = [...text.matchAll(FENCE)].flatMap((fence) => commandsOfBlock(page, text, fence));
+  const prose = text.replace(FENCE, (fence) => fence.replace(/[^\n]/g, " "));
+  return [...blocks, ...[...prose.matchAll(SPAN)].flatMap((span) => commandsOfSpan(page, prose, span))];
+}
+
+export function commandsOn(stage: Stage): DocumentedCommand[] {
+  return PAGES.flatMap((page) => documentedCommands(page)).filter((each) => each.stage === stage);
+}
+
+/** What a line begins with, after variables; nothing where that is no program's name. */
+export function programOf(line: string): string | undefined {
+  return /^(?:[A-Z_]+=\S* +)*([a-z./][\w./-]*)(?= |$)/.exec(line)?.[1];
+}
+
+/** Blocks in other languages may hold anything but commands. */
+function commandsOfBlock(page: string, text: string, fence: RegExpExecArray): DocumentedCommand[] {
+  const [, indent = "", language = "", body = ""] = fence;
+  const lines = body.split("\n").map((line) => line.slice(indent.length));
+  const place = `${page}:${lineAt(text, fence.index)}`;
+  if (language !== "sh" && language !== "console") {
+    const hidden = language === "" && lines.find((line) => STAGE_OF_PROGRAM.has(programOf(line) ?? ""));
+    return hidden ? [{ place, text: `not tagged as sh: ${hidden}`, stage: undefined, marked: [] }] : [];
+  }
+  const before = text.slice(0, fence.index).trimEnd().split("\n").at(-1) ?? "";
+  const ofBlock = markIn(before);
+  const marked = lines.flatMap((line) => {
+    const mark = ofBlock ?? markInComment(line);
+    return mark === undefined || line === "" ? [] : [{ line, mark }];
+  });
+  const run = ofBlock === undefined ? lines.filter((line) => markInComment(line) === undefined) : [];
+  const stages = run.flatMap((line) => STAGE_OF_PROGRAM.get(programOf(line) ?? "") ?? []);
+  const stage = page === PAGE_OF_CLIENTS ? "clients" : stages.includes("node") ? "node" : stages[0];
+  const isRun = run.some((line) => line !== "");
+  return [{ place, text: isRun ? run.join("\n") : "", stage: isRun ? stage : undefined, marked }];
+}
+
+function commandsOfSpan(page: string, prose: string, span: RegExpExecArray): DocumentedCommand[] {
+  const written = (span[1] ?? "").replaceAll("\\|", "|").replace(/\s+/g, " ").trim();
+  const text = OUR_COMMAND.test(written) ? `ocir-broker ${written}` : written;
+  const program = programOf(text);
+  if (program === undefined || !isProgram(program) || !(text.includes(" ") || WITHOUT_ARGUMENT.has(text))) return [];
+  const end = span.index + span[0].length;
+  const mark = markIn(prose.slice(end, prose.indexOf("\n", end)));
+  const place = `${page}:${lineAt(prose, span.index)}`;
+  if (mark !== undefined && isExcused(text, mark)) {
+    return [{ place, text: "", stage: undefined, marked: [{ line: text, mark }] }];
+  }
+  return [{ place, text, stage: STAGE_OF_PROGRAM.get(program), marked: [] }];
+}
+
+function isProgram(name: string): boolean {
+  if (NO_PROGRAM.has(name)) return false;
+  if (STAGE_OF_PROGRAM.has(name) || MARKED_PROGRAMS.has(name)) return true;
+  return (
+    !name.includes("/") &&
+    (process.env["PATH"] ?? "").split(delimiter).some((folder) => isExecutable(join(folder, name)))
+  );
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function lineAt(text: string, index: number): number {
+  return text.slice(0, index).split("\n").length;
+}

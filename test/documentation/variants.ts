@@ -1,0 +1,19 @@
+/** What a reader makes of a command line as a page writes it: a choice of each `a|b`, with and without each `[c]`, words filled in. */
+
+const FILLED_IN: Readonly<Record<string, string>> = {
+  IMAGE: "iad.ocir.io/acme/shop/web:1.4",
+  FILE: "/tmp/transcript.json",
+};
+
+export function variantsOf(command: string): string[] {
+  const optional = / \[([^\]]+)\]/.exec(command);
+  if (optional !== null) return replaced(command, optional, ["", ` ${optional[1]}`]);
+  const choice = /(?<= )[a-z-]+(?:\|[a-z-]+)+(?= |$)/.exec(command);
+  if (choice !== null) return replaced(command, choice, choice[0].split("|"));
+  return [command.replace(/\b[A-Z]+\b/g, (word) => FILLED_IN[word] ?? word)];
+}
+
+function replaced(command: string, { 0: found, index }: RegExpExecArray, by: readonly string[]): string[] {
+  const [before, after] = [command.slice(0, index), command.slice(index + found.length)];
+  return by.flatMap((text) => variantsOf(`${before}${text}${after}`));
+}

@@ -1,0 +1,76 @@
+/**
+ * The commands of all pages, read from the pages and run: on a worker node, in a checkout, with the clients of a registry. What
+ * is not run is marked on its page; test/documentation holds that.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commandsOn, type Stage } from "../documentation/pages.ts";
+import { variantsOf } from "../documentation/variants.ts";
+import { lackAsRoot, lackOf } from "../real-registry.ts";
+import { type CheckoutStage, copyCheckout } from "./documentation/checkout-stage.ts";
+import { runWithClients } from "./documentation/clients-stage.ts";
+import { bootNodeStage, type NodeStage } from "./documentation/node-stage.ts";
+import { cannotPackage } from "./packages/built-packages.ts";
+import { canBootSystemd } from "./systemd-root/index.ts";
+
+/** Each once, with the places where it is written. */
+function scriptsOn(stage: Stage): [script: string, places: string][] {
+  const places = new Map<string, string[]>();
+  for (const { text, place } of commandsOn(stage)) {
+    for (const script of scriptsIn(text, stage)) {
+      places.set(script, [...(places.get(script) ?? []), place]);
+    }
+  }
+  return [...places].map(([script, where]) => [script, where.join(", ")]);
+}
+
+/** In a checkout each line is for itself. */
+function scriptsIn(text: string, stage: Stage): string[] {
+  if (!text.includes("\n")) return variantsOf(text);
+  return stage === "checkout" ? text.split("\n").flatMap((line) => line.replace(/ +#.*$/, "") || []) : [text];
+}
+
+const lackOfNode = canBootSystemd();
+
+describe.skipIf(lackOfNode !== undefined)(`on a node${lackOfNode ? ` (skipped: ${lackOfNode})` : ""}`, () => {
+  let stage: NodeStage;
+
+  beforeAll(async () => {
+    stage = await bootNodeStage();
+  });
+
+  afterAll(() => stage?.powerOff());
+
+  it.each(scriptsOn("node"))("%s (%s)", async (script) => {
+    const { exitCode, stdout, stderr } = await stage.run(script);
+    expect({ exitCode, said: exitCode === 0 ? "" : `${stdout}${stderr}` }).toEqual({ exitCode: 0, said: "" });
+  });
+});
+
+const lackOfCheckout = lackOf("git", "prometheus", "promtool", "xz") || (cannotPackage() ?? "");
+
+describe.skipIf(lackOfCheckout !== "")(`in a checkout${lackOfCheckout}`, () => {
+  let stage: CheckoutStage;
+
+  beforeAll(async () => {
+    stage = await copyCheckout();
+  });
+
+  afterAll(() => stage?.remove());
+
+  it.each(scriptsOn("checkout"))("%s (%s)", { timeout: 1_800_000 }, async (script) => {
+    const { exitCode, said } = await stage.run(script);
+    expect({ exitCode, said: exitCode === 0 ? "" : said }).toEqual({ exitCode: 0, said: "" });
+  });
+});
+
+const lackOfClients = lackAsRoot(
+  ...["skopeo", "podman", "docker", "dockerd", "buildah", "containerd", "docker-registry"],
+);
+
+describe.skipIf(lackOfClients !== "")(`with the clients of a registry${lackOfClients}`, () => {
+  it("all blocks, one after the other", async () => {
+    const scripts = commandsOn("clients");
+    expect(scripts.length).toBeGreaterThan(5);
+    await runWithClients(scripts);
+  });
+});

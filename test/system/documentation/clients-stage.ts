@@ -1,0 +1,38 @@
+/**
+ * Root's shell on a node with a registry, into which an image was pushed, and nothing set up yet: docker's daemon and containerd
+ * run, the helper has no name and the clients no configuration.
+ */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { DocumentedCommand } from "../../documentation/pages.ts";
+import { startContainerd, startDockerd, typePassword } from "../../real-clients.ts";
+import { setRealRegistryStage } from "../../real-registry.ts";
+
+/** Runs them in their order, in one home directory. Rejects with the place of the first that fails. */
+export async function runWithClients(commands: readonly DocumentedCommand[]): Promise<void> {
+  const stage = await setRealRegistryStage();
+  const { registryHost, image, programs, authFile, config } = stage;
+  await stage.run("skopeo", "copy", `oci:${image.path}:latest`, `docker://${registryHost}/acme/shop/web:1`);
+  rmSync(join(programs, "docker-credential-ocir"));
+  rmSync(authFile);
+  const dockerHost = await startDockerd(stage);
+  const containerd = await startContainerd(stage);
+  for (const { text, place } of commands) {
+    const script = text
+      .replaceAll("icn.ocir.io", registryHost)
+      .replaceAll("/usr/local/bin", programs)
+      .replaceAll("ocir-broker get", `ocir-broker get --config ${config.path}`)
+      // These two are not told by their configuration that this registry speaks HTTP.
+      .replaceAll("docker manifest inspect", "docker manifest inspect --insecure")
+      .replace(/^ctr /, `ctr --address ${containerd} `)
+      .replace(" images pull ", " images pull --plain-http ");
+    const doing = script.startsWith("ctr ")
+      ? stage
+          .run("ocir-broker", "get", "--config", config.path, "--output", "password", `${registryHost}/acme/shop/web`)
+          .then((password) => typePassword(stage, script.trim(), password))
+      : stage.run("env", `DOCKER_HOST=${dockerHost}`, "bash", "-euo", "pipefail", "-c", script);
+    await doing.catch((error: unknown) => {
+      throw new Error(`${place}: ${error instanceof Error ? error.message : error}`, { cause: error });
+    });
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * A worker node on which all is well: the broker, installed from the release's archive; a kubelet that was started with the two
+ * flags; the simulator in the place of Oracle's services; and a journal in which something has happened already.
+ */
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { HEALTH_SOCKET } from "../broker-on-a-node.ts";
+import { makeArchives, VERSION } from "../install/archives.ts";
+import { NODE, SERVICE, SHIM, until } from "../simulated-node.ts";
+import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../systemd-root/index.ts";
+
+const CONFIG = `
+registries: {prefetch: [iad.ocir.io], endpoints: {iad.ocir.io: "http://127.0.0.1:18080"}}
+auth: {endpoint: "http://127.0.0.1:18082"}
+`;
+const ARCHIVE = `ocir-broker-${VERSION}-linux-amd64`;
+
+const REQUEST = JSON.stringify({
+  kind: "CredentialProviderRequest",
+  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+  image: "iad.ocir.io/acme/shop/web",
+});
+const PROVIDERS_PATH = "/etc/kubernetes/credential-provider-config.yaml";
+const PROVIDERS = `apiVersion: kubelet.config.k8s.io/v1
+kind: CredentialProviderConfig
+providers:
+  - name: credential-provider-oke
+    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    matchImages: ["*.ocir.io", "ocir.*.oci.*.*"]
+    defaultCacheDuration: "0s"
+  - name: other-provider
+    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    matchImages: ["registry.example.com"]
+    defaultCacheDuration: "1h"
+`;
+/** What a kubelet logs where pulls fail, in its own words. */
+const KUBELET_LOG = [
+  "Failed getting credential from external registry credential provider",
+  "Failed to register CRI auth plugins",
+].join("; echo ");
+/** A shell under the kubelet's name: what it is told after its script is what /proc shows. */
+const KUBELET_UNIT = `[Service]
+ExecStart=@/usr/libexec/kubelet /usr/bin/kubelet -c "echo ${KUBELET_LOG}; sleep infinity; :" kubelet \\
+  --image-credential-provider-config=${PROVIDERS_PATH} --image-credential-provider-bin-dir=/usr/local/bin
+KillMode=control-group
+`;
+/** As root has it after a login. */
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const LIMIT_MS = 60_000;
+
+export interface NodeStage {
+  /** Whatever an earlier script did, the node is well when this one begins. */
+  run(script: string): Promise<ExecResult>;
+  powerOff(): Promise<void>;
+}
+
+export async function bootNodeStage(): Promise<NodeStage> {
+  const { good } = await makeArchives();
+  const folder = mkdtempSync(join(tmpdir(), "ocir-kubelet-"));
+  copyFileSync("/bin/sh", join(folder, "kubelet"));
+  const files: InstalledFile[] = [
+    { from: join(folder, "kubelet"), to: "/usr/libexec/kubelet", mode: 0o755 },
+    { from: { text: "#!/bin/sh\necho Kubernetes v1.33.1\n" }, to: "/usr/bin/kubelet", mode: 0o755 },
+    { from: { text: KUBELET_UNIT }, to: "/etc/systemd/system/kubelet.service" },
+    { from: { text: "#!/bin/sh\n" }, to: "/usr/local/bin/other-provider", mode: 0o755 },
+    { from: { text: REQUEST }, to: "/srv/request.json" },
+    { from: { text: CONFIG }, to: "/etc/ocir-broker/config.yaml" },
+  ];
+  const root = await bootSystemd({ files }).finally(() => rmSync(folder, { recursive: true }));
+  await root.run("ln", ["-s", `${good.folder}/${ARCHIVE}.tar.gz`, "/srv/"]);
+  await root.run("tar", ["-xzf", `/srv/${ARCHIVE}.tar.gz`, "-C", "/opt"]);
+  await startSimulator(root);
+  await makeHistory(root);
+  return {
+    async run(script) {
+      await renew(root);
+      const adapted = script
+        .replaceAll("icn.ocir.io", "iad.ocir.io")
+        .replace(/<[^<>\s]+>/g, "acme")
+        .replace(/^(ocir-broker (?:serve|status --watch))(?: +#.*)?$/gm, (_line, command) => untilItSpeaks(command));
+      if (script === "ocir-broker serve") await root.run("systemctl", ["stop", "ocir-broker.socket", SERVICE]);
+      const args = ["-euo", "pipefail", "-c", `cd /srv\n${adapted}`];
+      return root.exec("bash", args, { input: REQUEST, timeoutMs: LIMIT_MS, env: { PATH } });
+    },
+    powerOff: () => root.powerOff(),
+  };
+}
+
+/** What would go on is ended once it has said something, as by Ctrl-C. */
+function untilItSpeaks(command: string): string {
+  return `( coproc { exec ${command} 2>&1; }; said=$COPROC_PID
+if read -r line <&"\${COPROC[0]}"; then echo "$line"; kill "$said"; else echo "it says nothing"; exit 1; fi )`;
+}
+
+async function startSimulator(root: SystemdRoot): Promise<void> {
+  await root.run("ip", ["link", "set", "lo", "up"]);
+  await root.run("ip", ["address", "add", "169.254.169.254/32", "dev", "lo"]);
+  await root.run("systemd-run", [
+    ...["--quiet", "--unit", "simulator", "--working-directory=/opt/checkout", NODE],
+    ...["packages/oci-simulator/src/main.ts", "--metadata", "169.254.169.254:80"],
+  ]);
+  const isUp = async (): Promise<boolean> =>
+    (await root.exec("curl", ["-sSf", "http://127.0.0.1:18083/requests"])).exitCode === 0;
+  await until("the simulator answers", isUp);
+}
+
+async function renew(root: SystemdRoot): Promise<void> {
+  root.write(PROVIDERS_PATH, PROVIDERS);
+  root.write("/etc/ocir-broker/config.yaml", CONFIG);
+  const installed = await root.exec("test", ["-x", SHIM]);
+  if (installed.exitCode !== 0) await root.run(`/opt/${ARCHIVE}/install.sh`);
+  await root.run("systemctl", ["reset-failed"]);
+  await root.run("systemctl", ["start", "ocir-broker.socket", SERVICE, "kubelet.service"]);
+  await until("the daemon is ready", async () => {
+    const ready = ["-sf", "--unix-socket", HEALTH_SOCKET, "http://localhost/readyz"];
+    return (await root.exec("curl", ready)).exitCode === 0;
+  });
+}
+
+/** What an operator looks for in the journal is there to be found: an error, a process that was killed, the installer. */
+async function makeHistory(root: SystemdRoot): Promise<void> {
+  await renew(root);
+  // Nothing resolves a name here.
+  await root.exec(SHIM, [], { input: REQUEST.replace("iad.ocir.io", "phx.ocir.io") });
+  await root.run("systemctl", ["kill", "--signal=KILL", SERVICE]);
+  await root.run("systemd-cat", ["--identifier=ocir-broker-node", "echo", "installed"]);
+}
