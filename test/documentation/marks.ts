@@ -11,17 +11,25 @@ export const MARKS: Readonly<Record<string, readonly string[]>> = {
   "needs its own client": ["buildctl", "crane", "nerdctl"],
 };
 
-const NAMES = Object.keys(MARKS).join("|");
+/** docs/install.ko.md speaks Korean here, too. */
+const KOREAN: Readonly<Record<string, string>> = {
+  "테넌시 필요": "needs a tenancy",
+  "OKE 노드 필요": "needs an OKE node",
+};
+
+const NAMES = [...Object.keys(MARKS), ...Object.keys(KOREAN)].join("|");
 const MARK = new RegExp(`\\*(${NAMES}):?\\*`, "i");
 const COMMENT = new RegExp(`\\s# (?:.*, )?(${NAMES})$`);
 
 export function markIn(text: string): string | undefined {
-  const found = MARK.exec(text)?.[1]?.toLowerCase();
-  return Object.keys(MARKS).find((mark) => mark.toLowerCase() === found);
+  const written = MARK.exec(text)?.[1]?.toLowerCase();
+  const found = Object.keys(MARKS).find((mark) => mark.toLowerCase() === written);
+  return found ?? Object.entries(KOREAN).find(([korean]) => korean.toLowerCase() === written)?.[1];
 }
 
 export function markInComment(line: string): string | undefined {
-  return COMMENT.exec(line)?.[1];
+  const written = COMMENT.exec(line)?.[1] ?? "";
+  return KOREAN[written] ?? (written || undefined);
 }
 
 /** Whether the mark is for this command. */

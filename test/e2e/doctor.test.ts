@@ -18,6 +18,7 @@ interface HealthyNode {
   readonly daemon: Daemon;
   readonly healthSocket: string;
   write(path: string, text: string): void;
+  read(path: string): string;
   run(...args: string[]): Promise<Run>;
 }
 
@@ -82,6 +83,7 @@ providers:
     daemon,
     healthSocket,
     write,
+    read: (path) => readFileSync(join(root, path), "utf8"),
     run: (command, ...args) =>
       command === "doctor"
         ? runBroker("doctor", ...config, "--root", root, ...args)
@@ -152,15 +154,24 @@ describe("ocir-broker doctor", () => {
     );
   });
 
-  test("ends with 1 and goes on with the defaults when the broker's configuration is broken", async () => {
-    const { run, write } = await createHealthyNode();
-    write("/etc/ocir-broker/config.yaml", "metadata: {baseUrl: 'http://user:canary@example.com'}\n");
+  test("names the faults of the broker's configuration without their values, and goes on with what is valid", async () => {
+    const { run, write, read } = await createHealthyNode();
+    const config = JSON.parse(read("/etc/ocir-broker/config.yaml"));
+    const proxy = { https: "ftp://user:canary@example.com", password: "canary" };
+    write("/etc/ocir-broker/config.yaml", JSON.stringify({ ...config, proxy, colour: "canary" }));
+    const { stdout, exitCode } = await run("doctor", IMAGE);
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      /config\.yaml is not valid: proxy\.https: must be .*; proxy\.password: unknown key; colour: /,
+    );
+    expect(stdout).toContain("problem: 1, ok: 16.");
+    expect(stdout).not.toContain("canary");
+  });
+
+  test("goes on with the defaults where the broker's configuration cannot be read", async () => {
     const { stdout, exitCode } = await runBroker("doctor", "--config", "/no/such/file", "--root", "/no/such/root");
     expect(exitCode).toBe(1);
-    expect(stdout).toContain("broker-config-invalid");
-    const broken = await run("doctor", "ghcr.io/a/b");
-    expect(broken.stdout).toMatch(/broker-config-invalid:.*\n +seen: \S+ is not valid: metadata\.baseUrl: must be /);
-    expect(broken.stdout).not.toContain("canary");
+    expect(stdout).toMatch(/broker-config-invalid:.*\n +seen: \/no\/such\/file cannot be read: ENOENT\n/);
   });
 
   test("prints no secret and no OCID, whatever it finds", async () => {

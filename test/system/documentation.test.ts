@@ -12,6 +12,9 @@ import { bootNodeStage, type NodeStage } from "./documentation/node-stage.ts";
 import { cannotPackage } from "./packages/built-packages.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
+/** An archive is made, packages are installed. */
+const STAGE_LIMIT_MS = 600_000;
+
 /** Each once, with the places where it is written. */
 function scriptsOn(stage: Stage): [script: string, places: string][] {
   const places = new Map<string, string[]>();
@@ -36,7 +39,7 @@ describe.skipIf(lackOfNode !== undefined)(`on a node${lackOfNode ? ` (skipped: $
 
   beforeAll(async () => {
     stage = await bootNodeStage();
-  });
+  }, STAGE_LIMIT_MS);
 
   afterAll(() => stage?.powerOff());
 
@@ -53,7 +56,7 @@ describe.skipIf(lackOfCheckout !== "")(`in a checkout${lackOfCheckout}`, () => {
 
   beforeAll(async () => {
     stage = await copyCheckout();
-  });
+  }, STAGE_LIMIT_MS);
 
   afterAll(() => stage?.remove());
 

@@ -178,7 +178,7 @@ export const DIAGNOSES = {
   "broker-config-invalid": {
     verdict: "problem",
     means: "the broker's configuration is not valid",
-    fix: "ocir-broker config check names every fault; mend it first, as doctor goes on with the defaults",
+    fix: "ocir-broker config check names every fault; mend them first: daemon and doctor go on with what is valid, and with defaults for the rest",
   },
 
   "socket-ok": { verdict: "ok", means: "the credentials socket is there, for root alone" },

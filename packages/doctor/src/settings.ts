@@ -23,7 +23,7 @@ export interface DoctorOptions {
   readonly settings: DoctorSettings;
   /** Where the configuration was read from, in words. */
   readonly configSource: string;
-  /** Why the configuration cannot be used, without its values; the settings are then the defaults. */
+  /** Why the configuration cannot be used, without its values; the settings are then what is valid of it. */
   readonly configFault?: string | undefined;
   readonly image?: string | undefined;
   /** This release, to compare daemon and plugin with. */

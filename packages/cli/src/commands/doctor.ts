@@ -3,7 +3,7 @@
  * could not look. With `--record` it looks at nothing but Oracle's services, and writes down how they answer.
  */
 import { writeFileSync } from "node:fs";
-import { BrokerError, type Config, checkConfig, loadConfig } from "@ocir-broker/broker";
+import { type Config, loadUsableConfig } from "@ocir-broker/broker";
 import {
   type DoctorOptions,
   diagnose,
@@ -72,16 +72,13 @@ async function record(image: string | undefined, file: string, options: CommandO
 function doctorOptions(image: string | undefined, { config: path, root }: CommandOptions): DoctorOptions {
   const environment = readDaemonEnvironment(root) ?? ownEnvironment;
   const clock = createSystemClock();
-  const common = { image, version, clock, random: systemRandom, configSource: configSource(path) };
-  try {
-    return { ...common, settings: settingsOf(loadConfig({ path, environment }), environment) };
-  } catch (error) {
-    if (!(error instanceof BrokerError)) throw error;
-    // What the environment says still holds, unless that is what is wrong.
-    const checked = [environment, {}].map((each) => checkConfig("", each)).find((each) => "config" in each);
-    if (checked === undefined || !("config" in checked)) throw error;
-    return { ...common, settings: settingsOf(checked.config, environment), configFault: configFaultIn(error.message) };
-  }
+  // As the daemon does, so that doctor looks at what the daemon uses.
+  const { config, fault } = loadUsableConfig({ path, environment });
+  return {
+    ...{ image, version, clock, random: systemRandom, configSource: configSource(path) },
+    settings: settingsOf(config, environment),
+    configFault: fault === undefined ? undefined : configFaultIn(fault.message),
+  };
 }
 
 /** One line, of keys and what is wrong with them: a value is left to `config check`. */
