@@ -72,7 +72,8 @@ field() { # NAME
 
 tell_refusal() { # WHAT WAS ASKED FOR
   case $status in
-    000) tell "waiting: the API server does not answer: $(printf '%s\n' "$body" | head -n 1)" ;;
+    # Without what is another each time.
+    000) tell "waiting: the API server does not answer: $(printf '%s\n' "$body" | sed 's/ after [0-9]* m*s//; q')" ;;
     *) tell "waiting: the API server answers $status to $1: $(printf '%s\n' "$body" |
       sed -nE 's/.*"message": *"(([^"\\]|\\.)*)".*/\1/p' | head -n 1)" ;;
   esac
@@ -207,7 +208,7 @@ told_to_end=no
 trap 'told_to_end=yes' TERM INT
 seen_version='' seen_at=0 at_fault=no again_at=0
 if is_installed; then
-  say "installed: version $release, by an earlier pod"
+  say "installed: version $release, by an earlier pod; what its kubelet needs: journalctl -t ocir-broker-node, on this node"
   : >"$ready"
   exit 0
 fi

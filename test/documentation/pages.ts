@@ -12,8 +12,11 @@ export const PAGES: readonly string[] = globSync(["*.md", "{docs,cloud-init,moni
   cwd: CHECKOUT,
 }).sort();
 
-/** checkout: a copy of this one; clients: a registry and who pulls from it; node: a worker node under a real systemd. */
-export type Stage = "checkout" | "clients" | "node";
+/**
+ * checkout: a copy of this one; clients: a registry and who pulls from it; node: a worker node under a real systemd; image: the
+ * DaemonSet's, a registry and two container runtimes.
+ */
+export type Stage = "checkout" | "clients" | "node" | "image";
 
 export interface DocumentedCommand {
   /** `page:line` */
@@ -31,8 +34,11 @@ const STAGE_OF_PROGRAM = new Map<string, Stage>([
   ...["ocir-broker", "ps", "ss", "strace", "systemctl"].map((name): [string, Stage] => [name, "node"]),
   ...["systemd-analyze", "systemd-tmpfiles", "timedatectl"].map((name): [string, Stage] => [name, "node"]),
 ]);
-/** Its blocks are one story. */
-const PAGE_OF_CLIENTS = "docs/docker-credential-helper.md";
+/** Their blocks are one story each. */
+const STAGE_OF_PAGE: ReadonlyMap<string, Stage> = new Map([
+  ["docs/docker-credential-helper.md", "clients"],
+  ["cloud-init/daemonset/README.md", "image"],
+]);
 
 /** Its name is PromQL's first. */
 const NO_PROGRAM = new Set(["sum"]);
@@ -82,7 +88,7 @@ function commandsOfBlock(page: string, text: string, fence: RegExpExecArray): Do
   });
   const run = ofBlock === undefined ? lines.filter((line) => markInComment(line) === undefined) : [];
   const stages = run.flatMap((line) => STAGE_OF_PROGRAM.get(programOf(line) ?? "") ?? []);
-  const stage = page === PAGE_OF_CLIENTS ? "clients" : stages.includes("node") ? "node" : stages[0];
+  const stage = STAGE_OF_PAGE.get(page) ?? (stages.includes("node") ? "node" : stages[0]);
   const isRun = run.some((line) => line !== "");
   return [{ place, text: isRun ? run.join("\n") : "", stage: isRun ? stage : undefined, marked }];
 }

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
 import { makeDaemonSetImage } from "../../packages/packaging/src/daemonset-image.ts";
 import { TARGETS } from "../../packages/packaging/src/target.ts";
+import { commandsOn } from "../documentation/pages.ts";
 import { startContainerd } from "../real-clients.ts";
 import { lackOf, setRealRegistryStage } from "../real-registry.ts";
 
@@ -21,14 +22,11 @@ describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
     await makeRelease(directory);
     const containerd = await startContainerd(stage);
     const repository = `${registryHost}/acme/ocir-broker-daemonset`;
-    const readme = readFileSync(join(CHECKOUT, "cloud-init/daemonset/README.md"), "utf8");
-    const commands = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)]
-      .map(([, block = ""]) => block)
-      .filter((block) => !block.includes("kubectl"))
-      .join("")
+    const commands = commandsOn("image")
+      .map(({ text }) => text)
+      .join("\n")
       .replace(/^repository=.*$/m, `repository=${repository}`)
       .replace(/^ctr /m, `ctr --address ${containerd} `);
-    expect(commands.trim().split("\n")).toHaveLength(5);
     await run("bash", "-euo", "pipefail", "-c", commands);
 
     const image = /image: (.*)/.exec(readFileSync(join(directory, "daemonset.yaml"), "utf8"))?.[1] ?? "";

@@ -108,6 +108,11 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     await Promise.all(nodes.map((node) => cluster.said(node, text)));
   }
 
+  /** And not waited for until it was over by itself. */
+  function expectHandedOn(): void {
+    expect(cluster.lines.filter(({ text }) => text.includes("taken from it"))).toEqual([]);
+  }
+
   async function turnIsOver(): Promise<void> {
     while (cluster.api.holder() !== undefined) await sleep(20);
   }
@@ -241,6 +246,7 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     await expectUntouched(b);
     await cluster.api.start();
     await said(INSTALLED, b);
+    expectHandedOn();
   });
 
   it("ends what it has begun when its pod is deleted, and hands the turn on", async () => {
@@ -260,6 +266,7 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     await start(b);
     await said(INSTALLED, a, b);
     expect(turns()).toEqual(["node-a", "node-b"]);
+    expectHandedOn();
   });
 
   it("says what the API server says of a token, takes a renewed one, and shows none", async () => {
