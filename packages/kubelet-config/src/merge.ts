@@ -53,7 +53,7 @@ export function removeProvider(existing: string, options: { readonly name: strin
   return config.providers.items.length === 0 ? undefined : config.print();
 }
 
-/** Environment entries by which a program of the node would load code: our fallback runs with this environment. */
+/** Environment entries by which a program of the node would load code. Ours need none, and the fallback gets none. */
 const LOADS_CODE = /^(?:LD_|NODE_)/;
 
 function providersNamed({ providers }: EditableConfig, name: string): YAMLMap[] {

@@ -26,6 +26,10 @@ and fails where this page says something else. To write it anew: \`UPDATE_FAULT_
 
 After the fault every one of them heals by itself: at the next try, and at the next pull at the latest.
 No pull failed while a token in memory was good.
+
+What keeps a connection from being made has a code of its own, and is tried again by the back-off like the rows below: a name
+that is not resolved, a certificate that is not trusted, a proxy that refuses. At the registry these are \`name-not-resolved\`,
+\`tls\` and \`proxy-refused\`, at the auth service the same with \`federation-\` before it.
 `;
 
 export function renderTable(rows: ReadonlyMap<string, Row>): string {

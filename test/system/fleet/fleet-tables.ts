@@ -63,19 +63,31 @@ export function evennessTable({ broker }: Runs): string {
 
 export function evennessAfterBoot({ scenario, traffic }: Run): ({ name: string } & Evenness)[] {
   const [fromS, untilS] = [FIRST_RENEWALS_OVER_S, scenario.lengthS];
-  const both = new RequestSeries();
-  for (const service of ["auth", "tokens"] as const) {
-    traffic[service].asked.seconds(0, untilS).forEach((requests, second) => {
-      both.add(second * 1_000, requests);
-    });
+  function together(...services: readonly (keyof typeof traffic)[]): RequestSeries {
+    const all = new RequestSeries();
+    for (const service of services) {
+      traffic[service].asked.seconds(0, untilS).forEach((requests, second) => {
+        all.add(second * 1_000, requests);
+      });
+    }
+    return all;
   }
-  const series = { tokens: traffic.tokens.asked, auth: traffic.auth.asked, "both together": both };
-  return Object.entries(series).map(([name, asked]) => ({
+  const chance = (mean: number): number => expectedPeak(mean, untilS - fromS);
+  const [tokens, auth] = [traffic.tokens.asked, traffic.auth.asked];
+  // A session is four requests in one moment: chance draws the moment, not each of them.
+  const sessions = auth.mean(fromS, untilS);
+  const series: readonly (readonly [string, RequestSeries, number])[] = [
+    ["tokens", tokens, chance(tokens.mean(fromS, untilS))],
+    ["auth", auth, chance(sessions)],
+    ["both together", together("tokens", "auth"), chance(tokens.mean(fromS, untilS) + sessions)],
+    ["all three services together", together("tokens", "auth", "metadata"), 4 * chance(sessions)],
+  ];
+  return series.map(([name, asked, expectedPeakSecond]) => ({
     name,
     mean: asked.mean(fromS, untilS),
     peakSecond: asked.peakSecond(fromS, untilS),
     peakMinute: asked.peakMinute(fromS, untilS),
-    expectedPeakSecond: expectedPeak(asked.mean(fromS, untilS), untilS - fromS),
+    expectedPeakSecond,
   }));
 }
 

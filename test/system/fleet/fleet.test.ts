@@ -47,6 +47,7 @@ beforeAll(async () => {
       ["jitterOnly", 10_000],
       ["spreadFirst", 10_000],
       ["hashedPhase", 10_000],
+      ["addressPhase", 10_000],
       ["givenPhase", 10_000],
       ["jitterOnly", 100_000],
       ["spreadFirst", 100_000],
