@@ -15,8 +15,8 @@ import { startSlowClients } from "./slow-clients.ts";
 export interface Actor {
   /** Resolves when it is over, with whether it came about. */
   act(event: ChaosEvent): Promise<boolean>;
-  /** Of the daemon. */
-  onStarted(): void;
+  /** What becomes of the daemon, as the supervisor tells it. */
+  onDaemon(line: string): void;
   /** Ends whatever still lasts, and sees to it that the daemon can run. */
   calm(): void;
 }
@@ -53,6 +53,8 @@ export function createActor({ stage, known, excuses, burst, garbage }: ActorOpti
   };
   /** How many reloads have taken away the file that says where the registries are. */
   let lost = 0;
+  /** Whether the daemon that runs has read its configuration. */
+  let isReady = true;
   let full = 0;
 
   const forMs = (ms: number): Promise<void> =>
@@ -130,6 +132,7 @@ export function createActor({ stage, known, excuses, burst, garbage }: ActorOpti
   async function reload({ config, forMs: ms }: Extract<ChaosEvent, { kind: "reload" }>): Promise<boolean> {
     const losesAll = config === "broken" || config === "missing";
     if (losesAll) lost += 1;
+    if (losesAll && !isReady) known.forget("misconfigured");
     const isTold = writeConfig(configs[config]);
     await forMs(ms);
     if (losesAll) lost -= 1;
@@ -204,8 +207,10 @@ export function createActor({ stage, known, excuses, burst, garbage }: ActorOpti
           return deny(event.forMs);
       }
     },
-    onStarted() {
-      // It has nothing to tell where a registry is, so what it had from there is not for what it thinks is there.
+    onDaemon(line) {
+      isReady = line.startsWith("ready");
+      if (!line.startsWith("started")) return;
+      // With nothing to tell it where a registry is, what it had from there is not for what it thinks is there.
       if (lost > 0) known.forget("misconfigured");
       known.remember("stopped");
     },

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CredentialProviderResult } from "@ocir-broker/testkit";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { type FallbackStage, setFallbackStage } from "./fallback-stage.ts";
 import { answerOf, REGISTRY_HOSTS } from "./stage.ts";
 
@@ -93,6 +94,18 @@ describe("a pull without a daemon", () => {
       expect(stdout).toHaveLength(0);
     }
     expect(stage.starts()).toHaveLength(1);
+  });
+
+  it("asks the daemon, if it is there again, for what Oracle's services do not give", async () => {
+    const stage = await setFallbackStage({ deadline: "3s" });
+    stage.simulator.faults({ endpoint: "auth.x509", status: 503 });
+    const called = stage.call(`${HOST}/acme/app`);
+    while (stage.simulator.requests()["auth.x509"] === 0) await sleep(2);
+    const auth = { [HOST]: { username: "BEARER_TOKEN", password: "ey.from.daemon" } };
+    const daemon = createServer((_request, response) => response.end(JSON.stringify({ auth })));
+    onTestFinished(() => void daemon.close());
+    await new Promise<void>((resolve) => daemon.listen(stage.config.credentialsSocket, resolve));
+    expect(answerOf(await called).auth).toEqual(auth);
   });
 
   it("is an empty answer for a registry that is not Oracle's", async () => {

@@ -15,11 +15,16 @@ const LIMIT_MS = 20_000;
  * @returns nothing where no daemon gave a whole answer.
  * @throws {BrokerError} `socket-denied` where this user may not ask.
  */
-export function askDaemon(socketPath: string, body: Buffer, clock: Clock): Promise<DaemonAnswer | undefined> {
+export function askDaemon(
+  socketPath: string,
+  body: Buffer,
+  clock: Clock,
+  limitMs = LIMIT_MS,
+): Promise<DaemonAnswer | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<DaemonAnswer | undefined>();
   const headers = { "Content-Type": "application/json", "Content-Length": body.length };
   const outgoing = request({ socketPath, method: "POST", path: "/v1/credentials", agent: false, headers });
-  const limit = clock.setTimer(() => outgoing.destroy(), LIMIT_MS);
+  const limit = clock.setTimer(() => outgoing.destroy(), limitMs);
   outgoing.on("response", (incoming) => {
     const pieces: Buffer[] = [];
     incoming.on("data", (piece: Buffer) => pieces.push(piece));

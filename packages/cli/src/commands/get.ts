@@ -6,6 +6,7 @@
  */
 import {
   BrokerError,
+  type CredentialsAnswer,
   createShortLivedBroker,
   errorAnswerOf,
   handedOverSockets,
@@ -29,6 +30,9 @@ const DEFAULT_LEFT_MS = 24_000;
 
 /** Of what is left, kept for writing, reading and ending. */
 const END_SLACK_MS = 1_000;
+
+/** Of what is left, kept for asking the daemon once more. It answers at once if it answers. */
+const DAEMON_AGAIN_MS = 2_000;
 
 /** The kubelet that asked waits until this process ends, so the others get no more than this after its answer. */
 const OTHERS_QUIET_MS = 1_000;
@@ -96,10 +100,21 @@ async function standIn(fd: number, request: Buffer, options: GetOptions, clock: 
   const limitMs = Math.max(1, leftMs - END_SLACK_MS);
   // Nobody is there to mend it: as in the daemon, what is valid of the configuration is in force.
   const { config } = loadUsableConfig({ path: options.config, environment });
-  const broker = createShortLivedBroker({ config, environment, clock, random: systemRandom, limitMs });
-  const others = await startStandIn({ clock, answer: broker.answer, address: { fd }, limitMs });
+  const ownLimitMs = Math.max(1, limitMs - DAEMON_AGAIN_MS);
+  const broker = createShortLivedBroker({ config, environment, clock, random: systemRandom, limitMs: ownLimitMs });
+
+  /** What Oracle's services do not give now, the daemon may have, and it may be there again. */
+  async function answer(body: Buffer): Promise<CredentialsAnswer> {
+    const own = await broker.answer(body);
+    if (own.status < 500) return own;
+    const asked = askDaemon(config.sockets.credentials, body, clock, DAEMON_AGAIN_MS);
+    const daemons = await asked.catch(() => undefined);
+    return daemons?.status === 200 ? { ...own, ...daemons, contentType: "application/json" } : own;
+  }
+
+  const others = await startStandIn({ clock, answer, address: { fd }, limitMs });
   try {
-    await deliver(await broker.answer(request), options);
+    await deliver(await answer(request), options);
     await others.untilQuiet(OTHERS_QUIET_MS, Math.min(OTHERS_LIMIT_MS, endAtMs - clock.monotonicMs()));
   } finally {
     await others.stop();
