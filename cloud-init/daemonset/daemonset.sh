@@ -16,7 +16,7 @@ node=$OCIR_BROKER_NODE
 image=$OCIR_BROKER_IMAGE
 lease_s=$OCIR_BROKER_LEASE_SECONDS
 account=$image/var/run/secrets/kubernetes.io/serviceaccount
-ready=$image/run/ready
+ready=$image/status/ready
 lease=/apis/coordination.k8s.io/v1/namespaces/$OCIR_BROKER_NAMESPACE/leases/ocir-broker
 # In the folder that an uninstallation removes.
 installed=/usr/libexec/ocir-broker/daemonset-installed
@@ -100,7 +100,6 @@ patch_lease() { # SPEC
 
 take_turn() {
   look_at_clock
-  taken_at=$now
   time=$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)
   spec="{\"holderIdentity\":\"$node\",\"leaseDurationSeconds\":$lease_s,\"renewTime\":\"$time\""
   if [ "$holder" != "$node" ]; then spec="$spec,\"acquireTime\":\"$time\""; fi
@@ -112,9 +111,11 @@ take_turn() {
 
 # Until it has worked, or the time is over after which others take it anyway.
 end_turn() {
+  look_at_clock
+  over_at=$((now + lease_s))
   until patch_lease '{"holderIdentity":null,"leaseDurationSeconds":null,"acquireTime":null,"renewTime":null}'; do
     look_at_clock
-    [ $((now - taken_at)) -lt "$lease_s" ] || break
+    [ "$now" -lt $over_at ] || break
     [ "$status" = 409 ] || rest_about "$poll_s"
     # Another than a node may have changed it: somebody who applied the manifest again.
     read_lease
@@ -138,7 +139,8 @@ install_here() {
     OCIR_BROKER_SHA256_AMD64=${sum%% *} OCIR_BROKER_SHA256_ARM64=${sum%% *} \
     timeout -k $((lease_s / 10)) $limit_s sh "$image/ocir-broker/ocir-broker-node.sh" </dev/null 2>&1
   case $? in
-    0) printf '%s\n' "$sum" >"$installed" ;;
+    # Without it the next pod has a turn.
+    0) printf '%s\n' "$sum" >"$installed" || : ;;
     124 | 137) say "the installation took longer than $limit_s s and was ended" && return 1 ;;
     *) return 1 ;;
   esac
@@ -154,12 +156,14 @@ advance() {
   if printf '%s\n' "$body" | grep -q '[{,[:space:]]"unschedulable": *true'; then
     tell "skipped: this node is cordoned; it has its turn when it is uncordoned"
     : >"$ready"
-    if [ $at_fault = yes ]; then
-      read_lease && [ "$holder" = "$node" ] && end_turn
-      at_fault=no
+    # A turn that a fault has kept, in this pod or in an earlier one.
+    if [ $has_let_go = no ] && read_lease; then
+      [ "$holder" != "$node" ] || end_turn
+      has_let_go=yes at_fault=no
     fi
     return 1
   fi
+  has_let_go=no
   rm -f "$ready"
   read_lease || return 1
   case $holder in
@@ -206,7 +210,7 @@ release=${release%-linux-*}
 
 told_to_end=no
 trap 'told_to_end=yes' TERM INT
-seen_version='' seen_at=0 at_fault=no again_at=0
+seen_version='' seen_at=0 at_fault=no again_at=0 has_let_go=no
 if is_installed; then
   say "installed: version $release, by an earlier pod; what its kubelet needs: journalctl -t ocir-broker-node, on this node"
   : >"$ready"

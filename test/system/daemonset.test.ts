@@ -222,6 +222,18 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     expect(turns()).toEqual(["node-a", "node-a", "node-b"]);
   });
 
+  it("lets go of the turn of a faulty node that was cordoned while its pod was away", async () => {
+    a.oke.root.write(BROKER_CONFIG, "log: {level: loud}\n");
+    const [pod] = await start(a);
+    await said("FAULT: the reason is above", a);
+    await pod?.terminate();
+    expect(cluster.api.holder()).toBe("node-a");
+    cluster.api.cordon("node-a", true);
+    await start(a);
+    await said("skipped: this node is cordoned", a);
+    await turnIsOver();
+  });
+
   it("takes the turn from a node that is gone, once it has not renewed it for as long as it said", async () => {
     const [pod] = await start(a);
     await said("stage: install ocir", a);

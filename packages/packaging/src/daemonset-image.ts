@@ -66,7 +66,7 @@ async function makeOne(
     { path: "/ocir-broker/SHA256SUMS", mode: 0o644, from: { text: `${sha256}  ${name}\n` } },
   ]);
   // Where the manifest's volumes are mounted, should a runtime not make these folders.
-  for (const folder of ["run", "proc", "dev", "sys", "var/run/secrets/kubernetes.io/serviceaccount"]) {
+  for (const folder of ["status", "proc", "dev", "sys", "var/run/secrets/kubernetes.io/serviceaccount"]) {
     mkdirSync(join(root, folder), { recursive: true });
   }
   setTimes(root, release.epochS);

@@ -8,7 +8,7 @@
  * The script's end with 0 is the end of the work: from then on this sleeps until it is told to end. Any other end is passed
  * on. SIGTERM and SIGINT are handed to the shell alone, so that it may finish what it has begun.
  *
- *   enter-node --ready  0 if the script says so: a file in the image's /run. For the kubelet's probe.
+ *   enter-node --ready  0 if the script says so: a file in the image's /status. For the kubelet's probe.
  *
  * Changes nothing on the node itself.
  */
@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY "/run/ready"
+#define READY "/status/ready"
 #define NODE_NAMESPACE "/proc/1/ns/mnt"
 #define OWN_NAMESPACE "/proc/self/ns/mnt"
 #define SCRIPT "/ocir-broker/daemonset.sh"
@@ -54,7 +54,7 @@ int main(int argument_count, char **arguments) {
     return EXIT_USAGE;
   }
   /* The folder outlives the container, and this run has done nothing yet. */
-  if (unlink(READY) < 0 && errno != ENOENT) fail("cannot remove " READY, "mount an emptyDir at /run");
+  if (unlink(READY) < 0 && errno != ENOENT) fail("cannot remove " READY, "mount an emptyDir at /status");
   int image = open_image();
   int node_namespace = open_node_namespace();
 

@@ -38,14 +38,14 @@ describe.each([
   function start(script: string): Container {
     const image = mkdtempSync(join(tmpdir(), "ocir-enter-node-"));
     onTestFinished(() => rmSync(image, { recursive: true }));
-    for (const folder of ["proc", "run", "ocir-broker"]) mkdirSync(join(image, folder));
+    for (const folder of ["proc", "status", "ocir-broker"]) mkdirSync(join(image, folder));
     copyFileSync(build.path, join(image, "enter-node"));
     for (const library of librariesOf(build.path)) {
       mkdirSync(join(image, library, ".."), { recursive: true });
       copyFileSync(library, join(image, library));
     }
     writeFileSync(join(image, "ocir-broker/daemonset.sh"), script);
-    writeFileSync(join(image, "run/ready"), "of an earlier run");
+    writeFileSync(join(image, "status/ready"), "of an earlier run");
     const node = spawn("unshare", ["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", NODE, "sh", image]);
     let said = "";
     for (const stream of [node.stdout, node.stderr]) stream.on("data", (piece: Buffer) => (said += piece));
@@ -77,20 +77,20 @@ describe.each([
     const { image, said, ended } = start(`
       [ "$(readlink /proc/self/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ] && echo on the node, in "$PWD"
       cmp "$0" "$OCIR_BROKER_IMAGE/ocir-broker/daemonset.sh" && echo the image is there
-      [ -e "$OCIR_BROKER_IMAGE/run/ready" ] || echo not ready yet
+      [ -e "$OCIR_BROKER_IMAGE/status/ready" ] || echo not ready yet
       exit 7`);
     await ended;
     expect(said()).toBe("on the node, in /\nthe image is there\nnot ready yet\nended with 7\n");
-    expect(existsSync(join(image, "run/ready"))).toBe(false);
+    expect(existsSync(join(image, "status/ready"))).toBe(false);
   });
 
   test.skipIf(lacking)(title("stays when the script has ended well, until it is told to end"), async () => {
-    const { image, said, signal, ended } = start(`: >"$OCIR_BROKER_IMAGE/run/ready"; echo done`);
-    await until(() => said() === "done\n" && existsSync(join(image, "run/ready")));
+    const { image, said, signal, ended } = start(`: >"$OCIR_BROKER_IMAGE/status/ready"; echo done`);
+    await until(() => said() === "done\n" && existsSync(join(image, "status/ready")));
     const isReady = 'mount -t proc proc "$1/proc" && exec chroot "$1" /enter-node --ready';
     const probe = () => spawnSync("unshare", ["--mount", "sh", "-c", isReady, "sh", image]).status;
     expect(probe()).toBe(0);
-    rmSync(join(image, "run/ready"));
+    rmSync(join(image, "status/ready"));
     expect(probe()).toBe(1);
     signal("TERM");
     await ended;
@@ -101,11 +101,11 @@ describe.each([
     const { image, said, signal, ended } = start(`
       trap 'echo told to end' TERM
       echo begun
-      sh -c 'until [ -e "$OCIR_BROKER_IMAGE/run/go-on" ]; do sleep 0.05; done; echo finished'
+      sh -c 'until [ -e "$OCIR_BROKER_IMAGE/status/go-on" ]; do sleep 0.05; done; echo finished'
       exit 0`);
     await until(() => said() === "begun\n");
     signal("TERM");
-    writeFileSync(join(image, "run/go-on"), "");
+    writeFileSync(join(image, "status/go-on"), "");
     await ended;
     expect(said()).toBe("begun\nfinished\ntold to end\nended with 0\n");
   });

@@ -49,7 +49,7 @@ export async function startPod(options: PodOptions): Promise<Pod> {
   started += 1;
   const name = `ocir-broker-${started}`;
   const folder = `/run/pods/${name}`;
-  await root.run("mkdir", ["-p", `${folder}/account`, `${folder}/volumes/run`]);
+  await root.run("mkdir", ["-p", `${folder}/account`, `${folder}/volumes/status`]);
   root.write(`${folder}/account/token`, options.token, 0o600);
   root.write(`${folder}/account/ca.crt`, readFileSync(options.caCert, "utf8"));
   root.write(join(folder, "config.json"), JSON.stringify(await bundleOf(options, folder)));
