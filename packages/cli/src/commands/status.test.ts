@@ -42,7 +42,7 @@ describe("ocir-broker status", () => {
     [
       "breaks off",
       (request) => request.socket.destroy(),
-      /: the daemon does not answer \(.*\)\n.*\n.*journalctl -u ocir-broker/,
+      /: the daemon does not answer \(.*\)\n.*\n.*journalctl -u ocir-broker[\s\S]*systemctl restart ocir-broker\.service$/,
     ],
     ["is another program", (_request, response) => response.end("<html>"), /is this the daemon's health socket/],
     ["is another one", (_request, response) => response.end('"x"'), /is this the daemon's health socket/],

@@ -28,8 +28,10 @@ const FAILURES: Readonly<Record<string, string>> = {
 const NEXT = `
   what systemd says:     systemctl status ocir-broker.service ocir-broker.socket ocir-broker-health.socket
   what the daemon said:  journalctl -u ocir-broker.service -n 50
-  to start it:           systemctl start ocir-broker.service
   all that a pull needs: ocir-broker doctor`;
+const START = "\n  to start it:           systemctl start ocir-broker.service";
+/** It has its tokens again afterwards. */
+const RESTART = "\n  to start it anew:      systemctl restart ocir-broker.service";
 
 export function addStatusCommand(program: Command): void {
   program
@@ -70,7 +72,8 @@ async function read({ config, output }: CommandOptions, clock: Clock): Promise<s
   const answer = await askHealthSocket(socket, "/status", clock);
   if ("failure" in answer) {
     const failure = FAILURES[answer.failure] ?? "the daemon does not answer";
-    throw new Error(`${socket}: ${failure} (${answer.failure})${NEXT}`);
+    const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";
+    throw new Error(`${socket}: ${failure} (${answer.failure})${NEXT}${isDown ? START : RESTART}`);
   }
   const status = parse(answer.body);
   if (answer.status !== 200 || status === undefined) {
