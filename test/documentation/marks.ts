@@ -6,7 +6,10 @@
 export const MARKS: Readonly<Record<string, readonly string[]>> = {
   "needs a tenancy": ["oci"],
   "needs a cluster": ["helm", "kubectl"],
-  "needs an OKE node": ["apt-get", "chronyc", "cloud-init", "dnf", "oke", "restorecon"],
+  "needs an OKE node": [
+    ...["apt-get", "chronyc", "cloud-init", "dnf", "oke", "restorecon"],
+    "sh /opt/ocir-broker/ocir-broker-node.sh",
+  ],
   "needs a quiet machine": ["npm run bench"],
   "needs its own client": ["buildctl", "crane", "nerdctl"],
 };

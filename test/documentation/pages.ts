@@ -14,9 +14,9 @@ export const PAGES: readonly string[] = globSync(["*.md", "{docs,cloud-init,moni
 
 /**
  * checkout: a copy of this one; clients: a registry and who pulls from it; node: a worker node under a real systemd; image: the
- * DaemonSet's, a registry and two container runtimes.
+ * DaemonSet's, a registry and two container runtimes; first boot: a worker node before the cloud-init script.
  */
-export type Stage = "checkout" | "clients" | "node" | "image";
+export type Stage = "checkout" | "clients" | "node" | "image" | "first boot";
 
 export interface DocumentedCommand {
   /** `page:line` */
@@ -29,9 +29,9 @@ export interface DocumentedCommand {
 }
 
 const STAGE_OF_PROGRAM = new Map<string, Stage>([
-  ...["node", "npm", "promtool", "tar", "turbo"].map((name): [string, Stage] => [name, "checkout"]),
+  ...["cat", "node", "npm", "promtool", "tar", "turbo"].map((name): [string, Stage] => [name, "checkout"]),
   ...["credential-provider-oke", "curl", "df", "journalctl", "ls"].map((name): [string, Stage] => [name, "node"]),
-  ...["ocir-broker", "ps", "ss", "strace", "systemctl"].map((name): [string, Stage] => [name, "node"]),
+  ...["ocir-broker", "ps", "sha256sum", "ss", "strace", "systemctl"].map((name): [string, Stage] => [name, "node"]),
   ...["systemd-analyze", "systemd-tmpfiles", "timedatectl"].map((name): [string, Stage] => [name, "node"]),
 ]);
 /** Their blocks are one story each. */
@@ -45,6 +45,9 @@ const NO_PROGRAM = new Set(["sum"]);
 
 /** Prose leaves the program's name out where it is clear: `config print`. */
 const OUR_COMMAND = /^(?:completion|config|doctor|get|kubelet-config|serve|status|version) /;
+
+/** Of the guides: how a node's user data is made. */
+const USER_DATA = "cat >user-data.sh ";
 
 /** A command line has an argument; these are one without. */
 const WITHOUT_ARGUMENT = new Set(["timedatectl"]);
@@ -68,7 +71,12 @@ export function commandsOn(stage: Stage): DocumentedCommand[] {
 
 /** What a line begins with, after variables; nothing where that is no program's name. */
 export function programOf(line: string): string | undefined {
-  return /^(?:[A-Z_]+=\S* +)*([a-z./][\w./-]*)(?= |$)/.exec(line)?.[1];
+  return /^ *(?:[A-Z_]+=\S* +)*([a-z./][\w./-]*)(?= |$)/.exec(line)?.[1];
+}
+
+/** Whether there is a stage for what begins with this line. */
+export function isRunnable(line: string): boolean {
+  return STAGE_OF_PROGRAM.has(programOf(line) ?? "");
 }
 
 /** Blocks in other languages may hold anything but commands. */
@@ -77,7 +85,7 @@ function commandsOfBlock(page: string, text: string, fence: RegExpExecArray): Do
   const lines = body.split("\n").map((line) => line.slice(indent.length));
   const place = `${page}:${lineAt(text, fence.index)}`;
   if (language !== "sh" && language !== "console") {
-    const hidden = language === "" && lines.find((line) => STAGE_OF_PROGRAM.has(programOf(line) ?? ""));
+    const hidden = language === "" && lines.find(isRunnable);
     return hidden ? [{ place, text: `not tagged as sh: ${hidden}`, stage: undefined, marked: [] }] : [];
   }
   const before = text.slice(0, fence.index).trimEnd().split("\n").at(-1) ?? "";
@@ -88,7 +96,8 @@ function commandsOfBlock(page: string, text: string, fence: RegExpExecArray): Do
   });
   const run = ofBlock === undefined ? lines.filter((line) => markInComment(line) === undefined) : [];
   const stages = run.flatMap((line) => STAGE_OF_PROGRAM.get(programOf(line) ?? "") ?? []);
-  const stage = STAGE_OF_PAGE.get(page) ?? (stages.includes("node") ? "node" : stages[0]);
+  const byProgram = stages.includes("node") ? "node" : stages[0];
+  const stage = body.startsWith(USER_DATA) ? "first boot" : (STAGE_OF_PAGE.get(page) ?? byProgram);
   const isRun = run.some((line) => line !== "");
   return [{ place, text: isRun ? run.join("\n") : "", stage: isRun ? stage : undefined, marked }];
 }

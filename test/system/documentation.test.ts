@@ -3,7 +3,7 @@
  * is not run is marked on its page; test/documentation holds that.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { commandsOn, type Stage } from "../documentation/pages.ts";
+import { commandsOn, programOf, type Stage } from "../documentation/pages.ts";
 import { variantsOf } from "../documentation/variants.ts";
 import { lackAsRoot, lackOf } from "../real-registry.ts";
 import { type CheckoutStage, copyCheckout } from "./documentation/checkout-stage.ts";
@@ -26,10 +26,12 @@ function scriptsOn(stage: Stage): [script: string, places: string][] {
   return [...places].map(([script, where]) => [script, where.join(", ")]);
 }
 
-/** In a checkout each line is for itself. */
+/** In a checkout each line is for itself, where each begins a command. */
 function scriptsIn(text: string, stage: Stage): string[] {
   if (!text.includes("\n")) return variantsOf(text);
-  return stage === "checkout" ? text.split("\n").flatMap((line) => line.replace(/ +#.*$/, "") || []) : [text];
+  const lines = text.split("\n").filter((line) => line !== "");
+  const isList = stage === "checkout" && lines.every((line) => programOf(line) !== undefined);
+  return isList ? lines.map((line) => line.replace(/ +#.*$/, "")) : [text];
 }
 
 const lackOfNode = canBootSystemd();

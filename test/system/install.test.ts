@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
+import { commandsOn } from "../documentation/pages.ts";
 import { type Archives, makeArchives, VERSION } from "./install/archives.ts";
 import {
   BUCKET,
@@ -143,11 +144,9 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       expect(await node.kubelet()).toEqual([...BASE, "--v=4", ...OUR_FLAGS]);
     });
 
-    it("as the user data of docs/install.md says", async () => {
+    it.each(commandsOn("first boot"))("as the user data of $place says", async ({ text: block }) => {
       const folder = mkdtempSync(join(tmpdir(), "ocir-user-data-"));
       onTestFinished(() => rmSync(folder, { recursive: true }));
-      const guide = readFileSync(join(CLOUD_INIT_FOLDER, "../docs/install.md"), "utf8");
-      const block = /```sh\n(cat >user-data\.sh[^`]*)```/.exec(guide)?.[1] ?? "exit 1";
       const sums = ["amd64", "arm64"].map(
         (name) => `${archives.good.sha256}  ocir-broker-${VERSION}-linux-${name}.tar.gz\n`,
       );

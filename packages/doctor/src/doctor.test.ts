@@ -498,6 +498,14 @@ describe("diagnose, besides", () => {
     expect(findings.find(({ name }) => name === "plugin-answer-ok")?.evidence).toContain("for 2 entries of auth");
   });
 
+  test("asks the metadata service over IPv6 and IPv4, and is content with the one that answers", async ({ node }) => {
+    const metadataBaseUrls = [new URL("http://[::1]:1/opc/v2"), ...node.settings.metadataBaseUrls];
+    const findings = await node.examine({ settings: { ...node.settings, metadataBaseUrls } });
+    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+    const seen = findings.find(({ name }) => name === "metadata-ok")?.evidence;
+    expect(seen).toMatch(/^\[::1\]:1: \S+; 127\.0\.0\.1:\d+ answers with status 200$/);
+  });
+
   test("says what it could not look at when not even the region is known", async ({ node }) => {
     const settings = { ...node.settings, authUrl: undefined, metadataBaseUrls: [new URL("http://127.0.0.1:1/opc/v2")] };
     const findings = await node.examine({ image: undefined, settings });

@@ -66,6 +66,7 @@ export async function bootNodeStage(): Promise<NodeStage> {
     { from: { text: "#!/bin/sh\n" }, to: "/usr/local/bin/other-provider", mode: 0o755 },
     { from: { text: REQUEST }, to: "/srv/request.json" },
     { from: { text: CONFIG }, to: "/etc/ocir-broker/config.yaml" },
+    { from: { text: `${good.sha256}  ${ARCHIVE}.tar.gz\n` }, to: "/srv/SHA256SUMS" },
   ];
   const root = await bootSystemd({ files }).finally(() => rmSync(folder, { recursive: true }));
   await root.run("ln", ["-s", `${good.folder}/${ARCHIVE}.tar.gz`, "/srv/"]);

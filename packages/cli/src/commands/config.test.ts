@@ -1,0 +1,48 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/broker";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { runCommand } from "../command-run.ts";
+
+const hasOne = existsSync(DEFAULT_CONFIG_PATH);
+
+function writeConfig(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "config-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "config.yaml");
+  writeFileSync(path, text);
+  return path;
+}
+
+describe("ocir-broker config check", () => {
+  test("names the file that is valid", async () => {
+    const path = writeConfig("log: {level: debug}");
+    const { stdout, exitCode } = await runCommand("config", "check", "--config", path);
+    expect({ stdout, exitCode }).toEqual({ stdout: `the configuration is valid: read from ${path}\n`, exitCode: 0 });
+  });
+
+  test.skipIf(hasOne)("says that there is no file, and what holds then", async () => {
+    const { stdout, exitCode } = await runCommand("config", "check");
+    expect({ stdout, exitCode }).toEqual({
+      stdout: `the configuration is valid: there is no ${DEFAULT_CONFIG_PATH}, so the defaults hold\n`,
+      exitCode: 0,
+    });
+  });
+
+  test("names every fault, and no value of a key that it does not know", async () => {
+    const path = writeConfig("log: {level: loud}\napiToken: canary");
+    const { stdout, error, exitCode } = await runCommand("config", "check", "--config", path);
+    expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
+    expect(error).toMatch(/log\.level: must be .* \(got "loud"\)\n {2}apiToken: unknown key$/);
+  });
+});
+
+describe("ocir-broker config print", () => {
+  test("prints YAML without the proxy's password", async () => {
+    const path = writeConfig("proxy: {https: 'user:canary@proxy:3128'}");
+    const { stdout } = await runCommand("config", "print", "--config", path);
+    expect(stdout).toContain('https: "[withheld]@proxy:3128"\n');
+    expect(stdout).not.toContain("canary");
+  });
+});
