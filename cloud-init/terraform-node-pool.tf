@@ -10,7 +10,14 @@ variable "ocir_broker" {
   })
 }
 
+variable "repository_compartment_ids" {
+  type        = list(string)
+  default     = []
+  description = "Compartments of the repositories that the nodes may read, with those below them. Default: the nodes' own"
+}
+
 locals {
+  repository_compartment_ids = length(var.repository_compartment_ids) > 0 ? var.repository_compartment_ids : [var.compartment_id]
   ocir_broker_user_data = templatefile("${path.module}/cloud-init.yaml", merge(var.ocir_broker, {
     script = base64gzip(file("${path.module}/ocir-broker-node.sh"))
   }))
@@ -35,9 +42,13 @@ resource "oci_identity_dynamic_group" "nodes" {
   matching_rule  = "ALL {instance.compartment.id = '${var.compartment_id}'}"
 }
 
+# In the tenancy, as a policy reaches only what is below its own compartment.
 resource "oci_identity_policy" "pull" {
-  compartment_id = var.compartment_id
+  compartment_id = var.tenancy_id
   name           = "oke-nodes-pull"
   description    = "Worker nodes may pull images"
-  statements     = ["Allow dynamic-group ${oci_identity_dynamic_group.nodes.name} to read repos in compartment id ${var.compartment_id}"]
+  statements = [
+    for id in local.repository_compartment_ids :
+    "Allow dynamic-group ${oci_identity_dynamic_group.nodes.name} to read repos in compartment id ${id}"
+  ]
 }

@@ -36,6 +36,7 @@ export type Pulled =
 export interface InProcessBroker {
   readonly broker: Broker;
   readonly log: readonly LogLine[];
+  readonly socketPath: string;
   pull(image: string): Promise<Pulled>;
   post(body: string | Buffer): Promise<{ status: number; text: string }>;
   /** An exchange for the session or a kept token is under way: not one that waits for the session's next try. */
@@ -83,6 +84,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
   return {
     broker,
     log,
+    socketPath,
     post: (body) => post(socketPath, body),
     isFetching() {
       const { session, registries } = broker.health.details();

@@ -4,12 +4,14 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { finished } from "./finished.ts";
-import { DOCUMENTATION, FILES, type InstalledFile, setTimes, writeTree } from "./installed-tree.ts";
+import { DOCUMENTATION, FILES, type InstalledFile, setTimes, writeTree, ZSH_COMPLETION } from "./installed-tree.ts";
 import { MAINTAINER, packageVersion, type Release } from "./release.ts";
 import type { Target } from "./target.ts";
 
 /** Node's own needs (glibc 2.28 and GLIBCXX_3.4.21, which is GCC 5), and libatomic, which a node may lack. */
 const DEPENDS = "libatomic1, libc6 (>= 2.28), libstdc++6 (>= 5), systemd (>= 239)";
+
+const DEBIAN_ZSH_COMPLETION = "/usr/share/zsh/vendor-completions/_ocir-broker";
 
 /** @returns the file's name in `output`. */
 export async function makeDeb(
@@ -21,7 +23,7 @@ export async function makeDeb(
   const name = `ocir-broker_${packageVersion(release)}_${target.debArchitecture}.deb`;
   const root = join(places.work, "deb");
   const files: InstalledFile[] = [
-    ...installed,
+    ...installed.map((file) => (file.path === ZSH_COMPLETION ? { ...file, path: DEBIAN_ZSH_COMPLETION } : file)),
     { path: `${DOCUMENTATION}/copyright`, mode: 0o644, from: join(FILES, "deb-copyright") },
     { path: `${DOCUMENTATION}/changelog.gz`, mode: 0o644, from: { text: gzipSync(changelog(release), { level: 9 }) } },
     { path: "/usr/share/lintian/overrides/ocir-broker", mode: 0o644, from: join(FILES, "lintian-overrides") },

@@ -2,8 +2,10 @@
  * What is on a node once it is installed: one list for all kinds of package. Files are under /usr, as distributions want
  * it; the names in /usr/local, which the outside relies on, are links that `setup` makes (docs/decisions/0012).
  */
-import { chmodSync, cpSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { bundledPackages } from "./bundled-packages.ts";
 import { licenceTexts } from "./licence-texts.ts";
@@ -23,6 +25,9 @@ export const FILES = join(import.meta.dirname, "../files");
 export const LIBEXEC = "/usr/libexec/ocir-broker";
 export const DOCUMENTATION = "/usr/share/doc/ocir-broker";
 
+/** Where all but Debian have it. */
+export const ZSH_COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
+
 const UNITS = ["ocir-broker.service", "ocir-broker.socket", "ocir-broker-health.socket"] as const;
 
 export function installedFiles(target: Target, release: Release, programs: BuiltPrograms): InstalledFile[] {
@@ -36,11 +41,26 @@ export function installedFiles(target: Target, release: Release, programs: Built
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/system/${unit}`, join(CHECKOUT, "systemd", unit))),
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
     plain("/usr/lib/tmpfiles.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf")),
+    ...manPages().map(([name, from]) => plain(`/usr/share/man/man1/${name}.gz`, from)),
+    plain("/usr/share/bash-completion/completions/ocir-broker", completion("bash")),
+    plain(ZSH_COMPLETION, completion("zsh")),
+    plain("/usr/share/fish/vendor_completions.d/ocir-broker.fish", completion("fish")),
     plain(`${DOCUMENTATION}/examples/config.yaml`, join(FILES, "config.example.yaml")),
     plain(`${DOCUMENTATION}/CHANGELOG.md`, join(CHECKOUT, "CHANGELOG.md")),
     plain(`${DOCUMENTATION}/sbom.cdx.json`, { text: billOfMaterials(target, release, packages) }),
     plain(`${DOCUMENTATION}/third-party-licences.txt`, { text: licenceTexts(target, programs.nodePackage, packages) }),
   ];
+}
+
+function manPages(): [name: string, from: InstalledFile["from"]][] {
+  const folder = join(CHECKOUT, "docs/man");
+  return readdirSync(folder).map((name) => [name, { text: gzipSync(readFileSync(join(folder, name)), { level: 9 }) }]);
+}
+
+/** From the sources, which run here whatever machine the package is for. */
+function completion(shell: string): InstalledFile["from"] {
+  const main = join(CHECKOUT, "packages/cli/src/main.ts");
+  return { text: execFileSync(process.execPath, [main, "completion", shell], { encoding: "utf8" }) };
 }
 
 /** Writes the files under `root`. */

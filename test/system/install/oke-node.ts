@@ -9,7 +9,7 @@ import { bootSystemd, type ExecResult, type SystemdRoot } from "../systemd-root/
 import { type Archive, VERSION } from "./archives.ts";
 
 const NODE = "/opt/checkout/node_modules/.bin/node";
-const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
+export const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
 const LOG = "/run/cloud-init-output.log";
 const COMMAND_LINE = "/run/kubelet-command-line";
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
@@ -164,7 +164,7 @@ const CLEAN = `
 systemctl --quiet stop kubelet.service ocir-broker.socket ocir-broker.service
 rm -rf /usr/libexec/ocir-broker* /usr/share/doc/ocir-broker /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
   /etc/kubernetes /etc/oke /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-command-line /run/bootstraps \\
-  /usr/lib/systemd/system/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json /run/older \\
+  /usr/lib/systemd/system/ocir-broker* /usr/share/man/man1/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json /run/older \\
   /etc/systemd/system/sockets.target.wants /usr/lib/sysusers.d/ocir-broker.conf /usr/lib/tmpfiles.d/ocir-broker.conf
 systemctl daemon-reload
 systemctl reset-failed

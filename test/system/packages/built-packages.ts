@@ -6,15 +6,9 @@ import { missingPrograms, TARGETS } from "@ocir-broker/packaging";
 
 export const CHECKOUT = join(import.meta.dirname, "../../..");
 export const PACKAGES = join(CHECKOUT, "dist/packages");
-export const SOURCES = [
-  "packages",
-  "systemd",
-  "cloud-init",
-  "LICENSE",
-  "CHANGELOG.md",
-  "package.json",
-  "package-lock.json",
-] as const;
+export const SOURCES = "packages systemd cloud-init docs/man LICENSE CHANGELOG.md package.json package-lock.json".split(
+  " ",
+);
 
 /** Undefined where packages can be made here, else what is missing. */
 export function cannotPackage(): string | undefined {

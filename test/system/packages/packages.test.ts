@@ -1,6 +1,6 @@
 /** The packages as files: the same bytes from any folder, what is inside, what linters say, and that arm64 programs run. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -21,9 +21,13 @@ const ARCHITECTURES = [
   { deb: "amd64", machine: "x86_64", elf: "x86-64" },
   { deb: "arm64", machine: "aarch64", elf: "aarch64" },
 ] as const;
-const LIBEXEC = ["credential-provider-oke", "do-nothing-provider", "ocir-broker", "ocir-broker-launch", "setup"];
+const PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker", "ocir-broker-launch"];
+const SCRIPTS = ["kubelet-advice", "kubelet-files", "setup"];
 const INSTALLED = [
-  ...LIBEXEC.map((name) => `/usr/libexec/ocir-broker/${name}`),
+  ...[...PROGRAMS, ...SCRIPTS].map((name) => `/usr/libexec/ocir-broker/${name}`),
+  ...readdirSync(join(CHECKOUT, "docs/man")).map((page) => `/usr/share/man/man1/${page}.gz`),
+  "/usr/share/bash-completion/completions/ocir-broker",
+  "/usr/share/fish/vendor_completions.d/ocir-broker.fish",
   ...["ocir-broker-health.socket", "ocir-broker.service", "ocir-broker.socket"].map(
     (unit) => `/usr/lib/systemd/system/${unit}`,
   ),
@@ -33,6 +37,8 @@ const INSTALLED = [
     (name) => `/usr/share/doc/ocir-broker/${name}`,
   ),
 ];
+/** Where all but Debian have it. */
+const ZSH_COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
 
 const output = (program: string, ...args: string[]): string =>
   execFileSync(program, args, { encoding: "utf8", maxBuffer: 64 << 20 });
@@ -88,7 +94,7 @@ describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: need
       expect(folder).toMatch(new RegExp(`^ocir-broker-\\d+\\.\\d+\\.\\d+-linux-${deb}/$`));
       const files = names.filter((name) => !name.endsWith("/")).map((name) => `/${name.slice(folder.length)}`);
       const ofArchive = ["LICENSE", "README.txt", "SHA256SUMS", "install.sh", "usr/libexec/ocir-broker/uninstall.sh"];
-      expect(files.sort()).toEqual([...INSTALLED, ...ofArchive.map((name) => `/${name}`)].sort());
+      expect(files.sort()).toEqual([...INSTALLED, ZSH_COMPLETION, ...ofArchive.map((name) => `/${name}`)].sort());
     });
 
     it("the .deb has the tree, root's, and what Debian wants", () => {
@@ -97,7 +103,10 @@ describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: need
         .split("\n");
       expect(lines.filter((line) => !/^[-d]rw[-x]r-[-x]r-[-x] root\/root /.test(line))).toEqual([]);
       const files = lines.filter((line) => line.startsWith("-")).map((line) => line.replace(/^.* \./, ""));
-      const ofDebian = ["share/doc/ocir-broker/changelog.gz", "share/doc/ocir-broker/copyright"];
+      const ofDebian = [
+        ...["share/doc/ocir-broker/changelog.gz", "share/doc/ocir-broker/copyright"],
+        "share/zsh/vendor-completions/_ocir-broker",
+      ];
       const overrides = "share/lintian/overrides/ocir-broker";
       expect(files.sort()).toEqual([...INSTALLED, ...[...ofDebian, overrides].map((name) => `/usr/${name}`)].sort());
     });
@@ -106,7 +115,7 @@ describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: need
       const path = packageNamed(`.${machine}.rpm`);
       const lines = output("rpm", "-qp", "--qf", "[%{FILEMODES:perms} %{FILEUSERNAME} %{FILENAMES}\\n]", path);
       const files = lines.split("\n").flatMap((line) => /^-rw[-x]r-[-x]r-[-x] root (.*)$/.exec(line)?.[1] ?? []);
-      expect(files.sort()).toEqual([...INSTALLED, "/usr/share/licenses/ocir-broker/LICENSE"].sort());
+      expect(files.sort()).toEqual([...INSTALLED, ZSH_COMPLETION, "/usr/share/licenses/ocir-broker/LICENSE"].sort());
       const needed = output("rpm", "-qp", "--requires", path).split("\n");
       expect(needed.filter((line) => /^(?:libc|libatomic|libstdc)/.test(line)).sort()).toEqual([
         "libatomic.so.1()(64bit)",
@@ -142,7 +151,7 @@ describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: need
     });
 
     it("has programs for that machine, the small ones without any library", () => {
-      for (const name of LIBEXEC.slice(0, 4)) {
+      for (const name of PROGRAMS) {
         const program = join(unpacked(deb), "usr/libexec/ocir-broker", name);
         expect(output("readelf", "--file-header", program).toLowerCase()).toMatch(new RegExp(`machine: .*${elf}`));
         if (name !== "ocir-broker") expect(output("readelf", "--dynamic", program)).not.toContain("NEEDED");

@@ -5,52 +5,14 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Archives, makeArchives, VERSION } from "./install/archives.ts";
+import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
+import { snapshotOf } from "./install/node-snapshot.ts";
 import { bootNode, CONFIG, type OkeNode, PLUGIN, type Run } from "./install/oke-node.ts";
 import { EXTRA_ARGS, kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 const skipped = canBootSystemd();
-const FLAGS = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=/usr/local/bin/`;
 const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
-
-/** With the entries of its own documentation, and such as could do harm to a program that reads them. */
-const EARLIER_CONFIG = `# Of the image's maker
-apiVersion: kubelet.config.k8s.io/v1
-kind: CredentialProviderConfig
-providers:
-- name: other-provider
-  apiVersion: credentialprovider.kubelet.k8s.io/v1
-  matchImages: ["registry.example.com"] # ours
-  defaultCacheDuration: 1h
-- name: credential-provider-oke
-  apiVersion: credentialprovider.kubelet.k8s.io/v1
-  matchImages:
-  - "*.ocir.io"
-  defaultCacheDuration: 55m
-  env:
-  - name: REGISTRY_TOKEN_PATH
-    value: /20180419/docker/token
-  - name: DEFAULT_USER
-    value: BEARER_TOKEN
-  - name: REGISTRY_PROTOCOL
-    value: https
-  - name: OCIR_AUTH_METHOD
-    value: INSTANCE_PRINCIPAL
-  - name: VERIFY_TOKEN_AUTH
-    value: "false"
-`;
-const EARLIER_PROVIDER = `#!/bin/sh
-cat >/dev/null
-echo '{"kind":"CredentialProviderResponse","apiVersion":"credentialprovider.kubelet.k8s.io/v1","cacheKeyType":"Registry","cacheDuration":"0s","auth":{"us-ashburn-1.ocir.io":{"username":"BEARER_TOKEN","password":"the earlier provider'"'"'s"}}}'
-`;
-/** All that an installation could touch: kind, mode, owner, size, place of a link, time, content. */
-const SNAPSHOT = `
-find /etc/kubernetes /etc/ocir-broker /etc/systemd/system /etc/default /usr/local/bin /usr/local/libexec /usr/libexec /usr/lib/systemd/system \\
-  /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/doc/ocir-broker /var/lib/ocir-broker /opt/plugins \\
-  ! -type d -printf '%p %y %m %U:%G %s %l %T@ ' -exec sh -c 'if [ -L "$1" ]; then echo; else sha256sum <"$1"; fi' sh {} ';' 2>/dev/null | sort
-systemctl is-enabled ocir-broker.socket ocir-broker.service 2>/dev/null
-systemctl is-active ocir-broker.socket ocir-broker.service kubelet.service
-`;
 
 describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
   let node: OkeNode;
@@ -70,21 +32,14 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
 
   const settings = (archive = archives.good) => ({ ...node.settings(archive), OCIR_BROKER_BOOTSTRAP: "running" });
   const install = (archive = archives.good): Promise<Run> => node.install(settings(archive));
-  const snapshot = (): Promise<string> => node.root.run("sh", ["-c", SNAPSHOT, "sh"]).catch(String);
   const read = (path: string): string => readFileSync(`/proc/${node.root.hostPid}/root${path}`, "utf8");
   const advice = ({ stderr }: Run): string[] =>
     stderr.split("\n").flatMap((line) => /^ocir-broker-node: kubelet: (.*)/.exec(line)?.[1] ?? []);
 
-  function putEarlierProvider(): void {
-    node.root.write(CONFIG, EARLIER_CONFIG, 0o640);
-    node.root.write(PLUGIN, EARLIER_PROVIDER, 0o750);
-    node.root.write("/usr/local/bin/other-provider", "#!/bin/sh\n", 0o755);
-  }
-
   describe("with the existing provider, whose kubelet pulls,", () => {
     beforeEach(async () => {
-      putEarlierProvider();
-      await startKubelet(node, `--v=4 ${FLAGS}`);
+      putEarlierProvider(node);
+      await startKubelet(node, `--v=4 ${EARLIER_FLAGS}`);
       await kubeletReport(node, ({ earlier }) => earlier > 10);
     });
 
@@ -129,12 +84,12 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
       ],
     ])("is as it was after a fault: %s", async (_what, reason, arrange) => {
       const faulty = await arrange();
-      const before = await snapshot();
+      const before = await snapshotOf(node);
       const run = await node.install(faulty);
       expect([run.exitCode, run.kubelet]).toEqual([1, undefined]);
       expect(run.stderr).toMatch(/ocir-broker-node: FAULT: everything is as it was before: /);
       expect(run.stderr).toMatch(reason);
-      expect(await snapshot()).toBe(before);
+      expect(await snapshotOf(node)).toBe(before);
       const { earlier } = await kubeletReport(node);
       await kubeletReport(node, (report) => report.earlier > earlier);
     });
@@ -163,14 +118,14 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
 
   it("without flags has nothing of ours after a fault", async () => {
     await startKubelet(node, "--v=4");
-    const before = await snapshot();
+    const before = await snapshotOf(node);
     const run = await install(archives.babbling);
-    expect([run.exitCode, await snapshot()]).toEqual([1, before]);
+    expect([run.exitCode, await snapshotOf(node)]).toEqual([1, before]);
   });
 
   it("whose running kubelet names what is gone, gets what it starts with, whatever fails", async () => {
-    putEarlierProvider();
-    await startKubelet(node, FLAGS);
+    putEarlierProvider(node);
+    await startKubelet(node, EARLIER_FLAGS);
     await kubeletReport(node);
     await node.root.run("rm", [PLUGIN, CONFIG]);
     const run = await node.install({ ...settings(), OCIR_BROKER_SOURCES: "" });
@@ -180,21 +135,21 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
   });
 
   it("with an older version is upgraded, and has that one again after a fault", async () => {
-    putEarlierProvider();
-    await startKubelet(node, FLAGS);
+    putEarlierProvider(node);
+    await startKubelet(node, EARLIER_FLAGS);
     expect((await install(archives.older)).exitCode).toBe(1);
     await node.root.run("sh", [
       "-c",
       "mkdir /run/older && tar xzf $0/*.tar.gz -C /run/older && /run/older/*/install.sh",
       archives.older.folder,
     ]);
-    const before = await snapshot();
+    const before = await snapshotOf(node);
     const faulty = await install(archives.babbling);
     expect([faulty.exitCode, faulty.stderr]).toEqual([
       1,
       expect.stringContaining("the version that was there is put back"),
     ]);
-    expect(await snapshot()).toBe(before);
+    expect(await snapshotOf(node)).toBe(before);
     expect(await node.root.run(PLUGIN, ["--version"])).toBe("credential-provider-oke 0.0.9");
 
     const run = await install();
@@ -205,8 +160,8 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
   });
 
   it("on which two installers run at once, is installed once", async () => {
-    putEarlierProvider();
-    await startKubelet(node, FLAGS);
+    putEarlierProvider(node);
+    await startKubelet(node, EARLIER_FLAGS);
     const runs = await Promise.all([install(), install(), install()]);
     expect(
       runs.map(({ exitCode }) => exitCode),

@@ -1,0 +1,244 @@
+/**
+ * What was on a node before ocir-broker comes back when it is removed, whatever happened in between: upgrades, kills at
+ * every step, another provider that came back, an administrator's own changes. A kubelet that starts again always starts.
+ */
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type Archives, makeArchives } from "./install/archives.ts";
+import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
+import { runKilledAt } from "./install/killed-at-step.ts";
+import { snapshotOf } from "./install/node-snapshot.ts";
+import { bootNode, CONFIG, type OkeNode, PLUGIN, SCRIPT } from "./install/oke-node.ts";
+import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
+import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
+
+const skipped = canBootSystemd();
+const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
+const KEPT = `/var/lib/ocir-broker/replaced${CONFIG}/before`;
+const OTHER_CONFIG = EARLIER_CONFIG.slice(0, EARLIER_CONFIG.indexOf("- name: credential-provider-oke"));
+const FLAGS = EARLIER_FLAGS.replace(/\/$/, "");
+/** Every how manyth step. */
+const INSTALL_STRIDE = 9;
+const REMOVAL_STRIDE = 3;
+
+describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+  let node: OkeNode;
+  let archives: Archives;
+
+  beforeAll(async () => {
+    [archives, node] = await Promise.all([makeArchives(), bootNode()]);
+  }, 300_000);
+
+  afterAll(async () => {
+    await node?.root.powerOff();
+  });
+
+  beforeEach(async () => {
+    await node.renew();
+  });
+
+  const read = (path: string): string => readFileSync(`/proc/${node.root.hostPid}/root${path}`, "utf8");
+  const settings = () => ({ ...node.settings(archives.good), OCIR_BROKER_BOOTSTRAP: "running" });
+
+  async function install(): Promise<void> {
+    const run = await node.install(settings());
+    expect(run.exitCode, run.stderr).toBe(0);
+  }
+
+  async function uninstall(): Promise<ExecResult> {
+    const result = await node.root.exec(UNINSTALL);
+    expect(result.exitCode, result.stderr).toBe(0);
+    return result;
+  }
+
+  async function isThere(path: string): Promise<boolean> {
+    return (await node.root.exec("test", ["-e", path])).exitCode === 0;
+  }
+
+  it("comes back byte for byte, over upgrades, and with no failed pull", async () => {
+    putEarlierProvider(node);
+    await startKubelet(node, EARLIER_FLAGS);
+    await kubeletReport(node, ({ earlier }) => earlier > 5);
+    const before = await snapshotOf(node);
+    await node.root.run("sh", [
+      "-c",
+      "tar xzf $0/*.tar.gz -C /run && /run/ocir-broker-*/install.sh",
+      archives.older.folder,
+    ]);
+    await install();
+    await install();
+    await kubeletReport(node, ({ ours }) => ours > 5);
+    const { earlier } = await kubeletReport(node);
+    await uninstall();
+    expect(await snapshotOf(node)).toBe(before);
+    expect(await kubeletReport(node, (report) => report.earlier > earlier + 5)).toMatchObject({
+      none: 0,
+      failures: [],
+    });
+    await restartKubelet(node);
+    expect(await kubeletReport(node, (report) => report.earlier > 5)).toMatchObject({ ours: 0, failures: [] });
+  });
+
+  it("comes back too in a directory of configurations, with the plugins elsewhere", async () => {
+    node.root.write("/etc/kubelet-version", "Kubernetes v1.34.0\n");
+    node.root.write("/etc/kubernetes/providers/10-other.yaml", OTHER_CONFIG);
+    node.root.write("/etc/kubernetes/providers/20-oke.json", JSON.stringify(parseEarlier()), 0o600);
+    node.root.write("/etc/kubernetes/providers/README", "not a configuration\n");
+    node.root.write("/opt/plugins/credential-provider-oke", EARLIER_PROVIDER, 0o755);
+    node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
+    await startKubelet(
+      node,
+      "--image-credential-provider-config /etc/kubernetes/providers --image-credential-provider-bin-dir /opt/plugins/",
+    );
+    await kubeletReport(node, ({ earlier }) => earlier > 5);
+    const before = await snapshotOf(node);
+    await install();
+    expect(read("/etc/kubernetes/providers/10-other.yaml")).toBe(OTHER_CONFIG);
+    await restartKubelet(node);
+    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ earlier: 0, failures: [] });
+    await uninstall();
+    expect(await snapshotOf(node)).toBe(before);
+    await restartKubelet(node);
+    expect(await kubeletReport(node, ({ earlier }) => earlier > 5)).toMatchObject({ ours: 0, failures: [] });
+  });
+
+  it("keeps its environment and the other provider, and neither harms a pull, with the daemon or without", async () => {
+    putEarlierProvider(node);
+    await startKubelet(node, EARLIER_FLAGS);
+    await install();
+    const merged = read(CONFIG);
+    expect(merged.slice(0, OTHER_CONFIG.length)).toBe(OTHER_CONFIG);
+    const names = [...merged.matchAll(/- name: ([A-Z_]+)$/gm)].map(([, name]) => name);
+    expect(names).toEqual([
+      ...["REGISTRY_TOKEN_PATH", "DEFAULT_USER", "REGISTRY_PROTOCOL", "OCIR_AUTH_METHOD", "VERIFY_TOKEN_AUTH"],
+      ...["OCI_REGION_METADATA", "OCI_CONFIG_FILE", "OCI_RESOURCE_PRINCIPAL_VERSION", "HTTP_PROXY", "ALL_PROXY"],
+    ]);
+    // The kubelet that runs still has all of them, the one that starts again has those.
+    for (const restart of [false, true]) {
+      if (restart) await restartKubelet(node);
+      const { ours } = await kubeletReport(node, (report) => report.ours > 5);
+      await node.root.run("systemctl", ["stop", "ocir-broker.socket", "ocir-broker.service"]);
+      expect(await kubeletReport(node, (report) => report.ours > ours + 5)).toMatchObject({ none: 0, failures: [] });
+      await node.root.run("systemctl", ["start", "ocir-broker.socket"]);
+    }
+  });
+
+  it("was nothing: nothing is left where no kubelet names it, and what a kubelet starts with where one does", async () => {
+    await startKubelet(node, "--v=4");
+    const before = await snapshotOf(node);
+    await install();
+    await uninstall();
+    expect(await snapshotOf(node)).toBe(before);
+
+    await install();
+    await startKubelet(node, FLAGS);
+    await restartKubelet(node);
+    await kubeletReport(node, ({ ours }) => ours > 5);
+    const { stderr } = await uninstall();
+    expect(stderr).toContain(`a kubelet still names ${CONFIG}`);
+    await restartKubelet(node);
+    expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
+    expect(await isThere("/var/lib/ocir-broker")).toBe(false);
+    // A later installation knows what it left.
+    await install();
+    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
+    await startKubelet(node, "--v=4");
+    await restartKubelet(node).catch(() => undefined);
+  });
+
+  it("stays as an administrator has changed it, with the first copy beside", async () => {
+    putEarlierProvider(node);
+    await install();
+    const edited = read(CONFIG).replace("registry.example.com", "registry.example.org");
+    node.root.write(CONFIG, edited);
+    await install();
+    expect(read(CONFIG)).toBe(edited);
+    const { stderr } = await uninstall();
+    expect(stderr).toContain(`${CONFIG} was changed by somebody else since`);
+    expect([read(CONFIG), read(KEPT), read(PLUGIN)]).toEqual([edited, EARLIER_CONFIG, EARLIER_PROVIDER]);
+  });
+
+  it.each([
+    ["by a rename", `mv /run/theirs ${PLUGIN}`],
+    ["through the link", `cat /run/theirs >${PLUGIN}; rm /run/theirs`],
+  ])("is what came later, where another provider came back %s", async (_how, put) => {
+    putEarlierProvider(node);
+    await install();
+    const [laterConfig, laterProvider] = [EARLIER_CONFIG.replace("55m", "50m"), `${EARLIER_PROVIDER}# later\n`];
+    node.root.write("/run/theirs", laterProvider, 0o755);
+    await node.root.run("sh", ["-c", put]);
+    node.root.write(CONFIG, laterConfig);
+    await install();
+    await startKubelet(node, EARLIER_FLAGS);
+    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ earlier: 0, failures: [] });
+    await uninstall();
+    expect(read(CONFIG)).toBe(laterConfig);
+    // What was written into our own file was never at a place of its own.
+    expect(read(PLUGIN)).toBe(put.startsWith("mv") ? laterProvider : EARLIER_PROVIDER);
+  });
+
+  it("is never lost by an installation that is killed, which a second run ends", async () => {
+    const seen: number[] = [];
+    for (let step = 1; ; step += INSTALL_STRIDE) {
+      await node.renew();
+      putEarlierProvider(node);
+      await startKubelet(node, EARLIER_FLAGS);
+      const before = await snapshotOf(node);
+      const made = await runKilledAt(node, step, ["sh", SCRIPT], settings());
+      if (made < step) break;
+      seen.push(step);
+      await restartKubelet(node);
+      expect(await kubeletReport(node, ({ ours, earlier }) => ours + earlier > 3), `${step}`).toMatchObject({
+        failures: [],
+      });
+      await install();
+      await kubeletReport(node, ({ ours }) => ours > 3);
+      await uninstall();
+      expect(await snapshotOf(node), `killed at ${step}`).toBe(before);
+    }
+    process.stdout.write(`an installation was killed before each of its steps ${seen.join(" ")}\n`);
+    expect(seen.length).toBeGreaterThan(4);
+  });
+
+  it.each([
+    ["with an earlier provider", EARLIER_FLAGS, true],
+    ["with a kubelet that names it and nothing before", FLAGS, false],
+  ])("comes back by a removal that is killed, which a second run ends: %s", async (_what, flags, isEarlier) => {
+    const seen: number[] = [];
+    for (let step = 1; ; step += REMOVAL_STRIDE) {
+      await node.renew();
+      if (isEarlier) putEarlierProvider(node);
+      await install();
+      await startKubelet(node, flags);
+      await kubeletReport(node);
+      const made = await runKilledAt(node, step, ["sh", UNINSTALL]);
+      if (made < step) break;
+      seen.push(step);
+      await restartKubelet(node);
+      expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ failures: [] });
+      if (await isThere(UNINSTALL)) await uninstall();
+      await restartKubelet(node);
+      expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ ours: 0, failures: [] });
+      expect(await isThere("/usr/libexec/ocir-broker"), `killed at ${step}`).toBe(false);
+      if (isEarlier) expect([read(CONFIG), read(PLUGIN)], `${step}`).toEqual([EARLIER_CONFIG, EARLIER_PROVIDER]);
+    }
+    process.stdout.write(`a removal was killed before each of its steps ${seen.join(" ")}\n`);
+    expect(seen.length).toBeGreaterThan(4);
+  });
+});
+
+/** The one provider, as JSON. */
+function parseEarlier(): object {
+  return {
+    apiVersion: "kubelet.config.k8s.io/v1",
+    kind: "CredentialProviderConfig",
+    providers: [
+      {
+        name: "credential-provider-oke",
+        apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+        matchImages: ["*.ocir.io"],
+        defaultCacheDuration: "55m",
+      },
+    ],
+  };
+}

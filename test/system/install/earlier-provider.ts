@@ -1,0 +1,59 @@
+/** Another provider that has our plugin's name on a node of the tests, as its makers' documentation leaves it there. */
+import { CONFIG, type OkeNode, PLUGIN } from "./oke-node.ts";
+
+/** As its documentation has them: a trailing slash included. */
+export const EARLIER_FLAGS = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=/usr/local/bin/`;
+
+/** With the entries of its own documentation, and such as would do harm to a program that reads them. */
+export const EARLIER_CONFIG = `# Of the image's maker
+apiVersion: kubelet.config.k8s.io/v1
+kind: CredentialProviderConfig
+providers:
+- name: other-provider
+  apiVersion: credentialprovider.kubelet.k8s.io/v1
+  matchImages: ["registry.example.com"] # ours
+  defaultCacheDuration: 1h
+- name: credential-provider-oke
+  apiVersion: credentialprovider.kubelet.k8s.io/v1
+  matchImages:
+  - "*.ocir.io"
+  defaultCacheDuration: 55m
+  env:
+  - name: REGISTRY_TOKEN_PATH
+    value: /20180419/docker/token
+  - name: DEFAULT_USER
+    value: BEARER_TOKEN
+  - name: REGISTRY_PROTOCOL
+    value: https
+  - name: OCIR_AUTH_METHOD
+    value: INSTANCE_PRINCIPAL
+  - name: VERIFY_TOKEN_AUTH
+    value: "false"
+  - name: OCI_REGION_METADATA
+    value: "no JSON"
+  - name: OCI_CONFIG_FILE
+    value: /nonexistent
+  - name: OCI_RESOURCE_PRINCIPAL_VERSION
+    value: "2.2"
+  - name: HTTP_PROXY
+    value: http://127.0.0.1:1
+  - name: ALL_PROXY
+    value: http://127.0.0.1:1
+  - name: NODE_OPTIONS
+    value: --require=/nonexistent.js
+  - name: NODE_EXTRA_CA_CERTS
+    value: /nonexistent.pem
+  - name: LD_PRELOAD
+    value: /nonexistent.so
+`;
+
+export const EARLIER_PROVIDER = `#!/bin/sh
+cat >/dev/null
+echo '{"kind":"CredentialProviderResponse","apiVersion":"credentialprovider.kubelet.k8s.io/v1","cacheKeyType":"Registry","cacheDuration":"0s","auth":{"us-ashburn-1.ocir.io":{"username":"BEARER_TOKEN","password":"the earlier provider'"'"'s"}}}'
+`;
+
+export function putEarlierProvider({ root }: OkeNode): void {
+  root.write(CONFIG, EARLIER_CONFIG, 0o640);
+  root.write(PLUGIN, EARLIER_PROVIDER, 0o750);
+  root.write("/usr/local/bin/other-provider", "#!/bin/sh\n", 0o755);
+}

@@ -1,0 +1,39 @@
+/** Kills a program of a node before the nth time that it would change a name: at each of its renames, links and removals. */
+import { type OkeNode, until } from "./oke-node.ts";
+
+/** Before the real ones on every PATH of ours. */
+const WRAPPED = ["mv", "ln", "rm"] as const;
+const wrapper = (program: string) => `#!/bin/sh
+if [ -s /run/killed-at/unit ]; then
+  step=$(($(cat /run/killed-at/step) + 1))
+  echo $step >/run/killed-at/step
+  if [ $step = "$(cat /run/killed-at/last)" ]; then
+    systemctl kill --signal=KILL "$(cat /run/killed-at/unit)"
+    sleep 60
+  fi
+fi
+exec /usr/bin/${program} "$@"
+`;
+
+let runs = 0;
+
+/** @returns how many changes it has made; fewer than `step` where it ended before. */
+export async function runKilledAt(
+  { root }: OkeNode,
+  step: number,
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  for (const program of WRAPPED) root.write(`/usr/sbin/${program}`, wrapper(program), 0o755);
+  runs += 1;
+  const unit = `killed-${runs}.service`;
+  const variables = Object.entries(env).map(([name, value]) => `--setenv=${name}=${value}`);
+  for (const [name, value] of Object.entries({ step: 0, last: step, unit })) {
+    root.write(`/run/killed-at/${name}`, `${value}\n`);
+  }
+  await root.run("systemd-run", ["--quiet", "--collect", "--unit", unit, ...variables, ...command]);
+  await until("it has ended", async () => (await root.exec("systemctl", ["is-active", unit])).exitCode !== 0);
+  const made = Number(await root.run("cat", ["/run/killed-at/step"]));
+  await root.run("sh", ["-c", `/usr/bin/rm -r /run/killed-at; cd /usr/sbin && /usr/bin/rm ${WRAPPED.join(" ")}`]);
+  return made;
+}
