@@ -18,6 +18,7 @@ export const MARKS: Readonly<Record<string, readonly string[]>> = {
 const KOREAN: Readonly<Record<string, string>> = {
   "테넌시 필요": "needs a tenancy",
   "OKE 노드 필요": "needs an OKE node",
+  "클러스터 필요": "needs a cluster",
 };
 
 const NAMES = [...Object.keys(MARKS), ...Object.keys(KOREAN)].join("|");
