@@ -56,7 +56,7 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
   beforeAll(async () => {
     cluster = await bootCluster();
     [a, b, c] = cluster.nodes;
-  }, 300_000);
+  }, 600_000);
 
   afterAll(async () => {
     await cluster?.powerOff();
