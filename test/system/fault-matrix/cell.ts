@@ -173,5 +173,5 @@ async function settled({ broker }: InProcessBroker): Promise<void> {
 }
 
 async function until(isTrue: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  await expect.poll(isTrue, { timeout: 30_000, interval: 10, message: what }).toBe(true);
+  await expect.poll(isTrue, { timeout: 90_000, interval: 10, message: what }).toBe(true);
 }

@@ -55,7 +55,7 @@ beforeAll(async () => {
       ["spreadFirst", 200_000],
     ] as const
   ).map(([policy, nodes]) => ({ policy, nodes, evenness: evennessOf(policy, nodes) }));
-});
+}, 600_000);
 
 describe("a fleet that booted in one instant", () => {
   it("asks evenly from its first renewals on: no minute above 1.25 times the mean", () => {
