@@ -212,13 +212,15 @@ fetch_from() { # SOURCE
     /*) cp "$1/$archive" "$work/$archive" 2>"$work/said" && return ;;
     *)
       for pause in 1 2 4 0; do
-        curl -fsSL --proto '=https,http' --connect-timeout 5 --max-time 120 --speed-limit 10000 --speed-time 20 \
-          --max-filesize 300000000 -o "$work/$archive" "${1%/}/$archive" 2>"$work/said" && return
+        # The address is as good as a password where it is a pre-authenticated request: everybody sees arguments.
+        printf 'url = "%s"\n' "${1%/}/$archive" |
+          curl -fsSL --proto '=https,http' --connect-timeout 5 --max-time 120 --speed-limit 10000 --speed-time 20 \
+            --max-filesize 300000000 -o "$work/$archive" --config - 2>"$work/said" && return
         [ $pause = 0 ] || sleep $pause
       done
       ;;
   esac
-  # A pre-authenticated request is as good as a password: its address stays out of the log.
+  # It stays out of the log, too.
   why="the archive cannot be fetched: $(sed "s|[a-z]*://[^ ]*|<url>|g; q" "$work/said")"
   return 1
 }
@@ -263,7 +265,7 @@ install_archive() {
   fresh=$tree/usr/libexec/ocir-broker/ocir-broker
   if timeout 20 "$fresh" version >/dev/null 2>&1; then check_config "$fresh"; fi
   keep_before
-  said=$(timeout 120 "$tree/install.sh" 2>&1) || fail "it cannot be installed: $said"
+  said=$(OCIR_BROKER_INSTALLATION=$$ timeout 120 "$tree/install.sh" 2>&1) || fail "it cannot be installed: $said"
   answers || fail "it is installed, and does not answer as version $version"
 }
 
@@ -310,7 +312,7 @@ ask_plugin() {
 # What the kubelet reads comes last: after it nothing can fail.
 connect() {
   : >"$state/connect"
-  said=$(timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" 2>"$state/said") || fail "$(cat "$state/said")"
+  said=$(OCIR_BROKER_INSTALLATION=$$ timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" 2>"$state/said") || fail "$(cat "$state/said")"
   printf '%s' "$said" >"$state/changed"
 }
 
@@ -325,7 +327,22 @@ install_all() {
 
 # ---- After a fault: as if we did not exist
 
+# An installation that was ended by a signal leaves behind what runs in process groups of its own, as timeout makes them. It
+# would go on beside what undoes it.
+end_rest() {
+  for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    rest=$(grep -lszFx "OCIR_BROKER_INSTALLATION=$$" /proc/[0-9]*/environ 2>/dev/null)
+    [ -n "$rest" ] || return 0
+    for process in $rest; do
+      process=${process%/environ}
+      kill -KILL "${process#/proc/}" 2>/dev/null
+    done
+    [ $attempt = 1 ] || sleep 1
+  done
+}
+
 withdraw() {
+  end_rest
   # What had been connected before this run stays so.
   if [ -e "$state/connect" ] && [ ! -e "$state/connected" ]; then timeout 60 "$setup" disconnect >/dev/null 2>&1; fi
   if [ -d "$before/usr" ]; then

@@ -102,6 +102,54 @@ describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skip
     expect(await kubeletReport(node, ({ earlier }) => earlier > 5)).toMatchObject({ ours: 0, failures: [] });
   });
 
+  it("comes back when the installation is ended by Ctrl-C, and parts of it go on", async () => {
+    putEarlierProvider(node);
+    await startKubelet(node, EARLIER_FLAGS);
+    const before = await snapshotOf(node);
+    // In the middle of `setup connect`, with one rename left to do.
+    const hang = `#!/bin/sh
+case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; do sleep 0.1; done ;; esac
+`;
+    await node.root.run("rm", ["-f", "/run/hangs", "/run/goes-on"]);
+    node.root.write("/usr/bin/restorecon", hang, 0o755);
+    try {
+      const leader = 'echo $$ >/run/leader; exec sh "$0"';
+      const run = node.root.exec("setsid", ["--wait", "sh", "-c", leader, SCRIPT], { env: settings() });
+      const interrupt = "until [ -e /run/hangs ]; do sleep 0.1; done; kill -s INT -- -$(cat /run/leader)";
+      await node.root.run("sh", ["-c", interrupt]);
+      expect((await run).stderr).toContain("everything is as it was before: the installation was ended");
+      await node.root.run("touch", ["/run/goes-on"]);
+      // Whatever is left of it has the lock.
+      await node.root.run("flock", ["-w", "60", "/run/ocir-broker-install.lock", "true"]);
+      expect(await snapshotOf(node)).toBe(before);
+    } finally {
+      await node.root.run("rm", ["/usr/bin/restorecon"]);
+    }
+  });
+
+  it("is nothing that a kubelet needs, even if it names it by a link; and a removal looks at no path of others", async () => {
+    const named = "/etc/kubernetes/providers.yaml";
+    await startKubelet(
+      node,
+      `--image-credential-provider-config=${named} --image-credential-provider-bin-dir=/usr/local/bin`,
+    );
+    await node.root.run("systemctl", ["stop", "kubelet"]);
+    const link = "mkdir -p /opt/plugins && rm -rf /etc/kubernetes && ln -s /opt/plugins /etc/kubernetes";
+    await node.root.run("sh", ["-c", link]);
+    await install();
+    await node.root.run("systemd-run", [
+      ...["--quiet", "--collect", "--unit", "other", "--property=User=nobody"],
+      ...["sh", "-c", "sleep 600; :", "sh", "--image-credential-provider-config=/"],
+    ]);
+    try {
+      await node.root.run("timeout", ["60", UNINSTALL]);
+    } finally {
+      await node.root.run("systemctl", ["stop", "other"]);
+    }
+    await restartKubelet(node);
+    expect(await kubeletReport(node, ({ none }) => none > 2)).toMatchObject({ failures: [] });
+  });
+
   it("keeps its environment and the other provider, and neither harms a pull, with the daemon or without", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);

@@ -4,6 +4,7 @@
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
+umask 022
 here=$(cd "$(dirname "$0")" && pwd -P)
 program=/usr/libexec/ocir-broker/ocir-broker
 
