@@ -79,6 +79,27 @@ describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skip
     expect(await kubeletReport(node, (report) => report.earlier > 5)).toMatchObject({ ours: 0, failures: [] });
   });
 
+  it("comes back after a later release has changed what an earlier one had put there", async () => {
+    putEarlierProvider(node);
+    await startKubelet(node, EARLIER_FLAGS);
+    const before = await snapshotOf(node);
+    await install();
+    const first = read(CONFIG);
+    const program = "/usr/libexec/ocir-broker/ocir-broker";
+    await node.root.run("mv", [program, `${program}.real`]);
+    const later = `#!/bin/sh
+${program}.real "$@" || exit
+case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; esac
+`;
+    node.root.write(program, later, 0o755);
+    const kubeletVersion = await node.root.run("kubelet", ["--version"]);
+    await node.root.run("/usr/libexec/ocir-broker/setup", ["connect", CONFIG, "/usr/local/bin", kubeletVersion]);
+    expect(read(CONFIG)).toBe(`${first}# by a later release\n`);
+    await node.root.run("mv", [`${program}.real`, program]);
+    await uninstall();
+    expect(await snapshotOf(node)).toBe(before);
+  });
+
   it("comes back too in a directory of configurations, with the plugins elsewhere", async () => {
     node.root.write("/etc/kubelet-version", "Kubernetes v1.34.0\n");
     node.root.write("/etc/kubernetes/providers/10-other.yaml", OTHER_CONFIG);
