@@ -1,6 +1,5 @@
 #!/bin/sh
-# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE worker node at its first boot, then bootstraps the node; or on a node
-# that runs already.
+# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE worker node, at its first boot, which it then bootstraps, or later.
 #
 # The node is bootstrapped whatever happens. The kubelet is told of ocir-broker only when everything that it will read is in
 # place and was tried; a fault of this node's own withholds the flags, with the reason in the log. A fault of the cloud (identity
@@ -8,16 +7,13 @@
 #
 # usage: ocir-broker-node.sh [--kubelet-extra-args "ARGS"] [ARGUMENT FOR THE BOOTSTRAP...]
 #
-# Settings, from the environment:
-#   OCIR_BROKER_SOURCES       where the archive is: URLs (Object Storage, a mirror) or folders, tried in this order.
-#                             Not needed where the image has ocir-broker of this version installed already.
+# Settings, from the environment; README.md beside this says more:
+#   OCIR_BROKER_SOURCES       URLs and folders that may have the archive, tried in this order
 #   OCIR_BROKER_VERSION       exactly this version
 #   OCIR_BROKER_SHA256_AMD64  checksums of the archives, from SHA256SUMS of the release
 #   OCIR_BROKER_SHA256_ARM64
-#   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: where something else bootstraps the node and
-#                             gives the kubelet its flags | running: the node runs. The kubelet is never restarted from here: the
-#                             last lines of the log, which begin with "kubelet:", say what to do
-# Runs on sh of Oracle Linux 8 and 9 and Ubuntu. May be run again. Killed, it may be run again: see README.md beside it.
+#   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: something else does it | running: the node runs
+# Runs on sh of Oracle Linux 8 and 9 and Ubuntu. May be run again.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -39,7 +35,6 @@ version=${OCIR_BROKER_VERSION-0.1.0}
 sources="/opt/ocir-broker ${OCIR_BROKER_SOURCES-}"
 how=${OCIR_BROKER_BOOTSTRAP-auto}
 metadata_bases=${OCI_METADATA_BASE_URL-http://169.254.169.254/opc/v2 http://[fd00:c1::a9fe:a9fe]/opc/v2}
-# What the kubelet starts with has these two flags, if another has given them.
 config_flag=--image-credential-provider-config
 bin_dir_flag=--image-credential-provider-bin-dir
 
@@ -212,7 +207,7 @@ fetch_from() { # SOURCE
     /*) cp "$1/$archive" "$work/$archive" 2>"$work/said" && return ;;
     *)
       for pause in 1 2 4 0; do
-        # The address is as good as a password where it is a pre-authenticated request: everybody sees arguments.
+        # A pre-authenticated request is as good as a password: its address is in no argument and, below, in no log.
         printf 'url = "%s"\n' "${1%/}/$archive" |
           curl -fsSL --proto '=https,http' --connect-timeout 5 --max-time 120 --speed-limit 10000 --speed-time 20 \
             --max-filesize 300000000 -o "$work/$archive" --config - 2>"$work/said" && return
@@ -220,7 +215,6 @@ fetch_from() { # SOURCE
       done
       ;;
   esac
-  # It stays out of the log, too.
   why="the archive cannot be fetched: $(sed "s|[a-z]*://[^ ]*|<url>|g; q" "$work/said")"
   return 1
 }
@@ -265,7 +259,7 @@ install_archive() {
   fresh=$tree/usr/libexec/ocir-broker/ocir-broker
   if timeout 20 "$fresh" version >/dev/null 2>&1; then check_config "$fresh"; fi
   keep_before
-  said=$(OCIR_BROKER_INSTALLATION=$$ timeout 120 "$tree/install.sh" 2>&1) || fail "it cannot be installed: $said"
+  said=$(timeout 120 "$tree/install.sh" 2>&1) || fail "it cannot be installed: $said"
   answers || fail "it is installed, and does not answer as version $version"
 }
 
@@ -312,7 +306,7 @@ ask_plugin() {
 # What the kubelet reads comes last: after it nothing can fail.
 connect() {
   : >"$state/connect"
-  said=$(OCIR_BROKER_INSTALLATION=$$ timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" 2>"$state/said") || fail "$(cat "$state/said")"
+  said=$(timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" 2>"$state/said") || fail "$(cat "$state/said")"
   printf '%s' "$said" >"$state/changed"
 }
 
@@ -327,8 +321,7 @@ install_all() {
 
 # ---- After a fault: as if we did not exist
 
-# An installation that was ended by a signal leaves behind what runs in process groups of its own, as timeout makes them. It
-# would go on beside what undoes it.
+# What timeout started has a process group of its own: it would go on beside what undoes it.
 end_rest() {
   for attempt in 1 2 3 4 5 6 7 8 9 10; do
     rest=$(grep -lszFx "OCIR_BROKER_INSTALLATION=$$" /proc/[0-9]*/environ 2>/dev/null)
@@ -510,7 +503,7 @@ install_then_bootstrap() { # ARGUMENTS FOR THE BOOTSTRAP
     mkdir -m 0700 "$state"
     [ -z "$(find /var/lib/ocir-broker/replaced -mindepth 2 -name written 2>/dev/null)" ] || : >"$state/connected"
     # In a shell of its own: whatever ends it, this one goes on.
-    (install_all)
+    (export OCIR_BROKER_INSTALLATION=$$ && install_all)
     if [ -e "$state/done" ]; then
       installed=yes
       case " $given" in *" $config_flag"[\ =]*) ;; *) kubelet_args="$kubelet_args $config_flag=$config" ;; esac
