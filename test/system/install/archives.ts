@@ -6,6 +6,7 @@ import cliPackage from "../../../packages/cli/package.json" with { type: "json" 
 import { makeArchive } from "../../../packages/packaging/src/archive.ts";
 import { installedFiles } from "../../../packages/packaging/src/installed-tree.ts";
 import { TARGETS, type Target } from "../../../packages/packaging/src/target.ts";
+import { isOld } from "../packages/built-packages.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
 /** Inside of the checkout, which the node sees at /opt/checkout. */
@@ -36,7 +37,10 @@ export interface Archives {
   readonly older: Archive;
 }
 
+/** Once for all tests, and again when a source is newer. */
 export async function makeArchives(): Promise<Archives> {
+  const made = join(FOLDER, "archives.json");
+  if (!isOld(made, import.meta.filename)) return JSON.parse(readFileSync(made, "utf8")) as Archives;
   rmSync(FOLDER, { recursive: true, force: true });
   const here = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
   const there = TARGETS.find((target) => target !== here) as Target;
@@ -46,7 +50,9 @@ export async function makeArchives(): Promise<Archives> {
     makeOne("babbling", here, { "credential-provider-oke": BABBLING }),
     makeOne("older", here, { "credential-provider-oke": pluginOfVersion("0.0.9") }),
   ]);
-  return { good, foreign, babbling, older };
+  const archives = { good, foreign, babbling, older };
+  writeFileSync(made, JSON.stringify(archives));
+  return archives;
 }
 
 function pluginOfVersion(version: string): Buffer {

@@ -15,16 +15,20 @@ export function cannotPackage(): string | undefined {
   return TARGETS.flatMap(missingPrograms)[0];
 }
 
-export function buildPackages(): void {
-  const sums = join(PACKAGES, "SHA256SUMS");
-  const made = ["(", "-name", "build", "-o", "-name", ".turbo", "-o", "-name", "node_modules", ")", "-prune"];
-  const isOld =
-    !existsSync(sums) ||
-    execFileSync("find", [...SOURCES, ...made, "-o", "-type", "f", "-newer", sums, "-print", "-quit"], {
+/** Is a file that was made from the sources, and more of them, missing or older than one of them? */
+export function isOld(made: string, ...more: readonly string[]): boolean {
+  const pruned = ["(", "-name", "build", "-o", "-name", ".turbo", "-o", "-name", "node_modules", ")", "-prune"];
+  return (
+    !existsSync(made) ||
+    execFileSync("find", [...SOURCES, ...more, ...pruned, "-o", "-type", "f", "-newer", made, "-print", "-quit"], {
       cwd: CHECKOUT,
       encoding: "utf8",
-    }) !== "";
-  if (isOld) makePackages(CHECKOUT, {});
+    }) !== ""
+  );
+}
+
+export function buildPackages(): void {
+  if (isOld(join(PACKAGES, "SHA256SUMS"))) makePackages(CHECKOUT, {});
 }
 
 /** Runs the packaging of a checkout, which may be a copy of this one. */
