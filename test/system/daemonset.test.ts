@@ -13,6 +13,9 @@ import { kubeletReport, restartKubelet, startKubelet } from "./install/running-k
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 const lacking = canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undefined);
+/** CI has no hour: what waits for a Lease's end, or tries a kill at every place, is for a run by hand. */
+const inCi = Boolean(process.env["CI"]);
+const leftOut = inCi ? " (skipped: CI)" : "";
 const OUR_FLAGS = [
   `--image-credential-provider-config=${CONFIG}`,
   "--image-credential-provider-bin-dir=/usr/local/bin",
@@ -234,7 +237,7 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     await turnIsOver();
   });
 
-  it("takes the turn from a node that is gone, once it has not renewed it for as long as it said", async () => {
+  it.skipIf(inCi)(`takes the turn from a node that is gone, once its promise is over${leftOut}`, async () => {
     const [pod] = await start(a);
     await said("stage: install ocir", a);
     await pod?.kill();
@@ -303,30 +306,33 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     }
   });
 
-  it(`killed at ${KILL_POINTS.length} points, it leaves a node whose kubelet starts and pulls, and the next pod finishes`, async () => {
-    for (const [line, afterMs] of KILL_POINTS) {
-      await cluster.renew();
-      // Over another provider of the same name, in whose place ours comes.
-      a.oke.root.write(CONFIG, EARLIER_CONFIG);
-      a.oke.root.write(PLUGIN, EARLIER_PROVIDER, 0o755);
-      await a.oke.root.run("systemctl", ["stop", "kubelet"]);
-      await startKubelet(a.oke, OUR_FLAGS.join(" "));
-      await kubeletReport(a.oke, ({ earlier }) => earlier > 0);
-      const [pod] = await start(a);
-      await said(line, a);
-      await sleep(afterMs);
-      await pod?.kill();
-      await restartKubelet(a.oke);
-      const report = await kubeletReport(a.oke, ({ earlier, ours }) => earlier + ours > 2);
-      expect(report, `${afterMs} ms after ${line}`).toMatchObject({ none: 0, failures: [] });
+  it.skipIf(inCi)(
+    `killed at ${KILL_POINTS.length} points, it leaves a node whose kubelet starts${leftOut}`,
+    async () => {
+      for (const [line, afterMs] of KILL_POINTS) {
+        await cluster.renew();
+        // Over another provider of the same name, in whose place ours comes.
+        a.oke.root.write(CONFIG, EARLIER_CONFIG);
+        a.oke.root.write(PLUGIN, EARLIER_PROVIDER, 0o755);
+        await a.oke.root.run("systemctl", ["stop", "kubelet"]);
+        await startKubelet(a.oke, OUR_FLAGS.join(" "));
+        await kubeletReport(a.oke, ({ earlier }) => earlier > 0);
+        const [pod] = await start(a);
+        await said(line, a);
+        await sleep(afterMs);
+        await pod?.kill();
+        await restartKubelet(a.oke);
+        const report = await kubeletReport(a.oke, ({ earlier, ours }) => earlier + ours > 2);
+        expect(report, `${afterMs} ms after ${line}`).toMatchObject({ none: 0, failures: [] });
 
-      cluster.forgetLines();
-      await start(a);
-      await said(INSTALLED, a);
-      await turnIsOver();
-      expect(await kubeletReport(a.oke, ({ ours }) => ours > 2)).toMatchObject({ none: 0, failures: [] });
-      await expectInstalled(a);
-      kubelets = await cluster.kubelets();
-    }
-  });
+        cluster.forgetLines();
+        await start(a);
+        await said(INSTALLED, a);
+        await turnIsOver();
+        expect(await kubeletReport(a.oke, ({ ours }) => ours > 2)).toMatchObject({ none: 0, failures: [] });
+        await expectInstalled(a);
+        kubelets = await cluster.kubelets();
+      }
+    },
+  );
 });
