@@ -109,7 +109,8 @@ async function startSimulator(root: SystemdRoot): Promise<void> {
 async function renew(root: SystemdRoot): Promise<void> {
   root.write(PROVIDERS_PATH, PROVIDERS);
   root.write("/etc/ocir-broker/config.yaml", CONFIG);
-  const installed = await root.exec("test", ["-x", SHIM]);
+  // The plugin alone may be what a removal left for the kubelet.
+  const installed = await root.exec("test", ["-x", "/usr/libexec/ocir-broker/setup"]);
   if (installed.exitCode !== 0) await root.run(`/opt/${ARCHIVE}/install.sh`);
   await root.run("systemctl", ["reset-failed"]);
   await root.run("systemctl", ["start", "ocir-broker.socket", SERVICE, "kubelet.service"]);
