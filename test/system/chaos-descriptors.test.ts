@@ -5,13 +5,11 @@ import { leaveDescriptors, limitDescriptors, openDescriptors } from "../chaos/de
 import { ask } from "../chaos/known-tokens.ts";
 import { setNodeStage } from "../chaos/node-stage.ts";
 import { answerOf, REGISTRY_HOSTS } from "../e2e/stage.ts";
+import { inCi, leftOut } from "./left-out-of-ci.ts";
 
 const [HOST] = REGISTRY_HOSTS as [string];
 
 /** A connection of before that ends meanwhile gives its descriptor back: then there is one left, and the daemon answers. */
-const inCi = Boolean(process.env["CI"]);
-const leftOut = inCi ? " (skipped: CI)" : "";
-
 it.skipIf(inCi)(
   `without a descriptor left it takes no connection, and a pull is answered all the same${leftOut}`,
   async () => {

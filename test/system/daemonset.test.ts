@@ -10,12 +10,10 @@ import { bootCluster, type Cluster, type ClusterNode, LEASE_SECONDS } from "./da
 import type { Pod } from "./daemonset/pod.ts";
 import { CONFIG, PLUGIN } from "./install/oke-node.ts";
 import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
+import { inCi, leftOut } from "./left-out-of-ci.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 const lacking = canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undefined);
-/** CI has no hour: what waits for a Lease's end, or tries a kill at every place, is for a run by hand. */
-const inCi = Boolean(process.env["CI"]);
-const leftOut = inCi ? " (skipped: CI)" : "";
 const OUR_FLAGS = [
   `--image-credential-provider-config=${CONFIG}`,
   "--image-credential-provider-bin-dir=/usr/local/bin",

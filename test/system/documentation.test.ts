@@ -9,6 +9,7 @@ import { lackAsRoot, lackOf } from "../real-registry.ts";
 import { type CheckoutStage, copyCheckout } from "./documentation/checkout-stage.ts";
 import { runWithClients } from "./documentation/clients-stage.ts";
 import { bootNodeStage, type NodeStage } from "./documentation/node-stage.ts";
+import { leftOut } from "./left-out-of-ci.ts";
 import { cannotPackage } from "./packages/built-packages.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
@@ -52,9 +53,7 @@ describe.skipIf(lackOfNode !== undefined)(`on a node${lackOfNode ? ` (skipped: $
 });
 
 /** .ci/run runs most of these commands itself, on a clone. */
-const lackOfCheckout = process.env["CI"]
-  ? " (skipped: CI)"
-  : lackOf("git", "prometheus", "promtool", "xz") || (cannotPackage() ?? "");
+const lackOfCheckout = leftOut || lackOf("git", "prometheus", "promtool", "xz") || (cannotPackage() ?? "");
 
 describe.skipIf(lackOfCheckout !== "")(`in a checkout${lackOfCheckout}`, () => {
   let stage: CheckoutStage;

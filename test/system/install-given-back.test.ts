@@ -10,6 +10,7 @@ import { runKilledAt } from "./install/killed-at-step.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
 import { bootNode, CONFIG, type OkeNode, PLUGIN, SCRIPT } from "./install/oke-node.ts";
 import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
+import { inCi, leftOut } from "./left-out-of-ci.ts";
 import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
 
 const skipped = canBootSystemd();
@@ -20,9 +21,6 @@ const FLAGS = EARLIER_FLAGS.replace(/\/$/, "");
 /** Every how manyth step. */
 const INSTALL_STRIDE = 9;
 const REMOVAL_STRIDE = 3;
-/** CI has no hour: a kill at every place is for a run by hand. */
-const inCi = Boolean(process.env["CI"]);
-const leftOut = inCi ? " (skipped: CI)" : "";
 
 describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
   let node: OkeNode;
