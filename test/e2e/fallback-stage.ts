@@ -11,7 +11,7 @@ import { REGISTRY_HOSTS } from "./stage.ts";
 export interface FallbackStage {
   readonly simulator: Simulator;
   readonly config: DaemonConfig;
-  call(image: string): Promise<CredentialProviderResult>;
+  call(image: string, shim?: string): Promise<CredentialProviderResult>;
   /** `ocir-broker get` as a person types it. */
   get(args: readonly string[], stdin?: string): Promise<CredentialProviderResult>;
   /** Process ids of all that the shims became, in their order. */
@@ -40,7 +40,7 @@ export async function setFallbackStage(
   return {
     simulator,
     config,
-    call: (image) => callCredentialProvider({ path: SHIM, env, image }),
+    call: (image, shim = SHIM) => callCredentialProvider({ path: shim, env, image }),
     get: (args, stdin = "") =>
       callCredentialProvider({ path: BROKER, args: ["get", "--config", config.path, ...args], stdin }),
     starts: () => (existsSync(starts) ? readFileSync(starts, "utf8").trim().split("\n").map(Number) : []),

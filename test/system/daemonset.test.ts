@@ -8,6 +8,7 @@ import cliPackage from "../../packages/cli/package.json" with { type: "json" };
 import { lackOf } from "../real-registry.ts";
 import { bootCluster, type Cluster, type ClusterNode, LEASE_SECONDS } from "./daemonset/cluster.ts";
 import type { Pod } from "./daemonset/pod.ts";
+import { EARLIER_PROVIDER } from "./install/earlier-provider.ts";
 import { CONFIG, PLUGIN } from "./install/oke-node.ts";
 import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { inCi, leftOut } from "./left-out-of-ci.ts";
@@ -29,10 +30,6 @@ providers:
   apiVersion: credentialprovider.kubelet.k8s.io/v1
   matchImages: ["*.ocir.io"]
   defaultCacheDuration: 55m
-`;
-const EARLIER_PROVIDER = `#!/bin/sh
-cat >/dev/null
-echo '{"kind":"CredentialProviderResponse","apiVersion":"credentialprovider.kubelet.k8s.io/v1","cacheKeyType":"Registry","cacheDuration":"0s","auth":{"us-ashburn-1.ocir.io":{"username":"BEARER_TOKEN","password":"the earlier provider'"'"'s"}}}'
 `;
 /** Milliseconds after a line of the log. */
 const KILL_POINTS: readonly [line: string, afterMs: number][] = [

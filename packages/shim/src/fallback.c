@@ -49,7 +49,9 @@ enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct
   enum fallback_outcome at_the_end = FALLBACK_LOCKED;
   for (int nap_ms = SHORTEST_NAP_MS;; nap_ms = nap_ms * 2 < LONGEST_NAP_MS ? nap_ms * 2 : LONGEST_NAP_MS) {
     if (deadline_left_ms(deadline) == 0) return at_the_end;
-    if (flock(lock, LOCK_EX | LOCK_NB) == 0) return become(fallback, lock, deadline);
+    if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
+      return deadline_left_ms(deadline) < SHIM_SHORTEST_TURN_MS ? FALLBACK_UNANSWERED : become(fallback, lock, deadline);
+    }
     if (errno != EWOULDBLOCK && errno != EINTR) return FALLBACK_FAILED;
 
     /* Whoever holds the lock answers, or ends and breaks the connection: then it is somebody else's turn. */

@@ -17,6 +17,11 @@
 #define SHIM_TOTAL_MS 44000
 #endif
 
+/* Less is not worth a program's start: its own end would come in the middle. */
+#ifndef SHIM_SHORTEST_TURN_MS
+#define SHIM_SHORTEST_TURN_MS 3000
+#endif
+
 enum fallback_outcome {
   FALLBACK_ANSWERED,         /* by another shim's program; an answer of our own program never comes back here */
   FALLBACK_NONE,             /* no program to run, or no directory: the broker is not installed */

@@ -1,4 +1,8 @@
 /** Another provider that has our plugin's name on a node of the tests, as its makers' documentation leaves it there. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CONFIG, type OkeNode, PLUGIN } from "./oke-node.ts";
 
 /** As its documentation has them: a trailing slash included. */
@@ -47,10 +51,19 @@ providers:
     value: /nonexistent.so
 `;
 
-export const EARLIER_PROVIDER = `#!/bin/sh
-cat >/dev/null
-echo '{"kind":"CredentialProviderResponse","apiVersion":"credentialprovider.kubelet.k8s.io/v1","cacheKeyType":"Registry","cacheDuration":"0s","auth":{"us-ashburn-1.ocir.io":{"username":"BEARER_TOKEN","password":"the earlier provider'"'"'s"}}}'
-`;
+/** An executable, as the one that there is. */
+export const EARLIER_PROVIDER = build();
+
+function build(): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), "earlier-provider-"));
+  try {
+    const program = join(folder, "program");
+    execFileSync("cc", ["-Os", "-o", program, join(import.meta.dirname, "earlier-provider.c")]);
+    return readFileSync(program);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 export function putEarlierProvider({ root }: OkeNode): void {
   root.write(CONFIG, EARLIER_CONFIG, 0o640);

@@ -89,7 +89,7 @@ export interface SystemdRoot {
   /** A property of a unit as `systemctl show` prints it. */
   property(unit: string, name: string): Promise<string>;
   /** Writes a file inside, folders above it included. */
-  write(path: string, text: string, mode?: number): void;
+  write(path: string, content: string | Buffer, mode?: number): void;
   /** An orderly shutdown, then the removal of everything. May be called twice. */
   powerOff(): Promise<void>;
 }
@@ -181,10 +181,10 @@ class BootedRoot implements SystemdRoot {
     return this.run("systemctl", ["show", "--property", name, "--value", unit]);
   }
 
-  write(path: string, text: string, mode = 0o644): void {
+  write(path: string, content: string | Buffer, mode = 0o644): void {
     const target = join(`/proc/${this.hostPid}/root`, path);
     mkdirSync(join(target, ".."), { recursive: true, mode: 0o755 });
-    writeFileSync(target, text, { mode });
+    writeFileSync(target, content, { mode });
   }
 
   async powerOff(): Promise<void> {

@@ -28,8 +28,8 @@ interface GetOptions {
 /** What a shim leaves to the program that it becomes, where it does not say. */
 const DEFAULT_LEFT_MS = 24_000;
 
-/** Of what is left, kept for writing, reading and ending. */
-const END_SLACK_MS = 1_000;
+/** Of what is left, kept for writing, reading and ending, on a machine that is busy too. */
+const END_SLACK_MS = 2_000;
 
 /** Of what is left, kept for asking the daemon once more. It answers at once if it answers. */
 const DAEMON_AGAIN_MS = 2_000;
@@ -95,9 +95,9 @@ async function answerAlone(request: Buffer, options: GetOptions, clock: Clock): 
 }
 
 async function standIn(fd: number, request: Buffer, options: GetOptions, clock: Clock): Promise<void> {
-  const leftMs = Number.parseInt(environment["OCIR_BROKER_FALLBACK_LEFT_MS"] ?? "", 10) || DEFAULT_LEFT_MS;
-  const endAtMs = clock.monotonicMs() + leftMs - END_SLACK_MS;
-  const limitMs = Math.max(1, leftMs - END_SLACK_MS);
+  const leftAtStartMs = Number.parseInt(environment["OCIR_BROKER_FALLBACK_LEFT_MS"] ?? "", 10) || DEFAULT_LEFT_MS;
+  const limitMs = Math.max(1, leftAtStartMs - process.uptime() * 1_000 - END_SLACK_MS);
+  const endAtMs = clock.monotonicMs() + limitMs;
   // Nobody is there to mend it: as in the daemon, what is valid of the configuration is in force.
   const { config } = loadUsableConfig({ path: options.config, environment });
   const ownLimitMs = Math.max(1, limitMs - DAEMON_AGAIN_MS);
@@ -107,7 +107,8 @@ async function standIn(fd: number, request: Buffer, options: GetOptions, clock: 
   async function answer(body: Buffer): Promise<CredentialsAnswer> {
     const own = await broker.answer(body);
     if (own.status < 500) return own;
-    const asked = askDaemon(config.sockets.credentials, body, clock, DAEMON_AGAIN_MS);
+    const againMs = Math.max(1, Math.min(DAEMON_AGAIN_MS, endAtMs - clock.monotonicMs()));
+    const asked = askDaemon(config.sockets.credentials, body, clock, againMs);
     const daemons = await asked.catch(() => undefined);
     return daemons?.status === 200 ? { ...own, ...daemons, contentType: "application/json" } : own;
   }
