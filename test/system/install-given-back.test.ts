@@ -3,12 +3,13 @@
  * every step, another provider that came back, an administrator's own changes. A kubelet that starts again always starts.
  */
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Archives, makeArchives } from "./install/archives.ts";
+import { describe, expect, it } from "vitest";
+import type { Archives } from "./install/archives.ts";
 import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
+import { givenNode } from "./install/given-node.ts";
 import { runKilledAt } from "./install/killed-at-step.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
-import { bootNode, CONFIG, type OkeNode, PLUGIN, SCRIPT } from "./install/oke-node.ts";
+import { CONFIG, type OkeNode, PLUGIN, SCRIPT } from "./install/oke-node.ts";
 import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { inCi, leftOut } from "./left-out-of-ci.ts";
 import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
@@ -26,16 +27,9 @@ describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skip
   let node: OkeNode;
   let archives: Archives;
 
-  beforeAll(async () => {
-    [archives, node] = await Promise.all([makeArchives(), bootNode()]);
-  }, 300_000);
-
-  afterAll(async () => {
-    await node?.root.powerOff();
-  });
-
-  beforeEach(async () => {
-    await node.renew();
+  givenNode((booted, made) => {
+    node = booted;
+    archives = made;
   });
 
   const bytesOf = (path: string): Buffer => readFileSync(`/proc/${node.root.hostPid}/root${path}`);

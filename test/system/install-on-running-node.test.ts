@@ -3,11 +3,12 @@
  * version, and where the kubelet has no flags yet. Whatever happens, a kubelet that starts again starts.
  */
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Archives, makeArchives, VERSION } from "./install/archives.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Archives, VERSION } from "./install/archives.ts";
 import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
+import { givenNode } from "./install/given-node.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
-import { bootNode, CONFIG, type OkeNode, PLUGIN, type Run } from "./install/oke-node.ts";
+import { CONFIG, type OkeNode, PLUGIN, type Run } from "./install/oke-node.ts";
 import { EXTRA_ARGS, kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
@@ -18,16 +19,9 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
   let node: OkeNode;
   let archives: Archives;
 
-  beforeAll(async () => {
-    [archives, node] = await Promise.all([makeArchives(), bootNode()]);
-  }, 300_000);
-
-  afterAll(async () => {
-    await node?.root.powerOff();
-  });
-
-  beforeEach(async () => {
-    await node.renew();
+  givenNode((booted, made) => {
+    node = booted;
+    archives = made;
   });
 
   const settings = (archive = archives.good) => ({ ...node.settings(archive), OCIR_BROKER_BOOTSTRAP: "running" });

@@ -7,20 +7,12 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { commandsOn } from "../documentation/pages.ts";
-import { type Archives, makeArchives, VERSION } from "./install/archives.ts";
-import {
-  BUCKET,
-  bootNode,
-  CLOUD_INIT_FOLDER,
-  CONFIG,
-  flagIn,
-  type OkeNode,
-  PLUGIN,
-  type Run,
-} from "./install/oke-node.ts";
+import { type Archives, VERSION } from "./install/archives.ts";
+import { givenNode } from "./install/given-node.ts";
+import { BUCKET, CLOUD_INIT_FOLDER, CONFIG, flagIn, type OkeNode, PLUGIN, type Run } from "./install/oke-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 const skipped = canBootSystemd();
@@ -62,16 +54,9 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
   let node: OkeNode;
   let archives: Archives;
 
-  beforeAll(async () => {
-    [archives, node] = await Promise.all([makeArchives(), bootNode()]);
-  }, 300_000);
-
-  afterAll(async () => {
-    await node?.root.powerOff();
-  });
-
-  beforeEach(async () => {
-    await node.renew();
+  givenNode((booted, made) => {
+    node = booted;
+    archives = made;
   });
 
   const fromBucket = (): Record<string, string> => ({ ...node.settings(archives.good), OCIR_BROKER_SOURCES: BUCKET });
