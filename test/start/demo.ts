@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
-import { daemonConfig, SHIM, startDaemon } from "../daemon.ts";
+import { BROKER, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 
 /** About what one exchange with Oracle's services costs from inside a region. */
 const UPSTREAM_LATENCY_MS = 40;
@@ -30,8 +30,9 @@ let exitCode = 0;
 try {
   say("A pull, end to end: kubelet's request → shim → Unix socket → daemon → (simulated) Oracle cloud → answer");
   say(
-    `Every exchange with the simulated cloud takes ${UPSTREAM_LATENCY_MS} ms. The daemon has just started and holds nothing.\n`,
+    `Every exchange with the simulated cloud takes ${UPSTREAM_LATENCY_MS} ms. The daemon has just started and holds nothing.`,
   );
+  say("Of each time some milliseconds are this demo's own, to start a process; npm run bench measures without.\n");
   for (const image of IMAGES) await show(image);
   showHealth();
   showWhatNext();
@@ -120,8 +121,10 @@ function showWhatNext(): void {
   say(`  how the broker is:            curl --unix-socket ${config.healthSocket} http://localhost/status`);
   say(`  its metrics:                  curl --unix-socket ${config.healthSocket} http://localhost/metrics`);
   say(`  what the cloud was asked:     curl ${controlUrl}requests`);
-  say("  deny a repository that was not pulled yet, ask for it as above, then look for denied in /metrics:");
+  say(`  its tokens, as a table:       ${BROKER} status --config ${config.path}`);
+  say("  deny a repository and see why its pull fails (that no kubelet runs here is said as well):");
   say(`                                curl -d '{"granted":false,"repository":"acme/new"}' ${controlUrl}iam`);
+  say(`                                ${BROKER} doctor --config ${config.path} icn.ocir.io/acme/new`);
   say("  break the token endpoint: pulls go on from memory, /status tells of it once a renewal is due:");
   say(`                                curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults`);
   say(`  mend everything:              curl -X POST ${controlUrl}reset`);
