@@ -7,6 +7,7 @@ import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-bro
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Broker, startBroker } from "./broker.ts";
 import { checkConfig } from "./config/load.ts";
+import type { Config } from "./config/schema.ts";
 import { createLog } from "./log.ts";
 
 const HOSTS = ["icn.ocir.io", "us-ashburn-1.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"];
@@ -43,7 +44,7 @@ async function start(setting: Setting = {}): Promise<Broker> {
   return startAgain(setting);
 }
 
-async function startAgain({ config = {} }: Setting = {}): Promise<Broker> {
+function configOf(config: Setting["config"] = {}): Config {
   const text = JSON.stringify({
     sockets: { credentials: credentialsSocket, health: healthSocket },
     ...config,
@@ -58,11 +59,15 @@ async function startAgain({ config = {} }: Setting = {}): Promise<Broker> {
     OCI_SDK_AUTH_CLIENT_REGION_URL: simulator.authUrl.href,
   });
   if ("faults" in checked) throw new Error(checked.faults.join("\n"));
+  return checked.config;
+}
+
+async function startAgain({ config }: Setting = {}): Promise<Broker> {
   const write = (line: string): void => {
     logged += line;
   };
   broker = await startBroker({
-    config: checked.config,
+    config: configOf(config),
     environment: {},
     clock: createSystemClock(),
     random: () => 0.5,
@@ -103,6 +108,10 @@ const health = (path: string): Promise<Answer> => call(healthSocket, "GET", path
 
 function tokenIn({ text }: Answer, host = HOST): string {
   return JSON.parse(text).auth[host].password;
+}
+
+function audienceOf(answer: Answer): string {
+  return JSON.parse(Buffer.from(tokenIn(answer).split(".")[1] ?? "", "base64url").toString()).aud;
 }
 
 function lines(): Record<string, unknown>[] {
@@ -275,6 +284,54 @@ describe("startBroker", () => {
     expect(JSON.parse((await health("/healthz")).text)).toMatchObject({ registries: { "iad.ocir.io": {} } });
     await pull("iad.ocir.io/ns/app");
     expect(simulator.requests()["registry.token"]).toBe(1);
+  });
+
+  describe("reloaded with another address for a host", () => {
+    const registry = ["127.0.0.1:0", "127.0.0.1:0"];
+    const moved = () => configOf({ registries: { endpoints: { [HOST]: simulator.registryUrls[1]?.href } } });
+
+    it("asks there at once, however long the address before wanted us to wait", async () => {
+      const { takeOver } = await start({ simulator: { registry } });
+      simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 300, times: 1 });
+      expect((await pull(`${HOST}/ns/app`)).text).toMatch(/^ocir-broker: registry-throttled: /);
+      takeOver(moved());
+      expect((await pull(`${HOST}/ns/app`)).status).toBe(200);
+    });
+
+    it("answers those who wait from there, not from the address before", async () => {
+      const config = { request: { deadline: "5s" }, upstream: { timeout: "60s" } };
+      const { takeOver } = await start({ simulator: { registry }, config });
+      simulator.faults({ endpoint: "registry.token", hang: "before-headers", times: 1 });
+      const waiting = pull(`${HOST}/ns/app`);
+      await until(
+        () => simulator.requests()["registry.token"],
+        (count) => count === 1,
+      );
+      takeOver(moved());
+      expect(audienceOf(await waiting)).toBe(simulator.registryUrls[1]?.host);
+    });
+
+    it("serves the token from the address before until there is one from the new address", async () => {
+      const { takeOver } = await start({ simulator: { registry } });
+      const token = tokenIn(await pull(`${HOST}/ns/app`));
+      simulator.faults({ endpoint: "registry.token", status: 503, times: 2 });
+      takeOver(moved());
+      const next = await until(
+        () => pull(`${HOST}/ns/app`),
+        (answer) => tokenIn(answer) !== token,
+      );
+      expect(audienceOf(next)).toBe(simulator.registryUrls[1]?.host);
+    });
+  });
+
+  it("lets go of a host that a reload takes out of the configuration, and leaves the others alone", async () => {
+    simulator = await startSimulator();
+    const endpoints = { [HOST]: simulator.registryUrl.href, "mirror.example": simulator.registryUrl.href };
+    const { takeOver } = await startAgain({ config: { registries: { endpoints } } });
+    for (const host of [HOST, "mirror.example"]) expect((await pull(`${host}/ns/app`)).status).toBe(200);
+    takeOver(configOf());
+    expect(JSON.parse((await pull("mirror.example/ns/app")).text)).toMatchObject({ auth: {} });
+    expect(Object.keys(JSON.parse((await health("/status")).text).registries)).toEqual([HOST]);
   });
 
   it("says what is wrong with a request in one line, and keeps the paths of later releases free", async () => {

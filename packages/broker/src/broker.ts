@@ -21,7 +21,7 @@ import type { Log } from "./log.ts";
 import { openMemory } from "./memory/memory.ts";
 import { restore, stateOf } from "./memory/restore.ts";
 import { createMetrics } from "./metrics.ts";
-import { HOME_REGION, registryHostOf } from "./registries.ts";
+import { HOME_REGION, isAllowedNow, registryHostOf } from "./registries.ts";
 import { logRequest } from "./request-log.ts";
 import { settledWithin } from "./settled-within.ts";
 import { startTextfile, type Textfile } from "./textfile.ts";
@@ -198,14 +198,17 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     tokens.keep(registryHost);
   }
 
+  /** A host that gets no token any more gets no signed request either. */
+  async function withdrawIfForeign(registryHost: string): Promise<void> {
+    if (!(await isAllowedNow(registries, registryHost))) tokens.withdraw(registryHost);
+  }
+
   function takeOver(next: Config): ConfigChanges {
     const changes = changesBetween(inForce, next);
     inForce = reloaded(inForce, next);
     log.level = inForce.log.level;
-    for (const registryHost of registries.takeOver(inForce)) {
-      // The live token is from the address before; the log tells whether a new one could be had.
-      if (tokens.peek(registryHost) !== undefined) tokens.refresh(registryHost).catch(() => undefined);
-    }
+    for (const registryHost of registries.takeOver(inForce)) tokens.startOver(registryHost);
+    for (const { key } of tokens.entries()) void withdrawIfForeign(key);
     prefetch();
     return changes;
   }

@@ -55,6 +55,15 @@ export function createRegistries(options: RegistriesOptions): Registries {
   };
 }
 
+/** By what is known already. */
+export async function isAllowedNow(registries: Registries, registryHost: string): Promise<boolean> {
+  try {
+    return await registries.isAllowed(registryHost, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** The registry host of a region: the one that its images name most, as far as we can know. */
 export function registryHostOf(region: RegionInfo): string {
   return region.realmKey.toLowerCase() === COMMERCIAL_REALM

@@ -1,5 +1,5 @@
 /**
- * One fetch under a time limit. It ends once: with a value, with an error, or given up, and one that is given up and
+ * One fetch under a time limit. It ends once: with a value, with an error, or out of time, and one that is out of time and
  * ignores its abort signal may still bring a value late. Knows nothing of what is held and when the next one comes.
  */
 import type { Clock, Expiring, Timer } from "@ocir-broker/foundation";
@@ -18,10 +18,11 @@ export interface Attempt {
   readonly kind: "fetching";
   readonly reason: FetchReason;
   readonly startedAtMs: number;
-  readonly controller: AbortController;
   readonly limit: Timer;
   /** Once. */
   readonly run: () => Promise<void>;
+  /** Aborts it; whatever it still comes to is told to nobody. */
+  readonly abandon: () => void;
 }
 
 export interface AttemptOptions<V> {
@@ -42,25 +43,31 @@ export function createAttempt<V>(
   { fetch, clock, fetchLimitMs }: AttemptOptions<V>,
   { onFetched, onFailed }: AttemptOutcomes<V>,
 ): Attempt {
+  const controller = new AbortController();
+  let isAbandoned = false;
   const attempt: Attempt = {
     kind: "fetching",
     reason,
     startedAtMs: clock.monotonicMs(),
-    controller: new AbortController(),
     limit: clock.setTimer(() => {
       const error = new TokenCacheError("fetch-timeout", key);
       onFailed(attempt, error);
-      attempt.controller.abort(error);
+      controller.abort(error);
     }, fetchLimitMs),
     async run() {
       let entry: Expiring<V>;
       try {
-        entry = await fetch(key, { signal: attempt.controller.signal, reason });
+        entry = await fetch(key, { signal: controller.signal, reason });
       } catch (error) {
-        onFailed(attempt, error);
+        if (!isAbandoned) onFailed(attempt, error);
         return;
       }
-      onFetched(attempt, entry);
+      if (!isAbandoned) onFetched(attempt, entry);
+    },
+    abandon() {
+      isAbandoned = true;
+      attempt.limit.cancel();
+      controller.abort();
     },
   };
   return attempt;

@@ -10,7 +10,7 @@ export type CacheEvent =
   /** A value may not be handed out any more, and its successor is not there. */
   | { type: "expired"; key: string }
   /** The cache has forgotten the key or, where a fetch is under way, its value. */
-  | { type: "dropped"; key: string; cause: "idle" | "evicted" };
+  | { type: "dropped"; key: string; cause: "idle" | "evicted" | "withdrawn" };
 
 /** fresh: handed out. stale: handed out too, but due for renewal and the last attempt failed. Others: no value. */
 export type CacheEntryState = "fresh" | "stale" | "empty" | "fetching" | "backing-off";

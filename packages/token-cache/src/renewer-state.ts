@@ -14,6 +14,8 @@ export interface Held<V> {
   readonly renewAtMs: number;
   /** That it may not be handed out any more. */
   isEndTold: boolean;
+  /** Handed out, but whatever comes next is better. */
+  readonly isOutdated: boolean;
 }
 
 /** The failures since the last success. */
@@ -90,6 +92,6 @@ export function isBusy<V>({ activity, waiters, refreshing }: Condition<V>): bool
 
 /** By its real end and by its time to be handed out: one fetched later has a smaller margin, which makes it no better. */
 export function isOutlivedBy<V>({ held }: Condition<V>, entry: Expiring<V>, nowMs: number): boolean {
-  if (held === undefined || nowMs >= held.servableUntilMs) return true;
+  if (held === undefined || held.isOutdated || nowMs >= held.servableUntilMs) return true;
   return entry.expiresAtMs > held.entry.expiresAtMs && servableUntilMs(entry) > held.servableUntilMs;
 }

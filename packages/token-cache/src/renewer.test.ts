@@ -376,3 +376,40 @@ test("Renewer treats a fetch that throws at once like one that rejects", async (
   });
   await expect(cache.get(HOST, { waitMs: SECOND })).rejects.toBe(error);
 });
+
+test("startOver asks anew at once, keeps the value held until another is there, and takes that whatever its life", async () => {
+  const { clock, upstream, cache, value, outcome, fill } = setUp();
+  await fill();
+  await clock.advance(MINUTE);
+  cache.startOver(HOST);
+  upstream.calls[1]?.fail(new UpstreamFailure("not yet"));
+  await clock.advance(SECOND);
+  expect(await outcome()).toBe("stale");
+  upstream.calls[2]?.succeed(MINUTE);
+  await clock.advance(0);
+  expect(value()).toBe(`${HOST}#3`);
+  expect(await outcome()).toBe("hit");
+});
+
+test("startOver takes nothing from a fetch that had begun before, however late it ends", async () => {
+  const { clock, upstream, cache, value } = setUp();
+  const asked = cache.get(HOST, { waitMs: MINUTE });
+  cache.startOver(HOST);
+  expect(upstream.calls[0]?.signal.aborted).toBe(true);
+  upstream.calls[0]?.succeed(2 * HOUR);
+  await clock.advance(0);
+  expect(value()).toBeUndefined();
+  upstream.calls[1]?.succeed(HOUR);
+  expect((await asked).entry.value).toBe(`${HOST}#2`);
+});
+
+test("startOver of a key that nobody has asked for, or that nobody wants now, fetches nothing", async () => {
+  const { clock, upstream, cache } = setUp();
+  cache.startOver(HOST);
+  const asked = cache.get(HOST, { waitMs: 1 }).catch(() => undefined);
+  upstream.calls[0]?.fail(new UpstreamFailure("down"));
+  await asked;
+  cache.startOver(HOST);
+  await clock.advance(HOUR);
+  expect(upstream.calls).toHaveLength(1);
+});

@@ -102,6 +102,16 @@ export class Renewer<V> {
     this.#plan();
   }
 
+  /** Gives up what is under way or waited for, and asks anew at once, for a value better than the one held whatever its life. */
+  startOver(): void {
+    const { activity, held } = this.#is;
+    const nowMs = this.#clock.monotonicMs();
+    if (activity.kind === "fetching") activity.abandon();
+    this.#is.activity = { kind: "resting", untilMs: nowMs };
+    if (held !== undefined) this.#is.held = { ...held, renewAtMs: nowMs, isOutdated: true };
+    this.#plan();
+  }
+
   /** Fetch as soon as possible, try until it works, and never be idle. */
   keep(): void {
     this.#is.kept = true;
@@ -129,12 +139,9 @@ export class Renewer<V> {
   /** Stops timers and the fetch; whoever waits gets the error. */
   close(error: TokenCacheError): void {
     const { activity, waiters, refreshing } = this.#is;
+    if (activity.kind === "fetching") activity.abandon();
     this.#is.activity = { kind: "closed" };
     this.#timer?.cancel();
-    if (activity.kind === "fetching") {
-      activity.limit.cancel();
-      activity.controller.abort(error);
-    }
     waiters.reject(error);
     refreshing?.reject(error);
   }
@@ -218,7 +225,7 @@ export class Renewer<V> {
 
   #onFailed(attempt: Attempt, error: unknown): void {
     const { activity, refreshing, trouble, waiters } = this.#is;
-    // The late failure of an attempt that was given up, or of one that `close` aborted.
+    // The late failure of an attempt that was out of time.
     if (attempt !== activity) return;
     const nowMs = this.#clock.monotonicMs();
     const { retryable, retryAfterMs } = retryHintOf(error);
@@ -240,7 +247,13 @@ export class Renewer<V> {
 
   #take(entry: Expiring<V>, renewal: typeof renewAtMs): void {
     const renewAt = renewal(entry, this.#options.random());
-    this.#is.held = { entry, servableUntilMs: servableUntilMs(entry), renewAtMs: renewAt, isEndTold: false };
+    this.#is.held = {
+      entry,
+      servableUntilMs: servableUntilMs(entry),
+      renewAtMs: renewAt,
+      isEndTold: false,
+      isOutdated: false,
+    };
     this.#is.waiters.resolve(entry);
     this.#options.onFilled(this);
   }

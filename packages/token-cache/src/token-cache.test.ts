@@ -434,3 +434,16 @@ test("retry fetches at once what failed for a reason that is over, and nothing e
   await clock.advance(0);
   expect(cache.peek("phx.ocir.io")).toBeDefined();
 });
+
+test("withdraw forgets a key, a kept one too: no value, no further fetch", async () => {
+  const { clock, upstream, cache, events } = setUp();
+  upstream.behaviour = (call) => call.succeed(HOUR);
+  cache.keep(HOST);
+  await clock.advance(0);
+  cache.withdraw(HOST);
+  expect(cache.peek(HOST)).toBeUndefined();
+  await clock.advance(2 * HOUR);
+  expect(upstream.calls).toHaveLength(1);
+  expect(clock.armed()).toEqual([]);
+  expect(events.at(-1)).toEqual({ type: "dropped", key: HOST, cause: "withdrawn" });
+});

@@ -122,6 +122,20 @@ export class TokenCache<V> {
     for (const renewer of this.#renewers()) renewer.retry(isOver);
   }
 
+  /**
+   * What was fetched so far is outdated: nothing waits for an attempt under way or a back-off, and what is held is handed
+   * out only until a new value is there. Without effect on a key that nobody has asked for.
+   */
+  startOver(key: string): void {
+    this.#find(key)?.startOver();
+  }
+
+  /** Forgets a key, a kept one too; who waits gets a `closed` error. */
+  withdraw(key: string): void {
+    const renewer = this.#find(key);
+    if (renewer !== undefined) this.#drop(renewer, "withdrawn");
+  }
+
   /** Fetches now, goes on trying until it works whatever the error, and never drops the key. */
   keep(key: string): void {
     if (this.#isClosed || this.#kept.has(key)) return;
@@ -193,7 +207,8 @@ export class TokenCache<V> {
     this.#onEvent({ type: "dropped", key: renewer.key, cause: "evicted" });
   }
 
-  #drop(renewer: Renewer<V>, cause: "idle" | "evicted"): void {
+  #drop(renewer: Renewer<V>, cause: "idle" | "evicted" | "withdrawn"): void {
+    this.#kept.delete(renewer.key);
     this.#valued.delete(renewer.key);
     this.#cold.delete(renewer.key);
     renewer.close(new TokenCacheError("closed", renewer.key));

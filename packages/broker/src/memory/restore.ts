@@ -3,7 +3,7 @@ import type { Secret } from "@ocir-broker/foundation";
 import type { RegionInfo, Session } from "@ocir-broker/identity";
 import type { TokenCache } from "@ocir-broker/token-cache";
 import type { Log } from "../log.ts";
-import { HOME_REGION, type Registries } from "../registries.ts";
+import { HOME_REGION, isAllowedNow, type Registries } from "../registries.ts";
 import { SESSION } from "../tokens.ts";
 import type { BrokerState } from "./broker-state.ts";
 import type { Recalled } from "./memory.ts";
@@ -39,7 +39,8 @@ export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: Sta
   if (state.session !== undefined) sessions.restore(SESSION, state.session);
   const restored: string[] = [];
   for (const { registryHost, endpoint, entry } of state.tokens) {
-    if (registries.endpointOf(registryHost).href !== endpoint || !(await isAllowed(registries, registryHost))) continue;
+    if (registries.endpointOf(registryHost).href !== endpoint || !(await isAllowedNow(registries, registryHost)))
+      continue;
     tokens.restore(registryHost, entry);
     restored.push(registryHost);
   }
@@ -51,14 +52,6 @@ export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: Sta
   // A jump of the wall clock makes us check, not refuse: they are handed out while newer ones are fetched.
   if (isAgeDoubtful) void renewAll(to, hasSession, restored);
   return restored.length < state.tokens.length;
-}
-
-async function isAllowed(registries: Registries, registryHost: string): Promise<boolean> {
-  try {
-    return await registries.isAllowed(registryHost, 0);
-  } catch {
-    return false;
-  }
 }
 
 async function renewAll(
