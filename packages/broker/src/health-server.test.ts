@@ -2,13 +2,34 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createFakeClock } from "@ocir-broker/testkit";
-import { expect, it } from "vitest";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { BoundedServer } from "./bounded-server.ts";
 import { createHealthServer } from "./health-server.ts";
 
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "health-"));
+  path = join(directory, "health.sock");
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function ask(route: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get({ socketPath: path, path: route, agent: false }, async (incoming) => {
+      resolve(`${incoming.statusCode} ${(await incoming.toArray()).join("")}`);
+    }).on("error", reject);
+  });
+}
+
+async function stop(server: BoundedServer, clock: FakeClock): Promise<void> {
+  const stopped = server.stop(1_000);
+  await clock.advance(1_000);
+  await stopped;
+}
+
 it("createHealthServer renders a body once a second, and says so when it cannot", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "health-"));
-  const path = join(directory, "health.sock");
   const clock = createFakeClock();
   const failures: string[] = [];
   let rendered = 0;
@@ -23,21 +44,27 @@ it("createHealthServer renders a body once a second, and says so when it cannot"
     onFailed: (code) => void failures.push(code),
   });
   await server.listen({ path, mode: 0o666 });
-  const ask = (): Promise<string> =>
-    new Promise((resolve, reject) => {
-      get({ socketPath: path, path: "/metrics", agent: false }, async (incoming) => {
-        resolve(`${incoming.statusCode} ${(await incoming.toArray()).join("")}`);
-      }).on("error", reject);
-    });
-
-  expect(await Promise.all([ask(), ask(), ask()])).toEqual(Array(3).fill("200 rendered 1\n"));
+  expect(await Promise.all([ask("/metrics"), ask("/metrics"), ask("/metrics")])).toEqual(Array(3).fill("200 rendered 1\n"));
   await clock.advance(1_000);
-  expect(await ask()).toMatch(/^500 ocir-broker: internal: /);
+  expect(await ask("/metrics")).toMatch(/^500 ocir-broker: internal: /);
   expect(failures).toEqual(["unknown"]);
   await clock.advance(1_000);
-  expect(await ask()).toBe("200 rendered 3\n");
-  const stopped = server.stop(1_000);
-  await clock.advance(1_000);
-  await stopped;
-  rmSync(directory, { recursive: true });
+  expect(await ask("/metrics")).toBe("200 rendered 3\n");
+  await stop(server, clock);
+});
+
+it("createHealthServer answers a crowd in turn, those too who ask for what is not there", async () => {
+  const clock = createFakeClock();
+  const unused = undefined as never;
+  const server = createHealthServer({ clock, health: unused, renderMetrics: unused, onFailed: unused });
+  await server.listen({ path, mode: 0o666 });
+  const answers = Array.from({ length: 12 }, () => ask("/nowhere"));
+  await clock.untilArmed(1);
+  let isOver = false;
+  const all = Promise.all(answers).finally(() => {
+    isOver = true;
+  });
+  while (!isOver) await clock.advance(10);
+  expect(new Set(await all)).toEqual(new Set([expect.stringMatching(/^404 ocir-broker: not-found: /)]));
+  await stop(server, clock);
 });

@@ -4,7 +4,7 @@
  * Each body is rendered at most once a second, connections are bounded, and a crowd is answered in turn, so asking cannot
  * cost the pulls. What may be shown is decided in health.ts and metrics.ts.
  */
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "@ocir-broker/foundation";
 import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
 import { errorAnswer } from "./error-answer.ts";
@@ -53,7 +53,14 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
     ],
   ]);
 
-  async function serve(render: () => Promise<HttpAnswer>, response: ServerResponse): Promise<void> {
+  // A body is of no use here, and what is not read must not be taken for the next request.
+  const close = ["Connection", "close"];
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const render = routes.get(request.url?.split("?", 1)[0] ?? "");
+    if (render === undefined) return writeAnswer(response, errorAnswer("not-found"), close);
+    if (request.method !== "GET" && request.method !== "HEAD")
+      return writeAnswer(response, errorAnswer("method-not-allowed"), [...close, "Allow", "GET, HEAD"]);
     try {
       writeAnswer(response, await render());
     } catch (error) {
@@ -63,16 +70,9 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
   }
 
   return createBoundedServer(LIMITS, clock, (request, response) => {
-    // A body is of no use here, and what is not read must not be taken for the next request.
-    const close = ["Connection", "close"];
-    const render = routes.get(request.url?.split("?", 1)[0] ?? "");
-    if (render === undefined) return writeAnswer(response, errorAnswer("not-found"), close);
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return writeAnswer(response, errorAnswer("method-not-allowed"), [...close, "Allow", "GET, HEAD"]);
-    }
     request.resume();
     // One connection can hold many requests: there may be more of these than of those.
-    if (!turns.take(() => void serve(render, response))) request.destroy();
+    if (!turns.take(() => void serve(request, response))) request.destroy();
   });
 }
 
