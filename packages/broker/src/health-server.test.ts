@@ -44,7 +44,9 @@ it("createHealthServer renders a body once a second, and says so when it cannot"
     onFailed: (code) => void failures.push(code),
   });
   await server.listen({ path, mode: 0o666 });
-  expect(await Promise.all([ask("/metrics"), ask("/metrics"), ask("/metrics")])).toEqual(Array(3).fill("200 rendered 1\n"));
+  expect(await Promise.all([ask("/metrics"), ask("/metrics"), ask("/metrics")])).toEqual(
+    Array(3).fill("200 rendered 1\n"),
+  );
   await clock.advance(1_000);
   expect(await ask("/metrics")).toMatch(/^500 ocir-broker: internal: /);
   expect(failures).toEqual(["unknown"]);
