@@ -3,7 +3,7 @@
  */
 import { bootMs, type Clock, type Random } from "@ocir-broker/foundation";
 import { createInstancePrincipal, METADATA_BASE_URLS } from "@ocir-broker/identity";
-import { probeRepository } from "@ocir-broker/ocir";
+import { probeRepository, registryHostOf } from "@ocir-broker/ocir";
 import { RepositoryAccess } from "./access.ts";
 import { type ConfigChanges, changesBetween, reloaded } from "./config/changes.ts";
 import { durationMs } from "./config/duration.ts";
@@ -21,7 +21,7 @@ import type { Log } from "./log.ts";
 import { openMemory } from "./memory/memory.ts";
 import { restore, stateOf } from "./memory/restore.ts";
 import { createMetrics } from "./metrics.ts";
-import { HOME_REGION, isAllowedNow, registryHostOf } from "./registries.ts";
+import { HOME_REGION, isAllowedNow } from "./registries.ts";
 import { logRequest } from "./request-log.ts";
 import { settledWithin } from "./settled-within.ts";
 import { startTextfile, type Textfile } from "./textfile.ts";

@@ -30,9 +30,6 @@ export const HOME_REGION = "home-region";
 /** `ocir.<region>.oci.<realm domain>`, the form that registries of every realm have. */
 const EVERY_REALMS_FORM = /^ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+$/;
 
-/** The commercial realm, the only one with short registry names. */
-const COMMERCIAL_REALM = "oc1";
-
 export function createRegistries(options: RegistriesOptions): Registries {
   const { realmDomains, extraHosts, homeRegion } = options;
   const endpoints = new Map(Object.entries(options.endpoints).map(([host, url]) => [host, new URL(url)]));
@@ -62,13 +59,6 @@ export async function isAllowedNow(registries: Registries, registryHost: string)
   } catch {
     return false;
   }
-}
-
-/** The registry host of a region: the one that its images name most, as far as we can know. */
-export function registryHostOf(region: RegionInfo): string {
-  return region.realmKey.toLowerCase() === COMMERCIAL_REALM
-    ? `${region.key}.ocir.io`
-    : `ocir.${region.id}.oci.${region.realmDomain}`;
 }
 
 /** Whatever the configuration names as a registry is one. */

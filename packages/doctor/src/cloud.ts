@@ -113,18 +113,12 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
     endpointOf,
     isRegistry(registryHost, home) {
       const realmDomains = [...knownRealmDomains(), ...(home === undefined ? [] : [home.realmDomain])];
-      const extraHosts = [...settings.extraHosts, ...Object.keys(settings.endpoints)];
-      return createHostRules({ realmDomains, extraHosts })(registryHost);
+      return createHostRules({ realmDomains, extraHosts: settings.extraHosts })(registryHost);
     },
     async close() {
       await Promise.all([direct.destroy(), outside.destroy()]);
     },
   };
-}
-
-/** The commercial realm is the only one with short names. */
-export function homeRegistryOf({ id, key, realmKey, realmDomain }: RegionInfo): string {
-  return realmKey.toLowerCase() === "oc1" ? `${key}.ocir.io` : `ocir.${id}.oci.${realmDomain}`;
 }
 
 /** Neither namespace nor repository is in it. */

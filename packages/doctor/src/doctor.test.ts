@@ -590,6 +590,17 @@ describe("diagnose, besides", () => {
     expect(namesOf(await node.examine())).toContain("kubelet-ok");
   });
 
+  test("finds the kubelet's flags with underscores, which a kubelet takes for dashes", async ({ node }) => {
+    node.kubelet(...KUBELET_FLAGS.map((flag) => flag.replace(/(?<=\w)-(?=[\w-]*=)/g, "_")));
+    expect(namesOf(await node.examine())).toContain("kubelet-ok");
+  });
+
+  test("takes a flag in a comment of the unit for none", async ({ node }) => {
+    node.kubelet("--v=2");
+    node.write("/etc/default/kubelet", `# KUBELET_EXTRA_ARGS="${KUBELET_FLAGS.join(" ")}"\n`);
+    expect(problems(await node.examine())).toEqual(["kubelet-flags-missing"]);
+  });
+
   test("takes an empty flag for none", async ({ node }) => {
     node.kubelet("--image-credential-provider-config=", String(KUBELET_FLAGS[1]));
     expect(problems(await node.examine())).toEqual(["kubelet-flags-incomplete"]);

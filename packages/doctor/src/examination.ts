@@ -1,7 +1,7 @@
 /** What all checks share: the node, the cloud, and what one of them has found out that another needs. */
 import type { Clock } from "@ocir-broker/foundation";
-import { type ImageName, parseImage } from "@ocir-broker/ocir";
-import { type Cloud, homeRegistryOf } from "./cloud.ts";
+import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
+import type { Cloud } from "./cloud.ts";
 import type { DIAGNOSES } from "./diagnoses.ts";
 import type { Finding } from "./finding.ts";
 import { type Kubelet, lookAtKubelet } from "./kubelet.ts";
@@ -49,7 +49,7 @@ export function createExamination(
       return running === undefined ? undefined : readProviderFiles(given.files, running);
     },
     async registryHost() {
-      return imageName?.registryHost ?? homeRegistryOf(await given.cloud.region());
+      return imageName?.registryHost ?? registryHostOf(await given.cloud.region());
     },
   };
 }

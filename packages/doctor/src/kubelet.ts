@@ -54,12 +54,12 @@ export function unitFileWithFlags(files: NodeFiles): string | undefined {
     const names = files.list(directory);
     return "value" in names ? names.value.map((name) => `${directory}/${name}`) : [];
   });
-  return [...UNIT_FILES, ...inDropIns].find((path) => textOf(files.readText(path))?.includes(CONFIG_FLAG));
+  return [...UNIT_FILES, ...inDropIns].find((path) => unitText(files, path)?.includes(CONFIG_FLAG));
 }
 
 async function fromUnit(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {
   const unit = unitFileWithFlags(files);
-  const text = unit === undefined ? undefined : textOf(files.readText(unit));
+  const text = unit === undefined ? undefined : unitText(files, unit);
   if (text === undefined) return undefined;
   const args = text.split(/[\s"']+/);
   const program = PROGRAMS.find(files.isExecutable);
@@ -70,12 +70,17 @@ async function fromUnit(files: NodeFiles, runProgram: RunProgram): Promise<Kubel
   };
 }
 
-/** Both forms of Go's flags, `--flag=value` and `--flag value`; the last one counts. */
+/** Without its comments. */
+function unitText(files: NodeFiles, path: string): string | undefined {
+  return textOf(files.readText(path))?.replace(/^\s*[#;].*$/gm, "");
+}
+
+/** Both forms of Go's flags, `--flag=value` and `--flag value`, with underscores too, which the kubelet takes for dashes; the last one counts. */
 function flagIn(args: readonly string[], flag: string): string | undefined {
-  const at = args.findLastIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
+  const at = args.findLastIndex((arg) => arg.split("=", 1)[0]?.replaceAll("_", "-") === flag);
   const given = args[at];
   if (given === undefined) return undefined;
-  return (given === flag ? args[at + 1] : given.slice(flag.length + 1)) || undefined;
+  return (given.includes("=") ? given.slice(flag.length + 1) : args[at + 1]) || undefined;
 }
 
 async function minorOf(path: string, runProgram: RunProgram): Promise<number | undefined> {

@@ -10,7 +10,7 @@ export interface DoctorSettings {
   readonly metadataBaseUrls: readonly URL[];
   /** Instead of the region's own. */
   readonly authUrl?: URL | undefined;
-  /** Registry hosts that get tokens besides Oracle's own names. */
+  /** Registry hosts that the configuration names in any place: they get tokens besides Oracle's own names. */
   readonly extraHosts: readonly string[];
   /** Registry host to base URL, where it is not the host itself. */
   readonly endpoints: Readonly<Record<string, string>>;

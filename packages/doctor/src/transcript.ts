@@ -3,8 +3,8 @@
  * about them, and writes down how they answered, redacted. For comparing the stand-in with the real thing.
  */
 import { Secret, type SendRequest } from "@ocir-broker/foundation";
-import { parseImage, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import { type Cloud, createCloud, homeRegistryOf } from "./cloud.ts";
+import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
+import { type Cloud, createCloud } from "./cloud.ts";
 import { attempt, codeOf } from "./examination.ts";
 import type { Exchange } from "./exchanges.ts";
 import { type Shape, shapeOfBody, shapeOfHeaders } from "./redaction.ts";
@@ -117,7 +117,7 @@ function unsigned(authUrl: URL, signal: AbortSignal): Parameters<SendRequest>[0]
 
 async function attemptHome(cloud: Cloud): Promise<string | undefined> {
   const region = await attempt(cloud.region());
-  return "value" in region ? homeRegistryOf(region.value) : undefined;
+  return "value" in region ? registryHostOf(region.value) : undefined;
 }
 
 function transcript(version: string, entries: readonly TranscriptEntry[]): Transcript {

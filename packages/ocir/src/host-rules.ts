@@ -28,6 +28,22 @@ const REGISTRY_HOST = new RegExp(`^(?=[^:]{1,253}(?::|$))${LABEL}(?:\\.${LABEL})
 /** No DNS name of OCIR's forms is longer; a longer text is not looked at. */
 const MAX_HOST_LENGTH = 259;
 
+/** Such as `oc1`, `us-ashburn-1` and `iad`; all in lower case. */
+export interface RegistryRegion {
+  readonly id: string;
+  readonly key: string;
+  readonly realmKey: string;
+  readonly realmDomain: string;
+}
+
+/** The only realm with short names. */
+const COMMERCIAL_REALM = "oc1";
+
+/** The registry host of a region: the one that its images name most, as far as we can know. */
+export function registryHostOf({ id, key, realmKey, realmDomain }: RegistryRegion): string {
+  return realmKey === COMMERCIAL_REALM ? `${key}.ocir.io` : `ocir.${id}.oci.${realmDomain}`;
+}
+
 /**
  * @returns whether a registry host, as parseImage gives it, may have a token
  * @throws {TypeError} for a realm domain or an extra host that no image could name

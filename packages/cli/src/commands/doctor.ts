@@ -3,7 +3,7 @@
  * could not look. With `--record` it looks at nothing but Oracle's services, and writes down how they answer.
  */
 import { writeFileSync } from "node:fs";
-import { type Config, loadUsableConfig } from "@ocir-broker/broker";
+import { type Config, hostsNamedIn, loadUsableConfig } from "@ocir-broker/broker";
 import {
   type DoctorOptions,
   diagnose,
@@ -95,7 +95,7 @@ function settingsOf(config: Config, environment: Environment): DoctorOptions["se
     healthSocket: sockets.health,
     metadataBaseUrls: metadata.baseUrl === undefined ? METADATA_BASE_URLS : [new URL(metadata.baseUrl)],
     authUrl: auth.endpoint === undefined ? undefined : new URL(auth.endpoint),
-    extraHosts: registries.extraHosts,
+    extraHosts: hostsNamedIn(config),
     endpoints: registries.endpoints,
     proxy,
     caCertificates: readTrustedCertificates(environment),
