@@ -387,6 +387,15 @@ test("InstancePrincipal.mintSession reads a key written with a leading zero, and
   await expect(principal.mintSession(forever)).resolves.toBeDefined();
 });
 
+test("InstancePrincipal.mintSession believes no life of more than a day", async () => {
+  const inMilliseconds = (claims: Record<string, unknown>) => ({ ...claims, exp: Number(claims["exp"]) * 1_000 });
+  const { principal } = await setUp({ alterClaims: inMilliseconds });
+
+  const { obtainedAtMs, expiresAtMs } = await principal.mintSession(forever);
+
+  expect(expiresAtMs - obtainedAtMs).toBeLessThanOrEqual(86_400_000);
+});
+
 test("InstancePrincipal.mintSession takes exp minus iat for the life where the server tells no date", async () => {
   const { principal, auth, authServer } = await setUp();
   authServer.use(

@@ -13,6 +13,9 @@ export interface SessionToken {
   readonly expiresAtMs: number;
 }
 
+/** Sessions live 20 minutes; whatever says more than a day is a mistake that must not be believed for years. */
+const LONGEST_LIFE_MS = 86_400_000;
+
 const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
 
 /** `jwk` is a JSON string in the tokens that were published; the SDK for Java accepts a token only if it is there. */
@@ -24,7 +27,7 @@ const claims = z.object({
 
 /**
  * The life is counted from when the request left, so never too long: to `exp` as seen from the server's own `Date`, and
- * not beyond `exp - iat` whatever the clocks say.
+ * not beyond `exp - iat` whatever the clocks say, nor beyond a day.
  * @throws {IdentityError} `federation-invalid` or `token-key-mismatch`.
  */
 export function decodeSessionToken(
@@ -37,7 +40,7 @@ export function decodeSessionToken(
   if (token === undefined || data === undefined) throw new IdentityError("federation-invalid", host);
   const wholeLifeMs = (data.exp - data.iat) * 1_000;
   const leftMs = response.serverDateMs === undefined ? wholeLifeMs : data.exp * 1_000 - response.serverDateMs;
-  const lifeMs = Math.min(wholeLifeMs, leftMs);
+  const lifeMs = Math.min(wholeLifeMs, leftMs, LONGEST_LIFE_MS);
   if (lifeMs <= 0) throw new IdentityError("federation-invalid", host);
   if (!isClaimed(data, sessionPublicKey)) throw new IdentityError("token-key-mismatch", host);
   return { token: new Secret(token), expiresAtMs: response.sentAtMs + lifeMs };

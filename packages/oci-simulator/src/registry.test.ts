@@ -475,6 +475,7 @@ describe("IAM", () => {
     expect(denied.status).toBe(403);
     expect(denied.json.errors[0].message).toBe("Anonymous users are only allowed read access on public repos");
     expect((await pull("axoxdievda5j/oke-public-pause", json.token)).status).toBe(200);
+    expect((await pull("ns/team/oke-public-copy", json.token)).status).toBe(403);
     simulator.iam({ repository: "ns/repo", public: true });
     expect((await pull("ns/repo", json.token)).status).toBe(200);
     simulator.iam({ granted: false, repository: "ns/repo" });
