@@ -117,7 +117,7 @@ export function createIam(): Iam {
   };
 }
 
-/** OKE's own images are public in every region. */
+/** OKE's own images, `<namespace>/oke-public-*`, are public in every region. */
 function isOraclesOwn(repository: string): boolean {
-  return repository.slice(repository.lastIndexOf("/") + 1).startsWith("oke-public-");
+  return /^[^/]+\/oke-public-/.test(repository);
 }
