@@ -133,7 +133,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   const access = new RepositoryAccess({
     clock,
-    liveToken: (registryHost) => tokens.peek(registryHost),
+    // The time, not the token: 2 048 repositories would keep as many old ones in memory.
+    liveToken: (registryHost) => tokens.peek(registryHost)?.obtainedAtMs,
     async probe(registryHost, repository) {
       const token = tokens.peek(registryHost);
       if (token === undefined) return "unknown";

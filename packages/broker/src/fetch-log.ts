@@ -18,7 +18,10 @@ export function createFetchLog(log: Log, what: "region" | "session" | "token"): 
       case "fetched": {
         const { reason, elapsedMs, expiresInMs } = event;
         const recovered = failing.delete(event.key);
-        log.info({ ...facts, reason, elapsedMs: Math.round(elapsedMs), expiresInMs, recovered }, `${what} fetched`);
+        log.info(
+          { ...facts, reason, elapsedMs: Math.round(elapsedMs), expiresInMs: Math.round(expiresInMs), recovered },
+          `${what} fetched`,
+        );
         return;
       }
       case "failed": {

@@ -5,7 +5,7 @@
  * few harmless values, and of sentences the words that are in a vocabulary of ours. Never a token, key or OCID.
  */
 import { X509Certificate } from "node:crypto";
-import type { UpstreamResponse } from "@ocir-broker/foundation";
+import { parseJson, type UpstreamResponse } from "@ocir-broker/foundation";
 
 export type Shape = string | readonly Shape[] | { readonly [name: string]: Shape };
 
@@ -160,14 +160,6 @@ function sentence(text: string): string {
 function parseCertificate(pem: string): X509Certificate | undefined {
   try {
     return new X509Certificate(pem);
-  } catch {
-    return undefined;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@
  * Where this instance is. The metadata service's regionInfo says all of it, also for a region or realm that is newer
  * than any table; only an instance whose service does not know regionInfo is looked up in oci-common's table.
  */
+import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { IdentityError } from "./identity-error.ts";
 import type { MetadataService } from "./metadata-service.ts";
@@ -70,12 +71,4 @@ async function findRegion(text: string, host: string): Promise<RegionInfo> {
   const region = findRegionByName(name);
   if (region === undefined) throw new IdentityError("region-unknown", host);
   return region;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@
  * The signature is not checked, because nobody but OCI has the key for it; TLS says who answered.
  */
 import type { KeyObject } from "node:crypto";
-import { Secret, type UpstreamResponse } from "@ocir-broker/foundation";
+import { parseJson, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { IdentityError } from "./identity-error.ts";
 
@@ -64,12 +64,4 @@ function isClaimed({ jwk }: z.output<typeof claims>, publicKey: KeyObject): bool
 function modulus(base64url: string): Buffer {
   const bytes = Buffer.from(base64url, "base64url");
   return bytes[0] === 0 ? bytes.subarray(1) : bytes;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

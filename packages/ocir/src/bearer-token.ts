@@ -2,6 +2,7 @@
  * What the token endpoint answers: a JWT, how long it lives, and whose it is. Pure; the signature is the registry's
  * to check. Nothing of the answer enters an error.
  */
+import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
 
 export interface BearerToken {
@@ -38,7 +39,7 @@ const NOBODY = /^\s*(?:anonymous.*|guest|nobody|public|unauthenticated)?\s*$/i;
  * @returns undefined for anything but a JWT with a life that is a number
  */
 export function parseTokenAnswer(body: Buffer, nowMs: number): BearerToken | undefined {
-  const { token = "", lifeS } = answer.safeParse(parseJson(body)).data ?? {};
+  const { token = "", lifeS } = answer.safeParse(parseJson(body.toString())).data ?? {};
   const claimsPart = JWT.exec(token)?.groups?.["claims"];
   if (claimsPart === undefined) return undefined;
   const claimsText = Buffer.from(claimsPart, "base64url").toString();
@@ -65,13 +66,4 @@ function isAnonymous(sub: unknown, claimsText: string): boolean {
   const subject = typeof sub === "string" ? sub : "";
   if (!NOBODY.test(subject)) return false;
   return subject.trim() !== "" || !OCID.test(claimsText);
-}
-
-/** JSON.parse quotes what it cannot read, so its error stays here. */
-function parseJson(text: Buffer | string): unknown {
-  try {
-    return JSON.parse(text.toString());
-  } catch {
-    return undefined;
-  }
 }

@@ -4,7 +4,7 @@
  * A process's monotonic clock means nothing to another process, so times are written as milliseconds since boot. All
  * rounding is against us: a value never gets longer to live by being remembered.
  */
-import { BOOT_STEP_MS, type Expiring, Secret } from "@ocir-broker/foundation";
+import { BOOT_STEP_MS, type Expiring, parseJson, Secret } from "@ocir-broker/foundation";
 import { decodeSession, encodeSession, type RegionInfo, type Session } from "@ocir-broker/identity";
 import * as z from "zod";
 
@@ -127,12 +127,4 @@ export function decodeState(payload: Buffer, now: Moment): DecodedState {
 interface Life {
   readonly obtainedAtBootMs: number;
   readonly expiresAtBootMs: number;
-}
-
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }

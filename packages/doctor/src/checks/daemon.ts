@@ -1,4 +1,5 @@
 /** The daemon, by its own health socket: does it run, of which release, and what fails. */
+import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
 import type { Check } from "../examination.ts";
 import { type Finding, finding } from "../finding.ts";
@@ -42,12 +43,4 @@ function healthFinding(data: Status): Finding {
   ].join("; ");
   if (data.status === "starting") return finding("daemon-starting", evidence);
   return finding(data.status === "degraded" ? "daemon-degraded" : "daemon-ok", evidence);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -2,7 +2,7 @@
  * What the plugin really answers, called as the kubelet calls it: same input, arguments and environment. Its output is
  * credentials or unknown text, so only shapes, codes of ours and key names are ever said of it.
  */
-import { Secret } from "@ocir-broker/foundation";
+import { parseJson, Secret } from "@ocir-broker/foundation";
 import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
 import * as z from "zod";
 import { type Attempt, attempt, type Check, causeOf, type Examination } from "../examination.ts";
@@ -107,12 +107,4 @@ async function isOutdated(password: string, { cloud, imageName, image = "", sign
   const own = await attempt(cloud.token(imageName.registryHost));
   const fresh = "value" in own ? await probe(own.value.value) : undefined;
   return fresh !== undefined && "value" in fresh && fresh.value === "working";
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
