@@ -188,27 +188,77 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     }
   });
 
-  it("was nothing: nothing is left where no kubelet names it, and what a kubelet starts with where one does", async () => {
+  it("was nothing: nothing is left where no kubelet names it", async () => {
     await startKubelet(node, "--v=4");
     const before = await snapshotOf(node);
     await install();
     await uninstall();
     expect(await snapshotOf(node)).toBe(before);
+  });
 
+  it.each(["/usr/local/bin", "/opt/plugins"])(
+    "was nothing: a kubelet that names %s starts without us, after each removal; the first without it leaves nothing",
+    async (binDir) => {
+      // Its unit is written anew.
+      const snapshot = async () => (await snapshotOf(node)).replace(/^.*kubelet\.service.*\n/gm, "");
+      await startKubelet(node, "--v=4");
+      const before = await snapshot();
+      const flags = FLAGS.replace("/usr/local/bin", binDir);
+      for (const _time of ["first", "second"]) {
+        await install();
+        await node.root.run("/usr/libexec/ocir-broker/setup", ["connect", CONFIG, binDir, "Kubernetes v1.33.1"]);
+        await startKubelet(node, flags);
+        await restartKubelet(node);
+        await kubeletReport(node, ({ ours }) => ours > 5);
+        const { stderr } = await uninstall();
+        expect(stderr).toContain(`a kubelet still names ${CONFIG}`);
+        await restartKubelet(node);
+        expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
+      }
+      await startKubelet(node, "--v=4");
+      await restartKubelet(node);
+      await install();
+      await uninstall();
+      expect(await snapshot()).toBe(before);
+    },
+  );
+
+  it("comes back but for what cannot be written to, which is named, and later", async () => {
+    putEarlierProvider(node);
+    await startKubelet(node, EARLIER_FLAGS);
+    const before = await snapshotOf(node);
     await install();
-    await startKubelet(node, FLAGS);
+    await node.root.run("mount", ["--bind", CONFIG, CONFIG]);
+    const removal = await node.root.exec(UNINSTALL);
+    await node.root.run("umount", [CONFIG]);
+    expect([removal.exitCode, removal.stderr]).toEqual([1, expect.stringContaining(`${CONFIG} cannot be given back`)]);
+    expect(bytesOf(PLUGIN)).toEqual(EARLIER_PROVIDER);
     await restartKubelet(node);
-    await kubeletReport(node, ({ ours }) => ours > 5);
-    const { stderr } = await uninstall();
-    expect(stderr).toContain(`a kubelet still names ${CONFIG}`);
-    await restartKubelet(node);
-    expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
-    expect(await isThere("/var/lib/ocir-broker")).toBe(false);
-    // A later installation knows what it left.
-    await install();
-    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
-    await startKubelet(node, "--v=4");
-    await restartKubelet(node).catch(() => undefined);
+    expect(await kubeletReport(node, ({ earlier }) => earlier > 5)).toMatchObject({ ours: 0, failures: [] });
+    await uninstall();
+    expect(await snapshotOf(node)).toBe(before);
+  });
+
+  it("is there still after a setup connect that cannot write the configuration", async () => {
+    putEarlierProvider(node);
+    node.root.write("/opt/plugins/credential-provider-oke", EARLIER_PROVIDER, 0o755);
+    node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
+    await node.root.run("sh", [
+      "-c",
+      "tar xzf $0/*.tar.gz -C /run && /run/ocir-broker-*/install.sh",
+      archives.good.folder,
+    ]);
+    const before = await snapshotOf(node);
+    await node.root.run("mount", ["--bind", CONFIG, CONFIG]);
+    const args = ["connect", CONFIG, "/opt/plugins", "Kubernetes v1.33.1"];
+    const connect = await node.root.exec("/usr/libexec/ocir-broker/setup", args);
+    await node.root.run("umount", [CONFIG]);
+    expect([connect.exitCode, connect.stderr]).toEqual([
+      1,
+      expect.stringContaining(`${CONFIG} cannot be replaced, for the reason above: nothing is changed`),
+    ]);
+    expect(await snapshotOf(node)).toBe(before);
+    await uninstall();
   });
 
   it("stays as an administrator has changed it, with the first copy beside", async () => {

@@ -22,6 +22,7 @@ if [ "${OCIR_BROKER_LOCKED-}" != yes ]; then
 fi
 $libexec/setup remove
 # $libexec with this script and the list goes last: killed before, it may be run again.
-grep -v "^$libexec/" $list | while read -r file; do rm -f "$file" "$file.ocir-broker-new"; done
+# shellcheck disable=SC2046 # one path a line, all of them ours
+rm -f $(grep -v "^$libexec/" $list | sed 'p; s/$/.ocir-broker-new/')
 rm -rf /usr/share/doc/ocir-broker $libexec
 if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
