@@ -94,15 +94,13 @@ describe("fetchBearerToken", () => {
     ]);
   });
 
-  test.each([
-    "application/json",
-    "application/json;charset=UTF-8",
-    "Application/JSON ; x=y",
-    "application/vnd.oci+json",
-  ])("takes the content type %s", async (type) => {
-    answer({ token: goodToken(), expires_in: 60 }, { headers: { "content-type": type } });
-    expect(await fetchToken()).toMatchObject({ expiresAtMs: clock.monotonicMs() + 60_000 });
-  });
+  test.each(["application/json", "application/json;charset=UTF-8", "text/plain", ""])(
+    "takes the content type %j",
+    async (type) => {
+      answer({ token: goodToken(), expires_in: 60 }, { headers: { "content-type": type } });
+      expect(await fetchToken()).toMatchObject({ expiresAtMs: clock.monotonicMs() + 60_000 });
+    },
+  );
 
   test("holds exp against the registry's clock, whatever this node's says", async () => {
     const token = goodToken(600);
@@ -188,9 +186,6 @@ describe("fetchBearerToken", () => {
 
   test.each<[string, string | object, string]>([
     ["HTML of a portal", "<html>", "text/html"],
-    ["a token that is not said to be JSON", { token: "a.e30.b", expires_in: 60 }, "text/plain"],
-    ["a token without a content type", { token: "a.e30.b", expires_in: 60 }, ""],
-    ["something like JSON", { token: "a.e30.b", expires_in: 60 }, "application/jsonp"],
     ["JSON that is cut off", '{"token":"canary', "application/json"],
     ["JSON without a token", { code: "canary" }, "application/json"],
   ])("takes no token from %s", async (_what, body, type) => {
