@@ -73,6 +73,7 @@ describe("createSendRequest", () => {
   test.each([
     ["no Date", undefined],
     ["a Date that is none", "soon"],
+    ["a number for a Date", "5"],
   ])("knows no server time from %s", async (_what, date) => {
     const url = await startServer((_request, response) => {
       response.sendDate = false;

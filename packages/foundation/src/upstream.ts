@@ -79,13 +79,12 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
         signal: AbortSignal.any([signal, deadline]),
       });
       const responseHeaders = firstOfEach(response.headers);
-      const date = Date.parse(responseHeaders["date"] ?? "");
       return {
         status: response.statusCode,
         headers: responseHeaders,
         body: await readBounded(response.body, maxBodyBytes, url.host),
         sentAtMs,
-        serverDateMs: Number.isNaN(date) ? undefined : date,
+        serverDateMs: dateMsOf(responseHeaders["date"]),
       };
     } catch (error) {
       if (error instanceof UpstreamError) throw error;
@@ -93,6 +92,12 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
       throw new UpstreamError(code, url.host, { cause: withoutReceived(error) });
     }
   };
+}
+
+/** Date.parse alone takes "5" for a day in 2001. */
+function dateMsOf(text = ""): number | undefined {
+  const dateMs = text.endsWith(" GMT") ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(dateMs) ? undefined : dateMs;
 }
 
 function firstOfEach(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
