@@ -108,11 +108,11 @@ export function createActor({ stage, known, excuses, burst, garbage }: ActorOpti
     if (pid === undefined) return false;
     const over = excuses.exhausted();
     const isLimited = leaveDescriptors(pid, spare);
-    const wasFelt = isLimited && (await isTurnedAway(stage.healthSocket, spare));
+    const isFelt = isLimited && (await isTurnedAway(stage.healthSocket, spare)) && supervisor.pid() === pid;
     await forMs(ms);
     limitDescriptors(pid, DESCRIPTORS);
     over();
-    return wasFelt && supervisor.pid() === pid;
+    return isFelt;
   }
 
   async function close(ms: number): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** The descriptors of a process: which it has, and how many more it may open. The soft limit only, which anyone may raise again. */
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 
 export function openDescriptors(pid: number): number[] {
   try {
@@ -10,12 +10,25 @@ export function openDescriptors(pid: number): number[] {
   }
 }
 
-/** False where it has just ended. A limit is on numbers, so gaps among those that are open count as spare. */
+/**
+ * At most `spare` beside those of its start, whatever it closes meanwhile: a limit is on numbers, and those of its start
+ * are the lowest. False where it has ended, or begins to: then there are gaps among them.
+ */
 export function leaveDescriptors(pid: number, spare: number): boolean {
-  const open = new Set(openDescriptors(pid));
-  let limit = 0;
-  for (let free = 0; free < spare || open.has(limit); limit += 1) if (!open.has(limit)) free += 1;
-  return open.size > 0 && limitDescriptors(pid, limit);
+  const open = openDescriptors(pid);
+  const reserve = open.find((descriptor) => isReserve(pid, descriptor));
+  if (reserve === undefined) return false;
+  const isWhole = open.filter((descriptor) => descriptor <= reserve).length === reserve + 1;
+  return limitDescriptors(pid, reserve + 1 + spare) && isWhole;
+}
+
+/** What libuv opens before its first socket, and gives up for a moment to take a connection and close it. */
+function isReserve(pid: number, descriptor: number): boolean {
+  try {
+    return descriptor > 2 && ["/dev/null", "/"].includes(readlinkSync(`/proc/${pid}/fd/${descriptor}`));
+  } catch {
+    return false;
+  }
 }
 
 export function limitDescriptors(pid: number, limit: number): boolean {
