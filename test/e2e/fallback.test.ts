@@ -7,6 +7,7 @@ import type { CredentialProviderResult } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HASTY_SHIM } from "../daemon.ts";
 import { type FallbackStage, setFallbackStage } from "./fallback-stage.ts";
+import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
 import { answerOf, REGISTRY_HOSTS } from "./stage.ts";
 
 const [HOST] = REGISTRY_HOSTS as [string];
@@ -119,6 +120,21 @@ describe("a pull without a daemon", () => {
     onTestFinished(() => void daemon.close().closeAllConnections());
     await new Promise<void>((resolve) => daemon.listen(stage.config.credentialsSocket, resolve));
     const { exitCode, signal, stderr } = await stage.call(`${HOST}/acme/app`, HASTY_SHIM);
+    expect([exitCode, signal, stderr]).toEqual([1, null, expect.stringMatching(ONE_LINE)]);
+  });
+
+  const skipped = cannotHideNames ? " (skipped: not root)" : "";
+  it.skipIf(cannotHideNames)(`ends with what it has, while the look-up of a name hangs${skipped}`, async () => {
+    const stage = await setFallbackStage({ deadline: "6s" });
+    const nameserver = await startSilentNameserver();
+    stage.simulator.faults({ endpoint: "registry.token", status: 503 });
+    const answered = stage.call(`${HOST}/acme/app`, nameserver.shim);
+    await started(stage, 1);
+    const unanswered = stage.call("fra.ocir.io/acme/app", nameserver.shim);
+    await nameserver.asked;
+    stage.simulator.clearFaults();
+    expect(hasToken(await answered)).toBe(true);
+    const { exitCode, signal, stderr } = await unanswered;
     expect([exitCode, signal, stderr]).toEqual([1, null, expect.stringMatching(ONE_LINE)]);
   });
 

@@ -35,6 +35,10 @@ struct deadline deadline_after(const struct deadline *earlier, long milliseconds
   return deadline;
 }
 
+unsigned long deadline_end_ms(const struct deadline *deadline) {
+  return (unsigned long)deadline->end.tv_sec * MS_PER_SECOND + (unsigned long)deadline->end.tv_nsec / NS_PER_MS;
+}
+
 int deadline_left_ms(const struct deadline *deadline) {
   struct timespec current = now();
   long long left_ns =

@@ -20,6 +20,9 @@ struct deadline deadline_in_ms(long milliseconds);
 /* So much after another one; asks no clock. */
 struct deadline deadline_after(const struct deadline *earlier, long milliseconds);
 
+/* The end in milliseconds of CLOCK_MONOTONIC, for another program. */
+unsigned long deadline_end_ms(const struct deadline *deadline);
+
 /* Milliseconds until the end, rounded up; 0 once it has come. */
 int deadline_left_ms(const struct deadline *deadline);
 

@@ -12,8 +12,8 @@ export interface FallbackStage extends Disposable {
   readonly socketPath: string;
   /** Writes an executable and gives its path. */
   program(interpreter: string, script: string): string;
-  /** One that serves, with `answer` for each request; it ends `lingerMs` after the last one. */
-  server(lingerMs?: number, before?: string): string;
+  /** One that gives each request back, its own first, and ends once it has answered so many others; `before` runs first. */
+  server(others?: number, before?: string): string;
   /** Process ids of all that were started, in their order. */
   starts(): number[];
 }
@@ -34,26 +34,30 @@ export function setFallbackStage(): FallbackStage {
     directory,
     socketPath: join(directory, "credentials.sock"),
     program,
-    server: (lingerMs = 300, before = "") =>
+    server: (others = 0, before = "") =>
       program(
         process.execPath,
         `const fs = require("node:fs");
         fs.appendFileSync(${JSON.stringify(startsPath)}, process.pid + "\\n");
         ${before}
-        let timer = setTimeout(() => process.exit(), ${lingerMs});
+        let left = ${others};
         const server = require("node:net").createServer((socket) => {
-          timer.refresh();
           let request = "";
           socket.on("error", () => {});
           socket.on("data", (piece) => {
             request += piece;
             const [head, body] = request.split("\\r\\n\\r\\n");
             if (body?.length !== Number(/^content-length: (\\d+)$/im.exec(head)?.[1])) return;
-            socket.end("HTTP/1.1 200 OK\\r\\nContent-Length: " + body.length + "\\r\\n\\r\\n" + body);
+            socket.end("HTTP/1.1 200 OK\\r\\nContent-Length: " + body.length + "\\r\\n\\r\\n" + body, () => {
+              left -= 1;
+              if (left === 0) process.exit();
+            });
           });
         });
         server.listen({ fd: 3 });
-        process.stdout.write(fs.readFileSync(0));`,
+        process.stdout.write(fs.readFileSync(0), () => {
+          if (left === 0) process.exit();
+        });`,
       ),
     starts: () => (existsSync(startsPath) ? readFileSync(startsPath, "utf8").trim().split("\n").map(Number) : []),
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),

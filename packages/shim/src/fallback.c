@@ -152,7 +152,7 @@ static int open_body(const char *body, size_t length) {
   return lseek(descriptor, 0, SEEK_SET) == 0 ? descriptor : -1;
 }
 
-static void put_number(char *entry, unsigned number) {
+static void put_number(char *entry, unsigned long number) {
   const char *digits = error_line_number(number);
   memcpy(strchr(entry, '=') + 1, digits, strlen(digits) + 1);
 }
@@ -167,23 +167,23 @@ static const char *const PASSED_ON[] = {"HTTPS_PROXY",   "https_proxy",  "NO_PRO
 enum { PASSED_ON_COUNT = sizeof PASSED_ON / sizeof *PASSED_ON };
 
 /* With what we say about the socket, and without what a service manager may have told the kubelet about its own. */
-static char *const *environment_for(unsigned left_ms) {
+static char *const *environment_for(const struct deadline *deadline) {
   static char *entries[PASSED_ON_COUNT + 5];
   static char listen_fds[] = "LISTEN_FDS=1";
   static char listen_names[] = "LISTEN_FDNAMES=credentials";
   static char listen_pid[] = "LISTEN_PID=0000000000";
-  static char left[] = "OCIR_BROKER_FALLBACK_LEFT_MS=0000000000";
+  static char end[] = "OCIR_BROKER_FALLBACK_END_MS=00000000000000000000";
   size_t count = 0;
   for (size_t i = 0; i < PASSED_ON_COUNT; i++) {
     char *value = getenv(PASSED_ON[i]);
     if (value != NULL) entries[count++] = value - strlen(PASSED_ON[i]) - 1; /* "NAME=" stands before it */
   }
-  put_number(listen_pid, (unsigned)getpid());
-  put_number(left, left_ms);
+  put_number(listen_pid, (unsigned long)getpid());
+  put_number(end, deadline_end_ms(deadline));
   entries[count++] = listen_fds;
   entries[count++] = listen_names;
   entries[count++] = listen_pid;
-  entries[count] = left;
+  entries[count] = end;
   return entries;
 }
 
@@ -201,9 +201,8 @@ static enum fallback_outcome become(const struct fallback *fallback, int lock, c
   if (dup2(body, STDIN_FILENO) < 0 || dup2(listener, FIRST_LISTEN_FD) < 0) return FALLBACK_FAILED;
   if (fcntl(lock, F_SETFD, 0) < 0 || chdir("/") < 0 || !forbid_core_dumps()) return FALLBACK_FAILED;
 
-  unsigned left_ms = (unsigned)deadline_left_ms(deadline);
-  alarm(left_ms / 1000 + 1);
+  alarm((unsigned)deadline_left_ms(deadline) / 1000 + 1);
   signal(SIGPIPE, SIG_DFL);
-  execve(fallback->program, arguments, environment_for(left_ms));
+  execve(fallback->program, arguments, environment_for(deadline));
   return errno == ENOENT || errno == EACCES || errno == ENOEXEC ? FALLBACK_NONE : FALLBACK_FAILED;
 }

@@ -17,7 +17,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
 import { type FallbackStage, setFallbackStage } from "./fallback-stage.ts";
-import { hasProgram } from "./native-builds.ts";
+import { builtPath, hasProgram, make } from "./native-builds.ts";
 import { httpResponse, startRawServer } from "./raw-socket-server.ts";
 import { describeShim, lineOf } from "./shim-call.ts";
 
@@ -30,6 +30,10 @@ function call(path: string, socketPath: string, program: string, stdin: string |
     env: { OCIR_BROKER_SOCKET: socketPath, OCIR_BROKER_FALLBACK: program },
     stdin,
   });
+}
+
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
 }
 
 async function started(stage: FallbackStage, count: number): Promise<number> {
@@ -66,6 +70,7 @@ describeShim("fallback_ask", (build) => {
         OCI_SDK_AUTH_CLIENT_REGION_URL: "",
         HOME: "/",
       };
+      const calledAtMs = monotonicMs();
       const result = await callCredentialProvider({
         path: build.path,
         args: ["--whatever"],
@@ -89,12 +94,14 @@ describeShim("fallback_ask", (build) => {
       expect(seen).toMatchObject({ argv: ["get"], cwd: "/", umask: process.umask(), stdin: stdin.toString("latin1") });
       expect(seen.env).toEqual({
         ...kept,
-        OCIR_BROKER_FALLBACK_LEFT_MS: expect.any(String),
+        OCIR_BROKER_FALLBACK_END_MS: expect.any(String),
         LISTEN_FDS: "1",
         LISTEN_FDNAMES: "credentials",
         LISTEN_PID: String(seen.pid),
       });
-      expect(Number(seen.env.OCIR_BROKER_FALLBACK_LEFT_MS)).toBeGreaterThan(40_000);
+      const endMs = Number(seen.env.OCIR_BROKER_FALLBACK_END_MS);
+      expect(endMs).toBeGreaterThanOrEqual(calledAtMs + 44_000);
+      expect(endMs).toBeLessThanOrEqual(monotonicMs() + 44_000);
       expect(seen.listens).toHaveLength(1);
       expect(seen.locks).toHaveLength(1);
       const [lock, socket] = ["fallback.lock", "fallback.sock"].map((name) => lstatSync(join(stage.directory, name)));
@@ -136,7 +143,7 @@ describeShim("fallback_ask", (build) => {
       await using server = await startRawServer({
         onRequest: ({ socket }) => (part === null ? socket.destroy() : socket.write(part ?? "")),
       });
-      const program = stage.server(0);
+      const program = stage.server();
       const result = await call(build.hastyPath, server.path, program, ANSWER);
       expect(result).toMatchObject({ exitCode: 0, stderr: "" });
       expect(result.stdout.toString()).toBe(ANSWER);
@@ -151,7 +158,7 @@ describeShim("fallback_ask", (build) => {
           socket.on("close", () => clearInterval(dribble));
         },
       });
-      const result = await call(build.hastyPath, server.path, stage.server(0), ANSWER);
+      const result = await call(build.hastyPath, server.path, stage.server(), ANSWER);
       expect(result.stdout.toString()).toBe(ANSWER);
     });
   });
@@ -249,7 +256,7 @@ describeShim("fallback_ask", (build) => {
   describe("of 50 at once", () => {
     test("runs one program, and each gets its own answer", async () => {
       using stage = setFallbackStage();
-      const program = stage.server();
+      const program = stage.server(49);
       const requests = Array.from({ length: 50 }, (_, index) => `request ${index}`);
       const results = await Promise.all(requests.map((stdin) => call(build.path, stage.socketPath, program, stdin)));
       expect(results.map(({ stdout }) => stdout.toString())).toEqual(requests);
@@ -283,7 +290,7 @@ describeShim("fallback_ask", (build) => {
       using stage = setFallbackStage();
       const isFirst = `${stage.directory}/first`;
       const program = stage.server(
-        300,
+        18,
         `try { fs.mkdirSync(${JSON.stringify(isFirst)}); fs.writeFileSync(${JSON.stringify(`${isFirst}/hangs`)}, ""); ${hang} }
         catch (error) { if (error.code !== "EEXIST") throw error; }`,
       );
@@ -302,7 +309,10 @@ describeShim("fallback_ask", (build) => {
 
     test("goes on with the next, kill after kill", async () => {
       using stage = setFallbackStage();
-      const program = stage.server(100, "const end = Date.now() + 80; while (Date.now() < end);");
+      const program = stage.server(
+        19,
+        `while (fs.readFileSync(${JSON.stringify(join(stage.directory, "starts"))}, "utf8").split("\\n").length <= 11);`,
+      );
       const requests = Array.from({ length: 30 }, (_, index) => `request ${index}`);
       const calls = requests.map((stdin) => call(build.path, stage.socketPath, program, stdin));
       for (let count = 1; count <= 10; count += 1) process.kill(await started(stage, count), "SIGKILL");
@@ -328,7 +338,7 @@ describeShim("fallback_ask", (build) => {
     test("goes on as soon as that one is killed", async () => {
       using stage = setFallbackStage();
       const holder = await holdLock(stage);
-      const program = stage.server();
+      const program = stage.server(9);
       const calls = Array.from({ length: 10 }, () => call(build.path, stage.socketPath, program));
       await sleep(100);
       expect(stage.starts()).toEqual([]);
@@ -339,7 +349,7 @@ describeShim("fallback_ask", (build) => {
 
     test("says when it listens and never answers", async () => {
       using stage = setFallbackStage();
-      const hanging = call(build.path, stage.socketPath, stage.server(60_000, "setInterval(() => {}, 1000); return;"));
+      const hanging = call(build.path, stage.socketPath, stage.server(0, "setInterval(() => {}, 1000); return;"));
       const pid = await started(stage, 1);
       const result = await call(build.hastyPath, stage.socketPath, stage.server());
       expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-fallback-timeout")) });
@@ -347,6 +357,14 @@ describeShim("fallback_ask", (build) => {
       await hanging;
     });
   });
+});
+
+test("nobody becomes the program with less time left than its start may take", async () => {
+  make("checks");
+  using stage = setFallbackStage();
+  const result = await call(builtPath("late/credential-provider-oke"), stage.socketPath, stage.server());
+  expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-fallback-timeout")) });
+  expect(stage.starts()).toEqual([]);
 });
 
 function notExecutable(stage: FallbackStage): string {

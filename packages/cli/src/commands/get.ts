@@ -14,22 +14,23 @@ import {
   loadUsableConfig,
   startStandIn,
 } from "@ocir-broker/broker";
-import { type Clock, createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
+import { type Clock, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import { API_VERSIONS, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { askDaemon, type DaemonAnswer } from "../daemon-answer.ts";
 import { environment } from "../environment.ts";
+import { leave } from "../leave.ts";
 
 interface GetOptions {
   readonly config?: string;
   readonly output: "json" | "password";
 }
 
-/** What a shim leaves to the program that it becomes, where it does not say. */
+/** For all of it where no shim says when its call ends. */
 const DEFAULT_LEFT_MS = 24_000;
 
 /** Of what is left, kept for writing, reading and ending, on a machine that is busy too. */
-const END_SLACK_MS = 2_000;
+const END_SLACK_MS = 3_000;
 
 /** Of what is left, kept for asking the daemon once more. It answers at once if it answers. */
 const DAEMON_AGAIN_MS = 2_000;
@@ -58,10 +59,10 @@ export function addGetCommand(program: Command): void {
 async function get(image: string | undefined, options: GetOptions): Promise<void> {
   // Whatever ends this process before an answer is written, ends it as a failure.
   process.exitCode = 1;
-  const hold = holdProcess();
+  holdProcess();
   process.once("uncaughtException", (error) => {
     process.stderr.write(errorAnswerOf(error).body);
-    process.exit(1);
+    leave();
   });
   try {
     const clock = createSystemClock();
@@ -71,9 +72,8 @@ async function get(image: string | undefined, options: GetOptions): Promise<void
     else await standIn(fd, request, options, clock);
   } catch (error) {
     process.stderr.write(errorAnswerOf(error).body);
-  } finally {
-    hold.cancel();
   }
+  leave();
 }
 
 async function answerAlone(request: Buffer, options: GetOptions, clock: Clock): Promise<DaemonAnswer> {
@@ -87,16 +87,11 @@ async function answerAlone(request: Buffer, options: GetOptions, clock: Clock): 
     random: systemRandom,
     limitMs: DEFAULT_LEFT_MS,
   });
-  try {
-    return await broker.answer(request);
-  } finally {
-    await broker.close();
-  }
+  return await broker.answer(request);
 }
 
 async function standIn(fd: number, request: Buffer, options: GetOptions, clock: Clock): Promise<void> {
-  const leftAtStartMs = Number.parseInt(environment["OCIR_BROKER_FALLBACK_LEFT_MS"] ?? "", 10) || DEFAULT_LEFT_MS;
-  const limitMs = Math.max(1, leftAtStartMs - process.uptime() * 1_000 - END_SLACK_MS);
+  const limitMs = Math.max(1, leftMs() - END_SLACK_MS);
   const endAtMs = clock.monotonicMs() + limitMs;
   // Nobody is there to mend it: as in the daemon, what is valid of the configuration is in force.
   const { config } = loadUsableConfig({ path: options.config, environment });
@@ -119,8 +114,13 @@ async function standIn(fd: number, request: Buffer, options: GetOptions, clock: 
     await others.untilQuiet(OTHERS_QUIET_MS, Math.min(OTHERS_LIMIT_MS, endAtMs - clock.monotonicMs()));
   } finally {
     await others.stop();
-    await broker.close();
   }
+}
+
+/** Starting takes its time, so the shim says when its call ends and not how much was left. */
+function leftMs(): number {
+  const endMs = Number.parseInt(environment["OCIR_BROKER_FALLBACK_END_MS"] ?? "", 10);
+  return Number.isNaN(endMs) ? DEFAULT_LEFT_MS : endMs - Number(kernelMonotonicUs()) / 1_000;
 }
 
 async function readRequest(): Promise<Buffer> {

@@ -1,0 +1,22 @@
+/** The end of a program that has said all it had to say. */
+import { accessSync, constants } from "node:fs";
+
+/**
+ * Ends the process with the exit status that is set, whatever goes on in it. A look-up of a name that hangs (getaddrinfo,
+ * ten seconds for each nameserver) cannot be broken off, and `process.exit` waits for its thread; exec does not.
+ */
+export function leave(): never {
+  const isHeld = process.getActiveResourcesInfo().includes("GetAddrInfoReqWrap");
+  if (isHeld) become(process.exitCode === 0 ? "true" : "false");
+  process.exit();
+}
+
+function become(name: "true" | "false"): void {
+  const program = `/bin/${name}`;
+  try {
+    accessSync(program, constants.X_OK);
+    process.execve?.(program, [name], {});
+  } catch {
+    // Then it ends once the look-up has.
+  }
+}
