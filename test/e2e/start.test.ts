@@ -1,14 +1,14 @@
-/** A daemon that starts at a bad moment: with a faulty configuration, or asked to reload before it is up. */
+/** A daemon that starts at a bad moment: with a faulty configuration, asked to reload before it is up, or among enemies. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { appendFile, open, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { expect, it, onTestFinished } from "vitest";
-import { type DaemonConfig, daemonConfig, SHIM, spawnDaemon, startDaemon } from "../daemon.ts";
+import { BROKER, type DaemonConfig, daemonConfig, SHIM, spawnDaemon, startDaemon } from "../daemon.ts";
 import { answerOf } from "./stage.ts";
 
 const HOST = "icn.ocir.io";
@@ -54,5 +54,24 @@ it("a reload asked for while the daemon still reads its configuration is done on
     await sleep(10);
   }
   expect(daemon.output()).toContain('"changed":["log.level"]');
+  expect(answerOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
+});
+
+it("loads no code that NODE_OPTIONS names", async () => {
+  const { directory } = await setUp();
+  const [code, mark] = [join(directory, "code.cjs"), join(directory, "loaded")];
+  await writeFile(code, `require("node:fs").writeFileSync(${JSON.stringify(mark)}, "")`);
+  const env = { NODE_OPTIONS: `--require=${code} --no-such-option` };
+  expect(execFileSync(BROKER, ["version"], { env, encoding: "utf8" })).toMatch(/^ocir-broker /);
+  expect(existsSync(mark)).toBe(false);
+});
+
+it("has no debugger that SIGUSR1 would open", async () => {
+  const { config } = await setUp();
+  const daemon = await startDaemon(config);
+  onTestFinished(() => daemon.stop());
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8"))?.[1];
+  expect(BigInt(`0x${caught}`) & (1n << BigInt(constants.signals.SIGUSR1 - 1))).toBe(0n);
+  process.kill(daemon.pid, "SIGUSR1");
   expect(answerOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
 });
