@@ -1,4 +1,4 @@
-import { type Expiring, Secret } from "@ocir-broker/foundation";
+import { type Expiring, Secret, UpstreamError } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it, vi } from "vitest";
 import { createCredentials } from "./credentials.ts";
@@ -13,10 +13,10 @@ function bodyOf(image: string, more: object = {}): Buffer {
 function setUp() {
   const clock = createFakeClock();
   const entryOf = (token: string): Expiring<Secret> => ({ value: new Secret(token), obtainedAtMs: 0, expiresAtMs: 1 });
-  let live: Expiring<Secret> | undefined = entryOf("first");
+  let live = "first";
   const parts = {
     get: vi.fn(async (_host: string, _options: { waitMs: number }) => ({
-      entry: entryOf("first"),
+      entry: entryOf(live),
       outcome: "hit" as const,
     })),
     ask: vi.fn((): "working" | "denied" | "unknown" => "unknown"),
@@ -26,7 +26,7 @@ function setUp() {
     clock,
     deadlineMs: 15_000,
     registries: { isAllowed: () => true, endpointOf: () => new URL("https://x") },
-    tokens: { get: parts.get, peek: () => live },
+    tokens: { get: parts.get },
     access: { ask: parts.ask, heal: parts.heal },
   });
   const passwordOf = async (image: string, more?: object) =>
@@ -36,7 +36,9 @@ function setUp() {
     parts,
     answer,
     passwordOf,
-    setLive: (token?: string) => (live = token === undefined ? undefined : entryOf(token)),
+    setLive: (token: string) => {
+      live = token;
+    },
   };
 }
 
@@ -50,10 +52,23 @@ describe("createCredentials", () => {
   it("hands out the token that a healing brought, and the old one where it brought none", async () => {
     const { passwordOf, parts, setLive } = setUp();
     parts.ask.mockReturnValue("denied");
-    setLive("second");
-    expect(await passwordOf(`${HOST}/ns/app`)).toBe("second");
-    setLive(undefined);
     expect(await passwordOf(`${HOST}/ns/app`)).toBe("first");
+    parts.heal.mockImplementation(async () => {
+      setLive("second");
+      return "working";
+    });
+    expect(await passwordOf(`${HOST}/ns/app`)).toBe("second");
+  });
+
+  it("hands out no token that ended while it was healing", async () => {
+    const { answer, parts } = setUp();
+    parts.ask.mockReturnValue("denied");
+    parts.heal.mockImplementation(async () => {
+      parts.get.mockRejectedValue(new UpstreamError("refused", HOST));
+      return "denied";
+    });
+    const failed = await answer(bodyOf(`${HOST}/ns/app`));
+    expect(failed.body.toString()).toMatch(/^ocir-broker: refused: /);
   });
 
   it("leaves a healing no more than 5 s, nor more than is left of the deadline", async () => {

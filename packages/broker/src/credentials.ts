@@ -35,7 +35,7 @@ export interface CredentialsOptions {
   readonly clock: Clock;
   readonly deadlineMs: number;
   readonly registries: Registries;
-  readonly tokens: Pick<TokenCache<Secret>, "get" | "peek">;
+  readonly tokens: Pick<TokenCache<Secret>, "get">;
   readonly access: Pick<RepositoryAccess, "ask" | "heal">;
 }
 
@@ -81,7 +81,8 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
     if (access.ask(image.registryHost, image.repository) !== "denied") return tokenFor(request, image, entry, outcome);
 
     const now = await access.heal(image.registryHost, image.repository, Math.min(HEAL_WAIT_MS, leftMs()));
-    const live = tokens.peek(image.registryHost) ?? entry;
+    // By now there may be another, and the one before may have ended.
+    const { entry: live } = await tokens.get(image.registryHost, { waitMs: leftMs() });
     return tokenFor(request, image, live, now === "denied" ? "denied" : outcome);
   }
 

@@ -14,7 +14,7 @@ function setUp() {
     clock,
     deadlineMs: 15_000,
     registries: { isAllowed, endpointOf: () => new URL("https://x") },
-    tokens: { get, peek: () => undefined },
+    tokens: { get },
   });
   return { clock, get, isAllowed, ask: (text: string) => answer(Buffer.from(text)) };
 }

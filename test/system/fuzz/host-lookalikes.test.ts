@@ -114,7 +114,6 @@ it(`no token for ${NAMES} look-alikes, and one for each real name among them`, a
         asked.push(host);
         return { entry, outcome: "hit" };
       },
-      peek: () => entry,
     },
     access: { ask: () => "working", heal: async () => "working" },
   });
