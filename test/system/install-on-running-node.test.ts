@@ -7,8 +7,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type Archives, VERSION } from "./install/archives.ts";
 import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
 import { givenNode } from "./install/given-node.ts";
+import { runKilledAt } from "./install/killed-at-step.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
-import { CONFIG, type OkeNode, PLUGIN, type Run } from "./install/oke-node.ts";
+import { CONFIG, type OkeNode, PLUGIN, type Run, SCRIPT } from "./install/oke-node.ts";
 import { EXTRA_ARGS, kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
@@ -116,6 +117,37 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
     const before = await snapshotOf(node);
     const run = await install(archives.babbling);
     expect([run.exitCode, await snapshotOf(node)]).toEqual([1, before]);
+  });
+
+  it("without flags has nothing of ours after a kill while files are copied, and then a fault", async () => {
+    await startKubelet(node, "--v=4");
+    const before = await snapshotOf(node);
+    const list = "/usr/libexec/ocir-broker/ocir-broker-files";
+    await runKilledAt(node, list, ["sh", SCRIPT], settings());
+    expect(await snapshotOf(node)).toContain(`${list}.ocir-broker-new`);
+    const run = await node.install({ ...settings(), OCIR_BROKER_SOURCES: "" });
+    expect([run.exitCode, await snapshotOf(node)]).toEqual([1, before]);
+  });
+
+  it("may have blanks in its paths, and no ps: the line that is shown is right, and a removal knows what it needs", async () => {
+    const config = "/etc/kubernetes/of ours/providers.yaml";
+    const binDir = "/opt/plugins/of ours";
+    const libexec = "/usr/libexec/ocir-broker";
+    const advise = () => node.root.run(`${libexec}/kubelet-advice`, [config, binDir]);
+    await startKubelet(node, "--v=4");
+    await install();
+    await node.root.run(`${libexec}/setup`, ["connect", config, binDir, "Kubernetes v1.33.1"]);
+    const line = (await advise()).split("\n")[1]?.replace("kubelet:", "").trim();
+    node.root.write(EXTRA_ARGS, `[Service]\n${line}\n`);
+    await restartKubelet(node);
+    await kubeletReport(node, ({ ours }) => ours > 5);
+    await node.root.run("touch", ["-d", "1 hour ago", config]);
+    await node.root.run("mv", ["/usr/bin/ps", "/usr/bin/ps.away"]);
+    const advised = await advise().finally(() => node.root.run("mv", ["/usr/bin/ps.away", "/usr/bin/ps"]));
+    expect(advised).toBe(`kubelet: nothing to do: it has the flags, and has read ${config} as it is`);
+    await node.root.run(UNINSTALL);
+    await restartKubelet(node);
+    expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
   });
 
   it("whose running kubelet names what is gone, gets what it starts with, whatever fails", async () => {

@@ -1,4 +1,4 @@
-/** Kills a program of a node before the nth time that it would change a name: at each of its renames, links and removals. */
+/** Kills a program of a node before it would change a name for the nth time, or a certain one: at its renames, links and removals. */
 import { type OkeNode, until } from "./oke-node.ts";
 
 /** Before the real ones on every PATH of ours. */
@@ -7,20 +7,24 @@ const wrapper = (program: string) => `#!/bin/sh
 if [ -s /run/killed-at/unit ]; then
   step=$(($(cat /run/killed-at/step) + 1))
   echo $step >/run/killed-at/step
-  if [ $step = "$(cat /run/killed-at/last)" ]; then
+  last=$(cat /run/killed-at/last)
+  case " $step  $* " in *" $last "*)
     systemctl kill --signal=KILL "$(cat /run/killed-at/unit)"
-    sleep 60
-  fi
+    sleep 60 ;;
+  esac
 fi
 exec /usr/bin/${program} "$@"
 `;
 
 let runs = 0;
 
-/** @returns how many changes it has made; fewer than `step` where it ended before. */
+/**
+ * @param step its number, or the name.
+ * @returns how many changes it has made; fewer than `step` where it ended before.
+ */
 export async function runKilledAt(
   { root }: OkeNode,
-  step: number,
+  step: number | string,
   command: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<number> {
