@@ -65,6 +65,8 @@ describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skip
     await install();
     await kubeletReport(node, ({ ours }) => ours > 5);
     const { earlier } = await kubeletReport(node);
+    // What a .deb from before the archive has left.
+    await node.root.run("sh", ["/opt/checkout/packages/packaging/files/deb-postrm", "purge"]);
     await uninstall();
     expect(await snapshotOf(node)).toBe(before);
     expect(await kubeletReport(node, (report) => report.earlier > earlier + 5)).toMatchObject({
@@ -73,6 +75,22 @@ describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skip
     });
     await restartKubelet(node);
     expect(await kubeletReport(node, (report) => report.earlier > 5)).toMatchObject({ ours: 0, failures: [] });
+  });
+
+  it.each([
+    ["by the script", `sh ${SCRIPT}`],
+    [
+      "by hand",
+      `tar xzf "$OCIR_BROKER_SOURCES"/*.tar.gz -C /run && /run/ocir-broker-*/install.sh &&
+        /usr/libexec/ocir-broker/setup connect ${CONFIG} /usr/local/bin "$(kubelet --version)"`,
+    ],
+  ])("is replaced by what others than root can read, whatever the umask, %s", async (_how, command) => {
+    await node.root.run("sh", ["-c", `umask 077 && ${command}`], { env: settings() });
+    const ours =
+      "/usr/libexec/ocir-broker /usr/share/doc/ocir-broker /usr/share/man/man1 /etc/ocir-broker /etc/kubernetes";
+    const unreadable = `find -L ${ours} /usr/lib/systemd/system /usr/local/bin ! -perm -444 -o -type d ! -perm -555`;
+    expect(await node.root.run("sh", ["-c", unreadable])).toBe("");
+    await uninstall();
   });
 
   it("comes back after a later release has changed what an earlier one had put there", async () => {

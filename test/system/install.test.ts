@@ -89,8 +89,13 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
     it("by `oke bootstrap` where there is one, with an archive from a bucket", async () => {
       node.addBootstrap("oke");
       node.addBootstrap("oke-install");
+      const curl = '#!/bin/sh\necho "$@" >>/run/curl-arguments\nexec /usr/bin/curl "$@"\n';
+      node.root.write("/usr/local/bin/curl", curl, 0o755);
       const run = await node.install(fromBucket());
       await expectInstalled(run);
+      // A pre-authenticated request is as good as a password, and arguments are everybody's to read.
+      const seen = await node.root.run("cat", ["/run/curl-arguments"]);
+      expect([seen.includes("--max-filesize"), seen.includes(new URL(BUCKET).pathname)]).toEqual([true, false]);
       expect([await bootstraps(), run.kubelet]).toEqual(["oke", [...BASE, ...OUR_FLAGS]]);
     });
 
