@@ -132,17 +132,30 @@ is_installed() {
     [ "$(timeout 20 /usr/local/bin/ocir-broker --version 2>/dev/null)" = "$release" ]
 }
 
+# What the script has started goes on where it was killed, with the lock that the next installation waits for.
+end_rest() {
+  for attempt in 1 2 3 4 5; do
+    rest=$(grep -lszFx "OCIR_BROKER_TURN=$$" /proc/[0-9]*/environ)
+    [ -n "$rest" ] || return 0
+    for process in $rest; do
+      process=${process%/environ}
+      kill -KILL "${process#/proc/}" 2>/dev/null
+    done
+    [ "$attempt" = 1 ] || sleep 1
+  done
+}
+
 # Ends before the Lease can be taken over, whatever hangs: nobody else begins meanwhile.
 install_here() {
   limit_s=$((lease_s * 2 / 3))
   say "has the turn: installs version $release"
   OCIR_BROKER_BOOTSTRAP=running OCIR_BROKER_VERSION=$release OCIR_BROKER_SOURCES=$image/ocir-broker \
-    OCIR_BROKER_SHA256_AMD64=${sum%% *} OCIR_BROKER_SHA256_ARM64=${sum%% *} \
+    OCIR_BROKER_SHA256_AMD64=${sum%% *} OCIR_BROKER_SHA256_ARM64=${sum%% *} OCIR_BROKER_TURN=$$ \
     timeout -k $((lease_s / 10)) $limit_s sh "$image/ocir-broker/ocir-broker-node.sh" </dev/null 2>&1
   case $? in
     # Without it the next pod has a turn.
     0) printf '%s\n' "$sum" >"$installed" || : ;;
-    124 | 137) say "the installation took longer than $limit_s s and was ended" && return 1 ;;
+    124 | 137) end_rest && say "the installation took longer than $limit_s s and was ended" && return 1 ;;
     *) return 1 ;;
   esac
 }

@@ -245,6 +245,20 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     await expectInstalled(a, b);
   });
 
+  it.skipIf(inCi)(`leaves nothing running of an installation that hangs, when its time is over${leftOut}`, async () => {
+    const hang = '#!/bin/sh\ncase $* in *able*ocir*) sleep 600 ;; esac\nexec /usr/bin/systemctl "$@"\n';
+    a.oke.root.write("/usr/sbin/systemctl", hang, 0o755);
+    try {
+      await start(a);
+      await said("the installation took longer than", a);
+      await a.oke.root.run("flock", ["-n", "/run/ocir-broker-install.lock", "true"]);
+    } finally {
+      await a.oke.root.run("rm", ["/usr/sbin/systemctl"]);
+    }
+    await said(INSTALLED, a);
+    await expectInstalled(a);
+  });
+
   it("ends what it has begun while the API server is away, and begins nothing", async () => {
     await start(a);
     await said(BEGINS, a);
