@@ -8,8 +8,8 @@ import type { Simulator } from "@ocir-broker/oci-simulator";
 
 export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");
 export const SHIM = join(import.meta.dirname, "../dist/credential-provider-oke");
-/** With 2.5 s for the whole call, of which the daemon has 0.7; `make checks` in packages/shim makes it. */
-export const HASTY_SHIM = join(import.meta.dirname, "../packages/shim/build/short/credential-provider-oke");
+/** With 11 s for the whole call, of which the daemon has 0.7; `make checks` in packages/shim makes it. */
+export const BRIEF_SHIM = join(import.meta.dirname, "../packages/shim/build/brief/credential-provider-oke");
 
 export interface DaemonConfig {
   readonly path: string;

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CredentialProviderResult } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { HASTY_SHIM } from "../daemon.ts";
+import { BRIEF_SHIM } from "../daemon.ts";
 import { type FallbackStage, setFallbackStage } from "./fallback-stage.ts";
 import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
 import { answerOf, REGISTRY_HOSTS } from "./stage.ts";
@@ -112,14 +112,14 @@ describe("a pull without a daemon", () => {
     expect(answerOf(await called).auth).toEqual(auth);
   });
 
-  it("ends by itself and in one line, where a daemon that hangs has left it next to no time", async () => {
-    execFileSync("make", ["--silent", "checks"], { cwd: join(dirname(HASTY_SHIM), "../..") });
+  it("ends by itself and in one line, where a daemon that hangs has left it the shortest turn", async () => {
+    execFileSync("make", ["--silent", "checks"], { cwd: join(dirname(BRIEF_SHIM), "../..") });
     const stage = await setFallbackStage();
     stage.simulator.faults({ endpoint: "auth.x509", hang: "before-headers" });
     const daemon = createServer(() => {});
     onTestFinished(() => void daemon.close().closeAllConnections());
     await new Promise<void>((resolve) => daemon.listen(stage.config.credentialsSocket, resolve));
-    const { exitCode, signal, stderr } = await stage.call(`${HOST}/acme/app`, HASTY_SHIM);
+    const { exitCode, signal, stderr } = await stage.call(`${HOST}/acme/app`, BRIEF_SHIM);
     expect([exitCode, signal, stderr]).toEqual([1, null, expect.stringMatching(ONE_LINE)]);
   });
 

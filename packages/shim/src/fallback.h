@@ -17,9 +17,9 @@
 #define SHIM_TOTAL_MS 44000
 #endif
 
-/* Less is not worth a program's start: a busy machine takes seconds for it, and the program keeps three for its end. */
+/* Less is not worth a program's start: a busy machine takes seconds for it, and the program keeps five for its end. */
 #ifndef SHIM_SHORTEST_TURN_MS
-#define SHIM_SHORTEST_TURN_MS 8000
+#define SHIM_SHORTEST_TURN_MS 10000
 #endif
 
 enum fallback_outcome {
