@@ -9,6 +9,7 @@ import { errorAnswer } from "./error-answer.ts";
 import { writeAnswer } from "./http-answer.ts";
 import { type ListenAddress, listenOn } from "./listener.ts";
 import { settledWithin } from "./settled-within.ts";
+import type { Turns } from "./turns.ts";
 
 export interface ServerLimits {
   /** From connection to the last header byte. */
@@ -21,6 +22,8 @@ export interface ServerLimits {
   readonly keepAliveMs: number;
   /** Connections at a time; more are closed at once. 0: no bound. */
   readonly maxConnections: number;
+  /** Without it every request is answered at once. */
+  readonly turns?: Turns;
 }
 
 export interface BoundedServer {
@@ -51,23 +54,30 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
   server.timeout = limits.silenceMs;
   if (limits.maxConnections > 0) server.maxConnections = limits.maxConnections;
   const unanswered = new WeakMap<Socket, Set<IncomingMessage>>();
+
+  function inTurn(socket: Socket, work: () => void): void {
+    if (limits.turns === undefined) work();
+    // One connection can hold many requests: there may be more of these than of those.
+    else if (!limits.turns.take(work)) socket.destroy();
+  }
+
   server.on("request", (request, response) => {
     response.sendDate = false;
     const requests = unanswered.get(request.socket) ?? new Set();
     unanswered.set(request.socket, requests.add(request));
     response.on("close", () => requests.delete(request));
-    onRequest(request, response);
+    inTurn(request.socket, () => onRequest(request, response));
   });
   // Node's own answer would be chunked and empty, which the shim does not read.
-  server.on("checkExpectation", (_request, response) => {
+  server.on("checkExpectation", ({ socket }, response) => {
     response.sendDate = false;
-    writeAnswer(response, errorAnswer("request-malformed"), ["Connection", "close"]);
+    inTurn(socket, () => writeAnswer(response, errorAnswer("request-malformed"), ["Connection", "close"]));
   });
   server.on("clientError", (error, socket: Socket) => {
     // An answer to what came later would be taken for that of a request which came whole before it.
     const isOwed = [...(unanswered.get(socket) ?? [])].some(({ complete }) => complete);
     if (isOwed) socket.destroy();
-    else answerClientError(error, socket);
+    else inTurn(socket, () => answerClientError(error, socket));
   });
   return {
     listen: (address) => listenOn(server, address),

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { get } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { BoundedServer } from "./bounded-server.ts";
@@ -21,6 +23,13 @@ function ask(route: string): Promise<string> {
       resolve(`${incoming.statusCode} ${(await incoming.toArray()).join("")}`);
     }).on("error", reject);
   });
+}
+
+/** All that comes back until the other side ends. */
+async function exchange(request: string): Promise<string> {
+  const socket = connect(path);
+  socket.write(request);
+  return text(socket);
 }
 
 async function stop(server: BoundedServer, clock: FakeClock): Promise<void> {
@@ -55,18 +64,22 @@ it("createHealthServer renders a body once a second, and says so when it cannot"
   await stop(server, clock);
 });
 
-it("createHealthServer answers a crowd in turn, those too who ask for what is not there", async () => {
+it.each<[what: string, request: string, answer: RegExp]>([
+  ["for what is not there", "GET /nowhere HTTP/1.1\r\n\r\n", /^HTTP\/1.1 404 .*not-found: /s],
+  ["in no HTTP", "nonsense\r\n\r\n", /^HTTP\/1.1 400 .*request-malformed: /s],
+  ["for what HTTP does not know", "GET / HTTP/1.1\r\nExpect: x\r\n\r\n", /^HTTP\/1.1 400 .*request-malformed: /s],
+])("createHealthServer answers a crowd in turn that asks %s", async (_what, request, answer) => {
   const clock = createFakeClock();
   const unused = undefined as never;
   const server = createHealthServer({ clock, health: unused, renderMetrics: unused, onFailed: unused });
   await server.listen({ path, mode: 0o666 });
-  const answers = Array.from({ length: 12 }, () => ask("/nowhere"));
+  const crowd = Array.from({ length: 12 }, () => exchange(request));
   await clock.untilArmed(1);
   let isOver = false;
-  const all = Promise.all(answers).finally(() => {
+  const all = Promise.all(crowd).finally(() => {
     isOver = true;
   });
   while (!isOver) await clock.advance(10);
-  expect(new Set(await all)).toEqual(new Set([expect.stringMatching(/^404 ocir-broker: not-found: /)]));
+  expect(new Set(await all)).toEqual(new Set([expect.stringMatching(answer)]));
   await stop(server, clock);
 });

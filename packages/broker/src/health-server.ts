@@ -40,7 +40,6 @@ export interface HealthServerOptions {
 }
 
 export function createHealthServer({ clock, health, renderMetrics, onFailed }: HealthServerOptions): BoundedServer {
-  const turns = createTurns({ clock, ...TURNS });
   const routes = new Map<string, () => Promise<HttpAnswer>>([
     // That it answers at all is the answer: no upstream decides whether this process is alive.
     ["/livez", async () => textAnswer(200, "ok\n")],
@@ -69,10 +68,9 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
     }
   }
 
-  return createBoundedServer(LIMITS, clock, (request, response) => {
+  return createBoundedServer({ ...LIMITS, turns: createTurns({ clock, ...TURNS }) }, clock, (request, response) => {
     request.resume();
-    // One connection can hold many requests: there may be more of these than of those.
-    if (!turns.take(() => void serve(request, response))) request.destroy();
+    void serve(request, response);
   });
 }
 
