@@ -2,7 +2,7 @@
  * One chaos run: calls all the while and the plan's events beside them; then calm, in which all must heal; then the same
  * load again and again, in which the process must stay as it is.
  */
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { REGISTRY_HOSTS } from "../e2e/stage.ts";
 import { createSeededRandom } from "../system/fleet/seeded-random.ts";
 import { createActor } from "./actor.ts";
@@ -70,9 +70,9 @@ export async function runChaos({ seed, lengthMs, onLine }: ChaosOptions): Promis
       onViolation: (violation) => tell(`VIOLATION ${violation}`),
     });
     const underway = new Set<Promise<unknown>>();
-    const burst = (calls: number): Promise<unknown>[] => repeat(calls, () => follow(callSome()));
-    const garbage = (calls: number): Promise<unknown>[] =>
-      repeat(calls, () => follow(call({ stdin: pick(GARBAGE) }, { kind: "refusal", registryHost: "-" })));
+    const burst = (calls: number): Promise<void> => follow(repeat(calls, callSome));
+    const garbage = (calls: number): Promise<void> =>
+      follow(repeat(calls, () => call({ stdin: pick(GARBAGE) }, { kind: "refusal", registryHost: "-" })));
     const actor = createActor({ stage, known, excuses, burst, garbage });
     onDaemon = actor.onDaemon;
 
@@ -122,7 +122,7 @@ export async function runChaos({ seed, lengthMs, onLine }: ChaosOptions): Promis
     /** All that hurts but does not end the daemon. */
     async function load(): Promise<void> {
       const clients = startSlowClients(stage.credentialsSocket, 1_000);
-      for (let round = 0; round < 10; round += 1) await Promise.all([...burst(30), ...garbage(3), look()]);
+      for (let round = 0; round < 10; round += 1) await Promise.all([burst(30), garbage(3), look()]);
       clients.stop();
     }
 
@@ -188,6 +188,12 @@ async function every(ms: number, until: AbortSignal, action: () => Promise<void>
   }
 }
 
-function repeat<T>(times: number, action: () => T): T[] {
-  return Array.from({ length: times }, action);
+/** One at each turn of the event loop: a busy machine takes 0.1 s to start a process, and who ends meanwhile is to be seen. */
+async function repeat(times: number, call: () => Promise<unknown>): Promise<void> {
+  const calls: Promise<unknown>[] = [];
+  while (calls.length < times) {
+    calls.push(call());
+    await nextTurn();
+  }
+  await Promise.all(calls);
 }
