@@ -60,8 +60,8 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
 }
 
 /** Resolves once both sockets take connections. */
-export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
-  const daemon = spawnDaemon(config);
+export async function startDaemon(config: DaemonConfig, broker = BROKER): Promise<Daemon> {
+  const daemon = spawnDaemon(config, broker);
   for (const socket of [config.credentialsSocket, config.healthSocket]) {
     while (!(await takesConnections(socket))) {
       const { exitCode, signalCode } = daemon.process;
@@ -72,8 +72,8 @@ export async function startDaemon(config: DaemonConfig): Promise<Daemon> {
 }
 
 /** Not up yet. */
-export function spawnDaemon(config: DaemonConfig): Daemon {
-  const child = spawn(BROKER, ["serve", "--config", config.path], { stdio: ["ignore", "pipe", "pipe"], env: {} });
+export function spawnDaemon(config: DaemonConfig, broker = BROKER): Daemon {
+  const child = spawn(broker, ["serve", "--config", config.path], { stdio: ["ignore", "pipe", "pipe"], env: {} });
   const pieces: Buffer[] = [];
   child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
   child.stderr.on("data", (piece: Buffer) => pieces.push(piece));

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CredentialProviderResult } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { BRIEF_SHIM } from "../daemon.ts";
+import { BRIEF_SHIM, SHIM } from "../daemon.ts";
 import { type FallbackStage, setFallbackStage } from "./fallback-stage.ts";
 import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
 import { answerOf, REGISTRY_HOSTS } from "./stage.ts";
@@ -127,10 +127,11 @@ describe("a pull without a daemon", () => {
   it.skipIf(cannotHideNames)(`ends with what it has, while the look-up of a name hangs${skipped}`, async () => {
     const stage = await setFallbackStage({ deadline: "6s" });
     const nameserver = await startSilentNameserver();
+    const shim = nameserver.around(SHIM);
     stage.simulator.faults({ endpoint: "registry.token", status: 503 });
-    const answered = stage.call(`${HOST}/acme/app`, nameserver.shim);
+    const answered = stage.call(`${HOST}/acme/app`, shim);
     await started(stage, 1);
-    const unanswered = stage.call("fra.ocir.io/acme/app", nameserver.shim);
+    const unanswered = stage.call("fra.ocir.io/acme/app", shim);
     await nameserver.asked;
     stage.simulator.clearFaults();
     expect(hasToken(await answered)).toBe(true);

@@ -1,23 +1,24 @@
-/** A nameserver that never answers, and the shim where nothing else is asked for a name: each look-up hangs for minutes. */
+/** A nameserver that never answers, and programs that ask nobody else for a name: each look-up hangs for minutes. */
 import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { onTestFinished } from "vitest";
-import { SHIM } from "../daemon.ts";
 
 /** The nameserver's port is root's, as is a mount. */
 export const cannotHideNames = process.getuid?.() !== 0 || spawnSync("unshare", ["--mount", "true"]).status !== 0;
 
 export interface SilentNameserver {
-  readonly shim: string;
+  /** A path to run instead of the program's. */
+  around(program: string): string;
   /** Resolves once somebody has. */
   readonly asked: Promise<unknown>;
 }
 
-const ADDRESS = "127.83.0.1";
+/** Port 53 is the only one that can be named: one address for each process of the tests. */
+const ADDRESS = `127.83.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 
 /** Until the test ends. */
 export async function startSilentNameserver(): Promise<SilentNameserver> {
@@ -30,10 +31,14 @@ export async function startSilentNameserver(): Promise<SilentNameserver> {
   await once(socket, "listening");
   writeFileSync(join(directory, "resolv.conf"), `nameserver ${ADDRESS}\noptions timeout:30 attempts:5\n`);
   writeFileSync(join(directory, "nsswitch.conf"), "hosts: dns\n");
-  const shim = join(directory, "shim");
   const mounts = ["resolv.conf", "nsswitch.conf"].map((name) => `mount --bind ${directory}/${name} /etc/${name}`);
-  writeFileSync(shim, `#!/bin/sh\nexec unshare --mount sh -c '${mounts.join(" && ")} && exec ${SHIM}'\n`, {
-    mode: 0o755,
-  });
-  return { shim, asked };
+  return {
+    around(program) {
+      const path = join(directory, basename(program));
+      const inside = `${mounts.join(" && ")} && exec "$0" "$@"`;
+      writeFileSync(path, `#!/bin/sh\nexec unshare --mount sh -c '${inside}' ${program} "$@"\n`, { mode: 0o755 });
+      return path;
+    },
+    asked,
+  };
 }

@@ -18,7 +18,7 @@ export const REGISTRY_HOSTS = ["icn.ocir.io", "us-ashburn-1.ocir.io", "ocir.eu-f
 
 /** Taken down when the test ends. */
 export async function setStage(
-  options: { simulator?: SimulatorOptions; daemon?: Partial<DaemonOptions> } = {},
+  options: { simulator?: SimulatorOptions; daemon?: Partial<DaemonOptions>; broker?: string } = {},
 ): Promise<Stage> {
   const directory = mkdtempSync(join(tmpdir(), "ocir-e2e-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
@@ -28,7 +28,7 @@ export async function setStage(
   });
   onTestFinished(() => simulator.close());
   const config = daemonConfig(directory, simulator, { registryHosts: REGISTRY_HOSTS, ...options.daemon });
-  const daemon = await startDaemon(config);
+  const daemon = await startDaemon(config, options.broker);
   onTestFinished(() => daemon.stop());
   const env = { OCIR_BROKER_SOCKET: config.credentialsSocket };
   return { simulator, daemon, config, call: (image) => callCredentialProvider({ path: SHIM, env, image }) };

@@ -9,6 +9,7 @@ import { createLog, loadUsableConfig, type Supervision, startBroker, superviseBr
 import { createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { environment, keepFromChildren, version } from "../environment.ts";
+import { isHeldByLookUp } from "../leave.ts";
 
 /** What whoever started us as a service says to this process and to no other. */
 const FOR_THIS_PROCESS = [
@@ -60,9 +61,15 @@ async function serve(options: { config?: string }): Promise<void> {
   supervision = superviseBroker({ ...common, broker, configPath, configFault: fault, kernelMonotonicUs });
   if (isReloadAsked) supervision.reload();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => {
+    process.on(signal, async () => {
       supervision?.stopping();
-      void broker.close();
+      await broker.close();
+      if (isHeldByLookUp()) clock.setTimer(() => endBy(signal), LAST_LINE_MS);
     });
   }
+}
+
+function endBy(signal: "SIGTERM" | "SIGINT"): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
