@@ -350,7 +350,7 @@ withdraw() {
     rmdir /etc/ocir-broker 2>/dev/null
   fi
   rm -rf "$work" "$before" "$before.new" "$config.ocir-broker-new"
-  find $libexec /usr/lib/s* /usr/lib/t* /usr/local /usr/share -name '*ocir*.ocir-broker-new' -delete 2>/dev/null
+  find $libexec /usr/lib/s* /usr/lib/t* /usr/local /usr/share -name '*.ocir-broker-new' -delete 2>/dev/null
   if [ $named = yes ] && ! keep_valid; then
     log "what the kubelet's flags name cannot be put there: they are taken out of the arguments"
     kubelet_args=$(without_flags "$kubelet_args")
