@@ -1,7 +1,7 @@
 /** A daemon that starts at a bad moment: with a faulty configuration, asked to reload before it is up, or among enemies. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { appendFile, open, writeFile } from "node:fs/promises";
+import { open, rename, writeFile } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -46,9 +46,11 @@ it("a reload asked for while the daemon still reads its configuration is done on
   onTestFinished(() => daemon.stop());
   const writing = await open(fifo, "w");
   process.kill(daemon.pid, "SIGHUP");
+  const next = join(directory, "next.yaml");
+  await writeFile(next, text.replace('"level":"info"', '"level":"debug"'));
+  await rename(next, fifo);
   await writing.appendFile(text);
   await writing.close();
-  await appendFile(fifo, text.replace('"level":"info"', '"level":"debug"'));
   while (!daemon.output().includes("configuration reloaded")) {
     expect(daemon.process.signalCode).toBeNull();
     await sleep(10);
