@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createHostRules, isRegistryHost } from "./host-rules.ts";
+import { createHostRules, isRegistryHost, registryHostOf } from "./host-rules.ts";
 
 const REALMS = ["oraclecloud.com", "oraclegovcloud.uk", "oraclecloud.eu"];
 const EXTRA = ["registry.internal:5000", "mirror.example.com", "127.0.0.1:18080", "localhost"];
@@ -242,5 +242,18 @@ describe("isRegistryHost", () => {
     ["::1", false],
   ])("knows %s", (text, expected) => {
     expect(isRegistryHost(text)).toBe(expected);
+  });
+});
+
+describe("registryHostOf", () => {
+  test.each([
+    ["iad.ocir.io", { key: "iad", id: "us-ashburn-1", realmKey: "oc1", realmDomain: "oraclecloud.com" }],
+    [
+      "ocir.uk-gov-london-1.oci.oraclegovcloud.uk",
+      { key: "ltn", id: "uk-gov-london-1", realmKey: "oc4", realmDomain: "oraclegovcloud.uk" },
+    ],
+  ])("is %s, which may have a token", (registryHost, itsRegion) => {
+    expect(registryHostOf(itsRegion)).toBe(registryHost);
+    expect(isAllowed(registryHost)).toBe(true);
   });
 });

@@ -447,3 +447,9 @@ test("withdraw forgets a key, a kept one too: no value, no further fetch", async
   expect(clock.armed()).toEqual([]);
   expect(events.at(-1)).toEqual({ type: "dropped", key: HOST, cause: "withdrawn" });
 });
+
+test("withdraw of a key that nobody has asked for tells nobody", () => {
+  const { cache, events } = setUp();
+  cache.withdraw(HOST);
+  expect(events).toEqual([]);
+});
