@@ -2,7 +2,6 @@
  * What was on a node before ocir-broker comes back when it is removed, whatever happened in between: upgrades, kills at
  * every step, another provider that came back, an administrator's own changes. A kubelet that starts again always starts.
  */
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Archives } from "./install/archives.ts";
 import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
@@ -32,8 +31,7 @@ describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skip
     archives = made;
   });
 
-  const bytesOf = (path: string): Buffer => readFileSync(`/proc/${node.root.hostPid}/root${path}`);
-  const read = (path: string): string => bytesOf(path).toString();
+  const read = (path: string): string => node.root.read(path).toString();
   const settings = () => ({ ...node.settings(archives.good), OCIR_BROKER_BOOTSTRAP: "running" });
 
   async function install(): Promise<void> {
@@ -250,7 +248,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     const removal = await node.root.exec(UNINSTALL);
     await node.root.run("umount", [CONFIG]);
     expect([removal.exitCode, removal.stderr]).toEqual([1, expect.stringContaining(`${CONFIG} cannot be given back`)]);
-    expect(bytesOf(PLUGIN)).toEqual(EARLIER_PROVIDER);
+    expect(node.root.read(PLUGIN)).toEqual(EARLIER_PROVIDER);
     await restartKubelet(node);
     expect(await kubeletReport(node, ({ earlier }) => earlier > 5)).toMatchObject({ ours: 0, failures: [] });
     await uninstall();
@@ -289,7 +287,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     const { stderr } = await uninstall();
     expect(stderr).toContain(`${CONFIG} was changed by somebody else since`);
     expect([read(CONFIG), read(KEPT)]).toEqual([edited, EARLIER_CONFIG]);
-    expect(bytesOf(PLUGIN)).toEqual(EARLIER_PROVIDER);
+    expect(node.root.read(PLUGIN)).toEqual(EARLIER_PROVIDER);
   });
 
   it.each([
@@ -309,7 +307,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     await uninstall();
     expect(read(CONFIG)).toBe(laterConfig);
     // What was written into our own file was never at a place of its own.
-    expect(bytesOf(PLUGIN)).toEqual(put.startsWith("mv") ? laterProvider : EARLIER_PROVIDER);
+    expect(node.root.read(PLUGIN)).toEqual(put.startsWith("mv") ? laterProvider : EARLIER_PROVIDER);
   });
 
   it.skipIf(inCi)(`is never lost by an installation that is killed, which a second run ends${leftOut}`, async () => {
@@ -356,7 +354,8 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
         await restartKubelet(node);
         expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ ours: 0, failures: [] });
         expect(await isThere("/usr/libexec/ocir-broker"), `killed at ${step}`).toBe(false);
-        if (isEarlier) expect([read(CONFIG), bytesOf(PLUGIN)], `${step}`).toEqual([EARLIER_CONFIG, EARLIER_PROVIDER]);
+        if (isEarlier)
+          expect([read(CONFIG), node.root.read(PLUGIN)], `${step}`).toEqual([EARLIER_CONFIG, EARLIER_PROVIDER]);
       }
       process.stdout.write(`a removal was killed before each of its steps ${seen.join(" ")}\n`);
       expect(seen.length).toBeGreaterThan(4);

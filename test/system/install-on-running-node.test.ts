@@ -2,7 +2,6 @@
  * The script on a node that runs already: over another provider of the same name while its kubelet pulls, over an older
  * version, and where the kubelet has no flags yet. Whatever happens, a kubelet that starts again starts.
  */
-import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Archives, VERSION } from "./install/archives.ts";
 import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
@@ -27,8 +26,7 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
 
   const settings = (archive = archives.good) => ({ ...node.settings(archive), OCIR_BROKER_BOOTSTRAP: "running" });
   const install = (archive = archives.good): Promise<Run> => node.install(settings(archive));
-  const bytesOf = (path: string): Buffer => readFileSync(`/proc/${node.root.hostPid}/root${path}`);
-  const read = (path: string): string => bytesOf(path).toString();
+  const read = (path: string): string => node.root.read(path).toString();
   const advice = ({ stderr }: Run): string[] =>
     stderr.split("\n").flatMap((line) => /^ocir-broker-node: kubelet: (.*)/.exec(line)?.[1] ?? []);
 
@@ -184,7 +182,7 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
     expect(await node.root.run(PLUGIN, ["--version"])).toBe(`credential-provider-oke ${VERSION}`);
     await node.root.run(UNINSTALL);
     expect(read(CONFIG)).toBe(EARLIER_CONFIG);
-    expect(bytesOf(PLUGIN)).toEqual(EARLIER_PROVIDER);
+    expect(node.root.read(PLUGIN)).toEqual(EARLIER_PROVIDER);
   });
 
   it("on which two installers run at once, is installed once", async () => {

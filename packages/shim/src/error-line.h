@@ -17,7 +17,7 @@ void error_line_write(const char *code, const char *what, const char *detail, co
 /* Writes the first line of the broker's message; 0 if there is none, and then nothing is written. */
 int error_line_relay(const char *message, size_t length);
 
-/* The decimal digits of a small number, in a buffer that the next call overwrites. */
+/* The decimal digits of a number, in a buffer that the next call overwrites. */
 const char *error_line_number(unsigned long number);
 
 #endif

@@ -291,7 +291,7 @@ describe.skipIf(skipped !== undefined)(`on a node${skipped ? ` (skipped: ${skipp
   /** By the kubelet's own rules at its start, and a call as it makes them. */
   async function expectKubeletStarts(): Promise<void> {
     const executable = (await root.exec("test", ["-x", PLUGIN])).exitCode === 0;
-    const text = readFileSync(`/proc/${root.hostPid}/root${KUBELET_CONFIG_PATH}`, "utf8");
+    const text = root.read(KUBELET_CONFIG_PATH).toString();
     const findings = checkCredentialProviderConfig([{ path: KUBELET_CONFIG_PATH, text }], {
       kubeletMinor: 34,
       hasExecutable: (name) => executable && PLUGIN.endsWith(`/${name}`),

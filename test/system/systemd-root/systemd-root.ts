@@ -88,6 +88,8 @@ export interface SystemdRoot {
   journal(unit: string): Promise<string>;
   /** A property of a unit as `systemctl show` prints it. */
   property(unit: string, name: string): Promise<string>;
+  /** A file inside. */
+  read(path: string): Buffer;
   /** Writes a file inside, folders above it included. */
   write(path: string, content: string | Buffer, mode?: number): void;
   /** An orderly shutdown, then the removal of everything. May be called twice. */
@@ -181,10 +183,18 @@ class BootedRoot implements SystemdRoot {
     return this.run("systemctl", ["show", "--property", name, "--value", unit]);
   }
 
+  read(path: string): Buffer {
+    return readFileSync(this.#outside(path));
+  }
+
   write(path: string, content: string | Buffer, mode = 0o644): void {
-    const target = join(`/proc/${this.hostPid}/root`, path);
+    const target = this.#outside(path);
     mkdirSync(join(target, ".."), { recursive: true, mode: 0o755 });
     writeFileSync(target, content, { mode });
+  }
+
+  #outside(path: string): string {
+    return join(`/proc/${this.hostPid}/root`, path);
   }
 
   async powerOff(): Promise<void> {
