@@ -116,7 +116,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
     what: "this instance's tenancy has changed",
     next: "systemctl stop ocir-broker, then start it",
   },
-  "sdk-failed": { status: 500, what: "oci-common failed", next: REPORT },
+  "sdk-failed": { status: 500, what: "the request could not be signed", next: REPORT },
   "token-key-mismatch": { status: 502, what: "the session is not for our key", next: LATER },
 
   // The registry.

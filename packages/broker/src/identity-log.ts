@@ -6,7 +6,6 @@ import { upstreamResult } from "./upstreams.ts";
 
 export interface IdentityObserver {
   onEvent(event: IdentityEvent): void;
-  onSdkMessage(line: string): void;
 }
 
 export function createIdentityLog(log: Log, metrics: Pick<Metrics, "upstreamAnswered">): IdentityObserver {
@@ -18,6 +17,5 @@ export function createIdentityLog(log: Log, metrics: Pick<Metrics, "upstreamAnsw
       const result = typeof event.outcome === "number" ? upstreamResult(event.outcome) : "failed";
       metrics.upstreamAnswered(event.upstream === "metadata" ? "metadata" : "auth", result, event.elapsedMs);
     },
-    onSdkMessage: (line) => log.debug({ line }, "oci-common said"),
   };
 }

@@ -8,14 +8,12 @@ const identity = createIdentityAuthority().issue({ tenancyId: "t", notBeforeMs: 
 const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 const forever = new AbortController().signal;
 
-test("federate reports a key that the SDK cannot sign with, and what the SDK said of it apart", async () => {
+test("federate reports a key that cannot sign, without OpenSSL's error, which may quote the key", async () => {
   const certificate = new X509Certificate(identity.certificatePem);
   const leaf = { certificate, privateKey: createSecretKey("secret", "utf8"), intermediates: [], tenancyId: "t" };
-  const messages: string[] = [];
   const options = {
     clock: createImpatientClock(),
     send: () => Promise.reject(new TypeError("must not be reached")),
-    onSdkMessage: (line: string) => messages.push(line),
   };
 
   const error = await federate(new URL("https://auth.test"), leaf, publicKey, options, forever).catch(
@@ -24,7 +22,6 @@ test("federate reports a key that the SDK cannot sign with, and what the SDK sai
 
   expect(error).toMatchObject({ code: "sdk-failed", message: expect.stringContaining("auth.test") });
   expect(error).not.toHaveProperty("cause");
-  expect(messages).toEqual([expect.stringContaining("TypeError")]);
 });
 
 test.each([
@@ -44,7 +41,7 @@ test.each([
     tenancyId: "t",
   };
   const send = () => Promise.reject(new UpstreamError(cause, "auth.test"));
-  const options = { clock: createImpatientClock(), send, onSdkMessage: () => undefined };
+  const options = { clock: createImpatientClock(), send };
 
   await expect(federate(new URL("https://auth.test"), leaf, publicKey, options, forever)).rejects.toMatchObject({
     code,

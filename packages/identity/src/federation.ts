@@ -13,12 +13,10 @@ import {
   UpstreamError,
   type UpstreamResponse,
 } from "@ocir-broker/foundation";
+import { createFederationRequest, type FederationRequest } from "./federation-request.ts";
 import { IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 import type { IdentityEvent } from "./identity-event.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
-import type { SignedRequest } from "./oci-sdk.ts";
-import { captureSdkConsole, type OnSdkMessage, printable } from "./sdk-console.ts";
-import { loadOciSdk } from "./sdk-loader.ts";
 import { decodeSessionToken, type SessionToken } from "./session-token.ts";
 
 /** A token is 2 KiB; a body ten times that is not one. */
@@ -27,7 +25,6 @@ const MAX_BODY_BYTES = 65_536;
 export interface FederationOptions {
   readonly clock: Clock;
   readonly send: SendRequest;
-  readonly onSdkMessage: OnSdkMessage;
   readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
 }
 
@@ -40,8 +37,8 @@ export async function federate(
   signal: AbortSignal,
 ): Promise<SessionToken> {
   const { clock } = options;
-  const { headers, body } = await buildRequest(authUrl, leaf, sessionPublicKey, options);
-  const response = await exchange(authUrl, headers, body, options, signal);
+  const request = signedRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
+  const response = await exchange(request, options, signal);
   if (response.status === 200) return decodeSessionToken(response, sessionPublicKey, authUrl.host);
   throw new IdentityError(codeOf(response, clock.wallMs()), authUrl.host, {
     status: response.status,
@@ -49,28 +46,22 @@ export async function federate(
   });
 }
 
-async function buildRequest(
+/** OpenSSL's error is dropped rather than attached as the cause, because it may quote the key. */
+function signedRequest(
   authUrl: URL,
   leaf: LeafCertificate,
   sessionPublicKey: KeyObject,
-  { clock, onSdkMessage }: FederationOptions,
-): Promise<SignedRequest> {
+  wallMs: number,
+): FederationRequest {
   try {
-    return await captureSdkConsole(onSdkMessage, async () => {
-      const { buildFederationRequest } = await loadOciSdk();
-      return buildFederationRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
-    });
-  } catch (error) {
-    // What sshpk or the SDK says about a key that it cannot use may quote the key: it is no cause of our error.
-    onSdkMessage(printable(String(error)));
+    return createFederationRequest(authUrl, leaf, sessionPublicKey, wallMs);
+  } catch {
     throw new IdentityError("sdk-failed", authUrl.host);
   }
 }
 
 async function exchange(
-  authUrl: URL,
-  headers: Readonly<Record<string, string>>,
-  body: string,
+  request: FederationRequest,
   { clock, send, onEvent }: FederationOptions,
   signal: AbortSignal,
 ): Promise<UpstreamResponse> {
@@ -78,18 +69,17 @@ async function exchange(
   const report = (outcome: Extract<IdentityEvent, { type: "request" }>["outcome"]): void =>
     onEvent?.({ type: "request", upstream: "federation", outcome, elapsedMs: clock.monotonicMs() - startedAtMs });
   try {
-    const url = new URL(`${authUrl.href.replace(/\/+$/, "")}/v1/x509`);
-    const response = await send({ method: "POST", url, headers, body, signal, maxBodyBytes: MAX_BODY_BYTES });
+    const response = await send({ ...request, method: "POST", signal, maxBodyBytes: MAX_BODY_BYTES });
     report(response.status);
     return response;
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
     report(error.code);
-    throw new IdentityError(codeOfFailure(error), authUrl.host, { cause: error });
+    throw new IdentityError(codeOfFailure(error), request.url.host, { cause: error });
   }
 }
 
-/** What has another remedy than a route has a code of its own. */
+/** Failures that fixing the network route would not cure get their own code. */
 function codeOfFailure({ code }: UpstreamError): IdentityErrorCode {
   switch (code) {
     case "aborted":

@@ -57,7 +57,7 @@ const MEANING: Readonly<Record<IdentityErrorCode, { retryable: boolean; words: s
     retryable: false,
     words: "the region is not in the metadata service's regionInfo nor in our table",
   },
-  "sdk-failed": { retryable: true, words: "oci-common could not sign the request" },
+  "sdk-failed": { retryable: true, words: "the request could not be signed" },
   "tenancy-changed": { retryable: false, words: "the instance certificate is now of another tenancy" },
   "token-key-mismatch": { retryable: true, words: "the session token was not made for our key" },
 };

@@ -7,7 +7,7 @@ export {
 } from "./instance-principal.ts";
 export { METADATA_BASE_URLS } from "./metadata-service.ts";
 export { knownRealmDomains } from "./realm-domains.ts";
-export type { RegionInfo } from "./region.ts";
+export type { RegionInfo } from "./region-info.ts";
 export { signRequest } from "./request-signer.ts";
 export type { Session } from "./session.ts";
 export { decodeSession, type EncodedSession, encodeSession } from "./session-record.ts";

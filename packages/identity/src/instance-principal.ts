@@ -13,9 +13,8 @@ import type { IdentityEvent } from "./identity-event.ts";
 import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts";
 import { createMetadataService } from "./metadata-service.ts";
 import { createTurns } from "./pause.ts";
-import { fetchRegion, type RegionInfo } from "./region.ts";
-import { captureSdkConsole, type OnSdkMessage } from "./sdk-console.ts";
-import { loadOciSdk } from "./sdk-loader.ts";
+import { fetchRegion } from "./region.ts";
+import type { RegionInfo } from "./region-info.ts";
 import type { Session } from "./session.ts";
 
 export interface InstancePrincipal {
@@ -40,8 +39,6 @@ export interface InstancePrincipalOptions {
   readonly remembered?:
     | { readonly region?: RegionInfo | undefined; readonly tenancyId?: string | undefined }
     | undefined;
-  /** What oci-common would have printed, one printable line without secrets. */
-  readonly onSdkMessage?: OnSdkMessage | undefined;
   readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
 }
 
@@ -51,7 +48,7 @@ const SESSION_KEY = { modulusLength: 2_048, publicExponent: 65_537 };
 const generateKeys = promisify(generateKeyPair);
 
 export function createInstancePrincipal(options: InstancePrincipalOptions): InstancePrincipal {
-  const { clock, random, onEvent, onSdkMessage = ignore } = options;
+  const { clock, random, onEvent } = options;
   const metadata = createMetadataService({
     clock,
     random,
@@ -59,7 +56,7 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Inst
     send: options.sendMetadata,
     baseUrls: options.metadataBaseUrls,
   });
-  const federation = { clock, onEvent, onSdkMessage, send: options.sendFederation };
+  const federation = { clock, onEvent, send: options.sendFederation };
   const inTurn = createTurns("metadata service");
   let knownRegion = options.remembered?.region;
   let tenancyId = options.remembered?.tenancyId;
@@ -79,7 +76,8 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Inst
     const [{ publicKey, privateKey }, firstLeaf] = await Promise.all([
       generateKeys("rsa", SESSION_KEY),
       readLeafCertificate(metadata, clock, signal),
-      captureSdkConsole(onSdkMessage, loadOciSdk),
+      // Signs the requests that the session is for.
+      import("./oci-sdk.ts"),
     ]);
 
     async function federateWith(leaf: LeafCertificate): Promise<Expiring<Session>> {
@@ -106,5 +104,3 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Inst
 function authUrlOf({ id, realmDomain }: RegionInfo): URL {
   return new URL(`https://auth.${id}.${realmDomain}`);
 }
-
-function ignore(): void {}

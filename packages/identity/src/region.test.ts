@@ -6,7 +6,8 @@ import { Agent } from "undici";
 import { expect, onTestFinished, test } from "vitest";
 import { createMetadataService } from "./metadata-service.ts";
 import { knownRealmDomains } from "./realm-domains.ts";
-import { fetchRegion, type RegionInfo } from "./region.ts";
+import { fetchRegion } from "./region.ts";
+import type { RegionInfo } from "./region-info.ts";
 
 const ASHBURN = { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" };
 

@@ -6,18 +6,7 @@ import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { IdentityError } from "./identity-error.ts";
 import type { MetadataService } from "./metadata-service.ts";
-import { loadOciSdk } from "./sdk-loader.ts";
-
-export interface RegionInfo {
-  /** us-ashburn-1 */
-  readonly id: string;
-  /** iad, in lower case */
-  readonly key: string;
-  /** oc1 */
-  readonly realmKey: string;
-  /** oraclecloud.com */
-  readonly realmDomain: string;
-}
+import type { RegionInfo } from "./region-info.ts";
 
 const label = z
   .string()
@@ -67,7 +56,7 @@ function decodeRegionInfo(text: string, host: string): RegionInfo {
 async function findRegion(text: string, host: string): Promise<RegionInfo> {
   const { success, data: name } = label.safeParse(text.trim());
   if (!success) throw new IdentityError("metadata-invalid", host);
-  const { findRegionByName } = await loadOciSdk();
+  const { findRegionByName } = await import("./oci-sdk.ts");
   const region = findRegionByName(name);
   if (region === undefined) throw new IdentityError("region-unknown", host);
   return region;

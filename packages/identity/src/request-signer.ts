@@ -1,6 +1,4 @@
 /** Signs requests to OCI services with one session, which cannot change underneath (draft-cavage-http-signatures-08). */
-import { captureSdkConsole } from "./sdk-console.ts";
-import { loadOciSdk } from "./sdk-loader.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -12,11 +10,6 @@ export async function signRequest(
   request: { readonly method: "GET" | "HEAD"; readonly url: URL },
   wallMs: number,
 ): Promise<Record<string, string>> {
-  return captureSdkConsole(ignore, async () => {
-    const { signWithSession } = await loadOciSdk();
-    return signWithSession(session.token.reveal(), session.privateKey, request, wallMs);
-  });
+  const { signWithSession } = await import("./oci-sdk.ts");
+  return signWithSession(session.token.reveal(), session.privateKey, request, wallMs);
 }
-
-/** The signer prints nothing; should it begin to, stdout is not the place. */
-function ignore(): void {}
