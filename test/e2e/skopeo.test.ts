@@ -36,15 +36,16 @@ describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
 
   it("do nothing for a node without a policy, or without a helper", async () => {
     const stage = await setRealRegistryStage();
-    const { simulator, registryHost, image, directory } = stage;
+    const { simulator, registryHost, image, authFile } = stage;
     const name = `${registryHost}/acme/shop/web:1`;
     simulator.iam({ writable: false });
     expect(await saidBy(push(stage, name))).toMatch(/unauthorized|denied/);
     simulator.iam({ writable: true });
     await push(stage, name);
-    const noHelper = join(directory, "no-helper.json");
-    writeFileSync(noHelper, "{}");
-    expect(await saidBy(digestOf(stage, name, `--authfile=${noHelper}`))).toMatch(/unauthorized|denied/);
+    const helpers = readFileSync(authFile);
+    writeFileSync(authFile, "{}");
+    expect(await saidBy(digestOf(stage, name))).toMatch(/unauthorized|denied/);
+    writeFileSync(authFile, helpers);
     simulator.iam({ granted: false });
     expect(await saidBy(digestOf(stage, name))).toMatch(/unauthorized|denied/);
     simulator.iam({ granted: true });

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { allCommands, describeCommand } from "./command-tree.ts";
 import { renderCompletion, SHELLS } from "./completion.ts";
 import { createProgram } from "./program.ts";
@@ -56,9 +58,13 @@ describe("renderCompletion", () => {
   for (const shell of SHELLS) {
     const path = programOf(shell);
     test.runIf(path)(`is a script that ${shell} can read`, () => {
-      const input = renderCompletion(shell, program);
+      const directory = mkdtempSync(join(tmpdir(), "ocir-completion-"));
+      onTestFinished(() => rmSync(directory, { recursive: true }));
+      // A file: not every version of fish checks its standard input.
+      const script = join(directory, shell);
+      writeFileSync(script, renderCompletion(shell, program));
       const flag = shell === "fish" ? "--no-execute" : "-n";
-      execFileSync(String(path), [flag], { input, stdio: ["pipe", "pipe", "inherit"] });
+      execFileSync(String(path), [flag, script], { stdio: ["ignore", "pipe", "inherit"] });
     });
   }
 
