@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { REGISTRY_HOSTS } from "../e2e/stage.ts";
-import { createSeededRandom } from "../system/fleet/seeded-random.ts";
+import { createSeededRandom } from "../seeded-random.ts";
 import { createActor } from "./actor.ts";
 import { createExcuses } from "./excuses.ts";
 import { privateDirtyKiB, readProcess, type Usage, usageUnder } from "./flatness.ts";

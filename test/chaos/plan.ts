@@ -3,7 +3,7 @@
  * Says nothing of how it is done (actor.ts) and what must hold all the same (verdict.ts).
  */
 import type { Fault } from "@ocir-broker/oci-simulator";
-import { createSeededRandom } from "../system/fleet/seeded-random.ts";
+import { createSeededRandom } from "../seeded-random.ts";
 
 export type ChaosEvent =
   /** At the upstreams, for `forMs`. */

@@ -9,10 +9,10 @@ import { startSimulator } from "@ocir-broker/oci-simulator";
 import { createFakeClock } from "@ocir-broker/testkit";
 import type { CacheEvent } from "@ocir-broker/token-cache";
 import { expect, test } from "vitest";
+import { createSeededRandom } from "../seeded-random.ts";
 import { startInProcess } from "./broker-in-process.ts";
-import { createFleetClock, type FleetClock } from "./fleet/fleet-clock.ts";
-import { createSeededRandom } from "./fleet/seeded-random.ts";
 import { SESSION_LIFE_MS, startWiredBroker, TOKEN_LIFE_MS, type WiredBroker } from "./soak/wired-broker.ts";
+import { createYearClock, type YearClock } from "./soak/year-clock.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -79,7 +79,7 @@ class Rhythm {
 }
 
 test("a year of three hosts and their sessions leaves memory flat, timers bounded and renewals in their rhythm", async () => {
-  const clock: FleetClock = createFleetClock(() => broker.isSigning());
+  const clock: YearClock = createYearClock(() => broker.isSigning());
   const random = createSeededRandom(365);
   const rhythms = new Map([
     ...HOSTS.map((host) => [host as string, new Rhythm(TOKEN_LIFE_MS)] as const),

@@ -33,27 +33,47 @@ test.each([
   );
 });
 
-test("firstRenewAtMs keeps nodes that start together from asking together, in any minute of three hours", () => {
+/** Requests in the busiest and the quietest sixtieth of a life, over their mean, once all first renewals are over. */
+function evennessOf(firstAtMs: typeof firstRenewAtMs, lifeMs: number, seed: number): { most: number; least: number } {
   const nodes = 20_000;
-  // Lehmer's generator: the same chances in every run.
-  let seed = 1;
+  // Lehmer's generator: the same chances for the same seed.
+  let state = seed;
   const random = () => {
-    seed = (seed * 48_271) % 2_147_483_647;
-    return seed / 2_147_483_647;
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
   };
-  const perMinute = new Array<number>(180).fill(0);
+  const sliceMs = lifeMs / 60;
+  const perSlice = new Array<number>(216).fill(0);
   for (let node = 0; node < nodes; node++) {
-    let atMs = firstRenewAtMs({ obtainedAtMs: 0, expiresAtMs: HOUR }, random());
-    while (atMs < 3 * HOUR) {
-      const minute = Math.floor(atMs / MINUTE);
-      perMinute[minute] = (perMinute[minute] ?? 0) + 1;
-      atMs = renewAtMs({ obtainedAtMs: atMs, expiresAtMs: atMs + HOUR }, random());
+    let atMs = firstAtMs({ obtainedAtMs: 0, expiresAtMs: lifeMs }, random());
+    while (atMs < perSlice.length * sliceMs) {
+      const slice = Math.floor(atMs / sliceMs);
+      perSlice[slice] = (perSlice[slice] ?? 0) + 1;
+      atMs = renewAtMs({ obtainedAtMs: atMs, expiresAtMs: atMs + lifeMs }, random());
     }
   }
+  const settled = perSlice.slice(36);
   const mean = nodes / 30;
-  expect(perMinute.slice(0, 3)).toEqual([0, 0, 0]);
-  expect(Math.min(...perMinute.slice(3))).toBeGreaterThan(0.75 * mean);
-  expect(Math.max(...perMinute)).toBeLessThan(1.2 * mean);
+  return { most: Math.max(...settled) / mean, least: Math.min(...settled) / mean };
+}
+
+test("renewal instants of nodes started together are evenly spread, whatever the life of their tokens", () => {
+  const start = fc.record({
+    lifeMs: fc.integer({ min: 5 * MINUTE, max: 24 * HOUR }),
+    seed: fc.integer({ min: 1, max: 2_147_483_646 }),
+  });
+  fc.assert(
+    fc.property(start, ({ lifeMs, seed }) => {
+      const { most, least } = evennessOf(firstRenewAtMs, lifeMs, seed);
+      expect(most).toBeLessThan(1.25);
+      expect(least).toBeGreaterThan(0.75);
+    }),
+    { numRuns: 20, seed: 1 },
+  );
+});
+
+test("renewAtMs alone would leave nodes started together in step", () => {
+  expect(evennessOf(renewAtMs, HOUR, 1).most).toBeGreaterThan(2);
 });
 
 test.each([
