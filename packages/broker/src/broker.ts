@@ -67,22 +67,27 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   let inForce = config;
 
   const source = JSON.stringify([config.metadata.baseUrl, config.auth.endpoint]);
-  const memory = openMemory({ environment, clock, bootMs, log, source, snapshot: () => stateOf(owners, source) });
-  const recalled = memory.recall();
-
-  const principal = createInstancePrincipal({
+  const provider = createInstancePrincipal({
     clock,
     random,
     sendMetadata: upstreams.sendMetadata,
     sendFederation: upstreams.send,
     metadataBaseUrls: config.metadata.baseUrl === undefined ? METADATA_BASE_URLS : [new URL(config.metadata.baseUrl)],
     authUrl: config.auth.endpoint === undefined ? undefined : new URL(config.auth.endpoint),
-    remembered: { region: recalled?.state.region, tenancyId: recalled?.state.session?.value.tenancyId },
     ...createIdentityLog(log, metrics),
+  });
+  const memory = openMemory({
+    environment,
+    clock,
+    bootMs,
+    log,
+    source,
+    provider: provider.name,
+    snapshot: () => stateOf(owners, source),
   });
 
   const logRegion = createFetchLog(log, "region");
-  const homeRegion = createHomeRegionCache(principal, {
+  const homeRegion = createHomeRegionCache(provider, {
     clock,
     random,
     onEvent(event) {
@@ -94,7 +99,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   const sessionErrors = new WeakSet<Error>();
   const logSession = createFetchLog(log, "session");
-  const sessions = createSessionCache(principal, {
+  const sessions = createSessionCache(provider, {
     clock,
     random,
     onEvent(event) {
@@ -129,7 +134,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     },
   });
 
-  const owners = { homeRegion, sessions, tokens, registries };
+  const owners = { provider, homeRegion, sessions, tokens, registries };
 
   const access = new RepositoryAccess({
     clock,
@@ -239,6 +244,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   };
 
   try {
+    const recalled = memory.recall();
     if (recalled !== undefined && (await restore(recalled, owners, log))) memory.changed();
     const handedOver = handedOverSockets(environment, options.pid);
     await credentialsServer.listen(addressOf(handedOver.credentials, config.sockets.credentials, 0o600));

@@ -31,7 +31,7 @@ export interface ShortLivedBrokerOptions {
 export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortLivedBroker {
   const { config, environment, clock, random, limitMs } = options;
   const upstreams = createUpstreams({ config, environment, clock });
-  const principal = createInstancePrincipal({
+  const provider = createInstancePrincipal({
     clock,
     random,
     sendMetadata: upstreams.sendMetadata,
@@ -40,8 +40,8 @@ export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortL
     authUrl: config.auth.endpoint === undefined ? undefined : new URL(config.auth.endpoint),
   });
   const quietly = { clock, random, onEvent: ignore };
-  const homeRegion = createHomeRegionCache(principal, quietly);
-  const sessions = createSessionCache(principal, quietly);
+  const homeRegion = createHomeRegionCache(provider, quietly);
+  const sessions = createSessionCache(provider, quietly);
   const registries = createRegistries({
     realmDomains: knownRealmDomains(),
     extraHosts: hostsNamedIn(config),

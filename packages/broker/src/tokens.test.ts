@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { type Expiring, Secret, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
-import { IdentityError, type InstancePrincipal, type Session } from "@ocir-broker/identity";
+import { IdentityError, type IdentityProvider, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { createSessionCache, createTokenCache, SESSION } from "./tokens.ts";
@@ -21,13 +21,12 @@ function setUp() {
   const cloud = { status: 200, isDown: false, sessionFails: false };
   const counts = { sessions: 0, tokens: 0 };
 
-  const principal: InstancePrincipal = {
-    region: () => Promise.reject(new Error("not asked for here")),
-    async mintSession(): Promise<Expiring<Session>> {
+  const provider: Pick<IdentityProvider, "session"> = {
+    async session(): Promise<Expiring<SigningSession>> {
       counts.sessions++;
       if (cloud.isDown || cloud.sessionFails) throw new IdentityError("federation-unreachable", "auth.test");
       const obtainedAtMs = clock.monotonicMs();
-      const value = { token: new Secret(`session-${counts.sessions}`), privateKey, tenancyId: "ocid1.tenancy.test" };
+      const value = { keyId: new Secret(`ST$session-${counts.sessions}`), privateKey, tenancyId: "ocid1.tenancy.test" };
       return { value, obtainedAtMs, expiresAtMs: obtainedAtMs + 20 * MINUTE_MS };
     },
   };
@@ -46,7 +45,7 @@ function setUp() {
   }
 
   const shared = { clock, random: () => 0.5, onEvent: () => undefined };
-  const sessions = createSessionCache(principal, shared);
+  const sessions = createSessionCache(provider, shared);
   const sessionErrors = new WeakSet<object>();
   const tokens = createTokenCache({
     ...shared,

@@ -5,7 +5,7 @@
  * business; here is only what a fetch consists of.
  */
 import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
-import { type InstancePrincipal, type RegionInfo, type Session, signRequest } from "@ocir-broker/identity";
+import { type IdentityProvider, type RegionInfo, type SigningSession, signRequest } from "@ocir-broker/identity";
 import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
 import { type CacheEvent, TokenCache } from "@ocir-broker/token-cache";
 
@@ -27,11 +27,14 @@ interface CacheOptions {
   readonly onEvent: (event: CacheEvent) => void;
 }
 
-export function createHomeRegionCache(principal: InstancePrincipal, options: CacheOptions): TokenCache<RegionInfo> {
+export function createHomeRegionCache(
+  provider: Pick<IdentityProvider, "region">,
+  options: CacheOptions,
+): TokenCache<RegionInfo> {
   return new TokenCache<RegionInfo>({
     ...options,
     fetch: async (_key, { signal }) => ({
-      value: await principal.region(signal),
+      value: await provider.region(signal),
       obtainedAtMs: options.clock.monotonicMs(),
       // An instance does not move.
       expiresAtMs: Number.POSITIVE_INFINITY,
@@ -39,14 +42,17 @@ export function createHomeRegionCache(principal: InstancePrincipal, options: Cac
   });
 }
 
-export function createSessionCache(principal: InstancePrincipal, options: CacheOptions): TokenCache<Session> {
-  return new TokenCache<Session>({ ...options, fetch: (_key, { signal }) => principal.mintSession(signal) });
+export function createSessionCache(
+  provider: Pick<IdentityProvider, "session">,
+  options: CacheOptions,
+): TokenCache<SigningSession> {
+  return new TokenCache<SigningSession>({ ...options, fetch: (_key, { signal }) => provider.session(signal) });
 }
 
 export interface TokenCacheParts extends CacheOptions {
   /** How long a request waits for a token. */
   readonly deadlineMs: number;
-  readonly sessions: TokenCache<Session>;
+  readonly sessions: TokenCache<SigningSession>;
   readonly sendTo: (registryHost: string) => SendRequest;
   readonly endpointOf: (registryHost: string) => URL;
   /** Takes the errors that kept a session away: what failed with one of them need not wait once there is a session. */
@@ -59,7 +65,7 @@ export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
   const sessionWaitMs = Math.max(limitMs - SESSION_SLACK_MS, limitMs / 2);
   let remintedAtMs = Number.NEGATIVE_INFINITY;
 
-  function fetchWith(session: Session, registryHost: string, signal: AbortSignal): Promise<Expiring<Secret>> {
+  function fetchWith(session: SigningSession, registryHost: string, signal: AbortSignal): Promise<Expiring<Secret>> {
     const sign = (request: { method: "GET"; url: URL }) => signRequest(session, request, clock.wallMs());
     return fetchBearerToken(
       registryHost,
@@ -68,7 +74,7 @@ export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
     );
   }
 
-  async function liveSession(): Promise<Expiring<Session>> {
+  async function liveSession(): Promise<Expiring<SigningSession>> {
     try {
       return (await sessions.get(SESSION, { waitMs: sessionWaitMs })).entry;
     } catch (error) {
@@ -78,7 +84,7 @@ export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
   }
 
   /** The session after `refused`: a live one that is newer, else one minted beside it. */
-  async function sessionAfter(refused: Expiring<Session>): Promise<Expiring<Session> | undefined> {
+  async function sessionAfter(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined> {
     const live = sessions.peek(SESSION);
     if (live !== undefined && live !== refused) return live;
     if (clock.monotonicMs() - remintedAtMs < UNAUTHORIZED_REMINT_MS) return undefined;

@@ -14,10 +14,9 @@ import {
 } from "@ocir-broker/foundation";
 import {
   createInstancePrincipal,
-  type InstancePrincipal,
   knownRealmDomains,
   type RegionInfo,
-  type Session,
+  type SigningSession,
   signRequest,
 } from "@ocir-broker/identity";
 import { createHostRules, fetchBearerToken } from "@ocir-broker/ocir";
@@ -30,7 +29,7 @@ export interface Cloud {
   readonly sendAuth: SendRequest;
   readonly sendRegistry: SendRequest;
   region(): Promise<RegionInfo>;
-  session(): Promise<Expiring<Session>>;
+  session(): Promise<Expiring<SigningSession>>;
   token(registryHost: string): Promise<Expiring<Secret>>;
   authUrl(): Promise<URL>;
   endpointOf(registryHost: string): URL;
@@ -68,7 +67,7 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
   );
   const sendAuth = noted(send, "auth", () => "/v1/x509", clock, exchanges);
   const sendRegistry = noted(send, "registry", labelOfRegistry, clock, exchanges);
-  const principal: InstancePrincipal = createInstancePrincipal({
+  const provider = createInstancePrincipal({
     clock,
     random,
     sendMetadata,
@@ -76,11 +75,11 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
     metadataBaseUrls: settings.metadataBaseUrls,
     authUrl: settings.authUrl,
   });
-  const region = once(() => principal.region(signal));
+  const region = once(() => provider.region(signal));
   const session = once(async () => {
     // Asked by itself first: what keeps it from being known is then waited for once, not twice.
     await region();
-    return principal.mintSession(signal);
+    return provider.session(signal);
   });
   const tokens = new Map<string, () => Promise<Expiring<Secret>>>();
   const endpointOf = (registryHost: string): URL =>

@@ -1,13 +1,8 @@
 export { IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 export type { IdentityEvent } from "./identity-event.ts";
-export {
-  createInstancePrincipal,
-  type InstancePrincipal,
-  type InstancePrincipalOptions,
-} from "./instance-principal.ts";
+export { createInstancePrincipal, type InstancePrincipalOptions } from "./instance-principal.ts";
 export { METADATA_BASE_URLS } from "./metadata-service.ts";
+export type { IdentityProvider, KnownIdentity, SigningSession } from "./provider.ts";
 export { knownRealmDomains } from "./realm-domains.ts";
 export type { RegionInfo } from "./region-info.ts";
 export { signRequest } from "./request-signer.ts";
-export type { Session } from "./session.ts";
-export { decodeSession, type EncodedSession, encodeSession } from "./session-record.ts";

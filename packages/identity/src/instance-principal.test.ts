@@ -15,12 +15,8 @@ import { Agent } from "undici";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { IdentityError } from "./identity-error.ts";
 import type { IdentityEvent } from "./identity-event.ts";
-import {
-  createInstancePrincipal,
-  type InstancePrincipal,
-  type InstancePrincipalOptions,
-} from "./instance-principal.ts";
-import type { Session } from "./session.ts";
+import { createInstancePrincipal } from "./instance-principal.ts";
+import type { IdentityProvider, KnownIdentity, SigningSession } from "./provider.ts";
 
 const DAY_MS = 86_400_000;
 const forever = new AbortController().signal;
@@ -44,7 +40,7 @@ interface Options {
   authAheadMs?: number;
   /** Goes through the real address of the auth service, answered by the double. */
   byRegion?: boolean;
-  remembered?: InstancePrincipalOptions["remembered"];
+  known?: KnownIdentity;
 }
 
 async function setUp(options: Options = {}) {
@@ -76,40 +72,40 @@ async function setUp(options: Options = {}) {
     sendFederation,
     metadataBaseUrls: [new URL("/opc/v2", metadataServer.baseUrl)],
     authUrl: options.byRegion ? undefined : authServer.baseUrl,
-    remembered: options.remembered,
     onEvent: (event) => events.push(event),
   });
+  if (options.known) principal.resume(options.known);
   return { principal, clock, metadata, auth, metadataServer, authServer, events, authUrls };
 }
 
-function modulusInToken({ token }: Session): string {
-  const claims = JSON.parse(Buffer.from(String(token.reveal().split(".")[1]), "base64url").toString());
+function modulusInToken({ keyId }: SigningSession): string {
+  const claims = JSON.parse(Buffer.from(String(keyId.reveal().split(".")[1]), "base64url").toString());
   return JSON.parse(claims.jwk).n;
 }
 
-function modulusOfKey({ privateKey }: Session): unknown {
+function modulusOfKey({ privateKey }: SigningSession): unknown {
   return createPublicKey(privateKey).export({ format: "jwk" }).n;
 }
 
-async function failureOf(principal: InstancePrincipal): Promise<IdentityError> {
-  const error = await principal.mintSession(forever).catch((thrown: unknown) => thrown);
+async function failureOf(principal: IdentityProvider): Promise<IdentityError> {
+  const error = await principal.session(forever).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(IdentityError);
   return error as IdentityError;
 }
 
-test("InstancePrincipal.mintSession gets a session for its own key, from four metadata requests and one federation", async () => {
+test("InstancePrincipal.session gets a session for its own key, from four metadata requests and one federation", async () => {
   const { principal, clock, auth, metadataServer, authServer, authUrls } = await setUp({ byRegion: true });
   const beforeMs = clock.monotonicMs();
 
   const [region, { value: session, obtainedAtMs, expiresAtMs }] = await Promise.all([
     principal.region(forever),
-    principal.mintSession(forever),
+    principal.session(forever),
   ]);
 
   expect(region.id).toBe("us-ashburn-1");
   expect(auth.refusals).toEqual([]);
   expect(authUrls).toEqual(["https://auth.us-ashburn-1.oraclecloud.com/v1/x509"]);
-  expect(session.token.reveal()).toBe(auth.tokens[0]);
+  expect(session.keyId.reveal()).toBe(`ST$${auth.tokens[0]}`);
   expect(session.tenancyId).toBe("ocid1.tenancy.oc1..a");
   expect(modulusInToken(session)).toBe(modulusOfKey(session));
   expect(obtainedAtMs).toBeGreaterThanOrEqual(beforeMs);
@@ -141,7 +137,7 @@ test("InstancePrincipal.region asks again after a failure", async () => {
   await expect(principal.region(forever)).resolves.toMatchObject({ key: "iad" });
 });
 
-test("InstancePrincipal.mintSession accepts the older form of a key and of a tenancy", async () => {
+test("InstancePrincipal.session accepts the older form of a key and of a tenancy", async () => {
   const { principal, metadata, auth } = await setUp();
   const old = authority.issue({
     tenancyId: "ocidv1:tenancy:oc1:phx:1460406592660:old",
@@ -151,23 +147,23 @@ test("InstancePrincipal.mintSession accepts the older form of a key and of a ten
   });
   metadata.identity = { ...old, keyPem: old.keyPkcs1Pem };
 
-  const { value } = await principal.mintSession(forever);
+  const { value } = await principal.session(forever);
 
   expect(value.tenancyId).toBe("ocidv1:tenancy:oc1:phx:1460406592660:old");
   expect(auth.refusals).toEqual([]);
 });
 
-test("InstancePrincipal.mintSession may run ten times at once: ten sessions, each whole", async () => {
+test("InstancePrincipal.session may run ten times at once: ten sessions, each whole", async () => {
   const { principal, auth } = await setUp();
 
-  const sessions = await Promise.all(Array.from({ length: 10 }, () => principal.mintSession(forever)));
+  const sessions = await Promise.all(Array.from({ length: 10 }, () => principal.session(forever)));
 
-  expect(new Set(sessions.map(({ value }) => value.token.reveal())).size).toBe(10);
+  expect(new Set(sessions.map(({ value }) => value.keyId.reveal())).size).toBe(10);
   for (const { value } of sessions) expect(modulusInToken(value)).toBe(modulusOfKey(value));
   expect(auth.refusals).toEqual([]);
 });
 
-test("InstancePrincipal.mintSession leaves no timer and prints nothing, fifty times over", {
+test("InstancePrincipal.session leaves no timer and prints nothing, fifty times over", {
   timeout: 60_000,
 }, async () => {
   const { principal } = await setUp();
@@ -176,36 +172,36 @@ test("InstancePrincipal.mintSession leaves no timer and prints nothing, fifty ti
   const makeKeyInPlace = vi.spyOn(crypto, "generateKeyPairSync");
   onTestFinished(() => void vi.restoreAllMocks());
 
-  for (let mint = 0; mint < 50; mint++) await principal.mintSession(forever);
+  for (let mint = 0; mint < 50; mint++) await principal.session(forever);
 
   expect(started).not.toHaveBeenCalled();
   expect(makeKeyInPlace).not.toHaveBeenCalled();
   expect(print).not.toHaveBeenCalled();
 });
 
-test("InstancePrincipal.mintSession counts a life from the server's date, not from ours", async () => {
+test("InstancePrincipal.session counts a life from the server's date, not from ours", async () => {
   const { principal } = await setUp({ authAheadMs: 200_000 });
 
-  const { obtainedAtMs, expiresAtMs } = await principal.mintSession(forever);
+  const { obtainedAtMs, expiresAtMs } = await principal.session(forever);
 
   expect(expiresAtMs - obtainedAtMs).toBeGreaterThan(1_190_000);
   expect(expiresAtMs - obtainedAtMs).toBeLessThanOrEqual(1_200_000);
 });
 
-test("InstancePrincipal.mintSession reads the certificate again when the key is already the next one's", async () => {
+test("InstancePrincipal.session reads the certificate again when the key is already the next one's", async () => {
   let reads = 0;
   const { principal, metadata, metadataServer, authServer } = await setUp({
     metadata: [http.get("*/cert.pem", () => HttpResponse.text((++reads === 1 ? identity : rotated).certificatePem))],
   });
   metadata.identity = rotated;
 
-  await principal.mintSession(forever);
+  await principal.session(forever);
 
   expect(metadataServer.requests).toHaveLength(6);
   expect(authServer.requests).toHaveLength(1);
 });
 
-test("InstancePrincipal.mintSession reads the certificate again after a 401, once", async () => {
+test("InstancePrincipal.session reads the certificate again after a 401, once", async () => {
   const { principal, metadata, metadataServer, authServer, events } = await setUp({
     auth: [
       http.post(
@@ -219,80 +215,80 @@ test("InstancePrincipal.mintSession reads the certificate again after a 401, onc
     ],
   });
 
-  await principal.mintSession(forever);
+  await principal.session(forever);
 
   expect(metadataServer.requests).toHaveLength(6);
   expect(authServer.requests).toHaveLength(2);
   expect(events).toContainEqual({ type: "retry", code: "federation-unauthorized", delayMs: 0 });
 });
 
-test("InstancePrincipal.mintSession ends with the second 401", async () => {
+test("InstancePrincipal.session ends with the second 401", async () => {
   const { principal, authServer } = await setUp({
     auth: [http.post("*/v1/x509", () => HttpResponse.json({ code: "NotAuthenticated" }, { status: 401 }))],
   });
 
-  await expect(principal.mintSession(forever)).rejects.toMatchObject({
+  await expect(principal.session(forever)).rejects.toMatchObject({
     code: "federation-unauthorized",
     retryable: true,
   });
   expect(authServer.requests).toHaveLength(2);
 });
 
-test("InstancePrincipal.mintSession tells a wrong clock from a wrong certificate", async () => {
+test("InstancePrincipal.session tells a wrong clock from a wrong certificate", async () => {
   const { principal, authServer, auth } = await setUp({ authAheadMs: 400_000 });
 
-  await expect(principal.mintSession(forever)).rejects.toMatchObject({ code: "clock-skew", retryable: true });
+  await expect(principal.session(forever)).rejects.toMatchObject({ code: "clock-skew", retryable: true });
   expect(auth.refusals).toEqual(["date"]);
   expect(authServer.requests).toHaveLength(1);
 });
 
-test("InstancePrincipal.mintSession never hands out a session of another tenancy", async () => {
+test("InstancePrincipal.session never hands out a session of another tenancy", async () => {
   const { principal, metadata, authServer } = await setUp();
-  const { value: first } = await principal.mintSession(forever);
+  const { value: first } = await principal.session(forever);
   metadata.identity = moved;
 
-  await expect(principal.mintSession(forever)).rejects.toMatchObject({ code: "tenancy-changed", retryable: false });
+  await expect(principal.session(forever)).rejects.toMatchObject({ code: "tenancy-changed", retryable: false });
   expect(authServer.requests).toHaveLength(1);
   expect(first.tenancyId).toBe("ocid1.tenancy.oc1..a");
 });
 
-test("InstancePrincipal.mintSession holds on to the tenancy that an earlier process knew", async () => {
-  const { principal, authServer } = await setUp({ remembered: { tenancyId: "ocid1.tenancy.oc1..b" } });
-  await expect(principal.mintSession(forever)).rejects.toMatchObject({ code: "tenancy-changed" });
+test("InstancePrincipal.session holds on to the tenancy that an earlier process knew", async () => {
+  const { principal, authServer } = await setUp({ known: { tenancyId: "ocid1.tenancy.oc1..b" } });
+  await expect(principal.session(forever)).rejects.toMatchObject({ code: "tenancy-changed" });
   expect(authServer.requests).toHaveLength(0);
 });
 
 test("InstancePrincipal.region asks nobody for a region that an earlier process knew", async () => {
   const region = { id: "uk-london-1", key: "lhr", realmKey: "oc1", realmDomain: "oraclecloud.com" };
-  const { principal, metadataServer } = await setUp({ remembered: { region } });
+  const { principal, metadataServer } = await setUp({ known: { region } });
   await expect(principal.region(forever)).resolves.toEqual(region);
   expect(metadataServer.requests).toHaveLength(0);
 });
 
-test("InstancePrincipal.mintSession learns the tenancy from a session, not from an attempt", async () => {
+test("InstancePrincipal.session learns the tenancy from a session, not from an attempt", async () => {
   const { principal, metadata } = await setUp({
     auth: [http.post("*/v1/x509", () => new HttpResponse("down", { status: 500 }), { once: true })],
   });
-  await expect(principal.mintSession(forever)).rejects.toMatchObject({ code: "federation-unavailable" });
+  await expect(principal.session(forever)).rejects.toMatchObject({ code: "federation-unavailable" });
   metadata.identity = moved;
 
-  await expect(principal.mintSession(forever)).resolves.toMatchObject({ value: { tenancyId: "ocid1.tenancy.oc1..b" } });
+  await expect(principal.session(forever)).resolves.toMatchObject({ value: { tenancyId: "ocid1.tenancy.oc1..b" } });
 });
 
-test("InstancePrincipal.mintSession takes no second tenancy from a mint that ran beside the first", async () => {
+test("InstancePrincipal.session takes no second tenancy from a mint that ran beside the first", async () => {
   const { principal, metadata, authServer } = await setUp();
   authServer.use(
     http.post(
       "*/v1/x509",
       async () => {
         metadata.identity = moved;
-        await principal.mintSession(forever);
+        await principal.session(forever);
       },
       { once: true },
     ),
   );
 
-  await expect(principal.mintSession(forever)).rejects.toMatchObject({ code: "tenancy-changed" });
+  await expect(principal.session(forever)).rejects.toMatchObject({ code: "tenancy-changed" });
   expect(authServer.requests).toHaveLength(2);
 });
 
@@ -303,7 +299,7 @@ test.each([
   [400, {}, "federation-refused", false, undefined],
   [302, { Location: "http://127.0.0.1:1/" }, "federation-refused", false, undefined],
 ] as const)(
-  "InstancePrincipal.mintSession asks once when answered %i",
+  "InstancePrincipal.session asks once when answered %i",
   async (status, headers, code, retryable, retryAfterMs) => {
     const { principal, authServer } = await setUp({
       auth: [http.post("*/v1/x509", () => new HttpResponse("<html>", { status, headers: { ...headers } }))],
@@ -314,7 +310,7 @@ test.each([
   },
 );
 
-test("InstancePrincipal.mintSession reports an auth service that breaks the connection", async () => {
+test("InstancePrincipal.session reports an auth service that breaks the connection", async () => {
   const { principal, events } = await setUp({ auth: [http.post("*/v1/x509", () => HttpResponse.error())] });
 
   expect(await failureOf(principal)).toMatchObject({
@@ -324,13 +320,13 @@ test("InstancePrincipal.mintSession reports an auth service that breaks the conn
   expect(events.at(-1)).toMatchObject({ upstream: "federation", outcome: "connection-broken" });
 });
 
-test("InstancePrincipal.mintSession stops when its caller gives up", async () => {
+test("InstancePrincipal.session stops when its caller gives up", async () => {
   const { principal, authServer } = await setUp({
     auth: [http.post("*/v1/x509", () => new Promise<never>(() => undefined))],
   });
   const giveUp = new AbortController();
 
-  const mint = principal.mintSession(giveUp.signal);
+  const mint = principal.session(giveUp.signal);
   mint.catch(() => undefined);
   await expect.poll(() => authServer.requests.length).toBe(1);
   giveUp.abort();
@@ -343,7 +339,7 @@ test.each([
   ["JSON without a token", '{"access_token":"a.b.c"}'],
   ["a token that is no JWT", '{"token":"abc"}'],
   ["a token whose claims are no JSON", '{"token":"aaaa.bbbb.cccc"}'],
-])("InstancePrincipal.mintSession does not take %s for a session token", async (_, text) => {
+])("InstancePrincipal.session does not take %s for a session token", async (_, text) => {
   const { principal } = await setUp({ auth: [http.post("*/v1/x509", () => HttpResponse.text(text))] });
 
   expect(await failureOf(principal)).toMatchObject({ code: "federation-invalid", retryable: true });
@@ -361,13 +357,13 @@ test.each([
     "token-key-mismatch",
     (claims: Record<string, unknown>) => ({ ...claims, jwk: JSON.stringify(foreign) }),
   ],
-])("InstancePrincipal.mintSession refuses a token that %s", async (_, code, alterClaims) => {
+])("InstancePrincipal.session refuses a token that %s", async (_, code, alterClaims) => {
   const { principal } = await setUp({ alterClaims });
 
   expect(await failureOf(principal)).toMatchObject({ code });
 });
 
-test("InstancePrincipal.mintSession reads a key written with a leading zero, and as an object", async () => {
+test("InstancePrincipal.session reads a key written with a leading zero, and as an object", async () => {
   const { principal } = await setUp({
     alterClaims: (claims) => {
       const jwk = JSON.parse(String(claims["jwk"]));
@@ -376,19 +372,19 @@ test("InstancePrincipal.mintSession reads a key written with a leading zero, and
     },
   });
 
-  await expect(principal.mintSession(forever)).resolves.toBeDefined();
+  await expect(principal.session(forever)).resolves.toBeDefined();
 });
 
-test("InstancePrincipal.mintSession believes no life of more than a day", async () => {
+test("InstancePrincipal.session believes no life of more than a day", async () => {
   const inMilliseconds = (claims: Record<string, unknown>) => ({ ...claims, exp: Number(claims["exp"]) * 1_000 });
   const { principal } = await setUp({ alterClaims: inMilliseconds });
 
-  const { obtainedAtMs, expiresAtMs } = await principal.mintSession(forever);
+  const { obtainedAtMs, expiresAtMs } = await principal.session(forever);
 
   expect(expiresAtMs - obtainedAtMs).toBeLessThanOrEqual(86_400_000);
 });
 
-test("InstancePrincipal.mintSession takes exp minus iat for the life where the server tells no date", async () => {
+test("InstancePrincipal.session takes exp minus iat for the life where the server tells no date", async () => {
   const { principal, auth, authServer } = await setUp();
   authServer.use(
     http.post("*/v1/x509", async (info) => {
@@ -397,7 +393,7 @@ test("InstancePrincipal.mintSession takes exp minus iat for the life where the s
     }),
   );
 
-  const { obtainedAtMs, expiresAtMs } = await principal.mintSession(forever);
+  const { obtainedAtMs, expiresAtMs } = await principal.session(forever);
 
   expect(expiresAtMs - obtainedAtMs).toBeGreaterThan(1_190_000);
   expect(expiresAtMs - obtainedAtMs).toBeLessThanOrEqual(1_200_000);
@@ -414,7 +410,7 @@ test.each([
   ["have a broken key", { ...identity, keyPem: broken("PRIVATE KEY") }, "certificate-invalid", 9],
   ["have a page for a key", { ...identity, keyPem: "<html>" }, "metadata-invalid", 9],
   ["have a key that is not RSA", { ...identity, keyPem: ellipticKey() }, "certificate-invalid", 9],
-] as const)("InstancePrincipal.mintSession reports documents that %s", async (_, documents, code, requests) => {
+] as const)("InstancePrincipal.session reports documents that %s", async (_, documents, code, requests) => {
   const { principal, metadata, metadataServer, authServer } = await setUp();
   metadata.identity = documents && { ...identity, ...documents };
 
@@ -423,7 +419,7 @@ test.each([
   expect(authServer.requests).toEqual([]);
 });
 
-test("InstancePrincipal.mintSession sees a wrong clock in the metadata service's date", async () => {
+test("InstancePrincipal.session sees a wrong clock in the metadata service's date", async () => {
   const { principal, clock } = await setUp({
     metadata: [
       http.get("*/cert.pem", () =>
@@ -436,7 +432,7 @@ test("InstancePrincipal.mintSession sees a wrong clock in the metadata service's
   expect(await failureOf(principal)).toMatchObject({ code: "clock-skew" });
 });
 
-test("InstancePrincipal.mintSession leaves a chain that does not fit to the auth service's judgement", async () => {
+test("InstancePrincipal.session leaves a chain that does not fit to the auth service's judgement", async () => {
   const { principal, metadata, metadataServer, authServer, auth } = await setUp();
   metadata.identity = { ...identity, intermediatePem: rotated.certificatePem };
 
@@ -446,16 +442,16 @@ test("InstancePrincipal.mintSession leaves a chain that does not fit to the auth
   expect(authServer.requests).toHaveLength(2);
 });
 
-test("InstancePrincipal.mintSession sends every intermediate there is", async () => {
+test("InstancePrincipal.session sends every intermediate there is", async () => {
   const { principal, metadata, auth } = await setUp();
   metadata.identity = { ...identity, intermediatePem: rotated.certificatePem + identity.intermediatePem };
 
-  await principal.mintSession(forever);
+  await principal.session(forever);
 
   expect(auth.refusals).toEqual([]);
 });
 
-test("InstancePrincipal.mintSession puts no token, key or certificate into errors or events", async () => {
+test("InstancePrincipal.session puts no token, key or certificate into errors or events", async () => {
   const tokens: string[] = [];
   const echo = (status: number) =>
     http.post(
@@ -506,7 +502,7 @@ test("InstancePrincipal.mintSession puts no token, key or certificate into error
   }
 });
 
-test("InstancePrincipal.mintSession keeps what a broken server sent out of its errors", async () => {
+test("InstancePrincipal.session keeps what a broken server sent out of its errors", async () => {
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
     socket.end(`HTTP/1.1 200 OK\r\nno header\r\n\r\n${identity.keyPem}`);

@@ -1,28 +1,21 @@
 /**
- * The identity of this instance, from the outside: where it is, and a new session whenever one is asked for.
+ * The identity of this instance: its certificate from the metadata service, exchanged for sessions at the auth service.
  *
- * Keeps the region for the life of the process and remembers the tenancy. It keeps no session: who asks for one
- * gets one that is complete and new, or an error and nothing changed. When to ask is the cache's business.
+ * Keeps the region for the life of the process and remembers the tenancy.
  */
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
-import type { Clock, Expiring, Random, SendRequest } from "@ocir-broker/foundation";
+import { type Clock, type Expiring, type Random, Secret, type SendRequest } from "@ocir-broker/foundation";
 import { federate } from "./federation.ts";
 import { IdentityError } from "./identity-error.ts";
 import type { IdentityEvent } from "./identity-event.ts";
 import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts";
 import { createMetadataService } from "./metadata-service.ts";
 import { createTurns } from "./pause.ts";
+import type { IdentityProvider, SigningSession } from "./provider.ts";
 import { fetchRegion } from "./region.ts";
 import type { RegionInfo } from "./region-info.ts";
-import type { Session } from "./session.ts";
-
-export interface InstancePrincipal {
-  /** @throws {IdentityError} */
-  region(signal: AbortSignal): Promise<RegionInfo>;
-  /** Reads the certificate, makes a key and federates: three metadata requests and one POST. @throws {IdentityError} */
-  mintSession(signal: AbortSignal): Promise<Expiring<Session>>;
-}
+import { decodeSession, encodeSession, TOKEN_PREFIX } from "./session-record.ts";
 
 export interface InstancePrincipalOptions {
   readonly clock: Clock;
@@ -35,19 +28,17 @@ export interface InstancePrincipalOptions {
   readonly metadataBaseUrls: readonly URL[];
   /** Instead of `https://auth.<region>.<realm domain>`. */
   readonly authUrl?: URL | undefined;
-  /** What an earlier process learnt of this instance. */
-  readonly remembered?:
-    | { readonly region?: RegionInfo | undefined; readonly tenancyId?: string | undefined }
-    | undefined;
   readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
 }
+
+const INSTANCE_PRINCIPAL = "instance-principal";
 
 /** The size that the SDKs use for a session's key, and a new one for every session. */
 const SESSION_KEY = { modulusLength: 2_048, publicExponent: 65_537 };
 
 const generateKeys = promisify(generateKeyPair);
 
-export function createInstancePrincipal(options: InstancePrincipalOptions): InstancePrincipal {
+export function createInstancePrincipal(options: InstancePrincipalOptions): IdentityProvider {
   const { clock, random, onEvent } = options;
   const metadata = createMetadataService({
     clock,
@@ -58,8 +49,8 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Inst
   });
   const federation = { clock, onEvent, send: options.sendFederation };
   const inTurn = createTurns("metadata service");
-  let knownRegion = options.remembered?.region;
-  let tenancyId = options.remembered?.tenancyId;
+  let knownRegion: RegionInfo | undefined;
+  let tenancyId: string | undefined;
 
   async function region(signal: AbortSignal): Promise<RegionInfo> {
     return knownRegion ?? inTurn(signal, async () => (knownRegion ??= await fetchRegion(metadata, signal)));
@@ -70,7 +61,8 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Inst
     if (tenancyId !== undefined && found !== tenancyId) throw new IdentityError("tenancy-changed", host);
   }
 
-  async function mintSession(signal: AbortSignal): Promise<Expiring<Session>> {
+  /** Three metadata requests and one POST. */
+  async function session(signal: AbortSignal): Promise<Expiring<SigningSession>> {
     const authUrl = options.authUrl ?? authUrlOf(await region(signal));
     // The key takes 50 to 300 ms of another thread; the certificate is read and the SDK loaded meanwhile.
     const [{ publicKey, privateKey }, firstLeaf] = await Promise.all([
@@ -80,12 +72,13 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Inst
       import("./oci-sdk.ts"),
     ]);
 
-    async function federateWith(leaf: LeafCertificate): Promise<Expiring<Session>> {
+    async function federateWith(leaf: LeafCertificate): Promise<Expiring<SigningSession>> {
       checkTenancy(leaf.tenancyId, authUrl.host);
       const { token, expiresAtMs } = await federate(authUrl, leaf, publicKey, federation, signal);
       checkTenancy(leaf.tenancyId, authUrl.host);
       tenancyId = leaf.tenancyId;
-      return { value: { token, privateKey, tenancyId }, obtainedAtMs: clock.monotonicMs(), expiresAtMs };
+      const keyId = new Secret(`${TOKEN_PREFIX}${token.reveal()}`);
+      return { value: { keyId, privateKey, tenancyId }, obtainedAtMs: clock.monotonicMs(), expiresAtMs };
     }
 
     try {
@@ -98,7 +91,17 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Inst
     }
   }
 
-  return { region, mintSession };
+  return {
+    name: INSTANCE_PRINCIPAL,
+    region,
+    session,
+    resume(known) {
+      knownRegion = known.region;
+      tenancyId = known.tenancyId;
+    },
+    encodeSession,
+    decodeSession,
+  };
 }
 
 function authUrlOf({ id, realmDomain }: RegionInfo): URL {

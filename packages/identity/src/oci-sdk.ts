@@ -10,14 +10,14 @@ import type { RegionInfo } from "./region-info.ts";
 
 /** The headers of a signed GET or HEAD: `x-date (request-target) host`, as the TypeScript SDK signs them. */
 export async function signWithSession(
-  token: string,
+  keyId: string,
   privateKey: KeyObject,
   request: { readonly method: "GET" | "HEAD"; readonly url: URL },
   wallMs: number,
 ): Promise<Record<string, string>> {
   const privateKeyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   const signer = new DefaultRequestSigner({
-    getKeyId: async () => `ST$${token}`,
+    getKeyId: async () => keyId,
     getPrivateKey: () => privateKeyPem,
     getPassphrase: () => null,
   });

@@ -1,11 +1,11 @@
 import { generateKeyPairSync, verify } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation";
 import { expect, test } from "vitest";
+import type { SigningSession } from "./provider.ts";
 import { signRequest } from "./request-signer.ts";
-import type { Session } from "./session.ts";
 
 const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-const session: Session = { token: new Secret("a.b.c"), privateKey, tenancyId: "ocid1.tenancy.oc1..a" };
+const session: SigningSession = { keyId: new Secret("ST$a.b.c"), privateKey, tenancyId: "ocid1.tenancy.oc1..a" };
 const NOON_MS = Date.parse("2026-01-01T12:00:00Z");
 
 test.each([
@@ -27,7 +27,7 @@ test.each([
 
 test("signRequest signs each request with the session it was given, whatever runs beside it", async () => {
   const other = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-  const sessions = [session, { ...session, token: new Secret("d.e.f"), privateKey: other.privateKey }];
+  const sessions = [session, { ...session, keyId: new Secret("ST$d.e.f"), privateKey: other.privateKey }];
   const url = new URL("https://icn.ocir.io/20180419/docker/token");
 
   const [first, second] = await Promise.all(sessions.map((each) => signRequest(each, { method: "GET", url }, NOON_MS)));

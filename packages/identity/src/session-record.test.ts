@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { inspect } from "node:util";
 import { Secret } from "@ocir-broker/foundation";
 import { expect, test } from "vitest";
-import type { Session } from "./session.ts";
+import type { SigningSession } from "./provider.ts";
 import { decodeSession, encodeSession } from "./session-record.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
@@ -13,15 +13,19 @@ function tokenFor(key: typeof publicKey): string {
   return `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.sig`;
 }
 
-const session: Session = { token: new Secret(tokenFor(publicKey)), privateKey, tenancyId: "ocid1.tenancy.oc1..a" };
+const session: SigningSession = {
+  keyId: new Secret(`ST$${tokenFor(publicKey)}`),
+  privateKey,
+  tenancyId: "ocid1.tenancy.oc1..a",
+};
 
 test("decodeSession gives back what encodeSession was given, also through JSON", () => {
   const decoded = decodeSession(JSON.parse(JSON.stringify(encodeSession(session))));
-  expect(decoded?.token.reveal()).toBe(session.token.reveal());
+  expect(decoded?.keyId.reveal()).toBe(session.keyId.reveal());
   expect(decoded?.tenancyId).toBe(session.tenancyId);
   expect(decoded?.privateKey.equals(privateKey)).toBe(true);
   expect(createPublicKey(decoded?.privateKey ?? "").equals(publicKey)).toBe(true);
-  expect(inspect(decoded, { depth: 9 })).not.toContain(session.token.reveal());
+  expect(inspect(decoded, { depth: 9 })).not.toContain(tokenFor(publicKey));
 });
 
 const whole = encodeSession(session);

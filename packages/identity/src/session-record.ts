@@ -1,14 +1,17 @@
 /**
- * A session as plain values, for memory that outlives the process, and back. What comes back is checked as if a
- * stranger had written it: it is a session only if the key is one and the token was made for it.
+ * An instance principal's session as plain values, for the handover to the next process, and back. Decoding treats
+ * its input as untrusted: the key must be valid, and the token must have been issued for it.
  *
- * The record is the secret itself. It belongs in memory that no other process reads, and on no disk.
+ * The record is as secret as the session. It belongs in memory that no other process reads, and on no disk.
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
-import type { Session } from "./session.ts";
+import type { SigningSession } from "./provider.ts";
 import { isTokenOfKey } from "./session-token.ts";
+
+/** Marks a key id that is a session token. */
+export const TOKEN_PREFIX = "ST$";
 
 const record = z.object({
   token: z.string().max(64 * 1024),
@@ -19,20 +22,20 @@ const record = z.object({
 
 export type EncodedSession = z.output<typeof record>;
 
-export function encodeSession({ token, privateKey, tenancyId }: Session): EncodedSession {
+export function encodeSession({ keyId, privateKey, tenancyId }: SigningSession): EncodedSession {
   const der = privateKey.export({ format: "der", type: "pkcs8" });
   const encoded = der.toString("base64");
   der.fill(0);
-  return { token: token.reveal(), privateKey: encoded, tenancyId };
+  return { token: keyId.reveal().slice(TOKEN_PREFIX.length), privateKey: encoded, tenancyId };
 }
 
-/** @returns undefined for whatever is no whole session. */
-export function decodeSession(encoded: unknown): Session | undefined {
+/** @returns undefined if `encoded` is not a complete session. */
+export function decodeSession(encoded: unknown): SigningSession | undefined {
   const { data } = record.safeParse(encoded);
   if (data === undefined) return undefined;
   const privateKey = decodeKey(data.privateKey);
   if (privateKey === undefined || !isTokenOfKey(data.token, createPublicKey(privateKey))) return undefined;
-  return { token: new Secret(data.token), privateKey, tenancyId: data.tenancyId };
+  return { keyId: new Secret(`${TOKEN_PREFIX}${data.token}`), privateKey, tenancyId: data.tenancyId };
 }
 
 function decodeKey(base64: string): KeyObject | undefined {

@@ -5,7 +5,7 @@
  */
 import { generateKeyPairSync } from "node:crypto";
 import { type Clock, type Random, Secret, type SendRequest, UpstreamError } from "@ocir-broker/foundation";
-import { IdentityError, type InstancePrincipal, knownRealmDomains } from "@ocir-broker/identity";
+import { IdentityError, type IdentityProvider, knownRealmDomains } from "@ocir-broker/identity";
 import type { CacheEvent } from "@ocir-broker/token-cache";
 import { RepositoryAccess } from "../../../packages/broker/src/access.ts";
 import { type AnswerCredentials, createCredentials } from "../../../packages/broker/src/credentials.ts";
@@ -140,15 +140,15 @@ export function startWiredBroker(options: WiredBrokerOptions): WiredBroker {
   };
 }
 
-function createPrincipalDouble(clock: Clock, isFailing: () => boolean): InstancePrincipal {
+function createPrincipalDouble(clock: Clock, isFailing: () => boolean): Pick<IdentityProvider, "region" | "session"> {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 1_024 });
   let minted = 0;
   return {
     region: async () => ({ id: "ap-seoul-1", key: "icn", realmKey: "oc1", realmDomain: "oraclecloud.com" }),
-    async mintSession() {
+    async session() {
       if (isFailing()) throw new IdentityError("federation-unavailable", "auth.ap-seoul-1.oraclecloud.com");
       const obtainedAtMs = clock.monotonicMs();
-      const value = { token: new Secret(`session-${minted++}`), privateKey, tenancyId: "ocid1.tenancy.oc1..soak" };
+      const value = { keyId: new Secret(`ST$session-${minted++}`), privateKey, tenancyId: "ocid1.tenancy.oc1..soak" };
       return { value, obtainedAtMs, expiresAtMs: obtainedAtMs + SESSION_LIFE_MS };
     },
   };

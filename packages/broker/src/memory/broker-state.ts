@@ -5,14 +5,17 @@
  * rounding is against us: a value never gets longer to live by being remembered.
  */
 import { BOOT_STEP_MS, type Expiring, parseJson, Secret } from "@ocir-broker/foundation";
-import { decodeSession, encodeSession, type RegionInfo, type Session } from "@ocir-broker/identity";
+import type { RegionInfo } from "@ocir-broker/identity";
 import * as z from "zod";
 
 export interface BrokerState {
   /** Which metadata and auth service the identity is from; another configuration makes it another node's. */
   readonly source: string;
+  /** Name of the identity provider. What one provider obtained is never used with another. */
+  readonly provider: string;
   readonly region: RegionInfo | undefined;
-  readonly session: Expiring<Session> | undefined;
+  /** As the provider encodes it. */
+  readonly session: Expiring<unknown> | undefined;
   readonly tokens: readonly RememberedToken[];
 }
 
@@ -56,6 +59,8 @@ const record = z.object({
   bootMs: z.number(),
   wallMs: z.number(),
   source: z.string(),
+  // Release 0.1.0 had one provider and did not name it.
+  provider: text.default("instance-principal"),
   region: z.object({ id: text, key: text, realmKey: text, realmDomain: text }).optional(),
   session: z.object({ ...life, session: z.unknown() }).optional(),
   tokens: z.array(
@@ -71,14 +76,15 @@ export function encodeState(state: BrokerState, now: Moment): Buffer {
     obtainedAtBootMs: obtainedAtMs + toBootMs,
     expiresAtBootMs: expiresAtMs + toBootMs,
   });
-  const { source, region, session, tokens } = state;
+  const { source, provider, region, session, tokens } = state;
   const encoded: z.input<typeof record> = {
     version: VERSION,
     bootMs: now.bootMs,
     wallMs: now.wallMs,
     source,
+    provider,
     region,
-    session: session && { ...lifeOf(session), session: encodeSession(session.value) },
+    session: session && { ...lifeOf(session), session: session.value },
     tokens: tokens.map(({ registryHost, endpoint, entry }) => ({
       ...lifeOf(entry),
       registryHost,
@@ -89,7 +95,7 @@ export function encodeState(state: BrokerState, now: Moment): Buffer {
   return Buffer.from(JSON.stringify(encoded));
 }
 
-/** Leaves out what has ended, and a session that is none; whether a host may still have a token is not asked here. */
+/** Leaves out expired values. The caller checks the session, and whether a host may still have a token. */
 export function decodeState(payload: Buffer, now: Moment): DecodedState {
   const value = parseJson(payload.toString("utf8"));
   const { data } = record.safeParse(value);
@@ -108,12 +114,13 @@ export function decodeState(payload: Buffer, now: Moment): DecodedState {
     return { value, obtainedAtMs: obtainedAtBootMs + toMonotonicMs, expiresAtMs };
   }
 
-  const { source, region, session, tokens } = data;
+  const { source, provider, region, session, tokens } = data;
   return {
     state: {
       source,
+      provider,
       region,
-      session: session && entryOf(session, decodeSession(session.session)),
+      session: session && entryOf(session, session.session),
       tokens: tokens.flatMap(({ registryHost, endpoint, token, ...its }) => {
         const entry = entryOf(its, new Secret(token));
         return entry === undefined ? [] : [{ registryHost, endpoint, entry }];

@@ -7,10 +7,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "../log.ts";
 import type { BrokerState } from "./broker-state.ts";
 import { type Memory, openMemory } from "./memory.ts";
-import { createSession } from "./session-fixture.ts";
 
 const SIZE = 64 * 1024;
-const session = createSession();
+const session = { token: "a.b.c", privateKey: "MII" };
 
 let directory: string;
 let path: string;
@@ -27,7 +26,13 @@ beforeEach(() => {
   ftruncateSync(fd, SIZE);
   clock = createFakeClock();
   lines = [];
-  state = { source: "here", region: undefined, session: lasting(session), tokens: [remembered("iad.ocir.io", "one")] };
+  state = {
+    source: "here",
+    provider: "instance-principal",
+    region: undefined,
+    session: lasting(session),
+    tokens: [remembered("iad.ocir.io", "one")],
+  };
 });
 
 afterEach(() => {
@@ -44,15 +49,16 @@ function remembered(registryHost: string, token: string) {
 }
 
 function open(
-  options: { descriptor?: string | undefined; source?: string; snapshot?: () => BrokerState } = {},
+  options: { descriptor?: string | undefined; source?: string; provider?: string; snapshot?: () => BrokerState } = {},
 ): Memory {
-  const { descriptor = String(fd), source = "here", snapshot = () => state } = options;
+  const { descriptor = String(fd), source = "here", provider = "instance-principal", snapshot = () => state } = options;
   return openMemory({
     environment: { OCIR_BROKER_STATE_FD: descriptor },
     clock,
     bootMs: () => clock.monotonicMs() + 100_000,
     log: createLog({ level: "debug", environment: {}, stream: { write: (line) => void lines.push(JSON.parse(line)) } }),
     source,
+    provider,
     snapshot,
   });
 }
@@ -120,15 +126,16 @@ describe("Memory", () => {
   });
 
   it.each([
-    ["is not whole", (bytes: Buffer) => bytes.fill(1, 200, 300), "here", "state-broken"],
-    ["is of another source", (bytes: Buffer) => bytes, "elsewhere", "state-of-another-source"],
-  ])("ignores and erases a state that %s, with one line", async (_what, change, source, code) => {
+    ["is not whole", (bytes: Buffer) => bytes.fill(1, 200, 300), {}, "state-broken"],
+    ["is of another source", (bytes: Buffer) => bytes, { source: "elsewhere" }, "state-of-another-source"],
+    ["is of another identity provider", (bytes: Buffer) => bytes, { provider: "user" }, "state-of-another-source"],
+  ])("ignores and erases a state that %s, with one line", async (_what, change, options, code) => {
     open().changed();
     await clock.advance(0);
     const bytes = readFileSync(path);
     change(bytes);
     writeFileSync(path, bytes);
-    expect(open({ source }).recall()).toBeUndefined();
+    expect(open(options).recall()).toBeUndefined();
     expect(lines).toMatchObject([{ level: "warn", code }]);
     expect(isErased()).toBe(true);
   });
@@ -147,6 +154,7 @@ describe("Memory", () => {
         stream: { write: (line) => void lines.push(JSON.parse(line)) },
       }),
       source: "here",
+      provider: "instance-principal",
       snapshot: () => state,
     });
     expect(rebooted.recall()).toBeUndefined();
@@ -161,6 +169,7 @@ describe("Memory", () => {
       bootMs: () => 0,
       log: createLog({ level: "info", environment: {}, stream: { write: () => expect.unreachable() } }),
       source: "here",
+      provider: "instance-principal",
       snapshot: () => expect.unreachable(),
     });
     memory.changed();

@@ -27,8 +27,9 @@ export interface MemoryOptions {
   readonly clock: Clock;
   readonly bootMs: () => number;
   readonly log: Log;
-  /** State of another source is not ours. */
+  /** State of another source or identity provider is ignored. */
   readonly source: string;
+  readonly provider: string;
   readonly snapshot: () => BrokerState;
 }
 
@@ -47,7 +48,7 @@ export function openMemory(options: MemoryOptions): Memory {
 }
 
 function createMemory(file: StateFile, options: MemoryOptions): Memory {
-  const { clock, bootMs, log, source, snapshot } = options;
+  const { clock, bootMs, log, source, provider, snapshot } = options;
   const now = (): Moment => ({ monotonicMs: clock.monotonicMs(), bootMs: bootMs(), wallMs: clock.wallMs() });
   let pending: Timer | undefined;
   let isClosed = false;
@@ -62,7 +63,8 @@ function createMemory(file: StateFile, options: MemoryOptions): Memory {
       const decoded = decodeState(found.payload, now());
       found.payload.fill(0);
       if ("fault" in decoded) return forget(decoded.fault);
-      return decoded.state.source === source ? decoded : forget("state-of-another-source");
+      const { state } = decoded;
+      return state.source === source && state.provider === provider ? decoded : forget("state-of-another-source");
     } catch (error) {
       return forget(codeOf(error));
     }

@@ -206,11 +206,18 @@ describe("a broker that comes after one that was killed", () => {
 
   it("holds on to the tenancy of the session that it got back", async () => {
     const nowMs = bootMs();
+    const { keyId, privateKey, tenancyId } = createSession();
+    const encoded = {
+      token: keyId.reveal().slice("ST$".length),
+      privateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
+      tenancyId,
+    };
     const entry = { obtainedAtMs: nowMs - 700_000, expiresAtMs: nowMs + 300_000 };
     const state = {
       source: JSON.stringify([simulator.metadataUrl.href, simulator.authUrl.href]),
+      provider: "instance-principal",
       region: undefined,
-      session: { ...entry, value: createSession() },
+      session: { ...entry, value: encoded },
       tokens: [],
     };
     createStateFile(memory).write(encodeState(state, { monotonicMs: nowMs, bootMs: nowMs, wallMs: Date.now() }));

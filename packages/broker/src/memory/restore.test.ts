@@ -1,5 +1,5 @@
 import { Secret } from "@ocir-broker/foundation";
-import type { Session } from "@ocir-broker/identity";
+import { createInstancePrincipal, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { TokenCache } from "@ocir-broker/token-cache";
 import { expect, it, onTestFinished } from "vitest";
@@ -30,9 +30,18 @@ function setUp(isAllowed: StateOwners["registries"]["isAllowed"] = () => true) {
     onTestFinished(() => cache.close());
     return cache;
   }
+  const send = () => Promise.reject(new Error("down"));
+  const provider = createInstancePrincipal({
+    clock,
+    random: () => 0.5,
+    sendMetadata: send,
+    sendFederation: send,
+    metadataBaseUrls: [],
+  });
   const owners: StateOwners = {
+    provider,
     homeRegion: cacheOf("region"),
-    sessions: cacheOf<Session>("session"),
+    sessions: cacheOf<SigningSession>("session"),
     tokens: cacheOf<Secret>("token"),
     registries: { isAllowed, endpointOf: (host) => new URL(`https://${host}`) },
   };
@@ -48,13 +57,14 @@ function setUp(isAllowed: StateOwners["registries"]["isAllowed"] = () => true) {
     owners,
     fetched,
     clock,
-    run: (isAgeDoubtful = false) =>
+    run: (isAgeDoubtful = false, encoded = provider.encodeSession(session)) =>
       restore(
         {
           state: {
             source: "here",
+            provider: provider.name,
             region: undefined,
-            session: lasting(session),
+            session: lasting(encoded),
             tokens: [remembered("a.example"), remembered("b.example"), remembered("c.example", "https://old.example/")],
           },
           ageMs: 1_499,
@@ -91,5 +101,14 @@ it("restore serves what is of doubtful age, and fetches it anew: the session fir
   await clock.advance(0);
   expect(fetched).toEqual(["session session", "token a.example", "token b.example"]);
   expect(owners.tokens.peek("a.example")?.value.reveal()).toBe("a.example");
-  expect(owners.sessions.peek("session")?.value).toBe(session);
+  expect(owners.sessions.peek("session")?.value.keyId.reveal()).toBe(session.keyId.reveal());
+});
+
+it("restore drops a session whose key is not its token's, and keeps the tokens", async () => {
+  const { run, logged, held, owners } = setUp();
+  const [one, other] = [session, createSession()].map((each) => owners.provider.encodeSession(each) as object);
+  await run(false, { ...one, token: (other as { token: string }).token });
+  expect(logged()).toMatchObject({ hasSession: false });
+  expect(owners.sessions.entries()).toEqual([]);
+  expect(held()).toHaveLength(2);
 });

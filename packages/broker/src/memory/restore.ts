@@ -1,6 +1,6 @@
 /** Between the caches and the memory: what is worth remembering, and putting it back where it may still be used. */
 import type { Secret } from "@ocir-broker/foundation";
-import type { RegionInfo, Session } from "@ocir-broker/identity";
+import type { IdentityProvider, RegionInfo, SigningSession } from "@ocir-broker/identity";
 import type { TokenCache } from "@ocir-broker/token-cache";
 import type { Log } from "../log.ts";
 import { HOME_REGION, isAllowedNow, type Registries } from "../registries.ts";
@@ -9,17 +9,23 @@ import type { BrokerState } from "./broker-state.ts";
 import type { Recalled } from "./memory.ts";
 
 export interface StateOwners {
+  readonly provider: Pick<IdentityProvider, "name" | "resume" | "encodeSession" | "decodeSession">;
   readonly homeRegion: TokenCache<RegionInfo>;
-  readonly sessions: TokenCache<Session>;
+  readonly sessions: TokenCache<SigningSession>;
   readonly tokens: TokenCache<Secret>;
   readonly registries: Registries;
 }
 
-export function stateOf({ homeRegion, sessions, tokens, registries }: StateOwners, source: string): BrokerState {
+export function stateOf(
+  { provider, homeRegion, sessions, tokens, registries }: StateOwners,
+  source: string,
+): BrokerState {
+  const session = sessions.peek(SESSION);
   return {
     source,
+    provider: provider.name,
     region: homeRegion.peek(HOME_REGION)?.value,
-    session: sessions.peek(SESSION),
+    session: session && { ...session, value: provider.encodeSession(session.value) },
     tokens: tokens.entries().flatMap(({ key: registryHost }) => {
       const entry = tokens.peek(registryHost);
       return entry === undefined ? [] : [{ registryHost, endpoint: registries.endpointOf(registryHost).href, entry }];
@@ -32,11 +38,14 @@ export function stateOf({ homeRegion, sessions, tokens, registries }: StateOwner
  * @returns whether something was left out, and should be left out of the memory too.
  */
 export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: StateOwners, log: Log): Promise<boolean> {
-  const { homeRegion, sessions, tokens, registries } = to;
+  const { provider, homeRegion, sessions, tokens, registries } = to;
+  const session = provider.decodeSession(state.session?.value);
+  provider.resume({ region: state.region, tenancyId: session?.tenancyId });
   if (state.region !== undefined) {
     homeRegion.restore(HOME_REGION, { value: state.region, obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY });
   }
-  if (state.session !== undefined) sessions.restore(SESSION, state.session);
+  const hasSession = state.session !== undefined && session !== undefined;
+  if (hasSession) sessions.restore(SESSION, { ...state.session, value: session });
   const restored: string[] = [];
   for (const { registryHost, endpoint, entry } of state.tokens) {
     if (registries.endpointOf(registryHost).href !== endpoint || !(await isAllowedNow(registries, registryHost)))
@@ -44,7 +53,6 @@ export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: Sta
     tokens.restore(registryHost, entry);
     restored.push(registryHost);
   }
-  const hasSession = state.session !== undefined;
   log.info(
     { registryHosts: restored, hasSession, ageSeconds: Math.round(ageMs / 1_000), isAgeDoubtful },
     "state restored",

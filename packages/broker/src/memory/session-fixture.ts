@@ -1,11 +1,11 @@
-/** A session that the memory's own checks take for one. For tests only. */
+/** An instance principal's session that decodes. For tests only. */
 import { generateKeyPairSync } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation";
-import type { Session } from "@ocir-broker/identity";
+import type { SigningSession } from "@ocir-broker/identity";
 
-export function createSession(): Session {
+export function createSession(): SigningSession {
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
   const claims = { iat: 1, exp: 2, jwk: JSON.stringify(publicKey.export({ format: "jwk" })) };
   const token = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.signature`;
-  return { token: new Secret(token), privateKey, tenancyId: "ocid1.tenancy.oc1..a" };
+  return { keyId: new Secret(`ST$${token}`), privateKey, tenancyId: "ocid1.tenancy.oc1..a" };
 }

@@ -1,0 +1,37 @@
+/**
+ * The seam of this package: an identity that Oracle knows, as the rest of the broker sees it.
+ *
+ * A provider obtains sessions and knows its home region. It keeps no session and renews nothing; that is the cache's job.
+ */
+import type { KeyObject } from "node:crypto";
+import type { Expiring, Secret } from "@ocir-broker/foundation";
+import type { RegionInfo } from "./region-info.ts";
+
+/** Signs requests. Built whole and never changed; a newer session is built next to it and swapped in. */
+export interface SigningSession {
+  /** The signature's key id, `ST$<session token>` or `<tenancy>/<user>/<fingerprint>`. Secret, as it may contain a token. */
+  readonly keyId: Secret;
+  /** RSA. */
+  readonly privateKey: KeyObject;
+  readonly tenancyId: string;
+}
+
+export interface IdentityProvider {
+  /** As the configuration spells it. State that is kept over a restart names it, too. */
+  readonly name: string;
+  /** @throws {IdentityError} */
+  region(signal: AbortSignal): Promise<RegionInfo>;
+  /** A complete, new session, or an error and nothing changed. @throws {IdentityError} */
+  session(signal: AbortSignal): Promise<Expiring<SigningSession>>;
+  /** Continues with what an earlier process of this node knew. */
+  resume(known: KnownIdentity): void;
+  /** Plain values for the handover to the next process. They are as secret as the session. */
+  encodeSession(session: SigningSession): unknown;
+  /** Undefined if `encoded` is not a complete session of this provider; it is checked as untrusted input. */
+  decodeSession(encoded: unknown): SigningSession | undefined;
+}
+
+export interface KnownIdentity {
+  readonly region?: RegionInfo | undefined;
+  readonly tenancyId?: string | undefined;
+}
