@@ -1,6 +1,6 @@
 /** doctor and status as people run them: the built executable, against the built daemon and the simulator. */
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -60,6 +60,8 @@ async function createHealthyNode(): Promise<HealthyNode> {
       "",
     ].join("\0"),
   );
+  write("/proc/77/cgroup", "0::/system.slice/kubelet.service\n");
+  symlinkSync("../../usr/bin/kubelet", join(root, "/proc/77/exe"));
   write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.34.2\n", 0o755);
   write(
     "/etc/kubernetes/credential-provider-config.yaml",

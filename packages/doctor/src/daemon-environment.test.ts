@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { createSystemClock } from "@ocir-broker/foundation";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { readDaemonEnvironment } from "./daemon-environment.ts";
 
@@ -14,21 +15,27 @@ function rootWith(files: Readonly<Record<string, string>>): string {
   return root;
 }
 
+const clock = createSystemClock();
+const UNIT = "0::/system.slice/ocir-broker.service\n";
+
 describe("readDaemonEnvironment", () => {
-  test("finds that of the daemon, and of no other command or program", () => {
+  test("is that of the unit's process, and of no other that has its name", async () => {
     const root = rootWith({
-      "proc/1/cmdline": "/sbin/init\0serve\0",
-      "proc/2/cmdline": "ocir-broker\0doctor\0",
-      "proc/2/environ": "WRONG=1\0",
+      "proc/2/cmdline": "ocir-broker\0serve\0",
+      "proc/2/cgroup": "0::/user.slice/user-65534.slice/user@65534.service/app.slice/ocir-broker.service\n",
+      "proc/2/environ": "HTTPS_PROXY=http://theirs\0",
       "proc/30/cmdline": "/usr/local/bin/ocir-broker\0serve\0",
+      "proc/30/cgroup": UNIT,
       "proc/30/environ": "HOME=/\0HTTPS_PROXY=http://a=b\0broken\0=x\0",
-      "proc/self/cmdline": "ocir-broker\0serve\0",
     });
-    expect(readDaemonEnvironment(root)).toEqual({ HOME: "/", HTTPS_PROXY: "http://a=b" });
+    expect(await readDaemonEnvironment(root, clock)).toEqual({ HOME: "/", HTTPS_PROXY: "http://a=b" });
+    rmSync(join(root, "proc/30"), { recursive: true });
+    expect(await readDaemonEnvironment(root, clock)).toBeUndefined();
   });
 
-  test("knows none where no daemon runs, or where it may not look", () => {
-    expect(readDaemonEnvironment("/no/such/root")).toBeUndefined();
-    expect(readDaemonEnvironment(rootWith({ "proc/30/cmdline": "ocir-broker\0serve\0" }))).toBeUndefined();
+  test("is unknown if this user may not look", async () => {
+    expect(await readDaemonEnvironment("/no/such/root", clock)).toBeUndefined();
+    const root = rootWith({ "proc/30/cmdline": "ocir-broker\0serve\0", "proc/30/cgroup": UNIT });
+    expect(await readDaemonEnvironment(root, clock)).toBeUndefined();
   });
 });

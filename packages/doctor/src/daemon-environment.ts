@@ -2,21 +2,20 @@
  * The environment of the daemon that runs. A person's shell may name a proxy that the service does not have, or the other
  * way round, and doctor is to see what the daemon sees. Only root may read it; its values may be secret and are never printed.
  */
-import { basename } from "node:path";
+import type { Clock } from "@ocir-broker/foundation";
 import { createNodeFiles, textOf } from "./node-files.ts";
+import { findService } from "./node-service.ts";
+import { createRunProgram } from "./program-run.ts";
 
-/** Absent where no daemon runs, or where this user may not look. */
-export function readDaemonEnvironment(root: string): Readonly<Record<string, string>> | undefined {
+/** Undefined if the service does not run, or if this user may not look. No other process is believed: its proxy would get tokens. */
+export async function readDaemonEnvironment(
+  root: string,
+  clock: Clock,
+): Promise<Readonly<Record<string, string>> | undefined> {
   const files = createNodeFiles(root);
-  const processes = files.list("/proc");
-  for (const pid of "value" in processes ? processes.value : []) {
-    if (!/^[0-9]+$/.test(pid)) continue;
-    const [program = "", command] = (textOf(files.readText(`/proc/${pid}/cmdline`)) ?? "").split("\0");
-    if (basename(program) !== "ocir-broker" || command !== "serve") continue;
-    const environment = textOf(files.readText(`/proc/${pid}/environ`));
-    if (environment !== undefined) return parseEnvironment(environment);
-  }
-  return undefined;
+  const daemon = await findService("ocir-broker.service", files, createRunProgram(clock));
+  const environment = daemon === undefined ? undefined : textOf(files.readText(`/proc/${daemon.pid}/environ`));
+  return environment === undefined ? undefined : parseEnvironment(environment);
 }
 
 function parseEnvironment(text: string): Record<string, string> {

@@ -247,6 +247,11 @@ export const DIAGNOSES = {
     fix: "restorecon -v /usr/local/bin/credential-provider-oke /usr/local/bin/ocir-broker /usr/local/libexec/ocir-broker-launch",
   },
 
+  "path-untrusted": {
+    verdict: "problem",
+    means: "another user than root can change this, so it was neither read nor run; a kubelet runs it as root",
+    fix: "look who has put it there; then give it and each folder above it to root, writable for nobody else: chown root, chmod go-w",
+  },
   "kubelet-ok": { verdict: "ok", means: "the kubelet runs with both flags" },
   "kubelet-not-running": {
     verdict: "problem",

@@ -1,4 +1,5 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -28,6 +29,17 @@ describe("createNodeFiles", () => {
     expect(files.readText("/")).toEqual({ failure: "EISDIR" });
     expect(textOf(files.readText("/no"))).toBeUndefined();
     expect(files.isForbidden("/no")).toBe(false);
+  });
+
+  test("neither waits for the writer of a pipe, nor reads without end", () => {
+    const folder = makeFolder();
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    writeFileSync(join(folder, "large"), "");
+    truncateSync(join(folder, "large"), 5 * 1024 * 1024);
+    const files = createNodeFiles(folder);
+    expect(files.readText("/pipe")).toEqual({ failure: "not-regular" });
+    expect(files.readText("/large")).toEqual({ failure: "too-large" });
+    expect(createNodeFiles("/").readText("/dev/zero")).toEqual({ failure: "not-regular" });
   });
 
   test("takes a file for a program only if it can be executed", () => {

@@ -1,17 +1,33 @@
 /**
  * The node's files, below a root that is `/` but in tests. Reads and lists; never writes. A file that cannot be read is
- * a value, not an error: it is what doctor is for.
+ * a value, not an error: it is what doctor is for. Another user may have put anything at a path, so only regular files are
+ * read, without waiting for a writer, and up to a limit.
  */
-import { accessSync, constants, lstatSync, readdirSync, readFileSync, type Stats, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
+import { distrustOf } from "./trusted-path.ts";
 
-/** A failure is an errno code, such as ENOENT. */
+/** A failure is an errno code, such as ENOENT, `not-regular` or `too-large`. */
 export type Read<Value> = { readonly value: Value } | { readonly failure: string };
 
 export interface NodeFiles {
   /** Where a path of the node really is. */
   locate(path: string): string;
   readText(path: string): Read<string>;
+  /** Where a link leads. */
+  readLink(path: string): Read<string>;
   list(path: string): Read<readonly string[]>;
   /** Follows links. */
   stat(path: string): Read<Stats>;
@@ -20,13 +36,21 @@ export interface NodeFiles {
   isExecutable(path: string): boolean;
   /** It is there, and this user may not write to it: a socket that is not ours to ask. */
   isForbidden(path: string): boolean;
+  /** The part of the path that another user than root can change, in words; undefined if there is none. */
+  distrust(path: string): string | undefined;
 }
 
+/** More than any file that is read here has: arguments and environment of a process, units, configurations. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+
+/** @param root any other than `/` is somebody's who tries doctor out, and so are the files below it. */
 export function createNodeFiles(root: string): NodeFiles {
+  const ownerId = root === "/" ? 0 : (process.getuid?.() ?? 0);
   const locate = (path: string): string => (root === "/" ? path : join(root, path));
   return {
     locate,
-    readText: (path) => attempt(() => readFileSync(locate(path), "utf8")),
+    readText: (path) => readRegular(locate(path)),
+    readLink: (path) => attempt(() => readlinkSync(locate(path))),
     list: (path) => attempt(() => readdirSync(locate(path)).toSorted()),
     stat: (path) => attempt(() => statSync(locate(path))),
     lstat: (path) => attempt(() => lstatSync(locate(path))),
@@ -39,12 +63,40 @@ export function createNodeFiles(root: string): NodeFiles {
       const access = attempt(() => accessSync(locate(path), constants.W_OK));
       return "failure" in access && access.failure === "EACCES";
     },
+    distrust: (path) => distrustOf(path, { root, ownerId }),
   };
 }
 
 /** The text, or nothing where there is none to be had. */
 export function textOf(read: Read<string>): string | undefined {
   return "value" in read ? read.value : undefined;
+}
+
+function readRegular(path: string): Read<string> {
+  const opened = attempt(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY));
+  if ("failure" in opened) return opened;
+  const file = opened.value;
+  const read = attempt(() => (fstatSync(file).isFile() ? readAtMost(file, MAX_FILE_BYTES + 1) : notRegular(file)));
+  closeSync(file);
+  if ("failure" in read) return read;
+  return read.value.length > MAX_FILE_BYTES ? { failure: "too-large" } : { value: read.value.toString() };
+}
+
+function notRegular(file: number): never {
+  throw Object.assign(new Error(), { code: fstatSync(file).isDirectory() ? "EISDIR" : "not-regular" });
+}
+
+/** Files in /proc have no size. */
+function readAtMost(file: number, bytes: number): Buffer {
+  const pieces: Buffer[] = [];
+  for (let left = bytes; left > 0; ) {
+    const piece = Buffer.alloc(Math.min(left, 64 * 1024));
+    const count = readSync(file, piece);
+    if (count === 0) break;
+    pieces.push(piece.subarray(0, count));
+    left -= count;
+  }
+  return Buffer.concat(pieces);
 }
 
 function attempt<Value>(work: () => Value): Read<Value> {

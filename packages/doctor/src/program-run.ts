@@ -1,6 +1,7 @@
 /**
- * Runs one program and waits for it: the plugin as the kubelet runs it, and the programs that tell their version.
- * What it says is bounded and goes to the caller only, who prints none of it as it is.
+ * Runs one program and waits for it: the plugin as the kubelet runs it, and the programs that tell their version. The caller
+ * has made sure that the path is root's alone (trusted-path.ts), or names a program of the system without a path. The output
+ * is bounded and goes to the caller only, who prints none of it as it is.
  */
 import { spawn } from "node:child_process";
 import type { Clock } from "@ocir-broker/foundation";
@@ -41,7 +42,7 @@ export function createRunProgram(clock: Clock): RunProgram {
   return ({ path, args, env, stdin, limitMs }) => {
     const { promise, resolve } = Promise.withResolvers<ProgramResult>();
     const startedAtMs = clock.monotonicMs();
-    const child = spawn(path, args, { env: { ...SERVICE_ENVIRONMENT, ...env } });
+    const child = spawn(path, args, { env: { ...SERVICE_ENVIRONMENT, ...env }, cwd: "/" });
     const limit = clock.setTimer(() => {
       child.kill("SIGKILL");
       resolve({ silent: true });

@@ -15,6 +15,8 @@ export interface ProviderFiles {
   readonly files: readonly ConfigFile[];
   /** Why a file could not be read: an errno code. */
   readonly failure?: string;
+  /** Why nothing was read: somebody else than root can change it. */
+  readonly distrusted?: string;
 }
 
 /** How the kubelet calls our provider. The values may be secret: they go to the program alone. */
@@ -39,6 +41,8 @@ const DEFAULT_INVOCATION: Invocation = { apiVersion: "credentialprovider.kubelet
 
 export function readProviderFiles(files: NodeFiles, { configPath }: Kubelet): ProviderFiles | undefined {
   if (configPath === undefined) return undefined;
+  const distrusted = distrustOfAll(files, configPath);
+  if (distrusted !== undefined) return { path: configPath, directory: false, files: [], distrusted };
   const stats = files.stat(configPath);
   if ("failure" in stats) return { path: configPath, directory: false, files: [], failure: stats.failure };
   const directory = stats.value.isDirectory();
@@ -46,11 +50,25 @@ export function readProviderFiles(files: NodeFiles, { configPath }: Kubelet): Pr
   if ("failure" in names) return { path: configPath, directory, files: [], failure: names.failure };
   const read = names.value
     .map((name) => join(configPath, name))
-    .filter((path) => !directory || /\.(?:json|ya?ml)$/.test(path))
+    .filter((path) => !directory || isConfigName(path))
     .map((path) => ({ path, text: files.readText(path) }));
   const unreadable = read.map(({ text }) => ("failure" in text ? text.failure : undefined)).find((code) => code);
   const texts = read.flatMap(({ path, text }) => ("value" in text ? [{ path, text: text.value }] : []));
   return { path: configPath, directory, files: texts, ...(unreadable === undefined ? {} : { failure: unreadable }) };
+}
+
+/** The configuration itself or, if it is a directory, one of its files may be in somebody else's hands. */
+export function distrustOfAll(files: NodeFiles, configPath: string): string | undefined {
+  const distrusted = files.distrust(configPath);
+  if (distrusted !== undefined) return distrusted;
+  const names = files.list(configPath);
+  const paths = "value" in names ? names.value.filter(isConfigName).map((name) => join(configPath, name)) : [];
+  return paths.map(files.distrust).find((reason) => reason !== undefined);
+}
+
+/** As a kubelet chooses among a directory's files. */
+function isConfigName(name: string): boolean {
+  return /\.(?:json|ya?ml)$/.test(name);
 }
 
 /** As far as the files can be read; what is wrong with them is said elsewhere. */

@@ -108,6 +108,22 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     named: "kubelet-version-unknown",
   },
   {
+    fault: "others may change the kubelet's program",
+    breaks: ({ root }) => chmodSync(join(root, "/usr/bin/kubelet"), 0o775),
+    named: "path-untrusted",
+    also: ["kubelet-version-unknown"],
+  },
+  {
+    fault: "others may change the provider configuration",
+    breaks: ({ root }) => chmodSync(join(root, "/etc/kubernetes"), 0o757),
+    named: "path-untrusted",
+  },
+  {
+    fault: "others may change the plugin",
+    breaks: ({ root }) => chmodSync(join(root, "/usr/local"), 0o777),
+    named: "path-untrusted",
+  },
+  {
     fault: "the provider configuration is missing",
     breaks: (node) => node.remove("/etc/kubernetes/credential-provider-config.yaml"),
     named: "kubelet-config-missing",

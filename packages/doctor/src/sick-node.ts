@@ -2,7 +2,7 @@
  * A node for tests: a made-up tree of files, a simulated cloud, and programs under the names of kubelet and plugin. It is
  * healthy as it is made; each test breaks one thing of it.
  */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -112,7 +112,12 @@ export async function createSickNode(shared?: SharedCloud): Promise<SickNode> {
     },
     write,
     remove: (path) => rmSync(join(root, path), { recursive: true, force: true }),
-    kubelet: (...args) => write("/proc/4242/cmdline", `${["/usr/bin/kubelet", ...args].join("\0")}\0`),
+    kubelet(...args) {
+      write("/proc/4242/cmdline", `${["/usr/bin/kubelet", ...args].join("\0")}\0`);
+      write("/proc/4242/cgroup", "0::/system.slice/kubelet.service\n");
+      rmSync(join(root, "/proc/4242/exe"), { force: true });
+      symlinkSync("../../usr/bin/kubelet", join(root, "/proc/4242/exe"));
+    },
     providers: (...yaml) =>
       write(
         CONFIG,

@@ -54,14 +54,14 @@ export function addDoctorCommand(program: Command): void {
 async function examine(image: string | undefined, options: CommandOptions): Promise<0 | 1 | 2> {
   // Another root is somebody's who tries doctor out, and so are the sockets below it.
   const ownerId = options.root === "/" ? 0 : (process.getuid?.() ?? 0);
-  const { findings } = await diagnose({ ...doctorOptions(image, options), root: options.root, ownerId });
+  const { findings } = await diagnose({ ...(await doctorOptions(image, options)), root: options.root, ownerId });
   if (options.output === "json") process.stdout.write(`${JSON.stringify({ version, findings }, undefined, 2)}\n`);
   else process.stdout.write(renderReport(findings, { colored: isColored() }));
   return exitStatusOf(findings);
 }
 
 async function record(image: string | undefined, file: string, options: CommandOptions): Promise<0> {
-  const transcript = await recordTranscript(doctorOptions(image, options));
+  const transcript = await recordTranscript(await doctorOptions(image, options));
   writeFileSync(file, `${JSON.stringify(transcript, undefined, 1)}\n`, { mode: 0o600 });
   process.stderr.write(
     `${transcript.entries.length} answers are in ${file}. It should hold no secret, OCID or name of yours: read it before you send it.\n`,
@@ -69,9 +69,12 @@ async function record(image: string | undefined, file: string, options: CommandO
   return 0;
 }
 
-function doctorOptions(image: string | undefined, { config: path, root }: CommandOptions): DoctorOptions {
-  const environment = readDaemonEnvironment(root) ?? ownEnvironment;
+async function doctorOptions(
+  image: string | undefined,
+  { config: path, root }: CommandOptions,
+): Promise<DoctorOptions> {
   const clock = createSystemClock();
+  const environment = (await readDaemonEnvironment(root, clock)) ?? ownEnvironment;
   // As the daemon does, so that doctor looks at what the daemon uses.
   const { config, fault } = loadUsableConfig({ path, environment });
   return {

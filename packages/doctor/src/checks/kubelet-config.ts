@@ -22,6 +22,9 @@ export const checkKubeletConfig: Check = async (examination) => {
       ),
     ];
   }
+  if (provider.distrusted !== undefined) {
+    return [finding("path-untrusted", `${provider.path}: ${provider.distrusted}`)];
+  }
   if (provider.failure !== undefined) {
     const name = provider.failure === "EACCES" ? "needs-root" : "kubelet-config-missing";
     return [finding(name, `${provider.path}: ${provider.failure}`)];

@@ -1,7 +1,7 @@
 /** The flags that the kubelet really got and, where they are missing, where they were lost on the way. */
 import type { Check, Examination } from "../examination.ts";
-import { finding } from "../finding.ts";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, unitFileWithFlags } from "../kubelet.ts";
+import { type Finding, finding } from "../finding.ts";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, unitFileWithFlags } from "../kubelet.ts";
 import { textOf } from "../node-files.ts";
 
 /** May hold secrets: only whether a pattern is in them is ever said. */
@@ -13,8 +13,14 @@ export const checkKubeletFlags: Check = async (examination) => {
   if (kubelet?.pid === undefined) {
     const unit = unitFileWithFlags(examination.files);
     const flags = unit === undefined ? "" : `; its flags as in ${unit}`;
-    return [finding("kubelet-not-running", `no process named kubelet in /proc${flags}`)];
+    return [finding("kubelet-not-running", `kubelet.service has no process${flags}`)];
   }
+  const { distrusted, program } = kubelet;
+  const found = flagFindings(kubelet, examination);
+  return distrusted === undefined ? found : [...found, finding("path-untrusted", `${program}: ${distrusted}`)];
+};
+
+function flagFindings(kubelet: Kubelet, examination: Examination): Finding[] {
   const { pid, configPath, binDirectory, minor } = kubelet;
   const process = `process ${pid}${minor === undefined ? "" : `, Kubernetes 1.${minor}`}`;
   if (configPath !== undefined && binDirectory !== undefined) {
@@ -34,7 +40,7 @@ export const checkKubeletFlags: Check = async (examination) => {
     return [finding("kubelet-extra-args-swallowed", `${process} has no flags; ${script} has --kubelet-extra-args=`)];
   }
   return [finding("kubelet-flags-missing", `${process}: neither flag`)];
-};
+}
 
 function userData({ files }: Examination): string[] {
   return [...USER_DATA, ...filesIn(USER_SCRIPTS, files)];

@@ -25,12 +25,14 @@ export const checkPlugin: Check = async (examination) => {
   return [finding(told === version ? "plugin-ok" : "plugin-version", `${path} is ${told}, this program ${version}`)];
 };
 
-/** What keeps it from being run, by its file alone. */
+/** Why it is not run, by its file alone: a program that another user can change would run as root. */
 export function pluginFault(path: string, { files }: Examination): Finding | undefined {
   const stats = files.stat(path);
   if ("failure" in stats) {
     return finding(stats.failure === "EACCES" ? "needs-root" : "plugin-missing", `${path}: ${stats.failure}`);
   }
+  const distrusted = files.distrust(path);
+  if (distrusted !== undefined) return finding("path-untrusted", `${path}: ${distrusted}`);
   return files.isExecutable(path)
     ? undefined
     : finding("plugin-not-executable", `${path}: mode ${(stats.value.mode & 0o7777).toString(8)}`);

@@ -1,0 +1,60 @@
+import { chmodSync, lchownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { distrustOf } from "./trusted-path.ts";
+
+const ownerId = process.getuid?.() ?? 0;
+
+function makeRoot(): string {
+  const root = mkdtempSync(join(tmpdir(), "trusted-path-"));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  for (const folder of ["etc", "usr", "usr/bin", "home", "tmp"]) mkdirSync(join(root, folder), { mode: 0o755 });
+  for (const file of ["usr/bin/kubelet", "home/kubelet"]) writeFileSync(join(root, file), "", { mode: 0o755 });
+  chmodSync(join(root, "home"), 0o775);
+  chmodSync(join(root, "tmp"), 0o1777);
+  symlinkSync("../usr/bin/kubelet", join(root, "etc/relative"));
+  symlinkSync("/usr/bin", join(root, "etc/absolute"));
+  symlinkSync("/home/back", join(root, "etc/through-home"));
+  symlinkSync("/usr/bin/kubelet", join(root, "home/back"));
+  symlinkSync("loop", join(root, "etc/loop"));
+  return root;
+}
+
+describe("distrustOf", () => {
+  test.each([
+    "/usr/bin/kubelet",
+    "/usr/bin/../bin/./kubelet",
+    "/etc/relative",
+    "/etc/absolute/kubelet",
+    "/etc/not/there/yet",
+    "/",
+  ])("finds nothing against %s", (path) => {
+    expect(distrustOf(path, { root: makeRoot(), ownerId })).toBeUndefined();
+  });
+
+  test.each([
+    ["/home/kubelet", "/home has mode 775"],
+    ["/home/not/there", "/home has mode 775"],
+    ["/tmp/kubelet", "/tmp has mode 1777"],
+    ["/etc/../tmp/kubelet", "/tmp has mode 1777"],
+    ["/etc/through-home", "/home has mode 775"],
+    ["/etc/loop", "/etc/loop has more than 40 links"],
+    ["usr/bin/kubelet", "usr/bin/kubelet is not an absolute path"],
+    ["/usr/a\nb", "/usr/a?b has control characters"],
+  ])("refuses %j: %s", (path, reason) => {
+    expect(distrustOf(path, { root: makeRoot(), ownerId })).toBe(reason);
+  });
+
+  test("refuses a file, and what is below a folder, of another user", () => {
+    const root = makeRoot();
+    const other = { root, ownerId: ownerId + 1 };
+    expect(distrustOf("/usr/bin/kubelet", other)).toBe(`/ belongs to user ${ownerId}`);
+  });
+
+  test.runIf(ownerId === 0)("refuses a link that another user has made", () => {
+    const root = makeRoot();
+    lchownSync(join(root, "etc/relative"), 65_534, 65_534);
+    expect(distrustOf("/etc/relative", { root, ownerId })).toBe("/etc/relative belongs to user 65534");
+  });
+});
