@@ -3,6 +3,7 @@ export { DIAGNOSES, type DiagnosisName, type Verdict } from "./diagnoses.ts";
 export { type Diagnosis, diagnose } from "./doctor.ts";
 export type { Finding } from "./finding.ts";
 export { askHealthSocket, type HealthAnswer } from "./health-socket.ts";
+export { type KubeletLocation, locateKubelet, pathFaultOf } from "./kubelet-location.ts";
 export type { Network } from "./network.ts";
 export type { ProgramResult, ProgramRun, RunProgram } from "./program-run.ts";
 export { exitStatusOf, renderReport } from "./report.ts";

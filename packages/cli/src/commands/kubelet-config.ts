@@ -1,7 +1,9 @@
 /**
- * `ocir-broker kubelet-config check|check-answer|merge|remove`: the kubelet's provider configuration, judged by the kubelet's own
+ * `ocir-broker kubelet-config check|check-answer|merge|remove|locate|check-path`: the kubelet's provider configuration, judged by the kubelet's own
  * rules and changed without breaking it. For the installer, and for people before they restart a kubelet.
  */
+import { locateKubelet, pathFaultOf } from "@ocir-broker/doctor";
+import { createSystemClock } from "@ocir-broker/foundation";
 import {
   checkCredentialProviderAnswer,
   checkCredentialProviderConfig,
@@ -13,7 +15,7 @@ import {
   readProviders,
   removeProvider,
 } from "@ocir-broker/kubelet-config";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { isExecutable, readConfigFiles, readIfThere, readStdin, replaceFile } from "../config-files.ts";
 
 const BIN_DIRECTORY = "/usr/local/bin";
@@ -28,6 +30,10 @@ interface CheckOptions {
 interface ChangeOptions {
   readonly kubeletVersion: number;
   readonly write: boolean;
+}
+
+interface RootOption {
+  readonly root: string;
 }
 
 export function addKubeletConfigCommand(program: Command): void {
@@ -76,6 +82,39 @@ export function addKubeletConfigCommand(program: Command): void {
       }
       deliver(path, existing, left, write);
     });
+
+  kubeletConfig
+    .command("locate")
+    .description(
+      "print what the node's kubelet is, for scripts, one key=value a line: pid, minor and program of its process, config and bin-dir by the flags of the process, unit-config and unit-bin-dir once for each path that the files of kubelet.service name; exit 1 if another user than root can change one of them, which is then left out",
+    )
+    .addOption(rootOption())
+    .action(async ({ root }: RootOption) => {
+      const { values, faults } = await locateKubelet(root, createSystemClock());
+      for (const [key, value] of values) process.stdout.write(`${key}=${value}\n`);
+      tellFaults(faults);
+    });
+
+  kubeletConfig
+    .command("check-path")
+    .description(
+      "exit 1 if another user than root can change one of these paths, a folder above it, a link on the way, or a configuration in it; what does not exist yet is no fault",
+    )
+    .argument("<path...>", "absolute")
+    .addOption(rootOption())
+    .action((paths: readonly string[], { root }: RootOption) => {
+      tellFaults(paths.flatMap((path) => pathFaultOf(path, root) ?? []));
+    });
+}
+
+/** For tests, which have no node of their own. */
+function rootOption(): Option {
+  return new Option("--root <directory>", "where the node's files begin").default("/").hideHelp();
+}
+
+function tellFaults(faults: readonly string[]): void {
+  for (const fault of faults) process.stderr.write(`ocir-broker: ${fault}\n`);
+  if (faults.length > 0) process.exitCode = 1;
 }
 
 function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir, image }: CheckOptions): void {

@@ -1,0 +1,95 @@
+/** What scripts get that ask for the node's kubelet. */
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { runCommand } from "../command-run.ts";
+
+const FIX = "give it and each folder above it to root, writable for nobody else";
+
+function makeNode(files: Readonly<Record<string, string>>): string {
+  const root = mkdtempSync(join(tmpdir(), "locate-"));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text, { mode: 0o755 });
+  }
+  return root;
+}
+
+function makeRunningNode(...args: string[]): string {
+  const root = makeNode({
+    "/usr/bin/kubelet": "#!/bin/sh\necho Kubernetes v1.33.1\n",
+    "/proc/40/cmdline": `${["/usr/bin/kubelet", ...args].join("\0")}\0`,
+    "/proc/40/cgroup": "0::/system.slice/kubelet.service\n",
+    "/etc/default/kubelet":
+      "KUBELET_EXTRA_ARGS=--image-credential-provider-config=/etc/b --image-credential-provider-bin-dir=$DIR\n",
+  });
+  symlinkSync("../../usr/bin/kubelet", join(root, "/proc/40/exe"));
+  return root;
+}
+
+const locate = (root: string) => runCommand("kubelet-config", "locate", "--root", root);
+
+describe("kubelet-config locate", () => {
+  test("prints the process and each path that it and its unit name", async () => {
+    const root = makeRunningNode(
+      "--image_credential_provider_config",
+      "/etc/of ours",
+      "--image-credential-provider-bin-dir=/opt",
+    );
+    const lines = [
+      "pid=40",
+      "minor=33",
+      "program=/usr/bin/kubelet",
+      "config=/etc/of ours",
+      "bin-dir=/opt",
+      "unit-config=/etc/b",
+    ];
+    expect(await locate(root)).toMatchObject({ exitCode: 0, stdout: `${lines.join("\n")}\n`, stderr: "" });
+  });
+
+  test("without a process prints what the unit names, and nothing on no node", async () => {
+    const root = makeRunningNode();
+    rmSync(join(root, "proc"), { recursive: true });
+    expect(await locate(root)).toMatchObject({ exitCode: 0, stdout: "minor=33\nunit-config=/etc/b\n" });
+    expect(await locate("/no/such/root")).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+  });
+
+  test("leaves out what another user can change, and says so", async () => {
+    const root = makeRunningNode(
+      "--image-credential-provider-config=/tmp/a",
+      "--image-credential-provider-bin-dir=/x\ny",
+    );
+    mkdirSync(join(root, "tmp"));
+    chmodSync(join(root, "tmp"), 0o1777);
+    expect(await locate(root)).toMatchObject({
+      exitCode: 1,
+      stdout: "pid=40\nminor=33\nprogram=/usr/bin/kubelet\nunit-config=/etc/b\n",
+      stderr: [
+        `ocir-broker: path-untrusted: /tmp/a: /tmp has mode 1777; ${FIX}\n`,
+        `ocir-broker: path-untrusted: /x?y: /x?y has control characters; ${FIX}\n`,
+      ].join(""),
+    });
+  });
+});
+
+describe("kubelet-config check-path", () => {
+  test("says nothing of paths that are root's alone, and names what is not, in a directory of configurations too", async () => {
+    const root = makeNode({ "/etc/providers/a.yaml": "", "/etc/providers/b.txt": "", "/opt/x": "" });
+    chmodSync(join(root, "/etc/providers/b.txt"), 0o666);
+    const checkPath = (...paths: string[]) => runCommand("kubelet-config", "check-path", "--root", root, ...paths);
+    expect(await checkPath("/etc/providers", "/opt/not/there")).toMatchObject({
+      exitCode: 0,
+      stdout: "",
+      stderr: "",
+    });
+    chmodSync(join(root, "/etc/providers/a.yaml"), 0o666);
+    chmodSync(join(root, "/opt"), 0o775);
+    const { exitCode, stderr } = await checkPath("/etc/providers", "/opt/x");
+    expect([exitCode, stderr.match(/: (\/\S+ has mode \d+);/g)]).toEqual([
+      1,
+      [": /etc/providers/a.yaml has mode 666;", ": /opt has mode 775;"],
+    ]);
+  });
+});

@@ -1,0 +1,58 @@
+/**
+ * What scripts that run as root need to know of the node's kubelet: its process, its version, and the paths that it and its
+ * unit name. A path that another user can change is a fault, and never a result.
+ */
+import type { Clock } from "@ocir-broker/foundation";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, lookAtKubelet, unitValues } from "./kubelet.ts";
+import { createNodeFiles, type NodeFiles } from "./node-files.ts";
+import { createRunProgram } from "./program-run.ts";
+import { distrustOfAll } from "./provider-files.ts";
+
+export interface KubeletLocation {
+  /** `pid`, `program` and `minor` of the process; `config` and `bin-dir` as its flags say; `unit-…` once for each path that its unit names. */
+  readonly values: readonly (readonly [key: string, value: string])[];
+  /** One line for each path that is not root's alone, for people. */
+  readonly faults: readonly string[];
+}
+
+export async function locateKubelet(root: string, clock: Clock): Promise<KubeletLocation> {
+  const files = createNodeFiles(root);
+  const kubelet = await lookAtKubelet(files, createRunProgram(clock));
+  const process = kubelet?.pid === undefined ? undefined : kubelet;
+  const { minor } = kubelet ?? {};
+  const paths: [key: string, path: string | undefined][] = [
+    ["program", process?.program],
+    ["config", process?.configPath],
+    ["bin-dir", process?.binDirectory],
+    ...unitPaths("unit-config", CONFIG_FLAG, files),
+    ...unitPaths("unit-bin-dir", BIN_DIRECTORY_FLAG, files),
+  ];
+  const judged = paths.flatMap(([key, path]) =>
+    path === undefined ? [] : [{ key, path, fault: pathFault(path, files) }],
+  );
+  return {
+    values: [
+      ...(process === undefined ? [] : [["pid", String(process.pid)] as const]),
+      ...(minor === undefined ? [] : [["minor", String(minor)] as const]),
+      ...judged.flatMap(({ key, path, fault }) => (fault === undefined ? [[key, path] as const] : [])),
+    ],
+    faults: [...new Set(judged.flatMap(({ fault }) => fault ?? []))],
+  };
+}
+
+/** Why root should neither read, run nor write to a path, or to a configuration's file in it; one line. */
+export function pathFaultOf(path: string, root: string): string | undefined {
+  return pathFault(path, createNodeFiles(root));
+}
+
+function pathFault(path: string, files: NodeFiles): string | undefined {
+  const distrusted = distrustOfAll(files, path);
+  if (distrusted === undefined) return undefined;
+  const shown = path.replace(/\p{Cc}/gu, "?");
+  return `path-untrusted: ${shown}: ${distrusted}; give it and each folder above it to root, writable for nobody else`;
+}
+
+/** A unit's words that are no path, such as a variable, say nothing of files. */
+function unitPaths(key: string, flag: string, files: NodeFiles): [key: string, path: string][] {
+  return unitValues(files, flag).flatMap((path) => (path.startsWith("/") ? [[key, path]] : []));
+}
