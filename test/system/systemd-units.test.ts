@@ -241,6 +241,16 @@ describe.skipIf(skipped !== undefined)(
         expect(limits).toMatch(/Max core file size +1 +1 /);
       });
 
+      it("the daemon and its log are found by the program's name", async () => {
+        await call(root);
+        const pid = await root.property(SERVICE, "MainPID");
+        expect(await root.run("pgrep", ["-x", "ocir-broker"])).toBe(pid);
+        expect((await root.run("ps", ["-C", "ocir-broker", "-o", "pid="])).trim()).toBe(pid);
+        await until("its first line is in the journal", async () =>
+          /"level":"info"/.test(await root.run("journalctl", ["-t", "ocir-broker", "-o", "cat"])),
+        );
+      });
+
       it("a reload leaves the same process", async () => {
         await call(root);
         const before = await mainPid(root);
@@ -263,16 +273,24 @@ describe.skipIf(skipped !== undefined)(
     });
 
     describe("environment", () => {
-      it("holds nothing that makes a program load code, trust others or write down keys, whoever asks for it", async () => {
-        await root.run("systemctl", ["set-environment", "NODE_V8_COVERAGE=/run", "LD_LIBRARY_PATH=/nowhere", "KEPT=1"]);
-        const text = "[Service]\nEnvironment=SSLKEYLOGFILE=/run/keys NODE_EXTRA_CA_CERTS=/nowhere\n";
+      it("holds what the daemon reads, and nothing else of the manager's or of a drop-in", async () => {
+        await root.run("systemctl", ["set-environment", "NODE_V8_COVERAGE=/run", "LD_BIND_NOW=1", "ANYTHING=else"]);
+        const text = "[Service]\nEnvironment=RES_OPTIONS=debug NODE_ICU_DATA=/nowhere NO_PROXY=kept\n";
         await withDropIn(root, dropIn(SERVICE, "environment", text), async () => {
           await root.run("systemctl", ["start", SERVICE]);
           const names = (await root.run("cat", [`/proc/${await mainPid(root)}/environ`])).match(/(?<=^|\0)[^=]+/g);
-          expect(names).toContain("KEPT");
-          expect(names?.filter((name) => /^(NODE_|LD_|SSL|OPENSSL_)/.test(name))).toEqual([]);
+          expect(
+            names?.filter((name) => !/^(LISTEN|WATCHDOG)_|^OCIR_BROKER_(NOTIFY|STATE)_FD$/.test(name)).sort(),
+          ).toEqual([
+            "HOME",
+            "INVOCATION_ID",
+            "JOURNAL_STREAM",
+            "MALLOC_ARENA_MAX",
+            "MALLOC_TRIM_THRESHOLD_",
+            "NO_PROXY",
+          ]);
         });
-        await root.run("systemctl", ["unset-environment", "NODE_V8_COVERAGE", "LD_LIBRARY_PATH", "KEPT"]);
+        await root.run("systemctl", ["unset-environment", "NODE_V8_COVERAGE", "LD_BIND_NOW", "ANYTHING"]);
       });
     });
 

@@ -1,5 +1,6 @@
 /** The executable: runs the command line, and says how a failure ends. */
 import "./hang-up.ts";
+import "./process-name.ts";
 import { createProgram } from "./program.ts";
 
 createProgram()

@@ -16,6 +16,7 @@
 
 #include "core-dumps.h"
 #include "error-line.h"
+#include "passed-environment.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
@@ -157,34 +158,21 @@ static void put_number(char *entry, unsigned long number) {
   memcpy(strchr(entry, '=') + 1, digits, strlen(digits) + 1);
 }
 
-/*
- * What the program reads of its surroundings, and nothing else: what loads code, moves certificates or writes keys
- * (LD_*, NODE_*, OPENSSL_*, SSLKEYLOGFILE, GLIBC_TUNABLES, and what comes after them) has no end, this list has.
- */
-static const char *const PASSED_ON[] = {"HTTPS_PROXY",   "https_proxy",  "NO_PROXY",
-                                        "no_proxy",      "SSL_CERT_FILE", "SSL_CERT_DIR",
-                                        "OCI_METADATA_BASE_URL", "OCI_SDK_AUTH_CLIENT_REGION_URL", "HOME"};
-enum { PASSED_ON_COUNT = sizeof PASSED_ON / sizeof *PASSED_ON };
-
-/* With what we say about the socket, and without what a service manager may have told the kubelet about its own. */
+/* Adds what we say about the socket, and passes nothing that a service manager told the kubelet about its own. */
 static char *const *environment_for(const struct deadline *deadline) {
-  static char *entries[PASSED_ON_COUNT + 5];
+  static struct passed_environment environment;
   static char listen_fds[] = "LISTEN_FDS=1";
   static char listen_names[] = "LISTEN_FDNAMES=credentials";
   static char listen_pid[] = "LISTEN_PID=0000000000";
   static char end[] = "OCIR_BROKER_FALLBACK_END_MS=00000000000000000000";
-  size_t count = 0;
-  for (size_t i = 0; i < PASSED_ON_COUNT; i++) {
-    char *value = getenv(PASSED_ON[i]);
-    if (value != NULL) entries[count++] = value - strlen(PASSED_ON[i]) - 1; /* "NAME=" stands before it */
-  }
+  passed_environment_begin(&environment);
   put_number(listen_pid, (unsigned long)getpid());
   put_number(end, deadline_end_ms(deadline));
-  entries[count++] = listen_fds;
-  entries[count++] = listen_names;
-  entries[count++] = listen_pid;
-  entries[count] = end;
-  return entries;
+  passed_environment_add(&environment, listen_fds);
+  passed_environment_add(&environment, listen_names);
+  passed_environment_add(&environment, listen_pid);
+  passed_environment_add(&environment, end);
+  return environment.entries;
 }
 
 /*

@@ -94,6 +94,8 @@ describeShim("fallback_ask", (build) => {
       expect(seen).toMatchObject({ argv: ["get"], cwd: "/", umask: process.umask(), stdin: stdin.toString("latin1") });
       expect(seen.env).toEqual({
         ...kept,
+        MALLOC_ARENA_MAX: "1",
+        MALLOC_TRIM_THRESHOLD_: "65536",
         OCIR_BROKER_FALLBACK_END_MS: expect.any(String),
         LISTEN_FDS: "1",
         LISTEN_FDNAMES: "credentials",

@@ -7,6 +7,8 @@
  *                          FileDescriptorStoreMax=1 or more) and handed back as `state` after a kill. On no disk,
  *                          and gone when the service is stopped. Of fixed size: write in place, ftruncate is refused.
  *
+ * The program gets what passed-environment.h and SERVICE_VARIABLES name of our environment, and nothing else.
+ *
  * Never closes, moves or reorders what LISTEN_FDS counts, and keeps the pid, so LISTEN_PID stays true. What cannot be
  * had is named on stderr and left out; the service starts all the same.
  * No PR_SET_DUMPABLE: exec resets it, so it would protect nothing but these few lines, which hold no secret.
@@ -26,6 +28,7 @@
 #include <unistd.h>
 
 #include "core-dumps.h"
+#include "passed-environment.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
@@ -44,11 +47,17 @@ enum {
   EXIT_NOT_FOUND = 127
 };
 
+/* What systemd tells a service, and what the launcher adds to that. */
+static const char *const SERVICE_VARIABLES[] = {
+    "LISTEN_FDS",     "LISTEN_FDNAMES", "LISTEN_PID",    "WATCHDOG_PID",          "WATCHDOG_USEC",        "NOTIFY_SOCKET",
+    "JOURNAL_STREAM", "INVOCATION_ID",  "CREDENTIALS_DIRECTORY", "OCIR_BROKER_NOTIFY_FD", "OCIR_BROKER_STATE_FD"};
+
 static int open_notify_socket(const char *address_text);
 static int find_handed_state(bool *useless);
 static int make_state(void);
 static bool store_state(int notify_descriptor, int state_descriptor, bool replace);
 static void export_descriptor(const char *name, int descriptor);
+static char *const *environment_for_service(void);
 static void warn(const char *what);
 
 int main(int argument_count, char **arguments) {
@@ -82,7 +91,7 @@ int main(int argument_count, char **arguments) {
     unsetenv("NOTIFY_SOCKET"); /* One voice: a library that sends its own READY=1 would be a second. */
   }
 
-  execv(arguments[1], arguments + 1);
+  execve(arguments[1], arguments + 1, environment_for_service());
   int error = errno;
   warn("cannot execute the program");
   return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
@@ -186,6 +195,15 @@ static void export_descriptor(const char *name, int descriptor) {
   char number[16];
   snprintf(number, sizeof number, "%d", descriptor);
   if (setenv(name, number, 1) < 0) warn("cannot set the environment");
+}
+
+static char *const *environment_for_service(void) {
+  static struct passed_environment environment;
+  passed_environment_begin(&environment);
+  for (size_t i = 0; i < sizeof SERVICE_VARIABLES / sizeof *SERVICE_VARIABLES; i++) {
+    passed_environment_pass(&environment, SERVICE_VARIABLES[i]);
+  }
+  return environment.entries;
 }
 
 /* <4> is journald's prefix for a warning. */

@@ -209,6 +209,23 @@ for (const build of builds) {
       expect(stdout.toString()).toBe("[]\n");
     });
 
+    test("passes what the service reads and what keeps its memory small, and nothing else", async () => {
+      const kept = { HTTPS_PROXY: "http://proxy:1", SSL_CERT_FILE: "/nowhere", HOME: "/", JOURNAL_STREAM: "1:2" };
+      const { lines } = await run(`say(JSON.stringify(environment));`, {
+        env: {
+          ...kept,
+          LD_BIND_NOW: "1",
+          NODE_CHANNEL_FD: "9",
+          NODE_ICU_DATA: "/nowhere",
+          HOSTALIASES: "/nowhere",
+          RES_OPTIONS: "debug",
+          OPENSSL_CONF: "/nowhere",
+          ANYTHING: "else",
+        },
+      });
+      expect(JSON.parse(lines[0] ?? "")).toEqual({ ...kept, MALLOC_ARENA_MAX: "1", MALLOC_TRIM_THRESHOLD_: "65536" });
+    });
+
     test.each([
       ["whatever limit the caller has", ":", "[01]"],
       ["a hard limit of 0", "ulimit -c 0", "0"],
