@@ -44,7 +44,7 @@ interface ReadRequest {
   readonly image: ImageName;
 }
 
-/** Requests remembered, and the longest that is; a service-account token alone is longer. */
+/** Bounds of the requests that are kept decoded. */
 const MAX_KNOWN_REQUESTS = 256;
 const MAX_KNOWN_REQUEST_BYTES = 512;
 
@@ -104,15 +104,17 @@ function nothingFor({ apiVersion }: CredentialProviderRequest, image: ImageName)
   return { status: 200, contentType: JSON_TYPE, body, outcome: "foreign", image };
 }
 
-/** Reads each request once: a kubelet asks for the same images in the same bytes again and again. */
+/**
+ * Decodes each request once: a kubelet asks for the same images in the same bytes again and again. Only plain requests
+ * are kept, because any other may hold a pod's token (KEP-4412).
+ */
 function createReader(): (body: Buffer) => ReadRequest {
   const known = new LRUCache<string, ReadRequest>({ max: MAX_KNOWN_REQUESTS });
   return (body) => {
-    // A longer one may hold a pod's token (KEP-4412), which is not ours to keep.
     if (body.length > MAX_KNOWN_REQUEST_BYTES) return readRequest(body);
     const key = body.toString("latin1");
     const read = known.get(key) ?? readRequest(body);
-    known.set(key, read);
+    if (read.request.isPlain) known.set(key, read);
     return read;
   };
 }

@@ -15,7 +15,11 @@ export interface CredentialProviderRequest {
   readonly apiVersion: ApiVersion;
   /** As the kubelet names it: registry host and repository, without tag or digest. Not checked yet. */
   readonly image: string;
+  /** Nothing but kind, apiVersion and image: no service-account token, and nothing that a newer kubelet may add. */
+  readonly isPlain: boolean;
 }
+
+const PLAIN_FIELDS: ReadonlySet<string> = new Set(["kind", "apiVersion", "image"]);
 
 const envelope = z.object({
   kind: z.literal("CredentialProviderRequest"),
@@ -31,11 +35,13 @@ const envelope = z.object({
  */
 export function decodeCredentialProviderRequest(body: Buffer): CredentialProviderRequest {
   if (body.length > MAX_REQUEST_BYTES) throw new ProtocolError("request-too-large");
-  const parsed = envelope.safeParse(parseJson(body));
+  const json = parseJson(body);
+  const parsed = envelope.safeParse(json);
   if (!parsed.success) throw new ProtocolError("request-invalid");
   const { apiVersion, image } = parsed.data;
   if (!isApiVersion(apiVersion)) throw new ProtocolError("api-version-unsupported");
-  return { apiVersion, image };
+  const isPlain = Object.keys(json as object).every((field) => PLAIN_FIELDS.has(field));
+  return { apiVersion, image, isPlain };
 }
 
 /** V8 quotes the text that it cannot parse, so its error goes no further. */
