@@ -68,6 +68,11 @@ const ROWS: readonly Row[] = [
   ["syntax-invalid", "a billion laughs", bomb(), "", ALL, ""],
   ["syntax-invalid", "a list as a field name", "? [a]\n: 1", "", ALL, ""],
   ["syntax-invalid", "an empty field name", "~: 1", "", ALL, ""],
+  ["syntax-invalid", "a number as a field name", ".nan: 1", "", ALL, ""],
+  ["syntax-invalid", "null with a text", "a: !!null x", "", ALL, ""],
+  ["syntax-invalid", "a tag of numbers", "a: !!int '7'", "", ALL, ""],
+  ["syntax-invalid", "a map with the tag of a list", "a: !!seq {}", "", ALL, ""],
+  ["syntax-invalid", "a list with the tag of a map", "a: !!map []", "", ALL, ""],
   ["syntax-invalid", "<< before a text", "<<: a", "", ALL, ""],
   ["syntax-invalid", "<< before a list of texts", "<<: [a]", "", ALL, ""],
   ["syntax-invalid", "%YAML 1.2", "%YAML 1.2\n---\na: 1", "", ALL, ""],
@@ -441,7 +446,6 @@ describe("checkCredentialProviderConfig", () => {
     ".inf",
     "-.INF",
     ".NaN",
-    "!!int '7'",
   ])("takes %s without quotes for no text", (value) => {
     const findings = check(yamlOf("credential-provider-oke", `  env:\n  - name: A\n    value: ${value}`), NEWEST);
     expect(findings).toMatchObject([{ code: "field-type-invalid", severity: "fatal", line: 10 }]);

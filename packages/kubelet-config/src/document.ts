@@ -2,7 +2,17 @@
  * The text of a configuration file as a tree with line numbers and, where a field is given twice, both. Types are those
  * that the kubelet's YAML 1.1 reader gives (`yes` is a boolean), which a newer reader would not.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseAllDocuments } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseAllDocuments,
+  type Scalar,
+} from "yaml";
 
 export type Tree = MapTree | ListTree | ScalarTree;
 
@@ -12,22 +22,36 @@ export interface Field {
   readonly line: number;
 }
 
-interface MapTree {
+/** A value's place in the text, as offsets. */
+export interface Source {
+  /** Of what introduces it: the dash of its list item, or the key of its field. */
+  readonly marker: number;
+  readonly start: number;
+  /** Behind its last character; comments and line breaks that follow are not part of it. */
+  readonly end: number;
+  readonly isBlock: boolean;
+}
+
+export interface MapTree {
   readonly type: "map";
   readonly fields: readonly Field[];
   readonly line: number;
+  /** Absent for a value that stands in no text. */
+  readonly source?: Source;
 }
 
-interface ListTree {
+export interface ListTree {
   readonly type: "list";
   readonly items: readonly Tree[];
   readonly line: number;
+  readonly source?: Source;
 }
 
 export interface ScalarTree {
   readonly type: "string" | "number" | "boolean" | "null";
   readonly text: string;
   readonly line: number;
+  readonly source?: Source;
 }
 
 export type ParsedText =
@@ -47,6 +71,7 @@ export function parseText(text: string): ParsedText {
     strict: false,
     uniqueKeys: false,
     prettyErrors: false,
+    keepSourceTokens: true,
     lineCounter: lines,
   });
   const [first] = documents;
@@ -58,13 +83,18 @@ export function parseText(text: string): ParsedText {
   }
   const { explicit, version } = first.directives.yaml;
   if (explicit === true && version !== "1.1") return { problem: "the kubelet reads %YAML 1.1 only", line: 1 };
-  const { tree, problem } = readTree(first, lines);
+  const { tree, problem } = readTree(first, text, lines);
   return problem ?? { tree, documents: documents.length };
 }
 
 /** The kubelet takes the JSON way when the first character that is no white space is `{`. */
 export function isJson(text: string): boolean {
   return /^[[\s\u0085]--\uFEFF]*\{/v.test(text);
+}
+
+/** A text that needs no quotes anywhere: a cautious guess, which costs quotes at worst. */
+export function isPlainText(text: string): boolean {
+  return /^-{0,2}[a-z0-9/][\w./-]*$/i.test(text) && typeOfPlain(text) === "string";
 }
 
 const NOTHING: Tree = { type: "null", text: "", line: 1 };
@@ -76,7 +106,11 @@ interface Problem {
 
 type Node = ParsedNode | null;
 
-function readTree(document: Document.Parsed, lines: LineCounter): { tree: Tree; problem: Problem | undefined } {
+function readTree(
+  document: Document.Parsed,
+  text: string,
+  lines: LineCounter,
+): { tree: Tree; problem: Problem | undefined } {
   let problem: Problem | undefined;
   let aliases = 0;
 
@@ -86,25 +120,39 @@ function readTree(document: Document.Parsed, lines: LineCounter): { tree: Tree; 
   }
 
   /** `within`: the nodes around this one, against an alias to one of them. */
-  function read(node: Node, within: readonly Node[]): Tree {
+  function read(node: Node, within: readonly Node[], marker: number): Tree {
     if (node === null || problem !== undefined) return NOTHING;
     const { line } = lines.linePos(node.range[0]);
+    const source = { marker, start: node.range[0], end: node.range[1], isBlock: false };
     if (isAlias(node)) {
       const target = node.resolve(document) as Node | undefined;
       aliases += 1;
       if (target === undefined || within.includes(target)) return fail("an alias leads nowhere", line);
-      return aliases > MAX_ALIASES ? fail("too many aliases", line) : read(target, within);
+      return aliases > MAX_ALIASES ? fail("too many aliases", line) : { ...read(target, within, marker), source };
     }
+    if (!isKnownTag(node)) return fail("a tag that is not read here", line);
     const around = [...within, node];
-    if (isMap(node)) return { type: "map", fields: node.items.flatMap((pair) => readPair(pair, around, line)), line };
-    if (isSeq(node)) return { type: "list", items: node.items.map((item) => read(item as Node, around)), line };
-    return readScalar(node, line);
+    const markers = markersOf(node);
+    if (isMap(node)) {
+      const fields = node.items.flatMap((pair, index) => readPair(pair, around, line, Number(markers[index])));
+      return { type: "map", fields, line, source: blockSource(node, source, fields.at(-1)?.value) };
+    }
+    if (isSeq(node)) {
+      const items = node.items.map((item, index) => read(item as Node, around, Number(markers[index])));
+      return { type: "list", items, line, source: blockSource(node, source, items.at(-1)) };
+    }
+    return { ...readScalar(node, text, line), source };
   }
 
-  function readPair(pair: { key: Node; value: Node }, within: readonly Node[], mapLine: number): readonly Field[] {
-    const key = read(pair.key, within);
-    const value = read(pair.value, within);
-    if (key.type === "map" || key.type === "list" || key.type === "null") {
+  function readPair(
+    pair: { key: Node; value: Node },
+    within: readonly Node[],
+    mapLine: number,
+    marker: number,
+  ): readonly Field[] {
+    const key = read(pair.key, within, marker);
+    const value = read(pair.value, within, marker);
+    if (key.type !== "string") {
       fail("a field name is not a text", mapLine);
       return [];
     }
@@ -121,22 +169,48 @@ function readTree(document: Document.Parsed, lines: LineCounter): { tree: Tree; 
     return [];
   }
 
-  const tree = read(document.contents, []);
+  const tree = read(document.contents, [], 0);
   return { tree, problem };
 }
 
-const TYPE_OF_TAG: Readonly<Record<string, ScalarTree["type"]>> = {
-  "tag:yaml.org,2002:str": "string",
-  "tag:yaml.org,2002:int": "number",
-  "tag:yaml.org,2002:float": "number",
-  "tag:yaml.org,2002:bool": "boolean",
-  "tag:yaml.org,2002:null": "null",
-};
+/** Where the children of a collection begin. */
+function markersOf({ srcToken }: { srcToken?: unknown }): readonly number[] {
+  const { items = [] } = (srcToken ?? {}) as { items?: readonly CollectionToken[] };
+  return items.map(({ start, key, value }) => {
+    const indicator = start.find(({ type }) => type === "seq-item-ind" || type === "explicit-key-ind");
+    return (indicator ?? key ?? value)?.offset ?? 0;
+  });
+}
 
-function readScalar(node: { value: unknown; type?: string; tag?: string }, line: number): ScalarTree {
-  const text = String(node.value);
-  const untagged = node.type === "PLAIN" ? typeOfPlain(text) : "string";
-  return { type: node.tag === undefined ? untagged : (TYPE_OF_TAG[node.tag] ?? "string"), text, line };
+/** What is needed here of the library's tokens. */
+interface CollectionToken {
+  readonly start: readonly { readonly type: string; readonly offset: number }[];
+  readonly key?: { readonly offset: number } | null;
+  readonly value?: { readonly offset: number };
+}
+
+/** A block collection ends with its last child; the library counts the comments behind it too. */
+function blockSource(node: { flow?: boolean }, source: Source, lastChild: Tree | undefined): Source {
+  if (node.flow === true) return source;
+  return { ...source, end: lastChild?.source?.end ?? source.end, isBlock: true };
+}
+
+/** Tags that change nothing, and those of a text, as which an unknown one counts. The kubelet refuses most others. */
+function isKnownTag(node: NonNullable<Node>): boolean {
+  if (node.tag === undefined) return true;
+  if (isScalar(node)) return /^(?:![\w-]+|tag:yaml\.org,2002:str)$/.test(node.tag);
+  return node.tag === `tag:yaml.org,2002:${isMap(node) ? "map" : "seq"}`;
+}
+
+function readScalar(node: Scalar.Parsed, source: string, line: number): ScalarTree {
+  const isPlain = node.type === "PLAIN" && node.tag === undefined;
+  const text = endsWithoutLineBreak(node, source) ? String(node.value).replace(/\n$/, "") : String(node.value);
+  return { type: isPlain ? typeOfPlain(text) : "string", text, line };
+}
+
+/** A block scalar at the end of such a file: the kubelet's YAML library adds no line break, ours does. */
+function endsWithoutLineBreak({ type, range }: Scalar.Parsed, source: string): boolean {
+  return String(type).startsWith("BLOCK") && range[1] === source.length && !source.endsWith("\n");
 }
 
 const BOOLEAN = /^(?:[yn]|yes|no|true|false|on|off|Y|N|Yes|No|True|False|On|Off|YES|NO|TRUE|FALSE|ON|OFF)$/;
@@ -160,4 +234,24 @@ function isValidJson(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether both decode to the same value. Where they stand does not count, nor the order of fields. */
+export function sameTree(a: Tree, b: Tree): boolean {
+  if (a.type === "map" && b.type === "map") {
+    const others = byKey(b.fields);
+    return a.fields.length === b.fields.length && byKey(a.fields).every((one, index) => sameField(one, others[index]));
+  }
+  if (a.type === "list" && b.type === "list") {
+    return a.items.length === b.items.length && a.items.every((item, index) => sameTree(item, b.items[index] as Tree));
+  }
+  return a.type === b.type && (a.type === "null" || (a as ScalarTree).text === (b as ScalarTree).text);
+}
+
+function sameField(a: Field, b: Field | undefined): boolean {
+  return a.key === b?.key && sameTree(a.value, b.value);
+}
+
+function byKey(fields: readonly Field[]): readonly Field[] {
+  return fields.toSorted((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)));
 }

@@ -44,7 +44,11 @@ const GCR = `- name: gcr
   apiVersion: credentialprovider.kubelet.k8s.io/v1
 `;
 
+/** The last provider's arguments stand in ours. */
+const ALIASED = `${ECR}${OURS}  args: &a [x]\n${GCR}  args: *a\n`;
+
 const withProvider = (fields: string) => `${ECR}${fields}${GCR}`;
+const decode = (text: string) => parse(text, { version: "1.1" });
 const providerOf = (text: string) => parse(text).providers.find(({ name }: { name: string }) => name === PROVIDER_NAME);
 
 describe("mergeProvider", () => {
@@ -165,6 +169,39 @@ describe("mergeProvider", () => {
     expect(mergeProvider(withProvider(OURS + OURS), options)).toBe(withProvider(OURS));
   });
 
+  test.each([
+    [
+      "a list without items in flow style",
+      "apiVersion: kubelet.config.k8s.io/v1\nproviders: [] # none\nkind: CredentialProviderConfig\n",
+      `apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\n${NEW.slice(NEW.indexOf("providers"))}`,
+    ],
+    ["no line break at the end", ECR.trimEnd(), ECR + OURS],
+    ["CRLF", ECR.replaceAll("\n", "\r\n"), (ECR + OURS).replaceAll("\n", "\r\n")],
+    ["a block scalar at its end", `${ECR}  args:\n  - |+\n    a\n\n`, `${ECR}  args:\n  - |+\n    a\n\n${OURS}`],
+    ["a block scalar without text", `${ECR}  args:\n  - | # c\n`, `${ECR}  args:\n  - | # c\n${OURS}`],
+    ["empty values in flow maps", `${ECR}  env: [{name: A, value: }]\n`, `${ECR}  env: [{name: A, value: }]\n${OURS}`],
+  ])("leaves every byte but its own in a file with %s", (_name, existing, merged) => {
+    expect(mergeProvider(existing, options)).toBe(merged);
+  });
+
+  test("removes a field that stands behind the dash", () => {
+    const existing = ECR + OURS.replace("- name", "- odd: 1 # why\n  name");
+    expect(mergeProvider(existing, options)).toBe(ECR + OURS);
+  });
+
+  test("gives a value to a field that has none, not even a colon", () => {
+    const existing = ECR + OURS.replace("defaultCacheDuration: 0s", "? defaultCacheDuration");
+    expect(decode(mergeProvider(existing, options))).toStrictEqual(decode(ECR + OURS));
+  });
+
+  test("encodes the whole file again if nothing else keeps the meaning", () => {
+    const merged = mergeProvider(ALIASED, options);
+    expect(decode(merged)).toStrictEqual(decode(`${ECR}${OURS}${GCR}  args: [x]\n`));
+    // At the end of the file its last line has no line break, which would become part of the text.
+    const scalar = `${ECR}  env: []\n  args:\n  - |\n    a`;
+    expect(mergeProvider(scalar, options)).toContain("    env: []\n    args:\n      - a\n");
+  });
+
   test("keeps further documents, which the kubelet does not read", () => {
     expect(mergeProvider(`${ECR}---\nother: 1\n`, options)).toBe(`${ECR}${OURS}---\nother: 1\n`);
   });
@@ -185,19 +222,18 @@ describe("mergeProvider", () => {
     ["a text", "text"],
     ["providers that are a map", "providers: {}"],
     ["providers twice", "providers: []\nproviders: []"],
-    [
-      "an alias into what is replaced",
-      `${OURS.replace("- name", "providers:\n- name")}  args: &a [x]\n- name: b\n  args: *a\n`,
-    ],
+    ["providers in another spelling", "Providers: []"],
+    ["JSON with a number that JavaScript spells otherwise", '{"a": 1.0}'],
+    ["an alias into what is replaced, before a second document", `${ALIASED}---\na: 1\n`],
   ])("refuses to edit %s", (_name, existing) => {
     expect(() => mergeProvider(existing, options)).toThrow(
       expect.objectContaining({ name: "KubeletConfigError", code: "config-not-editable", retryable: false }),
     );
   });
 
-  test("refuses text that the kubelet would read with a line break, but for JSON, where it is none", () => {
+  test("escapes text that the kubelet would read with a line break", () => {
     const separator = { ...options, args: ["a\u2028b"] };
-    expect(() => mergeProvider(ECR, separator)).toThrow("config-not-editable: it has a character");
+    expect(mergeProvider(ECR, separator)).toBe(`${ECR}${OURS}  args:\n  - "a\\U00002028b"\n`);
     expect(mergeProvider("{}", separator)).toContain("a\u2028b");
   });
 
@@ -209,6 +245,7 @@ describe("mergeProvider", () => {
     expect(() => mergeProvider(existing, { ...options, kubeletMinor: 31 })).toThrow(
       "config-refused: cache-duration-missing at providers[0].defaultCacheDuration",
     );
+    expect(() => mergeProvider(`${ECR}- text\n`, options)).toThrow("config-refused: field-type-invalid");
     expect(() => mergeProvider(ECR, { ...options, name: "a/b" })).toThrow("config-refused: provider-name-invalid");
     expect(() => mergeProvider(ECR, { ...options, kubeletMinor: 25 })).toThrow("kubelet-minor-unsupported");
   });

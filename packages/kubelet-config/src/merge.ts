@@ -1,10 +1,10 @@
 /**
- * Adds our provider to a CredentialProviderConfig, and takes it out again. Everything else in the file stays as it is:
- * other providers, their order, comments; JSON stays JSON. Never returns a text that would stop the kubelet.
+ * Adds our provider to a CredentialProviderConfig, and takes it out again. Everything else in the file decodes to what it
+ * was, and in block style keeps its bytes; JSON stays JSON. Never returns a text that would stop the kubelet.
  */
-import { isMap, isScalar, isSeq, type Node, Pair, YAMLMap, YAMLSeq } from "yaml";
 import { checkCredentialProviderConfig } from "./check.ts";
-import { type EditableConfig, openConfig, text } from "./editable-config.ts";
+import { type Field, type MapTree, sameTree, type Tree } from "./document.ts";
+import { readTree, writeTree } from "./editable-config.ts";
 import { KubeletConfigError } from "./errors.ts";
 import { parseImageUrl } from "./image-url.ts";
 import { assertKubeletMinor } from "./minor.ts";
@@ -31,12 +31,11 @@ export interface MergeOptions {
 export function mergeProvider(existing: string | undefined, options: MergeOptions): string {
   assertKubeletMinor(options.kubeletMinor);
   const config = openConfig(existing ?? "");
-  const same = providersNamed(config, options.name);
-  const kept = same[0] ?? new YAMLMap();
-  config.providers.items = config.providers.items.filter((item) => item === kept || !same.includes(item as YAMLMap));
-  if (!config.providers.items.includes(kept)) config.providers.items.push(kept);
-  fillProvider(kept, options);
-  return refuseFatal(config.print(), options.kubeletMinor);
+  const same = config.providers.filter((provider): provider is MapTree => isNamed(provider, options.name));
+  const merged = fillProvider(same[0] ?? NO_FIELDS, options);
+  const others = config.providers.filter((provider) => provider === same[0] || !isNamed(provider, options.name));
+  const providers = same.length === 0 ? [...others, merged] : others.map((item) => (item === same[0] ? merged : item));
+  return refuseFatal(config.print(providers), options.kubeletMinor);
 }
 
 /**
@@ -46,87 +45,139 @@ export function mergeProvider(existing: string | undefined, options: MergeOption
  * @throws {KubeletConfigError} `config-not-editable`
  */
 export function removeProvider(existing: string, options: { readonly name: string }): string | undefined {
-  const config = openConfig(existing);
-  const same = providersNamed(config, options.name);
-  if (same.length === 0) return existing;
-  config.providers.items = config.providers.items.filter((item) => !same.includes(item as YAMLMap));
-  return config.providers.items.length === 0 ? undefined : config.print();
+  const { providers, print } = openConfig(existing);
+  const others = providers.filter((provider) => !isNamed(provider, options.name));
+  if (others.length === providers.length) return existing;
+  return others.length === 0 ? undefined : print(others);
 }
 
 /** Environment entries by which a program of the node would load code. Ours need none, and the fallback gets none. */
 const LOADS_CODE = /^(?:LD_|NODE_)/;
+const NO_FIELDS: MapTree = { type: "map", fields: [], line: 0 };
+const REQUIRED: readonly Field[] = [
+  field("apiVersion", text("kubelet.config.k8s.io/v1")),
+  field("kind", text("CredentialProviderConfig")),
+];
 
-function providersNamed({ providers }: EditableConfig, name: string): YAMLMap[] {
-  return providers.items.filter((item): item is YAMLMap => isMap(item) && item.get("name") === name);
+interface Config {
+  readonly providers: readonly Tree[];
+  /** The whole file with these providers instead. */
+  print(providers: readonly Tree[]): string;
 }
 
-/** Fields that stay keep their place and comments; others go: the kubelet may not know them. */
-function fillProvider(provider: YAMLMap, options: MergeOptions): void {
-  const fields = new Map<string, Node>([
-    ["name", text(options.name)],
-    ["apiVersion", text(PROVIDER_API_VERSION)],
-    ["matchImages", mergeMatchImages(provider.get("matchImages"))],
-    ["defaultCacheDuration", text("0s")],
-  ]);
-  if (options.args !== undefined && options.args.length > 0) fields.set("args", sequence(options.args.map(text)));
-  const env = mergeEnv(provider.get("env"), options.env ?? {});
-  if (env.items.length > 0) fields.set("env", env);
-
-  const pairs = new Map<string, Pair<unknown, unknown>>();
-  for (const pair of provider.items) {
-    const key = isScalar(pair.key) ? String(pair.key.value) : "";
-    if (fields.has(key) && !pairs.has(key)) pairs.set(key, pair);
+function openConfig(source: string): Config {
+  const read = readTree(source);
+  const { tree } = read;
+  const top = tree.type === "null" ? NO_FIELDS : tree;
+  if (top.type !== "map") throw notEditable("it is not a map of fields");
+  const [existing, ...more] = top.fields.filter(({ key }) => key.toLowerCase() === "providers");
+  if (more.length > 0) throw notEditable("providers is given twice");
+  const list = existing?.value ?? { type: "null" };
+  if ((list.type !== "list" && list.type !== "null") || (existing?.key ?? "providers") !== "providers") {
+    throw notEditable("providers is no list");
   }
-  for (const [key, value] of fields) {
-    const pair = pairs.get(key);
-    if (pair === undefined) pairs.set(key, new Pair(text(key), value));
-    else if (!isSameText(pair.value, value)) pair.value = value;
-  }
-  provider.items = [...pairs.values()];
+  return {
+    providers: list.type === "list" ? list.items : [],
+    print(providers) {
+      return writeTree(
+        source,
+        read,
+        setFields(top, [...missing(top, REQUIRED), field("providers", listOf(providers))]),
+      );
+    },
+  };
 }
 
-function mergeMatchImages(existing: unknown): YAMLSeq {
-  const list = isSeq(existing) ? existing : new YAMLSeq();
-  const seen = new Set<unknown>();
-  list.items = list.items.filter((item) => {
-    const entry = isScalar(item) ? item.value : undefined;
-    const usable = typeof entry === "string" && parseImageUrl(entry)?.refusedByNewerGo === false && !seen.has(entry);
-    seen.add(entry);
-    return usable;
+/** Fields that stay keep their place; others go: the kubelet may not know them. */
+function fillProvider(provider: MapTree, options: MergeOptions): MapTree {
+  const { args = [] } = options;
+  const env = mergeEnv(itemsOf(provider, "env"), options.env ?? {});
+  const wanted = [
+    field("name", text(options.name)),
+    field("apiVersion", text(PROVIDER_API_VERSION)),
+    field("matchImages", listOf(mergeMatchImages(itemsOf(provider, "matchImages")))),
+    field("defaultCacheDuration", text("0s")),
+    ...(args.length === 0 ? [] : [field("args", listOf(args.map(text)))]),
+    ...(env.length === 0 ? [] : [field("env", listOf(env))]),
+  ];
+  const known = provider.fields.filter(({ key }, index) => {
+    const isFirst = provider.fields.findIndex((other) => other.key === key) === index;
+    return isFirst && wanted.some((other) => other.key === key);
   });
-  for (const entry of MATCH_IMAGES) if (!seen.has(entry)) list.items.push(text(entry));
-  return list;
+  return setFields({ ...provider, fields: known }, wanted);
 }
 
-function mergeEnv(existing: unknown, wanted: Readonly<Record<string, string>>): YAMLSeq {
-  const list = isSeq(existing) ? existing : new YAMLSeq();
-  list.items = list.items.filter((item) => {
-    const fields: unknown = isMap(item) ? item.toJSON() : undefined;
-    return isEnvEntry(fields) && !LOADS_CODE.test(fields.name) && !Object.hasOwn(wanted, fields.name);
+function mergeMatchImages(existing: readonly Tree[]): readonly Tree[] {
+  const seen = new Set<string>();
+  const usable = existing.filter((item) => {
+    if (item.type !== "string" || parseImageUrl(item.text)?.refusedByNewerGo !== false || seen.has(item.text))
+      return false;
+    seen.add(item.text);
+    return true;
   });
-  for (const [name, value] of Object.entries(wanted)) {
-    const entry = new YAMLMap();
-    entry.items = [new Pair(text("name"), text(name)), new Pair(text("value"), text(value))];
-    list.items.push(entry);
-  }
-  return list;
+  return [...usable, ...MATCH_IMAGES.filter((entry) => !seen.has(entry)).map(text)];
 }
 
-/** A missing value is an empty one. */
-function isEnvEntry(fields: unknown): fields is { readonly name: string } {
-  const { name, value = null, ...unknown } = { name: undefined, value: undefined, ...(fields as object) };
-  const hasText = (value === null || typeof value === "string") && typeof name === "string" && name !== "";
-  return hasText && Object.keys(unknown).length === 0;
+function mergeEnv(existing: readonly Tree[], wanted: Readonly<Record<string, string>>): readonly Tree[] {
+  const kept = existing.filter((item) => {
+    const name = nameOfEnv(item);
+    return name !== undefined && !LOADS_CODE.test(name) && !Object.hasOwn(wanted, name);
+  });
+  const added = Object.entries(wanted).map(([name, value]) =>
+    setFields(NO_FIELDS, [field("name", text(name)), field("value", text(value))]),
+  );
+  return [...kept, ...added];
 }
 
-function isSameText(existing: unknown, wanted: Node): boolean {
-  return isScalar(existing) && isScalar(wanted) && existing.value === wanted.value;
+/** Of an entry that every kubelet takes; a missing value is an empty one. */
+function nameOfEnv(item: Tree): string | undefined {
+  if (item.type !== "map" || new Set(item.fields.map(({ key }) => key)).size !== item.fields.length) return undefined;
+  const { name, value = text(""), ...unknown } = Object.fromEntries(item.fields.map(({ key, value }) => [key, value]));
+  const hasValue = value.type === "string" || value.type === "null";
+  if (!hasValue || Object.keys(unknown).length > 0 || name?.type !== "string" || name.text === "") return undefined;
+  return name.text;
 }
 
-function sequence(items: readonly Node[]): YAMLSeq {
-  const list = new YAMLSeq();
-  list.items.push(...items);
-  return list;
+/** These fields in the place of those of the same name, or behind all others. */
+function setFields(map: MapTree, fields: readonly Field[]): MapTree {
+  const changed = map.fields.map((existing): Field => {
+    const value = fields.find(({ key }) => key === existing.key)?.value;
+    const { source } = existing.value;
+    if (value === undefined || sameTree(existing.value, value)) return existing;
+    return source === undefined ? { ...existing, value } : { ...existing, value: { ...value, source } };
+  });
+  return { ...map, fields: [...changed, ...missing(map, fields)] };
+}
+
+function missing(map: MapTree, fields: readonly Field[]): readonly Field[] {
+  return fields.filter(({ key }) => !map.fields.some((existing) => existing.key === key));
+}
+
+function fieldValue({ fields }: MapTree, key: string): Tree | undefined {
+  return fields.find((existing) => existing.key === key)?.value;
+}
+
+function itemsOf(map: MapTree, key: string): readonly Tree[] {
+  const value = fieldValue(map, key);
+  return value?.type === "list" ? value.items : [];
+}
+
+function listOf(items: readonly Tree[]): Tree {
+  return { type: "list", items, line: 0 };
+}
+
+function isNamed(provider: Tree, name: string): boolean {
+  if (provider.type !== "map") return false;
+  const value = fieldValue(provider, "name");
+  return value?.type === "string" && value.text === name;
+}
+
+function field(key: string, value: Tree): Field {
+  return { key, value, line: 0 };
+}
+
+function text(value: string): Tree {
+  return { type: "string", text: value, line: 0 };
 }
 
 /** The rest of the file may be refused as well: then it is not ours to write. */
@@ -137,4 +188,8 @@ function refuseFatal(merged: string, kubeletMinor: number): string {
   );
   if (fatal === undefined) return merged;
   throw new KubeletConfigError("config-refused", `${fatal.code} at ${fatal.path}: ${fatal.message}`);
+}
+
+function notEditable(message: string): KubeletConfigError {
+  return new KubeletConfigError("config-not-editable", message);
 }

@@ -1,0 +1,60 @@
+/** `merge` and `remove` on files of the corpus: everything but our entry decodes, with another decoder, to what it was. */
+import { mergeProvider, PROVIDER_NAME, removeProvider } from "@ocir-broker/kubelet-config";
+import { expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { configurationText } from "./configurations.ts";
+import { createRandom } from "./random.ts";
+
+const CASES = Number(process.env["OCIR_BROKER_MERGE_CASES"] ?? 2000);
+const SEED = 11;
+const options = { name: PROVIDER_NAME, kubeletMinor: 37 };
+
+test(`merge and remove change nothing but our entry, in ${CASES} mutated configurations`, {
+  timeout: 3_600_000,
+}, () => {
+  let merged = 0;
+  for (let index = 0; index < CASES; index++) {
+    const before = configurationText(createRandom(SEED, index));
+    const after = attempt(() => mergeProvider(before, options));
+    const removed = attempt(() => removeProvider(before, options));
+    for (const text of [after, removed])
+      if (text !== undefined) expect(others(text), before).toStrictEqual(others(before));
+    if (after === undefined) continue;
+    merged += 1;
+    expect(mergeProvider(after, options)).toBe(after);
+    expect(attempt(() => removeProvider(after, options)) ?? "", before).toSatisfy(
+      (left: string) => !names(left).includes(PROVIDER_NAME),
+    );
+  }
+  expect(merged).toBeGreaterThan(CASES / 10);
+});
+
+/** Refusing to touch a file is always right here. */
+function attempt<Value>(change: () => Value): Value | undefined {
+  try {
+    return change();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The decoded file, its own kind and version aside, without the providers of our name. */
+function others(text: string): unknown {
+  const { kind: _kind, apiVersion: _apiVersion, providers, ...fields } = decode(text) ?? {};
+  return { ...fields, providers: (providers ?? []).filter((provider) => provider?.name !== PROVIDER_NAME) };
+}
+
+function names(text: string): unknown[] {
+  return (decode(text)?.providers ?? []).map((provider) => provider?.name);
+}
+
+interface Decoded {
+  readonly kind?: unknown;
+  readonly apiVersion?: unknown;
+  readonly providers?: readonly ({ readonly name?: unknown } | null)[] | null;
+}
+
+function decode(text: string): Decoded | undefined {
+  const [first] = parseAllDocuments(text, { version: "1.1", strict: false, uniqueKeys: false });
+  return first === undefined || !("toJS" in first) ? undefined : first.toJS();
+}
