@@ -2,7 +2,7 @@
  * The units under a real systemd: who starts what, who may reach what, what survives what, and what the sandbox refuses.
  * The daemon is the real one, without any upstream; what it does with one is tested elsewhere.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,6 +27,14 @@ import {
 } from "./systemd-root/index.ts";
 
 const skipped = canBootSystemd();
+/** Zero if there is no systemd here, and then nothing below runs. */
+const systemdVersion = Number(
+  /^systemd (\d+)/.exec(spawnSync("systemctl", ["--version"]).stdout?.toString())?.[1] ?? 0,
+);
+/** Of the directives in docs/systemd-directives.md, those that a supported systemd lacks. */
+const NEWER_DIRECTIVES = [{ name: "PollLimitIntervalSec", since: 255 }];
+/** systemd 252 rates the same unit 1.3, 257 rates it 1.2: the weights have changed in between. */
+const MOST_EXPOSURE = systemdVersion < 257 ? 1.3 : 1.2;
 const METRICS_FILE = `${METRICS_FOLDER}/ocir_broker.prom`;
 const PROBE = "/usr/local/bin/sandbox-probe";
 const SERVICE = "ocir-broker.service";
@@ -104,22 +112,19 @@ describe.skipIf(skipped !== undefined)(
     });
 
     describe("as files", () => {
-      it("systemd-analyze verify has nothing to say", async () => {
-        const result = await root.exec("systemd-analyze", ["verify", "--recursive-errors=yes", ...UNITS]);
-        expect([result.stdout, result.stderr, result.exitCode]).toEqual(["", "", 0]);
+      it("systemd-analyze verify has nothing to say but that a directive is newer than this systemd", async () => {
+        const unknown = NEWER_DIRECTIVES.filter(({ since }) => since > systemdVersion).map(({ name }) => name);
+        const { stdout, stderr } = await root.exec("systemd-analyze", ["verify", "--recursive-errors=yes", ...UNITS]);
+        const isExpected = (line: string) =>
+          unknown.some((name) => line.includes(`: Unknown key '${name}' in section `));
+        expect([stdout, stderr.split("\n").filter((line) => line !== "" && !isExpected(line))]).toEqual(["", []]);
       });
 
-      it("systemd-analyze security sees an exposure of at most 1.2", async () => {
+      it(`systemd-analyze security sees an exposure of at most ${MOST_EXPOSURE}`, async () => {
         const unit = `/usr/lib/systemd/system/${SERVICE}`;
-        const report = await root.run("systemd-analyze", [
-          "security",
-          "--offline=yes",
-          "--no-pager",
-          "--threshold=12",
-          unit,
-        ]);
+        const report = await root.run("systemd-analyze", ["security", "--offline=yes", "--no-pager", unit]);
         const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
-        expect(exposure).toBeLessThanOrEqual(1.2);
+        expect(exposure).toBeLessThanOrEqual(MOST_EXPOSURE);
       });
 
       it("limits are configured, enforced here or not", async () => {
