@@ -198,8 +198,8 @@ describe("mergeProvider", () => {
     const merged = mergeProvider(ALIASED, options);
     expect(decode(merged)).toStrictEqual(decode(`${ECR}${OURS}${GCR}  args: [x]\n`));
     // At the end of the file its last line has no line break, which would become part of the text.
-    const scalar = `${ECR}  env: []\n  args:\n  - |\n    a`;
-    expect(mergeProvider(scalar, options)).toContain("    env: []\n    args:\n      - a\n");
+    const scalar = `${ECR.replace("- name", "- env: []\n  name")}- name: b\n${ECR.slice(ECR.indexOf("  matchImages"))}  env: [{}]\n  args:\n  - |\n    a`;
+    expect(mergeProvider(scalar, options)).toContain("    env:\n      - {}\n    args:\n      - a\n");
   });
 
   test("keeps further documents, which the kubelet does not read", () => {

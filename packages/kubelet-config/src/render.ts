@@ -36,7 +36,7 @@ function renderSingleLine(tree: Tree): string {
   return tree.type === "null" ? "null" : tree.text;
 }
 
-export function renderText(text: string): string {
+function renderText(text: string): string {
   return isPlainText(text) ? text : quoted(text);
 }
 
