@@ -30,6 +30,7 @@ export interface Cloud {
   readonly sendRegistry: SendRequest;
   region(): Promise<RegionInfo>;
   session(): Promise<Expiring<SigningSession>>;
+  /** Rejects with a {@link ForeignRegistryError} for a host that the broker gives no tokens to, which is then not asked. */
   token(registryHost: string): Promise<Expiring<Secret>>;
   authUrl(): Promise<URL>;
   endpointOf(registryHost: string): URL;
@@ -43,6 +44,15 @@ export interface CloudOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
+}
+
+export class ForeignRegistryError extends Error {
+  readonly code = "image-foreign";
+
+  constructor(registryHost: string) {
+    super(`${registryHost} is not a registry that the broker gives tokens to`);
+    this.name = "ForeignRegistryError";
+  }
 }
 
 const CONNECT_MS = 2_500;
@@ -85,7 +95,14 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
   const endpointOf = (registryHost: string): URL =>
     new URL(settings.endpoints[registryHost] ?? `https://${registryHost}`);
 
+  function isRegistry(registryHost: string, home: RegionInfo | undefined): boolean {
+    const realmDomains = [...knownRealmDomains(), ...(home === undefined ? [] : [home.realmDomain])];
+    return createHostRules({ realmDomains, extraHosts: settings.extraHosts })(registryHost);
+  }
+
   async function fetchToken(registryHost: string): Promise<Expiring<Secret>> {
+    // An image can name any host, and a signed request has the session's token in it.
+    if (!isRegistry(registryHost, await region())) throw new ForeignRegistryError(registryHost);
     const { value } = await session();
     const sign = (request: { method: "GET"; url: URL }) => signRequest(value, request, clock.wallMs());
     const endpoint = endpointOf(registryHost);
@@ -110,10 +127,7 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
       return new URL(`https://auth.${id}.${realmDomain}`);
     },
     endpointOf,
-    isRegistry(registryHost, home) {
-      const realmDomains = [...knownRealmDomains(), ...(home === undefined ? [] : [home.realmDomain])];
-      return createHostRules({ realmDomains, extraHosts: settings.extraHosts })(registryHost);
-    },
+    isRegistry,
     async close() {
       await Promise.all([direct.destroy(), outside.destroy()]);
     },

@@ -169,9 +169,9 @@ export const DIAGNOSES = {
   },
   "image-invalid": { verdict: "problem", means: "the image's name cannot be read", fix: "check the pod's image name" },
   "image-foreign": {
-    verdict: "problem",
-    means: "the image is not in Oracle's registry, so the broker has no credentials for it",
-    fix: "check the image's name; a registry under another name belongs into registries.extraHosts",
+    verdict: "ok",
+    means:
+      "the image is not in Oracle's registry: the kubelet pulls it without the broker. If it should be, correct its name; a registry of Oracle's under another name belongs in registries.extraHosts",
   },
 
   "broker-config-ok": { verdict: "ok", means: "the broker's configuration is valid" },

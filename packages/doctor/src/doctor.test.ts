@@ -8,8 +8,10 @@ import { CLOUD_FAULTS } from "./seeded-cloud-faults.ts";
 import { NODE_FAULTS } from "./seeded-node-faults.ts";
 import type { DoctorOptions } from "./settings.ts";
 import {
+  answerScript,
   createSharedCloud,
   createSickNode,
+  foreignRegistry,
   KUBELET_FLAGS,
   listen,
   OUR_PROVIDER,
@@ -156,6 +158,18 @@ describe("diagnose, besides", () => {
       means: "the auth service can be reached",
       evidence: "auth.us-ashburn-1.oraclecloud.com: through the proxy, not tried here",
     });
+  });
+
+  test("says that somebody else's image is not ours, has nothing against it, and asks its host nothing", async ({
+    node,
+  }) => {
+    const foreign = await foreignRegistry();
+    node.plugin(answerScript({}));
+    const settings = { ...node.settings, endpoints: { "docker.example": foreign.origin } };
+    const findings = await node.examine({ image: "docker.example/library/busybox:1", settings });
+    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+    expect(findings.find(({ name }) => name === "image-foreign")?.evidence).toBe("registry host docker.example");
+    expect(foreign.requests).toEqual([]);
   });
 
   test("takes one of Oracle's public images for readable, and asks nobody", async ({ node }) => {

@@ -172,11 +172,6 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     breaks: () => ({ image: "iad.ocir.io/acme/Shop Web" }),
     named: "image-invalid",
   },
-  {
-    fault: "the image is in somebody else's registry",
-    breaks: () => ({ image: "ghcr.io/acme/shop/web:latest" }),
-    named: "image-foreign",
-  },
 ];
 
 async function serverOf(status: number): Promise<URL> {

@@ -4,10 +4,12 @@
  */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Clock, createSystemClock, systemRandom } from "@ocir-broker/foundation";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import { onTestFinished } from "vitest";
 import { createCloud } from "./cloud.ts";
 import { diagnose } from "./doctor.ts";
 import type { Finding } from "./finding.ts";
@@ -179,6 +181,21 @@ export function answerStatus(changed: object): () => string {
     registries: { "iad.ocir.io": life },
   };
   return () => JSON.stringify({ ...healthy, ...changed });
+}
+
+/** Somebody else's registry, which writes down each request that reaches it. */
+export async function foreignRegistry(): Promise<{ readonly origin: string; readonly requests: readonly string[] }> {
+  const requests: string[] = [];
+  const server = createServer(({ method, url, headers }, response) => {
+    requests.push(`${method} ${url} ${headers.authorization ?? "unsigned"}`);
+    response.end("{}");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
 }
 
 /** A daemon's health socket in the tree that answers this; nothing answers where `answer` is absent. */

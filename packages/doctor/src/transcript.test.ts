@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemRandom } from "@ocir-broker/foundation";
 import { describe, expect, test } from "vitest";
-import { createSickNode, IMAGE, type SickNode, VERSION } from "./sick-node.ts";
+import { createSickNode, foreignRegistry, IMAGE, type SickNode, VERSION } from "./sick-node.ts";
 import { recordTranscript, type Transcript } from "./transcript.ts";
 import { compareTranscripts } from "./transcript-comparison.ts";
 
@@ -72,6 +72,17 @@ describe("recordTranscript", () => {
     const { entries } = await record(node);
     expect(entries.find(({ step }) => step === "auth service, unsigned")?.failure).toBe("connection-broken");
     expect(entries.at(-1)?.step).toBe("registry, token");
+  });
+});
+
+describe("recordTranscript of an image in somebody else's registry", () => {
+  test("asks its host nothing, and says why", async () => {
+    await using node = await createSickNode();
+    const foreign = await foreignRegistry();
+    const settings = { ...node.settings, endpoints: { "docker.example": foreign.origin } };
+    const { entries } = await record({ ...node, settings }, "docker.example/library/busybox:1");
+    expect(entries.at(-1)).toEqual({ step: "registry", request: "none", elapsedMs: 0, failure: "image-foreign" });
+    expect(foreign.requests).toEqual([]);
   });
 });
 

@@ -4,8 +4,8 @@
  */
 import { Secret, type SendRequest } from "@ocir-broker/foundation";
 import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
-import { type Cloud, createCloud } from "./cloud.ts";
-import { attempt, codeOf } from "./examination.ts";
+import { type Cloud, createCloud, ForeignRegistryError } from "./cloud.ts";
+import { attempt, codeOf, valueIfAny } from "./examination.ts";
 import type { Exchange } from "./exchanges.ts";
 import { type Shape, shapeOfBody, shapeOfHeaders } from "./redaction.ts";
 import type { DoctorOptions } from "./settings.ts";
@@ -81,6 +81,12 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
     const name = image === undefined ? undefined : parseImage(image);
     const registryHost = name?.registryHost ?? (await attemptHome(cloud));
     if (registryHost === undefined) return transcript(options.version, entries);
+    const home = await valueIfAny(cloud.region());
+    // Nothing at all goes to a host outside the rules, signed or not.
+    if (!cloud.isRegistry(registryHost, home)) {
+      await take("registry", () => Promise.reject(new ForeignRegistryError(registryHost)));
+      return transcript(options.version, entries);
+    }
     const endpoint = cloud.endpointOf(registryHost);
     await take("registry, unsigned", () => registry(new URL("/v2/", endpoint)));
     await take("registry, unsigned token", () => registry(new URL("/20180419/docker/token", endpoint)));
@@ -116,8 +122,8 @@ function unsigned(authUrl: URL, signal: AbortSignal): Parameters<SendRequest>[0]
 }
 
 async function attemptHome(cloud: Cloud): Promise<string | undefined> {
-  const region = await attempt(cloud.region());
-  return "value" in region ? registryHostOf(region.value) : undefined;
+  const region = await valueIfAny(cloud.region());
+  return region === undefined ? undefined : registryHostOf(region);
 }
 
 function transcript(version: string, entries: readonly TranscriptEntry[]): Transcript {

@@ -45,8 +45,8 @@ describe("ocir-broker doctor", () => {
 
   test("knows a registry that the configuration names for prefetching alone", async () => {
     const { args } = makeEmptyNode({ registries: { prefetch: ["mirror.test"] } });
-    expect((await runCommand("doctor", ...args, "mirror.test/acme/web")).stdout).not.toContain("image-foreign");
-    expect((await runCommand("doctor", ...args, "other.test/acme/web")).stdout).toContain("image-foreign");
+    expect((await runCommand("doctor", ...args, "mirror.test/acme/web")).stdout).not.toContain("not in Oracle");
+    expect((await runCommand("doctor", ...args, "other.test/acme/web")).stdout).toContain("not in Oracle");
   });
 
   test("writes what the services answer into a file for its owner alone", async () => {

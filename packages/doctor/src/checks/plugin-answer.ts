@@ -5,7 +5,7 @@
 import { parseJson, Secret } from "@ocir-broker/foundation";
 import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
 import * as z from "zod";
-import { type Attempt, attempt, type Check, causeOf, type Examination } from "../examination.ts";
+import { type Attempt, attempt, type Check, causeOf, type Examination, valueIfAny } from "../examination.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import type { ProgramResult } from "../program-run.ts";
 import { type Invocation, invocationIn } from "../provider-files.ts";
@@ -45,6 +45,7 @@ export const checkPluginAnswer: Check = async (examination) => {
     ];
   }
   const image = asked.value;
+  if (await isForeign(examination)) return [];
   const invocation = invocationIn((await examination.providerFiles())?.files ?? []);
   const result = await examination.runProgram({
     path: examination.files.locate(path),
@@ -55,6 +56,11 @@ export const checkPluginAnswer: Check = async (examination) => {
   });
   return [await judge(result, invocation, path, examination)];
 };
+
+/** The kubelet does not ask for somebody else's registry, and its host must see none of the plugin's tokens. */
+async function isForeign({ imageName, cloud }: Examination): Promise<boolean> {
+  return imageName !== undefined && !cloud.isRegistry(imageName.registryHost, await valueIfAny(cloud.region()));
+}
 
 /** The kubelet strips tag and digest. */
 async function imageToAsk({ image, imageName, registryHost }: Examination): Promise<Attempt<string, string>> {
