@@ -2,7 +2,7 @@
 
 const FILLED_IN: Readonly<Record<string, string>> = {
   IMAGE: "iad.ocir.io/acme/shop/web:1.4",
-  FILE: "/tmp/transcript.json",
+  FILE: "answers.json",
 };
 
 export function variantsOf(command: string): string[] {

@@ -60,6 +60,8 @@ describe("ocir-broker doctor", () => {
       format: 1,
       entries: expect.arrayContaining([expect.objectContaining({ step: "metadata", failure: "refused" })]),
     });
+    const again = await runCommand("doctor", ...args, "--record", file);
+    expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/^ocir-broker doctor: file-exists: /) });
   });
 
   test("ends with 2 where it could not do its work", async () => {

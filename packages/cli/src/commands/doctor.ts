@@ -2,7 +2,6 @@
  * `ocir-broker doctor [IMAGE]`: why a pull fails on this node. Exit status 0: no problem; 1: a problem; 2: doctor itself
  * could not look. With `--record` it looks at nothing but Oracle's services, and writes down how they answer.
  */
-import { writeFileSync } from "node:fs";
 import { type Config, hostsNamedIn, loadUsableConfig } from "@ocir-broker/broker";
 import {
   type DoctorOptions,
@@ -17,6 +16,7 @@ import { METADATA_BASE_URLS } from "@ocir-broker/identity";
 import { type Command, Option } from "commander";
 import { configSource } from "../config-source.ts";
 import { type Environment, environment as ownEnvironment, version } from "../environment.ts";
+import { refuseExisting, writeNewFile } from "../new-file.ts";
 
 interface CommandOptions {
   readonly config?: string;
@@ -34,7 +34,10 @@ export function addDoctorCommand(program: Command): void {
     .argument("[image]", "the image whose pull fails, as the pod names it")
     .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
     .addOption(new Option("--output <form>", "for people or for programs").choices(["text", "json"]).default("text"))
-    .option("--record <file>", "instead, write down how Oracle's services answer: no secrets, no OCIDs, no names")
+    .option(
+      "--record <file>",
+      "instead, write down how Oracle's services answer, in a new file: no secrets, no OCIDs, no names",
+    )
     .addOption(new Option("--root <directory>", "where the node's files begin").default("/").hideHelp())
     .action(async (image: string | undefined, options: CommandOptions) => {
       const hold = holdProcess();
@@ -61,8 +64,10 @@ async function examine(image: string | undefined, options: CommandOptions): Prom
 }
 
 async function record(image: string | undefined, file: string, options: CommandOptions): Promise<0> {
+  // Before a minute's work, too.
+  refuseExisting(file);
   const transcript = await recordTranscript(await doctorOptions(image, options));
-  writeFileSync(file, `${JSON.stringify(transcript, undefined, 1)}\n`, { mode: 0o600 });
+  writeNewFile(file, `${JSON.stringify(transcript, undefined, 1)}\n`);
   process.stderr.write(
     `${transcript.entries.length} answers are in ${file}. It should hold no secret, OCID or name of yours: read it before you send it.\n`,
   );

@@ -1,0 +1,52 @@
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { refuseExisting, writeNewFile } from "./new-file.ts";
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "ocir-new-file-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+test("writeNewFile makes a file for its owner alone", () => {
+  const path = join(makeFolder(), "new");
+  refuseExisting(path);
+  writeNewFile(path, "text");
+  expect(readFileSync(path, "utf8")).toBe("text");
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test.each([refuseExisting, writeNewFile])("$name leaves another user's file as it is", (refuse) => {
+  const path = join(makeFolder(), "theirs");
+  writeFileSync(path, "theirs");
+  if (process.getuid?.() === 0) chownSync(path, 65_534, 65_534);
+  expect(() => refuse(path, "ours")).toThrow(/^file-exists: .*theirs is there already and stays as it is; /);
+  expect(readFileSync(path, "utf8")).toBe("theirs");
+});
+
+test.each([refuseExisting, writeNewFile])("$name follows no link, whether or not it leads to a file", (refuse) => {
+  const folder = makeFolder();
+  const [link, target] = [join(folder, "link"), join(folder, "target")];
+  symlinkSync(target, link);
+  expect(() => refuse(link, "ours")).toThrow("file-exists");
+  expect(existsSync(target)).toBe(false);
+  writeFileSync(target, "kept");
+  expect(() => refuse(link, "ours")).toThrow("file-exists");
+  expect([readFileSync(target, "utf8"), readlinkSync(link)]).toEqual(["kept", target]);
+});
+
+test("writeNewFile says why a folder cannot take it", () => {
+  expect(() => writeNewFile(join(makeFolder(), "no/such/folder"), "")).toThrow("ENOENT");
+});
