@@ -1,12 +1,36 @@
 import { defineConfig } from "vitest/config";
 
-/** The long runs: a real service manager, kills, chaos, soak, installers. One file at a time: they share the machine. */
+/** Files that measure memory, or whose clock runs faster than real time: a busy neighbour would change what they see. */
+const NEED_QUIET = [
+  "test/system/chaos.test.ts",
+  "test/system/fault-matrix/*.test.ts",
+  "test/system/soak.test.ts",
+  "test/system/systemd-load.test.ts",
+];
+
+const limits = { testTimeout: 600_000, hookTimeout: 600_000 };
+
+/**
+ * The system tests: a real service manager, kills, installers. Most run two files at a time, because they wait more than
+ * they compute. Long sweeps are left to `npm run test:long` (vitest.long.config.ts).
+ */
 export default defineConfig({
   test: {
-    include: ["test/system/**/*.test.ts"],
-    fileParallelism: false,
-    testTimeout: 600_000,
-    hookTimeout: 120_000,
     reporters: process.env["CI"] ? ["default", ["json", { outputFile: "test-results/system.json" }]] : ["default"],
+    projects: [
+      {
+        test: {
+          ...limits,
+          name: "parallel",
+          include: ["test/system/**/*.test.ts"],
+          exclude: NEED_QUIET,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: { ...limits, name: "quiet", include: NEED_QUIET, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

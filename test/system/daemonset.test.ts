@@ -11,7 +11,7 @@ import type { Pod } from "./daemonset/pod.ts";
 import { EARLIER_PROVIDER } from "./install/earlier-provider.ts";
 import { CONFIG, PLUGIN } from "./install/oke-node.ts";
 import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
-import { inCi, leftOut } from "./left-out-of-ci.ts";
+import { isLongRun } from "./long-run.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 const lacking = canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undefined);
@@ -232,32 +232,34 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     await turnIsOver();
   });
 
-  it.skipIf(inCi)(`takes the turn from a node that is gone, once its promise is over${leftOut}`, async () => {
-    const [pod] = await start(a);
-    await said("stage: install ocir", a);
-    await pod?.kill();
-    await start(b);
-    await said("waiting: node-a has the turn", b);
-    await said(`node-a has not renewed its turn for ${LEASE_SECONDS} s: taken from it`, b);
-    await said(INSTALLED, b);
-    await start(a);
-    await said(INSTALLED, a);
-    await expectInstalled(a, b);
-  });
-
-  it.skipIf(inCi)(`leaves nothing running of an installation that hangs, when its time is over${leftOut}`, async () => {
-    const hang = '#!/bin/sh\ncase $* in *able*ocir*) sleep 600 ;; esac\nexec /usr/bin/systemctl "$@"\n';
-    a.oke.root.write("/usr/sbin/systemctl", hang, 0o755);
-    try {
+  if (isLongRun) {
+    it(`takes the turn from a node that is gone, once its promise is over`, async () => {
+      const [pod] = await start(a);
+      await said("stage: install ocir", a);
+      await pod?.kill();
+      await start(b);
+      await said("waiting: node-a has the turn", b);
+      await said(`node-a has not renewed its turn for ${LEASE_SECONDS} s: taken from it`, b);
+      await said(INSTALLED, b);
       await start(a);
-      await said("the installation took longer than", a);
-      await a.oke.root.run("flock", ["-n", "/run/ocir-broker-install.lock", "true"]);
-    } finally {
-      await a.oke.root.run("rm", ["/usr/sbin/systemctl"]);
-    }
-    await said(INSTALLED, a);
-    await expectInstalled(a);
-  });
+      await said(INSTALLED, a);
+      await expectInstalled(a, b);
+    });
+
+    it(`leaves nothing running of an installation that hangs, when its time is over`, async () => {
+      const hang = '#!/bin/sh\ncase $* in *able*ocir*) sleep 600 ;; esac\nexec /usr/bin/systemctl "$@"\n';
+      a.oke.root.write("/usr/sbin/systemctl", hang, 0o755);
+      try {
+        await start(a);
+        await said("the installation took longer than", a);
+        await a.oke.root.run("flock", ["-n", "/run/ocir-broker-install.lock", "true"]);
+      } finally {
+        await a.oke.root.run("rm", ["/usr/sbin/systemctl"]);
+      }
+      await said(INSTALLED, a);
+      await expectInstalled(a);
+    });
+  }
 
   it("ends what it has begun while the API server is away, and begins nothing", async () => {
     await start(a);
@@ -315,9 +317,8 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     }
   });
 
-  it.skipIf(inCi)(
-    `killed at ${KILL_POINTS.length} points, it leaves a node whose kubelet starts${leftOut}`,
-    async () => {
+  if (isLongRun) {
+    it(`killed at ${KILL_POINTS.length} points, it leaves a node whose kubelet starts`, async () => {
       for (const [line, afterMs] of KILL_POINTS) {
         await cluster.renew();
         // Over another provider of the same name, in whose place ours comes.
@@ -342,6 +343,6 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
         await expectInstalled(a);
         kubelets = await cluster.kubelets();
       }
-    },
-  );
+    });
+  }
 });

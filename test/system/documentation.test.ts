@@ -9,7 +9,7 @@ import { lackAsRoot, lackOf } from "../real-registry.ts";
 import { type CheckoutStage, copyCheckout } from "./documentation/checkout-stage.ts";
 import { runWithClients } from "./documentation/clients-stage.ts";
 import { bootNodeStage, type NodeStage } from "./documentation/node-stage.ts";
-import { leftOut } from "./left-out-of-ci.ts";
+import { isLongRun } from "./long-run.ts";
 import { cannotPackage } from "./packages/built-packages.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
@@ -52,10 +52,9 @@ describe.skipIf(lackOfNode !== undefined)(`on a node${lackOfNode ? ` (skipped: $
   });
 });
 
-/** .ci/run runs most of these commands itself, on a clone. */
-const lackOfCheckout = leftOut || lackOf("git", "prometheus", "promtool", "xz") || (cannotPackage() ?? "");
+const lackOfCheckout = lackOf("git", "prometheus", "promtool", "xz") || (cannotPackage() ?? "");
 
-describe.skipIf(lackOfCheckout !== "")(`in a checkout${lackOfCheckout}`, () => {
+function describeCheckout(): void {
   let stage: CheckoutStage;
 
   beforeAll(async () => {
@@ -68,7 +67,10 @@ describe.skipIf(lackOfCheckout !== "")(`in a checkout${lackOfCheckout}`, () => {
     const { exitCode, said } = await stage.run(script);
     expect({ exitCode, said: exitCode === 0 ? "" : said }).toEqual({ exitCode: 0, said: "" });
   });
-});
+}
+
+/** .ci/run itself runs most of these commands, on a clone. */
+if (isLongRun) describe.skipIf(lackOfCheckout !== "")(`in a checkout${lackOfCheckout}`, describeCheckout);
 
 const lackOfClients = lackAsRoot(
   ...["skopeo", "podman", "docker", "dockerd", "buildah", "containerd", "docker-registry"],

@@ -10,7 +10,7 @@ import { runKilledAt } from "./install/killed-at-step.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
 import { CONFIG, type OkeNode, PLUGIN, SCRIPT } from "./install/oke-node.ts";
 import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
-import { inCi, leftOut } from "./left-out-of-ci.ts";
+import { isLongRun } from "./long-run.ts";
 import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
 
 const skipped = canBootSystemd();
@@ -310,57 +310,59 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     expect(node.root.read(PLUGIN)).toEqual(put.startsWith("mv") ? laterProvider : EARLIER_PROVIDER);
   });
 
-  it.skipIf(inCi)(`is never lost by an installation that is killed, which a second run ends${leftOut}`, async () => {
-    const seen: number[] = [];
-    for (let step = 1; ; step += INSTALL_STRIDE) {
-      await node.renew();
-      putEarlierProvider(node);
-      await startKubelet(node, EARLIER_FLAGS);
-      const before = await snapshotOf(node);
-      const made = await runKilledAt(node, step, ["sh", SCRIPT], settings());
-      if (made < step) break;
-      seen.push(step);
-      await restartKubelet(node);
-      expect(await kubeletReport(node, ({ ours, earlier }) => ours + earlier > 3), `${step}`).toMatchObject({
-        failures: [],
-      });
-      await install();
-      await kubeletReport(node, ({ ours }) => ours > 3);
-      await uninstall();
-      expect(await snapshotOf(node), `killed at ${step}`).toBe(before);
-    }
-    process.stdout.write(`an installation was killed before each of its steps ${seen.join(" ")}\n`);
-    expect(seen.length).toBeGreaterThan(4);
-  });
-
-  describe.skipIf(inCi)(`comes back by a removal that is killed, which a second run ends${leftOut}:`, () => {
-    it.each([
-      ["with an earlier provider", EARLIER_FLAGS, true],
-      ["with a kubelet that names it and nothing before", FLAGS, false],
-    ])("%s", async (_what, flags, isEarlier) => {
+  if (isLongRun) {
+    it("is never lost by an installation that is killed, which a second run ends", async () => {
       const seen: number[] = [];
-      for (let step = 1; ; step += REMOVAL_STRIDE) {
+      for (let step = 1; ; step += INSTALL_STRIDE) {
         await node.renew();
-        if (isEarlier) putEarlierProvider(node);
-        await install();
-        await startKubelet(node, flags);
-        await kubeletReport(node);
-        const made = await runKilledAt(node, step, ["sh", UNINSTALL]);
+        putEarlierProvider(node);
+        await startKubelet(node, EARLIER_FLAGS);
+        const before = await snapshotOf(node);
+        const made = await runKilledAt(node, step, ["sh", SCRIPT], settings());
         if (made < step) break;
         seen.push(step);
         await restartKubelet(node);
-        expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ failures: [] });
-        if (await isThere(UNINSTALL)) await uninstall();
-        await restartKubelet(node);
-        expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ ours: 0, failures: [] });
-        expect(await isThere("/usr/libexec/ocir-broker"), `killed at ${step}`).toBe(false);
-        if (isEarlier)
-          expect([read(CONFIG), node.root.read(PLUGIN)], `${step}`).toEqual([EARLIER_CONFIG, EARLIER_PROVIDER]);
+        expect(await kubeletReport(node, ({ ours, earlier }) => ours + earlier > 3), `${step}`).toMatchObject({
+          failures: [],
+        });
+        await install();
+        await kubeletReport(node, ({ ours }) => ours > 3);
+        await uninstall();
+        expect(await snapshotOf(node), `killed at ${step}`).toBe(before);
       }
-      process.stdout.write(`a removal was killed before each of its steps ${seen.join(" ")}\n`);
+      process.stdout.write(`an installation was killed before each of its steps ${seen.join(" ")}\n`);
       expect(seen.length).toBeGreaterThan(4);
     });
-  });
+
+    describe("comes back by a removal that is killed, which a second run ends:", () => {
+      it.each([
+        ["with an earlier provider", EARLIER_FLAGS, true],
+        ["with a kubelet that names it and nothing before", FLAGS, false],
+      ])("%s", async (_what, flags, isEarlier) => {
+        const seen: number[] = [];
+        for (let step = 1; ; step += REMOVAL_STRIDE) {
+          await node.renew();
+          if (isEarlier) putEarlierProvider(node);
+          await install();
+          await startKubelet(node, flags);
+          await kubeletReport(node);
+          const made = await runKilledAt(node, step, ["sh", UNINSTALL]);
+          if (made < step) break;
+          seen.push(step);
+          await restartKubelet(node);
+          expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ failures: [] });
+          if (await isThere(UNINSTALL)) await uninstall();
+          await restartKubelet(node);
+          expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ ours: 0, failures: [] });
+          expect(await isThere("/usr/libexec/ocir-broker"), `killed at ${step}`).toBe(false);
+          if (isEarlier)
+            expect([read(CONFIG), node.root.read(PLUGIN)], `${step}`).toEqual([EARLIER_CONFIG, EARLIER_PROVIDER]);
+        }
+        process.stdout.write(`a removal was killed before each of its steps ${seen.join(" ")}\n`);
+        expect(seen.length).toBeGreaterThan(4);
+      });
+    });
+  }
 });
 
 /** The one provider, as JSON. */

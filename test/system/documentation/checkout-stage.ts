@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { CHECKOUT } from "../../documentation/pages.ts";
 
-const FEW_TESTS: readonly (readonly [command: RegExp, config: string, include: string])[] = [
-  [/^npm (?:cit|test)$/, "vitest.config.ts", "test/readme.test.ts"],
-  [/^npm run test:system$/, "vitest.system.config.ts", "test/system/systemd-directives.test.ts"],
-];
+const ALL_TESTS = /^npm (?:cit|test)$/;
+const FEW_TESTS = "test/readme.test.ts";
+const ALL_SYSTEM_TESTS = /^npm run test:(?:system|long)$/;
+const FEW_SYSTEM_TESTS = "test/system/systemd-directives.test.ts --passWithNoTests";
 /** What it says when it goes on until it is interrupted. */
 const STAYS = "curl ";
 const NODE_ARCHIVE = "node-v26.10.0-linux-x64";
@@ -41,12 +41,12 @@ export async function copyCheckout(): Promise<CheckoutStage> {
   };
   const stage: CheckoutStage = {
     async run(script) {
-      const few = FEW_TESTS.find(([command]) => command.test(script));
-      if (few === undefined) return execute(script, folder, env);
-      const [, config, include] = few;
-      const text = readFileSync(join(folder, config), "utf8");
-      writeFileSync(join(folder, config), text.replace(/include: \["[^\]]*test\.ts"\]/, `include: ["${include}"]`));
-      return execute(script, folder, env).finally(() => writeFileSync(join(folder, config), text));
+      if (ALL_SYSTEM_TESTS.test(script)) return execute(`${script} -- ${FEW_SYSTEM_TESTS}`, folder, env);
+      if (!ALL_TESTS.test(script)) return execute(script, folder, env);
+      const config = join(folder, "vitest.config.ts");
+      const text = readFileSync(config, "utf8");
+      writeFileSync(config, text.replace(/include: \["[^\]]*test\.ts"\]/, `include: ["${FEW_TESTS}"]`));
+      return execute(script, folder, env).finally(() => writeFileSync(config, text));
     },
     remove: () => rmSync(folder, { recursive: true }),
   };

@@ -6,6 +6,7 @@ import cliPackage from "../../../packages/cli/package.json" with { type: "json" 
 import { makeArchive } from "../../../packages/packaging/src/archive.ts";
 import { installedFiles } from "../../../packages/packaging/src/installed-tree.ts";
 import { TARGETS, type Target } from "../../../packages/packaging/src/target.ts";
+import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 import { isOld } from "../packages/built-packages.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
@@ -38,7 +39,11 @@ export interface Archives {
 }
 
 /** Once for all tests, and again when a source is newer. */
-export async function makeArchives(): Promise<Archives> {
+export function makeArchives(): Promise<Archives> {
+  return oneProcessAtATime("archives", makeOrFindArchives);
+}
+
+async function makeOrFindArchives(): Promise<Archives> {
   const made = join(FOLDER, "archives.json");
   if (!isOld(made, import.meta.filename)) return JSON.parse(readFileSync(made, "utf8")) as Archives;
   rmSync(FOLDER, { recursive: true, force: true });

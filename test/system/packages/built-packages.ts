@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { missingPrograms, TARGETS } from "@ocir-broker/packaging";
+import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 
 export const CHECKOUT = join(import.meta.dirname, "../../..");
 export const PACKAGES = join(CHECKOUT, "dist/packages");
@@ -27,8 +28,10 @@ export function isOld(made: string, ...more: readonly string[]): boolean {
   );
 }
 
-export function buildPackages(): void {
-  if (isOld(join(PACKAGES, "SHA256SUMS"))) makePackages(CHECKOUT, {});
+export function buildPackages(): Promise<void> {
+  return oneProcessAtATime("packages", () => {
+    if (isOld(join(PACKAGES, "SHA256SUMS"))) makePackages(CHECKOUT, {});
+  });
 }
 
 /** Runs the packaging of a checkout, which may be a copy of this one. */

@@ -94,7 +94,7 @@ describe.skipIf(skipped !== undefined)(`on a node${skipped ? ` (skipped: ${skipp
   ];
 
   beforeAll(async () => {
-    buildPackages();
+    await buildPackages();
     const newer = join(scratch, "newer.deb");
     writeNewerDeb(scratch, packageNamed("_amd64.deb"), newer);
     root = await bootSystemd({ files: [{ from: newer, to: "/opt/newer.deb" }] });
