@@ -38,6 +38,16 @@ describe("parseTokenAnswer", () => {
     ["expires_in when it is the smaller", { token: good, expires_in: 60 }, 60_000],
     ["expires_in where there is no exp", { token: jwt({ sub: INSTANCE }), expires_in: 60 }, 60_000],
     ["exp gone by", { token: jwt({ sub: INSTANCE, exp: NOW_S - 60 }), expires_in: 3_600 }, -60_000],
+    [
+      "exp - iat where a wrong date makes exp seem far",
+      { token: jwt({ sub: INSTANCE, iat: NOW_S + 80_000, exp: NOW_S + 83_600 }) },
+      3_600_000,
+    ],
+    [
+      "exp before iat",
+      { token: jwt({ sub: INSTANCE, iat: NOW_S + 7_200, exp: NOW_S + 3_600 }), expires_in: 3_600 },
+      -3_600_000,
+    ],
     ["expires_in of nothing", { token: good, expires_in: 0 }, 0],
   ])("counts %s", (_what, answer, lifeMs) => {
     expect(parse(answer)).toMatchObject({ lifeMs });

@@ -19,7 +19,7 @@ const answer = z
     lifeS: expires_in ?? undefined,
   }));
 
-const claims = z.object({ sub: z.unknown().optional(), exp: z.number().optional() });
+const claims = z.object({ sub: z.unknown().optional(), iat: z.number().optional(), exp: z.number().optional() });
 
 /** Three parts in base64url, padding allowed: nothing that a header or a JSON string would have to escape. */
 const JWT = /^[A-Za-z0-9_-]+=*\.(?<claims>[A-Za-z0-9_-]+=*)\.[A-Za-z0-9_-]+=*$/;
@@ -33,7 +33,8 @@ const LONGEST_LIFE_MS = 86_400_000;
 const NOBODY = /^\s*(?:anonymous.*|guest|nobody|public|unauthenticated)?\s*$/i;
 
 /**
- * The smaller of `expires_in` and the JWT's `exp` counts; one of them must be there.
+ * The smallest of `expires_in`, the JWT's `exp` and its `exp - iat` counts; the first or the second must be present. The
+ * third needs no clock, so a wrong `Date` cannot lengthen a life.
  *
  * @param nowMs the server's time, in epoch milliseconds, which `exp` is held against
  * @returns undefined for anything but a JWT with a life that is a number
@@ -46,10 +47,11 @@ export function parseTokenAnswer(body: Buffer, nowMs: number): BearerToken | und
   const parsed = claims.safeParse(parseJson(claimsText));
   if (!parsed.success) return undefined;
 
-  const { exp, sub } = parsed.data;
+  const { exp, iat, sub } = parsed.data;
   const lifeMs = Math.min(
     lifeS === undefined ? Number.POSITIVE_INFINITY : lifeS * 1_000,
     exp === undefined ? Number.POSITIVE_INFINITY : exp * 1_000 - nowMs,
+    exp === undefined || iat === undefined ? Number.POSITIVE_INFINITY : (exp - iat) * 1_000,
   );
   if (!Number.isFinite(lifeMs)) return undefined;
   return { token, lifeMs: Math.min(lifeMs, LONGEST_LIFE_MS), isAnonymous: isAnonymous(sub, claimsText) };
