@@ -4,14 +4,14 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { Agent, Dispatcher, errors } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Clock } from "./clock.ts";
+import { type Clock, createSystemClock } from "./clock.ts";
 import { createSendRequest, UpstreamError, type UpstreamRequest } from "./upstream.ts";
 
 let nowMs = 100;
 const clock: Clock = {
   monotonicMs: () => nowMs++,
   wallMs: () => 0,
-  setTimer: () => ({ cancel: () => {} }),
+  setTimer: createSystemClock().setTimer,
 };
 
 async function startServer(listener: RequestListener): Promise<URL> {

@@ -68,7 +68,8 @@ export interface UpstreamOptions {
 /** @throws {UpstreamError} for everything but a whole HTTP response. */
 export function createSendRequest(options: UpstreamOptions): SendRequest {
   return async ({ url, method, headers, body, signal, maxBodyBytes }) => {
-    const deadline = AbortSignal.timeout(options.totalMs);
+    const deadline = new AbortController();
+    const timer = options.clock.setTimer(() => deadline.abort(), options.totalMs);
     const sentAtMs = options.clock.monotonicMs();
     try {
       const response = await request(url, {
@@ -76,7 +77,7 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
         method,
         headers,
         body: body ?? null,
-        signal: AbortSignal.any([signal, deadline]),
+        signal: AbortSignal.any([signal, deadline.signal]),
       });
       const responseHeaders = firstOfEach(response.headers);
       return {
@@ -88,8 +89,10 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
       };
     } catch (error) {
       if (error instanceof UpstreamError) throw error;
-      const code = deadline.aborted ? "timeout" : signal.aborted ? "aborted" : classify(error);
+      const code = deadline.signal.aborted ? "timeout" : signal.aborted ? "aborted" : classify(error);
       throw new UpstreamError(code, url.host, { cause: withoutReceived(error) });
+    } finally {
+      timer.cancel();
     }
   };
 }
