@@ -1,6 +1,7 @@
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it } from "vitest";
 import { type AccessEvent, RepositoryAccess } from "./access.ts";
+import { createSessionRefresh } from "./session-refresh.ts";
 
 const HOST = "iad.ocir.io";
 const OTHER_HOST = "icn.ocir.io";
@@ -40,11 +41,14 @@ function setUp(at = { group: true }) {
       if (forbidden.has(repository) || !cloud.policy || !token.group) return "denied";
       return cloud.hasManifest ? "working" : "unknown";
     },
-    async refreshSession() {
-      counts.sessions++;
-      await upstream();
-      session = { group: cloud.group };
-    },
+    refreshSession: createSessionRefresh({
+      clock,
+      async refresh() {
+        counts.sessions++;
+        await upstream();
+        session = { group: cloud.group };
+      },
+    }),
     async refreshToken(host) {
       counts.tokens++;
       await upstream();

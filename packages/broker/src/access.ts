@@ -3,19 +3,21 @@
  *
  * A token minted before the dynamic group existed stays useless to its end. So a repository not yet seen to
  * work is probed in the background; one found denied is marked, and a request for it may have a fresh session
- * and token minted beside the live ones. All limits that keep this from hurting anyone are in this file; it
- * never holds a token and never delays a request for a repository that is not marked.
+ * and token fetched next to the live ones. The limits for repositories and registry hosts are in this file; when a
+ * session may be refreshed is session-refresh.ts's decision. It never holds a token and never delays a request for a
+ * repository that is not marked.
  */
 import type { Clock } from "@ocir-broker/foundation";
 import type { Access } from "@ocir-broker/ocir";
 import { LRUCache } from "lru-cache";
 import { createLane, type Lane } from "./lane.ts";
+import type { RefreshSession } from "./session-refresh.ts";
 import { settledWithin } from "./settled-within.ts";
 
 /** Repositories remembered, of all hosts; one that is forgotten is merely probed again. */
 const MAX_REPOSITORIES = 2_048;
 
-/** No registry host gets a fresh token for access's sake more often, and no session either. */
+/** No registry host gets a fresh token because of a denied repository more often. */
 const REMINT_FLOOR_MS = 30_000;
 
 /** A repository that goes on asking and stays denied waits for fresh tokens up to this long. */
@@ -44,9 +46,8 @@ export interface RepositoryAccessOptions {
   readonly probe: (registryHost: string, repository: string) => Promise<Access>;
   /** Identifies the live token, so that "works" holds for the token it was seen with. */
   readonly liveToken: (registryHost: string) => unknown;
-  /** Mints a session beside the live one and swaps it in; the live one stays when this rejects. */
-  readonly refreshSession: () => Promise<unknown>;
-  /** The same for a registry host's token. */
+  readonly refreshSession: RefreshSession;
+  /** Fetches a registry host's token next to the live one and swaps it in; the live one stays if this rejects. */
   readonly refreshToken: (registryHost: string) => Promise<unknown>;
   readonly onEvent?: (event: AccessEvent) => void;
 }
@@ -77,7 +78,6 @@ export class RepositoryAccess {
   readonly #options: RepositoryAccessOptions;
   readonly #repositories = new LRUCache<string, Repository>({ max: MAX_REPOSITORIES });
   readonly #reminted = new LRUCache<string, Remint>({ max: MAX_REPOSITORIES });
-  readonly #session: Remint = { atMs: Number.NEGATIVE_INFINITY, underway: undefined };
   readonly #probes: Lane;
 
   constructor(options: RepositoryAccessOptions) {
@@ -203,14 +203,11 @@ export class RepositoryAccess {
   }
 
   async #remintHost(registryHost: string, host: Remint): Promise<void> {
-    const { clock, refreshSession, refreshToken, onEvent } = this.#options;
-    if (clock.monotonicMs() - this.#session.atMs >= REMINT_FLOOR_MS) {
-      this.#session.atMs = clock.monotonicMs();
-      this.#session.underway = refreshSession().then(() => undefined);
-    }
+    const { refreshSession, refreshToken, onEvent } = this.#options;
+    const { startedAtMs, done } = refreshSession();
     // The host is charged with its session's time: a fresh token of an older session knows no newer groups.
-    host.atMs = this.#session.atMs;
-    await this.#session.underway;
+    host.atMs = startedAtMs;
+    await done;
     await refreshToken(registryHost);
     onEvent?.({ type: "reminted", registryHost });
   }

@@ -23,6 +23,7 @@ import { restore, stateOf } from "./memory/restore.ts";
 import { createMetrics } from "./metrics.ts";
 import { HOME_REGION, isAllowedNow } from "./registries.ts";
 import { logRequest } from "./request-log.ts";
+import { createSessionRefresh } from "./session-refresh.ts";
 import { settledWithin } from "./settled-within.ts";
 import { startTextfile, type Textfile } from "./textfile.ts";
 import { createHomeRegionCache, createSessionCache, createTokenCache, SESSION } from "./tokens.ts";
@@ -88,6 +89,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   const logRegion = createFetchLog(log, "region");
   const homeRegion = createHomeRegionCache(provider, {
+    deadlineMs,
     clock,
     random,
     onEvent(event) {
@@ -100,6 +102,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const sessionErrors = new WeakSet<Error>();
   const logSession = createFetchLog(log, "session");
   const sessions = createSessionCache(provider, {
+    deadlineMs,
     clock,
     random,
     onEvent(event) {
@@ -118,8 +121,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     observed(upstreams.send, clock, (result, elapsedMs) => metrics.registryAnswered(registryHost, result, elapsedMs));
 
   const logToken = createFetchLog(log, "token");
+  const refreshSession = createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) });
   const tokens = createTokenCache({
     sessions,
+    refreshSession,
     sendTo,
     endpointOf: registries.endpointOf,
     sessionErrors,
@@ -146,7 +151,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       const ways = { send: sendTo(registryHost), endpoint: registries.endpointOf(registryHost) };
       return probeRepository(repository, token.value, ways, closing.signal);
     },
-    refreshSession: () => sessions.refresh(SESSION),
+    refreshSession,
     refreshToken: (registryHost) => tokens.refresh(registryHost),
     onEvent(event) {
       if (event.type === "reminted") metrics.reminted(event.registryHost);

@@ -10,7 +10,8 @@ import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
 import { type AnswerCredentials, createCredentials } from "./credentials.ts";
 import { createRegistries, hostsNamedIn } from "./registries.ts";
-import { createHomeRegionCache, createSessionCache, createTokenCache } from "./tokens.ts";
+import { createSessionRefresh } from "./session-refresh.ts";
+import { createHomeRegionCache, createSessionCache, createTokenCache, SESSION } from "./tokens.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 export interface ShortLivedBroker {
@@ -39,7 +40,8 @@ export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortL
     metadataBaseUrls: config.metadata.baseUrl === undefined ? METADATA_BASE_URLS : [new URL(config.metadata.baseUrl)],
     authUrl: config.auth.endpoint === undefined ? undefined : new URL(config.auth.endpoint),
   });
-  const quietly = { clock, random, onEvent: ignore };
+  const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);
+  const quietly = { deadlineMs, clock, random, onEvent: ignore };
   const homeRegion = createHomeRegionCache(provider, quietly);
   const sessions = createSessionCache(provider, quietly);
   const registries = createRegistries({
@@ -48,9 +50,8 @@ export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortL
     endpoints: config.registries.endpoints,
     homeRegion,
   });
-  const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);
   const tokens = createTokenCache({
-    deadlineMs,
+    refreshSession: createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) }),
     sessionErrors: new WeakSet(),
     ...quietly,
     sessions,

@@ -3,6 +3,7 @@ import { type Expiring, Secret, UpstreamError, type UpstreamRequest } from "@oci
 import { IdentityError, type IdentityProvider, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { afterEach, describe, expect, it } from "vitest";
+import { createSessionRefresh } from "./session-refresh.ts";
 import { createSessionCache, createTokenCache, SESSION } from "./tokens.ts";
 
 const HOST = "icn.ocir.io";
@@ -16,9 +17,9 @@ let close: () => void;
 afterEach(() => close());
 
 /** Sessions of 20 and tokens of 60 minutes, from upstreams that do as `cloud` says. */
-function setUp() {
+function setUp(options: { deadlineMs?: number } = {}) {
   const clock = createFakeClock();
-  const cloud = { status: 200, isDown: false, sessionFails: false };
+  const cloud = { status: 200, isDown: false, sessionFails: false, latencyMs: 0 };
   const counts = { sessions: 0, tokens: 0 };
 
   const provider: Pick<IdentityProvider, "session"> = {
@@ -33,6 +34,7 @@ function setUp() {
   const sessionsUsed: (string | undefined)[] = [];
   async function send(request: UpstreamRequest) {
     counts.tokens++;
+    if (cloud.latencyMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, cloud.latencyMs));
     sessionsUsed.push(/keyId="ST\$(session-\d+)"/.exec(request.headers["authorization"] ?? "")?.[1]);
     if (cloud.isDown) throw new UpstreamError("refused", request.url.host);
     return {
@@ -44,14 +46,14 @@ function setUp() {
     };
   }
 
-  const shared = { clock, random: () => 0.5, onEvent: () => undefined };
+  const shared = { deadlineMs: options.deadlineMs ?? 15_000, clock, random: () => 0.5, onEvent: () => undefined };
   const sessions = createSessionCache(provider, shared);
   const sessionErrors = new WeakSet<object>();
   const tokens = createTokenCache({
     ...shared,
-    deadlineMs: 15_000,
     sessionErrors,
     sessions,
+    refreshSession: createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) }),
     sendTo: () => send,
     endpointOf: (host) => new URL(`https://${host}`),
   });
@@ -59,7 +61,7 @@ function setUp() {
     tokens.close();
     sessions.close();
   };
-  const get = () => tokens.get(HOST, { waitMs: 15_000 });
+  const get = () => tokens.get(HOST, { waitMs: shared.deadlineMs });
   /** The error of a refresh; the cache rests for half a second between two fetches. */
   async function refresh(): Promise<unknown> {
     const error = tokens.refresh(HOST).then(
@@ -78,6 +80,15 @@ describe("createTokenCache", () => {
     const answers = await Promise.all(Array.from({ length: 50 }, get));
     expect(new Set(answers.map(({ entry }) => entry.value.reveal())).size).toBe(1);
     expect(counts).toEqual({ sessions: 1, tokens: 1 });
+  });
+
+  it("gives an attempt as long as the request's deadline", async () => {
+    const { get, clock, cloud, counts } = setUp({ deadlineMs: 19_000 });
+    cloud.latencyMs = 18_000;
+    const asked = get();
+    await clock.advance(18_000);
+    expect((await asked).outcome).toBe("miss");
+    expect(counts.tokens).toBe(1);
   });
 
   it("serves a token to its end through an outage of everything, never longer, and recovers", async () => {

@@ -8,20 +8,20 @@ import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/
 import { type IdentityProvider, type RegionInfo, type SigningSession, signRequest } from "@ocir-broker/identity";
 import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
 import { type CacheEvent, TokenCache } from "@ocir-broker/token-cache";
+import type { RefreshSession } from "./session-refresh.ts";
 
 /** The session is one value; its cache knows it by this name. */
 export const SESSION = "session";
 
-/** One attempt at a token may include a whole bootstrap of the session. */
-const TOKEN_FETCH_LIMIT_MS = 15_000;
+/** Time limit of one attempt at a value. A token's may include fetching the session; a longer request deadline raises it. */
+const FETCH_LIMIT_MS = 15_000;
 
-/** So much before an attempt's and a request's own time limit, so that both end with what kept the session away. */
+/** Leaves this much of the attempt's and the request's limit, so that the session's error is reported rather than a timeout. */
 const SESSION_SLACK_MS = 1_000;
 
-/** A registry that refuses sessions for a reason of its own does not get a new one more often. */
-const UNAUTHORIZED_REMINT_MS = 30_000;
-
 interface CacheOptions {
+  /** How long a request waits, milliseconds. */
+  readonly deadlineMs: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly onEvent: (event: CacheEvent) => void;
@@ -33,6 +33,7 @@ export function createHomeRegionCache(
 ): TokenCache<RegionInfo> {
   return new TokenCache<RegionInfo>({
     ...options,
+    fetchLimitMs: fetchLimitMs(options),
     fetch: async (_key, { signal }) => ({
       value: await provider.region(signal),
       obtainedAtMs: options.clock.monotonicMs(),
@@ -46,13 +47,16 @@ export function createSessionCache(
   provider: Pick<IdentityProvider, "session">,
   options: CacheOptions,
 ): TokenCache<SigningSession> {
-  return new TokenCache<SigningSession>({ ...options, fetch: (_key, { signal }) => provider.session(signal) });
+  return new TokenCache<SigningSession>({
+    ...options,
+    fetchLimitMs: fetchLimitMs(options),
+    fetch: (_key, { signal }) => provider.session(signal),
+  });
 }
 
 export interface TokenCacheParts extends CacheOptions {
-  /** How long a request waits for a token. */
-  readonly deadlineMs: number;
   readonly sessions: TokenCache<SigningSession>;
+  readonly refreshSession: RefreshSession;
   readonly sendTo: (registryHost: string) => SendRequest;
   readonly endpointOf: (registryHost: string) => URL;
   /** Takes the errors that kept a session away: what failed with one of them need not wait once there is a session. */
@@ -60,10 +64,8 @@ export interface TokenCacheParts extends CacheOptions {
 }
 
 export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
-  const { sessions, sendTo, endpointOf, sessionErrors, clock, random, onEvent } = parts;
-  const limitMs = Math.min(parts.deadlineMs, TOKEN_FETCH_LIMIT_MS);
-  const sessionWaitMs = Math.max(limitMs - SESSION_SLACK_MS, limitMs / 2);
-  let remintedAtMs = Number.NEGATIVE_INFINITY;
+  const { sessions, refreshSession, sendTo, endpointOf, sessionErrors, deadlineMs, clock, random, onEvent } = parts;
+  const sessionWaitMs = Math.max(deadlineMs - SESSION_SLACK_MS, deadlineMs / 2);
 
   function fetchWith(session: SigningSession, registryHost: string, signal: AbortSignal): Promise<Expiring<Secret>> {
     const sign = (request: { method: "GET"; url: URL }) => signRequest(session, request, clock.wallMs());
@@ -83,20 +85,20 @@ export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
     }
   }
 
-  /** The session after `refused`: a live one that is newer, else one minted beside it. */
+  /** The session after `refused`: a live one that is newer, else a refreshed one. */
   async function sessionAfter(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined> {
-    const live = sessions.peek(SESSION);
-    if (live !== undefined && live !== refused) return live;
-    if (clock.monotonicMs() - remintedAtMs < UNAUTHORIZED_REMINT_MS) return undefined;
-    remintedAtMs = clock.monotonicMs();
-    return sessions.refresh(SESSION).catch(() => undefined);
+    const newer = (): Expiring<SigningSession> | undefined => {
+      const live = sessions.peek(SESSION);
+      return live === refused ? undefined : live;
+    };
+    return newer() ?? refreshSession().done.then(newer, () => undefined);
   }
 
   return new TokenCache<Secret>({
     clock,
     random,
     onEvent,
-    fetchLimitMs: TOKEN_FETCH_LIMIT_MS,
+    fetchLimitMs: fetchLimitMs(parts),
     async fetch(registryHost, { signal }) {
       const session = await liveSession();
       try {
@@ -109,6 +111,10 @@ export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
       }
     },
   });
+}
+
+function fetchLimitMs({ deadlineMs }: Pick<CacheOptions, "deadlineMs">): number {
+  return Math.max(FETCH_LIMIT_MS, deadlineMs);
 }
 
 function isUnauthorized(error: unknown): boolean {

@@ -18,7 +18,7 @@ const DEFAULT_MAX_ENTRIES = 256;
 /** A day: a nightly job still finds its token warm. */
 const DEFAULT_IDLE_MS = 24 * 60 * 60 * 1_000;
 
-/** As long as a request of the kubelet is worked on; a fetch that takes longer helps nobody who waits. */
+/** For a cache whose owner has no deadline of its own. */
 const DEFAULT_FETCH_LIMIT_MS = 15_000;
 
 /**

@@ -14,6 +14,7 @@ import { createHealth, type Health } from "../../../packages/broker/src/health.t
 import { createLog } from "../../../packages/broker/src/log.ts";
 import { createMetrics } from "../../../packages/broker/src/metrics.ts";
 import { createRegistries } from "../../../packages/broker/src/registries.ts";
+import { createSessionRefresh } from "../../../packages/broker/src/session-refresh.ts";
 import {
   createHomeRegionCache,
   createSessionCache,
@@ -55,6 +56,7 @@ export function startWiredBroker(options: WiredBrokerOptions): WiredBroker {
 
   const logSession = createFetchLog(log, "session");
   const sessions = createSessionCache(principal, {
+    deadlineMs: 15_000,
     clock,
     random,
     onEvent(event) {
@@ -64,7 +66,12 @@ export function startWiredBroker(options: WiredBrokerOptions): WiredBroker {
       onEvent(event);
     },
   });
-  const homeRegion = createHomeRegionCache(principal, { clock, random, onEvent: createFetchLog(log, "region") });
+  const homeRegion = createHomeRegionCache(principal, {
+    deadlineMs: 15_000,
+    clock,
+    random,
+    onEvent: createFetchLog(log, "region"),
+  });
   const registries = createRegistries({
     realmDomains: knownRealmDomains(),
     extraHosts: [],
@@ -88,7 +95,9 @@ export function startWiredBroker(options: WiredBrokerOptions): WiredBroker {
     return send(request);
   };
   const logToken = createFetchLog(log, "token");
+  const refreshSession = createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) });
   const tokens = createTokenCache({
+    refreshSession,
     deadlineMs: 15_000,
     sessionErrors: new WeakSet(),
     sessions: sessionsToSignWith,
@@ -107,7 +116,7 @@ export function startWiredBroker(options: WiredBrokerOptions): WiredBroker {
     clock,
     liveToken: (registryHost) => tokens.peek(registryHost),
     probe: async () => "working",
-    refreshSession: () => sessions.refresh(SESSION),
+    refreshSession,
     refreshToken: (registryHost) => tokens.refresh(registryHost),
   });
   const health = createHealth({
