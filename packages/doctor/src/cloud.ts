@@ -134,9 +134,10 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
   };
 }
 
-/** Neither namespace nor repository is in it. */
+/** Neither namespace nor repository is in it, nor a path of the configuration's. */
 function labelOfRegistry({ pathname }: URL): string {
-  return pathname.replace(/^\/v2\/.+\/(manifests)\/.*$/, "/v2/<repository>/$1/<reference>");
+  if (/\/v2\/.+\/manifests\/[^/]*$/.test(pathname)) return "/v2/<repository>/manifests/<reference>";
+  return /\/(?:v2\/|20180419\/docker\/token)$/.exec(pathname)?.[0] ?? "<path>";
 }
 
 /** Started by the first who asks; its failure is told to each who asks, and to nobody else. */

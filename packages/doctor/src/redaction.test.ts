@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { shapeOfBody, shapeOfHeaders } from "./redaction.ts";
 
@@ -12,7 +13,7 @@ function bodyOf(value: unknown, contentType = "application/json") {
 }
 
 describe("shapeOfHeaders", () => {
-  test("has every name, and the values of those on the list", () => {
+  test("has the names and values that are on the list, and says that there are others", () => {
     expect(
       shapeOfHeaders({
         "x-canary": "canary",
@@ -27,7 +28,7 @@ describe("shapeOfHeaders", () => {
       "content-type": "application/json; charset=utf-8",
       "retry-after": "30",
       "www-authenticate": { scheme: "Bearer", realm: "/20180419/docker/token", service: "string", scope: "empty" },
-      "x-canary": "[withheld]",
+      "[other]": "[withheld]",
     });
   });
 
@@ -44,14 +45,24 @@ describe("shapeOfBody", () => {
     ["a page", "<!DOCTYPE html><p>canary", "html"],
     ["text", "canary", "text of application/json"],
     ["a number", "42", "text of application/json"],
-    ["a list", [{ a: "canary" }, { b: 1 }], [{ a: "string" }]],
-    ["kinds", { a: "", b: 1, c: true, d: null, e: [] }, { a: "empty", b: "number", c: "boolean", d: "null", e: [] }],
+    ["a list", [{ aud: "canary" }, { exp: 1 }], [{ aud: "string" }]],
+    [
+      "kinds",
+      { aud: "", exp: 1, iss: true, jti: null, key: [] },
+      { aud: "empty", exp: "number", iss: "boolean", jti: "null", key: [] },
+    ],
     ["an OCID", { id: "ocid1.instance.oc1.iad.canary" }, { id: "ocid of a instance" }],
+    ["an OCID in capitals, of a kind that is not known", { id: "OCID1.CANARY.OC1..CANARY" }, { id: "ocid" }],
     ["a name that is no name", { "acme/canary": 1 }, { "[withheld]": "number" }],
     [
       "harmless values",
       { code: "NotAuthenticated", expires_in: 3_600 },
       { code: "string NotAuthenticated", expires_in: "number 3600" },
+    ],
+    [
+      "a region by its form",
+      { regionKey: "IAD", regionIdentifier: "eu-canary-1" },
+      { regionKey: "string of three capitals", regionIdentifier: "string of a region's form" },
     ],
     ["a harmless field with an odd value", { code: "canary\n" }, { code: "string [withheld]" }],
     [
@@ -100,5 +111,72 @@ describe("shapeOfBody", () => {
     expect(bodyOf(pem("RSA PRIVATE KEY"), "text/plain")).toEqual({ pem: ["RSA PRIVATE KEY"] });
     expect(bodyOf(pem("CERTIFICATE"), "text/plain")).toEqual({ pem: ["CERTIFICATE"] });
     expect(shapeOfBody({ body: Buffer.from("x"), headers: {} })).toBe("text of no type");
+  });
+});
+
+/** Texts that nothing may let through: each word of them has "zq" in it, which no word of ours has. */
+const secretWord = fc.stringMatching(/^[a-z0-9]{0,10}zq[a-z0-9]{0,10}$/);
+const secret = fc.oneof(
+  secretWord,
+  fc.stringMatching(/^[A-Za-z]{0,3}zq[A-Za-z]{0,3}$/),
+  secretWord.map((word) => `ocid1.tenancy.oc1..${word}`),
+  secretWord.map((word) => `OCID1.${word}.OC1..${word}`.toUpperCase()),
+  fc.array(secretWord, { minLength: 2, maxLength: 30 }).map((words) => words.join(".")),
+  fc.array(secretWord, { minLength: 2, maxLength: 30 }).map((words) => words.join(" ")),
+  secretWord.map((word) => `us-${word}-1`),
+  secretWord.map((word) => `text/${word}`),
+  secretWord.map((word) => `Bearer${word} realm="https://host/${word}/docker/token",service="${word}",${word}="1"`),
+  secretWord.map((word) => jwtOf({ [word]: 1, sub: word, ptype: word, iat: 0, exp: 4_000_000_000 })),
+  secretWord.map((word) => `-----BEGIN ${word.toUpperCase()}-----\n${word}\n-----END-----`),
+);
+const field = fc.oneof(
+  secret,
+  fc.constantFrom("alg", "code", "iss", "ptype", "sub", "message", "realmDomainComponent", "realmKey"),
+  fc.constantFrom("regionIdentifier", "regionKey", "ttype", "typ", "expires_in", "kid", "errors", "token"),
+);
+
+/** A number is somebody's own where it has the digits of one; these are. */
+const NUMBER = 7_777_777_777_777;
+
+describe("redaction lets through no text that is not on a list", () => {
+  const expectNothingOf = (shape: unknown): void => {
+    expect(JSON.stringify(shape).toLowerCase()).not.toMatch(/zq|7777|4000000000/);
+  };
+
+  test.each([
+    "allow",
+    "cache-control",
+    "connection",
+    "content-type",
+    "docker-distribution-api-version",
+    "etag",
+    "retry-after",
+    "transfer-encoding",
+    "vary",
+    "www-authenticate",
+  ])("in the header %s", (name) => {
+    fc.assert(fc.property(secret, (text) => expectNothingOf(shapeOfHeaders({ [name]: text }))));
+    fc.assert(fc.property(secret, (text) => expectNothingOf(shapeOfHeaders({ [name]: `public, ${text}` }))));
+  });
+
+  test("in the name of a header", () => {
+    fc.assert(fc.property(secret, (name) => expectNothingOf(shapeOfHeaders({ [name]: "1" }))));
+  });
+
+  test("in names and values of a body's fields", () => {
+    const value = fc.letrec((tie) => ({
+      any: fc.oneof(
+        { maxDepth: 3 },
+        secret,
+        fc.constant(NUMBER),
+        fc.dictionary(field, tie("any")),
+        fc.array(tie("any")),
+      ),
+    })).any;
+    fc.assert(fc.property(fc.dictionary(field, value), (body) => expectNothingOf(bodyOf(body))));
+  });
+
+  test("in a body that is no JSON, or in its content type", () => {
+    fc.assert(fc.property(secret, secret, (body, contentType) => expectNothingOf(bodyOf(body, contentType))));
   });
 });
