@@ -1,5 +1,5 @@
 /** A stage without a daemon: a simulator, a configuration, and the built executable for the built shim to become. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator";
@@ -24,6 +24,7 @@ export async function setFallbackStage(
 ): Promise<FallbackStage> {
   const directory = mkdtempSync(join(tmpdir(), "ocir-e2e-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
+  chmodSync(directory, 0o755);
   const simulator = await startSimulator({
     registry: REGISTRY_HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`),
     ...options.simulator,
@@ -34,6 +35,9 @@ export async function setFallbackStage(
 
   const starts = join(directory, "starts");
   const program = join(directory, "ocir-broker");
+  // The process is nobody's that owns something here.
+  writeFileSync(starts, "");
+  chmodSync(starts, 0o666);
   const script = `#!/bin/sh\necho $$ >> ${starts}\nexec ${BROKER} "$@" --config ${config.path}\n`;
   writeFileSync(program, script, { mode: 0o755 });
   const env = { OCIR_BROKER_SOCKET: config.credentialsSocket, OCIR_BROKER_FALLBACK: program };
@@ -43,6 +47,6 @@ export async function setFallbackStage(
     call: (image, shim = SHIM) => callCredentialProvider({ path: shim, env, image }),
     get: (args, stdin = "") =>
       callCredentialProvider({ path: BROKER, args: ["get", "--config", config.path, ...args], stdin }),
-    starts: () => (existsSync(starts) ? readFileSync(starts, "utf8").trim().split("\n").map(Number) : []),
+    starts: () => readFileSync(starts, "utf8").split("\n").filter(Boolean).map(Number),
   };
 }

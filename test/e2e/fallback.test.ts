@@ -1,11 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CredentialProviderResult } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { BRIEF_SHIM, SHIM } from "../daemon.ts";
+import { BRIEF_SHIM, BROKER, SHIM } from "../daemon.ts";
 import { type FallbackStage, setFallbackStage } from "./fallback-stage.ts";
 import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
 import { answerOf, REGISTRY_HOSTS } from "./stage.ts";
@@ -17,9 +18,23 @@ function hasToken(result: CredentialProviderResult, registryHost = HOST): boolea
   return /^ey/.test(answerOf(result).auth[registryHost]?.password ?? "");
 }
 
+const AS_USER = ["--reuid", "990", "--regid", "989", "--clear-groups"];
+
 async function started(stage: FallbackStage, count: number): Promise<number> {
   while (stage.starts().length < count) await sleep(2);
   return stage.starts()[count - 1] as number;
+}
+
+/** A program to run instead of the shim: on a node that has the fallback broker's user. */
+function asFallbackUser(shim: string): string {
+  const directory = mkdtempSync(join(tmpdir(), "fallback-user-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const passwd = join(directory, "passwd");
+  writeFileSync(passwd, "root:x:0:0::/:/bin/sh\nocir-broker-fallback:x:990:989::/:/usr/sbin/nologin\n");
+  const path = join(directory, "shim");
+  const script = `#!/bin/sh\nexec unshare --mount sh -c 'mount --bind ${passwd} /etc/passwd && exec ${shim}'\n`;
+  writeFileSync(path, script, { mode: 0o755 });
+  return path;
 }
 
 /** Calls in flight at once, of which the first to get the lock is killed `when`; the others must not notice. */
@@ -111,6 +126,38 @@ describe("a pull without a daemon", () => {
     await new Promise<void>((resolve) => daemon.listen(stage.config.credentialsSocket, resolve));
     expect(answerOf(await called).auth).toEqual(auth);
   });
+
+  const cannotDrop = cannotHideNames || spawnSync("setpriv", [...AS_USER, "test", "-x", BROKER]).status !== 0;
+  it.skipIf(cannotDrop)(
+    `is answered by a process without root's rights, which asks a daemon that hung${cannotDrop ? " (skipped: not root, or a checkout for root alone)" : ""}`,
+    async () => {
+      execFileSync("make", ["--silent", "checks"], { cwd: join(dirname(BRIEF_SHIM), "../..") });
+      const stage = await setFallbackStage({ deadline: "3s" });
+      stage.simulator.faults({ endpoint: "auth.x509", status: 503 });
+      const auth = { [HOST]: { username: "BEARER_TOKEN", password: "ey.from.daemon" } };
+      const isAskedAgain = Promise.withResolvers<void>();
+      const isShown = Promise.withResolvers<void>();
+      let requests = 0;
+      const daemon = createServer(async (_request, response) => {
+        requests += 1;
+        if (requests === 1) return;
+        isAskedAgain.resolve();
+        await isShown.promise;
+        response.end(JSON.stringify({ auth }));
+      });
+      onTestFinished(() => void daemon.close().closeAllConnections());
+      await new Promise<void>((resolve) => daemon.listen(stage.config.credentialsSocket, resolve));
+      chmodSync(stage.config.credentialsSocket, 0o600);
+
+      const called = stage.call(`${HOST}/acme/app`, asFallbackUser(BRIEF_SHIM));
+      await Promise.race([isAskedAgain.promise, called]);
+      const status = readFileSync(`/proc/${await started(stage, 1)}/status`, "utf8");
+      isShown.resolve();
+      expect(status).toMatch(/^Uid:\t990\t990\t990\t990\nGid:\t989\t989\t989\t989$/m);
+      expect(status).toMatch(/^CapPrm:\t0+\nCapEff:\t0+\nCapBnd:\t0+\nCapAmb:\t0+\nNoNewPrivs:\t1\nSeccomp:\t2$/m);
+      expect(answerOf(await called).auth).toEqual(auth);
+    },
+  );
 
   it("ends by itself and in one line, where a daemon that hangs has left it the shortest turn", async () => {
     execFileSync("make", ["--silent", "checks"], { cwd: join(dirname(BRIEF_SHIM), "../..") });

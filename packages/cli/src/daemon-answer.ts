@@ -1,5 +1,6 @@
 /** What the daemon says to one request on its credentials socket; the only place where a command asks it. */
 import { request } from "node:http";
+import { Socket } from "node:net";
 import { BrokerError } from "@ocir-broker/broker";
 import type { Clock } from "@ocir-broker/foundation";
 
@@ -7,6 +8,9 @@ export interface DaemonAnswer {
   readonly status: number;
   readonly body: Buffer;
 }
+
+/** The socket's path, or a connection to it. */
+export type DaemonAddress = string | { readonly fd: number };
 
 /** As long as the shim waits: longer than the daemon may take. */
 const LIMIT_MS = 20_000;
@@ -16,14 +20,18 @@ const LIMIT_MS = 20_000;
  * @throws {BrokerError} `socket-denied` where this user may not ask.
  */
 export function askDaemon(
-  socketPath: string,
+  where: DaemonAddress,
   body: Buffer,
   clock: Clock,
   limitMs = LIMIT_MS,
 ): Promise<DaemonAnswer | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<DaemonAnswer | undefined>();
   const headers = { "Content-Type": "application/json", "Content-Length": body.length };
-  const outgoing = request({ socketPath, method: "POST", path: "/v1/credentials", agent: false, headers });
+  const to =
+    typeof where === "string"
+      ? { socketPath: where, agent: false as const }
+      : { createConnection: () => new Socket({ ...where, readable: true, writable: true }) };
+  const outgoing = request({ ...to, method: "POST", path: "/v1/credentials", headers });
   const limit = clock.setTimer(() => outgoing.destroy(), limitMs);
   outgoing.on("response", (incoming) => {
     const pieces: Buffer[] = [];
@@ -33,7 +41,7 @@ export function askDaemon(
   });
   outgoing.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EACCES") resolve(undefined);
-    else reject(new BrokerError("socket-denied", `${socketPath}: this user may not connect`, { cause: error }));
+    else reject(new BrokerError("socket-denied", `${String(where)}: this user may not connect`, { cause: error }));
   });
   outgoing.on("close", () => {
     limit.cancel();

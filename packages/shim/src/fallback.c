@@ -17,6 +17,7 @@
 #include "core-dumps.h"
 #include "error-line.h"
 #include "passed-environment.h"
+#include "privileges.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
@@ -28,6 +29,8 @@ enum {
   DIRECTORY_LIMIT_BYTES = 128, /* more than a socket's address holds */
   BACKLOG = 4096,              /* 110 pods of a node that starts, ten times over */
   FIRST_LISTEN_FD = 3,         /* as systemd hands sockets over, so that the program needs no second way */
+  DAEMON_FD = 4,               /* behind the one socket that listens */
+  DAEMON_AGAIN_MS = 2000,      /* it answers at once if it answers */
   CLEAR_FD = 10,               /* from here on nobody expects a descriptor at a certain place */
   /* Between two looks at a lock whose holder does not listen yet, or no more. */
   SHORTEST_NAP_MS = 5,
@@ -37,6 +40,7 @@ enum {
 static bool is_runnable(const char *program);
 static enum fallback_outcome enter_directory(const char *socket_path);
 static int open_lock(void);
+static void ask_daemon_again(const struct fallback *fallback, const struct deadline *deadline, struct exchange_answer *answer);
 static enum fallback_outcome become(const struct fallback *fallback, int lock, const struct deadline *deadline);
 
 enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct deadline *deadline,
@@ -58,6 +62,7 @@ enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct
     /* Whoever holds the lock answers, or ends and breaks the connection: then it is somebody else's turn. */
     switch (broker_exchange(SOCKET_NAME, fallback->request, fallback->request_length, deadline, answer)) {
       case EXCHANGE_ANSWERED:
+        if (answer->response.status >= 500) ask_daemon_again(fallback, deadline, answer);
         return FALLBACK_ANSWERED;
       case EXCHANGE_TIMED_OUT:
         return FALLBACK_UNANSWERED;
@@ -76,6 +81,20 @@ enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct
         return FALLBACK_FAILED;
     }
     poll(NULL, 0, nap_ms);
+  }
+}
+
+/*
+ * Replaces the answer if the daemon has a better one: it may be there again, and have what Oracle's services do not give now.
+ * Each shim asks for itself, because the fallback broker is not root and may not connect to the daemon's socket.
+ */
+static void ask_daemon_again(const struct fallback *fallback, const struct deadline *deadline, struct exchange_answer *answer) {
+  static struct exchange_answer again;
+  struct deadline soon = deadline_in_ms(DAEMON_AGAIN_MS);
+  if (deadline_left_ms(deadline) < DAEMON_AGAIN_MS) soon = *deadline;
+  if (broker_exchange(fallback->socket_path, fallback->request, fallback->request_length, &soon, &again) == EXCHANGE_ANSWERED &&
+      again.response.status == 200) {
+    memcpy(answer, &again, sizeof again);
   }
 }
 
@@ -138,6 +157,21 @@ static int open_listener(void) {
   return bound == 0 && listen(listener, BACKLOG) == 0 ? listener : -1;
 }
 
+/*
+ * A connection to a daemon that hangs, for the program to ask it once more: without root's rights it could make none. -1 if
+ * there is nobody to connect to, which is no fault.
+ */
+static int connect_to_daemon(const char *socket_path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  const char *name = strrchr(socket_path, '/') + 1; /* we are in its directory */
+  if (strlen(name) >= sizeof address.sun_path) return -1;
+  memcpy(address.sun_path, name, strlen(name) + 1);
+  int daemon = move_clear(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (daemon >= 0 && connect(daemon, (const struct sockaddr *)&address, sizeof address) == 0) return daemon;
+  if (daemon >= 0) close(daemon);
+  return -1;
+}
+
 /* Stdin has been read. A pipe would not hold 256 KiB, and there is nobody left to fill it. */
 static int open_body(const char *body, size_t length) {
   int made = memfd_create("credential-provider-request", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
@@ -159,11 +193,12 @@ static void put_number(char *entry, unsigned long number) {
 }
 
 /* Adds what we say about the socket, and passes nothing that a service manager told the kubelet about its own. */
-static char *const *environment_for(const struct deadline *deadline) {
+static char *const *environment_for(const struct deadline *deadline, bool has_daemon) {
   static struct passed_environment environment;
   static char listen_fds[] = "LISTEN_FDS=1";
   static char listen_names[] = "LISTEN_FDNAMES=credentials";
   static char listen_pid[] = "LISTEN_PID=0000000000";
+  static char daemon[] = "OCIR_BROKER_FALLBACK_DAEMON_FD=4";
   static char end[] = "OCIR_BROKER_FALLBACK_END_MS=00000000000000000000";
   passed_environment_begin(&environment);
   put_number(listen_pid, (unsigned long)getpid());
@@ -172,6 +207,7 @@ static char *const *environment_for(const struct deadline *deadline) {
   passed_environment_add(&environment, listen_names);
   passed_environment_add(&environment, listen_pid);
   passed_environment_add(&environment, end);
+  if (has_daemon) passed_environment_add(&environment, daemon);
   return environment.entries;
 }
 
@@ -186,11 +222,15 @@ static enum fallback_outcome become(const struct fallback *fallback, int lock, c
   if (listener < 0) return FALLBACK_FAILED;
   int body = open_body(fallback->body, fallback->body_length);
   if (body < 0) return FALLBACK_FAILED;
+  int daemon = connect_to_daemon(fallback->socket_path);
   if (dup2(body, STDIN_FILENO) < 0 || dup2(listener, FIRST_LISTEN_FD) < 0) return FALLBACK_FAILED;
+  if (daemon >= 0 && dup2(daemon, DAEMON_FD) < 0) return FALLBACK_FAILED;
   if (fcntl(lock, F_SETFD, 0) < 0 || chdir("/") < 0 || !forbid_core_dumps()) return FALLBACK_FAILED;
+  /* Last, because the socket and the lock are root's. The program has them by their descriptors. */
+  if (!privileges_drop()) return FALLBACK_FAILED;
 
   alarm((unsigned)deadline_left_ms(deadline) / 1000 + 1);
   signal(SIGPIPE, SIG_DFL);
-  execve(fallback->program, arguments, environment_for(deadline));
+  execve(fallback->program, arguments, environment_for(deadline, daemon >= 0));
   return errno == ENOENT || errno == EACCES || errno == ENOEXEC ? FALLBACK_NONE : FALLBACK_FAILED;
 }

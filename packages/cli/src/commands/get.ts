@@ -17,7 +17,7 @@ import {
 import { type Clock, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import { API_VERSIONS, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
-import { askDaemon, type DaemonAnswer } from "../daemon-answer.ts";
+import { askDaemon, type DaemonAddress, type DaemonAnswer } from "../daemon-answer.ts";
 import { environment } from "../environment.ts";
 import { leave } from "../leave.ts";
 
@@ -98,23 +98,37 @@ async function standIn(fd: number, request: Buffer, options: GetOptions, clock: 
   const ownLimitMs = Math.max(1, limitMs - DAEMON_AGAIN_MS);
   const broker = createShortLivedBroker({ config, environment, clock, random: systemRandom, limitMs: ownLimitMs });
 
-  /** What Oracle's services do not give now, the daemon may have, and it may be there again. */
-  async function answer(body: Buffer): Promise<CredentialsAnswer> {
-    const own = await broker.answer(body);
+  // Sent at once, because a daemon that comes back cuts a connection that says nothing.
+  const connection = daemonConnection();
+  const early = connection === undefined ? undefined : askDaemon(connection, request, clock, limitMs);
+
+  /** What Oracle's services do not give now, the daemon may have, and it may be there again. The other shims ask it themselves. */
+  async function ownAnswer(): Promise<CredentialsAnswer> {
+    const own = await broker.answer(request);
     if (own.status < 500) return own;
     const againMs = Math.max(1, Math.min(DAEMON_AGAIN_MS, endAtMs - clock.monotonicMs()));
-    const asked = askDaemon(config.sockets.credentials, body, clock, againMs);
-    const daemons = await asked.catch(() => undefined);
+    const asked = early ?? askDaemon(config.sockets.credentials, request, clock, againMs);
+    const daemons = await Promise.race([asked.catch(() => undefined), after(againMs, clock)]);
     return daemons?.status === 200 ? { ...own, ...daemons, contentType: "application/json" } : own;
   }
 
-  const others = await startStandIn({ clock, answer, address: { fd }, limitMs });
+  const others = await startStandIn({ clock, answer: broker.answer, address: { fd }, limitMs });
   try {
-    await deliver(await answer(request), options);
+    await deliver(await ownAnswer(), options);
     await others.untilQuiet(OTHERS_QUIET_MS, Math.min(OTHERS_LIMIT_MS, endAtMs - clock.monotonicMs()));
   } finally {
     await others.stop();
   }
+}
+
+/** The shim connects while it is root, which this process is not. */
+function daemonConnection(): DaemonAddress | undefined {
+  const fd = Number.parseInt(environment["OCIR_BROKER_FALLBACK_DAEMON_FD"] ?? "", 10);
+  return Number.isNaN(fd) ? undefined : { fd };
+}
+
+function after(delayMs: number, clock: Clock): Promise<undefined> {
+  return new Promise((resolve) => void clock.setTimer(() => resolve(undefined), delayMs));
 }
 
 /** Starting takes its time, so the shim says when its call ends and not how much was left. */
