@@ -127,7 +127,7 @@ describe("a pull without a daemon", () => {
     expect(answerOf(await called).auth).toEqual(auth);
   });
 
-  const cannotDrop = cannotHideNames || spawnSync("setpriv", [...AS_USER, "test", "-x", BROKER]).status !== 0;
+  const cannotDrop = cannotHideNames || spawnSync("/usr/bin/setpriv", [...AS_USER, "test", "-x", BROKER]).status !== 0;
   it.skipIf(cannotDrop)(
     `is answered by a process without root's rights, which asks a daemon that hung${cannotDrop ? " (skipped: not root, or a checkout for root alone)" : ""}`,
     async () => {
