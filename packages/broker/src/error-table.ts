@@ -138,6 +138,11 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   // Any upstream, where the package that asked said no more.
   aborted: { status: 503, what: "the broker gave up waiting", next: LATER },
   "connection-broken": { status: 502, what: "a connection to Oracle's services broke", next: LATER },
+  "name-not-found": {
+    status: 502,
+    what: "no such name is known to DNS",
+    next: "check the registry host in the image's name, then the node's DNS",
+  },
   "name-not-resolved": { status: 502, what: "a name could not be resolved", next: DNS },
   "proxy-refused": { status: 502, what: "the proxy refused to connect us", next: PROXY_SETTINGS },
   refused: { status: 502, what: "a connection was refused", next: NETWORK },

@@ -1,5 +1,11 @@
 import { generateKeyPairSync } from "node:crypto";
-import { type Expiring, Secret, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
+import {
+  type Expiring,
+  Secret,
+  UpstreamError,
+  type UpstreamErrorCode,
+  type UpstreamRequest,
+} from "@ocir-broker/foundation";
 import { IdentityError, type IdentityProvider, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { afterEach, describe, expect, it } from "vitest";
@@ -19,7 +25,13 @@ afterEach(() => close());
 /** Sessions of 20 and tokens of 60 minutes, from upstreams that do as `cloud` says. */
 function setUp(options: { deadlineMs?: number } = {}) {
   const clock = createFakeClock();
-  const cloud = { status: 200, isDown: false, sessionFails: false, latencyMs: 0 };
+  const cloud = {
+    status: 200,
+    isDown: false,
+    sessionFails: false,
+    latencyMs: 0,
+    failsWith: undefined as UpstreamErrorCode | undefined,
+  };
   const counts = { sessions: 0, tokens: 0 };
 
   const provider: Pick<IdentityProvider, "session"> = {
@@ -36,6 +48,7 @@ function setUp(options: { deadlineMs?: number } = {}) {
     counts.tokens++;
     if (cloud.latencyMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, cloud.latencyMs));
     sessionsUsed.push(/keyId="ST\$(session-\d+)"/.exec(request.headers["authorization"] ?? "")?.[1]);
+    if (cloud.failsWith !== undefined) throw new UpstreamError(cloud.failsWith, request.url.host);
     if (cloud.isDown) throw new UpstreamError("refused", request.url.host);
     return {
       status: cloud.status,
@@ -141,6 +154,17 @@ describe("createTokenCache", () => {
     expect(await refresh()).toMatchObject({ code: "registry-unauthorized" });
     expect(sessions.peek(SESSION)).toBe(session);
     expect((await get()).entry).toBe(entry);
+  });
+
+  it("answers at once for a host that DNS does not know, and works once it does", async () => {
+    const { get, cloud, clock, counts } = setUp();
+    cloud.failsWith = "name-not-found";
+    await expect(get()).rejects.toMatchObject({ code: "name-not-found" });
+    expect(counts.tokens).toBe(1);
+
+    cloud.failsWith = undefined;
+    await clock.advance(500);
+    expect((await get()).outcome).toBe("miss");
   });
 
   it("tries another session for nothing but a 401", async () => {

@@ -12,6 +12,7 @@ export type UpstreamErrorCode =
   | "aborted"
   | "body-too-large"
   | "connection-broken"
+  | "name-not-found"
   | "name-not-resolved"
   | "proxy-refused"
   | "refused"
@@ -19,15 +20,17 @@ export type UpstreamErrorCode =
   | "tls"
   | "unreachable";
 
-/** Every one of these may pass; the message names the code and the host, never what was sent or received. */
+/** The message names the code and the host, never what was sent or received. */
 export class UpstreamError extends Error {
   readonly code: UpstreamErrorCode;
-  readonly retryable = true;
+  /** False for a name that does not exist: waiting does not help, unlike with DNS that does not answer. */
+  readonly retryable: boolean;
 
   constructor(code: UpstreamErrorCode, host: string, options?: ErrorOptions) {
     super(`${host}: ${code}`, options);
     this.name = "UpstreamError";
     this.code = code;
+    this.retryable = code !== "name-not-found";
   }
 }
 
@@ -139,7 +142,8 @@ function classify(error: unknown): UpstreamErrorCode {
   const code = codeOf(error);
   if (code === "ETIMEDOUT") return "timeout";
   if (code === "ECONNREFUSED") return "refused";
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "name-not-resolved";
+  if (code === "ENOTFOUND") return "name-not-found";
+  if (code === "EAI_AGAIN") return "name-not-resolved";
   if (TLS_CODE.test(code)) return "tls";
   if (code === "ECONNRESET" || code === "EPIPE" || code.startsWith("UND_ERR")) return "connection-broken";
   return "unreachable";

@@ -29,6 +29,7 @@ test.each([
   ["body-too-large", "federation-invalid"],
   ["timeout", "federation-unreachable"],
   ["refused", "federation-unreachable"],
+  ["name-not-found", "federation-name-not-resolved"],
   ["name-not-resolved", "federation-name-not-resolved"],
   ["proxy-refused", "federation-proxy-refused"],
   ["tls", "federation-tls"],

@@ -86,6 +86,7 @@ function codeOfFailure({ code }: UpstreamError): IdentityErrorCode {
       return "aborted";
     case "body-too-large":
       return "federation-invalid";
+    case "name-not-found":
     case "name-not-resolved":
       return "federation-name-not-resolved";
     case "proxy-refused":

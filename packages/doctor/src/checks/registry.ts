@@ -26,6 +26,7 @@ const OF_TOKEN: Readonly<Record<string, Name>> = {
   refused: "registry-unreachable",
   timeout: "registry-unreachable",
   unreachable: "registry-unreachable",
+  "name-not-found": "registry-unreachable",
   "name-not-resolved": "registry-unreachable",
 };
 
