@@ -70,9 +70,16 @@ export function createHealth(options: HealthOptions): Health {
 
   function isServing(): boolean {
     const isServable =
-      tokens.entries().some(isServableNow) || (!options.expectsToken && sessions.entries().some(isServableNow));
+      tokens.entries().some(isServableNow) || (!awaitsToken() && sessions.entries().some(isServableNow));
     hasServed ||= isServable;
     return isServable;
+  }
+
+  /** A prefetch that failed is awaited only by callers: without any, a session is enough. */
+  function awaitsToken(): boolean {
+    const entries = tokens.entries();
+    if (entries.length === 0) return options.expectsToken;
+    return entries.some(({ kept, isAsked, failuresInARow }) => kept && (isAsked || failuresInARow === 0));
   }
 
   function isServableNow(entry: CacheEntry): boolean {
@@ -81,7 +88,7 @@ export function createHealth(options: HealthOptions): Health {
 
   function status(): HealthStatus {
     if (!isServing()) return hasServed ? "degraded" : "starting";
-    const entries = [...sessions.entries(), ...tokens.entries()].filter(isOfInterest);
+    const entries = [...sessions.entries(), ...tokens.entries().filter(isOfInterest)];
     return entries.some(({ failuresInARow }) => failuresInARow > 0) ? "degraded" : "ok";
   }
 
@@ -171,9 +178,12 @@ export function createHealth(options: HealthOptions): Health {
   };
 }
 
-/** A host that has never worked is somebody's mistake in an image's name, unless we were told to keep it. */
-function isOfInterest({ kept, lastSuccessAtMs }: CacheEntry): boolean {
-  return kept || lastSuccessAtMs !== undefined;
+/**
+ * A host that has never worked matters only if it is kept and asked for: one that is not kept is a mistake in an image's
+ * name, and one that nobody asks for, such as the home region's default name in a realm without it, harms nobody.
+ */
+function isOfInterest({ kept, isAsked, lastSuccessAtMs }: CacheEntry): boolean {
+  return lastSuccessAtMs !== undefined || (kept && isAsked);
 }
 
 function isoTime(wallMs: number): string {

@@ -31,7 +31,7 @@ export interface Readings {
   isServing(): boolean;
   session(): ServableTimes | undefined;
   tokens(): Iterable<readonly [registryHost: string, times: ServableTimes]>;
-  /** Of every registry host that is kept or has worked, Unix time; undefined before the first success. */
+  /** Of every registry host that has worked, or is kept and asked for; Unix time, undefined before the first success. */
   lastSuccesses(): Iterable<readonly [registryHost: string, atSeconds: number | undefined]>;
 }
 

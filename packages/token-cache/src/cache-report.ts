@@ -20,6 +20,8 @@ export interface CacheEntry {
   readonly key: string;
   readonly state: CacheEntryState;
   readonly kept: boolean;
+  /** Whether any caller has asked for the value. A kept key is fetched without. */
+  readonly isAsked: boolean;
   readonly obtainedAtMs: number | undefined;
   readonly expiresAtMs: number | undefined;
   /** Until when the value is handed out. */

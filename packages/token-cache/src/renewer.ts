@@ -65,7 +65,7 @@ export class Renewer<V> {
   use(nowMs: number): RenewerState<V> {
     this.#lastUsedAtMs = nowMs;
     const state = stateOf(this.#is, nowMs);
-    if (state.kind === "fresh" || state.kind === "stale") this.#record.hit();
+    this.#record.ask(state.kind === "fresh" || state.kind === "stale");
     return state;
   }
 

@@ -266,6 +266,7 @@ test("entries tells the state of each key, never a value", async () => {
       lastFailureAtMs: undefined,
       lastError: undefined,
       failuresInARow: 0,
+      isAsked: true,
       hits: 1,
       fetches: 1,
       failures: 0,

@@ -5,12 +5,14 @@ import { type Condition, fetchDueMs, NEVER, stateOf } from "./renewer-state.ts";
 export class TrackRecord {
   #lastSuccessAtMs: number | undefined;
   #lastFailure: { atMs: number; error: unknown } | undefined;
+  #isAsked = false;
   #hits = 0;
   #fetches = 0;
   #failures = 0;
 
-  hit(): void {
-    this.#hits++;
+  ask(isHit: boolean): void {
+    this.#isAsked = true;
+    if (isHit) this.#hits++;
   }
 
   fetch(): void {
@@ -33,6 +35,7 @@ export class TrackRecord {
       key,
       state: stateOf(condition, nowMs).kind,
       kept,
+      isAsked: this.#isAsked,
       obtainedAtMs: held?.entry.obtainedAtMs,
       expiresAtMs: held?.entry.expiresAtMs,
       servableUntilMs: held?.servableUntilMs,
