@@ -55,6 +55,12 @@ export const DIAGNOSES = {
   "metadata-unavailable": { verdict: "problem", means: "the metadata service has a fault", fix: RETRY },
   "metadata-invalid": { verdict: "problem", means: "the metadata service's answer cannot be read", fix: PROXY },
 
+  "region-unknown": {
+    verdict: "problem",
+    means: "the metadata service's region is one that this release does not know",
+    fix: "check that this is an OCI instance; if its region is a new one, install a newer release of ocir-broker",
+  },
+
   "clock-ok": { verdict: "ok", means: "the clock is right" },
   "clock-drift": { verdict: "warning", means: "the clock is more than a minute off", fix: CLOCK },
   "clock-skew": {

@@ -2,8 +2,8 @@
 import type { Clock } from "@ocir-broker/foundation";
 import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
 import type { Cloud } from "./cloud.ts";
-import type { DIAGNOSES } from "./diagnoses.ts";
 import type { Finding } from "./finding.ts";
+import { findingOfCode } from "./finding-of-code.ts";
 import { type Kubelet, lookAtKubelet } from "./kubelet.ts";
 import type { Network } from "./network.ts";
 import type { NodeFiles } from "./node-files.ts";
@@ -74,17 +74,10 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "internal";
 }
 
-/** The finding by which an error shows: mostly its own code. */
-const FINDING_OF_CODE: Readonly<Record<string, keyof typeof DIAGNOSES>> = {
-  "metadata-not-found": "metadata-v2-missing",
-  "metadata-refused": "metadata-proxied",
-  "token-key-mismatch": "federation-invalid",
-  aborted: "out-of-time",
-};
-
+/** The finding by which an error shows, or the code of one that is not ours. */
 export function causeOf(error: unknown): string {
   const code = codeOf(error);
-  return FINDING_OF_CODE[code] ?? code;
+  return findingOfCode(code) ?? code;
 }
 
 function tryParseImage(image: string): ImageName | undefined {

@@ -47,6 +47,11 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     named: "metadata-v2-missing",
   },
   {
+    fault: "the region is one that nobody knows",
+    breaks: async (node) => withSettings(node, { metadataBaseUrls: [await metadataOfRegion("mars-olympus-1")] }),
+    named: "region-unknown",
+  },
+  {
     fault: "the instance has no certificate yet",
     breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.cert", status: 404 }),
     named: "identity-not-ready",
@@ -176,6 +181,15 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
 
 async function serverOf(status: number): Promise<URL> {
   const server = createServer((_request, response) => response.writeHead(status).end());
+  return new URL("/opc/v2", await origin(server));
+}
+
+/** A metadata service of before regionInfo. */
+async function metadataOfRegion(region: string): Promise<URL> {
+  const server = createServer(({ url }, response) => {
+    if (url?.endsWith("/instance/region")) response.end(region);
+    else response.writeHead(404).end();
+  });
   return new URL("/opc/v2", await origin(server));
 }
 

@@ -4,59 +4,33 @@ import type { DIAGNOSES } from "../diagnoses.ts";
 import { attempt, type Check, causeOf, codeOf, type Examination } from "../examination.ts";
 import { describeExchange } from "../exchanges.ts";
 import { finding, notChecked } from "../finding.ts";
+import { findingOfCode, identitySubject } from "../finding-of-code.ts";
 
 type Name = keyof typeof DIAGNOSES;
-
-/** What the identity package's codes mean here. A code that is not in it is about the metadata service. */
-const OF_CERTIFICATE: Readonly<Record<string, Name>> = {
-  "identity-not-ready": "identity-not-ready",
-  "certificate-expired": "certificate-expired",
-  "certificate-invalid": "certificate-invalid",
-  "certificate-mismatch": "certificate-mismatch",
-};
-
-const OF_SESSION: Readonly<Record<string, Name>> = {
-  "clock-skew": "clock-skew",
-  "federation-invalid": "federation-invalid",
-  "federation-name-not-resolved": "federation-unreachable",
-  "federation-proxy-refused": "proxy-refused",
-  "federation-refused": "federation-refused",
-  "federation-throttled": "federation-throttled",
-  "federation-tls": "tls-untrusted",
-  "federation-unauthorized": "federation-unauthorized",
-  "federation-unavailable": "federation-unavailable",
-  "federation-unreachable": "federation-unreachable",
-  "token-key-mismatch": "federation-invalid",
-  "sdk-failed": "sdk-failed",
-};
 
 export const checkIdentity: Check = async (examination) => {
   const { cloud, clock } = examination;
   const session = await attempt(cloud.session());
-  const code = "error" in session ? codeOf(session.error) : undefined;
   const certificate = describeCertificate(examination);
-  const ofCertificate = code === undefined ? undefined : OF_CERTIFICATE[code];
-  if (ofCertificate !== undefined) return [finding(ofCertificate, certificate?.evidence ?? lastAnswer(examination))];
   const found = certificate === undefined ? [] : [finding(certificate.name, certificate.evidence)];
   if ("value" in session) {
     const leftMs = session.value.expiresAtMs - clock.monotonicMs();
     return [...found, finding("session-ok", `${lastAnswer(examination)}; it lives ${minutes(leftMs)}`)];
   }
-  const ofSession = OF_SESSION[String(code)];
-  // Told by the clock check already, which names how far it is off.
-  if (ofSession === "clock-skew") {
-    return [
-      ...found,
-      notChecked(
-        "the session",
-        "clock-skew",
-        "it needs the right time: the auth service refuses signatures of another",
-      ),
-    ];
+  const cause = causeOf(session.error);
+  const name = findingOfCode(codeOf(session.error)) ?? "check-failed";
+  switch (identitySubject(codeOf(session.error))) {
+    case "certificate":
+      return [finding(name, certificate?.evidence ?? lastAnswer(examination))];
+    case "region":
+    case "session":
+      return [...found, finding(name, lastAnswer(examination))];
+    case "clock":
+      // The clock check reports it, and how far it is off.
+      return [...found, notChecked("the session", cause, "it needs the right time: the auth service refuses others")];
+    default:
+      return [...found, notChecked("the identity", cause, "it needs the metadata service, which has the certificate")];
   }
-  if (ofSession !== undefined) return [...found, finding(ofSession, lastAnswer(examination))];
-  const needs = "it needs the metadata service, which has the certificate";
-  return [...found, notChecked("the identity", causeOf(session.error), needs)];
 };
 
 /** As it came, whether or not it was accepted. */

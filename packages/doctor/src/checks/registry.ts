@@ -1,34 +1,10 @@
 /** The registry's token, and whether it opens the image: what tells a missing policy from everything else. */
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import type { DIAGNOSES } from "../diagnoses.ts";
 import { attempt, type Check, causeOf, codeOf, type Examination, valueIfAny } from "../examination.ts";
 import { describeExchange } from "../exchanges.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
-
-type Name = keyof typeof DIAGNOSES;
-
-/** What the registry's and the connection's codes mean here. */
-const OF_TOKEN: Readonly<Record<string, Name>> = {
-  "token-anonymous": "token-anonymous",
-  "token-expired": "registry-answer-invalid",
-  "registry-answer-invalid": "registry-answer-invalid",
-  "registry-forbidden": "registry-forbidden",
-  "registry-redirected": "registry-answer-invalid",
-  "registry-refused": "registry-answer-invalid",
-  "registry-status-unexpected": "registry-answer-invalid",
-  "registry-throttled": "registry-throttled",
-  "registry-unauthorized": "registry-unauthorized",
-  "registry-unavailable": "registry-unavailable",
-  "connection-broken": "connection-broken",
-  "proxy-refused": "proxy-refused",
-  tls: "tls-untrusted",
-  refused: "registry-unreachable",
-  timeout: "registry-unreachable",
-  unreachable: "registry-unreachable",
-  "name-not-found": "registry-unreachable",
-  "name-not-resolved": "registry-unreachable",
-};
+import { findingOfCode } from "../finding-of-code.ts";
 
 export const checkRegistry: Check = async (examination) => {
   const { image, imageName, cloud } = examination;
@@ -72,7 +48,7 @@ function tokenFinding(registryHost: string, error: unknown, { cloud }: Examinati
   const last = cloud.exchanges.findLast(({ service }) => service === "registry");
   const evidence =
     last === undefined ? `${registryHost}: ${code}` : `${registryHost}: ${code}; ${describeExchange(last)}`;
-  return finding(OF_TOKEN[code] ?? "check-failed", evidence, { service: "the registry" });
+  return finding(findingOfCode(code) ?? "check-failed", evidence, { service: "the registry" });
 }
 
 async function checkAccess(
