@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -38,6 +39,20 @@ describe("readProviderFiles", () => {
     expect(readProviderFiles(files, kubelet("/no"))).toMatchObject({ files: [], failure: "ENOENT" });
     expect(readProviderFiles(files, kubelet("/"))).toMatchObject({ files: [], failure: "EISDIR" });
     expect(readProviderFiles(files, kubelet())).toBeUndefined();
+  });
+
+  test("reads nothing of a directory if others may change one of its configurations", () => {
+    const files = folderWith({ "a.yaml": "", "b.yaml": "", "notes.txt": "" });
+    chmodSync(files.locate("/notes.txt"), 0o666);
+    expect(readProviderFiles(files, kubelet("/"))).not.toHaveProperty("distrusted");
+    chmodSync(files.locate("/b.yaml"), 0o666);
+    expect(readProviderFiles(files, kubelet("/"))).toMatchObject({ files: [], distrusted: "/b.yaml has mode 666" });
+  });
+
+  test("does not wait for the writer of a pipe among a directory's files", () => {
+    const files = folderWith({});
+    execFileSync("mkfifo", [files.locate("/a.yaml")]);
+    expect(readProviderFiles(files, kubelet("/"))).toMatchObject({ files: [], failure: "not-regular" });
   });
 });
 

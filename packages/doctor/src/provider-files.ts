@@ -41,10 +41,10 @@ const DEFAULT_INVOCATION: Invocation = { apiVersion: "credentialprovider.kubelet
 
 export function readProviderFiles(files: NodeFiles, { configPath }: Kubelet): ProviderFiles | undefined {
   if (configPath === undefined) return undefined;
-  const distrusted = distrustOfAll(files, configPath);
-  if (distrusted !== undefined) return { path: configPath, directory: false, files: [], distrusted };
   const stats = files.stat(configPath);
   if ("failure" in stats) return { path: configPath, directory: false, files: [], failure: stats.failure };
+  const distrusted = distrustOfAll(files, configPath);
+  if (distrusted !== undefined) return { path: configPath, directory: false, files: [], distrusted };
   const directory = stats.value.isDirectory();
   const names = directory ? files.list(configPath) : { value: [""] };
   if ("failure" in names) return { path: configPath, directory, files: [], failure: names.failure };

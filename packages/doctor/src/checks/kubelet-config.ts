@@ -31,10 +31,11 @@ export const checkKubeletConfig: Check = async (examination) => {
   }
   const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
   const { binDirectory } = kubelet;
+  const canLook = binDirectory !== undefined && examination.files.distrust(binDirectory) === undefined;
   const found = checkCredentialProviderConfig(provider.files, {
     kubeletMinor,
     directory: provider.directory,
-    hasExecutable: (name) => binDirectory === undefined || examination.files.isExecutable(join(binDirectory, name)),
+    hasExecutable: (name) => !canLook || examination.files.isExecutable(join(binDirectory, name)),
   }).map(kubeletConfigFinding);
   const good =
     found.length > 0 ? [] : [finding("kubelet-config-ok", `${provider.path}, rules of Kubernetes 1.${kubeletMinor}`)];
