@@ -1,19 +1,19 @@
 #!/bin/sh
-# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE worker node, at its first boot, which it then bootstraps, or later.
+# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE worker node and bootstraps it, at its first boot or later.
 #
-# The node is bootstrapped whatever happens. The kubelet is told of ocir-broker only when everything that it will read is in
-# place and was tried; a fault of this node's own withholds the flags, with the reason in the log. A fault of the cloud (identity
-# not ready, IAM not granted yet) does not: it heals. On a node that runs, a fault leaves everything as it was, with exit status 1.
+# The node is bootstrapped in any case. The kubelet gets our flags if all they name is in place and was tried. A local fault
+# withholds them and logs why; one of the cloud (no identity or IAM yet) does not, as it heals. On a node that runs, a fault
+# leaves everything as it was, with exit status 1.
 #
 # usage: ocir-broker-node.sh [--kubelet-extra-args "ARGS"] [ARGUMENT FOR THE BOOTSTRAP...]
 #
-# Settings, from the environment; README.md beside this says more:
-#   OCIR_BROKER_SOURCES       URLs and folders that may have the archive, tried in this order
+# Settings, from the environment (README.md):
+#   OCIR_BROKER_SOURCES       URLs and folders of the archive, tried in this order
 #   OCIR_BROKER_VERSION       exactly this version
-#   OCIR_BROKER_SHA256_AMD64  checksums of the archives, from SHA256SUMS of the release
+#   OCIR_BROKER_SHA256_AMD64  from the release's SHA256SUMS
 #   OCIR_BROKER_SHA256_ARM64
 #   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: something else does it | running: the node runs
-# Runs on sh of Oracle Linux 8 and 9 and Ubuntu. May be run again.
+# For sh of Oracle Linux 8 and 9 and Ubuntu. May be run again.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -27,7 +27,7 @@ setup=$libexec/setup
 list=$libexec/ocir-broker-files
 state=/run/ocir-broker-node
 work=/usr/libexec/ocir-broker-node.work
-# What an installation replaces, as links to its files; an empty folder where nothing was there. It lives until the end.
+# Links to the files that an installation replaces; empty if there were none.
 before=/usr/libexec/ocir-broker-node.before
 newline='
 '
@@ -43,7 +43,7 @@ log() {
   logger -t ocir-broker-node -- "$*" 2>/dev/null || :
 }
 
-# Ends the installation, which runs in a shell of its own; the bootstrap goes on.
+# Ends the installation, a shell of its own; the bootstrap goes on.
 fail() {
   printf '%s\n' "$*" >"$state/reason"
   exit 1
@@ -51,11 +51,12 @@ fail() {
 
 # ---- What this node is
 
-metadata() { # PATH; status 4: there is no such thing
+metadata() ( # PATH; status 4: there is no such thing
+  set -f # an address in brackets is a pattern
   for attempt in 1 2 3; do
     [ $attempt = 1 ] || sleep 1
     for base in $metadata_bases; do
-      # The body, and on a line of its own the status.
+      # The body, then a line with the status.
       body=$(curl -s --noproxy '*' --connect-timeout 2 --max-time 10 -H 'Authorization: Bearer Oracle' \
         -w '\n%{http_code}' "$base/instance/$1" 2>/dev/null)
       case ${body##*"$newline"} in
@@ -65,9 +66,12 @@ metadata() { # PATH; status 4: there is no such thing
     done
   done
   return 1
-}
+)
 
-# The value of a flag in a text of arguments, in both forms and behind a name in a unit's file; the last one counts.
+# A kubelet takes underscores too.
+with_dashes() { sed 's/--image[-_]credential[-_]provider[-_]/--image-credential-provider-/g; s/-provider-bin_dir/-provider-bin-dir/g'; }
+
+# The last value of a flag in a text of arguments or a unit, in both forms.
 flag_in() { # FLAG TEXT
   value='' next=no
   set -f
@@ -101,47 +105,46 @@ without_flags() { # TEXT
   printf '%s' "${kept# }"
 }
 
-# The process of the node's own kubelet, as /proc/<pid>; a pod may have one too.
-running_kubelet() {
-  found=
-  # shellcheck disable=SC2013 # words is what they are
-  for process in $(grep -lszE '^(.*/)?kubelet$' /proc/[0-9]*/cmdline 2>/dev/null); do
-    process=${process%/cmdline}
-    program=$(tr '\0' '\n' <"$process/cmdline" 2>/dev/null | head -n 1)
-    [ "${program##*/}" = kubelet ] || continue
-    case $(cat "$process/cgroup" 2>/dev/null) in
-      */kubelet.service*)
-        found=$process
-        break
-        ;;
-      *kubepods* | *docker* | *libpod*) ;;
-      *) found=${found:-$process} ;;
-    esac
+# Can root alone change each part and link of a path? As the executable's check-path.
+is_roots() ( # PATH
+  case $1 in /*) ;; *) exit 1 ;; esac
+  at='' rest=$1/ links=
+  while :; do
+    facts=$(stat -c '%u %f' "${at:-/}" 2>/dev/null) || exit 0
+    [ "${facts% *}" = 0 ] || exit 1
+    if [ -L "$at" ]; then
+      links=x$links
+      [ ${#links} -le 40 ] || exit 1
+      target=$(readlink "$at")
+      case $target in /*) at='' ;; *) at=${at%/*} ;; esac
+      rest=$target/$rest
+    elif [ $((0x${facts#* } & 18)) != 0 ]; then
+      exit 1
+    fi
+    [ -n "$rest" ] || exit 0
+    part=${rest%%/*} rest=${rest#*/}
+    case $part in "" | .) ;; ..) at=${at%/*} ;; *) at=$at/$part ;; esac
   done
-  printf '%s' "$found"
-}
+)
 
-# Arguments for the kubelet come from the metadata key, from the environment and from the caller; for the kubelet, as for most programs,
-# the last of two wins. The bootstrap gets all of them as one text: given twice, it would take the second only.
-# A kubelet that runs has told its own, whatever its unit says by now.
+# The kubelet's arguments are from the metadata key, the environment and the caller; the last of two wins. The bootstrap gets
+# them as one text, since it takes only the last of two. Those of a kubelet that runs go before its unit's.
 look_around() { # CALLER'S ARGUMENTS FOR THE KUBELET
-  kubelet='' kubelet_program=kubelet from_process=
+  kubelet_program='' from_process=
   if [ "$how" = running ]; then
     given=
-    kubelet=$(running_kubelet)
-    if [ -n "$kubelet" ]; then
-      from_process=$(tr '\0' '\n' <"$kubelet/cmdline")
-      case ${from_process%%"$newline"*} in /*) kubelet_program=${from_process%%"$newline"*} ;; esac
-    fi
+    # By systemd: any user and pod may have a process of that name.
+    kubelet=/proc/$(systemctl show --value -p MainPID kubelet.service 2>/dev/null)
+    if kubelet_program=$(readlink "$kubelet/exe"); then from_process=$(tr '\0' '\n' <"$kubelet/cmdline" | with_dashes); fi
   else
     from_metadata=$(metadata metadata/kubelet-extra-args) || from_metadata=
-    given=$(printf '%s %s %s' "$from_metadata" "${KUBELET_EXTRA_ARGS-}" "$1" | tr -s '[:space:]' ' ')
+    given=$(printf '%s %s %s' "$from_metadata" "${KUBELET_EXTRA_ARGS-}" "$1" | tr -s '[:space:]' ' ' | with_dashes)
     given=${given# } given=${given% }
   fi
   unset KUBELET_EXTRA_ARGS
   from_units=$(cat /usr/lib/systemd/system/kubelet.service /usr/lib/systemd/system/kubelet.service.d/*.conf \
     /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d/*.conf \
-    /etc/default/kubelet /etc/sysconfig/kubelet 2>/dev/null | tr "\"'\\\\" '   ')
+    /etc/default/kubelet /etc/sysconfig/kubelet 2>/dev/null | tr "\"'\\\\" '   ' | with_dashes)
   config=$(flag_in "$config_flag" "$from_units $given")
   bin_dir=$(flag_in "$bin_dir_flag" "$from_units $given")
   IFS=$newline
@@ -149,13 +152,13 @@ look_around() { # CALLER'S ARGUMENTS FOR THE KUBELET
   running_bin_dir=$(flag_in "$bin_dir_flag" "$from_process")
   unset IFS
   config=${running_config:-$config} bin_dir=${running_bin_dir:-$bin_dir}
-  # Does somebody else tell the kubelet of these files, whatever is decided here?
+  # Do flags from elsewhere name these files?
   named=no
   if [ -n "$config" ] || [ "$how" = none ]; then named=yes; fi
   config=${config:-/etc/kubernetes/credential-provider-config.yaml} bin_dir=${bin_dir:-/usr/local/bin}
 }
 
-# ---- The stages of the installation, in their order
+# ---- Stages of the installation
 
 check_machine() {
   case $(uname -m) in
@@ -163,7 +166,11 @@ check_machine() {
     aarch64) architecture=arm64 sha256=${OCIR_BROKER_SHA256_ARM64-} ;;
     *) fail "there is no ocir-broker for $(uname -m)" ;;
   esac
-  kubelet_version=$(timeout 10 "$kubelet_program" --version 2>/dev/null) || kubelet_version=$(metadata metadata/oke-k8version) ||
+  for path in "${kubelet_program:-/}" "$config" "$bin_dir"; do
+    is_roots "$path" ||
+      fail "path-untrusted: $path: another user than root can change it or its folders"
+  done
+  kubelet_version=$(version_of "$kubelet_program" || version_of kubelet || metadata metadata/oke-k8version) ||
     fail "neither the kubelet nor the metadata key oke-k8version tells the Kubernetes version"
   libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || libc=
   case $libc in
@@ -171,6 +178,8 @@ check_machine() {
     *) fail "glibc 2.28 or newer is needed, and this is: ${libc:-unknown}" ;;
   esac
 }
+
+version_of() { timeout 10 "$1" --version 2>/dev/null | grep -m 1 '^Kubernetes v'; }
 
 check_libraries() {
   ldconfig -p | grep -q 'libatomic\.so\.1 ' && return
@@ -184,7 +193,6 @@ check_libraries() {
 }
 
 is_installed() {
-  # A folder of an earlier run means that it was ended in the middle.
   for folder in "$before" "$work"; do [ ! -d "$folder" ] || return 1; done
   answers
 }
@@ -195,7 +203,7 @@ answers() {
     [ "$(timeout 20 "$broker" --version 2>/dev/null)" = "$version" ]
 }
 
-# Its manager must not find other files than it has put there.
+# A package manager must find the files that it has put there.
 refuse_package() {
   if [ ! -e $setup ] || [ -e $list ]; then return; fi
   has=$(timeout 20 "$broker" --version 2>/dev/null)
@@ -207,7 +215,7 @@ fetch_from() { # SOURCE
     /*) cp "$1/$archive" "$work/$archive" 2>"$work/said" && return ;;
     *)
       for pause in 1 2 4 0; do
-        # A pre-authenticated request is as good as a password: its address is in no argument and, below, in no log.
+        # A pre-authenticated request is a secret: its address is in no argument and, below, in no log.
         printf 'url = "%s"\n' "${1%/}/$archive" |
           curl -fsSL --proto '=https,http' --connect-timeout 5 --max-time 120 --speed-limit 10000 --speed-time 20 \
             --max-filesize 300000000 -o "$work/$archive" --config - 2>"$work/said" && return
@@ -219,7 +227,6 @@ fetch_from() { # SOURCE
   return 1
 }
 
-# Into /usr, as that is where it must be possible to run programs.
 fetch_archive() {
   archive=ocir-broker-$version-linux-$architecture.tar.gz
   [ -n "$sha256" ] || fail "no checksum is set for $archive"
@@ -237,7 +244,7 @@ fetch_archive() {
   fail "$why"
 }
 
-# A second name costs no space, and keeps what it names: an installation renames, and writes into nothing.
+# A hard link costs no space and keeps the file: an installation renames and writes into none.
 keep_before() {
   [ ! -d "$before" ] || return 0
   rm -rf "$before.new"
@@ -255,7 +262,7 @@ install_archive() {
   rm -f "$work/$archive"
   tree=$work/${archive%.tar.gz}
   [ -x "$tree/install.sh" ] || fail "the archive is no ocir-broker $version"
-  # Before anything is replaced; one that does not run here, install.sh explains.
+  # Before anything is replaced. If it does not run here, install.sh says why.
   fresh=$tree/usr/libexec/ocir-broker/ocir-broker
   if timeout 20 "$fresh" version >/dev/null 2>&1; then check_config "$fresh"; fi
   keep_before
@@ -285,7 +292,7 @@ start_units() {
     fail "ocir-broker.service does not start: see journalctl -u ocir-broker.service"
 }
 
-# As the kubelet will. An error that comes from the cloud is an answer too.
+# As the kubelet will.
 ask_plugin() {
   region=$(metadata canonicalRegionName) || region=us-ashburn-1
   answer=$(printf '{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"%s.ocir.io/ocir-broker/check"}\n' "$region" |
@@ -303,7 +310,7 @@ ask_plugin() {
   esac
 }
 
-# What the kubelet reads comes last: after it nothing can fail.
+# Last, as nothing may fail after it.
 connect() {
   : >"$state/connect"
   said=$(timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" 2>"$state/said") || fail "$(cat "$state/said")"
@@ -321,10 +328,11 @@ install_all() {
 
 # ---- After a fault: as if we did not exist
 
-# What timeout started has a process group of its own: it would go on beside what undoes it.
+# timeout gives a program its own process group, which would go on while all is undone.
 end_rest() {
   for attempt in 1 2 3 4 5 6 7 8 9 10; do
-    rest=$(grep -lszFx "OCIR_BROKER_INSTALLATION=$$" /proc/[0-9]*/environ 2>/dev/null)
+    # A process can hold up its readers.
+    rest=$(timeout 20 grep -lszFx "OCIR_BROKER_INSTALLATION=$$" /proc/[0-9]*/environ 2>/dev/null)
     [ -n "$rest" ] || return 0
     for process in $rest; do
       process=${process%/environ}
@@ -336,7 +344,7 @@ end_rest() {
 
 withdraw() {
   end_rest
-  # What had been connected before this run stays so.
+  # An earlier run's connection stays.
   if [ -e "$state/connect" ] && [ ! -e "$state/connected" ]; then timeout 60 "$setup" disconnect >/dev/null 2>&1; fi
   if [ -d "$before/usr" ]; then
     take_back
@@ -344,12 +352,13 @@ withdraw() {
     if [ -x $libexec/uninstall.sh ]; then
       timeout 60 $libexec/uninstall.sh >/dev/null 2>&1 || log "what was installed could not be removed"
     else
-      # Ended while its files were copied: none has its name yet.
+      # Killed while files were copied: none has its name.
       rm -rf $libexec /usr/share/doc/ocir-broker
     fi
     rmdir /etc/ocir-broker 2>/dev/null
   fi
-  rm -rf "$work" "$before" "$before.new" "$config.ocir-broker-new"
+  rm -rf "$work" "$before" "$before.new"
+  ! is_roots "$config" || rm -f "$config.ocir-broker-new"
   find $libexec /usr/lib/s* /usr/lib/t* /usr/local /usr/share -name '*.ocir-broker-new' -delete 2>/dev/null
   if [ $named = yes ] && ! keep_valid; then
     log "what the kubelet's flags name cannot be put there: they are taken out of the arguments"
@@ -357,7 +366,6 @@ withdraw() {
   fi
 }
 
-# The version before, with the names and units that it has.
 take_back() {
   log "the version that was there is put back"
   { cat $list 2>/dev/null; } | while read -r file; do [ -e "$before$file" ] || rm -f "$file"; done
@@ -369,13 +377,14 @@ take_back() {
   timeout 120 "$setup" install >/dev/null 2>&1 || log "it could not be put to work: see systemctl status ocir-broker.service"
 }
 
-# The flags come from elsewhere: the kubelet must find what they name, or it does not start. Fails where it would not.
+# Puts there what flags from elsewhere name, or fails: without it the kubelet does not start.
 keep_valid() {
-  if [ ! -x "$bin_dir/$name" ] && { [ ! -e "$config" ] || grep -rqsF "$name" "$config"; }; then
+  is_roots "$config" && is_roots "$bin_dir" || return
+  if [ ! -x "$bin_dir/$name" ] && { [ ! -e "$config" ] || config_names_plugin; }; then
     mkdir -p "$bin_dir"
     cat >"$bin_dir/$name.ocir-broker-new" <<'PLUGIN'
 #!/bin/sh
-# ocir-broker do-nothing provider: ocir-broker could not be installed, and a kubelet that names this does not start without it.
+# ocir-broker do-nothing provider: ocir-broker could not be installed, and a kubelet that names this needs it to start.
 cat >/dev/null
 echo '{"kind":"CredentialProviderResponse","apiVersion":"credentialprovider.kubelet.k8s.io/v1","cacheKeyType":"Registry","cacheDuration":"0s","auth":{}}'
 PLUGIN
@@ -383,7 +392,7 @@ PLUGIN
       log "the kubelet's flags come from elsewhere: $bin_dir/$name now answers 'no credentials'"
   fi
   if [ -e "$config" ]; then
-    [ -x "$bin_dir/$name" ] || ! grep -rqsF "$name" "$config"
+    [ -x "$bin_dir/$name" ] || ! config_names_plugin
     return
   fi
   [ -x "$bin_dir/$name" ] || return
@@ -400,7 +409,10 @@ CONFIG
   mv -fT "$config.ocir-broker-new" "$config"
 }
 
-# ---- The bootstrap, by the way that this image has
+# Reading a pipe would never end.
+config_names_plugin() { grep -qsF -d skip -D skip "$name" "$config" "$config"/*; }
+
+# ---- The bootstrap
 
 fetch_oke_init() {
   absent=0
@@ -425,7 +437,7 @@ choose_bootstrap() { # ARGUMENTS FOR IT
   elif command -v oke >/dev/null; then
     echo oke
   else
-    # On managed nodes this script may be there as well, and does not know the cluster without being told.
+    # Managed nodes may have this script too; without an endpoint it does not know the cluster.
     case " $* " in *" --apiserver-endpoint"[\ =]*) [ ! -e /etc/oke/oke-install.sh ] || { echo oke-install && return; } ;; esac
     if fetch_oke_init; then
       echo oke-init
@@ -442,7 +454,7 @@ bootstrap() { # ARGUMENTS FOR IT
   bootstrapped=yes
   if [ "$how" = running ]; then
     [ $installed = yes ] || return
-    $libexec/kubelet-advice "$config" "$bin_dir" "${kubelet#/proc/}" | while read -r line; do log "$line"; done
+    $libexec/kubelet-advice "$config" "$bin_dir" | while read -r line; do log "$line"; done
     return 0
   fi
   if [ "$how" = none ]; then
@@ -450,7 +462,7 @@ bootstrap() { # ARGUMENTS FOR IT
     return 0
   fi
   how=$(choose_bootstrap "$@")
-  # One text, as a word of its own: the form with = is skipped by the bootstrap without a word.
+  # In a word of its own: the bootstrap skips the form with =.
   if [ -n "$kubelet_args" ]; then set -- "$@" --kubelet-extra-args "$kubelet_args"; fi
   log "bootstrap: $how"
   case $how in
@@ -466,12 +478,18 @@ bootstrap() { # ARGUMENTS FOR IT
   esac
 }
 
-# ---- From here on it runs
+# ---- Main
 
-# One installer at a time, of whatever kind. What is run from here, is run under this lock.
+# One installer of any kind at a time. A test compares open_lock with install-lock.
 locked=no
+lock_file=/run/ocir-broker-install.lock
+open_lock() {
+  [ -e $lock_file ] || (umask 077 && : >>$lock_file)
+  [ -f $lock_file ] && [ ! -L $lock_file ] && [ "$(stat -c %u:%a $lock_file)" = 0:600 ] && command exec 9>>$lock_file
+}
+
 lock() {
-  command exec 9>>/run/ocir-broker-install.lock || return
+  open_lock || return
   if ! flock -n 9; then
     log "another installation runs on this node: waiting for its end"
     flock -w 300 9 || return
@@ -502,7 +520,7 @@ install_then_bootstrap() { # ARGUMENTS FOR THE BOOTSTRAP
     rm -rf "$state"
     mkdir -m 0700 "$state"
     [ -z "$(find /var/lib/ocir-broker/replaced -mindepth 2 -name written 2>/dev/null)" ] || : >"$state/connected"
-    # In a shell of its own: whatever ends it, this one goes on.
+    # A shell of its own: this one goes on.
     (export OCIR_BROKER_INSTALLATION=$$ && install_all)
     if [ -e "$state/done" ]; then
       installed=yes
@@ -517,12 +535,12 @@ install_then_bootstrap() { # ARGUMENTS FOR THE BOOTSTRAP
     rm -rf "$state"
     unlock
   else
-    fault "another installation has not ended for 5 minutes: see who with fuser -v /run/ocir-broker-install.lock"
+    fault "another installation has not ended for 5 minutes, or its lock is not root's alone: see fuser -v $lock_file"
   fi
   bootstrap "$@"
 }
 
-# The caller's --kubelet-extra-args, in either form and however often, are joined; the rest is the bootstrap's.
+# The caller's --kubelet-extra-args, in both forms, are joined; the rest is the bootstrap's.
 caller_args=
 quoted=
 count=$#
@@ -548,7 +566,7 @@ done
 
 given=$caller_args kubelet_args=$caller_args named=no
 config=/etc/kubernetes/credential-provider-config.yaml bin_dir=/usr/local/bin
-# However this shell ends but by SIGKILL, the node has been bootstrapped before.
+# The node is bootstrapped before this shell ends, unless by SIGKILL.
 at_end() {
   status=$?
   trap - EXIT
@@ -562,6 +580,6 @@ at_end() {
   exit $status
 }
 trap at_end EXIT
-# Caught and not ignored, as what is started from here inherits the latter. The installation ends by them, this shell does not.
+# Caught, not ignored, which children inherit: the installation ends by them, this shell does not.
 trap : HUP INT TERM
 install_then_bootstrap "$@"

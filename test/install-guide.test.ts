@@ -8,7 +8,7 @@ import cliPackage from "../packages/cli/package.json" with { type: "json" };
 const CHECKOUT = join(import.meta.dirname, "..");
 const SCRIPT = join(CHECKOUT, "cloud-init/ocir-broker-node.sh");
 const GUIDES = ["docs/install.md", "docs/install.ko.md"];
-const INSTALLED_SCRIPTS = ["setup", "kubelet-files", "kubelet-advice", "install.sh", "uninstall.sh"];
+const INSTALLED_SCRIPTS = ["setup", "install-lock", "kubelet-files", "kubelet-advice", "install.sh", "uninstall.sh"];
 const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
 /** What OCI takes for all metadata of an instance is 32 000 bytes. */
 const USER_DATA_LIMIT_BYTES = 28_000;

@@ -135,7 +135,8 @@ is_installed() {
 # What the script has started goes on where it was killed, with the lock that the next installation waits for.
 end_rest() {
   for attempt in 1 2 3 4 5; do
-    rest=$(grep -lszFx "OCIR_BROKER_TURN=$$" /proc/[0-9]*/environ)
+    # A process of another user can hold up those who read from it.
+    rest=$(timeout 20 grep -lszFx "OCIR_BROKER_TURN=$$" /proc/[0-9]*/environ)
     [ -n "$rest" ] || return 0
     for process in $rest; do
       process=${process%/environ}

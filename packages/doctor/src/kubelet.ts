@@ -61,7 +61,7 @@ export function unitValues(files: NodeFiles, flag: string): string[] {
 }
 
 /** Both forms of Go's flags, `--flag=value` and `--flag value`, with underscores too, which the kubelet takes for dashes; the last one counts. */
-function flagIn(args: readonly string[], flag: string): string | undefined {
+export function flagIn(args: readonly string[], flag: string): string | undefined {
   const at = args.findLastIndex((arg) => normalized(arg.split("=", 1)[0] ?? "") === flag);
   const given = args[at];
   if (given === undefined) return undefined;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs ocir-broker from this folder, or upgrades to it: `sudo ./install.sh`. Checks first whether it runs on this machine;
 # if not, nothing is changed. It does not touch the kubelet. Away again with /usr/libexec/ocir-broker/uninstall.sh.
-set -eu
+# No word here is a pattern.
+set -euf
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 umask 022
@@ -24,11 +25,9 @@ It needs glibc 2.28, libstdc++ and libatomic: dnf install libatomic libstdc++, o
 If those are there: is this folder on a file system mounted noexec?"
 fi
 
-if [ "${OCIR_BROKER_LOCKED-}" != yes ]; then
-  exec 9>>/run/ocir-broker-install.lock
-  flock -w 300 9 || fail "another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v /run/ocir-broker-install.lock"
-  export OCIR_BROKER_LOCKED=yes
-fi
+# shellcheck source-path=SCRIPTDIR source=install-lock
+. "$here${program%/*}/install-lock"
+lock
 
 # All are copied before the first is used, so that a full disk changes nothing; then one rename each, so that what runs goes on.
 cd "$here"

@@ -2,7 +2,8 @@
 # Removes what install.sh of the archive installed: `sudo /usr/libexec/ocir-broker/uninstall.sh`. /etc/ocir-broker stays. What was
 # there before, the kubelet's configuration and a program with the plugin's name, comes back; if there was no such program and a
 # kubelet names it, one that answers "no credentials" stays there, as a kubelet without its plugin does not start.
-set -eu
+# No word here is a pattern.
+set -euf
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 libexec=/usr/libexec/ocir-broker
@@ -15,11 +16,9 @@ fail() {
 
 [ "$(id -u)" = 0 ] || fail "run it as root"
 [ -e $list ] || fail "$list is missing: it was not installed from an archive"
-if [ "${OCIR_BROKER_LOCKED-}" != yes ]; then
-  exec 9>>/run/ocir-broker-install.lock
-  flock -w 300 9 || fail "another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v /run/ocir-broker-install.lock"
-  export OCIR_BROKER_LOCKED=yes
-fi
+# shellcheck source-path=SCRIPTDIR source=install-lock
+. $libexec/install-lock
+lock
 $libexec/setup remove
 # $libexec with this script and the list goes last: killed before, it may be run again.
 # shellcheck disable=SC2046 # one path a line, all of them ours

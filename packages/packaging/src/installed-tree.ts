@@ -37,7 +37,7 @@ export function installedFiles(target: Target, release: Release, programs: Built
   return [
     ...["ocir-broker", ...STATIC_PROGRAMS].map((name) => program(name, join(programs.folder, name))),
     ...["setup", "kubelet-advice"].map((name) => program(name, join(FILES, name))),
-    plain(`${LIBEXEC}/kubelet-files`, join(FILES, "kubelet-files")),
+    ...["install-lock", "kubelet-files"].map((name) => plain(`${LIBEXEC}/${name}`, join(FILES, name))),
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/system/${unit}`, join(CHECKOUT, "systemd", unit))),
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
     plain("/usr/lib/tmpfiles.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf")),

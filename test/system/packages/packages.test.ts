@@ -22,7 +22,7 @@ const ARCHITECTURES = [
   { deb: "arm64", machine: "aarch64", elf: "aarch64" },
 ] as const;
 const PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker", "ocir-broker-launch"];
-const SCRIPTS = ["kubelet-advice", "kubelet-files", "setup"];
+const SCRIPTS = ["install-lock", "kubelet-advice", "kubelet-files", "setup"];
 const INSTALLED = [
   ...[...PROGRAMS, ...SCRIPTS].map((name) => `/usr/libexec/ocir-broker/${name}`),
   ...readdirSync(join(CHECKOUT, "docs/man")).map((page) => `/usr/share/man/man1/${page}.gz`),

@@ -1,0 +1,125 @@
+/**
+ * ocir-broker-node.sh runs before there is an executable, so it has short copies of three rules: which value of a flag counts,
+ * which paths are root's alone, and the installers' lock. Each is run here beside the original, on the same cases.
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { flagIn } from "../packages/doctor/src/kubelet.ts";
+import { distrustOf } from "../packages/doctor/src/trusted-path.ts";
+
+const CHECKOUT = join(import.meta.dirname, "..");
+const SCRIPT = readFileSync(join(CHECKOUT, "cloud-init/ocir-broker-node.sh"), "utf8");
+const LOCK = readFileSync(join(CHECKOUT, "packages/packaging/files/install-lock"), "utf8");
+const isRoot = process.getuid?.() === 0;
+
+/** The text of a shell function, from its name to the line that closes it. */
+function shellFunction(name: string, script = SCRIPT): string {
+  return new RegExp(`^${name}\\(\\) [({](?:.*[)}]\\n|[^]*?\\n[)}]\\n)`, "m").exec(script)?.[0] as string;
+}
+
+function run(functions: readonly string[], command: string, ...args: string[]): { status: number; stdout: string } {
+  const script = `${functions.map((name) => shellFunction(name)).join("")}${command}`;
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", script, "sh", ...args], { encoding: "utf8" });
+  expect(stderr).toBe("");
+  return { status: Number(status), stdout };
+}
+
+describe("ocir-broker-node.sh, like the executable,", () => {
+  const FLAG = "--image-credential-provider-bin-dir";
+
+  it.each<readonly [string[], string | undefined]>([
+    [[`${FLAG}=/a`, "--v=2"], "/a"],
+    [[FLAG, "/a", "--v=2"], "/a"],
+    [[`${FLAG}=/a`, FLAG, "/b"], "/b"],
+    [["--image_credential_provider_bin_dir=/a"], "/a"],
+    [["--image_credential-provider_bin-dir", "/a"], "/a"],
+    [[`${FLAG}=/a b`], "/a b"],
+    [[`${FLAG}=/a`, "--image_credential_provider_bin_dir=/b"], "/b"],
+    [[`${FLAG}-of-another=/a`], undefined],
+    [[`${FLAG}=`], undefined],
+    [["--v=2"], undefined],
+  ])("takes from %j the value %j", (args, value) => {
+    expect(flagIn(args, FLAG)).toBe(value);
+    const command = 'IFS="\n"; flag_in "$1" "$(printf "%s\\n" "$2" | with_dashes)"';
+    expect(run(["with_dashes", "flag_in"], command, FLAG, args.join("\n")).stdout).toBe(value ?? "");
+  });
+
+  describe.skipIf(!isRoot)(`knows what is root's${isRoot ? "" : " (skipped: needs root)"}`, () => {
+    // In /run, as every folder above it is root's.
+    const root = isRoot ? mkdtempSync("/run/ocir-root-trust-") : "";
+    const at = (path: string): string => join(root, path);
+    const arrange = (): void => {
+      for (const [path, mode] of [
+        ["ours", 0o755],
+        ["open", 0o757],
+        ["group", 0o775],
+        ["sticky", 0o1777],
+        ["theirs", 0o755],
+      ] as const) {
+        mkdirSync(at(path));
+        chmodSync(at(path), mode);
+        writeFileSync(at(`${path}/file`), "", { mode: 0o644 });
+      }
+      chownSync(at("theirs"), 65_534, 65_534);
+      writeFileSync(at("ours/open"), "");
+      chmodSync(at("ours/open"), 0o666);
+      writeFileSync(at("ours/theirs"), "");
+      chownSync(at("ours/theirs"), 65_534, 65_534);
+      symlinkSync("../ours/file", at("ours/relative"));
+      symlinkSync(at("ours"), at("ours/absolute"));
+      symlinkSync(at("theirs/back"), at("ours/through"));
+      symlinkSync(at("ours/file"), at("theirs/back"));
+      symlinkSync("loop", at("ours/loop"));
+      symlinkSync("not/there", at("ours/dangling"));
+    };
+
+    it.each([
+      ...[
+        "ours/file",
+        "ours/relative",
+        "ours/absolute/file",
+        "ours/dangling",
+        "ours/not/there",
+        "ours/./../ours//file",
+      ],
+      ...["theirs/file", "theirs", "theirs/not/there", "open/file", "group/not/there", "sticky/file", "ours/open"],
+      ...["ours/theirs", "ours/through", "ours/loop", "ours/../theirs/file", "ours/absolute/../theirs/file"],
+    ])("%s", (path) => {
+      arrange();
+      onTestFinished(() => execFileSync("sh", ["-c", 'rm -rf "$1"/*', "sh", root]) as never);
+      const trusted = distrustOf(at(path), { root: "/", ownerId: 0 }) === undefined;
+      expect(trusted).toBe(/^ours\/(?:file|relative|absolute\/file|dangling|not|\.\/)/.test(path));
+      expect(run(["is_roots"], 'is_roots "$1"', `${root}/${path}`).status).toBe(trusted ? 0 : 1);
+    });
+
+    afterAll(() => rmSync(root, { recursive: true }));
+  });
+
+  it("opens the lock as the other installers do", () => {
+    expect(shellFunction("open_lock")).toBe(shellFunction("open_lock", LOCK));
+    expect(/^lock_file=.*$/m.exec(SCRIPT)?.[0]).toBe(/^lock_file=.*$/m.exec(LOCK)?.[0]);
+  });
+
+  it("asks only its own addresses, whatever files are in the folder that it is started from", () => {
+    const folder = mkdtempSync("/tmp/ocir-glob-");
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    mkdirSync(join(folder, "http:/f/opc/v2"), { recursive: true });
+    const bases = /^metadata_bases=.*$/m.exec(SCRIPT)?.[0];
+    const script = `cd ${folder}; newline='\n'; ${bases}\n${shellFunction("metadata")}
+      sleep() { :; }; curl() { for word; do :; done; echo "$word" >&2; }; metadata x`;
+    const { stderr } = spawnSync("sh", ["-c", script.replace("2>/dev/null", "")], { encoding: "utf8", env: {} });
+    expect(stderr).toContain("http://[fd00:c1::a9fe:a9fe]/opc/v2/instance/x");
+    expect(stderr).not.toContain("//f/");
+  });
+});
