@@ -13,6 +13,7 @@ import { commandsOn } from "../documentation/pages.ts";
 import { type Archives, VERSION } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
 import { BUCKET, CLOUD_INIT_FOLDER, CONFIG, flagIn, type OkeNode, PLUGIN, type Run } from "./install/oke-node.ts";
+import { isLongRun } from "./long-run.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 const skipped = canBootSystemd();
@@ -21,20 +22,28 @@ const BIN_DIR_FLAG = "--image-credential-provider-bin-dir";
 const OUR_FLAGS = [`${CONFIG_FLAG}=${CONFIG}`, `${BIN_DIR_FLAG}=/usr/local/bin`];
 const BASE = ["kubelet", "--config=/etc/kubernetes/kubelet-config.json"];
 const LIMIT_MS = 10_000;
-/** Each stage, and the longest one all along: milliseconds after a line of the log. */
+/** Milliseconds after a line of the log. */
 const KILL_POINTS: readonly [line: string, afterMs: number][] = [
-  ["stage: check_machine", 0],
-  ["stage: check_libraries", 0],
   ["stage: install_files", 0],
-  ...[0, 200, 400, 600, 800, 1_000, 1_200, 1_400].map((afterMs): [string, number] => ["stage: install ocir", afterMs]),
-  ["stage: check_config", 0],
+  ["stage: install ocir", 600],
   ["stage: start_units", 0],
-  ["stage: ask_plugin", 0],
-  ["stage: connect", 0],
-  ...[100, 150, 200, 250, 300, 350].map((afterMs): [string, number] => ["stage: connect", afterMs]),
+  ["stage: connect", 150],
   ["installed: the kubelet is told", 0],
-  ["bootstrap: oke-init", 0],
+  ...(isLongRun ? morePoints() : []),
 ];
+
+/** Each stage, and the longest ones all along. */
+function morePoints(): [line: string, afterMs: number][] {
+  return [
+    ["stage: check_machine", 0],
+    ["stage: check_libraries", 0],
+    ...[0, 200, 400, 800, 1_000, 1_200, 1_400].map((afterMs): [string, number] => ["stage: install ocir", afterMs]),
+    ["stage: check_config", 0],
+    ["stage: ask_plugin", 0],
+    ...[0, 100, 200, 250, 300, 350].map((afterMs): [string, number] => ["stage: connect", afterMs]),
+    ["bootstrap: oke-init", 0],
+  ];
+}
 const REQUEST = JSON.stringify({
   kind: "CredentialProviderRequest",
   apiVersion: "credentialprovider.kubelet.k8s.io/v1",
