@@ -1,83 +1,60 @@
 /**
- * Does what a plan says, to the node and its cloud, and tells whether it really came about: a kill needs a process, a
- * limit must be felt. What lasts a while ends by itself, and at `calm` at the latest.
+ * Does what a plan says, to the node and its cloud, and returns if it really happened: a kill needs a process. An event
+ * that lasts ends by itself, and at `calm` at the latest.
  */
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault } from "@ocir-broker/oci-simulator";
-import { leaveDescriptors, limitDescriptors } from "./descriptors.ts";
-import type { Excuses } from "./excuses.ts";
 import type { KnownTokens } from "./known-tokens.ts";
-import { isTurnedAway, type NodeStage } from "./node-stage.ts";
+import type { NodeStage } from "./node-stage.ts";
 import type { ChaosEvent } from "./plan.ts";
 import { startSlowClients } from "./slow-clients.ts";
 
 export interface Actor {
-  /** Resolves when it is over, with whether it came about. */
+  /** Resolves when it is over, with whether it happened. */
   act(event: ChaosEvent): Promise<boolean>;
-  /** What becomes of the daemon, as the supervisor tells it. */
+  /** The supervisor's lines about the daemon. */
   onDaemon(line: string): void;
-  /** Ends whatever still lasts, and sees to it that the daemon can run. */
+  /** Ends every event that still lasts, and restores the configuration. */
   calm(): void;
 }
 
 export interface ActorOptions {
   readonly stage: NodeStage;
   readonly known: KnownTokens;
-  readonly excuses: Excuses;
   readonly burst: (calls: number) => void;
-  readonly garbage: (calls: number) => void;
 }
 
 const OUTAGE: Fault = { endpoint: "*", refuse: true };
-const DENIED_REPOSITORY = "acme/secret";
 
-/** Of the unit. */
-const DESCRIPTORS = 4_096;
-
-export function createActor({ stage, known, excuses, burst, garbage }: ActorOptions): Actor {
+export function createActor({ stage, known, burst }: ActorOptions): Actor {
   const { simulator, supervisor } = stage;
   const faults = new Set<Fault>();
   const calming = new AbortController();
   const { registries } = stage.config as { registries: object };
-  const configs = {
-    back: JSON.stringify(stage.config),
-    changed: JSON.stringify({
-      ...stage.config,
-      registries: { ...registries, prefetch: [], extraHosts: ["registry.example.com"] },
-      log: { level: "debug" },
-    }),
-    "unknown-key": JSON.stringify({ ...stage.config, sockets: { credential: "/x" }, more: 1 }),
-    broken: "registries: [",
-    missing: undefined,
-  };
-  /** How many reloads have taken away the file that says where the registries are. */
-  let lost = 0;
-  /** Whether the daemon that runs has read its configuration. */
-  let isReady = true;
-  let full = 0;
+  const original = JSON.stringify(stage.config);
+  const changed = JSON.stringify({
+    ...stage.config,
+    registries: { ...registries, prefetch: [], extraHosts: ["registry.example.com"] },
+    log: { level: "debug" },
+    unknown: 1,
+  });
 
   const forMs = (ms: number): Promise<void> =>
     sleep(ms, undefined, { signal: calming.signal }).catch(() => undefined) as Promise<void>;
 
-  /** The simulator forgets all of them at once. */
-  function replaceFaults(): void {
-    simulator.clearFaults();
-    simulator.faults(...faults);
-  }
-
   async function fail(fault: Fault, ms: number): Promise<boolean> {
-    const over = excuses.fault(fault);
     faults.add(fault);
     simulator.faults(fault);
     await forMs(ms);
     faults.delete(fault);
-    replaceFaults();
-    over();
+    // The simulator forgets all of them at once.
+    simulator.clearFaults();
+    simulator.faults(...faults);
     return true;
   }
 
-  /** False where there is nobody to get it. */
+  /** False if there is no process to get it. */
   function signal(name: NodeJS.Signals, pid = supervisor.pid()): boolean {
     try {
       return pid !== undefined && process.kill(pid, name);
@@ -103,49 +80,24 @@ export function createActor({ stage, known, excuses, burst, garbage }: ActorOpti
     return isFrozen;
   }
 
-  async function exhaust(spare: number, ms: number): Promise<boolean> {
-    const pid = supervisor.pid();
-    if (pid === undefined) return false;
-    const over = excuses.exhausted();
-    const isLimited = leaveDescriptors(pid, spare);
-    const isFelt = isLimited && (await isTurnedAway(stage.healthSocket, spare)) && supervisor.pid() === pid;
-    await forMs(ms);
-    limitDescriptors(pid, DESCRIPTORS);
-    over();
-    return isFelt;
-  }
-
   async function close(ms: number): Promise<boolean> {
-    known.forget("stopped");
+    known.forget();
     supervisor.order("close");
     await forMs(ms);
     supervisor.order("open");
     return true;
   }
 
-  function writeConfig(text: string | undefined): boolean {
-    if (text === undefined) rmSync(stage.configPath, { force: true });
-    else writeFileSync(stage.configPath, text);
+  function configure(text: string): boolean {
+    writeFileSync(stage.configPath, text);
     return signal("SIGHUP");
   }
 
-  async function reload({ config, forMs: ms }: Extract<ChaosEvent, { kind: "reload" }>): Promise<boolean> {
-    const losesAll = config === "broken" || config === "missing";
-    if (losesAll) lost += 1;
-    if (losesAll && !isReady) known.forget("misconfigured");
-    const isTold = writeConfig(configs[config]);
+  async function reload(ms: number): Promise<boolean> {
+    const isReloaded = configure(changed);
     await forMs(ms);
-    if (losesAll) lost -= 1;
-    writeConfig(configs.back);
-    if (lost === 0) known.remember("misconfigured");
-    return isTold;
-  }
-
-  async function fillDisk(ms: number): Promise<boolean> {
-    const isFull = full++ > 0 || stage.fillDisk(true);
-    await forMs(ms);
-    if (--full === 0) stage.fillDisk(false);
-    return isFull;
+    configure(original);
+    return isReloaded;
   }
 
   async function slowClients(count: number, ms: number): Promise<boolean> {
@@ -155,20 +107,13 @@ export function createActor({ stage, known, excuses, burst, garbage }: ActorOpti
     return clients.most() >= count * 0.9;
   }
 
-  async function deny(ms: number): Promise<boolean> {
-    simulator.iam({ repository: DENIED_REPOSITORY, granted: false });
-    await forMs(ms);
-    simulator.iam({ repository: DENIED_REPOSITORY, granted: true });
-    return true;
-  }
-
   async function atOnce(action: () => void): Promise<boolean> {
     action();
     return true;
   }
 
   function stop(): void {
-    known.forget("stopped");
+    known.forget();
     supervisor.order("stop");
   }
 
@@ -191,32 +136,18 @@ export function createActor({ stage, known, excuses, burst, garbage }: ActorOpti
           return close(event.forMs);
         case "burst":
           return atOnce(() => burst(event.calls));
-        case "garbage":
-          return atOnce(() => garbage(event.calls));
         case "reload":
-          return reload(event);
-        case "full-disk":
-          return fillDisk(event.forMs);
+          return reload(event.forMs);
         case "slow-clients":
           return slowClients(event.clients, event.forMs);
-        case "descriptors":
-          return exhaust(event.spare, event.forMs);
-        case "rotate":
-          return atOnce(() => simulator.rotate());
-        case "denied":
-          return deny(event.forMs);
       }
     },
     onDaemon(line) {
-      isReady = line.startsWith("ready");
-      if (!line.startsWith("started")) return;
-      // With nothing to tell it where a registry is, what it had from there is not for what it thinks is there.
-      if (lost > 0) known.forget("misconfigured");
-      known.remember("stopped");
+      if (line.startsWith("started")) known.remember();
     },
     calm() {
       calming.abort();
-      writeConfig(configs.back);
+      configure(original);
     },
   };
 }

@@ -7,15 +7,13 @@ import { get } from "node:http";
 export interface KnownTokens {
   /** Asks the daemon; what does not answer tells nothing. */
   look(): Promise<string | undefined>;
-  /** From now on, and until what made it forget is over, nothing is known. */
-  forget(because: Cause): void;
-  remember(because: Cause): void;
-  /** Begun with a call: whether, at its end, the token was there all along, and if not, whether it was to be forgotten. */
+  /** From now on nothing is known: the daemon is stopped, which drops its tokens. */
+  forget(): void;
+  /** The daemon has started again. */
+  remember(): void;
+  /** Called as a call begins; the result is called at its end, and says if the token was known all along, and if not, why. */
   watch(registryHost: string): () => "known" | "unknown" | "forgotten";
 }
-
-/** A stop, until the next start. A start without a configuration that says where the registries are, until it says so. */
-export type Cause = "stopped" | "misconfigured";
 
 interface Status {
   readonly registries: Readonly<Record<string, { readonly expiresInSeconds?: number }>>;
@@ -30,31 +28,32 @@ const SKEW_SHARE = 0.05;
 export function createKnownTokens(healthSocket: string, tokenLifeMs: number): KnownTokens {
   const untilMs = new Map<string, number>();
   let epoch = 0;
-  const causes = new Set<Cause>();
+  let isStopped = false;
   return {
     async look() {
       const asked = epoch;
       const askedAtMs = performance.now();
       const text = await ask(healthSocket, "/status");
-      if (text === undefined || causes.size > 0 || asked !== epoch) return text;
+      if (text === undefined || isStopped || asked !== epoch) return text;
       for (const [host, { expiresInSeconds }] of Object.entries((JSON.parse(text) as Status).registries)) {
         if (expiresInSeconds === undefined) untilMs.delete(host);
         else untilMs.set(host, askedAtMs + expiresInSeconds * 1_000 - MARGIN_MS - tokenLifeMs * SKEW_SHARE);
       }
       return text;
     },
-    forget(because) {
+    forget() {
       epoch += 1;
-      causes.add(because);
+      isStopped = true;
       untilMs.clear();
     },
-    remember(because) {
-      if (causes.delete(because)) epoch += 1;
+    remember() {
+      if (isStopped) epoch += 1;
+      isStopped = false;
     },
     watch(registryHost) {
       const begun = epoch;
       const endMs = untilMs.get(registryHost) ?? 0;
-      const wasForgotten = causes.size > 0;
+      const wasForgotten = isStopped;
       return () => {
         if (wasForgotten || epoch !== begun) return "forgotten";
         return performance.now() < endMs ? "known" : "unknown";

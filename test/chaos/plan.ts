@@ -1,6 +1,7 @@
 /**
- * What happens in a chaos run, and when: a function of seed and length alone, so that a run can be had again.
- * Says nothing of how it is done (actor.ts) and what must hold all the same (verdict.ts).
+ * The events of a chaos run and their times: a function of seed and length alone, so that a run can be repeated.
+ * actor.ts carries them out, verdict.ts says what must hold. What a test of its own shows (a full disk, no descriptor left,
+ * malformed requests, late IAM, a broken configuration) is no event here.
  */
 import type { Fault } from "@ocir-broker/oci-simulator";
 import { createSeededRandom } from "../seeded-random.ts";
@@ -22,18 +23,8 @@ export type ChaosEvent =
   /** So many calls at once. */
   | { readonly kind: "burst"; readonly calls: number }
   /** Another configuration, then after `forMs` the one from before. */
-  | {
-      readonly kind: "reload";
-      readonly config: "changed" | "unknown-key" | "broken" | "missing";
-      readonly forMs: number;
-    }
-  | { readonly kind: "full-disk"; readonly forMs: number }
-  | { readonly kind: "slow-clients"; readonly clients: number; readonly forMs: number }
-  /** The daemon may open this many descriptors more. */
-  | { readonly kind: "descriptors"; readonly spare: number; readonly forMs: number }
-  | { readonly kind: "garbage"; readonly calls: number }
-  | { readonly kind: "rotate" }
-  | { readonly kind: "denied"; readonly forMs: number };
+  | { readonly kind: "reload"; readonly forMs: number }
+  | { readonly kind: "slow-clients"; readonly clients: number; readonly forMs: number };
 
 export type ChaosKind = ChaosEvent["kind"];
 
@@ -41,18 +32,17 @@ export type TimedEvent = ChaosEvent & { readonly atMs: number };
 
 type Chance = () => number;
 
-/** The upstreams' answers to this many calls are to be had before anything happens. */
+/** Before the first event, each registry host has answered once. */
 const FIRST_AT_MS = 3_000;
 const SHORTEST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 3_500;
 const LONGEST_FAULT_MS = 12_000;
 
-/** How much likelier than others each kind is. */
 export const CHAOS_KINDS: readonly ChaosKind[] = [
-  ...(["fault", "outage", "kill", "freeze", "restart", "stop", "close", "burst", "reload", "full-disk"] as const),
-  ...(["slow-clients", "descriptors", "garbage", "rotate", "denied"] as const),
+  ...(["fault", "outage", "kill", "freeze", "restart", "stop", "close", "burst", "reload", "slow-clients"] as const),
 ];
 
+/** How much likelier than others each kind is. */
 const WEIGHTS: readonly (readonly [number, (chance: Chance) => ChaosEvent])[] = [
   [8, (chance) => ({ kind: "fault", fault: drawFault(chance), forMs: between(chance, 500, LONGEST_FAULT_MS) })],
   [0.5, (chance) => ({ kind: "outage", forMs: between(chance, 5_000, 60_000) })],
@@ -62,20 +52,8 @@ const WEIGHTS: readonly (readonly [number, (chance: Chance) => ChaosEvent])[] = 
   [0.7, () => ({ kind: "stop" })],
   [0.5, (chance) => ({ kind: "close", forMs: between(chance, 500, 6_000) })],
   [4, (chance) => ({ kind: "burst", calls: between(chance, 10, 60) })],
-  [
-    3,
-    (chance) => ({
-      kind: "reload",
-      config: pick(chance, ["changed", "unknown-key", "broken", "missing"]),
-      forMs: between(chance, 200, 4_000),
-    }),
-  ],
-  [1, (chance) => ({ kind: "full-disk", forMs: between(chance, 1_000, 20_000) })],
+  [3, (chance) => ({ kind: "reload", forMs: between(chance, 200, 4_000) })],
   [1, (chance) => ({ kind: "slow-clients", clients: 1_000, forMs: between(chance, 4_000, 15_000) })],
-  [1, (chance) => ({ kind: "descriptors", spare: between(chance, 0, 8), forMs: between(chance, 500, 5_000) })],
-  [2, (chance) => ({ kind: "garbage", calls: between(chance, 1, 10) })],
-  [1, () => ({ kind: "rotate" })],
-  [1, (chance) => ({ kind: "denied", forMs: between(chance, 2_000, 10_000) })],
 ];
 
 /** Each kind once, in any order, then what chance brings. */

@@ -2,10 +2,10 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
-import { leaveDescriptors, limitDescriptors, openDescriptors } from "../chaos/descriptors.ts";
 import { ask } from "../chaos/known-tokens.ts";
 import { setNodeStage } from "../chaos/node-stage.ts";
 import { answerOf, REGISTRY_HOSTS } from "../e2e/stage.ts";
+import { leaveDescriptors, limitDescriptors, openDescriptors } from "./descriptors.ts";
 
 const [HOST] = REGISTRY_HOSTS as [string];
 const LIVEZ = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -13,7 +13,7 @@ const LIVEZ = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
 it("without a descriptor left it takes no connection, and a pull is answered all the same", async () => {
   const stage = await setNodeStage(() => {});
   onTestFinished(() => stage.takeDown());
-  const pull = async (): Promise<unknown> => answerOf(await stage.call({ image: `${HOST}/acme/app` })).auth[HOST];
+  const pull = async (): Promise<unknown> => answerOf(await stage.call(`${HOST}/acme/app`)).auth[HOST];
   expect(await pull()).toMatchObject({ password: expect.stringContaining(".") });
   const pid = stage.supervisor.pid() as number;
   const older = connect(stage.healthSocket, () => older.write(LIVEZ));

@@ -4,7 +4,8 @@ import { runChaos } from "../chaos/chaos-run.ts";
 import { planOf } from "../chaos/plan.ts";
 import { isLongRun } from "./long-run.ts";
 
-const SEED = 20_261_124;
+/** In the minute of seed 5 the daemon is killed and restarted during an outage, so a token that is lost is missed. */
+const SEED = isLongRun ? 20_261_124 : 5;
 const LENGTH_MS = isLongRun ? 180_000 : 60_000;
 
 it("a plan is had again from its seed, and another seed has another", () => {
@@ -18,6 +19,6 @@ it(`chaos breaks no promise for ${LENGTH_MS / 1_000} s (seed ${SEED})`, { timeou
   if (report.violations.length > 0) console.log(lines.join("\n"));
   expect(report.violations).toEqual([]);
   for (const [kind, times] of Object.entries(report.happened)) expect([kind, times]).not.toEqual([kind, 0]);
-  expect(report.answered).toBeGreaterThan(500);
-  expect(report.unexcused).toBeGreaterThan(300);
+  expect(report.answered).toBeGreaterThan(isLongRun ? 500 : 150);
+  expect(report.unexcused).toBeGreaterThan(isLongRun ? 300 : 50);
 });
