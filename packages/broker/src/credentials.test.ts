@@ -127,6 +127,13 @@ describe("createCredentials", () => {
     expect((await answer(Buffer.from("{"))).image).toBeUndefined();
   });
 
+  it("takes port 443 as the same registry, under a key that is spelled as the image is", async () => {
+    const { answer, parts } = setUp();
+    const { auth } = JSON.parse((await answer(bodyOf("IAD.ocir.io:443/ns/app"))).body.toString());
+    expect(Object.keys(auth)).toEqual(["IAD.ocir.io:443", "*.ocir.io:443"]);
+    expect(parts.get).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 15_000 });
+  });
+
   it("encodes a host in any spelling", async () => {
     const { answer } = setUp();
     for (let spelling = 0; spelling < 20; spelling++) {

@@ -66,7 +66,7 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
     outcome: Outcome | "denied",
   ): CredentialsAnswer {
     // The kubelet compares keys with the image letter by letter, so the key is spelled as the image is.
-    const registryHost = asSpelled.slice(0, image.registryHost.length);
+    const registryHost = asSpelled.slice(0, asSpelled.indexOf("/"));
     return { status: 200, contentType: JSON_TYPE, body: encode(token, apiVersion, registryHost), outcome, image };
   }
 

@@ -42,6 +42,12 @@ describe("createDockerCredential", () => {
     expect(get).not.toHaveBeenCalled();
   });
 
+  it("knows a registry by its port 443 too", async () => {
+    const { ask, get } = setUp();
+    expect((await ask(`${HOST}:443`)).body.toString()).toContain(`"ServerURL":"${HOST}:443"`);
+    expect(get).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 15_000 });
+  });
+
   it("waits no longer than the deadline in all", async () => {
     const { ask, clock, get, isAllowed } = setUp();
     isAllowed.mockImplementation(async () => {

@@ -5,6 +5,7 @@
  *
  * Never throws: whatever goes wrong is an answer, as for the kubelet.
  */
+import { withoutDefaultPort } from "@ocir-broker/ocir";
 import {
   bearerCredentials,
   CREDENTIALS_NOT_FOUND,
@@ -34,7 +35,8 @@ export function createDockerCredential(options: Omit<CredentialsOptions, "access
   return async (body) => {
     let image: CredentialsAnswer["image"];
     try {
-      const { serverUrl, registryHost } = decodeDockerCredentialRequest(body);
+      const { serverUrl, registryHost: spelled } = decodeDockerCredentialRequest(body);
+      const registryHost = withoutDefaultPort(spelled);
       image = { registryHost };
       return await answer(serverUrl, registryHost);
     } catch (error) {

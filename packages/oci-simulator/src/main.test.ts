@@ -130,7 +130,7 @@ describe("npm run simulator", () => {
       const program = await start("--tls", "--ca-file", caFile, "--token-root-file", rootFile, ...region);
       expect(readFileSync(rootFile, "utf8")).toMatch(/^-----BEGIN CERTIFICATE-----\n/);
       const { registry, auth, metadata, output } = program;
-      expect(output).toContain(`NODE_EXTRA_CA_CERTS=${caFile}`);
+      expect(output).toContain(`export SSL_CERT_FILE=${caFile}\n`);
       expect(metadata).toMatch(/^http:/);
       const { port } = new URL(registry);
       const head = await curl(

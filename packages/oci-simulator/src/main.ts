@@ -126,7 +126,7 @@ function describe(simulator: Simulator, caFile: string | undefined): string {
 Point a broker at it:
   export OCI_METADATA_BASE_URL=${metadataUrl}
   export OCI_SDK_AUTH_CLIENT_REGION_URL=${authUrl.origin}
-${caFile === undefined ? "" : `  export NODE_EXTRA_CA_CERTS=${caFile} SSL_CERT_FILE=${caFile}\n`}  and in its configuration:
+${caFile === undefined ? "" : `  export SSL_CERT_FILE=${caFile}\n`}  and in its configuration:
   registries:
     endpoints:
       icn.ocir.io: ${registryUrl.origin}

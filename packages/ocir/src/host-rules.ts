@@ -1,8 +1,8 @@
 /**
  * Which hosts are OCIR: only these are ever sent a signed request or given a token.
  *
- * A list of forms, matched whole, in lower case, without a port. What looks like one of them but is not is no
- * registry of ours, and whoever owns it gets nothing.
+ * A list of forms, matched whole, in lower case, without a port (`withoutDefaultPort` removes 443). What looks like one
+ * of them but is not is no registry of ours, and whoever owns it gets nothing.
  */
 
 export interface HostRuleOptions {
@@ -60,6 +60,11 @@ export function createHostRules(options: HostRuleOptions): (registryHost: string
     const realmDomain = LONG_FORM.exec(registryHost)?.groups?.["realmDomain"];
     return realmDomain !== undefined && realmDomains.has(realmDomain);
   };
+}
+
+/** The name under which a registry is known: registries speak HTTPS, so `icn.ocir.io:443` is `icn.ocir.io`. */
+export function withoutDefaultPort(registryHost: string): string {
+  return registryHost.replace(/:443$/, "");
 }
 
 /**

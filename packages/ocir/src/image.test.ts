@@ -25,7 +25,7 @@ describe("parseImage", () => {
       "ns/repo",
     ],
     ["a port", "iad.ocir.io:5000/ns/repo", "iad.ocir.io:5000", "ns/repo"],
-    ["the https port, which stays", "iad.ocir.io:443/ns/repo:v1", "iad.ocir.io:443", "ns/repo"],
+    ["the https port, which is the same registry", "iad.ocir.io:443/ns/repo:v1", "iad.ocir.io", "ns/repo"],
     ["the last port", "iad.ocir.io:65535/ns/repo", "iad.ocir.io:65535", "ns/repo"],
     ["a host in upper case, which is the same host", "IAD.Ocir.IO/ns/repo", "iad.ocir.io", "ns/repo"],
     ["an encoded international name", "xn--oir-6na.io/ns/repo", "xn--oir-6na.io", "ns/repo"],

@@ -5,9 +5,10 @@
  * it calls; `registryHost` must be spelled out. Says nothing about whether a registry is one of ours.
  */
 import { OcirError } from "./errors.ts";
+import { withoutDefaultPort } from "./host-rules.ts";
 
 export interface ImageName {
-  /** In lower case, with the port where one was given; as long as what the image begins with. */
+  /** In lower case, with its port unless that is 443, which is the same registry as none. */
   readonly registryHost: string;
   readonly repository: string;
 }
@@ -47,8 +48,8 @@ export function parseImage(image: string): ImageName {
   if (host === undefined || repository === undefined || !isHost(host, port) || !isRepository(repository)) {
     throw new OcirError("image-invalid", "image");
   }
-  const registryHost = (port === undefined ? host : `${host}:${port}`).toLowerCase();
-  return { registryHost, repository };
+  const spelled = (port === undefined ? host : `${host}:${port}`).toLowerCase();
+  return { registryHost: withoutDefaultPort(spelled), repository };
 }
 
 /** What of a repository an image that parseImage takes is: its digest, else its tag, else `latest`, as for every client. */

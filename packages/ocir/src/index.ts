@@ -1,6 +1,12 @@
 export { type Access, isProbeable, type ProbeOptions, probeRepository } from "./access-probe.ts";
 export { isEndpointAllowed } from "./endpoint.ts";
 export { OcirError, type OcirErrorCode } from "./errors.ts";
-export { createHostRules, type HostRuleOptions, isRegistryHost, registryHostOf } from "./host-rules.ts";
+export {
+  createHostRules,
+  type HostRuleOptions,
+  isRegistryHost,
+  registryHostOf,
+  withoutDefaultPort,
+} from "./host-rules.ts";
 export { type ImageName, parseImage, referenceOf } from "./image.ts";
 export { fetchBearerToken, type SignRequest, type TokenEndpointOptions } from "./token-endpoint.ts";

@@ -3,7 +3,7 @@
  *
  * What may be one is decided by the package that uses it; here are the words for people.
  */
-import { isEndpointAllowed, isRegistryHost } from "@ocir-broker/ocir";
+import { isEndpointAllowed, isRegistryHost, withoutDefaultPort } from "@ocir-broker/ocir";
 import * as z from "zod";
 
 /** An https URL, or http to this machine or its link, without credentials, query or fragment. */
@@ -25,10 +25,11 @@ export const proxy: z.ZodType<string, string> = z
   .string("must be a URL")
   .refine(isProxy, 'must be the URL of a proxy, such as "http://proxy.example:3128"');
 
-/** A registry host as it stands at the start of an image's name, in lower case. */
+/** A registry host as it stands at the start of an image's name, in lower case; port 443 is the same as none. */
 export const registryHost: z.ZodType<string, string> = z
   .string("must be a registry host")
-  .refine(isRegistryHost, 'must be a registry host in lower case, such as "iad.ocir.io"');
+  .refine(isRegistryHost, 'must be a registry host in lower case, such as "iad.ocir.io"')
+  .overwrite(withoutDefaultPort);
 
 function isEndpoint(text: string): boolean {
   const url = URL.parse(text);

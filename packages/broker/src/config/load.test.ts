@@ -52,6 +52,15 @@ log: { level: trace }
     expect(configOf(text)).toEqual(parse(text));
   });
 
+  it("leaves out port 443 of a registry host, which is the same registry", () => {
+    const text = `
+registries: { extraHosts: ["a.example:443"], prefetch: ["b.example:443"], endpoints: { "c.example:443": "https://x" } }
+`;
+    expect(configOf(text)).toMatchObject({
+      registries: { extraHosts: ["a.example"], prefetch: ["b.example"], endpoints: { "c.example": "https://x" } },
+    });
+  });
+
   it("reports all faults at once, each with its path and what was there", () => {
     const text = `
 sockets: { credentials: relative.sock }
