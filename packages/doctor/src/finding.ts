@@ -36,8 +36,11 @@ export function notChecked(what: string, cause: string, needs: string): Finding 
   return { ...finding("not-checked", needs), means: `${what} was not looked at, because of ${cause}` };
 }
 
-/** What the kubelet's rules say, under their own code. */
-export function kubeletConfigFinding(found: KubeletConfigFinding): Finding {
+/**
+ * What the kubelet's rules say, under their own code.
+ * @param connect how our provider gets into the file on this node.
+ */
+export function kubeletConfigFinding(found: KubeletConfigFinding, connect?: string): Finding {
   const isProblem = found.severity === "fatal" || found.code === "provider-missing";
   const { verdict, means } = DIAGNOSES[found.severity === "fatal" ? "kubelet-config-invalid" : "kubelet-config-lint"];
   const place = [found.file, found.line, found.path].filter((part) => part !== undefined && part !== "").join(":");
@@ -46,6 +49,9 @@ export function kubeletConfigFinding(found: KubeletConfigFinding): Finding {
     verdict: isProblem ? "problem" : verdict,
     means,
     evidence: place === "" ? found.message : `${place}: ${found.message}`,
-    fix: `${found.fix}; then systemctl restart kubelet, which reads its configuration only at its start`,
+    fix:
+      found.code === "provider-missing" && connect !== undefined
+        ? connect
+        : `${found.fix}; then systemctl restart kubelet, which reads its configuration only at its start`,
   };
 }

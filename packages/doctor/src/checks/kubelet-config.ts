@@ -1,6 +1,7 @@
 /** The kubelet's provider configuration, by that kubelet's own rules, and whether it asks our provider for the image. */
 import { join } from "node:path";
 import { checkCredentialProviderConfig, explainMatch, PROVIDER_NAME, readProviders } from "@ocir-broker/kubelet-config";
+import { connectAdvice } from "../connect-advice.ts";
 import { type Check, type Examination, valueIfAny } from "../examination.ts";
 import { type Finding, finding, kubeletConfigFinding, notChecked } from "../finding.ts";
 import type { ProviderFiles } from "../provider-files.ts";
@@ -32,11 +33,12 @@ export const checkKubeletConfig: Check = async (examination) => {
   const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
   const { binDirectory } = kubelet;
   const canLook = binDirectory !== undefined && examination.files.distrust(binDirectory) === undefined;
+  const connect = connectAdvice(kubelet, examination.files);
   const found = checkCredentialProviderConfig(provider.files, {
     kubeletMinor,
     directory: provider.directory,
     hasExecutable: (name) => !canLook || examination.files.isExecutable(join(binDirectory, name)),
-  }).map(kubeletConfigFinding);
+  }).map((each) => kubeletConfigFinding(each, connect));
   const good =
     found.length > 0 ? [] : [finding("kubelet-config-ok", `${provider.path}, rules of Kubernetes 1.${kubeletMinor}`)];
   return [...good, ...found, ...(await matchFindings(provider, kubeletMinor, examination))];

@@ -1,4 +1,6 @@
 /** The flags that the kubelet really got and, where they are missing, where they were lost on the way. */
+import { connectAdvice } from "../connect-advice.ts";
+import { DIAGNOSES } from "../diagnoses.ts";
 import type { Check, Examination } from "../examination.ts";
 import { type Finding, finding } from "../finding.ts";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, unitFileWithFlags } from "../kubelet.ts";
@@ -29,17 +31,25 @@ function flagFindings(kubelet: Kubelet, examination: Examination): Finding[] {
     ];
     return minor === undefined ? [...found, finding("kubelet-version-unknown", process)] : found;
   }
+  const fix = connectAdvice(kubelet, examination.files);
+  const particulars = fix === undefined ? {} : { fix };
   if (configPath !== undefined || binDirectory !== undefined) {
     const missing = configPath === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
-    return [finding("kubelet-flags-incomplete", `${process}: no ${missing}`)];
+    return [finding("kubelet-flags-incomplete", `${process}: no ${missing}`, particulars)];
   }
   const unit = unitFileWithFlags(examination.files);
   if (unit !== undefined) return [finding("kubelet-not-restarted", `${process} has no flags; ${unit} has them`)];
   const script = whereIn(userData(examination), /--kubelet-extra-args=/, examination);
   if (script !== undefined) {
-    return [finding("kubelet-extra-args-swallowed", `${process} has no flags; ${script} has --kubelet-extra-args=`)];
+    const evidence = `${process} has no flags; ${script} has --kubelet-extra-args=`;
+    // A node made after this one has the same fault, until its script is corrected.
+    return [finding("kubelet-extra-args-swallowed", evidence, fix === undefined ? {} : { fix: forNewNodes(fix) })];
   }
-  return [finding("kubelet-flags-missing", `${process}: neither flag`)];
+  return [finding("kubelet-flags-missing", `${process}: neither flag`, particulars)];
+}
+
+function forNewNodes(fix: string): string {
+  return `on this node: ${fix}. For new nodes: ${DIAGNOSES["kubelet-extra-args-swallowed"].fix}`;
 }
 
 function userData({ files }: Examination): string[] {
