@@ -322,6 +322,8 @@ function mutate(text: string, random: Random): string {
     case 5:
     case 6:
       return replaceValue(text, random);
+    case 7:
+      return text.slice(0, at) + [1, 2, 3].map(() => random.pick(FRAGMENTS)).join("") + text.slice(at);
     default:
       return text.slice(0, at) + random.pick(FRAGMENTS) + text.slice(at);
   }

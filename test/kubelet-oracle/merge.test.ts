@@ -54,7 +54,10 @@ interface Decoded {
   readonly providers?: readonly ({ readonly name?: unknown } | null)[] | null;
 }
 
+/** Of the line breaks of YAML 1.1 the yaml package knows one. */
 function decode(text: string): Decoded | undefined {
-  const [first] = parseAllDocuments(text, { version: "1.1", strict: false, uniqueKeys: false });
+  if (text.trimStart().startsWith("{")) return JSON.parse(text);
+  const yaml = text.replaceAll(/\r(?!\n)|\x85/g, "\n");
+  const [first] = parseAllDocuments(yaml, { version: "1.1", strict: false, uniqueKeys: false });
   return first === undefined || !("toJS" in first) ? undefined : first.toJS();
 }

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { ConfigFile } from "@ocir-broker/kubelet-config";
+import { type ConfigFile, decodeConfigText } from "@ocir-broker/kubelet-config";
 
 const NEW_FILE_MODE = 0o644;
 
@@ -24,7 +24,7 @@ export function readConfigFiles(paths: readonly string[]): { files: ConfigFile[]
   const [first = ""] = paths;
   const directory = paths.length > 1 || statSync(first).isDirectory();
   const files = paths.length === 1 && directory ? filesIn(first) : paths;
-  return { files: files.map((path) => ({ path, text: readFileSync(path, "utf8") })), directory };
+  return { files: files.map((path) => ({ path, text: decodeConfigText(readFileSync(path)) })), directory };
 }
 
 /** Its links are followed. */
@@ -39,7 +39,7 @@ export function isExecutable(path: string): boolean {
 
 export function readIfThere(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return decodeConfigText(readFileSync(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
@@ -75,7 +75,7 @@ export async function readStdin(): Promise<Buffer> {
 }
 
 function filesIn(directory: string): string[] {
-  return readdirSync(directory)
-    .filter((name) => /\.(?:json|ya?ml)$/.test(name))
-    .map((name) => join(directory, name));
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory() && /\.(?:json|ya?ml)$/.test(entry.name))
+    .map(({ name }) => join(directory, name));
 }

@@ -26,6 +26,7 @@ export interface NodeFiles {
   /** Where a path of the node really is. */
   locate(path: string): string;
   readText(path: string): Read<string>;
+  readBytes(path: string): Read<Buffer>;
   /** Where a link leads. */
   readLink(path: string): Read<string>;
   list(path: string): Read<readonly string[]>;
@@ -49,7 +50,11 @@ export function createNodeFiles(root: string): NodeFiles {
   const locate = (path: string): string => (root === "/" ? path : join(root, path));
   return {
     locate,
-    readText: (path) => readRegular(locate(path)),
+    readText: (path) => {
+      const read = readRegular(locate(path));
+      return "value" in read ? { value: read.value.toString() } : read;
+    },
+    readBytes: (path) => readRegular(locate(path)),
     readLink: (path) => attempt(() => readlinkSync(locate(path))),
     list: (path) => attempt(() => readdirSync(locate(path)).toSorted()),
     stat: (path) => attempt(() => statSync(locate(path))),
@@ -72,14 +77,14 @@ export function textOf(read: Read<string>): string | undefined {
   return "value" in read ? read.value : undefined;
 }
 
-function readRegular(path: string): Read<string> {
+function readRegular(path: string): Read<Buffer> {
   const opened = attempt(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY));
   if ("failure" in opened) return opened;
   const file = opened.value;
   const read = attempt(() => (fstatSync(file).isFile() ? readAtMost(file, MAX_FILE_BYTES + 1) : notRegular(file)));
   closeSync(file);
   if ("failure" in read) return read;
-  return read.value.length > MAX_FILE_BYTES ? { failure: "too-large" } : { value: read.value.toString() };
+  return read.value.length > MAX_FILE_BYTES ? { failure: "too-large" } : read;
 }
 
 function notRegular(file: number): never {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -27,6 +27,7 @@ describe("readProviderFiles", () => {
 
   test("reads a directory's files with a kubelet's endings", () => {
     const files = folderWith({ "b.yaml": "b", "a.json": "a", "README.md": "no" });
+    mkdirSync(files.locate("/c.yaml"));
     expect(readProviderFiles(files, kubelet("/"))).toMatchObject({
       directory: true,
       files: [{ path: "/a.json" }, { path: "/b.yaml" }],
@@ -35,7 +36,8 @@ describe("readProviderFiles", () => {
 
   test("says what cannot be read", () => {
     const files = folderWith({});
-    mkdirSync(files.locate("/a.yaml"));
+    // The kubelet leaves out a directory, but not a link to one.
+    symlinkSync("/", files.locate("/a.yaml"));
     expect(readProviderFiles(files, kubelet("/no"))).toMatchObject({ files: [], failure: "ENOENT" });
     expect(readProviderFiles(files, kubelet("/"))).toMatchObject({ files: [], failure: "EISDIR" });
     expect(readProviderFiles(files, kubelet())).toBeUndefined();

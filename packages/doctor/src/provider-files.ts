@@ -2,12 +2,13 @@
  * The kubelet's provider configuration as it is on the node: the files behind its flag, and how our provider is called
  * there. Judges nothing; that is kubelet-config's.
  */
+import type { Stats } from "node:fs";
 import { join } from "node:path";
-import { type ConfigFile, PROVIDER_NAME } from "@ocir-broker/kubelet-config";
+import { type ConfigFile, decodeConfigText, PROVIDER_NAME } from "@ocir-broker/kubelet-config";
 import { parse } from "yaml";
 import * as z from "zod";
 import type { Kubelet } from "./kubelet.ts";
-import type { NodeFiles } from "./node-files.ts";
+import type { NodeFiles, Read } from "./node-files.ts";
 
 export interface ProviderFiles {
   readonly path: string;
@@ -50,10 +51,12 @@ export function readProviderFiles(files: NodeFiles, { configPath }: Kubelet): Pr
   if ("failure" in names) return { path: configPath, directory, files: [], failure: names.failure };
   const read = names.value
     .map((name) => join(configPath, name))
-    .filter((path) => !directory || isConfigName(path))
-    .map((path) => ({ path, text: files.readText(path) }));
-  const unreadable = read.map(({ text }) => ("failure" in text ? text.failure : undefined)).find((code) => code);
-  const texts = read.flatMap(({ path, text }) => ("value" in text ? [{ path, text: text.value }] : []));
+    .filter((path) => !directory || (isConfigName(path) && !isDirectory(files.lstat(path))))
+    .map((path) => ({ path, bytes: files.readBytes(path) }));
+  const unreadable = read.map(({ bytes }) => ("failure" in bytes ? bytes.failure : undefined)).find((code) => code);
+  const texts = read.flatMap(({ path, bytes }) =>
+    "value" in bytes ? [{ path, text: decodeConfigText(bytes.value) }] : [],
+  );
   return { path: configPath, directory, files: texts, ...(unreadable === undefined ? {} : { failure: unreadable }) };
 }
 
@@ -69,6 +72,10 @@ export function distrustOfAll(files: NodeFiles, configPath: string): string | un
 /** As a kubelet chooses among a directory's files. */
 function isConfigName(name: string): boolean {
   return /\.(?:json|ya?ml)$/.test(name);
+}
+
+function isDirectory(stats: Read<Stats>): boolean {
+  return "value" in stats && stats.value.isDirectory();
 }
 
 /** As far as the files can be read; what is wrong with them is said elsewhere. */

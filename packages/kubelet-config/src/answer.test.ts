@@ -1,41 +1,72 @@
 import { describe, expect, it } from "vitest";
-import { checkCredentialProviderAnswer } from "./answer.ts";
+import { decodeCredentialProviderAnswer } from "./answer.ts";
 
+const CREDENTIALS = { username: "BEARER_TOKEN", password: "made up" };
 const ANSWER = {
   kind: "CredentialProviderResponse",
   apiVersion: "credentialprovider.kubelet.k8s.io/v1",
   cacheKeyType: "Registry",
   cacheDuration: "0s",
-  auth: { "iad.ocir.io": { username: "BEARER_TOKEN", password: "made up" } },
+  auth: { "iad.ocir.io": CREDENTIALS },
 };
 
-describe("checkCredentialProviderAnswer", () => {
+describe("decodeCredentialProviderAnswer", () => {
   it.each([
-    ["with credentials", {}],
-    ["with none", { auth: {} }],
-    ["with auth null", { auth: null }],
-    ["without auth and duration", { auth: undefined, cacheDuration: undefined }],
-  ])("takes an answer %s", (_title, change) => {
-    expect(checkCredentialProviderAnswer(JSON.stringify({ ...ANSWER, ...change }))).toBeUndefined();
+    ["with credentials", {}, { "iad.ocir.io": CREDENTIALS }],
+    ["with none", { auth: {} }, {}],
+    ["with auth null", { auth: null }, {}],
+    ["without auth and duration", { auth: undefined, cacheDuration: undefined }, {}],
+    ["with a duration null", { cacheDuration: null }, { "iad.ocir.io": CREDENTIALS }],
+    ["with a negative duration", { cacheDuration: "-1s" }, { "iad.ocir.io": CREDENTIALS }],
+    ["with an entry null", { auth: { host: null } }, { host: { username: "", password: "" } }],
+    [
+      "with a username null",
+      { auth: { host: { username: null, password: "x" } } },
+      { host: { username: "", password: "x" } },
+    ],
+    ["without a password", { auth: { host: { username: "x" } } }, { host: { username: "x", password: "" } }],
+  ])("takes an answer %s", (_title, change, auth) => {
+    const decoded = decodeCredentialProviderAnswer(JSON.stringify({ ...ANSWER, ...change }));
+    expect(decoded).toEqual({ auth: new Map(Object.entries(auth)) });
+  });
+
+  it("takes the apiVersion that the configuration names", () => {
+    const apiVersion = "credentialprovider.kubelet.k8s.io/v1beta1";
+    expect(decodeCredentialProviderAnswer(JSON.stringify({ ...ANSWER, apiVersion }), apiVersion)).toHaveProperty(
+      "auth",
+    );
   });
 
   it.each([
     ["kind", { kind: "CredentialProviderRequest" }],
+    ["kind", { kind: null }],
     ["apiVersion", { apiVersion: "credentialprovider.kubelet.k8s.io/v1beta1" }],
     ["cacheKeyType", { cacheKeyType: "registry" }],
     ["cacheDuration", { cacheDuration: 0 }],
+    ["cacheDuration", { cacheDuration: "" }],
+    ["cacheDuration", { cacheDuration: "1d" }],
     ["does not know", { serviceAccountTokenCacheType: "Token" }],
     ["auth is no object", { auth: [] }],
-    ["entry of auth", { auth: { "iad.ocir.io": null } }],
+    ["entry of auth", { auth: { "iad.ocir.io": "made up" } }],
+    ["entry of auth", { auth: { "iad.ocir.io": { username: 1, password: "" } } }],
+    ["entry of auth", { auth: { "iad.ocir.io": { username: "", password: [] } } }],
     ["entry of auth", { auth: { "iad.ocir.io": { username: "", password: "", email: "" } } }],
-    ["entry of auth", { auth: { "iad.ocir.io": { username: "" } } }],
   ])("names what is wrong, never a value: %s", (said, change) => {
-    const problem = checkCredentialProviderAnswer(JSON.stringify({ ...ANSWER, ...change }));
-    expect(problem).toContain(said);
-    expect(problem).not.toContain("made up");
+    const decoded = decodeCredentialProviderAnswer(JSON.stringify({ ...ANSWER, ...change }));
+    expect(decoded).toEqual({ problem: expect.stringContaining(said) });
+    expect(JSON.stringify(decoded)).not.toContain("made up");
   });
 
-  it.each(["", "null", "[]", "ok", `${JSON.stringify(ANSWER)}{}`])("refuses %j", (text) => {
-    expect(checkCredentialProviderAnswer(text)).toBe("it is no JSON object");
+  it.each([
+    ["a field", '{"kind":"x",', "or one twice"],
+    ["a key of auth", '{"auth":{"a":null,"a":null},', "a key twice"],
+  ])("refuses %s that is given twice", (_title, start, said) => {
+    const { auth: _auth, ...others } = ANSWER;
+    const text = start + JSON.stringify(others).slice(1);
+    expect(decodeCredentialProviderAnswer(text)).toEqual({ problem: expect.stringContaining(said) });
+  });
+
+  it.each(["", "null", "[]", "ok", "kind: x", `${JSON.stringify(ANSWER)}{}`])("refuses %j", (text) => {
+    expect(decodeCredentialProviderAnswer(text)).toEqual({ problem: "it is no JSON object" });
   });
 });

@@ -2,41 +2,67 @@
  * What a plugin printed, decoded as strictly as the kubelet does since 1.32 (of older ones this refuses more). Says only
  * which field is wrong: everything else in an answer is secret.
  */
+import { isJson, parseText, type Tree } from "./document.ts";
+import { parseGoDurationNs } from "./duration.ts";
 import { PROVIDER_API_VERSION } from "./our-provider.ts";
 
-const KEY_TYPES: readonly unknown[] = ["Image", "Registry", "Global"];
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** @returns the first thing a kubelet could not decode; undefined when all is well. */
-export function checkCredentialProviderAnswer(text: string): string | undefined {
-  const answer = parseJson(text);
-  if (!isFields(answer)) return "it is no JSON object";
-  const { kind, apiVersion, cacheKeyType, cacheDuration = null, auth = null, ...unknown } = answer;
-  if (kind !== "CredentialProviderResponse") return "kind is not CredentialProviderResponse";
-  if (apiVersion !== PROVIDER_API_VERSION) return `apiVersion is not ${PROVIDER_API_VERSION}`;
-  if (!KEY_TYPES.includes(cacheKeyType)) return "cacheKeyType is none of Image, Registry, Global";
-  if (cacheDuration !== null && typeof cacheDuration !== "string") return "cacheDuration is no string";
-  if (Object.keys(unknown).length > 0) return "it has a field that the kubelet does not know";
-  if (auth === null) return undefined;
-  if (!isFields(auth)) return "auth is no object";
-  return Object.values(auth).every(isCredentials) ? undefined : "an entry of auth is not a username and a password";
+interface Credentials {
+  readonly username: string;
+  readonly password: string;
 }
 
-function isCredentials(entry: unknown): boolean {
-  if (!isFields(entry)) return false;
-  const { username, password, ...unknown } = entry;
-  return typeof username === "string" && typeof password === "string" && Object.keys(unknown).length === 0;
-}
+/** By the key that the kubelet matches with the image. */
+export type Answer = { readonly auth: ReadonlyMap<string, Credentials> } | { readonly problem: string };
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+const KEY_TYPES: readonly (string | undefined)[] = ["Image", "Registry", "Global"];
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+/** `apiVersion`: the provider's in the configuration. The problem is the first thing that a kubelet could not decode. */
+export function decodeCredentialProviderAnswer(text: string, apiVersion = PROVIDER_API_VERSION): Answer {
+  const parsed = isJson(text) ? parseText(text) : undefined;
+  if (parsed === undefined || "problem" in parsed) return { problem: "it is no JSON object" };
+  const fields = fieldsOf(parsed.tree, ["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);
+  if (fields === undefined) return { problem: "it has a field that the kubelet does not know, or one twice" };
+  if (textOf(fields.get("kind")) !== "CredentialProviderResponse") {
+    return { problem: "kind is not CredentialProviderResponse" };
   }
+  if (textOf(fields.get("apiVersion")) !== apiVersion) return { problem: `apiVersion is not ${apiVersion}` };
+  if (!KEY_TYPES.includes(textOf(fields.get("cacheKeyType")))) {
+    return { problem: "cacheKeyType is none of Image, Registry, Global" };
+  }
+  if (!isDuration(fields.get("cacheDuration"))) return { problem: "cacheDuration is no duration such as 10m" };
+  const entries = fieldsOf(fields.get("auth"));
+  if (entries === undefined) return { problem: "auth is no object, or has a key twice" };
+  const auth = new Map<string, Credentials>();
+  for (const [key, entry] of entries) {
+    const credentials = credentialsOf(entry);
+    if (credentials === undefined) return { problem: "an entry of auth is not a username and a password" };
+    auth.set(key, credentials);
+  }
+  return { auth };
+}
+
+/** null, and a missing value, are an empty one, as in Go. */
+function credentialsOf(entry: Tree): Credentials | undefined {
+  const fields = fieldsOf(entry, ["username", "password"]);
+  const username = textOf(fields?.get("username"));
+  const password = textOf(fields?.get("password"));
+  return fields === undefined || username === undefined || password === undefined ? undefined : { username, password };
+}
+
+function fieldsOf(tree: Tree | undefined, known?: readonly string[]): ReadonlyMap<string, Tree> | undefined {
+  if (tree === undefined || tree.type === "null") return new Map();
+  if (tree.type !== "map") return undefined;
+  const fields = new Map(tree.fields.map(({ key, value }) => [key, value]));
+  const isKnown = tree.fields.every(({ key }) => known?.includes(key) ?? true);
+  return isKnown && fields.size === tree.fields.length ? fields : undefined;
+}
+
+function textOf(tree: Tree | undefined): string | undefined {
+  if (tree === undefined || tree.type === "null") return "";
+  return tree.type === "string" ? tree.text : undefined;
+}
+
+function isDuration(tree: Tree | undefined): boolean {
+  if (tree === undefined || tree.type === "null") return true;
+  return tree.type === "string" && parseGoDurationNs(tree.text) !== undefined;
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type CheckOptions, checkCredentialProviderConfig, readProviders } from "./check.ts";
+import { decodeConfigText } from "./document.ts";
 import { KubeletConfigError } from "./errors.ts";
 import { type FindingCode, RULES } from "./rules.ts";
 
@@ -76,6 +77,28 @@ const ROWS: readonly Row[] = [
   ["syntax-invalid", "<< before a text", "<<: a", "", ALL, ""],
   ["syntax-invalid", "<< before a list of texts", "<<: [a]", "", ALL, ""],
   ["syntax-invalid", "%YAML 1.2", "%YAML 1.2\n---\na: 1", "", ALL, ""],
+  ["syntax-invalid", "%YAML 2.0", "%YAML 2.0\n---\na: 1", "", ALL, ""],
+  ["syntax-invalid", "two %YAML lines", "%YAML 1.1\n%YAML 1.1\n---\na: 1", "", ALL, ""],
+  ["syntax-invalid", "a line with only a tab", "a:\n\t\n  b", "", ALL, ""],
+  ["syntax-invalid", "a control character", "a: 1 # \u001b", "", ALL, ""],
+  ["syntax-invalid", "DEL", "a: \u007f", "", ALL, ""],
+  ["syntax-invalid", "U+2028 in a comment", "# a\u2028b", "", ALL, ""],
+  ["syntax-invalid", "a byte order mark that does not begin the file", "a: \ufeff", "", ALL, ""],
+  ["syntax-invalid", "indentation behind a byte order mark", "\ufeff a: 1\nb: 1", "", ALL, ""],
+  ["syntax-invalid", "bytes that are not UTF-8", decodeConfigText(Buffer.from("a: \xe9", "latin1")), "", ALL, ""],
+  [
+    "syntax-invalid",
+    "UTF-16 of half a character",
+    decodeConfigText(Buffer.from("\ufeffa: \ud800", "utf16le")),
+    "",
+    ALL,
+    "",
+  ],
+  ["syntax-invalid", "an escape of half a character", 'a: "\\ud83d\\ude00"', "", ALL, ""],
+  ["syntax-invalid", "an escape that does not exist", 'a: "\\u12"', "", ALL, ""],
+  ["syntax-invalid", "no space behind an anchor", 'a: [&x"b"]', "", ALL, ""],
+  ["syntax-invalid", "no space behind a colon", "--- {name:}", "", ALL, ""],
+  ["syntax-invalid", "no space between a colon and a list", "a: {b:[c]}", "", ALL, ""],
   ["syntax-invalid", "endless nesting", "[".repeat(2000) + "]".repeat(2000), "", ALL, ""],
   ["kind-invalid", "an empty file", "", "kind", ALL, ""],
   ["kind-invalid", "only comments", "# nothing\n", "kind", ALL, ""],
@@ -422,6 +445,19 @@ describe("checkCredentialProviderConfig", () => {
       }),
     ],
     ["another provider", config([other, ours])],
+    ["carriage returns for line breaks", yamlOf("credential-provider-oke").replaceAll("\n", "\r")],
+    ["U+0085 for line breaks", yamlOf("credential-provider-oke").replaceAll("\n", "\u0085")],
+    ["JSON with carriage returns", JSON.stringify(JSON.parse(withOurs({})), null, 1).replaceAll("\n", "\r")],
+    ["JSON with bytes that are not UTF-8", decodeConfigText(Buffer.from(withOurs({ args: ["\xe9"] }), "latin1"))],
+    ["UTF-16", decodeConfigText(Buffer.from(`\ufeff${yamlOf("credential-provider-oke")}`, "utf16le"))],
+    ["UTF-16, the other way round", decodeConfigText(Buffer.from(`\ufeff${withOurs({})}`, "utf16le").swap16())],
+    ["an escaped backslash before u", yamlOf("credential-provider-oke", '  args: ["\\\\ud800", "\\u0041"]')],
+    ["JSON with half a character", withOurs({ args: ["\ud800"] })],
+    ["an anchor without a value", yamlOf("credential-provider-oke", "  args: [&a , *a]")],
+    [
+      "flow style without spaces",
+      yamlOf("credential-provider-oke", '  env: [{"name":"A","value":"b"},{name: A,value: }]'),
+    ],
     ["a vanity host with a port", image("registry.example.com:5000/acme")],
     ["IPv6", image("[::1]:5000")],
     ["a merged field", `${yamlOf("&name credential-provider-oke", "  <<: [{args: [a]}, {env: [{name: *name}]}]")}`],

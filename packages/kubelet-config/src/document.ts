@@ -58,12 +58,60 @@ export type ParsedText =
   | { readonly tree: Tree; readonly documents: number }
   | { readonly problem: string; readonly line?: number };
 
+/**
+ * The text of a file as the kubelet's readers see it. Bytes that are not UTF-8 become U+FFFD in JSON, as in Go, and
+ * otherwise a character that no reader takes.
+ */
+export function decodeConfigText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe) return decode("utf-16le", bytes);
+  if (first === 0xfe && second === 0xff) return decode("utf-16be", bytes);
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  return isJson(text) ? text : decode("utf-8", bytes);
+}
+
+function decode(encoding: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder(encoding, { ignoreBOM: true, fatal: true }).decode(bytes);
+  } catch {
+    return "\0";
+  }
+}
+
 /** Go's reader stops at excessive aliasing; a configuration needs hardly any. */
 const MAX_ALIASES = 1000;
 
+/**
+ * Characters that the kubelet's YAML reader refuses, and those that it takes for line breaks (U+2028, U+2029) or leaves
+ * out (U+FEFF) while ours does not: they are refused too, as they have no business in a configuration. A byte order mark
+ * may begin the text, but not with indentation behind it, which the two count differently.
+ */
+const UNREADABLE =
+  /(?!^\uFEFF[^ \t])[^\t\n\r\x20-\x7e\x85\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
+
+/** Only some places allow a tab there, and ours allows more of them than the kubelet's. */
+const TAB_IN_INDENTATION = /^ *\t/m;
+
 /** The first document; what the kubelet cannot read is a problem. */
 export function parseText(text: string): ParsedText {
-  if (isJson(text) && !isValidJson(text)) return { problem: "it begins with { and is not valid JSON" };
+  // Each character stays at its offset.
+  const normalized = text.replaceAll(/\r(?!\n)/g, "\n");
+  if (isJson(text))
+    return isValidJson(text) ? parseYaml(normalized) : { problem: "it begins with { and is not valid JSON" };
+  const yaml = normalized.replaceAll("\x85", "\n");
+  return (
+    problemAt(yaml, UNREADABLE, "it has a character that YAML does not allow") ??
+    problemAt(yaml, TAB_IN_INDENTATION, "a line begins with a tab") ??
+    parseYaml(yaml)
+  );
+}
+
+function problemAt(text: string, pattern: RegExp, problem: string): Problem | undefined {
+  const at = text.search(pattern);
+  return at === -1 ? undefined : { problem, line: text.slice(0, at).split("\n").length };
+}
+
+function parseYaml(text: string): ParsedText {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     schema: "failsafe",
@@ -81,10 +129,15 @@ export function parseText(text: string): ParsedText {
     // Not the library's message: it quotes the text, which may hold a secret.
     return { problem: `it is not valid YAML (${error.code})`, line: lines.linePos(error.pos[0]).line };
   }
-  const { explicit, version } = first.directives.yaml;
-  if (explicit === true && version !== "1.1") return { problem: "the kubelet reads %YAML 1.1 only", line: 1 };
+  if (!isYaml11(text)) return { problem: "the kubelet reads %YAML 1.1 only, given once", line: 1 };
   const { tree, problem } = readTree(first, text, lines);
   return problem ?? { tree, documents: documents.length };
+}
+
+function isYaml11(text: string): boolean {
+  const [directives = ""] = text.split(/^---/m, 1);
+  const versions = [...directives.matchAll(/^%YAML\s+(\S+)/gm)];
+  return versions.length < 2 && versions.every(([, version]) => version === "1.1");
 }
 
 /** The kubelet takes the JSON way when the first character that is no white space is `{`. */
@@ -131,6 +184,8 @@ function readTree(
       return aliases > MAX_ALIASES ? fail("too many aliases", line) : { ...read(target, within, marker), source };
     }
     if (!isKnownTag(node)) return fail("a tag that is not read here", line);
+    if (!isSetOff(node, text)) return fail("no space behind an anchor or a tag", line);
+    if (hasBadEscape(node, text)) return fail("an escape of half a character", line);
     const around = [...within, node];
     const markers = markersOf(node);
     if (isMap(node)) {
@@ -152,20 +207,20 @@ function readTree(
   ): readonly Field[] {
     const key = read(pair.key, within, marker);
     const value = read(pair.value, within, marker);
-    if (key.type !== "string") {
-      fail("a field name is not a text", mapLine);
-      return [];
-    }
+    if (key.type !== "string") return noFields("a field name is not a text", mapLine);
+    if (isRunTogether(pair.key, text)) return noFields("no space behind a colon", key.line);
     if (key.text !== "<<" || !isScalar(pair.key) || pair.key.type !== "PLAIN") {
       return [{ key: key.text, value, line: key.line }];
     }
+    // YAML 1.1's merge key: the fields of the map, or of a list of maps, stand in its place.
     const merged = value.type === "list" ? value.items.toReversed() : [value];
-    return merged.flatMap((item) => (item.type === "map" ? item.fields : noMap(item)));
+    return merged.flatMap((item) =>
+      item.type === "map" ? item.fields : noFields("<< stands before something that is no map", item.line),
+    );
   }
 
-  /** YAML 1.1's merge key: the fields of the map, or of a list of maps, stand in its place. */
-  function noMap({ line }: Tree): readonly Field[] {
-    fail("<< stands before something that is no map", line);
+  function noFields(message: string, line: number): readonly Field[] {
+    fail(message, line);
     return [];
   }
 
@@ -200,6 +255,23 @@ function isKnownTag(node: NonNullable<Node>): boolean {
   if (node.tag === undefined) return true;
   if (isScalar(node)) return /^(?:![\w-]+|tag:yaml\.org,2002:str)$/.test(node.tag);
   return node.tag === `tag:yaml.org,2002:${isMap(node) ? "map" : "seq"}`;
+}
+
+/** `a:b` and `a:,` in flow style: the kubelet's reader takes the colon for a part of the text. */
+function isRunTogether(key: Node, text: string): boolean {
+  return isScalar(key) && key.type === "PLAIN" && /^:[^\s]/.test(text.slice(key.range[1], key.range[1] + 2));
+}
+
+/** Whether a space separates a value from what the kubelet's reader would otherwise take with it. */
+function isSetOff({ anchor, tag, range }: NonNullable<Node>, text: string): boolean {
+  const before = String(text[range[0] - 1]);
+  if (anchor !== undefined && !/^[\w-]+$/.test(anchor)) return false;
+  return (anchor === undefined && tag === undefined) || range[0] === range[1] || /\s/.test(before);
+}
+
+function hasBadEscape(node: NonNullable<Node>, text: string): boolean {
+  if (!isScalar(node) || node.type !== "QUOTE_DOUBLE" || isJson(text)) return false;
+  return /\\u[Dd][89A-Fa-f]/.test(text.slice(node.range[0], node.range[1]).replaceAll("\\\\", ""));
 }
 
 function readScalar(node: Scalar.Parsed, source: string, line: number): ScalarTree {

@@ -1,6 +1,7 @@
-export { checkCredentialProviderAnswer } from "./answer.ts";
+export { type Answer, decodeCredentialProviderAnswer } from "./answer.ts";
 export { type CheckOptions, checkCredentialProviderConfig, readProviders } from "./check.ts";
 export type { ConfigFile } from "./decode.ts";
+export { decodeConfigText } from "./document.ts";
 export { KubeletConfigError, type KubeletConfigErrorCode } from "./errors.ts";
 export type { Finding } from "./finding.ts";
 export {

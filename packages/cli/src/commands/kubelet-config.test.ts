@@ -93,3 +93,59 @@ describe("kubelet-config check-path", () => {
     ]);
   });
 });
+
+const CONFIG = `apiVersion: kubelet.config.k8s.io/v1
+kind: CredentialProviderConfig
+providers:
+- name: other
+  apiVersion: credentialprovider.kubelet.k8s.io/v1
+  matchImages: ["*.gcr.io"]
+  defaultCacheDuration: 0s
+`;
+
+/** Files of a directory, which also holds the programs that they name. */
+function makeConfigs(files: Readonly<Record<string, string | Buffer>>): string {
+  const root = makeNode({ "/bin/other": "", "/bin/credential-provider-oke": "" });
+  mkdirSync(join(root, "conf"));
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(root, "conf", name), content);
+  return root;
+}
+
+const kubeletConfig = (command: string, path: string, ...args: string[]) =>
+  runCommand("kubelet-config", command, path, "--kubelet-version", "1.37", ...args);
+
+describe("kubelet-config check", () => {
+  const check = (root: string, path: string) =>
+    kubeletConfig("check", join(root, path), "--bin-dir", join(root, "bin"));
+
+  test("leaves out a subdirectory, whatever its name, as the kubelet does", async () => {
+    const root = makeConfigs({ "a.yaml": CONFIG });
+    mkdirSync(join(root, "conf/b.yaml"));
+    expect(await check(root, "conf")).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining("a kubelet 1.37 starts with this"),
+    });
+  });
+
+  test("takes UTF-16, and no bytes that are neither that nor UTF-8", async () => {
+    const root = makeConfigs({
+      "a.yaml": Buffer.from(`\uFEFF${CONFIG}`, "utf16le"),
+      "b.yaml": Buffer.from(`# caf\xE9\n${CONFIG}`, "latin1"),
+    });
+    expect(await check(root, "conf/a.yaml")).toMatchObject({ exitCode: 0 });
+    expect(await check(root, "conf/b.yaml")).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining("syntax-invalid"),
+    });
+  });
+});
+
+describe("kubelet-config merge", () => {
+  test("does not touch a file that it cannot read whole", async () => {
+    const root = makeConfigs({ "b.yaml": Buffer.from(`# caf\xE9\n${CONFIG}`, "latin1") });
+    expect(await kubeletConfig("merge", join(root, "conf/b.yaml"), "--write")).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining("config-not-editable"),
+    });
+  });
+});

@@ -5,8 +5,8 @@
 import { locateKubelet, pathFaultOf } from "@ocir-broker/doctor";
 import { createSystemClock } from "@ocir-broker/foundation";
 import {
-  checkCredentialProviderAnswer,
   checkCredentialProviderConfig,
+  decodeCredentialProviderAnswer,
   explainMatch,
   type Finding,
   mergeProvider,
@@ -54,8 +54,8 @@ export function addKubeletConfigCommand(program: Command): void {
     .command("check-answer")
     .description("read a plugin's answer from stdin; exit 1 if a kubelet could not decode it")
     .action(async () => {
-      const problem = checkCredentialProviderAnswer((await readStdin()).toString());
-      if (problem !== undefined) throw new Error(`the answer cannot be decoded: ${problem}`);
+      const answer = decodeCredentialProviderAnswer((await readStdin()).toString());
+      if ("problem" in answer) throw new Error(`the answer cannot be decoded: ${answer.problem}`);
     });
 
   kubeletConfig

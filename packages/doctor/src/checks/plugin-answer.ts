@@ -2,9 +2,9 @@
  * What the plugin really answers, called as the kubelet calls it: same input, arguments and environment. Its output is
  * credentials or unknown text, so only shapes, codes of ours and key names are ever said of it.
  */
-import { parseJson, Secret } from "@ocir-broker/foundation";
+import { Secret } from "@ocir-broker/foundation";
+import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config";
 import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import * as z from "zod";
 import { type Attempt, attempt, type Check, causeOf, type Examination, valueIfAny } from "../examination.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import type { ProgramResult } from "../program-run.ts";
@@ -16,15 +16,6 @@ const LIMIT_MS = 6_000;
 
 /** Asked for where no image is given: the host is what counts. */
 const ANY_REPOSITORY = "ocir-broker/doctor";
-
-/** The kubelet takes no other fields since 1.32, and no other key types at all. */
-const response = z.strictObject({
-  kind: z.literal("CredentialProviderResponse"),
-  apiVersion: z.string(),
-  cacheKeyType: z.enum(["Image", "Registry", "Global"]),
-  cacheDuration: z.string().nullish(),
-  auth: z.record(z.string(), z.strictObject({ username: z.string(), password: z.string() })).nullish(),
-});
 
 export const checkPluginAnswer: Check = async (examination) => {
   const path = await pluginPath(examination);
@@ -85,16 +76,14 @@ async function judge(
     return finding("plugin-failed", `${path}: exit status ${exitCode ?? signal}, ${said}`);
   }
   if (stdout.trim() === "") return finding("plugin-answer-empty", `${path}: exit status 0, nothing on stdout`);
-  const { data } = response.safeParse(parseJson(stdout));
-  if (data === undefined || data.apiVersion !== invocation.apiVersion) {
-    const what = data === undefined ? "no CredentialProviderResponse" : `not of ${invocation.apiVersion}`;
-    return finding("plugin-answer-garbage", `${path}: ${stdout.length} characters on stdout, ${what}`);
+  const answer = decodeCredentialProviderAnswer(stdout, invocation.apiVersion);
+  if ("problem" in answer) {
+    return finding("plugin-answer-garbage", `${path}: ${stdout.length} characters on stdout: ${answer.problem}`);
   }
-  const keys = Object.keys(data.auth ?? {});
-  if (keys.length === 0) return finding("plugin-answer-anonymous", `${path}: auth is empty`);
-  const evidence = `${path}: in ${Math.round(elapsedMs)} ms, for ${keys.length} entries of auth`;
-  const passwords = Object.values(data.auth ?? {}).map(({ password }) => password);
-  return (await isOutdated(passwords[0] ?? "", examination))
+  const [first] = answer.auth.values();
+  if (first === undefined) return finding("plugin-answer-anonymous", `${path}: auth is empty`);
+  const evidence = `${path}: in ${Math.round(elapsedMs)} ms, for ${answer.auth.size} entries of auth`;
+  return (await isOutdated(first.password, examination))
     ? finding("token-outdated", `${path}: its token is denied, a new one is not`)
     : finding("plugin-answer-ok", evidence);
 }
