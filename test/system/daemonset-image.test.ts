@@ -18,7 +18,7 @@ const lack =
 describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
   it("is found by the digest of the release's manifest, wherever the README's commands put it", async () => {
     const stage = await setRealRegistryStage();
-    const { run, directory, registryHost, simulator } = stage;
+    const { run, directory, registryHost, simulator, authFile } = stage;
     await makeRelease(directory);
     const containerd = await startContainerd(stage);
     const repository = `${registryHost}/acme/ocir-broker-daemonset`;
@@ -36,10 +36,9 @@ describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
       image,
     );
     // A node that has no credentials.
-    const nobody = join(directory, "nobody.json");
-    writeFileSync(nobody, "{}");
+    writeFileSync(authFile, "{}");
     const inspect = (architecture: string) =>
-      run("skopeo", `--override-arch=${architecture}`, "inspect", `--authfile=${nobody}`, `docker://${image}`);
+      run("skopeo", `--override-arch=${architecture}`, "inspect", `docker://${image}`);
     await expect(inspect("amd64")).rejects.toThrow(/unauthorized|denied/);
     simulator.iam({ repository: "acme/ocir-broker-daemonset", public: true });
     for (const architecture of ["amd64", "arm64"]) {
