@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation";
+import { type Clock, createSystemClock } from "@ocir-broker/foundation";
 import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Broker, startBroker } from "./broker.ts";
@@ -36,6 +36,7 @@ afterEach(async () => {
 
 interface Setting {
   readonly simulator?: SimulatorOptions;
+  readonly clock?: Clock;
   readonly config?: { registries?: object; request?: object; upstream?: object };
 }
 
@@ -62,14 +63,14 @@ function configOf(config: Setting["config"] = {}): Config {
   return checked.config;
 }
 
-async function startAgain({ config }: Setting = {}): Promise<Broker> {
+async function startAgain({ config, clock = createSystemClock() }: Setting = {}): Promise<Broker> {
   const write = (line: string): void => {
     logged += line;
   };
   broker = await startBroker({
     config: configOf(config),
     environment: {},
-    clock: createSystemClock(),
+    clock,
     random: () => 0.5,
     log: createLog({ level: "trace", environment: {}, stream: { write } }),
     version: "1.2.3",
@@ -394,6 +395,24 @@ describe("startBroker", () => {
     await running.close();
     expect((await asked).status).toBe(200);
     expect(lines().at(-1)?.["msg"]).toBe("stopped");
+  });
+
+  it("stops after 3 s although a caller waits for an upstream that is down, and lets that caller ask again", async () => {
+    let nowMs = 0;
+    const clock = { ...createSystemClock(), monotonicMs: () => nowMs };
+    simulator = await startSimulator();
+    simulator.faults({ endpoint: "*", hang: "before-headers" });
+    const running = await startAgain({ clock });
+    const asked = pull(`${HOST}/ns/app`);
+    asked.catch(() => undefined);
+    await until(
+      () => running.health.details().registries[HOST],
+      (entry) => entry !== undefined,
+    );
+    const closed = running.close();
+    nowMs += 3_000;
+    await closed;
+    await expect(asked).rejects.toMatchObject({ code: "ECONNRESET" });
   });
 });
 

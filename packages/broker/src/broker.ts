@@ -47,11 +47,16 @@ export interface Broker {
   readonly health: Health;
   /** Brings into force what needs no restart. */
   takeOver(config: Config): ConfigChanges;
-  /** Finishes what is in flight, then stops. Safe to call again. */
+  /** Gives what is in flight 3 s to finish, then stops. Safe to call again. */
   close(): Promise<void>;
 }
 
-/** What is in flight may take its whole deadline, and a little to be read. */
+/**
+ * Time for requests in flight at a stop. A healthy upstream answers well within it; one that is down must not hold up a
+ * restart. A shim whose connection is closed asks once more, and its new connection waits in the socket for the next daemon.
+ */
+const STOP_GRACE_MS = 3_000;
+/** For the metrics file and the health socket, which nobody waits for. */
 const STOP_SLACK_MS = 1_000;
 
 /**
@@ -231,7 +236,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     access.close();
     await Promise.all([
       textfile && settledWithin(textfile.close(), STOP_SLACK_MS, clock),
-      credentialsServer.stop(deadlineMs + STOP_SLACK_MS),
+      credentialsServer.stop(STOP_GRACE_MS),
       healthServer.stop(STOP_SLACK_MS),
     ]);
     closing.abort();
