@@ -381,6 +381,7 @@ describe("startBroker", () => {
   it("does not start beside another broker, and leaves that one alone", async () => {
     const running = await start();
     await expect(startAgain()).rejects.toMatchObject({ code: "socket-in-use" });
+    expect(lines().map(({ msg }) => msg)).not.toContain("stopping");
     expect((await pull(`${HOST}/ns/app`)).status).toBe(200);
     broker = running;
   });

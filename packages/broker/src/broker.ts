@@ -231,8 +231,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   let textfile: Textfile | undefined;
   let stopping: Promise<void> | undefined;
-  async function stop(): Promise<void> {
-    log.info("stopping");
+  async function release(): Promise<void> {
     access.close();
     await Promise.all([
       textfile && settledWithin(textfile.close(), STOP_SLACK_MS, clock),
@@ -246,6 +245,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     homeRegion.close();
     metrics.close();
     await upstreams.close();
+  }
+  async function stop(): Promise<void> {
+    log.info("stopping");
+    await release();
     log.info("stopped");
   }
   const close = (): Promise<void> => {
@@ -263,7 +266,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       log.error("no health socket handed over");
     else await healthServer.listen(addressOf(handedOver.health, config.sockets.health, 0o666));
   } catch (error) {
-    await close();
+    await release();
     throw error;
   }
   sessions.keep(SESSION);
