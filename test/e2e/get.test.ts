@@ -1,4 +1,4 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -47,6 +47,15 @@ describe("ocir-broker get", () => {
     const result = await stage.get([IMAGE]);
     expect(answerOf(result).auth[HOST]?.password).toMatch(/^ey/);
     expect(stage.simulator.requests()["registry.token"]).toBe(2);
+  });
+
+  it("reports a fault of the configuration and answers all the same", async () => {
+    const stage = await setFallbackStage();
+    const config = JSON.parse(readFileSync(stage.config.path, "utf8"));
+    writeFileSync(stage.config.path, JSON.stringify({ ...config, log: { level: "loud" } }));
+    const result = await stage.get([IMAGE]);
+    expect(result.stderr).toMatch(/^ocir-broker: config-invalid: .*\n .*log\.level: must be .*\n$/);
+    expect(Object.keys(answerOf(result).auth)).toContain(HOST);
   });
 
   it.each([

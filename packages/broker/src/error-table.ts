@@ -70,7 +70,11 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
 
   // The broker itself.
   "config-invalid": { status: 500, what: "the configuration is not valid", next: "run ocir-broker config check" },
-  "config-unreadable": { status: 500, what: "the configuration cannot be read", next: "run ocir-broker config check" },
+  "config-unreadable": {
+    status: 500,
+    what: "the configuration cannot be read",
+    next: "check the file's path and mode",
+  },
   internal: { status: 500, what: "the broker has a fault", next: REPORT },
   "socket-denied": { status: 500, what: "this user may not ask the broker", next: "ask as root" },
   "socket-in-use": { status: 500, what: "another broker runs already", next: "stop the other one" },

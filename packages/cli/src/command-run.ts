@@ -1,12 +1,11 @@
 /** Runs a command in this process, for tests: what it writes and the exit status it sets are taken, not let out. */
+import { reportFailure } from "./failure.ts";
 import { createProgram } from "./program.ts";
 
 export interface CommandRun {
   readonly stdout: string;
   readonly stderr: string;
   readonly exitCode: number;
-  /** What it ended with, as main.ts would print it. */
-  readonly error: string | undefined;
 }
 
 export async function runCommand(...args: readonly string[]): Promise<CommandRun> {
@@ -22,14 +21,9 @@ export async function runCommand(...args: readonly string[]): Promise<CommandRun
     };
   });
   process.exitCode = undefined;
-  let error: string | undefined;
-  try {
-    await createProgram().parseAsync(args, { from: "user" });
-  } catch (thrown) {
-    error = thrown instanceof Error ? thrown.message : String(thrown);
-  }
+  await createProgram().parseAsync(args, { from: "user" }).catch(reportFailure);
   for (const each of restore) each();
-  const exitCode = Number(process.exitCode ?? (error === undefined ? 0 : 1));
+  const exitCode = Number(process.exitCode ?? 0);
   process.exitCode = undefined;
-  return { ...written, exitCode, error };
+  return { ...written, exitCode };
 }

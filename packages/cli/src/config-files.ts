@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type ConfigFile, decodeConfigText } from "@ocir-broker/kubelet-config";
+import { withPath } from "./failure.ts";
 
 const NEW_FILE_MODE = 0o644;
 
@@ -24,7 +25,10 @@ export function readConfigFiles(paths: readonly string[]): { files: ConfigFile[]
   const [first = ""] = paths;
   const directory = paths.length > 1 || statSync(first).isDirectory();
   const files = paths.length === 1 && directory ? filesIn(first) : paths;
-  return { files: files.map((path) => ({ path, text: decodeConfigText(readFileSync(path)) })), directory };
+  return {
+    files: files.map((path) => ({ path, text: withPath(path, () => decodeConfigText(readFileSync(path))) })),
+    directory,
+  };
 }
 
 /** Its links are followed. */
@@ -38,16 +42,22 @@ export function isExecutable(path: string): boolean {
 }
 
 export function readIfThere(path: string): string | undefined {
-  try {
-    return decodeConfigText(readFileSync(path));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  return withPath(path, () => {
+    try {
+      return decodeConfigText(readFileSync(path));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+  });
 }
 
 /** By one rename, on disk before it. The mode of what was there stays, and a link stays one. */
 export function replaceFile(path: string, text: string): void {
+  withPath(path, () => replace(path, text));
+}
+
+function replace(path: string, text: string): void {
   const before = statSync(path, { throwIfNoEntry: false });
   const target = before === undefined ? path : realpathSync(path);
   // No ending that the kubelet would read in a directory.

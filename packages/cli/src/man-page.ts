@@ -14,10 +14,12 @@ const FILES: readonly (readonly [path: string, meaning: string])[] = [
 ];
 
 const EXIT_STATUS: Readonly<Record<string, string>> = {
-  "ocir-broker doctor": "0: no problem. 1: a problem. 2: no problem was seen, but not all could be looked at.",
+  "ocir-broker doctor":
+    "0: no problem. 1: a problem. 2: no problem was seen, but not all could be looked at, or the command line is wrong.",
 };
 
-const DEFAULT_EXIT_STATUS = "0: done. 1: not done; one line on standard error says why.";
+const DEFAULT_EXIT_STATUS =
+  "0: done. 1: not done; one line on standard error says why. 2: the command line is wrong; one line says how.";
 
 /** One page for the program and one for each of its commands, which has its subcommands in it. */
 export function renderManPages(program: CommandNode): ManPage[] {

@@ -9,12 +9,12 @@ import { addServeCommand } from "./commands/serve.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addVersionCommand } from "./commands/version.ts";
 import { version } from "./environment.ts";
+import { throwUsageErrors } from "./failure.ts";
 
 export function createProgram(): Command {
   const program = new Command("ocir-broker")
     .description("image-pull credentials for Oracle's container registry (OCIR) on this node")
-    .version(version)
-    .showHelpAfterError();
+    .version(version);
   addServeCommand(program);
   addGetCommand(program);
   addStatusCommand(program);
@@ -23,5 +23,6 @@ export function createProgram(): Command {
   addKubeletConfigCommand(program);
   addCompletionCommand(program);
   addVersionCommand(program);
+  throwUsageErrors(program);
   return program;
 }

@@ -16,6 +16,7 @@ export {
   type UpstreamDispatcherOptions,
 } from "./dispatcher.ts";
 export { type Expiring, type RetryHint, retryHintOf } from "./expiring.ts";
+export { fileFaultOf } from "./file-fault.ts";
 export { parseJson } from "./parse-json.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { retryAfterMsOf } from "./retry-after.ts";

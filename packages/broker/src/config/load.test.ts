@@ -249,9 +249,13 @@ describe("loadConfig", () => {
     expect(loadConfig({ environment: {} }).log.level).toBe("info");
   });
 
-  it("wants the file that it is told to read", () => {
-    expect(() => loadConfig({ path: join(directory, "absent.yaml"), environment: {} })).toThrow(
-      expect.objectContaining({ code: "config-unreadable", message: expect.stringContaining("ENOENT") }),
+  it.each([
+    ["absent.yaml", "there is no such file or folder"],
+    ["\0", "ERR_INVALID_ARG_VALUE"],
+  ])("wants the file that it is told to read, case %#", (name, what) => {
+    const path = join(directory, name);
+    expect(() => loadConfig({ path, environment: {} })).toThrow(
+      expect.objectContaining({ code: "config-unreadable", message: `${path}: ${what}` }),
     );
   });
 

@@ -4,6 +4,7 @@
  * What the file says holds; the environment fills in what the file leaves open.
  */
 import { readFileSync } from "node:fs";
+import { fileFaultOf } from "@ocir-broker/foundation";
 import { parseDocument } from "yaml";
 import type * as z from "zod";
 import { BrokerError } from "../broker-error.ts";
@@ -54,7 +55,7 @@ export function readConfigText(source: ConfigSource): string {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && source.path === undefined) return "";
-    throw new BrokerError("config-unreadable", `${path} cannot be read: ${code}`, { cause: error });
+    throw new BrokerError("config-unreadable", `${path}: ${fileFaultOf(error)?.what ?? code}`, { cause: error });
   }
 }
 

@@ -32,9 +32,9 @@ describe("ocir-broker config check", () => {
 
   test("names every fault, and no value of a key that it does not know", async () => {
     const path = writeConfig("log: {level: loud}\napiToken: canary");
-    const { stdout, error, exitCode } = await runCommand("config", "check", "--config", path);
+    const { stdout, stderr, exitCode } = await runCommand("config", "check", "--config", path);
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
-    expect(error).toMatch(/log\.level: must be .* \(got "loud"\)\n {2}apiToken: unknown key$/);
+    expect(stderr).toMatch(/log\.level: must be .* \(got "loud"\)\n {2}apiToken: unknown key\n$/);
   });
 });
 

@@ -61,14 +61,14 @@ describe("ocir-broker doctor", () => {
       entries: expect.arrayContaining([expect.objectContaining({ step: "metadata", failure: "refused" })]),
     });
     const again = await runCommand("doctor", ...args, "--record", file);
-    expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/^ocir-broker doctor: file-exists: /) });
+    expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/^ocir-broker: file-exists: /) });
   });
 
   test("ends with 2 where it could not do its work", async () => {
     const { folder, args } = makeEmptyNode();
     const { stderr, exitCode } = await runCommand("doctor", ...args, "--record", join(folder, "no/such/folder"));
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/^ocir-broker doctor: ENOENT/);
+    expect(stderr).toMatch(/^ocir-broker: file-missing: .*no\/such\/folder: .*; check the path\n$/);
   });
 });
 

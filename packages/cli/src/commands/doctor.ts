@@ -16,6 +16,7 @@ import { METADATA_BASE_URLS } from "@ocir-broker/identity";
 import { type Command, Option } from "commander";
 import { configSource } from "../config-source.ts";
 import { type Environment, environment as ownEnvironment, version } from "../environment.ts";
+import { reportFailure } from "../failure.ts";
 import { refuseExisting, writeNewFile } from "../new-file.ts";
 
 interface CommandOptions {
@@ -46,7 +47,7 @@ export function addDoctorCommand(program: Command): void {
           ? examine(image, options)
           : record(image, options.record, options));
       } catch (error) {
-        process.stderr.write(`ocir-broker doctor: ${error instanceof Error ? error.message : String(error)}\n`);
+        await reportFailure(error);
         process.exitCode = 2;
       } finally {
         hold.cancel();

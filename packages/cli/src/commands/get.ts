@@ -10,13 +10,13 @@ import {
   createShortLivedBroker,
   errorAnswerOf,
   handedOverSockets,
-  loadConfig,
   loadUsableConfig,
   startStandIn,
 } from "@ocir-broker/broker";
 import { type Clock, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import { API_VERSIONS, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
+import { configInForce } from "../config-in-force.ts";
 import { askDaemon, type DaemonAddress, type DaemonAnswer } from "../daemon-answer.ts";
 import { environment } from "../environment.ts";
 import { leave } from "../leave.ts";
@@ -77,7 +77,7 @@ async function get(image: string | undefined, options: GetOptions): Promise<void
 }
 
 async function answerAlone(request: Buffer, options: GetOptions, clock: Clock): Promise<DaemonAnswer> {
-  const config = loadConfig({ path: options.config, environment });
+  const config = configInForce(options.config);
   const answered = await askDaemon(config.sockets.credentials, request, clock);
   if (answered !== undefined) return answered;
   const broker = createShortLivedBroker({

@@ -145,7 +145,7 @@ describe("kubelet-config merge", () => {
     const root = makeConfigs({ "b.yaml": Buffer.from(`# caf\xE9\n${CONFIG}`, "latin1") });
     expect(await kubeletConfig("merge", join(root, "conf/b.yaml"), "--write")).toMatchObject({
       exitCode: 1,
-      error: expect.stringContaining("config-not-editable"),
+      stderr: expect.stringContaining("config-not-editable"),
     });
   });
 });

@@ -7,11 +7,11 @@ import { runCommand } from "../command-run.ts";
 
 const STATUS = { status: "starting", version: "1.2.3", uptimeSeconds: 3, region: null, session: null, registries: {} };
 
-async function daemonThat(listener?: RequestListener): Promise<string> {
+async function daemonThat(listener?: RequestListener, extra: object = {}): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "status-"));
   const socket = join(folder, "health.sock");
   const config = join(folder, "config.yaml");
-  writeFileSync(config, JSON.stringify({ sockets: { health: socket } }));
+  writeFileSync(config, JSON.stringify({ sockets: { health: socket }, ...extra }));
   const server = createServer(listener);
   if (listener !== undefined) await new Promise<void>((resolve) => server.listen(socket, resolve));
   onTestFinished(() => {
@@ -33,6 +33,18 @@ describe("ocir-broker status", () => {
     expect(exitCode).toBe(0);
   });
 
+  test("reports a fault of the configuration and asks the daemon all the same", async () => {
+    const answer: RequestListener = (_request, response) => response.end(JSON.stringify(STATUS));
+    const config = await daemonThat(answer, { log: { level: "loud" } });
+    expect(await runCommand("status", "--config", config)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^ocir-broker 1\.2\.3: starting/),
+      stderr: expect.stringMatching(
+        /^ocir-broker: config-invalid: .*config\.yaml is not valid:\n .*log\.level: must be/,
+      ),
+    });
+  });
+
   test.each<[string, RequestListener | undefined, RegExp]>([
     [
       "does not run",
@@ -42,14 +54,14 @@ describe("ocir-broker status", () => {
     [
       "breaks off",
       (request) => request.socket.destroy(),
-      /: the daemon does not answer \(.*\)\n.*\n.*journalctl -u ocir-broker[\s\S]*systemctl restart ocir-broker\.service$/,
+      /: the daemon does not answer \(.*\)\n.*\n.*journalctl -u ocir-broker[\s\S]*systemctl restart ocir-broker\.service\n$/,
     ],
     ["is another program", (_request, response) => response.end("<html>"), /is this the daemon's health socket/],
     ["is another one", (_request, response) => response.end('"x"'), /is this the daemon's health socket/],
     ["fails", (_request, response) => response.writeHead(500).end(JSON.stringify(STATUS)), /no status in the answer/],
   ])("says what to do about a daemon that %s", async (_what, listener, message) => {
-    const { stdout, error, exitCode } = await runCommand("status", "--config", await daemonThat(listener));
+    const { stdout, stderr, exitCode } = await runCommand("status", "--config", await daemonThat(listener));
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
-    expect(error).toMatch(message);
+    expect(stderr).toMatch(message);
   });
 });

@@ -1,10 +1,10 @@
 /** `ocir-broker status`: what the daemon says of itself on its health socket. Anyone may ask; no secret is in it. */
-import { type HealthDetails, loadConfig } from "@ocir-broker/broker";
+import type { HealthDetails } from "@ocir-broker/broker";
 import { askHealthSocket } from "@ocir-broker/doctor";
 import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
-import { environment } from "../environment.ts";
+import { configInForce } from "../config-in-force.ts";
 import { renderStatus } from "../status-table.ts";
 
 interface CommandOptions {
@@ -53,22 +53,26 @@ export function addStatusCommand(program: Command): void {
 }
 
 async function show(options: CommandOptions): Promise<void> {
-  process.stdout.write(await read(options, createSystemClock()));
+  process.stdout.write(await read(healthSocket(options), options.output, createSystemClock()));
 }
 
 /** A daemon that is being restarted is worth waiting for. */
 async function watch(options: CommandOptions): Promise<never> {
+  const socket = healthSocket(options);
   const clock = createSystemClock();
   const isTerminal = process.stdout.isTTY === true;
   for (;;) {
-    const text = await read(options, clock).catch((error: Error) => `ocir-broker: ${error.message}\n`);
+    const text = await read(socket, options.output, clock).catch((error: Error) => `ocir-broker: ${error.message}\n`);
     process.stdout.write(isTerminal ? `${HOME}${text.replaceAll("\n", "\u001b[K\n")}${CLEAR_BELOW}` : text);
     await new Promise<void>((resolve) => clock.setTimer(resolve, WATCH_INTERVAL_MS));
   }
 }
 
-async function read({ config, output }: CommandOptions, clock: Clock): Promise<string> {
-  const socket = loadConfig({ path: config, environment }).sockets.health;
+function healthSocket({ config }: CommandOptions): string {
+  return configInForce(config).sockets.health;
+}
+
+async function read(socket: string, output: CommandOptions["output"], clock: Clock): Promise<string> {
   const answer = await askHealthSocket(socket, "/status", clock);
   if ("failure" in answer) {
     const failure = FAILURES[answer.failure] ?? "the daemon does not answer";

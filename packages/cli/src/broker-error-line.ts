@@ -1,0 +1,9 @@
+/** A fault of the broker's as one line: its code, what happened with which path, and what to do next. */
+import { BrokerError, ERROR_TABLE } from "@ocir-broker/broker";
+
+/** @returns undefined for an error of another class. The faults of a configuration follow on lines of their own. */
+export function brokerErrorLine(error: unknown): string | undefined {
+  if (!(error instanceof BrokerError)) return undefined;
+  const isList = error.message.includes("\n");
+  return `${error.code}: ${error.message}${isList ? "" : `; ${ERROR_TABLE[error.code].next}`}`;
+}

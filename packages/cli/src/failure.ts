@@ -1,0 +1,60 @@
+/**
+ * How a command that failed ends: one line on standard error, `ocir-broker: code: what; next`, and an exit status.
+ * 2 is a wrong command line, 1 is everything else.
+ */
+import { fileFaultOf } from "@ocir-broker/foundation";
+import { type Command, CommanderError } from "commander";
+
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+class UsageError extends Error {}
+
+/** Lets this command and all below it throw for a wrong command line, instead of printing their whole help. */
+export function throwUsageErrors(command: Command, above: readonly string[] = []): void {
+  const path = [...above, command.name()];
+  command.configureOutput({ outputError() {} }).exitOverride((error) => {
+    // Help and version have been printed.
+    if (error.exitCode === 0 || error.code === "commander.help") throw error;
+    throw new UsageError(`usage-invalid: ${wordsOf(error)}; see ${path.join(" ")} --help`);
+  });
+  for (const inner of command.commands) throwUsageErrors(inner, path);
+}
+
+/** What went wrong with a file gets its path, which a failed read does not carry. */
+export function withPath<T>(path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    const fault = fileFaultOf(error);
+    if (fault === undefined) throw error;
+    throw new Error(`${fault.code}: ${path}: ${fault.what}; ${fault.next}`, { cause: error });
+  }
+}
+
+/** Writes the line and sets the exit status. */
+export async function reportFailure(error: unknown): Promise<void> {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
+  else {
+    process.stderr.write(`ocir-broker: ${await lineOf(error)}\n`);
+    process.exitCode = error instanceof UsageError ? WRONG_USAGE : FAILED;
+  }
+}
+
+async function lineOf(error: unknown): Promise<string> {
+  if (!(error instanceof Error)) return String(error);
+  // Loaded on demand: not every command needs the broker, which takes longer to load than all else.
+  const { brokerErrorLine } = await import("./broker-error-line.ts");
+  const fault = fileFaultOf(error);
+  if (fault === undefined) return brokerErrorLine(error) ?? error.message;
+  const place = "path" in error ? `${error.path}: ` : "";
+  return `${fault.code}: ${place}${fault.what}; ${fault.next}`;
+}
+
+/** "error: unknown option '--otput'\n(Did you mean --output?)" on one line. */
+function wordsOf({ message }: CommanderError): string {
+  return message
+    .replace(/^error: /, "")
+    .replace(/\n\(Did/, " (did")
+    .replace(/\p{Cc}+/gu, "?");
+}
