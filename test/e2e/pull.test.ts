@@ -56,7 +56,7 @@ describe("a pull, end to end", () => {
     expect(metadata.reduce((sum, [, count]) => sum + count, 0)).toBeLessThanOrEqual(5);
   });
 
-  it("costs nothing upstream when warm, 10 000 times", async () => {
+  it("costs nothing upstream when warm, 1 000 times", async () => {
     const { call, simulator, config } = await setStage();
     const image = "icn.ocir.io/acme/shop/web";
     answerOf(await call(image));
@@ -65,8 +65,8 @@ describe("a pull, end to end", () => {
     const requestPath = join(dirname(config.path), "request.json");
     const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
     writeFileSync(requestPath, `${JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image })}\n`);
-    const { shim } = spawnTimes(2_500, 4, requestPath, { shim: { socket: config.credentialsSocket, program: SHIM } });
-    expect(shim.runs).toBe(10_000);
+    const { shim } = spawnTimes(250, 4, requestPath, { shim: { socket: config.credentialsSocket, program: SHIM } });
+    expect(shim.runs).toBe(1_000);
     expect(simulator.requests()).toEqual(before);
   });
 

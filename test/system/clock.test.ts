@@ -5,8 +5,8 @@
 import { setTimeout } from "node:timers/promises";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type InProcessBroker, type Pulled, startInProcess } from "./broker-in-process.ts";
 import { createDrivenClock, type DrivenClock } from "./driven-clock.ts";
+import { type InProcessBroker, type Pulled, startInProcess } from "./in-process-broker.ts";
 
 const HOST = "iad.ocir.io";
 const IMAGE = `${HOST}/acme/shop/web`;

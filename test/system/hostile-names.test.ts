@@ -3,8 +3,8 @@
 import { createLog } from "@ocir-broker/broker";
 import { startSimulator } from "@ocir-broker/oci-simulator";
 import { expect, it, onTestFinished } from "vitest";
-import { startInProcess } from "./broker-in-process.ts";
 import { createDrivenClock } from "./driven-clock.ts";
+import { startInProcess } from "./in-process-broker.ts";
 
 const HOST = "iad.ocir.io";
 const API_VERSION = "credentialprovider.kubelet.k8s.io/v1";

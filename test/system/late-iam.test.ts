@@ -5,8 +5,8 @@
 import type { EndpointPattern, IamChange, Simulator } from "@ocir-broker/oci-simulator";
 import { startSimulator } from "@ocir-broker/oci-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type InProcessBroker, startInProcess } from "./broker-in-process.ts";
 import { createDrivenClock, type DrivenClock } from "./driven-clock.ts";
+import { type InProcessBroker, startInProcess } from "./in-process-broker.ts";
 
 const HOST = "iad.ocir.io";
 const OPEN = "acme/open";

@@ -13,7 +13,7 @@ import { callCredentialProvider } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
 import { type RawServer, startRawServer } from "../../packages/shim/src/raw-socket-server.ts";
-import { type InProcessBroker, startInProcess } from "../system/broker-in-process.ts";
+import { type InProcessBroker, startInProcess } from "../system/in-process-broker.ts";
 import { type Answer, CALLS, type Call, type Exchange, type Recording, type Request } from "./recording.ts";
 
 const FOLDER = import.meta.dirname;

@@ -4,7 +4,7 @@
  */
 import type { Simulator } from "@ocir-broker/oci-simulator";
 import { expect } from "vitest";
-import { type InProcessBroker, type LogLine, type Pulled, startInProcess } from "../broker-in-process.ts";
+import { type InProcessBroker, type LogLine, type Pulled, startInProcess } from "../in-process-broker.ts";
 import { type Combination, RETRY_AFTER_S } from "./combinations.ts";
 import type { FastClock } from "./fast-clock.ts";
 
