@@ -69,6 +69,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const deadlineMs = durationMs(config.request.deadline);
   const metrics = createMetrics({ clock, version });
   const upstreams = createUpstreams({ config, environment, clock });
+  if (!upstreams.hasTrust) log.error("no certificate can be read from upstream.caFile, so no service is trusted");
   const closing = new AbortController();
   let inForce = config;
 

@@ -34,7 +34,7 @@ const SHIM = "check that the shim and the broker are of the same release";
 const CLOCK = "check the node's clock (chronyc tracking)";
 const DNS = "check the node's DNS";
 const PROXY_SETTINGS = "check the proxy's settings";
-const TRUST = "add the region's CA to the system's store";
+const TRUST = "add the region's CA to the system's store, or to upstream.caFile if that is set";
 const PROXY = "check for a proxy that changes requests";
 const IS_OCI = "check that this node is an OCI instance and may reach 169.254.169.254";
 

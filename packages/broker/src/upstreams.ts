@@ -14,6 +14,8 @@ import type { UpstreamResult } from "./metrics.ts";
 export interface Upstreams {
   readonly sendMetadata: SendRequest;
   readonly send: SendRequest;
+  /** False if `upstream.caFile` holds no certificate: then every exchange over TLS fails. */
+  readonly hasTrust: boolean;
   close(): Promise<void>;
 }
 
@@ -34,14 +36,12 @@ export function createUpstreams(options: {
     maxConnectionsPerOrigin: MAX_CONNECTIONS,
   };
   const direct = createDirectDispatcher({ ...limits, maxConnectionsPerOrigin: 1 });
-  const outside = createUpstreamDispatcher({
-    ...limits,
-    caCertificates: readTrustedCertificates(environment),
-    proxy: config.proxy,
-  });
+  const caCertificates = readTrustedCertificates(environment, config.upstream.caFile);
+  const outside = createUpstreamDispatcher({ ...limits, caCertificates, proxy: config.proxy });
   return {
     sendMetadata: createSendRequest({ dispatcher: direct, clock, totalMs }),
     send: createSendRequest({ dispatcher: outside, clock, totalMs }),
+    hasTrust: caCertificates.length > 0,
     async close() {
       await Promise.all([direct.destroy(), outside.destroy()]);
     },

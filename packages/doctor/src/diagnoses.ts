@@ -126,7 +126,7 @@ export const DIAGNOSES = {
   "tls-untrusted": {
     verdict: "problem",
     means: "the service's TLS certificate is not trusted",
-    fix: "find out who answers there (a TLS-inspecting proxy?); add a dedicated region's own CA to the system's store: update-ca-trust",
+    fix: "find out who answers there (a TLS-inspecting proxy?); add a dedicated region's own CA to upstream.caFile if that is set, else to the system's store: update-ca-trust",
   },
   "proxy-refused": {
     verdict: "problem",

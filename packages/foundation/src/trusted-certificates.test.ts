@@ -57,6 +57,13 @@ describe("readTrustedCertificates", () => {
     expect(readTrustedCertificates({ SSL_CERT_FILE: at("bad.crt") })).toEqual(bundled);
   });
 
+  test("trusts nothing but the one file that is given, and nothing at all without it", () => {
+    writeFileSync(at("only.pem"), `text\n${PRIVATE_ROOT}\n`);
+    const environment = { SSL_CERT_FILE: "/etc/ssl/certs/ca-certificates.crt" };
+    expect(subjects(readTrustedCertificates(environment, at("only.pem")))).toEqual(["CN=private root"]);
+    expect(readTrustedCertificates(environment, at("missing"))).toEqual([]);
+  });
+
   test("takes a missing file as an empty one", () => {
     expect(readTrustedCertificates({ SSL_CERT_FILE: at("missing") })).toEqual(bundled);
   });

@@ -1,5 +1,5 @@
 /**
- * The roots that upstreams are checked against: Node's own and the system's, each once.
+ * The roots that upstreams are checked against: Node's own and the system's, each once; or those of one file alone.
  *
  * A dedicated or sovereign region may have a private CA, which its images carry in the system's store; Node alone
  * would not look there. Reads files, once; never writes, never trusts anything that is not in one of these places.
@@ -18,11 +18,16 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIF
  * PEM, one certificate each. `SSL_CERT_FILE` and `SSL_CERT_DIR` (directories separated by colons) take the place of
  * the system's store, as they do for OpenSSL. A file that is missing or unreadable, and a certificate that cannot
  * be parsed, count as not there.
+ *
+ * @param caFile nothing outside this file is trusted; if no certificate can be read from it, the result is empty.
  */
-export function readTrustedCertificates(environment: Readonly<Record<string, string | undefined>>): string[] {
+export function readTrustedCertificates(
+  environment: Readonly<Record<string, string | undefined>>,
+  caFile?: string,
+): string[] {
   const byContent = new Map<string, string>();
-  for (const pem of getCACertificates("bundled")) byContent.set(contentOf(pem), pem);
-  for (const file of storeFiles(environment)) {
+  if (caFile === undefined) for (const pem of getCACertificates("bundled")) byContent.set(contentOf(pem), pem);
+  for (const file of caFile === undefined ? storeFiles(environment) : [caFile]) {
     for (const pem of readText(file).match(CERTIFICATE) ?? []) {
       const content = contentOf(pem);
       if (!byContent.has(content) && isCertificate(pem)) byContent.set(content, pem);

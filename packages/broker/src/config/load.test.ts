@@ -45,7 +45,7 @@ registries:
 metadata: { baseUrl: "http://169.254.169.254/opc/v2" }
 auth: { endpoint: "https://auth.example" }
 proxy: { https: "http://user:secret@proxy:3128", noProxy: "a,b" }
-upstream: { connectTimeout: 500ms, timeout: 1m }
+upstream: { connectTimeout: 500ms, timeout: 1m, caFile: /etc/ssl/only.pem }
 metrics: { textfile: /srv/metrics/broker.prom }
 log: { level: trace }
 `;
@@ -211,7 +211,7 @@ describe("configJsonSchema", () => {
   it("describes every key", () => {
     const sections = Object.values(configSchema.shape).map((section) => section.unwrap());
     const keys = sections.flatMap((section) => Object.values(section.shape));
-    expect(keys).toHaveLength(14);
+    expect(keys).toHaveLength(15);
     for (const key of keys) expect(key.description).toMatch(/\.$/);
     expect(JSON.stringify(configJsonSchema())).toContain("How long one request may wait");
   });

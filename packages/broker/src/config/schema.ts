@@ -71,6 +71,13 @@ export const configSchema = z.strictObject(
       timeout: duration("500ms", "60s")
         .default("8s")
         .describe("Time limit of one whole exchange with a service, connection included."),
+      caFile: z
+        .string("must be a path")
+        .regex(/^\/[^\0]{1,4000}$/, "must be an absolute path")
+        .optional()
+        .describe(
+          "PEM file of the only certificate authorities that services and a proxy may have. Default: Mozilla's list and the system's.",
+        ),
     }).prefault({}),
     metrics: section({
       textfile: z

@@ -35,6 +35,11 @@ describe("loadUsableConfig", () => {
       "registries: {endpoints: {A b: 'https://x', iad.ocir.io: 'https://m', icn.ocir.io: ftp}}",
       "registries: {endpoints: {iad.ocir.io: 'https://m'}}",
     ],
+    [
+      "a bad file of certificates, and trusts none instead",
+      "upstream: {caFile: ca.pem, timeout: 1s}",
+      "upstream: {caFile: /dev/null, timeout: 1s}",
+    ],
     ["a section that is none", "log:\nrequest: {deadline: 5s}", "request: {deadline: 5s}"],
     ["a list instead of sections", "- a", ""],
     ["what cannot be parsed, from its first line on", "proxy: {https: 'http://p:1'}\nregistries: [", ""],

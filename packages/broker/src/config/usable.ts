@@ -2,7 +2,7 @@
  * A configuration for a process that must run and has nobody to tell: what is valid of the file and the environment,
  * the defaults for the rest, and what is wrong. Why: docs/decisions/0013-a-faulty-configuration.md.
  */
-import type * as z from "zod";
+import * as z from "zod";
 import type { BrokerError } from "../broker-error.ts";
 import {
   type ConfigSource,
@@ -14,6 +14,10 @@ import {
   withoutEmpty,
 } from "./load.ts";
 import { type Config, configSchema, environmentSchema } from "./schema.ts";
+
+const narrowedTrust = z.object({ upstream: z.object({ caFile: z.unknown().refine((value) => value !== undefined) }) });
+
+const NO_CERTIFICATES = "/dev/null";
 
 export interface UsableConfig {
   readonly config: Config;
@@ -27,14 +31,20 @@ export function loadUsableConfig(source: ConfigSource): UsableConfig {
   const checked = checkConfig(text, source.environment);
   if ("config" in checked) return { config: checked.config, fault: unreadable };
   const { value, faults: syntaxFaults } = parseYaml(text);
+  // Half of a file that cannot be parsed may mean anything.
+  const whole = syntaxFaults.length > 0 ? {} : value;
+  const file = withNarrowTrust(whole, validPart(configSchema, whole));
   return {
-    config: fillIn(
-      // Half of a file that cannot be parsed may mean anything.
-      validPart(configSchema, syntaxFaults.length > 0 ? {} : value),
-      validPart(environmentSchema, withoutEmpty(source.environment)),
-    ),
+    config: fillIn(file, validPart(environmentSchema, withoutEmpty(source.environment))),
     fault: unreadable ?? configInvalid(source, checked.faults),
   };
+}
+
+/** The default of `upstream.caFile` trusts more than any file, so a bad value trusts nothing instead. */
+function withNarrowTrust(whole: unknown, config: Config): Config {
+  const { data } = narrowedTrust.safeParse(whole);
+  if (data === undefined || config.upstream.caFile !== undefined) return config;
+  return { ...config, upstream: { ...config.upstream, caFile: NO_CERTIFICATES } };
 }
 
 function textOf(source: ConfigSource): { text: string; fault: BrokerError | undefined } {

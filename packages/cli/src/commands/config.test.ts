@@ -38,6 +38,13 @@ describe("ocir-broker config check", () => {
   });
 });
 
+test("ocir-broker config check refuses a caFile without a certificate, which would be the only trust", async () => {
+  const path = writeConfig("upstream: {caFile: /dev/null}");
+  const { stderr, exitCode } = await runCommand("config", "check", "--config", path);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/upstream\.caFile: no certificate can be read from \/dev\/null/);
+});
+
 describe("ocir-broker config print", () => {
   test("prints YAML without the proxy's password", async () => {
     const path = writeConfig("proxy: {https: 'user:canary@proxy:3128'}");

@@ -1,5 +1,6 @@
 /** `ocir-broker config check|print|schema`: what the configuration is, before a service depends on it. */
-import { configJsonSchema, DEFAULT_CONFIG_PATH, loadConfig, printConfig } from "@ocir-broker/broker";
+import { BrokerError, configJsonSchema, DEFAULT_CONFIG_PATH, loadConfig, printConfig } from "@ocir-broker/broker";
+import { readTrustedCertificates } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { configSource } from "../config-source.ts";
 import { environment } from "../environment.ts";
@@ -16,7 +17,8 @@ export function addConfigCommand(program: Command): void {
     .description("say every fault of the configuration; exit 1 if there is one")
     .option("--config <file>", `configuration file (default: ${DEFAULT_CONFIG_PATH}, which may be absent)`)
     .action((options: ConfigOptions) => {
-      loadConfig({ path: options.config, environment });
+      const { upstream } = loadConfig({ path: options.config, environment });
+      if (upstream.caFile !== undefined) checkCaFile(upstream.caFile);
       process.stdout.write(`the configuration is valid: ${configSource(options.config)}\n`);
     });
 
@@ -34,4 +36,12 @@ export function addConfigCommand(program: Command): void {
     .action(() => {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
     });
+}
+
+function checkCaFile(caFile: string): void {
+  if (readTrustedCertificates(environment, caFile).length > 0) return;
+  throw new BrokerError(
+    "config-invalid",
+    `upstream.caFile: no certificate can be read from ${caFile}, so no service would be trusted`,
+  );
 }

@@ -98,7 +98,7 @@ function configFaultIn(message: string): string {
 }
 
 function settingsOf(config: Config, environment: Environment): DoctorOptions["settings"] {
-  const { metadata, auth, registries, sockets, proxy } = config;
+  const { metadata, auth, registries, sockets, proxy, upstream } = config;
   return {
     credentialsSocket: sockets.credentials,
     healthSocket: sockets.health,
@@ -107,7 +107,7 @@ function settingsOf(config: Config, environment: Environment): DoctorOptions["se
     extraHosts: hostsNamedIn(config),
     endpoints: registries.endpoints,
     proxy,
-    caCertificates: readTrustedCertificates(environment),
+    caCertificates: readTrustedCertificates(environment, upstream.caFile),
   };
 }
 
