@@ -164,7 +164,7 @@ describe("ocir-broker doctor", () => {
     const { stdout, exitCode } = await run("doctor", IMAGE);
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(
-      /config\.yaml is not valid: proxy\.https: must be .*; proxy\.password: unknown key; colour: /,
+      /config\.yaml is not valid: line 1: proxy\.https: must be .*; line 1: proxy\.password: unknown key; line 1: colour: /,
     );
     expect(stdout).toContain("problem: 1, ok: 16.");
     expect(stdout).not.toContain("canary");

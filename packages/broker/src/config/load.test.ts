@@ -71,15 +71,15 @@ log: { level: 3, colour: red }
 surprise: 1
 `;
     expect(faultsOf(text, { OCI_METADATA_BASE_URL: "http://example.com" })).toEqual([
-      'sockets.credentials: must be an absolute path of at most 107 characters (got "relative.sock")',
-      'request.deadline: must be a duration from 1s to 19s, such as "15s" (got "40s")',
-      'registries.prefetch: must be a list of registry hosts (got "IAD.ocir.io")',
-      'registries.extraHosts.0: must be a registry host in lower case, such as "iad.ocir.io" (got "a/b")',
-      'registries.endpoints.A b: must be a registry host in lower case (got "https://x")',
-      'metrics.textfile: must be an absolute path that ends with ".prom" (got "ocir_broker.prom")',
-      "log.level: must be error, warn, info, debug or trace (got 3)",
-      "log.colour: unknown key",
-      "surprise: unknown key",
+      'line 2: sockets.credentials: must be an absolute path of at most 107 characters (got "relative.sock")',
+      'line 3: request.deadline: must be a duration from 1s to 19s, such as "15s" (got "40s")',
+      'line 4: registries.prefetch: must be a list of registry hosts (got "IAD.ocir.io")',
+      'line 4: registries.extraHosts.0: must be a registry host in lower case, such as "iad.ocir.io" (got "a/b")',
+      'line 4: registries.endpoints.A b: must be a registry host in lower case (got "https://x")',
+      'line 5: metrics.textfile: must be an absolute path that ends with ".prom" (got "ocir_broker.prom")',
+      "line 6: log.level: must be error, warn, info, debug or trace (got 3)",
+      "line 6: log.colour: unknown key",
+      "line 7: surprise: unknown key",
       "OCI_METADATA_BASE_URL: must be an https URL (http only to a loopback or link-local address) without credentials or query" +
         ' (got "http://example.com")',
     ]);
@@ -87,16 +87,51 @@ surprise: 1
 
   it.each([
     ["- a", "file: must be a mapping of sections (got a list)"],
-    ["log:", "log: must be a mapping of keys (got null)"],
+    ["log:", "line 1: log: must be a mapping of keys (got null)"],
     ["[", "file: Flow sequence must end with a ] at line 1, column 2"],
     ["log: {}\nlog: {}", "file: Map keys must be unique at line 2, column 1"],
     ["a: *b", "file: Unresolved alias (the anchor must be set before the alias): b"],
     [
       `log: {level: ${"y".repeat(80)}}`,
-      `log.level: must be error, warn, info, debug or trace (got "${"y".repeat(59)}…)`,
+      `line 1: log.level: must be error, warn, info, debug or trace (got "${"y".repeat(59)}…)`,
     ],
   ])("says what is wrong with %j", (text, fault) => {
     expect(faultsOf(text)).toEqual([fault]);
+  });
+
+  it("counts lines to the key or element at fault, through anchors and comments", () => {
+    const text = [
+      "# A comment",
+      "registries:",
+      "  extraHosts: &hosts",
+      "    - a.example",
+      "    # Another",
+      "    - B.example",
+      "  prefetch: *hosts",
+      "log:",
+      "",
+      "  colour:",
+      "    deep: red",
+    ].join("\r\n");
+    expect(faultsOf(text).map((each) => each.replace(/: (?:must|unknown).*/, ""))).toEqual([
+      "line 7: registries.prefetch.1",
+      "line 6: registries.extraHosts.1",
+      "line 10: log.colour",
+    ]);
+  });
+
+  it.each([
+    ["log: {levle: debug}", "log.level"],
+    ["log: {LEVEL: debug}", "log.level"],
+    ["log: {timeout: 1s}", "upstream.timeout"],
+    ["registry: {}", undefined],
+    ["registeries: {}", "registries"],
+    ["proxi: {}", "proxy"],
+    ["deadline: 3s", "request.deadline"],
+    ["log: {x: 1}", undefined],
+  ])("asks of an unknown key whether a known one is meant: %s", (text, meant) => {
+    const [fault] = faultsOf(text);
+    expect(fault?.replace(/^.*unknown key/, "")).toBe(meant === undefined ? "" : `, did you mean ${meant}?`);
   });
 
   it.each(["14", 14, "0s", "-1s", "1.5s", "15 s", "1h", "9999999999s"])("refuses %j for a duration", (deadline) => {
@@ -142,7 +177,7 @@ surprise: 1
   it("takes no path for a registry, whose paths begin at its root", () => {
     const faults = faultsOf('registries: { endpoints: { iad.ocir.io: "https://mirror.example/base" } }');
     expect(faults).toEqual([
-      'registries.endpoints.iad.ocir.io: must be a URL without a path (got "https://mirror.example/base")',
+      'line 1: registries.endpoints.iad.ocir.io: must be a URL without a path (got "https://mirror.example/base")',
     ]);
   });
 
@@ -174,14 +209,14 @@ surprise: 1
 });
 
 it.each([
-  ["apiToken: hunter2", ["apiToken: unknown key"]],
-  ["proxy: {password: hunter2}", ["proxy.password: unknown key"]],
-  ["proxy: {https: {password: hunter2}}", ["proxy.https: must be a URL (got a mapping)"]],
+  ["apiToken: hunter2", ["line 1: apiToken: unknown key"]],
+  ["proxy: {password: hunter2}", ["line 1: proxy.password: unknown key"]],
+  ["proxy: {https: {password: hunter2}}", ["line 1: proxy.https: must be a URL (got a mapping)"]],
   [
     "registries: {extraHosts: {password: hunter2}}",
-    ["registries.extraHosts: must be a list of registry hosts (got a mapping)"],
+    ["line 1: registries.extraHosts: must be a list of registry hosts (got a mapping)"],
   ],
-  ["log: {level: [hunter2]}", ["log.level: must be error, warn, info, debug or trace (got a list)"]],
+  ["log: {level: [hunter2]}", ["line 1: log.level: must be error, warn, info, debug or trace (got a list)"]],
 ])("checkConfig names the key and not the value of %j, which may be a secret", (text, faults) => {
   expect(checkConfig(text)).toEqual({ faults });
 });
@@ -229,7 +264,7 @@ describe("durationMs", () => {
 });
 
 it("checkConfig lists each fault on a line of its own, whatever letters a key has", () => {
-  expect(checkConfig('"a\\nb\\e[2J": 1')).toEqual({ faults: ["a\\u{a}b\\u{1b}[2J: unknown key"] });
+  expect(checkConfig('"a\\nb\\e[2J": 1')).toEqual({ faults: ["line 1: a\\u{a}b\\u{1b}[2J: unknown key"] });
 });
 
 describe("loadConfig", () => {
@@ -263,7 +298,7 @@ describe("loadConfig", () => {
     const path = join(directory, "bad.yaml");
     writeFileSync(path, "a: 1\nb: 2");
     expect(() => loadConfig({ path, environment: {} })).toThrow(
-      `${path} is not valid:\n  a: unknown key\n  b: unknown key`,
+      `${path} is not valid:\n  line 1: a: unknown key\n  line 2: b: unknown key`,
     );
   });
 });

@@ -5,18 +5,21 @@
  */
 import { readFileSync } from "node:fs";
 import { fileFaultOf } from "@ocir-broker/foundation";
-import { parseDocument } from "yaml";
 import type * as z from "zod";
 import { BrokerError } from "../broker-error.ts";
+import { parseLocated } from "./fault-line.ts";
 import { withoutPasswords } from "./password.ts";
-import { type Config, configSchema, environmentSchema } from "./schema.ts";
+import { type Config, configKeys, configSchema, environmentSchema } from "./schema.ts";
+import { similarKey } from "./similar-key.ts";
 
 export const DEFAULT_CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Either a configuration, or what is wrong: one line a fault, `path: problem (got …)`. No value of an unknown key is in it. */
+/** Either a configuration, or what is wrong: one line a fault, `line 3: path: problem (got …)`. No value of an unknown key is in it. */
 export type CheckedConfig = { readonly config: Config } | { readonly faults: readonly string[] };
+
+type LineOf = (path: readonly PropertyKey[]) => number;
 
 const LONGEST_SHOWN = 60;
 
@@ -39,12 +42,12 @@ export function configInvalid({ path = DEFAULT_CONFIG_PATH }: ConfigSource, faul
 
 /** Checks the text of a configuration file together with the environment. */
 export function checkConfig(text: string, environment: Environment = {}): CheckedConfig {
-  const { value, faults: syntaxFaults } = parseYaml(text);
+  const { value, faults: syntaxFaults, lineOf } = parseYaml(text);
   if (syntaxFaults.length > 0) return { faults: syntaxFaults };
   const file = configSchema.safeParse(value);
   const surroundings = environmentSchema.safeParse(withoutEmpty(environment));
   if (file.success && surroundings.success) return { config: fillIn(file.data, surroundings.data) };
-  return { faults: [...faultsOf(file.error, value), ...faultsOf(surroundings.error, environment)] };
+  return { faults: [...faultsOf(file.error, value, lineOf), ...faultsOf(surroundings.error, environment)] };
 }
 
 /** @throws {BrokerError} `config-unreadable` */
@@ -59,14 +62,14 @@ export function readConfigText(source: ConfigSource): string {
   }
 }
 
-export function parseYaml(text: string): { value: unknown; faults: string[] } {
-  const document = parseDocument(text);
+export function parseYaml(text: string): { value: unknown; faults: string[]; lineOf: LineOf } {
+  const { document, lineOf } = parseLocated(text);
   try {
     const value: unknown = document.toJS();
-    return { value: value ?? {}, faults: document.errors.map((error) => syntaxFault(error)) };
+    return { value: value ?? {}, faults: document.errors.map((error) => syntaxFault(error)), lineOf };
   } catch (error) {
     // Broken aliases show only now.
-    return { value: {}, faults: [...document.errors, error as Error].map((each) => syntaxFault(each)) };
+    return { value: {}, faults: [...document.errors, error as Error].map((each) => syntaxFault(each)), lineOf };
   }
 }
 
@@ -92,25 +95,32 @@ export function fillIn(config: Config, environment: z.output<typeof environmentS
   };
 }
 
-function faultsOf(error: z.ZodError | undefined, value: unknown): string[] {
+/** @param lineOf 0 for what has no line, as in the environment. */
+function faultsOf(error: z.ZodError | undefined, value: unknown, lineOf: LineOf = () => 0): string[] {
   return (error?.issues ?? []).flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
       // What its value is for nobody knows: it may be a secret.
-      return issue.keys.map((key) => printable(`${pathOf([...issue.path, key])}: unknown key`));
+      return issue.keys.map((key) => unknownKey([...issue.path, key], lineOf));
     }
     // A bad key of a record: what matters is said by the issue inside.
     const message = issue.code === "invalid_key" ? "must be a registry host in lower case" : issue.message;
-    return [fault(issue.path, message, value)];
+    return [fault(issue.path, message, value, lineOf)];
   });
 }
 
-function fault(path: readonly PropertyKey[], problem: string, value: unknown): string {
-  const got = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)[key], value);
-  return printable(`${pathOf(path)}: ${problem} (got ${shownOf(got)})`);
+function unknownKey(path: readonly PropertyKey[], lineOf: LineOf): string {
+  const similar = similarKey(path.map(String), configKeys());
+  return printable(`${placeOf(path, lineOf)}: unknown key${similar === undefined ? "" : `, did you mean ${similar}?`}`);
 }
 
-function pathOf(path: readonly PropertyKey[]): string {
-  return path.map(String).join(".") || "file";
+function fault(path: readonly PropertyKey[], problem: string, value: unknown, lineOf: LineOf): string {
+  const got = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)[key], value);
+  return printable(`${placeOf(path, lineOf)}: ${problem} (got ${shownOf(got)})`);
+}
+
+function placeOf(path: readonly PropertyKey[], lineOf: LineOf): string {
+  const line = lineOf(path);
+  return `${line === 0 ? "" : `line ${line}: `}${path.map(String).join(".") || "file"}`;
 }
 
 /** Keys below a value that should have none are unknown ones too. */

@@ -96,6 +96,13 @@ export const configSchema = z.strictObject(
   "must be a mapping of sections",
 );
 
+/** The keys of each section. */
+export function configKeys(): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    Object.entries(configSchema.shape).map(([name, keys]) => [name, Object.keys(keys.unwrap().shape)]),
+  );
+}
+
 /** The effective configuration: checked, with defaults. Durations stay text; `durationMs` reads them. */
 export type Config = z.output<typeof configSchema>;
 

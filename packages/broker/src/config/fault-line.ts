@@ -1,0 +1,40 @@
+/** On which line of a YAML document a key is, or as much of its path as there is. */
+import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument } from "yaml";
+
+export interface Located {
+  readonly document: Document;
+  /** @returns 0 for the whole file. */
+  lineOf(path: readonly PropertyKey[]): number;
+}
+
+export function parseLocated(text: string): Located {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter });
+  return {
+    document,
+    lineOf(path) {
+      const offset = offsetOf(document, path);
+      return offset === undefined ? 0 : lineCounter.linePos(offset).line;
+    },
+  };
+}
+
+function offsetOf(document: Document, path: readonly PropertyKey[]): number | undefined {
+  let offset: number | undefined;
+  let node: unknown = document.contents;
+  for (const step of path) {
+    const [key, value] = childOf(node, String(step));
+    if (!isNode(key)) return offset;
+    offset = key.range?.[0];
+    node = value;
+  }
+  return offset;
+}
+
+/** The node that shows where the child is, and the child. */
+function childOf(node: unknown, step: string): readonly unknown[] {
+  if (isSeq(node)) return [node.items[Number(step)], node.items[Number(step)]];
+  if (!isMap(node)) return [];
+  const pair = node.items.find(({ key }) => String(key) === step);
+  return [pair?.key, pair?.value];
+}
