@@ -173,7 +173,7 @@ describe("ocir-broker doctor", () => {
   test("goes on with the defaults where the broker's configuration cannot be read", async () => {
     const { stdout, exitCode } = await runBroker("doctor", "--config", "/no/such/file", "--root", "/no/such/root");
     expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/broker-config-invalid:.*\n +seen: \/no\/such\/file cannot be read: ENOENT\n/);
+    expect(stdout).toMatch(/broker-config-invalid:.*\n +seen: \/no\/such\/file: there is no such file or folder\n/);
   });
 
   test("prints no secret and no OCID, whatever it finds", async () => {
