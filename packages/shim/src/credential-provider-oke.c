@@ -2,7 +2,8 @@
  * The kubelet's exec plugin: the request from stdin, one POST to the daemon's socket, the answer to stdout; or one
  * line on stderr and exit status 1. Reads no JSON, allocates nothing, starts no child; where no daemon answers it may
  * become another program (fallback.h). Exit status 0 means that a whole, non-empty answer was written. Arguments are
- * ignored (a kubelet's config may still carry those of the provider that had this name before), but for a lone --version.
+ * ignored (a kubelet's config may still carry those of the provider that had this name before), but for a lone --version
+ * or --help. On a terminal it says what it waits for.
  * Under the name docker-credential-ocir it does the same for root's own tools, in their protocol (docker-credential.h).
  */
 #include <errno.h>
@@ -25,6 +26,21 @@
 #define DOCKER_CREDENTIAL_ROUTE "/v1/docker-credential"
 #define CHECK_SERVICE "check it with: systemctl status ocir-broker.socket ocir-broker.service"
 
+static const char HELP[] =
+    "credential-provider-oke: the kubelet's credential provider for OCIR\n"
+    "\n"
+    "The kubelet runs it. It reads a CredentialProviderRequest from stdin, asks the daemon ocir-broker, and writes the\n"
+    "CredentialProviderResponse to stdout. By hand, use:\n"
+    "\n"
+    "  ocir-broker get IMAGE       credentials for an image\n"
+    "  ocir-broker doctor IMAGE    why a pull fails\n"
+    "  ocir-broker status          what the daemon holds\n"
+    "\n"
+    "OCIR_BROKER_SOCKET    the daemon's socket (default: " DEFAULT_SOCKET_PATH ")\n"
+    "OCIR_BROKER_FALLBACK  what it becomes while there is no daemon (default: " DEFAULT_FALLBACK "; empty: nothing)\n"
+    "--version             prints the version\n"
+    "Other arguments are ignored.\n";
+
 enum {
   REQUEST_LIMIT_BYTES = 256 * 1024,
   HEAD_ROOM_BYTES = 512, /* for the head, which is written once the body's length is known */
@@ -43,6 +59,7 @@ static struct exchange_answer answer;
 
 static const char *chosen_socket_path(void);
 static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline);
+static void say_on_terminal(const char *awaited);
 static bool read_body(struct request *read_into, const struct deadline *deadline);
 static void write_head(struct request *written, const char *route, const char *type);
 static bool may_fall_back(enum exchange_outcome outcome);
@@ -61,7 +78,12 @@ int main(int argument_count, char **arguments) {
     return write_stdout(version, sizeof version - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   }
 
+  if (argument_count == 2 && strcmp(arguments[1], "--help") == 0) {
+    return write_stdout(HELP, sizeof HELP - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+
   const char *socket_path = chosen_socket_path();
+  say_on_terminal("a CredentialProviderRequest in JSON, as the kubelet sends; for one image use: ocir-broker get IMAGE");
   if (!read_body(&request, &deadline)) return EXIT_FAILURE;
   write_head(&request, CREDENTIALS_ROUTE, "application/json");
   enum exchange_outcome outcome =
@@ -98,6 +120,7 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
       return EXIT_FAILURE;
   }
   const char *socket_path = chosen_socket_path();
+  say_on_terminal("a registry host such as icn.ocir.io");
   if (!read_body(&request, deadline)) return EXIT_FAILURE;
   write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
   enum exchange_outcome outcome =
@@ -105,6 +128,16 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
   if (outcome == EXCHANGE_ANSWERED) return deliver(&answer, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   report_exchange(outcome, socket_path);
   return EXIT_FAILURE;
+}
+
+/* A kubelet sets no TERM, so its calls do not pay for the system call. */
+static void say_on_terminal(const char *awaited) {
+  if (getenv("TERM") == NULL || !isatty(STDIN_FILENO)) return;
+  static const char before[] = "waiting 20 s for the end of input (Ctrl-D): ";
+  const char *pieces[] = {before, awaited, "\n"};
+  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+    if (write(STDERR_FILENO, pieces[i], strlen(pieces[i])) < 0) return;
+  }
 }
 
 /* Stdin to its end. The time limit counts here too, so that a person who runs this by hand is not left waiting. */

@@ -61,6 +61,23 @@ describeShim("credential-provider-oke", (build) => {
       expect(result.stdout.toString()).toBe(ANSWER);
     });
 
+    test("nothing for a lone --help, which says what to use by hand", async () => {
+      const result = await callShim(build.path, "/nowhere", { args: ["--help"] });
+      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(result.stdout.toString()).toMatch(/^credential-provider-oke: [\s\S]*ocir-broker get IMAGE/);
+    });
+
+    const noTerminal = hasProgram("script") ? "" : ", skipped: there is no script";
+    test.skipIf(noTerminal !== "")(`nothing yet, and says what it waits for, on a terminal${noTerminal}`, async () => {
+      const { stdout } = await callCredentialProvider({
+        path: "/usr/bin/script",
+        args: ["--quiet", "--return", "--command", build.path, "/dev/null"],
+        env: { TERM: "dumb", OCIR_BROKER_SOCKET: "/nowhere", OCIR_BROKER_FALLBACK: "" },
+        stdin: "\u0004",
+      });
+      expect(stdout.toString()).toMatch(/waiting 20 s for the end of input \(Ctrl-D\): [\s\S]*shim-request-empty/);
+    });
+
     test("nothing for a lone --version", async () => {
       const result = await callShim(build.path, "/nowhere", { args: ["--version"] });
       expect(result.stdout.toString()).toBe(`credential-provider-oke ${manifest.version}\n`);

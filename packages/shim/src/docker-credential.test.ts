@@ -40,6 +40,11 @@ describeShim("docker-credential-ocir", (build) => {
     ]);
   });
 
+  it("--help says how it is used", async () => {
+    const { stdout, exitCode } = await call("--help");
+    expect([exitCode, stdout.toString()]).toEqual([0, expect.stringContaining("docker-credential-ocir get\n")]);
+  });
+
   it.each([
     ["that there are none", "404 Not Found", "credentials not found in native keychain"],
     ["what is wrong", "504 Gateway Timeout", "ocir-broker: wait-timeout: no token was there in time; wait"],
