@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { finished } from "./finished.ts";
 import { nodePackage } from "./node-package.ts";
 import { CHECKOUT, type Release } from "./release.ts";
+import { checkStaticLibrary } from "./static-library.ts";
 import type { Target } from "./target.ts";
 
 export const STATIC_PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker-launch"] as const;
@@ -39,4 +40,5 @@ async function tryOut(target: Target, release: Release, folder: string): Promise
     const said = await finished(program as string, args);
     if (!said.includes(` ${release.version}`)) throw new Error(`${name} of ${target.machine} says: ${said}`);
   }
+  for (const name of STATIC_PROGRAMS) checkStaticLibrary(join(folder, name), target);
 }

@@ -44,10 +44,12 @@ export const TARGETS: readonly Target[] = [
 ];
 
 /** Programs that make packages, whatever the target. */
-const PACKERS = [
+export const PACKERS = [
   { program: "make", debianPackage: "make" },
   { program: "tar", debianPackage: "tar" },
   { program: "gzip", debianPackage: "gzip" },
+  // Not run: its library compresses the .deb and the .rpm, and it tells that library's version.
+  { program: "xz", debianPackage: "xz-utils" },
   { program: "dpkg-deb", debianPackage: "dpkg" },
   { program: "rpmbuild", debianPackage: "rpm" },
 ] as const;

@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { describeBuildTools } from "./build-tools.ts";
+import { missingPrograms, TARGETS } from "./target.ts";
+
+const [missing] = TARGETS.flatMap(missingPrograms);
+
+describe("describeBuildTools", () => {
+  it.skipIf(missing !== undefined)(`has a version of each tool${missing ? ` (skipped: needs ${missing})` : ""}`, () => {
+    const lines = describeBuildTools(TARGETS, { version: "1.2.3", epochS: 1 }).trimEnd().split("\n");
+    expect(lines[0]).toContain("ocir-broker 1.2.3");
+    expect(lines.slice(1).map((line) => line.split(":", 1)[0])).toEqual([
+      ...["amd64", "arm64"].flatMap((name) => [`${name} compiler`, `${name} C library`, `${name} strip`]),
+      ...["make", "tar", "gzip", "xz", "dpkg-deb", "rpmbuild"],
+    ]);
+    for (const line of lines.slice(1)) expect(line).toMatch(/\d+\.\d+/);
+    expect(lines[2]).toMatch(/^amd64 C library: musl \d+\.\d+\.\d+$/);
+    expect(lines[5]).toMatch(/^arm64 C library: glibc 2\.\d+$/);
+  });
+
+  it.skipIf(missing !== undefined)("refuses another compiler under the name of musl's", () => {
+    const targets = TARGETS.map((target) => ({ ...target, compiler: "gcc" }));
+    expect(() => describeBuildTools(targets, { version: "1.2.3", epochS: 1 })).toThrow(
+      /^gcc is no compiler with musl, which a release has in it: install the Debian packages .*musl-tools/,
+    );
+  });
+});

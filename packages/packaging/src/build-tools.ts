@@ -1,0 +1,45 @@
+/** The programs whose versions decide the bytes of a release, besides the commit and what its lockfile names. */
+import { execFileSync, spawnSync } from "node:child_process";
+import type { Release } from "./release.ts";
+import { PACKERS, type Target } from "./target.ts";
+
+/** One line for each tool: what somebody needs to make the same bytes again. */
+export function describeBuildTools(targets: readonly Target[], { version }: Release): string {
+  const ofTargets = targets.flatMap((target) => [
+    `${target.debArchitecture} compiler: ${target.compiler}, ${versionOf(target.compiler)}`,
+    `${target.debArchitecture} C library: ${target.staticLibrary} ${libraryVersion(target)}`,
+    `${target.debArchitecture} strip: ${target.strip}, ${versionOf(target.strip)}`,
+  ]);
+  const packers = PACKERS.map(({ program }) => `${program}: ${versionOf(program)}`);
+  const head = `# ocir-broker ${version} was made with these; the same commit and the same tools give the same bytes.`;
+  return `${[head, ...ofTargets, ...packers].join("\n")}\n`;
+}
+
+/** @throws {Error} if the program does not tell it: a release whose origin is unknown cannot be made again. */
+function versionOf(program: string): string {
+  const [line = ""] = execFileSync(program, ["--version"], { encoding: "utf8" }).split("\n", 1);
+  if (!/\d/.test(line)) throw new Error(`${program} --version says no version: ${line}`);
+  return line.trim();
+}
+
+function libraryVersion({ compiler, staticLibrary, debianPackages }: Target): string {
+  const version = staticLibrary === "musl" ? muslVersion(compiler) : glibcVersion(compiler);
+  if (version !== undefined) return version;
+  throw new Error(
+    `${compiler} is no compiler with ${staticLibrary}, which a release has in it: install the Debian packages ${debianPackages}, and see what else has that name in PATH`,
+  );
+}
+
+/** musl's dynamic loader tells its version, and ends with a status of 1. Which one that is, the compiler's own command line says. */
+function muslVersion(compiler: string): string | undefined {
+  const { stderr: commands } = spawnSync(compiler, ["-###", "-x", "c", "/dev/null"], { encoding: "utf8" });
+  const loader = /-dynamic-linker"? "?([^" ]+)/.exec(commands)?.[1];
+  if (loader === undefined) return undefined;
+  return /^Version (\S+)$/m.exec(String(spawnSync(loader, { encoding: "utf8" }).stderr))?.[1];
+}
+
+function glibcVersion(compiler: string): string | undefined {
+  const input = "#include <features.h>\n__GLIBC__.__GLIBC_MINOR__\n";
+  const text = execFileSync(compiler, ["-E", "-P", "-x", "c", "-"], { encoding: "utf8", input });
+  return /(\d+) ?\. ?(\d+)\s*$/.exec(text)?.slice(1, 3).join(".");
+}

@@ -1,0 +1,35 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { checkStaticLibrary } from "./static-library.ts";
+import { TARGETS, type Target } from "./target.ts";
+
+const scratch = mkdtempSync(join(tmpdir(), "ocir-static-"));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+const [MUSL] = TARGETS as [Target];
+
+function compile(compiler: string): string {
+  const program = join(scratch, compiler);
+  const args = ["-static", "-s", "-x", "c", "-", "-o", program];
+  execFileSync(compiler, args, { input: "int main(void) { return 0; }" });
+  return program;
+}
+
+const isMissing = (compiler: string): boolean => spawnSync(compiler, ["--version"]).status !== 0;
+
+describe("checkStaticLibrary", () => {
+  it.skipIf(isMissing("musl-gcc"))("takes a program of musl", () => {
+    expect(() => checkStaticLibrary(compile("musl-gcc"), MUSL)).not.toThrow();
+  });
+
+  it.skipIf(isMissing("gcc"))("refuses a program of glibc for a release with musl, and names the package", () => {
+    const program = compile("gcc");
+    expect(() => checkStaticLibrary(program, MUSL)).toThrow(
+      /gcc is linked with glibc, and a release has musl in it: musl-gcc .*musl-tools/,
+    );
+    expect(() => checkStaticLibrary(program, { ...MUSL, staticLibrary: "glibc" })).not.toThrow();
+  });
+});

@@ -1,0 +1,15 @@
+/** The C library inside of a static program: musl's start in half the time, so a release must not hold another by accident. */
+import { readFileSync } from "node:fs";
+import type { Target } from "./target.ts";
+
+/** In each static program of glibc, whose start-up code reads this variable; in none of musl. */
+const OF_GLIBC = "GLIBC_TUNABLES";
+
+/** @throws {Error} if the program is not linked with the target's library. */
+export function checkStaticLibrary(program: string, { staticLibrary, compiler, debianPackages }: Target): void {
+  const found = readFileSync(program).includes(OF_GLIBC) ? "glibc" : "musl";
+  if (found === staticLibrary) return;
+  throw new Error(
+    `${program} is linked with ${found}, and a release has ${staticLibrary} in it: ${compiler} must be the compiler of that name (Debian packages ${debianPackages})`,
+  );
+}
