@@ -14,6 +14,7 @@ export default defineConfig({
       "test/system/fuzz/*.test.ts",
       "test/system/install.test.ts",
       "test/system/install-given-back.test.ts",
+      "test/system/systemd-load.test.ts",
     ],
     env: { OCIR_BROKER_LONG_RUN: "1" },
     fileParallelism: false,

@@ -5,9 +5,19 @@
  */
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CREDENTIALS_SOCKET, dropIn, HEALTH_SOCKET } from "../system/broker-on-a-node.ts";
-import { bootSimulatedNode, IMAGE, NODE, SERVICE, SHIM, underLoad, until } from "../system/simulated-node.ts";
+import {
+  bootSimulatedNode,
+  CREDENTIALS_SOCKET,
+  dropIn,
+  HEALTH_SOCKET,
+  IMAGE,
+  NODE,
+  SERVICE,
+  SHIM,
+  underLoad,
+} from "../system/simulated-node.ts";
 import { canBootSystemd, type SystemdRoot } from "../system/systemd-root/index.ts";
+import { until } from "../system/until.ts";
 import { buildTimer, readTimes } from "./spawn-times.ts";
 
 export interface Figure {

@@ -2,17 +2,23 @@
  * The built daemon in its own unit under a real systemd, with the simulator beside it: what it tells systemd, what it
  * remembers over a kill, and that nothing of it is left after a stop.
  */
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { BROKER_FILES, CREDENTIALS_SOCKET, DAEMON, dropIn, HEALTH_SOCKET, METRICS_FOLDER } from "./broker-on-a-node.ts";
-import { bootSystemd, canBootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
+import {
+  bootSimulatedNode,
+  CONTROL_URL as CONTROL,
+  CREDENTIALS_SOCKET,
+  DAEMON,
+  dropIn,
+  HEALTH_SOCKET,
+  REGISTRY_HOST as HOST,
+  METRICS_FOLDER,
+  SERVICE,
+} from "./simulated-node.ts";
+import { canBootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
+import { until } from "./until.ts";
 
 const skipped = canBootSystemd();
-const SERVICE = "ocir-broker.service";
-const HOST = "iad.ocir.io";
-const CONTROL = "http://127.0.0.1:18083";
-const NODE = "/opt/checkout/node_modules/.bin/node";
 const CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 const CONFIG = `
 registries: {endpoints: {${HOST}: "http://127.0.0.1:18080"}}
@@ -26,32 +32,11 @@ const REQUEST = JSON.stringify({
 });
 const OUTAGE = JSON.stringify({ endpoint: "*", status: 503 });
 
-const REAL_DAEMON: InstalledFile = {
-  from: join(import.meta.dirname, "../../dist/ocir-broker"),
-  to: DAEMON.to,
-  mode: 0o755,
-};
-
 describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
   let root: SystemdRoot;
 
   beforeAll(async () => {
-    root = await bootSystemd({
-      files: [
-        ...BROKER_FILES.filter(({ to }) => to !== DAEMON.to),
-        REAL_DAEMON,
-        { from: { text: CONFIG }, to: CONFIG_PATH },
-      ],
-      enable: [SERVICE],
-    });
-    await root.run("systemd-run", [
-      ...["--quiet", "--unit", "simulator", "--working-directory=/opt/checkout"],
-      ...[NODE, "packages/oci-simulator/src/main.ts"],
-    ]);
-    await until(
-      "the simulator answers",
-      async () => (await root.exec("curl", ["-sSf", `${CONTROL}/requests`])).exitCode === 0,
-    );
+    root = await bootSimulatedNode({ logLevel: "info" });
   });
 
   afterAll(async () => {
@@ -236,11 +221,3 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     }
   }
 });
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt += 1) {
-    if (await isSo()) return;
-    await sleep(50);
-  }
-  throw new Error(`not so within 15 s: ${what}`);
-}

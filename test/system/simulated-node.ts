@@ -1,11 +1,37 @@
 /**
  * A node under a real systemd with everything that a pull needs: units, launcher, daemon, shim, and the simulator
- * inside as its cloud. For what is seen only there: restarts under load, what other users see, what it costs.
+ * inside as its cloud. For tests of what only a service manager shows: restarts under load, what other users see.
  */
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { BROKER_FILES } from "./broker-on-a-node.ts";
 import { bootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
+import { until } from "./until.ts";
+
+const CHECKOUT = join(import.meta.dirname, "../..");
+
+export const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";
+export const HEALTH_SOCKET = "/run/ocir-broker/health.sock";
+export const METRICS_FOLDER = "/run/ocir-broker-metrics";
+export const UNITS = ["ocir-broker.service", "ocir-broker.socket", "ocir-broker-health.socket"] as const;
+
+export const DAEMON: InstalledFile = {
+  from: join(CHECKOUT, "dist/ocir-broker"),
+  to: "/usr/local/bin/ocir-broker",
+  mode: 0o755,
+};
+
+/** What an installation puts there, for a boot that installs nothing by itself. */
+export const BROKER_FILES: readonly InstalledFile[] = [
+  ...UNITS.map((unit) => ({ from: join(CHECKOUT, "systemd", unit), to: `/usr/lib/systemd/system/${unit}` })),
+  { from: join(CHECKOUT, "systemd/ocir-broker.sysusers.conf"), to: "/usr/lib/sysusers.d/ocir-broker.conf" },
+  { from: join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf"), to: "/usr/lib/tmpfiles.d/ocir-broker.conf" },
+  { from: join(CHECKOUT, "dist/ocir-broker-launch"), to: "/usr/local/libexec/ocir-broker-launch", mode: 0o755 },
+  DAEMON,
+];
+
+/** Settings added to a unit, as an administrator would. */
+export function dropIn(unit: string, name: string, text: string): InstalledFile {
+  return { from: { text }, to: `/etc/systemd/system/${unit}.d/${name}.conf` };
+}
 
 export const SERVICE = "ocir-broker.service";
 export const SHIM = "/usr/local/bin/credential-provider-oke";
@@ -15,7 +41,7 @@ export const METADATA_URL = "http://127.0.0.1:18081/opc/v2";
 /** The pinned one, as a program of the checkout is run inside. */
 export const NODE = "/opt/checkout/node_modules/.bin/node";
 
-const CONTROL_URL = "http://127.0.0.1:18083";
+export const CONTROL_URL = "http://127.0.0.1:18083";
 const LOAD_PROGRAM = "/opt/checkout/test/system/shim-load.ts";
 
 /** What `shim-load.ts` prints. */
@@ -42,7 +68,7 @@ export async function bootSimulatedNode(options: {
   const root = await bootSystemd({
     files: [
       ...BROKER_FILES,
-      { from: join(import.meta.dirname, "../../dist/credential-provider-oke"), to: SHIM, mode: 0o755 },
+      { from: join(CHECKOUT, "dist/credential-provider-oke"), to: SHIM, mode: 0o755 },
       { from: { text: JSON.stringify(config) }, to: "/etc/ocir-broker/config.yaml" },
       ...(options.files ?? []),
     ],
@@ -75,12 +101,4 @@ export async function underLoad(root: SystemdRoot, action: () => Promise<void>):
 /** Requests that the simulated cloud has had, by endpoint. */
 export async function upstreamRequests(root: SystemdRoot): Promise<Record<string, number>> {
   return JSON.parse(await root.run("curl", ["-sSf", `${CONTROL_URL}/requests`])) as Record<string, number>;
-}
-
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt += 1) {
-    if (await isSo()) return;
-    await sleep(50);
-  }
-  throw new Error(`not so within 15 s: ${what}`);
 }

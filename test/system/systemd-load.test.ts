@@ -9,22 +9,26 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { hasPromtool, promtool, promtoolNote } from "../monitoring/promtool.ts";
-import { CREDENTIALS_SOCKET, DAEMON, HEALTH_SOCKET, METRICS_FOLDER } from "./broker-on-a-node.ts";
 import { expositionFault, familiesIn } from "./exposition-fault.ts";
+import { isLongRun } from "./long-run.ts";
 import {
   bootSimulatedNode,
+  CREDENTIALS_SOCKET,
+  DAEMON,
+  HEALTH_SOCKET,
   IMAGE,
   METADATA_URL,
+  METRICS_FOLDER,
   NODE,
   REGISTRY_HOST,
   SERVICE,
   SHIM,
   underLoad,
-  until,
   upstreamRequests,
 } from "./simulated-node.ts";
 import { canBootSystemd, type ExecOptions, type ExecResult, type SystemdRoot } from "./systemd-root/index.ts";
 import type { TextfileReport } from "./textfile-reader.ts";
+import { until } from "./until.ts";
 
 const skipped = canBootSystemd();
 const EXPORTER = "/usr/bin/prometheus-node-exporter";
@@ -32,7 +36,7 @@ const METRICS_FILE = `${METRICS_FOLDER}/ocir_broker.prom`;
 const NOBODY = 65_534;
 /** curl's exit code where it may not connect. */
 const COULD_NOT_CONNECT = 7;
-const KILLS = 60;
+const KILLS = isLongRun ? 60 : 20;
 const UPGRADES = 5;
 const READS = 10_000;
 const REQUEST = `${JSON.stringify({

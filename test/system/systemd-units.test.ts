@@ -16,7 +16,7 @@ import {
   HEALTH_SOCKET,
   METRICS_FOLDER,
   UNITS,
-} from "./broker-on-a-node.ts";
+} from "./simulated-node.ts";
 import {
   bootSystemd,
   canBootSystemd,
@@ -25,6 +25,7 @@ import {
   type InstalledFile,
   type SystemdRoot,
 } from "./systemd-root/index.ts";
+import { until } from "./until.ts";
 
 const skipped = canBootSystemd();
 /** Zero if there is no systemd here, and then nothing below runs. */
@@ -70,14 +71,6 @@ function curl(
 
 async function isActive(root: SystemdRoot, unit: string): Promise<boolean> {
   return (await root.exec("systemctl", ["is-active", "--quiet", unit])).exitCode === 0;
-}
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt += 1) {
-    if (await isSo()) return;
-    await sleep(50);
-  }
-  throw new Error(`not so within 15 s: ${what}`);
 }
 
 async function mainPid(root: SystemdRoot): Promise<number> {

@@ -5,10 +5,10 @@
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HEALTH_SOCKET } from "../broker-on-a-node.ts";
 import { makeArchives, VERSION } from "../install/archives.ts";
-import { NODE, SERVICE, SHIM, until } from "../simulated-node.ts";
+import { HEALTH_SOCKET, NODE, SERVICE, SHIM } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../systemd-root/index.ts";
+import { until } from "../until.ts";
 
 const CONFIG = `
 registries: {prefetch: [iad.ocir.io], endpoints: {iad.ocir.io: "http://127.0.0.1:18080"}}

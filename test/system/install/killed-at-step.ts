@@ -1,5 +1,6 @@
 /** Kills a program of a node before it would change a name for the nth time, or a certain one: at its renames, links and removals. */
-import { type OkeNode, until } from "./oke-node.ts";
+import { until } from "../until.ts";
+import type { OkeNode } from "./oke-node.ts";
 
 /** Before the real ones on every PATH of ours. */
 const WRAPPED = ["mv", "ln", "rm"] as const;

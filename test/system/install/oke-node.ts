@@ -3,9 +3,9 @@
  * stand-ins for OKE's three ways to bootstrap, which record what the kubelet would be started with.
  */
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config";
 import { bootSystemd, type ExecResult, type SystemdRoot } from "../systemd-root/index.ts";
+import { until } from "../until.ts";
 import { type Archive, VERSION } from "./archives.ts";
 
 const NODE = "/opt/checkout/node_modules/.bin/node";
@@ -169,13 +169,5 @@ rm -rf /usr/libexec/ocir-broker* /usr/share/doc/ocir-broker /usr/local/bin/* /us
 systemctl daemon-reload
 systemctl reset-failed
 ` as const;
-
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 600; attempt += 1) {
-    if (await isSo()) return;
-    await sleep(25);
-  }
-  throw new Error(`not so within 15 s: ${what}`);
-}
 
 export const CLOUD_INIT_FOLDER = join(import.meta.dirname, "../../../cloud-init");

@@ -1,5 +1,6 @@
 /** The unit of a kubelet that runs on a node of the tests, as OKE's bootstrap leaves it, and what its pulls got. */
-import { type OkeNode, until } from "./oke-node.ts";
+import { until } from "../until.ts";
+import type { OkeNode } from "./oke-node.ts";
 
 /** On the node. */
 export const REPORT = "/run/kubelet-report.json";

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { bootSystemd, canBootSystemd, type ExecResult, type SystemdRoot } from "../systemd-root/index.ts";
+import { until } from "../until.ts";
 import { buildPackages, cannotPackage, packageNamed } from "./built-packages.ts";
 
 const skipped = cannotPackage() ?? canBootSystemd();
@@ -310,12 +311,4 @@ function writeNewerDeb(scratch: string, deb: string, newer: string): void {
   writeFileSync(control, readFileSync(control, "utf8").replace(/^Version: .*$/m, "Version: 999.0.0"));
   execFileSync("dpkg-deb", ["--root-owner-group", "-Znone", "--build", tree, newer], { stdio: "ignore" });
   rmSync(tree, { recursive: true });
-}
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt += 1) {
-    if (await isSo()) return;
-    await sleep(50);
-  }
-  throw new Error(`not so within 15 s: ${what}`);
 }
