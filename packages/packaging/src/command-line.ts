@@ -2,11 +2,14 @@
 
 export const USAGE = `usage: npm run package [-- DIR]
 
-Makes archive, .deb and .rpm for amd64 and arm64, their bills of materials, the DaemonSet's image and manifest, a list of the
-build tools, and SHA256SUMS. It takes some minutes.
+Makes archive, .deb and .rpm for amd64 and arm64, their bills of materials, the DaemonSet's image and manifest, the alerts, a
+list of the build tools, and SHA256SUMS. It takes some minutes.
 
   DIR   where they go: a new or empty folder, or one that this command has made (default: dist/packages); what it made there
         before is deleted
+
+  OCIR_BROKER_DOCS_URL   where the folder docs of this release is read, for the links of the alerts (environment)
+  SOURCE_DATE_EPOCH      the time that is in all packages (environment; default: the last commit's)
 `;
 
 export type Asked = { readonly folder: string } | { readonly help: true } | { readonly fault: string };

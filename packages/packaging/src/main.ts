@@ -1,11 +1,12 @@
 /**
  * `npm run package`: archive, .deb and .rpm for each architecture, their bills of materials, the DaemonSet's image and
- * manifest, the build tools' versions, and SHA256SUMS, into dist/packages (or the folder that is given). The same commit gives
+ * manifest, the alerts, the build tools' versions, and SHA256SUMS, into dist/packages (or the folder that is given). The same commit gives
  * the same bytes.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { alertRules } from "./alert-rules.ts";
 import { makeArchive } from "./archive.ts";
 import { describeBuildTools } from "./build-tools.ts";
 import { parseArguments, USAGE } from "./command-line.ts";
@@ -53,6 +54,8 @@ async function main(output: string): Promise<void> {
 async function makeRelease(release: Release, output: string): Promise<string[]> {
   const tools = `ocir-broker-${release.version}-build-tools.txt`;
   writeFileSync(join(output, tools), describeBuildTools(TARGETS, release));
+  const rules = `ocir-broker-${release.version}.rules.yaml`;
+  writeFileSync(join(output, rules), alertRules(process.env));
   const perTarget = await Promise.all(TARGETS.map((target) => makePackages(target, release, output)));
   progress("the DaemonSet's image");
   const daemonSet = await makeDaemonSetImage(
@@ -61,7 +64,7 @@ async function makeRelease(release: Release, output: string): Promise<string[]> 
     { work: join(WORK, "daemonset"), output },
   );
   writeFileSync(join(output, daemonSet.manifest.name), daemonSet.manifest.text);
-  const made = [...perTarget.flatMap(({ names }) => names), daemonSet.image, daemonSet.manifest.name, tools];
+  const made = [...perTarget.flatMap(({ names }) => names), daemonSet.image, daemonSet.manifest.name, tools, rules];
   const sums = made.toSorted().map((name) => `${sha256(join(output, name))}  ${name}\n`);
   writeFileSync(join(output, "SHA256SUMS"), sums.join(""));
   return made;

@@ -7,9 +7,8 @@ import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 
 export const CHECKOUT = join(import.meta.dirname, "../../..");
 export const PACKAGES = join(CHECKOUT, "dist/packages");
-export const SOURCES = "packages systemd cloud-init docs/man LICENSE CHANGELOG.md package.json package-lock.json".split(
-  " ",
-);
+export const SOURCES =
+  "packages systemd cloud-init monitoring docs/man LICENSE CHANGELOG.md package.json package-lock.json".split(" ");
 
 /** Undefined where packages can be made here, else what is missing. */
 export function cannotPackage(): string | undefined {

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { alertRules } from "./alert-rules.ts";
+
+interface Rules {
+  readonly groups: readonly { readonly rules: readonly { readonly annotations: { readonly runbook_url: string } }[] }[];
+}
+
+function runbooks(environment: NodeJS.ProcessEnv): string[] {
+  const { groups } = parse(alertRules(environment)) as Rules;
+  return groups.flatMap(({ rules }) => rules.map(({ annotations }) => annotations.runbook_url));
+}
+
+describe("alertRules", () => {
+  it("leads every alert to the given documentation", () => {
+    const found = runbooks({ OCIR_BROKER_DOCS_URL: "https://git.example/acme/ocir-broker/blob/v1/" });
+    expect(found.length).toBeGreaterThan(10);
+    for (const url of found) {
+      expect(url).toMatch(
+        /^https:\/\/git\.example\/acme\/ocir-broker\/blob\/v1\/docs\/operations\.md#ocirbroker[a-z]+$/,
+      );
+    }
+  });
+
+  it("has a placeholder of nobody's without one", () => {
+    expect(runbooks({})[0]).toBe("https://ocir-broker.invalid/docs/operations.md#ocirbrokerdown");
+  });
+
+  it.each(["docs", "ftp://git.example", "https://git.example/?a", "https://me:secret@git.example/"])(
+    "refuses %s",
+    (given) => {
+      expect(() => alertRules({ OCIR_BROKER_DOCS_URL: given })).toThrow("OCIR_BROKER_DOCS_URL must be");
+    },
+  );
+});
