@@ -6,9 +6,9 @@ import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault } from "@ocir-broker/oci-simulator";
 import type { KnownTokens } from "./known-tokens.ts";
-import type { NodeStage } from "./node-stage.ts";
 import type { ChaosEvent } from "./plan.ts";
 import { startSlowClients } from "./slow-clients.ts";
+import type { SupervisedNode } from "./supervised-node.ts";
 
 export interface Actor {
   /** Resolves when it is over, with whether it happened. */
@@ -20,7 +20,7 @@ export interface Actor {
 }
 
 export interface ActorOptions {
-  readonly stage: NodeStage;
+  readonly stage: SupervisedNode;
   readonly known: KnownTokens;
   readonly burst: (calls: number) => void;
 }

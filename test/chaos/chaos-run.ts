@@ -5,8 +5,8 @@ import { REGISTRY_HOSTS } from "../e2e/stage.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { createActor } from "./actor.ts";
 import { ask, createKnownTokens } from "./known-tokens.ts";
-import { setNodeStage, TOKEN_LIFE_MS } from "./node-stage.ts";
 import { CHAOS_KINDS, type ChaosKind, planOf, type TimedEvent } from "./plan.ts";
+import { startSupervisedNode, TOKEN_LIFE_MS } from "./supervised-node.ts";
 import { createVerdict, type Expected } from "./verdict.ts";
 
 export interface ChaosOptions {
@@ -45,7 +45,7 @@ export async function runChaos({ seed, lengthMs, onLine }: ChaosOptions): Promis
   const chance = createSeededRandom(seed + 1);
   const pick = <T>(choices: readonly T[]): T => choices[Math.floor(chance() * choices.length)] as T;
   let onDaemon = (_line: string): void => {};
-  const stage = await setNodeStage((line) => {
+  const stage = await startSupervisedNode((line) => {
     tell(`daemon ${line}`);
     onDaemon(line);
   });

@@ -1,10 +1,11 @@
 /** What a person is told where the way to the auth service is closed: by whom, in the one line. */
+
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { expect, it, onTestFinished } from "vitest";
-import { setFallbackStage } from "./fallback-stage.ts";
+import { setStageWithoutDaemon } from "./stage.ts";
 
 /** Answers CONNECT with 403, as a proxy does for a host that is not on its list. */
 async function startForbiddingProxy(): Promise<string> {
@@ -36,7 +37,7 @@ it.each([
   ],
   ["it refuses the connection", "federation-unreachable", () => ({ auth: { endpoint: "http://127.0.0.1:1" } })],
 ])("where %s, the line says %s", async (_what, code, change) => {
-  const stage = await setFallbackStage({ deadline: "2s" });
+  const stage = await setStageWithoutDaemon({ deadline: "2s" });
   const config = JSON.parse(readFileSync(stage.config.path, "utf8"));
   writeFileSync(stage.config.path, JSON.stringify({ ...config, ...(await change()) }));
   const { exitCode, stderr } = await stage.get(["icn.ocir.io/acme/app"]);

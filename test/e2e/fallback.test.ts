@@ -7,9 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { CredentialProviderResult } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { BRIEF_SHIM, BROKER, SHIM } from "../daemon.ts";
-import { type FallbackStage, setFallbackStage } from "./fallback-stage.ts";
 import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
-import { answerOf, REGISTRY_HOSTS } from "./stage.ts";
+import { answerOf, REGISTRY_HOSTS, type StageWithoutDaemon, setStageWithoutDaemon } from "./stage.ts";
 
 const [HOST] = REGISTRY_HOSTS as [string];
 const ONE_LINE = /^ocir-broker: [a-z-]+: [ -~]+; [ -~]+\n$/;
@@ -20,7 +19,7 @@ function hasToken(result: CredentialProviderResult, registryHost = HOST): boolea
 
 const AS_USER = ["--reuid", "990", "--regid", "989", "--clear-groups"];
 
-async function started(stage: FallbackStage, count: number): Promise<number> {
+async function started(stage: StageWithoutDaemon, count: number): Promise<number> {
   while (stage.starts().length < count) await sleep(2);
   return stage.starts()[count - 1] as number;
 }
@@ -38,7 +37,7 @@ function asFallbackUser(shim: string): string {
 }
 
 /** Calls in flight at once, of which the first to get the lock is killed `when`; the others must not notice. */
-async function callAndKill(stage: FallbackStage, when: (pid: number) => Promise<void>): Promise<void> {
+async function callAndKill(stage: StageWithoutDaemon, when: (pid: number) => Promise<void>): Promise<void> {
   const calls = Array.from({ length: 20 }, (_, index) => stage.call(`${HOST}/acme/app-${index}`));
   const first = await started(stage, 1);
   await when(first);
@@ -50,7 +49,7 @@ async function callAndKill(stage: FallbackStage, when: (pid: number) => Promise<
 
 describe("a pull without a daemon", () => {
   it("of 50 images at once costs one process, one session and one token, and all are answered", async () => {
-    const stage = await setFallbackStage({ simulator: { latencyMs: 100 } });
+    const stage = await setStageWithoutDaemon({ simulator: { latencyMs: 100 } });
     const calls = Array.from({ length: 50 }, (_, index) => stage.call(`${HOST}/acme/app-${index}`));
     const results = await Promise.all(calls);
     expect(results.filter((result) => result.stderr === "" && hasToken(result))).toHaveLength(50);
@@ -63,7 +62,7 @@ describe("a pull without a daemon", () => {
   });
 
   it("asks each registry host once", async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const hosts = Array.from({ length: 30 }, (_, index) => REGISTRY_HOSTS[index % 3] as string);
     const results = await Promise.all(hosts.map((host) => stage.call(`${host}/acme/app`)));
     expect(results.every((result, index) => hasToken(result, hosts[index]))).toBe(true);
@@ -72,7 +71,7 @@ describe("a pull without a daemon", () => {
   });
 
   it("does not keep a lone call waiting for others", async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     await stage.call(`${HOST}/acme/app`);
     const { starts } = stage;
     expect(hasToken(await stage.call(`${HOST}/acme/app`))).toBe(true);
@@ -83,11 +82,11 @@ describe("a pull without a daemon", () => {
     ["before it has begun", () => Promise.resolve()],
     ["while it starts", () => sleep(60)],
   ])("survives that the process that answers is killed %s", async (_when, when) => {
-    await callAndKill(await setFallbackStage(), when);
+    await callAndKill(await setStageWithoutDaemon(), when);
   });
 
   it("survives that the process that answers is killed while it waits for Oracle's services", async () => {
-    const stage = await setFallbackStage({ simulator: { latencyMs: 150 } });
+    const stage = await setStageWithoutDaemon({ simulator: { latencyMs: 150 } });
     await callAndKill(stage, async () => {
       while (stage.simulator.requests()["auth.x509"] === 0) await sleep(2);
     });
@@ -95,7 +94,7 @@ describe("a pull without a daemon", () => {
   });
 
   it("answers with what is valid of a configuration that has faults", async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const text = readFileSync(stage.config.path, "utf8");
     writeFileSync(stage.config.path, text.replace('"level":"info"', '"level":"loud","surprise":1'));
     const results = await Promise.all(Array.from({ length: 10 }, () => stage.call(`${HOST}/acme/app`)));
@@ -104,7 +103,7 @@ describe("a pull without a daemon", () => {
   });
 
   it("says in one line what Oracle's services refuse, and never succeeds with nothing", async () => {
-    const stage = await setFallbackStage({ deadline: "1s" });
+    const stage = await setStageWithoutDaemon({ deadline: "1s" });
     stage.simulator.faults({ endpoint: "auth.x509", status: 401 });
     const results = await Promise.all(Array.from({ length: 10 }, () => stage.call(`${HOST}/acme/app`)));
     for (const { exitCode, stdout, stderr } of results) {
@@ -116,7 +115,7 @@ describe("a pull without a daemon", () => {
   });
 
   it("asks the daemon, if it is there again, for what Oracle's services do not give", async () => {
-    const stage = await setFallbackStage({ deadline: "3s" });
+    const stage = await setStageWithoutDaemon({ deadline: "3s" });
     stage.simulator.faults({ endpoint: "auth.x509", status: 503 });
     const called = stage.call(`${HOST}/acme/app`);
     while (stage.simulator.requests()["auth.x509"] === 0) await sleep(2);
@@ -132,7 +131,7 @@ describe("a pull without a daemon", () => {
     `is answered by a process without root's rights, which asks a daemon that hung${cannotDrop ? " (skipped: not root, or a checkout for root alone)" : ""}`,
     async () => {
       execFileSync("make", ["--silent", "checks"], { cwd: join(dirname(BRIEF_SHIM), "../..") });
-      const stage = await setFallbackStage({ deadline: "3s" });
+      const stage = await setStageWithoutDaemon({ deadline: "3s" });
       stage.simulator.faults({ endpoint: "auth.x509", status: 503 });
       const auth = { [HOST]: { username: "BEARER_TOKEN", password: "ey.from.daemon" } };
       const isAskedAgain = Promise.withResolvers<void>();
@@ -161,7 +160,7 @@ describe("a pull without a daemon", () => {
 
   it("ends by itself and in one line, where a daemon that hangs has left it the shortest turn", async () => {
     execFileSync("make", ["--silent", "checks"], { cwd: join(dirname(BRIEF_SHIM), "../..") });
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     stage.simulator.faults({ endpoint: "auth.x509", hang: "before-headers" });
     const daemon = createServer(() => {});
     onTestFinished(() => void daemon.close().closeAllConnections());
@@ -172,7 +171,7 @@ describe("a pull without a daemon", () => {
 
   const skipped = cannotHideNames ? " (skipped: not root)" : "";
   it.skipIf(cannotHideNames)(`ends with what it has, while the look-up of a name hangs${skipped}`, async () => {
-    const stage = await setFallbackStage({ deadline: "6s" });
+    const stage = await setStageWithoutDaemon({ deadline: "6s" });
     const nameserver = await startSilentNameserver();
     const shim = nameserver.around(SHIM);
     stage.simulator.faults({ endpoint: "registry.token", status: 503 });
@@ -187,7 +186,7 @@ describe("a pull without a daemon", () => {
   });
 
   it("is an empty answer for a registry that is not Oracle's", async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     expect(answerOf(await stage.call("registry.k8s.io/pause")).auth).toEqual({});
   });
 });

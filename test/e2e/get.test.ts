@@ -3,15 +3,14 @@ import { dirname } from "node:path";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { BROKER, startDaemon } from "../daemon.ts";
-import { setFallbackStage } from "./fallback-stage.ts";
-import { answerOf, claimsOf, REGISTRY_HOSTS } from "./stage.ts";
+import { answerOf, claimsOf, REGISTRY_HOSTS, setStageWithoutDaemon } from "./stage.ts";
 
 const [HOST] = REGISTRY_HOSTS as [string];
 const IMAGE = `${HOST}/acme/app:1.2`;
 
 describe("ocir-broker get", () => {
   it("prints what the daemon answers, where there is one", async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const daemon = await startDaemon(stage.config);
     onTestFinished(() => daemon.stop());
     const first = answerOf(await stage.get([IMAGE]));
@@ -20,14 +19,14 @@ describe("ocir-broker get", () => {
   });
 
   it("asks Oracle's services itself, where there is no daemon", async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const result = await stage.get([IMAGE]);
     expect(result.stderr).toBe("");
     expect(Object.keys(answerOf(result).auth)).toEqual([HOST, "*.ocir.io"]);
   });
 
   it("prints the bare password for a login", async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const { exitCode, stdout } = await stage.get(["--output", "password", IMAGE]);
     expect(exitCode).toBe(0);
     expect(stdout.toString()).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
@@ -35,14 +34,14 @@ describe("ocir-broker get", () => {
   });
 
   it.each(["v1", "v1beta1"])("reads a request of %s from stdin", async (version) => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const apiVersion = `credentialprovider.kubelet.k8s.io/${version}`;
     const request = { kind: "CredentialProviderRequest", apiVersion, image: `${HOST}/acme/app` };
     expect(answerOf(await stage.get([], `${JSON.stringify(request)}\n`)).apiVersion).toBe(apiVersion);
   });
 
   it("goes on waiting between two tries, while nothing but a timer is left", async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     stage.simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 1, times: 1 });
     const result = await stage.get([IMAGE]);
     expect(answerOf(result).auth[HOST]?.password).toMatch(/^ey/);
@@ -50,7 +49,7 @@ describe("ocir-broker get", () => {
   });
 
   it("reports a fault of the configuration and answers all the same", async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const config = JSON.parse(readFileSync(stage.config.path, "utf8"));
     writeFileSync(stage.config.path, JSON.stringify({ ...config, log: { level: "loud" } }));
     const result = await stage.get([IMAGE]);
@@ -67,7 +66,7 @@ describe("ocir-broker get", () => {
     ["an image that is none", ["not an image"], "image-invalid"],
     ["a file that is not there", ["--config", "/nowhere.yaml", IMAGE], "config-unreadable"],
   ])("ends with one line and 1 for %s", async (_what, args, code) => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const { exitCode, stdout, stderr } = await stage.get(args);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(new RegExp(`^ocir-broker: ${code}: [ -~]+; [ -~]+\n$`));
@@ -79,13 +78,13 @@ describe("ocir-broker get", () => {
     ["{}", "request-invalid"],
     ["x".repeat(256 * 1024 + 1), "body-too-large"],
   ])("ends with one line and 1 for a bad request on stdin, case %#", async (stdin, code) => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const { exitCode, stderr } = await stage.get([], stdin);
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining(`ocir-broker: ${code}: `) });
   });
 
   it("ends with one line and 1 when nobody reads what it prints", async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const { exitCode, stderr } = await callCredentialProvider({
       path: "/bin/sh",
       args: ["-c", `exec ${BROKER} get --config ${stage.config.path} ${IMAGE} >/dev/full`],
@@ -97,7 +96,7 @@ describe("ocir-broker get", () => {
 
   const lacking = process.getuid?.() === 0 ? "" : ", skipped: not root";
   it.skipIf(lacking !== "")(`tells another user that only root may ask${lacking}`, async () => {
-    const stage = await setFallbackStage();
+    const stage = await setStageWithoutDaemon();
     const daemon = await startDaemon(stage.config);
     onTestFinished(() => daemon.stop());
     chmodSync(dirname(stage.config.path), 0o755);

@@ -1,11 +1,19 @@
-/** A stage for one test: a simulator, the built daemon pointed at it, and the built shim to call. */
-import { mkdtempSync, rmSync } from "node:fs";
+/** A stage for one test: a simulator, the built daemon pointed at it or none, and the built shim to call. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator";
 import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
 import { onTestFinished } from "vitest";
-import { type Daemon, type DaemonConfig, type DaemonOptions, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
+import {
+  BROKER,
+  type Daemon,
+  type DaemonConfig,
+  type DaemonOptions,
+  daemonConfig,
+  SHIM,
+  startDaemon,
+} from "../daemon.ts";
 
 export interface Stage {
   readonly simulator: Simulator;
@@ -16,22 +24,62 @@ export interface Stage {
 
 export const REGISTRY_HOSTS = ["icn.ocir.io", "us-ashburn-1.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"];
 
+/** For a shim that finds no daemon and becomes the built executable. */
+export interface StageWithoutDaemon {
+  readonly simulator: Simulator;
+  readonly config: DaemonConfig;
+  call(image: string, shim?: string): Promise<CredentialProviderResult>;
+  /** `ocir-broker get` as a person types it. */
+  get(args: readonly string[], stdin?: string): Promise<CredentialProviderResult>;
+  /** Process ids of all that the shims became, in their order. */
+  starts(): number[];
+}
+
 /** Taken down when the test ends. */
 export async function setStage(
   options: { simulator?: SimulatorOptions; daemon?: Partial<DaemonOptions>; broker?: string } = {},
 ): Promise<Stage> {
-  const directory = mkdtempSync(join(tmpdir(), "ocir-e2e-"));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  const simulator = await startSimulator({
-    registry: REGISTRY_HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`),
-    ...options.simulator,
-  });
-  onTestFinished(() => simulator.close());
-  const config = daemonConfig(directory, simulator, { registryHosts: REGISTRY_HOSTS, ...options.daemon });
+  const { simulator, config } = await setCloud(options.simulator, options.daemon);
   const daemon = await startDaemon(config, options.broker);
   onTestFinished(() => daemon.stop());
   const env = { OCIR_BROKER_SOCKET: config.credentialsSocket };
   return { simulator, daemon, config, call: (image) => callCredentialProvider({ path: SHIM, env, image }) };
+}
+
+/** Taken down when the test ends. */
+export async function setStageWithoutDaemon(
+  options: { simulator?: SimulatorOptions; deadline?: string } = {},
+): Promise<StageWithoutDaemon> {
+  const { directory, simulator, config } = await setCloud(options.simulator, { deadline: options.deadline ?? "15s" });
+  chmodSync(directory, 0o755);
+  const starts = join(directory, "starts");
+  const program = join(directory, "ocir-broker");
+  // The fallback's user owns nothing here.
+  writeFileSync(starts, "");
+  chmodSync(starts, 0o666);
+  const script = `#!/bin/sh\necho $$ >> ${starts}\nexec ${BROKER} "$@" --config ${config.path}\n`;
+  writeFileSync(program, script, { mode: 0o755 });
+  const env = { OCIR_BROKER_SOCKET: config.credentialsSocket, OCIR_BROKER_FALLBACK: program };
+  return {
+    simulator,
+    config,
+    call: (image, shim = SHIM) => callCredentialProvider({ path: shim, env, image }),
+    get: (args, stdin = "") =>
+      callCredentialProvider({ path: BROKER, args: ["get", "--config", config.path, ...args], stdin }),
+    starts: () => readFileSync(starts, "utf8").split("\n").filter(Boolean).map(Number),
+  };
+}
+
+async function setCloud(simulated: SimulatorOptions = {}, configured: Partial<DaemonOptions> = {}) {
+  const directory = mkdtempSync(join(tmpdir(), "ocir-e2e-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const simulator = await startSimulator({
+    registry: REGISTRY_HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`),
+    ...simulated,
+  });
+  onTestFinished(() => simulator.close());
+  const config = daemonConfig(directory, simulator, { registryHosts: REGISTRY_HOSTS, ...configured });
+  return { directory, simulator, config };
 }
 
 export interface Answer {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { ask } from "../chaos/known-tokens.ts";
-import { setNodeStage } from "../chaos/node-stage.ts";
+import { startSupervisedNode } from "../chaos/supervised-node.ts";
 import { answerOf, REGISTRY_HOSTS } from "../e2e/stage.ts";
 import { leaveDescriptors, limitDescriptors, openDescriptors } from "./descriptors.ts";
 
@@ -11,7 +11,7 @@ const [HOST] = REGISTRY_HOSTS as [string];
 const LIVEZ = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 it("without a descriptor left it takes no connection, and a pull is answered all the same", async () => {
-  const stage = await setNodeStage(() => {});
+  const stage = await startSupervisedNode(() => {});
   onTestFinished(() => stage.takeDown());
   const pull = async (): Promise<unknown> => answerOf(await stage.call(`${HOST}/acme/app`)).auth[HOST];
   expect(await pull()).toMatchObject({ password: expect.stringContaining(".") });

@@ -2,8 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { setFallbackStage } from "../e2e/fallback-stage.ts";
-import { answerOf, REGISTRY_HOSTS } from "../e2e/stage.ts";
+import { answerOf, REGISTRY_HOSTS, setStageWithoutDaemon } from "../e2e/stage.ts";
 
 const [HOST] = REGISTRY_HOSTS as [string];
 const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n";
@@ -23,7 +22,7 @@ describe.concurrent("a daemon that hangs", () => {
     "is given up within 25 s, and each pull has its answer within 45 s, when it %s",
     { timeout: 90_000 },
     async (_what, hang) => {
-      const stage = await setFallbackStage({ simulator: { latencyMs: 300 } });
+      const stage = await setStageWithoutDaemon({ simulator: { latencyMs: 300 } });
       const sockets = new Set<Socket>();
       const server = createServer((socket) => {
         sockets.add(socket);
@@ -56,7 +55,7 @@ describe.concurrent("a daemon that hangs", () => {
   );
 
   it("and Oracle's services that hang too end each call within 45 s, with a line", { timeout: 90_000 }, async () => {
-    const stage = await setFallbackStage({ deadline: "19s" });
+    const stage = await setStageWithoutDaemon({ deadline: "19s" });
     stage.simulator.faults({ endpoint: "registry.token", hang: "before-headers" });
     const server = createServer((socket) => socket.on("error", () => {}).resume());
     await once(server.listen(stage.config.credentialsSocket), "listening");

@@ -13,7 +13,7 @@ const LAUNCHER = join(import.meta.dirname, "../../dist/ocir-broker-launch");
 export const TOKEN_LIFE_MS = 40_000;
 const SESSION_LIFE_MS = 60_000;
 
-export interface NodeStage {
+export interface SupervisedNode {
   readonly simulator: Simulator;
   readonly supervisor: Supervisor;
   readonly credentialsSocket: string;
@@ -29,7 +29,7 @@ export interface NodeStage {
   takeDown(): Promise<void>;
 }
 
-export async function setNodeStage(onLine: (line: string) => void): Promise<NodeStage> {
+export async function startSupervisedNode(onLine: (line: string) => void): Promise<SupervisedNode> {
   const directory = mkdtempSync(join(tmpdir(), "ocir-chaos-"));
   const simulator = await startSimulator({
     registry: REGISTRY_HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`),
