@@ -1,3 +1,4 @@
+import { imageFaultOf, OcirError } from "@ocir-broker/ocir";
 import { describe, expect, it } from "vitest";
 import { errorAnswer, errorAnswerOf } from "./error-answer.ts";
 import { ERROR_TABLE, type ErrorCode } from "./error-table.ts";
@@ -21,5 +22,12 @@ describe("errorAnswerOf", () => {
   ])("shows nothing of %o but a code that is known", (error) => {
     expect(errorAnswerOf(error).body.toString()).toMatch(/^ocir-broker: (timeout|internal): /);
     expect(errorAnswerOf(error).body.toString()).not.toContain("secret");
+  });
+
+  it("says which rule an image breaks, and nothing of the image", () => {
+    const error = new OcirError("image-invalid", "image", { reason: imageFaultOf("iad.ocir.io/Acme") });
+    expect(errorAnswerOf(error).body.toString()).toBe(
+      "ocir-broker: image-invalid: the image's name cannot be read: its repository has a character in upper case; check the pod's image name\n",
+    );
   });
 });

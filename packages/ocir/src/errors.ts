@@ -26,6 +26,8 @@ export interface OcirErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** With `clock-skew`: how far this node is ahead of the registry; negative when behind. */
   readonly clockAheadMs?: number | undefined;
+  /** More exactly what the code means here; words of ours, for people. */
+  readonly reason?: string | undefined;
 }
 
 export class OcirError extends Error {
@@ -36,11 +38,13 @@ export class OcirError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
   readonly clockAheadMs: number | undefined;
+  readonly reason: string | undefined;
 
   /** @param place the registry host, or what else the error is about. */
   constructor(code: OcirErrorCode, place: string, options: OcirErrorOptions = {}) {
-    const { status, retryAfterMs, clockAheadMs } = options;
+    const { status, retryAfterMs, clockAheadMs, reason } = options;
     const facts = [
+      ...(reason === undefined ? [] : [reason]),
       ...(status === undefined ? [] : [`status ${status}`]),
       ...(clockAheadMs === undefined ? [] : [describeSkew(clockAheadMs)]),
     ];
@@ -51,6 +55,7 @@ export class OcirError extends Error {
     this.retryAfterMs = retryAfterMs;
     this.status = status;
     this.clockAheadMs = clockAheadMs;
+    this.reason = reason;
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { OcirError } from "./errors.ts";
 import { withoutDefaultPort } from "./host-rules.ts";
+import { imageFaultOf } from "./image-fault.ts";
 
 export interface ImageName {
   /** In lower case, with its port unless that is 443, which is the same registry as none. */
@@ -46,7 +47,7 @@ const REPOSITORY_ONLY = new RegExp(`^${REPOSITORY}$`);
 export function parseImage(image: string): ImageName {
   const { host, port, repository } = matchImage(image);
   if (host === undefined || repository === undefined || !isHost(host, port) || !isRepository(repository)) {
-    throw new OcirError("image-invalid", "image");
+    throw new OcirError("image-invalid", "image", { reason: imageFaultOf(image) });
   }
   const spelled = (port === undefined ? host : `${host}:${port}`).toLowerCase();
   return { registryHost: withoutDefaultPort(spelled), repository };

@@ -9,4 +9,5 @@ export {
   withoutDefaultPort,
 } from "./host-rules.ts";
 export { type ImageName, parseImage, referenceOf } from "./image.ts";
+export { imageFaultOf } from "./image-fault.ts";
 export { fetchBearerToken, type SignRequest, type TokenEndpointOptions } from "./token-endpoint.ts";

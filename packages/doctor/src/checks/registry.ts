@@ -1,6 +1,6 @@
 /** The registry's token, and whether it opens the image: what tells a missing policy from everything else. */
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
-import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
+import { imageFaultOf, isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
 import { attempt, type Check, causeOf, codeOf, type Examination, valueIfAny } from "../examination.ts";
 import { describeExchange } from "../exchanges.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
@@ -8,7 +8,8 @@ import { findingOfCode } from "../finding-of-code.ts";
 
 export const checkRegistry: Check = async (examination) => {
   const { image, imageName, cloud } = examination;
-  if (image !== undefined && imageName === undefined) return [finding("image-invalid", "the given image")];
+  if (image !== undefined && imageName === undefined)
+    return [finding("image-invalid", `the given image: ${imageFaultOf(image)}`)];
   const host = await attempt(examination.registryHost());
   const session = await attempt(cloud.session());
   if ("error" in host) {
