@@ -64,6 +64,22 @@ it("createHealthServer renders a body once a second, and says so when it cannot"
   await stop(server, clock);
 });
 
+it("createHealthServer lists its paths at the root, each of which exists", async () => {
+  const clock = createFakeClock();
+  const health = { isServing: () => true, summary: () => ({}), details: () => ({}) } as never;
+  const renderMetrics = async () => "";
+  const server = createHealthServer({ clock, health, renderMetrics, onFailed: () => {} });
+  await server.listen({ path, mode: 0o666 });
+  const list = await ask("/");
+  const paths = [...list.matchAll(/\/[a-z]+/g)].map(([found]) => found);
+  expect(paths).toHaveLength(5);
+  for (const listed of paths) {
+    await clock.advance(10);
+    expect(await ask(listed)).toMatch(/^200 /);
+  }
+  await stop(server, clock);
+});
+
 it.each<[what: string, request: string, answer: RegExp]>([
   ["for what is not there", "GET /nowhere HTTP/1.1\r\n\r\n", /^HTTP\/1.1 404 .*not-found: /s],
   ["in no HTTP", "nonsense\r\n\r\n", /^HTTP\/1.1 400 .*request-malformed: /s],

@@ -1,5 +1,6 @@
 /**
- * The health socket's routes, open to everybody on the node: `/livez`, `/readyz`, `/healthz`, `/status`, `/metrics`.
+ * The health socket's routes, open to everybody on the node: `/livez`, `/readyz`, `/healthz`, `/status`, `/metrics`, and
+ * `/` with the list of them.
  *
  * Each body is rendered at most once a second, connections are bounded, and a crowd is answered in turn, so asking cannot
  * cost the pulls. What may be shown is decided in health.ts and metrics.ts.
@@ -32,6 +33,13 @@ const FRESH_MS = 1_000;
 
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
+const PATHS = `/livez    200 while the daemon runs
+/readyz   200 once it can hand out a token
+/healthz  for people: state, ages, ends
+/status   every detail
+/metrics  Prometheus
+`;
+
 export interface HealthServerOptions {
   readonly clock: Clock;
   readonly health: Health;
@@ -41,6 +49,7 @@ export interface HealthServerOptions {
 
 export function createHealthServer({ clock, health, renderMetrics, onFailed }: HealthServerOptions): BoundedServer {
   const routes = new Map<string, () => Promise<HttpAnswer>>([
+    ["/", async () => textAnswer(200, PATHS)],
     // That it answers at all is the answer: no upstream decides whether this process is alive.
     ["/livez", async () => textAnswer(200, "ok\n")],
     ["/readyz", remembered(clock, async () => readiness(health))],
