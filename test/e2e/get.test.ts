@@ -74,13 +74,23 @@ describe("ocir-broker get", () => {
   });
 
   it.each([
-    ["", "request-not-json"],
+    [" ", "request-not-json"],
     ["{}", "request-invalid"],
     ["x".repeat(256 * 1024 + 1), "body-too-large"],
   ])("ends with one line and 1 for a bad request on stdin, case %#", async (stdin, code) => {
     const stage = await setStageWithoutDaemon();
     const { exitCode, stderr } = await stage.get([], stdin);
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining(`ocir-broker: ${code}: `) });
+  });
+
+  it("asks a person to name an image who forgot to", async () => {
+    const stage = await setStageWithoutDaemon();
+    const { exitCode, stderr } = await stage.get([], "");
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr:
+        "ocir-broker: usage-invalid: no image is named, and no request comes from standard input; see ocir-broker get --help\n",
+    });
   });
 
   it("ends with one line and 1 when nobody reads what it prints", async () => {

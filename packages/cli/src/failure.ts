@@ -8,7 +8,7 @@ import { type Command, CommanderError } from "commander";
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
-class UsageError extends Error {}
+export class UsageError extends Error {}
 
 /** Lets this command and all below it throw for a wrong command line, instead of printing their whole help. */
 export function throwUsageErrors(command: Command, above: readonly string[] = []): void {

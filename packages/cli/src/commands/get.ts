@@ -19,12 +19,15 @@ import { type Command, Option } from "commander";
 import { configInForce } from "../config-in-force.ts";
 import { askDaemon, type DaemonAddress, type DaemonAnswer } from "../daemon-answer.ts";
 import { environment } from "../environment.ts";
+import { reportFailure, UsageError } from "../failure.ts";
 import { leave } from "../leave.ts";
 
 interface GetOptions {
   readonly config?: string;
   readonly output: "json" | "password";
 }
+
+const NO_IMAGE = "error: no image is named, and no request comes from standard input";
 
 /** For all of it where no shim says when its call ends. */
 const DEFAULT_LEFT_MS = 24_000;
@@ -51,12 +54,12 @@ export function addGetCommand(program: Command): void {
         .default("json"),
     )
     .action(async (image: string | undefined, options: GetOptions, command: Command) => {
-      if (image === undefined && process.stdin.isTTY) command.error("error: name an image, or pipe a request into it");
-      await get(image, options);
+      if (image === undefined && process.stdin.isTTY) command.error(NO_IMAGE);
+      await get(image, options, command);
     });
 }
 
-async function get(image: string | undefined, options: GetOptions): Promise<void> {
+async function get(image: string | undefined, options: GetOptions, command: Command): Promise<void> {
   // Whatever ends this process before an answer is written, ends it as a failure.
   process.exitCode = 1;
   holdProcess();
@@ -68,10 +71,13 @@ async function get(image: string | undefined, options: GetOptions): Promise<void
     const clock = createSystemClock();
     const { credentials: fd } = handedOverSockets(environment, process.pid);
     const request = image === undefined ? await readRequest() : requestFor(image);
+    // A person who forgot the image: the kubelet and the shim never send nothing.
+    if (request.length === 0) command.error(NO_IMAGE);
     if (fd === undefined) await deliver(await answerAlone(request, options, clock), options);
     else await standIn(fd, request, options, clock);
   } catch (error) {
-    process.stderr.write(errorAnswerOf(error).body);
+    if (error instanceof UsageError || error instanceof BrokerError) await reportFailure(error);
+    else process.stderr.write(errorAnswerOf(error).body);
   }
   leave();
 }
