@@ -30,9 +30,12 @@ function shellFunction(name: string, script = SCRIPT): string {
 
 function run(functions: readonly string[], command: string, ...args: string[]): { status: number; stdout: string } {
   const script = `${functions.map((name) => shellFunction(name)).join("")}${command}`;
-  const { status, stdout, stderr } = spawnSync("sh", ["-c", script, "sh", ...args], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", script, "sh", ...args], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
   expect(stderr).toBe("");
-  return { status: Number(status), stdout };
+  return { status: status ?? -1, stdout };
 }
 
 describe("ocir-broker-node.sh, like the executable,", () => {
@@ -109,6 +112,18 @@ describe("ocir-broker-node.sh, like the executable,", () => {
   it("opens the lock as the other installers do", () => {
     expect(shellFunction("open_lock")).toBe(shellFunction("open_lock", LOCK));
     expect(/^lock_file=.*$/m.exec(SCRIPT)?.[0]).toBe(/^lock_file=.*$/m.exec(LOCK)?.[0]);
+  });
+
+  it("does not wait for the writer of a pipe in place of the kubelet's configuration, or among its files", () => {
+    const folder = mkdtempSync("/tmp/ocir-pipe-");
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    execFileSync("mkfifo", [join(folder, "a.yaml")]);
+    /** As grep: 0 yes, 1 no, 2 could not look at all of it. */
+    const names = (config: string): number =>
+      run(["config_names_plugin"], "name=our-plugin config=$1; config_names_plugin", config).status;
+    expect([names(join(folder, "a.yaml")), names(folder)]).toEqual([2, 1]);
+    writeFileSync(join(folder, "b.yaml"), "our-plugin");
+    expect(names(folder)).toBe(0);
   });
 
   it("asks only its own addresses, whatever files are in the folder that it is started from", () => {

@@ -1,0 +1,77 @@
+/**
+ * A user without privileges on a node of the tests. Has a folder with a kubelet, a plugin and a configuration, and processes
+ * that call themselves kubelet and `ocir-broker serve`: one in a control group that has the name of the kubelet's unit further
+ * down, as a user's own systemd makes it, and one of a setuid program, which has user id 0.
+ */
+import { type OkeNode, until } from "./oke-node.ts";
+
+const UID = "65534";
+const FOLDER = "/tmp/theirs";
+const PROXY_PORT = 18_443;
+const GROUP = "/sys/fs/cgroup/user.slice/user-65534.slice/user@65534.service/app.slice/kubelet.service";
+
+export interface HostileUser {
+  readonly folder: string;
+  /** What root has executed, sent or written that is theirs; empty if nothing. */
+  gained(): Promise<string>;
+  leave(): Promise<void>;
+}
+
+const PROGRAM = `#!/bin/sh
+echo "$0 was run by $(id -u)" >>${FOLDER}/gained
+case "$1" in --version) echo "Kubernetes v1.33.1" ;; esac
+`;
+
+/** Writes down that it was asked. */
+const PROXY = `require("node:net").createServer((socket) => {
+  require("node:fs").appendFileSync("${FOLDER}/asked", "the proxy was asked\\n");
+  socket.on("error", () => {}).destroy();
+}).listen(${PROXY_PORT}, "127.0.0.1")`;
+
+const FLAGS = `--image-credential-provider-config=${FOLDER}/providers.yaml --image-credential-provider-bin-dir=${FOLDER}`;
+
+const ARRANGE = `
+umask 022
+mkdir -p ${FOLDER} && cd ${FOLDER} || exit
+cat >kubelet && cp kubelet credential-provider-oke && chmod 755 kubelet credential-provider-oke
+mkfifo pipe
+echo 'sleep 3600; :' >serve
+`;
+
+export async function startHostileUser({ root }: OkeNode): Promise<HostileUser> {
+  const arranged = await root.exec("sh", ["-c", ARRANGE], { uid: Number(UID), input: PROGRAM });
+  if (arranged.exitCode !== 0) throw new Error(arranged.stderr);
+  const start = (name: string, command: string): Promise<string> =>
+    root.run("systemd-run", [
+      ...["--quiet", "--collect", `--uid=${UID}`, `--gid=${UID}`, "--unit", `theirs-${name}`],
+      ...[`--working-directory=${FOLDER}`, "bash", "-c", command],
+    ]);
+  const kubelet = `exec -a ${FOLDER}/kubelet sh serve ${FLAGS}`;
+  await start("kubelet", kubelet);
+  await start("unit", kubelet);
+  await start("daemon", `HTTPS_PROXY=http://127.0.0.1:${PROXY_PORT} exec -a ocir-broker sh serve`);
+  await start("setuid", `sleep 3600 | exec -a kubelet su root -- ${FLAGS}`);
+  await root.run("systemd-run", [
+    ...["--quiet", "--collect", `--uid=${UID}`, "--unit", "theirs-proxy"],
+    ...["/opt/checkout/node_modules/.bin/node", "-e", PROXY],
+  ]);
+  const pid = await root.property("theirs-unit", "MainPID");
+  await root.run("sh", ["-c", `mkdir -p ${GROUP} && echo ${pid} >${GROUP}/cgroup.procs`]);
+  await until(
+    "their proxy listens",
+    async () => (await root.exec("curl", ["-s", `http://127.0.0.1:${PROXY_PORT}`])).exitCode === 52,
+  );
+  await root.run("rm", [`${FOLDER}/asked`]);
+  return {
+    folder: FOLDER,
+    async gained() {
+      const look = `cat ${FOLDER}/gained ${FOLDER}/asked 2>/dev/null; find ${FOLDER} -user root`;
+      return (await root.exec("sh", ["-c", look])).stdout;
+    },
+    async leave() {
+      await root.exec("kill", ["-KILL", pid]);
+      await root.exec("systemctl", ["stop", "theirs-*"]);
+      await root.exec("rm", ["-rf", FOLDER]);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * Another user of the node, or a pod, whose processes and folders look like the node's own: nothing of ours that runs as root
+ * executes, asks, writes to or waits for any of it. Each exploit is run as user 65534.
+ */
+import { afterEach, describe, expect, it } from "vitest";
+import type { Archives } from "./install/archives.ts";
+import { EARLIER_FLAGS, putEarlierProvider } from "./install/earlier-provider.ts";
+import { givenNode } from "./install/given-node.ts";
+import { type HostileUser, startHostileUser } from "./install/hostile-user.ts";
+import { snapshotOf } from "./install/node-snapshot.ts";
+import { CONFIG, type OkeNode } from "./install/oke-node.ts";
+import { kubeletReport, startKubelet } from "./install/running-kubelet.ts";
+import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
+
+const skipped = canBootSystemd();
+const BUILT = "/opt/checkout/dist/ocir-broker";
+const SETUP = "/usr/libexec/ocir-broker/setup";
+const IMAGE = "us-ashburn-1.ocir.io/tenancy/app";
+const VERSION = "Kubernetes v1.33.1";
+
+describe.skipIf(skipped !== undefined)(
+  `root on a node with a hostile user${skipped ? ` (skipped: ${skipped})` : ""}`,
+  () => {
+    let node: OkeNode;
+    let archives: Archives;
+    let user: HostileUser | undefined;
+
+    givenNode((booted, made) => {
+      node = booted;
+      archives = made;
+    });
+
+    afterEach(async () => {
+      await user?.leave();
+      user = undefined;
+    });
+
+    const settings = () => ({ ...node.settings(archives.good), OCIR_BROKER_BOOTSTRAP: "running" });
+    /** Ends in any case: what hangs has no exit status. */
+    const asRoot = (command: string, ...args: string[]): Promise<ExecResult> =>
+      node.root.exec(command, args, { timeoutMs: 90_000 });
+
+    it("does not run the kubelet or the plugin, nor ask through the proxy, of processes that have the right names", async () => {
+      user = await startHostileUser(node);
+      // With Oracle's own auth service, which a proxy would be asked for.
+      node.root.write("/etc/ocir-broker/config.yaml", "");
+      const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
+      expect(doctor.stdout).toContain('"kubelet-not-running"');
+      expect(doctor.stdout).not.toContain(user.folder);
+      expect(await user.gained()).toBe("");
+    });
+
+    it("installs on a node that runs for its own kubelet, or for none", async () => {
+      user = await startHostileUser(node);
+      const without = await node.install(settings());
+      expect(without.exitCode, without.stderr).toBe(0);
+      expect(await user.gained()).toBe("");
+      expect((await asRoot("/usr/libexec/ocir-broker/uninstall.sh")).exitCode).toBe(0);
+
+      putEarlierProvider(node);
+      await startKubelet(node, EARLIER_FLAGS);
+      const before = await snapshotOf(node);
+      const run = await node.install(settings());
+      expect(run.exitCode, run.stderr).toBe(0);
+      expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
+      const located = await asRoot("/usr/local/bin/ocir-broker", "kubelet-config", "locate");
+      expect(located.stdout).toMatch(
+        new RegExp(`^pid=\\d+\nminor=33\nprogram=/.*\nconfig=${CONFIG}\nbin-dir=/usr/local/bin/\n`),
+      );
+      for (const [command, ...args] of [
+        ["/usr/local/bin/ocir-broker", "doctor", IMAGE],
+        ["/usr/local/bin/ocir-broker", "get", IMAGE],
+        ["/usr/libexec/ocir-broker/kubelet-advice", CONFIG, "/usr/local/bin"],
+        [SETUP, "connect", CONFIG, "/usr/local/bin", VERSION],
+        ["/usr/libexec/ocir-broker/uninstall.sh"],
+      ] as const) {
+        expect((await asRoot(command, ...args)).exitCode, command).not.toBeNull();
+      }
+      expect(await user.gained()).toBe("");
+      expect(await snapshotOf(node)).toBe(before);
+    });
+
+    it.each([
+      ["the configuration", "/tmp/theirs/providers.yaml", "/usr/local/bin"],
+      ["the plugins", CONFIG, "/tmp/theirs"],
+      ["a link to the configuration", "/etc/kubernetes/link/providers.yaml", "/usr/local/bin"],
+    ])("writes to no path of another user: %s", async (_what, config, binDir) => {
+      await node.install(settings());
+      user = await startHostileUser(node);
+      await node.root.run("sh", ["-c", `mkdir -p /etc/kubernetes && ln -sfn ${user.folder} /etc/kubernetes/link`]);
+      const connected = await asRoot(SETUP, "connect", config, binDir, VERSION);
+      expect([connected.exitCode, connected.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^ocir-broker: path-untrusted: /),
+      ]);
+      await startKubelet(
+        node,
+        `--image-credential-provider-config=${config} --image_credential_provider_bin_dir=${binDir}`,
+      );
+      const run = await node.install(settings());
+      expect([run.exitCode, run.stderr]).toEqual([1, expect.stringContaining("path-untrusted: ")]);
+      expect(await user.gained()).toBe("");
+    });
+
+    it("is not held up by a user who takes the installers' lock, and refuses a lock that one could take", async () => {
+      await node.install(settings());
+      user = await startHostileUser(node);
+      const lock = "/run/ocir-broker-install.lock";
+      const taken = await node.root.exec("flock", ["-n", lock, "true"], { uid: 65_534 });
+      expect(taken.exitCode, taken.stderr).not.toBe(0);
+      expect((await asRoot("timeout", "60", SETUP, "disconnect")).exitCode).toBe(0);
+      await node.root.run("chmod", ["0644", lock]);
+      for (const command of [SETUP, "/usr/libexec/ocir-broker/uninstall.sh"]) {
+        const refused = await asRoot("timeout", "60", command, "disconnect");
+        expect([refused.exitCode, refused.stderr]).toEqual([
+          1,
+          expect.stringContaining(`${lock} is not a file of root's`),
+        ]);
+      }
+      expect((await node.install(settings())).stderr).toContain("its lock is not root's alone");
+      await node.root.run("rm", [lock]);
+    });
+  },
+);
