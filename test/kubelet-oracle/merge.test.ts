@@ -2,10 +2,11 @@
 import { mergeProvider, PROVIDER_NAME, removeProvider } from "@ocir-broker/kubelet-config";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { isLongRun } from "../system/long-run.ts";
 import { configurationText } from "./configurations.ts";
 import { createRandom } from "./random.ts";
 
-const CASES = Number(process.env["OCIR_BROKER_MERGE_CASES"] ?? 2000);
+const CASES = isLongRun ? 100_000 : 2_000;
 const SEED = 11;
 const options = { name: PROVIDER_NAME, kubeletMinor: 37 };
 

@@ -1,0 +1,50 @@
+/** Builds the kubelet's own code into a program, once for each version of Kubernetes, and asks it for verdicts. */
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+const SOURCE = join(import.meta.dirname, "go");
+
+/** The programs that configurations may name: those in the kubelet's bin directory. */
+export const PROGRAMS: readonly string[] = ["credential-provider-oke", "gcr", "other", "cat"];
+
+export interface Verdict {
+  /** Why the kubelet refuses the case; absent if it takes it. */
+  readonly error?: string;
+  /** A configuration as the kubelet decodes it, if it can: also one that it then refuses for what it says. */
+  readonly decoded?: { readonly Providers: readonly { readonly Name: string }[] | null };
+  /** What a response gives for the image that is asked for. */
+  readonly auth?: readonly { readonly username?: string; readonly password?: string }[];
+}
+
+export type Kind = "configurations" | "responses";
+
+/** Why the oracle cannot be built here; undefined if it can. */
+export function missingGo(): string | undefined {
+  return spawnSync("go", ["version"]).status === 0 ? undefined : "no go";
+}
+
+/** Takes minutes the first time; Go keeps what it has compiled. */
+export function buildOracle(minor: number, program: string): void {
+  const args = ["build", `-modfile=kubernetes-1.${minor}.mod`, "-o", program, "."];
+  const { status } = spawnSync("go", args, { cwd: SOURCE, stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) throw new Error(`go build for Kubernetes 1.${minor} failed`);
+}
+
+/** One verdict for each case, in their order. */
+export async function judge(program: string, kind: Kind, cases: readonly Uint8Array[]): Promise<Verdict[]> {
+  const directory = mkdtempSync(join(tmpdir(), "kubelet-oracle-"));
+  try {
+    mkdirSync(join(directory, "bin"));
+    for (const name of PROGRAMS) symlinkSync("/bin/cat", join(directory, "bin", name));
+    const child = spawn(program, [kind, directory], { stdio: ["pipe", "pipe", "inherit"] });
+    child.stdin.end(cases.map((bytes) => `${Buffer.from(bytes).toString("base64")}\n`).join(""));
+    const verdicts = (await text(child.stdout)).split("\n").filter(Boolean);
+    if (verdicts.length !== cases.length) throw new Error(`${verdicts.length} verdicts for ${cases.length} ${kind}`);
+    return verdicts.map((line) => JSON.parse(line));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}

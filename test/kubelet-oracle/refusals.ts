@@ -1,0 +1,22 @@
+/** Every refusal of ours that a kubelet would not share, by the message that it gives, with its reason. */
+
+const REASONS: readonly (readonly [message: RegExp, reason: string])[] = [
+  [
+    /a character that YAML does not allow/,
+    "U+2028 and U+2029 are line breaks in YAML 1.1 only; U+FEFF inside a text is invisible",
+  ],
+  [/a line begins with a tab/, "which tabs are allowed there depends on the place; in block scalars they may be"],
+  [/a tag that is not read here/, "tags but those of texts change a value's type, and most stop a kubelet"],
+  [/no space behind/, "YAML readers disagree about what belongs together"],
+  [/a field name is not a text/, "the kubelet turns numbers and booleans into names that no field has"],
+  [/reads %YAML 1.1 only/, "the kubelet does not look at directives behind the first document"],
+  [
+    /it is not valid YAML/,
+    "the kubelet's reader is laxer with lines inside quotes and flow style, and stops at the first document's end",
+  ],
+];
+
+/** undefined if no reason is known: that is a find. */
+export function reasonToRefuse(refusal: string): string | undefined {
+  return REASONS.find(([message]) => message.test(refusal))?.[1];
+}

@@ -1,0 +1,151 @@
+/**
+ * The kubelet's own code decides what ours must accept: check, merge, remove, check-answer and the response encoder are
+ * compared with it on seeded corpora. Short: the newest Kubernetes. Long (`npm run test:long`): each since 1.34.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  checkCredentialProviderConfig,
+  decodeConfigText,
+  decodeCredentialProviderAnswer,
+  mergeProvider,
+  PROVIDER_NAME,
+  removeProvider,
+} from "@ocir-broker/kubelet-config";
+import { encodeCredentialProviderResponse } from "@ocir-broker/protocol";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { configurationBytes } from "../kubelet-oracle/configurations.ts";
+import { buildOracle, judge, missingGo, PROGRAMS, type Verdict } from "../kubelet-oracle/oracle.ts";
+import { createRandom } from "../kubelet-oracle/random.ts";
+import { reasonToRefuse } from "../kubelet-oracle/refusals.ts";
+import { responseBytes } from "../kubelet-oracle/responses.ts";
+import { isLongRun } from "./long-run.ts";
+
+const MINORS = isLongRun ? [34, 35, 36, 37] : [37];
+const CASES = isLongRun ? 20_000 : 2_000;
+const SEED = 20_261_125;
+
+const skipped = missingGo();
+const directory = mkdtempSync(join(tmpdir(), "oracle-programs-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+describe.skipIf(skipped !== undefined)(`the kubelet's own code${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+  describe.each(MINORS)("of Kubernetes 1.%i", (minor) => {
+    const program = join(directory, String(minor));
+    // Compiling it for the first time takes minutes.
+    beforeAll(() => buildOracle(minor, program), 1_800_000);
+
+    test(`refuses none of ${CASES} configurations that check accepts`, async () => {
+      const cases = many((index) => configurationBytes(SEED, index));
+      const verdicts = await judge(program, "configurations", cases);
+      const ours = cases.map((bytes) => refusalOf(decodeConfigText(bytes), minor));
+      expectAgreement(cases, verdicts, ours);
+    });
+
+    test(`decodes ${CASES} merged and removed configurations to what they were`, async () => {
+      const before = many((index) => configurationBytes(SEED + 1, index));
+      const merged = before.map((bytes) =>
+        edited(bytes, (text) => mergeProvider(text, { name: PROVIDER_NAME, kubeletMinor: minor })),
+      );
+      const removed = before.map((bytes) => edited(bytes, (text) => removeProvider(text, { name: PROVIDER_NAME })));
+      const verdicts = await judge(program, "configurations", [...before, ...merged, ...removed]);
+      const wrong = before.flatMap((bytes, index) => {
+        const [was, ...became] = [0, CASES, 2 * CASES].map((offset) => verdicts[offset + index] as Verdict);
+        const isKept = became.every((now) => isSame(was as Verdict, now));
+        return isKept ? [] : [bytes.toString()];
+      });
+      expect(wrong).toEqual([]);
+    });
+
+    test(`refuses none of ${CASES} responses that check-answer accepts`, async () => {
+      const cases = many((index) => responseBytes(SEED, index));
+      const verdicts = await judge(program, "responses", cases);
+      const answers = cases.map((bytes) => decodeCredentialProviderAnswer(bytes.toString()));
+      expectAgreement(
+        cases,
+        verdicts,
+        answers.map((answer) => ("problem" in answer ? answer.problem : undefined)),
+      );
+    });
+
+    test("gives the credentials of every response that our encoder writes, the token before the anonymous entry", async () => {
+      const auths = many((index) => someAuth(index)).slice(0, CASES / 10);
+      const cases = auths.map((auth) => encodeCredentialProviderResponse("credentialprovider.kubelet.k8s.io/v1", auth));
+      const verdicts = await judge(program, "responses", cases);
+      expect(verdicts).toEqual(
+        auths.map((auth) => ({ auth: [withoutEmpty(auth["iad.ocir.io"]), withoutEmpty(auth["*.ocir.io"])] })),
+      );
+    });
+  });
+});
+
+function many<Case>(make: (index: number) => Case): Case[] {
+  return Array.from({ length: CASES }, (_, index) => make(index));
+}
+
+/** Why check refuses the text; undefined if it does not. */
+function refusalOf(text: string, kubeletMinor: number): string | undefined {
+  const options = { kubeletMinor, hasExecutable: (name: string) => PROGRAMS.includes(name) };
+  const fatal = checkCredentialProviderConfig([{ path: "", text }], options).find(
+    ({ severity }) => severity === "fatal",
+  );
+  return fatal === undefined ? undefined : `${fatal.code}: ${fatal.message}`;
+}
+
+function expectAgreement(
+  cases: readonly Buffer[],
+  verdicts: readonly Verdict[],
+  ours: readonly (string | undefined)[],
+): void {
+  const wronglyAccepted: string[] = [];
+  const refusals = new Map<string, number>();
+  for (const [index, { error }] of verdicts.entries()) {
+    const refusal = ours[index];
+    if (refusal === undefined && error !== undefined) wronglyAccepted.push(`${error}: ${cases[index]}`);
+    if (refusal === undefined || error !== undefined) continue;
+    const reason = reasonToRefuse(refusal) ?? `no reason: ${refusal}: ${cases[index]}`;
+    refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
+  }
+  const both = verdicts.filter(({ error }, index) => error === undefined && ours[index] === undefined).length;
+  console.info(`${verdicts.length} cases, ${both} accepted by both, ${wronglyAccepted.length} by ours alone`, refusals);
+  expect(wronglyAccepted).toEqual([]);
+  expect([...refusals.keys()].filter((reason) => reason.startsWith("no reason"))).toEqual([]);
+  expect(both).toBeGreaterThan(CASES / 20);
+}
+
+/** The file after the change; as it was if the change is refused or would leave no provider. */
+function edited(bytes: Buffer, change: (text: string) => string | undefined): Buffer {
+  try {
+    const text = change(decodeConfigText(bytes));
+    return text === undefined ? bytes : Buffer.from(text);
+  } catch {
+    return bytes;
+  }
+}
+
+/** A file that a kubelet took is still taken, and decodes to the same providers beside ours. */
+function isSame(was: Verdict, now: Verdict): boolean {
+  if (was.error === undefined && now.error !== undefined) return false;
+  return was.decoded === undefined || JSON.stringify(othersIn(was)) === JSON.stringify(othersIn(now));
+}
+
+function othersIn({ decoded }: Verdict): unknown {
+  return decoded?.Providers?.filter(({ Name }) => Name !== PROVIDER_NAME) ?? [];
+}
+
+function someAuth(index: number) {
+  const random = createRandom(SEED, index);
+  const character = () =>
+    random.pick(["a", "Z", "0", ".", "=", '"', "\\", "/", "<", "&", "\u007f", "é", "\u2028", "😀", "\n"]);
+  const text = () => Array.from({ length: 1 + random.below(40) }, character).join("");
+  return {
+    "iad.ocir.io": { username: text(), password: text() },
+    "*.ocir.io": { username: "", password: "" },
+  };
+}
+
+/** Go leaves an empty text out. */
+function withoutEmpty(credentials: object): object {
+  return Object.fromEntries(Object.entries(credentials).filter(([, text]) => text !== ""));
+}
