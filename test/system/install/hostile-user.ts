@@ -3,7 +3,8 @@
  * that call themselves kubelet and `ocir-broker serve`: one in a control group that has the name of the kubelet's unit further
  * down, as a user's own systemd makes it, and one of a setuid program, which has user id 0.
  */
-import { type OkeNode, until } from "./oke-node.ts";
+import { until } from "../until.ts";
+import type { OkeNode } from "./oke-node.ts";
 
 const UID = "65534";
 const FOLDER = "/tmp/theirs";
