@@ -1,7 +1,7 @@
 /** The README is true: every dependency has its reason, and its table of the configuration is the schema's. */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configJsonSchema } from "@ocir-broker/broker";
+import { describeConfigKeys } from "@ocir-broker/broker";
 import { expect, it } from "vitest";
 import rootPackage from "../package.json" with { type: "json" };
 
@@ -22,7 +22,11 @@ it("README says of every dependency what it is for", () => {
 
 it("README's configuration table is the schema's", () => {
   const readme = readFileSync(README, "utf8");
-  const table = `\n| key | default | meaning |\n|---|---|---|\n${rowsOf(configJsonSchema() as Schema).join("\n")}\n\n`;
+  const rows = describeConfigKeys().map(({ section, key, default: value, description, isLive }) => {
+    const shown = value === undefined ? "" : `\`${JSON.stringify(value)}\``;
+    return `| \`${section}.${key}\` | ${shown} | ${description} | ${isLive ? "reload" : "restart"} |`;
+  });
+  const table = `\n| key | default | meaning | takes a |\n|---|---|---|---|\n${rows.join("\n")}\n\n`;
   if (process.env["UPDATE_README"]) writeFileSync(README, readme.replace(CONFIG_TABLE, `$1${table}$3`));
   expect(CONFIG_TABLE.exec(readFileSync(README, "utf8"))?.[2]).toBe(table);
 });
@@ -35,19 +39,4 @@ interface Package {
 
 function readPackage(path: string): Package {
   return JSON.parse(readFileSync(path, "utf8")) as Package;
-}
-
-interface Schema {
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly default?: unknown;
-  readonly description?: string;
-}
-
-function rowsOf(schema: Schema, path: readonly string[] = []): string[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => {
-    const here = [...path, key];
-    if (inner.properties !== undefined) return rowsOf(inner, here);
-    const shown = inner.default === undefined ? "" : `\`${JSON.stringify(inner.default)}\``;
-    return [`| \`${here.join(".")}\` | ${shown} | ${inner.description} |`];
-  });
 }

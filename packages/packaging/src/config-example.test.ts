@@ -1,18 +1,32 @@
-/** The example that is installed with the packages is a configuration, has every key, and tells the defaults as they are. */
-import { readFileSync } from "node:fs";
+/**
+ * The example that is installed with the packages is made of the schema, is a configuration, and tells the defaults as
+ * they are. UPDATE_EXAMPLE=1 writes it.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkConfig, configSchema } from "@ocir-broker/broker";
+import { type ConfigKey, checkConfig, configSchema, describeConfigKeys } from "@ocir-broker/broker";
 import { describe, expect, it } from "vitest";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { FILES } from "./installed-tree.ts";
 
-const example = readFileSync(join(FILES, "config.example.yaml"), "utf8");
+const PATH = join(FILES, "config.example.yaml");
+const COLUMNS = 118;
+const HEAD = `# Settings of ocir-broker, to be copied to /etc/ocir-broker/config.yaml. Every key is here, commented out. A key with a
+# default has that value here, the others have an example. The file is optional, and so is each key: ocir-broker.yaml(5).
+# Check it with \`ocir-broker config check\`. Then \`systemctl reload ocir-broker\` if only keys marked "Reload" have
+# changed, \`systemctl restart ocir-broker\` otherwise; tokens stay, and pulls wait in the socket meanwhile.
+`;
+
+if (process.env["UPDATE_EXAMPLE"]) writeFileSync(PATH, render(describeConfigKeys()));
+const example = readFileSync(PATH, "utf8");
 /** With every key in force: one `#` less on each line of a setting. */
 const uncommented = example.replace(/^#(?= {2}# | *[a-zA-Z]+:)/gm, "");
 
-type Sections = Record<string, Record<string, unknown>>;
-
 describe("config.example.yaml", () => {
+  it("is what the schema says", () => {
+    expect(example).toBe(render(describeConfigKeys()));
+  });
+
   it("as it is, is a configuration that changes nothing", () => {
     expect(checkConfig(example)).toEqual(checkConfig(""));
   });
@@ -21,17 +35,27 @@ describe("config.example.yaml", () => {
     expect(checkConfig(uncommented)).toEqual({ config: parse(uncommented) });
   });
 
-  it("has every key and no other", () => {
-    const keys = Object.entries(configSchema.shape).flatMap(([name, section]) =>
-      Object.keys(section.unwrap().shape).map((key) => `${name}.${key}`),
-    );
-    const shown = Object.entries(parse(uncommented) as Sections).flatMap(([name, section]) =>
-      Object.keys(section).map((key) => `${name}.${key}`),
-    );
-    expect(shown).toEqual(keys);
-  });
-
   it("tells the defaults as they are", () => {
     expect(parse(uncommented)).toMatchObject(configSchema.parse({}));
   });
 });
+
+function render(keys: readonly ConfigKey[]): string {
+  const sections = Map.groupBy(keys, ({ section }) => section);
+  return [HEAD, ...[...sections].map(([name, inner]) => `#${name}:\n${inner.map(renderKey).join("")}`)].join("\n");
+}
+
+function renderKey({ key, description, default: value, example: shown, isLive }: ConfigKey): string {
+  const comment = wrap(`${description} ${isLive ? "Reload." : "Restart."}`).map((line) => `#  # ${line}\n`);
+  return `${comment.join("")}#  ${key}: ${stringify(value ?? shown, { collectionStyle: "flow" }).trimEnd()}\n`;
+}
+
+function wrap(text: string): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = String(lines.at(-1));
+    if (last.length + word.length + 6 > COLUMNS) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines;
+}

@@ -9,6 +9,10 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   "registries.prefetch",
 ]);
 
+export function isLive(key: string): boolean {
+  return LIVE_KEYS.has(key);
+}
+
 export interface ConfigChanges {
   /** Keys in force at once, as `section.key`. */
   readonly live: readonly string[];
@@ -21,7 +25,7 @@ export function changesBetween(before: Config, after: Config): ConfigChanges {
   const keys = [...new Set([...old.keys(), ...current.keys()])]
     .filter((key) => old.get(key) !== current.get(key))
     .sort();
-  return { live: keys.filter((key) => LIVE_KEYS.has(key)), atRestart: keys.filter((key) => !LIVE_KEYS.has(key)) };
+  return { live: keys.filter(isLive), atRestart: keys.filter((key) => !isLive(key)) };
 }
 
 /** The configuration in force after a reload: the new one as far as it is live, the old one in all else. */

@@ -35,7 +35,8 @@ export const configSchema = z.strictObject(
       prefetch: z
         .array(registryHost, "must be a list of registry hosts")
         .optional()
-        .describe("Registry hosts whose token is fetched at start and always kept. Default: the home region's."),
+        .describe("Registry hosts whose token is fetched at start and always kept. Default: the home region's.")
+        .meta({ examples: [["icn.ocir.io", "ocir.ap-seoul-1.oci.oraclecloud.com"]] }),
       extraHosts: z
         .array(registryHost, "must be a list of registry hosts")
         .default([])
@@ -48,23 +49,27 @@ export const configSchema = z.strictObject(
     metadata: section({
       baseUrl: endpoint
         .optional()
-        .describe("The metadata service instead of 169.254.169.254. Environment: OCI_METADATA_BASE_URL."),
+        .describe("The metadata service instead of 169.254.169.254. Environment: OCI_METADATA_BASE_URL.")
+        .meta({ examples: ["http://169.254.169.254/opc/v2"] }),
     }).prefault({}),
     auth: section({
       endpoint: endpoint
         .optional()
-        .describe("The auth service instead of the region's own. Environment: OCI_SDK_AUTH_CLIENT_REGION_URL."),
+        .describe("The auth service instead of the region's own. Environment: OCI_SDK_AUTH_CLIENT_REGION_URL.")
+        .meta({ examples: ["https://auth.ap-seoul-1.oraclecloud.com"] }),
     }).prefault({}),
     proxy: section({
       https: proxy
         .optional()
         .describe(
-          "Proxy to the auth service and the registries, never to the metadata service. Environment: HTTPS_PROXY.",
-        ),
+          "Proxy to the auth service and the registries, never to the metadata service. Environment: HTTPS_PROXY. If its password is in the file: chgrp ocir-broker-daemon, chmod 0640.",
+        )
+        .meta({ examples: ["http://proxy.example:3128"] }),
       noProxy: z
         .string("must be a comma-separated list of hosts")
         .optional()
-        .describe("Hosts that are reached without the proxy, separated by commas. Environment: NO_PROXY."),
+        .describe("Hosts that are reached without the proxy, separated by commas. Environment: NO_PROXY.")
+        .meta({ examples: [".oraclecloud.com,.ocir.io"] }),
     }).prefault({}),
     upstream: section({
       connectTimeout: duration("100ms", "30s").default("3s").describe("Time limit of one connection to a service."),
@@ -76,21 +81,26 @@ export const configSchema = z.strictObject(
         .regex(/^\/[^\0]{1,4000}$/, "must be an absolute path")
         .optional()
         .describe(
-          "PEM file of the only certificate authorities that services and a proxy may have. Default: Mozilla's list and the system's.",
-        ),
+          "PEM file of the only certificate authorities that services and a proxy may have, readable for everyone; read at start. Default: Mozilla's list and the system's.",
+        )
+        .meta({ examples: ["/etc/pki/ca-trust/source/anchors/region.pem"] }),
     }).prefault({}),
     metrics: section({
       textfile: z
         .string("must be a path")
         .regex(/^\/[^\0]{1,4000}\.prom$/, 'must be an absolute path that ends with ".prom"')
         .default("/run/ocir-broker-metrics/ocir_broker.prom")
-        .describe("The metrics as a file for node-exporter's textfile collector, in a directory that exists."),
+        .describe(
+          "The metrics as a file for node-exporter's textfile collector, written every 15 s, in a directory that exists.",
+        ),
     }).prefault({}),
     log: section({
       level: z
         .enum(["error", "warn", "info", "debug", "trace"], "must be error, warn, info, debug or trace")
         .default("info")
-        .describe("How much is logged. Every request has its line at info. Secrets appear at no level."),
+        .describe(
+          "How much is logged: error, warn, info, debug or trace. Every request has its line at info. Secrets appear at no level.",
+        ),
     }).prefault({}),
   },
   "must be a mapping of sections",
