@@ -1,0 +1,17 @@
+/**
+ * Run by hand, the executable begins again without the variables that make Node write files (NODE_V8_COVERAGE), trust others
+ * (NODE_EXTRA_CA_CERTS) or print secrets, if one is set: a second start of 30 ms. What the launcher or a shim started
+ * has none, and goes on with descriptors that an exec would close. OPENSSL_CONF acts before any of this runs, so the
+ * build answers it.
+ */
+import { isSea } from "node:sea";
+import { environment } from "./environment.ts";
+
+const DROPPED = /^(?:NODE_|OPENSSL_|SSLKEYLOGFILE$)/;
+const HAS_DESCRIPTORS = ["LISTEN_PID", "OCIR_BROKER_NOTIFY_FD"];
+
+const names = Object.keys(environment);
+if (isSea() && names.some((name) => DROPPED.test(name)) && !names.some((name) => HAS_DESCRIPTORS.includes(name))) {
+  const kept = Object.entries(environment).filter(([name]) => !DROPPED.test(name));
+  process.execve?.(process.execPath, [process.argv0, ...process.argv.slice(2)], Object.fromEntries(kept));
+}

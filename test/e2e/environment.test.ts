@@ -1,0 +1,24 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { BROKER } from "../daemon.ts";
+
+it("a command by hand keeps the variables that it reads, and obeys none of Node's and OpenSSL's", () => {
+  const directory = mkdtempSync(join(tmpdir(), "environment-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const neverWritten = join(directory, "openssl.cnf");
+  execFileSync("mkfifo", [neverWritten]);
+  const env = {
+    HTTPS_PROXY: "nonsense://proxy",
+    NODE_V8_COVERAGE: join(directory, "coverage"),
+    NODE_DEBUG: "net,http",
+    OPENSSL_CONF: neverWritten,
+  };
+  // Whoever reads a pipe that nobody writes to waits until it is killed.
+  const { status, stderr } = spawnSync(BROKER, ["config", "print"], { env, encoding: "utf8", timeout: 20_000 });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^ocir-broker: config-invalid:[^\n]*\n *HTTPS_PROXY: [^\n]*\n$/);
+  expect(existsSync(env.NODE_V8_COVERAGE)).toBe(false);
+});
