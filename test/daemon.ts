@@ -8,6 +8,8 @@ import type { Simulator } from "@ocir-broker/oci-simulator";
 
 export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");
 export const SHIM = join(import.meta.dirname, "../dist/credential-provider-oke");
+/** As the unit starts it: with the launcher's environment. */
+export const LAUNCHED: readonly [string, string] = [join(import.meta.dirname, "../dist/ocir-broker-launch"), BROKER];
 /** With 11 s for the whole call, of which the daemon has 0.7; `make checks` in packages/shim makes it. */
 export const BRIEF_SHIM = join(import.meta.dirname, "../packages/shim/build/brief/credential-provider-oke");
 
@@ -60,8 +62,8 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
 }
 
 /** Resolves once both sockets take connections. */
-export async function startDaemon(config: DaemonConfig, broker = BROKER): Promise<Daemon> {
-  const daemon = spawnDaemon(config, broker);
+export async function startDaemon(config: DaemonConfig, program = BROKER, ...args: readonly string[]): Promise<Daemon> {
+  const daemon = spawnDaemon(config, program, ...args);
   for (const socket of [config.credentialsSocket, config.healthSocket]) {
     while (!(await takesConnections(socket))) {
       const { exitCode, signalCode } = daemon.process;
@@ -72,8 +74,11 @@ export async function startDaemon(config: DaemonConfig, broker = BROKER): Promis
 }
 
 /** Not up yet. */
-export function spawnDaemon(config: DaemonConfig, broker = BROKER): Daemon {
-  const child = spawn(broker, ["serve", "--config", config.path], { stdio: ["ignore", "pipe", "pipe"], env: {} });
+export function spawnDaemon(config: DaemonConfig, program = BROKER, ...args: readonly string[]): Daemon {
+  const child = spawn(program, [...args, "serve", "--config", config.path], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {},
+  });
   const pieces: Buffer[] = [];
   child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
   child.stderr.on("data", (piece: Buffer) => pieces.push(piece));

@@ -11,7 +11,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startSimulator } from "@ocir-broker/oci-simulator";
 import { callCredentialProvider } from "@ocir-broker/testkit";
-import { daemonConfig, SHIM, startDaemon } from "../daemon.ts";
+import { daemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
+import { fullHouseFigures, printFullHouse } from "./full-house.ts";
+import { privateDirtyKiB } from "./process-usage.ts";
 import { printSlowClients, slowClientFigures } from "./slow-clients.ts";
 import { spawnTimes } from "./spawn-times.ts";
 import { printFigures, systemdFigures } from "./systemd-figures.ts";
@@ -25,12 +27,13 @@ const RESULT = join(ROOT, "dist/bench.json");
 const IMAGE = "icn.ocir.io/acme/shop/web";
 const MEMORY_REQUESTS = 100_000;
 const MEMORY_PARALLEL = 4;
+const MEMORY_BAR_MIB = 46;
 
 execFileSync("make", ["-s", "-C", SHIM_SOURCE, "bench"], { stdio: "inherit" });
 const directory = mkdtempSync(join(tmpdir(), "ocir-bench-"));
 const simulator = await startSimulator();
 const config = daemonConfig(directory, simulator, { registryHosts: ["icn.ocir.io"] });
-const daemon = await startDaemon(config);
+const daemon = await startDaemon(config, ...LAUNCHED);
 const floorSocket = join(directory, "floor.sock");
 const requestPath = join(directory, "request.json");
 
@@ -89,6 +92,10 @@ try {
   rmSync(directory, { recursive: true });
 }
 
+const fullHouse = await fullHouseFigures();
+printFullHouse(fullHouse);
+writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), fullHouse });
+
 // After the others have ended: some of these look at what an idle service uses.
 const figures = await systemdFigures();
 printFigures(figures);
@@ -103,7 +110,7 @@ function print(result: {
   crowdOf32: ReturnType<typeof spawnTimes>;
   ratios: Record<string, number>;
   shim: object;
-  daemon: object;
+  daemon: { requests: number; privateDirtyKiB: { before: number; halfway: number; after: number } };
 }): void {
   const names = { noop: "static no-op program", floor: "shim, C server", daemon: "shim, the daemon" };
   console.log("whole processes, ms            p50     p99     to the floor (p50)");
@@ -121,9 +128,11 @@ function print(result: {
       );
     }
   }
-  console.log(`memory  ${JSON.stringify({ shim: result.shim, daemon: result.daemon })}`);
-}
-
-function privateDirtyKiB(pid: number): number {
-  return Number(/^Private_Dirty:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]);
+  const { before, halfway, after } = result.daemon.privateDirtyKiB;
+  const [beforeMiB, halfwayMiB, afterMiB] = [before, halfway, after].map((kiB) => (kiB / 1024).toFixed(1));
+  const missed = after / 1024 > MEMORY_BAR_MIB ? "   MISSED" : "";
+  console.log(`shim    ${JSON.stringify(result.shim)}`);
+  console.log(
+    `private memory after ${result.daemon.requests} requests  ${afterMiB} MiB (${beforeMiB}, ${halfwayMiB} halfway)   bar: ≤ ${MEMORY_BAR_MIB}${missed}`,
+  );
 }

@@ -284,6 +284,7 @@ describe.skipIf(skipped !== undefined)(
             "INVOCATION_ID",
             "JOURNAL_STREAM",
             "MALLOC_ARENA_MAX",
+            "MALLOC_MMAP_THRESHOLD_",
             "MALLOC_TRIM_THRESHOLD_",
             "NO_PROXY",
           ]);

@@ -223,7 +223,12 @@ for (const build of builds) {
           ANYTHING: "else",
         },
       });
-      expect(JSON.parse(lines[0] ?? "")).toEqual({ ...kept, MALLOC_ARENA_MAX: "1", MALLOC_TRIM_THRESHOLD_: "65536" });
+      expect(JSON.parse(lines[0] ?? "")).toEqual({
+        ...kept,
+        MALLOC_ARENA_MAX: "1",
+        MALLOC_MMAP_THRESHOLD_: "16384",
+        MALLOC_TRIM_THRESHOLD_: "65536",
+      });
     });
 
     test.each([

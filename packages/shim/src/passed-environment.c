@@ -8,9 +8,10 @@ static const char *const READ_BY_EVERY_BROKER[] = {
     "SSL_CERT_FILE", "SSL_CERT_DIR", "OCI_METADATA_BASE_URL", "OCI_SDK_AUTH_CLIENT_REGION_URL",
     "HOME",          "TZ"};
 
-/* glibc: one arena for all threads, and free pages go back to the kernel early. Saves a sixth of the private memory. */
+/* glibc: one arena for all threads, and what is freed goes back to the kernel soon. Saves a fifth of the private memory. */
 static char one_arena[] = "MALLOC_ARENA_MAX=1";
 static char early_trim[] = "MALLOC_TRIM_THRESHOLD_=65536";
+static char own_mapping[] = "MALLOC_MMAP_THRESHOLD_=16384";
 
 void passed_environment_begin(struct passed_environment *environment) {
   for (size_t i = 0; i < sizeof READ_BY_EVERY_BROKER / sizeof *READ_BY_EVERY_BROKER; i++) {
@@ -18,6 +19,7 @@ void passed_environment_begin(struct passed_environment *environment) {
   }
   passed_environment_add(environment, one_arena);
   passed_environment_add(environment, early_trim);
+  passed_environment_add(environment, own_mapping);
 }
 
 void passed_environment_pass(struct passed_environment *environment, const char *name) {

@@ -17,8 +17,9 @@ struct passed_environment {
 };
 
 /*
- * Adds what every broker process reads (proxies, certificates, endpoints, HOME) and the settings of the C library and of
- * libuv that keep its memory small. Unset variables are left out. Call it first: it uses less than half of the room.
+ * Adds what every broker process reads (proxies, certificates, endpoints, HOME) and the settings of the C library
+ * that keep its memory small. Not UV_THREADPOOL_SIZE=2: it saves nothing more, and one name look-up that hangs would hold
+ * up all others. Unset variables are left out. Call it first: it uses less than half of the room.
  */
 void passed_environment_begin(struct passed_environment *environment);
 

@@ -1,0 +1,105 @@
+/**
+ * The most that the daemon has to hold at one time: 256 registry hosts, 2048 repositories and 1000 clients that never get
+ * on. It must not run out of its heap, whose limit is hard. Starts a simulator and a daemon of its own.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startSimulator } from "@ocir-broker/oci-simulator";
+import { daemonConfig, LAUNCHED, startDaemon } from "../daemon.ts";
+import { privateDirtyKiB, usedMs } from "./process-usage.ts";
+
+const HOSTS = 256;
+const REPOSITORIES = 2_048;
+const SLOW_CLIENTS = 1_000;
+const PARALLEL = 8;
+const ROUNDS = 4;
+const CLIENTS_PROGRAM = join(import.meta.dirname, "../chaos/slow-clients.ts");
+
+export interface FullHouseFigures {
+  readonly hosts: number;
+  readonly repositories: number;
+  readonly slowClients: number;
+  readonly answered: number;
+  readonly asked: number;
+  readonly privateDirtyKiB: number;
+  /** Of the daemon. A heap that is too small shows here first: the collector takes it. */
+  readonly cpuMs: number;
+}
+
+/** @throws Error if the daemon ended. */
+export async function fullHouseFigures(): Promise<FullHouseFigures> {
+  const directory = mkdtempSync(join(tmpdir(), "ocir-full-house-"));
+  const simulator = await startSimulator();
+  const registryHosts = Array.from({ length: HOSTS }, (_, index) => `r${index}.registry.example`);
+  const config = daemonConfig(directory, simulator, { registryHosts, deadline: "15s" });
+  const daemon = await startDaemon(config, ...LAUNCHED);
+  const ended = once(daemon.process, "exit");
+  try {
+    const images = Array.from(
+      { length: REPOSITORIES },
+      (_, index) => `${registryHosts[index % HOSTS]}/acme/app-${index}`,
+    );
+    let answered = await askAll(config.credentialsSocket, images);
+    const clients = spawn(process.execPath, [CLIENTS_PROGRAM, config.credentialsSocket, String(SLOW_CLIENTS)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await Promise.race([once(clients.stdout, "data"), ended]);
+    for (let round = 1; round < ROUNDS; round += 1) answered += await askAll(config.credentialsSocket, images);
+    const [memory, cpuMs] = [privateDirtyKiB(daemon.pid), usedMs(daemon.pid)];
+    clients.kill();
+    await once(clients, "exit");
+    const { exitCode, signalCode } = daemon.process;
+    if (exitCode !== null || signalCode !== null) throw new Error(`the daemon ended: ${daemon.output().slice(-2_000)}`);
+    return {
+      ...{ hosts: HOSTS, repositories: REPOSITORIES, slowClients: SLOW_CLIENTS, answered },
+      asked: REPOSITORIES * ROUNDS,
+      privateDirtyKiB: memory,
+      cpuMs,
+    };
+  } finally {
+    await daemon.stop();
+    await simulator.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+export function printFullHouse(figures: FullHouseFigures): void {
+  const { hosts, repositories, slowClients, answered, asked, privateDirtyKiB: memory, cpuMs } = figures;
+  const missed = answered < asked ? "   MISSED" : "";
+  console.log(`full house: ${hosts} hosts, ${repositories} repositories, ${slowClients} slow clients`);
+  console.log(`  answered                 ${answered} of ${asked}   bar: all${missed}`);
+  console.log(`  private memory           ${(memory / 1024).toFixed(1)} MiB`);
+  console.log(`  the daemon's CPU         ${(cpuMs / 1000).toFixed(1)} s`);
+}
+
+/** How many got credentials. */
+async function askAll(socketPath: string, images: readonly string[]): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: PARALLEL });
+  const left = images.values();
+  let answered = 0;
+  async function work(): Promise<void> {
+    for (const image of left) {
+      if (await ask(socketPath, agent, image)) answered += 1;
+    }
+  }
+  await Promise.all(Array.from({ length: PARALLEL }, work));
+  agent.destroy();
+  return answered;
+}
+
+function ask(socketPath: string, agent: Agent, image: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const asked = request({ socketPath, agent, method: "POST", path: "/v1/credentials" }, async (answer) => {
+    const body = Buffer.concat(await answer.toArray()).toString();
+    resolve(answer.statusCode === 200 && body.includes("BEARER_TOKEN"));
+  });
+  asked.on("error", () => resolve(false));
+  asked.end(
+    JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: "credentialprovider.kubelet.k8s.io/v1", image }),
+  );
+  return promise;
+}
