@@ -15,7 +15,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { build, type PluginBuild } from "esbuild";
 import checksums from "./node-checksums.json" with { type: "json" };
 import cliPackage from "./package.json" with { type: "json" };
 
@@ -61,6 +61,7 @@ const { metafile } = await build({
   target: "node26",
   format: "cjs",
   legalComments: "none",
+  plugins: [{ name: "undici-parts", setup: useUndiciParts }],
   metafile: true,
   define: { "process.env.OCIR_BROKER_VERSION": JSON.stringify(cliPackage.version) },
 });
@@ -89,6 +90,11 @@ execFileSync(program, [...args, "--random-seed=1", "--build-sea", "sea-config.js
   stdio: ["ignore", "ignore", "inherit"],
 });
 renameSync(join(work, "ocir-broker.unfinished"), join(dist, "ocir-broker"));
+
+/** The name alone: the parts themselves are reached by their paths. */
+function useUndiciParts(bundler: PluginBuild): void {
+  bundler.onResolve({ filter: /^undici$/ }, () => ({ path: join(HERE, "../foundation/undici-parts.cjs") }));
+}
 
 function pinnedNode(architecture: string): string {
   const expected = Object.entries(checksums.sha256).find(([name]) => name === architecture)?.[1];
