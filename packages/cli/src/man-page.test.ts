@@ -2,15 +2,17 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { describeConfigKeys } from "@ocir-broker/broker";
 import { describe, expect, test } from "vitest";
-import { allCommands, describeCommand } from "./command-tree.ts";
+import { allCommands, type CommandNode, describeCommand } from "./command-tree.ts";
 import { renderManPages } from "./man-page.ts";
+import { EXAMPLES } from "./man-text.ts";
 import { createProgram } from "./program.ts";
 
 const FOLDER = join(import.meta.dirname, "../../../docs/man");
 
 const program = describeCommand(createProgram());
-const pages = renderManPages(program);
+const pages = renderManPages(program, describeConfigKeys());
 
 describe("renderManPages", () => {
   test("gives what is in docs/man", () => {
@@ -35,15 +37,31 @@ describe("renderManPages", () => {
     }
   });
 
+  test("says something of every option and argument, and of every key of the configuration", () => {
+    const described = allCommands(program).flatMap(({ options, arguments: given }) => [...options, ...given]);
+    expect(described.filter(({ description }) => description === "")).toEqual([]);
+    const page = pages.find(({ fileName }) => fileName === "ocir-broker.yaml.5")?.text;
+    for (const { section, key } of describeConfigKeys()) expect(page).toContain(`.B ${section}.${key}\n`);
+  });
+
+  test.each(program.commands.map(({ path }) => path.join(" ")))("has examples of %s that it understands", (command) => {
+    expect(EXAMPLES[command]).not.toHaveLength(0);
+    for (const [line] of EXAMPLES[command] ?? []) {
+      const [words = []] = line.split(/ [|>] /).map((each) => each.split(" "));
+      const called = commandCalledBy(words);
+      expect(called.path.join(" ")).toMatch(new RegExp(`^${command}`));
+      expect(called.commands).toEqual([]);
+      const known = called.options.flatMap(({ names }) => names);
+      expect(words.filter((word) => word.startsWith("-") && !known.includes(word))).toEqual([]);
+    }
+  });
+
   test("protects what roff would take for a command of its own", () => {
-    const [page] = renderManPages({
-      path: ["x"],
-      description: ".begins with a dot, has a \\ and ends",
-      usage: "x",
-      options: [],
-      arguments: [],
-      commands: [],
-    });
+    const description = ".begins with a dot, has a \\ and ends";
+    const [page] = renderManPages(
+      { path: ["x"], description, usage: "x", options: [], arguments: [], commands: [] },
+      [],
+    );
     expect(page?.text).toContain("\n\\&.begins with a dot, has a \\e and ends.\n");
   });
 
@@ -55,3 +73,8 @@ describe("renderManPages", () => {
     }
   });
 });
+
+function commandCalledBy([, ...words]: readonly string[], command: CommandNode = program): CommandNode {
+  const inner = command.commands.find(({ path }) => path.at(-1) === words[0]);
+  return inner === undefined ? command : commandCalledBy(words, inner);
+}

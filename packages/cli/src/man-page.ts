@@ -1,5 +1,9 @@
 /** Man pages in man(7)'s macros, made of the command tree: what --help says, with what belongs around it. Pure. */
+import type { ConfigKey } from "@ocir-broker/broker";
 import { allCommands, type CommandNode } from "./command-tree.ts";
+import { renderConfigPage } from "./config-man-page.ts";
+import { CONFIG_PAGE, DEFAULT_EXIT_STATUS, EXAMPLES, EXIT_STATUS, FILES, MORE_SECTIONS } from "./man-text.ts";
+import { item, roff, section, sentence } from "./roff.ts";
 
 export interface ManPage {
   /** `ocir-broker-doctor.1` */
@@ -7,32 +11,20 @@ export interface ManPage {
   readonly text: string;
 }
 
-const FILES: readonly (readonly [path: string, meaning: string])[] = [
-  ["/etc/ocir-broker/config.yaml", "The configuration; it may be absent, since every key has a default."],
-  ["/run/ocir-broker/credentials.sock", "Where the kubelet's plugin asks for credentials; for root alone."],
-  ["/run/ocir-broker/health.sock", "Where anyone on the node asks how the daemon is; never a secret."],
-];
-
-const EXIT_STATUS: Readonly<Record<string, string>> = {
-  "ocir-broker doctor":
-    "0: no problem. 1: a problem. 2: no problem was seen, but not all could be looked at, or the command line is wrong.",
-};
-
-const DEFAULT_EXIT_STATUS =
-  "0: done. 1: not done; one line on standard error says why. 2: the command line is wrong; one line says how.";
-
-/** One page for the program and one for each of its commands, which has its subcommands in it. */
-export function renderManPages(program: CommandNode): ManPage[] {
-  return [program, ...program.commands].map((command) => ({
+/** One page for the program, one for each of its commands with its subcommands in it, and one for the configuration file. */
+export function renderManPages(program: CommandNode, keys: readonly ConfigKey[]): ManPage[] {
+  const commands = [program, ...program.commands].map((command) => ({
     fileName: `${command.path.join("-")}.1`,
     text: renderPage(command, program),
   }));
+  return [...commands, { fileName: `${CONFIG_PAGE.name}.${CONFIG_PAGE.section}`, text: renderConfigPage(keys) }];
 }
 
 function renderPage(command: CommandNode, program: CommandNode): string {
-  const name = command.path.join("-");
+  const name = nameOf(command);
   const isProgram = command === program;
-  const others = [program, ...program.commands].filter((other) => other !== command).map(({ path }) => path.join("-"));
+  const path = command.path.join(" ");
+  const others = [program, ...program.commands].filter((other) => other !== command).map((other) => nameOf(other));
   return [
     `.TH ${roff(name.toUpperCase())} 1 "" "" "ocir-broker"`,
     ".SH NAME",
@@ -50,13 +42,21 @@ function renderPage(command: CommandNode, program: CommandNode): string {
       "OPTIONS",
       command.options.map(({ flags, description }) => [flags, sentence(description)]),
     ),
+    ...(MORE_SECTIONS[path] ?? []).flatMap(([title, items]) => section(title, items)),
     ".SH EXIT STATUS",
-    roff(EXIT_STATUS[command.path.join(" ")] ?? DEFAULT_EXIT_STATUS),
+    roff(EXIT_STATUS[path] ?? DEFAULT_EXIT_STATUS),
+    ...section("EXAMPLES", EXAMPLES[path] ?? []),
     ...section("FILES", FILES),
     ".SH SEE ALSO",
-    others.map((other) => `.BR ${roff(other)} (1)`).join(" ,\n"),
+    [...others.map((other) => `.BR ${roff(other)} (1)`), `.BR ${roff(CONFIG_PAGE.name)} (${CONFIG_PAGE.section})`].join(
+      " ,\n",
+    ),
     "",
   ].join("\n");
+}
+
+function nameOf({ path }: CommandNode): string {
+  return path.join("-");
 }
 
 function synopsis(command: CommandNode): string[] {
@@ -79,24 +79,4 @@ function renderSubcommand({ path, description, options, arguments: given }: Comm
     ...given.flatMap(({ term, description: text }) => item(term, sentence(text))),
     ...options.flatMap(({ flags, description: text }) => item(flags, sentence(text))),
   ];
-}
-
-function section(title: string, items: readonly (readonly [string, string])[]): string[] {
-  return items.length === 0 ? [] : [`.SH ${title}`, ...items.flatMap(([term, text]) => item(term, text))];
-}
-
-function item(term: string, text: string): string[] {
-  return [".TP", `.B ${roff(term)}`, roff(text)];
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
-}
-
-/** A hyphen that is meant as one, and no line that begins like a macro. */
-function roff(text: string): string {
-  return text
-    .replaceAll("\\", "\\e")
-    .replaceAll("-", "\\-")
-    .replace(/^(?=[.'])/, "\\&");
 }

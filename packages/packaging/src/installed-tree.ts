@@ -41,7 +41,7 @@ export function installedFiles(target: Target, release: Release, programs: Built
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/system/${unit}`, join(CHECKOUT, "systemd", unit))),
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
     plain("/usr/lib/tmpfiles.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf")),
-    ...manPages().map(([name, from]) => plain(`/usr/share/man/man1/${name}.gz`, from)),
+    ...manPages().map(([name, from]) => plain(`/usr/share/man/man${name.at(-1)}/${name}.gz`, from)),
     plain("/usr/share/bash-completion/completions/ocir-broker", completion("bash")),
     plain(ZSH_COMPLETION, completion("zsh")),
     plain("/usr/share/fish/vendor_completions.d/ocir-broker.fish", completion("fish")),

@@ -25,7 +25,7 @@ const PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker
 const SCRIPTS = ["install-lock", "kubelet-advice", "kubelet-files", "setup"];
 const INSTALLED = [
   ...[...PROGRAMS, ...SCRIPTS].map((name) => `/usr/libexec/ocir-broker/${name}`),
-  ...readdirSync(join(CHECKOUT, "docs/man")).map((page) => `/usr/share/man/man1/${page}.gz`),
+  ...readdirSync(join(CHECKOUT, "docs/man")).map((page) => `/usr/share/man/man${page.at(-1)}/${page}.gz`),
   "/usr/share/bash-completion/completions/ocir-broker",
   "/usr/share/fish/vendor_completions.d/ocir-broker.fish",
   ...["ocir-broker-health.socket", "ocir-broker.service", "ocir-broker.socket"].map(

@@ -61,7 +61,7 @@ export function addKubeletConfigCommand(program: Command): void {
   kubeletConfig
     .command("merge")
     .description(`add ${PROVIDER_NAME}, whatever else is in the file; a file that is missing is made`)
-    .argument("<file>")
+    .argument("<file>", "the kubelet's CredentialProviderConfig")
     .requiredOption(...VERSION_FLAG, parseMinor)
     .option("--write", "replace the file by one rename, instead of printing", false)
     .action((path: string, { kubeletVersion, write }: ChangeOptions) => {
@@ -72,7 +72,7 @@ export function addKubeletConfigCommand(program: Command): void {
   kubeletConfig
     .command("remove")
     .description(`take ${PROVIDER_NAME} out; exit 1 if no provider would be left, as no kubelet starts with that`)
-    .argument("<file>")
+    .argument("<file>", "the kubelet's CredentialProviderConfig")
     .option("--write", "replace the file by one rename, instead of printing", false)
     .action((path: string, { write }: ChangeOptions) => {
       const existing = readIfThere(path) ?? "";

@@ -5,6 +5,7 @@ import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundat
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { configInForce } from "../config-in-force.ts";
+import { STATES } from "../status-states.ts";
 import { renderStatus } from "../status-table.ts";
 
 interface CommandOptions {
@@ -42,6 +43,12 @@ export function addStatusCommand(program: Command): void {
       new Option("--output <form>", "a table, or all there is").choices(["table", "json", "yaml"]).default("table"),
     )
     .option("--watch", "again every 2 seconds, until interrupted")
+    .addHelpText(
+      "after",
+      `\nSTATE:\n${Object.entries(STATES)
+        .map(([state, text]) => `  ${state.padEnd(12)} ${text}`)
+        .join("\n")}`,
+    )
     .action(async (options: CommandOptions) => {
       const hold = holdProcess();
       try {

@@ -1,0 +1,44 @@
+/** The man page of the configuration file, made of the schema. Pure. */
+import type { ConfigKey } from "@ocir-broker/broker";
+import { CONFIG_PAGE, FILES } from "./man-text.ts";
+import { type Item, roff, section, verbatim } from "./roff.ts";
+
+const EXAMPLE = `# Behind a proxy, with another region's registry kept warm.
+registries:
+  prefetch: [icn.ocir.io, fra.ocir.io]
+proxy:
+  https: http://proxy.example:3128
+  noProxy: .ocir.io`;
+
+const FAULTS = `A file with faults keeps nothing from running: a start takes what is valid of it and defaults for the rest, and a
+reload with faults changes nothing. ocir-broker config check names each fault with its line; an unknown key's value, which
+may be a secret, is never shown.`;
+
+export function renderConfigPage(keys: readonly ConfigKey[]): string {
+  return [
+    `.TH ${roff(CONFIG_PAGE.name.toUpperCase())} ${CONFIG_PAGE.section} "" "" "ocir-broker"`,
+    ".SH NAME",
+    `${roff(CONFIG_PAGE.name)} \\- configuration of ocir\\-broker`,
+    ".SH SYNOPSIS",
+    ".I /etc/ocir\\-broker/config.yaml",
+    ".SH DESCRIPTION",
+    "YAML: a mapping of sections, each a mapping of keys. The file is optional, and so is each section and key.",
+    "Durations are a whole number with its unit: 500ms, 15s, 2m.",
+    ".PP",
+    roff(FAULTS.replaceAll("\n", " ")),
+    ...section("KEYS", keys.map(itemOf)),
+    ".SH EXAMPLES",
+    ...verbatim(EXAMPLE),
+    ...section("FILES", FILES),
+    ".SH SEE ALSO",
+    ".BR ocir\\-broker (1) ,",
+    ".BR ocir\\-broker\\-config (1)",
+    "",
+  ].join("\n");
+}
+
+function itemOf({ section: name, key, description, default: value, isLive }: ConfigKey): Item {
+  const fallback = value === undefined ? "" : ` Default: ${JSON.stringify(value)}.`;
+  const force = isLive ? "A reload brings it into force." : "A change takes a restart.";
+  return [`${name}.${key}`, `${description}${fallback} ${force}`];
+}

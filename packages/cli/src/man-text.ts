@@ -1,0 +1,82 @@
+/** What man pages say beyond the help: exit statuses, examples, files. */
+import type { Item } from "./roff.ts";
+import { STATES } from "./status-states.ts";
+
+export const CONFIG_PAGE = { name: "ocir-broker.yaml", section: 5 } as const;
+
+export const FILES: readonly Item[] = [
+  [
+    "/etc/ocir-broker/config.yaml",
+    `The configuration, ${CONFIG_PAGE.name}(5); it may be absent, since every key has a default.`,
+  ],
+  ["/run/ocir-broker/credentials.sock", "Where the kubelet's plugin asks for credentials; for root alone."],
+  ["/run/ocir-broker/health.sock", "Where anyone on the node asks how the daemon is; never a secret."],
+];
+
+export const DEFAULT_EXIT_STATUS =
+  "0: done. 1: not done; one line on standard error says why. 2: the command line is wrong; one line says how.";
+
+export const EXIT_STATUS: Readonly<Record<string, string>> = {
+  "ocir-broker doctor":
+    "0: no problem. 1: a problem. 2: no problem was seen, but not all could be looked at, or the command line is wrong.",
+};
+
+/** By the command's path. */
+export const MORE_SECTIONS: Readonly<Record<string, readonly (readonly [title: string, items: readonly Item[]])[]>> = {
+  "ocir-broker status": [["STATES", Object.entries(STATES)]],
+};
+
+const IMAGE = "icn.ocir.io/mytenancy/shop/web:1.4";
+const KUBELET_CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
+
+/** Of each command at least one; a test parses them. */
+export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
+  "ocir-broker": [
+    [`ocir-broker doctor ${IMAGE}`, "Why does this pull fail on this node?"],
+    ["ocir-broker status", "How old are session and tokens, and when are they renewed?"],
+  ],
+  "ocir-broker serve": [
+    [
+      "ocir-broker serve --config ./config.yaml",
+      "Run the daemon by hand. On a node, systemctl start ocir-broker.service does.",
+    ],
+  ],
+  "ocir-broker get": [
+    [`ocir-broker get ${IMAGE}`, "Print what the kubelet would get for this image."],
+    [
+      "ocir-broker get --output password icn.ocir.io/mytenancy/shop/web | skopeo login --username BEARER_TOKEN --password-stdin icn.ocir.io",
+      "Log another client in for as long as the token lives.",
+    ],
+  ],
+  "ocir-broker status": [
+    ["ocir-broker status --watch", "Look at an outage: which token lives how long."],
+    ["ocir-broker status --output json", "All there is, for a program."],
+  ],
+  "ocir-broker doctor": [
+    [`ocir-broker doctor ${IMAGE}`, "Look at all that this pull needs; as root."],
+    ["ocir-broker doctor --output json", "The same without an image, for a program."],
+    ["ocir-broker doctor --record transcript.json", "Write down how Oracle's services answer here, for a report."],
+  ],
+  "ocir-broker config": [
+    [
+      "ocir-broker config check --config ./config.yaml",
+      "Name each fault with its line before the file is copied to its place.",
+    ],
+    ["ocir-broker config print", "What is in force, with defaults and environment."],
+    ["ocir-broker config schema > ocir-broker.schema.json", "For an editor that completes keys."],
+  ],
+  "ocir-broker kubelet-config": [
+    [
+      `ocir-broker kubelet-config check --kubelet-version 1.33 --image ${IMAGE} ${KUBELET_CONFIG}`,
+      "Would a kubelet 1.33 start with this file, and ask us for this image?",
+    ],
+    [
+      `ocir-broker kubelet-config merge --kubelet-version 1.33 --write ${KUBELET_CONFIG}`,
+      "Add our entry and leave all else as it is. The kubelet reads it at its next start.",
+    ],
+  ],
+  "ocir-broker completion": [
+    ["ocir-broker completion bash > /etc/bash_completion.d/ocir-broker", "For bash, if no package has installed it."],
+  ],
+  "ocir-broker version": [["ocir-broker version", "For a report of a fault."]],
+};

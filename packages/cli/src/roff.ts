@@ -1,0 +1,28 @@
+/** Pieces of a page in man(7)'s macros. Pure. */
+
+export type Item = readonly [term: string, text: string];
+
+export function section(title: string, items: readonly Item[]): string[] {
+  return items.length === 0 ? [] : [`.SH ${title}`, ...items.flatMap(([term, text]) => item(term, text))];
+}
+
+export function item(term: string, text: string): string[] {
+  return [".TP", `.B ${roff(term)}`, roff(text)];
+}
+
+/** Lines as they are, for configuration and output. */
+export function verbatim(text: string): string[] {
+  return [".nf", ...text.trimEnd().split("\n").map(roff), ".fi"];
+}
+
+export function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
+}
+
+/** A hyphen that is meant as one, and no line that begins like a macro. */
+export function roff(text: string): string {
+  return text
+    .replaceAll("\\", "\\e")
+    .replaceAll("-", "\\-")
+    .replace(/^(?=[.'])/, "\\&");
+}
