@@ -97,6 +97,7 @@ const ROWS: readonly Row[] = [
   ["syntax-invalid", "an escape of half a character", 'a: "\\ud83d\\ude00"', "", ALL, ""],
   ["syntax-invalid", "an escape that does not exist", 'a: "\\u12"', "", ALL, ""],
   ["syntax-invalid", "no space behind an anchor", 'a: [&x"b"]', "", ALL, ""],
+  ["syntax-invalid", "a question mark in flow style", "a: [b? c]", "", ALL, ""],
   ["syntax-invalid", "no space behind a colon", "--- {name:}", "", ALL, ""],
   ["syntax-invalid", "no space between a colon and a list", "a: {b:[c]}", "", ALL, ""],
   ["syntax-invalid", "endless nesting", "[".repeat(2000) + "]".repeat(2000), "", ALL, ""],
@@ -453,6 +454,7 @@ describe("checkCredentialProviderConfig", () => {
     ["UTF-16, the other way round", decodeConfigText(Buffer.from(`\ufeff${withOurs({})}`, "utf16le").swap16())],
     ["an escaped backslash before u", yamlOf("credential-provider-oke", '  args: ["\\\\ud800", "\\u0041"]')],
     ["JSON with half a character", withOurs({ args: ["\ud800"] })],
+    ["a question mark elsewhere", yamlOf("credential-provider-oke", "  args:\n  - a?b\n  env: [{name: '?'}]")],
     ["an anchor without a value", yamlOf("credential-provider-oke", "  args: [&a , *a]")],
     [
       "flow style without spaces",

@@ -5,6 +5,7 @@
 import {
   type Document,
   isAlias,
+  isCollection,
   isMap,
   isScalar,
   isSeq,
@@ -185,6 +186,7 @@ function readTree(
     }
     if (!isKnownTag(node)) return fail("a tag that is not read here", line);
     if (!isSetOff(node, text)) return fail("no space behind an anchor or a tag", line);
+    if (isFlowTextWithKey(node, within, text)) return fail("a question mark in a text without quotes", line);
     if (hasBadEscape(node, text)) return fail("an escape of half a character", line);
     const around = [...within, node];
     const markers = markersOf(node);
@@ -267,6 +269,12 @@ function isSetOff({ anchor, tag, range }: NonNullable<Node>, text: string): bool
   const before = String(text[range[0] - 1]);
   if (anchor !== undefined && !/^[\w-]+$/.test(anchor)) return false;
   return (anchor === undefined && tag === undefined) || range[0] === range[1] || /\s/.test(before);
+}
+
+/** Between brackets the kubelet's reader takes any question mark for the sign of a key. */
+function isFlowTextWithKey(node: NonNullable<Node>, within: readonly Node[], text: string): boolean {
+  if (!isScalar(node) || node.type !== "PLAIN" || !text.slice(node.range[0], node.range[1]).includes("?")) return false;
+  return within.some((around) => isCollection(around) && around.flow === true);
 }
 
 function hasBadEscape(node: NonNullable<Node>, text: string): boolean {
