@@ -90,7 +90,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     log,
     source,
     provider: provider.name,
-    snapshot: () => stateOf(owners, source),
+    snapshot: () => ({ ...stateOf(owners, source), config: inForce }),
   });
 
   const logRegion = createFetchLog(log, "region");
@@ -227,6 +227,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     for (const registryHost of registries.takeOver(inForce)) tokens.startOver(registryHost);
     for (const { key } of tokens.entries()) void withdrawIfForeign(key);
     prefetch();
+    memory.changed();
     return changes;
   }
 
@@ -259,7 +260,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   try {
     const recalled = memory.recall();
-    if (recalled !== undefined && (await restore(recalled, owners, log))) memory.changed();
+    if (recalled !== undefined) {
+      await restore(recalled, owners, log);
+      // The configuration may be another one, and a registry host may have been left out.
+      memory.changed();
+    }
     const handedOver = handedOverSockets(environment, options.pid);
     await credentialsServer.listen(addressOf(handedOver.credentials, config.sockets.credentials, 0o600));
     // Credentials do not depend on who can ask for health; and a folder that is systemd's is not ours to make a socket in.

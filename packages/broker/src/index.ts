@@ -11,6 +11,7 @@ export { ERROR_TABLE, type ErrorCode, type ErrorRow } from "./error-table.ts";
 export { handedOverSockets } from "./handed-over-sockets.ts";
 export type { HealthDetails, HealthStatus, HealthSummary } from "./health.ts";
 export { createLog, type Log } from "./log.ts";
+export { lastConfig } from "./memory/last-config.ts";
 export { hostsNamedIn } from "./registries.ts";
 export {
   createShortLivedBroker,

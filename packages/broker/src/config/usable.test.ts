@@ -46,8 +46,9 @@ describe("loadUsableConfig", () => {
     ["one key given twice", "log: {level: debug}\nlog: {level: debug}", ""],
   ])("leaves out %s, keeps the rest, and says what is wrong", (_what, text, valid) => {
     writeFileSync(path, text);
-    const { config, fault } = loadUsableConfig({ path, environment: {} });
+    const { config, inForce, fault } = loadUsableConfig({ path, environment: {} });
     expect(config).toEqual(configOf(valid));
+    expect(inForce).toBe(valid === "" && text !== "- a" ? "defaults" : "valid-part");
     expect(fault).toMatchObject({ code: "config-invalid", message: expect.stringContaining(path) });
   });
 
@@ -55,6 +56,7 @@ describe("loadUsableConfig", () => {
     writeFileSync(path, "log: {level: debug}");
     expect(loadUsableConfig({ path, environment: {} })).toEqual({
       config: configOf("log: {level: debug}"),
+      inForce: "all",
       fault: undefined,
     });
   });
@@ -63,6 +65,17 @@ describe("loadUsableConfig", () => {
     const { config, fault } = loadUsableConfig({ path, environment: { HTTPS_PROXY: "http://p:1" } });
     expect(config.proxy.https).toBe("http://p:1");
     expect(fault).toMatchObject({ code: "config-unreadable" });
+  });
+
+  it("takes the configuration before for a file that cannot be read or parsed, and for no other", () => {
+    const before = checkConfig("auth: {endpoint: 'https://before.example'}");
+    if (!("config" in before)) throw new Error("not valid");
+    const load = () => loadUsableConfig({ path, environment: {} }, () => before.config);
+    expect(load()).toMatchObject({ ...before, inForce: "before", fault: { code: "config-unreadable" } });
+    writeFileSync(path, "auth: [");
+    expect(load()).toMatchObject({ ...before, inForce: "before", fault: { code: "config-invalid" } });
+    writeFileSync(path, "log: {level: loud}");
+    expect(load()).toMatchObject({ config: { auth: {} }, inForce: "valid-part" });
   });
 
   it("leaves out a variable that is not valid", () => {

@@ -19,25 +19,38 @@ const narrowedTrust = z.object({ upstream: z.object({ caFile: z.unknown().refine
 
 const NO_CERTIFICATES = "/dev/null";
 
+/**
+ * What of the file is in force: `all` (or all the defaults, if there is no file), its `valid-part`, or nothing of a file
+ * that cannot be read or parsed: then the configuration `before`, or the `defaults`.
+ */
+type ConfigInForce = "all" | "valid-part" | "before" | "defaults";
+
 export interface UsableConfig {
   readonly config: Config;
+  readonly inForce: ConfigInForce;
   /** Undefined where all of it is valid. */
   readonly fault: BrokerError | undefined;
 }
 
-/** Throws for nothing that the file may hold or lack. */
-export function loadUsableConfig(source: ConfigSource): UsableConfig {
+/**
+ * Throws for nothing that the file may hold or lack.
+ *
+ * @param before the configuration that an earlier process had in force; called only if nothing of the file can be used
+ */
+export function loadUsableConfig(source: ConfigSource, before?: () => Config | undefined): UsableConfig {
   const { text, fault: unreadable } = textOf(source);
   const checked = checkConfig(text, source.environment);
-  if ("config" in checked) return { config: checked.config, fault: unreadable };
+  if ("config" in checked && unreadable === undefined) return { ...checked, inForce: "all", fault: undefined };
+  const fault = unreadable ?? configInvalid(source, "faults" in checked ? checked.faults : []);
   const { value, faults: syntaxFaults } = parseYaml(text);
+  const isUseless = unreadable !== undefined || syntaxFaults.length > 0;
+  const known = isUseless ? before?.() : undefined;
+  if (known !== undefined) return { config: known, inForce: "before", fault };
   // Half of a file that cannot be parsed may mean anything.
-  const whole = syntaxFaults.length > 0 ? {} : value;
+  const whole = isUseless ? {} : value;
   const file = withNarrowTrust(whole, validPart(configSchema, whole));
-  return {
-    config: fillIn(file, validPart(environmentSchema, withoutEmpty(source.environment))),
-    fault: unreadable ?? configInvalid(source, checked.faults),
-  };
+  const config = fillIn(file, validPart(environmentSchema, withoutEmpty(source.environment)));
+  return { config, inForce: isUseless ? "defaults" : "valid-part", fault };
 }
 
 /** The default of `upstream.caFile` trusts more than any file, so a bad value trusts nothing instead. */

@@ -13,6 +13,8 @@ export interface BrokerState {
   readonly source: string;
   /** Name of the identity provider. What one provider obtained is never used with another. */
   readonly provider: string;
+  /** In force; used only if the next process cannot read its own. Release 0.1.0 did not keep it. */
+  readonly config?: unknown;
   readonly region: RegionInfo | undefined;
   /** As the provider encodes it. */
   readonly session: Expiring<unknown> | undefined;
@@ -61,6 +63,7 @@ const record = z.object({
   source: z.string(),
   // Release 0.1.0 had one provider and did not name it.
   provider: text.default("instance-principal"),
+  config: z.unknown().optional(),
   region: z.object({ id: text, key: text, realmKey: text, realmDomain: text }).optional(),
   session: z.object({ ...life, session: z.unknown() }).optional(),
   tokens: z.array(
@@ -76,13 +79,14 @@ export function encodeState(state: BrokerState, now: Moment): Buffer {
     obtainedAtBootMs: obtainedAtMs + toBootMs,
     expiresAtBootMs: expiresAtMs + toBootMs,
   });
-  const { source, provider, region, session, tokens } = state;
+  const { source, provider, config, region, session, tokens } = state;
   const encoded: z.input<typeof record> = {
     version: VERSION,
     bootMs: now.bootMs,
     wallMs: now.wallMs,
     source,
     provider,
+    config,
     region,
     session: session && { ...lifeOf(session), session: session.value },
     tokens: tokens.map(({ registryHost, endpoint, entry }) => ({
@@ -114,11 +118,12 @@ export function decodeState(payload: Buffer, now: Moment): DecodedState {
     return { value, obtainedAtMs: obtainedAtBootMs + toMonotonicMs, expiresAtMs };
   }
 
-  const { source, provider, region, session, tokens } = data;
+  const { source, provider, config, region, session, tokens } = data;
   return {
     state: {
       source,
       provider,
+      config,
       region,
       session: session && entryOf(session, session.session),
       tokens: tokens.flatMap(({ registryHost, endpoint, token, ...its }) => {

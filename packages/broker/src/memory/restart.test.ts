@@ -9,8 +9,11 @@ import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Broker, startBroker } from "../broker.ts";
 import { checkConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import { loadUsableConfig } from "../config/usable.ts";
 import { createLog } from "../log.ts";
 import { encodeState } from "./broker-state.ts";
+import { lastConfig } from "./last-config.ts";
 import { createSession } from "./session-fixture.ts";
 import { createStateFile } from "./state-file.ts";
 
@@ -58,11 +61,15 @@ async function start(config: { registries?: object; metadata?: object } = {}, en
     { OCI_SDK_AUTH_CLIENT_REGION_URL: simulator.authUrl.href },
   );
   if ("faults" in checked) throw new Error(checked.faults.join("\n"));
+  return { broker: await startWith(checked.config), healthSocket };
+}
+
+async function startWith(config: Config): Promise<Broker> {
   const write = (line: string): void => {
     logged += line;
   };
   const broker = await startBroker({
-    config: checked.config,
+    config,
     environment: { OCIR_BROKER_STATE_FD: String(memory) },
     clock: createSystemClock(),
     random: () => 0.5,
@@ -71,20 +78,25 @@ async function start(config: { registries?: object; metadata?: object } = {}, en
     pid: process.pid,
   });
   brokers.push(broker);
-  return { broker, healthSocket };
+  return broker;
 }
 
 /** Warm, and written down. */
 async function startWarm(): Promise<Broker> {
   const { broker } = await start();
   for (const host of HOSTS) await passwordFrom(broker, host);
-  for (const host of HOSTS) await untilMemory((bytes) => bytes.includes(host));
+  for (const host of HOSTS) await untilMemory((bytes) => holdsToken(bytes, host));
   return broker;
 }
 
 /** A state is written on the turn after the change. */
 async function untilMemory(is: (bytes: Buffer) => boolean): Promise<void> {
   while (!is(readFileSync(`/proc/self/fd/${memory}`))) await setImmediate();
+}
+
+/** The configuration in the state names registry hosts as well. */
+function holdsToken(bytes: Buffer, registryHost: string): boolean {
+  return bytes.includes(`"registryHost":"${registryHost}"`);
 }
 
 async function passwordFrom(broker: Broker, host: string): Promise<string | undefined> {
@@ -146,7 +158,7 @@ describe("a broker that comes after one that was killed", () => {
     const home = { registries: { prefetch: undefined, endpoints: { "iad.ocir.io": simulator.registryUrl.href } } };
     const { broker: first } = await start(home);
     const password = await passwordFrom(first, "iad.ocir.io");
-    await untilMemory((bytes) => bytes.includes("iad.ocir.io"));
+    await untilMemory((bytes) => holdsToken(bytes, "iad.ocir.io"));
     simulator.reset();
     simulator.faults(...OUTAGE);
     const { broker } = await start(home);
@@ -172,6 +184,21 @@ describe("a broker that comes after one that was killed", () => {
     }
   });
 
+  it("serves the same tokens if it cannot read its configuration, as often as it is started", async () => {
+    const before = await passwordFrom(await startWarm(), "icn.ocir.io");
+    simulator.faults(...OUTAGE);
+    for (let restart = 0; restart < 2; restart += 1) {
+      await brokers.at(-1)?.close();
+      const environment = { OCIR_BROKER_STATE_FD: String(memory) };
+      const { config, inForce } = loadUsableConfig({ path: join(directory, "unreadable"), environment }, () =>
+        lastConfig({ environment, clock: createSystemClock(), bootMs }),
+      );
+      expect(inForce).toBe("before");
+      expect(await passwordFrom(await startWith(config), "icn.ocir.io")).toBe(before);
+    }
+    expect(logged).not.toContain("state of an earlier process ignored");
+  });
+
   it.each([
     [
       "a host that the configuration does not name any more",
@@ -184,12 +211,12 @@ describe("a broker that comes after one that was killed", () => {
       registries: { prefetch: [], endpoints: { "registry.example": simulator.registryUrl.href } },
     });
     await passwordFrom(first, "registry.example");
-    await untilMemory((bytes) => bytes.includes("registry.example"));
+    await untilMemory((bytes) => holdsToken(bytes, "registry.example"));
     const named =
       endpoint === "example" ? {} : { registries: { prefetch: [], endpoints: { "registry.example": endpoint } } };
     const { broker } = await start({ ...config, ...named });
     expect(broker.health.details().registries).toEqual({});
-    await untilMemory((bytes) => !bytes.includes("registry.example"));
+    await untilMemory((bytes) => !holdsToken(bytes, "registry.example"));
   });
 
   it("takes nothing from a memory that is torn on all sides, and starts as if there was none", async () => {

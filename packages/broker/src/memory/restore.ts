@@ -33,11 +33,8 @@ export function stateOf(
   };
 }
 
-/**
- * A registry host that may not have a token any more, or is reached elsewhere, gets none back.
- * @returns whether something was left out, and should be left out of the memory too.
- */
-export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: StateOwners, log: Log): Promise<boolean> {
+/** A registry host that may not have a token any more, or is reached elsewhere, gets none back. */
+export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: StateOwners, log: Log): Promise<void> {
   const { provider, homeRegion, sessions, tokens, registries } = to;
   const session = provider.decodeSession(state.session?.value);
   provider.resume({ region: state.region, tenancyId: session?.tenancyId });
@@ -59,7 +56,6 @@ export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: Sta
   );
   // A jump of the wall clock makes us check, not refuse: they are handed out while newer ones are fetched.
   if (isAgeDoubtful) void renewAll(to, hasSession, restored);
-  return restored.length < state.tokens.length;
 }
 
 async function renewAll(

@@ -5,8 +5,15 @@
  * SIGTERM and SIGINT stop it after what is in flight is answered; SIGHUP reads the configuration again. Whatever
  * nobody caught ends it as soon as that is logged, since its state is then unknown; the service manager starts it again.
  */
-import { createLog, loadUsableConfig, type Supervision, startBroker, superviseBroker } from "@ocir-broker/broker";
-import { createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
+import {
+  createLog,
+  lastConfig,
+  loadUsableConfig,
+  type Supervision,
+  startBroker,
+  superviseBroker,
+} from "@ocir-broker/broker";
+import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { environment, keepFromChildren, version } from "../environment.ts";
 import { isHeldByLookUp } from "../leave.ts";
@@ -41,11 +48,12 @@ async function serve(options: { config?: string }): Promise<void> {
     if (supervision === undefined) isReloadAsked = true;
     else supervision.reload();
   });
-  const { config, fault } = loadUsableConfig({ path: options.config, environment });
-  const log = createLog({ level: config.log.level, environment });
-  if (fault !== undefined)
-    log.error({ error: fault }, "configuration has faults, starting with the rest of it and defaults");
   const clock = createSystemClock();
+  const { config, inForce, fault } = loadUsableConfig({ path: options.config, environment }, () =>
+    lastConfig({ environment, clock, bootMs }),
+  );
+  const log = createLog({ level: config.log.level, environment });
+  if (fault !== undefined) log.error({ error: fault, inForce }, "configuration has faults");
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.fatal({ err: error }, "ending: nobody caught this");
