@@ -3,8 +3,9 @@
  * kind, names of fields and types; what the values mean is validate.ts's. A value that could not be read is undefined
  * and has been reported.
  */
-import { type Field, parseText, type ScalarTree, type Tree } from "./document.ts";
+import { parseText } from "./document.ts";
 import { type Place, quote, type Report } from "./finding.ts";
+import type { Field, ScalarTree, Tree } from "./tree.ts";
 
 export interface ConfigFile {
   readonly path: string;

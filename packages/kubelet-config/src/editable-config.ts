@@ -1,8 +1,10 @@
 /** Writes a changed CredentialProviderConfig: never a text that decodes to anything else than what was wanted. */
-import { isJson, parseText, sameTree, type Tree } from "./document.ts";
+import { parseText } from "./document.ts";
 import { KubeletConfigError } from "./errors.ts";
+import { isJson } from "./json-text.ts";
 import { renderLines } from "./render.ts";
 import { splice } from "./splice.ts";
+import { sameTree, type Tree } from "./tree.ts";
 
 export interface TreeOfText {
   readonly tree: Tree;

@@ -3,12 +3,12 @@
  * was, and in block style keeps its bytes; JSON stays JSON. Never returns a text that would stop the kubelet.
  */
 import { checkCredentialProviderConfig } from "./check.ts";
-import { type Field, type MapTree, sameTree, type Tree } from "./document.ts";
 import { readTree, writeTree } from "./editable-config.ts";
 import { KubeletConfigError } from "./errors.ts";
 import { parseImageUrl } from "./image-url.ts";
 import { assertKubeletMinor } from "./minor.ts";
 import { MATCH_IMAGES, PROVIDER_API_VERSION } from "./our-provider.ts";
+import { type Field, type MapTree, sameTree, type Tree } from "./tree.ts";
 
 export interface MergeOptions {
   /** The provider's name, which is its program's. */

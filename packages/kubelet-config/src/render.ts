@@ -1,5 +1,7 @@
 /** A tree as YAML that every reader takes for the same: block style, and double quotes with ASCII escapes where in doubt. */
-import { isPlainText, type Tree } from "./document.ts";
+
+import { isPlainText } from "./plain-text.ts";
+import type { Tree } from "./tree.ts";
 
 export interface Style {
   /** Whether a list stands further to the right than the field that it belongs to. */

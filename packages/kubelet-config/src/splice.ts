@@ -3,8 +3,9 @@
  * and line ends are left alone. It handles block style; where it cannot do it, the text that comes out does not decode to
  * the wanted tree, so callers must decode it and compare.
  */
-import { type ListTree, type MapTree, type Source, sameTree, type Tree } from "./document.ts";
+
 import { renderField, renderItem, renderLines } from "./render.ts";
+import { type ListTree, type MapTree, type Source, sameTree, type Tree } from "./tree.ts";
 
 interface Edit {
   readonly start: number;
