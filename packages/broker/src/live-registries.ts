@@ -5,14 +5,17 @@ import { createRegistries, hostsNamedIn, type Registries, type RegistriesOptions
 
 export interface LiveRegistries extends Registries {
   /** @returns the registry hosts that are reached elsewhere than before. */
-  takeOver(config: Config): string[];
+  takeOver(config: Pick<Config, "registries">): string[];
 }
 
-export function createLiveRegistries(config: Config, homeRegion: RegistriesOptions["homeRegion"]): LiveRegistries {
+export function createLiveRegistries(
+  config: Pick<Config, "registries">,
+  homeRegion: RegistriesOptions["homeRegion"],
+): LiveRegistries {
   let endpoints = config.registries.endpoints;
   let registries = registriesOf(config);
 
-  function registriesOf(of: Config): Registries {
+  function registriesOf(of: Pick<Config, "registries">): Registries {
     const realmDomains = knownRealmDomains();
     return createRegistries({
       realmDomains,

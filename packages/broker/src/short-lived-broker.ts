@@ -5,13 +5,10 @@
  * what is answered with was minted a moment ago. What it answers, it answers as the daemon does.
  */
 import type { Clock, Random } from "@ocir-broker/foundation";
-import { createInstancePrincipal, knownRealmDomains, METADATA_BASE_URLS } from "@ocir-broker/identity";
 import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
+import { createCredentialCore } from "./core.ts";
 import { type AnswerCredentials, createCredentials } from "./credentials.ts";
-import { createRegistries, hostsNamedIn } from "./registries.ts";
-import { createSessionRefresh } from "./session-refresh.ts";
-import { createHomeRegionCache, createSessionCache, createTokenCache, SESSION } from "./tokens.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 export interface ShortLivedBroker {
@@ -32,45 +29,26 @@ export interface ShortLivedBrokerOptions {
 export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortLivedBroker {
   const { config, environment, clock, random, limitMs } = options;
   const upstreams = createUpstreams({ config, environment, clock });
-  const provider = createInstancePrincipal({
+  const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);
+  const core = createCredentialCore({
+    config,
     clock,
     random,
+    deadlineMs,
     sendMetadata: upstreams.sendMetadata,
-    sendFederation: upstreams.send,
-    metadataBaseUrls: config.metadata.baseUrl === undefined ? METADATA_BASE_URLS : [new URL(config.metadata.baseUrl)],
-    authUrl: config.auth.endpoint === undefined ? undefined : new URL(config.auth.endpoint),
-  });
-  const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);
-  const quietly = { deadlineMs, clock, random, onEvent: ignore };
-  const homeRegion = createHomeRegionCache(provider, quietly);
-  const sessions = createSessionCache(provider, quietly);
-  const registries = createRegistries({
-    realmDomains: knownRealmDomains(),
-    extraHosts: hostsNamedIn(config),
-    endpoints: config.registries.endpoints,
-    homeRegion,
-  });
-  const tokens = createTokenCache({
-    refreshSession: createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) }),
-    sessionErrors: new WeakSet(),
-    ...quietly,
-    sessions,
+    sendAuth: upstreams.send,
     sendTo: () => upstreams.send,
-    endpointOf: registries.endpointOf,
   });
   return {
     answer: createCredentials({
+      ...core,
       clock,
       deadlineMs,
-      registries,
-      tokens,
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
     }),
     async close() {
-      for (const cache of [tokens, sessions, homeRegion]) cache.close();
+      core.close();
       await upstreams.close();
     },
   };
 }
-
-function ignore(): void {}

@@ -1,0 +1,50 @@
+/** The configuration in force: what a reload applies at once, and which registry hosts are pinned by it. */
+import { type ConfigChanges, changesBetween, reloaded } from "./config/changes.ts";
+import type { Config } from "./config/schema.ts";
+import type { CredentialCore } from "./core.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import { prefetch } from "./prefetch.ts";
+import { isAllowedNow } from "./registries.ts";
+
+export interface AppliedConfig {
+  readonly current: Config;
+  /** Applies what needs no restart. */
+  apply(next: Config): ConfigChanges;
+  /** Keeps the tokens of the hosts to prefetch warm. Call again once the home region is known. */
+  pinHosts(): void;
+}
+
+export interface AppliedConfigOptions {
+  readonly config: Config;
+  readonly core: CredentialCore;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "nameRegistry">;
+}
+
+export function createAppliedConfig({ config, core, log, metrics }: AppliedConfigOptions): AppliedConfig {
+  const { registries, tokens } = core;
+  let current = config;
+  const pinHosts = (): void => prefetch(current, core, metrics.nameRegistry);
+
+  /** A host that gets no token any more gets no signed request either. */
+  async function withdrawIfForeign(registryHost: string): Promise<void> {
+    if (!(await isAllowedNow(registries, registryHost))) tokens.withdraw(registryHost);
+  }
+
+  return {
+    get current() {
+      return current;
+    },
+    apply(next) {
+      const changes = changesBetween(current, next);
+      current = reloaded(current, next);
+      log.level = current.log.level;
+      for (const registryHost of registries.takeOver(current)) tokens.startOver(registryHost);
+      for (const { key } of tokens.entries()) void withdrawIfForeign(key);
+      pinHosts();
+      return changes;
+    },
+    pinHosts,
+  };
+}

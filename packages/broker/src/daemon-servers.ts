@@ -1,0 +1,78 @@
+/** The daemon's two sockets: credentials for root, health for everybody. Owns the order in which they open and close. */
+import type { Clock } from "@ocir-broker/foundation";
+import type { Config } from "./config/schema.ts";
+import type { AnswerCredentials } from "./credentials.ts";
+import { createCredentialsServer } from "./credentials-server.ts";
+import { handedOverSockets } from "./handed-over-sockets.ts";
+import type { Health } from "./health.ts";
+import { createHealthServer } from "./health-server.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import { logRequest } from "./request-log.ts";
+
+export interface DaemonServers {
+  /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
+  listen(
+    sockets: Config["sockets"],
+    environment: Readonly<Record<string, string | undefined>>,
+    pid: number,
+  ): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface DaemonServersOptions {
+  readonly clock: Clock;
+  readonly deadlineMs: number;
+  readonly answer: AnswerCredentials;
+  readonly answerDockerCredential: AnswerCredentials;
+  readonly health: Health;
+  readonly renderMetrics: () => Promise<string>;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "requestServed">;
+}
+
+/**
+ * Time for requests in flight at a stop. A healthy upstream answers well within it; one that is down must not hold up a
+ * restart. A shim whose connection is closed asks once more, and its new connection waits in the socket for the next daemon.
+ */
+const STOP_GRACE_MS = 3_000;
+/** For the health socket, which nobody waits for. */
+const HEALTH_STOP_GRACE_MS = 1_000;
+
+export function createDaemonServers(options: DaemonServersOptions): DaemonServers {
+  const { clock, deadlineMs, answer, answerDockerCredential, health, renderMetrics, log, metrics } = options;
+  const credentials = createCredentialsServer({
+    clock,
+    answer,
+    answerDockerCredential,
+    deadlineMs,
+    onServed(served, elapsedMs) {
+      metrics.requestServed(served.outcome, elapsedMs);
+      logRequest(log, served, elapsedMs);
+    },
+  });
+  const healthServer = createHealthServer({
+    clock,
+    health,
+    renderMetrics,
+    onFailed: (code) => log.error({ code }, "health answer failed"),
+  });
+
+  return {
+    async listen(sockets, environment, pid) {
+      const activated = handedOverSockets(environment, pid);
+      await credentials.listen(addressOf(activated.credentials, sockets.credentials, 0o600));
+      // Credentials do not depend on health; and a folder that is systemd's is not ours to make a socket in.
+      if (activated.credentials !== undefined && activated.health === undefined)
+        log.error("no health socket handed over");
+      else await healthServer.listen(addressOf(activated.health, sockets.health, 0o666));
+    },
+    async stop() {
+      await Promise.all([credentials.stop(STOP_GRACE_MS), healthServer.stop(HEALTH_STOP_GRACE_MS)]);
+    },
+  };
+}
+
+function addressOf(fd: number | undefined, path: string, mode: 0o600 | 0o666) {
+  return fd === undefined ? { path, mode } : { fd };
+}

@@ -1,0 +1,18 @@
+/** Which registry hosts are pinned: those that the configuration names, by default the home region's. */
+import { registryHostOf } from "@ocir-broker/ocir";
+import type { Config } from "./config/schema.ts";
+import type { CredentialCore } from "./core.ts";
+import { HOME_REGION } from "./registries.ts";
+
+/** Pins the hosts of the configuration. Call again after a reload and once the home region is known. */
+export function prefetch(
+  { registries }: Pick<Config, "registries">,
+  { homeRegion, tokens }: Pick<CredentialCore, "homeRegion" | "tokens">,
+  onPinned: (registryHost: string) => void,
+): void {
+  const home = homeRegion.peek(HOME_REGION);
+  for (const registryHost of registries.prefetch ?? (home === undefined ? [] : [registryHostOf(home.value)])) {
+    onPinned(registryHost);
+    tokens.keep(registryHost);
+  }
+}
