@@ -15,7 +15,11 @@ interface Armed {
 /** Begins two days ago, so that certificates made at its time are valid for TLS, which knows no time but the real one. */
 const BEGINS_BEFORE_MS = 2 * 86_400_000;
 
-export function createFastClock(speed: number): FastClock {
+/**
+ * `exchangeLimitMs`: timers of this length run in real time and through leaps, as the limits of undici do, because what they
+ * limit is a real exchange.
+ */
+export function createFastClock(speed: number, exchangeLimitMs: number): FastClock {
   const startedAtMs = performance.now();
   const wallOffsetMs = Date.now() - BEGINS_BEFORE_MS;
   const armed = new Set<Armed>();
@@ -40,6 +44,10 @@ export function createFastClock(speed: number): FastClock {
     monotonicMs,
     wallMs: () => wallOffsetMs + monotonicMs(),
     setTimer(callback, delayMs) {
+      if (delayMs === exchangeLimitMs) {
+        const timer = setTimeout(callback, delayMs);
+        return { cancel: () => clearTimeout(timer) };
+      }
       const timer = { dueMs: monotonicMs() + delayMs, callback } as Armed;
       timer.handle = sleep(timer);
       armed.add(timer);

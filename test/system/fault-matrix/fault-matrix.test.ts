@@ -13,7 +13,8 @@ const PAGE = join(import.meta.dirname, "../../../docs/fault-matrix.md");
 
 /** 15 s of a request and 8 s of an exchange take half of that: a busy machine must not be taken for a service that hangs. */
 const SPEED = 2;
-const UPSTREAM = { upstream: { timeout: "4s", connectTimeout: "1500ms" } };
+const EXCHANGE_LIMIT_MS = 4_000;
+const UPSTREAM = { upstream: { timeout: `${EXCHANGE_LIMIT_MS}ms`, connectTimeout: "1500ms" } };
 
 const LANES = 14;
 /** Of these, for the region, which only matters where the auth service is found by it: behind a proxy, with TLS. */
@@ -28,7 +29,7 @@ afterAll(async () => {
 
 /** Addresses of its own, so that a port which is closed for a while is nobody else's meanwhile. */
 async function openPlace(lane: number, isRegional: boolean): Promise<Place> {
-  const clock = createFastClock(SPEED);
+  const clock = createFastClock(SPEED, EXCHANGE_LIMIT_MS);
   const addresses = { metadata: `127.7.${lane}.1:0`, auth: `127.7.${lane}.2:0`, registry: `127.7.${lane}.3:0` };
   const simulator = await startSimulator({ clock, tls: isRegional, ...LIVES, ...addresses });
   closers.push(() => simulator.close());
