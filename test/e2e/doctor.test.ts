@@ -208,7 +208,7 @@ describe("ocir-broker doctor", () => {
     expect(JSON.parse(transcript)).toMatchObject({ format: 1, entries: expect.any(Array) });
     expect(transcript).not.toMatch(/ocid1|eyJ|acme/);
     const denied = await run("doctor", "--record", join(folder, "no/such/folder"));
-    expect(denied).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("ENOENT") });
+    expect(denied).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("file-missing") });
   });
 });
 
