@@ -1,6 +1,6 @@
 /**
- * What scripts that run as root need to know of the node's kubelet: its process, its version, and the paths that it and its
- * unit name. A path that another user can change is a fault, and never a result.
+ * The node's kubelet for scripts that run as root: its process, its version, and the paths that it and its unit name. A path
+ * that another user can change is a fault, and never a result.
  */
 import type { Clock } from "@ocir-broker/foundation";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, lookAtKubelet, unitValues } from "./kubelet.ts";

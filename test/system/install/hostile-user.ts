@@ -13,7 +13,7 @@ const GROUP = "/sys/fs/cgroup/user.slice/user-65534.slice/user@65534.service/app
 
 export interface HostileUser {
   readonly folder: string;
-  /** What root has executed, sent or written that is theirs; empty if nothing. */
+  /** Their programs that root has executed, requests of root's that they saw, and files of root's in their folder; or empty. */
   gained(): Promise<string>;
   leave(): Promise<void>;
 }

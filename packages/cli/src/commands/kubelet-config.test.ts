@@ -1,4 +1,4 @@
-/** What scripts get that ask for the node's kubelet. */
+/** The answers to scripts that ask for the node's kubelet and for paths. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
