@@ -8,6 +8,7 @@ const REASONS: readonly (readonly [message: RegExp, reason: string])[] = [
   [/a line begins with a tab/, "which tabs are allowed there depends on the place; in block scalars they may be"],
   [/a tag that is not read here/, "tags but those of texts change a value's type, and most stop a kubelet"],
   [/no space behind|a question mark/, "YAML readers disagree about what belongs together"],
+  [/the last line holds only spaces/, "YAML readers disagree about the line breaks of a block scalar there"],
   [/a field name is not a text/, "the kubelet turns numbers and booleans into names that no field has"],
   [/reads %YAML 1.1 only/, "the kubelet does not look at directives behind the first document"],
   [

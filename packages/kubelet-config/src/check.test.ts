@@ -97,6 +97,7 @@ const ROWS: readonly Row[] = [
   ["syntax-invalid", "an escape of half a character", 'a: "\\ud83d\\ude00"', "", ALL, ""],
   ["syntax-invalid", "an escape that does not exist", 'a: "\\u12"', "", ALL, ""],
   ["syntax-invalid", "no space behind an anchor", 'a: [&x"b"]', "", ALL, ""],
+  ["syntax-invalid", "a block scalar that ends in blanks", "a: |+\n  b\n  ", "", ALL, ""],
   ["syntax-invalid", "a question mark in flow style", "a: [b? c]", "", ALL, ""],
   ["syntax-invalid", "no space behind a colon", "--- {name:}", "", ALL, ""],
   ["syntax-invalid", "no space between a colon and a list", "a: {b:[c]}", "", ALL, ""],

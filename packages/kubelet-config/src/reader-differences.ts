@@ -29,6 +29,11 @@ export function isFlowTextWithKey(node: NonNullable<Node>, within: readonly Node
   return within.some((around) => isCollection(around) && around.flow === true);
 }
 
+/** The readers disagree how many line breaks such a block scalar ends with. */
+export function endsInBlanks(node: NonNullable<Node>, text: string): boolean {
+  return isScalar(node) && String(node.type).startsWith("BLOCK") && node.range[1] === text.length && /\n +$/.test(text);
+}
+
 export function hasBadEscape(node: NonNullable<Node>, text: string): boolean {
   if (!isScalar(node) || node.type !== "QUOTE_DOUBLE" || isJson(text)) return false;
   return /\\u[Dd][89A-Fa-f]/.test(text.slice(node.range[0], node.range[1]).replaceAll("\\\\", ""));

@@ -1,7 +1,14 @@
 /** The nodes of the YAML library as the tree that the kubelet's YAML 1.1 reader would give. */
 import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type ParsedNode, type Scalar } from "yaml";
 import { typeOfPlain } from "./plain-text.ts";
-import { hasBadEscape, isFlowTextWithKey, isKnownTag, isRunTogether, isSetOff } from "./reader-differences.ts";
+import {
+  endsInBlanks,
+  hasBadEscape,
+  isFlowTextWithKey,
+  isKnownTag,
+  isRunTogether,
+  isSetOff,
+} from "./reader-differences.ts";
 import { type Field, NOTHING, type ScalarTree, type Source, type Tree } from "./tree.ts";
 
 /** Go's reader stops at excessive aliasing; a configuration needs hardly any. */
@@ -41,6 +48,7 @@ export function readTree(
     if (!isKnownTag(node)) return fail("a tag that is not read here", line);
     if (!isSetOff(node, text)) return fail("no space behind an anchor or a tag", line);
     if (isFlowTextWithKey(node, within, text)) return fail("a question mark in a text without quotes", line);
+    if (endsInBlanks(node, text)) return fail("the last line holds only spaces", line);
     if (hasBadEscape(node, text)) return fail("an escape of half a character", line);
     const around = [...within, node];
     const markers = markersOf(node);
