@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { flagIn } from "../packages/doctor/src/kubelet.ts";
 import { distrustOf } from "../packages/doctor/src/trusted-path.ts";
 
@@ -60,7 +60,10 @@ describe("ocir-broker-node.sh, like the executable,", () => {
 
   describe.skipIf(!isRoot)(`knows what is root's${isRoot ? "" : " (skipped: needs root)"}`, () => {
     // In /run, as every folder above it is root's.
-    const root = isRoot ? mkdtempSync("/run/ocir-root-trust-") : "";
+    let root = "";
+    beforeAll(() => {
+      root = mkdtempSync("/run/ocir-root-trust-");
+    });
     const at = (path: string): string => join(root, path);
     const arrange = (): void => {
       for (const [path, mode] of [
