@@ -13,33 +13,20 @@ describe("pathMatch", () => {
     ["*-1", "us-ashburn-1", true],
     ["*a*a*", "banana", true],
     ["*a*b", "banana", false],
-    ["?", "a", true],
-    ["?", "é", true],
-    ["?", "", false],
-    ["i?d", "iad", true],
     ["[a-c]", "b", true],
     ["[a-c]", "d", false],
     ["[ac]", "b", false],
-    ["[^a-c]", "d", true],
-    ["[^a]", "a", false],
+    ["[a-bx]d", "xd", true],
+    ["a]", "a]", true],
     ["[é-ü]", "ö", true],
-    ["[\\]]", "]", true],
-    ["[\\-x]", "-", true],
-    ["[a-\\z]", "q", true],
-    ["\\*", "*", true],
-    ["\\*", "a", false],
-    ["a\\", "a", false],
   ])("%j %j %j", (pattern, label, fits) => {
     expect(pathMatch(pattern, label)).toBe(fits);
   });
 
-  test.each(["[", "[]", "[]a]", "[a", "[a-", "[a-]", "[-a]", "[^]", "[\\", "a[", "[a-\\"])(
-    "is false for the malformed %j",
-    (pattern) => {
-      expect(pathMatch(pattern, "a")).toBe(false);
-      expect(pathMatch(pattern, pattern)).toBe(false);
-    },
-  );
+  test.each(["[", "[]", "[]a]", "[a", "[a-", "[a-]", "[-a]", "a["])("is false for the malformed %j", (pattern) => {
+    expect(pathMatch(pattern, "a")).toBe(false);
+    expect(pathMatch(pattern, pattern)).toBe(false);
+  });
 
   const label = fc.stringMatching(/^[a-z0-9-]{0,12}$/);
 
@@ -49,11 +36,6 @@ describe("pathMatch", () => {
 
   test("lets * stand for any text", () => {
     fc.assert(fc.property(label, label, label, (a, b, c) => pathMatch(`${a}*${c}`, a + b + c)));
-  });
-
-  test("matches anything that is escaped character by character", () => {
-    const escaped = (text: string) => [...text].map((character) => `\\${character}`).join("");
-    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => pathMatch(escaped(text), text)));
   });
 
   test("takes no exponential time", () => {
