@@ -1,4 +1,4 @@
-/** The README is true: every dependency has its reason, and its table of the configuration is the schema's. */
+/** Pages that follow from the code: every dependency has its reason, and the table of the configuration is the schema's. */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeConfigKeys } from "@ocir-broker/broker";
@@ -6,29 +6,33 @@ import { expect, it } from "vitest";
 import rootPackage from "../package.json" with { type: "json" };
 
 const ROOT = join(import.meta.dirname, "..");
-const README = join(ROOT, "README.md");
+const CONFIGURATION = join(ROOT, "docs/reference/configuration.md");
+const MAX_README_LINES = 130;
 const CONFIG_TABLE = /(<!-- config table: .* -->\n)([\s\S]*?)(<!-- end of config table -->)/;
 
-it("README says of every dependency what it is for", () => {
-  const readme = readFileSync(README, "utf8");
+it("README stays short enough to be read", () => {
+  expect(readFileSync(join(ROOT, "README.md"), "utf8").split("\n").length).toBeLessThanOrEqual(MAX_README_LINES + 1);
+});
+
+it("docs/dependencies.md says of every dependency what it is for", () => {
+  const page = readFileSync(join(ROOT, "docs/dependencies.md"), "utf8");
   const packages = globSync("packages/*/package.json", { cwd: ROOT }).map((path) => readPackage(join(ROOT, path)));
   const names = [rootPackage as Package, ...packages].flatMap((each) =>
     Object.keys({ ...each.dependencies, ...each.devDependencies, ...each.optionalDependencies }),
   );
   const ofOthers = new Set(names.filter((name) => !name.startsWith("@ocir-broker/")));
-  const rows = readme.slice(readme.indexOf("| package | what for"));
-  expect([...ofOthers].filter((name) => !rows.includes(name))).toEqual([]);
+  expect([...ofOthers].filter((name) => !page.includes(name))).toEqual([]);
 });
 
-it("README's configuration table is the schema's", () => {
-  const readme = readFileSync(README, "utf8");
+it("docs/reference/configuration.md has the schema's table", () => {
+  const page = readFileSync(CONFIGURATION, "utf8");
   const rows = describeConfigKeys().map(({ section, key, default: value, description, isLive }) => {
     const shown = value === undefined ? "" : `\`${JSON.stringify(value)}\``;
     return `| \`${section}.${key}\` | ${shown} | ${description} | ${isLive ? "reload" : "restart"} |`;
   });
   const table = `\n| key | default | meaning | takes a |\n|---|---|---|---|\n${rows.join("\n")}\n\n`;
-  if (process.env["UPDATE_README"]) writeFileSync(README, readme.replace(CONFIG_TABLE, `$1${table}$3`));
-  expect(CONFIG_TABLE.exec(readFileSync(README, "utf8"))?.[2]).toBe(table);
+  if (process.env["UPDATE_REFERENCE"]) writeFileSync(CONFIGURATION, page.replace(CONFIG_TABLE, `$1${table}$3`));
+  expect(CONFIG_TABLE.exec(readFileSync(CONFIGURATION, "utf8"))?.[2]).toBe(table);
 });
 
 interface Package {

@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 
-it("docs/systemd-directives.md lists exactly the directives that the units use", () => {
+it("docs/reference/systemd-directives.md lists exactly the directives that the units use", () => {
   const used = new Set<string>();
   for (const name of readdirSync(join(CHECKOUT, "systemd")).filter((name) => /\.(service|socket)$/.test(name))) {
     for (const line of readFileSync(join(CHECKOUT, "systemd", name), "utf8").split("\n")) {
@@ -13,7 +13,7 @@ it("docs/systemd-directives.md lists exactly the directives that the units use",
       if (directive !== undefined) used.add(directive);
     }
   }
-  const [tables = ""] = readFileSync(join(CHECKOUT, "docs/systemd-directives.md"), "utf8")
+  const [tables = ""] = readFileSync(join(CHECKOUT, "docs/reference/systemd-directives.md"), "utf8")
     .split("## Newer than 239")
     .slice(1);
   const [listed = ""] = tables.split("## Where a version behaves differently");

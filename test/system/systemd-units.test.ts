@@ -32,7 +32,7 @@ const skipped = canBootSystemd();
 const systemdVersion = Number(
   /^systemd (\d+)/.exec(spawnSync("systemctl", ["--version"]).stdout?.toString())?.[1] ?? 0,
 );
-/** Of the directives in docs/systemd-directives.md, those that a supported systemd lacks. */
+/** Of the directives in docs/reference/systemd-directives.md, those that a supported systemd lacks. */
 const NEWER_DIRECTIVES = [{ name: "PollLimitIntervalSec", since: 255 }];
 /** systemd 252 rates the same unit 1.3, 257 rates it 1.2: the weights have changed in between. */
 const MOST_EXPOSURE = systemdVersion < 257 ? 1.3 : 1.2;

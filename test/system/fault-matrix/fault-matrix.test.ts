@@ -9,7 +9,7 @@ import { startConnectProxy } from "./connect-proxy.ts";
 import { createFastClock } from "./fast-clock.ts";
 import { type Row, renderTable, rowKey } from "./table.ts";
 
-const PAGE = join(import.meta.dirname, "../../../docs/fault-matrix.md");
+const PAGE = join(import.meta.dirname, "../../../docs/reference/fault-matrix.md");
 
 /** 15 s of a request and 8 s of an exchange take half of that: a busy machine must not be taken for a service that hangs. */
 const SPEED = 2;
@@ -48,7 +48,7 @@ async function openPlace(lane: number, isRegional: boolean): Promise<Place> {
   return { clock, simulator, config, environment: { SSL_CERT_FILE: caFile } };
 }
 
-it("docs/fault-matrix.md says what happens for each fault at each upstream, cold and warm", async () => {
+it("docs/reference/fault-matrix.md says what happens for each fault at each upstream, cold and warm", async () => {
   const rows = new Map<string, Partial<Row>>();
   const failures: string[] = [];
   const only = process.env["FAULT_MATRIX_ONLY"];

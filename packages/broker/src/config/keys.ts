@@ -1,4 +1,4 @@
-/** Every key of the configuration as a list for people: what the README, the man page and the example are made of. */
+/** Every key of the configuration as a list for people: the reference page, the man page and the example are generated from it. */
 import { isLive } from "./changes.ts";
 import { configJsonSchema } from "./schema.ts";
 

@@ -1,6 +1,6 @@
 /**
  * The configuration: every key with its type, default, check and description. The JSON Schema and the table
- * in the README come from here, so a key that is not described here does not exist.
+ * of the reference page come from here, so a key that is not described here does not exist.
  */
 import * as z from "zod";
 import { duration } from "./duration.ts";
