@@ -14,13 +14,13 @@ enum { BACKLOG = 4096, REQUEST_LIMIT_BYTES = 300 * 1024, BODY_LIMIT_BYTES = 64 *
 static char request[REQUEST_LIMIT_BYTES + 1];
 static char answer[BODY_LIMIT_BYTES + 256];
 
-/* True once head and body are there; the client states the length in the way that the shim does. */
+/* True once head and body are there; a client with a body states its length in the way that the shim does. */
 static int is_whole(size_t length) {
   request[length] = '\0';
   const char *end = strstr(request, "\r\n\r\n");
   const char *stated = strstr(request, "Content-Length: ");
-  if (end == NULL || stated == NULL) return 0;
-  return length >= (size_t)(end + 4 - request) + strtoul(stated + 16, NULL, 10);
+  if (end == NULL) return 0;
+  return length >= (size_t)(end + 4 - request) + (stated == NULL ? 0 : strtoul(stated + 16, NULL, 10));
 }
 
 static void serve(int connection, size_t answer_length) {
