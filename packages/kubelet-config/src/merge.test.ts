@@ -264,6 +264,11 @@ describe("removeProvider", () => {
     expect(removeProvider(withProvider(OURS), options)).toBe(withProvider(""));
   });
 
+  test("takes the last of two names, as older kubelets do", () => {
+    const renamed = withProvider(OURS.replace("\n", "\n  name: other\n"));
+    expect(removeProvider(renamed, options)).toBe(renamed);
+  });
+
   test("changes nothing where it is not", () => {
     const untidy = "providers:   [ ]   # none\n";
     expect(removeProvider(untidy, options)).toBe(untidy);

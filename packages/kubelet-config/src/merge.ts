@@ -101,8 +101,8 @@ function fillProvider(provider: MapTree, options: MergeOptions): MapTree {
     ...(env.length === 0 ? [] : [field("env", listOf(env))]),
   ];
   const known = provider.fields.filter(({ key }, index) => {
-    const isFirst = provider.fields.findIndex((other) => other.key === key) === index;
-    return isFirst && wanted.some((other) => other.key === key);
+    const isLast = provider.fields.findLastIndex((other) => other.key === key) === index;
+    return isLast && wanted.some((other) => other.key === key);
   });
   return setFields({ ...provider, fields: known }, wanted);
 }
@@ -153,8 +153,9 @@ function missing(map: MapTree, fields: readonly Field[]): readonly Field[] {
   return fields.filter(({ key }) => !map.fields.some((existing) => existing.key === key));
 }
 
+/** Of a field that is given twice, older kubelets take the last. */
 function fieldValue({ fields }: MapTree, key: string): Tree | undefined {
-  return fields.find((existing) => existing.key === key)?.value;
+  return fields.findLast((existing) => existing.key === key)?.value;
 }
 
 function itemsOf(map: MapTree, key: string): readonly Tree[] {
