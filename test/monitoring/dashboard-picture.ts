@@ -42,7 +42,12 @@ const COLOURS: Readonly<Record<string, string>> = {
   "dark-purple": "#5b3a86",
   text: "#6b7280",
 };
-const PALETTE = ["#2f6fd0", "#ee7a1a", "#3f9142", "#8f5fc4", "#d6303f", "#0f8f8f", "#d9a800", "#6b7280"];
+/** For names of things, such as registry hosts. None is green, yellow, orange or red: those judge. */
+const PALETTE = ["#2f6fd0", "#8f5fc4", "#0f8f8f", "#a0522d", "#c2418c", "#33475b"];
+
+/** Lines closer than this lie on each other: the later one is dashed there, and shows the earlier. */
+const CLOSE_PX = 1.5;
+const DASHES = ' stroke-dasharray="5 7" stroke-linecap="butt"';
 
 export function drawDashboard(title: string, panels: readonly DrawnPanel[], lengthS: number): string {
   const width = 24 * COLUMN_PX + 2 * GAP_PX;
@@ -53,12 +58,20 @@ export function drawDashboard(title: string, panels: readonly DrawnPanel[], leng
     `  font-family="Inter, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif" font-size="11" fill="#24292f">`,
     `<rect width="${width}" height="${height}" fill="#f3f4f6"/>`,
     text(GAP_PX * 2, 40, title, 'font-size="22" font-weight="600"'),
-    ...panels.map((drawn) => panelOf(drawn, lengthS)),
+    ...panels.map((drawn) => panelOf(drawn, lengthS, colourByName(panels))),
     "</svg>",
   ].join("\n")}\n`;
 }
 
-function panelOf(drawn: DrawnPanel, lengthS: number): string {
+/** One colour for a name that has none of its own, in whichever panel it is. */
+function colourByName(panels: readonly DrawnPanel[]): ReadonlyMap<string, string> {
+  const names = panels.flatMap(({ panel, lines }) =>
+    lines.map(({ name }) => name).filter((name) => fixedColour(panel, name) === undefined),
+  );
+  return new Map([...new Set(names)].map((name, index) => [name, PALETTE[index % PALETTE.length] as string]));
+}
+
+function panelOf(drawn: DrawnPanel, lengthS: number, colours: ReadonlyMap<string, string>): string {
   const { gridPos, type, title } = drawn.panel;
   const box: Box = {
     x: GAP_PX + gridPos.x * COLUMN_PX + GAP_PX / 2,
@@ -71,7 +84,7 @@ function panelOf(drawn: DrawnPanel, lengthS: number): string {
     "<g>",
     `<rect x="${box.x}" y="${box.y}" width="${box.w}" height="${box.h}" rx="3" fill="#fff" stroke="#d8dbe0"/>`,
     text(box.x + 10, box.y + 19, title, 'font-size="13" font-weight="600"'),
-    type === "stat" ? statOf(drawn, box) : chartOf(drawn, box, lengthS),
+    type === "stat" ? statOf(drawn, box) : chartOf(drawn, box, lengthS, colours),
     "</g>",
   ].join("\n");
 }
@@ -88,26 +101,48 @@ function statOf({ panel, lines }: DrawnPanel, box: Box): string {
   return text(box.x + box.w / 2, box.y + box.h / 2 + 24, shown, `font-size="36" text-anchor="middle" fill="${fill}"`);
 }
 
-function chartOf({ panel, lines }: DrawnPanel, box: Box, lengthS: number): string {
+function chartOf(
+  { panel, lines }: DrawnPanel,
+  box: Box,
+  lengthS: number,
+  colourOf: ReadonlyMap<string, string>,
+): string {
   const { unit = "none", custom } = panel.fieldConfig?.defaults ?? {};
   const isStacked = custom?.stacking.mode === "normal";
-  const shown = lines.filter(({ values }) => values.some((value) => !Number.isNaN(value)));
-  const colours = shown.map(({ name }, index) => colourOf(panel, name) ?? (PALETTE[index % PALETTE.length] as string));
+  // A line that is 0 throughout says nothing and hides the others' foot.
+  const shown = lines.filter(({ values }) => values.some((value) => value !== 0 && !Number.isNaN(value)));
+  const colours = shown.map(({ name }) => String(fixedColour(panel, name) ?? colourOf.get(name)));
   if (shown.length === 0)
     return text(box.x + box.w / 2, box.y + box.h / 2, "no data", 'text-anchor="middle" font-size="13"');
   const legend = legendOf(shown, colours, box);
   const area: Box = { x: box.x + 58, y: box.y + 32, w: box.w - 72, h: box.h - 56 - legend.heightPx };
 
-  const tops = isStacked ? stacked(shown) : shown.map(({ values }) => values);
+  const tops = isStacked ? stacked(shown) : shown.map(({ values }) => values.map(withoutRest));
   const all = tops.flat().filter((value) => !Number.isNaN(value));
   const axis = custom?.scaleDistribution.type === "log" ? logAxis(all) : linearAxis(Math.max(0, ...all), unit);
   const drawings = tops.map((values, index) => {
     const colour = colours[index] as string;
-    if (!isStacked) return curve(values, axis, area, lengthS, `fill="none" stroke="${colour}" stroke-width="1.8"`);
-    return curve(values, axis, area, lengthS, `fill="${colour}" fill-opacity="0.85"`, true);
+    if (isStacked) return curve(values, axis, area, lengthS, `fill="${colour}" fill-opacity="0.85"`, true);
+    const style = `fill="none" stroke="${colour}" stroke-width="2"`;
+    const isCovering = values.map((value, second) =>
+      tops.slice(0, index).some((other) => isClose(axis, area, value, other[second])),
+    );
+    const at = (second: number) => isCovering[second] !== false;
+    const plain = values.map((value, second) => (at(second - 1) && at(second) && at(second + 1) ? Number.NaN : value));
+    const dashed = values.map((value, second) => (isCovering[second] ? value : Number.NaN));
+    return `${curve(plain, axis, area, lengthS, style)}${curve(dashed, axis, area, lengthS, style + DASHES)}`;
   });
   // The highest of a stack first, so that each lower one covers what is not its own.
   return [gridOf(axis, unit, area, lengthS), ...(isStacked ? drawings.reverse() : drawings), legend.svg].join("\n");
+}
+
+/** A line that rests at 0 would only cross out those that do not. */
+function withoutRest(value: number, index: number, values: readonly number[]): number {
+  return value === 0 && !values[index - 1] && !values[index + 1] ? Number.NaN : value;
+}
+
+function isClose(axis: Axis, area: Box, value: number, other: number | undefined): boolean {
+  return other !== undefined && Math.abs(axis.place(value) - axis.place(other)) * area.h < CLOSE_PX;
 }
 
 function stacked(lines: readonly Line[]): number[][] {
@@ -144,7 +179,8 @@ function curve(
     isPenDown = true;
   }
   if (isFilled) path += `L${round(area.x + area.w)} ${round(bottom)}Z`;
-  return `<path d="${path}" ${style} stroke-linejoin="round" stroke-linecap="round"/>`;
+  const cap = style.includes("linecap") ? "" : ' stroke-linecap="round"';
+  return path === "" ? "" : `<path d="${path}" ${style} stroke-linejoin="round"${cap}/>`;
 }
 
 function gridOf(axis: Axis, unit: string, area: Box, lengthS: number): string {
@@ -186,7 +222,7 @@ function legendOf(lines: readonly Line[], colours: readonly string[], box: Box):
   return { svg: svg.join("\n"), heightPx };
 }
 
-function colourOf({ fieldConfig }: Panel, name: string): string | undefined {
+function fixedColour({ fieldConfig }: Panel, name: string): string | undefined {
   const override = fieldConfig?.overrides.find(({ matcher }) => matcher.options === name);
   return COLOURS[override?.properties[0]?.value.fixedColor ?? ""];
 }

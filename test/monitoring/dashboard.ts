@@ -20,6 +20,7 @@ export interface Panel {
   readonly options?: { readonly textMode?: string };
   readonly fieldConfig?: {
     readonly defaults: {
+      readonly color?: { readonly mode: string };
       readonly unit: string;
       readonly decimals?: number;
       readonly thresholds?: { readonly steps: readonly { readonly color: string; readonly value: number | null }[] };

@@ -18,6 +18,8 @@ const PICTURE = join(import.meta.dirname, "../../docs/pictures/dashboard.svg");
 
 /** Grafana takes four scrapes; ten seconds are steadier to look at, and the same to the eye. */
 const RATE_INTERVAL = "10s";
+/** The file is written every 15 s: a shorter window would show an outage between two writes. */
+const FILE_RATE_INTERVAL = "60s";
 
 const directory = mkdtempSync(join(tmpdir(), "ocir-dashboard-"));
 const simulator = await startSimulator({
@@ -28,7 +30,7 @@ const simulator = await startSimulator({
 });
 const config = daemonConfig(directory, simulator, {
   registryHosts: REGISTRY_HOSTS,
-  prefetch: REGISTRY_HOSTS.slice(0, 2),
+  prefetch: [],
   logLevel: "error",
   deadline: "5s",
 });
@@ -36,8 +38,10 @@ const daemon = await startDaemon(config);
 const prometheus = await startPrometheus(directory, config.healthSocket);
 
 try {
-  const startS = Math.floor(Date.now() / 1_000);
-  await playScene(simulator, config.credentialsSocket);
+  let startS = 0;
+  await playScene(simulator, config.credentialsSocket, () => {
+    startS = Math.floor(Date.now() / 1_000);
+  });
   const range = { startS, endS: Math.floor(Date.now() / 1_000), stepS: 1 };
   const dashboard = readDashboard();
   const panels: DrawnPanel[] = [];
@@ -58,7 +62,7 @@ try {
 async function linesOf(from: Prometheus, { expr, legendFormat }: Target, range: Range): Promise<Line[]> {
   const asked = expr
     .replaceAll("$node", NODE_NAME)
-    .replaceAll("$__rate_interval", RATE_INTERVAL)
+    .replaceAll("$__rate_interval", expr.includes("textfile") ? FILE_RATE_INTERVAL : RATE_INTERVAL)
     .replaceAll("$__range", `${range.endS - range.startS}s`);
   return (await from.query(asked, range)).map(({ labels, values }) => ({
     name: legendFormat.replaceAll(/\{\{(\w+)\}\}/g, (_, label: string) => labels[label] ?? ""),

@@ -5,27 +5,38 @@ import type { Simulator } from "@ocir-broker/oci-simulator";
 
 export const SCENE = { tokenLifeMs: 60_000, sessionLifeMs: 40_000, latencyMs: 40 } as const;
 
-/** The first two are kept; the third is asked for in the course of it. */
+/** The first two are asked for all the time; the third is asked for in the course of it. */
 export const REGISTRY_HOSTS = ["iad.ocir.io", "fra.ocir.io", "icn.ocir.io"];
 
 const LATE = "acme/late";
 const TOKEN_ENDPOINT = "registry.token";
 
-export async function playScene(simulator: Simulator, credentialsSocket: string): Promise<void> {
+const LOAD_INTERVAL_MS = 50;
+
+/** So that the windows of queries are full when the picture begins: of the file's writes, and of requests. */
+const PRELUDE_MS = 55_000;
+const LEAD_MS = 10_000;
+/** From then on the third host is in use; before it is cold. */
+const AFTER_BURST = (LEAD_MS + 11_000) / LOAD_INTERVAL_MS;
+
+export async function playScene(simulator: Simulator, credentialsSocket: string, onStart: () => void): Promise<void> {
   const { ask, close } = createCaller(credentialsSocket);
+  await sleep(PRELUDE_MS);
   const load = startLoad(ask);
-  const at = createTimeline();
   try {
+    await sleep(LEAD_MS);
+    const at = createTimeline();
+    onStart();
     simulator.iam({ granted: false, repository: LATE });
     await at(10);
     for (let index = 0; index < 20; index += 1) ask(`icn.ocir.io/acme/app-${index}`);
     // The token endpoint is down when renewals are due.
     await at(22);
     simulator.faults({ endpoint: TOKEN_ENDPOINT, status: 503 });
-    await at(42);
+    await at(34);
     simulator.clearFaults();
     // It is slow.
-    await at(44);
+    await at(36);
     simulator.faults({ endpoint: TOKEN_ENDPOINT, latencyMs: 900, times: 3 });
     // It throttles.
     await at(60);
@@ -83,7 +94,7 @@ function startLoad(ask: Ask): () => void {
     count += 1;
     const host = REGISTRY_HOSTS[count % 2];
     ask(count % 20 === 0 ? "registry.k8s.io/pause" : `${host}/acme/shop/${["web", "api", "db"][count % 3]}`);
-    if (count > 220 && count % 5 === 0) ask(`icn.ocir.io/acme/app-${count % 20}`);
-  }, 50);
+    if (count > AFTER_BURST && count % 5 === 0) ask(`icn.ocir.io/acme/app-${count % 20}`);
+  }, LOAD_INTERVAL_MS);
   return () => clearInterval(timer);
 }
