@@ -56,9 +56,12 @@ interface Decoded {
   readonly providers?: readonly ({ readonly name?: unknown } | null)[] | null;
 }
 
-/** Go's reader knows no dates and no numbers such as 1:30. */
+/** Go's reader knows no dates and no numbers such as 1:30 or a point alone. */
 function isKnownToGo(tag: Tags[number]): boolean {
-  return typeof tag === "string" || (tag.format !== "TIME" && !tag.tag.endsWith(":timestamp"));
+  return (
+    typeof tag === "string" ||
+    (tag.format !== "TIME" && !tag.tag.endsWith(":timestamp") && tag.test?.test(".") !== true)
+  );
 }
 
 /** Of the line breaks of YAML 1.1 the yaml package knows one. */
