@@ -149,3 +149,13 @@ describe("kubelet-config merge", () => {
     });
   });
 });
+
+test("kubelet-config remove says with a code that no provider would be left", async () => {
+  const root = makeConfigs({});
+  const path = join(root, "conf/a.yaml");
+  expect(await kubeletConfig("merge", path, "--write")).toMatchObject({ exitCode: 0 });
+  expect(await runCommand("kubelet-config", "remove", path)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/^ocir-broker: provider-last: .*a\.yaml: .*; first take [ -~]+\n$/),
+  });
+});

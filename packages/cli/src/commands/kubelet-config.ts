@@ -55,7 +55,8 @@ export function addKubeletConfigCommand(program: Command): void {
     .description("read a plugin's answer from stdin; exit 1 if a kubelet could not decode it")
     .action(async () => {
       const answer = decodeCredentialProviderAnswer((await readStdin()).toString());
-      if ("problem" in answer) throw new Error(`the answer cannot be decoded: ${answer.problem}`);
+      if ("problem" in answer)
+        throw new Error(`answer-invalid: the answer cannot be decoded: ${answer.problem}; check the plugin`);
     });
 
   kubeletConfig
@@ -78,7 +79,9 @@ export function addKubeletConfigCommand(program: Command): void {
       const existing = readIfThere(path) ?? "";
       const left = removeProvider(existing, { name: PROVIDER_NAME });
       if (left === undefined) {
-        throw new Error(`${path}: no other provider is in it: first take the file out of the kubelet's flags`);
+        throw new Error(
+          `provider-last: ${path}: no other provider is in it; first take the file out of the kubelet's flags`,
+        );
       }
       deliver(path, existing, left, write);
     });

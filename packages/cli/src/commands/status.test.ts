@@ -49,15 +49,23 @@ describe("ocir-broker status", () => {
     [
       "does not run",
       undefined,
-      /health\.sock: there is no such socket, so the daemon does not run \(ENOENT\)\n {2}what systemd says: /,
+      /^ocir-broker: daemon-down: .*health\.sock: there is no such socket, so the daemon does not run \(ENOENT\)\n {2}what systemd says: /,
     ],
     [
       "breaks off",
       (request) => request.socket.destroy(),
-      /: the daemon does not answer \(.*\)\n.*\n.*journalctl -u ocir-broker[\s\S]*systemctl restart ocir-broker\.service\n$/,
+      /^ocir-broker: daemon-silent: .*: the daemon does not answer \(.*\)\n.*\n.*journalctl -u ocir-broker[\s\S]*systemctl restart ocir-broker\.service\n$/,
     ],
-    ["is another program", (_request, response) => response.end("<html>"), /is this the daemon's health socket/],
-    ["is another one", (_request, response) => response.end('"x"'), /is this the daemon's health socket/],
+    [
+      "is another program",
+      (_request, response) => response.end("<html>"),
+      /^ocir-broker: status-invalid: .*this is the daemon's health socket/,
+    ],
+    [
+      "is another one",
+      (_request, response) => response.end('"x"'),
+      /^ocir-broker: status-invalid: .*this is the daemon's health socket/,
+    ],
     ["fails", (_request, response) => response.writeHead(500).end(JSON.stringify(STATUS)), /no status in the answer/],
   ])("says what to do about a daemon that %s", async (_what, listener, message) => {
     const { stdout, stderr, exitCode } = await runCommand("status", "--config", await daemonThat(listener));

@@ -84,11 +84,15 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
   if ("failure" in answer) {
     const failure = FAILURES[answer.failure] ?? "the daemon does not answer";
     const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";
-    throw new Error(`${socket}: ${failure} (${answer.failure})${NEXT}${isDown ? START : RESTART}`);
+    throw new Error(
+      `${isDown ? "daemon-down" : "daemon-silent"}: ${socket}: ${failure} (${answer.failure})${NEXT}${isDown ? START : RESTART}`,
+    );
   }
   const status = parse(answer.body);
   if (answer.status !== 200 || status === undefined) {
-    throw new Error(`${socket}: no status in the answer: is this the daemon's health socket, and of this release?`);
+    throw new Error(
+      `status-invalid: ${socket}: no status in the answer; check that this is the daemon's health socket, and its release`,
+    );
   }
   if (output === "json") return `${JSON.stringify(status, undefined, 2)}\n`;
   return output === "yaml" ? stringify(status) : renderStatus(status);
