@@ -455,6 +455,7 @@ describe("checkCredentialProviderConfig", () => {
     ["UTF-16, the other way round", decodeConfigText(Buffer.from(`\ufeff${withOurs({})}`, "utf16le").swap16())],
     ["an escaped backslash before u", yamlOf("credential-provider-oke", '  args: ["\\\\ud800", "\\u0041"]')],
     ["JSON with half a character", withOurs({ args: ["\ud800"] })],
+    ["a number too large for a float64", yamlOf("credential-provider-oke", "  args: [1e400]")],
     ["a question mark elsewhere", yamlOf("credential-provider-oke", "  args:\n  - a?b\n  env: [{name: '?'}]")],
     ["an anchor without a value", yamlOf("credential-provider-oke", "  args: [&a , *a]")],
     [

@@ -3,8 +3,8 @@ import type { ScalarTree } from "./tree.ts";
 
 const BOOLEAN = /^(?:[yn]|yes|no|true|false|on|off|Y|N|Yes|No|True|False|On|Off|YES|NO|TRUE|FALSE|ON|OFF)$/;
 const NULL = /^(?:|~|null|Null|NULL)$/;
-const INTEGER = /^[-+]?(?:0x[0-9a-f]{1,16}|0b[01]{1,64}|0o[0-7]+|[0-9]+)$/i;
-const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:e[-+]?[0-9]+)?$/i;
+const OTHER_BASE = /^[-+]?(?:0x[0-9a-f]{1,16}|0b[01]{1,64}|0o[0-7]+)$/i;
+const DECIMAL = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:e[-+]?[0-9]+)?$/i;
 const NOT_FINITE = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
 
 /** As the YAML library of Kubernetes resolves a text without quotes. Dates stay texts there. */
@@ -12,7 +12,12 @@ export function typeOfPlain(text: string): ScalarTree["type"] {
   if (NULL.test(text)) return "null";
   if (BOOLEAN.test(text)) return "boolean";
   const digits = /^[-+.0-9]/.test(text) ? text.replaceAll("_", "") : "";
-  return INTEGER.test(digits) || FLOAT.test(digits) || NOT_FINITE.test(text) ? "number" : "string";
+  return OTHER_BASE.test(digits) || isDecimal(digits) || NOT_FINITE.test(text) ? "number" : "string";
+}
+
+/** One that no float64 can hold is a text in Go. */
+function isDecimal(digits: string): boolean {
+  return DECIMAL.test(digits) && Number.isFinite(Number(digits));
 }
 
 /** A text that needs no quotes anywhere: a cautious guess, which costs quotes at worst. */
