@@ -4,6 +4,7 @@
 import { bootMs, type Clock, type Random } from "@ocir-broker/foundation";
 import { createAppliedConfig } from "./applied-config.ts";
 import type { ConfigChanges } from "./config/changes.ts";
+import type { ConfigDetails } from "./config/config-status.ts";
 import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
 import { createCredentialCore } from "./core.ts";
@@ -25,6 +26,8 @@ import { createUpstreams, observed } from "./upstreams.ts";
 
 export interface BrokerOptions {
   readonly config: Config;
+  /** How the file is that it comes from, for the health socket. */
+  readonly configDetails?: () => ConfigDetails;
   /** For sockets and memory handed over, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -96,6 +99,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     sessions: core.sessions,
     tokens: core.tokens,
     regionId: () => core.homeRegion.peek(HOME_REGION)?.value.id,
+    configDetails: options.configDetails,
     get expectsToken() {
       return applied.current.registries.prefetch?.length !== 0;
     },

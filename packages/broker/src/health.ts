@@ -5,6 +5,7 @@
  */
 import type { Clock } from "@ocir-broker/foundation";
 import type { CacheEntry, TokenCache } from "@ocir-broker/token-cache";
+import type { ConfigDetails } from "./config/config-status.ts";
 import { codeOf } from "./error-description.ts";
 import type { Readings, ServableTimes } from "./metrics.ts";
 
@@ -40,6 +41,8 @@ interface FetchDetails extends Partial<LifeSummary> {
 }
 
 export interface HealthDetails extends Omit<HealthSummary, "session" | "registries"> {
+  /** Null if nobody said how it is. */
+  readonly config: ConfigDetails | null;
   readonly startedAt: string;
   readonly session: FetchDetails | null;
   readonly registries: Readonly<Record<string, FetchDetails>>;
@@ -58,6 +61,7 @@ export interface HealthOptions {
   readonly sessions: Pick<TokenCache<unknown>, "entries">;
   readonly tokens: Pick<TokenCache<unknown>, "entries">;
   readonly regionId: () => string | undefined;
+  readonly configDetails?: (() => ConfigDetails) | undefined;
   /** False where no token is fetched before somebody asks for one: then a session is all there is to wait for. */
   readonly expectsToken: boolean;
 }
@@ -159,6 +163,7 @@ export function createHealth(options: HealthOptions): Health {
     details: () => ({
       ...common(),
       startedAt: isoTime(startedAtWallMs),
+      config: options.configDetails?.() ?? null,
       session: firstOf(sessions.entries(), detailsOf),
       registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsOf(entry)])),
     }),

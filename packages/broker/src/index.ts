@@ -1,5 +1,6 @@
 export { type Broker, type BrokerOptions, startBroker } from "./broker.ts";
 export { BrokerError, type BrokerErrorCode } from "./broker-error.ts";
+export { type ConfigDetails, createConfigStatus } from "./config/config-status.ts";
 export { type ConfigKey, describeConfigKeys } from "./config/keys.ts";
 export { type CheckedConfig, checkConfig, DEFAULT_CONFIG_PATH, loadConfig } from "./config/load.ts";
 export { printConfig } from "./config/print.ts";

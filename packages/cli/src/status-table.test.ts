@@ -24,6 +24,7 @@ const STATUS: HealthDetails = {
   uptimeSeconds: 200_000,
   region: "us-ashburn-1",
   startedAt: "2026-01-01T00:00:00.000Z",
+  config: null,
   session: FRESH,
   registries: {},
 };
@@ -57,6 +58,27 @@ describe("renderStatus", () => {
         "",
       ].join("\n"),
     );
+  });
+
+  test("says what of the configuration is in force, where its faults are, and what a restart would apply", () => {
+    const config = {
+      path: "/etc/ocir-broker/config.yaml",
+      inForce: "before",
+      error: "config-invalid",
+      faultyPlaces: ["line 3: proxy.https"],
+      needRestart: ["request.deadline"],
+    } as const;
+    expect(
+      renderStatus({ ...STATUS, config })
+        .split("\n")
+        .slice(1, 6),
+    ).toEqual([
+      "configuration /etc/ocir-broker/config.yaml: config-invalid, the configuration before is in force",
+      "  line 3: proxy.https",
+      "  what is wrong: ocir-broker config check",
+      "  a restart is needed for request.deadline",
+      "",
+    ]);
   });
 
   test("says so when there is nothing yet", () => {

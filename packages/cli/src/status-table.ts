@@ -1,5 +1,5 @@
 /** The daemon's status for people: one line for the daemon, one for the session, one a registry host. Pure. */
-import type { HealthDetails } from "@ocir-broker/broker";
+import type { ConfigDetails, HealthDetails } from "@ocir-broker/broker";
 
 type Details = NonNullable<HealthDetails["session"]>;
 
@@ -16,12 +16,13 @@ const COLUMNS: readonly (readonly [title: string, of: (details: Details) => stri
 
 export function renderStatus(status: HealthDetails): string {
   const { version, uptimeSeconds, region, session, registries } = status;
-  const head = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, region ${region ?? "not known yet"}`;
+  const summary = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, region ${region ?? "not known yet"}`;
+  const head = `${summary}\n${configText(status.config)}`;
   const named: [string, Details][] = [
     ...(session === null ? [] : [["session", session] satisfies [string, Details]]),
     ...Object.entries(registries),
   ];
-  if (named.length === 0) return `${head}\n\nno session and no token yet\n`;
+  if (named.length === 0) return `${head}\nno session and no token yet\n`;
   const rows = [
     ["", ...COLUMNS.map(([title]) => title)],
     ...named.map(([name, details]) => [printable(name), ...COLUMNS.map(([, of]) => of(details))]),
@@ -33,7 +34,28 @@ export function renderStatus(status: HealthDetails): string {
       .join("  ")
       .trimEnd(),
   );
-  return `${head}\n\n${lines.join("\n")}\n`;
+  return `${head}\n${lines.join("\n")}\n`;
+}
+
+const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
+  all: "all of it is in force",
+  "valid-part": "its valid part is in force, and defaults for the rest",
+  before: "the configuration before is in force",
+  defaults: "the defaults are in force",
+};
+
+/** Nothing for a daemon of another release, which does not say. */
+function configText(config: ConfigDetails | null | undefined): string {
+  if (config == null) return "";
+  const { path, inForce, error, faultyPlaces, needRestart } = config;
+  return [
+    `configuration ${path}: ${error === null ? "" : `${error}, `}${IN_FORCE[inForce]}`,
+    ...faultyPlaces.map((place) => `  ${place}`),
+    ...(error === null ? [] : ["  what is wrong: ocir-broker config check"]),
+    ...(needRestart.length === 0 ? [] : [`  a restart is needed for ${needRestart.join(", ")}`]),
+  ]
+    .map((line) => `${printable(line)}\n`)
+    .join("");
 }
 
 function lastFailure({ lastFailure: code, lastFailureSecondsAgo, failuresInARow }: Details): string {

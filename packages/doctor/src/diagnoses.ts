@@ -230,6 +230,16 @@ export const DIAGNOSES = {
     means: "the daemon that runs is of another release than this program",
     fix: "systemctl restart ocir-broker.service (it keeps its tokens)",
   },
+  "daemon-config": {
+    verdict: "warning",
+    means: "the daemon cannot use all of its configuration file",
+    fix: "ocir-broker config check names the faults and who may read the file; then systemctl reload ocir-broker.service",
+  },
+  "daemon-restart-needed": {
+    verdict: "warning",
+    means: "keys of the configuration have changed that a reload does not apply",
+    fix: "systemctl restart ocir-broker.service (it keeps its tokens)",
+  },
   "daemon-starting": {
     verdict: "warning",
     means: "the daemon has no token yet",

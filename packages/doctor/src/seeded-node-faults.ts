@@ -50,6 +50,25 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     named: "daemon-stuck",
   },
   {
+    fault: "the daemon cannot read its configuration",
+    breaks: withStatus({
+      config: { path: "/etc/ocir-broker/config.yaml", error: "config-unreadable", faultyPlaces: [], needRestart: [] },
+    }),
+    named: "daemon-config",
+  },
+  {
+    fault: "the daemon has not been restarted after a change",
+    breaks: withStatus({
+      config: {
+        path: "/etc/ocir-broker/config.yaml",
+        error: null,
+        faultyPlaces: [],
+        needRestart: ["proxy.https"],
+      },
+    }),
+    named: "daemon-restart-needed",
+  },
+  {
     fault: "the daemon is of another release",
     breaks: withStatus({ version: "1.0.0" }),
     named: "daemon-version",

@@ -218,7 +218,7 @@ it.each([
   ],
   ["log: {level: [hunter2]}", ["line 1: log.level: must be error, warn, info, debug or trace (got a list)"]],
 ])("checkConfig names the key and not the value of %j, which may be a secret", (text, faults) => {
-  expect(checkConfig(text)).toEqual({ faults });
+  expect(checkConfig(text)).toMatchObject({ faults });
 });
 
 describe("printConfig", () => {
@@ -252,6 +252,16 @@ describe("configJsonSchema", () => {
   });
 });
 
+it.each([
+  ["proxy: {https: 'user:canary@ x'}", ["line 1: proxy.https"]],
+  ["canary: 1\nproxy:\n  canary: x", ["line 3: an unknown key in proxy", "line 1: an unknown key"]],
+  ["registries: {endpoints: {canary: ftp}}", ["line 1: registries.endpoints"]],
+  ["a: *canary", ["the file is not YAML"]],
+])("places of the faults in %j name no value and no key that is not the schema's", (text, places) => {
+  expect(checkConfig(text)).toMatchObject({ places });
+  expect(places.join()).not.toContain("canary");
+});
+
 describe("durationMs", () => {
   it.each([
     ["250ms", 250],
@@ -264,7 +274,7 @@ describe("durationMs", () => {
 });
 
 it("checkConfig lists each fault on a line of its own, whatever letters a key has", () => {
-  expect(checkConfig('"a\\nb\\e[2J": 1')).toEqual({ faults: ["line 1: a\\u{a}b\\u{1b}[2J: unknown key"] });
+  expect(checkConfig('"a\\nb\\e[2J": 1')).toMatchObject({ faults: ["line 1: a\\u{a}b\\u{1b}[2J: unknown key"] });
 });
 
 describe("loadConfig", () => {

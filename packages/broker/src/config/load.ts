@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { fileFaultOf } from "@ocir-broker/foundation";
 import type * as z from "zod";
-import { BrokerError } from "../broker-error.ts";
+import { ConfigError } from "./config-error.ts";
 import { parseLocated } from "./fault-line.ts";
 import { withoutPasswords } from "./password.ts";
 import { type Config, configKeys, configSchema, environmentSchema } from "./schema.ts";
@@ -17,11 +17,20 @@ export const DEFAULT_CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Either a configuration, or what is wrong: one line a fault, `line 3: path: problem (got …)`. No value of an unknown key is in it. */
-export type CheckedConfig = { readonly config: Config } | { readonly faults: readonly string[] };
+export type CheckedConfig = { readonly config: Config } | ConfigFaults;
+
+export interface ConfigFaults {
+  readonly faults: readonly string[];
+  /** The same without values and unknown keys: `line 3: proxy.https`. */
+  readonly places: readonly string[];
+}
 
 type LineOf = (path: readonly PropertyKey[]) => number;
 
 const LONGEST_SHOWN = 60;
+
+/** `section.key`; what is below is the file's own. */
+const SCHEMA_DEPTH = 2;
 
 export interface ConfigSource {
   /** A file that must exist; without it `/etc/ocir-broker/config.yaml`, which may be absent. */
@@ -33,21 +42,24 @@ export interface ConfigSource {
 export function loadConfig(source: ConfigSource): Config {
   const checked = checkConfig(readConfigText(source), source.environment);
   if ("config" in checked) return checked.config;
-  throw configInvalid(source, checked.faults);
+  throw configInvalid(source, checked);
 }
 
-export function configInvalid({ path = DEFAULT_CONFIG_PATH }: ConfigSource, faults: readonly string[]): BrokerError {
-  return new BrokerError("config-invalid", `${path} is not valid:\n  ${faults.join("\n  ")}`);
+export function configInvalid({ path = DEFAULT_CONFIG_PATH }: ConfigSource, found: ConfigFaults): ConfigError {
+  return new ConfigError("config-invalid", `${path} is not valid:\n  ${found.faults.join("\n  ")}`, found.places);
 }
 
 /** Checks the text of a configuration file together with the environment. */
 export function checkConfig(text: string, environment: Environment = {}): CheckedConfig {
   const { value, faults: syntaxFaults, lineOf } = parseYaml(text);
-  if (syntaxFaults.length > 0) return { faults: syntaxFaults };
+  if (syntaxFaults.length > 0) return { faults: syntaxFaults, places: ["the file is not YAML"] };
   const file = configSchema.safeParse(value);
   const surroundings = environmentSchema.safeParse(withoutEmpty(environment));
   if (file.success && surroundings.success) return { config: fillIn(file.data, surroundings.data) };
-  return { faults: [...faultsOf(file.error, value, lineOf), ...faultsOf(surroundings.error, environment)] };
+  return {
+    faults: [...faultsOf(file.error, value, lineOf), ...faultsOf(surroundings.error, environment)],
+    places: [...new Set([...placesOf(file.error, lineOf), ...placesOf(surroundings.error)])],
+  };
 }
 
 /** @throws {BrokerError} `config-unreadable` */
@@ -58,7 +70,8 @@ export function readConfigText(source: ConfigSource): string {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && source.path === undefined) return "";
-    throw new BrokerError("config-unreadable", `${path}: ${fileFaultOf(error)?.what ?? code}`, { cause: error });
+    const problem = fileFaultOf(error)?.what ?? String(code);
+    throw new ConfigError("config-unreadable", `${path}: ${problem}`, [problem], { cause: error });
   }
 }
 
@@ -108,6 +121,15 @@ function faultsOf(error: z.ZodError | undefined, value: unknown, lineOf: LineOf 
   });
 }
 
+/** A key of the file is named only if it is the schema's: others, and keys of a map, may be anything. */
+function placesOf(error: z.ZodError | undefined, lineOf: LineOf = () => 0): string[] {
+  return (error?.issues ?? []).flatMap(({ path, ...issue }) => {
+    if (issue.code !== "unrecognized_keys") return [locate(path.slice(0, SCHEMA_DEPTH), lineOf(path))];
+    const section = path.length === 0 ? "" : ` in ${path.join(".")}`;
+    return issue.keys.map((key) => locate([`an unknown key${section}`], lineOf([...path, key])));
+  });
+}
+
 function unknownKey(path: readonly PropertyKey[], lineOf: LineOf): string {
   const similar = similarKey(path.map(String), configKeys());
   return printable(`${placeOf(path, lineOf)}: unknown key${similar === undefined ? "" : `, did you mean ${similar}?`}`);
@@ -119,7 +141,10 @@ function fault(path: readonly PropertyKey[], problem: string, value: unknown, li
 }
 
 function placeOf(path: readonly PropertyKey[], lineOf: LineOf): string {
-  const line = lineOf(path);
+  return locate(path, lineOf(path));
+}
+
+function locate(path: readonly PropertyKey[], line: number): string {
   return `${line === 0 ? "" : `line ${line}: `}${path.map(String).join(".") || "file"}`;
 }
 

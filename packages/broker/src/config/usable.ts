@@ -3,7 +3,7 @@
  * the defaults for the rest, and what is wrong. Why: docs/decisions/0013-a-faulty-configuration.md.
  */
 import * as z from "zod";
-import type { BrokerError } from "../broker-error.ts";
+import type { ConfigError } from "./config-error.ts";
 import {
   type ConfigSource,
   checkConfig,
@@ -23,13 +23,13 @@ const NO_CERTIFICATES = "/dev/null";
  * What of the file is in force: `all` (or all the defaults, if there is no file), its `valid-part`, or nothing of a file
  * that cannot be read or parsed: then the configuration `before`, or the `defaults`.
  */
-type ConfigInForce = "all" | "valid-part" | "before" | "defaults";
+export type ConfigInForce = "all" | "valid-part" | "before" | "defaults";
 
 export interface UsableConfig {
   readonly config: Config;
   readonly inForce: ConfigInForce;
   /** Undefined where all of it is valid. */
-  readonly fault: BrokerError | undefined;
+  readonly fault: ConfigError | undefined;
 }
 
 /**
@@ -39,18 +39,25 @@ export interface UsableConfig {
  */
 export function loadUsableConfig(source: ConfigSource, before?: () => Config | undefined): UsableConfig {
   const { text, fault: unreadable } = textOf(source);
+  if (unreadable !== undefined) return withoutFile(source, unreadable, before);
   const checked = checkConfig(text, source.environment);
-  if ("config" in checked && unreadable === undefined) return { ...checked, inForce: "all", fault: undefined };
-  const fault = unreadable ?? configInvalid(source, "faults" in checked ? checked.faults : []);
+  if ("config" in checked) return { ...checked, inForce: "all", fault: undefined };
+  const fault = configInvalid(source, checked);
   const { value, faults: syntaxFaults } = parseYaml(text);
-  const isUseless = unreadable !== undefined || syntaxFaults.length > 0;
-  const known = isUseless ? before?.() : undefined;
-  if (known !== undefined) return { config: known, inForce: "before", fault };
   // Half of a file that cannot be parsed may mean anything.
-  const whole = isUseless ? {} : value;
-  const file = withNarrowTrust(whole, validPart(configSchema, whole));
-  const config = fillIn(file, validPart(environmentSchema, withoutEmpty(source.environment)));
-  return { config, inForce: isUseless ? "defaults" : "valid-part", fault };
+  if (syntaxFaults.length > 0) return withoutFile(source, fault, before);
+  const file = withNarrowTrust(value, validPart(configSchema, value));
+  return { config: withEnvironment(file, source), inForce: "valid-part", fault };
+}
+
+function withoutFile(source: ConfigSource, fault: ConfigError, before?: () => Config | undefined): UsableConfig {
+  const known = before?.();
+  if (known !== undefined) return { config: known, inForce: "before", fault };
+  return { config: withEnvironment(configSchema.parse({}), source), inForce: "defaults", fault };
+}
+
+function withEnvironment(file: Config, { environment }: ConfigSource): Config {
+  return fillIn(file, validPart(environmentSchema, withoutEmpty(environment)));
 }
 
 /** The default of `upstream.caFile` trusts more than any file, so a bad value trusts nothing instead. */
@@ -60,11 +67,11 @@ function withNarrowTrust(whole: unknown, config: Config): Config {
   return { ...config, upstream: { ...config.upstream, caFile: NO_CERTIFICATES } };
 }
 
-function textOf(source: ConfigSource): { text: string; fault: BrokerError | undefined } {
+function textOf(source: ConfigSource): { text: string; fault: ConfigError | undefined } {
   try {
     return { text: readConfigText(source), fault: undefined };
   } catch (error) {
-    return { text: "", fault: error as BrokerError };
+    return { text: "", fault: error as ConfigError };
   }
 }
 

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { BrokerError } from "../broker-error.ts";
 import { changesBetween } from "../config/changes.ts";
+import { ConfigError } from "../config/config-error.ts";
+import { createConfigStatus } from "../config/config-status.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { createLog } from "../log.ts";
@@ -27,11 +28,12 @@ const write = (line: string): void => {
   logged += line;
 };
 
-function create({ takeOver, startFault }: { takeOver?: () => never; startFault?: BrokerError } = {}) {
-  return createReload({
+function create({ takeOver, startFault }: { takeOver?: () => never; startFault?: ConfigError } = {}) {
+  const status = createConfigStatus(path, { inForce: startFault ? "valid-part" : "all", fault: startFault });
+  const run = createReload({
     path,
     environment: {},
-    startFault,
+    status,
     takeOver:
       takeOver ??
       ((config) => {
@@ -41,6 +43,7 @@ function create({ takeOver, startFault }: { takeOver?: () => never; startFault?:
       }),
     log: createLog({ level: "info", environment: {}, stream: { write } }),
   });
+  return { run, ...status };
 }
 
 it("a reload takes over what the file says now", () => {
@@ -58,6 +61,7 @@ it("a reload says what takes a restart", () => {
   reload.run();
   expect(JSON.parse(logged)).toMatchObject({ changed: [], needRestart: ["request.deadline"] });
   expect(reload.note()).toBe("a restart is needed for request.deadline");
+  expect(reload.details()).toMatchObject({ inForce: "all", error: null, needRestart: ["request.deadline"] });
 });
 
 it("a reload of a file with faults names them all and leaves the configuration as it is, until the file is right", () => {
@@ -70,13 +74,20 @@ it("a reload of a file with faults names them all and leaves the configuration a
   expect(logged).toContain("log.level: must be");
   expect(logged).toContain("log.colour: unknown key");
   expect(reload.note()).toContain("has faults");
+  expect(reload.details()).toEqual({
+    path,
+    inForce: "before",
+    error: "config-invalid",
+    faultyPlaces: ["line 1: log.level", "line 1: an unknown key in log"],
+    needRestart: [],
+  });
   writeFileSync(path, "log: {level: info}");
   reload.run();
   expect(reload.note()).toBeUndefined();
 });
 
 it("a start in spite of faults says so until a reload finds none", () => {
-  const reload = create({ startFault: new BrokerError("config-invalid", "faults") });
+  const reload = create({ startFault: new ConfigError("config-invalid", "faults", []) });
   expect(reload.note()).toContain("has faults");
   writeFileSync(path, "log: {level: info}");
   reload.run();

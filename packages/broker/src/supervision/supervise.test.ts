@@ -8,6 +8,7 @@ import { createSystemClock, kernelMonotonicUs } from "@ocir-broker/foundation";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type Broker, startBroker } from "../broker.ts";
+import { createConfigStatus } from "../config/config-status.ts";
 import { loadConfig } from "../config/load.ts";
 import { createLog, type Log } from "../log.ts";
 import { superviseBroker } from "./supervise.ts";
@@ -62,10 +63,19 @@ async function start() {
   log = createLog({ level: "info", environment: {}, stream: { write } });
   const clock = createSystemClock();
   const config = loadConfig({ path: configPath, environment: {} });
+  const configStatus = createConfigStatus(configPath, { inForce: "all", fault: undefined });
+  const { details: configDetails } = configStatus;
   const common = { clock, log, pid: process.pid };
-  broker = await startBroker({ ...common, config, environment: {}, random: () => 0.5, version: "1.2.3" });
+  broker = await startBroker({
+    ...common,
+    config,
+    configDetails,
+    environment: {},
+    random: () => 0.5,
+    version: "1.2.3",
+  });
   const environment = { OCIR_BROKER_NOTIFY_FD: String(manager), WATCHDOG_USEC: "30000000" };
-  return superviseBroker({ ...common, broker, configPath, configFault: undefined, environment, kernelMonotonicUs });
+  return superviseBroker({ ...common, broker, configPath, configStatus, environment, kernelMonotonicUs });
 }
 
 /** What has arrived since the last time. */
@@ -132,6 +142,7 @@ it("a reload of a configuration with faults changes nothing, and the status says
   );
   expect(log.level).toBe("info");
   expect(broker.health.summary().registries[HOSTS[0]]).not.toBeNull();
+  expect(broker.health.details().config).toMatchObject({ inForce: "before", error: "config-invalid" });
   expect(logged).toContain("registries.prefetch.0");
   expect(logged).toContain("log.level");
 });

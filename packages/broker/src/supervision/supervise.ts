@@ -1,7 +1,7 @@
 /** Between the daemon and whoever runs it as a service: says ready, keeps saying how it is, reloads, says stopping. */
 import type { Clock } from "@ocir-broker/foundation";
 import type { Broker } from "../broker.ts";
-import type { BrokerError } from "../broker-error.ts";
+import type { ConfigStatus } from "../config/config-status.ts";
 import type { Environment } from "../config/load.ts";
 import type { Log } from "../log.ts";
 import { findVoice } from "./notification-voice.ts";
@@ -13,7 +13,7 @@ export interface SupervisionOptions {
   /** Listening. */
   readonly broker: Pick<Broker, "health" | "takeOver">;
   readonly configPath: string | undefined;
-  readonly configFault: BrokerError | undefined;
+  readonly configStatus: ConfigStatus;
   readonly environment: Environment;
   readonly clock: Clock;
   /** CLOCK_MONOTONIC in microseconds. */
@@ -29,19 +29,19 @@ export interface Supervision {
 
 /** Says ready. */
 export function superviseBroker(options: SupervisionOptions): Supervision {
-  const { broker, configPath, configFault, environment, log } = options;
+  const { broker, configPath, configStatus: status, environment, log } = options;
   const { takeOver } = broker;
-  const reload = createReload({ path: configPath, environment, startFault: configFault, takeOver, log });
+  const reload = createReload({ path: configPath, environment, status, takeOver, log });
   const notification = createServiceNotification({
     ...options,
     voice: findVoice(environment),
-    statusText: () => statusText(broker.health.details(), reload.note()),
+    statusText: () => statusText(broker.health.details(), status.note()),
   });
   notification.ready();
   return {
     reload() {
       notification.reloading();
-      reload.run();
+      reload();
       notification.ready();
     },
     stopping: () => notification.stopping(),

@@ -6,6 +6,7 @@
  * nobody caught ends it as soon as that is logged, since its state is then unknown; the service manager starts it again.
  */
 import {
+  createConfigStatus,
   createLog,
   lastConfig,
   loadUsableConfig,
@@ -64,9 +65,11 @@ async function serve(options: { config?: string }): Promise<void> {
   keepFromChildren(FOR_THIS_PROCESS);
 
   const common = { environment, clock, log, pid: process.pid };
-  const broker = await startBroker({ ...common, config, random: systemRandom, version });
   const { config: configPath } = options;
-  supervision = superviseBroker({ ...common, broker, configPath, configFault: fault, kernelMonotonicUs });
+  const configStatus = createConfigStatus(configPath, { inForce, fault });
+  const { details: configDetails } = configStatus;
+  const broker = await startBroker({ ...common, config, configDetails, random: systemRandom, version });
+  supervision = superviseBroker({ ...common, broker, configPath, configStatus, kernelMonotonicUs });
   if (isReloadAsked) supervision.reload();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, async () => {

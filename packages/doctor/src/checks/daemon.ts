@@ -11,6 +11,15 @@ const status = z.object({
   version: z.string(),
   uptimeSeconds: z.number(),
   session: z.object({ lastFailure: z.string().nullable(), failuresInARow: z.number() }).nullable(),
+  // Release 0.1.0 does not say it.
+  config: z
+    .object({
+      path: z.string(),
+      error: z.string().nullable(),
+      faultyPlaces: z.array(z.string()),
+      needRestart: z.array(z.string()),
+    })
+    .nullish(),
   registries: z.record(z.string(), z.object({ lastFailure: z.string().nullable(), failuresInARow: z.number() })),
 });
 
@@ -25,10 +34,20 @@ export const checkDaemon: Check = async ({ settings, files, clock, version }) =>
   }
   const { data } = status.safeParse(parseJson(answer.body));
   if (data === undefined) return [finding("daemon-version", `${path}: /status is not one that this release knows`)];
-  const found = [healthFinding(data)];
+  const found = [healthFinding(data), ...configFindings(data)];
   if (data.version === version) return found;
   return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${version}`)];
 };
+
+/** The daemon's own view: it may be unable to read a file that root can, or not have read the newest one. */
+function configFindings({ config }: Status): Finding[] {
+  if (config == null) return [];
+  const { path, error, faultyPlaces, needRestart } = config;
+  return [
+    ...(error === null ? [] : [finding("daemon-config", [`${path}: ${error}`, ...faultyPlaces].join("; "))]),
+    ...(needRestart.length === 0 ? [] : [finding("daemon-restart-needed", needRestart.join(", "))]),
+  ];
+}
 
 function healthFinding(data: Status): Finding {
   const failing = [
