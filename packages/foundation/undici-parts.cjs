@@ -3,7 +3,8 @@
 const api = require("undici/lib/api");
 const Dispatcher = require("undici/lib/dispatcher/dispatcher");
 
-Object.assign(Dispatcher.prototype, { request: api.request });
+// As the index does it; a proxy is reached by `connect`.
+Object.assign(Dispatcher.prototype, api);
 
 module.exports = {
   Agent: require("undici/lib/dispatcher/agent"),
