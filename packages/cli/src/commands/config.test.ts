@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/broker";
@@ -28,6 +28,14 @@ describe("ocir-broker config check", () => {
       stdout: `the configuration is valid: there is no ${DEFAULT_CONFIG_PATH}, so the defaults hold\n`,
       exitCode: 0,
     });
+  });
+
+  test("says so of a valid file that the daemon's user may not read", async () => {
+    const path = writeConfig("log: {level: debug}");
+    chmodSync(path, 0o600);
+    const { stderr, exitCode } = await runCommand("config", "check", "--config", path);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain(`the daemon's user (group ocir-broker-daemon) may not read it: ${path} has mode 0600`);
   });
 
   test("names every fault, and no value of a key that it does not know", async () => {

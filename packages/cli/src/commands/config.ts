@@ -2,6 +2,7 @@
 import { BrokerError, configJsonSchema, DEFAULT_CONFIG_PATH, loadConfig, printConfig } from "@ocir-broker/broker";
 import { readTrustedCertificates } from "@ocir-broker/foundation";
 import type { Command } from "commander";
+import { unreadableForDaemon } from "../config-readers.ts";
 import { configSource } from "../config-source.ts";
 import { environment } from "../environment.ts";
 
@@ -20,6 +21,8 @@ export function addConfigCommand(program: Command): void {
       const { upstream } = loadConfig({ path: options.config, environment });
       if (upstream.caFile !== undefined) checkCaFile(upstream.caFile);
       process.stdout.write(`the configuration is valid: ${configSource(options.config)}\n`);
+      const problem = unreadableForDaemon(options.config ?? DEFAULT_CONFIG_PATH);
+      if (problem !== undefined) process.stderr.write(`ocir-broker: ${problem}\n`);
     });
 
   config

@@ -1,0 +1,34 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { unreadableForDaemon } from "./config-readers.ts";
+
+const OURS = `root:x:0:\nocir-broker-daemon:x:${process.getgid?.()}:\n`;
+const ANOTHERS = "root:x:0:\nocir-broker-daemon:x:64242:\n";
+
+test.each([
+  ["for everyone", 0o644, 0o755, ANOTHERS, undefined],
+  ["for root alone", 0o600, 0o755, ANOTHERS, /config\.yaml has mode 0600; chgrp ocir-broker-daemon .*chmod 0640 /],
+  ["for root alone, without the group", 0o600, 0o755, "", /config\.yaml has mode 0600/],
+  ["for the daemon's group", 0o640, 0o750, OURS, undefined],
+  ["for another group", 0o640, 0o755, ANOTHERS, /config\.yaml has mode 0640/],
+  ["for everyone but the daemon's group", 0o604, 0o755, OURS, /config\.yaml has mode 0604/],
+  ["in a folder of root's", 0o644, 0o700, ANOTHERS, /folder has mode 0700; .*chmod 0750 /],
+])("unreadableForDaemon of a file %s", (_what, fileMode, folderMode, groups, expected) => {
+  const root = mkdtempSync(join(tmpdir(), "config-readers-"));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  chmodSync(root, 0o755);
+  const folder = join(root, "folder");
+  const path = join(folder, "config.yaml");
+  mkdirSync(folder);
+  writeFileSync(path, "");
+  chmodSync(path, fileMode);
+  chmodSync(folder, folderMode);
+  if (expected === undefined) expect(unreadableForDaemon(path, groups)).toBeUndefined();
+  else expect(unreadableForDaemon(path, groups)).toMatch(expected);
+});
+
+test("unreadableForDaemon says nothing of a file that is not there", () => {
+  expect(unreadableForDaemon("/nowhere/config.yaml", OURS)).toBeUndefined();
+});
