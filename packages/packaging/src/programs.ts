@@ -37,7 +37,8 @@ async function tryOut(target: Target, release: Release, folder: string): Promise
     ["enter-node", "--version"],
   ] as const) {
     const [program, ...args] = [...target.emulator.split(" ").filter(Boolean), join(folder, name), argument];
-    const said = await finished(program as string, args);
+    // Without Node's variables: with one, ocir-broker starts itself again, which an emulator cannot follow.
+    const said = await finished(program as string, args, { env: { PATH: process.env["PATH"] } });
     if (!said.includes(` ${release.version}`)) throw new Error(`${name} of ${target.machine} says: ${said}`);
   }
   for (const name of STATIC_PROGRAMS) checkStaticLibrary(join(folder, name), target);
