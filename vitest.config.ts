@@ -19,7 +19,7 @@ export default defineConfig({
       thresholds: {
         branches: 90,
         "packages/protocol/src/**": everything,
-        "packages/token-cache/src/**": everything,
+        "packages/expiring-cache/src/**": everything,
         "packages/kubelet-config/src/**": everything,
         "packages/ocir/src/{image,host-rules}.ts": everything,
         "packages/broker/src/config/**": everything,

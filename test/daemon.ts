@@ -10,8 +10,8 @@ export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");
 export const SHIM = join(import.meta.dirname, "../dist/credential-provider-oke");
 /** As the unit starts it: with the launcher's environment. */
 export const LAUNCHED: readonly [string, string] = [join(import.meta.dirname, "../dist/ocir-broker-launch"), BROKER];
-/** With 11 s for the whole call, of which the daemon has 0.7; `make checks` in packages/shim makes it. */
-export const BRIEF_SHIM = join(import.meta.dirname, "../packages/shim/build/brief/credential-provider-oke");
+/** With 11 s for the whole call, of which the daemon has 0.7; `make checks` in packages/native makes it. */
+export const BRIEF_SHIM = join(import.meta.dirname, "../packages/native/build/brief/credential-provider-oke");
 
 export interface DaemonConfig {
   readonly path: string;

@@ -8,7 +8,7 @@ import { ERROR_TABLE } from "../packages/broker/src/error-table.ts";
 
 const DOCS = join(import.meta.dirname, "../docs");
 const PAGE = join(DOCS, "troubleshooting.md");
-const SHIM_SOURCES = join(import.meta.dirname, "../packages/shim/src");
+const SHIM_SOURCES = join(import.meta.dirname, "../packages/native/src");
 
 it("troubleshooting.md explains every name of doctor's", () => {
   const rows = Object.entries(DIAGNOSES)

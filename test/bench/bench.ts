@@ -19,7 +19,7 @@ import { spawnTimes } from "./spawn-times.ts";
 import { printFigures, systemdFigures } from "./systemd-figures.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const SHIM_SOURCE = join(ROOT, "packages/shim");
+const SHIM_SOURCE = join(ROOT, "packages/native");
 const NOOP = join(SHIM_SOURCE, "build/noop");
 const FLOOR_SERVER = join(SHIM_SOURCE, "build/floor-server");
 const RESULT = join(ROOT, "dist/bench.json");

@@ -30,7 +30,7 @@ export interface Figure {
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 /** Built by `make bench`. */
-const FLOOR_SERVER = join(CHECKOUT, "packages/shim/build/floor-server");
+const FLOOR_SERVER = join(CHECKOUT, "packages/native/build/floor-server");
 const NO_OP_SOCKET = "/run/no-op.sock";
 const ROUNDS = 10;
 const KILLS = 60;

@@ -1,6 +1,7 @@
 /** What happens in the core, as log lines and metrics, and for the handover: which events change the state to be kept. */
+
+import type { CacheEvent } from "@ocir-broker/expiring-cache";
 import type { IdentityEvent } from "@ocir-broker/identity";
-import type { CacheEvent } from "@ocir-broker/token-cache";
 import type { CredentialCoreEvents } from "./core.ts";
 import { createFetchLog } from "./fetch-log.ts";
 import type { Log } from "./log.ts";

@@ -2,6 +2,8 @@
  * The wiring that the daemon, the fallback broker and tests share: an identity, and on it the caches of home region,
  * session and tokens. Owns no socket, log or metric; callers learn what happens through events.
  */
+
+import type { CacheEvent, TokenCache } from "@ocir-broker/expiring-cache";
 import type { Clock, Random, Secret, SendRequest } from "@ocir-broker/foundation";
 import {
   createInstancePrincipal,
@@ -11,7 +13,6 @@ import {
   type RegionInfo,
   type SigningSession,
 } from "@ocir-broker/identity";
-import type { CacheEvent, TokenCache } from "@ocir-broker/token-cache";
 import type { Config } from "./config/schema.ts";
 import { createLiveRegistries, type LiveRegistries } from "./live-registries.ts";
 import { createSessionRefresh, type RefreshSession } from "./session-refresh.ts";

@@ -4,6 +4,8 @@
  * Decides nothing that a package below decides: reads as decode → host → rules → token → access → answer.
  * Never throws: whatever goes wrong is an answer with a stable code and what to do next.
  */
+
+import type { Outcome, TokenCache } from "@ocir-broker/expiring-cache";
 import type { Clock, Expiring, Secret } from "@ocir-broker/foundation";
 import { type ImageName, isProbeable, parseImage } from "@ocir-broker/ocir";
 import {
@@ -13,7 +15,6 @@ import {
   decodeCredentialProviderRequest,
   encodeCredentialProviderResponse,
 } from "@ocir-broker/protocol";
-import type { Outcome, TokenCache } from "@ocir-broker/token-cache";
 import { LRUCache } from "lru-cache";
 import type { RepositoryAccess } from "./access.ts";
 import { errorAnswerOf } from "./error-answer.ts";

@@ -4,11 +4,12 @@
  * A code that one of the packages adds does not compile without its row here. The texts are all there is to an
  * error line: nothing from an image, a body or an upstream ever enters it.
  */
+
+import type { TokenCacheErrorCode } from "@ocir-broker/expiring-cache";
 import type { UpstreamErrorCode } from "@ocir-broker/foundation";
 import type { IdentityErrorCode } from "@ocir-broker/identity";
 import type { OcirErrorCode } from "@ocir-broker/ocir";
 import type { ProtocolErrorCode } from "@ocir-broker/protocol";
-import type { TokenCacheErrorCode } from "@ocir-broker/token-cache";
 import type { BrokerErrorCode } from "./broker-error.ts";
 
 export type ErrorCode =

@@ -2,7 +2,7 @@
  * What the log says about fetches: each success, and of a failure only its beginning, its changes and its end.
  * An outage is one line, not one a retry.
  */
-import type { CacheEvent } from "@ocir-broker/token-cache";
+import type { CacheEvent } from "@ocir-broker/expiring-cache";
 import { codeOf } from "./error-description.ts";
 import type { Log } from "./log.ts";
 

@@ -1,5 +1,5 @@
+import { TokenCache } from "@ocir-broker/expiring-cache";
 import { createFakeClock } from "@ocir-broker/testkit";
-import { TokenCache } from "@ocir-broker/token-cache";
 import { expect, it, onTestFinished } from "vitest";
 import { createHealth } from "./health.ts";
 

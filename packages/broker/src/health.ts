@@ -3,8 +3,9 @@
  *
  * Registry hosts, ages, counts and error codes; never an OCID, a repository, a token or a text from upstream.
  */
+
+import type { CacheEntry, TokenCache } from "@ocir-broker/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation";
-import type { CacheEntry, TokenCache } from "@ocir-broker/token-cache";
 import type { ConfigDetails } from "./config/config-status.ts";
 import { codeOf } from "./error-description.ts";
 import type { Readings, ServableTimes } from "./metrics.ts";

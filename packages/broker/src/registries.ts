@@ -4,9 +4,10 @@
  * Most names can be told apart without asking anyone; only a realm that the SDK has never heard of is learnt
  * from the metadata service, so only a name that looks like such a realm's waits for it.
  */
+
+import type { TokenCache } from "@ocir-broker/expiring-cache";
 import type { RegionInfo } from "@ocir-broker/identity";
 import { createHostRules } from "@ocir-broker/ocir";
-import type { TokenCache } from "@ocir-broker/token-cache";
 import type { Config } from "./config/schema.ts";
 
 export interface Registries {

@@ -4,10 +4,11 @@
  * Three caches of the same kind, one above the other. When something is fetched or renewed is the caches'
  * business; here is only what a fetch consists of.
  */
+
+import { type CacheEvent, TokenCache } from "@ocir-broker/expiring-cache";
 import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
 import { type IdentityProvider, type RegionInfo, type SigningSession, signRequest } from "@ocir-broker/identity";
 import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
-import { type CacheEvent, TokenCache } from "@ocir-broker/token-cache";
 import type { RefreshSession } from "./session-refresh.ts";
 
 /** The session is one value; its cache knows it by this name. */

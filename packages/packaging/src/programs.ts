@@ -18,7 +18,7 @@ export interface BuiltPrograms {
 export async function buildPrograms(target: Target, release: Release, folder: string): Promise<BuiltPrograms> {
   const fromNpm = await nodePackage(target, join(folder, "node-from-npm"));
   const variables = [`DIST=${folder}`, `BUILD=${join(folder, "make")}`, `CC=${target.compiler}`];
-  await finished("make", ["--silent", "-C", join(CHECKOUT, "packages/shim"), "install", ...variables]);
+  await finished("make", ["--silent", "-C", join(CHECKOUT, "packages/native"), "install", ...variables]);
   await finished(process.execPath, [
     join(CHECKOUT, "packages/cli/build.ts"),
     ...["--folder", folder, "--architecture", target.nodeArchitecture, "--node-package", fromNpm],

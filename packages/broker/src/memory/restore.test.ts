@@ -1,7 +1,7 @@
+import { TokenCache } from "@ocir-broker/expiring-cache";
 import { Secret } from "@ocir-broker/foundation";
 import { createInstancePrincipal, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
-import { TokenCache } from "@ocir-broker/token-cache";
 import { expect, it, onTestFinished } from "vitest";
 import { createLog } from "../log.ts";
 import { restore, type StateOwners } from "./restore.ts";

@@ -1,7 +1,8 @@
 /** Between the caches and the memory: what is worth remembering, and putting it back where it may still be used. */
+
+import type { TokenCache } from "@ocir-broker/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation";
 import type { IdentityProvider, RegionInfo, SigningSession } from "@ocir-broker/identity";
-import type { TokenCache } from "@ocir-broker/token-cache";
 import type { Log } from "../log.ts";
 import { HOME_REGION, isAllowedNow, type Registries } from "../registries.ts";
 import { SESSION } from "../tokens.ts";
