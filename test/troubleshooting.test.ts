@@ -1,6 +1,6 @@
 /** docs/troubleshooting.md is true: its names are doctor's, and its codes are those of shim and daemon. */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { DIAGNOSES } from "@ocir-broker/doctor";
 import { RULES } from "@ocir-broker/kubelet-config";
 import { expect, it } from "vitest";
@@ -54,7 +54,7 @@ function codesOfDaemon(): Code[] {
 
 /** Its error lines, as its source has them. */
 function codesOfShim(): Code[] {
-  const sources = globSync("*.{c,h}", { cwd: SHIM_SOURCES }).sort();
+  const sources = globSync("**/*.{c,h}", { cwd: SHIM_SOURCES }).sort((a, b) => (basename(a) < basename(b) ? -1 : 1));
   const source = sources.map((name) => readFileSync(join(SHIM_SOURCES, name), "utf8")).join("");
   const macros = new Map([...source.matchAll(/#define (\w+) "(.*)"/g)].map(([, name, text]) => [name, text]));
   const textOf = (pieces: string): string =>

@@ -12,7 +12,7 @@ import { type Fault, type Simulator, startSimulator } from "@ocir-broker/oci-sim
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
-import { type RawServer, startRawServer } from "../../packages/native/src/raw-socket-server.ts";
+import { type RawServer, startRawServer } from "../../packages/native/test/raw-socket-server.ts";
 import { type InProcessBroker, startInProcess } from "../system/in-process-broker.ts";
 import { type Answer, CALLS, type Call, type Exchange, type Recording, type Request } from "./recording.ts";
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/http-response.h"
+#include "../src/shim/http-response.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { beforeAll, describe, expect, test } from "vitest";
-import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "./native-builds.ts";
-import { lineOf } from "./shim-call.ts";
+import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "../test/native-builds.ts";
+import { lineOf } from "../test/shim-call.ts";
 
 const VERSIONS = ["v1", "v1beta1", "v1alpha1"].map((version) => `credentialprovider.kubelet.k8s.io/${version}`);
 const V1 = VERSIONS[0];

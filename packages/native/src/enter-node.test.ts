@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "./native-builds.ts";
+import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "../test/native-builds.ts";
 
 const canMakeNamespaces = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"]).status === 0;
 /** The first process of the node, which starts the container, says how it ended, and is the end of all. */

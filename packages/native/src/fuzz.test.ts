@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { because, builtPath, FUZZ_TARGET, make } from "./native-builds.ts";
+import { because, builtPath, FUZZ_TARGET, make } from "../test/native-builds.ts";
 
 const FUZZ = fileURLToPath(new URL("../fuzz", import.meta.url));
 

@@ -27,8 +27,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core-dumps.h"
-#include "passed-environment.h"
+#include "sandbox/core-dumps.h"
+#include "sandbox/passed-environment.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */

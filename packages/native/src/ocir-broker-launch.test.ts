@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "./native-builds.ts";
+import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "../test/native-builds.ts";
 
 const STATE_BYTES = 2 * 1024 * 1024;
 /** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW; 0x20 (F_SEAL_EXEC) where the kernel has MFD_NOEXEC_SEAL. */

@@ -17,7 +17,7 @@
 #include "broker-exchange.h"
 #include "deadline.h"
 #include "docker-credential.h"
-#include "error-line.h"
+#include "../error-line.h"
 #include "fallback.h"
 
 #define DEFAULT_SOCKET_PATH "/run/ocir-broker/credentials.sock"

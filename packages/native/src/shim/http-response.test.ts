@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { startRawServer } from "./raw-socket-server.ts";
-import { callShim, describeShim, lineOf } from "./shim-call.ts";
+import { startRawServer } from "../../test/raw-socket-server.ts";
+import { callShim, describeShim, lineOf } from "../../test/shim-call.ts";
 
 const KIB = 1024;
 

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { beforeAll, describe, expect, test } from "vitest";
-import manifest from "../package.json" with { type: "json" };
-import { builtPath, distPath, hasProgram, make } from "./native-builds.ts";
-import { httpResponse, startRawServer } from "./raw-socket-server.ts";
-import { callShim, describeShim, lineOf, startShim } from "./shim-call.ts";
+import manifest from "../../package.json" with { type: "json" };
+import { builtPath, distPath, hasProgram, make } from "../../test/native-builds.ts";
+import { httpResponse, startRawServer } from "../../test/raw-socket-server.ts";
+import { callShim, describeShim, lineOf, startShim } from "../../test/shim-call.ts";
 
 const ANSWER = '{"kind":"CredentialProviderResponse"}';
 const KIB = 1024;

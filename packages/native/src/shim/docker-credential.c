@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "error-line.h"
+#include "../error-line.h"
 
 bool docker_credential_is_named(const char *program) {
   if (program == NULL) return false;

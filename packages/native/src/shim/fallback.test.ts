@@ -16,10 +16,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
-import { type FallbackStage, setFallbackStage } from "./fallback-stage.ts";
-import { builtPath, hasProgram, make } from "./native-builds.ts";
-import { httpResponse, startRawServer } from "./raw-socket-server.ts";
-import { describeShim, lineOf } from "./shim-call.ts";
+import { type FallbackStage, setFallbackStage } from "../../test/fallback-stage.ts";
+import { builtPath, hasProgram, make } from "../../test/native-builds.ts";
+import { httpResponse, startRawServer } from "../../test/raw-socket-server.ts";
+import { describeShim, lineOf } from "../../test/shim-call.ts";
 
 const ANSWER = '{"kind":"CredentialProviderResponse"}';
 const KIB = 1024;

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, test } from "vitest";
-import manifest from "../package.json" with { type: "json" };
-import { httpResponse, startRawServer } from "./raw-socket-server.ts";
-import { callShim, describeShim, lineOf } from "./shim-call.ts";
+import manifest from "../../package.json" with { type: "json" };
+import { httpResponse, startRawServer } from "../../test/raw-socket-server.ts";
+import { callShim, describeShim, lineOf } from "../../test/shim-call.ts";
 
 const ANSWER = '{"ServerURL":"icn.ocir.io","Username":"BEARER_TOKEN","Secret":"x"}\n';
 

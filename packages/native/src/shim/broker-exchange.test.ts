@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hasProgram } from "./native-builds.ts";
-import { httpResponse, startRawServer } from "./raw-socket-server.ts";
-import { callShim, describeShim, descriptorsOf, lineOf, startShim } from "./shim-call.ts";
+import { hasProgram } from "../../test/native-builds.ts";
+import { httpResponse, startRawServer } from "../../test/raw-socket-server.ts";
+import { callShim, describeShim, descriptorsOf, lineOf, startShim } from "../../test/shim-call.ts";
 
 const DEFAULT_SOCKET = "/run/ocir-broker/credentials.sock";
 const ANSWER = '{"kind":"CredentialProviderResponse"}';

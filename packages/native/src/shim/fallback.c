@@ -14,10 +14,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core-dumps.h"
-#include "error-line.h"
-#include "passed-environment.h"
-#include "privileges.h"
+#include "../sandbox/core-dumps.h"
+#include "../error-line.h"
+#include "../sandbox/passed-environment.h"
+#include "../sandbox/privileges.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
