@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { DIAGNOSES } from "@ocir-broker/doctor";
 import { RULES } from "@ocir-broker/kubelet-config";
 import { expect, it } from "vitest";
-import { ERROR_TABLE } from "../packages/broker/src/error-table.ts";
+import { ERROR_TABLE } from "../packages/broker/src/errors/catalogue.ts";
 
 const DOCS = join(import.meta.dirname, "../docs");
 const PAGE = join(DOCS, "troubleshooting.md");

@@ -5,9 +5,9 @@
  * usage: node textfile-writer.ts FILE
  */
 import { createSystemClock } from "@ocir-broker/foundation";
-import { createLog } from "../../packages/broker/src/log.ts";
-import { createMetrics } from "../../packages/broker/src/metrics.ts";
-import { startTextfile } from "../../packages/broker/src/textfile.ts";
+import { createLog } from "../../packages/broker/src/telemetry/log.ts";
+import { createMetrics } from "../../packages/broker/src/telemetry/metrics.ts";
+import { startTextfile } from "../../packages/broker/src/telemetry/textfile-exporter.ts";
 
 const clock = createSystemClock();
 const metrics = createMetrics({ clock, version: "0.0.0" });

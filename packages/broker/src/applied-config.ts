@@ -1,11 +1,11 @@
 /** The configuration in force: what a reload applies at once, and which registry hosts are pinned by it. */
-import { type ConfigChanges, changesBetween, reloaded } from "./config/changes.ts";
+import { type ConfigChanges, changesBetween, reloaded } from "./config/diff.ts";
 import type { Config } from "./config/schema.ts";
-import type { CredentialCore } from "./core.ts";
-import type { Log } from "./log.ts";
-import type { Metrics } from "./metrics.ts";
+import type { CredentialCore } from "./core/core.ts";
 import { prefetch } from "./prefetch.ts";
-import { isAllowedNow } from "./registries.ts";
+import type { Log } from "./telemetry/log.ts";
+import type { Metrics } from "./telemetry/metrics.ts";
+import { isAllowedNow } from "./tokens/registries.ts";
 
 export interface AppliedConfig {
   readonly current: Config;

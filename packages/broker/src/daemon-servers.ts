@@ -1,14 +1,14 @@
 /** The daemon's two sockets: credentials for root, health for everybody. Owns the order in which they open and close. */
 import type { Clock } from "@ocir-broker/foundation";
 import type { Config } from "./config/schema.ts";
-import type { AnswerCredentials } from "./credentials.ts";
-import { createCredentialsServer } from "./credentials-server.ts";
-import { handedOverSockets } from "./handed-over-sockets.ts";
-import type { Health } from "./health.ts";
-import { createHealthServer } from "./health-server.ts";
-import type { Log } from "./log.ts";
-import type { Metrics } from "./metrics.ts";
-import { logRequest } from "./request-log.ts";
+import { createCredentialsServer } from "./http/credentials-server.ts";
+import { createHealthServer } from "./http/health-server.ts";
+import type { AnswerCredentials } from "./pulls/kubelet-request.ts";
+import { logRequest } from "./pulls/request-log.ts";
+import { handedOverSockets } from "./systemd/socket-activation.ts";
+import type { Health } from "./telemetry/health.ts";
+import type { Log } from "./telemetry/log.ts";
+import type { Metrics } from "./telemetry/metrics.ts";
 
 export interface DaemonServers {
   /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */

@@ -1,8 +1,8 @@
 /** Which registry hosts are pinned: those that the configuration names, by default the home region's. */
 import { registryHostOf } from "@ocir-broker/ocir";
 import type { Config } from "./config/schema.ts";
-import type { CredentialCore } from "./core.ts";
-import { HOME_REGION } from "./registries.ts";
+import type { CredentialCore } from "./core/core.ts";
+import { HOME_REGION } from "./tokens/registries.ts";
 
 /** Pins the hosts of the configuration. Call again after a reload and once the home region is known. */
 export function prefetch(

@@ -21,6 +21,7 @@ export { parseJson } from "./parse-json.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { retryAfterMsOf } from "./retry-after.ts";
 export { Secret } from "./secret.ts";
+export { settledWithin } from "./settled-within.ts";
 export { readTrustedCertificates } from "./trusted-certificates.ts";
 export {
   createSendRequest,

@@ -6,7 +6,7 @@ import { Secret } from "@ocir-broker/foundation";
 import { knownRealmDomains } from "@ocir-broker/identity";
 import { createHostRules, parseImage } from "@ocir-broker/ocir";
 import { expect, it } from "vitest";
-import { createCredentials } from "../../../packages/broker/src/credentials.ts";
+import { createCredentials } from "../../../packages/broker/src/pulls/kubelet-request.ts";
 import { createSeededRandom } from "../../seeded-random.ts";
 import { isLongRun } from "../long-run.ts";
 import { isOcirHost } from "./host-oracle.ts";

@@ -1,5 +1,5 @@
 /** A configuration file that cannot be used as it is. */
-import { BrokerError } from "../broker-error.ts";
+import { BrokerError } from "../errors/broker-error.ts";
 
 export class ConfigError extends BrokerError {
   declare readonly code: "config-invalid" | "config-unreadable";

@@ -4,8 +4,8 @@
  * For anyone on the node to read, so no value and no unknown key of the file is in it.
  */
 import type { ConfigError } from "./config-error.ts";
+import type { ConfigInForce } from "./lenient.ts";
 import { DEFAULT_CONFIG_PATH } from "./load.ts";
-import type { ConfigInForce } from "./usable.ts";
 
 export interface ConfigDetails {
   readonly path: string;

@@ -1,5 +1,5 @@
 /** Every key of the configuration as a list for people: the reference page, the man page and the example are generated from it. */
-import { isLive } from "./changes.ts";
+import { isLive } from "./diff.ts";
 import { configJsonSchema } from "./schema.ts";
 
 export interface ConfigKey {

@@ -8,7 +8,7 @@ import { fileFaultOf } from "@ocir-broker/foundation";
 import type * as z from "zod";
 import { ConfigError } from "./config-error.ts";
 import { parseLocated } from "./fault-line.ts";
-import { withoutPasswords } from "./password.ts";
+import { withoutPasswords } from "./redact.ts";
 import { type Config, configKeys, configSchema, environmentSchema } from "./schema.ts";
 import { similarKey } from "./similar-key.ts";
 

@@ -1,6 +1,6 @@
 /** The effective configuration for people (`ocir-broker config print`): YAML, passwords withheld. */
 import { stringify } from "yaml";
-import { withoutPasswords } from "./password.ts";
+import { withoutPasswords } from "./redact.ts";
 import type { Config } from "./schema.ts";
 
 export function printConfig(config: Config): string {

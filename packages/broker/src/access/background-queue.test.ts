@@ -1,0 +1,46 @@
+import { createFakeClock } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
+import { createLane } from "./background-queue.ts";
+
+function setUp() {
+  const clock = createFakeClock();
+  const lane = createLane({ clock });
+  const started: number[] = [];
+  const ends: (() => void)[] = [];
+  const work = (id: number) => () => {
+    started.push(id);
+    return new Promise<void>((resolve) => void ends.push(resolve));
+  };
+  return { clock, lane, started, ends, work };
+}
+
+it("createLane starts nothing at once, then one after the other, eight at a time", async () => {
+  const { clock, lane, started, ends, work } = setUp();
+  for (let id = 0; id < 10; id++) lane.add(work(id));
+  expect(started).toEqual([]);
+  await clock.advance(10);
+  expect(started).toEqual([0]);
+  await clock.advance(1_000);
+  expect(started).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  ends[3]?.();
+  await clock.advance(10);
+  expect(started).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
+it("createLane takes no more than fit, and goes on after work that failed", async () => {
+  const { clock, lane, started, work } = setUp();
+  lane.add(() => Promise.reject(new Error("failed")));
+  for (let id = 1; id < 512; id++) expect(lane.add(work(id))).toBe(true);
+  expect(lane.add(work(512))).toBe(false);
+  await clock.advance(20);
+  expect(started).toEqual([1]);
+});
+
+it("createLane drops what waits when it is closed", async () => {
+  const { clock, lane, started, work } = setUp();
+  lane.add(work(1));
+  lane.close();
+  expect(lane.add(work(2))).toBe(false);
+  await clock.advance(1_000);
+  expect(started).toEqual([]);
+});

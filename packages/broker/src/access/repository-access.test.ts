@@ -1,0 +1,288 @@
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
+import { createSessionRefresh } from "../tokens/session-refresh.ts";
+import { type AccessEvent, RepositoryAccess } from "./repository-access.ts";
+
+const HOST = "iad.ocir.io";
+const OTHER_HOST = "icn.ocir.io";
+const REPOSITORY = "tenancy/app";
+
+/**
+ * A cloud in which access hangs on two things: a policy, looked at when it is used, and a dynamic group, which
+ * a token knows only if it existed when the token's session was minted.
+ */
+function setUp(at = { group: true }) {
+  const clock = createFakeClock();
+  const cloud = { policy: true, group: at.group, isDown: false, latencyMs: 0, hasManifest: true };
+  const forbidden = new Set<string>();
+  const counts = { probes: 0, sessions: 0, tokens: 0 };
+  const events: AccessEvent[] = [];
+  let session = { group: cloud.group };
+  const tokens = new Map<string, { group: boolean }>();
+
+  function tokenOf(host: string) {
+    const token = tokens.get(host) ?? session;
+    tokens.set(host, token);
+    return token;
+  }
+
+  async function upstream(): Promise<void> {
+    if (cloud.latencyMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, cloud.latencyMs));
+    if (cloud.isDown) throw new Error("down");
+  }
+
+  const access = new RepositoryAccess({
+    clock,
+    liveToken: tokenOf,
+    async probe(host, repository) {
+      counts.probes++;
+      const token = tokenOf(host);
+      await upstream();
+      if (forbidden.has(repository) || !cloud.policy || !token.group) return "denied";
+      return cloud.hasManifest ? "working" : "unknown";
+    },
+    refreshSession: createSessionRefresh({
+      clock,
+      async refresh() {
+        counts.sessions++;
+        await upstream();
+        session = { group: cloud.group };
+      },
+    }),
+    async refreshToken(host) {
+      counts.tokens++;
+      await upstream();
+      tokens.set(host, { ...session });
+    },
+    onEvent: (event) => void events.push(event),
+  });
+
+  /** What a request does. */
+  async function request(repository = REPOSITORY, host = HOST) {
+    if (access.ask(host, repository) !== "denied") return access.ask(host, repository);
+    return access.heal(host, repository, 5_000);
+  }
+
+  /** A node on which the group came late: the session knows nothing of it, and the repository is marked. */
+  async function markDenied(repository = REPOSITORY, host = HOST) {
+    await request(repository, host);
+    await clock.advance(1_000);
+    expect(access.ask(host, repository)).toBe("denied");
+  }
+
+  return {
+    clock,
+    cloud,
+    forbidden,
+    counts,
+    events,
+    access,
+    request,
+    markDenied,
+    renewToken: (host = HOST) => tokens.set(host, { ...session }),
+  };
+}
+
+describe("RepositoryAccess.ask", () => {
+  it("knows nothing at first, and has the repository probed once in the background", async () => {
+    const { access, clock, counts } = setUp();
+    expect(access.ask(HOST, REPOSITORY)).toBe("unknown");
+    expect(access.ask(HOST, REPOSITORY)).toBe("unknown");
+    expect(counts.probes).toBe(0);
+    await clock.advance(1_000);
+    expect(access.ask(HOST, REPOSITORY)).toBe("working");
+    await clock.advance(3_600_000);
+    expect(access.ask(HOST, REPOSITORY)).toBe("working");
+    await clock.advance(1_000);
+    expect(counts.probes).toBe(1);
+  });
+
+  it("looks again at a working repository once its token has been renewed, ten minutes apart at the soonest", async () => {
+    const { access, clock, counts, renewToken } = setUp();
+    access.ask(HOST, REPOSITORY);
+    await clock.advance(1_000);
+    renewToken();
+    access.ask(HOST, REPOSITORY);
+    await clock.advance(1_000);
+    expect(counts.probes).toBe(1);
+    await clock.advance(600_000);
+    access.ask(HOST, REPOSITORY);
+    await clock.advance(1_000);
+    expect(counts.probes).toBe(2);
+  });
+
+  it("asks every ten minutes at most where a probe says nothing", async () => {
+    const { access, clock, cloud, counts } = setUp();
+    cloud.hasManifest = false;
+    for (let minute = 0; minute < 30; minute++) {
+      expect(access.ask(HOST, REPOSITORY)).toBe("unknown");
+      await clock.advance(60_000);
+    }
+    expect(counts.probes).toBe(3);
+  });
+
+  it("tries a failed probe again after 30 s and keeps the mark as it was", async () => {
+    const { access, clock, cloud, counts, events } = setUp();
+    cloud.isDown = true;
+    access.ask(HOST, REPOSITORY);
+    await clock.advance(1_000);
+    access.ask(HOST, REPOSITORY);
+    await clock.advance(1_000);
+    expect(counts.probes).toBe(1);
+    expect(events).toMatchObject([{ type: "probe-failed", registryHost: HOST }]);
+    await clock.advance(30_000);
+    expect(access.ask(HOST, REPOSITORY)).toBe("unknown");
+    await clock.advance(1_000);
+    expect(counts.probes).toBe(2);
+  });
+
+  it("probes no more after close", async () => {
+    const { access, clock, counts } = setUp();
+    access.ask(HOST, REPOSITORY);
+    access.close();
+    access.ask(HOST, "tenancy/other");
+    await clock.advance(60_000);
+    expect(counts.probes).toBe(0);
+  });
+});
+
+describe("RepositoryAccess.heal", () => {
+  it("finds a late policy by looking again, without minting anything", async () => {
+    const { cloud, counts, request, markDenied, events } = setUp();
+    cloud.policy = false;
+    await markDenied();
+    cloud.policy = true;
+    expect(await request()).toBe("working");
+    expect(counts).toMatchObject({ sessions: 0, tokens: 0 });
+    expect(events.map(({ type }) => type)).toEqual(["denied", "healed"]);
+  });
+
+  it("mints a session and a token for a late dynamic group, within the request that asks", async () => {
+    const { cloud, counts, request, markDenied } = setUp({ group: false });
+    await markDenied();
+    cloud.group = true;
+    expect(await request()).toBe("working");
+    expect(counts).toMatchObject({ sessions: 1, tokens: 1 });
+  });
+
+  it("gives the first request 30 s after a grant a working token, however long the denial and however many asked", async () => {
+    const { cloud, clock, request, markDenied } = setUp({ group: false });
+    await markDenied();
+    for (let second = 0; second < 3_600; second += 7) {
+      expect(await request()).toBe("denied");
+      await clock.advance(7_000);
+    }
+    cloud.group = true;
+    await clock.advance(30_000);
+    expect(await request()).toBe("working");
+  });
+
+  it("mints at most every 30 s, and ever more rarely for a repository that goes on asking", async () => {
+    const { clock, counts, request, markDenied } = setUp({ group: false });
+    await markDenied();
+    const mintedAtS: number[] = [];
+    for (let second = 0; second < 3_600; second += 3) {
+      const before = counts.tokens;
+      await request();
+      if (counts.tokens > before) mintedAtS.push(second);
+      await clock.advance(3_000);
+    }
+    expect(mintedAtS).toEqual([0, 60, 180, 420, 900, 1_500, 2_100, 2_700, 3_300]);
+    expect(counts.sessions).toBe(counts.tokens);
+  });
+
+  it("does not make one repository wait because another one hammers", async () => {
+    const { cloud, clock, forbidden, request, markDenied } = setUp({ group: false });
+    forbidden.add("tenancy/forbidden");
+    await markDenied();
+    await markDenied("tenancy/forbidden");
+    for (let second = 0; second < 3_600; second += 3) {
+      await request("tenancy/forbidden");
+      await clock.advance(3_000);
+    }
+    cloud.group = true;
+    for (let second = 0; second < 30; second += 3) {
+      await request("tenancy/forbidden");
+      await clock.advance(3_000);
+    }
+    expect(await request()).toBe("working");
+  });
+
+  it("heals a second registry host 30 s after a grant although the first has just been served", async () => {
+    const { cloud, clock, request, markDenied } = setUp({ group: false });
+    await markDenied();
+    await markDenied(REPOSITORY, OTHER_HOST);
+    expect(await request(REPOSITORY, HOST)).toBe("denied");
+    await clock.advance(5_000);
+    cloud.group = true;
+    // Mints its token from the session that the first host's request has minted before the grant.
+    expect(await request(REPOSITORY, OTHER_HOST)).toBe("denied");
+    await clock.advance(30_000);
+    expect(await request(REPOSITORY, OTHER_HOST)).toBe("working");
+    expect(await request(REPOSITORY, HOST)).toBe("working");
+  });
+
+  it("mints one session for hosts that ask together, and looks once for all who ask about a repository", async () => {
+    const { cloud, clock, counts, access, markDenied } = setUp({ group: false });
+    await markDenied();
+    await markDenied("tenancy/two");
+    await markDenied(REPOSITORY, OTHER_HOST);
+    cloud.group = true;
+    cloud.latencyMs = 300;
+    const probesBefore = counts.probes;
+    const asked = [
+      ...Array.from({ length: 20 }, () => access.heal(HOST, REPOSITORY, 5_000)),
+      access.heal(HOST, "tenancy/two", 5_000),
+      access.heal(OTHER_HOST, REPOSITORY, 5_000),
+    ];
+    await clock.advance(5_000);
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(["working"]));
+    expect(counts).toEqual({ probes: probesBefore + 6, sessions: 1, tokens: 2 });
+  });
+
+  it("answers after the wait that it is given, and goes on meanwhile", async () => {
+    const { cloud, clock, access, markDenied } = setUp();
+    cloud.policy = false;
+    await markDenied();
+    cloud.policy = true;
+    cloud.latencyMs = 8_000;
+    const asked = access.heal(HOST, REPOSITORY, 5_000);
+    await clock.advance(5_000);
+    expect(await asked).toBe("denied");
+    await clock.advance(3_000);
+    expect(access.ask(HOST, REPOSITORY)).toBe("working");
+  });
+
+  it("answers at once when it has just looked", async () => {
+    const { cloud, counts, request, markDenied } = setUp();
+    cloud.policy = false;
+    await markDenied();
+    await request();
+    const { probes } = counts;
+    expect(await request()).toBe("denied");
+    expect(counts.probes).toBe(probes);
+  });
+
+  it("leaves everything as it is in an outage", async () => {
+    const { cloud, clock, counts, events, request, markDenied } = setUp({ group: false });
+    await markDenied();
+    await request();
+    cloud.isDown = true;
+    await clock.advance(60_000);
+    expect(await request()).toBe("denied");
+    expect(counts).toMatchObject({ sessions: 1, tokens: 1 });
+    expect(events.at(-1)?.type).toBe("probe-failed");
+  });
+
+  it("survives a session that cannot be minted", async () => {
+    const { cloud, clock, events, access, markDenied } = setUp({ group: false });
+    await markDenied();
+    cloud.latencyMs = 100;
+    const asked = access.heal(HOST, REPOSITORY, 5_000);
+    await clock.advance(150);
+    cloud.isDown = true;
+    await clock.advance(1_000);
+    expect(await asked).toBe("denied");
+    expect(events.at(-1)).toMatchObject({ type: "remint-failed", registryHost: HOST });
+  });
+});

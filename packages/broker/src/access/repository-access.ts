@@ -1,0 +1,213 @@
+/**
+ * Late IAM heals by itself: which repositories the live token can read, and what to do about one it cannot.
+ *
+ * A token minted before the dynamic group existed stays useless to its end. So a repository not yet seen to
+ * work is probed in the background; one found denied is marked, and a request for it may have a fresh session
+ * and token fetched next to the live ones. The limits for repositories and registry hosts are in this file; when a
+ * session may be refreshed is session-refresh.ts's decision. It never holds a token and never delays a request for a
+ * repository that is not marked.
+ */
+import { type Clock, settledWithin } from "@ocir-broker/foundation";
+import type { Access } from "@ocir-broker/ocir";
+import { LRUCache } from "lru-cache";
+import type { RefreshSession } from "../tokens/session-refresh.ts";
+import { createLane, type Lane } from "./background-queue.ts";
+
+/** Repositories remembered, of all hosts; one that is forgotten is merely probed again. */
+const MAX_REPOSITORIES = 2_048;
+
+/** No registry host gets a fresh token because of a denied repository more often. */
+const REMINT_FLOOR_MS = 30_000;
+
+/** A repository that goes on asking and stays denied waits for fresh tokens up to this long. */
+const REMINT_CEILING_MS = 600_000;
+
+/** A marked repository that nobody asked about for this long is treated as if its interval were the floor. */
+const QUIET_MS = 30_000;
+
+/** A marked repository is not looked at more often, however many ask. */
+const HEAL_SPACING_MS = 2_000;
+
+/** A probe that said nothing, or whose token has been renewed since, is repeated after this long. */
+const REPROBE_MS = 600_000;
+
+/** A probe that failed is repeated after this long. */
+const FAILED_PROBE_MS = 30_000;
+
+export type AccessEvent =
+  | { readonly type: "denied" | "healed"; readonly registryHost: string; readonly repository: string }
+  | { readonly type: "probe-failed" | "remint-failed"; readonly registryHost: string; readonly error: unknown }
+  | { readonly type: "reminted"; readonly registryHost: string };
+
+export interface RepositoryAccessOptions {
+  readonly clock: Clock;
+  /** Asks the registry with the live token. Rejects where it got no answer. */
+  readonly probe: (registryHost: string, repository: string) => Promise<Access>;
+  /** Identifies the live token, so that "works" holds for the token it was seen with. */
+  readonly liveToken: (registryHost: string) => unknown;
+  readonly refreshSession: RefreshSession;
+  /** Fetches a registry host's token next to the live one and swaps it in; the live one stays if this rejects. */
+  readonly refreshToken: (registryHost: string) => Promise<unknown>;
+  readonly onEvent?: (event: AccessEvent) => void;
+}
+
+interface Repository {
+  readonly registryHost: string;
+  readonly name: string;
+  access: Access;
+  /** The token it was last seen to work with. */
+  workedWith: unknown;
+  nextProbeAtMs: number;
+  isProbing: boolean;
+  askedAtMs: number;
+  /** How long nobody had asked before the latest request. */
+  quietMs: number;
+  remintIntervalMs: number;
+  nextHealAtMs: number;
+  healing: Promise<void> | undefined;
+}
+
+interface Remint {
+  /** When the identity behind the host's token was last made afresh. */
+  atMs: number;
+  underway: Promise<void> | undefined;
+}
+
+export class RepositoryAccess {
+  readonly #options: RepositoryAccessOptions;
+  readonly #repositories = new LRUCache<string, Repository>({ max: MAX_REPOSITORIES });
+  readonly #reminted = new LRUCache<string, Remint>({ max: MAX_REPOSITORIES });
+  readonly #probes: Lane;
+
+  constructor(options: RepositoryAccessOptions) {
+    this.#options = options;
+    this.#probes = createLane({ clock: options.clock });
+  }
+
+  /** What is known of a repository now; costs nothing, and starts a background probe where that is due. */
+  ask(registryHost: string, name: string): Access {
+    const nowMs = this.#options.clock.monotonicMs();
+    const repository = this.#find(registryHost, name);
+    repository.quietMs = nowMs - repository.askedAtMs;
+    repository.askedAtMs = nowMs;
+    if (repository.access !== "denied" && !repository.isProbing && this.#isProbeDue(repository, nowMs)) {
+      repository.isProbing = this.#probes.add(() => this.#probeInBackground(repository));
+    }
+    return repository.access;
+  }
+
+  /** For a repository found denied: looks again, with a fresh token where the limits allow; waits no longer than `waitMs`. */
+  async heal(registryHost: string, name: string, waitMs: number): Promise<Access> {
+    const repository = this.#find(registryHost, name);
+    if (repository.healing === undefined && this.#options.clock.monotonicMs() >= repository.nextHealAtMs) {
+      repository.healing = this.#heal(repository).finally(() => {
+        repository.healing = undefined;
+        repository.nextHealAtMs = this.#options.clock.monotonicMs() + HEAL_SPACING_MS;
+      });
+    }
+    if (repository.healing !== undefined) await settledWithin(repository.healing, waitMs, this.#options.clock);
+    return repository.access;
+  }
+
+  close(): void {
+    this.#probes.close();
+  }
+
+  #find(registryHost: string, name: string): Repository {
+    const key = `${registryHost}/${name}`;
+    const known = this.#repositories.get(key);
+    if (known !== undefined) return known;
+    const repository: Repository = {
+      registryHost,
+      name,
+      access: "unknown",
+      workedWith: undefined,
+      nextProbeAtMs: Number.NEGATIVE_INFINITY,
+      isProbing: false,
+      askedAtMs: Number.NEGATIVE_INFINITY,
+      quietMs: Number.POSITIVE_INFINITY,
+      remintIntervalMs: REMINT_FLOOR_MS,
+      nextHealAtMs: Number.NEGATIVE_INFINITY,
+      healing: undefined,
+    };
+    this.#repositories.set(key, repository);
+    return repository;
+  }
+
+  #isProbeDue(repository: Repository, nowMs: number): boolean {
+    if (nowMs < repository.nextProbeAtMs) return false;
+    return (
+      repository.access === "unknown" || repository.workedWith !== this.#options.liveToken(repository.registryHost)
+    );
+  }
+
+  async #probeInBackground(repository: Repository): Promise<void> {
+    await this.#probe(repository);
+    repository.isProbing = false;
+  }
+
+  /** Asks the registry and notes what it says; an answer that never came changes no mark and is no answer. */
+  async #probe(repository: Repository): Promise<Access | undefined> {
+    const { clock, liveToken, onEvent } = this.#options;
+    const { registryHost, name } = repository;
+    const token = liveToken(registryHost);
+    const before = repository.access;
+    try {
+      repository.access = await this.#options.probe(registryHost, name);
+    } catch (error) {
+      repository.nextProbeAtMs = clock.monotonicMs() + FAILED_PROBE_MS;
+      onEvent?.({ type: "probe-failed", registryHost, error });
+      return undefined;
+    }
+    repository.nextProbeAtMs = clock.monotonicMs() + REPROBE_MS;
+    if (repository.access !== "denied") {
+      repository.workedWith = token;
+      repository.remintIntervalMs = REMINT_FLOOR_MS;
+    }
+    if (before !== "denied" && repository.access === "denied")
+      onEvent?.({ type: "denied", registryHost, repository: name });
+    if (before === "denied" && repository.access !== "denied")
+      onEvent?.({ type: "healed", registryHost, repository: name });
+    return repository.access;
+  }
+
+  /** A late policy heals by the first probe alone; only a late dynamic group needs a fresh identity. */
+  async #heal(repository: Repository): Promise<void> {
+    // Without an answer nothing is known of the live token, so nothing speaks for another one.
+    if ((await this.#probe(repository)) !== "denied" || !(await this.#remint(repository))) return;
+    if ((await this.#probe(repository)) !== "denied") return;
+    repository.remintIntervalMs = Math.min(repository.remintIntervalMs * 2, REMINT_CEILING_MS);
+  }
+
+  /** Whether the repository's host has a fresher token now than before. */
+  async #remint({ registryHost, remintIntervalMs, quietMs }: Repository): Promise<boolean> {
+    const { clock, onEvent } = this.#options;
+    const host = this.#reminted.get(registryHost) ?? { atMs: Number.NEGATIVE_INFINITY, underway: undefined };
+    this.#reminted.set(registryHost, host);
+    if (host.underway === undefined) {
+      const sinceMs = clock.monotonicMs() - host.atMs;
+      const intervalMs = quietMs >= QUIET_MS ? REMINT_FLOOR_MS : remintIntervalMs;
+      if (sinceMs < intervalMs) return false;
+      host.underway = this.#remintHost(registryHost, host).finally(() => {
+        host.underway = undefined;
+      });
+    }
+    try {
+      await host.underway;
+      return true;
+    } catch (error) {
+      onEvent?.({ type: "remint-failed", registryHost, error });
+      return false;
+    }
+  }
+
+  async #remintHost(registryHost: string, host: Remint): Promise<void> {
+    const { refreshSession, refreshToken, onEvent } = this.#options;
+    const { startedAtMs, done } = refreshSession();
+    // The host is charged with its session's time: a fresh token of an older session knows no newer groups.
+    host.atMs = startedAtMs;
+    await done;
+    await refreshToken(registryHost);
+    onEvent?.({ type: "reminted", registryHost });
+  }
+}

@@ -1,0 +1,39 @@
+import { expect, it } from "vitest";
+import { changesBetween, reloaded } from "./diff.ts";
+import { checkConfig } from "./load.ts";
+import type { Config } from "./schema.ts";
+
+function configOf(text: string): Config {
+  const checked = checkConfig(text);
+  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
+  return checked.config;
+}
+
+it.each([
+  ["nothing", "", "log: {level: info}", [], []],
+  ["a level", "", "log: {level: debug}", ["log.level"], []],
+  ["a list that was not there", "", "registries: {prefetch: [iad.ocir.io]}", ["registries.prefetch"], []],
+  ["a list that is not there any more", "registries: {prefetch: [iad.ocir.io]}", "", ["registries.prefetch"], []],
+  [
+    "a list",
+    "registries: {extraHosts: [a.example]}",
+    "registries: {extraHosts: [b.example]}",
+    ["registries.extraHosts"],
+    [],
+  ],
+  [
+    "keys of both kinds",
+    "proxy: {https: 'http://proxy.example:1'}",
+    "registries: {endpoints: {iad.ocir.io: 'https://a.example'}}\nrequest: {deadline: 5s}\nlog: {level: warn}",
+    ["log.level", "registries.endpoints"],
+    ["proxy.https", "request.deadline"],
+  ],
+])("changesBetween finds %s", (_what, before, after, live, atRestart) => {
+  expect(changesBetween(configOf(before), configOf(after))).toEqual({ live, atRestart });
+});
+
+it("reloaded leaves only what takes a restart still to be told", () => {
+  const before = configOf("log: {level: warn}\nregistries: {prefetch: []}");
+  const after = configOf("log: {level: debug}\nregistries: {extraHosts: [a.example]}\nrequest: {deadline: 5s}");
+  expect(changesBetween(reloaded(before, after), after)).toEqual({ live: [], atRestart: ["request.deadline"] });
+});

@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadUsableConfig } from "./lenient.ts";
+import { checkConfig } from "./load.ts";
+
+let directory: string;
+let path: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "usable-"));
+  path = join(directory, "config.yaml");
+});
+
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** Of a text that is valid. */
+function configOf(text: string) {
+  const checked = checkConfig(text);
+  return "config" in checked ? checked.config : checked.faults;
+}
+
+describe("loadUsableConfig", () => {
+  it.each([
+    ["one bad value", "log: {level: loud}\nproxy: {https: 'http://p:1'}", "proxy: {https: 'http://p:1'}"],
+    ["unknown keys", "surprise: 1\nsockets: {credential: /x, health: /h}", "sockets: {health: /h}"],
+    [
+      "bad elements of a list",
+      "registries: {extraHosts: [a/b, good.example, '', other.example, C]}",
+      "registries: {extraHosts: [good.example, other.example]}",
+    ],
+    [
+      "bad names and values of a map",
+      "registries: {endpoints: {A b: 'https://x', iad.ocir.io: 'https://m', icn.ocir.io: ftp}}",
+      "registries: {endpoints: {iad.ocir.io: 'https://m'}}",
+    ],
+    [
+      "a bad file of certificates, and trusts none instead",
+      "upstream: {caFile: ca.pem, timeout: 1s}",
+      "upstream: {caFile: /dev/null, timeout: 1s}",
+    ],
+    ["a section that is none", "log:\nrequest: {deadline: 5s}", "request: {deadline: 5s}"],
+    ["a list instead of sections", "- a", ""],
+    ["what cannot be parsed, from its first line on", "proxy: {https: 'http://p:1'}\nregistries: [", ""],
+    ["one key given twice", "log: {level: debug}\nlog: {level: debug}", ""],
+  ])("leaves out %s, keeps the rest, and says what is wrong", (_what, text, valid) => {
+    writeFileSync(path, text);
+    const { config, inForce, fault } = loadUsableConfig({ path, environment: {} });
+    expect(config).toEqual(configOf(valid));
+    expect(inForce).toBe(valid === "" && text !== "- a" ? "defaults" : "valid-part");
+    expect(fault).toMatchObject({ code: "config-invalid", message: expect.stringContaining(path) });
+  });
+
+  it("says nothing of a file that is valid", () => {
+    writeFileSync(path, "log: {level: debug}");
+    expect(loadUsableConfig({ path, environment: {} })).toEqual({
+      config: configOf("log: {level: debug}"),
+      inForce: "all",
+      fault: undefined,
+    });
+  });
+
+  it("takes the defaults for a file that cannot be read, and says so", () => {
+    const { config, fault } = loadUsableConfig({ path, environment: { HTTPS_PROXY: "http://p:1" } });
+    expect(config.proxy.https).toBe("http://p:1");
+    expect(fault).toMatchObject({ code: "config-unreadable" });
+  });
+
+  it("takes the configuration before for a file that cannot be read or parsed, and for no other", () => {
+    const before = checkConfig("auth: {endpoint: 'https://before.example'}");
+    if (!("config" in before)) throw new Error("not valid");
+    const load = () => loadUsableConfig({ path, environment: {} }, () => before.config);
+    expect(load()).toMatchObject({ ...before, inForce: "before", fault: { code: "config-unreadable" } });
+    writeFileSync(path, "auth: [");
+    expect(load()).toMatchObject({ ...before, inForce: "before", fault: { code: "config-invalid" } });
+    writeFileSync(path, "log: {level: loud}");
+    expect(load()).toMatchObject({ config: { auth: {} }, inForce: "valid-part" });
+  });
+
+  it("leaves out a variable that is not valid", () => {
+    writeFileSync(path, "log: {level: debug}");
+    const environment = { OCI_METADATA_BASE_URL: "http://example.com", NO_PROXY: "a" };
+    const { config, fault } = loadUsableConfig({ path, environment });
+    expect(config).toMatchObject({ metadata: {}, proxy: { noProxy: "a" }, log: { level: "debug" } });
+    expect(fault?.message).toContain("OCI_METADATA_BASE_URL");
+    expect(loadUsableConfig({ environment }).fault?.message).toContain("/etc/ocir-broker/config.yaml is not valid");
+  });
+});

@@ -1,0 +1,39 @@
+/** Repository access on a core: probes with its live tokens, refreshes through its caches, tells log and metrics. */
+import type { Clock, SendRequest } from "@ocir-broker/foundation";
+import { probeRepository } from "@ocir-broker/ocir";
+import { RepositoryAccess } from "../access/repository-access.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { CredentialCore } from "./core.ts";
+
+export interface CoreAccessOptions {
+  readonly core: Pick<CredentialCore, "tokens" | "registries" | "refreshSession">;
+  readonly clock: Clock;
+  readonly sendTo: (registryHost: string) => SendRequest;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "reminted">;
+  /** Ends probes under way. */
+  readonly signal: AbortSignal;
+}
+
+export function createCoreAccess({ core, clock, sendTo, log, metrics, signal }: CoreAccessOptions): RepositoryAccess {
+  const { tokens, registries, refreshSession } = core;
+  return new RepositoryAccess({
+    clock,
+    // The time, not the token: 2 048 repositories would keep as many old ones in memory.
+    liveToken: (registryHost) => tokens.peek(registryHost)?.obtainedAtMs,
+    async probe(registryHost, repository) {
+      const token = tokens.peek(registryHost);
+      if (token === undefined) return "unknown";
+      const ways = { send: sendTo(registryHost), endpoint: registries.endpointOf(registryHost) };
+      return probeRepository(repository, token.value, ways, signal);
+    },
+    refreshSession,
+    refreshToken: (registryHost) => tokens.refresh(registryHost),
+    onEvent(event) {
+      if (event.type === "reminted") metrics.reminted(event.registryHost);
+      const { type, ...facts } = event;
+      log[type === "probe-failed" ? "debug" : "info"](facts, `access ${type}`);
+    },
+  });
+}

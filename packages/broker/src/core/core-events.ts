@@ -1,0 +1,62 @@
+/** What happens in the core, as log lines and metrics, and for the handover: which events change the state to be kept. */
+
+import type { CacheEvent } from "@ocir-broker/expiring-cache";
+import type { IdentityEvent } from "@ocir-broker/identity";
+import { createFetchLog } from "../telemetry/fetch-log.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { upstreamResult } from "../tokens/upstreams.ts";
+import type { CredentialCoreEvents } from "./core.ts";
+
+export interface CoreEventsOptions {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly onChanged: () => void;
+  readonly onHomeRegion: () => void;
+}
+
+export function createCoreEvents({ log, metrics, onChanged, onHomeRegion }: CoreEventsOptions): CredentialCoreEvents {
+  const logRegion = createFetchLog(log, "region");
+  const logSession = createFetchLog(log, "session");
+  const logToken = createFetchLog(log, "token");
+
+  function noteChange({ type }: CacheEvent): void {
+    if (type !== "failed") onChanged();
+  }
+
+  return {
+    onIdentity: (event) => logIdentityEvent(event, log, metrics),
+    onRegion(event) {
+      logRegion(event);
+      noteChange(event);
+      if (event.type === "fetched") onHomeRegion();
+    },
+    onSession(event) {
+      logSession(event);
+      noteChange(event);
+      const result = resultOf(event);
+      if (result !== undefined) metrics.sessionFetched(result.reason, result.outcome);
+    },
+    onToken(event) {
+      logToken(event);
+      noteChange(event);
+      const result = resultOf(event);
+      if (result !== undefined) metrics.tokenFetched(event.key, result.reason, result.outcome);
+    },
+  };
+}
+
+/** Requests are counted, and logged at debug. */
+function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics, "upstreamAnswered">): void {
+  const { type, ...facts } = event;
+  log.debug(facts, type === "request" ? "identity request" : "identity retry");
+  if (event.type !== "request") return;
+  const result = typeof event.outcome === "number" ? upstreamResult(event.outcome) : "failed";
+  metrics.upstreamAnswered(event.upstream === "metadata" ? "metadata" : "auth", result, event.elapsedMs);
+}
+
+function resultOf(event: CacheEvent) {
+  if (event.type === "fetched") return { reason: event.reason, outcome: "success" } as const;
+  if (event.type === "failed") return { reason: event.reason, outcome: "failure" } as const;
+  return undefined;
+}

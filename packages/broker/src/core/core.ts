@@ -1,0 +1,107 @@
+/**
+ * The wiring that the daemon, the fallback broker and tests share: an identity, and on it the caches of home region,
+ * session and tokens. Owns no socket, log or metric; callers learn what happens through events.
+ */
+
+import type { CacheEvent, TokenCache } from "@ocir-broker/expiring-cache";
+import type { Clock, Random, Secret, SendRequest } from "@ocir-broker/foundation";
+import {
+  createInstancePrincipal,
+  type IdentityEvent,
+  type IdentityProvider,
+  METADATA_BASE_URLS,
+  type RegionInfo,
+  type SigningSession,
+} from "@ocir-broker/identity";
+import type { Config } from "../config/schema.ts";
+import { createHomeRegionCache, createSessionCache, createTokenCache, SESSION } from "../tokens/caches.ts";
+import { createLiveRegistries, type LiveRegistries } from "../tokens/live-registries.ts";
+import { createSessionRefresh, type RefreshSession } from "../tokens/session-refresh.ts";
+
+export interface CredentialCore {
+  readonly provider: IdentityProvider;
+  readonly homeRegion: TokenCache<RegionInfo>;
+  readonly sessions: TokenCache<SigningSession>;
+  readonly refreshSession: RefreshSession;
+  readonly tokens: TokenCache<Secret>;
+  readonly registries: LiveRegistries;
+  /** Waiting callers get a `closed` error. */
+  close(): void;
+}
+
+export interface CredentialCoreOptions {
+  readonly config: Pick<Config, "metadata" | "auth" | "registries">;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long a request waits, milliseconds. */
+  readonly deadlineMs: number;
+  /** Must not go through a proxy. */
+  readonly sendMetadata: SendRequest;
+  readonly sendAuth: SendRequest;
+  readonly sendTo: (registryHost: string) => SendRequest;
+  /** Called at once, in the middle of the work: must be quick and must not throw. */
+  readonly events?: Partial<CredentialCoreEvents> | undefined;
+}
+
+export interface CredentialCoreEvents {
+  onIdentity(event: IdentityEvent): void;
+  onRegion(event: CacheEvent): void;
+  onSession(event: CacheEvent): void;
+  onToken(event: CacheEvent): void;
+}
+
+export function createCredentialCore(options: CredentialCoreOptions): CredentialCore {
+  const { config, clock, random, deadlineMs, sendTo, events = {} } = options;
+  const shared = { deadlineMs, clock, random };
+  const provider = createProvider(options);
+  const homeRegion = createHomeRegionCache(provider, { ...shared, onEvent: (event) => events.onRegion?.(event) });
+
+  const sessionErrors = new WeakSet<Error>();
+  const sessions = createSessionCache(provider, {
+    ...shared,
+    onEvent(event) {
+      events.onSession?.(event);
+      // A token that failed for want of a session need not wait for its back-off once there is one.
+      if (event.type === "fetched") tokens.retry((error) => error instanceof Error && sessionErrors.has(error));
+    },
+  });
+  const refreshSession = createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) });
+
+  const registries = createLiveRegistries(config, homeRegion);
+  const tokens = createTokenCache({
+    ...shared,
+    sessions,
+    refreshSession,
+    sessionErrors,
+    sendTo,
+    endpointOf: registries.endpointOf,
+    onEvent: (event) => events.onToken?.(event),
+  });
+
+  return {
+    provider,
+    homeRegion,
+    sessions,
+    refreshSession,
+    tokens,
+    registries,
+    close() {
+      for (const cache of [tokens, sessions, homeRegion]) cache.close();
+    },
+  };
+}
+
+function createProvider(options: CredentialCoreOptions): IdentityProvider {
+  const { config, clock, random, sendMetadata, sendAuth, events } = options;
+  const { baseUrl } = config.metadata;
+  const { endpoint } = config.auth;
+  return createInstancePrincipal({
+    clock,
+    random,
+    sendMetadata,
+    sendFederation: sendAuth,
+    metadataBaseUrls: baseUrl === undefined ? METADATA_BASE_URLS : [new URL(baseUrl)],
+    authUrl: endpoint === undefined ? undefined : new URL(endpoint),
+    onEvent: events?.onIdentity,
+  });
+}

@@ -1,0 +1,33 @@
+import { imageFaultOf, OcirError } from "@ocir-broker/ocir";
+import { describe, expect, it } from "vitest";
+import { ERROR_TABLE, type ErrorCode } from "./catalogue.ts";
+import { errorAnswer, errorAnswerOf } from "./error-response.ts";
+
+describe("errorAnswer", () => {
+  it.each(Object.keys(ERROR_TABLE) as ErrorCode[])("says %s in one printable line of at most 512 bytes", (code) => {
+    const { status, contentType, body } = errorAnswer(code);
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(contentType).toBe("text/plain; charset=utf-8");
+    expect(body.length).toBeLessThanOrEqual(512);
+    expect(body.toString()).toMatch(new RegExp(`^ocir-broker: ${code}: [ -:<-~]+; [ -:<-~]+\n$`));
+  });
+});
+
+describe("errorAnswerOf", () => {
+  it.each([
+    Object.assign(new Error("secret text"), { code: "timeout" }),
+    Object.assign(new Error("secret text"), { code: "constructor" }),
+    new Error("secret text"),
+    "secret text",
+  ])("shows nothing of %o but a code that is known", (error) => {
+    expect(errorAnswerOf(error).body.toString()).toMatch(/^ocir-broker: (timeout|internal): /);
+    expect(errorAnswerOf(error).body.toString()).not.toContain("secret");
+  });
+
+  it("says which rule an image breaks, and nothing of the image", () => {
+    const error = new OcirError("image-invalid", "image", { reason: imageFaultOf("iad.ocir.io/Acme") });
+    expect(errorAnswerOf(error).body.toString()).toBe(
+      "ocir-broker: image-invalid: the image's name cannot be read: its repository has a character in upper case; check the pod's image name\n",
+    );
+  });
+});

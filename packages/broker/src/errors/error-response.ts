@@ -1,0 +1,19 @@
+/** An error as the shim passes it on to the kubelet's log: one printable ASCII line with a stable code. */
+import { OcirError } from "@ocir-broker/ocir";
+import { type ErrorCode, errorRowOf } from "./catalogue.ts";
+import { codeOf } from "./describe-error.ts";
+import { type HttpAnswer, textAnswer } from "./response.ts";
+
+export function errorAnswerOf(error: unknown): HttpAnswer {
+  return answerWith(codeOf(error), error instanceof OcirError ? error.reason : undefined);
+}
+
+export function errorAnswer(code: ErrorCode): HttpAnswer {
+  return answerWith(code);
+}
+
+function answerWith(anyCode: string, reason?: string): HttpAnswer {
+  const { code, row } = errorRowOf(anyCode);
+  const what = reason === undefined ? row.what : `${row.what}: ${reason}`;
+  return textAnswer(row.status, `ocir-broker: ${code}: ${what}; ${row.next}\n`);
+}

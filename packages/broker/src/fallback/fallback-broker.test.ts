@@ -1,0 +1,68 @@
+import { createSystemClock } from "@ocir-broker/foundation";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { checkConfig } from "../config/load.ts";
+import { createShortLivedBroker, type ShortLivedBroker } from "./fallback-broker.ts";
+
+const HOST = "icn.ocir.io";
+
+let simulator: Simulator;
+let broker: ShortLivedBroker;
+
+beforeEach(async () => {
+  simulator = await startSimulator();
+});
+
+afterEach(async () => {
+  await broker.close();
+  await simulator.close();
+});
+
+function start(limitMs = 10_000): void {
+  const text = JSON.stringify({ registries: { endpoints: { [HOST]: simulator.registryUrl.href } } });
+  const checked = checkConfig(text, {
+    OCI_METADATA_BASE_URL: simulator.metadataUrl.href,
+    OCI_SDK_AUTH_CLIENT_REGION_URL: simulator.authUrl.href,
+  });
+  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
+  const clock = createSystemClock();
+  broker = createShortLivedBroker({ config: checked.config, environment: {}, clock, random: () => 0.5, limitMs });
+}
+
+function requestFor(image: string): Buffer {
+  const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
+  return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image }));
+}
+
+describe("createShortLivedBroker", () => {
+  it("answers all who ask at once with one token, and asks for nothing else", async () => {
+    start();
+    const images = Array.from({ length: 20 }, (_, index) => `${HOST}/acme/app-${index}`);
+    const answers = await Promise.all(images.map((image) => broker.answer(requestFor(image))));
+    expect(new Set(answers.map(({ status, body }) => `${status} ${body}`)).size).toBe(1);
+    expect(JSON.parse(String(answers[0]?.body)).auth[HOST].password).toMatch(/^ey/);
+    const asked = Object.entries(simulator.requests()).filter(([, count]) => count > 0);
+    expect(Object.fromEntries(asked)).toEqual({
+      "metadata.cert": 1,
+      "metadata.key": 1,
+      "metadata.intermediate": 1,
+      "auth.x509": 1,
+      "registry.token": 1,
+    });
+  });
+
+  it("waits no longer than it is told to", async () => {
+    start(300);
+    simulator.faults({ endpoint: "registry.token", hang: "before-headers" });
+    expect(await broker.answer(requestFor(`${HOST}/acme/app`))).toMatchObject({ status: 504, outcome: "error" });
+  });
+
+  it("probes no repository, and waits for none to be let in", async () => {
+    start();
+    simulator.iam({ granted: false, repository: "acme/app" });
+    for (let call = 0; call < 2; call += 1) {
+      expect(await broker.answer(requestFor(`${HOST}/acme/app`))).toMatchObject({ status: 200 });
+    }
+    expect(simulator.requests()["registry.manifest"]).toBe(0);
+  });
+});

@@ -1,0 +1,118 @@
+/**
+ * The daemon's memory across a kill: recalls what an earlier process left, and notes every change for the next.
+ *
+ * In memory only, never on disk. Whatever is wrong with it costs one log line and the memory, never the service.
+ */
+import type { Clock, Timer } from "@ocir-broker/foundation";
+import { codeOf } from "../errors/describe-error.ts";
+import { inheritedDescriptor } from "../systemd/inherited-fd.ts";
+import type { Log } from "../telemetry/log.ts";
+import { createStateFile, type StateFile } from "./memfd-store.ts";
+import { type BrokerState, type DecodedState, decodeState, encodeState, type Moment } from "./snapshot.ts";
+
+export type Recalled = Extract<DecodedState, { readonly state: BrokerState }>;
+
+export interface Memory {
+  /** What an earlier process left; once, before anything is written. */
+  recall(): Recalled | undefined;
+  /** Something has changed: the state is taken and written on the next turn of the event loop. */
+  changed(): void;
+  /** Writes what is still to be written, and nothing after that. */
+  close(): void;
+}
+
+export interface MemoryOptions {
+  /** OCIR_BROKER_STATE_FD, from the launcher. Without it there is no memory. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly bootMs: () => number;
+  readonly log: Log;
+  /** State of another source or identity provider is ignored. */
+  readonly source: string;
+  readonly provider: string;
+  readonly snapshot: () => BrokerState;
+}
+
+const NO_MEMORY: Memory = { recall: () => undefined, changed() {}, close() {} };
+
+export function openMemory(options: MemoryOptions): Memory {
+  const { environment, log } = options;
+  const descriptor = inheritedDescriptor(environment["OCIR_BROKER_STATE_FD"]);
+  if (descriptor === undefined) return NO_MEMORY;
+  try {
+    return createMemory(createStateFile(descriptor), options);
+  } catch (error) {
+    log.warn({ code: codeOf(error) }, "state cannot be kept");
+    return NO_MEMORY;
+  }
+}
+
+function createMemory(file: StateFile, options: MemoryOptions): Memory {
+  const { clock, bootMs, log, source, provider, snapshot } = options;
+  const now = (): Moment => ({ monotonicMs: clock.monotonicMs(), bootMs: bootMs(), wallMs: clock.wallMs() });
+  let pending: Timer | undefined;
+  let isClosed = false;
+  let failingWith: string | undefined;
+
+  function recall(): Recalled | undefined {
+    try {
+      const found = file.read();
+      if (found.kind === "empty") return undefined;
+      if (found.kind === "broken") return forget("state-broken");
+      if (found.isTorn) log.warn("state's last change was not written to its end, the one before it is used");
+      const decoded = decodeState(found.payload, now());
+      found.payload.fill(0);
+      if ("fault" in decoded) return forget(decoded.fault);
+      const { state } = decoded;
+      return state.source === source && state.provider === provider ? decoded : forget("state-of-another-source");
+    } catch (error) {
+      return forget(codeOf(error));
+    }
+  }
+
+  function forget(code: string): undefined {
+    log.warn({ code }, "state of an earlier process ignored");
+    attempt(() => file.erase());
+  }
+
+  function write(): void {
+    pending = undefined;
+    attempt(() => {
+      const state = snapshot();
+      let tokens = state.tokens;
+      let payload = encodeState(state, now());
+      // The most recently used come first: half of them are left out until the rest fits.
+      while (payload.length > file.maxBytes && tokens.length > 0) {
+        tokens = tokens.slice(0, Math.floor(tokens.length / 2));
+        payload = encodeState({ ...state, tokens }, now());
+      }
+      file.write(payload);
+      payload.fill(0);
+    });
+  }
+
+  /** One line when it begins to fail, or to fail otherwise. */
+  function attempt(work: () => void): void {
+    try {
+      work();
+      failingWith = undefined;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== failingWith) log.warn({ code }, "state not written");
+      failingWith = code;
+    }
+  }
+
+  return {
+    recall,
+    changed() {
+      if (!isClosed) pending ??= clock.setTimer(write, 0);
+    },
+    close() {
+      isClosed = true;
+      if (pending === undefined) return;
+      pending.cancel();
+      write();
+    },
+  };
+}

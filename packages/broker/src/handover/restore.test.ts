@@ -1,0 +1,114 @@
+import { TokenCache } from "@ocir-broker/expiring-cache";
+import { Secret } from "@ocir-broker/foundation";
+import { createInstancePrincipal, type SigningSession } from "@ocir-broker/identity";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { expect, it, onTestFinished } from "vitest";
+import { createSession } from "../../test/session-fixture.ts";
+import { createLog } from "../telemetry/log.ts";
+import { restore, type StateOwners } from "./restore.ts";
+
+const session = createSession();
+
+function setUp(isAllowed: StateOwners["registries"]["isAllowed"] = () => true) {
+  const clock = createFakeClock();
+  const fetched: string[] = [];
+  let logged = "";
+  const lasting = <V>(value: V) => ({
+    value,
+    obtainedAtMs: clock.monotonicMs(),
+    expiresAtMs: clock.monotonicMs() + 3_600_000,
+  });
+  function cacheOf<V>(name: string): TokenCache<V> {
+    const cache = new TokenCache<V>({
+      clock,
+      random: () => 0.5,
+      async fetch(key) {
+        fetched.push(`${name} ${key}`);
+        throw new Error("down");
+      },
+    });
+    onTestFinished(() => cache.close());
+    return cache;
+  }
+  const send = () => Promise.reject(new Error("down"));
+  const provider = createInstancePrincipal({
+    clock,
+    random: () => 0.5,
+    sendMetadata: send,
+    sendFederation: send,
+    metadataBaseUrls: [],
+  });
+  const owners: StateOwners = {
+    provider,
+    homeRegion: cacheOf("region"),
+    sessions: cacheOf<SigningSession>("session"),
+    tokens: cacheOf<Secret>("token"),
+    registries: { isAllowed, endpointOf: (host) => new URL(`https://${host}`) },
+  };
+  const remembered = (registryHost: string, endpoint = `https://${registryHost}/`) => ({
+    registryHost,
+    endpoint,
+    entry: lasting(new Secret(registryHost)),
+  });
+  const write = (line: string): void => {
+    logged += line;
+  };
+  return {
+    owners,
+    fetched,
+    clock,
+    run: (isAgeDoubtful = false, encoded = provider.encodeSession(session)) =>
+      restore(
+        {
+          state: {
+            source: "here",
+            provider: provider.name,
+            region: undefined,
+            session: lasting(encoded),
+            tokens: [remembered("a.example"), remembered("b.example"), remembered("c.example", "https://old.example/")],
+          },
+          ageMs: 1_499,
+          isAgeDoubtful,
+        },
+        owners,
+        createLog({ level: "info", environment: {}, stream: { write } }),
+      ),
+    logged: () => JSON.parse(logged),
+    held: () => owners.tokens.entries().map(({ key }) => key),
+  };
+}
+
+it("restore gives no token to a host that may not have one any more, or that is reached elsewhere", async () => {
+  const { run, held, logged, fetched } = setUp((host) => host !== "a.example");
+  await run();
+  expect(held()).toEqual(["b.example"]);
+  expect(logged()).toMatchObject({ registryHosts: ["b.example"], hasSession: true, ageSeconds: 1 });
+  expect(fetched).toEqual([]);
+});
+
+it("restore waits for a host's rule that must be looked up, and takes a failed look-up for a no", async () => {
+  const { run, held } = setUp(async (host) => {
+    if (host === "a.example") throw new Error("no region");
+    return true;
+  });
+  await run();
+  expect(held()).toEqual(["b.example"]);
+});
+
+it("restore serves what is of doubtful age, and fetches it anew: the session first", async () => {
+  const { run, owners, fetched, clock } = setUp();
+  await run(true);
+  await clock.advance(0);
+  expect(fetched).toEqual(["session session", "token a.example", "token b.example"]);
+  expect(owners.tokens.peek("a.example")?.value.reveal()).toBe("a.example");
+  expect(owners.sessions.peek("session")?.value.keyId.reveal()).toBe(session.keyId.reveal());
+});
+
+it("restore drops a session whose key is not its token's, and keeps the tokens", async () => {
+  const { run, logged, held, owners } = setUp();
+  const [one, other] = [session, createSession()].map((each) => owners.provider.encodeSession(each) as object);
+  await run(false, { ...one, token: (other as { token: string }).token });
+  expect(logged()).toMatchObject({ hasSession: false });
+  expect(owners.sessions.entries()).toEqual([]);
+  expect(held()).toHaveLength(2);
+});

@@ -1,0 +1,70 @@
+/** Between the caches and the memory: what is worth remembering, and putting it back where it may still be used. */
+
+import type { TokenCache } from "@ocir-broker/expiring-cache";
+import type { Secret } from "@ocir-broker/foundation";
+import type { IdentityProvider, RegionInfo, SigningSession } from "@ocir-broker/identity";
+import type { Log } from "../telemetry/log.ts";
+import { SESSION } from "../tokens/caches.ts";
+import { HOME_REGION, isAllowedNow, type Registries } from "../tokens/registries.ts";
+import type { Recalled } from "./persist.ts";
+import type { BrokerState } from "./snapshot.ts";
+
+export interface StateOwners {
+  readonly provider: Pick<IdentityProvider, "name" | "resume" | "encodeSession" | "decodeSession">;
+  readonly homeRegion: TokenCache<RegionInfo>;
+  readonly sessions: TokenCache<SigningSession>;
+  readonly tokens: TokenCache<Secret>;
+  readonly registries: Registries;
+}
+
+export function stateOf(
+  { provider, homeRegion, sessions, tokens, registries }: StateOwners,
+  source: string,
+): BrokerState {
+  const session = sessions.peek(SESSION);
+  return {
+    source,
+    provider: provider.name,
+    region: homeRegion.peek(HOME_REGION)?.value,
+    session: session && { ...session, value: provider.encodeSession(session.value) },
+    tokens: tokens.entries().flatMap(({ key: registryHost }) => {
+      const entry = tokens.peek(registryHost);
+      return entry === undefined ? [] : [{ registryHost, endpoint: registries.endpointOf(registryHost).href, entry }];
+    }),
+  };
+}
+
+/** A registry host that may not have a token any more, or is reached elsewhere, gets none back. */
+export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: StateOwners, log: Log): Promise<void> {
+  const { provider, homeRegion, sessions, tokens, registries } = to;
+  const session = provider.decodeSession(state.session?.value);
+  provider.resume({ region: state.region, tenancyId: session?.tenancyId });
+  if (state.region !== undefined) {
+    homeRegion.restore(HOME_REGION, { value: state.region, obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY });
+  }
+  const hasSession = state.session !== undefined && session !== undefined;
+  if (hasSession) sessions.restore(SESSION, { ...state.session, value: session });
+  const restored: string[] = [];
+  for (const { registryHost, endpoint, entry } of state.tokens) {
+    if (registries.endpointOf(registryHost).href !== endpoint || !(await isAllowedNow(registries, registryHost)))
+      continue;
+    tokens.restore(registryHost, entry);
+    restored.push(registryHost);
+  }
+  log.info(
+    { registryHosts: restored, hasSession, ageSeconds: Math.round(ageMs / 1_000), isAgeDoubtful },
+    "state restored",
+  );
+  // A jump of the wall clock makes us check, not refuse: they are handed out while newer ones are fetched.
+  if (isAgeDoubtful) void renewAll(to, hasSession, restored);
+}
+
+async function renewAll(
+  { sessions, tokens }: StateOwners,
+  hasSession: boolean,
+  hosts: readonly string[],
+): Promise<void> {
+  // What fails is in the log, and is tried again when its renewal is due.
+  if (hasSession) await sessions.refresh(SESSION).catch(() => undefined);
+  await Promise.allSettled(hosts.map((registryHost) => tokens.refresh(registryHost)));
+}

@@ -1,0 +1,114 @@
+import { BOOT_STEP_MS, Secret } from "@ocir-broker/foundation";
+import { describe, expect, it } from "vitest";
+import { type BrokerState, decodeState, encodeState, type Moment } from "./snapshot.ts";
+
+const HOUR_MS = 3_600_000;
+const session = { token: "a.b.c", privateKey: "MII" };
+
+/** The first process is 5 s old on a machine that has been up for 1000 s. */
+const written: Moment = { monotonicMs: 5_000, bootMs: 1_000_000, wallMs: 1_767_225_600_000 };
+
+const state: BrokerState = {
+  source: "here",
+  provider: "instance-principal",
+  region: { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" },
+  session: { value: session, obtainedAtMs: 3_000, expiresAtMs: 3_000 + HOUR_MS / 3 },
+  tokens: ["iad.ocir.io", "icn.ocir.io"].map((registryHost, index) => ({
+    registryHost,
+    endpoint: `https://${registryHost}/`,
+    entry: { value: new Secret(`token-${index}`), obtainedAtMs: 4_000, expiresAtMs: 4_000 + (index + 1) * HOUR_MS },
+  })),
+};
+
+/** A new process, 50 ms old, `ms` after the state was written. */
+function after(ms: number, wallJumpMs = 0): Moment {
+  return { monotonicMs: 50, bootMs: written.bootMs + ms, wallMs: written.wallMs + ms + wallJumpMs };
+}
+
+function decodeAt(now: Moment, payload = encodeState(state, written)) {
+  const decoded = decodeState(payload, now);
+  if ("fault" in decoded) throw new Error(decoded.fault);
+  return decoded;
+}
+
+function altered(change: (value: Record<string, unknown>) => void): Buffer {
+  const value = JSON.parse(encodeState(state, written).toString());
+  change(value);
+  return Buffer.from(JSON.stringify(value));
+}
+
+describe("decodeState", () => {
+  it("gives back what encodeState was given, with less life by the time that has passed and one step of the boot clock", () => {
+    const { state: found, ageMs, isAgeDoubtful } = decodeAt(after(60_000));
+    expect({ ageMs, isAgeDoubtful }).toEqual({ ageMs: 60_000, isAgeDoubtful: false });
+    expect(found).toMatchObject({ source: "here", region: state.region });
+    expect(found.session?.value).toEqual(session);
+    expect(
+      found.tokens.map(({ registryHost, endpoint, entry }) => [registryHost, endpoint, entry.value.reveal()]),
+    ).toEqual([
+      ["iad.ocir.io", "https://iad.ocir.io/", "token-0"],
+      ["icn.ocir.io", "https://icn.ocir.io/", "token-1"],
+    ]);
+    // Its end was 3599 s away when it was written.
+    const leftMs = (found.tokens[0]?.entry.expiresAtMs ?? 0) - 50;
+    expect(leftMs).toBe(4_000 + HOUR_MS - written.monotonicMs - 60_000 - BOOT_STEP_MS);
+    expect(found.tokens[0]?.entry.obtainedAtMs).toBe(4_000 - written.monotonicMs - 60_000 - BOOT_STEP_MS + 50);
+  });
+
+  it("lets nothing live longer, whatever the boot clock's step hides", () => {
+    for (const hiddenMs of [0, BOOT_STEP_MS - 1]) {
+      const payload = encodeState(state, { ...written, bootMs: written.bootMs - hiddenMs });
+      const expiresAtMs = decodeAt(after(60_000 - (BOOT_STEP_MS - 1 - hiddenMs)), payload).state.tokens[0]?.entry
+        .expiresAtMs;
+      expect(expiresAtMs).toBeLessThanOrEqual(50 + 4_000 + HOUR_MS - written.monotonicMs - 60_000 + hiddenMs);
+    }
+  });
+
+  it("leaves out what has ended meanwhile", () => {
+    const { state: later } = decodeAt(after(HOUR_MS / 2));
+    expect(later.session).toBeUndefined();
+    expect(later.tokens).toHaveLength(2);
+    expect(decodeAt(after(HOUR_MS)).state.tokens.map(({ registryHost }) => registryHost)).toEqual(["icn.ocir.io"]);
+    expect(decodeAt(after(3 * HOUR_MS)).state).toMatchObject({ region: state.region, tokens: [] });
+  });
+
+  it.each([-HOUR_MS, HOUR_MS])("keeps lives and says so when the wall clock was set by %i ms", (jumpMs) => {
+    const { state: found, isAgeDoubtful } = decodeAt(after(60_000, jumpMs));
+    expect(isAgeDoubtful).toBe(true);
+    expect(found.tokens).toHaveLength(2);
+  });
+
+  it("takes a state that names no provider for release 0.1.0's, which had the instance principal only", () => {
+    const payload = altered((value) => delete value["provider"]);
+    expect(decodeAt(after(1_000), payload).state.provider).toBe("instance-principal");
+  });
+
+  it("gives back a state with nothing in it", () => {
+    const nothing = { source: "here", provider: "user", region: undefined, session: undefined, tokens: [] };
+    expect(decodeAt(after(1_000), encodeState(nothing, written)).state).toEqual(nothing);
+  });
+
+  it("does not take a state of another boot", () => {
+    expect(decodeState(encodeState(state, written), after(-1))).toEqual({ fault: "state-of-another-boot" });
+  });
+
+  it.each([
+    ["is of a later version", altered((value) => Object.assign(value, { version: 2 })), "state-version-unknown"],
+    ["is of no version", altered((value) => Object.assign(value, { version: undefined })), "state-not-valid"],
+    ["is not JSON", Buffer.from('{"version":1'), "state-not-valid"],
+    ["is JSON and no state", Buffer.from("[]"), "state-not-valid"],
+    [
+      "has a life that is no number",
+      altered((v) => Object.assign(v["session"] as object, { expiresAtBootMs: null })),
+      "state-not-valid",
+    ],
+    [
+      "has a token that is none",
+      altered((v) => Object.assign(v, { tokens: [{ registryHost: "iad.ocir.io" }] })),
+      "state-not-valid",
+    ],
+    ["has a region that is none", altered((v) => Object.assign(v, { region: { id: "" } })), "state-not-valid"],
+  ])("takes no state that %s", (_what, payload, fault) => {
+    expect(decodeState(payload, after(1_000))).toEqual({ fault });
+  });
+});

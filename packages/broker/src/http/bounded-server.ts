@@ -1,0 +1,116 @@
+/**
+ * A node:http server for a Unix socket that a slow, hostile or broken client cannot hold up, and that stops
+ * without dropping an answer. Knows no route.
+ */
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import type { Socket } from "node:net";
+import { type Clock, settledWithin } from "@ocir-broker/foundation";
+import { errorAnswer } from "../errors/error-response.ts";
+import { writeAnswer } from "../errors/response.ts";
+import { type ListenAddress, listenOn } from "./listen.ts";
+import type { Turns } from "./rate-limited-queue.ts";
+
+export interface ServerLimits {
+  /** From connection to the last header byte. */
+  readonly headersMs: number;
+  /** From connection to the last byte of the request's body. */
+  readonly requestMs: number;
+  /** Without a byte either way; covers a reader that stops reading. Longer than any answer may take. */
+  readonly silenceMs: number;
+  /** How long a connection may wait for its next request. */
+  readonly keepAliveMs: number;
+  /** Connections at a time; more are closed at once. 0: no bound. */
+  readonly maxConnections: number;
+  /** Without it every request is answered at once. */
+  readonly turns?: Turns;
+}
+
+export interface BoundedServer {
+  /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
+  listen(address: ListenAddress): Promise<void>;
+  /** Takes no more connections, finishes what is in flight for up to `graceMs`, then cuts what is left. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** A request of ours has four headers. */
+const MAX_HEADER_BYTES = 8 * 1024;
+
+/** How often Node looks for requests that are over their time. */
+const CHECK_INTERVAL_MS = 1_000;
+
+/** How often a server that stops looks for connections that have become idle. */
+const IDLE_CHECK_MS = 20;
+
+export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestListener): BoundedServer {
+  const server = createServer({
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false,
+  });
+  server.timeout = limits.silenceMs;
+  if (limits.maxConnections > 0) server.maxConnections = limits.maxConnections;
+  const unanswered = new WeakMap<Socket, Set<IncomingMessage>>();
+
+  function inTurn(socket: Socket, work: () => void): void {
+    if (limits.turns === undefined) work();
+    // One connection can hold many requests: there may be more of these than of those.
+    else if (!limits.turns.take(work)) socket.destroy();
+  }
+
+  server.on("request", (request, response) => {
+    response.sendDate = false;
+    const requests = unanswered.get(request.socket) ?? new Set();
+    unanswered.set(request.socket, requests.add(request));
+    response.on("close", () => requests.delete(request));
+    inTurn(request.socket, () => onRequest(request, response));
+  });
+  // Node's own answer would be chunked and empty, which the shim does not read.
+  server.on("checkExpectation", ({ socket }, response) => {
+    response.sendDate = false;
+    inTurn(socket, () => writeAnswer(response, errorAnswer("request-malformed"), ["Connection", "close"]));
+  });
+  server.on("clientError", (error, socket: Socket) => {
+    // An answer to what came later would be taken for that of a request which came whole before it.
+    const isOwed = [...(unanswered.get(socket) ?? [])].some(({ complete }) => complete);
+    if (isOwed) socket.destroy();
+    else inTurn(socket, () => answerClientError(error, socket));
+  });
+  return {
+    listen: (address) => listenOn(server, address),
+    stop: (graceMs) => stop(server, graceMs, clock),
+  };
+}
+
+/** Node could not read the request; an answer is owed all the same where one can still be written. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const { status, contentType, body } = errorAnswer(clientErrorCode(error.code));
+  socket.end(
+    `HTTP/1.1 ${status} Error\r\nContent-Type: ${contentType}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function clientErrorCode(code: string | undefined): "headers-too-large" | "request-incomplete" | "request-malformed" {
+  if (code === "HPE_HEADER_OVERFLOW") return "headers-too-large";
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "request-incomplete";
+  return "request-malformed";
+}
+
+async function stop(server: Server, graceMs: number, clock: Clock): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  // A connection whose answer has just been written would else wait for its next request.
+  const deadlineMs = clock.monotonicMs() + graceMs;
+  do server.closeIdleConnections();
+  while (!(await settledWithin(closed, IDLE_CHECK_MS, clock)) && clock.monotonicMs() < deadlineMs);
+  server.closeAllConnections();
+  await closed;
+}

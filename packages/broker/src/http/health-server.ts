@@ -1,0 +1,101 @@
+/**
+ * The health socket's routes, open to everybody on the node: `/livez`, `/readyz`, `/healthz`, `/status`, `/metrics`, and
+ * `/` with the list of them.
+ *
+ * Each body is rendered at most once a second, connections are bounded, and a crowd is answered in turn, so asking cannot
+ * cost the pulls. What may be shown is decided in health.ts and metrics.ts.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "@ocir-broker/foundation";
+import { codeOf } from "../errors/describe-error.ts";
+import { errorAnswer } from "../errors/error-response.ts";
+import { type HttpAnswer, jsonAnswer, textAnswer, writeAnswer } from "../errors/response.ts";
+import type { Health } from "../telemetry/health.ts";
+import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
+import { createTurns } from "./rate-limited-queue.ts";
+
+/** Whoever is turned away comes back at once, and costs more than one who waits: so there is room to wait for 200 and more. */
+const MAX_CONNECTIONS = 256;
+
+const LIMITS = {
+  headersMs: 2_000,
+  requestMs: 3_000,
+  silenceMs: 5_000,
+  keepAliveMs: 1_000,
+  maxConnections: MAX_CONNECTIONS,
+};
+
+/** 400 answers a second, some 3 % of the event loop; a credentials request waits for four of them, 0.3 ms, at most. */
+const TURNS = { atOnce: 4, everyMs: 10, maxWaiting: MAX_CONNECTIONS };
+
+/** How long a rendered body is good for. */
+const FRESH_MS = 1_000;
+
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+const PATHS = `/livez    200 while the daemon runs
+/readyz   200 once it can hand out a token
+/healthz  for people: state, ages, ends
+/status   every detail
+/metrics  Prometheus
+`;
+
+export interface HealthServerOptions {
+  readonly clock: Clock;
+  readonly health: Health;
+  readonly renderMetrics: () => Promise<string>;
+  readonly onFailed: (code: string) => void;
+}
+
+export function createHealthServer({ clock, health, renderMetrics, onFailed }: HealthServerOptions): BoundedServer {
+  const routes = new Map<string, () => Promise<HttpAnswer>>([
+    ["/", async () => textAnswer(200, PATHS)],
+    // That it answers at all is the answer: no upstream decides whether this process is alive.
+    ["/livez", async () => textAnswer(200, "ok\n")],
+    ["/readyz", remembered(clock, async () => readiness(health))],
+    ["/healthz", remembered(clock, async () => jsonAnswer(health.isServing() ? 200 : 503, health.summary()))],
+    ["/status", remembered(clock, async () => jsonAnswer(200, health.details()))],
+    [
+      "/metrics",
+      remembered(clock, async () => ({ ...textAnswer(200, await renderMetrics()), contentType: METRICS_TYPE })),
+    ],
+  ]);
+
+  // A body is of no use here, and what is not read must not be taken for the next request.
+  const close = ["Connection", "close"];
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const render = routes.get(request.url?.split("?", 1)[0] ?? "");
+    if (render === undefined) return writeAnswer(response, errorAnswer("not-found"), close);
+    if (request.method !== "GET" && request.method !== "HEAD")
+      return writeAnswer(response, errorAnswer("method-not-allowed"), [...close, "Allow", "GET, HEAD"]);
+    try {
+      writeAnswer(response, await render());
+    } catch (error) {
+      onFailed(codeOf(error));
+      writeAnswer(response, errorAnswer("internal"));
+    }
+  }
+
+  return createBoundedServer({ ...LIMITS, turns: createTurns({ clock, ...TURNS }) }, clock, (request, response) => {
+    request.resume();
+    void serve(request, response);
+  });
+}
+
+function readiness(health: Health): HttpAnswer {
+  return health.isServing() ? textAnswer(200, "ready\n") : textAnswer(503, "not ready\n");
+}
+
+function remembered(clock: Clock, render: () => Promise<HttpAnswer>): () => Promise<HttpAnswer> {
+  let rendered: Promise<HttpAnswer> | undefined;
+  let untilMs = 0;
+  return () => {
+    const nowMs = clock.monotonicMs();
+    if (rendered === undefined || nowMs >= untilMs) {
+      untilMs = nowMs + FRESH_MS;
+      rendered = render();
+    }
+    return rendered;
+  };
+}

@@ -1,0 +1,132 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { listenOn } from "./listen.ts";
+
+let directory: string;
+let servers: Server[];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "listener-"));
+  servers = [];
+});
+
+afterEach(async () => {
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  rmSync(directory, { recursive: true });
+});
+
+function newServer(): Server {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.end("hello");
+  });
+  servers.push(server);
+  return server;
+}
+
+function hear(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.setEncoding("utf8");
+    let heard = "";
+    socket.on("data", (text) => {
+      heard += text;
+    });
+    socket.on("end", () => resolve(heard));
+    socket.on("error", reject);
+  });
+}
+
+describe("listenOn", () => {
+  it.each([0o600, 0o666] as const)("makes a socket of mode %o whatever the process's mask is", async (mode) => {
+    const path = join(directory, "a.sock");
+    const before = process.umask(0o027);
+    try {
+      await listenOn(newServer(), { path, mode });
+      expect(process.umask()).toBe(0o027);
+    } finally {
+      process.umask(before);
+    }
+    expect((statSync(path).mode & 0o777).toString(8)).toBe(mode.toString(8));
+    expect(await hear(path)).toBe("hello");
+  });
+
+  it("removes the file when the server closes", async () => {
+    const path = join(directory, "a.sock");
+    const server = newServer();
+    await listenOn(server, { path, mode: 0o600 });
+    await new Promise((resolve) => server.close(resolve));
+    expect(() => statSync(path)).toThrow("ENOENT");
+  });
+
+  it("takes over a socket file that a killed broker has left behind", async () => {
+    const path = join(directory, "a.sock");
+    const killed = `net.createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+    spawnSync(process.execPath, ["-e", killed]);
+    expect(statSync(path).isSocket()).toBe(true);
+    await listenOn(newServer(), { path, mode: 0o600 });
+    expect(await hear(path)).toBe("hello");
+  });
+
+  it("of two that find such a file at once, one listens and the other is told so", async () => {
+    const path = join(directory, "a.sock");
+    const killed = `net.createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+    spawnSync(process.execPath, ["-e", killed]);
+    const both = await Promise.allSettled([0, 1].map(() => listenOn(newServer(), { path, mode: 0o600 })));
+    const lost = both.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
+    expect(lost).toMatchObject([{ code: "socket-in-use" }]);
+    expect(await hear(path)).toBe("hello");
+    expect(readdirSync(directory)).toEqual(["a.sock"]);
+  });
+
+  it("does not take over a socket on which somebody answers", async () => {
+    const path = join(directory, "a.sock");
+    await listenOn(newServer(), { path, mode: 0o600 });
+    await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({ code: "socket-in-use" });
+    expect(await hear(path)).toBe("hello");
+  });
+
+  it("does not remove a file that is no socket", async () => {
+    const path = join(directory, "a.sock");
+    writeFileSync(path, "precious");
+    await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({ code: "socket-in-use" });
+    expect(statSync(path).size).toBe(8);
+  });
+
+  it("says where it cannot listen", async () => {
+    const path = join(directory, "absent", "a.sock");
+    await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({
+      code: "socket-not-listening",
+      message: expect.stringContaining(path),
+    });
+  });
+
+  it("listens on a descriptor that was handed over", async () => {
+    const path = join(directory, "a.sock");
+    const owner = newServer();
+    await listenOn(owner, { path, mode: 0o600 });
+    // The heir is another process, as in life; the file is moved so that the owner does not remove it.
+    const { fd } = (owner as unknown as { _handle: { fd: number } })._handle;
+    const script = `
+      import { createServer } from "node:net";
+      import { listenOn } from ${JSON.stringify(new URL("./listen.ts", import.meta.url))};
+      await listenOn(createServer((socket) => socket.end("heir")), { fd: 3 });
+      console.log("listening");
+    `;
+    const heir = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit", fd],
+    });
+    await once(heir.stdout as Readable, "data");
+    renameSync(path, `${path}.moved`);
+    await new Promise((resolve) => owner.close(resolve));
+    expect(await hear(`${path}.moved`)).toBe("heir");
+    heir.kill();
+    await once(heir, "exit");
+  });
+});

@@ -1,0 +1,101 @@
+/**
+ * Where the servers listen: on sockets that we make ourselves, with the right mode from their first moment, or
+ * on descriptors that systemd hands over.
+ *
+ * A socket file that nobody listens on is taken over; one that somebody answers on never is, nor what is no socket. libuv removes the
+ * file of a path that it bound when the server closes, and leaves a handed-over descriptor's file alone.
+ */
+import { type BigIntStats, lstatSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { connect, type Server } from "node:net";
+import { join } from "node:path";
+import { BrokerError } from "../errors/broker-error.ts";
+
+export type ListenAddress = { readonly path: string; readonly mode: 0o600 | 0o666 } | { readonly fd: number };
+
+/** Bursts of pulls connect all at once; the kernel cuts this to net.core.somaxconn. */
+const BACKLOG = 4_096;
+
+/** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
+export async function listenOn(server: Server, address: ListenAddress): Promise<void> {
+  if ("fd" in address) return listening(server, () => server.listen({ fd: address.fd }));
+  const { path, mode } = address;
+  try {
+    await listenOnPath(server, path, mode);
+  } catch (error) {
+    if (!hasCode(error, "EADDRINUSE")) throw notListening(path, error);
+    await takeOver(server, path, mode);
+  }
+}
+
+/** Of several that find the same dead socket at once, one gets the path, and the others are told so. */
+async function takeOver(server: Server, path: string, mode: number): Promise<void> {
+  const inUse = new BrokerError("socket-in-use", `${path}: another process listens here`);
+  const found = lstatSync(path, { bigint: true });
+  if (!found.isSocket() || (await isAnswered(path)) || !remove(path, found)) throw inUse;
+  try {
+    await listenOnPath(server, path, mode);
+  } catch (error) {
+    throw hasCode(error, "EADDRINUSE") ? inUse : notListening(path, error);
+  }
+}
+
+/** Only the very file that nobody answered on. It is moved away first: what is there may change until it is ours alone. */
+function remove(path: string, found: BigIntStats): boolean {
+  const folder = mkdtempSync(`${path}.`);
+  const aside = join(folder, "dead");
+  try {
+    renameSync(path, aside);
+    const { ino, mtimeNs } = lstatSync(aside, { bigint: true });
+    const isFound = ino === found.ino && mtimeNs === found.mtimeNs;
+    if (!isFound) renameSync(aside, path);
+    return isFound;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw notListening(path, error);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function listenOnPath(server: Server, path: string, mode: number): Promise<void> {
+  return listening(server, () => {
+    // listen() binds before it returns, so the mask holds for exactly this file; a chmod afterwards comes too late.
+    const before = process.umask(0o777 & ~mode);
+    try {
+      server.listen({ path, backlog: BACKLOG });
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+function listening(server: Server, listen: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.once("listening", () => {
+      server.off("error", reject);
+      resolve();
+    });
+    listen();
+  });
+}
+
+/** Whether somebody accepts connections there. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const client = connect(path);
+    client.once("connect", () => {
+      client.destroy();
+      resolve(true);
+    });
+    client.once("error", (error) => resolve(!hasCode(error, "ECONNREFUSED")));
+  });
+}
+
+function notListening(path: string, error: unknown): BrokerError {
+  return new BrokerError("socket-not-listening", `${path}: cannot listen here`, { cause: error });
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

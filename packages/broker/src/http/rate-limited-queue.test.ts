@@ -1,0 +1,41 @@
+import { createFakeClock } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
+import { createTurns } from "./rate-limited-queue.ts";
+
+function setUp() {
+  const clock = createFakeClock();
+  const done: number[] = [];
+  const turns = createTurns({ clock, atOnce: 2, everyMs: 10, maxWaiting: 3 });
+  const take = (work: number): boolean => turns.take(() => void done.push(work));
+  return { clock, done, take };
+}
+
+it("Turns does a few at once, the others in turn, and no more than may wait", async () => {
+  const { clock, done, take } = setUp();
+  expect([1, 2, 3, 4, 5, 6].map(take)).toEqual([true, true, true, true, true, false]);
+  expect(done).toEqual([1, 2]);
+  await clock.advance(10);
+  expect(done).toEqual([1, 2, 3, 4]);
+  expect(take(7)).toBe(true);
+  await clock.advance(10);
+  expect(done).toEqual([1, 2, 3, 4, 5, 7]);
+});
+
+it("Turns lets nobody wait who comes alone, and sleeps when nobody comes", async () => {
+  const { clock, done, take } = setUp();
+  for (const work of [1, 2, 3]) {
+    take(work);
+    expect(done.at(-1)).toBe(work);
+    await clock.advance(10);
+    expect(clock.armed()).toEqual([]);
+  }
+});
+
+it("Turns lets nobody overtake who waits", async () => {
+  const { clock, done, take } = setUp();
+  for (const work of [1, 2, 3]) take(work);
+  await clock.advance(10);
+  for (const work of [4, 5]) take(work);
+  await clock.advance(10);
+  expect(done).toEqual([1, 2, 3, 4, 5]);
+});

@@ -1,0 +1,71 @@
+import { Secret } from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, it, vi } from "vitest";
+import { createDockerCredential } from "./docker-request.ts";
+
+const HOST = "iad.ocir.io";
+
+function setUp() {
+  const clock = createFakeClock();
+  const entry = { value: new Secret("token"), obtainedAtMs: 0, expiresAtMs: 1 };
+  const get = vi.fn(async (_host: string, _options: { waitMs: number }) => ({ entry, outcome: "stale" as const }));
+  const isAllowed = vi.fn((host: string, _waitMs: number): boolean | Promise<boolean> => host === HOST);
+  const answer = createDockerCredential({
+    clock,
+    deadlineMs: 15_000,
+    registries: { isAllowed, endpointOf: () => new URL("https://x") },
+    tokens: { get },
+  });
+  return { clock, get, isAllowed, ask: (text: string) => answer(Buffer.from(text)) };
+}
+
+describe("createDockerCredential", () => {
+  it("answers with the host's token under the server URL as it was written", async () => {
+    const { ask, get } = setUp();
+    const { body, ...rest } = await ask("https://IAD.ocir.io/v1/\n");
+    expect(rest).toEqual({
+      status: 200,
+      contentType: "application/json",
+      outcome: "stale",
+      image: { registryHost: HOST },
+    });
+    const expected = { ServerURL: "https://IAD.ocir.io/v1/", Username: "BEARER_TOKEN", Secret: "token" };
+    expect(JSON.parse(body.toString())).toEqual(expected);
+    expect(get).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 15_000 });
+  });
+
+  it("says for another's registry what lets a client go on without credentials", async () => {
+    const { ask, get } = setUp();
+    const { status, body, outcome } = await ask("https://index.docker.io/v1/");
+    expect([status, outcome]).toEqual([404, "foreign"]);
+    expect(body.toString()).toBe("credentials not found in native keychain\n");
+    expect(get).not.toHaveBeenCalled();
+  });
+
+  it("knows a registry by its port 443 too", async () => {
+    const { ask, get } = setUp();
+    expect((await ask(`${HOST}:443`)).body.toString()).toContain(`"ServerURL":"${HOST}:443"`);
+    expect(get).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 15_000 });
+  });
+
+  it("waits no longer than the deadline in all", async () => {
+    const { ask, clock, get, isAllowed } = setUp();
+    isAllowed.mockImplementation(async () => {
+      await clock.advance(16_000);
+      return true;
+    });
+    await ask(HOST);
+    expect(get).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 0 });
+  });
+
+  it("makes an answer of whatever goes wrong", async () => {
+    const { ask, get } = setUp();
+    get.mockRejectedValue(new Error("secret text"));
+    const failed = await ask(HOST);
+    expect(failed).toMatchObject({ status: 500, outcome: "error", image: { registryHost: HOST } });
+    expect(failed.body.toString()).toMatch(/^ocir-broker: internal: /);
+    const unread = await ask("\n");
+    expect([unread.status, unread.image]).toEqual([400, undefined]);
+    expect(unread.body.toString()).toMatch(/^ocir-broker: server-url-invalid: /);
+  });
+});

@@ -1,0 +1,46 @@
+/**
+ * The same tokens for root's own tools on the node: from a server URL, as a docker credential helper is asked, to a user
+ * name and a secret. There is no repository here, so nothing to probe or to heal; and these clients take one pair of
+ * credentials or none, so no anonymous try comes with it.
+ *
+ * Never throws: whatever goes wrong is an answer, as for the kubelet.
+ */
+import { withoutDefaultPort } from "@ocir-broker/ocir";
+import {
+  bearerCredentials,
+  CREDENTIALS_NOT_FOUND,
+  decodeDockerCredentialRequest,
+  encodeDockerCredentialResponse,
+} from "@ocir-broker/protocol";
+import { errorAnswerOf } from "../errors/error-response.ts";
+import { JSON_TYPE, textAnswer } from "../errors/response.ts";
+import type { AnswerCredentials, CredentialsAnswer, CredentialsOptions } from "./kubelet-request.ts";
+
+export function createDockerCredential(options: Omit<CredentialsOptions, "access">): AnswerCredentials {
+  const { clock, deadlineMs, registries, tokens } = options;
+
+  async function answer(serverUrl: string, registryHost: string): Promise<CredentialsAnswer> {
+    const deadlineAtMs = clock.monotonicMs() + deadlineMs;
+    const leftMs = (): number => Math.max(0, deadlineAtMs - clock.monotonicMs());
+    const image = { registryHost };
+
+    if (!(await registries.isAllowed(registryHost, leftMs()))) {
+      return { ...textAnswer(404, `${CREDENTIALS_NOT_FOUND}\n`), outcome: "foreign", image };
+    }
+    const { entry, outcome } = await tokens.get(registryHost, { waitMs: leftMs() });
+    const body = encodeDockerCredentialResponse(serverUrl, bearerCredentials(entry.value.reveal()));
+    return { status: 200, contentType: JSON_TYPE, body, outcome, image };
+  }
+
+  return async (body) => {
+    let image: CredentialsAnswer["image"];
+    try {
+      const { serverUrl, registryHost: spelled } = decodeDockerCredentialRequest(body);
+      const registryHost = withoutDefaultPort(spelled);
+      image = { registryHost };
+      return await answer(serverUrl, registryHost);
+    } catch (error) {
+      return { ...errorAnswerOf(error), outcome: "error", image, error };
+    }
+  };
+}

@@ -1,0 +1,144 @@
+import { getHeapSnapshot } from "node:v8";
+import { type Expiring, Secret, UpstreamError } from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, it, vi } from "vitest";
+import { createCredentials } from "./kubelet-request.ts";
+
+const HOST = "iad.ocir.io";
+
+function bodyOf(image: string, more: object = {}): Buffer {
+  const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
+  return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image, ...more }));
+}
+
+/** A snapshot starts with a garbage collection, and holds every string of the heap. */
+async function isInHeap(needle: Buffer): Promise<boolean> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of getHeapSnapshot()) {
+    const piece = Buffer.concat([rest, chunk as Buffer]);
+    if (piece.includes(needle)) return true;
+    rest = piece.subarray(-needle.length);
+  }
+  return false;
+}
+
+function setUp() {
+  const clock = createFakeClock();
+  const entryOf = (token: string): Expiring<Secret> => ({ value: new Secret(token), obtainedAtMs: 0, expiresAtMs: 1 });
+  let live = "first";
+  const parts = {
+    get: vi.fn(async (_host: string, _options: { waitMs: number }) => ({
+      entry: entryOf(live),
+      outcome: "hit" as const,
+    })),
+    ask: vi.fn((): "working" | "denied" | "unknown" => "unknown"),
+    heal: vi.fn(async (): Promise<"working" | "denied" | "unknown"> => "working"),
+  };
+  const answer = createCredentials({
+    clock,
+    deadlineMs: 15_000,
+    registries: { isAllowed: () => true, endpointOf: () => new URL("https://x") },
+    tokens: { get: parts.get },
+    access: { ask: parts.ask, heal: parts.heal },
+  });
+  const passwordOf = async (image: string, more?: object) =>
+    JSON.parse((await answer(bodyOf(image, more))).body.toString()).auth[HOST].password;
+  return {
+    clock,
+    parts,
+    answer,
+    passwordOf,
+    setLive: (token: string) => {
+      live = token;
+    },
+  };
+}
+
+describe("createCredentials", () => {
+  it("does not probe what says nothing about a token", async () => {
+    const { passwordOf, parts } = setUp();
+    expect(await passwordOf(`${HOST}/oracle/oke-public-pause`)).toBe("first");
+    expect(parts.ask).not.toHaveBeenCalled();
+  });
+
+  it("hands out the token that a healing brought, and the old one where it brought none", async () => {
+    const { passwordOf, parts, setLive } = setUp();
+    parts.ask.mockReturnValue("denied");
+    expect(await passwordOf(`${HOST}/ns/app`)).toBe("first");
+    parts.heal.mockImplementation(async () => {
+      setLive("second");
+      return "working";
+    });
+    expect(await passwordOf(`${HOST}/ns/app`)).toBe("second");
+  });
+
+  it("hands out no token that ended while it was healing", async () => {
+    const { answer, parts } = setUp();
+    parts.ask.mockReturnValue("denied");
+    parts.heal.mockImplementation(async () => {
+      parts.get.mockRejectedValue(new UpstreamError("refused", HOST));
+      return "denied";
+    });
+    const failed = await answer(bodyOf(`${HOST}/ns/app`));
+    expect(failed.body.toString()).toMatch(/^ocir-broker: refused: /);
+  });
+
+  it("leaves a healing no more than 5 s, nor more than is left of the deadline", async () => {
+    const { answer, parts, clock } = setUp();
+    parts.ask.mockReturnValue("denied");
+    await answer(bodyOf(`${HOST}/ns/app`));
+    expect(parts.heal).toHaveBeenLastCalledWith(HOST, "ns/app", 5_000);
+    parts.get.mockImplementation(async (_host, { waitMs }) => {
+      await clock.advance(waitMs - 2_000);
+      return setUp().parts.get(_host, { waitMs });
+    });
+    await answer(bodyOf(`${HOST}/ns/app`));
+    expect(parts.heal).toHaveBeenLastCalledWith(HOST, "ns/app", 2_000);
+  });
+
+  it("answers a request with a pod's token like any other, and keeps nothing of it in memory", async () => {
+    const { answer } = setUp();
+    // The test itself must not hold the text that it looks for, so it has the bytes only.
+    const canary = Buffer.from("706f642d746f6b656e2d63616e617279", "hex");
+    const plain = bodyOf(`${HOST}/ns/app`);
+    const body = Buffer.concat([
+      plain.subarray(0, -1),
+      Buffer.from(',"serviceAccountToken":"'),
+      canary,
+      Buffer.from('"}'),
+    ]);
+
+    expect(await answer(body)).toMatchObject({ status: 200 });
+
+    expect(await isInHeap(canary)).toBe(false);
+    expect(await answer(body)).toMatchObject({ status: 200 });
+  });
+
+  it("makes an answer of whatever goes wrong, and says for which image", async () => {
+    const { answer, parts } = setUp();
+    parts.get.mockRejectedValue(new Error("secret text"));
+    const failed = await answer(bodyOf(`${HOST}/ns/app`));
+    expect(failed).toMatchObject({
+      status: 500,
+      outcome: "error",
+      image: { registryHost: HOST, repository: "ns/app" },
+    });
+    expect(failed.body.toString()).toMatch(/^ocir-broker: internal: /);
+    expect((await answer(Buffer.from("{"))).image).toBeUndefined();
+  });
+
+  it("takes port 443 as the same registry, under a key that is spelled as the image is", async () => {
+    const { answer, parts } = setUp();
+    const { auth } = JSON.parse((await answer(bodyOf("IAD.ocir.io:443/ns/app"))).body.toString());
+    expect(Object.keys(auth)).toEqual(["IAD.ocir.io:443", "*.ocir.io:443"]);
+    expect(parts.get).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 15_000 });
+  });
+
+  it("encodes a host in any spelling", async () => {
+    const { answer } = setUp();
+    for (let spelling = 0; spelling < 20; spelling++) {
+      const spelled = [...HOST].map((letter, at) => ((spelling >> at) & 1 ? letter.toUpperCase() : letter)).join("");
+      expect(JSON.parse((await answer(bodyOf(`${spelled}/ns/app`))).body.toString()).auth).toHaveProperty([spelled]);
+    }
+  });
+});

@@ -1,0 +1,141 @@
+/**
+ * One pull: from the bytes that the kubelet sent to the bytes that it reads.
+ *
+ * Decides nothing that a package below decides: reads as decode → host → rules → token → access → answer.
+ * Never throws: whatever goes wrong is an answer with a stable code and what to do next.
+ */
+
+import type { Outcome, TokenCache } from "@ocir-broker/expiring-cache";
+import type { Clock, Expiring, Secret } from "@ocir-broker/foundation";
+import { type ImageName, isProbeable, parseImage } from "@ocir-broker/ocir";
+import {
+  type ApiVersion,
+  bearerAuth,
+  type CredentialProviderRequest,
+  decodeCredentialProviderRequest,
+  encodeCredentialProviderResponse,
+} from "@ocir-broker/protocol";
+import { LRUCache } from "lru-cache";
+import type { RepositoryAccess } from "../access/repository-access.ts";
+import { errorAnswerOf } from "../errors/error-response.ts";
+import { type HttpAnswer, JSON_TYPE } from "../errors/response.ts";
+import type { RequestOutcome } from "../telemetry/metrics.ts";
+import type { Registries } from "../tokens/registries.ts";
+
+export interface CredentialsAnswer extends HttpAnswer {
+  readonly outcome: RequestOutcome;
+  /** What was asked for, as far as it could be read; the kubelet asks for an image, other clients for a registry host. */
+  readonly image?: (Pick<ImageName, "registryHost"> & Partial<ImageName>) | undefined;
+  /** What went wrong, with outcome "error". */
+  readonly error?: unknown;
+}
+
+export type AnswerCredentials = (body: Buffer) => Promise<CredentialsAnswer>;
+
+export interface CredentialsOptions {
+  readonly clock: Clock;
+  readonly deadlineMs: number;
+  readonly registries: Registries;
+  readonly tokens: Pick<TokenCache<Secret>, "get">;
+  readonly access: Pick<RepositoryAccess, "ask" | "heal">;
+}
+
+interface ReadRequest {
+  readonly request: CredentialProviderRequest;
+  readonly image: ImageName;
+}
+
+/** Bounds of the requests that are kept decoded. */
+const MAX_KNOWN_REQUESTS = 256;
+const MAX_KNOWN_REQUEST_BYTES = 512;
+
+/** A request for a repository that was found denied waits this long for a better token, then takes what there is. */
+const HEAL_WAIT_MS = 5_000;
+
+/** Encoded answers kept for one token: three API versions, and a host spelled in a few ways. */
+const MAX_SPELLINGS = 12;
+
+export function createCredentials(options: CredentialsOptions): AnswerCredentials {
+  const { clock, deadlineMs, registries, tokens, access } = options;
+  const read = createReader();
+  const encode = createEncoder();
+
+  function tokenFor(
+    { apiVersion, image: asSpelled }: CredentialProviderRequest,
+    image: ImageName,
+    token: Expiring<Secret>,
+    outcome: Outcome | "denied",
+  ): CredentialsAnswer {
+    // The kubelet compares keys with the image letter by letter, so the key is spelled as the image is.
+    const registryHost = asSpelled.slice(0, asSpelled.indexOf("/"));
+    return { status: 200, contentType: JSON_TYPE, body: encode(token, apiVersion, registryHost), outcome, image };
+  }
+
+  async function answer({ request, image }: ReadRequest): Promise<CredentialsAnswer> {
+    const deadlineAtMs = clock.monotonicMs() + deadlineMs;
+    const leftMs = (): number => Math.max(0, deadlineAtMs - clock.monotonicMs());
+
+    if (!(await registries.isAllowed(image.registryHost, leftMs()))) return nothingFor(request, image);
+
+    const { entry, outcome } = await tokens.get(image.registryHost, { waitMs: leftMs() });
+    if (!isProbeable(image.repository)) return tokenFor(request, image, entry, outcome);
+    if (access.ask(image.registryHost, image.repository) !== "denied") return tokenFor(request, image, entry, outcome);
+
+    const now = await access.heal(image.registryHost, image.repository, Math.min(HEAL_WAIT_MS, leftMs()));
+    // By now there may be another, and the one before may have ended.
+    const { entry: live } = await tokens.get(image.registryHost, { waitMs: leftMs() });
+    return tokenFor(request, image, live, now === "denied" ? "denied" : outcome);
+  }
+
+  return async (body) => {
+    let image: ImageName | undefined;
+    try {
+      const request = read(body);
+      image = request.image;
+      return await answer(request);
+    } catch (error) {
+      return { ...errorAnswerOf(error), outcome: "error", image, error };
+    }
+  };
+}
+
+/** An image of somebody else's registry: no credentials, which lets the kubelet go on to what else it has. */
+function nothingFor({ apiVersion }: CredentialProviderRequest, image: ImageName): CredentialsAnswer {
+  const body = encodeCredentialProviderResponse(apiVersion, {});
+  return { status: 200, contentType: JSON_TYPE, body, outcome: "foreign", image };
+}
+
+/**
+ * Decodes each request once: a kubelet asks for the same images in the same bytes again and again. Only plain requests
+ * are kept, because any other may hold a pod's token (KEP-4412).
+ */
+function createReader(): (body: Buffer) => ReadRequest {
+  const known = new LRUCache<string, ReadRequest>({ max: MAX_KNOWN_REQUESTS });
+  return (body) => {
+    if (body.length > MAX_KNOWN_REQUEST_BYTES) return readRequest(body);
+    const key = body.toString("latin1");
+    const read = known.get(key) ?? readRequest(body);
+    if (read.request.isPlain) known.set(key, read);
+    return read;
+  };
+}
+
+function readRequest(body: Buffer): ReadRequest {
+  const request = decodeCredentialProviderRequest(body);
+  return { request, image: parseImage(request.image) };
+}
+
+/** Encodes each answer once a token: the same bytes go out until the token is renewed. */
+function createEncoder(): (token: Expiring<Secret>, apiVersion: ApiVersion, registryHost: string) => Buffer {
+  const known = new WeakMap<Expiring<Secret>, Map<string, Buffer>>();
+  return (token, apiVersion, registryHost) => {
+    const ofToken = known.get(token) ?? new Map<string, Buffer>();
+    known.set(token, ofToken);
+    const key = `${apiVersion} ${registryHost}`;
+    const body =
+      ofToken.get(key) ?? encodeCredentialProviderResponse(apiVersion, bearerAuth(registryHost, token.value.reveal()));
+    // Few spellings are worth keeping; a host has thousands of them in upper and lower case.
+    if (ofToken.size < MAX_SPELLINGS) ofToken.set(key, body);
+    return body;
+  };
+}

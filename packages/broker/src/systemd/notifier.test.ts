@@ -1,0 +1,181 @@
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+import { beforeEach, expect, it } from "vitest";
+import { createLog } from "../telemetry/log.ts";
+import { createServiceNotification } from "./notifier.ts";
+import type { ServiceMessage } from "./notify-transport.ts";
+
+const PID = 4_711;
+
+let clock: FakeClock;
+let heard: ServiceMessage[];
+let status: string;
+let refusal: (Error & { code: string }) | undefined;
+let lines: { code: string; msg: string }[];
+
+beforeEach(() => {
+  clock = createFakeClock();
+  heard = [];
+  status = "serving";
+  refusal = undefined;
+  lines = [];
+});
+
+function create(environment: Record<string, string> = { WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(PID) }) {
+  return createServiceNotification({
+    voice: {
+      async say(message) {
+        if (refusal !== undefined) throw refusal;
+        heard.push(message);
+      },
+    },
+    environment,
+    pid: PID,
+    clock,
+    kernelMonotonicUs: () => 123_456n,
+    statusText: () => status,
+    log: createLog({ level: "info", environment: {}, stream: { write: (line) => void lines.push(JSON.parse(line)) } }),
+  });
+}
+
+const withCode = (code: string) => Object.assign(new Error(code), { code });
+const PING = ["WATCHDOG=1"];
+
+it("ServiceNotification is ready only when told, and pings at half of the watchdog's time from then on", async () => {
+  const notification = create();
+  await clock.advance(60_000);
+  expect(heard).toEqual([]);
+  notification.ready();
+  await clock.advance(45_000);
+  expect(heard).toEqual([
+    { ready: true, status: "serving", fields: PING },
+    { status: undefined, fields: PING },
+    { status: undefined, fields: PING },
+    { status: undefined, fields: PING },
+  ]);
+  expect(lines).toEqual([]);
+});
+
+it.each([
+  ["1000000", 500],
+  ["30000000", 15_000],
+  ["600000000", 15_000],
+])("ServiceNotification with WATCHDOG_USEC=%s looks after 2 s and then every %i ms", async (usec, everyMs) => {
+  create({ WATCHDOG_USEC: usec }).ready();
+  expect(clock.armed()).toEqual([Math.min(everyMs, 2_000)]);
+  await clock.advance(2_000);
+  expect(clock.armed()).toEqual([everyMs]);
+});
+
+it.each([
+  ["is not there", {}],
+  ["is no number", { WATCHDOG_USEC: "soon" }],
+  ["is zero", { WATCHDOG_USEC: "0" }],
+  ["is for another process", { WATCHDOG_USEC: "1000000", WATCHDOG_PID: "1" }],
+])(
+  "ServiceNotification sends no pings where the watchdog %s, and a status only when it changes",
+  async (_what, env) => {
+    create(env).ready();
+    await clock.advance(40_000);
+    status = "serving more";
+    await clock.advance(40_000);
+    expect(heard).toEqual([
+      { ready: true, status: "serving", fields: [] },
+      { status: "serving more", fields: [] },
+    ]);
+  },
+);
+
+it("ServiceNotification tells a changed status with the next ping", async () => {
+  create().ready();
+  status = "serving more";
+  await clock.advance(15_000);
+  expect(heard.at(-1)).toEqual({ status: "serving more", fields: PING });
+});
+
+it("ServiceNotification tells of a reload and of its end, without a second timer", async () => {
+  const notification = create();
+  notification.ready();
+  notification.reloading();
+  status = "reloaded";
+  notification.ready();
+  await clock.advance(0);
+  expect(heard.slice(1)).toEqual([
+    { fields: ["RELOADING=1", "MONOTONIC_USEC=123456"] },
+    { ready: true, status: "reloaded", fields: PING },
+  ]);
+  expect(clock.armed()).toHaveLength(1);
+});
+
+it("ServiceNotification tells that the service stops", async () => {
+  create().stopping();
+  expect(heard).toEqual([{ fields: ["STOPPING=1"] }]);
+});
+
+it("ServiceNotification keeps READY for a manager whose queue is full, and the order of what follows", async () => {
+  refusal = withCode("EAGAIN");
+  const notification = create();
+  notification.ready();
+  notification.reloading();
+  await clock.advance(950);
+  expect(heard).toEqual([]);
+  refusal = undefined;
+  await clock.advance(100);
+  expect(heard).toMatchObject([{ ready: true }, { fields: ["RELOADING=1", expect.anything()] }]);
+  expect(lines).toMatchObject([{ code: "EAGAIN", msg: "service manager not notified" }]);
+});
+
+it("ServiceNotification misses a ping that cannot be sent, with one line, and sends the next", async () => {
+  create().ready();
+  await clock.advance(0);
+  refusal = withCode("EAGAIN");
+  await clock.advance(30_000);
+  refusal = undefined;
+  await clock.advance(15_000);
+  expect(heard).toHaveLength(2);
+  expect(lines).toHaveLength(1);
+});
+
+it("ServiceNotification gives up a READY that nobody will ever hear", async () => {
+  refusal = withCode("ENOENT");
+  create().ready();
+  await clock.advance(5_000);
+  refusal = undefined;
+  await clock.advance(15_000);
+  expect(heard).toEqual([{ status: undefined, fields: PING }]);
+  expect(lines).toMatchObject([{ code: "ENOENT" }]);
+});
+
+it("ServiceNotification does not queue pings behind a message that is still on its way", async () => {
+  const arrivals: (() => void)[] = [];
+  const notification = createServiceNotification({
+    voice: { say: (message) => new Promise((resolve) => void arrivals.push(() => resolve(void heard.push(message)))) },
+    environment: { WATCHDOG_USEC: "2000000" },
+    pid: PID,
+    clock,
+    kernelMonotonicUs: () => 0n,
+    statusText: () => status,
+    log: createLog({ level: "fatal", environment: {} }),
+  });
+  notification.ready();
+  await clock.advance(10_000);
+  expect(arrivals).toHaveLength(1);
+  arrivals[0]?.();
+  await clock.advance(1_000);
+  expect(arrivals).toHaveLength(2);
+});
+
+it("ServiceNotification says nothing where nobody listens", () => {
+  const notification = createServiceNotification({
+    voice: undefined,
+    environment: { WATCHDOG_USEC: "1000000" },
+    pid: PID,
+    clock,
+    kernelMonotonicUs: () => expect.unreachable(),
+    statusText: () => expect.unreachable(),
+    log: createLog({ level: "fatal", environment: {} }),
+  });
+  notification.ready();
+  notification.reloading();
+  notification.stopping();
+  expect(clock.armed()).toEqual([]);
+});

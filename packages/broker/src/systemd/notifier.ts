@@ -1,0 +1,116 @@
+/**
+ * Tells the service manager how we are (sd_notify): ready, stopping, reloading, a line for people, and that the event
+ * loop turns. Without a manager it says nothing.
+ *
+ * The pings come from a timer of the event loop, so a loop that is stuck sends none and the watchdog ends the process.
+ * Nothing here throws: a message that cannot be sent is a missed ping, not a fault of the service.
+ */
+import type { Clock } from "@ocir-broker/foundation";
+import { codeOf } from "../errors/describe-error.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { ServiceMessage, Voice } from "./notify-transport.ts";
+
+export interface ServiceNotification {
+  /** The service answers: at start and after a reload. From the first on, pings and status lines go out. */
+  ready(): void;
+  /** The configuration is being read again; `ready` ends it. */
+  reloading(): void;
+  stopping(): void;
+}
+
+export interface ServiceNotificationOptions {
+  readonly voice: Voice | undefined;
+  /** WATCHDOG_USEC and WATCHDOG_PID. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  readonly clock: Clock;
+  /** CLOCK_MONOTONIC in microseconds. */
+  readonly kernelMonotonicUs: () => bigint;
+  readonly statusText: () => string;
+  readonly log: Log;
+}
+
+/** How often the line for people is looked at, where no ping is due sooner. */
+const STATUS_INTERVAL_MS = 15_000;
+
+/** The first look after the start: by then there is something to tell. */
+const FIRST_LOOK_MS = 2_000;
+
+/** What must not get lost is tried again after this long when the manager's queue is full. */
+const RETRY_MS = 100;
+const QUEUE_FULL: ReadonlySet<string> = new Set(["EAGAIN", "ENOBUFS"]);
+
+interface Letter {
+  readonly message: ServiceMessage;
+  readonly mustArrive: boolean;
+}
+
+const SILENT: ServiceNotification = { ready() {}, reloading() {}, stopping() {} };
+
+export function createServiceNotification(options: ServiceNotificationOptions): ServiceNotification {
+  return options.voice === undefined ? SILENT : createSpeaking(options.voice, options);
+}
+
+function createSpeaking(voice: Voice, options: ServiceNotificationOptions): ServiceNotification {
+  const { clock, kernelMonotonicUs, statusText, log } = options;
+  const watchdogMs = watchdogMsOf(options);
+  const tickMs = Math.min(watchdogMs / 2, STATUS_INTERVAL_MS);
+  const ping = watchdogMs === Number.POSITIVE_INFINITY ? [] : ["WATCHDOG=1"];
+  const outbox: Letter[] = [];
+  let isSending = false;
+  let isTicking = false;
+  let saidStatus: string | undefined;
+  let failingWith: string | undefined;
+
+  function post(message: ServiceMessage, mustArrive: boolean): void {
+    outbox.push({ message, mustArrive });
+    if (!isSending) void send();
+  }
+
+  async function send(): Promise<void> {
+    isSending = true;
+    for (let letter = outbox[0]; letter !== undefined; letter = outbox[0]) {
+      try {
+        await voice.say(letter.message);
+        failingWith = undefined;
+      } catch (error) {
+        const code = codeOf(error);
+        if (code !== failingWith) log.warn({ code }, "service manager not notified");
+        failingWith = code;
+        if (letter.mustArrive && QUEUE_FULL.has(code)) {
+          clock.setTimer(() => void send(), RETRY_MS);
+          return;
+        }
+      }
+      outbox.shift();
+    }
+    isSending = false;
+  }
+
+  function tick(): void {
+    clock.setTimer(tick, tickMs);
+    const text = statusText();
+    const status = text === saidStatus ? undefined : text;
+    // While older messages are still on their way, a ping is missed rather than queued.
+    if (isSending || (status === undefined && ping.length === 0)) return;
+    saidStatus = text;
+    post({ status, fields: ping }, false);
+  }
+
+  return {
+    ready() {
+      saidStatus = statusText();
+      post({ ready: true, status: saidStatus, fields: ping }, true);
+      if (!isTicking) clock.setTimer(tick, Math.min(tickMs, FIRST_LOOK_MS));
+      isTicking = true;
+    },
+    reloading: () => post({ fields: ["RELOADING=1", `MONOTONIC_USEC=${kernelMonotonicUs()}`] }, true),
+    stopping: () => post({ fields: ["STOPPING=1"] }, true),
+  };
+}
+
+/** How long the manager waits for a ping; infinite where it waits for none, or for another process's. */
+function watchdogMsOf({ environment, pid }: ServiceNotificationOptions): number {
+  const { WATCHDOG_USEC: usec = "", WATCHDOG_PID: forPid = String(pid) } = environment;
+  return /^[1-9]\d*$/.test(usec) && forPid === String(pid) ? Number(usec) / 1_000 : Number.POSITIVE_INFINITY;
+}

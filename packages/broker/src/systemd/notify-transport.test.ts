@@ -1,0 +1,99 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { findVoice } from "./notify-transport.ts";
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "voice-"));
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(directory, { recursive: true });
+});
+
+describe("findVoice", () => {
+  it.each([
+    ["nothing is set", {}],
+    ["the socket is empty", { NOTIFY_SOCKET: "" }],
+    ["the descriptor is none", { OCIR_BROKER_NOTIFY_FD: "notify" }],
+  ])("finds none where %s", (_what, environment) => {
+    expect(findVoice(environment)).toBeUndefined();
+  });
+});
+
+describe("the launcher's descriptor", () => {
+  it("gets one write a message, also where there is a socket besides", async () => {
+    const path = join(directory, "messages");
+    const descriptor = openSync(path, "w");
+    const voice = findVoice({ OCIR_BROKER_NOTIFY_FD: String(descriptor), NOTIFY_SOCKET: "/nowhere" });
+    const texts: string[] = [];
+    for (const message of [
+      { ready: true, status: "serving", fields: ["WATCHDOG=1"] },
+      { fields: ["STOPPING=1"] },
+      { status: "" },
+    ] as const) {
+      // Written before the promise settles: what is said right before the process ends is said.
+      const said = voice?.say(message);
+      texts.push(readFileSync(path, "utf8").slice(texts.join("").length));
+      await said;
+    }
+    closeSync(descriptor);
+    expect(texts).toEqual(["READY=1\nSTATUS=serving\nWATCHDOG=1", "STOPPING=1", "STATUS="]);
+  });
+
+  it("never blocks: a reader that does not read is EAGAIN", async () => {
+    const fifo = join(directory, "fifo");
+    execFileSync("mkfifo", [fifo]);
+    const { O_RDWR, O_NONBLOCK } = await import("node:fs").then(({ constants }) => constants);
+    const descriptor = openSync(fifo, O_RDWR | O_NONBLOCK);
+    const voice = findVoice({ OCIR_BROKER_NOTIFY_FD: String(descriptor) });
+    const full = (async () => {
+      for (;;) await voice?.say({ status: "x".repeat(4_000) });
+    })();
+    await expect(full).rejects.toMatchObject({ code: "EAGAIN" });
+    closeSync(descriptor);
+  });
+});
+
+describe("the program systemd-notify", () => {
+  /** A program in its place that writes down how it was called. */
+  function setUp(script = "") {
+    const path = join(directory, "systemd-notify");
+    const calls = join(directory, "calls");
+    writeFileSync(path, `#!/bin/sh\necho "$NOTIFY_SOCKET $*" >> ${calls}\n${script}\n`);
+    chmodSync(path, 0o755);
+    // The package takes both from the process's own environment.
+    vi.stubEnv("PATH", `${directory}:${process.env["PATH"]}`);
+    vi.stubEnv("NOTIFY_SOCKET", "/run/notify");
+    return { voice: findVoice({ ...process.env }), calls: () => readFileSync(calls, "utf8").trimEnd().split("\n") };
+  }
+
+  it("is called by the package for READY and STATUS, and for the rest as it is", async () => {
+    const { voice, calls } = setUp();
+    await voice?.say({ ready: true, status: "serving 1 registry host", fields: ["WATCHDOG=1"] });
+    await voice?.say({ status: "serving 2" });
+    await voice?.say({ fields: ["RELOADING=1", "MONOTONIC_USEC=5"] });
+    expect(calls()).toEqual([
+      `/run/notify --ready --pid=${process.pid} --status=serving 1 registry host`,
+      "/run/notify WATCHDOG=1",
+      `/run/notify --pid=${process.pid} --status=serving 2`,
+      "/run/notify RELOADING=1 MONOTONIC_USEC=5",
+    ]);
+  });
+
+  it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("that fails rejects %j", async (message) => {
+    const { voice } = setUp("echo broken >&2; exit 1");
+    await expect(voice?.say(message)).rejects.toBeDefined();
+  });
+
+  it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("that is missing rejects %j", async (message) => {
+    vi.stubEnv("PATH", directory);
+    const voice = findVoice({ NOTIFY_SOCKET: "/run/notify", PATH: directory });
+    await expect(voice?.say(message)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+});

@@ -1,0 +1,65 @@
+/**
+ * The two ways in which the service manager hears us: a descriptor that the launcher has connected to it, or the
+ * program `systemd-notify` where there is no launcher. Node itself cannot send a datagram to a Unix socket.
+ *
+ * Says what it is given, once; when and whether again is notifier.ts's business.
+ * Why two: docs/decisions/0006-two-ways-to-notify.md.
+ */
+import { writeSync } from "node:fs";
+import { inheritedDescriptor } from "./inherited-fd.ts";
+
+export interface ServiceMessage {
+  readonly ready?: true;
+  /** One line for `systemctl status`. */
+  readonly status?: string | undefined;
+  /** Further `NAME=value` of sd_notify(3). */
+  readonly fields?: readonly string[];
+}
+
+export interface Voice {
+  /** Rejects where the message did not leave; the manager never answers. */
+  say(message: ServiceMessage): Promise<void>;
+}
+
+/** The program waits for the manager to have read the message, and gives that up after 5 s by itself. */
+const PROGRAM_LIMIT_MS = 10_000;
+
+/** @returns undefined where nobody listens: not started by a service manager, or not as a notifying service. */
+export function findVoice(environment: Readonly<Record<string, string | undefined>>): Voice | undefined {
+  const descriptor = inheritedDescriptor(environment["OCIR_BROKER_NOTIFY_FD"]);
+  if (descriptor !== undefined) return createDescriptorVoice(descriptor);
+  return environment["NOTIFY_SOCKET"] ? createProgramVoice(environment) : undefined;
+}
+
+/** One write is one datagram. It never blocks: the launcher has set O_NONBLOCK, so a full queue is EAGAIN. */
+function createDescriptorVoice(descriptor: number): Voice {
+  return {
+    async say({ ready, status, fields = [] }) {
+      const lines = [...(ready ? ["READY=1"] : []), ...(status === undefined ? [] : [`STATUS=${status}`]), ...fields];
+      writeSync(descriptor, lines.join("\n"));
+    },
+  };
+}
+
+/** READY and STATUS through the package systemd-notify, the rest, which it does not know, through its program. */
+function createProgramVoice(environment: Readonly<Record<string, string | undefined>>): Voice {
+  return {
+    async say({ ready, status, fields = [] }) {
+      if (ready || status !== undefined) {
+        const { default: notify } = await import("systemd-notify");
+        await notify({ ...(ready ? { ready } : {}), ...(status === undefined ? {} : { status }) });
+      }
+      if (fields.length > 0) await runProgram(fields, environment);
+    },
+  };
+}
+
+async function runProgram(fields: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
+  const { execFile } = await import("node:child_process");
+  const { promisify } = await import("node:util");
+  const { NOTIFY_SOCKET, PATH } = environment;
+  await promisify(execFile)("systemd-notify", [...fields], {
+    env: { NOTIFY_SOCKET, PATH },
+    timeout: PROGRAM_LIMIT_MS,
+  });
+}

@@ -1,0 +1,34 @@
+/**
+ * A reload (SIGHUP): reads the configuration again and takes over what a running daemon can. A configuration with
+ * faults changes nothing; all of them are logged, and the status line says so until a reload works.
+ */
+
+import { ConfigError } from "../config/config-error.ts";
+import type { ConfigStatus } from "../config/config-status.ts";
+import type { ConfigChanges } from "../config/diff.ts";
+import { type Environment, loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import type { Log } from "../telemetry/log.ts";
+
+export interface ReloadOptions {
+  /** As the daemon was started; undefined is the default file, which may be absent. */
+  readonly path: string | undefined;
+  readonly environment: Environment;
+  readonly status: Pick<ConfigStatus, "reloaded" | "refused">;
+  readonly takeOver: (config: Config) => ConfigChanges;
+  readonly log: Log;
+}
+
+export function createReload({ path, environment, status, takeOver, log }: ReloadOptions): () => void {
+  return () => {
+    try {
+      const { live, atRestart } = takeOver(loadConfig({ path, environment }));
+      log.info({ changed: live, needRestart: atRestart }, "configuration reloaded");
+      status.reloaded(atRestart);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      log.error({ error }, "configuration not reloaded, the one before stays");
+      status.refused(error);
+    }
+  };
+}

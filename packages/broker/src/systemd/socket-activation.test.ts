@@ -1,0 +1,36 @@
+import { expect, it } from "vitest";
+import { handedOverSockets } from "./socket-activation.ts";
+
+const PID = 42;
+
+it.each([
+  ["nothing", {}, {}],
+  ["sockets of another process", { LISTEN_PID: "41", LISTEN_FDS: "2", LISTEN_FDNAMES: "credentials:health" }, {}],
+  ["no sockets", { LISTEN_PID: "42", LISTEN_FDS: "0" }, {}],
+  ["no number", { LISTEN_PID: "42", LISTEN_FDS: "x" }, {}],
+  ["both", { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: "credentials:health" }, { credentials: 3, health: 4 }],
+  [
+    "both the other way round",
+    { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: "health:credentials" },
+    { credentials: 4, health: 3 },
+  ],
+  [
+    "both around the launcher's memory",
+    { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "health:state:credentials" },
+    { credentials: 5, health: 3 },
+  ],
+  ["nothing but the launcher's memory", { LISTEN_PID: "42", LISTEN_FDS: "1", LISTEN_FDNAMES: "state" }, {}],
+  ["one among others", { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "notify:x:health" }, { health: 5 }],
+])("handedOverSockets maps %s by name", (_title, environment, expected) => {
+  expect(handedOverSockets(environment, PID)).toEqual(expected);
+});
+
+it.each([undefined, "unknown:unknown", "state:unknown", "state"])(
+  "handedOverSockets refuses sockets named %j",
+  (names) => {
+    const environment = { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: names };
+    expect(() => handedOverSockets(environment, PID)).toThrow(
+      expect.objectContaining({ code: "socket-not-listening" }),
+    );
+  },
+);

@@ -1,0 +1,49 @@
+/** Between the daemon and whoever runs it as a service: says ready, keeps saying how it is, reloads, says stopping. */
+import type { Clock } from "@ocir-broker/foundation";
+import type { ConfigStatus } from "../config/config-status.ts";
+import type { Environment } from "../config/load.ts";
+import type { Broker } from "../daemon.ts";
+import type { Log } from "../telemetry/log.ts";
+import { createServiceNotification } from "./notifier.ts";
+import { findVoice } from "./notify-transport.ts";
+import { createReload } from "./reload.ts";
+import { statusText } from "./status-line.ts";
+
+export interface SupervisionOptions {
+  /** Listening. */
+  readonly broker: Pick<Broker, "health" | "takeOver">;
+  readonly configPath: string | undefined;
+  readonly configStatus: ConfigStatus;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  /** CLOCK_MONOTONIC in microseconds. */
+  readonly kernelMonotonicUs: () => bigint;
+  readonly log: Log;
+  readonly pid: number;
+}
+
+export interface Supervision {
+  reload(): void;
+  stopping(): void;
+}
+
+/** Says ready. */
+export function superviseBroker(options: SupervisionOptions): Supervision {
+  const { broker, configPath, configStatus: status, environment, log } = options;
+  const { takeOver } = broker;
+  const reload = createReload({ path: configPath, environment, status, takeOver, log });
+  const notification = createServiceNotification({
+    ...options,
+    voice: findVoice(environment),
+    statusText: () => statusText(broker.health.details(), status.note()),
+  });
+  notification.ready();
+  return {
+    reload() {
+      notification.reloading();
+      reload();
+      notification.ready();
+    },
+    stopping: () => notification.stopping(),
+  };
+}

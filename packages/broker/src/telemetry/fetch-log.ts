@@ -1,0 +1,46 @@
+/**
+ * What the log says about fetches: each success, and of a failure only its beginning, its changes and its end.
+ * An outage is one line, not one a retry.
+ */
+import type { CacheEvent } from "@ocir-broker/expiring-cache";
+import { codeOf } from "../errors/describe-error.ts";
+import type { Log } from "./log.ts";
+
+export type LogFetch = (event: CacheEvent) => void;
+
+/** `what` is "session", "token" or "region". */
+export function createFetchLog(log: Log, what: "region" | "session" | "token"): LogFetch {
+  const failing = new Map<string, string>();
+
+  return (event) => {
+    const facts = what === "token" ? { registryHost: event.key } : {};
+    switch (event.type) {
+      case "fetched": {
+        const { reason, elapsedMs, expiresInMs } = event;
+        const recovered = failing.delete(event.key);
+        log.info(
+          { ...facts, reason, elapsedMs: Math.round(elapsedMs), expiresInMs: Math.round(expiresInMs), recovered },
+          `${what} fetched`,
+        );
+        return;
+      }
+      case "failed": {
+        const { reason, elapsedMs, retryInMs, error } = event;
+        const code = codeOf(error);
+        const level = failing.get(event.key) === code ? "debug" : "warn";
+        failing.set(event.key, code);
+        log[level](
+          { ...facts, reason, elapsedMs: Math.round(elapsedMs), retryInMs: Math.round(retryInMs), error },
+          `${what} not fetched`,
+        );
+        return;
+      }
+      case "expired":
+        log.error(facts, `${what} expired before a new one was there`);
+        return;
+      case "dropped":
+        failing.delete(event.key);
+        log.info({ ...facts, cause: event.cause }, `${what} dropped`);
+    }
+  };
+}

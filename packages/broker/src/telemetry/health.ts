@@ -1,0 +1,197 @@
+/**
+ * How the broker is, for anyone on the node to read: a closed list of fields.
+ *
+ * Registry hosts, ages, counts and error codes; never an OCID, a repository, a token or a text from upstream.
+ */
+
+import type { CacheEntry, TokenCache } from "@ocir-broker/expiring-cache";
+import type { Clock } from "@ocir-broker/foundation";
+import type { ConfigDetails } from "../config/config-status.ts";
+import { codeOf } from "../errors/describe-error.ts";
+import type { Readings, ServableTimes } from "./metrics.ts";
+
+/** ok: all is well. degraded: tokens are served or were, and something fails. starting: no token yet. */
+export type HealthStatus = "ok" | "degraded" | "starting";
+
+interface LifeSummary {
+  readonly ageSeconds: number;
+  readonly expiresInSeconds: number;
+}
+
+export interface HealthSummary {
+  readonly status: HealthStatus;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly region: string | null;
+  readonly session: LifeSummary | null;
+  readonly registries: Readonly<Record<string, LifeSummary | null>>;
+}
+
+interface FetchDetails extends Partial<LifeSummary> {
+  readonly state: CacheEntry["state"];
+  readonly kept: boolean;
+  readonly nextFetchInSeconds: number | null;
+  readonly lastSuccessSecondsAgo: number | null;
+  readonly lastFailureSecondsAgo: number | null;
+  readonly lastFailure: string | null;
+  readonly failuresInARow: number;
+  readonly hits: number;
+  readonly fetches: number;
+  readonly failures: number;
+  readonly waiting: number;
+}
+
+export interface HealthDetails extends Omit<HealthSummary, "session" | "registries"> {
+  /** Null if nobody said how it is. */
+  readonly config: ConfigDetails | null;
+  readonly startedAt: string;
+  readonly session: FetchDetails | null;
+  readonly registries: Readonly<Record<string, FetchDetails>>;
+}
+
+export interface Health extends Readings {
+  /** Whether a credential could be handed out now. */
+  isServing(): boolean;
+  summary(): HealthSummary;
+  details(): HealthDetails;
+}
+
+export interface HealthOptions {
+  readonly clock: Clock;
+  readonly version: string;
+  readonly sessions: Pick<TokenCache<unknown>, "entries">;
+  readonly tokens: Pick<TokenCache<unknown>, "entries">;
+  readonly regionId: () => string | undefined;
+  readonly configDetails?: (() => ConfigDetails) | undefined;
+  /** False where no token is fetched before somebody asks for one: then a session is all there is to wait for. */
+  readonly expectsToken: boolean;
+}
+
+export function createHealth(options: HealthOptions): Health {
+  const { clock, sessions, tokens } = options;
+  const startedAtMs = clock.monotonicMs();
+  const startedAtWallMs = clock.wallMs();
+  let hasServed = false;
+
+  function isServing(): boolean {
+    const isServable =
+      tokens.entries().some(isServableNow) || (!awaitsToken() && sessions.entries().some(isServableNow));
+    hasServed ||= isServable;
+    return isServable;
+  }
+
+  /** A prefetch that failed is awaited only by callers: without any, a session is enough. */
+  function awaitsToken(): boolean {
+    const entries = tokens.entries();
+    if (entries.length === 0) return options.expectsToken;
+    return entries.some(({ kept, isAsked, failuresInARow }) => kept && (isAsked || failuresInARow === 0));
+  }
+
+  function isServableNow(entry: CacheEntry): boolean {
+    return entry.servableUntilMs !== undefined && clock.monotonicMs() < entry.servableUntilMs;
+  }
+
+  function status(): HealthStatus {
+    if (!isServing()) return hasServed ? "degraded" : "starting";
+    const entries = [...sessions.entries(), ...tokens.entries().filter(isOfInterest)];
+    return entries.some(({ failuresInARow }) => failuresInARow > 0) ? "degraded" : "ok";
+  }
+
+  function common() {
+    return {
+      status: status(),
+      version: options.version,
+      uptimeSeconds: secondsSince(startedAtMs),
+      region: options.regionId() ?? null,
+    };
+  }
+
+  function secondsSince(atMs: number): number {
+    return Math.round((clock.monotonicMs() - atMs) / 1_000);
+  }
+
+  function lifeOf(entry: CacheEntry): LifeSummary | null {
+    const { obtainedAtMs, expiresAtMs } = entry;
+    if (obtainedAtMs === undefined || expiresAtMs === undefined || !isServableNow(entry)) return null;
+    return { ageSeconds: secondsSince(obtainedAtMs), expiresInSeconds: -secondsSince(expiresAtMs) };
+  }
+
+  function detailsOf(entry: CacheEntry): FetchDetails {
+    const agoOf = (atMs: number | undefined): number | null => (atMs === undefined ? null : secondsSince(atMs));
+    const { renewAtMs } = entry;
+    return {
+      state: entry.state,
+      ...lifeOf(entry),
+      kept: entry.kept,
+      nextFetchInSeconds: renewAtMs === undefined ? null : Math.max(0, -secondsSince(renewAtMs)),
+      lastSuccessSecondsAgo: agoOf(entry.lastSuccessAtMs),
+      lastFailureSecondsAgo: agoOf(entry.lastFailureAtMs),
+      lastFailure: entry.lastFailureAtMs === undefined ? null : codeOf(entry.lastError),
+      failuresInARow: entry.failuresInARow,
+      hits: entry.hits,
+      fetches: entry.fetches,
+      failures: entry.failures,
+      waiting: entry.waiting,
+    };
+  }
+
+  function timesOf(entry: CacheEntry | undefined): ServableTimes | undefined {
+    if (entry?.obtainedAtMs === undefined || entry.expiresAtMs === undefined || !isServableNow(entry)) return undefined;
+    const offsetMs = clock.wallMs() - clock.monotonicMs();
+    return {
+      obtainedAtSeconds: (entry.obtainedAtMs + offsetMs) / 1_000,
+      expiresAtSeconds: (entry.expiresAtMs + offsetMs) / 1_000,
+    };
+  }
+
+  function firstOf<T>(entries: readonly CacheEntry[], of: (entry: CacheEntry) => T | null): T | null {
+    const [entry] = entries;
+    return entry === undefined ? null : of(entry);
+  }
+
+  return {
+    isServing,
+    summary: () => ({
+      ...common(),
+      session: firstOf(sessions.entries(), lifeOf),
+      registries: Object.fromEntries(
+        tokens
+          .entries()
+          .filter(isOfInterest)
+          .map((entry) => [entry.key, lifeOf(entry)]),
+      ),
+    }),
+    details: () => ({
+      ...common(),
+      startedAt: isoTime(startedAtWallMs),
+      config: options.configDetails?.() ?? null,
+      session: firstOf(sessions.entries(), detailsOf),
+      registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsOf(entry)])),
+    }),
+    session: () => timesOf(sessions.entries()[0]),
+    *tokens() {
+      for (const entry of tokens.entries()) {
+        const times = timesOf(entry);
+        if (times !== undefined) yield [entry.key, times] as const;
+      }
+    },
+    *lastSuccesses() {
+      const offsetMs = clock.wallMs() - clock.monotonicMs();
+      for (const { key, lastSuccessAtMs } of tokens.entries().filter(isOfInterest)) {
+        yield [key, lastSuccessAtMs === undefined ? undefined : (lastSuccessAtMs + offsetMs) / 1_000] as const;
+      }
+    },
+  };
+}
+
+/**
+ * A host that has never worked matters only if it is kept and asked for: one that is not kept is a mistake in an image's
+ * name, and one that nobody asks for, such as the home region's default name in a realm without it, harms nobody.
+ */
+function isOfInterest({ kept, isAsked, lastSuccessAtMs }: CacheEntry): boolean {
+  return lastSuccessAtMs !== undefined || (kept && isAsked);
+}
+
+function isoTime(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}

@@ -1,0 +1,192 @@
+import { generateKeyPairSync } from "node:crypto";
+import {
+  type Expiring,
+  Secret,
+  UpstreamError,
+  type UpstreamErrorCode,
+  type UpstreamRequest,
+} from "@ocir-broker/foundation";
+import { IdentityError, type IdentityProvider, type SigningSession } from "@ocir-broker/identity";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { afterEach, describe, expect, it } from "vitest";
+import { createSessionCache, createTokenCache, SESSION } from "./caches.ts";
+import { createSessionRefresh } from "./session-refresh.ts";
+
+const HOST = "icn.ocir.io";
+const MINUTE_MS = 60_000;
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+
+const jwt = (claims: object): string =>
+  ["{}", JSON.stringify(claims), "x"].map((part) => Buffer.from(part).toString("base64url")).join(".");
+
+let close: () => void;
+afterEach(() => close());
+
+/** Sessions of 20 and tokens of 60 minutes, from upstreams that do as `cloud` says. */
+function setUp(options: { deadlineMs?: number } = {}) {
+  const clock = createFakeClock();
+  const cloud = {
+    status: 200,
+    isDown: false,
+    sessionFails: false,
+    latencyMs: 0,
+    failsWith: undefined as UpstreamErrorCode | undefined,
+  };
+  const counts = { sessions: 0, tokens: 0 };
+
+  const provider: Pick<IdentityProvider, "session"> = {
+    async session(): Promise<Expiring<SigningSession>> {
+      counts.sessions++;
+      if (cloud.isDown || cloud.sessionFails) throw new IdentityError("federation-unreachable", "auth.test");
+      const obtainedAtMs = clock.monotonicMs();
+      const value = { keyId: new Secret(`ST$session-${counts.sessions}`), privateKey, tenancyId: "ocid1.tenancy.test" };
+      return { value, obtainedAtMs, expiresAtMs: obtainedAtMs + 20 * MINUTE_MS };
+    },
+  };
+  const sessionsUsed: (string | undefined)[] = [];
+  async function send(request: UpstreamRequest) {
+    counts.tokens++;
+    if (cloud.latencyMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, cloud.latencyMs));
+    sessionsUsed.push(/keyId="ST\$(session-\d+)"/.exec(request.headers["authorization"] ?? "")?.[1]);
+    if (cloud.failsWith !== undefined) throw new UpstreamError(cloud.failsWith, request.url.host);
+    if (cloud.isDown) throw new UpstreamError("refused", request.url.host);
+    return {
+      status: cloud.status,
+      headers: { "content-type": "application/json" },
+      body: Buffer.from(JSON.stringify({ token: jwt({ sub: `ocid1.instance.${counts.tokens}` }), expires_in: 3_600 })),
+      sentAtMs: clock.monotonicMs(),
+      serverDateMs: clock.wallMs(),
+    };
+  }
+
+  const shared = { deadlineMs: options.deadlineMs ?? 15_000, clock, random: () => 0.5, onEvent: () => undefined };
+  const sessions = createSessionCache(provider, shared);
+  const sessionErrors = new WeakSet<object>();
+  const tokens = createTokenCache({
+    ...shared,
+    sessionErrors,
+    sessions,
+    refreshSession: createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) }),
+    sendTo: () => send,
+    endpointOf: (host) => new URL(`https://${host}`),
+  });
+  close = () => {
+    tokens.close();
+    sessions.close();
+  };
+  const get = () => tokens.get(HOST, { waitMs: shared.deadlineMs });
+  /** The error of a refresh; the cache rests for half a second between two fetches. */
+  async function refresh(): Promise<unknown> {
+    const error = tokens.refresh(HOST).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    await clock.advance(1_000);
+    return error;
+  }
+  return { clock, cloud, counts, sessions, tokens, sessionErrors, get, refresh, sessionsUsed };
+}
+
+describe("createTokenCache", () => {
+  it("makes one session and one token for all who ask at once", async () => {
+    const { get, counts } = setUp();
+    const answers = await Promise.all(Array.from({ length: 50 }, get));
+    expect(new Set(answers.map(({ entry }) => entry.value.reveal())).size).toBe(1);
+    expect(counts).toEqual({ sessions: 1, tokens: 1 });
+  });
+
+  it("gives an attempt as long as the request's deadline", async () => {
+    const { get, clock, cloud, counts } = setUp({ deadlineMs: 19_000 });
+    cloud.latencyMs = 18_000;
+    const asked = get();
+    await clock.advance(18_000);
+    expect((await asked).outcome).toBe("miss");
+    expect(counts.tokens).toBe(1);
+  });
+
+  it("serves a token to its end through an outage of everything, never longer, and recovers", async () => {
+    const { get, clock, cloud } = setUp();
+    const { entry } = await get();
+    cloud.isDown = true;
+    for (let minute = 0; minute < 59; minute++) {
+      const answer = await get();
+      expect(answer.entry).toBe(entry);
+      expect(clock.monotonicMs()).toBeLessThan(entry.expiresAtMs);
+      await clock.advance(MINUTE_MS);
+    }
+    expect((await get()).outcome).toBe("stale");
+    await clock.advance(MINUTE_MS);
+    const failing = expect(get()).rejects.toMatchObject({ code: "federation-unreachable" });
+    await clock.advance(15_000);
+    await failing;
+    cloud.isDown = false;
+    await clock.advance(MINUTE_MS);
+    expect((await get()).entry.expiresAtMs).toBeGreaterThan(entry.expiresAtMs);
+  });
+
+  it("signs with a new session when the registry refuses the one it has, and only with that", async () => {
+    const { get, cloud, counts, sessionsUsed, refresh } = setUp();
+    await get();
+    cloud.status = 401;
+    expect(await refresh()).toMatchObject({ code: "registry-unauthorized" });
+    expect(counts).toEqual({ sessions: 2, tokens: 3 });
+    expect(sessionsUsed).toEqual(["session-1", "session-1", "session-2"]);
+  });
+
+  it("takes a newer session if there is one by then, and makes none more often than every 30 s", async () => {
+    const { get, cloud, clock, counts, refresh, sessions } = setUp();
+    await get();
+    cloud.status = 401;
+    for (let attempt = 0; attempt < 20; attempt++) await refresh();
+    expect(counts.sessions).toBe(2);
+    await clock.advance(30_000);
+    await refresh();
+    expect(counts.sessions).toBe(3);
+    expect(sessions.peek(SESSION)).toBeDefined();
+  });
+
+  it("keeps session and token when no better session is to be had", async () => {
+    const { get, cloud, refresh, sessions } = setUp();
+    const { entry } = await get();
+    const session = sessions.peek(SESSION);
+    cloud.status = 401;
+    cloud.sessionFails = true;
+    expect(await refresh()).toMatchObject({ code: "registry-unauthorized" });
+    expect(sessions.peek(SESSION)).toBe(session);
+    expect((await get()).entry).toBe(entry);
+  });
+
+  it("answers at once for a host that DNS does not know, and works once it does", async () => {
+    const { get, cloud, clock, counts } = setUp();
+    cloud.failsWith = "name-not-found";
+    await expect(get()).rejects.toMatchObject({ code: "name-not-found" });
+    expect(counts.tokens).toBe(1);
+
+    cloud.failsWith = undefined;
+    await clock.advance(500);
+    expect((await get()).outcome).toBe("miss");
+  });
+
+  it("tries another session for nothing but a 401", async () => {
+    const { get, cloud, clock, counts } = setUp();
+    cloud.status = 403;
+    await expect(get()).rejects.toMatchObject({ code: "registry-forbidden" });
+    await clock.advance(0);
+    expect(counts.sessions).toBe(1);
+  });
+
+  it("can tell what failed for want of a session, so that it need not wait once there is one", async () => {
+    const { clock, cloud, counts, tokens, sessions, sessionErrors } = setUp();
+    cloud.sessionFails = true;
+    sessions.keep(SESSION);
+    tokens.keep(HOST);
+    while (tokens.entries()[0]?.state !== "backing-off") await clock.advance(1_000);
+    cloud.sessionFails = false;
+    sessions.retry(() => true);
+    await clock.advance(0);
+    expect(counts.tokens).toBe(0);
+    tokens.retry((error) => sessionErrors.has(error as object));
+    await clock.advance(0);
+    expect(counts.tokens).toBe(1);
+  });
+});

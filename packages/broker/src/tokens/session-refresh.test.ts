@@ -1,0 +1,49 @@
+import { createFakeClock } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
+import { RepositoryAccess } from "../access/repository-access.ts";
+import { createSessionRefresh } from "./session-refresh.ts";
+
+function setUp() {
+  const clock = createFakeClock();
+  const cloud = { refreshes: 0, isDown: false };
+  const refreshSession = createSessionRefresh({
+    clock,
+    async refresh() {
+      cloud.refreshes++;
+      if (cloud.isDown) throw new Error("down");
+    },
+  });
+  return { clock, cloud, refreshSession };
+}
+
+it("createSessionRefresh starts one refresh per 30 s and shares it, and its failure", async () => {
+  const { clock, cloud, refreshSession } = setUp();
+  cloud.isDown = true;
+  const first = refreshSession();
+  await clock.advance(29_999);
+  expect(refreshSession()).toBe(first);
+  await expect(first.done).rejects.toThrow("down");
+
+  cloud.isDown = false;
+  await clock.advance(1);
+  await refreshSession().done;
+  expect(cloud.refreshes).toBe(2);
+});
+
+it("createSessionRefresh gives a refused session and a denied repository one refresh, not one each", async () => {
+  const { clock, cloud, refreshSession } = setUp();
+  const access = new RepositoryAccess({
+    clock,
+    probe: async () => "denied",
+    liveToken: () => "token",
+    refreshSession,
+    refreshToken: async () => undefined,
+  });
+  access.ask("iad.ocir.io", "ns/app");
+  await clock.advance(1_000);
+  await refreshSession().done;
+  await access.heal("iad.ocir.io", "ns/app", 0);
+  await clock.advance(1_000);
+  access.close();
+  expect(cloud.refreshes).toBe(1);
+});

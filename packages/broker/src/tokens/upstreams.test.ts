@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { getCACertificates } from "node:tls";
+import { createSystemClock, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
+import { startSimulator } from "@ocir-broker/oci-simulator";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { configSchema } from "../config/schema.ts";
+import { codeOf } from "../errors/describe-error.ts";
+import { createUpstreams, observed, upstreamResult } from "./upstreams.ts";
+
+describe("upstreamResult", () => {
+  it.each([
+    [200, "2xx"],
+    [302, "3xx"],
+    [400, "4xx"],
+    [401, "401"],
+    [403, "403"],
+    [404, "404"],
+    [429, "429"],
+    [500, "5xx"],
+    [503, "5xx"],
+  ])("makes a label of %d: %s", (status, label) => {
+    expect(upstreamResult(status)).toBe(label);
+  });
+});
+
+describe("observed", () => {
+  const request = { method: "GET", url: new URL("https://iad.ocir.io") } as UpstreamRequest;
+
+  it("reports what was answered and how long it took, and passes it on", async () => {
+    const clock = createFakeClock();
+    const seen: unknown[] = [];
+    const send = observed(
+      async () => {
+        await clock.advance(250);
+        return { status: 429 } as never;
+      },
+      clock,
+      (...facts) => seen.push(facts),
+    );
+    expect(await send(request)).toEqual({ status: 429 });
+    expect(seen).toEqual([["429", 250]]);
+  });
+
+  it("reports that nothing was answered, and passes the error on", async () => {
+    const seen: unknown[] = [];
+    const error = new UpstreamError("refused", "iad.ocir.io");
+    const send = observed(
+      () => Promise.reject(error),
+      createFakeClock(),
+      (...facts) => seen.push(facts),
+    );
+    await expect(send(request)).rejects.toBe(error);
+    expect(seen).toEqual([["failed", 0]]);
+  });
+});
+
+describe("createUpstreams", () => {
+  it("trusts the authorities of upstream.caFile and no other", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "upstreams-"));
+    const simulator = await startSimulator({ tls: true });
+    const systemStore = join(folder, "system.pem");
+    const only = join(folder, "only.pem");
+    writeFileSync(systemStore, simulator.caCertificate ?? "");
+    writeFileSync(only, String(getCACertificates("bundled")[0]));
+    onTestFinished(async () => {
+      await simulator.close();
+      rmSync(folder, { recursive: true });
+    });
+
+    async function statusWith(caFile: string | undefined): Promise<number | string> {
+      const config = configSchema.parse({ upstream: { caFile } });
+      const environment = { SSL_CERT_FILE: systemStore };
+      const upstreams = createUpstreams({ config, environment, clock: createSystemClock() });
+      const { signal } = new AbortController();
+      const url = new URL("/v2/", simulator.registryUrl);
+      try {
+        return (await upstreams.send({ method: "GET", url, headers: {}, signal, maxBodyBytes: 65_536 })).status;
+      } catch (error) {
+        return codeOf(error);
+      } finally {
+        await upstreams.close();
+      }
+    }
+
+    expect(await statusWith(undefined)).toBe(401);
+    expect(await statusWith(systemStore)).toBe(401);
+    expect(await statusWith(only)).toBe("tls");
+    expect(await statusWith(join(folder, "missing.pem"))).toBe("tls");
+  });
+});

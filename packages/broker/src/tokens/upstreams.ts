@@ -1,0 +1,85 @@
+/** The ways out of the process: one for the metadata service, which no proxy may see, and one for all others. */
+import {
+  type Clock,
+  createDirectDispatcher,
+  createSendRequest,
+  createUpstreamDispatcher,
+  readTrustedCertificates,
+  type SendRequest,
+} from "@ocir-broker/foundation";
+import { durationMs } from "../config/duration.ts";
+import type { Config } from "../config/schema.ts";
+import type { UpstreamResult } from "../telemetry/metrics.ts";
+
+export interface Upstreams {
+  readonly sendMetadata: SendRequest;
+  readonly send: SendRequest;
+  /** False if `upstream.caFile` holds no certificate: then every exchange over TLS fails. */
+  readonly hasTrust: boolean;
+  close(): Promise<void>;
+}
+
+/** A node has one auth service and a handful of registries; probes run eight at a time. */
+const MAX_CONNECTIONS = 8;
+
+export function createUpstreams(options: {
+  config: Pick<Config, "upstream" | "proxy">;
+  environment: Readonly<Record<string, string | undefined>>;
+  clock: Clock;
+}): Upstreams {
+  const { config, environment, clock } = options;
+  const totalMs = durationMs(config.upstream.timeout);
+  const limits = {
+    connectMs: durationMs(config.upstream.connectTimeout),
+    headersMs: totalMs,
+    bodyMs: totalMs,
+    maxConnectionsPerOrigin: MAX_CONNECTIONS,
+  };
+  const direct = createDirectDispatcher({ ...limits, maxConnectionsPerOrigin: 1 });
+  const caCertificates = readTrustedCertificates(environment, config.upstream.caFile);
+  const outside = createUpstreamDispatcher({ ...limits, caCertificates, proxy: config.proxy });
+  return {
+    sendMetadata: createSendRequest({ dispatcher: direct, clock, totalMs }),
+    send: createSendRequest({ dispatcher: outside, clock, totalMs }),
+    hasTrust: caCertificates.length > 0,
+    async close() {
+      await Promise.all([direct.destroy(), outside.destroy()]);
+    },
+  };
+}
+
+/** The same way out, with every exchange reported. */
+export function observed(
+  send: SendRequest,
+  clock: Clock,
+  onAnswered: (result: UpstreamResult, elapsedMs: number) => void,
+): SendRequest {
+  return async (request) => {
+    const startedAtMs = clock.monotonicMs();
+    try {
+      const response = await send(request);
+      onAnswered(upstreamResult(response.status), clock.monotonicMs() - startedAtMs);
+      return response;
+    } catch (error) {
+      onAnswered("failed", clock.monotonicMs() - startedAtMs);
+      throw error;
+    }
+  };
+}
+
+/** A status as a label: the ones that tell a story by themselves, the others by their class. */
+export function upstreamResult(status: number): UpstreamResult {
+  switch (status) {
+    case 401:
+      return "401";
+    case 403:
+      return "403";
+    case 404:
+      return "404";
+    case 429:
+      return "429";
+  }
+  if (status >= 500) return "5xx";
+  if (status >= 400) return "4xx";
+  return status >= 300 ? "3xx" : "2xx";
+}
