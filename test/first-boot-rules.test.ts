@@ -20,7 +20,7 @@ import { distrustOf } from "../packages/doctor/src/trusted-path.ts";
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const SCRIPT = readFileSync(join(CHECKOUT, "cloud-init/ocir-broker-node.sh"), "utf8");
-const LOCK = readFileSync(join(CHECKOUT, "packages/packaging/files/install-lock"), "utf8");
+const LOCK = readFileSync(join(CHECKOUT, "packages/installer/install-lock.sh"), "utf8");
 const isRoot = process.getuid?.() === 0;
 
 /** The text of a shell function, from its name to the line that closes it. */

@@ -8,14 +8,21 @@ import cliPackage from "../packages/cli/package.json" with { type: "json" };
 const CHECKOUT = join(import.meta.dirname, "..");
 const SCRIPT = join(CHECKOUT, "cloud-init/ocir-broker-node.sh");
 const GUIDES = ["docs/install.md", "docs/install.ko.md"];
-const INSTALLED_SCRIPTS = ["setup", "install-lock", "kubelet-files", "kubelet-advice", "install.sh", "uninstall.sh"];
+const INSTALLED_SCRIPTS = [
+  "setup.sh",
+  "install-lock.sh",
+  "kubelet-files.sh",
+  "kubelet-advice.sh",
+  "install.sh",
+  "uninstall.sh",
+];
 const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
 /** What OCI takes for all metadata of an instance is 32 000 bytes. */
 const USER_DATA_LIMIT_BYTES = 28_000;
 
 describe("ocir-broker-node.sh", () => {
   it.skipIf(!hasShellcheck)("passes shellcheck, with what it installs", () => {
-    const files = INSTALLED_SCRIPTS.map((name) => join(CHECKOUT, "packages/packaging/files", name));
+    const files = INSTALLED_SCRIPTS.map((name) => join(CHECKOUT, "packages/installer", name));
     expect(spawnSync("shellcheck", [SCRIPT, ...files], { encoding: "utf8" }).stdout).toBe("");
   });
 

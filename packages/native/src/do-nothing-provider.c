@@ -15,7 +15,7 @@
 /* "0s": the kubelet keeps nothing of it, so that it asks again once ocir-broker is back. */
 #define ANSWER_TAIL "\",\"cacheKeyType\":\"Registry\",\"cacheDuration\":\"0s\",\"auth\":{}}\n"
 
-/* By this the installer knows its own: the same text is searched for in packages/packaging/files/setup. */
+/* By this the installer knows its own: the same text is searched for in packages/installer/setup.sh. */
 #define VERSION_LINE "ocir-broker do-nothing provider " SHIM_VERSION "\n"
 
 enum { REQUEST_LIMIT_BYTES = 256 * 1024 };

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { finished } from "./finished.ts";
-import { FILES, type InstalledFile, LIBEXEC, setTimes, writeTree } from "./installed-tree.ts";
+import { FILES, INSTALLER, type InstalledFile, LIBEXEC, setTimes, writeTree } from "./installed-tree.ts";
 import { CHECKOUT, type Release } from "./release.ts";
 import type { Target } from "./target.ts";
 
@@ -15,10 +15,10 @@ export async function makeArchive(
   places: { work: string; output: string },
 ): Promise<string> {
   const name = `ocir-broker-${release.version}-linux-${target.debArchitecture}`;
-  const installScript = readFileSync(join(FILES, "install.sh"), "utf8").replaceAll("MACHINE", target.machine);
+  const installScript = readFileSync(join(INSTALLER, "install.sh"), "utf8").replaceAll("MACHINE", target.machine);
   const files: InstalledFile[] = [
     ...installed,
-    { path: `${LIBEXEC}/uninstall.sh`, mode: 0o755, from: join(FILES, "uninstall.sh") },
+    { path: `${LIBEXEC}/uninstall.sh`, mode: 0o755, from: join(INSTALLER, "uninstall.sh") },
     { path: "/install.sh", mode: 0o755, from: { text: installScript } },
     { path: "/README.txt", mode: 0o644, from: join(FILES, "README.txt") },
     { path: "/LICENSE", mode: 0o644, from: join(CHECKOUT, "LICENSE") },

@@ -22,6 +22,8 @@ export interface InstalledFile {
 }
 
 export const FILES = join(import.meta.dirname, "../files");
+/** The shell that runs on the node; there without the ending. */
+export const INSTALLER = join(CHECKOUT, "packages/installer");
 export const LIBEXEC = "/usr/libexec/ocir-broker";
 export const DOCUMENTATION = "/usr/share/doc/ocir-broker";
 
@@ -36,8 +38,8 @@ export function installedFiles(target: Target, release: Release, programs: Built
   const plain = (path: string, from: InstalledFile["from"]): InstalledFile => ({ path, mode: 0o644, from });
   return [
     ...["ocir-broker", ...STATIC_PROGRAMS].map((name) => program(name, join(programs.folder, name))),
-    ...["setup", "kubelet-advice"].map((name) => program(name, join(FILES, name))),
-    ...["install-lock", "kubelet-files"].map((name) => plain(`${LIBEXEC}/${name}`, join(FILES, name))),
+    ...["setup", "kubelet-advice"].map((name) => program(name, join(INSTALLER, `${name}.sh`))),
+    ...["install-lock", "kubelet-files"].map((name) => plain(`${LIBEXEC}/${name}`, join(INSTALLER, `${name}.sh`))),
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/system/${unit}`, join(CHECKOUT, "systemd", unit))),
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
     plain("/usr/lib/tmpfiles.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf")),

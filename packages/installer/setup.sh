@@ -30,9 +30,9 @@ fail() {
   exit 1
 }
 
-# shellcheck source-path=SCRIPTDIR source=install-lock
+# shellcheck source-path=SCRIPTDIR source=install-lock.sh
 . "$libexec/install-lock"
-# shellcheck source-path=SCRIPTDIR source=kubelet-files
+# shellcheck source-path=SCRIPTDIR source=kubelet-files.sh
 . "$libexec/kubelet-files"
 
 # Is there a systemd to talk to? Not in an image build, where links of enabled units are all that can be made.

@@ -25,7 +25,7 @@ It needs glibc 2.28, libstdc++ and libatomic: dnf install libatomic libstdc++, o
 If those are there: is this folder on a file system mounted noexec?"
 fi
 
-# shellcheck source-path=SCRIPTDIR source=install-lock
+# shellcheck source-path=SCRIPTDIR source=install-lock.sh
 . "$here${program%/*}/install-lock"
 lock
 

@@ -16,7 +16,7 @@ fail() {
 
 [ "$(id -u)" = 0 ] || fail "run it as root"
 [ -e $list ] || fail "$list is missing: it was not installed from an archive"
-# shellcheck source-path=SCRIPTDIR source=install-lock
+# shellcheck source-path=SCRIPTDIR source=install-lock.sh
 . $libexec/install-lock
 lock
 $libexec/setup remove
