@@ -15,8 +15,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { flagIn } from "../packages/doctor/src/kubelet.ts";
-import { distrustOf } from "../packages/doctor/src/trusted-path.ts";
+import { flagIn } from "../packages/doctor/src/node/kubelet.ts";
+import { distrustOf } from "../packages/doctor/src/node/trusted-path.ts";
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const SCRIPT = readFileSync(join(CHECKOUT, "cloud-init/ocir-broker-node.sh"), "utf8");

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { finishLayout, putImage } from "../packages/packaging/src/oci-layout.ts";
+import { finishLayout, putImage } from "../packages/packaging/src/formats/oci-layout.ts";
 
 export interface ImageLayout {
   readonly path: string;

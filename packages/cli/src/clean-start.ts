@@ -5,7 +5,7 @@
  * build answers it.
  */
 import { isSea } from "node:sea";
-import { environment } from "./environment.ts";
+import { environment } from "./process/environment.ts";
 
 const DROPPED = /^(?:NODE_|OPENSSL_|SSLKEYLOGFILE$)/;
 const HAS_DESCRIPTORS = ["LISTEN_PID", "OCIR_BROKER_NOTIFY_FD"];

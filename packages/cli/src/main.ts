@@ -1,7 +1,7 @@
 /** The executable: runs the command line, and says how a failure ends. */
-import "./hang-up.ts";
+import "./process/ignore-early-sighup.ts";
 import "./clean-start.ts";
-import "./process-name.ts";
+import "./process/process-name.ts";
 import { reportFailure } from "./failure.ts";
 import { createProgram } from "./program.ts";
 

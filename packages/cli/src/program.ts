@@ -8,8 +8,8 @@ import { addKubeletConfigCommand } from "./commands/kubelet-config.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addVersionCommand } from "./commands/version.ts";
-import { version } from "./environment.ts";
 import { throwUsageErrors } from "./failure.ts";
+import { version } from "./process/environment.ts";
 
 export function createProgram(): Command {
   const program = new Command("ocir-broker")

@@ -20,7 +20,7 @@ import {
   signRequest,
 } from "@ocir-broker/identity";
 import { createHostRules, fetchBearerToken } from "@ocir-broker/ocir";
-import { type Exchange, noted } from "./exchanges.ts";
+import { type Exchange, noted } from "./recording/exchanges.ts";
 import type { DoctorSettings } from "./settings.ts";
 
 export interface Cloud {

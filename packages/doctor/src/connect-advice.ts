@@ -2,8 +2,8 @@
  * How a kubelet comes to use our provider on a node where ocir-broker is installed already: by the commands that the packages
  * bring, with this node's own paths. A node without them is replaced by one whose first boot installs them.
  */
-import type { Kubelet } from "./kubelet.ts";
-import type { NodeFiles } from "./node-files.ts";
+import type { Kubelet } from "./node/kubelet.ts";
+import type { NodeFiles } from "./node/node-files.ts";
 
 const SETUP = "/usr/libexec/ocir-broker/setup";
 const ADVICE = "/usr/libexec/ocir-broker/kubelet-advice";

@@ -2,11 +2,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as base, describe, expect, onTestFinished } from "vitest";
-import type { DiagnosisName } from "./diagnoses.ts";
-import type { Finding } from "./finding.ts";
-import { CLOUD_FAULTS } from "./seeded-cloud-faults.ts";
-import { NODE_FAULTS } from "./seeded-node-faults.ts";
-import type { DoctorOptions } from "./settings.ts";
 import {
   answerScript,
   createSharedCloud,
@@ -17,7 +12,12 @@ import {
   OUR_PROVIDER,
   type SharedCloud,
   type SickNode,
-} from "./sick-node.ts";
+} from "../test/broken-node.ts";
+import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
+import { NODE_FAULTS } from "../test/seeded-node-faults.ts";
+import type { DiagnosisName } from "./diagnoses.ts";
+import type { Finding } from "./finding.ts";
+import type { DoctorOptions } from "./settings.ts";
 
 const test = base.extend<{ cloud: SharedCloud; node: SickNode }>({
   cloud: [

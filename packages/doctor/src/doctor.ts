@@ -1,4 +1,6 @@
 /** All checks at once, each within the time that there is, and their findings, those first that others may follow from. */
+
+import { type Check, createExamination, type Examination } from "./check-context.ts";
 import { checkClock } from "./checks/clock.ts";
 import { checkDaemon } from "./checks/daemon.ts";
 import { checkIdentity } from "./checks/identity.ts";
@@ -12,12 +14,11 @@ import { checkRegistry } from "./checks/registry.ts";
 import { checkSelinux } from "./checks/selinux.ts";
 import { checkSocket } from "./checks/socket.ts";
 import { createCloud } from "./cloud.ts";
-import { type Check, createExamination, type Examination } from "./examination.ts";
-import type { Exchange } from "./exchanges.ts";
 import { type Finding, finding } from "./finding.ts";
-import { createNetwork } from "./network.ts";
-import { createNodeFiles } from "./node-files.ts";
-import { createRunProgram } from "./program-run.ts";
+import { createNetwork } from "./node/network.ts";
+import { createNodeFiles } from "./node/node-files.ts";
+import { createRunProgram } from "./node/program-run.ts";
+import type { Exchange } from "./recording/exchanges.ts";
 import type { DoctorOptions } from "./settings.ts";
 
 /** By the name of what is looked at, causes before their consequences. */

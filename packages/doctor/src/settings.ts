@@ -1,7 +1,7 @@
 /** What doctor needs to know of the broker's configuration, and what else it is told. The command line fills it in. */
 import type { Clock, ProxySettings, Random } from "@ocir-broker/foundation";
-import type { Network } from "./network.ts";
-import type { RunProgram } from "./program-run.ts";
+import type { Network } from "./node/network.ts";
+import type { RunProgram } from "./node/program-run.ts";
 
 export interface DoctorSettings {
   readonly credentialsSocket: string;

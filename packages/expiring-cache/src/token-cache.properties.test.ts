@@ -2,7 +2,7 @@
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createFetchDouble, type FetchCall, UpstreamFailure } from "./fetch-double.ts";
+import { createFetchDouble, type FetchCall, UpstreamFailure } from "../test/fetch-double.ts";
 import { servableUntilMs } from "./renewal-policy.ts";
 import { TokenCache } from "./token-cache.ts";
 

@@ -1,7 +1,7 @@
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, test } from "vitest";
+import { createFetchDouble, FIRST_RENEWAL_AT_HALF, UpstreamFailure } from "../test/fetch-double.ts";
 import type { CacheEvent } from "./cache-report.ts";
-import { createFetchDouble, FIRST_RENEWAL_AT_HALF, UpstreamFailure } from "./fetch-double.ts";
 import { TokenCache, type TokenCacheOptions } from "./token-cache.ts";
 
 const SECOND = 1_000;

@@ -1,7 +1,7 @@
 export { IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 export type { IdentityEvent } from "./identity-event.ts";
-export { createInstancePrincipal, type InstancePrincipalOptions } from "./instance-principal.ts";
-export { METADATA_BASE_URLS } from "./metadata-service.ts";
+export { createInstancePrincipal, type InstancePrincipalOptions } from "./instance-principal/instance-principal.ts";
+export { METADATA_BASE_URLS } from "./instance-principal/metadata-service.ts";
 export type { IdentityProvider, KnownIdentity, SigningSession } from "./provider.ts";
 export { knownRealmDomains } from "./realm-domains.ts";
 export type { RegionInfo } from "./region-info.ts";

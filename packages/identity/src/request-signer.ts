@@ -10,6 +10,6 @@ export async function signRequest(
   request: { readonly method: "GET" | "HEAD"; readonly url: URL },
   wallMs: number,
 ): Promise<Record<string, string>> {
-  const { signWithSession } = await import("./oci-sdk.ts");
+  const { signWithSession } = await import("./oci-sdk/oci-sdk.ts");
   return signWithSession(session.keyId.reveal(), session.privateKey, request, wallMs);
 }

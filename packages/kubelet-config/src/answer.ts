@@ -2,10 +2,11 @@
  * What a plugin printed, decoded as strictly as the kubelet does since 1.32 (of older ones this refuses more). Says only
  * which field is wrong: everything else in an answer is secret.
  */
-import { parseText } from "./document.ts";
-import { parseGoDurationNs } from "./duration.ts";
+
 import { isJson } from "./json-text.ts";
 import { PROVIDER_API_VERSION } from "./our-provider.ts";
+import { parseText } from "./reading/document.ts";
+import { parseGoDurationNs } from "./reading/duration.ts";
 import type { Tree } from "./tree.ts";
 
 interface Credentials {

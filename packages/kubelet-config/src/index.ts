@@ -1,7 +1,5 @@
 export { type Answer, decodeCredentialProviderAnswer } from "./answer.ts";
-export { type CheckOptions, checkCredentialProviderConfig, readProviders } from "./check.ts";
-export type { ConfigFile } from "./decode.ts";
-export { decodeConfigText } from "./document.ts";
+export { type CheckOptions, checkCredentialProviderConfig, readProviders } from "./checking/check.ts";
 export { KubeletConfigError, type KubeletConfigErrorCode } from "./errors.ts";
 export type { Finding } from "./finding.ts";
 export {
@@ -11,8 +9,10 @@ export {
   matchesImage,
   type PatternMismatch,
   type ProviderMatch,
-} from "./match.ts";
-export { type MergeOptions, mergeProvider, removeProvider } from "./merge.ts";
+} from "./matching/match.ts";
+export { type MergeOptions, mergeProvider, removeProvider } from "./merging/merge.ts";
 export { parseKubeletVersion } from "./minor.ts";
 export { MATCH_IMAGES, PROVIDER_API_VERSION, PROVIDER_NAME } from "./our-provider.ts";
+export type { ConfigFile } from "./reading/decode.ts";
+export { decodeConfigText } from "./reading/document.ts";
 export { type FatalMinors, type FindingCode, RULES, type Rule } from "./rules.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { send } from "../test/raw-client.ts";
+import { createSession, fetchToken } from "../test/signed-requests.ts";
 import { type Simulator, startSimulator } from "./index.ts";
-import { send } from "./testing/raw-client.ts";
-import { createSession, fetchToken } from "./testing/signed-requests.ts";
 
 let simulator: Simulator;
 

@@ -1,10 +1,11 @@
 /** The control API: what a test or a person may ask of the simulator beside its services. Its own listener, no faults, no checks of identity. */
-import { type Answer, answerJson } from "./answer.ts";
+
 import type { RequestCounts } from "./endpoints.ts";
 import { type Fault, parseFault } from "./faults.ts";
+import { type Answer, answerJson } from "./http/answer.ts";
+import type { ReceivedRequest } from "./http/received-request.ts";
+import { Refusal, type RefusalRecord } from "./http/refusal.ts";
 import { type IamChange, parseIamChange } from "./iam.ts";
-import type { ReceivedRequest } from "./received-request.ts";
-import { Refusal, type RefusalRecord } from "./refusal.ts";
 
 /** The same controls as methods: `startSimulator` returns them too. */
 export interface Controls {

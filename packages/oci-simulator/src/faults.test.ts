@@ -1,7 +1,7 @@
 import { createFakeClock } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type RawAnswer, send } from "../test/raw-client.ts";
 import { type Fault, type Simulator, startSimulator } from "./index.ts";
-import { type RawAnswer, send } from "./testing/raw-client.ts";
 
 let simulator: Simulator;
 

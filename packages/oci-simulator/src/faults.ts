@@ -10,7 +10,7 @@ import {
   isEndpointPattern,
   matchesEndpoint,
 } from "./endpoints.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal } from "./http/refusal.ts";
 
 /** Before anything is sent, or after the headers and half of the body. */
 export type Moment = "before-headers" | "mid-body";

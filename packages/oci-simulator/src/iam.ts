@@ -2,9 +2,10 @@
  * What the simulated tenancy grants: whether the dynamic group exists, which repositories its policy covers,
  * which are public, which are there at all. Says who may read what, not how that is answered.
  */
+
+import { isMember } from "./auth/session-tokens.ts";
+import { Refusal } from "./http/refusal.ts";
 import type { Claims } from "./jwt.ts";
-import { Refusal } from "./refusal.ts";
-import { isMember } from "./session-tokens.ts";
 
 export interface IamChange {
   /** Whether the dynamic group exists from now on: a token remembers how this was when it was made. */

@@ -1,7 +1,7 @@
 export type { Controls } from "./control.ts";
 export type { EndpointName, EndpointPattern, RequestCounts } from "./endpoints.ts";
 export type { Fault, Moment } from "./faults.ts";
+export { Refusal, type RefusalCode, type RefusalRecord } from "./http/refusal.ts";
 export type { IamChange } from "./iam.ts";
-export { DEFAULT_REGION, type Instance, type Region } from "./instance.ts";
-export { Refusal, type RefusalCode, type RefusalRecord } from "./refusal.ts";
+export { DEFAULT_REGION, type Instance, type Region } from "./metadata/instance.ts";
 export { type Simulator, type SimulatorOptions, startSimulator } from "./simulator.ts";

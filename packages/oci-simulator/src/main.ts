@@ -1,7 +1,7 @@
 /** `npm run simulator`: starts the simulator from the command line, says what listens where, and stops on SIGTERM or SIGINT. */
 import { writeFile } from "node:fs/promises";
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { DEFAULT_REGION } from "./instance.ts";
+import { DEFAULT_REGION } from "./metadata/instance.ts";
 import { type Simulator, type SimulatorOptions, startSimulator } from "./simulator.ts";
 
 const HELP = `A strict stand-in for Oracle's cloud: metadata service, auth service and container registry.

@@ -1,22 +1,22 @@
 /** Puts the simulator together: the services behind their listeners, with counts, faults and the control API over all of them. */
 import { type Clock, createSystemClock } from "@ocir-broker/foundation";
-import { type Answer, answerJson, answerRefusal, withRequestId } from "./answer.ts";
-import { answerAuth, authEndpoint } from "./auth-service.ts";
-import { createCertificateChain } from "./certificate-chain.ts";
+import { answerAuth, authEndpoint } from "./auth/auth-service.ts";
+import { createSessionTokens } from "./auth/session-tokens.ts";
 import { answerControl, type Controls } from "./control.ts";
 import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
 import { createFaultQueue, type Fault, parseFault } from "./faults.ts";
+import { type Answer, answerJson, answerRefusal, withRequestId } from "./http/answer.ts";
+import { type Handling, type Listener, parseAddress, startListener } from "./http/listener.ts";
+import type { ReceivedRequest } from "./http/received-request.ts";
+import { Refusal, type RefusalRecord } from "./http/refusal.ts";
+import { createTlsIdentity } from "./http/tls-identity.ts";
 import { createIam, parseIamChange } from "./iam.ts";
-import { createImage } from "./image.ts";
-import { createInstance, DEFAULT_REGION, type Instance, type Region } from "./instance.ts";
-import { type Handling, type Listener, parseAddress, startListener } from "./listener.ts";
-import { createMetadataService, failMetadata, metadataEndpoint } from "./metadata-service.ts";
-import type { ReceivedRequest } from "./received-request.ts";
-import { Refusal, type RefusalRecord } from "./refusal.ts";
-import { answerRegistry, registryEndpoint } from "./registry.ts";
-import { createRegistryTokens } from "./registry-tokens.ts";
-import { createSessionTokens } from "./session-tokens.ts";
-import { createTlsIdentity } from "./tls-identity.ts";
+import { createCertificateChain } from "./metadata/certificate-chain.ts";
+import { createInstance, DEFAULT_REGION, type Instance, type Region } from "./metadata/instance.ts";
+import { createMetadataService, failMetadata, metadataEndpoint } from "./metadata/metadata-service.ts";
+import { createImage } from "./registry/image.ts";
+import { answerRegistry, registryEndpoint } from "./registry/registry.ts";
+import { createRegistryTokens } from "./registry/registry-tokens.ts";
 import { createTokenSigner } from "./token-signer.ts";
 
 export interface SimulatorOptions {

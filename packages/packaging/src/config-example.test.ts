@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type ConfigKey, checkConfig, configSchema, describeConfigKeys } from "@ocir-broker/broker";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
-import { FILES } from "./installed-tree.ts";
+import { FILES } from "./contents/installed-tree.ts";
 
 const PATH = join(FILES, "config.example.yaml");
 const COLUMNS = 118;

@@ -5,9 +5,9 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type InstalledFile, setTimes, writeTree } from "./contents/installed-tree.ts";
 import { finished } from "./finished.ts";
-import { type InstalledFile, setTimes, writeTree } from "./installed-tree.ts";
-import { type Descriptor, finishLayout, type Platform, putImage, putIndex } from "./oci-layout.ts";
+import { type Descriptor, finishLayout, type Platform, putImage, putIndex } from "./formats/oci-layout.ts";
 import { CHECKOUT, type Release } from "./release.ts";
 import type { Target } from "./target.ts";
 

@@ -4,11 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { makeArchive } from "./archive.ts";
-import { makeDeb } from "./deb.ts";
-import type { InstalledFile } from "./installed-tree.ts";
+import type { InstalledFile } from "./contents/installed-tree.ts";
+import { makeArchive } from "./formats/archive.ts";
+import { makeDeb } from "./formats/deb.ts";
+import { makeRpm } from "./formats/rpm.ts";
 import type { Release } from "./release.ts";
-import { makeRpm } from "./rpm.ts";
 import { missingPrograms, TARGETS, type Target } from "./target.ts";
 
 const RELEASE: Release = { version: "1.2.3-rc.4", epochS: 1_790_000_000 };

@@ -3,10 +3,10 @@ import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import type { Secret, UpstreamResponse } from "@ocir-broker/foundation";
 import { IdentityError } from "@ocir-broker/identity";
 import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
-import { readLeafCertificate } from "../../../packages/identity/src/leaf-certificate.ts";
-import type { MetadataService } from "../../../packages/identity/src/metadata-service.ts";
-import { fetchRegion } from "../../../packages/identity/src/region.ts";
-import { decodeSessionToken } from "../../../packages/identity/src/session-token.ts";
+import { readLeafCertificate } from "../../../packages/identity/src/instance-principal/leaf-certificate.ts";
+import type { MetadataService } from "../../../packages/identity/src/instance-principal/metadata-service.ts";
+import { fetchRegion } from "../../../packages/identity/src/instance-principal/region.ts";
+import { decodeSessionToken } from "../../../packages/identity/src/instance-principal/session-token.ts";
 
 const NOW_MS = 1_767_225_600_000;
 const clock = { monotonicMs: () => 0, wallMs: () => NOW_MS, setTimer: () => ({ cancel: () => undefined }) };

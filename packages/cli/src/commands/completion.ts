@@ -1,7 +1,7 @@
 /** `ocir-broker completion bash|zsh|fish`: the script that completes this command line, on stdout. */
 import { Argument, type Command } from "commander";
-import { describeCommand } from "../command-tree.ts";
-import { renderCompletion, SHELLS, type Shell } from "../completion.ts";
+import { describeCommand } from "../reference/command-tree.ts";
+import { renderCompletion, SHELLS, type Shell } from "../reference/completion.ts";
 
 export function addCompletionCommand(program: Command): void {
   program

@@ -2,9 +2,9 @@
 import { BrokerError, configJsonSchema, DEFAULT_CONFIG_PATH, loadConfig, printConfig } from "@ocir-broker/broker";
 import { readTrustedCertificates } from "@ocir-broker/foundation";
 import type { Command } from "commander";
+import { configSource } from "../config/config-source.ts";
 import { unreadableForDaemon } from "../config-readers.ts";
-import { configSource } from "../config-source.ts";
-import { environment } from "../environment.ts";
+import { environment } from "../process/environment.ts";
 
 interface ConfigOptions {
   readonly config?: string;

@@ -14,10 +14,10 @@ import {
 import { createSystemClock, holdProcess, readTrustedCertificates, systemRandom } from "@ocir-broker/foundation";
 import { METADATA_BASE_URLS } from "@ocir-broker/identity";
 import { type Command, Option } from "commander";
-import { configSource } from "../config-source.ts";
-import { type Environment, environment as ownEnvironment, version } from "../environment.ts";
+import { configSource } from "../config/config-source.ts";
 import { reportFailure } from "../failure.ts";
-import { refuseExisting, writeNewFile } from "../new-file.ts";
+import { refuseExisting, writeNewFile } from "../files/new-file.ts";
+import { type Environment, environment as ownEnvironment, version } from "../process/environment.ts";
 
 interface CommandOptions {
   readonly config?: string;

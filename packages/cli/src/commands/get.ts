@@ -16,11 +16,11 @@ import {
 import { type Clock, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import { API_VERSIONS, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
-import { configInForce } from "../config-in-force.ts";
+import { configInForce } from "../config/config-in-force.ts";
 import { askDaemon, type DaemonAddress, type DaemonAnswer } from "../daemon-answer.ts";
-import { environment } from "../environment.ts";
 import { reportFailure, UsageError } from "../failure.ts";
-import { leave } from "../leave.ts";
+import { environment } from "../process/environment.ts";
+import { leave } from "../process/exit-now.ts";
 
 interface GetOptions {
   readonly config?: string;

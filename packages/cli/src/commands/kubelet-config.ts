@@ -16,7 +16,7 @@ import {
   removeProvider,
 } from "@ocir-broker/kubelet-config";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { isExecutable, readConfigFiles, readIfThere, readStdin, replaceFile } from "../config-files.ts";
+import { isExecutable, readConfigFiles, readIfThere, readStdin, replaceFile } from "../files/config-files.ts";
 
 const BIN_DIRECTORY = "/usr/local/bin";
 const VERSION_FLAG = ["--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints"] as const;

@@ -16,8 +16,8 @@ import {
 } from "@ocir-broker/broker";
 import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
-import { environment, keepFromChildren, version } from "../environment.ts";
-import { isHeldByLookUp } from "../leave.ts";
+import { environment, keepFromChildren, version } from "../process/environment.ts";
+import { isHeldByLookUp } from "../process/exit-now.ts";
 
 /** What whoever started us as a service says to this process and to no other. */
 const FOR_THIS_PROCESS = [

@@ -4,7 +4,7 @@ import { askHealthSocket } from "@ocir-broker/doctor";
 import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
-import { configInForce } from "../config-in-force.ts";
+import { configInForce } from "../config/config-in-force.ts";
 import { STATES } from "../status-states.ts";
 import { renderStatus } from "../status-table.ts";
 

@@ -1,6 +1,6 @@
 /** `ocir-broker version`: which broker, on which Node. */
 import type { Command } from "commander";
-import { version } from "../environment.ts";
+import { version } from "../process/environment.ts";
 
 export function addVersionCommand(program: Command): void {
   program

@@ -1,6 +1,6 @@
 /** This node's clock against the Date of whatever answered: OCI refuses what was signed more than 5 minutes off. */
 import { isSkewed } from "@ocir-broker/foundation";
-import { attempt, type Check } from "../examination.ts";
+import { attempt, type Check } from "../check-context.ts";
 import { finding } from "../finding.ts";
 
 /** Before it is too late. A Date has whole seconds, and an answer takes its time. */

@@ -1,9 +1,9 @@
 /** The daemon, by its own health socket: does it run, of which release, and what fails. */
 import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
-import type { Check } from "../examination.ts";
+import type { Check } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
-import { askHealthSocket } from "../health-socket.ts";
+import { askHealthSocket } from "../node/health-socket.ts";
 
 /** As much of /status as is judged here. */
 const status = z.object({

@@ -1,10 +1,10 @@
 /** Who this node is: its certificate, when that ends and whether its chain holds, and the session that it buys. */
 import { X509Certificate } from "node:crypto";
+import { attempt, type Check, causeOf, codeOf, type Examination } from "../check-context.ts";
 import type { DIAGNOSES } from "../diagnoses.ts";
-import { attempt, type Check, causeOf, codeOf, type Examination } from "../examination.ts";
-import { describeExchange } from "../exchanges.ts";
 import { finding, notChecked } from "../finding.ts";
 import { findingOfCode, identitySubject } from "../finding-of-code.ts";
+import { describeExchange } from "../recording/exchanges.ts";
 
 type Name = keyof typeof DIAGNOSES;
 

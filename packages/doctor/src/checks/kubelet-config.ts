@@ -1,10 +1,10 @@
 /** The kubelet's provider configuration, by that kubelet's own rules, and whether it asks our provider for the image. */
 import { join } from "node:path";
 import { checkCredentialProviderConfig, explainMatch, PROVIDER_NAME, readProviders } from "@ocir-broker/kubelet-config";
+import { type Check, type Examination, valueIfAny } from "../check-context.ts";
 import { connectAdvice } from "../connect-advice.ts";
-import { type Check, type Examination, valueIfAny } from "../examination.ts";
 import { type Finding, finding, kubeletConfigFinding, notChecked } from "../finding.ts";
-import type { ProviderFiles } from "../provider-files.ts";
+import type { ProviderFiles } from "../node/provider-files.ts";
 import { checkKubeletFlags } from "./kubelet-flags.ts";
 
 /** Of a kubelet that does not tell its version the newest rules are applied. */

@@ -1,10 +1,11 @@
 /** The flags that the kubelet really got and, where they are missing, where they were lost on the way. */
+
+import type { Check, Examination } from "../check-context.ts";
 import { connectAdvice } from "../connect-advice.ts";
 import { DIAGNOSES } from "../diagnoses.ts";
-import type { Check, Examination } from "../examination.ts";
 import { type Finding, finding } from "../finding.ts";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, unitFileWithFlags } from "../kubelet.ts";
-import { textOf } from "../node-files.ts";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, unitFileWithFlags } from "../node/kubelet.ts";
+import { textOf } from "../node/node-files.ts";
 
 /** May hold secrets: only whether a pattern is in them is ever said. */
 const USER_DATA = ["/var/lib/cloud/instance/user-data.txt", "/var/lib/cloud/instance/user-data.txt.i"];

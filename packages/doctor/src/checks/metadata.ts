@@ -1,7 +1,7 @@
 /** Does the metadata service answer, over IPv4 or IPv6, in version 2, and is nothing between it and us? One request an address. */
 import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
+import type { Check, Examination } from "../check-context.ts";
 import type { DIAGNOSES } from "../diagnoses.ts";
-import type { Check, Examination } from "../examination.ts";
 import { finding } from "../finding.ts";
 
 interface Seen {

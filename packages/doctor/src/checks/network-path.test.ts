@@ -1,10 +1,10 @@
 import { systemRandom } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
+import { createExamination, type Examination } from "../check-context.ts";
 import { createCloud } from "../cloud.ts";
-import { createExamination, type Examination } from "../examination.ts";
-import type { Network } from "../network.ts";
-import { createNodeFiles } from "../node-files.ts";
+import type { Network } from "../node/network.ts";
+import { createNodeFiles } from "../node/node-files.ts";
 import type { DoctorSettings } from "../settings.ts";
 import { checkRegistryPath, tryPath } from "./network-path.ts";
 

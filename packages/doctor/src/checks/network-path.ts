@@ -1,7 +1,7 @@
 /** Can the auth service and the registry be reached: the name, then TCP. Where a proxy stands between, it is the proxy's part. */
 import type { RegionInfo } from "@ocir-broker/identity";
+import { attempt, type Check, causeOf, type Examination, valueIfAny } from "../check-context.ts";
 import { DIAGNOSES } from "../diagnoses.ts";
-import { attempt, type Check, causeOf, type Examination, valueIfAny } from "../examination.ts";
 import { type Finding, finding, notChecked, type Particulars } from "../finding.ts";
 
 export const checkAuthPath: Check = async (examination) => {

@@ -5,10 +5,10 @@
 import { Secret } from "@ocir-broker/foundation";
 import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config";
 import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import { type Attempt, attempt, type Check, causeOf, type Examination, valueIfAny } from "../examination.ts";
+import { type Attempt, attempt, type Check, causeOf, type Examination, valueIfAny } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
-import type { ProgramResult } from "../program-run.ts";
-import { type Invocation, invocationIn } from "../provider-files.ts";
+import type { ProgramResult } from "../node/program-run.ts";
+import { type Invocation, invocationIn } from "../node/provider-files.ts";
 import { pluginFault, pluginPath } from "./plugin.ts";
 
 /** The kubelet would wait 60 s, a person does not; a plugin that has a daemon answers in a millisecond. */

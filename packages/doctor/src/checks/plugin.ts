@@ -1,7 +1,7 @@
 /** The plugin's program: there, executable, and of this release. What it answers is plugin-answer.ts's. */
 import { join } from "node:path";
 import { PROVIDER_NAME } from "@ocir-broker/kubelet-config";
-import type { Check, Examination } from "../examination.ts";
+import type { Check, Examination } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
 
 const VERSION_LIMIT_MS = 3_000;

@@ -1,10 +1,10 @@
 /** The registry's token, and whether it opens the image: what tells a missing policy from everything else. */
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { imageFaultOf, isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import { attempt, type Check, causeOf, codeOf, type Examination, valueIfAny } from "../examination.ts";
-import { describeExchange } from "../exchanges.ts";
+import { attempt, type Check, causeOf, codeOf, type Examination, valueIfAny } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { findingOfCode } from "../finding-of-code.ts";
+import { describeExchange } from "../recording/exchanges.ts";
 
 export const checkRegistry: Check = async (examination) => {
   const { image, imageName, cloud } = examination;

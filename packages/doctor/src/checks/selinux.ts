@@ -1,9 +1,9 @@
 /** SELinux: whether a service may execute our programs, by their labels. Says nothing where SELinux is off. */
 import { join } from "node:path";
 import { PROVIDER_NAME } from "@ocir-broker/kubelet-config";
-import type { Check, Examination } from "../examination.ts";
+import type { Check, Examination } from "../check-context.ts";
 import { finding } from "../finding.ts";
-import { textOf } from "../node-files.ts";
+import { textOf } from "../node/node-files.ts";
 
 const PROGRAMS = ["/usr/local/bin/ocir-broker", "/usr/local/libexec/ocir-broker-launch"];
 

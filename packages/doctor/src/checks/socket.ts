@@ -1,6 +1,6 @@
 /** The credentials socket: whoever may connect gets this node's tokens, so it is root's alone, as is its directory's entry. */
 import { dirname } from "node:path";
-import type { Check } from "../examination.ts";
+import type { Check } from "../check-context.ts";
 import { finding } from "../finding.ts";
 
 export const checkSocket: Check = async ({ files, settings, ownerId }) => {

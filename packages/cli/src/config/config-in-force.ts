@@ -1,0 +1,16 @@
+/** The configuration as the daemon takes it: the valid part of the file, and defaults for the rest. */
+import { type Config, loadUsableConfig } from "@ocir-broker/broker";
+import { brokerErrorLine } from "../broker-error-line.ts";
+import { environment } from "../process/environment.ts";
+
+/**
+ * Reports faults on standard error and goes on, because the daemon does.
+ *
+ * @throws {BrokerError} `config-unreadable` for a file that the caller named, which is more likely a wrong path.
+ */
+export function configInForce(path: string | undefined): Config {
+  const { config, fault } = loadUsableConfig({ path, environment });
+  if (fault?.code === "config-unreadable" && path !== undefined) throw fault;
+  if (fault !== undefined) process.stderr.write(`ocir-broker: ${brokerErrorLine(fault)}\n`);
+  return config;
+}

@@ -1,0 +1,80 @@
+/** The pages in docs/man are what --help says. UPDATE_MAN=1 writes them anew. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describeConfigKeys } from "@ocir-broker/broker";
+import { describe, expect, test } from "vitest";
+import { EXAMPLES } from "../man-text.ts";
+import { createProgram } from "../program.ts";
+import { allCommands, type CommandNode, describeCommand } from "./command-tree.ts";
+import { renderManPages } from "./man-page.ts";
+
+const FOLDER = join(import.meta.dirname, "../../../../docs/man");
+
+const program = describeCommand(createProgram());
+const pages = renderManPages(program, describeConfigKeys());
+
+describe("renderManPages", () => {
+  test("gives what is in docs/man", () => {
+    if (process.env["UPDATE_MAN"]) {
+      rmSync(FOLDER, { recursive: true, force: true });
+      mkdirSync(FOLDER, { recursive: true });
+      for (const { fileName, text } of pages) writeFileSync(join(FOLDER, fileName), text);
+    }
+    const written = readdirSync(FOLDER).map((fileName) => ({
+      fileName,
+      text: readFileSync(join(FOLDER, fileName), "utf8"),
+    }));
+    expect(written).toEqual(pages.toSorted((a, b) => (a.fileName < b.fileName ? -1 : 1)));
+  });
+
+  test("has every command, option and argument that --help has", () => {
+    for (const { path, options, arguments: given } of allCommands(program)) {
+      const page = pages.find(({ fileName }) => fileName === `${path.slice(0, 2).join("-")}.1`);
+      const text = page?.text.replaceAll("\\-", "-");
+      for (const { flags } of options) expect(text).toContain(`.B ${flags}`);
+      for (const { term } of given) expect(text).toContain(`.B ${term}`);
+    }
+  });
+
+  test("says something of every option and argument, and of every key of the configuration", () => {
+    const described = allCommands(program).flatMap(({ options, arguments: given }) => [...options, ...given]);
+    expect(described.filter(({ description }) => description === "")).toEqual([]);
+    const page = pages.find(({ fileName }) => fileName === "ocir-broker.yaml.5")?.text;
+    for (const { section, key } of describeConfigKeys()) expect(page).toContain(`.B ${section}.${key}\n`);
+  });
+
+  test.each(program.commands.map(({ path }) => path.join(" ")))("has examples of %s that it understands", (command) => {
+    expect(EXAMPLES[command]).not.toHaveLength(0);
+    for (const [line] of EXAMPLES[command] ?? []) {
+      const [words = []] = line.split(/ [|>] /).map((each) => each.split(" "));
+      const called = commandCalledBy(words);
+      expect(called.path.join(" ")).toMatch(new RegExp(`^${command}`));
+      expect(called.commands).toEqual([]);
+      const known = called.options.flatMap(({ names }) => names);
+      expect(words.filter((word) => word.startsWith("-") && !known.includes(word))).toEqual([]);
+    }
+  });
+
+  test("protects what roff would take for a command of its own", () => {
+    const description = ".begins with a dot, has a \\ and ends";
+    const [page] = renderManPages(
+      { path: ["x"], description, usage: "x", options: [], arguments: [], commands: [] },
+      [],
+    );
+    expect(page?.text).toContain("\n\\&.begins with a dot, has a \\e and ends.\n");
+  });
+
+  test.runIf(existsSync("/usr/bin/groff"))("is roff that groff has nothing to say against", () => {
+    for (const { text } of pages) {
+      const args = ["-man", "-Tutf8", "-ww", "-z"];
+      const said = execFileSync("/bin/sh", ["-c", `groff ${args.join(" ")} 2>&1`], { input: text, encoding: "utf8" });
+      expect(said).toBe("");
+    }
+  });
+});
+
+function commandCalledBy([, ...words]: readonly string[], command: CommandNode = program): CommandNode {
+  const inner = command.commands.find(({ path }) => path.at(-1) === words[0]);
+  return inner === undefined ? command : commandCalledBy(words, inner);
+}

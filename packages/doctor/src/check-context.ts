@@ -1,0 +1,89 @@
+/** What all checks share: the node, the cloud, and what one of them has found out that another needs. */
+import type { Clock } from "@ocir-broker/foundation";
+import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
+import type { Cloud } from "./cloud.ts";
+import type { Finding } from "./finding.ts";
+import { findingOfCode } from "./finding-of-code.ts";
+import { type Kubelet, lookAtKubelet } from "./node/kubelet.ts";
+import type { Network } from "./node/network.ts";
+import type { NodeFiles } from "./node/node-files.ts";
+import type { RunProgram } from "./node/program-run.ts";
+import type { ProviderFiles } from "./node/provider-files.ts";
+import { readProviderFiles } from "./node/provider-files.ts";
+import type { DoctorSettings } from "./settings.ts";
+
+export interface Examination {
+  readonly settings: DoctorSettings;
+  readonly image: string | undefined;
+  /** Of the image, where it has one that can be read. */
+  readonly imageName: ImageName | undefined;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly ownerId: number;
+  readonly files: NodeFiles;
+  readonly network: Network;
+  readonly runProgram: RunProgram;
+  readonly cloud: Cloud;
+  readonly signal: AbortSignal;
+  kubelet(): Promise<Kubelet | undefined>;
+  providerFiles(): Promise<ProviderFiles | undefined>;
+  /** The image's host or, without an image, the home region's. Rejects where that is not to be had. */
+  registryHost(): Promise<string>;
+}
+
+/** One topic; several findings where there are several things to say. Never throws for what it finds. */
+export type Check = (examination: Examination) => Promise<readonly Finding[]>;
+
+export function createExamination(
+  given: Omit<Examination, "imageName" | "kubelet" | "providerFiles" | "registryHost">,
+): Examination {
+  const imageName = given.image === undefined ? undefined : tryParseImage(given.image);
+  let kubelet: Promise<Kubelet | undefined> | undefined;
+  const look = (): Promise<Kubelet | undefined> => (kubelet ??= lookAtKubelet(given.files, given.runProgram));
+  return {
+    ...given,
+    imageName,
+    kubelet: look,
+    async providerFiles() {
+      const running = await look();
+      return running === undefined ? undefined : readProviderFiles(given.files, running);
+    },
+    async registryHost() {
+      return imageName?.registryHost ?? registryHostOf(await given.cloud.region());
+    },
+  };
+}
+
+export type Attempt<Value, Cause = unknown> = { readonly value: Value } | { readonly error: Cause };
+
+export async function attempt<Value>(work: Promise<Value>): Promise<Attempt<Value>> {
+  try {
+    return { value: await work };
+  } catch (error) {
+    return { error };
+  }
+}
+
+export async function valueIfAny<Value>(work: Promise<Value>): Promise<Value | undefined> {
+  const attempted = await attempt(work);
+  return "value" in attempted ? attempted.value : undefined;
+}
+
+/** The code that every error of ours has. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "internal";
+}
+
+/** The finding by which an error shows, or the code of one that is not ours. */
+export function causeOf(error: unknown): string {
+  const code = codeOf(error);
+  return findingOfCode(code) ?? code;
+}
+
+function tryParseImage(image: string): ImageName | undefined {
+  try {
+    return parseImage(image);
+  } catch {
+    return undefined;
+  }
+}

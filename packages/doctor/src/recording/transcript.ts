@@ -1,0 +1,142 @@
+/**
+ * `doctor --record`: asks metadata service, auth service and registry everything that the broker and its simulator assume
+ * about them, and writes down how they answered, redacted. For comparing the stand-in with the real thing.
+ */
+import { Secret, type SendRequest } from "@ocir-broker/foundation";
+import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
+import { attempt, codeOf, valueIfAny } from "../check-context.ts";
+import { type Cloud, createCloud, ForeignRegistryError } from "../cloud.ts";
+import type { DoctorOptions } from "../settings.ts";
+import type { Exchange } from "./exchanges.ts";
+import { type Shape, shapeOfBody, shapeOfHeaders } from "./redaction.ts";
+
+export interface TranscriptEntry {
+  /** What was tried, in words of ours. */
+  readonly step: string;
+  /** Method and path, names withheld. */
+  readonly request: string;
+  readonly elapsedMs: number;
+  /** Absent where there was no whole answer; `failure` says why. */
+  readonly status?: number;
+  readonly failure?: string;
+  readonly headers?: { readonly [name: string]: Shape };
+  readonly body?: Shape;
+}
+
+export interface Transcript {
+  readonly format: 1;
+  readonly version: string;
+  readonly entries: readonly TranscriptEntry[];
+}
+
+export type TranscriptOptions = Pick<DoctorOptions, "settings" | "image" | "clock" | "random" | "version">;
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** All of it together; each step has its own limits besides. */
+const LIMIT_MS = 60_000;
+
+/** A step that fails says something too, so the next one is taken all the same. */
+export async function recordTranscript(options: TranscriptOptions): Promise<Transcript> {
+  const { settings, clock, random, image } = options;
+  const ending = new AbortController();
+  const limit = clock.setTimer(() => ending.abort(), LIMIT_MS);
+  const cloud = createCloud({ settings, clock, random, signal: ending.signal });
+  const entries: TranscriptEntry[] = [];
+
+  async function take(step: string, work: () => Promise<unknown>): Promise<void> {
+    const before = cloud.exchanges.length;
+    const outcome = await attempt(work());
+    const made = cloud.exchanges.slice(before).map((exchange) => describe(step, exchange));
+    entries.push(...made);
+    if (made.length === 0 && "error" in outcome) {
+      entries.push({ step, request: "none", elapsedMs: 0, failure: codeOf(outcome.error) });
+    }
+  }
+
+  const send =
+    (sender: SendRequest) =>
+    (url: URL, headers: Record<string, string> = {}) =>
+      sender({ method: "GET", url, headers, signal: ending.signal, maxBodyBytes: MAX_BODY_BYTES });
+  const metadata = send(cloud.sendMetadata);
+  const registry = send(cloud.sendRegistry);
+  const { signal } = ending;
+
+  try {
+    for (const base of settings.metadataBaseUrls) {
+      const at = (path: string): URL => new URL(base.href.replace(/\/+$/, "") + path);
+      const bearer = { authorization: "Bearer Oracle" };
+      await take("metadata", () => metadata(at("/instance/regionInfo"), bearer));
+      await take("metadata, the region alone", () => metadata(at("/instance/region"), bearer));
+      await take("metadata, what is not there", () => metadata(at("/instance/no-such-thing"), bearer));
+      await take("metadata, without Authorization", () => metadata(at("/instance/regionInfo")));
+      await take("metadata, forwarded", () =>
+        metadata(at("/instance/regionInfo"), { ...bearer, "x-forwarded-for": "192.0.2.1" }),
+      );
+      await take("metadata, version 1", () => metadata(new URL("/opc/v1/instance/region", base), bearer));
+    }
+    await take("session", () => cloud.session());
+    await take("auth service, unsigned", async () => cloud.sendAuth(unsigned(await cloud.authUrl(), signal)));
+
+    const name = image === undefined ? undefined : parseImage(image);
+    const registryHost = name?.registryHost ?? (await attemptHome(cloud));
+    if (registryHost === undefined) return transcript(options.version, entries);
+    const home = await valueIfAny(cloud.region());
+    // Nothing at all goes to a host outside the rules, signed or not.
+    if (!cloud.isRegistry(registryHost, home)) {
+      await take("registry", () => Promise.reject(new ForeignRegistryError(registryHost)));
+      return transcript(options.version, entries);
+    }
+    const endpoint = cloud.endpointOf(registryHost);
+    await take("registry, unsigned", () => registry(new URL("/v2/", endpoint)));
+    await take("registry, unsigned token", () => registry(new URL("/20180419/docker/token", endpoint)));
+    await take("registry, token", () => cloud.token(registryHost));
+    const token = await attempt(cloud.token(registryHost));
+    if ("error" in token) return transcript(options.version, entries);
+    const bearer = { authorization: `Bearer ${token.value.value.reveal()}` };
+    await take("registry, with the token", () => registry(new URL("/v2/", endpoint), bearer));
+    await take("registry, a token that is none", () =>
+      probeRepository("ocir-broker/doctor", new Secret("none"), { send: cloud.sendRegistry, endpoint }, signal),
+    );
+    await take("registry, a repository that is not there", () =>
+      registry(new URL("/v2/ocir-broker/doctor/manifests/latest", endpoint), bearer),
+    );
+    if (name !== undefined && image !== undefined) {
+      const reference = referenceOf(image);
+      await take("registry, the image", () =>
+        probeRepository(name.repository, token.value.value, { send: cloud.sendRegistry, endpoint, reference }, signal),
+      );
+    }
+    return transcript(options.version, entries);
+  } finally {
+    limit.cancel();
+    ending.abort();
+    await cloud.close();
+  }
+}
+
+function unsigned(authUrl: URL, signal: AbortSignal): Parameters<SendRequest>[0] {
+  const url = new URL(`${authUrl.href.replace(/\/+$/, "")}/v1/x509`);
+  const headers = { "content-type": "application/json" };
+  return { method: "POST", url, headers, body: "{}", signal, maxBodyBytes: MAX_BODY_BYTES };
+}
+
+async function attemptHome(cloud: Cloud): Promise<string | undefined> {
+  const region = await valueIfAny(cloud.region());
+  return region === undefined ? undefined : registryHostOf(region);
+}
+
+function transcript(version: string, entries: readonly TranscriptEntry[]): Transcript {
+  return { format: 1, version, entries };
+}
+
+function describe(step: string, { method, label, elapsedMs, response, failure }: Exchange): TranscriptEntry {
+  const about = { step, request: `${method} ${label}`, elapsedMs: Math.round(elapsedMs) };
+  if (response === undefined) return { ...about, failure: failure ?? "none" };
+  return {
+    ...about,
+    status: response.status,
+    headers: shapeOfHeaders(response.headers),
+    body: shapeOfBody(response),
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * A node for tests: a made-up tree of files, a simulated cloud, and programs under the names of kubelet and plugin. It is
+ * healthy as it is made; each test breaks one thing of it.
+ */
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type Clock, createSystemClock, systemRandom } from "@ocir-broker/foundation";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import { onTestFinished } from "vitest";
+import { createCloud } from "../src/cloud.ts";
+import { diagnose } from "../src/doctor.ts";
+import type { Finding } from "../src/finding.ts";
+import type { DoctorOptions, DoctorSettings } from "../src/settings.ts";
+
+export interface SickNode extends AsyncDisposable {
+  readonly root: string;
+  readonly simulator: Simulator;
+  readonly clock: MovableClock;
+  readonly settings: DoctorSettings;
+  /** A token of the simulated registry, made now. */
+  token(): Promise<string>;
+  write(path: string, text: string, mode?: number): void;
+  remove(path: string): void;
+  /** Arguments of the kubelet that runs. */
+  kubelet(...args: string[]): void;
+  providers(...yaml: string[]): void;
+  /** The plugin's program, a shell script. */
+  plugin(script: string, version?: string): void;
+  examine(options?: Partial<DoctorOptions>): Promise<readonly Finding[]>;
+}
+
+interface MovableClock extends Clock {
+  moveWall(ms: number): void;
+  setRight(): void;
+}
+
+export const IMAGE = "iad.ocir.io/acme/shop/web:latest";
+export const VERSION = "1.2.3";
+export const PLUGIN = "/usr/local/bin/credential-provider-oke";
+
+const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
+export const KUBELET_FLAGS = [
+  `--image-credential-provider-config=${CONFIG}`,
+  "--image-credential-provider-bin-dir=/usr/local/bin",
+];
+
+export const OUR_PROVIDER = `
+  - name: credential-provider-oke
+    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    matchImages: ["*.ocir.io", "ocir.*.oci.*.*"]
+    defaultCacheDuration: "0s"`;
+
+export function credentials(password: string): object {
+  return { "iad.ocir.io": { username: "BEARER_TOKEN", password }, "*.ocir.io": { username: "", password: "" } };
+}
+
+export function answerScript(auth: object): string {
+  const response = {
+    kind: "CredentialProviderResponse",
+    apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+    cacheKeyType: "Registry",
+    cacheDuration: "0s",
+    auth,
+  };
+  return `cat > /dev/null; echo '${JSON.stringify(response)}'`;
+}
+
+/** A simulated cloud and its clock, for one node after the other: making it takes longer than a test. */
+export interface SharedCloud {
+  readonly simulator: Simulator;
+  readonly clock: MovableClock;
+}
+
+export async function createSharedCloud(): Promise<SharedCloud> {
+  const clock = createMovableClock();
+  return { clock, simulator: await startSimulator({ clock }) };
+}
+
+export async function createSickNode(shared?: SharedCloud): Promise<SickNode> {
+  const root = mkdtempSync(join(tmpdir(), "doctor-"));
+  const { simulator, clock } = shared ?? (await createSharedCloud());
+  const servers: Server[] = [];
+  const settings: DoctorSettings = {
+    credentialsSocket: "/run/ocir-broker/credentials.sock",
+    healthSocket: "/run/ocir-broker/health.sock",
+    metadataBaseUrls: [simulator.metadataUrl],
+    authUrl: simulator.authUrl,
+    extraHosts: [],
+    endpoints: { "iad.ocir.io": simulator.registryUrl.origin },
+    proxy: {},
+    caCertificates: [],
+  };
+
+  function write(path: string, text: string, mode = 0o644): void {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    rmSync(join(root, path), { force: true });
+    writeFileSync(join(root, path), text);
+    chmodSync(join(root, path), mode);
+  }
+
+  const node: SickNode = {
+    root,
+    simulator,
+    clock,
+    settings,
+    async token() {
+      const cloud = createCloud({ settings, clock, random: systemRandom, signal: new AbortController().signal });
+      const { value } = await cloud.token("iad.ocir.io");
+      await cloud.close();
+      return value.reveal();
+    },
+    write,
+    remove: (path) => rmSync(join(root, path), { recursive: true, force: true }),
+    kubelet(...args) {
+      write("/proc/4242/cmdline", `${["/usr/bin/kubelet", ...args].join("\0")}\0`);
+      write("/proc/4242/cgroup", "0::/system.slice/kubelet.service\n");
+      rmSync(join(root, "/proc/4242/exe"), { force: true });
+      symlinkSync("../../usr/bin/kubelet", join(root, "/proc/4242/exe"));
+    },
+    providers: (...yaml) =>
+      write(
+        CONFIG,
+        `apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders:${yaml.join("")}\n`,
+      ),
+    plugin: (script, version = VERSION) =>
+      write(
+        PLUGIN,
+        `#!/bin/sh\nif [ "$1" = --version ]; then echo "credential-provider-oke ${version}"; exit; fi\n${script}\n`,
+        0o755,
+      ),
+    async examine(given = {}) {
+      const { findings } = await diagnose({
+        settings,
+        configSource: "read from /etc/ocir-broker/config.yaml",
+        image: IMAGE,
+        version: VERSION,
+        clock,
+        random: systemRandom,
+        root,
+        ownerId: process.getuid?.() ?? 0,
+        limitMs: 30_000,
+        ...given,
+      });
+      return findings;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const server of servers) {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      }
+      clock.setRight();
+      simulator.reset();
+      if (shared === undefined) await simulator.close();
+      rmSync(root, { recursive: true });
+    },
+  };
+
+  write("/proc/1/cmdline", "/sbin/init\0");
+  write("/proc/self", "");
+  node.kubelet("--node-ip=10.0.0.2", ...KUBELET_FLAGS);
+  write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.33.1\n", 0o755);
+  node.providers(OUR_PROVIDER);
+  node.plugin(answerScript(credentials(await node.token())));
+  servers.push(await listen(root, settings.healthSocket, answerStatus({})));
+  servers.push(await listen(root, settings.credentialsSocket, () => ""));
+  chmodSync(join(root, settings.credentialsSocket), 0o600);
+  return node;
+}
+
+/** What /status says, with the given fields changed. */
+export function answerStatus(changed: object): () => string {
+  const life = { lastFailure: null, failuresInARow: 0, ageSeconds: 60, expiresInSeconds: 3_540 };
+  const healthy = {
+    status: "ok",
+    version: VERSION,
+    uptimeSeconds: 3_600,
+    session: life,
+    registries: { "iad.ocir.io": life },
+  };
+  return () => JSON.stringify({ ...healthy, ...changed });
+}
+
+/** Somebody else's registry, which writes down each request that reaches it. */
+export async function foreignRegistry(): Promise<{ readonly origin: string; readonly requests: readonly string[] }> {
+  const requests: string[] = [];
+  const server = createServer(({ method, url, headers }, response) => {
+    requests.push(`${method} ${url} ${headers.authorization ?? "unsigned"}`);
+    response.end("{}");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+}
+
+/** A daemon's health socket in the tree that answers this; nothing answers where `answer` is absent. */
+export async function listen(root: string, path: string, answer?: () => string): Promise<Server> {
+  const place = join(root, path);
+  mkdirSync(dirname(place), { recursive: true });
+  rmSync(place, { force: true });
+  const server = createServer((_request, response) => {
+    if (answer !== undefined) response.end(answer());
+  });
+  await new Promise<void>((resolve) => server.listen(place, resolve));
+  return server;
+}
+
+function createMovableClock(): MovableClock {
+  const clock = createSystemClock();
+  let movedMs = 0;
+  return {
+    ...clock,
+    wallMs: () => clock.wallMs() + movedMs,
+    moveWall(ms) {
+      movedMs += ms;
+    },
+    setRight() {
+      movedMs = 0;
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** A `fetch` for tests: records each call and leaves it to the test, or to a behaviour, how and when it ends. */
+import type { Clock, Expiring } from "@ocir-broker/foundation";
+import type { Fetch, FetchContext } from "../src/attempt.ts";
+
+/** The chance by which a value that was waited for is renewed at half of its life, as others are by 0.5. */
+export const FIRST_RENEWAL_AT_HALF = 0.940_495_867_768_595_1;
+
+export interface FetchCall extends FetchContext {
+  readonly key: string;
+  readonly atMs: number;
+  /** Ends with a value obtained now, named `<key>#<number of the call>`. */
+  succeed(lifeMs: number): void;
+  fail(error: unknown): void;
+}
+
+export interface FetchDouble {
+  readonly fetch: Fetch<string>;
+  readonly calls: FetchCall[];
+  /** What happens to a call as soon as it comes in; nothing unless set. */
+  behaviour: (call: FetchCall) => void;
+}
+
+export function createFetchDouble(clock: Clock): FetchDouble {
+  const double: FetchDouble = {
+    calls: [],
+    behaviour: () => undefined,
+    fetch(key, context) {
+      const { promise, resolve, reject } = Promise.withResolvers<Expiring<string>>();
+      const value = `${key}#${double.calls.length + 1}`;
+      const call = {
+        ...context,
+        key,
+        atMs: clock.monotonicMs(),
+        succeed(lifeMs: number) {
+          const obtainedAtMs = clock.monotonicMs();
+          resolve({ value, obtainedAtMs, expiresAtMs: obtainedAtMs + lifeMs });
+        },
+        fail: reject,
+      };
+      double.calls.push(call);
+      double.behaviour(call);
+      return promise;
+    },
+  };
+  return double;
+}
+
+/** An error as upstream packages throw it. */
+export class UpstreamFailure extends Error {
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, hint: { retryable?: boolean; retryAfterMs?: number | undefined } = {}) {
+    super(message);
+    this.retryable = hint.retryable ?? true;
+    this.retryAfterMs = hint.retryAfterMs;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * X.509 federation: the instance's certificate is traded for a session token, which is bound to a key of ours.
+ *
+ * Owns the one request `POST <auth service>/v1/x509` and what its answer means. It never tries twice (the caller has
+ * the certificate to read again, the cache above has the back-off) and never touches a session that exists.
+ */
+import type { KeyObject } from "node:crypto";
+import {
+  type Clock,
+  isSkewed,
+  retryAfterMsOf,
+  type SendRequest,
+  UpstreamError,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation";
+import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
+import type { IdentityEvent } from "../identity-event.ts";
+import { createFederationRequest, type FederationRequest } from "./federation-request.ts";
+import type { LeafCertificate } from "./leaf-certificate.ts";
+import { decodeSessionToken, type SessionToken } from "./session-token.ts";
+
+/** A token is 2 KiB; a body ten times that is not one. */
+const MAX_BODY_BYTES = 65_536;
+
+export interface FederationOptions {
+  readonly clock: Clock;
+  readonly send: SendRequest;
+  readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
+}
+
+/** @throws {IdentityError} `federation-*`, `token-key-mismatch`, `clock-skew`, `sdk-failed` or `aborted`. */
+export async function federate(
+  authUrl: URL,
+  leaf: LeafCertificate,
+  sessionPublicKey: KeyObject,
+  options: FederationOptions,
+  signal: AbortSignal,
+): Promise<SessionToken> {
+  const { clock } = options;
+  const request = signedRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
+  const response = await exchange(request, options, signal);
+  if (response.status === 200) return decodeSessionToken(response, sessionPublicKey, authUrl.host);
+  throw new IdentityError(codeOf(response, clock.wallMs()), authUrl.host, {
+    status: response.status,
+    retryAfterMs: retryAfterMsOf(response),
+  });
+}
+
+/** OpenSSL's error is dropped rather than attached as the cause, because it may quote the key. */
+function signedRequest(
+  authUrl: URL,
+  leaf: LeafCertificate,
+  sessionPublicKey: KeyObject,
+  wallMs: number,
+): FederationRequest {
+  try {
+    return createFederationRequest(authUrl, leaf, sessionPublicKey, wallMs);
+  } catch {
+    throw new IdentityError("sdk-failed", authUrl.host);
+  }
+}
+
+async function exchange(
+  request: FederationRequest,
+  { clock, send, onEvent }: FederationOptions,
+  signal: AbortSignal,
+): Promise<UpstreamResponse> {
+  const startedAtMs = clock.monotonicMs();
+  const report = (outcome: Extract<IdentityEvent, { type: "request" }>["outcome"]): void =>
+    onEvent?.({ type: "request", upstream: "federation", outcome, elapsedMs: clock.monotonicMs() - startedAtMs });
+  try {
+    const response = await send({ ...request, method: "POST", signal, maxBodyBytes: MAX_BODY_BYTES });
+    report(response.status);
+    return response;
+  } catch (error) {
+    if (!(error instanceof UpstreamError)) throw error;
+    report(error.code);
+    throw new IdentityError(codeOfFailure(error), request.url.host, { cause: error });
+  }
+}
+
+/** Failures that fixing the network route would not cure get their own code. */
+function codeOfFailure({ code }: UpstreamError): IdentityErrorCode {
+  switch (code) {
+    case "aborted":
+      return "aborted";
+    case "body-too-large":
+      return "federation-invalid";
+    case "name-not-found":
+    case "name-not-resolved":
+      return "federation-name-not-resolved";
+    case "proxy-refused":
+      return "federation-proxy-refused";
+    case "tls":
+      return "federation-tls";
+    default:
+      return "federation-unreachable";
+  }
+}
+
+function codeOf({ status, serverDateMs }: UpstreamResponse, wallMs: number): IdentityErrorCode {
+  if (status === 401) return isSkewed(serverDateMs, wallMs) ? "clock-skew" : "federation-unauthorized";
+  if (status === 429) return "federation-throttled";
+  return status >= 500 ? "federation-unavailable" : "federation-refused";
+}

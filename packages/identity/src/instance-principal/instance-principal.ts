@@ -1,0 +1,109 @@
+/**
+ * The identity of this instance: its certificate from the metadata service, exchanged for sessions at the auth service.
+ *
+ * Keeps the region for the life of the process and remembers the tenancy.
+ */
+import { generateKeyPair } from "node:crypto";
+import { promisify } from "node:util";
+import { type Clock, type Expiring, type Random, Secret, type SendRequest } from "@ocir-broker/foundation";
+import { IdentityError } from "../identity-error.ts";
+import type { IdentityEvent } from "../identity-event.ts";
+import type { IdentityProvider, SigningSession } from "../provider.ts";
+import type { RegionInfo } from "../region-info.ts";
+import { federate } from "./federation.ts";
+import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts";
+import { createMetadataService } from "./metadata-service.ts";
+import { createTurns } from "./pause.ts";
+import { fetchRegion } from "./region.ts";
+import { decodeSession, encodeSession, TOKEN_PREFIX } from "./session-record.ts";
+
+export interface InstancePrincipalOptions {
+  readonly clock: Clock;
+  /** For the jitter of back-off. */
+  readonly random: Random;
+  /** Must not go through a proxy. */
+  readonly sendMetadata: SendRequest;
+  readonly sendFederation: SendRequest;
+  /** Tried in their order until one answers; that one is kept. */
+  readonly metadataBaseUrls: readonly URL[];
+  /** Instead of `https://auth.<region>.<realm domain>`. */
+  readonly authUrl?: URL | undefined;
+  readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
+}
+
+const INSTANCE_PRINCIPAL = "instance-principal";
+
+/** The size that the SDKs use for a session's key, and a new one for every session. */
+const SESSION_KEY = { modulusLength: 2_048, publicExponent: 65_537 };
+
+const generateKeys = promisify(generateKeyPair);
+
+export function createInstancePrincipal(options: InstancePrincipalOptions): IdentityProvider {
+  const { clock, random, onEvent } = options;
+  const metadata = createMetadataService({
+    clock,
+    random,
+    onEvent,
+    send: options.sendMetadata,
+    baseUrls: options.metadataBaseUrls,
+  });
+  const federation = { clock, onEvent, send: options.sendFederation };
+  const inTurn = createTurns("metadata service");
+  let knownRegion: RegionInfo | undefined;
+  let tenancyId: string | undefined;
+
+  async function region(signal: AbortSignal): Promise<RegionInfo> {
+    return knownRegion ?? inTurn(signal, async () => (knownRegion ??= await fetchRegion(metadata, signal)));
+  }
+
+  /** An instance does not move: another tenancy means that something is very wrong, and nothing is swapped in. */
+  function checkTenancy(found: string, host: string): void {
+    if (tenancyId !== undefined && found !== tenancyId) throw new IdentityError("tenancy-changed", host);
+  }
+
+  /** Three metadata requests and one POST. */
+  async function session(signal: AbortSignal): Promise<Expiring<SigningSession>> {
+    const authUrl = options.authUrl ?? authUrlOf(await region(signal));
+    // The key takes 50 to 300 ms of another thread; the certificate is read and the SDK loaded meanwhile.
+    const [{ publicKey, privateKey }, firstLeaf] = await Promise.all([
+      generateKeys("rsa", SESSION_KEY),
+      readLeafCertificate(metadata, clock, signal),
+      // Signs the requests that the session is for.
+      import("../oci-sdk/oci-sdk.ts"),
+    ]);
+
+    async function federateWith(leaf: LeafCertificate): Promise<Expiring<SigningSession>> {
+      checkTenancy(leaf.tenancyId, authUrl.host);
+      const { token, expiresAtMs } = await federate(authUrl, leaf, publicKey, federation, signal);
+      checkTenancy(leaf.tenancyId, authUrl.host);
+      tenancyId = leaf.tenancyId;
+      const keyId = new Secret(`${TOKEN_PREFIX}${token.reveal()}`);
+      return { value: { keyId, privateKey, tenancyId }, obtainedAtMs: clock.monotonicMs(), expiresAtMs };
+    }
+
+    try {
+      return await federateWith(firstLeaf);
+    } catch (error) {
+      // OCI rotates certificates several times a day and advises a retry: ours may have been replaced since we read it.
+      if (!(error instanceof IdentityError && error.code === "federation-unauthorized")) throw error;
+      onEvent?.({ type: "retry", code: error.code, delayMs: 0 });
+      return federateWith(await readLeafCertificate(metadata, clock, signal));
+    }
+  }
+
+  return {
+    name: INSTANCE_PRINCIPAL,
+    region,
+    session,
+    resume(known) {
+      knownRegion = known.region;
+      tenancyId = known.tenancyId;
+    },
+    encodeSession,
+    decodeSession,
+  };
+}
+
+function authUrlOf({ id, realmDomain }: RegionInfo): URL {
+  return new URL(`https://auth.${id}.${realmDomain}`);
+}

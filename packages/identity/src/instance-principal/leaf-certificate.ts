@@ -1,0 +1,100 @@
+/**
+ * The proof of who this instance is: leaf certificate, its key, and the intermediate above it.
+ *
+ * OCI rotates them several times a day, and the three reads are not one: a rotation between them gives a key that
+ * does not belong to the certificate. So they are read together, checked against each other and read again.
+ * The key lives on as a KeyObject, which prints nothing of itself.
+ */
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { type Clock, isSkewed } from "@ocir-broker/foundation";
+import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
+import type { MetadataAnswer, MetadataService } from "./metadata-service.ts";
+
+export interface LeafCertificate {
+  readonly certificate: X509Certificate;
+  readonly privateKey: KeyObject;
+  /** At least one. */
+  readonly intermediates: readonly X509Certificate[];
+  readonly tenancyId: string;
+}
+
+const PATHS = ["/identity/cert.pem", "/identity/key.pem", "/identity/intermediate.pem"] as const;
+
+/** A second rotation within the second that a read takes does not happen; a slow replica may. */
+const READS = 3;
+
+const READ_AGAIN: ReadonlySet<IdentityErrorCode> = new Set([
+  "certificate-expired",
+  "certificate-invalid",
+  "certificate-mismatch",
+  "metadata-invalid",
+]);
+
+/** @throws {IdentityError} `certificate-*`, `clock-skew`, `identity-not-ready`, `aborted` or one of `metadata-*`. */
+export async function readLeafCertificate(
+  metadata: MetadataService,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<LeafCertificate> {
+  for (let read = 1; ; read++) {
+    const answers = await metadata.read(PATHS, signal);
+    try {
+      const leaf = decodeLeafCertificate(answers, clock.wallMs());
+      // An intermediate that is not the leaf's is worth another read, but whether the chain holds is the auth service's word.
+      if (read === READS || isChained(leaf)) return leaf;
+    } catch (error) {
+      if (read === READS || !(error instanceof IdentityError && READ_AGAIN.has(error.code))) throw error;
+    }
+  }
+}
+
+type Answers = readonly [certificate: MetadataAnswer, key: MetadataAnswer, intermediate: MetadataAnswer];
+
+function decodeLeafCertificate(answers: Answers, wallMs: number): LeafCertificate {
+  const [certificateAnswer, keyAnswer, intermediateAnswer] = answers;
+  const { host, serverDateMs } = certificateAnswer;
+  const [certificate] = decodeCertificates(certificateAnswer);
+  const intermediates = decodeCertificates(intermediateAnswer);
+  const privateKey = decodePrivateKey(keyAnswer);
+  if (!certificate.checkPrivateKey(privateKey)) throw new IdentityError("certificate-mismatch", host);
+  if (wallMs < certificate.validFromDate.getTime() || wallMs >= certificate.validToDate.getTime()) {
+    throw new IdentityError(isSkewed(serverDateMs, wallMs) ? "clock-skew" : "certificate-expired", host);
+  }
+  const tenancyId = tenancyOf(certificate.subject);
+  if (tenancyId === undefined) throw new IdentityError("certificate-invalid", host);
+  return { certificate, privateKey, intermediates, tenancyId };
+}
+
+function decodeCertificates({ text, host }: MetadataAnswer): [X509Certificate, ...X509Certificate[]] {
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const [first, ...rest] = blocks.map((pem) => attempt("certificate-invalid", host, () => new X509Certificate(pem)));
+  if (first === undefined) throw new IdentityError("metadata-invalid", host);
+  return [first, ...rest];
+}
+
+/** Both armours are met in the field: `RSA PRIVATE KEY` (PKCS#1) and `PRIVATE KEY` (PKCS#8), without a passphrase. */
+function decodePrivateKey({ text, host }: MetadataAnswer): KeyObject {
+  if (!/-----BEGIN (?:RSA )?PRIVATE KEY-----/.test(text)) throw new IdentityError("metadata-invalid", host);
+  const key = attempt("certificate-invalid", host, () => createPrivateKey(text));
+  if (key.asymmetricKeyType !== "rsa") throw new IdentityError("certificate-invalid", host);
+  return key;
+}
+
+/** OpenSSL's own error is left out: nobody promises what it quotes. */
+function attempt<T>(code: IdentityErrorCode, host: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch {
+    throw new IdentityError(code, host);
+  }
+}
+
+/** The tenancy as the SDKs find it: the subject's value that begins with `opc-tenant:`, else with `opc-identity:`. */
+function tenancyOf(subject: string): string | undefined {
+  const [, tenancyId] = /=opc-tenant:([\w.:-]+)/.exec(subject) ?? /=opc-identity:([\w.:-]+)/.exec(subject) ?? [];
+  return tenancyId;
+}
+
+function isChained({ certificate, intermediates }: LeafCertificate): boolean {
+  return intermediates.some((intermediate) => certificate.checkIssued(intermediate));
+}

@@ -1,0 +1,163 @@
+/**
+ * The only HTTP to the instance metadata service, which tells an instance where it is and proves who it is.
+ *
+ * Owns the pace (one request at a time, a burst of five, then five a second), the choice of address and a few
+ * tries. It hands out a body only with status 200, and never knows what is in it. It sends `Authorization: Bearer
+ * Oracle` and nothing else: the service refuses what carries a `Forwarded` header, so it is never asked through a proxy.
+ */
+import {
+  type Clock,
+  type Random,
+  retryAfterMsOf,
+  type SendRequest,
+  UpstreamError,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation";
+import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
+import type { IdentityEvent } from "../identity-event.ts";
+import { createTurns, pause } from "./pause.ts";
+import { createRequestPace } from "./rate-limiter.ts";
+
+/** Oracle's documentation of instance metadata; hosts that have only IPv6 use the second one, as the Python SDK does. */
+export const METADATA_BASE_URLS: readonly URL[] = [
+  new URL("http://169.254.169.254/opc/v2"),
+  new URL("http://[fd00:c1::a9fe:a9fe]/opc/v2"),
+];
+
+/** Certificates are 2 KiB; a body ten times that is not one. */
+const MAX_BODY_BYTES = 65_536;
+
+const TRIES = 4;
+
+/** A service that hangs takes its whole time limit for each try: who waits must learn of that before giving up. */
+const LAST_TRY_MS = 5_000;
+
+const FIRST_BACK_OFF_MS = 500;
+
+/** Who asks us to wait longer is told to our caller, who plans better than we do. */
+const LONGEST_BACK_OFF_MS = 5_000;
+
+const TRY_AGAIN: ReadonlySet<IdentityErrorCode> = new Set([
+  "metadata-throttled",
+  "metadata-unavailable",
+  "metadata-unreachable",
+]);
+
+type MetadataPath =
+  | "/identity/cert.pem"
+  | "/identity/intermediate.pem"
+  | "/identity/key.pem"
+  | "/instance/region"
+  | "/instance/regionInfo";
+
+export interface MetadataAnswer {
+  readonly text: string;
+  readonly host: string;
+  /** The service's `Date` in epoch milliseconds, where it sent one. */
+  readonly serverDateMs: number | undefined;
+}
+
+export interface MetadataService {
+  /**
+   * The bodies of the paths, read one after the other with nobody else's request between them.
+   * @throws {IdentityError} `identity-not-ready`, `aborted` or one of `metadata-*`.
+   */
+  read<const P extends readonly MetadataPath[]>(
+    paths: P,
+    signal: AbortSignal,
+  ): Promise<{ -readonly [Index in keyof P]: MetadataAnswer }>;
+}
+
+export interface MetadataServiceOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly send: SendRequest;
+  /** Tried in their order until one answers; that one is kept. */
+  readonly baseUrls: readonly URL[];
+  readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
+}
+
+export function createMetadataService(options: MetadataServiceOptions): MetadataService {
+  const { clock, random, send, onEvent } = options;
+  const inTurn = createTurns("metadata service");
+  const takePlace = createRequestPace(clock);
+  let baseUrls = options.baseUrls;
+
+  async function readPatiently(path: MetadataPath, signal: AbortSignal): Promise<MetadataAnswer> {
+    const lastTryAtMs = clock.monotonicMs() + LAST_TRY_MS;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await readOnce(path, signal);
+      } catch (error) {
+        if (!(error instanceof IdentityError) || !TRY_AGAIN.has(error.code) || attempt === TRIES) throw error;
+        const jitterMs = random() * FIRST_BACK_OFF_MS * 2 ** (attempt - 1);
+        const delayMs = Math.max(jitterMs, error.retryAfterMs ?? 0);
+        if (delayMs > LONGEST_BACK_OFF_MS || clock.monotonicMs() + delayMs > lastTryAtMs) throw error;
+        onEvent?.({ type: "retry", code: error.code, delayMs });
+        await pause(clock, delayMs, signal);
+        if (signal.aborted) throw error;
+      }
+    }
+  }
+
+  async function readOnce(path: MetadataPath, signal: AbortSignal): Promise<MetadataAnswer> {
+    const failures: UpstreamError[] = [];
+    for (const baseUrl of baseUrls) {
+      await pause(clock, takePlace(), signal);
+      if (signal.aborted) throw new IdentityError("aborted", baseUrl.host);
+      try {
+        const response = await exchange(urlOf(baseUrl, path), signal);
+        baseUrls = [baseUrl];
+        return answerOf(response, path, baseUrl.host);
+      } catch (error) {
+        if (!(error instanceof UpstreamError)) throw error;
+        if (error.code === "aborted") throw new IdentityError("aborted", baseUrl.host, { cause: error });
+        if (error.code === "body-too-large")
+          throw new IdentityError("metadata-invalid", baseUrl.host, { cause: error });
+        failures.push(error);
+      }
+    }
+    throw new IdentityError("metadata-unreachable", baseUrls.map((url) => url.host).join(", "), { cause: failures[0] });
+  }
+
+  async function exchange(url: URL, signal: AbortSignal): Promise<UpstreamResponse> {
+    const startedAtMs = clock.monotonicMs();
+    const report = (outcome: Extract<IdentityEvent, { type: "request" }>["outcome"]): void =>
+      onEvent?.({ type: "request", upstream: "metadata", outcome, elapsedMs: clock.monotonicMs() - startedAtMs });
+    try {
+      const headers = { authorization: "Bearer Oracle" };
+      const response = await send({ method: "GET", url, headers, signal, maxBodyBytes: MAX_BODY_BYTES });
+      report(response.status);
+      return response;
+    } catch (error) {
+      if (error instanceof UpstreamError) report(error.code);
+      throw error;
+    }
+  }
+
+  async function read(paths: readonly MetadataPath[], signal: AbortSignal): Promise<MetadataAnswer[]> {
+    return inTurn(signal, async () => {
+      const answers: MetadataAnswer[] = [];
+      for (const path of paths) answers.push(await readPatiently(path, signal));
+      return answers;
+    });
+  }
+
+  return { read: read as MetadataService["read"] };
+}
+
+function urlOf(baseUrl: URL, path: MetadataPath): URL {
+  return new URL(baseUrl.href.replace(/\/+$/, "") + path);
+}
+
+function answerOf(response: UpstreamResponse, path: MetadataPath, host: string): MetadataAnswer {
+  const { status, body, serverDateMs } = response;
+  if (status === 200) return { text: body.toString("utf8"), host, serverDateMs };
+  throw new IdentityError(codeOf(status, path), host, { status, retryAfterMs: retryAfterMsOf(response) });
+}
+
+function codeOf(status: number, path: MetadataPath): IdentityErrorCode {
+  if (status === 404) return path.startsWith("/identity/") ? "identity-not-ready" : "metadata-not-found";
+  if (status === 429) return "metadata-throttled";
+  return status >= 500 ? "metadata-unavailable" : "metadata-refused";
+}

@@ -1,0 +1,63 @@
+/**
+ * Where this instance is. The metadata service's regionInfo says all of it, also for a region or realm that is newer
+ * than any table; only an instance whose service does not know regionInfo is looked up in oci-common's table.
+ */
+import { parseJson } from "@ocir-broker/foundation";
+import * as z from "zod";
+import { IdentityError } from "../identity-error.ts";
+import type { RegionInfo } from "../region-info.ts";
+import type { MetadataService } from "./metadata-service.ts";
+
+const label = z
+  .string()
+  .toLowerCase()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/);
+
+const domain = z
+  .string()
+  .toLowerCase()
+  .max(253)
+  .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/);
+
+const regionInfo = z
+  .object({ regionIdentifier: label, regionKey: label, realmKey: label, realmDomainComponent: domain })
+  .transform(
+    (info): RegionInfo => ({
+      id: info.regionIdentifier,
+      key: info.regionKey,
+      realmKey: info.realmKey,
+      realmDomain: info.realmDomainComponent,
+    }),
+  );
+
+/** @throws {IdentityError} `region-unknown`, or what MetadataService throws. */
+export async function fetchRegion(metadata: MetadataService, signal: AbortSignal): Promise<RegionInfo> {
+  try {
+    const [{ text, host }] = await metadata.read(["/instance/regionInfo"], signal);
+    return decodeRegionInfo(text, host);
+  } catch (error) {
+    if (!(error instanceof IdentityError && isAbsent(error))) throw error;
+  }
+  const [{ text, host }] = await metadata.read(["/instance/region"], signal);
+  return findRegion(text, host);
+}
+
+function isAbsent(error: IdentityError): boolean {
+  return error.code === "metadata-not-found" || error.code === "metadata-invalid";
+}
+
+function decodeRegionInfo(text: string, host: string): RegionInfo {
+  const { success, data } = regionInfo.safeParse(parseJson(text));
+  if (!success) throw new IdentityError("metadata-invalid", host);
+  return data;
+}
+
+/** `/instance/region` says `iad` and `phx` in the two oldest regions, and the whole id everywhere else. */
+async function findRegion(text: string, host: string): Promise<RegionInfo> {
+  const { success, data: name } = label.safeParse(text.trim());
+  if (!success) throw new IdentityError("metadata-invalid", host);
+  const { findRegionByName } = await import("../oci-sdk/oci-sdk.ts");
+  const region = findRegionByName(name);
+  if (region === undefined) throw new IdentityError("region-unknown", host);
+  return region;
+}

@@ -1,0 +1,47 @@
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { inspect } from "node:util";
+import { Secret } from "@ocir-broker/foundation";
+import { expect, test } from "vitest";
+import type { SigningSession } from "../provider.ts";
+import { decodeSession, encodeSession } from "./session-record.ts";
+
+const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+const other = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+
+function tokenFor(key: typeof publicKey): string {
+  const claims = { iat: 1, exp: 2, jwk: JSON.stringify(key.export({ format: "jwk" })) };
+  return `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.sig`;
+}
+
+const session: SigningSession = {
+  keyId: new Secret(`ST$${tokenFor(publicKey)}`),
+  privateKey,
+  tenancyId: "ocid1.tenancy.oc1..a",
+};
+
+test("decodeSession gives back what encodeSession was given, also through JSON", () => {
+  const decoded = decodeSession(JSON.parse(JSON.stringify(encodeSession(session))));
+  expect(decoded?.keyId.reveal()).toBe(session.keyId.reveal());
+  expect(decoded?.tenancyId).toBe(session.tenancyId);
+  expect(decoded?.privateKey.equals(privateKey)).toBe(true);
+  expect(createPublicKey(decoded?.privateKey ?? "").equals(publicKey)).toBe(true);
+  expect(inspect(decoded, { depth: 9 })).not.toContain(tokenFor(publicKey));
+});
+
+const whole = encodeSession(session);
+const pkcs8 = (key: typeof privateKey) => key.export({ format: "der", type: "pkcs8" }).toString("base64");
+
+test.each([
+  ["is nothing", undefined],
+  ["is text", "session"],
+  ["lacks its token", { ...whole, token: undefined }],
+  ["has a token that is none", { ...whole, token: "a.b.c" }],
+  ["has a token of another key", { ...whole, token: tokenFor(other.publicKey) }],
+  ["has another key", { ...whole, privateKey: pkcs8(other.privateKey) }],
+  ["has a key of another kind", { ...whole, privateKey: pkcs8(generateKeyPairSync("ed25519").privateKey) }],
+  ["has a key that is cut", { ...whole, privateKey: whole.privateKey.slice(0, 400) }],
+  ["has a key that is not base64", { ...whole, privateKey: "-----" }],
+  ["has no tenancy", { ...whole, tenancyId: "" }],
+])("decodeSession takes no session that %s", (_what, encoded) => {
+  expect(decodeSession(encoded)).toBeUndefined();
+});

@@ -1,0 +1,50 @@
+/**
+ * An instance principal's session as plain values, for the handover to the next process, and back. Decoding treats
+ * its input as untrusted: the key must be valid, and the token must have been issued for it.
+ *
+ * The record is as secret as the session. It belongs in memory that no other process reads, and on no disk.
+ */
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { Secret } from "@ocir-broker/foundation";
+import * as z from "zod";
+import type { SigningSession } from "../provider.ts";
+import { isTokenOfKey } from "./session-token.ts";
+
+/** Marks a key id that is a session token. */
+export const TOKEN_PREFIX = "ST$";
+
+const record = z.object({
+  token: z.string().max(64 * 1024),
+  /** PKCS#8 DER in base64. */
+  privateKey: z.base64().max(16 * 1024),
+  tenancyId: z.string().min(1).max(512),
+});
+
+export type EncodedSession = z.output<typeof record>;
+
+export function encodeSession({ keyId, privateKey, tenancyId }: SigningSession): EncodedSession {
+  const der = privateKey.export({ format: "der", type: "pkcs8" });
+  const encoded = der.toString("base64");
+  der.fill(0);
+  return { token: keyId.reveal().slice(TOKEN_PREFIX.length), privateKey: encoded, tenancyId };
+}
+
+/** @returns undefined if `encoded` is not a complete session. */
+export function decodeSession(encoded: unknown): SigningSession | undefined {
+  const { data } = record.safeParse(encoded);
+  if (data === undefined) return undefined;
+  const privateKey = decodeKey(data.privateKey);
+  if (privateKey === undefined || !isTokenOfKey(data.token, createPublicKey(privateKey))) return undefined;
+  return { keyId: new Secret(`${TOKEN_PREFIX}${data.token}`), privateKey, tenancyId: data.tenancyId };
+}
+
+function decodeKey(base64: string): KeyObject | undefined {
+  const der = Buffer.from(base64, "base64");
+  try {
+    return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  } catch {
+    return undefined;
+  } finally {
+    der.fill(0);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Reads the auth service's answer: is it a session token, how long does it live, and was it made for our key?
+ * The signature is not checked, because nobody but OCI has the key for it; TLS says who answered.
+ */
+import type { KeyObject } from "node:crypto";
+import { parseJson, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
+import * as z from "zod";
+import { IdentityError } from "../identity-error.ts";
+
+export interface SessionToken {
+  readonly token: Secret;
+  /** On the monotonic clock. */
+  readonly expiresAtMs: number;
+}
+
+/** Sessions live 20 minutes; whatever says more than a day is a mistake that must not be believed for years. */
+const LONGEST_LIFE_MS = 86_400_000;
+
+const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
+
+/** `jwk` is a JSON string in the tokens that were published; the SDK for Java accepts a token only if it is there. */
+const claims = z.object({
+  iat: z.number(),
+  exp: z.number(),
+  jwk: z.preprocess((jwk) => (typeof jwk === "string" ? parseJson(jwk) : jwk), z.object({ n: z.string() })),
+});
+
+/**
+ * The life is counted from when the request left, so never too long: to `exp` as seen from the server's own `Date`, and
+ * not beyond `exp - iat` whatever the clocks say, nor beyond a day.
+ * @throws {IdentityError} `federation-invalid` or `token-key-mismatch`.
+ */
+export function decodeSessionToken(
+  response: UpstreamResponse,
+  sessionPublicKey: KeyObject,
+  host: string,
+): SessionToken {
+  const { data: { token } = {} } = answer.safeParse(parseJson(response.body.toString("utf8")));
+  const data = readClaims(token);
+  if (token === undefined || data === undefined) throw new IdentityError("federation-invalid", host);
+  const wholeLifeMs = (data.exp - data.iat) * 1_000;
+  const leftMs = response.serverDateMs === undefined ? wholeLifeMs : data.exp * 1_000 - response.serverDateMs;
+  const lifeMs = Math.min(wholeLifeMs, leftMs, LONGEST_LIFE_MS);
+  if (lifeMs <= 0) throw new IdentityError("federation-invalid", host);
+  if (!isClaimed(data, sessionPublicKey)) throw new IdentityError("token-key-mismatch", host);
+  return { token: new Secret(token), expiresAtMs: response.sentAtMs + lifeMs };
+}
+
+/** Whether the token names this key as its own. */
+export function isTokenOfKey(token: string, publicKey: KeyObject): boolean {
+  const data = readClaims(token);
+  return data !== undefined && isClaimed(data, publicKey);
+}
+
+function readClaims(token: string | undefined): z.output<typeof claims> | undefined {
+  return claims.safeParse(parseJson(Buffer.from(token?.split(".")[1] ?? "", "base64url").toString("utf8"))).data;
+}
+
+function isClaimed({ jwk }: z.output<typeof claims>, publicKey: KeyObject): boolean {
+  return modulus(jwk.n).equals(modulus(publicKey.export({ format: "jwk" }).n ?? ""));
+}
+
+/** Java writes a zero byte before a number whose first bit is set. */
+function modulus(base64url: string): Buffer {
+  const bytes = Buffer.from(base64url, "base64url");
+  return bytes[0] === 0 ? bytes.subarray(1) : bytes;
+}

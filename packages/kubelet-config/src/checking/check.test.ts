@@ -1,0 +1,653 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { KubeletConfigError } from "../errors.ts";
+import { decodeConfigText } from "../reading/document.ts";
+import { type FindingCode, RULES } from "../rules.ts";
+import { type CheckOptions, checkCredentialProviderConfig, readProviders } from "./check.ts";
+
+const OLDEST = 26;
+const NEWEST = 37;
+const ALL = "26-37";
+
+const ours: Readonly<Record<string, unknown>> = {
+  name: "credential-provider-oke",
+  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+  matchImages: ["*.ocir.io", "ocir.*.oci.*.*"],
+  defaultCacheDuration: "0s",
+};
+const other = { ...ours, name: "other", matchImages: ["*.gcr.io"] };
+const tokens: Readonly<Record<string, unknown>> = {
+  serviceAccountTokenAudience: "oci",
+  requireServiceAccount: true,
+};
+
+function config(providers: unknown, more: object = {}): string {
+  return JSON.stringify({
+    apiVersion: "kubelet.config.k8s.io/v1",
+    kind: "CredentialProviderConfig",
+    ...more,
+    providers,
+  });
+}
+
+/** Our provider with these fields beside or instead of its own. */
+function withOurs(fields: object): string {
+  return config([{ ...ours, ...fields }]);
+}
+
+function check(text: string, kubeletMinor: number, more: Partial<CheckOptions> = {}) {
+  const options = { kubeletMinor, hasExecutable: (name: string) => name !== "absent", ...more };
+  return checkCredentialProviderConfig([{ path: "config", text }], options);
+}
+
+/** The minors in which the code is found at the path with this severity, such as `26-31`; empty for none. */
+function minorsOf(text: string, code: FindingCode, path: string, severity: string): string {
+  const minors: number[] = [];
+  for (let minor = OLDEST; minor <= NEWEST; minor++) {
+    const found = check(text, minor).filter((finding) => finding.code === code && finding.path === path);
+    if (found.some((finding) => finding.severity === severity)) minors.push(minor);
+  }
+  return minors.length === 0 ? "" : `${Math.min(...minors)}-${Math.max(...minors)}`;
+}
+
+type Row = readonly [code: FindingCode, what: string, text: string, path: string, fatal: string, warning: string];
+
+const tokensFor = (minor: 33 | 34, fields: object = {}) =>
+  withOurs({ tokenAttributes: { ...tokens, ...(minor === 34 ? { cacheType: "Token" } : {}), ...fields } });
+const image = (entry: unknown) => withOurs({ matchImages: ["*.ocir.io", "ocir.*.oci.*.*", entry] });
+const duration = (value: unknown) => withOurs({ defaultCacheDuration: value });
+const ENTRY = "providers[0].matchImages[2]";
+const DURATION = "providers[0].defaultCacheDuration";
+const TOKENS = "providers[0].tokenAttributes";
+
+const ROWS: readonly Row[] = [
+  ["syntax-invalid", "broken YAML", "a: [", "", ALL, ""],
+  ["syntax-invalid", "braces that are no JSON", "{kind: CredentialProviderConfig}", "", ALL, ""],
+  ["syntax-invalid", "JSON with something behind it", `${withOurs({})}x`, "", ALL, ""],
+  ["syntax-invalid", "an alias that leads nowhere", "a: *b", "", ALL, ""],
+  ["syntax-invalid", "an alias to what it stands in", "a: &x\n  b: *x", "", ALL, ""],
+  ["syntax-invalid", "a billion laughs", bomb(), "", ALL, ""],
+  ["syntax-invalid", "a list as a field name", "? [a]\n: 1", "", ALL, ""],
+  ["syntax-invalid", "an empty field name", "~: 1", "", ALL, ""],
+  ["syntax-invalid", "a number as a field name", ".nan: 1", "", ALL, ""],
+  ["syntax-invalid", "null with a text", "a: !!null x", "", ALL, ""],
+  ["syntax-invalid", "a tag of numbers", "a: !!int '7'", "", ALL, ""],
+  ["syntax-invalid", "a map with the tag of a list", "a: !!seq {}", "", ALL, ""],
+  ["syntax-invalid", "a list with the tag of a map", "a: !!map []", "", ALL, ""],
+  ["syntax-invalid", "<< before a text", "<<: a", "", ALL, ""],
+  ["syntax-invalid", "<< before a list of texts", "<<: [a]", "", ALL, ""],
+  ["syntax-invalid", "%YAML 1.2", "%YAML 1.2\n---\na: 1", "", ALL, ""],
+  ["syntax-invalid", "%YAML 2.0", "%YAML 2.0\n---\na: 1", "", ALL, ""],
+  ["syntax-invalid", "two %YAML lines", "%YAML 1.1\n%YAML 1.1\n---\na: 1", "", ALL, ""],
+  ["syntax-invalid", "a line with only a tab", "a:\n\t\n  b", "", ALL, ""],
+  ["syntax-invalid", "a control character", "a: 1 # \u001b", "", ALL, ""],
+  ["syntax-invalid", "DEL", "a: \u007f", "", ALL, ""],
+  ["syntax-invalid", "U+2028 in a comment", "# a\u2028b", "", ALL, ""],
+  ["syntax-invalid", "a byte order mark that does not begin the file", "a: \ufeff", "", ALL, ""],
+  ["syntax-invalid", "indentation behind a byte order mark", "\ufeff a: 1\nb: 1", "", ALL, ""],
+  ["syntax-invalid", "bytes that are not UTF-8", decodeConfigText(Buffer.from("a: \xe9", "latin1")), "", ALL, ""],
+  [
+    "syntax-invalid",
+    "UTF-16 of half a character",
+    decodeConfigText(Buffer.from("\ufeffa: \ud800", "utf16le")),
+    "",
+    ALL,
+    "",
+  ],
+  ["syntax-invalid", "an escape of half a character", 'a: "\\ud83d\\ude00"', "", ALL, ""],
+  ["syntax-invalid", "an escape that does not exist", 'a: "\\u12"', "", ALL, ""],
+  ["syntax-invalid", "no space behind an anchor", 'a: [&x"b"]', "", ALL, ""],
+  ["syntax-invalid", "a block scalar that ends in blanks", "a: |+\n  b\n  ", "", ALL, ""],
+  ["syntax-invalid", "a question mark in flow style", "a: [b? c]", "", ALL, ""],
+  ["syntax-invalid", "no space behind a colon", "--- {name:}", "", ALL, ""],
+  ["syntax-invalid", "no space between a colon and a list", "a: {b:[c]}", "", ALL, ""],
+  ["syntax-invalid", "endless nesting", "[".repeat(2000) + "]".repeat(2000), "", ALL, ""],
+  ["kind-invalid", "an empty file", "", "kind", ALL, ""],
+  ["kind-invalid", "only comments", "# nothing\n", "kind", ALL, ""],
+  ["kind-invalid", "another kind", config([ours], { kind: "KubeletConfiguration" }), "kind", ALL, ""],
+  ["kind-invalid", "a number", config([ours], { kind: 1 }), "kind", ALL, ""],
+  ["api-version-invalid", "another group", config([ours], { apiVersion: "v1" }), "apiVersion", ALL, ""],
+  [
+    "api-version-invalid",
+    "an unknown version",
+    config([ours], { apiVersion: "kubelet.config.k8s.io/v2" }),
+    "apiVersion",
+    ALL,
+    "",
+  ],
+  ["field-type-invalid", "providers that are a map", config({}), "providers", ALL, ""],
+  ["field-type-invalid", "a provider that is a text", config([ours, "x"]), "providers[1]", ALL, ""],
+  ["field-type-invalid", "a name that is a number", withOurs({ name: 1 }), "providers[0].name", ALL, ""],
+  [
+    "field-type-invalid",
+    "matchImages that are a text",
+    withOurs({ matchImages: "*.ocir.io" }),
+    "providers[0].matchImages",
+    ALL,
+    "",
+  ],
+  ["field-type-invalid", "an entry that is a boolean", image(true), ENTRY, ALL, ""],
+  ["field-type-invalid", "a duration that is a number", duration(0), DURATION, ALL, ""],
+  [
+    "field-type-invalid",
+    "an apiVersion that is a list",
+    withOurs({ apiVersion: [] }),
+    "providers[0].apiVersion",
+    ALL,
+    "",
+  ],
+  ["field-type-invalid", "an argument that is a number", withOurs({ args: ["a", 1] }), "providers[0].args[1]", ALL, ""],
+  ["field-type-invalid", "env as a map", withOurs({ env: { A: "1" } }), "providers[0].env", ALL, ""],
+  [
+    "field-type-invalid",
+    "an env value that is a number",
+    withOurs({ env: [{ name: "A", value: 1 }] }),
+    "providers[0].env[0].value",
+    ALL,
+    "",
+  ],
+  ["field-type-invalid", "tokenAttributes that are a text", withOurs({ tokenAttributes: "x" }), TOKENS, "33-37", ""],
+  [
+    "field-type-invalid",
+    "annotation keys that are a text",
+    tokensFor(34, { requiredServiceAccountAnnotationKeys: "a" }),
+    `${TOKENS}.requiredServiceAccountAnnotationKeys`,
+    "33-37",
+    "",
+  ],
+  [
+    "field-type-invalid",
+    "another provider's matchImages that are a text",
+    config([{ ...other, matchImages: "a" }, ours]),
+    "providers[0].matchImages",
+    ALL,
+    "",
+  ],
+  [
+    "field-type-invalid",
+    "our matchImages that are a text",
+    config([other, { ...ours, matchImages: "a" }]),
+    "providers[1].matchImages",
+    ALL,
+    "",
+  ],
+  [
+    "field-type-invalid",
+    "requireServiceAccount in quotes",
+    tokensFor(34, { requireServiceAccount: "true" }),
+    `${TOKENS}.requireServiceAccount`,
+    "33-37",
+    "",
+  ],
+  ["field-unknown", "a field of the file", config([ours], { extra: 1 }), "extra", "32-37", "26-31"],
+  ["field-unknown", "a field of a provider", withOurs({ timeout: "1s" }), "providers[0].timeout", "32-37", "26-31"],
+  ["field-unknown", "a field with a strange name", withOurs({ "a b\n": 1 }), 'providers[0]."a b\\n"', "32-37", "26-31"],
+  [
+    "field-unknown",
+    "a field of env",
+    withOurs({ env: [{ name: "A", valueFrom: "x" }] }),
+    "providers[0].env[0].valueFrom",
+    "32-37",
+    "26-31",
+  ],
+  [
+    "field-unknown",
+    "tokenAttributes before they exist",
+    withOurs({ tokenAttributes: tokens }),
+    TOKENS,
+    "32-32",
+    "26-31",
+  ],
+  [
+    "field-unknown",
+    "tokenAttributes in v1beta1",
+    config([{ ...ours, tokenAttributes: tokens }], { apiVersion: "kubelet.config.k8s.io/v1beta1" }),
+    TOKENS,
+    "32-37",
+    "26-31",
+  ],
+  ["field-unknown", "cacheType before it exists", tokensFor(34), `${TOKENS}.cacheType`, "33-33", ""],
+  [
+    "field-case",
+    "another spelling",
+    withOurs({ matchimages: ["*.ocir.io"] }),
+    "providers[0].matchimages",
+    "32-37",
+    "26-31",
+  ],
+  [
+    "field-duplicate",
+    "a name twice",
+    `{"name":"x",${withOurs({}).slice(1)}`.replace('"name":"x"', '"kind":"CredentialProviderConfig"'),
+    "kind",
+    "32-37",
+    "26-31",
+  ],
+  [
+    "field-duplicate",
+    "a merged field twice",
+    `${yamlOf("other")}\n- <<: &x {name: a}\n  name: b`,
+    "providers[1].name",
+    "32-37",
+    "26-31",
+  ],
+  ["providers-missing", "no providers", config(undefined), "providers", ALL, ""],
+  ["providers-missing", "null", config(null), "providers", ALL, ""],
+  ["providers-missing", "an empty list", config([]), "providers", ALL, ""],
+  ["provider-name-invalid", "none", withOurs({ name: undefined }), "providers[0].name", ALL, ""],
+  ["provider-name-invalid", "an empty provider", config([null]), "providers[0].name", ALL, ""],
+  ["provider-name-invalid", "a path", withOurs({ name: "bin/oke" }), "providers[0].name", ALL, ""],
+  ["provider-name-invalid", "a space", withOurs({ name: "a b" }), "providers[0].name", ALL, ""],
+  ["provider-name-invalid", "a dot", withOurs({ name: "." }), "providers[0].name", ALL, ""],
+  ["provider-name-invalid", "two dots", withOurs({ name: ".." }), "providers[0].name", ALL, ""],
+  ["provider-name-duplicate", "the same name twice", config([ours, ours]), "providers[1].name", ALL, ""],
+  ["provider-executable-missing", "no program", withOurs({ name: "absent" }), "providers[0].name", ALL, ""],
+  ["provider-api-version-invalid", "none", withOurs({ apiVersion: undefined }), "providers[0].apiVersion", ALL, ""],
+  [
+    "provider-api-version-invalid",
+    "only the version",
+    withOurs({ apiVersion: "v1" }),
+    "providers[0].apiVersion",
+    ALL,
+    "",
+  ],
+  ["match-images-missing", "none", withOurs({ matchImages: undefined }), "providers[0].matchImages", ALL, ""],
+  ["match-images-missing", "an empty list", withOurs({ matchImages: [] }), "providers[0].matchImages", ALL, ""],
+  ["match-image-invalid", "a glob in the port", image("iad.ocir.io:*"), ENTRY, ALL, ""],
+  ["match-image-invalid", "a space", image("iad ocir.io"), ENTRY, ALL, ""],
+  ["match-image-brackets", "a character class", image("i[a-z]d.ocir.io"), ENTRY, "36-37", "26-35"],
+  ["match-image-brackets", "IPv6 without brackets", image("::1"), ENTRY, "36-37", "26-35"],
+  ["cache-duration-missing", "none", duration(undefined), DURATION, ALL, ""],
+  ["cache-duration-missing", "null", duration(null), DURATION, ALL, ""],
+  ["cache-duration-invalid", "no unit", duration("10"), DURATION, ALL, ""],
+  ["cache-duration-negative", "a minus", duration("-1s"), DURATION, ALL, ""],
+  ["token-attributes-disabled", "the gate is off", tokensFor(33), TOKENS, "33-33", ""],
+  [
+    "token-attributes-api-version",
+    "v1beta1",
+    withOurs({ apiVersion: "credentialprovider.kubelet.k8s.io/v1beta1", tokenAttributes: tokens }),
+    TOKENS,
+    "33-37",
+    "",
+  ],
+  [
+    "token-audience-missing",
+    "none",
+    tokensFor(34, { serviceAccountTokenAudience: undefined }),
+    `${TOKENS}.serviceAccountTokenAudience`,
+    "33-37",
+    "",
+  ],
+  [
+    "token-require-service-account-missing",
+    "none",
+    tokensFor(34, { requireServiceAccount: undefined }),
+    `${TOKENS}.requireServiceAccount`,
+    "33-37",
+    "",
+  ],
+  [
+    "token-annotation-key-invalid",
+    "a space",
+    tokensFor(34, { requiredServiceAccountAnnotationKeys: ["a", "a b"] }),
+    `${TOKENS}.requiredServiceAccountAnnotationKeys[1]`,
+    "33-37",
+    "",
+  ],
+  [
+    "token-annotation-key-invalid",
+    "two slashes",
+    tokensFor(34, { optionalServiceAccountAnnotationKeys: ["a/b/c"] }),
+    `${TOKENS}.optionalServiceAccountAnnotationKeys[0]`,
+    "33-37",
+    "",
+  ],
+  [
+    "token-annotation-key-invalid",
+    "an empty prefix",
+    tokensFor(34, { optionalServiceAccountAnnotationKeys: ["/c"] }),
+    `${TOKENS}.optionalServiceAccountAnnotationKeys[0]`,
+    "33-37",
+    "",
+  ],
+  [
+    "token-annotation-key-duplicate",
+    "twice",
+    tokensFor(34, { requiredServiceAccountAnnotationKeys: ["a", "a"] }),
+    `${TOKENS}.requiredServiceAccountAnnotationKeys[1]`,
+    "33-37",
+    "",
+  ],
+  [
+    "token-annotation-key-duplicate",
+    "in both lists",
+    tokensFor(34, { requiredServiceAccountAnnotationKeys: ["a"], optionalServiceAccountAnnotationKeys: ["a"] }),
+    TOKENS,
+    "33-37",
+    "",
+  ],
+  [
+    "token-annotation-keys-forbidden",
+    "not required",
+    tokensFor(34, { requireServiceAccount: false, requiredServiceAccountAnnotationKeys: ["a"] }),
+    `${TOKENS}.requireServiceAccount`,
+    "33-37",
+    "",
+  ],
+  ["token-cache-type-invalid", "none", tokensFor(33), `${TOKENS}.cacheType`, "34-37", ""],
+  [
+    "token-cache-type-invalid",
+    "another one",
+    tokensFor(34, { cacheType: "token" }),
+    `${TOKENS}.cacheType`,
+    "34-37",
+    "",
+  ],
+  ["documents-ignored", "two documents", `${yamlOf("credential-provider-oke")}\n---\na: 1\n`, "", "", ALL],
+  ["match-image-scheme", "https", image("https://iad.ocir.io"), ENTRY, "", ALL],
+  ["match-image-cut", "a question mark", image("i?d.ocir.io"), ENTRY, "", ALL],
+  ["match-image-cut", "a hash", image("iad#.ocir.io"), ENTRY, "", ALL],
+  ["match-image-path-glob", "a star", image("iad.ocir.io/*"), ENTRY, "", ALL],
+  ["match-image-path-glob", "a class", image("iad.ocir.io/[ab]"), ENTRY, "", ALL],
+  ["match-image-upper-case", "a host", image("IAD.ocir.io"), ENTRY, "", ALL],
+  ["match-image-host-missing", "only a path", image("/acme"), ENTRY, "", ALL],
+  ["match-image-host-missing", "null", image(null), ENTRY, "", ALL],
+  ["match-image-port", "a port", image("*.ocir.io:443"), ENTRY, "", ALL],
+  ["provider-missing", "only another provider", config([other]), "providers", "", ALL],
+  [
+    "host-form-missing",
+    "only the short form",
+    withOurs({ matchImages: ["*.ocir.io"] }),
+    "providers[0].matchImages",
+    "",
+    ALL,
+  ],
+  [
+    "host-form-missing",
+    "only the long form",
+    withOurs({ matchImages: ["ocir.*.oci.*.*", "*.*"] }),
+    "providers[0].matchImages",
+    "",
+    ALL,
+  ],
+  ["host-form-missing", "no list", withOurs({ matchImages: "*.ocir.io" }), "providers[0].matchImages", "", ALL],
+  ["cache-duration-positive", "an hour", duration("1h"), DURATION, "", ALL],
+  [
+    "provider-overlap",
+    "a host of ours",
+    config([ours, { ...other, matchImages: ["*.gcr.io", "fra.ocir.io/acme"] }]),
+    "providers[1].matchImages[1]",
+    "",
+    ALL,
+  ],
+  [
+    "provider-overlap",
+    "a wider pattern",
+    config([{ ...other, matchImages: ["*.*.io"] }, ours]),
+    "providers[0].matchImages[0]",
+    "",
+    ALL,
+  ],
+];
+
+/** Five levels of ten aliases each. */
+function bomb(): string {
+  const levels = ["a0: &a0 [x]"];
+  for (let level = 1; level < 6; level++) {
+    const aliases = Array.from({ length: 10 }, () => `*a${level - 1}`);
+    levels.push(`a${level}: &a${level} [${aliases.join(", ")}]`);
+  }
+  return levels.join("\n");
+}
+
+function yamlOf(name: string, providerField = ""): string {
+  return [
+    "apiVersion: kubelet.config.k8s.io/v1",
+    "kind: CredentialProviderConfig",
+    "providers:",
+    `- name: ${name}`,
+    '  matchImages: ["*.ocir.io", "ocir.*.oci.*.*"]',
+    "  defaultCacheDuration: 0s",
+    "  apiVersion: credentialprovider.kubelet.k8s.io/v1",
+    providerField,
+  ].join("\n");
+}
+
+describe("checkCredentialProviderConfig", () => {
+  test.each(ROWS)("%s: %s", (code, _what, text, path, fatal, warning) => {
+    expect({
+      fatal: minorsOf(text, code, path, "fatal"),
+      warning: minorsOf(text, code, path, "warning"),
+    }).toStrictEqual({ fatal, warning });
+    const found = [NEWEST, 33, 32].flatMap((minor) => check(text, minor));
+    const finding = found.find((candidate) => candidate.code === code && candidate.path === path);
+    expect(finding?.fix).toBe(RULES[code].fix);
+    expect(finding?.message).toMatch(/^[\x20-\x7e…]{1,300}$/);
+  });
+
+  test("has a row for every code, but for those of directories", () => {
+    const codes = new Set<string>([...ROWS.map(([code]) => code), "files-missing", "directory-unsupported"]);
+    expect([...codes].sort()).toStrictEqual(Object.keys(RULES).sort());
+  });
+
+  test.each([
+    ["our provider", withOurs({})],
+    ["YAML", yamlOf("credential-provider-oke")],
+    ["YAML with a mark and three dashes", `\uFEFF---\n${yamlOf("credential-provider-oke")}`],
+    ["%YAML 1.1", `%YAML 1.1\n---\n${yamlOf("credential-provider-oke")}`],
+    [
+      "arguments and environment",
+      withOurs({ args: ["a", null], env: [{ name: "A", value: "1" }, { name: "B" }, null] }),
+    ],
+    ["nulls", withOurs({ args: null, env: null })],
+    [
+      "older versions",
+      config([{ ...ours, apiVersion: "credentialprovider.kubelet.k8s.io/v1alpha1" }], {
+        apiVersion: "kubelet.config.k8s.io/v1alpha1",
+      }),
+    ],
+    ["another provider", config([other, ours])],
+    ["carriage returns for line breaks", yamlOf("credential-provider-oke").replaceAll("\n", "\r")],
+    ["U+0085 for line breaks", yamlOf("credential-provider-oke").replaceAll("\n", "\u0085")],
+    ["JSON with carriage returns", JSON.stringify(JSON.parse(withOurs({})), null, 1).replaceAll("\n", "\r")],
+    ["JSON with bytes that are not UTF-8", decodeConfigText(Buffer.from(withOurs({ args: ["\xe9"] }), "latin1"))],
+    ["UTF-16", decodeConfigText(Buffer.from(`\ufeff${yamlOf("credential-provider-oke")}`, "utf16le"))],
+    ["UTF-16, the other way round", decodeConfigText(Buffer.from(`\ufeff${withOurs({})}`, "utf16le").swap16())],
+    ["an escaped backslash before u", yamlOf("credential-provider-oke", '  args: ["\\\\ud800", "\\u0041"]')],
+    ["JSON with half a character", withOurs({ args: ["\ud800"] })],
+    ["a number too large for a float64", yamlOf("credential-provider-oke", "  args: [1e400]")],
+    ["a question mark elsewhere", yamlOf("credential-provider-oke", "  args:\n  - a?b\n  env: [{name: '?'}]")],
+    ["an anchor without a value", yamlOf("credential-provider-oke", "  args: [&a , *a]")],
+    [
+      "flow style without spaces",
+      yamlOf("credential-provider-oke", '  env: [{"name":"A","value":"b"},{name: A,value: }]'),
+    ],
+    ["a vanity host with a port", image("registry.example.com:5000/acme")],
+    ["IPv6", image("[::1]:5000")],
+    ["a merged field", `${yamlOf("&name credential-provider-oke", "  <<: [{args: [a]}, {env: [{name: *name}]}]")}`],
+    ["text with a tag", yamlOf("credential-provider-oke", "  args: [!!str 5, !own 6, '7', \"no\", 2026-01-01, 1:30]")],
+  ])("finds nothing in %s, whatever the minor", (_name, text) => {
+    for (let minor = OLDEST; minor <= NEWEST + 1; minor++) expect(check(text, minor)).toStrictEqual([]);
+  });
+
+  test.each([
+    "yes",
+    "No",
+    "on",
+    "y",
+    "N",
+    "true",
+    "1",
+    "-1.5",
+    ".5e3",
+    "0x1F",
+    "0b1",
+    "1_000",
+    ".inf",
+    "-.INF",
+    ".NaN",
+  ])("takes %s without quotes for no text", (value) => {
+    const findings = check(yamlOf("credential-provider-oke", `  env:\n  - name: A\n    value: ${value}`), NEWEST);
+    expect(findings).toMatchObject([{ code: "field-type-invalid", severity: "fatal", line: 10 }]);
+  });
+
+  test.each(["true", "yes", "On", "false", "off"])("takes requireServiceAccount: %s for a boolean", (value) => {
+    const attributes = `{serviceAccountTokenAudience: a, cacheType: Token, requireServiceAccount: ${value}, requiredServiceAccountAnnotationKeys: [Example.com/A]}`;
+    const codes = check(yamlOf("credential-provider-oke", `  tokenAttributes: ${attributes}`), NEWEST).map(
+      ({ code }) => code,
+    );
+    expect(codes).toStrictEqual(value === "false" || value === "off" ? ["token-annotation-keys-forbidden"] : []);
+  });
+
+  test("finds kind and apiVersion in any spelling before 1.32, as the kubelet does", () => {
+    const text = withOurs({}).replace('"kind"', '"Kind"');
+    expect(check(text, 31)).toMatchObject([{ code: "field-case", severity: "warning", path: "Kind" }]);
+    expect(check(text, 32)).toMatchObject([{ code: "kind-invalid", severity: "fatal" }]);
+  });
+
+  test("takes the last of fields given twice before 1.32", () => {
+    const text = withOurs({}).replace('"name":', '"name":"absent","name":');
+    expect(check(text, 31)).toMatchObject([{ code: "field-duplicate", severity: "warning" }]);
+  });
+
+  test("takes tokenAttributes: null for none where the field is known", () => {
+    expect(check(withOurs({ tokenAttributes: null }), 33)).toStrictEqual([]);
+  });
+
+  test("goes by the feature gate where it is given", () => {
+    expect(check(tokensFor(33), 33, { serviceAccountTokens: true })).toStrictEqual([]);
+    expect(check(tokensFor(34), 34, { serviceAccountTokens: false })).toMatchObject([
+      { code: "token-attributes-disabled" },
+    ]);
+  });
+
+  test("tells the line", () => {
+    expect(check(yamlOf("credential-provider-oke", "  extra: 1"), NEWEST)).toMatchObject([
+      { code: "field-unknown", file: "config", line: 8, path: "providers[0].extra" },
+    ]);
+    expect(check("a: 1\nb: [", NEWEST)).toMatchObject([{ code: "syntax-invalid", line: 2 }]);
+  });
+
+  test("never shows an argument or the value of an environment entry", () => {
+    const text = withOurs({ args: [["hunter2"]], env: [{ name: "A", value: { hunter2: 1 } }] });
+    expect(JSON.stringify(check(text, NEWEST))).not.toContain("hunter2");
+    expect(JSON.stringify(check('a: "hunter2" hunter2\n', NEWEST))).not.toContain("hunter2");
+  });
+
+  test("cuts what it quotes", () => {
+    const [finding] = check(withOurs({ name: `/${"a".repeat(500)}` }), NEWEST);
+    expect(finding?.message).toContain(`"/${"a".repeat(78)}…"`);
+  });
+
+  test.each([25, 0, -1, 1.5, Number.NaN])("refuses the minor %s", (kubeletMinor) => {
+    expect(() => check(withOurs({}), kubeletMinor)).toThrow(
+      expect.objectContaining({ name: "KubeletConfigError", code: "kubelet-minor-unsupported", retryable: false }),
+    );
+    expect(() => readProviders([], { kubeletMinor })).toThrow(KubeletConfigError);
+  });
+
+  test("throws for no text whatever", () => {
+    const piece = fc.constantFrom(
+      "a",
+      ":",
+      " ",
+      "\n",
+      "- ",
+      "[",
+      "]",
+      "{",
+      "}",
+      "&a",
+      "*a",
+      "<<: ",
+      "'",
+      '"',
+      "#",
+      "?",
+      "|",
+      "!t ",
+      "---\n",
+      "\t",
+    );
+    const yaml = fc.array(piece, { maxLength: 30 }).map((pieces) => pieces.join(""));
+    fc.assert(
+      fc.property(fc.oneof(yaml, fc.json(), fc.string()), fc.integer({ min: OLDEST, max: NEWEST }), (text, minor) => {
+        expect(check(text, minor).some(({ severity }) => severity === "fatal")).toBe(true);
+      }),
+    );
+  });
+
+  test("reads any JSON as JSON.parse does", () => {
+    const space = fc.constantFrom(undefined, " ", "\t", "    ");
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: "binary" }), { minLength: 1 }), space, (names, indent) => {
+        const parsed = JSON.parse(config(names.map((name) => ({ name }))));
+        const text = JSON.stringify(parsed, null, indent);
+        const read = readProviders([{ path: "", text }], { kubeletMinor: NEWEST });
+        expect(read.map(({ name }) => name)).toStrictEqual(names);
+      }),
+    );
+  });
+});
+
+describe("checkCredentialProviderConfig of a directory", () => {
+  const hasExecutable = () => true;
+  const a = { path: "conf.d/a.yaml", text: yamlOf("credential-provider-oke") };
+  const b = { path: "conf.d/b.json", text: config([other]) };
+
+  test("merges the files in the order of their names", () => {
+    const files = [b, { path: "conf.d/c.conf", text: "not read" }, a, { path: "conf.d/B.yml", text: yamlOf("last") }];
+    const names = readProviders(files, { kubeletMinor: 34 }).map(({ name }) => name);
+    expect(names).toStrictEqual(["last", "credential-provider-oke", "other"]);
+    expect(checkCredentialProviderConfig([b, a], { kubeletMinor: 34, hasExecutable })).toStrictEqual([]);
+  });
+
+  test("is fatal before 1.34", () => {
+    for (const files of [[a, b], [a]]) {
+      const options = { hasExecutable, directory: true };
+      expect(checkCredentialProviderConfig(files, { kubeletMinor: 33, ...options })).toMatchObject([
+        { severity: "fatal", code: "directory-unsupported", file: "", path: "" },
+      ]);
+    }
+  });
+
+  test("is fatal without a file", () => {
+    const findings = checkCredentialProviderConfig([], { kubeletMinor: 34, hasExecutable });
+    expect(findings).toMatchObject([{ severity: "fatal", code: "files-missing", file: "" }]);
+  });
+
+  test("is fatal with a name in two files", () => {
+    const again = { ...a, path: "conf.d/z.yaml" };
+    const findings = checkCredentialProviderConfig([again, a], { kubeletMinor: 34, hasExecutable });
+    expect(findings).toMatchObject([
+      {
+        code: "provider-name-duplicate",
+        file: "conf.d/z.yaml",
+        line: 4,
+        message: '"credential-provider-oke" is already at conf.d/a.yaml providers[0].name',
+      },
+    ]);
+  });
+
+  test("says nothing of what is missing while a file cannot be read", () => {
+    const findings = checkCredentialProviderConfig([b, { path: "conf.d/a.yaml", text: "[" }], {
+      kubeletMinor: 34,
+      hasExecutable,
+    });
+    expect(findings).toMatchObject([{ code: "syntax-invalid", file: "conf.d/a.yaml" }]);
+  });
+});
+
+describe("readProviders", () => {
+  test("gives empty texts and lists for what cannot be read", () => {
+    const text = config([
+      { name: 1, matchImages: "x" },
+      { name: "a", matchImages: ["b", 2] },
+    ]);
+    expect(readProviders([{ path: "config", text }], { kubeletMinor: 31 })).toStrictEqual([
+      { name: "", matchImages: [] },
+      { name: "a", matchImages: ["b"] },
+    ]);
+    expect(readProviders([{ path: "config", text: "[" }], { kubeletMinor: 31 })).toStrictEqual([]);
+  });
+});

@@ -1,0 +1,96 @@
+/**
+ * What the kubelet accepts and yet does not do what was meant: entries that match nothing, and our provider's own
+ * setting. Only entries that the kubelet can read come here to be judged.
+ */
+
+import { type Place, quote, type Report } from "../finding.ts";
+import { type ImageUrl, parseImageUrl } from "../matching/image-url.ts";
+import { matchesImage } from "../matching/match.ts";
+import { pathMatch } from "../matching/path-match.ts";
+import { PROVIDER_NAME } from "../our-provider.ts";
+import type { Located, Provider } from "../reading/decode.ts";
+import { parseGoDurationNs } from "../reading/duration.ts";
+
+/** One host form of OCIR: how many labels, and which of them are fixed. */
+const HOST_FORMS = [
+  { example: "*.ocir.io", labels: [undefined, "ocir", "io"] },
+  { example: "ocir.*.oci.*.*", labels: ["ocir", undefined, "oci", undefined, undefined] },
+] as const;
+
+/** `top`: the place of the file that a missing provider is reported for. */
+export function lintProviders(providers: readonly Provider[], top: Place, report: Report): void {
+  for (const provider of providers) {
+    for (const { value, place } of provider.matchImages.value ?? []) lintMatchImage(value, place, report);
+  }
+  const ours = providers.find(({ name }) => name.value === PROVIDER_NAME);
+  if (ours === undefined) {
+    report("provider-missing", top, `there is no provider ${PROVIDER_NAME}`);
+    return;
+  }
+  lintOurProvider(ours, report);
+  for (const other of providers) if (other.name.value !== PROVIDER_NAME) lintOverlap(ours, other, report);
+}
+
+function lintMatchImage(entry: string, place: Place, report: Report): void {
+  const url = parseImageUrl(entry);
+  if (url === undefined) return;
+  const [beforeCut] = entry.split(/[?#]/, 1);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(entry)) {
+    report("match-image-scheme", place, `${quote(entry)} has a scheme`);
+    return;
+  }
+  if (url.labels.join("") === "") report("match-image-host-missing", place, `${quote(entry)} has no host`);
+  if (beforeCut !== entry)
+    report("match-image-cut", place, `of ${quote(entry)} only ${quote(String(beforeCut))} counts`);
+  if (/[*[\]]/.test(url.path)) report("match-image-path-glob", place, `${quote(entry)} has a glob in its path`);
+  if (/[A-Z]/.test(entry)) report("match-image-upper-case", place, `${quote(entry)} has upper-case letters`);
+}
+
+function lintOurProvider({ place, matchImages, defaultCacheDuration }: Provider, report: Report): void {
+  const entries = readable(matchImages.value ?? []);
+  for (const form of HOST_FORMS) {
+    const ofForm = entries.filter(({ url }) => isOfForm(url, form.labels));
+    if (ofForm.length === 0) {
+      report("host-form-missing", { ...place, ...matchImages.place }, `nothing fits hosts of the form ${form.example}`);
+    }
+    for (const { entry, url } of ofForm) {
+      if (url.port !== "") report("match-image-port", entry.place, `${quote(entry.value)} has port ${url.port}`);
+    }
+  }
+  if (Number(parseGoDurationNs(defaultCacheDuration.value ?? "")) > 0) {
+    report("cache-duration-positive", defaultCacheDuration.place, `it is ${quote(String(defaultCacheDuration.value))}`);
+  }
+}
+
+function isOfForm(url: ImageUrl, labels: readonly (string | undefined)[]): boolean {
+  const fits = (label: string | undefined, at: number) =>
+    label === undefined || pathMatch(String(url.labels[at]), label);
+  return url.labels.length === labels.length && labels.every(fits);
+}
+
+/** Two entries overlap when an image made up from one of them fits the other. */
+function lintOverlap(ours: Provider, other: Provider, report: Report): void {
+  const entries = readable(ours.matchImages.value ?? []).map(({ entry }) => entry.value);
+  for (const { entry } of readable(other.matchImages.value ?? [])) {
+    const overlapping = entries.find((own) => overlaps(own, entry.value));
+    if (overlapping === undefined) continue;
+    const message = `${quote(entry.value)} of ${quote(String(other.name.value))} fits images of ${quote(overlapping)} too`;
+    report("provider-overlap", entry.place, message);
+  }
+}
+
+function overlaps(a: string, b: string): boolean {
+  return matchesImage(a, imageFor(b)) || matchesImage(b, imageFor(a));
+}
+
+function imageFor(pattern: string): string {
+  const [authority, ...path] = pattern.split("/");
+  return [String(authority).replaceAll("*", "x"), ...path, "x"].join("/");
+}
+
+function readable(entries: readonly Located<string>[]): { entry: Located<string>; url: ImageUrl }[] {
+  return entries.flatMap((entry) => {
+    const url = parseImageUrl(entry.value);
+    return url === undefined ? [] : [{ entry, url }];
+  });
+}

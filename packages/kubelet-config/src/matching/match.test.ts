@@ -1,0 +1,141 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { MATCH_IMAGES } from "../our-provider.ts";
+import { explainMatch, matchesImage } from "./match.ts";
+
+const REPOSITORY = "iad.ocir.io/acme/app";
+
+describe("matchesImage", () => {
+  test.each([
+    ["*.ocir.io", REPOSITORY, true],
+    ["*.ocir.io", "us-ashburn-1.ocir.io/acme/app", true],
+    ["*.ocir.io", "a.iad.ocir.io/acme/app", false],
+    ["*.ocir.io", "ocir.io/acme/app", false],
+    ["*.*.io", REPOSITORY, true],
+    ["*", REPOSITORY, false],
+    ["ocir.*.oci.*.*", "ocir.eu-frankfurt-1.oci.oraclecloud.com/acme/app", true],
+    ["*.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com/acme/app", false],
+    ["i*d.ocir.io", REPOSITORY, true],
+    ["i[a-c]d.ocir.io", REPOSITORY, true],
+    ["i?d.ocir.io", REPOSITORY, false],
+    ["IAD.ocir.io", REPOSITORY, false],
+    ["iad.ocir.io:443", REPOSITORY, false],
+    ["iad.ocir.io", "iad.ocir.io:443/acme/app", false],
+    ["iad.ocir.io:443", "iad.ocir.io:443/acme/app", true],
+    ["iad.ocir.io:", REPOSITORY, true],
+    ["i[a]d.io:5000", "iad.io:5000/x", false],
+    ["iad.ocir.io/acme", REPOSITORY, true],
+    ["iad.ocir.io/acme", "iad.ocir.io/acme-evil/app", true],
+    ["iad.ocir.io/acme/", "iad.ocir.io/acme-evil/app", false],
+    ["iad.ocir.io/*", REPOSITORY, false],
+    ["https://iad.ocir.io", REPOSITORY, false],
+    ["iad.ocir.io:*", REPOSITORY, false],
+    ["*.ocir.io", "iad.ocir.io:x/acme", false],
+  ])("%s and %s: %j", (pattern, image, fits) => {
+    expect(matchesImage(pattern, image)).toBe(fits);
+  });
+
+  const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?$/);
+  const labels = fc.array(label, { minLength: 1, maxLength: 6 });
+  const port = fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined });
+  const path = fc.array(label, { minLength: 1, maxLength: 3 }).map((segments) => segments.join("/"));
+  const authority = (host: string[], number: number | undefined) => host.join(".") + (number ? `:${number}` : "");
+
+  test("fits a host with itself, with any label replaced by *, under every prefix of the path", () => {
+    fc.assert(
+      fc.property(labels, port, path, fc.nat(), fc.nat(), (host, number, repository, star, cut) => {
+        const globbed = host.map((text, at) => (at === star % host.length ? "*" : text));
+        const prefix = `/${repository}`.slice(0, cut % (repository.length + 2));
+        const image = `${authority(host, number)}/${repository}`;
+        expect(matchesImage(authority(host, number) + prefix, image)).toBe(true);
+        expect(matchesImage(authority(globbed, number) + prefix, image)).toBe(true);
+      }),
+    );
+  });
+
+  test("fits only with as many labels, and with the same port on both sides", () => {
+    fc.assert(
+      fc.property(labels, labels, port, port, path, (a, b, portA, portB, repository) => {
+        const stars = a.map(() => "*");
+        const fits = a.length === b.length && portA === portB;
+        expect(matchesImage(authority(stars, portA), `${authority(b, portB)}/${repository}`)).toBe(fits);
+      }),
+    );
+  });
+
+  test("our entries fit every OCIR host and, of the rest, only what has the same form", () => {
+    const region = fc.stringMatching(/^[a-z]{2}(-[a-z]{2,12}){1,2}-[1-9]$/);
+    const host = fc.oneof(
+      fc.stringMatching(/^[a-z]{3}$/).map((key) => `${key}.ocir.io`),
+      region.map((id) => `${id}.ocir.io`),
+      fc.tuple(region, label, label).map(([id, a, b]) => `ocir.${id}.oci.${a}.${b}`),
+    );
+    fc.assert(
+      fc.property(host, path, (name, repository) => {
+        expect(MATCH_IMAGES.filter((entry) => matchesImage(entry, `${name}/${repository}`))).toHaveLength(1);
+      }),
+    );
+  });
+});
+
+describe("explainMatch", () => {
+  const newest = { kubeletMinor: 37 };
+  const providers = [
+    { name: "z", matchImages: ["*.gcr.io", "*.ocir.io"] },
+    { name: "a", matchImages: ["*.ocir.*", "*.ocir.io"] },
+    { name: "m", matchImages: ["gcr.io"] },
+  ];
+  const namesOf = (matches: readonly { name: string }[]) => matches.map(({ name }) => name);
+
+  test("lists the providers that run in the order of the file, with the entry that fits", () => {
+    const explained = explainMatch(providers, "iad.ocir.io/acme/app:v1", newest);
+    expect(explained).toMatchObject({ repository: REPOSITORY, notRun: [{ name: "m" }] });
+    expect(explained.run).toStrictEqual([
+      {
+        name: "z",
+        matchedBy: "*.ocir.io",
+        mismatches: [{ pattern: "*.gcr.io", reason: "label", detail: '"gcr" does not fit "ocir"' }],
+      },
+      { name: "a", matchedBy: "*.ocir.*", mismatches: [] },
+    ]);
+  });
+
+  test("sorts them by name before 1.33", () => {
+    expect(namesOf(explainMatch(providers, REPOSITORY, { kubeletMinor: 32 }).run)).toStrictEqual(["a", "z"]);
+    expect(namesOf(explainMatch(providers, REPOSITORY, { kubeletMinor: 33 }).run)).toStrictEqual(["z", "a"]);
+  });
+
+  test.each([
+    ["iad.ocir.io:*", "pattern-invalid", "the kubelet cannot read the pattern"],
+    ["iad.ocir.io:443", "port", "the pattern has port 443, the image has no port"],
+    ["*", "label-count", "the pattern's host has 1 label, the image's has 3 labels"],
+    ["fra.ocir.io", "label", '"fra" does not fit "iad"'],
+    ["iad.ocir.io/*", "path", 'the image\'s path does not begin with "/*"'],
+  ])("says of %s: %s", (pattern, reason, detail) => {
+    const { notRun } = explainMatch([{ name: "p", matchImages: [pattern] }], REPOSITORY, newest);
+    expect(notRun).toStrictEqual([{ name: "p", mismatches: [{ pattern, reason, detail }] }]);
+  });
+
+  test("says that the image cannot be read", () => {
+    const { notRun } = explainMatch([{ name: "p", matchImages: ["*.ocir.io"] }], "iad.ocir.io:x/acme/app", newest);
+    expect(notRun[0]?.mismatches).toMatchObject([{ reason: "image-invalid" }]);
+  });
+
+  test.each([
+    ["iad.ocir.io/acme/app", REPOSITORY],
+    ["iad.ocir.io/acme/app:v1", REPOSITORY],
+    ["iad.ocir.io/acme/app@sha256:0123", REPOSITORY],
+    ["iad.ocir.io/acme/app:v1@sha256:0123", REPOSITORY],
+    ["localhost:5000/app", "localhost:5000/app"],
+    ["localhost/app:1", "localhost/app"],
+    ["Registry/app", "Registry/app"],
+    ["busybox", "docker.io/library/busybox"],
+    ["busybox:1.36", "docker.io/library/busybox"],
+    ["acme/app", "docker.io/acme/app"],
+    ["docker.io/busybox", "docker.io/library/busybox"],
+    ["index.docker.io/busybox", "docker.io/library/busybox"],
+    ["index.docker.io/acme/app", "docker.io/acme/app"],
+  ])("compares %s as %s", (image, repository) => {
+    expect(explainMatch([], image, newest)).toStrictEqual({ repository, run: [], notRun: [] });
+  });
+});

@@ -1,0 +1,121 @@
+/**
+ * Which providers the kubelet runs for an image, by its own matching, and why it does not run the others. Text in,
+ * answer out; whether a configuration is valid at all is check.ts's business.
+ */
+import { quote } from "../finding.ts";
+import { type ImageUrl, parseImageUrl } from "./image-url.ts";
+import { pathMatch } from "./path-match.ts";
+
+export type MismatchReason = "pattern-invalid" | "image-invalid" | "port" | "label-count" | "label" | "path";
+
+export interface PatternMismatch {
+  readonly pattern: string;
+  readonly reason: MismatchReason;
+  /** For people: what differs. */
+  readonly detail: string;
+}
+
+export interface ProviderMatch {
+  readonly name: string;
+  /** The first entry of matchImages that fits. Absent: the provider is not run. */
+  readonly matchedBy?: string;
+  /** Why each entry before that, or all of them, do not fit. */
+  readonly mismatches: readonly PatternMismatch[];
+}
+
+export interface MatchExplanation {
+  /** What is compared: the image without tag and digest, and with docker.io where it names no host. */
+  readonly repository: string;
+  /** In the order in which the kubelet runs them, one after the other. */
+  readonly run: readonly ProviderMatch[];
+  readonly notRun: readonly ProviderMatch[];
+}
+
+/** The first minor that runs providers in the order of the file; older ones sort them by name (Kubernetes PR 129669). */
+const FILE_ORDER_MINOR = 33;
+
+/**
+ * Whether one entry of matchImages fits an image, which is to be given as the kubelet names it: without tag or digest.
+ * Labels are compared one by one, ports must be equal both ways, the path is a plain prefix.
+ */
+export function matchesImage(pattern: string, image: string): boolean {
+  return findMismatch(pattern, image) === undefined;
+}
+
+/** `image` as in a pod: with or without host, tag and digest. `providers` in the order of their file. */
+export function explainMatch(
+  providers: readonly { readonly name: string; readonly matchImages: readonly string[] }[],
+  image: string,
+  options: { readonly kubeletMinor: number },
+): MatchExplanation {
+  const repository = repositoryOf(image);
+  const inOrder = options.kubeletMinor >= FILE_ORDER_MINOR ? providers : providers.toSorted(byName);
+  const matches = inOrder.map(({ name, matchImages }): ProviderMatch => {
+    const mismatches: PatternMismatch[] = [];
+    for (const pattern of matchImages) {
+      const mismatch = findMismatch(pattern, repository);
+      if (mismatch === undefined) return { name, matchedBy: pattern, mismatches };
+      mismatches.push(mismatch);
+    }
+    return { name, mismatches };
+  });
+  return {
+    repository,
+    run: matches.filter(({ matchedBy }) => matchedBy !== undefined),
+    notRun: matches.filter(({ matchedBy }) => matchedBy === undefined),
+  };
+}
+
+function findMismatch(pattern: string, image: string): PatternMismatch | undefined {
+  const glob = parseImageUrl(pattern);
+  if (glob === undefined) return { pattern, reason: "pattern-invalid", detail: "the kubelet cannot read the pattern" };
+  const target = parseImageUrl(image);
+  if (target === undefined) return { pattern, reason: "image-invalid", detail: "the kubelet cannot read the image" };
+  if (glob.port !== target.port) {
+    return { pattern, reason: "port", detail: `${portOf("the pattern", glob)}, ${portOf("the image", target)}` };
+  }
+  if (glob.labels.length !== target.labels.length) {
+    const detail = `the pattern's host has ${count(glob)}, the image's has ${count(target)}`;
+    return { pattern, reason: "label-count", detail };
+  }
+  const differs = glob.labels.findIndex((label, at) => !pathMatch(label, String(target.labels[at])));
+  if (differs !== -1) {
+    const detail = `${quote(String(glob.labels[differs]))} does not fit ${quote(String(target.labels[differs]))}`;
+    return { pattern, reason: "label", detail };
+  }
+  if (target.path.startsWith(glob.path)) return undefined;
+  return { pattern, reason: "path", detail: `the image's path does not begin with ${quote(glob.path)}` };
+}
+
+/**
+ * The kubelet's normalised name (distribution/reference): only something with a dot or colon, or localhost, or with an
+ * upper-case letter, is a host.
+ */
+function repositoryOf(image: string): string {
+  const [named] = image.split("@", 1);
+  // A colon without a slash behind it is a tag's.
+  const untagged = String(named).replace(/:[^:/]*$/, "");
+  const [host, ...rest] = untagged.split("/");
+  if (rest.length === 0 || !isHost(String(host))) return dockerHub(untagged);
+  return host === "docker.io" || host === "index.docker.io" ? dockerHub(rest.join("/")) : untagged;
+}
+
+function isHost(name: string): boolean {
+  return /[.:]/.test(name) || name === "localhost" || name !== name.toLowerCase();
+}
+
+function dockerHub(name: string): string {
+  return name.includes("/") ? `docker.io/${name}` : `docker.io/library/${name}`;
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
+}
+
+function portOf(what: string, { port }: ImageUrl): string {
+  return port === "" ? `${what} has no port` : `${what} has port ${port}`;
+}
+
+function count({ labels }: ImageUrl): string {
+  return labels.length === 1 ? "1 label" : `${labels.length} labels`;
+}

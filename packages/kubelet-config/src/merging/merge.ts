@@ -1,0 +1,196 @@
+/**
+ * Adds our provider to a CredentialProviderConfig, and takes it out again. Everything else in the file decodes to what it
+ * was, and in block style keeps its bytes; JSON stays JSON. Never returns a text that would stop the kubelet.
+ */
+import { checkCredentialProviderConfig } from "../checking/check.ts";
+import { KubeletConfigError } from "../errors.ts";
+import { parseImageUrl } from "../matching/image-url.ts";
+import { assertKubeletMinor } from "../minor.ts";
+import { MATCH_IMAGES, PROVIDER_API_VERSION } from "../our-provider.ts";
+import { type Field, type MapTree, sameTree, type Tree } from "../tree.ts";
+import { readTree, writeTree } from "./editable-config.ts";
+
+export interface MergeOptions {
+  /** The provider's name, which is its program's. */
+  readonly name: string;
+  readonly kubeletMinor: number;
+  /** Arguments of the program. Default: none. */
+  readonly args?: readonly string[];
+  /** Environment entries; they win over kept ones of the same name. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The text with our provider in it. One of the same name is changed in place: it keeps its comments, further readable
+ * entries of matchImages, and environment entries other than those that make a program load code (LD_*, NODE_*).
+ * Merging twice is the same as merging once.
+ *
+ * @param existing undefined, or text without any content: a new file is made.
+ * @throws {KubeletConfigError} `config-not-editable`, `config-refused`, `kubelet-minor-unsupported`
+ */
+export function mergeProvider(existing: string | undefined, options: MergeOptions): string {
+  assertKubeletMinor(options.kubeletMinor);
+  const config = openConfig(existing ?? "");
+  const same = config.providers.filter((provider): provider is MapTree => isNamed(provider, options.name));
+  const merged = fillProvider(same[0] ?? NO_FIELDS, options);
+  const others = config.providers.filter((provider) => provider === same[0] || !isNamed(provider, options.name));
+  const providers = same.length === 0 ? [...others, merged] : others.map((item) => (item === same[0] ? merged : item));
+  return refuseFatal(config.print(providers), options.kubeletMinor);
+}
+
+/**
+ * The text without the provider of this name, unchanged where there is none.
+ *
+ * @returns undefined when no provider would be left: a kubelet that still names the file would not start with it.
+ * @throws {KubeletConfigError} `config-not-editable`
+ */
+export function removeProvider(existing: string, options: { readonly name: string }): string | undefined {
+  const { providers, print } = openConfig(existing);
+  const others = providers.filter((provider) => !isNamed(provider, options.name));
+  if (others.length === providers.length) return existing;
+  return others.length === 0 ? undefined : print(others);
+}
+
+/** Environment entries by which a program of the node would load code. Ours need none, and the fallback gets none. */
+const LOADS_CODE = /^(?:LD_|NODE_)/;
+const NO_FIELDS: MapTree = { type: "map", fields: [], line: 0 };
+const REQUIRED: readonly Field[] = [
+  field("apiVersion", text("kubelet.config.k8s.io/v1")),
+  field("kind", text("CredentialProviderConfig")),
+];
+
+interface Config {
+  readonly providers: readonly Tree[];
+  /** The whole file with these providers instead. */
+  print(providers: readonly Tree[]): string;
+}
+
+function openConfig(source: string): Config {
+  const read = readTree(source);
+  const { tree } = read;
+  const top = tree.type === "null" ? NO_FIELDS : tree;
+  if (top.type !== "map") throw notEditable("it is not a map of fields");
+  const [existing, ...more] = top.fields.filter(({ key }) => key.toLowerCase() === "providers");
+  if (more.length > 0) throw notEditable("providers is given twice");
+  const list = existing?.value ?? { type: "null" };
+  if ((list.type !== "list" && list.type !== "null") || (existing?.key ?? "providers") !== "providers") {
+    throw notEditable("providers is no list");
+  }
+  return {
+    providers: list.type === "list" ? list.items : [],
+    print(providers) {
+      return writeTree(
+        source,
+        read,
+        setFields(top, [...missing(top, REQUIRED), field("providers", listOf(providers))]),
+      );
+    },
+  };
+}
+
+/** Fields that stay keep their place; others go: the kubelet may not know them. */
+function fillProvider(provider: MapTree, options: MergeOptions): MapTree {
+  const { args = [] } = options;
+  const env = mergeEnv(itemsOf(provider, "env"), options.env ?? {});
+  const wanted = [
+    field("name", text(options.name)),
+    field("apiVersion", text(PROVIDER_API_VERSION)),
+    field("matchImages", listOf(mergeMatchImages(itemsOf(provider, "matchImages")))),
+    field("defaultCacheDuration", text("0s")),
+    ...(args.length === 0 ? [] : [field("args", listOf(args.map(text)))]),
+    ...(env.length === 0 ? [] : [field("env", listOf(env))]),
+  ];
+  const known = provider.fields.filter(({ key }, index) => {
+    const isLast = provider.fields.findLastIndex((other) => other.key === key) === index;
+    return isLast && wanted.some((other) => other.key === key);
+  });
+  return setFields({ ...provider, fields: known }, wanted);
+}
+
+function mergeMatchImages(existing: readonly Tree[]): readonly Tree[] {
+  const seen = new Set<string>();
+  const usable = existing.filter((item) => {
+    if (item.type !== "string" || parseImageUrl(item.text)?.refusedByNewerGo !== false || seen.has(item.text))
+      return false;
+    seen.add(item.text);
+    return true;
+  });
+  return [...usable, ...MATCH_IMAGES.filter((entry) => !seen.has(entry)).map(text)];
+}
+
+function mergeEnv(existing: readonly Tree[], wanted: Readonly<Record<string, string>>): readonly Tree[] {
+  const kept = existing.filter((item) => {
+    const name = nameOfEnv(item);
+    return name !== undefined && !LOADS_CODE.test(name) && !Object.hasOwn(wanted, name);
+  });
+  const added = Object.entries(wanted).map(([name, value]) =>
+    setFields(NO_FIELDS, [field("name", text(name)), field("value", text(value))]),
+  );
+  return [...kept, ...added];
+}
+
+/** Of an entry that every kubelet takes; a missing value is an empty one. */
+function nameOfEnv(item: Tree): string | undefined {
+  if (item.type !== "map" || new Set(item.fields.map(({ key }) => key)).size !== item.fields.length) return undefined;
+  const { name, value = text(""), ...unknown } = Object.fromEntries(item.fields.map(({ key, value }) => [key, value]));
+  const hasValue = value.type === "string" || value.type === "null";
+  if (!hasValue || Object.keys(unknown).length > 0 || name?.type !== "string" || name.text === "") return undefined;
+  return name.text;
+}
+
+/** These fields in the place of those of the same name, or behind all others. */
+function setFields(map: MapTree, fields: readonly Field[]): MapTree {
+  const changed = map.fields.map((existing): Field => {
+    const value = fields.find(({ key }) => key === existing.key)?.value;
+    const { source } = existing.value;
+    if (value === undefined || sameTree(existing.value, value)) return existing;
+    return source === undefined ? { ...existing, value } : { ...existing, value: { ...value, source } };
+  });
+  return { ...map, fields: [...changed, ...missing(map, fields)] };
+}
+
+function missing(map: MapTree, fields: readonly Field[]): readonly Field[] {
+  return fields.filter(({ key }) => !map.fields.some((existing) => existing.key === key));
+}
+
+/** Of a field that is given twice, older kubelets take the last. */
+function fieldValue({ fields }: MapTree, key: string): Tree | undefined {
+  return fields.findLast((existing) => existing.key === key)?.value;
+}
+
+function itemsOf(map: MapTree, key: string): readonly Tree[] {
+  const value = fieldValue(map, key);
+  return value?.type === "list" ? value.items : [];
+}
+
+function listOf(items: readonly Tree[]): Tree {
+  return { type: "list", items, line: 0 };
+}
+
+function isNamed(provider: Tree, name: string): boolean {
+  if (provider.type !== "map") return false;
+  const value = fieldValue(provider, "name");
+  return value?.type === "string" && value.text === name;
+}
+
+function field(key: string, value: Tree): Field {
+  return { key, value, line: 0 };
+}
+
+function text(value: string): Tree {
+  return { type: "string", text: value, line: 0 };
+}
+
+/** The rest of the file may be refused as well: then it is not ours to write. */
+function refuseFatal(merged: string, kubeletMinor: number): string {
+  const options = { kubeletMinor, hasExecutable: () => true, serviceAccountTokens: true };
+  const fatal = checkCredentialProviderConfig([{ path: "", text: merged }], options).find(
+    ({ severity }) => severity === "fatal",
+  );
+  if (fatal === undefined) return merged;
+  throw new KubeletConfigError("config-refused", `${fatal.code} at ${fatal.path}: ${fatal.message}`);
+}
+
+function notEditable(message: string): KubeletConfigError {
+  return new KubeletConfigError("config-not-editable", message);
+}

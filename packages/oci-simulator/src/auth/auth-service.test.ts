@@ -1,0 +1,397 @@
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { send } from "../../test/raw-client.ts";
+import {
+  type Alteration,
+  base64Der,
+  federate,
+  type Identity,
+  readIdentity,
+  sessionKeys,
+} from "../../test/signed-requests.ts";
+import { type Simulator, startSimulator } from "../index.ts";
+
+let simulator: Simulator;
+let stranger: Simulator;
+let identity: Identity;
+let strangerIdentity: Identity;
+
+beforeAll(async () => {
+  [simulator, stranger] = await Promise.all([startSimulator(), startSimulator()]);
+  [identity, strangerIdentity] = await Promise.all([readIdentity(simulator), readIdentity(stranger)]);
+});
+
+afterAll(() => Promise.all([simulator.close(), stranger.close()]));
+
+const otherKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+
+const later = (ms: number) => new Date(Date.now() + ms).toUTCString();
+const uncover = (name: string): Alteration => ({
+  draft(draft) {
+    draft.covered = draft.covered.filter((covered) => covered !== name);
+  },
+});
+const withKeyId = (change: (keyId: string) => string): Alteration => ({
+  draft(draft) {
+    draft.keyId = change(draft.keyId);
+  },
+});
+const withParameters = (parameters: Record<string, string | undefined>): Alteration => ({
+  draft: (draft) => Object.assign(draft.parameters, parameters),
+});
+const withHeaders = (headers: Record<string, string | undefined>): Alteration => ({
+  draft: (draft) => Object.assign(draft.headers, headers),
+});
+const afterSigning = (headers: Record<string, string | undefined>): Alteration => ({
+  wire: (wire) => Object.assign(wire.headers, headers),
+});
+const rewriteAuthorization = (from: string | RegExp, to: string): Alteration => ({
+  wire(wire) {
+    wire.headers["authorization"] = wire.headers["authorization"]?.replace(from, to);
+  },
+});
+
+describe("POST /v1/x509 accepts", () => {
+  test.each(["typescript", "python", "go"] as const)("the request of Oracle's SDK for %s", async (sdk) => {
+    const answer = await federate(simulator, identity, { sdk });
+    expect(answer.status, JSON.stringify(simulator.refusals().at(-1))).toBe(200);
+    expect(answer.headers["content-type"]).toBe("application/json");
+    expect(answer.headers["opc-request-id"]).toMatch(/^[0-9A-F]{32}\/[0-9A-F]{32}\/[0-9A-F]{32}$/);
+    expect(Object.keys(answer.json)).toEqual(["token"]);
+  });
+
+  test.each<[string, Alteration & { fields?: object }]>([
+    [
+      "x-date in place of date",
+      {
+        draft: (d) => {
+          d.covered[0] = "x-date";
+          d.headers = { ...d.headers, date: undefined, "x-date": later(0) };
+        },
+      },
+    ],
+    ["a date 4 min 50 s behind", withHeaders({ date: later(-290_000) })],
+    ["a date 4 min 50 s ahead", withHeaders({ date: later(290_000) })],
+    ["blanks between the parameters", rewriteAuthorization(/",/g, '", ')],
+    ["a charset in content-type", withHeaders({ "content-type": "application/json; charset=utf-8" })],
+    [
+      "a longer session key",
+      { fields: { publicKey: base64Der(generateKeyPairSync("rsa", { modulusLength: 3_072 }).publicKey) } },
+    ],
+    ["a request id of the client's", withHeaders({ "opc-request-id": "mine" })],
+  ])("%s", async (_, alteration) => {
+    const answer = await federate(simulator, identity, alteration);
+    expect(answer.status, JSON.stringify(simulator.refusals().at(-1))).toBe(200);
+  });
+
+  test("and answers with a token for the session key, with the claims of a real one", async () => {
+    const { json } = await federate(simulator, identity);
+    const [header, claims] = json.token
+      .split(".", 2)
+      .map((part: string) => JSON.parse(Buffer.from(part, "base64url").toString()));
+    expect(header).toMatchObject({ alg: "RS256" });
+    const { instanceId, tenancyId, compartmentId } = simulator.instance;
+    expect(claims).toEqual({
+      sub: instanceId,
+      "opc-certtype": "instance",
+      iss: "authService.oracle.com",
+      fprint: identity.leaf.fingerprint,
+      ptype: "instance",
+      aud: "oci",
+      "opc-tag": expect.stringContaining(`V3,${tenancyId},`),
+      ttype: "x509",
+      "opc-instance": instanceId,
+      exp: claims.iat + 1_200,
+      "opc-compartment": compartmentId,
+      iat: expect.any(Number),
+      jti: expect.any(String),
+      tenant: tenancyId,
+      jwk: expect.any(String),
+      "opc-tenant": tenancyId,
+    });
+    expect(createPublicKey({ key: JSON.parse(claims.jwk), format: "jwk" }).equals(sessionKeys.publicKey)).toBe(true);
+  });
+});
+
+describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
+  const cases: [what: string, reason: string | RegExp, Alteration & { fields?: object; sdk?: "go" | "python" }][] = [
+    ["no Authorization", "no Signature in Authorization", afterSigning({ authorization: undefined })],
+    ["another scheme", "no Signature in Authorization", afterSigning({ authorization: "Bearer Oracle" })],
+    ["broken syntax", /not a list/, rewriteAuthorization('version="1"', "version=1")],
+    ["a comma at the end", /not a list/, rewriteAuthorization(/$/, ",")],
+    ["a parameter twice", "version given twice", rewriteAuthorization('version="1"', 'version="1",version="1"')],
+    ["an unknown parameter", "unknown parameter created", withParameters({ created: "1" })],
+    ["no version", 'version is not "1"', withParameters({ version: undefined })],
+    ["another version", 'version is not "1"', withParameters({ version: "2" })],
+    ["another algorithm", "algorithm is not rsa-sha256", withParameters({ algorithm: "rsa-sha512" })],
+    ["no keyId", /missing/, withParameters({ keyId: undefined })],
+    ["no headers", /missing/, withParameters({ headers: undefined })],
+    ["no signature", /missing/, withParameters({ signature: undefined })],
+    ["a signature that is not base64", "signature is not clean base64", withParameters({ signature: "%%%" })],
+    [
+      "a signature of zeros",
+      "signature does not match",
+      withParameters({ signature: Buffer.alloc(256).toString("base64") }),
+    ],
+    [
+      "another key's signature",
+      "signature does not match",
+      {
+        draft: (d) => {
+          d.key = sessionKeys.privateKey;
+        },
+      },
+    ],
+    ["(request-target) not covered", "(request-target) is not covered", uncover("(request-target)")],
+    ["date not covered", "neither date nor x-date is covered", uncover("date")],
+    ["content-length not covered", "content-length is not covered", uncover("content-length")],
+    ["content-type not covered", "content-type is not covered", uncover("content-type")],
+    ["x-content-sha256 not covered", "x-content-sha256 is not covered", uncover("x-content-sha256")],
+    [
+      "a header covered twice",
+      "a header is covered twice",
+      {
+        draft: (d) => {
+          d.covered.push("date");
+        },
+      },
+    ],
+    [
+      "a covered header that is not there",
+      "covered header x-more is not there",
+      {
+        draft: (d) => {
+          d.covered.push("x-more");
+        },
+      },
+    ],
+    [
+      "a covered header named like a method of objects",
+      "covered header constructor is not there",
+      {
+        draft: (d) => {
+          d.covered.push("constructor");
+        },
+      },
+    ],
+    ["a date 5 min 10 s behind", "date is too far off", withHeaders({ date: later(-310_000) })],
+    ["a date 5 min 10 s ahead", "date is too far off", withHeaders({ date: later(310_000) })],
+    ["a date in another form", "date is not an HTTP date", withHeaders({ date: new Date().toISOString() })],
+    ["a date changed after signing", "signature does not match", afterSigning({ date: later(5_000) })],
+    [
+      "a host changed after signing",
+      "signature does not match",
+      afterSigning({ host: "auth.us-ashburn-1.oraclecloud.com" }),
+    ],
+    [
+      "a query added after signing",
+      "signature does not match",
+      {
+        wire: (w) => {
+          w.target += "?a=b";
+        },
+      },
+    ],
+    [
+      "a body changed after signing",
+      "x-content-sha256 is not the body's",
+      {
+        wire: (w) => {
+          w.body = w.body?.replace(base64Der(sessionKeys.publicKey), base64Der(otherKeys.publicKey));
+        },
+      },
+    ],
+    [
+      "a hash of another body",
+      "x-content-sha256 is not the body's",
+      withHeaders({ "x-content-sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }),
+    ],
+    [
+      "a chunked body",
+      "covered header content-length is not there",
+      {
+        wire: (w) => {
+          w.headers["content-length"] = undefined;
+          w.headers["transfer-encoding"] = "chunked";
+          w.body = `${w.body?.length.toString(16)}\r\n${w.body}\r\n0\r\n\r\n`;
+        },
+      },
+    ],
+    ["another tenancy in keyId", /tenancy/, withKeyId((keyId) => keyId.replace("tenancy.oc1", "tenancy.oc2"))],
+    ["one more part in keyId", /tenancy/, withKeyId((keyId) => `${keyId}/x`)],
+    [
+      "a user's keyId",
+      /does not name the certificate/,
+      withKeyId((keyId) => keyId.replace("fed-x509", "ocid1.user.oc1..x")),
+    ],
+    [
+      "a keyId without fingerprint",
+      /does not name the certificate/,
+      withKeyId((keyId) => keyId.slice(0, keyId.lastIndexOf("/"))),
+    ],
+    [
+      "a fingerprint in mixed case",
+      /does not name the certificate/,
+      withKeyId((keyId) => `${keyId.slice(0, -30)}${keyId.slice(-30).toUpperCase()}`),
+    ],
+    ["a fingerprint without colons", /does not name the certificate/, withKeyId((keyId) => keyId.replaceAll(":", ""))],
+    [
+      "another certificate's fingerprint",
+      /does not name the certificate/,
+      withKeyId((keyId) => `${keyId.slice(0, -2)}zz`),
+    ],
+    [
+      "a SHA-256 fingerprint in upper case",
+      /does not name the certificate/,
+      { sdk: "go", ...withKeyId((keyId) => keyId.replace(/[^/]+$/, (fingerprint) => fingerprint.toUpperCase())) },
+    ],
+    [
+      "fed-x509-sha256 without fingerprintAlgorithm",
+      /does not name the certificate/,
+      { sdk: "go", fields: { fingerprintAlgorithm: undefined } },
+    ],
+    [
+      "fed-x509 with fingerprintAlgorithm",
+      /does not name the certificate/,
+      { fields: { fingerprintAlgorithm: "SHA256" } },
+    ],
+    ["no intermediate certificate", /root/, { fields: { intermediateCertificates: [] } }],
+  ];
+
+  test.each(cases)("%s", async (_, reason, alteration) => {
+    const answer = await federate(simulator, identity, alteration);
+    expect(answer.status).toBe(401);
+    expect(answer.json.code).toBe("NotAuthenticated");
+    expect(answer.headers["opc-request-id"]).toBeDefined();
+    expect(simulator.refusals().at(-1)).toEqual({
+      endpoint: "auth.x509",
+      status: 401,
+      reason: reason instanceof RegExp ? expect.stringMatching(reason) : reason,
+    });
+  });
+
+  test("a certificate of another authority with the same names", async () => {
+    expect((await federate(simulator, strangerIdentity)).status).toBe(401);
+    expect((await federate(stranger, strangerIdentity)).status).toBe(200);
+  });
+
+  test("another authority's intermediate", async () => {
+    const fields = { intermediateCertificates: [base64Der(strangerIdentity.intermediate)] };
+    expect((await federate(simulator, identity, { fields })).status).toBe(401);
+  });
+
+  test("the intermediate as leaf", async () => {
+    const fields = { certificate: base64Der(identity.intermediate) };
+    expect((await federate(simulator, identity, { fields })).status).toBe(401);
+  });
+
+  test("a skewed clock, in Oracle's words", async () => {
+    const { json } = await federate(simulator, identity, withHeaders({ date: later(600_000) }));
+    expect(json.message).toMatch(
+      /^Date '.* UTC' is not within allowed clock skew. Current '.* UTC', valid datetime range: \['.* UTC', '.* UTC'\]$/,
+    );
+  });
+});
+
+describe("POST /v1/x509 refuses, with 400 InvalidParameter,", () => {
+  test.each<[string, Alteration & { fields?: object }]>([
+    ["another content type", withHeaders({ "content-type": "text/plain" })],
+    [
+      "no content type",
+      {
+        ...uncover("content-type"),
+        wire: (w) => {
+          w.headers["content-type"] = undefined;
+        },
+      },
+    ],
+    [
+      "a body that is not JSON",
+      {
+        draft: (d) => {
+          d.body = "{";
+        },
+      },
+    ],
+    [
+      "a body that is no object",
+      {
+        draft: (d) => {
+          d.body = "null";
+        },
+      },
+    ],
+    ["an unknown field", { fields: { more: 1 } }],
+    ["another purpose", { fields: { purpose: "SERVICE_PRINCIPAL" } }],
+    ["another fingerprintAlgorithm", { fields: { fingerprintAlgorithm: "SHA512" } }],
+    ["no certificate", { fields: { certificate: undefined } }],
+    [
+      "a certificate in PEM",
+      {
+        draft: (d) => {
+          d.body = JSON.stringify({ ...JSON.parse(d.body ?? ""), certificate: identity.leaf.toString() });
+        },
+      },
+    ],
+    ["a certificate that is none", { fields: { certificate: "AAAA" } }],
+    ["no intermediateCertificates", { fields: { intermediateCertificates: undefined } }],
+    ["no publicKey", { fields: { publicKey: "" } }],
+    ["a publicKey that is none", { fields: { publicKey: "AAAA" } }],
+    [
+      "an RSA key of 1024 bits",
+      { fields: { publicKey: base64Der(generateKeyPairSync("rsa", { modulusLength: 1_024 }).publicKey) } },
+    ],
+    [
+      "a key that is not RSA",
+      { fields: { publicKey: base64Der(generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey) } },
+    ],
+  ])("%s", async (_, alteration) => {
+    const answer = await federate(simulator, identity, alteration);
+    expect(answer.status).toBe(400);
+    expect(answer.json.code).toBe("InvalidParameter");
+  });
+});
+
+test("the auth service knows one path and one method", async () => {
+  expect(
+    (
+      await federate(simulator, identity, {
+        draft: (d) => {
+          d.target = "/v1/x508";
+        },
+      })
+    ).status,
+  ).toBe(404);
+  expect((await send(simulator.authUrl, { target: "/v1/x509" })).status).toBe(405);
+});
+
+test("a leaf certificate is good until its end, and replaced at half of its life", async () => {
+  const clock = createFakeClock();
+  const aging = await startSimulator({ clock, certificateLifeMs: 7_200_000 });
+  const date = () => withHeaders({ date: new Date(clock.wallMs()).toUTCString() });
+  const first = await readIdentity(aging);
+  expect((await federate(aging, first, date())).status).toBe(200);
+
+  await clock.advance(3_600_000);
+  await expect.poll(() => clock.armed().length === 1 && clock.armed()[0]).toBe(3_600_000);
+  const second = await readIdentity(aging);
+  expect(second.leaf.fingerprint).not.toBe(first.leaf.fingerprint);
+  expect(second.leaf.checkPrivateKey(second.leafKey)).toBe(true);
+  expect((await federate(aging, first, date())).status).toBe(200);
+
+  await clock.advance(3_600_000);
+  expect((await federate(aging, first, date())).status).toBe(401);
+  expect((await federate(aging, second, date())).status).toBe(200);
+  await aging.close();
+});
+
+test("rotate puts a new certificate and its key into the metadata service", async () => {
+  const before = await readIdentity(stranger);
+  await stranger.rotate();
+  const after = await readIdentity(stranger);
+  expect(after.leaf.fingerprint).not.toBe(before.leaf.fingerprint);
+  expect(after.leaf.subject).toBe(before.leaf.subject);
+  expect(after.leaf.checkPrivateKey(after.leafKey)).toBe(true);
+  expect((await federate(stranger, after)).status).toBe(200);
+});

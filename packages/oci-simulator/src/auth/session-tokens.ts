@@ -1,0 +1,90 @@
+/**
+ * The auth service's security tokens: made for a session key, and recognised again by the registry.
+ *
+ * Claims as in a token of a real instance, published by Teleport (RFD "Oracle joining", appendix A). Membership
+ * of a dynamic group is fixed when the token is made: it is the last part of `opc-tag`.
+ */
+import { createPublicKey, generateKeyPair, type KeyObject, randomUUID } from "node:crypto";
+import { promisify } from "node:util";
+import type { Clock } from "@ocir-broker/foundation";
+import type { TokenFlaw } from "../faults.ts";
+import { notAuthenticated } from "../http/refusal.ts";
+import { type Claims, decodeJwt, isRs256, signRs256 } from "../jwt.ts";
+import type { Instance } from "../metadata/instance.ts";
+
+interface Session {
+  readonly publicKey: KeyObject;
+  readonly claims: Claims;
+}
+
+export interface SessionTokens {
+  issue(publicKey: KeyObject, leafFingerprint: string, isMember: boolean, flaw?: TokenFlaw): Promise<string>;
+  /** @throws {Refusal} NotAuthenticated for a token that is not ours, has ended or names no end. */
+  open(token: string): Session;
+}
+
+const HEADER = { kid: "asw_oc1_simulator", typ: "JWT" };
+const TAG_OF_NO_GROUP = "AAAAAQAAAAAAAACB";
+const TAG_OF_GROUP = "AAAAAQAAAAAAhy9d";
+
+/** How long ago an expired token has ended, in seconds. */
+export const EXPIRED_S = 60;
+
+/** Opened tokens kept, so that a burst of requests with one session costs one check of its token. */
+const MAX_OPENED = 1_000;
+
+export function isMember(claims: Claims): boolean {
+  return String(claims["opc-tag"]).split(",").includes(TAG_OF_GROUP);
+}
+
+/** @param lifeMs life of a token, in milliseconds; 20 minutes at Oracle. */
+export async function createSessionTokens(instance: Instance, clock: Clock, lifeMs: number): Promise<SessionTokens> {
+  const own = await promisify(generateKeyPair)("rsa", { modulusLength: 2_048 });
+  const opened = new Map<string, Session>();
+
+  function openNew(token: string): Session {
+    const jwt = token.length > 0 ? decodeJwt(token) : undefined;
+    if (jwt === undefined || !isRs256(jwt, own.publicKey)) throw notAuthenticated("the session token is not ours");
+    const jwk = JSON.parse(String(jwt.claims["jwk"]));
+    const session = { publicKey: createPublicKey({ key: jwk, format: "jwk" }), claims: jwt.claims };
+    if (opened.size >= MAX_OPENED) opened.clear();
+    opened.set(token, session);
+    return session;
+  }
+
+  return {
+    issue(publicKey, leafFingerprint, member, flaw) {
+      const lifeS = Math.ceil(lifeMs / 1_000);
+      const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
+      // Its own key is as foreign to the caller as any.
+      const { n, e } = (flaw === "foreign-key" ? own.publicKey : publicKey).export({ format: "jwk" });
+      const tags = ["V3", instance.tenancyId, TAG_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])];
+      const claims = {
+        sub: instance.instanceId,
+        "opc-certtype": "instance",
+        iss: "authService.oracle.com",
+        fprint: leafFingerprint,
+        ptype: "instance",
+        aud: "oci",
+        "opc-tag": tags.join(","),
+        ttype: "x509",
+        "opc-instance": instance.instanceId,
+        ...(flaw === "without-exp" ? {} : { exp: issuedAtS + lifeS }),
+        "opc-compartment": instance.compartmentId,
+        iat: issuedAtS,
+        jti: randomUUID(),
+        tenant: instance.tenancyId,
+        jwk: JSON.stringify({ kid: leafFingerprint, n, e, kty: "RSA", alg: "RS256", use: "sig" }),
+        "opc-tenant": instance.tenancyId,
+      };
+      return signRs256(HEADER, claims, own.privateKey);
+    },
+    open(token) {
+      const session = opened.get(token) ?? openNew(token);
+      // Negated, so that a token without an end is none.
+      if (!(Number(session.claims["exp"]) * 1_000 > clock.wallMs()))
+        throw notAuthenticated("the session token has ended");
+      return session;
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * A listening socket and what every front end does before a service sees a request: keep-alive, one-shot and
+ * HTTP/1.0 clients, absolute-form targets, broken requests, faults. Knows no service.
+ */
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Clock } from "@ocir-broker/foundation";
+import type { Fault } from "../faults.ts";
+import { type Answer, answerRefusal } from "./answer.ts";
+import { replacesAnswer, spoilAnswer, writeAnswer } from "./answer-writer.ts";
+import { type ReceivedRequest, receiveRequest } from "./received-request.ts";
+import { Refusal } from "./refusal.ts";
+
+/** What a service says about a request: how to answer it, and what it meets on the way. */
+export interface Handling {
+  answer(): Answer | Promise<Answer>;
+  /** The service's own form of an error, for a fault that asks for a status. */
+  fail(status: number): Answer;
+  readonly fault?: Fault | undefined;
+  readonly latencyMs: number;
+  readonly released: AbortSignal;
+}
+
+export interface ListenerOptions {
+  /** `127.0.0.1:18080`, `[::1]:0`; port 0 takes a free one. */
+  readonly address: string;
+  readonly clock: Clock;
+  readonly tls?: ServerOptions | undefined;
+  handle(request: ReceivedRequest): Handling;
+}
+
+export interface Listener {
+  /** `http://127.0.0.1:18080`, with the port that it got. */
+  readonly origin: string;
+  close(): Promise<void>;
+}
+
+/** Longer than any client's own, so that it is the client that ends an idle connection. */
+const KEEP_ALIVE_MS = 75_000;
+
+/** @throws the system's error (EADDRINUSE, EACCES …) where it cannot listen; TypeError for an address that is none. */
+export async function startListener(options: ListenerOptions): Promise<Listener> {
+  const { host, port } = parseAddress(options.address);
+  const onRequest: RequestListener = (message, response) => void respond(message, response, options, refuse);
+  const server: Server = options.tls === undefined ? createServer(onRequest) : createTlsServer(options.tls, onRequest);
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  await listen(server, host, port);
+  const bound = server.address() as AddressInfo;
+  let isClosed = false;
+
+  function refuse(released: AbortSignal): void {
+    if (!server.listening) return;
+    const comeBack = () => void (isClosed || listen(server, host, bound.port));
+    server.close(() => {
+      if (released.aborted) comeBack();
+      else released.addEventListener("abort", comeBack, { once: true });
+    });
+    server.closeAllConnections();
+  }
+
+  const scheme = options.tls === undefined ? "http" : "https";
+  return {
+    origin: `${scheme}://${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    close: () =>
+      new Promise((resolve) => {
+        isClosed = true;
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, backlog: 1_024 }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+export function parseAddress(address: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-f:.]+(?:%\w+)?)\]|([^[\]:]+)):(\d{1,5})$/i.exec(address);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > 65_535) throw new TypeError(`not an address with a port: ${address}`);
+  return { host, port };
+}
+
+async function respond(
+  message: IncomingMessage,
+  response: ServerResponse,
+  options: ListenerOptions,
+  refuse: (released: AbortSignal) => void,
+): Promise<void> {
+  const { clock } = options;
+  try {
+    const request = await receiveRequest(message, options.tls !== undefined);
+    const { answer, fail, fault, latencyMs, released } = options.handle(request);
+    if (fault?.refuse) return refuse(released);
+    const waitMs = fault?.latencyMs ?? latencyMs;
+    if (waitMs > 0) await new Promise<void>((resolve) => clock.setTimer(resolve, waitMs));
+    const whole = replacesAnswer(fault) ? fail(fault?.status ?? 500) : await answer();
+    writeAnswer(response, spoilAnswer(whole, fault), { clock, fault, released });
+  } catch (error) {
+    const never = new AbortController().signal;
+    if (error instanceof Refusal)
+      writeAnswer(response, answerRefusal(error), { clock, fault: undefined, released: never });
+    else response.destroy();
+  }
+}

@@ -1,0 +1,56 @@
+/** HTTPS for the auth service and the registry: a certificate for whatever name a client asks for. */
+import "reflect-metadata";
+import { KeyObject } from "node:crypto";
+import type { ServerOptions } from "node:https";
+import { isIP } from "node:net";
+import { createSecureContext, type SecureContext } from "node:tls";
+import type { Clock } from "@ocir-broker/foundation";
+import * as x509 from "@peculiar/x509";
+import { createCertificateAuthority, newP256Keys } from "../certificate-authority.ts";
+
+export interface TlsIdentity {
+  /** PEM. */
+  readonly caCertificate: string;
+  readonly serverOptions: ServerOptions;
+}
+
+/** Names are the client's choice, so there must be an end to what is kept. */
+const MAX_NAMES = 1_000;
+
+/** @param hosts addresses and names for clients that send none (no SNI is sent for IP addresses). */
+export async function createTlsIdentity(hosts: readonly string[], clock: Clock): Promise<TlsIdentity> {
+  const [authority, serverKeys] = await Promise.all([
+    createCertificateAuthority("ocir-broker OCI simulator CA", clock),
+    newP256Keys(),
+  ]);
+  const key = String(KeyObject.from(serverKeys.privateKey).export({ type: "pkcs8", format: "pem" }));
+  const contexts = new Map<string, Promise<SecureContext>>();
+
+  async function issue(names: readonly string[]): Promise<string> {
+    const certificate = await authority.issue("OCI simulator", serverKeys.publicKey, [
+      new x509.SubjectAlternativeNameExtension(
+        names.map((value) => ({ type: isIP(value) === 0 ? ("dns" as const) : ("ip" as const), value })),
+      ),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+    ]);
+    return certificate.toString("pem");
+  }
+
+  function contextFor(name: string): Promise<SecureContext> {
+    const known = contexts.get(name);
+    if (known !== undefined) return known;
+    if (contexts.size >= MAX_NAMES) contexts.clear();
+    const made = issue([name]).then((cert) => createSecureContext({ cert, key }));
+    contexts.set(name, made);
+    return made;
+  }
+
+  return {
+    caCertificate: authority.certificate,
+    serverOptions: {
+      cert: await issue(hosts),
+      key,
+      SNICallback: (name, done) => void contextFor(name).then((context) => done(null, context), done),
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { verify, X509Certificate } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { send } from "../../test/raw-client.ts";
+import { createSession, fetchToken } from "../../test/signed-requests.ts";
+import { type Simulator, startSimulator } from "../index.ts";
+
+let simulator: Simulator;
+let session: string;
+
+beforeAll(async () => {
+  simulator = await startSimulator();
+  session = await createSession(simulator);
+});
+
+beforeEach(() => simulator.reset());
+
+afterAll(() => simulator.close());
+
+const partOf = (token: string, index: number) =>
+  JSON.parse(Buffer.from(token.split(".")[index] ?? "", "base64url").toString());
+
+async function exchange(...scopes: string[]): Promise<string> {
+  const identityToken = (await fetchToken(simulator, session)).json.token;
+  const authorization = `Basic ${Buffer.from(`BEARER_TOKEN:${identityToken}`).toString("base64")}`;
+  const query = scopes.map((scope) => `scope=${scope}`).join("&");
+  const answer = await send(simulator.registryUrl, {
+    target: `/20180419/docker/token?service=${simulator.registryUrl.host}&${query}`,
+    headers: { authorization },
+  });
+  return answer.json.token;
+}
+
+const accessOf = async (...scopes: string[]) => partOf(await exchange(...scopes), 1).access;
+
+describe("a registry token", () => {
+  test("is signed with ES256 by a key whose certificate leads to the exported root", async () => {
+    const token = await exchange("repository:ns/a:pull");
+    const { alg, x5c } = partOf(token, 0);
+    expect([alg, x5c.length]).toEqual(["ES256", 1]);
+    const leaf = new X509Certificate(Buffer.from(x5c[0], "base64"));
+    const root = new X509Certificate(simulator.tokenRootCertificate);
+    expect([leaf.checkIssued(root), leaf.verify(root.publicKey), leaf.ca, root.ca]).toEqual([true, true, false, true]);
+    const [header, claims, signature = ""] = token.split(".");
+    const key = { key: leaf.publicKey, dsaEncoding: "ieee-p1363" as const };
+    expect(verify("sha256", Buffer.from(`${header}.${claims}`), key, Buffer.from(signature, "base64url"))).toBe(true);
+    expect(partOf(token, 1)).toMatchObject({ iss: "ocir", aud: simulator.registryUrl.host });
+  });
+
+  test("says what its holder may do: pull, and push where the policy has it", async () => {
+    expect(await accessOf("repository:ns/a:pull,push")).toEqual([
+      { type: "repository", name: "ns/a", actions: ["pull"] },
+    ]);
+    simulator.iam({ writable: true });
+    expect(await accessOf("repository:ns/a:pull,push", "repository:ns/b:push", "repository:ns/c:*")).toEqual([
+      { type: "repository", name: "ns/a", actions: ["pull", "push"] },
+      { type: "repository", name: "ns/b", actions: ["push"] },
+      { type: "repository", name: "ns/c", actions: ["pull", "push"] },
+    ]);
+    simulator.iam({ repository: "ns/a", writable: false });
+    expect(await accessOf("repository:ns/a:push")).toEqual([]);
+    simulator.reset();
+    expect(await accessOf("repository:ns/b:push")).toEqual([]);
+  });
+
+  test("made for a login is one without repositories", async () => {
+    const token = await exchange();
+    expect([partOf(token, 0).alg, partOf(token, 1).access]).toEqual(["ES256", undefined]);
+  });
+
+  test("for a repository that its holder may not read allows nothing there", async () => {
+    simulator.iam({ repository: "ns/a", granted: false });
+    expect(await accessOf("repository:ns/a:pull")).toEqual([{ type: "repository", name: "ns/a", actions: [] }]);
+  });
+
+  test("is none when its signature is another's", async () => {
+    const [header, claims] = (await exchange("repository:ns/a:pull")).split(".");
+    const [, , signature] = (await exchange("repository:ns/a:pull")).split(".");
+    const headers = { authorization: `Bearer ${header}.${claims}.${signature}` };
+    expect((await send(simulator.registryUrl, { target: "/v2/", headers })).status).toBe(401);
+  });
+
+  test("made only for pushing pulls nothing", async () => {
+    simulator.iam({ writable: true });
+    const headers = { authorization: `Bearer ${await exchange("repository:ns/a:push")}` };
+    expect((await send(simulator.registryUrl, { target: "/v2/ns/a/manifests/latest", headers })).status).toBe(401);
+  });
+});

@@ -1,0 +1,73 @@
+/**
+ * OCIR's token endpoint, `GET /20180419/docker/token`, with its three kinds of caller: signed with a session
+ * (an identity token), Basic `BEARER_TOKEN:<token>` (the registry's own token flow), and nobody (an anonymous token).
+ */
+import type { Clock } from "@ocir-broker/foundation";
+import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
+import { isMember, type SessionTokens } from "../auth/session-tokens.ts";
+import type { EndpointName } from "../endpoints.ts";
+import type { TokenFlaw } from "../faults.ts";
+import { type Answer, answerJson } from "../http/answer.ts";
+import type { ReceivedRequest } from "../http/received-request.ts";
+import { notAuthenticated, Refusal } from "../http/refusal.ts";
+import type { Iam } from "../iam.ts";
+import type { Claims } from "../jwt.ts";
+import { ANONYMOUS, type RegistryTokens } from "./registry-tokens.ts";
+
+export const TOKEN_PATH = "/20180419/docker/token";
+
+export interface TokenEndpointOptions {
+  readonly sessions: SessionTokens;
+  readonly tokens: RegistryTokens;
+  readonly iam: Iam;
+  readonly clock: Clock;
+  /** What is wrong with the token that is sent. */
+  readonly flaw?: TokenFlaw | undefined;
+}
+
+const SESSION_PREFIX = "ST$";
+const BASIC_USER = "BEARER_TOKEN";
+
+export function tokenEndpointName(request: ReceivedRequest): EndpointName {
+  const { authorization } = request.headers;
+  if (authorization === undefined) return "registry.anonymousToken";
+  return isBasic(authorization) ? "registry.exchange" : "registry.token";
+}
+
+/** @throws {Refusal} */
+export function answerToken(request: ReceivedRequest, options: TokenEndpointOptions): Answer {
+  if (request.method !== "GET" && request.method !== "HEAD")
+    throw new Refusal("MethodNotAllowed", `${request.method} ${TOKEN_PATH}`);
+  if (request.host === "") throw new Refusal("InvalidParameter", "no Host");
+  const scopes = request.query
+    .getAll("scope")
+    .flatMap((scope) => scope.split(" "))
+    .filter((scope) => scope !== "");
+  const { tokens, flaw } = options;
+  const holder = holderOf(request, options);
+  const isExchange = tokenEndpointName(request) === "registry.exchange";
+  const named = flaw === "anonymous" ? ANONYMOUS : holder;
+  return answerJson(200, tokens.issue(request.host, named, { scopes, isExchange, flaw }));
+}
+
+function holderOf(request: ReceivedRequest, options: TokenEndpointOptions): Claims {
+  const { authorization } = request.headers;
+  if (authorization === undefined) return ANONYMOUS;
+  if (isBasic(authorization)) return options.tokens.open(passwordOf(authorization), request.host);
+  const signature = parseRequestSignature(authorization);
+  if (!signature.keyId.startsWith(SESSION_PREFIX)) throw notAuthenticated("keyId is not a session token");
+  const session = options.sessions.open(signature.keyId.slice(SESSION_PREFIX.length));
+  verifyRequestSignature(request, signature, session.publicKey, options.clock.wallMs());
+  // Which of the two tokens fixes the membership is not known, so both must have seen the group.
+  return isMember(session.claims) && !options.iam.groupExists() ? { ...session.claims, "opc-tag": "" } : session.claims;
+}
+
+function isBasic(authorization: string): boolean {
+  return /^basic /i.test(authorization);
+}
+
+function passwordOf(authorization: string): string {
+  const [user, ...password] = Buffer.from(authorization.slice("Basic ".length), "base64").toString().split(":");
+  if (user !== BASIC_USER) throw notAuthenticated(`the user is not ${BASIC_USER}`);
+  return password.join(":");
+}

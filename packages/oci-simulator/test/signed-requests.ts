@@ -1,0 +1,144 @@
+/**
+ * For tests: requests signed by hand, as each of Oracle's SDKs does it, with a place to alter one thing before
+ * the signature is made and one after. Shares no code with the side that checks.
+ */
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from "node:crypto";
+import type { Simulator } from "../src/index.ts";
+import { type RawAnswer, send } from "./raw-client.ts";
+
+interface Draft {
+  method: string;
+  target: string;
+  host: string;
+  /** Sent beside those that are computed; an undefined one is left out. */
+  headers: Record<string, string | undefined>;
+  body: string | undefined;
+  covered: string[];
+  keyId: string;
+  key: KeyObject;
+  /** Parameters of Authorization; an undefined one is left out. */
+  parameters: Record<string, string | undefined>;
+}
+
+interface Wire {
+  method: string;
+  target: string;
+  headers: Record<string, string | undefined>;
+  body: string | undefined;
+}
+
+export interface Alteration {
+  draft?(draft: Draft): void;
+  wire?(wire: Wire): void;
+}
+
+export type Sdk = "typescript" | "python" | "go";
+
+export interface Identity {
+  readonly leaf: X509Certificate;
+  readonly leafKey: KeyObject;
+  readonly intermediate: X509Certificate;
+  readonly tenancyId: string;
+}
+
+/** One for all tests: making one takes 100 ms. */
+export const sessionKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+
+export async function readIdentity(simulator: Simulator): Promise<Identity> {
+  const read = async (name: string) => {
+    const headers = { authorization: "Bearer Oracle" };
+    return (await send(simulator.metadataUrl, { target: `/opc/v2/identity/${name}`, headers })).text;
+  };
+  return {
+    leaf: new X509Certificate(await read("cert.pem")),
+    leafKey: createPrivateKey(await read("key.pem")),
+    intermediate: new X509Certificate(await read("intermediate.pem")),
+    tenancyId: simulator.instance.tenancyId,
+  };
+}
+
+export function base64Der(value: X509Certificate | KeyObject): string {
+  const der = value instanceof X509Certificate ? value.raw : value.export({ type: "spki", format: "der" });
+  return der.toString("base64");
+}
+
+const COVERED: Readonly<Record<Sdk, string>> = {
+  typescript: "date (request-target) host content-type content-length x-content-sha256",
+  python: "date (request-target) content-length content-type x-content-sha256",
+  go: "date (request-target) content-length content-type x-content-sha256",
+};
+
+export async function federate(
+  simulator: Simulator,
+  identity: Identity,
+  { sdk = "typescript", fields = {}, ...alteration }: { sdk?: Sdk; fields?: object } & Alteration = {},
+): Promise<RawAnswer> {
+  const { leaf, tenancyId } = identity;
+  const keyIds: Record<Sdk, string> = {
+    typescript: `${tenancyId}/fed-x509/${leaf.fingerprint.toLowerCase()}`,
+    python: `${tenancyId}/fed-x509/${leaf.fingerprint}`,
+    go: `${tenancyId}/fed-x509-sha256/${leaf.fingerprint256.toLowerCase()}`,
+  };
+  const body = {
+    certificate: base64Der(leaf),
+    publicKey: base64Der(sessionKeys.publicKey),
+    intermediateCertificates: [base64Der(identity.intermediate)],
+    ...(sdk === "typescript" ? { purpose: "DEFAULT" } : {}),
+    ...(sdk === "go" ? { fingerprintAlgorithm: "SHA256" } : {}),
+    ...fields,
+  };
+  return sendSigned(simulator.authUrl, alteration, {
+    method: "POST",
+    target: "/v1/x509",
+    host: simulator.authUrl.host,
+    headers: { date: new Date().toUTCString(), "content-type": "application/json" },
+    body: JSON.stringify(body),
+    covered: COVERED[sdk].split(" "),
+    keyId: keyIds[sdk],
+    key: identity.leafKey,
+    parameters: { version: "1", algorithm: "rsa-sha256" },
+  });
+}
+
+export async function createSession(simulator: Simulator): Promise<string> {
+  const answer = await federate(simulator, await readIdentity(simulator));
+  return answer.json.token as string;
+}
+
+export function fetchToken(simulator: Simulator, session: string, alteration: Alteration = {}): Promise<RawAnswer> {
+  return sendSigned(simulator.registryUrl, alteration, {
+    method: "GET",
+    target: "/20180419/docker/token",
+    host: simulator.registryUrl.host,
+    headers: { date: new Date().toUTCString() },
+    body: undefined,
+    covered: ["date", "(request-target)", "host"],
+    keyId: `ST$${session}`,
+    key: sessionKeys.privateKey,
+    parameters: { version: "1", algorithm: "rsa-sha256" },
+  });
+}
+
+function sendSigned(origin: URL, alteration: Alteration, draft: Draft): Promise<RawAnswer> {
+  alteration.draft?.(draft);
+  const { method, target, host, body, covered, keyId } = draft;
+  const computed =
+    body === undefined
+      ? {}
+      : {
+          "content-length": String(Buffer.byteLength(body)),
+          "x-content-sha256": createHash("sha256").update(body).digest("base64"),
+        };
+  const headers: Record<string, string | undefined> = { host, ...computed, ...draft.headers };
+  const line = (name: string) =>
+    name === "(request-target)" ? `${name}: ${method.toLowerCase()} ${target}` : `${name}: ${headers[name]}`;
+  const signature = sign("sha256", Buffer.from(covered.map(line).join("\n")), draft.key).toString("base64");
+  const parameters = { keyId, headers: covered.join(" "), signature, ...draft.parameters };
+  headers["authorization"] = `Signature ${Object.entries(parameters)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(",")}`;
+  const wire: Wire = { method, target, headers, body };
+  alteration.wire?.(wire);
+  return send(origin, wire);
+}

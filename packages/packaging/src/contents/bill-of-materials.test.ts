@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CHECKOUT } from "../release.ts";
+import { TARGETS, type Target } from "../target.ts";
+import { billOfMaterials } from "./bill-of-materials.ts";
+import { type BundledPackage, bundledPackages } from "./bundled-packages.ts";
+import { licenceTexts } from "./licence-texts.ts";
+
+const RELEASE = { version: "1.2.3", epochS: 1_790_000_000 };
+const USED = ["undici/index.js", "@pinojs/redact/index.js", "assert-plus/assert.js", "systemd-notify/notify.js"];
+const [amd64, arm64] = TARGETS as [Target, Target];
+
+describe("bundledPackages", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ocir-metafile-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  let packages: BundledPackage[];
+
+  beforeAll(() => {
+    const inputs = {
+      ...Object.fromEntries(USED.map((path) => [`../../node_modules/${path}`, { bytesInOutput: 1 }])),
+      "../../node_modules/undici/lib/other.js": { bytesInOutput: 1 },
+      "../../node_modules/vitest/index.js": { bytesInOutput: 0 },
+      "src/main.ts": { bytesInOutput: 1 },
+    };
+    writeFileSync(join(folder, "metafile.json"), JSON.stringify({ outputs: { "x.cjs": { inputs } } }));
+    packages = bundledPackages(join(folder, "metafile.json"));
+  });
+
+  it("names each npm package whose code is used, once, sorted", () => {
+    expect(packages.map(({ name }) => name)).toEqual(["@pinojs/redact", "assert-plus", "systemd-notify", "undici"]);
+  });
+
+  it("reads a licence from either field, and says so where no text is there", () => {
+    expect(packages.map(({ licence }) => licence)).toEqual(["MIT", "MIT", "MIT", "MIT"]);
+    expect(packages[1]?.licenceText).toMatch(/brings no licence text.* says: MIT\. Copyright: Mark Cavage/);
+    expect(packages[3]?.licenceText).toContain("Permission is hereby granted");
+  });
+
+  it("lead to a bill that tells the same for the same content, and something else for another", () => {
+    const bill = billOfMaterials(amd64, RELEASE, packages);
+    expect(billOfMaterials(amd64, RELEASE, packages)).toBe(bill);
+    const { serialNumber, components, metadata } = JSON.parse(bill);
+    expect(serialNumber).toMatch(/^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(JSON.parse(billOfMaterials(arm64, RELEASE, packages)).serialNumber).not.toBe(serialNumber);
+    expect(metadata.timestamp).toBe("2026-09-21T14:13:20.000Z");
+    expect(components.map(({ purl }: { purl: string }) => purl)).toEqual([
+      "pkg:generic/node@26.10.0?arch=x64&os=linux",
+      "pkg:generic/musl",
+      ...packages.map(({ name, version }) => `pkg:npm/${name.replace("@", "%40")}@${version}`),
+    ]);
+    for (const { hashes } of components.slice(2)) expect(hashes[0].content).toMatch(/^[0-9a-f]{128}$/);
+  });
+
+  it("lead to licence texts with a section each, Node's and the C library's first", () => {
+    const text = licenceTexts(arm64, join(CHECKOUT, "node_modules/undici"), packages);
+    const titles = [...text.matchAll(/^=+\n(.+)\n=+$/gm)].map(([, title]) => title);
+    expect(titles).toEqual([
+      "Node.js, with what it contains",
+      "The C library inside of the static programs",
+      ...packages.map(({ name, version }) => `${name} ${version} (MIT)`),
+    ]);
+    expect(text).toContain("GNU LESSER GENERAL PUBLIC LICENSE");
+  });
+});

@@ -1,0 +1,93 @@
+/**
+ * What is inside of the packages, as CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): the bundled npm packages, Node,
+ * the C library of the static programs, and ours. `npm sbom` would list the whole lockfile, tests and linters included.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CHECKOUT, type Release } from "../release.ts";
+import type { Target } from "../target.ts";
+import type { BundledPackage } from "./bundled-packages.ts";
+
+export function billOfMaterials(target: Target, release: Release, packages: readonly BundledPackage[]): string {
+  const purl = `pkg:generic/ocir-broker@${release.version}?arch=${target.debArchitecture}&os=linux`;
+  const components = [nodeComponent(target), libraryComponent(target), ...packages.map(npmComponent)];
+  const document = {
+    bomFormat: "CycloneDX",
+    specVersion: "1.6",
+    serialNumber: `urn:uuid:${uuidOf(JSON.stringify([purl, components]))}`,
+    version: 1,
+    metadata: {
+      timestamp: new Date(release.epochS * 1000).toISOString(),
+      component: {
+        type: "application",
+        "bom-ref": purl,
+        name: "ocir-broker",
+        version: release.version,
+        licenses: [{ license: { id: "Apache-2.0" } }],
+        purl,
+      },
+    },
+    components,
+    dependencies: [{ ref: purl, dependsOn: components.map((component) => component["bom-ref"]) }],
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+interface Component {
+  readonly type: "platform" | "library";
+  readonly "bom-ref": string;
+  readonly name: string;
+  readonly version?: string;
+  readonly licenses: readonly object[];
+  readonly purl: string;
+  readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
+}
+
+interface NodeChecksums {
+  readonly version: string;
+  readonly sha256: Readonly<Record<Target["nodeArchitecture"], string>>;
+}
+
+function nodeComponent({ nodeArchitecture }: Target): Component {
+  const recorded = readFileSync(join(CHECKOUT, "packages/cli/node-checksums.json"), "utf8");
+  const checksums = JSON.parse(recorded) as NodeChecksums;
+  const purl = `pkg:generic/node@${checksums.version}?arch=${nodeArchitecture}&os=linux`;
+  return {
+    type: "platform",
+    "bom-ref": purl,
+    name: "node",
+    version: checksums.version,
+    licenses: [{ license: { id: "MIT" } }],
+    purl,
+    // Of the program as Node's project published it: symbols are taken out of it afterwards.
+    hashes: [{ alg: "SHA-256", content: checksums.sha256[nodeArchitecture] }],
+  };
+}
+
+function libraryComponent({ staticLibrary }: Target): Component {
+  const purl = `pkg:generic/${staticLibrary}`;
+  const id = { musl: "MIT", glibc: "LGPL-2.1-or-later" }[staticLibrary];
+  return { type: "library", "bom-ref": purl, name: staticLibrary, licenses: [{ license: { id } }], purl };
+}
+
+function npmComponent({ name, version, licence, integrity }: BundledPackage): Component {
+  const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
+  const sha512 = Buffer.from(integrity.replace(/^sha512-/, ""), "base64").toString("hex");
+  return {
+    type: "library",
+    "bom-ref": purl,
+    name,
+    version,
+    licenses: [/[() ]/.test(licence) ? { expression: licence } : { license: { id: licence } }],
+    purl,
+    hashes: [{ alg: "SHA-512", content: sha512 }],
+  };
+}
+
+/** A UUID of version 8 (RFC 9562: made by whoever makes it) from what it stands for: the same content, the same number. */
+function uuidOf(text: string): string {
+  const hex = createHash("sha256").update(text).digest("hex");
+  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

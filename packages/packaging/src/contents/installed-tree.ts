@@ -1,0 +1,88 @@
+/**
+ * What is on a node once it is installed: one list for all kinds of package. Files are under /usr, as distributions want
+ * it; the names in /usr/local, which the outside relies on, are links that `setup` makes (docs/decisions/0012).
+ */
+import { execFileSync } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { CHECKOUT, type Release } from "../release.ts";
+import type { Target } from "../target.ts";
+import { billOfMaterials } from "./bill-of-materials.ts";
+import { bundledPackages } from "./bundled-packages.ts";
+import { licenceTexts } from "./licence-texts.ts";
+import { type BuiltPrograms, STATIC_PROGRAMS } from "./programs.ts";
+
+export interface InstalledFile {
+  /** Absolute path on the node. */
+  readonly path: string;
+  readonly mode: 0o644 | 0o755;
+  /** Path of the file that it is a copy of, or the text itself. */
+  readonly from: string | { readonly text: string | Buffer };
+}
+
+export const FILES = join(import.meta.dirname, "../../files");
+/** The shell that runs on the node; there without the ending. */
+export const INSTALLER = join(CHECKOUT, "packages/installer");
+export const LIBEXEC = "/usr/libexec/ocir-broker";
+export const DOCUMENTATION = "/usr/share/doc/ocir-broker";
+
+/** Where all but Debian have it. */
+export const ZSH_COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
+
+const UNITS = ["ocir-broker.service", "ocir-broker.socket", "ocir-broker-health.socket"] as const;
+
+export function installedFiles(target: Target, release: Release, programs: BuiltPrograms): InstalledFile[] {
+  const packages = bundledPackages(join(programs.folder, "metafile.json"));
+  const program = (name: string, from: string): InstalledFile => ({ path: `${LIBEXEC}/${name}`, mode: 0o755, from });
+  const plain = (path: string, from: InstalledFile["from"]): InstalledFile => ({ path, mode: 0o644, from });
+  return [
+    ...["ocir-broker", ...STATIC_PROGRAMS].map((name) => program(name, join(programs.folder, name))),
+    ...["setup", "kubelet-advice"].map((name) => program(name, join(INSTALLER, `${name}.sh`))),
+    ...["install-lock", "kubelet-files"].map((name) => plain(`${LIBEXEC}/${name}`, join(INSTALLER, `${name}.sh`))),
+    ...UNITS.map((unit) => plain(`/usr/lib/systemd/system/${unit}`, join(CHECKOUT, "systemd", unit))),
+    plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
+    plain("/usr/lib/tmpfiles.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf")),
+    ...manPages().map(([name, from]) => plain(`/usr/share/man/man${name.at(-1)}/${name}.gz`, from)),
+    plain("/usr/share/bash-completion/completions/ocir-broker", completion("bash")),
+    plain(ZSH_COMPLETION, completion("zsh")),
+    plain("/usr/share/fish/vendor_completions.d/ocir-broker.fish", completion("fish")),
+    plain(`${DOCUMENTATION}/examples/config.yaml`, join(FILES, "config.example.yaml")),
+    plain(`${DOCUMENTATION}/CHANGELOG.md`, join(CHECKOUT, "CHANGELOG.md")),
+    plain(`${DOCUMENTATION}/sbom.cdx.json`, { text: billOfMaterials(target, release, packages) }),
+    plain(`${DOCUMENTATION}/third-party-licences.txt`, { text: licenceTexts(target, programs.nodePackage, packages) }),
+  ];
+}
+
+function manPages(): [name: string, from: InstalledFile["from"]][] {
+  const folder = join(CHECKOUT, "docs/man");
+  return readdirSync(folder).map((name) => [name, { text: gzipSync(readFileSync(join(folder, name)), { level: 9 }) }]);
+}
+
+/** From the sources, which run here whatever machine the package is for. */
+function completion(shell: string): InstalledFile["from"] {
+  const main = join(CHECKOUT, "packages/cli/src/main.ts");
+  return { text: execFileSync(process.execPath, [main, "completion", shell], { encoding: "utf8" }) };
+}
+
+/** Writes the files under `root`. */
+export function writeTree(root: string, files: readonly InstalledFile[]): void {
+  for (const { path, mode, from } of files) {
+    const written = join(root, path);
+    mkdirSync(dirname(written), { recursive: true, mode: 0o755 });
+    if (typeof from === "string") cpSync(from, written);
+    else writeFileSync(written, from.text);
+    chmodSync(written, mode);
+  }
+}
+
+/** Gives every file and folder of a tree the same time, and folders their mode whatever the umask was. */
+export function setTimes(folder: string, epochS: number): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) setTimes(path, epochS);
+    else utimesSync(path, epochS, epochS);
+  }
+  chmodSync(folder, 0o755);
+  utimesSync(folder, epochS, epochS);
+}

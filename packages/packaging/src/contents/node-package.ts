@@ -1,0 +1,33 @@
+/**
+ * The npm package that carries Node for a target. The machine's own is in node_modules; npm installs no other
+ * architecture beside it, so that one goes into a folder of its own, by npm, with the entry of the root's lockfile.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { finished } from "../finished.ts";
+import { CHECKOUT } from "../release.ts";
+import type { Target } from "../target.ts";
+
+interface Lockfile {
+  readonly packages: Readonly<Record<string, { readonly version: string; readonly integrity: string } | undefined>>;
+}
+
+/** The package's folder. Its program is compared with the recorded checksum when the executable is built from it. */
+export async function nodePackage(target: Target, folder: string): Promise<string> {
+  const name = `node-linux-${target.nodeArchitecture}`;
+  const path = `node_modules/${name}`;
+  if (target.nodeArchitecture === process.arch) return join(CHECKOUT, path);
+
+  const lockfile = JSON.parse(readFileSync(join(CHECKOUT, "package-lock.json"), "utf8")) as Lockfile;
+  const entry = lockfile.packages[path];
+  if (entry === undefined) throw new Error(`package-lock.json has no ${path}`);
+  // Optional, as in the root: npm refuses a package for another machine that is not.
+  const root = { name: "ocir-broker-node", version: "0.0.0", optionalDependencies: { [name]: entry.version } };
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ ...root, private: true }));
+  const packages = { "": root, [path]: entry };
+  writeFileSync(join(folder, "package-lock.json"), JSON.stringify({ ...root, lockfileVersion: 3, packages }));
+  const flags = ["--os=linux", `--cpu=${target.nodeArchitecture}`, "--ignore-scripts", "--no-audit", "--no-fund"];
+  await finished("npm", ["ci", "--prefer-offline", ...flags], { cwd: folder });
+  return join(folder, path);
+}

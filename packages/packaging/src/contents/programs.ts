@@ -1,0 +1,45 @@
+/** The programs of one target: the C ones by the Makefile, the executable by the bundler, each tried once. */
+import { join } from "node:path";
+import { finished } from "../finished.ts";
+import { CHECKOUT, type Release } from "../release.ts";
+import { checkStaticLibrary } from "../static-library.ts";
+import type { Target } from "../target.ts";
+import { nodePackage } from "./node-package.ts";
+
+export const STATIC_PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker-launch"] as const;
+
+export interface BuiltPrograms {
+  /** Holds the static programs, `ocir-broker`, and esbuild's `metafile.json`. */
+  readonly folder: string;
+  /** The npm package whose Node is inside. */
+  readonly nodePackage: string;
+}
+
+export async function buildPrograms(target: Target, release: Release, folder: string): Promise<BuiltPrograms> {
+  const fromNpm = await nodePackage(target, join(folder, "node-from-npm"));
+  const variables = [`DIST=${folder}`, `BUILD=${join(folder, "make")}`, `CC=${target.compiler}`];
+  await finished("make", ["--silent", "-C", join(CHECKOUT, "packages/native"), "install", ...variables]);
+  await finished(process.execPath, [
+    join(CHECKOUT, "packages/cli/build.ts"),
+    ...["--folder", folder, "--architecture", target.nodeArchitecture, "--node-package", fromNpm],
+    ...["--strip", target.strip, "--emulator", target.emulator],
+  ]);
+  await tryOut(target, release, folder);
+  return { folder, nodePackage: fromNpm };
+}
+
+/** A package with a program that does not run is worse than none. */
+async function tryOut(target: Target, release: Release, folder: string): Promise<void> {
+  for (const [name, argument] of [
+    ["ocir-broker", "version"],
+    ["credential-provider-oke", "--version"],
+    ["do-nothing-provider", "--version"],
+    ["enter-node", "--version"],
+  ] as const) {
+    const [program, ...args] = [...target.emulator.split(" ").filter(Boolean), join(folder, name), argument];
+    // Without Node's variables: with one, ocir-broker starts itself again, which an emulator cannot follow.
+    const said = await finished(program as string, args, { env: { PATH: process.env["PATH"] } });
+    if (!said.includes(` ${release.version}`)) throw new Error(`${name} of ${target.machine} says: ${said}`);
+  }
+  for (const name of STATIC_PROGRAMS) checkStaticLibrary(join(folder, name), target);
+}
