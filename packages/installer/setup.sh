@@ -81,7 +81,7 @@ try_to_give_back() { # COMMAND FILE
   all_is_back=no
 }
 
-take_over() { # NAME
+install_link() { # NAME
   is_link_of_ours "$1" && return
   if is_there "$1" && ! is_do_nothing "$1"; then
     put "$1" "$state/${1##*/}"
@@ -131,9 +131,9 @@ install() {
 
   if systemd_runs; then tell_systemd daemon-reload; fi
   if [ $first = yes ]; then tell_systemd --quiet enable ocir-broker.service ocir-broker.socket; fi
-  take_over /usr/local/libexec/ocir-broker-launch
-  take_over "$command"
-  take_over /usr/local/bin/docker-credential-ocir
+  install_link /usr/local/libexec/ocir-broker-launch
+  install_link "$command"
+  install_link /usr/local/bin/docker-credential-ocir
   if systemd_runs; then
     if systemctl --quiet is-enabled ocir-broker.socket; then tell_systemd start ocir-broker.socket; fi
     if [ $first = yes ]; then
@@ -144,7 +144,7 @@ install() {
     fi
   fi
   # Last: from here on the kubelet's calls come to us.
-  take_over "$plugin"
+  install_link "$plugin"
 }
 
 remove() {

@@ -1,7 +1,7 @@
 /** What a process has used, as the kernel counts it. */
 import { readFileSync } from "node:fs";
 
-/** Memory of a process that is neither shared nor file pages. */
+/** Handover of a process that is neither shared nor file pages. */
 export function privateDirtyKiB(pid: number): number {
   return Number(/^Private_Dirty:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]);
 }

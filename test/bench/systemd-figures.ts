@@ -83,7 +83,7 @@ async function exposure(root: SystemdRoot): Promise<number> {
   return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
 }
 
-/** From the start job's begin to READY, as systemd noted both. */
+/** From the start job's begin to READY, as systemd recorded both. */
 async function readyMs(root: SystemdRoot): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -132,10 +132,10 @@ describe("a repository denied for good", () => {
       }
 
       const costs = costsOf(stage);
-      const reminted = broker.log.slice(asked).filter(({ msg }) => msg === "access reminted").length;
-      console.log(`${pattern}: ${tries} pulls, ${reminted} mints, ${costs.tokens - from.tokens} token requests,`);
+      const refreshed = broker.log.slice(asked).filter(({ msg }) => msg === "access refreshed").length;
+      console.log(`${pattern}: ${tries} pulls, ${refreshed} mints, ${costs.tokens - from.tokens} token requests,`);
       console.log(`  ${costs.sessions - from.sessions} sessions`);
-      expect(reminted).toBeLessThanOrEqual(mints);
+      expect(refreshed).toBeLessThanOrEqual(mints);
       expect(costs.tokens - from.tokens).toBeLessThanOrEqual(mints + ORDINARY.tokens);
       expect(costs.sessions - from.sessions).toBeLessThanOrEqual(mints + ORDINARY.sessions);
     },

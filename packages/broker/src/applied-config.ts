@@ -40,7 +40,7 @@ export function createAppliedConfig({ config, core, log, metrics }: AppliedConfi
       const changes = changesBetween(current, next);
       current = reloaded(current, next);
       log.level = current.log.level;
-      for (const registryHost of registries.takeOver(current)) tokens.startOver(registryHost);
+      for (const registryHost of registries.applyConfig(current)) tokens.invalidate(registryHost);
       for (const { key } of tokens.entries()) void withdrawIfForeign(key);
       pinHosts();
       return changes;

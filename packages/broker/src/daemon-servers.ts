@@ -5,7 +5,7 @@ import { createCredentialsServer } from "./http/credentials-server.ts";
 import { createHealthServer } from "./http/health-server.ts";
 import type { AnswerCredentials } from "./pulls/kubelet-request.ts";
 import { logRequest } from "./pulls/request-log.ts";
-import { handedOverSockets } from "./systemd/socket-activation.ts";
+import { listenFds } from "./systemd/socket-activation.ts";
 import type { Health } from "./telemetry/health.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
@@ -60,7 +60,7 @@ export function createDaemonServers(options: DaemonServersOptions): DaemonServer
 
   return {
     async listen(sockets, environment, pid) {
-      const activated = handedOverSockets(environment, pid);
+      const activated = listenFds(environment, pid);
       await credentials.listen(addressOf(activated.credentials, sockets.credentials, 0o600));
       // Credentials do not depend on health; and a folder that is systemd's is not ours to make a socket in.
       if (activated.credentials !== undefined && activated.health === undefined)

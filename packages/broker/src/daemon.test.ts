@@ -292,31 +292,31 @@ describe("startBroker", () => {
     const moved = () => configOf({ registries: { endpoints: { [HOST]: simulator.registryUrls[1]?.href } } });
 
     it("asks there at once, however long the address before wanted us to wait", async () => {
-      const { takeOver } = await start({ simulator: { registry } });
+      const { applyConfig } = await start({ simulator: { registry } });
       simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 300, times: 1 });
       expect((await pull(`${HOST}/ns/app`)).text).toMatch(/^ocir-broker: registry-throttled: /);
-      takeOver(moved());
+      applyConfig(moved());
       expect((await pull(`${HOST}/ns/app`)).status).toBe(200);
     });
 
     it("answers those who wait from there, not from the address before", async () => {
       const config = { request: { deadline: "5s" }, upstream: { timeout: "60s" } };
-      const { takeOver } = await start({ simulator: { registry }, config });
+      const { applyConfig } = await start({ simulator: { registry }, config });
       simulator.faults({ endpoint: "registry.token", hang: "before-headers", times: 1 });
       const waiting = pull(`${HOST}/ns/app`);
       await until(
         () => simulator.requests()["registry.token"],
         (count) => count === 1,
       );
-      takeOver(moved());
+      applyConfig(moved());
       expect(audienceOf(await waiting)).toBe(simulator.registryUrls[1]?.host);
     });
 
     it("serves the token from the address before until there is one from the new address", async () => {
-      const { takeOver } = await start({ simulator: { registry } });
+      const { applyConfig } = await start({ simulator: { registry } });
       const token = tokenIn(await pull(`${HOST}/ns/app`));
       simulator.faults({ endpoint: "registry.token", status: 503, times: 2 });
-      takeOver(moved());
+      applyConfig(moved());
       const next = await until(
         () => pull(`${HOST}/ns/app`),
         (answer) => tokenIn(answer) !== token,
@@ -328,9 +328,9 @@ describe("startBroker", () => {
   it("lets go of a host that a reload takes out of the configuration, and leaves the others alone", async () => {
     simulator = await startSimulator();
     const endpoints = { [HOST]: simulator.registryUrl.href, "mirror.example": simulator.registryUrl.href };
-    const { takeOver } = await startAgain({ config: { registries: { endpoints } } });
+    const { applyConfig } = await startAgain({ config: { registries: { endpoints } } });
     for (const host of [HOST, "mirror.example"]) expect((await pull(`${host}/ns/app`)).status).toBe(200);
-    takeOver(configOf());
+    applyConfig(configOf());
     expect(JSON.parse((await pull("mirror.example/ns/app")).text)).toMatchObject({ auth: {} });
     expect(Object.keys(JSON.parse((await health("/status")).text).registries)).toEqual([HOST]);
   });

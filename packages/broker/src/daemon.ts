@@ -11,8 +11,8 @@ import { createCredentialCore } from "./core/core.ts";
 import { createCoreAccess } from "./core/core-access.ts";
 import { createCoreEvents } from "./core/core-events.ts";
 import { createDaemonServers } from "./daemon-servers.ts";
-import { openMemory } from "./handover/persist.ts";
-import { restore, stateOf } from "./handover/restore.ts";
+import { openHandover } from "./handover/persist.ts";
+import { restore, snapshotOf } from "./handover/restore.ts";
 import { createDockerCredential } from "./pulls/docker-request.ts";
 import { type AnswerCredentials, createCredentials } from "./pulls/kubelet-request.ts";
 import { createHealth, type Health } from "./telemetry/health.ts";
@@ -21,7 +21,7 @@ import { createMetrics } from "./telemetry/metrics.ts";
 import { startTextfile, type Textfile } from "./telemetry/textfile-exporter.ts";
 import { SESSION } from "./tokens/caches.ts";
 import { HOME_REGION } from "./tokens/registries.ts";
-import { createUpstreams, observed } from "./tokens/upstreams.ts";
+import { createUpstreams, instrumented } from "./tokens/upstreams.ts";
 
 export interface BrokerOptions {
   readonly config: Config;
@@ -42,7 +42,7 @@ export interface Broker {
   readonly answer: AnswerCredentials;
   readonly health: Health;
   /** Brings into force what needs no restart. */
-  takeOver(config: Config): ConfigChanges;
+  applyConfig(config: Config): ConfigChanges;
   /** Gives what is in flight 3 s to finish, then stops. Safe to call again. */
   close(): Promise<void>;
 }
@@ -62,7 +62,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const upstreams = createUpstreams({ config, environment, clock });
   if (!upstreams.hasTrust) log.error("no certificate can be read from upstream.caFile, so no service is trusted");
   const sendTo = (registryHost: string) =>
-    observed(upstreams.send, clock, (result, elapsedMs) => metrics.registryAnswered(registryHost, result, elapsedMs));
+    instrumented(upstreams.send, clock, (result, elapsedMs) =>
+      metrics.registryAnswered(registryHost, result, elapsedMs),
+    );
   const core = createCredentialCore({
     config,
     clock,
@@ -74,20 +76,20 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     events: createCoreEvents({
       log,
       metrics,
-      onChanged: () => memory.changed(),
+      onChanged: () => handover.scheduleSave(),
       onHomeRegion: () => applied.pinHosts(),
     }),
   });
   const applied = createAppliedConfig({ config, core, log, metrics });
   const source = JSON.stringify([config.metadata.baseUrl, config.auth.endpoint]);
-  const memory = openMemory({
+  const handover = openHandover({
     environment,
     clock,
     bootMs,
     log,
     source,
     provider: core.provider.name,
-    snapshot: () => ({ ...stateOf(core, source), config: applied.current }),
+    snapshot: () => ({ ...snapshotOf(core, source), config: applied.current }),
   });
 
   const closing = new AbortController();
@@ -124,26 +126,26 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     access.close();
     await Promise.all([textfile && settledWithin(textfile.close(), TEXTFILE_STOP_MS, clock), servers.stop()]);
     closing.abort();
-    memory.close();
+    handover.close();
     core.close();
     metrics.close();
     await upstreams.close();
   }
 
   try {
-    const recalled = memory.recall();
-    if (recalled !== undefined) {
-      await restore(recalled, core, log);
+    const loaded = handover.load();
+    if (loaded !== undefined) {
+      await restore(loaded, core, log);
       // The configuration may be another one, and a registry host may have been left out.
-      memory.changed();
+      handover.scheduleSave();
     }
     await servers.listen(config.sockets, environment, options.pid);
   } catch (error) {
     await release();
     throw error;
   }
-  core.sessions.keep(SESSION);
-  core.homeRegion.keep(HOME_REGION);
+  core.sessions.pin(SESSION);
+  core.homeRegion.pin(HOME_REGION);
   applied.pinHosts();
   textfile = startTextfile({
     path: config.metrics.textfile,
@@ -163,10 +165,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     await release();
     log.info("stopped");
   }
-  function takeOver(next: Config): ConfigChanges {
+  function applyConfig(next: Config): ConfigChanges {
     const changes = applied.apply(next);
-    memory.changed();
+    handover.scheduleSave();
     return changes;
   }
-  return { answer, health, takeOver, close: () => (stopping ??= stop()) };
+  return { answer, health, applyConfig, close: () => (stopping ??= stop()) };
 }

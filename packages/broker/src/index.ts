@@ -1,6 +1,6 @@
 export { type ConfigDetails, createConfigStatus } from "./config/config-status.ts";
 export { type ConfigKey, describeConfigKeys } from "./config/keys.ts";
-export { loadUsableConfig, type UsableConfig } from "./config/lenient.ts";
+export { type LenientConfig, loadLenientConfig } from "./config/lenient.ts";
 export { type CheckedConfig, checkConfig, DEFAULT_CONFIG_PATH, loadConfig } from "./config/load.ts";
 export { printConfig } from "./config/print.ts";
 export { type Config, configJsonSchema, configSchema } from "./config/schema.ts";
@@ -9,14 +9,14 @@ export { BrokerError, type BrokerErrorCode } from "./errors/broker-error.ts";
 export { ERROR_TABLE, type ErrorCode, type ErrorRow } from "./errors/catalogue.ts";
 export { errorAnswerOf } from "./errors/error-response.ts";
 export {
-  createShortLivedBroker,
-  type ShortLivedBroker,
-  type ShortLivedBrokerOptions,
+  createFallbackBroker,
+  type FallbackBroker,
+  type FallbackBrokerOptions,
 } from "./fallback/fallback-broker.ts";
-export { type StandIn, type StandInOptions, startStandIn } from "./fallback/fallback-server.ts";
+export { type FallbackServer, type FallbackServerOptions, startFallbackServer } from "./fallback/fallback-server.ts";
 export { lastConfig } from "./handover/last-config.ts";
 export type { CredentialsAnswer } from "./pulls/kubelet-request.ts";
-export { handedOverSockets } from "./systemd/socket-activation.ts";
+export { listenFds } from "./systemd/socket-activation.ts";
 export { type Supervision, type SupervisionOptions, superviseBroker } from "./systemd/supervise.ts";
 export type { HealthDetails, HealthStatus, HealthSummary } from "./telemetry/health.ts";
 export { createLog, type Log } from "./telemetry/log.ts";

@@ -13,6 +13,6 @@ export function prefetch(
   const home = homeRegion.peek(HOME_REGION);
   for (const registryHost of registries.prefetch ?? (home === undefined ? [] : [registryHostOf(home.value)])) {
     onPinned(registryHost);
-    tokens.keep(registryHost);
+    tokens.pin(registryHost);
   }
 }

@@ -4,7 +4,7 @@ import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
 import type { Cloud } from "./cloud.ts";
 import type { Finding } from "./finding.ts";
 import { findingOfCode } from "./finding-of-code.ts";
-import { type Kubelet, lookAtKubelet } from "./node/kubelet.ts";
+import { detectKubelet, type Kubelet } from "./node/kubelet.ts";
 import type { Network } from "./node/network.ts";
 import type { NodeFiles } from "./node/node-files.ts";
 import type { RunProgram } from "./node/program-run.ts";
@@ -12,7 +12,7 @@ import type { ProviderFiles } from "./node/provider-files.ts";
 import { readProviderFiles } from "./node/provider-files.ts";
 import type { DoctorSettings } from "./settings.ts";
 
-export interface Examination {
+export interface CheckContext {
   readonly settings: DoctorSettings;
   readonly image: string | undefined;
   /** Of the image, where it has one that can be read. */
@@ -32,14 +32,14 @@ export interface Examination {
 }
 
 /** One topic; several findings where there are several things to say. Never throws for what it finds. */
-export type Check = (examination: Examination) => Promise<readonly Finding[]>;
+export type Check = (context: CheckContext) => Promise<readonly Finding[]>;
 
-export function createExamination(
-  given: Omit<Examination, "imageName" | "kubelet" | "providerFiles" | "registryHost">,
-): Examination {
+export function createCheckContext(
+  given: Omit<CheckContext, "imageName" | "kubelet" | "providerFiles" | "registryHost">,
+): CheckContext {
   const imageName = given.image === undefined ? undefined : tryParseImage(given.image);
   let kubelet: Promise<Kubelet | undefined> | undefined;
-  const look = (): Promise<Kubelet | undefined> => (kubelet ??= lookAtKubelet(given.files, given.runProgram));
+  const look = (): Promise<Kubelet | undefined> => (kubelet ??= detectKubelet(given.files, given.runProgram));
   return {
     ...given,
     imageName,

@@ -20,7 +20,7 @@ import {
   signRequest,
 } from "@ocir-broker/identity";
 import { createHostRules, fetchBearerToken } from "@ocir-broker/ocir";
-import { type Exchange, noted } from "./recording/exchanges.ts";
+import { type Exchange, recorded } from "./recording/exchanges.ts";
 import type { DoctorSettings } from "./settings.ts";
 
 export interface Cloud {
@@ -68,15 +68,15 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
     proxy: settings.proxy,
   });
   const send = createSendRequest({ dispatcher: outside, clock, totalMs: TOTAL_MS });
-  const sendMetadata = noted(
+  const sendMetadata = recorded(
     createSendRequest({ dispatcher: direct, clock, totalMs: TOTAL_MS }),
     "metadata",
     (url) => url.pathname.replace(/^.*\/(?=instance\/|identity\/)/, "/"),
     clock,
     exchanges,
   );
-  const sendAuth = noted(send, "auth", () => "/v1/x509", clock, exchanges);
-  const sendRegistry = noted(send, "registry", labelOfRegistry, clock, exchanges);
+  const sendAuth = recorded(send, "auth", () => "/v1/x509", clock, exchanges);
+  const sendRegistry = recorded(send, "registry", labelOfRegistry, clock, exchanges);
   const provider = createInstancePrincipal({
     clock,
     random,

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { test as base, describe, expect, onTestFinished } from "vitest";
 import {
   answerScript,
+  type BrokenNode,
+  createBrokenNode,
   createSharedCloud,
-  createSickNode,
   foreignRegistry,
   KUBELET_FLAGS,
   listen,
   OUR_PROVIDER,
   type SharedCloud,
-  type SickNode,
 } from "../test/broken-node.ts";
 import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
 import { NODE_FAULTS } from "../test/seeded-node-faults.ts";
@@ -19,7 +19,7 @@ import type { DiagnosisName } from "./diagnoses.ts";
 import type { Finding } from "./finding.ts";
 import type { DoctorOptions } from "./settings.ts";
 
-const test = base.extend<{ cloud: SharedCloud; node: SickNode }>({
+const test = base.extend<{ cloud: SharedCloud; node: BrokenNode }>({
   cloud: [
     // biome-ignore lint/correctness/noEmptyPattern: the runner reads the names of the fixtures from the pattern
     async ({}, use) => {
@@ -30,7 +30,7 @@ const test = base.extend<{ cloud: SharedCloud; node: SickNode }>({
     { scope: "file" },
   ],
   node: async ({ cloud }, use) => {
-    await using node = await createSickNode(cloud);
+    await using node = await createBrokenNode(cloud);
     await use(node);
   },
 });
@@ -115,7 +115,7 @@ describe("diagnose, besides", () => {
     ]);
   });
 
-  test.for<[cause: string, breaks: (node: SickNode) => unknown, what: string]>([
+  test.for<[cause: string, breaks: (node: BrokenNode) => unknown, what: string]>([
     ["kubelet-flags-missing", (node) => node.kubelet("--v=2"), "the provider configuration"],
     ["kubelet-not-running", (node) => node.remove("/proc/4242"), "the provider configuration"],
     ["plugin-missing", (node) => node.remove("/usr/local/bin/credential-provider-oke"), "the plugin's answer"],
@@ -212,7 +212,7 @@ describe("diagnose, besides", () => {
     expect(problems(await node.examine())).toEqual(["kubelet-flags-incomplete"]);
   });
 
-  test.for<[name: DiagnosisName, breaks: (node: SickNode) => void, paths: string]>([
+  test.for<[name: DiagnosisName, breaks: (node: BrokenNode) => void, paths: string]>([
     [
       "kubelet-flags-missing",
       (node) => node.kubelet("--v=2"),

@@ -1,6 +1,6 @@
 /** All checks at once, each within the time that there is, and their findings, those first that others may follow from. */
 
-import { type Check, createExamination, type Examination } from "./check-context.ts";
+import { type Check, type CheckContext, createCheckContext } from "./check-context.ts";
 import { checkClock } from "./checks/clock.ts";
 import { checkDaemon } from "./checks/daemon.ts";
 import { checkIdentity } from "./checks/identity.ts";
@@ -52,7 +52,7 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const { clock, limitMs = LIMIT_MS, settings } = options;
   const ending = new AbortController();
   const cloud = createCloud({ settings, clock, random: options.random, signal: ending.signal });
-  const examination = createExamination({
+  const context = createCheckContext({
     settings,
     image: options.image,
     version: options.version,
@@ -67,7 +67,7 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const { promise: timeUp, resolve } = Promise.withResolvers<undefined>();
   const limit = clock.setTimer(() => resolve(undefined), limitMs);
   try {
-    const found = await Promise.all(CHECKS.map(([topic, check]) => runCheck(topic, check, examination, timeUp)));
+    const found = await Promise.all(CHECKS.map(([topic, check]) => runCheck(topic, check, context, timeUp)));
     return { findings: [configFinding(options), ...found.flat()], exchanges: cloud.exchanges };
   } finally {
     limit.cancel();
@@ -79,11 +79,11 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
 async function runCheck(
   topic: string,
   check: Check,
-  examination: Examination,
+  context: CheckContext,
   timeUp: Promise<undefined>,
 ): Promise<readonly Finding[]> {
   try {
-    const found = await Promise.race([check(examination), timeUp]);
+    const found = await Promise.race([check(context), timeUp]);
     return found ?? [finding("out-of-time", topic)];
   } catch (error) {
     // Its message may hold what was read; its class does not.

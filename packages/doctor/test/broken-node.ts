@@ -15,7 +15,7 @@ import { diagnose } from "../src/doctor.ts";
 import type { Finding } from "../src/finding.ts";
 import type { DoctorOptions, DoctorSettings } from "../src/settings.ts";
 
-export interface SickNode extends AsyncDisposable {
+export interface BrokenNode extends AsyncDisposable {
   readonly root: string;
   readonly simulator: Simulator;
   readonly clock: MovableClock;
@@ -79,7 +79,7 @@ export async function createSharedCloud(): Promise<SharedCloud> {
   return { clock, simulator: await startSimulator({ clock }) };
 }
 
-export async function createSickNode(shared?: SharedCloud): Promise<SickNode> {
+export async function createBrokenNode(shared?: SharedCloud): Promise<BrokenNode> {
   const root = mkdtempSync(join(tmpdir(), "doctor-"));
   const { simulator, clock } = shared ?? (await createSharedCloud());
   const servers: Server[] = [];
@@ -101,7 +101,7 @@ export async function createSickNode(shared?: SharedCloud): Promise<SickNode> {
     chmodSync(join(root, path), mode);
   }
 
-  const node: SickNode = {
+  const node: BrokenNode = {
     root,
     simulator,
     clock,

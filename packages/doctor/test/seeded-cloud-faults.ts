@@ -3,10 +3,10 @@ import { createServer, type IncomingHttpHeaders, request, type Server } from "no
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import type { DoctorOptions } from "../src/settings.ts";
-import { answerScript, credentials, type SickNode } from "./broken-node.ts";
+import { answerScript, type BrokenNode, credentials } from "./broken-node.ts";
 import type { SeededFault } from "./seeded-fault.ts";
 
-const withSettings = (node: SickNode, changed: Partial<SickNode["settings"]>): Partial<DoctorOptions> => ({
+const withSettings = (node: BrokenNode, changed: Partial<BrokenNode["settings"]>): Partial<DoctorOptions> => ({
   settings: { ...node.settings, ...changed },
 });
 

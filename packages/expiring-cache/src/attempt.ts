@@ -3,8 +3,8 @@
  * ignores its abort signal may still bring a value late. Knows nothing of what is held and when the next one comes.
  */
 import type { Clock, Expiring, Timer } from "@ocir-broker/foundation";
+import { CacheError } from "./cache-error.ts";
 import type { FetchReason } from "./cache-report.ts";
-import { TokenCacheError } from "./token-cache-error.ts";
 
 export interface FetchContext {
   /** Aborted when the attempt is given up and when the cache is closed, never because a caller went away. */
@@ -50,7 +50,7 @@ export function createAttempt<V>(
     reason,
     startedAtMs: clock.monotonicMs(),
     limit: clock.setTimer(() => {
-      const error = new TokenCacheError("fetch-timeout", key);
+      const error = new CacheError("fetch-timeout", key);
       onFailed(attempt, error);
       controller.abort(error);
     }, fetchLimitMs),

@@ -19,7 +19,7 @@ export type CacheEntryState = "fresh" | "stale" | "empty" | "fetching" | "backin
 export interface CacheEntry {
   readonly key: string;
   readonly state: CacheEntryState;
-  readonly kept: boolean;
+  readonly pinned: boolean;
   /** Whether any caller has asked for the value. A kept key is fetched without. */
   readonly isAsked: boolean;
   readonly obtainedAtMs: number | undefined;

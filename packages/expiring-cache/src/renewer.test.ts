@@ -2,7 +2,7 @@ import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, test } from "vitest";
 import { createFetchDouble, FIRST_RENEWAL_AT_HALF, UpstreamFailure } from "../test/fetch-double.ts";
 import type { CacheEvent } from "./cache-report.ts";
-import { TokenCache } from "./token-cache.ts";
+import { RefreshAheadCache } from "./refresh-ahead-cache.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -15,7 +15,7 @@ function setUp(chance = 0.5) {
   const upstream = createFetchDouble(clock);
   const events: CacheEvent[] = [];
   let nextChance = chance;
-  const cache = new TokenCache<string>({
+  const cache = new RefreshAheadCache<string>({
     fetch: upstream.fetch,
     clock,
     random: () => nextChance,
@@ -367,7 +367,7 @@ test("refresh right after a fetch waits for the rest between two fetches", async
 test("Renewer treats a fetch that throws at once like one that rejects", async () => {
   const clock = createFakeClock();
   const error = new UpstreamFailure("no session", { retryable: false });
-  const cache = new TokenCache<string>({
+  const cache = new RefreshAheadCache<string>({
     fetch: () => {
       throw error;
     },
@@ -377,11 +377,11 @@ test("Renewer treats a fetch that throws at once like one that rejects", async (
   await expect(cache.get(HOST, { waitMs: SECOND })).rejects.toBe(error);
 });
 
-test("startOver asks anew at once, keeps the value held until another is there, and takes that whatever its life", async () => {
+test("invalidate asks anew at once, keeps the value held until another is there, and takes that whatever its life", async () => {
   const { clock, upstream, cache, value, outcome, fill } = setUp();
   await fill();
   await clock.advance(MINUTE);
-  cache.startOver(HOST);
+  cache.invalidate(HOST);
   upstream.calls[1]?.fail(new UpstreamFailure("not yet"));
   await clock.advance(SECOND);
   expect(await outcome()).toBe("stale");
@@ -391,10 +391,10 @@ test("startOver asks anew at once, keeps the value held until another is there, 
   expect(await outcome()).toBe("hit");
 });
 
-test("startOver takes nothing from a fetch that had begun before, however late it ends", async () => {
+test("invalidate takes nothing from a fetch that had begun before, however late it ends", async () => {
   const { clock, upstream, cache, value } = setUp();
   const asked = cache.get(HOST, { waitMs: MINUTE });
-  cache.startOver(HOST);
+  cache.invalidate(HOST);
   expect(upstream.calls[0]?.signal.aborted).toBe(true);
   upstream.calls[0]?.succeed(2 * HOUR);
   await clock.advance(0);
@@ -403,13 +403,13 @@ test("startOver takes nothing from a fetch that had begun before, however late i
   expect((await asked).entry.value).toBe(`${HOST}#2`);
 });
 
-test("startOver of a key that nobody has asked for, or that nobody wants now, fetches nothing", async () => {
+test("invalidate of a key that nobody has asked for, or that nobody wants now, fetches nothing", async () => {
   const { clock, upstream, cache } = setUp();
-  cache.startOver(HOST);
+  cache.invalidate(HOST);
   const asked = cache.get(HOST, { waitMs: 1 }).catch(() => undefined);
   upstream.calls[0]?.fail(new UpstreamFailure("down"));
   await asked;
-  cache.startOver(HOST);
+  cache.invalidate(HOST);
   await clock.advance(HOUR);
   expect(upstream.calls).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 /** What a renewer has been through, and the line about it for a status page. Decides nothing. */
 import type { CacheEntry } from "./cache-report.ts";
-import { type Condition, fetchDueMs, NEVER, stateOf } from "./renewer-state.ts";
+import { availabilityOf, type EntryState, fetchDueMs, NEVER } from "./renewer-state.ts";
 
 export class TrackRecord {
   #lastSuccessAtMs: number | undefined;
@@ -28,22 +28,22 @@ export class TrackRecord {
     this.#failures++;
   }
 
-  describe<V>(key: string, condition: Condition<V>, nowMs: number): CacheEntry {
-    const { held, kept, trouble, waiters } = condition;
-    const dueMs = fetchDueMs(condition);
+  describe<V>(key: string, state: EntryState<V>, nowMs: number): CacheEntry {
+    const { cached, pinned, failure, waiters } = state;
+    const dueMs = fetchDueMs(state);
     return {
       key,
-      state: stateOf(condition, nowMs).kind,
-      kept,
+      state: availabilityOf(state, nowMs).kind,
+      pinned,
       isAsked: this.#isAsked,
-      obtainedAtMs: held?.entry.obtainedAtMs,
-      expiresAtMs: held?.entry.expiresAtMs,
-      servableUntilMs: held?.servableUntilMs,
+      obtainedAtMs: cached?.entry.obtainedAtMs,
+      expiresAtMs: cached?.entry.expiresAtMs,
+      servableUntilMs: cached?.servableUntilMs,
       renewAtMs: dueMs === NEVER ? undefined : dueMs,
       lastSuccessAtMs: this.#lastSuccessAtMs,
       lastFailureAtMs: this.#lastFailure?.atMs,
       lastError: this.#lastFailure?.error,
-      failuresInARow: trouble?.failures ?? 0,
+      failuresInARow: failure?.failures ?? 0,
       hits: this.#hits,
       fetches: this.#fetches,
       failures: this.#failures,

@@ -64,7 +64,7 @@ int error_line_relay(const char *message, size_t length) {
   return 1;
 }
 
-const char *error_line_number(unsigned long number) {
+const char *decimal(unsigned long number) {
   static char digits[21];
   size_t at = sizeof digits - 1;
   digits[at] = '\0';

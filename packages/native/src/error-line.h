@@ -18,6 +18,6 @@ void error_line_write(const char *code, const char *what, const char *detail, co
 int error_line_relay(const char *message, size_t length);
 
 /* The decimal digits of a number, in a buffer that the next call overwrites. */
-const char *error_line_number(unsigned long number);
+const char *decimal(unsigned long number);
 
 #endif

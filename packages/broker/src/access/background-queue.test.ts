@@ -1,10 +1,10 @@
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it } from "vitest";
-import { createLane } from "./background-queue.ts";
+import { createBackgroundQueue } from "./background-queue.ts";
 
 function setUp() {
   const clock = createFakeClock();
-  const lane = createLane({ clock });
+  const lane = createBackgroundQueue({ clock });
   const started: number[] = [];
   const ends: (() => void)[] = [];
   const work = (id: number) => () => {
@@ -14,7 +14,7 @@ function setUp() {
   return { clock, lane, started, ends, work };
 }
 
-it("createLane starts nothing at once, then one after the other, eight at a time", async () => {
+it("createBackgroundQueue starts nothing at once, then one after the other, eight at a time", async () => {
   const { clock, lane, started, ends, work } = setUp();
   for (let id = 0; id < 10; id++) lane.add(work(id));
   expect(started).toEqual([]);
@@ -27,7 +27,7 @@ it("createLane starts nothing at once, then one after the other, eight at a time
   expect(started).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
-it("createLane takes no more than fit, and goes on after work that failed", async () => {
+it("createBackgroundQueue takes no more than fit, and goes on after work that failed", async () => {
   const { clock, lane, started, work } = setUp();
   lane.add(() => Promise.reject(new Error("failed")));
   for (let id = 1; id < 512; id++) expect(lane.add(work(id))).toBe(true);
@@ -36,7 +36,7 @@ it("createLane takes no more than fit, and goes on after work that failed", asyn
   expect(started).toEqual([1]);
 });
 
-it("createLane drops what waits when it is closed", async () => {
+it("createBackgroundQueue drops what waits when it is closed", async () => {
   const { clock, lane, started, work } = setUp();
   lane.add(work(1));
   lane.close();

@@ -5,30 +5,30 @@
 import type { Clock, Timer } from "@ocir-broker/foundation";
 
 const MAX_RUNNING = 8;
-const MAX_WAITING = 512;
+const MAX_QUEUED = 512;
 /** Between two starts; also what keeps the work out of the way of the answer that asked for it. */
 const SPACING_MS = 10;
 
-export interface Lane {
+export interface BackgroundQueue {
   /** False when the lane is full or closed: the work is not taken. */
   add(work: () => Promise<void>): boolean;
   /** Drops what waits; what runs goes on to its end. */
   close(): void;
 }
 
-export function createLane({ clock }: { clock: Clock }): Lane {
-  const waiting: (() => Promise<void>)[] = [];
+export function createBackgroundQueue({ clock }: { clock: Clock }): BackgroundQueue {
+  const queued: (() => Promise<void>)[] = [];
   let running = 0;
   let timer: Timer | undefined;
   let isClosed = false;
 
   function arm(): void {
-    if (timer === undefined && waiting.length > 0 && running < MAX_RUNNING) timer = clock.setTimer(start, SPACING_MS);
+    if (timer === undefined && queued.length > 0 && running < MAX_RUNNING) timer = clock.setTimer(start, SPACING_MS);
   }
 
   function start(): void {
     timer = undefined;
-    const work = waiting.shift();
+    const work = queued.shift();
     running += 1;
     const end = (): void => {
       running -= 1;
@@ -41,14 +41,14 @@ export function createLane({ clock }: { clock: Clock }): Lane {
 
   return {
     add(work) {
-      if (isClosed || waiting.length >= MAX_WAITING) return false;
-      waiting.push(work);
+      if (isClosed || queued.length >= MAX_QUEUED) return false;
+      queued.push(work);
       arm();
       return true;
     },
     close() {
       isClosed = true;
-      waiting.length = 0;
+      queued.length = 0;
       timer?.cancel();
       timer = undefined;
     },

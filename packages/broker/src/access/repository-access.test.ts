@@ -283,6 +283,6 @@ describe("RepositoryAccess.heal", () => {
     cloud.isDown = true;
     await clock.advance(1_000);
     expect(await asked).toBe("denied");
-    expect(events.at(-1)).toMatchObject({ type: "remint-failed", registryHost: HOST });
+    expect(events.at(-1)).toMatchObject({ type: "refresh-failed", registryHost: HOST });
   });
 });

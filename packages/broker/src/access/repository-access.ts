@@ -11,16 +11,16 @@ import { type Clock, settledWithin } from "@ocir-broker/foundation";
 import type { Access } from "@ocir-broker/ocir";
 import { LRUCache } from "lru-cache";
 import type { RefreshSession } from "../tokens/session-refresh.ts";
-import { createLane, type Lane } from "./background-queue.ts";
+import { type BackgroundQueue, createBackgroundQueue } from "./background-queue.ts";
 
 /** Repositories remembered, of all hosts; one that is forgotten is merely probed again. */
 const MAX_REPOSITORIES = 2_048;
 
 /** No registry host gets a fresh token because of a denied repository more often. */
-const REMINT_FLOOR_MS = 30_000;
+const MIN_REFRESH_INTERVAL_MS = 30_000;
 
 /** A repository that goes on asking and stays denied waits for fresh tokens up to this long. */
-const REMINT_CEILING_MS = 600_000;
+const MAX_REFRESH_INTERVAL_MS = 600_000;
 
 /** A marked repository that nobody asked about for this long is treated as if its interval were the floor. */
 const QUIET_MS = 30_000;
@@ -36,8 +36,8 @@ const FAILED_PROBE_MS = 30_000;
 
 export type AccessEvent =
   | { readonly type: "denied" | "healed"; readonly registryHost: string; readonly repository: string }
-  | { readonly type: "probe-failed" | "remint-failed"; readonly registryHost: string; readonly error: unknown }
-  | { readonly type: "reminted"; readonly registryHost: string };
+  | { readonly type: "probe-failed" | "refresh-failed"; readonly registryHost: string; readonly error: unknown }
+  | { readonly type: "refreshed"; readonly registryHost: string };
 
 export interface RepositoryAccessOptions {
   readonly clock: Clock;
@@ -62,12 +62,12 @@ interface Repository {
   askedAtMs: number;
   /** How long nobody had asked before the latest request. */
   quietMs: number;
-  remintIntervalMs: number;
+  refreshIntervalMs: number;
   nextHealAtMs: number;
   healing: Promise<void> | undefined;
 }
 
-interface Remint {
+interface Refresh {
   /** When the identity behind the host's token was last made afresh. */
   atMs: number;
   underway: Promise<void> | undefined;
@@ -76,12 +76,12 @@ interface Remint {
 export class RepositoryAccess {
   readonly #options: RepositoryAccessOptions;
   readonly #repositories = new LRUCache<string, Repository>({ max: MAX_REPOSITORIES });
-  readonly #reminted = new LRUCache<string, Remint>({ max: MAX_REPOSITORIES });
-  readonly #probes: Lane;
+  readonly #refreshes = new LRUCache<string, Refresh>({ max: MAX_REPOSITORIES });
+  readonly #probes: BackgroundQueue;
 
   constructor(options: RepositoryAccessOptions) {
     this.#options = options;
-    this.#probes = createLane({ clock: options.clock });
+    this.#probes = createBackgroundQueue({ clock: options.clock });
   }
 
   /** What is known of a repository now; costs nothing, and starts a background probe where that is due. */
@@ -126,7 +126,7 @@ export class RepositoryAccess {
       isProbing: false,
       askedAtMs: Number.NEGATIVE_INFINITY,
       quietMs: Number.POSITIVE_INFINITY,
-      remintIntervalMs: REMINT_FLOOR_MS,
+      refreshIntervalMs: MIN_REFRESH_INTERVAL_MS,
       nextHealAtMs: Number.NEGATIVE_INFINITY,
       healing: undefined,
     };
@@ -162,7 +162,7 @@ export class RepositoryAccess {
     repository.nextProbeAtMs = clock.monotonicMs() + REPROBE_MS;
     if (repository.access !== "denied") {
       repository.workedWith = token;
-      repository.remintIntervalMs = REMINT_FLOOR_MS;
+      repository.refreshIntervalMs = MIN_REFRESH_INTERVAL_MS;
     }
     if (before !== "denied" && repository.access === "denied")
       onEvent?.({ type: "denied", registryHost, repository: name });
@@ -174,21 +174,21 @@ export class RepositoryAccess {
   /** A late policy heals by the first probe alone; only a late dynamic group needs a fresh identity. */
   async #heal(repository: Repository): Promise<void> {
     // Without an answer nothing is known of the live token, so nothing speaks for another one.
-    if ((await this.#probe(repository)) !== "denied" || !(await this.#remint(repository))) return;
+    if ((await this.#probe(repository)) !== "denied" || !(await this.#refresh(repository))) return;
     if ((await this.#probe(repository)) !== "denied") return;
-    repository.remintIntervalMs = Math.min(repository.remintIntervalMs * 2, REMINT_CEILING_MS);
+    repository.refreshIntervalMs = Math.min(repository.refreshIntervalMs * 2, MAX_REFRESH_INTERVAL_MS);
   }
 
   /** Whether the repository's host has a fresher token now than before. */
-  async #remint({ registryHost, remintIntervalMs, quietMs }: Repository): Promise<boolean> {
+  async #refresh({ registryHost, refreshIntervalMs, quietMs }: Repository): Promise<boolean> {
     const { clock, onEvent } = this.#options;
-    const host = this.#reminted.get(registryHost) ?? { atMs: Number.NEGATIVE_INFINITY, underway: undefined };
-    this.#reminted.set(registryHost, host);
+    const host = this.#refreshes.get(registryHost) ?? { atMs: Number.NEGATIVE_INFINITY, underway: undefined };
+    this.#refreshes.set(registryHost, host);
     if (host.underway === undefined) {
       const sinceMs = clock.monotonicMs() - host.atMs;
-      const intervalMs = quietMs >= QUIET_MS ? REMINT_FLOOR_MS : remintIntervalMs;
+      const intervalMs = quietMs >= QUIET_MS ? MIN_REFRESH_INTERVAL_MS : refreshIntervalMs;
       if (sinceMs < intervalMs) return false;
-      host.underway = this.#remintHost(registryHost, host).finally(() => {
+      host.underway = this.#refreshHost(registryHost, host).finally(() => {
         host.underway = undefined;
       });
     }
@@ -196,18 +196,18 @@ export class RepositoryAccess {
       await host.underway;
       return true;
     } catch (error) {
-      onEvent?.({ type: "remint-failed", registryHost, error });
+      onEvent?.({ type: "refresh-failed", registryHost, error });
       return false;
     }
   }
 
-  async #remintHost(registryHost: string, host: Remint): Promise<void> {
+  async #refreshHost(registryHost: string, host: Refresh): Promise<void> {
     const { refreshSession, refreshToken, onEvent } = this.#options;
     const { startedAtMs, done } = refreshSession();
     // The host is charged with its session's time: a fresh token of an older session knows no newer groups.
     host.atMs = startedAtMs;
     await done;
     await refreshToken(registryHost);
-    onEvent?.({ type: "reminted", registryHost });
+    onEvent?.({ type: "refreshed", registryHost });
   }
 }

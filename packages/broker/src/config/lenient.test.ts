@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { loadUsableConfig } from "./lenient.ts";
+import { loadLenientConfig } from "./lenient.ts";
 import { checkConfig } from "./load.ts";
 
 let directory: string;
@@ -21,7 +21,7 @@ function configOf(text: string) {
   return "config" in checked ? checked.config : checked.faults;
 }
 
-describe("loadUsableConfig", () => {
+describe("loadLenientConfig", () => {
   it.each([
     ["one bad value", "log: {level: loud}\nproxy: {https: 'http://p:1'}", "proxy: {https: 'http://p:1'}"],
     ["unknown keys", "surprise: 1\nsockets: {credential: /x, health: /h}", "sockets: {health: /h}"],
@@ -46,7 +46,7 @@ describe("loadUsableConfig", () => {
     ["one key given twice", "log: {level: debug}\nlog: {level: debug}", ""],
   ])("leaves out %s, keeps the rest, and says what is wrong", (_what, text, valid) => {
     writeFileSync(path, text);
-    const { config, inForce, fault } = loadUsableConfig({ path, environment: {} });
+    const { config, inForce, fault } = loadLenientConfig({ path, environment: {} });
     expect(config).toEqual(configOf(valid));
     expect(inForce).toBe(valid === "" && text !== "- a" ? "defaults" : "valid-part");
     expect(fault).toMatchObject({ code: "config-invalid", message: expect.stringContaining(path) });
@@ -54,7 +54,7 @@ describe("loadUsableConfig", () => {
 
   it("says nothing of a file that is valid", () => {
     writeFileSync(path, "log: {level: debug}");
-    expect(loadUsableConfig({ path, environment: {} })).toEqual({
+    expect(loadLenientConfig({ path, environment: {} })).toEqual({
       config: configOf("log: {level: debug}"),
       inForce: "all",
       fault: undefined,
@@ -62,7 +62,7 @@ describe("loadUsableConfig", () => {
   });
 
   it("takes the defaults for a file that cannot be read, and says so", () => {
-    const { config, fault } = loadUsableConfig({ path, environment: { HTTPS_PROXY: "http://p:1" } });
+    const { config, fault } = loadLenientConfig({ path, environment: { HTTPS_PROXY: "http://p:1" } });
     expect(config.proxy.https).toBe("http://p:1");
     expect(fault).toMatchObject({ code: "config-unreadable" });
   });
@@ -70,7 +70,7 @@ describe("loadUsableConfig", () => {
   it("takes the configuration before for a file that cannot be read or parsed, and for no other", () => {
     const before = checkConfig("auth: {endpoint: 'https://before.example'}");
     if (!("config" in before)) throw new Error("not valid");
-    const load = () => loadUsableConfig({ path, environment: {} }, () => before.config);
+    const load = () => loadLenientConfig({ path, environment: {} }, () => before.config);
     expect(load()).toMatchObject({ ...before, inForce: "before", fault: { code: "config-unreadable" } });
     writeFileSync(path, "auth: [");
     expect(load()).toMatchObject({ ...before, inForce: "before", fault: { code: "config-invalid" } });
@@ -81,9 +81,9 @@ describe("loadUsableConfig", () => {
   it("leaves out a variable that is not valid", () => {
     writeFileSync(path, "log: {level: debug}");
     const environment = { OCI_METADATA_BASE_URL: "http://example.com", NO_PROXY: "a" };
-    const { config, fault } = loadUsableConfig({ path, environment });
+    const { config, fault } = loadLenientConfig({ path, environment });
     expect(config).toMatchObject({ metadata: {}, proxy: { noProxy: "a" }, log: { level: "debug" } });
     expect(fault?.message).toContain("OCI_METADATA_BASE_URL");
-    expect(loadUsableConfig({ environment }).fault?.message).toContain("/etc/ocir-broker/config.yaml is not valid");
+    expect(loadLenientConfig({ environment }).fault?.message).toContain("/etc/ocir-broker/config.yaml is not valid");
   });
 });

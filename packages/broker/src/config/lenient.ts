@@ -25,7 +25,7 @@ const NO_CERTIFICATES = "/dev/null";
  */
 export type ConfigInForce = "all" | "valid-part" | "before" | "defaults";
 
-export interface UsableConfig {
+export interface LenientConfig {
   readonly config: Config;
   readonly inForce: ConfigInForce;
   /** Undefined where all of it is valid. */
@@ -37,7 +37,7 @@ export interface UsableConfig {
  *
  * @param before the configuration that an earlier process had in force; called only if nothing of the file can be used
  */
-export function loadUsableConfig(source: ConfigSource, before?: () => Config | undefined): UsableConfig {
+export function loadLenientConfig(source: ConfigSource, before?: () => Config | undefined): LenientConfig {
   const { text, fault: unreadable } = textOf(source);
   if (unreadable !== undefined) return withoutFile(source, unreadable, before);
   const checked = checkConfig(text, source.environment);
@@ -50,7 +50,7 @@ export function loadUsableConfig(source: ConfigSource, before?: () => Config | u
   return { config: withEnvironment(file, source), inForce: "valid-part", fault };
 }
 
-function withoutFile(source: ConfigSource, fault: ConfigError, before?: () => Config | undefined): UsableConfig {
+function withoutFile(source: ConfigSource, fault: ConfigError, before?: () => Config | undefined): LenientConfig {
   const known = before?.();
   if (known !== undefined) return { config: known, inForce: "before", fault };
   return { config: withEnvironment(configSchema.parse({}), source), inForce: "defaults", fault };

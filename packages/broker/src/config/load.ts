@@ -8,7 +8,7 @@ import { fileFaultOf } from "@ocir-broker/foundation";
 import type * as z from "zod";
 import { ConfigError } from "./config-error.ts";
 import { parseLocated } from "./fault-line.ts";
-import { withoutPasswords } from "./redact.ts";
+import { redactPasswords } from "./redact.ts";
 import { type Config, configKeys, configSchema, environmentSchema } from "./schema.ts";
 import { similarKey } from "./similar-key.ts";
 
@@ -152,7 +152,7 @@ function locate(path: readonly PropertyKey[], line: number): string {
 function shownOf(got: unknown): string {
   if (Array.isArray(got)) return "a list";
   if (typeof got === "object" && got !== null) return "a mapping";
-  const text = withoutPasswords(String(JSON.stringify(got)));
+  const text = redactPasswords(String(JSON.stringify(got)));
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
 }
 

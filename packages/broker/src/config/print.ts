@@ -1,8 +1,8 @@
 /** The effective configuration for people (`ocir-broker config print`): YAML, passwords withheld. */
 import { stringify } from "yaml";
-import { withoutPasswords } from "./redact.ts";
+import { redactPasswords } from "./redact.ts";
 import type { Config } from "./schema.ts";
 
 export function printConfig(config: Config): string {
-  return stringify(config, (_key, value: unknown) => (typeof value === "string" ? withoutPasswords(value) : value));
+  return stringify(config, (_key, value: unknown) => (typeof value === "string" ? redactPasswords(value) : value));
 }

@@ -11,7 +11,7 @@ export interface CoreAccessOptions {
   readonly clock: Clock;
   readonly sendTo: (registryHost: string) => SendRequest;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "reminted">;
+  readonly metrics: Pick<Metrics, "refreshed">;
   /** Ends probes under way. */
   readonly signal: AbortSignal;
 }
@@ -31,7 +31,7 @@ export function createCoreAccess({ core, clock, sendTo, log, metrics, signal }: 
     refreshSession,
     refreshToken: (registryHost) => tokens.refresh(registryHost),
     onEvent(event) {
-      if (event.type === "reminted") metrics.reminted(event.registryHost);
+      if (event.type === "refreshed") metrics.refreshed(event.registryHost);
       const { type, ...facts } = event;
       log[type === "probe-failed" ? "debug" : "info"](facts, `access ${type}`);
     },

@@ -3,7 +3,7 @@
  * session and tokens. Owns no socket, log or metric; callers learn what happens through events.
  */
 
-import type { CacheEvent, TokenCache } from "@ocir-broker/expiring-cache";
+import type { CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Clock, Random, Secret, SendRequest } from "@ocir-broker/foundation";
 import {
   createInstancePrincipal,
@@ -20,10 +20,10 @@ import { createSessionRefresh, type RefreshSession } from "../tokens/session-ref
 
 export interface CredentialCore {
   readonly provider: IdentityProvider;
-  readonly homeRegion: TokenCache<RegionInfo>;
-  readonly sessions: TokenCache<SigningSession>;
+  readonly homeRegion: RefreshAheadCache<RegionInfo>;
+  readonly sessions: RefreshAheadCache<SigningSession>;
   readonly refreshSession: RefreshSession;
-  readonly tokens: TokenCache<Secret>;
+  readonly tokens: RefreshAheadCache<Secret>;
   readonly registries: LiveRegistries;
   /** Waiting callers get a `closed` error. */
   close(): void;

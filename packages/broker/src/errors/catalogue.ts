@@ -5,7 +5,7 @@
  * error line: nothing from an image, a body or an upstream ever enters it.
  */
 
-import type { TokenCacheErrorCode } from "@ocir-broker/expiring-cache";
+import type { CacheErrorCode } from "@ocir-broker/expiring-cache";
 import type { UpstreamErrorCode } from "@ocir-broker/foundation";
 import type { IdentityErrorCode } from "@ocir-broker/identity";
 import type { OcirErrorCode } from "@ocir-broker/ocir";
@@ -17,7 +17,7 @@ export type ErrorCode =
   | IdentityErrorCode
   | OcirErrorCode
   | ProtocolErrorCode
-  | TokenCacheErrorCode
+  | CacheErrorCode
   | UpstreamErrorCode;
 
 export interface ErrorRow {

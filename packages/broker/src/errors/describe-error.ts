@@ -10,7 +10,7 @@ const OUR_CLASSES: ReadonlySet<string> = new Set([
   "IdentityError",
   "OcirError",
   "ProtocolError",
-  "TokenCacheError",
+  "CacheError",
   "UpstreamError",
 ]);
 

@@ -2,12 +2,12 @@ import { createSystemClock } from "@ocir-broker/foundation";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { checkConfig } from "../config/load.ts";
-import { createShortLivedBroker, type ShortLivedBroker } from "./fallback-broker.ts";
+import { createFallbackBroker, type FallbackBroker } from "./fallback-broker.ts";
 
 const HOST = "icn.ocir.io";
 
 let simulator: Simulator;
-let broker: ShortLivedBroker;
+let broker: FallbackBroker;
 
 beforeEach(async () => {
   simulator = await startSimulator();
@@ -26,7 +26,7 @@ function start(limitMs = 10_000): void {
   });
   if ("faults" in checked) throw new Error(checked.faults.join("\n"));
   const clock = createSystemClock();
-  broker = createShortLivedBroker({ config: checked.config, environment: {}, clock, random: () => 0.5, limitMs });
+  broker = createFallbackBroker({ config: checked.config, environment: {}, clock, random: () => 0.5, limitMs });
 }
 
 function requestFor(image: string): Buffer {
@@ -34,7 +34,7 @@ function requestFor(image: string): Buffer {
   return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image }));
 }
 
-describe("createShortLivedBroker", () => {
+describe("createFallbackBroker", () => {
   it("answers all who ask at once with one token, and asks for nothing else", async () => {
     start();
     const images = Array.from({ length: 20 }, (_, index) => `${HOST}/acme/app-${index}`);

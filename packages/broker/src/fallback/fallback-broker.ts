@@ -11,12 +11,12 @@ import { createCredentialCore } from "../core/core.ts";
 import { type AnswerCredentials, createCredentials } from "../pulls/kubelet-request.ts";
 import { createUpstreams } from "../tokens/upstreams.ts";
 
-export interface ShortLivedBroker {
+export interface FallbackBroker {
   readonly answer: AnswerCredentials;
   close(): Promise<void>;
 }
 
-export interface ShortLivedBrokerOptions {
+export interface FallbackBrokerOptions {
   readonly config: Config;
   /** For the system's certificates (SSL_CERT_FILE). */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -26,7 +26,7 @@ export interface ShortLivedBrokerOptions {
   readonly limitMs: number;
 }
 
-export function createShortLivedBroker(options: ShortLivedBrokerOptions): ShortLivedBroker {
+export function createFallbackBroker(options: FallbackBrokerOptions): FallbackBroker {
   const { config, environment, clock, random, limitMs } = options;
   const upstreams = createUpstreams({ config, environment, clock });
   const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);

@@ -6,27 +6,27 @@ import { createSystemClock } from "@ocir-broker/foundation";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { JSON_TYPE } from "../errors/response.ts";
 import type { CredentialsAnswer } from "../pulls/kubelet-request.ts";
-import { type StandIn, startStandIn } from "./fallback-server.ts";
+import { type FallbackServer, startFallbackServer } from "./fallback-server.ts";
 
 const clock = createSystemClock();
 
 let directory: string;
 let path: string;
-let standIn: StandIn;
+let server: FallbackServer;
 /** Answers what has been asked, in its order. */
 let release: (() => void)[];
 let isAsked: PromiseWithResolvers<void>;
 
 beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), "stand-in-"));
+  directory = mkdtempSync(join(tmpdir(), "fallback-"));
   path = join(directory, "fallback.sock");
   release = [];
   isAsked = Promise.withResolvers();
-  standIn = await startStandIn({ clock, answer, address: { path, mode: 0o600 }, limitMs: 5_000 });
+  server = await startFallbackServer({ clock, answer, address: { path, mode: 0o600 }, limitMs: 5_000 });
 });
 
 afterEach(async () => {
-  await standIn.stop();
+  await server.stop();
   rmSync(directory, { recursive: true });
 });
 
@@ -50,16 +50,16 @@ function ask(text: string): Promise<string> {
   });
 }
 
-describe("startStandIn", () => {
+describe("startFallbackServer", () => {
   it("is quiet soon when nobody ever asked", async () => {
-    await standIn.untilQuiet(60_000, 60_000);
+    await server.untilQuiet(60_000, 60_000);
   });
 
   it("is not quiet while somebody waits, nor right after", async () => {
     const asked = ask("one");
     await isAsked.promise;
     let isQuiet = false;
-    const quiet = standIn.untilQuiet(150, 60_000).then(() => {
+    const quiet = server.untilQuiet(150, 60_000).then(() => {
       isQuiet = true;
     });
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -73,8 +73,8 @@ describe("startStandIn", () => {
     const asked = ask("one");
     const cut = expect(asked).rejects.toThrow("socket hang up");
     await isAsked.promise;
-    await standIn.untilQuiet(60_000, 50);
-    await standIn.stop();
+    await server.untilQuiet(60_000, 50);
+    await server.stop();
     await cut;
   });
 });

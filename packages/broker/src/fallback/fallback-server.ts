@@ -7,7 +7,7 @@ import { createCredentialsServer } from "../http/credentials-server.ts";
 import type { ListenAddress } from "../http/listen.ts";
 import type { AnswerCredentials } from "../pulls/kubelet-request.ts";
 
-export interface StandInOptions {
+export interface FallbackServerOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
   /** For a shim, the descriptor that it handed over and that listens already. */
@@ -16,7 +16,7 @@ export interface StandInOptions {
   readonly limitMs: number;
 }
 
-export interface StandIn {
+export interface FallbackServer {
   /** Resolves once nobody waits and nobody has been answered for `quietMs` (soon if nobody ever was), or after `limitMs`. */
   untilQuiet(quietMs: number, limitMs: number): Promise<void>;
   /** Cuts whoever is still connected: somebody else answers them. */
@@ -33,7 +33,12 @@ const FIRST_LOOK_MS = 100;
 const STOP_GRACE_MS = 200;
 
 /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
-export async function startStandIn({ clock, answer, address, limitMs }: StandInOptions): Promise<StandIn> {
+export async function startFallbackServer({
+  clock,
+  answer,
+  address,
+  limitMs,
+}: FallbackServerOptions): Promise<FallbackServer> {
   let waiting = 0;
   let answeredAtMs = Number.NEGATIVE_INFINITY;
   const server = createCredentialsServer({

@@ -5,8 +5,8 @@ import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it, onTestFinished } from "vitest";
 import { configSchema } from "../config/schema.ts";
 import { lastConfig } from "./last-config.ts";
-import { createStateFile } from "./memfd-store.ts";
-import { encodeState } from "./snapshot.ts";
+import { createMemfdStore } from "./memfd-store.ts";
+import { encodeSnapshot } from "./snapshot.ts";
 
 const clock = createFakeClock();
 const now = { monotonicMs: clock.monotonicMs(), bootMs: 100_000, wallMs: clock.wallMs() };
@@ -22,7 +22,7 @@ function openState(): number {
 
 function write(fd: number, config: unknown, bootMs = now.bootMs): void {
   const state = { source: "", provider: "p", config, region: undefined, session: undefined, tokens: [] };
-  createStateFile(fd).write(encodeState(state, { ...now, bootMs }));
+  createMemfdStore(fd).write(encodeSnapshot(state, { ...now, bootMs }));
 }
 
 const read = (descriptor: string | undefined) =>

@@ -1,9 +1,9 @@
 /** The configuration that an earlier process had in force, from the memory that outlives it. Only reads that memory. */
 import type { Clock } from "@ocir-broker/foundation";
 import { type Config, configSchema } from "../config/schema.ts";
-import { inheritedDescriptor } from "../systemd/inherited-fd.ts";
-import { createStateFile } from "./memfd-store.ts";
-import { decodeState } from "./snapshot.ts";
+import { inheritedFd } from "../systemd/inherited-fd.ts";
+import { createMemfdStore } from "./memfd-store.ts";
+import { decodeSnapshot } from "./snapshot.ts";
 
 export interface LastConfigOptions {
   /** OCIR_BROKER_STATE_FD, from the launcher. */
@@ -14,13 +14,13 @@ export interface LastConfigOptions {
 
 /** Undefined if there is no usable state. Never throws: the broker reads the same state later and logs its faults. */
 export function lastConfig({ environment, clock, bootMs }: LastConfigOptions): Config | undefined {
-  const descriptor = inheritedDescriptor(environment["OCIR_BROKER_STATE_FD"]);
+  const descriptor = inheritedFd(environment["OCIR_BROKER_STATE_FD"]);
   if (descriptor === undefined) return undefined;
   try {
-    const found = createStateFile(descriptor).read();
+    const found = createMemfdStore(descriptor).read();
     if (found.kind !== "whole") return undefined;
     const now = { monotonicMs: clock.monotonicMs(), bootMs: bootMs(), wallMs: clock.wallMs() };
-    const decoded = decodeState(found.payload, now);
+    const decoded = decodeSnapshot(found.payload, now);
     found.payload.fill(0);
     return "state" in decoded ? configSchema.safeParse(decoded.state.config).data : undefined;
   } catch {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createStateFile } from "./memfd-store.ts";
+import { createMemfdStore } from "./memfd-store.ts";
 
 const SIZE = 16 * 1024;
 const HEADER_BYTES = 56;
@@ -30,17 +30,17 @@ afterEach(() => {
 
 /** What the next process finds. */
 function readAnew() {
-  const read = createStateFile(fd).read();
+  const read = createMemfdStore(fd).read();
   return read.kind === "whole" ? { ...read, payload: read.payload.toString() } : read;
 }
 
 function write(...texts: string[]): void {
-  const file = createStateFile(fd);
+  const file = createMemfdStore(fd);
   file.read();
   for (const text of texts) file.write(Buffer.from(text));
 }
 
-describe("StateFile", () => {
+describe("MemfdStore", () => {
   it("is empty before anything was written", () => {
     expect(readAnew()).toEqual({ kind: "empty" });
   });
@@ -66,13 +66,13 @@ describe("StateFile", () => {
 
   it("erases all that was written, also by an earlier process", () => {
     write("secret");
-    createStateFile(fd).erase();
+    createMemfdStore(fd).erase();
     expect(readFileSync(path).every((byte) => byte === 0)).toBe(true);
     expect(readFileSync(path)).toHaveLength(SIZE);
   });
 
   it("takes the largest payload and none that is larger", () => {
-    const file = createStateFile(fd);
+    const file = createMemfdStore(fd);
     expect(file.maxBytes).toBe(SIZE / 2 - HEADER_BYTES);
     write("x".repeat(file.maxBytes));
     expect(() => write("x".repeat(file.maxBytes + 1))).toThrow(RangeError);
@@ -139,8 +139,8 @@ describe("StateFile", () => {
   it("is whole after every kill in the middle of writing", async () => {
     ftruncateSync(fd, 2 * 1024 * 1024);
     const script = `
-      import { createStateFile } from ${JSON.stringify(new URL("memfd-store.ts", import.meta.url).href)};
-      const file = createStateFile(3);
+      import { createMemfdStore } from ${JSON.stringify(new URL("memfd-store.ts", import.meta.url).href)};
+      const file = createMemfdStore(3);
       file.read();
       for (let number = 1; ; number++) {
         file.write(Buffer.from(String(number % 10).repeat(400_000 + number)));
@@ -153,7 +153,7 @@ describe("StateFile", () => {
       await once(child.stdout as Readable, "data");
       child.kill("SIGKILL");
       await once(child, "close");
-      const read = createStateFile(fd).read();
+      const read = createMemfdStore(fd).read();
       if (read.kind !== "whole") expect.unreachable(read.kind);
       const text = read.payload.toString();
       expect(text).toBe(text.charAt(0).repeat(text.length));
@@ -163,7 +163,7 @@ describe("StateFile", () => {
 
   it("is not made of a file that has a name", () => {
     const named = openSync(join(directory, "named"), "w+");
-    expect(() => createStateFile(named)).toThrow(TypeError);
+    expect(() => createMemfdStore(named)).toThrow(TypeError);
     closeSync(named);
   });
 

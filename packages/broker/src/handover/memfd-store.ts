@@ -7,17 +7,17 @@
 import { createHash } from "node:crypto";
 import { fstatSync, readSync, writeSync } from "node:fs";
 
-type StateRead =
+type StoreRead =
   /** `isTorn`: a later write than this one did not come to its end. */
   | { readonly kind: "whole"; readonly payload: Buffer; readonly isTorn: boolean }
   | { readonly kind: "empty" }
   /** Something is there, and none of it is whole. */
   | { readonly kind: "broken" };
 
-export interface StateFile {
+export interface MemfdStore {
   /** What a payload may be at most. */
   readonly maxBytes: number;
-  read(): StateRead;
+  read(): StoreRead;
   /** @throws RangeError for a payload that is too large. */
   write(payload: Uint8Array): void;
   /** Zeroes over all that was written. */
@@ -42,7 +42,7 @@ const DIGEST_AT = 24;
 const HEADER_BYTES = 56;
 
 /** @throws what the system says, TypeError for a file that has a name. */
-export function createStateFile(fd: number): StateFile {
+export function createMemfdStore(fd: number): MemfdStore {
   const { size, nlink } = fstatSync(fd);
   // A file that has a name may be on a disk.
   if (nlink > 0) throw new TypeError("the descriptor is not anonymous memory");
@@ -70,7 +70,7 @@ export function createStateFile(fd: number): StateFile {
     return payload;
   }
 
-  function read(): StateRead {
+  function read(): StoreRead {
     const found = slots.map((slot) => ({ slot, payload: readSlot(slot) })).sort(laterFirst);
     const isTorn = slots.some(({ sequence, usedBytes }) => sequence === undefined && usedBytes > 0);
     const payload = found[0]?.payload;

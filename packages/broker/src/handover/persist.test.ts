@@ -5,8 +5,8 @@ import { Secret } from "@ocir-broker/foundation";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "../telemetry/log.ts";
-import { type Memory, openMemory } from "./persist.ts";
-import type { BrokerState } from "./snapshot.ts";
+import { type Handover, openHandover } from "./persist.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 const SIZE = 64 * 1024;
 const session = { token: "a.b.c", privateKey: "MII" };
@@ -16,7 +16,7 @@ let path: string;
 let fd: number;
 let clock: FakeClock;
 let lines: { level: string; code?: string; msg: string }[];
-let state: BrokerState;
+let state: Snapshot;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "memory-"));
@@ -49,10 +49,10 @@ function remembered(registryHost: string, token: string) {
 }
 
 function open(
-  options: { descriptor?: string | undefined; source?: string; provider?: string; snapshot?: () => BrokerState } = {},
-): Memory {
+  options: { descriptor?: string | undefined; source?: string; provider?: string; snapshot?: () => Snapshot } = {},
+): Handover {
   const { descriptor = String(fd), source = "here", provider = "instance-principal", snapshot = () => state } = options;
-  return openMemory({
+  return openHandover({
     environment: { OCIR_BROKER_STATE_FD: descriptor },
     clock,
     bootMs: () => clock.monotonicMs() + 100_000,
@@ -63,14 +63,14 @@ function open(
   });
 }
 
-const tokensIn = (memory: Memory) => memory.recall()?.state.tokens.map(({ entry }) => entry.value.reveal());
+const tokensIn = (handover: Handover) => handover.load()?.state.tokens.map(({ entry }) => entry.value.reveal());
 const isErased = () => readFileSync(path).every((byte) => byte === 0);
 
 describe("Memory", () => {
   it("recalls what was written after a change, and says nothing about it", async () => {
     const first = open();
-    expect(first.recall()).toBeUndefined();
-    first.changed();
+    expect(first.load()).toBeUndefined();
+    first.scheduleSave();
     await clock.advance(0);
     expect(tokensIn(open())).toEqual(["one"]);
     expect(lines).toEqual([]);
@@ -78,24 +78,24 @@ describe("Memory", () => {
 
   it("writes many changes of one turn once, with the last", async () => {
     let taken = 0;
-    const memory = open({ snapshot: () => Object.assign(state, { taken: ++taken }) });
-    for (let change = 0; change < 10; change++) memory.changed();
+    const handover = open({ snapshot: () => Object.assign(state, { taken: ++taken }) });
+    for (let change = 0; change < 10; change++) handover.scheduleSave();
     state = { ...state, tokens: [remembered("iad.ocir.io", "two")] };
     await clock.advance(0);
     expect(taken).toBe(1);
-    memory.changed();
+    handover.scheduleSave();
     await clock.advance(0);
     expect(tokensIn(open())).toEqual(["two"]);
   });
 
   it("writes what is pending when it closes, and nothing later", async () => {
-    const memory = open();
-    memory.changed();
-    memory.close();
+    const handover = open();
+    handover.scheduleSave();
+    handover.close();
     state = { ...state, tokens: [] };
-    memory.changed();
+    handover.scheduleSave();
     await clock.advance(1_000);
-    memory.close();
+    handover.close();
     expect(tokensIn(open())).toEqual(["one"]);
   });
 
@@ -107,16 +107,16 @@ describe("Memory", () => {
   it("leaves out the tokens used least recently where not all fit", async () => {
     const names = Array.from({ length: 20 }, (_, index) => `r${index}.ocir.io`);
     state = { ...state, tokens: names.map((name) => remembered(name, "x".repeat(4_096))) };
-    open().changed();
+    open().scheduleSave();
     await clock.advance(0);
     const hosts = open()
-      .recall()
+      .load()
       ?.state.tokens.map(({ registryHost }) => registryHost);
     expect(hosts).toEqual(names.slice(0, 5));
   });
 
   it("uses the state before where the last write was torn, and says so", async () => {
-    open().changed();
+    open().scheduleSave();
     await clock.advance(0);
     const bytes = readFileSync(path);
     bytes.write("half of a", SIZE / 2 + 56);
@@ -130,21 +130,21 @@ describe("Memory", () => {
     ["is of another source", (bytes: Buffer) => bytes, { source: "elsewhere" }, "state-of-another-source"],
     ["is of another identity provider", (bytes: Buffer) => bytes, { provider: "user" }, "state-of-another-source"],
   ])("ignores and erases a state that %s, with one line", async (_what, change, options, code) => {
-    open().changed();
+    open().scheduleSave();
     await clock.advance(0);
     const bytes = readFileSync(path);
     change(bytes);
     writeFileSync(path, bytes);
-    expect(open(options).recall()).toBeUndefined();
+    expect(open(options).load()).toBeUndefined();
     expect(lines).toMatchObject([{ level: "warn", code }]);
     expect(isErased()).toBe(true);
   });
 
   it("ignores and erases a state of an earlier boot", async () => {
-    open().changed();
+    open().scheduleSave();
     await clock.advance(0);
     clock = createFakeClock();
-    const rebooted = openMemory({
+    const rebooted = openHandover({
       environment: { OCIR_BROKER_STATE_FD: String(fd) },
       clock,
       bootMs: () => 5_000,
@@ -157,13 +157,13 @@ describe("Memory", () => {
       provider: "instance-principal",
       snapshot: () => state,
     });
-    expect(rebooted.recall()).toBeUndefined();
+    expect(rebooted.load()).toBeUndefined();
     expect(lines).toMatchObject([{ code: "state-of-another-boot" }]);
     expect(isErased()).toBe(true);
   });
 
   it.each([undefined, "", "2"])("does without where the environment names no descriptor but %j", (descriptor) => {
-    const memory = openMemory({
+    const handover = openHandover({
       environment: { OCIR_BROKER_STATE_FD: descriptor },
       clock,
       bootMs: () => 0,
@@ -172,29 +172,29 @@ describe("Memory", () => {
       provider: "instance-principal",
       snapshot: () => expect.unreachable(),
     });
-    memory.changed();
-    memory.close();
-    expect(memory.recall()).toBeUndefined();
+    handover.scheduleSave();
+    handover.close();
+    expect(handover.load()).toBeUndefined();
     expect(clock.armed()).toEqual([]);
   });
 
   it("does without where the descriptor is none, with one line", () => {
-    const memory = open({ descriptor: "9999" });
-    memory.changed();
-    expect(memory.recall()).toBeUndefined();
+    const handover = open({ descriptor: "9999" });
+    handover.scheduleSave();
+    expect(handover.load()).toBeUndefined();
     expect(lines).toMatchObject([{ level: "warn", msg: "state cannot be kept" }]);
   });
 
   it("goes on where it cannot be read or written, with one line until that changes", async () => {
     const readOnly = openSync(path, "r");
-    const memory = open({ descriptor: String(readOnly) });
+    const handover = open({ descriptor: String(readOnly) });
     for (let change = 0; change < 3; change++) {
-      memory.changed();
+      handover.scheduleSave();
       await clock.advance(0);
     }
     expect(lines).toMatchObject([{ code: "EBADF", msg: "state not written" }]);
     closeSync(readOnly);
-    expect(memory.recall()).toBeUndefined();
+    expect(handover.load()).toBeUndefined();
     expect(lines.map(({ code }) => code)).toEqual(["EBADF", "EBADF"]);
   });
 });

@@ -5,23 +5,23 @@
  */
 import type { Clock, Timer } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
-import { inheritedDescriptor } from "../systemd/inherited-fd.ts";
+import { inheritedFd } from "../systemd/inherited-fd.ts";
 import type { Log } from "../telemetry/log.ts";
-import { createStateFile, type StateFile } from "./memfd-store.ts";
-import { type BrokerState, type DecodedState, decodeState, encodeState, type Moment } from "./snapshot.ts";
+import { createMemfdStore, type MemfdStore } from "./memfd-store.ts";
+import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
 
-export type Recalled = Extract<DecodedState, { readonly state: BrokerState }>;
+export type LoadedSnapshot = Extract<DecodedSnapshot, { readonly state: Snapshot }>;
 
-export interface Memory {
+export interface Handover {
   /** What an earlier process left; once, before anything is written. */
-  recall(): Recalled | undefined;
+  load(): LoadedSnapshot | undefined;
   /** Something has changed: the state is taken and written on the next turn of the event loop. */
-  changed(): void;
+  scheduleSave(): void;
   /** Writes what is still to be written, and nothing after that. */
   close(): void;
 }
 
-export interface MemoryOptions {
+export interface HandoverOptions {
   /** OCIR_BROKER_STATE_FD, from the launcher. Without it there is no memory. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -30,37 +30,37 @@ export interface MemoryOptions {
   /** State of another source or identity provider is ignored. */
   readonly source: string;
   readonly provider: string;
-  readonly snapshot: () => BrokerState;
+  readonly snapshot: () => Snapshot;
 }
 
-const NO_MEMORY: Memory = { recall: () => undefined, changed() {}, close() {} };
+const NO_HANDOVER: Handover = { load: () => undefined, scheduleSave() {}, close() {} };
 
-export function openMemory(options: MemoryOptions): Memory {
+export function openHandover(options: HandoverOptions): Handover {
   const { environment, log } = options;
-  const descriptor = inheritedDescriptor(environment["OCIR_BROKER_STATE_FD"]);
-  if (descriptor === undefined) return NO_MEMORY;
+  const descriptor = inheritedFd(environment["OCIR_BROKER_STATE_FD"]);
+  if (descriptor === undefined) return NO_HANDOVER;
   try {
-    return createMemory(createStateFile(descriptor), options);
+    return createHandover(createMemfdStore(descriptor), options);
   } catch (error) {
     log.warn({ code: codeOf(error) }, "state cannot be kept");
-    return NO_MEMORY;
+    return NO_HANDOVER;
   }
 }
 
-function createMemory(file: StateFile, options: MemoryOptions): Memory {
+function createHandover(store: MemfdStore, options: HandoverOptions): Handover {
   const { clock, bootMs, log, source, provider, snapshot } = options;
   const now = (): Moment => ({ monotonicMs: clock.monotonicMs(), bootMs: bootMs(), wallMs: clock.wallMs() });
   let pending: Timer | undefined;
   let isClosed = false;
   let failingWith: string | undefined;
 
-  function recall(): Recalled | undefined {
+  function load(): LoadedSnapshot | undefined {
     try {
-      const found = file.read();
+      const found = store.read();
       if (found.kind === "empty") return undefined;
       if (found.kind === "broken") return forget("state-broken");
       if (found.isTorn) log.warn("state's last change was not written to its end, the one before it is used");
-      const decoded = decodeState(found.payload, now());
+      const decoded = decodeSnapshot(found.payload, now());
       found.payload.fill(0);
       if ("fault" in decoded) return forget(decoded.fault);
       const { state } = decoded;
@@ -72,7 +72,7 @@ function createMemory(file: StateFile, options: MemoryOptions): Memory {
 
   function forget(code: string): undefined {
     log.warn({ code }, "state of an earlier process ignored");
-    attempt(() => file.erase());
+    attempt(() => store.erase());
   }
 
   function write(): void {
@@ -80,13 +80,13 @@ function createMemory(file: StateFile, options: MemoryOptions): Memory {
     attempt(() => {
       const state = snapshot();
       let tokens = state.tokens;
-      let payload = encodeState(state, now());
+      let payload = encodeSnapshot(state, now());
       // The most recently used come first: half of them are left out until the rest fits.
-      while (payload.length > file.maxBytes && tokens.length > 0) {
+      while (payload.length > store.maxBytes && tokens.length > 0) {
         tokens = tokens.slice(0, Math.floor(tokens.length / 2));
-        payload = encodeState({ ...state, tokens }, now());
+        payload = encodeSnapshot({ ...state, tokens }, now());
       }
-      file.write(payload);
+      store.write(payload);
       payload.fill(0);
     });
   }
@@ -104,8 +104,8 @@ function createMemory(file: StateFile, options: MemoryOptions): Memory {
   }
 
   return {
-    recall,
-    changed() {
+    load,
+    scheduleSave() {
       if (!isClosed) pending ??= clock.setTimer(write, 0);
     },
     close() {

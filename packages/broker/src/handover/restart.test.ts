@@ -8,14 +8,14 @@ import { bootMs, createSystemClock } from "@ocir-broker/foundation";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSession } from "../../test/session-fixture.ts";
-import { loadUsableConfig } from "../config/lenient.ts";
+import { loadLenientConfig } from "../config/lenient.ts";
 import { checkConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { type Broker, startBroker } from "../daemon.ts";
 import { createLog } from "../telemetry/log.ts";
 import { lastConfig } from "./last-config.ts";
-import { createStateFile } from "./memfd-store.ts";
-import { encodeState } from "./snapshot.ts";
+import { createMemfdStore } from "./memfd-store.ts";
+import { encodeSnapshot } from "./snapshot.ts";
 
 const HOSTS = ["icn.ocir.io", "iad.ocir.io"];
 const SIZE = 2 * 1024 * 1024;
@@ -190,7 +190,7 @@ describe("a broker that comes after one that was killed", () => {
     for (let restart = 0; restart < 2; restart += 1) {
       await brokers.at(-1)?.close();
       const environment = { OCIR_BROKER_STATE_FD: String(memory) };
-      const { config, inForce } = loadUsableConfig({ path: join(directory, "unreadable"), environment }, () =>
+      const { config, inForce } = loadLenientConfig({ path: join(directory, "unreadable"), environment }, () =>
         lastConfig({ environment, clock: createSystemClock(), bootMs }),
       );
       expect(inForce).toBe("before");
@@ -247,7 +247,7 @@ describe("a broker that comes after one that was killed", () => {
       session: { ...entry, value: encoded },
       tokens: [],
     };
-    createStateFile(memory).write(encodeState(state, { monotonicMs: nowMs, bootMs: nowMs, wallMs: Date.now() }));
+    createMemfdStore(memory).write(encodeSnapshot(state, { monotonicMs: nowMs, bootMs: nowMs, wallMs: Date.now() }));
     const { broker } = await start({ registries: { prefetch: [] } });
     const session = () => broker.health.details().session;
     // Its renewal is due, and what this instance's certificate says now is another tenancy.

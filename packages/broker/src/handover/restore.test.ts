@@ -1,15 +1,15 @@
-import { TokenCache } from "@ocir-broker/expiring-cache";
+import { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import { Secret } from "@ocir-broker/foundation";
 import { createInstancePrincipal, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it, onTestFinished } from "vitest";
 import { createSession } from "../../test/session-fixture.ts";
 import { createLog } from "../telemetry/log.ts";
-import { restore, type StateOwners } from "./restore.ts";
+import { restore, type SnapshotOwners } from "./restore.ts";
 
 const session = createSession();
 
-function setUp(isAllowed: StateOwners["registries"]["isAllowed"] = () => true) {
+function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true) {
   const clock = createFakeClock();
   const fetched: string[] = [];
   let logged = "";
@@ -18,8 +18,8 @@ function setUp(isAllowed: StateOwners["registries"]["isAllowed"] = () => true) {
     obtainedAtMs: clock.monotonicMs(),
     expiresAtMs: clock.monotonicMs() + 3_600_000,
   });
-  function cacheOf<V>(name: string): TokenCache<V> {
-    const cache = new TokenCache<V>({
+  function cacheOf<V>(name: string): RefreshAheadCache<V> {
+    const cache = new RefreshAheadCache<V>({
       clock,
       random: () => 0.5,
       async fetch(key) {
@@ -38,7 +38,7 @@ function setUp(isAllowed: StateOwners["registries"]["isAllowed"] = () => true) {
     sendFederation: send,
     metadataBaseUrls: [],
   });
-  const owners: StateOwners = {
+  const owners: SnapshotOwners = {
     provider,
     homeRegion: cacheOf("region"),
     sessions: cacheOf<SigningSession>("session"),

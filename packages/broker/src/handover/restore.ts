@@ -1,26 +1,26 @@
 /** Between the caches and the memory: what is worth remembering, and putting it back where it may still be used. */
 
-import type { TokenCache } from "@ocir-broker/expiring-cache";
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation";
 import type { IdentityProvider, RegionInfo, SigningSession } from "@ocir-broker/identity";
 import type { Log } from "../telemetry/log.ts";
 import { SESSION } from "../tokens/caches.ts";
 import { HOME_REGION, isAllowedNow, type Registries } from "../tokens/registries.ts";
-import type { Recalled } from "./persist.ts";
-import type { BrokerState } from "./snapshot.ts";
+import type { LoadedSnapshot } from "./persist.ts";
+import type { Snapshot } from "./snapshot.ts";
 
-export interface StateOwners {
+export interface SnapshotOwners {
   readonly provider: Pick<IdentityProvider, "name" | "resume" | "encodeSession" | "decodeSession">;
-  readonly homeRegion: TokenCache<RegionInfo>;
-  readonly sessions: TokenCache<SigningSession>;
-  readonly tokens: TokenCache<Secret>;
+  readonly homeRegion: RefreshAheadCache<RegionInfo>;
+  readonly sessions: RefreshAheadCache<SigningSession>;
+  readonly tokens: RefreshAheadCache<Secret>;
   readonly registries: Registries;
 }
 
-export function stateOf(
-  { provider, homeRegion, sessions, tokens, registries }: StateOwners,
+export function snapshotOf(
+  { provider, homeRegion, sessions, tokens, registries }: SnapshotOwners,
   source: string,
-): BrokerState {
+): Snapshot {
   const session = sessions.peek(SESSION);
   return {
     source,
@@ -35,7 +35,11 @@ export function stateOf(
 }
 
 /** A registry host that may not have a token any more, or is reached elsewhere, gets none back. */
-export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: StateOwners, log: Log): Promise<void> {
+export async function restore(
+  { state, ageMs, isAgeDoubtful }: LoadedSnapshot,
+  to: SnapshotOwners,
+  log: Log,
+): Promise<void> {
   const { provider, homeRegion, sessions, tokens, registries } = to;
   const session = provider.decodeSession(state.session?.value);
   provider.resume({ region: state.region, tenancyId: session?.tenancyId });
@@ -60,7 +64,7 @@ export async function restore({ state, ageMs, isAgeDoubtful }: Recalled, to: Sta
 }
 
 async function renewAll(
-  { sessions, tokens }: StateOwners,
+  { sessions, tokens }: SnapshotOwners,
   hasSession: boolean,
   hosts: readonly string[],
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import { BOOT_STEP_MS, Secret } from "@ocir-broker/foundation";
 import { describe, expect, it } from "vitest";
-import { type BrokerState, decodeState, encodeState, type Moment } from "./snapshot.ts";
+import { decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
 
 const HOUR_MS = 3_600_000;
 const session = { token: "a.b.c", privateKey: "MII" };
@@ -8,7 +8,7 @@ const session = { token: "a.b.c", privateKey: "MII" };
 /** The first process is 5 s old on a machine that has been up for 1000 s. */
 const written: Moment = { monotonicMs: 5_000, bootMs: 1_000_000, wallMs: 1_767_225_600_000 };
 
-const state: BrokerState = {
+const state: Snapshot = {
   source: "here",
   provider: "instance-principal",
   region: { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" },
@@ -25,20 +25,20 @@ function after(ms: number, wallJumpMs = 0): Moment {
   return { monotonicMs: 50, bootMs: written.bootMs + ms, wallMs: written.wallMs + ms + wallJumpMs };
 }
 
-function decodeAt(now: Moment, payload = encodeState(state, written)) {
-  const decoded = decodeState(payload, now);
+function decodeAt(now: Moment, payload = encodeSnapshot(state, written)) {
+  const decoded = decodeSnapshot(payload, now);
   if ("fault" in decoded) throw new Error(decoded.fault);
   return decoded;
 }
 
 function altered(change: (value: Record<string, unknown>) => void): Buffer {
-  const value = JSON.parse(encodeState(state, written).toString());
+  const value = JSON.parse(encodeSnapshot(state, written).toString());
   change(value);
   return Buffer.from(JSON.stringify(value));
 }
 
-describe("decodeState", () => {
-  it("gives back what encodeState was given, with less life by the time that has passed and one step of the boot clock", () => {
+describe("decodeSnapshot", () => {
+  it("gives back what encodeSnapshot was given, with less life by the time that has passed and one step of the boot clock", () => {
     const { state: found, ageMs, isAgeDoubtful } = decodeAt(after(60_000));
     expect({ ageMs, isAgeDoubtful }).toEqual({ ageMs: 60_000, isAgeDoubtful: false });
     expect(found).toMatchObject({ source: "here", region: state.region });
@@ -57,7 +57,7 @@ describe("decodeState", () => {
 
   it("lets nothing live longer, whatever the boot clock's step hides", () => {
     for (const hiddenMs of [0, BOOT_STEP_MS - 1]) {
-      const payload = encodeState(state, { ...written, bootMs: written.bootMs - hiddenMs });
+      const payload = encodeSnapshot(state, { ...written, bootMs: written.bootMs - hiddenMs });
       const expiresAtMs = decodeAt(after(60_000 - (BOOT_STEP_MS - 1 - hiddenMs)), payload).state.tokens[0]?.entry
         .expiresAtMs;
       expect(expiresAtMs).toBeLessThanOrEqual(50 + 4_000 + HOUR_MS - written.monotonicMs - 60_000 + hiddenMs);
@@ -85,11 +85,11 @@ describe("decodeState", () => {
 
   it("gives back a state with nothing in it", () => {
     const nothing = { source: "here", provider: "user", region: undefined, session: undefined, tokens: [] };
-    expect(decodeAt(after(1_000), encodeState(nothing, written)).state).toEqual(nothing);
+    expect(decodeAt(after(1_000), encodeSnapshot(nothing, written)).state).toEqual(nothing);
   });
 
   it("does not take a state of another boot", () => {
-    expect(decodeState(encodeState(state, written), after(-1))).toEqual({ fault: "state-of-another-boot" });
+    expect(decodeSnapshot(encodeSnapshot(state, written), after(-1))).toEqual({ fault: "state-of-another-boot" });
   });
 
   it.each([
@@ -109,6 +109,6 @@ describe("decodeState", () => {
     ],
     ["has a region that is none", altered((v) => Object.assign(v, { region: { id: "" } })), "state-not-valid"],
   ])("takes no state that %s", (_what, payload, fault) => {
-    expect(decodeState(payload, after(1_000))).toEqual({ fault });
+    expect(decodeSnapshot(payload, after(1_000))).toEqual({ fault });
   });
 });

@@ -8,7 +8,7 @@ import { BOOT_STEP_MS, type Expiring, parseJson, Secret } from "@ocir-broker/fou
 import type { RegionInfo } from "@ocir-broker/identity";
 import * as z from "zod";
 
-export interface BrokerState {
+export interface Snapshot {
   /** Which metadata and auth service the identity is from; another configuration makes it another node's. */
   readonly source: string;
   /** Name of the identity provider. What one provider obtained is never used with another. */
@@ -18,10 +18,10 @@ export interface BrokerState {
   readonly region: RegionInfo | undefined;
   /** As the provider encodes it. */
   readonly session: Expiring<unknown> | undefined;
-  readonly tokens: readonly RememberedToken[];
+  readonly tokens: readonly SavedToken[];
 }
 
-interface RememberedToken {
+interface SavedToken {
   readonly registryHost: string;
   /** Who gave it; the registry host may be reached elsewhere by now. */
   readonly endpoint: string;
@@ -36,16 +36,16 @@ export interface Moment {
   readonly wallMs: number;
 }
 
-type StateFault = "state-of-another-boot" | "state-not-valid" | "state-version-unknown";
+type SnapshotFault = "state-of-another-boot" | "state-not-valid" | "state-version-unknown";
 
-export type DecodedState =
+export type DecodedSnapshot =
   | {
-      readonly state: BrokerState;
+      readonly state: Snapshot;
       readonly ageMs: number;
       /** Wall clock and boot clock disagree on the age: somebody set the one, or something stopped the other. */
       readonly isAgeDoubtful: boolean;
     }
-  | { readonly fault: StateFault };
+  | { readonly fault: SnapshotFault };
 
 /** Raised by whoever changes what a field means; another version's state is ignored, not guessed at. */
 const VERSION = 1;
@@ -73,7 +73,7 @@ const record = z.object({
 
 const versioned = z.object({ version: z.number() });
 
-export function encodeState(state: BrokerState, now: Moment): Buffer {
+export function encodeSnapshot(state: Snapshot, now: Moment): Buffer {
   const toBootMs = now.bootMs - now.monotonicMs;
   const lifeOf = ({ obtainedAtMs, expiresAtMs }: Expiring<unknown>) => ({
     obtainedAtBootMs: obtainedAtMs + toBootMs,
@@ -100,7 +100,7 @@ export function encodeState(state: BrokerState, now: Moment): Buffer {
 }
 
 /** Leaves out expired values. The caller checks the session, and whether a host may still have a token. */
-export function decodeState(payload: Buffer, now: Moment): DecodedState {
+export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
   const value = parseJson(payload.toString("utf8"));
   const { data } = record.safeParse(value);
   if (data === undefined) {

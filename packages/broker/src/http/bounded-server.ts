@@ -8,7 +8,7 @@ import { type Clock, settledWithin } from "@ocir-broker/foundation";
 import { errorAnswer } from "../errors/error-response.ts";
 import { writeAnswer } from "../errors/response.ts";
 import { type ListenAddress, listenOn } from "./listen.ts";
-import type { Turns } from "./rate-limited-queue.ts";
+import type { RateLimitedQueue } from "./rate-limited-queue.ts";
 
 export interface ServerLimits {
   /** From connection to the last header byte. */
@@ -22,7 +22,7 @@ export interface ServerLimits {
   /** Connections at a time; more are closed at once. 0: no bound. */
   readonly maxConnections: number;
   /** Without it every request is answered at once. */
-  readonly turns?: Turns;
+  readonly queue?: RateLimitedQueue;
 }
 
 export interface BoundedServer {
@@ -54,10 +54,10 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
   if (limits.maxConnections > 0) server.maxConnections = limits.maxConnections;
   const unanswered = new WeakMap<Socket, Set<IncomingMessage>>();
 
-  function inTurn(socket: Socket, work: () => void): void {
-    if (limits.turns === undefined) work();
+  function enqueue(socket: Socket, work: () => void): void {
+    if (limits.queue === undefined) work();
     // One connection can hold many requests: there may be more of these than of those.
-    else if (!limits.turns.take(work)) socket.destroy();
+    else if (!limits.queue.add(work)) socket.destroy();
   }
 
   server.on("request", (request, response) => {
@@ -65,18 +65,18 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     const requests = unanswered.get(request.socket) ?? new Set();
     unanswered.set(request.socket, requests.add(request));
     response.on("close", () => requests.delete(request));
-    inTurn(request.socket, () => onRequest(request, response));
+    enqueue(request.socket, () => onRequest(request, response));
   });
   // Node's own answer would be chunked and empty, which the shim does not read.
   server.on("checkExpectation", ({ socket }, response) => {
     response.sendDate = false;
-    inTurn(socket, () => writeAnswer(response, errorAnswer("request-malformed"), ["Connection", "close"]));
+    enqueue(socket, () => writeAnswer(response, errorAnswer("request-malformed"), ["Connection", "close"]));
   });
   server.on("clientError", (error, socket: Socket) => {
     // An answer to what came later would be taken for that of a request which came whole before it.
     const isOwed = [...(unanswered.get(socket) ?? [])].some(({ complete }) => complete);
     if (isOwed) socket.destroy();
-    else inTurn(socket, () => answerClientError(error, socket));
+    else enqueue(socket, () => answerClientError(error, socket));
   });
   return {
     listen: (address) => listenOn(server, address),

@@ -12,7 +12,7 @@ import { errorAnswer } from "../errors/error-response.ts";
 import { type HttpAnswer, jsonAnswer, textAnswer, writeAnswer } from "../errors/response.ts";
 import type { Health } from "../telemetry/health.ts";
 import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
-import { createTurns } from "./rate-limited-queue.ts";
+import { createRateLimitedQueue } from "./rate-limited-queue.ts";
 
 /** Whoever is turned away comes back at once, and costs more than one who waits: so there is room to wait for 200 and more. */
 const MAX_CONNECTIONS = 256;
@@ -26,7 +26,7 @@ const LIMITS = {
 };
 
 /** 400 answers a second, some 3 % of the event loop; a credentials request waits for four of them, 0.3 ms, at most. */
-const TURNS = { atOnce: 4, everyMs: 10, maxWaiting: MAX_CONNECTIONS };
+const QUEUE = { perInterval: 4, intervalMs: 10, maxQueued: MAX_CONNECTIONS };
 
 /** How long a rendered body is good for. */
 const FRESH_MS = 1_000;
@@ -77,10 +77,14 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
     }
   }
 
-  return createBoundedServer({ ...LIMITS, turns: createTurns({ clock, ...TURNS }) }, clock, (request, response) => {
-    request.resume();
-    void serve(request, response);
-  });
+  return createBoundedServer(
+    { ...LIMITS, queue: createRateLimitedQueue({ clock, ...QUEUE }) },
+    clock,
+    (request, response) => {
+      request.resume();
+      void serve(request, response);
+    },
+  );
 }
 
 function readiness(health: Health): HttpAnswer {

@@ -23,12 +23,12 @@ export async function listenOn(server: Server, address: ListenAddress): Promise<
     await listenOnPath(server, path, mode);
   } catch (error) {
     if (!hasCode(error, "EADDRINUSE")) throw notListening(path, error);
-    await takeOver(server, path, mode);
+    await reclaimStaleSocket(server, path, mode);
   }
 }
 
 /** Of several that find the same dead socket at once, one gets the path, and the others are told so. */
-async function takeOver(server: Server, path: string, mode: number): Promise<void> {
+async function reclaimStaleSocket(server: Server, path: string, mode: number): Promise<void> {
   const inUse = new BrokerError("socket-in-use", `${path}: another process listens here`);
   const found = lstatSync(path, { bigint: true });
   if (!found.isSocket() || (await isAnswered(path)) || !remove(path, found)) throw inUse;

@@ -1,16 +1,16 @@
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it } from "vitest";
-import { createTurns } from "./rate-limited-queue.ts";
+import { createRateLimitedQueue } from "./rate-limited-queue.ts";
 
 function setUp() {
   const clock = createFakeClock();
   const done: number[] = [];
-  const turns = createTurns({ clock, atOnce: 2, everyMs: 10, maxWaiting: 3 });
-  const take = (work: number): boolean => turns.take(() => void done.push(work));
+  const queue = createRateLimitedQueue({ clock, perInterval: 2, intervalMs: 10, maxQueued: 3 });
+  const take = (work: number): boolean => queue.add(() => void done.push(work));
   return { clock, done, take };
 }
 
-it("Turns does a few at once, the others in turn, and no more than may wait", async () => {
+it("RateLimitedQueue does a few at once, the others in turn, and no more than may wait", async () => {
   const { clock, done, take } = setUp();
   expect([1, 2, 3, 4, 5, 6].map(take)).toEqual([true, true, true, true, true, false]);
   expect(done).toEqual([1, 2]);
@@ -21,7 +21,7 @@ it("Turns does a few at once, the others in turn, and no more than may wait", as
   expect(done).toEqual([1, 2, 3, 4, 5, 7]);
 });
 
-it("Turns lets nobody wait who comes alone, and sleeps when nobody comes", async () => {
+it("RateLimitedQueue lets nobody wait who comes alone, and sleeps when nobody comes", async () => {
   const { clock, done, take } = setUp();
   for (const work of [1, 2, 3]) {
     take(work);
@@ -31,7 +31,7 @@ it("Turns lets nobody wait who comes alone, and sleeps when nobody comes", async
   }
 });
 
-it("Turns lets nobody overtake who waits", async () => {
+it("RateLimitedQueue lets nobody overtake who waits", async () => {
   const { clock, done, take } = setUp();
   for (const work of [1, 2, 3]) take(work);
   await clock.advance(10);

@@ -4,49 +4,54 @@
  */
 import type { Clock } from "@ocir-broker/foundation";
 
-export interface Turns {
+export interface RateLimitedQueue {
   /** Now or in turn. False when too many wait: it will not be done. */
-  take(work: () => void): boolean;
+  add(work: () => void): boolean;
 }
 
-export interface TurnsOptions {
+export interface RateLimitedQueueOptions {
   readonly clock: Clock;
-  /** So many begin within each `everyMs`. */
-  readonly atOnce: number;
-  readonly everyMs: number;
-  readonly maxWaiting: number;
+  /** So many begin within each `intervalMs`. */
+  readonly perInterval: number;
+  readonly intervalMs: number;
+  readonly maxQueued: number;
 }
 
-export function createTurns({ clock, atOnce, everyMs, maxWaiting }: TurnsOptions): Turns {
-  const waiting: (() => void)[] = [];
+export function createRateLimitedQueue({
+  clock,
+  perInterval,
+  intervalMs,
+  maxQueued,
+}: RateLimitedQueueOptions): RateLimitedQueue {
+  const queued: (() => void)[] = [];
   let isOpen = false;
-  let begun = 0;
+  let started = 0;
 
-  function openTurn(): void {
+  function openInterval(): void {
     isOpen = true;
-    begun = 0;
-    clock.setTimer(nextTurn, everyMs);
+    started = 0;
+    clock.setTimer(nextInterval, intervalMs);
   }
 
-  function nextTurn(): void {
+  function nextInterval(): void {
     isOpen = false;
-    if (waiting.length === 0) return;
-    openTurn();
-    const next = waiting.splice(0, atOnce);
-    begun = next.length;
+    if (queued.length === 0) return;
+    openInterval();
+    const next = queued.splice(0, perInterval);
+    started = next.length;
     for (const work of next) work();
   }
 
   return {
-    take(work) {
-      if (!isOpen) openTurn();
-      if (begun < atOnce) {
-        begun += 1;
+    add(work) {
+      if (!isOpen) openInterval();
+      if (started < perInterval) {
+        started += 1;
         work();
         return true;
       }
-      if (waiting.length >= maxWaiting) return false;
-      waiting.push(work);
+      if (queued.length >= maxQueued) return false;
+      queued.push(work);
       return true;
     },
   };

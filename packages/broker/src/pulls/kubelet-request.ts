@@ -5,7 +5,7 @@
  * Never throws: whatever goes wrong is an answer with a stable code and what to do next.
  */
 
-import type { Outcome, TokenCache } from "@ocir-broker/expiring-cache";
+import type { Outcome, RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Clock, Expiring, Secret } from "@ocir-broker/foundation";
 import { type ImageName, isProbeable, parseImage } from "@ocir-broker/ocir";
 import {
@@ -36,7 +36,7 @@ export interface CredentialsOptions {
   readonly clock: Clock;
   readonly deadlineMs: number;
   readonly registries: Registries;
-  readonly tokens: Pick<TokenCache<Secret>, "get">;
+  readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
   readonly access: Pick<RepositoryAccess, "ask" | "heal">;
 }
 

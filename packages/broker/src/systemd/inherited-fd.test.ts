@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { inheritedDescriptor } from "./inherited-fd.ts";
+import { inheritedFd } from "./inherited-fd.ts";
 
 it.each([
   ["3", 3],
@@ -15,6 +15,6 @@ it.each([
   ["0x3", undefined],
   ["1000000", undefined],
   ["notify", undefined],
-])("inheritedDescriptor of %j is %j", (text, descriptor) => {
-  expect(inheritedDescriptor(text)).toBe(descriptor);
+])("inheritedFd of %j is %j", (text, descriptor) => {
+  expect(inheritedFd(text)).toBe(descriptor);
 });

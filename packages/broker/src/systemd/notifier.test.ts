@@ -1,7 +1,7 @@
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
 import { beforeEach, expect, it } from "vitest";
 import { createLog } from "../telemetry/log.ts";
-import { createServiceNotification } from "./notifier.ts";
+import { createNotifier } from "./notifier.ts";
 import type { ServiceMessage } from "./notify-transport.ts";
 
 const PID = 4_711;
@@ -21,9 +21,9 @@ beforeEach(() => {
 });
 
 function create(environment: Record<string, string> = { WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(PID) }) {
-  return createServiceNotification({
-    voice: {
-      async say(message) {
+  return createNotifier({
+    transport: {
+      async send(message) {
         if (refusal !== undefined) throw refusal;
         heard.push(message);
       },
@@ -40,7 +40,7 @@ function create(environment: Record<string, string> = { WATCHDOG_USEC: "30000000
 const withCode = (code: string) => Object.assign(new Error(code), { code });
 const PING = ["WATCHDOG=1"];
 
-it("ServiceNotification is ready only when told, and pings at half of the watchdog's time from then on", async () => {
+it("Notifier is ready only when told, and pings at half of the watchdog's time from then on", async () => {
   const notification = create();
   await clock.advance(60_000);
   expect(heard).toEqual([]);
@@ -59,11 +59,11 @@ it.each([
   ["1000000", 500],
   ["30000000", 15_000],
   ["600000000", 15_000],
-])("ServiceNotification with WATCHDOG_USEC=%s looks after 2 s and then every %i ms", async (usec, everyMs) => {
+])("Notifier with WATCHDOG_USEC=%s looks after 2 s and then every %i ms", async (usec, intervalMs) => {
   create({ WATCHDOG_USEC: usec }).ready();
-  expect(clock.armed()).toEqual([Math.min(everyMs, 2_000)]);
+  expect(clock.armed()).toEqual([Math.min(intervalMs, 2_000)]);
   await clock.advance(2_000);
-  expect(clock.armed()).toEqual([everyMs]);
+  expect(clock.armed()).toEqual([intervalMs]);
 });
 
 it.each([
@@ -71,28 +71,25 @@ it.each([
   ["is no number", { WATCHDOG_USEC: "soon" }],
   ["is zero", { WATCHDOG_USEC: "0" }],
   ["is for another process", { WATCHDOG_USEC: "1000000", WATCHDOG_PID: "1" }],
-])(
-  "ServiceNotification sends no pings where the watchdog %s, and a status only when it changes",
-  async (_what, env) => {
-    create(env).ready();
-    await clock.advance(40_000);
-    status = "serving more";
-    await clock.advance(40_000);
-    expect(heard).toEqual([
-      { ready: true, status: "serving", fields: [] },
-      { status: "serving more", fields: [] },
-    ]);
-  },
-);
+])("Notifier sends no pings where the watchdog %s, and a status only when it changes", async (_what, env) => {
+  create(env).ready();
+  await clock.advance(40_000);
+  status = "serving more";
+  await clock.advance(40_000);
+  expect(heard).toEqual([
+    { ready: true, status: "serving", fields: [] },
+    { status: "serving more", fields: [] },
+  ]);
+});
 
-it("ServiceNotification tells a changed status with the next ping", async () => {
+it("Notifier tells a changed status with the next ping", async () => {
   create().ready();
   status = "serving more";
   await clock.advance(15_000);
   expect(heard.at(-1)).toEqual({ status: "serving more", fields: PING });
 });
 
-it("ServiceNotification tells of a reload and of its end, without a second timer", async () => {
+it("Notifier tells of a reload and of its end, without a second timer", async () => {
   const notification = create();
   notification.ready();
   notification.reloading();
@@ -106,12 +103,12 @@ it("ServiceNotification tells of a reload and of its end, without a second timer
   expect(clock.armed()).toHaveLength(1);
 });
 
-it("ServiceNotification tells that the service stops", async () => {
+it("Notifier tells that the service stops", async () => {
   create().stopping();
   expect(heard).toEqual([{ fields: ["STOPPING=1"] }]);
 });
 
-it("ServiceNotification keeps READY for a manager whose queue is full, and the order of what follows", async () => {
+it("Notifier keeps READY for a manager whose queue is full, and the order of what follows", async () => {
   refusal = withCode("EAGAIN");
   const notification = create();
   notification.ready();
@@ -124,7 +121,7 @@ it("ServiceNotification keeps READY for a manager whose queue is full, and the o
   expect(lines).toMatchObject([{ code: "EAGAIN", msg: "service manager not notified" }]);
 });
 
-it("ServiceNotification misses a ping that cannot be sent, with one line, and sends the next", async () => {
+it("Notifier misses a ping that cannot be sent, with one line, and sends the next", async () => {
   create().ready();
   await clock.advance(0);
   refusal = withCode("EAGAIN");
@@ -135,7 +132,7 @@ it("ServiceNotification misses a ping that cannot be sent, with one line, and se
   expect(lines).toHaveLength(1);
 });
 
-it("ServiceNotification gives up a READY that nobody will ever hear", async () => {
+it("Notifier gives up a READY that nobody will ever hear", async () => {
   refusal = withCode("ENOENT");
   create().ready();
   await clock.advance(5_000);
@@ -145,10 +142,12 @@ it("ServiceNotification gives up a READY that nobody will ever hear", async () =
   expect(lines).toMatchObject([{ code: "ENOENT" }]);
 });
 
-it("ServiceNotification does not queue pings behind a message that is still on its way", async () => {
+it("Notifier does not queue pings behind a message that is still on its way", async () => {
   const arrivals: (() => void)[] = [];
-  const notification = createServiceNotification({
-    voice: { say: (message) => new Promise((resolve) => void arrivals.push(() => resolve(void heard.push(message)))) },
+  const notification = createNotifier({
+    transport: {
+      send: (message) => new Promise((resolve) => void arrivals.push(() => resolve(void heard.push(message)))),
+    },
     environment: { WATCHDOG_USEC: "2000000" },
     pid: PID,
     clock,
@@ -164,9 +163,9 @@ it("ServiceNotification does not queue pings behind a message that is still on i
   expect(arrivals).toHaveLength(2);
 });
 
-it("ServiceNotification says nothing where nobody listens", () => {
-  const notification = createServiceNotification({
-    voice: undefined,
+it("Notifier says nothing where nobody listens", () => {
+  const notification = createNotifier({
+    transport: undefined,
     environment: { WATCHDOG_USEC: "1000000" },
     pid: PID,
     clock,

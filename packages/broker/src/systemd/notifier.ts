@@ -8,9 +8,9 @@
 import type { Clock } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { ServiceMessage, Voice } from "./notify-transport.ts";
+import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 
-export interface ServiceNotification {
+export interface Notifier {
   /** The service answers: at start and after a reload. From the first on, pings and status lines go out. */
   ready(): void;
   /** The configuration is being read again; `ready` ends it. */
@@ -18,8 +18,8 @@ export interface ServiceNotification {
   stopping(): void;
 }
 
-export interface ServiceNotificationOptions {
-  readonly voice: Voice | undefined;
+export interface NotifierOptions {
+  readonly transport: NotifyTransport | undefined;
   /** WATCHDOG_USEC and WATCHDOG_PID. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
@@ -40,49 +40,49 @@ const FIRST_LOOK_MS = 2_000;
 const RETRY_MS = 100;
 const QUEUE_FULL: ReadonlySet<string> = new Set(["EAGAIN", "ENOBUFS"]);
 
-interface Letter {
+interface QueuedMessage {
   readonly message: ServiceMessage;
   readonly mustArrive: boolean;
 }
 
-const SILENT: ServiceNotification = { ready() {}, reloading() {}, stopping() {} };
+const NOOP_NOTIFIER: Notifier = { ready() {}, reloading() {}, stopping() {} };
 
-export function createServiceNotification(options: ServiceNotificationOptions): ServiceNotification {
-  return options.voice === undefined ? SILENT : createSpeaking(options.voice, options);
+export function createNotifier(options: NotifierOptions): Notifier {
+  return options.transport === undefined ? NOOP_NOTIFIER : createActiveNotifier(options.transport, options);
 }
 
-function createSpeaking(voice: Voice, options: ServiceNotificationOptions): ServiceNotification {
+function createActiveNotifier(transport: NotifyTransport, options: NotifierOptions): Notifier {
   const { clock, kernelMonotonicUs, statusText, log } = options;
   const watchdogMs = watchdogMsOf(options);
   const tickMs = Math.min(watchdogMs / 2, STATUS_INTERVAL_MS);
   const ping = watchdogMs === Number.POSITIVE_INFINITY ? [] : ["WATCHDOG=1"];
-  const outbox: Letter[] = [];
+  const queue: QueuedMessage[] = [];
   let isSending = false;
   let isTicking = false;
-  let saidStatus: string | undefined;
+  let sentStatus: string | undefined;
   let failingWith: string | undefined;
 
-  function post(message: ServiceMessage, mustArrive: boolean): void {
-    outbox.push({ message, mustArrive });
+  function enqueue(message: ServiceMessage, mustArrive: boolean): void {
+    queue.push({ message, mustArrive });
     if (!isSending) void send();
   }
 
   async function send(): Promise<void> {
     isSending = true;
-    for (let letter = outbox[0]; letter !== undefined; letter = outbox[0]) {
+    for (let next = queue[0]; next !== undefined; next = queue[0]) {
       try {
-        await voice.say(letter.message);
+        await transport.send(next.message);
         failingWith = undefined;
       } catch (error) {
         const code = codeOf(error);
         if (code !== failingWith) log.warn({ code }, "service manager not notified");
         failingWith = code;
-        if (letter.mustArrive && QUEUE_FULL.has(code)) {
+        if (next.mustArrive && QUEUE_FULL.has(code)) {
           clock.setTimer(() => void send(), RETRY_MS);
           return;
         }
       }
-      outbox.shift();
+      queue.shift();
     }
     isSending = false;
   }
@@ -90,27 +90,27 @@ function createSpeaking(voice: Voice, options: ServiceNotificationOptions): Serv
   function tick(): void {
     clock.setTimer(tick, tickMs);
     const text = statusText();
-    const status = text === saidStatus ? undefined : text;
+    const status = text === sentStatus ? undefined : text;
     // While older messages are still on their way, a ping is missed rather than queued.
     if (isSending || (status === undefined && ping.length === 0)) return;
-    saidStatus = text;
-    post({ status, fields: ping }, false);
+    sentStatus = text;
+    enqueue({ status, fields: ping }, false);
   }
 
   return {
     ready() {
-      saidStatus = statusText();
-      post({ ready: true, status: saidStatus, fields: ping }, true);
+      sentStatus = statusText();
+      enqueue({ ready: true, status: sentStatus, fields: ping }, true);
       if (!isTicking) clock.setTimer(tick, Math.min(tickMs, FIRST_LOOK_MS));
       isTicking = true;
     },
-    reloading: () => post({ fields: ["RELOADING=1", `MONOTONIC_USEC=${kernelMonotonicUs()}`] }, true),
-    stopping: () => post({ fields: ["STOPPING=1"] }, true),
+    reloading: () => enqueue({ fields: ["RELOADING=1", `MONOTONIC_USEC=${kernelMonotonicUs()}`] }, true),
+    stopping: () => enqueue({ fields: ["STOPPING=1"] }, true),
   };
 }
 
 /** How long the manager waits for a ping; infinite where it waits for none, or for another process's. */
-function watchdogMsOf({ environment, pid }: ServiceNotificationOptions): number {
+function watchdogMsOf({ environment, pid }: NotifierOptions): number {
   const { WATCHDOG_USEC: usec = "", WATCHDOG_PID: forPid = String(pid) } = environment;
   return /^[1-9]\d*$/.test(usec) && forPid === String(pid) ? Number(usec) / 1_000 : Number.POSITIVE_INFINITY;
 }

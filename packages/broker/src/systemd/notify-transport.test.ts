@@ -3,7 +3,7 @@ import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { findVoice } from "./notify-transport.ts";
+import { selectTransport } from "./notify-transport.ts";
 
 let directory: string;
 
@@ -16,13 +16,13 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-describe("findVoice", () => {
+describe("selectTransport", () => {
   it.each([
     ["nothing is set", {}],
     ["the socket is empty", { NOTIFY_SOCKET: "" }],
     ["the descriptor is none", { OCIR_BROKER_NOTIFY_FD: "notify" }],
   ])("finds none where %s", (_what, environment) => {
-    expect(findVoice(environment)).toBeUndefined();
+    expect(selectTransport(environment)).toBeUndefined();
   });
 });
 
@@ -30,7 +30,7 @@ describe("the launcher's descriptor", () => {
   it("gets one write a message, also where there is a socket besides", async () => {
     const path = join(directory, "messages");
     const descriptor = openSync(path, "w");
-    const voice = findVoice({ OCIR_BROKER_NOTIFY_FD: String(descriptor), NOTIFY_SOCKET: "/nowhere" });
+    const transport = selectTransport({ OCIR_BROKER_NOTIFY_FD: String(descriptor), NOTIFY_SOCKET: "/nowhere" });
     const texts: string[] = [];
     for (const message of [
       { ready: true, status: "serving", fields: ["WATCHDOG=1"] },
@@ -38,7 +38,7 @@ describe("the launcher's descriptor", () => {
       { status: "" },
     ] as const) {
       // Written before the promise settles: what is said right before the process ends is said.
-      const said = voice?.say(message);
+      const said = transport?.send(message);
       texts.push(readFileSync(path, "utf8").slice(texts.join("").length));
       await said;
     }
@@ -51,9 +51,9 @@ describe("the launcher's descriptor", () => {
     execFileSync("mkfifo", [fifo]);
     const { O_RDWR, O_NONBLOCK } = await import("node:fs").then(({ constants }) => constants);
     const descriptor = openSync(fifo, O_RDWR | O_NONBLOCK);
-    const voice = findVoice({ OCIR_BROKER_NOTIFY_FD: String(descriptor) });
+    const transport = selectTransport({ OCIR_BROKER_NOTIFY_FD: String(descriptor) });
     const full = (async () => {
-      for (;;) await voice?.say({ status: "x".repeat(4_000) });
+      for (;;) await transport?.send({ status: "x".repeat(4_000) });
     })();
     await expect(full).rejects.toMatchObject({ code: "EAGAIN" });
     closeSync(descriptor);
@@ -70,14 +70,17 @@ describe("the program systemd-notify", () => {
     // The package takes both from the process's own environment.
     vi.stubEnv("PATH", `${directory}:${process.env["PATH"]}`);
     vi.stubEnv("NOTIFY_SOCKET", "/run/notify");
-    return { voice: findVoice({ ...process.env }), calls: () => readFileSync(calls, "utf8").trimEnd().split("\n") };
+    return {
+      transport: selectTransport({ ...process.env }),
+      calls: () => readFileSync(calls, "utf8").trimEnd().split("\n"),
+    };
   }
 
   it("is called by the package for READY and STATUS, and for the rest as it is", async () => {
-    const { voice, calls } = setUp();
-    await voice?.say({ ready: true, status: "serving 1 registry host", fields: ["WATCHDOG=1"] });
-    await voice?.say({ status: "serving 2" });
-    await voice?.say({ fields: ["RELOADING=1", "MONOTONIC_USEC=5"] });
+    const { transport, calls } = setUp();
+    await transport?.send({ ready: true, status: "serving 1 registry host", fields: ["WATCHDOG=1"] });
+    await transport?.send({ status: "serving 2" });
+    await transport?.send({ fields: ["RELOADING=1", "MONOTONIC_USEC=5"] });
     expect(calls()).toEqual([
       `/run/notify --ready --pid=${process.pid} --status=serving 1 registry host`,
       "/run/notify WATCHDOG=1",
@@ -87,13 +90,13 @@ describe("the program systemd-notify", () => {
   });
 
   it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("that fails rejects %j", async (message) => {
-    const { voice } = setUp("echo broken >&2; exit 1");
-    await expect(voice?.say(message)).rejects.toBeDefined();
+    const { transport } = setUp("echo broken >&2; exit 1");
+    await expect(transport?.send(message)).rejects.toBeDefined();
   });
 
   it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("that is missing rejects %j", async (message) => {
     vi.stubEnv("PATH", directory);
-    const voice = findVoice({ NOTIFY_SOCKET: "/run/notify", PATH: directory });
-    await expect(voice?.say(message)).rejects.toMatchObject({ code: "ENOENT" });
+    const transport = selectTransport({ NOTIFY_SOCKET: "/run/notify", PATH: directory });
+    await expect(transport?.send(message)).rejects.toMatchObject({ code: "ENOENT" });
   });
 });

@@ -6,7 +6,7 @@
  * Why two: docs/decisions/0006-two-ways-to-notify.md.
  */
 import { writeSync } from "node:fs";
-import { inheritedDescriptor } from "./inherited-fd.ts";
+import { inheritedFd } from "./inherited-fd.ts";
 
 export interface ServiceMessage {
   readonly ready?: true;
@@ -16,25 +16,27 @@ export interface ServiceMessage {
   readonly fields?: readonly string[];
 }
 
-export interface Voice {
+export interface NotifyTransport {
   /** Rejects where the message did not leave; the manager never answers. */
-  say(message: ServiceMessage): Promise<void>;
+  send(message: ServiceMessage): Promise<void>;
 }
 
 /** The program waits for the manager to have read the message, and gives that up after 5 s by itself. */
 const PROGRAM_LIMIT_MS = 10_000;
 
 /** @returns undefined where nobody listens: not started by a service manager, or not as a notifying service. */
-export function findVoice(environment: Readonly<Record<string, string | undefined>>): Voice | undefined {
-  const descriptor = inheritedDescriptor(environment["OCIR_BROKER_NOTIFY_FD"]);
-  if (descriptor !== undefined) return createDescriptorVoice(descriptor);
-  return environment["NOTIFY_SOCKET"] ? createProgramVoice(environment) : undefined;
+export function selectTransport(
+  environment: Readonly<Record<string, string | undefined>>,
+): NotifyTransport | undefined {
+  const descriptor = inheritedFd(environment["OCIR_BROKER_NOTIFY_FD"]);
+  if (descriptor !== undefined) return createDescriptorTransport(descriptor);
+  return environment["NOTIFY_SOCKET"] ? createProgramTransport(environment) : undefined;
 }
 
 /** One write is one datagram. It never blocks: the launcher has set O_NONBLOCK, so a full queue is EAGAIN. */
-function createDescriptorVoice(descriptor: number): Voice {
+function createDescriptorTransport(descriptor: number): NotifyTransport {
   return {
-    async say({ ready, status, fields = [] }) {
+    async send({ ready, status, fields = [] }) {
       const lines = [...(ready ? ["READY=1"] : []), ...(status === undefined ? [] : [`STATUS=${status}`]), ...fields];
       writeSync(descriptor, lines.join("\n"));
     },
@@ -42,9 +44,9 @@ function createDescriptorVoice(descriptor: number): Voice {
 }
 
 /** READY and STATUS through the package systemd-notify, the rest, which it does not know, through its program. */
-function createProgramVoice(environment: Readonly<Record<string, string | undefined>>): Voice {
+function createProgramTransport(environment: Readonly<Record<string, string | undefined>>): NotifyTransport {
   return {
-    async say({ ready, status, fields = [] }) {
+    async send({ ready, status, fields = [] }) {
       if (ready || status !== undefined) {
         const { default: notify } = await import("systemd-notify");
         await notify({ ...(ready ? { ready } : {}), ...(status === undefined ? {} : { status }) });

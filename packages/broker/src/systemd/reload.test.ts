@@ -28,14 +28,14 @@ const write = (line: string): void => {
   logged += line;
 };
 
-function create({ takeOver, startFault }: { takeOver?: () => never; startFault?: ConfigError } = {}) {
+function create({ applyConfig, startFault }: { applyConfig?: () => never; startFault?: ConfigError } = {}) {
   const status = createConfigStatus(path, { inForce: startFault ? "valid-part" : "all", fault: startFault });
   const run = createReload({
     path,
     environment: {},
     status,
-    takeOver:
-      takeOver ??
+    applyConfig:
+      applyConfig ??
       ((config) => {
         const changes = changesBetween(inForce, config);
         inForce = config;
@@ -103,7 +103,7 @@ it("a reload of a file that has gone leaves the configuration as it is", () => {
 it("a reload hides no fault of ours", () => {
   writeFileSync(path, "");
   const reload = create({
-    takeOver() {
+    applyConfig() {
       throw new TypeError("ours");
     },
   });

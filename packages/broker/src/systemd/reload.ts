@@ -15,14 +15,14 @@ export interface ReloadOptions {
   readonly path: string | undefined;
   readonly environment: Environment;
   readonly status: Pick<ConfigStatus, "reloaded" | "refused">;
-  readonly takeOver: (config: Config) => ConfigChanges;
+  readonly applyConfig: (config: Config) => ConfigChanges;
   readonly log: Log;
 }
 
-export function createReload({ path, environment, status, takeOver, log }: ReloadOptions): () => void {
+export function createReload({ path, environment, status, applyConfig, log }: ReloadOptions): () => void {
   return () => {
     try {
-      const { live, atRestart } = takeOver(loadConfig({ path, environment }));
+      const { live, atRestart } = applyConfig(loadConfig({ path, environment }));
       log.info({ changed: live, needRestart: atRestart }, "configuration reloaded");
       status.reloaded(atRestart);
     } catch (error) {

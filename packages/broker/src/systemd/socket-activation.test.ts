@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { handedOverSockets } from "./socket-activation.ts";
+import { listenFds } from "./socket-activation.ts";
 
 const PID = 42;
 
@@ -21,16 +21,11 @@ it.each([
   ],
   ["nothing but the launcher's memory", { LISTEN_PID: "42", LISTEN_FDS: "1", LISTEN_FDNAMES: "state" }, {}],
   ["one among others", { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "notify:x:health" }, { health: 5 }],
-])("handedOverSockets maps %s by name", (_title, environment, expected) => {
-  expect(handedOverSockets(environment, PID)).toEqual(expected);
+])("listenFds maps %s by name", (_title, environment, expected) => {
+  expect(listenFds(environment, PID)).toEqual(expected);
 });
 
-it.each([undefined, "unknown:unknown", "state:unknown", "state"])(
-  "handedOverSockets refuses sockets named %j",
-  (names) => {
-    const environment = { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: names };
-    expect(() => handedOverSockets(environment, PID)).toThrow(
-      expect.objectContaining({ code: "socket-not-listening" }),
-    );
-  },
-);
+it.each([undefined, "unknown:unknown", "state:unknown", "state"])("listenFds refuses sockets named %j", (names) => {
+  const environment = { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: names };
+  expect(() => listenFds(environment, PID)).toThrow(expect.objectContaining({ code: "socket-not-listening" }));
+});

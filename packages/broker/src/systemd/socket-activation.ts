@@ -11,7 +11,7 @@ const FIRST_DESCRIPTOR = 3;
 /** The launcher's memory comes back the same way; it is no socket, and it may come alone. */
 const STATE_NAME = "state";
 
-export interface HandedOverSockets {
+export interface ListenFds {
   readonly credentials?: number;
   readonly health?: number;
 }
@@ -20,10 +20,7 @@ export interface HandedOverSockets {
  * @returns nothing where systemd handed nothing over, or to another process.
  * @throws {BrokerError} `socket-not-listening` when sockets came without the names that tell them apart.
  */
-export function handedOverSockets(
-  environment: Readonly<Record<string, string | undefined>>,
-  pid: number,
-): HandedOverSockets {
+export function listenFds(environment: Readonly<Record<string, string | undefined>>, pid: number): ListenFds {
   const count = Number.parseInt(environment["LISTEN_FDS"] ?? "0", 10);
   if (environment["LISTEN_PID"] !== String(pid) || !(count > 0)) return {};
   const names = (environment["LISTEN_FDNAMES"] ?? "").split(":").slice(0, count);
@@ -38,7 +35,7 @@ export function handedOverSockets(
   return found;
 }
 
-function descriptorNamed(name: "credentials" | "health", names: readonly string[]): HandedOverSockets {
+function descriptorNamed(name: "credentials" | "health", names: readonly string[]): ListenFds {
   const index = names.indexOf(name);
   return index < 0 ? {} : { [name]: FIRST_DESCRIPTOR + index };
 }

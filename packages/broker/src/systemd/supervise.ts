@@ -4,14 +4,14 @@ import type { ConfigStatus } from "../config/config-status.ts";
 import type { Environment } from "../config/load.ts";
 import type { Broker } from "../daemon.ts";
 import type { Log } from "../telemetry/log.ts";
-import { createServiceNotification } from "./notifier.ts";
-import { findVoice } from "./notify-transport.ts";
+import { createNotifier } from "./notifier.ts";
+import { selectTransport } from "./notify-transport.ts";
 import { createReload } from "./reload.ts";
 import { statusText } from "./status-line.ts";
 
 export interface SupervisionOptions {
   /** Listening. */
-  readonly broker: Pick<Broker, "health" | "takeOver">;
+  readonly broker: Pick<Broker, "health" | "applyConfig">;
   readonly configPath: string | undefined;
   readonly configStatus: ConfigStatus;
   readonly environment: Environment;
@@ -30,20 +30,20 @@ export interface Supervision {
 /** Says ready. */
 export function superviseBroker(options: SupervisionOptions): Supervision {
   const { broker, configPath, configStatus: status, environment, log } = options;
-  const { takeOver } = broker;
-  const reload = createReload({ path: configPath, environment, status, takeOver, log });
-  const notification = createServiceNotification({
+  const { applyConfig } = broker;
+  const reload = createReload({ path: configPath, environment, status, applyConfig, log });
+  const notifier = createNotifier({
     ...options,
-    voice: findVoice(environment),
+    transport: selectTransport(environment),
     statusText: () => statusText(broker.health.details(), status.note()),
   });
-  notification.ready();
+  notifier.ready();
   return {
     reload() {
-      notification.reloading();
+      notifier.reloading();
       reload();
-      notification.ready();
+      notifier.ready();
     },
-    stopping: () => notification.stopping(),
+    stopping: () => notifier.stopping(),
   };
 }

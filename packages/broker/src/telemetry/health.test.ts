@@ -1,4 +1,4 @@
-import { TokenCache } from "@ocir-broker/expiring-cache";
+import { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it, onTestFinished } from "vitest";
 import { createHealth } from "./health.ts";
@@ -9,8 +9,8 @@ const HOUR_MS = 3_600_000;
 function setUp() {
   const clock = createFakeClock();
   const working = new Set<string>();
-  function cacheOf(works: (key: string) => boolean): TokenCache<string> {
-    const cache = new TokenCache<string>({
+  function cacheOf(works: (key: string) => boolean): RefreshAheadCache<string> {
+    const cache = new RefreshAheadCache<string>({
       clock,
       random: () => 0.5,
       async fetch(key) {
@@ -25,8 +25,8 @@ function setUp() {
   const sessions = cacheOf(() => true);
   const tokens = cacheOf((key) => working.has(key));
   const health = createHealth({ clock, version: "1", sessions, tokens, regionId: () => undefined, expectsToken: true });
-  sessions.keep("session");
-  tokens.keep("prefetched");
+  sessions.pin("session");
+  tokens.pin("prefetched");
   return {
     clock,
     working,

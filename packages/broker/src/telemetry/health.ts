@@ -4,7 +4,7 @@
  * Registry hosts, ages, counts and error codes; never an OCID, a repository, a token or a text from upstream.
  */
 
-import type { CacheEntry, TokenCache } from "@ocir-broker/expiring-cache";
+import type { CacheEntry, RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation";
 import type { ConfigDetails } from "../config/config-status.ts";
 import { codeOf } from "../errors/describe-error.ts";
@@ -59,8 +59,8 @@ export interface Health extends Readings {
 export interface HealthOptions {
   readonly clock: Clock;
   readonly version: string;
-  readonly sessions: Pick<TokenCache<unknown>, "entries">;
-  readonly tokens: Pick<TokenCache<unknown>, "entries">;
+  readonly sessions: Pick<RefreshAheadCache<unknown>, "entries">;
+  readonly tokens: Pick<RefreshAheadCache<unknown>, "entries">;
   readonly regionId: () => string | undefined;
   readonly configDetails?: (() => ConfigDetails) | undefined;
   /** False where no token is fetched before somebody asks for one: then a session is all there is to wait for. */
@@ -84,7 +84,7 @@ export function createHealth(options: HealthOptions): Health {
   function awaitsToken(): boolean {
     const entries = tokens.entries();
     if (entries.length === 0) return options.expectsToken;
-    return entries.some(({ kept, isAsked, failuresInARow }) => kept && (isAsked || failuresInARow === 0));
+    return entries.some(({ pinned, isAsked, failuresInARow }) => pinned && (isAsked || failuresInARow === 0));
   }
 
   function isServableNow(entry: CacheEntry): boolean {
@@ -122,7 +122,7 @@ export function createHealth(options: HealthOptions): Health {
     return {
       state: entry.state,
       ...lifeOf(entry),
-      kept: entry.kept,
+      kept: entry.pinned,
       nextFetchInSeconds: renewAtMs === undefined ? null : Math.max(0, -secondsSince(renewAtMs)),
       lastSuccessSecondsAgo: agoOf(entry.lastSuccessAtMs),
       lastFailureSecondsAgo: agoOf(entry.lastFailureAtMs),
@@ -188,8 +188,8 @@ export function createHealth(options: HealthOptions): Health {
  * A host that has never worked matters only if it is kept and asked for: one that is not kept is a mistake in an image's
  * name, and one that nobody asks for, such as the home region's default name in a realm without it, harms nobody.
  */
-function isOfInterest({ kept, isAsked, lastSuccessAtMs }: CacheEntry): boolean {
-  return lastSuccessAtMs !== undefined || (kept && isAsked);
+function isOfInterest({ pinned, isAsked, lastSuccessAtMs }: CacheEntry): boolean {
+  return lastSuccessAtMs !== undefined || (pinned && isAsked);
 }
 
 function isoTime(wallMs: number): string {

@@ -43,7 +43,7 @@ export interface Metrics {
   sessionFetched(reason: FetchReason, result: FetchResult): void;
   upstreamAnswered(service: "metadata" | "auth", result: UpstreamResult, elapsedMs: number): void;
   registryAnswered(registryHost: string, result: UpstreamResult, elapsedMs: number): void;
-  reminted(registryHost: string): void;
+  refreshed(registryHost: string): void;
   /** The metrics file is being rendered: the time of it is in the text. */
   textfileRendered(): void;
   textfileWritten(result: FetchResult): void;
@@ -230,7 +230,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
       if (result === "2xx") nameRegistry(host);
       upstreamAnswered(registryLabel(host), result, elapsedMs);
     },
-    reminted: (host) => remints.labels(registryLabel(host)).inc(),
+    refreshed: (host) => remints.labels(registryLabel(host)).inc(),
     textfileRendered: () => textfileTime.set(clock.wallMs() / 1_000),
     textfileWritten(result) {
       textfileWrites.labels(result).inc();

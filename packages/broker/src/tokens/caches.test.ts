@@ -178,8 +178,8 @@ describe("createTokenCache", () => {
   it("can tell what failed for want of a session, so that it need not wait once there is one", async () => {
     const { clock, cloud, counts, tokens, sessions, sessionErrors } = setUp();
     cloud.sessionFails = true;
-    sessions.keep(SESSION);
-    tokens.keep(HOST);
+    sessions.pin(SESSION);
+    tokens.pin(HOST);
     while (tokens.entries()[0]?.state !== "backing-off") await clock.advance(1_000);
     cloud.sessionFails = false;
     sessions.retry(() => true);

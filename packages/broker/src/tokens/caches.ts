@@ -5,7 +5,7 @@
  * business; here is only what a fetch consists of.
  */
 
-import { type CacheEvent, TokenCache } from "@ocir-broker/expiring-cache";
+import { type CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
 import { type IdentityProvider, type RegionInfo, type SigningSession, signRequest } from "@ocir-broker/identity";
 import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
@@ -31,8 +31,8 @@ interface CacheOptions {
 export function createHomeRegionCache(
   provider: Pick<IdentityProvider, "region">,
   options: CacheOptions,
-): TokenCache<RegionInfo> {
-  return new TokenCache<RegionInfo>({
+): RefreshAheadCache<RegionInfo> {
+  return new RefreshAheadCache<RegionInfo>({
     ...options,
     fetchLimitMs: fetchLimitMs(options),
     fetch: async (_key, { signal }) => ({
@@ -47,8 +47,8 @@ export function createHomeRegionCache(
 export function createSessionCache(
   provider: Pick<IdentityProvider, "session">,
   options: CacheOptions,
-): TokenCache<SigningSession> {
-  return new TokenCache<SigningSession>({
+): RefreshAheadCache<SigningSession> {
+  return new RefreshAheadCache<SigningSession>({
     ...options,
     fetchLimitMs: fetchLimitMs(options),
     fetch: (_key, { signal }) => provider.session(signal),
@@ -56,7 +56,7 @@ export function createSessionCache(
 }
 
 export interface TokenCacheParts extends CacheOptions {
-  readonly sessions: TokenCache<SigningSession>;
+  readonly sessions: RefreshAheadCache<SigningSession>;
   readonly refreshSession: RefreshSession;
   readonly sendTo: (registryHost: string) => SendRequest;
   readonly endpointOf: (registryHost: string) => URL;
@@ -64,7 +64,7 @@ export interface TokenCacheParts extends CacheOptions {
   readonly sessionErrors: WeakSet<object>;
 }
 
-export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
+export function createTokenCache(parts: TokenCacheParts): RefreshAheadCache<Secret> {
   const { sessions, refreshSession, sendTo, endpointOf, sessionErrors, deadlineMs, clock, random, onEvent } = parts;
   const sessionWaitMs = Math.max(deadlineMs - SESSION_SLACK_MS, deadlineMs / 2);
 
@@ -95,7 +95,7 @@ export function createTokenCache(parts: TokenCacheParts): TokenCache<Secret> {
     return newer() ?? refreshSession().done.then(newer, () => undefined);
   }
 
-  return new TokenCache<Secret>({
+  return new RefreshAheadCache<Secret>({
     clock,
     random,
     onEvent,

@@ -15,7 +15,7 @@ it("LiveRegistries gives tokens to the hosts of the configuration in force, and 
   const registries = createLiveRegistries(configOf({ extraHosts: ["a.example"] }), homeRegion);
   const allowed = () => ["a.example", "b.example", "iad.ocir.io"].map((host) => registries.isAllowed(host, 0));
   expect(allowed()).toEqual([true, false, true]);
-  expect(registries.takeOver(configOf({ extraHosts: ["b.example"] }))).toEqual([]);
+  expect(registries.applyConfig(configOf({ extraHosts: ["b.example"] }))).toEqual([]);
   expect(allowed()).toEqual([false, true, true]);
 });
 
@@ -27,7 +27,7 @@ it("LiveRegistries says which hosts are reached elsewhere than before", () => {
   };
   const registries = createLiveRegistries(configOf({ endpoints }), homeRegion);
   const { "a.ocir.io": _gone, ...others } = endpoints;
-  const moved = registries.takeOver(
+  const moved = registries.applyConfig(
     configOf({ endpoints: { ...others, "b.ocir.io": "https://b2.example", "d.ocir.io": "https://d.example" } }),
   );
   expect(moved.sort()).toEqual(["a.ocir.io", "b.ocir.io", "d.ocir.io"]);

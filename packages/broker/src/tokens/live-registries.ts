@@ -5,7 +5,7 @@ import { createRegistries, hostsNamedIn, type Registries, type RegistriesOptions
 
 export interface LiveRegistries extends Registries {
   /** @returns the registry hosts that are reached elsewhere than before. */
-  takeOver(config: Pick<Config, "registries">): string[];
+  applyConfig(config: Pick<Config, "registries">): string[];
 }
 
 export function createLiveRegistries(
@@ -28,7 +28,7 @@ export function createLiveRegistries(
   return {
     isAllowed: (registryHost, waitMs) => registries.isAllowed(registryHost, waitMs),
     endpointOf: (registryHost) => registries.endpointOf(registryHost),
-    takeOver(next) {
+    applyConfig(next) {
       const before = endpoints;
       endpoints = next.registries.endpoints;
       registries = registriesOf(next);

@@ -5,7 +5,7 @@
  * from the metadata service, so only a name that looks like such a realm's waits for it.
  */
 
-import type { TokenCache } from "@ocir-broker/expiring-cache";
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { RegionInfo } from "@ocir-broker/identity";
 import { createHostRules } from "@ocir-broker/ocir";
 import type { Config } from "../config/schema.ts";
@@ -22,32 +22,32 @@ export interface RegistriesOptions {
   /** Hosts that the configuration names in any place. */
   readonly extraHosts: readonly string[];
   readonly endpoints: Readonly<Record<string, string>>;
-  readonly homeRegion: Pick<TokenCache<RegionInfo>, "get" | "peek">;
+  readonly homeRegion: Pick<RefreshAheadCache<RegionInfo>, "get" | "peek">;
 }
 
 /** The home region is one value; its cache knows it by this name. */
 export const HOME_REGION = "home-region";
 
 /** `ocir.<region>.oci.<realm domain>`, the form that registries of every realm have. */
-const EVERY_REALMS_FORM = /^ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+$/;
+const LONG_HOST_FORM = /^ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+$/;
 
 export function createRegistries(options: RegistriesOptions): Registries {
   const { realmDomains, extraHosts, homeRegion } = options;
   const endpoints = new Map(Object.entries(options.endpoints).map(([host, url]) => [host, new URL(url)]));
-  const isOrdinary = createHostRules({ realmDomains, extraHosts });
-  let isOfHomeRealm: ((registryHost: string) => boolean) | undefined;
+  const isKnownHost = createHostRules({ realmDomains, extraHosts });
+  let isInHomeRealm: ((registryHost: string) => boolean) | undefined;
 
-  async function isHomes(registryHost: string, waitMs: number): Promise<boolean> {
+  async function isHomeRealmHost(registryHost: string, waitMs: number): Promise<boolean> {
     const { entry } = await homeRegion.get(HOME_REGION, { waitMs });
-    isOfHomeRealm = createHostRules({ realmDomains: [entry.value.realmDomain], extraHosts: [] });
-    return isOfHomeRealm(registryHost);
+    isInHomeRealm = createHostRules({ realmDomains: [entry.value.realmDomain], extraHosts: [] });
+    return isInHomeRealm(registryHost);
   }
 
   return {
     isAllowed(registryHost, waitMs) {
-      if (isOrdinary(registryHost)) return true;
-      if (!EVERY_REALMS_FORM.test(registryHost)) return false;
-      return isOfHomeRealm === undefined ? isHomes(registryHost, waitMs) : isOfHomeRealm(registryHost);
+      if (isKnownHost(registryHost)) return true;
+      if (!LONG_HOST_FORM.test(registryHost)) return false;
+      return isInHomeRealm === undefined ? isHomeRealmHost(registryHost, waitMs) : isInHomeRealm(registryHost);
     },
     endpointOf: (registryHost) => endpoints.get(registryHost) ?? new URL(`https://${registryHost}`),
   };

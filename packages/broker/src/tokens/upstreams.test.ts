@@ -8,7 +8,7 @@ import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { configSchema } from "../config/schema.ts";
 import { codeOf } from "../errors/describe-error.ts";
-import { createUpstreams, observed, upstreamResult } from "./upstreams.ts";
+import { createUpstreams, instrumented, upstreamResult } from "./upstreams.ts";
 
 describe("upstreamResult", () => {
   it.each([
@@ -26,13 +26,13 @@ describe("upstreamResult", () => {
   });
 });
 
-describe("observed", () => {
+describe("instrumented", () => {
   const request = { method: "GET", url: new URL("https://iad.ocir.io") } as UpstreamRequest;
 
   it("reports what was answered and how long it took, and passes it on", async () => {
     const clock = createFakeClock();
     const seen: unknown[] = [];
-    const send = observed(
+    const send = instrumented(
       async () => {
         await clock.advance(250);
         return { status: 429 } as never;
@@ -47,7 +47,7 @@ describe("observed", () => {
   it("reports that nothing was answered, and passes the error on", async () => {
     const seen: unknown[] = [];
     const error = new UpstreamError("refused", "iad.ocir.io");
-    const send = observed(
+    const send = instrumented(
       () => Promise.reject(error),
       createFakeClock(),
       (...facts) => seen.push(facts),

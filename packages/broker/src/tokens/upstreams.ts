@@ -49,7 +49,7 @@ export function createUpstreams(options: {
 }
 
 /** The same way out, with every exchange reported. */
-export function observed(
+export function instrumented(
   send: SendRequest,
   clock: Clock,
   onAnswered: (result: UpstreamResult, elapsedMs: number) => void,

@@ -2,7 +2,7 @@
  * `ocir-broker doctor [IMAGE]`: why a pull fails on this node. Exit status 0: no problem; 1: a problem; 2: doctor itself
  * could not look. With `--record` it looks at nothing but Oracle's services, and writes down how they answer.
  */
-import { type Config, hostsNamedIn, loadUsableConfig } from "@ocir-broker/broker";
+import { type Config, hostsNamedIn, loadLenientConfig } from "@ocir-broker/broker";
 import {
   type DoctorOptions,
   diagnose,
@@ -82,7 +82,7 @@ async function doctorOptions(
   const clock = createSystemClock();
   const environment = (await readDaemonEnvironment(root, clock)) ?? ownEnvironment;
   // As the daemon does, so that doctor looks at what the daemon uses.
-  const { config, fault } = loadUsableConfig({ path, environment });
+  const { config, fault } = loadLenientConfig({ path, environment });
   return {
     ...{ image, version, clock, random: systemRandom, configSource: configSource(path) },
     settings: settingsOf(config, environment),

@@ -7,11 +7,11 @@
 import {
   BrokerError,
   type CredentialsAnswer,
-  createShortLivedBroker,
+  createFallbackBroker,
   errorAnswerOf,
-  handedOverSockets,
-  loadUsableConfig,
-  startStandIn,
+  listenFds,
+  loadLenientConfig,
+  startFallbackServer,
 } from "@ocir-broker/broker";
 import { type Clock, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import { API_VERSIONS, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
@@ -20,7 +20,7 @@ import { configInForce } from "../config/config-in-force.ts";
 import { askDaemon, type DaemonAddress, type DaemonAnswer } from "../daemon-answer.ts";
 import { reportFailure, UsageError } from "../failure.ts";
 import { environment } from "../process/environment.ts";
-import { leave } from "../process/exit-now.ts";
+import { exitNow } from "../process/exit-now.ts";
 
 interface GetOptions {
   readonly config?: string;
@@ -65,28 +65,28 @@ async function get(image: string | undefined, options: GetOptions, command: Comm
   holdProcess();
   process.once("uncaughtException", (error) => {
     process.stderr.write(errorAnswerOf(error).body);
-    leave();
+    exitNow();
   });
   try {
     const clock = createSystemClock();
-    const { credentials: fd } = handedOverSockets(environment, process.pid);
+    const { credentials: fd } = listenFds(environment, process.pid);
     const request = image === undefined ? await readRequest() : requestFor(image);
     // A person who forgot the image: the kubelet and the shim never send nothing.
     if (request.length === 0) command.error(NO_IMAGE);
     if (fd === undefined) await deliver(await answerAlone(request, options, clock), options);
-    else await standIn(fd, request, options, clock);
+    else await runFallback(fd, request, options, clock);
   } catch (error) {
     if (error instanceof UsageError || error instanceof BrokerError) await reportFailure(error);
     else process.stderr.write(errorAnswerOf(error).body);
   }
-  leave();
+  exitNow();
 }
 
 async function answerAlone(request: Buffer, options: GetOptions, clock: Clock): Promise<DaemonAnswer> {
   const config = configInForce(options.config);
   const answered = await askDaemon(config.sockets.credentials, request, clock);
   if (answered !== undefined) return answered;
-  const broker = createShortLivedBroker({
+  const broker = createFallbackBroker({
     config,
     environment,
     clock,
@@ -96,13 +96,13 @@ async function answerAlone(request: Buffer, options: GetOptions, clock: Clock): 
   return await broker.answer(request);
 }
 
-async function standIn(fd: number, request: Buffer, options: GetOptions, clock: Clock): Promise<void> {
+async function runFallback(fd: number, request: Buffer, options: GetOptions, clock: Clock): Promise<void> {
   const limitMs = Math.max(1, leftMs() - END_SLACK_MS);
   const endAtMs = clock.monotonicMs() + limitMs;
   // Nobody is there to mend it: as in the daemon, what is valid of the configuration is in force.
-  const { config } = loadUsableConfig({ path: options.config, environment });
+  const { config } = loadLenientConfig({ path: options.config, environment });
   const ownLimitMs = Math.max(1, limitMs - DAEMON_AGAIN_MS);
-  const broker = createShortLivedBroker({ config, environment, clock, random: systemRandom, limitMs: ownLimitMs });
+  const broker = createFallbackBroker({ config, environment, clock, random: systemRandom, limitMs: ownLimitMs });
 
   // Sent at once, because a daemon that comes back cuts a connection that says nothing.
   const connection = daemonConnection();
@@ -118,7 +118,7 @@ async function standIn(fd: number, request: Buffer, options: GetOptions, clock: 
     return daemons?.status === 200 ? { ...own, ...daemons, contentType: "application/json" } : own;
   }
 
-  const others = await startStandIn({ clock, answer: broker.answer, address: { fd }, limitMs });
+  const others = await startFallbackServer({ clock, answer: broker.answer, address: { fd }, limitMs });
   try {
     await deliver(await ownAnswer(), options);
     await others.untilQuiet(OTHERS_QUIET_MS, Math.min(OTHERS_LIMIT_MS, endAtMs - clock.monotonicMs()));

@@ -9,7 +9,7 @@ import {
   createConfigStatus,
   createLog,
   lastConfig,
-  loadUsableConfig,
+  loadLenientConfig,
   type Supervision,
   startBroker,
   superviseBroker,
@@ -17,7 +17,7 @@ import {
 import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { environment, keepFromChildren, version } from "../process/environment.ts";
-import { isHeldByLookUp } from "../process/exit-now.ts";
+import { hasPendingDnsLookup } from "../process/exit-now.ts";
 
 /** What whoever started us as a service says to this process and to no other. */
 const FOR_THIS_PROCESS = [
@@ -50,7 +50,7 @@ async function serve(options: { config?: string }): Promise<void> {
     else supervision.reload();
   });
   const clock = createSystemClock();
-  const { config, inForce, fault } = loadUsableConfig({ path: options.config, environment }, () =>
+  const { config, inForce, fault } = loadLenientConfig({ path: options.config, environment }, () =>
     lastConfig({ environment, clock, bootMs }),
   );
   const log = createLog({ level: config.log.level, environment });
@@ -75,7 +75,7 @@ async function serve(options: { config?: string }): Promise<void> {
     process.on(signal, async () => {
       supervision?.stopping();
       await broker.close();
-      if (isHeldByLookUp()) clock.setTimer(() => endBy(signal), LAST_LINE_MS);
+      if (hasPendingDnsLookup()) clock.setTimer(() => endBy(signal), LAST_LINE_MS);
     });
   }
 }

@@ -1,5 +1,5 @@
 /** The configuration as the daemon takes it: the valid part of the file, and defaults for the rest. */
-import { type Config, loadUsableConfig } from "@ocir-broker/broker";
+import { type Config, loadLenientConfig } from "@ocir-broker/broker";
 import { brokerErrorLine } from "../broker-error-line.ts";
 import { environment } from "../process/environment.ts";
 
@@ -9,7 +9,7 @@ import { environment } from "../process/environment.ts";
  * @throws {BrokerError} `config-unreadable` for a file that the caller named, which is more likely a wrong path.
  */
 export function configInForce(path: string | undefined): Config {
-  const { config, fault } = loadUsableConfig({ path, environment });
+  const { config, fault } = loadLenientConfig({ path, environment });
   if (fault?.code === "config-unreadable" && path !== undefined) throw fault;
   if (fault !== undefined) process.stderr.write(`ocir-broker: ${brokerErrorLine(fault)}\n`);
   return config;

@@ -1,6 +1,6 @@
 /** Who this node is: its certificate, when that ends and whether its chain holds, and the session that it buys. */
 import { X509Certificate } from "node:crypto";
-import { attempt, type Check, causeOf, codeOf, type Examination } from "../check-context.ts";
+import { attempt, type Check, type CheckContext, causeOf, codeOf } from "../check-context.ts";
 import type { DIAGNOSES } from "../diagnoses.ts";
 import { finding, notChecked } from "../finding.ts";
 import { findingOfCode, identitySubject } from "../finding-of-code.ts";
@@ -8,23 +8,23 @@ import { describeExchange } from "../recording/exchanges.ts";
 
 type Name = keyof typeof DIAGNOSES;
 
-export const checkIdentity: Check = async (examination) => {
-  const { cloud, clock } = examination;
+export const checkIdentity: Check = async (context) => {
+  const { cloud, clock } = context;
   const session = await attempt(cloud.session());
-  const certificate = describeCertificate(examination);
+  const certificate = describeCertificate(context);
   const found = certificate === undefined ? [] : [finding(certificate.name, certificate.evidence)];
   if ("value" in session) {
     const leftMs = session.value.expiresAtMs - clock.monotonicMs();
-    return [...found, finding("session-ok", `${lastAnswer(examination)}; it lives ${minutes(leftMs)}`)];
+    return [...found, finding("session-ok", `${lastAnswer(context)}; it lives ${minutes(leftMs)}`)];
   }
   const cause = causeOf(session.error);
   const name = findingOfCode(codeOf(session.error)) ?? "check-failed";
   switch (identitySubject(codeOf(session.error))) {
     case "certificate":
-      return [finding(name, certificate?.evidence ?? lastAnswer(examination))];
+      return [finding(name, certificate?.evidence ?? lastAnswer(context))];
     case "region":
     case "session":
-      return [...found, finding(name, lastAnswer(examination))];
+      return [...found, finding(name, lastAnswer(context))];
     case "clock":
       // The clock check reports it, and how far it is off.
       return [...found, notChecked("the session", cause, "it needs the right time: the auth service refuses others")];
@@ -34,7 +34,7 @@ export const checkIdentity: Check = async (examination) => {
 };
 
 /** As it came, whether or not it was accepted. */
-function describeCertificate({ cloud, clock }: Examination): { name: Name; evidence: string } | undefined {
+function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evidence: string } | undefined {
   const [leaf, intermediate] = ["/identity/cert.pem", "/identity/intermediate.pem"].map((label) =>
     parseCertificate(cloud.exchanges.findLast((exchange) => exchange.label === label)?.response?.body),
   );
@@ -55,7 +55,7 @@ function parseCertificate(body: Buffer | undefined): X509Certificate | undefined
   }
 }
 
-function lastAnswer({ cloud }: Examination): string {
+function lastAnswer({ cloud }: CheckContext): string {
   const last = cloud.exchanges.findLast(({ service }) => service !== "registry");
   return last === undefined ? "nothing was answered" : describeExchange(last);
 }

@@ -1,7 +1,7 @@
 /** The kubelet's provider configuration, by that kubelet's own rules, and whether it asks our provider for the image. */
 import { join } from "node:path";
 import { checkCredentialProviderConfig, explainMatch, PROVIDER_NAME, readProviders } from "@ocir-broker/kubelet-config";
-import { type Check, type Examination, valueIfAny } from "../check-context.ts";
+import { type Check, type CheckContext, valueIfAny } from "../check-context.ts";
 import { connectAdvice } from "../connect-advice.ts";
 import { type Finding, finding, kubeletConfigFinding, notChecked } from "../finding.ts";
 import type { ProviderFiles } from "../node/provider-files.ts";
@@ -11,10 +11,10 @@ import { checkKubeletFlags } from "./kubelet-flags.ts";
 const NEWEST_MINOR = 36;
 const OLDEST_MINOR = 26;
 
-export const checkKubeletConfig: Check = async (examination) => {
-  const [kubelet, provider] = await Promise.all([examination.kubelet(), examination.providerFiles()]);
+export const checkKubeletConfig: Check = async (context) => {
+  const [kubelet, provider] = await Promise.all([context.kubelet(), context.providerFiles()]);
   if (kubelet === undefined || provider === undefined) {
-    const [flags] = await checkKubeletFlags(examination);
+    const [flags] = await checkKubeletFlags(context);
     return [
       notChecked(
         "the provider configuration",
@@ -32,22 +32,22 @@ export const checkKubeletConfig: Check = async (examination) => {
   }
   const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
   const { binDirectory } = kubelet;
-  const canLook = binDirectory !== undefined && examination.files.distrust(binDirectory) === undefined;
-  const connect = connectAdvice(kubelet, examination.files);
+  const canLook = binDirectory !== undefined && context.files.distrust(binDirectory) === undefined;
+  const connect = connectAdvice(kubelet, context.files);
   const found = checkCredentialProviderConfig(provider.files, {
     kubeletMinor,
     directory: provider.directory,
-    hasExecutable: (name) => !canLook || examination.files.isExecutable(join(binDirectory, name)),
+    hasExecutable: (name) => !canLook || context.files.isExecutable(join(binDirectory, name)),
   }).map((each) => kubeletConfigFinding(each, connect));
   const good =
     found.length > 0 ? [] : [finding("kubelet-config-ok", `${provider.path}, rules of Kubernetes 1.${kubeletMinor}`)];
-  return [...good, ...found, ...(await matchFindings(provider, kubeletMinor, examination))];
+  return [...good, ...found, ...(await matchFindings(provider, kubeletMinor, context))];
 };
 
 async function matchFindings(
   provider: ProviderFiles,
   kubeletMinor: number,
-  { image, imageName, cloud }: Examination,
+  { image, imageName, cloud }: CheckContext,
 ): Promise<Finding[]> {
   if (image === undefined || imageName === undefined) return [];
   if (!cloud.isRegistry(imageName.registryHost, await valueIfAny(cloud.region()))) return [];

@@ -1,6 +1,6 @@
 /** The flags that the kubelet really got and, where they are missing, where they were lost on the way. */
 
-import type { Check, Examination } from "../check-context.ts";
+import type { Check, CheckContext } from "../check-context.ts";
 import { connectAdvice } from "../connect-advice.ts";
 import { DIAGNOSES } from "../diagnoses.ts";
 import { type Finding, finding } from "../finding.ts";
@@ -11,19 +11,19 @@ import { textOf } from "../node/node-files.ts";
 const USER_DATA = ["/var/lib/cloud/instance/user-data.txt", "/var/lib/cloud/instance/user-data.txt.i"];
 const USER_SCRIPTS = "/var/lib/cloud/instance/scripts";
 
-export const checkKubeletFlags: Check = async (examination) => {
-  const kubelet = await examination.kubelet();
+export const checkKubeletFlags: Check = async (context) => {
+  const kubelet = await context.kubelet();
   if (kubelet?.pid === undefined) {
-    const unit = unitFileWithFlags(examination.files);
+    const unit = unitFileWithFlags(context.files);
     const flags = unit === undefined ? "" : `; its flags as in ${unit}`;
     return [finding("kubelet-not-running", `kubelet.service has no process${flags}`)];
   }
   const { distrusted, program } = kubelet;
-  const found = flagFindings(kubelet, examination);
+  const found = flagFindings(kubelet, context);
   return distrusted === undefined ? found : [...found, finding("path-untrusted", `${program}: ${distrusted}`)];
 };
 
-function flagFindings(kubelet: Kubelet, examination: Examination): Finding[] {
+function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
   const { pid, configPath, binDirectory, minor } = kubelet;
   const process = `process ${pid}${minor === undefined ? "" : `, Kubernetes 1.${minor}`}`;
   if (configPath !== undefined && binDirectory !== undefined) {
@@ -32,15 +32,15 @@ function flagFindings(kubelet: Kubelet, examination: Examination): Finding[] {
     ];
     return minor === undefined ? [...found, finding("kubelet-version-unknown", process)] : found;
   }
-  const fix = connectAdvice(kubelet, examination.files);
+  const fix = connectAdvice(kubelet, context.files);
   const particulars = fix === undefined ? {} : { fix };
   if (configPath !== undefined || binDirectory !== undefined) {
     const missing = configPath === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
     return [finding("kubelet-flags-incomplete", `${process}: no ${missing}`, particulars)];
   }
-  const unit = unitFileWithFlags(examination.files);
+  const unit = unitFileWithFlags(context.files);
   if (unit !== undefined) return [finding("kubelet-not-restarted", `${process} has no flags; ${unit} has them`)];
-  const script = whereIn(userData(examination), /--kubelet-extra-args=/, examination);
+  const script = whereIn(userData(context), /--kubelet-extra-args=/, context);
   if (script !== undefined) {
     const evidence = `${process} has no flags; ${script} has --kubelet-extra-args=`;
     // A node made after this one has the same fault, until its script is corrected.
@@ -53,15 +53,15 @@ function forNewNodes(fix: string): string {
   return `on this node: ${fix}. For new nodes: ${DIAGNOSES["kubelet-extra-args-swallowed"].fix}`;
 }
 
-function userData({ files }: Examination): string[] {
+function userData({ files }: CheckContext): string[] {
   return [...USER_DATA, ...filesIn(USER_SCRIPTS, files)];
 }
 
-function filesIn(directory: string, files: Examination["files"]): string[] {
+function filesIn(directory: string, files: CheckContext["files"]): string[] {
   const names = files.list(directory);
   return "value" in names ? names.value.map((name) => `${directory}/${name}`) : [];
 }
 
-function whereIn(paths: readonly string[], pattern: RegExp, { files }: Examination): string | undefined {
+function whereIn(paths: readonly string[], pattern: RegExp, { files }: CheckContext): string | undefined {
   return paths.find((path) => pattern.test(textOf(files.readText(path)) ?? ""));
 }

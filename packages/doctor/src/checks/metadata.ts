@@ -1,6 +1,6 @@
 /** Does the metadata service answer, over IPv4 or IPv6, in version 2, and is nothing between it and us? One request an address. */
 import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
-import type { Check, Examination } from "../check-context.ts";
+import type { Check, CheckContext } from "../check-context.ts";
 import type { DIAGNOSES } from "../diagnoses.ts";
 import { finding } from "../finding.ts";
 
@@ -11,8 +11,8 @@ interface Seen {
 
 const MAX_BODY_BYTES = 64 * 1024;
 
-export const checkMetadata: Check = async (examination) => {
-  const seen = await Promise.all(examination.settings.metadataBaseUrls.map((base) => ask(base, examination)));
+export const checkMetadata: Check = async (context) => {
+  const seen = await Promise.all(context.settings.metadataBaseUrls.map((base) => ask(base, context)));
   const evidence = seen.map((each) => each.evidence).join("; ");
   // A node has one of the two families as a rule, so the better answer counts.
   const best = seen.find(({ name }) => name === "metadata-ok") ?? seen.find(isAnswer) ?? seen[0];
@@ -23,7 +23,7 @@ function isAnswer({ name }: Seen): boolean {
   return name !== "metadata-unreachable";
 }
 
-async function ask(base: URL, { cloud, signal }: Examination): Promise<Seen> {
+async function ask(base: URL, { cloud, signal }: CheckContext): Promise<Seen> {
   const get = (path: string): Promise<UpstreamResponse> =>
     cloud.sendMetadata({
       method: "GET",

@@ -1,7 +1,7 @@
 import { systemRandom } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
-import { createExamination, type Examination } from "../check-context.ts";
+import { type CheckContext, createCheckContext } from "../check-context.ts";
 import { createCloud } from "../cloud.ts";
 import type { Network } from "../node/network.ts";
 import { createNodeFiles } from "../node/node-files.ts";
@@ -20,11 +20,11 @@ const SETTINGS: DoctorSettings = {
   caCertificates: [],
 };
 
-function examinationOf(network: Network, proxy: DoctorSettings["proxy"] = {}, image?: string): Examination {
+function contextOf(network: Network, proxy: DoctorSettings["proxy"] = {}, image?: string): CheckContext {
   const clock = createFakeClock();
   const settings = { ...SETTINGS, proxy };
   const { signal } = new AbortController();
-  return createExamination({
+  return createCheckContext({
     settings,
     image,
     version: "1",
@@ -52,9 +52,9 @@ function networkOf(outcome: string, asked: string[] = []): Network {
 describe("tryPath", () => {
   test("goes to the port of the URL, or to its scheme's", async () => {
     const asked: string[] = [];
-    const examination = examinationOf(networkOf("open", asked));
+    const context = contextOf(networkOf("open", asked));
     for (const url of ["https://a.example", "http://a.example", "https://a.example:8443"]) {
-      expect(await tryPath("the registry", new URL(url), examination)).toMatchObject({ name: "network-ok" });
+      expect(await tryPath("the registry", new URL(url), context)).toMatchObject({ name: "network-ok" });
     }
     expect(asked).toEqual(["10.1.2.3:443", "10.1.2.3:80", "10.1.2.3:8443"]);
   });
@@ -65,7 +65,7 @@ describe("tryPath", () => {
     ["ETIMEDOUT", "tcp-timeout"],
     ["EHOSTUNREACH", "network-unreachable"],
   ])("takes %s for %s", async (outcome, name) => {
-    const found = await tryPath("the auth service", new URL("https://a.example"), examinationOf(networkOf(outcome)));
+    const found = await tryPath("the auth service", new URL("https://a.example"), contextOf(networkOf(outcome)));
     expect(found).toMatchObject({ name, evidence: expect.stringContaining(`TCP port 443: ${outcome}`) });
     expect(found.fix).toContain("service gateway");
   });
@@ -80,13 +80,13 @@ describe("tryPath", () => {
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "d.ocir.io,," }, false],
   ])("tries %s itself with %j: %s", async (url, proxy, isTried) => {
     const asked: string[] = [];
-    await tryPath("the registry", new URL(url), examinationOf(networkOf("open", asked), proxy));
+    await tryPath("the registry", new URL(url), contextOf(networkOf("open", asked), proxy));
     expect(asked.length).toBe(isTried ? 1 : 0);
   });
 
   test("names a failure of the name service that has no code", async () => {
     const network = { ...networkOf("open"), resolve: async () => Promise.reject(new Error("no")) };
-    const found = await tryPath("the registry", new URL("https://a.example"), examinationOf(network));
+    const found = await tryPath("the registry", new URL("https://a.example"), contextOf(network));
     expect(found).toMatchObject({ name: "dns-failed", evidence: "a.example: no address" });
   });
 });
@@ -99,14 +99,14 @@ describe("checkRegistryPath", () => {
     ["us-ashburn-1.ocir.io/acme/web", false],
     ["ocir.us-ashburn-1.oci.oraclecloud.com/acme/web", false],
   ])("says of %s that a service gateway does not lead there: %s", async (image, isElsewhere) => {
-    const [found] = await checkRegistryPath(examinationOf(networkOf("timeout"), {}, image));
+    const [found] = await checkRegistryPath(contextOf(networkOf("timeout"), {}, image));
     expect(found?.name).toBe("tcp-timeout");
     expect(String(found?.fix).includes("not in us-ashburn-1")).toBe(isElsewhere);
   });
 
   test("goes to the home region's registry where no image is given, and nowhere for another's image", async () => {
-    const [found] = await checkRegistryPath(examinationOf(networkOf("open")));
+    const [found] = await checkRegistryPath(contextOf(networkOf("open")));
     expect(found?.evidence).toContain("iad.ocir.io");
-    expect(await checkRegistryPath(examinationOf(networkOf("open"), {}, "ghcr.io/a/b"))).toEqual([]);
+    expect(await checkRegistryPath(contextOf(networkOf("open"), {}, "ghcr.io/a/b"))).toEqual([]);
   });
 });

@@ -1,12 +1,12 @@
 /** Can the auth service and the registry be reached: the name, then TCP. Where a proxy stands between, it is the proxy's part. */
 import type { RegionInfo } from "@ocir-broker/identity";
-import { attempt, type Check, causeOf, type Examination, valueIfAny } from "../check-context.ts";
+import { attempt, type Check, type CheckContext, causeOf, valueIfAny } from "../check-context.ts";
 import { DIAGNOSES } from "../diagnoses.ts";
 import { type Finding, finding, notChecked, type Particulars } from "../finding.ts";
 
-export const checkAuthPath: Check = async (examination) => {
-  const url = await attempt(examination.cloud.authUrl());
-  if ("value" in url) return [await tryPath("the auth service", url.value, examination)];
+export const checkAuthPath: Check = async (context) => {
+  const url = await attempt(context.cloud.authUrl());
+  if ("value" in url) return [await tryPath("the auth service", url.value, context)];
   return [
     notChecked(
       "the network to the auth service",
@@ -16,9 +16,9 @@ export const checkAuthPath: Check = async (examination) => {
   ];
 };
 
-export const checkRegistryPath: Check = async (examination) => {
-  const { cloud, image, imageName } = examination;
-  const host = await attempt(examination.registryHost());
+export const checkRegistryPath: Check = async (context) => {
+  const { cloud, image, imageName } = context;
+  const host = await attempt(context.registryHost());
   const cause =
     image !== undefined && imageName === undefined ? "image-invalid" : "error" in host && causeOf(host.error);
   if ("error" in host || cause) {
@@ -35,7 +35,7 @@ export const checkRegistryPath: Check = async (examination) => {
   // Somebody else's registry is none of our business.
   if (!cloud.isRegistry(registryHost, region)) return [];
   return [
-    await tryPath("the registry", cloud.endpointOf(registryHost), examination, otherRegionHint(registryHost, region)),
+    await tryPath("the registry", cloud.endpointOf(registryHost), context, otherRegionHint(registryHost, region)),
   ];
 };
 
@@ -43,10 +43,10 @@ export const checkRegistryPath: Check = async (examination) => {
 export async function tryPath(
   service: NonNullable<Particulars["service"]>,
   url: URL,
-  examination: Examination,
+  context: CheckContext,
   hint = "",
 ): Promise<Finding> {
-  const { network, settings } = examination;
+  const { network, settings } = context;
   const { hostname, host } = url;
   if (usesProxy(url, settings.proxy))
     return finding("network-ok", `${host}: through the proxy, not tried here`, { service });

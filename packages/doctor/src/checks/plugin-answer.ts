@@ -5,7 +5,7 @@
 import { Secret } from "@ocir-broker/foundation";
 import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config";
 import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import { type Attempt, attempt, type Check, causeOf, type Examination, valueIfAny } from "../check-context.ts";
+import { type Attempt, attempt, type Check, type CheckContext, causeOf, valueIfAny } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import type { ProgramResult } from "../node/program-run.ts";
 import { type Invocation, invocationIn } from "../node/provider-files.ts";
@@ -17,15 +17,15 @@ const LIMIT_MS = 6_000;
 /** Asked for where no image is given: the host is what counts. */
 const ANY_REPOSITORY = "ocir-broker/doctor";
 
-export const checkPluginAnswer: Check = async (examination) => {
-  const path = await pluginPath(examination);
-  const fault = pluginFault(path, examination);
+export const checkPluginAnswer: Check = async (context) => {
+  const path = await pluginPath(context);
+  const fault = pluginFault(path, context);
   if (fault !== undefined) return [notChecked("the plugin's answer", fault.name, `${path} cannot be run`)];
-  const { credentialsSocket } = examination.settings;
-  if (examination.files.isForbidden(credentialsSocket)) {
+  const { credentialsSocket } = context.settings;
+  if (context.files.isForbidden(credentialsSocket)) {
     return [finding("needs-root", `the plugin's answer: ${credentialsSocket} is for root alone`)];
   }
-  const asked = await imageToAsk(examination);
+  const asked = await imageToAsk(context);
   if ("error" in asked) {
     return [
       notChecked(
@@ -36,25 +36,25 @@ export const checkPluginAnswer: Check = async (examination) => {
     ];
   }
   const image = asked.value;
-  if (await isForeign(examination)) return [];
-  const invocation = invocationIn((await examination.providerFiles())?.files ?? []);
-  const result = await examination.runProgram({
-    path: examination.files.locate(path),
+  if (await isForeign(context)) return [];
+  const invocation = invocationIn((await context.providerFiles())?.files ?? []);
+  const result = await context.runProgram({
+    path: context.files.locate(path),
     args: invocation.args,
-    env: { OCIR_BROKER_SOCKET: examination.files.locate(credentialsSocket), ...invocation.env },
+    env: { OCIR_BROKER_SOCKET: context.files.locate(credentialsSocket), ...invocation.env },
     stdin: `${JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: invocation.apiVersion, image })}\n`,
     limitMs: LIMIT_MS,
   });
-  return [await judge(result, invocation, path, examination)];
+  return [await judge(result, invocation, path, context)];
 };
 
 /** The kubelet does not ask for somebody else's registry, and its host must see none of the plugin's tokens. */
-async function isForeign({ imageName, cloud }: Examination): Promise<boolean> {
+async function isForeign({ imageName, cloud }: CheckContext): Promise<boolean> {
   return imageName !== undefined && !cloud.isRegistry(imageName.registryHost, await valueIfAny(cloud.region()));
 }
 
 /** The kubelet strips tag and digest. */
-async function imageToAsk({ image, imageName, registryHost }: Examination): Promise<Attempt<string, string>> {
+async function imageToAsk({ image, imageName, registryHost }: CheckContext): Promise<Attempt<string, string>> {
   if (imageName !== undefined) return { value: `${imageName.registryHost}/${imageName.repository}` };
   if (image !== undefined) return { error: "image-invalid" };
   const host = await attempt(registryHost());
@@ -65,7 +65,7 @@ async function judge(
   result: ProgramResult,
   invocation: Invocation,
   path: string,
-  examination: Examination,
+  context: CheckContext,
 ): Promise<Finding> {
   if ("silent" in result) return finding("plugin-silent", `${path}: nothing in ${LIMIT_MS / 1_000} s`);
   if ("failure" in result) return finding("plugin-failed", `${path}: ${result.failure}`);
@@ -83,13 +83,13 @@ async function judge(
   const [first] = answer.auth.values();
   if (first === undefined) return finding("plugin-answer-anonymous", `${path}: auth is empty`);
   const evidence = `${path}: in ${Math.round(elapsedMs)} ms, for ${answer.auth.size} entries of auth`;
-  return (await isOutdated(first.password, examination))
+  return (await isOutdated(first.password, context))
     ? finding("token-outdated", `${path}: its token is denied, a new one is not`)
     : finding("plugin-answer-ok", evidence);
 }
 
 /** A grant that came after the broker's token was made: the token is denied what a new one may read. */
-async function isOutdated(password: string, { cloud, imageName, image = "", signal }: Examination): Promise<boolean> {
+async function isOutdated(password: string, { cloud, imageName, image = "", signal }: CheckContext): Promise<boolean> {
   if (imageName === undefined || password === "" || !isProbeable(imageName.repository)) return false;
   const options = {
     send: cloud.sendRegistry,

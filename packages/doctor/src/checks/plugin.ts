@@ -1,15 +1,15 @@
 /** The plugin's program: there, executable, and of this release. What it answers is plugin-answer.ts's. */
 import { join } from "node:path";
 import { PROVIDER_NAME } from "@ocir-broker/kubelet-config";
-import type { Check, Examination } from "../check-context.ts";
+import type { Check, CheckContext } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
 
 const VERSION_LIMIT_MS = 3_000;
 
-export const checkPlugin: Check = async (examination) => {
-  const { files, version, runProgram } = examination;
-  const path = await pluginPath(examination);
-  const fault = pluginFault(path, examination);
+export const checkPlugin: Check = async (context) => {
+  const { files, version, runProgram } = context;
+  const path = await pluginPath(context);
+  const fault = pluginFault(path, context);
   if (fault !== undefined) return [fault];
   const result = await runProgram({
     path: files.locate(path),
@@ -26,7 +26,7 @@ export const checkPlugin: Check = async (examination) => {
 };
 
 /** Why it is not run, by its file alone: a program that another user can change would run as root. */
-export function pluginFault(path: string, { files }: Examination): Finding | undefined {
+export function pluginFault(path: string, { files }: CheckContext): Finding | undefined {
   const stats = files.stat(path);
   if ("failure" in stats) {
     return finding(stats.failure === "EACCES" ? "needs-root" : "plugin-missing", `${path}: ${stats.failure}`);
@@ -39,6 +39,6 @@ export function pluginFault(path: string, { files }: Examination): Finding | und
 }
 
 /** Where the kubelet looks for it or, without a kubelet, where it is installed. */
-export async function pluginPath({ kubelet }: Examination): Promise<string> {
+export async function pluginPath({ kubelet }: CheckContext): Promise<string> {
   return join((await kubelet())?.binDirectory ?? "/usr/local/bin", PROVIDER_NAME);
 }

@@ -1,16 +1,16 @@
 /** The registry's token, and whether it opens the image: what tells a missing policy from everything else. */
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { imageFaultOf, isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import { attempt, type Check, causeOf, codeOf, type Examination, valueIfAny } from "../check-context.ts";
+import { attempt, type Check, type CheckContext, causeOf, codeOf, valueIfAny } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { findingOfCode } from "../finding-of-code.ts";
 import { describeExchange } from "../recording/exchanges.ts";
 
-export const checkRegistry: Check = async (examination) => {
-  const { image, imageName, cloud } = examination;
+export const checkRegistry: Check = async (context) => {
+  const { image, imageName, cloud } = context;
   if (image !== undefined && imageName === undefined)
     return [finding("image-invalid", `the given image: ${imageFaultOf(image)}`)];
-  const host = await attempt(examination.registryHost());
+  const host = await attempt(context.registryHost());
   const session = await attempt(cloud.session());
   if ("error" in host) {
     return [
@@ -30,15 +30,15 @@ export const checkRegistry: Check = async (examination) => {
     ];
   }
   const token = await attempt(cloud.token(registryHost));
-  if ("error" in token) return [tokenFinding(registryHost, token.error, examination)];
+  if ("error" in token) return [tokenFinding(registryHost, token.error, context)];
   const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
   const found = [finding("token-ok", `${registryHost}: a new token, good for ${lifeS} s`)];
   return imageName === undefined
     ? found
-    : [...found, await checkAccess(imageName.repository, token.value.value, examination)];
+    : [...found, await checkAccess(imageName.repository, token.value.value, context)];
 };
 
-function tokenFinding(registryHost: string, error: unknown, { cloud }: Examination): Finding {
+function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckContext): Finding {
   const code = codeOf(error);
   if (code === "clock-skew")
     return notChecked(
@@ -55,7 +55,7 @@ function tokenFinding(registryHost: string, error: unknown, { cloud }: Examinati
 async function checkAccess(
   repository: string,
   token: Secret,
-  { cloud, image = "", signal, imageName }: Examination,
+  { cloud, image = "", signal, imageName }: CheckContext,
 ): Promise<Finding> {
   if (!isProbeable(repository)) return finding("access-public", repository);
   const reference = referenceOf(image);

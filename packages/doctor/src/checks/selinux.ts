@@ -1,7 +1,7 @@
 /** SELinux: whether a service may execute our programs, by their labels. Says nothing where SELinux is off. */
 import { join } from "node:path";
 import { PROVIDER_NAME } from "@ocir-broker/kubelet-config";
-import type { Check, Examination } from "../check-context.ts";
+import type { Check, CheckContext } from "../check-context.ts";
 import { finding } from "../finding.ts";
 import { textOf } from "../node/node-files.ts";
 
@@ -12,21 +12,21 @@ const NOT_FOR_SERVICES = /:(?:\w*tmp\w*_t|\w*home\w*_t|unlabeled_t|default_t|var
 
 const LIMIT_MS = 2_000;
 
-export const checkSelinux: Check = async (examination) => {
-  const { files } = examination;
+export const checkSelinux: Check = async (context) => {
+  const { files } = context;
   const enforce = textOf(files.readText("/sys/fs/selinux/enforce"))?.trim();
   if (enforce === undefined) return [finding("selinux-ok", "SELinux is off")];
   const mode = enforce === "1" ? "enforcing" : "permissive";
-  const kubelet = await examination.kubelet();
+  const kubelet = await context.kubelet();
   const plugin = join(kubelet?.binDirectory ?? "/usr/local/bin", PROVIDER_NAME);
-  const labels = await Promise.all([plugin, ...PROGRAMS].map((path) => labelOf(path, examination)));
+  const labels = await Promise.all([plugin, ...PROGRAMS].map((path) => labelOf(path, context)));
   const wrong = labels.find(({ label }) => NOT_FOR_SERVICES.test(label));
   if (wrong === undefined) return [finding("selinux-ok", mode)];
   const name = mode === "enforcing" ? "selinux-label" : "selinux-label-permissive";
   return [finding(name, `${mode}; ${wrong.path} is labelled ${wrong.label}`, { fix: `restorecon -v ${wrong.path}` })];
 };
 
-async function labelOf(path: string, { files, runProgram }: Examination): Promise<{ path: string; label: string }> {
+async function labelOf(path: string, { files, runProgram }: CheckContext): Promise<{ path: string; label: string }> {
   const result = await runProgram({
     path: "stat",
     args: ["--dereference", "--format=%C", files.locate(path)],

@@ -3,7 +3,7 @@
  * that another user can change is a fault, and never a result.
  */
 import type { Clock } from "@ocir-broker/foundation";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, lookAtKubelet, unitValues } from "./kubelet.ts";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, detectKubelet, unitValues } from "./kubelet.ts";
 import { createNodeFiles, type NodeFiles } from "./node-files.ts";
 import { createRunProgram } from "./program-run.ts";
 import { distrustOfAll } from "./provider-files.ts";
@@ -17,7 +17,7 @@ export interface KubeletLocation {
 
 export async function locateKubelet(root: string, clock: Clock): Promise<KubeletLocation> {
   const files = createNodeFiles(root);
-  const kubelet = await lookAtKubelet(files, createRunProgram(clock));
+  const kubelet = await detectKubelet(files, createRunProgram(clock));
   const process = kubelet?.pid === undefined ? undefined : kubelet;
   const { minor } = kubelet ?? {};
   const paths: [key: string, path: string | undefined][] = [

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { CONFIG_FLAG, lookAtKubelet, unitValues } from "./kubelet.ts";
+import { CONFIG_FLAG, detectKubelet, unitValues } from "./kubelet.ts";
 import { createNodeFiles } from "./node-files.ts";
 import type { RunProgram } from "./program-run.ts";
 
@@ -30,7 +30,7 @@ function makeNode() {
       write(`/proc/${pid}/cgroup`, `0::${cgroup}\n`);
       symlinkSync(`../..${executes}`, join(root, `/proc/${pid}/exe`));
     },
-    look: () => lookAtKubelet(createNodeFiles(root), runProgram),
+    look: () => detectKubelet(createNodeFiles(root), runProgram),
     values: () => unitValues(createNodeFiles(root), CONFIG_FLAG),
   };
 }
@@ -38,7 +38,7 @@ function makeNode() {
 const UNIT = "/system.slice/kubelet.service";
 const THEIRS = "/user.slice/user-65534.slice/user@65534.service/app.slice/kubelet.service";
 
-describe("lookAtKubelet", () => {
+describe("detectKubelet", () => {
   test("runs what the unit's process executes, not what it calls itself, and no other's", async () => {
     const node = makeNode();
     node.write("/tmp/kubelet", "", 0o755);

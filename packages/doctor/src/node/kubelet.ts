@@ -37,7 +37,7 @@ const PROGRAMS = ["/usr/bin/kubelet", "/usr/local/bin/kubelet"];
 
 const VERSION_LIMIT_MS = 3_000;
 
-export async function lookAtKubelet(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {
+export async function detectKubelet(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {
   const process = await findService("kubelet.service", files, runProgram);
   if (process === undefined) return fromUnit(files, runProgram);
   const { pid, args } = process;

@@ -23,8 +23,8 @@ export interface Exchange {
   readonly failure?: UpstreamErrorCode;
 }
 
-/** The same way out, with every exchange noted. */
-export function noted(
+/** The same way out, with every exchange recorded. */
+export function recorded(
   send: SendRequest,
   service: ServiceName,
   labelOf: (url: URL) => string,

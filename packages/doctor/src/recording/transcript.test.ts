@@ -2,20 +2,20 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemRandom } from "@ocir-broker/foundation";
 import { describe, expect, test } from "vitest";
-import { createSickNode, foreignRegistry, IMAGE, type SickNode, VERSION } from "../../test/broken-node.ts";
+import { type BrokenNode, createBrokenNode, foreignRegistry, IMAGE, VERSION } from "../../test/broken-node.ts";
 import { recordTranscript, type Transcript } from "./transcript.ts";
 import { compareTranscripts } from "./transcript-comparison.ts";
 
 /** What owners of tenancies have sent us lies here, beside the simulator's own. */
 const TRANSCRIPTS = join(import.meta.dirname, "../../transcripts");
 
-function record({ settings, clock }: SickNode, image: string | null = IMAGE): Promise<Transcript> {
+function record({ settings, clock }: BrokenNode, image: string | null = IMAGE): Promise<Transcript> {
   return recordTranscript({ settings, image: image ?? undefined, clock, random: systemRandom, version: VERSION });
 }
 
 describe("recordTranscript", () => {
   test("has no secret, no OCID and no name of the tenancy's in it", async () => {
-    await using node = await createSickNode();
+    await using node = await createBrokenNode();
     const { simulator } = node;
     simulator.iam({ repository: "acme/shop/web", granted: false });
     const text = JSON.stringify(await record(node));
@@ -42,7 +42,7 @@ describe("recordTranscript", () => {
   });
 
   test("has what the simulator assumes: statuses, headers, fields and claims", async () => {
-    await using node = await createSickNode();
+    await using node = await createBrokenNode();
     const { entries } = await record(node);
     const of = (step: string, request: string) =>
       entries.find((entry) => entry.step === step && entry.request === request);
@@ -67,7 +67,7 @@ describe("recordTranscript", () => {
   });
 
   test("goes on where a service does not answer, and says so", async () => {
-    await using node = await createSickNode();
+    await using node = await createBrokenNode();
     node.simulator.faults({ endpoint: "auth.x509", reset: "before-headers" });
     const { entries } = await record(node);
     expect(entries.find(({ step }) => step === "auth service, unsigned")?.failure).toBe("connection-broken");
@@ -77,7 +77,7 @@ describe("recordTranscript", () => {
 
 describe("recordTranscript of an image in somebody else's registry", () => {
   test("asks its host nothing, and says why", async () => {
-    await using node = await createSickNode();
+    await using node = await createBrokenNode();
     const foreign = await foreignRegistry();
     const settings = { ...node.settings, endpoints: { "docker.example": foreign.origin } };
     const { entries } = await record({ ...node, settings }, "docker.example/library/busybox:1");
@@ -88,14 +88,14 @@ describe("recordTranscript of an image in somebody else's registry", () => {
 
 describe("recordTranscript without an image", () => {
   test("asks the home region's registry, and for no image", async () => {
-    await using node = await createSickNode();
+    await using node = await createBrokenNode();
     const { entries } = await record(node, null);
     expect(entries.map(({ step }) => step)).toContain("registry, with the token");
     expect(entries.map(({ step }) => step)).not.toContain("registry, the image");
   });
 
   test("asks no registry where the region is not known", async () => {
-    await using node = await createSickNode();
+    await using node = await createBrokenNode();
     const settings = { ...node.settings, authUrl: undefined, metadataBaseUrls: [new URL("http://127.0.0.1:1/opc/v2")] };
     const { entries } = await record({ ...node, settings }, null);
     expect(entries.at(-1)).toMatchObject({ step: "auth service, unsigned", request: "none" });
@@ -116,13 +116,13 @@ describe("compareTranscripts", () => {
   });
 
   test("finds no difference between two simulators", async () => {
-    await using one = await createSickNode();
-    await using other = await createSickNode();
+    await using one = await createBrokenNode();
+    await using other = await createBrokenNode();
     expect(compareTranscripts(await record(one), await record(other))).toEqual([]);
   });
 
   test("names what differs", async () => {
-    await using node = await createSickNode();
+    await using node = await createBrokenNode();
     const standIn = await record(node);
     node.simulator.faults({ endpoint: "registry.v2", status: 403 });
     node.simulator.faults({ endpoint: "metadata.region", html: true });
@@ -144,7 +144,7 @@ describe("compareTranscripts", () => {
 
   /** UPDATE_TRANSCRIPTS=1 records the simulator's anew, and accepts what the others differ in. */
   test("shows where the simulator differs from what real services answered", async () => {
-    await using node = await createSickNode();
+    await using node = await createBrokenNode();
     const standIn = await record(node);
     const own = join(TRANSCRIPTS, "simulator.json");
     if (process.env["UPDATE_TRANSCRIPTS"]) writeFileSync(own, `${JSON.stringify(standIn, undefined, 1)}\n`);

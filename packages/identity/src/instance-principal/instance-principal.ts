@@ -13,7 +13,7 @@ import type { RegionInfo } from "../region-info.ts";
 import { federate } from "./federation.ts";
 import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts";
 import { createMetadataService } from "./metadata-service.ts";
-import { createTurns } from "./pause.ts";
+import { createMutex } from "./pause.ts";
 import { fetchRegion } from "./region.ts";
 import { decodeSession, encodeSession, TOKEN_PREFIX } from "./session-record.ts";
 
@@ -48,12 +48,12 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Iden
     baseUrls: options.metadataBaseUrls,
   });
   const federation = { clock, onEvent, send: options.sendFederation };
-  const inTurn = createTurns("metadata service");
+  const withLock = createMutex("metadata service");
   let knownRegion: RegionInfo | undefined;
   let tenancyId: string | undefined;
 
   async function region(signal: AbortSignal): Promise<RegionInfo> {
-    return knownRegion ?? inTurn(signal, async () => (knownRegion ??= await fetchRegion(metadata, signal)));
+    return knownRegion ?? withLock(signal, async () => (knownRegion ??= await fetchRegion(metadata, signal)));
   }
 
   /** An instance does not move: another tenancy means that something is very wrong, and nothing is swapped in. */

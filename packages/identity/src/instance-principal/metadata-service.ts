@@ -15,8 +15,8 @@ import {
 } from "@ocir-broker/foundation";
 import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
 import type { IdentityEvent } from "../identity-event.ts";
-import { createTurns, pause } from "./pause.ts";
-import { createRequestPace } from "./rate-limiter.ts";
+import { createMutex, pause } from "./pause.ts";
+import { createRateLimiter } from "./rate-limiter.ts";
 
 /** Oracle's documentation of instance metadata; hosts that have only IPv6 use the second one, as the Python SDK does. */
 export const METADATA_BASE_URLS: readonly URL[] = [
@@ -79,8 +79,8 @@ export interface MetadataServiceOptions {
 
 export function createMetadataService(options: MetadataServiceOptions): MetadataService {
   const { clock, random, send, onEvent } = options;
-  const inTurn = createTurns("metadata service");
-  const takePlace = createRequestPace(clock);
+  const withLock = createMutex("metadata service");
+  const rateLimiter = createRateLimiter(clock);
   let baseUrls = options.baseUrls;
 
   async function readPatiently(path: MetadataPath, signal: AbortSignal): Promise<MetadataAnswer> {
@@ -103,7 +103,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
   async function readOnce(path: MetadataPath, signal: AbortSignal): Promise<MetadataAnswer> {
     const failures: UpstreamError[] = [];
     for (const baseUrl of baseUrls) {
-      await pause(clock, takePlace(), signal);
+      await pause(clock, rateLimiter.reserve(), signal);
       if (signal.aborted) throw new IdentityError("aborted", baseUrl.host);
       try {
         const response = await exchange(urlOf(baseUrl, path), signal);
@@ -136,7 +136,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
   }
 
   async function read(paths: readonly MetadataPath[], signal: AbortSignal): Promise<MetadataAnswer[]> {
-    return inTurn(signal, async () => {
+    return withLock(signal, async () => {
       const answers: MetadataAnswer[] = [];
       for (const path of paths) answers.push(await readPatiently(path, signal));
       return answers;

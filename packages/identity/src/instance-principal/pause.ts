@@ -12,10 +12,10 @@ export async function pause(clock: Clock, delayMs: number, signal: AbortSignal):
 }
 
 /** Runs what it is given one at a time, in the order of asking. @throws {IdentityError} `aborted` to who gave up waiting. */
-export type InTurn = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+export type Mutex = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
 
 /** `place` names in errors what the turns are for. */
-export function createTurns(place: string): InTurn {
+export function createMutex(place: string): Mutex {
   let last: Promise<void> = Promise.resolve();
   return async (signal, work) => {
     const before = last;

@@ -1,5 +1,5 @@
 /**
- * How fast we may ask the metadata service: a burst of five, then five a second.
+ * Token bucket (GCRA) for the metadata service: a burst of five, then five a second.
  *
  * The service throttles without saying at what rate, and everything on the node shares it. One number is kept:
  * when a full burst would be free again.
@@ -9,14 +9,18 @@ import type { Clock } from "@ocir-broker/foundation";
 const BURST = 5;
 const INTERVAL_MS = 200;
 
-/** Takes the next place and tells how long to wait for it, in milliseconds. */
-export type TakePlace = () => number;
+export interface RateLimiter {
+  /** Reserves the next request. @returns how long to wait before it is sent, in milliseconds. */
+  reserve(): number;
+}
 
-export function createRequestPace(clock: Clock): TakePlace {
+export function createRateLimiter(clock: Clock): RateLimiter {
   let fullAtMs = 0;
-  return () => {
-    const nowMs = clock.monotonicMs();
-    fullAtMs = Math.max(nowMs, fullAtMs) + INTERVAL_MS;
-    return Math.max(0, fullAtMs - nowMs - BURST * INTERVAL_MS);
+  return {
+    reserve() {
+      const nowMs = clock.monotonicMs();
+      fullAtMs = Math.max(nowMs, fullAtMs) + INTERVAL_MS;
+      return Math.max(0, fullAtMs - nowMs - BURST * INTERVAL_MS);
+    },
   };
 }

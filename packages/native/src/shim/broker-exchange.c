@@ -33,9 +33,9 @@ static enum exchange_outcome exchange_once(const struct sockaddr_un *address, co
                                            const struct deadline *deadline, struct exchange_answer *answer) {
   int descriptor = -1;
   enum exchange_outcome outcome = connect_within(&descriptor, address, deadline);
-  if (outcome == EXCHANGE_ANSWERED) outcome = converse(descriptor, request, request_length, deadline, answer);
+  if (outcome == EXCHANGE_OK) outcome = converse(descriptor, request, request_length, deadline, answer);
   /* The process ends at once after an answer: the kernel closes faster than we could ask it to. */
-  if (outcome != EXCHANGE_ANSWERED && descriptor >= 0) {
+  if (outcome != EXCHANGE_OK && descriptor >= 0) {
     int error = errno;
     close(descriptor);
     errno = error;
@@ -77,7 +77,7 @@ static enum exchange_outcome connect_within(int *descriptor, const struct sockad
     if (deadline_left_ms(deadline) == 0) return EXCHANGE_TIMED_OUT;
     connected = wait_in_accept_queue(*descriptor, address, deadline);
   }
-  if (connected == 0) return EXCHANGE_ANSWERED;
+  if (connected == 0) return EXCHANGE_OK;
   switch (errno) {
     case ENOENT:
     case ENOTDIR:
@@ -130,7 +130,7 @@ static enum exchange_outcome converse(int descriptor, const char *request, size_
       case HTTP_INCOMPLETE:
         break;
       case HTTP_WHOLE:
-        return EXCHANGE_ANSWERED;
+        return EXCHANGE_OK;
       case HTTP_INVALID:
         return EXCHANGE_INVALID;
       case HTTP_TOO_LARGE:

@@ -11,7 +11,7 @@
 #include "http-response.h"
 
 enum exchange_outcome {
-  EXCHANGE_ANSWERED,
+  EXCHANGE_OK,
   EXCHANGE_NO_SOCKET,      /* ENOENT: nobody made the socket */
   EXCHANGE_REFUSED,        /* ECONNREFUSED: nobody listens on it */
   EXCHANGE_DENIED,         /* EACCES: not for this user */

@@ -88,12 +88,12 @@ int main(int argument_count, char **arguments) {
   write_head(&request, CREDENTIALS_ROUTE, "application/json");
   enum exchange_outcome outcome =
       broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, &deadline, &answer);
-  if (outcome == EXCHANGE_ANSWERED) return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (outcome == EXCHANGE_OK) return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
 
   if (may_fall_back(outcome)) {
     struct deadline total = deadline_after(&deadline, SHIM_TOTAL_MS - SHIM_DEADLINE_MS);
     enum fallback_outcome fallen = fall_back(socket_path, &total);
-    if (fallen == FALLBACK_ANSWERED) return deliver(&answer, &total) ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (fallen == FALLBACK_OK) return deliver(&answer, &total) ? EXIT_SUCCESS : EXIT_FAILURE;
     if (fallen != FALLBACK_NONE) {
       report_fallback(fallen, socket_path);
       return EXIT_FAILURE;
@@ -125,7 +125,7 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
   write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
   enum exchange_outcome outcome =
       broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, deadline, &answer);
-  if (outcome == EXCHANGE_ANSWERED) return deliver(&answer, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (outcome == EXCHANGE_OK) return deliver(&answer, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   report_exchange(outcome, socket_path);
   return EXIT_FAILURE;
 }
@@ -181,7 +181,7 @@ static void write_head(struct request *written, const char *route, const char *t
       "User-Agent: credential-provider-oke/" SHIM_VERSION "\r\n"
       "Content-Type: ";
   static const char length_field[] = "\r\nConnection: close\r\nContent-Length: ";
-  const char *body_length = error_line_number((unsigned)(written->end - HEAD_ROOM_BYTES));
+  const char *body_length = decimal((unsigned)(written->end - HEAD_ROOM_BYTES));
   const char *pieces[] = {"\r\n\r\n", body_length, length_field, type, fields, route, "POST "};
   written->start = HEAD_ROOM_BYTES;
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
@@ -213,7 +213,7 @@ static enum fallback_outcome fall_back(const char *socket_path, const struct dea
 
 static void report_exchange(enum exchange_outcome outcome, const char *socket_path) {
   switch (outcome) {
-    case EXCHANGE_ANSWERED:
+    case EXCHANGE_OK:
       break;
     case EXCHANGE_NO_SOCKET:
       error_line_write("shim-socket-missing", "there is no socket at", socket_path,
@@ -232,7 +232,7 @@ static void report_exchange(enum exchange_outcome outcome, const char *socket_pa
                        "shorten it in the kubelet's credential provider config");
       break;
     case EXCHANGE_FAILED:
-      error_line_write("shim-system-error", "the kernel refused to use the socket, errno", error_line_number((unsigned)errno),
+      error_line_write("shim-system-error", "the kernel refused to use the socket, errno", decimal((unsigned)errno),
                        "look for exhausted descriptors or memory on this node");
       break;
     case EXCHANGE_BROKEN:
@@ -255,7 +255,7 @@ static void report_exchange(enum exchange_outcome outcome, const char *socket_pa
 
 static void report_fallback(enum fallback_outcome outcome, const char *socket_path) {
   switch (outcome) {
-    case FALLBACK_ANSWERED:
+    case FALLBACK_OK:
     case FALLBACK_NONE:
       break;
     case FALLBACK_DIRECTORY_UNSAFE:
@@ -280,7 +280,7 @@ static void report_fallback(enum fallback_outcome outcome, const char *socket_pa
       break;
     case FALLBACK_FAILED:
       error_line_write("shim-fallback-failed", "no broker answers, and the kernel refused to start one, errno",
-                       error_line_number((unsigned)errno), "look for exhausted descriptors or memory on this node");
+                       decimal((unsigned)errno), "look for exhausted descriptors or memory on this node");
       break;
   }
 }
@@ -291,7 +291,7 @@ static bool deliver(const struct exchange_answer *delivered, const struct deadli
   unsigned status = delivered->response.status;
   if (status != 200) {
     if (!error_line_relay(body, length)) {
-      error_line_write("shim-answer-status", "the broker answered without a message, with status", error_line_number(status),
+      error_line_write("shim-answer-status", "the broker answered without a message, with status", decimal(status),
                        "see why with: journalctl -u ocir-broker");
     }
     return false;

@@ -47,7 +47,7 @@ enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct
                                    struct exchange_answer *answer) {
   if (!is_runnable(fallback->program)) return FALLBACK_NONE;
   enum fallback_outcome entered = enter_directory(fallback->socket_path);
-  if (entered != FALLBACK_ANSWERED) return entered;
+  if (entered != FALLBACK_OK) return entered;
   int lock = open_lock();
   if (lock < 0) return errno == EPERM || errno == ELOOP || errno == EISDIR ? FALLBACK_LOCK_UNSAFE : FALLBACK_FAILED;
 
@@ -61,9 +61,9 @@ enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct
 
     /* Whoever holds the lock answers, or ends and breaks the connection: then it is somebody else's turn. */
     switch (broker_exchange(SOCKET_NAME, fallback->request, fallback->request_length, deadline, answer)) {
-      case EXCHANGE_ANSWERED:
+      case EXCHANGE_OK:
         if (answer->response.status >= 500) ask_daemon_again(fallback, deadline, answer);
-        return FALLBACK_ANSWERED;
+        return FALLBACK_OK;
       case EXCHANGE_TIMED_OUT:
         return FALLBACK_UNANSWERED;
       case EXCHANGE_NO_SOCKET:
@@ -92,7 +92,7 @@ static void ask_daemon_again(const struct fallback *fallback, const struct deadl
   static struct exchange_answer again;
   struct deadline soon = deadline_in_ms(DAEMON_AGAIN_MS);
   if (deadline_left_ms(deadline) < DAEMON_AGAIN_MS) soon = *deadline;
-  if (broker_exchange(fallback->socket_path, fallback->request, fallback->request_length, &soon, &again) == EXCHANGE_ANSWERED &&
+  if (broker_exchange(fallback->socket_path, fallback->request, fallback->request_length, &soon, &again) == EXCHANGE_OK &&
       again.response.status == 200) {
     memcpy(answer, &again, sizeof again);
   }
@@ -121,7 +121,7 @@ static enum fallback_outcome enter_directory(const char *socket_path) {
   bool is_safe = fstat(directory, &status) == 0 && status.st_uid == geteuid() &&
                  (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 && fchdir(directory) == 0;
   close(directory);
-  return is_safe ? FALLBACK_ANSWERED : FALLBACK_DIRECTORY_UNSAFE;
+  return is_safe ? FALLBACK_OK : FALLBACK_DIRECTORY_UNSAFE;
 }
 
 /* A standard stream that the caller had closed must become none of our descriptors, nor may they be where a program expects its own. */
@@ -188,7 +188,7 @@ static int open_body(const char *body, size_t length) {
 }
 
 static void put_number(char *entry, unsigned long number) {
-  const char *digits = error_line_number(number);
+  const char *digits = decimal(number);
   memcpy(strchr(entry, '=') + 1, digits, strlen(digits) + 1);
 }
 

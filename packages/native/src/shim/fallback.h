@@ -23,7 +23,7 @@
 #endif
 
 enum fallback_outcome {
-  FALLBACK_ANSWERED,         /* by another shim's program; an answer of our own program never comes back here */
+  FALLBACK_OK,         /* by another shim's program; an answer of our own program never comes back here */
   FALLBACK_NONE,             /* no program to run, or no directory: the broker is not installed */
   FALLBACK_DIRECTORY_UNSAFE, /* others could put a lock or a socket there */
   FALLBACK_LOCK_UNSAFE,      /* a link, not a file, or others could hold it */

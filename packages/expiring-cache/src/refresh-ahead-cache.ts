@@ -7,10 +7,10 @@
 import type { Clock, Expiring, Random } from "@ocir-broker/foundation";
 import { LRUCache } from "lru-cache";
 import type { Fetch } from "./attempt.ts";
+import { CacheError } from "./cache-error.ts";
 import type { CacheEntry, CacheEvent } from "./cache-report.ts";
 import { servableUntilMs } from "./renewal-policy.ts";
 import { Renewer, type RenewerOptions } from "./renewer.ts";
-import { TokenCacheError } from "./token-cache-error.ts";
 
 /** A node pulls from a handful of registry hosts; this bounds memory when something asks for thousands. */
 const DEFAULT_MAX_ENTRIES = 256;
@@ -32,7 +32,7 @@ export interface Answer<V> {
   readonly outcome: Outcome;
 }
 
-export interface TokenCacheOptions<V> {
+export interface RefreshAheadCacheOptions<V> {
   readonly fetch: Fetch<V>;
   readonly clock: Clock;
   readonly random: Random;
@@ -46,7 +46,7 @@ export interface TokenCacheOptions<V> {
   readonly fetchLimitMs?: number;
 }
 
-export class TokenCache<V> {
+export class RefreshAheadCache<V> {
   readonly #clock: Clock;
   readonly #onEvent: (event: CacheEvent) => void;
   readonly #maxEntries: number;
@@ -56,10 +56,10 @@ export class TokenCache<V> {
   /** Keys without a value so far, the oldest first. */
   readonly #cold = new Map<string, Renewer<V>>();
   /** Keys that `keep` names; neither bound nor idleness applies. */
-  readonly #kept = new Map<string, Renewer<V>>();
+  readonly #pinned = new Map<string, Renewer<V>>();
   #isClosed = false;
 
-  constructor(options: TokenCacheOptions<V>) {
+  constructor(options: RefreshAheadCacheOptions<V>) {
     this.#clock = options.clock;
     this.#onEvent = options.onEvent ?? (() => undefined);
     this.#maxEntries = options.maxEntries ?? DEFAULT_MAX_ENTRIES;
@@ -86,7 +86,7 @@ export class TokenCache<V> {
   /**
    * The value of `key`: at once if there is one that may be handed out, else as soon as a fetch brings one.
    * Waits while an attempt is under way or due within `waitMs`; an error that is not retryable ends the wait.
-   * @throws what `fetch` threw, or {@link TokenCacheError}
+   * @throws what `fetch` threw, or {@link CacheError}
    */
   async get(key: string, options: { waitMs: number }): Promise<Answer<V>> {
     const nowMs = this.#clock.monotonicMs();
@@ -111,7 +111,7 @@ export class TokenCache<V> {
   /**
    * A newer value than the one held, which goes on being handed out meanwhile and stays if the fetch fails.
    * Joins a fetch under way. Within the back-off after a failure it rejects with that failure, without a fetch.
-   * @throws what `fetch` threw, or {@link TokenCacheError}
+   * @throws what `fetch` threw, or {@link CacheError}
    */
   async refresh(key: string): Promise<Expiring<V>> {
     return (this.#find(key) ?? this.#add(key)).refresh();
@@ -126,8 +126,8 @@ export class TokenCache<V> {
    * What was fetched so far is outdated: nothing waits for an attempt under way or a back-off, and what is held is handed
    * out only until a new value is there. Without effect on a key that nobody has asked for.
    */
-  startOver(key: string): void {
-    this.#find(key)?.startOver();
+  invalidate(key: string): void {
+    this.#find(key)?.invalidate();
   }
 
   /** Forgets a key, a kept one too; who waits gets a `closed` error. */
@@ -137,13 +137,13 @@ export class TokenCache<V> {
   }
 
   /** Fetches now, goes on trying until it works whatever the error, and never drops the key. */
-  keep(key: string): void {
-    if (this.#isClosed || this.#kept.has(key)) return;
+  pin(key: string): void {
+    if (this.#isClosed || this.#pinned.has(key)) return;
     const renewer = this.#find(key) ?? new Renewer(key, this.#renewerOptions);
     this.#valued.delete(key);
     this.#cold.delete(key);
-    this.#kept.set(key, renewer);
-    renewer.keep();
+    this.#pinned.set(key, renewer);
+    renewer.pin();
   }
 
   /** The value that `get` would hand out now, without any effect. */
@@ -168,21 +168,21 @@ export class TokenCache<V> {
     const renewers = this.#renewers();
     this.#valued.clear();
     this.#cold.clear();
-    this.#kept.clear();
-    for (const renewer of renewers) renewer.close(new TokenCacheError("closed", renewer.key));
+    this.#pinned.clear();
+    for (const renewer of renewers) renewer.close(new CacheError("closed", renewer.key));
   }
 
   #renewers(): Renewer<V>[] {
-    return [...this.#kept.values(), ...this.#valued.values(), ...this.#cold.values()];
+    return [...this.#pinned.values(), ...this.#valued.values(), ...this.#cold.values()];
   }
 
   /** Without counting as a use. */
   #find(key: string): Renewer<V> | undefined {
-    return this.#valued.peek(key) ?? this.#kept.get(key) ?? this.#cold.get(key);
+    return this.#valued.peek(key) ?? this.#pinned.get(key) ?? this.#cold.get(key);
   }
 
   #add(key: string): Renewer<V> {
-    if (this.#isClosed) throw new TokenCacheError("closed", key);
+    if (this.#isClosed) throw new CacheError("closed", key);
     if (this.#cold.size >= this.#maxEntries) this.#makeRoom(key);
     const renewer = new Renewer(key, this.#renewerOptions);
     this.#cold.set(key, renewer);
@@ -192,7 +192,7 @@ export class TokenCache<V> {
   /** Forgets the oldest failure; a fetch that somebody may wait for is never sacrificed to a newcomer. */
   #makeRoom(key: string): void {
     const oldest = [...this.#cold.values()].find((renewer) => !renewer.isBusy);
-    if (oldest === undefined) throw new TokenCacheError("overloaded", key);
+    if (oldest === undefined) throw new CacheError("overloaded", key);
     this.#drop(oldest, "evicted");
   }
 
@@ -202,16 +202,16 @@ export class TokenCache<V> {
       renewer.forget();
       this.#cold.set(renewer.key, renewer);
     } else {
-      renewer.close(new TokenCacheError("closed", renewer.key));
+      renewer.close(new CacheError("closed", renewer.key));
     }
     this.#onEvent({ type: "dropped", key: renewer.key, cause: "evicted" });
   }
 
   #drop(renewer: Renewer<V>, cause: "idle" | "evicted" | "withdrawn"): void {
-    this.#kept.delete(renewer.key);
+    this.#pinned.delete(renewer.key);
     this.#valued.delete(renewer.key);
     this.#cold.delete(renewer.key);
-    renewer.close(new TokenCacheError("closed", renewer.key));
+    renewer.close(new CacheError("closed", renewer.key));
     this.#onEvent({ type: "dropped", key: renewer.key, cause });
   }
 }

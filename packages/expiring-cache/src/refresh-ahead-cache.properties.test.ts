@@ -3,8 +3,8 @@ import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createFetchDouble, type FetchCall, UpstreamFailure } from "../test/fetch-double.ts";
+import { RefreshAheadCache } from "./refresh-ahead-cache.ts";
 import { servableUntilMs } from "./renewal-policy.ts";
-import { TokenCache } from "./token-cache.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -86,7 +86,7 @@ function endAsTold(clock: FakeClock, endings: readonly Ending[]): (call: FetchCa
   };
 }
 
-test("TokenCache never hands out what has run out, never fetches twice at a time, never loses a valid value to a failure, and answers all", {
+test("RefreshAheadCache never hands out what has run out, never fetches twice at a time, never loses a valid value to a failure, and answers all", {
   timeout: 30_000,
 }, async () => {
   await fc.assert(
@@ -105,7 +105,7 @@ test("TokenCache never hands out what has run out, never fetches twice at a time
       let asked = 0;
       let answered = 0;
 
-      const cache: TokenCache<string> = new TokenCache({
+      const cache: RefreshAheadCache<string> = new RefreshAheadCache({
         async fetch(key, context) {
           const [before, nowMs] = [underWay.get(key) ?? 0, clock.monotonicMs()];
           if (before > 0) broken.push(`${key}: a second fetch beside the first`);
@@ -189,7 +189,7 @@ test("TokenCache never hands out what has run out, never fetches twice at a time
             refresh(step.key);
             break;
           case "keep":
-            cache.keep(step.key);
+            cache.pin(step.key);
             break;
           case "restore": {
             const nowMs = clock.monotonicMs();

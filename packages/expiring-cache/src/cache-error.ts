@@ -1,6 +1,6 @@
 /** What can go wrong in the cache itself. An error of `fetch` is handed to those who wait as it is. */
 
-export type TokenCacheErrorCode =
+export type CacheErrorCode =
   /** `close()` was called. */
   | "closed"
   /** `fetch` did not settle in time; its signal was aborted. */
@@ -13,13 +13,13 @@ export type TokenCacheErrorCode =
   | "overloaded";
 
 /** The message names the key and the code; the key is a registry host or another name that is no secret. */
-export class TokenCacheError extends Error {
-  readonly code: TokenCacheErrorCode;
+export class CacheError extends Error {
+  readonly code: CacheErrorCode;
   readonly retryable: boolean;
 
-  constructor(code: TokenCacheErrorCode, key: string) {
+  constructor(code: CacheErrorCode, key: string) {
     super(`${key}: ${code}`);
-    this.name = "TokenCacheError";
+    this.name = "CacheError";
     this.code = code;
     this.retryable = code !== "closed";
   }

@@ -2,17 +2,17 @@ import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, test } from "vitest";
 import { createFetchDouble, FIRST_RENEWAL_AT_HALF, UpstreamFailure } from "../test/fetch-double.ts";
 import type { CacheEvent } from "./cache-report.ts";
-import { TokenCache, type TokenCacheOptions } from "./token-cache.ts";
+import { RefreshAheadCache, type RefreshAheadCacheOptions } from "./refresh-ahead-cache.ts";
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 const HOST = "icn.ocir.io";
 
-function setUp(options: Partial<TokenCacheOptions<string>> = {}) {
+function setUp(options: Partial<RefreshAheadCacheOptions<string>> = {}) {
   const clock = createFakeClock();
   const upstream = createFetchDouble(clock);
   const events: CacheEvent[] = [];
-  const cache = new TokenCache<string>({
+  const cache = new RefreshAheadCache<string>({
     fetch: upstream.fetch,
     clock,
     random: () => 0.5,
@@ -157,11 +157,11 @@ test("get waits like on a cold key for a value that ran out while its renewal fa
   expect(asked).toMatchObject({ answer: `${HOST}#${upstream.calls.length}`, outcome: "coalesced" });
 });
 
-test("keep fetches at once and goes on until it works, whatever the error, and never idles", async () => {
+test("pin fetches at once and goes on until it works, whatever the error, and never idles", async () => {
   const { clock, upstream, cache, ask, settled } = setUp();
   upstream.behaviour = (call) => call.fail(new UpstreamFailure("not granted yet", { retryable: false }));
-  cache.keep(HOST);
-  cache.keep(HOST);
+  cache.pin(HOST);
+  cache.pin(HOST);
   expect(upstream.calls.map(({ reason }) => reason)).toEqual(["miss"]);
   await clock.advance(600 * SECOND);
   expect(upstream.calls.length).toBeGreaterThan(10);
@@ -171,22 +171,22 @@ test("keep fetches at once and goes on until it works, whatever the error, and n
   expect(await settled(ask())).toMatchObject({ outcome: "hit" });
 });
 
-test("keep takes over a key that is in use, cold or not", async () => {
+test("pin takes over a key that is in use, cold or not", async () => {
   const { clock, upstream, cache, ask } = setUp({ maxEntries: 1, idleMs: HOUR });
   upstream.behaviour = (call) => call.succeed(HOUR);
   ask("valued");
   await clock.advance(0);
   upstream.behaviour = () => undefined;
   ask("cold");
-  cache.keep("valued");
-  cache.keep("cold");
+  cache.pin("valued");
+  cache.pin("cold");
   expect(upstream.calls).toHaveLength(2);
   upstream.calls[1]?.succeed(HOUR);
   upstream.behaviour = (call) => call.succeed(HOUR);
   await clock.advance(0);
   ask("other");
   await clock.advance(3 * HOUR);
-  expect(cache.entries().map(({ key, kept, state }) => [key, kept, state])).toEqual([
+  expect(cache.entries().map(({ key, pinned, state }) => [key, pinned, state])).toEqual([
     ["valued", true, "fresh"],
     ["cold", true, "fresh"],
   ]);
@@ -257,7 +257,7 @@ test("entries tells the state of each key, never a value", async () => {
     {
       key: HOST,
       state: "fresh",
-      kept: false,
+      pinned: false,
       obtainedAtMs: startMs,
       expiresAtMs: startMs + HOUR,
       servableUntilMs: startMs + HOUR - 30 * SECOND,
@@ -380,7 +380,7 @@ test("close aborts fetches, cancels timers, and rejects who waits and who asks l
   const { clock, upstream, cache, ask, settled } = setUp();
   upstream.behaviour = (call) => call.succeed(HOUR);
   await settled(ask("valued"));
-  cache.keep("kept");
+  cache.pin("kept");
   await clock.advance(SECOND);
   upstream.behaviour = () => undefined;
   const waiting = ask();
@@ -392,7 +392,7 @@ test("close aborts fetches, cancels timers, and rejects who waits and who asks l
   expect(upstream.calls.slice(2).map(({ signal }) => signal.aborted)).toEqual([true, true]);
   expect(clock.armed()).toEqual([]);
   for (const call of upstream.calls) call.succeed(HOUR);
-  cache.keep("more");
+  cache.pin("more");
   cache.restore("more", { value: "more", obtainedAtMs: clock.monotonicMs(), expiresAtMs: clock.monotonicMs() + HOUR });
   expect((await settled(ask())).error).toMatchObject({ code: "closed" });
   await expect(cache.refresh(HOST)).rejects.toMatchObject({ code: "closed" });
@@ -410,11 +410,11 @@ test("close from within an event leaves no timer behind", async () => {
   expect(clock.armed()).toEqual([]);
 });
 
-test("TokenCache works without a listener", async () => {
+test("RefreshAheadCache works without a listener", async () => {
   const clock = createFakeClock();
   const upstream = createFetchDouble(clock);
   upstream.behaviour = (call) => call.succeed(HOUR);
-  const cache = new TokenCache<string>({ fetch: upstream.fetch, clock, random: () => 0.5 });
+  const cache = new RefreshAheadCache<string>({ fetch: upstream.fetch, clock, random: () => 0.5 });
   expect((await cache.get(HOST, { waitMs: 1 })).outcome).toBe("miss");
 });
 
@@ -422,8 +422,8 @@ test("retry fetches at once what failed for a reason that is over, and nothing e
   const { clock, upstream, cache } = setUp();
   const noSession = new UpstreamFailure("no session");
   upstream.behaviour = (call) => call.fail(call.key === HOST ? noSession : new UpstreamFailure("refused"));
-  cache.keep(HOST);
-  cache.keep("phx.ocir.io");
+  cache.pin(HOST);
+  cache.pin("phx.ocir.io");
   await clock.advance(10 * 60 * SECOND);
   const before = upstream.calls.length;
   upstream.behaviour = (call) => call.succeed(HOUR);
@@ -439,7 +439,7 @@ test("retry fetches at once what failed for a reason that is over, and nothing e
 test("withdraw forgets a key, a kept one too: no value, no further fetch", async () => {
   const { clock, upstream, cache, events } = setUp();
   upstream.behaviour = (call) => call.succeed(HOUR);
-  cache.keep(HOST);
+  cache.pin(HOST);
   await clock.advance(0);
   cache.withdraw(HOST);
   expect(cache.peek(HOST)).toBeUndefined();
