@@ -144,9 +144,9 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     buckets: UPSTREAM_BUCKETS,
     registers,
   });
-  const remints = new Counter({
-    name: "ocir_broker_access_remints_total",
-    help: "Times a token was minted afresh because a repository was denied.",
+  const refreshes = new Counter({
+    name: "ocir_broker_access_refreshes_total",
+    help: "Times session and token were refreshed because a repository was denied.",
     labelNames: ["registry"],
     registers,
   });
@@ -191,7 +191,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     if (registryLabels.has(registryHost) || registryLabels.size >= MAX_REGISTRY_LABELS) return;
     registryLabels.add(registryHost);
     nameUpstream(registryHost);
-    remints.inc({ registry: registryHost }, 0);
+    refreshes.inc({ registry: registryHost }, 0);
     for (const reason of FETCH_REASONS) {
       for (const result of FETCH_RESULTS) tokenFetches.inc({ registry: registryHost, reason, result }, 0);
     }
@@ -230,7 +230,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
       if (result === "2xx") nameRegistry(host);
       upstreamAnswered(registryLabel(host), result, elapsedMs);
     },
-    refreshed: (host) => remints.labels(registryLabel(host)).inc(),
+    refreshed: (host) => refreshes.labels(registryLabel(host)).inc(),
     textfileRendered: () => textfileTime.set(clock.wallMs() / 1_000),
     textfileWritten(result) {
       textfileWrites.labels(result).inc();
