@@ -14,7 +14,7 @@ it("troubleshooting.md explains every name of doctor's", () => {
   const rows = Object.entries(DIAGNOSES)
     .filter(([, { verdict }]) => verdict !== "ok")
     .map(([name, row]) => `| \`${name}\` | ${cell(row.means)} | ${"fix" in row ? cell(row.fix) : ""} |`);
-  expectTable("names", `\n| name | what it means | what mends it |\n|---|---|---|\n${rows.join("\n")}\n\n`);
+  expectTable("names", `\n| name | what it means | how to fix it |\n|---|---|---|\n${rows.join("\n")}\n\n`);
 });
 
 it("troubleshooting.md explains every code that shim and daemon can say", () => {

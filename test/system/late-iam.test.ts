@@ -110,13 +110,13 @@ const ORDINARY: Costs = { tokens: 5, sessions: 16, probes: 0 };
 
 describe("a repository denied for good", () => {
   it.each([
-    // Who is quiet for 30 s waits for no more than the floor, so each try may mint, and there are 29 of them.
-    { pattern: "asked for as the kubelet does", delayMs: kubeletDelayMs, mints: 30 },
+    // Who is quiet for 30 s waits for no more than the floor, so each try may fetch, and there are 29 of them.
+    { pattern: "asked for as the kubelet does", delayMs: kubeletDelayMs, fetches: 30 },
     // 30 s, 1, 2, 4, 8 min, then every 10 min.
-    { pattern: "asked for every second", delayMs: () => SECOND_MS, mints: 17 },
+    { pattern: "asked for every second", delayMs: () => SECOND_MS, fetches: 17 },
   ])(
-    "costs at most $mints mints in two hours, $pattern, and nobody else notices",
-    async ({ delayMs, mints, pattern }) => {
+    "costs at most $fetches fetches in two hours, $pattern, and nobody else notices",
+    async ({ delayMs, fetches, pattern }) => {
       const stage = await setStage({ repository: LATE, granted: false });
       const { clock, broker, pull, pass } = stage;
       expect(await pull(OPEN)).toBe("pulled");
@@ -133,11 +133,11 @@ describe("a repository denied for good", () => {
 
       const costs = costsOf(stage);
       const refreshed = broker.log.slice(asked).filter(({ msg }) => msg === "access refreshed").length;
-      console.log(`${pattern}: ${tries} pulls, ${refreshed} mints, ${costs.tokens - from.tokens} token requests,`);
+      console.log(`${pattern}: ${tries} pulls, ${refreshed} fetches, ${costs.tokens - from.tokens} token requests,`);
       console.log(`  ${costs.sessions - from.sessions} sessions`);
-      expect(refreshed).toBeLessThanOrEqual(mints);
-      expect(costs.tokens - from.tokens).toBeLessThanOrEqual(mints + ORDINARY.tokens);
-      expect(costs.sessions - from.sessions).toBeLessThanOrEqual(mints + ORDINARY.sessions);
+      expect(refreshed).toBeLessThanOrEqual(fetches);
+      expect(costs.tokens - from.tokens).toBeLessThanOrEqual(fetches + ORDINARY.tokens);
+      expect(costs.sessions - from.sessions).toBeLessThanOrEqual(fetches + ORDINARY.sessions);
     },
   );
 

@@ -27,13 +27,13 @@ export interface BrokerOptions {
   readonly config: Config;
   /** How the file is that it comes from, for the health socket. */
   readonly configDetails?: () => ConfigDetails;
-  /** For sockets and memory handed over, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
+  /** For socket activation, the handover, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly version: string;
-  /** To whom sockets are handed over. */
+  /** The process that systemd passes the sockets to. */
   readonly pid: number;
 }
 
@@ -41,7 +41,7 @@ export interface Broker {
   /** What the credentials socket answers to a request body, without the socket. */
   readonly answer: AnswerCredentials;
   readonly health: Health;
-  /** Brings into force what needs no restart. */
+  /** Applies a new configuration, as far as that needs no restart. */
   applyConfig(config: Config): ConfigChanges;
   /** Gives what is in flight 3 s to finish, then stops. Safe to call again. */
   close(): Promise<void>;

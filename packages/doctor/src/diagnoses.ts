@@ -371,7 +371,7 @@ export const DIAGNOSES = {
   "token-outdated": {
     verdict: "problem",
     means: "the broker's token cannot read the image although a new one can: the grant came after it was made",
-    fix: "wait: the broker mints another within 30 s to 10 min of the first request that was denied. At once: systemctl restart ocir-broker.service does not help, as it keeps its tokens; stop it, then start it",
+    fix: "wait: the broker fetches another within 30 s to 10 min of the first request that was denied. At once: systemctl restart ocir-broker.service does not help, as it keeps its tokens; stop it, then start it",
   },
 } as const satisfies Record<string, Diagnosis>;
 

@@ -1,4 +1,4 @@
-/** All checks at once, each within the time that there is, and their findings, those first that others may follow from. */
+/** Runs all checks in parallel within one time limit; findings are ordered causes first. */
 
 import { type Check, type CheckContext, createCheckContext } from "./check-context.ts";
 import { checkClock } from "./checks/clock.ts";

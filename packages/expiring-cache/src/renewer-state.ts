@@ -12,7 +12,7 @@ export interface CachedValue<V> {
   readonly entry: Expiring<V>;
   readonly servableUntilMs: number;
   readonly renewAtMs: number;
-  /** That it may not be handed out any more. */
+  /** Whether its end was reported as an event. */
   isExpiryReported: boolean;
   /** Handed out, but whatever comes next is better. */
   readonly isOutdated: boolean;

@@ -1,5 +1,5 @@
 /**
- * Where a value is renewed: at most one fetch under way, renewal in the background (`#plan`), the new value taken
+ * Renews a value: at most one fetch under way (single-flight), renewal in the background (`#plan`), the new value taken
  * (`#onFetched`), back-off after a failure (`#onFailed`), and the callers who wait. When is said by renewal-policy.ts,
  * what follows from a state by renewer-state.ts, what one fetch is by attempt.ts, what a caller is answered by refresh-ahead-cache.ts.
  *
@@ -102,7 +102,7 @@ export class Renewer<V> {
     this.#plan();
   }
 
-  /** Gives up what is under way or waited for, and asks anew at once, for a value better than the one held whatever its life. */
+  /** Abandons a fetch or back-off and fetches at once; the new value replaces the cached one even if it expires sooner. */
   invalidate(): void {
     const { activity, cached } = this.#state;
     const nowMs = this.#clock.monotonicMs();
@@ -204,7 +204,7 @@ export class Renewer<V> {
     }
     this.#state.failure = undefined;
     this.#record.success(nowMs);
-    // Who asks for a refresh thinks little of the value held, so a shorter life is no reason against the new one.
+    // A refresh means the caller distrusts the current value, so accept the new one even if it expires sooner.
     const isTaken = cached === undefined || isBetter || refreshing !== undefined;
     const isOnTime = attempt.reason === "renewal" && failure === undefined;
     if (isTaken) this.#take(entry, isOnTime ? renewAtMs : firstRenewAtMs);

@@ -1,4 +1,4 @@
-/** Waiting for work without being its hostage. */
+/** Waits for work, but no longer than a limit. */
 import type { Clock } from "./clock.ts";
 
 /** Resolves as soon as `work` has ended either way or `waitMs` have passed; true if the work has ended. */

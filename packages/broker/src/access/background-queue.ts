@@ -1,6 +1,6 @@
 /**
- * A lane for background work that may wait: few at a time, started a little apart and never in the middle of
- * an answer, and no more waiting than fits.
+ * A bounded queue for background work: at most eight run at a time, started 10 ms apart and never in the middle of an
+ * answer; more than 512 are refused.
  */
 import type { Clock, Timer } from "@ocir-broker/foundation";
 
@@ -10,7 +10,7 @@ const MAX_QUEUED = 512;
 const SPACING_MS = 10;
 
 export interface BackgroundQueue {
-  /** False when the lane is full or closed: the work is not taken. */
+  /** False if the queue is full or closed: the work is not run. */
   add(work: () => Promise<void>): boolean;
   /** Drops what waits; what runs goes on to its end. */
   close(): void;

@@ -9,7 +9,7 @@ const REPOSITORY = "tenancy/app";
 
 /**
  * A cloud in which access hangs on two things: a policy, looked at when it is used, and a dynamic group, which
- * a token knows only if it existed when the token's session was minted.
+ * a token knows only if it existed when the token's session was fetched.
  */
 function setUp(at = { group: true }) {
   const clock = createFakeClock();
@@ -147,7 +147,7 @@ describe("RepositoryAccess.ask", () => {
 });
 
 describe("RepositoryAccess.heal", () => {
-  it("finds a late policy by looking again, without minting anything", async () => {
+  it("finds a late policy by looking again, without fetching anything", async () => {
     const { cloud, counts, request, markDenied, events } = setUp();
     cloud.policy = false;
     await markDenied();
@@ -157,7 +157,7 @@ describe("RepositoryAccess.heal", () => {
     expect(events.map(({ type }) => type)).toEqual(["denied", "healed"]);
   });
 
-  it("mints a session and a token for a late dynamic group, within the request that asks", async () => {
+  it("fetches a session and a token for a late dynamic group, within the request that asks", async () => {
     const { cloud, counts, request, markDenied } = setUp({ group: false });
     await markDenied();
     cloud.group = true;
@@ -177,7 +177,7 @@ describe("RepositoryAccess.heal", () => {
     expect(await request()).toBe("working");
   });
 
-  it("mints at most every 30 s, and ever more rarely for a repository that goes on asking", async () => {
+  it("fetches at most every 30 s, and ever more rarely for a repository that goes on asking", async () => {
     const { clock, counts, request, markDenied } = setUp({ group: false });
     await markDenied();
     const mintedAtS: number[] = [];
@@ -215,14 +215,14 @@ describe("RepositoryAccess.heal", () => {
     expect(await request(REPOSITORY, HOST)).toBe("denied");
     await clock.advance(5_000);
     cloud.group = true;
-    // Mints its token from the session that the first host's request has minted before the grant.
+    // Fetches its token from the session that the first host's request has fetched before the grant.
     expect(await request(REPOSITORY, OTHER_HOST)).toBe("denied");
     await clock.advance(30_000);
     expect(await request(REPOSITORY, OTHER_HOST)).toBe("working");
     expect(await request(REPOSITORY, HOST)).toBe("working");
   });
 
-  it("mints one session for hosts that ask together, and looks once for all who ask about a repository", async () => {
+  it("fetches one session for hosts that ask together, and looks once for all who ask about a repository", async () => {
     const { cloud, clock, counts, access, markDenied } = setUp({ group: false });
     await markDenied();
     await markDenied("tenancy/two");
@@ -274,7 +274,7 @@ describe("RepositoryAccess.heal", () => {
     expect(events.at(-1)?.type).toBe("probe-failed");
   });
 
-  it("survives a session that cannot be minted", async () => {
+  it("survives a session that cannot be fetched", async () => {
     const { cloud, clock, events, access, markDenied } = setUp({ group: false });
     await markDenied();
     cloud.latencyMs = 100;

@@ -1,7 +1,7 @@
 /**
  * Late IAM heals by itself: which repositories the live token can read, and what to do about one it cannot.
  *
- * A token minted before the dynamic group existed stays useless to its end. So a repository not yet seen to
+ * A token fetched before the dynamic group existed stays useless to its end. So a repository not yet seen to
  * work is probed in the background; one found denied is marked, and a request for it may have a fresh session
  * and token fetched next to the live ones. The limits for repositories and registry hosts are in this file; when a
  * session may be refreshed is session-refresh.ts's decision. It never holds a token and never delays a request for a

@@ -32,8 +32,8 @@ const MAX_PLACES = 10;
 
 const TEXTS: Readonly<Record<ConfigInForce, string>> = {
   all: "the configuration has faults",
-  "valid-part": "the configuration has faults, the rest of it and defaults are in force",
-  before: "the configuration has faults, the one before is in force",
+  "valid-part": "the configuration has faults; its valid part and the defaults are in force",
+  before: "the configuration has faults; the previous one stays in force",
   defaults: "the configuration has faults, the defaults are in force",
 };
 

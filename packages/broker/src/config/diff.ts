@@ -1,7 +1,7 @@
-/** What differs between two configurations, and which of it a running daemon can take over. */
+/** What differs between two configurations, and which of the differences a running daemon can apply. */
 import type { Config } from "./schema.ts";
 
-/** Read anew by every request or fetch. All else is built into sockets, connections and limits at start. */
+/** Read by every request or fetch. All else is built into sockets, connections and limits at start. */
 const LIVE_KEYS: ReadonlySet<string> = new Set([
   "log.level",
   "registries.endpoints",

@@ -84,7 +84,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   "expired-on-arrival": { status: 502, what: "what was fetched had already expired", next: CLOCK },
   "fetch-timeout": { status: 504, what: "Oracle's services did not answer in time", next: NETWORK },
   overloaded: { status: 503, what: "too many registry hosts are asked for at once", next: LATER },
-  "wait-timeout": { status: 504, what: "no token was there in time", next: LATER },
+  "wait-timeout": { status: 504, what: "no token was available in time", next: LATER },
 
   // Who this node is: the metadata service and the auth service.
   "certificate-expired": { status: 502, what: "the instance certificate is not valid now", next: CLOCK },
@@ -135,7 +135,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   "registry-unavailable": { status: 503, what: "the registry has a fault", next: LATER },
   "token-anonymous": {
     status: 502,
-    what: "the registry took our request for an unsigned one",
+    what: "the registry treated the request as unsigned",
     next: "check for a proxy that removes the Authorization header",
   },
   "token-expired": { status: 502, what: "the token had ended when it came", next: CLOCK },

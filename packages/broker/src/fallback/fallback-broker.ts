@@ -1,8 +1,8 @@
 /**
- * A broker for one call, and for those who make theirs in the same seconds: session and tokens as the daemon has them.
+ * The fallback broker: answers one call, and the calls made in the same seconds, with session and tokens as the daemon has them.
  *
  * No health, metrics or log, for nobody would read them; nothing is fetched ahead; and no repository is probed, since
- * what is answered with was minted a moment ago. What it answers, it answers as the daemon does.
+ * what is answered with was fetched a moment ago. What it answers, it answers as the daemon does.
  */
 import type { Clock, Random } from "@ocir-broker/foundation";
 import { durationMs } from "../config/duration.ts";

@@ -1,6 +1,6 @@
 /**
- * The credentials socket for the seconds in which a short-lived broker stands in for the daemon: who waits on it is
- * answered, and it knows when nobody does any more.
+ * The credentials socket of the fallback broker: answers the shims that wait while there is no daemon, and knows when none
+ * waits any more.
  */
 import { type Clock, settledWithin } from "@ocir-broker/foundation";
 import { createCredentialsServer } from "../http/credentials-server.ts";
@@ -10,7 +10,7 @@ import type { AnswerCredentials } from "../pulls/kubelet-request.ts";
 export interface FallbackServerOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
-  /** For a shim, the descriptor that it handed over and that listens already. */
+  /** From a shim: an inherited descriptor that listens already. */
   readonly address: ListenAddress;
   /** Longest that an answer may take, milliseconds. */
   readonly limitMs: number;

@@ -1,5 +1,5 @@
 /**
- * Memory that outlives the process: bytes in a descriptor of fixed size (a memfd that the service manager keeps),
+ * A store that outlives the process: bytes in a descriptor of fixed size (a memfd that the service manager keeps),
  * in two slots, so that a process killed in the middle of a write leaves the write before it whole.
  *
  * Knows nothing of what the bytes mean. Erases what it replaces: they are secrets. Throws what the system says.

@@ -19,7 +19,7 @@ let lines: { level: string; code?: string; msg: string }[];
 let state: Snapshot;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "memory-"));
+  directory = mkdtempSync(join(tmpdir(), "handover-"));
   fd = openSync(join(directory, "state"), "w+");
   rmSync(join(directory, "state"));
   path = `/proc/self/fd/${fd}`;
@@ -66,7 +66,7 @@ function open(
 const tokensIn = (handover: Handover) => handover.load()?.state.tokens.map(({ entry }) => entry.value.reveal());
 const isErased = () => readFileSync(path).every((byte) => byte === 0);
 
-describe("Memory", () => {
+describe("Handover", () => {
   it("recalls what was written after a change, and says nothing about it", async () => {
     const first = open();
     expect(first.load()).toBeUndefined();
@@ -122,7 +122,7 @@ describe("Memory", () => {
     bytes.write("half of a", SIZE / 2 + 56);
     writeFileSync(path, bytes);
     expect(tokensIn(open())).toEqual(["one"]);
-    expect(lines).toMatchObject([{ level: "warn", msg: expect.stringContaining("not written to its end") }]);
+    expect(lines).toMatchObject([{ level: "warn", msg: expect.stringContaining("incomplete") }]);
   });
 
   it.each([

@@ -1,7 +1,8 @@
 /**
- * The daemon's memory across a kill: recalls what an earlier process left, and notes every change for the next.
+ * The handover: loads what an earlier process left in the descriptor store, and saves every change for the next process.
  *
- * In memory only, never on disk. Whatever is wrong with it costs one log line and the memory, never the service.
+ * In memory only, never on disk. If anything is wrong with it, one log line is written and the handover is skipped; the
+ * service goes on.
  */
 import type { Clock, Timer } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
@@ -22,7 +23,7 @@ export interface Handover {
 }
 
 export interface HandoverOptions {
-  /** OCIR_BROKER_STATE_FD, from the launcher. Without it there is no memory. */
+  /** OCIR_BROKER_STATE_FD, from the launcher. Without it there is no handover. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly bootMs: () => number;
@@ -59,7 +60,7 @@ function createHandover(store: MemfdStore, options: HandoverOptions): Handover {
       const found = store.read();
       if (found.kind === "empty") return undefined;
       if (found.kind === "broken") return forget("state-broken");
-      if (found.isTorn) log.warn("state's last change was not written to its end, the one before it is used");
+      if (found.isTorn) log.warn("last state write was incomplete; using the previous one");
       const decoded = decodeSnapshot(found.payload, now());
       found.payload.fill(0);
       if ("fault" in decoded) return forget(decoded.fault);

@@ -1,4 +1,4 @@
-/** What a killed daemon leaves is what the next one starts with: two brokers, one memory, and a cloud that may be down. */
+/** What a killed daemon leaves is what the next one starts with: two brokers, one memfd, and a cloud that may be down. */
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -22,16 +22,16 @@ const SIZE = 2 * 1024 * 1024;
 const OUTAGE = [{ endpoint: "*", status: 503 }] as const;
 
 let directory: string;
-let memory: number;
+let memfd: number;
 let simulator: Simulator;
 let brokers: Broker[];
 let logged: string;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "restart-"));
-  memory = openSync(join(directory, "state"), "w+");
+  memfd = openSync(join(directory, "state"), "w+");
   rmSync(join(directory, "state"));
-  ftruncateSync(memory, SIZE);
+  ftruncateSync(memfd, SIZE);
   simulator = await startSimulator();
   brokers = [];
   logged = "";
@@ -40,7 +40,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(brokers.map((broker) => broker.close()));
   await simulator.close();
-  closeSync(memory);
+  closeSync(memfd);
   rmSync(directory, { recursive: true });
 });
 
@@ -70,7 +70,7 @@ async function startWith(config: Config): Promise<Broker> {
   };
   const broker = await startBroker({
     config,
-    environment: { OCIR_BROKER_STATE_FD: String(memory) },
+    environment: { OCIR_BROKER_STATE_FD: String(memfd) },
     clock: createSystemClock(),
     random: () => 0.5,
     log: createLog({ level: "debug", environment: {}, stream: { write } }),
@@ -91,7 +91,7 @@ async function startWarm(): Promise<Broker> {
 
 /** A state is written on the turn after the change. */
 async function untilMemory(is: (bytes: Buffer) => boolean): Promise<void> {
-  while (!is(readFileSync(`/proc/self/fd/${memory}`))) await setImmediate();
+  while (!is(readFileSync(`/proc/self/fd/${memfd}`))) await setImmediate();
 }
 
 /** The configuration in the state names registry hosts as well. */
@@ -189,7 +189,7 @@ describe("a broker that comes after one that was killed", () => {
     simulator.faults(...OUTAGE);
     for (let restart = 0; restart < 2; restart += 1) {
       await brokers.at(-1)?.close();
-      const environment = { OCIR_BROKER_STATE_FD: String(memory) };
+      const environment = { OCIR_BROKER_STATE_FD: String(memfd) };
       const { config, inForce } = loadLenientConfig({ path: join(directory, "unreadable"), environment }, () =>
         lastConfig({ environment, clock: createSystemClock(), bootMs }),
       );
@@ -219,11 +219,11 @@ describe("a broker that comes after one that was killed", () => {
     await untilMemory((bytes) => !holdsToken(bytes, "registry.example"));
   });
 
-  it("takes nothing from a memory that is torn on all sides, and starts as if there was none", async () => {
+  it("takes nothing from a memfd that is torn on all sides, and starts as if there was none", async () => {
     await startWarm();
-    const bytes = readFileSync(`/proc/self/fd/${memory}`);
+    const bytes = readFileSync(`/proc/self/fd/${memfd}`);
     for (const at of [100, 300, SIZE / 2 + 100, SIZE / 2 + 300]) bytes[at] = (bytes[at] as number) ^ 0xff;
-    writeFileSync(`/proc/self/fd/${memory}`, bytes);
+    writeFileSync(`/proc/self/fd/${memfd}`, bytes);
     simulator.reset();
     const { broker } = await start();
     expect(await passwordFrom(broker, "icn.ocir.io")).toEqual(expect.any(String));
@@ -247,7 +247,7 @@ describe("a broker that comes after one that was killed", () => {
       session: { ...entry, value: encoded },
       tokens: [],
     };
-    createMemfdStore(memory).write(encodeSnapshot(state, { monotonicMs: nowMs, bootMs: nowMs, wallMs: Date.now() }));
+    createMemfdStore(memfd).write(encodeSnapshot(state, { monotonicMs: nowMs, bootMs: nowMs, wallMs: Date.now() }));
     const { broker } = await start({ registries: { prefetch: [] } });
     const session = () => broker.health.details().session;
     // Its renewal is due, and what this instance's certificate says now is another tenancy.
@@ -260,7 +260,7 @@ describe("a broker that comes after one that was killed", () => {
     simulator.reset();
     await start({ metadata: { baseUrl: "http://127.0.0.1:1/opc/v2" } });
     expect(logged).toContain("state-of-another-source");
-    expect(readFileSync(`/proc/self/fd/${memory}`).every((byte) => byte === 0)).toBe(true);
+    expect(readFileSync(`/proc/self/fd/${memfd}`).every((byte) => byte === 0)).toBe(true);
   });
 
   it("logs nothing of what it remembers", async () => {

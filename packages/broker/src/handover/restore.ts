@@ -1,4 +1,4 @@
-/** Between the caches and the memory: what is worth remembering, and putting it back where it may still be used. */
+/** Takes the snapshot of the caches for the handover, and restores it into them where it may still be used. */
 
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation";

@@ -21,7 +21,7 @@ export interface ServerLimits {
   readonly keepAliveMs: number;
   /** Connections at a time; more are closed at once. 0: no bound. */
   readonly maxConnections: number;
-  /** Without it every request is answered at once. */
+  /** Without a queue every request is answered at once. */
   readonly queue?: RateLimitedQueue;
 }
 

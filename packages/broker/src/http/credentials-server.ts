@@ -15,7 +15,7 @@ import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
 export interface CredentialsServerOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
-  /** Where it is not given, that route is not there: who stands in for the daemon does so for the kubelet. */
+  /** If absent, the route does not exist: the fallback broker serves only the kubelet. */
   readonly answerDockerCredential?: AnswerCredentials;
   /** Longest that an answer may take, in milliseconds. */
   readonly deadlineMs: number;

@@ -65,7 +65,7 @@ describe("listenOn", () => {
     expect(() => statSync(path)).toThrow("ENOENT");
   });
 
-  it("takes over a socket file that a killed broker has left behind", async () => {
+  it("reclaims a socket file that a killed broker has left behind", async () => {
     const path = join(directory, "a.sock");
     const killed = `net.createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
     spawnSync(process.execPath, ["-e", killed]);
@@ -85,7 +85,7 @@ describe("listenOn", () => {
     expect(readdirSync(directory)).toEqual(["a.sock"]);
   });
 
-  it("does not take over a socket on which somebody answers", async () => {
+  it("does not reclaim a socket on which a process answers", async () => {
     const path = join(directory, "a.sock");
     await listenOn(newServer(), { path, mode: 0o600 });
     await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({ code: "socket-in-use" });

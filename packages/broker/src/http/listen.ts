@@ -2,7 +2,7 @@
  * Where the servers listen: on sockets that we make ourselves, with the right mode from their first moment, or
  * on descriptors that systemd hands over.
  *
- * A socket file that nobody listens on is taken over; one that somebody answers on never is, nor what is no socket. libuv removes the
+ * A stale socket file is replaced. A live socket, or a file that is not a socket, is never replaced. libuv removes the
  * file of a path that it bound when the server closes, and leaves a handed-over descriptor's file alone.
  */
 import { type BigIntStats, lstatSync, mkdtempSync, renameSync, rmSync } from "node:fs";

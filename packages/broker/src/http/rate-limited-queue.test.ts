@@ -10,7 +10,7 @@ function setUp() {
   return { clock, done, take };
 }
 
-it("RateLimitedQueue does a few at once, the others in turn, and no more than may wait", async () => {
+it("RateLimitedQueue starts a few per interval, queues the others, and refuses more than fit", async () => {
   const { clock, done, take } = setUp();
   expect([1, 2, 3, 4, 5, 6].map(take)).toEqual([true, true, true, true, true, false]);
   expect(done).toEqual([1, 2]);
@@ -21,7 +21,7 @@ it("RateLimitedQueue does a few at once, the others in turn, and no more than ma
   expect(done).toEqual([1, 2, 3, 4, 5, 7]);
 });
 
-it("RateLimitedQueue lets nobody wait who comes alone, and sleeps when nobody comes", async () => {
+it("RateLimitedQueue delays no single request, and sets no timer when idle", async () => {
   const { clock, done, take } = setUp();
   for (const work of [1, 2, 3]) {
     take(work);
@@ -31,7 +31,7 @@ it("RateLimitedQueue lets nobody wait who comes alone, and sleeps when nobody co
   }
 });
 
-it("RateLimitedQueue lets nobody overtake who waits", async () => {
+it("RateLimitedQueue keeps the order of requests", async () => {
   const { clock, done, take } = setUp();
   for (const work of [1, 2, 3]) take(work);
   await clock.advance(10);

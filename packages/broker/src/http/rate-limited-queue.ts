@@ -1,17 +1,17 @@
 /**
- * A few at once, the others in turn, a little apart: whoever asks again as soon as he is answered is slowed down, and what
- * is more urgent gets in between. Knows nothing of what is done.
+ * Limits how many requests start per interval and queues the rest, so that busy clients cannot starve credential requests.
+ * Knows nothing of what is done.
  */
 import type { Clock } from "@ocir-broker/foundation";
 
 export interface RateLimitedQueue {
-  /** Now or in turn. False when too many wait: it will not be done. */
+  /** Runs `work` now or when an interval has room. False if too many are queued: it is not run. */
   add(work: () => void): boolean;
 }
 
 export interface RateLimitedQueueOptions {
   readonly clock: Clock;
-  /** So many begin within each `intervalMs`. */
+  /** How many start within each `intervalMs`. */
   readonly perInterval: number;
   readonly intervalMs: number;
   readonly maxQueued: number;

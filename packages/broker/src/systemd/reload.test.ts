@@ -46,7 +46,7 @@ function create({ applyConfig, startFault }: { applyConfig?: () => never; startF
   return { run, ...status };
 }
 
-it("a reload takes over what the file says now", () => {
+it("a reload applies what the file says now", () => {
   const reload = create();
   writeFileSync(path, "log: {level: debug}");
   reload.run();

@@ -1,5 +1,5 @@
 /**
- * A reload (SIGHUP): reads the configuration again and takes over what a running daemon can. A configuration with
+ * A reload (SIGHUP): reads the configuration again and applies what a running daemon can. A configuration with
  * faults changes nothing; all of them are logged, and the status line says so until a reload works.
  */
 
@@ -27,7 +27,7 @@ export function createReload({ path, environment, status, applyConfig, log }: Re
       status.reloaded(atRestart);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      log.error({ error }, "configuration not reloaded, the one before stays");
+      log.error({ error }, "configuration not reloaded; the previous one stays in force");
       status.refused(error);
     }
   };

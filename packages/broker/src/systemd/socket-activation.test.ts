@@ -15,11 +15,11 @@ it.each([
     { credentials: 4, health: 3 },
   ],
   [
-    "both around the launcher's memory",
+    "both around the handover's memfd",
     { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "health:state:credentials" },
     { credentials: 5, health: 3 },
   ],
-  ["nothing but the launcher's memory", { LISTEN_PID: "42", LISTEN_FDS: "1", LISTEN_FDNAMES: "state" }, {}],
+  ["nothing but the handover's memfd", { LISTEN_PID: "42", LISTEN_FDS: "1", LISTEN_FDNAMES: "state" }, {}],
   ["one among others", { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "notify:x:health" }, { health: 5 }],
 ])("listenFds maps %s by name", (_title, environment, expected) => {
   expect(listenFds(environment, PID)).toEqual(expected);

@@ -8,7 +8,7 @@ import { BrokerError } from "../errors/broker-error.ts";
 
 const FIRST_DESCRIPTOR = 3;
 
-/** The launcher's memory comes back the same way; it is no socket, and it may come alone. */
+/** The handover's memfd comes back the same way; it is not a socket, and it may come alone. */
 const STATE_NAME = "state";
 
 export interface ListenFds {

@@ -138,7 +138,7 @@ it("a reload of a configuration with faults changes nothing, and the status says
   configure({ prefetch: ["Not A Host"] }, { log: { level: "loud" } });
   supervision.reload();
   expect(await heard()).toMatch(
-    /^RELOADING=1\n.*READY=1\nSTATUS=serving 1 .*has faults, the one before is in force\n/s,
+    /^RELOADING=1\n.*READY=1\nSTATUS=serving 1 .*has faults; the previous one stays in force\n/s,
   );
   expect(log.level).toBe("info");
   expect(broker.health.summary().registries[HOSTS[0]]).not.toBeNull();

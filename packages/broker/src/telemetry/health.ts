@@ -1,5 +1,5 @@
 /**
- * How the broker is, for anyone on the node to read: a closed list of fields.
+ * The broker's health, readable by any local user: a closed list of fields.
  *
  * Registry hosts, ages, counts and error codes; never an OCID, a repository, a token or a text from upstream.
  */

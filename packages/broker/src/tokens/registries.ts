@@ -11,7 +11,7 @@ import { createHostRules } from "@ocir-broker/ocir";
 import type { Config } from "../config/schema.ts";
 
 export interface Registries {
-  /** Rejects where it depends on the home region and that is not to be had within `waitMs`. */
+  /** Rejects if the home region is needed and not available within `waitMs`. */
   isAllowed(registryHost: string, waitMs: number): boolean | Promise<boolean>;
   /** Base URL of a registry host. */
   endpointOf(registryHost: string): URL;

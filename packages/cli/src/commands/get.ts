@@ -29,7 +29,7 @@ interface GetOptions {
 
 const NO_IMAGE = "error: no image is named, and no request comes from standard input";
 
-/** For all of it where no shim says when its call ends. */
+/** Total time budget if the shim passed no deadline. */
 const DEFAULT_LEFT_MS = 24_000;
 
 /** Of what is left, kept for writing, reading and ending, on a machine that is busy too. */

@@ -172,7 +172,7 @@ test("InstancePrincipal.session leaves no timer and prints nothing, fifty times 
   const makeKeyInPlace = vi.spyOn(crypto, "generateKeyPairSync");
   onTestFinished(() => void vi.restoreAllMocks());
 
-  for (let mint = 0; mint < 50; mint++) await principal.session(forever);
+  for (let fetch = 0; fetch < 50; fetch++) await principal.session(forever);
 
   expect(started).not.toHaveBeenCalled();
   expect(makeKeyInPlace).not.toHaveBeenCalled();
@@ -275,7 +275,7 @@ test("InstancePrincipal.session learns the tenancy from a session, not from an a
   await expect(principal.session(forever)).resolves.toMatchObject({ value: { tenancyId: "ocid1.tenancy.oc1..b" } });
 });
 
-test("InstancePrincipal.session takes no second tenancy from a mint that ran beside the first", async () => {
+test("InstancePrincipal.session takes no second tenancy from a fetch that ran beside the first", async () => {
   const { principal, metadata, authServer } = await setUp();
   authServer.use(
     http.post(
@@ -326,12 +326,12 @@ test("InstancePrincipal.session stops when its caller gives up", async () => {
   });
   const giveUp = new AbortController();
 
-  const mint = principal.session(giveUp.signal);
-  mint.catch(() => undefined);
+  const fetch = principal.session(giveUp.signal);
+  fetch.catch(() => undefined);
   await expect.poll(() => authServer.requests.length).toBe(1);
   giveUp.abort();
 
-  await expect(mint).rejects.toMatchObject({ code: "aborted" });
+  await expect(fetch).rejects.toMatchObject({ code: "aborted" });
 });
 
 test.each([

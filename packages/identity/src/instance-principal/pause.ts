@@ -1,4 +1,4 @@
-/** Waits that a caller can give up: for time to pass, and for a turn. */
+/** Waits that a caller can abort: for time to pass, and for a mutex. */
 import type { Clock } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
 
@@ -14,7 +14,7 @@ export async function pause(clock: Clock, delayMs: number, signal: AbortSignal):
 /** Runs what it is given one at a time, in the order of asking. @throws {IdentityError} `aborted` to who gave up waiting. */
 export type Mutex = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
 
-/** `place` names in errors what the turns are for. */
+/** `place` names in errors what the mutex protects. */
 export function createMutex(place: string): Mutex {
   let last: Promise<void> = Promise.resolve();
   return async (signal, work) => {

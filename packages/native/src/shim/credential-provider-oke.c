@@ -108,7 +108,7 @@ static const char *chosen_socket_path(void) {
   return path == NULL || *path == '\0' ? DEFAULT_SOCKET_PATH : path;
 }
 
-/* Nothing stands in for the daemon here: somebody is there who reads what is wrong. */
+/* No fallback broker here: a person reads the error. */
 static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline) {
   const char *text = NULL;
   switch (docker_credential_begin(argument_count, arguments, &text)) {
@@ -191,7 +191,7 @@ static void write_head(struct request *written, const char *route, const char *t
   }
 }
 
-/* Nobody gave a whole answer. What answered in its own way, or may not be asked, is a matter of configuration. */
+/* There is no whole answer. A reply that is not ours, or a permission error, is a configuration fault: no fallback. */
 static bool may_fall_back(enum exchange_outcome outcome) {
   return outcome == EXCHANGE_NO_SOCKET || outcome == EXCHANGE_REFUSED || outcome == EXCHANGE_BROKEN ||
          outcome == EXCHANGE_TIMED_OUT;
@@ -271,11 +271,11 @@ static void report_fallback(enum fallback_outcome outcome, const char *socket_pa
                        "see who with: fuser -v on that file; " CHECK_SERVICE);
       break;
     case FALLBACK_UNANSWERED:
-      error_line_write("shim-fallback-timeout", "neither the broker nor its stand-in answered within the time limit", NULL,
+      error_line_write("shim-fallback-timeout", "neither the broker nor the fallback broker answered within the time limit", NULL,
                        CHECK_SERVICE);
       break;
     case FALLBACK_ANSWER_INVALID:
-      error_line_write("shim-fallback-invalid", "the broker's stand-in does not speak the broker's HTTP", NULL,
+      error_line_write("shim-fallback-invalid", "the fallback broker does not speak the broker's HTTP", NULL,
                        "check OCIR_BROKER_FALLBACK and the version of the program there");
       break;
     case FALLBACK_FAILED:

@@ -47,7 +47,7 @@ describeShim("docker-credential-ocir", (build) => {
 
   it.each([
     ["that there are none", "404 Not Found", "credentials not found in native keychain"],
-    ["what is wrong", "504 Gateway Timeout", "ocir-broker: wait-timeout: no token was there in time; wait"],
+    ["what is wrong", "504 Gateway Timeout", "ocir-broker: wait-timeout: no token was available in time; wait"],
   ])("get passes on %s, on stdout", async (_what, status, line) => {
     await using server = await startRawServer({
       onRequest: ({ socket }) => socket.end(httpResponse(status, `${line}\n`)),
