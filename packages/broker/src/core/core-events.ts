@@ -5,7 +5,7 @@ import type { IdentityEvent } from "@ocir-broker/identity";
 import { createFetchLog } from "../telemetry/fetch-log.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { upstreamResult } from "../tokens/upstreams.ts";
+import { upstreamResult } from "../telemetry/upstream-result.ts";
 import type { CredentialCoreEvents } from "./core.ts";
 
 export interface CoreEventsOptions {

@@ -1,17 +1,26 @@
 /** Between the daemon and whoever runs it as a service: says ready, keeps saying how it is, reloads, says stopping. */
+
 import type { Clock } from "@ocir-broker/foundation";
 import type { ConfigStatus } from "../config/config-status.ts";
+import type { ConfigChanges } from "../config/diff.ts";
 import type { Environment } from "../config/load.ts";
-import type { Broker } from "../daemon.ts";
+import type { Config } from "../config/schema.ts";
+import type { Health } from "../telemetry/health.ts";
 import type { Log } from "../telemetry/log.ts";
 import { createNotifier } from "./notifier.ts";
 import { selectTransport } from "./notify-transport.ts";
 import { createReload } from "./reload.ts";
 import { statusText } from "./status-line.ts";
 
+/** The daemon, as far as it is supervised. */
+interface Supervised {
+  readonly health: Health;
+  applyConfig(config: Config): ConfigChanges;
+}
+
 export interface SupervisionOptions {
   /** Listening. */
-  readonly broker: Pick<Broker, "health" | "applyConfig">;
+  readonly broker: Supervised;
   readonly configPath: string | undefined;
   readonly configStatus: ConfigStatus;
   readonly environment: Environment;

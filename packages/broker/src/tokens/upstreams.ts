@@ -1,4 +1,5 @@
 /** The ways out of the process: one for the metadata service, which no proxy may see, and one for all others. */
+
 import {
   type Clock,
   createDirectDispatcher,
@@ -10,6 +11,7 @@ import {
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import type { UpstreamResult } from "../telemetry/metrics.ts";
+import { upstreamResult } from "../telemetry/upstream-result.ts";
 
 export interface Upstreams {
   readonly sendMetadata: SendRequest;
@@ -65,21 +67,4 @@ export function instrumented(
       throw error;
     }
   };
-}
-
-/** A status as a label: the ones that tell a story by themselves, the others by their class. */
-export function upstreamResult(status: number): UpstreamResult {
-  switch (status) {
-    case 401:
-      return "401";
-    case 403:
-      return "403";
-    case 404:
-      return "404";
-    case 429:
-      return "429";
-  }
-  if (status >= 500) return "5xx";
-  if (status >= 400) return "4xx";
-  return status >= 300 ? "3xx" : "2xx";
 }

@@ -1,0 +1,58 @@
+/** The layout of the sources: the broker's rooms import downwards only, and no folder has too many files to survey. */
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, it } from "vitest";
+
+const CHECKOUT = join(import.meta.dirname, "..");
+const BROKER = join(CHECKOUT, "packages/broker/src");
+
+/** From the bottom up: a room imports only rooms named before it. The files beside the rooms wire them together. */
+const ROOMS = [
+  "errors",
+  "config",
+  "telemetry",
+  "tokens",
+  "access",
+  "core",
+  "pulls",
+  "http",
+  "fallback",
+  "systemd",
+  "handover",
+] as const;
+
+const MAX_FILES = 14;
+
+it("rooms of packages/broker/src import downwards only", () => {
+  const files = globSync("*/**/*.ts", { cwd: BROKER }).filter((file) => !isTest(file));
+  expect(files.length).toBeGreaterThan(30);
+  expect(files.flatMap(upwardImportsOf).sort()).toEqual([]);
+});
+
+it(`no folder has more than ${MAX_FILES} source files`, () => {
+  const files = globSync("{packages/*/{src,test}/**,packages/installer,test/**}/*.{ts,mjs,c,h,sh}", { cwd: CHECKOUT });
+  const counts = Map.groupBy(
+    files.filter((file) => !isTest(file)),
+    (file) => dirname(file),
+  );
+  expect(counts.size).toBeGreaterThan(40);
+  expect([...counts].filter(([, { length }]) => length > MAX_FILES).map(([folder]) => folder)).toEqual([]);
+});
+
+function upwardImportsOf(file: string): string[] {
+  const source = readFileSync(join(BROKER, file), "utf8");
+  const imported = [...source.matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)"/g)].map(([, path = ""]) =>
+    join(dirname(file), path),
+  );
+  return imported.filter((path) => heightOf(path) > heightOf(file)).map((path) => `${file} imports ${path}`);
+}
+
+/** A room that is not in the table has no place yet: nothing may import it. */
+function heightOf(path: string): number {
+  const place = ROOMS.findIndex((room) => path.startsWith(`${room}/`));
+  return place === -1 ? ROOMS.length : place;
+}
+
+function isTest(file: string): boolean {
+  return /\.(test|fuzz)\.ts$/.test(file);
+}
