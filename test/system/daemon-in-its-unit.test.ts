@@ -151,6 +151,26 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     }
   });
 
+  it("restarted with a configuration that root alone may read, it serves the same token and says so", async () => {
+    const configShown = async () => {
+      const answer = await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/status"]);
+      return JSON.parse(answer).config;
+    };
+    const first = await password();
+    await fault();
+    await root.run("chmod", ["0600", CONFIG_PATH]);
+    try {
+      await root.run("systemctl", ["restart", SERVICE]);
+      expect(await password()).toBe(first);
+      expect(await configShown()).toMatchObject({ path: CONFIG_PATH, inForce: "before", error: "config-unreadable" });
+    } finally {
+      await root.run("chmod", ["0644", CONFIG_PATH]);
+    }
+    await root.run("systemctl", ["reload", SERVICE]);
+    await until("the file is in force again", async () => !(await status()).includes("has faults"));
+    expect(await password()).toBe(first);
+  });
+
   it("an event loop that is stuck ends in a new process, which remembers", async () => {
     const first = await password();
     const short = dropIn(SERVICE, "short-watchdog", "[Service]\nWatchdogSec=2s\n");

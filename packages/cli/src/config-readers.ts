@@ -17,9 +17,11 @@ export function unreadableForDaemon(path: string, groups = readGroups()): string
   const groupId = groupIdOf(groups);
   try {
     const isOpen = (place: string, right: number) => isAllowed(statSync(place), right, groupId);
-    if (!isOpen(path, MAY_READ)) return adviceFor(path, "0640");
+    if (!isOpen(path, MAY_READ)) {
+      return `${reasonOf(path)}; chgrp ${DAEMON_GROUP} ${path}, then chmod 0640 ${path}`;
+    }
     for (let folder = dirname(path); ; folder = dirname(folder)) {
-      if (!isOpen(folder, MAY_ENTER)) return adviceFor(folder, "0750");
+      if (!isOpen(folder, MAY_ENTER)) return `${reasonOf(folder)}, which that user may not enter`;
       if (folder === dirname(folder)) return undefined;
     }
   } catch {
@@ -32,9 +34,10 @@ function isAllowed({ mode, gid }: Stats, right: number, groupId: number | undefi
   return (gid === groupId ? (mode >> 3) & right : mode & right) !== 0;
 }
 
-function adviceFor(place: string, mode: string): string {
+/** No command for a folder: it may be root's home. */
+function reasonOf(place: string): string {
   const now = (statSync(place).mode & 0o7777).toString(8).padStart(4, "0");
-  return `the daemon's user (group ${DAEMON_GROUP}) may not read it: ${place} has mode ${now}; chgrp ${DAEMON_GROUP} ${place}, then chmod ${mode} ${place}`;
+  return `the daemon's user (group ${DAEMON_GROUP}) may not read it: ${place} has mode ${now}`;
 }
 
 function groupIdOf(groups: string): number | undefined {
