@@ -6,7 +6,7 @@
 # never drains, evicts, cordons or restarts anything. What is done to the node is all in ocir-broker-node.sh.
 #
 # From the manifest: OCIR_BROKER_NODE, OCIR_BROKER_NAMESPACE, OCIR_BROKER_LEASE_SECONDS. From enter-node: OCIR_BROKER_IMAGE.
-# Ends with 0 when the version of the image is installed here, or when it is told to end.
+# Ends with 0 when the version of the image is installed here, or after a signal to end.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -25,7 +25,7 @@ say() {
   printf 'ocir-broker-daemonset: %s: %s\n' "$node" "$*"
 }
 
-# What stays the same is said once.
+# An unchanged state is logged once.
 told=
 tell() {
   [ "$told" = "$*" ] || say "$*"
@@ -89,7 +89,7 @@ read_lease() {
     return 1
   fi
   version=$(field resourceVersion) holder=$(field holderIdentity) promised_s=$(field leaseDurationSeconds)
-  # How long it has been as it is is told by this node's clock, not by the times in it: no two nodes' clocks agree.
+  # This node's clock measures how long it has been unchanged, not the times in it: no two nodes' clocks agree.
   look_at_clock
   if [ "$version" != "$seen_version" ]; then seen_version=$version seen_at=$now; fi
 }
@@ -132,7 +132,7 @@ is_installed() {
     [ "$(timeout 20 /usr/local/bin/ocir-broker --version 2>/dev/null)" = "$release" ]
 }
 
-# What the script has started goes on where it was killed, with the lock that the next installation waits for.
+# The children of a killed script continue, with the lock that the next installation waits for.
 end_rest() {
   for attempt in 1 2 3 4 5; do
     # A process of another user can hold up those who read from it.

@@ -1,4 +1,4 @@
-/** What `npm run package` was asked for. A word that is no folder's name makes nothing and deletes nothing. */
+/** The command line of `npm run package`. A word that is no folder's name makes nothing and deletes nothing. */
 
 export const USAGE = `usage: npm run package [-- DIR]
 

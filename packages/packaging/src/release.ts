@@ -1,4 +1,4 @@
-/** What all packages of one release share: where it is made from, its version, and the one time that is in all of them. */
+/** The facts that all packages of one release share: its checkout, its version, and the one time that is in all of them. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -9,7 +9,7 @@ export interface Target {
   readonly machine: "x86_64" | "aarch64";
   readonly compiler: string;
   readonly strip: string;
-  /** What runs a program of this architecture here; empty where the machine itself does. */
+  /** The command that runs a program of this architecture here; empty if the machine itself does. */
   readonly emulator: string;
   /** The C library inside of the static programs. */
   readonly staticLibrary: "musl" | "glibc";
@@ -54,7 +54,7 @@ export const PACKERS = [
   { program: "rpmbuild", debianPackage: "rpm" },
 ] as const;
 
-/** What this machine lacks to make the target's packages, one line each; empty where nothing. */
+/** The tools that this machine lacks to make the target's packages, one line each. */
 export function missingPrograms(target: Target): string[] {
   const packers = PACKERS.filter(({ program }) => !isInstalled(program));
   const [emulator = ""] = target.emulator.split(" ");

@@ -20,7 +20,7 @@ function splitHost(text: string): { labels: string[]; port: string; path: string
   return { labels: host.split("."), port: withPort?.[3] ?? "", path: text.slice(slash) };
 }
 
-/** What the kubelet tries for an image, in order: the matching keys, sorted backwards by their bytes. */
+/** The pairs that the kubelet tries for an image, in order: the matching keys, sorted backwards by their bytes. */
 function kubeletCredentials(
   auth: Record<string, RegistryCredentials>,
   image: string,

@@ -20,7 +20,7 @@ const BEARER_TOKEN_USERNAME = "BEARER_TOKEN";
  */
 const REGISTRY_HOST = /^[a-z0-9-]+(?<rest>(?:\.[a-z0-9-]+)*(?::[0-9]{1,5})?)$/i;
 
-/** What a client logs in with, where it takes but one pair. */
+/** The login of a client that takes only one pair. */
 export function bearerCredentials(token: string): RegistryCredentials {
   return { username: BEARER_TOKEN_USERNAME, password: token };
 }

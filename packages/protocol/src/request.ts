@@ -1,5 +1,5 @@
 /**
- * What the kubelet writes to a credential provider's standard input: one CredentialProviderRequest.
+ * The kubelet's message on a credential provider's standard input: one CredentialProviderRequest.
  *
  * Tolerant about fields that a newer kubelet may add, and keeps none of them: a pod's service-account token
  * that comes along (KEP-4412) is dropped here. Judges the envelope only; the image is the registry's business.

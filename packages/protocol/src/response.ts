@@ -1,8 +1,8 @@
 /**
- * What the kubelet reads from a credential provider's standard output: one CredentialProviderResponse.
+ * A credential provider's answer to the kubelet on standard output: one CredentialProviderResponse.
  *
  * Since 1.32 the kubelet refuses an answer with a field that it does not know, so exactly the five of the
- * contract are written. The kubelet is told to cache nothing: asking again costs a millisecond, and only the broker
+ * contract are written. The answer forbids the kubelet to cache: asking again costs a millisecond, and only the broker
  * knows what is fresh.
  */
 import type { RegistryCredentials } from "./auth.ts";

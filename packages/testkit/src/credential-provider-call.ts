@@ -38,7 +38,7 @@ export interface CredentialProviderResult {
   readonly elapsedMs: number;
 }
 
-/** What a service started by systemd has; nothing of the test's own environment reaches the provider. */
+/** The environment of a service started by systemd; nothing of the test's own environment reaches the provider. */
 const KUBELET_ENVIRONMENT = {
   LANG: "C.UTF-8",
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

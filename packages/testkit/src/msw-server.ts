@@ -19,7 +19,7 @@ export interface ReceivedRequest {
 export interface MswServer extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`; handlers match it with a path that starts with `*`. */
   readonly baseUrl: URL;
-  /** What has come so far, answered or not. */
+  /** The requests so far, answered or not. */
   readonly requests: ReceivedRequest[];
   /** Handlers that are asked before those already there. */
   use(...handlers: RequestHandler[]): void;

@@ -74,7 +74,7 @@ rmdir /run/old-root
 # systemd outside of a container does this itself; without it a unit's credentials and late mounts are silently empty.
 mount --make-rshared /
 
-# What is not namespaced is out of reach: the clock, kernel modules, raw devices, the kernel's log.
+# Resources without a namespace are out of reach: the clock, kernel modules, raw devices, the kernel's log.
 # (reboot(2) in a PID namespace only ends that namespace.)
 exec setpriv --inh-caps=-all --bounding-set=-sys_time,-sys_module,-sys_rawio,-syslog,-wake_alarm,-mac_admin,-mac_override -- \
   env -i container=ocir-broker-test PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \

@@ -1,5 +1,5 @@
 /**
- * What is inside of the packages, as CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): the bundled npm packages, Node,
+ * The contents of the packages as CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): the bundled npm packages, Node,
  * the C library of the static programs, and ours. `npm sbom` would list the whole lockfile, tests and linters included.
  */
 import { createHash } from "node:crypto";

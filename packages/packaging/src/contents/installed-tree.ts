@@ -1,5 +1,5 @@
 /**
- * What is on a node once it is installed: one list for all kinds of package. Files are under /usr, as distributions want
+ * The files of an installed node: one list for all kinds of package. Files are under /usr, as distributions want
  * it; the names in /usr/local, which the outside relies on, are links that `setup` makes (docs/decisions/0012).
  */
 import { execFileSync } from "node:child_process";

@@ -89,7 +89,7 @@ function changelog(release: Release): string {
   const date = new Date(release.epochS * 1000).toUTCString().replace("GMT", "+0000");
   return `ocir-broker (${packageVersion(release)}) stable; urgency=medium
 
-  * What changed is in ${DOCUMENTATION}/CHANGELOG.md.
+  * The changes are in ${DOCUMENTATION}/CHANGELOG.md.
 
  -- ${MAINTAINER}  ${date}
 `;

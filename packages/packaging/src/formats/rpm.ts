@@ -89,7 +89,7 @@ ${files.map(fileLine).join("\n")}
 
 %changelog
 * ${changelogDate(release)} ${MAINTAINER} - ${packageVersion(release)}-1
-- What changed is in ${DOCUMENTATION}/CHANGELOG.md.
+- The changes are in ${DOCUMENTATION}/CHANGELOG.md.
 `;
 }
 
