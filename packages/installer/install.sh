@@ -46,7 +46,7 @@ done
 printf '%s\n' "$new" "$old" | LC_ALL=C sort -u >$list.ocir-broker-new
 mv -f $list.ocir-broker-new $list
 for file in $new; do mv -f "$file.ocir-broker-new" "$file"; done
-# What only the version before had.
+# Files that only the previous version had.
 for file in $old; do [ -e ".$file" ] || rm -f "$file"; done
 printf '%s\n' "$new" >$list
 # shellcheck disable=SC2086 # one path a line, all of them ours

@@ -11,7 +11,7 @@ export interface Expiring<V> {
 export interface RetryHint {
   /** False where the same request would fail the same way until somebody changes something. */
   readonly retryable: boolean;
-  /** What the server asked for (`Retry-After`), in milliseconds. */
+  /** The wait that the server asked for (`Retry-After`), in milliseconds. */
   readonly retryAfterMs?: number | undefined;
 }
 

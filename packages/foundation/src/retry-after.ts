@@ -1,4 +1,4 @@
-/** What a server says about coming back: the `Retry-After` header in both of its forms (RFC 9110, 10.2.3). Never waits. */
+/** Parses the `Retry-After` header in both of its forms (RFC 9110, 10.2.3). Never waits. */
 import type { UpstreamResponse } from "./upstream.ts";
 
 /** Nobody means longer than a day; what says so is not believed. */

@@ -1,7 +1,7 @@
 /**
  * Text that must not leave memory: a token, a key, a header that carries one.
  *
- * Whatever prints it (string conversion, JSON, util.inspect, a log) shows `[redacted]`; the text itself
+ * Every way to print it (string conversion, JSON, util.inspect, a log) shows `[redacted]`; the text itself
  * is reached only through `reveal()`, so that every place which uses it can be found by name.
  */
 import { inspect } from "node:util";

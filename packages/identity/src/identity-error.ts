@@ -30,7 +30,7 @@ export type IdentityErrorCode =
   | "tenancy-changed"
   | "token-key-mismatch";
 
-/** What each code means, and whether it may pass by itself. */
+/** The meaning of each code, and whether it may pass by itself. */
 const MEANING: Readonly<Record<IdentityErrorCode, { retryable: boolean; words: string }>> = {
   aborted: { retryable: true, words: "given up before it was done" },
   "certificate-expired": { retryable: true, words: "the instance certificate is not valid now" },
@@ -73,7 +73,7 @@ export class IdentityError extends Error {
   readonly code: IdentityErrorCode;
   /** False where the same request would fail the same way until somebody changes something. */
   readonly retryable: boolean;
-  /** What the server asked for (`Retry-After`), in milliseconds. */
+  /** The wait that the server asked for (`Retry-After`), in milliseconds. */
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
 

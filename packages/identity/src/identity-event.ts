@@ -1,4 +1,4 @@
-/** What an owner may want to count or log: closed values and numbers, nothing that was sent or received. */
+/** Events for a caller to count or log: closed values and numbers, nothing that was sent or received. */
 import type { UpstreamErrorCode } from "@ocir-broker/foundation";
 import type { IdentityErrorCode } from "./identity-error.ts";
 

@@ -1,6 +1,6 @@
 /**
  * The domains of Oracle's realms, for deciding which hosts are registries before oci-common is loaded.
- * A test compares them with oci-common's table; a realm newer than both is told by the metadata service.
+ * A test compares them with oci-common's table; the metadata service names a realm newer than both.
  */
 
 const REALM_DOMAINS: readonly string[] = [

@@ -1,5 +1,5 @@
 /**
- * What the token endpoint answers: a JWT, how long it lives, and whose it is. Pure; the signature is the registry's
+ * The token endpoint's answer: a JWT, how long it lives, and whose it is. Pure; the signature is the registry's
  * to check. Nothing of the answer enters an error.
  */
 import { parseJson } from "@ocir-broker/foundation";

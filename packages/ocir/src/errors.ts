@@ -34,7 +34,7 @@ export class OcirError extends Error {
   readonly code: OcirErrorCode;
   /** False where the same request would fail the same way until somebody changes something. */
   readonly retryable: boolean;
-  /** What the server asked for (`Retry-After`), in milliseconds. */
+  /** The wait that the server asked for (`Retry-After`), in milliseconds. */
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
   readonly clockAheadMs: number | undefined;

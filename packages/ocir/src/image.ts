@@ -53,7 +53,7 @@ export function parseImage(image: string): ImageName {
   return { registryHost: withoutDefaultPort(spelled), repository };
 }
 
-/** What of a repository an image that parseImage takes is: its digest, else its tag, else `latest`, as for every client. */
+/** The reference of an image that parseImage takes: its digest, else its tag, else `latest`, as for every client. */
 export function referenceOf(image: string): string {
   const { digest, tag } = REFERENCE_OF.exec(image.slice(image.indexOf("/") + 1))?.groups ?? {};
   return digest ?? tag ?? "latest";

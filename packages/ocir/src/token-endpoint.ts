@@ -54,7 +54,7 @@ export async function fetchBearerToken(
   );
   if (response.status !== 200) throw refusalOf(registryHost, response, clock.wallMs());
 
-  // Whatever its content type, which Oracle documents nowhere: what is no token in JSON is found out by reading it.
+  // Ignores the content type, which Oracle does not document: parsing shows if it is not a token in JSON.
   const parsed = parseTokenAnswer(response.body, response.serverDateMs ?? clock.wallMs());
   if (parsed === undefined) throw new OcirError("registry-answer-invalid", registryHost, { status: 200 });
   if (parsed.lifeMs <= 0) throw new OcirError("token-expired", registryHost);
@@ -66,7 +66,7 @@ export async function fetchBearerToken(
   };
 }
 
-/** Whatever is too long is no token, and the fault is the answer's. */
+/** A body that is too long is not a token, and the fault is the answer's. */
 async function exchange(answered: Promise<UpstreamResponse>, registryHost: string): Promise<UpstreamResponse> {
   try {
     return await answered;

@@ -34,7 +34,7 @@ const LAST_TRY_MS = 5_000;
 
 const FIRST_BACK_OFF_MS = 500;
 
-/** Who asks us to wait longer is told to our caller, who plans better than we do. */
+/** Longer waits are left to the caller, which plans better than we do. */
 const LONGEST_BACK_OFF_MS = 5_000;
 
 const TRY_AGAIN: ReadonlySet<IdentityErrorCode> = new Set([
