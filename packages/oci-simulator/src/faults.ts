@@ -16,7 +16,7 @@ import { Refusal } from "./http/refusal.ts";
 export type Moment = "before-headers" | "mid-body";
 
 /**
- * What can be wrong with a token: its end has passed, it names no end, it is bound to a key that is not the caller's
+ * Faults of a token: its end has passed, it names no end, it is bound to a key that is not the caller's
  * (auth service only), or it is nobody's although the request was signed (registry only).
  */
 export type TokenFlaw = "expired" | "without-exp" | "foreign-key" | "anonymous";

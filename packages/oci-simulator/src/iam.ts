@@ -1,5 +1,5 @@
 /**
- * What the simulated tenancy grants: whether the dynamic group exists, which repositories its policy covers,
+ * The grants of the simulated tenancy: whether the dynamic group exists, which repositories its policy covers,
  * which are public, which are there at all. Says who may read what, not how that is answered.
  */
 
@@ -30,7 +30,7 @@ export interface Iam {
   change(change: IamChange): void;
   reset(): void;
   groupExists(): boolean;
-  /** What the holder of a token with these claims gets. */
+  /** The rights of the holder of a token with these claims. */
   permission(repository: string, claims: Claims): Permission;
   /** The same as the actions of a registry token. */
   actions(repository: string, claims: Claims): readonly Action[];

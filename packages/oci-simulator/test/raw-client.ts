@@ -1,4 +1,4 @@
-/** For tests: an HTTP client that sends what it is told, byte for byte, one connection a request, and shows how the connection ended. */
+/** For tests: an HTTP client that sends the given bytes unchanged, one connection a request, and shows how the connection ended. */
 import { connect } from "node:net";
 
 export interface RawRequest {

@@ -21,7 +21,7 @@ export interface AuthServiceOptions {
   readonly clock: Clock;
   /** Whether the dynamic group exists now: the token remembers it. */
   groupExists(): boolean;
-  /** What is wrong with the token that is sent. */
+  /** The fault of the token that is sent. */
   readonly flaw?: TokenFlaw | undefined;
 }
 

@@ -10,7 +10,7 @@ import { notAuthenticated } from "../http/refusal.ts";
 
 export interface RequestSignature {
   readonly keyId: string;
-  /** What it covers, in the order signed, in lower case. */
+  /** The headers that it covers, in the order signed, in lower case. */
   readonly headers: readonly string[];
   readonly signature: Buffer;
 }

@@ -12,7 +12,7 @@ import { replacesAnswer, spoilAnswer, writeAnswer } from "./answer-writer.ts";
 import { type ReceivedRequest, receiveRequest } from "./received-request.ts";
 import { Refusal } from "./refusal.ts";
 
-/** What a service says about a request: how to answer it, and what it meets on the way. */
+/** A service's decision about a request: how to answer it, and the fault that it meets on the way. */
 export interface Handling {
   answer(): Answer | Promise<Answer>;
   /** The service's own form of an error, for a fault that asks for a status. */

@@ -1,4 +1,4 @@
-/** Why a request was turned down: what the client is told in Oracle's words, and the true reason for whoever runs the simulator. */
+/** Why a request was turned down: the text for the client in Oracle's words, and the true reason for whoever runs the simulator. */
 
 export type RefusalCode =
   | "InvalidParameter"
@@ -15,7 +15,7 @@ const STATUS: Readonly<Record<RefusalCode, number>> = {
   TooManyRequests: 429,
 };
 
-/** What Oracle says, so that clients see the same words; they give nothing away. */
+/** Oracle's words, so that clients see the same text; they give nothing away. */
 const MESSAGE: Readonly<Record<RefusalCode, string>> = {
   InvalidParameter: "The request could not be understood by the server.",
   MethodNotAllowed: "Method Not Allowed",

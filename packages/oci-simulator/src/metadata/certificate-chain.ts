@@ -29,7 +29,7 @@ interface IdentityDocuments {
 }
 
 export interface CertificateChain {
-  /** What the metadata service hands out now. */
+  /** The chain that the metadata service hands out now. */
   current(): IdentityDocuments;
   /** True if the leaf was issued by an intermediate of the list, and that by our root, and all of them are valid now. */
   isTrusted(leaf: X509Certificate, intermediates: readonly X509Certificate[]): boolean;

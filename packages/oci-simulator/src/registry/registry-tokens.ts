@@ -29,7 +29,7 @@ interface IssuedToken {
 }
 
 interface WantedToken {
-  /** What the client asked for; with none, the token is good for all that its holder may read. */
+  /** The scope that the client asked for; with none, the token is good for all that its holder may read. */
   readonly scopes: readonly string[];
   /** Whether the holder showed a token, and gets a registry token for it whatever the scopes. */
   readonly isExchange: boolean;

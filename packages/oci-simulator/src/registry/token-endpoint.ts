@@ -21,7 +21,7 @@ export interface TokenEndpointOptions {
   readonly tokens: RegistryTokens;
   readonly iam: Iam;
   readonly clock: Clock;
-  /** What is wrong with the token that is sent. */
+  /** The fault of the token that is sent. */
   readonly flaw?: TokenFlaw | undefined;
 }
 
