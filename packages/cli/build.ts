@@ -20,17 +20,17 @@ import checksums from "./node-checksums.json" with { type: "json" };
 import cliPackage from "./package.json" with { type: "json" };
 
 const HERE = import.meta.dirname;
-/** Read by the executable before the environment is: none of these can be undone by NODE_OPTIONS. */
+/** The executable reads these before the environment, so NODE_OPTIONS cannot undo any of them. */
 const NODE_FLAGS = [
-  // V8 keeps what it once needed. With a 16 MiB young generation (its default) 50 000 requests leave 149 MiB, with 1 MiB 56 MiB.
+  // V8 keeps its peak memory. With a 16 MiB young generation (its default) 50 000 requests leave 149 MiB, with 1 MiB 56 MiB.
   "--max-semi-space-size=1",
-  // `npm run bench` asks for 2048 repositories of 256 hosts while there are 1000 slow clients: all are answered, with twice the
-  // CPU time that 48 takes. With 24 the collector takes most of the time. A day's work costs the same with all of them.
+  // `npm run bench` asks for 2048 repositories of 256 hosts while 1000 slow clients are connected: all requests are answered, with
+  // twice the CPU time that 48 takes. With 24 the collector takes most of the time. A normal day costs the same with all of them.
   "--max-old-space-size=28",
-  // One thread fewer with a stack and a compiler's memory. The heap is too small for collecting in parallel.
+  // Saves one thread with its stack, and a compiler's memory. The heap is too small for parallel collection.
   "--v8-pool-size=1",
   "--single-threaded-gc",
-  // OPENSSL_CONF, which may load a provider's code, is not looked at.
+  // Ignores OPENSSL_CONF, which may load a provider's code.
   "--openssl-config=/dev/null",
   "--disable-sigusr1",
   "--no-addons",
@@ -82,7 +82,7 @@ writeFileSync(
     execArgvExtension: "none",
   }),
 );
-// A code cache is only for the Node that made it, so that one builds. The seed makes it the same bytes each time
+// A code cache works only in the Node that made it, so that Node builds. The seed makes the bytes reproducible
 // (--hash-seed does too, but V8 then refuses the cache at run time: the start takes 35 % more CPU).
 const [program = node, ...args] = [...options.emulator.split(" ").filter(Boolean), node];
 execFileSync(program, [...args, "--random-seed=1", "--build-sea", "sea-config.json"], {
@@ -91,7 +91,7 @@ execFileSync(program, [...args, "--random-seed=1", "--build-sea", "sea-config.js
 });
 renameSync(join(work, "ocir-broker.unfinished"), join(dist, "ocir-broker"));
 
-/** The name alone: the parts themselves are reached by their paths. */
+/** Redirects only the bare name: the parts themselves are reached by their paths. */
 function useUndiciParts(bundler: PluginBuild): void {
   bundler.onResolve({ filter: /^undici$/ }, () => ({ path: join(HERE, "../foundation/undici-parts.cjs") }));
 }
@@ -109,7 +109,7 @@ function installedNodePackage(architecture: string): string {
   return dirname(createRequire(import.meta.url).resolve(`node-linux-${architecture}/package.json`));
 }
 
-/** Symbols go before the executable is made: stripped afterwards, it crashes. */
+/** Removes symbols before the executable is made: an executable stripped afterwards crashes. */
 function withoutSymbols(path: string): string {
   if (options.strip === undefined) return path;
   const stripped = join(work, "node");

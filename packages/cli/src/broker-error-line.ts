@@ -1,7 +1,7 @@
-/** A fault of the broker's as one line: its code, what happened with which path, and what to do next. */
+/** Renders a broker error as one line: its code, what happened to which path, and what to do next. */
 import { BrokerError, ERROR_TABLE } from "@ocir-broker/broker";
 
-/** @returns undefined for an error of another class. The faults of a configuration follow on lines of their own. */
+/** @returns undefined for an error of another class. Configuration faults follow on lines of their own. */
 export function brokerErrorLine(error: unknown): string | undefined {
   if (!(error instanceof BrokerError)) return undefined;
   const isList = error.message.includes("\n");

@@ -1,8 +1,8 @@
 /**
- * Run by hand, the executable begins again without the variables that make Node write files (NODE_V8_COVERAGE), trust others
- * (NODE_EXTRA_CA_CERTS) or print secrets, if one is set: a second start of 30 ms. What the launcher or a shim started
- * has none, and goes on with descriptors that an exec would close. OPENSSL_CONF acts before any of this runs, so the
- * build answers it.
+ * Restarts the executable without the variables that make Node write files (NODE_V8_COVERAGE), trust other certificates
+ * (NODE_EXTRA_CA_CERTS) or print secrets, if one is set: a second start of 30 ms. Applies only to a start by hand: the
+ * launcher and the shim remove these variables themselves and pass descriptors that an exec would close. OPENSSL_CONF
+ * acts before this code runs, so the build disables it.
  */
 import { isSea } from "node:sea";
 import { environment } from "./process/environment.ts";

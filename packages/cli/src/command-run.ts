@@ -1,4 +1,4 @@
-/** Runs a command in this process, for tests: what it writes and the exit status it sets are taken, not let out. */
+/** Runs a command in this process, for tests: captures its output and the exit status it sets. */
 import { reportFailure } from "./failure.ts";
 import { createProgram } from "./program.ts";
 

@@ -1,4 +1,4 @@
-/** The man page of the configuration file, made of the schema. Pure. */
+/** The man page of the configuration file, generated from the schema. Pure. */
 import type { ConfigKey } from "@ocir-broker/broker";
 import { CONFIG_PAGE, FILES } from "./man-text.ts";
 import { type Item, roff, section, verbatim } from "./roff.ts";

@@ -1,8 +1,8 @@
-/** Whether the daemon's user, which root's own look at a file cannot tell, may read the configuration. */
+/** Checks whether the daemon's user may read the configuration; root can read everything, so trying to read it proves nothing. */
 import { readFileSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Of systemd/ocir-broker.sysusers.conf: the daemon's user is dynamic, this group of it is not. */
+/** From systemd/ocir-broker.sysusers.conf: the daemon's user is dynamic, but this group of it is fixed. */
 const DAEMON_GROUP = "ocir-broker-daemon";
 
 const MAY_READ = 4;
@@ -10,8 +10,8 @@ const MAY_ENTER = 1;
 
 /**
  * @param groups text in the form of /etc/group
- * @returns what keeps the daemon's user from reading the file and how to change that, undefined if nothing does or the
- * file is not there
+ * @returns what prevents the daemon's user from reading the file and how to change that; undefined if nothing does or the
+ * file does not exist
  */
 export function unreadableForDaemon(path: string, groups = readGroups()): string | undefined {
   const groupId = groupIdOf(groups);
@@ -30,11 +30,11 @@ export function unreadableForDaemon(path: string, groups = readGroups()): string
 }
 
 function isAllowed({ mode, gid }: Stats, right: number, groupId: number | undefined): boolean {
-  // The kernel asks the group's bits alone of a member of the group.
+  // For a member of the group the kernel checks only the group's bits.
   return (gid === groupId ? (mode >> 3) & right : mode & right) !== 0;
 }
 
-/** No command for a folder: it may be root's home. */
+/** Suggests no command for a folder, because it may be root's home. */
 function reasonOf(place: string): string {
   const now = (statSync(place).mode & 0o7777).toString(8).padStart(4, "0");
   return `the daemon's user (group ${DAEMON_GROUP}) may not read it: ${place} has mode ${now}`;

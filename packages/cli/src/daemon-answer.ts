@@ -1,4 +1,4 @@
-/** What the daemon says to one request on its credentials socket; the only place where a command asks it. */
+/** Sends one request to the daemon's credentials socket and reads the answer; the only place where a command asks it. */
 import { request } from "node:http";
 import { Socket } from "node:net";
 import { BrokerError } from "@ocir-broker/broker";
@@ -12,12 +12,12 @@ export interface DaemonAnswer {
 /** The socket's path, or a connection to it. */
 export type DaemonAddress = string | { readonly fd: number };
 
-/** As long as the shim waits: longer than the daemon may take. */
+/** As long as the shim waits: longer than the daemon's own limit. */
 const LIMIT_MS = 20_000;
 
 /**
- * @returns nothing where no daemon gave a whole answer.
- * @throws {BrokerError} `socket-denied` where this user may not ask.
+ * @returns undefined if no daemon gave a whole answer.
+ * @throws {BrokerError} `socket-denied` if this user may not connect.
  */
 export function askDaemon(
   where: DaemonAddress,

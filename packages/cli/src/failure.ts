@@ -1,6 +1,6 @@
 /**
- * How a command that failed ends: one line on standard error, `ocir-broker: code: what; next`, and an exit status.
- * 2 is a wrong command line, 1 is everything else.
+ * Ends a failed command with one line on standard error, `ocir-broker: code: what; next`, and an exit status:
+ * 2 for a wrong command line, 1 for everything else.
  */
 import { fileFaultOf } from "@ocir-broker/foundation";
 import { type Command, CommanderError } from "commander";
@@ -14,14 +14,14 @@ export class UsageError extends Error {}
 export function throwUsageErrors(command: Command, above: readonly string[] = []): void {
   const path = [...above, command.name()];
   command.configureOutput({ outputError() {} }).exitOverride((error) => {
-    // Help and version have been printed.
+    // Commander has printed the help or the version.
     if (error.exitCode === 0 || error.code === "commander.help") throw error;
     throw new UsageError(`usage-invalid: ${wordsOf(error)}; see ${path.join(" ")} --help`);
   });
   for (const inner of command.commands) throwUsageErrors(inner, path);
 }
 
-/** What went wrong with a file gets its path, which a failed read does not carry. */
+/** Adds the path to a file's error, because a failed read does not carry it. */
 export function withPath<T>(path: string, run: () => T): T {
   try {
     return run();
@@ -43,7 +43,7 @@ export async function reportFailure(error: unknown): Promise<void> {
 
 async function lineOf(error: unknown): Promise<string> {
   if (!(error instanceof Error)) return String(error);
-  // Loaded on demand: not every command needs the broker, which takes longer to load than all else.
+  // Loaded on demand: not every command needs the broker, which takes longer to load than everything else.
   const { brokerErrorLine } = await import("./broker-error-line.ts");
   const fault = fileFaultOf(error);
   if (fault === undefined) return brokerErrorLine(error) ?? error.message;

@@ -1,4 +1,4 @@
-/** The executable: runs the command line, and says how a failure ends. */
+/** The executable's entry: runs the command line, and reports a failure. */
 import "./process/ignore-early-sighup.ts";
 import "./clean-start.ts";
 import "./process/process-name.ts";

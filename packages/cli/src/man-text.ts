@@ -1,4 +1,4 @@
-/** What man pages say beyond the help: exit statuses, examples, files. */
+/** Text of the man pages beyond the help: exit statuses, examples, files. */
 import type { Item } from "./roff.ts";
 import { STATES } from "./status-states.ts";
 
@@ -21,7 +21,7 @@ export const EXIT_STATUS: Readonly<Record<string, string>> = {
     "0: no problem. 1: a problem. 2: no problem was seen, but not all could be looked at, or the command line is wrong.",
 };
 
-/** By the command's path. */
+/** Keyed by the command's path. */
 export const MORE_SECTIONS: Readonly<Record<string, readonly (readonly [title: string, items: readonly Item[]])[]>> = {
   "ocir-broker status": [["STATES", Object.entries(STATES)]],
 };
@@ -29,7 +29,7 @@ export const MORE_SECTIONS: Readonly<Record<string, readonly (readonly [title: s
 const IMAGE = "icn.ocir.io/mytenancy/shop/web:1.4";
 const KUBELET_CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 
-/** Of each command at least one; a test parses them. */
+/** At least one for each command; a test parses them. */
 export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
   "ocir-broker": [
     [`ocir-broker doctor ${IMAGE}`, "Why does this pull fail on this node?"],

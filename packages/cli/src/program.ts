@@ -1,4 +1,4 @@
-/** The command line as a tree; each command is a file of its own. Making it does nothing else. */
+/** The command line as a tree; each command is a file of its own. Building it has no side effect. */
 import { Command } from "commander";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommand } from "./commands/config.ts";

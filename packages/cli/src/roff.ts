@@ -1,4 +1,4 @@
-/** Pieces of a page in man(7)'s macros. Pure. */
+/** Pieces of a man page in man(7)'s macros. Pure. */
 
 export type Item = readonly [term: string, text: string];
 
@@ -10,7 +10,7 @@ export function item(term: string, text: string): string[] {
   return [".TP", `.B ${roff(term)}`, roff(text)];
 }
 
-/** Lines as they are, for configuration and output. */
+/** Prints lines verbatim, for configuration and output. */
 export function verbatim(text: string): string[] {
   return [".nf", ...text.trimEnd().split("\n").map(roff), ".fi"];
 }
@@ -19,7 +19,7 @@ export function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
 }
 
-/** A hyphen that is meant as one, and no line that begins like a macro. */
+/** Escapes hyphens, and lines that begin like a macro. */
 export function roff(text: string): string {
   return text
     .replaceAll("\\", "\\e")

@@ -1,4 +1,4 @@
-/** What each STATE of `ocir-broker status` means: for its help and its man page. */
+/** The meaning of each STATE of `ocir-broker status`, for its help and its man page. */
 import type { HealthDetails } from "@ocir-broker/broker";
 
 type State = NonNullable<HealthDetails["session"]>["state"];

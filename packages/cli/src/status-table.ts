@@ -1,4 +1,4 @@
-/** The daemon's status for people: one line for the daemon, one for the session, one a registry host. Pure. */
+/** The daemon's status for people: one line for the daemon, one for the session, one for each registry host. Pure. */
 import type { ConfigDetails, HealthDetails } from "@ocir-broker/broker";
 
 type Details = NonNullable<HealthDetails["session"]>;
@@ -44,7 +44,7 @@ const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
   defaults: "the defaults are in force",
 };
 
-/** Nothing for a daemon of another release, which does not say. */
+/** Empty for a daemon of another release that does not report it. */
 function configText(config: ConfigDetails | null | undefined): string {
   if (config == null) return "";
   const { path, inForce, error, faultyPlaces, needRestart } = config;
@@ -64,7 +64,7 @@ function lastFailure({ lastFailure: code, lastFailureSecondsAgo, failuresInARow 
   return `${printable(code)}, ${duration(lastFailureSecondsAgo)} ago${inARow}`;
 }
 
-/** Two units at most: `59 s`, `4 min`, `3 h 05 min`, `2 d 4 h`. */
+/** Formats a duration with at most two units: `59 s`, `4 min`, `3 h 05 min`, `2 d 4 h`. */
 function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return "-";
   if (seconds < 60) return `${seconds} s`;
@@ -75,12 +75,12 @@ function duration(seconds: number | null | undefined): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** A daemon of another release may not know the field. */
+/** A daemon of another release may lack the field. */
 function count(number: number | undefined): string {
   return number === undefined ? "-" : String(number);
 }
 
-/** Whoever listens on the socket, no control characters reach the terminal. */
+/** Keeps control characters off the terminal, because any program might listen on the socket. */
 function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]+/g, "?");
 }

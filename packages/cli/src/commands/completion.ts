@@ -1,4 +1,4 @@
-/** `ocir-broker completion bash|zsh|fish`: the script that completes this command line, on stdout. */
+/** `ocir-broker completion bash|zsh|fish`: prints the script that completes this command line. */
 import { Argument, type Command } from "commander";
 import { describeCommand } from "../reference/command-tree.ts";
 import { renderCompletion, SHELLS, type Shell } from "../reference/completion.ts";

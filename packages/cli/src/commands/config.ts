@@ -1,4 +1,4 @@
-/** `ocir-broker config check|print|schema`: what the configuration is, before a service depends on it. */
+/** `ocir-broker config check|print|schema`: shows and checks the configuration before a service depends on it. */
 import { BrokerError, configJsonSchema, DEFAULT_CONFIG_PATH, loadConfig, printConfig } from "@ocir-broker/broker";
 import { readTrustedCertificates } from "@ocir-broker/foundation";
 import type { Command } from "commander";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runCommand } from "../command-run.ts";
 
-/** A place with nothing in it, and no cloud: whatever is asked of one is refused at once. */
+/** An empty root without a cloud: every request is refused at once. */
 function makeEmptyNode(extra: object = {}): { folder: string; args: string[] } {
   const folder = mkdtempSync(join(tmpdir(), "doctor-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));

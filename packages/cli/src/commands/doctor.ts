@@ -1,6 +1,6 @@
 /**
- * `ocir-broker doctor [IMAGE]`: why a pull fails on this node. Exit status 0: no problem; 1: a problem; 2: doctor itself
- * could not look. With `--record` it looks at nothing but Oracle's services, and writes down how they answer.
+ * `ocir-broker doctor [IMAGE]`: explains why a pull fails on this node. Exit status 0: no problem; 1: a problem;
+ * 2: doctor itself failed. With `--record` it contacts only Oracle's services and records their answers.
  */
 import { type Config, hostsNamedIn, loadLenientConfig } from "@ocir-broker/broker";
 import {
@@ -56,7 +56,7 @@ export function addDoctorCommand(program: Command): void {
 }
 
 async function examine(image: string | undefined, options: CommandOptions): Promise<0 | 1 | 2> {
-  // Another root is somebody's who tries doctor out, and so are the sockets below it.
+  // A root other than / belongs to the user who tries doctor out, and so do the sockets below it.
   const ownerId = options.root === "/" ? 0 : (process.getuid?.() ?? 0);
   const { findings } = await diagnose({ ...(await doctorOptions(image, options)), root: options.root, ownerId });
   if (options.output === "json") process.stdout.write(`${JSON.stringify({ version, findings }, undefined, 2)}\n`);
@@ -65,7 +65,7 @@ async function examine(image: string | undefined, options: CommandOptions): Prom
 }
 
 async function record(image: string | undefined, file: string, options: CommandOptions): Promise<0> {
-  // Before a minute's work, too.
+  // Checked before a minute's work, and again when the file is written.
   refuseExisting(file);
   const transcript = await recordTranscript(await doctorOptions(image, options));
   writeNewFile(file, `${JSON.stringify(transcript, undefined, 1)}\n`);
@@ -81,7 +81,7 @@ async function doctorOptions(
 ): Promise<DoctorOptions> {
   const clock = createSystemClock();
   const environment = (await readDaemonEnvironment(root, clock)) ?? ownEnvironment;
-  // As the daemon does, so that doctor looks at what the daemon uses.
+  // Loaded as the daemon loads it, so that doctor examines the settings that the daemon uses.
   const { config, fault } = loadLenientConfig({ path, environment });
   return {
     ...{ image, version, clock, random: systemRandom, configSource: configSource(path) },
@@ -90,7 +90,7 @@ async function doctorOptions(
   };
 }
 
-/** One line, of keys and what is wrong with them: a value is left to `config check`. */
+/** One line with the keys and their faults. The values are left out: `config check` shows them. */
 function configFaultIn(message: string): string {
   const [head = "", ...faults] = message.split(/\n */).map((line) => line.replace(/ \(got .*\)$/, ""));
   const more = faults.length > SHOWN_FAULTS ? [`${faults.length - SHOWN_FAULTS} more`] : [];
@@ -111,7 +111,7 @@ function settingsOf(config: Config, environment: Environment): DoctorOptions["se
   };
 }
 
-/** https://no-color.org: any text but an empty one means no. */
+/** https://no-color.org: any non-empty text disables colour. */
 function isColored(): boolean {
   return process.stdout.isTTY === true && !ownEnvironment["NO_COLOR"] && ownEnvironment["TERM"] !== "dumb";
 }

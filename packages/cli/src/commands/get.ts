@@ -1,8 +1,8 @@
 /**
- * `ocir-broker get`: one answer on stdout, or one line on stderr and exit status 1; never an empty stdout with 0.
+ * `ocir-broker get`: prints one answer on stdout, or one line on stderr and exit status 1; never an empty stdout with 0.
  *
- * A person's call asks the daemon, and Oracle's services itself where there is none. The shim's call comes with a
- * socket that listens: this process is then the broker of all shims that wait there, until none does any more.
+ * A person's call asks the daemon, and Oracle's services directly if there is no daemon. The shim's call passes a
+ * listening socket: this process is then the fallback broker for all shims that wait there, until none is left.
  */
 import {
   BrokerError,
@@ -32,13 +32,13 @@ const NO_IMAGE = "error: no image is named, and no request comes from standard i
 /** Total time budget if the shim passed no deadline. */
 const DEFAULT_LEFT_MS = 24_000;
 
-/** Of what is left, kept for writing, reading and ending, on a machine that is busy too. */
+/** Share of the time left that is kept for writing, reading and exiting, even on a busy machine. */
 const END_SLACK_MS = 3_000;
 
-/** Of what is left, kept for asking the daemon once more. It answers at once if it answers. */
+/** Share of the time left that is kept for asking the daemon once more. A daemon that works answers at once. */
 const DAEMON_AGAIN_MS = 2_000;
 
-/** The kubelet that asked waits until this process ends, so the others get no more than this after its answer. */
+/** The kubelet waits until this process ends, so other shims get at most this long after the first answer. */
 const OTHERS_QUIET_MS = 1_000;
 const OTHERS_LIMIT_MS = 5_000;
 
@@ -60,7 +60,7 @@ export function addGetCommand(program: Command): void {
 }
 
 async function get(image: string | undefined, options: GetOptions, command: Command): Promise<void> {
-  // Whatever ends this process before an answer is written, ends it as a failure.
+  // Any end of this process before an answer is written is a failure.
   process.exitCode = 1;
   holdProcess();
   process.once("uncaughtException", (error) => {
@@ -71,7 +71,7 @@ async function get(image: string | undefined, options: GetOptions, command: Comm
     const clock = createSystemClock();
     const { credentials: fd } = listenFds(environment, process.pid);
     const request = image === undefined ? await readRequest() : requestFor(image);
-    // A person who forgot the image: the kubelet and the shim never send nothing.
+    // A person forgot the image: the kubelet and the shim never send an empty request.
     if (request.length === 0) command.error(NO_IMAGE);
     if (fd === undefined) await deliver(await answerAlone(request, options, clock), options);
     else await runFallback(fd, request, options, clock);
@@ -99,16 +99,16 @@ async function answerAlone(request: Buffer, options: GetOptions, clock: Clock): 
 async function runFallback(fd: number, request: Buffer, options: GetOptions, clock: Clock): Promise<void> {
   const limitMs = Math.max(1, leftMs() - END_SLACK_MS);
   const endAtMs = clock.monotonicMs() + limitMs;
-  // Nobody is there to mend it: as in the daemon, what is valid of the configuration is in force.
+  // Nobody can fix a fault here, so the valid part of the configuration applies, as in the daemon.
   const { config } = loadLenientConfig({ path: options.config, environment });
   const ownLimitMs = Math.max(1, limitMs - DAEMON_AGAIN_MS);
   const broker = createFallbackBroker({ config, environment, clock, random: systemRandom, limitMs: ownLimitMs });
 
-  // Sent at once, because a daemon that comes back cuts a connection that says nothing.
+  // Sent at once, because a restarted daemon closes idle connections.
   const connection = daemonConnection();
   const early = connection === undefined ? undefined : askDaemon(connection, request, clock, limitMs);
 
-  /** What Oracle's services do not give now, the daemon may have, and it may be there again. The other shims ask it themselves. */
+  /** Asks the daemon if Oracle's services fail: it may be up again and have the token. The other shims ask it themselves. */
   async function ownAnswer(): Promise<CredentialsAnswer> {
     const own = await broker.answer(request);
     if (own.status < 500) return own;
@@ -127,7 +127,7 @@ async function runFallback(fd: number, request: Buffer, options: GetOptions, clo
   }
 }
 
-/** The shim connects while it is root, which this process is not. */
+/** The shim connects while it is root; this process is not root. */
 function daemonConnection(): DaemonAddress | undefined {
   const fd = Number.parseInt(environment["OCIR_BROKER_FALLBACK_DAEMON_FD"] ?? "", 10);
   return Number.isNaN(fd) ? undefined : { fd };
@@ -137,7 +137,7 @@ function after(delayMs: number, clock: Clock): Promise<undefined> {
   return new Promise((resolve) => void clock.setTimer(() => resolve(undefined), delayMs));
 }
 
-/** Starting takes its time, so the shim says when its call ends and not how much was left. */
+/** The shim passes the end of its call instead of the time left, because starting this process takes time. */
 function leftMs(): number {
   const endMs = Number.parseInt(environment["OCIR_BROKER_FALLBACK_END_MS"] ?? "", 10);
   return Number.isNaN(endMs) ? DEFAULT_LEFT_MS : endMs - Number(kernelMonotonicUs()) / 1_000;
@@ -158,7 +158,7 @@ function requestFor(image: string): Buffer {
   return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: API_VERSIONS[0], image }));
 }
 
-/** @throws {BrokerError} `registry-foreign` where a password is wanted and there is none. */
+/** @throws {BrokerError} `registry-foreign` if a password is wanted and there is none. */
 async function deliver({ status, body }: DaemonAnswer, { output }: GetOptions): Promise<void> {
   if (status !== 200 || body.length === 0) {
     process.stderr.write(status === 200 ? errorAnswerOf(undefined).body : body);
@@ -175,7 +175,7 @@ function passwordIn(body: Buffer): string {
   return first.password;
 }
 
-/** Resolves once it is written, rejects where the reader has gone. */
+/** Resolves once the text is written, rejects if the reader is gone. */
 function writeOut(text: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   process.stdout.once("error", reject);

@@ -1,4 +1,4 @@
-/** The answers to scripts that ask for the node's kubelet and for paths. */
+/** Tests of the answers to scripts that ask for the node's kubelet and for paths. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -103,7 +103,7 @@ providers:
   defaultCacheDuration: 0s
 `;
 
-/** Files of a directory, which also holds the programs that they name. */
+/** Creates files in a directory, together with the programs that they name. */
 function makeConfigs(files: Readonly<Record<string, string | Buffer>>): string {
   const root = makeNode({ "/bin/other": "", "/bin/credential-provider-oke": "" });
   mkdirSync(join(root, "conf"));

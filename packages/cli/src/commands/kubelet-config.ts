@@ -1,6 +1,7 @@
 /**
- * `ocir-broker kubelet-config check|check-answer|merge|remove|locate|check-path`: the kubelet's provider configuration, judged by the kubelet's own
- * rules and changed without breaking it. For the installer, and for people before they restart a kubelet.
+ * `ocir-broker kubelet-config check|check-answer|merge|remove|locate|check-path`: checks the kubelet's provider
+ * configuration by the kubelet's own rules and changes it without breaking it. Used by the installer, and by people
+ * before they restart a kubelet.
  */
 import { locateKubelet, pathFaultOf } from "@ocir-broker/doctor";
 import { createSystemClock } from "@ocir-broker/foundation";

@@ -1,9 +1,9 @@
 /**
- * `ocir-broker serve`: the daemon, from configuration to signals.
+ * `ocir-broker serve`: runs the daemon, from configuration to signals.
  *
- * A configuration with faults does not keep it from running (docs/decisions/0013-a-faulty-configuration.md).
- * SIGTERM and SIGINT stop it after what is in flight is answered; SIGHUP reads the configuration again. Whatever
- * nobody caught ends it as soon as that is logged, since its state is then unknown; the service manager starts it again.
+ * A faulty configuration does not stop it (docs/decisions/0013-a-faulty-configuration.md).
+ * SIGTERM and SIGINT shut it down gracefully; SIGHUP reloads the configuration. An uncaught error is logged and then
+ * ends the process, because its state is unknown; the service manager starts it again.
  */
 import {
   createConfigStatus,
@@ -19,7 +19,7 @@ import type { Command } from "commander";
 import { environment, keepFromChildren, version } from "../process/environment.ts";
 import { hasPendingDnsLookup } from "../process/exit-now.ts";
 
-/** What whoever started us as a service says to this process and to no other. */
+/** Variables that the service manager and the launcher set for this process only. */
 const FOR_THIS_PROCESS = [
   "LISTEN_FDS",
   "LISTEN_FDNAMES",
@@ -30,7 +30,7 @@ const FOR_THIS_PROCESS = [
   "WATCHDOG_USEC",
 ];
 
-/** For the last line to be written, or to be found unwritable. */
+/** Time for the last log line to be written, or to fail. */
 const LAST_LINE_MS = 100;
 
 export function addServeCommand(program: Command): void {
@@ -42,7 +42,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: { config?: string }): Promise<void> {
-  // Whatever comes before there is something to reload is caught up on then: this may have been read too early.
+  // A SIGHUP during the start is remembered and applied later: the configuration may have been read too early.
   let supervision: Supervision | undefined;
   let isReloadAsked = false;
   process.on("SIGHUP", () => {

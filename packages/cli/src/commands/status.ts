@@ -1,4 +1,4 @@
-/** `ocir-broker status`: what the daemon says of itself on its health socket. Anyone may ask; no secret is in it. */
+/** `ocir-broker status`: shows what the daemon reports on its health socket. Any user may ask; it holds no secret. */
 import type { HealthDetails } from "@ocir-broker/broker";
 import { askHealthSocket } from "@ocir-broker/doctor";
 import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation";
@@ -16,7 +16,7 @@ interface CommandOptions {
 
 const WATCH_INTERVAL_MS = 2_000;
 
-/** To the top left, then everything below it away: fewer flickers than clearing first. */
+/** Moves to the top left and clears everything below afterwards: flickers less than clearing first. */
 const HOME = "\u001b[H";
 const CLEAR_BELOW = "\u001b[J";
 
@@ -31,7 +31,7 @@ const NEXT = `
   what the daemon said:  journalctl -u ocir-broker.service -n 50
   all that a pull needs: ocir-broker doctor`;
 const START = "\n  to start it:           systemctl start ocir-broker.service";
-/** It has its tokens again afterwards. */
+/** A restarted daemon gets its tokens back by the handover. */
 const RESTART = "\n  to start it anew:      systemctl restart ocir-broker.service";
 
 export function addStatusCommand(program: Command): void {
@@ -63,7 +63,7 @@ async function show(options: CommandOptions): Promise<void> {
   process.stdout.write(await read(healthSocket(options), options.output, createSystemClock()));
 }
 
-/** A daemon that is being restarted is worth waiting for. */
+/** Keeps polling after a failure, because the daemon may be restarting. */
 async function watch(options: CommandOptions): Promise<never> {
   const socket = healthSocket(options);
   const clock = createSystemClock();

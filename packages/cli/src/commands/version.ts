@@ -1,4 +1,4 @@
-/** `ocir-broker version`: which broker, on which Node. */
+/** `ocir-broker version`: prints the version of the broker and of its Node. */
 import type { Command } from "commander";
 import { version } from "../process/environment.ts";
 

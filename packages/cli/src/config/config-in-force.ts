@@ -1,4 +1,4 @@
-/** The configuration as the daemon takes it: the valid part of the file, and defaults for the rest. */
+/** The configuration in force, loaded as the daemon loads it: the valid part of the file, and defaults for the rest. */
 import { type Config, loadLenientConfig } from "@ocir-broker/broker";
 import { brokerErrorLine } from "../broker-error-line.ts";
 import { environment } from "../process/environment.ts";

@@ -1,4 +1,4 @@
-/** Files of the kubelet's configuration: read as the kubelet reads them, replaced so that it never sees half of one. */
+/** The kubelet's configuration files: read as the kubelet reads them, replaced so that it never sees half of one. */
 import {
   accessSync,
   chmodSync,
@@ -20,7 +20,7 @@ import { withPath } from "../failure.ts";
 
 const NEW_FILE_MODE = 0o644;
 
-/** One directory stands for its files. */
+/** Lists the files to read; a single directory stands for its files. */
 export function readConfigFiles(paths: readonly string[]): { files: ConfigFile[]; directory: boolean } {
   const [first = ""] = paths;
   const directory = paths.length > 1 || statSync(first).isDirectory();
@@ -31,7 +31,7 @@ export function readConfigFiles(paths: readonly string[]): { files: ConfigFile[]
   };
 }
 
-/** Its links are followed. */
+/** Follows links. */
 export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
@@ -52,7 +52,7 @@ export function readIfThere(path: string): string | undefined {
   });
 }
 
-/** By one rename, on disk before it. The mode of what was there stays, and a link stays one. */
+/** Replaces a file by one rename, after an fsync. An existing file keeps its mode, and a link stays a link. */
 export function replaceFile(path: string, text: string): void {
   withPath(path, () => replace(path, text));
 }
@@ -60,7 +60,7 @@ export function replaceFile(path: string, text: string): void {
 function replace(path: string, text: string): void {
   const before = statSync(path, { throwIfNoEntry: false });
   const target = before === undefined ? path : realpathSync(path);
-  // No ending that the kubelet would read in a directory.
+  // The kubelet ignores files with this ending in a directory.
   const fresh = `${target}.ocir-broker-new`;
   try {
     const file = openSync(fresh, "w", NEW_FILE_MODE);

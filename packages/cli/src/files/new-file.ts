@@ -1,17 +1,17 @@
-/** Files that a command makes for its user: never one that is there already, never through a link, and for nobody else to read. */
+/** Creates files for a command's user: never replaces a file, never follows a link, and lets no other user read them. */
 import { lstatSync, writeFileSync } from "node:fs";
 
 const MODE = 0o600;
 
-/** @throws {Error} one line with a code, if something has the name already, a link that leads nowhere included. */
+/** @throws {Error} one line with a code, if the name exists, even as a dangling link. */
 export function refuseExisting(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw existing(path);
 }
 
-/** @throws {Error} as {@link refuseExisting}, and what node:fs throws. */
+/** @throws {Error} as {@link refuseExisting}, and any error of node:fs. */
 export function writeNewFile(path: string, text: string): void {
   try {
-    // Exclusive: the kernel refuses a link in the name's place as well.
+    // Exclusive: the kernel also refuses a link at this path.
     writeFileSync(path, text, { flag: "wx", mode: MODE });
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === "EEXIST" ? existing(path) : error;

@@ -1,10 +1,10 @@
 /**
- * Exits even if getaddrinfo blocks a worker thread: a name look-up that hangs (ten seconds for each nameserver) cannot be
- * cancelled, and `process.exit` waits for its thread. An exec or a signal does not.
+ * Exits even if getaddrinfo blocks a worker thread. A name look-up that hangs (ten seconds for each nameserver) cannot be
+ * cancelled, and `process.exit` waits for its thread; an exec or a signal does not.
  */
 import { accessSync, constants } from "node:fs";
 
-/** Ends the process with the exit status that is set, whatever goes on in it. */
+/** Ends the process with the exit status that is set, even with work in flight. */
 export function exitNow(): never {
   if (hasPendingDnsLookup()) execTrueOrFalse(process.exitCode === 0 ? "true" : "false");
   process.exit();
@@ -20,6 +20,6 @@ function execTrueOrFalse(name: "true" | "false"): void {
     accessSync(program, constants.X_OK);
     process.execve?.(program, [name], {});
   } catch {
-    // Then it ends once the look-up has.
+    // The process then ends after the look-up.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The first thing that runs: a reload (SIGHUP) that comes while the daemon still starts must not end it. Node makes SIGHUP
- * deadly again whatever was inherited (ignored or blocked), so a launcher cannot do this; what comes before Node runs this
- * is a matter of 30 ms, and the service manager starts the daemon again, which then reads the configuration anyway.
+ * Ignores a reload (SIGHUP) that arrives while the daemon is still starting; must be the first import. A launcher cannot
+ * do this, because Node resets SIGHUP to its deadly default even if it was inherited as ignored or blocked. The gap before
+ * this code runs is about 30 ms; the service manager then restarts the daemon, which reads the configuration anyway.
  */
 if (process.argv[2] === "serve") process.on("SIGHUP", () => {});

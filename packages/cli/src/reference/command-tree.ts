@@ -1,13 +1,13 @@
-/** The command line as plain values, read off commander's own tree: what completions and man pages are made of. */
+/** The command line as plain values, read from commander's tree: the source of completions and man pages. */
 import type { Command, Option } from "commander";
 
 export interface OptionNode {
-  /** `--config`, and `-V` where there is a short one. */
+  /** `--config`, and `-V` if there is a short form. */
   readonly names: readonly string[];
-  /** As the help shows it: `--config <file>`. */
+  /** As printed in the help: `--config <file>`. */
   readonly flags: string;
   readonly description: string;
-  /** Absent: it takes no value. */
+  /** Absent if the option takes no value. */
   readonly value?: ValueNode;
 }
 
@@ -17,14 +17,14 @@ interface ValueNode {
 }
 
 interface ArgumentNode {
-  /** As the help shows it: `[image]`. */
+  /** As printed in the help: `[image]`. */
   readonly term: string;
   readonly description: string;
   readonly choices: readonly string[];
 }
 
 export interface CommandNode {
-  /** From the program on: `["ocir-broker", "config", "check"]`. */
+  /** Starts with the program: `["ocir-broker", "config", "check"]`. */
   readonly path: readonly string[];
   readonly description: string;
   readonly usage: string;
@@ -50,7 +50,7 @@ export function describeCommand(command: Command, above: readonly string[] = [])
   };
 }
 
-/** The command and all below it, outermost first. */
+/** Lists the command and all commands below it, outermost first. */
 export function allCommands(node: CommandNode): CommandNode[] {
   return [node, ...node.commands.flatMap(allCommands)];
 }

@@ -9,7 +9,7 @@ import { renderCompletion, SHELLS } from "./completion.ts";
 
 const program = describeCommand(createProgram());
 
-/** What bash offers for a line, its last word unfinished. */
+/** The words that bash offers for a line whose last word is unfinished. */
 function completeInBash(...words: string[]): string[] {
   const script = [
     renderCompletion("bash", program),
@@ -60,7 +60,7 @@ describe("renderCompletion", () => {
     test.runIf(path)(`is a script that ${shell} can read`, () => {
       const directory = mkdtempSync(join(tmpdir(), "ocir-completion-"));
       onTestFinished(() => rmSync(directory, { recursive: true }));
-      // A file: not every version of fish checks its standard input.
+      // Written to a file: not every version of fish checks its standard input.
       const script = join(directory, shell);
       writeFileSync(script, renderCompletion(shell, program));
       const flag = shell === "fish" ? "--no-execute" : "-n";
@@ -70,7 +70,7 @@ describe("renderCompletion", () => {
 
   const zsh = programOf("zsh");
   test.runIf(zsh)("completes in zsh", () => {
-    // What is a function of zsh's completion system is a function here that prints what it is given.
+    // Each function of zsh's completion system is replaced by one that prints its input.
     const system = [
       "compdef() { }",
       `_describe() { print -l -- "\${(@P)2}"; }`,

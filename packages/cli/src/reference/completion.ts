@@ -1,4 +1,4 @@
-/** Completion scripts for bash, zsh and fish, made of the command tree: a command that exists is completed. Pure. */
+/** Completion scripts for bash, zsh and fish, generated from the command tree, so no command is missing. Pure. */
 import { allCommands, type CommandNode, type OptionNode } from "./command-tree.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -113,7 +113,7 @@ function fishOption({ names, value }: OptionNode): string {
   return value.isFile ? `${flags} -r -F` : `${flags} -x -a ${fishQuote(value.choices.join(" "))}`;
 }
 
-/** Subcommands, choices of arguments and options, each with what it is. */
+/** Subcommands, choices of arguments and options, each with its description. */
 function wordsOf({ commands, arguments: given, options }: CommandNode): [word: string, text: string][] {
   return [
     ...commands.map(({ path, description }): [string, string] => [String(path.at(-1)), description]),

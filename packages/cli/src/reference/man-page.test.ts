@@ -1,4 +1,4 @@
-/** The pages in docs/man are what --help says. UPDATE_MAN=1 writes them anew. */
+/** Checks that the pages in docs/man agree with --help. UPDATE_MAN=1 rewrites them. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

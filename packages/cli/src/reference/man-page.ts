@@ -1,4 +1,4 @@
-/** Man pages in man(7)'s macros, made of the command tree: what --help says, with what belongs around it. Pure. */
+/** Man pages in man(7)'s macros, generated from the command tree: the text of --help and the sections around it. Pure. */
 import type { ConfigKey } from "@ocir-broker/broker";
 import { renderConfigPage } from "../config-man-page.ts";
 import { CONFIG_PAGE, DEFAULT_EXIT_STATUS, EXAMPLES, EXIT_STATUS, FILES, MORE_SECTIONS } from "../man-text.ts";
@@ -11,7 +11,7 @@ export interface ManPage {
   readonly text: string;
 }
 
-/** One page for the program, one for each of its commands with its subcommands in it, and one for the configuration file. */
+/** Makes one page for the program, one for each command including its subcommands, and one for the configuration file. */
 export function renderManPages(program: CommandNode, keys: readonly ConfigKey[]): ManPage[] {
   const commands = [program, ...program.commands].map((command) => ({
     fileName: `${command.path.join("-")}.1`,
