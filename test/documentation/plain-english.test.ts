@@ -9,10 +9,18 @@ const CLAUSE_AS_SUBJECT = /^(?:Who|What|Whoever|Whatever|Where it|Where there) (
 const MARKUP = /^[\s>*|-]*(?:\d+\. )?\**/;
 const COMMENT = /(?:^\s*|\s)(?:\/\*\*?|\/\/|#(?!!)|\*) (.*)/;
 
-/** Not clean yet: broker, doctor, expiring-cache, installer, kubelet-config, native. */
-const CLEAN = ["cli", "foundation", "identity", "oci-simulator", "ocir", "packaging", "protocol", "testkit"].map(
-  (name) => `packages/${name}/{src,test}/**/*.{ts,c,h,sh}`,
-);
+/** Not clean yet: broker, doctor, expiring-cache, installer, native. */
+const CLEAN = [
+  "cli",
+  "foundation",
+  "identity",
+  "kubelet-config",
+  "oci-simulator",
+  "ocir",
+  "packaging",
+  "protocol",
+  "testkit",
+].map((name) => `packages/${name}/{src,test}/**/*.{ts,c,h,sh}`);
 const SOURCES = globSync([...CLEAN, "cloud-init/**/*.sh", "test/**/*.sh"], { cwd: CHECKOUT }).sort();
 
 it.each(PAGES)("%s is plain English", (page) => {

@@ -1,6 +1,6 @@
 /**
- * What a plugin printed, decoded as strictly as the kubelet does since 1.32 (of older ones this refuses more). Says only
- * which field is wrong: everything else in an answer is secret.
+ * Decodes what a plugin printed, as strictly as the kubelet does since 1.32 (stricter than older kubelets). Names only
+ * the faulty field, because everything else in an answer is secret.
  */
 
 import { isJson } from "./json-text.ts";
@@ -14,12 +14,12 @@ interface Credentials {
   readonly password: string;
 }
 
-/** By the key that the kubelet matches with the image. */
+/** Keyed by the pattern that the kubelet matches with the image. */
 export type Answer = { readonly auth: ReadonlyMap<string, Credentials> } | { readonly problem: string };
 
 const KEY_TYPES: readonly (string | undefined)[] = ["Image", "Registry", "Global"];
 
-/** `apiVersion`: the provider's in the configuration. The problem is the first thing that a kubelet could not decode. */
+/** `apiVersion`: the provider's in the configuration. The problem is the first thing that a kubelet cannot decode. */
 export function decodeCredentialProviderAnswer(text: string, apiVersion = PROVIDER_API_VERSION): Answer {
   const parsed = isJson(text) ? parseText(text) : undefined;
   if (parsed === undefined || "problem" in parsed) return { problem: "it is no JSON object" };
@@ -44,7 +44,7 @@ export function decodeCredentialProviderAnswer(text: string, apiVersion = PROVID
   return { auth };
 }
 
-/** null, and a missing value, are an empty one, as in Go. */
+/** Treats null and a missing value as an empty one, as in Go. */
 function credentialsOf(entry: Tree): Credentials | undefined {
   const fields = fieldsOf(entry, ["username", "password"]);
   const username = textOf(fields?.get("username"));

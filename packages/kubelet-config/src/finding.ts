@@ -1,6 +1,6 @@
 /**
- * One thing that is wrong with a configuration. Its message may name providers and patterns, never an argument or the
- * value of an environment entry: those may be secret.
+ * One fault in a configuration. Its message may name providers and patterns, but never an argument or the value of an
+ * environment entry, because those may be secret.
  */
 import { type FindingCode, RULES, type Rule } from "./rules.ts";
 
@@ -8,11 +8,11 @@ export interface Finding {
   /** fatal: a kubelet of this minor does not start. warning: it starts, but does not do what was meant. */
   readonly severity: "fatal" | "warning";
   readonly code: FindingCode;
-  /** As the caller named it; empty where the finding is about no file. */
+  /** The path as the caller named it; empty if the finding is about no file. */
   readonly file: string;
-  /** From 1. Absent where the finding is about the whole file. */
+  /** Counts from 1. Absent if the finding is about the whole file. */
   readonly line?: number;
-  /** Inside this file, such as `providers[0].matchImages[1]`; empty for the whole file. */
+  /** The place inside this file, such as `providers[0].matchImages[1]`; empty for the whole file. */
   readonly path: string;
   readonly message: string;
   readonly fix: string;
@@ -24,7 +24,7 @@ export interface Place {
   readonly path: string;
 }
 
-/** Takes a finding; knows the minor. */
+/** Reports a finding; implementations know the minor. */
 export type Report = (code: FindingCode, place: Place, message: string) => void;
 
 /** Collects into `findings`, with the severity that the rule has for this minor. */
@@ -37,7 +37,7 @@ export function createReport(kubeletMinor: number, findings: Finding[]): Report 
   };
 }
 
-/** A text of the configuration for a message: one printable line of bounded length. */
+/** Quotes a text of the configuration in a message: one printable line of bounded length. */
 export function quote(text: string): string {
   const characters = [...text];
   const shown = characters.length > 80 ? `${characters.slice(0, 79).join("")}…` : text;

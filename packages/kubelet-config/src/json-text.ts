@@ -1,6 +1,6 @@
-/** Which texts the kubelet reads as JSON. */
+/** Recognises the texts that the kubelet reads as JSON. */
 
-/** The kubelet takes the JSON way when the first character that is no white space is `{`. */
+/** The kubelet reads a text as JSON if the first character that is not white space is `{`. */
 export function isJson(text: string): boolean {
   return /^[[\s\u0085]--\uFEFF]*\{/v.test(text);
 }

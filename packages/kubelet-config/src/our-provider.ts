@@ -1,4 +1,4 @@
-/** What our own entry in a CredentialProviderConfig is: its name, and what it must match. */
+/** Our own entry in a CredentialProviderConfig: its name, and the images it must match. */
 
 /** The program's name, which existing configurations already use. */
 export const PROVIDER_NAME = "credential-provider-oke";
@@ -6,7 +6,7 @@ export const PROVIDER_NAME = "credential-provider-oke";
 /** Both forms of OCIR's hosts: `<region key or id>.ocir.io` and `ocir.<region id>.oci.<realm domain>`. */
 export const MATCH_IMAGES: readonly string[] = ["*.ocir.io", "ocir.*.oci.*.*"];
 
-/** v1 since Kubernetes 1.26, the oldest that is known here. */
+/** v1 exists since Kubernetes 1.26, the oldest minor supported here. */
 export const PROVIDER_API_VERSION = "credentialprovider.kubelet.k8s.io/v1";
 export const PROVIDER_API_VERSIONS: readonly string[] = [
   PROVIDER_API_VERSION,

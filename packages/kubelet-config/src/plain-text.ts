@@ -1,4 +1,4 @@
-/** What the kubelet's YAML 1.1 reader takes a text without quotes for: `yes` is a boolean there. */
+/** Types of unquoted text in the kubelet's YAML 1.1 reader: `yes` is a boolean there. */
 import type { ScalarTree } from "./tree.ts";
 
 const BOOLEAN = /^(?:[yn]|yes|no|true|false|on|off|Y|N|Yes|No|True|False|On|Off|YES|NO|TRUE|FALSE|ON|OFF)$/;
@@ -7,7 +7,7 @@ const OTHER_BASE = /^[-+]?(?:0x[0-9a-f]{1,16}|0b[01]{1,64}|0o[0-7]+)$/i;
 const DECIMAL = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:e[-+]?[0-9]+)?$/i;
 const NOT_FINITE = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
 
-/** As the YAML library of Kubernetes resolves a text without quotes. Dates stay texts there. */
+/** Resolves unquoted text as the YAML library of Kubernetes does. Dates stay texts there. */
 export function typeOfPlain(text: string): ScalarTree["type"] {
   if (NULL.test(text)) return "null";
   if (BOOLEAN.test(text)) return "boolean";
@@ -15,12 +15,12 @@ export function typeOfPlain(text: string): ScalarTree["type"] {
   return OTHER_BASE.test(digits) || isDecimal(digits) || NOT_FINITE.test(text) ? "number" : "string";
 }
 
-/** One that no float64 can hold is a text in Go. */
+/** A number that no float64 can hold is a text in Go. */
 function isDecimal(digits: string): boolean {
   return DECIMAL.test(digits) && Number.isFinite(Number(digits));
 }
 
-/** A text that needs no quotes anywhere: a cautious guess, which costs quotes at worst. */
+/** Whether a text needs no quotes in any reader: a cautious guess, which adds needless quotes at worst. */
 export function isPlainText(text: string): boolean {
   return /^-{0,2}[a-z0-9/][\w./-]*$/i.test(text) && typeOfPlain(text) === "string";
 }

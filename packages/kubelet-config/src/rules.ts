@@ -1,5 +1,5 @@
 /**
- * Every rule by its code: what it says, from which kubelet minor to which it stops the kubelet, and what to do.
+ * Every rule by its code: its meaning, the kubelet minors in which it stops the kubelet, and the remedy.
  * A rule that is fatal in no minor, or not in this one, is a warning. docs/kubelet-rules.md is this table for people.
  */
 
@@ -11,12 +11,12 @@ export interface FatalMinors {
 
 export interface Rule {
   readonly rule: string;
-  /** Where the kubelet refuses to start. Absent: a lint of ours, which the kubelet does not have. */
+  /** The minors in which the kubelet refuses to start. Absent for a lint of ours, which the kubelet does not have. */
   readonly fatal?: FatalMinors;
   readonly fix: string;
 }
 
-/** The oldest minor that is known: the first with credentialprovider.kubelet.k8s.io/v1. */
+/** The oldest supported minor: the first with credentialprovider.kubelet.k8s.io/v1. */
 export const OLDEST_MINOR = 26;
 
 const ALWAYS: FatalMinors = { from: OLDEST_MINOR };

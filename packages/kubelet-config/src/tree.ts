@@ -1,4 +1,4 @@
-/** A decoded file: with line numbers and places in the text and, where a field is given twice, both. */
+/** A decoded file, with line numbers and places in the text. A duplicate field keeps both values. */
 
 export type Tree = MapTree | ListTree | ScalarTree;
 
@@ -10,10 +10,10 @@ export interface Field {
 
 /** A value's place in the text, as offsets. */
 export interface Source {
-  /** Of what introduces it: the dash of its list item, or the key of its field. */
+  /** Offset of the introducing token: the dash of its list item, or the key of its field. */
   readonly marker: number;
   readonly start: number;
-  /** Behind its last character; comments and line breaks that follow are not part of it. */
+  /** Offset after its last character; comments and line breaks that follow are not part of it. */
   readonly end: number;
   readonly isBlock: boolean;
 }
@@ -22,7 +22,7 @@ export interface MapTree {
   readonly type: "map";
   readonly fields: readonly Field[];
   readonly line: number;
-  /** Absent for a value that stands in no text. */
+  /** Absent for a value that is in no text. */
   readonly source?: Source;
 }
 
@@ -40,10 +40,10 @@ export interface ScalarTree {
   readonly source?: Source;
 }
 
-/** null in Go, as which a missing value counts. */
+/** null in Go, which also stands for a missing value. */
 export const NOTHING: Tree = { type: "null", text: "", line: 1 };
 
-/** Whether both decode to the same value. Where they stand does not count, nor the order of fields. */
+/** Whether both decode to the same value. Positions and the order of fields do not count. */
 export function sameTree(a: Tree, b: Tree): boolean {
   if (a.type === "map" && b.type === "map") {
     const others = byKey(b.fields);

@@ -1,4 +1,4 @@
-/** The nodes of the YAML library as the tree that the kubelet's YAML 1.1 reader would give. */
+/** Converts the nodes of the YAML library to the tree that the kubelet's YAML 1.1 reader would give. */
 import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type ParsedNode, type Scalar } from "yaml";
 import { typeOfPlain } from "./plain-text.ts";
 import {
@@ -11,7 +11,7 @@ import {
 } from "./reader-differences.ts";
 import { type Field, NOTHING, type ScalarTree, type Source, type Tree } from "./tree.ts";
 
-/** Go's reader stops at excessive aliasing; a configuration needs hardly any. */
+/** Go's reader refuses excessive aliasing; a configuration needs hardly any. */
 const MAX_ALIASES = 1000;
 
 export interface Problem {
@@ -34,7 +34,7 @@ export function readTree(
     return NOTHING;
   }
 
-  /** `within`: the nodes around this one, against an alias to one of them. */
+  /** `within`: the nodes around this one, to detect an alias to one of them. */
   function read(node: Node, within: readonly Node[], marker: number): Tree {
     if (node === null || problem !== undefined) return NOTHING;
     const { line } = lines.linePos(node.range[0]);
@@ -76,7 +76,7 @@ export function readTree(
     if (key.text !== "<<" || !isScalar(pair.key) || pair.key.type !== "PLAIN") {
       return [{ key: key.text, value, line: key.line }];
     }
-    // YAML 1.1's merge key: the fields of the map, or of a list of maps, stand in its place.
+    // YAML 1.1's merge key: the fields of the map, or of a list of maps, replace it.
     const merged = value.type === "list" ? value.items.toReversed() : [value];
     return merged.flatMap((item) =>
       item.type === "map" ? item.fields : noFields("<< stands before something that is no map", item.line),
@@ -92,7 +92,7 @@ export function readTree(
   return { tree, problem };
 }
 
-/** Where the children of a collection begin. */
+/** The offsets at which the children of a collection begin. */
 function markersOf({ srcToken }: { srcToken?: unknown }): readonly number[] {
   const { items = [] } = (srcToken ?? {}) as { items?: readonly CollectionToken[] };
   return items.map(({ start, key, value }) => {
@@ -101,14 +101,14 @@ function markersOf({ srcToken }: { srcToken?: unknown }): readonly number[] {
   });
 }
 
-/** What is needed here of the library's tokens. */
+/** The part of the library's tokens that is used here. */
 interface CollectionToken {
   readonly start: readonly { readonly type: string; readonly offset: number }[];
   readonly key?: { readonly offset: number } | null;
   readonly value?: { readonly offset: number };
 }
 
-/** A block collection ends with its last child; the library counts the comments behind it too. */
+/** A block collection ends with its last child; the library also counts the comments after it. */
 function blockSource(node: { flow?: boolean }, source: Source, lastChild: Tree | undefined): Source {
   if (node.flow === true) return source;
   return { ...source, end: lastChild?.source?.end ?? source.end, isBlock: true };
@@ -120,7 +120,7 @@ function readScalar(node: Scalar.Parsed, source: string, line: number): ScalarTr
   return { type: isPlain ? typeOfPlain(text) : "string", text, line };
 }
 
-/** A block scalar at the end of such a file: the kubelet's YAML library adds no line break, ours does. */
+/** A block scalar at the end of a file without a final line break: the kubelet's YAML library adds none, ours does. */
 function endsWithoutLineBreak({ type, range }: Scalar.Parsed, source: string): boolean {
   return String(type).startsWith("BLOCK") && range[1] === source.length && !source.endsWith("\n");
 }

@@ -30,7 +30,7 @@ function config(providers: unknown, more: object = {}): string {
   });
 }
 
-/** Our provider with these fields beside or instead of its own. */
+/** Our provider with these fields added or replaced. */
 function withOurs(fields: object): string {
   return config([{ ...ours, ...fields }]);
 }
@@ -40,7 +40,7 @@ function check(text: string, kubeletMinor: number, more: Partial<CheckOptions> =
   return checkCredentialProviderConfig([{ path: "config", text }], options);
 }
 
-/** The minors in which the code is found at the path with this severity, such as `26-31`; empty for none. */
+/** The minors in which the code is found at the path with this severity, such as `26-31`; empty if there are none. */
 function minorsOf(text: string, code: FindingCode, path: string, severity: string): string {
   const minors: number[] = [];
   for (let minor = OLDEST; minor <= NEWEST; minor++) {
@@ -390,7 +390,7 @@ const ROWS: readonly Row[] = [
   ],
 ];
 
-/** Five levels of ten aliases each. */
+/** Five levels of ten aliases each, which expand to 100 000 values. */
 function bomb(): string {
   const levels = ["a0: &a0 [x]"];
   for (let level = 1; level < 6; level++) {

@@ -1,6 +1,6 @@
 /**
- * The kubelet's start, played through: which files it reads, in which order, what of them it refuses, and, beyond the
- * kubelet, what it takes and then ignores. Reads no file itself: text in, findings out.
+ * Simulates the kubelet's start: the files it reads, their order, and what it refuses in them. Also reports what the
+ * kubelet accepts and then ignores. Reads no file itself: text in, findings out.
  */
 
 import { createReport, type Finding, quote, type Report } from "../finding.ts";
@@ -10,21 +10,21 @@ import { lintProviders } from "./lint.ts";
 import { validateProvider } from "./validate.ts";
 
 export interface CheckOptions {
-  /** 31 for Kubernetes 1.31; of minors newer than are known here the newest rules apply. */
+  /** 31 for Kubernetes 1.31. A minor newer than the newest known one gets the newest rules. */
   readonly kubeletMinor: number;
-  /** Whether the bin directory has an executable file of this name. Asked for valid names only. */
+  /** Whether the bin directory has an executable file of this name. Called for valid names only. */
   readonly hasExecutable: (name: string) => boolean;
-  /** The kubelet's flag names a directory. Default: when there is not exactly one file. */
+  /** Whether the kubelet's flag names a directory. Default: true unless there is exactly one file. */
   readonly directory?: boolean;
-  /** The gate KubeletServiceAccountTokenForCredentialProviders. Default: on since 1.34. */
+  /** State of the gate KubeletServiceAccountTokenForCredentialProviders. Default: on since 1.34. */
   readonly serviceAccountTokens?: boolean;
 }
 
-/** The first minor that takes a directory (Kubernetes PR 131658). */
+/** The first minor that accepts a directory (Kubernetes PR 131658). */
 const DIRECTORY_MINOR = 34;
 
 /**
- * @returns in the order of the files; empty when all is well. The kubelet starts if none is fatal.
+ * @returns findings in the order of the files; empty if there is no fault. The kubelet starts if none is fatal.
  * @throws {KubeletConfigError} `kubelet-minor-unsupported`
  */
 export function checkCredentialProviderConfig(files: readonly ConfigFile[], options: CheckOptions): Finding[] {
@@ -45,7 +45,7 @@ export function checkCredentialProviderConfig(files: readonly ConfigFile[], opti
   const rules = { serviceAccountTokens: options.kubeletMinor >= 34, ...options };
   reportDuplicateNames(providers, report);
   for (const provider of providers) validateProvider(provider, rules, report);
-  // Of a file that could not be read nothing is known, so nothing is missing either.
+  // An unreadable file may hold the provider, so nothing is reported as missing.
   if (decoded.every((ofFile) => ofFile !== undefined)) {
     const top = { file: read.length === 1 ? String(read[0]?.path) : "", path: "providers" };
     if (providers.length === 0) report("providers-missing", top, "there is no provider");
@@ -55,7 +55,7 @@ export function checkCredentialProviderConfig(files: readonly ConfigFile[], opti
 }
 
 /**
- * What `explainMatch` needs of a configuration: the providers in the order of the files, as far as they can be read.
+ * Reads what `explainMatch` needs from a configuration: the readable providers, in the order of the files.
  *
  * @throws {KubeletConfigError} `kubelet-minor-unsupported`
  */
@@ -73,7 +73,7 @@ export function readProviders(
     }));
 }
 
-/** Of a directory the files with these endings, sorted by their bytes; a single file whatever its name. */
+/** From a directory, the files with these endings, sorted by their bytes; a single file is read under any name. */
 function filesToRead(files: readonly ConfigFile[], directory: boolean): readonly ConfigFile[] {
   if (!directory) return files;
   return files

@@ -1,8 +1,7 @@
 /**
- * What the kubelet accepts and yet does not do what was meant: entries that match nothing, and our provider's own
- * setting. Only entries that the kubelet can read come here to be judged.
+ * Finds settings that the kubelet accepts but that do not do what was meant: entries that match nothing, and faults in
+ * our provider's own settings. Judges only entries that the kubelet can read.
  */
-
 import { type Place, quote, type Report } from "../finding.ts";
 import { type ImageUrl, parseImageUrl } from "../matching/image-url.ts";
 import { matchesImage } from "../matching/match.ts";
@@ -11,13 +10,13 @@ import { PROVIDER_NAME } from "../our-provider.ts";
 import type { Located, Provider } from "../reading/decode.ts";
 import { parseGoDurationNs } from "../reading/duration.ts";
 
-/** One host form of OCIR: how many labels, and which of them are fixed. */
+/** One host form of OCIR: the number of labels, and which of them are fixed. */
 const HOST_FORMS = [
   { example: "*.ocir.io", labels: [undefined, "ocir", "io"] },
   { example: "ocir.*.oci.*.*", labels: ["ocir", undefined, "oci", undefined, undefined] },
 ] as const;
 
-/** `top`: the place of the file that a missing provider is reported for. */
+/** @param top the file's place, for reporting a missing provider */
 export function lintProviders(providers: readonly Provider[], top: Place, report: Report): void {
   for (const provider of providers) {
     for (const { value, place } of provider.matchImages.value ?? []) lintMatchImage(value, place, report);
@@ -68,7 +67,7 @@ function isOfForm(url: ImageUrl, labels: readonly (string | undefined)[]): boole
   return url.labels.length === labels.length && labels.every(fits);
 }
 
-/** Two entries overlap when an image made up from one of them fits the other. */
+/** Two entries overlap if an image built from one of them matches the other. */
 function lintOverlap(ours: Provider, other: Provider, report: Report): void {
   const entries = readable(ours.matchImages.value ?? []).map(({ entry }) => entry.value);
   for (const { entry } of readable(other.matchImages.value ?? [])) {

@@ -1,4 +1,4 @@
-/** What the values of one provider must be for the kubelet to start. */
+/** Validates the values of one provider that the kubelet checks at its start. */
 
 import { quote, type Report } from "../finding.ts";
 import { parseImageUrl } from "../matching/image-url.ts";

@@ -1,29 +1,29 @@
 /**
- * How the kubelet reads an entry of matchImages, and an image: Go's net/url with https:// put before it, then host and
- * port. Two things follow that its documentation does not say: `?` is no glob, because a query begins there, and a glob
- * in the port is an error.
+ * Parses an entry of matchImages, and an image, as the kubelet does: Go's net/url with https:// in front, then host and
+ * port. Its documentation omits two consequences: `?` is no glob, because a query begins there, and a glob in the port
+ * is an error.
  */
 import { isIPv6 } from "node:net";
 
 export interface ImageUrl {
-  /** The host's labels, split at dots; one empty label where there is no host. */
+  /** The host's labels, split at dots; one empty label if there is no host. */
   readonly labels: readonly string[];
-  /** Empty without one. */
+  /** Empty if there is no port. */
   readonly port: string;
-  /** With its leading slash, percent escapes decoded; may be empty. */
+  /** Keeps its leading slash, percent escapes decoded; may be empty. */
   readonly path: string;
-  /** Brackets or colons that Go refuses since 1.25.8 (CVE-2025-47912, CVE-2026-25679) and 1.26. */
+  /** Has brackets or colons that Go refuses since 1.25.8 (CVE-2025-47912, CVE-2026-25679) and 1.26. */
   readonly refusedByNewerGo: boolean;
 }
 
 const BAD_ESCAPE = /%(?![0-9a-f]{2})/i;
-/** In a host only bytes beyond ASCII and the percent sign itself may be escaped. */
+/** In a host, only bytes beyond ASCII and the percent sign itself may be escaped. */
 const BAD_HOST_ESCAPE = /%(?!25|[89a-f][0-9a-f])/i;
 const HOST_CHARACTERS = /^[\w.~!$&'()*+,;=:[\]<>"%\u{80}-\u{10ffff}-]*$/u;
 const USER_CHARACTERS = /^[\w.:~!$&'()*+,;=%@-]*$/;
 const PORT_OR_NOTHING = /^(?::[0-9]*)?$/;
 
-/** undefined where the kubelet cannot parse it. */
+/** @returns undefined if the kubelet cannot parse the text */
 export function parseImageUrl(text: string): ImageUrl | undefined {
   const [beforeFragment, fragment] = cut(text, "#");
   if (hasControlCharacter(beforeFragment) || BAD_ESCAPE.test(fragment)) return undefined;
@@ -57,7 +57,7 @@ function isRefusedByNewerGo(host: string): boolean {
   return address === undefined || !isIPv6(decodeEscapes(address));
 }
 
-/** Go's net.SplitHostPort; where that fails, all of it is the host, as in the kubelet. */
+/** Go's net.SplitHostPort; if that fails, the whole text is the host, as in the kubelet. */
 function splitHostPort(hostPort: string): { host: string; port: string } {
   const parts = /^(?:\[(?<literal>[^[\]]*)\]|(?<name>[^[\]:]*)):(?<port>[^[\]:]*)$/.exec(hostPort)?.groups;
   if (parts === undefined) return { host: hostPort, port: "" };

@@ -1,6 +1,6 @@
 /**
- * Which providers the kubelet runs for an image, by its own matching, and why it does not run the others. Text in,
- * answer out; whether a configuration is valid at all is check.ts's business.
+ * Finds the providers that the kubelet runs for an image, by its own matching, and explains why it skips the others.
+ * Text in, answer out; check.ts decides whether a configuration is valid.
  */
 import { quote } from "../finding.ts";
 import { type ImageUrl, parseImageUrl } from "./image-url.ts";
@@ -11,22 +11,22 @@ export type MismatchReason = "pattern-invalid" | "image-invalid" | "port" | "lab
 export interface PatternMismatch {
   readonly pattern: string;
   readonly reason: MismatchReason;
-  /** For people: what differs. */
+  /** The difference, in words for people. */
   readonly detail: string;
 }
 
 export interface ProviderMatch {
   readonly name: string;
-  /** The first entry of matchImages that fits. Absent: the provider is not run. */
+  /** The first entry of matchImages that matches. Absent if the provider is not run. */
   readonly matchedBy?: string;
-  /** Why each entry before that, or all of them, do not fit. */
+  /** Reasons for each entry before that one, or for all entries, not to match. */
   readonly mismatches: readonly PatternMismatch[];
 }
 
 export interface MatchExplanation {
-  /** What is compared: the image without tag and digest, and with docker.io where it names no host. */
+  /** The compared text: the image without tag and digest, and with docker.io if it names no host. */
   readonly repository: string;
-  /** In the order in which the kubelet runs them, one after the other. */
+  /** Listed in the order in which the kubelet runs them, one after the other. */
   readonly run: readonly ProviderMatch[];
   readonly notRun: readonly ProviderMatch[];
 }
@@ -35,7 +35,7 @@ export interface MatchExplanation {
 const FILE_ORDER_MINOR = 33;
 
 /**
- * Whether one entry of matchImages fits an image, which is to be given as the kubelet names it: without tag or digest.
+ * Whether one entry of matchImages matches an image, given as the kubelet names it: without tag or digest.
  * Labels are compared one by one, ports must be equal both ways, the path is a plain prefix.
  */
 export function matchesImage(pattern: string, image: string): boolean {
@@ -88,12 +88,12 @@ function findMismatch(pattern: string, image: string): PatternMismatch | undefin
 }
 
 /**
- * The kubelet's normalised name (distribution/reference): only something with a dot or colon, or localhost, or with an
- * upper-case letter, is a host.
+ * The kubelet's normalised name (distribution/reference): the first part is a host only if it has a dot, a colon or an
+ * upper-case letter, or is localhost.
  */
 function repositoryOf(image: string): string {
   const [named] = image.split("@", 1);
-  // A colon without a slash behind it is a tag's.
+  // A colon without a slash after it starts a tag.
   const untagged = String(named).replace(/:[^:/]*$/, "");
   const [host, ...rest] = untagged.split("/");
   if (rest.length === 0 || !isHost(String(host))) return dockerHub(untagged);

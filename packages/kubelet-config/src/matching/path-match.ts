@@ -1,17 +1,17 @@
 /**
- * Go's path/filepath.Match for one label of a host, as far as it can arrive here: `*` and, in older kubelets, classes such
- * as `[a-z]`. The kubelet's URL parsing cuts at `?` and refuses `^` and backslash.
+ * Go's path/filepath.Match for one label of a host, limited to the syntax that can occur here: `*` and, in older kubelets,
+ * classes such as `[a-z]`. The kubelet's URL parsing cuts at `?` and refuses `^` and backslash.
  */
 
 const PIECE = /\*|\[(?:[^\]-](?:-[^\]-])?)+\]|[^*[]/gu;
 const RANGE = /(?<low>[^\]-])(?:-(?<high>[^\]-]))?/gu;
 
-/** Whether the whole label fits. A malformed pattern, an error in Go, fits nothing. Labels hold no slash. */
+/** Whether the whole label matches. A malformed pattern, an error in Go, matches nothing. Labels hold no slash. */
 export function pathMatch(pattern: string, label: string): boolean {
   const pieces = pattern.match(PIECE) ?? [];
   if (pieces.join("") !== pattern) return false;
   const characters = [...label];
-  // The positions in the label that the pieces so far can end at: linear in both, whatever the pattern.
+  // Positions in the label at which the pieces so far can end. Linear in both lengths, for any pattern.
   let reached = new Set([0]);
   for (const piece of pieces) {
     const next = new Set<number>();

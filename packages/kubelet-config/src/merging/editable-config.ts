@@ -1,4 +1,4 @@
-/** Writes a changed CredentialProviderConfig: never a text that decodes to anything else than what was wanted. */
+/** Writes a changed CredentialProviderConfig: never a text that decodes to anything but the wanted tree. */
 
 import { KubeletConfigError } from "../errors.ts";
 import { isJson } from "../json-text.ts";
@@ -20,8 +20,8 @@ export function readTree(source: string): TreeOfText {
 }
 
 /**
- * The text for `after`, which was made from the tree of `source`: with every byte that is not concerned, or else encoded
- * again.
+ * Renders `after`, which was made from the tree of `source`: keeps every byte outside the change, or encodes the whole
+ * file again if that is not possible.
  *
  * @throws {KubeletConfigError} `config-not-editable`
  */

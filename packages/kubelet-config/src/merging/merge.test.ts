@@ -44,7 +44,7 @@ const GCR = `- name: gcr
   apiVersion: credentialprovider.kubelet.k8s.io/v1
 `;
 
-/** The last provider's arguments stand in ours. */
+/** The last provider's arguments are an alias of ours. */
 const ALIASED = `${ECR}${OURS}  args: &a [x]\n${GCR}  args: *a\n`;
 
 const withProvider = (fields: string) => `${ECR}${fields}${GCR}`;
@@ -197,7 +197,7 @@ describe("mergeProvider", () => {
   test("encodes the whole file again if nothing else keeps the meaning", () => {
     const merged = mergeProvider(ALIASED, options);
     expect(decode(merged)).toStrictEqual(decode(`${ECR}${OURS}${GCR}  args: [x]\n`));
-    // At the end of the file its last line has no line break, which would become part of the text.
+    // The last line at the end of the file has no line break, which would become part of the text.
     const scalar = `${ECR.replace("- name", "- env: []\n  name")}- name: b\n${ECR.slice(ECR.indexOf("  matchImages"))}  env: [{}]\n  args:\n  - |\n    a`;
     expect(mergeProvider(scalar, options)).toContain("    env:\n      - {}\n    args:\n      - a\n");
   });
@@ -281,7 +281,7 @@ describe("removeProvider", () => {
 
 describe("mergeProvider and removeProvider, for any valid configuration,", () => {
   const text = fc.oneof(
-    // The YAML package writes these as they are, and the kubelet reads them only from JSON.
+    // The YAML package writes these unescaped, and the kubelet reads them only from JSON.
     fc.string({ unit: "binary", maxLength: 8 }).filter((any) => !/[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/.test(any)),
     fc.constantFrom("yes", "null", "1", "~", "<<", "*a"),
   );
@@ -301,7 +301,7 @@ describe("mergeProvider and removeProvider, for any valid configuration,", () =>
   const asText = fc.constantFrom(
     (config: object) => JSON.stringify(config),
     (config: object) => JSON.stringify(config, null, 2),
-    // Quoted by the rules of YAML 1.1, the kubelet's.
+    // Quoted by the rules of YAML 1.1, which the kubelet applies.
     (config: object) => stringify(config, { version: "1.1" }),
   );
   const wanted = fc.record({

@@ -1,6 +1,6 @@
 /**
- * Adds our provider to a CredentialProviderConfig, and takes it out again. Everything else in the file decodes to what it
- * was, and in block style keeps its bytes; JSON stays JSON. Never returns a text that would stop the kubelet.
+ * Adds our provider to a CredentialProviderConfig, and removes it again. Everything else in the file decodes to the same
+ * value, and in block style keeps its bytes; JSON stays JSON. Never returns a text that would stop the kubelet.
  */
 import { checkCredentialProviderConfig } from "../checking/check.ts";
 import { KubeletConfigError } from "../errors.ts";
@@ -11,21 +11,21 @@ import { type Field, type MapTree, sameTree, type Tree } from "../tree.ts";
 import { readTree, writeTree } from "./editable-config.ts";
 
 export interface MergeOptions {
-  /** The provider's name, which is its program's. */
+  /** The provider's name, which is also the name of its program. */
   readonly name: string;
   readonly kubeletMinor: number;
   /** Arguments of the program. Default: none. */
   readonly args?: readonly string[];
-  /** Environment entries; they win over kept ones of the same name. */
+  /** Environment entries; they replace kept entries of the same name. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
- * The text with our provider in it. One of the same name is changed in place: it keeps its comments, further readable
- * entries of matchImages, and environment entries other than those that make a program load code (LD_*, NODE_*).
- * Merging twice is the same as merging once.
+ * Returns the text with our provider in it. A provider of the same name is changed in place: it keeps its comments, other
+ * readable entries of matchImages, and environment entries, except those that make a program load code (LD_*, NODE_*).
+ * Merging twice gives the same text as merging once.
  *
- * @param existing undefined, or text without any content: a new file is made.
+ * @param existing undefined, or a text without any content: a new file is made.
  * @throws {KubeletConfigError} `config-not-editable`, `config-refused`, `kubelet-minor-unsupported`
  */
 export function mergeProvider(existing: string | undefined, options: MergeOptions): string {
@@ -39,9 +39,9 @@ export function mergeProvider(existing: string | undefined, options: MergeOption
 }
 
 /**
- * The text without the provider of this name, unchanged where there is none.
+ * Returns the text without the provider of this name, unchanged if it has none.
  *
- * @returns undefined when no provider would be left: a kubelet that still names the file would not start with it.
+ * @returns undefined if no provider would be left: a kubelet that still names the file would not start with it.
  * @throws {KubeletConfigError} `config-not-editable`
  */
 export function removeProvider(existing: string, options: { readonly name: string }): string | undefined {
@@ -51,7 +51,7 @@ export function removeProvider(existing: string, options: { readonly name: strin
   return others.length === 0 ? undefined : print(others);
 }
 
-/** Environment entries by which a program of the node would load code. Ours need none, and the fallback gets none. */
+/** Environment entries that make a program of the node load code. Ours needs none, and the fallback broker gets none. */
 const LOADS_CODE = /^(?:LD_|NODE_)/;
 const NO_FIELDS: MapTree = { type: "map", fields: [], line: 0 };
 const REQUIRED: readonly Field[] = [
@@ -61,7 +61,7 @@ const REQUIRED: readonly Field[] = [
 
 interface Config {
   readonly providers: readonly Tree[];
-  /** The whole file with these providers instead. */
+  /** Returns the whole file with these providers instead. */
   print(providers: readonly Tree[]): string;
 }
 
@@ -88,7 +88,7 @@ function openConfig(source: string): Config {
   };
 }
 
-/** Fields that stay keep their place; others go: the kubelet may not know them. */
+/** Kept fields stay in place; all others are removed, because the kubelet may not know them. */
 function fillProvider(provider: MapTree, options: MergeOptions): MapTree {
   const { args = [] } = options;
   const env = mergeEnv(itemsOf(provider, "env"), options.env ?? {});
@@ -129,7 +129,7 @@ function mergeEnv(existing: readonly Tree[], wanted: Readonly<Record<string, str
   return [...kept, ...added];
 }
 
-/** Of an entry that every kubelet takes; a missing value is an empty one. */
+/** The name of an entry that every kubelet accepts, else undefined; a missing value is an empty one. */
 function nameOfEnv(item: Tree): string | undefined {
   if (item.type !== "map" || new Set(item.fields.map(({ key }) => key)).size !== item.fields.length) return undefined;
   const { name, value = text(""), ...unknown } = Object.fromEntries(item.fields.map(({ key, value }) => [key, value]));
@@ -138,7 +138,7 @@ function nameOfEnv(item: Tree): string | undefined {
   return name.text;
 }
 
-/** These fields in the place of those of the same name, or behind all others. */
+/** Replaces fields of the same name in place and appends the others. */
 function setFields(map: MapTree, fields: readonly Field[]): MapTree {
   const changed = map.fields.map((existing): Field => {
     const value = fields.find(({ key }) => key === existing.key)?.value;
@@ -153,7 +153,7 @@ function missing(map: MapTree, fields: readonly Field[]): readonly Field[] {
   return fields.filter(({ key }) => !map.fields.some((existing) => existing.key === key));
 }
 
-/** Of a field that is given twice, older kubelets take the last. */
+/** Takes the last of a duplicate field, as older kubelets do. */
 function fieldValue({ fields }: MapTree, key: string): Tree | undefined {
   return fields.findLast((existing) => existing.key === key)?.value;
 }
@@ -181,7 +181,7 @@ function text(value: string): Tree {
   return { type: "string", text: value, line: 0 };
 }
 
-/** The rest of the file may be refused as well: then it is not ours to write. */
+/** Refuses a result with a fatal fault elsewhere in the file, because that part is not ours to change. */
 function refuseFatal(merged: string, kubeletMinor: number): string {
   const options = { kubeletMinor, hasExecutable: () => true, serviceAccountTokens: true };
   const fatal = checkCredentialProviderConfig([{ path: "", text: merged }], options).find(

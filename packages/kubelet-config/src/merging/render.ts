@@ -1,14 +1,14 @@
-/** A tree as YAML that every reader takes for the same: block style, and double quotes with ASCII escapes where in doubt. */
+/** Renders a tree as YAML that all readers agree on: block style, and double quotes with ASCII escapes if in doubt. */
 
 import { isPlainText } from "../plain-text.ts";
 import type { Tree } from "../tree.ts";
 
 export interface Style {
-  /** Whether a list stands further to the right than the field that it belongs to. */
+  /** Whether a list is indented further than the field that it belongs to. */
   readonly indentsLists: boolean;
 }
 
-/** Lines without line breaks and without indentation of their own: what stands to the right of `- ` or below nothing. */
+/** Renders lines without line breaks and base indentation, to be placed after `- ` or below a key. */
 export function renderLines(tree: Tree, style: Style): readonly string[] {
   if (tree.type === "map" && tree.fields.length > 0) {
     return tree.fields.flatMap(({ key, value }) => renderField(key, value, style));

@@ -1,7 +1,7 @@
 /**
- * Turns the text of one tree into the text of another by touching only what differs: bytes of values that stay, comments
- * and line ends are left alone. It handles block style; where it cannot do it, the text that comes out does not decode to
- * the wanted tree, so callers must decode it and compare.
+ * Turns the text of one tree into the text of another by changing only what differs: bytes of unchanged values, comments
+ * and line ends stay. Handles block style only; otherwise the result may not decode to the wanted tree, so callers must
+ * decode it and compare.
  */
 
 import { type ListTree, type MapTree, type Source, sameTree, type Tree } from "../tree.ts";
@@ -20,7 +20,7 @@ interface Child {
 
 type Collection = MapTree | ListTree;
 
-/** `after` shares with `before` the values that stay where they are, and `source` of those that change inside. */
+/** `after` shares unchanged values with `before`, and the `source` of values that change inside. */
 export function splice(text: string, before: Tree, after: Tree): string {
   const edits = editsOf(text, before, after).toSorted((a, b) => b.start - a.start);
   return edits.reduce(
@@ -43,7 +43,7 @@ function editsOf(text: string, before: Tree, after: Tree): readonly Edit[] {
   return added.length === 0 ? edits : [...edits, insertion(text, children, added)];
 }
 
-/** What differs and can neither be changed inside nor replaced on its line is removed and written again. */
+/** Whether a child stays in place. A child that can neither be changed inside nor replaced on its line is written again. */
 function isKept(text: string, { key, value }: Child, other: Child): boolean {
   if (key !== other.key || value.source === undefined || value.source !== other.value.source) return false;
   if (sameTree(value, other.value) || (isBlock(value) && isBlock(other.value))) return true;
@@ -63,7 +63,7 @@ function removal(text: string, children: readonly Child[], index: number): Edit 
   const { marker, end } = sourceOf(children[index]);
   const lineStart = startOfLine(text, marker);
   if (text.slice(lineStart, marker).trim() === "") return { start: lineStart, end: endOfLine(text, end), text: "" };
-  // On the line of a list's dash: the next field takes its place.
+  // The field is on the line of a list's dash: the next field takes its place.
   return { start: marker, end: sourceOf(children[index + 1]).marker, text: "" };
 }
 
@@ -88,7 +88,7 @@ function isBlock(tree: Tree): tree is Collection & { readonly source: Source } {
   return (tree.type === "map" || tree.type === "list") && tree.source?.isBlock === true;
 }
 
-/** A value without a place of its own: nothing sensible comes out, which the caller's comparison notices. */
+/** A value without a place gives a useless result, which the caller's comparison detects. */
 function sourceOf(child: Child | undefined): Source {
   return child?.value.source ?? { marker: 0, start: 0, end: 0, isBlock: false };
 }
@@ -97,7 +97,7 @@ function startOfLine(text: string, at: number): number {
   return text.lastIndexOf("\n", at - 1) + 1;
 }
 
-/** Behind the line break of the line that holds the last character before `at`. */
+/** The offset after the line break of the line that holds the last character before `at`. */
 function endOfLine(text: string, at: number): number {
   if (text[at - 1] === "\n") return at;
   const lineBreak = text.indexOf("\n", at);

@@ -1,7 +1,7 @@
 /**
- * A file's tree as typed providers, decoded as the kubelet's codec of that minor does it: strictly since 1.32. Judges
- * kind, names of fields and types; what the values mean is validate.ts's. A value that could not be read is undefined
- * and has been reported.
+ * Decodes a file's tree to typed providers, as the codec of that kubelet minor does: strictly since 1.32. Checks kind,
+ * field names and types; validate.ts checks the meaning of the values. An unreadable value is undefined and has been
+ * reported.
  */
 
 import { type Place, quote, type Report } from "../finding.ts";
@@ -22,7 +22,7 @@ export interface TokenAttributes {
   readonly place: Place;
   readonly audience: Located<string | undefined>;
   readonly cacheType: Located<string | undefined>;
-  /** null: not given. */
+  /** null if not given. */
   readonly requireServiceAccount: Located<boolean | null | undefined>;
   readonly requiredKeys: readonly Located<string>[];
   readonly optionalKeys: readonly Located<string>[];
@@ -32,9 +32,9 @@ export interface Provider {
   readonly place: Place;
   readonly name: Located<string | undefined>;
   readonly apiVersion: Located<string | undefined>;
-  /** undefined: not readable as a list. */
+  /** undefined if not readable as a list. */
   readonly matchImages: Located<readonly Located<string>[] | undefined>;
-  /** null: not given. */
+  /** null if not given. */
   readonly defaultCacheDuration: Located<string | null | undefined>;
   readonly tokenAttributes?: TokenAttributes;
 }
@@ -49,7 +49,7 @@ const TOKEN_FIELDS = [
   "optionalServiceAccountAnnotationKeys",
 ];
 
-/** undefined where the file as a whole cannot be decoded; that has been reported. */
+/** @returns undefined if the file as a whole cannot be decoded; the fault has been reported */
 export function decodeConfig(file: ConfigFile, kubeletMinor: number, report: Report): Provider[] | undefined {
   const parsed = parseText(file.text);
   if ("problem" in parsed) {
@@ -70,7 +70,7 @@ export function decodeConfig(file: ConfigFile, kubeletMinor: number, report: Rep
     .value?.map(({ value, place }) => decodeProvider(value, place, reader, { version, kubeletMinor }));
 }
 
-/** Kind and version decide which fields there are. Older kubelets find them in any spelling. */
+/** Kind and version decide which fields exist. Older kubelets accept them in any spelling. */
 function readConfigVersion(tree: Tree, top: Place, kubeletMinor: number, report: Report): string | undefined {
   const kind = findText(tree, "kind", kubeletMinor);
   const apiVersion = findText(tree, "apiVersion", kubeletMinor);
@@ -144,7 +144,7 @@ function createReader(report: Report) {
     report("field-type-invalid", { ...place, line: tree.line }, `it is a ${tree.type}, not a ${wanted}`);
   }
 
-  /** The last of each known field. null stands for an empty map, as in Go. */
+  /** Reads the last of each known field. Treats null as an empty map, as in Go. */
   function map(tree: Tree, place: Place, known: readonly string[]): Map<string, Field> {
     const found = new Map<string, Field>();
     if (tree.type === "null") return found;
@@ -190,7 +190,7 @@ function createReader(report: Report) {
   return {
     map,
     list,
-    /** null, and a missing field, are the empty text, as in Go. */
+    /** null and a missing field are the empty text, as in Go. */
     text(field: Field | undefined, place: Place): Located<string | undefined> {
       if (field === undefined) return { value: "", place };
       const at = { ...place, line: field.line };

@@ -1,4 +1,4 @@
-/** The text of a configuration file, read as the kubelet reads it: bytes to text, JSON or YAML, the first document. */
+/** Reads the text of a configuration file as the kubelet does: bytes to text, JSON or YAML, the first document. */
 import { LineCounter, parseAllDocuments } from "yaml";
 import { isJson, isValidJson } from "../json-text.ts";
 import { NOTHING, type Tree } from "../tree.ts";
@@ -9,8 +9,8 @@ export type ParsedText =
   | { readonly problem: string; readonly line?: number };
 
 /**
- * The text of a file as the kubelet's readers see it. Bytes that are not UTF-8 become U+FFFD in JSON, as in Go, and
- * otherwise a character that no reader takes.
+ * Returns the text of a file as the kubelet's readers see it. Bytes that are not UTF-8 become U+FFFD in JSON, as in Go, and
+ * otherwise a character that no reader accepts.
  */
 export function decodeConfigText(bytes: Uint8Array): string {
   const [first, second] = bytes;
@@ -29,19 +29,19 @@ function decode(encoding: string, bytes: Uint8Array): string {
 }
 
 /**
- * Characters that the kubelet's YAML reader refuses, and those that it takes for line breaks (U+2028, U+2029) or leaves
- * out (U+FEFF) while ours does not: they are refused too, as they have no business in a configuration. A byte order mark
- * may begin the text, but not with indentation behind it, which the two count differently.
+ * Characters that the kubelet's YAML reader refuses, treats as line breaks (U+2028, U+2029) or drops (U+FEFF), unlike
+ * ours. All of them are refused, because a configuration needs none. A byte order mark may begin the text, but not before
+ * indentation, which the two readers count differently.
  */
 const UNREADABLE =
   /(?!^\uFEFF[^ \t])[^\t\n\r\x20-\x7e\x85\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
 
-/** Only some places allow a tab there, and ours allows more of them than the kubelet's. */
+/** The kubelet's reader allows a tab in fewer places than ours. */
 const TAB_IN_INDENTATION = /^ *\t/m;
 
-/** The first document; what the kubelet cannot read is a problem. */
+/** Reads the first document; anything that the kubelet cannot read is a problem. */
 export function parseText(text: string): ParsedText {
-  // Each character stays at its offset.
+  // Each character keeps its offset.
   const normalized = text.replaceAll(/\r(?!\n)/g, "\n");
   if (isJson(text))
     return isValidJson(text) ? parseYaml(normalized) : { problem: "it begins with { and is not valid JSON" };
@@ -73,7 +73,7 @@ function parseYaml(text: string): ParsedText {
   if (first === undefined) return { tree: NOTHING, documents: 0 };
   const [error] = first.errors;
   if (error !== undefined) {
-    // Not the library's message: it quotes the text, which may hold a secret.
+    // The library's message is not used: it quotes the text, which may hold a secret.
     return { problem: `it is not valid YAML (${error.code})`, line: lines.linePos(error.pos[0]).line };
   }
   if (!isYaml11(text)) return { problem: "the kubelet reads %YAML 1.1 only, given once", line: 1 };

@@ -15,7 +15,7 @@ const PART = /(?<whole>\d*)\.?(?<fraction>\d*)(?<unit>[a-zµμ]+)/g;
 /** The largest signed 64-bit number: about 292 years. */
 const MAX_NS = 2n ** 63n - 1n;
 
-/** Nanoseconds, or undefined where Go's time.ParseDuration fails. */
+/** Nanoseconds, or undefined if Go's time.ParseDuration fails. */
 export function parseGoDurationNs(text: string): bigint | undefined {
   const sign = DURATION.exec(text)?.groups?.["sign"];
   if (sign === undefined) return undefined;
