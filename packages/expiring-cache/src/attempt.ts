@@ -1,13 +1,13 @@
 /**
- * One fetch under a time limit. It ends once: with a value, with an error, or out of time, and one that is out of time and
- * ignores its abort signal may still bring a value late. Knows nothing of what is held and when the next one comes.
+ * Runs one fetch under a time limit. It ends once: with a value, with an error, or by timeout. After a timeout, a fetch that
+ * ignores its abort signal may still deliver a value late. Does not know the cached value or the time of the next attempt.
  */
 import type { Clock, Expiring, Timer } from "@ocir-broker/foundation";
 import { CacheError } from "./cache-error.ts";
 import type { FetchReason } from "./cache-report.ts";
 
 export interface FetchContext {
-  /** Aborted when the attempt is given up and when the cache is closed, never because a caller went away. */
+  /** Aborted if the attempt is abandoned or the cache is closed, never because a caller left. */
   readonly signal: AbortSignal;
   readonly reason: FetchReason;
 }
@@ -19,9 +19,9 @@ export interface Attempt {
   readonly reason: FetchReason;
   readonly startedAtMs: number;
   readonly limit: Timer;
-  /** Once. */
+  /** Starts the fetch. Call once. */
   readonly run: () => Promise<void>;
-  /** Aborts it; whatever it still comes to is told to nobody. */
+  /** Aborts the fetch; its result is ignored. */
   readonly abandon: () => void;
 }
 
@@ -36,7 +36,7 @@ export interface AttemptOutcomes<V> {
   readonly onFailed: (attempt: Attempt, error: unknown) => void;
 }
 
-/** Its time runs from now on, the fetch begins with `run`. */
+/** The time limit starts now, the fetch with `run`. */
 export function createAttempt<V>(
   key: string,
   reason: FetchReason,

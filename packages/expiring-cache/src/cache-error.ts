@@ -1,15 +1,15 @@
-/** What can go wrong in the cache itself. An error of `fetch` is handed to those who wait as it is. */
+/** Errors of the cache itself. An error of `fetch` is passed to the callers unchanged. */
 
 export type CacheErrorCode =
   /** `close()` was called. */
   | "closed"
   /** `fetch` did not settle in time; its signal was aborted. */
   | "fetch-timeout"
-  /** `fetch` brought a value whose time to be handed out was over already. */
+  /** `fetch` returned a value that could not be served any more. */
   | "expired-on-arrival"
-  /** The caller's own time was over before any fetch had ended. */
+  /** The caller's deadline passed before any fetch ended. */
   | "wait-timeout"
-  /** As many keys without a value as the cache may hold are being fetched or waited for. */
+  /** `maxEntries` keys without a value are being fetched or waited for. */
   | "overloaded";
 
 /** The message names the key and the code; the key is a registry host or another name that is no secret. */

@@ -1,18 +1,18 @@
-/** What the cache tells about itself: events as they happen, and one line a key for a status page. Never a value. */
+/** The cache's reports: an event for each change, and one entry per key for a status page. Never contains a value. */
 
-/** miss: there was nothing to hand out. renewal: a successor in time. refresh: somebody asked for a newer one. */
+/** miss: there was no value to serve. renewal: in the background. refresh: a caller distrusts the current value. */
 export type FetchReason = "miss" | "renewal" | "refresh";
 
 export type CacheEvent =
   | { type: "fetched"; key: string; reason: FetchReason; elapsedMs: number; expiresInMs: number }
-  /** `retryInMs`: no fetch for this key before; whether there is one then depends on who still wants the value. */
+  /** `retryInMs`: the earliest time of the next fetch of this key, which starts only if the value is still wanted. */
   | { type: "failed"; key: string; reason: FetchReason; elapsedMs: number; error: unknown; retryInMs: number }
-  /** A value may not be handed out any more, and its successor is not there. */
+  /** The value may not be served any more, and no new one has arrived. */
   | { type: "expired"; key: string }
-  /** The cache has forgotten the key or, where a fetch is under way, its value. */
+  /** The cache removed the key or, if a fetch is under way, only its value. */
   | { type: "dropped"; key: string; cause: "idle" | "evicted" | "withdrawn" };
 
-/** fresh: handed out. stale: handed out too, but due for renewal and the last attempt failed. Others: no value. */
+/** fresh: served. stale: served, but due for renewal and the last attempt failed. In the other states there is no value. */
 export type CacheEntryState = "fresh" | "stale" | "empty" | "fetching" | "backing-off";
 
 /** Times are on the monotonic clock, in milliseconds. */
@@ -20,17 +20,17 @@ export interface CacheEntry {
   readonly key: string;
   readonly state: CacheEntryState;
   readonly pinned: boolean;
-  /** Whether any caller has asked for the value. A kept key is fetched without. */
+  /** Whether any caller has asked for the value. A pinned key is fetched even if none has. */
   readonly isAsked: boolean;
   readonly obtainedAtMs: number | undefined;
   readonly expiresAtMs: number | undefined;
-  /** Until when the value is handed out. */
+  /** The value is served until then. */
   readonly servableUntilMs: number | undefined;
-  /** When the next fetch starts by itself; undefined while one is under way and when none is planned. */
+  /** When the next fetch starts by itself; undefined if one is under way or none is planned. */
   readonly renewAtMs: number | undefined;
   readonly lastSuccessAtMs: number | undefined;
   readonly lastFailureAtMs: number | undefined;
-  /** Of the latest failure, also after a success. */
+  /** The latest failure; a later success does not clear it. */
   readonly lastError: unknown;
   readonly failuresInARow: number;
   readonly hits: number;

@@ -1,4 +1,4 @@
-/** What holds whatever happens: random lives, clock moves, suspends, failures, hangs, callers and refreshes. */
+/** Checks invariants of the cache under random lives, clock moves, suspends, failures, hangs, callers and refreshes. */
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -9,11 +9,11 @@ import { servableUntilMs } from "./renewal-policy.ts";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const FETCH_LIMIT_MS = 15_000;
-/** Between the starts of two fetches of one key: the least back-off of 100 ms, less what sums of fractions lose. */
+/** Minimum time between the starts of two fetches of one key: the shortest back-off, 100 ms, less rounding. */
 const LEAST_GAP_MS = 99.999;
 const LONGEST_WAIT_MS = 2 * MINUTE;
 
-/** How one fetch ends. `ignoresAbort`: it goes on after its signal, and brings its value late. */
+/** How one fetch ends. `ignoresAbort`: it continues after its signal and delivers its value late. */
 type Ending =
   | { kind: "value"; afterMs: number; lifeMs: number; ignoresAbort: boolean }
   | { kind: "error"; afterMs: number; retryable: boolean; retryAfterMs: number | undefined }
@@ -74,7 +74,7 @@ const story = fc.record({
   idleMs: fc.constantFrom(2 * HOUR, 24 * HOUR),
 });
 
-/** Ends calls as told, in turn; the last endings come round again. */
+/** Ends each call with the next of `endings`; starts over at the end of the list. */
 function endAsTold(clock: FakeClock, endings: readonly Ending[]): (call: FetchCall) => void {
   let calls = 0;
   return (call) => {
@@ -100,7 +100,7 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
       const underWay = new Map<string, number>();
       const startedAtMs = new Map<string, number>();
       const refreshes = new Map<string, number>();
-      /** What was handed out after the latest event that may change it. */
+      /** The value served after the latest event that may change it. */
       const held = new Map<string, { value: string; obtainedAtMs: number; expiresAtMs: number }>();
       let asked = 0;
       let answered = 0;
@@ -113,7 +113,7 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
             broken.push(`${key}: fetched again at once`);
           startedAtMs.set(key, nowMs);
           underWay.set(key, before + 1);
-          // A fetch that was aborted is not ours any more, whether it has noticed or not.
+          // An aborted fetch does not count any more, whether or not it has noticed.
           let isOurs = true;
           const leave = () => {
             if (isOurs) underWay.set(key, (underWay.get(key) ?? 0) - 1);
@@ -132,7 +132,7 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
           const wasValid = before !== undefined && clock.monotonicMs() < servableUntilMs(before);
           if (event.type === "dropped") {
             held.delete(event.key);
-            // What is forgotten is forgotten whole, its back-off too: that is the price of the bound.
+            // A dropped key loses its back-off too: that is the price of the bound.
             startedAtMs.delete(event.key);
           } else if (event.type === "fetched" && after !== undefined) {
             held.set(event.key, after);
@@ -145,7 +145,7 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
         },
       });
 
-      /** Whatever was there is there still, until its time is over. */
+      /** A value that was served is still served until its time is over. */
       function checkHeld(): void {
         for (const [key, entry] of held) {
           const expected = clock.monotonicMs() < servableUntilMs(entry) ? entry : undefined;
@@ -223,7 +223,7 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
       await clock.advance(LONGEST_WAIT_MS + FETCH_LIMIT_MS);
       expect(broken).toEqual([]);
       expect(answered).toBe(asked);
-      // One timer a key, one for its fetch; the rest is the double's own.
+      // One timer a key and one for its fetch; the other timers are the double's own.
       cache.close();
       await clock.advance(2 * FETCH_LIMIT_MS);
       expect(clock.armed()).toEqual([]);

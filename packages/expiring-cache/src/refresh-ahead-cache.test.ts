@@ -19,7 +19,7 @@ function setUp(options: Partial<RefreshAheadCacheOptions<string>> = {}) {
     onEvent: (event) => events.push(event),
     ...options,
   });
-  /** What `get` came to, once it has. */
+  /** Records the result of `get` once it settles. */
   function ask(key = HOST, waitMs = 10 * SECOND) {
     const asked: { answer?: string; outcome?: string; error?: unknown } = {};
     cache.get(key, { waitMs }).then(

@@ -1,8 +1,8 @@
 /**
- * The look-up of expiring values by key: what a caller is answered, and which keys are remembered.
+ * Looks up expiring values by key: decides what a caller gets and which keys are remembered.
  *
- * Keys that have or had a value live in an LRU, those that never had one apart from it, so that no number of
- * failing keys pushes out a valid value. The life of one value is renewer.ts's; upstreams are `fetch`'s.
+ * Keys that have or had a value live in an LRU, all others in a separate map, so that failing keys cannot evict a valid
+ * value. renewer.ts owns the life of one value; `fetch` owns the upstreams.
  */
 import type { Clock, Expiring, Random } from "@ocir-broker/foundation";
 import { LRUCache } from "lru-cache";
@@ -12,18 +12,18 @@ import type { CacheEntry, CacheEvent } from "./cache-report.ts";
 import { servableUntilMs } from "./renewal-policy.ts";
 import { Renewer, type RenewerOptions } from "./renewer.ts";
 
-/** A node pulls from a handful of registry hosts; this bounds memory when something asks for thousands. */
+/** A node pulls from a handful of registry hosts; this bounds memory if a client asks for thousands. */
 const DEFAULT_MAX_ENTRIES = 256;
 
-/** A day: a nightly job still finds its token warm. */
+/** One day, so that a nightly job still finds its token warm. */
 const DEFAULT_IDLE_MS = 24 * 60 * 60 * 1_000;
 
 /** For a cache whose owner has no deadline of its own. */
 const DEFAULT_FETCH_LIMIT_MS = 15_000;
 
 /**
- * hit: answered at once. stale: at once too, but the renewal is overdue and has failed. miss: the call brought a
- * fetch about. coalesced: it waited for a fetch that came about without it.
+ * hit: answered at once. stale: answered at once, but the renewal is overdue and has failed. miss: the call started a
+ * fetch. coalesced: the call waited for a fetch that would have run without it.
  */
 export type Outcome = "hit" | "stale" | "miss" | "coalesced";
 
@@ -36,11 +36,11 @@ export interface RefreshAheadCacheOptions<V> {
   readonly fetch: Fetch<V>;
   readonly clock: Clock;
   readonly random: Random;
-  /** Called at once, in the middle of the work: must be quick and must not throw. */
+  /** Called synchronously: must return quickly and must not throw. */
   readonly onEvent?: (event: CacheEvent) => void;
-  /** Keys with a value, and as many without one. Default 256. */
+  /** Maximum number of keys with a value, and of keys without one. Default 256. */
   readonly maxEntries?: number;
-  /** A key nobody has asked for so long is dropped. Default 24 h. */
+  /** A key that no caller asks for during this time is dropped. Default 24 h. */
   readonly idleMs?: number;
   /** Time limit of one attempt. Default 15 s. */
   readonly fetchLimitMs?: number;
@@ -51,11 +51,11 @@ export class RefreshAheadCache<V> {
   readonly #onEvent: (event: CacheEvent) => void;
   readonly #maxEntries: number;
   readonly #renewerOptions: RenewerOptions<V>;
-  /** Keys that have or had a value. When one ends is the renewer's business, so lru-cache needs no clock. */
+  /** Keys that have or had a value. The renewer owns their expiry, so lru-cache needs no clock. */
   readonly #valued: LRUCache<string, Renewer<V>>;
-  /** Keys without a value so far, the oldest first. */
+  /** Keys that have had no value so far, the oldest first. */
   readonly #cold = new Map<string, Renewer<V>>();
-  /** Keys that `keep` names; neither bound nor idleness applies. */
+  /** Keys that `pin` names; exempt from `maxEntries` and `idleMs`. */
   readonly #pinned = new Map<string, Renewer<V>>();
   #isClosed = false;
 
@@ -84,9 +84,9 @@ export class RefreshAheadCache<V> {
   }
 
   /**
-   * The value of `key`: at once if there is one that may be handed out, else as soon as a fetch brings one.
+   * Returns the value of `key`: at once if there is one that may be served, else as soon as a fetch delivers one.
    * Waits while an attempt is under way or due within `waitMs`; an error that is not retryable ends the wait.
-   * @throws what `fetch` threw, or {@link CacheError}
+   * @throws the error of `fetch`, or {@link CacheError}
    */
   async get(key: string, options: { waitMs: number }): Promise<Answer<V>> {
     const nowMs = this.#clock.monotonicMs();
@@ -109,34 +109,34 @@ export class RefreshAheadCache<V> {
   }
 
   /**
-   * A newer value than the one held, which goes on being handed out meanwhile and stays if the fetch fails.
-   * Joins a fetch under way. Within the back-off after a failure it rejects with that failure, without a fetch.
-   * @throws what `fetch` threw, or {@link CacheError}
+   * Fetches a newer value. The current one is served meanwhile, and stays if the fetch fails.
+   * Joins a fetch under way (single-flight). During a back-off it rejects with the error that caused it, without a fetch.
+   * @throws the error of `fetch`, or {@link CacheError}
    */
   async refresh(key: string): Promise<Expiring<V>> {
     return (this.#find(key) ?? this.#add(key)).refresh();
   }
 
-  /** Ends the back-off of every key whose latest fetch failed with an error of which the caller knows that it is over. */
+  /** Ends the back-off of every key whose latest fetch failed with an error that `isOver` says is resolved. */
   retry(isOver: (error: unknown) => boolean): void {
     for (const renewer of this.#renewers()) renewer.retry(isOver);
   }
 
   /**
-   * What was fetched so far is outdated: nothing waits for an attempt under way or a back-off, and what is held is handed
-   * out only until a new value is there. Without effect on a key that nobody has asked for.
+   * Marks the value as outdated: abandons an attempt or back-off, fetches at once, and serves the current value only until
+   * the new one arrives. Has no effect on a key that no caller has asked for.
    */
   invalidate(key: string): void {
     this.#find(key)?.invalidate();
   }
 
-  /** Forgets a key, a kept one too; who waits gets a `closed` error. */
+  /** Removes a key, even a pinned one; its waiting callers get a `closed` error. */
   withdraw(key: string): void {
     const renewer = this.#find(key);
     if (renewer !== undefined) this.#drop(renewer, "withdrawn");
   }
 
-  /** Fetches now, goes on trying until it works whatever the error, and never drops the key. */
+  /** Fetches now, retries after any error until it succeeds, and never drops the key. */
   pin(key: string): void {
     if (this.#isClosed || this.#pinned.has(key)) return;
     const renewer = this.#find(key) ?? new Renewer(key, this.#renewerOptions);
@@ -146,12 +146,12 @@ export class RefreshAheadCache<V> {
     renewer.pin();
   }
 
-  /** The value that `get` would hand out now, without any effect. */
+  /** Returns the value that `get` would serve now, without side effects. */
   peek(key: string): Expiring<V> | undefined {
     return this.#find(key)?.peek(this.#clock.monotonicMs());
   }
 
-  /** Puts back a value from before a restart, with its old times; one past its time, or no better than what is held, is ignored. */
+  /** Restores a value from before a restart, with its old times. Ignored if it has expired or does not outlive the current one. */
   restore(key: string, entry: Expiring<V>): void {
     if (this.#isClosed || !(servableUntilMs(entry) > this.#clock.monotonicMs())) return;
     (this.#find(key) ?? this.#add(key)).restore(entry);
@@ -162,7 +162,7 @@ export class RefreshAheadCache<V> {
     return this.#renewers().map((renewer) => renewer.describe(nowMs));
   }
 
-  /** Cancels all timers and aborts all fetches; who waits, and whoever asks later, gets a `closed` error. */
+  /** Cancels all timers and aborts all fetches; waiting and later callers get a `closed` error. */
   close(): void {
     this.#isClosed = true;
     const renewers = this.#renewers();
@@ -176,7 +176,7 @@ export class RefreshAheadCache<V> {
     return [...this.#pinned.values(), ...this.#valued.values(), ...this.#cold.values()];
   }
 
-  /** Without counting as a use. */
+  /** Does not count as a use. */
   #find(key: string): Renewer<V> | undefined {
     return this.#valued.peek(key) ?? this.#pinned.get(key) ?? this.#cold.get(key);
   }
@@ -189,14 +189,14 @@ export class RefreshAheadCache<V> {
     return renewer;
   }
 
-  /** Forgets the oldest failure; a fetch that somebody may wait for is never sacrificed to a newcomer. */
+  /** Drops the oldest failed key; a fetch that a caller may wait for is never dropped for a new key. */
   #makeRoom(key: string): void {
     const oldest = [...this.#cold.values()].find((renewer) => !renewer.isBusy);
     if (oldest === undefined) throw new CacheError("overloaded", key);
     this.#drop(oldest, "evicted");
   }
 
-  /** One with a fetch under way stays among the cold ones, so that no second fetch starts beside it. */
+  /** A renewer with a fetch under way moves to the cold keys, so that no second fetch starts concurrently. */
   #onEvicted(renewer: Renewer<V>): void {
     if (renewer.isBusy) {
       renewer.forget();

@@ -33,10 +33,10 @@ test.each([
   );
 });
 
-/** Requests in the busiest and the quietest sixtieth of a life, over their mean, once all first renewals are over. */
+/** Requests in the busiest and the quietest sixtieth of a life, divided by their mean, once all first renewals are over. */
 function evennessOf(firstAtMs: typeof firstRenewAtMs, lifeMs: number, seed: number): { most: number; least: number } {
   const nodes = 20_000;
-  // Lehmer's generator: the same chances for the same seed.
+  // Lehmer's generator: the same numbers for the same seed.
   let state = seed;
   const random = () => {
     state = (state * 48_271) % 2_147_483_647;

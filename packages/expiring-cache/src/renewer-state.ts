@@ -1,6 +1,6 @@
 /**
- * What a renewer holds and does, as a union of small objects, and what follows from it at one instant: what there
- * is to answer with, when the next fetch is due, what for. Changes nothing, starts nothing.
+ * The renewer's state as a union of small objects, and what it implies at one instant: the answer for a caller, and the
+ * time and reason of the next fetch. Changes nothing, starts nothing.
  */
 import type { Expiring } from "@ocir-broker/foundation";
 import type { Attempt } from "./attempt.ts";
@@ -12,9 +12,9 @@ export interface CachedValue<V> {
   readonly entry: Expiring<V>;
   readonly servableUntilMs: number;
   readonly renewAtMs: number;
-  /** Whether its end was reported as an event. */
+  /** Whether its expiry was reported as an event. */
   isExpiryReported: boolean;
-  /** Handed out, but whatever comes next is better. */
+  /** Served, but any new value replaces it. */
   readonly isOutdated: boolean;
 }
 
@@ -25,7 +25,7 @@ interface Failure {
   readonly failures: number;
 }
 
-/** `untilMs`: no fetch starts before. */
+/** No fetch starts before `untilMs`. */
 type Activity =
   | { readonly kind: "resting"; readonly untilMs: number }
   | { readonly kind: "backing-off"; readonly untilMs: number }
@@ -38,17 +38,17 @@ export interface EntryState<V> {
   failure: Failure | undefined;
   pinned: boolean;
   readonly waiters: Waiters<V>;
-  /** Shared by all who have asked for a refresh and not been answered. */
+  /** Shared by all callers whose refresh has not been answered. */
   refreshing: PromiseWithResolvers<Expiring<V>> | undefined;
 }
 
-/** What there is to answer with. */
+/** The answer for a caller. */
 export type Availability<V> =
   | { readonly kind: "fresh" | "stale"; readonly entry: Expiring<V> }
-  /** Nothing to hand out, and nothing stands against a fetch. */
+  /** There is no value, and a fetch may start now. */
   | { readonly kind: "empty" }
   | { readonly kind: "fetching" }
-  /** `planned`: the next attempt comes even if nobody else asks. */
+  /** `planned`: the next attempt starts even if no other caller asks. */
   | ({ readonly kind: "backing-off"; readonly untilMs: number; readonly planned: boolean } & Failure);
 
 export const NEVER = Number.POSITIVE_INFINITY;
@@ -56,7 +56,7 @@ export const NEVER = Number.POSITIVE_INFINITY;
 export function availabilityOf<V>(state: EntryState<V>, nowMs: number): Availability<V> {
   const { activity, cached, failure } = state;
   if (cached !== undefined && nowMs < cached.servableUntilMs) {
-    // A refresh that failed before the renewal is due says nothing against the value.
+    // A refresh that failed before the renewal is due does not make the value stale.
     return { kind: failure !== undefined && nowMs >= cached.renewAtMs ? "stale" : "fresh", entry: cached.entry };
   }
   if (activity.kind === "fetching") return { kind: "fetching" };
@@ -66,7 +66,7 @@ export function availabilityOf<V>(state: EntryState<V>, nowMs: number): Availabi
   return { kind: "empty" };
 }
 
-/** When the next fetch is to start; NEVER while one is under way, and for a key that nobody waits for and that never had a value. */
+/** When the next fetch starts; NEVER if one is under way, or if the key never had a value and no caller waits for it. */
 export function fetchDueMs<V>({ activity, cached, pinned, waiters, refreshing }: EntryState<V>): number {
   if (activity.kind === "fetching" || activity.kind === "closed") return NEVER;
   if (waiters.size > 0 || refreshing !== undefined) return activity.untilMs;
@@ -74,7 +74,7 @@ export function fetchDueMs<V>({ activity, cached, pinned, waiters, refreshing }:
   return pinned ? activity.untilMs : NEVER;
 }
 
-/** When it is to be told that the value may not be handed out any more. */
+/** When the event `expired` is due. */
 export function expiryDueMs<V>({ activity, cached }: EntryState<V>): number {
   return activity.kind === "closed" || cached === undefined || cached.isExpiryReported ? NEVER : cached.servableUntilMs;
 }
@@ -85,12 +85,12 @@ export function fetchReason<V>({ cached, waiters, refreshing }: EntryState<V>): 
   return cached === undefined ? "miss" : "renewal";
 }
 
-/** Whether a fetch is under way or somebody waits for one. */
+/** Whether a fetch is under way or a caller waits for one. */
 export function isBusy<V>({ activity, waiters, refreshing }: EntryState<V>): boolean {
   return activity.kind === "fetching" || waiters.size > 0 || refreshing !== undefined;
 }
 
-/** By its real end and by its time to be handed out: one fetched later has a smaller margin, which makes it no better. */
+/** Compares expiry and serving time: a value fetched later has a smaller skew margin, which does not make it better. */
 export function isOutlivedBy<V>({ cached }: EntryState<V>, entry: Expiring<V>, nowMs: number): boolean {
   if (cached === undefined || cached.isOutdated || nowMs >= cached.servableUntilMs) return true;
   return entry.expiresAtMs > cached.entry.expiresAtMs && servableUntilMs(entry) > cached.servableUntilMs;

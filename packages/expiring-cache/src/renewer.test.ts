@@ -28,7 +28,7 @@ function setUp(chance = 0.5) {
     cache,
     value: () => cache.peek(HOST)?.value,
     callTimes: () => upstream.calls.map(({ atMs }) => Math.round(atMs - startMs)),
-    /** With a value obtained now, to be renewed at half of its life. */
+    /** Fetches a value now that will be renewed at half of its life. */
     async fill(lifeMs = HOUR, firstChance = FIRST_RENEWAL_AT_HALF) {
       const { behaviour } = upstream;
       upstream.behaviour = (call) => call.succeed(lifeMs);
@@ -216,7 +216,7 @@ test("Renewer does not let a renewal replace the value by one that ends no later
   const { clock, upstream, fill, value, callTimes } = setUp();
   const endMs = clock.monotonicMs() + HOUR;
   await fill();
-  // A server that hands out the same token until its end.
+  // A server that returns the same token until it expires.
   upstream.behaviour = (call) => call.succeed(endMs - clock.monotonicMs());
   await clock.advance(HOUR - 31 * SECOND);
   expect(value()).toBe(`${HOST}#1`);

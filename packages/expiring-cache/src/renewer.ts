@@ -1,11 +1,11 @@
 /**
- * Renews a value: at most one fetch under way (single-flight), renewal in the background (`#plan`), the new value taken
- * (`#onFetched`), back-off after a failure (`#onFailed`), and the callers who wait. When is said by renewal-policy.ts,
- * what follows from a state by renewer-state.ts, what one fetch is by attempt.ts, what a caller is answered by refresh-ahead-cache.ts.
+ * Renews a value: at most one fetch under way (single-flight), renewal in the background (`#plan`), taking the new value
+ * (`#onFetched`), back-off after a failure (`#onFailed`), and the waiting callers. renewal-policy.ts decides when,
+ * renewer-state.ts what follows from a state; attempt.ts runs one fetch, refresh-ahead-cache.ts answers callers.
  *
- * A value is replaced only by another that may be handed out; a failure never touches it. A fetch that ignores
- * its abort signal is given up all the same, so only such a fetch can still run when the next one starts; what
- * it brings late is taken if it outlives what is held by then.
+ * Only a new value that may be served replaces the current one; a failure never changes it. A fetch that ignores its abort
+ * signal is abandoned all the same, so only such a fetch can still run when the next one starts. Its late value is taken if
+ * it outlives the current one.
  */
 import { type Clock, type Expiring, type Random, retryHintOf, type Timer } from "@ocir-broker/foundation";
 import { type Attempt, type AttemptOptions, createAttempt } from "./attempt.ts";
@@ -31,9 +31,9 @@ export interface RenewerOptions<V> extends AttemptOptions<V> {
   readonly random: Random;
   readonly idleMs: number;
   readonly onEvent: (event: CacheEvent) => void;
-  /** A value was taken in. */
+  /** Called when a value was taken. */
   readonly onFilled: (renewer: Renewer<V>) => void;
-  /** Nobody has asked for `idleMs`; the owner closes the renewer. */
+  /** Called when no caller has asked for `idleMs`; the owner closes the renewer. */
   readonly onIdle: (renewer: Renewer<V>) => void;
 }
 
@@ -61,7 +61,7 @@ export class Renewer<V> {
     };
   }
 
-  /** The state for a caller who wants the value; keeps it from being idle. */
+  /** Returns the state for a caller who wants the value, and counts as a use. */
   use(nowMs: number): Availability<V> {
     this.#lastUsedAtMs = nowMs;
     const state = availabilityOf(this.#state, nowMs);
@@ -69,20 +69,20 @@ export class Renewer<V> {
     return state;
   }
 
-  /** The value, if it may be handed out now. */
+  /** Returns the value if it may be served now. */
   peek(nowMs: number): Expiring<V> | undefined {
     const { cached } = this.#state;
     return cached !== undefined && nowMs < cached.servableUntilMs ? cached.entry : undefined;
   }
 
-  /** Waits for a value over as many attempts as fit into `waitMs`; the first starts as soon as it may. */
+  /** Waits for a value over as many attempts as fit into `waitMs`; the first starts as soon as it is allowed. */
   wait(waitMs: number): Promise<Expiring<V>> {
     const promise = this.#state.waiters.add(waitMs);
     this.#plan();
     return promise;
   }
 
-  /** One fetch, or the one under way. Within a back-off it rejects at once with the error that led to it. */
+  /** Starts a fetch, or joins the one under way. During a back-off it rejects at once with the error that caused it. */
   refresh(): Promise<Expiring<V>> {
     const { activity, failure } = this.#state;
     if (activity.kind === "backing-off" && this.#clock.monotonicMs() < activity.untilMs) {
@@ -94,7 +94,7 @@ export class Renewer<V> {
     return promise;
   }
 
-  /** Ends a back-off whose reason is over. The next attempt comes at once, if one was planned or is waited for. */
+  /** Ends a back-off whose cause is resolved. The next attempt starts at once if one was planned or a caller waits. */
   retry(isOver: (error: unknown) => boolean): void {
     const { activity, failure } = this.#state;
     if (activity.kind !== "backing-off" || !isOver(failure?.error)) return;
@@ -112,13 +112,13 @@ export class Renewer<V> {
     this.#plan();
   }
 
-  /** Fetch as soon as possible, try until it works, and never be idle. */
+  /** Fetches as soon as possible, retries until it succeeds, and never becomes idle. */
   pin(): void {
     this.#state.pinned = true;
     this.#plan();
   }
 
-  /** Takes a value from elsewhere, unless the one held lasts as long. */
+  /** Takes a value from before a restart, unless the current one lasts as long. */
   restore(entry: Expiring<V>): void {
     if (!isOutlivedBy(this.#state, entry, this.#clock.monotonicMs())) return;
     this.#record.success(entry.obtainedAtMs);
@@ -126,7 +126,7 @@ export class Renewer<V> {
     this.#plan();
   }
 
-  /** Lets go of the value; a fetch under way goes on for those who wait. */
+  /** Drops the value; a fetch under way continues for the waiting callers. */
   forget(): void {
     this.#state.cached = undefined;
     this.#plan();
@@ -136,7 +136,7 @@ export class Renewer<V> {
     return isBusy(this.#state);
   }
 
-  /** Stops timers and the fetch; whoever waits gets the error. */
+  /** Cancels the timer and the fetch; waiting callers get the error. */
   close(error: CacheError): void {
     const { activity, waiters, refreshing } = this.#state;
     if (activity.kind === "fetching") activity.abandon();
@@ -150,7 +150,7 @@ export class Renewer<V> {
     return this.#record.describe(this.key, this.#state, nowMs);
   }
 
-  /** Starts the fetch if it is due, and sets the one timer for whatever comes next. */
+  /** Starts the fetch if it is due, and sets the one timer for the next event. */
   #plan(): void {
     const nowMs = this.#clock.monotonicMs();
     const { cached } = this.#state;
@@ -164,7 +164,7 @@ export class Renewer<V> {
     if (wakeAtMs !== NEVER) this.#timer = this.#clock.setTimer(() => this.#wake(), wakeAtMs - nowMs);
   }
 
-  /** May come late by hours, after a suspend: looks at the clock, not at what it was set for. */
+  /** May run hours late, after a suspend: reads the clock instead of trusting the timer. */
   #wake(): void {
     if (this.#clock.monotonicMs() >= this.#idleDueMs()) this.#options.onIdle(this);
     else this.#plan();
@@ -188,7 +188,7 @@ export class Renewer<V> {
   #onFetched(attempt: Attempt, entry: Expiring<V>): void {
     const { activity, cached, refreshing, failure } = this.#state;
     const nowMs = this.#clock.monotonicMs();
-    // Negated, so that a life which is not a number is none.
+    // Negated, so that NaN counts as not servable.
     if (!(servableUntilMs(entry) > nowMs)) {
       this.#onFailed(attempt, new CacheError("expired-on-arrival", this.key));
       return;
@@ -225,7 +225,7 @@ export class Renewer<V> {
 
   #onFailed(attempt: Attempt, error: unknown): void {
     const { activity, refreshing, failure, waiters } = this.#state;
-    // The late failure of an attempt that was out of time.
+    // The late failure of an attempt that has timed out.
     if (attempt !== activity) return;
     const nowMs = this.#clock.monotonicMs();
     const { retryable, retryAfterMs } = retryHintOf(error);
@@ -258,13 +258,13 @@ export class Renewer<V> {
     this.#options.onFilled(this);
   }
 
-  /** The server gave nothing better: keep what is held and ask again halfway through what is left of it. */
+  /** The server returned nothing better: keeps the current value and fetches again after half of the time until its end. */
   #keepCached(cached: CachedValue<V>, nowMs: number): void {
     const left = { obtainedAtMs: nowMs, expiresAtMs: cached.entry.expiresAtMs };
     this.#state.cached = { ...cached, renewAtMs: renewAtMs(left, this.#options.random()) };
   }
 
-  /** A caller's time is over: what is left to do without that caller, and what the caller gets. */
+  /** Called after a caller's deadline: plans without that caller, and returns the caller's error. */
   #giveUpWaiting(): unknown {
     this.#plan();
     return this.#state.failure?.error ?? new CacheError("wait-timeout", this.key);

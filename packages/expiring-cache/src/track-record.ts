@@ -1,4 +1,4 @@
-/** What a renewer has been through, and the line about it for a status page. Decides nothing. */
+/** Records a renewer's history and renders its entry for a status page. Decides nothing. */
 import type { CacheEntry } from "./cache-report.ts";
 import { availabilityOf, type EntryState, fetchDueMs, NEVER } from "./renewer-state.ts";
 

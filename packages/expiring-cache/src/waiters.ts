@@ -1,4 +1,4 @@
-/** The callers who wait for one value, each with its own deadline. Knows nothing of fetches; fetches know nothing of deadlines. */
+/** The callers who wait for one value, each with its own deadline. Does not know about fetches; fetches do not know deadlines. */
 import type { Clock, Expiring, Timer } from "@ocir-broker/foundation";
 
 interface Waiter<V> {
@@ -13,7 +13,7 @@ export class Waiters<V> {
   readonly #timeoutError: () => unknown;
   readonly #waiting = new Set<Waiter<V>>();
 
-  /** `timeoutError` is asked for the error of a caller whose time is over, after that caller has left. */
+  /** `timeoutError` makes the error of a caller whose deadline has passed, after that caller was removed. */
   constructor(clock: Clock, timeoutError: () => unknown) {
     this.#clock = clock;
     this.#timeoutError = timeoutError;
@@ -39,7 +39,7 @@ export class Waiters<V> {
     this.#settle(Number.POSITIVE_INFINITY, (waiter) => waiter.resolve(entry));
   }
 
-  /** Only those whose time is over by `untilMs`: the others have another attempt to wait for. */
+  /** Rejects only callers whose deadline is at or before `untilMs`: the others wait for another attempt. */
   reject(error: unknown, untilMs = Number.POSITIVE_INFINITY): void {
     this.#settle(untilMs, (waiter) => waiter.reject(error));
   }

@@ -1,14 +1,14 @@
-/** A `fetch` for tests: records each call and leaves it to the test, or to a behaviour, how and when it ends. */
+/** A `fetch` for tests: records each call; the test, or a behaviour, decides how and when it ends. */
 import type { Clock, Expiring } from "@ocir-broker/foundation";
 import type { Fetch, FetchContext } from "../src/attempt.ts";
 
-/** The chance by which a value that was waited for is renewed at half of its life, as others are by 0.5. */
+/** The chance for which a value that callers waited for is renewed at half of its life, as 0.5 does for other values. */
 export const FIRST_RENEWAL_AT_HALF = 0.940_495_867_768_595_1;
 
 export interface FetchCall extends FetchContext {
   readonly key: string;
   readonly atMs: number;
-  /** Ends with a value obtained now, named `<key>#<number of the call>`. */
+  /** Succeeds with a value obtained now, named `<key>#<number of the call>`. */
   succeed(lifeMs: number): void;
   fail(error: unknown): void;
 }
@@ -16,7 +16,7 @@ export interface FetchCall extends FetchContext {
 export interface FetchDouble {
   readonly fetch: Fetch<string>;
   readonly calls: FetchCall[];
-  /** What happens to a call as soon as it comes in; nothing unless set. */
+  /** Runs on each call as it comes in; does nothing by default. */
   behaviour: (call: FetchCall) => void;
 }
 
