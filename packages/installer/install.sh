@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs ocir-broker from this folder, or upgrades to it: `sudo ./install.sh`. Checks first whether it runs on this machine;
-# if not, nothing is changed. It does not touch the kubelet. Away again with /usr/libexec/ocir-broker/uninstall.sh.
-# No word here is a pattern.
+# if not, it changes nothing. Does not touch the kubelet. To remove it: /usr/libexec/ocir-broker/uninstall.sh.
+# Globbing is off: no word here is a pattern.
 set -euf
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -29,7 +29,7 @@ fi
 . "$here${program%/*}/install-lock"
 lock
 
-# All are copied before the first is used, so that a full disk changes nothing; then one rename each, so that what runs goes on.
+# Copies all files before replacing the first, so that a full disk changes nothing; then one rename each, for running programs.
 cd "$here"
 list=$program-files
 new=$(find usr -type f | LC_ALL=C sort | sed 's|^|/|')
@@ -46,7 +46,7 @@ done
 printf '%s\n' "$new" "$old" | LC_ALL=C sort -u >$list.ocir-broker-new
 mv -f $list.ocir-broker-new $list
 for file in $new; do mv -f "$file.ocir-broker-new" "$file"; done
-# Files that only the previous version had.
+# Removes files that only the previous version had.
 for file in $old; do [ -e ".$file" ] || rm -f "$file"; done
 printf '%s\n' "$new" >$list
 # shellcheck disable=SC2086 # one path a line, all of them ours

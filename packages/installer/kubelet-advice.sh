@@ -1,5 +1,5 @@
 #!/bin/sh
-# Says what a kubelet that runs needs, now that its configuration has our provider. It changes nothing.
+# Prints what a running kubelet needs, once its configuration has our provider. Changes nothing.
 #
 # usage: kubelet-advice CONFIG BIN_DIR
 set -u
@@ -9,7 +9,7 @@ config=$1 bin_dir=$2
 located=$(timeout 20 /usr/libexec/ocir-broker/ocir-broker kubelet-config locate)
 config_flag=--image-credential-provider-config
 
-# systemd takes quotes around a word away when it splits the value of a variable.
+# systemd removes quotes around a word when it splits the value of a variable.
 word() {
   case $1 in *[[:blank:]]*) printf "'%s'" "$1" ;; *) printf '%s' "$1" ;; esac
 }
@@ -20,7 +20,7 @@ variable_files=$(printf '%s\n' "$unit" | sed -n 's/^EnvironmentFile=-\{0,1\}//p'
 
 say() { printf 'kubelet: %s\n' "$*"; }
 
-# The line with KUBELET_EXTRA_ARGS and our flags in it, in each of the ways to write it.
+# Prints the line with KUBELET_EXTRA_ARGS with our flags added, for each way to write it.
 extended() { # FILE
   escaped=$(printf '%s' "$flags" | sed 's/[&|\\]/\\&/g')
   grep 'KUBELET_EXTRA_ARGS=' "$1" | tail -n 1 | sed -E \
@@ -30,13 +30,13 @@ extended() { # FILE
     -e 's|$| '"$escaped|"
 }
 
-# A second KUBELET_EXTRA_ARGS replaces the first, and one in a file of variables goes before those of the unit.
+# A second KUBELET_EXTRA_ARGS replaces the first, and a file of variables takes precedence over the unit.
 place=$(printf '%s\n' "$unit" | awk '/^# \// { file = $2 } /^Environment=.*KUBELET_EXTRA_ARGS=/ { place = file } END { print place }')
 for file in $variable_files; do
   if grep -qs '^KUBELET_EXTRA_ARGS=' "$file"; then place=$file; fi
 done
 
-# Seconds since 1970 at which a process was started; what is before the last parenthesis is its name.
+# Prints a process's start time in seconds since 1970; the text up to the last parenthesis in stat includes its name.
 started() { # PID
   stat=$(cat "/proc/$1/stat")
   read -r uptime _ </proc/uptime
@@ -48,7 +48,7 @@ started() { # PID
 
 if printf '%s\n' "$located" | grep -q '^config='; then
   pid=$(printf '%s\n' "$located" | sed -n 's/^pid=//p')
-  # The plugin is looked for at each call, the configuration is read once.
+  # The kubelet looks for the plugin at each call, but reads the configuration only once.
   if [ -n "$(find -L "$config" -newermt "@$(started "$pid")" 2>/dev/null)" ]; then
     say "restart it when it suits, as $config was changed since it has read it: systemctl restart kubelet (running containers stay)"
   else

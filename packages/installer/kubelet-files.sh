@@ -1,17 +1,17 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # state, plugin, command and the small functions are those of setup
-# What the kubelet reads, for `setup`, which reads this file: its CredentialProviderConfig, and the plugin's name where its
-# plugins are in another directory than /usr/local/bin. The only code that changes either on a node.
+# Changes the files that the kubelet reads, for `setup`, which sources this file: its CredentialProviderConfig, and the plugin's
+# name if its plugins are in a directory other than /usr/local/bin. No other code changes either on a node.
 #
-# A file that is changed has a folder of its own, $state plus its path:
-#   before    what was there; absent where there was nothing
-#   written   what was put there
-#   next      the same while it is being put there
-# It outlasts a removal that leaves the file for a kubelet, and by it a later one knows what is to go.
-# A file that is neither as `written` nor as `next` is somebody else's. So whatever a kill leaves, it is known which of the two is
-# which, and what was there is never taken for ours, nor ours for what was there.
+# Each changed file has a folder of its own, $state plus its path:
+#   before    the previous content; absent if there was none
+#   written   the content that was installed
+#   next      the same while it is being installed
+# The folder outlasts a removal that leaves the file for a kubelet, so that a later removal knows what to delete.
+# A file that equals neither `written` nor `next` belongs to somebody else. So after a kill at any point, our content and the
+# previous content are never mistaken for each other.
 
-# Both may be links, which stand for themselves.
+# Compares two files. Either may be a link, which is compared by its target's path.
 is_same() { # FILE FILE
   if [ -L "$1" ] || [ -L "$2" ]; then
     [ -L "$1" ] && [ -L "$2" ] && [ "$(readlink "$1")" = "$(readlink "$2")" ]
@@ -24,7 +24,7 @@ is_ours() { # FILE
   is_same "$1" "$state$1/next" || is_same "$1" "$state$1/written"
 }
 
-# One rename; what was there comes back with give_back_file.
+# Replaces a file by one rename; give_back_file restores the previous content.
 replace_file() { # FILE NEW
   kept=$state$1
   if ! is_ours "$1"; then
@@ -61,7 +61,7 @@ give_back_file() { # FILE
   rm -rf "$kept"
 }
 
-# Would a kubelet not start if this file of ours were gone? In doubt the answer is yes.
+# True if a kubelet would not start without this file of ours, or if that is uncertain.
 kubelet_needs() { # FILE
   if [ "${1##*/}" = "${plugin##*/}" ]; then
     kubelet_names_plugin
@@ -74,7 +74,7 @@ kubelet_needs() { # FILE
     for named in "$flag" "$(readlink -m "$flag")"; do
       case $1 in
         "$named") exit 1 ;;
-        # One of a directory's files: the last one must stay.
+        # The file is in a configuration directory: the last one must stay.
         "${named%/}"/*) [ "$(find "$named/" -maxdepth 1 -name '*.json' -o -name '*.yaml' -o -name '*.yml' | wc -l)" -gt 1 ] || exit 1 ;;
       esac
     done
@@ -82,22 +82,22 @@ kubelet_needs() { # FILE
   return 0
 }
 
-# The flag's values for the kubelet that runs and in the files of its unit, one path a line. Fails if they cannot be found, or
-# if another user than root can change one of them.
+# Prints the flag's values for the running kubelet and in the files of its unit, one path a line. Fails if they cannot be found, or
+# if a user other than root can change one of them.
 kubelet_paths() { # config|bin-dir
   located=$(timeout 20 "$libexec/ocir-broker" kubelet-config locate 2>/dev/null) || return
   printf '%s\n' "$located" | sed -n "s/^\(unit-\)\{0,1\}$1=//p" | sort -u
 }
 
-# A kubelet that names a plugin does not start without it. In doubt the answer is yes: it costs one small file.
+# A kubelet that names a plugin does not start without it. True if uncertain, which costs one small file.
 kubelet_names_plugin() {
   configs=$(kubelet_paths config) && bin_dirs=$(kubelet_paths bin-dir) || return 0
   printf '%s\n' /etc/kubernetes/credential-provider-config.yaml "$configs" | while IFS= read -r named; do
-    # A file or a directory of them, and nothing below.
+    # Reads a file, or the files of a directory but not of its folders.
     if [ -n "$named" ] && grep -qsF -d skip -D skip -e "${plugin##*/}" "$named" "$named"/*; then exit 1; fi
   done && return 1
   [ -n "$bin_dirs" ] || return 0
-  # Another directory has a plugin of its own, if it is not our link.
+  # Another directory has its own plugin, unless that is our link.
   printf '%s\n' "$bin_dirs" | while IFS= read -r named; do
     link=${named%/}/${plugin##*/}
     if [ "$(readlink -f "$named")" = "$(readlink -f "${plugin%/*}")" ] || [ "$(readlink "$link")" = "$plugin" ]; then exit 1; fi
@@ -105,8 +105,8 @@ kubelet_names_plugin() {
   return 0
 }
 
-# Puts our provider into the kubelet's configuration, judged before by the rules of its version, and the plugin's name into the
-# kubelet's directory. Prints what was changed; after a fault nothing is.
+# Adds our provider to the kubelet's configuration, after a check by the rules of its version, and the plugin's name to the
+# kubelet's directory. Prints what it changed; after a fault nothing is changed.
 connect() { # CONFIG BIN_DIR KUBELET_VERSION
   config=$1 bin_dir=${2%/} kubelet_version=$3
   case $config in /*) ;; *) fail "$config: the path of the kubelet's configuration must be absolute" ;; esac
@@ -128,14 +128,14 @@ connect() { # CONFIG BIN_DIR KUBELET_VERSION
   merged=$candidate/${target##*/}
   said=$("$command" kubelet-config merge "$merged" --kubelet-version "$kubelet_version" --write 2>&1) ||
     fail "$target cannot be changed: $said"
-  # With the plugins that will be there.
+  # Checked with the plugins that will exist then.
   mkdir "$candidate/bin"
   find "$bin_dir/" -maxdepth 1 ! -type d -exec ln -s {} "$candidate/bin" ';' 2>/dev/null || true
   ln -sfn "$plugin" "$candidate/bin/${plugin##*/}"
   said=$("$command" kubelet-config check "$judged" --kubelet-version "$kubelet_version" --bin-dir "$candidate/bin" 2>&1) ||
     fail "$kubelet_version would not start with $config: $(printf '%s\n' "$said" | grep -m 1 '^fatal')"
 
-  # First what the configuration will name.
+  # The plugin comes first, because the configuration will name it.
   link=$bin_dir/${plugin##*/}
   changed_link=no
   if [ "$(readlink -f "$link")" != "$(readlink -f "$plugin")" ]; then
@@ -160,7 +160,7 @@ connect() { # CONFIG BIN_DIR KUBELET_VERSION
   [ $changed_link = no ] || echo "changed: $link"
 }
 
-# All of it as it was, of each file what can be: the configurations first, as our plugin is still there.
+# Restores every file that can be restored: the configurations first, while our plugin is still there.
 disconnect() {
   {
     changed_files | grep -v "/${plugin##*/}\$" || true

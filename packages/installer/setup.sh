@@ -1,18 +1,18 @@
 #!/bin/sh
-# Puts the installed files to work on this node, and takes them out of use again. One script for the .deb, the .rpm and the
-# archive. It never touches the kubelet or its flags, and its configuration only when it is told to.
+# Puts the installed files into use on this node, and takes them out of use again. One script for the .deb, the .rpm and the
+# archive. Never touches the kubelet or its flags, and changes its configuration only on `connect`, `disconnect` and `remove`.
 #
 # usage: setup install   after the files are in place; again after each upgrade
 #        setup connect CONFIG BIN_DIR KUBELET_VERSION
-#                        puts our provider into the kubelet's CredentialProviderConfig (a file, or a directory of them)
+#                        adds our provider to the kubelet's CredentialProviderConfig (a file, or a directory of them)
 #        setup disconnect
-#                        gives back what connect has changed
-#        setup remove    before the files go; gives back everything
+#                        restores what connect has changed
+#        setup remove    before the files go; restores everything
 #
-# What cannot be given back is named and holds up nothing else; the exit status is 1, and the files must stay.
+# A file that cannot be restored is named and does not stop the others; the exit status is 1, and the files must stay.
 #
-# The names in /usr/local are links to the files here. What was at such a name before is kept and comes back at removal;
-# each change is one rename, so the kubelet's plugin is never missing. Killed at any point, it may simply be run again.
+# The names in /usr/local are links to the files here. A file that had such a name before is kept and restored at removal;
+# each change is one rename, so the kubelet's plugin is never missing. After a kill at any point, run it again.
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -35,10 +35,10 @@ fail() {
 # shellcheck source-path=SCRIPTDIR source=kubelet-files.sh
 . "$libexec/kubelet-files"
 
-# Is there a systemd to talk to? Not in an image build, where links of enabled units are all that can be made.
+# Whether systemd is running. It is not in an image build, where only the links of enabled units can be made.
 systemd_runs() { [ -d /run/systemd/system ]; }
 
-# The file that a name in /usr/local stands for.
+# Prints the file that a name in /usr/local links to.
 target_of() {
   case $1 in
     */docker-credential-ocir) echo "$libexec/credential-provider-oke" ;;
@@ -48,14 +48,14 @@ target_of() {
 
 is_link_of_ours() { [ "$(readlink "$1" 2>/dev/null)" = "$(target_of "$1")" ]; }
 
-# The text is in the program that an earlier removal left.
+# Recognises the program that an earlier removal left, by a text in it.
 is_do_nothing() { [ -f "$1" ] && grep -q 'ocir-broker do-nothing provider' "$1"; }
 
 is_there() { [ -e "$1" ] || [ -L "$1" ]; }
 
 label() { if command -v restorecon >/dev/null; then restorecon -F "$@" || true; fi; }
 
-# Copies to another name and renames: the destination is the old or the new one, never half of it.
+# Copies to another name and renames: the destination is the old or the new file, never half of it.
 put() { # FROM TO
   mkdir -p "${2%/*}"
   rm -f "$2.ocir-broker-new"
@@ -66,7 +66,7 @@ put() { # FROM TO
   fi
 }
 
-# A fault ends what is tried, and nothing else; it must not be called where `set -e` does not hold.
+# A fault ends only this command. Must not be called in a context that ignores `set -e`.
 try() { # COMMAND...
   set +e
   (set -e; "$@")
@@ -98,7 +98,7 @@ give_back() { # NAME
   kept=$state/${1##*/}
   rm -f "$1.ocir-broker-new"
   if ! is_link_of_ours "$1"; then
-    # Given back by a removal that was ended then, or somebody else's by now.
+    # An interrupted removal already restored it, or it belongs to somebody else now.
     if is_same "$1" "$kept"; then rm -f "$kept"; fi
     return 0
   fi
@@ -114,12 +114,12 @@ give_back() { # NAME
   fi
 }
 
-# A unit that does not do what it is told must not leave a package half installed: the reason is in the journal.
+# A unit that fails must not leave a package half installed: the reason is in the journal.
 tell_systemd() { systemctl "$@" || say "systemctl $* failed: see journalctl -u ocir-broker.service"; }
 
 install() {
-  # The command's link comes last, once units are enabled: by it a first installation is known. An administrator may have
-  # disabled a unit since, which an upgrade leaves alone.
+  # The command's link comes last, after units are enabled, because its absence marks a first installation. An upgrade leaves
+  # units alone that an administrator has disabled.
   first=no
   is_link_of_ours "$command" || first=yes
 
@@ -139,16 +139,16 @@ install() {
     if [ $first = yes ]; then
       tell_systemd --no-block start ocir-broker.service
     else
-      # The credentials socket stays open: calls made meanwhile wait in its queue.
+      # The credentials socket stays open: calls made during the restart wait in its queue.
       tell_systemd try-restart ocir-broker.service
     fi
   fi
-  # Last: from here on the kubelet's calls come to us.
+  # Last: the kubelet's calls go to our plugin from here on.
   install_link "$plugin"
 }
 
 remove() {
-  # First: from here on the kubelet's calls do not come to us.
+  # First: the kubelet's calls no longer go to our plugin from here on.
   try disconnect
   if [ $fault = 0 ]; then all_is_back=yes; else all_is_back=no; fi
   try_to_give_back give_back "$plugin"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Removes what install.sh of the archive installed: `sudo /usr/libexec/ocir-broker/uninstall.sh`. /etc/ocir-broker stays. What was
-# there before, the kubelet's configuration and a program with the plugin's name, comes back; if there was no such program and a
-# kubelet names it, one that answers "no credentials" stays there, as a kubelet without its plugin does not start.
-# No word here is a pattern.
+# Removes what install.sh of the archive installed: `sudo /usr/libexec/ocir-broker/uninstall.sh`. /etc/ocir-broker stays. Restores
+# the kubelet's previous configuration and the previous program at the plugin's name; if there was no such program and a
+# kubelet names it, a program that answers "no credentials" stays there, because a kubelet without its plugin does not start.
+# Globbing is off: no word here is a pattern.
 set -euf
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -20,7 +20,7 @@ fail() {
 . $libexec/install-lock
 lock
 $libexec/setup remove
-# $libexec with this script and the list goes last: killed before, it may be run again.
+# $libexec with this script and the list goes last, so that it can be run again after a kill.
 # shellcheck disable=SC2046 # one path a line, all of them ours
 rm -f $(grep -v "^$libexec/" $list | sed 'p; s/$/.ocir-broker-new/')
 rm -rf /usr/share/doc/ocir-broker $libexec
