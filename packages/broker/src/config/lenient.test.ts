@@ -61,6 +61,12 @@ describe("loadLenientConfig", () => {
     });
   });
 
+  it("trusts no certificate if a file that cannot be parsed narrows trust", () => {
+    writeFileSync(path, "upstream: {caFile: /etc/ca.pem}\nregistries: [");
+    const { config, inForce } = loadLenientConfig({ path, environment: {} });
+    expect({ inForce, config }).toEqual({ inForce: "defaults", config: configOf("upstream: {caFile: /dev/null}") });
+  });
+
   it("takes the defaults for a file that cannot be read, and says so", () => {
     const { config, fault } = loadLenientConfig({ path, environment: { HTTPS_PROXY: "http://p:1" } });
     expect(config.proxy.https).toBe("http://p:1");

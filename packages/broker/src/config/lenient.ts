@@ -44,16 +44,22 @@ export function loadLenientConfig(source: ConfigSource, before?: () => Config | 
   if ("config" in checked) return { ...checked, inForce: "all", fault: undefined };
   const fault = configInvalid(source, checked);
   const { value, faults: syntaxFaults } = parseYaml(text);
-  // Half of a file that cannot be parsed may mean anything.
-  if (syntaxFaults.length > 0) return withoutFile(source, fault, before);
+  // Half of a file that cannot be parsed may mean anything; but trust that it narrows must not become wide.
+  if (syntaxFaults.length > 0) return withoutFile(source, fault, before, /\bcaFile\b/.test(text));
   const file = withNarrowTrust(value, validPart(configSchema, value));
   return { config: withEnvironment(file, source), inForce: "valid-part", fault };
 }
 
-function withoutFile(source: ConfigSource, fault: ConfigError, before?: () => Config | undefined): LenientConfig {
+function withoutFile(
+  source: ConfigSource,
+  fault: ConfigError,
+  before?: () => Config | undefined,
+  narrowsTrust = false,
+): LenientConfig {
   const known = before?.();
   if (known !== undefined) return { config: known, inForce: "before", fault };
-  return { config: withEnvironment(configSchema.parse({}), source), inForce: "defaults", fault };
+  const defaults = configSchema.parse(narrowsTrust ? { upstream: { caFile: NO_CERTIFICATES } } : {});
+  return { config: withEnvironment(defaults, source), inForce: "defaults", fault };
 }
 
 function withEnvironment(file: Config, { environment }: ConfigSource): Config {
