@@ -58,9 +58,11 @@ bool privileges_drop(void) {
 static bool find_identity(struct identity *identity) {
   unsigned long user[FIELDS], group[FIELDS];
   if (!find_numbers("/etc/passwd", FALLBACK_USER, user) || user[ID_FIELD] == 0) return false;
+  /* A larger number would be cut to another user's, perhaps root's. */
+  if (user[ID_FIELD] >= UINT32_MAX || user[GROUP_FIELD] >= UINT32_MAX) return false;
   identity->user = (uid_t)user[ID_FIELD];
   identity->group = (gid_t)user[GROUP_FIELD];
-  identity->has_config_group = find_numbers("/etc/group", CONFIG_GROUP, group);
+  identity->has_config_group = find_numbers("/etc/group", CONFIG_GROUP, group) && group[ID_FIELD] < UINT32_MAX;
   if (identity->has_config_group) identity->config_group = (gid_t)group[ID_FIELD];
   return true;
 }
