@@ -2,21 +2,22 @@
 # ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE worker node and bootstraps it, at its first boot or later.
 #
 # The node is bootstrapped in any case. The kubelet gets our flags if all they name is in place and was tried. A local fault
-# withholds them and logs why; one of the cloud (no identity or IAM yet) does not, as it heals. On a node that runs, a fault
+# withholds them and logs why; a cloud fault (no identity, no IAM yet) does not, as it heals. On a running node, a fault
 # leaves everything as it was, with exit status 1.
 #
-# usage: ocir-broker-node.sh [--kubelet-extra-args "ARGS"] [ARGUMENT FOR THE BOOTSTRAP...]
+# usage: ocir-broker-node.sh [--kubelet-extra-args "ARGS"] [BOOTSTRAP ARGUMENT...]
 #
 # Settings, from the environment (README.md):
 #   OCIR_BROKER_SOURCES       URLs and folders of the archive, tried in this order
 #   OCIR_BROKER_VERSION       exactly this version
 #   OCIR_BROKER_SHA256_AMD64  from the release's SHA256SUMS
 #   OCIR_BROKER_SHA256_ARM64
-#   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: something else does it | running: the node runs
-# For sh of Oracle Linux 8 and 9 and Ubuntu. May be run again.
+#   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: others do it | running: the node runs
+# May be run again.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
+unset TMPDIR
 umask 022
 
 name=credential-provider-oke
@@ -57,7 +58,7 @@ metadata() ( # PATH; status 4: there is no such thing
     [ $attempt = 1 ] || sleep 1
     for base in $metadata_bases; do
       # The body, then a line with the status.
-      body=$(curl -s --noproxy '*' --connect-timeout 2 --max-time 10 -H 'Authorization: Bearer Oracle' \
+      body=$(curl -qs --noproxy '*' --connect-timeout 2 --max-time 10 -H 'Authorization: Bearer Oracle' \
         -w '\n%{http_code}' "$base/instance/$1" 2>/dev/null)
       case ${body##*"$newline"} in
         200) printf '%s' "${body%"$newline"*}" && return ;;
@@ -110,7 +111,7 @@ is_roots() ( # PATH
   case $1 in /*) ;; *) exit 1 ;; esac
   at='' rest=$1/ links=
   while :; do
-    facts=$(stat -c '%u %f' "${at:-/}" 2>/dev/null) || exit 0
+    facts=$(stat -c '%u %f' "${at:-/}" 2>/dev/null) || { case /$rest in */../*) exit 1 ;; esac; exit 0; }
     [ "${facts% *}" = 0 ] || exit 1
     if [ -L "$at" ]; then
       links=x$links
@@ -217,7 +218,7 @@ fetch_from() { # SOURCE
       for pause in 1 2 4 0; do
         # A pre-authenticated request is a secret: its address is in no argument and, below, in no log.
         printf 'url = "%s"\n' "${1%/}/$archive" |
-          curl -fsSL --proto '=https,http' --connect-timeout 5 --max-time 120 --speed-limit 10000 --speed-time 20 \
+          curl -qfsSL --proto '=https,http' --connect-timeout 5 --max-time 120 --speed-limit 10000 --speed-time 20 \
             --max-filesize 300000000 -o "$work/$archive" --config - 2>"$work/said" && return
         [ $pause = 0 ] || sleep $pause
       done

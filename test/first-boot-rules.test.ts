@@ -101,6 +101,7 @@ describe("ocir-broker-node.sh, like the executable,", () => {
       ],
       ...["theirs/file", "theirs", "theirs/not/there", "open/file", "group/not/there", "sticky/file", "ours/open"],
       ...["ours/theirs", "ours/through", "ours/loop", "ours/../theirs/file", "ours/absolute/../theirs/file"],
+      "ours/absent/../../theirs/new",
     ])("%s", (path) => {
       arrange();
       onTestFinished(() => execFileSync("sh", ["-c", 'rm -rf "$1"/*', "sh", root]) as never);

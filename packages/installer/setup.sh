@@ -16,6 +16,7 @@
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
+unset TMPDIR
 umask 022
 
 libexec=/usr/libexec/ocir-broker

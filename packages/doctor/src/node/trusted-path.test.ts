@@ -40,6 +40,7 @@ describe("distrustOf", () => {
     ["/etc/../tmp/kubelet", "/tmp has mode 1777"],
     ["/etc/through-home", "/home has mode 775"],
     ["/etc/loop", "/etc/loop has more than 40 links"],
+    ["/not/there/../../home/kubelet", "/not/there/../../home/kubelet goes up from a folder that does not exist"],
     ["usr/bin/kubelet", "usr/bin/kubelet is not an absolute path"],
     ["/usr/a\nb", "/usr/a?b has control characters"],
   ])("refuses %j: %s", (path, reason) => {

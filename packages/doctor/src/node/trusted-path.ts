@@ -19,7 +19,7 @@ const WRITABLE_BY_OTHERS = 0o022;
 
 /**
  * The first part of `path` that another user can change, in words; undefined if there is none. A part that does not exist
- * yet is in nobody's hands but those of its folder's owner, so it is no reason for distrust.
+ * yet belongs to its folder's owner, so it is no reason for distrust; but nothing is known of a path that goes up from it.
  */
 export function distrustOf(path: string, { root, ownerId }: TrustOptions): string | undefined {
   if (!path.startsWith("/")) return `${printable(path)} is not an absolute path`;
@@ -30,7 +30,10 @@ export function distrustOf(path: string, { root, ownerId }: TrustOptions): strin
   for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
     const place = part === ".." ? dirname(at) : join(at, part);
     const stats = lookAt(place, { root, ownerId });
-    if (stats === undefined || typeof stats === "string") return stats;
+    if (stats === undefined) {
+      return parts.includes("..") ? `${printable(path)} goes up from a folder that does not exist` : undefined;
+    }
+    if (typeof stats === "string") return stats;
     if (!stats.isSymbolicLink()) {
       at = place;
       continue;
