@@ -66,6 +66,11 @@ describe("decodeCredentialProviderAnswer", () => {
     expect(decodeCredentialProviderAnswer(text)).toEqual({ problem: expect.stringContaining(said) });
   });
 
+  it("refuses a number that no float64 holds, which YAML takes for text", () => {
+    const text = JSON.stringify(ANSWER).replace('"BEARER_TOKEN"', "1e400");
+    expect(decodeCredentialProviderAnswer(text)).toEqual({ problem: expect.stringContaining("a number") });
+  });
+
   it.each(["", "null", "[]", "ok", "kind: x", `${JSON.stringify(ANSWER)}{}`])("refuses %j", (text) => {
     expect(decodeCredentialProviderAnswer(text)).toEqual({ problem: "it is no JSON object" });
   });

@@ -3,7 +3,7 @@
  * the faulty field, because everything else in an answer is secret.
  */
 
-import { isJson } from "./json-text.ts";
+import { isJson, isValidJson } from "./json-text.ts";
 import { PROVIDER_API_VERSION } from "./our-provider.ts";
 import { parseText } from "./reading/document.ts";
 import { parseGoDurationNs } from "./reading/duration.ts";
@@ -23,6 +23,7 @@ const KEY_TYPES: readonly (string | undefined)[] = ["Image", "Registry", "Global
 export function decodeCredentialProviderAnswer(text: string, apiVersion = PROVIDER_API_VERSION): Answer {
   const parsed = isJson(text) ? parseText(text) : undefined;
   if (parsed === undefined || "problem" in parsed) return { problem: "it is no JSON object" };
+  if (hasInfiniteNumber(text)) return { problem: "it has a number where the kubelet expects text" };
   const fields = fieldsOf(parsed.tree, ["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);
   if (fields === undefined) return { problem: "it has a field that the kubelet does not know, or one twice" };
   if (textOf(fields.get("kind")) !== "CredentialProviderResponse") {
@@ -42,6 +43,17 @@ export function decodeCredentialProviderAnswer(text: string, apiVersion = PROVID
     auth.set(key, credentials);
   }
   return { auth };
+}
+
+/** A number that no float64 holds is text in YAML, as the tree has it, but a number in JSON. No field takes one. */
+function hasInfiniteNumber(text: string): boolean {
+  let isFound = false;
+  if (isValidJson(text)) {
+    JSON.parse(text, (_key, value: unknown) => {
+      isFound ||= typeof value === "number" && !Number.isFinite(value);
+    });
+  }
+  return isFound;
 }
 
 /** Treats null and a missing value as an empty one, as in Go. */
