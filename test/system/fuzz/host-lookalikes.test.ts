@@ -124,7 +124,9 @@ it(`no token for ${NAMES} look-alikes, and one for each real name among them`, a
     const text = answered.toString();
     const got =
       status === 200 ? Object.entries((JSON.parse(text) as { auth: Record<string, { password: string }> }).auth) : [];
-    const withToken = got.filter(([, { password }]) => password !== "").map(([host]) => host.toLowerCase());
+    const withToken = got
+      .filter(([, { password }]) => password !== "")
+      .map(([host]) => host.toLowerCase().replace(/:443$/, ""));
     const strangers = [...withToken, ...asked].filter((host) => !isOcirHost(host));
     if (strangers.length > 0 || (status !== 200 && text.includes("TOKEN"))) leaks.push(image);
     if (read !== undefined && isOcirHost(read.registryHost) !== withToken.includes(read.registryHost))

@@ -12,8 +12,9 @@ const isDigit = isAmong("0", "9");
 const every = (text: string, isAllowed: (letter: string) => boolean): boolean =>
   text.length > 0 && text.split("").every(isAllowed);
 
+/** Port 443 is the one that a host has anyway. */
 export function isOcirHost(host: string): boolean {
-  const [first = "", second = "", third = "", ...rest] = host.split(".");
+  const [first = "", second = "", third = "", ...rest] = (host.endsWith(":443") ? host.slice(0, -4) : host).split(".");
   if (second === "ocir" && third === "io" && rest.length === 0) return isRegionKey(first) || isRegionId(first);
   return first === "ocir" && isRegionId(second) && third === "oci" && REALMS.has(rest.join("."));
 }
