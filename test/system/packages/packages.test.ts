@@ -166,9 +166,14 @@ describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: need
       expect(result.status).toBe(0);
     });
 
-    it.skipIf(!hasProgram("rpmlint"))(`rpmlint finds no error${without("rpmlint")}`, () => {
+    it.skipIf(!hasProgram("rpmlint"))(`rpmlint finds no error${without("rpmlint")}`, (context) => {
       const config = join(CHECKOUT, "packages/packaging/files/rpmlint.toml");
       const result = spawnSync("rpmlint", ["-c", config, packageNamed(`.${machine}.rpm`)], { encoding: "utf8" });
+      // rpmlint 2.4 of Debian 12 decodes the output of a tool as UTF-8, which it is not.
+      context.skip(
+        /fatal error while reading .* codec can't decode/.test(result.stderr + result.stdout),
+        "rpmlint cannot read it",
+      );
       expect(result.stdout).toContain(" 0 errors,");
     });
   });
@@ -178,20 +183,18 @@ describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: need
       execFileSync("qemu-aarch64", ["-L", "/usr/aarch64-linux-gnu", programOf(name), ...args], {
         encoding: "utf8",
         input,
-        env: { ...process.env, OCIR_BROKER_SOCKET: join(scratch, "nobody.sock"), OCIR_BROKER_FALLBACK: "" },
+        env: { PATH: process.env["PATH"], OCIR_BROKER_SOCKET: join(scratch, "nobody.sock"), OCIR_BROKER_FALLBACK: "" },
         stdio: ["pipe", "pipe", "pipe"],
       });
     const programOf = (name: string): string => join(unpacked("arm64"), "usr/libexec/ocir-broker", name);
 
     it("the executable starts, takes its code cache, and reads a configuration", () => {
       expect(run("ocir-broker", ["version"])).toMatch(/^ocir-broker \S+ \(Node 26\.\d+\.\d+, linux-arm64\)\n$/);
-      const check = spawnSync("qemu-aarch64", [
-        "-L",
-        "/usr/aarch64-linux-gnu",
-        programOf("ocir-broker"),
-        "config",
-        "print",
-      ]);
+      const check = spawnSync(
+        "qemu-aarch64",
+        ["-L", "/usr/aarch64-linux-gnu", programOf("ocir-broker"), "config", "print"],
+        { env: { PATH: process.env["PATH"] } },
+      );
       expect([check.status, check.stderr.toString()]).toEqual([0, ""]);
     });
 
