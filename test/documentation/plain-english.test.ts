@@ -9,9 +9,10 @@ const CLAUSE_AS_SUBJECT = /^(?:Who|What|Whoever|Whatever|Where it|Where there) (
 const MARKUP = /^[\s>*|-]*(?:\d+\. )?\**/;
 const COMMENT = /(?:^\s*|\s)(?:\/\*\*?|\/\/|#(?!!)|\*) (.*)/;
 
-/** Not clean yet: broker, doctor, native. */
+/** Not clean yet: broker, native. */
 const CLEAN = [
   "cli",
+  "doctor",
   "expiring-cache",
   "foundation",
   "identity",

@@ -1,4 +1,4 @@
-/** What all checks share: the node, the cloud, and what one of them has found out that another needs. */
+/** The context that all checks share: the node, the cloud, and results that more than one check needs. */
 import type { Clock } from "@ocir-broker/foundation";
 import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
 import type { Cloud } from "./cloud.ts";
@@ -15,7 +15,7 @@ import type { DoctorSettings } from "./settings.ts";
 export interface CheckContext {
   readonly settings: DoctorSettings;
   readonly image: string | undefined;
-  /** Of the image, where it has one that can be read. */
+  /** Undefined without an image, or if its name cannot be parsed. */
   readonly imageName: ImageName | undefined;
   readonly version: string;
   readonly clock: Clock;
@@ -27,11 +27,11 @@ export interface CheckContext {
   readonly signal: AbortSignal;
   kubelet(): Promise<Kubelet | undefined>;
   providerFiles(): Promise<ProviderFiles | undefined>;
-  /** The image's host or, without an image, the home region's. Rejects where that is not to be had. */
+  /** The image's host or, without an image, the home region's. Rejects if the home region is needed and unknown. */
   registryHost(): Promise<string>;
 }
 
-/** One topic; several findings where there are several things to say. Never throws for what it finds. */
+/** Checks one topic and returns one finding or several. A fault of the node is a finding, never an exception. */
 export type Check = (context: CheckContext) => Promise<readonly Finding[]>;
 
 export function createCheckContext(
@@ -69,12 +69,12 @@ export async function valueIfAny<Value>(work: Promise<Value>): Promise<Value | u
   return "value" in attempted ? attempted.value : undefined;
 }
 
-/** The code that every error of ours has. */
+/** The error's own code; `internal` for an error that is not ours. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "internal";
 }
 
-/** The finding by which an error shows, or the code of one that is not ours. */
+/** The name of the finding that reports this error; its code if no finding does. */
 export function causeOf(error: unknown): string {
   const code = codeOf(error);
   return findingOfCode(code) ?? code;

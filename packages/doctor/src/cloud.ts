@@ -1,6 +1,6 @@
 /**
- * What this node gets from Oracle's services, asked once and shared by all checks: region, session, token. The same
- * code as the daemon's, beside the daemon: a session and a token of its own, so nothing of the daemon's is touched.
+ * Region, session and tokens from Oracle's services, each fetched once and shared by all checks. The code is the daemon's;
+ * session and tokens are separate, so the daemon is not affected.
  */
 import {
   type Clock,
@@ -30,11 +30,11 @@ export interface Cloud {
   readonly sendRegistry: SendRequest;
   region(): Promise<RegionInfo>;
   session(): Promise<Expiring<SigningSession>>;
-  /** Rejects with a {@link ForeignRegistryError} for a host that the broker gives no tokens to, which is then not asked. */
+  /** Rejects with a {@link ForeignRegistryError}, without a request, if the broker gives this host no tokens. */
   token(registryHost: string): Promise<Expiring<Secret>>;
   authUrl(): Promise<URL>;
   endpointOf(registryHost: string): URL;
-  /** Whether the broker gives tokens to this host. Without a region, realms that only the node itself knows are unknown. */
+  /** Whether the broker gives tokens to this host. Without a region, only the realms of this release count. */
   isRegistry(registryHost: string, region: RegionInfo | undefined): boolean;
   close(): Promise<void>;
 }
@@ -87,7 +87,7 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
   });
   const region = once(() => provider.region(signal));
   const session = once(async () => {
-    // Asked by itself first: what keeps it from being known is then waited for once, not twice.
+    // Fetched first, so that a failing metadata service costs its time limit once, not twice.
     await region();
     return provider.session(signal);
   });
@@ -101,7 +101,7 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
   }
 
   async function fetchToken(registryHost: string): Promise<Expiring<Secret>> {
-    // An image can name any host, and a signed request has the session's token in it.
+    // An image can name any host, and a signed request contains the session's token.
     if (!isRegistry(registryHost, await region())) throw new ForeignRegistryError(registryHost);
     const { value } = await session();
     const sign = (request: { method: "GET"; url: URL }) => signRequest(value, request, clock.wallMs());
@@ -134,13 +134,13 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
   };
 }
 
-/** Neither namespace nor repository is in it, nor a path of the configuration's. */
+/** The path without namespace and repository, and without a path from the configuration. */
 function labelOfRegistry({ pathname }: URL): string {
   if (/\/v2\/.+\/manifests\/[^/]*$/.test(pathname)) return "/v2/<repository>/manifests/<reference>";
   return /\/(?:v2\/|20180419\/docker\/token)$/.exec(pathname)?.[0] ?? "<path>";
 }
 
-/** Started by the first who asks; its failure is told to each who asks, and to nobody else. */
+/** Starts with the first caller; all callers share the result. A failure that nobody awaits is not an unhandled rejection. */
 function once<Value>(work: () => Promise<Value>): () => Promise<Value> {
   let running: Promise<Value> | undefined;
   return () => {

@@ -1,10 +1,10 @@
 /**
- * Everything that doctor can say, by name: how bad it is, what it means, and what to do. The names are stable; docs/
- * troubleshooting.md leads from a symptom to them. Nothing from outside enters these texts: what was seen is evidence.
+ * Every finding that doctor can report: its verdict, what it means and how to fix it. The names are stable;
+ * docs/troubleshooting.md leads from a symptom to them. These texts are fixed: anything seen on the node is evidence.
  */
 import type { FindingCode } from "@ocir-broker/kubelet-config";
 
-/** unknown: it could not be looked at. */
+/** `unknown`: the check could not be made. */
 export type Verdict = "ok" | "warning" | "problem" | "unknown";
 
 interface Diagnosis {
@@ -375,5 +375,5 @@ export const DIAGNOSES = {
   },
 } as const satisfies Record<string, Diagnosis>;
 
-/** What the kubelet's own rules say keeps their code. */
+/** A finding of the kubelet's rules keeps their code. */
 export type DiagnosisName = keyof typeof DIAGNOSES | `kubelet-config-${FindingCode}`;

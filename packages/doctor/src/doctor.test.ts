@@ -1,4 +1,4 @@
-/** Each seeded fault is named by doctor, and what else it says and does not say. */
+/** Doctor names each seeded fault, and reports nothing that does not follow from it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as base, describe, expect, onTestFinished } from "vitest";

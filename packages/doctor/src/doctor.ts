@@ -21,7 +21,7 @@ import { createRunProgram } from "./node/program-run.ts";
 import type { Exchange } from "./recording/exchanges.ts";
 import type { DoctorOptions } from "./settings.ts";
 
-/** By the name of what is looked at, causes before their consequences. */
+/** In the order of the report: causes before their consequences. */
 const CHECKS: readonly (readonly [topic: string, check: Check])[] = [
   ["kubelet's provider configuration", checkKubeletConfig],
   ["plugin", checkPlugin],
@@ -38,16 +38,16 @@ const CHECKS: readonly (readonly [topic: string, check: Check])[] = [
   ["plugin's answer", checkPluginAnswer],
 ];
 
-/** With the program's own start and end, ten seconds at most. */
+/** Start and exit of the program included, doctor takes ten seconds at most. */
 const LIMIT_MS = 8_500;
 
 export interface Diagnosis {
   readonly findings: readonly Finding[];
-  /** What Oracle's services answered, secrets included: for {@link writeTranscript} alone. */
+  /** The answers of Oracle's services, secrets included: never to be printed. */
   readonly exchanges: readonly Exchange[];
 }
 
-/** Never rejects for what it finds; a check that fails by itself is a finding too. */
+/** Never rejects because of a fault on the node; an exception in a check becomes a finding too. */
 export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const { clock, limitMs = LIMIT_MS, settings } = options;
   const ending = new AbortController();
@@ -86,7 +86,7 @@ async function runCheck(
     const found = await Promise.race([check(context), timeUp]);
     return found ?? [finding("out-of-time", topic)];
   } catch (error) {
-    // Its message may hold what was read; its class does not.
+    // The message may contain text that was read; the class name does not.
     return [finding("check-failed", `${topic}: ${error instanceof Error ? error.name : "unknown"}`)];
   }
 }

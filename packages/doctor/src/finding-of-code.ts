@@ -1,4 +1,4 @@
-/** By which finding a failure shows: every code of the packages that doctor calls has its row, or this does not compile. */
+/** Maps each error code of the packages that doctor calls to the finding that reports it; a code without a row does not compile. */
 import type { UpstreamErrorCode } from "@ocir-broker/foundation";
 import type { IdentityErrorCode } from "@ocir-broker/identity";
 import type { OcirErrorCode } from "@ocir-broker/ocir";
@@ -51,7 +51,7 @@ const FINDING_OF_CODE: Readonly<Record<Code, Name>> = {
   "token-anonymous": "token-anonymous",
   "token-expired": "registry-answer-invalid",
 
-  // Of connections to the registry; the identity package has codes of its own for the other services.
+  // Connections to the registry; the identity package has its own codes for the other services.
   "body-too-large": "registry-answer-invalid",
   "connection-broken": "connection-broken",
   "name-not-found": "registry-unreachable",
@@ -63,7 +63,7 @@ const FINDING_OF_CODE: Readonly<Record<Code, Name>> = {
   unreachable: "registry-unreachable",
 };
 
-/** What a failure of the identity is about. The metadata service and the clock have checks of their own, which report it. */
+/** The subject of an identity error. Those of metadata service and clock are reported by checks of their own. */
 const IDENTITY_SUBJECT: Readonly<
   Record<IdentityErrorCode, "certificate" | "clock" | "metadata" | "region" | "session">
 > = {
@@ -94,7 +94,7 @@ const IDENTITY_SUBJECT: Readonly<
   "token-key-mismatch": "session",
 };
 
-/** Undefined for an error that is none of these packages': a bug. */
+/** Undefined for a code of no package of ours: a bug. */
 export function findingOfCode(code: string): Name | undefined {
   return rowOf(FINDING_OF_CODE, code);
 }

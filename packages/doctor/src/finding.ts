@@ -1,4 +1,4 @@
-/** One thing that was looked at, and what it showed. Evidence never holds a secret, an OCID or a text from upstream. */
+/** One result of a check. Evidence never contains a secret, an OCID or text from upstream. */
 import type { Finding as KubeletConfigFinding } from "@ocir-broker/kubelet-config";
 import { DIAGNOSES, type DiagnosisName, type Verdict } from "./diagnoses.ts";
 
@@ -7,16 +7,16 @@ export interface Finding {
   readonly name: DiagnosisName;
   readonly verdict: Verdict;
   readonly means: string;
-  /** What was seen, and where. */
+  /** The observation and its place. */
   readonly evidence: string;
-  /** What to do; none where all is well. */
+  /** The remedy; absent if all is well. */
   readonly fix?: string;
 }
 
 export interface Particulars {
-  /** Instead of the table's own, where it depends on what was seen. */
+  /** Replaces the table's fix if that depends on what was seen. */
   readonly fix?: string;
-  /** Which one the table's "the service" is. */
+  /** Replaces "the service" in the table's text. */
   readonly service?: "the auth service" | "the registry";
 }
 
@@ -28,17 +28,17 @@ export function finding(name: keyof typeof DIAGNOSES, evidence: string, { fix, s
 }
 
 /**
- * @param what was left out.
- * @param cause the finding to mend first, or the code of what failed.
- * @param needs what it would have taken.
+ * @param what the check that was left out.
+ * @param cause the finding to fix first, or the error code.
+ * @param needs the missing prerequisite.
  */
 export function notChecked(what: string, cause: string, needs: string): Finding {
   return { ...finding("not-checked", needs), means: `${what} was not looked at, because of ${cause}` };
 }
 
 /**
- * What the kubelet's rules say, under their own code.
- * @param connect how our provider gets into the file on this node.
+ * A finding of the kubelet's rules, under its own code.
+ * @param connect the commands that put our provider into the file on this node.
  */
 export function kubeletConfigFinding(found: KubeletConfigFinding, connect?: string): Finding {
   const isProblem = found.severity === "fatal" || found.code === "provider-missing";

@@ -1,4 +1,4 @@
-/** A diagnosis for people: what is well in one line each, what is not at the end, where the eye is. And the exit status. */
+/** Renders findings for people: one line for each good result, problems last, next to the prompt. Also the exit status. */
 import { styleText } from "node:util";
 import type { Verdict } from "./diagnoses.ts";
 import type { Finding } from "./finding.ts";
@@ -14,7 +14,7 @@ const MARKS = {
 
 const INDENT = " ".repeat(MARKS.ok.mark.length);
 
-/** @param colored for a terminal that wants it. */
+/** @param colored with a terminal's escape sequences. */
 export function renderReport(findings: readonly Finding[], { colored }: { readonly colored: boolean }): string {
   const sorted = findings.toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
   return `${sorted.map((each) => renderFinding(each, colored)).join("\n")}\n\n${summaryOf(findings)}\n`;
@@ -36,12 +36,12 @@ function summaryOf(findings: readonly Finding[]): string {
   return `${parts.join(", ")}.${order} Each name is explained in docs/troubleshooting.md.`;
 }
 
-/** File names and configurations are somebody else's text: no control characters reach the terminal. */
+/** Removes control characters, since file names and configurations are untrusted text. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]+/gu, " ");
 }
 
-/** 0: no problem. 1: a problem. 2: no problem was seen, but not all could be looked at. */
+/** 0: no problem. 1: a problem. 2: no problem was found, but a check could not be made. */
 export function exitStatusOf(findings: readonly Finding[]): 0 | 1 | 2 {
   if (findings.some(({ verdict }) => verdict === "problem")) return 1;
   return findings.some(({ verdict }) => verdict === "unknown") ? 2 : 0;

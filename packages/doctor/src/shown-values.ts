@@ -1,40 +1,40 @@
 /**
- * The values that a transcript may contain, with a strict pattern for each header and each field: only texts that are the same
- * for everybody. Where a value is somebody's own, such as a region, its form is described instead.
+ * The values that a transcript may contain: a strict pattern for each header and field that only matches values common to
+ * all tenancies. A tenancy's own value, such as its region, is replaced by a description of its form.
  */
 import { knownRealmDomains } from "@ocir-broker/identity";
 import { HEADER_NAMES, isErrorCode } from "./shown-words.ts";
 
-/** The value as it is shown; undefined: it is withheld. */
+/** Returns the value to show, or undefined to withhold it. */
 type Show = (text: string) => string | undefined;
 
 const WITHHELD = "[withheld]";
 
-/** No value that is shown is longer. */
+/** Longer values are withheld. */
 const MAX_LENGTH = 120;
 
 export function headerValue(name: string, text: string): string {
   return shown(HEADER_VALUES.get(name), text);
 }
 
-/** Undefined: the values of this field are not shown at all. */
+/** Undefined if this field's values are never shown. */
 export function fieldValue(name: string, value: string | number): string | undefined {
   if (typeof value === "number") return NUMBERS.has(name) && isSmall(value) ? `number ${value}` : undefined;
   const show = FIELD_VALUES.get(name);
   return show === undefined ? undefined : `string ${shown(show, value)}`;
 }
 
-/** Seconds and hours of a life. */
+/** Small enough to be a lifetime in seconds or hours. */
 export function isSmall(value: number): boolean {
   return Number.isInteger(value) && Math.abs(value) < 10_000_000;
 }
 
-/** Of `Bearer realm="…"`. */
+/** The scheme of `Bearer realm="…"`. */
 export function challengeScheme(text: string): string {
   return shown(oneOf("Basic", "Bearer", "Digest", "Negotiate", "Signature"), text);
 }
 
-/** The realm's path, which says where tokens come from. */
+/** The realm's path, which tells where tokens are issued. */
 export function realmPath(text: string): string {
   return shown(matching(/^\/(?:[0-9]{8}\/)?(?:docker\/)?token$/), text);
 }
@@ -43,7 +43,7 @@ export function pemKind(text: string): string {
   return shown(oneOf("CERTIFICATE", "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "PUBLIC KEY"), text);
 }
 
-/** `OU=opc-tenant:ocid1…` → `OU=opc-tenant`; of any other value only the attribute. */
+/** `OU=opc-tenant:ocid1…` → `OU=opc-tenant`; for any other value only the attribute. */
 export function certificateAttribute(line: string): string {
   const [attribute = "", value = ""] = line.split("=", 2);
   const known = shown(oneOf("C", "CN", "DC", "L", "O", "OU", "ST", "serialNumber", "UID"), attribute);
@@ -51,7 +51,7 @@ export function certificateAttribute(line: string): string {
   return kind === undefined ? known : `${known}=${kind}`;
 }
 
-/** Undefined: no OCID. */
+/** Undefined if the text is not an OCID. */
 export function ocidKind(text: string): string | undefined {
   const kind = /^ocid[0-9]*\.([a-z0-9_-]*)\./i.exec(text)?.[1]?.toLowerCase();
   if (kind === undefined) return undefined;

@@ -1,6 +1,6 @@
-/** The words that a transcript may contain: names of headers, fields and claims, and words of error messages. Nothing else is shown. */
+/** The words that a transcript may contain: names of headers, fields and claims, and words of error messages. */
 
-/** Of responses that Oracle's services, or a proxy on the way, are known to send. */
+/** Response headers that Oracle's services, or a proxy in between, are known to send. */
 export const HEADER_NAMES: ReadonlySet<string> = new Set(
   `age allow cache-control connection content-encoding content-language content-length content-security-policy
   content-type date docker-content-digest docker-distribution-api-version etag expires keep-alive last-modified location
@@ -13,7 +13,7 @@ export const CHALLENGE_PARAMETERS: ReadonlySet<string> = new Set(
   "realm service scope error error_description charset".split(" "),
 );
 
-/** Words of error messages. A name that a tenancy has chosen is shown only if it is one of these words. */
+/** Words of error messages. A tenancy's own name is shown only if it is one of these words. */
 export const VOCABULARY: ReadonlySet<string> = new Set(
   `a access again allowed an and anonymous any are artifact authenticate authenticated authentication authorization
   authorized bad be because been by can cannot client compartment complete contact could credentials denied does error
@@ -39,7 +39,7 @@ const FIELD_WORDS: ReadonlySet<string> = new Set(
   tenant time token ttype typ type url user version`.split(/\s+/),
 );
 
-/** `mediaType`, `expires_in`, `opc-tenant`: made of words of ours and of nothing else. */
+/** `mediaType`, `expires_in`, `opc-tenant`: made only of our words. */
 export function isFieldName(name: string): boolean {
   return isMadeOf(FIELD_WORDS, name);
 }
@@ -49,7 +49,7 @@ export function isErrorCode(text: string): boolean {
   return isMadeOf(CODE_WORDS, text);
 }
 
-/** Words of messages, each with at most one mark after it; all others as an ellipsis. */
+/** Keeps known words, each with at most one punctuation mark, and replaces all others by an ellipsis. */
 export function sentence(text: string): string {
   return text
     .split(/\s+/, 40)
@@ -61,7 +61,7 @@ const LONGEST_NAME = 60;
 
 function isMadeOf(words: ReadonlySet<string>, text: string): boolean {
   if (text === "" || text.length > LONGEST_NAME) return false;
-  // At an underscore or a dash, and before a capital that a small letter follows or precedes.
+  // Split at an underscore or a dash, and before a capital that has a small letter next to it.
   const parts = text.split(/[_-]|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/);
   return parts.every((part) => words.has(part.toLowerCase()));
 }

@@ -1,6 +1,6 @@
 /**
- * A node for tests: a made-up tree of files, a simulated cloud, and programs under the names of kubelet and plugin. It is
- * healthy as it is made; each test breaks one thing of it.
+ * A node for tests: a tree of files, a simulated cloud, and programs that stand for kubelet and plugin. It starts healthy;
+ * each test breaks one thing.
  */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -20,11 +20,11 @@ export interface BrokenNode extends AsyncDisposable {
   readonly simulator: Simulator;
   readonly clock: MovableClock;
   readonly settings: DoctorSettings;
-  /** A token of the simulated registry, made now. */
+  /** Fetches a new token of the simulated registry. */
   token(): Promise<string>;
   write(path: string, text: string, mode?: number): void;
   remove(path: string): void;
-  /** Arguments of the kubelet that runs. */
+  /** Arguments of the running kubelet. */
   kubelet(...args: string[]): void;
   providers(...yaml: string[]): void;
   /** The plugin's program, a shell script. */
@@ -68,7 +68,7 @@ export function answerScript(auth: object): string {
   return `cat > /dev/null; echo '${JSON.stringify(response)}'`;
 }
 
-/** A simulated cloud and its clock, for one node after the other: making it takes longer than a test. */
+/** A simulated cloud and its clock. Several nodes use it in turn, since creating it takes longer than a test. */
 export interface SharedCloud {
   readonly simulator: Simulator;
   readonly clock: MovableClock;
@@ -170,7 +170,7 @@ export async function createBrokenNode(shared?: SharedCloud): Promise<BrokenNode
   return node;
 }
 
-/** What /status says, with the given fields changed. */
+/** The body of /status, with the given fields replaced. */
 export function answerStatus(changed: object): () => string {
   const life = { lastFailure: null, failuresInARow: 0, ageSeconds: 60, expiresInSeconds: 3_540 };
   const healthy = {
@@ -183,7 +183,7 @@ export function answerStatus(changed: object): () => string {
   return () => JSON.stringify({ ...healthy, ...changed });
 }
 
-/** Somebody else's registry, which writes down each request that reaches it. */
+/** A registry that is not Oracle's; it records each request. */
 export async function foreignRegistry(): Promise<{ readonly origin: string; readonly requests: readonly string[] }> {
   const requests: string[] = [];
   const server = createServer(({ method, url, headers }, response) => {
@@ -198,7 +198,7 @@ export async function foreignRegistry(): Promise<{ readonly origin: string; read
   return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
 }
 
-/** A daemon's health socket in the tree that answers this; nothing answers where `answer` is absent. */
+/** A health socket in the tree that gives this answer, or none if `answer` is absent. */
 export async function listen(root: string, path: string, answer?: () => string): Promise<Server> {
   const place = join(root, path);
   mkdirSync(dirname(place), { recursive: true });

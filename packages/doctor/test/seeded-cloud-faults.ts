@@ -1,4 +1,4 @@
-/** Seeded faults of Oracle's services and of the way to them. */
+/** Seeded faults of Oracle's services and of the network to them. */
 import { createServer, type IncomingHttpHeaders, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
@@ -184,7 +184,7 @@ async function serverOf(status: number): Promise<URL> {
   return new URL("/opc/v2", await origin(server));
 }
 
-/** A metadata service of before regionInfo. */
+/** An old metadata service, without regionInfo. */
 async function metadataOfRegion(region: string): Promise<URL> {
   const server = createServer(({ url }, response) => {
     if (url?.endsWith("/instance/region")) response.end(region);
@@ -193,7 +193,7 @@ async function metadataOfRegion(region: string): Promise<URL> {
   return new URL("/opc/v2", await origin(server));
 }
 
-/** A proxy in the way: what comes goes on with other headers. */
+/** A proxy in between that changes headers. */
 async function proxyTo(target: URL, change: (headers: IncomingHttpHeaders) => IncomingHttpHeaders): Promise<URL> {
   const server = createServer((incoming, response) => {
     const { method, headers } = incoming;

@@ -271,7 +271,7 @@ function withStatus(changed: object): Break {
   };
 }
 
-/** Labels need a file system and a policy that know them, so the program that shows them is a stand-in. */
+/** Labels need a file system and a policy that support them, so this program stands in for `stat`. */
 function withLabel(enforce: string): Break {
   return (node) => {
     node.write("/sys/fs/selinux/enforce", enforce);

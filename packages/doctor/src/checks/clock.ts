@@ -1,13 +1,13 @@
-/** This node's clock against the Date of whatever answered: OCI refuses what was signed more than 5 minutes off. */
+/** Compares this node's clock with the Date of a service's answer: OCI refuses signatures that are more than 5 minutes off. */
 import { isSkewed } from "@ocir-broker/foundation";
 import { attempt, type Check } from "../check-context.ts";
 import { finding } from "../finding.ts";
 
-/** Before it is too late. A Date has whole seconds, and an answer takes its time. */
+/** Warns well before OCI refuses, but not because of a Date's whole seconds and the answer's latency. */
 const DRIFT_FROM_MS = 60_000;
 
 export const checkClock: Check = async ({ cloud, clock, registryHost }) => {
-  // Whoever answers may tell the time: the last of them is the one that checks signatures.
+  // Any answer has a Date; the last one counts, as its service verifies signatures.
   await attempt(registryHost().then((host) => cloud.token(host)));
   await attempt(cloud.session());
   const offsets = cloud.exchanges.flatMap(({ url, response, service }) => {

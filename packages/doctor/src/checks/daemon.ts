@@ -1,17 +1,17 @@
-/** The daemon, by its own health socket: does it run, of which release, and what fails. */
+/** Asks the daemon's health socket whether it runs, which release it is, and what fails. */
 import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
 import type { Check } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
 import { askHealthSocket } from "../node/health-socket.ts";
 
-/** As much of /status as is judged here. */
+/** The part of /status that this check reads. */
 const status = z.object({
   status: z.enum(["ok", "degraded", "starting"]),
   version: z.string(),
   uptimeSeconds: z.number(),
   session: z.object({ lastFailure: z.string().nullable(), failuresInARow: z.number() }).nullable(),
-  // Release 0.1.0 does not say it.
+  // Absent in release 0.1.0.
   config: z
     .object({
       path: z.string(),
@@ -39,7 +39,7 @@ export const checkDaemon: Check = async ({ settings, files, clock, version }) =>
   return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${version}`)];
 };
 
-/** The daemon's own view: it may be unable to read a file that root can, or not have read the newest one. */
+/** The daemon's own view counts: it may be unable to read a file that root can read, or still use an older version of it. */
 function configFindings({ config }: Status): Finding[] {
   if (config == null) return [];
   const { path, error, faultyPlaces, needRestart } = config;

@@ -1,4 +1,4 @@
-/** Who this node is: its certificate, when that ends and whether its chain holds, and the session that it buys. */
+/** Checks the node's identity: its certificate (expiry, issuer) and the session that the auth service gives for it. */
 import { X509Certificate } from "node:crypto";
 import { attempt, type Check, type CheckContext, causeOf, codeOf } from "../check-context.ts";
 import type { DIAGNOSES } from "../diagnoses.ts";
@@ -26,14 +26,14 @@ export const checkIdentity: Check = async (context) => {
     case "session":
       return [...found, finding(name, lastAnswer(context))];
     case "clock":
-      // The clock check reports it, and how far it is off.
+      // The clock check reports this, with the offset.
       return [...found, notChecked("the session", cause, "it needs the right time: the auth service refuses others")];
     default:
       return [...found, notChecked("the identity", cause, "it needs the metadata service, which has the certificate")];
   }
 };
 
-/** As it came, whether or not it was accepted. */
+/** The certificate as received, even if it was not accepted. */
 function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evidence: string } | undefined {
   const [leaf, intermediate] = ["/identity/cert.pem", "/identity/intermediate.pem"].map((label) =>
     parseCertificate(cloud.exchanges.findLast((exchange) => exchange.label === label)?.response?.body),

@@ -1,4 +1,4 @@
-/** The kubelet's provider configuration, by that kubelet's own rules, and whether it asks our provider for the image. */
+/** Checks the provider configuration by the rules of the node's kubelet, and whether that kubelet asks our provider for the image. */
 import { join } from "node:path";
 import { checkCredentialProviderConfig, explainMatch, PROVIDER_NAME, readProviders } from "@ocir-broker/kubelet-config";
 import { type Check, type CheckContext, valueIfAny } from "../check-context.ts";
@@ -7,7 +7,7 @@ import { type Finding, finding, kubeletConfigFinding, notChecked } from "../find
 import type { ProviderFiles } from "../node/provider-files.ts";
 import { checkKubeletFlags } from "./kubelet-flags.ts";
 
-/** Of a kubelet that does not tell its version the newest rules are applied. */
+/** Its rules apply if the kubelet's version is unknown. */
 const NEWEST_MINOR = 36;
 const OLDEST_MINOR = 26;
 

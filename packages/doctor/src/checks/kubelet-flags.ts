@@ -1,4 +1,4 @@
-/** The flags that the kubelet really got and, where they are missing, where they were lost on the way. */
+/** Checks the flags that the running kubelet got and, if they are missing, finds out where they were lost. */
 
 import type { Check, CheckContext } from "../check-context.ts";
 import { connectAdvice } from "../connect-advice.ts";
@@ -7,7 +7,7 @@ import { type Finding, finding } from "../finding.ts";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, unitFileWithFlags } from "../node/kubelet.ts";
 import { textOf } from "../node/node-files.ts";
 
-/** May hold secrets: only whether a pattern is in them is ever said. */
+/** These files may hold secrets: a finding only says whether a pattern occurs in them. */
 const USER_DATA = ["/var/lib/cloud/instance/user-data.txt", "/var/lib/cloud/instance/user-data.txt.i"];
 const USER_SCRIPTS = "/var/lib/cloud/instance/scripts";
 
@@ -43,7 +43,7 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
   const script = whereIn(userData(context), /--kubelet-extra-args=/, context);
   if (script !== undefined) {
     const evidence = `${process} has no flags; ${script} has --kubelet-extra-args=`;
-    // A node made after this one has the same fault, until its script is corrected.
+    // Every new node has the same fault until the script is corrected.
     return [finding("kubelet-extra-args-swallowed", evidence, fix === undefined ? {} : { fix: forNewNodes(fix) })];
   }
   return [finding("kubelet-flags-missing", `${process}: neither flag`, particulars)];

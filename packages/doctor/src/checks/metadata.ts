@@ -1,4 +1,4 @@
-/** Does the metadata service answer, over IPv4 or IPv6, in version 2, and is nothing between it and us? One request an address. */
+/** Checks that version 2 of the metadata service answers, over IPv4 or IPv6, without a proxy in between. */
 import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
 import type { Check, CheckContext } from "../check-context.ts";
 import type { DIAGNOSES } from "../diagnoses.ts";
@@ -14,7 +14,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 export const checkMetadata: Check = async (context) => {
   const seen = await Promise.all(context.settings.metadataBaseUrls.map((base) => ask(base, context)));
   const evidence = seen.map((each) => each.evidence).join("; ");
-  // A node has one of the two families as a rule, so the better answer counts.
+  // Most nodes have only one of the two address families, so the better answer counts.
   const best = seen.find(({ name }) => name === "metadata-ok") ?? seen.find(isAnswer) ?? seen[0];
   return [finding(best?.name ?? "metadata-unreachable", evidence)];
 };
@@ -34,7 +34,7 @@ async function ask(base: URL, { cloud, signal }: CheckContext): Promise<Seen> {
     });
   try {
     const regionInfo = await get("/instance/regionInfo");
-    // An older service knows the region only.
+    // An older service has no regionInfo, only the region.
     const response = regionInfo.status === 404 ? await get("/instance/region") : regionInfo;
     const via = response.headers["via"] === undefined ? "" : ", with a Via header";
     return { name: judge(response), evidence: `${base.host} answers with status ${response.status}${via}` };

@@ -38,7 +38,7 @@ function contextOf(network: Network, proxy: DoctorSettings["proxy"] = {}, image?
   });
 }
 
-/** Answers this, and notes where it was asked to go. */
+/** Gives this outcome, and records each address that it was asked to connect to. */
 function networkOf(outcome: string, asked: string[] = []): Network {
   return {
     resolve: async () => ["10.1.2.3", "10.1.2.4"],

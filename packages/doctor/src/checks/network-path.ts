@@ -1,4 +1,4 @@
-/** Can the auth service and the registry be reached: the name, then TCP. Where a proxy stands between, it is the proxy's part. */
+/** Checks DNS and TCP to the auth service and the registry. Behind a proxy, the proxy does both, so neither is tried. */
 import type { RegionInfo } from "@ocir-broker/identity";
 import { attempt, type Check, type CheckContext, causeOf, valueIfAny } from "../check-context.ts";
 import { DIAGNOSES } from "../diagnoses.ts";
@@ -32,14 +32,14 @@ export const checkRegistryPath: Check = async (context) => {
   }
   const registryHost = host.value;
   const region = await valueIfAny(cloud.region());
-  // Somebody else's registry is none of our business.
+  // Only hosts that the broker gives tokens to are probed.
   if (!cloud.isRegistry(registryHost, region)) return [];
   return [
     await tryPath("the registry", cloud.endpointOf(registryHost), context, otherRegionHint(registryHost, region)),
   ];
 };
 
-/** What the checks of session and token need to know to say no more than this. */
+/** Resolves the URL's host and opens a TCP connection, unless the proxy does so. */
 export async function tryPath(
   service: NonNullable<Particulars["service"]>,
   url: URL,
@@ -70,7 +70,7 @@ export async function tryPath(
   return finding(name, evidence, { service, fix: `${DIAGNOSES[name].fix}${hint}` });
 }
 
-/** A service gateway covers its own region and no other. */
+/** A service gateway covers only its own region. */
 function otherRegionHint(registryHost: string, region: RegionInfo | undefined): string {
   if (region === undefined || registryHost.includes(region.id) || registryHost.startsWith(`${region.key}.`)) return "";
   return `; this registry is not in ${region.id}, and a service gateway covers the node's own region only: other regions take a NAT gateway or peering`;

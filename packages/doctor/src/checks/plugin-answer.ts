@@ -1,6 +1,6 @@
 /**
- * What the plugin really answers, called as the kubelet calls it: same input, arguments and environment. Its output is
- * credentials or unknown text, so only shapes, codes of ours and key names are ever said of it.
+ * Calls the plugin as the kubelet does, with the same input, arguments and environment, and checks its answer. The output is
+ * credentials or unknown text, so evidence holds only shapes, our own error codes and key names.
  */
 import { Secret } from "@ocir-broker/foundation";
 import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config";
@@ -11,10 +11,10 @@ import type { ProgramResult } from "../node/program-run.ts";
 import { type Invocation, invocationIn } from "../node/provider-files.ts";
 import { pluginFault, pluginPath } from "./plugin.ts";
 
-/** The kubelet would wait 60 s, a person does not; a plugin that has a daemon answers in a millisecond. */
+/** Shorter than the kubelet's 60 s, since a person waits; with a daemon the plugin answers in a millisecond. */
 const LIMIT_MS = 6_000;
 
-/** Asked for where no image is given: the host is what counts. */
+/** Stands in for the image if none is given: only the host matters. */
 const ANY_REPOSITORY = "ocir-broker/doctor";
 
 export const checkPluginAnswer: Check = async (context) => {
@@ -48,7 +48,7 @@ export const checkPluginAnswer: Check = async (context) => {
   return [await judge(result, invocation, path, context)];
 };
 
-/** The kubelet does not ask for somebody else's registry, and its host must see none of the plugin's tokens. */
+/** The kubelet does not ask our provider for another registry's image, and that registry must not see a token. */
 async function isForeign({ imageName, cloud }: CheckContext): Promise<boolean> {
   return imageName !== undefined && !cloud.isRegistry(imageName.registryHost, await valueIfAny(cloud.region()));
 }
@@ -88,7 +88,7 @@ async function judge(
     : finding("plugin-answer-ok", evidence);
 }
 
-/** A grant that came after the broker's token was made: the token is denied what a new one may read. */
+/** A token older than a policy's grant is denied a repository that a new token can read. */
 async function isOutdated(password: string, { cloud, imageName, image = "", signal }: CheckContext): Promise<boolean> {
   if (imageName === undefined || password === "" || !isProbeable(imageName.repository)) return false;
   const options = {

@@ -1,4 +1,4 @@
-/** The plugin's program: there, executable, and of this release. What it answers is plugin-answer.ts's. */
+/** Checks that the plugin's program exists, is executable and of this release; plugin-answer.ts checks its answer. */
 import { join } from "node:path";
 import { PROVIDER_NAME } from "@ocir-broker/kubelet-config";
 import type { Check, CheckContext } from "../check-context.ts";
@@ -25,7 +25,7 @@ export const checkPlugin: Check = async (context) => {
   return [finding(told === version ? "plugin-ok" : "plugin-version", `${path} is ${told}, this program ${version}`)];
 };
 
-/** Why it is not run, by its file alone: a program that another user can change would run as root. */
+/** Why the program must not be run, judged by its file: doctor would run as root a program that another user can change. */
 export function pluginFault(path: string, { files }: CheckContext): Finding | undefined {
   const stats = files.stat(path);
   if ("failure" in stats) {
@@ -38,7 +38,7 @@ export function pluginFault(path: string, { files }: CheckContext): Finding | un
     : finding("plugin-not-executable", `${path}: mode ${(stats.value.mode & 0o7777).toString(8)}`);
 }
 
-/** Where the kubelet looks for it or, without a kubelet, where it is installed. */
+/** The path that the kubelet uses or, without a kubelet, the installer's. */
 export async function pluginPath({ kubelet }: CheckContext): Promise<string> {
   return join((await kubelet())?.binDirectory ?? "/usr/local/bin", PROVIDER_NAME);
 }

@@ -1,4 +1,4 @@
-/** The registry's token, and whether it opens the image: what tells a missing policy from everything else. */
+/** Fetches a token and tries it on the image, which tells a missing policy from every other fault. */
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { imageFaultOf, isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
 import { attempt, type Check, type CheckContext, causeOf, codeOf, valueIfAny } from "../check-context.ts";
@@ -78,7 +78,7 @@ async function checkAccess(
     : finding("access-unclear", evidence);
 }
 
-/** The repository as policies name it: without the tenancy's namespace. */
+/** Policies name a repository without the tenancy's namespace. */
 function policyFix(repository: string): string {
   const name = repository.split("/").slice(1).join("/");
   return [

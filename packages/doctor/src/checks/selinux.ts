@@ -1,4 +1,4 @@
-/** SELinux: whether a service may execute our programs, by their labels. Says nothing where SELinux is off. */
+/** Checks by the SELinux labels whether a service may execute our programs. */
 import { join } from "node:path";
 import { PROVIDER_NAME } from "@ocir-broker/kubelet-config";
 import type { Check, CheckContext } from "../check-context.ts";
@@ -7,7 +7,7 @@ import { textOf } from "../node/node-files.ts";
 
 const PROGRAMS = ["/usr/local/bin/ocir-broker", "/usr/local/libexec/ocir-broker-launch"];
 
-/** What a file gets that was copied from a home or a temporary directory, or that no policy knows. */
+/** Labels of files copied from a home or temporary directory, and of files that no policy covers. */
 const NOT_FOR_SERVICES = /:(?:\w*tmp\w*_t|\w*home\w*_t|unlabeled_t|default_t|var_t|etc_t|container_file_t):/;
 
 const LIMIT_MS = 2_000;

@@ -1,4 +1,4 @@
-/** The credentials socket: whoever may connect gets this node's tokens, so it is root's alone, as is its directory's entry. */
+/** Checks that only root can connect to the credentials socket or replace it: any client gets this node's tokens. */
 import { dirname } from "node:path";
 import type { Check } from "../check-context.ts";
 import { finding } from "../finding.ts";

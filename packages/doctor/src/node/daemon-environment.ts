@@ -1,13 +1,13 @@
 /**
- * The environment of the daemon that runs. A person's shell may name a proxy that the service does not have, or the other
- * way round, and doctor is to see what the daemon sees. Only root may read it; its values may be secret and are never printed.
+ * Reads the running daemon's environment, so that doctor uses the daemon's proxy settings and not those of a person's shell.
+ * Only root can read it; its values may be secret and are never printed.
  */
 import type { Clock } from "@ocir-broker/foundation";
 import { createNodeFiles, textOf } from "./node-files.ts";
 import { findService } from "./node-service.ts";
 import { createRunProgram } from "./program-run.ts";
 
-/** Undefined if the service does not run, or if this user may not look. No other process is believed: its proxy would get tokens. */
+/** Undefined if the service does not run, or if this user cannot read it. Only the service's process counts: its proxy will see tokens. */
 export async function readDaemonEnvironment(
   root: string,
   clock: Clock,

@@ -1,4 +1,4 @@
-/** One GET on the daemon's health socket, which anyone on the node may ask. */
+/** One GET on the daemon's health socket, which any local user may read. */
 import { request } from "node:http";
 import type { Clock } from "@ocir-broker/foundation";
 
@@ -7,7 +7,7 @@ export type HealthAnswer =
   /** `timeout`, or an errno code such as ENOENT, ECONNREFUSED. */
   | { readonly failure: string };
 
-/** The daemon answers in a millisecond; one that does not in this time is stuck. */
+/** A daemon answers within a millisecond; beyond this limit it is stuck. */
 const LIMIT_MS = 3_000;
 
 const MAX_BODY_BYTES = 1024 * 1024;

@@ -1,6 +1,6 @@
 /**
- * The node's kubelet for scripts that run as root: its process, its version, and the paths that it and its unit name. A path
- * that another user can change is a fault, and never a result.
+ * Locates the kubelet for scripts that run as root: its process, version, and the paths in its flags and unit. A path that
+ * another user can change is reported as a fault, never as a value.
  */
 import type { Clock } from "@ocir-broker/foundation";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, detectKubelet, unitValues } from "./kubelet.ts";
@@ -9,9 +9,9 @@ import { createRunProgram } from "./program-run.ts";
 import { distrustOfAll } from "./provider-files.ts";
 
 export interface KubeletLocation {
-  /** `pid`, `program` and `minor` of the process; `config` and `bin-dir` as its flags say; `unit-…` once for each path that its unit names. */
+  /** `pid`, `program` and `minor` of the process; `config` and `bin-dir` from its flags; one `unit-…` for each path in its unit. */
   readonly values: readonly (readonly [key: string, value: string])[];
-  /** One line for each path that is not root's alone, for people. */
+  /** For people: one line for each path that another user can change. */
   readonly faults: readonly string[];
 }
 
@@ -40,7 +40,7 @@ export async function locateKubelet(root: string, clock: Clock): Promise<Kubelet
   };
 }
 
-/** Why root should neither read, run nor write to a path, or to a configuration's file in it; one line. */
+/** One line: why root should not read, run or write this path, or a configuration file in it. */
 export function pathFaultOf(path: string, root: string): string | undefined {
   return pathFault(path, createNodeFiles(root));
 }
@@ -52,7 +52,7 @@ function pathFault(path: string, files: NodeFiles): string | undefined {
   return `path-untrusted: ${shown}: ${distrusted}; give it and each folder above it to root, writable for nobody else`;
 }
 
-/** A unit's words that are no path, such as a variable, say nothing of files. */
+/** Skips values that are not absolute paths, such as variables. */
 function unitPaths(key: string, flag: string, files: NodeFiles): [key: string, path: string][] {
   return unitValues(files, flag).flatMap((path) => (path.startsWith("/") ? [[key, path]] : []));
 }

@@ -1,4 +1,4 @@
-/** Which kubelet is believed, and which program is run for its version. */
+/** Which process counts as the kubelet, and which program is run for its version. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * The node's kubelet, by the process of its unit: the flags it really got, which its unit or cloud-init may not tell, and its
- * version, which decides which rules hold. If it does not run, since it cannot start perhaps, by what its unit says. Runs the
- * kubelet's own program for its version, if that is root's alone; reads files; signals nothing.
+ * Detects the node's kubelet. The flags come from its running process, since unit and cloud-init may differ; if it does not
+ * run (perhaps because it cannot start), from its unit. The version, which decides the rules, comes from the kubelet's own
+ * program if only root can change it.
  */
 import { resolve } from "node:path";
 import { type NodeFiles, textOf } from "./node-files.ts";
@@ -9,22 +9,22 @@ import { findService } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
 
 export interface Kubelet {
-  /** Absent: it does not run, and the rest is what its unit says. */
+  /** Absent if it does not run; the other values then come from its unit. */
   readonly pid?: number;
-  /** Of the process: what it executes, not what it calls itself. */
+  /** The path of the running executable, which need not be argv[0]. */
   readonly program?: string;
   readonly configPath: string | undefined;
   readonly binDirectory: string | undefined;
-  /** Kubernetes 1.<minor>; undefined if it does not tell. */
+  /** Kubernetes 1.<minor>; undefined if unknown. */
   readonly minor: number | undefined;
-  /** Why its program was not run: somebody else can change it. */
+  /** Why its program was not run: another user can change it. */
   readonly distrusted?: string;
 }
 
 export const CONFIG_FLAG = "--image-credential-provider-config";
 export const BIN_DIRECTORY_FLAG = "--image-credential-provider-bin-dir";
 
-/** Where a kubelet's flags may be written: its unit, its drop-ins, and the files that the packages' units read. */
+/** Files that may set the kubelet's flags: its unit, drop-ins, and the environment files of packaged units. */
 const UNIT_FILES = [
   "/etc/systemd/system/kubelet.service",
   "/usr/lib/systemd/system/kubelet.service",
@@ -49,18 +49,18 @@ export async function detectKubelet(files: NodeFiles, runProgram: RunProgram): P
   };
 }
 
-/** The file of the kubelet's unit that has its flags for credential providers. */
+/** The file of the kubelet's unit that sets the credential provider flags. */
 export function unitFileWithFlags(files: NodeFiles): string | undefined {
   return unitFiles(files).find((path) => normalized(unitText(files, path) ?? "").includes(CONFIG_FLAG));
 }
 
-/** Each value that a file of the kubelet's unit gives the flag, with blanks too if it is quoted. */
+/** Each value of the flag in the kubelet's unit files; a quoted value may contain blanks. */
 export function unitValues(files: NodeFiles, flag: string): string[] {
   const texts = unitFiles(files).flatMap((path) => unitText(files, path) ?? []);
   return [...new Set(texts.flatMap((text) => valuesIn(text, flag)))];
 }
 
-/** Both forms of Go's flags, `--flag=value` and `--flag value`, with underscores too, which the kubelet takes for dashes; the last one counts. */
+/** Accepts Go's `--flag=value` and `--flag value`, and underscores for dashes as the kubelet does; the last one counts. */
 export function flagIn(args: readonly string[], flag: string): string | undefined {
   const at = args.findLastIndex((arg) => normalized(arg.split("=", 1)[0] ?? "") === flag);
   const given = args[at];
@@ -85,7 +85,7 @@ async function lookAtProgram(
   return { program, minor };
 }
 
-/** The path of what it executes, if that is the same file for us: a process may have a root of its own. */
+/** The executable's path, if it is the same file in our mount namespace: a process may have another root. */
 function programOf(pid: number, files: NodeFiles): string | undefined {
   const link = files.readLink(`/proc/${pid}/exe`);
   if ("failure" in link) return undefined;
@@ -114,12 +114,12 @@ function unitFiles(files: NodeFiles): string[] {
   return [...UNIT_FILES, ...inDropIns];
 }
 
-/** Without its comments. */
+/** Comments removed. */
 function unitText(files: NodeFiles, path: string): string | undefined {
   return textOf(files.readText(path))?.replace(/^\s*[#;].*$/gm, "");
 }
 
-/** A value ends at a blank or a quote, except in a flag that is quoted whole, since its value may have blanks. */
+/** A value ends at a blank or a quote; in a flag that is quoted as a whole, it may contain blanks. */
 function valuesIn(text: string, flag: string): string[] {
   const name = flag.replaceAll(/(?<=\w)-/g, "[-_]");
   const pattern = new RegExp(`(['"])${name}[= ]((?:(?! --|\\1).)+)\\1|${name}(?:=|[\\s"'\\\\]+)([^\\s"'\\\\]+)`, "g");

@@ -1,16 +1,16 @@
-/** Names and connections, below HTTP: what DNS says of a host, and whether TCP gets through. */
+/** The network below HTTP: DNS look-ups and TCP connections. */
 import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import type { Clock } from "@ocir-broker/foundation";
 
 export interface Network {
-  /** Addresses of a name. Rejects as node:dns does. */
+  /** Rejects as node:dns does. */
   resolve(hostname: string): Promise<readonly string[]>;
   /** `open`, or why not: `timeout` or an errno code. */
   connect(address: string, port: number): Promise<string>;
 }
 
-/** A service gateway answers within milliseconds, another continent within half a second. */
+/** A service gateway answers within milliseconds, a host on another continent within half a second. */
 const CONNECT_LIMIT_MS = 2_500;
 
 export function createNetwork(clock: Clock, connectLimitMs: number = CONNECT_LIMIT_MS): Network {

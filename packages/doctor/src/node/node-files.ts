@@ -1,7 +1,7 @@
 /**
- * The node's files, below a root that is `/` but in tests. Reads and lists; never writes. A file that cannot be read is
- * a value, not an error: it is what doctor is for. Another user may have put anything at a path, so only regular files are
- * read, without waiting for a writer, and up to a limit.
+ * Read-only access to the node's files, below `/` or a test's root. An unreadable file is a value, not an exception, since
+ * doctor reports it. Another user may have put anything at a path, so only regular files are read, without blocking and up
+ * to a limit.
  */
 import {
   accessSync,
@@ -23,28 +23,28 @@ import { distrustOf } from "./trusted-path.ts";
 export type Read<Value> = { readonly value: Value } | { readonly failure: string };
 
 export interface NodeFiles {
-  /** Where a path of the node really is. */
+  /** The real path, with the root in front. */
   locate(path: string): string;
   readText(path: string): Read<string>;
   readBytes(path: string): Read<Buffer>;
-  /** Where a link leads. */
+  /** The link's target. */
   readLink(path: string): Read<string>;
   list(path: string): Read<readonly string[]>;
   /** Follows links. */
   stat(path: string): Read<Stats>;
-  /** Does not. */
+  /** Does not follow links. */
   lstat(path: string): Read<Stats>;
   isExecutable(path: string): boolean;
-  /** It is there, and this user may not write to it: a socket that is not ours to ask. */
+  /** True if it exists but this user may not write to it, so not connect to it if it is a socket. */
   isForbidden(path: string): boolean;
-  /** The part of the path that another user than root can change, in words; undefined if there is none. */
+  /** In words, the part of the path that a user other than root can change; undefined if there is none. */
   distrust(path: string): string | undefined;
 }
 
-/** More than any file that is read here has: arguments and environment of a process, units, configurations. */
+/** Larger than any file read here: arguments and environment of a process, units, configurations. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
-/** @param root any other than `/` is somebody's who tries doctor out, and so are the files below it. */
+/** @param root if not `/`, a copy that belongs to the current user, who is then trusted instead of root. */
 export function createNodeFiles(root: string): NodeFiles {
   const ownerId = root === "/" ? 0 : (process.getuid?.() ?? 0);
   const locate = (path: string): string => (root === "/" ? path : join(root, path));
@@ -72,7 +72,7 @@ export function createNodeFiles(root: string): NodeFiles {
   };
 }
 
-/** The text, or nothing where there is none to be had. */
+/** Undefined if the file could not be read. */
 export function textOf(read: Read<string>): string | undefined {
   return "value" in read ? read.value : undefined;
 }
@@ -91,7 +91,7 @@ function notRegular(file: number): never {
   throw Object.assign(new Error(), { code: fstatSync(file).isDirectory() ? "EISDIR" : "not-regular" });
 }
 
-/** Files in /proc have no size. */
+/** Reads to the end, since files in /proc report no size. */
 function readAtMost(file: number, bytes: number): Buffer {
   const pieces: Buffer[] = [];
   for (let left = bytes; left > 0; ) {

@@ -8,7 +8,7 @@ import type { ProgramResult, RunProgram } from "./program-run.ts";
 
 const UNIT = "0::/system.slice/kubelet.service\n";
 
-/** Processes by their number: arguments and control group. */
+/** Processes by process id: arguments and control group. */
 function nodeWith(processes: Readonly<Record<number, readonly [cmdline: string, cgroup: string]>>): NodeFiles {
   const root = mkdtempSync(join(tmpdir(), "node-service-"));
   onTestFinished(() => rmSync(root, { recursive: true }));
@@ -21,7 +21,7 @@ function nodeWith(processes: Readonly<Record<number, readonly [cmdline: string, 
   return createNodeFiles(root);
 }
 
-/** The same files as a node's own, so that its systemd is asked. */
+/** Pretends that these files are at `/`, so that systemd is asked. */
 const asOwnNode = (files: NodeFiles): NodeFiles => ({ ...files, locate: (path) => path });
 
 const answer =

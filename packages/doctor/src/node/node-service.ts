@@ -1,7 +1,7 @@
 /**
- * The processes of a service of the node. Anybody can start a process with any name, arguments and environment, in a pod
- * too, so a process counts only if systemd says that it is the unit's. A user id is not enough: a setuid program has its
- * caller's arguments.
+ * Finds the main process of a systemd service. Any user or pod can start a process with any name, arguments and environment,
+ * so a process counts only if it is in the unit's control group. A user id is not enough: a setuid program has its caller's
+ * arguments.
  */
 import { basename } from "node:path";
 import { type NodeFiles, textOf } from "./node-files.ts";
@@ -16,7 +16,7 @@ export interface ServiceProcess {
 
 const SYSTEMD_LIMIT_MS = 3_000;
 
-/** The main process of a unit that runs; undefined if none runs, or if this user may not look. */
+/** The unit's main process; undefined if it does not run, or if this user cannot see it. */
 export async function findService(
   unit: ServiceUnit,
   files: NodeFiles,
@@ -27,24 +27,24 @@ export async function findService(
   const main = mainPid === undefined ? undefined : processAt(mainPid, files);
   const isNamed = ({ args }: ServiceProcess): boolean => basename(args[0] ?? "") === unit.replace(".service", "");
   if (main !== undefined && isNamed(main)) return main;
-  // No systemd to ask, or its main process is a shell that has started the service's program.
+  // No systemd answers, or the main process is a shell that started the service's program.
   const processes = processesOf(unit, files);
   return processes.find(isNamed) ?? main ?? processes[0];
 }
 
 /**
- * Does the text of a `/proc/<pid>/cgroup` belong to a process of this system unit? The path counts from its beginning: a
- * user's own systemd and one in a pod have units of the same name further down.
+ * Whether this text of `/proc/<pid>/cgroup` belongs to a process of the system unit. The path must match from its start: a
+ * user's systemd, or one in a pod, has units of the same name further down.
  */
 export function isInUnit(cgroup: string, unit: ServiceUnit): boolean {
   const lines = cgroup.split("\n");
-  // Where both versions of control groups are mounted, systemd keeps its units in the first.
+  // If both versions of control groups are mounted, systemd keeps its units in version 1.
   const line = lines.find((text) => /^\d+:name=systemd:/.test(text)) ?? lines.find((text) => text.startsWith("0::"));
   const path = line?.replace(/^\d+:[^:]*:/, "");
   return path === `/system.slice/${unit}` || path?.startsWith(`/system.slice/${unit}/`) === true;
 }
 
-/** 0: it does not run. Undefined: there is no systemd to ask, or it does not answer. */
+/** 0 if the unit does not run; undefined if no systemd answers. */
 async function askSystemd(unit: ServiceUnit, files: NodeFiles, runProgram: RunProgram): Promise<number | undefined> {
   if (files.locate("/") !== "/" || "failure" in files.stat("/run/systemd/system")) return undefined;
   const result = await runProgram({

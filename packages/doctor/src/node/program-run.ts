@@ -1,7 +1,7 @@
 /**
- * Runs one program and waits for it: the plugin as the kubelet runs it, and the programs that tell their version. The caller
- * has made sure that the path is root's alone (trusted-path.ts), or names a program of the system without a path. The output
- * is bounded and goes to the caller only, who prints none of it as it is.
+ * Runs one program and waits for it: the plugin as the kubelet runs it, or a program that prints its version. The caller
+ * must pass a path that only root can change (trusted-path.ts) or the bare name of a system program, and must not print the
+ * output unchanged. The output is bounded.
  */
 import { spawn } from "node:child_process";
 import type { Clock } from "@ocir-broker/foundation";
@@ -11,12 +11,12 @@ export interface ProgramRun {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: string;
-  /** Then SIGKILL, in milliseconds. */
+  /** SIGKILL after this time. */
   readonly limitMs: number;
 }
 
 export type ProgramResult =
-  /** `exitCode` is null where a signal ended it. */
+  /** `exitCode` is null if a signal ended it. */
   | {
       readonly exitCode: number | null;
       readonly signal: string | null;
@@ -25,12 +25,12 @@ export type ProgramResult =
       readonly elapsedMs: number;
     }
   | { readonly silent: true }
-  /** It could not be started: an errno code. */
+  /** The errno code, if it could not be started. */
   | { readonly failure: string };
 
 export type RunProgram = (run: ProgramRun) => Promise<ProgramResult>;
 
-/** What a service started by systemd has. */
+/** As systemd sets it for a service. */
 const SERVICE_ENVIRONMENT = {
   LANG: "C.UTF-8",
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -58,7 +58,7 @@ export function createRunProgram(clock: Clock): RunProgram {
       const elapsedMs = clock.monotonicMs() - startedAtMs;
       resolve({ exitCode, signal, stdout: stdout(), stderr: stderr(), elapsedMs });
     });
-    // A program that ends without reading breaks the pipe; the kubelet does not mind either.
+    // A program may exit without reading its input; like the kubelet, ignore the broken pipe.
     child.stdin.on("error", () => {});
     child.stdin.end(stdin);
     return promise;

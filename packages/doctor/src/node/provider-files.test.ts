@@ -36,7 +36,7 @@ describe("readProviderFiles", () => {
 
   test("says what cannot be read", () => {
     const files = folderWith({});
-    // The kubelet leaves out a directory, but not a link to one.
+    // The kubelet skips a directory, but not a link to one.
     symlinkSync("/", files.locate("/a.yaml"));
     expect(readProviderFiles(files, kubelet("/no"))).toMatchObject({ files: [], failure: "ENOENT" });
     expect(readProviderFiles(files, kubelet("/"))).toMatchObject({ files: [], failure: "EISDIR" });

@@ -1,6 +1,6 @@
 /**
- * The kubelet's provider configuration as it is on the node: the files behind its flag, and how our provider is called
- * there. Judges nothing; that is kubelet-config's.
+ * Reads the kubelet's provider configuration: the files that its flag names, and how they call our provider. The package
+ * kubelet-config judges them.
  */
 import type { Stats } from "node:fs";
 import { join } from "node:path";
@@ -14,13 +14,13 @@ export interface ProviderFiles {
   readonly path: string;
   readonly directory: boolean;
   readonly files: readonly ConfigFile[];
-  /** Why a file could not be read: an errno code. */
+  /** The errno code, if a file could not be read. */
   readonly failure?: string;
-  /** Why nothing was read: somebody else than root can change it. */
+  /** Why nothing was read: another user than root can change it. */
   readonly distrusted?: string;
 }
 
-/** How the kubelet calls our provider. The values may be secret: they go to the program alone. */
+/** How the kubelet calls our provider. The values may be secret and are passed to the program only. */
 export interface Invocation {
   readonly apiVersion: string;
   readonly args: readonly string[];
@@ -60,7 +60,7 @@ export function readProviderFiles(files: NodeFiles, { configPath }: Kubelet): Pr
   return { path: configPath, directory, files: texts, ...(unreadable === undefined ? {} : { failure: unreadable }) };
 }
 
-/** The configuration itself or, if it is a directory, one of its files may be in somebody else's hands. */
+/** Checks the configuration's path and, if it is a directory, each of its files. */
 export function distrustOfAll(files: NodeFiles, configPath: string): string | undefined {
   const distrusted = files.distrust(configPath);
   if (distrusted !== undefined) return distrusted;
@@ -69,7 +69,7 @@ export function distrustOfAll(files: NodeFiles, configPath: string): string | un
   return paths.map(files.distrust).find((reason) => reason !== undefined);
 }
 
-/** As a kubelet chooses among a directory's files. */
+/** The kubelet reads only these files of a directory. */
 function isConfigName(name: string): boolean {
   return /\.(?:json|ya?ml)$/.test(name);
 }
@@ -78,7 +78,7 @@ function isDirectory(stats: Read<Stats>): boolean {
   return "value" in stats && stats.value.isDirectory();
 }
 
-/** As far as the files can be read; what is wrong with them is said elsewhere. */
+/** Uses what can be parsed; another check reports faults of the files. */
 export function invocationIn(files: readonly ConfigFile[]): Invocation {
   for (const { text } of files) {
     const ours = parseConfig(text)?.providers.find(({ name }) => name === PROVIDER_NAME);

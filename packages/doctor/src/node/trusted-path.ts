@@ -1,25 +1,25 @@
 /**
- * Can anybody but root change what a path leads to? Decides what a program that root runs may read, execute and write to.
- * Every part of the path counts, and every part of each link on the way. Looks only; opens nothing.
+ * Decides whether a program that root runs may read, execute or write a path: only if nobody but root can change any part of
+ * it, or any part of a link on the way. Opens nothing.
  */
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { dirname, join } from "node:path";
 
 export interface TrustOptions {
-  /** Where the node's files begin. */
+  /** `/`, or a test's folder. */
   readonly root: string;
-  /** The user that each part must belong to: root, but in tests. */
+  /** The user who must own each part: root, except in tests. */
   readonly ownerId: number;
 }
 
-/** As many as the kernel follows. */
+/** The kernel's limit. */
 const MAX_LINKS = 40;
 
 const WRITABLE_BY_OTHERS = 0o022;
 
 /**
- * The first part of `path` that another user can change, in words; undefined if there is none. A part that does not exist
- * yet belongs to its folder's owner, so it is no reason for distrust; but nothing is known of a path that goes up from it.
+ * In words, the first part of `path` that another user can change; undefined if there is none. Only the folder's owner can
+ * create a missing part, so it is trusted; a path that continues with `..` from there is not.
  */
 export function distrustOf(path: string, { root, ownerId }: TrustOptions): string | undefined {
   if (!path.startsWith("/")) return `${printable(path)} is not an absolute path`;
@@ -51,7 +51,7 @@ function partsOf(path: string): string[] {
   return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
-/** Undefined only if it does not exist; one that cannot be looked at is not trusted. */
+/** Undefined only if it does not exist; a part that cannot be examined is not trusted. */
 function lookAt(place: string, { root, ownerId }: TrustOptions): Stats | string | undefined {
   try {
     const stats = lstatSync(join(root, place), { throwIfNoEntry: false });

@@ -1,6 +1,6 @@
 /**
- * What metadata service, auth service and registry really answered, kept in memory for as long as doctor runs: evidence
- * for its findings, and the source of a transcript, which is where it is redacted.
+ * Records the requests to metadata service, auth service and registry with their answers, in memory while doctor runs. They
+ * are evidence for findings and the source of a transcript, which redacts them.
  */
 import {
   type Clock,
@@ -14,7 +14,7 @@ export type ServiceName = "metadata" | "auth" | "registry";
 
 export interface Exchange {
   readonly service: ServiceName;
-  /** What was asked, in words of ours. */
+  /** The request in our own words, free of names from the tenancy. */
   readonly label: string;
   readonly method: string;
   readonly url: URL;
@@ -23,7 +23,7 @@ export interface Exchange {
   readonly failure?: UpstreamErrorCode;
 }
 
-/** The same way out, with every exchange recorded. */
+/** Wraps `send`, and records every exchange. */
 export function recorded(
   send: SendRequest,
   service: ServiceName,

@@ -114,7 +114,7 @@ describe("shapeOfBody", () => {
   });
 });
 
-/** Texts that nothing may let through: each word of them has "zq" in it, which no word of ours has. */
+/** Texts that must never get through: each word contains "zq", as no word of ours does. */
 const secretWord = fc.stringMatching(/^[a-z0-9]{0,10}zq[a-z0-9]{0,10}$/);
 const secret = fc.oneof(
   secretWord,
@@ -135,7 +135,7 @@ const field = fc.oneof(
   fc.constantFrom("regionIdentifier", "regionKey", "ttype", "typ", "expires_in", "kid", "errors", "token"),
 );
 
-/** A number is somebody's own where it has the digits of one; these are. */
+/** A number that must never get through: the tests look for its digits. */
 const NUMBER = 7_777_777_777_777;
 
 describe("redaction lets through no text that is not on a list", () => {

@@ -1,8 +1,8 @@
 /**
- * What an answer looks like, without what it says: the only way from an exchange into a transcript.
+ * Turns an answer into its shape, without its content: the only way from an exchange into a transcript.
  *
- * Nothing is taken out; only what is on a list gets in: kinds, lengths of life, names, values and words that shown-words.ts and
- * shown-values.ts know. Never a token, key or OCID, nor a name that somebody has chosen.
+ * Works by allow-lists, not by removal: kinds, lifetimes, and the names, values and words of shown-words.ts and
+ * shown-values.ts. A token, key, OCID or chosen name never gets in.
  */
 import { X509Certificate } from "node:crypto";
 import { parseJson, type UpstreamResponse } from "@ocir-broker/foundation";
@@ -83,7 +83,7 @@ function shapeOfString(text: string, name: string): Shape {
   if (ocid !== undefined) return ocid;
   if (JWT.test(text) && text.length > 60) return shapeOfJwt(text);
   if (name === "message") return `string: ${sentence(text)}`;
-  // Who a token is for says whether it is anybody's; a name of our vocabulary is nobody's.
+  // Shows whether a token is anonymous; words of our vocabulary identify nobody.
   if (name === "sub" && VOCABULARY.has(text.toLowerCase())) return `string ${text}`;
   return fieldValue(name, text) ?? "string";
 }

@@ -1,6 +1,5 @@
 /**
- * Where two transcripts differ: the real services' and the simulator's, as a rule. Says nothing of times and of headers
- * that every connection has in its own way.
+ * Compares two transcripts, usually of the real services and the simulator. Ignores times and the headers of a connection.
  */
 import type { Shape } from "./redaction.ts";
 import type { Transcript, TranscriptEntry } from "./transcript.ts";
@@ -13,7 +12,7 @@ const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
   "transfer-encoding",
 ]);
 
-/** One line a difference, such as `registry, token: GET …: status: 200, stand-in 401`; none where they are alike. */
+/** One line for each difference, such as `registry, token: GET …: status: 200, stand-in 401`. */
 export function compareTranscripts(real: Transcript, standIn: Transcript): string[] {
   const theirs = numbered(standIn.entries);
   const ours = numbered(real.entries);
@@ -26,7 +25,7 @@ export function compareTranscripts(real: Transcript, standIn: Transcript): strin
   });
 }
 
-/** The same request within a step may come more than once. */
+/** A step may send the same request more than once. */
 function numbered(entries: readonly TranscriptEntry[]): Map<string, TranscriptEntry> {
   const byKey = new Map<string, TranscriptEntry>();
   for (const entry of entries) {

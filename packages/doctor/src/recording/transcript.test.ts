@@ -6,7 +6,7 @@ import { type BrokenNode, createBrokenNode, foreignRegistry, IMAGE, VERSION } fr
 import { recordTranscript, type Transcript } from "./transcript.ts";
 import { compareTranscripts } from "./transcript-comparison.ts";
 
-/** What owners of tenancies have sent us lies here, beside the simulator's own. */
+/** Transcripts sent by owners of tenancies, next to the simulator's. */
 const TRANSCRIPTS = join(import.meta.dirname, "../../transcripts");
 
 function record({ settings, clock }: BrokenNode, image: string | null = IMAGE): Promise<Transcript> {
@@ -142,7 +142,7 @@ describe("compareTranscripts", () => {
     ).toEqual([]);
   });
 
-  /** UPDATE_TRANSCRIPTS=1 records the simulator's anew, and accepts what the others differ in. */
+  /** UPDATE_TRANSCRIPTS=1 records the simulator again, and accepts the differences of the others. */
   test("shows where the simulator differs from what real services answered", async () => {
     await using node = await createBrokenNode();
     const standIn = await record(node);

@@ -1,6 +1,6 @@
 /**
- * `doctor --record`: asks metadata service, auth service and registry everything that the broker and its simulator assume
- * about them, and writes down how they answered, redacted. For comparing the stand-in with the real thing.
+ * `doctor --record`: sends metadata service, auth service and registry every request that the broker and its simulator make
+ * assumptions about, and records the redacted answers. Comparing transcripts shows where the simulator differs.
  */
 import { Secret, type SendRequest } from "@ocir-broker/foundation";
 import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
@@ -11,12 +11,12 @@ import type { Exchange } from "./exchanges.ts";
 import { type Shape, shapeOfBody, shapeOfHeaders } from "./redaction.ts";
 
 export interface TranscriptEntry {
-  /** What was tried, in words of ours. */
+  /** The attempt in our own words. */
   readonly step: string;
-  /** Method and path, names withheld. */
+  /** Method and path, without names. */
   readonly request: string;
   readonly elapsedMs: number;
-  /** Absent where there was no whole answer; `failure` says why. */
+  /** Absent if there was no complete answer; `failure` says why. */
   readonly status?: number;
   readonly failure?: string;
   readonly headers?: { readonly [name: string]: Shape };
@@ -33,10 +33,10 @@ export type TranscriptOptions = Pick<DoctorOptions, "settings" | "image" | "cloc
 
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** All of it together; each step has its own limits besides. */
+/** For all steps; each step has its own limits too. */
 const LIMIT_MS = 60_000;
 
-/** A step that fails says something too, so the next one is taken all the same. */
+/** A failed step is a result too, so the following steps still run. */
 export async function recordTranscript(options: TranscriptOptions): Promise<Transcript> {
   const { settings, clock, random, image } = options;
   const ending = new AbortController();
@@ -82,7 +82,7 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
     const registryHost = name?.registryHost ?? (await attemptHome(cloud));
     if (registryHost === undefined) return transcript(options.version, entries);
     const home = await valueIfAny(cloud.region());
-    // Nothing at all goes to a host outside the rules, signed or not.
+    // A host outside the rules gets no request, signed or not.
     if (!cloud.isRegistry(registryHost, home)) {
       await take("registry", () => Promise.reject(new ForeignRegistryError(registryHost)));
       return transcript(options.version, entries);
