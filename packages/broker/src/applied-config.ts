@@ -1,4 +1,4 @@
-/** The configuration in force: what a reload applies at once, and which registry hosts are pinned by it. */
+/** Holds the configuration in force, applies the live part of a new one, and pins the registry hosts that it names. */
 import { type ConfigChanges, changesBetween, reloaded } from "./config/diff.ts";
 import type { Config } from "./config/schema.ts";
 import type { CredentialCore } from "./core/core.ts";
@@ -9,9 +9,9 @@ import { isAllowedNow } from "./tokens/registries.ts";
 
 export interface AppliedConfig {
   readonly current: Config;
-  /** Applies what needs no restart. */
+  /** Applies the keys that need no restart. */
   apply(next: Config): ConfigChanges;
-  /** Keeps the tokens of the hosts to prefetch warm. Call again once the home region is known. */
+  /** Pins the hosts to prefetch. Call again once the home region is known. */
   pinHosts(): void;
 }
 
@@ -27,7 +27,7 @@ export function createAppliedConfig({ config, core, log, metrics }: AppliedConfi
   let current = config;
   const pinHosts = (): void => prefetch(current, core, metrics.nameRegistry);
 
-  /** A host that gets no token any more gets no signed request either. */
+  /** Withdraws the token of a host that is no longer allowed, so it gets no signed request either. */
   async function withdrawIfForeign(registryHost: string): Promise<void> {
     if (!(await isAllowedNow(registries, registryHost))) tokens.withdraw(registryHost);
   }

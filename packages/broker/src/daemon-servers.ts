@@ -1,4 +1,4 @@
-/** The daemon's two sockets: credentials for root, health for everybody. Owns the order in which they open and close. */
+/** The daemon's two servers: credentials for root, health for any local user. Owns the order in which they open and close. */
 import type { Clock } from "@ocir-broker/foundation";
 import type { Config } from "./config/schema.ts";
 import { createCredentialsServer } from "./http/credentials-server.ts";
@@ -32,11 +32,11 @@ export interface DaemonServersOptions {
 }
 
 /**
- * Time for requests in flight at a stop. A healthy upstream answers well within it; one that is down must not hold up a
- * restart. A shim whose connection is closed asks once more, and its new connection waits in the socket for the next daemon.
+ * Time for requests in flight at a stop. A healthy upstream answers well within it; one that is down must not delay a
+ * restart. A shim whose connection is closed connects again, and waits in the socket's backlog for the next daemon.
  */
 const STOP_GRACE_MS = 3_000;
-/** For the health socket, which nobody waits for. */
+/** Shorter, because no pull depends on the health socket. */
 const HEALTH_STOP_GRACE_MS = 1_000;
 
 export function createDaemonServers(options: DaemonServersOptions): DaemonServers {
@@ -62,7 +62,7 @@ export function createDaemonServers(options: DaemonServersOptions): DaemonServer
     async listen(sockets, environment, pid) {
       const activated = listenFds(environment, pid);
       await credentials.listen(addressOf(activated.credentials, sockets.credentials, 0o600));
-      // Credentials do not depend on health; and a folder that is systemd's is not ours to make a socket in.
+      // Credentials must work without health, and the daemon cannot create a socket in systemd's folder.
       if (activated.credentials !== undefined && activated.health === undefined)
         log.error("no health socket handed over");
       else await healthServer.listen(addressOf(activated.health, sockets.health, 0o666));

@@ -197,7 +197,7 @@ describe("startBroker", () => {
       },
       config: { upstream: { connectTimeout: "200ms", timeout: "500ms" }, request: { deadline: "1s" } },
     });
-    // It is one of ours, so a token is asked for; the name leads nowhere here.
+    // An allowed host, so a token is fetched; the name does not resolve here.
     expect((await pull(`${registryHost}/ns/app`)).status).toBeGreaterThanOrEqual(500);
     expect(JSON.parse((await pull("ocir.xx-new-1.oci.other-cloud.test/ns/app")).text)).toMatchObject({ auth: {} });
   });
@@ -246,7 +246,7 @@ describe("startBroker", () => {
     );
     expect(tokenIn(recovered)).not.toBe(token);
     expect(lines()).toContainEqual(expect.objectContaining({ msg: "token fetched", recovered: true }));
-    // An outage is logged when it begins, changes and ends, not at each retry.
+    // The start, each change and the end of an outage are logged, not each retry.
     expect(lines().filter(({ level, msg }) => level === "warn" && msg === "token not fetched")).toHaveLength(1);
   });
 
@@ -477,13 +477,13 @@ describe("secrets", () => {
     const seen = [logged, ...[failed, refused, ...shown].map(({ text }) => text)].join("\n");
     expect(seen.length).toBeGreaterThan(5_000);
     for (const secret of [token, later]) for (const part of secret.split(".")) expect(seen).not.toContain(part);
-    // Any JWT, PEM, certificate, signature or header, whoever it belongs to.
+    // Any JWT, PEM, certificate, signature or header.
     expect(seen).not.toMatch(/eyJ|BEGIN |MII[A-Za-z0-9+/]{20}|Signature|Bearer |ST\$|authorization/i);
     for (const { text } of shown) expect(text).not.toMatch(/ocid1|ns\/app/);
   });
 });
 
-/** Real time: what is waited for comes by itself. */
+/** Polls in real time. */
 async function until<T>(look: () => T | Promise<T>, isEnough: (seen: T) => boolean): Promise<T> {
   for (;;) {
     const seen = await look();

@@ -1,6 +1,4 @@
-/**
- * The daemon, put together: which part is given to which. Owns the order of starting and stopping, nothing else.
- */
+/** Wires the daemon's parts together. Owns only the order of starting and stopping. */
 import { bootMs, type Clock, type Random, settledWithin } from "@ocir-broker/foundation";
 import { createAppliedConfig } from "./applied-config.ts";
 import type { ConfigDetails } from "./config/config-status.ts";
@@ -25,7 +23,7 @@ import { createUpstreams, instrumented } from "./tokens/upstreams.ts";
 
 export interface BrokerOptions {
   readonly config: Config;
-  /** How the file is that it comes from, for the health socket. */
+  /** The state of the configuration file, for the health socket. */
   readonly configDetails?: () => ConfigDetails;
   /** For socket activation, the handover, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -33,25 +31,25 @@ export interface BrokerOptions {
   readonly random: Random;
   readonly log: Log;
   readonly version: string;
-  /** The process that systemd passes the sockets to. */
+  /** The process id that systemd passes the sockets to. */
   readonly pid: number;
 }
 
 export interface Broker {
-  /** What the credentials socket answers to a request body, without the socket. */
+  /** Answers a request body as the credentials socket does. */
   readonly answer: AnswerCredentials;
   readonly health: Health;
-  /** Applies a new configuration, as far as that needs no restart. */
+  /** Applies the keys of a new configuration that need no restart. */
   applyConfig(config: Config): ConfigChanges;
-  /** Gives what is in flight 3 s to finish, then stops. Safe to call again. */
+  /** Waits up to 3 s for requests in flight, then stops. May be called more than once. */
   close(): Promise<void>;
 }
 
-/** For the metrics file, which nobody waits for. */
+/** A hanging disk must not delay the stop. */
 const TEXTFILE_STOP_MS = 1_000;
 
 /**
- * Listens first; callers wait for whatever is not there yet.
+ * Listens before session and tokens exist; callers wait for them.
  *
  * @throws {BrokerError} `socket-in-use`, `socket-not-listening`
  */
@@ -136,7 +134,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     const loaded = handover.load();
     if (loaded !== undefined) {
       await restore(loaded, core, log);
-      // The configuration may be another one, and a registry host may have been left out.
+      // The configuration may have changed, and a registry host may have been left out.
       handover.scheduleSave();
     }
     await servers.listen(config.sockets, environment, options.pid);

@@ -1,18 +1,18 @@
 /**
- * A bounded queue for background work: at most eight run at a time, started 10 ms apart and never in the middle of an
- * answer; more than 512 are refused.
+ * A bounded queue for background work: runs at most eight tasks at a time, starts them 10 ms apart, and refuses work if 512
+ * tasks wait.
  */
 import type { Clock, Timer } from "@ocir-broker/foundation";
 
 const MAX_RUNNING = 8;
 const MAX_QUEUED = 512;
-/** Between two starts; also what keeps the work out of the way of the answer that asked for it. */
+/** Between two starts, and before the first, so that the answer that caused the work is written before it starts. */
 const SPACING_MS = 10;
 
 export interface BackgroundQueue {
-  /** False if the queue is full or closed: the work is not run. */
+  /** Returns false, and does not run the work, if the queue is full or closed. */
   add(work: () => Promise<void>): boolean;
-  /** Drops what waits; what runs goes on to its end. */
+  /** Drops queued work; running work finishes. */
   close(): void;
 }
 
@@ -34,7 +34,7 @@ export function createBackgroundQueue({ clock }: { clock: Clock }): BackgroundQu
       running -= 1;
       arm();
     };
-    // How work ends is its owner's business.
+    // The caller that queued the work handles its failure.
     work?.().then(end, end);
     arm();
   }

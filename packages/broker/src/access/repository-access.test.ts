@@ -8,8 +8,8 @@ const OTHER_HOST = "icn.ocir.io";
 const REPOSITORY = "tenancy/app";
 
 /**
- * A cloud in which access hangs on two things: a policy, looked at when it is used, and a dynamic group, which
- * a token knows only if it existed when the token's session was fetched.
+ * A cloud in which access depends on a policy, which is evaluated at each use, and on a dynamic group, which counts only
+ * for tokens whose session was fetched after the group existed.
  */
 function setUp(at = { group: true }) {
   const clock = createFakeClock();
@@ -57,13 +57,13 @@ function setUp(at = { group: true }) {
     onEvent: (event) => void events.push(event),
   });
 
-  /** What a request does. */
+  /** Does what a request does. */
   async function request(repository = REPOSITORY, host = HOST) {
     if (access.ask(host, repository) !== "denied") return access.ask(host, repository);
     return access.heal(host, repository, 5_000);
   }
 
-  /** A node on which the group came late: the session knows nothing of it, and the repository is marked. */
+  /** A node whose session is older than the group, with the repository marked. */
   async function markDenied(repository = REPOSITORY, host = HOST) {
     await request(repository, host);
     await clock.advance(1_000);
@@ -215,7 +215,7 @@ describe("RepositoryAccess.heal", () => {
     expect(await request(REPOSITORY, HOST)).toBe("denied");
     await clock.advance(5_000);
     cloud.group = true;
-    // Fetches its token from the session that the first host's request has fetched before the grant.
+    // Uses the session that the first host's request fetched before the grant.
     expect(await request(REPOSITORY, OTHER_HOST)).toBe("denied");
     await clock.advance(30_000);
     expect(await request(REPOSITORY, OTHER_HOST)).toBe("working");

@@ -1,11 +1,10 @@
 /**
- * Late IAM heals by itself: which repositories the live token can read, and what to do about one it cannot.
+ * Heals late IAM without a restart: tracks which repositories the live token can read, and refreshes it for one that it cannot.
  *
- * A token fetched before the dynamic group existed stays useless to its end. So a repository not yet seen to
- * work is probed in the background; one found denied is marked, and a request for it may have a fresh session
- * and token fetched next to the live ones. The limits for repositories and registry hosts are in this file; when a
- * session may be refreshed is session-refresh.ts's decision. It never holds a token and never delays a request for a
- * repository that is not marked.
+ * A token fetched before the dynamic group existed stays useless until it expires. So a repository that is not known to
+ * work is probed in the background; one found denied is marked, and a request for it may fetch a fresh session and token
+ * next to the live ones. This file owns the limits for repositories and registry hosts; session-refresh.ts owns those for
+ * the session. It never holds a token, and never delays a request for an unmarked repository.
  */
 import { type Clock, settledWithin } from "@ocir-broker/foundation";
 import type { Access } from "@ocir-broker/ocir";
@@ -13,25 +12,25 @@ import { LRUCache } from "lru-cache";
 import type { RefreshSession } from "../tokens/session-refresh.ts";
 import { type BackgroundQueue, createBackgroundQueue } from "./background-queue.ts";
 
-/** Repositories remembered, of all hosts; one that is forgotten is merely probed again. */
+/** Repositories remembered for all hosts; a forgotten one is probed again. */
 const MAX_REPOSITORIES = 2_048;
 
-/** No registry host gets a fresh token because of a denied repository more often. */
+/** Between two refreshes of a registry host's token because of denied repositories. */
 const MIN_REFRESH_INTERVAL_MS = 30_000;
 
-/** A repository that goes on asking and stays denied waits for fresh tokens up to this long. */
+/** Longest back-off for a repository that stays denied while requests continue. */
 const MAX_REFRESH_INTERVAL_MS = 600_000;
 
-/** A marked repository that nobody asked about for this long is treated as if its interval were the floor. */
+/** After this long without a request, a marked repository's next request uses the shortest interval again. */
 const QUIET_MS = 30_000;
 
-/** A marked repository is not looked at more often, however many ask. */
+/** Between two attempts to heal one repository, however many requests there are. */
 const HEAL_SPACING_MS = 2_000;
 
-/** A probe that said nothing, or whose token has been renewed since, is repeated after this long. */
+/** An unclear result, or a good one whose token has been renewed, is probed again after this long. */
 const REPROBE_MS = 600_000;
 
-/** A probe that failed is repeated after this long. */
+/** A failed probe is repeated after this long. */
 const FAILED_PROBE_MS = 30_000;
 
 export type AccessEvent =
@@ -41,12 +40,12 @@ export type AccessEvent =
 
 export interface RepositoryAccessOptions {
   readonly clock: Clock;
-  /** Asks the registry with the live token. Rejects where it got no answer. */
+  /** Asks the registry with the live token. Rejects without an answer. */
   readonly probe: (registryHost: string, repository: string) => Promise<Access>;
-  /** Identifies the live token, so that "works" holds for the token it was seen with. */
+  /** Identifies the live token, so that a good result counts only for the token it was seen with. */
   readonly liveToken: (registryHost: string) => unknown;
   readonly refreshSession: RefreshSession;
-  /** Fetches a registry host's token next to the live one and swaps it in; the live one stays if this rejects. */
+  /** Fetches a host's token next to the live one and swaps it in; if this rejects, the live one stays. */
   readonly refreshToken: (registryHost: string) => Promise<unknown>;
   readonly onEvent?: (event: AccessEvent) => void;
 }
@@ -55,12 +54,12 @@ interface Repository {
   readonly registryHost: string;
   readonly name: string;
   access: Access;
-  /** The token it was last seen to work with. */
+  /** The token of the last probe that worked. */
   workedWith: unknown;
   nextProbeAtMs: number;
   isProbing: boolean;
   askedAtMs: number;
-  /** How long nobody had asked before the latest request. */
+  /** Time between the last two requests. */
   quietMs: number;
   refreshIntervalMs: number;
   nextHealAtMs: number;
@@ -68,7 +67,7 @@ interface Repository {
 }
 
 interface Refresh {
-  /** When the identity behind the host's token was last made afresh. */
+  /** When the session behind the host's token was last refreshed. */
   atMs: number;
   underway: Promise<void> | undefined;
 }
@@ -84,7 +83,7 @@ export class RepositoryAccess {
     this.#probes = createBackgroundQueue({ clock: options.clock });
   }
 
-  /** What is known of a repository now; costs nothing, and starts a background probe where that is due. */
+  /** Returns what is known now, without waiting; starts a background probe if one is due. */
   ask(registryHost: string, name: string): Access {
     const nowMs = this.#options.clock.monotonicMs();
     const repository = this.#find(registryHost, name);
@@ -96,7 +95,7 @@ export class RepositoryAccess {
     return repository.access;
   }
 
-  /** For a repository found denied: looks again, with a fresh token where the limits allow; waits no longer than `waitMs`. */
+  /** For a denied repository: probes again, with a fresh token if the limits allow it. Waits at most `waitMs`. */
   async heal(registryHost: string, name: string, waitMs: number): Promise<Access> {
     const repository = this.#find(registryHost, name);
     if (repository.healing === undefined && this.#options.clock.monotonicMs() >= repository.nextHealAtMs) {
@@ -146,7 +145,7 @@ export class RepositoryAccess {
     repository.isProbing = false;
   }
 
-  /** Asks the registry and notes what it says; an answer that never came changes no mark and is no answer. */
+  /** Probes and records the result. Without an answer, it changes no mark and returns undefined. */
   async #probe(repository: Repository): Promise<Access | undefined> {
     const { clock, liveToken, onEvent } = this.#options;
     const { registryHost, name } = repository;
@@ -171,15 +170,15 @@ export class RepositoryAccess {
     return repository.access;
   }
 
-  /** A late policy heals by the first probe alone; only a late dynamic group needs a fresh identity. */
+  /** The first probe finds a late policy; only a late dynamic group needs a fresh session and token. */
   async #heal(repository: Repository): Promise<void> {
-    // Without an answer nothing is known of the live token, so nothing speaks for another one.
+    // Without an answer nothing is known about the live token, so there is no reason to refresh it.
     if ((await this.#probe(repository)) !== "denied" || !(await this.#refresh(repository))) return;
     if ((await this.#probe(repository)) !== "denied") return;
     repository.refreshIntervalMs = Math.min(repository.refreshIntervalMs * 2, MAX_REFRESH_INTERVAL_MS);
   }
 
-  /** Whether the repository's host has a fresher token now than before. */
+  /** True if the repository's host has a newer token than before the call. */
   async #refresh({ registryHost, refreshIntervalMs, quietMs }: Repository): Promise<boolean> {
     const { clock, onEvent } = this.#options;
     const host = this.#refreshes.get(registryHost) ?? { atMs: Number.NEGATIVE_INFINITY, underway: undefined };
@@ -204,7 +203,7 @@ export class RepositoryAccess {
   async #refreshHost(registryHost: string, host: Refresh): Promise<void> {
     const { refreshSession, refreshToken, onEvent } = this.#options;
     const { startedAtMs, done } = refreshSession();
-    // The host is charged with its session's time: a fresh token of an older session knows no newer groups.
+    // Counts from the session's start: a new token of an older session knows no newer groups.
     host.atMs = startedAtMs;
     await done;
     await refreshToken(registryHost);

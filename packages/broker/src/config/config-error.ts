@@ -1,9 +1,9 @@
-/** A configuration file that cannot be used as it is. */
+/** The error for a configuration file that is invalid or unreadable. */
 import { BrokerError } from "../errors/broker-error.ts";
 
 export class ConfigError extends BrokerError {
   declare readonly code: "config-invalid" | "config-unreadable";
-  /** Lines and known keys only, so that anyone may see them; the message has the values. */
+  /** Only lines and known keys, so any user may read them; the message contains values. */
   readonly places: readonly string[];
 
   constructor(code: ConfigError["code"], message: string, places: readonly string[], options?: ErrorOptions) {

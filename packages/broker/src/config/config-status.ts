@@ -1,7 +1,7 @@
 /**
- * How the daemon's configuration is: what of the file is in force, where its faults are, and which keys need a restart.
+ * Reports which part of the configuration file is in force, where its faults are, and which keys need a restart.
  *
- * For anyone on the node to read, so no value and no unknown key of the file is in it.
+ * Any local user can read this, so it contains no value and no unknown key of the file.
  */
 import type { ConfigError } from "./config-error.ts";
 import type { ConfigInForce } from "./lenient.ts";
@@ -10,24 +10,24 @@ import { DEFAULT_CONFIG_PATH } from "./load.ts";
 export interface ConfigDetails {
   readonly path: string;
   readonly inForce: ConfigInForce;
-  /** The code of what is wrong with the file; null if nothing is. */
+  /** The error code of the file's fault; null without one. */
   readonly error: ConfigError["code"] | null;
-  /** Such as `line 3: proxy.https`; the first ones only. */
+  /** Such as `line 3: proxy.https`; only the first ones. */
   readonly faultyPlaces: readonly string[];
-  /** Keys that have changed since the start, and need a restart. */
+  /** Keys that have changed since the start and need a restart. */
   readonly needRestart: readonly string[];
 }
 
 export interface ConfigStatus {
   details(): ConfigDetails;
-  /** For the status line of systemd; undefined if all of the file is in force. */
+  /** For systemd's status line; undefined if the whole file is in force. */
   note(): string | undefined;
   reloaded(needRestart: readonly string[]): void;
-  /** A reload found faults: the configuration before stays. */
+  /** A reload found faults, so the previous configuration stays in force. */
   refused(fault: ConfigError): void;
 }
 
-/** A file of another kind has a fault on each of its lines. */
+/** A file that is no configuration may have a fault on each line. */
 const MAX_PLACES = 10;
 
 const TEXTS: Readonly<Record<ConfigInForce, string>> = {

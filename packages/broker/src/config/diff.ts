@@ -1,7 +1,7 @@
-/** What differs between two configurations, and which of the differences a running daemon can apply. */
+/** Compares two configurations, and tells which differences a running daemon can apply. */
 import type { Config } from "./schema.ts";
 
-/** Read by every request or fetch. All else is built into sockets, connections and limits at start. */
+/** Read by every request or fetch. All other keys are built into sockets, connections and limits at start. */
 const LIVE_KEYS: ReadonlySet<string> = new Set([
   "log.level",
   "registries.endpoints",
@@ -14,9 +14,9 @@ export function isLive(key: string): boolean {
 }
 
 export interface ConfigChanges {
-  /** Keys in force at once, as `section.key`. */
+  /** Keys applied at once, as `section.key`. */
   readonly live: readonly string[];
-  /** Keys that take a restart. */
+  /** Keys that need a restart. */
   readonly atRestart: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export function changesBetween(before: Config, after: Config): ConfigChanges {
   return { live: keys.filter(isLive), atRestart: keys.filter((key) => !isLive(key)) };
 }
 
-/** The configuration in force after a reload: the new one as far as it is live, the old one in all else. */
+/** The configuration in force after a reload: live keys of the new one, all others of the old one. */
 export function reloaded(before: Config, after: Config): Config {
   return { ...before, log: after.log, registries: after.registries };
 }

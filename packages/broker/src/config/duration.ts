@@ -1,13 +1,13 @@
-/** Lengths of time as people write them in the configuration: "15s", "500ms", "2m". */
+/** Durations as written in the configuration: "15s", "500ms", "2m". */
 import * as z from "zod";
 
-/** Text that the schema has checked. */
+/** Text that passed the schema. */
 export type Duration = string;
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000 } as const;
 const PATTERN = /^[1-9][0-9]{0,8}(?:ms|s|m)$/;
 
-/** A schema for durations between two bounds, both included. */
+/** A schema for durations between two inclusive bounds. */
 export function duration(shortest: Duration, longest: Duration): z.ZodType<Duration, Duration> {
   const problem = `must be a duration from ${shortest} to ${longest}, such as "15s"`;
   return z.string(problem).regex(PATTERN, { error: problem, abort: true }).refine(isWithin, problem);

@@ -1,7 +1,7 @@
 /**
- * Addresses in the configuration: endpoints that stand in for Oracle's, proxies, registry hosts.
+ * Schemas for addresses in the configuration: endpoints that replace Oracle's, proxies, registry hosts.
  *
- * What may be one is decided by the package that uses it; here are the words for people.
+ * The package that uses an address decides whether it is valid; this file owns the messages.
  */
 import { isEndpointAllowed, isRegistryHost, withoutDefaultPort } from "@ocir-broker/ocir";
 import * as z from "zod";
@@ -14,18 +14,18 @@ export const endpoint: z.ZodType<string, string> = z
     "must be an https URL (http only to a loopback or link-local address) without credentials or query",
   );
 
-/** The same without a path: the registry's paths begin at its root. */
+/** An endpoint without a path, since the registry's paths start at its root. */
 export const registryEndpoint: z.ZodType<string, string> = endpoint.refine(
   (text) => URL.parse(text)?.pathname === "/",
   "must be a URL without a path",
 );
 
-/** A proxy's URL, which may carry a user and password; the scheme may be left out, as curl has it. */
+/** A proxy's URL, with or without user and password; the scheme is optional, as in curl. */
 export const proxy: z.ZodType<string, string> = z
   .string("must be a URL")
   .refine(isProxy, 'must be the URL of a proxy, such as "http://proxy.example:3128"');
 
-/** A registry host as it stands at the start of an image's name, in lower case; port 443 is the same as none. */
+/** A registry host as at the start of an image's name, in lower case; port 443 is dropped. */
 export const registryHost: z.ZodType<string, string> = z
   .string("must be a registry host")
   .refine(isRegistryHost, 'must be a registry host in lower case, such as "iad.ocir.io"')
@@ -36,7 +36,7 @@ function isEndpoint(text: string): boolean {
   return url !== null && isEndpointAllowed(url);
 }
 
-/** No white space and no quotes, which URL.parse takes inside a password: what is shown of the text is cut there. */
+/** Refuses white space and quotes, which URL.parse accepts in a password: redaction ends there and would show the rest. */
 function isProxy(text: string): boolean {
   if (/[\s"]/.test(text)) return false;
   const url = URL.parse(text.includes("://") ? text : `http://${text}`);

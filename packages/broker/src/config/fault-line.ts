@@ -1,4 +1,4 @@
-/** On which line of a YAML document a key is, or as much of its path as there is. */
+/** Finds the line of a key in a YAML document, or of the innermost part of its path that exists. */
 import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument } from "yaml";
 
 export interface Located {
@@ -31,7 +31,7 @@ function offsetOf(document: Document, path: readonly PropertyKey[]): number | un
   return offset;
 }
 
-/** The node that shows where the child is, and the child. */
+/** The node that marks the child's position, and the child. */
 function childOf(node: unknown, step: string): readonly unknown[] {
   if (isSeq(node)) return [node.items[Number(step)], node.items[Number(step)]];
   if (!isMap(node)) return [];

@@ -1,4 +1,4 @@
-/** Every key of the configuration as a list for people: the reference page, the man page and the example are generated from it. */
+/** Lists every key of the configuration; the reference page, the man page and the example are generated from this list. */
 import { isLive } from "./diff.ts";
 import { configJsonSchema } from "./schema.ts";
 
@@ -6,10 +6,10 @@ export interface ConfigKey {
   readonly section: string;
   readonly key: string;
   readonly description: string;
-  /** Undefined if the key has no default; then there is an example. */
+  /** Undefined if the key has no default; it then has an example. */
   readonly default: unknown;
   readonly example: unknown;
-  /** Whether a reload brings it into force; else it takes a restart. */
+  /** True if a reload applies it; otherwise it needs a restart. */
   readonly isLive: boolean;
 }
 

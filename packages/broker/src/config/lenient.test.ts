@@ -15,7 +15,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-/** Of a text that is valid. */
+/** The configuration of a valid text. */
 function configOf(text: string) {
   const checked = checkConfig(text);
   return "config" in checked ? checked.config : checked.faults;

@@ -1,6 +1,6 @@
 /**
- * A configuration for a process that must run and has nobody to tell: what is valid of the file and the environment,
- * the defaults for the rest, and what is wrong. Why: docs/decisions/0013-a-faulty-configuration.md.
+ * Loads a configuration for a process that must run in any case: the valid part of file and environment, defaults for the
+ * rest, and the fault. Why: docs/decisions/0013-a-faulty-configuration.md.
  */
 import * as z from "zod";
 import type { ConfigError } from "./config-error.ts";
@@ -20,22 +20,22 @@ const narrowedTrust = z.object({ upstream: z.object({ caFile: z.unknown().refine
 const NO_CERTIFICATES = "/dev/null";
 
 /**
- * What of the file is in force: `all` (or all the defaults, if there is no file), its `valid-part`, or nothing of a file
- * that cannot be read or parsed: then the configuration `before`, or the `defaults`.
+ * The configuration in force: `all` of the file (or all defaults without a file) or its `valid-part`. If the file cannot be
+ * read or parsed, the configuration `before` or, without one, the `defaults`.
  */
 export type ConfigInForce = "all" | "valid-part" | "before" | "defaults";
 
 export interface LenientConfig {
   readonly config: Config;
   readonly inForce: ConfigInForce;
-  /** Undefined where all of it is valid. */
+  /** Undefined if the whole file is valid. */
   readonly fault: ConfigError | undefined;
 }
 
 /**
- * Throws for nothing that the file may hold or lack.
+ * Never throws because of the file.
  *
- * @param before the configuration that an earlier process had in force; called only if nothing of the file can be used
+ * @param before returns the configuration that an earlier process had in force; called only if the file is unusable.
  */
 export function loadLenientConfig(source: ConfigSource, before?: () => Config | undefined): LenientConfig {
   const { text, fault: unreadable } = textOf(source);
@@ -44,7 +44,7 @@ export function loadLenientConfig(source: ConfigSource, before?: () => Config | 
   if ("config" in checked) return { ...checked, inForce: "all", fault: undefined };
   const fault = configInvalid(source, checked);
   const { value, faults: syntaxFaults } = parseYaml(text);
-  // Half of a file that cannot be parsed may mean anything; but trust that it narrows must not become wide.
+  // A file that cannot be parsed may mean anything, but trust that it narrows must not become wider.
   if (syntaxFaults.length > 0) return withoutFile(source, fault, before, /\bcaFile\b/.test(text));
   const file = withNarrowTrust(value, validPart(configSchema, value));
   return { config: withEnvironment(file, source), inForce: "valid-part", fault };
@@ -66,7 +66,7 @@ function withEnvironment(file: Config, { environment }: ConfigSource): Config {
   return fillIn(file, validPart(environmentSchema, withoutEmpty(environment)));
 }
 
-/** The default of `upstream.caFile` trusts more than any file, so a bad value trusts nothing instead. */
+/** The default of `upstream.caFile` trusts more than any file, so an invalid value trusts nothing. */
 function withNarrowTrust(whole: unknown, config: Config): Config {
   const { data } = narrowedTrust.safeParse(whole);
   if (data === undefined || config.upstream.caFile !== undefined) return config;
@@ -81,13 +81,13 @@ function textOf(source: ConfigSource): { text: string; fault: ConfigError | unde
   }
 }
 
-/** Without what its issues name: each round removes something, and where nothing is left all is valid. */
+/** Removes whatever the issues name until the rest is valid; each round removes something, so this ends. */
 function validPart<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   let rest = value;
   for (;;) {
     const { success, data, error } = schema.safeParse(rest);
     if (success) return data;
-    // The later elements of a list first, so that the places of the others stay as they are.
+    // Starts with a list's later elements, so that the positions of the others do not change.
     for (const path of error.issues.flatMap(pathsAtFault).toReversed()) rest = without(rest, path);
   }
 }

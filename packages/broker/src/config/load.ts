@@ -1,7 +1,7 @@
 /**
- * From text to configuration: reads the file, checks it and the environment, and reports every fault at once.
+ * Loads the configuration: reads the file, checks it together with the environment, and reports all faults at once.
  *
- * What the file says holds; the environment fills in what the file leaves open.
+ * The file has precedence; the environment fills in keys that the file does not set.
  */
 import { readFileSync } from "node:fs";
 import { fileFaultOf } from "@ocir-broker/foundation";
@@ -16,12 +16,12 @@ export const DEFAULT_CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Either a configuration, or what is wrong: one line a fault, `line 3: path: problem (got …)`. No value of an unknown key is in it. */
+/** A configuration, or one line for each fault: `line 3: path: problem (got …)`, without the values of unknown keys. */
 export type CheckedConfig = { readonly config: Config } | ConfigFaults;
 
 export interface ConfigFaults {
   readonly faults: readonly string[];
-  /** The same without values and unknown keys: `line 3: proxy.https`. */
+  /** The faults without values and unknown keys: `line 3: proxy.https`. */
   readonly places: readonly string[];
 }
 
@@ -29,7 +29,7 @@ type LineOf = (path: readonly PropertyKey[]) => number;
 
 const LONGEST_SHOWN = 60;
 
-/** `section.key`; what is below is the file's own. */
+/** `section.key`; names below are the file's own. */
 const SCHEMA_DEPTH = 2;
 
 export interface ConfigSource {
@@ -81,17 +81,17 @@ export function parseYaml(text: string): { value: unknown; faults: string[]; lin
     const value: unknown = document.toJS();
     return { value: value ?? {}, faults: document.errors.map((error) => syntaxFault(error)), lineOf };
   } catch (error) {
-    // Broken aliases show only now.
+    // Broken aliases are found only here.
     return { value: {}, faults: [...document.errors, error as Error].map((each) => syntaxFault(each)), lineOf };
   }
 }
 
-/** The parser's first line names the place; the lines after it quote the file. */
+/** Keeps the parser's first line, which names the place; the following lines quote the file. */
 function syntaxFault(error: Error): string {
   return printable(`file: ${error.message.replace(/:?\n.*$/s, "")}`);
 }
 
-/** An unset variable is often exported as an empty one. */
+/** Treats an empty variable as unset, since scripts often export it so. */
 export function withoutEmpty(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
 }
@@ -108,20 +108,20 @@ export function fillIn(config: Config, environment: z.output<typeof environmentS
   };
 }
 
-/** @param lineOf 0 for what has no line, as in the environment. */
+/** @param lineOf returns 0 if there is no line, as for the environment. */
 function faultsOf(error: z.ZodError | undefined, value: unknown, lineOf: LineOf = () => 0): string[] {
   return (error?.issues ?? []).flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
-      // What its value is for nobody knows: it may be a secret.
+      // The value of an unknown key may be a secret.
       return issue.keys.map((key) => unknownKey([...issue.path, key], lineOf));
     }
-    // A bad key of a record: what matters is said by the issue inside.
+    // zod reports only that a record's key is invalid, not why.
     const message = issue.code === "invalid_key" ? "must be a registry host in lower case" : issue.message;
     return [fault(issue.path, message, value, lineOf)];
   });
 }
 
-/** A key of the file is named only if it is the schema's: others, and keys of a map, may be anything. */
+/** Names only keys of the schema: unknown keys and the keys of a map may contain anything. */
 function placesOf(error: z.ZodError | undefined, lineOf: LineOf = () => 0): string[] {
   return (error?.issues ?? []).flatMap(({ path, ...issue }) => {
     if (issue.code !== "unrecognized_keys") return [locate(path.slice(0, SCHEMA_DEPTH), lineOf(path))];
@@ -148,7 +148,7 @@ function locate(path: readonly PropertyKey[], line: number): string {
   return `${line === 0 ? "" : `line ${line}: `}${path.map(String).join(".") || "file"}`;
 }
 
-/** Keys below a value that should have none are unknown ones too. */
+/** Shows no content of a list or mapping, whose keys are unknown too. */
 function shownOf(got: unknown): string {
   if (Array.isArray(got)) return "a list";
   if (typeof got === "object" && got !== null) return "a mapping";
@@ -156,7 +156,7 @@ function shownOf(got: unknown): string {
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
 }
 
-/** A key or a value may hold what ends a line or writes on a terminal: it is shown by its number. */
+/** Replaces characters that end a line or control a terminal by their code points. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (letter) => `\\u{${letter.codePointAt(0)?.toString(16)}}`);
 }

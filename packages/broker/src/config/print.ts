@@ -1,4 +1,4 @@
-/** The effective configuration for people (`ocir-broker config print`): YAML, passwords withheld. */
+/** Prints the effective configuration as YAML (`ocir-broker config print`), passwords withheld. */
 import { stringify } from "yaml";
 import { redactPasswords } from "./redact.ts";
 import type { Config } from "./schema.ts";

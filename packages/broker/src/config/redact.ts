@@ -1,6 +1,6 @@
-/** Keeps a proxy's user and password out of whatever is shown: faults and the printed configuration. */
+/** Keeps a proxy's user and password out of fault messages and the printed configuration. */
 
-/** The same text with `user:password@` of every URL in it withheld; whatever looks like one counts as one. */
+/** Withholds `user:password@` in everything that looks like a URL. */
 export function redactPasswords(text: string): string {
   return text.replace(/((?:^|[\s"])(?:[a-z]+:\/\/)?)[^\s"]*@/g, "$1[withheld]@");
 }

@@ -1,6 +1,6 @@
 /**
- * The configuration: every key with its type, default, check and description. The JSON Schema and the table
- * of the reference page come from here, so a key that is not described here does not exist.
+ * The configuration's schema: every key with type, default, check and description. JSON Schema, reference page, man page and
+ * example are generated from it.
  */
 import * as z from "zod";
 import { duration } from "./duration.ts";
@@ -8,10 +8,10 @@ import { endpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";
 
 const socketPath = z
   .string("must be a path")
-  // sun_path holds 108 bytes with its end; a longer path would be cut without a word.
+  // sun_path holds 108 bytes including the terminator; a longer path would be cut silently.
   .regex(/^\/[^\0]{1,106}$/, "must be an absolute path of at most 107 characters");
 
-/** A group of keys; the whole group may be left out. */
+/** A group of keys. */
 function section<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, "must be a mapping of keys");
 }
@@ -113,10 +113,10 @@ export function configKeys(): Readonly<Record<string, readonly string[]>> {
   );
 }
 
-/** The effective configuration: checked, with defaults. Durations stay text; `durationMs` reads them. */
+/** The effective configuration: checked, with defaults. Durations remain text; `durationMs` parses them. */
 export type Config = z.output<typeof configSchema>;
 
-/** What the environment may say; the names of the OCI SDKs and of everybody's proxies. */
+/** The environment variables that count: names of the OCI SDKs, and the usual ones for proxies. */
 export const environmentSchema = z.object({
   OCI_METADATA_BASE_URL: endpoint.optional(),
   OCI_SDK_AUTH_CLIENT_REGION_URL: endpoint.optional(),
@@ -126,7 +126,7 @@ export const environmentSchema = z.object({
   no_proxy: z.string().optional(),
 });
 
-/** JSON Schema of the file as it is written (`ocir-broker config schema`). */
+/** JSON Schema of the file (`ocir-broker config schema`). */
 export function configJsonSchema(): object {
   return z.toJSONSchema(configSchema, { io: "input" });
 }

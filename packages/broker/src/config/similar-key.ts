@@ -1,14 +1,14 @@
-/** "Did you mean …?" for a key that the schema does not know. Pure. */
+/** Suggests a known key for an unknown one ("did you mean …?"). Pure. */
 
-/** Of each section, its keys. */
+/** The keys of each section. */
 export type KnownKeys = Readonly<Record<string, readonly string[]>>;
 
-/** Best first: another case, one slip, two slips. More make another word. */
+/** Best first: only the case differs, one typing error, two. More edits make another word. */
 const ALLOWED_EDITS = [0, 1, 2];
 
 /**
- * @param path of the unknown key: `["logs"]`, or `["log", "levle"]` in a section that exists.
- * @returns the path of a key with nearly this name in the same place, else of one with just this name in any section.
+ * @param path the unknown key: `["logs"]`, or `["log", "levle"]` in an existing section.
+ * @returns the path of a similar key in the same section, otherwise of a key with exactly this name in any section.
  */
 export function similarKey(path: readonly string[], known: KnownKeys): string | undefined {
   const all = [
@@ -33,7 +33,7 @@ function nameIn(path: string): string {
   return path.slice(path.lastIndexOf(".") + 1);
 }
 
-/** Letters to be added, removed or replaced (Levenshtein). */
+/** The Levenshtein distance. */
 function editsBetween(from: string, to: string): number {
   let before = Array.from({ length: to.length + 1 }, (_, at) => at);
   for (let row = 1; row <= from.length; row += 1) {

@@ -1,4 +1,4 @@
-/** Repository access on a core: probes with its live tokens, refreshes through its caches, tells log and metrics. */
+/** Connects RepositoryAccess to a core: probes with its live tokens, refreshes its caches, reports to log and metrics. */
 import type { Clock, SendRequest } from "@ocir-broker/foundation";
 import { probeRepository } from "@ocir-broker/ocir";
 import { RepositoryAccess } from "../access/repository-access.ts";
@@ -12,7 +12,7 @@ export interface CoreAccessOptions {
   readonly sendTo: (registryHost: string) => SendRequest;
   readonly log: Log;
   readonly metrics: Pick<Metrics, "refreshed">;
-  /** Ends probes under way. */
+  /** Aborts probes in flight. */
   readonly signal: AbortSignal;
 }
 
@@ -20,7 +20,7 @@ export function createCoreAccess({ core, clock, sendTo, log, metrics, signal }: 
   const { tokens, registries, refreshSession } = core;
   return new RepositoryAccess({
     clock,
-    // The time, not the token: 2 048 repositories would keep as many old ones in memory.
+    // Identified by its time: references from 2 048 repositories would keep old tokens in memory.
     liveToken: (registryHost) => tokens.peek(registryHost)?.obtainedAtMs,
     async probe(registryHost, repository) {
       const token = tokens.peek(registryHost);

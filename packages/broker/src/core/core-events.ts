@@ -1,4 +1,4 @@
-/** What happens in the core, as log lines and metrics, and for the handover: which events change the state to be kept. */
+/** Turns the core's events into log lines and metrics, and tells the handover when its state has changed. */
 
 import type { CacheEvent } from "@ocir-broker/expiring-cache";
 import type { IdentityEvent } from "@ocir-broker/identity";
@@ -46,7 +46,7 @@ export function createCoreEvents({ log, metrics, onChanged, onHomeRegion }: Core
   };
 }
 
-/** Requests are counted, and logged at debug. */
+/** Logs at debug, and counts requests. */
 function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics, "upstreamAnswered">): void {
   const { type, ...facts } = event;
   log.debug(facts, type === "request" ? "identity request" : "identity retry");

@@ -1,6 +1,6 @@
 /**
- * The wiring that the daemon, the fallback broker and tests share: an identity, and on it the caches of home region,
- * session and tokens. Owns no socket, log or metric; callers learn what happens through events.
+ * The wiring that daemon, fallback broker and tests share: an identity provider, and the caches of home region, session and
+ * tokens on top of it. Owns no socket, log or metric; it reports through events.
  */
 
 import type { CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache";
@@ -25,7 +25,7 @@ export interface CredentialCore {
   readonly refreshSession: RefreshSession;
   readonly tokens: RefreshAheadCache<Secret>;
   readonly registries: LiveRegistries;
-  /** Waiting callers get a `closed` error. */
+  /** Rejects waiting callers with a `closed` error. */
   close(): void;
 }
 
@@ -33,13 +33,13 @@ export interface CredentialCoreOptions {
   readonly config: Pick<Config, "metadata" | "auth" | "registries">;
   readonly clock: Clock;
   readonly random: Random;
-  /** How long a request waits, milliseconds. */
+  /** How long a request may wait. */
   readonly deadlineMs: number;
   /** Must not go through a proxy. */
   readonly sendMetadata: SendRequest;
   readonly sendAuth: SendRequest;
   readonly sendTo: (registryHost: string) => SendRequest;
-  /** Called at once, in the middle of the work: must be quick and must not throw. */
+  /** Called synchronously: handlers must be quick and must not throw. */
   readonly events?: Partial<CredentialCoreEvents> | undefined;
 }
 
@@ -61,7 +61,7 @@ export function createCredentialCore(options: CredentialCoreOptions): Credential
     ...shared,
     onEvent(event) {
       events.onSession?.(event);
-      // A token that failed for want of a session need not wait for its back-off once there is one.
+      // With a session again, tokens that failed without one need not wait for their back-off.
       if (event.type === "fetched") tokens.retry((error) => error instanceof Error && sessionErrors.has(error));
     },
   });

@@ -1,4 +1,4 @@
-/** The broker's own faults. What went wrong upstream keeps the error class of the package that saw it. */
+/** The broker's own errors. An upstream's failure keeps the error class of the package that detected it. */
 
 export type BrokerErrorCode =
   | "body-too-large"

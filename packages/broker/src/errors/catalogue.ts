@@ -1,8 +1,8 @@
 /**
- * Every code that a request can fail with: its HTTP status, what happened, and what to do next.
+ * The catalogue of error codes: HTTP status, what happened, and what to do next.
  *
- * A code that one of the packages adds does not compile without its row here. The texts are all there is to an
- * error line: nothing from an image, a body or an upstream ever enters it.
+ * A package's new code does not compile until it has its row here. An error line consists of these texts: it never contains
+ * text from an image, a body or an upstream.
  */
 
 import type { CacheErrorCode } from "@ocir-broker/expiring-cache";
@@ -21,7 +21,7 @@ export type ErrorCode =
   | UpstreamErrorCode;
 
 export interface ErrorRow {
-  /** 4xx: the request is at fault. 502: an upstream answered something unusable. 503: try again. 504: no answer in time. */
+  /** 4xx: the request is at fault. 502: an upstream's answer is unusable. 503: try again. 504: no answer in time. */
   readonly status: 400 | 404 | 405 | 408 | 413 | 431 | 500 | 502 | 503 | 504;
   readonly what: string;
   readonly next: string;
@@ -40,7 +40,7 @@ const PROXY = "check for a proxy that changes requests";
 const IS_OCI = "check that this node is an OCI instance and may reach 169.254.169.254";
 
 export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
-  // The request itself: whoever calls the shim or the socket.
+  // The request.
   "api-version-unsupported": { status: 400, what: "the request's apiVersion is not known", next: KUBELET },
   "body-too-large": { status: 413, what: "the request is larger than 256 KiB", next: KUBELET },
   "headers-too-large": { status: 431, what: "the request's headers are larger than 8 KiB", next: SHIM },
@@ -86,7 +86,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   overloaded: { status: 503, what: "too many registry hosts are asked for at once", next: LATER },
   "wait-timeout": { status: 504, what: "no token was available in time", next: LATER },
 
-  // Who this node is: the metadata service and the auth service.
+  // The node's identity: metadata service and auth service.
   "certificate-expired": { status: 502, what: "the instance certificate is not valid now", next: CLOCK },
   "certificate-invalid": { status: 502, what: "the instance certificate cannot be used", next: LATER },
   "certificate-mismatch": { status: 503, what: "the instance certificate is being replaced", next: LATER },
@@ -140,7 +140,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   },
   "token-expired": { status: 502, what: "the token had ended when it came", next: CLOCK },
 
-  // Any upstream, where the package that asked said no more.
+  // Any upstream, if the package that sent the request has no code of its own.
   aborted: { status: 503, what: "the broker gave up waiting", next: LATER },
   "connection-broken": { status: 502, what: "a connection to Oracle's services broke", next: LATER },
   "name-not-found": {
@@ -156,7 +156,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   unreachable: { status: 504, what: "Oracle's services cannot be reached", next: NETWORK },
 };
 
-/** The row of a code; a code that nobody has classified is an error of ours. */
+/** The row of a code; an unknown code is an internal error. */
 export function errorRowOf(code: string): { readonly code: ErrorCode; readonly row: ErrorRow } {
   const known = Object.hasOwn(ERROR_TABLE, code) ? (code as ErrorCode) : "internal";
   return { code: known, row: ERROR_TABLE[known] };

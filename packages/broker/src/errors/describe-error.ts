@@ -1,8 +1,8 @@
 /**
- * What of an error may be written down: a closed list of fields, so that redaction is a matter of structure.
+ * Reduces an error to a closed list of fields that may be logged, so no message needs redaction.
  *
- * Our own classes promise messages without secrets; of every other error only name and code are kept, since
- * its message may quote a header, a body or a key.
+ * Messages of our own classes contain no secrets. Any other error keeps only name and code, since its message may quote a
+ * header, a body or a key.
  */
 
 const OUR_CLASSES: ReadonlySet<string> = new Set([
@@ -14,7 +14,7 @@ const OUR_CLASSES: ReadonlySet<string> = new Set([
   "UpstreamError",
 ]);
 
-/** Errors are followed this deep into their causes. */
+/** Depth of the chain of causes. */
 const MAX_CAUSES = 4;
 
 export interface ErrorDescription {
@@ -35,7 +35,7 @@ export function describeError(error: unknown, depth = MAX_CAUSES): ErrorDescript
   };
 }
 
-/** The stable code of an error, "unknown" where it has none. */
+/** The error's stable code, or "unknown" without one. */
 export function codeOf(error: unknown): string {
   return (error instanceof Error ? codePart(error).code : undefined) ?? "unknown";
 }

@@ -1,4 +1,4 @@
-/** An error as the shim passes it on to the kubelet's log: one printable ASCII line with a stable code. */
+/** Renders an error as the shim passes it on to the kubelet's log: one printable ASCII line with a stable code. */
 import { OcirError } from "@ocir-broker/ocir";
 import { type ErrorCode, errorRowOf } from "./catalogue.ts";
 import { codeOf } from "./describe-error.ts";

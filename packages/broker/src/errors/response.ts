@@ -1,4 +1,4 @@
-/** What the broker says over its sockets: a status, a type and a body whose length is stated. Never chunked. */
+/** The broker's HTTP answers: status, content type and a body with a Content-Length. Never chunked. */
 import type { ServerResponse } from "node:http";
 
 export interface HttpAnswer {
