@@ -24,7 +24,14 @@ function setUp() {
   }
   const sessions = cacheOf(() => true);
   const tokens = cacheOf((key) => working.has(key));
-  const health = createHealth({ clock, version: "1", sessions, tokens, regionId: () => undefined, expectsToken: true });
+  const health = createHealth({
+    clock,
+    version: "1",
+    sessions,
+    tokens,
+    regionId: () => undefined,
+    expectsToken: () => true,
+  });
   sessions.pin("session");
   tokens.pin("prefetched");
   return {

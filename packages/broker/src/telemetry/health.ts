@@ -64,7 +64,7 @@ export interface HealthOptions {
   readonly regionId: () => string | undefined;
   readonly configDetails?: (() => ConfigDetails) | undefined;
   /** False where no token is fetched before somebody asks for one: then a session is all there is to wait for. */
-  readonly expectsToken: boolean;
+  readonly expectsToken: () => boolean;
 }
 
 export function createHealth(options: HealthOptions): Health {
@@ -83,7 +83,7 @@ export function createHealth(options: HealthOptions): Health {
   /** A prefetch that failed is awaited only by callers: without any, a session is enough. */
   function awaitsToken(): boolean {
     const entries = tokens.entries();
-    if (entries.length === 0) return options.expectsToken;
+    if (entries.length === 0) return options.expectsToken();
     return entries.some(({ pinned, isAsked, failuresInARow }) => pinned && (isAsked || failuresInARow === 0));
   }
 
