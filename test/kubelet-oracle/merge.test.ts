@@ -1,5 +1,6 @@
 /** `merge` and `remove` on files of the corpus: everything but our entry decodes, with another decoder, to what it was. */
-import { mergeProvider, PROVIDER_NAME, removeProvider } from "@ocir-broker/kubelet-config";
+import { mergeProvider, removeProvider } from "@ocir-broker/kubelet-config";
+import { PROVIDER_NAME } from "@ocir-broker/protocol";
 import { expect, test } from "vitest";
 import { parseAllDocuments, type Tags } from "yaml";
 import { isLongRun } from "../system/long-run.ts";

@@ -10,10 +10,9 @@ import {
   decodeConfigText,
   decodeCredentialProviderAnswer,
   mergeProvider,
-  PROVIDER_NAME,
   removeProvider,
 } from "@ocir-broker/kubelet-config";
-import { encodeCredentialProviderResponse } from "@ocir-broker/protocol";
+import { encodeCredentialProviderResponse, PROVIDER_NAME } from "@ocir-broker/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configurationBytes } from "../kubelet-oracle/configurations.ts";
 import { buildOracle, judge, missingGo, PROGRAMS, type Verdict } from "../kubelet-oracle/oracle.ts";

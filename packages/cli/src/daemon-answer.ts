@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { Socket } from "node:net";
 import { BrokerError } from "@ocir-broker/broker";
 import type { Clock } from "@ocir-broker/foundation";
+import { CREDENTIALS_ROUTE, SHIM_DAEMON_MS } from "@ocir-broker/protocol";
 
 export interface DaemonAnswer {
   readonly status: number;
@@ -12,9 +13,6 @@ export interface DaemonAnswer {
 /** The socket's path, or a connection to it. */
 export type DaemonAddress = string | { readonly fd: number };
 
-/** As long as the shim waits: longer than the daemon's own limit. */
-const LIMIT_MS = 20_000;
-
 /**
  * @returns undefined if no daemon gave a whole answer.
  * @throws {BrokerError} `socket-denied` if this user may not connect.
@@ -23,7 +21,7 @@ export function askDaemon(
   where: DaemonAddress,
   body: Buffer,
   clock: Clock,
-  limitMs = LIMIT_MS,
+  limitMs = SHIM_DAEMON_MS,
 ): Promise<DaemonAnswer | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<DaemonAnswer | undefined>();
   const headers = { "Content-Type": "application/json", "Content-Length": body.length };
@@ -31,7 +29,7 @@ export function askDaemon(
     typeof where === "string"
       ? { socketPath: where, agent: false as const }
       : { createConnection: () => new Socket({ ...where, readable: true, writable: true }) };
-  const outgoing = request({ ...to, method: "POST", path: "/v1/credentials", headers });
+  const outgoing = request({ ...to, method: "POST", path: CREDENTIALS_ROUTE, headers });
   const limit = clock.setTimer(() => outgoing.destroy(), limitMs);
   outgoing.on("response", (incoming) => {
     const pieces: Buffer[] = [];

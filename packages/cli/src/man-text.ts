@@ -1,4 +1,5 @@
 /** Text of the man pages beyond the help: exit statuses, examples, files. */
+import { CREDENTIALS_SOCKET, HEALTH_SOCKET } from "@ocir-broker/protocol";
 import type { Item } from "./roff.ts";
 import { STATES } from "./status-states.ts";
 
@@ -9,8 +10,8 @@ export const FILES: readonly Item[] = [
     "/etc/ocir-broker/config.yaml",
     `The configuration, ${CONFIG_PAGE.name}(5); it may be absent, since every key has a default.`,
   ],
-  ["/run/ocir-broker/credentials.sock", "Where the kubelet's plugin asks for credentials; for root alone."],
-  ["/run/ocir-broker/health.sock", "Where anyone on the node asks how the daemon is; never a secret."],
+  [CREDENTIALS_SOCKET, "Where the kubelet's plugin asks for credentials; for root alone."],
+  [HEALTH_SOCKET, "Where anyone on the node asks how the daemon is; never a secret."],
 ];
 
 export const DEFAULT_EXIT_STATUS =

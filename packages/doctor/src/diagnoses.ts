@@ -3,6 +3,7 @@
  * docs/troubleshooting.md leads from a symptom to them. These texts are fixed: anything seen on the node is evidence.
  */
 import type { FindingCode } from "@ocir-broker/kubelet-config";
+import { MATCH_IMAGES } from "@ocir-broker/protocol";
 
 /** `unknown`: the check could not be made. */
 export type Verdict = "ok" | "warning" | "problem" | "unknown";
@@ -316,7 +317,7 @@ export const DIAGNOSES = {
   "image-not-matched": {
     verdict: "problem",
     means: "the kubelet does not ask our provider for this image",
-    fix: 'set matchImages: ["*.ocir.io", "ocir.*.oci.*.*"], and restart the kubelet',
+    fix: `set matchImages: [${MATCH_IMAGES.map((pattern) => `"${pattern}"`).join(", ")}], and restart the kubelet`,
   },
   "other-plugin-first": {
     verdict: "warning",

@@ -3,8 +3,8 @@
  * the faulty field, because everything else in an answer is secret.
  */
 
+import { API_VERSION } from "@ocir-broker/protocol";
 import { isJson, isValidJson } from "./json-text.ts";
-import { PROVIDER_API_VERSION } from "./our-provider.ts";
 import { parseText } from "./reading/document.ts";
 import { parseGoDurationNs } from "./reading/duration.ts";
 import type { Tree } from "./tree.ts";
@@ -20,7 +20,7 @@ export type Answer = { readonly auth: ReadonlyMap<string, Credentials> } | { rea
 const KEY_TYPES: readonly (string | undefined)[] = ["Image", "Registry", "Global"];
 
 /** `apiVersion`: the provider's in the configuration. The problem is the first thing that a kubelet cannot decode. */
-export function decodeCredentialProviderAnswer(text: string, apiVersion = PROVIDER_API_VERSION): Answer {
+export function decodeCredentialProviderAnswer(text: string, apiVersion: string = API_VERSION): Answer {
   const parsed = isJson(text) ? parseText(text) : undefined;
   if (parsed === undefined || "problem" in parsed) return { problem: "it is no JSON object" };
   if (hasInfiniteNumber(text)) return { problem: "it has a number where the kubelet expects text" };

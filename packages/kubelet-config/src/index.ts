@@ -12,7 +12,6 @@ export {
 } from "./matching/match.ts";
 export { type MergeOptions, mergeProvider, removeProvider } from "./merging/merge.ts";
 export { parseKubeletVersion } from "./minor.ts";
-export { MATCH_IMAGES, PROVIDER_API_VERSION, PROVIDER_NAME } from "./our-provider.ts";
 export type { ConfigFile } from "./reading/decode.ts";
 export { decodeConfigText } from "./reading/document.ts";
 export { type FatalMinors, type FindingCode, RULES, type Rule } from "./rules.ts";

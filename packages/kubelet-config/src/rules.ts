@@ -2,6 +2,7 @@
  * Every rule by its code: its meaning, the kubelet minors in which it stops the kubelet, and the remedy.
  * A rule that is fatal in no minor, or not in this one, is a warning. docs/kubelet-rules.md is this table for people.
  */
+import { API_VERSION, API_VERSIONS, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
 
 /** Minors of Kubernetes 1.x, both inclusive; an open end lasts until the newest. */
 export interface FatalMinors {
@@ -92,9 +93,9 @@ export const RULES = {
     fix: "install the program and make it executable before the kubelet starts, or remove the provider",
   },
   "provider-api-version-invalid": {
-    rule: "the provider's apiVersion is credentialprovider.kubelet.k8s.io/v1, v1beta1 or v1alpha1",
+    rule: `the provider's apiVersion is one of ${API_VERSIONS.join(", ")}`,
     fatal: ALWAYS,
-    fix: "set apiVersion: credentialprovider.kubelet.k8s.io/v1",
+    fix: `set apiVersion: ${API_VERSION}`,
   },
   "match-images-missing": {
     rule: "at least one entry in matchImages",
@@ -132,9 +133,9 @@ export const RULES = {
     fix: "remove tokenAttributes, or turn the kubelet's feature gate on",
   },
   "token-attributes-api-version": {
-    rule: "tokenAttributes only with the provider's apiVersion credentialprovider.kubelet.k8s.io/v1",
+    rule: `tokenAttributes only with the provider's apiVersion ${API_VERSION}`,
     fatal: TOKEN_ATTRIBUTES,
-    fix: "set the provider's apiVersion: credentialprovider.kubelet.k8s.io/v1",
+    fix: `set the provider's apiVersion: ${API_VERSION}`,
   },
   "token-audience-missing": {
     rule: "serviceAccountTokenAudience is not empty",
@@ -195,11 +196,11 @@ export const RULES = {
     fix: "remove the port, unless images are written with it",
   },
   "provider-missing": {
-    rule: "the provider credential-provider-oke is configured",
+    rule: `the provider ${PROVIDER_NAME} is configured`,
     fix: "add it, or images of OCIR are pulled without credentials",
   },
   "host-form-missing": {
-    rule: "our provider covers both forms of OCIR's hosts: *.ocir.io and ocir.*.oci.*.*",
+    rule: `our provider covers both forms of OCIR's hosts: ${MATCH_IMAGES.join(" and ")}`,
     fix: "add the missing entry to matchImages",
   },
   "cache-duration-positive": {

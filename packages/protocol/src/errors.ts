@@ -1,7 +1,9 @@
 /** The package's one error. Its messages are a closed table: nothing of a request or an answer enters them. */
 
+import { API_VERSIONS } from "./contract.ts";
+
 const MESSAGES = {
-  "api-version-unsupported": "apiVersion is none of credentialprovider.kubelet.k8s.io/v1, v1beta1, v1alpha1",
+  "api-version-unsupported": `apiVersion is none of ${API_VERSIONS.join(", ")}`,
   "registry-host-invalid": "the kubelet can match no credentials key with this registry host",
   "request-invalid": "the body is not a CredentialProviderRequest with kind, apiVersion and image",
   "request-not-json": "the body is not one JSON document in UTF-8",

@@ -1,4 +1,5 @@
 export { bearerAuth, bearerCredentials, type RegistryCredentials } from "./auth.ts";
+export * from "./contract.ts";
 export {
   CREDENTIALS_NOT_FOUND,
   type DockerCredentialRequest,
@@ -6,6 +7,5 @@ export {
   encodeDockerCredentialResponse,
 } from "./docker-credential.ts";
 export { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
-export { type CredentialProviderRequest, decodeCredentialProviderRequest, MAX_REQUEST_BYTES } from "./request.ts";
-export { encodeCredentialProviderResponse, MAX_RESPONSE_BYTES } from "./response.ts";
-export { API_VERSIONS, type ApiVersion } from "./version.ts";
+export { type CredentialProviderRequest, decodeCredentialProviderRequest } from "./request.ts";
+export { encodeCredentialProviderResponse } from "./response.ts";

@@ -1,9 +1,9 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { API_VERSIONS, MAX_REQUEST_BYTES } from "./contract.ts";
 import { ProtocolError } from "./errors.ts";
-import { decodeCredentialProviderRequest, MAX_REQUEST_BYTES } from "./request.ts";
-import { API_VERSIONS } from "./version.ts";
+import { decodeCredentialProviderRequest } from "./request.ts";
 
 const [v1] = API_VERSIONS;
 const fields = { kind: "CredentialProviderRequest", apiVersion: v1, image: "iad.ocir.io/ns/repo" };

@@ -5,11 +5,8 @@
  * that comes along (KEP-4412) is dropped here. Judges the envelope only; the image is the registry's business.
  */
 import * as z from "zod";
+import { API_VERSIONS, type ApiVersion, MAX_REQUEST_BYTES } from "./contract.ts";
 import { ProtocolError } from "./errors.ts";
-import { API_VERSIONS, type ApiVersion } from "./version.ts";
-
-/** An image name is under 1 KiB; a service-account token with annotations may add some tens of KiB. */
-export const MAX_REQUEST_BYTES = 256 * 1024;
 
 export interface CredentialProviderRequest {
   readonly apiVersion: ApiVersion;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bearerAuth } from "./auth.ts";
-import { encodeCredentialProviderResponse, MAX_RESPONSE_BYTES } from "./response.ts";
-import { API_VERSIONS } from "./version.ts";
+import { API_VERSIONS, MAX_RESPONSE_BYTES } from "./contract.ts";
+import { encodeCredentialProviderResponse } from "./response.ts";
 
 const [v1] = API_VERSIONS;
 

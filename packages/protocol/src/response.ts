@@ -6,10 +6,8 @@
  * knows what is fresh.
  */
 import type { RegistryCredentials } from "./auth.ts";
+import { type ApiVersion, MAX_RESPONSE_BYTES } from "./contract.ts";
 import { ProtocolError } from "./errors.ts";
-import type { ApiVersion } from "./version.ts";
-
-export const MAX_RESPONSE_BYTES = 64 * 1024;
 
 /**
  * `auth` maps a key that the kubelet matches with the image to what it logs in with; `{}` means "pull anonymously".

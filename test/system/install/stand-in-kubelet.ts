@@ -7,12 +7,8 @@
 import { accessSync, constants, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  type ConfigFile,
-  checkCredentialProviderConfig,
-  PROVIDER_NAME,
-  parseKubeletVersion,
-} from "@ocir-broker/kubelet-config";
+import { type ConfigFile, checkCredentialProviderConfig, parseKubeletVersion } from "@ocir-broker/kubelet-config";
+import { PROVIDER_NAME } from "@ocir-broker/protocol";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { parse } from "yaml";
 import { flagIn } from "./oke-node.ts";

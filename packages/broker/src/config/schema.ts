@@ -2,6 +2,7 @@
  * The configuration's schema: every key with type, default, check and description. JSON Schema, reference page, man page and
  * example are generated from it.
  */
+import { CREDENTIALS_SOCKET, HEALTH_SOCKET, SHIM_DAEMON_MS } from "@ocir-broker/protocol";
 import * as z from "zod";
 import { duration } from "./duration.ts";
 import { endpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";
@@ -20,16 +21,18 @@ export const configSchema = z.strictObject(
   {
     sockets: section({
       credentials: socketPath
-        .default("/run/ocir-broker/credentials.sock")
+        .default(CREDENTIALS_SOCKET)
         .describe("Where the shim asks for credentials. Mode 0600. Ignored when systemd hands the socket over."),
       health: socketPath
-        .default("/run/ocir-broker/health.sock")
+        .default(HEALTH_SOCKET)
         .describe("Where anyone on the node asks how the broker is. Mode 0666; never a secret."),
     }).prefault({}),
     request: section({
       deadline: duration("1s", "19s")
         .default("15s")
-        .describe("How long one request may wait for Oracle's services. The shim gives up after 20 s."),
+        .describe(
+          `How long one request may wait for Oracle's services. The shim gives up after ${SHIM_DAEMON_MS / 1_000} s.`,
+        ),
     }).prefault({}),
     registries: section({
       prefetch: z

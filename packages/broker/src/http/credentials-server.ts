@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "@ocir-broker/foundation";
-import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
+import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 import { errorAnswer } from "../errors/error-response.ts";
 import { writeAnswer } from "../errors/response.ts";
 import type { AnswerCredentials, CredentialsAnswer } from "../pulls/kubelet-request.ts";
@@ -28,8 +28,8 @@ const SILENCE_SLACK_MS = 10_000;
 export function createCredentialsServer(options: CredentialsServerOptions): BoundedServer {
   const { clock, onServed, deadlineMs } = options;
   const routes = new Map([
-    ["/v1/credentials", options.answer],
-    ["/v1/docker-credential", options.answerDockerCredential],
+    [CREDENTIALS_ROUTE, options.answer],
+    [DOCKER_CREDENTIAL_ROUTE, options.answerDockerCredential],
   ]);
   const limits = {
     headersMs: 5_000,

@@ -14,7 +14,7 @@ import {
   startFallbackServer,
 } from "@ocir-broker/broker";
 import { type Clock, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
-import { API_VERSIONS, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
+import { API_VERSIONS, MAX_REQUEST_BYTES, SHIM_DAEMON_MS, SHIM_TOTAL_MS } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { configInForce } from "../config/config-in-force.ts";
 import { askDaemon, type DaemonAddress, type DaemonAnswer } from "../daemon-answer.ts";
@@ -30,7 +30,7 @@ interface GetOptions {
 const NO_IMAGE = "error: no image is named, and no request comes from standard input";
 
 /** Total time budget if the shim passed no deadline. */
-const DEFAULT_LEFT_MS = 24_000;
+const DEFAULT_LEFT_MS = SHIM_TOTAL_MS - SHIM_DAEMON_MS;
 
 /** Share of the time left that is kept for writing, reading and exiting, even on a busy machine. */
 const END_SLACK_MS = 3_000;

@@ -11,11 +11,11 @@ import {
   explainMatch,
   type Finding,
   mergeProvider,
-  PROVIDER_NAME,
   parseKubeletVersion,
   readProviders,
   removeProvider,
 } from "@ocir-broker/kubelet-config";
+import { PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { isExecutable, readConfigFiles, readIfThere, readStdin, replaceFile } from "../files/config-files.ts";
 

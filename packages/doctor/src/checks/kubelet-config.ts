@@ -1,6 +1,7 @@
 /** Checks the provider configuration by the rules of the node's kubelet, and whether that kubelet asks our provider for the image. */
 import { join } from "node:path";
-import { checkCredentialProviderConfig, explainMatch, PROVIDER_NAME, readProviders } from "@ocir-broker/kubelet-config";
+import { checkCredentialProviderConfig, explainMatch, matchesImage, readProviders } from "@ocir-broker/kubelet-config";
+import { MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Check, type CheckContext, valueIfAny } from "../check-context.ts";
 import { connectAdvice } from "../connect-advice.ts";
 import { type Finding, finding, kubeletConfigFinding, notChecked } from "../finding.ts";
@@ -69,8 +70,7 @@ async function matchFindings(
 }
 
 function matchFix(registryHost: string): string {
-  const wanted = /^(?:[^.]+\.ocir\.io|ocir\.[^.]+\.oci\.[^.]+\.[^.]+)$/.test(registryHost)
-    ? '"*.ocir.io", "ocir.*.oci.*.*"'
-    : `"*.ocir.io", "ocir.*.oci.*.*", "${registryHost}"`;
-  return `set matchImages: [${wanted}] for ${PROVIDER_NAME}, without paths or ports; then systemctl restart kubelet`;
+  const isOracles = MATCH_IMAGES.some((pattern) => matchesImage(pattern, `${registryHost}/any`));
+  const wanted = [...MATCH_IMAGES, ...(isOracles ? [] : [registryHost])].map((pattern) => `"${pattern}"`);
+  return `set matchImages: [${wanted.join(", ")}] for ${PROVIDER_NAME}, without paths or ports; then systemctl restart kubelet`;
 }

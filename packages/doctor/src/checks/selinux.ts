@@ -1,11 +1,11 @@
 /** Checks by the SELinux labels whether a service may execute our programs. */
 import { join } from "node:path";
-import { PROVIDER_NAME } from "@ocir-broker/kubelet-config";
+import { BROKER_PROGRAM, PROVIDER_NAME } from "@ocir-broker/protocol";
 import type { Check, CheckContext } from "../check-context.ts";
 import { finding } from "../finding.ts";
 import { textOf } from "../node/node-files.ts";
 
-const PROGRAMS = ["/usr/local/bin/ocir-broker", "/usr/local/libexec/ocir-broker-launch"];
+const PROGRAMS = [BROKER_PROGRAM, "/usr/local/libexec/ocir-broker-launch"];
 
 /** Labels of files copied from a home or temporary directory, and of files that no policy covers. */
 const NOT_FOR_SERVICES = /:(?:\w*tmp\w*_t|\w*home\w*_t|unlabeled_t|default_t|var_t|etc_t|container_file_t):/;

@@ -4,7 +4,8 @@
  */
 import type { Stats } from "node:fs";
 import { join } from "node:path";
-import { type ConfigFile, decodeConfigText, PROVIDER_NAME } from "@ocir-broker/kubelet-config";
+import { type ConfigFile, decodeConfigText } from "@ocir-broker/kubelet-config";
+import { API_VERSION, PROVIDER_NAME } from "@ocir-broker/protocol";
 import { parse } from "yaml";
 import * as z from "zod";
 import type { Kubelet } from "./kubelet.ts";
@@ -38,7 +39,7 @@ const config = z.object({
   ),
 });
 
-const DEFAULT_INVOCATION: Invocation = { apiVersion: "credentialprovider.kubelet.k8s.io/v1", args: [], env: {} };
+const DEFAULT_INVOCATION: Invocation = { apiVersion: API_VERSION, args: [], env: {} };
 
 export function readProviderFiles(files: NodeFiles, { configPath }: Kubelet): ProviderFiles | undefined {
   if (configPath === undefined) return undefined;

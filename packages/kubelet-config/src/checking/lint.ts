@@ -2,19 +2,20 @@
  * Finds settings that the kubelet accepts but that do not do what was meant: entries that match nothing, and faults in
  * our provider's own settings. Judges only entries that the kubelet can read.
  */
+
+import { MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Place, quote, type Report } from "../finding.ts";
 import { type ImageUrl, parseImageUrl } from "../matching/image-url.ts";
 import { matchesImage } from "../matching/match.ts";
 import { pathMatch } from "../matching/path-match.ts";
-import { PROVIDER_NAME } from "../our-provider.ts";
 import type { Located, Provider } from "../reading/decode.ts";
 import { parseGoDurationNs } from "../reading/duration.ts";
 
 /** One host form of OCIR: the number of labels, and which of them are fixed. */
-const HOST_FORMS = [
-  { example: "*.ocir.io", labels: [undefined, "ocir", "io"] },
-  { example: "ocir.*.oci.*.*", labels: ["ocir", undefined, "oci", undefined, undefined] },
-] as const;
+const HOST_FORMS = MATCH_IMAGES.map((example) => ({
+  example,
+  labels: example.split(".").map((label) => (label === "*" ? undefined : label)),
+}));
 
 /** @param top the file's place, for reporting a missing provider */
 export function lintProviders(providers: readonly Provider[], top: Place, report: Report): void {

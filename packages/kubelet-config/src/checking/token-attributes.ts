@@ -1,7 +1,7 @@
 /** The rules for tokenAttributes (KEP-4412), by which a provider gets a service-account token. */
 
+import { API_VERSION } from "@ocir-broker/protocol";
 import { type Place, quote, type Report } from "../finding.ts";
-import { PROVIDER_API_VERSION } from "../our-provider.ts";
 import type { Located, TokenAttributes } from "../reading/decode.ts";
 
 export interface TokenRules {
@@ -24,7 +24,7 @@ export function validateTokenAttributes(
   if (!rules.serviceAccountTokens) {
     report("token-attributes-disabled", place, "the kubelet's feature gate is off");
   }
-  if (apiVersion !== undefined && apiVersion !== PROVIDER_API_VERSION) {
+  if (apiVersion !== undefined && apiVersion !== API_VERSION) {
     report("token-attributes-api-version", place, `the provider's apiVersion is ${quote(apiVersion)}`);
   }
   if (audience.value === "") report("token-audience-missing", audience.place, "there is no audience");

@@ -1,8 +1,8 @@
 /** Validates the values of one provider that the kubelet checks at its start. */
 
+import { API_VERSIONS } from "@ocir-broker/protocol";
 import { quote, type Report } from "../finding.ts";
 import { parseImageUrl } from "../matching/image-url.ts";
-import { PROVIDER_API_VERSIONS } from "../our-provider.ts";
 import type { Provider } from "../reading/decode.ts";
 import { parseGoDurationNs } from "../reading/duration.ts";
 import { type TokenRules, validateTokenAttributes } from "./token-attributes.ts";
@@ -14,7 +14,7 @@ export interface ProviderRules extends TokenRules {
 export function validateProvider(provider: Provider, rules: ProviderRules, report: Report): void {
   validateName(provider, rules, report);
   const { apiVersion, matchImages, tokenAttributes } = provider;
-  if (apiVersion.value !== undefined && !PROVIDER_API_VERSIONS.includes(apiVersion.value)) {
+  if (apiVersion.value !== undefined && !API_VERSIONS.some((known) => known === apiVersion.value)) {
     report("provider-api-version-invalid", apiVersion.place, `the provider's apiVersion is ${quote(apiVersion.value)}`);
   }
   if (matchImages.value?.length === 0) {

@@ -1,6 +1,6 @@
+import { MATCH_IMAGES } from "@ocir-broker/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MATCH_IMAGES } from "../our-provider.ts";
 import { explainMatch, matchesImage } from "./match.ts";
 
 const REPOSITORY = "iad.ocir.io/acme/app";

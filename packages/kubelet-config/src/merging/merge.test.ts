@@ -1,7 +1,8 @@
+import { PROVIDER_NAME } from "@ocir-broker/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { checkCredentialProviderConfig, PROVIDER_NAME } from "../index.ts";
+import { checkCredentialProviderConfig } from "../index.ts";
 import { type MergeOptions, mergeProvider, removeProvider } from "./merge.ts";
 
 const options: MergeOptions = { name: PROVIDER_NAME, kubeletMinor: 34 };

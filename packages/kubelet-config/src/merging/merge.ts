@@ -2,11 +2,12 @@
  * Adds our provider to a CredentialProviderConfig, and removes it again. Everything else in the file decodes to the same
  * value, and in block style keeps its bytes; JSON stays JSON. Never returns a text that would stop the kubelet.
  */
+
+import { API_VERSION, MATCH_IMAGES } from "@ocir-broker/protocol";
 import { checkCredentialProviderConfig } from "../checking/check.ts";
 import { KubeletConfigError } from "../errors.ts";
 import { parseImageUrl } from "../matching/image-url.ts";
 import { assertKubeletMinor } from "../minor.ts";
-import { MATCH_IMAGES, PROVIDER_API_VERSION } from "../our-provider.ts";
 import { type Field, type MapTree, sameTree, type Tree } from "../tree.ts";
 import { readTree, writeTree } from "./editable-config.ts";
 
@@ -94,7 +95,7 @@ function fillProvider(provider: MapTree, options: MergeOptions): MapTree {
   const env = mergeEnv(itemsOf(provider, "env"), options.env ?? {});
   const wanted = [
     field("name", text(options.name)),
-    field("apiVersion", text(PROVIDER_API_VERSION)),
+    field("apiVersion", text(API_VERSION)),
     field("matchImages", listOf(mergeMatchImages(itemsOf(provider, "matchImages")))),
     field("defaultCacheDuration", text("0s")),
     ...(args.length === 0 ? [] : [field("args", listOf(args.map(text)))]),

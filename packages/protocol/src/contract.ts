@@ -1,0 +1,52 @@
+/**
+ * The names and limits that the kubelet, the shim, the daemon and the commands must agree on. The C programs get them from
+ * packages/native/src/contract.h, which is generated from this file.
+ */
+
+/** v1 exists since Kubernetes 1.26; a configuration that was written before may still name the older two. */
+export const API_VERSIONS = [
+  "credentialprovider.kubelet.k8s.io/v1",
+  "credentialprovider.kubelet.k8s.io/v1beta1",
+  "credentialprovider.kubelet.k8s.io/v1alpha1",
+] as const;
+
+/** The versions differ only in fields that we neither need nor send. */
+export type ApiVersion = (typeof API_VERSIONS)[number];
+
+/** Our own entry in the kubelet's configuration names this one. */
+export const API_VERSION: ApiVersion = API_VERSIONS[0];
+
+/** The shim's name, which existing configurations of the kubelet already use. */
+export const PROVIDER_NAME = "credential-provider-oke";
+
+/** The shim's name as a docker credential helper. */
+export const DOCKER_CREDENTIAL_NAME = "docker-credential-ocir";
+
+/** Both forms of OCIR's hosts: `<region key or id>.ocir.io` and `ocir.<region id>.oci.<realm domain>`. */
+export const MATCH_IMAGES = ["*.ocir.io", "ocir.*.oci.*.*"] as const;
+
+export const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";
+export const HEALTH_SOCKET = "/run/ocir-broker/health.sock";
+
+/** In the folder of the credentials socket. The fallback broker holds the lock, and listens on the socket. */
+export const FALLBACK_LOCK_NAME = "fallback.lock";
+export const FALLBACK_SOCKET_NAME = "fallback.sock";
+
+/** The shim executes it if no daemon answers. */
+export const BROKER_PROGRAM = "/usr/local/bin/ocir-broker";
+
+export const CREDENTIALS_ROUTE = "/v1/credentials";
+export const DOCKER_CREDENTIAL_ROUTE = "/v1/docker-credential";
+
+/** An image name is under 1 KiB; a service-account token with annotations may add some tens of KiB. */
+export const MAX_REQUEST_BYTES = 256 * 1024;
+export const MAX_RESPONSE_BYTES = 64 * 1024;
+
+/** The shim waits this long for the daemon. The kubelet kills after 60 s; the rest of them is for the fallback broker. */
+export const SHIM_DAEMON_MS = 20_000;
+
+/** The shim's whole call. What it leaves of the kubelet's 60 s is for a machine that is too busy to keep time. */
+export const SHIM_TOTAL_MS = 44_000;
+
+/** With less time left no fallback broker is started: that takes a busy machine seconds, and it keeps five for its end. */
+export const SHIM_SHORTEST_TURN_MS = 10_000;
