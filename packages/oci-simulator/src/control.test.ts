@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { send } from "../test/raw-client.ts";
 import { createSession, fetchToken } from "../test/signed-requests.ts";
@@ -77,6 +78,15 @@ describe("the control API", () => {
     expect((await send(simulator.metadataUrl, request)).text).not.toBe(before.text);
   });
 
+  test("POST /api-keys answers with the lines for ~/.oci/config", async () => {
+    const publicKey = generateKeyPairSync("rsa", { modulusLength: 2_048 }).publicKey.export({
+      type: "spki",
+      format: "pem",
+    });
+    const { status, json } = await control("POST", "/api-keys", JSON.stringify({ publicKey }));
+    expect([status, Object.keys(json)]).toEqual([200, ["user", "fingerprint", "tenancy", "region"]]);
+  });
+
   test("remembers the last refusals only", async () => {
     for (let asked = 0; asked < 60; asked++) await send(simulator.metadataUrl, { target: `/${asked}` });
     expect(simulator.refusals()).toHaveLength(50);
@@ -94,6 +104,7 @@ describe("the control API", () => {
     ["POST", "/iam", '{"repository":1,"granted":true}', 400, "repository must be a string"],
     ["POST", "/iam", '{"public":true}', 400, "need a repository"],
     ["POST", "/faults", '{"endpoint":"auth.x510"}', 400, "endpoint must be one or a list of metadata.regionInfo"],
+    ["POST", "/api-keys", "null", 400, "an API key is a public RSA key"],
     ["GET", "/faults", "", 405, "DELETE /faults"],
     ["GET", "/", "", 404, "GET /requests"],
     ["GET", "/toString", "", 404, "GET /requests"],

@@ -1,5 +1,6 @@
 /** The control API: what a test or a person may ask of the simulator beside its services. Its own listener, no faults, no checks of identity. */
 
+import type { ApiKeySettings } from "./auth/api-keys.ts";
 import type { RequestCounts } from "./endpoints.ts";
 import { type Fault, parseFault } from "./faults.ts";
 import { type Answer, answerJson } from "./http/answer.ts";
@@ -13,7 +14,7 @@ export interface Controls {
   requests(): RequestCounts;
   /** The last refusals, oldest first, with their true reasons. */
   refusals(): readonly RefusalRecord[];
-  /** Counts, refusals, faults and IAM as at the start. Tokens and certificates live on. */
+  /** Counts, refusals, faults and IAM as at the start. Tokens, certificates and API keys live on. */
   reset(): void;
   /** @throws {Refusal} for a change that says nothing or is malformed. */
   iam(change: IamChange): void;
@@ -22,6 +23,8 @@ export interface Controls {
   clearFaults(): void;
   /** A new leaf certificate and key in the metadata service. */
   rotate(): Promise<void>;
+  /** Gives the user an API key. @throws {Refusal} for anything but a public RSA key in PEM. */
+  addApiKey(publicKeyPem: string): ApiKeySettings;
 }
 
 type Action = (controls: Controls, body: unknown) => unknown;
@@ -35,9 +38,10 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "POST /faults": (controls, body) => controls.faults(...[body].flat().map(parseFault)),
   "DELETE /faults": (controls) => controls.clearFaults(),
   "POST /rotate": (controls) => controls.rotate(),
+  "POST /api-keys": (controls, body) => controls.addApiKey(String((body as { publicKey?: unknown } | null)?.publicKey)),
 };
 
-const WANTS_BODY = ["POST /iam", "POST /faults"];
+const WANTS_BODY = ["POST /iam", "POST /faults", "POST /api-keys"];
 
 export async function answerControl(request: ReceivedRequest, controls: Controls): Promise<Answer> {
   const asked = `${request.method} ${request.path}`;

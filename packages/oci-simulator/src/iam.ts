@@ -1,8 +1,9 @@
 /**
  * The grants of the simulated tenancy: whether the dynamic group exists, which repositories its policy covers,
- * which are public, which are there at all. Says who may read what, not how that is answered.
+ * which are public, which are there at all. Its user is an administrator. Says who may read what, not how that is answered.
  */
 
+import { isUser } from "./auth/api-keys.ts";
 import { isMember } from "./auth/session-tokens.ts";
 import { Refusal } from "./http/refusal.ts";
 import type { Claims } from "./jwt.ts";
@@ -89,6 +90,7 @@ export function createIam(): Iam {
     const found = repository?.exists === false ? "absent" : "granted";
     if (repository?.public ?? isOraclesOwn(name)) return found;
     if (isAnonymous(claims)) return "denied-anonymous";
+    if (isUser(claims)) return found;
     return isMember(claims) && (repository?.granted ?? grantedElsewhere) ? found : "denied";
   }
 
@@ -112,7 +114,8 @@ export function createIam(): Iam {
     permission,
     actions(name, claims) {
       const mayPull = !permission(name, claims).startsWith("denied");
-      const mayPush = isMember(claims) && (repositories.get(name)?.writable ?? writableElsewhere);
+      const isWritable = repositories.get(name)?.writable ?? writableElsewhere;
+      const mayPush = isUser(claims) || (isMember(claims) && isWritable);
       return [...(mayPull ? (["pull"] as const) : []), ...(mayPush ? (["push"] as const) : [])];
     },
   };

@@ -1,3 +1,4 @@
+export type { ApiKeySettings } from "./auth/api-keys.ts";
 export type { Controls } from "./control.ts";
 export type { EndpointName, EndpointPattern, RequestCounts } from "./endpoints.ts";
 export type { Fault, Moment } from "./faults.ts";

@@ -1,5 +1,5 @@
 /** Oracle's own SDK, as it comes from npm, against the simulator. */
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import common from "oci-common";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type Simulator, startSimulator } from "./index.ts";
@@ -31,10 +31,7 @@ test("oci-common gets a session from the metadata and auth service, and a regist
   const { n } = createPrivateKey(provider.getPrivateKey()).export({ format: "jwk" });
   expect(JSON.parse(claims.jwk)).toMatchObject({ n, e: "AQAB", kty: "RSA" });
 
-  const uri = `${simulator.registryUrl.origin}/20180419/docker/token`;
-  const request = { uri, method: "GET", headers: new Headers() } as const;
-  await new common.DefaultRequestSigner(provider).signHttpRequest(request);
-  const response = await fetch(uri, { headers: request.headers });
+  const response = await fetchToken(provider);
   expect(response.status).toBe(200);
   const body = (await response.json()) as { token: string };
   expect(body).toMatchObject({ access_token: body.token, expires_in: 3_600 });
@@ -52,6 +49,22 @@ test("oci-common gets a session from the metadata and auth service, and a regist
   provider.closeProvider();
   (builder.circuitBreaker as unknown as { shutdown(): void }).shutdown();
 });
+
+test("oci-common gets a registry token with a user's API key", async () => {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const { tenancy, user, fingerprint } = simulator.addApiKey(String(publicKey.export({ type: "spki", format: "pem" })));
+  const pem = String(privateKey.export({ type: "pkcs8", format: "pem" }));
+  const provider = new common.SimpleAuthenticationDetailsProvider(tenancy, user, fingerprint, pem, null);
+  const { token } = (await (await fetchToken(provider)).json()) as { token: string };
+  expect(claimsOf(token)).toMatchObject({ sub: user, tenant: tenancy, aud: simulator.registryUrl.host });
+});
+
+async function fetchToken(provider: common.AuthenticationDetailsProvider): Promise<Response> {
+  const uri = `${simulator.registryUrl.origin}/20180419/docker/token`;
+  const request = { uri, method: "GET", headers: new Headers() } as const;
+  await new common.DefaultRequestSigner(provider).signHttpRequest(request);
+  return fetch(uri, { headers: request.headers });
+}
 
 function claimsOf(token: string) {
   return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());

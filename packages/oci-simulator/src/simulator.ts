@@ -1,5 +1,6 @@
 /** Puts the simulator together: the services behind their listeners, with counts, faults and the control API over all of them. */
 import { type Clock, createSystemClock } from "@ocir-broker/foundation";
+import { createApiKeys } from "./auth/api-keys.ts";
 import { answerAuth, authEndpoint } from "./auth/auth-service.ts";
 import { createSessionTokens } from "./auth/session-tokens.ts";
 import { answerControl, type Controls } from "./control.ts";
@@ -90,6 +91,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     options.tls ? createTlsIdentity(hosts, clock) : undefined,
   ]);
   const iam = createIam();
+  const apiKeys = createApiKeys(instance);
   const faults = createFaultQueue();
   const tokens = createRegistryTokens({ clock, lifeMs: options.tokenLifeMs ?? HOUR_MS, signer, iam });
   const image = createImage();
@@ -109,6 +111,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     faults: (...added) => added.map(parseFault).forEach(faults.add),
     clearFaults: faults.clear,
     rotate: chain.rotate,
+    addApiKey: apiKeys.add,
   };
 
   const metadata: Service = {
@@ -126,7 +129,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     answerAuth(request, { chain, sessions, clock, groupExists: iam.groupExists, flaw: fault?.token }),
   );
   const registry = cloudService(registryEndpoint, (request, fault) =>
-    answerRegistry(request, { sessions, tokens, iam, clock, image, flaw: fault?.token }),
+    answerRegistry(request, { sessions, apiKeys, tokens, iam, clock, image, flaw: fault?.token }),
   );
 
   function handle(service: Service, request: ReceivedRequest): Handling {

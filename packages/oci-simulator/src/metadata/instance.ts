@@ -1,4 +1,4 @@
-/** The made-up worker node that the simulator speaks for: its OCIDs and its region. */
+/** The made-up worker node that the simulator speaks for: its OCIDs and its region, and a user of its tenancy. */
 
 export interface Region {
   /** `us-ashburn-1` */
@@ -15,6 +15,8 @@ export interface Instance {
   readonly instanceId: string;
   readonly compartmentId: string;
   readonly tenancyId: string;
+  /** Of somebody in the same tenancy who signs with an API key. */
+  readonly userId: string;
   readonly region: Region;
 }
 
@@ -32,6 +34,7 @@ export function createInstance(region: Region): Instance {
     instanceId: `ocid1.instance.${region.realmKey}.${place}.${unique("node")}`,
     compartmentId: `ocid1.compartment.${region.realmKey}..${unique("pool")}`,
     tenancyId: `ocid1.tenancy.${region.realmKey}..${unique("tenancy")}`,
+    userId: `ocid1.user.${region.realmKey}..${unique("user")}`,
     region,
   };
 }

@@ -187,8 +187,8 @@ describe("GET /20180419/docker/token", () => {
       },
     ],
     [
-      "a user's keyId",
-      "keyId is not a session token",
+      "a keyId of no user",
+      "keyId is neither a session token nor a user's API key",
       {
         draft: (d) => {
           d.keyId = "ocid1.tenancy.oc1..a/ocid1.user.oc1..b/aa:bb";

@@ -1,8 +1,9 @@
 /**
- * OCIR's token endpoint, `GET /20180419/docker/token`, with its three kinds of caller: signed with a session
- * (an identity token), Basic `BEARER_TOKEN:<token>` (the registry's own token flow), and nobody (an anonymous token).
+ * OCIR's token endpoint, `GET /20180419/docker/token`, with its three kinds of caller: signed with a session or
+ * a user's API key (an identity token), Basic `BEARER_TOKEN:<token>` (the registry's own token flow), and nobody (an anonymous token).
  */
 import type { Clock } from "@ocir-broker/foundation";
+import type { ApiKeys } from "../auth/api-keys.ts";
 import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
 import { isMember, type SessionTokens } from "../auth/session-tokens.ts";
 import type { EndpointName } from "../endpoints.ts";
@@ -18,6 +19,7 @@ export const TOKEN_PATH = "/20180419/docker/token";
 
 export interface TokenEndpointOptions {
   readonly sessions: SessionTokens;
+  readonly apiKeys: ApiKeys;
   readonly tokens: RegistryTokens;
   readonly iam: Iam;
   readonly clock: Clock;
@@ -55,11 +57,13 @@ function holderOf(request: ReceivedRequest, options: TokenEndpointOptions): Clai
   if (authorization === undefined) return ANONYMOUS;
   if (isBasic(authorization)) return options.tokens.open(passwordOf(authorization), request.host);
   const signature = parseRequestSignature(authorization);
-  if (!signature.keyId.startsWith(SESSION_PREFIX)) throw notAuthenticated("keyId is not a session token");
-  const session = options.sessions.open(signature.keyId.slice(SESSION_PREFIX.length));
-  verifyRequestSignature(request, signature, session.publicKey, options.clock.wallMs());
+  const { keyId } = signature;
+  const { publicKey, claims } = keyId.startsWith(SESSION_PREFIX)
+    ? options.sessions.open(keyId.slice(SESSION_PREFIX.length))
+    : options.apiKeys.find(keyId);
+  verifyRequestSignature(request, signature, publicKey, options.clock.wallMs());
   // Which of the two tokens fixes the membership is not known, so both must have seen the group.
-  return isMember(session.claims) && !options.iam.groupExists() ? { ...session.claims, "opc-tag": "" } : session.claims;
+  return isMember(claims) && !options.iam.groupExists() ? { ...claims, "opc-tag": "" } : claims;
 }
 
 function isBasic(authorization: string): boolean {

@@ -1,0 +1,71 @@
+/**
+ * The API keys of one user of the tenancy, an administrator. A key is added as in Oracle's Console, by its public half;
+ * requests name it by `<tenancy>/<user>/<fingerprint>` (docs.oracle.com: "Request Signatures").
+ */
+import { createHash, createPublicKey, type KeyObject } from "node:crypto";
+import { notAuthenticated, Refusal } from "../http/refusal.ts";
+import type { Claims } from "../jwt.ts";
+import type { Instance } from "../metadata/instance.ts";
+
+/** The lines of `~/.oci/config` that the Console shows for a new key; only `key_file` is missing. */
+export interface ApiKeySettings {
+  readonly user: string;
+  readonly fingerprint: string;
+  readonly tenancy: string;
+  readonly region: string;
+}
+
+interface ApiKey {
+  readonly publicKey: KeyObject;
+  readonly claims: Claims;
+}
+
+export interface ApiKeys {
+  /** @throws {Refusal} InvalidParameter for anything but a public RSA key in PEM. */
+  add(publicKeyPem: string): ApiKeySettings;
+  /** @throws {Refusal} NotAuthenticated for a keyId that names no key. */
+  find(keyId: string): ApiKey;
+}
+
+const PTYPE = "user";
+
+export function isUser(claims: Claims): boolean {
+  return claims["ptype"] === PTYPE;
+}
+
+export function createApiKeys({ userId: user, tenancyId: tenancy, region }: Instance): ApiKeys {
+  const keys = new Map<string, ApiKey>();
+  return {
+    add(publicKeyPem) {
+      const publicKey = parsePublicKey(publicKeyPem);
+      const fingerprint = fingerprintOf(publicKey);
+      keys.set(`${tenancy}/${user}/${fingerprint}`, {
+        publicKey,
+        claims: { sub: user, tenant: tenancy, ptype: PTYPE },
+      });
+      return { user, fingerprint, tenancy, region: region.id };
+    },
+    find(keyId) {
+      const key = keys.get(keyId);
+      if (key === undefined) throw notAuthenticated("keyId is neither a session token nor a user's API key");
+      return key;
+    },
+  };
+}
+
+function parsePublicKey(pem: string): KeyObject {
+  try {
+    const key = createPublicKey(pem);
+    if (pem.includes(" PUBLIC KEY-----") && key.asymmetricKeyType === "rsa") return key;
+  } catch {}
+  throw new Refusal("InvalidParameter", "an API key is a public RSA key in PEM");
+}
+
+/** MD5 over the key's DER form, in pairs of digits: how Oracle names API keys. It authenticates nothing. */
+function fingerprintOf(publicKey: KeyObject): string {
+  const der = publicKey.export({ type: "spki", format: "der" });
+  return createHash("md5")
+    .update(der)
+    .digest("hex")
+    .replace(/..(?=.)/g, "$&:");
+}
