@@ -9,8 +9,9 @@ const CLAUSE_AS_SUBJECT = /^(?:Who|What|Whoever|Whatever|Where it|Where there) (
 const MARKUP = /^[\s>*|-]*(?:\d+\. )?\**/;
 const COMMENT = /(?:^\s*|\s)(?:\/\*\*?|\/\/|#(?!!)|\*) (.*)/;
 
-/** Not clean yet: broker, native. */
+/** Not clean yet: native. */
 const CLEAN = [
+  "broker",
   "cli",
   "doctor",
   "expiring-cache",

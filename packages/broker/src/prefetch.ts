@@ -1,4 +1,4 @@
-/** Which registry hosts are pinned: those that the configuration names, by default the home region's. */
+/** Pins registry hosts: those that the configuration names, by default the home region's. */
 import { registryHostOf } from "@ocir-broker/ocir";
 import type { Config } from "./config/schema.ts";
 import type { CredentialCore } from "./core/core.ts";

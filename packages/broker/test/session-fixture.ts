@@ -1,4 +1,4 @@
-/** An instance principal's session that decodes. For tests only. */
+/** A valid session of an instance principal, for tests. */
 import { generateKeyPairSync } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation";
 import type { SigningSession } from "@ocir-broker/identity";

@@ -1,8 +1,8 @@
 /**
- * The fallback broker: answers one call, and the calls made in the same seconds, with session and tokens as the daemon has them.
+ * The fallback broker: answers one call, and calls made in the same few seconds, with a session and tokens of its own.
  *
- * No health, metrics or log, for nobody would read them; nothing is fetched ahead; and no repository is probed, since
- * what is answered with was fetched a moment ago. What it answers, it answers as the daemon does.
+ * Its answers are the daemon's. It has no health, metrics or log, because nobody would read them; it fetches nothing ahead,
+ * and probes no repository, because its tokens are seconds old.
  */
 import type { Clock, Random } from "@ocir-broker/foundation";
 import { durationMs } from "../config/duration.ts";
@@ -22,7 +22,7 @@ export interface FallbackBrokerOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;
-  /** Longest that an answer may take, milliseconds; the configuration's `request.deadline` where that is less. */
+  /** Time limit of an answer; a shorter `request.deadline` of the configuration has precedence. */
   readonly limitMs: number;
 }
 

@@ -13,7 +13,7 @@ const clock = createSystemClock();
 let directory: string;
 let path: string;
 let server: FallbackServer;
-/** Answers what has been asked, in its order. */
+/** Answers the requests in their order. */
 let release: (() => void)[];
 let isAsked: PromiseWithResolvers<void>;
 

@@ -1,6 +1,5 @@
 /**
- * The credentials socket of the fallback broker: answers the shims that wait while there is no daemon, and knows when none
- * waits any more.
+ * The fallback broker's credentials socket: answers shims while there is no daemon, and tells when none is waiting.
  */
 import { type Clock, settledWithin } from "@ocir-broker/foundation";
 import { createCredentialsServer } from "../http/credentials-server.ts";
@@ -10,26 +9,26 @@ import type { AnswerCredentials } from "../pulls/kubelet-request.ts";
 export interface FallbackServerOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
-  /** From a shim: an inherited descriptor that listens already. */
+  /** From a shim: an inherited descriptor that is already listening. */
   readonly address: ListenAddress;
-  /** Longest that an answer may take, milliseconds. */
+  /** Time limit of an answer. */
   readonly limitMs: number;
 }
 
 export interface FallbackServer {
-  /** Resolves once nobody waits and nobody has been answered for `quietMs` (soon if nobody ever was), or after `limitMs`. */
+  /** Resolves once no client waits and the last answer is `quietMs` old (soon if there was none), or after `limitMs`. */
   untilQuiet(quietMs: number, limitMs: number): Promise<void>;
-  /** Cuts whoever is still connected: somebody else answers them. */
+  /** Closes the remaining connections; their shims ask elsewhere. */
   stop(): Promise<void>;
 }
 
-/** How often it looks whether somebody still waits. */
+/** Between two looks for waiting clients. */
 const LOOK_INTERVAL_MS = 20;
 
-/** Those who came before us wait in the kernel's queue: this long it takes at most to see that there is nobody. */
+/** Clients that connected before the start wait in the kernel's backlog; accepting them takes no longer than this. */
 const FIRST_LOOK_MS = 100;
 
-/** An answer that has just been written is still to be read. */
+/** For clients to read an answer that has just been written. */
 const STOP_GRACE_MS = 200;
 
 /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */

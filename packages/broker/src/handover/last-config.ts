@@ -1,4 +1,4 @@
-/** The configuration that an earlier process had in force, from the memory that outlives it. Only reads that memory. */
+/** Reads the configuration that an earlier process had in force from the handover's memfd. Never writes to it. */
 import type { Clock } from "@ocir-broker/foundation";
 import { type Config, configSchema } from "../config/schema.ts";
 import { inheritedFd } from "../systemd/inherited-fd.ts";

@@ -28,7 +28,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-/** What the next process finds. */
+/** Reads as the next process does. */
 function readAnew() {
   const read = createMemfdStore(fd).read();
   return read.kind === "whole" ? { ...read, payload: read.payload.toString() } : read;
@@ -84,7 +84,7 @@ describe("MemfdStore", () => {
     const before = readFileSync(path);
     write("the state after");
     const after = readFileSync(path);
-    // Written to the second slot: the payload, then the header; only then is the first slot erased.
+    // The second slot gets the payload, then the header; the first slot is erased after both.
     const slot = SIZE / 2;
     const payload = Array.from("the state after", (_, index) => slot + HEADER_BYTES + index);
     const header = Array.from({ length: HEADER_BYTES }, (_, index) => slot + index);
@@ -92,7 +92,7 @@ describe("MemfdStore", () => {
     for (let cut = 0; cut < inOrder.length; cut++) {
       const torn = Buffer.from(before);
       for (const at of inOrder.slice(0, cut)) torn[at] = after[at] as number;
-      // The header's last byte may be what was there already.
+      // The header's last byte may equal the byte that it replaces.
       if (torn.subarray(slot).equals(after.subarray(slot))) continue;
       writeFileSync(path, torn);
       expect(readAnew()).toMatchObject({ kind: "whole", payload: "the state before", isTorn: cut > 0 });

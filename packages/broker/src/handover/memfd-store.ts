@@ -1,56 +1,56 @@
 /**
- * A store that outlives the process: bytes in a descriptor of fixed size (a memfd that the service manager keeps),
- * in two slots, so that a process killed in the middle of a write leaves the write before it whole.
+ * Stores bytes that outlive the process, in a memfd of fixed size that the service manager keeps. Two slots ensure that the
+ * previous write is intact if the process is killed during a write.
  *
- * Knows nothing of what the bytes mean. Erases what it replaces: they are secrets. Throws what the system says.
+ * Does not interpret the bytes. Erases replaced bytes, because they are secrets. Throws errors of node:fs.
  */
 import { createHash } from "node:crypto";
 import { fstatSync, readSync, writeSync } from "node:fs";
 
 type StoreRead =
-  /** `isTorn`: a later write than this one did not come to its end. */
+  /** `isTorn`: a later write is incomplete. */
   | { readonly kind: "whole"; readonly payload: Buffer; readonly isTorn: boolean }
   | { readonly kind: "empty" }
-  /** Something is there, and none of it is whole. */
+  /** There are bytes, but no complete write. */
   | { readonly kind: "broken" };
 
 export interface MemfdStore {
-  /** What a payload may be at most. */
+  /** The largest payload. */
   readonly maxBytes: number;
   read(): StoreRead;
   /** @throws RangeError for a payload that is too large. */
   write(payload: Uint8Array): void;
-  /** Zeroes over all that was written. */
+  /** Overwrites everything with zeros. */
   erase(): void;
 }
 
 interface Slot {
   readonly offset: number;
-  /** Bytes from the offset on that may not be zero. */
+  /** Bytes after this, counted from the offset, are zero. */
   usedBytes: number;
-  /** Of what it holds, if that is whole. */
+  /** The sequence number of a complete write. */
   sequence: bigint | undefined;
 }
 
-/** Changes with the layout of slot and header; other marks are not ours to read. */
+/** Changes with the layout of slot and header; a slot with another mark is ignored. */
 const MARK = Buffer.from("ocirmem1");
 
-/** Mark, sequence (8), length of the payload (4), four zeros, SHA-256 (32) of all that and the payload. */
+/** Mark (8), sequence (8), payload length (4), four zeros, then the SHA-256 (32) of these fields and the payload. */
 const SEQUENCE_AT = 8;
 const LENGTH_AT = 16;
 const DIGEST_AT = 24;
 const HEADER_BYTES = 56;
 
-/** @throws what the system says, TypeError for a file that has a name. */
+/** @throws TypeError for a file with a name, and errors of node:fs. */
 export function createMemfdStore(fd: number): MemfdStore {
   const { size, nlink } = fstatSync(fd);
-  // A file that has a name may be on a disk.
+  // A file with a name may be on a disk.
   if (nlink > 0) throw new TypeError("the descriptor is not anonymous memory");
   const slotBytes = Math.floor(size / 2);
   const maxBytes = slotBytes - HEADER_BYTES;
   const slots: readonly [Slot, Slot] = [newSlot(0), newSlot(slotBytes)];
 
-  /** Until it has been read, all of a slot may be in use. */
+  /** Before it is read, a whole slot counts as used. */
   function newSlot(offset: number): Slot {
     return { offset, usedBytes: slotBytes, sequence: undefined };
   }
@@ -88,7 +88,7 @@ export function createMemfdStore(fd: number): MemfdStore {
     header.writeUInt32LE(payload.length, LENGTH_AT);
     digestOf(header, payload).copy(header, DIGEST_AT);
 
-    // The header comes last: until it is whole the other slot counts. What that held is then of no use any more.
+    // The header is written last: until it is complete, the other slot counts. That slot is then erased.
     eraseSlot(spare);
     spare.usedBytes = HEADER_BYTES + payload.length;
     writeWhole(payload, spare.offset + HEADER_BYTES);

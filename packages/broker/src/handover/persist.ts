@@ -1,8 +1,7 @@
 /**
- * The handover: loads what an earlier process left in the descriptor store, and saves every change for the next process.
+ * The handover: loads the state that an earlier process left in the descriptor store, and saves each change for the next one.
  *
- * In memory only, never on disk. If anything is wrong with it, one log line is written and the handover is skipped; the
- * service goes on.
+ * The state is only in memory, never on disk. A fault is logged once and skips the handover; the service continues.
  */
 import type { Clock, Timer } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
@@ -14,11 +13,11 @@ import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type
 export type LoadedSnapshot = Extract<DecodedSnapshot, { readonly state: Snapshot }>;
 
 export interface Handover {
-  /** What an earlier process left; once, before anything is written. */
+  /** The state of an earlier process. Call once, before the first save. */
   load(): LoadedSnapshot | undefined;
-  /** Something has changed: the state is taken and written on the next turn of the event loop. */
+  /** Call after a change: takes and writes the state on the next turn of the event loop. */
   scheduleSave(): void;
-  /** Writes what is still to be written, and nothing after that. */
+  /** Writes a scheduled save, and nothing afterwards. */
   close(): void;
 }
 
@@ -82,7 +81,7 @@ function createHandover(store: MemfdStore, options: HandoverOptions): Handover {
       const state = snapshot();
       let tokens = state.tokens;
       let payload = encodeSnapshot(state, now());
-      // The most recently used come first: half of them are left out until the rest fits.
+      // Drops the less recently used half until the rest fits.
       while (payload.length > store.maxBytes && tokens.length > 0) {
         tokens = tokens.slice(0, Math.floor(tokens.length / 2));
         payload = encodeSnapshot({ ...state, tokens }, now());
@@ -92,7 +91,7 @@ function createHandover(store: MemfdStore, options: HandoverOptions): Handover {
     });
   }
 
-  /** One line when it begins to fail, or to fail otherwise. */
+  /** Logs only the first failure, and each change of its code. */
   function attempt(work: () => void): void {
     try {
       work();

@@ -1,4 +1,4 @@
-/** What a killed daemon leaves is what the next one starts with: two brokers, one memfd, and a cloud that may be down. */
+/** A daemon starts with the state that a killed one left: two brokers, one memfd, and a cloud that may be down. */
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -44,7 +44,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** Each with sockets of its own: the one before has not been told to go, as if it had been killed. */
+/** Each broker has its own sockets, because the previous one is not stopped, as if it had been killed. */
 async function start(config: { registries?: object; metadata?: object } = {}, endpoint = simulator.registryUrl.href) {
   const healthSocket = join(directory, `health-${brokers.length}.sock`);
   const checked = checkConfig(
@@ -81,7 +81,7 @@ async function startWith(config: Config): Promise<Broker> {
   return broker;
 }
 
-/** Warm, and written down. */
+/** A broker that has tokens and has saved its state. */
 async function startWarm(): Promise<Broker> {
   const { broker } = await start();
   for (const host of HOSTS) await passwordFrom(broker, host);
@@ -89,12 +89,12 @@ async function startWarm(): Promise<Broker> {
   return broker;
 }
 
-/** A state is written on the turn after the change. */
+/** State is written on the turn after the change. */
 async function untilMemory(is: (bytes: Buffer) => boolean): Promise<void> {
   while (!is(readFileSync(`/proc/self/fd/${memfd}`))) await setImmediate();
 }
 
-/** The configuration in the state names registry hosts as well. */
+/** Looks for the token's field, since the configuration in the state names registry hosts too. */
 function holdsToken(bytes: Buffer, registryHost: string): boolean {
   return bytes.includes(`"registryHost":"${registryHost}"`);
 }
@@ -139,7 +139,7 @@ describe("a broker that comes after one that was killed", () => {
     expect(await Promise.all(HOSTS.map((host) => passwordFrom(broker, host)))).toEqual(before);
     expect(broker.health.details().session?.fetches).toBe(0);
     expect(logged).toContain("state restored");
-    // Only the probes of two repositories, which ask whether the token opens them.
+    // Only the probes of two repositories.
     const { "registry.manifest": probes = 0, "registry.v2": ping = 0, ...others } = simulator.requests();
     expect(probes + ping).toBeLessThanOrEqual(4);
     expect(Object.values(others).filter((count) => count > 0)).toEqual([]);
@@ -250,7 +250,7 @@ describe("a broker that comes after one that was killed", () => {
     createMemfdStore(memfd).write(encodeSnapshot(state, { monotonicMs: nowMs, bootMs: nowMs, wallMs: Date.now() }));
     const { broker } = await start({ registries: { prefetch: [] } });
     const session = () => broker.health.details().session;
-    // Its renewal is due, and what this instance's certificate says now is another tenancy.
+    // The renewal is due, and the instance's certificate now names another tenancy.
     while (session()?.lastFailure == null) await setImmediate();
     expect(session()).toMatchObject({ lastFailure: "tenancy-changed", state: "stale" });
   });

@@ -1,4 +1,4 @@
-/** Takes the snapshot of the caches for the handover, and restores it into them where it may still be used. */
+/** Takes the caches' snapshot for the handover, and restores the part of it that may still be used. */
 
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation";
@@ -34,7 +34,7 @@ export function snapshotOf(
   };
 }
 
-/** A registry host that may not have a token any more, or is reached elsewhere, gets none back. */
+/** Skips the token of a registry host that is no longer allowed, or has another endpoint now. */
 export async function restore(
   { state, ageMs, isAgeDoubtful }: LoadedSnapshot,
   to: SnapshotOwners,
@@ -59,7 +59,7 @@ export async function restore(
     { registryHosts: restored, hasSession, ageSeconds: Math.round(ageMs / 1_000), isAgeDoubtful },
     "state restored",
   );
-  // A jump of the wall clock makes us check, not refuse: they are handed out while newer ones are fetched.
+  // After a jump of the wall clock, the values are still served while newer ones are fetched.
   if (isAgeDoubtful) void renewAll(to, hasSession, restored);
 }
 
@@ -68,7 +68,7 @@ async function renewAll(
   hasSession: boolean,
   hosts: readonly string[],
 ): Promise<void> {
-  // What fails is in the log, and is tried again when its renewal is due.
+  // The caches log a failure and retry at the next renewal.
   if (hasSession) await sessions.refresh(SESSION).catch(() => undefined);
   await Promise.allSettled(hosts.map((registryHost) => tokens.refresh(registryHost)));
 }

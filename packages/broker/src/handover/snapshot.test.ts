@@ -20,7 +20,7 @@ const state: Snapshot = {
   })),
 };
 
-/** A new process, 50 ms old, `ms` after the state was written. */
+/** Decodes in a new process, 50 ms old, `ms` after the state was written. */
 function after(ms: number, wallJumpMs = 0): Moment {
   return { monotonicMs: 50, bootMs: written.bootMs + ms, wallMs: written.wallMs + ms + wallJumpMs };
 }
@@ -49,7 +49,7 @@ describe("decodeSnapshot", () => {
       ["iad.ocir.io", "https://iad.ocir.io/", "token-0"],
       ["icn.ocir.io", "https://icn.ocir.io/", "token-1"],
     ]);
-    // Its end was 3599 s away when it was written.
+    // It had 3599 s left when it was written.
     const leftMs = (found.tokens[0]?.entry.expiresAtMs ?? 0) - 50;
     expect(leftMs).toBe(4_000 + HOUR_MS - written.monotonicMs - 60_000 - BOOT_STEP_MS);
     expect(found.tokens[0]?.entry.obtainedAtMs).toBe(4_000 - written.monotonicMs - 60_000 - BOOT_STEP_MS + 50);

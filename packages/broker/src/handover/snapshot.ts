@@ -1,29 +1,29 @@
 /**
- * What a killed daemon leaves to the next one, as bytes and back: home region, session, tokens.
+ * Encodes and decodes the state that a killed daemon leaves to the next one: home region, session, tokens.
  *
- * A process's monotonic clock means nothing to another process, so times are written as milliseconds since boot. All
- * rounding is against us: a value never gets longer to live by being remembered.
+ * Times are written as milliseconds since boot, because a process's monotonic clock means nothing to another process.
+ * Rounding always shortens a value's life, never extends it.
  */
 import { BOOT_STEP_MS, type Expiring, parseJson, Secret } from "@ocir-broker/foundation";
 import type { RegionInfo } from "@ocir-broker/identity";
 import * as z from "zod";
 
 export interface Snapshot {
-  /** Which metadata and auth service the identity is from; another configuration makes it another node's. */
+  /** The configured metadata and auth service; state from others may belong to another identity. */
   readonly source: string;
-  /** Name of the identity provider. What one provider obtained is never used with another. */
+  /** Name of the identity provider. State of one provider is never used with another. */
   readonly provider: string;
-  /** In force; used only if the next process cannot read its own. Release 0.1.0 did not keep it. */
+  /** The configuration in force; used only if the next process cannot read its file. Absent in release 0.1.0. */
   readonly config?: unknown;
   readonly region: RegionInfo | undefined;
-  /** As the provider encodes it. */
+  /** Encoded by the provider. */
   readonly session: Expiring<unknown> | undefined;
   readonly tokens: readonly SavedToken[];
 }
 
 interface SavedToken {
   readonly registryHost: string;
-  /** Who gave it; the registry host may be reached elsewhere by now. */
+  /** The endpoint that issued it; the configuration may have changed since. */
   readonly endpoint: string;
   readonly entry: Expiring<Secret>;
 }
@@ -42,15 +42,15 @@ export type DecodedSnapshot =
   | {
       readonly state: Snapshot;
       readonly ageMs: number;
-      /** Wall clock and boot clock disagree on the age: somebody set the one, or something stopped the other. */
+      /** Wall clock and boot clock disagree on the age: one of them was set or stopped. */
       readonly isAgeDoubtful: boolean;
     }
   | { readonly fault: SnapshotFault };
 
-/** Raised by whoever changes what a field means; another version's state is ignored, not guessed at. */
+/** Increase it when a field changes its meaning; state of another version is ignored. */
 const VERSION = 1;
 
-/** Far more than clocks drift apart while a daemon restarts; an NTP correction at boot is more still. */
+/** Far more than the clocks drift apart during a restart, and less than an NTP correction at boot. */
 const DOUBT_MS = 60_000;
 
 const text = z.string().min(1).max(512);
@@ -61,7 +61,7 @@ const record = z.object({
   bootMs: z.number(),
   wallMs: z.number(),
   source: z.string(),
-  // Release 0.1.0 had one provider and did not name it.
+  // Absent in release 0.1.0, which had only this provider.
   provider: text.default("instance-principal"),
   config: z.unknown().optional(),
   region: z.object({ id: text, key: text, realmKey: text, realmDomain: text }).optional(),
@@ -99,7 +99,7 @@ export function encodeSnapshot(state: Snapshot, now: Moment): Buffer {
   return Buffer.from(JSON.stringify(encoded));
 }
 
-/** Leaves out expired values. The caller checks the session, and whether a host may still have a token. */
+/** Omits expired values. The caller checks the session, and whether a host may still have a token. */
 export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
   const value = parseJson(payload.toString("utf8"));
   const { data } = record.safeParse(value);
@@ -110,7 +110,7 @@ export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
   const ageMs = now.bootMs - data.bootMs;
   if (ageMs < 0) return { fault: "state-of-another-boot" };
 
-  // The boot clock may be a step behind the truth, which would make an end seem a step further away.
+  // The boot clock may lag by one step, which would make an expiry appear one step later.
   const toMonotonicMs = now.monotonicMs - now.bootMs - BOOT_STEP_MS;
   function entryOf<V>({ obtainedAtBootMs, expiresAtBootMs }: Life, value: V | undefined): Expiring<V> | undefined {
     const expiresAtMs = expiresAtBootMs + toMonotonicMs;

@@ -19,7 +19,7 @@ const REQUEST = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 let directory: string;
 let path: string;
 let server: BoundedServer | undefined;
-/** Answers what is in flight. */
+/** Answers the requests in flight. */
 let release: (() => void)[];
 
 beforeEach(() => {
@@ -33,7 +33,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** Answers at once, or `/later` when it is released. */
+/** Answers at once, or `/later` when released. */
 async function start(limits: Partial<ServerLimits> = {}): Promise<BoundedServer> {
   server = createBoundedServer({ ...LIMITS, ...limits }, createSystemClock(), (request, response) => {
     const answer = (): void => writeAnswer(response, textAnswer(200, "hello\n"));
@@ -51,7 +51,7 @@ function dial(): Promise<Socket> {
   });
 }
 
-/** Everything that comes until the other side closes; "reset" where it did so rudely. */
+/** Everything received until the other side closes; "reset" if it resets the connection. */
 async function talk(text: string): Promise<string> {
   const socket = await dial();
   socket.write(text);

@@ -1,6 +1,6 @@
 /**
- * A node:http server for a Unix socket that a slow, hostile or broken client cannot hold up, and that stops
- * without dropping an answer. Knows no route.
+ * A node:http server for a Unix socket that a slow, hostile or broken client cannot block, and that shuts down gracefully.
+ * Knows no route.
  */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { Socket } from "node:net";
@@ -15,30 +15,30 @@ export interface ServerLimits {
   readonly headersMs: number;
   /** From connection to the last byte of the request's body. */
   readonly requestMs: number;
-  /** Without a byte either way; covers a reader that stops reading. Longer than any answer may take. */
+  /** Without a byte in either direction, such as a client that stops reading. Longer than the time limit of any answer. */
   readonly silenceMs: number;
-  /** How long a connection may wait for its next request. */
+  /** How long an idle connection stays open. */
   readonly keepAliveMs: number;
-  /** Connections at a time; more are closed at once. 0: no bound. */
+  /** Concurrent connections; more are closed at once. 0: no limit. */
   readonly maxConnections: number;
-  /** Without a queue every request is answered at once. */
+  /** Without a queue, every request is answered at once. */
   readonly queue?: RateLimitedQueue;
 }
 
 export interface BoundedServer {
   /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
   listen(address: ListenAddress): Promise<void>;
-  /** Takes no more connections, finishes what is in flight for up to `graceMs`, then cuts what is left. */
+  /** Accepts no more connections, waits up to `graceMs` for requests in flight, then closes the remaining connections. */
   stop(graceMs: number): Promise<void>;
 }
 
-/** A request of ours has four headers. */
+/** The shim sends four headers. */
 const MAX_HEADER_BYTES = 8 * 1024;
 
-/** How often Node looks for requests that are over their time. */
+/** How often Node checks for requests beyond their time limit. */
 const CHECK_INTERVAL_MS = 1_000;
 
-/** How often a server that stops looks for connections that have become idle. */
+/** How often a stopping server checks for idle connections. */
 const IDLE_CHECK_MS = 20;
 
 export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestListener): BoundedServer {
@@ -56,7 +56,7 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
 
   function enqueue(socket: Socket, work: () => void): void {
     if (limits.queue === undefined) work();
-    // One connection can hold many requests: there may be more of these than of those.
+    // Pipelining: there may be more requests than connections.
     else if (!limits.queue.add(work)) socket.destroy();
   }
 
@@ -67,13 +67,13 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     response.on("close", () => requests.delete(request));
     enqueue(request.socket, () => onRequest(request, response));
   });
-  // Node's own answer would be chunked and empty, which the shim does not read.
+  // Node's own answer would be empty and chunked, which the shim cannot read.
   server.on("checkExpectation", ({ socket }, response) => {
     response.sendDate = false;
     enqueue(socket, () => writeAnswer(response, errorAnswer("request-malformed"), ["Connection", "close"]));
   });
   server.on("clientError", (error, socket: Socket) => {
-    // An answer to what came later would be taken for that of a request which came whole before it.
+    // The client would take this answer for that of a complete request sent before.
     const isOwed = [...(unanswered.get(socket) ?? [])].some(({ complete }) => complete);
     if (isOwed) socket.destroy();
     else enqueue(socket, () => answerClientError(error, socket));
@@ -84,7 +84,7 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
   };
 }
 
-/** Node could not read the request; an answer is owed all the same where one can still be written. */
+/** Answers a request that Node could not parse, if the socket is still writable. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy();
@@ -107,7 +107,7 @@ async function stop(server: Server, graceMs: number, clock: Clock): Promise<void
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  // A connection whose answer has just been written would else wait for its next request.
+  // Closes connections as their answers are written; otherwise they would wait for another request.
   const deadlineMs = clock.monotonicMs() + graceMs;
   do server.closeIdleConnections();
   while (!(await settledWithin(closed, IDLE_CHECK_MS, clock)) && clock.monotonicMs() < deadlineMs);

@@ -1,8 +1,8 @@
 /**
  * The credentials socket's routes: `POST /v1/credentials` for the kubelet, `POST /v1/docker-credential` for root's tools.
  *
- * Reads the body up to its cap and hands it over; what it means is decided where it is answered. Counts and logs
- * after the answer is written, so that neither costs the one who waits.
+ * Reads the body up to its limit and passes it on without interpreting it. Counts and logs after the answer is written, so
+ * that the client does not wait for either.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "@ocir-broker/foundation";
@@ -15,14 +15,14 @@ import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
 export interface CredentialsServerOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
-  /** If absent, the route does not exist: the fallback broker serves only the kubelet. */
+  /** Without it the route does not exist: the fallback broker serves only the kubelet. */
   readonly answerDockerCredential?: AnswerCredentials;
-  /** Longest that an answer may take, in milliseconds. */
+  /** Time limit of an answer. */
   readonly deadlineMs: number;
   readonly onServed: (answer: CredentialsAnswer, elapsedMs: number) => void;
 }
 
-/** Beyond the deadline: for a reader that stops reading. */
+/** After the deadline, for a client that stops reading. */
 const SILENCE_SLACK_MS = 10_000;
 
 export function createCredentialsServer(options: CredentialsServerOptions): BoundedServer {
@@ -35,7 +35,7 @@ export function createCredentialsServer(options: CredentialsServerOptions): Boun
     headersMs: 5_000,
     requestMs: 10_000,
     silenceMs: deadlineMs + SILENCE_SLACK_MS,
-    // The shim asks once and goes; a connection that stays is somebody's curl.
+    // The shim sends one request; only other clients keep a connection open.
     keepAliveMs: 5_000,
     maxConnections: 0,
   };
@@ -59,10 +59,10 @@ export function createCredentialsServer(options: CredentialsServerOptions): Boun
   });
 }
 
-/** After an answer that came before the body was read, the rest of the body must not be taken for a request. */
+/** After an early answer, the rest of the body must not be parsed as a request. */
 const CLOSE = ["Connection", "close"] as const;
 
-/** Calls back once: with the whole body, or with nothing as soon as it is known to be too large. */
+/** Calls back once: with the whole body, or with undefined as soon as it is too large. */
 function readBody(request: IncomingMessage, done: (body: Buffer | undefined) => void): void {
   const pieces: Buffer[] = [];
   let bytes = 0;

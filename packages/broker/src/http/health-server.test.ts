@@ -25,7 +25,7 @@ function ask(route: string): Promise<string> {
   });
 }
 
-/** All that comes back until the other side ends. */
+/** Everything received until the other side closes. */
 async function exchange(request: string): Promise<string> {
   const socket = connect(path);
   socket.write(request);

@@ -1,9 +1,9 @@
 /**
- * The health socket's routes, open to everybody on the node: `/livez`, `/readyz`, `/healthz`, `/status`, `/metrics`, and
- * `/` with the list of them.
+ * The health socket's routes, readable by any local user: `/livez`, `/readyz`, `/healthz`, `/status`, `/metrics`, and `/`,
+ * which lists them.
  *
- * Each body is rendered at most once a second, connections are bounded, and a crowd is answered in turn, so asking cannot
- * cost the pulls. What may be shown is decided in health.ts and metrics.ts.
+ * Each body is rendered at most once a second, connections are limited and requests queued, so that busy clients cannot
+ * starve pulls. health.ts and metrics.ts decide what is shown.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "@ocir-broker/foundation";
@@ -14,7 +14,7 @@ import type { Health } from "../telemetry/health.ts";
 import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
 import { createRateLimitedQueue } from "./rate-limited-queue.ts";
 
-/** Whoever is turned away comes back at once, and costs more than one who waits: so there is room to wait for 200 and more. */
+/** A refused client retries at once and costs more than a waiting one, so more than 200 may wait. */
 const MAX_CONNECTIONS = 256;
 
 const LIMITS = {
@@ -25,10 +25,10 @@ const LIMITS = {
   maxConnections: MAX_CONNECTIONS,
 };
 
-/** 400 answers a second, some 3 % of the event loop; a credentials request waits for four of them, 0.3 ms, at most. */
+/** 400 answers a second take about 3 % of the event loop; a credentials request waits for at most four of them, 0.3 ms. */
 const QUEUE = { perInterval: 4, intervalMs: 10, maxQueued: MAX_CONNECTIONS };
 
-/** How long a rendered body is good for. */
+/** How long a rendered body is reused. */
 const FRESH_MS = 1_000;
 
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -50,7 +50,7 @@ export interface HealthServerOptions {
 export function createHealthServer({ clock, health, renderMetrics, onFailed }: HealthServerOptions): BoundedServer {
   const routes = new Map<string, () => Promise<HttpAnswer>>([
     ["/", async () => textAnswer(200, PATHS)],
-    // That it answers at all is the answer: no upstream decides whether this process is alive.
+    // Any answer proves that the process is alive; upstreams do not matter.
     ["/livez", async () => textAnswer(200, "ok\n")],
     ["/readyz", remembered(clock, async () => readiness(health))],
     ["/healthz", remembered(clock, async () => jsonAnswer(health.isServing() ? 200 : 503, health.summary()))],
@@ -61,7 +61,7 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
     ],
   ]);
 
-  // A body is of no use here, and what is not read must not be taken for the next request.
+  // Bodies are not read here, so their bytes must not be parsed as the next request.
   const close = ["Connection", "close"];
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -111,7 +111,7 @@ describe("listenOn", () => {
     const path = join(directory, "a.sock");
     const owner = newServer();
     await listenOn(owner, { path, mode: 0o600 });
-    // The heir is another process, as in life; the file is moved so that the owner does not remove it.
+    // Another process takes the path; the file is moved so that its owner does not remove it.
     const { fd } = (owner as unknown as { _handle: { fd: number } })._handle;
     const script = `
       import { createServer } from "node:net";

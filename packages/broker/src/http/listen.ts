@@ -1,9 +1,9 @@
 /**
- * Where the servers listen: on sockets that we make ourselves, with the right mode from their first moment, or
- * on descriptors that systemd hands over.
+ * Makes a server listen: on a socket that it creates with the right mode from the start, or on a descriptor from systemd
+ * (socket activation).
  *
- * A stale socket file is replaced. A live socket, or a file that is not a socket, is never replaced. libuv removes the
- * file of a path that it bound when the server closes, and leaves a handed-over descriptor's file alone.
+ * A stale socket file is replaced. A live socket, or a file that is not a socket, is never replaced. When the server closes,
+ * libuv removes a socket file that it bound, but not the file of an inherited descriptor.
  */
 import { type BigIntStats, lstatSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { connect, type Server } from "node:net";
@@ -12,7 +12,7 @@ import { BrokerError } from "../errors/broker-error.ts";
 
 export type ListenAddress = { readonly path: string; readonly mode: 0o600 | 0o666 } | { readonly fd: number };
 
-/** Bursts of pulls connect all at once; the kernel cuts this to net.core.somaxconn. */
+/** For bursts of pulls; the kernel limits this to net.core.somaxconn. */
 const BACKLOG = 4_096;
 
 /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
@@ -27,7 +27,7 @@ export async function listenOn(server: Server, address: ListenAddress): Promise<
   }
 }
 
-/** Of several that find the same dead socket at once, one gets the path, and the others are told so. */
+/** If several processes find the same stale socket, one gets the path and the others fail with `socket-in-use`. */
 async function reclaimStaleSocket(server: Server, path: string, mode: number): Promise<void> {
   const inUse = new BrokerError("socket-in-use", `${path}: another process listens here`);
   const found = lstatSync(path, { bigint: true });
@@ -39,7 +39,7 @@ async function reclaimStaleSocket(server: Server, path: string, mode: number): P
   }
 }
 
-/** Only the very file that nobody answered on. It is moved away first: what is there may change until it is ours alone. */
+/** Removes only the file that was found stale: it is moved aside and compared first, because the path may have changed. */
 function remove(path: string, found: BigIntStats): boolean {
   const folder = mkdtempSync(`${path}.`);
   const aside = join(folder, "dead");
@@ -59,7 +59,7 @@ function remove(path: string, found: BigIntStats): boolean {
 
 function listenOnPath(server: Server, path: string, mode: number): Promise<void> {
   return listening(server, () => {
-    // listen() binds before it returns, so the mask holds for exactly this file; a chmod afterwards comes too late.
+    // listen() binds before it returns, so the umask applies to this file only; a chmod afterwards would be too late.
     const before = process.umask(0o777 & ~mode);
     try {
       server.listen({ path, backlog: BACKLOG });
@@ -80,7 +80,7 @@ function listening(server: Server, listen: () => void): Promise<void> {
   });
 }
 
-/** Whether somebody accepts connections there. */
+/** Whether a process accepts connections there. */
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const client = connect(path);

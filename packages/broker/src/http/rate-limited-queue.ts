@@ -1,17 +1,16 @@
 /**
  * Limits how many requests start per interval and queues the rest, so that busy clients cannot starve credential requests.
- * Knows nothing of what is done.
  */
 import type { Clock } from "@ocir-broker/foundation";
 
 export interface RateLimitedQueue {
-  /** Runs `work` now or when an interval has room. False if too many are queued: it is not run. */
+  /** Runs `work` now or in a later interval. Returns false, and does not run it, if the queue is full. */
   add(work: () => void): boolean;
 }
 
 export interface RateLimitedQueueOptions {
   readonly clock: Clock;
-  /** How many start within each `intervalMs`. */
+  /** Starts within each `intervalMs`. */
   readonly perInterval: number;
   readonly intervalMs: number;
   readonly maxQueued: number;

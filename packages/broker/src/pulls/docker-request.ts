@@ -1,9 +1,9 @@
 /**
- * The same tokens for root's own tools on the node: from a server URL, as a docker credential helper is asked, to a user
- * name and a secret. There is no repository here, so nothing to probe or to heal; and these clients take one pair of
- * credentials or none, so no anonymous try comes with it.
+ * Serves the same tokens to root's tools on the node by the protocol of docker credential helpers: from a server URL to a
+ * user name and a secret. There is no repository, so nothing is probed or healed; and no anonymous entry, since these clients
+ * accept only one pair of credentials.
  *
- * Never throws: whatever goes wrong is an answer, as for the kubelet.
+ * Never throws: a failure is an answer, as for the kubelet.
  */
 import { withoutDefaultPort } from "@ocir-broker/ocir";
 import {

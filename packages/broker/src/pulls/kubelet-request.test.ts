@@ -11,7 +11,7 @@ function bodyOf(image: string, more: object = {}): Buffer {
   return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image, ...more }));
 }
 
-/** A snapshot starts with a garbage collection, and holds every string of the heap. */
+/** A heap snapshot starts with a garbage collection and contains every string. */
 async function isInHeap(needle: Buffer): Promise<boolean> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of getHeapSnapshot()) {
@@ -98,7 +98,7 @@ describe("createCredentials", () => {
 
   it("answers a request with a pod's token like any other, and keeps nothing of it in memory", async () => {
     const { answer } = setUp();
-    // The test itself must not hold the text that it looks for, so it has the bytes only.
+    // The test must not hold the text that it looks for, so it only has the bytes.
     const canary = Buffer.from("706f642d746f6b656e2d63616e617279", "hex");
     const plain = bodyOf(`${HOST}/ns/app`);
     const body = Buffer.concat([

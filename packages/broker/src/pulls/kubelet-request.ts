@@ -1,8 +1,8 @@
 /**
- * One pull: from the bytes that the kubelet sent to the bytes that it reads.
+ * One pull: from the kubelet's request to the answer that it reads, both as bytes.
  *
- * Decides nothing that a package below decides: reads as decode → host → rules → token → access → answer.
- * Never throws: whatever goes wrong is an answer with a stable code and what to do next.
+ * Reads as decode → host → rules → token → access → answer; the packages below make each decision.
+ * Never throws: a failure is an answer with a stable code and what to do next.
  */
 
 import type { Outcome, RefreshAheadCache } from "@ocir-broker/expiring-cache";
@@ -24,9 +24,9 @@ import type { Registries } from "../tokens/registries.ts";
 
 export interface CredentialsAnswer extends HttpAnswer {
   readonly outcome: RequestOutcome;
-  /** What was asked for, as far as it could be read; the kubelet asks for an image, other clients for a registry host. */
+  /** The requested image, if it could be parsed; clients other than the kubelet only name a registry host. */
   readonly image?: (Pick<ImageName, "registryHost"> & Partial<ImageName>) | undefined;
-  /** What went wrong, with outcome "error". */
+  /** The error, if the outcome is "error". */
   readonly error?: unknown;
 }
 
@@ -45,14 +45,14 @@ interface ReadRequest {
   readonly image: ImageName;
 }
 
-/** Bounds of the requests that are kept decoded. */
+/** Limits of the cache of decoded requests. */
 const MAX_KNOWN_REQUESTS = 256;
 const MAX_KNOWN_REQUEST_BYTES = 512;
 
-/** A request for a repository that was found denied waits this long for a better token, then takes what there is. */
+/** How long a request for a denied repository waits for a better token before it is answered with the current one. */
 const HEAL_WAIT_MS = 5_000;
 
-/** Encoded answers kept for one token: three API versions, and a host spelled in a few ways. */
+/** Encoded answers cached for one token: three API versions, and a few spellings of the host. */
 const MAX_SPELLINGS = 12;
 
 export function createCredentials(options: CredentialsOptions): AnswerCredentials {
@@ -66,7 +66,7 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
     token: Expiring<Secret>,
     outcome: Outcome | "denied",
   ): CredentialsAnswer {
-    // The kubelet compares keys with the image letter by letter, so the key is spelled as the image is.
+    // The kubelet's comparison with the image is case-sensitive, so the key uses the image's spelling.
     const registryHost = asSpelled.slice(0, asSpelled.indexOf("/"));
     return { status: 200, contentType: JSON_TYPE, body: encode(token, apiVersion, registryHost), outcome, image };
   }
@@ -82,7 +82,7 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
     if (access.ask(image.registryHost, image.repository) !== "denied") return tokenFor(request, image, entry, outcome);
 
     const now = await access.heal(image.registryHost, image.repository, Math.min(HEAL_WAIT_MS, leftMs()));
-    // By now there may be another, and the one before may have ended.
+    // The token may have been refreshed, or have expired, in the meantime.
     const { entry: live } = await tokens.get(image.registryHost, { waitMs: leftMs() });
     return tokenFor(request, image, live, now === "denied" ? "denied" : outcome);
   }
@@ -99,15 +99,15 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
   };
 }
 
-/** An image of somebody else's registry: no credentials, which lets the kubelet go on to what else it has. */
+/** For a registry that is not Oracle's: no credentials, so the kubelet continues with its other sources. */
 function nothingFor({ apiVersion }: CredentialProviderRequest, image: ImageName): CredentialsAnswer {
   const body = encodeCredentialProviderResponse(apiVersion, {});
   return { status: 200, contentType: JSON_TYPE, body, outcome: "foreign", image };
 }
 
 /**
- * Decodes each request once: a kubelet asks for the same images in the same bytes again and again. Only plain requests
- * are kept, because any other may hold a pod's token (KEP-4412).
+ * Decodes each request once, since a kubelet repeats requests byte for byte. Caches only plain requests, because any other
+ * may contain a pod's token (KEP-4412).
  */
 function createReader(): (body: Buffer) => ReadRequest {
   const known = new LRUCache<string, ReadRequest>({ max: MAX_KNOWN_REQUESTS });
@@ -125,7 +125,7 @@ function readRequest(body: Buffer): ReadRequest {
   return { request, image: parseImage(request.image) };
 }
 
-/** Encodes each answer once a token: the same bytes go out until the token is renewed. */
+/** Encodes an answer once for each token, since the same bytes are sent until the token is renewed. */
 function createEncoder(): (token: Expiring<Secret>, apiVersion: ApiVersion, registryHost: string) => Buffer {
   const known = new WeakMap<Expiring<Secret>, Map<string, Buffer>>();
   return (token, apiVersion, registryHost) => {
@@ -134,7 +134,7 @@ function createEncoder(): (token: Expiring<Secret>, apiVersion: ApiVersion, regi
     const key = `${apiVersion} ${registryHost}`;
     const body =
       ofToken.get(key) ?? encodeCredentialProviderResponse(apiVersion, bearerAuth(registryHost, token.value.reveal()));
-    // Few spellings are worth keeping; a host has thousands of them in upper and lower case.
+    // A host has thousands of spellings in upper and lower case, so only a few are cached.
     if (ofToken.size < MAX_SPELLINGS) ofToken.set(key, body);
     return body;
   };

@@ -1,6 +1,6 @@
 /**
- * The one line that every request has in the log. At info for all of them: a pull is rare enough, and "did the
- * kubelet ask at all?" is the first question when one fails.
+ * Logs one line for each request. At info, because pulls are rare and "did the kubelet ask at all?" is the first question
+ * when one fails.
  */
 
 import { codeOf } from "../errors/describe-error.ts";
@@ -12,6 +12,6 @@ export function logRequest(log: Log, answer: CredentialsAnswer, elapsedMs: numbe
   const durationMs = Math.round(elapsedMs * 1_000) / 1_000;
   const facts = { outcome, durationMs, registryHost: image?.registryHost, repository: image?.repository };
   if (error === undefined) log.info(facts, "request answered");
-  // What failed upstream has a line of its own; here its code is enough.
+  // An upstream's failure has its own line, so its code is enough here.
   else log.warn({ ...facts, code: codeOf(error) }, "request failed");
 }

@@ -1,6 +1,6 @@
-/** Descriptors that whoever started us left open, named by their number in the environment. */
+/** File descriptors inherited from the parent process, named by number in the environment. */
 
-/** Beyond standard input, output and error; undefined for whatever is no such number. */
+/** Undefined if the text is not a number above those of standard input, output and error. */
 export function inheritedFd(text: string | undefined): number | undefined {
   if (text === undefined || !/^[1-9]\d{0,5}$/.test(text)) return undefined;
   const descriptor = Number(text);

@@ -1,9 +1,9 @@
 /**
- * Tells the service manager how we are (sd_notify): ready, stopping, reloading, a line for people, and that the event
- * loop turns. Without a manager it says nothing.
+ * Notifies the service manager (sd_notify): ready, stopping, reloading, the status line and watchdog pings. Does nothing
+ * without a manager.
  *
- * The pings come from a timer of the event loop, so a loop that is stuck sends none and the watchdog ends the process.
- * Nothing here throws: a message that cannot be sent is a missed ping, not a fault of the service.
+ * A timer of the event loop sends the pings, so if the loop is stuck, the watchdog ends the process. Never throws: a message
+ * that cannot be sent is a missed ping, not a fault of the service.
  */
 import type { Clock } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
@@ -11,9 +11,9 @@ import type { Log } from "../telemetry/log.ts";
 import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 
 export interface Notifier {
-  /** The service answers: at start and after a reload. From the first on, pings and status lines go out. */
+  /** The service answers: call it at start and after a reload. The first call starts pings and status lines. */
   ready(): void;
-  /** The configuration is being read again; `ready` ends it. */
+  /** A reload starts; `ready` ends it. */
   reloading(): void;
   stopping(): void;
 }
@@ -30,13 +30,13 @@ export interface NotifierOptions {
   readonly log: Log;
 }
 
-/** How often the line for people is looked at, where no ping is due sooner. */
+/** How often the status line is updated, if no ping is due sooner. */
 const STATUS_INTERVAL_MS = 15_000;
 
-/** The first look after the start: by then there is something to tell. */
+/** First update after the start: by then there usually is a token. */
 const FIRST_LOOK_MS = 2_000;
 
-/** What must not get lost is tried again after this long when the manager's queue is full. */
+/** Delay before an important message is sent again if the manager's queue is full. */
 const RETRY_MS = 100;
 const QUEUE_FULL: ReadonlySet<string> = new Set(["EAGAIN", "ENOBUFS"]);
 
@@ -91,7 +91,7 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
     clock.setTimer(tick, tickMs);
     const text = statusText();
     const status = text === sentStatus ? undefined : text;
-    // While older messages are still on their way, a ping is missed rather than queued.
+    // While older messages wait, a ping is skipped instead of queued.
     if (isSending || (status === undefined && ping.length === 0)) return;
     sentStatus = text;
     enqueue({ status, fields: ping }, false);
@@ -109,7 +109,7 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
   };
 }
 
-/** How long the manager waits for a ping; infinite where it waits for none, or for another process's. */
+/** How long the manager waits for a ping; infinite if it expects none, or one from another process. */
 function watchdogMsOf({ environment, pid }: NotifierOptions): number {
   const { WATCHDOG_USEC: usec = "", WATCHDOG_PID: forPid = String(pid) } = environment;
   return /^[1-9]\d*$/.test(usec) && forPid === String(pid) ? Number(usec) / 1_000 : Number.POSITIVE_INFINITY;

@@ -37,7 +37,7 @@ describe("the launcher's descriptor", () => {
       { fields: ["STOPPING=1"] },
       { status: "" },
     ] as const) {
-      // Written before the promise settles: what is said right before the process ends is said.
+      // Written before the promise settles, so a message right before the exit arrives.
       const said = transport?.send(message);
       texts.push(readFileSync(path, "utf8").slice(texts.join("").length));
       await said;
@@ -61,13 +61,13 @@ describe("the launcher's descriptor", () => {
 });
 
 describe("the program systemd-notify", () => {
-  /** A program in its place that writes down how it was called. */
+  /** A program that replaces it and records its arguments. */
   function setUp(script = "") {
     const path = join(directory, "systemd-notify");
     const calls = join(directory, "calls");
     writeFileSync(path, `#!/bin/sh\necho "$NOTIFY_SOCKET $*" >> ${calls}\n${script}\n`);
     chmodSync(path, 0o755);
-    // The package takes both from the process's own environment.
+    // The package reads both from the process's environment.
     vi.stubEnv("PATH", `${directory}:${process.env["PATH"]}`);
     vi.stubEnv("NOTIFY_SOCKET", "/run/notify");
     return {

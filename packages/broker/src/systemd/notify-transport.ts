@@ -1,8 +1,8 @@
 /**
- * The two ways in which the service manager hears us: a descriptor that the launcher has connected to it, or the
- * program `systemd-notify` where there is no launcher. Node itself cannot send a datagram to a Unix socket.
+ * Two transports to the service manager: a descriptor that the launcher has connected, or the program `systemd-notify`
+ * without the launcher. Node itself cannot send a datagram to a Unix socket.
  *
- * Says what it is given, once; when and whether again is notifier.ts's business.
+ * Sends each message once; notifier.ts decides when, and whether to repeat it.
  * Why two: docs/decisions/0006-two-ways-to-notify.md.
  */
 import { writeSync } from "node:fs";
@@ -12,19 +12,19 @@ export interface ServiceMessage {
   readonly ready?: true;
   /** One line for `systemctl status`. */
   readonly status?: string | undefined;
-  /** Further `NAME=value` of sd_notify(3). */
+  /** More `NAME=value` fields of sd_notify(3). */
   readonly fields?: readonly string[];
 }
 
 export interface NotifyTransport {
-  /** Rejects where the message did not leave; the manager never answers. */
+  /** Rejects if the message could not be sent; the manager never answers. */
   send(message: ServiceMessage): Promise<void>;
 }
 
-/** The program waits for the manager to have read the message, and gives that up after 5 s by itself. */
+/** The program itself waits up to 5 s for the manager to read the message. */
 const PROGRAM_LIMIT_MS = 10_000;
 
-/** @returns undefined where nobody listens: not started by a service manager, or not as a notifying service. */
+/** @returns undefined if the process was not started as a notifying service. */
 export function selectTransport(
   environment: Readonly<Record<string, string | undefined>>,
 ): NotifyTransport | undefined {
@@ -33,7 +33,7 @@ export function selectTransport(
   return environment["NOTIFY_SOCKET"] ? createProgramTransport(environment) : undefined;
 }
 
-/** One write is one datagram. It never blocks: the launcher has set O_NONBLOCK, so a full queue is EAGAIN. */
+/** One write is one datagram. It never blocks: the launcher sets O_NONBLOCK, so a full queue is EAGAIN. */
 function createDescriptorTransport(descriptor: number): NotifyTransport {
   return {
     async send({ ready, status, fields = [] }) {
@@ -43,7 +43,7 @@ function createDescriptorTransport(descriptor: number): NotifyTransport {
   };
 }
 
-/** READY and STATUS through the package systemd-notify, the rest, which it does not know, through its program. */
+/** Sends READY and STATUS with the package systemd-notify; it supports no other field, so those go through its program. */
 function createProgramTransport(environment: Readonly<Record<string, string | undefined>>): NotifyTransport {
   return {
     async send({ ready, status, fields = [] }) {

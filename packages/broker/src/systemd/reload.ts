@@ -1,6 +1,6 @@
 /**
- * A reload (SIGHUP): reads the configuration again and applies what a running daemon can. A configuration with
- * faults changes nothing; all of them are logged, and the status line says so until a reload works.
+ * Reloads the configuration (SIGHUP): reads it again and applies the live keys. A configuration with faults changes nothing;
+ * the faults are logged, and the status line reports them until a reload succeeds.
  */
 
 import { ConfigError } from "../config/config-error.ts";
@@ -11,7 +11,7 @@ import type { Config } from "../config/schema.ts";
 import type { Log } from "../telemetry/log.ts";
 
 export interface ReloadOptions {
-  /** As the daemon was started; undefined is the default file, which may be absent. */
+  /** The path given at the start; undefined means the default file, which may be absent. */
   readonly path: string | undefined;
   readonly environment: Environment;
   readonly status: Pick<ConfigStatus, "reloaded" | "refused">;

@@ -1,14 +1,14 @@
 /**
- * Sockets that systemd listens on for us (sd_listen_fds): descriptors from 3 on, each with a name.
+ * Socket activation (sd_listen_fds): systemd's listening sockets are the descriptors from 3 on, each with a name.
  *
- * They are mapped by name, never by place: systemd's order is not stable, and mixing them up would serve
- * credentials on the socket that everybody may use.
+ * They are identified by name, never by position: systemd's order is not stable, and a mistake would serve credentials on
+ * the socket that any local user can open.
  */
 import { BrokerError } from "../errors/broker-error.ts";
 
 const FIRST_DESCRIPTOR = 3;
 
-/** The handover's memfd comes back the same way; it is not a socket, and it may come alone. */
+/** systemd returns the handover's memfd among them; it is not a socket, and may be the only one. */
 const STATE_NAME = "state";
 
 export interface ListenFds {
@@ -17,8 +17,8 @@ export interface ListenFds {
 }
 
 /**
- * @returns nothing where systemd handed nothing over, or to another process.
- * @throws {BrokerError} `socket-not-listening` when sockets came without the names that tell them apart.
+ * @returns an empty object if systemd passed no socket to this process.
+ * @throws {BrokerError} `socket-not-listening` if the sockets have no names.
  */
 export function listenFds(environment: Readonly<Record<string, string | undefined>>, pid: number): ListenFds {
   const count = Number.parseInt(environment["LISTEN_FDS"] ?? "0", 10);

@@ -1,9 +1,9 @@
-/** The one line that `systemctl status` shows: whether tokens are handed out, how old they are, and what fails. */
+/** The line that `systemctl status` shows: whether tokens are served, how old they are, and what fails. */
 import type { HealthDetails } from "../telemetry/health.ts";
 
 type FetchDetails = HealthDetails["registries"][string];
 
-/** Registry hosts named one by one; a line has an end. */
+/** Limits the line's length. */
 const MAX_NAMED = 3;
 
 export function statusText(
@@ -39,7 +39,7 @@ function nextText(all: readonly FetchDetails[]): string {
   return due.length === 0 ? "no renewal due" : `next renewal in ${lengthText(Math.min(...due))}`;
 }
 
-/** What fails now, each code once. */
+/** The codes of current failures, each once. */
 function failureTexts(all: readonly FetchDetails[]): string[] {
   const codes = all.filter(({ failuresInARow }) => failuresInARow > 0).map(({ lastFailure }) => lastFailure);
   return codes.length === 0 ? [] : [`failing with ${[...new Set(codes)].join(", ")}`];

@@ -78,7 +78,7 @@ async function start() {
   return superviseBroker({ ...common, broker, configPath, configStatus, environment, kernelMonotonicUs });
 }
 
-/** What has arrived since the last time. */
+/** Messages since the last call. */
 async function heard(): Promise<string> {
   await setImmediate();
   const bytes = Buffer.alloc(65_536);
@@ -125,7 +125,7 @@ it("a reload that moves a registry host fetches a token there, and serves the on
   configure({ prefetch: [HOSTS[0]], endpoints: { [HOSTS[0]]: endpoint(1), [HOSTS[2]]: endpoint(1) } });
   supervision.reload();
   await untilServed(HOSTS[0]);
-  // The second registry knows nothing of the first one's sessions, so the token before stays.
+  // The second registry does not know the first one's sessions, so the old token stays.
   while (simulators[1]?.requests()["registry.token"] === 0) await setImmediate();
   expect(broker.health.summary().registries[HOSTS[0]]).not.toBeNull();
 });

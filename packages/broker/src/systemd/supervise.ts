@@ -1,4 +1,4 @@
-/** Between the daemon and whoever runs it as a service: says ready, keeps saying how it is, reloads, says stopping. */
+/** Connects the daemon to its service manager: readiness, status line, watchdog, reload and stop. */
 
 import type { Clock } from "@ocir-broker/foundation";
 import type { ConfigStatus } from "../config/config-status.ts";
@@ -12,14 +12,14 @@ import { selectTransport } from "./notify-transport.ts";
 import { createReload } from "./reload.ts";
 import { statusText } from "./status-line.ts";
 
-/** The daemon, as far as it is supervised. */
+/** The part of the daemon that supervision needs. */
 interface Supervised {
   readonly health: Health;
   applyConfig(config: Config): ConfigChanges;
 }
 
 export interface SupervisionOptions {
-  /** Listening. */
+  /** Must already listen. */
   readonly broker: Supervised;
   readonly configPath: string | undefined;
   readonly configStatus: ConfigStatus;
@@ -36,7 +36,7 @@ export interface Supervision {
   stopping(): void;
 }
 
-/** Says ready. */
+/** Sends the readiness notification. */
 export function superviseBroker(options: SupervisionOptions): Supervision {
   const { broker, configPath, configStatus: status, environment, log } = options;
   const { applyConfig } = broker;

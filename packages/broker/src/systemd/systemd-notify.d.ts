@@ -1,6 +1,6 @@
-/** The package has no types of its own; these are of what we use of it. */
+/** Types for the part of the package that we use; it has none. */
 declare module "systemd-notify" {
-  /** Resolves when the program has ended with 0; rejects with what it printed, or with an Error. */
+  /** Resolves when the program has exited with 0; rejects with its output, or with an Error. */
   function notify(options: { ready?: boolean; status?: string; pid?: number }): Promise<unknown>;
   export = notify;
 }

@@ -1,6 +1,6 @@
 /**
- * What the log says about fetches: each success, and of a failure only its beginning, its changes and its end.
- * An outage is one line, not one a retry.
+ * Logs fetches: each success, but of failures in a row only the first, changes of the code, and the recovery. So an outage
+ * is one line, not one line for each retry.
  */
 import type { CacheEvent } from "@ocir-broker/expiring-cache";
 import { codeOf } from "../errors/describe-error.ts";
@@ -8,7 +8,6 @@ import type { Log } from "./log.ts";
 
 export type LogFetch = (event: CacheEvent) => void;
 
-/** `what` is "session", "token" or "region". */
 export function createFetchLog(log: Log, what: "region" | "session" | "token"): LogFetch {
   const failing = new Map<string, string>();
 

@@ -5,7 +5,7 @@ import { createHealth } from "./health.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** A node whose session works; tokens come for the hosts in `working`. */
+/** A node whose session works; hosts in `working` give tokens. */
 function setUp() {
   const clock = createFakeClock();
   const working = new Set<string>();

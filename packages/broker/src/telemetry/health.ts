@@ -1,7 +1,7 @@
 /**
- * The broker's health, readable by any local user: a closed list of fields.
+ * The broker's health, readable by any local user, as a closed list of fields.
  *
- * Registry hosts, ages, counts and error codes; never an OCID, a repository, a token or a text from upstream.
+ * It contains registry hosts, ages, counts and error codes; never an OCID, a repository, a token or text from upstream.
  */
 
 import type { CacheEntry, RefreshAheadCache } from "@ocir-broker/expiring-cache";
@@ -10,7 +10,7 @@ import type { ConfigDetails } from "../config/config-status.ts";
 import { codeOf } from "../errors/describe-error.ts";
 import type { Readings, ServableTimes } from "./metrics.ts";
 
-/** ok: all is well. degraded: tokens are served or were, and something fails. starting: no token yet. */
+/** ok: everything works. degraded: tokens are or were served, but something fails. starting: no token yet. */
 export type HealthStatus = "ok" | "degraded" | "starting";
 
 interface LifeSummary {
@@ -42,7 +42,7 @@ interface FetchDetails extends Partial<LifeSummary> {
 }
 
 export interface HealthDetails extends Omit<HealthSummary, "session" | "registries"> {
-  /** Null if nobody said how it is. */
+  /** Null if the daemon was started without it. */
   readonly config: ConfigDetails | null;
   readonly startedAt: string;
   readonly session: FetchDetails | null;
@@ -50,7 +50,7 @@ export interface HealthDetails extends Omit<HealthSummary, "session" | "registri
 }
 
 export interface Health extends Readings {
-  /** Whether a credential could be handed out now. */
+  /** Whether a credential can be served now. */
   isServing(): boolean;
   summary(): HealthSummary;
   details(): HealthDetails;
@@ -63,7 +63,7 @@ export interface HealthOptions {
   readonly tokens: Pick<RefreshAheadCache<unknown>, "entries">;
   readonly regionId: () => string | undefined;
   readonly configDetails?: (() => ConfigDetails) | undefined;
-  /** False where no token is fetched before somebody asks for one: then a session is all there is to wait for. */
+  /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */
   readonly expectsToken: () => boolean;
 }
 
@@ -80,7 +80,7 @@ export function createHealth(options: HealthOptions): Health {
     return isServable;
   }
 
-  /** A prefetch that failed is awaited only by callers: without any, a session is enough. */
+  /** A failed prefetch counts only if callers wait for it; without callers, a session is enough to be ready. */
   function awaitsToken(): boolean {
     const entries = tokens.entries();
     if (entries.length === 0) return options.expectsToken();
@@ -185,8 +185,8 @@ export function createHealth(options: HealthOptions): Health {
 }
 
 /**
- * A host that has never worked matters only if it is kept and asked for: one that is not kept is a mistake in an image's
- * name, and one that nobody asks for, such as the home region's default name in a realm without it, harms nobody.
+ * A host that has never worked matters only if it is pinned and requested. One that is not pinned is a mistake in an image's
+ * name; one that is never requested, such as the home region's default name in a realm without it, does no harm.
  */
 function isOfInterest({ pinned, isAsked, lastSuccessAtMs }: CacheEntry): boolean {
   return lastSuccessAtMs !== undefined || (pinned && isAsked);

@@ -22,7 +22,7 @@ function readingsOf(
   };
 }
 
-/** Samples whose name and labels hold all of `parts`. */
+/** Samples whose name and labels contain all `parts`. */
 async function samples(metrics: Metrics, ...parts: string[]): Promise<string[]> {
   const lines = (await metrics.render()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return lines.filter((line) => parts.every((part) => line.includes(part)));

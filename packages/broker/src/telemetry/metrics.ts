@@ -1,14 +1,14 @@
 /**
- * Every metric of the broker, by name. Nobody else names one; docs/metrics.md lists the same set.
+ * Defines every metric of the broker; docs/metrics.md lists the same set.
  *
- * Label values come from closed unions; the one open label, the registry host, is bounded, and a host has to be
- * kept or to have answered to get into it: names made up in images cannot fill it. Never an image or an OCID.
+ * Label values come from closed unions, and are never an image or an OCID. The only open label, the registry host, is bounded:
+ * only hosts that are pinned or have answered get a value, so invented names in images cannot fill it.
  */
 import type { Clock } from "@ocir-broker/foundation";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 const REQUEST_OUTCOMES = ["hit", "stale", "miss", "coalesced", "denied", "foreign", "error"] as const;
-/** What became of a request; "foreign" is an image of a registry that is none of ours. */
+/** Result of a request; "foreign" is an image of a registry that is not Oracle's. */
 export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 
 const FETCH_REASONS = ["miss", "renewal", "refresh"] as const;
@@ -20,23 +20,23 @@ type FetchResult = (typeof FETCH_RESULTS)[number];
 const UPSTREAM_RESULTS = ["2xx", "3xx", "4xx", "401", "403", "404", "429", "5xx", "failed"] as const;
 export type UpstreamResult = (typeof UPSTREAM_RESULTS)[number];
 
-/** A token or session that can be served now; wall-clock times in seconds. */
+/** Times of a token or session that can be served now: wall clock, in seconds. */
 export interface ServableTimes {
   readonly expiresAtSeconds: number;
   readonly obtainedAtSeconds: number;
 }
 
-/** What is true at the moment of a scrape; asked for then. */
+/** Values that are read at each scrape. */
 export interface Readings {
   isServing(): boolean;
   session(): ServableTimes | undefined;
   tokens(): Iterable<readonly [registryHost: string, times: ServableTimes]>;
-  /** Of every registry host that has worked, or is kept and asked for; Unix time, undefined before the first success. */
+  /** For each registry host that has worked, or is pinned and requested: Unix time, undefined before the first success. */
   lastSuccesses(): Iterable<readonly [registryHost: string, atSeconds: number | undefined]>;
 }
 
 export interface Metrics {
-  /** A registry host that has a label of its own whether or not it ever answers. */
+  /** Gives a registry host its own label value, even if it never answers. */
   nameRegistry(registryHost: string): void;
   requestServed(outcome: RequestOutcome, elapsedMs: number): void;
   tokenFetched(registryHost: string, reason: FetchReason, result: FetchResult): void;
@@ -44,7 +44,7 @@ export interface Metrics {
   upstreamAnswered(service: "metadata" | "auth", result: UpstreamResult, elapsedMs: number): void;
   registryAnswered(registryHost: string, result: UpstreamResult, elapsedMs: number): void;
   refreshed(registryHost: string): void;
-  /** The metrics file is being rendered: the time of it is in the text. */
+  /** The metrics file is about to be rendered, with the current time in it. */
   textfileRendered(): void;
   textfileWritten(result: FetchResult): void;
   read(readings: Readings): void;
@@ -52,18 +52,18 @@ export interface Metrics {
   close(): void;
 }
 
-/** Registry hosts with a label of their own; those after them share one. */
+/** Registry hosts with their own label value; further hosts share one. */
 const MAX_REGISTRY_LABELS = 64;
 const OTHER = "other";
 
-/** A hit takes some tens of microseconds, a cold answer up to the deadline of 15 s. */
+/** A hit takes tens of microseconds, a cold answer up to the deadline of 15 s. */
 const REQUEST_BUCKETS = [
   0.000_025, 0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 20,
 ];
 const UPSTREAM_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const LAG_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
 
-/** How often the event loop's lag is sampled; at 10 ms the sampling itself was most of the idle CPU. */
+/** Interval of the event loop's lag samples; at 10 ms the sampling caused most of the idle CPU time. */
 const LAG_SAMPLE_MS = 1_000;
 
 export function createMetrics({ clock, version }: { clock: Clock; version: string }): Metrics {
@@ -168,7 +168,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     registers,
   });
 
-  // A counter that is born with its first event hides that event from rate(): what can happen is there from the start.
+  // rate() misses the event that creates a counter, so every counter exists from the start.
   for (const outcome of REQUEST_OUTCOMES) requests.inc({ outcome }, 0);
   for (const reason of FETCH_REASONS) {
     for (const result of FETCH_RESULTS) sessionFetches.inc({ reason, result }, 0);
@@ -246,7 +246,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
       tokenObtained.reset();
       tokenLastSuccess.reset();
       for (const [host, atSeconds] of readings.lastSuccesses()) {
-        // Also where the token is from before a restart, and this process has not asked the host for anything.
+        // A token from before a restart needs this too: this process may not have contacted its host yet.
         nameRegistry(host);
         tokenLastSuccess.labels(registryLabel(host)).set(atSeconds ?? 0);
       }

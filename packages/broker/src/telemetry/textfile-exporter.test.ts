@@ -47,7 +47,7 @@ function start(render: () => Promise<string> = async () => `ocir_broker_up ${clo
   return textfile;
 }
 
-/** Until the write under way has ended: it plans the next one. */
+/** Waits for the current write to end and schedule the next one. */
 async function written(count: number): Promise<void> {
   while (results.length < count) await setImmediate();
   await clock.untilArmed(1);
@@ -187,7 +187,7 @@ describe("startTextfile", () => {
       onWritten: (result) => void results.push(result),
     });
     while (results.length < 1) await setImmediate();
-    // And a hundred writes at least: which of the two is quicker is the machine's affair.
+    // At least a hundred writes, since reading may be faster than writing.
     for (let read = 0; read < 10_000 || count <= 100; read += 1) {
       const seen = await readFile(path, "utf8");
       if (seen !== text(Number(/\d+/.exec(seen)?.[0]))) expect.unreachable(`a part of a file: ${seen.length}`);

@@ -1,8 +1,8 @@
 /**
- * The metrics as a file for node-exporter's textfile collector, replaced whole every 15 s.
+ * Writes the metrics to a file for node-exporter's textfile collector every 15 s.
  *
- * A reader sees one whole file or another, never a part: it is written beside and renamed. What goes wrong is counted
- * and logged when it changes, and is nobody else's trouble. The file stays after a stop and is seen to be old.
+ * The file is replaced by a rename, so a reader never sees part of it. Failures are counted, logged when they change, and
+ * affect nothing else. The file remains after a stop; its time stamp shows its age.
  */
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import type { Clock, Timer } from "@ocir-broker/foundation";
@@ -10,32 +10,32 @@ import { codeOf } from "../errors/describe-error.ts";
 import type { Log } from "./log.ts";
 
 export interface Textfile {
-  /** No further write is begun; resolves when the one under way has ended. */
+  /** Starts no further write; resolves when the current one has ended. */
   close(): Promise<void>;
 }
 
 export interface TextfileOptions {
-  /** In a directory that exists. */
+  /** Its directory must exist. */
   readonly path: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** The text with the time of this very rendering in it. */
+  /** The text, including the time of rendering. */
   readonly render: () => Promise<string>;
   readonly onWritten: (result: "success" | "failure") => void;
 }
 
 const INTERVAL_MS = 15_000;
 
-/** Everyone may read it: node-exporter is not of our group. */
+/** Readable by any user, since node-exporter is not in our group. */
 const MODE = 0o644;
 
-/** The first file comes at once. */
+/** Writes the first file at once. */
 export function startTextfile({ path, clock, log, render, onWritten }: TextfileOptions): Textfile {
   let timer: Timer | undefined;
   let isClosed = false;
   let failingWith: string | undefined;
 
-  // The next write is planned when the last has ended: a disk that hangs holds up this file and nothing else.
+  // Schedules the next write only after this one, so a hanging disk delays nothing else.
   async function write(): Promise<void> {
     try {
       await replaceFile(path, await render());
@@ -67,9 +67,9 @@ export function startTextfile({ path, clock, log, render, onWritten }: TextfileO
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
-  // No `.prom` at its end, so the collector does not read it.
+  // Does not end with `.prom`, so the collector ignores it.
   const unfinished = `${path}.new`;
-  // One left by a process that was killed may be another user's: a dynamic user is another one every time.
+  // A killed process may have left a file of another user: a dynamic user's id changes with every start.
   await unlink(unfinished).catch(unlessMissing);
   const file = await open(unfinished, "wx", MODE);
   try {
@@ -83,7 +83,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
 
 async function fill(file: FileHandle, text: string): Promise<void> {
   try {
-    // Whatever our umask is.
+    // Independent of the umask.
     await file.chmod(MODE);
     await file.writeFile(text);
   } finally {

@@ -1,6 +1,6 @@
 import type { UpstreamResult } from "./metrics.ts";
 
-/** A status as a label: the ones that tell a story by themselves, the others by their class. */
+/** Converts a status to a label value: significant ones by number, others by their class. */
 export function upstreamResult(status: number): UpstreamResult {
   switch (status) {
     case 401:

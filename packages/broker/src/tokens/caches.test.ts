@@ -22,7 +22,7 @@ const jwt = (claims: object): string =>
 let close: () => void;
 afterEach(() => close());
 
-/** Sessions of 20 and tokens of 60 minutes, from upstreams that do as `cloud` says. */
+/** Sessions of 20 and tokens of 60 minutes, from upstreams that `cloud` controls. */
 function setUp(options: { deadlineMs?: number } = {}) {
   const clock = createFakeClock();
   const cloud = {
@@ -75,7 +75,7 @@ function setUp(options: { deadlineMs?: number } = {}) {
     sessions.close();
   };
   const get = () => tokens.get(HOST, { waitMs: shared.deadlineMs });
-  /** The error of a refresh; the cache rests for half a second between two fetches. */
+  /** The error of a refresh; the cache waits half a second between two fetches. */
   async function refresh(): Promise<unknown> {
     const error = tokens.refresh(HOST).then(
       () => undefined,

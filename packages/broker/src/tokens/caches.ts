@@ -1,8 +1,7 @@
 /**
- * What is kept in memory and how each is obtained: the home region, the session, one token a registry host.
+ * The caches of home region, session and tokens (one for each registry host), and how each value is fetched.
  *
- * Three caches of the same kind, one above the other. When something is fetched or renewed is the caches'
- * business; here is only what a fetch consists of.
+ * Each cache uses the one before it. RefreshAheadCache decides when to fetch or renew; this file defines a fetch.
  */
 
 import { type CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache";
@@ -11,17 +10,17 @@ import { type IdentityProvider, type RegionInfo, type SigningSession, signReques
 import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
 import type { RefreshSession } from "./session-refresh.ts";
 
-/** The session is one value; its cache knows it by this name. */
+/** The only key of the session cache. */
 export const SESSION = "session";
 
-/** Time limit of one attempt at a value. A token's may include fetching the session; a longer request deadline raises it. */
+/** Time limit of a fetch, which for a token may include a session's; a longer request deadline raises it. */
 const FETCH_LIMIT_MS = 15_000;
 
-/** Leaves this much of the attempt's and the request's limit, so that the session's error is reported rather than a timeout. */
+/** Part of a fetch's and a request's limit that is reserved, so that the session's error is reported instead of a timeout. */
 const SESSION_SLACK_MS = 1_000;
 
 interface CacheOptions {
-  /** How long a request waits, milliseconds. */
+  /** How long a request may wait. */
   readonly deadlineMs: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -38,7 +37,7 @@ export function createHomeRegionCache(
     fetch: async (_key, { signal }) => ({
       value: await provider.region(signal),
       obtainedAtMs: options.clock.monotonicMs(),
-      // An instance does not move.
+      // An instance never changes its region.
       expiresAtMs: Number.POSITIVE_INFINITY,
     }),
   });
@@ -60,7 +59,7 @@ export interface TokenCacheParts extends CacheOptions {
   readonly refreshSession: RefreshSession;
   readonly sendTo: (registryHost: string) => SendRequest;
   readonly endpointOf: (registryHost: string) => URL;
-  /** Takes the errors that kept a session away: what failed with one of them need not wait once there is a session. */
+  /** Collects errors of the session: a token that failed with one is fetched again as soon as there is a session. */
   readonly sessionErrors: WeakSet<object>;
 }
 
@@ -86,7 +85,7 @@ export function createTokenCache(parts: TokenCacheParts): RefreshAheadCache<Secr
     }
   }
 
-  /** The session after `refused`: a live one that is newer, else a refreshed one. */
+  /** A session newer than `refused`: the live one, or a refreshed one. */
   async function sessionAfter(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined> {
     const newer = (): Expiring<SigningSession> | undefined => {
       const live = sessions.peek(SESSION);

@@ -1,10 +1,10 @@
-/** The registries as the configuration in force names them, which a reload replaces whole. */
+/** The registries of the configuration in force; a reload replaces them as a whole. */
 import { knownRealmDomains } from "@ocir-broker/identity";
 import type { Config } from "../config/schema.ts";
 import { createRegistries, hostsNamedIn, type Registries, type RegistriesOptions } from "./registries.ts";
 
 export interface LiveRegistries extends Registries {
-  /** @returns the registry hosts that are reached elsewhere than before. */
+  /** @returns the registry hosts whose endpoint has changed. */
   applyConfig(config: Pick<Config, "registries">): string[];
 }
 

@@ -1,8 +1,8 @@
 /**
- * Which registry hosts get a token, where each is reached, and which ones are fetched ahead.
+ * Decides which registry hosts get a token, and at which endpoint each is reached.
  *
- * Most names can be told apart without asking anyone; only a realm that the SDK has never heard of is learnt
- * from the metadata service, so only a name that looks like such a realm's waits for it.
+ * Most names need no request to decide. A realm unknown to the SDK is learnt from the metadata service, so only a name that
+ * may belong to one waits for the home region.
  */
 
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
@@ -19,16 +19,16 @@ export interface Registries {
 
 export interface RegistriesOptions {
   readonly realmDomains: readonly string[];
-  /** Hosts that the configuration names in any place. */
+  /** Hosts that any key of the configuration names. */
   readonly extraHosts: readonly string[];
   readonly endpoints: Readonly<Record<string, string>>;
   readonly homeRegion: Pick<RefreshAheadCache<RegionInfo>, "get" | "peek">;
 }
 
-/** The home region is one value; its cache knows it by this name. */
+/** The only key of the home region's cache. */
 export const HOME_REGION = "home-region";
 
-/** `ocir.<region>.oci.<realm domain>`, the form that registries of every realm have. */
+/** `ocir.<region>.oci.<realm domain>`, the form of registry hosts in every realm. */
 const LONG_HOST_FORM = /^ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+$/;
 
 export function createRegistries(options: RegistriesOptions): Registries {
@@ -53,7 +53,7 @@ export function createRegistries(options: RegistriesOptions): Registries {
   };
 }
 
-/** By what is known already. */
+/** Decides without waiting: false if the home region is needed and not known yet. */
 export async function isAllowedNow(registries: Registries, registryHost: string): Promise<boolean> {
   try {
     return await registries.isAllowed(registryHost, 0);
@@ -62,7 +62,7 @@ export async function isAllowedNow(registries: Registries, registryHost: string)
   }
 }
 
-/** Whatever the configuration names as a registry is one. */
+/** Every host that the configuration names as a registry. */
 export function hostsNamedIn({ registries }: Pick<Config, "registries">): string[] {
   return [...registries.extraHosts, ...(registries.prefetch ?? []), ...Object.keys(registries.endpoints)];
 }

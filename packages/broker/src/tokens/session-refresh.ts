@@ -1,14 +1,14 @@
 /**
- * Decides when a session is refreshed because somebody distrusts it. It is the only owner of that decision: a registry
- * that answers 401 (caches.ts) and a repository found denied (repository-access.ts) share one refresh per interval.
+ * Decides when to refresh a session that a caller distrusts. A registry that answers 401 (caches.ts) and a denied repository
+ * (repository-access.ts) share one refresh per interval.
  */
 import type { Clock } from "@ocir-broker/foundation";
 
-/** A registry that refuses sessions for a reason of its own, or a policy that never comes, causes no more than this. */
+/** Limits the refreshes that a misbehaving registry, or a policy that never comes, can cause. */
 const MIN_SESSION_REFRESH_INTERVAL_MS = 30_000;
 
 interface SessionRefresh {
-  /** Monotonic. Groups and policies made before then are known to the session. */
+  /** Monotonic. The session knows groups and policies created before this time. */
   readonly startedAtMs: number;
   /** Rejects if there is no newer session; the live one stays. */
   readonly done: Promise<void>;
@@ -26,7 +26,7 @@ export function createSessionRefresh(options: {
   return () => {
     const nowMs = clock.monotonicMs();
     if (latest === undefined || nowMs - latest.startedAtMs >= MIN_SESSION_REFRESH_INTERVAL_MS) {
-      // The promise keeps no session alive.
+      // Resolves without the session, so that the promise keeps no old session in memory.
       latest = { startedAtMs: nowMs, done: refresh().then(() => undefined) };
       latest.done.catch(() => {});
     }

@@ -1,4 +1,4 @@
-/** The ways out of the process: one for the metadata service, which no proxy may see, and one for all others. */
+/** Senders for requests to upstreams: one for the metadata service, which never uses a proxy, and one for all others. */
 
 import {
   type Clock,
@@ -16,12 +16,12 @@ import { upstreamResult } from "../telemetry/upstream-result.ts";
 export interface Upstreams {
   readonly sendMetadata: SendRequest;
   readonly send: SendRequest;
-  /** False if `upstream.caFile` holds no certificate: then every exchange over TLS fails. */
+  /** False if `upstream.caFile` contains no certificate, so that every TLS connection fails. */
   readonly hasTrust: boolean;
   close(): Promise<void>;
 }
 
-/** A node has one auth service and a handful of registries; probes run eight at a time. */
+/** As many as background probes run at a time (background-queue.ts). */
 const MAX_CONNECTIONS = 8;
 
 export function createUpstreams(options: {
@@ -50,7 +50,7 @@ export function createUpstreams(options: {
   };
 }
 
-/** The same way out, with every exchange reported. */
+/** Wraps `send`, and reports the result of every exchange. */
 export function instrumented(
   send: SendRequest,
   clock: Clock,
