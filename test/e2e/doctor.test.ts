@@ -151,9 +151,10 @@ describe("ocir-broker doctor", () => {
     simulator.faults({ endpoint: "*", hang: "before-headers" });
     const examined = await run("doctor", IMAGE, "--output", "json");
     expect(examined.exitCode).toBe(1);
-    expect(findingsOf(examined).map(({ name }) => name)).toEqual(
-      expect.arrayContaining(["metadata-unreachable", "not-checked"]),
-    );
+    const names = findingsOf(examined).map(({ name }) => name);
+    expect(names).toContain("metadata-unreachable");
+    // A slow machine reaches doctor's time limit before it knows that a check has nothing to look at.
+    expect(names.filter((name) => name === "not-checked" || name === "out-of-time")).not.toEqual([]);
   });
 
   test("names the faults of the broker's configuration without their values, and goes on with what is valid", async () => {
