@@ -1,5 +1,5 @@
 /** `npm run simulator`: starts the simulator from the command line, says what listens where, and stops on SIGTERM or SIGINT. */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { DEFAULT_REGION } from "./metadata/instance.ts";
 import { type Simulator, type SimulatorOptions, startSimulator } from "./simulator.ts";
@@ -33,6 +33,7 @@ What is simulated:
   --latency MS         added to every answer; default 0
   --metadata-limit N   requests a second before the metadata service answers 429; default: none
   --instance-metadata KEY=VALUE  a key of /instance/metadata, such as oke_init_script; may be repeated
+  --program PATH       a static executable that the registry's images run; default: none, only a text in them
 
 Control API (JSON):
   GET /requests        count by endpoint          GET /refusals   why requests were refused
@@ -63,6 +64,7 @@ const OPTIONS = {
   latency: { type: "string", default: "0" },
   "metadata-limit": { type: "string" },
   "instance-metadata": { type: "string", multiple: true, default: [] },
+  program: { type: "string" },
   help: { type: "boolean", short: "h", default: false },
 } satisfies NonNullable<ParseArgsConfig["options"]>;
 
@@ -89,6 +91,7 @@ async function main(): Promise<void> {
     certificateLifeMs: parseWhole("certificate-life", values["certificate-life"]) * 1_000,
     latencyMs: parseWhole("latency", values.latency, 0),
     instanceMetadata: Object.fromEntries(values["instance-metadata"].map(parseEntry)),
+    ...(values.program === undefined ? {} : { program: await readFile(values.program) }),
     ...(values["metadata-limit"] === undefined
       ? {}
       : { metadataLimit: parseWhole("metadata-limit", values["metadata-limit"]) }),

@@ -15,7 +15,7 @@ import { createIam, parseIamChange } from "./iam.ts";
 import { createCertificateChain } from "./metadata/certificate-chain.ts";
 import { createInstance, DEFAULT_REGION, type Instance, type Region } from "./metadata/instance.ts";
 import { createMetadataService, failMetadata, metadataEndpoint } from "./metadata/metadata-service.ts";
-import { createImage } from "./registry/image.ts";
+import { createImages } from "./registry/image.ts";
 import { answerRegistry, registryEndpoint } from "./registry/registry.ts";
 import { createRegistryTokens } from "./registry/registry-tokens.ts";
 import { createTokenSigner } from "./token-signer.ts";
@@ -43,6 +43,8 @@ export interface SimulatorOptions {
   readonly metadataLimit?: number;
   /** Keys of `/instance/metadata`, such as `oke_init_script` (base64) and `kubelet-extra-args`. */
   readonly instanceMetadata?: Readonly<Record<string, string>>;
+  /** A static executable, which the images of the registry then run. Default: images with a text alone. */
+  readonly program?: Buffer;
   readonly clock?: Clock;
 }
 
@@ -94,7 +96,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const apiKeys = createApiKeys(instance);
   const faults = createFaultQueue();
   const tokens = createRegistryTokens({ clock, lifeMs: options.tokenLifeMs ?? HOUR_MS, signer, iam });
-  const image = createImage();
+  const imageOf = createImages(options.program);
   let counts: RequestCounts = zeroCounts();
   let refusals: RefusalRecord[] = [];
 
@@ -129,7 +131,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     answerAuth(request, { chain, sessions, clock, groupExists: iam.groupExists, flaw: fault?.token }),
   );
   const registry = cloudService(registryEndpoint, (request, fault) =>
-    answerRegistry(request, { sessions, apiKeys, tokens, iam, clock, image, flaw: fault?.token }),
+    answerRegistry(request, { sessions, apiKeys, tokens, iam, clock, imageOf, flaw: fault?.token }),
   );
 
   function handle(service: Service, request: ReceivedRequest): Handling {

@@ -1,6 +1,6 @@
 /**
- * The one image that every simulated repository holds: a layer with one file, its configuration, and a manifest
- * in Docker's form and in OCI's. Digests are right, so a real client can pull it.
+ * What a simulated repository holds, whatever its name: an image of one layer with a file that says which repository this
+ * is, its configuration, and a manifest in Docker's form and in OCI's. Digests are right, so a real client can pull it.
  */
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
@@ -26,8 +26,23 @@ const TAR_BLOCK_BYTES = 512;
 export const DOCKER_MANIFEST_TYPE = `${DOCKER}.distribution.manifest.v2+json`;
 export const OCI_MANIFEST_TYPE = `${OCI}.manifest.v1+json`;
 
-export function createImage(): Image {
-  const tar = tarOf("hello.txt", "This image comes from ocir-broker's OCI simulator.\n");
+/** @param program a static executable that a container of such an image runs; without it, an image cannot be run. */
+export function createImages(program?: Buffer): (repository: string) => Image {
+  const images = new Map<string, Image>();
+  return (repository) => {
+    const image = images.get(repository) ?? createImage(repository, program);
+    images.set(repository, image);
+    return image;
+  };
+}
+
+function createImage(repository: string, program: Buffer | undefined): Image {
+  const hello = {
+    name: "hello.txt",
+    mode: 0o644,
+    content: Buffer.from(`This is ${repository} of an OCI simulator.\n`),
+  };
+  const tar = tarOf(program === undefined ? [hello] : [hello, { name: "program", mode: 0o755, content: program }]);
   const layer = blob("application/octet-stream", gzipSync(tar));
   const config = blob(
     "application/octet-stream",
@@ -35,7 +50,7 @@ export function createImage(): Image {
       architecture: process.arch === "x64" ? "amd64" : process.arch,
       os: "linux",
       created: CREATED,
-      config: { Cmd: ["/hello.txt"] },
+      config: { Cmd: [program === undefined ? "/hello.txt" : "/program"] },
       rootfs: { type: "layers", diff_ids: [digestOf(tar)] },
       history: [{ created: CREATED, created_by: "oci-simulator" }],
     }),
@@ -71,21 +86,33 @@ function digestOf(bytes: Buffer): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-/** A ustar archive of one file, owned by root, with two empty blocks at its end (POSIX.1-1988). */
-function tarOf(name: string, text: string): Buffer {
+interface ArchivedFile {
+  readonly name: string;
+  readonly mode: number;
+  readonly content: Buffer;
+}
+
+/** A ustar archive of files owned by root, with two empty blocks at its end (POSIX.1-1988). */
+function tarOf(files: readonly ArchivedFile[]): Buffer {
+  const blocks = files.flatMap(({ name, mode, content }) => {
+    const padding = Buffer.alloc(-content.length & (TAR_BLOCK_BYTES - 1));
+    return [tarHeader(name, mode, content.length), content, padding];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(2 * TAR_BLOCK_BYTES)]);
+}
+
+function tarHeader(name: string, mode: number, size: number): Buffer {
   const header = Buffer.alloc(TAR_BLOCK_BYTES);
   const octal = (value: number, digits: number) => value.toString(8).padStart(digits, "0");
   const modifiedAtS = Date.parse(CREATED) / 1_000;
   header.write(name, 0);
   header.write(
-    `${octal(0o644, 7)}\0${octal(0, 7)}\0${octal(0, 7)}\0${octal(text.length, 11)}\0${octal(modifiedAtS, 11)}\0`,
+    `${octal(mode, 7)}\0${octal(0, 7)}\0${octal(0, 7)}\0${octal(size, 11)}\0${octal(modifiedAtS, 11)}\0`,
     100,
   );
   header.write("        0", 148);
   header.write("ustar\x0000", 257);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${octal(sum, 6)}\0 `, 148);
-  const content = Buffer.alloc(Math.ceil(text.length / TAR_BLOCK_BYTES) * TAR_BLOCK_BYTES);
-  content.write(text);
-  return Buffer.concat([header, content, Buffer.alloc(2 * TAR_BLOCK_BYTES)]);
+  return header;
 }

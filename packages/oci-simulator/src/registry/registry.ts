@@ -14,7 +14,7 @@ import { isInScope } from "./registry-tokens.ts";
 import { answerToken, TOKEN_PATH, type TokenEndpointOptions, tokenEndpointName } from "./token-endpoint.ts";
 
 export interface RegistryOptions extends TokenEndpointOptions {
-  readonly image: Image;
+  imageOf(repository: string): Image;
 }
 
 interface Pull {
@@ -62,7 +62,13 @@ export function answerRegistry(request: ReceivedRequest, options: RegistryOption
     return registryError(404, "NAME_INVALID", "invalid repository name", `no such path ${request.path}`);
   if (!isInScope(claims, pull.repository))
     return challenge(request, pull.repository, "the token is for other repositories");
-  return answerPull(pull, request, options.image, options.iam.permission(pull.repository, claims), claims);
+  return answerPull(
+    pull,
+    request,
+    options.imageOf(pull.repository),
+    options.iam.permission(pull.repository, claims),
+    claims,
+  );
 }
 
 function parsePull(path: string): Pull | undefined {
