@@ -1,14 +1,14 @@
 /** docs/troubleshooting.md is true: its names are doctor's, and its codes are those of shim and daemon. */
-import { globSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { DIAGNOSES } from "@ocir-broker/doctor";
 import { RULES } from "@ocir-broker/kubelet-config";
+import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol";
 import { expect, it } from "vitest";
 import { ERROR_TABLE } from "../packages/broker/src/errors/catalogue.ts";
 
 const DOCS = join(import.meta.dirname, "../docs");
 const PAGE = join(DOCS, "troubleshooting.md");
-const SHIM_SOURCES = join(import.meta.dirname, "../packages/native/src");
 
 it("troubleshooting.md explains every name of doctor's", () => {
   const rows = Object.entries(DIAGNOSES)
@@ -52,24 +52,12 @@ function codesOfDaemon(): Code[] {
   return Object.entries(ERROR_TABLE).map(([code, { what, next }]) => ({ code, what, next }));
 }
 
-/** Its error lines, as its source has them. */
 function codesOfShim(): Code[] {
-  const sources = globSync("**/*.{c,h}", { cwd: SHIM_SOURCES }).sort((a, b) => (basename(a) < basename(b) ? -1 : 1));
-  const source = sources.map((name) => readFileSync(join(SHIM_SOURCES, name), "utf8")).join("");
-  const macros = new Map([...source.matchAll(/#define (\w+) "(.*)"/g)].map(([, name, text]) => [name, text]));
-  const textOf = (pieces: string): string =>
-    pieces.replace(/\s*("[^"]*"|\w+)\s*/g, (_all, piece) =>
-      piece[0] === '"' ? piece.slice(1, -1) : macros.get(piece),
-    );
-  const lines =
-    /error_line_write\("([a-z-]+)",\s*((?:"[^"]*"|\w+|\s)+),\s*(NULL|\w+(?:\(.*?\)+)?),\s*((?:"[^"]*"|\w+|\s)+)\)/g;
-  const codes = [...source.matchAll(lines)].map(([, code = "", what = "", subject, next = ""]) => ({
+  return Object.entries<ShimErrorText>(SHIM_ERRORS).map(([code, { what, detail, next }]) => ({
     code,
-    what: subject === "NULL" ? textOf(what) : `${textOf(what)} …`,
-    next: textOf(next),
+    what: detail === undefined ? what : `${what} …`,
+    next,
   }));
-  expect(codes).toHaveLength(source.match(/error_line_write\("/g)?.length ?? 0);
-  return codes;
 }
 
 /** With UPDATE_TROUBLESHOOTING it is put there first. */

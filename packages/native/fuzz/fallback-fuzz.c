@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../src/contract.h"
 #include "../src/shim/fallback.h"
 
 int LLVMFuzzerInitialize(int *argument_count, char ***arguments);

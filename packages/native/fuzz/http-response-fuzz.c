@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (verdict == HTTP_WHOLE) {
     require(whole.status >= 200 && whole.status <= 599);
     require(whole.body_offset > 0 && whole.body_offset <= HTTP_HEAD_LIMIT_BYTES);
-    require(whole.body_length <= HTTP_BODY_LIMIT_BYTES && whole.body_offset + whole.body_length <= length);
+    require(whole.body_length <= MAX_RESPONSE_BYTES && whole.body_offset + whole.body_length <= length);
     require(pieced.status == whole.status && pieced.body_offset == whole.body_offset);
     require(pieced.body_length == whole.body_length);
   }

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "contract.h"
 #include "error-line.h"
+#include "error-texts.h"
 
 #define ANSWER_HEAD "{\"kind\":\"CredentialProviderResponse\",\"apiVersion\":\""
 /* "0s": the kubelet keeps nothing of it, so that it asks again once ocir-broker is back. */
@@ -18,16 +20,10 @@
 /* By this the installer knows its own: the same text is searched for in packages/installer/setup.sh. */
 #define VERSION_LINE "ocir-broker do-nothing provider " SHIM_VERSION "\n"
 
-enum { REQUEST_LIMIT_BYTES = 256 * 1024 };
-
 /* Not on the stack: only the pages that are used cost memory. One byte more for the end of the string. */
-static char request[REQUEST_LIMIT_BYTES + 1];
+static char request[MAX_REQUEST_BYTES + 1];
 
-static const char *const API_VERSIONS[] = {
-    "credentialprovider.kubelet.k8s.io/v1",
-    "credentialprovider.kubelet.k8s.io/v1beta1",
-    "credentialprovider.kubelet.k8s.io/v1alpha1",
-};
+static const char *const KNOWN_VERSIONS[] = API_VERSIONS;
 
 static bool read_request(void);
 static const char *requested_api_version(void);
@@ -39,8 +35,7 @@ int main(int argument_count, char **arguments) {
   }
   const char *api_version = read_request() ? requested_api_version() : NULL;
   if (api_version == NULL) {
-    error_line_write("shim-request-invalid", "ocir-broker is removed, and what is on stdin is no CredentialProviderRequest",
-                     NULL, "take the plugin out of the kubelet's CredentialProviderConfig, or install ocir-broker again");
+    error_line_write(SHIM_REQUEST_INVALID);
     return EXIT_FAILURE;
   }
   return write_all(ANSWER_HEAD) && write_all(api_version) && write_all(ANSWER_TAIL) ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -76,10 +71,10 @@ static const char *requested_api_version(void) {
     const char *value = after_blanks(at + sizeof key - 1);
     if (*value != ':') continue;
     value = after_blanks(value + 1);
-    for (size_t i = 0; i < sizeof API_VERSIONS / sizeof *API_VERSIONS; i++) {
-      size_t length = strlen(API_VERSIONS[i]);
-      if (value[0] == '"' && strncmp(value + 1, API_VERSIONS[i], length) == 0 && value[1 + length] == '"') {
-        return API_VERSIONS[i];
+    for (size_t i = 0; i < sizeof KNOWN_VERSIONS / sizeof *KNOWN_VERSIONS; i++) {
+      size_t length = strlen(KNOWN_VERSIONS[i]);
+      if (value[0] == '"' && strncmp(value + 1, KNOWN_VERSIONS[i], length) == 0 && value[1 + length] == '"') {
+        return KNOWN_VERSIONS[i];
       }
     }
     return NULL;

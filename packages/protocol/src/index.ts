@@ -9,3 +9,4 @@ export {
 export { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
 export { type CredentialProviderRequest, decodeCredentialProviderRequest } from "./request.ts";
 export { encodeCredentialProviderResponse } from "./response.ts";
+export { SHIM_ERRORS, type ShimErrorCode, type ShimErrorText } from "./shim-errors.ts";

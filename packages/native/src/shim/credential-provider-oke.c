@@ -14,20 +14,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../contract.h"
+#include "../error-line.h"
+#include "../error-texts.h"
 #include "broker-exchange.h"
 #include "deadline.h"
 #include "docker-credential.h"
-#include "../error-line.h"
 #include "fallback.h"
 
-#define DEFAULT_SOCKET_PATH "/run/ocir-broker/credentials.sock"
-#define DEFAULT_FALLBACK "/usr/local/bin/ocir-broker"
-#define CREDENTIALS_ROUTE "/v1/credentials"
-#define DOCKER_CREDENTIAL_ROUTE "/v1/docker-credential"
-#define CHECK_SERVICE "check it with: systemctl status ocir-broker.socket ocir-broker.service"
-
 static const char HELP[] =
-    "credential-provider-oke: the kubelet's credential provider for OCIR\n"
+    PROVIDER_NAME ": the kubelet's credential provider for OCIR\n"
     "\n"
     "The kubelet runs it. It reads a CredentialProviderRequest from stdin, asks the daemon ocir-broker, and writes the\n"
     "CredentialProviderResponse to stdout. By hand, use:\n"
@@ -36,19 +32,18 @@ static const char HELP[] =
     "  ocir-broker doctor IMAGE    why a pull fails\n"
     "  ocir-broker status          what the daemon holds\n"
     "\n"
-    "OCIR_BROKER_SOCKET    the daemon's socket (default: " DEFAULT_SOCKET_PATH ")\n"
-    "OCIR_BROKER_FALLBACK  what it becomes while there is no daemon (default: " DEFAULT_FALLBACK "; empty: nothing)\n"
+    "OCIR_BROKER_SOCKET    the daemon's socket (default: " CREDENTIALS_SOCKET ")\n"
+    "OCIR_BROKER_FALLBACK  what it becomes while there is no daemon (default: " BROKER_PROGRAM "; empty: nothing)\n"
     "--version             prints the version\n"
     "Other arguments are ignored.\n";
 
 enum {
-  REQUEST_LIMIT_BYTES = 256 * 1024,
   HEAD_ROOM_BYTES = 512, /* for the head, which is written once the body's length is known */
   SAFE_PIPE_WRITE_BYTES = 4096 /* a pipe that poll(2) calls writable takes this much without blocking */
 };
 
 struct request {
-  char bytes[HEAD_ROOM_BYTES + REQUEST_LIMIT_BYTES + 1];
+  char bytes[HEAD_ROOM_BYTES + MAX_REQUEST_BYTES + 1];
   size_t start; /* of the head */
   size_t end;   /* of the body */
 };
@@ -70,11 +65,11 @@ static bool deliver(const struct exchange_answer *delivered, const struct deadli
 static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline);
 
 int main(int argument_count, char **arguments) {
-  struct deadline deadline = deadline_in_ms(SHIM_DEADLINE_MS);
+  struct deadline deadline = deadline_in_ms(SHIM_DAEMON_MS);
   signal(SIGPIPE, SIG_IGN);
   if (docker_credential_is_named(arguments[0])) return answer_docker(argument_count, arguments, &deadline);
   if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
-    static const char version[] = "credential-provider-oke " SHIM_VERSION "\n";
+    static const char version[] = PROVIDER_NAME " " SHIM_VERSION "\n";
     return write_stdout(version, sizeof version - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   }
 
@@ -91,7 +86,7 @@ int main(int argument_count, char **arguments) {
   if (outcome == EXCHANGE_OK) return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
 
   if (may_fall_back(outcome)) {
-    struct deadline total = deadline_after(&deadline, SHIM_TOTAL_MS - SHIM_DEADLINE_MS);
+    struct deadline total = deadline_after(&deadline, SHIM_TOTAL_MS - SHIM_DAEMON_MS);
     enum fallback_outcome fallen = fall_back(socket_path, &total);
     if (fallen == FALLBACK_OK) return deliver(&answer, &total) ? EXIT_SUCCESS : EXIT_FAILURE;
     if (fallen != FALLBACK_NONE) {
@@ -105,7 +100,7 @@ int main(int argument_count, char **arguments) {
 
 static const char *chosen_socket_path(void) {
   const char *path = getenv("OCIR_BROKER_SOCKET");
-  return path == NULL || *path == '\0' ? DEFAULT_SOCKET_PATH : path;
+  return path == NULL || *path == '\0' ? CREDENTIALS_SOCKET : path;
 }
 
 /* No fallback broker here: a person reads the error. */
@@ -133,7 +128,7 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
 /* A kubelet sets no TERM, so its calls do not pay for the system call. */
 static void say_on_terminal(const char *awaited) {
   if (getenv("TERM") == NULL || !isatty(STDIN_FILENO)) return;
-  static const char before[] = "waiting 20 s for the end of input (Ctrl-D): ";
+  static const char before[] = "waiting " SHIM_DAEMON_LIMIT_TEXT " for the end of input (Ctrl-D): ";
   const char *pieces[] = {before, awaited, "\n"};
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
     if (write(STDERR_FILENO, pieces[i], strlen(pieces[i])) < 0) return;
@@ -146,27 +141,24 @@ static bool read_body(struct request *read_into, const struct deadline *deadline
   for (;;) {
     enum wait_outcome waited = deadline_wait(deadline, STDIN_FILENO, POLLIN);
     if (waited == WAIT_TIMED_OUT) {
-      error_line_write("shim-request-timeout", "stdin did not end within the time limit", NULL,
-                       "the kubelet sends one JSON request and closes stdin; by hand, pipe a file into it");
+      error_line_write(SHIM_REQUEST_TIMEOUT);
       return false;
     }
     ssize_t taken = waited == WAIT_READY ? read(STDIN_FILENO, read_into->bytes + end, sizeof read_into->bytes - end) : -1;
     if (taken < 0 && waited == WAIT_READY && (errno == EINTR || errno == EAGAIN)) continue;
     if (taken < 0) {
-      error_line_write("shim-request-unreadable", "stdin cannot be read", NULL, "pipe one JSON request into it");
+      error_line_write(SHIM_REQUEST_UNREADABLE);
       return false;
     }
     if (taken == 0) break;
     end += (size_t)taken;
     if (end == sizeof read_into->bytes) {
-      error_line_write("shim-request-too-large", "the request on stdin is larger than 256 KiB", NULL,
-                       "look for a pod with an overlong image name");
+      error_line_write(SHIM_REQUEST_TOO_LARGE);
       return false;
     }
   }
   if (end == HEAD_ROOM_BYTES) {
-    error_line_write("shim-request-empty", "stdin was empty", NULL,
-                     "pipe in what the kubelet sends, a CredentialProviderRequest, or what docker sends, a registry host");
+    error_line_write(SHIM_REQUEST_EMPTY);
     return false;
   }
   read_into->end = end;
@@ -178,7 +170,7 @@ static void write_head(struct request *written, const char *route, const char *t
   static const char fields[] =
       " HTTP/1.1\r\n"
       "Host: localhost\r\n"
-      "User-Agent: credential-provider-oke/" SHIM_VERSION "\r\n"
+      "User-Agent: " PROVIDER_NAME "/" SHIM_VERSION "\r\n"
       "Content-Type: ";
   static const char length_field[] = "\r\nConnection: close\r\nContent-Length: ";
   const char *body_length = decimal((unsigned)(written->end - HEAD_ROOM_BYTES));
@@ -198,7 +190,7 @@ static bool may_fall_back(enum exchange_outcome outcome) {
 }
 
 static enum fallback_outcome fall_back(const char *socket_path, const struct deadline *deadline) {
-  static char default_program[] = DEFAULT_FALLBACK;
+  static char default_program[] = BROKER_PROGRAM;
   char *program = getenv("OCIR_BROKER_FALLBACK");
   struct fallback fallback = {
       .program = program == NULL ? default_program : program,
@@ -216,39 +208,31 @@ static void report_exchange(enum exchange_outcome outcome, const char *socket_pa
     case EXCHANGE_OK:
       break;
     case EXCHANGE_NO_SOCKET:
-      error_line_write("shim-socket-missing", "there is no socket at", socket_path,
-                       "start it with: systemctl enable --now ocir-broker.socket");
+      error_line_write(SHIM_SOCKET_MISSING(socket_path));
       break;
     case EXCHANGE_REFUSED:
-      error_line_write("shim-socket-refused", "nothing listens on", socket_path,
-                       "start it with: systemctl restart ocir-broker.socket");
+      error_line_write(SHIM_SOCKET_REFUSED(socket_path));
       break;
     case EXCHANGE_DENIED:
-      error_line_write("shim-socket-denied", "this user may not use", socket_path,
-                       "only root may, as the kubelet does; check the owner and mode of the socket");
+      error_line_write(SHIM_SOCKET_DENIED(socket_path));
       break;
     case EXCHANGE_PATH_TOO_LONG:
-      error_line_write("shim-socket-path-too-long", "OCIR_BROKER_SOCKET has more than 107 bytes", NULL,
-                       "shorten it in the kubelet's credential provider config");
+      error_line_write(SHIM_SOCKET_PATH_TOO_LONG);
       break;
     case EXCHANGE_FAILED:
-      error_line_write("shim-system-error", "the kernel refused to use the socket, errno", decimal((unsigned)errno),
-                       "look for exhausted descriptors or memory on this node");
+      error_line_write(SHIM_SYSTEM_ERROR(decimal((unsigned)errno)));
       break;
     case EXCHANGE_BROKEN:
-      error_line_write("shim-connection-broken", "the broker closed the connection twice before it had answered", NULL,
-                       "see why with: journalctl -u ocir-broker");
+      error_line_write(SHIM_CONNECTION_BROKEN);
       break;
     case EXCHANGE_TIMED_OUT:
-      error_line_write("shim-timeout", "the broker did not answer within the time limit", NULL, CHECK_SERVICE);
+      error_line_write(SHIM_TIMEOUT);
       break;
     case EXCHANGE_INVALID:
-      error_line_write("shim-answer-invalid", "what answered does not speak the broker's HTTP on", socket_path,
-                       "check OCIR_BROKER_SOCKET and the version of the daemon");
+      error_line_write(SHIM_ANSWER_INVALID(socket_path));
       break;
     case EXCHANGE_TOO_LARGE:
-      error_line_write("shim-answer-too-large", "the answer is larger than 16 KiB of headers or 64 KiB of body", NULL,
-                       "check OCIR_BROKER_SOCKET and the version of the daemon");
+      error_line_write(SHIM_ANSWER_TOO_LARGE);
       break;
   }
 }
@@ -259,28 +243,22 @@ static void report_fallback(enum fallback_outcome outcome, const char *socket_pa
     case FALLBACK_NONE:
       break;
     case FALLBACK_DIRECTORY_UNSAFE:
-      error_line_write("shim-fallback-directory-unsafe", "no broker answers, and none is started beside", socket_path,
-                       "make its directory a real one of root's that nobody else may write to");
+      error_line_write(SHIM_FALLBACK_DIRECTORY_UNSAFE(socket_path));
       break;
     case FALLBACK_LOCK_UNSAFE:
-      error_line_write("shim-fallback-lock-unsafe", "no broker answers, and " FALLBACK_LOCK_NAME " is not safe beside", socket_path,
-                       "remove it: it must be a file of root's with mode 0600");
+      error_line_write(SHIM_FALLBACK_LOCK_UNSAFE(socket_path));
       break;
     case FALLBACK_LOCKED:
-      error_line_write("shim-fallback-locked", "no broker answers, and somebody holds " FALLBACK_LOCK_NAME " beside", socket_path,
-                       "see who with: fuser -v on that file; " CHECK_SERVICE);
+      error_line_write(SHIM_FALLBACK_LOCKED(socket_path));
       break;
     case FALLBACK_UNANSWERED:
-      error_line_write("shim-fallback-timeout", "neither the broker nor the fallback broker answered within the time limit", NULL,
-                       CHECK_SERVICE);
+      error_line_write(SHIM_FALLBACK_TIMEOUT);
       break;
     case FALLBACK_ANSWER_INVALID:
-      error_line_write("shim-fallback-invalid", "the fallback broker does not speak the broker's HTTP", NULL,
-                       "check OCIR_BROKER_FALLBACK and the version of the program there");
+      error_line_write(SHIM_FALLBACK_INVALID);
       break;
     case FALLBACK_FAILED:
-      error_line_write("shim-fallback-failed", "no broker answers, and the kernel refused to start one, errno",
-                       decimal((unsigned)errno), "look for exhausted descriptors or memory on this node");
+      error_line_write(SHIM_FALLBACK_FAILED(decimal((unsigned)errno)));
       break;
   }
 }
@@ -291,19 +269,16 @@ static bool deliver(const struct exchange_answer *delivered, const struct deadli
   unsigned status = delivered->response.status;
   if (status != 200) {
     if (!error_line_relay(body, length)) {
-      error_line_write("shim-answer-status", "the broker answered without a message, with status", decimal(status),
-                       "see why with: journalctl -u ocir-broker");
+      error_line_write(SHIM_ANSWER_STATUS(decimal(status)));
     }
     return false;
   }
   if (length == 0) {
-    error_line_write("shim-answer-empty", "the broker answered with status 200 and no body", NULL,
-                     "check the version of the daemon");
+    error_line_write(SHIM_ANSWER_EMPTY);
     return false;
   }
   if (!write_stdout(body, length, deadline)) {
-    error_line_write("shim-output-failed", "stdout did not take the whole answer", NULL,
-                     "whoever ran this closed it or did not read it");
+    error_line_write(SHIM_OUTPUT_FAILED);
     return false;
   }
   return true;

@@ -3,7 +3,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../contract.h"
 #include "../error-line.h"
+#include "../error-texts.h"
 
 bool docker_credential_is_named(const char *program) {
   if (program == NULL) return false;
@@ -32,11 +34,9 @@ enum docker_credential_outcome docker_credential_begin(int argument_count, char 
   }
   /* What comes on stdin with these two is somebody's secret, and is not even read. */
   if (strcmp(verb, "store") == 0 || strcmp(verb, "erase") == 0) {
-    error_line_write("shim-nothing-stored", "credentials are neither stored nor erased, they are the node's own", NULL,
-                     "pull without logging in or out; for another account, name another helper in credHelpers");
+    error_line_write(SHIM_NOTHING_STORED);
     return DOCKER_CREDENTIAL_REFUSED;
   }
-  error_line_write("shim-verb-unknown", "a docker credential helper is called with one verb", NULL,
-                   "use: echo REGISTRY_HOST | " DOCKER_CREDENTIAL_NAME " get; or list, or version");
+  error_line_write(SHIM_VERB_UNKNOWN);
   return DOCKER_CREDENTIAL_REFUSED;
 }

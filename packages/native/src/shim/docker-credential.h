@@ -7,8 +7,6 @@
 
 #include <stdbool.h>
 
-#define DOCKER_CREDENTIAL_NAME "docker-credential-ocir"
-
 enum docker_credential_outcome {
   DOCKER_CREDENTIAL_ASK,    /* `get`: the daemon knows */
   DOCKER_CREDENTIAL_SAY,    /* `text` is the whole answer */

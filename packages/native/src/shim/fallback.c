@@ -14,16 +14,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../sandbox/core-dumps.h"
+#include "../contract.h"
 #include "../error-line.h"
+#include "../sandbox/core-dumps.h"
 #include "../sandbox/passed-environment.h"
 #include "../sandbox/privileges.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
-
-#define SOCKET_NAME "fallback.sock"
 
 enum {
   DIRECTORY_LIMIT_BYTES = 128, /* more than a socket's address holds */
@@ -60,7 +59,7 @@ enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct
     if (errno != EWOULDBLOCK && errno != EINTR) return FALLBACK_FAILED;
 
     /* Whoever holds the lock answers, or ends and breaks the connection: then it is somebody else's turn. */
-    switch (broker_exchange(SOCKET_NAME, fallback->request, fallback->request_length, deadline, answer)) {
+    switch (broker_exchange(FALLBACK_SOCKET_NAME, fallback->request, fallback->request_length, deadline, answer)) {
       case EXCHANGE_OK:
         if (answer->response.status >= 500) ask_daemon_again(fallback, deadline, answer);
         return FALLBACK_OK;
@@ -147,10 +146,10 @@ static int open_lock(void) {
 
 /* Listens before the program has even started: who comes now waits in the kernel's queue. Under the lock, so what is there is dead. */
 static int open_listener(void) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET_NAME};
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = FALLBACK_SOCKET_NAME};
   int listener = move_clear(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (listener < 0) return -1;
-  if (unlink(SOCKET_NAME) < 0 && errno != ENOENT) return -1;
+  if (unlink(FALLBACK_SOCKET_NAME) < 0 && errno != ENOENT) return -1;
   mode_t mask = umask(S_IXUSR | S_IRWXG | S_IRWXO);
   int bound = bind(listener, (const struct sockaddr *)&address, sizeof address);
   umask(mask);

@@ -10,18 +10,6 @@
 #include "broker-exchange.h"
 #include "deadline.h"
 
-#define FALLBACK_LOCK_NAME "fallback.lock"
-
-/* The whole call. What it leaves of the kubelet's 60 s is for a machine that is too busy to keep time. */
-#ifndef SHIM_TOTAL_MS
-#define SHIM_TOTAL_MS 44000
-#endif
-
-/* Less is not worth a program's start: a busy machine takes seconds for it, and the program keeps five for its end. */
-#ifndef SHIM_SHORTEST_TURN_MS
-#define SHIM_SHORTEST_TURN_MS 10000
-#endif
-
 enum fallback_outcome {
   FALLBACK_OK,         /* by another shim's program; an answer of our own program never comes back here */
   FALLBACK_NONE,             /* no program to run, or no directory: the broker is not installed */

@@ -96,9 +96,9 @@ static enum http_progress read_content_length(struct http_response *response, co
   for (size_t i = 0; i < length; i++) {
     if (!is_digit(value[i])) return HTTP_INVALID;
     /* Not counted on once above the limit, so that no number of digits overflows it. */
-    if (stated <= HTTP_BODY_LIMIT_BYTES) stated = stated * 10 + (size_t)(value[i] - '0');
+    if (stated <= MAX_RESPONSE_BYTES) stated = stated * 10 + (size_t)(value[i] - '0');
   }
-  if (stated > HTTP_BODY_LIMIT_BYTES) return HTTP_TOO_LARGE;
+  if (stated > MAX_RESPONSE_BYTES) return HTTP_TOO_LARGE;
   response->body_length = stated;
   response->length_stated = true;
   return HTTP_INCOMPLETE;

@@ -9,10 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../contract.h"
+
 enum {
   HTTP_HEAD_LIMIT_BYTES = 16 * 1024, /* status lines and headers, those of interim responses included */
-  HTTP_BODY_LIMIT_BYTES = 64 * 1024, /* the most that the broker ever answers */
-  HTTP_RESPONSE_LIMIT_BYTES = HTTP_HEAD_LIMIT_BYTES + HTTP_BODY_LIMIT_BYTES
+  HTTP_RESPONSE_LIMIT_BYTES = HTTP_HEAD_LIMIT_BYTES + MAX_RESPONSE_BYTES
 };
 
 enum http_progress { HTTP_INCOMPLETE, HTTP_WHOLE, HTTP_INVALID, HTTP_TOO_LARGE };

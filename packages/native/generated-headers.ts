@@ -1,0 +1,96 @@
+/**
+ * Renders the C headers whose contents belong to packages/protocol. The rendered files are kept beside the sources, because
+ * make needs nothing but a C compiler; a test compares them.
+ */
+import {
+  API_VERSIONS,
+  BROKER_PROGRAM,
+  CREDENTIALS_ROUTE,
+  CREDENTIALS_SOCKET,
+  DOCKER_CREDENTIAL_NAME,
+  DOCKER_CREDENTIAL_ROUTE,
+  FALLBACK_LOCK_NAME,
+  FALLBACK_SOCKET_NAME,
+  MAX_REQUEST_BYTES,
+  MAX_RESPONSE_BYTES,
+  PROVIDER_NAME,
+  SHIM_DAEMON_MS,
+  SHIM_ERRORS,
+  SHIM_SHORTEST_TURN_MS,
+  SHIM_TOTAL_MS,
+  type ShimErrorText,
+} from "@ocir-broker/protocol";
+
+export const UPDATE_COMMAND = "UPDATE_HEADERS=1 npx vitest run packages/native/src/generated-headers.test.ts";
+
+/** By their file names in src/. */
+export function generatedHeaders(): Readonly<Record<string, string>> {
+  return {
+    "contract.h": header("contract.ts", "OCIR_BROKER_CONTRACT_H", [...NAMES, ...LIMITS]),
+    "error-texts.h": header("shim-errors.ts", "OCIR_BROKER_ERROR_TEXTS_H", [...ERROR_TEXTS_USE, ...errorTexts()]),
+  };
+}
+
+const NAMES = [
+  "/* An initialiser of an array of strings. */",
+  `#define API_VERSIONS {${API_VERSIONS.map(literal).join(", ")}}`,
+  ...defines({
+    PROVIDER_NAME,
+    DOCKER_CREDENTIAL_NAME,
+    CREDENTIALS_SOCKET,
+    FALLBACK_LOCK_NAME,
+    FALLBACK_SOCKET_NAME,
+    BROKER_PROGRAM,
+    CREDENTIALS_ROUTE,
+    DOCKER_CREDENTIAL_ROUTE,
+    MAX_REQUEST_BYTES,
+    MAX_RESPONSE_BYTES,
+    SHIM_DAEMON_LIMIT_TEXT: `${SHIM_DAEMON_MS / 1_000} s`,
+  }),
+];
+
+/** The tests make programs with shorter ones. */
+const LIMITS = defines({ SHIM_DAEMON_MS, SHIM_TOTAL_MS, SHIM_SHORTEST_TURN_MS }).flatMap((line) => [
+  `#ifndef ${line.split(" ")[1]}`,
+  line,
+  "#endif",
+]);
+
+const ERROR_TEXTS_USE = [
+  "/* Each is the arguments of error_line_write: code, what happened, detail, what to do next. */",
+];
+
+function errorTexts(): string[] {
+  return Object.entries<ShimErrorText>(SHIM_ERRORS).map(([code, { what, detail, next }]) => {
+    const name = code.toUpperCase().replaceAll("-", "_");
+    const parameter = detail === undefined ? "" : `(${detail})`;
+    const parts = [literal(code), literal(what), detail === undefined ? "NULL" : `(${detail})`, literal(next)];
+    return `#define ${name}${parameter} \\\n  ${parts.join(", \\\n  ")}`;
+  });
+}
+
+function header(source: string, guard: string, lines: readonly string[]): string {
+  return [
+    `/* Generated from packages/protocol/src/${source} by:`,
+    ` * ${UPDATE_COMMAND} */`,
+    `#ifndef ${guard}`,
+    `#define ${guard}`,
+    "",
+    ...lines,
+    "",
+    "#endif",
+    "",
+  ].join("\n");
+}
+
+function defines(values: Readonly<Record<string, string | number>>): string[] {
+  return Object.entries(values).map(
+    ([name, value]) => `#define ${name} ${typeof value === "number" ? value : literal(value)}`,
+  );
+}
+
+/** The error line is printable ASCII, and in that JSON's strings are C's. */
+function literal(text: string): string {
+  if (!/^[ -~]*$/.test(text)) throw new Error(`not printable ASCII: ${text}`);
+  return JSON.stringify(text);
+}

@@ -1,0 +1,133 @@
+/* Generated from packages/protocol/src/shim-errors.ts by:
+ * UPDATE_HEADERS=1 npx vitest run packages/native/src/generated-headers.test.ts */
+#ifndef OCIR_BROKER_ERROR_TEXTS_H
+#define OCIR_BROKER_ERROR_TEXTS_H
+
+/* Each is the arguments of error_line_write: code, what happened, detail, what to do next. */
+#define SHIM_REQUEST_TIMEOUT \
+  "shim-request-timeout", \
+  "stdin did not end within the time limit", \
+  NULL, \
+  "the kubelet sends one JSON request and closes stdin; by hand, pipe a file into it"
+#define SHIM_REQUEST_UNREADABLE \
+  "shim-request-unreadable", \
+  "stdin cannot be read", \
+  NULL, \
+  "pipe one JSON request into it"
+#define SHIM_REQUEST_TOO_LARGE \
+  "shim-request-too-large", \
+  "the request on stdin is larger than 256 KiB", \
+  NULL, \
+  "look for a pod with an overlong image name"
+#define SHIM_REQUEST_EMPTY \
+  "shim-request-empty", \
+  "stdin was empty", \
+  NULL, \
+  "pipe in what the kubelet sends, a CredentialProviderRequest, or what docker sends, a registry host"
+#define SHIM_SOCKET_MISSING(path) \
+  "shim-socket-missing", \
+  "there is no socket at", \
+  (path), \
+  "start it with: systemctl enable --now ocir-broker.socket"
+#define SHIM_SOCKET_REFUSED(path) \
+  "shim-socket-refused", \
+  "nothing listens on", \
+  (path), \
+  "start it with: systemctl restart ocir-broker.socket"
+#define SHIM_SOCKET_DENIED(path) \
+  "shim-socket-denied", \
+  "this user may not use", \
+  (path), \
+  "only root may, as the kubelet does; check the owner and mode of the socket"
+#define SHIM_SOCKET_PATH_TOO_LONG \
+  "shim-socket-path-too-long", \
+  "OCIR_BROKER_SOCKET has more than 107 bytes", \
+  NULL, \
+  "shorten it in the kubelet's credential provider config"
+#define SHIM_SYSTEM_ERROR(errno_text) \
+  "shim-system-error", \
+  "the kernel refused to use the socket, errno", \
+  (errno_text), \
+  "look for exhausted descriptors or memory on this node"
+#define SHIM_CONNECTION_BROKEN \
+  "shim-connection-broken", \
+  "the broker closed the connection twice before it had answered", \
+  NULL, \
+  "see why with: journalctl -u ocir-broker"
+#define SHIM_TIMEOUT \
+  "shim-timeout", \
+  "the broker did not answer within the time limit", \
+  NULL, \
+  "check it with: systemctl status ocir-broker.socket ocir-broker.service"
+#define SHIM_ANSWER_INVALID(path) \
+  "shim-answer-invalid", \
+  "what answered does not speak the broker's HTTP on", \
+  (path), \
+  "check OCIR_BROKER_SOCKET and the version of the daemon"
+#define SHIM_ANSWER_TOO_LARGE \
+  "shim-answer-too-large", \
+  "the answer is larger than 16 KiB of headers or 64 KiB of body", \
+  NULL, \
+  "check OCIR_BROKER_SOCKET and the version of the daemon"
+#define SHIM_FALLBACK_DIRECTORY_UNSAFE(path) \
+  "shim-fallback-directory-unsafe", \
+  "no broker answers, and none is started beside", \
+  (path), \
+  "make its directory a real one of root's that nobody else may write to"
+#define SHIM_FALLBACK_LOCK_UNSAFE(path) \
+  "shim-fallback-lock-unsafe", \
+  "no broker answers, and fallback.lock is not safe beside", \
+  (path), \
+  "remove it: it must be a file of root's with mode 0600"
+#define SHIM_FALLBACK_LOCKED(path) \
+  "shim-fallback-locked", \
+  "no broker answers, and somebody holds fallback.lock beside", \
+  (path), \
+  "see who with: fuser -v on that file; check it with: systemctl status ocir-broker.socket ocir-broker.service"
+#define SHIM_FALLBACK_TIMEOUT \
+  "shim-fallback-timeout", \
+  "neither the broker nor the fallback broker answered within the time limit", \
+  NULL, \
+  "check it with: systemctl status ocir-broker.socket ocir-broker.service"
+#define SHIM_FALLBACK_INVALID \
+  "shim-fallback-invalid", \
+  "the fallback broker does not speak the broker's HTTP", \
+  NULL, \
+  "check OCIR_BROKER_FALLBACK and the version of the program there"
+#define SHIM_FALLBACK_FAILED(errno_text) \
+  "shim-fallback-failed", \
+  "no broker answers, and the kernel refused to start one, errno", \
+  (errno_text), \
+  "look for exhausted descriptors or memory on this node"
+#define SHIM_ANSWER_STATUS(status_text) \
+  "shim-answer-status", \
+  "the broker answered without a message, with status", \
+  (status_text), \
+  "see why with: journalctl -u ocir-broker"
+#define SHIM_ANSWER_EMPTY \
+  "shim-answer-empty", \
+  "the broker answered with status 200 and no body", \
+  NULL, \
+  "check the version of the daemon"
+#define SHIM_OUTPUT_FAILED \
+  "shim-output-failed", \
+  "stdout did not take the whole answer", \
+  NULL, \
+  "whoever ran this closed it or did not read it"
+#define SHIM_REQUEST_INVALID \
+  "shim-request-invalid", \
+  "ocir-broker is removed, and what is on stdin is no CredentialProviderRequest", \
+  NULL, \
+  "take the plugin out of the kubelet's CredentialProviderConfig, or install ocir-broker again"
+#define SHIM_NOTHING_STORED \
+  "shim-nothing-stored", \
+  "credentials are neither stored nor erased, they are the node's own", \
+  NULL, \
+  "pull without logging in or out; for another account, name another helper in credHelpers"
+#define SHIM_VERB_UNKNOWN \
+  "shim-verb-unknown", \
+  "a docker credential helper is called with one verb", \
+  NULL, \
+  "use: echo REGISTRY_HOST | docker-credential-ocir get; or list, or version"
+
+#endif

@@ -1,0 +1,126 @@
+/**
+ * Every code of the plugin's own error lines, for credential-provider-oke, docker-credential-ocir and the do-nothing
+ * provider. The C programs get them from packages/native/src/error-texts.h, which is generated from this file.
+ */
+import { FALLBACK_LOCK_NAME } from "./contract.ts";
+
+export interface ShimErrorText {
+  readonly what: string;
+  /** The name of what the program puts after `what`: a path or a number. */
+  readonly detail?: "errno_text" | "path" | "status_text";
+  readonly next: string;
+}
+
+const CHECK_SERVICE = "check it with: systemctl status ocir-broker.socket ocir-broker.service";
+const JOURNAL = "see why with: journalctl -u ocir-broker";
+const OTHER_DAEMON = "check OCIR_BROKER_SOCKET and the version of the daemon";
+const EXHAUSTED = "look for exhausted descriptors or memory on this node";
+
+export const SHIM_ERRORS = {
+  "shim-request-timeout": {
+    what: "stdin did not end within the time limit",
+    next: "the kubelet sends one JSON request and closes stdin; by hand, pipe a file into it",
+  },
+  "shim-request-unreadable": { what: "stdin cannot be read", next: "pipe one JSON request into it" },
+  "shim-request-too-large": {
+    what: "the request on stdin is larger than 256 KiB",
+    next: "look for a pod with an overlong image name",
+  },
+  "shim-request-empty": {
+    what: "stdin was empty",
+    next: "pipe in what the kubelet sends, a CredentialProviderRequest, or what docker sends, a registry host",
+  },
+  "shim-socket-missing": {
+    what: "there is no socket at",
+    detail: "path",
+    next: "start it with: systemctl enable --now ocir-broker.socket",
+  },
+  "shim-socket-refused": {
+    what: "nothing listens on",
+    detail: "path",
+    next: "start it with: systemctl restart ocir-broker.socket",
+  },
+  "shim-socket-denied": {
+    what: "this user may not use",
+    detail: "path",
+    next: "only root may, as the kubelet does; check the owner and mode of the socket",
+  },
+  "shim-socket-path-too-long": {
+    what: "OCIR_BROKER_SOCKET has more than 107 bytes",
+    next: "shorten it in the kubelet's credential provider config",
+  },
+  "shim-system-error": {
+    what: "the kernel refused to use the socket, errno",
+    detail: "errno_text",
+    next: EXHAUSTED,
+  },
+  "shim-connection-broken": {
+    what: "the broker closed the connection twice before it had answered",
+    next: JOURNAL,
+  },
+  "shim-timeout": { what: "the broker did not answer within the time limit", next: CHECK_SERVICE },
+  "shim-answer-invalid": {
+    what: "what answered does not speak the broker's HTTP on",
+    detail: "path",
+    next: OTHER_DAEMON,
+  },
+  "shim-answer-too-large": {
+    what: "the answer is larger than 16 KiB of headers or 64 KiB of body",
+    next: OTHER_DAEMON,
+  },
+  "shim-fallback-directory-unsafe": {
+    what: "no broker answers, and none is started beside",
+    detail: "path",
+    next: "make its directory a real one of root's that nobody else may write to",
+  },
+  "shim-fallback-lock-unsafe": {
+    what: `no broker answers, and ${FALLBACK_LOCK_NAME} is not safe beside`,
+    detail: "path",
+    next: "remove it: it must be a file of root's with mode 0600",
+  },
+  "shim-fallback-locked": {
+    what: `no broker answers, and somebody holds ${FALLBACK_LOCK_NAME} beside`,
+    detail: "path",
+    next: `see who with: fuser -v on that file; ${CHECK_SERVICE}`,
+  },
+  "shim-fallback-timeout": {
+    what: "neither the broker nor the fallback broker answered within the time limit",
+    next: CHECK_SERVICE,
+  },
+  "shim-fallback-invalid": {
+    what: "the fallback broker does not speak the broker's HTTP",
+    next: "check OCIR_BROKER_FALLBACK and the version of the program there",
+  },
+  "shim-fallback-failed": {
+    what: "no broker answers, and the kernel refused to start one, errno",
+    detail: "errno_text",
+    next: EXHAUSTED,
+  },
+  "shim-answer-status": {
+    what: "the broker answered without a message, with status",
+    detail: "status_text",
+    next: JOURNAL,
+  },
+  "shim-answer-empty": {
+    what: "the broker answered with status 200 and no body",
+    next: "check the version of the daemon",
+  },
+  "shim-output-failed": {
+    what: "stdout did not take the whole answer",
+    next: "whoever ran this closed it or did not read it",
+  },
+  "shim-request-invalid": {
+    what: "ocir-broker is removed, and what is on stdin is no CredentialProviderRequest",
+    next: "take the plugin out of the kubelet's CredentialProviderConfig, or install ocir-broker again",
+  },
+  "shim-nothing-stored": {
+    what: "credentials are neither stored nor erased, they are the node's own",
+    next: "pull without logging in or out; for another account, name another helper in credHelpers",
+  },
+  "shim-verb-unknown": {
+    what: "a docker credential helper is called with one verb",
+    next: "use: echo REGISTRY_HOST | docker-credential-ocir get; or list, or version",
+  },
+} as const satisfies Record<string, ShimErrorText>;
+
+export type ShimErrorCode = keyof typeof SHIM_ERRORS;
