@@ -15,7 +15,7 @@ import {
 } from "@ocir-broker/identity";
 import type { Config } from "../config/schema.ts";
 import { createHomeRegionCache, createSessionCache, createTokenCache, SESSION } from "../tokens/caches.ts";
-import { createLiveRegistries, type LiveRegistries } from "../tokens/live-registries.ts";
+import { createLiveRegistries, type LiveRegistries } from "../tokens/registries.ts";
 import { createSessionRefresh, type RefreshSession } from "../tokens/session-refresh.ts";
 
 export interface CredentialCore {

@@ -6,7 +6,7 @@
  */
 
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
-import type { RegionInfo } from "@ocir-broker/identity";
+import { knownRealmDomains, type RegionInfo } from "@ocir-broker/identity";
 import { createHostRules } from "@ocir-broker/ocir";
 import type { Config } from "../config/schema.ts";
 
@@ -17,13 +17,14 @@ export interface Registries {
   endpointOf(registryHost: string): URL;
 }
 
-export interface RegistriesOptions {
-  readonly realmDomains: readonly string[];
-  /** Hosts that any key of the configuration names. */
-  readonly extraHosts: readonly string[];
-  readonly endpoints: Readonly<Record<string, string>>;
-  readonly homeRegion: Pick<RefreshAheadCache<RegionInfo>, "get" | "peek">;
+/** The registries that the configuration in force names. A reload replaces them whole. */
+export interface LiveRegistries extends Registries {
+  /** @returns the registry hosts that are reached elsewhere than before. */
+  applyConfig(config: Registered): string[];
 }
+
+type Registered = Pick<Config, "registries">;
+type HomeRegion = Pick<RefreshAheadCache<RegionInfo>, "get" | "peek">;
 
 /** The only key of the home region's cache. */
 export const HOME_REGION = "home-region";
@@ -31,10 +32,25 @@ export const HOME_REGION = "home-region";
 /** `ocir.<region>.oci.<realm domain>`, the form of registry hosts in every realm. */
 const LONG_HOST_FORM = /^ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+$/;
 
-export function createRegistries(options: RegistriesOptions): Registries {
-  const { realmDomains, extraHosts, homeRegion } = options;
-  const endpoints = new Map(Object.entries(options.endpoints).map(([host, url]) => [host, new URL(url)]));
-  const isKnownHost = createHostRules({ realmDomains, extraHosts });
+export function createLiveRegistries(config: Registered, homeRegion: HomeRegion): LiveRegistries {
+  let endpoints = config.registries.endpoints;
+  let registries = createRegistries(config, homeRegion);
+  return {
+    isAllowed: (registryHost, waitMs) => registries.isAllowed(registryHost, waitMs),
+    endpointOf: (registryHost) => registries.endpointOf(registryHost),
+    applyConfig(next) {
+      const before = endpoints;
+      endpoints = next.registries.endpoints;
+      registries = createRegistries(next, homeRegion);
+      const named = new Set([...Object.keys(before), ...Object.keys(endpoints)]);
+      return [...named].filter((registryHost) => before[registryHost] !== endpoints[registryHost]);
+    },
+  };
+}
+
+function createRegistries(config: Registered, homeRegion: HomeRegion): Registries {
+  const endpoints = new Map(Object.entries(config.registries.endpoints).map(([host, url]) => [host, new URL(url)]));
+  const isKnownHost = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: hostsNamedIn(config) });
   let isInHomeRealm: ((registryHost: string) => boolean) | undefined;
 
   async function isHomeRealmHost(registryHost: string, waitMs: number): Promise<boolean> {
@@ -63,6 +79,6 @@ export async function isAllowedNow(registries: Registries, registryHost: string)
 }
 
 /** Every host that the configuration names as a registry. */
-export function hostsNamedIn({ registries }: Pick<Config, "registries">): string[] {
+export function hostsNamedIn({ registries }: Registered): string[] {
   return [...registries.extraHosts, ...(registries.prefetch ?? []), ...Object.keys(registries.endpoints)];
 }

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { checkConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import { createLiveRegistries } from "./live-registries.ts";
+import { createLiveRegistries } from "./registries.ts";
 
 const homeRegion = { get: () => Promise.reject(new Error("no region")), peek: () => undefined };
 
