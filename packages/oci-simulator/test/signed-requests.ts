@@ -6,30 +6,29 @@ import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign
 import type { Simulator } from "../src/index.ts";
 import { type RawAnswer, send } from "./raw-client.ts";
 
-interface Draft {
-  method: string;
-  target: string;
-  host: string;
+interface Wire {
+  readonly method: string;
+  readonly target: string;
   /** Sent beside those that are computed; an undefined one is left out. */
-  headers: Record<string, string | undefined>;
-  body: string | undefined;
-  covered: string[];
-  keyId: string;
-  key: KeyObject;
-  /** Parameters of Authorization; an undefined one is left out. */
-  parameters: Record<string, string | undefined>;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: string | undefined;
 }
 
-interface Wire {
-  method: string;
-  target: string;
-  headers: Record<string, string | undefined>;
-  body: string | undefined;
+interface Draft extends Wire {
+  readonly host: string;
+  readonly covered: readonly string[];
+  readonly keyId: string;
+  readonly key: KeyObject;
+  /** Of Authorization, in place of the computed ones; an undefined one is left out. */
+  readonly parameters: Readonly<Record<string, string | undefined>>;
 }
+
+/** What replaces the like in a request; headers and parameters are replaced one by one. */
+type Change<T> = Partial<T> | ((request: T) => Partial<T>);
 
 export interface Alteration {
-  draft?(draft: Draft): void;
-  wire?(wire: Wire): void;
+  readonly draft?: Change<Draft>;
+  readonly wire?: Change<Wire>;
 }
 
 export type Sdk = "typescript" | "python" | "go";
@@ -96,7 +95,7 @@ export async function federate(
     covered: COVERED[sdk].split(" "),
     keyId: keyIds[sdk],
     key: identity.leafKey,
-    parameters: { version: "1", algorithm: "rsa-sha256" },
+    parameters: {},
   });
 }
 
@@ -115,12 +114,17 @@ export function fetchToken(simulator: Simulator, session: string, alteration: Al
     covered: ["date", "(request-target)", "host"],
     keyId: `ST$${session}`,
     key: sessionKeys.privateKey,
-    parameters: { version: "1", algorithm: "rsa-sha256" },
+    parameters: {},
   });
 }
 
-function sendSigned(origin: URL, alteration: Alteration, draft: Draft): Promise<RawAnswer> {
-  alteration.draft?.(draft);
+function changed<T extends Wire>(request: T, change: Change<T> = {}): T {
+  const changes = typeof change === "function" ? change(request) : change;
+  return { ...request, ...changes, headers: { ...request.headers, ...changes.headers } };
+}
+
+function sendSigned(origin: URL, alteration: Alteration, drafted: Draft): Promise<RawAnswer> {
+  const draft = changed(drafted, alteration.draft);
   const { method, target, host, body, covered, keyId } = draft;
   const computed =
     body === undefined
@@ -133,12 +137,13 @@ function sendSigned(origin: URL, alteration: Alteration, draft: Draft): Promise<
   const line = (name: string) =>
     name === "(request-target)" ? `${name}: ${method.toLowerCase()} ${target}` : `${name}: ${headers[name]}`;
   const signature = sign("sha256", Buffer.from(covered.map(line).join("\n")), draft.key).toString("base64");
-  const parameters = { keyId, headers: covered.join(" "), signature, ...draft.parameters };
+  const parameters = {
+    ...{ version: "1", algorithm: "rsa-sha256", keyId, headers: covered.join(" "), signature },
+    ...draft.parameters,
+  };
   headers["authorization"] = `Signature ${Object.entries(parameters)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}="${value}"`)
     .join(",")}`;
-  const wire: Wire = { method, target, headers, body };
-  alteration.wire?.(wire);
-  return send(origin, wire);
+  return send(origin, changed({ method, target, headers, body }, alteration.wire));
 }

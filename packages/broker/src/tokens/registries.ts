@@ -17,9 +17,9 @@ export interface Registries {
   endpointOf(registryHost: string): URL;
 }
 
-/** The registries that the configuration in force names. A reload replaces them whole. */
+/** The registries of the configuration in force; a reload replaces them as a whole. */
 export interface LiveRegistries extends Registries {
-  /** @returns the registry hosts that are reached elsewhere than before. */
+  /** @returns the registry hosts whose endpoint has changed. */
   applyConfig(config: Registered): string[];
 }
 

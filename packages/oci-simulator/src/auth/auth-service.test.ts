@@ -25,31 +25,22 @@ beforeAll(async () => {
 afterAll(() => Promise.all([simulator.close(), stranger.close()]));
 
 const otherKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+const publicKeyOf = (modulusLength: number) => base64Der(generateKeyPairSync("rsa", { modulusLength }).publicKey);
 
 const later = (ms: number) => new Date(Date.now() + ms).toUTCString();
+type Some = Record<string, string | undefined>;
 const uncover = (name: string): Alteration => ({
-  draft(draft) {
-    draft.covered = draft.covered.filter((covered) => covered !== name);
-  },
+  draft: ({ covered }) => ({ covered: covered.filter((each) => each !== name) }),
 });
+const cover = (name: string): Alteration => ({ draft: ({ covered }) => ({ covered: [...covered, name] }) });
 const withKeyId = (change: (keyId: string) => string): Alteration => ({
-  draft(draft) {
-    draft.keyId = change(draft.keyId);
-  },
+  draft: ({ keyId }) => ({ keyId: change(keyId) }),
 });
-const withParameters = (parameters: Record<string, string | undefined>): Alteration => ({
-  draft: (draft) => Object.assign(draft.parameters, parameters),
-});
-const withHeaders = (headers: Record<string, string | undefined>): Alteration => ({
-  draft: (draft) => Object.assign(draft.headers, headers),
-});
-const afterSigning = (headers: Record<string, string | undefined>): Alteration => ({
-  wire: (wire) => Object.assign(wire.headers, headers),
-});
+const withParameters = (parameters: Some): Alteration => ({ draft: { parameters } });
+const withHeaders = (headers: Some): Alteration => ({ draft: { headers } });
+const afterSigning = (headers: Some): Alteration => ({ wire: { headers } });
 const rewriteAuthorization = (from: string | RegExp, to: string): Alteration => ({
-  wire(wire) {
-    wire.headers["authorization"] = wire.headers["authorization"]?.replace(from, to);
-  },
+  wire: ({ headers }) => ({ headers: { authorization: headers["authorization"]?.replace(from, to) } }),
 });
 
 describe("POST /v1/x509 accepts", () => {
@@ -65,20 +56,17 @@ describe("POST /v1/x509 accepts", () => {
     [
       "x-date in place of date",
       {
-        draft: (d) => {
-          d.covered[0] = "x-date";
-          d.headers = { ...d.headers, date: undefined, "x-date": later(0) };
-        },
+        draft: ({ covered }) => ({
+          covered: ["x-date", ...covered.slice(1)],
+          headers: { date: undefined, "x-date": later(0) },
+        }),
       },
     ],
     ["a date 4 min 50 s behind", withHeaders({ date: later(-290_000) })],
     ["a date 4 min 50 s ahead", withHeaders({ date: later(290_000) })],
     ["blanks between the parameters", rewriteAuthorization(/",/g, '", ')],
     ["a charset in content-type", withHeaders({ "content-type": "application/json; charset=utf-8" })],
-    [
-      "a longer session key",
-      { fields: { publicKey: base64Der(generateKeyPairSync("rsa", { modulusLength: 3_072 }).publicKey) } },
-    ],
+    ["a longer session key", { fields: { publicKey: publicKeyOf(3_072) } }],
     ["a request id of the client's", withHeaders({ "opc-request-id": "mine" })],
   ])("%s", async (_, alteration) => {
     const answer = await federate(simulator, identity, alteration);
@@ -115,6 +103,8 @@ describe("POST /v1/x509 accepts", () => {
 });
 
 describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
+  const mismatch = "signature does not match";
+  const unnamed = /does not name the certificate/;
   const cases: [what: string, reason: string | RegExp, Alteration & { fields?: object; sdk?: "go" | "python" }][] = [
     ["no Authorization", "no Signature in Authorization", afterSigning({ authorization: undefined })],
     ["another scheme", "no Signature in Authorization", afterSigning({ authorization: "Bearer Oracle" })],
@@ -129,77 +119,33 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
     ["no headers", /missing/, withParameters({ headers: undefined })],
     ["no signature", /missing/, withParameters({ signature: undefined })],
     ["a signature that is not base64", "signature is not clean base64", withParameters({ signature: "%%%" })],
-    [
-      "a signature of zeros",
-      "signature does not match",
-      withParameters({ signature: Buffer.alloc(256).toString("base64") }),
-    ],
-    [
-      "another key's signature",
-      "signature does not match",
-      {
-        draft: (d) => {
-          d.key = sessionKeys.privateKey;
-        },
-      },
-    ],
+    ["a signature of zeros", mismatch, withParameters({ signature: Buffer.alloc(256).toString("base64") })],
+    ["another key's signature", mismatch, { draft: { key: sessionKeys.privateKey } }],
     ["(request-target) not covered", "(request-target) is not covered", uncover("(request-target)")],
     ["date not covered", "neither date nor x-date is covered", uncover("date")],
     ["content-length not covered", "content-length is not covered", uncover("content-length")],
     ["content-type not covered", "content-type is not covered", uncover("content-type")],
     ["x-content-sha256 not covered", "x-content-sha256 is not covered", uncover("x-content-sha256")],
-    [
-      "a header covered twice",
-      "a header is covered twice",
-      {
-        draft: (d) => {
-          d.covered.push("date");
-        },
-      },
-    ],
-    [
-      "a covered header that is not there",
-      "covered header x-more is not there",
-      {
-        draft: (d) => {
-          d.covered.push("x-more");
-        },
-      },
-    ],
+    ["a header covered twice", "a header is covered twice", cover("date")],
+    ["a covered header that is not there", "covered header x-more is not there", cover("x-more")],
     [
       "a covered header named like a method of objects",
       "covered header constructor is not there",
-      {
-        draft: (d) => {
-          d.covered.push("constructor");
-        },
-      },
+      cover("constructor"),
     ],
     ["a date 5 min 10 s behind", "date is too far off", withHeaders({ date: later(-310_000) })],
     ["a date 5 min 10 s ahead", "date is too far off", withHeaders({ date: later(310_000) })],
     ["a date in another form", "date is not an HTTP date", withHeaders({ date: new Date().toISOString() })],
-    ["a date changed after signing", "signature does not match", afterSigning({ date: later(-5_000) })],
-    [
-      "a host changed after signing",
-      "signature does not match",
-      afterSigning({ host: "auth.us-ashburn-1.oraclecloud.com" }),
-    ],
-    [
-      "a query added after signing",
-      "signature does not match",
-      {
-        wire: (w) => {
-          w.target += "?a=b";
-        },
-      },
-    ],
+    ["a date changed after signing", mismatch, afterSigning({ date: later(-5_000) })],
+    ["a host changed after signing", mismatch, afterSigning({ host: "auth.us-ashburn-1.oraclecloud.com" })],
+    ["a query added after signing", mismatch, { wire: { target: "/v1/x509?a=b" } }],
     [
       "a body changed after signing",
       "x-content-sha256 is not the body's",
       {
-        wire: (w) => {
-          w.body = w.body?.replace(base64Der(sessionKeys.publicKey), base64Der(otherKeys.publicKey));
-        },
+        wire: ({ body }) => ({
+          body: body?.replace(base64Der(sessionKeys.publicKey), base64Der(otherKeys.publicKey)),
+        }),
       },
     ],
     [
@@ -211,51 +157,34 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
       "a chunked body",
       "covered header content-length is not there",
       {
-        wire: (w) => {
-          w.headers["content-length"] = undefined;
-          w.headers["transfer-encoding"] = "chunked";
-          w.body = `${w.body?.length.toString(16)}\r\n${w.body}\r\n0\r\n\r\n`;
-        },
+        wire: ({ body }) => ({
+          headers: { "content-length": undefined, "transfer-encoding": "chunked" },
+          body: `${body?.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+        }),
       },
     ],
     ["another tenancy in keyId", /tenancy/, withKeyId((keyId) => keyId.replace("tenancy.oc1", "tenancy.oc2"))],
     ["one more part in keyId", /tenancy/, withKeyId((keyId) => `${keyId}/x`)],
-    [
-      "a user's keyId",
-      /does not name the certificate/,
-      withKeyId((keyId) => keyId.replace("fed-x509", "ocid1.user.oc1..x")),
-    ],
-    [
-      "a keyId without fingerprint",
-      /does not name the certificate/,
-      withKeyId((keyId) => keyId.slice(0, keyId.lastIndexOf("/"))),
-    ],
+    ["a user's keyId", unnamed, withKeyId((keyId) => keyId.replace("fed-x509", "ocid1.user.oc1..x"))],
+    ["a keyId without fingerprint", unnamed, withKeyId((keyId) => keyId.replace(/\/[^/]*$/, ""))],
     [
       "a fingerprint in mixed case",
-      /does not name the certificate/,
+      unnamed,
       withKeyId((keyId) => `${keyId.slice(0, -30)}${keyId.slice(-30).toUpperCase()}`),
     ],
-    ["a fingerprint without colons", /does not name the certificate/, withKeyId((keyId) => keyId.replaceAll(":", ""))],
-    [
-      "another certificate's fingerprint",
-      /does not name the certificate/,
-      withKeyId((keyId) => `${keyId.slice(0, -2)}zz`),
-    ],
+    ["a fingerprint without colons", unnamed, withKeyId((keyId) => keyId.replaceAll(":", ""))],
+    ["another certificate's fingerprint", unnamed, withKeyId((keyId) => `${keyId.slice(0, -2)}zz`)],
     [
       "a SHA-256 fingerprint in upper case",
-      /does not name the certificate/,
+      unnamed,
       { sdk: "go", ...withKeyId((keyId) => keyId.replace(/[^/]+$/, (fingerprint) => fingerprint.toUpperCase())) },
     ],
     [
       "fed-x509-sha256 without fingerprintAlgorithm",
-      /does not name the certificate/,
+      unnamed,
       { sdk: "go", fields: { fingerprintAlgorithm: undefined } },
     ],
-    [
-      "fed-x509 with fingerprintAlgorithm",
-      /does not name the certificate/,
-      { fields: { fingerprintAlgorithm: "SHA256" } },
-    ],
+    ["fed-x509 with fingerprintAlgorithm", unnamed, { fields: { fingerprintAlgorithm: "SHA256" } }],
     ["no intermediate certificate", /root/, { fields: { intermediateCertificates: [] } }],
   ];
 
@@ -297,31 +226,9 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
 describe("POST /v1/x509 refuses, with 400 InvalidParameter,", () => {
   test.each<[string, Alteration & { fields?: object }]>([
     ["another content type", withHeaders({ "content-type": "text/plain" })],
-    [
-      "no content type",
-      {
-        ...uncover("content-type"),
-        wire: (w) => {
-          w.headers["content-type"] = undefined;
-        },
-      },
-    ],
-    [
-      "a body that is not JSON",
-      {
-        draft: (d) => {
-          d.body = "{";
-        },
-      },
-    ],
-    [
-      "a body that is no object",
-      {
-        draft: (d) => {
-          d.body = "null";
-        },
-      },
-    ],
+    ["no content type", { ...uncover("content-type"), ...afterSigning({ "content-type": undefined }) }],
+    ["a body that is not JSON", { draft: { body: "{" } }],
+    ["a body that is no object", { draft: { body: "null" } }],
     ["an unknown field", { fields: { more: 1 } }],
     ["another purpose", { fields: { purpose: "SERVICE_PRINCIPAL" } }],
     ["another fingerprintAlgorithm", { fields: { fingerprintAlgorithm: "SHA512" } }],
@@ -329,19 +236,16 @@ describe("POST /v1/x509 refuses, with 400 InvalidParameter,", () => {
     [
       "a certificate in PEM",
       {
-        draft: (d) => {
-          d.body = JSON.stringify({ ...JSON.parse(d.body ?? ""), certificate: identity.leaf.toString() });
-        },
+        draft: ({ body }) => ({
+          body: JSON.stringify({ ...JSON.parse(body ?? ""), certificate: identity.leaf.toString() }),
+        }),
       },
     ],
     ["a certificate that is none", { fields: { certificate: "AAAA" } }],
     ["no intermediateCertificates", { fields: { intermediateCertificates: undefined } }],
     ["no publicKey", { fields: { publicKey: "" } }],
     ["a publicKey that is none", { fields: { publicKey: "AAAA" } }],
-    [
-      "an RSA key of 1024 bits",
-      { fields: { publicKey: base64Der(generateKeyPairSync("rsa", { modulusLength: 1_024 }).publicKey) } },
-    ],
+    ["an RSA key of 1024 bits", { fields: { publicKey: publicKeyOf(1_024) } }],
     [
       "a key that is not RSA",
       { fields: { publicKey: base64Der(generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey) } },
@@ -354,15 +258,7 @@ describe("POST /v1/x509 refuses, with 400 InvalidParameter,", () => {
 });
 
 test("the auth service knows one path and one method", async () => {
-  expect(
-    (
-      await federate(simulator, identity, {
-        draft: (d) => {
-          d.target = "/v1/x508";
-        },
-      })
-    ).status,
-  ).toBe(404);
+  expect((await federate(simulator, identity, { draft: { target: "/v1/x508" } })).status).toBe(404);
   expect((await send(simulator.authUrl, { target: "/v1/x509" })).status).toBe(405);
 });
 

@@ -52,203 +52,56 @@ describe("GET /20180419/docker/token", () => {
     expect(simulator.requests()).toMatchObject({ "registry.token": 1, "registry.anonymousToken": 0 });
   });
 
+  const xDate = { covered: ["x-date", "(request-target)", "host"] };
   test.each<[string, Alteration]>([
     [
       "signed with x-date, as the SDK for TypeScript does",
-      {
-        draft: (d) => {
-          d.covered[0] = "x-date";
-          d.headers = { date: later(-900_000), "x-date": later(0) };
-        },
-      },
+      { draft: { ...xDate, headers: { date: later(-900_000), "x-date": later(0) } } },
     ],
-    [
-      "with a query that is covered",
-      {
-        draft: (d) => {
-          d.target += "?service=x";
-        },
-      },
-    ],
-    [
-      "as an absolute-form request",
-      {
-        wire: (w) => {
-          w.target = `http://${simulator.registryUrl.host}${w.target}`;
-        },
-      },
-    ],
+    ["with a query that is covered", { draft: { target: `${TOKEN_PATH}?service=x` } }],
+    ["as an absolute-form request", { wire: (w) => ({ target: `http://${w.headers["host"]}${w.target}` }) }],
     [
       "as an absolute-form request whose Host a proxy has changed",
-      {
-        wire: (w) => {
-          w.target = `http://${w.headers["host"]}${w.target}`;
-          w.headers["host"] = "proxy:3128";
-        },
-      },
+      { wire: (w) => ({ target: `http://${w.headers["host"]}${w.target}`, headers: { host: "proxy:3128" } }) },
     ],
-    [
-      "on a connection that stays open",
-      {
-        wire: (w) => {
-          w.headers["connection"] = "close";
-          w.headers["keep-alive"] = "timeout=5";
-        },
-      },
-    ],
+    ["on a connection that stays open", { wire: { headers: { connection: "close", "keep-alive": "timeout=5" } } }],
   ])("%s", async (_, alteration) => {
     expect((await fetchToken(simulator, session, alteration)).status).toBe(200);
   });
 
+  const mismatch = "signature does not match";
+  const notOurs = "the session token is not ours";
+  const withKeyId = (keyId: string): Alteration => ({ draft: { keyId } });
+  const plusOne = (claims: { exp: number }) => ({ ...claims, exp: claims.exp + 1 });
   test.each<[string, string, Alteration]>([
-    [
-      "(request-target) not covered",
-      "(request-target) is not covered",
-      {
-        draft: (d) => {
-          d.covered = ["date", "host"];
-        },
-      },
-    ],
-    [
-      "host not covered",
-      "host is not covered",
-      {
-        draft: (d) => {
-          d.covered = ["date", "(request-target)"];
-        },
-      },
-    ],
-    [
-      "no date covered",
-      "neither date nor x-date is covered",
-      {
-        draft: (d) => {
-          d.covered = ["(request-target)", "host"];
-        },
-      },
-    ],
-    [
-      "a date 5 min 10 s behind",
-      "date is too far off",
-      {
-        draft: (d) => {
-          d.headers["date"] = later(-310_000);
-        },
-      },
-    ],
+    ["(request-target) not covered", "(request-target) is not covered", { draft: { covered: ["date", "host"] } }],
+    ["host not covered", "host is not covered", { draft: { covered: ["date", "(request-target)"] } }],
+    ["no date covered", "neither date nor x-date is covered", { draft: { covered: ["(request-target)", "host"] } }],
+    ["a date 5 min 10 s behind", "date is too far off", { draft: { headers: { date: later(-310_000) } } }],
     [
       "x-date and date covered, one too far off",
       "x-date is too far off",
-      {
-        draft: (d) => {
-          d.covered.push("x-date");
-          d.headers["x-date"] = later(310_000);
-        },
-      },
+      { draft: { covered: ["date", ...xDate.covered], headers: { "x-date": later(310_000) } } },
     ],
     [
       "another key than the session's",
-      "signature does not match",
-      {
-        draft: (d) => {
-          d.parameters["signature"] = Buffer.alloc(256, 1).toString("base64");
-        },
-      },
+      mismatch,
+      { draft: { parameters: { signature: Buffer.alloc(256, 1).toString("base64") } } },
     ],
-    [
-      "another host than signed for",
-      "signature does not match",
-      {
-        wire: (w) => {
-          w.headers["host"] = "icn.ocir.io";
-        },
-      },
-    ],
-    [
-      "another path than signed for",
-      "signature does not match",
-      {
-        draft: (d) => {
-          d.target = "/20180419/docker";
-        },
-        wire: (w) => {
-          w.target = TOKEN_PATH;
-        },
-      },
-    ],
-    [
-      "a query that is not covered",
-      "signature does not match",
-      {
-        wire: (w) => {
-          w.target += "?scope=x";
-        },
-      },
-    ],
+    ["another host than signed for", mismatch, { wire: { headers: { host: "icn.ocir.io" } } }],
+    ["another path than signed for", mismatch, { draft: { target: "/20180419/docker" }, wire: { target: TOKEN_PATH } }],
+    ["a query that is not covered", mismatch, { wire: { target: `${TOKEN_PATH}?scope=x` } }],
     [
       "a keyId of no user",
       "keyId is neither a session token nor a user's API key",
-      {
-        draft: (d) => {
-          d.keyId = "ocid1.tenancy.oc1..a/ocid1.user.oc1..b/aa:bb";
-        },
-      },
+      withKeyId("ocid1.tenancy.oc1..a/ocid1.user.oc1..b/aa:bb"),
     ],
-    [
-      "no token in keyId",
-      "the session token is not ours",
-      {
-        draft: (d) => {
-          d.keyId = "ST$";
-        },
-      },
-    ],
-    [
-      "a token with a changed claim",
-      "the session token is not ours",
-      {
-        draft: (d) => {
-          d.keyId = tamper(d.keyId, (claims) => ({ ...claims, exp: claims.exp + 1 }));
-        },
-      },
-    ],
-    [
-      "a token without signature",
-      "the session token is not ours",
-      {
-        draft: (d) => {
-          d.keyId = `${d.keyId.slice(0, d.keyId.lastIndexOf("."))}.`;
-        },
-      },
-    ],
-    [
-      "a token that is not three parts",
-      "the session token is not ours",
-      {
-        draft: (d) => {
-          d.keyId += ".x";
-        },
-      },
-    ],
-    [
-      "a token of no JSON",
-      "the session token is not ours",
-      {
-        draft: (d) => {
-          d.keyId = "ST$AAAA.AAAA.AAAA";
-        },
-      },
-    ],
-    [
-      "a token of lists",
-      "the session token is not ours",
-      {
-        draft: (d) => {
-          d.keyId = "ST$W10.W10.AAAA";
-        },
-      },
-    ],
+    ["no token in keyId", notOurs, withKeyId("ST$")],
+    ["a token with a changed claim", notOurs, { draft: ({ keyId }) => ({ keyId: tamper(keyId, plusOne) }) }],
+    ["a token without signature", notOurs, { draft: ({ keyId }) => ({ keyId: keyId.replace(/[^.]*$/, "") }) }],
+    ["a token that is not three parts", notOurs, { draft: ({ keyId }) => ({ keyId: `${keyId}.x` }) }],
+    ["a token of no JSON", notOurs, withKeyId("ST$AAAA.AAAA.AAAA")],
+    ["a token of lists", notOurs, withKeyId("ST$W10.W10.AAAA")],
   ])("refuses %s", async (_, reason, alteration) => {
     const answer = await fetchToken(simulator, session, alteration);
     expect(answer.status).toBe(401);
@@ -279,11 +132,7 @@ describe("GET /20180419/docker/token", () => {
     const clock = createFakeClock();
     clock.jumpWall(Date.now() - clock.wallMs());
     const aging = await startSimulator({ clock, sessionLifeMs: 60_000, tokenLifeMs: 90_000 });
-    const now = (): Alteration => ({
-      draft: (d) => {
-        d.headers["date"] = new Date(clock.wallMs()).toUTCString();
-      },
-    });
+    const now = (): Alteration => ({ draft: { headers: { date: new Date(clock.wallMs()).toUTCString() } } });
     const short = await createSession(aging);
     const { json } = await fetchToken(aging, short, now());
     expect(json.expires_in).toBe(90);
@@ -396,14 +245,8 @@ describe("GET /v2/<repository>/manifests/<reference>", () => {
     const token = await tokenFor();
     expect((await pull("ns/repo", "x")).status).toBe(401);
     expect((await pull("ns/repo", session)).status).toBe(401);
-    expect(
-      (
-        await pull(
-          "ns/repo",
-          tamper(token, (claims) => ({ ...claims, exp: claims.exp + 1 })),
-        )
-      ).status,
-    ).toBe(401);
+    const tampered = tamper(token, (claims) => ({ ...claims, exp: claims.exp + 1 }));
+    expect((await pull("ns/repo", tampered)).status).toBe(401);
     const other = simulator.registryUrls[1] as URL;
     const request = { target: "/v2/ns/repo/manifests/latest", headers: { authorization: `Bearer ${token}` } };
     expect((await send(other, request)).status).toBe(401);
