@@ -11,172 +11,160 @@ const withSettings = (node: BrokenNode, changed: Partial<BrokenNode["settings"]>
 });
 
 export const CLOUD_FAULTS: readonly SeededFault[] = [
-  {
-    fault: "nothing listens at the metadata service's address",
-    breaks: (node) => withSettings(node, { metadataBaseUrls: [new URL("http://127.0.0.1:1/opc/v2")] }),
-    named: "metadata-unreachable",
-  },
-  {
-    fault: "the metadata service throttles",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.*", status: 429, times: 1 }),
-    named: "metadata-throttled",
-  },
-  {
-    fault: "the metadata service has a fault",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.regionInfo", status: 503, times: 1 }),
-    named: "metadata-unavailable",
-  },
-  {
-    fault: "a web page stands in the metadata service's place",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.regionInfo", html: true, times: 1 }),
-    named: "metadata-invalid",
-  },
-  {
-    fault: "a proxy in the way adds Forwarded headers",
-    breaks: async (node) =>
+  [
+    "metadata-unreachable",
+    "nothing listens at the metadata service's address",
+    (node) => withSettings(node, { metadataBaseUrls: [new URL("http://127.0.0.1:1/opc/v2")] }),
+  ],
+  [
+    "metadata-throttled",
+    "the metadata service throttles",
+    ({ simulator }) => simulator.faults({ endpoint: "metadata.*", status: 429, times: 1 }),
+  ],
+  [
+    "metadata-unavailable",
+    "the metadata service has a fault",
+    ({ simulator }) => simulator.faults({ endpoint: "metadata.regionInfo", status: 503, times: 1 }),
+  ],
+  [
+    "metadata-invalid",
+    "a web page stands in the metadata service's place",
+    ({ simulator }) => simulator.faults({ endpoint: "metadata.regionInfo", html: true, times: 1 }),
+  ],
+  [
+    "metadata-proxied",
+    "a proxy in the way adds Forwarded headers",
+    async (node) =>
       withSettings(node, {
         metadataBaseUrls: [
           await proxyTo(node.simulator.metadataUrl, (headers) => ({ ...headers, "x-forwarded-for": "10.0.0.2" })),
         ],
       }),
-    named: "metadata-proxied",
-  },
-  {
-    fault: "there is only version 1 of the metadata service",
-    breaks: async (node) => withSettings(node, { metadataBaseUrls: [await serverOf(404)] }),
-    named: "metadata-v2-missing",
-  },
-  {
-    fault: "the region is one that nobody knows",
-    breaks: async (node) => withSettings(node, { metadataBaseUrls: [await metadataOfRegion("mars-olympus-1")] }),
-    named: "region-unknown",
-  },
-  {
-    fault: "the instance has no certificate yet",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.cert", status: 404 }),
-    named: "identity-not-ready",
-  },
-  {
-    fault: "the certificate has ended",
-    breaks: ({ clock }) => clock.moveWall(13 * 3_600_000),
-    named: "certificate-expired",
-  },
-  {
-    fault: "certificate and key do not belong together",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.key", mismatch: true }),
-    named: "certificate-mismatch",
-  },
-  {
-    fault: "the intermediate is another one's",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "metadata.intermediate", mismatch: true }),
-    named: "certificate-chain",
-    also: ["federation-unauthorized"],
-  },
-  {
-    fault: "this node's clock is ten minutes ahead",
-    breaks: (node) => ({ clock: { ...node.clock, wallMs: () => node.clock.wallMs() + 600_000 } }),
-    named: "clock-skew",
-  },
-  {
-    fault: "this node's clock is two minutes behind",
-    breaks: (node) => ({ clock: { ...node.clock, wallMs: () => node.clock.wallMs() - 120_000 } }),
-    named: "clock-drift",
-  },
-  {
-    fault: "the auth service refuses the instance",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "auth.x509", status: 400 }),
-    named: "federation-refused",
-  },
-  {
-    fault: "the auth service does not accept the certificate",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "auth.x509", status: 401 }),
-    named: "federation-unauthorized",
-  },
-  {
-    fault: "the auth service throttles",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "auth.x509", status: 429 }),
-    named: "federation-throttled",
-  },
-  {
-    fault: "the auth service answers something else",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "auth.x509", wrongShape: true }),
-    named: "federation-invalid",
-  },
-  {
-    fault: "the auth service's name does not resolve",
-    breaks: (node) => withSettings(node, { authUrl: new URL("https://auth.invalid") }),
-    named: "dns-failed",
-    also: ["federation-unreachable"],
-  },
-  {
-    fault: "the auth service's port is closed",
-    breaks: (node) => withSettings(node, { authUrl: new URL("http://127.0.0.1:1") }),
-    named: "tcp-refused",
-    also: ["federation-unreachable"],
-  },
-  {
-    fault: "packets to the registry are dropped",
-    breaks: () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "timeout" } }),
-    named: "tcp-timeout",
-  },
-  {
-    fault: "the node has no route",
-    breaks: () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "ENETUNREACH" } }),
-    named: "network-unreachable",
-  },
-  {
-    fault: "the registry's name resolves, and its port is closed",
-    breaks: (node) => withSettings(node, { endpoints: { "iad.ocir.io": "http://127.0.0.1:1" } }),
-    named: "registry-unreachable",
-    also: ["tcp-refused"],
-  },
-  {
-    fault: "a proxy strips the Authorization header",
-    breaks: async (node) => {
+  ],
+  [
+    "metadata-v2-missing",
+    "there is only version 1 of the metadata service",
+    async (node) => withSettings(node, { metadataBaseUrls: [await serverOf(404)] }),
+  ],
+  [
+    "region-unknown",
+    "the region is one that nobody knows",
+    async (node) => withSettings(node, { metadataBaseUrls: [await metadataOfRegion("mars-olympus-1")] }),
+  ],
+  [
+    "identity-not-ready",
+    "the instance has no certificate yet",
+    ({ simulator }) => simulator.faults({ endpoint: "metadata.cert", status: 404 }),
+  ],
+  ["certificate-expired", "the certificate has ended", ({ clock }) => clock.moveWall(13 * 3_600_000)],
+  [
+    "certificate-mismatch",
+    "certificate and key do not belong together",
+    ({ simulator }) => simulator.faults({ endpoint: "metadata.key", mismatch: true }),
+  ],
+  [
+    "certificate-chain",
+    "the intermediate is another one's",
+    ({ simulator }) => simulator.faults({ endpoint: "metadata.intermediate", mismatch: true }),
+    ["federation-unauthorized"],
+  ],
+  [
+    "clock-skew",
+    "this node's clock is ten minutes ahead",
+    (node) => ({ clock: { ...node.clock, wallMs: () => node.clock.wallMs() + 600_000 } }),
+  ],
+  [
+    "clock-drift",
+    "this node's clock is two minutes behind",
+    (node) => ({ clock: { ...node.clock, wallMs: () => node.clock.wallMs() - 120_000 } }),
+  ],
+  [
+    "federation-refused",
+    "the auth service refuses the instance",
+    ({ simulator }) => simulator.faults({ endpoint: "auth.x509", status: 400 }),
+  ],
+  [
+    "federation-unauthorized",
+    "the auth service does not accept the certificate",
+    ({ simulator }) => simulator.faults({ endpoint: "auth.x509", status: 401 }),
+  ],
+  [
+    "federation-throttled",
+    "the auth service throttles",
+    ({ simulator }) => simulator.faults({ endpoint: "auth.x509", status: 429 }),
+  ],
+  [
+    "federation-invalid",
+    "the auth service answers something else",
+    ({ simulator }) => simulator.faults({ endpoint: "auth.x509", wrongShape: true }),
+  ],
+  [
+    "dns-failed",
+    "the auth service's name does not resolve",
+    (node) => withSettings(node, { authUrl: new URL("https://auth.invalid") }),
+    ["federation-unreachable"],
+  ],
+  [
+    "tcp-refused",
+    "the auth service's port is closed",
+    (node) => withSettings(node, { authUrl: new URL("http://127.0.0.1:1") }),
+    ["federation-unreachable"],
+  ],
+  [
+    "tcp-timeout",
+    "packets to the registry are dropped",
+    () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "timeout" } }),
+  ],
+  [
+    "network-unreachable",
+    "the node has no route",
+    () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "ENETUNREACH" } }),
+  ],
+  [
+    "registry-unreachable",
+    "the registry's name resolves, and its port is closed",
+    (node) => withSettings(node, { endpoints: { "iad.ocir.io": "http://127.0.0.1:1" } }),
+    ["tcp-refused"],
+  ],
+  [
+    "token-anonymous",
+    "a proxy strips the Authorization header",
+    async (node) => {
       const stripped = await proxyTo(node.simulator.registryUrl, ({ authorization: _, ...headers }) => headers);
       return withSettings(node, { endpoints: { "iad.ocir.io": stripped.origin } });
     },
-    named: "token-anonymous",
-  },
-  {
-    fault: "the registry throttles",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "registry.token", status: 429 }),
-    named: "registry-throttled",
-  },
-  {
-    fault: "the registry does not let the instance in",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "registry.token", status: 404 }),
-    named: "registry-forbidden",
-  },
-  {
-    fault: "the registry breaks the connection",
-    breaks: ({ simulator }) => simulator.faults({ endpoint: "registry.token", reset: "before-headers" }),
-    named: "connection-broken",
-  },
-  {
-    fault: "there is no policy",
-    breaks: ({ simulator }) => simulator.iam({ granted: false }),
-    named: "policy-missing",
-  },
-  {
-    fault: "the dynamic group came after the broker's token was made",
-    breaks: async (node) => {
+  ],
+  [
+    "registry-throttled",
+    "the registry throttles",
+    ({ simulator }) => simulator.faults({ endpoint: "registry.token", status: 429 }),
+  ],
+  [
+    "registry-forbidden",
+    "the registry does not let the instance in",
+    ({ simulator }) => simulator.faults({ endpoint: "registry.token", status: 404 }),
+  ],
+  [
+    "connection-broken",
+    "the registry breaks the connection",
+    ({ simulator }) => simulator.faults({ endpoint: "registry.token", reset: "before-headers" }),
+  ],
+  ["policy-missing", "there is no policy", ({ simulator }) => simulator.iam({ granted: false })],
+  [
+    "token-outdated",
+    "the dynamic group came after the broker's token was made",
+    async (node) => {
       node.simulator.iam({ dynamicGroup: false });
       node.plugin(answerScript(credentials(await node.token())));
       node.simulator.iam({ dynamicGroup: true });
     },
-    named: "token-outdated",
-  },
-  {
-    fault: "there is no such image",
-    breaks: ({ simulator }) => simulator.iam({ repository: "acme/shop/web", exists: false }),
-    named: "image-missing",
-  },
-  {
-    fault: "the image's name cannot be read",
-    breaks: () => ({ image: "iad.ocir.io/acme/Shop Web" }),
-    named: "image-invalid",
-  },
+  ],
+  [
+    "image-missing",
+    "there is no such image",
+    ({ simulator }) => simulator.iam({ repository: "acme/shop/web", exists: false }),
+  ],
+  ["image-invalid", "the image's name cannot be read", () => ({ image: "iad.ocir.io/acme/Shop Web" })],
 ];
 
 async function serverOf(status: number): Promise<URL> {

@@ -5,10 +5,11 @@ import type { BrokenNode } from "./broken-node.ts";
 /** Returns options for doctor, if the fault lies in them. */
 export type Break = (node: BrokenNode) => unknown;
 
-export interface SeededFault {
-  readonly fault: string;
-  readonly breaks: Break;
-  readonly named: DiagnosisName;
+export type SeededFault = readonly [
+  /** The finding that doctor must report. */
+  named: DiagnosisName,
+  fault: string,
+  breaks: Break,
   /** Other findings that the same fault causes. */
-  readonly also?: readonly DiagnosisName[];
-}
+  also?: readonly DiagnosisName[],
+];
