@@ -1,4 +1,5 @@
 /** The context that all checks share: the node, the cloud, and results that more than one check needs. */
+import type { Config } from "@ocir-broker/broker";
 import type { Clock } from "@ocir-broker/foundation";
 import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
 import type { Cloud } from "./cloud.ts";
@@ -10,10 +11,9 @@ import type { NodeFiles } from "./node/node-files.ts";
 import type { RunProgram } from "./node/program-run.ts";
 import type { ProviderFiles } from "./node/provider-files.ts";
 import { readProviderFiles } from "./node/provider-files.ts";
-import type { DoctorSettings } from "./settings.ts";
 
 export interface CheckContext {
-  readonly settings: DoctorSettings;
+  readonly config: Config;
   readonly image: string | undefined;
   /** Undefined without an image, or if its name cannot be parsed. */
   readonly imageName: ImageName | undefined;

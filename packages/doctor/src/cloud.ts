@@ -3,28 +3,21 @@
  * session and tokens are separate, so the daemon is not affected.
  */
 import {
-  type Clock,
-  createDirectDispatcher,
-  createSendRequest,
-  createUpstreamDispatcher,
-  type Expiring,
-  type Random,
-  type Secret,
-  type SendRequest,
-} from "@ocir-broker/foundation";
-import {
-  createInstancePrincipal,
-  knownRealmDomains,
-  type RegionInfo,
-  type SigningSession,
-  signRequest,
-} from "@ocir-broker/identity";
-import { createHostRules, fetchBearerToken } from "@ocir-broker/ocir";
+  type Config,
+  createCredentialCore,
+  createUpstreams,
+  HOME_REGION,
+  isAllowedNow,
+  SESSION,
+} from "@ocir-broker/broker";
+import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
+import { authUrlOf, METADATA_BASE_URLS, type RegionInfo, type SigningSession } from "@ocir-broker/identity";
 import { type Exchange, recorded } from "./recording/exchanges.ts";
-import type { DoctorSettings } from "./settings.ts";
 
 export interface Cloud {
   readonly exchanges: readonly Exchange[];
+  /** All of them are checked; on a real node there is one for IPv4 and one for IPv6. */
+  readonly metadataBaseUrls: readonly URL[];
   readonly sendMetadata: SendRequest;
   readonly sendAuth: SendRequest;
   readonly sendRegistry: SendRequest;
@@ -34,13 +27,14 @@ export interface Cloud {
   token(registryHost: string): Promise<Expiring<Secret>>;
   authUrl(): Promise<URL>;
   endpointOf(registryHost: string): URL;
-  /** Whether the broker gives tokens to this host. Without a region, only the realms of this release count. */
-  isRegistry(registryHost: string, region: RegionInfo | undefined): boolean;
+  /** Whether the broker gives tokens to this host. If the region is unknown, only the realms of this release count. */
+  isRegistry(registryHost: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
 export interface CloudOptions {
-  readonly settings: DoctorSettings;
+  readonly config: Config;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
@@ -55,62 +49,61 @@ export class ForeignRegistryError extends Error {
   }
 }
 
-const CONNECT_MS = 2_500;
-const TOTAL_MS = 4_000;
-const LIMITS = { connectMs: CONNECT_MS, headersMs: TOTAL_MS, bodyMs: TOTAL_MS, maxConnectionsPerOrigin: 4 };
+/** Shorter than the daemon's, because all checks share 8.5 s. */
+const TIME_LIMITS = { connectTimeout: "2500ms", timeout: "4s" };
 
-export function createCloud({ settings, clock, random, signal }: CloudOptions): Cloud {
+/** Longer than all checks together. */
+const DEADLINE_MS = 15_000;
+
+export function createCloud({ config, environment, clock, random, signal }: CloudOptions): Cloud {
   const exchanges: Exchange[] = [];
-  const direct = createDirectDispatcher(LIMITS);
-  const outside = createUpstreamDispatcher({
-    ...LIMITS,
-    caCertificates: settings.caCertificates,
-    proxy: settings.proxy,
-  });
-  const send = createSendRequest({ dispatcher: outside, clock, totalMs: TOTAL_MS });
+  const upstream = { ...config.upstream, ...TIME_LIMITS };
+  const upstreams = createUpstreams({ config: { ...config, upstream }, environment, clock });
   const sendMetadata = recorded(
-    createSendRequest({ dispatcher: direct, clock, totalMs: TOTAL_MS }),
+    upstreams.sendMetadata,
     "metadata",
     (url) => url.pathname.replace(/^.*\/(?=instance\/|identity\/)/, "/"),
     clock,
     exchanges,
   );
-  const sendAuth = recorded(send, "auth", () => "/v1/x509", clock, exchanges);
-  const sendRegistry = recorded(send, "registry", labelOfRegistry, clock, exchanges);
-  const provider = createInstancePrincipal({
+  const sendAuth = recorded(upstreams.send, "auth", () => "/v1/x509", clock, exchanges);
+  const sendRegistry = recorded(upstreams.send, "registry", labelOfRegistry, clock, exchanges);
+  const core = createCredentialCore({
+    config,
     clock,
     random,
+    deadlineMs: DEADLINE_MS,
     sendMetadata,
-    sendFederation: sendAuth,
-    metadataBaseUrls: settings.metadataBaseUrls,
-    authUrl: settings.authUrl,
+    sendAuth,
+    sendTo: () => sendRegistry,
   });
-  const region = once(() => provider.region(signal));
+  signal.addEventListener("abort", () => core.close(), { once: true });
+
+  // A refresh is one attempt: unlike a pull, a check wants the first error and no second try.
+  const region = once(async () => (await core.homeRegion.refresh(HOME_REGION)).value);
   const session = once(async () => {
-    // Fetched first, so that a failing metadata service costs its time limit once, not twice.
+    // First, so that a failure to get the region is waited for once.
     await region();
-    return provider.session(signal);
+    return core.sessions.refresh(SESSION);
   });
   const tokens = new Map<string, () => Promise<Expiring<Secret>>>();
-  const endpointOf = (registryHost: string): URL =>
-    new URL(settings.endpoints[registryHost] ?? `https://${registryHost}`);
 
-  function isRegistry(registryHost: string, home: RegionInfo | undefined): boolean {
-    const realmDomains = [...knownRealmDomains(), ...(home === undefined ? [] : [home.realmDomain])];
-    return createHostRules({ realmDomains, extraHosts: settings.extraHosts })(registryHost);
+  async function isRegistry(registryHost: string): Promise<boolean> {
+    await region().catch(() => undefined);
+    return isAllowedNow(core.registries, registryHost);
   }
 
   async function fetchToken(registryHost: string): Promise<Expiring<Secret>> {
     // An image can name any host, and a signed request contains the session's token.
-    if (!isRegistry(registryHost, await region())) throw new ForeignRegistryError(registryHost);
-    const { value } = await session();
-    const sign = (request: { method: "GET"; url: URL }) => signRequest(value, request, clock.wallMs());
-    const endpoint = endpointOf(registryHost);
-    return fetchBearerToken(registryHost, { send: sendRegistry, sign, clock, endpoint }, signal);
+    await region();
+    if (!(await isRegistry(registryHost))) throw new ForeignRegistryError(registryHost);
+    await session();
+    return core.tokens.refresh(registryHost);
   }
 
   return {
     exchanges,
+    metadataBaseUrls: config.metadata.baseUrl === undefined ? METADATA_BASE_URLS : [new URL(config.metadata.baseUrl)],
     sendMetadata,
     sendAuth,
     sendRegistry,
@@ -122,14 +115,13 @@ export function createCloud({ settings, clock, random, signal }: CloudOptions): 
       return known();
     },
     async authUrl() {
-      if (settings.authUrl !== undefined) return settings.authUrl;
-      const { id, realmDomain } = await region();
-      return new URL(`https://auth.${id}.${realmDomain}`);
+      return config.auth.endpoint === undefined ? authUrlOf(await region()) : new URL(config.auth.endpoint);
     },
-    endpointOf,
+    endpointOf: core.registries.endpointOf,
     isRegistry,
     async close() {
-      await Promise.all([direct.destroy(), outside.destroy()]);
+      core.close();
+      await upstreams.close();
     },
   };
 }

@@ -12,12 +12,13 @@ import {
   listen,
   OUR_PROVIDER,
   type SharedCloud,
+  withConfig,
 } from "../test/broken-node.ts";
 import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
 import { NODE_FAULTS } from "../test/seeded-node-faults.ts";
 import type { DiagnosisName } from "./diagnoses.ts";
+import type { DoctorOptions } from "./doctor-options.ts";
 import type { Finding } from "./finding.ts";
-import type { DoctorOptions } from "./settings.ts";
 
 const test = base.extend<{ cloud: SharedCloud; node: BrokenNode }>({
   cloud: [
@@ -89,17 +90,9 @@ describe("diagnose, besides", () => {
     expect(findings.find(({ name }) => name === "plugin-answer-ok")?.evidence).toContain("for 2 entries of auth");
   });
 
-  test("asks the metadata service over IPv6 and IPv4, and is content with the one that answers", async ({ node }) => {
-    const metadataBaseUrls = [new URL("http://[::1]:1/opc/v2"), ...node.settings.metadataBaseUrls];
-    const findings = await node.examine({ settings: { ...node.settings, metadataBaseUrls } });
-    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
-    const seen = findings.find(({ name }) => name === "metadata-ok")?.evidence;
-    expect(seen).toMatch(/^\[::1\]:1: \S+; 127\.0\.0\.1:\d+ answers with status 200$/);
-  });
-
   test("says what it could not look at when not even the region is known", async ({ node }) => {
-    const settings = { ...node.settings, authUrl: undefined, metadataBaseUrls: [new URL("http://127.0.0.1:1/opc/v2")] };
-    const findings = await node.examine({ image: undefined, settings });
+    const nowhere = withConfig(node, { auth: {}, metadata: { baseUrl: "http://127.0.0.1:1/opc/v2" } });
+    const findings = await node.examine({ image: undefined, ...nowhere });
     expect(
       findings.filter(({ verdict }) => verdict === "unknown").map(({ means, evidence }) => [means, evidence]),
     ).toEqual([
@@ -142,13 +135,13 @@ describe("diagnose, besides", () => {
     };
     await node.examine({
       network,
-      settings: { ...node.settings, authUrl: undefined, proxy: { https: "http://127.0.0.1:1" } },
+      ...withConfig(node, { auth: {}, proxy: { https: "http://127.0.0.1:1" } }),
     });
     expect(asked).toEqual(["127.0.0.1"]);
     const [found] = (
       await node.examine({
         network,
-        settings: { ...node.settings, authUrl: undefined, proxy: { https: "http://127.0.0.1:1" } },
+        ...withConfig(node, { auth: {}, proxy: { https: "http://127.0.0.1:1" } }),
       })
     ).filter(({ name }) => name === "network-ok");
     expect(found).toMatchObject({
@@ -162,11 +155,10 @@ describe("diagnose, besides", () => {
   }) => {
     const foreign = await foreignRegistry();
     node.plugin(answerScript({}));
-    const settings = { ...node.settings, endpoints: { "docker.example": foreign.origin } };
-    const findings = await node.examine({ image: "docker.example/library/busybox:1", settings });
+    const findings = await node.examine({ image: `${foreign.host}/library/busybox:1` });
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
-    expect(findings.find(({ name }) => name === "image-foreign")?.evidence).toBe("registry host docker.example");
-    expect(foreign.requests).toEqual([]);
+    expect(findings.find(({ name }) => name === "image-foreign")?.evidence).toBe(`registry host ${foreign.host}`);
+    expect(foreign.connections()).toBe(0);
   });
 
   test("takes one of Oracle's public images for readable, and asks nobody", async ({ node }) => {
@@ -272,7 +264,7 @@ describe("diagnose, besides", () => {
 
   test("does not know the status of a daemon of another time", async ({ node }) => {
     for (const body of ["{}", "<html>"]) {
-      const server = await listen(node.root, node.settings.healthSocket, () => body);
+      const server = await listen(node.root, node.config.sockets.health, () => body);
       onTestFinished(() => void server.close());
       expect(problems(await node.examine())).toEqual(["daemon-version"]);
     }

@@ -14,12 +14,12 @@ import { checkRegistry } from "./checks/registry.ts";
 import { checkSelinux } from "./checks/selinux.ts";
 import { checkSocket } from "./checks/socket.ts";
 import { createCloud } from "./cloud.ts";
+import type { DoctorOptions } from "./doctor-options.ts";
 import { type Finding, finding } from "./finding.ts";
 import { createNetwork } from "./node/network.ts";
 import { createNodeFiles } from "./node/node-files.ts";
 import { createRunProgram } from "./node/program-run.ts";
 import type { Exchange } from "./recording/exchanges.ts";
-import type { DoctorOptions } from "./settings.ts";
 
 /** In the order of the report: causes before their consequences. */
 const CHECKS: readonly (readonly [topic: string, check: Check])[] = [
@@ -49,11 +49,11 @@ export interface Diagnosis {
 
 /** Never rejects because of a fault on the node; an exception in a check becomes a finding too. */
 export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
-  const { clock, limitMs = LIMIT_MS, settings } = options;
+  const { clock, limitMs = LIMIT_MS, config } = options;
   const ending = new AbortController();
-  const cloud = createCloud({ settings, clock, random: options.random, signal: ending.signal });
+  const cloud = createCloud({ ...options, signal: ending.signal });
   const context = createCheckContext({
-    settings,
+    config,
     image: options.image,
     version: options.version,
     clock,

@@ -1,4 +1,5 @@
 /** Maps each error code of the packages that doctor calls to the finding that reports it; a code without a row does not compile. */
+import type { CacheErrorCode } from "@ocir-broker/expiring-cache";
 import type { UpstreamErrorCode } from "@ocir-broker/foundation";
 import type { IdentityErrorCode } from "@ocir-broker/identity";
 import type { OcirErrorCode } from "@ocir-broker/ocir";
@@ -6,10 +7,14 @@ import type { ForeignRegistryError } from "./cloud.ts";
 import type { DIAGNOSES } from "./diagnoses.ts";
 
 type Name = keyof typeof DIAGNOSES;
-type Code = IdentityErrorCode | OcirErrorCode | UpstreamErrorCode | ForeignRegistryError["code"];
+type Code = CacheErrorCode | IdentityErrorCode | OcirErrorCode | UpstreamErrorCode | ForeignRegistryError["code"];
 
 const FINDING_OF_CODE: Readonly<Record<Code, Name>> = {
   aborted: "out-of-time",
+  closed: "out-of-time",
+  "fetch-timeout": "out-of-time",
+  overloaded: "out-of-time",
+  "wait-timeout": "out-of-time",
   "clock-skew": "clock-skew",
 
   "metadata-invalid": "metadata-invalid",
@@ -49,6 +54,7 @@ const FINDING_OF_CODE: Readonly<Record<Code, Name>> = {
   "registry-unauthorized": "registry-unauthorized",
   "registry-unavailable": "registry-unavailable",
   "token-anonymous": "token-anonymous",
+  "expired-on-arrival": "registry-answer-invalid",
   "token-expired": "registry-answer-invalid",
 
   // Connections to the registry; the identity package has its own codes for the other services.

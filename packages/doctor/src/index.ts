@@ -1,5 +1,6 @@
 export { DIAGNOSES, type DiagnosisName, type Verdict } from "./diagnoses.ts";
 export { type Diagnosis, diagnose } from "./doctor.ts";
+export type { DoctorOptions } from "./doctor-options.ts";
 export type { Finding } from "./finding.ts";
 export { readDaemonEnvironment } from "./node/daemon-environment.ts";
 export { askHealthSocket, type HealthAnswer } from "./node/health-socket.ts";
@@ -14,4 +15,3 @@ export {
 } from "./recording/transcript.ts";
 export { compareTranscripts } from "./recording/transcript-comparison.ts";
 export { exitStatusOf, renderReport } from "./report.ts";
-export type { DoctorOptions, DoctorSettings } from "./settings.ts";

@@ -7,19 +7,20 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { type Config, configSchema } from "@ocir-broker/broker";
 import { type Clock, createSystemClock, systemRandom } from "@ocir-broker/foundation";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { onTestFinished } from "vitest";
 import { createCloud } from "../src/cloud.ts";
 import { diagnose } from "../src/doctor.ts";
+import type { DoctorOptions } from "../src/doctor-options.ts";
 import type { Finding } from "../src/finding.ts";
-import type { DoctorOptions, DoctorSettings } from "../src/settings.ts";
 
 export interface BrokenNode extends AsyncDisposable {
   readonly root: string;
   readonly simulator: Simulator;
   readonly clock: MovableClock;
-  readonly settings: DoctorSettings;
+  readonly config: Config;
   /** Fetches a new token of the simulated registry. */
   token(): Promise<string>;
   write(path: string, text: string, mode?: number): void;
@@ -83,16 +84,11 @@ export async function createBrokenNode(shared?: SharedCloud): Promise<BrokenNode
   const root = mkdtempSync(join(tmpdir(), "doctor-"));
   const { simulator, clock } = shared ?? (await createSharedCloud());
   const servers: Server[] = [];
-  const settings: DoctorSettings = {
-    credentialsSocket: "/run/ocir-broker/credentials.sock",
-    healthSocket: "/run/ocir-broker/health.sock",
-    metadataBaseUrls: [simulator.metadataUrl],
-    authUrl: simulator.authUrl,
-    extraHosts: [],
-    endpoints: { "iad.ocir.io": simulator.registryUrl.origin },
-    proxy: {},
-    caCertificates: [],
-  };
+  const config = configSchema.parse({
+    metadata: { baseUrl: simulator.metadataUrl.href },
+    auth: { endpoint: simulator.authUrl.href },
+    registries: { endpoints: { "iad.ocir.io": simulator.registryUrl.origin } },
+  });
 
   function write(path: string, text: string, mode = 0o644): void {
     mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -105,9 +101,15 @@ export async function createBrokenNode(shared?: SharedCloud): Promise<BrokenNode
     root,
     simulator,
     clock,
-    settings,
+    config,
     async token() {
-      const cloud = createCloud({ settings, clock, random: systemRandom, signal: new AbortController().signal });
+      const cloud = createCloud({
+        config,
+        environment: {},
+        clock,
+        random: systemRandom,
+        signal: new AbortController().signal,
+      });
       const { value } = await cloud.token("iad.ocir.io");
       await cloud.close();
       return value.reveal();
@@ -133,7 +135,8 @@ export async function createBrokenNode(shared?: SharedCloud): Promise<BrokenNode
       ),
     async examine(given = {}) {
       const { findings } = await diagnose({
-        settings,
+        config,
+        environment: {},
         configSource: "read from /etc/ocir-broker/config.yaml",
         image: IMAGE,
         version: VERSION,
@@ -164,10 +167,15 @@ export async function createBrokenNode(shared?: SharedCloud): Promise<BrokenNode
   write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.33.1\n", 0o755);
   node.providers(OUR_PROVIDER);
   node.plugin(answerScript(credentials(await node.token())));
-  servers.push(await listen(root, settings.healthSocket, answerStatus({})));
-  servers.push(await listen(root, settings.credentialsSocket, () => ""));
-  chmodSync(join(root, settings.credentialsSocket), 0o600);
+  servers.push(await listen(root, config.sockets.health, answerStatus({})));
+  servers.push(await listen(root, config.sockets.credentials, () => ""));
+  chmodSync(join(root, config.sockets.credentials), 0o600);
   return node;
+}
+
+/** The configuration with other sections, each replaced as a whole. */
+export function withConfig({ config }: Pick<BrokenNode, "config">, sections: object): Pick<DoctorOptions, "config"> {
+  return { config: configSchema.parse({ ...config, ...sections }) };
 }
 
 /** The body of /status, with the given fields replaced. */
@@ -183,19 +191,16 @@ export function answerStatus(changed: object): () => string {
   return () => JSON.stringify({ ...healthy, ...changed });
 }
 
-/** A registry that is not Oracle's; it records each request. */
-export async function foreignRegistry(): Promise<{ readonly origin: string; readonly requests: readonly string[] }> {
-  const requests: string[] = [];
-  const server = createServer(({ method, url, headers }, response) => {
-    requests.push(`${method} ${url} ${headers.authorization ?? "unsigned"}`);
-    response.end("{}");
-  });
+/** Somebody else's registry, which counts the connections to it. */
+export async function foreignRegistry(): Promise<{ readonly host: string; readonly connections: () => number }> {
+  let connections = 0;
+  const server = createServer().on("connection", () => connections++);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, connections: () => connections };
 }
 
 /** A health socket in the tree that gives this answer, or none if `answer` is absent. */

@@ -2,19 +2,14 @@
 import { createServer, type IncomingHttpHeaders, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import type { DoctorOptions } from "../src/settings.ts";
-import { answerScript, type BrokenNode, credentials } from "./broken-node.ts";
+import { answerScript, credentials, withConfig } from "./broken-node.ts";
 import type { SeededFault } from "./seeded-fault.ts";
-
-const withSettings = (node: BrokenNode, changed: Partial<BrokenNode["settings"]>): Partial<DoctorOptions> => ({
-  settings: { ...node.settings, ...changed },
-});
 
 export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
     "metadata-unreachable",
     "nothing listens at the metadata service's address",
-    (node) => withSettings(node, { metadataBaseUrls: [new URL("http://127.0.0.1:1/opc/v2")] }),
+    (node) => withConfig(node, { metadata: { baseUrl: "http://127.0.0.1:1/opc/v2" } }),
   ],
   [
     "metadata-throttled",
@@ -34,22 +29,23 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
     "metadata-proxied",
     "a proxy in the way adds Forwarded headers",
-    async (node) =>
-      withSettings(node, {
-        metadataBaseUrls: [
-          await proxyTo(node.simulator.metadataUrl, (headers) => ({ ...headers, "x-forwarded-for": "10.0.0.2" })),
-        ],
+    async (node) => {
+      const forward = (headers: IncomingHttpHeaders) => ({ ...headers, "x-forwarded-for": "10.0.0.2" });
+      const { href } = await proxyTo(node.simulator.metadataUrl, forward);
+      return withConfig(node, { metadata: { baseUrl: href } });
+    },
+  ],
       }),
   ],
   [
     "metadata-v2-missing",
     "there is only version 1 of the metadata service",
-    async (node) => withSettings(node, { metadataBaseUrls: [await serverOf(404)] }),
+    async (node) => withConfig(node, { baseUrl: (await serverOf(404)).href }),
   ],
   [
     "region-unknown",
     "the region is one that nobody knows",
-    async (node) => withSettings(node, { metadataBaseUrls: [await metadataOfRegion("mars-olympus-1")] }),
+    async (node) => withConfig(node, { baseUrl: (await metadataOfRegion("mars-olympus-1")).href }),
   ],
   [
     "identity-not-ready",
@@ -71,12 +67,12 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
     "clock-skew",
     "this node's clock is ten minutes ahead",
-    (node) => ({ clock: { ...node.clock, wallMs: () => node.clock.wallMs() + 600_000 } }),
+    (node) => ({ ...node.clock, wallMs: () => node.clock.wallMs() + 600_000 }),
   ],
   [
     "clock-drift",
     "this node's clock is two minutes behind",
-    (node) => ({ clock: { ...node.clock, wallMs: () => node.clock.wallMs() - 120_000 } }),
+    (node) => ({ ...node.clock, wallMs: () => node.clock.wallMs() - 120_000 }),
   ],
   [
     "federation-refused",
@@ -101,29 +97,29 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
     "dns-failed",
     "the auth service's name does not resolve",
-    (node) => withSettings(node, { authUrl: new URL("https://auth.invalid") }),
+    (node) => withConfig(node, { endpoint: "https://auth.invalid" }),
     ["federation-unreachable"],
   ],
   [
     "tcp-refused",
     "the auth service's port is closed",
-    (node) => withSettings(node, { authUrl: new URL("http://127.0.0.1:1") }),
+    (node) => withConfig(node, { endpoint: "http://127.0.0.1:1" }),
     ["federation-unreachable"],
   ],
   [
     "tcp-timeout",
     "packets to the registry are dropped",
-    () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "timeout" } }),
+    () => ({ resolve: async () => ["192.0.2.1"], connect: async () => "timeout" }),
   ],
   [
     "network-unreachable",
     "the node has no route",
-    () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "ENETUNREACH" } }),
+    () => ({ resolve: async () => ["192.0.2.1"], connect: async () => "ENETUNREACH" }),
   ],
   [
     "registry-unreachable",
     "the registry's name resolves, and its port is closed",
-    (node) => withSettings(node, { endpoints: { "iad.ocir.io": "http://127.0.0.1:1" } }),
+    (node) => withConfig(node, { "iad.ocir.io": "http://127.0.0.1:1" }),
     ["tcp-refused"],
   ],
   [
@@ -131,7 +127,7 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     "a proxy strips the Authorization header",
     async (node) => {
       const stripped = await proxyTo(node.simulator.registryUrl, ({ authorization: _, ...headers }) => headers);
-      return withSettings(node, { endpoints: { "iad.ocir.io": stripped.origin } });
+      return withConfig(node, { registries: { endpoints: { "iad.ocir.io": stripped.origin } } });
     },
   ],
   [

@@ -223,8 +223,8 @@ export const NODE_FAULTS: readonly SeededFault[] = [
 ];
 
 function withStatus(changed: object): Break {
-  return async ({ root, settings }) => {
-    const server = await listen(root, settings.healthSocket, answerStatus(changed));
+  return async ({ root, config }) => {
+    const server = await listen(root, config.sockets.health, answerStatus(changed));
     onTestFinished(() => void server.close());
   };
 }

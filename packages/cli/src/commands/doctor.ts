@@ -2,7 +2,7 @@
  * `ocir-broker doctor [IMAGE]`: explains why a pull fails on this node. Exit status 0: no problem; 1: a problem;
  * 2: doctor itself failed. With `--record` it contacts only Oracle's services and records their answers.
  */
-import { type Config, hostsNamedIn, loadLenientConfig } from "@ocir-broker/broker";
+import { loadLenientConfig } from "@ocir-broker/broker";
 import {
   type DoctorOptions,
   diagnose,
@@ -11,13 +11,12 @@ import {
   recordTranscript,
   renderReport,
 } from "@ocir-broker/doctor";
-import { createSystemClock, holdProcess, readTrustedCertificates, systemRandom } from "@ocir-broker/foundation";
-import { METADATA_BASE_URLS } from "@ocir-broker/identity";
+import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
 import { type Command, Option } from "commander";
 import { configSource } from "../config/config-source.ts";
 import { reportFailure } from "../failure.ts";
 import { refuseExisting, writeNewFile } from "../files/new-file.ts";
-import { type Environment, environment as ownEnvironment, version } from "../process/environment.ts";
+import { environment as ownEnvironment, version } from "../process/environment.ts";
 
 interface CommandOptions {
   readonly config?: string;
@@ -85,7 +84,8 @@ async function doctorOptions(
   const { config, fault } = loadLenientConfig({ path, environment });
   return {
     ...{ image, version, clock, random: systemRandom, configSource: configSource(path) },
-    settings: settingsOf(config, environment),
+    config,
+    environment,
     configFault: fault === undefined ? undefined : configFaultIn(fault.message),
   };
 }
@@ -95,20 +95,6 @@ function configFaultIn(message: string): string {
   const [head = "", ...faults] = message.split(/\n */).map((line) => line.replace(/ \(got .*\)$/, ""));
   const more = faults.length > SHOWN_FAULTS ? [`${faults.length - SHOWN_FAULTS} more`] : [];
   return [head, [...faults.slice(0, SHOWN_FAULTS), ...more].join("; ")].join(" ").trimEnd();
-}
-
-function settingsOf(config: Config, environment: Environment): DoctorOptions["settings"] {
-  const { metadata, auth, registries, sockets, proxy, upstream } = config;
-  return {
-    credentialsSocket: sockets.credentials,
-    healthSocket: sockets.health,
-    metadataBaseUrls: metadata.baseUrl === undefined ? METADATA_BASE_URLS : [new URL(metadata.baseUrl)],
-    authUrl: auth.endpoint === undefined ? undefined : new URL(auth.endpoint),
-    extraHosts: hostsNamedIn(config),
-    endpoints: registries.endpoints,
-    proxy,
-    caCertificates: readTrustedCertificates(environment, upstream.caFile),
-  };
 }
 
 /** https://no-color.org: any non-empty text disables colour. */

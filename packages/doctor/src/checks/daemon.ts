@@ -25,8 +25,8 @@ const status = z.object({
 
 type Status = z.output<typeof status>;
 
-export const checkDaemon: Check = async ({ settings, files, clock, version }) => {
-  const path = settings.healthSocket;
+export const checkDaemon: Check = async ({ config, files, clock, version }) => {
+  const path = config.sockets.health;
   const answer = await askHealthSocket(files.locate(path), "/status", clock);
   if ("failure" in answer) {
     const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";

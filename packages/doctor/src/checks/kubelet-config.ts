@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { checkCredentialProviderConfig, explainMatch, matchesImage, readProviders } from "@ocir-broker/kubelet-config";
 import { MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
-import { type Check, type CheckContext, valueIfAny } from "../check-context.ts";
+import type { Check, CheckContext } from "../check-context.ts";
 import { connectAdvice } from "../connect-advice.ts";
 import { type Finding, finding, kubeletConfigFinding, notChecked } from "../finding.ts";
 import type { ProviderFiles } from "../node/provider-files.ts";
@@ -51,7 +51,7 @@ async function matchFindings(
   { image, imageName, cloud }: CheckContext,
 ): Promise<Finding[]> {
   if (image === undefined || imageName === undefined) return [];
-  if (!cloud.isRegistry(imageName.registryHost, await valueIfAny(cloud.region()))) return [];
+  if (!(await cloud.isRegistry(imageName.registryHost))) return [];
   const providers = readProviders(provider.files, { kubeletMinor, directory: provider.directory });
   const { repository, run, notRun } = explainMatch(providers, image, { kubeletMinor });
   const at = run.findIndex(({ name }) => name === PROVIDER_NAME);

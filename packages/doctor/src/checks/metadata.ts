@@ -12,7 +12,7 @@ interface Seen {
 const MAX_BODY_BYTES = 64 * 1024;
 
 export const checkMetadata: Check = async (context) => {
-  const seen = await Promise.all(context.settings.metadataBaseUrls.map((base) => ask(base, context)));
+  const seen = await Promise.all(context.cloud.metadataBaseUrls.map((base) => ask(base, context)));
   const evidence = seen.map((each) => each.evidence).join("; ");
   // Most nodes have only one of the two address families, so the better answer counts.
   const best = seen.find(({ name }) => name === "metadata-ok") ?? seen.find(isAnswer) ?? seen[0];

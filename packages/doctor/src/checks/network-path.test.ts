@@ -1,3 +1,4 @@
+import { type Config, configSchema } from "@ocir-broker/broker";
 import { systemRandom } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
@@ -5,27 +6,17 @@ import { type CheckContext, createCheckContext } from "../check-context.ts";
 import { createCloud } from "../cloud.ts";
 import type { Network } from "../node/network.ts";
 import { createNodeFiles } from "../node/node-files.ts";
-import type { DoctorSettings } from "../settings.ts";
 import { checkRegistryPath, tryPath } from "./network-path.ts";
 
 const REGION = { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" };
 
-const SETTINGS: DoctorSettings = {
-  credentialsSocket: "/run/credentials.sock",
-  healthSocket: "/run/health.sock",
-  metadataBaseUrls: [],
-  extraHosts: [],
-  endpoints: {},
-  proxy: {},
-  caCertificates: [],
-};
-
-function contextOf(network: Network, proxy: DoctorSettings["proxy"] = {}, image?: string): CheckContext {
+function contextOf(network: Network, proxy: Config["proxy"] = {}, image?: string): CheckContext {
   const clock = createFakeClock();
-  const settings = { ...SETTINGS, proxy };
+  const config = configSchema.parse({ proxy });
   const { signal } = new AbortController();
+  const cloud = createCloud({ config, environment: {}, clock, random: systemRandom, signal });
   return createCheckContext({
-    settings,
+    config,
     image,
     version: "1",
     clock,
@@ -33,7 +24,7 @@ function contextOf(network: Network, proxy: DoctorSettings["proxy"] = {}, image?
     files: createNodeFiles("/no/such/root"),
     network,
     runProgram: async () => ({ failure: "ENOENT" }),
-    cloud: { ...createCloud({ settings, clock, random: systemRandom, signal }), region: async () => REGION },
+    cloud: { ...cloud, region: async () => REGION, isRegistry: async (host) => host !== "ghcr.io" },
     signal,
   });
 }

@@ -33,7 +33,7 @@ export const checkRegistryPath: Check = async (context) => {
   const registryHost = host.value;
   const region = await valueIfAny(cloud.region());
   // Only hosts that the broker gives tokens to are probed.
-  if (!cloud.isRegistry(registryHost, region)) return [];
+  if (!(await cloud.isRegistry(registryHost))) return [];
   return [
     await tryPath("the registry", cloud.endpointOf(registryHost), context, otherRegionHint(registryHost, region)),
   ];
@@ -46,9 +46,9 @@ export async function tryPath(
   context: CheckContext,
   hint = "",
 ): Promise<Finding> {
-  const { network, settings } = context;
+  const { network, config } = context;
   const { hostname, host } = url;
-  if (usesProxy(url, settings.proxy))
+  if (usesProxy(url, config.proxy))
     return finding("network-ok", `${host}: through the proxy, not tried here`, { service });
   const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
   let addresses: readonly string[];

@@ -5,7 +5,7 @@
 import { Secret } from "@ocir-broker/foundation";
 import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config";
 import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import { type Attempt, attempt, type Check, type CheckContext, causeOf, valueIfAny } from "../check-context.ts";
+import { type Attempt, attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import type { ProgramResult } from "../node/program-run.ts";
 import { type Invocation, invocationIn } from "../node/provider-files.ts";
@@ -21,7 +21,7 @@ export const checkPluginAnswer: Check = async (context) => {
   const path = await pluginPath(context);
   const fault = pluginFault(path, context);
   if (fault !== undefined) return [notChecked("the plugin's answer", fault.name, `${path} cannot be run`)];
-  const { credentialsSocket } = context.settings;
+  const { credentials: credentialsSocket } = context.config.sockets;
   if (context.files.isForbidden(credentialsSocket)) {
     return [finding("needs-root", `the plugin's answer: ${credentialsSocket} is for root alone`)];
   }
@@ -50,7 +50,7 @@ export const checkPluginAnswer: Check = async (context) => {
 
 /** The kubelet does not ask our provider for another registry's image, and that registry must not see a token. */
 async function isForeign({ imageName, cloud }: CheckContext): Promise<boolean> {
-  return imageName !== undefined && !cloud.isRegistry(imageName.registryHost, await valueIfAny(cloud.region()));
+  return imageName !== undefined && !(await cloud.isRegistry(imageName.registryHost));
 }
 
 /** The kubelet strips tag and digest. */

@@ -1,7 +1,7 @@
 /** Fetches a token and tries it on the image, which tells a missing policy from every other fault. */
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { imageFaultOf, isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import { attempt, type Check, type CheckContext, causeOf, codeOf, valueIfAny } from "../check-context.ts";
+import { attempt, type Check, type CheckContext, causeOf, codeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { findingOfCode } from "../finding-of-code.ts";
 import { describeExchange } from "../recording/exchanges.ts";
@@ -18,8 +18,7 @@ export const checkRegistry: Check = async (context) => {
     ];
   }
   const registryHost = host.value;
-  const region = await valueIfAny(cloud.region());
-  if (!cloud.isRegistry(registryHost, region)) return [finding("image-foreign", `registry host ${registryHost}`)];
+  if (!(await cloud.isRegistry(registryHost))) return [finding("image-foreign", `registry host ${registryHost}`)];
   if ("error" in session) {
     return [
       notChecked(

@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 import type { Check } from "../check-context.ts";
 import { finding } from "../finding.ts";
 
-export const checkSocket: Check = async ({ files, settings, ownerId }) => {
-  const path = settings.credentialsSocket;
+export const checkSocket: Check = async ({ files, config, ownerId }) => {
+  const path = config.sockets.credentials;
   const stats = files.lstat(path);
   if ("failure" in stats) {
     return [finding(stats.failure === "EACCES" ? "needs-root" : "socket-missing", `${path}: ${stats.failure}`)];

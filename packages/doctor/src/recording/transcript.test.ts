@@ -2,15 +2,32 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemRandom } from "@ocir-broker/foundation";
 import { describe, expect, test } from "vitest";
-import { type BrokenNode, createBrokenNode, foreignRegistry, IMAGE, VERSION } from "../../test/broken-node.ts";
+import {
+  type BrokenNode,
+  createBrokenNode,
+  foreignRegistry,
+  IMAGE,
+  VERSION,
+  withConfig,
+} from "../../test/broken-node.ts";
 import { recordTranscript, type Transcript } from "./transcript.ts";
 import { compareTranscripts } from "./transcript-comparison.ts";
 
 /** Transcripts sent by owners of tenancies, next to the simulator's. */
 const TRANSCRIPTS = join(import.meta.dirname, "../../transcripts");
 
-function record({ settings, clock }: BrokenNode, image: string | null = IMAGE): Promise<Transcript> {
-  return recordTranscript({ settings, image: image ?? undefined, clock, random: systemRandom, version: VERSION });
+function record(
+  { config, clock }: Pick<BrokenNode, "config" | "clock">,
+  image: string | null = IMAGE,
+): Promise<Transcript> {
+  return recordTranscript({
+    config,
+    environment: {},
+    image: image ?? undefined,
+    clock,
+    random: systemRandom,
+    version: VERSION,
+  });
 }
 
 describe("recordTranscript", () => {
@@ -79,10 +96,9 @@ describe("recordTranscript of an image in somebody else's registry", () => {
   test("asks its host nothing, and says why", async () => {
     await using node = await createBrokenNode();
     const foreign = await foreignRegistry();
-    const settings = { ...node.settings, endpoints: { "docker.example": foreign.origin } };
-    const { entries } = await record({ ...node, settings }, "docker.example/library/busybox:1");
+    const { entries } = await record(node, `${foreign.host}/library/busybox:1`);
     expect(entries.at(-1)).toEqual({ step: "registry", request: "none", elapsedMs: 0, failure: "image-foreign" });
-    expect(foreign.requests).toEqual([]);
+    expect(foreign.connections()).toBe(0);
   });
 });
 
@@ -96,8 +112,8 @@ describe("recordTranscript without an image", () => {
 
   test("asks no registry where the region is not known", async () => {
     await using node = await createBrokenNode();
-    const settings = { ...node.settings, authUrl: undefined, metadataBaseUrls: [new URL("http://127.0.0.1:1/opc/v2")] };
-    const { entries } = await record({ ...node, settings }, null);
+    const nowhere = withConfig(node, { auth: {}, metadata: { baseUrl: "http://127.0.0.1:1/opc/v2" } });
+    const { entries } = await record({ ...node, ...nowhere }, null);
     expect(entries.at(-1)).toMatchObject({ step: "auth service, unsigned", request: "none" });
   });
 });

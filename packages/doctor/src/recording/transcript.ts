@@ -6,7 +6,7 @@ import { Secret, type SendRequest } from "@ocir-broker/foundation";
 import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
 import { attempt, codeOf, valueIfAny } from "../check-context.ts";
 import { type Cloud, createCloud, ForeignRegistryError } from "../cloud.ts";
-import type { DoctorOptions } from "../settings.ts";
+import type { DoctorOptions } from "../doctor-options.ts";
 import type { Exchange } from "./exchanges.ts";
 import { type Shape, shapeOfBody, shapeOfHeaders } from "./redaction.ts";
 
@@ -29,7 +29,10 @@ export interface Transcript {
   readonly entries: readonly TranscriptEntry[];
 }
 
-export type TranscriptOptions = Pick<DoctorOptions, "settings" | "image" | "clock" | "random" | "version">;
+export type TranscriptOptions = Pick<
+  DoctorOptions,
+  "config" | "environment" | "image" | "clock" | "random" | "version"
+>;
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -38,10 +41,10 @@ const LIMIT_MS = 60_000;
 
 /** A failed step is a result too, so the following steps still run. */
 export async function recordTranscript(options: TranscriptOptions): Promise<Transcript> {
-  const { settings, clock, random, image } = options;
+  const { clock, image } = options;
   const ending = new AbortController();
   const limit = clock.setTimer(() => ending.abort(), LIMIT_MS);
-  const cloud = createCloud({ settings, clock, random, signal: ending.signal });
+  const cloud = createCloud({ ...options, signal: ending.signal });
   const entries: TranscriptEntry[] = [];
 
   async function take(step: string, work: () => Promise<unknown>): Promise<void> {
@@ -63,7 +66,7 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
   const { signal } = ending;
 
   try {
-    for (const base of settings.metadataBaseUrls) {
+    for (const base of cloud.metadataBaseUrls) {
       const at = (path: string): URL => new URL(base.href.replace(/\/+$/, "") + path);
       const bearer = { authorization: "Bearer Oracle" };
       await take("metadata", () => metadata(at("/instance/regionInfo"), bearer));
@@ -81,9 +84,8 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
     const name = image === undefined ? undefined : parseImage(image);
     const registryHost = name?.registryHost ?? (await attemptHome(cloud));
     if (registryHost === undefined) return transcript(options.version, entries);
-    const home = await valueIfAny(cloud.region());
     // A host outside the rules gets no request, signed or not.
-    if (!cloud.isRegistry(registryHost, home)) {
+    if (!(await cloud.isRegistry(registryHost))) {
       await take("registry", () => Promise.reject(new ForeignRegistryError(registryHost)));
       return transcript(options.version, entries);
     }

@@ -104,6 +104,6 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Iden
   };
 }
 
-function authUrlOf({ id, realmDomain }: RegionInfo): URL {
+export function authUrlOf({ id, realmDomain }: RegionInfo): URL {
   return new URL(`https://auth.${id}.${realmDomain}`);
 }

@@ -1,0 +1,16 @@
+import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
+import { expect, test } from "vitest";
+import type { CheckContext } from "../check-context.ts";
+import { checkMetadata } from "./metadata.ts";
+
+test("checkMetadata asks over IPv6 and IPv4, and accepts the one that answers", async () => {
+  const sendMetadata = async ({ url: { host } }: UpstreamRequest) => {
+    if (host.startsWith("[")) throw new UpstreamError("unreachable", host);
+    return { status: 200, headers: {}, body: Buffer.from("{}"), sentAtMs: 0, serverDateMs: undefined };
+  };
+  const metadataBaseUrls = [new URL("http://[::1]/opc/v2"), new URL("http://192.0.2.1/opc/v2")];
+  const cloud: Partial<CheckContext["cloud"]> = { metadataBaseUrls, sendMetadata };
+  const findings = await checkMetadata({ cloud, signal: new AbortController().signal } as CheckContext);
+  const evidence = "[::1]: unreachable; 192.0.2.1 answers with status 200";
+  expect(findings).toEqual([expect.objectContaining({ name: "metadata-ok", evidence })]);
+});

@@ -1,0 +1,29 @@
+/** The input of doctor, filled in by the command line. */
+import type { Config } from "@ocir-broker/broker";
+import type { Clock, Random } from "@ocir-broker/foundation";
+import type { Network } from "./node/network.ts";
+import type { RunProgram } from "./node/program-run.ts";
+
+export interface DoctorOptions {
+  /** As the daemon loads it. */
+  readonly config: Config;
+  /** For the system's certificates (SSL_CERT_FILE). */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** In words, where the configuration was read from. */
+  readonly configSource: string;
+  /** Why the configuration is invalid, without its values; `config` is then its valid part. */
+  readonly configFault?: string | undefined;
+  readonly image?: string | undefined;
+  /** This release, to compare daemon and plugin with. */
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The folder with the node's files. Default: `/`. */
+  readonly root?: string;
+  /** The user who must own the sockets. Default: root, 0. */
+  readonly ownerId?: number;
+  /** For all checks together. Default: 8.5 s. */
+  readonly limitMs?: number;
+  readonly network?: Network;
+  readonly runProgram?: RunProgram;
+}
