@@ -19,9 +19,9 @@ afterAll(() => simulator.close());
 
 /** What a draft needs to be signed with the user's key. */
 const asUser = (change: Partial<ApiKeySettings> = {}, key = userKeys.privateKey): Alteration => ({
-  draft(draft) {
+  draft: () => {
     const { tenancy, user, fingerprint } = { ...settings, ...change };
-    Object.assign(draft, { keyId: `${tenancy}/${user}/${fingerprint}`, key });
+    return { keyId: `${tenancy}/${user}/${fingerprint}`, key };
   },
 });
 
