@@ -1,20 +1,16 @@
 #include "privileges.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "account-numbers.h"
 #include "call-filter.h"
 
 enum {
-  ID_FIELD = 2,    /* of passwd(5) and group(5) */
-  GROUP_FIELD = 3, /* of passwd(5) */
-  FIELDS = 4,
   LAST_CAPABILITY = 63,
   CAPABILITY_VERSION_3 = 0x20080522
 };
@@ -36,7 +32,6 @@ struct identity {
 };
 
 static bool find_identity(struct identity *identity);
-static bool find_numbers(const char *path, const char *name, unsigned long numbers[FIELDS]);
 static bool become_user(const struct identity *identity);
 static bool drop_capabilities(void);
 
@@ -56,49 +51,15 @@ bool privileges_drop(void) {
 }
 
 static bool find_identity(struct identity *identity) {
-  unsigned long user[FIELDS], group[FIELDS];
-  if (!find_numbers("/etc/passwd", FALLBACK_USER, user) || user[ID_FIELD] == 0) return false;
+  unsigned long user[ACCOUNT_FIELDS], group[ACCOUNT_FIELDS];
+  if (!account_numbers("/etc/passwd", FALLBACK_USER, user) || user[ACCOUNT_ID] == 0) return false;
   /* A larger number would be cut to another user's, perhaps root's. */
-  if (user[ID_FIELD] >= UINT32_MAX || user[GROUP_FIELD] >= UINT32_MAX) return false;
-  identity->user = (uid_t)user[ID_FIELD];
-  identity->group = (gid_t)user[GROUP_FIELD];
-  identity->has_config_group = find_numbers("/etc/group", CONFIG_GROUP, group) && group[ID_FIELD] < UINT32_MAX;
-  if (identity->has_config_group) identity->config_group = (gid_t)group[ID_FIELD];
+  if (user[ACCOUNT_ID] >= UINT32_MAX || user[ACCOUNT_GROUP] >= UINT32_MAX) return false;
+  identity->user = (uid_t)user[ACCOUNT_ID];
+  identity->group = (gid_t)user[ACCOUNT_GROUP];
+  identity->has_config_group = account_numbers("/etc/group", CONFIG_GROUP, group) && group[ACCOUNT_ID] < UINT32_MAX;
+  if (identity->has_config_group) identity->config_group = (gid_t)group[ACCOUNT_ID];
   return true;
-}
-
-/*
- * Reads the numbers of the line that begins with `name` and a colon; a field that is not a plain number counts as 0.
- * Not getpwnam: in a static program of glibc that would load the node's name service modules.
- */
-static bool find_numbers(const char *path, const char *name, unsigned long numbers[FIELDS]) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return false;
-  char bytes[4096];
-  size_t field = 0, matched = 0;
-  bool is_ours = true, is_found = false;
-  memset(numbers, 0, FIELDS * sizeof *numbers);
-  for (ssize_t length; !is_found && (length = read(file, bytes, sizeof bytes)) > 0;) {
-    for (ssize_t i = 0; i < length && !is_found; i++) {
-      char byte = bytes[i];
-      if (byte == '\n') {
-        is_found = is_ours && field > ID_FIELD;
-        field = matched = 0;
-        is_ours = true;
-      } else if (byte == ':') {
-        is_ours = is_ours && (field > 0 || name[matched] == '\0');
-        field++;
-      } else if (field == 0) {
-        is_ours = is_ours && name[matched] != '\0' && name[matched] == byte;
-        matched += is_ours;
-      } else if (is_ours && field < FIELDS) {
-        bool is_digit = byte >= '0' && byte <= '9';
-        numbers[field] = is_digit && numbers[field] <= UINT32_MAX ? numbers[field] * 10 + (unsigned long)(byte - '0') : 0;
-      }
-    }
-  }
-  close(file);
-  return is_found;
 }
 
 static bool become_user(const struct identity *identity) {
