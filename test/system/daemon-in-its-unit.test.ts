@@ -3,7 +3,7 @@
  * remembers over a kill, and that nothing of it is left after a stop.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   bootSimulatedNode,
   CONTROL_URL as CONTROL,
@@ -14,6 +14,7 @@ import {
   REGISTRY_HOST as HOST,
   METRICS_FOLDER,
   SERVICE,
+  SHIM,
 } from "./simulated-node.ts";
 import { canBootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
 import { until } from "./until.ts";
@@ -151,24 +152,96 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     }
   });
 
-  it("restarted with a configuration that root alone may read, it serves the same token and says so", async () => {
-    const configShown = async () => {
-      const answer = await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/status"]);
-      return JSON.parse(answer).config;
-    };
-    const first = await password();
-    await fault();
-    await root.run("chmod", ["0600", CONFIG_PATH]);
-    try {
+  async function configShown(): Promise<Record<string, unknown>> {
+    const answer = await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/status"]);
+    return JSON.parse(answer).config;
+  }
+
+  describe("with a configuration that root alone may read", () => {
+    const COPY = "/run/ocir-broker/config.yaml";
+    const IN_FORCE = { path: CONFIG_PATH, inForce: "all", error: null };
+    const UNREADABLE = { path: CONFIG_PATH, error: "config-unreadable" };
+
+    beforeEach(async () => {
+      await root.run("chmod", ["0600", CONFIG_PATH]);
+    });
+
+    afterEach(async () => {
+      await root.run("rm", ["-f", CONFIG_PATH]);
+      root.write(CONFIG_PATH, CONFIG);
+    });
+
+    it("started without a daemon before, all of the file is in force, for the daemon's group alone to read", async () => {
+      expect(await password()).toMatch(/\./);
+      expect(await configShown()).toMatchObject(IN_FORCE);
+      expect(await root.run("stat", ["-c", "%a %U %G", COPY])).toBe("640 root ocir-broker-daemon");
+      expect((await root.exec("cat", [COPY], { uid: 65_534 })).exitCode).not.toBe(0);
+      expect(await root.run("stat", ["-c", "%a %U %G", CONFIG_PATH])).toBe("600 root root");
+      expect(await root.run(DAEMON.to, ["config", "check"])).toContain("copies it for that user");
+    });
+
+    it("a reload applies what has changed", async () => {
+      await password();
+      root.write(CONFIG_PATH, `${CONFIG}\nlog: {level: debug}\nrequest: {deadline: 9s}\n`);
+      await root.run("chmod", ["0600", CONFIG_PATH]);
+      await root.run("systemctl", ["reload", SERVICE]);
+      await until("the change is seen", async () =>
+        (await status()).includes("restart is needed for request.deadline"),
+      );
+      expect(await configShown()).toMatchObject({ ...IN_FORCE, needRestart: ["request.deadline"] });
+    });
+
+    it("the fallback broker has it from the daemon that ran before", async () => {
+      await password();
+      await root.run("systemctl", ["stop", "ocir-broker.socket", SERVICE]);
+      root.write("/run/request", REQUEST);
+      try {
+        const answer = await root.run("sh", ["-c", `${SHIM} </run/request`], { timeoutMs: 60_000 });
+        expect(JSON.parse(answer).auth[HOST]?.password).toMatch(/\./);
+      } finally {
+        await root.run("systemctl", ["start", "ocir-broker.socket"]);
+      }
+    });
+
+    it("a reload of a faulty one keeps the one before and says so", async () => {
+      await password();
+      root.write(CONFIG_PATH, `${CONFIG}\nlog: {level: loud}\n`);
+      await root.run("chmod", ["0600", CONFIG_PATH]);
+      await root.run("systemctl", ["reload", SERVICE]);
+      await until("the status says so", async () => (await status()).includes("has faults"));
+      expect(await configShown()).toMatchObject({ inForce: "before", error: "config-invalid" });
+      expect((await root.exec(DAEMON.to, ["doctor"])).stdout).toContain("log.level");
+    });
+
+    it.each([
+      ["readable again", (): Promise<string> => root.run("chmod", ["0644", CONFIG_PATH])],
+      ["removed", (): Promise<string> => root.run("rm", [CONFIG_PATH])],
+    ])("once it is %s, there is no copy after a restart", async (_what, change) => {
+      await password();
+      await change();
       await root.run("systemctl", ["restart", SERVICE]);
-      expect(await password()).toBe(first);
-      expect(await configShown()).toMatchObject({ path: CONFIG_PATH, inForce: "before", error: "config-unreadable" });
-    } finally {
-      await root.run("chmod", ["0644", CONFIG_PATH]);
-    }
-    await root.run("systemctl", ["reload", SERVICE]);
-    await until("the file is in force again", async () => !(await status()).includes("has faults"));
-    expect(await password()).toBe(first);
+      expect(await configShown()).toMatchObject(IN_FORCE);
+      expect((await root.exec("test", ["-e", COPY])).exitCode).not.toBe(0);
+    });
+
+    it.each([
+      ["another user's file", `chown nobody ${CONFIG_PATH}`],
+      ["a link to a file of root's", `mv ${CONFIG_PATH} /etc/root-only && ln -s /etc/root-only ${CONFIG_PATH}`],
+      ["a link to another secret of root's", `ln -sf /etc/shadow ${CONFIG_PATH}`],
+      ["a pipe", `rm ${CONFIG_PATH} && mkfifo -m 0600 ${CONFIG_PATH}`],
+    ])(
+      "root refuses to copy %s; the daemon keeps its tokens and says that it cannot read it",
+      async (_what, change) => {
+        const first = await password();
+        await fault();
+        await root.run("sh", ["-c", change]);
+        await root.run("systemctl", ["restart", SERVICE]);
+        expect(await password()).toBe(first);
+        expect(await configShown()).toMatchObject({ ...UNREADABLE, inForce: "before" });
+        expect((await root.exec("test", ["-e", COPY])).exitCode).not.toBe(0);
+        expect(await root.journal(SERVICE)).toContain("cannot copy the configuration for the daemon");
+      },
+    );
   });
 
   it("an event loop that is stuck ends in a new process, which remembers", async () => {

@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { unreadableForDaemon } from "./config-readers.ts";
+import { isCopiedForDaemon, unreadableForDaemon } from "./config-readers.ts";
 
 const OURS = `root:x:0:\nocir-broker-daemon:x:${process.getgid?.()}:\n`;
 const ANOTHERS = "root:x:0:\nocir-broker-daemon:x:64242:\n";
@@ -31,4 +31,31 @@ test.each([
 
 test("unreadableForDaemon says nothing of a file that is not there", () => {
   expect(unreadableForDaemon("/nowhere/config.yaml", OURS)).toBeUndefined();
+});
+
+const OWN_ID = process.getuid?.() ?? 0;
+
+test.each([
+  ["a file of its owner's alone", 0o600, 0o755, OWN_ID, true],
+  ["a file in a folder of its owner's alone", 0o644, 0o700, OWN_ID, true],
+  ["a file that its group may write", 0o660, 0o755, OWN_ID, false],
+  ["a file in a folder that anybody may write", 0o600, 0o777, OWN_ID, false],
+  ["a file of another user", 0o600, 0o755, OWN_ID + 1, false],
+])("isCopiedForDaemon of %s", (_what, fileMode, folderMode, ownerId, expected) => {
+  const root = mkdtempSync(join(tmpdir(), "config-readers-"));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  const path = join(root, "config.yaml");
+  writeFileSync(path, "");
+  chmodSync(path, fileMode);
+  chmodSync(root, folderMode);
+  expect(isCopiedForDaemon(path, ownerId)).toBe(expected);
+});
+
+test("isCopiedForDaemon of a link, a folder, and nothing", () => {
+  const root = mkdtempSync(join(tmpdir(), "config-readers-"));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  writeFileSync(join(root, "target"), "", { mode: 0o600 });
+  symlinkSync("target", join(root, "link"));
+  mkdirSync(join(root, "folder"));
+  for (const name of ["link", "folder", "nothing"]) expect(isCopiedForDaemon(join(root, name), OWN_ID)).toBe(false);
 });

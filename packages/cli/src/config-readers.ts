@@ -1,5 +1,5 @@
 /** Checks whether the daemon's user may read the configuration; root can read everything, so trying to read it proves nothing. */
-import { readFileSync, type Stats, statSync } from "node:fs";
+import { lstatSync, readFileSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** From systemd/ocir-broker.sysusers.conf: the daemon's user is dynamic, but this group of it is fixed. */
@@ -7,6 +7,8 @@ const DAEMON_GROUP = "ocir-broker-daemon";
 
 const MAY_READ = 4;
 const MAY_ENTER = 1;
+
+const WRITABLE_BY_OTHERS = 0o022;
 
 /**
  * @param groups text in the form of /etc/group
@@ -26,6 +28,17 @@ export function unreadableForDaemon(path: string, groups = readGroups()): string
     }
   } catch {
     return undefined;
+  }
+}
+
+/** Whether the unit's `--copy-config` copies the file for the daemon; the conditions of packages/native/src/config-copy.c. */
+export function isCopiedForDaemon(path: string, ownerId = 0): boolean {
+  try {
+    const [file, folder] = [lstatSync(path), lstatSync(dirname(path))];
+    const isOwn = ({ uid, mode }: Stats) => uid === ownerId && (mode & WRITABLE_BY_OTHERS) === 0;
+    return file.isFile() && folder.isDirectory() && isOwn(file) && isOwn(folder);
+  } catch {
+    return false;
   }
 }
 

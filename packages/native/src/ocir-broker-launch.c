@@ -1,5 +1,6 @@
 /*
  * ocir-broker-launch PROGRAM [ARGUMENT...]: what a service needs from systemd and Node cannot make, then exec.
+ * ocir-broker-launch --copy-config FROM TO GROUP: config-copy.h, for the unit's ExecStartPre= and ExecReload=; no exec.
  *
  *   OCIR_BROKER_NOTIFY_FD  a datagram socket connected to the service manager: each write is one notification, sent by
  *                          the main process itself, so NotifyAccess=main suffices. Non-blocking: EAGAIN is a missed ping.
@@ -27,6 +28,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "config-copy.h"
 #include "sandbox/core-dumps.h"
 #include "sandbox/passed-environment.h"
 
@@ -64,6 +66,12 @@ int main(int argument_count, char **arguments) {
   if (argument_count < 2) {
     static const char usage[] = "ocir-broker-launch: usage: ocir-broker-launch PROGRAM [ARGUMENT...]\n";
     return write(STDERR_FILENO, usage, sizeof usage - 1) < 0 ? EXIT_FAILURE : EXIT_USAGE;
+  }
+  if (strcmp(arguments[1], "--copy-config") == 0) {
+    if (argument_count == 5 && config_copy(arguments[2], arguments[3], arguments[4])) return EXIT_SUCCESS;
+    if (argument_count != 5) errno = EINVAL;
+    warn("cannot copy the configuration for the daemon (it and its folder must be root's alone, and no link)");
+    return EXIT_FAILURE;
   }
   unsetenv("OCIR_BROKER_NOTIFY_FD");
   unsetenv("OCIR_BROKER_STATE_FD");

@@ -14,6 +14,9 @@ import { similarKey } from "./similar-key.ts";
 
 export const DEFAULT_CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 
+/** Made by the unit at each start and reload if only root may read the default file. Readable for the daemon's group. */
+const CONFIG_COPY_PATH = "/run/ocir-broker/config.yaml";
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A configuration, or one line for each fault: `line 3: path: problem (got …)`, without the values of unknown keys. */
@@ -70,8 +73,19 @@ export function readConfigText(source: ConfigSource): string {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && source.path === undefined) return "";
+    const copy = code === "EACCES" && source.path === undefined ? readCopy() : undefined;
+    if (copy !== undefined) return copy;
     const problem = fileFaultOf(error)?.what ?? String(code);
     throw new ConfigError("config-unreadable", `${path}: ${problem}`, [problem], { cause: error });
+  }
+}
+
+/** Undefined for users other than the daemon's and the fallback broker's, and if there is no copy. */
+function readCopy(): string | undefined {
+  try {
+    return readFileSync(CONFIG_COPY_PATH, "utf8");
+  } catch {
+    return undefined;
   }
 }
 

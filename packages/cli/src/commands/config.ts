@@ -3,8 +3,11 @@ import { BrokerError, configJsonSchema, DEFAULT_CONFIG_PATH, loadConfig, printCo
 import { readTrustedCertificates } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { configSource } from "../config/config-source.ts";
-import { unreadableForDaemon } from "../config-readers.ts";
+import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
 import { environment } from "../process/environment.ts";
+
+const COPIED =
+  "its permissions keep the daemon's user out: ocir-broker.service copies it for that user at each start and reload\n";
 
 interface ConfigOptions {
   readonly config?: string;
@@ -21,8 +24,7 @@ export function addConfigCommand(program: Command): void {
       const { upstream } = loadConfig({ path: options.config, environment });
       if (upstream.caFile !== undefined) checkCaFile(upstream.caFile);
       process.stdout.write(`the configuration is valid: ${configSource(options.config)}\n`);
-      const problem = unreadableForDaemon(options.config ?? DEFAULT_CONFIG_PATH);
-      if (problem !== undefined) process.stderr.write(`ocir-broker: ${problem}\n`);
+      reportReaders(options.config);
     });
 
   config
@@ -39,6 +41,13 @@ export function addConfigCommand(program: Command): void {
     .action(() => {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
     });
+}
+
+function reportReaders(path: string | undefined): void {
+  const problem = unreadableForDaemon(path ?? DEFAULT_CONFIG_PATH);
+  if (problem === undefined) return;
+  if (path === undefined && isCopiedForDaemon(DEFAULT_CONFIG_PATH)) process.stdout.write(COPIED);
+  else process.stderr.write(`ocir-broker: ${problem}\n`);
 }
 
 function checkCaFile(caFile: string): void {

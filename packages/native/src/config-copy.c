@@ -1,0 +1,144 @@
+#include "config-copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sandbox/account-numbers.h"
+
+#define FRESH_ENDING ".new"
+
+enum {
+  PATH_LIMIT_BYTES = 256,
+  /* Its folder is in memory. The daemon's whole configuration takes a hundredth of that. */
+  COPY_LIMIT_BYTES = 1024 * 1024
+};
+
+enum copying { COPY_MADE, COPY_NOT_NEEDED, COPY_FAILED };
+
+static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]);
+static int open_folder(const char *path);
+static bool is_ours(const struct stat *status);
+static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *group);
+static int open_source(const char *from);
+static bool write_copy(int source, int folder, const char *name, gid_t group);
+
+bool config_copy(const char *from, const char *to, const char *group) {
+  int folder = open_folder(to);
+  if (folder < 0) return false;
+  const char *name = strrchr(to, '/') + 1;
+  enum copying copying = copy_if_needed(from, folder, name, group);
+  int error = errno;
+  if (copying != COPY_MADE && unlinkat(folder, name, 0) < 0 && errno != ENOENT) {
+    copying = COPY_FAILED;
+    error = errno;
+  }
+  close(folder);
+  errno = error;
+  return copying != COPY_FAILED;
+}
+
+/* Of a member the kernel checks the group's bits alone. */
+static bool may(const struct stat *status, mode_t right_of_others, gid_t group) {
+  return (status->st_mode & (status->st_gid == group ? right_of_others << 3 : right_of_others)) != 0;
+}
+
+static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *group) {
+  unsigned long numbers[ACCOUNT_FIELDS];
+  if (!account_numbers("/etc/group", group, numbers) || numbers[ACCOUNT_ID] >= UINT32_MAX) {
+    errno = EINVAL;
+    return COPY_FAILED;
+  }
+  gid_t id = (gid_t)numbers[ACCOUNT_ID];
+
+  char source_folder[PATH_LIMIT_BYTES];
+  struct stat file_status, folder_status;
+  if (!folder_of(from, source_folder)) return COPY_FAILED;
+  if (stat(source_folder, &folder_status) < 0 || stat(from, &file_status) < 0) {
+    return errno == ENOENT ? COPY_NOT_NEEDED : COPY_FAILED;
+  }
+  if (may(&folder_status, S_IXOTH, id) && may(&file_status, S_IROTH, id)) return COPY_NOT_NEEDED;
+
+  int source = open_source(from);
+  if (source < 0) return COPY_FAILED;
+  bool is_made = write_copy(source, folder, name, id);
+  int error = errno;
+  close(source);
+  errno = error;
+  return is_made ? COPY_MADE : COPY_FAILED;
+}
+
+/* Non-blocking, because a pipe that stands there would wait for a writer. */
+static int open_source(const char *from) {
+  int folder = open_folder(from);
+  if (folder < 0) return -1;
+  int source = openat(folder, strrchr(from, '/') + 1, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  int error = errno;
+  close(folder);
+  errno = error;
+  if (source < 0) return -1;
+  struct stat status;
+  if (fstat(source, &status) == 0 && S_ISREG(status.st_mode) && is_ours(&status)) return source;
+  close(source);
+  errno = EPERM;
+  return -1;
+}
+
+static bool write_copy(int source, int folder, const char *name, gid_t group) {
+  char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING];
+  snprintf(fresh, sizeof fresh, "%s" FRESH_ENDING, name);
+  if (unlinkat(folder, fresh, 0) < 0 && errno != ENOENT) return false;
+  int copy = openat(folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (copy < 0) return false;
+
+  static char bytes[COPY_LIMIT_BYTES + 1];
+  size_t length = 0;
+  ssize_t got = 0;
+  while (length < sizeof bytes && (got = read(source, bytes + length, sizeof bytes - length)) > 0) length += (size_t)got;
+  bool is_written = got >= 0 && length <= COPY_LIMIT_BYTES;
+  if (length > COPY_LIMIT_BYTES) errno = EFBIG;
+  for (size_t done = 0; is_written && done < length;) {
+    ssize_t written = write(copy, bytes + done, length - done);
+    is_written = written > 0;
+    if (is_written) done += (size_t)written;
+  }
+  /* The group last: before, what is there is incomplete. */
+  bool is_copied = is_written && fchown(copy, (uid_t)-1, group) == 0 && fchmod(copy, S_IRUSR | S_IWUSR | S_IRGRP) == 0 &&
+                   renameat(folder, fresh, folder, name) == 0;
+  int error = errno;
+  close(copy);
+  if (!is_copied) unlinkat(folder, fresh, 0);
+  errno = error;
+  return is_copied;
+}
+
+static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]) {
+  const char *slash = strrchr(path, '/');
+  errno = EINVAL;
+  if (slash == NULL || slash == path || slash[1] == '\0' || slash - path >= PATH_LIMIT_BYTES) return false;
+  if (strlen(slash) >= PATH_LIMIT_BYTES) return false;
+  memcpy(folder, path, (size_t)(slash - path));
+  folder[slash - path] = '\0';
+  return true;
+}
+
+/* From here on the folder is meant by its descriptor, whatever becomes of the path to it. */
+static int open_folder(const char *path) {
+  char folder[PATH_LIMIT_BYTES];
+  if (!folder_of(path, folder)) return -1;
+  int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (descriptor < 0) return -1;
+  struct stat status;
+  if (fstat(descriptor, &status) == 0 && is_ours(&status)) return descriptor;
+  close(descriptor);
+  errno = EPERM;
+  return -1;
+}
+
+static bool is_ours(const struct stat *status) {
+  return status->st_uid == geteuid() && (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
