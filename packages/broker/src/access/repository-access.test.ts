@@ -191,6 +191,23 @@ describe("RepositoryAccess.heal", () => {
     expect(counts.sessions).toBe(counts.tokens);
   });
 
+  it("heals many pods that ask for one repository at once as soon as it heals one", async () => {
+    const { cloud, clock, request, markDenied } = setUp({ group: false });
+    cloud.latencyMs = 50;
+    const askTogether = async () => {
+      const asked = Array.from({ length: 12 }, () => request());
+      await clock.advance(5_000);
+      return new Set(await Promise.all(asked));
+    };
+    await markDenied();
+    for (let time = 0; time < 12; time += 1) {
+      expect(await askTogether()).toEqual(new Set(["denied"]));
+      await clock.advance(295_000);
+    }
+    cloud.group = true;
+    expect(await askTogether()).toEqual(new Set(["working"]));
+  });
+
   it("does not make one repository wait because another one hammers", async () => {
     const { cloud, clock, forbidden, request, markDenied } = setUp({ group: false });
     forbidden.add("tenancy/forbidden");

@@ -21,7 +21,7 @@ const MIN_REFRESH_INTERVAL_MS = 30_000;
 /** Longest back-off for a repository that stays denied while requests continue. */
 const MAX_REFRESH_INTERVAL_MS = 600_000;
 
-/** After this long without a request, a marked repository's next request uses the shortest interval again. */
+/** After this long without a request, a marked repository's next heal uses the shortest interval again. */
 const QUIET_MS = 30_000;
 
 /** Between two attempts to heal one repository, however many requests there are. */
@@ -99,7 +99,10 @@ export class RepositoryAccess {
   async heal(registryHost: string, name: string, waitMs: number): Promise<Access> {
     const repository = this.#find(registryHost, name);
     if (repository.healing === undefined && this.#options.clock.monotonicMs() >= repository.nextHealAtMs) {
-      repository.healing = this.#heal(repository).finally(() => {
+      // Read now: callers that ask during the heal shorten quietMs, and must not turn this one into a hammering one.
+      const { quietMs, refreshIntervalMs } = repository;
+      const intervalMs = quietMs >= QUIET_MS ? MIN_REFRESH_INTERVAL_MS : refreshIntervalMs;
+      repository.healing = this.#heal(repository, intervalMs).finally(() => {
         repository.healing = undefined;
         repository.nextHealAtMs = this.#options.clock.monotonicMs() + HEAL_SPACING_MS;
       });
@@ -171,21 +174,20 @@ export class RepositoryAccess {
   }
 
   /** The first probe finds a late policy; only a late dynamic group needs a fresh session and token. */
-  async #heal(repository: Repository): Promise<void> {
+  async #heal(repository: Repository, intervalMs: number): Promise<void> {
     // Without an answer nothing is known about the live token, so there is no reason to refresh it.
-    if ((await this.#probe(repository)) !== "denied" || !(await this.#refresh(repository))) return;
+    if ((await this.#probe(repository)) !== "denied" || !(await this.#refresh(repository, intervalMs))) return;
     if ((await this.#probe(repository)) !== "denied") return;
     repository.refreshIntervalMs = Math.min(repository.refreshIntervalMs * 2, MAX_REFRESH_INTERVAL_MS);
   }
 
-  /** True if the repository's host has a newer token than before the call. */
-  async #refresh({ registryHost, refreshIntervalMs, quietMs }: Repository): Promise<boolean> {
+  /** True if the repository's host has a newer token than before the call; `intervalMs` must have passed since its last refresh. */
+  async #refresh({ registryHost }: Repository, intervalMs: number): Promise<boolean> {
     const { clock, onEvent } = this.#options;
     const host = this.#refreshes.get(registryHost) ?? { atMs: Number.NEGATIVE_INFINITY, underway: undefined };
     this.#refreshes.set(registryHost, host);
     if (host.underway === undefined) {
       const sinceMs = clock.monotonicMs() - host.atMs;
-      const intervalMs = quietMs >= QUIET_MS ? MIN_REFRESH_INTERVAL_MS : refreshIntervalMs;
       if (sinceMs < intervalMs) return false;
       host.underway = this.#refreshHost(registryHost, host).finally(() => {
         host.underway = undefined;
