@@ -33,6 +33,20 @@ describe("a fault on the wire:", () => {
     expect([status, text]).toEqual([503, expect.stringContaining("503")]);
   });
 
+  test.each([
+    [429, "TOOMANYREQUESTS"],
+    [503, "UNAVAILABLE"],
+    [500, "UNKNOWN"],
+  ])("status %i, below /v2/ in the form of the distribution API", async (status, code) => {
+    simulator.faults({ endpoint: "registry.manifest", times: 1, status });
+    const answer = await send(simulator.registryUrl, { target: "/v2/ns/repo/manifests/1" });
+    expect([answer.status, answer.json.errors[0].code]).toEqual([status, code]);
+    expect(answer.headers).toMatchObject({
+      "docker-distribution-api-version": "registry/2.0",
+      "opc-request-id": expect.any(String),
+    });
+  });
+
   test("status, of the auth service and the registry, in the form of Oracle's APIs", async () => {
     for (const [status, code] of [
       [429, "TooManyRequests"],

@@ -6,7 +6,7 @@ import { createSessionTokens } from "./auth/session-tokens.ts";
 import { answerControl, type Controls } from "./control.ts";
 import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
 import { createFaultQueue, type Fault, parseFault } from "./faults.ts";
-import { type Answer, answerJson, answerRefusal, withRequestId } from "./http/answer.ts";
+import { type Answer, answerJson, answerRefusal, failOracle, withRequestId } from "./http/answer.ts";
 import { type Handling, type Listener, parseAddress, startListener } from "./http/listener.ts";
 import type { ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
@@ -16,7 +16,7 @@ import { createCertificateChain } from "./metadata/certificate-chain.ts";
 import { createInstance, DEFAULT_REGION, type Instance, type Region } from "./metadata/instance.ts";
 import { createMetadataService, failMetadata, metadataEndpoint } from "./metadata/metadata-service.ts";
 import { createImages } from "./registry/image.ts";
-import { answerRegistry, registryEndpoint } from "./registry/registry.ts";
+import { answerRegistry, failRegistry, registryEndpoint } from "./registry/registry.ts";
 import { createRegistryTokens } from "./registry/registry-tokens.ts";
 import { createTokenSigner } from "./token-signer.ts";
 
@@ -130,8 +130,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const auth = cloudService(authEndpoint, (request, fault) =>
     answerAuth(request, { chain, sessions, clock, groupExists: iam.groupExists, flaw: fault?.token }),
   );
-  const registry = cloudService(registryEndpoint, (request, fault) =>
-    answerRegistry(request, { sessions, apiKeys, tokens, iam, clock, imageOf, flaw: fault?.token }),
+  const registry = cloudService(
+    registryEndpoint,
+    (request, fault) => answerRegistry(request, { sessions, apiKeys, tokens, iam, clock, imageOf, flaw: fault?.token }),
+    failRegistry,
   );
 
   function handle(service: Service, request: ReceivedRequest): Handling {
@@ -202,11 +204,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 }
 
 /** Errors in Oracle's form, and an `opc-request-id` on everything. */
-function cloudService(endpointOf: Service["endpointOf"], answer: Service["answer"]): Service {
+function cloudService(
+  endpointOf: Service["endpointOf"],
+  answer: Service["answer"],
+  fail: Service["fail"] = failOracle,
+): Service {
   return {
     endpointOf,
-    fail: (status, request) =>
-      withRequestId(answerJson(status, { code: codeOf(status), message: "Made up by the simulator." }), request),
+    fail: (status, request) => withRequestId(fail(status, request), request),
     async answer(request, fault) {
       try {
         return withRequestId(await answer(request, fault), request);
@@ -216,15 +221,4 @@ function cloudService(endpointOf: Service["endpointOf"], answer: Service["answer
       }
     },
   };
-}
-
-function codeOf(status: number): string {
-  const codes: Readonly<Record<number, string>> = {
-    400: "InvalidParameter",
-    401: "NotAuthenticated",
-    404: "NotAuthorizedOrNotFound",
-    429: "TooManyRequests",
-    503: "ServiceUnavailable",
-  };
-  return codes[status] ?? "InternalServerError";
 }

@@ -1,7 +1,7 @@
 /** One HTTP answer as a value, and the ways the services make one. Writing it to a socket is the listener's business. */
 import { randomBytes } from "node:crypto";
 import type { ReceivedRequest } from "./received-request.ts";
-import type { Refusal } from "./refusal.ts";
+import { oracleError, type Refusal } from "./refusal.ts";
 
 export interface Answer {
   readonly status: number;
@@ -30,6 +30,11 @@ export function answerHtml(status: number, title: string, headers: Headers = {})
 /** The error form that all of Oracle's APIs share. */
 export function answerRefusal(refusal: Refusal): Answer {
   return { ...answerJson(refusal.status, { code: refusal.code, message: refusal.said }), reason: refusal.message };
+}
+
+/** The same for a status that no request of the client's was turned down with. */
+export function failOracle(status: number): Answer {
+  return answerJson(status, oracleError(status));
 }
 
 /** Oracle's APIs name each answer, beginning with what the client called its request. */

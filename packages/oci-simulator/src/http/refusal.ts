@@ -2,27 +2,40 @@
 
 export type RefusalCode =
   | "InvalidParameter"
+  | "InternalServerError"
   | "MethodNotAllowed"
   | "NotAuthenticated"
   | "NotAuthorizedOrNotFound"
+  | "ServiceUnavailable"
   | "TooManyRequests";
 
 const STATUS: Readonly<Record<RefusalCode, number>> = {
   InvalidParameter: 400,
+  InternalServerError: 500,
   MethodNotAllowed: 405,
   NotAuthenticated: 401,
   NotAuthorizedOrNotFound: 404,
+  ServiceUnavailable: 503,
   TooManyRequests: 429,
 };
 
-/** Oracle's words, so that clients see the same text; they give nothing away. */
+/** Oracle's words, so that clients see the same text; they give nothing away. From reports, else from its page "API Errors". */
 const MESSAGE: Readonly<Record<RefusalCode, string>> = {
   InvalidParameter: "The request could not be understood by the server.",
+  InternalServerError: "An internal server error occurred.",
   MethodNotAllowed: "Method Not Allowed",
   NotAuthenticated: "The required information to complete authentication was not provided or was incorrect.",
   NotAuthorizedOrNotFound: "Authorization failed or requested resource not found.",
-  TooManyRequests: "Too many requests for the tenant.",
+  ServiceUnavailable: "The service is currently unavailable.",
+  TooManyRequests: "Too many requests for the tenant",
 };
+
+/** Oracle's own error for a status; an internal one for those that its APIs do not document. */
+export function oracleError(status: number): { readonly code: RefusalCode; readonly message: string } {
+  const known = (Object.keys(STATUS) as RefusalCode[]).find((code) => STATUS[code] === status);
+  const code = known ?? "InternalServerError";
+  return { code, message: MESSAGE[code] };
+}
 
 export class Refusal extends Error {
   readonly code: RefusalCode;

@@ -20,8 +20,11 @@ const partOf = (token: string, index: number) =>
   JSON.parse(Buffer.from(token.split(".")[index] ?? "", "base64url").toString());
 
 async function exchange(...scopes: string[]): Promise<string> {
-  const identityToken = (await fetchToken(simulator, session)).json.token;
-  const authorization = `Basic ${Buffer.from(`BEARER_TOKEN:${identityToken}`).toString("base64")}`;
+  return exchangeFor((await fetchToken(simulator, session)).json.token, ...scopes);
+}
+
+async function exchangeFor(password: string, ...scopes: string[]): Promise<string> {
+  const authorization = `Basic ${Buffer.from(`BEARER_TOKEN:${password}`).toString("base64")}`;
   const query = scopes.map((scope) => `scope=${scope}`).join("&");
   const answer = await send(simulator.registryUrl, {
     target: `/20180419/docker/token?service=${simulator.registryUrl.host}&${query}`,
@@ -70,6 +73,41 @@ describe("a registry token", () => {
   test("for a repository that its holder may not read allows nothing there", async () => {
     simulator.iam({ repository: "ns/a", granted: false });
     expect(await accessOf("repository:ns/a:pull")).toEqual([{ type: "repository", name: "ns/a", actions: [] }]);
+  });
+
+  test("for one repository, shown as password, gets no token for more", async () => {
+    simulator.iam({ writable: true });
+    const narrow = await exchange("repository:ns/a:pull");
+    const accessFor = async (...scopes: string[]) => partOf(await exchangeFor(narrow, ...scopes), 1).access;
+    const onlyThat = [{ type: "repository", name: "ns/a", actions: ["pull"] }];
+    expect(await accessFor("repository:ns/a:pull,push")).toEqual(onlyThat);
+    expect(await accessFor("repository:ns/b:pull")).toEqual([]);
+    expect(await accessFor()).toEqual(onlyThat);
+    const headers = { authorization: `Bearer ${await exchangeFor(narrow, "repository:ns/b:pull")}` };
+    expect((await send(simulator.registryUrl, { target: "/v2/ns/b/manifests/1", headers })).status).toBe(401);
+  });
+
+  test("is for the service that the query names, and for no other", async () => {
+    const target = "/20180419/docker/token?service=icn.ocir.io";
+    const { json } = await fetchToken(simulator, session, { draft: { target } });
+    expect(partOf(json.token, 1).aud).toBe("icn.ocir.io");
+    const headers = (host: string) => ({ host, authorization: `Bearer ${json.token}` });
+    const ask = async (host: string) =>
+      (await send(simulator.registryUrl, { target: "/v2/", headers: headers(host) })).status;
+    expect([await ask("icn.ocir.io"), await ask(simulator.registryUrl.host)]).toEqual([200, 401]);
+  });
+
+  test("asked for by nobody opens public repositories alone", async () => {
+    simulator.iam({ repository: "ns/open", public: true });
+    const target = "/20180419/docker/token?scope=repository:ns/open:pull%20repository:ns/a:pull";
+    const { json } = await send(simulator.registryUrl, { target });
+    const headers = { authorization: `Bearer ${json.token}` };
+    const pull = (name: string) => send(simulator.registryUrl, { target: `/v2/${name}/manifests/1`, headers });
+    const [open, closed, other] = await Promise.all(["ns/open", "ns/a", "ns/b"].map(pull));
+    expect([open?.status, closed?.status, other?.status]).toEqual([200, 403, 401]);
+    expect(closed?.json.errors).toEqual([
+      { code: "DENIED", message: "Anonymous users are only allowed read access on public repos" },
+    ]);
   });
 
   test("is none when its signature is another's", async () => {

@@ -37,7 +37,8 @@ interface WantedToken {
 }
 
 export interface RegistryTokens {
-  issue(host: string, holder: Claims, wanted: WantedToken): IssuedToken;
+  /** A holder whose own token is for some repositories gets one for no others. */
+  issue(service: string, holder: Claims, wanted: WantedToken): IssuedToken;
   /** @throws {Refusal} NotAuthenticated for a token that is not ours, has ended, or is for another host. */
   open(token: string, host: string): Claims;
 }
@@ -45,24 +46,26 @@ export interface RegistryTokens {
 export const ANONYMOUS: Claims = { sub: "anonymous" };
 
 /** Which claims of a session a token carries on. */
-const CARRIED = ["sub", "tenant", "ptype", "opc-instance", "opc-compartment", "opc-tenant", "opc-tag"];
+const CARRIED = ["sub", "tenant", "ptype", "opc-instance", "opc-compartment", "opc-tenant", "opc-tag", "access"];
 
 export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTokensOptions): RegistryTokens {
   const secret = randomBytes(32);
   /** Ends, in epoch seconds, of tokens that do not say theirs. */
   const untoldEnds = new Map<unknown, number>();
   return {
-    issue(host, holder, { scopes, isExchange, flaw }) {
+    issue(service, holder, { scopes, isExchange, flaw }) {
       const lifeS = Math.ceil(lifeMs / 1_000);
       const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
       const endsAtS = issuedAtS + lifeS;
       const jti = randomUUID();
       if (flaw === "without-exp") untoldEnds.set(jti, endsAtS);
-      const access = scopes.flatMap((scope) => accessOf(scope, (repository) => iam.actions(repository, holder)));
+      const access = scopes.flatMap((scope) =>
+        accessOf(scope, (repository) => allowedActions(repository, holder, iam)),
+      );
       const claims = {
         ...Object.fromEntries(Object.entries(holder).filter(([name]) => CARRIED.includes(name))),
         iss: "ocir",
-        aud: host,
+        aud: service,
         iat: issuedAtS,
         ...(flaw === "without-exp" ? {} : { exp: endsAtS }),
         jti,
@@ -87,9 +90,22 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
 
 /** False where the token was made for other repositories. */
 export function isInScope(claims: Claims, repository: string): boolean {
+  const actions = actionsInScope(claims, repository);
+  return actions === "all" || actions?.length === 0 || actions?.includes("pull") === true;
+}
+
+/** What the token is for in the repository; undefined where it is for others. */
+function actionsInScope(claims: Claims, repository: string): readonly Action[] | "all" | undefined {
   const { access } = claims as { access?: readonly Access[] };
-  if (access === undefined) return true;
-  return access.some(({ name, actions }) => name === repository && (actions.length === 0 || actions.includes("pull")));
+  if (access === undefined) return "all";
+  const found = access.filter(({ name }) => name === repository);
+  return found.length === 0 ? undefined : found.flatMap(({ actions }) => actions);
+}
+
+/** Both IAM and the holder's own token must allow an action; undefined where the token is for other repositories. */
+function allowedActions(repository: string, holder: Claims, iam: RegistryTokensOptions["iam"]) {
+  const inScope = actionsInScope(holder, repository);
+  return inScope && iam.actions(repository, holder).filter((action) => inScope === "all" || inScope.includes(action));
 }
 
 interface Access {
@@ -102,11 +118,12 @@ interface Access {
  * `repository:ns/repo:pull,push` → what of that the holder may do. Pulling that was asked for in vain leaves an entry
  * without actions: such a token is for that repository, and OCIR's answer there is 403, not 401.
  */
-function accessOf(scope: string, allowed: (repository: string) => readonly Action[]): Access[] {
+function accessOf(scope: string, allowed: (repository: string) => readonly Action[] | undefined): Access[] {
   const [, name, asked] = /^repository:([^:]+(?::\d+)?):([a-z*,]+)$/.exec(scope) ?? [];
   if (name === undefined || asked === undefined) return [];
   const wanted = asked.split(",");
-  const actions = allowed(name).filter((action) => wanted.includes(action) || wanted.includes("*"));
+  const actions = allowed(name)?.filter((action) => wanted.includes(action) || wanted.includes("*"));
+  if (actions === undefined) return [];
   const isForPulling = wanted.includes("pull") || wanted.includes("*");
   return actions.length > 0 || isForPulling ? [{ type: "repository", name, actions }] : [];
 }

@@ -185,7 +185,9 @@ describe("the registry's own token flow", () => {
     ["nothing", async () => basic("", "")],
   ])("refuses %s", async (_, authorization) => {
     const headers = { authorization: await authorization() };
-    expect((await send(simulator.registryUrl, { target: `${TOKEN_PATH}?scope=x`, headers })).status).toBe(401);
+    const answer = await send(simulator.registryUrl, { target: `${TOKEN_PATH}?scope=x`, headers });
+    // Docker's words for this: unknown: Unauthorized.
+    expect([answer.status, answer.json]).toEqual([401, { errors: [{ code: "UNKNOWN", message: "Unauthorized" }] }]);
   });
 
   test("grants no more than pull, and nothing for scopes that it does not know", async () => {

@@ -4,7 +4,7 @@
  */
 
 import type { EndpointName } from "../endpoints.ts";
-import { type Answer, answerJson } from "../http/answer.ts";
+import { type Answer, answerJson, failOracle } from "../http/answer.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { Refusal } from "../http/refusal.ts";
 import type { Permission } from "../iam.ts";
@@ -24,6 +24,15 @@ interface Pull {
 }
 
 const VERSION_HEADER = { "docker-distribution-api-version": "registry/2.0" };
+
+/** Codes of the distribution specification. */
+const FAILURES: Readonly<Record<number, readonly [code: string, message: string]>> = {
+  401: ["UNAUTHORIZED", "Unauthorized"],
+  403: ["DENIED", "requested access to the resource is denied"],
+  404: ["NAME_UNKNOWN", "repository name not known to registry"],
+  429: ["TOOMANYREQUESTS", "too many requests"],
+  503: ["UNAVAILABLE", "service unavailable"],
+};
 
 const ENDPOINTS = { manifests: "registry.manifest", blobs: "registry.blob", tags: "registry.other" } as const;
 
@@ -69,6 +78,13 @@ export function answerRegistry(request: ReceivedRequest, options: RegistryOption
     options.iam.permission(pull.repository, claims),
     claims,
   );
+}
+
+/** The distribution API's form of an error below `/v2/`, Oracle's elsewhere. */
+export function failRegistry(status: number, request: ReceivedRequest): Answer {
+  if (!request.path.startsWith("/v2")) return failOracle(status);
+  const [code, message] = FAILURES[status] ?? ["UNKNOWN", "unknown error"];
+  return registryError(status, code, message, "a fault");
 }
 
 function parsePull(path: string): Pull | undefined {

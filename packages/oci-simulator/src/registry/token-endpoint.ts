@@ -46,10 +46,23 @@ export function answerToken(request: ReceivedRequest, options: TokenEndpointOpti
     .flatMap((scope) => scope.split(" "))
     .filter((scope) => scope !== "");
   const { tokens, flaw } = options;
-  const holder = holderOf(request, options);
   const isExchange = tokenEndpointName(request) === "registry.exchange";
+  let holder: Claims;
+  try {
+    holder = holderOf(request, options);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "NotAuthenticated" && isExchange)
+      return refusePassword(error.message);
+    throw error;
+  }
   const named = flaw === "anonymous" ? ANONYMOUS : holder;
-  return answerJson(200, tokens.issue(request.host, named, { scopes, isExchange, flaw }));
+  const service = request.query.get("service") || request.host;
+  return answerJson(200, tokens.issue(service, named, { scopes, isExchange, flaw }));
+}
+
+/** Docker shows this as `unknown: Unauthorized`: what people report of a login at OCIR with a wrong password. */
+function refusePassword(reason: string): Answer {
+  return { ...answerJson(401, { errors: [{ code: "UNKNOWN", message: "Unauthorized" }] }), reason };
 }
 
 function holderOf(request: ReceivedRequest, options: TokenEndpointOptions): Claims {
