@@ -35,12 +35,10 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
       return withConfig(node, { metadata: { baseUrl: href } });
     },
   ],
-      }),
-  ],
   [
     "metadata-v2-missing",
     "there is only version 1 of the metadata service",
-    async (node) => withConfig(node, { baseUrl: (await serverOf(404)).href }),
+    async (node) => withConfig(node, { metadata: { baseUrl: (await serverOf(404)).href } }),
   ],
   [
     "region-unknown",
