@@ -43,7 +43,7 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
     "region-unknown",
     "the region is one that nobody knows",
-    async (node) => withConfig(node, { baseUrl: (await metadataOfRegion("mars-olympus-1")).href }),
+    async (node) => withConfig(node, { metadata: { baseUrl: (await metadataOfRegion("mars-olympus-1")).href } }),
   ],
   [
     "identity-not-ready",
@@ -95,13 +95,13 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
     "dns-failed",
     "the auth service's name does not resolve",
-    (node) => withConfig(node, { endpoint: "https://auth.invalid" }),
+    (node) => withConfig(node, { auth: { endpoint: "https://auth.invalid" } }),
     ["federation-unreachable"],
   ],
   [
     "tcp-refused",
     "the auth service's port is closed",
-    (node) => withConfig(node, { endpoint: "http://127.0.0.1:1" }),
+    (node) => withConfig(node, { auth: { endpoint: "http://127.0.0.1:1" } }),
     ["federation-unreachable"],
   ],
   [
@@ -117,7 +117,7 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
     "registry-unreachable",
     "the registry's name resolves, and its port is closed",
-    (node) => withConfig(node, { "iad.ocir.io": "http://127.0.0.1:1" }),
+    (node) => withConfig(node, { registries: { endpoints: { "iad.ocir.io": "http://127.0.0.1:1" } } }),
     ["tcp-refused"],
   ],
   [
