@@ -65,12 +65,12 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
     "clock-skew",
     "this node's clock is ten minutes ahead",
-    (node) => ({ ...node.clock, wallMs: () => node.clock.wallMs() + 600_000 }),
+    (node) => ({ clock: { ...node.clock, wallMs: () => node.clock.wallMs() + 600_000 } }),
   ],
   [
     "clock-drift",
     "this node's clock is two minutes behind",
-    (node) => ({ ...node.clock, wallMs: () => node.clock.wallMs() - 120_000 }),
+    (node) => ({ clock: { ...node.clock, wallMs: () => node.clock.wallMs() - 120_000 } }),
   ],
   [
     "federation-refused",
@@ -107,12 +107,12 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
     "tcp-timeout",
     "packets to the registry are dropped",
-    () => ({ resolve: async () => ["192.0.2.1"], connect: async () => "timeout" }),
+    () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "timeout" } }),
   ],
   [
     "network-unreachable",
     "the node has no route",
-    () => ({ resolve: async () => ["192.0.2.1"], connect: async () => "ENETUNREACH" }),
+    () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "ENETUNREACH" } }),
   ],
   [
     "registry-unreachable",

@@ -79,6 +79,6 @@ export async function isAllowedNow(registries: Registries, registryHost: string)
 }
 
 /** Every host that the configuration names as a registry. */
-export function hostsNamedIn({ registries }: Registered): string[] {
+function hostsNamedIn({ registries }: Registered): string[] {
   return [...registries.extraHosts, ...(registries.prefetch ?? []), ...Object.keys(registries.endpoints)];
 }
