@@ -33,6 +33,8 @@ What is simulated:
   --latency MS         added to every answer; default 0
   --metadata-limit N   requests a second before the metadata service answers 429; default: none
   --instance-metadata KEY=VALUE  a key of /instance/metadata, such as oke_init_script; may be repeated
+  --storage URL        a registry of the distribution project, open to all and with relativeurls, that keeps what is
+                       pushed (up to 1 MiB a request); default: none, and no pushing
   --program PATH       a static executable that the registry's images run; default: none, only a text in them
 
 Control API (JSON):
@@ -64,6 +66,7 @@ const OPTIONS = {
   latency: { type: "string", default: "0" },
   "metadata-limit": { type: "string" },
   "instance-metadata": { type: "string", multiple: true, default: [] },
+  storage: { type: "string" },
   program: { type: "string" },
   help: { type: "boolean", short: "h", default: false },
 } satisfies NonNullable<ParseArgsConfig["options"]>;
@@ -91,6 +94,7 @@ async function main(): Promise<void> {
     certificateLifeMs: parseWhole("certificate-life", values["certificate-life"]) * 1_000,
     latencyMs: parseWhole("latency", values.latency, 0),
     instanceMetadata: Object.fromEntries(values["instance-metadata"].map(parseEntry)),
+    ...(values.storage === undefined ? {} : { storage: new URL(values.storage) }),
     ...(values.program === undefined ? {} : { program: await readFile(values.program) }),
     ...(values["metadata-limit"] === undefined
       ? {}

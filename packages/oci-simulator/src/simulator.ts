@@ -43,6 +43,8 @@ export interface SimulatorOptions {
   readonly metadataLimit?: number;
   /** Keys of `/instance/metadata`, such as `oke_init_script` (base64) and `kubelet-extra-args`. */
   readonly instanceMetadata?: Readonly<Record<string, string>>;
+  /** A registry of the distribution project that keeps what is pushed. Default: none, and no pushing. */
+  readonly storage?: URL;
   /** A static executable, which the images of the registry then run. Default: images with a text alone. */
   readonly program?: Buffer;
   readonly clock?: Clock;
@@ -132,7 +134,17 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   );
   const registry = cloudService(
     registryEndpoint,
-    (request, fault) => answerRegistry(request, { sessions, apiKeys, tokens, iam, clock, imageOf, flaw: fault?.token }),
+    (request, fault) =>
+      answerRegistry(request, {
+        sessions,
+        apiKeys,
+        tokens,
+        iam,
+        clock,
+        imageOf,
+        storage: options.storage,
+        flaw: fault?.token,
+      }),
     failRegistry,
   );
 

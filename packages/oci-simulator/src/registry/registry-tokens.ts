@@ -88,10 +88,11 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
   };
 }
 
-/** False where the token was made for other repositories. */
-export function isInScope(claims: Claims, repository: string): boolean {
+/** False where the token was made for other repositories or actions. One that allows nothing there was asked for pulling. */
+export function isInScope(claims: Claims, repository: string, action: Action): boolean {
   const actions = actionsInScope(claims, repository);
-  return actions === "all" || actions?.length === 0 || actions?.includes("pull") === true;
+  const isInVain = action === "pull" && actions?.length === 0;
+  return isInVain || actions === "all" || actions?.includes(action) === true;
 }
 
 /** What the token is for in the repository; undefined where it is for others. */

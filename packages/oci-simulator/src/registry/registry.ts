@@ -1,5 +1,5 @@
 /**
- * OCIR's registry: the distribution API's reading half under `/v2/`, and the token endpoint beside it.
+ * OCIR's registry: the distribution API under `/v2/`, its writing half only with a storage, and the token endpoint beside it.
  * Errors have the form and the words that Docker's and Oracle's clients know.
  */
 
@@ -7,19 +7,23 @@ import type { EndpointName } from "../endpoints.ts";
 import { type Answer, answerJson, failOracle } from "../http/answer.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { Refusal } from "../http/refusal.ts";
-import type { Permission } from "../iam.ts";
+import type { Action } from "../iam.ts";
 import type { Claims } from "../jwt.ts";
 import { type Blob, DOCKER_MANIFEST_TYPE, type Image, OCI_MANIFEST_TYPE } from "./image.ts";
 import { isInScope } from "./registry-tokens.ts";
+import { forwardTo } from "./storage.ts";
 import { answerToken, TOKEN_PATH, type TokenEndpointOptions, tokenEndpointName } from "./token-endpoint.ts";
 
 export interface RegistryOptions extends TokenEndpointOptions {
+  /** The image that a repository has without a storage. */
   imageOf(repository: string): Image;
+  /** A registry of the distribution project, without authentication and with relative URLs, that keeps the images. */
+  readonly storage?: URL | undefined;
 }
 
-interface Pull {
+interface Target {
   readonly repository: string;
-  readonly kind: "manifests" | "blobs" | "tags";
+  readonly kind: "manifests" | "blobs" | "uploads" | "tags";
   readonly reference: string;
 }
 
@@ -34,28 +38,36 @@ const FAILURES: Readonly<Record<number, readonly [code: string, message: string]
   503: ["UNAVAILABLE", "service unavailable"],
 };
 
-const ENDPOINTS = { manifests: "registry.manifest", blobs: "registry.blob", tags: "registry.other" } as const;
+const ENDPOINTS = {
+  manifests: "registry.manifest",
+  blobs: "registry.blob",
+  uploads: "registry.other",
+  tags: "registry.other",
+} as const;
 
 /** Names and tags of the distribution specification. */
 const COMPONENT = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
 const REFERENCE = "sha256:[0-9a-f]{64}|[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}";
-const PULL = new RegExp(`^/v2/(${COMPONENT}(?:/${COMPONENT})*)/(?:(manifests|blobs)/(${REFERENCE})|tags/list)$`);
+const UPLOAD = "blobs/uploads/[^/]*";
+const TARGET = new RegExp(
+  `^/v2/(${COMPONENT}(?:/${COMPONENT})*)/(?:(${UPLOAD})|(manifests|blobs)/(${REFERENCE})|tags/list)$`,
+);
 
 export function registryEndpoint(request: ReceivedRequest): EndpointName {
   if (request.path === TOKEN_PATH) return tokenEndpointName(request);
   if (/^\/v2\/?$/.test(request.path)) return "registry.v2";
-  const pull = parsePull(request.path);
-  if (pull === undefined) return "registry.other";
-  return ENDPOINTS[pull.kind];
+  const target = parseTarget(request.path);
+  return target === undefined ? "registry.other" : ENDPOINTS[target.kind];
 }
 
 /** @throws {Refusal} from the token endpoint and for paths outside the API. */
-export function answerRegistry(request: ReceivedRequest, options: RegistryOptions): Answer {
+export async function answerRegistry(request: ReceivedRequest, options: RegistryOptions): Promise<Answer> {
   if (request.path === TOKEN_PATH) return answerToken(request, options);
   if (!request.path.startsWith("/v2/") && request.path !== "/v2") {
     throw new Refusal("NotAuthorizedOrNotFound", `no such path ${request.path}`);
   }
-  if (request.method !== "GET" && request.method !== "HEAD") {
+  const isReading = request.method === "GET" || request.method === "HEAD";
+  if (!isReading && options.storage === undefined) {
     return registryError(
       405,
       "UNSUPPORTED",
@@ -63,20 +75,18 @@ export function answerRegistry(request: ReceivedRequest, options: RegistryOption
       `${request.method}: this registry is read-only`,
     );
   }
-  const pull = parsePull(request.path);
+  const target = parseTarget(request.path);
+  const action = isReading && target?.kind !== "uploads" ? "pull" : "push";
   const claims = bearerOf(request, options);
-  if (typeof claims === "string") return challenge(request, pull?.repository, claims);
+  if (typeof claims === "string") return challenge(request, target?.repository, action, claims);
   if (/^\/v2\/?$/.test(request.path)) return answerJson(200, {}, VERSION_HEADER);
-  if (pull === undefined)
+  if (target === undefined)
     return registryError(404, "NAME_INVALID", "invalid repository name", `no such path ${request.path}`);
-  if (!isInScope(claims, pull.repository))
-    return challenge(request, pull.repository, "the token is for other repositories");
-  return answerPull(
-    pull,
-    request,
-    options.imageOf(pull.repository),
-    options.iam.permission(pull.repository, claims),
-    claims,
+  return (
+    refuseAction(action, target.repository, claims, request, options) ??
+    (options.storage === undefined
+      ? answerTarget(target, request, options.imageOf(target.repository))
+      : forwardTo(options.storage, request))
   );
 }
 
@@ -87,10 +97,10 @@ export function failRegistry(status: number, request: ReceivedRequest): Answer {
   return registryError(status, code, message, "a fault");
 }
 
-function parsePull(path: string): Pull | undefined {
-  const match = PULL.exec(path);
-  if (match?.[1] === undefined) return undefined;
-  const [, repository, kind, reference = ""] = match;
+function parseTarget(path: string): Target | undefined {
+  const [, repository, upload, kind, reference = ""] = TARGET.exec(path) ?? [];
+  if (repository === undefined) return undefined;
+  if (upload !== undefined) return { repository, kind: "uploads", reference };
   return { repository, kind: kind === "manifests" || kind === "blobs" ? kind : "tags", reference };
 }
 
@@ -106,49 +116,42 @@ function bearerOf(request: ReceivedRequest, { tokens }: RegistryOptions): Claims
   }
 }
 
-function challenge(request: ReceivedRequest, repository: string | undefined, reason: string): Answer {
+function challenge(request: ReceivedRequest, repository: string | undefined, action: Action, reason: string): Answer {
   const realm = `${request.secure ? "https" : "http"}://${request.host}${TOKEN_PATH}`;
-  const scope = repository === undefined ? "" : `repository:${repository}:pull`;
+  const actions = action === "push" ? "pull,push" : "pull";
+  const scope = repository === undefined ? "" : `repository:${repository}:${actions}`;
   return registryError(401, "UNAUTHORIZED", "Unauthorized", reason, {
     "www-authenticate": `Bearer realm="${realm}",service="${request.host}",scope="${scope}"`,
   });
 }
 
-function answerPull(
-  pull: Pull,
-  request: ReceivedRequest,
-  image: Image,
-  permission: Permission,
+/** Undefined where IAM and the token allow it. Pushing without a grant is 403 also with a token for pulling: asking again would not help. */
+function refuseAction(
+  action: Action,
+  repository: string,
   claims: Claims,
-): Answer {
-  switch (permission) {
-    case "denied":
-      return registryError(
-        403,
-        "DENIED",
-        `User UserId(${claims["sub"]}) not authorized`,
-        `no grant for ${pull.repository}`,
-      );
-    case "denied-anonymous":
-      return registryError(
-        403,
-        "DENIED",
-        "Anonymous users are only allowed read access on public repos",
-        `${pull.repository} is not public`,
-      );
-    case "absent":
-      return registryError(
-        404,
-        "NAME_UNKNOWN",
-        "repository name not known to registry",
-        `no repository ${pull.repository}`,
-      );
-    case "granted":
-      return answerGranted(pull, request, image);
+  request: ReceivedRequest,
+  { iam }: RegistryOptions,
+): Answer | undefined {
+  const isForOthers = "the token is for other repositories";
+  if (action === "pull" && !isInScope(claims, repository, action))
+    return challenge(request, repository, action, isForOthers);
+  const permission = iam.permission(repository, claims);
+  if (permission === "denied-anonymous") {
+    const message = "Anonymous users are only allowed read access on public repos";
+    return registryError(403, "DENIED", message, `${repository} is not public`);
   }
+  if (permission === "denied" || (action === "push" && !iam.actions(repository, claims).includes(action))) {
+    const message = `User UserId(${claims["sub"]}) not authorized`;
+    return registryError(403, "DENIED", message, `no grant to ${action} for ${repository}`);
+  }
+  if (!isInScope(claims, repository, action)) return challenge(request, repository, action, isForOthers);
+  if (permission === "absent")
+    return registryError(404, "NAME_UNKNOWN", "repository name not known to registry", `no repository ${repository}`);
+  return undefined;
 }
 
-function answerGranted({ kind, repository, reference }: Pull, request: ReceivedRequest, image: Image): Answer {
+function answerTarget({ kind, repository, reference }: Target, request: ReceivedRequest, image: Image): Answer {
   if (kind === "tags") return answerJson(200, { name: repository, tags: ["latest"] }, VERSION_HEADER);
   return kind === "manifests" ? answerManifest(reference, request, image) : answerBlob(reference, image);
 }
