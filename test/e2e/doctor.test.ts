@@ -146,14 +146,14 @@ describe("ocir-broker doctor", () => {
     expect(stdout).toContain("where target.repo.name='shop/web'");
   });
 
-  test("ends in time when nothing answers, and says what it could not look at", async () => {
+  test("ends in time when nothing answers, and says what it could not check", async () => {
     const { run, simulator } = await createHealthyNode();
     simulator.faults({ endpoint: "*", hang: "before-headers" });
     const examined = await run("doctor", IMAGE, "--output", "json");
     expect(examined.exitCode).toBe(1);
     const names = findingsOf(examined).map(({ name }) => name);
     expect(names).toContain("metadata-unreachable");
-    // A slow machine reaches doctor's time limit before it knows that a check has nothing to look at.
+    // A slow machine reaches doctor's time limit before it knows that a check has nothing to check.
     expect(names.filter((name) => name === "not-checked" || name === "out-of-time")).not.toEqual([]);
   });
 

@@ -16,76 +16,76 @@ interface Diagnosis {
 
 const NETWORK =
   "give the node's subnet a route to the region's services: a service gateway for All <region> Services in Oracle Services Network, and a security rule for TCP 443 out";
-const CLOCK = "set the clock: chronyc makestep, and see that chronyd runs (OCI's time server is 169.254.169.254)";
+const CLOCK = "set the clock: chronyc makestep, and check that chronyd runs (OCI's time server is 169.254.169.254)";
 const JOURNAL = "journalctl -u ocir-broker.service -p warning";
-const RETRY = "nothing on this node: the broker goes on trying. Oracle's status page tells of outages of the region";
-const PROXY = "look for a proxy or firewall that changes requests, and except Oracle's hosts from it";
+const RETRY = "nothing to do on this node: the broker retries. Oracle's status page reports outages of the region";
+const PROXY = "look for a proxy or firewall that changes requests, and exempt Oracle's hosts from it";
 const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
 const EXTRA_ARGS =
   'pass them in the one form that the bootstrap script reads, with a space: bash /var/run/oke-init.sh --kubelet-extra-args "--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"; it runs at the first boot only, so replace the node';
-const INSTALL = "install ocir-broker again, all files of one release";
+const INSTALL = "reinstall ocir-broker, with all files from one release";
 
 export const DIAGNOSES = {
-  "not-checked": { verdict: "unknown", means: "not looked at, because of another finding, which is named" },
-  "needs-root": { verdict: "unknown", means: "this user may not look", fix: "run ocir-broker doctor as root" },
-  "out-of-time": { verdict: "unknown", means: "no result in time", fix: "see the other findings; then try again" },
-  "check-failed": { verdict: "unknown", means: "the check itself failed", fix: "please report it, with this line" },
+  "not-checked": { verdict: "unknown", means: "not checked because of another finding, which is named" },
+  "needs-root": { verdict: "unknown", means: "this user may not read this", fix: "run ocir-broker doctor as root" },
+  "out-of-time": { verdict: "unknown", means: "no result in time", fix: "see the other findings, then try again" },
+  "check-failed": { verdict: "unknown", means: "the check itself failed", fix: "report it with this line" },
 
   "metadata-ok": { verdict: "ok", means: "the metadata service answers" },
   "metadata-unreachable": {
     verdict: "problem",
     means: "the metadata service does not answer",
-    fix: "check that this is an OCI instance, and for a firewall rule or network policy against 169.254.169.254 (iptables -S OUTPUT)",
+    fix: "check that this is an OCI instance, and that no firewall rule or network policy blocks 169.254.169.254 (iptables -S OUTPUT)",
   },
   "metadata-proxied": {
     verdict: "problem",
     means:
       "the metadata service refuses requests, as it does when a proxy adds Forwarded headers or removes Authorization",
-    fix: "let 169.254.169.254 be reached directly from the primary VNIC, without a proxy; another cloud's service there refuses too",
+    fix: "reach 169.254.169.254 directly from the primary VNIC, without a proxy; another cloud's metadata service refuses too",
   },
   "metadata-v2-missing": {
     verdict: "problem",
-    means: "there is no version 2 of the metadata service here",
-    fix: "use a platform image that knows /opc/v2, and check that nothing else answers at 169.254.169.254",
+    means: "version 2 of the metadata service is missing",
+    fix: "use a platform image that supports /opc/v2, and check that nothing else answers at 169.254.169.254",
   },
   "metadata-throttled": {
     verdict: "problem",
     means: "the metadata service is throttling this node",
-    fix: "find what else asks 169.254.169.254 that often (ss -tnp dst 169.254.169.254); the broker asks at most five times a second",
+    fix: "find what else sends so many requests to 169.254.169.254 (ss -tnp dst 169.254.169.254); the broker sends at most five a second",
   },
-  "metadata-unavailable": { verdict: "problem", means: "the metadata service has a fault", fix: RETRY },
-  "metadata-invalid": { verdict: "problem", means: "the metadata service's answer cannot be read", fix: PROXY },
+  "metadata-unavailable": { verdict: "problem", means: "the metadata service returns server errors", fix: RETRY },
+  "metadata-invalid": { verdict: "problem", means: "the metadata service's answer is invalid", fix: PROXY },
 
   "region-unknown": {
     verdict: "problem",
-    means: "the metadata service's region is one that this release does not know",
-    fix: "check that this is an OCI instance; if its region is a new one, install a newer release of ocir-broker",
+    means: "this release does not know the region that the metadata service names",
+    fix: "check that this is an OCI instance; if its region is new, install a newer release of ocir-broker",
   },
 
-  "clock-ok": { verdict: "ok", means: "the clock is right" },
+  "clock-ok": { verdict: "ok", means: "the clock is correct" },
   "clock-drift": { verdict: "warning", means: "the clock is more than a minute off", fix: CLOCK },
   "clock-skew": {
     verdict: "problem",
     means: "the clock is more than 5 minutes off: OCI refuses signatures",
     fix: CLOCK,
   },
-  "clock-unknown": { verdict: "unknown", means: "no service told the time" },
+  "clock-unknown": { verdict: "unknown", means: "no service's answer contained the time" },
 
-  "certificate-ok": { verdict: "ok", means: "the instance certificate is good" },
+  "certificate-ok": { verdict: "ok", means: "the instance certificate is valid" },
   "identity-not-ready": {
     verdict: "problem",
     means: "the instance has no certificate yet",
-    fix: "wait: it comes within minutes of the first boot, and the broker goes on trying",
+    fix: "wait: OCI issues it within minutes of the first boot, and the broker retries",
   },
   "certificate-expired": {
     verdict: "problem",
     means: "the instance certificate is not valid now",
-    fix: "OCI renews it several times a day; reboot the instance if it stays, and check the clock",
+    fix: "check the clock; OCI renews the certificate several times a day, so reboot the instance if this persists",
   },
   "certificate-mismatch": {
     verdict: "problem",
-    means: "the instance certificate and its key do not belong together",
-    fix: "try again in a minute: it is being replaced. If it stays, reboot the instance",
+    means: "the instance certificate and its key do not match",
+    fix: "try again in a minute, since OCI may be replacing it; reboot the instance if this persists",
   },
   "certificate-invalid": {
     verdict: "problem",
@@ -94,25 +94,25 @@ export const DIAGNOSES = {
   },
   "certificate-chain": {
     verdict: "warning",
-    means: "the intermediate certificate is not the issuer of the instance certificate",
-    fix: "try again in a minute: it may be being replaced",
+    means: "the intermediate certificate did not issue the instance certificate",
+    fix: "try again in a minute, since OCI may be replacing it",
   },
 
   "session-ok": { verdict: "ok", means: "the auth service gives this instance a session" },
   "federation-refused": {
     verdict: "problem",
     means: "the auth service refuses this instance",
-    fix: "check that the instance is not terminated, moved or copied from another one's image with its state; then reboot it",
+    fix: "check that the instance is not terminated, moved, or created from an image with another instance's state; then reboot it",
   },
   "federation-unauthorized": {
     verdict: "problem",
     means: "the auth service does not accept the instance certificate",
-    fix: "check the clock; then try again in some minutes, as the certificate may be being replaced",
+    fix: "check the clock, then try again in a few minutes, since OCI may be replacing the certificate",
   },
   "federation-throttled": { verdict: "problem", means: "the auth service is throttling", fix: RETRY },
-  "federation-unavailable": { verdict: "problem", means: "the auth service has a fault", fix: RETRY },
+  "federation-unavailable": { verdict: "problem", means: "the auth service returns server errors", fix: RETRY },
   "federation-unreachable": { verdict: "problem", means: "no answer from the auth service", fix: NETWORK },
-  "federation-invalid": { verdict: "problem", means: "the auth service's answer is no session", fix: PROXY },
+  "federation-invalid": { verdict: "problem", means: "the auth service's answer contains no session", fix: PROXY },
   "sdk-failed": { verdict: "problem", means: "the request could not be signed", fix: INSTALL },
 
   "network-ok": { verdict: "ok", means: "the service can be reached" },
@@ -121,13 +121,13 @@ export const DIAGNOSES = {
     means: "the name of the service cannot be resolved",
     fix: "check the node's DNS: /etc/resolv.conf should name 169.254.169.254, the VCN's resolver, or a server that forwards to it",
   },
-  "tcp-refused": { verdict: "problem", means: "the service refuses the connection, or a firewall does", fix: NETWORK },
-  "tcp-timeout": { verdict: "problem", means: "the service does not answer to a connection", fix: NETWORK },
-  "network-unreachable": { verdict: "problem", means: "there is no way to the service", fix: NETWORK },
+  "tcp-refused": { verdict: "problem", means: "the service or a firewall refuses the connection", fix: NETWORK },
+  "tcp-timeout": { verdict: "problem", means: "connections to the service time out", fix: NETWORK },
+  "network-unreachable": { verdict: "problem", means: "there is no route to the service", fix: NETWORK },
   "tls-untrusted": {
     verdict: "problem",
     means: "the service's TLS certificate is not trusted",
-    fix: "find out who answers there (a TLS-inspecting proxy?); add a dedicated region's own CA to upstream.caFile if that is set, else to the system's store: update-ca-trust",
+    fix: "find out what answers there (a TLS-inspecting proxy?); for a dedicated region, add its CA to upstream.caFile if that is set, otherwise to the system's store: update-ca-trust",
   },
   "proxy-refused": {
     verdict: "problem",
@@ -139,8 +139,8 @@ export const DIAGNOSES = {
   "token-ok": { verdict: "ok", means: "the registry gives a token" },
   "token-anonymous": {
     verdict: "problem",
-    means: "the registry's token is nobody's: something removes the request's Authorization header",
-    fix: "except the registry from the proxy (proxy.noProxy in /etc/ocir-broker/config.yaml), or let it pass the header on",
+    means: "the registry's token is anonymous: something removes the request's Authorization header",
+    fix: "exempt the registry from the proxy (proxy.noProxy in /etc/ocir-broker/config.yaml), or make the proxy pass the header on",
   },
   "registry-unauthorized": {
     verdict: "problem",
@@ -149,46 +149,46 @@ export const DIAGNOSES = {
   },
   "registry-forbidden": {
     verdict: "problem",
-    means: "the registry does not let this instance in",
+    means: "the registry refuses this instance",
     fix: "check that the host is a registry of a region that the tenancy is subscribed to",
   },
   "registry-throttled": { verdict: "problem", means: "the registry is throttling", fix: RETRY },
-  "registry-unavailable": { verdict: "problem", means: "the registry has a fault", fix: RETRY },
+  "registry-unavailable": { verdict: "problem", means: "the registry returns server errors", fix: RETRY },
   "registry-unreachable": { verdict: "problem", means: "no answer from the registry", fix: NETWORK },
-  "registry-answer-invalid": { verdict: "problem", means: "the registry's answer is no token", fix: PROXY },
+  "registry-answer-invalid": { verdict: "problem", means: "the registry's answer is not a token", fix: PROXY },
 
   "access-ok": { verdict: "ok", means: "this instance may read the image" },
   "access-public": { verdict: "ok", means: "one of Oracle's public images: it needs no permission" },
   "policy-missing": {
     verdict: "problem",
     means: "no policy lets this instance read the repository",
-    fix: "Allow dynamic-group <name> to read repos in compartment <name>; and the group's rule must hold this instance",
+    fix: "Allow dynamic-group <name> to read repos in compartment <name>; and the group's rule must match this instance",
   },
   "image-missing": {
     verdict: "problem",
-    means: "the registry has no such image, or does not say so because of a missing policy",
+    means: "the registry has no such image, or hides it because a policy is missing",
     fix: "check repository and tag: oci artifacts container image list",
   },
   "access-unclear": {
     verdict: "unknown",
-    means: "whether this instance may read the image cannot be told",
+    means: "it is unclear whether this instance may read the image",
     fix: RETRY,
   },
-  "image-invalid": { verdict: "problem", means: "the image's name cannot be read", fix: "check the pod's image name" },
+  "image-invalid": { verdict: "problem", means: "the image's name is invalid", fix: "check the pod's image name" },
   "image-foreign": {
     verdict: "ok",
     means:
-      "the image is not in Oracle's registry: the kubelet pulls it without the broker. If it should be, correct its name; a registry of Oracle's under another name belongs in registries.extraHosts",
+      "the image is not in Oracle's registry: the kubelet pulls it without the broker. If it should be, correct its name; if Oracle's registry has another name on this node, add that to registries.extraHosts",
   },
 
   "broker-config-ok": { verdict: "ok", means: "the broker's configuration is valid" },
   "broker-config-invalid": {
     verdict: "problem",
     means: "the broker's configuration is not valid",
-    fix: "ocir-broker config check names every fault; mend them first: daemon and doctor go on with what is valid, and with defaults for the rest",
+    fix: "ocir-broker config check names every fault; fix them first: daemon and doctor use the valid part, and defaults for the rest",
   },
 
-  "socket-ok": { verdict: "ok", means: "the credentials socket is there, for root alone" },
+  "socket-ok": { verdict: "ok", means: "the credentials socket exists, and only root can use it" },
   "socket-missing": {
     verdict: "problem",
     means: "there is no credentials socket",
@@ -196,26 +196,26 @@ export const DIAGNOSES = {
   },
   "socket-not-socket": {
     verdict: "problem",
-    means: "something that is no socket stands in the credentials socket's place",
+    means: "the credentials socket's path is not a socket",
     fix: "remove it; then systemctl restart ocir-broker.socket",
   },
   "socket-mode": {
     verdict: "problem",
-    means: "others than root may ask for this node's tokens, or root may not",
+    means: "users other than root can ask for this node's tokens, or root cannot",
     fix: "systemctl revert ocir-broker.socket && systemctl restart ocir-broker.socket (SocketMode=0600)",
   },
   "socket-owner": {
     verdict: "problem",
-    means: "the credentials socket is not root's",
-    fix: "systemctl stop ocir-broker.socket, find out who made it, and start it again",
+    means: "the credentials socket does not belong to root",
+    fix: "systemctl stop ocir-broker.socket, find out who created it, and start it again",
   },
   "socket-directory": {
     verdict: "problem",
-    means: "others than root may replace the credentials socket",
+    means: "users other than root can replace the credentials socket",
     fix: "chown root:root and chmod 0755 its directory; then systemctl restart ocir-broker.socket",
   },
 
-  "daemon-ok": { verdict: "ok", means: "the daemon runs and has what it needs" },
+  "daemon-ok": { verdict: "ok", means: "the daemon runs, and nothing fails" },
   "daemon-down": {
     verdict: "problem",
     means: "the daemon does not run",
@@ -223,12 +223,12 @@ export const DIAGNOSES = {
   },
   "daemon-stuck": {
     verdict: "problem",
-    means: "the daemon takes connections but does not answer",
+    means: "the daemon accepts connections but does not answer",
     fix: "systemctl restart ocir-broker.service (it keeps its tokens); then journalctl -u ocir-broker.service",
   },
   "daemon-version": {
     verdict: "warning",
-    means: "the daemon that runs is of another release than this program",
+    means: "the running daemon is from another release than this program",
     fix: "systemctl restart ocir-broker.service (it keeps its tokens)",
   },
   "daemon-config": {
@@ -238,7 +238,7 @@ export const DIAGNOSES = {
   },
   "daemon-restart-needed": {
     verdict: "warning",
-    means: "keys of the configuration have changed that a reload does not apply",
+    means: "configuration keys have changed that only a restart applies",
     fix: "systemctl restart ocir-broker.service (it keeps its tokens)",
   },
   "daemon-starting": {
@@ -252,22 +252,22 @@ export const DIAGNOSES = {
     fix: `ocir-broker status; ${JOURNAL}`,
   },
 
-  "selinux-ok": { verdict: "ok", means: "SELinux does not stand in the way" },
+  "selinux-ok": { verdict: "ok", means: "SELinux does not interfere" },
   "selinux-label": {
     verdict: "problem",
-    means: "SELinux's label of a program is not one that services may execute",
+    means: "a program has an SELinux label that services may not execute",
     fix: "restorecon -v /usr/local/bin/credential-provider-oke /usr/local/bin/ocir-broker /usr/local/libexec/ocir-broker-launch",
   },
   "selinux-label-permissive": {
     verdict: "warning",
-    means: "SELinux would keep services from executing a program, were it enforcing",
+    means: "if SELinux were enforcing, services could not execute a program",
     fix: "restorecon -v /usr/local/bin/credential-provider-oke /usr/local/bin/ocir-broker /usr/local/libexec/ocir-broker-launch",
   },
 
   "path-untrusted": {
     verdict: "problem",
-    means: "another user than root can change this, so it was neither read nor run; a kubelet runs it as root",
-    fix: "look who has put it there; then give it and each folder above it to root, writable for nobody else: chown root, chmod go-w",
+    means: "a user other than root can change this, so it was neither read nor run; the kubelet runs it as root",
+    fix: "find out who put it there; then let only root own and write it and each folder above it: chown root, chmod go-w",
   },
   "kubelet-ok": { verdict: "ok", means: "the kubelet runs with both flags" },
   "kubelet-not-running": {
@@ -287,31 +287,34 @@ export const DIAGNOSES = {
   },
   "kubelet-extra-args-swallowed": {
     verdict: "problem",
-    means:
-      "cloud-init passes --kubelet-extra-args with an equals sign, which the bootstrap script ignores without a word",
+    means: "cloud-init passes --kubelet-extra-args with an equals sign, which the bootstrap script silently ignores",
     fix: EXTRA_ARGS,
   },
   "kubelet-not-restarted": {
     verdict: "problem",
-    means: "the flags are in the kubelet's unit, but the kubelet that runs was started before",
+    means: "the kubelet's unit has the flags, but the running kubelet was started without them",
     fix: RESTART_KUBELET,
   },
   "kubelet-version-unknown": {
     verdict: "warning",
-    means: "the kubelet does not tell its version: the newest rules were applied",
+    means: "the kubelet's version is unknown, so the newest rules were applied",
   },
 
-  "kubelet-config-ok": { verdict: "ok", means: "the kubelet's provider configuration is right" },
+  "kubelet-config-ok": { verdict: "ok", means: "the kubelet's provider configuration is valid" },
   "kubelet-config-missing": {
     verdict: "problem",
-    means: "the provider configuration that the kubelet's flag names is not there: its next start will fail",
-    fix: "write it before the kubelet starts again: ocir-broker's installer does",
+    means:
+      "the provider configuration that the kubelet's flag names does not exist: the kubelet's next start will fail",
+    fix: "create it before the kubelet starts again; ocir-broker's installer does this",
   },
   "kubelet-config-invalid": {
     verdict: "problem",
     means: "the kubelet will not start with this provider configuration",
   },
-  "kubelet-config-lint": { verdict: "warning", means: "the kubelet takes this, but does not do what was meant" },
+  "kubelet-config-lint": {
+    verdict: "warning",
+    means: "the kubelet accepts this, but it does not have the intended effect",
+  },
 
   "image-match-ok": { verdict: "ok", means: "the kubelet asks our provider for this image" },
   "image-not-matched": {
@@ -322,13 +325,13 @@ export const DIAGNOSES = {
   "other-plugin-first": {
     verdict: "warning",
     means: "another provider is asked for this image before ours, and each waits for the one before it",
-    fix: "take the entry out of the other provider's matchImages, or put ours first, and restart the kubelet",
+    fix: "remove the entry from the other provider's matchImages, or put ours first, and restart the kubelet",
   },
 
-  "plugin-ok": { verdict: "ok", means: "the plugin is there and of this release" },
+  "plugin-ok": { verdict: "ok", means: "the plugin exists and is from this release" },
   "plugin-missing": {
     verdict: "problem",
-    means: "the plugin is not there: the kubelet's next start will fail",
+    means: "the plugin is missing: the kubelet's next start will fail",
     fix: INSTALL,
   },
   "plugin-not-executable": {
@@ -338,31 +341,31 @@ export const DIAGNOSES = {
   },
   "plugin-foreign": {
     verdict: "problem",
-    means: "the program under the plugin's name is another one",
+    means: "the program with the plugin's name is not ours",
     fix: "install ocir-broker's; it replaces Oracle's credential-provider-oke under the same name",
   },
-  "plugin-version": { verdict: "warning", means: "the plugin is of another release", fix: INSTALL },
+  "plugin-version": { verdict: "warning", means: "the plugin is from another release", fix: INSTALL },
 
   "plugin-answer-ok": { verdict: "ok", means: "the plugin answers with credentials" },
   "plugin-answer-empty": {
     verdict: "problem",
-    means: 'the plugin ends well but says nothing; the kubelet logs "error reading GVK" and pulls anonymously',
+    means: 'the plugin succeeds but prints nothing; the kubelet logs "error reading GVK" and pulls anonymously',
     fix: INSTALL,
   },
   "plugin-answer-garbage": {
     verdict: "problem",
-    means: "the kubelet cannot read what the plugin says, and pulls anonymously",
+    means: "the kubelet cannot decode the plugin's answer, and pulls anonymously",
     fix: INSTALL,
   },
   "plugin-answer-anonymous": {
     verdict: "problem",
     means: "the plugin has no credentials for this image",
-    fix: "check the image's name; a registry under another name belongs into registries.extraHosts",
+    fix: "check the image's name; if the registry has another name, add that to registries.extraHosts",
   },
   "plugin-failed": {
     verdict: "problem",
     means: 'the plugin fails; the kubelet logs "error execing credential provider plugin" and pulls anonymously',
-    fix: `see the code among the evidence and the other findings; ${JOURNAL}`,
+    fix: `see the code in the evidence, and the other findings; ${JOURNAL}`,
   },
   "plugin-silent": {
     verdict: "problem",
@@ -371,8 +374,8 @@ export const DIAGNOSES = {
   },
   "token-outdated": {
     verdict: "problem",
-    means: "the broker's token cannot read the image although a new one can: the grant came after it was made",
-    fix: "wait: the broker fetches another within 30 s to 10 min of the first request that was denied. At once: systemctl restart ocir-broker.service does not help, as it keeps its tokens; stop it, then start it",
+    means: "the broker's token cannot read the image although a new one can: it is older than the grant",
+    fix: "wait: the broker fetches a new one within 30 s to 10 min of the first denied request. To get one at once: systemctl stop ocir-broker.service, then start it; a restart would keep the token",
   },
 } as const satisfies Record<string, Diagnosis>;
 

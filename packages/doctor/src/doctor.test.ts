@@ -80,7 +80,7 @@ describe("diagnose", () => {
 });
 
 describe("diagnose, besides", () => {
-  const notLookedAt = (what: string): string => `${what} was not looked at, because of metadata-unreachable`;
+  const notChecked = (what: string): string => `${what} was not checked because of metadata-unreachable`;
   const namesOf = (findings: readonly Finding[]): DiagnosisName[] => findings.map(({ name }) => name);
 
   test("asks for the home region's registry where no image is given, and for no permission", async ({ node }) => {
@@ -90,18 +90,18 @@ describe("diagnose, besides", () => {
     expect(findings.find(({ name }) => name === "plugin-answer-ok")?.evidence).toContain("for 2 entries of auth");
   });
 
-  test("says what it could not look at when not even the region is known", async ({ node }) => {
+  test("says what it could not check when not even the region is known", async ({ node }) => {
     const nowhere = withConfig(node, { auth: {}, metadata: { baseUrl: "http://127.0.0.1:1/opc/v2" } });
     const findings = await node.examine({ image: undefined, ...nowhere });
     expect(
       findings.filter(({ verdict }) => verdict === "unknown").map(({ means, evidence }) => [means, evidence]),
     ).toEqual([
-      ["no service told the time", "no answer had a Date"],
-      [notLookedAt("the network to the auth service"), "it needs the home region, which is part of the service's name"],
-      [notLookedAt("the network to the registry"), "it needs an image or the home region, which name the host"],
-      [notLookedAt("the identity"), "it needs the metadata service, which has the certificate"],
-      [notLookedAt("the registry's token"), "it needs the home region, which names the registry"],
-      [notLookedAt("the plugin's answer"), "it needs an image or the home region, which name the host to ask for"],
+      ["no service's answer contained the time", "no answer had a Date header"],
+      [notChecked("the network to the auth service"), "it needs the service's name, which contains the home region"],
+      [notChecked("the network to the registry"), "it needs the host's name from an image or the home region"],
+      [notChecked("the identity"), "it needs the certificate from the metadata service"],
+      [notChecked("the registry's token"), "it needs the registry's name from the home region"],
+      [notChecked("the plugin's answer"), "it needs the host's name from an image or the home region"],
     ]);
   });
 
@@ -118,9 +118,9 @@ describe("diagnose, besides", () => {
       "the registry's token",
     ],
     ["metadata-proxied", ({ simulator }) => simulator.faults({ endpoint: "metadata.*", status: 403 }), "the identity"],
-  ])("says that %s is why something was not looked at", async ([cause, breaks, what], { node }) => {
+  ])("says that %s is why something was not checked", async ([cause, breaks, what], { node }) => {
     const findings = await node.examine((breaks(node) ?? {}) as Partial<DoctorOptions>);
-    expect(findings.map(({ means }) => means)).toContain(`${what} was not looked at, because of ${cause}`);
+    expect(findings.map(({ means }) => means)).toContain(`${what} was not checked because of ${cause}`);
     expect(namesOf(findings)).toContain(cause);
   });
 
@@ -146,7 +146,7 @@ describe("diagnose, besides", () => {
     ).filter(({ name }) => name === "network-ok");
     expect(found).toMatchObject({
       means: "the auth service can be reached",
-      evidence: "auth.us-ashburn-1.oraclecloud.com: through the proxy, not tried here",
+      evidence: "auth.us-ashburn-1.oraclecloud.com: through the proxy, so not tried",
     });
   });
 

@@ -33,7 +33,7 @@ export function finding(name: keyof typeof DIAGNOSES, evidence: string, { fix, s
  * @param needs the missing prerequisite.
  */
 export function notChecked(what: string, cause: string, needs: string): Finding {
-  return { ...finding("not-checked", needs), means: `${what} was not looked at, because of ${cause}` };
+  return { ...finding("not-checked", needs), means: `${what} was not checked because of ${cause}` };
 }
 
 /**

@@ -10,10 +10,10 @@ const UNKNOWN = notChecked("the token", "metadata-unreachable", "there is no ses
 describe("renderReport", () => {
   test("puts what is wrong at the end, with evidence and fix", () => {
     expect(renderReport([PROBLEM, OK, UNKNOWN, WARNING], { colored: false })).toBe(`\
-ok      the daemon runs and has what it needs (up for 5 min, ok)
-unknown not-checked: the token was not looked at, because of metadata-unreachable
+ok      the daemon runs, and nothing fails (up for 5 min, ok)
+unknown not-checked: the token was not checked because of metadata-unreachable
         seen: there is no session
-warning daemon-version: the daemon that runs is of another release than this program
+warning daemon-version: the running daemon is from another release than this program
         seen: the daemon is 1, this program 2
         fix:  systemctl restart ocir-broker.service (it keeps its tokens)
 PROBLEM socket-missing: there is no credentials socket

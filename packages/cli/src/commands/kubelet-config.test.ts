@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runCommand } from "../command-run.ts";
 
-const FIX = "give it and each folder above it to root, writable for nobody else";
+const FIX = "let only root own and write it and each folder above it";
 
 function makeNode(files: Readonly<Record<string, string>>): string {
   const root = mkdtempSync(join(tmpdir(), "locate-"));

@@ -33,7 +33,8 @@ export const checkDaemon: Check = async ({ config, files, clock, version }) => {
     return [finding(isDown ? "daemon-down" : "daemon-stuck", `${path}: ${answer.failure}`)];
   }
   const { data } = status.safeParse(parseJson(answer.body));
-  if (data === undefined) return [finding("daemon-version", `${path}: /status is not one that this release knows`)];
+  if (data === undefined)
+    return [finding("daemon-version", `${path}: this release does not know this form of /status`)];
   const found = [healthFinding(data), ...configFindings(data)];
   if (data.version === version) return found;
   return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${version}`)];

@@ -15,7 +15,7 @@ export const checkIdentity: Check = async (context) => {
   const found = certificate === undefined ? [] : [finding(certificate.name, certificate.evidence)];
   if ("value" in session) {
     const leftMs = session.value.expiresAtMs - clock.monotonicMs();
-    return [...found, finding("session-ok", `${lastAnswer(context)}; it lives ${minutes(leftMs)}`)];
+    return [...found, finding("session-ok", `${lastAnswer(context)}; valid for ${minutes(leftMs)}`)];
   }
   const cause = causeOf(session.error);
   const name = findingOfCode(codeOf(session.error)) ?? "check-failed";
@@ -27,9 +27,12 @@ export const checkIdentity: Check = async (context) => {
       return [...found, finding(name, lastAnswer(context))];
     case "clock":
       // The clock check reports this, with the offset.
-      return [...found, notChecked("the session", cause, "it needs the right time: the auth service refuses others")];
+      return [
+        ...found,
+        notChecked("the session", cause, "it needs a correct clock, or the auth service refuses the request"),
+      ];
     default:
-      return [...found, notChecked("the identity", cause, "it needs the metadata service, which has the certificate")];
+      return [...found, notChecked("the identity", cause, "it needs the certificate from the metadata service")];
   }
 };
 
@@ -57,7 +60,7 @@ function parseCertificate(body: Buffer | undefined): X509Certificate | undefined
 
 function lastAnswer({ cloud }: CheckContext): string {
   const last = cloud.exchanges.findLast(({ service }) => service !== "registry");
-  return last === undefined ? "nothing was answered" : describeExchange(last);
+  return last === undefined ? "no service answered" : describeExchange(last);
 }
 
 function minuteOf(date: Date): string {

@@ -20,7 +20,7 @@ export const checkKubeletConfig: Check = async (context) => {
       notChecked(
         "the provider configuration",
         String(flags?.name),
-        "it needs a kubelet with flags, which name the file",
+        "it needs the file's path from the kubelet's flags",
       ),
     ];
   }
@@ -60,13 +60,15 @@ async function matchFindings(
     const mismatches = notRun.find(({ name }) => name === PROVIDER_NAME)?.mismatches ?? [];
     const reasons = mismatches.map(({ pattern, detail }) => `"${pattern}": ${detail}`).join("; ");
     const host = imageName.registryHost;
-    return [finding("image-not-matched", `${repository}: ${reasons || "no entry of ours"}`, { fix: matchFix(host) })];
+    return [
+      finding("image-not-matched", `${repository}: ${reasons || "no entry for our provider"}`, { fix: matchFix(host) }),
+    ];
   }
   const before = run.slice(0, at).map(({ name, matchedBy }) => `${name} (by "${matchedBy}")`);
   const matched = finding("image-match-ok", `${repository}: by "${ours.matchedBy}"`);
   return before.length === 0
     ? [matched]
-    : [matched, finding("other-plugin-first", `first asked: ${before.join(", ")}`)];
+    : [matched, finding("other-plugin-first", `asked first: ${before.join(", ")}`)];
 }
 
 function matchFix(registryHost: string): string {

@@ -11,7 +11,7 @@ export const checkAuthPath: Check = async (context) => {
     notChecked(
       "the network to the auth service",
       causeOf(url.error),
-      "it needs the home region, which is part of the service's name",
+      "it needs the service's name, which contains the home region",
     ),
   ];
 };
@@ -26,7 +26,7 @@ export const checkRegistryPath: Check = async (context) => {
       notChecked(
         "the network to the registry",
         String(cause),
-        "it needs an image or the home region, which name the host",
+        "it needs the host's name from an image or the home region",
       ),
     ];
   }
@@ -49,7 +49,7 @@ export async function tryPath(
   const { network, config } = context;
   const { hostname, host } = url;
   if (usesProxy(url, config.proxy))
-    return finding("network-ok", `${host}: through the proxy, not tried here`, { service });
+    return finding("network-ok", `${host}: through the proxy, so not tried`, { service });
   const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
   let addresses: readonly string[];
   try {
@@ -73,7 +73,7 @@ export async function tryPath(
 /** A service gateway covers only its own region. */
 function otherRegionHint(registryHost: string, region: RegionInfo | undefined): string {
   if (region === undefined || registryHost.includes(region.id) || registryHost.startsWith(`${region.key}.`)) return "";
-  return `; this registry is not in ${region.id}, and a service gateway covers the node's own region only: other regions take a NAT gateway or peering`;
+  return `; this registry is not in ${region.id}, and a service gateway covers only the node's own region: other regions need a NAT gateway or peering`;
 }
 
 function usesProxy(

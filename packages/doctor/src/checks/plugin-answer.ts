@@ -23,16 +23,12 @@ export const checkPluginAnswer: Check = async (context) => {
   if (fault !== undefined) return [notChecked("the plugin's answer", fault.name, `${path} cannot be run`)];
   const { credentials: credentialsSocket } = context.config.sockets;
   if (context.files.isForbidden(credentialsSocket)) {
-    return [finding("needs-root", `the plugin's answer: ${credentialsSocket} is for root alone`)];
+    return [finding("needs-root", `the plugin's answer: only root may use ${credentialsSocket}`)];
   }
   const asked = await imageToAsk(context);
   if ("error" in asked) {
     return [
-      notChecked(
-        "the plugin's answer",
-        asked.error,
-        "it needs an image or the home region, which name the host to ask for",
-      ),
+      notChecked("the plugin's answer", asked.error, "it needs the host's name from an image or the home region"),
     ];
   }
   const image = asked.value;

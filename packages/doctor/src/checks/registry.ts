@@ -14,7 +14,7 @@ export const checkRegistry: Check = async (context) => {
   const session = await attempt(cloud.session());
   if ("error" in host) {
     return [
-      notChecked("the registry's token", causeOf(host.error), "it needs the home region, which names the registry"),
+      notChecked("the registry's token", causeOf(host.error), "it needs the registry's name from the home region"),
     ];
   }
   const registryHost = host.value;
@@ -24,14 +24,14 @@ export const checkRegistry: Check = async (context) => {
       notChecked(
         "the registry's token",
         causeOf(session.error),
-        `it needs a session: ${registryHost} gives a token for one only`,
+        `it needs a session, without which ${registryHost} gives no token`,
       ),
     ];
   }
   const token = await attempt(cloud.token(registryHost));
   if ("error" in token) return [tokenFinding(registryHost, token.error, context)];
   const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
-  const found = [finding("token-ok", `${registryHost}: a new token, good for ${lifeS} s`)];
+  const found = [finding("token-ok", `${registryHost}: a new token, valid for ${lifeS} s`)];
   return imageName === undefined
     ? found
     : [...found, await checkAccess(imageName.repository, token.value.value, context)];
@@ -43,7 +43,7 @@ function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckCont
     return notChecked(
       "the registry's token",
       code,
-      `it needs the right time: ${registryHost} refuses signatures of another`,
+      `it needs a correct clock, or ${registryHost} refuses the signature`,
     );
   const last = cloud.exchanges.findLast(({ service }) => service === "registry");
   const evidence =
@@ -83,7 +83,7 @@ function policyFix(repository: string): string {
   return [
     "in the tenancy, add the policy statement `Allow dynamic-group <name> to read repos in compartment <name>`",
     ` (for this repository alone: \`Allow dynamic-group <name> to read repos in compartment <name> where target.repo.name='${name}'\`)`,
-    ", and check that the dynamic group's rule holds this instance: `ALL {instance.compartment.id = '<compartment OCID>'}`.",
-    " A new policy takes some minutes, a changed group up to an hour; nothing on the node has to be restarted",
+    ", and check that the dynamic group's rule matches this instance: `ALL {instance.compartment.id = '<compartment OCID>'}`.",
+    " A new policy takes a few minutes, a changed group up to an hour; no restart on the node is needed",
   ].join("");
 }

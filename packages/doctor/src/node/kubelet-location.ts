@@ -49,7 +49,7 @@ function pathFault(path: string, files: NodeFiles): string | undefined {
   const distrusted = distrustOfAll(files, path);
   if (distrusted === undefined) return undefined;
   const shown = path.replace(/\p{Cc}/gu, "?");
-  return `path-untrusted: ${shown}: ${distrusted}; give it and each folder above it to root, writable for nobody else`;
+  return `path-untrusted: ${shown}: ${distrusted}; let only root own and write it and each folder above it`;
 }
 
 /** Skips values that are not absolute paths, such as variables. */

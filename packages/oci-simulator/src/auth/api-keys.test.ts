@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 afterAll(() => simulator.close());
 
-/** What a draft needs to be signed with the user's key. */
+/** Signs a draft with the user's key. */
 const asUser = (change: Partial<ApiKeySettings> = {}, key = userKeys.privateKey): Alteration => ({
   draft: () => {
     const { tenancy, user, fingerprint } = { ...settings, ...change };
