@@ -289,7 +289,7 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     await root.run("mkdir", [HEALTH_SOCKET]);
     expect(await password()).toMatch(/\./);
     await root.run("rmdir", [HEALTH_SOCKET]);
-    expect(await root.journal(SERVICE)).toContain("no health socket handed over");
+    expect(await root.journal(SERVICE)).toContain("systemd passed no health socket");
   });
 
   it("its metrics file is there, and stays and grows old after a stop", async () => {

@@ -64,7 +64,7 @@ export function createDaemonServers(options: DaemonServersOptions): DaemonServer
       await credentials.listen(addressOf(activated.credentials, sockets.credentials, 0o600));
       // Credentials must work without health, and the daemon cannot create a socket in systemd's folder.
       if (activated.credentials !== undefined && activated.health === undefined)
-        log.error("no health socket handed over");
+        log.error("systemd passed no health socket");
       else await healthServer.listen(addressOf(activated.health, sockets.health, 0o666));
     },
     async stop() {

@@ -23,7 +23,7 @@ interface Draft extends Wire {
   readonly parameters: Readonly<Record<string, string | undefined>>;
 }
 
-/** What replaces the like in a request; headers and parameters are replaced one by one. */
+/** Replaces fields of a request; headers and parameters are replaced one by one. */
 type Change<T> = Partial<T> | ((request: T) => Partial<T>);
 
 export interface Alteration {

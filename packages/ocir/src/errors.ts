@@ -7,15 +7,15 @@ const MEANING = {
   "clock-skew": { retryable: true, words: "this node's clock is more than 5 minutes off" },
   "image-invalid": { retryable: false, words: "not an image reference that names its registry" },
   "registry-answer-invalid": { retryable: true, words: "the token endpoint's answer is not a token" },
-  "registry-forbidden": { retryable: false, words: "the token endpoint does not let this instance in" },
-  "registry-redirected": { retryable: false, words: "the token endpoint points elsewhere, where no signature is sent" },
+  "registry-forbidden": { retryable: false, words: "the token endpoint refused this instance" },
+  "registry-redirected": { retryable: false, words: "the token endpoint redirects, and a signature must not follow" },
   "registry-refused": { retryable: false, words: "the token endpoint refused the request" },
-  "registry-status-unexpected": { retryable: true, words: "the token endpoint answered something unexpected" },
-  "registry-throttled": { retryable: true, words: "the registry asks us to slow down" },
+  "registry-status-unexpected": { retryable: true, words: "the token endpoint answered with an unexpected status" },
+  "registry-throttled": { retryable: true, words: "the registry limits our requests" },
   "registry-unauthorized": { retryable: true, words: "the registry did not accept the session" },
-  "registry-unavailable": { retryable: true, words: "the registry failed" },
-  "token-anonymous": { retryable: false, words: "the token is nobody's: something removed the request's signature" },
-  "token-expired": { retryable: true, words: "the token had ended when it came" },
+  "registry-unavailable": { retryable: true, words: "the registry returned a server error" },
+  "token-anonymous": { retryable: false, words: "the token is anonymous: something removed the request's signature" },
+  "token-expired": { retryable: true, words: "the token had already expired when it arrived" },
 } as const satisfies Record<string, { retryable: boolean; words: string }>;
 
 export type OcirErrorCode = keyof typeof MEANING;

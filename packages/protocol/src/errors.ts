@@ -4,7 +4,7 @@ import { API_VERSIONS } from "./contract.ts";
 
 const MESSAGES = {
   "api-version-unsupported": `apiVersion is none of ${API_VERSIONS.join(", ")}`,
-  "registry-host-invalid": "the kubelet can match no credentials key with this registry host",
+  "registry-host-invalid": "the kubelet cannot match a credentials key with this registry host",
   "request-invalid": "the body is not a CredentialProviderRequest with kind, apiVersion and image",
   "request-not-json": "the body is not one JSON document in UTF-8",
   "request-too-large": "the body is larger than 256 KiB",

@@ -34,7 +34,7 @@ const TEXTS: Readonly<Record<ConfigInForce, string>> = {
   all: "the configuration has faults",
   "valid-part": "the configuration has faults; its valid part and the defaults are in force",
   before: "the configuration has faults; the previous one stays in force",
-  defaults: "the configuration has faults, the defaults are in force",
+  defaults: "the configuration has faults; the defaults are in force",
 };
 
 export function createConfigStatus(

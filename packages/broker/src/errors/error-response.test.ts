@@ -27,7 +27,7 @@ describe("errorAnswerOf", () => {
   it("says which rule an image breaks, and nothing of the image", () => {
     const error = new OcirError("image-invalid", "image", { reason: imageFaultOf("iad.ocir.io/Acme") });
     expect(errorAnswerOf(error).body.toString()).toBe(
-      "ocir-broker: image-invalid: the image's name cannot be read: its repository has a character in upper case; check the pod's image name\n",
+      "ocir-broker: image-invalid: the image's name is invalid: its repository has a character in upper case; check the pod's image name\n",
     );
   });
 });

@@ -182,7 +182,7 @@ describe("Handover", () => {
     const handover = open({ descriptor: "9999" });
     handover.scheduleSave();
     expect(handover.load()).toBeUndefined();
-    expect(lines).toMatchObject([{ level: "warn", msg: "state cannot be kept" }]);
+    expect(lines).toMatchObject([{ level: "warn", msg: "state handover is not possible" }]);
   });
 
   it("goes on where it cannot be read or written, with one line until that changes", async () => {

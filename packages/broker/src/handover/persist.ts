@@ -42,7 +42,7 @@ export function openHandover(options: HandoverOptions): Handover {
   try {
     return createHandover(createMemfdStore(descriptor), options);
   } catch (error) {
-    log.warn({ code: codeOf(error) }, "state cannot be kept");
+    log.warn({ code: codeOf(error) }, "state handover is not possible");
     return NO_HANDOVER;
   }
 }

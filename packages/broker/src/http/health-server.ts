@@ -34,8 +34,8 @@ const FRESH_MS = 1_000;
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 const PATHS = `/livez    200 while the daemon runs
-/readyz   200 once it can hand out a token
-/healthz  for people: state, ages, ends
+/readyz   200 while it can serve a token
+/healthz  for people: state, ages, expiry
 /status   every detail
 /metrics  Prometheus
 `;

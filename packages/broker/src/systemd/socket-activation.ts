@@ -29,7 +29,7 @@ export function listenFds(environment: Readonly<Record<string, string | undefine
   if (isForUs && Object.keys(found).length === 0) {
     throw new BrokerError(
       "socket-not-listening",
-      'the sockets handed over are not named: set FileDescriptorName= to "credentials" and "health"',
+      'the sockets from systemd have no names: set FileDescriptorName= to "credentials" and "health"',
     );
   }
   return found;

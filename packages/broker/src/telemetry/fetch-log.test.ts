@@ -55,7 +55,7 @@ describe("createFetchLog", () => {
     logFetch(failed("tls"));
     expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
       ["warn", "session not fetched"],
-      ["error", "session expired before a new one was there"],
+      ["error", "session expired before it was replaced"],
       ["info", "session dropped"],
       ["warn", "session not fetched"],
     ]);

@@ -35,7 +35,7 @@ export function createFetchLog(log: Log, what: "region" | "session" | "token"): 
         return;
       }
       case "expired":
-        log.error(facts, `${what} expired before a new one was there`);
+        log.error(facts, `${what} expired before it was replaced`);
         return;
       case "dropped":
         failing.delete(event.key);

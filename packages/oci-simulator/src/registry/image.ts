@@ -1,6 +1,6 @@
 /**
- * What a simulated repository holds, whatever its name: an image of one layer with a file that says which repository this
- * is, its configuration, and a manifest in Docker's form and in OCI's. Digests are right, so a real client can pull it.
+ * The content of every simulated repository: an image with one layer, whose file names the repository, a configuration, and a
+ * manifest in Docker's and in OCI's form. The digests are correct, so a real client can pull it.
  */
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
