@@ -30,7 +30,7 @@ it("docs/reference/configuration.md has the schema's table", () => {
     const shown = value === undefined ? "" : `\`${JSON.stringify(value)}\``;
     return `| \`${section}.${key}\` | ${shown} | ${description} | ${isLive ? "reload" : "restart"} |`;
   });
-  const table = `\n| key | default | meaning | takes a |\n|---|---|---|---|\n${rows.join("\n")}\n\n`;
+  const table = `\n| key | default | meaning | applied by a |\n|---|---|---|---|\n${rows.join("\n")}\n\n`;
   if (process.env["UPDATE_REFERENCE"]) writeFileSync(CONFIGURATION, page.replace(CONFIG_TABLE, `$1${table}$3`));
   expect(CONFIG_TABLE.exec(readFileSync(CONFIGURATION, "utf8"))?.[2]).toBe(table);
 });

@@ -89,7 +89,7 @@ describe("ocir-broker get", () => {
     expect({ exitCode, stderr }).toEqual({
       exitCode: 2,
       stderr:
-        "ocir-broker: usage-invalid: no image is named, and no request comes from standard input; see ocir-broker get --help\n",
+        "ocir-broker: usage-invalid: no image is given, and standard input has no request; see ocir-broker get --help\n",
     });
   });
 

@@ -10,9 +10,9 @@ proxy:
   https: http://proxy.example:3128
   noProxy: .ocir.io`;
 
-const FAULTS = `A file with faults keeps nothing from running: a start takes what is valid of it and defaults for the rest, and a
-reload with faults changes nothing. ocir-broker config check names each fault with its line; an unknown key's value, which
-may be a secret, is never shown.`;
+const FAULTS = `A file with faults does not stop the daemon: a start uses the valid part and defaults for the rest, and a reload
+changes nothing. ocir-broker config check names each fault with its line; it never shows the value of an unknown key, which may be a
+secret.`;
 
 export function renderConfigPage(keys: readonly ConfigKey[]): string {
   return [
@@ -22,8 +22,8 @@ export function renderConfigPage(keys: readonly ConfigKey[]): string {
     ".SH SYNOPSIS",
     ".I /etc/ocir\\-broker/config.yaml",
     ".SH DESCRIPTION",
-    "YAML: a mapping of sections, each a mapping of keys. The file is optional, and so is each section and key.",
-    "Durations are a whole number with its unit: 500ms, 15s, 2m.",
+    "YAML: a mapping of sections, each a mapping of keys. The file, each section and each key are optional.",
+    "A duration is a whole number with its unit: 500ms, 15s, 2m.",
     ".PP",
     roff(FAULTS.replaceAll("\n", " ")),
     ...section("KEYS", keys.map(itemOf)),
@@ -39,6 +39,6 @@ export function renderConfigPage(keys: readonly ConfigKey[]): string {
 
 function itemOf({ section: name, key, description, default: value, isLive }: ConfigKey): Item {
   const fallback = value === undefined ? "" : ` Default: ${JSON.stringify(value)}.`;
-  const force = isLive ? "A reload brings it into force." : "A change takes a restart.";
+  const force = isLive ? "A reload applies a change." : "A change needs a restart.";
   return [`${name}.${key}`, `${description}${fallback} ${force}`];
 }

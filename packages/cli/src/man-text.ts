@@ -1,7 +1,7 @@
 /** Text of the man pages beyond the help: exit statuses, examples, files. */
 import { CREDENTIALS_SOCKET, HEALTH_SOCKET } from "@ocir-broker/protocol";
 import type { Item } from "./roff.ts";
-import { STATES } from "./status-states.ts";
+import { STATE_TRANSITIONS, STATES } from "./status-states.ts";
 
 export const CONFIG_PAGE = { name: "ocir-broker.yaml", section: 5 } as const;
 
@@ -10,21 +10,21 @@ export const FILES: readonly Item[] = [
     "/etc/ocir-broker/config.yaml",
     `The configuration, ${CONFIG_PAGE.name}(5); it may be absent, since every key has a default.`,
   ],
-  [CREDENTIALS_SOCKET, "Where the kubelet's plugin asks for credentials; for root alone."],
-  [HEALTH_SOCKET, "Where anyone on the node asks how the daemon is; never a secret."],
+  [CREDENTIALS_SOCKET, "The socket on which the kubelet's plugin asks for credentials; only root can use it."],
+  [HEALTH_SOCKET, "The health socket, readable by any local user; never a secret."],
 ];
 
 export const DEFAULT_EXIT_STATUS =
-  "0: done. 1: not done; one line on standard error says why. 2: the command line is wrong; one line says how.";
+  "0: success. 1: failure; one line on standard error says why. 2: wrong command line; one line says what is wrong.";
 
 export const EXIT_STATUS: Readonly<Record<string, string>> = {
   "ocir-broker doctor":
-    "0: no problem. 1: a problem. 2: no problem was seen, but not all could be looked at, or the command line is wrong.",
+    "0: no problem. 1: a problem. 2: no problem was found, but a check could not be made, or the command line is wrong.",
 };
 
 /** Keyed by the command's path. */
 export const MORE_SECTIONS: Readonly<Record<string, readonly (readonly [title: string, items: readonly Item[]])[]>> = {
-  "ocir-broker status": [["STATES", Object.entries(STATES)]],
+  "ocir-broker status": [["STATES", [...Object.entries(STATES), ["transitions", STATE_TRANSITIONS]]]],
 };
 
 const IMAGE = "icn.ocir.io/mytenancy/shop/web:1.4";
@@ -39,31 +39,31 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
   "ocir-broker serve": [
     [
       "ocir-broker serve --config ./config.yaml",
-      "Run the daemon by hand. On a node, systemctl start ocir-broker.service does.",
+      "Run the daemon by hand. On a node, systemctl start ocir-broker.service does this.",
     ],
   ],
   "ocir-broker get": [
     [`ocir-broker get ${IMAGE}`, "Print what the kubelet would get for this image."],
     [
       "ocir-broker get --output password icn.ocir.io/mytenancy/shop/web | skopeo login --username BEARER_TOKEN --password-stdin icn.ocir.io",
-      "Log another client in for as long as the token lives.",
+      "Log another client in until the token expires.",
     ],
   ],
   "ocir-broker status": [
-    ["ocir-broker status --watch", "Look at an outage: which token lives how long."],
-    ["ocir-broker status --output json", "All there is, for a program."],
+    ["ocir-broker status --watch", "Watch an outage: how long each token still lasts."],
+    ["ocir-broker status --output json", "All fields, for a program."],
   ],
   "ocir-broker doctor": [
-    [`ocir-broker doctor ${IMAGE}`, "Look at all that this pull needs; as root."],
+    [`ocir-broker doctor ${IMAGE}`, "Check everything that this pull needs; run it as root."],
     ["ocir-broker doctor --output json", "The same without an image, for a program."],
-    ["ocir-broker doctor --record transcript.json", "Write down how Oracle's services answer here, for a report."],
+    ["ocir-broker doctor --record transcript.json", "Record the answers of Oracle's services, for a bug report."],
   ],
   "ocir-broker config": [
     [
       "ocir-broker config check --config ./config.yaml",
-      "Name each fault with its line before the file is copied to its place.",
+      "Report each fault with its line before the file is installed.",
     ],
-    ["ocir-broker config print", "What is in force, with defaults and environment."],
+    ["ocir-broker config print", "Print the configuration in force, with defaults and environment."],
     ["ocir-broker config schema > ocir-broker.schema.json", "For an editor that completes keys."],
   ],
   "ocir-broker kubelet-config": [
@@ -73,11 +73,11 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
     ],
     [
       `ocir-broker kubelet-config merge --kubelet-version 1.33 --write ${KUBELET_CONFIG}`,
-      "Add our entry and leave all else as it is. The kubelet reads it at its next start.",
+      "Add our entry and keep everything else. The kubelet reads the file at its next start.",
     ],
   ],
   "ocir-broker completion": [
     ["ocir-broker completion bash > /etc/bash_completion.d/ocir-broker", "For bash, if no package has installed it."],
   ],
-  "ocir-broker version": [["ocir-broker version", "For a report of a fault."]],
+  "ocir-broker version": [["ocir-broker version", "For a bug report."]],
 };

@@ -4,11 +4,14 @@ import type { HealthDetails } from "@ocir-broker/broker";
 type State = NonNullable<HealthDetails["session"]>["state"];
 
 export const STATES: Readonly<Record<State, string>> = {
-  fresh: "It is handed out, and no renewal that was due has failed.",
+  fresh: "The value is served, and no renewal that was due has failed.",
   stale:
-    "It is still handed out, but its renewal has failed: an outage that no pull has noticed. ENDS IN says how long that lasts.",
-  fetching: "There is none yet, or it has ended; a fetch is under way, and callers wait for it.",
+    "The value is still served, but its renewal has failed: an outage that no pull has noticed yet. ENDS IN says how long the value lasts.",
+  fetching: "There is no value. A fetch is in flight, and requests wait for it.",
   "backing-off":
-    "There is none, because the last fetch failed. NEXT FETCH IN says when it is tried again; LAST FAILURE says why.",
-  empty: "There is none, and none is fetched until somebody asks.",
+    "There is no value, because the last fetch failed. NEXT FETCH IN says when the next one starts; LAST FAILURE says why.",
+  empty: "There is no value, and none is fetched until a request needs it.",
 };
+
+/** Where the help and the man page send a reader who wants to know how a state changes. */
+export const STATE_TRANSITIONS = "docs/reference/cache-states.md lists what leads into and out of each state.";

@@ -73,9 +73,9 @@ describe("renderStatus", () => {
         .split("\n")
         .slice(1, 6),
     ).toEqual([
-      "configuration /etc/ocir-broker/config.yaml: config-invalid, the configuration before is in force",
+      "configuration /etc/ocir-broker/config.yaml: config-invalid, the previous configuration is in force",
       "  line 3: proxy.https",
-      "  what is wrong: ocir-broker config check",
+      "  each fault: ocir-broker config check",
       "  a restart is needed for request.deadline",
       "",
     ]);

@@ -38,9 +38,9 @@ export function renderStatus(status: HealthDetails): string {
 }
 
 const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
-  all: "all of it is in force",
+  all: "the whole file is in force",
   "valid-part": "its valid part is in force, and defaults for the rest",
-  before: "the configuration before is in force",
+  before: "the previous configuration is in force",
   defaults: "the defaults are in force",
 };
 
@@ -51,7 +51,7 @@ function configText(config: ConfigDetails | null | undefined): string {
   return [
     `configuration ${path}: ${error === null ? "" : `${error}, `}${IN_FORCE[inForce]}`,
     ...faultyPlaces.map((place) => `  ${place}`),
-    ...(error === null ? [] : ["  what is wrong: ocir-broker config check"]),
+    ...(error === null ? [] : ["  each fault: ocir-broker config check"]),
     ...(needRestart.length === 0 ? [] : [`  a restart is needed for ${needRestart.join(", ")}`]),
   ]
     .map((line) => `${printable(line)}\n`)

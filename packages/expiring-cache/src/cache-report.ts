@@ -12,7 +12,10 @@ export type CacheEvent =
   /** The cache removed the key or, if a fetch is under way, only its value. */
   | { type: "dropped"; key: string; cause: "idle" | "evicted" | "withdrawn" };
 
-/** fresh: served. stale: served, but due for renewal and the last attempt failed. In the other states there is no value. */
+/**
+ * fresh: served. stale: served, but due for renewal and the last attempt failed. In the other states there is no value.
+ * docs/reference/cache-states.md lists what leads into and out of each.
+ */
 export type CacheEntryState = "fresh" | "stale" | "empty" | "fetching" | "backing-off";
 
 /** Times are on the monotonic clock, in milliseconds. */

@@ -22,10 +22,10 @@ export const configSchema = z.strictObject(
     sockets: section({
       credentials: socketPath
         .default(CREDENTIALS_SOCKET)
-        .describe("Where the shim asks for credentials. Mode 0600. Ignored when systemd hands the socket over."),
+        .describe("The socket for the shim. Mode 0600. Ignored with socket activation."),
       health: socketPath
         .default(HEALTH_SOCKET)
-        .describe("Where anyone on the node asks how the broker is. Mode 0666; never a secret."),
+        .describe("The health socket, readable by any local user. Mode 0666; never a secret."),
     }).prefault({}),
     request: section({
       deadline: duration("1s", "19s")
@@ -38,34 +38,36 @@ export const configSchema = z.strictObject(
       prefetch: z
         .array(registryHost, "must be a list of registry hosts")
         .optional()
-        .describe("Registry hosts whose token is fetched at start and always kept. Default: the home region's.")
+        .describe("Registry hosts whose token is fetched at start and always renewed. Default: the home region's.")
         .meta({ examples: [["icn.ocir.io", "ocir.ap-seoul-1.oci.oraclecloud.com"]] }),
       extraHosts: z
         .array(registryHost, "must be a list of registry hosts")
         .default([])
-        .describe("Registry hosts that get tokens besides Oracle's own names, with their port if they have one."),
+        .describe(
+          "Registry hosts that get tokens in addition to Oracle's own names, with their port if they have one.",
+        ),
       endpoints: z
         .record(registryHost, registryEndpoint, "must map registry hosts to URLs")
         .default({})
-        .describe("Registry host to base URL, where the registry is reached at another address than its name."),
+        .describe("Registry host to base URL, if the registry is reached at another address than its name."),
     }).prefault({}),
     metadata: section({
       baseUrl: endpoint
         .optional()
-        .describe("The metadata service instead of 169.254.169.254. Environment: OCI_METADATA_BASE_URL.")
+        .describe("Base URL of the metadata service, instead of 169.254.169.254's. Environment: OCI_METADATA_BASE_URL.")
         .meta({ examples: ["http://169.254.169.254/opc/v2"] }),
     }).prefault({}),
     auth: section({
       endpoint: endpoint
         .optional()
-        .describe("The auth service instead of the region's own. Environment: OCI_SDK_AUTH_CLIENT_REGION_URL.")
+        .describe("Base URL of the auth service, instead of the region's. Environment: OCI_SDK_AUTH_CLIENT_REGION_URL.")
         .meta({ examples: ["https://auth.ap-seoul-1.oraclecloud.com"] }),
     }).prefault({}),
     proxy: section({
       https: proxy
         .optional()
         .describe(
-          "Proxy to the auth service and the registries, never to the metadata service. Environment: HTTPS_PROXY. If its password is in the file: chgrp ocir-broker-daemon, chmod 0640.",
+          "Proxy to the auth service and the registries, never to the metadata service. Environment: HTTPS_PROXY. If the file contains its password: chgrp ocir-broker-daemon, chmod 0640.",
         )
         .meta({ examples: ["http://proxy.example:3128"] }),
       noProxy: z
@@ -75,16 +77,16 @@ export const configSchema = z.strictObject(
         .meta({ examples: [".oraclecloud.com,.ocir.io"] }),
     }).prefault({}),
     upstream: section({
-      connectTimeout: duration("100ms", "30s").default("3s").describe("Time limit of one connection to a service."),
+      connectTimeout: duration("100ms", "30s").default("3s").describe("Time limit for connecting to a service."),
       timeout: duration("500ms", "60s")
         .default("8s")
-        .describe("Time limit of one whole exchange with a service, connection included."),
+        .describe("Time limit of one exchange with a service, including the connection."),
       caFile: z
         .string("must be a path")
         .regex(/^\/[^\0]{1,4000}$/, "must be an absolute path")
         .optional()
         .describe(
-          "PEM file of the only certificate authorities that services and a proxy may have, readable for everyone; read at start. Default: Mozilla's list and the system's.",
+          "PEM file with the only certificate authorities that are trusted for services and a proxy; readable by everyone, read at start. Default: Mozilla's list and the system's.",
         )
         .meta({ examples: ["/etc/pki/ca-trust/source/anchors/region.pem"] }),
     }).prefault({}),
@@ -93,16 +95,14 @@ export const configSchema = z.strictObject(
         .string("must be a path")
         .regex(/^\/[^\0]{1,4000}\.prom$/, 'must be an absolute path that ends with ".prom"')
         .default("/run/ocir-broker-metrics/ocir_broker.prom")
-        .describe(
-          "The metrics as a file for node-exporter's textfile collector, written every 15 s, in a directory that exists.",
-        ),
+        .describe("Metrics file for node-exporter's textfile collector, written every 15 s; its directory must exist."),
     }).prefault({}),
     log: section({
       level: z
         .enum(["error", "warn", "info", "debug", "trace"], "must be error, warn, info, debug or trace")
         .default("info")
         .describe(
-          "How much is logged: error, warn, info, debug or trace. Every request has its line at info. Secrets appear at no level.",
+          "How much is logged: error, warn, info, debug or trace. Every request is one line at info. Secrets appear at no level.",
         ),
     }).prefault({}),
   },

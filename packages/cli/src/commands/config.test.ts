@@ -25,7 +25,7 @@ describe("ocir-broker config check", () => {
   test.skipIf(hasOne)("says that there is no file, and what holds then", async () => {
     const { stdout, exitCode } = await runCommand("config", "check");
     expect({ stdout, exitCode }).toEqual({
-      stdout: `the configuration is valid: there is no ${DEFAULT_CONFIG_PATH}, so the defaults hold\n`,
+      stdout: `the configuration is valid: there is no ${DEFAULT_CONFIG_PATH}, so the defaults are in force\n`,
       exitCode: 0,
     });
   });

@@ -18,7 +18,7 @@ export function addConfigCommand(program: Command): void {
 
   config
     .command("check")
-    .description("say every fault of the configuration; exit 1 if there is one")
+    .description("report every fault of the configuration; exit 1 if there is one")
     .option("--config <file>", `configuration file (default: ${DEFAULT_CONFIG_PATH}, which may be absent)`)
     .action((options: ConfigOptions) => {
       const { upstream } = loadConfig({ path: options.config, environment });

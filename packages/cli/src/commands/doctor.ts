@@ -30,15 +30,17 @@ const SHOWN_FAULTS = 3;
 export function addDoctorCommand(program: Command): void {
   program
     .command("doctor")
-    .description("say why a pull fails on this node, and what to do")
+    .description("explain why a pull fails on this node, and how to fix it")
     .argument("[image]", "the image whose pull fails, as the pod names it")
     .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
-    .addOption(new Option("--output <form>", "for people or for programs").choices(["text", "json"]).default("text"))
+    .addOption(
+      new Option("--output <form>", "text for people, json for programs").choices(["text", "json"]).default("text"),
+    )
     .option(
       "--record <file>",
-      "instead, write down how Oracle's services answer, in a new file: no secrets, no OCIDs, no names",
+      "only record the answers of Oracle's services in a new file, without secrets, OCIDs and names",
     )
-    .addOption(new Option("--root <directory>", "where the node's files begin").default("/").hideHelp())
+    .addOption(new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp())
     .action(async (image: string | undefined, options: CommandOptions) => {
       const hold = holdProcess();
       try {
@@ -69,7 +71,7 @@ async function record(image: string | undefined, file: string, options: CommandO
   const transcript = await recordTranscript(await doctorOptions(image, options));
   writeNewFile(file, `${JSON.stringify(transcript, undefined, 1)}\n`);
   process.stderr.write(
-    `${transcript.entries.length} answers are in ${file}. It should hold no secret, OCID or name of yours: read it before you send it.\n`,
+    `${transcript.entries.length} answers are in ${file}. It should contain no secret, OCID or name of yours: read it before you send it.\n`,
   );
   return 0;
 }

@@ -27,7 +27,7 @@ interface GetOptions {
   readonly output: "json" | "password";
 }
 
-const NO_IMAGE = "error: no image is named, and no request comes from standard input";
+const NO_IMAGE = "error: no image is given, and standard input has no request";
 
 /** Total time budget if the shim passed no deadline. */
 const DEFAULT_LEFT_MS = SHIM_TOTAL_MS - SHIM_DAEMON_MS;

@@ -156,6 +156,6 @@ test("kubelet-config remove says with a code that no provider would be left", as
   expect(await kubeletConfig("merge", path, "--write")).toMatchObject({ exitCode: 0 });
   expect(await runCommand("kubelet-config", "remove", path)).toMatchObject({
     exitCode: 1,
-    stderr: expect.stringMatching(/^ocir-broker: provider-last: .*a\.yaml: .*; first take [ -~]+\n$/),
+    stderr: expect.stringMatching(/^ocir-broker: provider-last: .*a\.yaml: .*; first remove [ -~]+\n$/),
   });
 });

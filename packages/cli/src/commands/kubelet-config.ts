@@ -44,11 +44,14 @@ export function addKubeletConfigCommand(program: Command): void {
 
   kubeletConfig
     .command("check")
-    .description("say what a kubelet of this version refuses (exit 1) or takes and ignores (a warning)")
+    .description("report what a kubelet of this version refuses (exit 1) or silently ignores (a warning)")
     .argument("<file...>", "one file, or one directory of .json, .yaml and .yml files (since 1.34)")
     .requiredOption(...VERSION_FLAG, parseMinor)
     .option("--bin-dir <directory>", "the kubelet's --image-credential-provider-bin-dir", BIN_DIRECTORY)
-    .option("--image <image>", "say too which providers the kubelet asks for this image; exit 1 if ours is not one")
+    .option(
+      "--image <image>",
+      "also report which providers the kubelet asks for this image; exit 1 if ours is not one of them",
+    )
     .action(check);
 
   kubeletConfig
@@ -62,10 +65,10 @@ export function addKubeletConfigCommand(program: Command): void {
 
   kubeletConfig
     .command("merge")
-    .description(`add ${PROVIDER_NAME}, whatever else is in the file; a file that is missing is made`)
+    .description(`add ${PROVIDER_NAME}, and keep everything else in the file; a missing file is created`)
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .requiredOption(...VERSION_FLAG, parseMinor)
-    .option("--write", "replace the file by one rename, instead of printing", false)
+    .option("--write", "replace the file atomically instead of printing it", false)
     .action((path: string, { kubeletVersion, write }: ChangeOptions) => {
       const existing = readIfThere(path);
       deliver(path, existing, mergeProvider(existing, { name: PROVIDER_NAME, kubeletMinor: kubeletVersion }), write);
@@ -73,15 +76,17 @@ export function addKubeletConfigCommand(program: Command): void {
 
   kubeletConfig
     .command("remove")
-    .description(`take ${PROVIDER_NAME} out; exit 1 if no provider would be left, as no kubelet starts with that`)
+    .description(
+      `remove ${PROVIDER_NAME}; exit 1 if no provider would remain, since no kubelet starts with an empty list`,
+    )
     .argument("<file>", "the kubelet's CredentialProviderConfig")
-    .option("--write", "replace the file by one rename, instead of printing", false)
+    .option("--write", "replace the file atomically instead of printing it", false)
     .action((path: string, { write }: ChangeOptions) => {
       const existing = readIfThere(path) ?? "";
       const left = removeProvider(existing, { name: PROVIDER_NAME });
       if (left === undefined) {
         throw new Error(
-          `provider-last: ${path}: no other provider is in it; first take the file out of the kubelet's flags`,
+          `provider-last: ${path}: it has no other provider; first remove the file from the kubelet's flags`,
         );
       }
       deliver(path, existing, left, write);
@@ -90,7 +95,7 @@ export function addKubeletConfigCommand(program: Command): void {
   kubeletConfig
     .command("locate")
     .description(
-      "print what the node's kubelet is, for scripts, one key=value a line: pid, minor and program of its process, config and bin-dir by the flags of the process, unit-config and unit-bin-dir once for each path that the files of kubelet.service name; exit 1 if another user than root can change one of them, which is then left out",
+      "print facts about the node's kubelet for scripts, as key=value lines: pid, minor and program of its process, config and bin-dir from its flags, unit-config and unit-bin-dir for each path in the files of kubelet.service; exit 1 if a user other than root can change one of these paths, which is then left out",
     )
     .addOption(rootOption())
     .action(async ({ root }: RootOption) => {
@@ -102,9 +107,9 @@ export function addKubeletConfigCommand(program: Command): void {
   kubeletConfig
     .command("check-path")
     .description(
-      "exit 1 if another user than root can change one of these paths, a folder above it, a link on the way, or a configuration in it; what does not exist yet is no fault",
+      "exit 1 if a user other than root can change one of these paths, a folder above it, a link on the way, or a configuration file in it; a missing path is no fault",
     )
-    .argument("<path...>", "absolute")
+    .argument("<path...>", "absolute paths")
     .addOption(rootOption())
     .action((paths: readonly string[], { root }: RootOption) => {
       tellFaults(paths.flatMap((path) => pathFaultOf(path, root) ?? []));
@@ -113,7 +118,7 @@ export function addKubeletConfigCommand(program: Command): void {
 
 /** For tests, which have no node of their own. */
 function rootOption(): Option {
-  return new Option("--root <directory>", "where the node's files begin").default("/").hideHelp();
+  return new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp();
 }
 
 function tellFaults(faults: readonly string[]): void {

@@ -36,7 +36,7 @@ const LAST_LINE_MS = 100;
 export function addServeCommand(program: Command): void {
   program
     .command("serve")
-    .description("run the daemon: keep tokens, answer on the credentials and health sockets")
+    .description("run the daemon: renew tokens, and serve the credentials and health sockets")
     .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
     .action(serve);
 }
@@ -57,7 +57,7 @@ async function serve(options: { config?: string }): Promise<void> {
   if (fault !== undefined) log.error({ error: fault, inForce }, "configuration has faults");
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
-      log.fatal({ err: error }, "ending: nobody caught this");
+      log.fatal({ err: error }, "ending after an uncaught error");
       clock.setTimer(() => process.exit(70), LAST_LINE_MS);
       holdProcess();
     });

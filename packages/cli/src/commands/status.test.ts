@@ -49,7 +49,7 @@ describe("ocir-broker status", () => {
     [
       "does not run",
       undefined,
-      /^ocir-broker: daemon-down: .*health\.sock: there is no such socket, so the daemon does not run \(ENOENT\)\n {2}what systemd says: /,
+      /^ocir-broker: daemon-down: .*health\.sock: the socket does not exist, so the daemon does not run \(ENOENT\)\n {2}state of the units: /,
     ],
     [
       "breaks off",
@@ -66,7 +66,11 @@ describe("ocir-broker status", () => {
       (_request, response) => response.end('"x"'),
       /^ocir-broker: status-invalid: .*this is the daemon's health socket/,
     ],
-    ["fails", (_request, response) => response.writeHead(500).end(JSON.stringify(STATUS)), /no status in the answer/],
+    [
+      "fails",
+      (_request, response) => response.writeHead(500).end(JSON.stringify(STATUS)),
+      /the answer contains no status/,
+    ],
   ])("says what to do about a daemon that %s", async (_what, listener, message) => {
     const { stdout, stderr, exitCode } = await runCommand("status", "--config", await daemonThat(listener));
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });

@@ -5,7 +5,7 @@ import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundat
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { configInForce } from "../config/config-in-force.ts";
-import { STATES } from "../status-states.ts";
+import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
 import { renderStatus } from "../status-table.ts";
 
 interface CommandOptions {
@@ -21,18 +21,18 @@ const HOME = "\u001b[H";
 const CLEAR_BELOW = "\u001b[J";
 
 const FAILURES: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such socket, so the daemon does not run",
-  ECONNREFUSED: "nobody listens on this socket, so the daemon does not run",
-  EACCES: "this user may not connect, although the socket's mode should be 0666",
+  ENOENT: "the socket does not exist, so the daemon does not run",
+  ECONNREFUSED: "no process listens on this socket, so the daemon does not run",
+  EACCES: "this user may not connect; the socket's mode should be 0666",
 };
 
 const NEXT = `
-  what systemd says:     systemctl status ocir-broker.service ocir-broker.socket ocir-broker-health.socket
-  what the daemon said:  journalctl -u ocir-broker.service -n 50
-  all that a pull needs: ocir-broker doctor`;
+  state of the units:    systemctl status ocir-broker.service ocir-broker.socket ocir-broker-health.socket
+  the daemon's log:      journalctl -u ocir-broker.service -n 50
+  check of a whole pull: ocir-broker doctor`;
 const START = "\n  to start it:           systemctl start ocir-broker.service";
 /** A restarted daemon gets its tokens back by the handover. */
-const RESTART = "\n  to start it anew:      systemctl restart ocir-broker.service";
+const RESTART = "\n  to restart it:         systemctl restart ocir-broker.service";
 
 export function addStatusCommand(program: Command): void {
   program
@@ -40,14 +40,14 @@ export function addStatusCommand(program: Command): void {
     .description("show the daemon's session, and the token of every registry host: ages, renewals, failures")
     .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
     .addOption(
-      new Option("--output <form>", "a table, or all there is").choices(["table", "json", "yaml"]).default("table"),
+      new Option("--output <form>", "a table, or all fields").choices(["table", "json", "yaml"]).default("table"),
     )
-    .option("--watch", "again every 2 seconds, until interrupted")
+    .option("--watch", "repeat every 2 seconds until interrupted")
     .addHelpText(
       "after",
       `\nSTATE:\n${Object.entries(STATES)
         .map(([state, text]) => `  ${state.padEnd(12)} ${text}`)
-        .join("\n")}`,
+        .join("\n")}\n\n${STATE_TRANSITIONS}`,
     )
     .action(async (options: CommandOptions) => {
       const hold = holdProcess();
@@ -91,7 +91,7 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
   const status = parse(answer.body);
   if (answer.status !== 200 || status === undefined) {
     throw new Error(
-      `status-invalid: ${socket}: no status in the answer; check that this is the daemon's health socket, and its release`,
+      `status-invalid: ${socket}: the answer contains no status; check that this is the daemon's health socket, and its release`,
     );
   }
   if (output === "json") return `${JSON.stringify(status, undefined, 2)}\n`;

@@ -5,6 +5,6 @@ import { DEFAULT_CONFIG_PATH } from "@ocir-broker/broker";
 /** @param path the path given; without it the default path, which may be absent. */
 export function configSource(path: string | undefined): string {
   return path === undefined && !existsSync(DEFAULT_CONFIG_PATH)
-    ? `there is no ${DEFAULT_CONFIG_PATH}, so the defaults hold`
+    ? `there is no ${DEFAULT_CONFIG_PATH}, so the defaults are in force`
     : `read from ${path ?? DEFAULT_CONFIG_PATH}`;
 }

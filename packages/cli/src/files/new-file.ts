@@ -19,7 +19,5 @@ export function writeNewFile(path: string, text: string): void {
 }
 
 function existing(path: string): Error {
-  return new Error(
-    `file-exists: ${path} is there already and stays as it is; name a new file, in a folder of your own`,
-  );
+  return new Error(`file-exists: ${path} already exists and is not replaced; name a new file in a folder of your own`);
 }

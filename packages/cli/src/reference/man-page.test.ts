@@ -6,10 +6,12 @@ import { describeConfigKeys } from "@ocir-broker/broker";
 import { describe, expect, test } from "vitest";
 import { EXAMPLES } from "../man-text.ts";
 import { createProgram } from "../program.ts";
+import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
 import { allCommands, type CommandNode, describeCommand } from "./command-tree.ts";
 import { renderManPages } from "./man-page.ts";
 
-const FOLDER = join(import.meta.dirname, "../../../../docs/man");
+const CHECKOUT = join(import.meta.dirname, "../../../..");
+const FOLDER = join(CHECKOUT, "docs/man");
 
 const program = describeCommand(createProgram());
 const pages = renderManPages(program, describeConfigKeys());
@@ -26,6 +28,12 @@ describe("renderManPages", () => {
       text: readFileSync(join(FOLDER, fileName), "utf8"),
     }));
     expect(written).toEqual(pages.toSorted((a, b) => (a.fileName < b.fileName ? -1 : 1)));
+  });
+
+  test("names a page that has a row for each state", () => {
+    const [path = ""] = STATE_TRANSITIONS.split(" ");
+    const rows = readFileSync(join(CHECKOUT, path), "utf8").matchAll(/^\| `([a-z-]+)` \|/gm);
+    expect([...rows].map(([, state]) => state)).toEqual(Object.keys(STATES));
   });
 
   test("has every command, option and argument that --help has", () => {

@@ -95,7 +95,7 @@ export function isInScope(claims: Claims, repository: string, action: Action): b
   return isInVain || actions === "all" || actions?.includes(action) === true;
 }
 
-/** What the token is for in the repository; undefined where it is for others. */
+/** The actions that the token allows in the repository; undefined if it is for others. */
 function actionsInScope(claims: Claims, repository: string): readonly Action[] | "all" | undefined {
   const { access } = claims as { access?: readonly Access[] };
   if (access === undefined) return "all";
