@@ -7,7 +7,7 @@ export { type Config, configJsonSchema, configSchema } from "./config/schema.ts"
 export { createCredentialCore } from "./core/core.ts";
 export { type Broker, type BrokerOptions, startBroker } from "./daemon.ts";
 export { BrokerError, type BrokerErrorCode } from "./errors/broker-error.ts";
-export { ERROR_TABLE, type ErrorCode, type ErrorRow } from "./errors/catalogue.ts";
+export { ERROR_TABLE, type ErrorCode } from "./errors/catalogue.ts";
 export { errorAnswerOf } from "./errors/error-response.ts";
 export {
   createFallbackBroker,

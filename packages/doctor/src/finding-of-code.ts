@@ -58,7 +58,7 @@ const FINDING_OF_CODE: Readonly<Record<Code, Name>> = {
   "token-expired": "registry-answer-invalid",
 
   // Connections to the registry; the identity package has its own codes for the other services.
-  "body-too-large": "registry-answer-invalid",
+  "answer-too-large": "registry-answer-invalid",
   "connection-broken": "connection-broken",
   "name-not-found": "registry-unreachable",
   "name-not-resolved": "registry-unreachable",

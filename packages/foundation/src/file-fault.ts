@@ -1,31 +1,36 @@
 /** Failures of file operations in words: a stable code, what happened, and what to do next. */
+import type { ErrorText } from "./error-text.ts";
 
-export interface FileFault {
-  readonly code: FileFaultCode;
-  readonly what: string;
-  readonly next: string;
+export const FILE_ERRORS = {
+  "disk-full": { what: "there is no room on its file system", next: "check df and df -i" },
+  "file-denied": { what: "this user has no access to it", next: "run it as root" },
+  "file-failed": { what: "a system call failed", next: "check the path" },
+  "file-is-folder": { what: "it is a folder, not a file", next: "name a file in it" },
+  "file-missing": { what: "there is no such file or folder", next: "check the path" },
+  "read-only": { what: "its file system is read-only", next: "name a path that can be written" },
+} as const satisfies Record<string, ErrorText>;
+
+type FileErrorCode = keyof typeof FILE_ERRORS;
+
+export interface FileFault extends ErrorText {
+  readonly code: FileErrorCode;
 }
 
-type FileFaultCode = "disk-full" | "file-denied" | "file-failed" | "file-is-folder" | "file-missing" | "read-only";
-
-const DENIED: FileFault = { code: "file-denied", what: "this user has no access to it", next: "run it as root" };
-const MISSING: FileFault = { code: "file-missing", what: "there is no such file or folder", next: "check the path" };
-
-const FAULTS: Readonly<Record<string, FileFault>> = {
-  EACCES: DENIED,
-  EISDIR: { code: "file-is-folder", what: "it is a folder, not a file", next: "name a file in it" },
-  ENOENT: MISSING,
-  ENOSPC: { code: "disk-full", what: "there is no room on its file system", next: "check df and df -i" },
-  ENOTDIR: MISSING,
-  EPERM: DENIED,
-  EROFS: { code: "read-only", what: "its file system is read-only", next: "name a path that can be written" },
+const CODES: Readonly<Record<string, FileErrorCode>> = {
+  EACCES: "file-denied",
+  EISDIR: "file-is-folder",
+  ENOENT: "file-missing",
+  ENOSPC: "disk-full",
+  ENOTDIR: "file-missing",
+  EPERM: "file-denied",
+  EROFS: "read-only",
 };
 
 /** @returns undefined for anything but a failed system call. */
 export function fileFaultOf(error: unknown): FileFault | undefined {
   if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
   const errno = String(error.code);
-  return (
-    FAULTS[errno] ?? { code: "file-failed", what: `${error.syscall} failed with ${errno}`, next: "check the path" }
-  );
+  const code = CODES[errno] ?? "file-failed";
+  const fault = { code, ...FILE_ERRORS[code] };
+  return code === "file-failed" ? { ...fault, what: `${error.syscall} failed with ${errno}` } : fault;
 }

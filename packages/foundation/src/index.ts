@@ -7,7 +7,7 @@ export {
   kernelMonotonicUs,
   type Timer,
 } from "./clock.ts";
-export { isSkewed } from "./clock-skew.ts";
+export { CLOCK_SKEW, isSkewed } from "./clock-skew.ts";
 export {
   type ConnectionLimits,
   createDirectDispatcher,
@@ -15,8 +15,16 @@ export {
   type ProxySettings,
   type UpstreamDispatcherOptions,
 } from "./dispatcher.ts";
+export {
+  type ErrorText,
+  type FetchErrorText,
+  NEXT,
+  permanent,
+  type RequestErrorText,
+  transient,
+} from "./error-text.ts";
 export { type Expiring, type RetryHint, retryHintOf } from "./expiring.ts";
-export { fileFaultOf } from "./file-fault.ts";
+export { FILE_ERRORS, fileFaultOf } from "./file-fault.ts";
 export { parseJson } from "./parse-json.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { retryAfterMsOf } from "./retry-after.ts";
@@ -26,6 +34,7 @@ export { readTrustedCertificates } from "./trusted-certificates.ts";
 export {
   createSendRequest,
   type SendRequest,
+  UPSTREAM_ERRORS,
   UpstreamError,
   type UpstreamErrorCode,
   type UpstreamRequest,

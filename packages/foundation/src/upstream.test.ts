@@ -97,7 +97,7 @@ describe("createSendRequest", () => {
     expect((await send({ url, headers: { "x-bytes": "1000" } })).body).toHaveLength(1_000);
     for (const announced of ["", "yes"]) {
       await expect(send({ url, headers: { "x-bytes": "1001", "x-announced": announced } })).rejects.toMatchObject({
-        code: "body-too-large",
+        code: "answer-too-large",
         retryable: true,
       });
     }

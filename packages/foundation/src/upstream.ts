@@ -7,30 +7,38 @@
  */
 import { type Dispatcher, errors, request } from "undici";
 import type { Clock } from "./clock.ts";
+import { type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
 
-export type UpstreamErrorCode =
-  | "aborted"
-  | "body-too-large"
-  | "connection-broken"
-  | "name-not-found"
-  | "name-not-resolved"
-  | "proxy-refused"
-  | "refused"
-  | "timeout"
-  | "tls"
-  | "unreachable";
+export const UPSTREAM_ERRORS = {
+  aborted: transient(503, "the broker gave up waiting", NEXT.wait),
+  "answer-too-large": transient(502, "a service's answer is too large", NEXT.changingProxy),
+  "connection-broken": transient(502, "a connection to Oracle's services broke", NEXT.wait),
+  /** Waiting does not help, unlike with DNS that does not answer. */
+  "name-not-found": permanent(
+    502,
+    "DNS does not know this name",
+    "check the registry host in the image's name, then the node's DNS",
+  ),
+  "name-not-resolved": transient(502, "a name could not be resolved", NEXT.dns),
+  "proxy-refused": transient(502, "the proxy refused the connection", NEXT.proxySettings),
+  refused: transient(502, "a connection was refused", NEXT.network),
+  timeout: transient(504, "Oracle's services did not answer in time", NEXT.network),
+  tls: transient(502, "a certificate is not trusted", NEXT.trust),
+  unreachable: transient(504, "Oracle's services cannot be reached", NEXT.network),
+} as const satisfies Record<string, FetchErrorText>;
+
+export type UpstreamErrorCode = keyof typeof UPSTREAM_ERRORS;
 
 /** The message names the code and the host, never what was sent or received. */
 export class UpstreamError extends Error {
   readonly code: UpstreamErrorCode;
-  /** False for a name that does not exist: waiting does not help, unlike with DNS that does not answer. */
   readonly retryable: boolean;
 
   constructor(code: UpstreamErrorCode, host: string, options?: ErrorOptions) {
     super(`${host}: ${code}`, options);
     this.name = "UpstreamError";
     this.code = code;
-    this.retryable = code !== "name-not-found";
+    this.retryable = UPSTREAM_ERRORS[code].retryable;
   }
 }
 
@@ -117,7 +125,7 @@ async function readBounded(body: AsyncIterable<Buffer>, maxBytes: number, host: 
   let bytes = 0;
   for await (const piece of body) {
     bytes += piece.length;
-    if (bytes > maxBytes) throw new UpstreamError("body-too-large", host);
+    if (bytes > maxBytes) throw new UpstreamError("answer-too-large", host);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);

@@ -3,64 +3,39 @@
  * source; never a token, key, certificate, header or body. Its cause, where it has one, is an UpstreamError.
  */
 
-export type IdentityErrorCode =
-  | "aborted"
-  | "certificate-expired"
-  | "certificate-invalid"
-  | "certificate-mismatch"
-  | "clock-skew"
-  | "federation-invalid"
-  | "federation-name-not-resolved"
-  | "federation-proxy-refused"
-  | "federation-refused"
-  | "federation-throttled"
-  | "federation-tls"
-  | "federation-unauthorized"
-  | "federation-unavailable"
-  | "federation-unreachable"
-  | "identity-not-ready"
-  | "metadata-invalid"
-  | "metadata-not-found"
-  | "metadata-refused"
-  | "metadata-throttled"
-  | "metadata-unavailable"
-  | "metadata-unreachable"
-  | "region-unknown"
-  | "sdk-failed"
-  | "tenancy-changed"
-  | "token-key-mismatch";
+import { CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient, UPSTREAM_ERRORS } from "@ocir-broker/foundation";
 
-/** The meaning of each code, and whether it may pass by itself. */
-const MEANING: Readonly<Record<IdentityErrorCode, { retryable: boolean; words: string }>> = {
-  aborted: { retryable: true, words: "the request was aborted" },
-  "certificate-expired": { retryable: true, words: "the instance certificate is not valid now" },
-  "certificate-invalid": { retryable: true, words: "the instance certificate or its key is not usable" },
-  "certificate-mismatch": { retryable: true, words: "the instance certificate and its key do not match" },
-  "clock-skew": { retryable: true, words: "this node's clock is more than 5 minutes off" },
-  "federation-invalid": { retryable: true, words: "the auth service's answer is not a session token" },
-  "federation-name-not-resolved": { retryable: true, words: "the auth service's name could not be resolved" },
-  "federation-proxy-refused": { retryable: true, words: "the proxy refused a connection to the auth service" },
-  "federation-refused": { retryable: false, words: "the auth service refused the request" },
-  "federation-throttled": { retryable: true, words: "the auth service limits our requests" },
-  "federation-tls": { retryable: true, words: "the auth service's certificate is not trusted" },
-  "federation-unauthorized": { retryable: true, words: "the auth service did not accept the instance certificate" },
-  "federation-unavailable": { retryable: true, words: "the auth service returned a server error" },
-  "federation-unreachable": { retryable: true, words: "no answer from the auth service" },
-  "identity-not-ready": { retryable: true, words: "the instance has no certificate yet" },
-  "metadata-invalid": { retryable: true, words: "the metadata service's answer is invalid" },
-  "metadata-not-found": { retryable: true, words: "the metadata service does not have this" },
-  "metadata-refused": { retryable: false, words: "the metadata service refused the request" },
-  "metadata-throttled": { retryable: true, words: "the metadata service limits our requests" },
-  "metadata-unavailable": { retryable: true, words: "the metadata service returned a server error" },
-  "metadata-unreachable": { retryable: true, words: "no answer from the metadata service" },
-  "region-unknown": {
-    retryable: false,
-    words: "the region is neither in the metadata service's regionInfo nor in our table",
-  },
-  "sdk-failed": { retryable: true, words: "the request could not be signed" },
-  "tenancy-changed": { retryable: false, words: "the instance certificate now belongs to another tenancy" },
-  "token-key-mismatch": { retryable: true, words: "the session token is for another key" },
-};
+const IS_OCI = "check that this node is an OCI instance and may reach 169.254.169.254";
+
+export const IDENTITY_ERRORS = {
+  aborted: UPSTREAM_ERRORS.aborted,
+  "certificate-expired": transient(502, "the instance certificate is not valid now", NEXT.clock),
+  "certificate-invalid": transient(502, "the instance certificate cannot be used", NEXT.wait),
+  "certificate-mismatch": transient(503, "the instance certificate is being replaced", NEXT.wait),
+  "clock-skew": CLOCK_SKEW,
+  "federation-invalid": transient(502, "the auth service's answer contains no session", NEXT.changingProxy),
+  "federation-name-not-resolved": transient(502, "the auth service's name could not be resolved", NEXT.dns),
+  "federation-proxy-refused": transient(502, "the proxy refused to connect to the auth service", NEXT.proxySettings),
+  "federation-refused": permanent(502, "the auth service refused this instance", NEXT.journal),
+  "federation-throttled": transient(503, "the auth service is throttling", NEXT.wait),
+  "federation-tls": transient(502, "the auth service's certificate is not trusted", NEXT.trust),
+  "federation-unauthorized": transient(502, "the auth service does not accept this instance", NEXT.clock),
+  "federation-unavailable": transient(503, "the auth service returned a server error", NEXT.wait),
+  "federation-unreachable": transient(504, "the auth service does not answer", NEXT.network),
+  "identity-not-ready": transient(503, "this instance has no identity yet", NEXT.wait),
+  "metadata-invalid": transient(502, "the metadata service's answer is invalid", IS_OCI),
+  "metadata-not-found": transient(502, "the metadata service has no data of an instance", IS_OCI),
+  "metadata-refused": permanent(502, "the metadata service refused to answer", IS_OCI),
+  "metadata-throttled": transient(503, "the metadata service is throttling", NEXT.wait),
+  "metadata-unavailable": transient(503, "the metadata service returned a server error", NEXT.wait),
+  "metadata-unreachable": transient(504, "the metadata service does not answer", IS_OCI),
+  "region-unknown": permanent(502, "this instance's region is unknown", IS_OCI),
+  "sdk-failed": transient(500, "the request could not be signed", NEXT.journal),
+  "tenancy-changed": permanent(502, "this instance's tenancy has changed", "systemctl stop ocir-broker, then start it"),
+  "token-key-mismatch": transient(502, "the session is for another key", NEXT.wait),
+} as const satisfies Record<string, FetchErrorText>;
+
+export type IdentityErrorCode = keyof typeof IDENTITY_ERRORS;
 
 export interface IdentityErrorOptions {
   /** HTTP status that was answered, where one was. */
@@ -79,10 +54,13 @@ export class IdentityError extends Error {
 
   constructor(code: IdentityErrorCode, host: string, options: IdentityErrorOptions = {}) {
     const answered = options.status === undefined ? "" : ` (status ${options.status})`;
-    super(`${host}: ${code}: ${MEANING[code].words}${answered}`, "cause" in options ? { cause: options.cause } : {});
+    super(
+      `${host}: ${code}: ${IDENTITY_ERRORS[code].what}${answered}`,
+      "cause" in options ? { cause: options.cause } : {},
+    );
     this.name = "IdentityError";
     this.code = code;
-    this.retryable = MEANING[code].retryable;
+    this.retryable = IDENTITY_ERRORS[code].retryable;
     this.retryAfterMs = options.retryAfterMs;
     this.status = options.status;
   }

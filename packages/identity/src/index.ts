@@ -1,4 +1,4 @@
-export { IdentityError, type IdentityErrorCode } from "./identity-error.ts";
+export { IDENTITY_ERRORS, IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 export type { IdentityEvent } from "./identity-event.ts";
 export {
   authUrlOf,

@@ -3,22 +3,28 @@
  * never a token, a header, a body or an image's name.
  */
 
-const MEANING = {
-  "clock-skew": { retryable: true, words: "this node's clock is more than 5 minutes off" },
-  "image-invalid": { retryable: false, words: "not an image reference that names its registry" },
-  "registry-answer-invalid": { retryable: true, words: "the token endpoint's answer is not a token" },
-  "registry-forbidden": { retryable: false, words: "the token endpoint refused this instance" },
-  "registry-redirected": { retryable: false, words: "the token endpoint redirects, and a signature must not follow" },
-  "registry-refused": { retryable: false, words: "the token endpoint refused the request" },
-  "registry-status-unexpected": { retryable: true, words: "the token endpoint answered with an unexpected status" },
-  "registry-throttled": { retryable: true, words: "the registry limits our requests" },
-  "registry-unauthorized": { retryable: true, words: "the registry did not accept the session" },
-  "registry-unavailable": { retryable: true, words: "the registry returned a server error" },
-  "token-anonymous": { retryable: false, words: "the token is anonymous: something removed the request's signature" },
-  "token-expired": { retryable: true, words: "the token had already expired when it arrived" },
-} as const satisfies Record<string, { retryable: boolean; words: string }>;
+import { CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/foundation";
 
-export type OcirErrorCode = keyof typeof MEANING;
+export const OCIR_ERRORS = {
+  "clock-skew": CLOCK_SKEW,
+  "image-invalid": permanent(400, "the image's name is invalid", "check the pod's image name"),
+  "registry-answer-invalid": transient(502, "the registry's answer is not a token", NEXT.changingProxy),
+  "registry-forbidden": permanent(502, "the registry refused this instance", NEXT.journal),
+  "registry-redirected": permanent(502, "the registry's token endpoint points elsewhere", NEXT.changingProxy),
+  "registry-refused": permanent(502, "the registry refused the request", NEXT.journal),
+  "registry-status-unexpected": transient(502, "the registry answered with an unexpected status", NEXT.changingProxy),
+  "registry-throttled": transient(503, "the registry is throttling", NEXT.wait),
+  "registry-unauthorized": transient(502, "the registry did not accept this instance's session", NEXT.clock),
+  "registry-unavailable": transient(503, "the registry returned a server error", NEXT.wait),
+  "token-anonymous": permanent(
+    502,
+    "the registry treated the request as unsigned",
+    "check for a proxy that removes the Authorization header",
+  ),
+  "token-expired": transient(502, "the token had already expired when it arrived", NEXT.clock),
+} as const satisfies Record<string, FetchErrorText>;
+
+export type OcirErrorCode = keyof typeof OCIR_ERRORS;
 
 export interface OcirErrorOptions {
   /** HTTP status that was answered, where one was. */
@@ -48,10 +54,10 @@ export class OcirError extends Error {
       ...(status === undefined ? [] : [`status ${status}`]),
       ...(clockAheadMs === undefined ? [] : [describeSkew(clockAheadMs)]),
     ];
-    super(`${place}: ${code}: ${MEANING[code].words}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`);
+    super(`${place}: ${code}: ${OCIR_ERRORS[code].what}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`);
     this.name = "OcirError";
     this.code = code;
-    this.retryable = MEANING[code].retryable;
+    this.retryable = OCIR_ERRORS[code].retryable;
     this.retryAfterMs = retryAfterMs;
     this.status = status;
     this.clockAheadMs = clockAheadMs;

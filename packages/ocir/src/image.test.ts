@@ -120,9 +120,7 @@ describe("parseImage", () => {
         name: "OcirError",
         code: "image-invalid",
         retryable: false,
-        message: expect.stringMatching(
-          /^image: image-invalid: not an image reference that names its registry \([ -~]+\)$/,
-        ),
+        message: expect.stringMatching(/^image: image-invalid: the image.s name is invalid \([ -~]+\)$/),
         reason: expect.stringContaining(fault),
       }),
     );

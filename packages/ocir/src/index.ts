@@ -1,6 +1,6 @@
 export { type Access, isProbeable, type ProbeOptions, probeRepository } from "./access-probe.ts";
 export { isEndpointAllowed } from "./endpoint.ts";
-export { OcirError, type OcirErrorCode } from "./errors.ts";
+export { OCIR_ERRORS, OcirError, type OcirErrorCode } from "./errors.ts";
 export {
   createHostRules,
   type HostRuleOptions,

@@ -71,7 +71,7 @@ async function exchange(answered: Promise<UpstreamResponse>, registryHost: strin
   try {
     return await answered;
   } catch (error) {
-    if (!(error instanceof UpstreamError && error.code === "body-too-large")) throw error;
+    if (!(error instanceof UpstreamError && error.code === "answer-too-large")) throw error;
     throw new OcirError("registry-answer-invalid", registryHost);
   }
 }

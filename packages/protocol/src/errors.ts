@@ -1,18 +1,25 @@
 /** The package's one error. Its messages are a closed table: nothing of a request or an answer enters them. */
+import { NEXT, type RequestErrorText } from "@ocir-broker/foundation";
 
-import { API_VERSIONS } from "./contract.ts";
+export const PROTOCOL_ERRORS = {
+  "api-version-unsupported": { status: 400, what: "the request's apiVersion is not known", next: NEXT.kubeletConfig },
+  "registry-host-invalid": {
+    status: 400,
+    what: "the kubelet cannot use credentials for this registry host",
+    next: "name the registry by its DNS name",
+  },
+  "request-invalid": { status: 400, what: "the request is not a CredentialProviderRequest", next: NEXT.kubeletConfig },
+  "request-not-json": { status: 400, what: "the request is not JSON", next: NEXT.kubeletConfig },
+  "request-too-large": { status: 413, what: "the request is larger than 256 KiB", next: NEXT.kubeletConfig },
+  "response-too-large": { status: 500, what: "the answer would be too large", next: NEXT.journal },
+  "server-url-invalid": {
+    status: 400,
+    what: "the server URL is not a registry host",
+    next: "check credHelpers in the client's configuration",
+  },
+} as const satisfies Record<string, RequestErrorText>;
 
-const MESSAGES = {
-  "api-version-unsupported": `apiVersion is none of ${API_VERSIONS.join(", ")}`,
-  "registry-host-invalid": "the kubelet cannot match a credentials key with this registry host",
-  "request-invalid": "the body is not a CredentialProviderRequest with kind, apiVersion and image",
-  "request-not-json": "the body is not one JSON document in UTF-8",
-  "request-too-large": "the body is larger than 256 KiB",
-  "response-too-large": "the answer would be larger than 64 KiB",
-  "server-url-invalid": "the body is not one registry host or https URL",
-} as const;
-
-export type ProtocolErrorCode = keyof typeof MESSAGES;
+export type ProtocolErrorCode = keyof typeof PROTOCOL_ERRORS;
 
 export class ProtocolError extends Error {
   readonly code: ProtocolErrorCode;
@@ -20,7 +27,7 @@ export class ProtocolError extends Error {
   readonly retryable = false;
 
   constructor(code: ProtocolErrorCode, options?: ErrorOptions) {
-    super(`${code}: ${MESSAGES[code]}`, options);
+    super(`${code}: ${PROTOCOL_ERRORS[code].what}`, options);
     this.name = "ProtocolError";
     this.code = code;
   }

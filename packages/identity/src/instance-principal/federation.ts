@@ -84,7 +84,7 @@ function codeOfFailure({ code }: UpstreamError): IdentityErrorCode {
   switch (code) {
     case "aborted":
       return "aborted";
-    case "body-too-large":
+    case "answer-too-large":
       return "federation-invalid";
     case "name-not-found":
     case "name-not-resolved":

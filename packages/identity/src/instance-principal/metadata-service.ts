@@ -112,7 +112,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
       } catch (error) {
         if (!(error instanceof UpstreamError)) throw error;
         if (error.code === "aborted") throw new IdentityError("aborted", baseUrl.host, { cause: error });
-        if (error.code === "body-too-large")
+        if (error.code === "answer-too-large")
           throw new IdentityError("metadata-invalid", baseUrl.host, { cause: error });
         failures.push(error);
       }
