@@ -25,7 +25,7 @@ export interface IamChange {
 
 export type Action = "pull" | "push";
 
-export type Permission = "granted" | "denied" | "denied-anonymous" | "absent";
+type Permission = "granted" | "denied" | "denied-anonymous" | "absent";
 
 export interface Iam {
   change(change: IamChange): void;
