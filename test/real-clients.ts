@@ -7,10 +7,14 @@ import { onTestFinished } from "vitest";
 import { takesConnections } from "./daemon.ts";
 import type { RealRegistryStage } from "./real-registry.ts";
 
-type Env = RealRegistryStage["env"];
+interface Stage extends Pick<RealRegistryStage, "directory" | "env"> {
+  /** What a program is started with to be on the stage. */
+  readonly enter?: readonly string[];
+}
 
 /** The address that it listens on. Pulls and unpacks, runs nothing. */
-export async function startContainerd({ directory, env }: RealRegistryStage): Promise<string> {
+export async function startContainerd(stage: Stage): Promise<string> {
+  const { directory } = stage;
   const address = join(directory, "containerd.sock");
   const config = join(directory, "containerd.toml");
   writeFileSync(
@@ -23,22 +27,24 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   address = "${address}"
 `,
   );
-  await startServer("containerd", ["--config", config], address, env);
+  await startServer(stage, address, ["containerd", "--config", config]);
   return address;
 }
 
 /** What its client takes for `--host`. It starts a containerd of its own; networks it makes none. */
-export async function startDockerd({ directory, env }: RealRegistryStage): Promise<string> {
+export async function startDockerd(stage: Stage): Promise<string> {
+  const { directory } = stage;
   const address = join(directory, "docker.sock");
   const folders = ["data-root", "exec-root"].map((name) => `--${name}=${directory}/docker-${name}`);
   const network = ["--bridge=none", "--iptables=false", "--ip6tables=false"];
   const others = ["--storage-driver=vfs", `--pidfile=${directory}/docker.pid`, `--host=unix://${address}`];
-  await startServer("dockerd", [...folders, ...network, ...others], address, env);
+  await startServer(stage, address, ["dockerd", ...folders, ...network, ...others]);
   return `unix://${address}`;
 }
 
 /** Ended when the test ends. */
-async function startServer(program: string, args: readonly string[], socket: string, env: Env): Promise<void> {
+async function startServer({ env, enter = [] }: Stage, socket: string, server: readonly string[]): Promise<void> {
+  const [program = "", ...args] = [...enter, ...server];
   const child = spawn(program, args, { env, stdio: "ignore" });
   const ended = once(child, "exit");
   onTestFinished(async () => {
@@ -46,7 +52,7 @@ async function startServer(program: string, args: readonly string[], socket: str
     await ended;
   });
   while (!(await takesConnections(socket))) {
-    if (child.exitCode !== null) throw new Error(`${program} ended`);
+    if (child.exitCode !== null) throw new Error(`${server[0]} ended`);
   }
 }
 

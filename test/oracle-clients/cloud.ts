@@ -1,0 +1,165 @@
+/**
+ * A machine in Oracle's cloud, as its clients see it: in network and mount namespaces of its own, the simulator has the
+ * addresses, names and ports of the metadata service, the auth service and OCIR. So clients run as they are, told
+ * nothing but the authority to trust. A real registry keeps what they push.
+ */
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import type { ApiKeySettings, IamChange, RefusalRecord } from "@ocir-broker/oci-simulator";
+
+export const REGISTRY_HOST = "iad.ocir.io";
+export const TOKEN_URL = `https://${REGISTRY_HOST}/20180419/docker/token`;
+
+const SIMULATOR = join(import.meta.dirname, "../../packages/oci-simulator/src/main.ts");
+const CONTROL = "127.0.0.1:18083";
+const STORAGE = "127.0.0.1:5000";
+const HOSTS = `127.0.0.1 localhost\n127.0.0.2 auth.us-ashburn-1.oraclecloud.com\n127.0.0.3 ${REGISTRY_HOST}\n`;
+const INSIDE = `set -e
+ip link set lo up
+ip address add 169.254.169.254/32 dev lo
+mount --bind "$1" /etc/hosts
+echo ready
+exec cat
+`;
+
+export interface OracleCloud {
+  /** Also root's home inside. */
+  readonly directory: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** What a program is started with to be inside. */
+  readonly enter: readonly string[];
+  /** What it wrote to stdout. Rejects where it fails, with what it wrote to stderr. */
+  run(command: readonly string[], options?: { env?: Record<string, string>; input?: string }): Promise<string>;
+  iam(change: IamChange): Promise<void>;
+  /** As at the start: IAM, counts and refusals, and no logins. */
+  reset(): Promise<void>;
+  refusals(): Promise<readonly RefusalRecord[]>;
+  close(): Promise<void>;
+}
+
+/** For the titles of tests; empty where it can be made. */
+export function lackOfNamespaces(): string {
+  if (process.getuid?.() !== 0) return " (skipped: not root)";
+  const { status } = spawnSync("unshare", ["--net", "--mount", "ip", "link", "set", "lo", "up"]);
+  return status === 0 ? "" : " (skipped: no network namespaces here)";
+}
+
+export async function startOracleCloud(): Promise<OracleCloud> {
+  const directory = mkdtempSync(join(tmpdir(), "oracle-cloud-"));
+  const started: ChildProcess[] = [];
+  const hosts = join(directory, "hosts");
+  const caFile = join(directory, "ca.pem");
+  writeFileSync(hosts, HOSTS);
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: directory,
+    XDG_RUNTIME_DIR: directory,
+    CONTAINERS_STORAGE_CONF: writeStorageConf(directory),
+    SSL_CERT_FILE: caFile,
+    REQUESTS_CA_BUNDLE: caFile,
+    NODE_EXTRA_CA_CERTS: caFile,
+  };
+
+  async function start(line: string, command: readonly string[]): Promise<number> {
+    const [program = "", ...args] = command;
+    const child = spawn(program, args, { env, cwd: directory, stdio: ["pipe", "pipe", "pipe"] });
+    started.push(child);
+    await says(child, line);
+    return child.pid as number;
+  }
+
+  const machine = await start("ready", ["unshare", "--net", "--mount", "sh", "-c", INSIDE, "sh", hosts]);
+  const enter = ["nsenter", `--target=${machine}`, "--net", "--mount", `--wd=${directory}`, "--"];
+  await start("listening on", [...enter, "docker-registry", "serve", writeRegistryConfig(directory)]);
+  await start("ready", [
+    ...[...enter, process.execPath, SIMULATOR, "--metadata", "169.254.169.254:80", "--auth", "127.0.0.2:443"],
+    ...["--registry", "127.0.0.3:443", "--control", CONTROL, "--tls", "--ca-file", caFile],
+    ...["--storage", `http://${STORAGE}`],
+  ]);
+
+  async function run(command: readonly string[], options: { env?: Record<string, string>; input?: string } = {}) {
+    const [program = "", ...args] = [...enter, ...command];
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const child = execFile(program, args, { env: { ...env, ...options.env } }, (error, stdout) =>
+      error === null ? resolve(stdout) : reject(error),
+    );
+    child.stdin?.end(options.input ?? "");
+    return promise;
+  }
+
+  async function control(method: string, path: string, body?: unknown): Promise<unknown> {
+    const data = body === undefined ? [] : ["--data", JSON.stringify(body)];
+    return JSON.parse(await run(["curl", "-sSf", "--request", method, ...data, `http://${CONTROL}${path}`]));
+  }
+
+  return {
+    directory,
+    env,
+    enter,
+    run,
+    iam: async (change) => void (await control("POST", "/iam", change)),
+    async reset() {
+      for (const login of [".docker/config.json", "containers/auth.json"])
+        rmSync(join(directory, login), { force: true });
+      await control("POST", "/reset");
+    },
+    refusals: () => control("GET", "/refusals") as Promise<readonly RefusalRecord[]>,
+    async close() {
+      for (const child of started.reverse()) {
+        const ended = child.exitCode === null ? once(child, "exit") : undefined;
+        child.kill("SIGKILL");
+        await ended;
+      }
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As a person does it: a key pair, its public half to the Console, and the Console's lines into ~/.oci/config. */
+export async function giveApiKey({ directory, run }: OracleCloud): Promise<ApiKeySettings> {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const folder = join(directory, ".oci");
+  mkdirSync(folder, { recursive: true });
+  const keyFile = join(folder, "api_key.pem");
+  writeFileSync(keyFile, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+  const body = JSON.stringify({ publicKey: publicKey.export({ type: "spki", format: "pem" }) });
+  const settings = JSON.parse(await run(["curl", "-sSf", "--data", body, `http://${CONTROL}/api-keys`]));
+  const lines = Object.entries({ ...settings, key_file: keyFile }).map(([name, value]) => `${name}=${value}\n`);
+  const config = join(folder, "config");
+  writeFileSync(config, `[DEFAULT]\n${lines.join("")}`);
+  chmodSync(config, 0o600);
+  return settings;
+}
+
+async function says(child: ChildProcess, words: string): Promise<void> {
+  const said: string[] = [];
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  for (const stream of [child.stdout, child.stderr] as Readable[]) {
+    createInterface(stream).on("line", (line) => {
+      said.push(line);
+      if (line.includes(words)) resolve();
+    });
+  }
+  child.once("exit", () => reject(new Error(`${child.spawnargs.join(" ")} ended: ${said.join("\n")}`)));
+  await promise;
+}
+
+function writeStorageConf(directory: string): string {
+  const path = join(directory, "storage.conf");
+  const [graphroot, runroot] = [join(directory, "storage"), join(directory, "run")];
+  writeFileSync(path, `[storage]\ndriver = "vfs"\ngraphroot = "${graphroot}"\nrunroot = "${runroot}"\n`);
+  return path;
+}
+
+function writeRegistryConfig(directory: string): string {
+  const path = join(directory, "registry.yml");
+  const storage = { filesystem: { rootdirectory: join(directory, "registry") } };
+  writeFileSync(path, JSON.stringify({ version: "0.1", storage, http: { addr: STORAGE, relativeurls: true } }));
+  return path;
+}

@@ -1,0 +1,55 @@
+// Prints the token that Oracle's SDK for Go gets from the URL, as an instance principal or with ~/.oci/config.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/oracle/oci-go-sdk/v65/common"
+	"github.com/oracle/oci-go-sdk/v65/common/auth"
+)
+
+func main() {
+	token, err := fetchToken(os.Args[1], os.Args[2])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(token)
+}
+
+func fetchToken(identity, url string) (string, error) {
+	provider, err := providerOf(identity)
+	if err != nil {
+		return "", err
+	}
+	client, err := common.NewClientWithConfig(provider)
+	if err != nil {
+		return "", err
+	}
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	client.Host = "https://" + request.URL.Host
+	response, err := client.Call(context.Background(), request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var answer struct{ Token string }
+	err = json.NewDecoder(response.Body).Decode(&answer)
+	return answer.Token, err
+}
+
+// The default provider looks into the home of the user database, whatever HOME is.
+func providerOf(identity string) (common.ConfigurationProvider, error) {
+	if identity == "instance" {
+		return auth.InstancePrincipalConfigurationProvider()
+	}
+	return common.ConfigurationProviderFromFile(filepath.Join(os.Getenv("HOME"), ".oci/config"), "")
+}

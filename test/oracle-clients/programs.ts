@@ -1,0 +1,56 @@
+/** Oracle's own clients, as they come from PyPI, the Go module proxy and npm. What is installed is kept for the next run. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+const FOLDER = import.meta.dirname;
+const REQUIREMENTS = join(FOLDER, "python/requirements.txt");
+const KEPT = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ocir-broker-tests/oracle-python");
+const PYTHON = ["import sys, venv, ensurepip", "assert sys.version_info >= (3, 11)", "print(sys.version)"].join("; ");
+
+export const TYPESCRIPT_SDK: readonly string[] = [process.execPath, join(FOLDER, "fetch-token.mjs")];
+
+/** For the titles of tests; empty where they can run. */
+export function lackOfPython(): string {
+  return pythonVersion() === undefined ? " (skipped: no Python 3.11 with venv here)" : "";
+}
+
+export function lackOfGo(): string {
+  return spawnSync("go", ["version"]).status === 0 ? "" : " (skipped: no go here)";
+}
+
+/** `oci` and the SDK for Python. About a minute the first time. */
+export function installPythonClients(): { readonly oci: string; readonly sdk: readonly string[] } {
+  const requirements = readFileSync(REQUIREMENTS);
+  const key = createHash("sha256").update(requirements).update(String(pythonVersion())).digest("hex").slice(0, 16);
+  const folder = join(KEPT, key);
+  const isComplete = join(folder, "is-complete");
+  const bin = join(folder, "bin");
+  if (!existsSync(isComplete)) {
+    rmSync(KEPT, { recursive: true, force: true });
+    mkdirSync(KEPT, { recursive: true });
+    console.log(`installing oci-cli into ${folder}, once; about a minute`);
+    execFileSync("python3", ["-m", "venv", folder], { stdio: "inherit" });
+    const options = ["--disable-pip-version-check", "--quiet", "--no-compile", "--require-hashes"];
+    execFileSync(join(bin, "pip"), ["install", ...options, "--requirement", REQUIREMENTS], { stdio: "inherit" });
+    writeFileSync(isComplete, "");
+  }
+  return { oci: join(bin, "oci"), sdk: [join(bin, "python"), join(FOLDER, "python/fetch-token.py")] };
+}
+
+/** A program in `directory`; Go keeps what it has compiled. */
+export function buildGoClient(directory: string): readonly string[] {
+  const program = join(directory, "fetch-token");
+  execFileSync("go", ["build", "-o", program, "."], {
+    cwd: join(FOLDER, "go"),
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  return [program];
+}
+
+function pythonVersion(): string | undefined {
+  const { status, stdout } = spawnSync("python3", ["-c", PYTHON], { encoding: "utf8" });
+  return status === 0 ? stdout : undefined;
+}
