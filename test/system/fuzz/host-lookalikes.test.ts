@@ -30,7 +30,7 @@ const REAL = [
 
 /** Letters that pass for another, or that some reader drops, folds or splits at. */
 const DECEIVING = [
-  ..."оаеісӏ。.．｡ſK0O1lI-_%@:/\\?#&;,~+*[]{}()<>'\"`|^=$! \t\n\r\0\u00ad\u200b\u200d\u202e\ufeff",
+  ..."оаеісӏ。.．｡ſK0O1lI-_%@:/\\?#&;,~+*[]{}()<>'\"`|^=$! \t\n\r\0\u00ad\u200b\u200d\u202e\ufeffé",
   "%2e",
   "%00",
   "xn--",
