@@ -12,7 +12,6 @@ import {
   dropIn,
   HEALTH_SOCKET,
   REGISTRY_HOST as HOST,
-  METRICS_FOLDER,
   SERVICE,
   SHIM,
 } from "./simulated-node.ts";
@@ -106,7 +105,9 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     await root.run("curl", ["-sSf", "-X", "POST", `${CONTROL}/reset`]);
     await root.run("systemctl", ["restart", SERVICE]);
     await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/readyz"]);
-    expect(Object.values(await requests()).reduce((sum, count) => sum + count, 0)).toBe(0);
+    // The look at the repository is made in the background, and may come after the reset.
+    const { "registry.manifest": _looks, ...asked } = await requests();
+    expect(Object.values(asked).reduce((sum, count) => sum + count, 0)).toBe(0);
     expect(await password()).toBe(first);
   });
 
@@ -258,6 +259,7 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
       await root.run("kill", ["-STOP", pid]);
       await until("it is replaced", async () => (await root.property(SERVICE, "MainPID")) !== pid);
       expect(await password()).toBe(now);
+      expect(await root.journal(SERVICE)).toMatch(/Watchdog timeout[\s\S]*status=9\/KILL/);
     });
   });
 
@@ -290,15 +292,6 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     expect(await password()).toMatch(/\./);
     await root.run("rmdir", [HEALTH_SOCKET]);
     expect(await root.journal(SERVICE)).toContain("systemd passed no health socket");
-  });
-
-  it("its metrics file is there, and stays and grows old after a stop", async () => {
-    await password();
-    const path = `${METRICS_FOLDER}/ocir_broker.prom`;
-    await until("the file is there", async () => (await root.exec("test", ["-s", path])).exitCode === 0);
-    await root.run("systemctl", ["stop", SERVICE]);
-    expect(await root.run("stat", ["-c", "%a", path])).toBe("644");
-    expect(await root.run("cat", [path])).toMatch(/^ocir_broker_textfile_timestamp_seconds [1-9]/m);
   });
 
   async function withDropIn(file: InstalledFile, action: () => Promise<void>): Promise<void> {
