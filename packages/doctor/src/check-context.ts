@@ -34,6 +34,9 @@ export interface CheckContext {
 /** Checks one topic and returns one finding or several. A fault of the node is a finding, never an exception. */
 export type Check = (context: CheckContext) => Promise<readonly Finding[]>;
 
+/** The topic names the check if it runs out of time. */
+export type NamedCheck = readonly [topic: string, check: Check];
+
 export function createCheckContext(
   given: Omit<CheckContext, "imageName" | "kubelet" | "providerFiles" | "registryHost">,
 ): CheckContext {

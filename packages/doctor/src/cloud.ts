@@ -11,10 +11,17 @@ import {
   SESSION,
 } from "@ocir-broker/broker";
 import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
-import { authUrlOf, METADATA_BASE_URLS, type RegionInfo, type SigningSession } from "@ocir-broker/identity";
+import {
+  authUrlOf,
+  metadataBaseUrlsOf,
+  type ProviderName,
+  type RegionInfo,
+  type SigningSession,
+} from "@ocir-broker/identity";
 import { type Exchange, recorded } from "./recording/exchanges.ts";
 
 export interface Cloud {
+  readonly provider: ProviderName;
   readonly exchanges: readonly Exchange[];
   /** All of them are checked; on a real node there is one for IPv4 and one for IPv6. */
   readonly metadataBaseUrls: readonly URL[];
@@ -102,8 +109,9 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
   }
 
   return {
+    provider: core.provider.name,
     exchanges,
-    metadataBaseUrls: config.metadata.baseUrl === undefined ? METADATA_BASE_URLS : [new URL(config.metadata.baseUrl)],
+    metadataBaseUrls: metadataBaseUrlsOf(config),
     sendMetadata,
     sendAuth,
     sendRegistry,
@@ -114,9 +122,7 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
       tokens.set(registryHost, known);
       return known();
     },
-    async authUrl() {
-      return config.auth.endpoint === undefined ? authUrlOf(await region()) : new URL(config.auth.endpoint);
-    },
+    authUrl: () => authUrlOf(config, region),
     endpointOf: core.registries.endpointOf,
     isRegistry,
     async close() {

@@ -54,9 +54,9 @@ describe("diagnose", () => {
       "metadata-ok",
       "clock-ok",
       "network-ok",
-      "network-ok",
       "certificate-ok",
       "session-ok",
+      "network-ok",
       "token-ok",
       "access-ok",
       "socket-ok",
@@ -98,8 +98,8 @@ describe("diagnose, besides", () => {
     ).toEqual([
       ["no service's answer contained the time", "no answer had a Date header"],
       [notChecked("the network to the auth service"), "it needs the service's name, which contains the home region"],
-      [notChecked("the network to the registry"), "it needs the host's name from an image or the home region"],
       [notChecked("the identity"), "it needs the certificate from the metadata service"],
+      [notChecked("the network to the registry"), "it needs the host's name from an image or the home region"],
       [notChecked("the registry's token"), "it needs the registry's name from the home region"],
       [notChecked("the plugin's answer"), "it needs the host's name from an image or the home region"],
     ]);

@@ -1,13 +1,11 @@
 /** Runs all checks in parallel within one time limit; findings are ordered causes first. */
 
-import { type Check, type CheckContext, createCheckContext } from "./check-context.ts";
-import { checkClock } from "./checks/clock.ts";
+import { type Check, type CheckContext, createCheckContext, type NamedCheck } from "./check-context.ts";
+import { CHECKS_BY_PROVIDER } from "./checks/by-provider.ts";
 import { checkDaemon } from "./checks/daemon.ts";
-import { checkIdentity } from "./checks/identity.ts";
 import { checkKubeletConfig } from "./checks/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet-flags.ts";
-import { checkMetadata } from "./checks/metadata.ts";
-import { checkAuthPath, checkRegistryPath } from "./checks/network-path.ts";
+import { checkRegistryPath } from "./checks/network-path.ts";
 import { checkPlugin } from "./checks/plugin.ts";
 import { checkPluginAnswer } from "./checks/plugin-answer.ts";
 import { checkRegistry } from "./checks/registry.ts";
@@ -21,17 +19,15 @@ import { createNodeFiles } from "./node/node-files.ts";
 import { createRunProgram } from "./node/program-run.ts";
 import type { Exchange } from "./recording/exchanges.ts";
 
-/** In the order of the report: causes before their consequences. */
-const CHECKS: readonly (readonly [topic: string, check: Check])[] = [
+const NODE_CHECKS: readonly NamedCheck[] = [
   ["kubelet's provider configuration", checkKubeletConfig],
   ["plugin", checkPlugin],
   ["SELinux", checkSelinux],
   ["kubelet", checkKubeletFlags],
-  ["metadata service", checkMetadata],
-  ["clock", checkClock],
-  ["network to the auth service", checkAuthPath],
+];
+
+const PULL_CHECKS: readonly NamedCheck[] = [
   ["network to the registry", checkRegistryPath],
-  ["identity", checkIdentity],
   ["registry", checkRegistry],
   ["credentials socket", checkSocket],
   ["daemon", checkDaemon],
@@ -67,7 +63,9 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const { promise: timeUp, resolve } = Promise.withResolvers<undefined>();
   const limit = clock.setTimer(() => resolve(undefined), limitMs);
   try {
-    const found = await Promise.all(CHECKS.map(([topic, check]) => runCheck(topic, check, context, timeUp)));
+    // In the order of the report: causes before their consequences.
+    const checks = [...NODE_CHECKS, ...CHECKS_BY_PROVIDER[cloud.provider], ...PULL_CHECKS];
+    const found = await Promise.all(checks.map(([topic, check]) => runCheck(topic, check, context, timeUp)));
     return { findings: [configFinding(options), ...found.flat()], exchanges: cloud.exchanges };
   } finally {
     limit.cancel();

@@ -1,12 +1,14 @@
 export { IDENTITY_ERRORS, IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 export type { IdentityEvent } from "./identity-event.ts";
-export {
-  authUrlOf,
-  createInstancePrincipal,
-  type InstancePrincipalOptions,
-} from "./instance-principal/instance-principal.ts";
-export { METADATA_BASE_URLS } from "./instance-principal/metadata-service.ts";
+export { authUrlOf, metadataBaseUrlsOf } from "./instance-principal/endpoints.ts";
 export type { IdentityProvider, KnownIdentity, SigningSession } from "./provider.ts";
+export {
+  createProvider,
+  DEFAULT_PROVIDER,
+  type NamedProvider,
+  type ProviderName,
+  type ProviderSettings,
+} from "./providers.ts";
 export { knownRealmDomains } from "./realm-domains.ts";
 export type { RegionInfo } from "./region-info.ts";
 export { signRequest } from "./request-signer.ts";

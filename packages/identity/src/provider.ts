@@ -4,7 +4,8 @@
  * A provider obtains sessions and knows its home region. It keeps no session and renews nothing; that is the cache's job.
  */
 import type { KeyObject } from "node:crypto";
-import type { Expiring, Secret } from "@ocir-broker/foundation";
+import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
+import type { IdentityEvent } from "./identity-event.ts";
 import type { RegionInfo } from "./region-info.ts";
 
 /** Signs requests. Built whole and never changed; a newer session is built next to it and swapped in. */
@@ -17,8 +18,8 @@ export interface SigningSession {
 }
 
 export interface IdentityProvider {
-  /** As the configuration spells it. State that is kept over a restart names it, too. */
-  readonly name: string;
+  /** The services that sessions come from, as text. State of another source is not used after a restart. */
+  readonly source: string;
   /** @throws {IdentityError} */
   region(signal: AbortSignal): Promise<RegionInfo>;
   /** A complete, new session, or an error and nothing changed. @throws {IdentityError} */
@@ -34,4 +35,15 @@ export interface IdentityProvider {
 export interface KnownIdentity {
   readonly region?: RegionInfo | undefined;
   readonly tenancyId?: string | undefined;
+}
+
+/** Passed to every provider besides its settings. */
+export interface ProviderContext {
+  readonly clock: Clock;
+  /** For the jitter of back-off. */
+  readonly random: Random;
+  /** Must not go through a proxy. */
+  readonly sendMetadata: SendRequest;
+  readonly sendAuth: SendRequest;
+  readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
 }

@@ -6,10 +6,10 @@
 import type { CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Clock, Random, Secret, SendRequest } from "@ocir-broker/foundation";
 import {
-  createInstancePrincipal,
+  createProvider,
+  DEFAULT_PROVIDER,
   type IdentityEvent,
-  type IdentityProvider,
-  METADATA_BASE_URLS,
+  type NamedProvider,
   type RegionInfo,
   type SigningSession,
 } from "@ocir-broker/identity";
@@ -19,7 +19,7 @@ import { createLiveRegistries, type LiveRegistries } from "../tokens/registries.
 import { createSessionRefresh, type RefreshSession } from "../tokens/session-refresh.ts";
 
 export interface CredentialCore {
-  readonly provider: IdentityProvider;
+  readonly provider: NamedProvider;
   readonly homeRegion: RefreshAheadCache<RegionInfo>;
   readonly sessions: RefreshAheadCache<SigningSession>;
   readonly refreshSession: RefreshSession;
@@ -51,9 +51,17 @@ export interface CredentialCoreEvents {
 }
 
 export function createCredentialCore(options: CredentialCoreOptions): CredentialCore {
+  const context = { ...options, onEvent: options.events?.onIdentity };
+  return createCoreOn(createProvider(DEFAULT_PROVIDER, options.config, context), options);
+}
+
+/** The same on a provider that exists already. */
+export function createCoreOn(
+  provider: NamedProvider,
+  options: Omit<CredentialCoreOptions, "sendMetadata" | "sendAuth">,
+): CredentialCore {
   const { config, clock, random, deadlineMs, sendTo, events = {} } = options;
   const shared = { deadlineMs, clock, random };
-  const provider = createProvider(options);
   const homeRegion = createHomeRegionCache(provider, { ...shared, onEvent: (event) => events.onRegion?.(event) });
 
   const sessionErrors = new WeakSet<Error>();
@@ -89,19 +97,4 @@ export function createCredentialCore(options: CredentialCoreOptions): Credential
       for (const cache of [tokens, sessions, homeRegion]) cache.close();
     },
   };
-}
-
-function createProvider(options: CredentialCoreOptions): IdentityProvider {
-  const { config, clock, random, sendMetadata, sendAuth, events } = options;
-  const { baseUrl } = config.metadata;
-  const { endpoint } = config.auth;
-  return createInstancePrincipal({
-    clock,
-    random,
-    sendMetadata,
-    sendFederation: sendAuth,
-    metadataBaseUrls: baseUrl === undefined ? METADATA_BASE_URLS : [new URL(baseUrl)],
-    authUrl: endpoint === undefined ? undefined : new URL(endpoint),
-    onEvent: events?.onIdentity,
-  });
 }

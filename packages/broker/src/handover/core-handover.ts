@@ -14,23 +14,20 @@ export interface CoreHandover {
 }
 
 export interface CoreHandoverOptions extends Pick<HandoverOptions, "environment" | "clock" | "log"> {
-  /** As at the start: it says where the identity is from. */
-  readonly config: Pick<Config, "metadata" | "auth">;
   readonly core: Omit<CredentialCore, "close">;
   readonly currentConfig: () => Config;
 }
 
 export function createCoreHandover(options: CoreHandoverOptions): CoreHandover {
-  const { config, core, currentConfig, environment, clock, log } = options;
-  const source = JSON.stringify([config.metadata.baseUrl, config.auth.endpoint]);
+  const { core, currentConfig, environment, clock, log } = options;
   const handover = openHandover({
     environment,
     clock,
     bootMs,
     log,
-    source,
+    source: core.provider.source,
     provider: core.provider.name,
-    snapshot: () => ({ ...snapshotOf(core, source), config: currentConfig() }),
+    snapshot: () => ({ ...snapshotOf(core), config: currentConfig() }),
   });
   return {
     async restore() {

@@ -1,6 +1,6 @@
 import { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import { Secret } from "@ocir-broker/foundation";
-import { createInstancePrincipal, type SigningSession } from "@ocir-broker/identity";
+import { createProvider, DEFAULT_PROVIDER, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it, onTestFinished } from "vitest";
 import { createSession } from "../../test/session-fixture.ts";
@@ -31,13 +31,8 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
     return cache;
   }
   const send = () => Promise.reject(new Error("down"));
-  const provider = createInstancePrincipal({
-    clock,
-    random: () => 0.5,
-    sendMetadata: send,
-    sendFederation: send,
-    metadataBaseUrls: [],
-  });
+  const context = { clock, random: () => 0.5, sendMetadata: send, sendAuth: send };
+  const provider = createProvider(DEFAULT_PROVIDER, { metadata: {}, auth: {} }, context);
   const owners: SnapshotOwners = {
     provider,
     homeRegion: cacheOf("region"),

@@ -2,7 +2,7 @@
 
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation";
-import type { IdentityProvider, RegionInfo, SigningSession } from "@ocir-broker/identity";
+import type { NamedProvider, RegionInfo, SigningSession } from "@ocir-broker/identity";
 import type { Log } from "../telemetry/log.ts";
 import { SESSION } from "../tokens/caches.ts";
 import { HOME_REGION, isAllowedNow, type Registries } from "../tokens/registries.ts";
@@ -10,20 +10,17 @@ import type { LoadedSnapshot } from "./persist.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface SnapshotOwners {
-  readonly provider: Pick<IdentityProvider, "name" | "resume" | "encodeSession" | "decodeSession">;
+  readonly provider: Pick<NamedProvider, "name" | "source" | "resume" | "encodeSession" | "decodeSession">;
   readonly homeRegion: RefreshAheadCache<RegionInfo>;
   readonly sessions: RefreshAheadCache<SigningSession>;
   readonly tokens: RefreshAheadCache<Secret>;
   readonly registries: Registries;
 }
 
-export function snapshotOf(
-  { provider, homeRegion, sessions, tokens, registries }: SnapshotOwners,
-  source: string,
-): Snapshot {
+export function snapshotOf({ provider, homeRegion, sessions, tokens, registries }: SnapshotOwners): Snapshot {
   const session = sessions.peek(SESSION);
   return {
-    source,
+    source: provider.source,
     provider: provider.name,
     region: homeRegion.peek(HOME_REGION)?.value,
     session: session && { ...session, value: provider.encodeSession(session.value) },

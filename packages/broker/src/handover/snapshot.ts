@@ -5,7 +5,7 @@
  * Rounding always shortens a value's life, never extends it.
  */
 import { BOOT_STEP_MS, type Expiring, parseJson, Secret } from "@ocir-broker/foundation";
-import type { RegionInfo } from "@ocir-broker/identity";
+import type { ProviderName, RegionInfo } from "@ocir-broker/identity";
 import * as z from "zod";
 
 export interface Snapshot {
@@ -62,7 +62,7 @@ const record = z.object({
   wallMs: z.number(),
   source: z.string(),
   // Absent in release 0.1.0, which had only this provider.
-  provider: text.default("instance-principal"),
+  provider: text.default("instance-principal" satisfies ProviderName),
   config: z.unknown().optional(),
   region: z.object({ id: text, key: text, realmKey: text, realmDomain: text }).optional(),
   session: z.object({ ...life, session: z.unknown() }).optional(),

@@ -6,11 +6,12 @@ import {
   type UpstreamErrorCode,
   type UpstreamRequest,
 } from "@ocir-broker/foundation";
-import { IdentityError, type IdentityProvider, type SigningSession } from "@ocir-broker/identity";
+import { DEFAULT_PROVIDER, IdentityError, type NamedProvider, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { afterEach, describe, expect, it } from "vitest";
-import { createSessionCache, createTokenCache, SESSION } from "./caches.ts";
-import { createSessionRefresh } from "./session-refresh.ts";
+import { configSchema } from "../config/schema.ts";
+import { createCoreOn } from "../core/core.ts";
+import { SESSION } from "./caches.ts";
 
 const HOST = "icn.ocir.io";
 const MINUTE_MS = 60_000;
@@ -34,7 +35,14 @@ function setUp(options: { deadlineMs?: number } = {}) {
   };
   const counts = { sessions: 0, tokens: 0 };
 
-  const provider: Pick<IdentityProvider, "session"> = {
+  const never = () => Promise.reject(new Error("not asked for"));
+  const provider: NamedProvider = {
+    name: DEFAULT_PROVIDER,
+    source: "test",
+    region: never,
+    resume: () => undefined,
+    encodeSession: () => undefined,
+    decodeSession: () => undefined,
     async session(): Promise<Expiring<SigningSession>> {
       counts.sessions++;
       if (cloud.isDown || cloud.sessionFails) throw new IdentityError("federation-unreachable", "auth.test");
@@ -59,22 +67,12 @@ function setUp(options: { deadlineMs?: number } = {}) {
     };
   }
 
-  const shared = { deadlineMs: options.deadlineMs ?? 15_000, clock, random: () => 0.5, onEvent: () => undefined };
-  const sessions = createSessionCache(provider, shared);
-  const sessionErrors = new WeakSet<object>();
-  const tokens = createTokenCache({
-    ...shared,
-    sessionErrors,
-    sessions,
-    refreshSession: createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) }),
-    sendTo: () => send,
-    endpointOf: (host) => new URL(`https://${host}`),
-  });
-  close = () => {
-    tokens.close();
-    sessions.close();
-  };
-  const get = () => tokens.get(HOST, { waitMs: shared.deadlineMs });
+  const deadlineMs = options.deadlineMs ?? 15_000;
+  const config = configSchema.parse({});
+  const core = createCoreOn(provider, { config, clock, random: () => 0.5, deadlineMs, sendTo: () => send });
+  const { sessions, tokens } = core;
+  close = core.close;
+  const get = () => tokens.get(HOST, { waitMs: deadlineMs });
   /** The error of a refresh; the cache waits half a second between two fetches. */
   async function refresh(): Promise<unknown> {
     const error = tokens.refresh(HOST).then(
@@ -84,7 +82,7 @@ function setUp(options: { deadlineMs?: number } = {}) {
     await clock.advance(1_000);
     return error;
   }
-  return { clock, cloud, counts, sessions, tokens, sessionErrors, get, refresh, sessionsUsed };
+  return { clock, cloud, counts, sessions, tokens, get, refresh, sessionsUsed };
 }
 
 describe("createTokenCache", () => {
@@ -175,17 +173,15 @@ describe("createTokenCache", () => {
     expect(counts.sessions).toBe(1);
   });
 
-  it("can tell what failed for want of a session, so that it need not wait once there is one", async () => {
-    const { clock, cloud, counts, tokens, sessions, sessionErrors } = setUp();
+  it("fetches a token that failed without a session as soon as there is one", async () => {
+    const { clock, cloud, counts, tokens, sessions } = setUp();
     cloud.sessionFails = true;
     sessions.pin(SESSION);
     tokens.pin(HOST);
     while (tokens.entries()[0]?.state !== "backing-off") await clock.advance(1_000);
+    expect(counts.tokens).toBe(0);
     cloud.sessionFails = false;
     sessions.retry(() => true);
-    await clock.advance(0);
-    expect(counts.tokens).toBe(0);
-    tokens.retry((error) => sessionErrors.has(error as object));
     await clock.advance(0);
     expect(counts.tokens).toBe(1);
   });

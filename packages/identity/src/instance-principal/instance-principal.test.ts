@@ -61,19 +61,17 @@ async function setUp(options: Options = {}) {
   const send = createSendRequest({ dispatcher, clock, totalMs: 10_000 });
   const events: IdentityEvent[] = [];
   const authUrls: string[] = [];
-  const sendFederation: SendRequest = (request) => {
+  const sendAuth: SendRequest = (request) => {
     authUrls.push(request.url.href);
     return send({ ...request, url: new URL(request.url.pathname, authServer.baseUrl) });
   };
-  const principal = createInstancePrincipal({
-    clock,
-    random: () => 0,
-    sendMetadata: send,
-    sendFederation,
-    metadataBaseUrls: [new URL("/opc/v2", metadataServer.baseUrl)],
-    authUrl: options.byRegion ? undefined : authServer.baseUrl,
-    onEvent: (event) => events.push(event),
-  });
+  const principal = createInstancePrincipal(
+    {
+      metadata: { baseUrl: new URL("/opc/v2", metadataServer.baseUrl).href },
+      auth: { endpoint: options.byRegion ? undefined : authServer.baseUrl.href },
+    },
+    { clock, random: () => 0, sendMetadata: send, sendAuth, onEvent: (event) => events.push(event) },
+  );
   if (options.known) principal.resume(options.known);
   return { principal, clock, metadata, auth, metadataServer, authServer, events, authUrls };
 }
@@ -516,13 +514,10 @@ test("InstancePrincipal.session keeps what a broken server sent out of its error
   const address = server.address();
   const clock = createImpatientClock();
   const send = createSendRequest({ dispatcher, clock, totalMs: 10_000 });
-  const principal = createInstancePrincipal({
-    clock,
-    random: () => 0,
-    sendMetadata: send,
-    sendFederation: send,
-    metadataBaseUrls: [new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`)],
-  });
+  const principal = createInstancePrincipal(
+    { metadata: { baseUrl: `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}` }, auth: {} },
+    { clock, random: () => 0, sendMetadata: send, sendAuth: send },
+  );
 
   const error = await failureOf(principal);
 

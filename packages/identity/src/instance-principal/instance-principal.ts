@@ -5,11 +5,11 @@
  */
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
-import { type Clock, type Expiring, type Random, Secret, type SendRequest } from "@ocir-broker/foundation";
+import { type Expiring, Secret } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
-import type { IdentityEvent } from "../identity-event.ts";
-import type { IdentityProvider, SigningSession } from "../provider.ts";
+import type { IdentityProvider, ProviderContext, SigningSession } from "../provider.ts";
 import type { RegionInfo } from "../region-info.ts";
+import { authUrlOf, type InstancePrincipalSettings, metadataBaseUrlsOf } from "./endpoints.ts";
 import { federate } from "./federation.ts";
 import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts";
 import { createMetadataService } from "./metadata-service.ts";
@@ -17,37 +17,22 @@ import { createMutex } from "./pause.ts";
 import { fetchRegion } from "./region.ts";
 import { decodeSession, encodeSession, TOKEN_PREFIX } from "./session-record.ts";
 
-export interface InstancePrincipalOptions {
-  readonly clock: Clock;
-  /** For the jitter of back-off. */
-  readonly random: Random;
-  /** Must not go through a proxy. */
-  readonly sendMetadata: SendRequest;
-  readonly sendFederation: SendRequest;
-  /** Tried in their order until one answers; that one is kept. */
-  readonly metadataBaseUrls: readonly URL[];
-  /** Instead of `https://auth.<region>.<realm domain>`. */
-  readonly authUrl?: URL | undefined;
-  readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
-}
-
-const INSTANCE_PRINCIPAL = "instance-principal";
-
 /** The size that the SDKs use for a session's key, and a new one for every session. */
 const SESSION_KEY = { modulusLength: 2_048, publicExponent: 65_537 };
 
 const generateKeys = promisify(generateKeyPair);
 
-export function createInstancePrincipal(options: InstancePrincipalOptions): IdentityProvider {
-  const { clock, random, onEvent } = options;
+export function createInstancePrincipal(
+  settings: InstancePrincipalSettings,
+  context: ProviderContext,
+): IdentityProvider {
+  const { clock, onEvent } = context;
   const metadata = createMetadataService({
-    clock,
-    random,
-    onEvent,
-    send: options.sendMetadata,
-    baseUrls: options.metadataBaseUrls,
+    ...context,
+    send: context.sendMetadata,
+    baseUrls: metadataBaseUrlsOf(settings),
   });
-  const federation = { clock, onEvent, send: options.sendFederation };
+  const federation = { clock, onEvent, send: context.sendAuth };
   const withLock = createMutex("metadata service");
   let knownRegion: RegionInfo | undefined;
   let tenancyId: string | undefined;
@@ -63,7 +48,7 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Iden
 
   /** Three metadata requests and one POST. */
   async function session(signal: AbortSignal): Promise<Expiring<SigningSession>> {
-    const authUrl = options.authUrl ?? authUrlOf(await region(signal));
+    const authUrl = await authUrlOf(settings, () => region(signal));
     // The key takes 50 to 300 ms of another thread; the certificate is read and the SDK loaded meanwhile.
     const [{ publicKey, privateKey }, firstLeaf] = await Promise.all([
       generateKeys("rsa", SESSION_KEY),
@@ -92,7 +77,7 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Iden
   }
 
   return {
-    name: INSTANCE_PRINCIPAL,
+    source: JSON.stringify([settings.metadata.baseUrl, settings.auth.endpoint]),
     region,
     session,
     resume(known) {
@@ -102,8 +87,4 @@ export function createInstancePrincipal(options: InstancePrincipalOptions): Iden
     encodeSession,
     decodeSession,
   };
-}
-
-export function authUrlOf({ id, realmDomain }: RegionInfo): URL {
-  return new URL(`https://auth.${id}.${realmDomain}`);
 }

@@ -18,12 +18,6 @@ import type { IdentityEvent } from "../identity-event.ts";
 import { createMutex, pause } from "./pause.ts";
 import { createRateLimiter } from "./rate-limiter.ts";
 
-/** Oracle's documentation of instance metadata; hosts that have only IPv6 use the second one, as the Python SDK does. */
-export const METADATA_BASE_URLS: readonly URL[] = [
-  new URL("http://169.254.169.254/opc/v2"),
-  new URL("http://[fd00:c1::a9fe:a9fe]/opc/v2"),
-];
-
 /** Certificates are 2 KiB; a body ten times that is not one. */
 const MAX_BODY_BYTES = 65_536;
 

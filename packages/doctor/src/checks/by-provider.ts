@@ -1,0 +1,16 @@
+/** The checks of each identity provider: the services that it asks, the clock that it signs with, and its session. */
+import type { ProviderName } from "@ocir-broker/identity";
+import type { NamedCheck } from "../check-context.ts";
+import { checkClock } from "./clock.ts";
+import { checkIdentity } from "./identity.ts";
+import { checkMetadata } from "./metadata.ts";
+import { checkAuthPath } from "./network-path.ts";
+
+export const CHECKS_BY_PROVIDER: Readonly<Record<ProviderName, readonly NamedCheck[]>> = {
+  "instance-principal": [
+    ["metadata service", checkMetadata],
+    ["clock", checkClock],
+    ["network to the auth service", checkAuthPath],
+    ["identity", checkIdentity],
+  ],
+};

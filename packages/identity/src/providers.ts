@@ -1,0 +1,36 @@
+/** The registry of identity providers: one line for each, by the name that the configuration and kept state use. */
+import { createInstancePrincipal } from "./instance-principal/instance-principal.ts";
+import type { IdentityProvider, ProviderContext } from "./provider.ts";
+
+const PROVIDERS = {
+  "instance-principal": createInstancePrincipal,
+};
+
+export type ProviderName = keyof typeof PROVIDERS;
+
+/** The provider of a configuration that names none. */
+export const DEFAULT_PROVIDER: ProviderName = "instance-principal";
+
+/** The sections of the configuration that any provider reads. */
+export type ProviderSettings = SettingsOf<(typeof PROVIDERS)[ProviderName]>;
+
+export interface NamedProvider extends IdentityProvider {
+  readonly name: ProviderName;
+}
+
+export function createProvider(
+  name: ProviderName,
+  settings: ProviderSettings,
+  context: ProviderContext,
+): NamedProvider {
+  return { ...PROVIDERS[name](settings, context), name };
+}
+
+/** The intersection: what one provider needs and what the next one needs. */
+type SettingsOf<Create extends (settings: never, context: ProviderContext) => IdentityProvider> = (
+  Create extends (settings: infer Settings, context: ProviderContext) => IdentityProvider
+    ? (settings: Settings) => void
+    : never
+) extends (settings: infer All) => void
+  ? All
+  : never;
