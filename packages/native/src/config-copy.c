@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "posix.h"
 #include "sandbox/account-numbers.h"
 
 #define FRESH_ENDING ".new"
@@ -66,9 +67,7 @@ static enum copying copy_if_needed(const char *from, int folder, const char *nam
   int source = open_source(from);
   if (source < 0) return COPY_FAILED;
   bool is_made = write_copy(source, folder, name, id);
-  int error = errno;
-  close(source);
-  errno = error;
+  close_quietly(source);
   return is_made ? COPY_MADE : COPY_FAILED;
 }
 
@@ -77,9 +76,7 @@ static int open_source(const char *from) {
   int folder = open_folder(from);
   if (folder < 0) return -1;
   int source = openat(folder, strrchr(from, '/') + 1, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  int error = errno;
-  close(folder);
-  errno = error;
+  close_quietly(folder);
   if (source < 0) return -1;
   struct stat status;
   if (fstat(source, &status) == 0 && S_ISREG(status.st_mode) && is_ours(&status)) return source;
@@ -98,14 +95,9 @@ static bool write_copy(int source, int folder, const char *name, gid_t group) {
   static char bytes[COPY_LIMIT_BYTES + 1];
   size_t length = 0;
   ssize_t got = 0;
-  while (length < sizeof bytes && (got = read(source, bytes + length, sizeof bytes - length)) > 0) length += (size_t)got;
-  bool is_written = got >= 0 && length <= COPY_LIMIT_BYTES;
+  while (length < sizeof bytes && (got = read_some(source, bytes + length, sizeof bytes - length)) > 0) length += (size_t)got;
   if (length > COPY_LIMIT_BYTES) errno = EFBIG;
-  for (size_t done = 0; is_written && done < length;) {
-    ssize_t written = write(copy, bytes + done, length - done);
-    is_written = written > 0;
-    if (is_written) done += (size_t)written;
-  }
+  bool is_written = got >= 0 && length <= COPY_LIMIT_BYTES && write_whole(copy, bytes, length);
   /* The group last: before, what is there is incomplete. */
   bool is_copied = is_written && fchown(copy, (uid_t)-1, group) == 0 && fchmod(copy, S_IRUSR | S_IWUSR | S_IRGRP) == 0 &&
                    renameat(folder, fresh, folder, name) == 0;

@@ -12,6 +12,7 @@
 #include "contract.h"
 #include "error-line.h"
 #include "error-texts.h"
+#include "posix.h"
 
 #define ANSWER_HEAD "{\"kind\":\"CredentialProviderResponse\",\"apiVersion\":\""
 /* "0s": the kubelet keeps nothing of it, so that it asks again once ocir-broker is back. */
@@ -27,25 +28,25 @@ static const char *const KNOWN_VERSIONS[] = API_VERSIONS;
 
 static bool read_request(void);
 static const char *requested_api_version(void);
-static bool write_all(const char *text);
+static bool say(const char *text);
 
 int main(int argument_count, char **arguments) {
   if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
-    return write_all(VERSION_LINE) ? EXIT_SUCCESS : EXIT_FAILURE;
+    return say(VERSION_LINE) ? EXIT_SUCCESS : EXIT_FAILURE;
   }
   const char *api_version = read_request() ? requested_api_version() : NULL;
   if (api_version == NULL) {
     error_line_write(SHIM_REQUEST_INVALID);
     return EXIT_FAILURE;
   }
-  return write_all(ANSWER_HEAD) && write_all(api_version) && write_all(ANSWER_TAIL) ? EXIT_SUCCESS : EXIT_FAILURE;
+  return say(ANSWER_HEAD) && say(api_version) && say(ANSWER_TAIL) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Stdin to its end; false where it cannot be read, is too large, or holds a NUL byte, which JSON does not have. */
 static bool read_request(void) {
   size_t end = 0;
   while (end < sizeof request) {
-    ssize_t taken = read(STDIN_FILENO, request + end, sizeof request - end);
+    ssize_t taken = read_some(STDIN_FILENO, request + end, sizeof request - end);
     if (taken < 0) return false;
     if (taken == 0) {
       request[end] = '\0';
@@ -82,12 +83,6 @@ static const char *requested_api_version(void) {
   return NULL;
 }
 
-static bool write_all(const char *text) {
-  for (size_t length = strlen(text); length > 0;) {
-    ssize_t written = write(STDOUT_FILENO, text, length);
-    if (written <= 0) return false;
-    text += written;
-    length -= (size_t)written;
-  }
-  return true;
+static bool say(const char *text) {
+  return write_whole(STDOUT_FILENO, text, strlen(text));
 }

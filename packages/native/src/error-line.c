@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "posix.h"
+
 enum { LINE_LIMIT_BYTES = 512 };
 
 static int destination = STDERR_FILENO;
@@ -24,14 +26,10 @@ static void append_string(struct line *line, const char *text) {
   append(line, text, strlen(text));
 }
 
-/* Nothing can be done about a stream that does not take it: the exit status still tells. */
+/* A stream that does not take it cannot be helped: the exit status still tells. */
 static void finish(struct line *line) {
   line->text[line->length++] = '\n';
-  for (size_t done = 0; done < line->length;) {
-    ssize_t written = write(destination, line->text + done, line->length - done);
-    if (written <= 0) return;
-    done += (size_t)written;
-  }
+  (void)write_whole(destination, line->text, line->length);
 }
 
 void error_line_to_stdout(void) {
@@ -53,15 +51,15 @@ void error_line_write(const char *code, const char *what, const char *detail, co
   finish(&line);
 }
 
-int error_line_relay(const char *message, size_t length) {
+bool error_line_relay(const char *message, size_t length) {
   const char *line_feed = memchr(message, '\n', length);
   if (line_feed != NULL) length = (size_t)(line_feed - message);
   if (length > 0 && message[length - 1] == '\r') length--;
-  if (length == 0) return 0;
+  if (length == 0) return false;
   struct line line = {.length = 0};
   append(&line, message, length);
   finish(&line);
-  return 1;
+  return true;
 }
 
 const char *decimal(unsigned long number) {

@@ -29,12 +29,9 @@
 #include <unistd.h>
 
 #include "config-copy.h"
+#include "posix.h"
 #include "sandbox/core-dumps.h"
 #include "sandbox/passed-environment.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
-#endif
 
 #define STATE_NAME "state"
 
@@ -164,8 +161,7 @@ static int find_handed_state(bool *useless) {
 }
 
 static int make_state(void) {
-  int descriptor = memfd_create("ocir-broker-state", MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-  if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create("ocir-broker-state", MFD_ALLOW_SEALING);
+  int descriptor = memory_file("ocir-broker-state", MFD_ALLOW_SEALING);
   if (descriptor >= 0 && fchmod(descriptor, S_IRUSR | S_IWUSR) == 0 && ftruncate(descriptor, STATE_BYTES) == 0 &&
       fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
     return descriptor;

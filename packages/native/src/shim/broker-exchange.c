@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../posix.h"
+
 static enum exchange_outcome exchange_once(const struct sockaddr_un *address, const char *request, size_t request_length,
                                            const struct deadline *deadline, struct exchange_answer *answer);
 static enum exchange_outcome connect_within(int *descriptor, const struct sockaddr_un *address,
@@ -35,11 +37,7 @@ static enum exchange_outcome exchange_once(const struct sockaddr_un *address, co
   enum exchange_outcome outcome = connect_within(&descriptor, address, deadline);
   if (outcome == EXCHANGE_OK) outcome = converse(descriptor, request, request_length, deadline, answer);
   /* The process ends at once after an answer: the kernel closes faster than we could ask it to. */
-  if (outcome != EXCHANGE_OK && descriptor >= 0) {
-    int error = errno;
-    close(descriptor);
-    errno = error;
-  }
+  if (outcome != EXCHANGE_OK && descriptor >= 0) close_quietly(descriptor);
   return outcome;
 }
 
@@ -48,7 +46,7 @@ static int open_socket(void) {
   int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0 || descriptor > STDERR_FILENO) return descriptor;
   int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  close(descriptor);
+  close_quietly(descriptor);
   return moved;
 }
 

@@ -16,13 +16,10 @@
 
 #include "../contract.h"
 #include "../error-line.h"
+#include "../posix.h"
 #include "../sandbox/core-dumps.h"
 #include "../sandbox/passed-environment.h"
 #include "../sandbox/privileges.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
-#endif
 
 enum {
   DIRECTORY_LIMIT_BYTES = 128, /* more than a socket's address holds */
@@ -127,9 +124,7 @@ static enum fallback_outcome enter_directory(const char *socket_path) {
 static int move_clear(int descriptor) {
   if (descriptor < 0) return descriptor;
   int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, CLEAR_FD);
-  int error = errno;
-  close(descriptor);
-  errno = error;
+  close_quietly(descriptor);
   return moved;
 }
 
@@ -173,16 +168,8 @@ static int connect_to_daemon(const char *socket_path) {
 
 /* Stdin has been read. A pipe would not hold 256 KiB, and there is nobody left to fill it. */
 static int open_body(const char *body, size_t length) {
-  int made = memfd_create("credential-provider-request", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-  if (made < 0 && errno == EINVAL) made = memfd_create("credential-provider-request", MFD_CLOEXEC);
-  int descriptor = move_clear(made);
-  if (descriptor < 0) return -1;
-  for (size_t done = 0; done < length;) {
-    ssize_t written = write(descriptor, body + done, length - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return -1;
-    done += (size_t)written;
-  }
+  int descriptor = move_clear(memory_file("credential-provider-request", MFD_CLOEXEC));
+  if (descriptor < 0 || !write_whole(descriptor, body, length)) return -1;
   return lseek(descriptor, 0, SEEK_SET) == 0 ? descriptor : -1;
 }
 
