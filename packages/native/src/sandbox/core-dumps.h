@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-/* For whoever is exec'd next and will hold tokens and keys. False where the kernel refuses. */
+/* For this process and the programs that it becomes, which will hold tokens and keys. False: the kernel refuses, see errno. */
 bool forbid_core_dumps(void);
 
 #endif

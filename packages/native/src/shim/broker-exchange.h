@@ -29,6 +29,11 @@ struct exchange_answer {
   char bytes[HTTP_RESPONSE_LIMIT_BYTES];
 };
 
+/*
+ * Sends the request to the socket, twice if the first connection breaks, and reads one response. Ends by the deadline.
+ * EXCHANGE_OK: `answer` holds a whole response of any status, and the connection stays open, because the process ends soon.
+ * Anything else: there is no response, what is in `answer` means nothing, and the connection is closed.
+ */
 enum exchange_outcome broker_exchange(const char *socket_path, const char *request, size_t request_length,
                                       const struct deadline *deadline, struct exchange_answer *answer);
 

@@ -13,10 +13,10 @@ enum docker_credential_outcome {
   DOCKER_CREDENTIAL_REFUSED /* an error line has been written, where that protocol wants it: on stdout */
 };
 
-/* By the last part of argv[0]: who starts a helper does so by its name. */
+/* Whether argv[0], which may be NULL, ends with the name of a docker credential helper. */
 bool docker_credential_is_named(const char *program);
 
-/* From here on error lines go to stdout. */
+/* Reads the verb, and sends error lines to stdout from now on. `text` is set only for DOCKER_CREDENTIAL_SAY; it is static. */
 enum docker_credential_outcome docker_credential_begin(int argument_count, char **arguments, const char **text);
 
 #endif

@@ -30,7 +30,11 @@ struct fallback {
   size_t request_length;
 };
 
-/* On success this process becomes the program, or `answer` holds what another shim's program said. */
+/*
+ * Becomes the program, if no other shim has, and then never returns. Otherwise asks the program that another shim became, until
+ * the deadline. FALLBACK_OK: `answer` holds a whole response. Anything else: what is in `answer` means nothing. Enters the
+ * socket's directory, so relative paths change.
+ */
 enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct deadline *deadline,
                                    struct exchange_answer *answer);
 
