@@ -349,26 +349,30 @@ describeShim("fallback_ask", (build) => {
     });
 
     test.each([
-      ["before it listens", "const end = Date.now() + 60_000; while (Date.now() < end);", ""],
-      ["while the others wait", "setInterval(() => {}, 1000); return;", ""],
+      ["before it listens", "mark(); const end = Date.now() + 60_000; while (Date.now() < end);", ""],
+      ["while the others wait", "mark(); setInterval(() => {}, 1000); return;", ""],
       [
         "in the middle of its answers",
-        `require("node:net").createServer((socket) => socket.write("HTTP/1.1 200 OK\\r\\nContent-Length: 50\\r\\n\\r\\nhalf"))
-          .listen({ fd: 3 }); process.stdout.write("half"); return;`,
+        `fs.writeSync(1, "half");
+        require("node:net").createServer((socket) => {
+          socket.write("HTTP/1.1 200 OK\\r\\nContent-Length: 50\\r\\n\\r\\nhalf", mark);
+        }).listen({ fd: 3 }); return;`,
         "half",
       ],
     ])("goes on with the next, when the first is killed %s", async (_what, hang, written) => {
       using stage = setFallbackStage();
       const isFirst = `${stage.directory}/first`;
+      const hangs = `${isFirst}/hangs`;
       const program = stage.server(
         18,
-        `try { fs.mkdirSync(${JSON.stringify(isFirst)}); fs.writeFileSync(${JSON.stringify(`${isFirst}/hangs`)}, ""); ${hang} }
+        `const mark = () => fs.writeFileSync(${JSON.stringify(hangs)}, "");
+        try { fs.mkdirSync(${JSON.stringify(isFirst)}); ${hang} }
         catch (error) { if (error.code !== "EEXIST") throw error; }`,
       );
       const requests = Array.from({ length: 20 }, (_, index) => `request ${index}`);
       const calls = requests.map((stdin) => call(build.path, stage.socketPath, program, stdin));
       const first = await started(stage, 1);
-      await sleep(150);
+      while (!existsSync(hangs)) await sleep(5);
       process.kill(first, "SIGKILL");
       const results = await Promise.all(calls);
       expect(results.filter(({ signal }) => signal === "SIGKILL")).toMatchObject([{ stdout: Buffer.from(written) }]);
