@@ -1,11 +1,10 @@
-/** docs/troubleshooting.md is true: its names are doctor's, and its codes are those of shim and daemon. */
+/** docs/troubleshooting.md is true: its names are doctor's, and its codes are of the catalogue. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DIAGNOSES } from "@ocir-broker/doctor";
 import { RULES } from "@ocir-broker/kubelet-config";
-import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol";
 import { expect, it } from "vitest";
-import { ERROR_TABLE } from "../packages/broker/src/errors/catalogue.ts";
+import { ERROR_CODES } from "../packages/cli/src/reference/error-codes.ts";
 
 const DOCS = join(import.meta.dirname, "../docs");
 const PAGE = join(DOCS, "troubleshooting.md");
@@ -17,17 +16,9 @@ it("troubleshooting.md explains every name of doctor's", () => {
   expectTable("names", `\n| name | what it means | how to fix it |\n|---|---|---|\n${rows.join("\n")}\n\n`);
 });
 
-it("troubleshooting.md explains every code that shim and daemon can say", () => {
-  const rows = [...codesOfShim(), ...codesOfDaemon()].map(
-    ({ code, what, next }) => `| \`${code}\` | ${cell(what)} | ${cell(next)} |`,
-  );
-  expect(rows.length).toBeGreaterThan(80);
-  expectTable("codes", `\n| code | what happened | what to do next |\n|---|---|---|\n${rows.join("\n")}\n\n`);
-});
-
 it("troubleshooting.md names nothing in its first columns that doctor does not say", () => {
   const rules = Object.keys(RULES).map((code) => `kubelet-config-${code}`);
-  const codes = [...codesOfShim(), ...codesOfDaemon()].map(({ code }) => code);
+  const codes = Object.values(ERROR_CODES).flatMap((table) => Object.keys(table));
   const known = new Set([...Object.keys(DIAGNOSES), ...rules, ...codes, "kubelet-config-…"]);
   const tables = readFileSync(PAGE, "utf8")
     .split("\n")
@@ -41,24 +32,6 @@ it("troubleshooting.md names nothing in its first columns that doctor does not s
   expect(named.length).toBeGreaterThan(100);
   expect(named.filter((name) => !known.has(name))).toEqual([]);
 });
-
-interface Code {
-  readonly code: string;
-  readonly what: string;
-  readonly next: string;
-}
-
-function codesOfDaemon(): Code[] {
-  return Object.entries(ERROR_TABLE).map(([code, { what, next }]) => ({ code, what, next }));
-}
-
-function codesOfShim(): Code[] {
-  return Object.entries<ShimErrorText>(SHIM_ERRORS).map(([code, { what, detail, next }]) => ({
-    code,
-    what: detail === undefined ? what : `${what} …`,
-    next,
-  }));
-}
 
 /** With UPDATE_TROUBLESHOOTING it is put there first. */
 function expectTable(name: string, table: string): void {

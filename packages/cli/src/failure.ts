@@ -4,6 +4,7 @@
  */
 import { fileFaultOf } from "@ocir-broker/foundation";
 import { type Command, CommanderError } from "commander";
+import type { CommandErrorCode } from "./command-errors.ts";
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -16,7 +17,9 @@ export function throwUsageErrors(command: Command, above: readonly string[] = []
   command.configureOutput({ outputError() {} }).exitOverride((error) => {
     // Commander has printed the help or the version.
     if (error.exitCode === 0 || error.code === "commander.help") throw error;
-    throw new UsageError(`usage-invalid: ${wordsOf(error)}; see ${path.join(" ")} --help`);
+    throw new UsageError(
+      `${"usage-invalid" satisfies CommandErrorCode}: ${wordsOf(error)}; see ${path.join(" ")} --help`,
+    );
   });
   for (const inner of command.commands) throwUsageErrors(inner, path);
 }

@@ -10,7 +10,7 @@ export const FILE_ERRORS = {
   "read-only": { what: "its file system is read-only", next: "name a path that can be written" },
 } as const satisfies Record<string, ErrorText>;
 
-type FileErrorCode = keyof typeof FILE_ERRORS;
+export type FileErrorCode = keyof typeof FILE_ERRORS;
 
 export interface FileFault extends ErrorText {
   readonly code: FileErrorCode;

@@ -24,7 +24,7 @@ export {
   transient,
 } from "./error-text.ts";
 export { type Expiring, type RetryHint, retryHintOf } from "./expiring.ts";
-export { FILE_ERRORS, fileFaultOf } from "./file-fault.ts";
+export { FILE_ERRORS, type FileErrorCode, fileFaultOf } from "./file-fault.ts";
 export { parseJson } from "./parse-json.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { retryAfterMsOf } from "./retry-after.ts";

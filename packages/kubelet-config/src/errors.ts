@@ -1,20 +1,31 @@
 /** The package's one error: a caller's request cannot be carried out. A fault in a file is a finding, not an error. */
+import type { ErrorText } from "@ocir-broker/foundation";
 
-export type KubeletConfigErrorCode =
-  /** The kubelet's minor is older than 1.26, or not a number. */
-  | "kubelet-minor-unsupported"
-  /** The text is not a CredentialProviderConfig, or cannot be changed without breaking it. */
-  | "config-not-editable"
-  /** The result would stop the kubelet, because of an entry that is not ours. */
-  | "config-refused";
+export const KUBELET_CONFIG_ERRORS = {
+  "config-not-editable": {
+    what: "it is not a CredentialProviderConfig, or cannot be changed without breaking it",
+    next: "correct the file by hand",
+  },
+  "config-refused": {
+    what: "the result would stop the kubelet, because of an entry that is not ours",
+    next: "correct that entry first",
+  },
+  "kubelet-minor-unsupported": {
+    what: "the kubelet's version is not known here",
+    next: "name one that this release knows",
+  },
+} as const satisfies Record<string, ErrorText>;
 
+export type KubeletConfigErrorCode = keyof typeof KUBELET_CONFIG_ERRORS;
+
+/** The message says what exactly is wrong, and what to do next. */
 export class KubeletConfigError extends Error {
   readonly code: KubeletConfigErrorCode;
   /** Never retryable: the same text fails the same way. */
   readonly retryable = false;
 
   constructor(code: KubeletConfigErrorCode, message: string, options?: ErrorOptions) {
-    super(`${code}: ${message}`, options);
+    super(`${code}: ${message}; ${KUBELET_CONFIG_ERRORS[code].next}`, options);
     this.name = "KubeletConfigError";
     this.code = code;
   }

@@ -1,6 +1,6 @@
 export { type Answer, decodeCredentialProviderAnswer } from "./answer.ts";
 export { type CheckOptions, checkCredentialProviderConfig, readProviders } from "./checking/check.ts";
-export { KubeletConfigError, type KubeletConfigErrorCode } from "./errors.ts";
+export { KUBELET_CONFIG_ERRORS, KubeletConfigError, type KubeletConfigErrorCode } from "./errors.ts";
 export type { Finding } from "./finding.ts";
 export {
   explainMatch,

@@ -17,6 +17,7 @@ import {
 } from "@ocir-broker/kubelet-config";
 import { PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { commandError } from "../command-errors.ts";
 import { isExecutable, readConfigFiles, readIfThere, readStdin, replaceFile } from "../files/config-files.ts";
 
 const BIN_DIRECTORY = "/usr/local/bin";
@@ -59,8 +60,7 @@ export function addKubeletConfigCommand(program: Command): void {
     .description("read a plugin's answer from stdin; exit 1 if a kubelet could not decode it")
     .action(async () => {
       const answer = decodeCredentialProviderAnswer((await readStdin()).toString());
-      if ("problem" in answer)
-        throw new Error(`answer-invalid: the answer cannot be decoded: ${answer.problem}; check the plugin`);
+      if ("problem" in answer) throw commandError("answer-invalid", { detail: answer.problem });
     });
 
   kubeletConfig
@@ -85,9 +85,7 @@ export function addKubeletConfigCommand(program: Command): void {
       const existing = readIfThere(path) ?? "";
       const left = removeProvider(existing, { name: PROVIDER_NAME });
       if (left === undefined) {
-        throw new Error(
-          `provider-last: ${path}: it has no other provider; first remove the file from the kubelet's flags`,
-        );
+        throw commandError("provider-last", { place: path });
       }
       deliver(path, existing, left, write);
     });

@@ -4,6 +4,7 @@ import { askHealthSocket } from "@ocir-broker/doctor";
 import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
+import { COMMAND_ERRORS, commandError } from "../command-errors.ts";
 import { configInForce } from "../config/config-in-force.ts";
 import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
 import { renderStatus } from "../status-table.ts";
@@ -30,9 +31,7 @@ const NEXT = `
   state of the units:    systemctl status ocir-broker.service ocir-broker.socket ocir-broker-health.socket
   the daemon's log:      journalctl -u ocir-broker.service -n 50
   check of a whole pull: ocir-broker doctor`;
-const START = "\n  to start it:           systemctl start ocir-broker.service";
-/** A restarted daemon gets its tokens back by the handover. */
-const RESTART = "\n  to restart it:         systemctl restart ocir-broker.service";
+const LABEL_WIDTH = 23;
 
 export function addStatusCommand(program: Command): void {
   program
@@ -84,15 +83,13 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
   if ("failure" in answer) {
     const failure = FAILURES[answer.failure] ?? "the daemon does not answer";
     const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";
-    throw new Error(
-      `${isDown ? "daemon-down" : "daemon-silent"}: ${socket}: ${failure} (${answer.failure})${NEXT}${isDown ? START : RESTART}`,
-    );
+    const code = isDown ? "daemon-down" : "daemon-silent";
+    const lastStep = (isDown ? "to start it:" : "to restart it:").padEnd(LABEL_WIDTH) + COMMAND_ERRORS[code].next;
+    throw new Error(`${code}: ${socket}: ${failure} (${answer.failure})${NEXT}\n  ${lastStep}`);
   }
   const status = parse(answer.body);
   if (answer.status !== 200 || status === undefined) {
-    throw new Error(
-      `status-invalid: ${socket}: the answer contains no status; check that this is the daemon's health socket, and its release`,
-    );
+    throw commandError("status-invalid", { place: socket });
   }
   if (output === "json") return `${JSON.stringify(status, undefined, 2)}\n`;
   return output === "yaml" ? stringify(status) : renderStatus(status);

@@ -32,7 +32,7 @@ test.each([refuseExisting, writeNewFile])("$name leaves another user's file as i
   const path = join(makeFolder(), "theirs");
   writeFileSync(path, "theirs");
   if (process.getuid?.() === 0) chownSync(path, 65_534, 65_534);
-  expect(() => refuse(path, "ours")).toThrow(/^file-exists: .*theirs already exists and is not replaced; /);
+  expect(() => refuse(path, "ours")).toThrow(/^file-exists: .*theirs: it already exists and is not replaced; /);
   expect(readFileSync(path, "utf8")).toBe("theirs");
 });
 

@@ -1,5 +1,6 @@
 /** Creates files for a command's user: never replaces a file, never follows a link, and lets no other user read them. */
 import { lstatSync, writeFileSync } from "node:fs";
+import { commandError } from "../command-errors.ts";
 
 const MODE = 0o600;
 
@@ -19,5 +20,5 @@ export function writeNewFile(path: string, text: string): void {
 }
 
 function existing(path: string): Error {
-  return new Error(`file-exists: ${path} already exists and is not replaced; name a new file in a folder of your own`);
+  return commandError("file-exists", { place: path });
 }

@@ -1,0 +1,36 @@
+/** The codes of the commands' own failures. Those of the broker, of files and of the kubelet's configuration have tables too. */
+import type { ErrorText } from "@ocir-broker/foundation";
+
+export const COMMAND_ERRORS = {
+  "answer-invalid": { what: "the answer cannot be decoded", next: "check the plugin" },
+  "daemon-down": { what: "the daemon does not run", next: "systemctl start ocir-broker.service" },
+  /** A restarted daemon gets its tokens back by the handover. */
+  "daemon-silent": { what: "the daemon does not answer", next: "systemctl restart ocir-broker.service" },
+  "file-exists": {
+    what: "it already exists and is not replaced",
+    next: "name a new file in a folder of your own",
+  },
+  "provider-last": {
+    what: "it has no other provider",
+    next: "first remove the file from the kubelet's flags",
+  },
+  "status-invalid": {
+    what: "the answer contains no status",
+    next: "check that this is the daemon's health socket, and its release",
+  },
+  "usage-invalid": { what: "the command line is wrong", next: "see the command's --help" },
+} as const satisfies Record<string, ErrorText>;
+
+export type CommandErrorCode = keyof typeof COMMAND_ERRORS;
+
+interface Particulars {
+  /** The file or socket. */
+  readonly place?: string;
+  readonly detail?: string;
+}
+
+export function commandError(code: CommandErrorCode, { place, detail }: Particulars): Error {
+  const { what, next } = COMMAND_ERRORS[code];
+  const parts = [code, ...(place === undefined ? [] : [place]), what, ...(detail === undefined ? [] : [detail])];
+  return new Error(`${parts.join(": ")}; ${next}`);
+}
