@@ -2,7 +2,13 @@
  * A node:http server for a Unix socket that a slow, hostile or broken client cannot block, and that shuts down gracefully.
  * Knows no route.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  setMaxIdleHTTPParsers,
+} from "node:http";
 import type { Socket } from "node:net";
 import { type Clock, settledWithin } from "@ocir-broker/foundation";
 import { errorAnswer } from "../errors/error-response.ts";
@@ -35,6 +41,9 @@ export interface BoundedServer {
 /** The shim sends four headers. */
 const MAX_HEADER_BYTES = 8 * 1024;
 
+/** Node keeps 1000 by default: several MiB for ever, once that many clients have come and gone. */
+const MAX_IDLE_PARSERS = 32;
+
 /** How often Node checks for requests beyond their time limit. */
 const CHECK_INTERVAL_MS = 1_000;
 
@@ -42,6 +51,7 @@ const CHECK_INTERVAL_MS = 1_000;
 const IDLE_CHECK_MS = 20;
 
 export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestListener): BoundedServer {
+  setMaxIdleHTTPParsers(MAX_IDLE_PARSERS);
   const server = createServer({
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
