@@ -226,7 +226,7 @@ for (const build of builds) {
       expect(JSON.parse(lines[0] ?? "")).toEqual({
         ...kept,
         MALLOC_ARENA_MAX: "1",
-        MALLOC_MMAP_THRESHOLD_: "16384",
+        MALLOC_MMAP_THRESHOLD_: "8192",
         MALLOC_TRIM_THRESHOLD_: "65536",
       });
     });

@@ -103,7 +103,7 @@ describeShim("fallback_ask", (build) => {
       expect(seen.env).toEqual({
         ...kept,
         MALLOC_ARENA_MAX: "1",
-        MALLOC_MMAP_THRESHOLD_: "16384",
+        MALLOC_MMAP_THRESHOLD_: "8192",
         MALLOC_TRIM_THRESHOLD_: "65536",
         OCIR_BROKER_FALLBACK_END_MS: expect.any(String),
         LISTEN_FDS: "1",
