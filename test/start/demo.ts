@@ -1,6 +1,6 @@
 /**
- * What `npm start` shows: a simulator of Oracle's cloud, the daemon and the shim on this machine, and pulls
- * answered end to end. It calls the shim exactly as the kubelet does and reports what it saw.
+ * The demo of `npm start`: a simulator of Oracle's cloud, the daemon and the shim on this machine. It calls the shim exactly as
+ * the kubelet does, and prints the answers with their times.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
 import { BROKER, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 
-/** About what one exchange with Oracle's services costs from inside a region. */
+/** About the time of one exchange with Oracle's services from inside a region. */
 const UPSTREAM_LATENCY_MS = 40;
 
 const IMAGES = [
@@ -30,9 +30,11 @@ let exitCode = 0;
 try {
   say("A pull, end to end: kubelet's request → shim → Unix socket → daemon → (simulated) Oracle cloud → answer");
   say(
-    `Every exchange with the simulated cloud takes ${UPSTREAM_LATENCY_MS} ms. The daemon has just started and holds nothing.`,
+    `Every exchange with the simulated cloud takes ${UPSTREAM_LATENCY_MS} ms. The daemon has just started, and its cache is empty.`,
   );
-  say("Of each time some milliseconds are this demo's own, to start a process; npm run bench measures without.\n");
+  say(
+    "Each time includes some milliseconds for starting a process from this demo; npm run bench measures without them.\n",
+  );
   for (const image of IMAGES) await show(image);
   showHealth();
   showWhatNext();
@@ -58,7 +60,8 @@ async function show(image: string): Promise<void> {
     auth: Record<string, { username: string; password: string }>;
   };
   const entries = Object.entries(answer.auth);
-  if (entries.length === 0) say("  answer      no credentials: not Oracle's registry, the kubelet goes on without us");
+  if (entries.length === 0)
+    say("  answer      no credentials: this is not Oracle's registry, so the kubelet pulls without them");
   for (const [key, { username, password }] of entries) {
     say(
       `  answer      ${key} → ${username === "" ? "anonymous, for public images" : `${username} / ${shortened(password)}`}`,
@@ -82,7 +85,7 @@ async function callAndCount(image: string): Promise<CountedCall> {
   return { result, upstreamRequests: upstreamRequests(simulator) - before };
 }
 
-/** What pulls cost; the probe that checks in the background whether a repository is readable is not one. */
+/** Requests that pulls cause, without the background probe that checks whether a repository is readable. */
 function upstreamRequests(from: Simulator): number {
   return Object.entries(from.requests())
     .filter(([endpoint]) => endpoint !== "registry.manifest")
@@ -109,8 +112,8 @@ function showWhatNext(): void {
   );
   say("\nWhat to try next:");
   if (!stays) {
-    say("  npm start -- --stay     keeps all of this up and prints the commands to play with it");
-    say("  npm test                the tests     npm run bench   how fast it is");
+    say("  npm start -- --stay     keeps everything running and prints commands to try");
+    say("  npm test                runs the tests; npm run bench measures the speed");
     return;
   }
   const { controlUrl } = simulator;
@@ -118,17 +121,19 @@ function showWhatNext(): void {
   say(
     `  the same with curl:           curl --unix-socket ${config.credentialsSocket} -d @${request} http://localhost/v1/credentials`,
   );
-  say(`  how the broker is:            curl --unix-socket ${config.healthSocket} http://localhost/status`);
+  say(`  the broker's state:           curl --unix-socket ${config.healthSocket} http://localhost/status`);
   say(`  its metrics:                  curl --unix-socket ${config.healthSocket} http://localhost/metrics`);
-  say(`  what the cloud was asked:     curl ${controlUrl}requests`);
+  say(`  requests to the cloud:        curl ${controlUrl}requests`);
   say(`  its tokens, as a table:       ${BROKER} status --config ${config.path}`);
-  say("  deny a repository and see why its pull fails (that no kubelet runs here is said as well):");
+  say("  deny a repository and see why its pull fails (doctor also reports that no kubelet runs here):");
   say(`                                curl -d '{"granted":false,"repository":"acme/new"}' ${controlUrl}iam`);
   say(`                                ${BROKER} doctor --config ${config.path} icn.ocir.io/acme/new`);
-  say("  break the token endpoint: pulls go on from memory, /status tells of it once a renewal is due:");
+  say(
+    "  break the token endpoint: pulls are still answered from memory; /status shows the failure once a renewal is due:",
+  );
   say(`                                curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults`);
-  say(`  mend everything:              curl -X POST ${controlUrl}reset`);
-  say("\nCtrl-C ends it.");
+  say(`  repair everything:            curl -X POST ${controlUrl}reset`);
+  say("\nStop it with Ctrl-C.");
 }
 
 function untilInterrupted(): Promise<void> {
