@@ -1,46 +1,134 @@
-/** The matrix as a page of the documentation. */
+/** The matrix as a page of the documentation: one table of answers, the rules that the rest follows, and every exception. */
 import type { Outcome } from "./cell.ts";
-import { COMBINATIONS, type Combination, UPSTREAMS } from "./combinations.ts";
+import { COMBINATIONS, type Combination, RETRY_AFTER_S, type UpstreamName } from "./combinations.ts";
 
 export interface Row {
   readonly cold: Outcome;
   readonly warm: Outcome;
 }
 
-export const rowKey = ({ upstream, fault }: Combination): string => `${upstream.name} × ${fault}`;
+type Rows = ReadonlyMap<string, Row>;
+
+export const rowKey = ({ upstream, fault }: Pick<Combination, "upstream" | "fault">): string =>
+  `${upstream.name} × ${fault}`;
+
+const NOTHING = "–";
+const BACK_OFF = "by the back-off";
+
+const COLUMNS: readonly (readonly [title: string, upstreams: readonly UpstreamName[]])[] = [
+  ["Metadata service: region", ["region"]],
+  ["Metadata service: certificate, key, intermediate", ["certificate", "key", "intermediate"]],
+  ["Auth service", ["auth"]],
+  ["Registry: token endpoint", ["token"]],
+  ["Registry: access probe", ["probe"]],
+];
+
+/** What cannot be fetched while an upstream fails; a session's fetch needs the region, a token's the session. */
+const FETCHES: Readonly<Record<UpstreamName, readonly string[]>> = {
+  region: ["region", "session", "token"],
+  certificate: ["session", "token"],
+  key: ["session", "token"],
+  intermediate: ["session", "token"],
+  auth: ["session", "token"],
+  token: ["token"],
+  probe: [],
+};
 
 const INTRODUCTION = `# What happens when an upstream fails
 
-Each row is one fault at one upstream. \`test/system/fault-matrix\` runs the real broker against all of them on real sockets
-and fails if this page differs. To regenerate the page: \`UPDATE_FAULT_MATRIX=1 npm run test:system -- fault-matrix\`.
-
-- **Cold**: the broker starts with the fault in place, and one pull comes at once. The column shows the answer to that pull
-  within its deadline of 15 s: a token, or an error with this code.
-- **Warm**: a token is in memory. The fault lasts 57 minutes, past every renewal, almost to the end of that token.
-  *served*: a renewed token, or one whose renewal does not depend on this upstream. *stale served*: the old token, whose
-  renewal fails.
-- **Next try**: after a failed fetch. *By the back-off*: 0.1–0.5 s after the first failure, the upper bound doubling up
-  to 60 s. Within one fetch, the broker asks the metadata service up to four times in 5 s for each document.
-- **Logged**: lines at warning or error, each once for the whole fault. A failed pull logs one more line,
-  \`request failed\`, with the code.
+The table shows the answer to one pull while one upstream has one fault, and the broker has started with the fault in place:
+a token (*served*) or an error with this code, within the deadline of 15 s. Faults with the same answers share a row, and an
+empty cell means that the fault cannot occur there. \`test/system/fault-matrix\` runs the real broker against all of them on
+real sockets and fails if this page differs. To regenerate the page:
+\`UPDATE_FAULT_MATRIX=1 npm run test:system -- fault-matrix\`.
 
 The broker recovers from every fault by itself: at the next try, and at the next pull at the latest.
 No pull failed while a valid token was in memory.
-
-Failures to connect have their own codes, and the broker retries them by the back-off like the rows below: an unresolved
-name, an untrusted certificate, a proxy that refuses. At the registry these are \`name-not-resolved\`,
-\`tls\` and \`proxy-refused\`, and at the auth service the same with the prefix \`federation-\`.
 `;
 
-export function renderTable(rows: ReadonlyMap<string, Row>): string {
-  const sections = UPSTREAMS.map(({ name, title }) => {
-    const lines = COMBINATIONS.filter(({ upstream }) => upstream.name === name).map((combination) => {
-      const { cold, warm } = rows.get(rowKey(combination)) as Row;
-      return [combination.fault, cold.answer, cold.nextTry, cold.logged, warm.answer, warm.nextTry, warm.logged];
-    });
-    const head = ["Fault", "Cold", "Next try", "Logged", "Warm", "Next try", "Logged"];
-    const table = [head, head.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-    return `## ${title}\n\n${table}\n`;
+const RULES = `## What follows from the answer
+
+These rules hold for every fault, apart from the exceptions below.
+
+- **Warm.** With a token in memory, no pull fails. The fault lasts 57 minutes, past every renewal, almost to the end of that token.
+  If the answer above is an error, the broker serves the old token, whose renewal fails (*stale served*). Without the
+  region, tokens are still renewed, because the region is known already.
+- **Next try.** A failed fetch is repeated ${BACK_OFF}: 0.1–0.5 s after the first failure, the upper bound doubling up to 60 s.
+  With \`Retry-After: ${RETRY_AFTER_S}\`, it is repeated after ${RETRY_AFTER_S} s and the back-off. Within one fetch, the broker asks the metadata service
+  up to four times in 5 s for each document.
+- **Log.** Each fetch that fails logs \`not fetched\` with the code once for the whole fault, at warning: region, session and token if
+  the region is missing; session and token for the other documents and the auth service; the token alone for the token endpoint;
+  nothing for the probe. If warm, the session also logs \`session expired before it was replaced\`. A failed pull logs one more
+  line, \`request failed\`, with the code.
+- **Failures to connect** have their own codes, and the broker retries them by the back-off: an unresolved name, an untrusted
+  certificate, a proxy that refuses. At the registry these are \`name-not-resolved\`, \`tls\` and \`proxy-refused\`, and at
+  the auth service the same with the prefix \`federation-\`.
+`;
+
+export function renderTable(rows: Rows): string {
+  const exceptions = grouped(exceptionsIn(rows)).map(([text, faults]) => `- ${faults.join(", ")} ${text}`);
+  return [INTRODUCTION, `${answerTable(rows)}\n`, RULES, `## Exceptions\n\n${exceptions.join("\n")}\n`].join("\n");
+}
+
+function answerTable(rows: Rows): string {
+  const faults = [...new Set(COMBINATIONS.map(({ fault }) => fault))];
+  const answers = faults.map((fault): [cells: string, fault: string] => [
+    COLUMNS.map(([, upstreams]) => answerOf(upstreams, fault, rows)).join(" | "),
+    fault,
+  ]);
+  const lines = grouped(answers).map(([cells, same]) => `| ${same.join(", ")} | ${cells} |`);
+  const titles = ["Fault", ...COLUMNS.map(([title]) => title)];
+  return [`| ${titles.join(" | ")} |`, `|${titles.map(() => "---|").join("")}`, ...lines].join("\n");
+}
+
+/** With the upstreams' names if they answer differently. */
+function answerOf(upstreams: readonly UpstreamName[], fault: string, rows: Rows): string {
+  const answers = COMBINATIONS.filter((each) => each.fault === fault && upstreams.includes(each.upstream.name)).map(
+    (each): [answer: string, name: string] => [(rows.get(rowKey(each)) as Row).cold.answer, each.upstream.name],
+  );
+  const different = grouped(answers);
+  if (different.length < 2) return different[0]?.[0] ?? "";
+  return different.map(([answer, names]) => `${names.join(", ")}: ${answer}`).join("; ");
+}
+
+function exceptionsIn(rows: Rows): [text: string, fault: string][] {
+  const found = COMBINATIONS.flatMap((each) => {
+    const row = rows.get(rowKey(each)) as Row;
+    const usual = usualRow(each, row.cold.answer);
+    return (["cold", "warm"] as const).flatMap((kind) =>
+      (["answer", "nextTry", "logged"] as const)
+        .filter((part) => row[kind][part] !== usual[kind][part])
+        .map((part): [text: string, name: string] => [
+          `${each.fault}\0${kind}, ${PARTS[part]}: ${row[kind][part]}`,
+          each.upstream.name,
+        ]),
+    );
   });
-  return [INTRODUCTION, ...sections].join("\n");
+  return grouped(found).map(([text, names]) => {
+    const [fault = "", what] = text.split("\0");
+    return [`(${names.join(", ")}), ${what}`, fault];
+  });
+}
+
+const PARTS: Readonly<Record<keyof Outcome, string>> = { answer: "answer", nextTry: "next try", logged: "log" };
+
+/** The row that the page's rules say. */
+function usualRow({ upstream: { name }, fault }: Combination, answer: string): Row {
+  const cold = { answer, nextTry: NOTHING, logged: NOTHING };
+  if (!answer.startsWith("`")) return { cold, warm: cold };
+  const nextTry = fault.includes("Retry-After") ? `${RETRY_AFTER_S} s, then ${BACK_OFF}` : BACK_OFF;
+  const notFetched = FETCHES[name].map((what) => `${what} not fetched: ${answer}`);
+  const expired = FETCHES[name].includes("session") ? ["session expired before it was replaced"] : [];
+  return {
+    cold: { answer, nextTry, logged: notFetched.join("; ") },
+    warm:
+      name === "region"
+        ? { answer: "served", nextTry: NOTHING, logged: NOTHING }
+        : { answer: "stale served", nextTry, logged: [...expired, ...notFetched].join("; ") },
+  };
+}
+
+/** The second parts by their first, in the order of their first occurrence. */
+function grouped(pairs: readonly (readonly [key: string, value: string])[]): [key: string, values: string[]][] {
+  return [...Map.groupBy(pairs, ([key]) => key)].map(([key, each]) => [key, each.map(([, value]) => value)]);
 }
