@@ -7,7 +7,6 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: [
-      "test/kubelet-oracle/merge.test.ts",
       "test/system/chaos.test.ts",
       "test/system/daemonset.test.ts",
       "test/system/documentation.test.ts",
@@ -16,6 +15,7 @@ export default defineConfig({
       "test/system/install.test.ts",
       "test/system/install-given-back.test.ts",
       "test/system/kubelet-oracle.test.ts",
+      "test/system/soak.test.ts",
       "test/system/systemd-load.test.ts",
     ],
     env: { OCIR_BROKER_LONG_RUN: "1" },

@@ -298,7 +298,7 @@ export function configurationBytes(seed: number, index: number): Buffer {
 }
 
 /** A configuration as text, with up to four mutations. */
-export function configurationText(random: Random): string {
+function configurationText(random: Random): string {
   let text = random.pick(TEMPLATES);
   for (let left = random.below(5); left > 0; left--) text = mutate(text, random);
   return text;

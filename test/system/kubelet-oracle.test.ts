@@ -44,10 +44,13 @@ describe.skipIf(skipped !== undefined)(`the kubelet's own code${skipped ? ` (ski
 
     test(`decodes ${CASES} merged and removed configurations to what they were`, async () => {
       const before = many((index) => configurationBytes(SEED + 1, index));
-      const merged = before.map((bytes) =>
-        edited(bytes, (text) => mergeProvider(text, { name: PROVIDER_NAME, kubeletMinor: minor })),
-      );
+      const merge = (text: string) => mergeProvider(text, { name: PROVIDER_NAME, kubeletMinor: minor });
+      const merged = before.map((bytes) => edited(bytes, merge));
       const removed = before.map((bytes) => edited(bytes, (text) => removeProvider(text, { name: PROVIDER_NAME })));
+      // A second merge has nothing to do.
+      expect(merged.filter((bytes, index) => bytes !== before[index] && !edited(bytes, merge).equals(bytes))).toEqual(
+        [],
+      );
       const verdicts = await judge(program, "configurations", [...before, ...merged, ...removed]);
       const wrong = before.flatMap((bytes, index) => {
         const [was, ...became] = [0, CASES, 2 * CASES].map((offset) => verdicts[offset + index] as Verdict);
