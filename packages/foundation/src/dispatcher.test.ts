@@ -17,13 +17,13 @@ import type { TLSSocket } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import type { Dispatcher } from "undici";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { createSystemClock } from "./clock.ts";
 import {
   type ConnectionLimits,
   createDirectDispatcher,
   createUpstreamDispatcher,
   type UpstreamDispatcherOptions,
 } from "./dispatcher.ts";
+import { createSystemClock } from "./time/clock.ts";
 import { createSendRequest, type UpstreamResponse } from "./upstream.ts";
 
 const LIMITS: ConnectionLimits = { connectMs: 5_000, headersMs: 5_000, bodyMs: 5_000, maxConnectionsPerOrigin: 4 };

@@ -1,14 +1,4 @@
 export {
-  BOOT_STEP_MS,
-  bootMs,
-  type Clock,
-  createSystemClock,
-  holdProcess,
-  kernelMonotonicUs,
-  type Timer,
-} from "./clock.ts";
-export { CLOCK_SKEW, isSkewed } from "./clock-skew.ts";
-export {
   type ConnectionLimits,
   createDirectDispatcher,
   createUpstreamDispatcher,
@@ -29,7 +19,17 @@ export { parseJson } from "./parse-json.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { retryAfterMsOf } from "./retry-after.ts";
 export { Secret } from "./secret.ts";
-export { settledWithin } from "./settled-within.ts";
+export {
+  BOOT_STEP_MS,
+  bootMs,
+  type Clock,
+  createSystemClock,
+  holdProcess,
+  kernelMonotonicUs,
+  type Timer,
+} from "./time/clock.ts";
+export { CLOCK_SKEW, isSkewed } from "./time/clock-skew.ts";
+export { settledWithin } from "./time/settled-within.ts";
 export { readTrustedCertificates } from "./trusted-certificates.ts";
 export {
   createSendRequest,

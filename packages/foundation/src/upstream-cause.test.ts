@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { inspect } from "node:util";
 import { Agent } from "undici";
 import { expect, onTestFinished, test } from "vitest";
-import { createSystemClock } from "./clock.ts";
+import { createSystemClock } from "./time/clock.ts";
 import { createSendRequest } from "./upstream.ts";
 
 test("createSendRequest keeps received bytes out of the errors it throws", async () => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { Agent, Dispatcher, errors } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type Clock, createSystemClock } from "./clock.ts";
+import { type Clock, createSystemClock } from "./time/clock.ts";
 import { createSendRequest, UpstreamError, type UpstreamRequest } from "./upstream.ts";
 
 let nowMs = 100;

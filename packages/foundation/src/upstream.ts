@@ -6,8 +6,8 @@
  * never logs, and knows no service: which status means what is said by the file that owns the service.
  */
 import { type Dispatcher, errors, request } from "undici";
-import type { Clock } from "./clock.ts";
 import { type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
+import type { Clock } from "./time/clock.ts";
 
 export const UPSTREAM_ERRORS = {
   aborted: transient(503, "the broker gave up waiting", NEXT.wait),

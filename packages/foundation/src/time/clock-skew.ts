@@ -1,6 +1,6 @@
 /** How far this node's clock may be off before OCI refuses what it signed. */
 
-import { NEXT, transient } from "./error-text.ts";
+import { NEXT, transient } from "../error-text.ts";
 
 export const CLOCK_SKEW = transient(502, "this node's clock is more than 5 minutes off", NEXT.clock);
 
