@@ -29,6 +29,7 @@ export {
   type Timer,
 } from "./time/clock.ts";
 export { CLOCK_SKEW, isSkewed } from "./time/clock-skew.ts";
+export { createLimiter, type Limiter } from "./time/limiter.ts";
 export { settledWithin } from "./time/settled-within.ts";
 export { readTrustedCertificates } from "./trusted-certificates.ts";
 export {

@@ -6,11 +6,10 @@
  * next to the live ones. This file owns the limits for repositories and registry hosts; session-refresh.ts owns those for
  * the session. It never holds a token, and never delays a request for an unmarked repository.
  */
-import { type Clock, settledWithin } from "@ocir-broker/foundation";
+import { type Clock, createLimiter, type Limiter, settledWithin } from "@ocir-broker/foundation";
 import type { Access } from "@ocir-broker/ocir";
 import { LRUCache } from "lru-cache";
 import type { RefreshSession } from "../tokens/session-refresh.ts";
-import { type BackgroundQueue, createBackgroundQueue } from "./background-queue.ts";
 
 /** Repositories remembered for all hosts; a forgotten one is probed again. */
 const MAX_REPOSITORIES = 2_048;
@@ -32,6 +31,9 @@ const REPROBE_MS = 600_000;
 
 /** A failed probe is repeated after this long. */
 const FAILED_PROBE_MS = 30_000;
+
+/** Background work: started 10 ms apart, and never within the request that asked for it. Further probes are dropped. */
+const PROBES = { concurrency: 8, spacingMs: 10, maxQueued: 512 };
 
 export type AccessEvent =
   | { readonly type: "denied" | "healed"; readonly registryHost: string; readonly repository: string }
@@ -76,11 +78,11 @@ export class RepositoryAccess {
   readonly #options: RepositoryAccessOptions;
   readonly #repositories = new LRUCache<string, Repository>({ max: MAX_REPOSITORIES });
   readonly #refreshes = new LRUCache<string, Refresh>({ max: MAX_REPOSITORIES });
-  readonly #probes: BackgroundQueue;
+  readonly #probes: Limiter;
 
   constructor(options: RepositoryAccessOptions) {
     this.#options = options;
-    this.#probes = createBackgroundQueue({ clock: options.clock });
+    this.#probes = createLimiter({ clock: options.clock, ...PROBES });
   }
 
   /** Returns what is known now, without waiting; starts a background probe if one is due. */

@@ -10,11 +10,10 @@ import {
   setMaxIdleHTTPParsers,
 } from "node:http";
 import type { Socket } from "node:net";
-import { type Clock, settledWithin } from "@ocir-broker/foundation";
+import { type Clock, type Limiter, settledWithin } from "@ocir-broker/foundation";
 import { errorAnswer } from "../errors/error-response.ts";
 import { writeAnswer } from "../errors/response.ts";
 import { type ListenAddress, listenOn } from "./listen.ts";
-import type { RateLimitedQueue } from "./rate-limited-queue.ts";
 
 export interface ServerLimits {
   /** From connection to the last header byte. */
@@ -27,8 +26,8 @@ export interface ServerLimits {
   readonly keepAliveMs: number;
   /** Concurrent connections; more are closed at once. 0: no limit. */
   readonly maxConnections: number;
-  /** Without a queue, every request is answered at once. */
-  readonly queue?: RateLimitedQueue;
+  /** Without it, every request is answered at once. */
+  readonly limiter?: Limiter;
 }
 
 export interface BoundedServer {
@@ -65,9 +64,9 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
   const unanswered = new WeakMap<Socket, Set<IncomingMessage>>();
 
   function enqueue(socket: Socket, work: () => void): void {
-    if (limits.queue === undefined) work();
+    if (limits.limiter === undefined) work();
     // Pipelining: there may be more requests than connections.
-    else if (!limits.queue.add(work)) socket.destroy();
+    else if (!limits.limiter.add(work)) socket.destroy();
   }
 
   server.on("request", (request, response) => {

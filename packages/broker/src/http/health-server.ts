@@ -6,13 +6,12 @@
  * starve pulls. health.ts and metrics.ts decide what is shown.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Clock } from "@ocir-broker/foundation";
+import { type Clock, createLimiter } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
 import { errorAnswer } from "../errors/error-response.ts";
 import { type HttpAnswer, jsonAnswer, textAnswer, writeAnswer } from "../errors/response.ts";
 import type { Health } from "../telemetry/health.ts";
 import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
-import { createRateLimitedQueue } from "./rate-limited-queue.ts";
 
 /** A refused client retries at once and costs more than a waiting one, so more than 200 may wait. */
 const MAX_CONNECTIONS = 256;
@@ -26,7 +25,7 @@ const LIMITS = {
 };
 
 /** 400 answers a second take about 3 % of the event loop; a credentials request waits for at most four of them, 0.3 ms. */
-const QUEUE = { perInterval: 4, intervalMs: 10, maxQueued: MAX_CONNECTIONS };
+const RATE = { burst: 4, spacingMs: 2.5, maxQueued: MAX_CONNECTIONS };
 
 /** How long a rendered body is reused. */
 const FRESH_MS = 1_000;
@@ -77,14 +76,10 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
     }
   }
 
-  return createBoundedServer(
-    { ...LIMITS, queue: createRateLimitedQueue({ clock, ...QUEUE }) },
-    clock,
-    (request, response) => {
-      request.resume();
-      void serve(request, response);
-    },
-  );
+  return createBoundedServer({ ...LIMITS, limiter: createLimiter({ clock, ...RATE }) }, clock, (request, response) => {
+    request.resume();
+    void serve(request, response);
+  });
 }
 
 function readiness(health: Health): HttpAnswer {

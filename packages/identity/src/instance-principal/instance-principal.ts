@@ -5,7 +5,7 @@
  */
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
-import { type Expiring, Secret } from "@ocir-broker/foundation";
+import { createLimiter, type Expiring, Secret } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
 import type { IdentityProvider, ProviderContext, SigningSession } from "../provider.ts";
 import type { RegionInfo } from "../region-info.ts";
@@ -13,7 +13,7 @@ import { authUrlOf, type InstancePrincipalSettings, metadataBaseUrlsOf } from ".
 import { federate } from "./federation.ts";
 import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts";
 import { createMetadataService } from "./metadata-service.ts";
-import { createMutex } from "./pause.ts";
+import { runLimited } from "./pause.ts";
 import { fetchRegion } from "./region.ts";
 import { decodeSession, encodeSession, TOKEN_PREFIX } from "./session-record.ts";
 
@@ -33,12 +33,13 @@ export function createInstancePrincipal(
     baseUrls: metadataBaseUrlsOf(settings),
   });
   const federation = { clock, onEvent, send: context.sendAuth };
-  const withLock = createMutex("metadata service");
+  const regions = createLimiter({ clock, concurrency: 1 });
   let knownRegion: RegionInfo | undefined;
   let tenancyId: string | undefined;
 
   async function region(signal: AbortSignal): Promise<RegionInfo> {
-    return knownRegion ?? withLock(signal, async () => (knownRegion ??= await fetchRegion(metadata, signal)));
+    const fetchOnce = async () => (knownRegion ??= await fetchRegion(metadata, signal));
+    return knownRegion ?? runLimited(regions, "metadata service", signal, fetchOnce);
   }
 
   /** An instance does not move: another tenancy means that something is very wrong, and nothing is swapped in. */

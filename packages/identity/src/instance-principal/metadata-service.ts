@@ -7,6 +7,7 @@
  */
 import {
   type Clock,
+  createLimiter,
   type Random,
   retryAfterMsOf,
   type SendRequest,
@@ -15,11 +16,13 @@ import {
 } from "@ocir-broker/foundation";
 import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
 import type { IdentityEvent } from "../identity-event.ts";
-import { createMutex, pause } from "./pause.ts";
-import { createRateLimiter } from "./rate-limiter.ts";
+import { pause, runLimited } from "./pause.ts";
 
 /** Certificates are 2 KiB; a body ten times that is not one. */
 const MAX_BODY_BYTES = 65_536;
+
+/** The service throttles without telling at what rate, and everything on the node shares it. */
+const RATE = { burst: 5, spacingMs: 200 };
 
 const TRIES = 4;
 
@@ -73,8 +76,8 @@ export interface MetadataServiceOptions {
 
 export function createMetadataService(options: MetadataServiceOptions): MetadataService {
   const { clock, random, send, onEvent } = options;
-  const withLock = createMutex("metadata service");
-  const rateLimiter = createRateLimiter(clock);
+  const reads = createLimiter({ clock, concurrency: 1 });
+  const requests = createLimiter({ clock, ...RATE });
   let baseUrls = options.baseUrls;
 
   async function readPatiently(path: MetadataPath, signal: AbortSignal): Promise<MetadataAnswer> {
@@ -97,10 +100,9 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
   async function readOnce(path: MetadataPath, signal: AbortSignal): Promise<MetadataAnswer> {
     const failures: UpstreamError[] = [];
     for (const baseUrl of baseUrls) {
-      await pause(clock, rateLimiter.reserve(), signal);
-      if (signal.aborted) throw new IdentityError("aborted", baseUrl.host);
       try {
-        const response = await exchange(urlOf(baseUrl, path), signal);
+        const url = urlOf(baseUrl, path);
+        const response = await runLimited(requests, baseUrl.host, signal, () => exchange(url, signal));
         baseUrls = [baseUrl];
         return answerOf(response, path, baseUrl.host);
       } catch (error) {
@@ -130,7 +132,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
   }
 
   async function read(paths: readonly MetadataPath[], signal: AbortSignal): Promise<MetadataAnswer[]> {
-    return withLock(signal, async () => {
+    return runLimited(reads, "metadata service", signal, async () => {
       const answers: MetadataAnswer[] = [];
       for (const path of paths) answers.push(await readPatiently(path, signal));
       return answers;

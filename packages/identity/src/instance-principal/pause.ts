@@ -1,5 +1,5 @@
-/** Waits that a caller can abort: for time to pass, and for a mutex. */
-import type { Clock } from "@ocir-broker/foundation";
+/** Waits that a caller can abort: for time to pass, and for a limiter's permission. */
+import type { Clock, Limiter } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
 
 /** Resolves when `delayMs` of the monotonic clock have passed, or at once when the signal fires: look at it. */
@@ -11,24 +11,26 @@ export async function pause(clock: Clock, delayMs: number, signal: AbortSignal):
   timer.cancel();
 }
 
-/** Runs what it is given one at a time, in the order of asking. @throws {IdentityError} `aborted` to who gave up waiting. */
-export type Mutex = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
-
-/** `place` names in errors what the mutex protects. */
-export function createMutex(place: string): Mutex {
-  let last: Promise<void> = Promise.resolve();
-  return async (signal, work) => {
-    const before = last;
-    const { promise: done, resolve: finish } = Promise.withResolvers<void>();
-    last = before.then(() => done);
-    try {
-      await settledOrAborted(before, signal);
-      if (signal.aborted) throw new IdentityError("aborted", place);
-      return await work();
-    } finally {
-      finish();
-    }
-  };
+/** Runs `work` when the limiter lets it. @throws {IdentityError} `aborted`, with `place`, if the signal fires before. */
+export async function runLimited<T>(
+  limiter: Limiter,
+  place: string,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { promise: turn, resolve: begin } = Promise.withResolvers<void>();
+  const { promise: done, resolve: finish } = Promise.withResolvers<void>();
+  limiter.add(() => {
+    begin();
+    return done;
+  });
+  try {
+    await settledOrAborted(turn, signal);
+    if (signal.aborted) throw new IdentityError("aborted", place);
+    return await work();
+  } finally {
+    finish();
+  }
 }
 
 async function settledOrAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {

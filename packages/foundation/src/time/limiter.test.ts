@@ -1,0 +1,121 @@
+import { expect, it } from "vitest";
+import { createLimiter, type LimiterOptions } from "./limiter.ts";
+
+/** Time moves in steps of 1 ms. Between two steps, all promises settle. */
+function createTime() {
+  let nowMs = 0;
+  const timers = new Set<{ atMs: number; callback: () => void }>();
+  return {
+    armed: () => timers.size,
+    clock: {
+      monotonicMs: () => nowMs,
+      wallMs: () => nowMs,
+      setTimer(callback: () => void, delayMs: number) {
+        const timer = { atMs: nowMs + delayMs, callback };
+        timers.add(timer);
+        return { cancel: () => void timers.delete(timer) };
+      },
+    },
+    async pass(ms: number) {
+      const settle = () => new Promise((resolve) => setImmediate(resolve));
+      await settle();
+      for (const endMs = nowMs + ms; nowMs < endMs; await settle()) {
+        nowMs += 1;
+        for (const timer of [...timers].filter(({ atMs }) => atMs <= nowMs)) {
+          timers.delete(timer);
+          timer.callback();
+        }
+      }
+    },
+  };
+}
+
+function setUp(options: Omit<LimiterOptions, "clock">) {
+  const { clock, armed, pass } = createTime();
+  const limiter = createLimiter({ clock, ...options });
+  const started: number[] = [];
+  const ends: (() => void)[] = [];
+  /** Work that ends when the test says so. */
+  const addLasting = (id: number): boolean =>
+    limiter.add(() => {
+      started.push(id);
+      return new Promise<void>((resolve) => void ends.push(resolve));
+    });
+  const addBrief = (id: number): boolean => limiter.add(() => void started.push(id));
+  return { limiter, started, ends, addLasting, addBrief, armed, pass };
+}
+
+it("createLimiter without a burst starts nothing within add, then one after the other, as many at once as may run", async () => {
+  const { addLasting, started, ends, pass } = setUp({ concurrency: 2, spacingMs: 10 });
+  for (const id of [1, 2, 3, 4]) addLasting(id);
+  await pass(9);
+  expect(started).toEqual([]);
+  await pass(1);
+  expect(started).toEqual([1]);
+  await pass(100);
+  expect(started).toEqual([1, 2]);
+  ends[1]?.();
+  await pass(10);
+  expect(started).toEqual([1, 2, 3]);
+});
+
+it("createLimiter starts a burst at once and the others evenly spaced, in the order of adding", async () => {
+  const { addBrief, started, pass } = setUp({ burst: 2, spacingMs: 5 });
+  for (const id of [1, 2, 3, 4]) addBrief(id);
+  expect(started).toEqual([1, 2]);
+  await pass(5);
+  addBrief(5);
+  expect(started).toEqual([1, 2, 3]);
+  await pass(10);
+  expect(started).toEqual([1, 2, 3, 4, 5]);
+});
+
+it("createLimiter has the whole burst again after a rest, never more, and sets no timer when idle", async () => {
+  const { addBrief, started, armed, pass } = setUp({ burst: 2, spacingMs: 5 });
+  for (let round = 1; round <= 2; round++) {
+    for (const id of [1, 2, 3]) addBrief(id);
+    expect(started).toHaveLength(2);
+    expect(armed()).toBe(1);
+    await pass(1_000);
+    expect(started.splice(0)).toEqual([1, 2, 3]);
+    expect(armed()).toBe(0);
+  }
+});
+
+it("createLimiter with concurrency 1 is a mutex", async () => {
+  const { addLasting, started, ends, pass } = setUp({ concurrency: 1 });
+  for (const id of [1, 2]) addLasting(id);
+  expect(started).toEqual([1]);
+  await pass(1_000);
+  expect(started).toEqual([1]);
+  ends[0]?.();
+  await pass(1);
+  expect(started).toEqual([1, 2]);
+});
+
+it("createLimiter refuses more than fit in the queue", async () => {
+  const { addBrief, started, pass } = setUp({ burst: 1, spacingMs: 5, maxQueued: 2 });
+  expect([1, 2, 3, 4].map(addBrief)).toEqual([true, true, true, false]);
+  await pass(5);
+  expect(addBrief(5)).toBe(true);
+  await pass(100);
+  expect(started).toEqual([1, 2, 3, 5]);
+});
+
+it("createLimiter goes on after work that failed", async () => {
+  const { limiter, addBrief, started, pass } = setUp({ concurrency: 1 });
+  limiter.add(() => Promise.reject(new Error("failed")));
+  addBrief(2);
+  await pass(1);
+  expect(started).toEqual([2]);
+});
+
+it("createLimiter drops what waits when it is closed", async () => {
+  const { limiter, addBrief, started, armed, pass } = setUp({ spacingMs: 5 });
+  addBrief(1);
+  limiter.close();
+  expect(addBrief(2)).toBe(false);
+  expect(armed()).toBe(0);
+  await pass(1_000);
+  expect(started).toEqual([]);
+});
