@@ -1,5 +1,6 @@
 /** The package's one error. Its messages are a closed table: nothing of a request or an answer enters them. */
 import { NEXT, type RequestErrorText } from "@ocir-broker/foundation";
+import { MAX_REQUEST_BYTES } from "./contract.ts";
 
 export const PROTOCOL_ERRORS = {
   "api-version-unsupported": { status: 400, what: "the request's apiVersion is not known", next: NEXT.kubeletConfig },
@@ -10,7 +11,11 @@ export const PROTOCOL_ERRORS = {
   },
   "request-invalid": { status: 400, what: "the request is not a CredentialProviderRequest", next: NEXT.kubeletConfig },
   "request-not-json": { status: 400, what: "the request is not JSON", next: NEXT.kubeletConfig },
-  "request-too-large": { status: 413, what: "the request is larger than 256 KiB", next: NEXT.kubeletConfig },
+  "request-too-large": {
+    status: 413,
+    what: `the request is larger than ${MAX_REQUEST_BYTES / 1_024} KiB`,
+    next: NEXT.kubeletConfig,
+  },
   "response-too-large": { status: 500, what: "the answer would be too large", next: NEXT.journal },
   "server-url-invalid": {
     status: 400,

@@ -2,7 +2,7 @@
  * Every code of the plugin's own error lines, for credential-provider-oke, docker-credential-ocir and the do-nothing
  * provider. The C programs get them from packages/native/src/error-texts.h, which is generated from this file.
  */
-import { FALLBACK_LOCK_NAME } from "./contract.ts";
+import { FALLBACK_LOCK_NAME, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES } from "./contract.ts";
 
 export interface ShimErrorText {
   readonly what: string;
@@ -23,7 +23,7 @@ export const SHIM_ERRORS = {
   },
   "shim-request-unreadable": { what: "stdin cannot be read", next: "pipe one JSON request into it" },
   "shim-request-too-large": {
-    what: "the request on stdin is larger than 256 KiB",
+    what: `the request on stdin is larger than ${MAX_REQUEST_BYTES / 1_024} KiB`,
     next: "look for a pod with an overlong image name",
   },
   "shim-request-empty": {
@@ -65,7 +65,7 @@ export const SHIM_ERRORS = {
     next: OTHER_DAEMON,
   },
   "shim-answer-too-large": {
-    what: "the answer is larger than 16 KiB of headers or 64 KiB of body",
+    what: `the answer is larger than 16 KiB of headers or ${MAX_RESPONSE_BYTES / 1_024} KiB of body`,
     next: OTHER_DAEMON,
   },
   "shim-fallback-directory-unsafe": {

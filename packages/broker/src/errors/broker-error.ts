@@ -1,8 +1,10 @@
 /** The broker's own faults. What went wrong upstream keeps the error class of the package that saw it. */
 import { NEXT, type RequestErrorText } from "@ocir-broker/foundation";
+import { PROTOCOL_ERRORS } from "@ocir-broker/protocol";
 
 export const BROKER_ERRORS = {
-  "body-too-large": { status: 413, what: "the request is larger than 256 KiB", next: NEXT.kubeletConfig },
+  /** The same before the body is a CredentialProviderRequest. */
+  "body-too-large": PROTOCOL_ERRORS["request-too-large"],
   "config-invalid": { status: 500, what: "the configuration is not valid", next: "run ocir-broker config check" },
   "config-unreadable": {
     status: 500,

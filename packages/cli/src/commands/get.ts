@@ -8,6 +8,7 @@ import {
   BrokerError,
   type CredentialsAnswer,
   createFallbackBroker,
+  ERROR_TABLE,
   errorAnswerOf,
   listenFds,
   loadLenientConfig,
@@ -148,7 +149,8 @@ async function readRequest(): Promise<Buffer> {
   let bytes = 0;
   for await (const piece of process.stdin) {
     bytes += piece.length;
-    if (bytes > MAX_REQUEST_BYTES) throw new BrokerError("body-too-large", "stdin: the request is larger than 256 KiB");
+    if (bytes > MAX_REQUEST_BYTES)
+      throw new BrokerError("body-too-large", `stdin: ${ERROR_TABLE["body-too-large"].what}`);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
