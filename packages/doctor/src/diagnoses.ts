@@ -2,7 +2,9 @@
  * Every finding that doctor can report: its verdict, what it means and how to fix it. The names are stable;
  * docs/troubleshooting.md leads from a symptom to them. These texts are fixed: anything seen on the node is evidence.
  */
+import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/identity";
 import type { FindingCode } from "@ocir-broker/kubelet-config";
+import { OCIR_ERRORS, type OcirErrorCode } from "@ocir-broker/ocir";
 import { MATCH_IMAGES } from "@ocir-broker/protocol";
 
 /** `unknown`: the check could not be made. */
@@ -25,6 +27,13 @@ const EXTRA_ARGS =
   'pass them in the one form that the bootstrap script reads, with a space: bash /var/run/oke-init.sh --kubelet-extra-args "--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"; it runs at the first boot only, so replace the node';
 const INSTALL = "reinstall ocir-broker, with all files from one release";
 
+const CODES = { ...IDENTITY_ERRORS, ...OCIR_ERRORS };
+
+/** A finding that is an error code has that code's words. */
+function whatOf(code: IdentityErrorCode | OcirErrorCode): string {
+  return CODES[code].what;
+}
+
 export const DIAGNOSES = {
   "not-checked": { verdict: "unknown", means: "not checked because of another finding, which is named" },
   "needs-root": { verdict: "unknown", means: "this user may not read this", fix: "run ocir-broker doctor as root" },
@@ -34,7 +43,7 @@ export const DIAGNOSES = {
   "metadata-ok": { verdict: "ok", means: "the metadata service answers" },
   "metadata-unreachable": {
     verdict: "problem",
-    means: "the metadata service does not answer",
+    means: whatOf("metadata-unreachable"),
     fix: "check that this is an OCI instance, and that no firewall rule or network policy blocks 169.254.169.254 (iptables -S OUTPUT)",
   },
   "metadata-proxied": {
@@ -50,11 +59,11 @@ export const DIAGNOSES = {
   },
   "metadata-throttled": {
     verdict: "problem",
-    means: "the metadata service is throttling this node",
+    means: whatOf("metadata-throttled"),
     fix: "find what else sends so many requests to 169.254.169.254 (ss -tnp dst 169.254.169.254); the broker sends at most five a second",
   },
-  "metadata-unavailable": { verdict: "problem", means: "the metadata service returns server errors", fix: RETRY },
-  "metadata-invalid": { verdict: "problem", means: "the metadata service's answer is invalid", fix: PROXY },
+  "metadata-unavailable": { verdict: "problem", means: whatOf("metadata-unavailable"), fix: RETRY },
+  "metadata-invalid": { verdict: "problem", means: whatOf("metadata-invalid"), fix: PROXY },
 
   "region-unknown": {
     verdict: "problem",
@@ -79,7 +88,7 @@ export const DIAGNOSES = {
   },
   "certificate-expired": {
     verdict: "problem",
-    means: "the instance certificate is not valid now",
+    means: whatOf("certificate-expired"),
     fix: "check the clock; OCI renews the certificate several times a day, so reboot the instance if this persists",
   },
   "certificate-mismatch": {
@@ -101,7 +110,7 @@ export const DIAGNOSES = {
   "session-ok": { verdict: "ok", means: "the auth service gives this instance a session" },
   "federation-refused": {
     verdict: "problem",
-    means: "the auth service refuses this instance",
+    means: whatOf("federation-refused"),
     fix: "check that the instance is not terminated, moved, or created from an image with another instance's state; then reboot it",
   },
   "federation-unauthorized": {
@@ -109,11 +118,11 @@ export const DIAGNOSES = {
     means: "the auth service does not accept the instance certificate",
     fix: "check the clock, then try again in a few minutes, since OCI may be replacing the certificate",
   },
-  "federation-throttled": { verdict: "problem", means: "the auth service is throttling", fix: RETRY },
-  "federation-unavailable": { verdict: "problem", means: "the auth service returns server errors", fix: RETRY },
-  "federation-unreachable": { verdict: "problem", means: "no answer from the auth service", fix: NETWORK },
-  "federation-invalid": { verdict: "problem", means: "the auth service's answer contains no session", fix: PROXY },
-  "sdk-failed": { verdict: "problem", means: "the request could not be signed", fix: INSTALL },
+  "federation-throttled": { verdict: "problem", means: whatOf("federation-throttled"), fix: RETRY },
+  "federation-unavailable": { verdict: "problem", means: whatOf("federation-unavailable"), fix: RETRY },
+  "federation-unreachable": { verdict: "problem", means: whatOf("federation-unreachable"), fix: NETWORK },
+  "federation-invalid": { verdict: "problem", means: whatOf("federation-invalid"), fix: PROXY },
+  "sdk-failed": { verdict: "problem", means: whatOf("sdk-failed"), fix: INSTALL },
 
   "network-ok": { verdict: "ok", means: "the service can be reached" },
   "dns-failed": {
@@ -144,18 +153,18 @@ export const DIAGNOSES = {
   },
   "registry-unauthorized": {
     verdict: "problem",
-    means: "the registry does not accept this instance's session",
+    means: whatOf("registry-unauthorized"),
     fix: CLOCK,
   },
   "registry-forbidden": {
     verdict: "problem",
-    means: "the registry refuses this instance",
+    means: whatOf("registry-forbidden"),
     fix: "check that the host is a registry of a region that the tenancy is subscribed to",
   },
-  "registry-throttled": { verdict: "problem", means: "the registry is throttling", fix: RETRY },
-  "registry-unavailable": { verdict: "problem", means: "the registry returns server errors", fix: RETRY },
+  "registry-throttled": { verdict: "problem", means: whatOf("registry-throttled"), fix: RETRY },
+  "registry-unavailable": { verdict: "problem", means: whatOf("registry-unavailable"), fix: RETRY },
   "registry-unreachable": { verdict: "problem", means: "no answer from the registry", fix: NETWORK },
-  "registry-answer-invalid": { verdict: "problem", means: "the registry's answer is not a token", fix: PROXY },
+  "registry-answer-invalid": { verdict: "problem", means: whatOf("registry-answer-invalid"), fix: PROXY },
 
   "access-ok": { verdict: "ok", means: "this instance may read the image" },
   "access-public": { verdict: "ok", means: "one of Oracle's public images: it needs no permission" },
@@ -174,7 +183,7 @@ export const DIAGNOSES = {
     means: "it is unclear whether this instance may read the image",
     fix: RETRY,
   },
-  "image-invalid": { verdict: "problem", means: "the image's name is invalid", fix: "check the pod's image name" },
+  "image-invalid": { verdict: "problem", means: whatOf("image-invalid"), fix: "check the pod's image name" },
   "image-foreign": {
     verdict: "ok",
     means:
