@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { BROKER } from "../daemon.ts";
 import { lackOf, type RealRegistryStage, setRealRegistryStage } from "../real-registry.ts";
 
 const lack = lackOf("skopeo", "docker-registry");
@@ -74,17 +73,5 @@ describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
     expect(await saidBy(digestOf(stage, `${stage.registryHost}/acme/app:1`))).toContain(
       "ocir-broker: shim-socket-missing: ",
     );
-  });
-
-  it("log in with the password that ocir-broker get prints", async () => {
-    const stage = await setRealRegistryStage();
-    const { run, registryHost, image, directory, config } = stage;
-    const name = `${registryHost}/acme/shop/web:1`;
-    await push(stage, name);
-    const authFile = join(directory, "logged-in.json");
-    const get = `${BROKER} get --config ${config.path} --output password ${name}`;
-    const login = `skopeo login --authfile ${authFile} -u BEARER_TOKEN --password-stdin ${registryHost}`;
-    expect(await run("bash", "-o", "pipefail", "-c", `${get} | ${login}`)).toContain("Login Succeeded!");
-    expect(await digestOf(stage, name, `--authfile=${authFile}`)).toBe(image.digest);
   });
 });

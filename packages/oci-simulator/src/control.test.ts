@@ -31,14 +31,18 @@ describe("the control API", () => {
   test("GET /requests counts every endpoint, and none of its own", async () => {
     await control("POST", "/reset");
     await pullStatus();
+    for (const path of ["regionInfo", "region", ""]) {
+      const headers = { authorization: "Bearer Oracle" };
+      await send(simulator.metadataUrl, { target: `/opc/v2/instance/${path}`, headers });
+    }
     const { json } = await control("GET", "/requests");
     expect(json).toEqual({
-      "metadata.regionInfo": 0,
-      "metadata.region": 0,
+      "metadata.regionInfo": 1,
+      "metadata.region": 1,
       "metadata.cert": 1,
       "metadata.key": 1,
       "metadata.intermediate": 1,
-      "metadata.other": 0,
+      "metadata.other": 1,
       "auth.x509": 1,
       "auth.other": 0,
       "registry.token": 1,

@@ -1,6 +1,5 @@
 /** The simulator as a program, used by hand: with curl, over HTTP and over HTTPS. */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,11 +58,6 @@ async function curl(...args: string[]): Promise<string> {
   return (await promisify(execFile)("curl", ["--silent", "--show-error", "--max-time", "10", ...args])).stdout;
 }
 
-async function curlBytes(...args: string[]): Promise<Buffer> {
-  const options = { encoding: "buffer" } as const;
-  return (await promisify(execFile)("curl", ["--silent", "--fail", "--max-time", "10", ...args], options)).stdout;
-}
-
 function exitOf({ child }: Program, signal: NodeJS.Signals): Promise<unknown> {
   const { promise, resolve } = Promise.withResolvers<unknown>();
   child.once("exit", (code, by) => resolve(code ?? by));
@@ -72,54 +66,29 @@ function exitOf({ child }: Program, signal: NodeJS.Signals): Promise<unknown> {
 }
 
 describe("npm run simulator", () => {
-  test.skipIf(!hasCurl)(
-    `answers curl, and pulls an image with it${hasCurl ? "" : " (skipped: no curl here)"}`,
-    async () => {
-      const program = await start();
-      const { metadata, registry, control, output } = program;
-      expect(output).toContain(`OCI_METADATA_BASE_URL=${metadata}\n`);
-      const authorization = ["-H", "Authorization: Bearer Oracle"];
-      expect(JSON.parse(await curl(...authorization, `${metadata}/instance/regionInfo`)).regionKey).toBe("IAD");
-      expect(await curl(...authorization, "--http1.0", `${metadata}/instance/region`)).toBe("iad");
-      expect(
-        await curl(
-          ...authorization,
-          "--proxy",
-          new URL(metadata).origin,
-          "http://169.254.169.254/opc/v2/instance/region",
-        ),
-      ).toBe("iad");
-      expect(await curl("-o", "/dev/null", "-w", "%{http_code}", `${metadata}/instance/region`)).toBe("401");
+  test.skipIf(!hasCurl)(`answers curl${hasCurl ? "" : " (skipped: no curl here)"}`, async () => {
+    const program = await start();
+    const { metadata, registry, control, output } = program;
+    expect(output).toContain(`OCI_METADATA_BASE_URL=${metadata}\n`);
+    const authorization = ["-H", "Authorization: Bearer Oracle"];
+    expect(JSON.parse(await curl(...authorization, `${metadata}/instance/regionInfo`)).regionKey).toBe("IAD");
+    expect(await curl(...authorization, "--http1.0", `${metadata}/instance/region`)).toBe("iad");
+    expect(
+      await curl(
+        ...authorization,
+        "--proxy",
+        new URL(metadata).origin,
+        "http://169.254.169.254/opc/v2/instance/region",
+      ),
+    ).toBe("iad");
+    expect(await curl("-o", "/dev/null", "-w", "%{http_code}", `${metadata}/instance/region`)).toBe("401");
 
-      const repository = `${registry}/v2/axoxdievda5j/oke-public-pause`;
-      const challenge = /realm="([^"]+)",service="([^"]+)",scope="([^"]+)"/.exec(
-        await curl("--head", `${repository}/manifests/latest`),
-      );
-      const [, realm = "", service, scope] = challenge ?? [];
-      const anonymous = JSON.parse(await curl(`${registry}/20180419/docker/token`)).token;
-      const asked = [
-        "-u",
-        `BEARER_TOKEN:${anonymous}`,
-        "--get",
-        "-d",
-        `service=${service}`,
-        "-d",
-        `scope=${scope}`,
-        realm,
-      ];
-      const bearer = ["-H", `Authorization: Bearer ${JSON.parse(await curl(...asked)).token}`];
-      const manifest = JSON.parse(await curl(...bearer, `${repository}/manifests/latest`));
-      const layer = manifest.layers[0];
-      const bytes = await curlBytes(...bearer, `${repository}/blobs/${layer.digest}`);
-      expect(`sha256:${createHash("sha256").update(bytes).digest("hex")}`).toBe(layer.digest);
-
-      expect(JSON.parse(await curl(`${control}/requests`))).toMatchObject({
-        "registry.exchange": 1,
-        "registry.blob": 1,
-      });
-      expect(await exitOf(program, "SIGTERM")).toBe(0);
-    },
-  );
+    const anonymous = JSON.parse(await curl(`${registry}/20180419/docker/token`)).token;
+    const manifest = `${registry}/v2/axoxdievda5j/oke-public-pause/manifests/latest`;
+    expect(JSON.parse(await curl("-H", `Authorization: Bearer ${anonymous}`, manifest)).layers).toHaveLength(1);
+    expect(JSON.parse(await curl(`${control}/requests`))).toMatchObject({ "registry.manifest": 1 });
+    expect(await exitOf(program, "SIGTERM")).toBe(0);
+  });
 
   test.skipIf(!hasCurl)(
     `speaks HTTPS for any name, trusted through its CA file${hasCurl ? "" : " (skipped: no curl here)"}`,

@@ -134,26 +134,3 @@ describe("the metadata service refuses", () => {
     await limited.close();
   });
 });
-
-test("requests are counted by endpoint", async () => {
-  simulator.reset();
-  for (const path of [
-    "/instance/regionInfo",
-    "/instance/region",
-    "/identity/cert.pem",
-    "/identity/key.pem",
-    "/identity/key.pem",
-  ]) {
-    await get(path);
-  }
-  await get("/identity/intermediate.pem");
-  await get("/instance/");
-  expect(Object.fromEntries(Object.entries(simulator.requests()).filter(([, count]) => count > 0))).toEqual({
-    "metadata.regionInfo": 1,
-    "metadata.region": 1,
-    "metadata.cert": 1,
-    "metadata.key": 2,
-    "metadata.intermediate": 1,
-    "metadata.other": 1,
-  });
-});
