@@ -74,14 +74,29 @@ export async function startOracleCloud(): Promise<OracleCloud> {
     return child.pid as number;
   }
 
-  const machine = await start("ready", ["unshare", "--net", "--mount", "sh", "-c", INSIDE, "sh", hosts]);
-  const enter = ["nsenter", `--target=${machine}`, "--net", "--mount", `--wd=${directory}`, "--"];
-  await start("listening on", [...enter, "docker-registry", "serve", writeRegistryConfig(directory)]);
-  await start("ready", [
-    ...[...enter, process.execPath, SIMULATOR, "--metadata", "169.254.169.254:80", "--auth", "127.0.0.2:443"],
-    ...["--registry", "127.0.0.3:443", "--control", CONTROL, "--tls", "--ca-file", caFile],
-    ...["--storage", `http://${STORAGE}`],
-  ]);
+  async function close(): Promise<void> {
+    for (const child of started.reverse()) {
+      const ended = child.exitCode === null ? once(child, "exit") : undefined;
+      child.kill("SIGKILL");
+      await ended;
+    }
+    rmSync(directory, { recursive: true, force: true });
+  }
+
+  const inside = ["unshare", "--net", "--mount", "sh", "-c", INSIDE, "sh", hosts];
+  let enter: readonly string[];
+  try {
+    enter = ["nsenter", `--target=${await start("ready", inside)}`, "--net", "--mount", `--wd=${directory}`, "--"];
+    await start("listening on", [...enter, "docker-registry", "serve", writeRegistryConfig(directory)]);
+    await start("ready", [
+      ...[...enter, process.execPath, SIMULATOR, "--metadata", "169.254.169.254:80", "--auth", "127.0.0.2:443"],
+      ...["--registry", "127.0.0.3:443", "--control", CONTROL, "--tls", "--ca-file", caFile],
+      ...["--storage", `http://${STORAGE}`],
+    ]);
+  } catch (error) {
+    await close();
+    throw error;
+  }
 
   async function run(command: readonly string[], options: { env?: Record<string, string>; input?: string } = {}) {
     const [program = "", ...args] = [...enter, ...command];
@@ -110,14 +125,7 @@ export async function startOracleCloud(): Promise<OracleCloud> {
       await control("POST", "/reset");
     },
     refusals: () => control("GET", "/refusals") as Promise<readonly RefusalRecord[]>,
-    async close() {
-      for (const child of started.reverse()) {
-        const ended = child.exitCode === null ? once(child, "exit") : undefined;
-        child.kill("SIGKILL");
-        await ended;
-      }
-      rmSync(directory, { recursive: true, force: true });
-    },
+    close,
   };
 }
 
