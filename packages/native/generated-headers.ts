@@ -1,6 +1,6 @@
 /**
- * Renders the C headers whose contents belong to packages/protocol. The rendered files are kept beside the sources, because
- * make needs nothing but a C compiler; a test compares them.
+ * Renders the C headers that packages/protocol defines. The rendered files are committed with the sources, because make needs
+ * nothing but a C compiler; a test compares them.
  */
 import {
   API_VERSIONS,
@@ -49,7 +49,7 @@ const NAMES = [
   }),
 ];
 
-/** The tests make programs with shorter ones. */
+/** Limits that the tests' builds override with shorter ones. */
 const LIMITS = defines({ SHIM_DAEMON_MS, SHIM_TOTAL_MS, SHIM_SHORTEST_TURN_MS }).flatMap((line) => [
   `#ifndef ${line.split(" ")[1]}`,
   line,

@@ -1,6 +1,6 @@
 /*
- * floor-server SOCKET [BODY_BYTES]: the least that a server can do. Reads one request, answers a fixed 200, closes;
- * one connection after the other. Prints "ready" once it listens. For the benchmark's physical floor.
+ * floor-server SOCKET [BODY_BYTES]: the smallest possible server, as the benchmark's physical floor. Reads one request,
+ * answers with a fixed 200 and closes; one connection at a time. Prints "ready" once it listens.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ enum { BACKLOG = 4096, REQUEST_LIMIT_BYTES = 300 * 1024, BODY_LIMIT_BYTES = 64 *
 static char request[REQUEST_LIMIT_BYTES + 1];
 static char answer[BODY_LIMIT_BYTES + 256];
 
-/* True once head and body are there; a client with a body states its length in the way that the shim does. */
+/* True once head and body are complete. A client with a body must state its length exactly as the shim does. */
 static int is_whole(size_t length) {
   request[length] = '\0';
   const char *end = strstr(request, "\r\n\r\n");

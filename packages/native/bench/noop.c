@@ -1,4 +1,4 @@
-/* Does nothing: what it costs to start and end a static program on this machine. */
+/* Does nothing, to measure the start and end of a static program on this machine. */
 int main(void) {
   return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * peak-memory PROGRAM [ARGUMENT...]: runs it and, when it has ended, writes `peak-memory: <KiB>` to stderr, and exits with
- * its status. Static and small itself, because the kernel counts what the process was before it became PROGRAM.
+ * peak-memory PROGRAM [ARGUMENT...]: runs PROGRAM, then writes `peak-memory: <KiB>` to stderr and exits with its status.
+ * Static and small, because the kernel also counts the process's memory before the exec.
  */
 #include <stdio.h>
 #include <sys/resource.h>

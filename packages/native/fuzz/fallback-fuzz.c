@@ -1,7 +1,7 @@
 /*
- * libFuzzer target of a shim that waits for another one's program: the first byte says what it finds beside the daemon's
- * socket, the second in how many pieces it is answered, the rest is the answer. The lock is always somebody else's, so
- * nothing is executed. An outcome must be one that the state allows, and an answer the very bytes that were sent.
+ * libFuzzer target of a shim that asks another shim's fallback broker. The first byte selects the state of the daemon's
+ * directory, the second the size of the answer's pieces; the rest is the answer. Another process always holds the lock, so
+ * nothing is executed. The state must allow the outcome, and an answer must be exactly the bytes that were sent.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -36,7 +36,7 @@ static pthread_mutex_t answering = PTHREAD_MUTEX_INITIALIZER;
 static const char *bytes;
 static size_t length, piece;
 
-/* A shim ends after its call and closes nothing; here what a call leaves open is closed behind it. */
+/* A shim ends after its call without closing anything, so the target closes what a call leaves open. */
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static bool is_kept[DESCRIPTORS];
 
@@ -103,7 +103,7 @@ int LLVMFuzzerInitialize(int *argument_count, char ***arguments) {
   return 0;
 }
 
-/* What is there by rights is put aside, and what is there instead is made; or back. */
+/* Replaces the regular file by the state's, or restores it. */
 static void set(enum state state, int on) {
   switch (state) {
     case NO_SOCKET:
@@ -181,7 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       abort();
   }
   pthread_mutex_lock(&answering);
-  length = 0; /* libFuzzer takes the bytes back. */
+  length = 0; /* libFuzzer reuses the bytes. */
   pthread_mutex_unlock(&answering);
   return 0;
 }

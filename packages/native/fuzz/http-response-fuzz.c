@@ -1,6 +1,6 @@
 /*
- * libFuzzer target of the response reader. The first two bytes say where the input is cut into pieces, the rest is what
- * the server sent. Whatever the cut, the verdict must be the one on the whole, and its numbers must stay in the limits.
+ * libFuzzer target of the response reader. The first two bytes determine the size of the pieces, the rest is the response.
+ * The verdict must not depend on the pieces, and its numbers must be within the limits.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static void require(int condition) {
   if (!condition) abort();
 }
 
-/* In a buffer of its exact size, so that a read past the end is seen. */
+/* Uses a buffer of the exact size, so that the sanitizer detects a read past the end. */
 static enum http_progress read_exact(struct http_response *response, const char *bytes, size_t length) {
   char *copy = malloc(length > 0 ? length : 1);
   require(copy != NULL);
@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 2) return 0;
   const char *bytes = (const char *)data + 2;
   size_t length = size - 2 < HTTP_RESPONSE_LIMIT_BYTES ? size - 2 : HTTP_RESPONSE_LIMIT_BYTES;
-  /* Each piece costs a copy of all that came before it: a large input is cut into few. */
+  /* Each piece costs a copy of everything before it, so a large input gets few pieces. */
   size_t piece = 1 + (size_t)data[0] + ((size_t)data[1] << 6) + length / 32;
 
   struct http_response whole = {0};

@@ -15,7 +15,7 @@
 
 enum {
   PATH_LIMIT_BYTES = 256,
-  /* Its folder is in memory. The daemon's whole configuration takes a hundredth of that. */
+  /* Limits the memory of the copy's folder. A full configuration has a hundredth of this size. */
   COPY_LIMIT_BYTES = 1024 * 1024
 };
 
@@ -43,7 +43,7 @@ bool config_copy(const char *from, const char *to, const char *group) {
   return copying != COPY_FAILED;
 }
 
-/* Of a member the kernel checks the group's bits alone. */
+/* For a member of the group, the kernel checks only the group's bits. */
 static bool may(const struct stat *status, mode_t right_of_others, gid_t group) {
   return (status->st_mode & (status->st_gid == group ? right_of_others << 3 : right_of_others)) != 0;
 }
@@ -71,7 +71,7 @@ static enum copying copy_if_needed(const char *from, int folder, const char *nam
   return is_made ? COPY_MADE : COPY_FAILED;
 }
 
-/* Non-blocking, because a pipe that stands there would wait for a writer. */
+/* Non-blocking, because opening a pipe would wait for a writer. */
 static int open_source(const char *from) {
   int folder = open_folder(from);
   if (folder < 0) return -1;
@@ -98,7 +98,7 @@ static bool write_copy(int source, int folder, const char *name, gid_t group) {
   while (length < sizeof bytes && (got = read_some(source, bytes + length, sizeof bytes - length)) > 0) length += (size_t)got;
   if (length > COPY_LIMIT_BYTES) errno = EFBIG;
   bool is_written = got >= 0 && length <= COPY_LIMIT_BYTES && write_whole(copy, bytes, length);
-  /* The group last: before, what is there is incomplete. */
+  /* The group gets access last, because the file is incomplete before. */
   bool is_copied = is_written && fchown(copy, (uid_t)-1, group) == 0 && fchmod(copy, S_IRUSR | S_IWUSR | S_IRGRP) == 0 &&
                    renameat(folder, fresh, folder, name) == 0;
   int error = errno;
@@ -118,7 +118,7 @@ static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]) {
   return true;
 }
 
-/* From here on the folder is meant by its descriptor, whatever becomes of the path to it. */
+/* Later accesses use the folder's descriptor, so a change of its path has no effect. */
 static int open_folder(const char *path) {
   char folder[PATH_LIMIT_BYTES];
   if (!folder_of(path, folder)) return -1;

@@ -1,6 +1,7 @@
 /*
- * A copy of a configuration that only root may read, for a daemon that is not root. Root obeys root alone: the file, its
- * folder and the copy's folder must be ours (root's, in the service) and nobody else's to write, and none of them a link.
+ * Copies a configuration that only root may read, for a daemon that is not root. Only root may control what root copies: the
+ * file, its folder and the copy's folder must belong to this user (root in the service), be writable by nobody else, and not be
+ * links.
  */
 #ifndef OCIR_BROKER_CONFIG_COPY_H
 #define OCIR_BROKER_CONFIG_COPY_H
@@ -8,9 +9,9 @@
 #include <stdbool.h>
 
 /*
- * Makes `to` a copy of `from` that members of `group` may read (0640), by one rename, if they may not read `from` itself.
- * True: they can read `from`, or it does not exist, and `to` does not exist; or `to` is the copy.
- * False: errno says why there is no copy. An older one is removed, unless the folder of `to` is not ours.
+ * If members of `group` may not read `from`, replaces `to` by a copy that they may read (0640), by one rename.
+ * Returns true if `to` is the copy, or if none is needed (they may read `from`, or it does not exist) and `to` is removed.
+ * Returns false if there is no copy; errno says why. An older copy is removed, unless the folder of `to` is not ours.
  */
 bool config_copy(const char *from, const char *to, const char *group);
 

@@ -22,7 +22,7 @@ const builds = [
   { ...RELEASE, path: distPath("ocir-broker-launch") },
   { ...SANITIZED, path: builtPath("sanitized/ocir-broker-launch") },
 ];
-/** Our own, so that the copy may be given to it without root. A file of this group is readable by it, so files are 0600. */
+/** Our own group, so that the copy needs no root. The group can read files with its bits, so files are 0600. */
 const GROUP = execFileSync("id", ["-gn"]).toString().trim();
 const TEXT = "proxy: {https: 'user:secret@proxy:3128'}\n";
 const MIB = 1024 * 1024;

@@ -1,8 +1,7 @@
 /*
- * What stays at the kubelet's exec plugin's name when ocir-broker is removed and a kubelet still names it: a kubelet
- * refuses to start when its plugin is missing. Answers every request with "no credentials", so that the kubelet pulls
- * anonymously. Needs no daemon, no file, no library, no configuration. Of the request it reads the apiVersion, which
- * the answer must repeat.
+ * Replaces the kubelet's exec plugin if ocir-broker is removed while a kubelet still names it, because a kubelet does not
+ * start without its plugin. Answers every request with "no credentials", so that the kubelet pulls anonymously. Needs no
+ * daemon, file, library or configuration. Reads only the request's apiVersion, which the answer must repeat.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -15,13 +14,13 @@
 #include "posix.h"
 
 #define ANSWER_HEAD "{\"kind\":\"CredentialProviderResponse\",\"apiVersion\":\""
-/* "0s": the kubelet keeps nothing of it, so that it asks again once ocir-broker is back. */
+/* "0s": the kubelet does not cache the answer, so it asks again once ocir-broker is back. */
 #define ANSWER_TAIL "\",\"cacheKeyType\":\"Registry\",\"cacheDuration\":\"0s\",\"auth\":{}}\n"
 
-/* By this the installer knows its own: the same text is searched for in packages/installer/setup.sh. */
+/* The installer recognises this program by this text: packages/installer/setup.sh searches for it. */
 #define VERSION_LINE "ocir-broker do-nothing provider " SHIM_VERSION "\n"
 
-/* Not on the stack: only the pages that are used cost memory. One byte more for the end of the string. */
+/* Static, because then only the pages in use cost memory. One more byte for the terminator. */
 static char request[MAX_REQUEST_BYTES + 1];
 
 static const char *const KNOWN_VERSIONS[] = API_VERSIONS;
@@ -42,7 +41,7 @@ int main(int argument_count, char **arguments) {
   return say(ANSWER_HEAD) && say(api_version) && say(ANSWER_TAIL) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Stdin to its end; false where it cannot be read, is too large, or holds a NUL byte, which JSON does not have. */
+/* Reads stdin to its end. Returns false if this fails, or if the request is too large or contains NUL, which JSON cannot. */
 static bool read_request(void) {
   size_t end = 0;
   while (end < sizeof request) {
@@ -62,8 +61,8 @@ static const char *after_blanks(const char *at) {
 }
 
 /*
- * The value of the first "apiVersion" that is a key. The kubelet writes it before everything that a user can word, and
- * a quote inside of a JSON string has a backslash before it, so the text of a value is not mistaken for the key.
+ * Returns the value of the first key "apiVersion". The kubelet writes it before any text of a user, and a quote within a JSON
+ * string has a backslash before it, so no string's content is mistaken for the key.
  */
 static const char *requested_api_version(void) {
   static const char key[] = "\"apiVersion\"";

@@ -1,14 +1,14 @@
 /*
- * enter-node: process 1 of the container that installs ocir-broker on the node around it. The image has no shell and no
- * programs; the node has them. Runs the node's /bin/sh, in the node's mount namespace, on the script in the image:
+ * enter-node: process 1 of the container that installs ocir-broker on its node. The image has no shell and no other programs,
+ * so this runs the node's /bin/sh, in the node's mount namespace, on the image's script.
  *
- *   OCIR_BROKER_IMAGE  where the script and what it starts find the image's files: a path through an open descriptor, which
- *                      leads into the container from any mount namespace, and is gone with the last process that has it
+ *   OCIR_BROKER_IMAGE  the path of the image's files for the script and its children: through an open descriptor, so it works
+ *                      in any mount namespace until the last process that has the descriptor ends
  *
- * The script's end with 0 is the end of the work: from then on this sleeps until it is told to end. Any other end is passed
- * on. SIGTERM and SIGINT are handed to the shell alone, so that it may finish what it has begun.
+ * If the script exits with 0, the installation is complete, and this program sleeps until a signal ends it. It exits with any
+ * other exit status of the script. Only the shell gets SIGTERM and SIGINT, so that it can finish its current step.
  *
- *   enter-node --ready  0 if the script says so: a file in the image's /status. For the kubelet's probe.
+ *   enter-node --ready  exits with 0 if the script has created /status/ready. For the kubelet's probe.
  *
  * Changes nothing on the node itself.
  */
@@ -31,7 +31,7 @@
 #define SCRIPT "/ocir-broker/daemonset.sh"
 
 enum {
-  /* Out of the way of scripts, which take low numbers for their own files. */
+  /* Higher than the descriptors that scripts use. */
   IMAGE_FD = 100,
   PATH_BYTES = 64,
   EXIT_USAGE = 2,
@@ -53,7 +53,7 @@ int main(int argument_count, char **arguments) {
     fprintf(stderr, "usage: enter-node [--ready | --version]\n");
     return EXIT_USAGE;
   }
-  /* The folder outlives the container, and this run has done nothing yet. */
+  /* The folder outlives the container, so the file may be an earlier run's. */
   if (unlink(READY) < 0 && errno != ENOENT) fail("cannot remove " READY, "mount an emptyDir at /status");
   int image = open_image();
   int node_namespace = open_node_namespace();
@@ -81,7 +81,7 @@ static int open_image(void) {
   return image;
 }
 
-/* Of the first process: on a node that is the node's own, in a container that hides the node it is this one. */
+/* The namespace of process 1: the node's, unless the container hides the node's processes. */
 static int open_node_namespace(void) {
   struct stat node, own;
   int node_namespace = open(NODE_NAMESPACE, O_RDONLY | O_CLOEXEC);

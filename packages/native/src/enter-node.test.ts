@@ -1,4 +1,4 @@
-/** As the entry point of a container: a mount namespace and a root of its own, in the process numbers of a "node" around it. */
+/** Runs as a container's entry point: own mount namespace and root, in the process id namespace of a simulated node. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "../test/native-builds.ts";
 
 const canMakeNamespaces = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"]).status === 0;
-/** The first process of the node, which starts the container, says how it ended, and is the end of all. */
+/** The node's process 1: starts the container, prints its exit status, and ends everything with it. */
 const NODE = `
 unshare --mount sh -c 'mount -t proc proc "$1/proc" && exec chroot "$1" /enter-node' sh "$1" &
 echo $! >"$1/pid"
@@ -20,9 +20,9 @@ echo "ended with $?"
 interface Container {
   readonly image: string;
   readonly node: ChildProcess;
-  /** Everything that was said so far. */
+  /** The output so far. */
   said(): string;
-  /** Sends a signal to enter-node alone. */
+  /** Sends a signal to enter-node only. */
   signal(name: string): void;
   readonly ended: Promise<unknown>;
 }
@@ -55,7 +55,7 @@ describe.each([
       await ended;
     });
     const signal = (name: string) => {
-      // The process number is the node's.
+      // This process id is in the node's namespace.
       const inside = execFileSync("pgrep", ["-P", String(node.pid)], { encoding: "utf8" }).trim();
       const enter = [
         "--target",
@@ -121,7 +121,7 @@ describe.each([
     const { said, signal, ended } = start("echo begun; exec sleep 1000");
     await until(() => said() === "begun\n");
     signal("KILL");
-    // The sleep has the pipe too: it would keep this from ending.
+    // The sleep has inherited the pipe, which would otherwise stay open.
     await ended;
     expect(said()).toBe("begun\nended with 137\n");
   });
@@ -143,7 +143,7 @@ describe.each([
   });
 });
 
-/** Of a program that is linked dynamically, as the sanitized one is; empty for a static one. */
+/** The libraries of a dynamically linked program, such as the sanitized build; empty for a static one. */
 function librariesOf(program: string): string[] {
   if (!readFileSync(program).includes("/ld-linux")) return [];
   return spawnSync("ldd", [program], { encoding: "utf8" }).stdout.match(/\/\S+/g) ?? [];

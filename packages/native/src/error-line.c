@@ -14,7 +14,7 @@ struct line {
   size_t length;
 };
 
-/* Anything but printable ASCII could steer a terminal or forge a log line: it becomes a question mark. */
+/* Replaces everything but printable ASCII, which could control a terminal or forge a log line. */
 static void append(struct line *line, const char *text, size_t length) {
   for (size_t i = 0; i < length && line->length < LINE_LIMIT_BYTES - 1; i++) {
     char byte = text[i];
@@ -26,7 +26,7 @@ static void append_string(struct line *line, const char *text) {
   append(line, text, strlen(text));
 }
 
-/* A stream that does not take it cannot be helped: the exit status still tells. */
+/* Ignores a failed write, because the exit status reports the failure anyway. */
 static void finish(struct line *line) {
   line->text[line->length++] = '\n';
   (void)write_whole(destination, line->text, line->length);

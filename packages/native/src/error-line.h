@@ -1,7 +1,7 @@
 /*
- * What people see when a call fails: one line on stderr, at most 512 bytes of printable ASCII and a line feed,
- * `ocir-broker: <code>: <what happened>; <what to do next>`. The kubelet copies it into its log; docker's clients look for
- * it on stdout.
+ * The error output of a failed call: one line on stderr, at most 512 bytes of printable ASCII and a line feed,
+ * `ocir-broker: <code>: <what happened>; <what to do next>`. The kubelet copies it into its log; docker's clients expect it
+ * on stdout.
  */
 #ifndef OCIR_BROKER_ERROR_LINE_H
 #define OCIR_BROKER_ERROR_LINE_H
@@ -9,19 +9,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* From now on both functions below write to stdout, where a docker credential helper's client looks. */
+/* Makes the two functions below write to stdout, where the clients of a docker credential helper expect errors. */
 void error_line_to_stdout(void);
 
 /*
- * Writes a line of our own; error-texts.h has the arguments. `detail` (a path, a number; may be NULL) is put between `what`
- * and `next`. Bytes that are not printable ASCII become question marks. A stream that does not take the line is ignored.
+ * Writes our own error line; error-texts.h has the arguments. `detail` (a path or number; may be NULL) comes between `what` and
+ * `next`. Replaces bytes that are not printable ASCII by question marks. Ignores a failed write.
  */
 void error_line_write(const char *code, const char *what, const char *detail, const char *next);
 
-/* Writes the first line of the broker's message of `length` bytes in the same way. False: it has none, nothing is written. */
+/* Writes the first line of the broker's message of `length` bytes likewise. Returns false, and writes nothing, if it is empty. */
 bool error_line_relay(const char *message, size_t length);
 
-/* The decimal digits of a number, in a static buffer that the next call overwrites. */
+/* Returns the number's decimal digits, in a static buffer that the next call overwrites. */
 const char *decimal(unsigned long number);
 
 #endif

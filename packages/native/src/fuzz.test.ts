@@ -1,4 +1,4 @@
-/** libFuzzer with sanitizers over what the shim reads from others: short runs of the same seed; `make fuzz` for long ones. */
+/** libFuzzer with sanitizers on the shim's inputs: short runs with a fixed seed; `make fuzz` runs longer. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

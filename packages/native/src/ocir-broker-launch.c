@@ -1,18 +1,18 @@
 /*
- * ocir-broker-launch PROGRAM [ARGUMENT...]: what a service needs from systemd and Node cannot make, then exec.
+ * ocir-broker-launch PROGRAM [ARGUMENT...]: prepares what a service needs from systemd and Node cannot create, then execs.
  * ocir-broker-launch --copy-config FROM TO GROUP: config-copy.h, for the unit's ExecStartPre= and ExecReload=; no exec.
  *
  *   OCIR_BROKER_NOTIFY_FD  a datagram socket connected to the service manager: each write is one notification, sent by
  *                          the main process itself, so NotifyAccess=main suffices. Non-blocking: EAGAIN is a missed ping.
- *   OCIR_BROKER_STATE_FD   memory that outlives the process: a memfd kept in systemd's descriptor store (needs
- *                          FileDescriptorStoreMax=1 or more) and handed back as `state` after a kill. On no disk,
- *                          and gone when the service is stopped. Of fixed size: write in place, ftruncate is refused.
+ *   OCIR_BROKER_STATE_FD   memory that outlives the process: a memfd in systemd's descriptor store (needs
+ *                          FileDescriptorStoreMax=1 or more), which systemd passes to the next process as `state`. Never on
+ *                          disk; dropped when the service stops. Its size is fixed: write in place, ftruncate is refused.
  *
- * The program gets what passed-environment.h and SERVICE_VARIABLES name of our environment, and nothing else.
+ * The program's environment has only the variables that passed-environment.h and SERVICE_VARIABLES name.
  *
- * Never closes, moves or reorders what LISTEN_FDS counts, and keeps the pid, so LISTEN_PID stays true. What cannot be
- * had is named on stderr and left out; the service starts all the same.
- * No PR_SET_DUMPABLE: exec resets it, so it would protect nothing but these few lines, which hold no secret.
+ * Never closes, moves or reorders the descriptors that LISTEN_FDS counts, and keeps the process id, so LISTEN_PID stays valid.
+ * A failure is reported on stderr, and the service starts without the missing part.
+ * No PR_SET_DUMPABLE: exec resets it, and this program holds no secret.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,16 +37,16 @@
 
 enum {
   FIRST_LISTEN_FD = 3,
-  /* Two copies of a state of at most 1 MiB (256 tokens of 4 KiB), so that a torn write leaves the other. Untouched pages cost nothing. */
+  /* Two slots for a state of at most 1 MiB (256 tokens of 4 KiB): an incomplete write leaves the other. Unused pages are free. */
   STATE_BYTES = 2 * 1024 * 1024,
-  /* The manager's queue may be full while it is busy; the service's start waits for the store no longer than this. */
+  /* A busy manager's queue may be full; the service's start waits no longer than this to store the memfd. */
   STORE_LIMIT_SECONDS = 2,
   EXIT_USAGE = 2,
   EXIT_CANNOT_EXECUTE = 126,
   EXIT_NOT_FOUND = 127
 };
 
-/* What systemd tells a service, and what the launcher adds to that. */
+/* Variables that systemd sets for a service, and the launcher's own. */
 static const char *const SERVICE_VARIABLES[] = {
     "LISTEN_FDS",     "LISTEN_FDNAMES", "LISTEN_PID",    "WATCHDOG_PID",          "WATCHDOG_USEC",        "NOTIFY_SOCKET",
     "JOURNAL_STREAM", "INVOCATION_ID",  "CREDENTIALS_DIRECTORY", "OCIR_BROKER_NOTIFY_FD", "OCIR_BROKER_STATE_FD"};
@@ -80,7 +80,7 @@ int main(int argument_count, char **arguments) {
 
   bool handed_useless = false;
   int state_descriptor = find_handed_state(&handed_useless);
-  /* Without a manager there is no store, and memory that dies with the process remembers nothing: no memfd then. */
+  /* Without a manager there is no descriptor store, and then a memfd would end with the process. */
   if (state_descriptor < 0 && notify_descriptor >= 0) {
     state_descriptor = make_state();
     if (state_descriptor >= 0 && !store_state(notify_descriptor, state_descriptor, handed_useless)) {
@@ -93,7 +93,7 @@ int main(int argument_count, char **arguments) {
   if (notify_descriptor >= 0) {
     if (fcntl(notify_descriptor, F_SETFL, O_NONBLOCK) < 0) warn("cannot make the notify socket non-blocking");
     export_descriptor("OCIR_BROKER_NOTIFY_FD", notify_descriptor);
-    unsetenv("NOTIFY_SOCKET"); /* One voice: a library that sends its own READY=1 would be a second. */
+    unsetenv("NOTIFY_SOCKET"); /* So that no library sends its own READY=1. */
   }
 
   execve(arguments[1], arguments + 1, environment_for_service());
@@ -102,7 +102,7 @@ int main(int argument_count, char **arguments) {
   return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }
 
-/* "/path" or "@abstract", as sd_notify(3) says; other transports are for virtual machines. */
+/* Accepts "/path" and "@abstract" (sd_notify(3)); other transports are for virtual machines. */
 static int open_notify_socket(const char *address_text) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t length = strlen(address_text);
@@ -126,7 +126,7 @@ static int open_notify_socket(const char *address_text) {
   return -1;
 }
 
-/* A whole number that is nothing else; -1 otherwise. */
+/* Returns -1 if the text is not a decimal number. */
 static long number_in(const char *text) {
   if (text == NULL || *text < '0' || *text > '9') return -1;
   char *end;
@@ -135,7 +135,7 @@ static long number_in(const char *text) {
   return errno == 0 && *end == '\0' ? number : -1;
 }
 
-/* A memfd of ours answers for its seals; a file, pipe or socket under that name is not what we stored. */
+/* Our memfd is recognised by its seals and size; anything else with its name is not ours. */
 static bool is_state(int descriptor) {
   struct stat status;
   int seals = fcntl(descriptor, F_GET_SEALS);
@@ -143,7 +143,7 @@ static bool is_state(int descriptor) {
          (seals & F_SEAL_WRITE) == 0 && fstat(descriptor, &status) == 0 && status.st_size == STATE_BYTES;
 }
 
-/* The order of what systemd hands over is not stable: by name, never by place. */
+/* Finds the descriptor by name, because the order of systemd's descriptors is not stable. */
 static int find_handed_state(bool *useless) {
   long count = number_in(getenv("LISTEN_FDS"));
   const char *names = getenv("LISTEN_FDNAMES");

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "../test/native-builds.ts";
 
 const STATE_BYTES = 2 * 1024 * 1024;
-/** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW; 0x20 (F_SEAL_EXEC) where the kernel has MFD_NOEXEC_SEAL. */
+/** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW; 0x20 (F_SEAL_EXEC) if the kernel has MFD_NOEXEC_SEAL. */
 const STORED = `message run=1 sender=main fds=1 seals=0x(7|27) size=${STATE_BYTES} executable=no text=FDSTORE=1\\|FDNAME=state`;
 const DAEMON = `
   const fs = require("node:fs");
@@ -28,7 +28,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 for (const build of builds) {
   describe.skipIf(build.lacking !== undefined)(`ocir-broker-launch (${because(build)})`, () => {
-    /** Has the fake service manager start the launcher, and that a Node script which stands for the daemon. */
+    /** The fake service manager starts the launcher, which execs a Node script in place of the daemon. */
     async function run(script: string, options: { names?: string; notify?: string; runs?: number; env?: object } = {}) {
       const path = join(directory, `daemon-${Math.random()}.cjs`);
       writeFileSync(path, DAEMON + script);

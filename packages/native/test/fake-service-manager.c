@@ -1,10 +1,10 @@
 /*
- * fake-service-manager NAMES PROGRAM [ARGUMENT...]: the part of systemd that the launcher talks to, for its tests.
+ * fake-service-manager NAMES PROGRAM [ARGUMENT...]: the part of systemd that the launcher needs, for its tests.
  *
  * Starts PROGRAM RUNS times (from the environment, default 1) with a notify socket (NOTIFY=path or abstract)
- * and with descriptors handed over under the colon-separated NAMES, in that order: `state` is what an earlier run stored
- * (left out if there is none), `bogus` a plain file that claims to be one, any other name a plain file.
- * WRONG_PID=1 says that they are for another process; BUSY=1 fills the notify socket's queue and reads none of it.
+ * and passes descriptors under the colon-separated NAMES, in that order: `state` is the descriptor that an earlier run stored
+ * (omitted if there is none), `bogus` a plain file with the name `state`, any other name a plain file.
+ * WRONG_PID=1 sets another LISTEN_PID; BUSY=1 fills the notify socket's queue and does not read it.
  * Prints every message as `message run=1 sender=main fds=1 seals=0xf size=2097152 text=FDSTORE=1|FDNAME=state`
  * and every end as `exit run=1 status=0`.
  */
@@ -38,7 +38,7 @@ static int plain_file(void) {
   return descriptor;
 }
 
-/* In the child: the descriptors at 3 and up, in the order of the names, and what the environment says of them. */
+/* In the child: puts the descriptors at 3 and up, in the order of the names, and sets the environment. */
 static void hand_over(const char *names) {
   char names_left[256], handed[256] = "", number[16];
   int sources[MOST_NAMES], count = 0;
@@ -87,7 +87,7 @@ static int open_notify_socket(void) {
   return descriptor;
 }
 
-/* What a manager looks like that has more to do than to read. */
+/* Simulates a manager that is too busy to read. */
 static void fill_queue(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   const char *path = getenv("NOTIFY_SOCKET");
@@ -162,7 +162,7 @@ int main(int argument_count, char **arguments) {
       execv(arguments[2], arguments + 2);
       fail("execv");
     }
-    /* What the run sent is in the queue when it has ended; its pid means something until it is reaped. */
+    /* After the run has ended, its messages are in the queue; its process id is valid until it is reaped. */
     siginfo_t ended;
     if (waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT) < 0) fail("waitid");
     struct pollfd waited = {.fd = notify, .events = POLLIN};

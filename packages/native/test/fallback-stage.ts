@@ -1,6 +1,6 @@
 /**
- * A directory for one test with the socket's path, and programs for a shim to become. They note each start, and serve
- * on the descriptor that the shim hands over as `ocir-broker get` does. For tests only.
+ * A directory for one test, with the socket's path and programs for the shim to exec. They record each start, and serve on
+ * the shim's descriptor as `ocir-broker get` does. For tests only.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,13 +8,13 @@ import { join } from "node:path";
 
 export interface FallbackStage extends Disposable {
   readonly directory: string;
-  /** Where no daemon listens. */
+  /** A path where no daemon listens. */
   readonly socketPath: string;
-  /** Writes an executable and gives its path. */
+  /** Writes an executable and returns its path. */
   program(interpreter: string, script: string): string;
-  /** One that gives each request back, its own first, and ends once it has answered so many others; `before` runs first. */
+  /** A program that echoes requests, its own first, and ends after this many others; it runs `before` first. */
   server(others?: number, before?: string): string;
-  /** Process ids of all that were started, in their order. */
+  /** Process ids of all started programs, in order. */
   starts(): number[];
 }
 

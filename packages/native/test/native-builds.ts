@@ -1,5 +1,5 @@
 /**
- * The builds of the C sources that the tests run, made by the Makefile, and what this machine's compilers can do.
+ * The builds of the C sources for the tests, made by the Makefile, and the abilities of this machine's compilers.
  * For tests only.
  */
 import { execFileSync, spawnSync } from "node:child_process";
@@ -8,9 +8,9 @@ import { fileURLToPath } from "node:url";
 const PACKAGE_DIRECTORY = fileURLToPath(new URL("..", import.meta.url));
 
 export interface Build {
-  /** As it is named in the titles of tests. */
+  /** Its name in test titles. */
   readonly name: string;
-  /** Why it cannot be made on this machine; undefined where it can. */
+  /** Why this machine cannot build it; undefined if it can. */
   readonly lacking: string | undefined;
 }
 
@@ -34,7 +34,7 @@ export const FUZZ_TARGET: Build = {
     : "there is no clang with libFuzzer",
 };
 
-/** Appended to a title, so that a skipped test says why. */
+/** Appended to a title, so that a skipped test shows the reason. */
 export function because(build: Build): string {
   return build.lacking === undefined ? build.name : `${build.name}, skipped: ${build.lacking}`;
 }
@@ -47,7 +47,7 @@ export function builtPath(name: string): string {
   return fileURLToPath(new URL(`../build/${name}`, import.meta.url));
 }
 
-/** In the repository's dist/, where installers and other packages find it. */
+/** In the repository's dist/, as installers and other packages expect. */
 export function distPath(name: string): string {
   return fileURLToPath(new URL(`../../../dist/${name}`, import.meta.url));
 }

@@ -1,6 +1,6 @@
 /**
- * A server on a Unix socket that answers with whatever bytes a test wants, or breaks the connection. Knows just enough
- * HTTP to tell when a request is whole. For tests only.
+ * A server on a Unix socket that answers with a test's bytes, or breaks the connection. Parses only enough HTTP to find the
+ * end of a request. For tests only.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
@@ -17,14 +17,14 @@ interface RawRequest {
 
 export interface RawServer extends AsyncDisposable {
   readonly path: string;
-  /** What came over each connection, in the order of connecting. */
+  /** The bytes received over each connection, in the order of connecting. */
   readonly received: Buffer[];
 }
 
 export interface RawServerOptions {
-  /** A whole request is there. */
+  /** A complete request has arrived. */
   readonly onRequest?: (request: RawRequest) => void;
-  /** Somebody has connected and nothing has been read yet. */
+  /** A client has connected, and nothing has been read yet. */
   readonly onConnection?: (socket: Socket, connection: number) => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Calling the builds of the shim, and looking at one while it runs. For tests only.
+ * Calls the builds of the shim, and examines one while it runs. For tests only.
  */
 import { spawn } from "node:child_process";
 import { readdirSync, readlinkSync } from "node:fs";
@@ -24,7 +24,7 @@ const SHIM_BUILDS: readonly ShimBuild[] = [
   },
 ];
 
-/** Runs the same tests on each build; on one that cannot be made here they are skipped, and the title says why. */
+/** Runs the same tests on each build; skips a build that this machine cannot make, with the reason in the title. */
 export function describeShim(what: string, tests: (build: ShimBuild) => void): void {
   for (const build of SHIM_BUILDS) {
     describe.skipIf(build.lacking !== undefined)(`${what} (${because(build)})`, () => {
@@ -36,7 +36,7 @@ export function describeShim(what: string, tests: (build: ShimBuild) => void): v
   }
 }
 
-/** A call as the kubelet makes it, for one image unless `stdin` is given. */
+/** Calls it as the kubelet does, for one image unless `stdin` is given. */
 export function callShim(
   path: string,
   socketPath: string,
@@ -50,7 +50,7 @@ export function callShim(
   });
 }
 
-/** One line of the agreed form: code, what happened, what to do next; printable, at most 512 bytes. */
+/** One error line: code, what happened, what to do next; printable, at most 512 bytes. */
 export function lineOf(code: string): RegExp {
   return new RegExp(`^(?=.{1,511}\n$)ocir-broker: ${code}: [ -~]+; [ -~]+\n$`);
 }
@@ -61,7 +61,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** A call whose process the test wants to look at; `stdin` null leaves it open. */
+/** Starts a call whose process the test examines; with `stdin` null, stdin stays open. */
 export function startShim(path: string, socketPath: string, stdin: string | null = "request") {
   const child = spawn(path, [], { env: { OCIR_BROKER_SOCKET: socketPath, OCIR_BROKER_FALLBACK: "" }, stdio: "pipe" });
   const { promise: ended, resolve, reject } = Promise.withResolvers<Ended>();
@@ -80,7 +80,7 @@ export function startShim(path: string, socketPath: string, stdin: string | null
   return { child, ended };
 }
 
-/** Open beyond the standard streams and what this test's own process was started with. */
+/** Descriptors apart from the standard streams and those that this test's process has inherited. */
 export function descriptorsOf(pid: number | undefined): string[] {
   const target = (owner: number | undefined, descriptor: string) => {
     try {

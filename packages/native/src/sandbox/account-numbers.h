@@ -1,4 +1,4 @@
-/* The ids of users and groups, from /etc/passwd and /etc/group. */
+/* Reads the ids of users and groups from /etc/passwd and /etc/group. */
 #ifndef OCIR_BROKER_ACCOUNT_NUMBERS_H
 #define OCIR_BROKER_ACCOUNT_NUMBERS_H
 
@@ -11,9 +11,9 @@ enum {
 };
 
 /*
- * Reads the numbers of the line that begins with `name` and a colon; a field that is not a plain number counts as 0.
- * Not getpwnam: in a static program of glibc that would load the node's name service modules.
- * False: there is no such line. A number may be larger than an id.
+ * Reads the numbers of the line that starts with `name` and a colon; a field that is not a decimal number counts as 0. A
+ * number may be larger than any id. Does not use getpwnam, which in a static glibc program loads the node's name service
+ * modules. Returns false if there is no such line.
  */
 bool account_numbers(const char *path, const char *name, unsigned long numbers[ACCOUNT_FIELDS]);
 

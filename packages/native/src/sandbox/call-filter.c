@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-/* As <linux/filter.h>, <linux/seccomp.h> and <linux/audit.h> have them, which musl's headers do not. */
+/* Copied from <linux/filter.h>, <linux/seccomp.h> and <linux/audit.h>, which musl's headers lack. */
 struct instruction {
   uint16_t code;
   uint8_t if_true, if_false;
@@ -39,7 +39,7 @@ enum { LOAD_WORD = 0x20, IF_EQUAL = 0x15, IF_AT_LEAST = 0x35, IF_ANY_BIT = 0x45,
 
 #define LOAD(offset) {LOAD_WORD, 0, 0, (uint32_t)(offset)}
 #define END(value) {RETURN, 0, 0, (value)}
-/* Goes on with the second instruction after it, or with the next one if it is that call. */
+/* Continues with the next instruction, which refuses, if it is this call; otherwise with the one after it. */
 #define REFUSE(call) {IF_EQUAL, 0, 1, SYS_##call}, END(FAIL_WITH(EPERM))
 
 bool call_filter_install(void) {
@@ -50,10 +50,10 @@ bool call_filter_install(void) {
       END(FAIL_WITH(EPERM)),
       LOAD(offsetof(struct call, number)),
 #ifdef __x86_64__
-      {IF_AT_LEAST, 0, 1, 0x40000000U}, /* x32 has other numbers */
+      {IF_AT_LEAST, 0, 1, 0x40000000U}, /* x32, whose numbers differ */
       END(FAIL_WITH(EPERM)),
 #endif
-      /* Other processes and the kernel's own insides. */
+      /* Other processes and kernel internals. */
       REFUSE(ptrace), REFUSE(process_vm_readv), REFUSE(process_vm_writev), REFUSE(kcmp), REFUSE(perf_event_open),
       REFUSE(bpf), REFUSE(userfaultfd), REFUSE(init_module), REFUSE(finit_module), REFUSE(delete_module),
       REFUSE(kexec_load), REFUSE(reboot), REFUSE(swapon), REFUSE(swapoff), REFUSE(acct), REFUSE(syslog), REFUSE(quotactl),
@@ -79,14 +79,14 @@ bool call_filter_install(void) {
 #ifdef SYS_mount_setattr
       REFUSE(mount_setattr),
 #endif
-      /* The clock, names, other users, and more than a fair share. */
+      /* The clock, host names, other users, and priorities. */
       REFUSE(settimeofday), REFUSE(clock_settime), REFUSE(adjtimex), REFUSE(clock_adjtime), REFUSE(sethostname),
       REFUSE(setdomainname), REFUSE(setuid), REFUSE(setgid), REFUSE(setreuid), REFUSE(setregid), REFUSE(setresuid),
       REFUSE(setresgid), REFUSE(setgroups), REFUSE(setfsuid), REFUSE(setfsgid), REFUSE(capset), REFUSE(setpriority),
       REFUSE(ioprio_set), REFUSE(sched_setscheduler), REFUSE(sched_setattr), REFUSE(mbind), REFUSE(set_mempolicy),
       REFUSE(migrate_pages), REFUSE(move_pages),
 #ifdef SYS_clone3
-      /* Its flags are in memory, which a filter does not see. The C library then takes clone. */
+      /* A filter cannot read its flags, which are in memory. With ENOSYS, the C library uses clone. */
       {IF_EQUAL, 0, 1, SYS_clone3},
       END(FAIL_WITH(ENOSYS)),
 #endif

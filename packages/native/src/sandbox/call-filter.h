@@ -1,6 +1,6 @@
 /*
- * A seccomp filter for a program that needs threads, files and sockets, and nothing else of the kernel. Refuses by EPERM
- * and never kills: a newer Node or C library may try a call and has a fallback.
+ * A seccomp filter for a program that only needs threads, files and sockets. Refuses with EPERM and never kills, because a
+ * newer Node or C library may try a refused call and then use another.
  */
 #ifndef OCIR_BROKER_CALL_FILTER_H
 #define OCIR_BROKER_CALL_FILTER_H
@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 /*
- * For this process and all that it becomes, for good. Needs no_new_privs. False if this kernel has no filters, or if
- * there is none for this architecture; nothing is changed then.
+ * Installs the filter for this process and every program that it execs, irrevocably. Needs no_new_privs. Returns false, and
+ * changes nothing, if the kernel does not support filters, or if there is none for this architecture.
  */
 bool call_filter_install(void);
 

@@ -3,8 +3,8 @@
 #include <sys/resource.h>
 
 /*
- * 1 and not 0: both are too little for a core file, and only for 1 does the kernel also leave out a core_pattern
- * that is a pipe. A limit of the unit that is as low already (LimitCORE=) stays.
+ * The limit is 1 instead of 0: both are too small for a core file, but only with 1 does the kernel also skip a core_pattern
+ * that is a pipe. A limit that is already as low (the unit's LimitCORE=) stays.
  */
 bool forbid_core_dumps(void) {
   struct rlimit limit;

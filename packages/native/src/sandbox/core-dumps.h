@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-/* For this process and the programs that it becomes, which will hold tokens and keys. False: the kernel refuses, see errno. */
+/* Forbids core dumps of this process and the programs that it execs, which hold tokens. Returns false, with errno, if refused. */
 bool forbid_core_dumps(void);
 
 #endif

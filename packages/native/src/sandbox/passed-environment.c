@@ -8,8 +8,8 @@ static const char *const READ_BY_EVERY_BROKER[] = {
     "SSL_CERT_FILE", "SSL_CERT_DIR", "OCI_METADATA_BASE_URL", "OCI_SDK_AUTH_CLIENT_REGION_URL",
     "HOME",          "TZ"};
 
-/* glibc: one arena for all threads, and what is freed goes back to the kernel soon. Saves a fifth of the private memory. With
- * a mapping threshold of 12288 or 16384, 4 MiB more are left once 1000 slow clients have gone. */
+/* glibc: one arena for all threads, and freed memory returns to the kernel early. Saves a fifth of the private memory. With a
+ * mapping threshold of 12288 or 16384, 4 MiB more remain in use after 1000 slow clients have gone. */
 static char one_arena[] = "MALLOC_ARENA_MAX=1";
 static char early_trim[] = "MALLOC_TRIM_THRESHOLD_=65536";
 static char own_mapping[] = "MALLOC_MMAP_THRESHOLD_=8192";
@@ -25,7 +25,7 @@ void passed_environment_begin(struct passed_environment *environment) {
 
 void passed_environment_pass(struct passed_environment *environment, const char *name) {
   char *value = getenv(name);
-  if (value != NULL) passed_environment_add(environment, value - strlen(name) - 1); /* "NAME=" stands before it */
+  if (value != NULL) passed_environment_add(environment, value - strlen(name) - 1); /* after "NAME=" */
 }
 
 void passed_environment_add(struct passed_environment *environment, char *entry) {

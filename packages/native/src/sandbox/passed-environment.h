@@ -1,7 +1,7 @@
 /*
- * The environment of a program that will hold tokens: what a fixed list names, and settings of our own. An allow-list,
- * because the variables that load code, move certificates or write keys (LD_*, NODE_*, OPENSSL_*, SSLKEYLOGFILE,
- * GLIBC_TUNABLES and their successors) have no end. Owns the lists that the launcher and the fallback broker share.
+ * Builds the environment of a program that will hold tokens: variables from a fixed list, and our own settings. An
+ * allow-list, because no list of variables that load code, replace certificates or write keys (LD_*, NODE_*, OPENSSL_*,
+ * SSLKEYLOGFILE, GLIBC_TUNABLES) would be complete. Owns the lists that the launcher and the fallback broker share.
  */
 #ifndef OCIR_BROKER_PASSED_ENVIRONMENT_H
 #define OCIR_BROKER_PASSED_ENVIRONMENT_H
@@ -10,23 +10,23 @@
 
 enum { PASSED_ENVIRONMENT_LIMIT = 48 };
 
-/* All zero before the first use. Holds pointers only: what they point at must outlive it. */
+/* Must be zero before the first use. Contains only pointers, whose targets must outlive it. */
 struct passed_environment {
-  char *entries[PASSED_ENVIRONMENT_LIMIT + 1]; /* ends with NULL, as execve(2) wants it */
+  char *entries[PASSED_ENVIRONMENT_LIMIT + 1]; /* NULL-terminated for execve(2) */
   size_t count;
 };
 
 /*
- * Adds what every broker process reads (proxies, certificates, endpoints, HOME) and the settings of the C library
- * that keep its memory small. Not UV_THREADPOOL_SIZE=2: it saves nothing more, and one name look-up that hangs would hold
- * up all others. Unset variables are left out. Call it first: it uses less than half of the room.
+ * Adds the variables that every broker process reads (proxies, certificates, endpoints, HOME), if they are set, and the C
+ * library's settings for less memory. UV_THREADPOOL_SIZE=2 is not among them: it saves nothing more, and one hanging name
+ * look-up would block all others. Call this first; it uses less than half of the entries.
  */
 void passed_environment_begin(struct passed_environment *environment);
 
-/* Adds NAME=VALUE of our own environment. Unchanged if the variable is not set, or if there is no room. */
+/* Adds NAME=VALUE from our own environment. Changes nothing if the variable is not set, or if there is no room. */
 void passed_environment_pass(struct passed_environment *environment, const char *name);
 
-/* Adds an entry "NAME=VALUE". Unchanged if there is no room. */
+/* Adds an entry "NAME=VALUE". Changes nothing if there is no room. */
 void passed_environment_add(struct passed_environment *environment, char *entry);
 
 #endif

@@ -15,7 +15,7 @@ enum {
   CAPABILITY_VERSION_3 = 0x20080522
 };
 
-/* As <linux/capability.h> has them, which musl's headers do not. */
+/* Copied from <linux/capability.h>, which musl's headers lack. */
 struct capability_header {
   uint32_t version;
   int pid;
@@ -40,7 +40,7 @@ bool privileges_drop(void) {
   bool is_root = geteuid() == 0;
   struct identity identity;
   bool has_identity = is_root && find_identity(&identity);
-  /* The bounding set first: it takes a capability to empty it. */
+  /* The bounding set first, because emptying it needs a capability. */
   for (int capability = 0; is_root && capability <= LAST_CAPABILITY; capability++) {
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL && errno != EPERM) return false;
   }
@@ -53,7 +53,7 @@ bool privileges_drop(void) {
 static bool find_identity(struct identity *identity) {
   unsigned long user[ACCOUNT_FIELDS], group[ACCOUNT_FIELDS];
   if (!account_numbers("/etc/passwd", FALLBACK_USER, user) || user[ACCOUNT_ID] == 0) return false;
-  /* A larger number would be cut to another user's, perhaps root's. */
+  /* A larger number would be truncated to another user's id, perhaps root's. */
   if (user[ACCOUNT_ID] >= UINT32_MAX || user[ACCOUNT_GROUP] >= UINT32_MAX) return false;
   identity->user = (uid_t)user[ACCOUNT_ID];
   identity->group = (gid_t)user[ACCOUNT_GROUP];

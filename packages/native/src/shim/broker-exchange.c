@@ -25,7 +25,7 @@ enum exchange_outcome broker_exchange(const char *socket_path, const char *reque
   if (path_length >= sizeof address.sun_path) return EXCHANGE_PATH_TOO_LONG;
   memcpy(address.sun_path, socket_path, path_length + 1);
 
-  /* A daemon killed or restarted at the wrong moment takes its connections with it; its successor answers the second. */
+  /* A daemon that is killed or restarted breaks its connections; its successor answers the second attempt. */
   enum exchange_outcome outcome = exchange_once(&address, request, request_length, deadline, answer);
   if (outcome == EXCHANGE_BROKEN) outcome = exchange_once(&address, request, request_length, deadline, answer);
   return outcome;
@@ -36,12 +36,12 @@ static enum exchange_outcome exchange_once(const struct sockaddr_un *address, co
   int descriptor = -1;
   enum exchange_outcome outcome = connect_within(&descriptor, address, deadline);
   if (outcome == EXCHANGE_OK) outcome = converse(descriptor, request, request_length, deadline, answer);
-  /* The process ends at once after an answer: the kernel closes faster than we could ask it to. */
+  /* After an answer the process exits at once, and the kernel closes the descriptor. */
   if (outcome != EXCHANGE_OK && descriptor >= 0) close_quietly(descriptor);
   return outcome;
 }
 
-/* A standard stream that the caller had closed must not become the socket: the answer would be written into it. */
+/* If the caller has closed a standard stream, the socket must not get its number: the answer would be written to it. */
 static int open_socket(void) {
   int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0 || descriptor > STDERR_FILENO) return descriptor;
@@ -51,8 +51,8 @@ static int open_socket(void) {
 }
 
 /*
- * A full accept queue answers EAGAIN at once, and no event says when there is room. A blocking connect with the
- * time left as its limit waits in the kernel's own queue instead; sends and receives stay non-blocking by flag.
+ * With a full accept queue, connect fails with EAGAIN at once, and no event reports when there is room. So this connects
+ * blocking, with the time left as its limit, and waits in the kernel. Sends and receives stay non-blocking by their flags.
  */
 static int wait_in_accept_queue(int descriptor, const struct sockaddr_un *address, const struct deadline *deadline) {
   int left_ms = deadline_left_ms(deadline);
@@ -105,7 +105,7 @@ static enum exchange_outcome converse(int descriptor, const char *request, size_
       if (taken >= 0) {
         sent += (size_t)taken;
       } else if (is_broken(errno)) {
-        sent = request_length; /* It takes no more; it may have answered before it closed. */
+        sent = request_length; /* The daemon reads no more, but may have answered before it closed. */
       } else if (errno != EAGAIN && errno != EINTR) {
         return EXCHANGE_FAILED;
       }

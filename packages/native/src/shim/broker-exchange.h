@@ -1,6 +1,6 @@
 /*
- * One question to the daemon: connect to its Unix socket, send the request, read a whole response. Owns the
- * socket and the one re-send when a connection breaks; prints nothing and decides nothing about the answer.
+ * Makes one request to the daemon: connects to its Unix socket, sends the request, reads a complete response. Owns the socket,
+ * and the second attempt if the connection breaks. Prints nothing, and does not interpret the answer.
  */
 #ifndef OCIR_BROKER_BROKER_EXCHANGE_H
 #define OCIR_BROKER_BROKER_EXCHANGE_H
@@ -12,14 +12,14 @@
 
 enum exchange_outcome {
   EXCHANGE_OK,
-  EXCHANGE_NO_SOCKET,      /* ENOENT: nobody made the socket */
-  EXCHANGE_REFUSED,        /* ECONNREFUSED: nobody listens on it */
-  EXCHANGE_DENIED,         /* EACCES: not for this user */
+  EXCHANGE_NO_SOCKET,      /* ENOENT: the socket does not exist */
+  EXCHANGE_REFUSED,        /* ECONNREFUSED: no process listens on it */
+  EXCHANGE_DENIED,         /* EACCES: this user may not connect */
   EXCHANGE_PATH_TOO_LONG,  /* does not fit a socket address */
-  EXCHANGE_FAILED,         /* the kernel would not; errno says why */
-  EXCHANGE_BROKEN,         /* twice, before a whole answer */
+  EXCHANGE_FAILED,         /* a system call failed; errno says why */
+  EXCHANGE_BROKEN,         /* the connection broke twice before a complete answer */
   EXCHANGE_TIMED_OUT,
-  EXCHANGE_INVALID,        /* not the HTTP that the broker speaks */
+  EXCHANGE_INVALID,        /* not HTTP as the broker sends it */
   EXCHANGE_TOO_LARGE
 };
 
@@ -30,9 +30,9 @@ struct exchange_answer {
 };
 
 /*
- * Sends the request to the socket, twice if the first connection breaks, and reads one response. Ends by the deadline.
- * EXCHANGE_OK: `answer` holds a whole response of any status, and the connection stays open, because the process ends soon.
- * Anything else: there is no response, what is in `answer` means nothing, and the connection is closed.
+ * Sends the request to the socket, twice if the first connection breaks, and reads one response. Returns by the deadline.
+ * With EXCHANGE_OK, `answer` has a complete response of any status, and the connection stays open, because the process ends soon.
+ * Otherwise the content of `answer` is undefined, and the connection is closed.
  */
 enum exchange_outcome broker_exchange(const char *socket_path, const char *request, size_t request_length,
                                       const struct deadline *deadline, struct exchange_answer *answer);

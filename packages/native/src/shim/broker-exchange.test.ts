@@ -173,7 +173,7 @@ describeShim("broker_exchange", (build) => {
   });
 });
 
-/** A socket file that its server left behind. */
+/** A stale socket file. */
 async function abandonedSocket(directory: string): Promise<string> {
   const path = join(directory, "abandoned.sock");
   const script = `require("node:net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`;
@@ -182,7 +182,7 @@ async function abandonedSocket(directory: string): Promise<string> {
   return path;
 }
 
-/** A server with an accept queue of one that stands still until it is told to go on. */
+/** A server with a backlog of one that accepts nothing until it is released. */
 async function startBlockedServer() {
   const directory = mkdtempSync(join(tmpdir(), "ocir-broker-shim-"));
   const path = join(directory, "blocked.sock");

@@ -1,10 +1,10 @@
 /*
- * The kubelet's exec plugin: the request from stdin, one POST to the daemon's socket, the answer to stdout; or one
- * line on stderr and exit status 1. Reads no JSON, allocates nothing, starts no child; where no daemon answers it may
- * become another program (fallback.h). Exit status 0 means that a whole, non-empty answer was written. Arguments are
- * ignored (a kubelet's config may still carry those of the provider that had this name before), but for a lone --version
- * or --help. On a terminal it says what it waits for.
- * Under the name docker-credential-ocir it does the same for root's own tools, in their protocol (docker-credential.h).
+ * The kubelet's exec plugin: sends the request from stdin to the daemon's socket in one POST, and writes the answer to stdout,
+ * or one line to stderr with exit status 1. Parses no JSON, allocates no memory, starts no child; if no daemon answers, it may
+ * exec another program (fallback.h). Exit status 0 means that a complete, non-empty answer was written. Arguments are ignored,
+ * except a single --version or --help, because a kubelet's configuration may still have those of Oracle's provider, which had
+ * the same name. On a terminal it prints what it waits for.
+ * Under the name docker-credential-ocir it does the same for root's tools, in their protocol (docker-credential.h).
  */
 #include <errno.h>
 #include <poll.h>
@@ -38,8 +38,8 @@ static const char HELP[] =
     "Other arguments are ignored.\n";
 
 enum {
-  HEAD_ROOM_BYTES = 512, /* for the head, which is written once the body's length is known */
-  SAFE_PIPE_WRITE_BYTES = 4096 /* a pipe that poll(2) calls writable takes this much without blocking */
+  HEAD_ROOM_BYTES = 512, /* for the head, which is written after the body, because it states the body's length */
+  SAFE_PIPE_WRITE_BYTES = 4096 /* a pipe that is writable by poll(2) accepts this much without blocking */
 };
 
 struct request {
@@ -48,7 +48,7 @@ struct request {
   size_t end;   /* of the body */
 };
 
-/* Not on the stack: only the pages that are used cost memory. */
+/* Static, because then only the pages in use cost memory. */
 static struct request request;
 static struct exchange_answer answer;
 
@@ -103,7 +103,7 @@ static const char *chosen_socket_path(void) {
   return path == NULL || *path == '\0' ? CREDENTIALS_SOCKET : path;
 }
 
-/* No fallback broker here: a person reads the error. */
+/* Without the fallback broker, because a person reads the error. */
 static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline) {
   const char *text = NULL;
   switch (docker_credential_begin(argument_count, arguments, &text)) {
@@ -125,7 +125,7 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
   return EXIT_FAILURE;
 }
 
-/* A kubelet sets no TERM, so its calls do not pay for the system call. */
+/* A kubelet sets no TERM, which saves the system call for its calls. */
 static void say_on_terminal(const char *awaited) {
   if (getenv("TERM") == NULL || !isatty(STDIN_FILENO)) return;
   static const char before[] = "waiting " SHIM_DAEMON_LIMIT_TEXT " for the end of input (Ctrl-D): ";
@@ -135,7 +135,7 @@ static void say_on_terminal(const char *awaited) {
   }
 }
 
-/* Stdin to its end. The time limit counts here too, so that a person who runs this by hand is not left waiting. */
+/* Reads stdin to its end, within the time limit, so that a person who runs this by hand does not wait forever. */
 static bool read_body(struct request *read_into, const struct deadline *deadline) {
   size_t end = HEAD_ROOM_BYTES;
   for (;;) {
@@ -183,7 +183,7 @@ static void write_head(struct request *written, const char *route, const char *t
   }
 }
 
-/* There is no whole answer. A reply that is not ours, or a permission error, is a configuration fault: no fallback. */
+/* Whether a failed exchange permits a fallback. A foreign reply or a permission error does not: it is a configuration fault. */
 static bool may_fall_back(enum exchange_outcome outcome) {
   return outcome == EXCHANGE_NO_SOCKET || outcome == EXCHANGE_REFUSED || outcome == EXCHANGE_BROKEN ||
          outcome == EXCHANGE_TIMED_OUT;
@@ -284,7 +284,7 @@ static bool deliver(const struct exchange_answer *delivered, const struct deadli
   return true;
 }
 
-/* The first piece is written unasked: the pipe that a kubelet hands over is empty. */
+/* Writes the first piece without a poll, because the kubelet's pipe is empty. */
 static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline) {
   for (size_t done = 0; done < length;) {
     size_t left = length - done;

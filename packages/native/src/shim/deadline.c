@@ -8,8 +8,8 @@
 enum { MS_PER_SECOND = 1000, NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000 };
 
 /*
- * The system call itself: finding its copy in the vDSO costs a fresh process 8 us, twenty times what the four
- * readings of a call cost. The kernel's struct is libc's where long has 64 bits.
+ * Uses the system call: looking up its vDSO version costs a new process 8 us, twenty times as much as the four readings of a
+ * call. If long has 64 bits, libc's struct is the kernel's.
  */
 _Static_assert(sizeof(long) == 8, "64-bit Linux only");
 

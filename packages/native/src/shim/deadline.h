@@ -1,4 +1,4 @@
-/* The time limits of a call, on the monotonic clock: how much is left, and waiting no longer than that. */
+/* Time limits on the monotonic clock: the time left, and waits that end with it. */
 #ifndef OCIR_BROKER_DEADLINE_H
 #define OCIR_BROKER_DEADLINE_H
 
@@ -10,21 +10,21 @@ struct deadline {
 
 enum wait_outcome { WAIT_READY, WAIT_TIMED_OUT, WAIT_FAILED };
 
-/* Ends so many milliseconds from now; not negative. */
+/* A deadline this many milliseconds from now; not negative. */
 struct deadline deadline_in_ms(long milliseconds);
 
-/* Ends so many milliseconds after another one, which is unchanged; not negative. Asks no clock. */
+/* A deadline this many milliseconds after an earlier one, which is unchanged; not negative. Does not read the clock. */
 struct deadline deadline_after(const struct deadline *earlier, long milliseconds);
 
-/* The end in milliseconds of CLOCK_MONOTONIC, rounded down, for another program. */
+/* The end in milliseconds of CLOCK_MONOTONIC, rounded down, to pass to another program. */
 unsigned long deadline_end_ms(const struct deadline *deadline);
 
-/* Milliseconds until the end, rounded up; 0 once it has come. */
+/* Milliseconds left, rounded up; 0 after the end. */
 int deadline_left_ms(const struct deadline *deadline);
 
 /*
- * Waits until the descriptor has one of poll(2)'s events, an error or a hang-up: WAIT_READY. WAIT_TIMED_OUT: the end came
- * first, or had come already. WAIT_FAILED: the descriptor is not open, or errno says why.
+ * Waits for one of poll(2)'s events, an error or a hang-up on the descriptor. Returns WAIT_READY, WAIT_TIMED_OUT if the deadline
+ * came first, or WAIT_FAILED if the descriptor is not open, or with errno.
  */
 enum wait_outcome deadline_wait(const struct deadline *deadline, int descriptor, short events);
 

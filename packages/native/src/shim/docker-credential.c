@@ -24,7 +24,7 @@ enum docker_credential_outcome docker_credential_begin(int argument_count, char 
     return DOCKER_CREDENTIAL_SAY;
   }
   if (strcmp(verb, "list") == 0) {
-    /* Server URL to user name, for those who look what a store holds. This is no store: who needs a host's token asks. */
+    /* The protocol lists stored credentials (server URL to user name), and nothing is stored here. */
     *text = "{}\n";
     return DOCKER_CREDENTIAL_SAY;
   }
@@ -32,7 +32,7 @@ enum docker_credential_outcome docker_credential_begin(int argument_count, char 
     *text = DOCKER_CREDENTIAL_NAME " (ocir-broker) " SHIM_VERSION "\n";
     return DOCKER_CREDENTIAL_SAY;
   }
-  /* What comes on stdin with these two is somebody's secret, and is not even read. */
+  /* Does not read stdin, which contains a secret with these two. */
   if (strcmp(verb, "store") == 0 || strcmp(verb, "erase") == 0) {
     error_line_write(SHIM_NOTHING_STORED);
     return DOCKER_CREDENTIAL_REFUSED;

@@ -23,7 +23,7 @@ describeShim("docker-credential-ocir", (build) => {
   const call = (verb: string, socketPath = "/nowhere", stdin = "icn.ocir.io\n") =>
     callShim(path, socketPath, { args: [verb], stdin });
 
-  /** As that protocol has it: the message on stdout, exit status 1, and nothing where nobody looks. */
+  /** By the protocol, the message is on stdout, the exit status is 1, and stderr is empty. */
   const refusal = (text: unknown) => ({ exitCode: 1, stdout: text, stderr: "" });
 
   it("get posts the server URL as it is, and writes what comes", async () => {

@@ -23,12 +23,12 @@
 
 enum {
   DIRECTORY_LIMIT_BYTES = 128, /* more than a socket's address holds */
-  BACKLOG = 4096,              /* 110 pods of a node that starts, ten times over */
-  FIRST_LISTEN_FD = 3,         /* as systemd hands sockets over, so that the program needs no second way */
-  DAEMON_FD = 4,               /* behind the one socket that listens */
-  DAEMON_AGAIN_MS = 2000,      /* it answers at once if it answers */
-  CLEAR_FD = 10,               /* from here on nobody expects a descriptor at a certain place */
-  /* Between two looks at a lock whose holder does not listen yet, or no more. */
+  BACKLOG = 4096,              /* far more than the 110 pods of a starting node */
+  FIRST_LISTEN_FD = 3,         /* as in systemd's socket activation, which the program supports anyway */
+  DAEMON_FD = 4,               /* after the one listening socket */
+  DAEMON_AGAIN_MS = 2000,      /* a working daemon answers at once */
+  CLEAR_FD = 10,               /* no program expects a descriptor with a fixed number from here on */
+  /* Delay before the next attempt if the lock's holder does not listen yet, or no longer listens. */
   SHORTEST_NAP_MS = 5,
   LONGEST_NAP_MS = 100
 };
@@ -55,7 +55,7 @@ enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct
     }
     if (errno != EWOULDBLOCK && errno != EINTR) return FALLBACK_FAILED;
 
-    /* Whoever holds the lock answers, or ends and breaks the connection: then it is somebody else's turn. */
+    /* The lock's holder answers, or ends and breaks the connection; then another shim can take the lock. */
     switch (broker_exchange(FALLBACK_SOCKET_NAME, fallback->request, fallback->request_length, deadline, answer)) {
       case EXCHANGE_OK:
         if (answer->response.status >= 500) ask_daemon_again(fallback, deadline, answer);
@@ -81,8 +81,8 @@ enum fallback_outcome fallback_ask(const struct fallback *fallback, const struct
 }
 
 /*
- * Replaces the answer if the daemon has a better one: it may be there again, and have what Oracle's services do not give now.
- * Each shim asks for itself, because the fallback broker is not root and may not connect to the daemon's socket.
+ * Replaces the answer if the daemon has a better one: it may be back, with a token that Oracle's services do not give now. Each
+ * shim asks for itself, because the fallback broker is not root and may not connect to the daemon's socket.
  */
 static void ask_daemon_again(const struct fallback *fallback, const struct deadline *deadline, struct exchange_answer *answer) {
   static struct exchange_answer again;
@@ -99,8 +99,8 @@ static bool is_runnable(const char *program) {
 }
 
 /*
- * From here on the directory is meant by its names alone, whatever becomes of the path to it. It must be ours (root's, for a
- * kubelet) and nobody else's to write: then lock and socket are what a shim or its program made.
+ * Makes the directory the working directory, so that a change of its path has no effect. It must belong to this user (root, for a
+ * kubelet) and be writable by nobody else, so that only a shim or its program can have created lock and socket.
  */
 static enum fallback_outcome enter_directory(const char *socket_path) {
   char path[DIRECTORY_LIMIT_BYTES];
@@ -120,7 +120,7 @@ static enum fallback_outcome enter_directory(const char *socket_path) {
   return is_safe ? FALLBACK_OK : FALLBACK_DIRECTORY_UNSAFE;
 }
 
-/* A standard stream that the caller had closed must become none of our descriptors, nor may they be where a program expects its own. */
+/* Moves a descriptor away from the numbers of standard streams, which the caller may have closed, and of inherited ones. */
 static int move_clear(int descriptor) {
   if (descriptor < 0) return descriptor;
   int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, CLEAR_FD);
@@ -128,7 +128,7 @@ static int move_clear(int descriptor) {
   return moved;
 }
 
-/* Who may read a file may hold its lock, so it must be readable by nobody else. EPERM where it is not such a file. */
+/* The lock must be readable by nobody else, because any reader can hold it. Fails with EPERM if it is not such a file. */
 static int open_lock(void) {
   int lock = move_clear(open(FALLBACK_LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (lock < 0) return lock;
@@ -139,7 +139,7 @@ static int open_lock(void) {
   return -1;
 }
 
-/* Listens before the program has even started: who comes now waits in the kernel's queue. Under the lock, so what is there is dead. */
+/* Listens before the program starts, so that other shims wait in the backlog. Under the lock, an existing socket is stale. */
 static int open_listener(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = FALLBACK_SOCKET_NAME};
   int listener = move_clear(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -152,12 +152,12 @@ static int open_listener(void) {
 }
 
 /*
- * A connection to a daemon that hangs, for the program to ask it once more: without root's rights it could make none. -1 if
- * there is nobody to connect to, which is no fault.
+ * Connects to a daemon that hangs, so that the program can ask it again; without root's rights the program could not connect
+ * itself. Returns -1 if no process listens, which is not a fault.
  */
 static int connect_to_daemon(const char *socket_path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  const char *name = strrchr(socket_path, '/') + 1; /* we are in its directory */
+  const char *name = strrchr(socket_path, '/') + 1; /* the working directory is the socket's */
   if (strlen(name) >= sizeof address.sun_path) return -1;
   memcpy(address.sun_path, name, strlen(name) + 1);
   int daemon = move_clear(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -166,7 +166,7 @@ static int connect_to_daemon(const char *socket_path) {
   return -1;
 }
 
-/* Stdin has been read. A pipe would not hold 256 KiB, and there is nobody left to fill it. */
+/* Passes on the body, because stdin has been read. A pipe does not hold 256 KiB, and no process remains to fill it. */
 static int open_body(const char *body, size_t length) {
   int descriptor = move_clear(memory_file("credential-provider-request", MFD_CLOEXEC));
   if (descriptor < 0 || !write_whole(descriptor, body, length)) return -1;
@@ -178,7 +178,7 @@ static void put_number(char *entry, unsigned long number) {
   memcpy(strchr(entry, '=') + 1, digits, strlen(digits) + 1);
 }
 
-/* Adds what we say about the socket, and passes nothing that a service manager told the kubelet about its own. */
+/* Adds our LISTEN_* variables and drops inherited ones. */
 static char *const *environment_for(const struct deadline *deadline, bool has_daemon) {
   static struct passed_environment environment;
   static char listen_fds[] = "LISTEN_FDS=1";
@@ -198,8 +198,8 @@ static char *const *environment_for(const struct deadline *deadline, bool has_da
 }
 
 /*
- * Returns only where that did not work. The lock goes on with the program and is the kernel's to release, however the
- * program ends. So is the alarm, which is for a program that keeps no time any more.
+ * Execs the program, and returns only if that fails. The program inherits the lock, which the kernel releases when it ends,
+ * and the alarm, which ends it if it hangs.
  */
 static enum fallback_outcome become(const struct fallback *fallback, int lock, const struct deadline *deadline) {
   static char command[] = "get";
@@ -212,7 +212,7 @@ static enum fallback_outcome become(const struct fallback *fallback, int lock, c
   if (dup2(body, STDIN_FILENO) < 0 || dup2(listener, FIRST_LISTEN_FD) < 0) return FALLBACK_FAILED;
   if (daemon >= 0 && dup2(daemon, DAEMON_FD) < 0) return FALLBACK_FAILED;
   if (fcntl(lock, F_SETFD, 0) < 0 || chdir("/") < 0 || !forbid_core_dumps()) return FALLBACK_FAILED;
-  /* Last, because the socket and the lock are root's. The program has them by their descriptors. */
+  /* Last, because creating socket and lock needs root. The program has their descriptors. */
   if (!privileges_drop()) return FALLBACK_FAILED;
 
   alarm((unsigned)deadline_left_ms(deadline) / 1000 + 1);

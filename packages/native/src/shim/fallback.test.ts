@@ -130,7 +130,7 @@ describeShim("fallback_ask", (build) => {
     const PRIVILEGES =
       "exec grep -E '^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):' /proc/self/status";
     const NONE = "0000000000000000";
-    /** Without root's capabilities there is a bounding set that nobody may empty, and that no_new_privs makes useless. */
+    /** Emptying the bounding set needs root's capabilities; without them it stays, and no_new_privs makes it useless. */
     const stripped = { CapInh: NONE, CapPrm: NONE, CapEff: NONE, CapAmb: NONE, NoNewPrivs: "1", Seccomp: "2" };
 
     test("which has no capability, gains none, and whose system calls are filtered", async () => {
@@ -186,7 +186,7 @@ describeShim("fallback_ask", (build) => {
       using stage = setFallbackStage();
       const program = stage.program("/bin/sh", "exec ls -l /proc/self/fd");
       const { stdout } = await call(build.path, stage.socketPath, program);
-      // What this test's own process was started with is passed on too, and ls reads the list through one of its own.
+      // Includes descriptors that this test's process has inherited, and the one with which ls reads the list.
       const ours = readdirSync("/proc/self/fd").map((fd) => targetOf(fd));
       const opened = [...stdout.toString().matchAll(/ (\d+) -> (\S+)/g)]
         .filter(([, fd, target = ""]) => Number(fd) > 2 && !target.startsWith("/proc/") && !ours.includes(target))
@@ -252,7 +252,7 @@ describeShim("fallback_ask", (build) => {
       ["its path is relative", (stage) => `./${stage.server().split("/").at(-1)}`],
     ] satisfies [string, (stage: FallbackStage) => string][])("when %s: the line is as before", async (_what, path) => {
       using stage = setFallbackStage();
-      // The leak sanitizer traces, which a process whose calls are filtered may not.
+      // The leak sanitizer uses ptrace, which the filter refuses.
       const env = {
         OCIR_BROKER_SOCKET: stage.socketPath,
         OCIR_BROKER_FALLBACK: path(stage),
@@ -304,7 +304,7 @@ describeShim("fallback_ask", (build) => {
         env: { OCIR_BROKER_SOCKET: stage.socketPath, OCIR_BROKER_FALLBACK: "/bin/true" },
         stdin: "request",
       });
-      // The build itself may be out of this user's reach.
+      // This user may have no access to the build's folder.
       if (!/Permission denied/.test(result.stderr))
         expect(result.stderr).toMatch(lineOf("shim-fallback-directory-unsafe"));
     });

@@ -47,7 +47,7 @@ static bool is_digit(char byte) {
   return byte >= '0' && byte <= '9';
 }
 
-/* "HTTP/1.1 200 OK"; the reason, and the space before it, may be missing. */
+/* "HTTP/1.1 200 OK"; the reason and the space before it are optional. */
 static enum http_progress read_status_line(struct http_response *response, const char *line, size_t length) {
   if (length < 12 || memcmp(line, "HTTP/1.", 7) != 0 || (line[7] != '0' && line[7] != '1') || line[8] != ' ') {
     return HTTP_INVALID;
@@ -95,7 +95,7 @@ static enum http_progress read_content_length(struct http_response *response, co
   size_t stated = 0;
   for (size_t i = 0; i < length; i++) {
     if (!is_digit(value[i])) return HTTP_INVALID;
-    /* Not counted on once above the limit, so that no number of digits overflows it. */
+    /* Stops counting above the limit, so that no number of digits can overflow. */
     if (stated <= MAX_RESPONSE_BYTES) stated = stated * 10 + (size_t)(value[i] - '0');
   }
   if (stated > MAX_RESPONSE_BYTES) return HTTP_TOO_LARGE;
