@@ -25,7 +25,7 @@ export interface IamChange {
 
 export type Action = "pull" | "push";
 
-type Permission = "granted" | "denied" | "denied-anonymous" | "absent";
+type Permission = "granted" | "denied" | "absent";
 
 export interface Iam {
   change(change: IamChange): void;
@@ -75,7 +75,7 @@ export function parseIamChange(value: unknown): IamChange {
   return value as IamChange;
 }
 
-function isAnonymous(claims: Claims): boolean {
+export function isAnonymous(claims: Claims): boolean {
   return claims["sub"] === "anonymous";
 }
 
@@ -89,7 +89,6 @@ export function createIam(): Iam {
     const repository = repositories.get(name);
     const found = repository?.exists === false ? "absent" : "granted";
     if (repository?.public ?? isOraclesOwn(name)) return found;
-    if (isAnonymous(claims)) return "denied-anonymous";
     if (isUser(claims)) return found;
     return isMember(claims) && (repository?.granted ?? grantedElsewhere) ? found : "denied";
   }
@@ -113,7 +112,7 @@ export function createIam(): Iam {
     groupExists: () => groupExists,
     permission,
     actions(name, claims) {
-      const mayPull = !permission(name, claims).startsWith("denied");
+      const mayPull = permission(name, claims) !== "denied";
       const isWritable = repositories.get(name)?.writable ?? writableElsewhere;
       const mayPush = isUser(claims) || (isMember(claims) && isWritable);
       return [...(mayPull ? (["pull"] as const) : []), ...(mayPush ? (["push"] as const) : [])];

@@ -7,7 +7,7 @@ import type { EndpointName } from "../endpoints.ts";
 import { type Answer, answerJson, failOracle } from "../http/answer.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { Refusal } from "../http/refusal.ts";
-import type { Action } from "../iam.ts";
+import { type Action, isAnonymous } from "../iam.ts";
 import type { Claims } from "../jwt.ts";
 import { type Blob, DOCKER_MANIFEST_TYPE, type Image, OCI_MANIFEST_TYPE } from "./image.ts";
 import { isInScope } from "./registry-tokens.ts";
@@ -136,17 +136,14 @@ function refuseAction(
   const isForOthers = "the token is for other repositories";
   if (action === "pull" && !isInScope(claims, repository, action))
     return challenge(request, repository, action, isForOthers);
-  const permission = iam.permission(repository, claims);
-  if (permission === "denied-anonymous") {
-    const message = "Anonymous users are only allowed read access on public repos";
-    return registryError(403, "DENIED", message, `${repository} is not public`);
-  }
-  if (permission === "denied" || (action === "push" && !iam.actions(repository, claims).includes(action))) {
-    const message = `User UserId(${claims["sub"]}) not authorized`;
+  if (!iam.actions(repository, claims).includes(action)) {
+    const message = isAnonymous(claims)
+      ? "Anonymous users are only allowed read access on public repos"
+      : `User UserId(${claims["sub"]}) not authorized`;
     return registryError(403, "DENIED", message, `no grant to ${action} for ${repository}`);
   }
   if (!isInScope(claims, repository, action)) return challenge(request, repository, action, isForOthers);
-  if (permission === "absent")
+  if (iam.permission(repository, claims) === "absent")
     return registryError(404, "NAME_UNKNOWN", "repository name not known to registry", `no repository ${repository}`);
   return undefined;
 }

@@ -63,6 +63,16 @@ test("a node without the grant pushes nothing, in Oracle's words, also with a to
   expect(received).toEqual([]);
 });
 
+test("nobody pushes to a public repository, in Oracle's words", async () => {
+  simulator.iam({ writable: true });
+  simulator.iam({ repository: "ns/repo", public: true });
+  const { json } = await send(simulator.registryUrl, { target: "/20180419/docker/token" });
+  const headers = { authorization: `Bearer ${json.token}` };
+  const answer = await send(simulator.registryUrl, { method: "POST", target: UPLOAD, headers });
+  const message = "Anonymous users are only allowed read access on public repos";
+  expect([answer.status, answer.json.errors]).toEqual([403, [{ code: "DENIED", message }]]);
+});
+
 test("pushing with a token for pulling is answered with the scope to ask for", async () => {
   simulator.iam({ writable: true });
   const { status, headers } = await ask("PUT", "/v2/ns/repo/manifests/1", "repository:ns/repo:pull");
