@@ -12,11 +12,7 @@ export interface CredentialProviderRequest {
   readonly apiVersion: ApiVersion;
   /** As the kubelet names it: registry host and repository, without tag or digest. Not checked yet. */
   readonly image: string;
-  /** Nothing but kind, apiVersion and image: no service-account token, and nothing that a newer kubelet may add. */
-  readonly isPlain: boolean;
 }
-
-const PLAIN_FIELDS: ReadonlySet<string> = new Set(["kind", "apiVersion", "image"]);
 
 const envelope = z.object({
   kind: z.literal("CredentialProviderRequest"),
@@ -32,13 +28,11 @@ const envelope = z.object({
  */
 export function decodeCredentialProviderRequest(body: Buffer): CredentialProviderRequest {
   if (body.length > MAX_REQUEST_BYTES) throw new ProtocolError("request-too-large");
-  const json = parseJson(body);
-  const parsed = envelope.safeParse(json);
+  const parsed = envelope.safeParse(parseJson(body));
   if (!parsed.success) throw new ProtocolError("request-invalid");
   const { apiVersion, image } = parsed.data;
   if (!isApiVersion(apiVersion)) throw new ProtocolError("api-version-unsupported");
-  const isPlain = Object.keys(json as object).every((field) => PLAIN_FIELDS.has(field));
-  return { apiVersion, image, isPlain };
+  return { apiVersion, image };
 }
 
 /** V8 quotes the text that it cannot parse, so its error goes no further. */

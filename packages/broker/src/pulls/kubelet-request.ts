@@ -9,13 +9,11 @@ import type { Outcome, RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Clock, Expiring, Secret } from "@ocir-broker/foundation";
 import { type ImageName, isProbeable, parseImage } from "@ocir-broker/ocir";
 import {
-  type ApiVersion,
   bearerAuth,
   type CredentialProviderRequest,
   decodeCredentialProviderRequest,
   encodeCredentialProviderResponse,
 } from "@ocir-broker/protocol";
-import { LRUCache } from "lru-cache";
 import type { RepositoryAccess } from "../access/repository-access.ts";
 import { errorAnswerOf } from "../errors/error-response.ts";
 import { type HttpAnswer, JSON_TYPE } from "../errors/response.ts";
@@ -45,31 +43,11 @@ interface ReadRequest {
   readonly image: ImageName;
 }
 
-/** Limits of the cache of decoded requests. */
-const MAX_KNOWN_REQUESTS = 256;
-const MAX_KNOWN_REQUEST_BYTES = 512;
-
 /** How long a request for a denied repository waits for a better token before it is answered with the current one. */
 const HEAL_WAIT_MS = 5_000;
 
-/** Encoded answers cached for one token: three API versions, and a few spellings of the host. */
-const MAX_SPELLINGS = 12;
-
 export function createCredentials(options: CredentialsOptions): AnswerCredentials {
   const { clock, deadlineMs, registries, tokens, access } = options;
-  const read = createReader();
-  const encode = createEncoder();
-
-  function tokenFor(
-    { apiVersion, image: asSpelled }: CredentialProviderRequest,
-    image: ImageName,
-    token: Expiring<Secret>,
-    outcome: Outcome | "denied",
-  ): CredentialsAnswer {
-    // The kubelet's comparison with the image is case-sensitive, so the key uses the image's spelling.
-    const registryHost = asSpelled.slice(0, asSpelled.indexOf("/"));
-    return { status: 200, contentType: JSON_TYPE, body: encode(token, apiVersion, registryHost), outcome, image };
-  }
 
   async function answer({ request, image }: ReadRequest): Promise<CredentialsAnswer> {
     const deadlineAtMs = clock.monotonicMs() + deadlineMs;
@@ -90,7 +68,7 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
   return async (body) => {
     let image: ImageName | undefined;
     try {
-      const request = read(body);
+      const request = readRequest(body);
       image = request.image;
       return await answer(request);
     } catch (error) {
@@ -105,37 +83,19 @@ function nothingFor({ apiVersion }: CredentialProviderRequest, image: ImageName)
   return { status: 200, contentType: JSON_TYPE, body, outcome: "foreign", image };
 }
 
-/**
- * Decodes each request once, since a kubelet repeats requests byte for byte. Caches only plain requests, because any other
- * may contain a pod's token (KEP-4412).
- */
-function createReader(): (body: Buffer) => ReadRequest {
-  const known = new LRUCache<string, ReadRequest>({ max: MAX_KNOWN_REQUESTS });
-  return (body) => {
-    if (body.length > MAX_KNOWN_REQUEST_BYTES) return readRequest(body);
-    const key = body.toString("latin1");
-    const read = known.get(key) ?? readRequest(body);
-    if (read.request.isPlain) known.set(key, read);
-    return read;
-  };
-}
-
 function readRequest(body: Buffer): ReadRequest {
   const request = decodeCredentialProviderRequest(body);
   return { request, image: parseImage(request.image) };
 }
 
-/** Encodes an answer once for each token, since the same bytes are sent until the token is renewed. */
-function createEncoder(): (token: Expiring<Secret>, apiVersion: ApiVersion, registryHost: string) => Buffer {
-  const known = new WeakMap<Expiring<Secret>, Map<string, Buffer>>();
-  return (token, apiVersion, registryHost) => {
-    const ofToken = known.get(token) ?? new Map<string, Buffer>();
-    known.set(token, ofToken);
-    const key = `${apiVersion} ${registryHost}`;
-    const body =
-      ofToken.get(key) ?? encodeCredentialProviderResponse(apiVersion, bearerAuth(registryHost, token.value.reveal()));
-    // A host has thousands of spellings in upper and lower case, so only a few are cached.
-    if (ofToken.size < MAX_SPELLINGS) ofToken.set(key, body);
-    return body;
-  };
+function tokenFor(
+  { apiVersion, image: asSpelled }: CredentialProviderRequest,
+  image: ImageName,
+  token: Expiring<Secret>,
+  outcome: Outcome | "denied",
+): CredentialsAnswer {
+  // The kubelet's comparison with the image is case-sensitive, so the key uses the image's spelling.
+  const registryHost = asSpelled.slice(0, asSpelled.indexOf("/"));
+  const body = encodeCredentialProviderResponse(apiVersion, bearerAuth(registryHost, token.value.reveal()));
+  return { status: 200, contentType: JSON_TYPE, body, outcome, image };
 }
