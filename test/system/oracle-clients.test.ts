@@ -116,7 +116,7 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
     const noDocker = lackOf("docker", "dockerd");
     test.skipIf(noDocker !== "")(`oci and docker: a user pushes, a node pulls${noDocker}`, async () => {
       const docker = ["docker", "--host", await startDockerd(cloud)];
-      await expect(cloud.run([...docker, ...login], { input: "wrong" })).rejects.toThrow("unknown: Unauthorized");
+      await expect(cloud.run([...docker, ...login], { input: "wrong" })).rejects.toThrow("Unauthorized");
       await cloud.run([...docker, ...login], { input: await rawRequest() });
       await cloud.run([...docker, "load", "--input", await archive()]);
       await cloud.run([...docker, "push", IMAGE]);
