@@ -23,7 +23,7 @@
   "shim-request-empty", \
   "stdin was empty", \
   NULL, \
-  "pipe in what the kubelet sends, a CredentialProviderRequest, or what docker sends, a registry host"
+  "pipe in a CredentialProviderRequest, as the kubelet does, or a registry host, as docker does"
 #define SHIM_SOCKET_MISSING(path) \
   "shim-socket-missing", \
   "there is no socket at", \
@@ -51,7 +51,7 @@
   "look for exhausted descriptors or memory on this node"
 #define SHIM_CONNECTION_BROKEN \
   "shim-connection-broken", \
-  "the broker closed the connection twice before it had answered", \
+  "the broker closed the connection twice before it answered", \
   NULL, \
   "see why with: journalctl -u ocir-broker"
 #define SHIM_TIMEOUT \
@@ -61,7 +61,7 @@
   "check it with: systemctl status ocir-broker.socket ocir-broker.service"
 #define SHIM_ANSWER_INVALID(path) \
   "shim-answer-invalid", \
-  "what answered does not speak the broker's HTTP on", \
+  "the server does not speak the broker's HTTP on", \
   (path), \
   "check OCIR_BROKER_SOCKET and the version of the daemon"
 #define SHIM_ANSWER_TOO_LARGE \
@@ -71,19 +71,19 @@
   "check OCIR_BROKER_SOCKET and the version of the daemon"
 #define SHIM_FALLBACK_DIRECTORY_UNSAFE(path) \
   "shim-fallback-directory-unsafe", \
-  "no broker answers, and none is started beside", \
+  "no broker answers, and no fallback broker is started next to", \
   (path), \
-  "make its directory a real one of root's that nobody else may write to"
+  "its directory must belong to root, be writable by nobody else, and not be a link"
 #define SHIM_FALLBACK_LOCK_UNSAFE(path) \
   "shim-fallback-lock-unsafe", \
-  "no broker answers, and fallback.lock is not safe beside", \
+  "no broker answers, and fallback.lock is not safe next to", \
   (path), \
-  "remove it: it must be a file of root's with mode 0600"
+  "remove it: it must be a file that belongs to root, with mode 0600"
 #define SHIM_FALLBACK_LOCKED(path) \
   "shim-fallback-locked", \
-  "no broker answers, and somebody holds fallback.lock beside", \
+  "no broker answers, and a process holds fallback.lock next to", \
   (path), \
-  "see who with: fuser -v on that file; check it with: systemctl status ocir-broker.socket ocir-broker.service"
+  "find it with: fuser -v on that file; check it with: systemctl status ocir-broker.socket ocir-broker.service"
 #define SHIM_FALLBACK_TIMEOUT \
   "shim-fallback-timeout", \
   "neither the broker nor the fallback broker answered within the time limit", \
@@ -111,17 +111,17 @@
   "check the version of the daemon"
 #define SHIM_OUTPUT_FAILED \
   "shim-output-failed", \
-  "stdout did not take the whole answer", \
+  "the answer could not be written to stdout", \
   NULL, \
-  "whoever ran this closed it or did not read it"
+  "the caller closed stdout or did not read it"
 #define SHIM_REQUEST_INVALID \
   "shim-request-invalid", \
-  "ocir-broker is removed, and what is on stdin is no CredentialProviderRequest", \
+  "ocir-broker is removed, and stdin has no CredentialProviderRequest", \
   NULL, \
-  "take the plugin out of the kubelet's CredentialProviderConfig, or install ocir-broker again"
+  "remove the plugin from the kubelet's CredentialProviderConfig, or reinstall ocir-broker"
 #define SHIM_NOTHING_STORED \
   "shim-nothing-stored", \
-  "credentials are neither stored nor erased, they are the node's own", \
+  "credentials are neither stored nor erased, because they are the node's", \
   NULL, \
   "pull without logging in or out; for another account, name another helper in credHelpers"
 #define SHIM_VERB_UNKNOWN \

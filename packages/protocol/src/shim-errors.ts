@@ -28,7 +28,7 @@ export const SHIM_ERRORS = {
   },
   "shim-request-empty": {
     what: "stdin was empty",
-    next: "pipe in what the kubelet sends, a CredentialProviderRequest, or what docker sends, a registry host",
+    next: "pipe in a CredentialProviderRequest, as the kubelet does, or a registry host, as docker does",
   },
   "shim-socket-missing": {
     what: "there is no socket at",
@@ -55,12 +55,12 @@ export const SHIM_ERRORS = {
     next: EXHAUSTED,
   },
   "shim-connection-broken": {
-    what: "the broker closed the connection twice before it had answered",
+    what: "the broker closed the connection twice before it answered",
     next: JOURNAL,
   },
   "shim-timeout": { what: "the broker did not answer within the time limit", next: CHECK_SERVICE },
   "shim-answer-invalid": {
-    what: "what answered does not speak the broker's HTTP on",
+    what: "the server does not speak the broker's HTTP on",
     detail: "path",
     next: OTHER_DAEMON,
   },
@@ -69,19 +69,19 @@ export const SHIM_ERRORS = {
     next: OTHER_DAEMON,
   },
   "shim-fallback-directory-unsafe": {
-    what: "no broker answers, and none is started beside",
+    what: "no broker answers, and no fallback broker is started next to",
     detail: "path",
-    next: "make its directory a real one of root's that nobody else may write to",
+    next: "its directory must belong to root, be writable by nobody else, and not be a link",
   },
   "shim-fallback-lock-unsafe": {
-    what: `no broker answers, and ${FALLBACK_LOCK_NAME} is not safe beside`,
+    what: `no broker answers, and ${FALLBACK_LOCK_NAME} is not safe next to`,
     detail: "path",
-    next: "remove it: it must be a file of root's with mode 0600",
+    next: "remove it: it must be a file that belongs to root, with mode 0600",
   },
   "shim-fallback-locked": {
-    what: `no broker answers, and somebody holds ${FALLBACK_LOCK_NAME} beside`,
+    what: `no broker answers, and a process holds ${FALLBACK_LOCK_NAME} next to`,
     detail: "path",
-    next: `see who with: fuser -v on that file; ${CHECK_SERVICE}`,
+    next: `find it with: fuser -v on that file; ${CHECK_SERVICE}`,
   },
   "shim-fallback-timeout": {
     what: "neither the broker nor the fallback broker answered within the time limit",
@@ -106,15 +106,15 @@ export const SHIM_ERRORS = {
     next: "check the version of the daemon",
   },
   "shim-output-failed": {
-    what: "stdout did not take the whole answer",
-    next: "whoever ran this closed it or did not read it",
+    what: "the answer could not be written to stdout",
+    next: "the caller closed stdout or did not read it",
   },
   "shim-request-invalid": {
-    what: "ocir-broker is removed, and what is on stdin is no CredentialProviderRequest",
-    next: "take the plugin out of the kubelet's CredentialProviderConfig, or install ocir-broker again",
+    what: "ocir-broker is removed, and stdin has no CredentialProviderRequest",
+    next: "remove the plugin from the kubelet's CredentialProviderConfig, or reinstall ocir-broker",
   },
   "shim-nothing-stored": {
-    what: "credentials are neither stored nor erased, they are the node's own",
+    what: "credentials are neither stored nor erased, because they are the node's",
     next: "pull without logging in or out; for another account, name another helper in credHelpers",
   },
   "shim-verb-unknown": {
