@@ -21,7 +21,4 @@ void error_line_write(const char *code, const char *what, const char *detail, co
 /* Writes the first line of the broker's message of `length` bytes likewise. Returns false, and writes nothing, if it is empty. */
 bool error_line_relay(const char *message, size_t length);
 
-/* Returns the number's decimal digits, in a static buffer that the next call overwrites. */
-const char *decimal(unsigned long number);
-
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../contract.h"
+#include "../decimal.h"
 #include "../error-line.h"
 #include "../error-texts.h"
 #include "broker-exchange.h"

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../contract.h"
+#include "../decimal.h"
 #include "../error-line.h"
 #include "../posix.h"
 #include "../sandbox/core-dumps.h"
