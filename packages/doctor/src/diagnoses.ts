@@ -5,7 +5,7 @@
 import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/identity";
 import type { FindingCode } from "@ocir-broker/kubelet-config";
 import { OCIR_ERRORS, type OcirErrorCode } from "@ocir-broker/ocir";
-import { MATCH_IMAGES } from "@ocir-broker/protocol";
+import { BROKER_PROGRAM, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
 
 /** `unknown`: the check could not be made. */
 export type Verdict = "ok" | "warning" | "problem" | "unknown";
@@ -26,6 +26,7 @@ const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
 const EXTRA_ARGS =
   'pass them in the one form that the bootstrap script reads, with a space: bash /var/run/oke-init.sh --kubelet-extra-args "--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"; it runs at the first boot only, so replace the node';
 const INSTALL = "reinstall ocir-broker, with all files from one release";
+const RELABEL = `restorecon -v /usr/local/bin/${PROVIDER_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
 
 const CODES = { ...IDENTITY_ERRORS, ...OCIR_ERRORS };
 
@@ -265,12 +266,12 @@ export const DIAGNOSES = {
   "selinux-label": {
     verdict: "problem",
     means: "a program has an SELinux label that services may not execute",
-    fix: "restorecon -v /usr/local/bin/credential-provider-oke /usr/local/bin/ocir-broker /usr/local/libexec/ocir-broker-launch",
+    fix: RELABEL,
   },
   "selinux-label-permissive": {
     verdict: "warning",
     means: "if SELinux were enforcing, services could not execute a program",
-    fix: "restorecon -v /usr/local/bin/credential-provider-oke /usr/local/bin/ocir-broker /usr/local/libexec/ocir-broker-launch",
+    fix: RELABEL,
   },
 
   "path-untrusted": {

@@ -2,7 +2,7 @@
  * Every code of the plugin's own error lines, for credential-provider-oke, docker-credential-ocir and the do-nothing
  * provider. The C programs get them from packages/native/src/error-texts.h, which is generated from this file.
  */
-import { FALLBACK_LOCK_NAME, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES } from "./contract.ts";
+import { DOCKER_CREDENTIAL_NAME, FALLBACK_LOCK_NAME, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES } from "./contract.ts";
 
 export interface ShimErrorText {
   readonly what: string;
@@ -119,7 +119,7 @@ export const SHIM_ERRORS = {
   },
   "shim-verb-unknown": {
     what: "a docker credential helper is called with one verb",
-    next: "use: echo REGISTRY_HOST | docker-credential-ocir get; or list, or version",
+    next: `use: echo REGISTRY_HOST | ${DOCKER_CREDENTIAL_NAME} get; or list, or version`,
   },
 } as const satisfies Record<string, ShimErrorText>;
 
