@@ -1,4 +1,4 @@
-/** Units and shell cannot import packages/protocol/src/contract.ts: their copies of its names are compared with it here. */
+/** Compares the names in units and shell scripts with packages/protocol/src/contract.ts, which they cannot import. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {

@@ -1,4 +1,4 @@
-/** Starts the built daemon the way an operator would, pointed at a simulator; what demo, bench and tests share. */
+/** Starts the built daemon as an operator would, with a simulator as its cloud; shared by demo, bench and tests. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");
 export const SHIM = join(import.meta.dirname, "../dist/credential-provider-oke");
 /** As the unit starts it: with the launcher's environment. */
 export const LAUNCHED: readonly [string, string] = [join(import.meta.dirname, "../dist/ocir-broker-launch"), BROKER];
-/** With 11 s for the whole call, of which the daemon has 0.7; `make checks` in packages/native makes it. */
+/** The shim with 11 s for the whole call, 0.7 s of it for the daemon; `make checks` in packages/native builds it. */
 export const BRIEF_SHIM = join(import.meta.dirname, "../packages/native/build/brief/credential-provider-oke");
 
 export interface DaemonConfig {
@@ -20,7 +20,7 @@ export interface DaemonConfig {
 }
 
 export interface DaemonOptions {
-  /** Hosts that the simulator's registry listeners stand for, in turn. */
+  /** Hosts that are assigned in turn to the simulator's registry listeners. */
   readonly registryHosts: readonly string[];
   readonly prefetch?: readonly string[];
   readonly logLevel?: string;
@@ -30,13 +30,13 @@ export interface DaemonOptions {
 export interface Daemon {
   readonly process: ChildProcess;
   readonly pid: number;
-  /** All that it wrote, standard output and error. */
+  /** Its standard output and error. */
   output(): string;
-  /** SIGTERM, then until it has ended. */
+  /** Sends SIGTERM, and waits until it has ended. */
   stop(): Promise<void>;
 }
 
-/** Writes a configuration file into `directory`, in which the sockets will be too. JSON is YAML. */
+/** Writes a configuration file into `directory`, which also gets the sockets. JSON is YAML. */
 export function daemonConfig(directory: string, simulator: Simulator, options: DaemonOptions): DaemonConfig {
   const credentialsSocket = join(directory, "credentials.sock");
   const healthSocket = join(directory, "health.sock");
@@ -61,7 +61,7 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
   return { path, credentialsSocket, healthSocket };
 }
 
-/** Resolves once both sockets take connections. */
+/** Resolves once both sockets accept connections. */
 export async function startDaemon(config: DaemonConfig, program = BROKER, ...args: readonly string[]): Promise<Daemon> {
   const daemon = spawnDaemon(config, program, ...args);
   for (const socket of [config.credentialsSocket, config.healthSocket]) {

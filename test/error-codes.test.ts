@@ -1,4 +1,4 @@
-/** docs/reference/codes.md is the catalogue of error codes, written out for people. */
+/** docs/reference/codes.md lists the catalogue of error codes for people. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";

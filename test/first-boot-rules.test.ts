@@ -1,6 +1,6 @@
 /**
- * ocir-broker-node.sh runs before there is an executable, so it has short copies of three rules: which value of a flag counts,
- * which paths are root's alone, and the installers' lock. Each is run here beside the original, on the same cases.
+ * ocir-broker-node.sh runs before the executable exists, so it has short copies of three rules: which value of a flag counts,
+ * which paths only root can change, and the installers' lock. Each copy and its original run on the same cases.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import {
@@ -59,7 +59,7 @@ describe("ocir-broker-node.sh, like the executable,", () => {
   });
 
   describe.skipIf(!isRoot)(`knows what is root's${isRoot ? "" : " (skipped: needs root)"}`, () => {
-    // In /run, as every folder above it is root's.
+    // In /run, because every folder above it belongs to root.
     let root = "";
     beforeAll(() => {
       root = mkdtempSync("/run/ocir-root-trust-");
@@ -122,7 +122,7 @@ describe("ocir-broker-node.sh, like the executable,", () => {
     const folder = mkdtempSync("/tmp/ocir-pipe-");
     onTestFinished(() => rmSync(folder, { recursive: true }));
     execFileSync("mkfifo", [join(folder, "a.yaml")]);
-    /** As grep: 0 yes, 1 no, 2 could not look at all of it. */
+    /** Exit status as of grep: 0 yes, 1 no, 2 could not examine everything. */
     const names = (config: string): number =>
       run(["config_names_plugin"], "name=our-plugin config=$1; config_names_plugin", config).status;
     expect([names(join(folder, "a.yaml")), names(folder)]).toEqual([2, 1]);

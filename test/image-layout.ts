@@ -1,4 +1,4 @@
-/** A tiny image as an OCI layout on disk, made from nothing: one layer with one file. */
+/** Writes a tiny image as an OCI layout: one layer with one file. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,11 +6,11 @@ import { finishLayout, putImage } from "../packages/packaging/src/formats/oci-la
 
 export interface ImageLayout {
   readonly path: string;
-  /** Of the manifest. */
+  /** The manifest's digest. */
   readonly digest: string;
 }
 
-/** Under the tag `latest`. `text` is the file's, so that no two images need be the same. */
+/** With the tag `latest`. `text` is the file's content, so that images can differ. */
 export function writeImageLayout(path: string, text: string): ImageLayout {
   const root = join(path, "root");
   mkdirSync(root, { recursive: true });

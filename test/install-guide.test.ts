@@ -1,4 +1,4 @@
-/** The installer and its guides, without a node: the script is one that every sh takes, and both languages say the same commands. */
+/** Checks the installer and its guides without a node: every sh can parse the script, and both languages have the same commands. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ const INSTALLED_SCRIPTS = [
   "uninstall.sh",
 ];
 const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
-/** What OCI takes for all metadata of an instance is 32 000 bytes. */
+/** OCI's limit for all metadata of an instance is 32 000 bytes. */
 const USER_DATA_LIMIT_BYTES = 28_000;
 
 describe("ocir-broker-node.sh", () => {
@@ -51,7 +51,7 @@ function read(path: string): string {
   return readFileSync(join(CHECKOUT, path), "utf8");
 }
 
-/** Lines of the sh blocks without their comments and words to be filled in. */
+/** Lines of the sh blocks, without comments and placeholders. */
 function commandsOf(markdown: string): string[] {
   const blocks = [...markdown.matchAll(/```sh\n(.*?)```/gs)].map(([, block = ""]) => block);
   return blocks

@@ -47,7 +47,7 @@ function upwardImportsOf(file: string): string[] {
   return imported.filter((path) => heightOf(path) > heightOf(file)).map((path) => `${file} imports ${path}`);
 }
 
-/** A room that is not in the table has no place yet: nothing may import it. */
+/** Nothing may import a room that is not in the table. */
 function heightOf(path: string): number {
   const place = ROOMS.findIndex((room) => path.startsWith(`${room}/`));
   return place === -1 ? ROOMS.length : place;

@@ -1,4 +1,4 @@
-/** Who pulls through a daemon of its own or asks for a password, on the stage with a real registry. */
+/** Clients that need their own daemon or ask for a password, on the stage with a real registry. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -8,11 +8,11 @@ import { takesConnections } from "./daemon.ts";
 import type { RealRegistryStage } from "./real-registry.ts";
 
 interface Stage extends Pick<RealRegistryStage, "directory" | "env"> {
-  /** What a program is started with to be on the stage. */
+  /** Prefix of a command that runs on the stage. */
   readonly enter?: readonly string[];
 }
 
-/** The address that it listens on. Pulls and unpacks, runs nothing. */
+/** Its address. It pulls and unpacks, and runs nothing. */
 export async function startContainerd(stage: Stage): Promise<string> {
   const { directory } = stage;
   const address = join(directory, "containerd.sock");
@@ -31,7 +31,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   return address;
 }
 
-/** What its client takes for `--host`. It starts a containerd of its own; networks it makes none. */
+/** For its client's `--host`. It starts its own containerd, and creates no networks. */
 export async function startDockerd(stage: Stage): Promise<string> {
   const { directory } = stage;
   const address = join(directory, "docker.sock");
@@ -56,7 +56,7 @@ async function startServer({ env, enter = [] }: Stage, socket: string, server: r
   }
 }
 
-/** On a terminal of its own: there it asks, and what is typed is in no list of processes. */
+/** On its own terminal, where it asks for the password, which is then in no list of processes. */
 export async function typePassword(
   { env, directory }: RealRegistryStage,
   command: string,

@@ -1,6 +1,6 @@
 /**
- * A stage with a real registry: Debian's docker-registry, which trusts the simulator's tokens, and a node whose root has
- * docker-credential-ocir in the PATH and in the clients' configuration. What the clients do there is not ours.
+ * A stage with a real registry: Debian's docker-registry, which accepts the simulator's tokens, and a node whose root has
+ * docker-credential-ocir in the PATH and in the clients' configuration. The clients are unmodified.
  */
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -33,32 +33,32 @@ export interface RealRegistryStage {
   readonly simulator: Simulator;
   readonly daemon: Daemon;
   readonly config: DaemonConfig;
-  /** `127.0.0.1:<port>`, which the broker takes for a registry of ours. */
+  /** `127.0.0.1:<port>`, which the broker's configuration names as a registry. */
   readonly registryHost: string;
   /** The same registry under a name that the broker does not know. */
   readonly foreignHost: string;
   readonly image: ImageLayout;
-  /** Where the shim is, under both its names, and the command line. First in the PATH. */
+  /** The folder of the shim, under both names, and of the command line. First in the PATH. */
   readonly programs: string;
   /** With one helper for both names, and nothing else. */
   readonly authFile: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Runs a program as the node's root would; what it wrote to stdout. Rejects where it fails, with what it wrote to stderr. */
+  /** Runs a program as the node's root does, and returns its stdout. Rejects with its stderr if it fails. */
   run(program: string, ...args: string[]): Promise<string>;
 }
 
-/** Why tests with these programs cannot run here, for their titles; empty where they can. */
+/** For titles: why tests with these programs cannot run here; empty if they can. */
 export function lackOf(...programs: string[]): string {
   const lacking = programs.filter((program) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
   return lacking.length === 0 ? "" : ` (skipped: no ${lacking.join(", no ")} here)`;
 }
 
-/** The same for those who must be root. */
+/** The same for tests that need root. */
 export function lackAsRoot(...programs: string[]): string {
   return process.getuid?.() === 0 ? lackOf(...programs) : " (skipped: not root)";
 }
 
-/** Taken down when the test ends. The node may push here, too. */
+/** Removed when the test ends. The node may also push here. */
 export async function setRealRegistryStage(options: Partial<DaemonOptions> = {}): Promise<RealRegistryStage> {
   const directory = mkdtempSync(join(tmpdir(), "ocir-registry-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
@@ -109,7 +109,7 @@ export async function setRealRegistryStage(options: Partial<DaemonOptions> = {})
   };
 }
 
-/** Its port. The token endpoint that it sends clients to is the simulator's, and so is the key that it trusts. */
+/** Its port. It refers clients to the simulator's token endpoint, and trusts the simulator's key. */
 async function startRegistry(directory: string, simulator: Simulator): Promise<number> {
   const rootcertbundle = join(directory, "token-root.pem");
   writeFileSync(rootcertbundle, simulator.tokenRootCertificate);

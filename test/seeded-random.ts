@@ -1,4 +1,4 @@
-/** Chance that is the same in every run: the mulberry32 generator, good enough for jitter, never for keys. */
+/** Seeded random numbers (mulberry32), good enough for jitter, never for keys. */
 import type { Random } from "@ocir-broker/foundation";
 
 export function createSeededRandom(seed: number): Random {

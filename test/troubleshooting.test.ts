@@ -1,4 +1,4 @@
-/** docs/troubleshooting.md is true: its names are doctor's, and its codes are of the catalogue. */
+/** docs/troubleshooting.md has doctor's names and the catalogue's codes. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DIAGNOSES } from "@ocir-broker/doctor";
@@ -33,7 +33,7 @@ it("troubleshooting.md names nothing in its first columns that doctor does not s
   expect(named.filter((name) => !known.has(name))).toEqual([]);
 });
 
-/** With UPDATE_TROUBLESHOOTING it is put there first. */
+/** UPDATE_TROUBLESHOOTING rewrites the page first. */
 function expectTable(name: string, table: string): void {
   const place = new RegExp(`(<!-- ${name}: .* -->\\n)([\\s\\S]*?)(<!-- end of ${name} -->)`);
   if (process.env["UPDATE_TROUBLESHOOTING"]) {

@@ -1,9 +1,9 @@
 /**
- * `npm run bench`: what an answer costs, in one run and in turns, so that a drift of the machine hits all alike.
+ * `npm run bench`: measures the cost of an answer. Variants take turns in one run, so that a drift of the machine affects all.
  *
- * Against the physical floor: a static program that does nothing, and the same shim asking a server of a few lines
- * of C. Then the service under a real systemd, against its bars. Prints tables and writes dist/bench.json. Ratios are to
- * be compared, absolute times only on one machine.
+ * Compares with the physical floor: a static program that does nothing, and the same shim with a minimal C server. Then
+ * measures the service under a real systemd against its limits. Prints tables and writes dist/bench.json. Compare ratios;
+ * absolute times only on one machine.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -58,7 +58,7 @@ try {
     floor: { socket: floorSocket, program: SHIM },
     daemon: { socket: config.credentialsSocket, program: SHIM },
   };
-  // The daemon's JIT has seen a day's work after these.
+  // Warms up the daemon's JIT with a day's work.
   spawnTimes(2_000, 1, requestPath, { daemon: variants.daemon });
   const alone = spawnTimes(3_000, 1, requestPath, variants);
   const crowd = spawnTimes(100, 32, requestPath, variants);
@@ -96,7 +96,7 @@ const fullHouse = await fullHouseFigures();
 printFullHouse(fullHouse);
 writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), fullHouse });
 
-// After the others have ended: some of these look at what an idle service uses.
+// Last, because some of these measure an idle service.
 const figures = await systemdFigures();
 printFigures(figures);
 writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), systemd: figures });

@@ -1,6 +1,6 @@
 /**
- * The most that the daemon has to hold at one time: 256 registry hosts, 2048 repositories and 1000 clients that never get
- * on. It must not run out of its heap, whose limit is hard. Starts a simulator and a daemon of its own.
+ * The daemon's largest load: 256 registry hosts, 2048 repositories and 1000 slow clients. It must not run out of its heap,
+ * whose limit is hard. Starts its own simulator and daemon.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -26,7 +26,7 @@ export interface FullHouseFigures {
   readonly answered: number;
   readonly asked: number;
   readonly privateDirtyKiB: number;
-  /** Of the daemon. A heap that is too small shows here first: the collector takes it. */
+  /** The daemon's CPU time. A heap that is too small shows here first, because the collector uses more of it. */
   readonly cpuMs: number;
 }
 
@@ -76,7 +76,7 @@ export function printFullHouse(figures: FullHouseFigures): void {
   console.log(`  the daemon's CPU         ${(cpuMs / 1000).toFixed(1)} s`);
 }
 
-/** How many got credentials. */
+/** Number of answers with credentials. */
 async function askAll(socketPath: string, images: readonly string[]): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: PARALLEL });
   const left = images.values();

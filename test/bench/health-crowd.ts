@@ -1,6 +1,6 @@
 /**
- * 200 health clients at once, while a file is there: each connects, asks, reads the answer, closes, and all begin again when
- * the last has its answer or was turned away. Runs inside the node until it is killed.
+ * 200 concurrent health clients, as long as a file exists. Each connects, sends a request, reads the answer and closes; all
+ * start again when the last has been answered or refused. Runs inside the node until it is killed.
  *
  * usage: node health-crowd.ts SOCKET WHILE_FILE
  */

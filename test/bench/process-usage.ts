@@ -1,7 +1,7 @@
-/** What a process has used, as the kernel counts it. */
+/** A process's resource usage, as counted by the kernel. */
 import { readFileSync } from "node:fs";
 
-/** Handover of a process that is neither shared nor file pages. */
+/** Private memory of a process, without file pages. */
 export function privateDirtyKiB(pid: number): number {
   return Number(/^Private_Dirty:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]);
 }

@@ -1,7 +1,7 @@
 /**
- * What 1000 clients that never get on cost the others: whole shim processes with and without them, in turns in one
- * run. The clients are a process of their own; who is cut off comes back. Of the turns the middle one counts, so that
- * one of them in which the machine was busy with something else does not.
+ * Measures how 1000 slow clients affect other calls: whole shim processes with and without them, taking turns in one run.
+ * The clients run in their own process and reconnect when they are cut off. The median turn counts, so that a disturbance
+ * of one turn does not.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,7 +14,7 @@ const CLIENTS_PROGRAM = join(import.meta.dirname, "../chaos/slow-clients.ts");
 const CLIENTS = 1_000;
 const TURNS = 15;
 const CALLS_A_TURN = 2_000;
-/** After the clients have come or gone. */
+/** Pause after the clients have connected or gone. */
 const PAUSE_MS = 1_000;
 
 interface Percentiles {
@@ -26,12 +26,12 @@ export interface SlowClientFigures {
   readonly clients: number;
   readonly alone: Percentiles;
   readonly beside: Percentiles;
-  /** Beside them to alone; at most 1.2 is the bar for the second. */
+  /** Ratio of calls with the clients to calls without; the limit for the second is 1.2. */
   readonly p50Ratio: number;
   readonly p99Ratio: number;
 }
 
-/** @throws Error where a call fails, which is worse than a slow one. */
+/** @throws Error if a call fails, which is worse than a slow one. */
 export async function slowClientFigures(socket: string, requestPath: string): Promise<SlowClientFigures> {
   const time = (): Times => spawnTimes(CALLS_A_TURN, 1, requestPath, { shim: { socket, program: SHIM } }).shim;
   time();

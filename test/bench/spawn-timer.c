@@ -1,11 +1,11 @@
 /*
- * Times whole processes the way a kubelet runs them: request on stdin through a pipe, answer read from a pipe,
- * from just before the process is made to just after it is reaped. Variants take turns, so that a drift of the
- * machine hits all alike. C, because Node's own spawn costs more than what is measured here.
+ * Times whole processes as a kubelet runs them, with pipes for stdin and stdout, from just before the fork to just after the
+ * wait. Variants take turns, so that a drift of the machine affects all. In C, because Node's spawn costs more than the
+ * measured process.
  *
  *   spawn-timer ROUNDS PARALLEL REQUEST_FILE SOCKET=PROGRAM [SOCKET=PROGRAM ...]
  *
- * Prints a line per process: variant index, nanoseconds, peak memory in KiB, exit status, bytes answered.
+ * Prints one line for each process: variant index, nanoseconds, peak memory in KiB, exit status, bytes of the answer.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/** Runs spawn-timer (built here on first use) and reads its lines into figures. */
+/** Runs spawn-timer (built on first use) and parses its output. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -16,11 +16,11 @@ export interface Times {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Largest peak memory of one process, as the kernel counts it. */
+  /** Largest peak memory of one process. */
   readonly peakKiB: number;
 }
 
-/** @throws Error where a process that should answer did not, or ended otherwise than with 0. */
+/** @throws Error if a process did not answer as expected, or exited with another status than 0. */
 export function spawnTimes<Name extends string>(
   rounds: number,
   parallel: number,
@@ -36,7 +36,7 @@ export function spawnTimes<Name extends string>(
   return readTimes(names, lines);
 }
 
-/** The program that prints a line per process. */
+/** The program that prints one line for each process. */
 export function buildTimer(): string {
   mkdirSync(BUILD, { recursive: true });
   execFileSync("cc", ["-static", "-O2", "-o", TIMER, join(import.meta.dirname, "spawn-timer.c")]);

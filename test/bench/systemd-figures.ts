@@ -1,7 +1,7 @@
 /**
- * What the service costs and how fast it is there, in its own units under a real systemd with the simulator inside.
+ * Measures resources and start times of the service, in its own units under a real systemd with the simulator inside.
  *
- * Figures against the bars that were set for them; they are for comparing on a quiet machine, so no test asserts them.
+ * The figures have limits, but only count on a quiet machine, so no test asserts them.
  */
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,7 +24,7 @@ export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** At most this. */
+  /** The limit. */
   readonly bar: number;
 }
 
@@ -46,7 +46,7 @@ const REQUEST = `${JSON.stringify({
   image: IMAGE,
 })}\n`;
 
-/** In the order in which they are measured; or why they are not. */
+/** The figures in the order of measurement, or the reason why there are none. */
 export async function systemdFigures(): Promise<readonly Figure[] | string> {
   const reason = canBootSystemd();
   if (reason !== undefined) return reason;
@@ -83,7 +83,7 @@ async function exposure(root: SystemdRoot): Promise<number> {
   return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
 }
 
-/** From the start job's begin to READY, as systemd recorded both. */
+/** From the start of the job to READY, as recorded by systemd. */
 async function readyMs(root: SystemdRoot): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -97,7 +97,7 @@ async function readyMs(root: SystemdRoot): Promise<number> {
   return median(times);
 }
 
-/** Through the shim, process start included, with a token fetched anew from a cloud that answers at once. */
+/** Through the shim, including its start, with a new token from a cloud that answers at once. */
 async function firstCallAfterStopMs(root: SystemdRoot): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -113,7 +113,7 @@ async function callMs(root: SystemdRoot): Promise<number> {
   return performance.now() - startedAtMs;
 }
 
-/** From the moment at which the process stops to the next one's READY. */
+/** From the end of the process to the next one's READY. */
 async function watchdogMs(root: SystemdRoot): Promise<number> {
   const file = dropIn(SERVICE, "short-watchdog", `[Service]\nWatchdogSec=${WATCHDOG_MS}ms\n`);
   root.write(file.to, `[Service]\nWatchdogSec=${WATCHDOG_MS}ms\n`);
@@ -132,7 +132,7 @@ async function watchdogMs(root: SystemdRoot): Promise<number> {
   return activeAtMs - stuckAtMs;
 }
 
-/** The whole control group, pings included, with one token kept fresh and nobody asking. */
+/** The whole control group, including watchdog pings, with one pinned token and no requests. */
 async function idlePercent(root: SystemdRoot): Promise<number> {
   await root.run("systemctl", ["restart", SERVICE]);
   await callMs(root);
@@ -149,8 +149,8 @@ async function usedMs(root: SystemdRoot): Promise<number> {
 }
 
 /**
- * Whole shim processes while the crowd asks the health socket, to those while the same crowd asks a server that does nothing, in
- * turns: what the crowd itself takes of the machine is in both.
+ * Ratio of whole shim processes while the crowd uses the health socket to those while it uses a minimal server. They take turns,
+ * and both include the crowd's own load on the machine.
  */
 async function crowdRatio(root: SystemdRoot): Promise<number> {
   root.write("/run/request.json", REQUEST);
@@ -177,11 +177,11 @@ async function crowdRatio(root: SystemdRoot): Promise<number> {
     }
   }
   await root.run("systemctl", ["stop", "crowd-health.service", "crowd-noOp.service", "no-op.service"]);
-  // The middle turn: one that something else on the machine disturbed does not count.
+  // The median turn, so that a disturbance of one turn does not count.
   return median(p99s.health) / median(p99s.noOp);
 }
 
-/** A file of this checkout, as a program inside the root reaches it. */
+/** The path of a file of this checkout inside the root. */
 function inCheckout(path: string): string {
   return `/opt/checkout/${relative(CHECKOUT, path)}`;
 }

@@ -1,6 +1,6 @@
 /**
- * Does what a plan says, to the node and its cloud, and returns if it really happened: a kill needs a process. An event
- * that lasts ends by itself, and at `calm` at the latest.
+ * Carries out a plan's events on the node and its cloud, and returns whether each happened: a kill needs a process. A lasting
+ * event ends by itself, or at `calm`.
  */
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,11 +11,11 @@ import { startSlowClients } from "./slow-clients.ts";
 import type { SupervisedNode } from "./supervised-node.ts";
 
 export interface Actor {
-  /** Resolves when it is over, with whether it happened. */
+  /** Resolves after the event, with whether it happened. */
   act(event: ChaosEvent): Promise<boolean>;
   /** The supervisor's lines about the daemon. */
   onDaemon(line: string): void;
-  /** Ends every event that still lasts, and restores the configuration. */
+  /** Ends every lasting event, and restores the configuration. */
   calm(): void;
 }
 
@@ -48,13 +48,13 @@ export function createActor({ stage, known, burst }: ActorOptions): Actor {
     simulator.faults(fault);
     await forMs(ms);
     faults.delete(fault);
-    // The simulator forgets all of them at once.
+    // The simulator clears all faults at once.
     simulator.clearFaults();
     simulator.faults(...faults);
     return true;
   }
 
-  /** False if there is no process to get it. */
+  /** False if there is no process. */
   function signal(name: NodeJS.Signals, pid = supervisor.pid()): boolean {
     try {
       return pid !== undefined && process.kill(pid, name);

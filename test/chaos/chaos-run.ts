@@ -1,4 +1,4 @@
-/** One chaos run: calls all the while, and the plan's events concurrently; then calm, in which every host must heal. */
+/** One chaos run: continuous calls and the plan's concurrent events; then calm, in which every host must recover. */
 import { readFileSync } from "node:fs";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { REGISTRY_HOSTS } from "../e2e/stage.ts";
@@ -12,17 +12,17 @@ import { createVerdict, type Expected } from "./verdict.ts";
 export interface ChaosOptions {
   readonly seed: number;
   readonly lengthMs: number;
-  /** One line an event, as it happens. */
+  /** One line for each event, as it happens. */
   readonly onLine: (line: string) => void;
 }
 
 export interface ChaosReport {
   readonly violations: readonly string[];
   readonly answered: number;
-  /** Calls for a token that were not allowed to fail; the others that failed, by code and by excuse. */
+  /** Calls for a token that had to succeed; failed calls that were excused, by code and excuse. */
   readonly unexcused: number;
   readonly failed: ReturnType<ReturnType<typeof createVerdict>["failed"]>;
-  /** How often each kind of event really came about. */
+  /** How often each kind of event happened. */
   readonly happened: Readonly<Record<ChaosKind, number>>;
   readonly daemonStarts: number;
   readonly mostPrivateDirtyKiB: number;
@@ -41,7 +41,7 @@ const REPOSITORIES = ["acme/app-0", "acme/app-1", "acme/secret", "acme/shop/web"
 export async function runChaos({ seed, lengthMs, onLine }: ChaosOptions): Promise<ChaosReport> {
   const startedAtMs = performance.now();
   const tell = (line: string): void => onLine(`${((performance.now() - startedAtMs) / 1_000).toFixed(2)} ${line}`);
-  // What is called is chance of its own: how many calls there are depends on the machine, and must not move the plan.
+  // Calls have their own random numbers: their count depends on the machine, and must not change the plan.
   const chance = createSeededRandom(seed + 1);
   const pick = <T>(choices: readonly T[]): T => choices[Math.floor(chance() * choices.length)] as T;
   let onDaemon = (_line: string): void => {};
@@ -140,7 +140,7 @@ export async function runChaos({ seed, lengthMs, onLine }: ChaosOptions): Promis
   }
 }
 
-/** Of the daemon's log, shown beside a violation. */
+/** Lines of the daemon's log to show with a violation. */
 const LOG_LINES = 2_000;
 
 async function pages(healthSocket: string): Promise<Record<string, string | undefined>> {
@@ -156,7 +156,7 @@ async function every(ms: number, until: AbortSignal, action: () => Promise<void>
   }
 }
 
-/** One at each turn of the event loop: a busy machine takes 0.1 s to start a process, and who ends meanwhile is to be seen. */
+/** Starts one process for each turn of the event loop: a start takes 0.1 s on a busy machine, and exits must be seen meanwhile. */
 async function repeat(times: number, call: () => Promise<unknown>): Promise<void> {
   const calls: Promise<unknown>[] = [];
   while (calls.length < times) {

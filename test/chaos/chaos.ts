@@ -1,6 +1,6 @@
 /**
- * `npm run chaos -- --minutes N [--seed S]`: a node in trouble, and what must hold all the same. Ends with 1 where
- * something did not, with the whole event log in dist/chaos-SEED.log and how to have the same run again.
+ * `npm run chaos -- --minutes N [--seed S]`: a node under many faults, and the rules that must still hold. Exits with 1 after a
+ * violation, with the event log in dist/chaos-SEED.log and the command to repeat the run.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,17 +1,17 @@
 /**
- * Which tokens the daemon has, by its own word (`/status`), and until when it should be able to hand them out.
- * What it is told to forget is forgotten here first, so that a call is never judged by a token that may be gone.
+ * Tracks which tokens the daemon reports (`/status`), and until when it should serve them. A token that the daemon must drop is
+ * removed here first, so that no call is judged by a token that may be gone.
  */
 import { get } from "node:http";
 
 export interface KnownTokens {
-  /** Asks the daemon; what does not answer tells nothing. */
+  /** Reads the daemon's status; without an answer, nothing changes. */
   look(): Promise<string | undefined>;
-  /** From now on nothing is known: the daemon is stopped, which drops its tokens. */
+  /** Forgets all tokens, because the daemon is being stopped, which drops them. */
   forget(): void;
   /** The daemon has started again. */
   remember(): void;
-  /** Called as a call begins; the result is called at its end, and says if the token was known all along, and if not, why. */
+  /** Call at the start of a call; call the result at its end, to get whether the token was known throughout or the reason why not. */
   watch(registryHost: string): () => "known" | "unknown" | "forgotten";
 }
 
@@ -21,7 +21,7 @@ interface Status {
 
 const ASK_LIMIT_MS = 2_000;
 
-/** A rendered page may be a second old, its seconds are rounded, and a token is not handed out in its last twentieth. */
+/** A rendered page may be a second old and rounds seconds, and a token is not served in its last twentieth. */
 const MARGIN_MS = 2_500;
 const SKEW_SHARE = 0.05;
 
@@ -62,7 +62,7 @@ export function createKnownTokens(healthSocket: string, tokenLifeMs: number): Kn
   };
 }
 
-/** Undefined where nobody answers, or not in time. */
+/** Undefined without an answer in time. */
 export function ask(socketPath: string, path: string): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const request = get({ socketPath, path, agent: false, timeout: ASK_LIMIT_MS }, (answer) => {

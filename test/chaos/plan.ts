@@ -1,28 +1,28 @@
 /**
- * The events of a chaos run and their times: a function of seed and length alone, so that a run can be repeated.
- * actor.ts carries them out, verdict.ts says what must hold. What a test of its own shows (a full disk, no descriptor left,
- * malformed requests, late IAM, a broken configuration) is no event here.
+ * The events of a chaos run and their times, derived only from seed and length, so that a run can be repeated. actor.ts
+ * carries them out, verdict.ts judges the result. Events that have their own tests (a full disk, exhausted descriptors,
+ * malformed requests, late IAM, a broken configuration) are left out.
  */
 import type { Fault } from "@ocir-broker/oci-simulator";
 import { createSeededRandom } from "../seeded-random.ts";
 
 export type ChaosEvent =
-  /** At the upstreams, for `forMs`. */
+  /** A fault at the upstreams, for `forMs`. */
   | { readonly kind: "fault"; readonly fault: Fault; readonly forMs: number }
-  /** Every upstream refuses connections: longer than a token lives. */
+  /** Every upstream refuses connections for longer than a token's life. */
   | { readonly kind: "outage"; readonly forMs: number }
   /** SIGKILL, several in a row. */
   | { readonly kind: "kill"; readonly times: number; readonly everyMs: number }
   /** SIGSTOP, then SIGCONT. */
   | { readonly kind: "freeze"; readonly forMs: number }
   | { readonly kind: "restart" }
-  /** A stop that forgets; the next call starts the daemon. */
+  /** A stop, which drops all tokens; the next call starts the daemon. */
   | { readonly kind: "stop" }
   /** Neither daemon nor sockets. */
   | { readonly kind: "close"; readonly forMs: number }
-  /** So many calls at once. */
+  /** This many concurrent calls. */
   | { readonly kind: "burst"; readonly calls: number }
-  /** Another configuration, then after `forMs` the one from before. */
+  /** Another configuration, and after `forMs` the previous one. */
   | { readonly kind: "reload"; readonly forMs: number }
   | { readonly kind: "slow-clients"; readonly clients: number; readonly forMs: number };
 
@@ -42,7 +42,7 @@ export const CHAOS_KINDS: readonly ChaosKind[] = [
   ...(["fault", "outage", "kill", "freeze", "restart", "stop", "close", "burst", "reload", "slow-clients"] as const),
 ];
 
-/** How much likelier than others each kind is. */
+/** Relative probability of each kind. */
 const WEIGHTS: readonly (readonly [number, (chance: Chance) => ChaosEvent])[] = [
   [8, (chance) => ({ kind: "fault", fault: drawFault(chance), forMs: between(chance, 500, LONGEST_FAULT_MS) })],
   [0.5, (chance) => ({ kind: "outage", forMs: between(chance, 5_000, 60_000) })],
@@ -56,7 +56,7 @@ const WEIGHTS: readonly (readonly [number, (chance: Chance) => ChaosEvent])[] = 
   [1, (chance) => ({ kind: "slow-clients", clients: 1_000, forMs: between(chance, 4_000, 15_000) })],
 ];
 
-/** Each kind once, in any order, then what chance brings. */
+/** Each kind once, in random order, then random kinds. */
 export function planOf(seed: number, lengthMs: number): readonly TimedEvent[] {
   const chance = createSeededRandom(seed);
   const events: TimedEvent[] = [];
@@ -105,7 +105,7 @@ function drawFault(chance: Chance): Fault {
   return { endpoint, ...what };
 }
 
-/** Whole, both ends included. */
+/** A random integer, bounds included. */
 function between(chance: Chance, from: number, to: number): number {
   return from + Math.floor(chance() * (to - from + 1));
 }

@@ -1,13 +1,13 @@
 /**
- * Clients that never get on: each connects, sends its request a byte at a time, and when it is cut off comes back.
- * A third sends headers, a third a body, a third nothing at all. Spread evenly over time.
+ * Slow clients: each connects, sends its request byte by byte, and reconnects when it is cut off. A third sends headers, a third
+ * a body, a third nothing. They are spread evenly over time.
  *
  * usage: node slow-clients.ts SOCKET COUNT; runs until it is killed, and prints a line once all are connected.
  */
 import { connect, type Socket } from "node:net";
 
 const TICK_MS = 20;
-/** Between two bytes of one client. */
+/** Pause between two bytes of one client. */
 const BYTE_EVERY_MS = 1_000;
 
 const BODY_HEAD = "POST /v1/credentials HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n";
@@ -15,7 +15,7 @@ const HEADERS = `POST /v1/credentials HTTP/1.1\r\nHost: localhost\r\nX-Slow: ${"
 
 export interface SlowClients {
   connected(): number;
-  /** At one time so far. */
+  /** The maximum of concurrent connections so far. */
   most(): number;
   stop(): void;
 }

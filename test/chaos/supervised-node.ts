@@ -1,4 +1,4 @@
-/** One node for a chaos run: the simulated cloud, the supervised daemon with its launcher and memory, the shim with its fallback. */
+/** One node for a chaos run: the simulated cloud, the supervised daemon with launcher and handover, the shim with its fallback. */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,11 +19,11 @@ export interface SupervisedNode {
   readonly credentialsSocket: string;
   readonly healthSocket: string;
   readonly configPath: string;
-  /** As it was written at first. */
+  /** The first configuration. */
   readonly config: Readonly<Record<string, unknown>>;
   audienceOf(registryHost: string): string | undefined;
   call(image: string): Promise<CredentialProviderResult>;
-  /** What has been written since the start. */
+  /** Output since the start. */
   log(): string;
   textfile(): string;
   takeDown(): Promise<void>;

@@ -1,12 +1,13 @@
 /*
- * supervisor DIRECTORY LOG PROGRAM [ARGUMENT...]: the part of systemd that the chaos run wants, without root.
+ * supervisor DIRECTORY LOG PROGRAM [ARGUMENT...]: the part of systemd that the chaos run needs, without root.
  *
- * Listens on DIRECTORY/credentials.sock and health.sock, hands both over by name, keeps what the program puts into the
- * descriptor store, and starts the program again 100 ms after it has ended. As with the units, a stop drops the store
- * and the next call starts the program; LimitNOFILE= and TimeoutStopSec= are the units' too. The program writes to LOG.
+ * Listens on DIRECTORY/credentials.sock and health.sock, passes both by name (socket activation), has a descriptor store, and
+ * restarts the program 100 ms after it has ended. As with the units, a stop drops the store and the next call starts the
+ * program; LimitNOFILE= and TimeoutStopSec= have the units' values. The program's output goes to LOG.
  *
- * On stdin, a word a line: `restart` (SIGTERM, start; the store stays), `stop` (SIGTERM; a call starts it), `close` (stop,
- * and no sockets), `open` (sockets again). Its end stops all. On stdout: `started PID`, `ready PID`, `ended PID STATUS`.
+ * Reads commands from stdin, one for each line: `restart` (SIGTERM, start; the store stays), `stop` (SIGTERM; a call starts it),
+ * `close` (stop, and remove the sockets), `open` (create the sockets again). The end of stdin stops everything. Prints
+ * `started PID`, `ready PID` and `ended PID STATUS`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -83,7 +84,7 @@ static void close_sockets(void) {
   credentials = health = -1;
 }
 
-/* A name of its own for every run of this program. */
+/* A unique name for each run of this program. */
 static void open_notify(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   notify_number = (int)getpid();

@@ -1,4 +1,4 @@
-/** Runs the supervisor (built here on first use) and tells what becomes of the daemon that it keeps. */
+/** Runs the supervisor (built on first use), and reports starts and exits of its daemon. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
@@ -11,17 +11,17 @@ const PROGRAM = join(BUILD, "supervisor");
 export type SupervisorOrder = "restart" | "stop" | "close" | "open";
 
 export interface Supervisor {
-  /** Of the daemon that runs now; undefined while none does. */
+  /** Process id of the running daemon; undefined if there is none. */
   pid(): number | undefined;
-  /** How often the daemon has been started. */
+  /** Number of starts of the daemon. */
   starts(): number;
   order(order: SupervisorOrder): void;
-  /** SIGTERM to the daemon, then until both have ended. */
+  /** Sends SIGTERM to the daemon, and waits until both have ended. */
   stop(): Promise<void>;
 }
 
 export interface SupervisorOptions {
-  /** Where the sockets are to be. */
+  /** The sockets' folder. */
   readonly directory: string;
   readonly logPath: string;
   /** The daemon's command line. */
@@ -30,7 +30,7 @@ export interface SupervisorOptions {
   readonly onLine: (line: string) => void;
 }
 
-/** Resolves once the daemon has said that it is ready. */
+/** Resolves after the daemon's readiness notification. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   mkdirSync(BUILD, { recursive: true });
   execFileSync("cc", ["-D_GNU_SOURCE", "-O2", "-o", PROGRAM, join(import.meta.dirname, "supervisor.c")]);

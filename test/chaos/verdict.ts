@@ -1,16 +1,16 @@
 /**
- * What must hold whatever happens: judges every call, every text that the daemon shows, and what it takes.
- * Changes nothing; keeps the tokens that it has seen in answers, to find them where they must not be.
+ * Judges every call, every text that the daemon shows, and its memory. Changes nothing; remembers tokens from answers, to detect
+ * them in places where they must not be.
  */
 import type { CredentialProviderResult } from "@ocir-broker/testkit";
 import { type Answer, claimsOf } from "../e2e/stage.ts";
 
-/** A call that fails proves nothing if no good token was known, or if the daemon was told to forget it. */
+/** Excuses for a failed call: no valid token was known, or the daemon had to drop it. */
 export type Excuse = "unknown" | "forgotten";
 
-/** What a call may and must bring. */
+/** The expected result of a call. */
 export interface Expected {
-  /** `token`: of this registry host. `nothing`: an empty answer. */
+  /** `token`: a token for this registry host. `nothing`: an empty answer. */
   readonly kind: "token" | "nothing";
   readonly registryHost: string;
 }
@@ -18,33 +18,33 @@ export interface Expected {
 export interface CallFacts {
   readonly expected: Expected;
   readonly result: CredentialProviderResult;
-  /** Undefined: it must not fail, for the daemon had a good token for this host all the while. */
+  /** Undefined if it must not fail, because the daemon had a valid token for this host throughout. */
   readonly excuse: Excuse | undefined;
 }
 
 export interface Verdict {
   judgeCall(facts: CallFacts): void;
-  /** No token, session or key in it. */
+  /** Checks that the text has no token, session or key. */
   judgeText(where: string, text: string): void;
   judgeLimit(what: string, value: number, atMost: number): void;
   violations(): readonly string[];
   answered(): number;
-  /** Calls for a token that were not allowed to fail. */
+  /** Calls for a token that had to succeed. */
   unexcused(): number;
-  /** Calls that failed and were allowed to, by code and by excuse. */
+  /** Failed calls that were excused, by code and excuse. */
   failed(): { readonly codes: Counts; readonly excuses: Counts };
 }
 
 type Counts = Readonly<Record<string, number>>;
 
-/** A call is given up by the shim after 44 s, and a busy machine takes its time to run it. */
+/** The shim gives up after 44 s, and a busy machine needs extra time to run it. */
 const LONGEST_CALL_MS = 50_000;
 
 const ERROR_LINE = /^ocir-broker: ([a-z-]+): [ -~]+; [ -~]+\n$/;
 const SECRET = /eyJ[\w-]{10,}\.|ST\$|PRIVATE KEY|BEARER_TOKEN/;
 
 export interface VerdictOptions {
-  /** What a token for a registry host names as its audience. */
+  /** The audience of a token for a registry host. */
   readonly audienceOf: (registryHost: string) => string | undefined;
   readonly tokenLifeMs: number;
   readonly onViolation: (violation: string) => void;

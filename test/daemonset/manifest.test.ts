@@ -1,4 +1,4 @@
-/** The manifest, before any cluster sees it: fields that Kubernetes knows, rights as few as can be, and nothing that moves a pod. */
+/** Checks the manifest without a cluster: known fields, least privileges, and no right to move a pod. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -67,7 +67,7 @@ describe("cloud-init/daemonset/daemonset.yaml", () => {
     const priority = objectOf<{ metadata: { name: string }; preemptionPolicy: string }>("PriorityClass");
     expect([pod?.priorityClassName, priority.preemptionPolicy]).toEqual([priority.metadata.name, "Never"]);
     const seconds = pod?.containers[0]?.env?.find(({ name }) => name === "OCIR_BROKER_LEASE_SECONDS")?.value;
-    // Two thirds, and the tenth after which it is killed.
+    // Two thirds, and another tenth until it is killed.
     expect(pod?.terminationGracePeriodSeconds).toBeGreaterThan(Number(seconds) * (2 / 3 + 1 / 10));
   });
 });
@@ -85,7 +85,7 @@ describe("cloud-init/daemonset/daemonset.sh", () => {
   });
 });
 
-/** The schemas allow any field beside those that they know; the types made of them do not. */
+/** The schemas allow unknown fields; the types derived from them do not. */
 function unknownFields(folder: string, objects: readonly KubernetesObject[]): string {
   mkdirSync(folder, { recursive: true });
   const lines = objects.map((object, index) => {

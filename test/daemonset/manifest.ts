@@ -1,4 +1,4 @@
-/** The DaemonSet's manifest, as what is applied to a cluster, and what it grants. */
+/** The DaemonSet's manifest, parsed, and the rights that it grants. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { IDaemonSet } from "kubernetes-models/apps/v1";
@@ -14,7 +14,7 @@ export interface KubernetesObject {
   readonly metadata: { readonly name: string; readonly namespace?: string };
 }
 
-/** What a request to the API server wants to do. */
+/** The action of a request to the API server. */
 export interface Access {
   readonly verb: string;
   readonly group: string;
@@ -37,7 +37,7 @@ export function objectOf<T>(kind: string): T {
 export const daemonSet = (): IDaemonSet => objectOf<IDaemonSet>("DaemonSet");
 export const lease = (): ILease => objectOf<ILease>("Lease");
 
-/** As RBAC decides: what no role of the pods' account allows is forbidden. */
+/** Decides as RBAC does: everything that no role of the pods' account allows is forbidden. */
 export function isAllowed(access: Access): boolean {
   const account = daemonSet().spec?.template.spec?.serviceAccountName;
   return readManifest().some((object) => {

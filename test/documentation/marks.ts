@@ -1,6 +1,6 @@
 /**
- * What a page says beside a command that no test of ours can run: in italics, after it on its line or right above its block, or
- * as the end of a line's comment. Each is for these commands alone, so that what can run here is not excused.
+ * Marks for commands that no test can run: in italics, after the command on its line or directly above its block, or at the end
+ * of a line's comment. Each mark is for certain commands only, so that no other command is excused.
  */
 
 export const MARKS: Readonly<Record<string, readonly string[]>> = {
@@ -14,7 +14,7 @@ export const MARKS: Readonly<Record<string, readonly string[]>> = {
   "needs its own client": ["buildctl", "crane", "nerdctl"],
 };
 
-/** docs/install.ko.md speaks Korean here, too. */
+/** docs/install.ko.md has its marks in Korean. */
 const KOREAN: Readonly<Record<string, string>> = {
   "테넌시 필요": "needs a tenancy",
   "OKE 노드 필요": "needs an OKE node",
@@ -41,7 +41,7 @@ export function isExcused(command: string, mark: string): boolean {
   return (MARKS[mark] ?? []).some((start) => `${command} `.startsWith(`${start} `));
 }
 
-/** The programs of all marks. */
+/** All programs that marks excuse. */
 export const MARKED_PROGRAMS: ReadonlySet<string> = new Set(
   Object.values(MARKS).flatMap((starts) => starts.map((start) => start.split(" ")[0] ?? "")),
 );

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { isExcused, MARKS } from "./marks.ts";
 import { CHECKOUT, documentedCommands, isRunnable, PAGES, readPage } from "./pages.ts";
 
-/** What keeps a page from being true, by place. */
+/** Faults of the pages, with their places. */
 function faultsOf(page: string, text?: string): string[] {
   return documentedCommands(page, text).flatMap(({ place, text: command, stage, marked }) => {
     const others = marked.filter(({ line, mark }) => !isExcused(line, mark));
@@ -83,7 +83,7 @@ describe("documentedCommands", () => {
   });
 });
 
-/** As GitHub makes them. */
+/** Anchors as GitHub generates them. */
 function anchorsOf(markdown: string): Set<string> {
   return new Set(
     [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>

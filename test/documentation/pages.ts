@@ -1,6 +1,6 @@
 /**
- * The pages for people, and every command in them: `sh` and `console` blocks, and command lines between backticks. Each has
- * a stage on which a test runs it, or a mark that the reader sees. Man pages are made from the commands themselves.
+ * The documentation pages and every command in them: `sh` and `console` blocks, and command lines between backticks. Each
+ * command has a stage on which a test runs it, or a visible mark. Man pages are generated from the commands.
  */
 import { accessSync, constants, globSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -13,18 +13,18 @@ export const PAGES: readonly string[] = globSync(["*.md", "{docs,cloud-init,moni
 }).sort();
 
 /**
- * checkout: a copy of this one; clients: a registry and who pulls from it; node: a worker node under a real systemd; image: the
- * DaemonSet's, a registry and two container runtimes; first boot: a worker node before the cloud-init script.
+ * checkout: a copy of this one; clients: a registry and its clients; node: a worker node under a real systemd; image: the
+ * DaemonSet's image, a registry and two container runtimes; first boot: a worker node before the cloud-init script.
  */
 export type Stage = "checkout" | "clients" | "node" | "image" | "first boot";
 
 export interface DocumentedCommand {
   /** `page:line` */
   readonly place: string;
-  /** One command line, or the lines of a block that are to be run; empty where all is marked. */
+  /** One command line, or the lines of a block to run; empty if all are marked. */
   readonly text: string;
   readonly stage: Stage | undefined;
-  /** What is not run, and why as the page says. */
+  /** Lines that are not run, with the reason on the page. */
   readonly marked: readonly { readonly line: string; readonly mark: string }[];
 }
 
@@ -37,22 +37,22 @@ const STAGE_OF_PROGRAM = new Map<string, Stage>([
   ]),
   ...["systemd-analyze", "systemd-tmpfiles", "timedatectl"].map((name): [string, Stage] => [name, "node"]),
 ]);
-/** Their blocks are one story each. */
+/** All blocks of such a page are one session. */
 const STAGE_OF_PAGE: ReadonlyMap<string, Stage> = new Map([
   ["docs/docker-credential-helper.md", "clients"],
   ["cloud-init/daemonset/README.md", "image"],
 ]);
 
-/** Its name is PromQL's first. */
+/** PromQL functions that are also programs. */
 const NO_PROGRAM = new Set(["sum"]);
 
-/** Prose leaves the program's name out where it is clear: `config print`. */
+/** Prose may omit the program's name: `config print`. */
 const OUR_COMMAND = /^(?:completion|config|doctor|get|kubelet-config|serve|status|version) /;
 
-/** Of the guides: how a node's user data is made. */
+/** The guides' command that creates a node's user data. */
 const USER_DATA = "cat >user-data.sh ";
 
-/** A command line has an argument; these are one without. */
+/** Commands without an argument; any other command line has one. */
 const WITHOUT_ARGUMENT = new Set(["timedatectl"]);
 
 const FENCE = /^( *)```(\w*)\n([\s\S]*?)^ *```$/gm;
@@ -72,17 +72,17 @@ export function commandsOn(stage: Stage): DocumentedCommand[] {
   return PAGES.flatMap((page) => documentedCommands(page)).filter((each) => each.stage === stage);
 }
 
-/** What a line begins with, after variables; nothing where that is no program's name. */
+/** The program that a line starts, after variables; undefined if there is none. */
 export function programOf(line: string): string | undefined {
   return /^ *(?:[A-Z_]+=\S* +)*([a-z./][\w./-]*)(?= |$)/.exec(line)?.[1];
 }
 
-/** Whether there is a stage for what begins with this line. */
+/** Whether a stage can run the command that starts on this line. */
 export function isRunnable(line: string): boolean {
   return STAGE_OF_PROGRAM.has(programOf(line) ?? "");
 }
 
-/** Blocks in other languages may hold anything but commands. */
+/** Blocks in other languages must not contain commands. */
 function commandsOfBlock(page: string, text: string, fence: RegExpExecArray): DocumentedCommand[] {
   const [, indent = "", language = "", body = ""] = fence;
   const lines = body.split("\n").map((line) => line.slice(indent.length));

@@ -1,4 +1,4 @@
-/** What a reader makes of a command line as a page writes it: a choice of each `a|b`, with and without each `[c]`, words filled in. */
+/** Expands a page's command line into every variant: each choice of `a|b`, with and without `[c]`, placeholders filled in. */
 
 const FILLED_IN: Readonly<Record<string, string>> = {
   IMAGE: "iad.ocir.io/acme/shop/web:1.4",

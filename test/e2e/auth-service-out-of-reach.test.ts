@@ -1,4 +1,4 @@
-/** What a person is told where the way to the auth service is closed: by whom, in the one line. */
+/** If the auth service cannot be reached, the one error line names what blocks the path. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";

@@ -41,7 +41,7 @@ it("no token, key, certificate or signature is seen in log, metrics, status, err
   expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
 });
 
-/** Lines of the node's key and certificates, which are what leaks when such a text is printed. */
+/** Lines of the node's key and certificates: if such a text is printed, these leak. */
 async function identityTexts(metadataUrl: URL): Promise<string[]> {
   const names = ["cert.pem", "key.pem", "intermediate.pem"];
   const texts = await Promise.all(
@@ -53,7 +53,7 @@ async function identityTexts(metadataUrl: URL): Promise<string[]> {
   return texts.flatMap((text) => text.split("\n").filter((line) => line.length >= 40 && !line.startsWith("-")));
 }
 
-/** A JWT's header is the same in all; its claims and signature are its own. */
+/** All JWTs share their header, so only claims and signature identify one. */
 function partsOf(token: string): string[] {
   return token.split(".").slice(1);
 }

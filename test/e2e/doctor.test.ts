@@ -11,7 +11,7 @@ import { BROKER, type Daemon, SHIM, startDaemon } from "../daemon.ts";
 
 const IMAGE = "iad.ocir.io/acme/shop/web:latest";
 
-/** Where a configuration does not say, no real metadata service is asked. */
+/** Prevents requests to a real metadata service if a configuration does not name one. */
 const NO_CLOUD = { OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2" };
 
 interface HealthyNode {
@@ -30,7 +30,7 @@ interface Run {
   readonly stderr: string;
 }
 
-/** A tree with all that a node has; the daemon's sockets are in it. */
+/** A tree with a node's files, including the daemon's sockets. */
 async function createHealthyNode(): Promise<HealthyNode> {
   const root = mkdtempSync(join(tmpdir(), "ocir-doctor-"));
   const simulator = await startSimulator();
@@ -110,7 +110,7 @@ function runBroker(...args: string[]): Promise<Run> {
   let stderr = "";
   child.stdout.on("data", (piece: Buffer) => {
     stdout += piece;
-    // A watch ends when there is enough to see.
+    // Ends `--watch` after enough output.
     if (args.includes("--watch") && stdout.split("\nsession ").length > 2) child.kill();
   });
   child.stderr.on("data", (piece: Buffer) => {
@@ -129,7 +129,7 @@ interface Finding {
 
 const findingsOf = ({ stdout }: Run): Finding[] => (JSON.parse(stdout) as { findings: Finding[] }).findings;
 
-/** One for all tests: making it takes longer than most of them. */
+/** Shared by all tests, because creating it takes longer than most of them. */
 let node: HealthyNode;
 
 beforeAll(async () => {

@@ -16,7 +16,7 @@ it("a command by hand keeps the variables that it reads, and obeys none of Node'
     NODE_DEBUG: "net,http",
     OPENSSL_CONF: neverWritten,
   };
-  // Whoever reads a pipe that nobody writes to waits until it is killed.
+  // Reading a pipe without a writer blocks until the process is killed.
   const { status, stderr } = spawnSync(BROKER, ["config", "print"], { env, encoding: "utf8", timeout: 20_000 });
   expect(status).toBe(1);
   expect(stderr).toMatch(/^ocir-broker: config-invalid:[^\n]*\n *HTTPS_PROXY: [^\n]*\n$/);

@@ -24,7 +24,7 @@ async function started(stage: StageWithoutDaemon, count: number): Promise<number
   return stage.starts()[count - 1] as number;
 }
 
-/** A program to run instead of the shim: on a node that has the fallback broker's user. */
+/** A program that runs the shim on a node with the fallback broker's user. */
 function asFallbackUser(shim: string): string {
   const directory = mkdtempSync(join(tmpdir(), "fallback-user-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
@@ -36,7 +36,7 @@ function asFallbackUser(shim: string): string {
   return path;
 }
 
-/** Calls in flight at once, of which the first to get the lock is killed `when`; the others must not notice. */
+/** Concurrent calls; the first one to get the lock is killed `when`, and the others must not notice. */
 async function callAndKill(stage: StageWithoutDaemon, when: (pid: number) => Promise<void>): Promise<void> {
   const calls = Array.from({ length: 20 }, (_, index) => stage.call(`${HOST}/acme/app-${index}`));
   const first = await started(stage, 1);

@@ -78,7 +78,7 @@ describe("a pull, end to end", () => {
     const image = "icn.ocir.io/acme/shop/web";
     const token = answerOf(await call(image)).auth["icn.ocir.io"]?.password as string;
     simulator.faults(...DOWN);
-    // JWT ends and Date headers are cut to whole seconds; 5 % of the life is the margin.
+    // JWT expiries and Date headers are truncated to seconds; the margin is 5 % of the life.
     const endsMs = claimsOf(token).exp * 1_000;
     let askedAtMs = Date.now();
     let result = await call(image);

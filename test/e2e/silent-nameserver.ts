@@ -1,4 +1,4 @@
-/** A nameserver that never answers, and programs that ask nobody else for a name: each look-up hangs for minutes. */
+/** A nameserver that never answers, and programs that use no other: each look-up hangs for minutes. */
 import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -7,17 +7,17 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { onTestFinished } from "vitest";
 
-/** The nameserver's port is root's, as is a mount. */
+/** The nameserver's port and the mount need root. */
 export const cannotHideNames = process.getuid?.() !== 0 || spawnSync("unshare", ["--mount", "true"]).status !== 0;
 
 export interface SilentNameserver {
-  /** A path to run instead of the program's. */
+  /** The path to run instead of the program's. */
   around(program: string): string;
-  /** Resolves once somebody has. */
+  /** Resolves after a query. */
   readonly asked: Promise<unknown>;
 }
 
-/** Port 53 is the only one that can be named: one address for each process of the tests. */
+/** resolv.conf cannot name a port, so each test process has its own address for port 53. */
 const ADDRESS = `127.83.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 
 /** Until the test ends. */

@@ -1,4 +1,4 @@
-/** A stage for one test: a simulator, the built daemon pointed at it or none, and the built shim to call. */
+/** A stage for one test: a simulator, the built daemon (optional), and the built shim. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,14 +24,14 @@ export interface Stage {
 
 export const REGISTRY_HOSTS = ["icn.ocir.io", "us-ashburn-1.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"];
 
-/** For a shim that finds no daemon and becomes the built executable. */
+/** Environment for a shim without a daemon that becomes the built executable. */
 export interface StageWithoutDaemon {
   readonly simulator: Simulator;
   readonly config: DaemonConfig;
   call(image: string, shim?: string): Promise<CredentialProviderResult>;
-  /** `ocir-broker get` as a person types it. */
+  /** Runs `ocir-broker get` as a person does. */
   get(args: readonly string[], stdin?: string): Promise<CredentialProviderResult>;
-  /** Process ids of all that the shims became, in their order. */
+  /** Process ids of the fallback brokers, in order. */
   starts(): number[];
 }
 
@@ -54,7 +54,7 @@ export async function setStageWithoutDaemon(
   chmodSync(directory, 0o755);
   const starts = join(directory, "starts");
   const program = join(directory, "ocir-broker");
-  // The fallback's user owns nothing here.
+  // The fallback broker's user owns no files here.
   writeFileSync(starts, "");
   chmodSync(starts, 0o666);
   const script = `#!/bin/sh\necho $$ >> ${starts}\nexec ${BROKER} "$@" --config ${config.path}\n`;
@@ -87,7 +87,7 @@ export interface Answer {
   readonly auth: Readonly<Record<string, { username: string; password: string }>>;
 }
 
-/** @throws Error with the shim's own line where it did not end with 0. */
+/** @throws Error with the shim's error line if it did not exit with 0. */
 export function answerOf({ exitCode, stdout, stderr }: CredentialProviderResult): Answer {
   if (exitCode !== 0) throw new Error(`exit ${exitCode}: ${stderr}`);
   return JSON.parse(stdout.toString()) as Answer;

@@ -1,4 +1,4 @@
-/** A daemon that starts at a bad moment: with a faulty configuration, asked to reload before it is up, or among enemies. */
+/** Difficult starts of the daemon: a faulty configuration, a reload before it is ready, hostile clients. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { open, rename, writeFile } from "node:fs/promises";
@@ -39,7 +39,7 @@ it("pulls go on where the configuration has faults: the rest of it is in force, 
 it("a reload asked for while the daemon still reads its configuration is done once it is up", async () => {
   const { config, directory } = await setUp();
   const text = readFileSync(config.path, "utf8");
-  // Whoever opens it to write is let in when the daemon has opened it to read.
+  // Opening the pipe for writing succeeds when the daemon has opened it for reading.
   const fifo = join(directory, "config.fifo");
   execFileSync("mkfifo", [fifo]);
   const daemon = spawnDaemon({ ...config, path: fifo });

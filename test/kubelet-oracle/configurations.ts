@@ -1,6 +1,6 @@
 /**
- * A seeded corpus of CredentialProviderConfig files: valid ones in every style, and the same with a few mutations that
- * YAML readers are known to disagree about. The same number always gives the same bytes.
+ * A seeded corpus of CredentialProviderConfig files: valid ones in every style, and mutations that YAML readers are known to
+ * treat differently. The same number always gives the same bytes.
  */
 import { createRandom, type Random } from "./random.ts";
 
@@ -31,7 +31,7 @@ const TEMPLATES: readonly string[] = [
   "apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders:\n",
 ];
 
-/** What readers disagree about, or what the kubelet judges by a rule of its own. */
+/** Texts that readers treat differently, or that a rule of the kubelet covers. */
 const FRAGMENTS: readonly string[] = [
   ...[
     "\t",
@@ -329,7 +329,7 @@ function mutate(text: string, random: Random): string {
   }
 }
 
-/** A whole word gives way, so that what comes out is more often well formed. */
+/** Replaces a whole word, so that the result is well formed more often. */
 function replaceValue(text: string, random: Random): string {
   const words = [...text.matchAll(/[\w./*-]+/g)];
   const word = words[random.below(words.length)];

@@ -1,4 +1,4 @@
-/** Builds the kubelet's own code into a program, once for each version of Kubernetes, and asks it for verdicts. */
+/** Builds the kubelet's own code into a program, once for each version of Kubernetes, and gets verdicts from it. */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,11 +11,11 @@ const SOURCE = join(import.meta.dirname, "go");
 export const PROGRAMS: readonly string[] = ["credential-provider-oke", "gcr", "other", "cat"];
 
 export interface Verdict {
-  /** Why the kubelet refuses the case; absent if it takes it. */
+  /** Why the kubelet refuses the case; absent if it accepts it. */
   readonly error?: string;
-  /** A configuration as the kubelet decodes it, if it can: also one that it then refuses for what it says. */
+  /** The configuration as the kubelet decodes it, even if it then refuses its content; absent if it cannot decode it. */
   readonly decoded?: { readonly Providers: readonly { readonly Name: string }[] | null };
-  /** What a response gives for the image that is asked for. */
+  /** The credentials of a response for the requested image. */
   readonly auth?: readonly { readonly username?: string; readonly password?: string }[];
 }
 
@@ -26,14 +26,14 @@ export function missingGo(): string | undefined {
   return spawnSync("go", ["version"]).status === 0 ? undefined : "no go";
 }
 
-/** Takes minutes the first time; Go keeps what it has compiled. */
+/** Takes minutes the first time; later runs use Go's build cache. */
 export function buildOracle(minor: number, program: string): void {
   const args = ["build", `-modfile=kubernetes-1.${minor}.mod`, "-o", program, "."];
   const { status } = spawnSync("go", args, { cwd: SOURCE, stdio: ["ignore", "ignore", "inherit"] });
   if (status !== 0) throw new Error(`go build for Kubernetes 1.${minor} failed`);
 }
 
-/** One verdict for each case, in their order. */
+/** One verdict for each case, in order. */
 export async function judge(program: string, kind: Kind, cases: readonly Uint8Array[]): Promise<Verdict[]> {
   const directory = mkdtempSync(join(tmpdir(), "kubelet-oracle-"));
   try {

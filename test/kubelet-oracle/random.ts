@@ -1,7 +1,7 @@
-/** Chance that comes out the same for the same seed. */
+/** Seeded random numbers. */
 
 export interface Random {
-  /** A whole number from 0, less than `limit`. */
+  /** An integer from 0, less than `limit`. */
   below(limit: number): number;
   pick<Item>(items: readonly [Item, ...Item[]] | readonly Item[]): Item;
 }

@@ -1,4 +1,4 @@
-/** Every refusal of ours that a kubelet would not share, by the message that it gives, with its reason. */
+/** Every refusal of ours that the kubelet does not share: message and reason. */
 
 const REASONS: readonly (readonly [message: RegExp, reason: string])[] = [
   [
@@ -17,7 +17,7 @@ const REASONS: readonly (readonly [message: RegExp, reason: string])[] = [
   ],
 ];
 
-/** undefined if no reason is known: that is a find. */
+/** Undefined if no reason is known, which is a bug in our rules. */
 export function reasonToRefuse(refusal: string): string | undefined {
   return REASONS.find(([message]) => message.test(refusal))?.[1];
 }

@@ -1,4 +1,4 @@
-/** A seeded corpus of what a plugin might print: valid answers, and the same with a few mutations. */
+/** A seeded corpus of plugin outputs: valid answers, and the same with a few mutations. */
 import { createRandom, type Random } from "./random.ts";
 
 const CREDENTIALS = { username: "BEARER_TOKEN", password: "secret" };
@@ -21,7 +21,7 @@ const TEMPLATES: readonly string[] = [
   }),
 ];
 
-/** Values that may stand in the place of any other, as JSON. */
+/** JSON values that can replace any other. */
 const VALUES: readonly string[] = [
   ...[
     "null",

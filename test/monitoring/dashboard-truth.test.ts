@@ -1,4 +1,4 @@
-/** The dashboard does not mislead: a dead daemon is not green, and a colour means the same in every panel. */
+/** The dashboard is not misleading: a dead daemon is not green, and a colour means the same in every panel. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** The dashboard: one that Grafana takes, with queries that Prometheus understands, about metrics that there are. */
+/** Grafana accepts the dashboard, Prometheus its queries, and every metric in them exists. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

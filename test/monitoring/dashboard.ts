@@ -1,4 +1,4 @@
-/** The dashboard file as far as we read it: panels, their queries, their place and their colours. */
+/** The part of the dashboard file that the tests read: panels, queries, positions and colours. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,4 +1,4 @@
-/** The table of docs/metrics.md: what it says there is. */
+/** Reads the table of metrics in docs/metrics.md. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,11 +1,11 @@
-/** What a daemon says of itself on /metrics, as text and as families with the label values seen in them. */
+/** A daemon's /metrics, as text and as families with their label values. */
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 
 export interface Family {
   readonly type: string;
-  /** Without `le`, which is a histogram's own. */
+  /** Without a histogram's `le`. */
   readonly labels: Map<string, Set<string>>;
 }
 
@@ -32,7 +32,7 @@ export function familiesOf(exposition: string): Map<string, Family> {
   return families;
 }
 
-/** The family that a sample's name, or a name in a query, is of. */
+/** The family of a sample's name, or of a name in a query. */
 export function familyName(name: string, families: { has(name: string): boolean }): string {
   return families.has(name) ? name : name.replace(/_(?:bucket|sum|count)$/, "");
 }

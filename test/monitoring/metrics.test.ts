@@ -1,11 +1,11 @@
-/** docs/metrics.md says what the built daemon says, and Prometheus can read it. */
+/** docs/metrics.md matches the built daemon's metrics, and Prometheus can read them. */
 import { describe, expect, it } from "vitest";
 import { answerOf, REGISTRY_HOSTS, setStage } from "../e2e/stage.ts";
 import { documentedMetrics } from "./documented-metrics.ts";
 import { type Family, familiesOf, scrape } from "./exposition.ts";
 import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
 
-/** What a daemon says that has answered a pull from each registry host. */
+/** Metrics of a daemon that has answered a pull from each registry host. */
 async function expose(): Promise<string> {
   const { call, config } = await setStage({ daemon: { prefetch: REGISTRY_HOSTS.slice(0, 1) } });
   for (const host of REGISTRY_HOSTS) answerOf(await call(`${host}/acme/shop/web`));
@@ -36,7 +36,7 @@ describe("/metrics of the built daemon", () => {
         const isHost = (value: string) => values.includes("host") && REGISTRY_HOSTS.includes(value);
         const closed = [...(seen.get(label) ?? [])].filter((value) => !isHost(value));
         const expected = values.filter((value) => value !== "host");
-        // A histogram's series come with the first observation; everything else is there from the start.
+        // A histogram's series exist after the first observation, everything else from the start.
         if (type === "histogram") expect(expected, `${name} ${label}`).toEqual(expect.arrayContaining(closed));
         else expect(closed.sort(), `${name} ${label}`).toEqual(expected.sort());
       }

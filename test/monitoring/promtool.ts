@@ -1,11 +1,11 @@
-/** Prometheus's own checker, where it is installed (Debian: package prometheus). */
+/** Prometheus's own checker, if it is installed (Debian: package prometheus). */
 import { spawnSync } from "node:child_process";
 
 const PROMTOOL = "promtool";
 
 export const hasPromtool = spawnSync(PROMTOOL, ["--version"]).error === undefined;
 
-/** Behind a test's title, so that one that is skipped says why. */
+/** Appended to a test's title, so that a skipped test shows the reason. */
 export const promtoolNote = hasPromtool ? "" : " (skipped: promtool is not installed)";
 
 export function promtool(

@@ -1,4 +1,4 @@
-/** The alerts: right to Prometheus, each with a case in which it fires and one in which it does not, each explained. */
+/** The alerts: Prometheus accepts them; each has a case that fires and one that does not, and is documented. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -9,13 +9,13 @@ import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
 
 const RULES = join(MONITORING, "ocir-broker.rules.yaml");
 const CASES = join(MONITORING, "ocir-broker.rules.test.yaml");
-/** A release has the address of its documentation instead. */
+/** A release replaces this by the address of its documentation. */
 const PLACEHOLDER = "https://ocir-broker.invalid";
 const rules = readFileSync(RULES, "utf8");
 const alerts = rules.split("- alert: ").slice(1);
 const alertNames = alerts.map(nameOf);
 
-/** The word at the start. */
+/** The first word. */
 function nameOf(text: string): string {
   return /^\w+/.exec(text)?.[0] ?? "";
 }

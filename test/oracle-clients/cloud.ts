@@ -1,7 +1,7 @@
 /**
- * A machine in Oracle's cloud, as its clients see it: in network and mount namespaces of its own, the simulator has the
- * addresses, names and ports of the metadata service, the auth service and OCIR. So clients run as they are, told
- * nothing but the authority to trust. A real registry keeps what they push.
+ * A machine in Oracle's cloud, as its clients see it: in its own network and mount namespaces, the simulator has the addresses,
+ * names and ports of the metadata service, the auth service and OCIR. Clients run unmodified, and only get a CA to trust. A
+ * real registry stores pushed images.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
@@ -32,18 +32,18 @@ export interface OracleCloud {
   /** Also root's home inside. */
   readonly directory: string;
   readonly env: Readonly<Record<string, string>>;
-  /** What a program is started with to be inside. */
+  /** Prefix of a command that runs inside. */
   readonly enter: readonly string[];
-  /** What it wrote to stdout. Rejects where it fails, with what it wrote to stderr. */
+  /** Returns its stdout. Rejects with its stderr if it fails. */
   run(command: readonly string[], options?: { env?: Record<string, string>; input?: string }): Promise<string>;
   iam(change: IamChange): Promise<void>;
-  /** As at the start: IAM, counts and refusals, and no logins. */
+  /** Restores the initial state: IAM, counts and refusals, and no logins. */
   reset(): Promise<void>;
   refusals(): Promise<readonly RefusalRecord[]>;
   close(): Promise<void>;
 }
 
-/** For the titles of tests; empty where it can be made. */
+/** For test titles: the reason why it cannot be created; empty if it can. */
 export function lackOfNamespaces(): string {
   if (process.getuid?.() !== 0) return " (skipped: not root)";
   const { status } = spawnSync("unshare", ["--net", "--mount", "ip", "link", "set", "lo", "up"]);
@@ -129,7 +129,7 @@ export async function startOracleCloud(): Promise<OracleCloud> {
   };
 }
 
-/** As a person does it: a key pair, its public half to the Console, and the Console's lines into ~/.oci/config. */
+/** As a person does: creates a key pair, uploads the public key to the Console, and copies the Console's lines to ~/.oci/config. */
 export async function giveApiKey({ directory, run }: OracleCloud): Promise<ApiKeySettings> {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
   const folder = join(directory, ".oci");

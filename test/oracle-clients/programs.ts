@@ -1,4 +1,4 @@
-/** Oracle's own clients, as they come from PyPI, the Go module proxy and npm. What is installed is kept for the next run. */
+/** Oracle's own clients from PyPI, the Go module proxy and npm. Installations are reused by the next run. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const PYTHON = ["import sys, venv, ensurepip", "assert sys.version_info >= (3, 1
 
 export const TYPESCRIPT_SDK: readonly string[] = [process.execPath, join(FOLDER, "fetch-token.mjs")];
 
-/** For the titles of tests; empty where they can run. */
+/** For test titles: the reason why they cannot run; empty if they can. */
 export function lackOfPython(): string {
   return pythonVersion() === undefined ? " (skipped: no Python 3.11 with venv here)" : "";
 }
@@ -40,7 +40,7 @@ export function installPythonClients(): { readonly oci: string; readonly sdk: re
   return { oci: join(bin, "oci"), sdk: [join(bin, "python"), join(FOLDER, "python/fetch-token.py")] };
 }
 
-/** A program in `directory`; Go keeps what it has compiled. */
+/** Builds a program in `directory`, with Go's build cache. */
 export function buildGoClient(directory: string): readonly string[] {
   const program = join(directory, "fetch-token");
   execFileSync("go", ["build", "-o", program, "."], {

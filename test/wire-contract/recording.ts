@@ -1,4 +1,4 @@
-/** What is recorded of a release, and the calls that are recorded: each way in, and each kind of answer. */
+/** The recording of a release, and the recorded calls: each route, and each kind of answer. */
 
 export interface Call {
   readonly what: string;
@@ -22,11 +22,11 @@ export interface Answer {
 
 /** One call from end to end. A token is recorded as `<token>`. */
 export interface Exchange extends Call {
-  /** What the release's shim sends. */
+  /** The request of the release's shim. */
   readonly request: Request;
-  /** What the release's daemon answers. */
+  /** The answer of the release's daemon. */
   readonly answer: Answer;
-  /** What the release's shim makes of it. */
+  /** The output of the release's shim. */
   readonly result: { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
 }
 

@@ -1,7 +1,7 @@
 /**
- * Shim and daemon of different releases: what the shim of each release sent and what its daemon answered, recorded in
- * `<release>.json` from the real programs. Today's daemon still answers those requests so, and today's shim still makes
- * the same of those answers. `RECORD_WIRE_CONTRACT=1` records a release that has no file yet; a file never changes.
+ * Compatibility of shim and daemon of different releases. `<release>.json` has the requests of a release's shim and the answers
+ * of its daemon. Today's daemon must answer those requests the same way, and today's shim must handle those answers the same
+ * way. `RECORD_WIRE_CONTRACT=1` records a release without a file; an existing file never changes.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -80,7 +80,7 @@ describe.each(recordings)("as recorded in %s,", (name) => {
 /** Breaks the connection. */
 const silence = undefined;
 
-/** The real shim and a server that gives these answers, one a connection. */
+/** The real shim and a server that gives these answers, one for each connection. */
 async function callWith(call: Call, answers: readonly (Answer | undefined)[]) {
   await using server: RawServer = await startRawServer({
     onRequest({ connection, socket }) {
@@ -141,7 +141,7 @@ function bytesOf({ status, contentType, body }: Answer): string {
   return [`HTTP/1.1 ${status} Any`, ...fields, "", body].join("\r\n");
 }
 
-/** Of an answer what its reader goes by: the values of JSON, the code of an error. */
+/** The part of an answer that its reader uses: JSON values, or the code of an error. */
 function meaningOf(body: string): unknown {
   if (body.startsWith("{")) return JSON.parse(body);
   return /^ocir-broker: ([a-z-]+): /.exec(body)?.[1] ?? body;
