@@ -15,6 +15,7 @@ import {
   SERVICE,
   SHIM,
   underLoad,
+  withDropIn,
 } from "../system/simulated-node.ts";
 import { canBootSystemd, type SystemdRoot } from "../system/systemd-root/index.ts";
 import { until } from "../system/until.ts";
@@ -115,21 +116,18 @@ async function callMs(root: SystemdRoot): Promise<number> {
 
 /** From the end of the process to the next one's READY. */
 async function watchdogMs(root: SystemdRoot): Promise<number> {
-  const file = dropIn(SERVICE, "short-watchdog", `[Service]\nWatchdogSec=${WATCHDOG_MS}ms\n`);
-  root.write(file.to, `[Service]\nWatchdogSec=${WATCHDOG_MS}ms\n`);
-  await root.run("systemctl", ["daemon-reload"]);
-  await root.run("systemctl", ["restart", SERVICE]);
-  const pid = await root.property(SERVICE, "MainPID");
-  const stuckAtMs = Number(process.hrtime.bigint() / 1_000_000n);
-  await root.run("kill", ["-STOP", pid]);
-  let activeAtMs = 0;
-  await until("another one is ready", async () => {
-    activeAtMs = Number(await root.property(SERVICE, "ActiveEnterTimestampMonotonic")) / 1_000;
-    return activeAtMs > stuckAtMs;
+  let elapsedMs = Number.NaN;
+  const short = dropIn(SERVICE, "short-watchdog", `[Service]\nWatchdogSec=${WATCHDOG_MS}ms\n`);
+  await withDropIn(root, short, async () => {
+    await root.run("systemctl", ["start", SERVICE]);
+    const stuckAtMs = Number(process.hrtime.bigint() / 1_000_000n);
+    await root.run("kill", ["-STOP", await root.property(SERVICE, "MainPID")]);
+    await until("another one is ready", async () => {
+      elapsedMs = Number(await root.property(SERVICE, "ActiveEnterTimestampMonotonic")) / 1_000 - stuckAtMs;
+      return elapsedMs > 0;
+    });
   });
-  await root.run("rm", [file.to]);
-  await root.run("systemctl", ["daemon-reload"]);
-  return activeAtMs - stuckAtMs;
+  return elapsedMs;
 }
 
 /** The whole control group, including watchdog pings, with one pinned token and no requests. */

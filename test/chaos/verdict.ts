@@ -31,11 +31,7 @@ export interface Verdict {
   answered(): number;
   /** Calls for a token that had to succeed. */
   unexcused(): number;
-  /** Failed calls that were excused, by code and excuse. */
-  failed(): { readonly codes: Counts; readonly excuses: Counts };
 }
-
-type Counts = Readonly<Record<string, number>>;
 
 /** The shim gives up after 44 s, and a busy machine needs extra time to run it. */
 const LONGEST_CALL_MS = 50_000;
@@ -52,8 +48,6 @@ export interface VerdictOptions {
 
 export function createVerdict({ audienceOf, tokenLifeMs, onViolation }: VerdictOptions): Verdict {
   const violations: string[] = [];
-  const codes: Record<string, number> = {};
-  const excuses: Record<string, number> = {};
   const signatures = new Set<string>();
   let answered = 0;
   let unexcused = 0;
@@ -100,11 +94,7 @@ export function createVerdict({ audienceOf, tokenLifeMs, onViolation }: VerdictO
       if (exitCode !== 1 || code === undefined)
         violate(`${registryHost}: exit ${exitCode ?? signal} with ${JSON.stringify(stderr)}`);
       if (stdout.length > 0) violate(`${registryHost}: ${stdout.length} bytes on stdout of a call that failed`);
-      if (kind === "token" && excuse !== undefined) {
-        count(codes, code ?? "unknown");
-        count(excuses, excuse);
-        return;
-      }
+      if (kind === "token" && excuse !== undefined) return;
       violate(`${registryHost}: failed after ${elapsedMs.toFixed()} ms, though there was an answer: ${stderr.trim()}`);
     },
     judgeText,
@@ -114,12 +104,7 @@ export function createVerdict({ audienceOf, tokenLifeMs, onViolation }: VerdictO
     violations: () => violations,
     answered: () => answered,
     unexcused: () => unexcused,
-    failed: () => ({ codes, excuses }),
   };
-}
-
-function count(counts: Record<string, number>, name: string): void {
-  counts[name] = (counts[name] ?? 0) + 1;
 }
 
 function authOf(stdout: Buffer): Answer["auth"] | undefined {

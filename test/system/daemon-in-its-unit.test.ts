@@ -14,8 +14,9 @@ import {
   REGISTRY_HOST as HOST,
   SERVICE,
   SHIM,
+  withDropIn,
 } from "./simulated-node.ts";
-import { canBootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
+import { canBootSystemd, type SystemdRoot } from "./systemd-root/index.ts";
 import { until } from "./until.ts";
 
 const skipped = canBootSystemd();
@@ -248,7 +249,7 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
   it("an event loop that is stuck ends in a new process, which remembers", async () => {
     const first = await password();
     const short = dropIn(SERVICE, "short-watchdog", "[Service]\nWatchdogSec=2s\n");
-    await withDropIn(short, async () => {
+    await withDropIn(root, short, async () => {
       expect(await password()).not.toBe(first);
       const now = await password();
       const pid = await root.property(SERVICE, "MainPID");
@@ -269,7 +270,7 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
       "bare",
       `[Service]\nExecStart=\nExecStart=${DAEMON.to} serve\nNotifyAccess=all\nExecPaths=/usr/bin/systemd-notify\nWatchdogSec=2s\n`,
     );
-    await withDropIn(bare, async () => {
+    await withDropIn(root, bare, async () => {
       expect(await password()).toMatch(/\./);
       const pid = await root.property(SERVICE, "MainPID");
       await sleep(5_000);
@@ -293,17 +294,4 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     await root.run("rmdir", [HEALTH_SOCKET]);
     expect(await root.journal(SERVICE)).toContain("systemd passed no health socket");
   });
-
-  async function withDropIn(file: InstalledFile, action: () => Promise<void>): Promise<void> {
-    root.write(file.to, typeof file.from === "string" ? "" : file.from.text);
-    await root.run("systemctl", ["stop", SERVICE]);
-    await root.run("systemctl", ["daemon-reload"]);
-    try {
-      await action();
-    } finally {
-      await root.run("systemctl", ["stop", SERVICE]);
-      await root.run("rm", [file.to]);
-      await root.run("systemctl", ["daemon-reload"]);
-    }
-  }
 });

@@ -33,6 +33,20 @@ export function dropIn(unit: string, name: string, text: string): InstalledFile 
   return { from: { text }, to: `/etc/systemd/system/${unit}.d/${name}.conf` };
 }
 
+/** The service is stopped before and after; the action starts it. */
+export async function withDropIn(root: SystemdRoot, file: InstalledFile, action: () => Promise<void>): Promise<void> {
+  root.write(file.to, typeof file.from === "string" ? "" : file.from.text);
+  await root.run("systemctl", ["stop", SERVICE]);
+  await root.run("systemctl", ["daemon-reload"]);
+  try {
+    await action();
+  } finally {
+    await root.run("systemctl", ["stop", SERVICE]);
+    await root.run("rm", [file.to]);
+    await root.run("systemctl", ["daemon-reload"]);
+  }
+}
+
 export const SERVICE = "ocir-broker.service";
 export const SHIM = "/usr/local/bin/credential-provider-oke";
 export const REGISTRY_HOST = "iad.ocir.io";

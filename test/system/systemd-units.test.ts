@@ -16,6 +16,7 @@ import {
   HEALTH_SOCKET,
   METRICS_FOLDER,
   UNITS,
+  withDropIn,
 } from "./simulated-node.ts";
 import {
   bootSystemd,
@@ -384,18 +385,6 @@ describe.skipIf(skipped !== undefined)("a booting node", () => {
     }
   });
 });
-
-async function withDropIn(root: SystemdRoot, file: InstalledFile, action: () => Promise<void>): Promise<void> {
-  root.write(file.to, typeof file.from === "string" ? "" : file.from.text);
-  await root.run("systemctl", ["daemon-reload"]);
-  try {
-    await action();
-  } finally {
-    await root.run("systemctl", ["stop", SERVICE]);
-    await root.run("rm", [file.to]);
-    await root.run("systemctl", ["daemon-reload"]);
-  }
-}
 
 /** Runs the probe in the daemon's place, once, in the unit as it is. */
 async function probe(root: SystemdRoot): Promise<Record<string, string>> {
