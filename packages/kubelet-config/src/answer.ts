@@ -4,7 +4,7 @@
  */
 
 import { API_VERSION } from "@ocir-broker/protocol";
-import { isJson, isValidJson } from "./json-text.ts";
+import { isJson } from "./json-text.ts";
 import { parseText } from "./reading/document.ts";
 import { parseGoDurationNs } from "./reading/duration.ts";
 import type { Tree } from "./tree.ts";
@@ -46,13 +46,11 @@ export function decodeCredentialProviderAnswer(text: string, apiVersion: string 
 }
 
 /** A number that no float64 holds is text in YAML, as the tree has it, but a number in JSON. No field takes one. */
-function hasInfiniteNumber(text: string): boolean {
+function hasInfiniteNumber(json: string): boolean {
   let isFound = false;
-  if (isValidJson(text)) {
-    JSON.parse(text, (_key, value: unknown) => {
-      isFound ||= typeof value === "number" && !Number.isFinite(value);
-    });
-  }
+  JSON.parse(json, (_key, value: unknown) => {
+    isFound ||= typeof value === "number" && !Number.isFinite(value);
+  });
   return isFound;
 }
 
