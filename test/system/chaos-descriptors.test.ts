@@ -1,4 +1,4 @@
-/** A daemon that may open no descriptor more: who calls is turned away, and helped by the fallback; then it goes on as before. */
+/** A daemon without free descriptors refuses calls, the fallback broker answers them, and the daemon recovers afterwards. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
@@ -19,7 +19,7 @@ it("without a descriptor left it takes no connection, and a pull is answered all
   const older = connect(stage.healthSocket, () => older.write(LIVEZ));
   await once(older, "data");
   expect(leaveDescriptors(pid, 0)).toBe(true);
-  // What a connection of before gives back is none to take another one with.
+  // A descriptor that an earlier connection frees is not available for another one.
   older.end().resume();
   await once(older, "close");
   const before = openDescriptors(pid).length;
@@ -33,7 +33,7 @@ it("without a descriptor left it takes no connection, and a pull is answered all
   expect(openDescriptors(pid).length).toBeLessThanOrEqual(before);
   const asked = stage.simulator.requests()["auth.x509"];
   expect(await pull()).toMatchObject({ password: expect.stringContaining(".") });
-  // The fallback's own session: the daemon did not answer.
+  // The fallback broker's own session shows that the daemon did not answer.
   expect(stage.simulator.requests()["auth.x509"]).toBe(asked + 1);
 
   expect(limitDescriptors(pid, 4_096)).toBe(true);

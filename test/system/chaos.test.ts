@@ -1,10 +1,10 @@
-/** A minute of a node in trouble, three in the long run; `npm run chaos` has longer ones, and other seeds. */
+/** A chaos run of one minute, three in the long run; `npm run chaos` supports longer ones and other seeds. */
 import { expect, it } from "vitest";
 import { runChaos } from "../chaos/chaos-run.ts";
 import { planOf } from "../chaos/plan.ts";
 import { isLongRun } from "./long-run.ts";
 
-/** In the minute of seed 5 the daemon is killed and restarted during an outage, so a token that is lost is missed. */
+/** With seed 5, the daemon is killed and restarted during an outage within the minute, so a lost token is noticed. */
 const SEED = isLongRun ? 20_261_124 : 5;
 const LENGTH_MS = isLongRun ? 180_000 : 60_000;
 

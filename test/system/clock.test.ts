@@ -1,6 +1,6 @@
 /**
- * What time can do to the broker: a wall clock that somebody sets, a machine that sleeps, upstreams whose clock is off.
- * The real code on real sockets; the node's clock is the test's, the simulator keeps the true time.
+ * The broker under clock changes: a wall clock that is set, a machine that sleeps, upstreams with a wrong clock. The real code on
+ * real sockets; the test controls the node's clock, and the simulator has the true time.
  */
 import { setTimeout } from "node:timers/promises";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
@@ -14,23 +14,23 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** No request waits for longer. */
+/** The longest wait of a request. */
 const LONG_MS = 16 * SECOND_MS;
 
 /** Node and upstream clocks may differ by this much before Oracle refuses signatures. */
 const TOLERATED_MS = 4 * MINUTE_MS;
 
 interface Stage {
-  /** True time: the upstream's. */
+  /** The true time, which the upstream has. */
   readonly clock: DrivenClock;
   readonly simulator: Simulator;
   readonly broker: InProcessBroker;
-  /** From now on the node's wall clock is so far ahead of the true one. */
+  /** Sets the node's wall clock ahead of the true time by this much. */
   setNodeAhead(ms: number): void;
   pull(): Promise<Pulled>;
-  /** Time goes by, but not in the middle of an exchange: those take none here. */
+  /** Advances the time, but never during an exchange. */
   pass(ms: number): Promise<void>;
-  /** Whether the registry takes the token now. */
+  /** Whether the registry accepts the token now. */
   isTaken(pulled: Pulled): Promise<boolean>;
 }
 
@@ -45,7 +45,7 @@ async function setStage(nodeAheadMs = 0): Promise<Stage> {
   onTestFinished(() => broker.close());
   const pass = (ms: number): Promise<void> => clock.pass(ms, broker);
 
-  /** A pull that finds no token waits for the next try, and so for time to go by. */
+  /** A pull without a token waits for the next attempt, so the time must advance. */
   async function pull(): Promise<Pulled> {
     let isAnswered = false;
     const pulling = broker.pull(IMAGE).finally(() => {
@@ -77,7 +77,7 @@ async function setStage(nodeAheadMs = 0): Promise<Stage> {
   };
 }
 
-/** Pulls once a minute; each one must get a token that the registry takes. */
+/** Pulls once a minute; each pull must get a token that the registry accepts. */
 async function pullFor(ms: number, { clock, pull, pass, isTaken }: Stage): Promise<number> {
   const endsAtMs = clock.monotonicMs() + ms;
   let pulls = 0;
@@ -101,7 +101,7 @@ describe.each([
     await pass(5 * MINUTE_MS);
     setNodeAhead(jumpMs);
 
-    // Signatures are refused now, so nothing can be renewed.
+    // Signatures are refused from now on, so no renewal succeeds.
     await pullFor(endsAtMs - MINUTE_MS - clock.wallMs(), stage);
     while (clock.wallMs() < endsAtMs + 10 * MINUTE_MS) {
       const pulled = await pull();

@@ -1,6 +1,6 @@
 /**
- * The built daemon in its own unit under a real systemd, with the simulator beside it: what it tells systemd, what it
- * remembers over a kill, and that nothing of it is left after a stop.
+ * The built daemon in its own unit under a real systemd, with the simulator: its notifications, its handover after a kill, and
+ * its complete removal at a stop.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -67,7 +67,7 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     const before = await root.property(SERVICE, "MainPID");
     await root.run("systemctl", ["kill", "--signal=KILL", SERVICE]);
     await until("another process is ready", async () => {
-      // In one look: of two, the one that comes first may still be about the process that was killed.
+      // One call for both values: with two calls, the first may still describe the killed process.
       const shown = await root.run("systemctl", ["show", "--property=MainPID,ActiveState", SERVICE]);
       return /^ActiveState=active$/m.test(shown) && !new RegExp(`^MainPID=(0|${before})$`, "m").test(shown);
     });
@@ -106,7 +106,7 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     await root.run("curl", ["-sSf", "-X", "POST", `${CONTROL}/reset`]);
     await root.run("systemctl", ["restart", SERVICE]);
     await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/readyz"]);
-    // The look at the repository is made in the background, and may come after the reset.
+    // The probe of the repository runs in the background, and may come after the reset.
     const { "registry.manifest": _looks, ...asked } = await requests();
     expect(Object.values(asked).reduce((sum, count) => sum + count, 0)).toBe(0);
     expect(await password()).toBe(first);

@@ -1,4 +1,4 @@
-/** The DaemonSet's image in real hands: published, or put onto nodes, as cloud-init/daemonset/README.md says. */
+/** The DaemonSet's image with real tools: published, or loaded onto nodes, as in cloud-init/daemonset/README.md. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -35,7 +35,7 @@ describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
     expect((await run("ctr", "--address", containerd, "-n", "k8s.io", "images", "ls", "-q")).split("\n")).toContain(
       image,
     );
-    // A node that has no credentials.
+    // A node without credentials.
     writeFileSync(authFile, "{}");
     const inspect = (architecture: string) =>
       run("skopeo", `--override-arch=${architecture}`, "inspect", `docker://${image}`);
@@ -47,7 +47,7 @@ describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
   });
 });
 
-/** Image and manifest, with archives that nobody unpacks here. */
+/** Image and manifest, with archives that this test does not unpack. */
 async function makeRelease(folder: string): Promise<void> {
   const release = { version: cliPackage.version, epochS: 1_790_000_000 };
   const work = join(folder, "work");

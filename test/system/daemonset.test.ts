@@ -1,6 +1,6 @@
 /**
- * The DaemonSet on three nodes that run, each with a real systemd and a real container: one node at a time, cordoned ones
- * skipped, and whatever is killed, refused or unreachable, no kubelet that does not start.
+ * The DaemonSet on three running nodes, each with a real systemd and a real container: it changes one node at a time, skips
+ * cordoned ones, and never prevents the start of a kubelet, whatever is killed, refused or unreachable.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -65,7 +65,7 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     kubelets = await cluster.kubelets();
   });
 
-  // A kubelet is never restarted, nor anything else asked of the cluster.
+  // No kubelet is restarted, and the cluster gets no other request.
   afterEach(async () => {
     expect(await cluster.kubelets()).toEqual(kubelets);
   });
@@ -84,7 +84,7 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     }
   }
 
-  /** The nodes in the order of their turns. Fails where one begins before another has ended. */
+  /** The nodes in the order of their installations. Fails if one starts before another has ended. */
   function turns(): string[] {
     const order: string[] = [];
     let current: string | undefined;
@@ -106,7 +106,7 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     await Promise.all(nodes.map((node) => cluster.said(node, text)));
   }
 
-  /** And not waited for until it was over by itself. */
+  /** It did not wait until the Lease expired. */
   function expectHandedOn(): void {
     expect(cluster.lines.filter(({ text }) => text.includes("taken from it"))).toEqual([]);
   }
@@ -125,10 +125,10 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     expect(turns().sort()).toEqual(["node-a", "node-b", "node-c"]);
     await expectInstalled(a, b, c);
     expect(await areReady(pods)).toEqual([true, true, true]);
-    // All three wanted the first turn: two were refused.
+    // All three tried to get the Lease first, so two were refused.
     const patches = cluster.api.requests.filter(({ verb }) => verb === "patch");
     expect(patches.slice(0, 3).map(({ status }) => status)).toEqual([200, 409, 409]);
-    // And this is everything that was ever asked of the cluster.
+    // The cluster got no other requests.
     const asked = cluster.api.requests.map(({ node, verb, resource, name }) =>
       [verb, resource, name === node ? "its own" : name].join(" "),
     );
@@ -144,7 +144,7 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     const [first] = await start(a);
     await said(INSTALLED, a);
     await turnIsOver();
-    // The script ends; what started it stays.
+    // The script ends; enter-node continues.
     const running = () => a.oke.root.run("pgrep", ["-fl", "daemonset.sh|enter-node"]);
     while ((await running()).includes("\n")) await sleep(20);
     expect(await running()).toMatch(/^\d+ enter-node$/);
@@ -321,7 +321,7 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     it(`killed at ${KILL_POINTS.length} points, it leaves a node whose kubelet starts`, async () => {
       for (const [line, afterMs] of KILL_POINTS) {
         await cluster.renew();
-        // Over another provider of the same name, in whose place ours comes.
+        // Replaces another provider of the same name.
         a.oke.root.write(CONFIG, EARLIER_CONFIG);
         a.oke.root.write(PLUGIN, EARLIER_PROVIDER, 0o755);
         await a.oke.root.run("systemctl", ["stop", "kubelet"]);

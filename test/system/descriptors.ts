@@ -1,4 +1,4 @@
-/** The descriptors of a process: which it has, and how many more it may open. The soft limit only, which anyone may raise again. */
+/** A process's descriptors, and how many more it may open. Changes only the soft limit, which the process may raise again. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readlinkSync } from "node:fs";
 
@@ -11,8 +11,8 @@ export function openDescriptors(pid: number): number[] {
 }
 
 /**
- * At most `spare` beside those of its start, whatever it closes meanwhile: a limit is on numbers, and those of its start
- * are the lowest. False where it has ended, or begins to: then there are gaps among them.
+ * Allows at most `spare` more than at its start, whatever it closes meanwhile: the limit counts numbers, and those of the start
+ * are the lowest. Returns false if the process has ended or is ending, when there are gaps among them.
  */
 export function leaveDescriptors(pid: number, spare: number): boolean {
   const open = openDescriptors(pid);
@@ -22,7 +22,7 @@ export function leaveDescriptors(pid: number, spare: number): boolean {
   return limitDescriptors(pid, reserve + 1 + spare) && isWhole;
 }
 
-/** What libuv opens before its first socket, and gives up for a moment to take a connection and close it. */
+/** The spare descriptor of libuv, which it closes briefly to accept and close a connection. */
 function isReserve(pid: number, descriptor: number): boolean {
   try {
     return descriptor > 2 && ["/dev/null", "/"].includes(readlinkSync(`/proc/${pid}/fd/${descriptor}`));

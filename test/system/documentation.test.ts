@@ -1,6 +1,6 @@
 /**
- * The commands of all pages, read from the pages and run: on a worker node, in a checkout, with the clients of a registry. What
- * is not run is marked on its page; test/documentation holds that.
+ * Runs the commands of all pages: on a worker node, in a checkout, with the clients of a registry. Commands that are not run are
+ * marked on their page, which test/documentation checks.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandsOn, programOf, type Stage } from "../documentation/pages.ts";
@@ -13,10 +13,10 @@ import { isLongRun } from "./long-run.ts";
 import { cannotPackage } from "./packages/built-packages.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
-/** An archive is made, packages are installed. */
+/** Time to build an archive and install packages. */
 const STAGE_LIMIT_MS = 600_000;
 
-/** Each once, with the places where it is written. */
+/** Each command once, with all its places. */
 function scriptsOn(stage: Stage): [script: string, places: string][] {
   const places = new Map<string, string[]>();
   for (const { text, place } of commandsOn(stage)) {
@@ -27,7 +27,7 @@ function scriptsOn(stage: Stage): [script: string, places: string][] {
   return [...places].map(([script, where]) => [script, where.join(", ")]);
 }
 
-/** In a checkout each line is for itself, where each begins a command. */
+/** In a checkout, each line is run alone if it starts a command. */
 function scriptsIn(text: string, stage: Stage): string[] {
   if (!text.includes("\n")) return variantsOf(text);
   const lines = text.split("\n").filter((line) => line !== "");

@@ -1,26 +1,26 @@
 /**
- * A fake clock for code that talks over real sockets: short timers (paces, spacings) fire as soon as something waits
- * for them, long ones (renewals, back-off, deadlines) only when the test says so.
+ * A fake clock for code on real sockets: short timers (rate limits, spacings) fire as soon as the code waits for them, long ones
+ * (renewals, back-off, deadlines) only when the test advances the time.
  */
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
 
 export interface DrivenClock extends FakeClock {
-  /** Waits for `work`, moving the clock only over timers that are due within 300 ms of it. */
+  /** Waits for `work`, and moves the clock only over timers that are due within 300 ms. */
   drive<T>(work: Promise<T>): Promise<T>;
-  /** The same until a condition holds. */
+  /** Waits the same way until a condition holds. */
   driveUntil(isTrue: () => boolean): Promise<void>;
-  /** Time goes by, but not in the middle of an exchange: those take none here. */
+  /** Advances the time, but never during an exchange. */
   pass(ms: number, broker: { isFetching(): boolean }): Promise<void>;
 }
 
-/** Above every pace, below every back-off, deadline and renewal. */
+/** Longer than every spacing, shorter than every back-off, deadline and renewal. */
 const SHORT_MS = 300;
 
-/** The longest pause that a fetch makes of its own: between two tries at the metadata service, with a chance of a half. */
+/** The longest pause within a fetch: between two attempts at the metadata service, with a random number of 0.5. */
 const PAUSE_MS = 1_100;
 
-/** Nothing on loopback takes so long (real time): what is still not there is in such a pause. */
+/** Longer than any exchange on loopback (real time): work that has not ended is in such a pause. */
 const STILL_MS = 400;
 
 const LONGEST_WAIT_MS = 30_000;

@@ -1,11 +1,11 @@
 /**
- * A strict look at a metrics file: each metric has its help, then its type, then its samples; nothing twice, nothing cut
- * off. Stricter than Prometheus, which would take the first half of a file for a whole one.
+ * A strict check of a metrics file: each metric has its help, then its type, then its samples; nothing is repeated or truncated.
+ * Prometheus is less strict, and accepts half a file.
  */
 
 const SAMPLE = /^([a-z0-9_]+)(?:\{(?:[a-z_]+="[^"\\\n]*",?)+\})? (?:[-+]?(?:\d+(?:\.\d+)?(?:e[-+]?\d+)?|Inf)|NaN)$/;
 
-/** What is wrong with it; undefined where nothing is. */
+/** The fault; undefined without one. */
 export function expositionFault(text: string): string | undefined {
   if (!text.endsWith("\n")) return "ends in the middle of a line";
   const seen = new Set<string>();
@@ -43,7 +43,7 @@ export function expositionFault(text: string): string | undefined {
   return isHistogram && last !== "" && !last.endsWith("_count") ? `no end: ${family}` : undefined;
 }
 
-/** The names in their order: two whole files of one daemon have the same. */
+/** The names in order, which are equal for two complete files of one daemon. */
 export function familiesIn(text: string): string[] {
   return [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name as string);
 }

@@ -1,4 +1,4 @@
-/** Image names that try to write into the log or into the answer: through the socket of a real broker. */
+/** Image names that try to inject text into log or answer, over the socket of a real broker. */
 
 import { createLog } from "@ocir-broker/broker";
 import { startSimulator } from "@ocir-broker/oci-simulator";

@@ -1,4 +1,4 @@
-/** In real time: a daemon that is there and does not answer costs the shim's 20 seconds, and no pull. */
+/** In real time: a daemon that hangs costs the shim's 20 seconds, but no pull fails. */
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";

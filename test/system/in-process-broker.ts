@@ -1,6 +1,5 @@
 /**
- * The real broker in the test's own process, on real sockets: with the clock and the chance that a test gives it,
- * and its log as values.
+ * The real broker in the test's own process, on real sockets, with the test's clock and random numbers, and its log as values.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
@@ -22,12 +21,12 @@ export interface LogLine {
 
 export interface PulledToken {
   readonly text: string;
-  /** Epoch milliseconds; undefined for a token that does not say. */
+  /** Epoch milliseconds; undefined for a token without expiry. */
   readonly expiresAtMs: number | undefined;
   readonly sub: unknown;
 }
 
-/** What one pull got: a token for the host, nothing for it, or an error's code. */
+/** The result of a pull: a token for the host, no credentials, or an error's code. */
 export type Pulled =
   | { readonly kind: "token"; readonly token: PulledToken }
   | { readonly kind: "nothing" }
@@ -39,7 +38,7 @@ export interface InProcessBroker {
   readonly socketPath: string;
   pull(image: string): Promise<Pulled>;
   post(body: string | Buffer): Promise<{ status: number; text: string }>;
-  /** An exchange for the session or a kept token is under way: not one that waits for the session's next try. */
+  /** An exchange for the session or a pinned token is in flight, not waiting for the session's next attempt. */
   isFetching(): boolean;
   close(): Promise<void>;
 }
@@ -48,7 +47,7 @@ export interface InProcessOptions {
   readonly clock: Clock;
   readonly simulator: Simulator;
   readonly random?: () => number;
-  /** Sections of the configuration file, over those that lead to the simulator. */
+  /** Sections of the configuration file, which override those for the simulator. */
   readonly config?: object;
   readonly environment?: Readonly<Record<string, string>>;
   /** Default debug. */

@@ -1,6 +1,6 @@
 /**
- * What was on a node before ocir-broker comes back when it is removed, whatever happened in between: upgrades, kills at
- * every step, another provider that came back, an administrator's own changes. A kubelet that starts again always starts.
+ * A removal restores the node's state from before ocir-broker, whatever happened in between: upgrades, kills at every step,
+ * another provider's return, an administrator's changes. A restarted kubelet always starts.
  */
 import { describe, expect, it } from "vitest";
 import type { Archives } from "./install/archives.ts";
@@ -18,7 +18,7 @@ const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
 const KEPT = `/var/lib/ocir-broker/replaced${CONFIG}/before`;
 const OTHER_CONFIG = EARLIER_CONFIG.slice(0, EARLIER_CONFIG.indexOf("- name: credential-provider-oke"));
 const FLAGS = EARLIER_FLAGS.replace(/\/$/, "");
-/** Every how manyth step. */
+/** Interval of the tested steps. */
 const INSTALL_STRIDE = 9;
 const REMOVAL_STRIDE = 3;
 
@@ -63,7 +63,7 @@ describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skip
     await install();
     await kubeletReport(node, ({ ours }) => ours > 5);
     const { earlier } = await kubeletReport(node);
-    // What a .deb from before the archive has left.
+    // Files that an earlier .deb has left.
     await node.root.run("sh", ["/opt/checkout/packages/packaging/files/deb-postrm", "purge"]);
     await uninstall();
     expect(await snapshotOf(node)).toBe(before);
@@ -139,7 +139,7 @@ case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; es
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
     const before = await snapshotOf(node);
-    // In the middle of `setup connect`, with one rename left to do.
+    // During `setup connect`, with one rename left.
     const hang = `#!/bin/sh
 case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; do sleep 0.1; done ;; esac
 `;
@@ -152,7 +152,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
       await node.root.run("sh", ["-c", interrupt]);
       expect((await run).stderr).toContain("everything is as it was before: the installation was ended");
       await node.root.run("touch", ["/run/goes-on"]);
-      // Whatever is left of it has the lock.
+      // Its remaining processes hold the lock.
       await node.root.run("flock", ["-w", "60", "/run/ocir-broker-install.lock", "true"]);
       expect(await snapshotOf(node)).toBe(before);
     } finally {
@@ -194,7 +194,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
       ...["REGISTRY_TOKEN_PATH", "DEFAULT_USER", "REGISTRY_PROTOCOL", "OCIR_AUTH_METHOD", "VERIFY_TOKEN_AUTH"],
       ...["OCI_REGION_METADATA", "OCI_CONFIG_FILE", "OCI_RESOURCE_PRINCIPAL_VERSION", "HTTP_PROXY", "ALL_PROXY"],
     ]);
-    // The kubelet that runs still has all of them, the one that starts again has those.
+    // The running kubelet still has all providers; a restarted one has these.
     for (const restart of [false, true]) {
       if (restart) await restartKubelet(node);
       const { ours } = await kubeletReport(node, (report) => report.ours > 5);
@@ -215,7 +215,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
   it.each(["/usr/local/bin", "/opt/plugins"])(
     "was nothing: a kubelet that names %s starts without us, after each removal; the first without it leaves nothing",
     async (binDir) => {
-      // Its unit is written anew.
+      // Its unit is rewritten.
       const snapshot = async () => (await snapshotOf(node)).replace(/^.*kubelet\.service.*\n/gm, "");
       await startKubelet(node, "--v=4");
       const before = await snapshot();
@@ -306,7 +306,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ earlier: 0, failures: [] });
     await uninstall();
     expect(read(CONFIG)).toBe(laterConfig);
-    // What was written into our own file was never at a place of its own.
+    // Our own file's changes were never in another file.
     expect(node.root.read(PLUGIN)).toEqual(put.startsWith("mv") ? laterProvider : EARLIER_PROVIDER);
   });
 

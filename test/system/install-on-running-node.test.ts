@@ -1,6 +1,6 @@
 /**
- * The script on a node that runs already: over another provider of the same name while its kubelet pulls, over an older
- * version, and where the kubelet has no flags yet. Whatever happens, a kubelet that starts again starts.
+ * The script on a running node: over another provider of the same name while its kubelet pulls, over an older version, and with a
+ * kubelet without flags. A restarted kubelet always starts.
  */
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Archives, VERSION } from "./install/archives.ts";
@@ -45,7 +45,7 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
       expect(report).toMatchObject({ none: 0, failures: [] });
       expect(advice(await install())).toEqual([expect.stringContaining("restart it when it suits")]);
 
-      // As an hour later: the configuration's time has whole seconds.
+      // Simulates an hour later, since the configuration's time has whole seconds.
       await node.root.run("touch", ["-d", "1 hour ago", CONFIG]);
       await restartKubelet(node);
       expect(await kubeletReport(node, ({ ours }) => ours > 10)).toMatchObject({ earlier: 0, none: 0, failures: [] });

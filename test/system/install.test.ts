@@ -1,6 +1,6 @@
 /**
- * The cloud-init script on a node with a real systemd: every way to bootstrap, every fault, killed anywhere. Whatever
- * happens, the kubelet starts with what the node was bootstrapped with.
+ * The cloud-init script on a node with a real systemd: every bootstrap, every fault, kills at any time. The kubelet always starts
+ * with the bootstrap's arguments.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -32,7 +32,7 @@ const KILL_POINTS: readonly [line: string, afterMs: number][] = [
   ...(isLongRun ? morePoints() : []),
 ];
 
-/** Each stage, and the longest ones all along. */
+/** Each stage, and several times within the longest ones. */
 function morePoints(): [line: string, afterMs: number][] {
   return [
     ["stage: check_machine", 0],
@@ -102,7 +102,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       node.root.write("/usr/local/bin/curl", curl, 0o755);
       const run = await node.install(fromBucket());
       await expectInstalled(run);
-      // A pre-authenticated request is as good as a password, and arguments are everybody's to read.
+      // A pre-authenticated request is a secret, and any user can read arguments.
       const seen = await node.root.run("cat", ["/run/curl-arguments"]);
       expect([seen.includes("--max-filesize"), seen.includes(new URL(BUCKET).pathname)]).toEqual([true, false]);
       expect([await bootstraps(), run.kubelet]).toEqual(["oke", [...BASE, ...OUR_FLAGS]]);
@@ -285,7 +285,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       expect(run.stderr).toMatch(reason);
       expect(run.stderr).not.toContain("secret");
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4"]]);
-      // As if we did not exist.
+      // The state without ocir-broker.
       expect((await node.root.exec("cat", [CONFIG])).stdout).toBe(before.stdout);
       expect((await node.root.exec("ls", ["-d", PLUGIN, "/usr/libexec/ocir-broker"])).stdout).toBe("");
     });
@@ -360,7 +360,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       const last = await node.installAndKill(fromBucket(), line, afterMs);
       const kubelet = await node.kubelet();
       seen.push(`${kubelet ? "bootstrapped" : "not bootstrapped"}, ${afterMs} ms after "${line}": ${last}`);
-      // With what it was bootstrapped with, and also with flags that the image has had all along.
+      // With the bootstrap's arguments, and with flags that the image already had.
       expect(await node.faultsOf(kubelet ?? BASE), last).toEqual([]);
       expect(await node.faultsOf([...BASE, ...OUR_FLAGS]), last).toEqual([]);
       await expectInstalled(await node.install(fromBucket()));

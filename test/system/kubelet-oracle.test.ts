@@ -1,6 +1,6 @@
 /**
- * The kubelet's own code decides what ours must accept: check, merge, remove, check-answer and the response encoder are
- * compared with it on seeded corpora. Short: the newest Kubernetes. Long (`npm run test:long`): each since 1.34.
+ * Compares check, merge, remove, check-answer and the response encoder with the kubelet's own code on seeded corpora. Short: the
+ * newest Kubernetes. Long (`npm run test:long`): each since 1.34.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,7 +47,7 @@ describe.skipIf(skipped !== undefined)(`the kubelet's own code${skipped ? ` (ski
       const merge = (text: string) => mergeProvider(text, { name: PROVIDER_NAME, kubeletMinor: minor });
       const merged = before.map((bytes) => edited(bytes, merge));
       const removed = before.map((bytes) => edited(bytes, (text) => removeProvider(text, { name: PROVIDER_NAME })));
-      // A second merge has nothing to do.
+      // A second merge changes nothing.
       expect(merged.filter((bytes, index) => bytes !== before[index] && !edited(bytes, merge).equals(bytes))).toEqual(
         [],
       );
@@ -116,7 +116,7 @@ function expectAgreement(
   expect(both).toBeGreaterThan(CASES / 20);
 }
 
-/** The file after the change; as it was if the change is refused or would leave no provider. */
+/** The file after the change; unchanged if the change is refused or would leave no provider. */
 function edited(bytes: Buffer, change: (text: string) => string | undefined): Buffer {
   try {
     const text = change(decodeConfigText(bytes));
@@ -126,7 +126,7 @@ function edited(bytes: Buffer, change: (text: string) => string | undefined): Bu
   }
 }
 
-/** A file that a kubelet took is still taken, and decodes to the same providers beside ours. */
+/** A file that the kubelet accepted is still accepted, and decodes to the same other providers. */
 function isSame(was: Verdict, now: Verdict): boolean {
   if (was.error === undefined && now.error !== undefined) return false;
   return was.decoded === undefined || JSON.stringify(othersIn(was)) === JSON.stringify(othersIn(now));
@@ -147,7 +147,7 @@ function someAuth(index: number) {
   };
 }
 
-/** Go leaves an empty text out. */
+/** Go omits an empty string. */
 function withoutEmpty(credentials: object): object {
   return Object.fromEntries(Object.entries(credentials).filter(([, text]) => text !== ""));
 }

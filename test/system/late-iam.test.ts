@@ -1,6 +1,6 @@
 /**
- * A pull before its IAM: denied, then granted, over real sockets against the simulator; hours pass on a fake clock.
- * What is promised: docs/decisions/0004-late-iam.md.
+ * A pull before its IAM policy: denied, then granted, over real sockets against the simulator; hours pass on a fake clock.
+ * The expected behaviour: docs/decisions/0004-late-iam.md.
  */
 import type { EndpointPattern, IamChange, Simulator } from "@ocir-broker/oci-simulator";
 import { startSimulator } from "@ocir-broker/oci-simulator";
@@ -62,7 +62,7 @@ const DENIED: Readonly<Record<string, readonly [before: IamChange, after: IamCha
   "dynamic group": [{ dynamicGroup: false }, { dynamicGroup: true }],
 };
 
-/** The kubelet's own back-off between two tries of one image. */
+/** The kubelet's own back-off between two pulls of one image. */
 const KUBELET_DELAYS_S = [10, 20, 40, 80, 160, 300];
 const kubeletDelayMs = (tries: number): number => (KUBELET_DELAYS_S[tries] ?? 300) * SECOND_MS;
 
@@ -105,12 +105,12 @@ function costsOf({ simulator }: Stage): Costs {
   return { tokens: counts["registry.token"], sessions: counts["auth.x509"], probes: counts["registry.manifest"] };
 }
 
-/** In two hours a token of an hour and a session of 20 min are renewed so often anyway. */
+/** Regular renewals within two hours, with a token of an hour and a session of 20 min. */
 const ORDINARY: Costs = { tokens: 5, sessions: 16, probes: 0 };
 
 describe("a repository denied for good", () => {
   it.each([
-    // Who is quiet for 30 s waits for no more than the floor, so each try may fetch, and there are 29 of them.
+    // After 30 s without a request the shortest interval applies, so each of the 29 pulls may fetch.
     { pattern: "asked for as the kubelet does", delayMs: kubeletDelayMs, fetches: 30 },
     // 30 s, 1, 2, 4, 8 min, then every 10 min.
     { pattern: "asked for every second", delayMs: () => SECOND_MS, fetches: 17 },
@@ -163,7 +163,7 @@ describe("a repository denied for good", () => {
   });
 });
 
-/** Served from memory, with no upstream asked and no time gone by on the clock. */
+/** Served from memory, without a request to an upstream, and at the same time on the clock. */
 async function expectUndisturbed({ clock, broker }: Stage): Promise<void> {
   const beforeMs = clock.monotonicMs();
   const asked = broker.log.length;

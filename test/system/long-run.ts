@@ -1,2 +1,2 @@
-/** If this is `npm run test:long`: then sweeps take their full length, and the tests that exist only there are declared. */
+/** True for `npm run test:long`: sweeps then have their full length, and further tests are declared. */
 export const isLongRun = process.env["OCIR_BROKER_LONG_RUN"] === "1";

@@ -4,7 +4,7 @@ import { BROKER } from "../daemon.ts";
 import { startContainerd, startDockerd, typePassword } from "../real-clients.ts";
 import { lackAsRoot, type RealRegistryStage, setRealRegistryStage } from "../real-registry.ts";
 
-/** The name that it is there under. */
+/** The image's name in that registry. */
 const push = async ({ run, image, registryHost }: RealRegistryStage): Promise<string> => {
   const name = `${registryHost}/acme/shop/web:1`;
   const to = [`oci:${image.path}:latest`, `docker://${name}`];

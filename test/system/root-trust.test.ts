@@ -1,6 +1,6 @@
 /**
- * Another user of the node, or a pod, whose processes and folders look like the node's own: nothing of ours that runs as root
- * executes, asks, writes to or waits for any of it. Each exploit is run as user 65534.
+ * Another user of the node, or a pod, imitates the node's processes and folders: our programs that run as root must not execute,
+ * ask, write or wait for any of them. Each exploit runs as user 65534.
  */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Archives } from "./install/archives.ts";
@@ -36,13 +36,13 @@ describe.skipIf(skipped !== undefined)(
     });
 
     const settings = () => ({ ...node.settings(archives.good), OCIR_BROKER_BOOTSTRAP: "running" });
-    /** Ends in any case: what hangs has no exit status. */
+    /** Always ends; a command that hangs has no exit status. */
     const asRoot = (command: string, ...args: string[]): Promise<ExecResult> =>
       node.root.exec(command, args, { timeoutMs: 90_000 });
 
     it("does not run the kubelet or the plugin, nor ask through the proxy, of processes that have the right names", async () => {
       user = await startHostileUser(node);
-      // With Oracle's own auth service, which a proxy would be asked for.
+      // With Oracle's real auth service, for which a proxy would be used.
       node.root.write("/etc/ocir-broker/config.yaml", "");
       const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
       expect(doctor.stdout).toContain('"kubelet-not-running"');

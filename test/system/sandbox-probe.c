@@ -1,6 +1,6 @@
 /*
- * Tries, one line each, what a taken-over daemon would try, and prints "<what> <ok or the errno's name>". Statically linked, so
- * that it runs in a sandbox in which nothing else may be executed. Changes nothing that outlives the namespaces.
+ * Tries what a compromised daemon would try, and prints one line for each: "<what> <ok or the errno's name>". Statically linked,
+ * so that it runs in a sandbox that permits no other program. Changes nothing that outlives the namespaces.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -42,7 +42,7 @@ static void try_write(const char *folder) {
   report(what, descriptor);
   if (descriptor < 0) return;
   close(descriptor);
-  /* An empty file is no program: ENOEXEC says that executing it was allowed. */
+  /* An empty file is not a program, so ENOEXEC means that executing it was allowed. */
   snprintf(what, sizeof what, "execute:%s", folder);
   char *const none[] = {NULL};
   execve(path, none, none);
@@ -70,7 +70,7 @@ int main(void) {
   try_read("/proc/1/status");
   try_read("/proc/uptime");
 
-  /* Whole process trees are asked for by number; 1 is the manager. */
+  /* Process trees are identified by number; 1 is the manager. */
   report("ptrace", ptrace(PTRACE_SEIZE, 1, 0, 0));
   report("socket:inet", socket(AF_INET, SOCK_STREAM, 0));
   report("socket:inet-raw", socket(AF_INET, SOCK_RAW, 1));

@@ -1,6 +1,6 @@
 /**
- * 50 calls of the shim a second, whether or not those before have ended, until a file is there; runs inside the node.
- * Without a fallback, so that every answer is the daemon's. Prints one JSON object and judges nothing.
+ * Calls the shim 50 times a second, whether or not earlier calls have ended, until a file exists; runs inside the node. Without a
+ * fallback, so that every answer is the daemon's. Prints one JSON object, without judging it.
  *
  * usage: node shim-load.ts SHIM IMAGE STOP_FILE
  */
@@ -20,7 +20,7 @@ const underway: Promise<void>[] = [];
 const startedAtMs = performance.now();
 while (!existsSync(stopFile)) {
   underway.push(callCredentialProvider({ path, image, env: { OCIR_BROKER_FALLBACK: "" } }).then(note));
-  // By the schedule and not after the last one: a call that takes long holds up no other.
+  // By a schedule, so that a slow call does not delay others.
   await sleep(Math.max(0, startedAtMs + underway.length * EVERY_MS - performance.now()));
 }
 await Promise.all(underway);

@@ -1,6 +1,6 @@
 /**
- * A node under a real systemd with everything that a pull needs: units, launcher, daemon, shim, and the simulator
- * inside as its cloud. For tests of what only a service manager shows: restarts under load, what other users see.
+ * A node under a real systemd with everything that a pull needs: units, launcher, daemon, shim, and the simulator as its cloud. For
+ * tests that need a service manager: restarts under load, access by other users.
  */
 import { join } from "node:path";
 import { bootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
@@ -19,7 +19,7 @@ export const DAEMON: InstalledFile = {
   mode: 0o755,
 };
 
-/** What an installation puts there, for a boot that installs nothing by itself. */
+/** An installation's files, for a boot that installs nothing itself. */
 export const BROKER_FILES: readonly InstalledFile[] = [
   ...UNITS.map((unit) => ({ from: join(CHECKOUT, "systemd", unit), to: `/usr/lib/systemd/system/${unit}` })),
   { from: join(CHECKOUT, "systemd/ocir-broker.sysusers.conf"), to: "/usr/lib/sysusers.d/ocir-broker.conf" },
@@ -52,16 +52,16 @@ export const SHIM = "/usr/local/bin/credential-provider-oke";
 export const REGISTRY_HOST = "iad.ocir.io";
 export const IMAGE = `${REGISTRY_HOST}/acme/shop/web`;
 export const METADATA_URL = "http://127.0.0.1:18081/opc/v2";
-/** The pinned one, as a program of the checkout is run inside. */
+/** The path of the pinned Node inside. */
 export const NODE = "/opt/checkout/node_modules/.bin/node";
 
 export const CONTROL_URL = "http://127.0.0.1:18083";
 const LOAD_PROGRAM = "/opt/checkout/test/system/shim-load.ts";
 
-/** What `shim-load.ts` prints. */
+/** The output of `shim-load.ts`. */
 export interface LoadReport {
   readonly calls: number;
-  /** One line a call that did not bring a token. */
+  /** One line for each call without a token. */
   readonly failures: readonly string[];
   readonly tokens: readonly string[];
   readonly p50Ms: number;
@@ -112,7 +112,7 @@ export async function underLoad(root: SystemdRoot, action: () => Promise<void>):
   return JSON.parse(await load) as LoadReport;
 }
 
-/** Requests that the simulated cloud has had, by endpoint. */
+/** Number of requests to the simulated cloud, by endpoint. */
 export async function upstreamRequests(root: SystemdRoot): Promise<Record<string, number>> {
   return JSON.parse(await root.run("curl", ["-sSf", `${CONTROL_URL}/requests`])) as Record<string, number>;
 }

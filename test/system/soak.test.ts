@@ -41,10 +41,10 @@ test(`${HALF_DAYS} half days of the whole daemon on real sockets leave memory an
   });
   const isFetching = (): boolean => {
     const { session, registries } = daemon.broker.health.details();
-    // No next fetch is planned while one is under way.
+    // While a fetch is in flight, no next one is planned.
     return [session, ...Object.values(registries)].some((value) => value?.nextFetchInSeconds === null);
   };
-  /** Sockets need real time; the pace at the metadata service, and a limit on what hangs, need the fake clock. */
+  /** Sockets need real time; the metadata service's rate limit and time limits need the fake clock. */
   async function settle(): Promise<void> {
     do {
       await new Promise((resolve) => setTimeout(resolve, 2));
@@ -66,7 +66,7 @@ test(`${HALF_DAYS} half days of the whole daemon on real sockets leave memory an
       if (isFetching()) await settle();
     }
     for (const host of HOSTS) expect((await daemon.pull(`${host}/acme/app`)).kind).toBe("token");
-    // In the first half day code is compiled and bounded memories fill.
+    // During the first half day, code is compiled and bounded caches fill.
     if (halfDay > 1) samples.push(await sample());
   }
   const counts = simulator.requests();

@@ -1,4 +1,4 @@
-/** The table of directives in the docs names what the units use, no more and no less. Needs no systemd. */
+/** The documented directives are exactly those that the units use. Needs no systemd. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -19,7 +19,7 @@ it("docs/reference/systemd-directives.md lists exactly the directives that the u
   const [listed = ""] = tables.split("## Where a version behaves differently");
   const named = new Set<string>();
   for (const line of listed.split("\n")) {
-    // A cell that explains may name others; only a cell that starts with a directive is an entry.
+    // Only a cell that starts with a directive is an entry; other cells may name directives too.
     const cells = line.startsWith("|") ? line.split("|").map((cell) => cell.trim()) : [line];
     const entries = line.startsWith("|") ? cells.filter((cell) => /^`[A-Za-z]+=`/.test(cell)) : cells;
     for (const [, directive] of entries.join(" ").matchAll(/`([A-Za-z]+)=`/g)) named.add(directive ?? "");

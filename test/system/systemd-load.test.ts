@@ -1,6 +1,6 @@
 /**
- * The installed broker under a real systemd while it is called: kills, upgrades, stops; who may read what of it; and
- * its metrics file as node-exporter reads it. How fast all this is, is measured in test/bench.
+ * The installed broker under a real systemd and load: kills, upgrades, stops, access rights, and its metrics file as node-exporter
+ * reads it. test/bench measures the times.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -34,7 +34,7 @@ const skipped = canBootSystemd();
 const EXPORTER = "/usr/bin/prometheus-node-exporter";
 const METRICS_FILE = `${METRICS_FOLDER}/ocir_broker.prom`;
 const NOBODY = 65_534;
-/** curl's exit code where it may not connect. */
+/** curl's exit code if it may not connect. */
 const COULD_NOT_CONNECT = 7;
 const KILLS = isLongRun ? 60 : 20;
 const UPGRADES = 5;
@@ -62,7 +62,7 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
     await pull();
   });
 
-  /** One call of the shim without a fallback; the token it brings is remembered for the journal's test. */
+  /** One call of the shim without a fallback; records its token for the journal's test. */
   async function pull(): Promise<string> {
     const text = await root.run(SHIM, [], { input: REQUEST, env: { OCIR_BROKER_FALLBACK: "" } });
     const token = JSON.parse(text).auth[REGISTRY_HOST].password as string;
@@ -97,7 +97,7 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
     for (const token of report.tokens) tokens.add(token);
     expect(report.failures).toEqual([]);
     expect(report.calls).toBeGreaterThan(KILLS * 25);
-    // What it knew, it knew after every one of them.
+    // The state survived each of them.
     expect(report.tokens).toHaveLength(1);
   });
 
@@ -117,7 +117,7 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
     for (const token of report.tokens) tokens.add(token);
     expect(report.failures).toEqual([]);
     expect(report.calls).toBeGreaterThan(UPGRADES * 25);
-    // Each process looks once, in the background, whether the repository can be read.
+    // Each process probes the repository once, in the background.
     const looks = expect.any(Number);
     expect({ ...(await upstreamRequests(root)), "registry.manifest": looks }).toEqual({
       ...asked,
@@ -128,7 +128,7 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
   it("stopped, it is there again with the next call, and not with the next look at its health", async () => {
     const before = await pull();
     await root.run("systemctl", ["stop", SERVICE]);
-    // Its stop comes after the service's, which is the one that was waited for.
+    // It stops after the service, for whose stop the test has waited.
     await until(
       "the health socket is gone as well",
       async () => (await root.property("ocir-broker-health.socket", "ActiveState")) === "inactive",
@@ -204,7 +204,7 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
         for (const state of ["start", "stop"]) {
           await root.run("systemctl", [state, SERVICE]);
           const { stdout } = await scrape();
-          // A family without a sample yet is not passed on.
+          // A family without samples is not passed on.
           const samples = new Set([...stdout.matchAll(/^(ocir_broker_\w+)[ {]/gm)].map(([, name]) => name));
           expect(samples).toContain("ocir_broker_ready");
           expect(samples).toContain("ocir_broker_token_expiry_timestamp_seconds");
@@ -219,7 +219,7 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
     );
   });
 
-  // The last one: it looks at all that the others made it say.
+  // Last, because it examines everything that the other tests made the daemon log.
   it("at level trace no token, key or certificate of all this is in the journal", async () => {
     const identity = await Promise.all(
       ["key.pem", "cert.pem", "intermediate.pem"].map((name) =>
@@ -227,7 +227,7 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
       ),
     );
     const lines = identity.flatMap((text) => text.split("\n").filter((line) => line.length >= 40 && !/^-/.test(line)));
-    // A JWT's header is the same in all; its claims and signature are its own.
+    // All JWTs share their header, so only claims and signature identify one.
     const secrets = [
       ...lines,
       ...[...tokens].flatMap((token) => token.split(".").slice(1)),

@@ -1,6 +1,6 @@
 /**
- * The units under a real systemd: who starts what, who may reach what, what survives what, and what the sandbox refuses.
- * The daemon is the real one, without any upstream; what it does with one is tested elsewhere.
+ * The units under a real systemd: start order, access rights, restarts and stops, and the sandbox. The daemon is real, but has no
+ * upstream.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -29,11 +29,11 @@ import {
 import { until } from "./until.ts";
 
 const skipped = canBootSystemd();
-/** Zero if there is no systemd here, and then nothing below runs. */
+/** Zero without systemd; the tests are then skipped. */
 const systemdVersion = Number(
   /^systemd (\d+)/.exec(spawnSync("systemctl", ["--version"]).stdout?.toString())?.[1] ?? 0,
 );
-/** Of the directives in docs/reference/systemd-directives.md, those that a supported systemd lacks. */
+/** Directives of docs/reference/systemd-directives.md that a supported systemd lacks. */
 const NEWER_DIRECTIVES = [{ name: "PollLimitIntervalSec", since: 255 }];
 /** systemd 252 rates the same unit 1.3, 257 rates it 1.2: the weights have changed in between. */
 const MOST_EXPOSURE = systemdVersion < 257 ? 1.3 : 1.2;
@@ -41,13 +41,13 @@ const METRICS_FILE = `${METRICS_FOLDER}/ocir_broker.prom`;
 const PROBE = "/usr/local/bin/sandbox-probe";
 const SERVICE = "ocir-broker.service";
 const NOBODY = 65_534;
-/** curl's exit code where nobody listens: no file, or connection refused. */
+/** curl's exit code if nothing listens: no file, or connection refused. */
 const COULD_NOT_CONNECT = 7;
 const START_LIMIT_MS = 10_000;
 const KUBELET_UNIT =
   "[Unit]\nAfter=network-online.target\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
 
-/** No registry of OCI's: the daemon answers "nothing for you" without asking anybody, and nobody is there to be asked. */
+/** Not a registry of Oracle's: the daemon answers without credentials and without a request, since there is no upstream. */
 const REQUEST = JSON.stringify({
   apiVersion: "credentialprovider.kubelet.k8s.io/v1",
   kind: "CredentialProviderRequest",
@@ -209,7 +209,7 @@ describe.skipIf(skipped !== undefined)(
         await root.run("mv", [DAEMON.to, `${DAEMON.to}.away`]);
         const waiting = call(root, undefined, 30);
         const restarts = Number(await root.property(SERVICE, "NRestarts"));
-        // Twice the five starts after which systemd gives up by default.
+        // Twice the default limit of five starts.
         await until("10 restarts", async () => Number(await root.property(SERVICE, "NRestarts")) >= restarts + 10);
         expect(await isActive(root, "ocir-broker.socket")).toBe(true);
         await root.run("sh", ["-c", repair]);
@@ -329,7 +329,7 @@ describe.skipIf(skipped !== undefined)(
         ]) {
           expect(lines).toContain(`${attempt} ok`);
         }
-        // It took the socket's file with it.
+        // It removed the socket's file.
         await root.run("systemctl", ["restart", "ocir-broker.socket"]);
       });
     });
@@ -386,7 +386,7 @@ describe.skipIf(skipped !== undefined)("a booting node", () => {
   });
 });
 
-/** Runs the probe in the daemon's place, once, in the unit as it is. */
+/** Runs the probe once instead of the daemon, in the unchanged unit. */
 async function probe(root: SystemdRoot): Promise<Record<string, string>> {
   const text = `[Service]\nType=exec\nRestart=no\nExecStart=\nExecStart=${PROBE}\nExecPaths=${PROBE}\n`;
   let results: Record<string, string> = {};

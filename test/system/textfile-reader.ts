@@ -1,6 +1,6 @@
 /**
- * Reads a metrics file again and again while others replace it, until a number of reads is done; runs inside the node.
- * A moment without a file ends it with an error. Prints one JSON object (TextfileReport).
+ * Reads a metrics file many times while others replace it; runs inside the node. Fails if the file is missing at any time. Prints
+ * one JSON object (TextfileReport).
  *
  * usage: node textfile-reader.ts FILE READS PAUSE_MS
  */
@@ -10,10 +10,10 @@ import { expositionFault, familiesIn } from "./exposition-fault.ts";
 
 export interface TextfileReport {
   readonly reads: number;
-  /** How many different texts: as many as writes were seen. */
+  /** Number of different texts, one for each observed write. */
   readonly texts: number;
   readonly faults: readonly string[];
-  /** Each set of metrics that was seen, names in their order. */
+  /** Each observed set of metrics, names in order. */
   readonly families: readonly string[];
 }
 

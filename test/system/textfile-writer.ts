@@ -1,6 +1,5 @@
 /**
- * Replaces a metrics file with the daemon's own code as fast as the disk takes it, until it is killed: its 15 s pass at
- * once here.
+ * Replaces a metrics file with the daemon's own code as fast as possible, without its interval of 15 s, until it is killed.
  *
  * usage: node textfile-writer.ts FILE
  */
@@ -22,5 +21,5 @@ startTextfile({
   },
   onWritten: metrics.textfileWritten,
 });
-// A clock of ours keeps no process alive.
+// Our clock's timers do not keep the process alive.
 setInterval(() => {}, 1_000);

@@ -1,10 +1,10 @@
-/** A condition of a node that comes about by itself. */
+/** Waits for a condition of a node. */
 import { setTimeout as sleep } from "node:timers/promises";
 
 const POLL_MS = 50;
 const LIMIT_MS = 15_000;
 
-/** @throws Error that names `what` if it is not so within 15 s. */
+/** @throws Error with `what` if the condition does not hold within 15 s. */
 export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   for (let waitedMs = 0; waitedMs < LIMIT_MS; waitedMs += POLL_MS) {
     if (await isSo()) return;

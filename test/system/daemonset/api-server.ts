@@ -1,7 +1,7 @@
 /**
- * What of a Kubernetes API server the DaemonSet's pods need: nodes and one Lease, behind TLS with a CA of its own, bearer
- * tokens, and the rights that the manifest grants. It takes nothing that a real one would not: a patch of another version than
- * the stored one is a conflict, an object that is invalid is refused.
+ * The part of a Kubernetes API server that the DaemonSet's pods need: nodes and one Lease, behind TLS with its own CA, bearer
+ * tokens, and the rights that the manifest grants. It is as strict as a real one: a patch of another version than the stored one
+ * is a conflict, and an invalid object is refused.
  */
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
@@ -24,7 +24,7 @@ const VERBS: Readonly<Record<string, string>> = {
 
 export interface RecordedRequest extends Access {
   readonly status: number;
-  /** Whose token it came with. */
+  /** The node of the request's token. */
   readonly node: string | undefined;
 }
 
@@ -38,15 +38,15 @@ export interface ApiServer {
   addNode(name: string): void;
   cordon(name: string, cordoned: boolean): void;
   holder(): string | undefined;
-  /** Nobody has the turn. */
+  /** The Lease has no holder. */
   release(): void;
-  /** As `kubectl apply` of the manifest does: what it does not name stays. */
+  /** Does as `kubectl apply` of the manifest: fields that it does not name stay. */
   applyAgain(): void;
-  /** Answers no PATCH until this many have come, so that all of them are of the same version. */
+  /** Answers no PATCH until this many have arrived, so that all have the same version. */
   holdPatches(count: number): void;
-  /** Resolves when one waits. */
+  /** Resolves when a request waits. */
   patchIsHeld(): Promise<void>;
-  /** Is there, or is not. */
+  /** Available or not. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -75,7 +75,7 @@ export function createApiServer(folder: string, host: string): ApiServer {
     version += 1;
     const stored = structuredClone(object);
     stored.metadata.resourceVersion = String(version);
-    // As kubectl and the server leave them: texts that look like fields.
+    // As stored by kubectl and the server: texts that look like fields.
     stored.metadata["annotations"] = { "kubectl.kubernetes.io/last-applied-configuration": JSON.stringify(DECOY) };
     stored.metadata["managedFields"] = [
       {
@@ -110,7 +110,7 @@ export function createApiServer(folder: string, host: string): ApiServer {
       };
     }
     requests.push({ ...access, status, node });
-    // As the real one: indented for curl.
+    // As a real server does, indents the answer for curl.
     const indent = request.headers["user-agent"]?.startsWith("curl/") ? 2 : 0;
     response.writeHead(status, { "content-type": "application/json" });
     response.end(JSON.stringify(object, undefined, indent));
@@ -199,7 +199,7 @@ export function createApiServer(folder: string, host: string): ApiServer {
 
 const DECOY = { metadata: { resourceVersion: "1" }, spec: { unschedulable: true, holderIdentity: "nobody" } };
 
-/** Of every path under /api and /apis; a subresource, as pods/eviction, is part of the resource's name. */
+/** For every path under /api and /apis; a subresource such as pods/eviction is part of the resource's name. */
 function accessOf({ method = "", url = "" }: IncomingMessage): Access {
   const [, root = "", ...rest] = new URL(url, "https://api").pathname.split("/");
   const group = root === "apis" ? (rest.shift() ?? "") : "";

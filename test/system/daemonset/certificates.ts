@@ -1,4 +1,4 @@
-/** A CA of one cluster's own, and the API server's certificate by it. */
+/** A cluster's own CA, and the API server's certificate from it. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Nodes whose kubelets run, an API server that all of them reach, and the image of the DaemonSet, unpacked by skopeo and tar. */
+/** Nodes with running kubelets, an API server that all can reach, and the DaemonSet's image, unpacked by skopeo and tar. */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -13,13 +13,13 @@ import { type Pod, startPod } from "./pod.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
 const FOLDER = join(CHECKOUT, "dist/test-daemonset");
-/** What it is from inside of a node. */
+/** Its path inside a node. */
 const FOLDER_ON_NODE = "/opt/checkout/dist/test-daemonset";
 const SERVICE_HOST = "10.96.0.1";
-/** A node looks every second or two, a fault is tried again after 20 s, and a turn is taken from who does not renew it for 60 s. */
+/** A node checks every second or two, retries after a fault in 20 s, and takes a Lease that was not renewed for 60 s. */
 export const LEASE_SECONDS = 60;
 
-/** On a busy machine, with a turn that has to run out and another's fault before it. */
+/** For a busy machine, with a Lease that must expire and another node's fault before it. */
 const SAID_LIMIT_MS = 3 * LEASE_SECONDS * 1_000;
 
 export interface Line {
@@ -36,14 +36,14 @@ export interface ClusterNode {
 export interface Cluster {
   readonly api: ApiServer;
   readonly nodes: readonly [ClusterNode, ClusterNode, ClusterNode];
-  /** What all pods have said, in the order in which it came. */
+  /** The output of all pods, in order. */
   readonly lines: readonly Line[];
-  /** How the kubelets are, and since when. */
+  /** The state of the kubelets, and since when. */
   kubelets(): Promise<string[]>;
-  /** Resolves when some pod has said it, from now on or before. */
+  /** Resolves when a pod has printed it, now or earlier. */
   said(node: ClusterNode, text: string | RegExp): Promise<void>;
   forgetLines(): void;
-  /** No pods, nothing installed, nobody's turn. */
+  /** No pods, nothing installed, a Lease without a holder. */
   renew(): Promise<void>;
   powerOff(): Promise<void>;
 }
@@ -121,7 +121,7 @@ export async function bootCluster(): Promise<Cluster> {
   };
 }
 
-/** Returns the folder of the image's files as a node sees it; its configuration is beside it. */
+/** Returns the folder of the image's files inside a node; the image's configuration is next to it. */
 async function unpackImage(): Promise<string> {
   rmSync(FOLDER, { recursive: true, force: true });
   const target = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;

@@ -1,6 +1,6 @@
 /**
- * A pod of the DaemonSet on a simulated node, as its kubelet runs it: a real container, by runc, of the image's files and with
- * what the manifest says of it.
+ * A pod of the DaemonSet on a simulated node, as its kubelet runs it: a real container with runc, from the image's files and the
+ * manifest's settings.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { daemonSet } from "../../daemonset/manifest.ts";
 import type { SystemdRoot } from "../systemd-root/index.ts";
 
 const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
-/** By their numbers, from 0. */
+/** By number, from 0. */
 const CAPABILITIES =
   `CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
  NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT
@@ -18,7 +18,7 @@ const CAPABILITIES =
 export interface PodOptions {
   readonly root: SystemdRoot;
   readonly node: string;
-  /** The unpacked image, as the node sees it. */
+  /** The unpacked image's path inside the node. */
   readonly rootfs: string;
   readonly serviceHost: string;
   readonly token: string;
@@ -30,13 +30,13 @@ export interface PodOptions {
 export interface Pod {
   /** What `kubectl logs` prints. */
   said(): string;
-  /** By the manifest's readiness probe. */
+  /** The result of the manifest's readiness probe. */
   isReady(): Promise<boolean>;
-  /** Writes another token where the kubelet does. */
+  /** Replaces the token, as the kubelet does. */
   renewToken(token: string): void;
-  /** SIGTERM, as for a pod that is deleted. Resolves when it has ended. */
+  /** Sends SIGTERM, as for a deleted pod. Resolves when it has ended. */
   terminate(): Promise<number | null>;
-  /** SIGKILL, for all that it has started. */
+  /** Sends SIGKILL to all its processes. */
   kill(): Promise<void>;
   /** Its exit code. */
   readonly ended: Promise<number | null>;
@@ -98,7 +98,7 @@ function containerOf() {
   return container;
 }
 
-/** As a container runtime makes it of what the kubelet tells. */
+/** The container's configuration, as a runtime derives it from the kubelet's request. */
 async function bundleOf(options: PodOptions, folder: string): Promise<object> {
   const pod = podSpec();
   const { env = [], securityContext, volumeMounts = [] } = containerOf();
@@ -139,12 +139,12 @@ async function bundleOf(options: PodOptions, folder: string): Promise<object> {
   };
 }
 
-/** Beside the unpacked files is the image's configuration. */
+/** The image's configuration is next to the unpacked files. */
 function imageFolder({ rootfs }: PodOptions): string {
   return join(rootfs.replace("/opt/checkout", join(import.meta.dirname, "../../..")), "..");
 }
 
-/** What root has on the node. */
+/** Root's capabilities on the node. */
 async function allCapabilities(root: SystemdRoot): Promise<string[]> {
   const mask = BigInt(`0x${await root.run("sed", ["-n", "s/^CapEff:\t//p", "/proc/self/status"])}`);
   return CAPABILITIES.filter((_, number) => (mask >> BigInt(number)) & 1n).map((name) => `CAP_${name}`);

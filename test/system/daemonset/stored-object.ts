@@ -1,7 +1,7 @@
-/** An object as the API server stores it, how a merge patch changes it, and what it refuses. */
+/** An object as stored by the API server, with merge patches and validation. */
 import { Lease } from "kubernetes-models/coordination.k8s.io/v1";
 
-/** As Go's MicroTime wants it. */
+/** The form of Go's MicroTime. */
 const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
 export interface Stored {
@@ -23,7 +23,7 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return result;
 }
 
-/** By its schema, and by what the server checks besides. Undefined where nothing is wrong. */
+/** Validates by the schema and the server's further rules. Undefined if the object is valid. */
 export function leaseFault(lease: Stored): string | undefined {
   try {
     new Lease(lease as never).validate();

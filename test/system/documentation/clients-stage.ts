@@ -1,6 +1,6 @@
 /**
- * Root's shell on a node with a registry, into which an image was pushed, and nothing set up yet: docker's daemon and containerd
- * run, the helper has no name and the clients no configuration.
+ * Root's shell on a node with a registry that has an image, before any set-up: docker's daemon and containerd run, the helper has
+ * no name and the clients no configuration.
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import type { DocumentedCommand } from "../../documentation/pages.ts";
 import { startContainerd, startDockerd, typePassword } from "../../real-clients.ts";
 import { setRealRegistryStage } from "../../real-registry.ts";
 
-/** Runs them in their order, in one home directory. Rejects with the place of the first that fails. */
+/** Runs the commands in order, in one home directory. Rejects with the place of the first that fails. */
 export async function runWithClients(commands: readonly DocumentedCommand[]): Promise<void> {
   const stage = await setRealRegistryStage();
   const { registryHost, image, programs, authFile, config } = stage;
@@ -22,7 +22,7 @@ export async function runWithClients(commands: readonly DocumentedCommand[]): Pr
       .replaceAll("icn.ocir.io", registryHost)
       .replaceAll("/usr/local/bin", programs)
       .replaceAll("ocir-broker get", `ocir-broker get --config ${config.path}`)
-      // These two are not told by their configuration that this registry speaks HTTP.
+      // The configuration of these two cannot say that this registry uses HTTP.
       .replaceAll("docker manifest inspect", "docker manifest inspect --insecure")
       .replace(/^ctr /, `ctr --address ${containerd} `)
       .replace(" images pull ", " images pull --plain-http ");

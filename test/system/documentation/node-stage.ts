@@ -1,6 +1,6 @@
 /**
- * A worker node on which all is well: the broker, installed from the release's archive; a kubelet that was started with the two
- * flags; the simulator in the place of Oracle's services; and a journal in which something has happened already.
+ * A healthy worker node: the broker, installed from the release's archive; a kubelet with the two flags; the simulator in place
+ * of Oracle's services; and a journal with entries.
  */
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,23 +34,23 @@ providers:
     matchImages: ["registry.example.com"]
     defaultCacheDuration: "1h"
 `;
-/** What a kubelet logs where pulls fail, in its own words. */
+/** Log lines of a kubelet whose pulls fail. */
 const KUBELET_LOG = [
   "Failed getting credential from external registry credential provider",
   "Failed to register CRI auth plugins",
 ].join("; echo ");
-/** A shell under the kubelet's name: what it is told after its script is what /proc shows. */
+/** A shell with the kubelet's name: /proc shows the arguments after its script. */
 const KUBELET_UNIT = `[Service]
 ExecStart=@/usr/libexec/kubelet /usr/bin/kubelet -c "echo ${KUBELET_LOG}; sleep infinity; :" kubelet \\
   --image-credential-provider-config=${PROVIDERS_PATH} --image-credential-provider-bin-dir=/usr/local/bin
 KillMode=control-group
 `;
-/** As root has it after a login. */
+/** Root's environment after a login. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const LIMIT_MS = 60_000;
 
 export interface NodeStage {
-  /** Whatever an earlier script did, the node is well when this one begins. */
+  /** Makes the node healthy again before each script. */
   run(script: string): Promise<ExecResult>;
   powerOff(): Promise<void>;
 }
@@ -88,7 +88,7 @@ export async function bootNodeStage(): Promise<NodeStage> {
   };
 }
 
-/** What would go on is ended once it has said something, as by Ctrl-C. */
+/** Ends a command that runs forever after its first output, as with Ctrl-C. */
 function untilItSpeaks(command: string): string {
   return `( coproc { exec ${command} 2>&1; }; said=$COPROC_PID
 if read -r line <&"\${COPROC[0]}"; then echo "$line"; kill "$said"; else echo "it says nothing"; exit 1; fi )`;
@@ -109,7 +109,7 @@ async function startSimulator(root: SystemdRoot): Promise<void> {
 async function renew(root: SystemdRoot): Promise<void> {
   root.write(PROVIDERS_PATH, PROVIDERS);
   root.write("/etc/ocir-broker/config.yaml", CONFIG);
-  // The plugin alone may be what a removal left for the kubelet.
+  // The plugin alone may be the file that a removal leaves for the kubelet.
   const installed = await root.exec("test", ["-x", "/usr/libexec/ocir-broker/setup"]);
   if (installed.exitCode !== 0) await root.run(`/opt/${ARCHIVE}/install.sh`);
   await root.run("systemctl", ["reset-failed"]);
@@ -120,10 +120,10 @@ async function renew(root: SystemdRoot): Promise<void> {
   });
 }
 
-/** What an operator looks for in the journal is there to be found: an error, a process that was killed, the installer. */
+/** Fills the journal with what an operator searches for: an error, a killed process, the installer. */
 async function makeHistory(root: SystemdRoot): Promise<void> {
   await renew(root);
-  // Nothing resolves a name here.
+  // There is no DNS here.
   await root.exec(SHIM, [], { input: REQUEST.replace("iad.ocir.io", "phx.ocir.io") });
   await root.run("systemctl", ["kill", "--signal=KILL", SERVICE]);
   await root.run("systemd-cat", ["--identifier=ocir-broker-node", "echo", "installed"]);

@@ -1,6 +1,6 @@
 /**
- * One cell of the matrix: a broker that meets one fault at one upstream, from the start (cold) or with a token in
- * memory (warm). Says what the kubelet got, when the broker tries again and what it logged.
+ * One cell of the matrix: a broker with one fault at one upstream, from the start (cold) or with a token in memory (warm). Returns
+ * the kubelet's answer, the time of the broker's next attempt, and its log.
  */
 import type { Simulator } from "@ocir-broker/oci-simulator";
 import { expect } from "vitest";
@@ -8,7 +8,7 @@ import { type InProcessBroker, type LogLine, type Pulled, startInProcess } from 
 import { type Combination, RETRY_AFTER_S } from "./combinations.ts";
 import type { FastClock } from "./fast-clock.ts";
 
-/** Where a cell runs: one after the other in the same place. */
+/** Runs cells one after another. */
 export interface Place {
   readonly clock: FastClock;
   readonly simulator: Simulator;
@@ -42,7 +42,7 @@ export async function runCold(place: Place, combination: Combination): Promise<O
   }
 }
 
-/** Every pull must get a token that has not ended: the old one is good for an hour, and the fault lasts 57 minutes. */
+/** Every pull must get a valid token: the old one lasts for an hour, and the fault for 57 minutes. */
 export async function runWarm(place: Place, combination: Combination): Promise<Outcome> {
   const stage = await start(place);
   try {
@@ -50,8 +50,8 @@ export async function runWarm(place: Place, combination: Combination): Promise<O
     setFault(place, combination);
     const from = stage.log.length;
     let pulled: Pulled | undefined;
-    // Past the renewals of the session (every 15 min) and of the token (at 30 min), almost to the token's end. No leap
-    // comes in the middle of a fetch: that would be a suspend.
+    // Past the renewals of the session (every 15 min) and of the token (at 30 min), almost to the token's expiry. The clock never
+    // leaps during a fetch, which would be a suspend.
     const startedAtMs = place.clock.monotonicMs();
     for (const minutes of [16, 32, 48, 57]) {
       await settled(stage);
@@ -91,7 +91,7 @@ async function warmUp({ simulator }: Place, stage: InProcessBroker): Promise<voi
   await settled(stage);
 }
 
-/** A second pull shows what the probe, which the first one has started, makes of the fault. */
+/** The first pull starts the probe; a second pull shows the effect of the fault on the probe. */
 async function outcomeAfter(
   stage: InProcessBroker,
   combination: Combination,
@@ -121,7 +121,7 @@ function answerOf(pulled: Pulled, lines: readonly LogLine[]): string {
   return outcome === "denied" ? "served, known to be denied" : "served";
 }
 
-/** Which of the two plans a failed fetch follows; that the plan is kept is checked number by number. */
+/** The plan that a failed fetch follows; checks each delay against it. */
 function nextTryOf(lines: readonly LogLine[]): string {
   const plans = new Set<string>();
   const failuresInARow = new Map<string, number>();
@@ -139,11 +139,11 @@ function nextTryOf(lines: readonly LogLine[]): string {
       plans.add(askedMs === 0 ? "by the back-off" : `${RETRY_AFTER_S} s, then by the back-off`);
     }
   }
-  // Who waits for a throttled fetch fails by the back-off alone; the throttled one itself is what counts.
+  // A fetch that waits for a throttled one follows the back-off; the throttled one counts.
   return [...plans].sort()[0] ?? "–";
 }
 
-/** Warnings and errors beside the request's own line: each must be there once, however long the fault lasts. */
+/** Warnings and errors apart from the request's line; each must occur once, however long the fault lasts. */
 function loggedOnce(lines: readonly LogLine[]): string {
   const said = lines
     .filter(({ level, msg }) => (level === "warn" || level === "error") && msg !== "request failed")
@@ -163,7 +163,7 @@ async function expectHealed(place: Place, stage: InProcessBroker): Promise<void>
   await until(async () => (await stage.pull(IMAGE)).kind === "token", "a token after the fault");
 }
 
-/** No fetch is under way, and none is due within the next half second. */
+/** Waits until no fetch is in flight, and none is due within the next half second. */
 async function settled({ broker }: InProcessBroker): Promise<void> {
   await until(() => {
     const { session, registries } = broker.health.details();

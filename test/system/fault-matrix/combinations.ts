@@ -1,4 +1,4 @@
-/** What can go wrong (rows) and where (upstreams): which of the two meet. */
+/** The faults, the upstreams, and their combinations. */
 import type { Fault } from "@ocir-broker/oci-simulator";
 
 export interface Upstream {
@@ -22,11 +22,11 @@ export type UpstreamName = (typeof UPSTREAMS)[number]["name"];
 export interface Combination {
   readonly upstream: Upstream & { readonly name: UpstreamName };
   readonly fault: string;
-  /** What the simulator is told; the region's faults hold for `/instance/region` too, which is asked next. */
+  /** The simulator's fault; the region's faults also apply to `/instance/region`, which is requested next. */
   readonly told: Omit<Fault, "endpoint">;
 }
 
-/** Longer than the metadata service's own tries wait, so that it is seen in the cache's plan. */
+/** Longer than the waits within a fetch from the metadata service, so that it affects the cache's plan. */
 export const RETRY_AFTER_S = 7;
 
 const SKEW_MS = 600_000;

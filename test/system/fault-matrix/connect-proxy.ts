@@ -1,4 +1,4 @@
-/** A proxy that takes CONNECT for any name and leads to the simulator: the cloud's own names, on loopback. */
+/** A proxy that accepts CONNECT for any name and connects to the simulator: the cloud's own names, on loopback. */
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import type { Simulator } from "@ocir-broker/oci-simulator";

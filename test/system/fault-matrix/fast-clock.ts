@@ -2,7 +2,7 @@
 import type { Clock } from "@ocir-broker/foundation";
 
 export interface FastClock extends Clock {
-  /** Both clocks move at once; what falls due meanwhile fires on the next turn. */
+  /** Moves both clocks; timers that become due fire on the next turn. */
   leap(ms: number): void;
 }
 
@@ -12,7 +12,7 @@ interface Armed {
   handle: NodeJS.Timeout;
 }
 
-/** Begins two days ago, so that certificates made at its time are valid for TLS, which knows no time but the real one. */
+/** Starts two days ago, so that certificates from its time are valid for TLS, which uses the real time. */
 const BEGINS_BEFORE_MS = 2 * 86_400_000;
 
 /**

@@ -11,13 +11,13 @@ import { type Row, renderTable, rowKey } from "./table.ts";
 
 const PAGE = join(import.meta.dirname, "../../../docs/reference/fault-matrix.md");
 
-/** 15 s of a request and 8 s of an exchange take half of that: a busy machine must not be taken for a service that hangs. */
+/** A request's 15 s and an exchange's 8 s take half of that; a busy machine must not look like a hanging service. */
 const SPEED = 2;
 const EXCHANGE_LIMIT_MS = 4_000;
 const UPSTREAM = { upstream: { timeout: `${EXCHANGE_LIMIT_MS}ms`, connectTimeout: "1500ms" } };
 
 const LANES = 14;
-/** Of these, for the region, which only matters where the auth service is found by it: behind a proxy, with TLS. */
+/** Lanes for the region, which only matters if it determines the auth service: behind a proxy, with TLS. */
 const REGION_LANES = 3;
 
 const LIVES = { sessionLifeMs: 30 * 60_000, certificateLifeMs: 90 * 86_400_000 };
@@ -27,7 +27,7 @@ afterAll(async () => {
   for (const close of closers.reverse()) await close();
 });
 
-/** Addresses of its own, so that a port which is closed for a while is nobody else's meanwhile. */
+/** Each place has its own addresses, so that no other process can get a port that is closed for a while. */
 async function openPlace(lane: number, isRegional: boolean): Promise<Place> {
   const clock = createFastClock(SPEED, EXCHANGE_LIMIT_MS);
   const addresses = { metadata: `127.7.${lane}.1:0`, auth: `127.7.${lane}.2:0`, registry: `127.7.${lane}.3:0` };
@@ -35,7 +35,7 @@ async function openPlace(lane: number, isRegional: boolean): Promise<Place> {
   closers.push(() => simulator.close());
   if (!isRegional) {
     const registries = { endpoints: { "iad.ocir.io": simulator.registryUrl.origin } };
-    // The home region's host, as if nothing were configured: the endpoint alone does not keep it.
+    // The home region's host, as without configuration: an endpoint alone does not pin it.
     return { clock, simulator, config: { ...UPSTREAM, registries }, environment: {} };
   }
   const proxy = await startConnectProxy(simulator);

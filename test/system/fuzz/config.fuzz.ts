@@ -1,6 +1,6 @@
 import { checkConfig, printConfig } from "@ocir-broker/broker";
 
-/** A configuration is taken or its faults are listed, one printable line each; what is taken is taken again as printed. */
+/** A configuration is accepted, or each fault is one printable line; an accepted one is accepted again as printed. */
 export function fuzz(data: Buffer): void {
   const checked = checkConfig(data.toString("utf8"));
   if ("faults" in checked) {
@@ -12,7 +12,7 @@ export function fuzz(data: Buffer): void {
     return;
   }
   const printed = printConfig(checked.config);
-  // A password that is withheld leaves a proxy that is none.
+  // A proxy with a withheld password is not a valid proxy.
   if (printed.includes("[withheld]")) return;
   if (!("config" in checkConfig(printed))) throw new TypeError("not taken as printed");
 }

@@ -1,6 +1,6 @@
 /**
- * Coverage-guided fuzzing (libFuzzer, through Jazzer.js) of everything that reads bytes from outside. A target throws
- * only where something is wrong; the bytes that did it are named in the failure.
+ * Coverage-guided fuzzing (libFuzzer, through Jazzer.js) of everything that reads bytes from outside. A target throws only for a
+ * bug; the failure shows the bytes.
  */
 import { execFile, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -13,14 +13,14 @@ import { isLongRun } from "../long-run.ts";
 import { createSeeds } from "./seeds.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
-/** Below node_modules, so that what is not bundled is found from there. */
+/** Below node_modules, so that unbundled packages are found. */
 const BUNDLES = join(CHECKOUT, "node_modules/.cache/ocir-broker-fuzz");
 const JAZZER = join(dirname(fileURLToPath(import.meta.resolve("@jazzer.js/core"))), "cli.js");
 
-/** Third parties' code is not what is fuzzed: without this, coverage would be mostly theirs. */
+/** Excludes third parties' code, which would dominate the coverage. */
 const NOT_BUNDLED = ["zod", "yaml", "undici", "oci-common", "lru-cache", "pino", "prom-client"];
 
-/** Of the long run's inputs, one in so many. */
+/** The share of the long run's inputs. */
 const SHARE = isLongRun ? 1 : 20;
 
 const seeds = createSeeds();

@@ -1,6 +1,6 @@
 /**
- * Names that look like one of Oracle's registries and are none, by the hundred thousand: each is put before a broker's pull,
- * and none may get a token. What is a registry is said by an oracle that shares nothing with the rules.
+ * Hundreds of thousands of names that look like Oracle's registries: a pull from each must get no token. An oracle that shares no
+ * code with the rules decides what is a registry.
  */
 import { Secret } from "@ocir-broker/foundation";
 import { knownRealmDomains } from "@ocir-broker/identity";
@@ -16,7 +16,7 @@ const SEED = 20_261_124;
 
 const isAllowed = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });
 
-/** Real ones to start from; the forms of Oracle's documentation. */
+/** Real names to start from, in the forms of Oracle's documentation. */
 const REAL = [
   "iad.ocir.io",
   "phx.ocir.io",
@@ -28,7 +28,7 @@ const REAL = [
   "ocir.eu-dcc-milan-1.oci.oraclecloud14.com",
 ];
 
-/** Letters that pass for another, or that some reader drops, folds or splits at. */
+/** Letters that look like others, or that a reader may drop, fold or split at. */
 const DECEIVING = [
   ..."оаеісӏ。.．｡ſK0O1lI-_%@:/\\?#&;,~+*[]{}()<>'\"`|^=$! \t\n\r\0\u00ad\u200b\u200d\u202e\ufeffé",
   "%2e",

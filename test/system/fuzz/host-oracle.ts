@@ -1,6 +1,6 @@
 /**
- * Which hosts are OCIR's, said a second time and in another way (label by label, no pattern), so that a mistake in the
- * broker's rules is not repeated here. For a broker without extra hosts.
+ * A second, independent definition of OCIR's hosts (label by label, without patterns), so that it does not repeat a mistake in the
+ * broker's rules. For a broker without extra hosts.
  */
 import { knownRealmDomains } from "@ocir-broker/identity";
 
@@ -12,7 +12,7 @@ const isDigit = isAmong("0", "9");
 const every = (text: string, isAllowed: (letter: string) => boolean): boolean =>
   text.length > 0 && text.split("").every(isAllowed);
 
-/** Port 443 is the one that a host has anyway. */
+/** Port 443 is the default. */
 export function isOcirHost(host: string): boolean {
   const [first = "", second = "", third = "", ...rest] = (host.endsWith(":443") ? host.slice(0, -4) : host).split(".");
   if (second === "ocir" && third === "io" && rest.length === 0) return isRegionKey(first) || isRegionId(first);

@@ -4,7 +4,7 @@ import { isOcirHost } from "./host-oracle.ts";
 
 const isAllowed = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });
 
-/** A name is read or refused; what may get a token is a registry by the other description too, and stays one in a URL. */
+/** A name is parsed or refused; a host that may get a token is a registry for the oracle too, and the same host in a URL. */
 export function fuzz(data: Buffer): void {
   const text = data.toString("utf8");
   if (isAllowed(text) !== isOcirHost(text) && text.length <= 259)

@@ -5,7 +5,7 @@ import {
   ProtocolError,
 } from "@ocir-broker/protocol";
 
-/** A request is decoded or refused in the package's own words; what is decoded can be answered. */
+/** A request is decoded, or refused with the package's own error; a decoded one can be answered. */
 export function fuzz(data: Buffer): void {
   try {
     const { apiVersion, image } = decodeCredentialProviderRequest(data);

@@ -1,4 +1,4 @@
-/** What the fuzzer begins with: one good input of each kind, and it takes them apart itself. */
+/** The fuzzer's seeds: one valid input of each kind. */
 import { createIdentityAuthority } from "@ocir-broker/testkit";
 
 const YEAR_MS = 365 * 86_400_000;

@@ -1,4 +1,4 @@
-/** What upstreams answer: each byte string is given to one reader, the first byte says which. */
+/** Upstreams' answers: the first byte selects the reader of the other bytes. */
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import type { Secret, UpstreamResponse } from "@ocir-broker/foundation";
 import { IdentityError } from "@ocir-broker/identity";
@@ -63,18 +63,18 @@ function readSession(body: Buffer): void {
   if (!(expiresAtMs > 0)) throw new TypeError("a session that has ended");
 }
 
-/** It goes into a header and into JSON as it is. */
+/** Used unchanged in a header and in JSON. */
 function checkSecret(secret: Secret): void {
   if (!/^[\w.=-]+$/.test(secret.reveal())) throw new TypeError("a token with letters of no token");
 }
 
-/** It goes into host names. */
+/** Used in host names. */
 function checkRegion({ id, key, realmDomain }: { id: string; key: string; realmDomain: string }): void {
   const host = `auth.${id}.${realmDomain}`;
   if (new URL(`https://${host}`).host !== host || !/^[a-z0-9-]+$/.test(key)) throw new TypeError("a region of no host");
 }
 
-/** Gives the texts in turn, the last one again and again. */
+/** Returns the texts in turn, then always the last one. */
 function metadataOf(texts: readonly string[]): MetadataService {
   return {
     read: async (paths: readonly string[]) =>

@@ -1,4 +1,4 @@
-/** The archives that the installer is given, made from what is built: a good one, and two that a node must survive. */
+/** Archives for the installer, made from the build: a valid one, and faulty ones that a node must survive. */
 import { createHash } from "node:crypto";
 import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 import { isOld } from "../packages/built-packages.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
-/** Inside of the checkout, which the node sees at /opt/checkout. */
+/** In the checkout, which is /opt/checkout inside the node. */
 const FOLDER = join(CHECKOUT, "dist/test-install");
 const PROGRAMS = ["ocir-broker", "credential-provider-oke", "do-nothing-provider", "ocir-broker-launch"];
 
@@ -23,22 +23,22 @@ echo all is well
 `;
 
 export interface Archive {
-  /** As the node sees it. */
+  /** The path inside the node. */
   readonly folder: string;
   readonly sha256: string;
 }
 
 export interface Archives {
   readonly good: Archive;
-  /** For the other architecture, under this one's name and with its checksum. */
+  /** For the other architecture, with this one's name and a matching checksum. */
   readonly foreign: Archive;
-  /** Its plugin prints what no kubelet can decode. */
+  /** Its plugin prints an answer that no kubelet can decode. */
   readonly babbling: Archive;
-  /** The same programs, but for the plugin, which says that it is of version 0.0.9. */
+  /** The same programs, except the plugin, which reports version 0.0.9. */
   readonly older: Archive;
 }
 
-/** Once for all tests, and again when a source is newer. */
+/** Made once for all tests, and again if a source is newer. */
 export function makeArchives(): Promise<Archives> {
   return oneProcessAtATime("archives", makeOrFindArchives);
 }

@@ -1,4 +1,4 @@
-/* Another provider, as one program: a script would be read by its interpreter from a path that is ours by then. */
+/* Another provider, compiled: a script's interpreter would read the path after it has become ours. */
 #include <stdio.h>
 
 int main(void) {

@@ -1,14 +1,14 @@
-/** Another provider that has our plugin's name on a node of the tests, as its makers' documentation leaves it there. */
+/** Another provider with our plugin's name on a test node, installed as its documentation says. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CONFIG, type OkeNode, PLUGIN } from "./oke-node.ts";
 
-/** As its documentation has them: a trailing slash included. */
+/** As in its documentation, including the trailing slash. */
 export const EARLIER_FLAGS = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=/usr/local/bin/`;
 
-/** With the entries of its own documentation, and such as would do harm to a program that reads them. */
+/** The entries of its documentation, and entries that could harm a program that reads them. */
 export const EARLIER_CONFIG = `# Of the image's maker
 apiVersion: kubelet.config.k8s.io/v1
 kind: CredentialProviderConfig
@@ -51,7 +51,7 @@ providers:
     value: /nonexistent.so
 `;
 
-/** An executable, as the one that there is. */
+/** An executable like the existing one. */
 export const EARLIER_PROVIDER = build();
 
 function build(): Buffer {

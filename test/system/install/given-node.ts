@@ -1,4 +1,4 @@
-/** The node and the archives of a `describe`: booted before its tests, and before each as if nothing of ours had ever been there. */
+/** Node and archives for a `describe`: booted before its tests, and reset before each to a state without ocir-broker. */
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import { type Archives, makeArchives } from "./archives.ts";
 import { bootNode, type OkeNode } from "./oke-node.ts";

@@ -1,7 +1,7 @@
 /**
- * A user without privileges on a node of the tests. Has a folder with a kubelet, a plugin and a configuration, and processes
- * that call themselves kubelet and `ocir-broker serve`: one in a control group that has the name of the kubelet's unit further
- * down, as a user's own systemd makes it, and one of a setuid program, which has user id 0.
+ * A hostile unprivileged user on a test node, with a folder that has a kubelet, a plugin and a configuration, and with processes
+ * named kubelet and `ocir-broker serve`: one in a control group that ends with the kubelet unit's name, as a user's systemd
+ * creates it, and one of a setuid program with user id 0.
  */
 import { until } from "../until.ts";
 import type { OkeNode } from "./oke-node.ts";
@@ -13,7 +13,7 @@ const GROUP = "/sys/fs/cgroup/user.slice/user-65534.slice/user@65534.service/app
 
 export interface HostileUser {
   readonly folder: string;
-  /** Their programs that root has executed, requests of root's that they saw, and files of root's in their folder; or empty. */
+  /** The user's programs that root executed, root's requests that the user saw, and root's files in the folder; empty if none. */
   gained(): Promise<string>;
   leave(): Promise<void>;
 }
@@ -23,7 +23,7 @@ echo "$0 was run by $(id -u)" >>${FOLDER}/gained
 case "$1" in --version) echo "Kubernetes v1.33.1" ;; esac
 `;
 
-/** Writes down that it was asked. */
+/** Records each request. */
 const PROXY = `require("node:net").createServer((socket) => {
   require("node:fs").appendFileSync("${FOLDER}/asked", "the proxy was asked\\n");
   socket.on("error", () => {}).destroy();

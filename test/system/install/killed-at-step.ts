@@ -1,8 +1,8 @@
-/** Kills a program of a node before it would change a name for the nth time, or a certain one: at its renames, links and removals. */
+/** Kills a node's program before its nth change of a name (rename, link, removal), or before the change of a certain name. */
 import { until } from "../until.ts";
 import type { OkeNode } from "./oke-node.ts";
 
-/** Before the real ones on every PATH of ours. */
+/** Precedes the real ones on every PATH of ours. */
 const WRAPPED = ["mv", "ln", "rm"] as const;
 const wrapper = (program: string) => `#!/bin/sh
 if [ -s /run/killed-at/unit ]; then
@@ -20,8 +20,8 @@ exec /usr/bin/${program} "$@"
 let runs = 0;
 
 /**
- * @param step its number, or the name.
- * @returns how many changes it has made; fewer than `step` where it ended before.
+ * @param step the change's number, or the name.
+ * @returns the number of changes made; less than `step` if the program ended before.
  */
 export async function runKilledAt(
   { root }: OkeNode,

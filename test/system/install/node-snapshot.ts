@@ -1,7 +1,7 @@
-/** All on a node that an installation could touch, to see that nothing is left or lost of it. */
+/** Everything on a node that an installation could change, to check that nothing remains or is lost. */
 import type { OkeNode } from "./oke-node.ts";
 
-/** Of each file: kind, mode, owner, size, place of a link, time, content. What is half copied. Of the units: their state. */
+/** For each file: kind, mode, owner, size, a link's target, time, content. Incomplete copies. The units' states. */
 const SNAPSHOT = `
 find /etc/kubernetes /etc/ocir-broker /etc/systemd/system /etc/default /usr/local/bin /usr/local/libexec /usr/libexec \\
   /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/doc/ocir-broker /var/lib/ocir-broker /opt/plugins \\

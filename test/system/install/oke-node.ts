@@ -1,6 +1,6 @@
 /**
- * A worker node before its first boot is over: systemd, the metadata service at its own address, a bucket, a kubelet, and
- * stand-ins for OKE's three ways to bootstrap, which record what the kubelet would be started with.
+ * A worker node during its first boot: systemd, the metadata service at its own address, a bucket, a kubelet, and replacements
+ * for OKE's three bootstrap scripts, which record the kubelet's arguments.
  */
 import { join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config";
@@ -22,7 +22,7 @@ registries: {endpoints: {us-ashburn-1.ocir.io: "http://127.0.0.1:18080"}}
 auth: {endpoint: "http://127.0.0.1:18082"}
 `;
 
-/** As OKE's script does: the one form, a second one overwrites, unknown words are skipped without a word. */
+/** Does as OKE's script: accepts one form, a second one overwrites, unknown words are silently skipped. */
 const RECORD = `
 name=$1
 shift
@@ -43,24 +43,24 @@ const OKE_INSTALL = '#!/bin/bash\nexec bash /opt/record oke-install "$@"\n';
 const OKE = '#!/bin/bash\n[ "$1" = bootstrap ] || exit 1\nshift\nexec bash /opt/record oke "$@"\n';
 
 export interface Run extends ExecResult {
-  /** Words of the kubelet's command line; undefined where the node was not bootstrapped. */
+  /** Words of the kubelet's command line; undefined if the node was not bootstrapped. */
   readonly kubelet: string[] | undefined;
 }
 
 export interface OkeNode {
   readonly root: SystemdRoot;
-  /** Back to a node on which nothing of ours has ever been. */
+  /** Resets the node to the state before any installation. */
   renew(): Promise<void>;
-  /** Installs what the image brings for this bootstrap: `oke` or `oke-install`; every node has `oke-init`. */
+  /** Installs the image's script for this bootstrap, `oke` or `oke-install`; every node has `oke-init`. */
   addBootstrap(name: "oke" | "oke-install"): void;
-  /** Environment of the script for this archive. */
+  /** The script's environment for this archive. */
   settings(archive: Archive): Record<string, string>;
   /** Runs the cloud-init script to its end. */
   install(settings: Readonly<Record<string, string>>, args?: readonly string[]): Promise<Run>;
-  /** Starts it and kills it, with everything that it started, so long after a line of its log. Returns the last line. */
+  /** Starts it, and kills it with all its processes this long after a line of its log. Returns the last line. */
   installAndKill(settings: Readonly<Record<string, string>>, line: string, afterMs: number): Promise<string>;
   kubelet(): Promise<string[] | undefined>;
-  /** What stops a kubelet that is started with these words; empty where it starts. */
+  /** The fault that prevents a kubelet's start with these words; empty if it starts. */
   faultsOf(kubelet: readonly string[]): Promise<string[]>;
   startSimulator(metadata?: Readonly<Record<string, string>>): Promise<void>;
   stopSimulator(): Promise<void>;
@@ -154,7 +154,7 @@ export async function bootNode(): Promise<OkeNode> {
   return node;
 }
 
-/** Both forms; the last one counts. */
+/** Accepts both forms; the last one counts. */
 export function flagIn(words: readonly string[], flag: string): string | undefined {
   const at = words.findLastIndex((word) => word === flag || word.startsWith(`${flag}=`));
   return words[at] === flag ? words[at + 1] : words[at]?.slice(flag.length + 1);

@@ -1,12 +1,12 @@
-/** The unit of a kubelet that runs on a node of the tests, as OKE's bootstrap leaves it, and what its pulls got. */
+/** The unit of a running kubelet on a test node, as OKE's bootstrap creates it, and the results of its pulls. */
 import { until } from "../until.ts";
 import type { OkeNode } from "./oke-node.ts";
 
-/** On the node. */
+/** The path on the node. */
 export const REPORT = "/run/kubelet-report.json";
 export const EXTRA_ARGS = "/etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf";
 
-/** How many of the kubelet's calls ended how. */
+/** Results of the kubelet's calls. */
 export interface KubeletReport {
   earlier: number;
   ours: number;
@@ -31,7 +31,7 @@ export async function startKubelet({ root }: OkeNode, extraArgs: string): Promis
   await root.run("systemctl", ["start", "kubelet"]);
 }
 
-/** As somebody does who was told to. Fails where it does not stay up. */
+/** Restarts it as an administrator does. Fails if it does not stay up. */
 export async function restartKubelet({ root }: OkeNode): Promise<void> {
   await root.run("systemctl", ["daemon-reload"]);
   await root.run("systemctl", ["stop", "kubelet"]);
@@ -39,7 +39,7 @@ export async function restartKubelet({ root }: OkeNode): Promise<void> {
   await root.run("systemctl", ["start", "kubelet"]);
 }
 
-/** Once `isSo` of it. A kubelet that ended is an error. */
+/** Resolves once `isSo` holds. Rejects if the kubelet has ended. */
 export async function kubeletReport(
   { root }: OkeNode,
   isSo: (report: KubeletReport) => boolean = () => true,

@@ -1,6 +1,6 @@
 /**
- * A kubelet as far as credential providers go, for a node of the tests: it starts only with a configuration that its rules
- * take, reads it once, and then asks the provider for one image 25 times a second, as for a pull. What came is in REPORT.
+ * The part of a kubelet that handles credential providers, for a test node: it starts only with a configuration that its rules
+ * accept, reads it once, and then calls the provider for one image 25 times a second, as for a pull. REPORT has the results.
  *
  * usage: kubelet [--image-credential-provider-config FILE --image-credential-provider-bin-dir DIRECTORY], in either form
  */
@@ -52,7 +52,7 @@ async function pull(path: string, { args = [], env = [] }: Provider): Promise<ne
       ({ exitCode, stdout, stderr }) => note(exitCode === 0 ? stdout.toString() : "", stderr),
       (error: Error) => note("", error.message),
     );
-    // By the schedule and not after the last one: a call that takes long holds up no other.
+    // By a schedule, so that a slow call does not delay others.
     await sleep(Math.max(0, startedAtMs + calls * EVERY_MS - performance.now()));
   }
 }

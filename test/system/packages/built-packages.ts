@@ -1,4 +1,4 @@
-/** The packages, made by `npm run package` once for all tests, and again when a source is newer. */
+/** The packages, built by `npm run package` once for all tests, and again if a source is newer. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -10,12 +10,12 @@ export const PACKAGES = join(CHECKOUT, "dist/packages");
 export const SOURCES =
   "packages systemd cloud-init monitoring docs/man LICENSE CHANGELOG.md package.json package-lock.json".split(" ");
 
-/** Undefined where packages can be made here, else what is missing. */
+/** The missing prerequisite for building packages; undefined if there is none. */
 export function cannotPackage(): string | undefined {
   return TARGETS.flatMap(missingPrograms)[0];
 }
 
-/** Is a file that was made from the sources, and more of them, missing or older than one of them? */
+/** Whether a built file is missing or older than a source. */
 export function isOld(made: string, ...more: readonly string[]): boolean {
   const pruned = ["(", "-name", "build", "-o", "-name", ".turbo", "-o", "-name", "node_modules", ")", "-prune"];
   return (
@@ -42,7 +42,7 @@ export function makePackages(checkout: string, env: NodeJS.ProcessEnv): void {
   });
 }
 
-/** The one package whose name ends so. */
+/** The only package whose name ends with this. */
 export function packageNamed(end: string): string {
   const names = readdirSync(PACKAGES).filter((name) => name.endsWith(end));
   if (names.length !== 1) throw new Error(`${names.length} packages end with ${end}`);

@@ -1,6 +1,6 @@
 /**
- * The packages on a node with a real systemd: installed, upgraded under load, removed, by dpkg, by rpm and by the archive's
- * own scripts. A simulator of Oracle's cloud runs beside, so that a pull can be asked for.
+ * The packages on a node with a real systemd: installed, upgraded under load and removed, with dpkg, rpm and the archive's own
+ * scripts. A simulator of Oracle's cloud also runs there, so that pulls work.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ import { buildPackages, cannotPackage, packageNamed } from "./built-packages.ts"
 const skipped = cannotPackage() ?? canBootSystemd();
 const BUILD_LIMIT_MS = 900_000;
 const INSTALL_LIMIT_MS = 120_000;
-/** The bar for an installation, without download. */
+/** Time limit of an installation, without download. */
 const INSTALL_BAR_MS = 10_000;
 const HOST = "icn.ocir.io";
 const PLUGIN = "/usr/local/bin/credential-provider-oke";
@@ -50,7 +50,7 @@ providers:
 `;
 const KUBELET_FLAGS = `--image-credential-provider-config=${KUBELET_CONFIG_PATH} --image-credential-provider-bin-dir=/usr/local/bin`;
 const EARLIER_PLUGIN = "#!/bin/sh\necho the earlier plugin\n";
-/** Counts answers with a token and everything else until it is told to stop; no fallback that could hide a failure. */
+/** Counts answers with a token and other answers until it is stopped; without a fallback that could hide a failure. */
 const LOAD = `ok=0 bad=0
 export OCIR_BROKER_FALLBACK=
 until [ -e /run/load-stop ]; do
@@ -80,7 +80,7 @@ describe.skipIf(skipped !== undefined)(`on a node${skipped ? ` (skipped: ${skipp
       remove: (on) => on.exec("dpkg", ["-r", "ocir-broker"], limit),
     },
     {
-      // Debian has none of what an rpm asks for in rpm's database.
+      // On Debian, rpm's database has none of the rpm's requirements.
       name: ".rpm",
       install: (on) => on.exec("rpm", ["-i", "--nodeps", inside(packageNamed(".x86_64.rpm"))], limit),
       upgrade: (on) => on.exec("rpm", ["-U", "--nodeps", "--replacepkgs", inside(packageNamed(".x86_64.rpm"))], limit),
@@ -231,7 +231,7 @@ describe.skipIf(skipped !== undefined)(`on a node${skipped ? ` (skipped: ${skipp
       await expectDone(way.remove(root));
       await root.run("rm", [path]);
       await expectKubeletStarts();
-      // The next installation knows it for its own, and its removal, with no kubelet left that names it, takes it away.
+      // The next installation recognises it, and the next removal deletes it, because no kubelet names it any more.
       await root.run("rm", [KUBELET_CONFIG_PATH]);
       await expectDone(way.install(root));
       await expectDone(way.remove(root));
@@ -289,7 +289,7 @@ describe.skipIf(skipped !== undefined)(`on a node${skipped ? ` (skipped: ${skipp
     expect(await isThere(PLUGIN)).toBe(false);
   });
 
-  /** By the kubelet's own rules at its start, and a call as it makes them. */
+  /** Checks by the kubelet's rules at its start, and with a call as the kubelet makes it. */
   async function expectKubeletStarts(): Promise<void> {
     const executable = (await root.exec("test", ["-x", PLUGIN])).exitCode === 0;
     const text = root.read(KUBELET_CONFIG_PATH).toString();

@@ -1,4 +1,4 @@
-/** The packages as files: the same bytes from any folder, what is inside, what linters say, and that arm64 programs run. */
+/** The packages as files: reproducible bytes, content, results of linters, and running arm64 programs. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ import {
 } from "./built-packages.ts";
 
 const skipped = cannotPackage();
-/** Two builds of everything, on a machine that does other things as well. */
+/** Two builds of everything, on a busy machine. */
 const BUILD_LIMIT_MS = 900_000;
 const ARCHITECTURES = [
   { deb: "amd64", machine: "x86_64", elf: "x86-64" },
@@ -37,7 +37,7 @@ const INSTALLED = [
     (name) => `/usr/share/doc/ocir-broker/${name}`,
   ),
 ];
-/** Where all but Debian have it. */
+/** The path on all distributions except Debian. */
 const ZSH_COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
 
 const output = (program: string, ...args: string[]): string =>
@@ -51,7 +51,7 @@ describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: need
   afterAll(() => rmSync(scratch, { recursive: true }));
 
   it("are the same bytes when they are made in another folder, with another umask", { timeout: BUILD_LIMIT_MS }, () => {
-    // Beside dist/packages, so that the copy of node_modules can be one of links.
+    // Next to dist/packages, so that the copy of node_modules can consist of hard links.
     const copy = join(CHECKOUT, "dist/another/folder");
     rmSync(copy, { recursive: true, force: true });
     mkdirSync(copy, { recursive: true });
@@ -169,7 +169,7 @@ describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: need
     it.skipIf(!hasProgram("rpmlint"))(`rpmlint finds no error${without("rpmlint")}`, (context) => {
       const config = join(CHECKOUT, "packages/packaging/files/rpmlint.toml");
       const result = spawnSync("rpmlint", ["-c", config, packageNamed(`.${machine}.rpm`)], { encoding: "utf8" });
-      // rpmlint 2.4 of Debian 12 decodes the output of a tool as UTF-8, which it is not.
+      // rpmlint 2.4 of Debian 12 decodes a tool's output as UTF-8, although it is not.
       context.skip(
         /fatal error while reading .* codec can't decode/.test(result.stderr + result.stdout),
         "rpmlint cannot read it",

@@ -1,13 +1,13 @@
 /**
- * Can this machine boot a systemd in namespaces? Answers with the first thing that is missing, so that a test
- * which is skipped says why. Looks only; makes nothing and starts nothing.
+ * Checks whether this machine can boot a systemd in namespaces, and names the first missing prerequisite, so that a skipped test
+ * shows the reason. Creates and starts nothing.
  */
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 
 const PROGRAMS = ["unshare", "nsenter", "setpriv", "mount", "umount", "pivot_root", "install"] as const;
 const PROGRAM_FOLDERS = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"] as const;
 
-/** Undefined where `bootSystemd` can work, else the reason why not. */
+/** The reason why `bootSystemd` cannot work; undefined if it can. */
 export function canBootSystemd(): string | undefined {
   if (process.platform !== "linux") return "needs Linux namespaces";
   if (process.getuid?.() !== 0) return "needs root (mounts and namespaces)";
@@ -20,7 +20,7 @@ export function canBootSystemd(): string | undefined {
   return undefined;
 }
 
-/** Where the kernel's unified control groups are mounted; hybrid hosts have them beside the old ones. */
+/** The mount point of the unified control groups; hybrid hosts have them in addition to the old ones. */
 export function cgroup2Folder(): string | undefined {
   for (const line of readFileSync("/proc/self/mounts", "utf8").split("\n")) {
     const [, folder, type] = line.split(" ");

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs as process 1 of fresh mount, PID, UTS, IPC, cgroup and network namespaces: makes a root of its own over the
-# host's (an overlay whose changes live in memory), and becomes systemd. Nothing here outlives the namespaces.
-# It never writes to the host: not to its /run, its sysctls, its devices, nor its clock.
+# Runs as process 1 of new mount, PID, UTS, IPC, cgroup and network namespaces: mounts its own root over the host's (an overlay
+# whose changes are in memory), and execs systemd. Nothing outlives the namespaces, and it never writes to the host: not to its
+# /run, sysctls, devices or clock.
 #
 # usage: enter.sh STATE CHECKOUT [UNIT...]
 # STATE/install = lines "mode<TAB>source<TAB>target"; STATE/root, STATE/memory = empty directories; UNIT = to be enabled
@@ -12,7 +12,7 @@ root=$state/root
 units=$root/usr/lib/systemd/system
 
 mount --make-rprivate /
-# mount(8) keeps a note in /run/mount; without this it would be the host's.
+# mount(8) writes to /run/mount, which would otherwise be the host's.
 mount -t tmpfs -o mode=755 none /run
 
 mount -t tmpfs -o mode=755 none "$state/memory"
@@ -39,7 +39,7 @@ ln -s fd/0 "$root/dev/stdin"
 ln -s fd/1 "$root/dev/stdout"
 ln -s fd/2 "$root/dev/stderr"
 
-# Only what is named here is started: no unit that the host's distribution or administrator enabled, no generator.
+# Starts only the units named here: no unit that the host's distribution or administrator enabled, and no generator.
 rm -rf "$root/etc/systemd/system" "$root/etc/systemd/system.conf.d" "$root/run/systemd" \
   "$root/usr/lib/systemd/system-generators" "$root/etc/systemd/system-generators"
 rm -rf "$units"/*.wants "$units"/*.requires
@@ -71,7 +71,7 @@ cd "$root"
 pivot_root . run/old-root
 umount -l /run/old-root
 rmdir /run/old-root
-# systemd outside of a container does this itself; without it a unit's credentials and late mounts are silently empty.
+# Outside a container, systemd does this itself; without it, a unit's credentials and late mounts are silently empty.
 mount --make-rshared /
 
 # Resources without a namespace are out of reach: the clock, kernel modules, raw devices, the kernel's log.

@@ -1,10 +1,10 @@
 /**
- * A real systemd as process 1 of throw-away namespaces, for tests: an overlay of the host's root, own mounts,
- * processes, network (`lo` only) and control groups. Several may run at once. It is no security boundary: root inside
- * is root outside, so only the project's own units belong here.
+ * A real systemd as process 1 of temporary namespaces, for tests: an overlay of the host's root, own mounts, processes, network
+ * (`lo` only) and control groups. Several can run at once. It is not a security boundary: root inside is root outside, so run
+ * only the project's own units.
  *
- * What a boot leaves behind goes with `powerOff()`. If the test's process is killed, the kernel kills the whole tree
- * (parent-death signal), and the next boot on this machine sweeps the two empty folders that remain:
+ * `powerOff()` removes everything. If the test's process is killed, the kernel kills the whole tree (parent-death signal), and
+ * the next boot on this machine removes the two empty folders that remain:
  * `<tmp>/ocir-systemd-<pid>-*` and the control group of the same name.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -27,19 +27,19 @@ import { cgroup2Folder } from "./can-boot-systemd.ts";
 const CHECKOUT = join(import.meta.dirname, "../../..");
 const PREFIX = "ocir-systemd-";
 const BOOT_LIMIT_MS = 120_000;
-/** A unit that hangs in its stop is cut off here; long enough for every TimeoutStopSec in the tests. */
+/** Time limit of a shutdown; longer than every TimeoutStopSec in the tests. */
 const POWER_OFF_LIMIT_MS = 30_000;
 const EXEC_LIMIT_MS = 60_000;
 const POLL_MS = 20;
-/** What systemd(1) documents as "power off": SIGRTMIN+4, which has no name in Node. */
+/** systemd(1)'s signal for "power off", SIGRTMIN+4, which has no name in Node. */
 const SIGNAL_POWER_OFF = 38;
-/** `nsenter` keeps its caller's rights; the same ones are taken away as from process 1. */
+/** `nsenter` keeps its caller's capabilities, so this drops the same ones as for process 1. */
 const BOUNDING_SET = "-sys_time,-sys_module,-sys_rawio,-sys_boot,-syslog,-wake_alarm,-mac_admin,-mac_override";
 
 export interface InstalledFile {
   /** Path on the host, or the text itself. */
   from: string | { text: string };
-  /** Absolute path inside; folders above it are made with mode 0755. */
+  /** Absolute path inside; missing folders get mode 0755. */
   to: string;
   /** Octal, as for chmod. Default 0644. */
   mode?: number;
@@ -57,7 +57,7 @@ export interface ExecOptions {
   uid?: number;
   /** Killed after this long; `exitCode` is then null. Default 60 s. */
   timeoutMs?: number;
-  /** What it reads on stdin. Default nothing. */
+  /** Its stdin. Default: empty. */
   input?: string | Buffer;
   env?: Readonly<Record<string, string>>;
 }
@@ -71,20 +71,20 @@ export interface ExecResult {
 }
 
 export interface SystemdRoot {
-  /** Time from nothing to a system whose start jobs are done. */
+  /** Time until all start jobs are done. */
   readonly bootMs: number;
   /** Process 1 inside, seen from the host: `/proc/<hostPid>/root` is its root. */
   readonly hostPid: number;
   /**
    * Runs a program inside, outside of any unit, and waits for it. Never rejects because of how the program ends.
-   * What shall run beside the test is started with `systemd-run`.
+   * Use `systemd-run` for a program that must run concurrently.
    */
   exec(command: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /** As `exec`, but an exit code other than 0 is an error that shows the output. Returns stdout without its last newline. */
   run(command: string, args?: readonly string[], options?: ExecOptions): Promise<string>;
-  /** Starts a program inside as a child of the test, for its output as it comes. The caller sees to its end. */
+  /** Starts a program inside as a child of the test, to stream its output. The caller must end it. */
   spawn(command: string, args?: readonly string[]): ChildProcess;
-  /** Everything the unit and systemd said about it, messages only. */
+  /** Messages of the unit, and of systemd about it. */
   journal(unit: string): Promise<string>;
   /** A property of a unit as `systemctl show` prints it. */
   property(unit: string, name: string): Promise<string>;
@@ -92,11 +92,11 @@ export interface SystemdRoot {
   read(path: string): Buffer;
   /** Writes a file inside, folders above it included. */
   write(path: string, content: string | Buffer, mode?: number): void;
-  /** An orderly shutdown, then the removal of everything. May be called twice. */
+  /** Shuts down gracefully, then removes everything. May be called twice. */
   powerOff(): Promise<void>;
 }
 
-/** Boots, and returns when the system is up (`running`, or `degraded` where a unit under test failed). */
+/** Boots, and returns when the system is up (`running`, or `degraded` if a unit under test failed). */
 export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoot> {
   const startedAt = performance.now();
   const cgroups = cgroup2Folder();
@@ -270,11 +270,11 @@ function execInside(
     const stderr: Buffer[] = [];
     child.stdout.on("data", (piece: Buffer) => stdout.push(piece));
     child.stderr.on("data", (piece: Buffer) => stderr.push(piece));
-    // A program that does not read its input closes it early; how it ended says more.
+    // A program may close its input early; its exit status says more.
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.input ?? "");
-    // The program is killed, not nsenter: an orphan would go to a parent outside, and as long as that does not reap it,
-    // its PID namespace can't end.
+    // Kills the program instead of nsenter: an orphan would get a parent outside, and its PID namespace could not end until that
+    // parent reaps it.
     const late = setTimeout(() => {
       const inside = onlyChildOf(child.pid);
       if (inside === undefined) child.kill("SIGKILL");
@@ -307,7 +307,7 @@ function installList(state: string, files: readonly InstalledFile[]): string {
   return lines.join("");
 }
 
-/** Ends every process of a control group that is still there, and removes it. */
+/** Kills all remaining processes of a control group, and removes it. */
 function endCgroup(cgroup: string): void {
   if (!existsSync(cgroup)) return;
   if (existsSync(join(cgroup, "cgroup.kill"))) writeFileSync(join(cgroup, "cgroup.kill"), "1");
@@ -316,7 +316,7 @@ function endCgroup(cgroup: string): void {
       removeCgroup(cgroup);
       return;
     } catch {
-      // EBUSY while a process that was killed is still being reaped.
+      // EBUSY until a killed process has been reaped.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
     }
   }
@@ -330,7 +330,7 @@ function removeCgroup(cgroup: string): void {
   rmdirSync(cgroup);
 }
 
-/** Removes what a killed test left behind: folders whose name carries a process that is no more. */
+/** Removes folders that a killed test has left, by the process id in their name. */
 function sweep(cgroups: string): void {
   for (const folder of [cgroups, tmpdir()]) {
     for (const name of readdirSync(folder)) {
