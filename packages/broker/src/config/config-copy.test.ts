@@ -1,0 +1,35 @@
+import type * as fs from "node:fs";
+import { describe, expect, it, vi } from "vitest";
+import { loadConfig } from "./load.ts";
+
+/** Files by their paths; a path that is not here may not be read. */
+let files: Readonly<Record<string, string>>;
+
+vi.mock("node:fs", async (importOriginal) => ({
+  ...(await importOriginal<typeof fs>()),
+  readFileSync: (path: string) => {
+    if (path in files) return files[path];
+    throw Object.assign(new Error(path), { code: "EACCES", syscall: "open" });
+  },
+}));
+
+const COPY = { "/run/ocir-broker/config.yaml": "log: { level: debug }" };
+
+describe("loadConfig", () => {
+  it("reads the launcher's copy if the daemon may not read the configuration", () => {
+    files = COPY;
+    expect(loadConfig({ environment: {} }).log.level).toBe("debug");
+  });
+
+  it("says that the configuration is unreadable if there is no copy", () => {
+    files = {};
+    expect(() => loadConfig({ environment: {} })).toThrow(
+      expect.objectContaining({ code: "config-unreadable", message: expect.stringContaining("/etc/ocir-broker/") }),
+    );
+  });
+
+  it("never reads the copy in the place of a file that is named", () => {
+    files = COPY;
+    expect(() => loadConfig({ path: "/etc/other.yaml", environment: {} })).toThrow("/etc/other.yaml");
+  });
+});
