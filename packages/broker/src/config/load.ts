@@ -15,7 +15,7 @@ import { similarKey } from "./similar-key.ts";
 export const DEFAULT_CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 
 /** Made by the unit at each start and reload if only root may read the default file. Readable for the daemon's group. */
-const CONFIG_COPY_PATH = "/run/ocir-broker/config.yaml";
+export const CONFIG_COPY_PATH = "/run/ocir-broker/config.yaml";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
