@@ -1,9 +1,9 @@
 #!/bin/sh
 # ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE worker node and bootstraps it, at its first boot or later.
 #
-# The node is bootstrapped in any case. The kubelet gets our flags if all they name is in place and was tried. A local fault
-# withholds them and logs why; a cloud fault (no identity, no IAM yet) does not, as it heals. On a running node, a fault
-# leaves everything as it was, with exit status 1.
+# The node is bootstrapped in any case. The kubelet gets our flags if all files that they name exist and were tested. A local
+# fault withholds them and is logged; a cloud fault (no identity or IAM yet) does not, as it heals. On a running node, a fault
+# changes nothing, and the exit status is 1.
 #
 # usage: ocir-broker-node.sh [--kubelet-extra-args "ARGS"] [BOOTSTRAP ARGUMENT...]
 #
@@ -12,8 +12,8 @@
 #   OCIR_BROKER_VERSION       exactly this version
 #   OCIR_BROKER_SHA256_AMD64  from the release's SHA256SUMS
 #   OCIR_BROKER_SHA256_ARM64
-#   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: others do it | running: the node runs
-# May be run again.
+#   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: done elsewhere | running: the node runs
+# May be run more than once.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -44,13 +44,13 @@ log() {
   logger -t ocir-broker-node -- "$*" 2>/dev/null || :
 }
 
-# Ends the installation, a shell of its own; the bootstrap goes on.
+# Ends the installation, which is a subshell; the bootstrap continues.
 fail() {
   printf '%s\n' "$*" >"$state/reason"
   exit 1
 }
 
-# ---- What this node is
+# ---- Facts about this node
 
 metadata() ( # PATH; status 4: there is no such thing
   set -f # an address in brackets is a pattern
@@ -69,10 +69,10 @@ metadata() ( # PATH; status 4: there is no such thing
   return 1
 )
 
-# A kubelet takes underscores too.
+# A kubelet also accepts underscores.
 with_dashes() { sed 's/--image[-_]credential[-_]provider[-_]/--image-credential-provider-/g; s/-provider-bin_dir/-provider-bin-dir/g'; }
 
-# The last value of a flag in a text of arguments or a unit, in both forms.
+# The last value of a flag, in both forms, in arguments or a unit.
 flag_in() { # FLAG TEXT
   value='' next=no
   set -f
@@ -90,7 +90,7 @@ flag_in() { # FLAG TEXT
   printf '%s' "$value"
 }
 
-# A text of arguments without our two flags.
+# Arguments without our two flags.
 without_flags() { # TEXT
   kept='' skip=no
   set -f
@@ -106,7 +106,7 @@ without_flags() { # TEXT
   printf '%s' "${kept# }"
 }
 
-# Can root alone change each part and link of a path? As the executable's check-path.
+# Whether only root can change each part and link of a path, as check-path does.
 is_roots() ( # PATH
   case $1 in /*) ;; *) exit 1 ;; esac
   at='' rest=$1/ links=
@@ -128,13 +128,13 @@ is_roots() ( # PATH
   done
 )
 
-# The kubelet's arguments are from the metadata key, the environment and the caller; the last of two wins. The bootstrap gets
-# them as one text, since it takes only the last of two. Those of a kubelet that runs go before its unit's.
+# The kubelet's arguments: from the metadata key, the environment and the caller; the last value counts. The bootstrap gets one
+# text, as it uses only the last of two. A running kubelet's override its unit's.
 look_around() { # CALLER'S ARGUMENTS FOR THE KUBELET
   kubelet_program='' from_process=
   if [ "$how" = running ]; then
     given=
-    # By systemd: any user and pod may have a process of that name.
+    # Any user or pod may have a process with this name.
     kubelet=/proc/$(systemctl show --value -p MainPID kubelet.service 2>/dev/null)
     if kubelet_program=$(readlink "$kubelet/exe"); then from_process=$(tr '\0' '\n' <"$kubelet/cmdline" | with_dashes); fi
   else
@@ -153,7 +153,7 @@ look_around() { # CALLER'S ARGUMENTS FOR THE KUBELET
   running_bin_dir=$(flag_in "$bin_dir_flag" "$from_process")
   unset IFS
   config=${running_config:-$config} bin_dir=${running_bin_dir:-$bin_dir}
-  # Do flags from elsewhere name these files?
+  # Whether flags from elsewhere name these files.
   named=no
   if [ -n "$config" ] || [ "$how" = none ]; then named=yes; fi
   config=${config:-/etc/kubernetes/credential-provider-config.yaml} bin_dir=${bin_dir:-/usr/local/bin}
@@ -204,7 +204,7 @@ answers() {
     [ "$(timeout 20 "$broker" --version 2>/dev/null)" = "$version" ]
 }
 
-# A package manager must find the files that it has put there.
+# A package manager must find the files that it has installed.
 refuse_package() {
   if [ ! -e $setup ] || [ -e $list ]; then return; fi
   has=$(timeout 20 "$broker" --version 2>/dev/null)
@@ -216,7 +216,7 @@ fetch_from() { # SOURCE
     /*) cp "$1/$archive" "$work/$archive" 2>"$work/said" && return ;;
     *)
       for pause in 1 2 4 0; do
-        # A pre-authenticated request is a secret: its address is in no argument and, below, in no log.
+        # A pre-authenticated request is a secret: its address is in no argument and no log.
         printf 'url = "%s"\n' "${1%/}/$archive" |
           curl -qfsSL --proto '=https,http' --connect-timeout 5 --max-time 120 --speed-limit 10000 --speed-time 20 \
             --max-filesize 300000000 -o "$work/$archive" --config - 2>"$work/said" && return
@@ -245,7 +245,7 @@ fetch_archive() {
   fail "$why"
 }
 
-# A hard link costs no space and keeps the file: an installation renames and writes into none.
+# A hard link preserves the file, as an installation replaces it by a rename.
 keep_before() {
   [ ! -d "$before" ] || return 0
   rm -rf "$before.new"
@@ -293,7 +293,7 @@ start_units() {
     fail "ocir-broker.service does not start: see journalctl -u ocir-broker.service"
 }
 
-# As the kubelet will.
+# Calls the plugin as the kubelet does.
 ask_plugin() {
   region=$(metadata canonicalRegionName) || region=us-ashburn-1
   answer=$(printf '{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"%s.ocir.io/ocir-broker/check"}\n' "$region" |
@@ -311,7 +311,7 @@ ask_plugin() {
   esac
 }
 
-# Last, as nothing may fail after it.
+# Last, because nothing may fail after it.
 connect() {
   : >"$state/connect"
   said=$(timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" 2>"$state/said") || fail "$(cat "$state/said")"
@@ -327,12 +327,12 @@ install_all() {
   : >"$state/done"
 }
 
-# ---- After a fault: as if we did not exist
+# ---- After a fault: restores the state without ocir-broker
 
-# timeout gives a program its own process group, which would go on while all is undone.
+# timeout creates a process group, which would continue during the removal.
 end_rest() {
   for attempt in 1 2 3 4 5 6 7 8 9 10; do
-    # A process can hold up its readers.
+    # A process can block those who read from it.
     rest=$(timeout 20 grep -lszFx "OCIR_BROKER_INSTALLATION=$$" /proc/[0-9]*/environ 2>/dev/null)
     [ -n "$rest" ] || return 0
     for process in $rest; do
@@ -345,7 +345,7 @@ end_rest() {
 
 withdraw() {
   end_rest
-  # An earlier run's connection stays.
+  # The connection of an earlier run stays.
   if [ -e "$state/connect" ] && [ ! -e "$state/connected" ]; then timeout 60 "$setup" disconnect >/dev/null 2>&1; fi
   if [ -d "$before/usr" ]; then
     take_back
@@ -353,7 +353,7 @@ withdraw() {
     if [ -x $libexec/uninstall.sh ]; then
       timeout 60 $libexec/uninstall.sh >/dev/null 2>&1 || log "what was installed could not be removed"
     else
-      # Killed while files were copied: none has its name.
+      # Killed while files were copied, so none has its final name.
       rm -rf $libexec /usr/share/doc/ocir-broker
     fi
     rmdir /etc/ocir-broker 2>/dev/null
@@ -378,7 +378,7 @@ take_back() {
   timeout 120 "$setup" install >/dev/null 2>&1 || log "it could not be put to work: see systemctl status ocir-broker.service"
 }
 
-# Puts there what flags from elsewhere name, or fails: without it the kubelet does not start.
+# Installs what flags from elsewhere name, or fails: the kubelet needs it to start.
 keep_valid() {
   is_roots "$config" && is_roots "$bin_dir" || return
   if [ ! -x "$bin_dir/$name" ] && { [ ! -e "$config" ] || config_names_plugin; }; then
@@ -410,7 +410,7 @@ CONFIG
   mv -fT "$config.ocir-broker-new" "$config"
 }
 
-# Reading a pipe would never end.
+# Reading a pipe could block forever.
 config_names_plugin() { grep -qsF -d skip -D skip "$name" "$config" "$config"/*; }
 
 # ---- The bootstrap
@@ -438,7 +438,7 @@ choose_bootstrap() { # ARGUMENTS FOR IT
   elif command -v oke >/dev/null; then
     echo oke
   else
-    # Managed nodes may have this script too; without an endpoint it does not know the cluster.
+    # Managed nodes may have this script too; it needs an endpoint.
     case " $* " in *" --apiserver-endpoint"[\ =]*) [ ! -e /etc/oke/oke-install.sh ] || { echo oke-install && return; } ;; esac
     if fetch_oke_init; then
       echo oke-init
@@ -463,7 +463,7 @@ bootstrap() { # ARGUMENTS FOR IT
     return 0
   fi
   how=$(choose_bootstrap "$@")
-  # In a word of its own: the bootstrap skips the form with =.
+  # A separate word, because the bootstrap ignores the form with =.
   if [ -n "$kubelet_args" ]; then set -- "$@" --kubelet-extra-args "$kubelet_args"; fi
   log "bootstrap: $how"
   case $how in
@@ -521,7 +521,7 @@ install_then_bootstrap() { # ARGUMENTS FOR THE BOOTSTRAP
     rm -rf "$state"
     mkdir -m 0700 "$state"
     [ -z "$(find /var/lib/ocir-broker/replaced -mindepth 2 -name written 2>/dev/null)" ] || : >"$state/connected"
-    # A shell of its own: this one goes on.
+    # A subshell, so that this shell continues.
     (export OCIR_BROKER_INSTALLATION=$$ && install_all)
     if [ -e "$state/done" ]; then
       installed=yes
@@ -541,7 +541,7 @@ install_then_bootstrap() { # ARGUMENTS FOR THE BOOTSTRAP
   bootstrap "$@"
 }
 
-# The caller's --kubelet-extra-args, in both forms, are joined; the rest is the bootstrap's.
+# Joins the caller's --kubelet-extra-args, in both forms; the rest is for the bootstrap.
 caller_args=
 quoted=
 count=$#
@@ -567,7 +567,7 @@ done
 
 given=$caller_args kubelet_args=$caller_args named=no
 config=/etc/kubernetes/credential-provider-config.yaml bin_dir=/usr/local/bin
-# The node is bootstrapped before this shell ends, unless by SIGKILL.
+# Bootstraps the node before this shell ends, except after SIGKILL.
 at_end() {
   status=$?
   trap - EXIT
@@ -581,6 +581,6 @@ at_end() {
   exit $status
 }
 trap at_end EXIT
-# Caught, not ignored, which children inherit: the installation ends by them, this shell does not.
+# Caught, as children would inherit ignored signals: they end the installation, not this shell.
 trap : HUP INT TERM
 install_then_bootstrap "$@"

@@ -1,12 +1,12 @@
 #!/bin/sh
-# daemonset.sh: installs ocir-broker on a node that runs already, one node of the cluster at a time. It is in the DaemonSet's
-# image; enter-node of that image starts it in the node's mount namespace, with the node's own sh, curl and coreutils.
+# daemonset.sh: installs ocir-broker on a running node, one node of the cluster at a time. It is in the DaemonSet's image, whose
+# enter-node starts it in the node's mount namespace, with the node's own sh, curl and coreutils.
 #
-# It asks the API server for two objects only: this node, whether it is cordoned, and the Lease, by which nodes take turns. It
-# never drains, evicts, cordons or restarts anything. What is done to the node is all in ocir-broker-node.sh.
+# It uses only two objects of the API server: this node, to see whether it is cordoned, and the Lease, by which nodes take turns.
+# It never drains, evicts, cordons or restarts anything. All changes of the node are in ocir-broker-node.sh.
 #
 # From the manifest: OCIR_BROKER_NODE, OCIR_BROKER_NAMESPACE, OCIR_BROKER_LEASE_SECONDS. From enter-node: OCIR_BROKER_IMAGE.
-# Ends with 0 when the version of the image is installed here, or after a signal to end.
+# Exits with 0 when the image's version is installed here, or after SIGTERM.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -18,33 +18,33 @@ lease_s=$OCIR_BROKER_LEASE_SECONDS
 account=$image/var/run/secrets/kubernetes.io/serviceaccount
 ready=$image/status/ready
 lease=/apis/coordination.k8s.io/v1/namespaces/$OCIR_BROKER_NAMESPACE/leases/ocir-broker
-# In the folder that an uninstallation removes.
+# In a folder that an uninstallation removes.
 installed=/usr/libexec/ocir-broker/daemonset-installed
 
 say() {
   printf 'ocir-broker-daemonset: %s: %s\n' "$node" "$*"
 }
 
-# An unchanged state is logged once.
+# Logs a state only when it changes.
 told=
 tell() {
   [ "$told" = "$*" ] || say "$*"
   told=$*
 }
 
-# Seconds of a clock that nobody sets.
+# Seconds of the monotonic clock.
 look_at_clock() {
   read -r now _ </proc/uptime
   now=${now%%.*}
 }
 
-# Ended early by SIGTERM.
+# SIGTERM ends it early.
 rest() { # SECONDS
   sleep "$1" &
   wait $!
 }
 
-# Half of the time to all of it, so that nodes which start together drift apart.
+# Between half and all of the time, so that nodes that start together drift apart.
 rest_about() { # SECONDS
   random=$(od -An -N2 -tu2 /dev/urandom)
   rest $(($1 / 2 + random % ($1 / 2 + 1)))
@@ -52,8 +52,8 @@ rest_about() { # SECONDS
 
 # ---- The API server
 
-# The answer is in $body, its status in $status. The token reaches curl through a pipe: it is in no argument, file or log.
-# No request takes more than a tenth of the Lease: with an installation's two thirds and its end that stays below the whole.
+# Sets $body and $status. The token reaches curl through a pipe, so it is in no argument, file or log. A request takes at most a
+# tenth of the Lease; with an installation's two thirds and its end, this is less than the whole.
 request() { # METHOD PATH [PATCH]
   case $KUBERNETES_SERVICE_HOST in *:*) host="[$KUBERNETES_SERVICE_HOST]" ;; *) host=$KUBERNETES_SERVICE_HOST ;; esac
   method=$1 url=https://$host:$KUBERNETES_SERVICE_PORT$2
@@ -66,21 +66,21 @@ request() { # METHOD PATH [PATCH]
 "}
 }
 
-# A field of the answer. In texts, annotations for one, quotes are escaped: what looks like a field there is none.
+# Prints a field of the answer. Quotes within strings such as annotations are escaped, so no text looks like a field.
 field() { # NAME
   printf '%s\n' "$body" | sed -n 's/.*[{,[:space:]]"'"$1"'": *"\{0,1\}\([^",}]*\).*/\1/p' | head -n 1
 }
 
 tell_refusal() { # WHAT WAS ASKED FOR
   case $status in
-    # Without what is another each time.
+    # Removes parts that differ each time.
     000) tell "waiting: the API server does not answer: $(printf '%s\n' "$body" | sed 's/ after [0-9]* m*s//; q')" ;;
     *) tell "waiting: the API server answers $status to $1: $(printf '%s\n' "$body" |
       sed -nE 's/.*"message": *"(([^"\\]|\\.)*)".*/\1/p' | head -n 1)" ;;
   esac
 }
 
-# ---- The Lease: who has it, and the three ways to change it. Each change names the version that it changes.
+# ---- The Lease: its holder, and the three changes of it. Each change names the version that it expects.
 
 read_lease() {
   request GET "$lease?resourceVersion=0"
@@ -89,7 +89,7 @@ read_lease() {
     return 1
   fi
   version=$(field resourceVersion) holder=$(field holderIdentity) promised_s=$(field leaseDurationSeconds)
-  # This node's clock measures how long it has been unchanged, not the times in it: no two nodes' clocks agree.
+  # Measures with this node's clock how long it has been unchanged, because the clocks of two nodes differ.
   look_at_clock
   if [ "$version" != "$seen_version" ]; then seen_version=$version seen_at=$now; fi
 }
@@ -105,12 +105,12 @@ take_turn() {
   spec="{\"holderIdentity\":\"$node\",\"leaseDurationSeconds\":$lease_s,\"renewTime\":\"$time\""
   if [ "$holder" != "$node" ]; then spec="$spec,\"acquireTime\":\"$time\""; fi
   patch_lease "$spec}" && return
-  # 409: another node was quicker.
+  # 409: another node was faster.
   [ "$status" = 409 ] || tell_refusal "PATCH Lease"
   return 1
 }
 
-# Until it has worked, or the time is over after which others take it anyway.
+# Retries until it succeeds, or until others may take the Lease anyway.
 end_turn() {
   look_at_clock
   over_at=$((now + lease_s))
@@ -118,7 +118,7 @@ end_turn() {
     look_at_clock
     [ "$now" -lt $over_at ] || break
     [ "$status" = 409 ] || rest_about "$poll_s"
-    # Another than a node may have changed it: somebody who applied the manifest again.
+    # Not only nodes change it: an administrator may have applied the manifest again.
     read_lease
     [ "$holder" = "$node" ] || break
   done
@@ -135,7 +135,7 @@ is_installed() {
 # The children of a killed script continue, with the lock that the next installation waits for.
 end_rest() {
   for attempt in 1 2 3 4 5; do
-    # A process of another user can hold up those who read from it.
+    # A process of another user can block those who read from it.
     rest=$(timeout 20 grep -lszFx "OCIR_BROKER_TURN=$$" /proc/[0-9]*/environ)
     [ -n "$rest" ] || return 0
     for process in $rest; do
@@ -146,7 +146,7 @@ end_rest() {
   done
 }
 
-# Ends before the Lease can be taken over, whatever hangs: nobody else begins meanwhile.
+# Always ends before another node can take the Lease, so that only one node installs at a time.
 install_here() {
   limit_s=$((lease_s * 2 / 3))
   say "has the turn: installs version $release"
@@ -154,14 +154,14 @@ install_here() {
     OCIR_BROKER_SHA256_AMD64=${sum%% *} OCIR_BROKER_SHA256_ARM64=${sum%% *} OCIR_BROKER_TURN=$$ \
     timeout -k $((lease_s / 10)) $limit_s sh "$image/ocir-broker/ocir-broker-node.sh" </dev/null 2>&1
   case $? in
-    # Without it the next pod has a turn.
+    # Without this file, the next pod installs again.
     0) printf '%s\n' "$sum" >"$installed" || : ;;
     124 | 137) end_rest && say "the installation took longer than $limit_s s and was ended" && return 1 ;;
     *) return 1 ;;
   esac
 }
 
-# One look at the node and the Lease, and what follows from it. 0: installed.
+# Examines the node and the Lease once, and acts. Returns 0 if the version is installed.
 advance() {
   request GET "/api/v1/nodes/$node"
   if [ "$status" != 200 ]; then
@@ -171,7 +171,7 @@ advance() {
   if printf '%s\n' "$body" | grep -q '[{,[:space:]]"unschedulable": *true'; then
     tell "skipped: this node is cordoned; it has its turn when it is uncordoned"
     : >"$ready"
-    # A turn that a fault has kept, in this pod or in an earlier one.
+    # This node still holds the Lease after a fault, in this pod or an earlier one.
     if [ $has_let_go = no ] && read_lease; then
       [ "$holder" != "$node" ] || end_turn
       has_let_go=yes at_fault=no
@@ -211,7 +211,7 @@ advance() {
   return 1
 }
 
-# ---- From here on it runs
+# ---- Main
 
 case $lease_s in *[!0-9]* | "") lease_s=0 ;; esac
 if [ "$lease_s" -lt 30 ]; then
