@@ -1,4 +1,4 @@
-/** Compares the names in units and shell scripts with packages/protocol/src/contract.ts, which they cannot import. */
+/** Compares the names in units and shell scripts with the TypeScript constants, which they cannot import. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -10,10 +10,18 @@ import {
   PROVIDER_NAME,
 } from "@ocir-broker/protocol";
 import { expect, it } from "vitest";
+import { CONFIG_COPY_PATH, DEFAULT_CONFIG_PATH } from "../packages/broker/src/config/load.ts";
+
+const LAUNCHER = "/usr/local/libexec/ocir-broker-launch";
+const COPY = `+-${LAUNCHER} --copy-config ${DEFAULT_CONFIG_PATH} ${CONFIG_COPY_PATH} ocir-broker-daemon`;
 
 const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
   ["systemd/ocir-broker.socket", [`ListenStream=${CREDENTIALS_SOCKET}`]],
   ["systemd/ocir-broker-health.socket", [`ListenStream=${HEALTH_SOCKET}`]],
+  [
+    "systemd/ocir-broker.service",
+    [`ExecStart=${LAUNCHER} ${BROKER_PROGRAM} serve`, `ExecStartPre=${COPY}`, `ExecReload=${COPY}`],
+  ],
   ["packages/installer/setup.sh", [`command=${BROKER_PROGRAM}`]],
   [
     "cloud-init/ocir-broker-node.sh",
