@@ -13,21 +13,24 @@ async function expose(): Promise<string> {
 }
 
 describe("/metrics of the built daemon", () => {
+  let text: Promise<string> | undefined;
+  /** Asked for by the first test. */
+  const exposed = (): Promise<string> => (text ??= expose());
   const documented = documentedMetrics();
 
   it.skipIf(!hasPromtool)(`is what Prometheus expects, to promtool's satisfaction${promtoolNote}`, async () => {
-    expect(promtool(["check", "metrics"], await expose())).toEqual({ status: 0, output: "" });
+    expect(promtool(["check", "metrics"], await exposed())).toEqual({ status: 0, output: "" });
   });
 
   it("holds every metric of docs/metrics.md, and no other, of the type that is said there", async () => {
-    const families = familiesOf(await expose());
+    const families = familiesOf(await exposed());
     const typesOf = (metrics: ReadonlyMap<string, { type: string }>) =>
       Object.fromEntries([...metrics].map(([name, { type }]) => [name, type]).sort());
     expect(typesOf(families)).toEqual(typesOf(documented));
   });
 
   it("has the labels and the label values of docs/metrics.md, and each registry host that was served", async () => {
-    const families = familiesOf(await expose());
+    const families = familiesOf(await exposed());
     for (const [name, { type, labels }] of documented) {
       const seen = families.get(name)?.labels ?? new Map<string, Set<string>>();
       expect([...seen.keys()].sort(), name).toEqual([...labels.keys()].sort());

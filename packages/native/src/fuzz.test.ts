@@ -10,7 +10,7 @@ import { because, builtPath, FUZZ_TARGET, make } from "../test/native-builds.ts"
 const FUZZ = fileURLToPath(new URL("../fuzz", import.meta.url));
 
 test.skipIf(FUZZ_TARGET.lacking !== undefined).each([
-  ["http_response_read gives one verdict however its bytes are cut, within its limits", "http-response-fuzz", 200_000],
+  ["http_response_read gives one verdict however its bytes are cut, within its limits", "http-response-fuzz", 100_000],
   ["fallback_ask returns what the lock, the folder and the answer allow", "fallback-fuzz", 2_000],
 ])(`%s (${because(FUZZ_TARGET)}, %s, %d inputs)`, { timeout: 120_000 }, (_what, target, runs) => {
   make("fuzz");
