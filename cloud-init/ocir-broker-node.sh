@@ -169,14 +169,14 @@ check_machine() {
   esac
   for path in "${kubelet_program:-/}" "$config" "$bin_dir"; do
     is_roots "$path" ||
-      fail "path-untrusted: $path: another user than root can change it or its folders"
+      fail "path-untrusted: $path: a user other than root can change it or its folders"
   done
   kubelet_version=$(version_of "$kubelet_program" || version_of kubelet || metadata metadata/oke-k8version) ||
-    fail "neither the kubelet nor the metadata key oke-k8version tells the Kubernetes version"
+    fail "neither the kubelet nor the metadata key oke-k8version gives the Kubernetes version"
   libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || libc=
   case $libc in
     "glibc 2."*) [ "${libc#glibc 2.}" -ge 28 ] || fail "$libc is too old: 2.28 is needed (Oracle Linux 8, Ubuntu 20.04)" ;;
-    *) fail "glibc 2.28 or newer is needed, and this is: ${libc:-unknown}" ;;
+    *) fail "glibc 2.28 or newer is needed, but this is: ${libc:-unknown}" ;;
   esac
 }
 
@@ -184,7 +184,7 @@ version_of() { timeout 10 "$1" --version 2>/dev/null | grep -m 1 '^Kubernetes v'
 
 check_libraries() {
   ldconfig -p | grep -q 'libatomic\.so\.1 ' && return
-  log "libatomic is missing: trying to install it"
+  log "libatomic is missing: installing it"
   if command -v dnf >/dev/null; then
     timeout 90 dnf -q -y install libatomic >/dev/null 2>&1
   else
@@ -208,7 +208,7 @@ answers() {
 refuse_package() {
   if [ ! -e $setup ] || [ -e $list ]; then return; fi
   has=$(timeout 20 "$broker" --version 2>/dev/null)
-  fail "a package of ocir-broker ${has:=of no known version} is installed, and $version is wanted: install that package, or set OCIR_BROKER_VERSION=$has"
+  fail "a package of ocir-broker ${has:=of no known version} is installed, but $version is needed: install that package, or set OCIR_BROKER_VERSION=$has"
 }
 
 fetch_from() { # SOURCE
@@ -253,7 +253,7 @@ keep_before() {
   if [ -e $list ]; then
     { echo $list && cat $list; } | while read -r file; do
       mkdir -p "$before.new${file%/*}" && { ln "$file" "$before.new$file" 2>/dev/null || cp -a "$file" "$before.new$file"; } || exit 1
-    done || fail "the version that is installed cannot be kept"
+    done || fail "the installed version cannot be saved"
   fi
   mv "$before.new" "$before"
 }
@@ -262,18 +262,18 @@ install_archive() {
   said=$(tar -xzf "$work/$archive" -C "$work" --no-same-owner 2>&1) || fail "the archive cannot be unpacked: $said"
   rm -f "$work/$archive"
   tree=$work/${archive%.tar.gz}
-  [ -x "$tree/install.sh" ] || fail "the archive is no ocir-broker $version"
+  [ -x "$tree/install.sh" ] || fail "the archive is not ocir-broker $version"
   # Before anything is replaced. If it does not run here, install.sh says why.
   fresh=$tree/usr/libexec/ocir-broker/ocir-broker
   if timeout 20 "$fresh" version >/dev/null 2>&1; then check_config "$fresh"; fi
   keep_before
   said=$(timeout 120 "$tree/install.sh" 2>&1) || fail "it cannot be installed: $said"
-  answers || fail "it is installed, and does not answer as version $version"
+  answers || fail "it is installed, but does not answer as version $version"
 }
 
 install_files() {
   if is_installed; then
-    log "version $version is installed already"
+    log "version $version is already installed"
     return
   fi
   refuse_package
@@ -351,7 +351,7 @@ withdraw() {
     take_back
   elif [ -d "$before" ]; then
     if [ -x $libexec/uninstall.sh ]; then
-      timeout 60 $libexec/uninstall.sh >/dev/null 2>&1 || log "what was installed could not be removed"
+      timeout 60 $libexec/uninstall.sh >/dev/null 2>&1 || log "the installation could not be removed"
     else
       # Killed while files were copied, so none has its final name.
       rm -rf $libexec /usr/share/doc/ocir-broker
@@ -362,20 +362,20 @@ withdraw() {
   ! is_roots "$config" || rm -f "$config.ocir-broker-new"
   find $libexec /usr/lib/s* /usr/lib/t* /usr/local /usr/share -name '*.ocir-broker-new' -delete 2>/dev/null
   if [ $named = yes ] && ! keep_valid; then
-    log "what the kubelet's flags name cannot be put there: they are taken out of the arguments"
+    log "the files of the kubelet's flags cannot be installed: the flags are removed"
     kubelet_args=$(without_flags "$kubelet_args")
   fi
 }
 
 take_back() {
-  log "the version that was there is put back"
+  log "the previous version is restored"
   { cat $list 2>/dev/null; } | while read -r file; do [ -e "$before$file" ] || rm -f "$file"; done
   { echo $list && cat "$before$list"; } | while read -r file; do
     rm -f "$file.ocir-broker-new"
     cp -al "$before$file" "$file.ocir-broker-new" 2>/dev/null || cp -a "$before$file" "$file.ocir-broker-new"
     mv -f "$file.ocir-broker-new" "$file"
   done
-  timeout 120 "$setup" install >/dev/null 2>&1 || log "it could not be put to work: see systemctl status ocir-broker.service"
+  timeout 120 "$setup" install >/dev/null 2>&1 || log "it could not be started: see systemctl status ocir-broker.service"
 }
 
 # Installs what flags from elsewhere name, or fails: the kubelet needs it to start.
@@ -509,7 +509,7 @@ fault() { # REASON
   if [ "$how" = running ]; then
     log "FAULT: everything is as it was before: $1"
   else
-    log "FAULT: the kubelet is not told of ocir-broker: $1"
+    log "FAULT: the kubelet gets no flags for ocir-broker: $1"
   fi
 }
 
@@ -528,7 +528,7 @@ install_then_bootstrap() { # ARGUMENTS FOR THE BOOTSTRAP
       case " $given" in *" $config_flag"[\ =]*) ;; *) kubelet_args="$kubelet_args $config_flag=$config" ;; esac
       case " $given" in *" $bin_dir_flag"[\ =]*) ;; *) kubelet_args="$kubelet_args $bin_dir_flag=$bin_dir" ;; esac
       kubelet_args=${kubelet_args# }
-      if [ "$how" = running ]; then log "installed: version $version"; else log "installed: the kubelet is told of it"; fi
+      if [ "$how" = running ]; then log "installed: version $version"; else log "installed: the kubelet gets its flags"; fi
     else
       withdraw
       fault "$(cat "$state/reason" 2>/dev/null || echo 'the installation was ended')"

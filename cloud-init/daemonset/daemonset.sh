@@ -205,7 +205,7 @@ advance() {
   fi
   look_at_clock
   at_fault=yes again_at=$((now + lease_s / 3)) told=
-  say "FAULT: the reason is above. The roll-out stops here: this node keeps the turn, and no other is touched, until it is mended" \
+  say "FAULT: the reason is above. The roll-out stops here: this node keeps the turn, and no other node is changed, until the fault is fixed" \
     "(tried again in $((lease_s / 3)) s, or at once when this pod is deleted), or cordoned (kubectl cordon $node)," \
     "or without this pod for $lease_s s"
   return 1

@@ -12,7 +12,7 @@ open_lock() {
 # An installer started by another one uses that one's lock.
 lock() {
   [ "${OCIR_BROKER_LOCKED-}" != yes ] || return 0
-  open_lock || fail "$lock_file is not a file of root's with mode 0600, so others could hold up an installation: delete it"
+  open_lock || fail "$lock_file is not a file that belongs to root with mode 0600, so others could block an installation: delete it"
   flock -w 300 9 || fail "another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v $lock_file"
   export OCIR_BROKER_LOCKED=yes
 }

@@ -50,7 +50,7 @@ if printf '%s\n' "$located" | grep -q '^config='; then
   pid=$(printf '%s\n' "$located" | sed -n 's/^pid=//p')
   # The kubelet looks for the plugin at each call, but reads the configuration only once.
   if [ -n "$(find -L "$config" -newermt "@$(started "$pid")" 2>/dev/null)" ]; then
-    say "restart it when it suits, as $config was changed since it has read it: systemctl restart kubelet (running containers stay)"
+    say "restart it when convenient, because $config has changed since it was read: systemctl restart kubelet (running containers stay)"
   else
     say "nothing to do: it has the flags, and has read $config as it is"
   fi
@@ -61,16 +61,16 @@ if { printf '%s\n' "$unit" && cat $variable_files /dev/null 2>/dev/null; } | gre
   say "its unit has the flags, and it was not started with them yet"
 elif [ -n "$place" ]; then
   case $place in
-    /etc/*) say "it does not know of ocir-broker yet: in $place let the line with KUBELET_EXTRA_ARGS be" ;;
-    *) say "it does not know of ocir-broker yet: make $own, of two lines:" && say "  [Service]" ;;
+    /etc/*) say "it does not use ocir-broker yet: in $place change the line with KUBELET_EXTRA_ARGS to" ;;
+    *) say "it does not use ocir-broker yet: make $own, of two lines:" && say "  [Service]" ;;
   esac
   say "  $(extended "$place")"
 elif printf '%s\n' "$unit" | grep -q '^ExecStart=.*KUBELET_EXTRA_ARGS'; then
-  say "it does not know of ocir-broker yet: make $own, of two lines:"
+  say "it does not use ocir-broker yet: make $own, of two lines:"
   say "  [Service]"
   say "  Environment=\"KUBELET_EXTRA_ARGS=$flags\""
 else
-  say "it does not know of ocir-broker yet: add to its command line, which systemctl cat kubelet shows:"
+  say "it does not use ocir-broker yet: add to its command line, which systemctl cat kubelet shows:"
   say "  $flags"
 fi
-say "then restart it when it suits: systemctl daemon-reload && systemctl restart kubelet (running containers stay)"
+say "then restart it when convenient: systemctl daemon-reload && systemctl restart kubelet (running containers stay)"

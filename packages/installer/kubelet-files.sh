@@ -51,9 +51,9 @@ give_back_file() { # FILE
       rm -f "$1"
     fi
   elif is_there "$1" && ! is_same "$1" "$kept/before"; then
-    say "$1 was changed by somebody else since: it stays as it is. If a provider ${plugin##*/} is in it: take that out, restart the kubelet"
+    say "$1 was changed by others since, so it is left as it is. If it has a provider ${plugin##*/}: remove that, restart the kubelet"
     if is_there "$kept/before"; then
-      say "what was there before ocir-broker is in $kept/before"
+      say "the file from before ocir-broker is in $kept/before"
       rm -f "$kept/written" "$kept/next"
       return
     fi

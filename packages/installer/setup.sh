@@ -78,7 +78,7 @@ try() { # COMMAND...
 try_to_give_back() { # COMMAND FILE
   try "$@"
   [ $fault != 0 ] || return 0
-  say "$2 cannot be given back, for the reason above: it stays as it is"
+  say "$2 cannot be restored, for the reason above: it is not changed"
   all_is_back=no
 }
 
@@ -86,7 +86,7 @@ install_link() { # NAME
   is_link_of_ours "$1" && return
   if is_there "$1" && ! is_do_nothing "$1"; then
     put "$1" "$state/${1##*/}"
-    say "$1 was there before: kept in $state, put back when ocir-broker is removed"
+    say "$1 existed before: saved in $state, restored when ocir-broker is removed"
   fi
   mkdir -p "${1%/*}"
   rm -f "$1.ocir-broker-new"
@@ -109,7 +109,7 @@ give_back() { # NAME
   elif [ "$1" = "$plugin" ] && kubelet_names_plugin; then
     put "$libexec/do-nothing-provider" "$1"
     say "the kubelet still names ${plugin##*/}: a program that answers 'no credentials' stays at $plugin"
-    say "take the plugin out of the kubelet's flags, restart the kubelet, then delete that file"
+    say "remove the plugin from the kubelet's flags, restart the kubelet, then delete that file"
   else
     rm -f "$1"
   fi
@@ -164,7 +164,7 @@ remove() {
   try_to_give_back give_back /usr/local/libexec/ocir-broker-launch
   rm -rf /run/ocir-broker /run/ocir-broker-metrics
   find "${state%/*}" -depth -type d -empty -delete 2>/dev/null || true
-  [ $all_is_back = yes ] || fail "not everything is back: mend what is named above, and remove ocir-broker again"
+  [ $all_is_back = yes ] || fail "not everything is restored: fix the faults above, and remove ocir-broker again"
 }
 
 case "${1-} $#" in

@@ -40,10 +40,12 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
     it("gets ours with no failed call, and says that the kubelet is to be restarted until it was", async () => {
       const run = await install();
       expect([run.exitCode, run.kubelet], run.stderr).toEqual([0, undefined]);
-      expect(advice(run)).toEqual([expect.stringContaining(`restart it when it suits, as ${CONFIG} was changed`)]);
+      expect(advice(run)).toEqual([
+        expect.stringContaining(`restart it when convenient, because ${CONFIG} has changed`),
+      ]);
       const report = await kubeletReport(node, ({ ours }) => ours > 10);
       expect(report).toMatchObject({ none: 0, failures: [] });
-      expect(advice(await install())).toEqual([expect.stringContaining("restart it when it suits")]);
+      expect(advice(await install())).toEqual([expect.stringContaining("restart it when convenient")]);
 
       // Simulates an hour later, since the configuration's time has whole seconds.
       await node.root.run("touch", ["-d", "1 hour ago", CONFIG]);
@@ -170,10 +172,7 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
     ]);
     const before = await snapshotOf(node);
     const faulty = await install(archives.babbling);
-    expect([faulty.exitCode, faulty.stderr]).toEqual([
-      1,
-      expect.stringContaining("the version that was there is put back"),
-    ]);
+    expect([faulty.exitCode, faulty.stderr]).toEqual([1, expect.stringContaining("the previous version is restored")]);
     expect(await snapshotOf(node)).toBe(before);
     expect(await node.root.run(PLUGIN, ["--version"])).toBe("credential-provider-oke 0.0.9");
 

@@ -187,7 +187,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       const second = await node.install({ ...node.settings(archives.good), OCIR_BROKER_SOURCES: "" });
       await expectInstalled(second);
       expect(second.kubelet).toEqual(first.kubelet);
-      expect(second.stderr).toContain("is installed already");
+      expect(second.stderr).toContain("is already installed");
       expect(await node.root.run("sh", ["-c", look])).toBe(before);
       process.stdout.write(`a second run takes ${Math.round(second.elapsedMs)} ms\n`);
     });
@@ -267,7 +267,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       ["a plugin that babbles", /the answer cannot be decoded/, async () => node.settings(archives.babbling)],
       [
         "no kubelet to ask for its version",
-        /tells the Kubernetes version/,
+        /gives the Kubernetes version/,
         async () => {
           await node.root.run("chmod", ["-x", "/usr/bin/kubelet"]);
           return node.settings(archives.good);
@@ -281,7 +281,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       const before = await node.root.exec("cat", [CONFIG]);
       const run = await node.install(settings, ["--kubelet-extra-args", "--v=4"]);
       await undo?.();
-      expect(run.stderr).toMatch(/FAULT: the kubelet is not told of ocir-broker/);
+      expect(run.stderr).toMatch(/FAULT: the kubelet gets no flags for ocir-broker/);
       expect(run.stderr).toMatch(reason);
       expect(run.stderr).not.toContain("secret");
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4"]]);
