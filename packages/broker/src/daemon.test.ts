@@ -138,17 +138,10 @@ describe("startBroker", () => {
 
     for (const image of images) await pull(image);
     expect(simulator.requests()).toMatchObject({ "auth.x509": 1, "registry.token": 3 });
-    const outcomes = Map.groupBy(
-      lines().flatMap(({ outcome }) => outcome ?? []),
-      (outcome) => outcome,
-    );
-    expect([...outcomes].map(([outcome, all]) => [outcome, all.length])).toEqual(
-      expect.arrayContaining([
-        ["miss", 3],
-        ["coalesced", 197],
-        ["hit", 200],
-      ]),
-    );
+    const count = (name: string): number => lines().filter(({ outcome }) => outcome === name).length;
+    // A cold pull that arrives late, on a busy machine, is a hit.
+    expect([count("miss"), count("coalesced") + count("hit")]).toEqual([3, 397]);
+    expect(count("hit")).toBeGreaterThanOrEqual(200);
   });
 
   it("answers in the version that was asked in, token first and anonymous second, and lets the kubelet cache nothing", async () => {
@@ -247,7 +240,11 @@ describe("startBroker", () => {
     expect(tokenIn(recovered)).not.toBe(token);
     expect(lines()).toContainEqual(expect.objectContaining({ msg: "token fetched", recovered: true }));
     // The start, each change and the end of an outage are logged, not each retry.
-    expect(lines().filter(({ level, msg }) => level === "warn" && msg === "token not fetched")).toHaveLength(1);
+    const causes = lines().flatMap(({ level, msg, error }) =>
+      level === "warn" && msg === "token not fetched" ? [(error as { code: string }).code] : [],
+    );
+    expect(causes).toContain("registry-unavailable");
+    expect(causes.filter((cause, index) => cause === causes[index - 1])).toEqual([]);
   });
 
   it("heals by itself when the dynamic group comes late", async () => {
