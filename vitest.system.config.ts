@@ -4,7 +4,6 @@ import { defineConfig } from "vitest/config";
 const NEED_QUIET = [
   "test/system/chaos.test.ts",
   "test/system/fault-matrix/*.test.ts",
-  "test/system/soak.test.ts",
   "test/system/systemd-load.test.ts",
 ];
 
