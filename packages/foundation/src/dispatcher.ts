@@ -1,48 +1,48 @@
 /**
- * Connection pools for upstreams: the one way out through which createSendRequest goes.
+ * Connection pools for upstreams, which createSendRequest uses.
  *
- * Owns what holds for a connection: trust, proxy, time to connect, how many, kept alive, one request at a time,
- * HTTP/1.1. Redirects are never followed. Never reads the process's environment: proxies come as options.
+ * Owns the rules for connections: trust, proxy, time to connect, their number, keep-alive, one request at a time, HTTP/1.1. Never
+ * follows redirects. Never reads the process's environment: proxies are options.
  */
 import { createSecureContext } from "node:tls";
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 
 export interface ConnectionLimits {
-  /** To a connection that can be used, the TLS handshake and a proxy's part each counted apart; in milliseconds. */
+  /** Time limit for TCP, for the TLS handshake and for a proxy's CONNECT, each. */
   readonly connectMs: number;
-  /** From the request sent to the answer's headers, in milliseconds. */
+  /** From the end of the request to the answer's headers. */
   readonly headersMs: number;
-  /** Between two pieces of a body, in milliseconds. */
+  /** Between two pieces of a body. */
   readonly bodyMs: number;
   readonly maxConnectionsPerOrigin: number;
 }
 
 export interface ProxySettings {
-  /** For https targets, as `HTTPS_PROXY` has it: `http://user:password@proxy.example:3128`; the scheme may be left out. */
+  /** For https targets, in the form of `HTTPS_PROXY`: `http://user:password@proxy.example:3128`; the scheme is optional. */
   readonly https?: string | undefined;
-  /** As `NO_PROXY` has it: hosts and domains with an optional port, separated by commas; `*` for none at all. */
+  /** In the form of `NO_PROXY`: hosts and domains with an optional port, separated by commas; `*` disables the proxy. */
   readonly noProxy?: string | undefined;
 }
 
 export interface UpstreamDispatcherOptions extends ConnectionLimits {
-  /** PEM, one certificate each: the only roots trusted, for upstreams and for a proxy that speaks TLS. */
+  /** PEM, one certificate each: the only trusted roots, for upstreams and for a proxy with TLS. */
   readonly caCertificates: readonly string[];
   readonly proxy?: ProxySettings | undefined;
 }
 
-/** A proxy cannot reach this machine's own services; Go's and curl's users expect the same. */
+/** A proxy cannot reach this machine's own services; Go and curl have the same rule. */
 const NEVER_PROXIED = "localhost,127.0.0.1,::1";
 
 /**
- * For services of the cloud. https goes through the proxy's CONNECT where one is given; plain http never does: it
- * is used for nothing but loopback and link-local addresses, which no proxy can reach.
+ * For the cloud's services. https uses the proxy's CONNECT if there is a proxy. Plain http never does, because it is only used for
+ * loopback and link-local addresses, which no proxy can reach.
  *
- * @throws {TypeError} for a proxy that is no http or https URL; the text, which may hold a password, is not in it
+ * @throws {TypeError} for a proxy that is not an http or https URL, without the text, which may contain a password
  */
 export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Dispatcher {
-  // With `ca` in its place Node would parse all the roots again for every single connection.
+  // With `ca` instead, Node would parse all roots again for each connection.
   const secureContext = createSecureContext({ ca: [...options.caCertificates], allowPartialTrustChain: true });
-  // Said aloud, since NODE_TLS_REJECT_UNAUTHORIZED in the environment would else decide.
+  // Explicit, because otherwise NODE_TLS_REJECT_UNAUTHORIZED in the environment would decide.
   const verified = { secureContext, rejectUnauthorized: true };
   const { proxy = {} } = options;
   return new EnvHttpProxyAgent({
@@ -53,14 +53,14 @@ export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Di
     proxyTls: { ...verified, allowH2: false },
     clientFactory: (origin: URL, client: Pool.Options) =>
       new Pool(origin, { ...client, headersTimeout: options.connectMs }),
-    // Empty text, not undefined: that would let undici look into the environment.
+    // An empty text, because with undefined undici reads the environment.
     httpProxy: "",
     httpsProxy: proxy.https ? parseProxyUrl(proxy.https).href : "",
     noProxy: `${proxy.noProxy ?? ""},${NEVER_PROXIED}`,
   });
 }
 
-/** For the metadata service: no proxy, whatever anybody says, since it would see the node's keys. */
+/** For the metadata service: never through a proxy, which would see the node's keys. */
 export function createDirectDispatcher(limits: ConnectionLimits): Dispatcher {
   return new Agent({ ...poolOptions(limits), connect: { timeout: limits.connectMs, allowH2: false } });
 }

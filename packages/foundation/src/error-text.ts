@@ -1,7 +1,6 @@
 /**
- * The row of an error code: what a person reads, and how the daemon answers. Each package declares all of its codes in one
- * table of rows, and packages/broker/src/errors/catalogue.ts joins the tables. Nothing from an image, a body or an upstream
- * enters these texts.
+ * The row of an error code: its texts for people, and the daemon's HTTP status. Each package declares all its codes in one table,
+ * and packages/broker/src/errors/catalogue.ts joins the tables. The texts contain nothing from an image, a body or an upstream.
  */
 
 export interface ErrorText {
@@ -10,12 +9,12 @@ export interface ErrorText {
 }
 
 export interface RequestErrorText extends ErrorText {
-  /** 4xx: the request is at fault. 502: an upstream answered something unusable. 503: try again. 504: no answer in time. */
+  /** 4xx: the request is at fault. 502: an upstream's answer is unusable. 503: try again. 504: no answer in time. */
   readonly status: 400 | 404 | 405 | 408 | 413 | 431 | 500 | 502 | 503 | 504;
 }
 
 export interface FetchErrorText extends RequestErrorText {
-  /** False if the same request would fail the same way until somebody changes something. */
+  /** False if the same request would fail the same way until something is changed. */
   readonly retryable: boolean;
 }
 
@@ -27,7 +26,7 @@ export function permanent(status: FetchErrorText["status"], what: string, next: 
   return { status, retryable: false, what, next };
 }
 
-/** Advice that more than one code gives. */
+/** Advice that several codes share. */
 export const NEXT = {
   changingProxy: "check for a proxy that changes requests",
   clock: "check the node's clock (chronyc tracking)",

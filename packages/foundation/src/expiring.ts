@@ -1,21 +1,21 @@
-/** A value with an end, and what an error says about trying again: the shapes that sessions and tokens share. */
+/** Types that sessions and tokens share: a value with an expiry, and an error's hint about retries. */
 
 export interface Expiring<V> {
   readonly value: V;
   /** When it was obtained, on the monotonic clock. */
   readonly obtainedAtMs: number;
-  /** Its real end as the server stated it, on the monotonic clock. Margins are the renewal policy's business. */
+  /** The server's expiry, on the monotonic clock. The renewal policy adds margins. */
   readonly expiresAtMs: number;
 }
 
 export interface RetryHint {
-  /** False where the same request would fail the same way until somebody changes something. */
+  /** False if the same request would fail the same way until something is changed. */
   readonly retryable: boolean;
   /** The wait that the server asked for (`Retry-After`), in milliseconds. */
   readonly retryAfterMs?: number | undefined;
 }
 
-/** An error's own hint; an error without one is unknown to us and worth another try. */
+/** The error's own hint. An error without one is unknown, so it counts as retryable. */
 export function retryHintOf(error: unknown): RetryHint {
   if (error instanceof Error && "retryable" in error && typeof error.retryable === "boolean") {
     const after = "retryAfterMs" in error ? error.retryAfterMs : undefined;

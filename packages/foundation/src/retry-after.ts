@@ -1,12 +1,12 @@
 /** Parses the `Retry-After` header in both of its forms (RFC 9110, 10.2.3). Never waits. */
 import type { UpstreamResponse } from "./upstream.ts";
 
-/** Nobody means longer than a day; what says so is not believed. */
+/** More than a day is a mistake and is ignored. */
 const LONGEST_MS = 86_400_000;
 
 /**
- * Milliseconds from the answer on; undefined where nothing readable was said.
- * A date counts against the answer's own `Date`, so that this machine's clock does not matter.
+ * Milliseconds from the answer; undefined if the header is missing or invalid. A date is compared with the answer's own `Date`, so
+ * that this machine's clock does not matter.
  */
 export function retryAfterMsOf(response: Pick<UpstreamResponse, "headers" | "serverDateMs">): number | undefined {
   const text = response.headers["retry-after"]?.trim() ?? "";

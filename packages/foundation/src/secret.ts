@@ -1,8 +1,8 @@
 /**
  * Text that must not leave memory: a token, a key, a header that carries one.
  *
- * Every way to print it (string conversion, JSON, util.inspect, a log) shows `[redacted]`; the text itself
- * is reached only through `reveal()`, so that every place which uses it can be found by name.
+ * String conversion, JSON, util.inspect and logs show `[redacted]`. Only `reveal()` returns the text, so that every use can be
+ * found by name.
  */
 import { inspect } from "node:util";
 

@@ -1,25 +1,24 @@
 /**
- * The roots that upstreams are checked against: Node's own and the system's, each once; or those of one file alone.
+ * The trusted roots for upstreams: Node's own and the system's, without duplicates, or only those of one file.
  *
- * A dedicated or sovereign region may have a private CA, which its images carry in the system's store; Node alone
- * would not look there. Reads files, once; never writes, never trusts anything that is not in one of these places.
+ * A dedicated or sovereign region may have a private CA in the system's store of its images, which Node does not read by itself.
+ * Reads the files once, and trusts nothing else.
  */
 import { X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
 
-/** Debian and Ubuntu; Oracle Linux and its kin. */
+/** Debian and Ubuntu; Oracle Linux and related systems. */
 const SYSTEM_STORES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
 /**
- * PEM, one certificate each. `SSL_CERT_FILE` and `SSL_CERT_DIR` (directories separated by colons) take the place of
- * the system's store, as they do for OpenSSL. A file that is missing or unreadable, and a certificate that cannot
- * be parsed, count as not there.
+ * PEM, one certificate each. `SSL_CERT_FILE` and `SSL_CERT_DIR` (directories separated by colons) replace the system's store, as in
+ * OpenSSL. Missing or unreadable files and invalid certificates are ignored.
  *
- * @param caFile nothing outside this file is trusted; if no certificate can be read from it, the result is empty.
+ * @param caFile if set, only this file is trusted; without a readable certificate in it, the result is empty.
  */
 export function readTrustedCertificates(
   environment: Readonly<Record<string, string | undefined>>,

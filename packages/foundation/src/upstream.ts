@@ -1,9 +1,9 @@
 /**
- * One bounded HTTP exchange with a service that we do not control.
+ * One bounded HTTP exchange with an external service.
  *
- * Owns the limits that hold for every upstream: time to connect, to the headers, between two pieces of the
- * body and in all; a cap on the body; no redirects. Classifies what undici throws, once. It never retries,
- * never logs, and knows no service: which status means what is said by the file that owns the service.
+ * Owns the limits for every upstream: time to connect, to the headers, between two pieces of the body, and in total; the size of
+ * the body; no redirects. Classifies undici's errors. It never retries or logs, and does not interpret a status: each service's
+ * own file does.
  */
 import { type Dispatcher, errors, request } from "undici";
 import { type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
@@ -13,7 +13,7 @@ export const UPSTREAM_ERRORS = {
   aborted: transient(503, "the broker gave up waiting", NEXT.wait),
   "answer-too-large": transient(502, "a service's answer is too large", NEXT.changingProxy),
   "connection-broken": transient(502, "a connection to Oracle's services broke", NEXT.wait),
-  /** Waiting does not help, unlike with DNS that does not answer. */
+  /** Not retryable, unlike DNS without an answer. */
   "name-not-found": permanent(
     502,
     "DNS does not know this name",
@@ -29,7 +29,7 @@ export const UPSTREAM_ERRORS = {
 
 export type UpstreamErrorCode = keyof typeof UPSTREAM_ERRORS;
 
-/** The message names the code and the host, never what was sent or received. */
+/** The message has the code and the host, never sent or received text. */
 export class UpstreamError extends Error {
   readonly code: UpstreamErrorCode;
   readonly retryable: boolean;
@@ -42,7 +42,7 @@ export class UpstreamError extends Error {
   }
 }
 
-/** Node's codes for a failed handshake, OpenSSL's for a chain or a name that it does not accept, undici's for a TLS proxy. */
+/** Node's codes for a failed handshake, OpenSSL's for a refused chain or name, undici's for a TLS proxy. */
 const TLS_CODE =
   /^ERR_TLS|^ERR_SSL|^EPROTO$|^UND_ERR_PRX_TLS$|CERT|SIGNATURE|^INVALID_(CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$/;
 
@@ -58,12 +58,12 @@ export interface UpstreamRequest {
 
 export interface UpstreamResponse {
   readonly status: number;
-  /** Names in lower case; of a header given twice, the first. */
+  /** Names in lower case; the first value of a repeated header. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Buffer;
-  /** Monotonic time just before the request left: lives are counted from here, so never too long. */
+  /** Monotonic time just before the request was sent. Lifetimes are counted from here, so they are never too long. */
   readonly sentAtMs: number;
-  /** The server's `Date` in epoch milliseconds, where it sent a readable one. */
+  /** The server's `Date` in epoch milliseconds, if it sent a valid one. */
   readonly serverDateMs: number | undefined;
 }
 
@@ -76,7 +76,7 @@ export interface UpstreamOptions {
   readonly totalMs: number;
 }
 
-/** @throws {UpstreamError} for everything but a whole HTTP response. */
+/** @throws {UpstreamError} without a complete HTTP response. */
 export function createSendRequest(options: UpstreamOptions): SendRequest {
   return async ({ url, method, headers, body, signal, maxBodyBytes }) => {
     const deadline = new AbortController();
@@ -108,7 +108,7 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
   };
 }
 
-/** Date.parse alone takes "5" for a day in 2001. */
+/** Date.parse alone would accept "5" as a day in 2001. */
 function dateMsOf(text = ""): number | undefined {
   const dateMs = text.endsWith(" GMT") ? Date.parse(text) : Number.NaN;
   return Number.isNaN(dateMs) ? undefined : dateMs;
@@ -131,7 +131,7 @@ async function readBounded(body: AsyncIterable<Buffer>, maxBytes: number, host: 
   return Buffer.concat(pieces);
 }
 
-/** undici hangs the bytes that it could not parse onto its parser error, and they may hold a token. */
+/** undici's parser error contains the bytes that it could not parse, which may include a token. */
 function withoutReceived(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? new Error(error.message) : error;
 }
@@ -145,7 +145,7 @@ function classify(error: unknown): UpstreamErrorCode {
     return "timeout";
   }
   if (error instanceof errors.HTTPParserError) return "connection-broken";
-  // Our own signals were looked at before: what is left of this class is a proxy's answer to CONNECT, such as 407.
+  // Our own signals were checked before, so this is a proxy's answer to CONNECT, such as 407.
   if (error instanceof errors.RequestAbortedError) return "proxy-refused";
   const code = codeOf(error);
   if (code === "ETIMEDOUT") return "timeout";

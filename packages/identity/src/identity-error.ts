@@ -1,6 +1,6 @@
 /**
- * The one error of this package. Its message names the host and the code, with words from this package's own
- * source; never a token, key, certificate, header or body. Its cause, where it has one, is an UpstreamError.
+ * The package's one error. Its message has the host, the code and a text from this package; never a token, key, certificate,
+ * header or body. Its cause, if any, is an UpstreamError.
  */
 
 import { CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient, UPSTREAM_ERRORS } from "@ocir-broker/foundation";
@@ -38,7 +38,7 @@ export const IDENTITY_ERRORS = {
 export type IdentityErrorCode = keyof typeof IDENTITY_ERRORS;
 
 export interface IdentityErrorOptions {
-  /** HTTP status that was answered, where one was. */
+  /** The answer's HTTP status, if there was an answer. */
   readonly status?: number | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
@@ -46,7 +46,7 @@ export interface IdentityErrorOptions {
 
 export class IdentityError extends Error {
   readonly code: IdentityErrorCode;
-  /** False where the same request would fail the same way until somebody changes something. */
+  /** False if the same request would fail the same way until something is changed. */
   readonly retryable: boolean;
   /** The wait that the server asked for (`Retry-After`), in milliseconds. */
   readonly retryAfterMs: number | undefined;

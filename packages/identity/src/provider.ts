@@ -1,14 +1,14 @@
 /**
- * The seam of this package: an identity that Oracle knows, as the rest of the broker sees it.
+ * The package's main interface: a provider of an identity at Oracle, for the rest of the broker.
  *
- * A provider obtains sessions and knows its home region. It keeps no session and renews nothing; that is the cache's job.
+ * A provider fetches sessions and knows its home region. It stores and renews no session; the cache does.
  */
 import type { KeyObject } from "node:crypto";
 import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
 import type { IdentityEvent } from "./identity-event.ts";
 import type { RegionInfo } from "./region-info.ts";
 
-/** Signs requests. Built whole and never changed; a newer session is built next to it and swapped in. */
+/** Signs requests. Immutable: a newer session is built next to it and swapped in. */
 export interface SigningSession {
   /** The signature's key id, `ST$<session token>` or `<tenancy>/<user>/<fingerprint>`. Secret, as it may contain a token. */
   readonly keyId: Secret;
@@ -24,7 +24,7 @@ export interface IdentityProvider {
   region(signal: AbortSignal): Promise<RegionInfo>;
   /** A complete, new session, or an error and nothing changed. @throws {IdentityError} */
   session(signal: AbortSignal): Promise<Expiring<SigningSession>>;
-  /** Continues with what an earlier process of this node knew. */
+  /** Continues with the state of an earlier process on this node. */
   resume(known: KnownIdentity): void;
   /** Plain values for the handover to the next process. They are as secret as the session. */
   encodeSession(session: SigningSession): unknown;
@@ -37,7 +37,7 @@ export interface KnownIdentity {
   readonly tenancyId?: string | undefined;
 }
 
-/** Passed to every provider besides its settings. */
+/** Passed to every provider in addition to its settings. */
 export interface ProviderContext {
   readonly clock: Clock;
   /** For the jitter of back-off. */

@@ -1,4 +1,4 @@
-/** Where an identity is at home. */
+/** An identity's home region. */
 export interface RegionInfo {
   /** us-ashburn-1 */
   readonly id: string;

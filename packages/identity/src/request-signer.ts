@@ -1,9 +1,9 @@
-/** Signs requests to OCI services with one session, which cannot change underneath (draft-cavage-http-signatures-08). */
+/** Signs requests to OCI services with one immutable session (draft-cavage-http-signatures-08). */
 import type { SigningSession } from "./provider.ts";
 
 /**
- * The headers to send, `host` among them: `Authorization` covers `x-date`, `(request-target)` and `host`.
- * `wallMs` is the time of signing in epoch milliseconds; OCI answers 401 when it is more than 5 minutes off.
+ * Returns the headers to send, including `host`: `Authorization` covers `x-date`, `(request-target)` and `host`. `wallMs` is the
+ * time of signing in epoch milliseconds; OCI answers 401 if it is more than 5 minutes off.
  */
 export async function signRequest(
   session: SigningSession,

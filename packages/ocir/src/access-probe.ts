@@ -1,23 +1,23 @@
 /**
- * Whether a token can read a repository: `HEAD /v2/<repository>/manifests/<latest, or what is asked for>`.
+ * Checks whether a token can read a repository: `HEAD /v2/<repository>/manifests/<the reference, or latest>`.
  *
- * The token goes to the given endpoint and nowhere else: no redirect and no `WWW-Authenticate` realm is followed.
+ * Sends the token only to the given endpoint: follows no redirect and no `WWW-Authenticate` realm.
  */
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { isReference, isRepository } from "./image.ts";
 
-/** `unknown` says nothing in either direction: 404 is a repository without `latest`, or one that is not there. */
+/** `unknown` proves nothing: 404 means a repository without this tag, or no such repository. */
 export type Access = "working" | "denied" | "unknown";
 
 export interface ProbeOptions {
   readonly send: SendRequest;
   /** Base URL: `https://<registry host>` unless the configuration has another. */
   readonly endpoint: URL;
-  /** Tag or digest, as `referenceOf` gives it. Default: `latest`. */
+  /** Tag or digest, from `referenceOf`. Default: `latest`. */
   readonly reference?: string;
 }
 
-/** A registry may answer 404 to a client that does not take the kind of manifest that it has. */
+/** A registry may answer 404 to a client that does not accept its kind of manifest. */
 const MANIFEST_TYPES = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.oci.image.manifest.v1+json",
@@ -25,17 +25,17 @@ const MANIFEST_TYPES = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-/** Oracle's own images for OKE nodes, `<namespace>/oke-public-*`: public, so they say nothing about a token. */
+/** Oracle's own images for OKE nodes, `<namespace>/oke-public-*`, are public, so they prove nothing about a token. */
 const PUBLIC_OF_OKE = /^[^/]+\/oke-public-/;
 
-/** A HEAD answer has no body; an error's is of no interest. */
+/** A HEAD answer has no body, and an error's body is ignored. */
 const MAX_BODY_BYTES = 64 * 1024;
 
 /**
- * OCIR takes the bearer token as it is on `/v2/…`.
+ * OCIR accepts the bearer token unchanged on `/v2/…`.
  *
- * @throws {TypeError} for a repository that is not probeable, or no reference: they would stand in the URL
- * @throws {UpstreamError} where there was no whole answer
+ * @throws {TypeError} for a repository that is not probeable, or an invalid reference, as both become part of the URL
+ * @throws {UpstreamError} without a complete answer
  */
 export async function probeRepository(
   repository: string,

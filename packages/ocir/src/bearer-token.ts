@@ -1,13 +1,13 @@
 /**
- * The token endpoint's answer: a JWT, how long it lives, and whose it is. Pure; the signature is the registry's
- * to check. Nothing of the answer enters an error.
+ * Parses the token endpoint's answer: a JWT, its lifetime, and whether it is anonymous. Pure; only the registry verifies the
+ * signature. Errors contain nothing of the answer.
  */
 import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
 
 export interface BearerToken {
   readonly token: string;
-  /** From the answer's making on, in milliseconds; not positive when it has ended. */
+  /** Counts from the answer's creation; not positive if it has expired. */
   readonly lifeMs: number;
   readonly isAnonymous: boolean;
 }
@@ -21,23 +21,23 @@ const answer = z
 
 const claims = z.object({ sub: z.unknown().optional(), iat: z.number().optional(), exp: z.number().optional() });
 
-/** Three parts in base64url, padding allowed: nothing that a header or a JSON string would have to escape. */
+/** Three parts in base64url, padding allowed, so that no header or JSON string needs an escape. */
 const JWT = /^[A-Za-z0-9_-]+=*\.(?<claims>[A-Za-z0-9_-]+=*)\.[A-Za-z0-9_-]+=*$/;
 
-/** Every principal, tenancy and group in OCI is named by one of these. */
+/** The name of every principal, tenancy and group in OCI. */
 const OCID = /\bocid1\.[a-z0-9]+\./;
 
-/** OCIR's tokens live an hour; whatever says more than a day is a mistake that must not be served for years. */
+/** OCIR's tokens live an hour; more than a day is a mistake and is limited. */
 const LONGEST_LIFE_MS = 86_400_000;
 
 const NOBODY = /^\s*(?:anonymous.*|guest|nobody|public|unauthenticated)?\s*$/i;
 
 /**
- * The smallest of `expires_in`, the JWT's `exp` and its `exp - iat` counts; the first or the second must be present. The
- * third needs no clock, so a wrong `Date` cannot lengthen a life.
+ * The lifetime is the smallest of `expires_in`, the JWT's `exp`, and `exp - iat`; one of the first two must be present. The third
+ * needs no clock, so a wrong `Date` cannot lengthen it.
  *
- * @param nowMs the server's time, in epoch milliseconds, which `exp` is held against
- * @returns undefined for anything but a JWT with a life that is a number
+ * @param nowMs the server's time in epoch milliseconds, to compare with `exp`
+ * @returns undefined for anything but a JWT with a numeric lifetime
  */
 export function parseTokenAnswer(body: Buffer, nowMs: number): BearerToken | undefined {
   const { token = "", lifeS } = answer.safeParse(parseJson(body.toString())).data ?? {};
@@ -58,11 +58,10 @@ export function parseTokenAnswer(body: Buffer, nowMs: number): BearerToken | und
 }
 
 /**
- * OCIR answers an unsigned request with 200 and an anonymous token, for the pull of public images. What its claims are
- * was never published [?]. What is certain: a token made for an Instance Principal must say for whom, and OCI names
- * principals by OCID. So a token is nobody's if its subject says so in words, or if it has neither a subject nor an
- * OCID in any claim. A subject of a kind that we do not know counts as somebody: the access probe finds a token that
- * does not work, but nothing would repair our refusing one that does.
+ * OCIR answers an unsigned request with 200 and an anonymous token, for pulls of public images. Its claims were never published
+ * [?]. But a token for an instance principal must name it, and OCI names principals by OCID. So a token is anonymous if its
+ * subject says so, or if it has neither a subject nor an OCID in any claim. An unknown kind of subject does not count as
+ * anonymous: the access probe detects a token that does not work, but nothing could repair the refusal of a working one.
  */
 function isAnonymous(sub: unknown, claimsText: string): boolean {
   const subject = typeof sub === "string" ? sub : "";

@@ -1,9 +1,9 @@
-/** Which base URLs may stand in for a service's own: what is signed or secret must not cross a network in the clear. */
+/** Which base URLs may replace a service's own: secrets and signatures must not cross a network unencrypted. */
 import { BlockList, isIP } from "node:net";
 
 /**
- * Loopback and link-local. The last is the metadata service's address on hosts that have IPv6 only: unique-local by its
- * range, link-local by its nature.
+ * Loopback and link-local. The last is the metadata service's address on IPv6-only hosts, which is unique-local by its range but
+ * behaves as link-local.
  */
 const NEAR = [
   ["127.0.0.0", 8, "ipv4"],
@@ -14,8 +14,8 @@ const NEAR = [
 ] as const;
 
 /**
- * https to anywhere; http to loopback and link-local addresses only, and to `localhost`. A user name, a password, a
- * query or a fragment has no place in a base URL.
+ * Allows https to any host, and http only to loopback and link-local addresses and `localhost`. A base URL must not have user
+ * name, password, query or fragment.
  */
 export function isEndpointAllowed(url: URL): boolean {
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") return false;

@@ -1,6 +1,6 @@
 /**
- * The package's one error. Its message has the host, the code, words from this file and an HTTP status;
- * never a token, a header, a body or an image's name.
+ * The package's one error. Its message has the host, the code, a text from this file and an HTTP status; never a token, a
+ * header, a body or an image's name.
  */
 
 import { CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/foundation";
@@ -27,18 +27,18 @@ export const OCIR_ERRORS = {
 export type OcirErrorCode = keyof typeof OCIR_ERRORS;
 
 export interface OcirErrorOptions {
-  /** HTTP status that was answered, where one was. */
+  /** The answer's HTTP status, if there was an answer. */
   readonly status?: number | undefined;
   readonly retryAfterMs?: number | undefined;
   /** With `clock-skew`: how far this node is ahead of the registry; negative when behind. */
   readonly clockAheadMs?: number | undefined;
-  /** More exactly what the code means here; words of ours, for people. */
+  /** For people: more detail, in our own words. */
   readonly reason?: string | undefined;
 }
 
 export class OcirError extends Error {
   readonly code: OcirErrorCode;
-  /** False where the same request would fail the same way until somebody changes something. */
+  /** False if the same request would fail the same way until something is changed. */
   readonly retryable: boolean;
   /** The wait that the server asked for (`Retry-After`), in milliseconds. */
   readonly retryAfterMs: number | undefined;
@@ -46,7 +46,7 @@ export class OcirError extends Error {
   readonly clockAheadMs: number | undefined;
   readonly reason: string | undefined;
 
-  /** @param place the registry host, or what else the error is about. */
+  /** @param place the registry host, or another subject of the error. */
   constructor(code: OcirErrorCode, place: string, options: OcirErrorOptions = {}) {
     const { status, retryAfterMs, clockAheadMs, reason } = options;
     const facts = [

@@ -1,14 +1,14 @@
 /**
- * Which hosts are OCIR: only these are ever sent a signed request or given a token.
+ * Decides which hosts are OCIR. Only these get a signed request or a token.
  *
- * A list of forms, matched whole, in lower case, without a port (`withoutDefaultPort` removes 443). What looks like one
- * of them but is not is no registry of ours, and whoever owns it gets nothing.
+ * A host must match one of a list of forms as a whole, in lower case, without a port (`withoutDefaultPort` removes 443). A host
+ * that only looks like one gets nothing.
  */
 
 export interface HostRuleOptions {
-  /** Such as `oraclecloud.com`: the realms whose registries are ours. */
+  /** Domains of the realms whose registries count, such as `oraclecloud.com`. */
   readonly realmDomains: Iterable<string>;
-  /** Further registry hosts, each exactly as images name it: in lower case, with its port where it has one. */
+  /** Further registry hosts, exactly as images name them: in lower case, with a port if there is one. */
   readonly extraHosts: Iterable<string>;
 }
 
@@ -18,14 +18,14 @@ const REGION_ID = "[a-z]{2,}(?:-[a-z0-9]+)+-[0-9]+";
 /** Region keys and ids, commercial realm only (Oracle's registry prerequisites; all 85 regions of oci-common 2.142.1 fit). */
 const SHORT_FORM = new RegExp(`^(?:[a-z]{3}|${REGION_ID})\\.ocir\\.io$`);
 
-/** The form of every realm. */
+/** The form in every realm. */
 const LONG_FORM = new RegExp(`^ocir\\.${REGION_ID}\\.oci\\.(?<realmDomain>[a-z0-9.-]+)$`);
 
 const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const DOMAIN = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})+$`);
 const REGISTRY_HOST = new RegExp(`^(?=[^:]{1,253}(?::|$))${LABEL}(?:\\.${LABEL})*(?::[1-9][0-9]{0,4})?$`);
 
-/** No DNS name of OCIR's forms is longer; a longer text is not looked at. */
+/** OCIR's names are shorter; a longer text is refused at once. */
 const MAX_HOST_LENGTH = 259;
 
 /** Such as `oc1`, `us-ashburn-1` and `iad`; all in lower case. */
@@ -39,14 +39,14 @@ export interface RegistryRegion {
 /** The only realm with short names. */
 const COMMERCIAL_REALM = "oc1";
 
-/** The registry host of a region: the one that its images name most, as far as we can know. */
+/** The registry host of a region, in the form that images probably use most. */
 export function registryHostOf({ id, key, realmKey, realmDomain }: RegistryRegion): string {
   return realmKey === COMMERCIAL_REALM ? `${key}.ocir.io` : `ocir.${id}.oci.${realmDomain}`;
 }
 
 /**
- * @returns whether a registry host, as parseImage gives it, may have a token
- * @throws {TypeError} for a realm domain or an extra host that no image could name
+ * @returns whether a registry host from parseImage may get a token
+ * @throws {TypeError} for a realm domain or an extra host that no image can name
  */
 export function createHostRules(options: HostRuleOptions): (registryHost: string) => boolean {
   const realmDomains = new Set(options.realmDomains);
@@ -62,13 +62,13 @@ export function createHostRules(options: HostRuleOptions): (registryHost: string
   };
 }
 
-/** The name under which a registry is known: registries speak HTTPS, so `icn.ocir.io:443` is `icn.ocir.io`. */
+/** Removes HTTPS's default port: `icn.ocir.io:443` is the registry `icn.ocir.io`. */
 export function withoutDefaultPort(registryHost: string): string {
   return registryHost.replace(/:443$/, "");
 }
 
 /**
- * Whether a text can stand among the extra hosts: a DNS name or an IPv4 address in lower case, with or without a port.
+ * Whether a text can be an extra host: a DNS name or an IPv4 address in lower case, with or without a port.
  * Not IPv6: the kubelet cannot match a credentials key with it.
  */
 export function isRegistryHost(text: string): boolean {

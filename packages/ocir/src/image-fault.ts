@@ -1,4 +1,4 @@
-/** Which of its rules an image reference breaks, in words from a closed table: no text of the image enters them. Pure. */
+/** Names the rule that an image reference breaks, from a closed table without any text of the image. Pure. */
 
 interface Parts {
   readonly image: string;
@@ -8,7 +8,7 @@ interface Parts {
   readonly repository: string;
 }
 
-/** The first that applies is the fault. */
+/** The first rule that applies is reported. */
 const FAULTS: readonly (readonly [fault: string, applies: (parts: Parts) => boolean])[] = [
   ["it is empty", ({ image }) => image === ""],
   ["it is longer than 1024 characters", ({ image }) => image.length > 1_024],
@@ -44,7 +44,7 @@ const FAULTS: readonly (readonly [fault: string, applies: (parts: Parts) => bool
   ],
 ];
 
-/** @returns what is wrong with a text that is no image reference; something for every text. */
+/** @returns the fault of a text that is not a valid image reference; never empty. */
 export function imageFaultOf(image: string): string {
   const slash = image.indexOf("/");
   const host = slash < 0 ? image : image.slice(0, slash);

@@ -1,27 +1,27 @@
 /**
- * An image reference taken apart: which registry, which repository.
+ * Parses an image reference into registry and repository.
  *
- * The grammar is distribution's (github.com/distribution/reference), which is what the kubelet has checked before
- * it calls; `registryHost` must be spelled out. Says nothing about whether a registry is one of ours.
+ * The grammar is distribution's (github.com/distribution/reference), which the kubelet checks before it calls the plugin, but
+ * the registry host is required. Does not decide whether the registry is Oracle's.
  */
 import { OcirError } from "./errors.ts";
 import { withoutDefaultPort } from "./host-rules.ts";
 import { imageFaultOf } from "./image-fault.ts";
 
 export interface ImageName {
-  /** In lower case, with its port unless that is 443, which is the same registry as none. */
+  /** In lower case, with its port unless that is the default, 443. */
   readonly registryHost: string;
   readonly repository: string;
 }
 
-/** Host 253, port 6, repository 255, tag 129, digest 200: nothing real is longer. */
+/** Host 253, port 6, repository 255, tag 129, digest 200. */
 const MAX_IMAGE_LENGTH = 1_024;
 const MAX_HOST_LENGTH = 253;
 const MAX_LABEL_LENGTH = 63;
 /** distribution's RepositoryNameTotalLengthMax. */
 const MAX_REPOSITORY_LENGTH = 255;
 
-// Each alternative begins with what the one before cannot contain, so no text makes these go back and forth.
+// Each alternative starts with a character that the previous one cannot contain, so no text causes backtracking.
 const LABEL = "[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*";
 const HOST = `(?:${LABEL}(?:\\.${LABEL})*|\\[[0-9A-Fa-f:]+\\])`;
 const PORT = "[1-9][0-9]{0,4}";
@@ -38,11 +38,11 @@ const REFERENCE_ONLY = new RegExp(`^(?:${DIGEST}|${TAG})$`);
 const REPOSITORY_ONLY = new RegExp(`^${REPOSITORY}$`);
 
 /**
- * Takes a tag and a digest, which the kubelet strips, and leaves them out. A scheme, user info, letters beyond ASCII,
- * a trailing dot or an empty label are not valid; neither is a first component that distribution would take for a part
- * of a Docker Hub repository: it has neither dot nor port and is not `localhost`.
+ * Accepts and drops tag and digest, which the kubelet strips. Refuses a scheme, user info, characters beyond ASCII, a trailing
+ * dot and an empty label; also a first component that distribution treats as part of a Docker Hub repository, because it has
+ * neither dot nor port and is not `localhost`.
  *
- * @throws {OcirError} `image-invalid`, and nothing else, whatever the text
+ * @throws {OcirError} only `image-invalid`, for any text
  */
 export function parseImage(image: string): ImageName {
   const { host, port, repository } = matchImage(image);
@@ -53,18 +53,18 @@ export function parseImage(image: string): ImageName {
   return { registryHost: withoutDefaultPort(spelled), repository };
 }
 
-/** The reference of an image that parseImage takes: its digest, else its tag, else `latest`, as for every client. */
+/** The reference of an image that parseImage accepts: its digest, otherwise its tag, otherwise `latest`, as in every client. */
 export function referenceOf(image: string): string {
   const { digest, tag } = REFERENCE_OF.exec(image.slice(image.indexOf("/") + 1))?.groups ?? {};
   return digest ?? tag ?? "latest";
 }
 
-/** Whether a text is a tag or a digest: safe to stand in a URL's path as it is. */
+/** Whether a text is a tag or digest, which is safe in a URL's path. */
 export function isReference(text: string): boolean {
   return REFERENCE_ONLY.test(text);
 }
 
-/** Whether a text is a repository in distribution's grammar: safe to stand in a URL's path as it is. */
+/** Whether a text is a repository in distribution's grammar, which is safe in a URL's path. */
 export function isRepository(text: string): boolean {
   return text.length <= MAX_REPOSITORY_LENGTH && REPOSITORY_ONLY.test(text);
 }

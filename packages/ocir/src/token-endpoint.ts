@@ -1,8 +1,8 @@
 /**
  * The registry's token endpoint: `GET /20180419/docker/token`, signed, answered with a bearer token.
  *
- * One request, one answer, classified. It never retries, never follows a redirect, and takes no token that it
- * cannot tell the life of or that belongs to nobody.
+ * Sends one request and classifies its answer. It never retries, never follows a redirect, and refuses a token that is anonymous
+ * or has no known lifetime.
  */
 import {
   type Clock,
@@ -30,15 +30,15 @@ export interface TokenEndpointOptions {
 /** Oracle A-Team, "Authentication mechanisms for OCI Container Registry". */
 const TOKEN_PATH = "/20180419/docker/token";
 
-/** A token is about 1 KiB and comes twice. */
+/** A token is about 1 KiB, and the answer has it twice. */
 const MAX_BODY_BYTES = 64 * 1024;
 
 /**
- * The token's life is counted from when the request left, on the monotonic clock, so that neither a slow answer nor a
- * wrong wall clock makes it longer than it is.
+ * The token's life starts when the request is sent, on the monotonic clock, so that neither a slow answer nor a wrong wall clock
+ * makes it too long.
  *
- * @throws {OcirError} whatever was answered that is no good token
- * @throws {UpstreamError} where there was no whole answer; and whatever `sign` throws
+ * @throws {OcirError} for any answer that is not a usable token
+ * @throws {UpstreamError} without a complete answer; also throws the errors of `sign`
  */
 export async function fetchBearerToken(
   registryHost: string,
@@ -66,7 +66,7 @@ export async function fetchBearerToken(
   };
 }
 
-/** A body that is too long is not a token, and the fault is the answer's. */
+/** Treats a body that is too long as an invalid answer. */
 async function exchange(answered: Promise<UpstreamResponse>, registryHost: string): Promise<UpstreamResponse> {
   try {
     return await answered;

@@ -1,8 +1,8 @@
 /**
  * The credentials of one registry host, in the order in which the kubelet tries them.
  *
- * The kubelet pulls anonymously only when it got no credentials at all, so a token that the registry refuses would
- * block even a public image. The second key offers the anonymous way (the Azure provider does it the same way).
+ * The kubelet pulls anonymously only without any credentials, so a token that the registry refuses would block even a public
+ * image. The second key permits an anonymous pull (as in the Azure provider).
  */
 import { ProtocolError } from "./errors.ts";
 
@@ -11,12 +11,12 @@ export interface RegistryCredentials {
   readonly password: string;
 }
 
-/** OCIR takes a bearer token as the password of this user name. */
+/** OCIR accepts a bearer token as the password of this user name. */
 const BEARER_TOKEN_USERNAME = "BEARER_TOKEN";
 
 /**
- * A DNS name or IPv4 address with an optional port. Not IPv6: the kubelet would read the brackets of a key as a
- * character class. No `*`, `?`, `[`: the exact key must match nothing but this host.
+ * A DNS name or IPv4 address with an optional port. Not IPv6, because the kubelet treats brackets as a character class. No `*`,
+ * `?`, `[`, because the exact key must match only this host.
  */
 const REGISTRY_HOST = /^[a-z0-9-]+(?<rest>(?:\.[a-z0-9-]+)*(?::[0-9]{1,5})?)$/i;
 
@@ -26,11 +26,11 @@ export function bearerCredentials(token: string): RegistryCredentials {
 }
 
 /**
- * The exact host with the token, and a wildcard for its first label with an empty user name and password.
+ * Returns the exact host with the token, and a wildcard for its first label with an empty user name and password.
  *
- * The kubelet compares label by label (as many on both sides, ports equal) and sorts the keys that match backwards,
- * so the literal one, whose first character is above `*`, comes first. Its comparison knows upper and lower case:
- * give the host as the image spells it. Checked with kubelets 1.32, 1.33, 1.34 and 1.36.
+ * The kubelet compares label by label (equal number, equal ports) and sorts matching keys in descending order, so the literal key,
+ * whose first character is above `*`, comes first. Its comparison is case-sensitive, so pass the host in the image's spelling.
+ * Checked with kubelets 1.32, 1.33, 1.34 and 1.36.
  *
  * @throws {ProtocolError} `registry-host-invalid`
  */

@@ -1,6 +1,6 @@
 /**
- * The docker-credential-helpers protocol, verb `get`: what docker, podman, skopeo and others write to a helper's standard
- * input and read from its standard output. A client takes whatever else comes, with exit status 1, as an error to show.
+ * The docker-credential-helpers protocol, verb `get`: the standard input and output of a helper of docker, podman, skopeo and
+ * others. A client shows any other output, with exit status 1, as an error.
  *
  * Source: github.com/docker/docker-credential-helpers, credentials/credentials.go and error.go.
  */
@@ -14,13 +14,13 @@ export interface DockerCredentialRequest {
   readonly registryHost: string;
 }
 
-/** By this text alone, letter by letter, a client knows that there are no credentials and that it may go on without. */
+/** A client recognises only this exact text as "no credentials", and then continues without. */
 export const CREDENTIALS_NOT_FOUND = "credentials not found in native keychain";
 
 /** A registry host has at most 259 characters; what follows it is a path such as `/v1/`. */
 const MAX_SERVER_URL_CHARACTERS = 2_048;
 
-/** `host`, `host:port`, `https://host`, `host/v1/`. No `http://`: a token is nothing to send in the clear. No user. */
+/** `host`, `host:port`, `https://host`, `host/v1/`. No `http://`, because a token must not be sent unencrypted. No user. */
 const SERVER_URL =
   /^(?:https:\/\/)?(?<registryHost>(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?)(?:[/?#][!-~]*)?$/i;
 

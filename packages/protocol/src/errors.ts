@@ -1,4 +1,4 @@
-/** The package's one error. Its messages are a closed table: nothing of a request or an answer enters them. */
+/** The package's one error. Its messages are a closed table, without any text of a request or answer. */
 import { NEXT, type RequestErrorText } from "@ocir-broker/foundation";
 import { MAX_REQUEST_BYTES } from "./contract.ts";
 

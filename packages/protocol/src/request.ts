@@ -1,8 +1,8 @@
 /**
- * The kubelet's message on a credential provider's standard input: one CredentialProviderRequest.
+ * Decodes the kubelet's message on a credential provider's standard input: one CredentialProviderRequest.
  *
- * Tolerant about fields that a newer kubelet may add, and keeps none of them: a pod's service-account token
- * that comes along (KEP-4412) is dropped here. Judges the envelope only; the image is the registry's business.
+ * Accepts and drops fields that a newer kubelet may add, such as a pod's service-account token (KEP-4412). Checks only the
+ * envelope; the package ocir checks the image.
  */
 import * as z from "zod";
 import { API_VERSIONS, type ApiVersion, MAX_REQUEST_BYTES } from "./contract.ts";
@@ -21,8 +21,8 @@ const envelope = z.object({
 });
 
 /**
- * Of a key given twice the last one counts, as everywhere in JavaScript; the kubelet never does that. A
- * byte-order mark is allowed (RFC 8259 §8.1). Depth costs nothing: V8's parser does not recurse.
+ * The last of a duplicate key counts, as everywhere in JavaScript; the kubelet never sends one. A byte-order mark is allowed
+ * (RFC 8259 §8.1). Depth is harmless, because V8's parser does not recurse.
  *
  * @throws {ProtocolError} `request-too-large`, `request-not-json`, `request-invalid`, `api-version-unsupported`
  */
@@ -35,7 +35,7 @@ export function decodeCredentialProviderRequest(body: Buffer): CredentialProvide
   return { apiVersion, image };
 }
 
-/** V8 quotes the text that it cannot parse, so its error goes no further. */
+/** Drops V8's error, which quotes the text. */
 function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));

@@ -1,17 +1,16 @@
 /**
- * A credential provider's answer to the kubelet on standard output: one CredentialProviderResponse.
+ * Encodes a credential provider's answer to the kubelet on standard output: one CredentialProviderResponse.
  *
- * Since 1.32 the kubelet refuses an answer with a field that it does not know, so exactly the five of the
- * contract are written. The answer forbids the kubelet to cache: asking again costs a millisecond, and only the broker
- * knows what is fresh.
+ * Since 1.32 the kubelet refuses an answer with an unknown field, so it has exactly the contract's five. It forbids the kubelet to
+ * cache, because another call costs a millisecond, and only the broker knows which token is fresh.
  */
 import type { RegistryCredentials } from "./auth.ts";
 import { type ApiVersion, MAX_RESPONSE_BYTES } from "./contract.ts";
 import { ProtocolError } from "./errors.ts";
 
 /**
- * `auth` maps a key that the kubelet matches with the image to what it logs in with; `{}` means "pull anonymously".
- * `cacheDuration` is a Go duration; a number, or a cacheKeyType other than Image, Registry, Global would void the answer.
+ * `auth` maps a key, which the kubelet matches with the image, to credentials; `{}` means "pull anonymously". `cacheDuration` is a
+ * Go duration; with a number, or a cacheKeyType other than Image, Registry, Global, the kubelet refuses the answer.
  *
  * @throws {ProtocolError} `response-too-large`
  */

@@ -1,13 +1,13 @@
-/** How far this node's clock may be off before OCI refuses what it signed. */
+/** How far this node's clock may be off before OCI refuses its signatures. */
 
 import { NEXT, transient } from "../error-text.ts";
 
 export const CLOCK_SKEW = transient(502, "this node's clock is more than 5 minutes off", NEXT.clock);
 
-/** Oracle's documentation of request signatures: more than 5 minutes is answered with 401. */
+/** Oracle's documentation of request signatures: OCI answers 401 beyond 5 minutes. */
 const LARGEST_SKEW_MS = 300_000;
 
-/** False also where the server sent no date: then we know nothing. Both in epoch milliseconds. */
+/** Also false if the server sent no date. Both times in epoch milliseconds. */
 export function isSkewed(serverDateMs: number | undefined, wallMs: number): boolean {
   return serverDateMs !== undefined && Math.abs(serverDateMs - wallMs) > LARGEST_SKEW_MS;
 }

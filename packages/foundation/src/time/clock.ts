@@ -1,8 +1,8 @@
 /**
- * Time, passed in. This file is the only one that may touch the system's clocks and timers.
+ * Time, passed in. Only this file may use the system's clocks and timers.
  *
- * Lives of tokens are counted on `monotonicMs`, which no one can set and which goes on while the machine
- * sleeps; `wallMs` is for signing, comparing with a server's `Date`, and for people.
+ * Lifetimes are counted on `monotonicMs`, which cannot be set and continues while the machine sleeps; `wallMs` is for signatures,
+ * for comparison with a server's `Date`, and for people.
  */
 import { uptime } from "node:os";
 
@@ -11,42 +11,42 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Milliseconds since some fixed point, suspend included; never goes back. */
+  /** Milliseconds since a fixed point, suspend included; never decreases. */
   monotonicMs(): number;
   /** Epoch milliseconds. May jump in either direction. */
   wallMs(): number;
-  /** Calls back once, `delayMs` of `monotonicMs` from now; keeps no process alive. */
+  /** Calls back once, `delayMs` of `monotonicMs` from now; does not keep the process alive. */
   setTimer(callback: () => void, delayMs: number): Timer;
 }
 
-/** A timer that sleeps longer is woken this often, so that a suspend is noticed within 4 s of waking. */
+/** A longer timer is checked this often, so that a suspend is noticed within 4 s after it. */
 const LONGEST_SLEEP_MS = 4_000;
 
 /** The wall clock and Node's monotonic clock may drift this far apart before we ask the kernel about a suspend. */
 const JUMP_MS = 500;
 
-/** libuv reads uptime from /proc/uptime (10 ms steps) or CLOCK_BOOTTIME cut to whole seconds. */
+/** libuv reads the uptime from /proc/uptime (10 ms steps) or CLOCK_BOOTTIME, truncated to seconds. */
 const UPTIME_STEP_MS = 1_000;
 
-/** `bootMs` may be behind the truth by this much, never ahead of it. */
+/** `bootMs` may lag by this much, and is never ahead. */
 export const BOOT_STEP_MS = UPTIME_STEP_MS;
 
 /**
- * Milliseconds since this machine booted, suspend included (CLOCK_BOOTTIME): the same in every process, so a time
- * survives the process that noted it, but not the boot. In steps of up to {@link BOOT_STEP_MS}.
+ * Milliseconds since this machine booted, suspend included (CLOCK_BOOTTIME), in steps of up to {@link BOOT_STEP_MS}. It is the same
+ * in every process until the next boot.
  */
 export function bootMs(): number {
   return uptime() * 1_000;
 }
 
-/** CLOCK_MONOTONIC in microseconds, as systemd wants it with RELOADING=1: since boot, suspend left out. */
+/** CLOCK_MONOTONIC in microseconds, which systemd needs with RELOADING=1: since boot, without suspends. */
 export function kernelMonotonicUs(): bigint {
   return process.hrtime.bigint() / 1_000n;
 }
 
 /**
- * Keeps the process alive until it is cancelled, which no timer of a Clock does: for a program that is to wait for its
- * answer even while nothing but such a timer is left. A daemon lives by its sockets instead.
+ * Keeps the process alive until it is cancelled, as no timer of a Clock does: for a command that waits for an answer. A daemon's
+ * sockets keep it alive.
  */
 export function holdProcess(): Timer {
   const handle = setInterval(() => {}, LONGEST_SLEEP_MS);
@@ -58,8 +58,8 @@ export function createSystemClock(): Clock {
   let wallOffsetMs = Date.now() - performance.now();
   const bootOffsetMs = uptime() * 1_000 - performance.now();
 
-  // CLOCK_MONOTONIC, which Node offers, stands still in a suspend; CLOCK_BOOTTIME does not, but costs a
-  // system call or three. A suspend always moves the wall clock against the monotonic one, so only a move asks.
+  // CLOCK_MONOTONIC, which Node uses, stops during a suspend; CLOCK_BOOTTIME does not, but costs up to three system calls. A
+  // suspend always moves the wall clock against the monotonic one, so it is read only after such a move.
   function monotonicMs(): number {
     const runningMs = performance.now();
     const offsetMs = Date.now() - runningMs;

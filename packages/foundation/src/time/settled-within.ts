@@ -1,7 +1,7 @@
 /** Waits for work, but no longer than a limit. */
 import type { Clock } from "./clock.ts";
 
-/** Resolves as soon as `work` has ended either way or `waitMs` have passed; true if the work has ended. */
+/** Resolves when `work` has settled, with true, or after `waitMs`, with false. */
 export function settledWithin(work: Promise<unknown>, waitMs: number, clock: Clock): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = clock.setTimer(() => resolve(false), waitMs);

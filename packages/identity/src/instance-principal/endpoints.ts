@@ -13,7 +13,7 @@ const METADATA_BASE_URLS: readonly URL[] = [
   new URL("http://[fd00:c1::a9fe:a9fe]/opc/v2"),
 ];
 
-/** To be tried in this order. */
+/** Tried in this order. */
 export function metadataBaseUrlsOf({ metadata: { baseUrl } }: InstancePrincipalSettings): readonly URL[] {
   return baseUrl === undefined ? METADATA_BASE_URLS : [new URL(baseUrl)];
 }

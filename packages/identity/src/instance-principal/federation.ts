@@ -1,8 +1,8 @@
 /**
- * X.509 federation: the instance's certificate is traded for a session token, which is bound to a key of ours.
+ * X.509 federation: exchanges the instance's certificate for a session token that is bound to our key.
  *
- * Owns the one request `POST <auth service>/v1/x509` and what its answer means. It never tries twice (the caller has
- * the certificate to read again, the cache above has the back-off) and never touches a session that exists.
+ * Owns the request `POST <auth service>/v1/x509` and the classification of its answer. It never retries, because the caller must
+ * read the certificate again and the cache has the back-off, and never changes an existing session.
  */
 import type { KeyObject } from "node:crypto";
 import {
@@ -19,7 +19,7 @@ import { createFederationRequest, type FederationRequest } from "./federation-re
 import type { LeafCertificate } from "./leaf-certificate.ts";
 import { decodeSessionToken, type SessionToken } from "./session-token.ts";
 
-/** A token is 2 KiB; a body ten times that is not one. */
+/** Ten times the size of a token, 2 KiB. */
 const MAX_BODY_BYTES = 65_536;
 
 export interface FederationOptions {

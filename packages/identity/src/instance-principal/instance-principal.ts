@@ -1,7 +1,7 @@
 /**
- * The identity of this instance: its certificate from the metadata service, exchanged for sessions at the auth service.
+ * The identity of this instance: exchanges its certificate, from the metadata service, for sessions of the auth service.
  *
- * Keeps the region for the life of the process and remembers the tenancy.
+ * Caches the region for the life of the process, and remembers the tenancy.
  */
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
@@ -17,7 +17,7 @@ import { runLimited } from "./pause.ts";
 import { fetchRegion } from "./region.ts";
 import { decodeSession, encodeSession, TOKEN_PREFIX } from "./session-record.ts";
 
-/** The size that the SDKs use for a session's key, and a new one for every session. */
+/** The SDKs' size for a session's key. Every session has a new key. */
 const SESSION_KEY = { modulusLength: 2_048, publicExponent: 65_537 };
 
 const generateKeys = promisify(generateKeyPair);
@@ -42,7 +42,7 @@ export function createInstancePrincipal(
     return knownRegion ?? runLimited(regions, "metadata service", signal, fetchOnce);
   }
 
-  /** An instance does not move: another tenancy means that something is very wrong, and nothing is swapped in. */
+  /** An instance never changes its tenancy: another one is a serious fault, and its session is not used. */
   function checkTenancy(found: string, host: string): void {
     if (tenancyId !== undefined && found !== tenancyId) throw new IdentityError("tenancy-changed", host);
   }
@@ -50,11 +50,11 @@ export function createInstancePrincipal(
   /** Three metadata requests and one POST. */
   async function session(signal: AbortSignal): Promise<Expiring<SigningSession>> {
     const authUrl = await authUrlOf(settings, () => region(signal));
-    // The key takes 50 to 300 ms of another thread; the certificate is read and the SDK loaded meanwhile.
+    // Generating the key takes 50 to 300 ms in another thread; meanwhile the certificate is read and the SDK loaded.
     const [{ publicKey, privateKey }, firstLeaf] = await Promise.all([
       generateKeys("rsa", SESSION_KEY),
       readLeafCertificate(metadata, clock, signal),
-      // Signs the requests that the session is for.
+      // The SDK will sign requests with the session.
       import("../oci-sdk/oci-sdk.ts"),
     ]);
 
@@ -70,7 +70,7 @@ export function createInstancePrincipal(
     try {
       return await federateWith(firstLeaf);
     } catch (error) {
-      // OCI rotates certificates several times a day and advises a retry: ours may have been replaced since we read it.
+      // OCI rotates certificates several times a day and recommends a retry, since ours may have been replaced after it was read.
       if (!(error instanceof IdentityError && error.code === "federation-unauthorized")) throw error;
       onEvent?.({ type: "retry", code: error.code, delayMs: 0 });
       return federateWith(await readLeafCertificate(metadata, clock, signal));

@@ -1,9 +1,9 @@
 /**
- * The proof of who this instance is: leaf certificate, its key, and the intermediate above it.
+ * The instance's proof of identity: leaf certificate, its key, and the intermediate certificate.
  *
- * OCI rotates them several times a day, and the three reads are not one: a rotation between them gives a key that
- * does not belong to the certificate. So they are read together, checked against each other and read again.
- * The key lives on as a KeyObject, which prints nothing of itself.
+ * OCI rotates them several times a day, and the three reads are not atomic: after a rotation in between, the key does not match
+ * the certificate. So they are read together, compared, and read again on a mismatch. The key is stored as a KeyObject, which
+ * never prints its content.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { type Clock, isSkewed } from "@ocir-broker/foundation";
@@ -20,7 +20,7 @@ export interface LeafCertificate {
 
 const PATHS = ["/identity/cert.pem", "/identity/key.pem", "/identity/intermediate.pem"] as const;
 
-/** A second rotation within the second that a read takes does not happen; a slow replica may. */
+/** More than one retry, because of slow replicas; a second rotation within a second does not occur. */
 const READS = 3;
 
 const READ_AGAIN: ReadonlySet<IdentityErrorCode> = new Set([
@@ -40,7 +40,7 @@ export async function readLeafCertificate(
     const answers = await metadata.read(PATHS, signal);
     try {
       const leaf = decodeLeafCertificate(answers, clock.wallMs());
-      // An intermediate that is not the leaf's is worth another read, but whether the chain holds is the auth service's word.
+      // A wrong intermediate is worth another read, but the auth service decides whether the chain is valid.
       if (read === READS || isChained(leaf)) return leaf;
     } catch (error) {
       if (read === READS || !(error instanceof IdentityError && READ_AGAIN.has(error.code))) throw error;
@@ -72,7 +72,7 @@ function decodeCertificates({ text, host }: MetadataAnswer): [X509Certificate, .
   return [first, ...rest];
 }
 
-/** Both armours are met in the field: `RSA PRIVATE KEY` (PKCS#1) and `PRIVATE KEY` (PKCS#8), without a passphrase. */
+/** Accepts `RSA PRIVATE KEY` (PKCS#1) and `PRIVATE KEY` (PKCS#8), which both occur, without a passphrase. */
 function decodePrivateKey({ text, host }: MetadataAnswer): KeyObject {
   if (!/-----BEGIN (?:RSA )?PRIVATE KEY-----/.test(text)) throw new IdentityError("metadata-invalid", host);
   const key = attempt("certificate-invalid", host, () => createPrivateKey(text));
@@ -80,7 +80,7 @@ function decodePrivateKey({ text, host }: MetadataAnswer): KeyObject {
   return key;
 }
 
-/** OpenSSL's own error is left out: nobody promises what it quotes. */
+/** Drops OpenSSL's error, which may quote the key. */
 function attempt<T>(code: IdentityErrorCode, host: string, decode: () => T): T {
   try {
     return decode();
@@ -89,7 +89,7 @@ function attempt<T>(code: IdentityErrorCode, host: string, decode: () => T): T {
   }
 }
 
-/** The tenancy as the SDKs find it: the subject's value that begins with `opc-tenant:`, else with `opc-identity:`. */
+/** Finds the tenancy as the SDKs do: the subject's value with the prefix `opc-tenant:`, otherwise `opc-identity:`. */
 function tenancyOf(subject: string): string | undefined {
   const [, tenancyId] = /=opc-tenant:([\w.:-]+)/.exec(subject) ?? /=opc-identity:([\w.:-]+)/.exec(subject) ?? [];
   return tenancyId;

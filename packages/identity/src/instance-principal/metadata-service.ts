@@ -1,9 +1,9 @@
 /**
- * The only HTTP to the instance metadata service, which tells an instance where it is and proves who it is.
+ * The only HTTP client of the instance metadata service, which has an instance's region and certificate.
  *
- * Owns the pace (one request at a time, a burst of five, then five a second), the choice of address and a few
- * tries. It hands out a body only with status 200, and never knows what is in it. It sends `Authorization: Bearer
- * Oracle` and nothing else: the service refuses what carries a `Forwarded` header, so it is never asked through a proxy.
+ * Owns the rate limit (one request at a time, a burst of five, then five a second), the choice of address, and retries. It
+ * returns a body only with status 200, without interpreting it. It sends only `Authorization: Bearer Oracle`, and never uses a
+ * proxy, because the service refuses requests with a `Forwarded` header.
  */
 import {
   type Clock,
@@ -18,20 +18,20 @@ import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
 import type { IdentityEvent } from "../identity-event.ts";
 import { pause, runLimited } from "./pause.ts";
 
-/** Certificates are 2 KiB; a body ten times that is not one. */
+/** Ten times the size of a certificate, 2 KiB. */
 const MAX_BODY_BYTES = 65_536;
 
-/** The service throttles without telling at what rate, and everything on the node shares it. */
+/** The service's own limit is unknown, and all programs on the node share it. */
 const RATE = { burst: 5, spacingMs: 200 };
 
 const TRIES = 4;
 
-/** A service that hangs takes its whole time limit for each try: who waits must learn of that before giving up. */
+/** A hanging service takes the whole time limit of each attempt; the caller must get this error before its own deadline. */
 const LAST_TRY_MS = 5_000;
 
 const FIRST_BACK_OFF_MS = 500;
 
-/** Longer waits are left to the caller, which plans better than we do. */
+/** The caller decides about longer waits. */
 const LONGEST_BACK_OFF_MS = 5_000;
 
 const TRY_AGAIN: ReadonlySet<IdentityErrorCode> = new Set([
@@ -50,13 +50,13 @@ type MetadataPath =
 export interface MetadataAnswer {
   readonly text: string;
   readonly host: string;
-  /** The service's `Date` in epoch milliseconds, where it sent one. */
+  /** The service's `Date` in epoch milliseconds, if it sent one. */
   readonly serverDateMs: number | undefined;
 }
 
 export interface MetadataService {
   /**
-   * The bodies of the paths, read one after the other with nobody else's request between them.
+   * Reads the bodies of the paths one after another, without other requests in between.
    * @throws {IdentityError} `identity-not-ready`, `aborted` or one of `metadata-*`.
    */
   read<const P extends readonly MetadataPath[]>(
@@ -69,7 +69,7 @@ export interface MetadataServiceOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly send: SendRequest;
-  /** Tried in their order until one answers; that one is kept. */
+  /** Tried in order until one answers, which is then used always. */
   readonly baseUrls: readonly URL[];
   readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
 }

@@ -2,7 +2,7 @@
 import type { Clock, Limiter } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
 
-/** Resolves when `delayMs` of the monotonic clock have passed, or at once when the signal fires: look at it. */
+/** Resolves after `delayMs` on the monotonic clock, or when the signal aborts, which the caller must check. */
 export async function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   if (delayMs <= 0) return;
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -11,7 +11,7 @@ export async function pause(clock: Clock, delayMs: number, signal: AbortSignal):
   timer.cancel();
 }
 
-/** Runs `work` when the limiter lets it. @throws {IdentityError} `aborted`, with `place`, if the signal fires before. */
+/** Runs `work` when the limiter permits it. @throws {IdentityError} `aborted`, with `place`, if the signal aborts before. */
 export async function runLimited<T>(
   limiter: Limiter,
   place: string,

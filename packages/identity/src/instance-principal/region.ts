@@ -1,6 +1,6 @@
 /**
- * Where this instance is. The metadata service's regionInfo says all of it, also for a region or realm that is newer
- * than any table; only an instance whose service does not know regionInfo is looked up in oci-common's table.
+ * Finds the instance's region. The metadata service's regionInfo is complete, also for a region or realm newer than any table;
+ * oci-common's table is only used if the service has no regionInfo.
  */
 import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
@@ -52,7 +52,7 @@ function decodeRegionInfo(text: string, host: string): RegionInfo {
   return data;
 }
 
-/** `/instance/region` says `iad` and `phx` in the two oldest regions, and the whole id everywhere else. */
+/** `/instance/region` returns `iad` and `phx` in the two oldest regions, and the region's id everywhere else. */
 async function findRegion(text: string, host: string): Promise<RegionInfo> {
   const { success, data: name } = label.safeParse(text.trim());
   if (!success) throw new IdentityError("metadata-invalid", host);

@@ -1,6 +1,6 @@
 /**
- * Reads the auth service's answer: is it a session token, how long does it live, and was it made for our key?
- * The signature is not checked, because nobody but OCI has the key for it; TLS says who answered.
+ * Parses the auth service's answer: checks that it is a session token for our key, and finds its lifetime. The signature is not
+ * verified, because only OCI has its key; TLS authenticates the service.
  */
 import type { KeyObject } from "node:crypto";
 import { parseJson, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
@@ -13,12 +13,12 @@ export interface SessionToken {
   readonly expiresAtMs: number;
 }
 
-/** Sessions live 20 minutes; whatever says more than a day is a mistake that must not be believed for years. */
+/** Sessions live 20 minutes; more than a day is a mistake and is limited. */
 const LONGEST_LIFE_MS = 86_400_000;
 
 const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
 
-/** `jwk` is a JSON string in the tokens that were published; the SDK for Java accepts a token only if it is there. */
+/** `jwk` is a JSON string in published tokens; the SDK for Java requires it. */
 const claims = z.object({
   iat: z.number(),
   exp: z.number(),
@@ -26,8 +26,8 @@ const claims = z.object({
 });
 
 /**
- * The life is counted from when the request left, so never too long: to `exp` as seen from the server's own `Date`, and
- * not beyond `exp - iat` whatever the clocks say, nor beyond a day.
+ * The life starts when the request is sent, so it is never too long. It ends at `exp` by the server's own `Date`, but lasts no
+ * longer than `exp - iat` or a day, whatever the clocks say.
  * @throws {IdentityError} `federation-invalid` or `token-key-mismatch`.
  */
 export function decodeSessionToken(
@@ -46,7 +46,7 @@ export function decodeSessionToken(
   return { token: new Secret(token), expiresAtMs: response.sentAtMs + lifeMs };
 }
 
-/** Whether the token names this key as its own. */
+/** Whether the token is bound to this key. */
 export function isTokenOfKey(token: string, publicKey: KeyObject): boolean {
   const data = readClaims(token);
   return data !== undefined && isClaimed(data, publicKey);
@@ -60,7 +60,7 @@ function isClaimed({ jwk }: z.output<typeof claims>, publicKey: KeyObject): bool
   return modulus(jwk.n).equals(modulus(publicKey.export({ format: "jwk" }).n ?? ""));
 }
 
-/** Java writes a zero byte before a number whose first bit is set. */
+/** Java prefixes a zero byte if the number's first bit is set. */
 function modulus(base64url: string): Buffer {
   const bytes = Buffer.from(base64url, "base64url");
   return bytes[0] === 0 ? bytes.subarray(1) : bytes;

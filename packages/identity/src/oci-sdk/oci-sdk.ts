@@ -1,8 +1,8 @@
 /**
  * The only file that imports oci-common, and only its public API: signs requests and knows regions, without I/O.
  *
- * Import it dynamically: loading it takes 45 ms and 9 MiB, which the start of a process need not wait for. Loading
- * asks for the home directory (nothing below it is read) and throws if there is none; the executable sets HOME.
+ * Import it dynamically, because loading takes 45 ms and 9 MiB, which would delay the start. Loading requires a home directory
+ * (without reading it) and throws if there is none; the executable sets HOME.
  */
 import type { KeyObject } from "node:crypto";
 import { DefaultRequestSigner, Region } from "oci-common";
@@ -21,14 +21,14 @@ export async function signWithSession(
     getPrivateKey: () => privateKeyPem,
     getPassphrase: () => null,
   });
-  // The SDK would take x-date from the system's clock; `date` is what it sends unsigned.
+  // Sets x-date, because the SDK would use the system's clock; it sends `date` unsigned.
   const date = new Date(wallMs).toUTCString();
   const headers = new Headers({ date, "x-date": date });
   await signer.signHttpRequest({ method: request.method, uri: request.url.href, headers });
   return Object.fromEntries(headers);
 }
 
-/** Takes a region's id or its key, in lower case. Asks no file, no environment and no metadata service. */
+/** Accepts a region's id or key, in lower case. Reads no file, environment or metadata service. */
 export function findRegionByName(name: string): RegionInfo | undefined {
   for (const region of Object.values(Region)) {
     if (!(region instanceof Region) || (region.regionId !== name && region.regionCode !== name)) continue;
