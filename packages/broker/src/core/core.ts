@@ -1,6 +1,6 @@
 /**
- * The wiring that daemon, fallback broker and tests share: an identity provider, and the caches of home region, session and
- * tokens on top of it. Owns no socket, log or metric; it reports through events.
+ * The wiring that daemon, fallback broker, doctor and tests share: an identity provider, and the caches of home region, session
+ * and tokens on top of it. Owns no socket, log or metric; it reports through events.
  */
 
 import type { CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache";

@@ -21,7 +21,7 @@ export interface Upstreams {
   close(): Promise<void>;
 }
 
-/** As many as background probes run at a time (background-queue.ts). */
+/** As many as background probes run at a time (repository-access.ts). */
 const MAX_CONNECTIONS = 8;
 
 export function createUpstreams(options: {
