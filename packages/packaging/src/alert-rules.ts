@@ -1,19 +1,19 @@
-/** The alerts of a release: those of the checkout, with links to where its documentation is read. */
+/** The alerts of a release: those of the checkout, with links to the release's documentation. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CHECKOUT } from "./release.ts";
 
-/** In the checkout's rules; the domain is one that nobody can have (RFC 2606). */
+/** Placeholder in the checkout's rules; the domain is reserved (RFC 2606). */
 const PLACEHOLDER = "https://ocir-broker.invalid";
 
-/** @throws {Error} if OCIR_BROKER_DOCS_URL is given and no address of a folder of pages. */
+/** @throws {Error} if OCIR_BROKER_DOCS_URL is set but is not the URL of a folder of pages. */
 export function alertRules(environment: NodeJS.ProcessEnv): string {
   const rules = readFileSync(join(CHECKOUT, "monitoring/ocir-broker.rules.yaml"), "utf8");
   const given = environment["OCIR_BROKER_DOCS_URL"];
   return given ? rules.replaceAll(PLACEHOLDER, baseUrl(given)) : rules;
 }
 
-/** As it stands unquoted in YAML and before `/docs/…`. */
+/** Valid unquoted in YAML and before `/docs/…`. */
 function baseUrl(given: string): string {
   const url = URL.parse(given);
   const isPlain = url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "";

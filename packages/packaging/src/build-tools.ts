@@ -1,9 +1,9 @@
-/** The programs whose versions decide the bytes of a release, besides the commit and what its lockfile names. */
+/** The programs whose versions determine a release's bytes, in addition to the commit and its lockfile. */
 import { execFileSync, spawnSync } from "node:child_process";
 import type { Release } from "./release.ts";
 import { PACKERS, type Target } from "./target.ts";
 
-/** One line for each tool: what somebody needs to make the same bytes again. */
+/** One line for each tool that is needed to reproduce the bytes. */
 export function describeBuildTools(targets: readonly Target[], { version }: Release): string {
   const ofTargets = targets.flatMap((target) => [
     `${target.debArchitecture} compiler: ${target.compiler}, ${versionOf(target.compiler)}`,
@@ -15,7 +15,7 @@ export function describeBuildTools(targets: readonly Target[], { version }: Rele
   return `${[head, ...ofTargets, ...packers].join("\n")}\n`;
 }
 
-/** @throws {Error} if the program does not tell it: a release whose origin is unknown cannot be made again. */
+/** @throws {Error} if the program does not print its version, because such a release cannot be reproduced. */
 function versionOf(program: string): string {
   const [line = ""] = execFileSync(program, ["--version"], { encoding: "utf8" }).split("\n", 1);
   if (!/\d/.test(line)) throw new Error(`${program} --version says no version: ${line}`);
@@ -30,7 +30,7 @@ function libraryVersion({ compiler, staticLibrary, debianPackages }: Target): st
   );
 }
 
-/** musl's dynamic loader tells its version, and ends with a status of 1. Which one that is, the compiler's own command line says. */
+/** musl's dynamic loader prints its version and exits with 1. The compiler's command line names the loader. */
 function muslVersion(compiler: string): string | undefined {
   const { stderr: commands } = spawnSync(compiler, ["-###", "-x", "c", "/dev/null"], { encoding: "utf8" });
   const loader = /-dynamic-linker"? "?([^" ]+)/.exec(commands)?.[1];

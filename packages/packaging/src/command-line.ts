@@ -1,4 +1,4 @@
-/** The command line of `npm run package`. A word that is no folder's name makes nothing and deletes nothing. */
+/** The command line of `npm run package`. An argument that is not a folder's name creates and deletes nothing. */
 
 export const USAGE = `usage: npm run package [-- DIR]
 

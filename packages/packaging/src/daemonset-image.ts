@@ -1,6 +1,6 @@
 /**
- * The image of the DaemonSet, for all architectures at once: the release's archive, the scripts that install it on the node
- * around the container, and one static program that starts them. No base image: nothing in it to patch.
+ * The DaemonSet's image for all architectures: the release's archive, the scripts that install it on the container's node, and one
+ * static program that starts them. It has no base image, so there is nothing to patch.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import type { Target } from "./target.ts";
 const SCRIPTS = join(CHECKOUT, "cloud-init");
 const OWNER = ["--owner=0", "--group=0", "--numeric-owner"] as const;
 const MANIFEST = join(SCRIPTS, "daemonset/daemonset.yaml");
-/** In the manifest of the checkout, where no image has been made yet. */
+/** Placeholder in the checkout's manifest. */
 const IMAGE_WITHOUT_DIGEST = /^ *image: registry\.invalid\/ocir-broker-daemonset$/m;
 
 export interface ImageContent {
@@ -65,7 +65,7 @@ async function makeOne(
     { path: `/ocir-broker/${name}`, mode: 0o644, from: archive },
     { path: "/ocir-broker/SHA256SUMS", mode: 0o644, from: { text: `${sha256}  ${name}\n` } },
   ]);
-  // Where the manifest's volumes are mounted, should a runtime not make these folders.
+  // Mount points of the manifest's volumes, in case a runtime does not create them.
   for (const folder of ["status", "proc", "dev", "sys", "var/run/secrets/kubernetes.io/serviceaccount"]) {
     mkdirSync(join(root, folder), { recursive: true });
   }

@@ -35,7 +35,7 @@ async function main(output: string): Promise<void> {
   }
   process.umask(0o022);
   try {
-    // Made by nobody but us, whatever is in it.
+    // A temporary folder that only this program uses.
     if (output === DEFAULT_FOLDER) rmSync(output, { recursive: true, force: true });
     prepareOutputFolder(output);
     rmSync(WORK, { recursive: true, force: true });
@@ -45,7 +45,7 @@ async function main(output: string): Promise<void> {
     }
   } catch (error) {
     fail(`${error instanceof Error ? error.message : error}\n`, 1);
-    // Of two targets the other may still be at work.
+    // The other target's build may still run.
     process.exit();
   }
 }
@@ -74,7 +74,7 @@ function sha256(path: string): string {
   return createHash("sha256").update(readFileSync(path)).digest("hex");
 }
 
-/** Minutes pass between the first and the last. */
+/** Minutes may pass between the first and the last. */
 function progress(step: string): void {
   process.stderr.write(`making ${step}\n`);
 }
@@ -84,7 +84,7 @@ function fail(message: string, exitCode: 1 | 2): void {
   process.exitCode = exitCode;
 }
 
-/** One after the other for a target, both targets at once: a processor each. */
+/** One after another for a target, both targets in parallel: one processor each. */
 async function makePackages(
   target: Target,
   of: Release,

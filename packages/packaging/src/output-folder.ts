@@ -1,15 +1,15 @@
 /**
- * The folder that packages are made in. Only what this command has made is ever deleted: a marker says so, and a folder with
- * other things in it is refused.
+ * The output folder of packages. Only a folder that this command has created, which has a marker, is ever emptied; a folder with
+ * other content is refused.
  */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Not in the SHA256SUMS: it is no part of a release. */
+/** Not in the SHA256SUMS, because it is not part of a release. */
 export const MARKER = ".made-by-npm-run-package";
 
 /**
- * Makes the folder, or empties it.
+ * Creates the folder, or empties it.
  * @throws {Error} if it has contents and no marker; nothing is changed then.
  */
 export function prepareOutputFolder(folder: string): void {
@@ -20,7 +20,7 @@ export function prepareOutputFolder(folder: string): void {
     );
   }
   mkdirSync(folder, { recursive: true });
-  // First, so that a run that is interrupted leaves a folder that the next one may empty.
+  // First, so that the next run may empty the folder of an interrupted one.
   writeFileSync(join(folder, MARKER), "What is in this folder is deleted by the next npm run package into it.\n");
   for (const name of names) if (name !== MARKER) rmSync(join(folder, name), { recursive: true });
 }

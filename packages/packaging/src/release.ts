@@ -1,20 +1,20 @@
-/** The facts that all packages of one release share: its checkout, its version, and the one time that is in all of them. */
+/** Facts that all packages of a release share: checkout, version, and the time stamp of all files. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export const CHECKOUT = join(import.meta.dirname, "../../..");
 
-/** Packages must name somebody; the domain is one that nobody can have (RFC 2606). */
+/** Packages must name a maintainer; the domain is reserved (RFC 2606). */
 export const MAINTAINER = "ocir-broker maintainers <maintainers@ocir-broker.invalid>";
 
 export interface Release {
   readonly version: string;
-  /** Seconds since 1970, as SOURCE_DATE_EPOCH has it. */
+  /** Seconds since 1970, as in SOURCE_DATE_EPOCH. */
   readonly epochS: number;
 }
 
-/** @throws {Error} where neither SOURCE_DATE_EPOCH nor a git checkout gives the time. */
+/** @throws {Error} if neither SOURCE_DATE_EPOCH nor a git checkout gives the time. */
 export function thisRelease(environment: NodeJS.ProcessEnv): Release {
   const given = environment["SOURCE_DATE_EPOCH"];
   const epochS = Number(given ?? lastCommitS());
@@ -23,7 +23,7 @@ export function thisRelease(environment: NodeJS.ProcessEnv): Release {
   return { version, epochS };
 }
 
-/** As Debian and RPM sort versions: 1.0.0~rc.1 comes before 1.0.0. */
+/** In the form that Debian and RPM sort correctly: 1.0.0~rc.1 comes before 1.0.0. */
 export function packageVersion({ version }: Release): string {
   return version.replace("-", "~").replaceAll("-", ".");
 }

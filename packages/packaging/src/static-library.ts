@@ -1,8 +1,8 @@
-/** The C library inside of a static program: musl's start in half the time, so a release must not hold another by accident. */
+/** Detects the C library of a static program: musl's start in half the time, so a release must not contain another by accident. */
 import { readFileSync } from "node:fs";
 import type { Target } from "./target.ts";
 
-/** In each static program of glibc, whose start-up code reads this variable; in none of musl. */
+/** Occurs in each static program with glibc, whose start-up code reads this variable, and in none with musl. */
 const OF_GLIBC = "GLIBC_TUNABLES";
 
 /** @throws {Error} if the program is not linked with the target's library. */

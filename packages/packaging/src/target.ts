@@ -1,19 +1,19 @@
-/** The two kinds of machine that packages are made for: what each world calls them, and the programs that build for them. */
+/** The two architectures of packages: their names in each system, and the programs that build for them. */
 import { spawnSync } from "node:child_process";
 
 export interface Target {
-  /** As Node says it; also the end of the npm package's name. */
+  /** Node's name; also the end of the npm package's name. */
   readonly nodeArchitecture: "x64" | "arm64";
   readonly debArchitecture: "amd64" | "arm64";
-  /** As the kernel (`uname -m`) and RPM say it. */
+  /** The kernel's (`uname -m`) and RPM's name. */
   readonly machine: "x86_64" | "aarch64";
   readonly compiler: string;
   readonly strip: string;
-  /** The command that runs a program of this architecture here; empty if the machine itself does. */
+  /** The command that runs a program of this architecture here; empty if none is needed. */
   readonly emulator: string;
-  /** The C library inside of the static programs. */
+  /** The C library of the static programs. */
   readonly staticLibrary: "musl" | "glibc";
-  /** Debian packages that bring the programs above. */
+  /** Debian packages with the programs above. */
   readonly debianPackages: string;
 }
 
@@ -32,10 +32,10 @@ export const TARGETS: readonly Target[] = [
     nodeArchitecture: "arm64",
     debArchitecture: "arm64",
     machine: "aarch64",
-    // Debian has no cross compiler for musl: glibc costs 0.3 ms a call and 2 MB on disk.
+    // Debian has no cross compiler for musl. glibc costs 0.3 ms for each call, and 2 MB on disk.
     compiler: "aarch64-linux-gnu-gcc",
     strip: "aarch64-linux-gnu-strip",
-    // Only an arm64 Node can make the code cache for one; without it the daemon takes 60 ms more to start.
+    // Only an arm64 Node can create its code cache, without which the daemon's start takes 60 ms longer.
     emulator: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
     staticLibrary: "glibc",
     debianPackages:
@@ -43,18 +43,18 @@ export const TARGETS: readonly Target[] = [
   },
 ];
 
-/** Programs that make packages, whatever the target. */
+/** Programs that build packages for any target. */
 export const PACKERS = [
   { program: "make", debianPackage: "make" },
   { program: "tar", debianPackage: "tar" },
   { program: "gzip", debianPackage: "gzip" },
-  // Not run: its library compresses the .deb and the .rpm, and it tells that library's version.
+  // Not run: the .deb and the .rpm are compressed with its library, whose version it prints.
   { program: "xz", debianPackage: "xz-utils" },
   { program: "dpkg-deb", debianPackage: "dpkg" },
   { program: "rpmbuild", debianPackage: "rpm" },
 ] as const;
 
-/** The tools that this machine lacks to make the target's packages, one line each. */
+/** The tools that this machine lacks for the target's packages, one line each. */
 export function missingPrograms(target: Target): string[] {
   const packers = PACKERS.filter(({ program }) => !isInstalled(program));
   const [emulator = ""] = target.emulator.split(" ");

@@ -1,15 +1,15 @@
 /**
- * The auth service's `POST /v1/x509` as an msw handler that believes nothing: the signature must be made with the
- * certificate's key over the headers that the TypeScript SDK covers, the body must have its hash, the date must be near.
+ * The auth service's `POST /v1/x509` as a strict msw handler: it verifies the signature with the certificate's key over the
+ * TypeScript SDK's headers, the body's hash, and the date.
  */
 import { createHash, createPublicKey, generateKeyPairSync, sign, verify, X509Certificate } from "node:crypto";
 import { HttpResponse, http, type RequestHandler } from "msw";
 
 export interface AuthServiceDouble {
   readonly handler: RequestHandler;
-  /** Why each request that was refused was. */
+  /** The reason for each refused request. */
   readonly refusals: string[];
-  /** The tokens that were handed out. */
+  /** The issued tokens. */
   readonly tokens: string[];
 }
 

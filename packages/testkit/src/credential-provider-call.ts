@@ -1,7 +1,7 @@
 /**
  * One call of a credential provider, as the kubelet makes it (k8s.io/kubernetes pkg/credentialprovider/plugin):
  * a JSON object and a newline on stdin, then its end; the kubelet's own environment with the provider's on top;
- * SIGKILL after 60 s; and no end before every copy of stdout and stderr is closed. It judges nothing.
+ * SIGKILL after 60 s; and the end when every copy of stdout and stderr is closed. It does not judge the result.
  */
 import { spawn } from "node:child_process";
 
@@ -13,24 +13,24 @@ interface ProviderProgram {
   readonly args?: readonly string[];
   /** The `env` of the provider's entry in the kubelet's config; wins over the kubelet's own. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The kubelet's limit, 60 000 unless a test wants to see less. */
+  /** The kubelet's limit, 60 000 unless a test needs a shorter one. */
   readonly timeoutMs?: number;
 }
 
 interface RequestForImage {
-  /** Makes a request of v1 for this image, as the kubelet words it. */
+  /** Creates a v1 request for this image, as the kubelet does. */
   readonly image: string;
   readonly stdin?: never;
 }
 
 interface GivenRequest {
-  /** Sent as it is. */
+  /** Sent unchanged. */
   readonly stdin: string | Buffer;
   readonly image?: never;
 }
 
 export interface CredentialProviderResult {
-  /** Null where a signal ended it. */
+  /** Null if a signal ended it. */
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: Buffer;
@@ -46,7 +46,7 @@ const KUBELET_ENVIRONMENT = {
 
 const KUBELET_LIMIT_MS = 60_000;
 
-/** Rejects only where the program cannot be started; how it ended is in the result. */
+/** Rejects only if the program cannot be started; the result has its exit. */
 export function callCredentialProvider(call: CredentialProviderCall): Promise<CredentialProviderResult> {
   const { promise, resolve, reject } = Promise.withResolvers<CredentialProviderResult>();
   const startedAtMs = performance.now();
@@ -69,7 +69,7 @@ export function callCredentialProvider(call: CredentialProviderCall): Promise<Cr
       elapsedMs: performance.now() - startedAtMs,
     });
   });
-  // A provider that ends without reading everything breaks the pipe; the kubelet does not mind either.
+  // A provider may exit without reading everything; like the kubelet, ignore the broken pipe.
   child.stdin.on("error", () => {});
   child.stdin.end(call.stdin ?? encodeRequest(call.image));
   return promise;

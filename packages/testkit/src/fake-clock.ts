@@ -1,16 +1,15 @@
 /**
- * A clock that stands still until a test moves it, with the two ways in which real time surprises us:
- * the wall clock jumps, and the machine sleeps.
+ * A clock that only moves when a test moves it, and simulates jumps of the wall clock and suspends of the machine.
  */
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "@ocir-broker/foundation";
 
 export interface FakeClock extends Clock {
-  /** Moves both clocks, firing the timers that fall due in their order; work they start is awaited as far as promises go. */
+  /** Moves both clocks and fires due timers in order; awaits the work they start, as far as it only needs promises. */
   advance(ms: number): Promise<void>;
-  /** The machine sleeps: both clocks jump at once, and the timers that fell due meanwhile fire late, on waking. */
+  /** Simulates a suspend: both clocks jump, and timers that became due fire late, afterwards. */
   suspend(ms: number): Promise<void>;
-  /** Moves only the wall clock: somebody set it. */
+  /** Moves only the wall clock, as if it was set. */
   jumpWall(ms: number): void;
   /** Delays from now of the armed timers, soonest first, in milliseconds. */
   armed(): number[];

@@ -1,7 +1,6 @@
 /**
- * A clock that does not wait: a timer fires on the next turn of the event loop, and the clock is then as late as it
- * should be. For code that paces itself between requests to real sockets. Only the time limit of a whole exchange with
- * such a socket takes real time.
+ * A clock that does not wait: a timer fires on the next turn of the event loop, and the clock then has the timer's due time. For
+ * code that spaces its requests to real sockets. Only the time limit of a whole exchange takes real time.
  */
 import type { Clock } from "@ocir-broker/foundation";
 
@@ -10,7 +9,7 @@ export interface ImpatientClock extends Clock {
   jumpWall(ms: number): void;
 }
 
-/** As long as the limits that tests give an exchange; no pause and no interval is so long. */
+/** The time limit that tests give an exchange; longer than any pause or interval. */
 const EXCHANGE_LIMIT_MS = 10_000;
 
 export function createImpatientClock(): ImpatientClock {

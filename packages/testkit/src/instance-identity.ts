@@ -1,6 +1,6 @@
 /**
- * Certificates like those of an OCI instance, made in memory: an authority, an intermediate, and leaves with Oracle's
- * attributes in the subject. As much DER as that takes, so that no test needs openssl.
+ * Creates certificates like those of an OCI instance in memory: an authority, an intermediate, and leaves with Oracle's attributes
+ * in the subject. Has its own DER encoder, so that no test needs openssl.
  */
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 

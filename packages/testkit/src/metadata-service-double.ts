@@ -1,10 +1,10 @@
-/** An instance's metadata service as msw handlers, as strict as the real one about who asks and how. */
+/** An instance's metadata service as msw handlers, which check requests as strictly as the real one. */
 import { HttpResponse, http, type RequestHandler } from "msw";
 import type { InstanceIdentity } from "./instance-identity.ts";
 
 export interface MetadataServiceDouble {
   readonly handlers: RequestHandler[];
-  /** Replaced by a test that rotates; with none, `/identity/*` is not there yet. */
+  /** A test replaces it to rotate; without it, `/identity/*` answers 404. */
   identity: InstanceIdentity | undefined;
 }
 

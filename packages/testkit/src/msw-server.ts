@@ -1,6 +1,6 @@
 /**
- * An upstream double: msw handlers answered on a loopback server, so that the code under test uses its own
- * sockets, pool and limits. Nothing is intercepted. Sends no header that a handler did not set, `Date` included.
+ * An upstream double: a loopback server with msw handlers, so that the code under test uses its own sockets, pool and limits.
+ * Nothing is intercepted. Sends only headers that a handler has set, not even `Date`.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -11,7 +11,7 @@ import { getResponse, type RequestHandler } from "msw";
 
 export interface ReceivedRequest {
   readonly method: string;
-  /** Path and query as they came. */
+  /** Path and query, unchanged. */
   readonly target: string;
   readonly headers: Readonly<IncomingMessage["headers"]>;
 }
@@ -21,9 +21,9 @@ export interface MswServer extends AsyncDisposable {
   readonly baseUrl: URL;
   /** The requests so far, answered or not. */
   readonly requests: ReceivedRequest[];
-  /** Handlers that are asked before those already there. */
+  /** Handlers that precede the existing ones. */
   use(...handlers: RequestHandler[]): void;
-  /** Breaks what is under way: a handler that hangs holds nothing up. */
+  /** Aborts requests in flight, so that a hanging handler blocks nothing. */
   close(): Promise<void>;
 }
 
@@ -89,7 +89,7 @@ async function sendResponse(response: Response | undefined, outgoing: ServerResp
   }
   outgoing.writeHead(response.status, [...response.headers].flat());
   outgoing.flushHeaders();
-  // Piece by piece, each on its way before the next is asked for: a stream that fails cuts the answer right there.
+  // Sends each piece before it requests the next, so that a failing stream truncates the answer at that point.
   const write = promisify<Uint8Array, void>(outgoing.write.bind(outgoing));
   for await (const piece of response.body ?? []) await write(piece);
   outgoing.end();

@@ -60,7 +60,7 @@ function nodeComponent({ nodeArchitecture }: Target): Component {
     version: checksums.version,
     licenses: [{ license: { id: "MIT" } }],
     purl,
-    // Of the program as Node's project published it: symbols are taken out of it afterwards.
+    // The hash of the program as published by the Node project, before symbols are removed.
     hashes: [{ alg: "SHA-256", content: checksums.sha256[nodeArchitecture] }],
   };
 }
@@ -85,7 +85,7 @@ function npmComponent({ name, version, licence, integrity }: BundledPackage): Co
   };
 }
 
-/** A UUID of version 8 (RFC 9562: made by whoever makes it) from what it stands for: the same content, the same number. */
+/** A UUID of version 8 (RFC 9562: custom) derived from the content, so that the same content has the same number. */
 function uuidOf(text: string): string {
   const hex = createHash("sha256").update(text).digest("hex");
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);

@@ -1,4 +1,4 @@
-/** The npm packages whose code is in the executable, as esbuild's metafile tells, with their licences. */
+/** The npm packages whose code is in the executable, by esbuild's metafile, with their licences. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CHECKOUT } from "../release.ts";
@@ -8,9 +8,9 @@ export interface BundledPackage {
   readonly version: string;
   /** SPDX expression. */
   readonly licence: string;
-  /** The licence files of the package, or what stands for them. */
+  /** The package's licence files, or their replacement. */
   readonly licenceText: string;
-  /** As the lockfile has it: `sha512-<base64>`. */
+  /** From the lockfile: `sha512-<base64>`. */
   readonly integrity: string;
 }
 

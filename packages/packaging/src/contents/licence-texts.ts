@@ -1,4 +1,4 @@
-/** One file with the licence of everything that is inside of the packages and isn't ours. */
+/** One file with the licences of all third-party content of the packages. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Target } from "../target.ts";

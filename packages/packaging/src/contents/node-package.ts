@@ -1,6 +1,6 @@
 /**
- * The npm package that carries Node for a target. The machine's own is in node_modules; npm installs no other
- * architecture beside it, so that one goes into a folder of its own, by npm, with the entry of the root's lockfile.
+ * The npm package with Node for a target. The machine's own is in node_modules; since npm does not install another architecture
+ * there, npm installs that into a separate folder, with the entry of the root's lockfile.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ interface Lockfile {
   readonly packages: Readonly<Record<string, { readonly version: string; readonly integrity: string } | undefined>>;
 }
 
-/** The package's folder. Its program is compared with the recorded checksum when the executable is built from it. */
+/** The package's folder. The build of the executable compares its program with the recorded checksum. */
 export async function nodePackage(target: Target, folder: string): Promise<string> {
   const name = `node-linux-${target.nodeArchitecture}`;
   const path = `node_modules/${name}`;
@@ -21,7 +21,7 @@ export async function nodePackage(target: Target, folder: string): Promise<strin
   const lockfile = JSON.parse(readFileSync(join(CHECKOUT, "package-lock.json"), "utf8")) as Lockfile;
   const entry = lockfile.packages[path];
   if (entry === undefined) throw new Error(`package-lock.json has no ${path}`);
-  // Optional, as in the root: npm refuses a package for another machine that is not.
+  // Optional, as in the root, because npm refuses a required package for another machine.
   const root = { name: "ocir-broker-node", version: "0.0.0", optionalDependencies: { [name]: entry.version } };
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), JSON.stringify({ ...root, private: true }));

@@ -1,4 +1,4 @@
-/** The programs of one target: the C ones by the Makefile, the executable by the bundler, each tried once. */
+/** Builds the programs of one target, the C ones with the Makefile and the executable with the bundler, and runs each once. */
 import { join } from "node:path";
 import { finished } from "../finished.ts";
 import { CHECKOUT, type Release } from "../release.ts";
@@ -28,7 +28,7 @@ export async function buildPrograms(target: Target, release: Release, folder: st
   return { folder, nodePackage: fromNpm };
 }
 
-/** A package with a program that does not run is worse than none. */
+/** Ensures that no package contains a program that does not run. */
 async function tryOut(target: Target, release: Release, folder: string): Promise<void> {
   for (const [name, argument] of [
     ["ocir-broker", "version"],
@@ -37,7 +37,7 @@ async function tryOut(target: Target, release: Release, folder: string): Promise
     ["enter-node", "--version"],
   ] as const) {
     const [program, ...args] = [...target.emulator.split(" ").filter(Boolean), join(folder, name), argument];
-    // Without Node's variables: with one, ocir-broker starts itself again, which an emulator cannot follow.
+    // Without Node's variables, because with one ocir-broker restarts itself, which an emulator cannot follow.
     const said = await finished(program as string, args, { env: { PATH: process.env["PATH"] } });
     if (!said.includes(` ${release.version}`)) throw new Error(`${name} of ${target.machine} says: ${said}`);
   }

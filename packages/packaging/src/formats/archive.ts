@@ -36,7 +36,7 @@ export async function makeArchive(
   return `${name}.tar.gz`;
 }
 
-/** As `sha256sum -c` reads them. */
+/** In the format of `sha256sum -c`. */
 function checksums(files: readonly InstalledFile[]): string {
   const lines = files.map(({ path, from }) => {
     const content = typeof from === "string" ? readFileSync(from) : from.text;

@@ -1,4 +1,4 @@
-/** The .deb, made by dpkg-deb: its tree, control files and changelog. */
+/** Builds the .deb with dpkg-deb: tree, control files and changelog. */
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -84,7 +84,7 @@ function md5sums(files: readonly InstalledFile[]): string {
   return lines.join("");
 }
 
-/** In the form that Debian's tools read; what changed is in CHANGELOG.md. */
+/** In the form of Debian's tools; CHANGELOG.md has the changes. */
 function changelog(release: Release): string {
   const date = new Date(release.epochS * 1000).toUTCString().replace("GMT", "+0000");
   return `ocir-broker (${packageVersion(release)}) stable; urgency=medium

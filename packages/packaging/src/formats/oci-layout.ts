@@ -1,4 +1,4 @@
-/** An OCI image layout in a folder: content under its digest, and one image that the folder is about. Knows nothing of what is in it. */
+/** Writes an OCI image layout: content under its digest, and one image. Does not interpret the content. */
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 
 const OCI = "application/vnd.oci.image";
 
-/** How one piece of content refers to another. */
+/** A reference from one piece of content to another. */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
@@ -18,7 +18,7 @@ export interface Platform {
   readonly os: "linux";
 }
 
-/** An image of one layer for one platform. `config` is what its container is started with. */
+/** An image with one layer for one platform. `config` is the container's configuration. */
 export function putImage(
   layout: string,
   image: { tar: Buffer; platform: Platform; created: string; config: Readonly<Record<string, unknown>> },
@@ -35,7 +35,7 @@ export function putImage(
   });
 }
 
-/** One name for the images of several platforms. */
+/** An index: one name for the images of several platforms. */
 export function putIndex(
   layout: string,
   manifests: readonly (Descriptor & { readonly platform: Platform })[],
@@ -49,7 +49,7 @@ export function putIndex(
   });
 }
 
-/** Makes the folder a layout that holds this image under this tag. */
+/** Makes the folder a layout with this image under this tag. */
 export function finishLayout(layout: string, image: Descriptor, tag: string): void {
   const annotations = { "org.opencontainers.image.ref.name": tag };
   const index = { schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests: [{ ...image, annotations }] };
@@ -69,7 +69,7 @@ function put(layout: string, kind: string, content: Buffer): Descriptor {
   return { mediaType: `${OCI}.${kind}`, digest, size: content.length };
 }
 
-/** With the same mode whatever the umask is. */
+/** With a fixed mode, independent of the umask. */
 function write(path: string, content: string | Buffer): void {
   writeFileSync(path, content);
   chmodSync(path, 0o644);

@@ -1,4 +1,4 @@
-/** The .rpm, made by rpmbuild from a generated spec, for either architecture on one machine. */
+/** Builds the .rpm with rpmbuild from a generated spec, for both architectures on one machine. */
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DOCUMENTATION, type InstalledFile, setTimes, writeTree } from "../contents/installed-tree.ts";
@@ -6,7 +6,7 @@ import { finished } from "../finished.ts";
 import { CHECKOUT, MAINTAINER, packageVersion, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 
-/** Nothing is looked for, compressed or stripped on the way: the programs are what they are, and no build host gets in. */
+/** Disables rpmbuild's dependency search, compression and stripping, so that the programs stay unchanged, and hides the build host. */
 const MACROS = {
   _buildhost: "localhost",
   use_source_date_epoch_as_buildtime: "1",
