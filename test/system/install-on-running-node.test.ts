@@ -55,13 +55,7 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
     });
 
     it.each([
-      [
-        "an archive with another checksum",
-        /another checksum/,
-        async () => ({ ...settings(), OCIR_BROKER_SHA256_AMD64: "0", OCIR_BROKER_SHA256_ARM64: "0" }),
-      ],
       ["a plugin that babbles", /cannot be decoded/, async () => settings(archives.babbling)],
-      ["a foreign architecture", /this archive is for Linux on/, async () => settings(archives.foreign)],
       [
         "a configuration of ours with faults",
         /the configuration has faults/,

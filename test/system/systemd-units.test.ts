@@ -167,7 +167,7 @@ describe.skipIf(skipped !== undefined)(
           `(${checks}) & (${checks}) & ${checks}`,
         ]);
         onTestFinished(async () => void (await root.run("systemctl", ["stop", "checks.service"])));
-        for (let round = 0; round < 10; round += 1) {
+        for (let round = 0; round < 5; round += 1) {
           await call(root);
           await root.run("systemctl", ["stop", SERVICE]);
           await sleep(50);
