@@ -1,6 +1,6 @@
 /**
- * An authority of the simulator's own on P-256: one for HTTPS, one for the keys of registry tokens. Clients trust
- * it through its certificate, never by looking away. The node's identity has another one, made as Oracle's is.
+ * A certificate authority on P-256: one for HTTPS, one for the keys of registry tokens. Clients must trust its certificate, and
+ * never disable verification. The node's identity has another authority, like Oracle's.
  */
 import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";
@@ -10,7 +10,7 @@ import * as x509 from "@peculiar/x509";
 export interface CertificateAuthority {
   /** PEM. */
   readonly certificate: string;
-  /** A certificate that is no authority, for digital signatures and what `extensions` say. */
+  /** A leaf certificate for digital signatures, with these `extensions`. */
   issue(
     commonName: string,
     publicKey: webcrypto.CryptoKey,

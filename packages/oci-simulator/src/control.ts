@@ -1,4 +1,4 @@
-/** The control API: what a test or a person may ask of the simulator beside its services. Its own listener, no faults, no checks of identity. */
+/** The control API for tests and people, on its own listener, without faults and authentication. */
 
 import type { ApiKeySettings } from "./auth/api-keys.ts";
 import type { RequestCounts } from "./endpoints.ts";
@@ -8,20 +8,20 @@ import type { ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
 import { type IamChange, parseIamChange } from "./iam.ts";
 
-/** The same controls as methods: `startSimulator` returns them too. */
+/** The controls as methods, which `startSimulator` returns too. */
 export interface Controls {
   /** Requests since the start or the last reset, by endpoint. */
   requests(): RequestCounts;
   /** The last refusals, oldest first, with their true reasons. */
   refusals(): readonly RefusalRecord[];
-  /** Counts, refusals, faults and IAM as at the start. Tokens, certificates and API keys live on. */
+  /** Resets counts, refusals, faults and IAM to the start. Tokens, certificates and API keys stay valid. */
   reset(): void;
-  /** @throws {Refusal} for a change that says nothing or is malformed. */
+  /** @throws {Refusal} for an empty or malformed change. */
   iam(change: IamChange): void;
-  /** Queues faults. @throws {Refusal} for one that is malformed; then none is queued. */
+  /** Queues faults. @throws {Refusal} if one is malformed, and then queues none. */
   faults(...faults: readonly Fault[]): void;
   clearFaults(): void;
-  /** A new leaf certificate and key in the metadata service. */
+  /** Creates a new leaf certificate and key in the metadata service. */
   rotate(): Promise<void>;
   /** Gives the user an API key. @throws {Refusal} for anything but a public RSA key in PEM. */
   addApiKey(publicKeyPem: string): ApiKeySettings;

@@ -1,4 +1,4 @@
-/** The closed list of what can be asked of the simulator: faults name these, and requests are counted by them. */
+/** The closed list of the simulator's endpoints, for faults and request counts. */
 
 export const ENDPOINT_NAMES = [
   "metadata.regionInfo",
@@ -20,7 +20,7 @@ export const ENDPOINT_NAMES = [
 
 export type EndpointName = (typeof ENDPOINT_NAMES)[number];
 
-/** An endpoint, all of one service (`metadata.*`), or all there are (`*`). */
+/** An endpoint, all endpoints of a service (`metadata.*`), or all (`*`). */
 export type EndpointPattern = EndpointName | "metadata.*" | "auth.*" | "registry.*" | "*";
 
 export type RequestCounts = Record<EndpointName, number>;

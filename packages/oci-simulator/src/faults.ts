@@ -1,7 +1,7 @@
 /**
- * Faults on demand: what can go wrong with an answer, checked when it is asked for, queued, and used up.
+ * Faults of answers on demand: validated, queued, and used up.
  *
- * Owns the shape of a fault and which request meets which; how it looks on the wire is written in `answer-writer.ts`.
+ * Owns the form of a fault and its assignment to requests; `answer-writer.ts` puts it on the wire.
  */
 import {
   ENDPOINT_NAMES,
@@ -16,31 +16,31 @@ import { Refusal } from "./http/refusal.ts";
 export type Moment = "before-headers" | "mid-body";
 
 /**
- * Faults of a token: its end has passed, it names no end, it is bound to a key that is not the caller's
- * (auth service only), or it is nobody's although the request was signed (registry only).
+ * Faults of a token: it has expired, it has no expiry, it is bound to another key than the caller's (auth service only), or it is
+ * anonymous although the request was signed (registry only).
  */
 export type TokenFlaw = "expired" | "without-exp" | "foreign-key" | "anonymous";
 
 export interface Fault {
-  /** Which requests it meets: one endpoint, a service (`metadata.*`), all (`*`), or a list of these. */
+  /** The affected requests: one endpoint, a service (`metadata.*`), all (`*`), or a list of these. */
   readonly endpoint: EndpointPattern | readonly EndpointPattern[];
-  /** How many requests; without it, all until cleared. */
+  /** Number of affected requests. Default: all until cleared. */
   readonly times?: number;
-  /** Answer with this status and the service's own form of error, in place of the work. */
+  /** Answer with this status and the service's form of error, without calling the service. */
   readonly status?: number;
-  /** Wait before answering, in milliseconds, in place of the simulator's own latency. */
+  /** Delay of the answer in milliseconds, which replaces the simulator's latency. */
   readonly latencyMs?: number;
-  /** Stop there and say nothing more until the client goes or the faults are cleared. */
+  /** Stop sending there until the client closes or the faults are cleared. */
   readonly hang?: Moment;
   /** Reset the connection there. */
   readonly reset?: Moment;
-  /** Promise the whole body, send half, close. */
+  /** Announce the whole body, send half, close. */
   readonly truncate?: boolean;
   /** The body is a web server's error page. */
   readonly html?: boolean;
-  /** The body says it is JSON and is not. */
+  /** The body is invalid JSON with the type of JSON. */
   readonly wrongJson?: boolean;
-  /** The body is JSON, but not the JSON that was asked for. */
+  /** The body is JSON of another form. */
   readonly wrongShape?: boolean;
   /** The body is this many MiB of valid JSON. */
   readonly bodyMiB?: number;
@@ -50,11 +50,11 @@ export interface Fault {
   readonly dateSkewMs?: number;
   /** Another `Content-Type`. */
   readonly contentType?: string;
-  /** The whole service goes: its connections end, and further ones are refused until the faults are cleared. */
+  /** The whole service goes down: its connections end, and new ones are refused until the faults are cleared. */
   readonly refuse?: boolean;
-  /** A new leaf certificate and key come just before this answer. */
+  /** The leaf certificate and key are replaced just before this answer. */
   readonly rotate?: boolean;
-  /** An identity document that does not fit the other two: another certificate, another key, another intermediate. */
+  /** An identity document that does not match the other two: another certificate, key or intermediate. */
   readonly mismatch?: boolean;
   readonly token?: TokenFlaw;
 }
@@ -121,9 +121,9 @@ export function parseFault(value: unknown): Fault {
 }
 
 export interface FaultQueue {
-  /** Behind those already there: of several that meet a request, the oldest is taken. */
+  /** Adds them after the existing ones; if several affect a request, the oldest is used. */
   add(fault: Fault): void;
-  /** Forgets all, and lets go of the requests that hang. */
+  /** Removes all faults, and releases hanging requests. */
   clear(): void;
   /** The fault for a request, used up once. */
   take(endpoint: EndpointName): Fault | undefined;

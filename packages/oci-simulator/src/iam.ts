@@ -1,6 +1,6 @@
 /**
- * The grants of the simulated tenancy: whether the dynamic group exists, which repositories its policy covers,
- * which are public, which are there at all. Its user is an administrator. Says who may read what, not how that is answered.
+ * The simulated tenancy's grants: whether the dynamic group exists, and which repositories its policy covers, are public, or exist.
+ * Its user is an administrator. Decides who may read what; the registry answers.
  */
 
 import { isUser } from "./auth/api-keys.ts";
@@ -9,17 +9,17 @@ import { Refusal } from "./http/refusal.ts";
 import type { Claims } from "./jwt.ts";
 
 export interface IamChange {
-  /** Whether the dynamic group exists from now on: a token remembers how this was when it was made. */
+  /** Whether the dynamic group exists from now on; a token records this at its issue. */
   readonly dynamicGroup?: boolean;
-  /** Which repository (`ns/repo`) the rest is about; without it, `granted` and `writable` are about all not named elsewhere. */
+  /** The repository (`ns/repo`) of the other fields; without it, `granted` and `writable` apply to all repositories not named. */
   readonly repository?: string;
-  /** Whether the policy lets the dynamic group read. Looked at with every pull. */
+  /** Whether the policy lets the dynamic group read; evaluated at each pull. */
   readonly granted?: boolean;
   /** Whether the policy also lets the dynamic group push; a node's does not, by default. */
   readonly writable?: boolean;
-  /** Whether everybody may read it. */
+  /** Whether anyone may read it. */
   readonly public?: boolean;
-  /** Whether it is there. */
+  /** Whether it exists. */
   readonly exists?: boolean;
 }
 

@@ -1,7 +1,7 @@
-/** JSON Web Tokens in their compact form. Knows no claims: those are the services' business. */
+/** JSON Web Tokens in their compact form. Does not interpret claims. */
 import { createHmac, type KeyObject, sign, timingSafeEqual, verify } from "node:crypto";
 
-/** RFC 7518 §3.4: the two numbers side by side, not in ASN.1. */
+/** RFC 7518 §3.4: the two numbers concatenated, not in ASN.1. */
 const ES256_ENCODING = "ieee-p1363";
 
 export type Claims = Readonly<Record<string, unknown>>;
@@ -47,7 +47,7 @@ export function isHs256(jwt: DecodedJwt, secret: Buffer): boolean {
   return jwt.signature.length === expected.length && timingSafeEqual(jwt.signature, expected);
 }
 
-/** Undefined for anything that is not three parts of clean base64url around two JSON objects. */
+/** Undefined unless the text is three parts of valid base64url, the first two JSON objects. */
 export function decodeJwt(token: string): DecodedJwt | undefined {
   const [header, claims, signature, ...rest] = token.split(".").map(decodePart);
   if (header === undefined || claims === undefined || signature === undefined || rest.length > 0) return undefined;

@@ -1,4 +1,4 @@
-/** `npm run simulator`: starts the simulator from the command line, says what listens where, and stops on SIGTERM or SIGINT. */
+/** `npm run simulator`: starts the simulator from the command line, prints its addresses, and stops on SIGTERM or SIGINT. */
 import { readFile, writeFile } from "node:fs/promises";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { DEFAULT_REGION } from "./metadata/instance.ts";

@@ -1,4 +1,4 @@
-/** Puts the simulator together: the services behind their listeners, with counts, faults and the control API over all of them. */
+/** Wires the simulator: services with their listeners, counts, faults and the control API. */
 import { type Clock, createSystemClock } from "@ocir-broker/foundation";
 import { createApiKeys } from "./auth/api-keys.ts";
 import { answerAuth, authEndpoint } from "./auth/auth-service.ts";
@@ -21,13 +21,13 @@ import { createRegistryTokens } from "./registry/registry-tokens.ts";
 import { createTokenSigner } from "./token-signer.ts";
 
 export interface SimulatorOptions {
-  /** Where each listens, as `host:port`; port 0 takes a free one. Default: a free port of 127.0.0.1. */
+  /** Listening addresses as `host:port`; port 0 means a free one. Default: a free port of 127.0.0.1. */
   readonly metadata?: string;
   readonly auth?: string;
-  /** One address or several: a token is good only for the host it was asked of. */
+  /** One address or several: a token is valid only for the host that issued it. */
   readonly registry?: string | readonly string[];
   readonly control?: string;
-  /** HTTPS for auth and registry, with a CA of its own. */
+  /** HTTPS for auth and registry, with its own CA. */
   readonly tls?: boolean;
   /** Default us-ashburn-1. */
   readonly region?: Region;
@@ -37,15 +37,15 @@ export interface SimulatorOptions {
   readonly sessionLifeMs?: number;
   /** Life of a leaf certificate, in milliseconds; it is replaced at half of it. Default 12 hours. */
   readonly certificateLifeMs?: number;
-  /** Each answer of the three services comes this much later, in milliseconds. Default 0. */
+  /** Delay of each answer of the three services, in milliseconds. Default 0. */
   readonly latencyMs?: number;
-  /** Requests a second that the metadata service takes before it answers 429. Default: any number. */
+  /** The metadata service's limit of requests a second before it answers 429. Default: none. */
   readonly metadataLimit?: number;
   /** Keys of `/instance/metadata`, such as `oke_init_script` (base64) and `kubelet-extra-args`. */
   readonly instanceMetadata?: Readonly<Record<string, string>>;
-  /** A registry of the distribution project that keeps what is pushed. Default: none, and no pushing. */
+  /** A registry of the distribution project that stores pushed images. Default: none, and no pushes. */
   readonly storage?: URL;
-  /** A static executable, which the images of the registry then run. Default: images with a text alone. */
+  /** A static executable for the registry's images. Default: images with only a text. */
   readonly program?: Buffer;
   readonly clock?: Clock;
 }
@@ -58,9 +58,9 @@ export interface Simulator extends Controls {
   readonly registryUrl: URL;
   readonly registryUrls: readonly URL[];
   readonly controlUrl: URL;
-  /** PEM, where HTTPS is on. */
+  /** PEM, if HTTPS is on. */
   readonly caCertificate: string | undefined;
-  /** PEM of the root that vouches for registry tokens: what a registry of the distribution project trusts them by. */
+  /** PEM of the root for registry tokens, which a registry of the distribution project must trust. */
   readonly tokenRootCertificate: string;
   readonly instance: Instance;
   close(): Promise<void>;
@@ -76,7 +76,7 @@ const ANY_PORT = "127.0.0.1:0";
 const HOUR_MS = 3_600_000;
 const KEPT_REFUSALS = 50;
 
-/** @throws the system's error where an address cannot be listened on, TypeError for one that is none. */
+/** @throws the system's error if it cannot listen on an address, TypeError for an invalid one. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const clock = options.clock ?? createSystemClock();
   const instance = createInstance(options.region ?? DEFAULT_REGION);

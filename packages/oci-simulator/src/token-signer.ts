@@ -1,6 +1,6 @@
 /**
- * The key that signs registry tokens, with a certificate that says whose it is: a registry of the distribution
- * project takes such tokens when it knows the root (`auth.token.rootcertbundle`).
+ * The key that signs registry tokens, with its certificate: a registry of the distribution project accepts such tokens if it trusts
+ * the root (`auth.token.rootcertbundle`).
  *
  * Form: https://distribution.github.io/distribution/spec/auth/jwt/ (ES256, `x5c` in the header).
  */
@@ -10,7 +10,7 @@ import { createCertificateAuthority, newP256Keys } from "./certificate-authority
 import { type Claims, type DecodedJwt, isEs256, signEs256 } from "./jwt.ts";
 
 export interface TokenSigner {
-  /** PEM of the root that the signing key's certificate leads to. */
+  /** PEM of the signing certificate's root. */
   readonly rootCertificate: string;
   sign(claims: Claims): string;
   isOurs(jwt: DecodedJwt): boolean;

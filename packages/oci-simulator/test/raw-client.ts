@@ -1,27 +1,27 @@
-/** For tests: an HTTP client that sends the given bytes unchanged, one connection a request, and shows how the connection ended. */
+/** For tests: an HTTP client that sends bytes unchanged, with one connection for each request, and reports how it ended. */
 import { connect } from "node:net";
 
 export interface RawRequest {
   readonly method?: string;
-  /** Origin-form or absolute-form, as it shall stand in the request line. */
+  /** Origin-form or absolute-form, for the request line. */
   readonly target: string;
   readonly version?: "1.0" | "1.1";
-  /** A list is sent as several headers; an undefined one is left out. */
+  /** A list is sent as several headers; an undefined value is omitted. */
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body?: string | undefined;
-  /** Stop reading when nothing has come for this many milliseconds; for answers that never end. */
+  /** Stops reading after this many milliseconds without data; for answers that never end. */
   readonly readMs?: number;
 }
 
 export interface RawAnswer {
-  /** 0 where no status line came. */
+  /** 0 without a status line. */
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
   readonly text: string;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
   readonly json: any;
-  /** `end`: closed in order; `reset`; `open`: still open when the reading stopped. */
+  /** `end`: closed gracefully; `reset`; `open`: still open when reading stopped. */
   readonly ending: "end" | "reset" | "open";
 }
 

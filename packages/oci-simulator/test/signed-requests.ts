@@ -1,6 +1,6 @@
 /**
- * For tests: requests signed by hand, as each of Oracle's SDKs does it, with a place to alter one thing before
- * the signature is made and one after. Shares no code with the side that checks.
+ * For tests: signs requests as each of Oracle's SDKs does, and can alter one thing before and one after the signature. Shares no
+ * code with the verifying side.
  */
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from "node:crypto";
 import type { Simulator } from "../src/index.ts";
@@ -9,7 +9,7 @@ import { type RawAnswer, send } from "./raw-client.ts";
 interface Wire {
   readonly method: string;
   readonly target: string;
-  /** Sent beside those that are computed; an undefined one is left out. */
+  /** Sent in addition to the computed ones; an undefined one is omitted. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: string | undefined;
 }
@@ -19,7 +19,7 @@ interface Draft extends Wire {
   readonly covered: readonly string[];
   readonly keyId: string;
   readonly key: KeyObject;
-  /** Of Authorization, in place of the computed ones; an undefined one is left out. */
+  /** Parameters of Authorization that replace the computed ones; an undefined one is omitted. */
   readonly parameters: Readonly<Record<string, string | undefined>>;
 }
 
@@ -40,7 +40,7 @@ export interface Identity {
   readonly tenancyId: string;
 }
 
-/** One for all tests: making one takes 100 ms. */
+/** Shared by all tests, because creating one takes 100 ms. */
 export const sessionKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
 export async function readIdentity(simulator: Simulator): Promise<Identity> {

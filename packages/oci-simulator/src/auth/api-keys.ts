@@ -1,6 +1,6 @@
 /**
- * The API keys of one user of the tenancy, an administrator. A key is added as in Oracle's Console, by its public half;
- * requests name it by `<tenancy>/<user>/<fingerprint>` (docs.oracle.com: "Request Signatures").
+ * The API keys of one user of the tenancy, an administrator. A key is added by its public key, as in Oracle's Console; requests
+ * name it as `<tenancy>/<user>/<fingerprint>` (docs.oracle.com: "Request Signatures").
  */
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
@@ -23,7 +23,7 @@ interface ApiKey {
 export interface ApiKeys {
   /** @throws {Refusal} InvalidParameter for anything but a public RSA key in PEM. */
   add(publicKeyPem: string): ApiKeySettings;
-  /** @throws {Refusal} NotAuthenticated for a keyId that names no key. */
+  /** @throws {Refusal} NotAuthenticated for an unknown keyId. */
   find(keyId: string): ApiKey;
 }
 
@@ -61,7 +61,7 @@ function parsePublicKey(pem: string): KeyObject {
   throw new Refusal("InvalidParameter", "an API key is a public RSA key in PEM");
 }
 
-/** MD5 over the key's DER form, in pairs of digits: how Oracle names API keys. It authenticates nothing. */
+/** Oracle's name of an API key: MD5 over the key's DER form, in pairs of digits. It authenticates nothing. */
 function fingerprintOf(publicKey: KeyObject): string {
   const der = publicKey.export({ type: "spki", format: "der" });
   return createHash("md5")

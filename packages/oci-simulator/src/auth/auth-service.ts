@@ -1,8 +1,8 @@
 /**
- * The auth service: `POST /v1/x509` turns a node's certificate and a session key into a security token.
+ * The auth service: `POST /v1/x509` exchanges a node's certificate and a session key for a security token.
  *
- * Accepts the three ways in which Oracle's SDKs name the certificate in keyId (TypeScript: SHA-1 in lower case,
- * Python: SHA-1 in upper case, Go: `fed-x509-sha256`), and nothing that Oracle would not.
+ * Accepts the three forms in which Oracle's SDKs name the certificate in keyId (TypeScript: SHA-1 in lower case, Python: SHA-1 in
+ * upper case, Go: `fed-x509-sha256`), and nothing that Oracle would refuse.
  */
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation";
@@ -19,9 +19,9 @@ export interface AuthServiceOptions {
   readonly chain: CertificateChain;
   readonly sessions: SessionTokens;
   readonly clock: Clock;
-  /** Whether the dynamic group exists now: the token remembers it. */
+  /** Whether the dynamic group exists now, which the token records. */
   groupExists(): boolean;
-  /** The fault of the token that is sent. */
+  /** The fault of the issued token. */
   readonly flaw?: TokenFlaw | undefined;
 }
 

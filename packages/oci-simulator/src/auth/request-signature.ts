@@ -1,8 +1,8 @@
 /**
- * Oracle's request signatures, the reading side: draft-cavage-http-signatures-08 with Oracle's `version="1"`,
- * RSASSA-PKCS1-v1_5 with SHA-256 (docs.oracle.com: "Request Signatures").
+ * Verifies Oracle's request signatures: draft-cavage-http-signatures-08 with Oracle's `version="1"`, RSASSA-PKCS1-v1_5 with
+ * SHA-256 (docs.oracle.com: "Request Signatures").
  *
- * Says whether a request was signed with a key; whose key that is, the services say.
+ * Decides whether a request was signed with a key; the services decide whose key that is.
  */
 import { createHash, type KeyObject, verify } from "node:crypto";
 import type { ReceivedRequest } from "../http/received-request.ts";
@@ -10,12 +10,12 @@ import { notAuthenticated } from "../http/refusal.ts";
 
 export interface RequestSignature {
   readonly keyId: string;
-  /** The headers that it covers, in the order signed, in lower case. */
+  /** The covered headers, in the signed order, in lower case. */
   readonly headers: readonly string[];
   readonly signature: Buffer;
 }
 
-/** Oracle allows a request's date to be this far from its own clock, either way. */
+/** The largest difference that Oracle allows between a request's date and its own clock. */
 const MAX_SKEW_MS = 300_000;
 
 /** With the comma before the next one. */
@@ -23,7 +23,7 @@ const PARAMETER = /([a-zA-Z]+)="([^"]*)"(?:\s*,\s*(?=[a-zA-Z])|$)/y;
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 const COVERED_BODY = ["content-length", "content-type", "x-content-sha256"];
 
-/** @throws {Refusal} NotAuthenticated for a header that is no version 1 signature. */
+/** @throws {Refusal} NotAuthenticated for a header that is not a version 1 signature. */
 export function parseRequestSignature(authorization: string | undefined): RequestSignature {
   const scheme = "Signature ";
   if (!authorization?.startsWith(scheme)) throw notAuthenticated("no Signature in Authorization");
@@ -47,8 +47,8 @@ export function parseRequestSignature(authorization: string | undefined): Reques
 }
 
 /**
- * Checks all that a signature must hold: what is covered, the date, the body's hash and length, the key.
- * `host` must be covered by requests without a body; the SDKs for Go and Python leave it out of the others.
+ * Checks a signature completely: covered headers, date, the body's hash and length, and the key. Requests without a body must
+ * cover `host`; in others, the SDKs for Go and Python omit it.
  * @throws {Refusal} NotAuthenticated
  */
 export function verifyRequestSignature(
@@ -89,7 +89,7 @@ function checkDates(request: ReceivedRequest, headers: readonly string[], wallMs
   }
 }
 
-/** Oracle's words, as they stand in bug reports of several SDKs. */
+/** Oracle's text, from bug reports of several SDKs. */
 function skewMessage(date: string, wallMs: number): string {
   const utc = (ms: number) => new Date(ms).toUTCString().replace("GMT", "UTC");
   const range = `['${utc(wallMs - MAX_SKEW_MS)}', '${utc(wallMs + MAX_SKEW_MS)}']`;

@@ -1,8 +1,8 @@
 /**
- * The auth service's security tokens: made for a session key, and recognised again by the registry.
+ * The auth service's security tokens: issued for a session key, and verified by the registry.
  *
- * Claims as in a token of a real instance, published by Teleport (RFD "Oracle joining", appendix A). Membership
- * of a dynamic group is fixed when the token is made: it is the last part of `opc-tag`.
+ * Claims as in a real instance's token, published by Teleport (RFD "Oracle joining", appendix A). The membership of a dynamic
+ * group is fixed when the token is issued: it is the last part of `opc-tag`.
  */
 import { createPublicKey, generateKeyPair, type KeyObject, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
@@ -19,7 +19,7 @@ interface Session {
 
 export interface SessionTokens {
   issue(publicKey: KeyObject, leafFingerprint: string, isMember: boolean, flaw?: TokenFlaw): Promise<string>;
-  /** @throws {Refusal} NotAuthenticated for a token that is not ours, has ended or names no end. */
+  /** @throws {Refusal} NotAuthenticated for a token that is not ours, has expired or has no expiry. */
   open(token: string): Session;
 }
 
@@ -27,10 +27,10 @@ const HEADER = { kid: "asw_oc1_simulator", typ: "JWT" };
 const TAG_OF_NO_GROUP = "AAAAAQAAAAAAAACB";
 const TAG_OF_GROUP = "AAAAAQAAAAAAhy9d";
 
-/** How long ago an expired token has ended, in seconds. */
+/** Seconds since the expiry of an expired token. */
 export const EXPIRED_S = 60;
 
-/** Opened tokens kept, so that a burst of requests with one session costs one check of its token. */
+/** Cache of verified tokens, so that a burst of requests with one session costs one verification. */
 const MAX_OPENED = 1_000;
 
 export function isMember(claims: Claims): boolean {
@@ -56,7 +56,7 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
     issue(publicKey, leafFingerprint, member, flaw) {
       const lifeS = Math.ceil(lifeMs / 1_000);
       const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
-      // Its own key is as foreign to the caller as any.
+      // The service's own key, which is not the caller's.
       const { n, e } = (flaw === "foreign-key" ? own.publicKey : publicKey).export({ format: "jwk" });
       const tags = ["V3", instance.tenancyId, TAG_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])];
       const claims = {
@@ -81,7 +81,7 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
     },
     open(token) {
       const session = opened.get(token) ?? openNew(token);
-      // Negated, so that a token without an end is none.
+      // Negated, so that a token without expiry is refused.
       if (!(Number(session.claims["exp"]) * 1_000 > clock.wallMs()))
         throw notAuthenticated("the session token has ended");
       return session;

@@ -1,6 +1,5 @@
 /**
- * Puts an answer on the wire, with the fault that the request has met: which body, how much of it, and how
- * the connection ends.
+ * Sends an answer with the request's fault: which body, how much of it, and how the connection ends.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -11,7 +10,7 @@ import { type Answer, answerHtml, answerJson } from "./answer.ts";
 
 const MIB = 1_048_576;
 
-/** True where the fault stands in for the work, so that the service is not asked. */
+/** True if the fault replaces the service's answer, so the service is not called. */
 export function replacesAnswer(fault: Fault | undefined): boolean {
   return (
     fault !== undefined &&
@@ -22,7 +21,7 @@ export function replacesAnswer(fault: Fault | undefined): boolean {
   );
 }
 
-/** The answer as the fault changes it, on a page of its own so that it can be read without a socket. */
+/** The answer, changed by the fault; separate from the socket's code. */
 export function spoilAnswer(answer: Answer, fault: Fault | undefined): Answer {
   if (fault === undefined) return answer;
   let spoilt = answer;
@@ -43,14 +42,14 @@ export function spoilAnswer(answer: Answer, fault: Fault | undefined): Answer {
 export interface WriteOptions {
   readonly clock: Clock;
   readonly fault: Fault | undefined;
-  /** Lets go of a connection that hangs. */
+  /** Releases a hanging connection. */
   readonly released: AbortSignal;
 }
 
 export function writeAnswer(response: ServerResponse, answer: Answer, { clock, fault, released }: WriteOptions): void {
   const socket = response.socket;
   if (socket === null || socket.destroyed) return;
-  // With no body to break off in, the middle of it is before the headers.
+  // Without a body, "mid-body" means before the headers.
   const isBodyless = response.req.method === "HEAD" || answer.body.length === 0;
   const at = (moment: Fault["hang"]) => moment === "before-headers" || (moment === "mid-body" && isBodyless);
   if (at(fault?.hang)) {
@@ -85,7 +84,7 @@ function hold(socket: Socket, released: AbortSignal): void {
   socket.once("close", () => released.removeEventListener("abort", letGo));
 }
 
-/** Through TLS there is no way to the TCP reset: the connection ends without a close notification instead. */
+/** With TLS, Node cannot send a TCP reset, so the connection ends without a close notification. */
 function resetConnection(socket: Socket): void {
   if (socket instanceof TLSSocket) socket.destroy();
   else socket.resetAndDestroy();

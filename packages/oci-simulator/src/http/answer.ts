@@ -1,4 +1,4 @@
-/** One HTTP answer as a value, and the ways the services make one. Writing it to a socket is the listener's business. */
+/** One HTTP answer as a value, and functions that create one. The listener writes it to the socket. */
 import { randomBytes } from "node:crypto";
 import type { ReceivedRequest } from "./received-request.ts";
 import { oracleError, type Refusal } from "./refusal.ts";
@@ -7,7 +7,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** Of a refusal: what was wrong, for `GET /refusals`; never sent to the client. */
+  /** A refusal's true reason, for `GET /refusals`; never sent to the client. */
   readonly reason?: string;
 }
 
@@ -27,17 +27,17 @@ export function answerHtml(status: number, title: string, headers: Headers = {})
   return answer(status, "text/html; charset=utf-8", page, headers);
 }
 
-/** The error form that all of Oracle's APIs share. */
+/** The common form of errors in Oracle's APIs. */
 export function answerRefusal(refusal: Refusal): Answer {
   return { ...answerJson(refusal.status, { code: refusal.code, message: refusal.said }), reason: refusal.message };
 }
 
-/** The same for a status that no request of the client's was turned down with. */
+/** The same for a status without a refusal. */
 export function failOracle(status: number): Answer {
   return answerJson(status, oracleError(status));
 }
 
-/** Oracle's APIs name each answer, beginning with what the client called its request. */
+/** Oracle's APIs give each answer an id, which starts with the client's request id. */
 export function withRequestId(answered: Answer, request: ReceivedRequest): Answer {
   const own = () => randomBytes(16).toString("hex").toUpperCase();
   const id = `${request.headers["opc-request-id"] ?? own()}/${own()}/${own()}`;

@@ -1,6 +1,6 @@
 /**
- * A listening socket and what every front end does before a service sees a request: keep-alive, one-shot and
- * HTTP/1.0 clients, absolute-form targets, broken requests, faults. Knows no service.
+ * A listening socket, with the common work before a service gets a request: keep-alive, one-shot and HTTP/1.0 clients,
+ * absolute-form targets, malformed requests, faults. Knows no service.
  */
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
@@ -12,10 +12,10 @@ import { replacesAnswer, spoilAnswer, writeAnswer } from "./answer-writer.ts";
 import { type ReceivedRequest, receiveRequest } from "./received-request.ts";
 import { Refusal } from "./refusal.ts";
 
-/** A service's decision about a request: how to answer it, and the fault that it meets on the way. */
+/** A service's decision about a request: its answer, and its fault. */
 export interface Handling {
   answer(): Answer | Promise<Answer>;
-  /** The service's own form of an error, for a fault that asks for a status. */
+  /** The service's form of an error, for a fault with a status. */
   fail(status: number): Answer;
   readonly fault?: Fault | undefined;
   readonly latencyMs: number;
@@ -31,15 +31,15 @@ export interface ListenerOptions {
 }
 
 export interface Listener {
-  /** `http://127.0.0.1:18080`, with the port that it got. */
+  /** `http://127.0.0.1:18080`, with the actual port. */
   readonly origin: string;
   close(): Promise<void>;
 }
 
-/** Longer than any client's own, so that it is the client that ends an idle connection. */
+/** Longer than any client's own, so that the client closes an idle connection. */
 const KEEP_ALIVE_MS = 75_000;
 
-/** @throws the system's error (EADDRINUSE, EACCES …) where it cannot listen; TypeError for an address that is none. */
+/** @throws the system's error (EADDRINUSE, EACCES …) if it cannot listen; TypeError for an invalid address. */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
   const { host, port } = parseAddress(options.address);
   const onRequest: RequestListener = (message, response) => void respond(message, response, options, refuse);

@@ -1,17 +1,16 @@
 /**
- * One HTTP request as a value, with what the protocol leaves open settled: absolute-form targets are split,
- * and a header that must be there once is there once.
+ * One HTTP request as a normalised value: absolute-form targets are split, and headers that must occur once do.
  */
 import type { IncomingMessage } from "node:http";
 import { Refusal } from "./refusal.ts";
 
 export interface ReceivedRequest {
   readonly method: string;
-  /** Path and query exactly as sent: this is what a signature covers. */
+  /** Path and query exactly as sent, since signatures cover them. */
   readonly target: string;
   readonly path: string;
   readonly query: URLSearchParams;
-  /** The host asked for, with its port if one was given; empty where an HTTP/1.0 client named none. */
+  /** The requested host, with its port if given; empty if an HTTP/1.0 client named none. */
   readonly host: string;
   /** Names in lower case; repeated ones joined by a comma. */
   readonly headers: Readonly<Record<string, string>>;
@@ -21,13 +20,13 @@ export interface ReceivedRequest {
 
 const MAX_BODY_BYTES = 1_048_576;
 
-/** Sent twice, each of these would mean something else to the next reader. */
+/** Headers whose repetition would be ambiguous. */
 const ONLY_ONCE = ["authorization", "content-type", "date", "host", "x-content-sha256", "x-date"];
 
-/** A name or an address, with a port or without; nothing at all is left to the services. */
+/** A name or address, with or without a port; the services handle an empty one. */
 const HOST = /^(?:(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)?$/;
 
-/** @throws {Refusal} for a request that no front end lets through. */
+/** @throws {Refusal} for a request that every front end refuses. */
 export async function receiveRequest(message: IncomingMessage, secure: boolean): Promise<ReceivedRequest> {
   const body = await readBody(message);
   const headers: Record<string, string> = {};

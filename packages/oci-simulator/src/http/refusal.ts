@@ -1,4 +1,4 @@
-/** Why a request was turned down: the text for the client in Oracle's words, and the true reason for whoever runs the simulator. */
+/** A refused request: Oracle's text for the client, and the true reason for the simulator's user. */
 
 export type RefusalCode =
   | "InvalidParameter"
@@ -19,7 +19,7 @@ const STATUS: Readonly<Record<RefusalCode, number>> = {
   TooManyRequests: 429,
 };
 
-/** Oracle's words, so that clients see the same text; they give nothing away. From reports, else from its page "API Errors". */
+/** Oracle's texts, which reveal nothing: from reports, otherwise from its page "API Errors". */
 const MESSAGE: Readonly<Record<RefusalCode, string>> = {
   InvalidParameter: "The request could not be understood by the server.",
   InternalServerError: "An internal server error occurred.",
@@ -30,7 +30,7 @@ const MESSAGE: Readonly<Record<RefusalCode, string>> = {
   TooManyRequests: "Too many requests for the tenant",
 };
 
-/** Oracle's own error for a status; an internal one for those that its APIs do not document. */
+/** Oracle's error for a status; an internal one for a status that its APIs do not document. */
 export function oracleError(status: number): { readonly code: RefusalCode; readonly message: string } {
   const known = (Object.keys(STATUS) as RefusalCode[]).find((code) => STATUS[code] === status);
   const code = known ?? "InternalServerError";
@@ -41,10 +41,10 @@ export class Refusal extends Error {
   readonly code: RefusalCode;
   readonly status: number;
   readonly retryable: boolean;
-  /** Oracle's words, for the body. */
+  /** Oracle's text, for the body. */
   readonly said: string;
 
-  /** @param reason what was wrong; shown only through the control API. */
+  /** @param reason the true reason; shown only by the control API. */
   constructor(code: RefusalCode, reason: string, said: string = MESSAGE[code]) {
     super(reason);
     this.name = "Refusal";
@@ -59,7 +59,7 @@ export function notAuthenticated(reason: string, said?: string): Refusal {
   return new Refusal("NotAuthenticated", reason, said);
 }
 
-/** A refusal kept for `GET /refusals`: the first thing to look at when a client does not get through. */
+/** A refusal for `GET /refusals`: look there first if a client fails. */
 export interface RefusalRecord {
   readonly endpoint: string;
   readonly status: number;

@@ -1,4 +1,4 @@
-/** HTTPS for the auth service and the registry: a certificate for whatever name a client asks for. */
+/** HTTPS for the auth service and the registry: a certificate for any name that a client requests. */
 import "reflect-metadata";
 import { KeyObject } from "node:crypto";
 import type { ServerOptions } from "node:https";
@@ -14,7 +14,7 @@ export interface TlsIdentity {
   readonly serverOptions: ServerOptions;
 }
 
-/** Names are the client's choice, so there must be an end to what is kept. */
+/** Limits the cache, because clients choose the names. */
 const MAX_NAMES = 1_000;
 
 /** @param hosts addresses and names for clients that send none (no SNI is sent for IP addresses). */

@@ -1,6 +1,6 @@
 /**
- * The identity certificates of the simulated node: root → intermediate → leaf, the leaf with the subject
- * attributes that Oracle puts there. Rotates the leaf on demand, and by itself at half of its life.
+ * The identity certificates of the simulated node: root → intermediate → leaf, with Oracle's attributes in the leaf's subject.
+ * Rotates the leaf on demand, and automatically at half of its life.
  */
 import "reflect-metadata";
 import * as crypto from "node:crypto";
@@ -18,24 +18,24 @@ const RSA_2048 = {
 
 const YEAR_MS = 365 * 86_400_000;
 
-/** Certificates start a little in the past, as a real authority's do: clocks differ. */
+/** Certificates start a little in the past, as a real authority's, because clocks differ. */
 const BACKDATED_MS = 300_000;
 
 interface IdentityDocuments {
   readonly certificatePem: string;
-  /** PKCS#1, as the metadata service has it. */
+  /** PKCS#1, as in the metadata service. */
   readonly keyPem: string;
   readonly intermediatePem: string;
 }
 
 export interface CertificateChain {
-  /** The chain that the metadata service hands out now. */
+  /** The metadata service's current chain. */
   current(): IdentityDocuments;
   /** True if the leaf was issued by an intermediate of the list, and that by our root, and all of them are valid now. */
   isTrusted(leaf: X509Certificate, intermediates: readonly X509Certificate[]): boolean;
-  /** Each of these is whole and in time, but fits none of the current others. */
+  /** Valid documents that do not match the current ones. */
   mismatched(): Promise<IdentityDocuments>;
-  /** A new leaf with a new key; the old one stays valid until its end. */
+  /** Creates a new leaf with a new key; the old one stays valid until it expires. */
   rotate(): Promise<void>;
   close(): void;
 }

@@ -1,9 +1,9 @@
-/** The made-up worker node that the simulator speaks for: its OCIDs and its region, and a user of its tenancy. */
+/** The simulated worker node: its OCIDs and region, and a user of its tenancy. */
 
 export interface Region {
   /** `us-ashburn-1` */
   readonly id: string;
-  /** Upper case, as the metadata service has it: `IAD`. */
+  /** Upper case, as in the metadata service: `IAD`. */
   readonly key: string;
   /** `oc1` */
   readonly realmKey: string;
@@ -15,7 +15,7 @@ export interface Instance {
   readonly instanceId: string;
   readonly compartmentId: string;
   readonly tenancyId: string;
-  /** Of somebody in the same tenancy who signs with an API key. */
+  /** A user of the same tenancy who signs with an API key. */
   readonly userId: string;
   readonly region: Region;
 }

@@ -1,8 +1,8 @@
 /**
- * The instance metadata service, version 2: who and where the node is, and its identity certificates.
+ * The instance metadata service, version 2: the node's data, region and identity certificates.
  *
- * Refuses what Oracle's does: no `Authorization: Bearer Oracle`, requests that were forwarded, version 1, and
- * (where a limit is set) too many requests a second (docs.oracle.com: "Getting Instance Metadata").
+ * Refuses the same requests as Oracle's: without `Authorization: Bearer Oracle`, forwarded, version 1, and (if a limit is set) too
+ * many a second (docs.oracle.com: "Getting Instance Metadata").
  */
 import type { Clock } from "@ocir-broker/foundation";
 import type { EndpointName } from "../endpoints.ts";
@@ -16,9 +16,9 @@ export interface MetadataServiceOptions {
   readonly instance: Instance;
   readonly chain: CertificateChain;
   readonly clock: Clock;
-  /** Requests a second before 429, with a burst of as many; without it, no limit. */
+  /** Limit of requests a second, with a burst of the same size, before 429. Default: no limit. */
   readonly limitPerS: number | undefined;
-  /** The instance's own metadata keys, besides those that every node has; they win. */
+  /** The instance's own metadata keys, which override those of every node. */
   readonly instanceMetadata: Readonly<Record<string, string>>;
 }
 
@@ -98,7 +98,7 @@ async function answerIdentity(path: string, chain: CertificateChain, fault: Faul
   return refuse(404, "Not Found", `no such path ${path}`);
 }
 
-/** Any part of the document can be asked for: a value as text, an object or list as JSON. */
+/** Any part of the document can be requested: a value as text, an object or list as JSON. */
 function answerDocument(path: string, document: unknown): Answer {
   let value = document;
   for (const name of path.split("/").slice(1)) {

@@ -26,7 +26,7 @@ const TAR_BLOCK_BYTES = 512;
 export const DOCKER_MANIFEST_TYPE = `${DOCKER}.distribution.manifest.v2+json`;
 export const OCI_MANIFEST_TYPE = `${OCI}.manifest.v1+json`;
 
-/** @param program a static executable that a container of such an image runs; without it, an image cannot be run. */
+/** @param program a static executable for containers of the image; without it, the image cannot be run. */
 export function createImages(program?: Buffer): (repository: string) => Image {
   const images = new Map<string, Image>();
   return (repository) => {

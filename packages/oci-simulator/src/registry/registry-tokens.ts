@@ -1,7 +1,7 @@
 /**
- * OCIR's tokens, JWTs for one registry host. An *identity token* (HS256) carries who asked (or `anonymous`); a *registry
- * token* is made from one, or for the repositories that a client names in its scope, in the form that every registry of
- * the distribution project takes (ES256): what its holder may do there is written in it.
+ * OCIR's tokens, JWTs for one registry host. An *identity token* (HS256) names its holder (or `anonymous`). A *registry token* is
+ * issued for one, or for the repositories in a client's scope, in the form that every registry of the distribution project accepts
+ * (ES256): it contains its holder's rights.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation";
@@ -29,28 +29,28 @@ interface IssuedToken {
 }
 
 interface WantedToken {
-  /** The scope that the client asked for; with none, the token is good for all that its holder may read. */
+  /** The requested scope; without one, the token is valid for everything that its holder may read. */
   readonly scopes: readonly string[];
-  /** Whether the holder showed a token, and gets a registry token for it whatever the scopes. */
+  /** Whether the holder presented a token, and so gets a registry token for any scopes. */
   readonly isExchange: boolean;
   readonly flaw?: TokenFlaw | undefined;
 }
 
 export interface RegistryTokens {
-  /** A holder whose own token is for some repositories gets one for no others. */
+  /** A holder whose token is restricted to repositories gets none for others. */
   issue(service: string, holder: Claims, wanted: WantedToken): IssuedToken;
-  /** @throws {Refusal} NotAuthenticated for a token that is not ours, has ended, or is for another host. */
+  /** @throws {Refusal} NotAuthenticated for a token that is not ours, has expired, or is for another host. */
   open(token: string, host: string): Claims;
 }
 
 export const ANONYMOUS: Claims = { sub: "anonymous" };
 
-/** Which claims of a session a token carries on. */
+/** The session's claims that a token contains. */
 const CARRIED = ["sub", "tenant", "ptype", "opc-instance", "opc-compartment", "opc-tenant", "opc-tag", "access"];
 
 export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTokensOptions): RegistryTokens {
   const secret = randomBytes(32);
-  /** Ends, in epoch seconds, of tokens that do not say theirs. */
+  /** Expiries, in epoch seconds, of tokens without one. */
   const untoldEnds = new Map<unknown, number>();
   return {
     issue(service, holder, { scopes, isExchange, flaw }) {
@@ -80,7 +80,7 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
       if (jwt === undefined || !(isHs256(jwt, secret) || signer.isOurs(jwt)))
         throw notAuthenticated("the token is not ours");
       const endsAtS = jwt.claims["exp"] ?? untoldEnds.get(jwt.claims["jti"]);
-      // Negated, so that a token without an end is none.
+      // Negated, so that a token without expiry is refused.
       if (!(Number(endsAtS) * 1_000 > clock.wallMs())) throw notAuthenticated("the token has ended");
       if (jwt.claims["aud"] !== host) throw notAuthenticated("the token is for another host");
       return jwt.claims;
@@ -88,7 +88,7 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
   };
 }
 
-/** False where the token was made for other repositories or actions. One that allows nothing there was asked for pulling. */
+/** False if the token is for other repositories or actions. A token without actions there was requested for a pull. */
 export function isInScope(claims: Claims, repository: string, action: Action): boolean {
   const actions = actionsInScope(claims, repository);
   const isInVain = action === "pull" && actions?.length === 0;
@@ -103,7 +103,7 @@ function actionsInScope(claims: Claims, repository: string): readonly Action[] |
   return found.length === 0 ? undefined : found.flatMap(({ actions }) => actions);
 }
 
-/** Both IAM and the holder's own token must allow an action; undefined where the token is for other repositories. */
+/** Both IAM and the holder's token must allow an action; undefined if the token is for other repositories. */
 function allowedActions(repository: string, holder: Claims, iam: RegistryTokensOptions["iam"]) {
   const inScope = actionsInScope(holder, repository);
   return inScope && iam.actions(repository, holder).filter((action) => inScope === "all" || inScope.includes(action));
@@ -116,8 +116,8 @@ interface Access {
 }
 
 /**
- * `repository:ns/repo:pull,push` → what of that the holder may do. Pulling that was asked for in vain leaves an entry
- * without actions: such a token is for that repository, and OCIR's answer there is 403, not 401.
+ * `repository:ns/repo:pull,push` → the permitted part of it. A refused pull leaves an entry without actions: such a token is for
+ * that repository, so OCIR answers 403 there, not 401.
  */
 function accessOf(scope: string, allowed: (repository: string) => readonly Action[] | undefined): Access[] {
   const [, name, asked] = /^repository:([^:]+(?::\d+)?):([a-z*,]+)$/.exec(scope) ?? [];

@@ -1,6 +1,6 @@
 /**
- * OCIR's registry: the distribution API under `/v2/`, its writing half only with a storage, and the token endpoint beside it.
- * Errors have the form and the words that Docker's and Oracle's clients know.
+ * OCIR's registry: the distribution API under `/v2/`, with pushes only if there is a storage, and the token endpoint. Errors have
+ * the form and texts that Docker's and Oracle's clients expect.
  */
 
 import type { EndpointName } from "../endpoints.ts";
@@ -17,7 +17,7 @@ import { answerToken, TOKEN_PATH, type TokenEndpointOptions, tokenEndpointName }
 export interface RegistryOptions extends TokenEndpointOptions {
   /** The image that a repository has without a storage. */
   imageOf(repository: string): Image;
-  /** A registry of the distribution project, without authentication and with relative URLs, that keeps the images. */
+  /** A registry of the distribution project, without authentication and with relative URLs, that stores the images. */
   readonly storage?: URL | undefined;
 }
 
@@ -104,7 +104,7 @@ function parseTarget(path: string): Target | undefined {
   return { repository, kind: kind === "manifests" || kind === "blobs" ? kind : "tags", reference };
 }
 
-/** The claims of the request's token, or why it has none. */
+/** The claims of the request's token, or the reason why there are none. */
 function bearerOf(request: ReceivedRequest, { tokens }: RegistryOptions): Claims | string {
   const token = /^bearer (\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1];
   if (token === undefined) return "no Bearer token";
@@ -125,7 +125,7 @@ function challenge(request: ReceivedRequest, repository: string | undefined, act
   });
 }
 
-/** Undefined where IAM and the token allow it. Pushing without a grant is 403 also with a token for pulling: asking again would not help. */
+/** Undefined if IAM and the token allow it. A push without a grant is 403 even with a token for pulls, as a retry would not help. */
 function refuseAction(
   action: Action,
   repository: string,
@@ -153,7 +153,7 @@ function answerTarget({ kind, repository, reference }: Target, request: Received
   return kind === "manifests" ? answerManifest(reference, request, image) : answerBlob(reference, image);
 }
 
-/** Every tag is there; a digest must be that of one of the two manifests. */
+/** Every tag exists; a digest must be that of one of the two manifests. */
 function answerManifest(reference: string, request: ReceivedRequest, { dockerManifest, ociManifest }: Image): Answer {
   const accept = request.headers["accept"] ?? "";
   const isOci = accept.includes(OCI_MANIFEST_TYPE) && !accept.includes(DOCKER_MANIFEST_TYPE);

@@ -1,13 +1,13 @@
 /**
- * A real registry behind the simulated one: it keeps what clients push. Who may push and pull is decided before it is
- * asked, so it must let everybody in.
+ * A real registry behind the simulated one, which stores pushed images. The simulator decides who may push and pull, so this
+ * registry must not authenticate.
  */
 import type { Answer } from "../http/answer.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 
 const ASKED = ["accept", "content-range", "content-type", "range"];
 
-/** Of the connection, or computed again for the client. */
+/** Headers of the connection, or recomputed for the client. */
 const NOT_ANSWERED = ["connection", "date", "keep-alive", "transfer-encoding"];
 
 export async function forwardTo(storage: URL, { method, target, headers, body }: ReceivedRequest): Promise<Answer> {

@@ -1,6 +1,6 @@
 /**
- * OCIR's token endpoint, `GET /20180419/docker/token`, with its three kinds of caller: signed with a session or
- * a user's API key (an identity token), Basic `BEARER_TOKEN:<token>` (the registry's own token flow), and nobody (an anonymous token).
+ * OCIR's token endpoint, `GET /20180419/docker/token`, with three kinds of requests: signed with a session or a user's API key (gets
+ * an identity token), Basic `BEARER_TOKEN:<token>` (the registry's own token flow), and anonymous (gets an anonymous token).
  */
 import type { Clock } from "@ocir-broker/foundation";
 import type { ApiKeys } from "../auth/api-keys.ts";
@@ -23,7 +23,7 @@ export interface TokenEndpointOptions {
   readonly tokens: RegistryTokens;
   readonly iam: Iam;
   readonly clock: Clock;
-  /** The fault of the token that is sent. */
+  /** The fault of the issued token. */
   readonly flaw?: TokenFlaw | undefined;
 }
 
@@ -60,7 +60,7 @@ export function answerToken(request: ReceivedRequest, options: TokenEndpointOpti
   return answerJson(200, tokens.issue(service, named, { scopes, isExchange, flaw }));
 }
 
-/** Docker shows this as `unknown: Unauthorized`: what people report of a login at OCIR with a wrong password. */
+/** Docker shows this as `unknown: Unauthorized`, as reported for a login at OCIR with a wrong password. */
 function refusePassword(reason: string): Answer {
   return { ...answerJson(401, { errors: [{ code: "UNKNOWN", message: "Unauthorized" }] }), reason };
 }
@@ -75,7 +75,7 @@ function holderOf(request: ReceivedRequest, options: TokenEndpointOptions): Clai
     ? options.sessions.open(keyId.slice(SESSION_PREFIX.length))
     : options.apiKeys.find(keyId);
   verifyRequestSignature(request, signature, publicKey, options.clock.wallMs());
-  // Which of the two tokens fixes the membership is not known, so both must have seen the group.
+  // It is unknown which of the two tokens determines the membership, so both must be newer than the group.
   return isMember(claims) && !options.iam.groupExists() ? { ...claims, "opc-tag": "" } : claims;
 }
 
