@@ -5,7 +5,7 @@ const everything = { branches: 100, functions: 100, lines: 100, statements: 100 
 export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["test/system/**", "**/node_modules/**", "**/dist/**"],
+    exclude: ["test/{system,cluster}/**", "**/node_modules/**", "**/dist/**"],
     testTimeout: 60_000,
     // Many tests wait: the default of one worker on two cores leaves half of the time unused.
     maxWorkers: "100%",

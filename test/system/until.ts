@@ -4,11 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 const POLL_MS = 50;
 const LIMIT_MS = 15_000;
 
-/** @throws Error with `what` if the condition does not hold within 15 s. */
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < LIMIT_MS; waitedMs += POLL_MS) {
+/** @throws Error with `what` if the condition does not hold in time. */
+export async function until(what: string, isSo: () => Promise<boolean>, limitMs = LIMIT_MS): Promise<void> {
+  for (const startedAtMs = performance.now(); performance.now() - startedAtMs < limitMs; ) {
     if (await isSo()) return;
     await sleep(POLL_MS);
   }
-  throw new Error(`not so within ${LIMIT_MS / 1_000} s: ${what}`);
+  throw new Error(`not so within ${limitMs / 1_000} s: ${what}`);
 }

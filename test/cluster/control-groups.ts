@@ -1,0 +1,69 @@
+/**
+ * Control groups of version 1 for the pods of a node. Namespaces do not take them along when they end, so they lie below
+ * one group that carries the test's process, in each controller's tree.
+ */
+import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+
+const PREFIX = "ocir-cluster-";
+/** What a kubelet and runc need. */
+const CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"] as const;
+const BUSY_MS = 20;
+
+export const CONTROL_GROUP = `${PREFIX}${process.pid}`;
+
+/** Makes the trees inside, at a place of their own: the node's systemd goes on to use version 2. */
+export const MAKE_CONTROL_GROUPS = `
+mkdir "$1" && mount -t tmpfs none "$1" || exit
+for controller in ${CONTROLLERS.join(" ")}; do
+  mkdir "$1/$controller" && mount -t cgroup -o $controller none "$1/$controller" || exit
+  mkdir "$1/$controller/${CONTROL_GROUP}" || exit
+done
+# A new group has no processors, and then nothing can be in it.
+for file in cpuset.cpus cpuset.mems; do cat "$1/cpuset/$file" >"$1/cpuset/${CONTROL_GROUP}/$file" || exit; done
+`;
+
+/** The controllers' folders of this process; empty if one is missing. */
+export function controlGroupMounts(): Map<string, string> {
+  const own = new Map<string, string>();
+  for (const line of readFileSync("/proc/self/cgroup", "utf8").split("\n")) {
+    const [, controllers = "", path = ""] = line.split(":");
+    for (const controller of controllers.split(",")) own.set(controller, path);
+  }
+  const mounts = readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" "));
+  const found = new Map<string, string>();
+  for (const controller of CONTROLLERS) {
+    const mount = mounts.find(([, , type, options]) => type === "cgroup" && options?.split(",").includes(controller));
+    if (mount?.[1] !== undefined) found.set(controller, join(mount[1], own.get(controller) ?? ""));
+  }
+  return found.size === CONTROLLERS.length ? found : new Map();
+}
+
+/** This test's, once its node is gone, and those of tests that were killed. */
+export function removeControlGroups(): void {
+  for (const folder of controlGroupMounts().values()) {
+    for (const name of readdirSync(folder)) {
+      if (!name.startsWith(PREFIX)) continue;
+      const isOurs = name === CONTROL_GROUP;
+      if (isOurs || !existsSync(`/proc/${name.slice(PREFIX.length)}`)) remove(join(folder, name));
+    }
+  }
+}
+
+function remove(group: string): void {
+  for (const entry of readdirSync(group, { withFileTypes: true })) {
+    if (entry.isDirectory()) remove(join(group, entry.name));
+  }
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    try {
+      rmdirSync(group);
+      return;
+    } catch {
+      // Busy while a process that was killed is still being reaped.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_MS);
+    }
+  }
+  throw new Error(`control group ${group} is still busy`);
+}

@@ -1,0 +1,80 @@
+/** What the tests ask of the API server, as an administrator, by curl inside of the node. */
+import type { SystemdRoot } from "../system/systemd-root/index.ts";
+
+export const API_SERVER = "https://127.0.0.1:6443";
+export const CLUSTER_CA = "/etc/kubernetes/pki/ca.crt";
+export const ADMIN_TOKEN = "administrator";
+
+interface ContainerState {
+  readonly waiting?: { readonly reason: string };
+  readonly running?: { readonly startedAt: string };
+}
+
+export interface Pod {
+  readonly metadata: { readonly name: string };
+  readonly status: {
+    readonly phase: string;
+    readonly containerStatuses?: readonly { readonly state: ContainerState; readonly containerID?: string }[];
+  };
+}
+
+export interface PodEvent {
+  readonly reason: string;
+  readonly message: string;
+  readonly count?: number;
+  readonly involvedObject: { readonly name: string };
+}
+
+export interface KubernetesApi {
+  request(method: string, path: string, body?: object): Promise<unknown>;
+  createPod(name: string, image: string, spec?: object): Promise<void>;
+  deletePods(): Promise<void>;
+  pod(name: string): Promise<Pod>;
+  pods(): Promise<Pod[]>;
+  events(): Promise<PodEvent[]>;
+}
+
+/** Why its container waits, `Running`, or before that the pod's phase. */
+export function stateOf({ status }: Pod): string {
+  const state = status.containerStatuses?.[0]?.state;
+  return state?.running === undefined ? (state?.waiting?.reason ?? status.phase) : "Running";
+}
+
+const PODS = "/api/v1/namespaces/default/pods";
+
+export function createApi(root: SystemdRoot): KubernetesApi {
+  async function request(method: string, path: string, body?: object): Promise<unknown> {
+    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+    const headers = [`Authorization: Bearer ${ADMIN_TOKEN}`, `Content-Type: ${type}`].flatMap((line) => ["-H", line]);
+    const data = body === undefined ? [] : ["--data-binary", "@-"];
+    const args = ["-sS", "--fail-with-body", "--cacert", CLUSTER_CA, "-X", method, ...headers, ...data];
+    const input = body === undefined ? "" : JSON.stringify(body);
+    return JSON.parse(await root.run("curl", [...args, `${API_SERVER}${path}`], { input }));
+  }
+
+  async function items<Item>(path: string): Promise<Item[]> {
+    return ((await request("GET", path)) as { items: Item[] }).items;
+  }
+
+  return {
+    request,
+    async createPod(name, image, spec = {}) {
+      await request("POST", PODS, {
+        metadata: { name },
+        spec: {
+          // It then needs no network plugin.
+          hostNetwork: true,
+          terminationGracePeriodSeconds: 0,
+          containers: [{ name: "main", image, imagePullPolicy: "Always" }],
+          ...spec,
+        },
+      });
+    },
+    async deletePods() {
+      await request("DELETE", PODS, { gracePeriodSeconds: 0 });
+    },
+    pod: async (name) => (await request("GET", `${PODS}/${name}`)) as Pod,
+    pods: () => items<Pod>(PODS),
+    events: () => items<PodEvent>("/api/v1/namespaces/default/events"),
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * The programs of a real Kubernetes and of containerd, built from the modules in `go/`. Each version is built once and kept
+ * in the user's cache folder, because a build takes minutes.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+const SOURCE = join(import.meta.dirname, "go");
+const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ocir-broker/cluster");
+
+const KUBERNETES = ["kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] as const;
+const CONTAINERD = ["containerd", "containerd-shim-runc-v2"] as const;
+
+export interface Program {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Where the programs are, or will be. */
+export function clusterPrograms(minor: number): Program[] {
+  return buildsFor(minor).flatMap(({ folder, packages }) =>
+    packages.map((path) => path.slice(path.lastIndexOf("/") + 1)).map((name) => ({ name, path: join(folder, name) })),
+  );
+}
+
+/** What is there already is not built again. */
+export function buildPrograms(minor: number): void {
+  for (const build of buildsFor(minor)) if (!existsSync(build.folder)) make(build);
+}
+
+interface Build {
+  readonly modFile: string;
+  readonly folder: string;
+  readonly packages: readonly string[];
+  readonly linkerFlags: string;
+}
+
+function buildsFor(minor: number): Build[] {
+  return [
+    buildOf(`kubernetes-1.${minor}.mod`, "k8s.io/kubernetes", KUBERNETES, (version) =>
+      // The kubelet tells its version in this way alone, and setup asks it.
+      [`gitVersion=${version}`, "gitMajor=1", `gitMinor=${minor}`].map(
+        (value) => `-X k8s.io/component-base/version.${value}`,
+      ),
+    ),
+    buildOf("containerd.mod", "github.com/containerd/containerd/v2", CONTAINERD, () => []),
+  ];
+}
+
+function buildOf(
+  modFile: string,
+  module: string,
+  names: readonly string[],
+  variables: (version: string) => string[],
+): Build {
+  const text = readFileSync(join(SOURCE, modFile), "utf8");
+  const version = new RegExp(`${module} (v\\S+)`).exec(text)?.[1];
+  if (version === undefined) throw new Error(`${modFile} does not require ${module}`);
+  const linkerFlags = ["-s", "-w", ...variables(version)].join(" ");
+  const key = createHash("sha256").update(text).update(linkerFlags).digest("hex").slice(0, 12);
+  const folder = join(CACHE, `${modFile.replace(/\.mod$/, "")}-${version}-${key}`);
+  return { modFile, folder, linkerFlags, packages: names.map((name) => `${module}/cmd/${name}`) };
+}
+
+/** Program by program, so that one sees how far it is. */
+function make({ modFile, folder, packages, linkerFlags }: Build): void {
+  const unfinished = `${folder}.${process.pid}`;
+  mkdirSync(unfinished, { recursive: true });
+  try {
+    for (const path of packages) {
+      const startedAtMs = performance.now();
+      console.log(`building ${path} (${modFile}) ...`);
+      const args = ["build", `-modfile=${modFile}`, "-trimpath", "-ldflags", linkerFlags, "-o", `${unfinished}/`, path];
+      const env = { ...process.env, CGO_ENABLED: "0" };
+      const { status } = spawnSync("go", args, { cwd: SOURCE, env, stdio: ["ignore", "ignore", "inherit"] });
+      if (status !== 0) throw new Error(`go build ${path} failed`);
+      console.log(`  built in ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
+    }
+    renameSync(unfinished, folder);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+}
