@@ -1,16 +1,18 @@
 /**
- * What users of an OKE cluster see, on a real Kubernetes: asserted by the pods' states and events.
- * `npm run test:cluster` builds the programs; each test goes on from the one before.
+ * What users of an OKE cluster see, on a real Kubernetes: asserted by the pods' states and events, by the kubelet's own
+ * metrics, and by what the cloud was asked. `npm run test:cluster` builds the programs; each test goes on from the one before.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Archives, makeArchives } from "../system/install/archives.ts";
 import { until } from "../system/until.ts";
 import { canRunCluster } from "./can-run-cluster.ts";
 import { stateOf } from "./kubernetes-api.ts";
-import { type KubernetesNode, REGISTRY_HOST, startKubernetes } from "./kubernetes-node.ts";
+import { type KubernetesNode, OTHER_HOST, REGISTRY_HOST, startKubernetes } from "./kubernetes-node.ts";
+import { type Durations, pluginDurations, since } from "./plugin-durations.ts";
 
 const skipped = canRunCluster();
 const MINORS = (process.env["OCIR_BROKER_KUBERNETES"] ?? "37").split(",").map(Number);
+const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
 
 const POD_LIMIT_MS = 60_000;
 const DENIED = "denied: Anonymous users are only allowed read access on public repos";
@@ -37,6 +39,50 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
       const run = await node.install(archives.good);
       expect([run.exitCode, run.stderr]).toEqual([0, expect.stringContaining("installed: the kubelet is told of it")]);
       await untilRunning(["private"]);
+    });
+
+    it("runs a pod with a wrong imagePullSecret all the same", async () => {
+      const auths = { [REGISTRY_HOST]: { username: "acme/somebody", password: "left long ago" } };
+      await node.api.request("POST", "/api/v1/namespaces/default/secrets", {
+        metadata: { name: "wrong" },
+        type: "kubernetes.io/dockerconfigjson",
+        stringData: { ".dockerconfigjson": JSON.stringify({ auths }) },
+      });
+      await node.api.createPod("wrong-secret", image("wrong-secret"), { imagePullSecrets: [{ name: "wrong" }] });
+      await untilRunning(["wrong-secret"]);
+    });
+
+    it("runs a pod with a public image, with a token that the policy gives no rights", async () => {
+      await node.control("/iam", { repository: "acme/open", public: true, granted: false });
+      await node.api.createPod("public", image("open"));
+      await untilRunning(["public"]);
+    });
+
+    it("leaves another registry to the kubelet", async () => {
+      await node.control("/iam", { repository: "acme/elsewhere", public: true });
+      const before = await durations();
+      await node.api.createPod("elsewhere", image("elsewhere", OTHER_HOST));
+      await untilRunning(["elsewhere"]);
+      expect(since(before, await durations()).calls).toBe(0);
+    });
+
+    it("runs a pod at the kubelet's next try after its policy is there", async () => {
+      await node.control("/iam", { repository: "acme/late", granted: false });
+      await node.api.createPod("late", image("late"));
+      await untilFailed("late", "not authorized", "Error: ImagePullBackOff");
+      await node.control("/iam", { repository: "acme/late", granted: true });
+      const tried = await pulls("late");
+      await untilRunning(["late"]);
+      expect(await pulls("late")).toBe(tried + 1);
+    });
+
+    it("leaves running pods alone when it is removed; the next private pull is denied as before", async () => {
+      const before = await containers();
+      await node.root.run(UNINSTALL);
+      await node.restartKubelet();
+      await node.api.createPod("after", image("after"));
+      await untilDenied("after");
+      expect((await containers()).filter((container) => before.includes(container))).toEqual(before);
     });
 
     /** By events: a state between two looks is not seen. */
@@ -68,5 +114,21 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
         reason === "Failed" && involvedObject.name.startsWith(prefix) ? [message] : [],
       );
     }
+
+    /** How often the kubelet has tried. */
+    async function pulls(pod: string): Promise<number> {
+      const events = await node.api.events();
+      return events
+        .filter(({ reason, involvedObject }) => reason === "Pulling" && involvedObject.name === pod)
+        .reduce((sum, { count = 1 }) => sum + count, 0);
+    }
+
+    /** What runs, by the runtime's names: another one after a restart. */
+    async function containers(): Promise<string[]> {
+      const running = (await node.api.pods()).filter((pod) => stateOf(pod) === "Running");
+      return running.map(({ status }) => status.containerStatuses?.[0]?.containerID ?? "").sort();
+    }
+
+    const durations = async (): Promise<Durations> => pluginDurations(await node.kubeletMetrics());
   });
 });
