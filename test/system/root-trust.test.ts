@@ -114,7 +114,7 @@ describe.skipIf(skipped !== undefined)(
         const refused = await asRoot("timeout", "60", command, "disconnect");
         expect([refused.exitCode, refused.stderr]).toEqual([
           1,
-          expect.stringContaining(`${lock} is not a file of root's`),
+          expect.stringContaining(`${lock} is not a file that belongs to root`),
         ]);
       }
       expect((await node.install(settings())).stderr).toContain("its lock is not root's alone");
