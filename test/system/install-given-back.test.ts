@@ -247,7 +247,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     await node.root.run("mount", ["--bind", CONFIG, CONFIG]);
     const removal = await node.root.exec(UNINSTALL);
     await node.root.run("umount", [CONFIG]);
-    expect([removal.exitCode, removal.stderr]).toEqual([1, expect.stringContaining(`${CONFIG} cannot be given back`)]);
+    expect([removal.exitCode, removal.stderr]).toEqual([1, expect.stringContaining(`${CONFIG} cannot be restored`)]);
     expect(node.root.read(PLUGIN)).toEqual(EARLIER_PROVIDER);
     await restartKubelet(node);
     expect(await kubeletReport(node, ({ earlier }) => earlier > 5)).toMatchObject({ ours: 0, failures: [] });
