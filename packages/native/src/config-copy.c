@@ -19,14 +19,15 @@ enum {
   COPY_LIMIT_BYTES = 1024 * 1024
 };
 
-enum copying { COPY_MADE, COPY_NOT_NEEDED, COPY_FAILED };
+enum copying { COPY_MADE, COPY_NOT_NEEDED, COPY_REFUSED, COPY_UNWRITTEN };
 
 static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]);
 static int open_folder(const char *path);
 static bool is_ours(const struct stat *status);
 static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *group);
 static int open_source(const char *from);
-static bool write_copy(int source, int folder, const char *name, gid_t group);
+static enum copying write_copy(int source, int folder, const char *name, gid_t group);
+static void fresh_name(const char *name, char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING]);
 
 bool config_copy(const char *from, const char *to, const char *group) {
   int folder = open_folder(to);
@@ -34,13 +35,18 @@ bool config_copy(const char *from, const char *to, const char *group) {
   const char *name = strrchr(to, '/') + 1;
   enum copying copying = copy_if_needed(from, folder, name, group);
   int error = errno;
-  if (copying != COPY_MADE && unlinkat(folder, name, 0) < 0 && errno != ENOENT) {
-    copying = COPY_FAILED;
+  /* A run that was killed may have left it, complete. */
+  char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING];
+  fresh_name(name, fresh);
+  unlinkat(folder, fresh, 0);
+  /* Without room, the older copy stays: the daemon can fill /run, and must not choose the defaults in this way. */
+  if ((copying == COPY_NOT_NEEDED || copying == COPY_REFUSED) && unlinkat(folder, name, 0) < 0 && errno != ENOENT) {
+    copying = COPY_REFUSED;
     error = errno;
   }
   close(folder);
   errno = error;
-  return copying != COPY_FAILED;
+  return copying == COPY_MADE || copying == COPY_NOT_NEEDED;
 }
 
 /* For a member of the group, the kernel checks only the group's bits. */
@@ -52,23 +58,24 @@ static enum copying copy_if_needed(const char *from, int folder, const char *nam
   unsigned long numbers[ACCOUNT_FIELDS];
   if (!account_numbers("/etc/group", group, numbers) || numbers[ACCOUNT_ID] >= UINT32_MAX) {
     errno = EINVAL;
-    return COPY_FAILED;
+    return COPY_REFUSED;
   }
   gid_t id = (gid_t)numbers[ACCOUNT_ID];
 
   char source_folder[PATH_LIMIT_BYTES];
   struct stat file_status, folder_status;
-  if (!folder_of(from, source_folder)) return COPY_FAILED;
-  if (stat(source_folder, &folder_status) < 0 || stat(from, &file_status) < 0) {
-    return errno == ENOENT ? COPY_NOT_NEEDED : COPY_FAILED;
-  }
-  if (may(&folder_status, S_IXOTH, id) && may(&file_status, S_IROTH, id)) return COPY_NOT_NEEDED;
+  if (!folder_of(from, source_folder)) return COPY_REFUSED;
+  if (stat(source_folder, &folder_status) < 0) return errno == ENOENT ? COPY_NOT_NEEDED : COPY_REFUSED;
+  bool is_absent = stat(from, &file_status) < 0;
+  if (is_absent && errno != ENOENT) return COPY_REFUSED;
+  if (may(&folder_status, S_IXOTH, id) && (is_absent || may(&file_status, S_IROTH, id))) return COPY_NOT_NEEDED;
 
-  int source = open_source(from);
-  if (source < 0) return COPY_FAILED;
-  bool is_made = write_copy(source, folder, name, id);
+  /* In a folder that the daemon may not enter, no file looks like one that it may not read: an empty copy tells them apart. */
+  int source = is_absent ? open("/dev/null", O_RDONLY | O_CLOEXEC) : open_source(from);
+  if (source < 0) return COPY_REFUSED;
+  enum copying copying = write_copy(source, folder, name, id);
   close_quietly(source);
-  return is_made ? COPY_MADE : COPY_FAILED;
+  return copying;
 }
 
 /* Non-blocking, because opening a pipe would wait for a writer. */
@@ -85,12 +92,16 @@ static int open_source(const char *from) {
   return -1;
 }
 
-static bool write_copy(int source, int folder, const char *name, gid_t group) {
+static void fresh_name(const char *name, char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING]) {
+  snprintf(fresh, PATH_LIMIT_BYTES + sizeof FRESH_ENDING, "%s" FRESH_ENDING, name);
+}
+
+static enum copying write_copy(int source, int folder, const char *name, gid_t group) {
   char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING];
-  snprintf(fresh, sizeof fresh, "%s" FRESH_ENDING, name);
-  if (unlinkat(folder, fresh, 0) < 0 && errno != ENOENT) return false;
+  fresh_name(name, fresh);
+  if (unlinkat(folder, fresh, 0) < 0 && errno != ENOENT) return COPY_UNWRITTEN;
   int copy = openat(folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (copy < 0) return false;
+  if (copy < 0) return COPY_UNWRITTEN;
 
   static char bytes[COPY_LIMIT_BYTES + 1];
   size_t length = 0;
@@ -105,7 +116,8 @@ static bool write_copy(int source, int folder, const char *name, gid_t group) {
   close(copy);
   if (!is_copied) unlinkat(folder, fresh, 0);
   errno = error;
-  return is_copied;
+  if (is_copied) return COPY_MADE;
+  return got < 0 || length > COPY_LIMIT_BYTES ? COPY_REFUSED : COPY_UNWRITTEN;
 }
 
 static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]) {

@@ -99,6 +99,32 @@ for (const build of builds) {
       expect(existsSync(to)).toBe(false);
     });
 
+    test("makes an empty copy if there is no file in a folder that the group may not enter", async () => {
+      const { root, from, to, copy } = stage();
+      writeFileSync(to, "older");
+      rmSync(from);
+      chmodSync(join(root, "etc"), 0o700);
+      expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
+      expect(readFileSync(to, "utf8")).toBe("");
+    });
+
+    test("removes what a killed run has left, even if no copy is needed", async () => {
+      const { root, from, to, copy } = stage();
+      writeFileSync(`${to}.new`, TEXT);
+      chmodSync(from, 0o644);
+      expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
+      expect(readdirSync(join(root, "run"))).toEqual([]);
+    });
+
+    test("keeps an older copy if the new one cannot be written", async () => {
+      const { to, copy } = stage();
+      writeFileSync(to, "older");
+      mkdirSync(`${to}.new`);
+      const { stderr, exitCode } = await copy();
+      expect([stderr.slice(0, REFUSAL.length), exitCode]).toEqual([REFUSAL, 1]);
+      expect(readFileSync(to, "utf8")).toBe("older");
+    });
+
     test.each<[what: string, change: (from: string) => void, why: string]>([
       [
         "a link",
