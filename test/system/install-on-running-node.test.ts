@@ -91,7 +91,7 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
     expect(run.exitCode, run.stderr).toBe(0);
     const [where, line, then] = advice(run);
     expect([where, then]).toEqual([
-      expect.stringContaining(`in ${EXTRA_ARGS} let the line`),
+      expect.stringContaining(`in ${EXTRA_ARGS} change the line`),
       expect.stringContaining("daemon-reload"),
     ]);
     node.root.write(EXTRA_ARGS, read(EXTRA_ARGS).replace(/^Environment=.*$/m, line?.trim() ?? ""));
