@@ -162,7 +162,8 @@ describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: need
       const result = spawnSync("lintian", ["--fail-on", "error", "--allow-root", packageNamed(`_${deb}.deb`)], {
         encoding: "utf8",
       });
-      expect(result.stdout).not.toMatch(/^E:|mismatched-override/m);
+      // The launcher needs its override only where the compiler cannot make it position-independent.
+      expect(result.stdout).not.toMatch(/^E:|mismatched-override (?!.*\/ocir-broker-launch\])/m);
       expect(result.status).toBe(0);
     });
 
