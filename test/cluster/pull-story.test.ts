@@ -13,6 +13,7 @@ import { type Durations, pluginDurations, since } from "./plugin-durations.ts";
 const skipped = canRunCluster();
 const MINORS = (process.env["OCIR_BROKER_KUBERNETES"] ?? "37").split(",").map(Number);
 const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
+const DAEMON = "ocir-broker.service";
 
 const POD_LIMIT_MS = 60_000;
 const BURST = 100;
@@ -39,7 +40,7 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
 
     it("runs the same pod once the cloud-init script has installed us, with no imagePullSecrets", async () => {
       const run = await node.install(archives.good);
-      expect([run.exitCode, run.stderr]).toEqual([0, expect.stringContaining("installed: the kubelet is told of it")]);
+      expect([run.exitCode, run.stderr]).toEqual([0, expect.stringContaining("installed: the kubelet gets its flags")]);
       await untilRunning(["private"]);
     });
 
@@ -97,6 +98,19 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
       expect(await pulls("late")).toBe(tried + 1);
     });
 
+    it("runs a pod after the node has joined its dynamic group, with no restart of anything", async () => {
+      await node.control("/iam", { dynamicGroup: false });
+      await stopDaemon();
+      await node.api.createPod("late-group", image("late-group"));
+      await untilFailed("late-group", "not authorized", "Error: ImagePullBackOff");
+      const daemon = await node.root.property(DAEMON, "MainPID");
+      await node.control("/iam", { dynamicGroup: true });
+      const tried = await pulls("late-group");
+      await untilRunning(["late-group"]);
+      console.info(`tries until the dynamic group took effect: ${(await pulls("late-group")) - tried}`);
+      expect(await node.root.property(DAEMON, "MainPID")).toBe(daemon);
+    });
+
     it("leaves running pods alone when it is removed; the next private pull is denied as before", async () => {
       const before = await containers();
       await node.root.run(UNINSTALL);
@@ -107,7 +121,7 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
     });
 
     /** The next pull starts it, with nothing from before: a restart would keep the tokens. */
-    const stopDaemon = () => node.root.run("systemctl", ["stop", "ocir-broker.service"]);
+    const stopDaemon = () => node.root.run("systemctl", ["stop", DAEMON]);
 
     /** Pods that all start once the node takes pods again. The requests of the cloud are counted from here. */
     async function prepare(names: readonly string[]): Promise<void> {
