@@ -88,10 +88,10 @@ export async function bootNodeStage(): Promise<NodeStage> {
   };
 }
 
-/** Ends a command that runs forever after its first output, as with Ctrl-C. */
+/** Ends a command that runs forever after its first output, as with Ctrl-C. A daemon removes its sockets' files when it ends. */
 function untilItSpeaks(command: string): string {
   return `( coproc { exec ${command} 2>&1; }; said=$COPROC_PID
-if read -r line <&"\${COPROC[0]}"; then echo "$line"; kill "$said"; else echo "it says nothing"; exit 1; fi )`;
+if read -r line <&"\${COPROC[0]}"; then echo "$line"; kill "$said"; wait "$said" || :; else echo "it says nothing"; exit 1; fi )`;
 }
 
 async function startSimulator(root: SystemdRoot): Promise<void> {
