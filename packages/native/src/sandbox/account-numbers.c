@@ -1,6 +1,7 @@
 #include "account-numbers.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +28,8 @@ bool account_numbers(const char *path, const char *name, unsigned long numbers[A
         matched += is_ours;
       } else if (is_ours && field < ACCOUNT_FIELDS) {
         bool is_digit = byte >= '0' && byte <= '9';
-        numbers[field] = is_digit && numbers[field] <= UINT32_MAX ? numbers[field] * 10 + (unsigned long)(byte - '0') : 0;
+        bool fits = is_digit && numbers[field] <= UINT32_MAX;
+        numbers[field] = fits ? numbers[field] * 10 + (unsigned long)(byte - '0') : ULONG_MAX;
       }
     }
   }

@@ -11,9 +11,9 @@ enum {
 };
 
 /*
- * Reads the numbers of the line that starts with `name` and a colon; a field that is not a decimal number counts as 0. A
- * number may be larger than any id. Does not use getpwnam, which in a static glibc program loads the node's name service
- * modules. Returns false if there is no such line.
+ * Reads the numbers of the line that starts with `name` and a colon. An empty field gives 0. A field that is not a decimal
+ * number, or is larger than any id, gives at least UINT32_MAX. Does not use getpwnam, which in a static
+ * glibc program loads the node's name service modules. Returns false if there is no such line.
  */
 bool account_numbers(const char *path, const char *name, unsigned long numbers[ACCOUNT_FIELDS]);
 
