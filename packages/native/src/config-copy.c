@@ -23,22 +23,20 @@ enum copying { COPY_MADE, COPY_NOT_NEEDED, COPY_REFUSED, COPY_UNWRITTEN };
 
 static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]);
 static int open_folder(const char *path);
-static bool is_ours(const struct stat *status);
-static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *group);
+static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *fresh, const char *group);
 static int open_source(const char *from);
-static enum copying write_copy(int source, int folder, const char *name, gid_t group);
-static void fresh_name(const char *name, char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING]);
+static enum copying write_copy(int source, int folder, const char *name, const char *fresh, gid_t group);
 
 bool config_copy(const char *from, const char *to, const char *group) {
   int folder = open_folder(to);
   if (folder < 0) return false;
   const char *name = strrchr(to, '/') + 1;
-  enum copying copying = copy_if_needed(from, folder, name, group);
-  int error = errno;
-  /* A run that was killed may have left it, complete. */
   char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING];
-  fresh_name(name, fresh);
+  snprintf(fresh, sizeof fresh, "%s" FRESH_ENDING, name);
+  /* A run that was killed may have left it, complete. */
   unlinkat(folder, fresh, 0);
+  enum copying copying = copy_if_needed(from, folder, name, fresh, group);
+  int error = errno;
   /* Without room, the older copy stays: the daemon can fill /run, and must not choose the defaults in this way. */
   if ((copying == COPY_NOT_NEEDED || copying == COPY_REFUSED) && unlinkat(folder, name, 0) < 0 && errno != ENOENT) {
     copying = COPY_REFUSED;
@@ -54,7 +52,7 @@ static bool may(const struct stat *status, mode_t right_of_others, gid_t group) 
   return (status->st_mode & (status->st_gid == group ? right_of_others << 3 : right_of_others)) != 0;
 }
 
-static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *group) {
+static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *fresh, const char *group) {
   unsigned long numbers[ACCOUNT_FIELDS];
   if (!account_numbers("/etc/group", group, numbers) || numbers[ACCOUNT_ID] >= UINT32_MAX) {
     errno = EINVAL;
@@ -73,7 +71,7 @@ static enum copying copy_if_needed(const char *from, int folder, const char *nam
   /* In a folder that the daemon may not enter, no file looks like one that it may not read: an empty copy tells them apart. */
   int source = is_absent ? open("/dev/null", O_RDONLY | O_CLOEXEC) : open_source(from);
   if (source < 0) return COPY_REFUSED;
-  enum copying copying = write_copy(source, folder, name, id);
+  enum copying copying = write_copy(source, folder, name, fresh, id);
   close_quietly(source);
   return copying;
 }
@@ -86,20 +84,13 @@ static int open_source(const char *from) {
   close_quietly(folder);
   if (source < 0) return -1;
   struct stat status;
-  if (fstat(source, &status) == 0 && S_ISREG(status.st_mode) && is_ours(&status)) return source;
+  if (fstat(source, &status) == 0 && S_ISREG(status.st_mode) && is_ours_alone(&status)) return source;
   close(source);
   errno = EPERM;
   return -1;
 }
 
-static void fresh_name(const char *name, char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING]) {
-  snprintf(fresh, PATH_LIMIT_BYTES + sizeof FRESH_ENDING, "%s" FRESH_ENDING, name);
-}
-
-static enum copying write_copy(int source, int folder, const char *name, gid_t group) {
-  char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING];
-  fresh_name(name, fresh);
-  if (unlinkat(folder, fresh, 0) < 0 && errno != ENOENT) return COPY_UNWRITTEN;
+static enum copying write_copy(int source, int folder, const char *name, const char *fresh, gid_t group) {
   int copy = openat(folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (copy < 0) return COPY_UNWRITTEN;
 
@@ -137,12 +128,8 @@ static int open_folder(const char *path) {
   int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (descriptor < 0) return -1;
   struct stat status;
-  if (fstat(descriptor, &status) == 0 && is_ours(&status)) return descriptor;
+  if (fstat(descriptor, &status) == 0 && is_ours_alone(&status)) return descriptor;
   close(descriptor);
   errno = EPERM;
   return -1;
-}
-
-static bool is_ours(const struct stat *status) {
-  return status->st_uid == geteuid() && (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }

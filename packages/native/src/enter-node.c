@@ -6,7 +6,8 @@
  *                      in any mount namespace until the last process that has the descriptor ends
  *
  * If the script exits with 0, the installation is complete, and this program sleeps until a signal ends it. It exits with any
- * other exit status of the script. Only the shell gets SIGTERM and SIGINT, so that it can finish its current step.
+ * other exit status of the script. It passes SIGTERM and SIGINT to the shell alone, as SIGTERM, so that the script can finish its
+ * current step.
  *
  *   enter-node --ready  exits with 0 if the script has created /status/ready. For the kubelet's probe.
  *

@@ -1,4 +1,4 @@
-/** libFuzzer with sanitizers on the shim's inputs: short runs with a fixed seed; `make fuzz` runs longer. */
+/** libFuzzer with sanitizers on the shim's inputs: short runs with a fixed seed. For longer ones, run what `make fuzz` builds. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

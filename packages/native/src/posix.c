@@ -27,6 +27,10 @@ bool write_whole(int descriptor, const char *bytes, size_t length) {
   return true;
 }
 
+bool is_ours_alone(const struct stat *status) {
+  return status->st_uid == geteuid() && (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 void close_quietly(int descriptor) {
   int error = errno;
   close(descriptor);

@@ -115,8 +115,7 @@ static enum fallback_outcome enter_directory(const char *socket_path) {
   int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (directory < 0) return errno == ENOENT ? FALLBACK_NONE : FALLBACK_DIRECTORY_UNSAFE;
   struct stat status;
-  bool is_safe = fstat(directory, &status) == 0 && status.st_uid == geteuid() &&
-                 (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 && fchdir(directory) == 0;
+  bool is_safe = fstat(directory, &status) == 0 && is_ours_alone(&status) && fchdir(directory) == 0;
   close(directory);
   return is_safe ? FALLBACK_OK : FALLBACK_DIRECTORY_UNSAFE;
 }
