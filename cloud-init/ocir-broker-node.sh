@@ -2,8 +2,8 @@
 # ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE worker node and bootstraps it, at its first boot or later.
 #
 # The node is bootstrapped in any case. The kubelet gets our flags if all files that they name exist and were tested. A local
-# fault withholds them and is logged; a cloud fault (no identity or IAM yet) does not, as it heals. On a running node, a fault
-# changes nothing, and the exit status is 1.
+# fault withholds them and is logged; a cloud fault (no identity or IAM yet) does not, because the broker recovers from it. On a
+# running node, a fault changes nothing, and the exit status is 1.
 #
 # usage: ocir-broker-node.sh [--kubelet-extra-args "ARGS"] [BOOTSTRAP ARGUMENT...]
 #
@@ -306,7 +306,7 @@ ask_plugin() {
   fi
   case $said in
     "ocir-broker: shim-"*) fail "the plugin was asked: $said" ;;
-    "ocir-broker: "[a-z]*": "*) log "no credentials yet, which does not withhold the flags, as it heals: $said" ;;
+    "ocir-broker: "[a-z]*": "*) log "no credentials yet, which does not withhold the flags, because the broker recovers from it: $said" ;;
     *) fail "the plugin was asked, and ended with $status: $said" ;;
   esac
 }
@@ -440,13 +440,7 @@ choose_bootstrap() { # ARGUMENTS FOR IT
   else
     # Managed nodes may have this script too; it needs an endpoint.
     case " $* " in *" --apiserver-endpoint"[\ =]*) [ ! -e /etc/oke/oke-install.sh ] || { echo oke-install && return; } ;; esac
-    if fetch_oke_init; then
-      echo oke-init
-    elif [ -e /etc/oke/oke-install.sh ]; then
-      echo oke-install
-    else
-      echo oke-init
-    fi
+    if ! fetch_oke_init && [ -e /etc/oke/oke-install.sh ]; then echo oke-install; else echo oke-init; fi
   fi
 }
 

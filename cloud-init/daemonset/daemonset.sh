@@ -156,7 +156,11 @@ install_here() {
   case $? in
     # Without this file, the next pod installs again.
     0) printf '%s\n' "$sum" >"$installed" || : ;;
-    124 | 137) end_rest && say "the installation took longer than $limit_s s and was ended" && return 1 ;;
+    124 | 137)
+      end_rest
+      say "the installation took longer than $limit_s s and was ended"
+      return 1
+      ;;
     *) return 1 ;;
   esac
 }

@@ -62,11 +62,11 @@ if { printf '%s\n' "$unit" && cat $variable_files /dev/null 2>/dev/null; } | gre
 elif [ -n "$place" ]; then
   case $place in
     /etc/*) say "it does not use ocir-broker yet: in $place change the line with KUBELET_EXTRA_ARGS to" ;;
-    *) say "it does not use ocir-broker yet: make $own, of two lines:" && say "  [Service]" ;;
+    *) say "it does not use ocir-broker yet: create $own with these two lines:" && say "  [Service]" ;;
   esac
   say "  $(extended "$place")"
 elif printf '%s\n' "$unit" | grep -q '^ExecStart=.*KUBELET_EXTRA_ARGS'; then
-  say "it does not use ocir-broker yet: make $own, of two lines:"
+  say "it does not use ocir-broker yet: create $own with these two lines:"
   say "  [Service]"
   say "  Environment=\"KUBELET_EXTRA_ARGS=$flags\""
 else

@@ -53,7 +53,8 @@ const TOKEN_FIELDS = [
 export function decodeConfig(file: ConfigFile, kubeletMinor: number, report: Report): Provider[] | undefined {
   const parsed = parseText(file.text);
   if ("problem" in parsed) {
-    report("syntax-invalid", { file: file.path, path: "", ...lineOf(parsed) }, parsed.problem);
+    const { problem, ...at } = parsed;
+    report("syntax-invalid", { file: file.path, path: "", ...at }, problem);
     return undefined;
   }
   if (parsed.documents > 1) {
@@ -224,10 +225,6 @@ function isAbsent(field: Field | undefined): field is undefined {
 
 function within(place: Place, name: string): Place {
   return { ...place, path: place.path === "" ? name : `${place.path}.${name}` };
-}
-
-function lineOf({ line }: { line?: number }): { line?: number } {
-  return line === undefined ? {} : { line };
 }
 
 function got(name: string, text: string | undefined): string {
