@@ -46,9 +46,9 @@ The broker recovers from every fault by itself: at the next try, and at the next
 No pull failed while a valid token was in memory.
 `;
 
-const RULES = `## What follows from the answer
+const RULES = `## Rules for every fault
 
-These rules hold for every fault, apart from the exceptions below.
+These rules hold apart from the exceptions below.
 
 - **Warm.** With a token in memory, no pull fails. The fault lasts 57 minutes, past every renewal, almost to the end of that token.
   If the answer above is an error, the broker serves the old token, whose renewal fails (*stale served*). Without the
