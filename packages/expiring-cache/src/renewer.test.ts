@@ -377,7 +377,7 @@ test("Renewer treats a fetch that throws at once like one that rejects", async (
   await expect(cache.get(HOST, { waitMs: SECOND })).rejects.toBe(error);
 });
 
-test("invalidate asks anew at once, keeps the value held until another is there, and takes that whatever its life", async () => {
+test("invalidate fetches at once, serves the old value until the new one is there, and takes the new one whatever its life", async () => {
   const { clock, upstream, cache, value, outcome, fill } = setUp();
   await fill();
   await clock.advance(MINUTE);

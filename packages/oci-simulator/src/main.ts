@@ -44,7 +44,7 @@ Control API (JSON):
                        {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}
   POST /faults         {"endpoint":"auth.x509","times":3,"status":429,"retryAfter":2}; all fields: src/faults.ts
                        a node too young: {"endpoint":["metadata.cert","metadata.key"],"times":5,"status":404}
-  DELETE /faults       none, and let go of what hangs
+  DELETE /faults       removes all faults, and releases hanging requests
   POST /api-keys       {"publicKey":"-----BEGIN PUBLIC KEY-----…"}: for ~/.oci/config, an administrator's
 `;
 
