@@ -1,14 +1,14 @@
 /** Pages that follow from the code: every dependency has its reason, and the table of the configuration is the schema's. */
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeConfigKeys } from "@ocir-broker/broker";
 import { expect, it } from "vitest";
 import rootPackage from "../package.json" with { type: "json" };
+import { expectTable } from "./documentation/generated-table.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const CONFIGURATION = join(ROOT, "docs/reference/configuration.md");
 const MAX_README_LINES = 130;
-const CONFIG_TABLE = /(<!-- config table: .* -->\n)([\s\S]*?)(<!-- end of config table -->)/;
 
 it("README stays short enough to be read", () => {
   expect(readFileSync(join(ROOT, "README.md"), "utf8").split("\n").length).toBeLessThanOrEqual(MAX_README_LINES + 1);
@@ -25,14 +25,11 @@ it("docs/dependencies.md says of every dependency what it is for", () => {
 });
 
 it("docs/reference/configuration.md has the schema's table", () => {
-  const page = readFileSync(CONFIGURATION, "utf8");
   const rows = describeConfigKeys().map(({ section, key, default: value, description, isLive }) => {
     const shown = value === undefined ? "" : `\`${JSON.stringify(value)}\``;
     return `| \`${section}.${key}\` | ${shown} | ${description} | ${isLive ? "reload" : "restart"} |`;
   });
-  const table = `\n| key | default | meaning | applied by a |\n|---|---|---|---|\n${rows.join("\n")}\n\n`;
-  if (process.env["UPDATE_REFERENCE"]) writeFileSync(CONFIGURATION, page.replace(CONFIG_TABLE, `$1${table}$3`));
-  expect(CONFIG_TABLE.exec(readFileSync(CONFIGURATION, "utf8"))?.[2]).toBe(table);
+  expectTable(CONFIGURATION, "config table", ["key", "default", "meaning", "applied by a"], rows);
 });
 
 interface Package {
