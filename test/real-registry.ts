@@ -83,8 +83,7 @@ export async function setRealRegistryStage(options: Partial<DaemonOptions> = {})
   const insecure = [registryHost, foreignHost].map((host) => `[[registry]]\nlocation = "${host}"\ninsecure = true\n`);
   writeFileSync(join(settings, "registries.conf"), insecure.join(""));
   const storageConf = join(settings, "storage.conf");
-  const [graphroot, runroot] = [join(directory, "storage"), join(directory, "run")];
-  writeFileSync(storageConf, `[storage]\ndriver = "vfs"\ngraphroot = "${graphroot}"\nrunroot = "${runroot}"\n`);
+  writeStorageConf(storageConf, directory);
   const env = {
     PATH: `${programs}:${process.env["PATH"]}`,
     HOME: directory,
@@ -107,6 +106,12 @@ export async function setRealRegistryStage(options: Partial<DaemonOptions> = {})
       return (await promisify(execFile)(program, args, { env, cwd: directory })).stdout;
     },
   };
+}
+
+/** For skopeo and podman, which keep images below the directory. */
+export function writeStorageConf(path: string, directory: string): void {
+  const [graphroot, runroot] = [join(directory, "storage"), join(directory, "run")];
+  writeFileSync(path, `[storage]\ndriver = "vfs"\ngraphroot = "${graphroot}"\nrunroot = "${runroot}"\n`);
 }
 
 /** Its port. It refers clients to the simulator's token endpoint, and trusts the simulator's key. */

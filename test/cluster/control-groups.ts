@@ -2,13 +2,13 @@
  * Control groups of version 1 for the pods of a node. Namespaces do not take them along when they end, so they lie below
  * one group that carries the test's process, in each controller's tree.
  */
-import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { endCgroup } from "../system/systemd-root/end-cgroup.ts";
 
 const PREFIX = "ocir-cluster-";
-/** What a kubelet and runc need. */
+/** The controllers that a kubelet and runc need. */
 const CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"] as const;
-const BUSY_MS = 20;
 
 export const CONTROL_GROUP = `${PREFIX}${process.pid}`;
 
@@ -47,23 +47,7 @@ export function removeControlGroups(): void {
     for (const name of readdirSync(folder)) {
       if (!name.startsWith(PREFIX)) continue;
       const isOurs = name === CONTROL_GROUP;
-      if (isOurs || !existsSync(`/proc/${name.slice(PREFIX.length)}`)) remove(join(folder, name));
+      if (isOurs || !existsSync(`/proc/${name.slice(PREFIX.length)}`)) endCgroup(join(folder, name));
     }
   }
-}
-
-function remove(group: string): void {
-  for (const entry of readdirSync(group, { withFileTypes: true })) {
-    if (entry.isDirectory()) remove(join(group, entry.name));
-  }
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    try {
-      rmdirSync(group);
-      return;
-    } catch {
-      // Busy while a process that was killed is still being reaped.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_MS);
-    }
-  }
-  throw new Error(`control group ${group} is still busy`);
 }

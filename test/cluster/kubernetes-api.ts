@@ -1,4 +1,4 @@
-/** What the tests ask of the API server, as an administrator, by curl inside of the node. */
+/** The tests' requests to the API server, as an administrator, with curl inside the node. */
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
 
 export const API_SERVER = "https://127.0.0.1:6443";
@@ -28,7 +28,6 @@ export interface PodEvent {
 export interface KubernetesApi {
   request(method: string, path: string, body?: object): Promise<unknown>;
   createPod(name: string, image: string, spec?: object): Promise<void>;
-  deletePods(): Promise<void>;
   pod(name: string): Promise<Pod>;
   pods(): Promise<Pod[]>;
   events(): Promise<PodEvent[]>;
@@ -69,9 +68,6 @@ export function createApi(root: SystemdRoot): KubernetesApi {
           ...spec,
         },
       });
-    },
-    async deletePods() {
-      await request("DELETE", PODS, { gracePeriodSeconds: 0 });
     },
     pod: async (name) => (await request("GET", `${PODS}/${name}`)) as Pod,
     pods: () => items<Pod>(PODS),

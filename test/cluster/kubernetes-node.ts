@@ -1,15 +1,15 @@
 /**
  * A worker node of a real Kubernetes, and its control plane beside it: etcd, API server, controllers, scheduler, containerd,
  * runc and kubelet in one booted systemd. The registry is the simulator under the names and certificates of Oracle's hosts,
- * so neither the broker nor containerd is told of anything but their CA.
+ * so the broker and containerd need no configuration for it except its CA.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeCertificates } from "../system/daemonset/certificates.ts";
-import type { Archive } from "../system/install/archives.ts";
-import { VERSION } from "../system/install/archives.ts";
+import { type Archive, settingsFor } from "../system/install/archives.ts";
+import { READ_EXTRA_ARGS, SCRIPT } from "../system/install/oke-node.ts";
 import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../system/systemd-root/index.ts";
 import { until } from "../system/until.ts";
 import { CONTROL_GROUP, MAKE_CONTROL_GROUPS, removeControlGroups } from "./control-groups.ts";
@@ -26,8 +26,8 @@ const NODE_TOKEN = "kubelet";
 const PKI = "/etc/kubernetes/pki";
 const CGROUPS = "/run/control-groups";
 const SIMULATOR_CA = "/run/simulator-ca.crt";
+const CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
 const CONTROL_URL = "http://127.0.0.1:18083";
-const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
 const OKE_INIT_SCRIPT = "/run/oke-init.sh";
 const START_LIMIT_MS = 120_000;
 
@@ -41,7 +41,6 @@ export interface KubernetesNode {
   restartKubelet(): Promise<void>;
   /** Whether no pod is scheduled on it. */
   cordon(unschedulable: boolean): Promise<void>;
-  isReady(): Promise<boolean>;
   /** Changes the simulated tenancy. */
   control(path: "/iam" | "/reset" | "/faults", body?: object): Promise<void>;
   /** Requests to the simulated cloud, by endpoint. */
@@ -73,15 +72,10 @@ async function start(minor: number, folder: string): Promise<KubernetesNode> {
     await root.run("systemd-run", ["--quiet", "--unit", unitOf(name), ...settings, ...command]);
   };
   const answers = (name: string, url: string, ...args: string[]) =>
-    until(
-      `${name} answers`,
-      async () => {
-        const unit = unitOf(name);
-        if ((await root.property(unit, "ActiveState")) === "failed") throw new Error(await root.journal(unit));
-        return (await root.exec("curl", ["-sSf", "-m", "5", ...args, url])).exitCode === 0;
-      },
-      START_LIMIT_MS,
-    );
+    untilServing(root, unitOf(name), `${name} answers`, async () => {
+      return (await root.exec("curl", ["-sSf", "-m", "5", ...args, url])).exitCode === 0;
+    });
+  const untilReady = () => untilServing(root, "kubelet", "the node is Ready", () => isReady(api));
   const bearer = ["--cacert", CLUSTER_CA, "-H", `Authorization: Bearer ${ADMIN_TOKEN}`];
 
   async function startAll(): Promise<void> {
@@ -117,7 +111,7 @@ async function start(minor: number, folder: string): Promise<KubernetesNode> {
       metadata: "169.254.169.254:80",
       auth: "127.0.0.2:443",
       registry: "127.0.0.3:443",
-      control: "127.0.0.1:18083",
+      control: new URL(CONTROL_URL).host,
     };
     await serve(
       "simulator",
@@ -131,7 +125,7 @@ async function start(minor: number, folder: string): Promise<KubernetesNode> {
       ["WorkingDirectory=/opt/checkout"],
     );
     await answers("simulator", `${CONTROL_URL}/requests`);
-    await root.run("sh", ["-c", `cat ${SIMULATOR_CA} >>/etc/ssl/certs/ca-certificates.crt`]);
+    await root.run("sh", ["-c", `cat ${SIMULATOR_CA} >>${CA_BUNDLE}`]);
   }
 
   const node: KubernetesNode = {
@@ -140,34 +134,19 @@ async function start(minor: number, folder: string): Promise<KubernetesNode> {
     async bootstrap() {
       root.write(OKE_INIT_SCRIPT, OKE_INIT);
       await root.run("bash", [OKE_INIT_SCRIPT]);
-      await untilReady(node);
+      await untilReady();
       // Without it, no pod can be made.
       const account = `${API_SERVER}/api/v1/namespaces/default/serviceaccounts/default`;
       await answers("kube-controller-manager", account, ...bearer);
     },
-    install: ({ folder: sources, sha256 }) =>
-      root.exec("sh", [SCRIPT], {
-        env: {
-          OCIR_BROKER_VERSION: VERSION,
-          OCIR_BROKER_SOURCES: sources,
-          OCIR_BROKER_SHA256_AMD64: sha256,
-          OCIR_BROKER_SHA256_ARM64: sha256,
-        },
-        timeoutMs: START_LIMIT_MS,
-      }),
+    install: (archive) => root.exec("sh", [SCRIPT], { env: settingsFor(archive), timeoutMs: START_LIMIT_MS }),
     async restartKubelet() {
       await root.run("systemctl", ["daemon-reload"]);
       await root.run("systemctl", ["restart", "kubelet"]);
-      await untilReady(node);
+      await untilReady();
     },
     async cordon(unschedulable) {
       await api.request("PATCH", `/api/v1/nodes/${NODE_NAME}`, { spec: { unschedulable } });
-    },
-    async isReady() {
-      const { items } = (await api.request("GET", "/api/v1/nodes")) as { items: readonly Node[] };
-      const taints = items[0]?.spec.taints ?? [];
-      const ready = items[0]?.status.conditions.find(({ type }) => type === "Ready");
-      return ready?.status === "True" && taints.length === 0;
     },
     async control(path, body) {
       await root.run("curl", ["-sSf", "-d", JSON.stringify(body ?? {}), `${CONTROL_URL}${path}`]);
@@ -198,15 +177,20 @@ interface Node {
   readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] };
 }
 
-async function untilReady({ root, isReady }: KubernetesNode): Promise<void> {
-  await until(
-    "the node is Ready",
-    async () => {
-      if ((await root.property("kubelet", "ActiveState")) === "failed") throw new Error(await root.journal("kubelet"));
-      return isReady();
-    },
-    START_LIMIT_MS,
-  );
+async function isReady(api: KubernetesApi): Promise<boolean> {
+  const { items } = (await api.request("GET", "/api/v1/nodes")) as { items: readonly Node[] };
+  const taints = items[0]?.spec.taints ?? [];
+  const ready = items[0]?.status.conditions.find(({ type }) => type === "Ready");
+  return ready?.status === "True" && taints.length === 0;
+}
+
+/** @throws Error with the unit's journal if it fails meanwhile. */
+function untilServing(root: SystemdRoot, unit: string, what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const isServing = async () => {
+    if ((await root.property(unit, "ActiveState")) === "failed") throw new Error(await root.journal(unit));
+    return isSo();
+  };
+  return until(what, isServing, START_LIMIT_MS);
 }
 
 /** What a container of the tests runs: it waits, and needs no library. */
@@ -221,7 +205,6 @@ function makeWaitingProgram(path: string): void {
 
 function filesFor(minor: number, folder: string): InstalledFile[] {
   const file = (to: string, text: string): InstalledFile => ({ from: { text }, to });
-  const system = readFileSync("/etc/ssl/certs/ca-certificates.crt", "utf8");
   return [
     ...clusterPrograms(minor).map(({ name, path }) => ({ from: path, to: `/usr/bin/${name}`, mode: 0o755 })),
     { from: join(folder, "wait"), to: "/opt/wait", mode: 0o755 },
@@ -239,7 +222,7 @@ function filesFor(minor: number, folder: string): InstalledFile[] {
       "/etc/cni/net.d/10-none.conflist",
       JSON.stringify({ cniVersion: "1.0.0", name: "none", plugins: [{ type: "loopback" }] }),
     ),
-    file("/etc/ssl/certs/ca-certificates.crt", system),
+    { from: CA_BUNDLE, to: CA_BUNDLE },
     file(
       "/etc/hosts",
       `127.0.0.1 localhost\n127.0.0.2 auth.us-ashburn-1.oraclecloud.com\n127.0.0.3 ${REGISTRY_HOST} iad.ocir.io\n127.0.0.4 ${OTHER_HOST}\n`,
@@ -321,14 +304,7 @@ const CONTAINERD_CONFIG = `version = 3
 
 /** As OKE's: the kubelet's extra arguments go into a drop-in, and it starts with them. */
 const OKE_INIT = `#!/bin/bash
-extra=
-while [ $# -gt 0 ]; do
-  case "$1" in
-    --kubelet-extra-args) extra=$2; shift 2 ;;
-    *) shift ;;
-  esac
-done
-mkdir -p /etc/systemd/system/kubelet.service.d
+${READ_EXTRA_ARGS}mkdir -p /etc/systemd/system/kubelet.service.d
 printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=%s"\\n' "$extra" > /etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf
 systemctl daemon-reload
 systemctl restart kubelet

@@ -14,6 +14,9 @@ const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "
 const KUBERNETES = ["kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] as const;
 const CONTAINERD = ["containerd", "containerd-shim-runc-v2"] as const;
 
+/** The newest minor version in `go/`. */
+export const NEWEST_MINOR = 37;
+
 export interface Program {
   readonly name: string;
   readonly path: string;
@@ -26,7 +29,7 @@ export function clusterPrograms(minor: number): Program[] {
   );
 }
 
-/** What is there already is not built again. */
+/** Builds the missing ones. */
 export function buildPrograms(minor: number): void {
   for (const build of buildsFor(minor)) if (!existsSync(build.folder)) make(build);
 }
@@ -41,7 +44,7 @@ interface Build {
 function buildsFor(minor: number): Build[] {
   return [
     buildOf(`kubernetes-1.${minor}.mod`, "k8s.io/kubernetes", KUBERNETES, (version) =>
-      // The kubelet tells its version in this way alone, and setup asks it.
+      // The kubelet's only source of its version, which setup reads.
       [`gitVersion=${version}`, "gitMajor=1", `gitMinor=${minor}`].map(
         (value) => `-X k8s.io/component-base/version.${value}`,
       ),
@@ -65,7 +68,7 @@ function buildOf(
   return { modFile, folder, linkerFlags, packages: names.map((name) => `${module}/cmd/${name}`) };
 }
 
-/** Program by program, so that one sees how far it is. */
+/** Builds one program at a time, to show the progress. */
 function make({ modFile, folder, packages, linkerFlags }: Build): void {
   const unfinished = `${folder}.${process.pid}`;
   mkdirSync(unfinished, { recursive: true });

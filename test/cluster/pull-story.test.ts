@@ -1,6 +1,6 @@
 /**
- * What users of an OKE cluster see, on a real Kubernetes: asserted by the pods' states and events, by the kubelet's own
- * metrics, and by what the cloud was asked. `npm run test:cluster` builds the programs; each test goes on from the one before.
+ * An OKE cluster from its users' view, on a real Kubernetes: asserts the pods' states and events, the kubelet's own metrics,
+ * and the requests to the cloud. `npm run test:cluster` builds the programs. Each test continues from the previous one's state.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Archives, makeArchives } from "../system/install/archives.ts";
@@ -9,9 +9,10 @@ import { canRunCluster } from "./can-run-cluster.ts";
 import { stateOf } from "./kubernetes-api.ts";
 import { type KubernetesNode, OTHER_HOST, REGISTRY_HOST, startKubernetes } from "./kubernetes-node.ts";
 import { type Durations, pluginDurations, since } from "./plugin-durations.ts";
+import { NEWEST_MINOR } from "./programs.ts";
 
 const skipped = canRunCluster();
-const MINORS = (process.env["OCIR_BROKER_KUBERNETES"] ?? "37").split(",").map(Number);
+const MINORS = (process.env["OCIR_BROKER_KUBERNETES"] ?? String(NEWEST_MINOR)).split(",").map(Number);
 const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
 const DAEMON = "ocir-broker.service";
 
@@ -130,7 +131,7 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
       await node.control("/reset");
     }
 
-    /** By events: a state between two looks is not seen. */
+    /** Reads events, because polling can miss a short state. */
     async function untilFailed(pod: string, ...reasons: readonly string[]): Promise<void> {
       let said: string[] = [];
       const isSo = async () => {
@@ -143,10 +144,11 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
 
     const untilDenied = (pod: string) => untilFailed(pod, DENIED, "Error: ErrImagePull", "Error: ImagePullBackOff");
 
+    const runningPods = async () => (await node.api.pods()).filter((pod) => stateOf(pod) === "Running");
+
     async function untilRunning(names: readonly string[]): Promise<void> {
       const isSo = async () => {
-        const running = (await node.api.pods()).filter((pod) => stateOf(pod) === "Running");
-        const set = new Set(running.map(({ metadata }) => metadata.name));
+        const set = new Set((await runningPods()).map(({ metadata }) => metadata.name));
         return names.every((name) => set.has(name));
       };
       await until(`${names.join(" ")} run`, isSo, BURST_LIMIT_MS);
@@ -168,10 +170,9 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
         .reduce((sum, { count = 1 }) => sum + count, 0);
     }
 
-    /** What runs, by the runtime's names: another one after a restart. */
+    /** The runtime's ids of running containers, which change with a restart. */
     async function containers(): Promise<string[]> {
-      const running = (await node.api.pods()).filter((pod) => stateOf(pod) === "Running");
-      return running.map(({ status }) => status.containerStatuses?.[0]?.containerID ?? "").sort();
+      return (await runningPods()).map(({ status }) => status.containerStatuses?.[0]?.containerID ?? "").sort();
     }
 
     const durations = async (): Promise<Durations> => pluginDurations(await node.kubeletMetrics());

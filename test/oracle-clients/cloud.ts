@@ -6,12 +6,13 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { ApiKeySettings, IamChange, RefusalRecord } from "@ocir-broker/oci-simulator";
+import { writeStorageConf } from "../real-registry.ts";
 
 export const REGISTRY_HOST = "iad.ocir.io";
 export const TOKEN_URL = `https://${REGISTRY_HOST}/20180419/docker/token`;
@@ -37,6 +38,8 @@ export interface OracleCloud {
   /** Returns its stdout. Rejects with its stderr if it fails. */
   run(command: readonly string[], options?: { env?: Record<string, string>; input?: string }): Promise<string>;
   iam(change: IamChange): Promise<void>;
+  /** @param publicKey in PEM. */
+  addApiKey(publicKey: string): Promise<ApiKeySettings>;
   /** Restores the initial state: IAM, counts and refusals, and no logins. */
   reset(): Promise<void>;
   refusals(): Promise<readonly RefusalRecord[]>;
@@ -55,12 +58,14 @@ export async function startOracleCloud(): Promise<OracleCloud> {
   const started: ChildProcess[] = [];
   const hosts = join(directory, "hosts");
   const caFile = join(directory, "ca.pem");
+  const storageConf = join(directory, "storage.conf");
   writeFileSync(hosts, HOSTS);
+  writeStorageConf(storageConf, directory);
   const env = {
     PATH: process.env["PATH"] ?? "",
     HOME: directory,
     XDG_RUNTIME_DIR: directory,
-    CONTAINERS_STORAGE_CONF: writeStorageConf(directory),
+    CONTAINERS_STORAGE_CONF: storageConf,
     SSL_CERT_FILE: caFile,
     REQUESTS_CA_BUNDLE: caFile,
     NODE_EXTRA_CA_CERTS: caFile,
@@ -118,6 +123,7 @@ export async function startOracleCloud(): Promise<OracleCloud> {
     env,
     enter,
     run,
+    addApiKey: (publicKey) => control("POST", "/api-keys", { publicKey }) as Promise<ApiKeySettings>,
     iam: async (change) => void (await control("POST", "/iam", change)),
     async reset() {
       for (const login of [".docker/config.json", "containers/auth.json"])
@@ -130,18 +136,15 @@ export async function startOracleCloud(): Promise<OracleCloud> {
 }
 
 /** As a person does: creates a key pair, uploads the public key to the Console, and copies the Console's lines to ~/.oci/config. */
-export async function giveApiKey({ directory, run }: OracleCloud): Promise<ApiKeySettings> {
+export async function giveApiKey({ directory, addApiKey }: OracleCloud): Promise<ApiKeySettings> {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
   const folder = join(directory, ".oci");
   mkdirSync(folder, { recursive: true });
   const keyFile = join(folder, "api_key.pem");
   writeFileSync(keyFile, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
-  const body = JSON.stringify({ publicKey: publicKey.export({ type: "spki", format: "pem" }) });
-  const settings = JSON.parse(await run(["curl", "-sSf", "--data", body, `http://${CONTROL}/api-keys`]));
+  const settings = await addApiKey(String(publicKey.export({ type: "spki", format: "pem" })));
   const lines = Object.entries({ ...settings, key_file: keyFile }).map(([name, value]) => `${name}=${value}\n`);
-  const config = join(folder, "config");
-  writeFileSync(config, `[DEFAULT]\n${lines.join("")}`);
-  chmodSync(config, 0o600);
+  writeFileSync(join(folder, "config"), `[DEFAULT]\n${lines.join("")}`, { mode: 0o600 });
   return settings;
 }
 
@@ -156,13 +159,6 @@ async function says(child: ChildProcess, words: string): Promise<void> {
   }
   child.once("exit", () => reject(new Error(`${child.spawnargs.join(" ")} ended: ${said.join("\n")}`)));
   await promise;
-}
-
-function writeStorageConf(directory: string): string {
-  const path = join(directory, "storage.conf");
-  const [graphroot, runroot] = [join(directory, "storage"), join(directory, "run")];
-  writeFileSync(path, `[storage]\ndriver = "vfs"\ngraphroot = "${graphroot}"\nrunroot = "${runroot}"\n`);
-  return path;
 }
 
 function writeRegistryConfig(directory: string): string {

@@ -17,10 +17,6 @@ export function lackOfPython(): string {
   return pythonVersion() === undefined ? " (skipped: no Python 3.11 with venv here)" : "";
 }
 
-export function lackOfGo(): string {
-  return spawnSync("go", ["version"]).status === 0 ? "" : " (skipped: no go here)";
-}
-
 /** `oci` and the SDK for Python. About a minute the first time. */
 export function installPythonClients(): { readonly oci: string; readonly sdk: readonly string[] } {
   const requirements = readFileSync(REQUIREMENTS);

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import type { ApiKeySettings } from "@ocir-broker/oci-simulator";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { claimsOf } from "../e2e/stage.ts";
 import { type ImageLayout, writeImageLayout } from "../image-layout.ts";
 import {
   giveApiKey,
@@ -14,13 +15,7 @@ import {
   startOracleCloud,
   TOKEN_URL,
 } from "../oracle-clients/cloud.ts";
-import {
-  buildGoClient,
-  installPythonClients,
-  lackOfGo,
-  lackOfPython,
-  TYPESCRIPT_SDK,
-} from "../oracle-clients/programs.ts";
+import { buildGoClient, installPythonClients, lackOfPython, TYPESCRIPT_SDK } from "../oracle-clients/programs.ts";
 import { startDockerd } from "../real-clients.ts";
 import { lackOf } from "../real-registry.ts";
 
@@ -57,7 +52,7 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
     await expectTokens(TYPESCRIPT_SDK);
   });
 
-  const noGo = lackOfGo();
+  const noGo = lackOf("go");
   test.skipIf(noGo !== "")(
     `the SDK for Go gets tokens as an instance principal and with an API key${noGo}`,
     async () => {
@@ -137,7 +132,3 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
     }
   });
 });
-
-function claimsOf(token: string): unknown {
-  return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
-}

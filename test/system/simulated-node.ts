@@ -28,14 +28,18 @@ export const BROKER_FILES: readonly InstalledFile[] = [
   DAEMON,
 ];
 
+interface DropIn extends InstalledFile {
+  readonly from: { text: string };
+}
+
 /** Settings added to a unit, as an administrator would. */
-export function dropIn(unit: string, name: string, text: string): InstalledFile {
+export function dropIn(unit: string, name: string, text: string): DropIn {
   return { from: { text }, to: `/etc/systemd/system/${unit}.d/${name}.conf` };
 }
 
 /** The service is stopped before and after; the action starts it. */
-export async function withDropIn(root: SystemdRoot, file: InstalledFile, action: () => Promise<void>): Promise<void> {
-  root.write(file.to, typeof file.from === "string" ? "" : file.from.text);
+export async function withDropIn(root: SystemdRoot, file: DropIn, action: () => Promise<void>): Promise<void> {
+  root.write(file.to, file.from.text);
   await root.run("systemctl", ["stop", SERVICE]);
   await root.run("systemctl", ["daemon-reload"]);
   try {

@@ -28,6 +28,16 @@ export interface Archive {
   readonly sha256: string;
 }
 
+/** Of the cloud-init script, to install this archive. */
+export function settingsFor({ folder, sha256 }: Archive): Record<string, string> {
+  return {
+    OCIR_BROKER_VERSION: VERSION,
+    OCIR_BROKER_SOURCES: folder,
+    OCIR_BROKER_SHA256_AMD64: sha256,
+    OCIR_BROKER_SHA256_ARM64: sha256,
+  };
+}
+
 export interface Archives {
   readonly good: Archive;
   /** For the other architecture, with this one's name and a matching checksum. */

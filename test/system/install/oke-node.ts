@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config";
 import { bootSystemd, type ExecResult, type SystemdRoot } from "../systemd-root/index.ts";
 import { until } from "../until.ts";
-import { type Archive, VERSION } from "./archives.ts";
+import { type Archive, settingsFor } from "./archives.ts";
 
 const NODE = "/opt/checkout/node_modules/.bin/node";
 export const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
@@ -22,18 +22,20 @@ registries: {endpoints: {us-ashburn-1.ocir.io: "http://127.0.0.1:18080"}}
 auth: {endpoint: "http://127.0.0.1:18082"}
 `;
 
-/** Does as OKE's script: accepts one form, a second one overwrites, unknown words are silently skipped. */
-const RECORD = `
-name=$1
-shift
-extra=
+/** As OKE's script reads its arguments: one form, a second one overwrites, unknown words are silently skipped. */
+export const READ_EXTRA_ARGS = `extra=
 while [ $# -gt 0 ]; do
   case "$1" in
     --kubelet-extra-args) extra=$2; shift 2 ;;
     *) shift ;;
   esac
 done
-echo "$name" >> /run/bootstraps
+`;
+
+const RECORD = `
+name=$1
+shift
+${READ_EXTRA_ARGS}echo "$name" >> /run/bootstraps
 echo "kubelet --config=/etc/kubernetes/kubelet-config.json $extra" > ${COMMAND_LINE}.new
 mv ${COMMAND_LINE}.new ${COMMAND_LINE}
 `;
@@ -94,12 +96,7 @@ export async function bootNode(): Promise<OkeNode> {
       if (name === "oke") root.write("/usr/bin/oke", OKE, 0o755);
       else root.write("/etc/oke/oke-install.sh", OKE_INSTALL, 0o755);
     },
-    settings: ({ folder, sha256 }) => ({
-      OCIR_BROKER_VERSION: VERSION,
-      OCIR_BROKER_SOURCES: folder,
-      OCIR_BROKER_SHA256_AMD64: sha256,
-      OCIR_BROKER_SHA256_ARM64: sha256,
-    }),
+    settings: settingsFor,
     async install(settings, args = []) {
       await root.run("rm", ["-f", COMMAND_LINE]);
       const result = await root.exec("sh", [SCRIPT, ...args], { env: settings });

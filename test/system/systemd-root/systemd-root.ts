@@ -15,7 +15,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  rmdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -23,6 +22,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cgroup2Folder } from "./can-boot-systemd.ts";
+import { endCgroup } from "./end-cgroup.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
 const PREFIX = "ocir-systemd-";
@@ -305,29 +305,6 @@ function installList(state: string, files: readonly InstalledFile[]): string {
     return `${(file.mode ?? 0o644).toString(8)}\t${source}\t${file.to}\n`;
   });
   return lines.join("");
-}
-
-/** Kills all remaining processes of a control group, and removes it. */
-function endCgroup(cgroup: string): void {
-  if (!existsSync(cgroup)) return;
-  if (existsSync(join(cgroup, "cgroup.kill"))) writeFileSync(join(cgroup, "cgroup.kill"), "1");
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    try {
-      removeCgroup(cgroup);
-      return;
-    } catch {
-      // EBUSY until a killed process has been reaped.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
-    }
-  }
-  throw new Error(`control group ${cgroup} is still busy`);
-}
-
-function removeCgroup(cgroup: string): void {
-  for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeCgroup(join(cgroup, entry.name));
-  }
-  rmdirSync(cgroup);
 }
 
 /** Removes folders that a killed test has left, by the process id in their name. */
