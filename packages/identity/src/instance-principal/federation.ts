@@ -5,35 +5,22 @@
  * read the certificate again and the cache has the back-off, and never changes an existing session.
  */
 import type { KeyObject } from "node:crypto";
-import {
-  type Clock,
-  isSkewed,
-  retryAfterMsOf,
-  type SendRequest,
-  UpstreamError,
-  type UpstreamResponse,
-} from "@ocir-broker/foundation";
+import { isSkewed, retryAfterMsOf, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
 import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
-import type { IdentityEvent } from "../identity-event.ts";
 import { createFederationRequest, type FederationRequest } from "./federation-request.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
+import { type ReportedOptions, reported } from "./reported.ts";
 import { decodeSessionToken, type SessionToken } from "./session-token.ts";
 
 /** Ten times the size of a token, 2 KiB. */
 const MAX_BODY_BYTES = 65_536;
-
-export interface FederationOptions {
-  readonly clock: Clock;
-  readonly send: SendRequest;
-  readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
-}
 
 /** @throws {IdentityError} `federation-*`, `token-key-mismatch`, `clock-skew`, `sdk-failed` or `aborted`. */
 export async function federate(
   authUrl: URL,
   leaf: LeafCertificate,
   sessionPublicKey: KeyObject,
-  options: FederationOptions,
+  options: ReportedOptions,
   signal: AbortSignal,
 ): Promise<SessionToken> {
   const { clock } = options;
@@ -62,19 +49,14 @@ function signedRequest(
 
 async function exchange(
   request: FederationRequest,
-  { clock, send, onEvent }: FederationOptions,
+  options: ReportedOptions,
   signal: AbortSignal,
 ): Promise<UpstreamResponse> {
-  const startedAtMs = clock.monotonicMs();
-  const report = (outcome: Extract<IdentityEvent, { type: "request" }>["outcome"]): void =>
-    onEvent?.({ type: "request", upstream: "federation", outcome, elapsedMs: clock.monotonicMs() - startedAtMs });
+  const send = reported("federation", options);
   try {
-    const response = await send({ ...request, method: "POST", signal, maxBodyBytes: MAX_BODY_BYTES });
-    report(response.status);
-    return response;
+    return await send({ ...request, method: "POST", signal, maxBodyBytes: MAX_BODY_BYTES });
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
-    report(error.code);
     throw new IdentityError(codeOfFailure(error), request.url.host, { cause: error });
   }
 }

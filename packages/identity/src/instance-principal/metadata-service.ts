@@ -17,6 +17,7 @@ import {
 import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
 import type { IdentityEvent } from "../identity-event.ts";
 import { pause, runLimited } from "./pause.ts";
+import { reported } from "./reported.ts";
 
 /** Ten times the size of a certificate, 2 KiB. */
 const MAX_BODY_BYTES = 65_536;
@@ -75,7 +76,8 @@ export interface MetadataServiceOptions {
 }
 
 export function createMetadataService(options: MetadataServiceOptions): MetadataService {
-  const { clock, random, send, onEvent } = options;
+  const { clock, random, onEvent } = options;
+  const send = reported("metadata", options);
   const reads = createLimiter({ clock, concurrency: 1 });
   const requests = createLimiter({ clock, ...RATE });
   let baseUrls = options.baseUrls;
@@ -116,19 +118,9 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
     throw new IdentityError("metadata-unreachable", baseUrls.map((url) => url.host).join(", "), { cause: failures[0] });
   }
 
-  async function exchange(url: URL, signal: AbortSignal): Promise<UpstreamResponse> {
-    const startedAtMs = clock.monotonicMs();
-    const report = (outcome: Extract<IdentityEvent, { type: "request" }>["outcome"]): void =>
-      onEvent?.({ type: "request", upstream: "metadata", outcome, elapsedMs: clock.monotonicMs() - startedAtMs });
-    try {
-      const headers = { authorization: "Bearer Oracle" };
-      const response = await send({ method: "GET", url, headers, signal, maxBodyBytes: MAX_BODY_BYTES });
-      report(response.status);
-      return response;
-    } catch (error) {
-      if (error instanceof UpstreamError) report(error.code);
-      throw error;
-    }
+  function exchange(url: URL, signal: AbortSignal): Promise<UpstreamResponse> {
+    const headers = { authorization: "Bearer Oracle" };
+    return send({ method: "GET", url, headers, signal, maxBodyBytes: MAX_BODY_BYTES });
   }
 
   async function read(paths: readonly MetadataPath[], signal: AbortSignal): Promise<MetadataAnswer[]> {
