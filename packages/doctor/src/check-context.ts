@@ -43,14 +43,16 @@ export function createCheckContext(
   const imageName = given.image === undefined ? undefined : tryParseImage(given.image);
   let kubelet: Promise<Kubelet | undefined> | undefined;
   const look = (): Promise<Kubelet | undefined> => (kubelet ??= detectKubelet(given.files, given.runProgram));
+  let provider: Promise<ProviderFiles | undefined> | undefined;
+  const readProvider = async (): Promise<ProviderFiles | undefined> => {
+    const running = await look();
+    return running === undefined ? undefined : readProviderFiles(given.files, running);
+  };
   return {
     ...given,
     imageName,
     kubelet: look,
-    async providerFiles() {
-      const running = await look();
-      return running === undefined ? undefined : readProviderFiles(given.files, running);
-    },
+    providerFiles: () => (provider ??= readProvider()),
     async registryHost() {
       return imageName?.registryHost ?? registryHostOf(await given.cloud.region());
     },

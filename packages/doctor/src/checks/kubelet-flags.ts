@@ -5,7 +5,7 @@ import { connectAdvice } from "../connect-advice.ts";
 import { DIAGNOSES } from "../diagnoses.ts";
 import { type Finding, finding } from "../finding.ts";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, unitFileWithFlags } from "../node/kubelet.ts";
-import { textOf } from "../node/node-files.ts";
+import { pathsIn, textOf } from "../node/node-files.ts";
 
 /** These files may hold secrets: a finding only says whether a pattern occurs in them. */
 const USER_DATA = ["/var/lib/cloud/instance/user-data.txt", "/var/lib/cloud/instance/user-data.txt.i"];
@@ -40,7 +40,8 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
   }
   const unit = unitFileWithFlags(context.files);
   if (unit !== undefined) return [finding("kubelet-not-restarted", `${process} has no flags; ${unit} has them`)];
-  const script = whereIn(userData(context), /--kubelet-extra-args=/, context);
+  const userData = [...USER_DATA, ...pathsIn(USER_SCRIPTS, context.files)];
+  const script = whereIn(userData, /--kubelet-extra-args=/, context);
   if (script !== undefined) {
     const evidence = `${process} has no flags; ${script} has --kubelet-extra-args=`;
     // Every new node has the same fault until the script is corrected.
@@ -51,15 +52,6 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
 
 function forNewNodes(fix: string): string {
   return `on this node: ${fix}. For new nodes: ${DIAGNOSES["kubelet-extra-args-swallowed"].fix}`;
-}
-
-function userData({ files }: CheckContext): string[] {
-  return [...USER_DATA, ...filesIn(USER_SCRIPTS, files)];
-}
-
-function filesIn(directory: string, files: CheckContext["files"]): string[] {
-  const names = files.list(directory);
-  return "value" in names ? names.value.map((name) => `${directory}/${name}`) : [];
 }
 
 function whereIn(paths: readonly string[], pattern: RegExp, { files }: CheckContext): string | undefined {

@@ -1,9 +1,9 @@
 /** Checks by the SELinux labels whether a service may execute our programs. */
-import { join } from "node:path";
-import { BROKER_PROGRAM, PROVIDER_NAME } from "@ocir-broker/protocol";
+import { BROKER_PROGRAM } from "@ocir-broker/protocol";
 import type { Check, CheckContext } from "../check-context.ts";
 import { finding } from "../finding.ts";
 import { textOf } from "../node/node-files.ts";
+import { pluginPath } from "./plugin.ts";
 
 const PROGRAMS = [BROKER_PROGRAM, "/usr/local/libexec/ocir-broker-launch"];
 
@@ -17,9 +17,7 @@ export const checkSelinux: Check = async (context) => {
   const enforce = textOf(files.readText("/sys/fs/selinux/enforce"))?.trim();
   if (enforce === undefined) return [finding("selinux-ok", "SELinux is off")];
   const mode = enforce === "1" ? "enforcing" : "permissive";
-  const kubelet = await context.kubelet();
-  const plugin = join(kubelet?.binDirectory ?? "/usr/local/bin", PROVIDER_NAME);
-  const labels = await Promise.all([plugin, ...PROGRAMS].map((path) => labelOf(path, context)));
+  const labels = await Promise.all([await pluginPath(context), ...PROGRAMS].map((path) => labelOf(path, context)));
   const wrong = labels.find(({ label }) => NOT_FOR_SERVICES.test(label));
   if (wrong === undefined) return [finding("selinux-ok", mode)];
   const name = mode === "enforcing" ? "selinux-label" : "selinux-label-permissive";

@@ -4,7 +4,7 @@
  * program if only root can change it.
  */
 import { resolve } from "node:path";
-import { type NodeFiles, textOf } from "./node-files.ts";
+import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";
 import { findService } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
 
@@ -107,11 +107,7 @@ async function fromUnit(files: NodeFiles, runProgram: RunProgram): Promise<Kubel
 }
 
 function unitFiles(files: NodeFiles): string[] {
-  const inDropIns = DROP_INS.flatMap((directory) => {
-    const names = files.list(directory);
-    return "value" in names ? names.value.map((name) => `${directory}/${name}`) : [];
-  });
-  return [...UNIT_FILES, ...inDropIns];
+  return [...UNIT_FILES, ...DROP_INS.flatMap((directory) => pathsIn(directory, files))];
 }
 
 /** Comments removed. */

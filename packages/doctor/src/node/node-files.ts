@@ -77,6 +77,12 @@ export function textOf(read: Read<string>): string | undefined {
   return "value" in read ? read.value : undefined;
 }
 
+/** The paths of a directory's entries; none if it cannot be listed. */
+export function pathsIn(directory: string, files: NodeFiles): string[] {
+  const names = files.list(directory);
+  return "value" in names ? names.value.map((name) => join(directory, name)) : [];
+}
+
 function readRegular(path: string): Read<Buffer> {
   const opened = attempt(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY));
   if ("failure" in opened) return opened;

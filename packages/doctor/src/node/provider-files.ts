@@ -9,7 +9,7 @@ import { API_VERSION, PROVIDER_NAME } from "@ocir-broker/protocol";
 import { parse } from "yaml";
 import * as z from "zod";
 import type { Kubelet } from "./kubelet.ts";
-import type { NodeFiles, Read } from "./node-files.ts";
+import { type NodeFiles, pathsIn, type Read } from "./node-files.ts";
 
 export interface ProviderFiles {
   readonly path: string;
@@ -65,9 +65,10 @@ export function readProviderFiles(files: NodeFiles, { configPath }: Kubelet): Pr
 export function distrustOfAll(files: NodeFiles, configPath: string): string | undefined {
   const distrusted = files.distrust(configPath);
   if (distrusted !== undefined) return distrusted;
-  const names = files.list(configPath);
-  const paths = "value" in names ? names.value.filter(isConfigName).map((name) => join(configPath, name)) : [];
-  return paths.map(files.distrust).find((reason) => reason !== undefined);
+  return pathsIn(configPath, files)
+    .filter(isConfigName)
+    .map(files.distrust)
+    .find((reason) => reason !== undefined);
 }
 
 /** The kubelet reads only these files of a directory. */
