@@ -169,7 +169,7 @@ export class RefreshAheadCache<V> {
     this.#valued.clear();
     this.#cold.clear();
     this.#pinned.clear();
-    for (const renewer of renewers) renewer.close(new CacheError("closed", renewer.key));
+    for (const renewer of renewers) renewer.close();
   }
 
   #renewers(): Renewer<V>[] {
@@ -202,7 +202,7 @@ export class RefreshAheadCache<V> {
       renewer.forget();
       this.#cold.set(renewer.key, renewer);
     } else {
-      renewer.close(new CacheError("closed", renewer.key));
+      renewer.close();
     }
     this.#onEvent({ type: "dropped", key: renewer.key, cause: "evicted" });
   }
@@ -211,7 +211,7 @@ export class RefreshAheadCache<V> {
     this.#pinned.delete(renewer.key);
     this.#valued.delete(renewer.key);
     this.#cold.delete(renewer.key);
-    renewer.close(new CacheError("closed", renewer.key));
+    renewer.close();
     this.#onEvent({ type: "dropped", key: renewer.key, cause });
   }
 }

@@ -136,9 +136,10 @@ export class Renewer<V> {
     return isBusy(this.#state);
   }
 
-  /** Cancels the timer and the fetch; waiting callers get the error. */
-  close(error: CacheError): void {
+  /** Cancels the timer and the fetch; waiting callers get a `closed` error. */
+  close(): void {
     const { activity, waiters, refreshing } = this.#state;
+    const error = new CacheError("closed", this.key);
     if (activity.kind === "fetching") activity.abandon();
     this.#state.activity = { kind: "closed" };
     this.#timer?.cancel();

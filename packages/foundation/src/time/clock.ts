@@ -25,11 +25,11 @@ const LONGEST_SLEEP_MS = 4_000;
 /** The wall clock and Node's monotonic clock may drift this far apart before we ask the kernel about a suspend. */
 const JUMP_MS = 500;
 
-/** libuv reads the uptime from /proc/uptime (10 ms steps) or CLOCK_BOOTTIME, truncated to seconds. */
-const UPTIME_STEP_MS = 1_000;
-
-/** `bootMs` may lag by this much, and is never ahead. */
-export const BOOT_STEP_MS = UPTIME_STEP_MS;
+/**
+ * `bootMs` may lag by this much, and is never ahead: libuv reads the uptime from /proc/uptime (10 ms steps) or
+ * CLOCK_BOOTTIME, truncated to seconds.
+ */
+export const BOOT_STEP_MS = 1_000;
 
 /**
  * Milliseconds since this machine booted, suspend included (CLOCK_BOOTTIME), in steps of up to {@link BOOT_STEP_MS}. It is the same
@@ -56,7 +56,7 @@ export function holdProcess(): Timer {
 export function createSystemClock(): Clock {
   let suspendedMs = 0;
   let wallOffsetMs = Date.now() - performance.now();
-  const bootOffsetMs = uptime() * 1_000 - performance.now();
+  const bootOffsetMs = bootMs() - performance.now();
 
   // CLOCK_MONOTONIC, which Node uses, stops during a suspend; CLOCK_BOOTTIME does not, but costs up to three system calls. A
   // suspend always moves the wall clock against the monotonic one, so it is read only after such a move.
@@ -65,8 +65,8 @@ export function createSystemClock(): Clock {
     const offsetMs = Date.now() - runningMs;
     if (Math.abs(offsetMs - wallOffsetMs) > JUMP_MS) {
       wallOffsetMs = offsetMs;
-      const asleepMs = uptime() * 1_000 - runningMs - bootOffsetMs;
-      if (asleepMs > suspendedMs + UPTIME_STEP_MS) suspendedMs = asleepMs;
+      const asleepMs = bootMs() - runningMs - bootOffsetMs;
+      if (asleepMs > suspendedMs + BOOT_STEP_MS) suspendedMs = asleepMs;
     }
     return runningMs + suspendedMs;
   }
