@@ -17,6 +17,7 @@ export {
 export { type FallbackServer, type FallbackServerOptions, startFallbackServer } from "./fallback/fallback-server.ts";
 export { lastConfig } from "./handover/last-config.ts";
 export type { CredentialsAnswer } from "./pulls/kubelet-request.ts";
+export { inheritedFd } from "./systemd/inherited-fd.ts";
 export { listenFds } from "./systemd/socket-activation.ts";
 export { type Supervision, type SupervisionOptions, superviseBroker } from "./systemd/supervise.ts";
 export type { HealthDetails, HealthStatus, HealthSummary } from "./telemetry/health.ts";

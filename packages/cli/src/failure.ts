@@ -4,6 +4,7 @@
  */
 import { fileFaultOf } from "@ocir-broker/foundation";
 import { type Command, CommanderError } from "commander";
+import { brokerErrorLine } from "./broker-error-line.ts";
 import type { CommandErrorCode } from "./command-errors.ts";
 
 const FAILED = 1;
@@ -36,18 +37,16 @@ export function withPath<T>(path: string, run: () => T): T {
 }
 
 /** Writes the line and sets the exit status. */
-export async function reportFailure(error: unknown): Promise<void> {
+export function reportFailure(error: unknown): void {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
   else {
-    process.stderr.write(`ocir-broker: ${await lineOf(error)}\n`);
+    process.stderr.write(`ocir-broker: ${lineOf(error)}\n`);
     process.exitCode = error instanceof UsageError ? WRONG_USAGE : FAILED;
   }
 }
 
-async function lineOf(error: unknown): Promise<string> {
+function lineOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // Loaded on demand: not every command needs the broker, which takes longer to load than everything else.
-  const { brokerErrorLine } = await import("./broker-error-line.ts");
   const fault = fileFaultOf(error);
   if (fault === undefined) return brokerErrorLine(error) ?? error.message;
   const place = "path" in error ? `${error.path}: ` : "";

@@ -45,6 +45,8 @@ export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Di
   // Explicit, because otherwise NODE_TLS_REJECT_UNAUTHORIZED in the environment would decide.
   const verified = { secureContext, rejectUnauthorized: true };
   const { proxy = {} } = options;
+  const proxyUrl = proxy.https ? parseProxyUrl(proxy.https) : undefined;
+  if (proxy.https && proxyUrl === undefined) throw new TypeError("the proxy is not an http or https URL");
   return new EnvHttpProxyAgent({
     ...poolOptions(options),
     connect: { ...verified, timeout: options.connectMs, allowH2: false },
@@ -55,7 +57,7 @@ export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Di
       new Pool(origin, { ...client, headersTimeout: options.connectMs }),
     // An empty text, because with undefined undici reads the environment.
     httpProxy: "",
-    httpsProxy: proxy.https ? parseProxyUrl(proxy.https).href : "",
+    httpsProxy: proxyUrl?.href ?? "",
     noProxy: `${proxy.noProxy ?? ""},${NEVER_PROXIED}`,
   });
 }
@@ -75,10 +77,8 @@ function poolOptions(limits: ConnectionLimits): Pool.Options {
   };
 }
 
-function parseProxyUrl(text: string): URL {
+/** Undefined if the text is not an http or https URL; the scheme is optional. */
+export function parseProxyUrl(text: string): URL | undefined {
   const url = URL.parse(text.includes("://") ? text : `http://${text}`);
-  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    throw new TypeError("the proxy is not an http or https URL");
-  }
-  return url;
+  return url?.protocol === "http:" || url?.protocol === "https:" ? url : undefined;
 }

@@ -3,6 +3,7 @@ export {
   createDirectDispatcher,
   createUpstreamDispatcher,
   type ProxySettings,
+  parseProxyUrl,
   type UpstreamDispatcherOptions,
 } from "./dispatcher.ts";
 export {
@@ -31,6 +32,7 @@ export {
 export { CLOCK_SKEW, isSkewed } from "./time/clock-skew.ts";
 export { createLimiter, type Limiter } from "./time/limiter.ts";
 export { settledWithin } from "./time/settled-within.ts";
+export { sleep } from "./time/sleep.ts";
 export { readTrustedCertificates } from "./trusted-certificates.ts";
 export {
   createSendRequest,

@@ -48,5 +48,5 @@ export const SHIM_DAEMON_MS = 20_000;
 /** The shim's whole call. What it leaves of the kubelet's 60 s is for a machine that is too busy to keep time. */
 export const SHIM_TOTAL_MS = 44_000;
 
-/** With less time left no fallback broker is started: that takes a busy machine seconds, and it keeps five for its end. */
+/** With less time left, the shim starts no fallback broker: a start can take seconds, and the broker reserves 5 s for its end. */
 export const SHIM_SHORTEST_TURN_MS = 10_000;

@@ -3,6 +3,7 @@
  *
  * The package that uses an address decides whether it is valid; this file owns the messages.
  */
+import { parseProxyUrl } from "@ocir-broker/foundation";
 import { isEndpointAllowed, isRegistryHost, withoutDefaultPort } from "@ocir-broker/ocir";
 import * as z from "zod";
 
@@ -38,7 +39,5 @@ function isEndpoint(text: string): boolean {
 
 /** Refuses white space and quotes, which URL.parse accepts in a password: redaction ends there and would show the rest. */
 function isProxy(text: string): boolean {
-  if (/[\s"]/.test(text)) return false;
-  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
-  return url !== null && (url.protocol === "http:" || url.protocol === "https:");
+  return !/[\s"]/.test(text) && parseProxyUrl(text) !== undefined;
 }

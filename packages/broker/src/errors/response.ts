@@ -18,6 +18,9 @@ export function jsonAnswer(status: number, value: unknown): HttpAnswer {
   return { status, contentType: JSON_TYPE, body: Buffer.from(`${JSON.stringify(value, null, 2)}\n`) };
 }
 
+/** Headers of an early answer: what the client still sends must not be parsed as the next request. */
+export const CLOSE = ["Connection", "close"] as const;
+
 export function writeAnswer(response: ServerResponse, answer: HttpAnswer, more: readonly string[] = []): void {
   response.writeHead(answer.status, [
     "Content-Type",

@@ -1,7 +1,7 @@
 /**
  * The fallback broker's credentials socket: answers shims while there is no daemon, and tells when none is waiting.
  */
-import { type Clock, settledWithin } from "@ocir-broker/foundation";
+import { type Clock, sleep } from "@ocir-broker/foundation";
 import { createCredentialsServer } from "../http/credentials-server.ts";
 import type { ListenAddress } from "../http/listen.ts";
 import type { AnswerCredentials } from "../pulls/kubelet-request.ts";
@@ -53,13 +53,12 @@ export async function startFallbackServer({
     },
   });
   await server.listen(address);
-  const never = new Promise<never>(() => {});
   return {
     async untilQuiet(quietMs, atMostMs) {
       const endAtMs = clock.monotonicMs() + atMostMs;
-      await settledWithin(never, Math.min(FIRST_LOOK_MS, atMostMs), clock);
+      await sleep(Math.min(FIRST_LOOK_MS, atMostMs), clock);
       const isQuiet = (): boolean => waiting === 0 && clock.monotonicMs() - answeredAtMs >= quietMs;
-      while (!isQuiet() && clock.monotonicMs() < endAtMs) await settledWithin(never, LOOK_INTERVAL_MS, clock);
+      while (!isQuiet() && clock.monotonicMs() < endAtMs) await sleep(LOOK_INTERVAL_MS, clock);
     },
     stop: () => server.stop(STOP_GRACE_MS),
   };

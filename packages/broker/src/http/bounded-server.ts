@@ -12,7 +12,7 @@ import {
 import type { Socket } from "node:net";
 import { type Clock, type Limiter, settledWithin } from "@ocir-broker/foundation";
 import { errorAnswer } from "../errors/error-response.ts";
-import { writeAnswer } from "../errors/response.ts";
+import { CLOSE, writeAnswer } from "../errors/response.ts";
 import { type ListenAddress, listenOn } from "./listen.ts";
 
 export interface ServerLimits {
@@ -79,7 +79,7 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
   // Node's own answer would be empty and chunked, which the shim cannot read.
   server.on("checkExpectation", ({ socket }, response) => {
     response.sendDate = false;
-    enqueue(socket, () => writeAnswer(response, errorAnswer("request-malformed"), ["Connection", "close"]));
+    enqueue(socket, () => writeAnswer(response, errorAnswer("request-malformed"), CLOSE));
   });
   server.on("clientError", (error, socket: Socket) => {
     // The client would take this answer for that of a complete request sent before.

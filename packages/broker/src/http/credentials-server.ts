@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "@ocir-broker/foundation";
 import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 import { errorAnswer } from "../errors/error-response.ts";
-import { writeAnswer } from "../errors/response.ts";
+import { CLOSE, writeAnswer } from "../errors/response.ts";
 import type { AnswerCredentials, CredentialsAnswer } from "../pulls/kubelet-request.ts";
 import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
 
@@ -58,9 +58,6 @@ export function createCredentialsServer(options: CredentialsServerOptions): Boun
     });
   });
 }
-
-/** After an early answer, the rest of the body must not be parsed as a request. */
-const CLOSE = ["Connection", "close"] as const;
 
 /** Calls back once: with the whole body, or with undefined as soon as it is too large. */
 function readBody(request: IncomingMessage, done: (body: Buffer | undefined) => void): void {

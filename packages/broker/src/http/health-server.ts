@@ -9,7 +9,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, createLimiter } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
 import { errorAnswer } from "../errors/error-response.ts";
-import { type HttpAnswer, jsonAnswer, textAnswer, writeAnswer } from "../errors/response.ts";
+import { CLOSE, type HttpAnswer, jsonAnswer, textAnswer, writeAnswer } from "../errors/response.ts";
 import type { Health } from "../telemetry/health.ts";
 import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
 
@@ -60,14 +60,11 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
     ],
   ]);
 
-  // Bodies are not read here, so their bytes must not be parsed as the next request.
-  const close = ["Connection", "close"];
-
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const render = routes.get(request.url?.split("?", 1)[0] ?? "");
-    if (render === undefined) return writeAnswer(response, errorAnswer("not-found"), close);
+    if (render === undefined) return writeAnswer(response, errorAnswer("not-found"), CLOSE);
     if (request.method !== "GET" && request.method !== "HEAD")
-      return writeAnswer(response, errorAnswer("method-not-allowed"), [...close, "Allow", "GET, HEAD"]);
+      return writeAnswer(response, errorAnswer("method-not-allowed"), [...CLOSE, "Allow", "GET, HEAD"]);
     try {
       writeAnswer(response, await render());
     } catch (error) {

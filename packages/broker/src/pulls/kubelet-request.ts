@@ -38,18 +38,13 @@ export interface CredentialsOptions {
   readonly access: Pick<RepositoryAccess, "ask" | "heal">;
 }
 
-interface ReadRequest {
-  readonly request: CredentialProviderRequest;
-  readonly image: ImageName;
-}
-
 /** How long a request for a denied repository waits for a better token before it is answered with the current one. */
 const HEAL_WAIT_MS = 5_000;
 
 export function createCredentials(options: CredentialsOptions): AnswerCredentials {
   const { clock, deadlineMs, registries, tokens, access } = options;
 
-  async function answer({ request, image }: ReadRequest): Promise<CredentialsAnswer> {
+  async function answer(request: CredentialProviderRequest, image: ImageName): Promise<CredentialsAnswer> {
     const deadlineAtMs = clock.monotonicMs() + deadlineMs;
     const leftMs = (): number => Math.max(0, deadlineAtMs - clock.monotonicMs());
 
@@ -68,9 +63,9 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
   return async (body) => {
     let image: ImageName | undefined;
     try {
-      const request = readRequest(body);
-      image = request.image;
-      return await answer(request);
+      const request = decodeCredentialProviderRequest(body);
+      image = parseImage(request.image);
+      return await answer(request, image);
     } catch (error) {
       return { ...errorAnswerOf(error), outcome: "error", image, error };
     }
@@ -81,11 +76,6 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
 function nothingFor({ apiVersion }: CredentialProviderRequest, image: ImageName): CredentialsAnswer {
   const body = encodeCredentialProviderResponse(apiVersion, {});
   return { status: 200, contentType: JSON_TYPE, body, outcome: "foreign", image };
-}
-
-function readRequest(body: Buffer): ReadRequest {
-  const request = decodeCredentialProviderRequest(body);
-  return { request, image: parseImage(request.image) };
 }
 
 function tokenFor(

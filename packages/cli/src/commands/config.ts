@@ -2,7 +2,7 @@
 import { BrokerError, configJsonSchema, DEFAULT_CONFIG_PATH, loadConfig, printConfig } from "@ocir-broker/broker";
 import { readTrustedCertificates } from "@ocir-broker/foundation";
 import type { Command } from "commander";
-import { configSource } from "../config/config-source.ts";
+import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
 import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
 import { environment } from "../process/environment.ts";
 
@@ -19,7 +19,7 @@ export function addConfigCommand(program: Command): void {
   config
     .command("check")
     .description("report every fault of the configuration; exit 1 if there is one")
-    .option("--config <file>", `configuration file (default: ${DEFAULT_CONFIG_PATH}, which may be absent)`)
+    .option(...CONFIG_OPTION)
     .action((options: ConfigOptions) => {
       const { upstream } = loadConfig({ path: options.config, environment });
       if (upstream.caFile !== undefined) checkCaFile(upstream.caFile);
@@ -30,7 +30,7 @@ export function addConfigCommand(program: Command): void {
   config
     .command("print")
     .description("print the configuration in force, defaults and environment included")
-    .option("--config <file>", `configuration file (default: ${DEFAULT_CONFIG_PATH}, which may be absent)`)
+    .option(...CONFIG_OPTION)
     .action((options: ConfigOptions) => {
       process.stdout.write(printConfig(loadConfig({ path: options.config, environment })));
     });

@@ -13,7 +13,7 @@ import {
 } from "@ocir-broker/doctor";
 import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
 import { type Command, Option } from "commander";
-import { configSource } from "../config/config-source.ts";
+import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
 import { reportFailure } from "../failure.ts";
 import { refuseExisting, writeNewFile } from "../files/new-file.ts";
 import { environment as ownEnvironment, version } from "../process/environment.ts";
@@ -32,7 +32,7 @@ export function addDoctorCommand(program: Command): void {
     .command("doctor")
     .description("explain why a pull fails on this node, and how to fix it")
     .argument("[image]", "the image whose pull fails, as the pod names it")
-    .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
+    .option(...CONFIG_OPTION)
     .addOption(
       new Option("--output <form>", "text for people, json for programs").choices(["text", "json"]).default("text"),
     )
@@ -48,7 +48,7 @@ export function addDoctorCommand(program: Command): void {
           ? examine(image, options)
           : record(image, options.record, options));
       } catch (error) {
-        await reportFailure(error);
+        reportFailure(error);
         process.exitCode = 2;
       } finally {
         hold.cancel();

@@ -10,14 +10,23 @@ import {
   createFallbackBroker,
   ERROR_TABLE,
   errorAnswerOf,
+  inheritedFd,
   listenFds,
   loadLenientConfig,
   startFallbackServer,
 } from "@ocir-broker/broker";
-import { type Clock, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
+import {
+  type Clock,
+  createSystemClock,
+  holdProcess,
+  kernelMonotonicUs,
+  settledWithin,
+  systemRandom,
+} from "@ocir-broker/foundation";
 import { API_VERSIONS, MAX_REQUEST_BYTES, SHIM_DAEMON_MS, SHIM_TOTAL_MS } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { configInForce } from "../config/config-in-force.ts";
+import { CONFIG_OPTION } from "../config/config-source.ts";
 import { askDaemon, type DaemonAddress, type DaemonAnswer } from "../daemon-answer.ts";
 import { reportFailure, UsageError } from "../failure.ts";
 import { environment } from "../process/environment.ts";
@@ -33,10 +42,10 @@ const NO_IMAGE = "error: no image is given, and standard input has no request";
 /** Total time budget if the shim passed no deadline. */
 const DEFAULT_LEFT_MS = SHIM_TOTAL_MS - SHIM_DAEMON_MS;
 
-/** Share of the time left that is kept for writing, reading and exiting, even on a busy machine. */
+/** Part of the time left, reserved for writing, reading and exiting, even on a busy machine. */
 const END_SLACK_MS = 3_000;
 
-/** Share of the time left that is kept for asking the daemon once more. A daemon that works answers at once. */
+/** Part of the time left, reserved for asking the daemon once more. A daemon that works answers at once. */
 const DAEMON_AGAIN_MS = 2_000;
 
 /** The kubelet waits until this process ends, so other shims get at most this long after the first answer. */
@@ -48,7 +57,7 @@ export function addGetCommand(program: Command): void {
     .command("get")
     .description("print credentials for an image, from the daemon or without one")
     .argument("[image]", "image or repository; without it a CredentialProviderRequest is read from stdin")
-    .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
+    .option(...CONFIG_OPTION)
     .addOption(
       new Option("--output <form>", "the kubelet's CredentialProviderResponse, or the bare password of BEARER_TOKEN")
         .choices(["json", "password"])
@@ -77,7 +86,7 @@ async function get(image: string | undefined, options: GetOptions, command: Comm
     if (fd === undefined) await deliver(await answerAlone(request, options, clock), options);
     else await runFallback(fd, request, options, clock);
   } catch (error) {
-    if (error instanceof UsageError || error instanceof BrokerError) await reportFailure(error);
+    if (error instanceof UsageError || error instanceof BrokerError) reportFailure(error);
     else process.stderr.write(errorAnswerOf(error).body);
   }
   exitNow();
@@ -114,8 +123,8 @@ async function runFallback(fd: number, request: Buffer, options: GetOptions, clo
     const own = await broker.answer(request);
     if (own.status < 500) return own;
     const againMs = Math.max(1, Math.min(DAEMON_AGAIN_MS, endAtMs - clock.monotonicMs()));
-    const asked = early ?? askDaemon(config.sockets.credentials, request, clock, againMs);
-    const daemons = await Promise.race([asked.catch(() => undefined), after(againMs, clock)]);
+    const asked = (early ?? askDaemon(config.sockets.credentials, request, clock, againMs)).catch(() => undefined);
+    const daemons = (await settledWithin(asked, againMs, clock)) ? await asked : undefined;
     return daemons?.status === 200 ? { ...own, ...daemons, contentType: "application/json" } : own;
   }
 
@@ -130,12 +139,8 @@ async function runFallback(fd: number, request: Buffer, options: GetOptions, clo
 
 /** The shim connects while it is root; this process is not root. */
 function daemonConnection(): DaemonAddress | undefined {
-  const fd = Number.parseInt(environment["OCIR_BROKER_FALLBACK_DAEMON_FD"] ?? "", 10);
-  return Number.isNaN(fd) ? undefined : { fd };
-}
-
-function after(delayMs: number, clock: Clock): Promise<undefined> {
-  return new Promise((resolve) => void clock.setTimer(() => resolve(undefined), delayMs));
+  const fd = inheritedFd(environment["OCIR_BROKER_FALLBACK_DAEMON_FD"]);
+  return fd === undefined ? undefined : { fd };
 }
 
 /** The shim passes the end of its call instead of the time left, because starting this process takes time. */

@@ -16,6 +16,7 @@ import {
 } from "@ocir-broker/broker";
 import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
+import { CONFIG_OPTION } from "../config/config-source.ts";
 import { environment, keepFromChildren, version } from "../process/environment.ts";
 import { hasPendingDnsLookup } from "../process/exit-now.ts";
 
@@ -37,7 +38,7 @@ export function addServeCommand(program: Command): void {
   program
     .command("serve")
     .description("run the daemon: renew tokens, and serve the credentials and health sockets")
-    .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
+    .option(...CONFIG_OPTION)
     .action(serve);
 }
 

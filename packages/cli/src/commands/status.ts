@@ -1,11 +1,12 @@
 /** `ocir-broker status`: shows what the daemon reports on its health socket. Any user may ask; it holds no secret. */
 import type { HealthDetails } from "@ocir-broker/broker";
 import { askHealthSocket } from "@ocir-broker/doctor";
-import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation";
+import { type Clock, createSystemClock, holdProcess, parseJson, sleep } from "@ocir-broker/foundation";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { COMMAND_ERRORS, commandError } from "../command-errors.ts";
 import { configInForce } from "../config/config-in-force.ts";
+import { CONFIG_OPTION } from "../config/config-source.ts";
 import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
 import { renderStatus } from "../status-table.ts";
 
@@ -37,7 +38,7 @@ export function addStatusCommand(program: Command): void {
   program
     .command("status")
     .description("show the daemon's session, and the token of every registry host: ages, renewals, failures")
-    .option("--config <file>", "configuration file (default: /etc/ocir-broker/config.yaml, which may be absent)")
+    .option(...CONFIG_OPTION)
     .addOption(
       new Option("--output <form>", "a table, or all fields").choices(["table", "json", "yaml"]).default("table"),
     )
@@ -70,7 +71,7 @@ async function watch(options: CommandOptions): Promise<never> {
   for (;;) {
     const text = await read(socket, options.output, clock).catch((error: Error) => `ocir-broker: ${error.message}\n`);
     process.stdout.write(isTerminal ? `${HOME}${text.replaceAll("\n", "\u001b[K\n")}${CLEAR_BELOW}` : text);
-    await new Promise<void>((resolve) => clock.setTimer(resolve, WATCH_INTERVAL_MS));
+    await sleep(WATCH_INTERVAL_MS, clock);
   }
 }
 
@@ -96,10 +97,6 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
 }
 
 function parse(text: string): HealthDetails | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && "registries" in value ? (value as HealthDetails) : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(text);
+  return typeof value === "object" && value !== null && "registries" in value ? (value as HealthDetails) : undefined;
 }
