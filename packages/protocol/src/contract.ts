@@ -10,7 +10,7 @@ export const API_VERSIONS = [
   "credentialprovider.kubelet.k8s.io/v1alpha1",
 ] as const;
 
-/** The versions differ only in fields that we neither need nor send. */
+/** Only v1 has fields for service accounts; the others differ from it in nothing else that we need or send. */
 export type ApiVersion = (typeof API_VERSIONS)[number];
 
 /** Our own entry in the kubelet's configuration names this one. */

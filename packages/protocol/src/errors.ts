@@ -17,6 +17,11 @@ export const PROTOCOL_ERRORS = {
     next: NEXT.kubeletConfig,
   },
   "response-too-large": { status: 500, what: "the answer would be too large", next: NEXT.journal },
+  "service-account-token-invalid": {
+    status: 400,
+    what: "the service-account token is not a JSON Web Token of at most 16 KiB",
+    next: NEXT.kubeletConfig,
+  },
   "server-url-invalid": {
     status: 400,
     what: "the server URL is not a registry host",

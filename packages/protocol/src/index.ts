@@ -7,6 +7,10 @@ export {
   encodeDockerCredentialResponse,
 } from "./docker-credential.ts";
 export { PROTOCOL_ERRORS, ProtocolError, type ProtocolErrorCode } from "./errors.ts";
-export { type CredentialProviderRequest, decodeCredentialProviderRequest } from "./request.ts";
+export {
+  type CredentialProviderRequest,
+  decodeCredentialProviderRequest,
+  type RequestedServiceAccount,
+} from "./request.ts";
 export { encodeCredentialProviderResponse } from "./response.ts";
 export { SHIM_ERRORS, type ShimErrorCode, type ShimErrorText } from "./shim-errors.ts";

@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { Secret } from "@ocir-broker/foundation";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { API_VERSIONS, MAX_REQUEST_BYTES } from "./contract.ts";
@@ -7,6 +8,7 @@ import { decodeCredentialProviderRequest } from "./request.ts";
 
 const [v1] = API_VERSIONS;
 const fields = { kind: "CredentialProviderRequest", apiVersion: v1, image: "iad.ocir.io/ns/repo" };
+const JWT = "eyJ.ey-J._x";
 const decoded = { apiVersion: v1, image: "iad.ocir.io/ns/repo" };
 
 function json(value: unknown): Buffer {
@@ -32,11 +34,8 @@ describe("decodeCredentialProviderRequest", () => {
       Buffer.from(`{"image":"other/x",${JSON.stringify(fields).slice(1)}`),
     ],
     ["a field of the future", json({ ...fields, imageVolume: { depth: [1] } })],
-    [
-      "a service-account token, which it drops",
-      json({ ...fields, serviceAccountToken: "eyJ.e.s", serviceAccountAnnotations: { a: "b" } }),
-    ],
-    ["a null service-account token", json({ ...fields, serviceAccountToken: null })],
+    ["a null service-account token", json({ ...fields, serviceAccountToken: null, serviceAccountAnnotations: null })],
+    ["an empty service-account token", json({ ...fields, serviceAccountToken: "", serviceAccountAnnotations: {} })],
     ["a __proto__ field", Buffer.from(`{"__proto__":{"image":"evil/x"},${JSON.stringify(fields).slice(1)}`)],
     ["a body of the largest size", requestOf(MAX_REQUEST_BYTES)],
     [
@@ -48,6 +47,18 @@ describe("decodeCredentialProviderRequest", () => {
   });
 
   test.each([
+    ["annotations", { team: "shop" }, { team: "shop" }],
+    ["no annotations", undefined, {}],
+    ["null annotations", null, {}],
+  ])("takes a service account with %s, its token as a secret", (_name, serviceAccountAnnotations, annotations) => {
+    const { serviceAccount } = decodeCredentialProviderRequest(
+      json({ ...fields, serviceAccountToken: JWT, serviceAccountAnnotations }),
+    );
+    expect(serviceAccount?.token).toBeInstanceOf(Secret);
+    expect([serviceAccount?.token.reveal(), serviceAccount?.annotations]).toEqual([JWT, annotations]);
+  });
+
+  test.each<readonly [name: string, code: string, body: Buffer]>([
     ["one byte more than the largest size", "request-too-large", requestOf(MAX_REQUEST_BYTES + 1)],
     ["a large body that is no JSON, by its size", "request-too-large", Buffer.alloc(MAX_REQUEST_BYTES + 1)],
     ["nothing", "request-not-json", Buffer.alloc(0)],
@@ -74,6 +85,28 @@ describe("decodeCredentialProviderRequest", () => {
     ["an image that is no text", "request-invalid", json({ ...fields, image: ["iad.ocir.io/ns/repo"] })],
     ["fields only inside __proto__", "request-invalid", Buffer.from(`{"__proto__":${JSON.stringify(fields)}}`)],
     ["fields in another case", "request-invalid", json({ Kind: fields.kind, ApiVersion: v1, Image: fields.image })],
+    ["a token that is no text", "request-invalid", json({ ...fields, serviceAccountToken: 1 })],
+    [
+      "an annotation that is no text",
+      "request-invalid",
+      json({ ...fields, serviceAccountToken: JWT, serviceAccountAnnotations: { a: 1 } }),
+    ],
+    ...API_VERSIONS.slice(1).map(
+      (apiVersion) =>
+        [
+          `a token in ${apiVersion}`,
+          "request-invalid",
+          json({ ...fields, apiVersion, serviceAccountToken: JWT }),
+        ] as const,
+    ),
+    ...["e.y", "a.b.c.d", "a.b c.d", "a.b\r\nhost: x.d", `${"a".repeat(16_384)}.b.c`].map(
+      (token) =>
+        [
+          `the token ${JSON.stringify(token.slice(0, 20))}`,
+          "service-account-token-invalid",
+          json({ ...fields, serviceAccountToken: token }),
+        ] as const,
+    ),
     [
       "a version of the future",
       "api-version-unsupported",
@@ -90,6 +123,7 @@ describe("decodeCredentialProviderRequest", () => {
       "canary-text",
       '{"kind":"canary-text"}',
       JSON.stringify({ ...fields, apiVersion: "canary-text" }),
+      JSON.stringify({ ...fields, serviceAccountToken: "canary-text" }),
     ]) {
       try {
         decodeCredentialProviderRequest(Buffer.from(body));
@@ -100,13 +134,14 @@ describe("decodeCredentialProviderRequest", () => {
     }
   });
 
-  test("returns exactly version and image, or throws ProtocolError, whatever it is given", () => {
+  test("returns version, image and a token that fits a header, or throws ProtocolError, whatever it is given", () => {
     const almost = fc.record(
       {
         kind: fc.oneof(fc.constant(fields.kind), fc.json()),
         apiVersion: fc.oneof(fc.constantFrom<string[]>(...API_VERSIONS), fc.string()),
         image: fc.oneof(fc.string(), fc.jsonValue()),
-        serviceAccountToken: fc.jsonValue(),
+        serviceAccountToken: fc.oneof(fc.string(), fc.constant(JWT), fc.jsonValue()),
+        serviceAccountAnnotations: fc.jsonValue(),
       },
       { requiredKeys: [] },
     );
@@ -114,7 +149,8 @@ describe("decodeCredentialProviderRequest", () => {
       fc.property(fc.oneof(fc.uint8Array().map(Buffer.from), fc.json().map(Buffer.from), almost.map(json)), (body) => {
         try {
           const request = decodeCredentialProviderRequest(body);
-          expect(Object.keys(request)).toStrictEqual(["apiVersion", "image"]);
+          expect(Object.keys(request)).toEqual(expect.arrayContaining(["apiVersion", "image"]));
+          expect(request.serviceAccount?.token.reveal() ?? JWT).toMatch(/^[\w.-]+$/);
           expect(API_VERSIONS).toContain(request.apiVersion);
           expect(request.image).not.toBe("");
         } catch (error) {

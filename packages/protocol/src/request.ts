@@ -1,9 +1,10 @@
 /**
  * Decodes the kubelet's message on a credential provider's standard input: one CredentialProviderRequest.
  *
- * Accepts and drops fields that a newer kubelet may add, such as a pod's service-account token (KEP-4412). Checks only the
- * envelope; the package ocir checks the image.
+ * Accepts and drops fields that a newer kubelet may add. Checks only the envelope and the form of a service-account token
+ * (KEP-4412); the package ocir checks the image, and the cluster's exchange the token.
  */
+import { Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { API_VERSIONS, type ApiVersion, MAX_REQUEST_BYTES } from "./contract.ts";
 import { ProtocolError } from "./errors.ts";
@@ -12,27 +13,50 @@ export interface CredentialProviderRequest {
   readonly apiVersion: ApiVersion;
   /** As the kubelet names it: registry host and repository, without tag or digest. Not checked yet. */
   readonly image: string;
+  /** Only if the kubelet's entry has tokenAttributes, and the pod a service account. */
+  readonly serviceAccount?: RequestedServiceAccount;
 }
+
+/** Nothing here is verified: the token's claims and the annotations are as the client sent them. */
+export interface RequestedServiceAccount {
+  readonly token: Secret;
+  /** Those that the kubelet's entry names and the service account has. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** The only version with fields for service accounts. In the others they would be dropped, and the node's identity used. */
+const SERVICE_ACCOUNT_VERSION: ApiVersion = API_VERSIONS[0];
+
+/** Tokens have 1 to 2 KiB. */
+const MAX_TOKEN_LENGTH = 16 * 1_024;
+
+const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 const envelope = z.object({
   kind: z.literal("CredentialProviderRequest"),
   apiVersion: z.string(),
   image: z.string().min(1),
+  serviceAccountToken: z.string().nullish(),
+  serviceAccountAnnotations: z.record(z.string(), z.string()).nullish(),
 });
 
 /**
  * The last of a duplicate key counts, as everywhere in JavaScript; the kubelet never sends one. A byte-order mark is allowed
  * (RFC 8259 §8.1). Depth is harmless, because V8's parser does not recurse.
  *
- * @throws {ProtocolError} `request-too-large`, `request-not-json`, `request-invalid`, `api-version-unsupported`
+ * @throws {ProtocolError} `request-too-large`, `request-not-json`, `request-invalid`, `api-version-unsupported`, `service-account-token-invalid`
  */
 export function decodeCredentialProviderRequest(body: Buffer): CredentialProviderRequest {
   if (body.length > MAX_REQUEST_BYTES) throw new ProtocolError("request-too-large");
   const parsed = envelope.safeParse(parseJson(body));
   if (!parsed.success) throw new ProtocolError("request-invalid");
-  const { apiVersion, image } = parsed.data;
+  const { apiVersion, image, serviceAccountToken: token, serviceAccountAnnotations: annotations } = parsed.data;
   if (!isApiVersion(apiVersion)) throw new ProtocolError("api-version-unsupported");
-  return { apiVersion, image };
+  // The kubelet omits both fields if they are empty.
+  if (!token) return { apiVersion, image };
+  if (apiVersion !== SERVICE_ACCOUNT_VERSION) throw new ProtocolError("request-invalid");
+  if (token.length > MAX_TOKEN_LENGTH || !JWT.test(token)) throw new ProtocolError("service-account-token-invalid");
+  return { apiVersion, image, serviceAccount: { token: new Secret(token), annotations: annotations ?? {} } };
 }
 
 /** Drops V8's error, which quotes the text. */

@@ -33,7 +33,7 @@ export function createSeeds(): Readonly<Record<string, readonly string[]>> {
         kind: "CredentialProviderRequest",
         apiVersion: `credentialprovider.kubelet.k8s.io/${version}`,
         image: "iad.ocir.io/ns/app",
-        serviceAccountToken: "eyJ",
+        serviceAccountToken: "e.e.s",
       }),
     ),
     "image-name": [

@@ -103,7 +103,7 @@ describe("createCredentials", () => {
     const plain = bodyOf(`${HOST}/ns/app`);
     const body = Buffer.concat([
       plain.subarray(0, -1),
-      Buffer.from(',"serviceAccountToken":"'),
+      Buffer.from(',"serviceAccountToken":"e.e.'),
       canary,
       Buffer.from('"}'),
     ]);
