@@ -7,7 +7,7 @@
 #                        adds our provider to the kubelet's CredentialProviderConfig (a file, or a directory of them)
 #        setup disconnect
 #                        restores what connect has changed
-#        setup remove    before the files go; restores everything
+#        setup remove    before the files go; restores every file; the user and group stay
 #
 # A file that cannot be restored is named and does not stop the others; the exit status is 1, and the files must stay.
 #
@@ -119,8 +119,8 @@ give_back() { # NAME
 tell_systemd() { systemctl "$@" || say "systemctl $* failed: see journalctl -u ocir-broker.service"; }
 
 install() {
-  # The command's link comes last, after units are enabled, because its absence marks a first installation. An upgrade leaves
-  # units alone that an administrator has disabled.
+  # The absence of the command's link marks a first installation, so the link follows the enabled units. An upgrade does not
+  # enable units again that an administrator has disabled.
   first=no
   is_link_of_ours "$command" || first=yes
 

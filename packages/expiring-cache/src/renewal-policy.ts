@@ -14,7 +14,7 @@ const RENEW_JITTER = 0.1;
 const EARLIEST_RENEWAL = RENEW_AT - RENEW_JITTER;
 const LATEST_RENEWAL = RENEW_AT + RENEW_JITTER;
 
-/** Share of the life in which a value is never renewed, whatever the jitter: so new a value needs no successor. */
+/** Share of the life in which a value is never renewed, whatever the jitter: a value this new needs no successor. */
 const EARLIEST_FIRST_RENEWAL = 0.05;
 
 /** A value is not served in its last 30 s: the kubelet still has to use it, and clocks differ a little. */
@@ -52,8 +52,8 @@ export function renewAtMs(life: Life, chance: number): number {
 /**
  * When to renew a value that callers waited for: at the start, after failures, by refresh. Whole fleets get such values
  * in the same minute, and a jitter of 10 % would keep them together for hours. So this renewal is anywhere between 5 %
- * and 60 % of the life, distributed like the time to the next renewal at a random moment (the residual life of a
- * renewal process): nodes that start together spread their requests evenly from then on.
+ * and 60 % of the life. Its distribution is the one that nodes in regular operation have at any moment (the residual life of
+ * a renewal process), so nodes that start together spread their requests evenly from then on.
  */
 export function firstRenewAtMs(life: Life, chance: number): number {
   const residual =

@@ -3,9 +3,9 @@
  * (`#onFetched`), back-off after a failure (`#onFailed`), and the waiting callers. renewal-policy.ts decides when,
  * renewer-state.ts what follows from a state; attempt.ts runs one fetch, refresh-ahead-cache.ts answers callers.
  *
- * Only a new value that may be served replaces the current one; a failure never changes it. A fetch that ignores its abort
- * signal is abandoned all the same, so only such a fetch can still run when the next one starts. Its late value is taken if
- * it outlives the current one.
+ * Only a new value that may be served replaces the current one; a failure never changes it. A fetch ends when its signal
+ * aborts; one that ignores the signal is abandoned and may still run when the next one starts. Its late value is taken if it
+ * outlives the current one.
  */
 import { type Clock, type Expiring, type Random, retryHintOf, type Timer } from "@ocir-broker/foundation";
 import { type Attempt, type AttemptOptions, createAttempt } from "./attempt.ts";

@@ -1,7 +1,7 @@
 /** Parses the `Retry-After` header in both of its forms (RFC 9110, 10.2.3). Never waits. */
 import type { UpstreamResponse } from "./upstream.ts";
 
-/** More than a day is a mistake and is ignored. */
+/** More than a day is a mistake and counts as a day. */
 const LONGEST_MS = 86_400_000;
 
 /**

@@ -42,10 +42,10 @@ export const DOCKER_CREDENTIAL_ROUTE = "/v1/docker-credential";
 export const MAX_REQUEST_BYTES = 256 * 1024;
 export const MAX_RESPONSE_BYTES = 64 * 1024;
 
-/** The shim waits this long for the daemon. The kubelet kills after 60 s; the rest of them is for the fallback broker. */
+/** The shim waits this long for the daemon. The kubelet kills the plugin after 60 s; the fallback broker gets the time between. */
 export const SHIM_DAEMON_MS = 20_000;
 
-/** The shim's whole call. What it leaves of the kubelet's 60 s is for a machine that is too busy to keep time. */
+/** The shim's whole call. The rest of the kubelet's 60 s is reserved for machines so busy that timers fire late. */
 export const SHIM_TOTAL_MS = 44_000;
 
 /** With less time left, the shim starts no fallback broker: a start can take seconds, and the broker reserves 5 s for its end. */

@@ -32,7 +32,7 @@ const REPROBE_MS = 600_000;
 /** A failed probe is repeated after this long. */
 const FAILED_PROBE_MS = 30_000;
 
-/** Background work: started 10 ms apart, and never within the request that asked for it. Further probes are dropped. */
+/** Background work: started 10 ms apart, and never within the request that asked for it. Probes beyond the full queue are dropped. */
 const PROBES = { concurrency: 8, spacingMs: 10, maxQueued: 512 };
 
 export type AccessEvent =

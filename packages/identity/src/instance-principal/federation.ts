@@ -1,8 +1,8 @@
 /**
  * X.509 federation: exchanges the instance's certificate for a session token that is bound to our key.
  *
- * Owns the request `POST <auth service>/v1/x509` and the classification of its answer. It never retries, because the caller must
- * read the certificate again and the cache has the back-off, and never changes an existing session.
+ * Owns the request `POST <auth service>/v1/x509` and the classification of its answer. It never retries: after a 401 the caller
+ * reads the certificate again, and the cache has the back-off. It never changes an existing session.
  */
 import type { KeyObject } from "node:crypto";
 import { isSkewed, retryAfterMsOf, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";

@@ -126,7 +126,7 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
   return EXIT_FAILURE;
 }
 
-/* A kubelet sets no TERM, which saves the system call for its calls. */
+/* The kubelet sets no TERM, so its calls skip the system call of isatty. */
 static void say_on_terminal(const char *awaited) {
   if (getenv("TERM") == NULL || !isatty(STDIN_FILENO)) return;
   static const char before[] = "waiting " SHIM_DAEMON_LIMIT_TEXT " for the end of input (Ctrl-D): ";
