@@ -1,6 +1,7 @@
 /** The control API for tests and people, on its own listener, without faults and authentication. */
 
 import type { ApiKeySettings } from "./auth/api-keys.ts";
+import type { WantedServiceAccountToken } from "./cluster/service-accounts.ts";
 import type { RequestCounts } from "./endpoints.ts";
 import { type Fault, parseFault } from "./faults.ts";
 import { type Answer, answerJson } from "./http/answer.ts";
@@ -25,6 +26,12 @@ export interface Controls {
   rotate(): Promise<void>;
   /** Gives the user an API key. @throws {Refusal} for anything but a public RSA key in PEM. */
   addApiKey(publicKeyPem: string): ApiKeySettings;
+  /** A token as the kubelet gets it from the API server. */
+  serviceAccountToken(wanted: WantedServiceAccountToken): Promise<string>;
+  /** Deletes a pod: its service-account tokens end. */
+  deletePod(pod: string): void;
+  /** A basic cluster exchanges no service-account tokens. Enhanced at the start. */
+  clusterType(type: "basic" | "enhanced"): void;
 }
 
 type Action = (controls: Controls, body: unknown) => unknown;
@@ -38,10 +45,15 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "POST /faults": (controls, body) => controls.faults(...[body].flat().map(parseFault)),
   "DELETE /faults": (controls) => controls.clearFaults(),
   "POST /rotate": (controls) => controls.rotate(),
+  "POST /service-account-tokens": async (controls, body) => ({
+    token: await controls.serviceAccountToken(body as WantedServiceAccountToken),
+  }),
+  "POST /cluster/basic": (controls) => controls.clusterType("basic"),
+  "POST /cluster/enhanced": (controls) => controls.clusterType("enhanced"),
   "POST /api-keys": (controls, body) => controls.addApiKey(String((body as { publicKey?: unknown } | null)?.publicKey)),
 };
 
-const WANTS_BODY = ["POST /iam", "POST /faults", "POST /api-keys"];
+const WANTS_BODY = ["POST /iam", "POST /faults", "POST /api-keys", "POST /service-account-tokens"];
 
 export async function answerControl(request: ReceivedRequest, controls: Controls): Promise<Answer> {
   const asked = `${request.method} ${request.path}`;

@@ -9,6 +9,9 @@ export const ENDPOINT_NAMES = [
   "metadata.other",
   "auth.x509",
   "auth.other",
+  "cluster.exchange",
+  "cluster.keys",
+  "cluster.other",
   "registry.token",
   "registry.anonymousToken",
   "registry.exchange",
@@ -21,7 +24,7 @@ export const ENDPOINT_NAMES = [
 export type EndpointName = (typeof ENDPOINT_NAMES)[number];
 
 /** An endpoint, all endpoints of a service (`metadata.*`), or all (`*`). */
-export type EndpointPattern = EndpointName | "metadata.*" | "auth.*" | "registry.*" | "*";
+export type EndpointPattern = EndpointName | "metadata.*" | "auth.*" | "cluster.*" | "registry.*" | "*";
 
 export type RequestCounts = Record<EndpointName, number>;
 

@@ -4,7 +4,7 @@
  */
 
 import { isUser } from "./auth/api-keys.ts";
-import { isMember } from "./auth/session-tokens.ts";
+import { isMember, workloadOf } from "./auth/session-tokens.ts";
 import { Refusal } from "./http/refusal.ts";
 import type { Claims } from "./jwt.ts";
 
@@ -13,6 +13,8 @@ export interface IamChange {
   readonly dynamicGroup?: boolean;
   /** The repository (`ns/repo`) of the other fields; without it, `granted` and `writable` apply to all repositories not named. */
   readonly repository?: string;
+  /** A service account of the cluster as `namespace/name`: `granted` then is for it, and not for the dynamic group. */
+  readonly workload?: string;
   /** Whether the policy lets the dynamic group read; evaluated at each pull. */
   readonly granted?: boolean;
   /** Whether the policy also lets the dynamic group push; a node's does not, by default. */
@@ -38,6 +40,8 @@ export interface Iam {
 }
 
 interface Repository {
+  /** Service accounts with a policy of their own. */
+  readonly workloads: Set<string>;
   granted?: boolean;
   writable?: boolean;
   public?: boolean;
@@ -47,6 +51,7 @@ interface Repository {
 const FIELDS: Readonly<Record<keyof IamChange, "boolean" | "string">> = {
   dynamicGroup: "boolean",
   repository: "string",
+  workload: "string",
   granted: "boolean",
   writable: "boolean",
   public: "boolean",
@@ -69,7 +74,10 @@ export function parseIamChange(value: unknown): IamChange {
   if (change["repository"] === undefined && (change["public"] ?? change["exists"]) !== undefined) {
     throw new Refusal("InvalidParameter", "public and exists need a repository");
   }
-  if (Object.keys(FIELDS).every((name) => name === "repository" || change[name] === undefined)) {
+  if (change["workload"] !== undefined && (change["repository"] === undefined || change["granted"] === undefined)) {
+    throw new Refusal("InvalidParameter", "workload needs a repository and granted");
+  }
+  if (Object.keys(FIELDS).every((name) => ["repository", "workload"].includes(name) || change[name] === undefined)) {
     throw new Refusal("InvalidParameter", "nothing to change");
   }
   return value as IamChange;
@@ -90,14 +98,18 @@ export function createIam(): Iam {
     const found = repository?.exists === false ? "absent" : "granted";
     if (repository?.public ?? isOraclesOwn(name)) return found;
     if (isUser(claims)) return found;
+    const workload = workloadOf(claims);
+    if (workload !== undefined) return repository?.workloads.has(workload) ? found : "denied";
     return isMember(claims) && (repository?.granted ?? grantedElsewhere) ? found : "denied";
   }
 
   return {
-    change({ dynamicGroup, repository, ...rest }) {
+    change({ dynamicGroup, repository: name, workload, ...rest }) {
       groupExists = dynamicGroup ?? groupExists;
-      if (repository !== undefined) {
-        repositories.set(repository, { ...repositories.get(repository), ...rest });
+      const repository = name === undefined ? undefined : (repositories.get(name) ?? { workloads: new Set() });
+      if (name !== undefined && repository !== undefined) {
+        repositories.set(name, workload === undefined ? { ...repository, ...rest } : repository);
+        if (workload !== undefined) repository.workloads[rest.granted ? "add" : "delete"](workload);
         return;
       }
       grantedElsewhere = rest.granted ?? grantedElsewhere;

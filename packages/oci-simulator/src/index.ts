@@ -1,4 +1,5 @@
 export type { ApiKeySettings } from "./auth/api-keys.ts";
+export type { ServiceAccountIssuer, WantedServiceAccountToken } from "./cluster/service-accounts.ts";
 export type { Controls } from "./control.ts";
 export type { EndpointName, EndpointPattern, RequestCounts } from "./endpoints.ts";
 export type { Fault, Moment } from "./faults.ts";

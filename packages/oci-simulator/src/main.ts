@@ -13,10 +13,15 @@ Where to listen (host:port or [IPv6]:port; port 0 takes a free one):
   --auth ADDRESS       default 127.0.0.1:18082
   --registry ADDRESS   default 127.0.0.1:18080; may be repeated
   --control ADDRESS    default 127.0.0.1:18083
+  --cluster ADDRESS    default 127.0.0.1:18084; always HTTPS, with the cluster's own CA
 
 HTTPS for auth and registry:
   --tls                on, with a CA of its own and a certificate for any name asked for
   --ca-file PATH       where to write the CA's certificate (with --tls)
+
+Service accounts of an OKE cluster:
+  --cluster-ca-file PATH           where to write the certificate of the cluster's CA
+  --service-account-issuer PATH    JSON {"issuer":…,"audience":…,"keys":{"keys":[…]}} of a real API server; default: its own
 
 A real registry (distribution) that takes the registry tokens, with auth.token: issuer ocir, service and realm's host
 the address of --registry, realm's path /20180419/docker/token:
@@ -41,10 +46,13 @@ Control API (JSON):
   GET /requests        count by endpoint          GET /refusals   why requests were refused
   POST /reset          counts, faults, IAM        POST /rotate    a new leaf certificate
   POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false} {"writable":true}
+                       {"repository":"ns/repo","workload":"shop/puller","granted":true}
                        {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}
   POST /faults         {"endpoint":"auth.x509","times":3,"status":429,"retryAfter":2}; all fields: src/faults.ts
                        a node too young: {"endpoint":["metadata.cert","metadata.key"],"times":5,"status":404}
   DELETE /faults       removes all faults, and releases hanging requests
+  POST /service-account-tokens  {"namespace":"shop","serviceAccount":"puller"}: a pod's token
+  POST /cluster/basic  a cluster that exchanges no tokens; POST /cluster/enhanced
   POST /api-keys       {"publicKey":"-----BEGIN PUBLIC KEY-----…"}: for ~/.oci/config, an administrator's
 `;
 
@@ -53,6 +61,9 @@ const OPTIONS = {
   auth: { type: "string", default: "127.0.0.1:18082" },
   registry: { type: "string", multiple: true, default: ["127.0.0.1:18080"] },
   control: { type: "string", default: "127.0.0.1:18083" },
+  cluster: { type: "string", default: "127.0.0.1:18084" },
+  "cluster-ca-file": { type: "string" },
+  "service-account-issuer": { type: "string" },
   tls: { type: "boolean", default: false },
   "ca-file": { type: "string" },
   "token-root-file": { type: "string" },
@@ -82,6 +93,10 @@ async function main(): Promise<void> {
     auth: values.auth,
     registry: values.registry,
     control: values.control,
+    cluster: values.cluster,
+    ...(values["service-account-issuer"] === undefined
+      ? {}
+      : { serviceAccountIssuer: JSON.parse(await readFile(values["service-account-issuer"], "utf8")) }),
     tls: values.tls,
     region: {
       id: values.region,
@@ -104,6 +119,8 @@ async function main(): Promise<void> {
   const simulator = await startSimulator(options);
   const caFile = values["ca-file"];
   if (caFile !== undefined && simulator.caCertificate !== undefined) await writeFile(caFile, simulator.caCertificate);
+  const clusterCaFile = values["cluster-ca-file"];
+  if (clusterCaFile !== undefined) await writeFile(clusterCaFile, simulator.clusterCaCertificate);
   const tokenRootFile = values["token-root-file"];
   if (tokenRootFile !== undefined) await writeFile(tokenRootFile, simulator.tokenRootCertificate);
   process.stdout.write(describe(simulator, caFile));
@@ -130,6 +147,7 @@ function describe(simulator: Simulator, caFile: string | undefined): string {
   auth      ${authUrl.origin}/v1/x509
   registry  ${registryUrls.map((url) => url.origin).join(" ")}
   control   ${controlUrl.origin}
+  cluster   ${simulator.clusterUrl.origin}
 
 Point a broker at it:
   export OCI_METADATA_BASE_URL=${metadataUrl}

@@ -3,6 +3,8 @@ import { type Clock, createSystemClock } from "@ocir-broker/foundation";
 import { createApiKeys } from "./auth/api-keys.ts";
 import { answerAuth, authEndpoint } from "./auth/auth-service.ts";
 import { createSessionTokens } from "./auth/session-tokens.ts";
+import { answerCluster, clusterEndpoint, failCluster } from "./cluster/cluster-service.ts";
+import { createServiceAccounts, type ServiceAccountIssuer } from "./cluster/service-accounts.ts";
 import { answerControl, type Controls } from "./control.ts";
 import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
 import { createFaultQueue, type Fault, parseFault } from "./faults.ts";
@@ -10,7 +12,7 @@ import { type Answer, answerJson, answerRefusal, failOracle, withRequestId } fro
 import { type Handling, type Listener, parseAddress, startListener } from "./http/listener.ts";
 import type { ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
-import { createTlsIdentity } from "./http/tls-identity.ts";
+import { createTlsIdentity, type TlsIdentity } from "./http/tls-identity.ts";
 import { createIam, parseIamChange } from "./iam.ts";
 import { createCertificateChain } from "./metadata/certificate-chain.ts";
 import { createInstance, DEFAULT_REGION, type Instance, type Region } from "./metadata/instance.ts";
@@ -27,6 +29,10 @@ export interface SimulatorOptions {
   /** One address or several: a token is valid only for the host that issued it. */
   readonly registry?: string | readonly string[];
   readonly control?: string;
+  /** The cluster's endpoint for exchanges of service-account tokens, and its API server's keys. Always HTTPS. */
+  readonly cluster?: string;
+  /** The issuer of service-account tokens, for a real API server. Default: the simulator's own. */
+  readonly serviceAccountIssuer?: ServiceAccountIssuer;
   /** HTTPS for auth and registry, with its own CA. */
   readonly tls?: boolean;
   /** Default us-ashburn-1. */
@@ -58,6 +64,9 @@ export interface Simulator extends Controls {
   readonly registryUrl: URL;
   readonly registryUrls: readonly URL[];
   readonly controlUrl: URL;
+  readonly clusterUrl: URL;
+  /** PEM: the cluster's own authority, which signs nothing else. */
+  readonly clusterCaCertificate: string;
   /** PEM, if HTTPS is on. */
   readonly caCertificate: string | undefined;
   /** PEM of the root for registry tokens, which a registry of the distribution project must trust. */
@@ -86,13 +95,16 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     options.auth ?? ANY_PORT,
     ...registryAddresses,
     options.control ?? ANY_PORT,
+    options.cluster ?? ANY_PORT,
   ];
   const hosts = ["localhost", ...new Set(addresses.map((address) => parseAddress(address).host))];
-  const [chain, sessions, signer, tlsIdentity] = await Promise.all([
+  const [chain, sessions, signer, tlsIdentity, clusterTls, serviceAccounts] = await Promise.all([
     createCertificateChain(instance, clock, options.certificateLifeMs ?? 12 * HOUR_MS),
     createSessionTokens(instance, clock, options.sessionLifeMs ?? HOUR_MS / 3),
     createTokenSigner(clock),
     options.tls ? createTlsIdentity(hosts, clock) : undefined,
+    createTlsIdentity(hosts, clock),
+    createServiceAccounts(clock, options.serviceAccountIssuer),
   ]);
   const iam = createIam();
   const apiKeys = createApiKeys(instance);
@@ -101,6 +113,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const imageOf = createImages(options.program);
   let counts: RequestCounts = zeroCounts();
   let refusals: RefusalRecord[] = [];
+  let isEnhanced = true;
 
   const controls: Controls = {
     requests: () => ({ ...counts }),
@@ -110,12 +123,18 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       refusals = [];
       faults.clear();
       iam.reset();
+      isEnhanced = true;
     },
     iam: (change) => iam.change(parseIamChange(change)),
     faults: (...added) => added.map(parseFault).forEach(faults.add),
     clearFaults: faults.clear,
     rotate: chain.rotate,
     addApiKey: apiKeys.add,
+    serviceAccountToken: serviceAccounts.issue,
+    deletePod: serviceAccounts.deletePod,
+    clusterType(type) {
+      isEnhanced = type === "enhanced";
+    },
   };
 
   const metadata: Service = {
@@ -132,6 +151,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const auth = cloudService(authEndpoint, (request, fault) =>
     answerAuth(request, { chain, sessions, clock, groupExists: iam.groupExists, flaw: fault?.token }),
   );
+  const cluster: Service = {
+    endpointOf: clusterEndpoint,
+    answer: (request, fault) =>
+      answerCluster(request, { serviceAccounts, sessions, isEnhanced: () => isEnhanced, flaw: fault?.token }),
+    fail: failCluster,
+  };
   const registry = cloudService(
     registryEndpoint,
     (request, fault) =>
@@ -169,8 +194,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
 
   const listeners: Listener[] = [];
-  async function listen(address: string, service: Service, isSecure: boolean): Promise<string> {
-    const tls = isSecure ? tlsIdentity?.serverOptions : undefined;
+  async function listen(address: string, service: Service, identity: TlsIdentity | undefined): Promise<string> {
+    const tls = identity?.serverOptions;
     const listener = await startListener({ address, clock, tls, handle: (request) => handle(service, request) });
     listeners.push(listener);
     return listener.origin;
@@ -182,10 +207,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
 
   try {
-    const metadataOrigin = await listen(options.metadata ?? ANY_PORT, metadata, false);
-    const authOrigin = await listen(options.auth ?? ANY_PORT, auth, true);
+    const metadataOrigin = await listen(options.metadata ?? ANY_PORT, metadata, undefined);
+    const authOrigin = await listen(options.auth ?? ANY_PORT, auth, tlsIdentity);
     const registryUrls: URL[] = [];
-    for (const address of registryAddresses) registryUrls.push(new URL(await listen(address, registry, true)));
+    for (const address of registryAddresses) registryUrls.push(new URL(await listen(address, registry, tlsIdentity)));
+    const clusterOrigin = await listen(options.cluster ?? ANY_PORT, cluster, clusterTls);
     const control = await startListener({
       address: options.control ?? ANY_PORT,
       clock,
@@ -204,6 +230,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       registryUrl: registryUrls[0] as URL,
       registryUrls,
       controlUrl: new URL(control.origin),
+      clusterUrl: new URL(clusterOrigin),
+      clusterCaCertificate: clusterTls.caCertificate,
       caCertificate: tlsIdentity?.caCertificate,
       tokenRootCertificate: signer.rootCertificate,
       instance,

@@ -7,6 +7,7 @@
 import { createPublicKey, generateKeyPair, type KeyObject, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "@ocir-broker/foundation";
+import type { Workload } from "../cluster/service-accounts.ts";
 import type { TokenFlaw } from "../faults.ts";
 import { notAuthenticated } from "../http/refusal.ts";
 import { type Claims, decodeJwt, isRs256, signRs256 } from "../jwt.ts";
@@ -19,6 +20,8 @@ interface Session {
 
 export interface SessionTokens {
   issue(publicKey: KeyObject, leafFingerprint: string, isMember: boolean, flaw?: TokenFlaw): Promise<string>;
+  /** The session of a service account of the cluster: its principal has the type `workload`. */
+  issueWorkload(publicKey: KeyObject, workload: Workload, flaw?: TokenFlaw): Promise<string>;
   /** @throws {Refusal} NotAuthenticated for a token that is not ours, has expired or has no expiry. */
   open(token: string): Session;
 }
@@ -30,6 +33,8 @@ const TAG_OF_GROUP = "AAAAAQAAAAAAhy9d";
 /** Seconds since the expiry of an expired token. */
 export const EXPIRED_S = 60;
 
+const WORKLOAD = "workload";
+
 /** Cache of verified tokens, so that a burst of requests with one session costs one verification. */
 const MAX_OPENED = 1_000;
 
@@ -37,10 +42,34 @@ export function isMember(claims: Claims): boolean {
   return String(claims["opc-tag"]).split(",").includes(TAG_OF_GROUP);
 }
 
+/** The service account that a token is for, as `namespace/name`; undefined for another kind of principal. */
+export function workloadOf(claims: Claims): string | undefined {
+  return claims["ptype"] === WORKLOAD ? `${claims["namespace"]}/${claims["service_account"]}` : undefined;
+}
+
 /** @param lifeMs life of a token, in milliseconds; 20 minutes at Oracle. */
 export async function createSessionTokens(instance: Instance, clock: Clock, lifeMs: number): Promise<SessionTokens> {
   const own = await promisify(generateKeyPair)("rsa", { modulusLength: 2_048 });
   const opened = new Map<string, Session>();
+
+  /** Signs `claims` with a life, and with the key that the session is bound to. */
+  function sign(publicKey: KeyObject, kid: string, claims: Claims, flaw: TokenFlaw | undefined): Promise<string> {
+    const lifeS = Math.ceil(lifeMs / 1_000);
+    const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
+    // The service's own key, which is not the caller's.
+    const { n, e } = (flaw === "foreign-key" ? own.publicKey : publicKey).export({ format: "jwk" });
+    const all = {
+      ...claims,
+      iss: "authService.oracle.com",
+      aud: "oci",
+      iat: issuedAtS,
+      ...(flaw === "without-exp" ? {} : { exp: issuedAtS + lifeS }),
+      jti: randomUUID(),
+      tenant: instance.tenancyId,
+      jwk: JSON.stringify({ kid, n, e, kty: "RSA", alg: "RS256", use: "sig" }),
+    };
+    return signRs256(HEADER, all, own.privateKey);
+  }
 
   function openNew(token: string): Session {
     const jwt = token.length > 0 ? decodeJwt(token) : undefined;
@@ -54,30 +83,34 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
 
   return {
     issue(publicKey, leafFingerprint, member, flaw) {
-      const lifeS = Math.ceil(lifeMs / 1_000);
-      const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
-      // The service's own key, which is not the caller's.
-      const { n, e } = (flaw === "foreign-key" ? own.publicKey : publicKey).export({ format: "jwk" });
       const tags = ["V3", instance.tenancyId, TAG_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])];
       const claims = {
         sub: instance.instanceId,
         "opc-certtype": "instance",
-        iss: "authService.oracle.com",
         fprint: leafFingerprint,
         ptype: "instance",
-        aud: "oci",
         "opc-tag": tags.join(","),
         ttype: "x509",
         "opc-instance": instance.instanceId,
-        ...(flaw === "without-exp" ? {} : { exp: issuedAtS + lifeS }),
         "opc-compartment": instance.compartmentId,
-        iat: issuedAtS,
-        jti: randomUUID(),
-        tenant: instance.tenancyId,
-        jwk: JSON.stringify({ kid: leafFingerprint, n, e, kty: "RSA", alg: "RS256", use: "sig" }),
         "opc-tenant": instance.tenancyId,
       };
-      return signRs256(HEADER, claims, own.privateKey);
+      return sign(publicKey, leafFingerprint, claims, flaw);
+    },
+    issueWorkload(publicKey, { namespace, serviceAccount }, flaw) {
+      const claims = {
+        sub: `${instance.clusterId.replace("cluster", "workload")}.${namespace}.${serviceAccount}`,
+        ptype: WORKLOAD,
+        ttype: "res_sp",
+        res_type: WORKLOAD,
+        res_tenant: instance.tenancyId,
+        res_compartment: instance.compartmentId,
+        res_id: instance.clusterId,
+        namespace,
+        service_account: serviceAccount,
+        cluster_id: instance.clusterId,
+      };
+      return sign(publicKey, WORKLOAD, claims, flaw);
     },
     open(token) {
       const session = opened.get(token) ?? openNew(token);

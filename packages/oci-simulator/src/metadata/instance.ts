@@ -15,6 +15,8 @@ export interface Instance {
   readonly instanceId: string;
   readonly compartmentId: string;
   readonly tenancyId: string;
+  /** The cluster that the node belongs to. */
+  readonly clusterId: string;
   /** A user of the same tenancy who signs with an API key. */
   readonly userId: string;
   readonly region: Region;
@@ -34,6 +36,7 @@ export function createInstance(region: Region): Instance {
     instanceId: `ocid1.instance.${region.realmKey}.${place}.${unique("node")}`,
     compartmentId: `ocid1.compartment.${region.realmKey}..${unique("pool")}`,
     tenancyId: `ocid1.tenancy.${region.realmKey}..${unique("tenancy")}`,
+    clusterId: `ocid1.cluster.${region.realmKey}.${place}.${unique("cluster")}`,
     userId: `ocid1.user.${region.realmKey}..${unique("user")}`,
     region,
   };

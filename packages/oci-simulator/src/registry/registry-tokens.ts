@@ -46,7 +46,10 @@ export interface RegistryTokens {
 export const ANONYMOUS: Claims = { sub: "anonymous" };
 
 /** The session's claims that a token contains. */
-const CARRIED = ["sub", "tenant", "ptype", "opc-instance", "opc-compartment", "opc-tenant", "opc-tag", "access"];
+const CARRIED = [
+  ...["sub", "tenant", "ptype", "opc-instance", "opc-compartment", "opc-tenant", "opc-tag", "access"],
+  ...["namespace", "service_account", "cluster_id"],
+];
 
 export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTokensOptions): RegistryTokens {
   const secret = randomBytes(32);

@@ -1,0 +1,85 @@
+/**
+ * The simulated OKE cluster: the exchange of a service-account token for a session of its workload, as on port 12250 of a cluster's
+ * API endpoint, and the API server's published keys. Answers as oci-go-sdk expects them
+ * (common/auth/federation_client_oke_workload_identity.go).
+ */
+import { createPublicKey, type KeyObject } from "node:crypto";
+import type { SessionTokens } from "../auth/session-tokens.ts";
+import type { EndpointName } from "../endpoints.ts";
+import type { TokenFlaw } from "../faults.ts";
+import { type Answer, answerJson, answerText } from "../http/answer.ts";
+import type { ReceivedRequest } from "../http/received-request.ts";
+import { notAuthenticated, Refusal } from "../http/refusal.ts";
+import type { ServiceAccounts } from "./service-accounts.ts";
+
+export interface ClusterServiceOptions {
+  readonly serviceAccounts: ServiceAccounts;
+  readonly sessions: SessionTokens;
+  /** False for a basic cluster, which exchanges no tokens. */
+  isEnhanced(): boolean;
+  /** The fault of the issued token. */
+  readonly flaw?: TokenFlaw | undefined;
+}
+
+const EXCHANGE_PATH = "/resourcePrincipalSessionTokens";
+const KEYS_PATH = "/openid/v1/jwks";
+const MIN_KEY_BITS = 2_048;
+
+export function clusterEndpoint(request: ReceivedRequest): EndpointName {
+  if (request.path === EXCHANGE_PATH) return "cluster.exchange";
+  return request.path === KEYS_PATH ? "cluster.keys" : "cluster.other";
+}
+
+/** Errors are text. */
+export function failCluster(status: number): Answer {
+  return answerText(status, "error\n");
+}
+
+export async function answerCluster(request: ReceivedRequest, options: ClusterServiceOptions): Promise<Answer> {
+  try {
+    if (request.path === KEYS_PATH) return answerKeys(request, options);
+    if (request.path !== EXCHANGE_PATH || request.method !== "POST") return failCluster(404);
+    return await exchange(request, options);
+  } catch (error) {
+    if (error instanceof Refusal) return { ...failCluster(error.status), reason: error.message };
+    throw error;
+  }
+}
+
+/** Kubernetes binds system:service-account-issuer-discovery to every service account, and to no anonymous user. */
+function answerKeys(request: ReceivedRequest, { serviceAccounts }: ClusterServiceOptions): Answer {
+  if (request.method !== "GET") return failCluster(405);
+  serviceAccounts.review(bearerOf(request));
+  return answerJson(200, serviceAccounts.keys, { "content-type": "application/jwk-set+json" });
+}
+
+async function exchange(request: ReceivedRequest, options: ClusterServiceOptions): Promise<Answer> {
+  if (!options.isEnhanced()) return { ...failCluster(403), reason: "the cluster is not enhanced" };
+  if (request.headers["content-type"] !== "application/json")
+    throw new Refusal("InvalidParameter", "content-type is not application/json");
+  const workload = options.serviceAccounts.review(bearerOf(request));
+  const token = await options.sessions.issueWorkload(podKeyOf(request.body), workload, options.flaw);
+  const encoded = Buffer.from(JSON.stringify({ token: `ST$${token}` })).toString("base64");
+  return answerJson(200, encoded);
+}
+
+function bearerOf(request: ReceivedRequest): string {
+  const [, token] = /^Bearer (\S+)$/.exec(request.headers["authorization"] ?? "") ?? [];
+  if (token === undefined) throw notAuthenticated("no Bearer token");
+  return token;
+}
+
+/** PEM as Go sends it, or only its base64 as Python does. */
+function podKeyOf(body: Buffer): KeyObject {
+  let key: KeyObject;
+  try {
+    const { podKey } = JSON.parse(body.toString()) as { podKey: string };
+    const der = Buffer.from(podKey.replace(/-----[^-]+-----|\s/g, ""), "base64");
+    key = createPublicKey({ key: der, format: "der", type: "spki" });
+  } catch (cause) {
+    throw new Refusal("InvalidParameter", `podKey cannot be read: ${cause}`);
+  }
+  if (key.asymmetricKeyType !== "rsa" || (key.asymmetricKeyDetails?.modulusLength ?? 0) < MIN_KEY_BITS)
+    throw new Refusal("InvalidParameter", "podKey is not RSA of 2048 bits or more");
+  return key;
+}

@@ -1,0 +1,124 @@
+/**
+ * The service-account tokens of the simulated cluster: issues them as an API server does for the kubelet, and verifies them as
+ * its token review does, with the keys that `/openid/v1/jwks` publishes. Keys and issuer may be those of a real API server.
+ */
+import { createHash, createPublicKey, generateKeyPair, type KeyObject, randomUUID, type webcrypto } from "node:crypto";
+import { promisify } from "node:util";
+import type { Clock } from "@ocir-broker/foundation";
+import { notAuthenticated, Refusal } from "../http/refusal.ts";
+import { type Claims, decodeJwt, isEs256, isRs256, signRs256 } from "../jwt.ts";
+
+export interface Workload {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+export interface WantedServiceAccountToken extends Workload {
+  /** The service account's UID. Default: the same for the same name, as if it was created once. */
+  readonly uid?: string;
+  /** The pod that it is bound to; `null` for a token that is bound to none. Default: a new pod. */
+  readonly pod?: string | null;
+  /** Default: the API server's own. */
+  readonly audience?: string;
+  /** Default one hour, the kubelet's. */
+  readonly lifeMs?: number;
+}
+
+/** A JWK, as in a JWKS. */
+type PublishedKey = webcrypto.JsonWebKey & { readonly kid: string };
+
+interface PublishedKeys {
+  readonly keys: readonly PublishedKey[];
+}
+
+export interface ServiceAccountIssuer {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly keys: PublishedKeys;
+}
+
+export interface ServiceAccounts extends ServiceAccountIssuer {
+  /** @throws {Refusal} if the issuer is a real API server, whose private key is not here. */
+  issue(wanted: WantedServiceAccountToken): Promise<string>;
+  /** Deletes a pod: tokens bound to it are refused from now on. */
+  deletePod(pod: string): void;
+  /** @throws {Refusal} NotAuthenticated */
+  review(token: string): Workload;
+}
+
+/** Kubernetes' own default. */
+const DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local";
+
+const HOUR_MS = 3_600_000;
+
+export async function createServiceAccounts(clock: Clock, real?: ServiceAccountIssuer): Promise<ServiceAccounts> {
+  const own = real === undefined ? await promisify(generateKeyPair)("rsa", { modulusLength: 2_048 }) : undefined;
+  const known = real ?? {
+    issuer: DEFAULT_ISSUER,
+    audience: DEFAULT_ISSUER,
+    keys: { keys: [publishedKey(own?.publicKey)] },
+  };
+  const deletedPods = new Set<unknown>();
+  return {
+    ...known,
+    async issue({ namespace, serviceAccount, uid, pod = randomUUID(), audience = known.audience, lifeMs = HOUR_MS }) {
+      if (own === undefined) throw new Refusal("InvalidParameter", "the issuer's private key is not here");
+      const nowS = Math.floor(clock.wallMs() / 1_000);
+      const bound = {
+        namespace,
+        ...(pod === null ? {} : { pod: { name: `pod-${pod}`, uid: pod } }),
+        serviceaccount: { name: serviceAccount, uid: uid ?? uidOf(namespace, serviceAccount) },
+      };
+      const claims = {
+        aud: [audience],
+        exp: nowS + Math.ceil(lifeMs / 1_000),
+        iat: nowS,
+        iss: known.issuer,
+        jti: randomUUID(),
+        "kubernetes.io": bound,
+        nbf: nowS,
+        sub: `system:serviceaccount:${namespace}:${serviceAccount}`,
+      };
+      return signRs256({ kid: known.keys.keys[0]?.kid }, claims, own.privateKey);
+    },
+    deletePod: (pod) => void deletedPods.add(pod),
+    review(token) {
+      const jwt = decodeJwt(token);
+      if (jwt === undefined) throw notAuthenticated("not a JWT");
+      const key = known.keys.keys.find(({ kid }) => kid === jwt.header["kid"]);
+      const isVerified = key !== undefined && isSigned(jwt, createPublicKey({ key, format: "jwk" }));
+      if (!isVerified) throw notAuthenticated("the service-account token is not signed with the issuer's key");
+      const nowS = clock.wallMs() / 1_000;
+      const { iss, aud, exp, nbf, "kubernetes.io": bound } = jwt.claims;
+      if (iss !== known.issuer) throw notAuthenticated("the service-account token has another issuer");
+      if (![aud].flat().includes(known.audience))
+        throw notAuthenticated("the service-account token has another audience");
+      // Negated, so that a token without expiry is refused.
+      if (!(Number(exp) > nowS)) throw notAuthenticated("the service-account token has ended");
+      if (Number(nbf) > nowS) throw notAuthenticated("the service-account token is not valid yet");
+      return boundWorkload(bound as Claims | undefined, deletedPods);
+    },
+  };
+}
+
+function boundWorkload(bound: Claims | undefined, deletedPods: ReadonlySet<unknown>): Workload {
+  const { namespace, pod, serviceaccount } = (bound ?? {}) as Record<string, Claims | undefined>;
+  if (pod === undefined) throw notAuthenticated("the service-account token is not bound to a pod");
+  if (deletedPods.has(pod["uid"])) throw notAuthenticated("the pod of the service-account token is gone");
+  if (typeof namespace !== "string" || serviceaccount === undefined) throw notAuthenticated("no service account");
+  return { namespace, serviceAccount: String(serviceaccount["name"]) };
+}
+
+function isSigned(jwt: NonNullable<ReturnType<typeof decodeJwt>>, key: KeyObject): boolean {
+  return jwt.header["alg"] === "RS256" ? key.asymmetricKeyType === "rsa" && isRs256(jwt, key) : isEs256(jwt, key);
+}
+
+function publishedKey(publicKey: KeyObject | undefined): PublishedKey {
+  return { ...publicKey?.export({ format: "jwk" }), kid: "simulated-cluster", use: "sig", alg: "RS256" };
+}
+
+/** As a UUID. */
+function uidOf(namespace: string, name: string): string {
+  const hex = createHash("sha256").update(`${namespace}/${name}`).digest("hex");
+  return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
