@@ -223,7 +223,7 @@ describe("ocir-broker status", () => {
     const table = await run("status");
     expect(table).toMatchObject({ exitCode: 0, stderr: "" });
     expect(table.stdout).toMatch(
-      /^ocir-broker \S+: ok, up \d+ s, region us-ashburn-1\nconfiguration \S+: the whole file is in force\n\n +STATE +AGE +ENDS IN /,
+      /^ocir-broker \S+: ok, up \d+ s, identity instance-principal, region us-ashburn-1\nconfiguration \S+: the whole file is in force\n\n +STATE +AGE +ENDS IN /,
     );
     expect(table.stdout).toMatch(/^iad\.ocir\.io +fresh /m);
     expect(table.stdout).toMatch(/^session +fresh +\d+ s +\d+ min +\d+ min /m);

@@ -37,7 +37,7 @@ afterEach(async () => {
 interface Setting {
   readonly simulator?: SimulatorOptions;
   readonly clock?: Clock;
-  readonly config?: { registries?: object; request?: object; upstream?: object };
+  readonly config?: { identity?: object; registries?: object; request?: object; upstream?: object };
 }
 
 async function start(setting: Setting = {}): Promise<Broker> {
@@ -424,6 +424,15 @@ describe("the health socket", () => {
     expect(JSON.parse((await health("/healthz")).text)).toMatchObject({ status: "starting", session: null });
   });
 
+  it("names an identity of none, which asks no service, answers pulls with an error and is ready", async () => {
+    await start({ config: { identity: { provider: "none" }, registries: { prefetch: [HOST] } } });
+    expect(await pull(`${HOST}/ns/app`)).toMatchObject({ status: 502, text: expect.stringContaining("identity-none") });
+    expect((await health("/readyz")).status).toBe(200);
+    expect(JSON.parse((await health("/healthz")).text)).toMatchObject({ status: "ok", identity: "none" });
+    expect(logged.split("\n")[0]).toMatch(/"identity":"none".*"starting"/);
+    expect(simulator.requests()).toMatchObject({ "metadata.regionInfo": 0, "auth.x509": 0, "registry.token": 0 });
+  });
+
   it("tells ages, ends and failures, and the metrics", async () => {
     await start();
     await pull(`${HOST}/ns/app`);
@@ -433,6 +442,7 @@ describe("the health socket", () => {
       status: "ok",
       version: "1.2.3",
       uptimeSeconds: expect.any(Number),
+      identity: "instance-principal",
       region: "us-ashburn-1",
       session: { ageSeconds: expect.any(Number), expiresInSeconds: expect.any(Number) },
       registries: { [HOST]: { ageSeconds: expect.any(Number), expiresInSeconds: expect.any(Number) } },

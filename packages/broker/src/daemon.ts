@@ -1,5 +1,6 @@
 /** Wires the daemon's parts together. Owns only the order of starting and stopping. */
 import type { Clock, Random } from "@ocir-broker/foundation";
+import { hasIdentity } from "@ocir-broker/identity";
 import { createAppliedConfig } from "./applied-config.ts";
 import type { ConfigDetails } from "./config/config-status.ts";
 import type { ConfigChanges } from "./config/diff.ts";
@@ -48,6 +49,7 @@ export interface Broker {
  */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { config, clock, log, environment, version } = options;
+  log.info({ version, identity: config.identity.provider }, "starting");
   const deadlineMs = durationMs(config.request.deadline);
   const metrics = createMetrics({ clock, version });
   const core = createDaemonCore({
@@ -63,6 +65,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     ...options,
     ...core,
     regionId: () => core.homeRegion.peek(HOME_REGION)?.value.id,
+    identity: core.provider.name,
     expectsToken: () => applied.current.registries.prefetch?.length !== 0,
   });
   const exposition = createExposition({ clock, log, metrics, health });
@@ -92,8 +95,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     await release();
     throw error;
   }
-  core.sessions.pin(SESSION);
-  core.homeRegion.pin(HOME_REGION);
+  if (hasIdentity(core.provider)) {
+    core.sessions.pin(SESSION);
+    core.homeRegion.pin(HOME_REGION);
+  }
   applied.pinHosts();
   exposition.startTextfile(config.metrics.textfile);
   log.info({ version, sockets: config.sockets }, "listening");

@@ -22,6 +22,7 @@ const STATUS: HealthDetails = {
   status: "degraded",
   version: "1.2.3",
   uptimeSeconds: 200_000,
+  identity: "instance-principal",
   region: "us-ashburn-1",
   startedAt: "2026-01-01T00:00:00.000Z",
   config: null,
@@ -49,7 +50,7 @@ describe("renderStatus", () => {
     });
     expect(text).toBe(
       [
-        "ocir-broker 1.2.3: degraded, up 2 d 7 h, region us-ashburn-1",
+        "ocir-broker 1.2.3: degraded, up 2 d 7 h, identity instance-principal, region us-ashburn-1",
         "",
         "             STATE        AGE         ENDS IN  NEXT FETCH IN  HITS   FETCHES  FAILURES  LAST FAILURE",
         "session      fresh        1 min       18 min   9 min          12     1        0         -",
@@ -83,7 +84,9 @@ describe("renderStatus", () => {
 
   test("says so when there is nothing yet", () => {
     const text = renderStatus({ ...STATUS, status: "starting", region: null, session: null });
-    expect(text).toBe("ocir-broker 1.2.3: starting, up 2 d 7 h, region not known yet\n\nno session and no token yet\n");
+    expect(text).toBe(
+      "ocir-broker 1.2.3: starting, up 2 d 7 h, identity instance-principal, region not known yet\n\nno session and no token yet\n",
+    );
   });
 
   test("lets no control character of a stranger's answer through", () => {

@@ -16,7 +16,7 @@ const COLUMNS: readonly (readonly [title: string, of: (details: Details) => stri
 
 export function renderStatus(status: HealthDetails): string {
   const { version, uptimeSeconds, region, session, registries } = status;
-  const summary = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, region ${region ?? "not known yet"}`;
+  const summary = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, ${identityText(status)}region ${region ?? "not known yet"}`;
   const head = `${summary}\n${configText(status.config)}`;
   const named: [string, Details][] = [
     ...(session === null ? [] : [["session", session] satisfies [string, Details]]),
@@ -43,6 +43,11 @@ const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
   before: "the previous configuration is in force",
   defaults: "the defaults are in force",
 };
+
+/** Empty for a daemon of another release that does not report it. */
+function identityText({ identity }: Partial<Pick<HealthDetails, "identity">>): string {
+  return identity === undefined ? "" : `identity ${printable(identity)}, `;
+}
 
 /** Empty for a daemon of another release that does not report it. */
 function configText(config: ConfigDetails | null | undefined): string {

@@ -81,6 +81,10 @@ export const DIAGNOSES = {
   },
   "clock-unknown": { verdict: "unknown", means: "no service's answer contained the time" },
 
+  "identity-none": {
+    verdict: "ok",
+    means: "this node has no identity of its own, as identity.provider says, so only service accounts get tokens",
+  },
   "certificate-ok": { verdict: "ok", means: "the instance certificate is valid" },
   "identity-not-ready": {
     verdict: "problem",

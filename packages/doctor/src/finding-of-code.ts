@@ -28,6 +28,7 @@ const FINDING_OF_CODE: Readonly<Record<Code, Name>> = {
   "certificate-expired": "certificate-expired",
   "certificate-invalid": "certificate-invalid",
   "certificate-mismatch": "certificate-mismatch",
+  "identity-none": "identity-none",
   "identity-not-ready": "identity-not-ready",
   "tenancy-changed": "certificate-invalid",
 
@@ -87,6 +88,7 @@ const IDENTITY_SUBJECT: Readonly<
   "federation-unauthorized": "session",
   "federation-unavailable": "session",
   "federation-unreachable": "session",
+  "identity-none": "session",
   "identity-not-ready": "certificate",
   "metadata-invalid": "metadata",
   "metadata-not-found": "metadata",

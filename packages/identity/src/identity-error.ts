@@ -22,6 +22,11 @@ export const IDENTITY_ERRORS = {
   "federation-unauthorized": transient(502, "the auth service does not accept this instance", NEXT.clock),
   "federation-unavailable": transient(503, "the auth service returned a server error", NEXT.wait),
   "federation-unreachable": transient(504, "the auth service does not answer", NEXT.network),
+  "identity-none": permanent(
+    502,
+    "this node has no identity of its own",
+    "set identity.provider, or use a service account",
+  ),
   "identity-not-ready": transient(503, "this instance has no identity yet", NEXT.wait),
   "metadata-invalid": transient(502, "the metadata service's answer is invalid", IS_OCI),
   "metadata-not-found": transient(502, "the metadata service has no data of an instance", IS_OCI),

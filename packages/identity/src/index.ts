@@ -5,7 +5,9 @@ export type { IdentityProvider, KnownIdentity, SigningSession } from "./provider
 export {
   createProvider,
   DEFAULT_PROVIDER,
+  hasIdentity,
   type NamedProvider,
+  PROVIDER_NAMES,
   type ProviderName,
   type ProviderSettings,
 } from "./providers.ts";

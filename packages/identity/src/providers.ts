@@ -1,12 +1,16 @@
 /** The registry of identity providers: one line for each, by the name that the configuration and kept state use. */
 import { createInstancePrincipal } from "./instance-principal/instance-principal.ts";
+import { createNoIdentity } from "./no-identity/no-identity.ts";
 import type { IdentityProvider, ProviderContext } from "./provider.ts";
 
 const PROVIDERS = {
   "instance-principal": createInstancePrincipal,
+  none: createNoIdentity,
 };
 
 export type ProviderName = keyof typeof PROVIDERS;
+
+export const PROVIDER_NAMES = Object.keys(PROVIDERS) as readonly ProviderName[];
 
 /** The provider of a configuration that names none. */
 export const DEFAULT_PROVIDER: ProviderName = "instance-principal";
@@ -16,6 +20,11 @@ export type ProviderSettings = SettingsOf<(typeof PROVIDERS)[ProviderName]>;
 
 export interface NamedProvider extends IdentityProvider {
   readonly name: ProviderName;
+}
+
+/** False for `none`, which never has a session. */
+export function hasIdentity({ name }: Pick<NamedProvider, "name">): boolean {
+  return name !== "none";
 }
 
 export function createProvider(

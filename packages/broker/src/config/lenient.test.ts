@@ -40,6 +40,12 @@ describe("loadLenientConfig", () => {
       "upstream: {caFile: ca.pem, timeout: 1s}",
       "upstream: {caFile: /dev/null, timeout: 1s}",
     ],
+    [
+      "a bad identity, and uses none instead of the default",
+      "identity: {provider: instance_principal}\nlog: {level: debug}",
+      "identity: {provider: none}\nlog: {level: debug}",
+    ],
+    ["an identity that is no section", "identity: user\nlog:", "identity: {provider: none}"],
     ["a section that is none", "log:\nrequest: {deadline: 5s}", "request: {deadline: 5s}"],
     ["a list instead of sections", "- a", ""],
     ["what cannot be parsed, from its first line on", "proxy: {https: 'http://p:1'}\nregistries: [", ""],
@@ -61,10 +67,13 @@ describe("loadLenientConfig", () => {
     });
   });
 
-  it("trusts no certificate if a file that cannot be parsed narrows trust", () => {
-    writeFileSync(path, "upstream: {caFile: /etc/ca.pem}\nregistries: [");
-    const { config, inForce } = loadLenientConfig({ path, environment: {} });
-    expect({ inForce, config }).toEqual({ inForce: "defaults", config: configOf("upstream: {caFile: /dev/null}") });
+  it.each([
+    ["trusts no certificate", "narrows trust", "upstream: {caFile: /etc/ca.pem}", "upstream: {caFile: /dev/null}"],
+    ["uses no identity", "names one", "identity:\n  provider: none", "identity: {provider: none}"],
+  ])("%s if a file that cannot be parsed %s", (_what, _if, text, inForce) => {
+    writeFileSync(path, `${text}\nregistries: [`);
+    const { config, ...rest } = loadLenientConfig({ path, environment: {} });
+    expect({ ...rest, config }).toMatchObject({ inForce: "defaults", config: configOf(inForce) });
   });
 
   it("takes the defaults for a file that cannot be read, and says so", () => {

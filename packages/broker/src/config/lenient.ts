@@ -17,6 +17,12 @@ import { type Config, configSchema, environmentSchema } from "./schema.ts";
 
 const narrowedTrust = z.object({ upstream: z.object({ caFile: z.unknown().refine((value) => value !== undefined) }) });
 
+const namedIdentity = z
+  .object({ identity: z.unknown().refine((section) => section !== undefined) })
+  .transform(({ identity }) => identity);
+
+const NO_IDENTITY = "none" satisfies Config["identity"]["provider"];
+
 const NO_CERTIFICATES = "/dev/null";
 
 /**
@@ -44,9 +50,9 @@ export function loadLenientConfig(source: ConfigSource, before?: () => Config | 
   if ("config" in checked) return { ...checked, inForce: "all", fault: undefined };
   const fault = configInvalid(source, checked);
   const { value, faults: syntaxFaults } = parseYaml(text);
-  // A file that cannot be parsed may mean anything, but trust that it narrows must not become wider.
-  if (syntaxFaults.length > 0) return withoutFile(source, fault, before, /\bcaFile\b/.test(text));
-  const file = withNarrowTrust(value, validPart(configSchema, value));
+  // A file that cannot be parsed may mean anything.
+  if (syntaxFaults.length > 0) return withoutFile(source, fault, before, text);
+  const file = withChosenIdentity(value, withNarrowTrust(value, validPart(configSchema, value)));
   return { config: withEnvironment(file, source), inForce: "valid-part", fault };
 }
 
@@ -54,11 +60,15 @@ function withoutFile(
   source: ConfigSource,
   fault: ConfigError,
   before?: () => Config | undefined,
-  narrowsTrust = false,
+  text = "",
 ): LenientConfig {
   const known = before?.();
   if (known !== undefined) return { config: known, inForce: "before", fault };
-  const defaults = configSchema.parse(narrowsTrust ? { upstream: { caFile: NO_CERTIFICATES } } : {});
+  // Trust that the file narrows must not become wider, and another identity than the file's must not be used.
+  const defaults = configSchema.parse({
+    ...(/\bcaFile\b/.test(text) ? { upstream: { caFile: NO_CERTIFICATES } } : {}),
+    ...(/^\s*identity\b/m.test(text) ? { identity: { provider: NO_IDENTITY } } : {}),
+  });
   return { config: withEnvironment(defaults, source), inForce: "defaults", fault };
 }
 
@@ -71,6 +81,16 @@ function withNarrowTrust(whole: unknown, config: Config): Config {
   const { data } = narrowedTrust.safeParse(whole);
   if (data === undefined || config.upstream.caFile !== undefined) return config;
   return { ...config, upstream: { ...config.upstream, caFile: NO_CERTIFICATES } };
+}
+
+/** The default of `identity.provider` is an identity, so an invalid value means none: never another one than the file's. */
+function withChosenIdentity(whole: unknown, config: Config): Config {
+  const { data } = namedIdentity.safeParse(whole);
+  return data === undefined || isValid(data) ? config : { ...config, identity: { provider: NO_IDENTITY } };
+}
+
+function isValid(section: unknown): boolean {
+  return configSchema.shape.identity.safeParse(section).success;
 }
 
 function textOf(source: ConfigSource): { text: string; fault: ConfigError | undefined } {

@@ -24,6 +24,7 @@ describe("checkConfig", () => {
     expect(configOf(text)).toEqual({
       sockets: { credentials: "/run/ocir-broker/credentials.sock", health: "/run/ocir-broker/health.sock" },
       request: { deadline: "15s" },
+      identity: { provider: "instance-principal" },
       registries: { extraHosts: [], endpoints: {} },
       metadata: {},
       auth: {},
@@ -48,6 +49,7 @@ proxy: { https: "http://user:secret@proxy:3128", noProxy: "a,b" }
 upstream: { connectTimeout: 500ms, timeout: 1m, caFile: /etc/ssl/only.pem }
 metrics: { textfile: /srv/metrics/broker.prom }
 log: { level: trace }
+identity: { provider: none }
 `;
     expect(configOf(text)).toEqual(parse(text));
   });
@@ -246,7 +248,7 @@ describe("configJsonSchema", () => {
   it("describes every key", () => {
     const sections = Object.values(configSchema.shape).map((section) => section.unwrap());
     const keys = sections.flatMap((section) => Object.values(section.shape));
-    expect(keys).toHaveLength(15);
+    expect(keys).toHaveLength(16);
     for (const key of keys) expect(key.description).toMatch(/\.$/);
     expect(JSON.stringify(configJsonSchema())).toContain("How long one request may wait");
   });

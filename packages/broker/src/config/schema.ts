@@ -2,6 +2,7 @@
  * The configuration's schema: every key with type, default, check and description. JSON Schema, reference page, man page and
  * example are generated from it.
  */
+import { DEFAULT_PROVIDER, PROVIDER_NAMES } from "@ocir-broker/identity";
 import { CREDENTIALS_SOCKET, HEALTH_SOCKET, SHIM_DAEMON_MS } from "@ocir-broker/protocol";
 import * as z from "zod";
 import { duration } from "./duration.ts";
@@ -32,6 +33,14 @@ export const configSchema = z.strictObject(
         .default("15s")
         .describe(
           `How long one request may wait for Oracle's services. The shim gives up after ${SHIM_DAEMON_MS / 1_000} s.`,
+        ),
+    }).prefault({}),
+    identity: section({
+      provider: z
+        .enum(PROVIDER_NAMES, `must be ${PROVIDER_NAMES.slice(0, -1).join(", ")} or ${PROVIDER_NAMES.at(-1)}`)
+        .default(DEFAULT_PROVIDER)
+        .describe(
+          "Whose identity signs: instance-principal, this node's; none, for a node that only serves service accounts. The broker never changes to another one by itself.",
         ),
     }).prefault({}),
     registries: section({

@@ -7,7 +7,6 @@ import type { CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache"
 import type { Clock, Random, Secret, SendRequest } from "@ocir-broker/foundation";
 import {
   createProvider,
-  DEFAULT_PROVIDER,
   type IdentityEvent,
   type NamedProvider,
   type RegionInfo,
@@ -30,7 +29,7 @@ export interface CredentialCore {
 }
 
 export interface CredentialCoreOptions {
-  readonly config: Pick<Config, "metadata" | "auth" | "registries">;
+  readonly config: Pick<Config, "identity" | "metadata" | "auth" | "registries">;
   readonly clock: Clock;
   readonly random: Random;
   /** How long a request may wait. */
@@ -52,13 +51,15 @@ export interface CredentialCoreEvents {
 
 export function createCredentialCore(options: CredentialCoreOptions): CredentialCore {
   const context = { ...options, onEvent: options.events?.onIdentity };
-  return createCoreOn(createProvider(DEFAULT_PROVIDER, options.config, context), options);
+  return createCoreOn(createProvider(options.config.identity.provider, options.config, context), options);
 }
 
 /** The same on a provider that exists already. */
 export function createCoreOn(
   provider: NamedProvider,
-  options: Omit<CredentialCoreOptions, "sendMetadata" | "sendAuth">,
+  options: Omit<CredentialCoreOptions, "config" | "sendMetadata" | "sendAuth"> & {
+    readonly config: Pick<Config, "registries">;
+  },
 ): CredentialCore {
   const { config, clock, random, deadlineMs, sendTo, events = {} } = options;
   const shared = { deadlineMs, clock, random };

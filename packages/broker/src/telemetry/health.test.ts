@@ -27,6 +27,7 @@ function setUp() {
   const health = createHealth({
     clock,
     version: "1",
+    identity: "instance-principal",
     sessions,
     tokens,
     regionId: () => undefined,

@@ -6,6 +6,7 @@
 
 import type { CacheEntry, RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation";
+import { hasIdentity, type ProviderName } from "@ocir-broker/identity";
 import type { ConfigDetails } from "../config/config-status.ts";
 import { codeOf } from "../errors/describe-error.ts";
 import type { Readings, ServableTimes } from "./metrics.ts";
@@ -22,6 +23,8 @@ export interface HealthSummary {
   readonly status: HealthStatus;
   readonly version: string;
   readonly uptimeSeconds: number;
+  /** The identity provider in use. */
+  readonly identity: ProviderName;
   readonly region: string | null;
   readonly session: LifeSummary | null;
   readonly registries: Readonly<Record<string, LifeSummary | null>>;
@@ -50,7 +53,7 @@ export interface HealthDetails extends Omit<HealthSummary, "session" | "registri
 }
 
 export interface Health extends Readings {
-  /** Whether a credential can be served now. */
+  /** Whether a credential can be served now; always true without an identity, because then nothing is fetched ahead. */
   isServing(): boolean;
   summary(): HealthSummary;
   details(): HealthDetails;
@@ -59,6 +62,7 @@ export interface Health extends Readings {
 export interface HealthOptions {
   readonly clock: Clock;
   readonly version: string;
+  readonly identity: ProviderName;
   readonly sessions: Pick<RefreshAheadCache<unknown>, "entries">;
   readonly tokens: Pick<RefreshAheadCache<unknown>, "entries">;
   readonly regionId: () => string | undefined;
@@ -69,13 +73,16 @@ export interface HealthOptions {
 
 export function createHealth(options: HealthOptions): Health {
   const { clock, sessions, tokens } = options;
+  const isWithoutIdentity = !hasIdentity({ name: options.identity });
   const startedAtMs = clock.monotonicMs();
   const startedAtWallMs = clock.wallMs();
   let hasServed = false;
 
   function isServing(): boolean {
     const isServable =
-      tokens.entries().some(isServableNow) || (!awaitsToken() && sessions.entries().some(isServableNow));
+      isWithoutIdentity ||
+      tokens.entries().some(isServableNow) ||
+      (!awaitsToken() && sessions.entries().some(isServableNow));
     hasServed ||= isServable;
     return isServable;
   }
@@ -93,6 +100,8 @@ export function createHealth(options: HealthOptions): Health {
 
   function status(): HealthStatus {
     if (!isServing()) return hasServed ? "degraded" : "starting";
+    // Every fetch fails, as the configuration wants.
+    if (isWithoutIdentity) return "ok";
     const entries = [...sessions.entries(), ...tokens.entries().filter(isOfInterest)];
     return entries.some(({ failuresInARow }) => failuresInARow > 0) ? "degraded" : "ok";
   }
@@ -102,6 +111,7 @@ export function createHealth(options: HealthOptions): Health {
       status: status(),
       version: options.version,
       uptimeSeconds: secondsSince(startedAtMs),
+      identity: options.identity,
       region: options.regionId() ?? null,
     };
   }

@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runCommand } from "../command-run.ts";
 
-const STATUS = { status: "starting", version: "1.2.3", uptimeSeconds: 3, region: null, session: null, registries: {} };
+const STATUS = {
+  status: "starting",
+  version: "1.2.3",
+  uptimeSeconds: 3,
+  identity: "none",
+  region: null,
+  session: null,
+  registries: {},
+};
 
 async function daemonThat(listener?: RequestListener, extra: object = {}): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "status-"));
@@ -23,7 +31,7 @@ async function daemonThat(listener?: RequestListener, extra: object = {}): Promi
 
 describe("ocir-broker status", () => {
   test.each([
-    ["table", /^ocir-broker 1\.2\.3: starting, up 3 s, region not known yet\n/],
+    ["table", /^ocir-broker 1\.2\.3: starting, up 3 s, identity none, region not known yet\n/],
     ["json", /^\{\n {2}"status": "starting",/],
     ["yaml", /^status: starting\n/],
   ])("prints a %s", async (form, text) => {

@@ -1,6 +1,7 @@
 /** The checks of each identity provider: the services that it asks, the clock that it signs with, and its session. */
 import type { ProviderName } from "@ocir-broker/identity";
 import type { NamedCheck } from "../check-context.ts";
+import { finding } from "../finding.ts";
 import { checkClock } from "./clock.ts";
 import { checkIdentity } from "./identity.ts";
 import { checkMetadata } from "./metadata.ts";
@@ -13,4 +14,5 @@ export const CHECKS_BY_PROVIDER: Readonly<Record<ProviderName, readonly NamedChe
     ["network to the auth service", checkAuthPath],
     ["identity", checkIdentity],
   ],
+  none: [["identity", async () => [finding("identity-none", "identity.provider: none")]]],
 };

@@ -11,7 +11,8 @@ const status = z.object({
   version: z.string(),
   uptimeSeconds: z.number(),
   session: z.object({ lastFailure: z.string().nullable(), failuresInARow: z.number() }).nullable(),
-  // Absent in release 0.1.0.
+  // Both absent in release 0.1.0.
+  identity: z.string().max(40).optional(),
   config: z
     .object({
       path: z.string(),
@@ -59,6 +60,7 @@ function healthFinding(data: Status): Finding {
   );
   const evidence = [
     `"${data.status}", up for ${data.uptimeSeconds < 120 ? `${data.uptimeSeconds} s` : `${Math.round(data.uptimeSeconds / 60)} min`}`,
+    ...(data.identity === undefined ? [] : [`identity ${data.identity}`]),
     ...failing,
   ].join("; ");
   if (data.status === "starting") return finding("daemon-starting", evidence);
