@@ -7,9 +7,9 @@
 #
 # usage: ocir-broker-node.sh [--kubelet-extra-args "ARGS"] [BOOTSTRAP ARGUMENT...]
 #
-# Settings, from the environment (README.md):
-#   OCIR_BROKER_SOURCES       URLs and folders of the archive, tried in this order
-#   OCIR_BROKER_VERSION       exactly this version
+# Settings, from the environment (README.md). The script of a release needs none:
+#   OCIR_BROKER_SOURCES       URLs and folders of the archive, tried in this order, in place of the release's
+#   OCIR_BROKER_VERSION       exactly this version; of another than the release's, also the two checksums
 #   OCIR_BROKER_SHA256_AMD64  from the release's SHA256SUMS
 #   OCIR_BROKER_SHA256_ARM64
 #   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: done elsewhere | running: the node runs
@@ -32,8 +32,14 @@ work=/usr/libexec/ocir-broker-node.work
 before=/usr/libexec/ocir-broker-node.before
 newline='
 '
-version=${OCIR_BROKER_VERSION-0.1.0}
-sources="/opt/ocir-broker ${OCIR_BROKER_SOURCES-}"
+# `npm run package` writes the release's values here.
+release=0.1.0
+release_url=
+release_sha256_amd64=
+release_sha256_arm64=
+version=${OCIR_BROKER_VERSION:-$release}
+[ "$version" = $release ] || release_url='' release_sha256_amd64='' release_sha256_arm64=
+sources="/opt/ocir-broker ${OCIR_BROKER_SOURCES:-$release_url}"
 how=${OCIR_BROKER_BOOTSTRAP-auto}
 metadata_bases=${OCI_METADATA_BASE_URL-http://169.254.169.254/opc/v2 http://[fd00:c1::a9fe:a9fe]/opc/v2}
 config_flag=--image-credential-provider-config
@@ -163,8 +169,8 @@ look_around() { # CALLER'S ARGUMENTS FOR THE KUBELET
 
 check_machine() {
   case $(uname -m) in
-    x86_64) architecture=amd64 sha256=${OCIR_BROKER_SHA256_AMD64-} ;;
-    aarch64) architecture=arm64 sha256=${OCIR_BROKER_SHA256_ARM64-} ;;
+    x86_64) architecture=amd64 sha256=${OCIR_BROKER_SHA256_AMD64:-$release_sha256_amd64} ;;
+    aarch64) architecture=arm64 sha256=${OCIR_BROKER_SHA256_ARM64:-$release_sha256_arm64} ;;
     *) fail "there is no ocir-broker for $(uname -m)" ;;
   esac
   for path in "${kubelet_program:-/}" "$config" "$bin_dir"; do
@@ -238,6 +244,7 @@ fetch_archive() {
     fetch_from "$source" || continue
     if printf '%s  %s\n' "$sha256" "$work/$archive" | sha256sum -c --status; then
       set +f
+      log "verified: $archive has the pinned SHA-256 $sha256"
       return
     fi
     why="the archive has another checksum than the one that is set"

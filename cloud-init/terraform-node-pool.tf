@@ -1,13 +1,11 @@
 # A managed node pool whose nodes install ocir-broker at their first boot. To be merged into your own; what is not about
-# ocir-broker is left out here. Needs only the oci provider.
+# ocir-broker is left out here. Needs only the oci provider, and ocir-broker-node.sh of a release in this folder.
 variable "ocir_broker" {
   type = object({
-    version            = string # exactly this one, such as "0.1.0"
-    sources            = string # where the archives are: bucket URLs or folders, separated by a space
-    sha256_amd64       = string # from the release's SHA256SUMS
-    sha256_arm64       = string
+    sources            = optional(string, "") # bucket URLs or folders, separated by a space. Default: the release's address
     kubelet_extra_args = optional(string, "") # your own, as one text
   })
+  default = {}
 }
 
 variable "repository_compartment_ids" {
@@ -18,9 +16,11 @@ variable "repository_compartment_ids" {
 
 locals {
   repository_compartment_ids = length(var.repository_compartment_ids) > 0 ? var.repository_compartment_ids : [var.compartment_id]
-  ocir_broker_user_data = templatefile("${path.module}/cloud-init.yaml", merge(var.ocir_broker, {
-    script = base64gzip(file("${path.module}/ocir-broker-node.sh"))
-  }))
+  ocir_broker_user_data = join("\n", [
+    "#!/bin/sh",
+    "export OCIR_BROKER_SOURCES='${var.ocir_broker.sources}' KUBELET_EXTRA_ARGS='${var.ocir_broker.kubelet_extra_args}'",
+    file("${path.module}/ocir-broker-node.sh"),
+  ])
 }
 
 resource "oci_containerengine_node_pool" "workers" {

@@ -29,7 +29,7 @@ export interface DocumentedCommand {
 }
 
 const STAGE_OF_PROGRAM = new Map<string, Stage>([
-  ...["cat", "node", "npm", "promtool", "tar", "turbo"].map((name): [string, Stage] => [name, "checkout"]),
+  ...["cat", "node", "npm", "promtool", "sed", "tar", "turbo"].map((name): [string, Stage] => [name, "checkout"]),
   ...["credential-provider-oke", "curl", "df", "journalctl", "ls"].map((name): [string, Stage] => [name, "node"]),
   ...["ocir-broker", "pgrep", "ps", "sha256sum", "ss", "strace", "systemctl"].map((name): [string, Stage] => [
     name,

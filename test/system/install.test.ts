@@ -3,14 +3,14 @@
  * with the bootstrap's arguments.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { commandsOn } from "../documentation/pages.ts";
-import { type Archives, VERSION } from "./install/archives.ts";
+import { type Archives, nodeScripts } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
 import { BUCKET, CLOUD_INIT_FOLDER, CONFIG, flagIn, type OkeNode, PLUGIN, type Run } from "./install/oke-node.ts";
 import { isLongRun } from "./long-run.ts";
@@ -22,13 +22,16 @@ const BIN_DIR_FLAG = "--image-credential-provider-bin-dir";
 const OUR_FLAGS = [`${CONFIG_FLAG}=${CONFIG}`, `${BIN_DIR_FLAG}=/usr/local/bin`];
 const BASE = ["kubelet", "--config=/etc/kubernetes/kubelet-config.json"];
 const LIMIT_MS = 10_000;
+/** From the start of the script to the kubelet's flags, for a new user. */
+const NEW_USER_LIMIT_MS = 60_000;
+const USER_DATA = "/var/lib/cloud/instance/scripts/part-001";
 /** Milliseconds after a line of the log. */
 const KILL_POINTS: readonly [line: string, afterMs: number][] = [
   ["stage: install_files", 0],
   ["stage: install ocir", 600],
   ["stage: start_units", 0],
   ["stage: connect", 150],
-  ["installed: the kubelet is told", 0],
+  ["installed: the kubelet gets", 0],
   ...(isLongRun ? morePoints() : []),
 ];
 
@@ -86,6 +89,15 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
   }
 
   describe("bootstraps a node", () => {
+    it("by a release's script as it is, without a setting, and says which checksum it verified", async () => {
+      node.root.write(USER_DATA, nodeScripts(archives.good, BUCKET).packed, 0o755);
+      const result = await node.root.exec(USER_DATA, [], { timeoutMs: NEW_USER_LIMIT_MS });
+      await expectInstalled({ ...result, kubelet: await node.kubelet() });
+      expect(await node.kubelet()).toEqual([...BASE, ...OUR_FLAGS]);
+      expect(result.stderr).toMatch(new RegExp(`verified: ocir-broker-.*\\.tar\\.gz .*${archives.good.sha256}`));
+      process.stdout.write(`a release's script: ${Math.round(result.elapsedMs)} ms until the kubelet has its flags\n`);
+    });
+
     it("by the metadata service's oke_init_script, within 10 s without the download", async () => {
       const run = await node.install(node.settings(archives.good), ["--kubelet-extra-args", "--v=4 --max-pods=50"]);
       await expectInstalled(run);
@@ -122,16 +134,8 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
     });
 
     it("as the rendered cloud-init.yaml says", async () => {
-      const script = readFileSync(join(CLOUD_INIT_FOLDER, "ocir-broker-node.sh"));
-      const { sha256 } = archives.good;
-      const values: Record<string, string> = {
-        script: gzipSync(script).toString("base64"),
-        version: VERSION,
-        sources: BUCKET,
-        sha256_amd64: sha256,
-        sha256_arm64: sha256,
-        kubelet_extra_args: "--v=4",
-      };
+      const script = gzipSync(nodeScripts(archives.good, BUCKET).plain).toString("base64");
+      const values: Record<string, string> = { script, sources: "", kubelet_extra_args: "--v=4" };
       const template = readFileSync(join(CLOUD_INIT_FOLDER, "cloud-init.yaml"), "utf8");
       const { write_files, runcmd } = parse(template.replace(/\$\{(\w+)\}/g, (_all, name) => values[name] ?? ""));
       const [file] = write_files;
@@ -146,19 +150,11 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
     it.each(commandsOn("first boot"))("as the user data of $place says", async ({ text: block }) => {
       const folder = mkdtempSync(join(tmpdir(), "ocir-user-data-"));
       onTestFinished(() => rmSync(folder, { recursive: true }));
-      const sums = ["amd64", "arm64"].map(
-        (name) => `${archives.good.sha256}  ocir-broker-${VERSION}-linux-${name}.tar.gz\n`,
-      );
-      writeFileSync(join(folder, "SHA256SUMS"), sums.join(""));
-      symlinkSync(CLOUD_INIT_FOLDER, join(folder, "cloud-init"));
-      const env = { PATH: "/usr/bin:/bin", version: VERSION, source: BUCKET, kubelet_extra_args: "--v=4 --max-pods=9" };
+      writeFileSync(join(folder, "ocir-broker-node.sh"), nodeScripts(archives.good, "http://10.1.2.3/").packed);
+      const env = { PATH: "/usr/bin:/bin", source: BUCKET, kubelet_extra_args: "--v=4 --max-pods=9" };
       execFileSync("sh", ["-ec", block], { cwd: folder, env });
-      node.root.write(
-        "/var/lib/cloud/instance/scripts/part-001",
-        readFileSync(join(folder, "user-data.sh"), "utf8"),
-        0o755,
-      );
-      const result = await node.root.exec("/var/lib/cloud/instance/scripts/part-001");
+      node.root.write(USER_DATA, readFileSync(join(folder, "user-data.sh"), "utf8"), 0o755);
+      const result = await node.root.exec(USER_DATA);
       await expectInstalled({ ...result, kubelet: await node.kubelet() });
       expect(await node.kubelet()).toEqual([...BASE, "--v=4", "--max-pods=9", ...OUR_FLAGS]);
     });

@@ -5,11 +5,19 @@ describe("parseArguments", () => {
   it.each<[args: string[], asked: object]>([
     [[], { folder: "dist/packages" }],
     [["out"], { folder: "out" }],
+    [["--base-url", "https://b.example/v1/", "out"], { folder: "out", baseUrl: "https://b.example/v1" }],
+    [
+      ["--base-url=b.example"],
+      { fault: "--base-url must be an http(s) address, without a query and a password: b.example" },
+    ],
+    [["--base-url", "https://b.example/?a=$(id)"], { fault: expect.stringMatching(/^--base-url must be/) }],
+    [["--base-url", "https://b.example/'"], { fault: expect.stringMatching(/^--base-url must be/) }],
+    [["--base-url"], { fault: expect.stringContaining("--base-url <value>' argument missing") }],
     [["./--odd"], { folder: "./--odd" }],
     [["--help"], { help: true }],
     [["out", "-h"], { help: true }],
-    [["--output"], { fault: expect.stringMatching(/^--output: unknown option/) }],
-    [["out", "-f"], { fault: expect.stringMatching(/^-f: unknown option/) }],
+    [["--output"], { fault: expect.stringMatching(/^Unknown option '--output'/) }],
+    [["out", "-f"], { fault: expect.stringMatching(/^Unknown option '-f'/) }],
     [["one", "two"], { fault: "more than one folder was given" }],
     [[""], { fault: "the folder's name is empty" }],
   ])("of %j is %j", (args, asked) => {

@@ -1,24 +1,40 @@
-/** The command line of `npm run package`. An argument that is not a folder's name creates and deletes nothing. */
+/** The command line of `npm run package`. An argument that is not understood creates and deletes nothing. */
+import { parseArgs } from "node:util";
+import { folderUrl } from "./folder-url.ts";
 
-export const USAGE = `usage: npm run package [-- DIR]
+export const USAGE = `usage: npm run package [-- [--base-url URL] [DIR]]
 
-Makes archive, .deb and .rpm for amd64 and arm64, their bills of materials, the DaemonSet's image and manifest, the alerts, a
-list of the build tools, and SHA256SUMS. It takes some minutes.
+Makes the script for nodes, archive, .deb and .rpm for amd64 and arm64, their bills of materials, the DaemonSet's image and
+manifest, the alerts, the dashboard, a list of the build tools, and SHA256SUMS. It takes some minutes.
 
-  DIR   where they go: a new or empty folder, or one that this command has made (default: dist/packages); what it made there
-        before is deleted
+  --base-url URL   where nodes will find the files of this release, such as a bucket: the default of ocir-broker-node.sh
+  DIR              where they go: a new or empty folder, or one that this command has made (default: dist/packages); what it
+                   made there before is deleted
 
   OCIR_BROKER_DOCS_URL   where the folder docs of this release is read, for the links of the alerts (environment)
   SOURCE_DATE_EPOCH      the time that is in all packages (environment; default: the last commit's)
 `;
 
-export type Asked = { readonly folder: string } | { readonly help: true } | { readonly fault: string };
+export type Asked =
+  | { readonly folder: string; readonly baseUrl: string | undefined }
+  | { readonly help: true }
+  | { readonly fault: string };
+
+const OPTIONS = { help: { type: "boolean", short: "h" }, "base-url": { type: "string" } } as const;
 
 export function parseArguments(args: readonly string[], defaultFolder: string): Asked {
-  if (args.includes("--help") || args.includes("-h")) return { help: true };
-  const option = args.find((arg) => arg.startsWith("-"));
-  if (option !== undefined) return { fault: `${option}: unknown option; for a folder of that name write ./${option}` };
-  const [folder = defaultFolder, ...more] = args;
-  if (more.length > 0) return { fault: "more than one folder was given" };
-  return folder === "" ? { fault: "the folder's name is empty" } : { folder };
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+    if (values.help) return { help: true };
+    const [folder = defaultFolder, ...more] = positionals;
+    if (more.length > 0) return { fault: "more than one folder was given" };
+    if (folder === "") return { fault: "the folder's name is empty" };
+    const given = values["base-url"];
+    return {
+      folder,
+      baseUrl: given === undefined ? undefined : folderUrl(given, "--base-url must be an http(s) address"),
+    };
+  } catch (error) {
+    return { fault: error instanceof Error ? error.message : String(error) };
+  }
 }

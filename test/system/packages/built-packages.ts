@@ -15,6 +15,9 @@ export function cannotPackage(): string | undefined {
   return TARGETS.flatMap(missingPrograms)[0];
 }
 
+/** Of the release in the tests. */
+const BASE_URL = "http://127.0.0.1:18091";
+
 /** Whether a built file is missing or older than a source. */
 export function isOld(made: string, ...more: readonly string[]): boolean {
   const pruned = ["(", "-name", "build", "-o", "-name", ".turbo", "-o", "-name", "node_modules", ")", "-prune"];
@@ -35,7 +38,7 @@ export function buildPackages(): Promise<void> {
 
 /** Runs the packaging of a checkout, which may be a copy of this one. */
 export function makePackages(checkout: string, env: NodeJS.ProcessEnv): void {
-  execFileSync(process.execPath, [join(checkout, "packages/packaging/src/main.ts")], {
+  execFileSync(process.execPath, [join(checkout, "packages/packaging/src/main.ts"), "--base-url", BASE_URL], {
     cwd: checkout,
     env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "inherit"],
