@@ -1,0 +1,128 @@
+import type { Expiring } from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, it, vi } from "vitest";
+import { OnDemandCache } from "./on-demand-cache.ts";
+
+const HOUR_MS = 3_600_000;
+
+function setUp(maxEntries = 8) {
+  const clock = createFakeClock();
+  const onEvent = vi.fn();
+  const cache = new OnDemandCache<string>({ clock, random: () => 0.5, maxEntries, fetchLimitMs: 15_000, onEvent });
+  const entryOf = (value: string, lifeMs = HOUR_MS): Expiring<string> => ({
+    value,
+    obtainedAtMs: clock.monotonicMs(),
+    expiresAtMs: clock.monotonicMs() + lifeMs,
+  });
+  const get = async (key: string, value: string, waitMs = 1_000) => {
+    const { entry, outcome } = await cache.get(key, async () => entryOf(value), { waitMs });
+    return [entry.value, outcome];
+  };
+  return { clock, cache, entryOf, get, onEvent };
+}
+
+const failing = (retryable: boolean, retryAfterMs?: number) =>
+  Object.assign(new Error("failed"), { retryable, retryAfterMs });
+
+describe("OnDemandCache", () => {
+  it("shares one fetch among all callers of a key, and keeps keys apart", async () => {
+    const { cache, entryOf, get } = setUp();
+    const upstream = Promise.withResolvers<Expiring<string>>();
+    const fetch = vi.fn(() => upstream.promise);
+    const asked = [0, 1, 2].map(() => cache.get("a", fetch, { waitMs: 1_000 }));
+    expect(await get("b", "other")).toEqual(["other", "miss"]);
+    upstream.resolve(entryOf("value"));
+    expect((await Promise.all(asked)).map(({ outcome }) => outcome)).toEqual(["miss", "coalesced", "coalesced"]);
+    expect(fetch).toHaveBeenCalledOnce();
+    expect(await get("a", "unused")).toEqual(["value", "hit"]);
+  });
+
+  it("renews only when a caller comes, who gets the current value at once", async () => {
+    const { clock, get, onEvent } = setUp();
+    await get("a", "first");
+    await clock.advance(0.59 * HOUR_MS);
+    expect(onEvent).toHaveBeenCalledOnce();
+    expect(await get("a", "second")).toEqual(["first", "hit"]);
+    expect(await get("a", "third")).toEqual(["second", "hit"]);
+  });
+
+  it("serves the current value while its renewal fails, never after its end, and drops it then", async () => {
+    const { clock, cache, get } = setUp();
+    await get("a", "first");
+    await clock.advance(0.59 * HOUR_MS);
+    const fail = () => Promise.reject(failing(true));
+    await cache.get("a", fail, { waitMs: 0 });
+    expect((await cache.get("a", fail, { waitMs: 0 })).outcome).toBe("stale");
+    expect(cache.size).toBe(1);
+    await clock.advance(0.41 * HOUR_MS);
+    expect(cache.size).toBe(0);
+    await expect(cache.get("a", fail, { waitMs: 0 })).rejects.toThrow();
+  });
+
+  it("retries within the wait, each caller with its own fetch; not after an error that stays", async () => {
+    const { clock, cache, entryOf } = setUp();
+    const refused = vi.fn(() => Promise.reject(failing(false)));
+    await expect(cache.get("a", refused, { waitMs: 10_000 })).rejects.toThrow("failed");
+    await clock.advance(1_000);
+    const once = vi
+      .fn()
+      .mockRejectedValueOnce(failing(true))
+      .mockImplementation(async () => entryOf("value"));
+    const asked = cache.get("a", once, { waitMs: 10_000 });
+    await clock.advance(5_000);
+    expect((await asked).entry.value).toBe("value");
+    expect([refused.mock.calls.length, once.mock.calls.length]).toEqual([1, 2]);
+  });
+
+  it("backs off as the server asks, and answers with the error meanwhile", async () => {
+    const { clock, cache, get } = setUp();
+    await expect(cache.get("a", () => Promise.reject(failing(true, 60_000)), { waitMs: 0 })).rejects.toThrow();
+    await expect(get("a", "value", 30_000)).rejects.toThrow("failed");
+    await clock.advance(61_000);
+    expect(await get("a", "value")).toEqual(["value", "miss"]);
+  });
+
+  it("gives up a caller at his deadline and a fetch at its limit, whose late value counts for nothing", async () => {
+    const { clock, cache, entryOf, get } = setUp();
+    const late = Promise.withResolvers<Expiring<string>>();
+    const asked = expect(cache.get("a", () => late.promise, { waitMs: 2_000 })).rejects.toMatchObject({
+      code: "wait-timeout",
+    });
+    await clock.advance(2_000);
+    await asked;
+    await clock.advance(14_000);
+    late.resolve(entryOf("late"));
+    await clock.advance(1_000);
+    expect(await get("a", "fresh")).toEqual(["fresh", "miss"]);
+  });
+
+  it("keeps the keys used last, and takes a value under another key", async () => {
+    const { cache, entryOf, get } = setUp(2);
+    await get("a", "1");
+    cache.put("b", entryOf("2"));
+    await get("a", "unused");
+    await get("c", "3");
+    expect(await get("a", "unused")).toEqual(["1", "hit"]);
+    expect(await get("b", "again")).toEqual(["again", "miss"]);
+  });
+
+  it("drops a rejected value, but not its successor", async () => {
+    const { cache, entryOf, get } = setUp();
+    const refused = entryOf("refused");
+    cache.put("a", refused);
+    cache.reject("a", refused);
+    expect(await get("a", "next")).toEqual(["next", "miss"]);
+    cache.reject("a", refused);
+    expect(await get("a", "unused")).toEqual(["next", "hit"]);
+  });
+
+  it("ends all waiting when it is closed", async () => {
+    const { cache, get } = setUp();
+    const asked = cache.get("a", (signal) => new Promise((_, reject) => signal.addEventListener("abort", reject)), {
+      waitMs: 1_000,
+    });
+    cache.close();
+    await expect(asked).rejects.toMatchObject({ code: "closed" });
+    await expect(get("a", "value")).rejects.toMatchObject({ code: "closed" });
+  });
+});
