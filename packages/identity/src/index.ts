@@ -1,6 +1,7 @@
 export { IDENTITY_ERRORS, IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 export type { IdentityEvent } from "./identity-event.ts";
 export { authUrlOf, metadataBaseUrlsOf } from "./instance-principal/endpoints.ts";
+export { createOkeWorkload } from "./oke-workload/oke-workload.ts";
 export type { IdentityProvider, KnownIdentity, SigningSession } from "./provider.ts";
 export {
   createProvider,
@@ -14,3 +15,7 @@ export {
 export { knownRealmDomains } from "./realm-domains.ts";
 export type { RegionInfo } from "./region-info.ts";
 export { signRequest } from "./request-signer.ts";
+export { createIssuerKeys, type IssuerKeys } from "./workload/issuer-keys.ts";
+export { readServiceAccountClaims, type ServiceAccountClaims } from "./workload/service-account-token.ts";
+export { WORKLOAD_ERRORS, WorkloadError, type WorkloadErrorCode } from "./workload/workload-error.ts";
+export type { WorkloadExchange } from "./workload/workload-exchange.ts";

@@ -1,7 +1,12 @@
 /** Joins the codes of all packages that a request can fail with. A code without a row in its package does not compile. */
 import { CACHE_ERRORS, type CacheErrorCode } from "@ocir-broker/expiring-cache";
 import { type RequestErrorText, UPSTREAM_ERRORS, type UpstreamErrorCode } from "@ocir-broker/foundation";
-import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/identity";
+import {
+  IDENTITY_ERRORS,
+  type IdentityErrorCode,
+  WORKLOAD_ERRORS,
+  type WorkloadErrorCode,
+} from "@ocir-broker/identity";
 import { OCIR_ERRORS, type OcirErrorCode } from "@ocir-broker/ocir";
 import { PROTOCOL_ERRORS, type ProtocolErrorCode } from "@ocir-broker/protocol";
 import { BROKER_ERRORS, type BrokerErrorCode } from "./broker-error.ts";
@@ -12,13 +17,15 @@ export type ErrorCode =
   | OcirErrorCode
   | ProtocolErrorCode
   | CacheErrorCode
-  | UpstreamErrorCode;
+  | UpstreamErrorCode
+  | WorkloadErrorCode;
 
 export const ERROR_TABLES = [
   PROTOCOL_ERRORS,
   BROKER_ERRORS,
   CACHE_ERRORS,
   IDENTITY_ERRORS,
+  WORKLOAD_ERRORS,
   OCIR_ERRORS,
   UPSTREAM_ERRORS,
 ] as const;
@@ -28,6 +35,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, RequestErrorText>> = {
   ...BROKER_ERRORS,
   ...CACHE_ERRORS,
   ...IDENTITY_ERRORS,
+  ...WORKLOAD_ERRORS,
   ...OCIR_ERRORS,
   ...UPSTREAM_ERRORS,
 };

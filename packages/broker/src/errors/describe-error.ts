@@ -12,6 +12,7 @@ const OUR_CLASSES: ReadonlySet<string> = new Set([
   "ProtocolError",
   "CacheError",
   "UpstreamError",
+  "WorkloadError",
 ]);
 
 /** Depth of the chain of causes. */

@@ -26,8 +26,7 @@ const claims = z.object({
 });
 
 /**
- * The life starts when the request is sent, so it is never too long. It ends at `exp` by the server's own `Date`, but lasts no
- * longer than `exp - iat` or a day, whatever the clocks say.
+ * The life starts when the request is sent, so it is never too long.
  * @throws {IdentityError} `federation-invalid` or `token-key-mismatch`.
  */
 export function decodeSessionToken(
@@ -38,12 +37,17 @@ export function decodeSessionToken(
   const { data: { token } = {} } = answer.safeParse(parseJson(response.body.toString("utf8")));
   const data = readClaims(token);
   if (token === undefined || data === undefined) throw new IdentityError("federation-invalid", host);
-  const wholeLifeMs = (data.exp - data.iat) * 1_000;
-  const leftMs = response.serverDateMs === undefined ? wholeLifeMs : data.exp * 1_000 - response.serverDateMs;
-  const lifeMs = Math.min(wholeLifeMs, leftMs, LONGEST_LIFE_MS);
+  const lifeMs = sessionLifeMs(data, response.serverDateMs);
   if (lifeMs <= 0) throw new IdentityError("federation-invalid", host);
   if (!isClaimed(data, sessionPublicKey)) throw new IdentityError("token-key-mismatch", host);
   return { token: new Secret(token), expiresAtMs: response.sentAtMs + lifeMs };
+}
+
+/** A session ends at `exp` by the server's own `Date`, but lasts no longer than `exp - iat` or a day, whatever the clocks say. */
+export function sessionLifeMs({ iat, exp }: { iat: number; exp: number }, serverDateMs: number | undefined): number {
+  const wholeLifeMs = (exp - iat) * 1_000;
+  const leftMs = serverDateMs === undefined ? wholeLifeMs : exp * 1_000 - serverDateMs;
+  return Math.min(wholeLifeMs, leftMs, LONGEST_LIFE_MS);
 }
 
 /** Whether the token is bound to this key. */

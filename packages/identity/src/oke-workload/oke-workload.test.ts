@@ -1,0 +1,106 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import {
+  UpstreamError,
+  type UpstreamErrorCode,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, test, vi } from "vitest";
+import { CLAIMS, tokenOf } from "../../test/service-account-tokens.ts";
+import { createOkeWorkload } from "./oke-workload.ts";
+
+const forever = new AbortController().signal;
+const other = generateKeyPairSync("rsa", { modulusLength: 2_048 }).publicKey;
+
+type Answer = (podKey: KeyObject) => Partial<UpstreamResponse> & { readonly text?: string };
+
+/** As proxymux answers: base64 in a JSON string. */
+function answerOf(session: object, prefix = "ST$"): { text: string } {
+  const token = `${prefix}${tokenOf(session).reveal()}`;
+  return { text: JSON.stringify(Buffer.from(JSON.stringify({ token })).toString("base64")) };
+}
+
+const session = (key?: KeyObject) => ({
+  iat: 0,
+  exp: 1_200,
+  res_tenant: "ocid1.tenancy",
+  ...(key && { jwk: JSON.stringify(key.export({ format: "jwk" })) }),
+});
+
+function setUp(answer: Answer) {
+  const clock = createFakeClock();
+  const send = vi.fn(async ({ body = "" }: UpstreamRequest) => {
+    const { text = "", ...rest } = answer(createPublicKey(JSON.parse(body).podKey));
+    return { status: 200, headers: {}, body: Buffer.from(text), sentAtMs: 5, serverDateMs: undefined, ...rest };
+  });
+  const endpoint = () => new URL("https://cluster.test:12250");
+  const { exchange } = createOkeWorkload({ clock, send, endpoint });
+  const exp = clock.wallMs() / 1_000 + 3_600;
+  return { clock, send, exchange: (claims: object = {}) => exchange(tokenOf({ ...CLAIMS, exp, ...claims }), forever) };
+}
+
+describe("createOkeWorkload", () => {
+  test("sends the token and a key, and makes a session of the answer", async () => {
+    const { exchange, send } = setUp((podKey) => answerOf(session(podKey)));
+    const { value, expiresAtMs } = await exchange();
+    const { url, method, headers } = send.mock.calls[0]?.[0] ?? {};
+    expect([method, url?.href]).toEqual(["POST", "https://cluster.test:12250/resourcePrincipalSessionTokens"]);
+    expect(headers).toMatchObject({
+      authorization: expect.stringMatching(/^Bearer ey/),
+      "opc-request-id": expect.any(String),
+    });
+    expect(value.keyId.reveal()).toMatch(/^ST\$[^$]+$/);
+    expect([value.tenancyId, expiresAtMs]).toEqual(["ocid1.tenancy", 5 + 1_200_000]);
+  });
+
+  test("shares a key among sessions that begin within ten minutes", async () => {
+    const keys = new Set<string>();
+    const { clock, exchange } = setUp((podKey) => {
+      keys.add(JSON.stringify(podKey.export({ format: "jwk" })));
+      return answerOf(session());
+    });
+    await Promise.all([exchange(), exchange()]);
+    expect(keys.size).toBe(1);
+    await clock.advance(600_000);
+    await exchange();
+    expect(keys.size).toBe(2);
+  });
+
+  test("does not send a token that ends within 5 minutes", async () => {
+    const { clock, exchange, send } = setUp(() => answerOf(session()));
+    await expect(exchange({ exp: clock.wallMs() / 1_000 + 299 })).rejects.toMatchObject({
+      code: "workload-token-ended",
+    });
+    expect(send).not.toHaveBeenCalled();
+  });
+
+  test.each<[name: string, code: string, answer: Answer]>([
+    ["401", "workload-token-refused", () => ({ status: 401 })],
+    ["403, of a basic cluster", "workload-cluster-basic", () => ({ status: 403 })],
+    ["429", "workload-throttled", () => ({ status: 429, headers: { "retry-after": "7" } })],
+    ["400", "workload-refused", () => ({ status: 400 })],
+    ["500", "workload-unavailable", () => ({ status: 500 })],
+    ["a page", "workload-invalid", () => ({ text: "<html>" })],
+    ["base64 without quotes", "workload-invalid", () => ({ text: String(answerOf(session()).text).slice(1, -1) })],
+    ["a token of another kind", "workload-invalid", () => answerOf(session(), "")],
+    ["a token without an end", "workload-invalid", () => answerOf({ iat: 0 })],
+    ["a token that has ended", "workload-invalid", () => answerOf({ iat: 0, exp: 0 })],
+    ["a token for another key", "workload-invalid", () => answerOf(session(other))],
+  ])("calls %s %s", async (_name, code, answer) => {
+    const { exchange } = setUp(answer);
+    const retryAfterMs = code === "workload-throttled" ? 7_000 : undefined;
+    await expect(exchange()).rejects.toMatchObject({ code, retryAfterMs });
+  });
+
+  test.each<[UpstreamErrorCode, string]>([
+    ["tls", "workload-tls"],
+    ["answer-too-large", "workload-invalid"],
+    ["refused", "workload-unreachable"],
+    ["timeout", "workload-unreachable"],
+  ])("calls %s on the way %s", async (cause, code) => {
+    const { exchange, send } = setUp(() => ({}));
+    send.mockRejectedValue(new UpstreamError(cause, "cluster.test"));
+    await expect(exchange()).rejects.toMatchObject({ code, message: expect.stringContaining("cluster.test:12250") });
+  });
+});

@@ -1,0 +1,86 @@
+/**
+ * OKE Workload Identity: the cluster's control plane exchanges a service-account token for a session of the workload, on port 12250 of
+ * the API endpoint (oci-go-sdk, common/auth/federation_client_oke_workload_identity.go). Enhanced clusters only.
+ *
+ * Never retries, because the cache has the back-off. TLS to the cluster's authority alone, and no proxy: `send` must ensure both.
+ */
+import { randomUUID } from "node:crypto";
+import {
+  type Clock,
+  type Expiring,
+  retryAfterMsOf,
+  type Secret,
+  type SendRequest,
+  UpstreamError,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation";
+import type { SigningSession } from "../provider.ts";
+import { readServiceAccountClaims } from "../workload/service-account-token.ts";
+import { WorkloadError, type WorkloadErrorCode } from "../workload/workload-error.ts";
+import type { WorkloadExchange } from "../workload/workload-exchange.ts";
+import { decodeExchangeAnswer } from "./exchange-answer.ts";
+import { createSessionKeys } from "./session-keys.ts";
+
+export interface OkeWorkloadOptions {
+  readonly clock: Clock;
+  readonly send: SendRequest;
+  /** The exchange's base URL, `https://<API endpoint>:12250`. */
+  readonly endpoint: () => URL;
+}
+
+/** Oracle's SDKs send no token that ends sooner. */
+const MIN_TOKEN_LIFE_MS = 300_000;
+
+/** An answer has about 4 KiB. */
+const MAX_BODY_BYTES = 65_536;
+
+export function createOkeWorkload({ clock, send, endpoint }: OkeWorkloadOptions): WorkloadExchange {
+  const sessionKeys = createSessionKeys(clock);
+
+  async function post(url: URL, token: Secret, podKey: string, signal: AbortSignal): Promise<UpstreamResponse> {
+    const headers = {
+      authorization: `Bearer ${token.reveal()}`,
+      "content-type": "application/json",
+      "opc-request-id": randomUUID(),
+    };
+    try {
+      const body = JSON.stringify({ podKey });
+      return await send({ method: "POST", url, headers, body, signal, maxBodyBytes: MAX_BODY_BYTES });
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error;
+      throw new WorkloadError(codeOfFailure(error), url.host, { cause: error });
+    }
+  }
+
+  return {
+    async exchange(token, signal): Promise<Expiring<SigningSession>> {
+      const url = new URL("/resourcePrincipalSessionTokens", endpoint());
+      if (readServiceAccountClaims(token).expiresAtWallMs - clock.wallMs() < MIN_TOKEN_LIFE_MS)
+        throw new WorkloadError("workload-token-ended", "service-account token");
+      const [{ publicKey, privateKey }] = await Promise.all([
+        sessionKeys(),
+        // The SDK will sign requests with the session.
+        import("../oci-sdk/oci-sdk.ts"),
+      ]);
+      const podKey = publicKey.export({ type: "spki", format: "pem" }).toString();
+      const response = await post(url, token, podKey, signal);
+      if (response.status === 200) return decodeExchangeAnswer(response, { publicKey, privateKey }, url.host, clock);
+      throw new WorkloadError(codeOfStatus(response.status), url.host, {
+        status: response.status,
+        retryAfterMs: retryAfterMsOf(response),
+      });
+    },
+  };
+}
+
+function codeOfFailure({ code }: UpstreamError): WorkloadErrorCode {
+  if (code === "tls") return "workload-tls";
+  return code === "answer-too-large" ? "workload-invalid" : "workload-unreachable";
+}
+
+function codeOfStatus(status: number): WorkloadErrorCode {
+  if (status === 401) return "workload-token-refused";
+  if (status === 403) return "workload-cluster-basic";
+  if (status === 429) return "workload-throttled";
+  return status >= 500 ? "workload-unavailable" : "workload-refused";
+}

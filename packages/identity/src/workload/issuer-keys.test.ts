@@ -1,0 +1,85 @@
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { type Secret, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { describe, expect, test, vi } from "vitest";
+import { CLAIMS, issuerKeys, tokenOf } from "../../test/service-account-tokens.ts";
+import { createIssuerKeys } from "./issuer-keys.ts";
+
+const forever = new AbortController().signal;
+
+function publish(publicKey: KeyObject, kid: string) {
+  return { ...publicKey.export({ format: "jwk" }), kid };
+}
+
+function setUp(keys: object[] = [publish(issuerKeys.publicKey, "one")]) {
+  const clock = createFakeClock();
+  const answer = { status: 200, body: JSON.stringify({ keys }) };
+  const send = vi.fn(async ({ url }: UpstreamRequest) => {
+    if (answer.status === 0) throw new UpstreamError("refused", url.host);
+    const body = Buffer.from(answer.body);
+    return { status: answer.status, headers: {}, body, sentAtMs: 0, serverDateMs: undefined };
+  });
+  const issuer = createIssuerKeys({ clock, send, apiServer: () => new URL("https://cluster.test:6443") });
+  return { clock, answer, send, isSigned: (token: Secret) => issuer.isSigned(token, forever) };
+}
+
+describe("IssuerKeys", () => {
+  test("reads the keys once, with a pod's own token", async () => {
+    const { isSigned, send } = setUp();
+    const token = tokenOf();
+    expect(await Promise.all([isSigned(token), isSigned(token), isSigned(tokenOf({ ...CLAIMS, jti: 1 }))])).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    const { url, headers } = send.mock.calls[0]?.[0] ?? {};
+    expect([send.mock.calls.length, url?.href]).toEqual([1, "https://cluster.test:6443/openid/v1/jwks"]);
+    expect(headers?.["authorization"]).toBe(`Bearer ${token.reveal()}`);
+  });
+
+  test.each(["ES256", "ES384", "ES512"])("knows %s", async (alg) => {
+    const bits = alg.slice(2);
+    const namedCurve = `P-${bits === "512" ? "521" : bits}`;
+    const keys = generateKeyPairSync("ec", { namedCurve });
+    const token = tokenOf(CLAIMS, { header: { alg, kid: "ec" }, key: keys.privateKey, hash: `sha${bits}` });
+    expect(await setUp([publish(keys.publicKey, "ec")]).isSigned(token)).toBe(true);
+  });
+
+  const foreign = generateKeyPairSync("rsa", { modulusLength: 2_048 }).privateKey;
+  test.each([
+    ["another key", tokenOf(CLAIMS, { key: foreign })],
+    ["a key that is not published", tokenOf(CLAIMS, { header: { alg: "RS256", kid: "two" } })],
+    ["no algorithm", tokenOf(CLAIMS, { header: { alg: "none", kid: "one" } })],
+    ["an algorithm that JavaScript inherits", tokenOf(CLAIMS, { header: { alg: "toString", kid: "one" } })],
+    ["an algorithm of another kind of key", tokenOf(CLAIMS, { header: { alg: "ES256", kid: "one" } })],
+    ["no key id", tokenOf(CLAIMS, { header: { alg: "RS256" } })],
+  ])("does not accept %s", async (_name, token) => {
+    expect(await setUp().isSigned(token)).toBe(false);
+  });
+
+  test.each([
+    ["does not answer", { status: 0 }],
+    ["refuses", { status: 403 }],
+    ["answers nonsense", { body: "[]" }],
+    ["publishes keys that cannot be read", { body: '{"keys":[{"kid":"one","kty":"oct"}]}' }],
+  ])("accepts nothing while the API server %s, and asks again after 30 s", async (_name, change) => {
+    const { answer, clock, isSigned, send } = setUp();
+    const whole = answer.body;
+    Object.assign(answer, change);
+    expect(await isSigned(tokenOf())).toBe(false);
+    Object.assign(answer, { status: 200, body: whole });
+    await clock.advance(29_000);
+    expect(await isSigned(tokenOf())).toBe(false);
+    await clock.advance(1_000);
+    expect(await isSigned(tokenOf())).toBe(true);
+    expect(send).toHaveBeenCalledTimes(2);
+  });
+
+  test("forgets a key that is published no longer", async () => {
+    const { answer, clock, isSigned } = setUp();
+    expect(await isSigned(tokenOf())).toBe(true);
+    answer.body = '{"keys":[]}';
+    await clock.advance(600_000);
+    expect(await isSigned(tokenOf())).toBe(false);
+  });
+});

@@ -1,0 +1,108 @@
+/**
+ * Verifies signatures of service-account tokens with the API server's published keys (`/openid/v1/jwks`), so that the claims of a
+ * token that Oracle has not seen may select a cached answer.
+ *
+ * The keys are read with a pod's own token: Kubernetes lets every service account read them, and no anonymous user (ClusterRole
+ * system:service-account-issuer-discovery). Their authenticity comes from TLS with the cluster's authority.
+ */
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { type Clock, parseJson, type Secret, type SendRequest } from "@ocir-broker/foundation";
+import * as z from "zod";
+import { parsePart } from "./service-account-token.ts";
+
+export interface IssuerKeys {
+  /** False also if the keys cannot be read, which is no error: Oracle then judges each token. */
+  isSigned(token: Secret, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface IssuerKeysOptions {
+  readonly clock: Clock;
+  /** Trusts the cluster's authority only. */
+  readonly send: SendRequest;
+  /** The API server's base URL. */
+  readonly apiServer: () => URL;
+}
+
+/** A key that the API server no longer publishes is trusted no longer than this. */
+const KEYS_LIFE_MS = 600_000;
+
+/** Between two reads, so that tokens with invented key ids cause no flood. */
+const MIN_READ_INTERVAL_MS = 30_000;
+
+const MAX_BODY_BYTES = 65_536;
+
+/** Those that an API server signs with (`--service-account-signing-key-file`). */
+const HASHES: Readonly<Record<string, { readonly hash: string; readonly keyType: "rsa" | "ec" }>> = {
+  RS256: { hash: "sha256", keyType: "rsa" },
+  ES256: { hash: "sha256", keyType: "ec" },
+  ES384: { hash: "sha384", keyType: "ec" },
+  ES512: { hash: "sha512", keyType: "ec" },
+};
+
+const header = z.object({ alg: z.string(), kid: z.string() });
+const keySet = z.object({ keys: z.array(z.looseObject({ kid: z.string() })).max(64) });
+
+type Keys = ReadonlyMap<string, KeyObject>;
+
+export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions): IssuerKeys {
+  let known: { readonly keys: Keys; readonly readAtMs: number } = {
+    keys: new Map(),
+    readAtMs: Number.NEGATIVE_INFINITY,
+  };
+  let reading: { readonly startedAtMs: number; readonly done: Promise<void> } | undefined;
+
+  async function read(token: Secret, signal: AbortSignal): Promise<void> {
+    const readAtMs = clock.monotonicMs();
+    try {
+      const url = new URL("/openid/v1/jwks", apiServer());
+      const headers = {
+        authorization: `Bearer ${token.reveal()}`,
+        accept: "application/jwk-set+json, application/json",
+      };
+      const response = await send({ method: "GET", url, headers, signal, maxBodyBytes: MAX_BODY_BYTES });
+      if (response.status === 200) known = { keys: keysIn(response.body), readAtMs };
+    } catch {
+      // Without keys each token is exchanged by itself.
+    }
+  }
+
+  function keyOf(kid: string): KeyObject | undefined {
+    return clock.monotonicMs() - known.readAtMs < KEYS_LIFE_MS ? known.keys.get(kid) : undefined;
+  }
+
+  async function findKey(kid: string, token: Secret, signal: AbortSignal): Promise<KeyObject | undefined> {
+    const found = keyOf(kid);
+    if (found !== undefined) return found;
+    const nowMs = clock.monotonicMs();
+    if (reading === undefined || nowMs - reading.startedAtMs >= MIN_READ_INTERVAL_MS)
+      reading = { startedAtMs: nowMs, done: read(token, signal) };
+    await reading.done;
+    return keyOf(kid);
+  }
+
+  return {
+    async isSigned(token, signal) {
+      const jwt = token.reveal();
+      const { data } = header.safeParse(parsePart(jwt.split(".")[0]));
+      const algorithm = data !== undefined && Object.hasOwn(HASHES, data.alg) ? HASHES[data.alg] : undefined;
+      if (data === undefined || algorithm === undefined) return false;
+      const key = await findKey(data.kid, token, signal);
+      if (key?.asymmetricKeyType !== algorithm.keyType) return false;
+      const end = jwt.lastIndexOf(".");
+      const signature = Buffer.from(jwt.slice(end + 1), "base64url");
+      return verify(algorithm.hash, Buffer.from(jwt.slice(0, end)), { key, dsaEncoding: "ieee-p1363" }, signature);
+    },
+  };
+}
+
+/** Without keys that cannot be read. */
+function keysIn(body: Buffer): Keys {
+  const { data } = keySet.safeParse(parseJson(body.toString("utf8")));
+  const keys = new Map<string, KeyObject>();
+  for (const jwk of data?.keys ?? []) {
+    try {
+      keys.set(jwk.kid, createPublicKey({ key: jwk as object, format: "jwk" }));
+    } catch {}
+  }
+  return keys;
+}

@@ -1,0 +1,47 @@
+/**
+ * Reads a service-account token's claims (Kubernetes, KEP-1205), without verifying them: they prove nothing until Oracle has accepted the
+ * token, or its signature was verified (issuer-keys.ts).
+ */
+import { parseJson, type Secret } from "@ocir-broker/foundation";
+import * as z from "zod";
+import { WorkloadError } from "./workload-error.ts";
+
+export interface ServiceAccountClaims {
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  readonly namespace: string;
+  readonly name: string;
+  /** Another one after the service account was deleted and created again. */
+  readonly uid: string;
+  /** In epoch milliseconds. */
+  readonly expiresAtWallMs: number;
+}
+
+const text = z.string().min(1);
+
+const claims = z.object({
+  iss: text,
+  aud: z.union([text.transform((audience) => [audience]), z.array(text).min(1)]),
+  exp: z.number(),
+  "kubernetes.io": z.object({ namespace: text, serviceaccount: z.object({ name: text, uid: text }) }),
+});
+
+/** @throws {WorkloadError} `workload-token-unreadable` */
+export function readServiceAccountClaims(token: Secret): ServiceAccountClaims {
+  const { data } = claims.safeParse(parsePart(token.reveal().split(".")[1]));
+  if (data === undefined) throw new WorkloadError("workload-token-unreadable", "service-account token");
+  const { namespace, serviceaccount } = data["kubernetes.io"];
+  return {
+    issuer: data.iss,
+    audiences: data.aud,
+    namespace,
+    name: serviceaccount.name,
+    uid: serviceaccount.uid,
+    expiresAtWallMs: data.exp * 1_000,
+  };
+}
+
+/** One of a JWT's first two parts. */
+export function parsePart(part = ""): unknown {
+  return parseJson(Buffer.from(part, "base64url").toString("utf8"));
+}

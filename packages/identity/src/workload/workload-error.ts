@@ -1,0 +1,72 @@
+/**
+ * Errors on the way from a pod's service-account token to a session. The message has a host or the token's name, a code and a text
+ * from this package; never a token, a claim or text from upstream.
+ */
+import { type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/foundation";
+
+const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the audience of a token that kubectl creates";
+
+export const WORKLOAD_ERRORS = {
+  "cluster-unknown": transient(
+    502,
+    "the cluster's address or certificate authority is not known",
+    "set serviceAccounts.apiServer and serviceAccounts.caFile",
+  ),
+  "workload-cluster-basic": permanent(
+    502,
+    "the cluster refused to exchange a service-account token",
+    "check that the cluster is an enhanced cluster",
+  ),
+  "workload-invalid": transient(502, "the cluster's answer contains no session", NEXT.wait),
+  "workload-refused": permanent(502, "the cluster did not understand the exchange", NEXT.journal),
+  "workload-throttled": transient(503, "the cluster throttles exchanges", NEXT.wait),
+  "workload-tls": transient(502, "the cluster's certificate is not trusted", "check serviceAccounts.caFile"),
+  "workload-token-audience": permanent(
+    502,
+    "the service-account token is for another audience than serviceAccounts.audience",
+    "name the same audience in the kubelet's entry",
+  ),
+  "workload-token-ended": permanent(502, "the service-account token ends too soon, or has ended", NEXT.clock),
+  "workload-token-refused": permanent(502, "the cluster does not accept the service-account token", AUDIENCE),
+  "workload-token-unreadable": permanent(
+    502,
+    "the service-account token has not the claims of Kubernetes",
+    NEXT.kubeletConfig,
+  ),
+  "workload-unavailable": transient(503, "the cluster's exchange returned a server error", NEXT.wait),
+  "workload-unreachable": transient(
+    504,
+    "the cluster's exchange does not answer",
+    "allow TCP 12250 from the nodes to the cluster's API endpoint",
+  ),
+} as const satisfies Record<string, FetchErrorText>;
+
+export type WorkloadErrorCode = keyof typeof WORKLOAD_ERRORS;
+
+export interface WorkloadErrorOptions {
+  /** The answer's HTTP status, if there was an answer. */
+  readonly status?: number | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+export class WorkloadError extends Error {
+  readonly code: WorkloadErrorCode;
+  /** False if the same request would fail the same way until something is changed. */
+  readonly retryable: boolean;
+  /** The wait that the server asked for (`Retry-After`), in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  /** @param subject a host, or a name of the thing at fault. */
+  constructor(code: WorkloadErrorCode, subject: string, options: WorkloadErrorOptions = {}) {
+    const answered = options.status === undefined ? "" : ` (status ${options.status})`;
+    super(
+      `${subject}: ${code}: ${WORKLOAD_ERRORS[code].what}${answered}`,
+      "cause" in options ? { cause: options.cause } : {},
+    );
+    this.name = "WorkloadError";
+    this.code = code;
+    this.retryable = WORKLOAD_ERRORS[code].retryable;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * The interface of an exchange: a pod's service-account token for a session of that service account at Oracle. It stores nothing,
+ * renews nothing, and judges no token; Oracle does.
+ */
+import type { Expiring, Secret } from "@ocir-broker/foundation";
+import type { SigningSession } from "../provider.ts";
+
+export interface WorkloadExchange {
+  /** The token is used for this call only. @throws {WorkloadError} */
+  exchange(token: Secret, signal: AbortSignal): Promise<Expiring<SigningSession>>;
+}

@@ -1,0 +1,34 @@
+/** For tests: a token as an API server issues it, of chosen claims, key and header. */
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { Secret } from "@ocir-broker/foundation";
+
+export const issuerKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+
+const IN_AN_HOUR_S = 3_600;
+
+export const CLAIMS = {
+  iss: "https://kubernetes.default.svc.cluster.local",
+  aud: ["https://kubernetes.default.svc.cluster.local"],
+  exp: IN_AN_HOUR_S,
+  "kubernetes.io": {
+    namespace: "shop",
+    serviceaccount: { name: "puller", uid: "1-2-3" },
+    pod: { name: "p", uid: "4" },
+  },
+};
+
+interface Alteration {
+  readonly header?: object;
+  readonly key?: KeyObject;
+  readonly hash?: string;
+}
+
+export function tokenOf(
+  claims: object = CLAIMS,
+  { header, key = issuerKeys.privateKey, hash }: Alteration = {},
+): Secret {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const text = `${part(header ?? { alg: "RS256", kid: "one" })}.${part(claims)}`;
+  const signature = sign(hash ?? "sha256", Buffer.from(text), { key, dsaEncoding: "ieee-p1363" });
+  return new Secret(`${text}.${signature.toString("base64url")}`);
+}
