@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -37,6 +38,7 @@ afterEach(async () => {
 interface Setting {
   readonly simulator?: SimulatorOptions;
   readonly clock?: Clock;
+  readonly environment?: Readonly<Record<string, string>>;
   readonly config?: { identity?: object; registries?: object; request?: object; upstream?: object };
 }
 
@@ -63,13 +65,13 @@ function configOf(config: Setting["config"] = {}): Config {
   return checked.config;
 }
 
-async function startAgain({ config, clock = createSystemClock() }: Setting = {}): Promise<Broker> {
+async function startAgain({ config, clock = createSystemClock(), environment = {} }: Setting = {}): Promise<Broker> {
   const write = (line: string): void => {
     logged += line;
   };
   broker = await startBroker({
     config: configOf(config),
-    environment: {},
+    environment,
     clock,
     random: () => 0.5,
     log: createLog({ level: "trace", environment: {}, stream: { write } }),
@@ -111,8 +113,12 @@ function tokenIn({ text }: Answer, host = HOST): string {
   return JSON.parse(text).auth[host].password;
 }
 
+function claimsOf(token: string): { readonly aud: string; readonly sub: string } {
+  return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+}
+
 function audienceOf(answer: Answer): string {
-  return JSON.parse(Buffer.from(tokenIn(answer).split(".")[1] ?? "", "base64url").toString()).aud;
+  return claimsOf(tokenIn(answer)).aud;
 }
 
 function lines(): Record<string, unknown>[] {
@@ -487,6 +493,47 @@ describe("secrets", () => {
     // Any JWT, PEM, certificate, signature or header.
     expect(seen).not.toMatch(/eyJ|BEGIN |MII[A-Za-z0-9+/]{20}|Signature|Bearer |ST\$|authorization/i);
     for (const { text } of shown) expect(text).not.toMatch(/ocid1|ns\/app/);
+  });
+});
+
+describe("a user's identity", () => {
+  it("signs with the API key, tells what to do if it is refused, and shows no part of it at the highest level", async () => {
+    await start();
+    await broker?.close();
+    const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+    const { user, fingerprint, tenancy } = simulator.addApiKey(
+      String(publicKey.export({ type: "spki", format: "pem" })),
+    );
+    const secret = { cipher: "aes-256-cbc", passphrase: "open = sesame" } as const;
+    const pem = String(privateKey.export({ type: "pkcs8", format: "pem", ...secret }));
+    const environment = {
+      OCI_CLI_USER: user,
+      OCI_CLI_FINGERPRINT: fingerprint,
+      OCI_CLI_TENANCY: tenancy,
+      OCI_CLI_KEY_CONTENT: pem,
+      OCI_CLI_PASSPHRASE: secret.passphrase,
+    };
+    const config = { identity: { provider: "user" } };
+    await startAgain({ environment, config });
+    const token = tokenIn(await pull(`${HOST}/ns/app`));
+    expect(claimsOf(token)).toMatchObject({ sub: user });
+    await broker?.close();
+    await startAgain({ environment: { ...environment, OCI_CLI_USER: `${user}x` }, config });
+    const refused = await pull(`${HOST}/ns/app`);
+    expect(refused).toMatchObject({ status: 502, text: expect.stringContaining("api-key-refused") });
+    await broker?.close();
+    await startAgain({ environment: { ...environment, OCI_CLI_PASSPHRASE: "sesame, open" }, config });
+    const wrong = await pull(`${HOST}/ns/app`);
+    expect(wrong).toMatchObject({
+      status: 502,
+      text: expect.stringMatching(/key-encrypted: .*: OCI_CLI_KEY_CONTENT; set/),
+    });
+    const shown = await Promise.all(["/healthz", "/status", "/metrics"].map(health));
+    const seen = [logged, ...[refused, wrong, ...shown].map(({ text }) => text)].join("\n");
+    const secrets = [...pem.split("\n").filter((line) => line.length > 40), ...token.split("."), "sesame", fingerprint];
+    expect(secrets.filter((each) => seen.includes(each))).toEqual([]);
+    expect(seen).not.toMatch(/ocid1|BEGIN |Signature/);
+    expect(simulator.requests()).toMatchObject({ "auth.x509": 0 });
   });
 });
 

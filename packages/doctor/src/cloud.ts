@@ -77,6 +77,7 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
   const sendRegistry = recorded(upstreams.send, "registry", labelOfRegistry, clock, exchanges);
   const core = createCredentialCore({
     config,
+    environment,
     clock,
     random,
     deadlineMs: DEADLINE_MS,

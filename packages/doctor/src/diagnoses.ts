@@ -2,7 +2,7 @@
  * Every finding that doctor can report: its verdict, what it means and how to fix it. The names are stable;
  * docs/troubleshooting.md leads from a symptom to them. These texts are fixed: anything seen on the node is evidence.
  */
-import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/identity";
+import { FILE_IDENTITY_ERRORS, IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/identity";
 import type { FindingCode } from "@ocir-broker/kubelet-config";
 import { OCIR_ERRORS, type OcirErrorCode } from "@ocir-broker/ocir";
 import { BROKER_PROGRAM, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
@@ -33,6 +33,15 @@ const CODES = { ...IDENTITY_ERRORS, ...OCIR_ERRORS };
 /** A finding that is an error code has that code's words. */
 function whatOf(code: IdentityErrorCode | OcirErrorCode): string {
   return CODES[code].what;
+}
+
+/** A file's place is the evidence, so the code's own words are enough. */
+function diagnosesOfFiles(): Readonly<Record<keyof typeof FILE_IDENTITY_ERRORS, Diagnosis & { readonly fix: string }>> {
+  const rows = Object.entries(FILE_IDENTITY_ERRORS).map(([code, { what, next }]) => [
+    code,
+    { verdict: "problem", means: what, fix: next },
+  ]);
+  return Object.fromEntries(rows);
 }
 
 export const DIAGNOSES = {
@@ -81,6 +90,8 @@ export const DIAGNOSES = {
   },
   "clock-unknown": { verdict: "unknown", means: "no service's answer contained the time" },
 
+  ...diagnosesOfFiles(),
+  "identity-ok": { verdict: "ok", means: "the identity's files are complete, private and belong together" },
   "identity-none": {
     verdict: "ok",
     means: "this node has no identity of its own, as identity.provider says, so only service accounts get tokens",

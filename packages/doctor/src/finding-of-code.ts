@@ -1,7 +1,7 @@
 /** Maps each error code of the packages that doctor calls to the finding that reports it; a code without a row does not compile. */
 import type { CacheErrorCode } from "@ocir-broker/expiring-cache";
 import type { UpstreamErrorCode } from "@ocir-broker/foundation";
-import type { IdentityErrorCode } from "@ocir-broker/identity";
+import { FILE_IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/identity";
 import type { OcirErrorCode } from "@ocir-broker/ocir";
 import type { ForeignRegistryError } from "./cloud.ts";
 import type { DIAGNOSES } from "./diagnoses.ts";
@@ -9,7 +9,11 @@ import type { DIAGNOSES } from "./diagnoses.ts";
 type Name = keyof typeof DIAGNOSES;
 type Code = CacheErrorCode | IdentityErrorCode | OcirErrorCode | UpstreamErrorCode | ForeignRegistryError["code"];
 
+type FileCode = keyof typeof FILE_IDENTITY_ERRORS;
+
 const FINDING_OF_CODE: Readonly<Record<Code, Name>> = {
+  ...rowsOfFiles((code) => code),
+
   aborted: "out-of-time",
   closed: "out-of-time",
   "fetch-timeout": "out-of-time",
@@ -74,6 +78,7 @@ const FINDING_OF_CODE: Readonly<Record<Code, Name>> = {
 const IDENTITY_SUBJECT: Readonly<
   Record<IdentityErrorCode, "certificate" | "clock" | "metadata" | "region" | "session">
 > = {
+  ...rowsOfFiles(() => "session"),
   aborted: "metadata",
   "certificate-expired": "certificate",
   "certificate-invalid": "certificate",
@@ -109,6 +114,11 @@ export function findingOfCode(code: string): Name | undefined {
 
 export function identitySubject(code: string): (typeof IDENTITY_SUBJECT)[IdentityErrorCode] | undefined {
   return rowOf(IDENTITY_SUBJECT, code);
+}
+
+function rowsOfFiles<Row extends string>(of: (code: FileCode) => Row): Readonly<Record<FileCode, Row>> {
+  const codes = Object.keys(FILE_IDENTITY_ERRORS) as FileCode[];
+  return Object.fromEntries(codes.map((code) => [code, of(code)])) as Record<FileCode, Row>;
 }
 
 function rowOf<Key extends string, Row>(table: Readonly<Record<Key, Row>>, key: string): Row | undefined {

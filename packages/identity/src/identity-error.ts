@@ -5,9 +5,12 @@
 
 import { CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient, UPSTREAM_ERRORS } from "@ocir-broker/foundation";
 
+import { FILE_IDENTITY_ERRORS } from "./file-identity-errors.ts";
+
 const IS_OCI = "check that this node is an OCI instance and may reach 169.254.169.254";
 
 export const IDENTITY_ERRORS = {
+  ...FILE_IDENTITY_ERRORS,
   aborted: UPSTREAM_ERRORS.aborted,
   "certificate-expired": transient(502, "the instance certificate is not valid now", NEXT.clock),
   "certificate-invalid": transient(502, "the instance certificate cannot be used", NEXT.wait),
@@ -56,6 +59,8 @@ export class IdentityError extends Error {
   /** The wait that the server asked for (`Retry-After`), in milliseconds. */
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
+  /** The setting or file at fault, for the codes of {@link FILE_IDENTITY_ERRORS}. One printable line without a value. */
+  readonly place: string | undefined;
 
   constructor(code: IdentityErrorCode, host: string, options: IdentityErrorOptions = {}) {
     const answered = options.status === undefined ? "" : ` (status ${options.status})`;
@@ -68,5 +73,6 @@ export class IdentityError extends Error {
     this.retryable = IDENTITY_ERRORS[code].retryable;
     this.retryAfterMs = options.retryAfterMs;
     this.status = options.status;
+    this.place = Object.hasOwn(FILE_IDENTITY_ERRORS, code) ? host : undefined;
   }
 }

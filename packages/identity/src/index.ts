@@ -1,3 +1,4 @@
+export { FILE_IDENTITY_ERRORS } from "./file-identity-errors.ts";
 export { IDENTITY_ERRORS, IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 export type { IdentityEvent } from "./identity-event.ts";
 export { authUrlOf, metadataBaseUrlsOf } from "./instance-principal/endpoints.ts";

@@ -5,6 +5,7 @@
  */
 import type { KeyObject } from "node:crypto";
 import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
+import type { IdentityErrorCode } from "./identity-error.ts";
 import type { IdentityEvent } from "./identity-event.ts";
 import type { RegionInfo } from "./region-info.ts";
 
@@ -18,8 +19,13 @@ export interface SigningSession {
 }
 
 export interface IdentityProvider {
-  /** The services that sessions come from, as text. State of another source is not used after a restart. */
-  readonly source: string;
+  /**
+   * The services that sessions come from, as text. State of another source is not used after a restart; undefined: none is kept,
+   * because files may name another identity by then.
+   */
+  readonly source: string | undefined;
+  /** The error if a registry refuses the session (401) and a new one is refused too. Default: the registry's. */
+  readonly refusedAs?: IdentityErrorCode;
   /** @throws {IdentityError} */
   region(signal: AbortSignal): Promise<RegionInfo>;
   /** A complete, new session, or an error and nothing changed. @throws {IdentityError} */
@@ -40,6 +46,8 @@ export interface KnownIdentity {
 /** Passed to every provider in addition to its settings. */
 export interface ProviderContext {
   readonly clock: Clock;
+  /** Names of Oracle's command line and SDKs, for the providers that read them. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** For the jitter of back-off. */
   readonly random: Random;
   /** Must not go through a proxy. */

@@ -2,9 +2,11 @@
 import { createInstancePrincipal } from "./instance-principal/instance-principal.ts";
 import { createNoIdentity } from "./no-identity/no-identity.ts";
 import type { IdentityProvider, ProviderContext } from "./provider.ts";
+import { createUserPrincipal } from "./user-principal/user-principal.ts";
 
 const PROVIDERS = {
   "instance-principal": createInstancePrincipal,
+  user: createUserPrincipal,
   none: createNoIdentity,
 };
 

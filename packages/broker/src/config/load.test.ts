@@ -25,6 +25,7 @@ describe("checkConfig", () => {
       sockets: { credentials: "/run/ocir-broker/credentials.sock", health: "/run/ocir-broker/health.sock" },
       request: { deadline: "15s" },
       identity: { provider: "instance-principal" },
+      user: {},
       registries: { extraHosts: [], endpoints: {} },
       metadata: {},
       auth: {},
@@ -50,6 +51,7 @@ upstream: { connectTimeout: 500ms, timeout: 1m, caFile: /etc/ssl/only.pem }
 metrics: { textfile: /srv/metrics/broker.prom }
 log: { level: trace }
 identity: { provider: none }
+user: { configFile: ~/oci/config, profile: ME }
 `;
     expect(configOf(text)).toEqual(parse(text));
   });
@@ -248,7 +250,7 @@ describe("configJsonSchema", () => {
   it("describes every key", () => {
     const sections = Object.values(configSchema.shape).map((section) => section.unwrap());
     const keys = sections.flatMap((section) => Object.values(section.shape));
-    expect(keys).toHaveLength(16);
+    expect(keys).toHaveLength(18);
     for (const key of keys) expect(key.description).toMatch(/\.$/);
     expect(JSON.stringify(configJsonSchema())).toContain("How long one request may wait");
   });

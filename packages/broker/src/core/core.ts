@@ -29,7 +29,9 @@ export interface CredentialCore {
 }
 
 export interface CredentialCoreOptions {
-  readonly config: Pick<Config, "identity" | "metadata" | "auth" | "registries">;
+  readonly config: Pick<Config, "identity" | "user" | "metadata" | "auth" | "registries">;
+  /** For the identity provider. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;
   /** How long a request may wait. */
@@ -57,7 +59,7 @@ export function createCredentialCore(options: CredentialCoreOptions): Credential
 /** The same on a provider that exists already. */
 export function createCoreOn(
   provider: NamedProvider,
-  options: Omit<CredentialCoreOptions, "config" | "sendMetadata" | "sendAuth"> & {
+  options: Omit<CredentialCoreOptions, "config" | "environment" | "sendMetadata" | "sendAuth"> & {
     readonly config: Pick<Config, "registries">;
   },
 ): CredentialCore {
@@ -82,6 +84,7 @@ export function createCoreOn(
     sessions,
     refreshSession,
     sessionErrors,
+    refusedAs: provider.refusedAs,
     sendTo,
     endpointOf: registries.endpointOf,
     onEvent: (event) => events.onToken?.(event),

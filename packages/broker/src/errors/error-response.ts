@@ -1,11 +1,13 @@
 /** Renders an error as the shim passes it on to the kubelet's log: one printable ASCII line with a stable code. */
+import { IdentityError } from "@ocir-broker/identity";
 import { OcirError } from "@ocir-broker/ocir";
 import { type ErrorCode, errorRowOf } from "./catalogue.ts";
 import { codeOf } from "./describe-error.ts";
 import { type HttpAnswer, textAnswer } from "./response.ts";
 
 export function errorAnswerOf(error: unknown): HttpAnswer {
-  return answerWith(codeOf(error), error instanceof OcirError ? error.reason : undefined);
+  const place = error instanceof IdentityError ? error.place : undefined;
+  return answerWith(codeOf(error), error instanceof OcirError ? error.reason : place);
 }
 
 export function errorAnswer(code: ErrorCode): HttpAnswer {

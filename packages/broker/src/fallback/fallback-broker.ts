@@ -32,6 +32,7 @@ export function createFallbackBroker(options: FallbackBrokerOptions): FallbackBr
   const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);
   const core = createCredentialCore({
     config,
+    environment,
     clock,
     random,
     deadlineMs,

@@ -25,7 +25,7 @@ export function createCoreHandover(options: CoreHandoverOptions): CoreHandover {
     clock,
     bootMs,
     log,
-    source: core.provider.source,
+    source: core.provider.source ?? "",
     provider: core.provider.name,
     snapshot: () => ({ ...snapshotOf(core), config: currentConfig() }),
   });

@@ -31,8 +31,8 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
     return cache;
   }
   const send = () => Promise.reject(new Error("down"));
-  const context = { clock, random: () => 0.5, sendMetadata: send, sendAuth: send };
-  const provider = createProvider(DEFAULT_PROVIDER, { metadata: {}, auth: {} }, context);
+  const context = { clock, environment: {}, random: () => 0.5, sendMetadata: send, sendAuth: send };
+  const provider = createProvider(DEFAULT_PROVIDER, { metadata: {}, auth: {}, user: {} }, context);
   const owners: SnapshotOwners = {
     provider,
     homeRegion: cacheOf("region"),

@@ -18,10 +18,12 @@ export interface SnapshotOwners {
 }
 
 export function snapshotOf({ provider, homeRegion, sessions, tokens, registries }: SnapshotOwners): Snapshot {
+  const { source, name } = provider;
+  if (source === undefined) return { source: "", provider: name, region: undefined, session: undefined, tokens: [] };
   const session = sessions.peek(SESSION);
   return {
-    source: provider.source,
-    provider: provider.name,
+    source,
+    provider: name,
     region: homeRegion.peek(HOME_REGION)?.value,
     session: session && { ...session, value: provider.encodeSession(session.value) },
     tokens: tokens.entries().flatMap(({ key: registryHost }) => {

@@ -6,7 +6,14 @@
 
 import { type CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
-import { type IdentityProvider, type RegionInfo, type SigningSession, signRequest } from "@ocir-broker/identity";
+import {
+  IdentityError,
+  type IdentityErrorCode,
+  type IdentityProvider,
+  type RegionInfo,
+  type SigningSession,
+  signRequest,
+} from "@ocir-broker/identity";
 import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
 import type { RefreshSession } from "./session-refresh.ts";
 
@@ -59,12 +66,15 @@ export interface TokenCacheParts extends CacheOptions {
   readonly refreshSession: RefreshSession;
   readonly sendTo: (registryHost: string) => SendRequest;
   readonly endpointOf: (registryHost: string) => URL;
+  /** The provider's error for a session that a registry refuses. */
+  readonly refusedAs: IdentityErrorCode | undefined;
   /** Collects errors of the session: a token that failed with one is fetched again as soon as there is a session. */
   readonly sessionErrors: WeakSet<object>;
 }
 
 export function createTokenCache(parts: TokenCacheParts): RefreshAheadCache<Secret> {
-  const { sessions, refreshSession, sendTo, endpointOf, sessionErrors, deadlineMs, clock, random, onEvent } = parts;
+  const { sessions, refreshSession, sendTo, endpointOf, sessionErrors, refusedAs, deadlineMs, clock, random, onEvent } =
+    parts;
   const sessionWaitMs = Math.max(deadlineMs - SESSION_SLACK_MS, deadlineMs / 2);
 
   function fetchWith(session: SigningSession, registryHost: string, signal: AbortSignal): Promise<Expiring<Secret>> {
@@ -94,6 +104,12 @@ export function createTokenCache(parts: TokenCacheParts): RefreshAheadCache<Secr
     return newer() ?? refreshSession().done.then(newer, () => undefined);
   }
 
+  /** The remedy of a 401 depends on the identity. */
+  function refusal(error: unknown, registryHost: string): unknown {
+    if (refusedAs === undefined || !isUnauthorized(error)) return error;
+    return new IdentityError(refusedAs, registryHost, { status: 401, cause: error });
+  }
+
   return new RefreshAheadCache<Secret>({
     clock,
     random,
@@ -106,8 +122,10 @@ export function createTokenCache(parts: TokenCacheParts): RefreshAheadCache<Secr
       } catch (error) {
         if (!isUnauthorized(error)) throw error;
         const next = await sessionAfter(session);
-        if (next === undefined) throw error;
-        return fetchWith(next.value, registryHost, signal);
+        if (next === undefined) throw refusal(error, registryHost);
+        return fetchWith(next.value, registryHost, signal).catch((again) => {
+          throw refusal(again, registryHost);
+        });
       }
     },
   });

@@ -3,6 +3,7 @@ import type { ProviderName } from "@ocir-broker/identity";
 import type { NamedCheck } from "../check-context.ts";
 import { finding } from "../finding.ts";
 import { checkClock } from "./clock.ts";
+import { checkFileIdentity } from "./file-identity.ts";
 import { checkIdentity } from "./identity.ts";
 import { checkMetadata } from "./metadata.ts";
 import { checkAuthPath } from "./network-path.ts";
@@ -14,5 +15,6 @@ export const CHECKS_BY_PROVIDER: Readonly<Record<ProviderName, readonly NamedChe
     ["network to the auth service", checkAuthPath],
     ["identity", checkIdentity],
   ],
+  user: [["identity", checkFileIdentity]],
   none: [["identity", async () => [finding("identity-none", "identity.provider: none")]]],
 };

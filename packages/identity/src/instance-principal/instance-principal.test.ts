@@ -70,7 +70,7 @@ async function setUp(options: Options = {}) {
       metadata: { baseUrl: new URL("/opc/v2", metadataServer.baseUrl).href },
       auth: { endpoint: options.byRegion ? undefined : authServer.baseUrl.href },
     },
-    { clock, random: () => 0, sendMetadata: send, sendAuth, onEvent: (event) => events.push(event) },
+    { clock, environment: {}, random: () => 0, sendMetadata: send, sendAuth, onEvent: (event) => events.push(event) },
   );
   if (options.known) principal.resume(options.known);
   return { principal, clock, metadata, auth, metadataServer, authServer, events, authUrls };
@@ -516,7 +516,7 @@ test("InstancePrincipal.session keeps what a broken server sent out of its error
   const send = createSendRequest({ dispatcher, clock, totalMs: 10_000 });
   const principal = createInstancePrincipal(
     { metadata: { baseUrl: `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}` }, auth: {} },
-    { clock, random: () => 0, sendMetadata: send, sendAuth: send },
+    { clock, environment: {}, random: () => 0, sendMetadata: send, sendAuth: send },
   );
 
   const error = await failureOf(principal);

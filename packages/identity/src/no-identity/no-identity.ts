@@ -10,7 +10,7 @@ export function createNoIdentity(): IdentityProvider {
     throw new IdentityError("identity-none", "identity.provider");
   }
   return {
-    source: "",
+    source: undefined,
     region: refuse,
     session: refuse,
     resume() {},

@@ -1,11 +1,11 @@
 /**
- * The only file that imports oci-common, and only its public API: signs requests and knows regions, without I/O.
+ * The only file that imports oci-common, and only its public API: signs requests, knows regions and parses profiles, without I/O.
  *
  * Import it dynamically, because loading takes 45 ms and 9 MiB, which would delay the start. Loading requires a home directory
  * (without reading it) and throws if there is none; the executable sets HOME.
  */
 import type { KeyObject } from "node:crypto";
-import { DefaultRequestSigner, Region } from "oci-common";
+import { ConfigFileReader, DefaultRequestSigner, Region } from "oci-common";
 import type { RegionInfo } from "../region-info.ts";
 
 /** The headers of a signed GET or HEAD: `x-date (request-target) host`, as the TypeScript SDK signs them. */
@@ -36,4 +36,28 @@ export function findRegionByName(name: string): RegionInfo | undefined {
     return { id: region.regionId, key: region.regionCode ?? region.regionId, realmKey, realmDomain };
   }
   return undefined;
+}
+
+/**
+ * The profiles of a `~/.oci/config`, by name, keys in lower case. Undefined if the text cannot be parsed; the reader's error
+ * quotes the line, which may hold a pass phrase.
+ */
+export function parseProfiles(text: string): Readonly<Record<string, Readonly<Record<string, string>>>> | undefined {
+  // Without a [DEFAULT] the reader prints to stdout, which belongs to the caller; a repeated header continues its profile. The
+  // Python SDK's reader also has comments that start with a semicolon.
+  const lines = text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .filter((line) => !/^\s*;/.test(line));
+  try {
+    const { profileCredentials } = ConfigFileReader.parse(["[DEFAULT]", ...lines].join("\n"), null);
+    return Object.fromEntries(
+      Array.from(profileCredentials.configurationsByProfile, ([profile, values]) => [
+        profile,
+        Object.fromEntries(Array.from(values, ([key, value]) => [key.toLowerCase(), value])),
+      ]),
+    );
+  } catch {
+    return undefined;
+  }
 }

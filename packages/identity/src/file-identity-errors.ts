@@ -1,0 +1,48 @@
+/**
+ * The codes of identities that come from files and variables: user, session, resource principal. The place before the code names
+ * the setting or the file, and a person can correct each of them.
+ */
+import { type FetchErrorText, permanent } from "@ocir-broker/foundation";
+
+export const FILE_IDENTITY_ERRORS = {
+  "api-key-refused": permanent(
+    502,
+    "the registry does not accept the API key",
+    "check that user and tenancy are right, and that the user still has this key",
+  ),
+  "identity-changed": permanent(
+    502,
+    "the files name another identity than at the start",
+    "restart the broker to use it",
+  ),
+  "identity-file-permissions": permanent(
+    502,
+    "other users can read or change the file",
+    "chmod 600 the file, and let its user own it",
+  ),
+  "identity-file-unreadable": permanent(502, "the file cannot be read", "check its path and its owner"),
+  "key-encrypted": permanent(502, "the key's pass phrase is missing or wrong", "set pass_phrase or OCI_CLI_PASSPHRASE"),
+  "key-fingerprint": permanent(
+    502,
+    "the fingerprint is not that of the key",
+    "copy the configuration's lines of this key from Oracle's Console",
+  ),
+  "key-invalid": permanent(502, "the file has no private RSA key in PEM", "name the private key, not the public one"),
+  "oci-config-incomplete": permanent(
+    502,
+    "the value is missing",
+    "run oci setup config, or add the key to the profile",
+  ),
+  "oci-config-invalid": permanent(
+    502,
+    "it is not valid",
+    "compare it with docs.oracle.com, SDK and CLI configuration file",
+  ),
+  "oci-config-unreadable": permanent(502, "the file cannot be read", "run oci setup config, or check the file's path"),
+  "oci-profile-missing": permanent(
+    502,
+    "the file has no such profile",
+    "check the profile's name, in capitals as in the file",
+  ),
+  "oci-region-unknown": permanent(502, "this release knows no such region", "correct the region"),
+} as const satisfies Record<string, FetchErrorText>;

@@ -1,0 +1,57 @@
+/**
+ * Reads the files of an identity: bounded, so that a wrong path does no harm, and those with a secret only if other users can
+ * neither read nor replace their content. Oracle's command line only warns of that.
+ */
+import { open } from "node:fs/promises";
+import { IdentityError } from "../identity-error.ts";
+
+/** A profile with many sections, a key or a token: each has a few KiB. */
+const MAX_FILE_BYTES = 256 * 1024;
+
+/** Readable for others, or writable or executable for the group. */
+const LOOSE_FOR_ROOTS_FILE = 0o037;
+/** Any access but the owner's. */
+const LOOSE_FOR_OWN_FILE = 0o077;
+
+/** @throws the system's error. */
+export async function readBoundedFile(path: string): Promise<string> {
+  const file = await open(path, "r");
+  try {
+    return await readWhole(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * A file of this user with no access for others, or one of root's that root lets this group read, as `LoadCredential` and an
+ * administrator's `chgrp` do.
+ *
+ * @param place for errors: the setting that names the file.
+ * @throws {IdentityError} `identity-file-unreadable`, `identity-file-permissions`
+ */
+export async function readPrivateFile(path: string, place: string): Promise<string> {
+  let isLoose: boolean;
+  try {
+    const file = await open(path, "r");
+    try {
+      const { uid, mode } = await file.stat();
+      const ownId = process.geteuid?.() ?? 0;
+      isLoose = uid === ownId ? (mode & LOOSE_FOR_OWN_FILE) !== 0 : uid !== 0 || (mode & LOOSE_FOR_ROOTS_FILE) !== 0;
+      if (!isLoose) return await readWhole(file);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw new IdentityError("identity-file-unreadable", place, { cause: error });
+  }
+  throw new IdentityError("identity-file-permissions", place);
+}
+
+async function readWhole(file: Awaited<ReturnType<typeof open>>): Promise<string> {
+  const { size } = await file.stat();
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(size, MAX_FILE_BYTES)));
+  const text = buffer.toString("utf8", 0, bytesRead);
+  buffer.fill(0);
+  return text;
+}

@@ -1,0 +1,39 @@
+/** Private keys in PEM, as people have them: PKCS#1 and PKCS#8, plain or encrypted. OpenSSL's errors are dropped, as they may quote the key. */
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { IdentityError } from "../identity-error.ts";
+import { readPrivateFile } from "./private-file.ts";
+import type { Profile } from "./profile.ts";
+
+/** `key_content` of the environment, or the file `key_file`. @throws {IdentityError} `key-*`, `identity-file-*`, `oci-config-incomplete` */
+export async function readProfileKey(profile: Profile): Promise<KeyObject> {
+  const passPhrase = profile.find("pass_phrase") ?? profile.find("passphrase");
+  const content = profile.find("key_content");
+  if (content !== undefined) return decodePrivateKey(content, passPhrase, profile.placeOf("key_content"));
+  const place = profile.placeOf("key_file");
+  return decodePrivateKey(await readPrivateFile(profile.path("key_file"), place), passPhrase, place);
+}
+
+/** @throws {IdentityError} `key-encrypted`, `key-invalid` */
+function decodePrivateKey(pem: string, passPhrase: string | undefined, place: string): KeyObject {
+  const key = parseKey(pem, passPhrase);
+  if (key?.asymmetricKeyType === "rsa") return key;
+  // Both "BEGIN ENCRYPTED PRIVATE KEY" and PKCS#1's "Proc-Type: 4,ENCRYPTED".
+  throw new IdentityError(key === undefined && pem.includes("ENCRYPTED") ? "key-encrypted" : "key-invalid", place);
+}
+
+/** Oracle's name of an API key: MD5 over the public key's DER form, in pairs of digits. It authenticates nothing. */
+export function fingerprintOf(privateKey: KeyObject): string {
+  const der = createPublicKey(privateKey).export({ type: "spki", format: "der" });
+  return createHash("md5")
+    .update(der)
+    .digest("hex")
+    .replace(/..(?=.)/g, "$&:");
+}
+
+function parseKey(key: string, passphrase: string | undefined): KeyObject | undefined {
+  try {
+    return createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) });
+  } catch {
+    return undefined;
+  }
+}

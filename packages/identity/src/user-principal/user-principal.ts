@@ -1,0 +1,56 @@
+/**
+ * The identity of a person or a CI job: a user's API key, from a profile of `~/.oci/config` or the OCI_CLI_* variables.
+ *
+ * Asks no service. Key and profile are read again at each renewal, and the same user must be in them.
+ */
+import { Secret } from "@ocir-broker/foundation";
+import { createSameIdentity, readNow } from "../file-lives.ts";
+import { IdentityError } from "../identity-error.ts";
+import { fingerprintOf, readProfileKey } from "../oci-profile/private-key.ts";
+import { type Profile, type ProfileSettings, readProfile } from "../oci-profile/profile.ts";
+import { regionOf } from "../oci-profile/profile-region.ts";
+import type { IdentityProvider, ProviderContext, SigningSession } from "../provider.ts";
+
+export interface UserPrincipalSettings {
+  readonly user: ProfileSettings;
+}
+
+/** An OCID. No other character may get into the signature's key id. */
+const OCID = /^[\w-]+(?:[.:][\w-]*)+$/;
+
+export function createUserPrincipal(
+  { user: settings }: UserPrincipalSettings,
+  { clock, environment }: ProviderContext,
+): IdentityProvider {
+  const checkSame = createSameIdentity();
+  const profile = () => readProfile(settings, environment);
+  return {
+    source: undefined,
+    refusedAs: "api-key-refused",
+    region: async () => regionOf(await profile()),
+    async session() {
+      const found = await profile();
+      const session = await sessionOf(found);
+      checkSame(`${session.tenancyId}/${found.get("user")}`, found.placeOf("user"));
+      return readNow(session, clock);
+    },
+    resume() {},
+    encodeSession: () => undefined,
+    decodeSession: () => undefined,
+  };
+}
+
+async function sessionOf(profile: Profile): Promise<SigningSession> {
+  const [tenancyId, user] = [ocidIn(profile, "tenancy"), ocidIn(profile, "user")];
+  const fingerprint = profile.get("fingerprint").toLowerCase();
+  const privateKey = await readProfileKey(profile);
+  if (fingerprint !== fingerprintOf(privateKey))
+    throw new IdentityError("key-fingerprint", profile.placeOf("fingerprint"));
+  return { keyId: new Secret(`${tenancyId}/${user}/${fingerprint}`), privateKey, tenancyId };
+}
+
+function ocidIn(profile: Profile, key: string): string {
+  const value = profile.get(key);
+  if (!OCID.test(value)) throw new IdentityError("oci-config-invalid", profile.placeOf(key));
+  return value;
+}

@@ -1,0 +1,61 @@
+/** A person's home directory with `~/.oci`, and providers that read it. */
+import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { onTestFinished } from "vitest";
+import type { ProviderContext } from "../src/provider.ts";
+
+export const TENANCY = "ocid1.tenancy.oc1..aaaa";
+export const USER = "ocid1.user.oc1..bbbb";
+export const SIGNAL = new AbortController().signal;
+
+/** One key is enough: to make it takes a second. */
+export const KEYS: { readonly publicKey: KeyObject; readonly privateKey: KeyObject } = generateKeyPairSync("rsa", {
+  modulusLength: 2_048,
+});
+export const PEM = String(KEYS.privateKey.export({ type: "pkcs8", format: "pem" }));
+export const FINGERPRINT = String(
+  createHash("md5")
+    .update(KEYS.publicKey.export({ type: "spki", format: "der" }))
+    .digest("hex")
+    .match(/../g)
+    ?.join(":"),
+);
+
+export const COMPLETE = `user=${USER}\nfingerprint=${FINGERPRINT}\ntenancy=${TENANCY}\nregion=ap-seoul-1\nkey_file=~/.oci/key.pem\n`;
+
+export interface Home {
+  readonly path: string;
+  readonly clock: ReturnType<typeof createFakeClock>;
+  /** With HOME and the given variables. No request can be sent. */
+  context(variables?: Readonly<Record<string, string>>): ProviderContext;
+  /** @param name below the home. */
+  write(name: string, text: string, mode?: number): string;
+}
+
+export function createHome(): Home {
+  const path = mkdtempSync(join(tmpdir(), "home-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  const clock = createFakeClock();
+  const send = () => Promise.reject(new Error("a file identity sends nothing"));
+  return {
+    path,
+    clock,
+    context: (variables = {}) => ({
+      clock,
+      random: () => 0.5,
+      environment: { HOME: path, ...variables },
+      sendMetadata: send,
+      sendAuth: send,
+    }),
+    write(name, text, mode = 0o600) {
+      const file = join(path, name);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+      chmodSync(file, mode);
+      return file;
+    },
+  };
+}
