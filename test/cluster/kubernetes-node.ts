@@ -193,7 +193,7 @@ function untilServing(root: SystemdRoot, unit: string, what: string, isSo: () =>
   return until(what, isServing, START_LIMIT_MS);
 }
 
-/** What a container of the tests runs: it waits, and needs no library. */
+/** The program of a test container: it waits, and needs no library. */
 function makeWaitingProgram(path: string): void {
   const source = "#include <unistd.h>\nint main(void) { for (;;) pause(); }\n";
   const compiler = spawnSync("musl-gcc", ["--version"]).status === 0 ? "musl-gcc" : "cc";

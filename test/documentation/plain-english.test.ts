@@ -10,7 +10,7 @@ const MARKUP = /^[\s>*|-]*(?:\d+\. )?\**/;
 const COMMENT = /(?:^\s*|\s)(?:\/\*\*?|\/\/|#(?!!)|\*) (.*)/;
 
 const SOURCES = globSync(
-  ["packages/*/{src,test}/**/*.{ts,c,h,sh}", "packages/installer/*.sh", "cloud-init/**/*.sh", "test/**/*.sh"],
+  ["packages/*/{src,test}/**/*.{ts,c,h,sh}", "packages/installer/*.sh", "cloud-init/**/*.sh", "test/**/*.{ts,sh}"],
   { cwd: CHECKOUT },
 ).sort();
 

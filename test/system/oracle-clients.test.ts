@@ -124,7 +124,7 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
       expect(await cloud.run(pull)).toContain("Downloaded newer image");
     });
 
-    /** What `docker load` takes. */
+    /** The file that `docker load` takes. */
     async function archive(): Promise<string> {
       const path = join(cloud.directory, "image.tar");
       await cloud.run(["skopeo", "copy", `oci:${image.path}:latest`, `docker-archive:${path}:${IMAGE}`]);

@@ -28,7 +28,7 @@ export interface PodOptions {
 }
 
 export interface Pod {
-  /** What `kubectl logs` prints. */
+  /** The output of `kubectl logs`. */
   said(): string;
   /** The result of the manifest's readiness probe. */
   isReady(): Promise<boolean>;

@@ -23,7 +23,7 @@ const COLUMNS: readonly (readonly [title: string, upstreams: readonly UpstreamNa
   ["Registry: access probe", ["probe"]],
 ];
 
-/** What cannot be fetched while an upstream fails; a session's fetch needs the region, a token's the session. */
+/** Values that cannot be fetched while an upstream fails. A session's fetch needs the region, a token's the session. */
 const FETCHES: Readonly<Record<UpstreamName, readonly string[]>> = {
   region: ["region", "session", "token"],
   certificate: ["session", "token"],
