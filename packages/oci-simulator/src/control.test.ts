@@ -44,6 +44,7 @@ describe("the control API", () => {
       "metadata.intermediate": 1,
       "metadata.other": 1,
       "auth.x509": 1,
+      "auth.refresh": 0,
       "auth.other": 0,
       "cluster.exchange": 0,
       "cluster.keys": 0,

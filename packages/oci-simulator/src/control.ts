@@ -9,6 +9,11 @@ import type { ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
 import { type IamChange, parseIamChange } from "./iam.ts";
 
+/** The content of a profile that the command line writes; only its two file names are missing. */
+export interface UserSession extends ApiKeySettings {
+  readonly token: string;
+}
+
 /** The controls as methods, which `startSimulator` returns too. */
 export interface Controls {
   /** Requests since the start or the last reset, by endpoint. */
@@ -26,6 +31,10 @@ export interface Controls {
   rotate(): Promise<void>;
   /** Gives the user an API key. @throws {Refusal} for anything but a public RSA key in PEM. */
   addApiKey(publicKeyPem: string): ApiKeySettings;
+  /** The session that `oci session authenticate` gets after a login in the browser, for this key. @throws {Refusal} */
+  userSession(publicKeyPem: string): Promise<UserSession>;
+  /** The RPST of a container instance, for this key. @throws {Refusal} */
+  resourceToken(publicKeyPem: string): Promise<string>;
   /** A token as the kubelet gets it from the API server. */
   serviceAccountToken(wanted: WantedServiceAccountToken): Promise<string>;
   /** Deletes a pod: its service-account tokens end. */
@@ -50,10 +59,23 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   }),
   "POST /cluster/basic": (controls) => controls.clusterType("basic"),
   "POST /cluster/enhanced": (controls) => controls.clusterType("enhanced"),
-  "POST /api-keys": (controls, body) => controls.addApiKey(String((body as { publicKey?: unknown } | null)?.publicKey)),
+  "POST /api-keys": (controls, body) => controls.addApiKey(publicKeyIn(body)),
+  "POST /user-sessions": (controls, body) => controls.userSession(publicKeyIn(body)),
+  "POST /resource-tokens": async (controls, body) => ({ token: await controls.resourceToken(publicKeyIn(body)) }),
 };
 
-const WANTS_BODY = ["POST /iam", "POST /faults", "POST /api-keys", "POST /service-account-tokens"];
+const WANTS_BODY = [
+  "POST /iam",
+  "POST /faults",
+  "POST /api-keys",
+  "POST /user-sessions",
+  "POST /resource-tokens",
+  "POST /service-account-tokens",
+];
+
+function publicKeyIn(body: unknown): string {
+  return String((body as { publicKey?: unknown } | null)?.publicKey);
+}
 
 export async function answerControl(request: ReceivedRequest, controls: Controls): Promise<Answer> {
   const asked = `${request.method} ${request.path}`;

@@ -8,6 +8,7 @@ export const ENDPOINT_NAMES = [
   "metadata.intermediate",
   "metadata.other",
   "auth.x509",
+  "auth.refresh",
   "auth.other",
   "cluster.exchange",
   "cluster.keys",

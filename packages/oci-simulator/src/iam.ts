@@ -1,6 +1,6 @@
 /**
  * The simulated tenancy's grants: whether the dynamic group exists, and which repositories its policy covers, are public, or exist.
- * Its user is an administrator. Decides who may read what; the registry answers.
+ * Its user is in the group of administrators unless a change says otherwise. Decides who may read what; the registry answers.
  */
 
 import { isUser } from "./auth/api-keys.ts";
@@ -11,6 +11,8 @@ import type { Claims } from "./jwt.ts";
 export interface IamChange {
   /** Whether the dynamic group exists from now on; a token records this at its issue. */
   readonly dynamicGroup?: boolean;
+  /** Whether the user is in the administrators' group; evaluated at each pull. Without it, no policy is the user's. */
+  readonly userGroup?: boolean;
   /** The repository (`ns/repo`) of the other fields; without it, `granted` and `writable` apply to all repositories not named. */
   readonly repository?: string;
   /** A service account of the cluster as `namespace/name`: `granted` then is for it, and not for the dynamic group. */
@@ -50,6 +52,7 @@ interface Repository {
 
 const FIELDS: Readonly<Record<keyof IamChange, "boolean" | "string">> = {
   dynamicGroup: "boolean",
+  userGroup: "boolean",
   repository: "string",
   workload: "string",
   granted: "boolean",
@@ -89,6 +92,7 @@ export function isAnonymous(claims: Claims): boolean {
 
 export function createIam(): Iam {
   let groupExists = true;
+  let isAdministrator = true;
   let grantedElsewhere = true;
   let writableElsewhere = false;
   const repositories = new Map<string, Repository>();
@@ -97,15 +101,16 @@ export function createIam(): Iam {
     const repository = repositories.get(name);
     const found = repository?.exists === false ? "absent" : "granted";
     if (repository?.public ?? isOraclesOwn(name)) return found;
-    if (isUser(claims)) return found;
+    if (isUser(claims)) return isAdministrator ? found : "denied";
     const workload = workloadOf(claims);
     if (workload !== undefined) return repository?.workloads.has(workload) ? found : "denied";
     return isMember(claims) && (repository?.granted ?? grantedElsewhere) ? found : "denied";
   }
 
   return {
-    change({ dynamicGroup, repository: name, workload, ...rest }) {
+    change({ dynamicGroup, userGroup, repository: name, workload, ...rest }) {
       groupExists = dynamicGroup ?? groupExists;
+      isAdministrator = userGroup ?? isAdministrator;
       const repository = name === undefined ? undefined : (repositories.get(name) ?? { workloads: new Set() });
       if (name !== undefined && repository !== undefined) {
         repositories.set(name, workload === undefined ? { ...repository, ...rest } : repository);
@@ -117,6 +122,7 @@ export function createIam(): Iam {
     },
     reset() {
       groupExists = true;
+      isAdministrator = true;
       grantedElsewhere = true;
       writableElsewhere = false;
       repositories.clear();
@@ -126,7 +132,7 @@ export function createIam(): Iam {
     actions(name, claims) {
       const mayPull = permission(name, claims) !== "denied";
       const isWritable = repositories.get(name)?.writable ?? writableElsewhere;
-      const mayPush = isUser(claims) || (isMember(claims) && isWritable);
+      const mayPush = (isUser(claims) && isAdministrator) || (isMember(claims) && isWritable);
       return [...(mayPull ? (["pull"] as const) : []), ...(mayPush ? (["push"] as const) : [])];
     },
   };

@@ -45,7 +45,8 @@ What is simulated:
 Control API (JSON):
   GET /requests        count by endpoint          GET /refusals   why requests were refused
   POST /reset          counts, faults, IAM        POST /rotate    a new leaf certificate
-  POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false} {"writable":true}
+  POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false} {"userGroup":false}
+                       {"writable":true}
                        {"repository":"ns/repo","workload":"shop/puller","granted":true}
                        {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}
   POST /faults         {"endpoint":"auth.x509","times":3,"status":429,"retryAfter":2}; all fields: src/faults.ts
@@ -54,6 +55,8 @@ Control API (JSON):
   POST /service-account-tokens  {"namespace":"shop","serviceAccount":"puller"}: a pod's token
   POST /cluster/basic  a cluster that exchanges no tokens; POST /cluster/enhanced
   POST /api-keys       {"publicKey":"-----BEGIN PUBLIC KEY-----…"}: for ~/.oci/config, an administrator's
+  POST /user-sessions  the same: the session of oci session authenticate
+  POST /resource-tokens  the same: a container instance's RPST
 `;
 
 const OPTIONS = {

@@ -130,6 +130,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     clearFaults: faults.clear,
     rotate: chain.rotate,
     addApiKey: apiKeys.add,
+    async userSession(pem) {
+      const { publicKey, settings } = apiKeys.describe(pem);
+      return { ...settings, token: await sessions.issueUser(publicKey) };
+    },
+    resourceToken: (pem) => sessions.issueResource(apiKeys.describe(pem).publicKey, iam.groupExists()),
     serviceAccountToken: serviceAccounts.issue,
     deletePod: serviceAccounts.deletePod,
     clusterType(type) {

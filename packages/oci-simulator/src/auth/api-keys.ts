@@ -23,6 +23,8 @@ interface ApiKey {
 export interface ApiKeys {
   /** @throws {Refusal} InvalidParameter for anything but a public RSA key in PEM. */
   add(publicKeyPem: string): ApiKeySettings;
+  /** The settings of a key without adding it. @throws {Refusal} InvalidParameter, as for `add`. */
+  describe(publicKeyPem: string): { readonly publicKey: KeyObject; readonly settings: ApiKeySettings };
   /** @throws {Refusal} NotAuthenticated for an unknown keyId. */
   find(keyId: string): ApiKey;
 }
@@ -35,16 +37,22 @@ export function isUser(claims: Claims): boolean {
 
 export function createApiKeys({ userId: user, tenancyId: tenancy, region }: Instance): ApiKeys {
   const keys = new Map<string, ApiKey>();
+
+  function describe(publicKeyPem: string) {
+    const publicKey = parsePublicKey(publicKeyPem);
+    return { publicKey, settings: { user, fingerprint: fingerprintOf(publicKey), tenancy, region: region.id } };
+  }
+
   return {
     add(publicKeyPem) {
-      const publicKey = parsePublicKey(publicKeyPem);
-      const fingerprint = fingerprintOf(publicKey);
-      keys.set(`${tenancy}/${user}/${fingerprint}`, {
+      const { publicKey, settings } = describe(publicKeyPem);
+      keys.set(`${tenancy}/${user}/${settings.fingerprint}`, {
         publicKey,
         claims: { sub: user, tenant: tenancy, ptype: PTYPE },
       });
-      return { user, fingerprint, tenancy, region: region.id };
+      return settings;
     },
+    describe,
     find(keyId) {
       const key = keys.get(keyId);
       if (key === undefined) throw notAuthenticated("keyId is neither a session token nor a user's API key");

@@ -1,5 +1,6 @@
 /**
- * The auth service: `POST /v1/x509` exchanges a node's certificate and a session key for a security token.
+ * The auth service: `POST /v1/x509` exchanges a node's certificate and a session key for a security token, and
+ * `POST /v1/authentication/refresh` a person's token for one that lives longer (oci-cli src/oci_cli/cli_session.py).
  *
  * Accepts the three forms in which Oracle's SDKs name the certificate in keyId (TypeScript: SHA-1 in lower case, Python: SHA-1 in
  * upper case, Go: `fed-x509-sha256`), and nothing that Oracle would refuse.
@@ -12,8 +13,9 @@ import { type Answer, answerJson } from "../http/answer.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import type { CertificateChain } from "../metadata/certificate-chain.ts";
-import { parseRequestSignature, verifyRequestSignature } from "./request-signature.ts";
-import type { SessionTokens } from "./session-tokens.ts";
+import { isUser } from "./api-keys.ts";
+import { parseRequestSignature, type RequestSignature, verifyRequestSignature } from "./request-signature.ts";
+import { SESSION_PREFIX, type SessionTokens } from "./session-tokens.ts";
 
 export interface AuthServiceOptions {
   readonly chain: CertificateChain;
@@ -33,18 +35,22 @@ interface FederationBody {
 }
 
 const PATH = "/v1/x509";
+const REFRESH_PATH = "/v1/authentication/refresh";
 const FIELDS = ["certificate", "publicKey", "intermediateCertificates", "purpose", "fingerprintAlgorithm"];
 const MIN_KEY_BITS = 2_048;
 
 export function authEndpoint(request: ReceivedRequest): EndpointName {
+  if (request.path === REFRESH_PATH) return "auth.refresh";
   return request.path === PATH ? "auth.x509" : "auth.other";
 }
 
 /** @throws {Refusal} */
 export async function answerAuth(request: ReceivedRequest, options: AuthServiceOptions): Promise<Answer> {
-  if (request.path !== PATH) throw new Refusal("NotAuthorizedOrNotFound", `no such path ${request.path}`);
-  if (request.method !== "POST") throw new Refusal("MethodNotAllowed", `${request.method} ${PATH}`);
+  const isRefresh = request.path === REFRESH_PATH;
+  if (request.path !== PATH && !isRefresh) throw new Refusal("NotAuthorizedOrNotFound", `no such path ${request.path}`);
+  if (request.method !== "POST") throw new Refusal("MethodNotAllowed", `${request.method} ${request.path}`);
   const signature = parseRequestSignature(request.headers["authorization"]);
+  if (isRefresh) return refresh(request, signature, options);
   const body = parseFederationBody(request);
   if (!options.chain.isTrusted(body.leaf, body.intermediates)) {
     throw notAuthenticated("the certificate does not lead to our root, or is not valid now");
@@ -54,6 +60,21 @@ export async function answerAuth(request: ReceivedRequest, options: AuthServiceO
   const { sessions, groupExists, flaw } = options;
   const token = await sessions.issue(body.publicKey, body.leaf.fingerprint, groupExists(), flaw);
   return answerJson(200, { token });
+}
+
+/** Only for a person's session, and only while it lives. */
+async function refresh(
+  request: ReceivedRequest,
+  signature: RequestSignature,
+  { sessions, clock }: AuthServiceOptions,
+): Promise<Answer> {
+  const { currentToken, ...unknown } = parseJsonObject(request.body);
+  if (Object.keys(unknown).length > 0) throw new Refusal("InvalidParameter", "currentToken is the only field");
+  if (signature.keyId !== `${SESSION_PREFIX}${currentToken}`) throw notAuthenticated("keyId is not the current token");
+  const session = sessions.open(String(currentToken));
+  verifyRequestSignature(request, signature, session.publicKey, clock.wallMs());
+  if (!isUser(session.claims)) throw notAuthenticated("the token is not a person's");
+  return answerJson(200, { token: await sessions.renew(session) });
 }
 
 function parseFederationBody(request: ReceivedRequest): FederationBody {

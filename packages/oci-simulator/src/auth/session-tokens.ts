@@ -22,6 +22,12 @@ export interface SessionTokens {
   issue(publicKey: KeyObject, leafFingerprint: string, isMember: boolean, flaw?: TokenFlaw): Promise<string>;
   /** The session of a service account of the cluster: its principal has the type `workload`. */
   issueWorkload(publicKey: KeyObject, workload: Workload, flaw?: TokenFlaw): Promise<string>;
+  /** The session of a person, as `oci session authenticate` gets it from the browser. */
+  issueUser(publicKey: KeyObject, flaw?: TokenFlaw): Promise<string>;
+  /** The token that a platform gives to a function or a container instance (RPST). */
+  issueResource(publicKey: KeyObject, isMember: boolean): Promise<string>;
+  /** A new token of the same session, with a new life. */
+  renew(session: Session): Promise<string>;
   /** @throws {Refusal} NotAuthenticated for a token that is not ours, has expired or has no expiry. */
   open(token: string): Session;
 }
@@ -30,8 +36,13 @@ const HEADER = { kid: "asw_oc1_simulator", typ: "JWT" };
 const TAG_OF_NO_GROUP = "AAAAAQAAAAAAAACB";
 const TAG_OF_GROUP = "AAAAAQAAAAAAhy9d";
 
+/** Marks a keyId that is a session token. */
+export const SESSION_PREFIX = "ST$";
+
 /** Seconds since the expiry of an expired token. */
 export const EXPIRED_S = 60;
+
+const CONTAINER_INSTANCE_ID = "ocid1.computecontainerinstance.oc1.iad.simulator";
 
 const WORKLOAD = "workload";
 
@@ -81,15 +92,17 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
     return session;
   }
 
+  const tagsOf = (member: boolean): string =>
+    ["V3", instance.tenancyId, TAG_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])].join(",");
+
   return {
     issue(publicKey, leafFingerprint, member, flaw) {
-      const tags = ["V3", instance.tenancyId, TAG_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])];
       const claims = {
         sub: instance.instanceId,
         "opc-certtype": "instance",
         fprint: leafFingerprint,
         ptype: "instance",
-        "opc-tag": tags.join(","),
+        "opc-tag": tagsOf(member),
         ttype: "x509",
         "opc-instance": instance.instanceId,
         "opc-compartment": instance.compartmentId,
@@ -111,6 +124,25 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
         cluster_id: instance.clusterId,
       };
       return sign(publicKey, WORKLOAD, claims, flaw);
+    },
+    issueUser(publicKey, flaw) {
+      return sign(publicKey, "session", { sub: instance.userId, ptype: "user", ttype: "login" }, flaw);
+    },
+    issueResource(publicKey, member) {
+      const claims = {
+        sub: CONTAINER_INSTANCE_ID,
+        ptype: "resource",
+        ttype: "res",
+        res_type: "computecontainerinstance",
+        res_tenant: instance.tenancyId,
+        res_compartment: instance.compartmentId,
+        res_id: CONTAINER_INSTANCE_ID,
+        "opc-tag": tagsOf(member),
+      };
+      return sign(publicKey, "resource", claims, undefined);
+    },
+    renew({ publicKey, claims }) {
+      return sign(publicKey, "session", claims, undefined);
     },
     open(token) {
       const session = opened.get(token) ?? openNew(token);

@@ -5,7 +5,7 @@
 import type { Clock } from "@ocir-broker/foundation";
 import type { ApiKeys } from "../auth/api-keys.ts";
 import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
-import { isMember, type SessionTokens } from "../auth/session-tokens.ts";
+import { isMember, SESSION_PREFIX, type SessionTokens } from "../auth/session-tokens.ts";
 import type { EndpointName } from "../endpoints.ts";
 import type { TokenFlaw } from "../faults.ts";
 import { type Answer, answerJson } from "../http/answer.ts";
@@ -27,7 +27,6 @@ export interface TokenEndpointOptions {
   readonly flaw?: TokenFlaw | undefined;
 }
 
-const SESSION_PREFIX = "ST$";
 const BASIC_USER = "BEARER_TOKEN";
 
 export function tokenEndpointName(request: ReceivedRequest): EndpointName {
