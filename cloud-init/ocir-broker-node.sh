@@ -27,6 +27,8 @@ libexec=/usr/libexec/ocir-broker
 setup=$libexec/setup
 list=$libexec/ocir-broker-files
 state=/run/ocir-broker-node
+# For node-exporter, until an installation succeeds.
+metrics=/run/ocir-broker-metrics/ocir_broker_install.prom
 work=/usr/libexec/ocir-broker-node.work
 # Links to the files that an installation replaces; empty if there were none.
 before=/usr/libexec/ocir-broker-node.before
@@ -50,9 +52,10 @@ log() {
   logger -t ocir-broker-node -- "$*" 2>/dev/null || :
 }
 
-# Ends the installation, which is a subshell; the bootstrap continues.
-fail() {
-  printf '%s\n' "$*" >"$state/reason"
+# Ends the installation, which is a subshell; the bootstrap continues. Each code is a row in docs/operations.md.
+fail() { # CODE REASON
+  echo "$1" >"$state/code"
+  printf '%s\n' "$2" >"$state/reason"
   exit 1
 }
 
@@ -171,18 +174,18 @@ check_machine() {
   case $(uname -m) in
     x86_64) architecture=amd64 sha256=${OCIR_BROKER_SHA256_AMD64:-$release_sha256_amd64} ;;
     aarch64) architecture=arm64 sha256=${OCIR_BROKER_SHA256_ARM64:-$release_sha256_arm64} ;;
-    *) fail "there is no ocir-broker for $(uname -m)" ;;
+    *) fail architecture "there is no ocir-broker for $(uname -m)" ;;
   esac
   for path in "${kubelet_program:-/}" "$config" "$bin_dir"; do
     is_roots "$path" ||
-      fail "path-untrusted: $path: a user other than root can change it or its folders"
+      fail path-untrusted "path-untrusted: $path: a user other than root can change it or its folders"
   done
   kubelet_version=$(version_of "$kubelet_program" || version_of kubelet || metadata metadata/oke-k8version) ||
-    fail "neither the kubelet nor the metadata key oke-k8version gives the Kubernetes version"
+    fail kubelet-version "neither the kubelet nor the metadata key oke-k8version gives the Kubernetes version"
   libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || libc=
   case $libc in
-    "glibc 2."*) [ "${libc#glibc 2.}" -ge 28 ] || fail "$libc is too old: 2.28 is needed (Oracle Linux 8, Ubuntu 20.04)" ;;
-    *) fail "glibc 2.28 or newer is needed, but this is: ${libc:-unknown}" ;;
+    "glibc 2."*) [ "${libc#glibc 2.}" -ge 28 ] || fail glibc "$libc is too old: 2.28 is needed (Oracle Linux 8, Ubuntu 20.04)" ;;
+    *) fail glibc "glibc 2.28 or newer is needed, but this is: ${libc:-unknown}" ;;
   esac
 }
 
@@ -196,7 +199,7 @@ check_libraries() {
   else
     timeout 90 apt-get -qq -y install libatomic1 >/dev/null 2>&1
   fi
-  ldconfig -p | grep -q 'libatomic\.so\.1 ' || fail "libatomic.so.1 is missing: put libatomic (Ubuntu: libatomic1) into the image"
+  ldconfig -p | grep -q 'libatomic\.so\.1 ' || fail libatomic "libatomic.so.1 is missing: put libatomic (Ubuntu: libatomic1) into the image"
 }
 
 is_installed() {
@@ -214,7 +217,7 @@ answers() {
 refuse_package() {
   if [ ! -e $setup ] || [ -e $list ]; then return; fi
   has=$(timeout 20 "$broker" --version 2>/dev/null)
-  fail "a package of ocir-broker ${has:=of no known version} is installed, but $version is needed: install that package, or set OCIR_BROKER_VERSION=$has"
+  fail package "a package of ocir-broker ${has:=of no known version} is installed, but $version is needed: install that package, or set OCIR_BROKER_VERSION=$has"
 }
 
 fetch_from() { # SOURCE
@@ -236,8 +239,8 @@ fetch_from() { # SOURCE
 
 fetch_archive() {
   archive=ocir-broker-$version-linux-$architecture.tar.gz
-  [ -n "$sha256" ] || fail "no checksum is set for $archive"
-  why="none of the sources has $archive"
+  [ -n "$sha256" ] || fail checksum "no checksum is set for $archive"
+  code=download why="none of the sources has $archive"
   set -f
   for source in $sources; do
     case $source in /*) [ -e "$source/$archive" ] || continue ;; esac
@@ -247,9 +250,9 @@ fetch_archive() {
       log "verified: $archive has the pinned SHA-256 $sha256"
       return
     fi
-    why="the archive has another checksum than the one that is set"
+    code=checksum why="the archive has another checksum than the one that is set"
   done
-  fail "$why"
+  fail $code "$why"
 }
 
 # A hard link preserves the file, as an installation replaces it by a rename.
@@ -260,22 +263,22 @@ keep_before() {
   if [ -e $list ]; then
     { echo $list && cat $list; } | while read -r file; do
       mkdir -p "$before.new${file%/*}" && { ln "$file" "$before.new$file" 2>/dev/null || cp -a "$file" "$before.new$file"; } || exit 1
-    done || fail "the installed version cannot be saved"
+    done || fail disk "the installed version cannot be saved"
   fi
   mv "$before.new" "$before"
 }
 
 install_archive() {
-  said=$(tar -xzf "$work/$archive" -C "$work" --no-same-owner 2>&1) || fail "the archive cannot be unpacked: $said"
+  said=$(tar -xzf "$work/$archive" -C "$work" --no-same-owner 2>&1) || fail archive "the archive cannot be unpacked: $said"
   rm -f "$work/$archive"
   tree=$work/${archive%.tar.gz}
-  [ -x "$tree/install.sh" ] || fail "the archive is not ocir-broker $version"
+  [ -x "$tree/install.sh" ] || fail archive "the archive is not ocir-broker $version"
   # Before anything is replaced. If it does not run here, install.sh says why.
   fresh=$tree/usr/libexec/ocir-broker/ocir-broker
   if timeout 20 "$fresh" version >/dev/null 2>&1; then check_config "$fresh"; fi
   keep_before
-  said=$(timeout 120 "$tree/install.sh" 2>&1) || fail "it cannot be installed: $said"
-  answers || fail "it is installed, but does not answer as version $version"
+  said=$(timeout 120 "$tree/install.sh" 2>&1) || fail install "it cannot be installed: $said"
+  answers || fail install "it is installed, but does not answer as version $version"
 }
 
 install_files() {
@@ -285,19 +288,19 @@ install_files() {
   fi
   refuse_package
   rm -rf "$work"
-  said=$(mkdir "$work" 2>&1) || fail "nothing can be written to /usr/libexec: $said"
+  said=$(mkdir "$work" 2>&1) || fail disk "nothing can be written to /usr/libexec: $said"
   fetch_archive
   log "stage: install $archive"
   install_archive
 }
 
 check_config() { # PROGRAM
-  said=$(timeout 20 "${1-$broker}" config check 2>&1) || fail "the configuration has faults: $said"
+  said=$(timeout 20 "${1-$broker}" config check 2>&1) || fail config "the configuration has faults: $said"
 }
 
 start_units() {
   timeout 60 systemctl start ocir-broker.socket ocir-broker.service >/dev/null 2>&1 ||
-    fail "ocir-broker.service does not start: see journalctl -u ocir-broker.service"
+    fail service "ocir-broker.service does not start: see journalctl -u ocir-broker.service"
 }
 
 # Calls the plugin as the kubelet does.
@@ -308,20 +311,20 @@ ask_plugin() {
   status=$?
   said=$(head -c 600 "$state/said")
   if [ $status = 0 ]; then
-    said=$(printf '%s' "$answer" | timeout 20 "$broker" kubelet-config check-answer 2>&1) || fail "the plugin was asked: $said"
+    said=$(printf '%s' "$answer" | timeout 20 "$broker" kubelet-config check-answer 2>&1) || fail plugin "the plugin was asked: $said"
     return
   fi
   case $said in
-    "ocir-broker: shim-"*) fail "the plugin was asked: $said" ;;
+    "ocir-broker: shim-"*) fail plugin "the plugin was asked: $said" ;;
     "ocir-broker: "[a-z]*": "*) log "no credentials yet, which does not withhold the flags, because the broker recovers from it: $said" ;;
-    *) fail "the plugin was asked, and ended with $status: $said" ;;
+    *) fail plugin "the plugin was asked, and ended with $status: $said" ;;
   esac
 }
 
 # Last, because nothing may fail after it.
 connect() {
   : >"$state/connect"
-  said=$(timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" 2>"$state/said") || fail "$(cat "$state/said")"
+  said=$(timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" 2>"$state/said") || fail connect "$(cat "$state/said")"
   printf '%s' "$said" >"$state/changed"
 }
 
@@ -506,12 +509,21 @@ unlock() {
   exec 9>&-
 }
 
-fault() { # REASON
-  if [ "$how" = running ]; then
-    log "FAULT: everything is as it was before: $1"
-  else
-    log "FAULT: the kubelet gets no flags for ocir-broker: $1"
-  fi
+# In the folder of the daemon's metrics, to which its group may write: a rename follows no link.
+report() { # CODE
+  new=$(mktemp /run/ocir-broker-install.XXXXXX) || return
+  printf '%s\n' '# HELP ocir_broker_install_failed Always 1. The last installation on this node has failed, for this reason.' \
+    '# TYPE ocir_broker_install_failed gauge' "ocir_broker_install_failed{reason=\"$1\"} 1" >"$new"
+  if ! { chmod 644 "$new" && mkdir -p "${metrics%/*}" && mv -fT "$new" $metrics; }; then rm -f "$new"; fi
+}
+
+fault() { # CODE REASON
+  result="the kubelet gets no flags for ocir-broker"
+  if [ "$how" = running ]; then result="everything is as it was before"; fi
+  log "FAULT: $result: $2"
+  # The console's history can be read without a login. A console that is not read could block.
+  printf 'ocir-broker-node: FAULT: %s: %s\n' "$result" "$2" | timeout 5 tee /dev/console >/dev/null 2>&1
+  report "$1"
 }
 
 installed=no
@@ -521,23 +533,26 @@ install_then_bootstrap() { # ARGUMENTS FOR THE BOOTSTRAP
   if lock; then
     rm -rf "$state"
     mkdir -m 0700 "$state"
+    # Stays if this shell is killed.
+    report killed
     [ -z "$(find /var/lib/ocir-broker/replaced -mindepth 2 -name written 2>/dev/null)" ] || : >"$state/connected"
     # A subshell, so that this shell continues.
     (export OCIR_BROKER_INSTALLATION=$$ && install_all)
     if [ -e "$state/done" ]; then
       installed=yes
+      rm -f $metrics
       case " $given" in *" $config_flag"[\ =]*) ;; *) kubelet_args="$kubelet_args $config_flag=$config" ;; esac
       case " $given" in *" $bin_dir_flag"[\ =]*) ;; *) kubelet_args="$kubelet_args $bin_dir_flag=$bin_dir" ;; esac
       kubelet_args=${kubelet_args# }
       if [ "$how" = running ]; then log "installed: version $version"; else log "installed: the kubelet gets its flags"; fi
     else
       withdraw
-      fault "$(cat "$state/reason" 2>/dev/null || echo 'the installation was ended')"
+      fault "$(cat "$state/code" 2>/dev/null || echo killed)" "$(cat "$state/reason" 2>/dev/null || echo 'the installation was ended')"
     fi
     rm -rf "$state"
     unlock
   else
-    fault "another installation has not ended for 5 minutes, or its lock is not root's alone: see fuser -v $lock_file"
+    fault lock "another installation has not ended for 5 minutes, or its lock is not root's alone: see fuser -v $lock_file"
   fi
   bootstrap "$@"
 }
@@ -575,7 +590,7 @@ at_end() {
   if [ $bootstrapped = no ]; then
     kubelet_args=$given
     if [ $locked = yes ]; then withdraw; fi
-    fault "the installer was ended"
+    fault killed "the installer was ended"
     eval "bootstrap $quoted"
     status=$?
   fi

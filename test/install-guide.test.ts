@@ -35,6 +35,17 @@ describe("ocir-broker-node.sh", () => {
   });
 });
 
+describe("docs/operations.md", () => {
+  it("has a row for each reason of a failed installation, and no other", () => {
+    const codes = [
+      ...read("cloud-init/ocir-broker-node.sh").matchAll(/(?:\bfail |\bfault |code=)([a-z][a-z-]+) (?:"|why=)/g),
+    ];
+    const rows = read("docs/operations.md").split("### OcirBrokerInstallFailed")[1]?.split("###")[0] ?? "";
+    const documented = [...rows.matchAll(/^\| (`[^|]*)\|/gm)].flatMap(([, cell]) => cell?.match(/[a-z-]+/g) ?? []);
+    expect(documented.sort()).toEqual([...new Set(codes.map(([, code]) => code))].sort());
+  });
+});
+
 describe("the guides", () => {
   it("have the same commands in English and in Korean", () => {
     const [english, korean] = GUIDES.map((path) => commandsOf(read(path)));

@@ -146,6 +146,8 @@ install() {
   fi
   # Last: the kubelet's calls go to our plugin from here on.
   install_link "$plugin"
+  # A failed installation of ocir-broker-node.sh ends with this one, unless that script runs it.
+  if [ -z "${OCIR_BROKER_INSTALLATION-}" ]; then rm -f /run/ocir-broker-metrics/ocir_broker_install.prom; fi
 }
 
 remove() {

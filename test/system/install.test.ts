@@ -24,6 +24,7 @@ const BASE = ["kubelet", "--config=/etc/kubernetes/kubelet-config.json"];
 const LIMIT_MS = 10_000;
 /** From the start of the script to the kubelet's flags, for a new user. */
 const NEW_USER_LIMIT_MS = 60_000;
+const INSTALL_METRICS = "/run/ocir-broker-metrics/ocir_broker_install.prom";
 const USER_DATA = "/var/lib/cloud/instance/scripts/part-001";
 /** Milliseconds after a line of the log. */
 const KILL_POINTS: readonly [line: string, afterMs: number][] = [
@@ -206,17 +207,20 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
   describe("leaves a kubelet that starts, without our flags and with the reason in the log:", () => {
     const faults: [
       what: string,
+      code: string,
       reason: RegExp,
       arrange: () => Promise<Record<string, string>>,
       undo?: () => Promise<void>,
     ][] = [
       [
         "no network",
+        "download",
         /the archive cannot be fetched: curl/,
         async () => ({ ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/secret/" }),
       ],
       [
         "a wrong checksum",
+        "checksum",
         /another checksum/,
         async () => ({
           ...fromBucket(),
@@ -226,6 +230,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       ],
       [
         "a full disk",
+        "archive",
         /No space left on device/,
         async () => {
           await node.root.run("mount", ["-t", "tmpfs", "-o", "size=60m", "none", "/usr/libexec"]);
@@ -233,9 +238,15 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
         },
         async () => void (await node.root.run("umount", ["/usr/libexec"])),
       ],
-      ["a foreign architecture", /this archive is for Linux on /, async () => node.settings(archives.foreign)],
+      [
+        "a foreign architecture",
+        "install",
+        /this archive is for Linux on /,
+        async () => node.settings(archives.foreign),
+      ],
       [
         "a read-only /usr",
+        "disk",
         /Read-only file system/,
         async () => {
           await node.root.run("mount", ["--bind", "/usr", "/usr"]);
@@ -246,6 +257,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       ],
       [
         "a configuration with faults",
+        "config",
         /the configuration has faults: .*log\.level/s,
         async () => {
           node.root.write("/etc/ocir-broker/config.yaml", "log: {level: loud}\n");
@@ -254,15 +266,17 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       ],
       [
         "a kubelet's configuration that is broken",
+        "connect",
         /cannot be changed: .*config-/,
         async () => {
           node.root.write(CONFIG, "providers: none\n");
           return node.settings(archives.good);
         },
       ],
-      ["a plugin that babbles", /the answer cannot be decoded/, async () => node.settings(archives.babbling)],
+      ["a plugin that babbles", "plugin", /the answer cannot be decoded/, async () => node.settings(archives.babbling)],
       [
         "no kubelet to ask for its version",
+        "kubelet-version",
         /gives the Kubernetes version/,
         async () => {
           await node.root.run("chmod", ["-x", "/usr/bin/kubelet"]);
@@ -272,7 +286,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       ],
     ];
 
-    it.each(faults)("%s", async (_what, reason, arrange, undo) => {
+    it.each(faults)("%s", async (_what, code, reason, arrange, undo) => {
       const settings = await arrange();
       const before = await node.root.exec("cat", [CONFIG]);
       const run = await node.install(settings, ["--kubelet-extra-args", "--v=4"]);
@@ -280,10 +294,28 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       expect(run.stderr).toMatch(/FAULT: the kubelet gets no flags for ocir-broker/);
       expect(run.stderr).toMatch(reason);
       expect(run.stderr).not.toContain("secret");
+      expect(await node.root.run("cat", [INSTALL_METRICS])).toContain(
+        `\nocir_broker_install_failed{reason="${code}"} 1`,
+      );
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4"]]);
       // The state without ocir-broker.
       expect((await node.root.exec("cat", [CONFIG])).stdout).toBe(before.stdout);
       expect((await node.root.exec("ls", ["-d", PLUGIN, "/usr/libexec/ocir-broker"])).stdout).toBe("");
+    });
+
+    it("a fault that is on the console, and over when a later run succeeds", async () => {
+      // A console is a device; here a file is in its place.
+      await node.root.run("sh", ["-c", ": >/run/console && mount --bind /run/console /dev/console"]);
+      await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/secret/" });
+      await node.root.run("umount", ["/dev/console"]);
+      expect(await node.root.run("cat", ["/run/console"])).toMatch(
+        /^ocir-broker-node: FAULT: the kubelet gets no flags.*the archive cannot be fetched: curl: .*$/,
+      );
+      expect(await node.root.run("journalctl", ["-t", "ocir-broker-node", "--no-pager"])).toContain(
+        "FAULT: the kubelet gets no flags",
+      );
+      await expectInstalled(await node.install(fromBucket()));
+      expect((await node.root.exec("ls", [INSTALL_METRICS])).stdout).toBe("");
     });
 
     it("a fault and flags from elsewhere, which name what could not be installed", async () => {
