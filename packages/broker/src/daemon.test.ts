@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -534,6 +534,49 @@ describe("a user's identity", () => {
     expect(secrets.filter((each) => seen.includes(each))).toEqual([]);
     expect(seen).not.toMatch(/ocid1|BEGIN |Signature/);
     expect(simulator.requests()).toMatchObject({ "auth.x509": 0 });
+  });
+});
+
+describe("identities from files and variables", () => {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const publicPem = String(publicKey.export({ type: "spki", format: "pem" }));
+  const pem = String(privateKey.export({ type: "pkcs8", format: "pem" }));
+
+  function sessionIn(token: string): Record<string, string> {
+    writeFileSync(join(directory, "token"), token, { mode: 0o600 });
+    return { OCI_CLI_SECURITY_TOKEN_FILE: join(directory, "token"), OCI_CLI_KEY_CONTENT: pem };
+  }
+  const resourceOf = (token: string): Record<string, string> => ({
+    OCI_RESOURCE_PRINCIPAL_VERSION: "2.2",
+    OCI_RESOURCE_PRINCIPAL_RPST: token,
+    OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM: pem,
+    OCI_RESOURCE_PRINCIPAL_REGION: "us-ashburn-1",
+  });
+
+  it.each([
+    ["session", async () => sessionIn((await simulator.userSession(publicPem)).token), "user", "session-refused"],
+    [
+      "resource-principal",
+      async () => resourceOf(await simulator.resourceToken(publicPem)),
+      "resource",
+      "resource-principal-refused",
+    ],
+  ])("%s signs, tells what to do if it is refused, and is not shown", async (provider, variables, ptype, refusal) => {
+    await start({ config: { identity: { provider: "none" } } });
+    const config = { identity: { provider } };
+    await broker?.close();
+    const environment = await variables();
+    await startAgain({ config, environment });
+    const token = tokenIn(await pull(`${HOST}/ns/app`));
+    expect(claimsOf(token)).toMatchObject({ ptype });
+    simulator.faults({ endpoint: "registry.token", status: 401, times: 10 });
+    const refused = await pull(`us-ashburn-1.ocir.io/ns/app`);
+    expect(refused).toMatchObject({ status: 502, text: expect.stringContaining(refusal) });
+    const shown = await Promise.all(["/healthz", "/status", "/metrics"].map(health));
+    const seen = [logged, ...[refused, ...shown].map(({ text }) => text)].join("\n");
+    expect(seen).not.toMatch(/eyJ|BEGIN |Signature|ST\$|ocid1/);
+    expect(shown[1]?.text).toContain(`"identity": "${provider}"`);
+    expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "auth.refresh": 0 });
   });
 });
 

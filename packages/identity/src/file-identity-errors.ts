@@ -45,4 +45,37 @@ export const FILE_IDENTITY_ERRORS = {
     "check the profile's name, in capitals as in the file",
   ),
   "oci-region-unknown": permanent(502, "this release knows no such region", "correct the region"),
+  "resource-principal-expired": permanent(
+    502,
+    "the platform has not renewed the resource principal's token",
+    "start the job or the container again",
+  ),
+  "resource-principal-missing": permanent(
+    502,
+    "the platform has not set the variable",
+    "run it where Oracle gives a resource principal, or choose another identity.provider",
+  ),
+  "resource-principal-mixed": permanent(
+    502,
+    "one of key and pass phrase is a file and one is not",
+    "give both as files",
+  ),
+  "resource-principal-refused": permanent(
+    502,
+    "the registry does not accept the resource principal",
+    "check the clock, then start the job or the container again",
+  ),
+  "resource-principal-version": permanent(502, "only version 2.2 is supported", "choose another identity.provider"),
+  "security-token-invalid": permanent(502, "it has no security token", "write it again: oci session authenticate"),
+  "security-token-key": permanent(
+    502,
+    "the security token is for another key",
+    "name the key_file that oci session authenticate wrote with it",
+  ),
+  "session-expired": permanent(502, "the command line's session has expired", "run oci session authenticate"),
+  "session-refused": permanent(
+    502,
+    "the registry does not accept the command line's session",
+    "run oci session authenticate",
+  ),
 } as const satisfies Record<string, FetchErrorText>;

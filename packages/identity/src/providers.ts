@@ -1,12 +1,16 @@
 /** The registry of identity providers: one line for each, by the name that the configuration and kept state use. */
+import { createCliSession } from "./cli-session/cli-session.ts";
 import { createInstancePrincipal } from "./instance-principal/instance-principal.ts";
 import { createNoIdentity } from "./no-identity/no-identity.ts";
 import type { IdentityProvider, ProviderContext } from "./provider.ts";
+import { createResourcePrincipal } from "./resource-principal/resource-principal.ts";
 import { createUserPrincipal } from "./user-principal/user-principal.ts";
 
 const PROVIDERS = {
   "instance-principal": createInstancePrincipal,
   user: createUserPrincipal,
+  session: createCliSession,
+  "resource-principal": createResourcePrincipal,
   none: createNoIdentity,
 };
 

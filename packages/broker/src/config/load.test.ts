@@ -26,6 +26,7 @@ describe("checkConfig", () => {
       request: { deadline: "15s" },
       identity: { provider: "instance-principal" },
       user: {},
+      session: {},
       registries: { extraHosts: [], endpoints: {} },
       metadata: {},
       auth: {},
@@ -52,6 +53,7 @@ metrics: { textfile: /srv/metrics/broker.prom }
 log: { level: trace }
 identity: { provider: none }
 user: { configFile: ~/oci/config, profile: ME }
+session: { configFile: /etc/oci-config, profile: DEFAULT }
 `;
     expect(configOf(text)).toEqual(parse(text));
   });
@@ -250,7 +252,7 @@ describe("configJsonSchema", () => {
   it("describes every key", () => {
     const sections = Object.values(configSchema.shape).map((section) => section.unwrap());
     const keys = sections.flatMap((section) => Object.values(section.shape));
-    expect(keys).toHaveLength(18);
+    expect(keys).toHaveLength(20);
     for (const key of keys) expect(key.description).toMatch(/\.$/);
     expect(JSON.stringify(configJsonSchema())).toContain("How long one request may wait");
   });

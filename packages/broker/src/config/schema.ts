@@ -62,10 +62,11 @@ export const configSchema = z.strictObject(
         .enum(PROVIDER_NAMES, `must be ${PROVIDER_NAMES.slice(0, -1).join(", ")} or ${PROVIDER_NAMES.at(-1)}`)
         .default(DEFAULT_PROVIDER)
         .describe(
-          "Whose identity signs: instance-principal, this node's; user, an API key of ~/.oci/config; none, for a node that only serves service accounts. The broker never changes to another one by itself.",
+          "Whose identity signs: instance-principal, this node's; user, an API key of ~/.oci/config; session, what oci session authenticate wrote there; resource-principal, of a function or container instance, from its OCI_RESOURCE_PRINCIPAL_* variables; none, for a node that only serves service accounts. The broker never changes to another one by itself.",
         ),
     }).prefault({}),
     user: profileSection("identity.provider: user"),
+    session: profileSection("identity.provider: session"),
     registries: section({
       prefetch: z
         .array(registryHost, "must be a list of registry hosts")

@@ -29,7 +29,7 @@ export interface CredentialCore {
 }
 
 export interface CredentialCoreOptions {
-  readonly config: Pick<Config, "identity" | "user" | "metadata" | "auth" | "registries">;
+  readonly config: Pick<Config, "identity" | "user" | "session" | "metadata" | "auth" | "registries">;
   /** For the identity provider. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;

@@ -8,6 +8,8 @@ import { checkIdentity } from "./identity.ts";
 import { checkMetadata } from "./metadata.ts";
 import { checkAuthPath } from "./network-path.ts";
 
+const FILE_IDENTITY_CHECKS: readonly NamedCheck[] = [["identity", checkFileIdentity]];
+
 export const CHECKS_BY_PROVIDER: Readonly<Record<ProviderName, readonly NamedCheck[]>> = {
   "instance-principal": [
     ["metadata service", checkMetadata],
@@ -15,6 +17,8 @@ export const CHECKS_BY_PROVIDER: Readonly<Record<ProviderName, readonly NamedChe
     ["network to the auth service", checkAuthPath],
     ["identity", checkIdentity],
   ],
-  user: [["identity", checkFileIdentity]],
+  user: FILE_IDENTITY_CHECKS,
+  session: FILE_IDENTITY_CHECKS,
+  "resource-principal": FILE_IDENTITY_CHECKS,
   none: [["identity", async () => [finding("identity-none", "identity.provider: none")]]],
 };

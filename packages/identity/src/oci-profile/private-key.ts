@@ -14,7 +14,7 @@ export async function readProfileKey(profile: Profile): Promise<KeyObject> {
 }
 
 /** @throws {IdentityError} `key-encrypted`, `key-invalid` */
-function decodePrivateKey(pem: string, passPhrase: string | undefined, place: string): KeyObject {
+export function decodePrivateKey(pem: string, passPhrase: string | undefined, place: string): KeyObject {
   const key = parseKey(pem, passPhrase);
   if (key?.asymmetricKeyType === "rsa") return key;
   // Both "BEGIN ENCRYPTED PRIVATE KEY" and PKCS#1's "Proc-Type: 4,ENCRYPTED".

@@ -1,0 +1,57 @@
+/**
+ * Security tokens that others have obtained and written to a file or variable: the command line's session and RPSTs. The signature
+ * is not verified, because only OCI has its key; the registry does it.
+ */
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { parseJson, Secret } from "@ocir-broker/foundation";
+import * as z from "zod";
+import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
+import { TOKEN_PREFIX } from "../instance-principal/session-record.ts";
+import { isTokenOfKey } from "../instance-principal/session-token.ts";
+import type { SigningSession } from "../provider.ts";
+
+export interface WrittenSession {
+  readonly session: SigningSession;
+  /** The token's own end, in epoch milliseconds. */
+  readonly endsAtWallMs: number;
+  /** Tenancy and principal, which must stay the same. */
+  readonly identity: string;
+}
+
+const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+const claims = z.object({
+  exp: z.number(),
+  sub: z.string().default(""),
+  tenant: z.string().optional(),
+  /** The tenancy in an RPST. */
+  res_tenant: z.string().optional(),
+  /** The key that the token is bound to, in the tokens that are published. */
+  jwk: z.unknown().optional(),
+});
+
+/**
+ * @param text the file's content.
+ * @throws {IdentityError} `security-token-invalid`, `security-token-key`, or `expired`.
+ */
+export function decodeWrittenSession(
+  text: string,
+  privateKey: KeyObject,
+  { place, wallMs, expired }: { place: string; wallMs: number; expired: IdentityErrorCode },
+): WrittenSession {
+  const token = text.trim();
+  const { data } = claims.safeParse(
+    JWT.test(token) ? parseJson(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) : undefined,
+  );
+  if (data === undefined) throw new IdentityError("security-token-invalid", place);
+  const endsAtWallMs = data.exp * 1_000;
+  if (endsAtWallMs <= wallMs) throw new IdentityError(expired, place);
+  if (data.jwk !== undefined && !isTokenOfKey(token, createPublicKey(privateKey)))
+    throw new IdentityError("security-token-key", place);
+  const tenancyId = data.res_tenant ?? data.tenant ?? "";
+  return {
+    session: { keyId: new Secret(`${TOKEN_PREFIX}${token}`), privateKey, tenancyId },
+    endsAtWallMs,
+    identity: `${tenancyId}/${data.sub}`,
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * Resource principal, version 2.2: token, key and region in variables that the platform of a function, container instance or job
+ * sets. Each is the value, or the absolute path of a file, which the platform rewrites; so files are read again at each renewal.
+ *
+ * Source: oci-go-sdk, common/auth/resource_principal_key_provider.go.
+ */
+import { createSameIdentity, readNow } from "../file-lives.ts";
+import { IdentityError } from "../identity-error.ts";
+import { readBoundedFile } from "../oci-profile/private-file.ts";
+import { decodePrivateKey } from "../oci-profile/private-key.ts";
+import { regionNamed } from "../oci-profile/profile-region.ts";
+import { decodeWrittenSession } from "../oci-profile/security-token.ts";
+import type { IdentityProvider, ProviderContext } from "../provider.ts";
+
+const VERSION = "OCI_RESOURCE_PRINCIPAL_VERSION";
+const TOKEN = "OCI_RESOURCE_PRINCIPAL_RPST";
+const KEY = "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM";
+const PASS_PHRASE = "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE";
+const REGION = "OCI_RESOURCE_PRINCIPAL_REGION";
+
+/** It has no section in the configuration, because the platform sets everything. */
+export function createResourcePrincipal(_settings: object, { clock, environment }: ProviderContext): IdentityProvider {
+  const checkSame = createSameIdentity();
+
+  function variable(name: string): string {
+    const value = environment[name];
+    if (!value) throw new IdentityError("resource-principal-missing", name);
+    return value;
+  }
+
+  async function read(name: string): Promise<string> {
+    const value = variable(name);
+    if (!isPath(value)) return value;
+    try {
+      return await readBoundedFile(value);
+    } catch (error) {
+      throw new IdentityError("identity-file-unreadable", name, { cause: error });
+    }
+  }
+
+  /** A key in a file has its pass phrase in a file. */
+  async function readPassPhrase(): Promise<string | undefined> {
+    const passPhrase = environment[PASS_PHRASE];
+    if (!passPhrase) return undefined;
+    if (isPath(passPhrase) !== isPath(variable(KEY))) throw new IdentityError("resource-principal-mixed", PASS_PHRASE);
+    return (await read(PASS_PHRASE)).replace(/\r?\n$/, "");
+  }
+
+  return {
+    source: undefined,
+    refusedAs: "resource-principal-refused",
+    region: async () => regionNamed(variable(REGION), REGION),
+    async session() {
+      if (variable(VERSION) !== "2.2") throw new IdentityError("resource-principal-version", VERSION);
+      const privateKey = decodePrivateKey(await read(KEY), await readPassPhrase(), KEY);
+      const written = decodeWrittenSession(await read(TOKEN), privateKey, {
+        place: TOKEN,
+        wallMs: clock.wallMs(),
+        expired: "resource-principal-expired",
+      });
+      checkSame(written.identity, TOKEN);
+      return readNow(written.session, clock, written.endsAtWallMs);
+    },
+    resume() {},
+    encodeSession: () => undefined,
+    decodeSession: () => undefined,
+  };
+}
+
+function isPath(value: string): boolean {
+  return value.startsWith("/");
+}
