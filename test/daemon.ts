@@ -25,6 +25,8 @@ export interface DaemonOptions {
   readonly prefetch?: readonly string[];
   readonly logLevel?: string;
   readonly deadline?: string;
+  /** Further keys of that section; with it, service accounts use the simulated cluster's exchange. */
+  readonly serviceAccounts?: object;
 }
 
 export interface Daemon {
@@ -46,9 +48,18 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
     host,
     registryUrls[index % registryUrls.length]?.origin,
   ]);
+  const caFile = join(directory, "cluster-ca.crt");
+  writeFileSync(caFile, simulator.clusterCaCertificate);
+  const cluster = {
+    exchange: "oke",
+    apiServer: simulator.clusterUrl.origin,
+    endpoint: simulator.clusterUrl.origin,
+    caFile,
+  };
   writeFileSync(
     path,
     JSON.stringify({
+      ...(options.serviceAccounts && { serviceAccounts: { ...cluster, ...options.serviceAccounts } }),
       sockets: { credentials: credentialsSocket, health: healthSocket },
       ...(options.deadline === undefined ? {} : { request: { deadline: options.deadline } }),
       registries: { prefetch: options.prefetch ?? [], endpoints: Object.fromEntries(endpoints) },

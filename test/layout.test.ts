@@ -12,6 +12,7 @@ const ROOMS = [
   "config",
   "telemetry",
   "tokens",
+  "workloads",
   "access",
   "core",
   "pulls",

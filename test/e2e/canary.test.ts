@@ -4,11 +4,13 @@ import { expect, it } from "vitest";
 import { answerOf, setStage } from "./stage.ts";
 
 it("no token, key, certificate or signature is seen in log, metrics, status, errors or the process list", async () => {
-  const { simulator, daemon, config, call } = await setStage({ daemon: { logLevel: "trace", deadline: "2s" } });
+  const { simulator, daemon, config, call } = await setStage({
+    daemon: { logLevel: "trace", deadline: "2s", serviceAccounts: {} },
+  });
   const seen: string[] = [];
   const secrets = [...(await identityTexts(simulator.metadataUrl)), "Signature version=", "ST$"];
-  const pull = async (image: string): Promise<void> => {
-    const result = await call(image);
+  const pull = async (image: string, serviceAccountToken?: string): Promise<void> => {
+    const result = await call(image, serviceAccountToken);
     seen.push(result.stderr);
     if (result.exitCode !== 0) return;
     const passwords = Object.values(answerOf(result).auth).map(({ password }) => password);
@@ -24,6 +26,13 @@ it("no token, key, certificate or signature is seen in log, metrics, status, err
   for (const fault of [{ status: 401 }, { html: true }, { wrongShape: true }, { truncate: true }, { status: 429 }]) {
     simulator.faults({ endpoint: "registry.token", ...fault }, { endpoint: "auth.x509", ...fault });
     await pull("us-ashburn-1.ocir.io/acme/shop/web");
+    simulator.clearFaults();
+  }
+  for (const status of [200, 401, 403, 500]) {
+    const token = await simulator.serviceAccountToken({ namespace: "shop", serviceAccount: `puller-${status}` });
+    secrets.push(...partsOf(token));
+    if (status !== 200) simulator.faults({ endpoint: "cluster.exchange", status });
+    await pull("icn.ocir.io/acme/shop/web", token);
     simulator.clearFaults();
   }
   await pull("not an image");

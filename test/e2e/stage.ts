@@ -19,7 +19,8 @@ export interface Stage {
   readonly simulator: Simulator;
   readonly daemon: Daemon;
   readonly config: DaemonConfig;
-  call(image: string): Promise<CredentialProviderResult>;
+  /** As the kubelet calls it, with a pod's service-account token if there is one. */
+  call(image: string, serviceAccountToken?: string): Promise<CredentialProviderResult>;
 }
 
 export const REGISTRY_HOSTS = ["icn.ocir.io", "us-ashburn-1.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"];
@@ -43,7 +44,12 @@ export async function setStage(
   const daemon = await startDaemon(config, options.broker);
   onTestFinished(() => daemon.stop());
   const env = { OCIR_BROKER_SOCKET: config.credentialsSocket };
-  return { simulator, daemon, config, call: (image) => callCredentialProvider({ path: SHIM, env, image }) };
+  return {
+    simulator,
+    daemon,
+    config,
+    call: (image, serviceAccountToken) => callCredentialProvider({ path: SHIM, env, image, serviceAccountToken }),
+  };
 }
 
 /** Taken down when the test ends. */

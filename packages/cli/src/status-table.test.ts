@@ -28,9 +28,14 @@ const STATUS: HealthDetails = {
   config: null,
   session: FRESH,
   registries: {},
+  serviceAccounts: null,
 };
 
 describe("renderStatus", () => {
+  test("says how many service accounts have a session, if there is an exchange", () => {
+    expect(renderStatus({ ...STATUS, serviceAccounts: 3 })).toContain("region us-ashburn-1, 3 service accounts\n");
+  });
+
   test("gives one line to the session and to each registry host, columns aligned", () => {
     const { ageSeconds: _, expiresInSeconds: __, ...none } = FRESH;
     const text = renderStatus({

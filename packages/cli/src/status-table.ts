@@ -15,8 +15,8 @@ const COLUMNS: readonly (readonly [title: string, of: (details: Details) => stri
 ];
 
 export function renderStatus(status: HealthDetails): string {
-  const { version, uptimeSeconds, region, session, registries } = status;
-  const summary = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, ${identityText(status)}region ${region ?? "not known yet"}`;
+  const { version, uptimeSeconds, region, session, registries, serviceAccounts } = status;
+  const summary = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, ${identityText(status)}region ${region ?? "not known yet"}${subjectsText(serviceAccounts)}`;
   const head = `${summary}\n${configText(status.config)}`;
   const named: [string, Details][] = [
     ...(session === null ? [] : [["session", session] satisfies [string, Details]]),
@@ -35,6 +35,11 @@ export function renderStatus(status: HealthDetails): string {
       .trimEnd(),
   );
   return `${head}\n${lines.join("\n")}\n`;
+}
+
+/** A daemon of the release before has no such field. */
+function subjectsText(subjects: number | null | undefined): string {
+  return typeof subjects === "number" ? `, ${subjects} service accounts` : "";
 }
 
 const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {

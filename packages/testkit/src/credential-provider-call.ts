@@ -20,6 +20,8 @@ interface ProviderProgram {
 interface RequestForImage {
   /** Creates a v1 request for this image, as the kubelet does. */
   readonly image: string;
+  /** The pod's, for an entry with tokenAttributes. */
+  readonly serviceAccountToken?: string | undefined;
   readonly stdin?: never;
 }
 
@@ -71,15 +73,16 @@ export function callCredentialProvider(call: CredentialProviderCall): Promise<Cr
   });
   // A provider may exit without reading everything; like the kubelet, ignore the broken pipe.
   child.stdin.on("error", () => {});
-  child.stdin.end(call.stdin ?? encodeRequest(call.image));
+  child.stdin.end(call.stdin ?? encodeRequest(call));
   return promise;
 }
 
-function encodeRequest(image: string): string {
+function encodeRequest({ image, serviceAccountToken }: RequestForImage): string {
   const request = {
     kind: "CredentialProviderRequest",
     apiVersion: "credentialprovider.kubelet.k8s.io/v1",
     image,
+    serviceAccountToken,
   };
   return `${JSON.stringify(request)}\n`;
 }

@@ -101,10 +101,10 @@ it(`no token for ${NAMES} look-alikes, and one for each real name among them`, a
     clock: { monotonicMs: () => 0, wallMs: () => 0, setTimer: () => ({ cancel: () => undefined }) },
     deadlineMs: 1_000,
     registries: { isAllowed, endpointOf: (host) => new URL(`https://${host}`) },
-    tokens: {
+    pullTokens: {
       get: async (host) => {
         asked.push(host);
-        return { entry, outcome: "hit" };
+        return { entry, outcome: "hit", identity: "node" };
       },
     },
     access: { ask: () => "working", heal: async () => "working" },

@@ -27,6 +27,14 @@ describe("checkConfig", () => {
       identity: { provider: "instance-principal" },
       user: {},
       session: {},
+      serviceAccounts: {
+        exchange: "none",
+        select: "all",
+        annotation: "ocir-broker/identity",
+        fallback: "none",
+        longestTokenLife: "60m",
+        kubeconfig: "/etc/kubernetes/kubelet.conf",
+      },
       registries: { extraHosts: [], endpoints: {} },
       metadata: {},
       auth: {},
@@ -54,6 +62,17 @@ log: { level: trace }
 identity: { provider: none }
 user: { configFile: ~/oci/config, profile: ME }
 session: { configFile: /etc/oci-config, profile: DEFAULT }
+serviceAccounts:
+  exchange: oke
+  select: annotated
+  annotation: team.example/identity
+  fallback: node
+  audience: https://kubernetes.default.svc
+  longestTokenLife: 5m
+  apiServer: https://10.0.0.6:6443
+  endpoint: https://10.0.0.6:12250
+  caFile: /etc/kubernetes/ca.crt
+  kubeconfig: /var/lib/kubelet/kubeconfig
 `;
     expect(configOf(text)).toEqual(parse(text));
   });
@@ -252,7 +271,7 @@ describe("configJsonSchema", () => {
   it("describes every key", () => {
     const sections = Object.values(configSchema.shape).map((section) => section.unwrap());
     const keys = sections.flatMap((section) => Object.values(section.shape));
-    expect(keys).toHaveLength(20);
+    expect(keys).toHaveLength(30);
     for (const key of keys) expect(key.description).toMatch(/\.$/);
     expect(JSON.stringify(configJsonSchema())).toContain("How long one request may wait");
   });

@@ -13,6 +13,8 @@ const socketPath = z
   // sun_path holds 108 bytes including the terminator; a longer path would be cut silently.
   .regex(/^\/[^\0]{1,106}$/, "must be an absolute path of at most 107 characters");
 
+const absolutePath = z.string("must be a path").regex(/^\/[^\0]{1,4000}$/, "must be an absolute path");
+
 /** A group of keys. */
 function section<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, "must be a mapping of keys");
@@ -67,6 +69,62 @@ export const configSchema = z.strictObject(
     }).prefault({}),
     user: profileSection("identity.provider: user"),
     session: profileSection("identity.provider: session"),
+    serviceAccounts: section({
+      exchange: z
+        .enum(["none", "oke"], "must be none or oke")
+        .default("none")
+        .describe(
+          "How a pod's service-account token becomes an identity: oke, at the cluster (OKE Workload Identity, enhanced clusters). With none, such requests are refused.",
+        ),
+      select: z
+        .enum(["all", "annotated"], "must be all or annotated")
+        .default("all")
+        .describe(
+          "Service accounts that use their own identity: all whose token the kubelet sends, or the annotated ones; the others then use the node's.",
+        ),
+      annotation: z
+        .string("must be the name of an annotation")
+        .regex(
+          /^(?:[a-z0-9.-]{1,253}\/)?[A-Za-z0-9._-]{1,63}$/,
+          'must be the name of an annotation, such as "team/identity"',
+        )
+        .default("ocir-broker/identity")
+        .describe("The annotation that opts a service account in, by the value workload."),
+      fallback: z
+        .enum(["none", "node"], "must be none or node")
+        .default("none")
+        .describe(
+          "The identity for a service account whose token cannot be exchanged: none, so the pull is anonymous, or the node's.",
+        ),
+      audience: z
+        .string("must be an audience")
+        .min(1, "must be an audience")
+        .optional()
+        .describe(
+          "The audience that service-account tokens must have, as serviceAccountTokenAudience in the kubelet's configuration. Default: any.",
+        )
+        .meta({ examples: ["https://kubernetes.default.svc.cluster.local"] }),
+      longestTokenLife: duration("1m", "60m")
+        .default("60m")
+        .describe("How long a registry token is kept for a service account: the bound on a revocation."),
+      apiServer: registryEndpoint
+        .optional()
+        .describe("The cluster's API server. Default: from the kubeconfig, or /etc/oke/oke-apiserver.")
+        .meta({ examples: ["https://10.0.0.6:6443"] }),
+      endpoint: registryEndpoint
+        .optional()
+        .describe("Base URL of the exchange. Default: port 12250 of the API server's host.")
+        .meta({ examples: ["https://10.0.0.6:12250"] }),
+      caFile: absolutePath
+        .optional()
+        .describe(
+          "PEM file with the cluster's certificate authority, the only one trusted for it. Default: the kubeconfig's, or /etc/kubernetes/ca.crt.",
+        )
+        .meta({ examples: ["/etc/kubernetes/ca.crt"] }),
+      kubeconfig: absolutePath
+        .default("/etc/kubernetes/kubelet.conf")
+        .describe("The kubelet's kubeconfig. Only its cluster is read, and only if the daemon's user may."),
+    }).prefault({}),
     registries: section({
       prefetch: z
         .array(registryHost, "must be a list of registry hosts")
@@ -114,9 +172,7 @@ export const configSchema = z.strictObject(
       timeout: duration("500ms", "60s")
         .default("8s")
         .describe("Time limit of one exchange with a service, including the connection."),
-      caFile: z
-        .string("must be a path")
-        .regex(/^\/[^\0]{1,4000}$/, "must be an absolute path")
+      caFile: absolutePath
         .optional()
         .describe(
           "PEM file with the only certificate authorities that are trusted for services and a proxy; readable by everyone, read at start. Default: Mozilla's list and the system's.",

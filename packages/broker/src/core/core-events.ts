@@ -46,6 +46,18 @@ export function createCoreEvents({ log, metrics, onChanged, onHomeRegion }: Core
   };
 }
 
+/** Events of service accounts have no names: the pull's own line has the image. */
+export function createWorkloadEvents(log: Log, metrics: Pick<Metrics, "workloadFetched">) {
+  const noter = (kind: "session" | "token") => (event: CacheEvent) => {
+    const result = resultOf(event);
+    if (result !== undefined) metrics.workloadFetched(kind, result.reason, result.outcome);
+    if (event.type === "failed")
+      log.warn({ reason: event.reason, error: event.error }, `service account's ${kind} not fetched`);
+    else if (event.type === "fetched") log.info({ reason: event.reason }, `service account's ${kind} fetched`);
+  };
+  return { onSession: noter("session"), onToken: noter("token") };
+}
+
 /** Logs at debug, and counts requests. */
 function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics, "upstreamAnswered">): void {
   const { type, ...facts } = event;

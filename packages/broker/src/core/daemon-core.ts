@@ -8,12 +8,17 @@ import type { Config } from "../config/schema.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { createUpstreams, instrumented } from "../tokens/upstreams.ts";
+import { createPullTokens, type PullTokens } from "../workloads/pull-tokens.ts";
+import { createWorkloads } from "../workloads/workloads.ts";
 import { type CredentialCore, createCredentialCore } from "./core.ts";
 import { createCoreAccess } from "./core-access.ts";
-import { createCoreEvents } from "./core-events.ts";
+import { createCoreEvents, createWorkloadEvents } from "./core-events.ts";
 
 export interface DaemonCore extends Omit<CredentialCore, "close"> {
   readonly access: RepositoryAccess;
+  readonly pullTokens: PullTokens;
+  /** Subjects of service accounts with a session; undefined if there is no exchange. */
+  readonly subjects: () => number | undefined;
   /** Aborts the probes and fetches under way. */
   close(): Promise<void>;
 }
@@ -47,15 +52,30 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
     sendTo,
     events: createCoreEvents(options),
   });
+  const workloads = createWorkloads({
+    ...options,
+    ...createWorkloadEvents(log, metrics),
+    sendTo,
+    endpointOf: core.registries.endpointOf,
+    observe: (send) =>
+      instrumented(send, clock, (result, elapsedMs) => metrics.upstreamAnswered("cluster", result, elapsedMs)),
+  });
   const closing = new AbortController();
   const access = createCoreAccess({ core, clock, sendTo, log, metrics, signal: closing.signal });
   return {
     ...core,
     access,
+    pullTokens: createPullTokens({
+      clock,
+      settings: options.config.serviceAccounts,
+      tokens: core.tokens,
+      workloads: workloads.tokens,
+    }),
+    subjects: () => workloads.tokens?.size,
     async close() {
       closing.abort();
       core.close();
-      await upstreams.close();
+      await Promise.all([workloads.close(), upstreams.close()]);
     },
   };
 }

@@ -3,6 +3,11 @@ import { NEXT, type RequestErrorText } from "@ocir-broker/foundation";
 import { PROTOCOL_ERRORS } from "@ocir-broker/protocol";
 
 export const BROKER_ERRORS = {
+  "annotation-unknown": {
+    status: 400,
+    what: "the service account's annotation has an unknown value",
+    next: "set it to workload or node",
+  },
   /** The same before the body is a CredentialProviderRequest. */
   "body-too-large": PROTOCOL_ERRORS["request-too-large"],
   "config-invalid": { status: 500, what: "the configuration is not valid", next: "run ocir-broker config check" },
@@ -22,6 +27,11 @@ export const BROKER_ERRORS = {
   },
   "request-incomplete": { status: 408, what: "the request did not arrive in time", next: NEXT.release },
   "request-malformed": { status: 400, what: "the request is not HTTP", next: NEXT.release },
+  "service-accounts-off": {
+    status: 400,
+    what: "the kubelet sends service-account tokens, but serviceAccounts.exchange is none",
+    next: "set serviceAccounts.exchange, or remove tokenAttributes from the kubelet's configuration",
+  },
   "socket-denied": { status: 500, what: "this user may not connect to the broker", next: "run it as root" },
   "socket-in-use": { status: 500, what: "another broker is already running", next: "stop the other one" },
   "socket-not-listening": { status: 500, what: "the broker cannot listen on its socket", next: NEXT.journal },

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,18 +11,27 @@ const HOST = "icn.ocir.io";
 
 let simulator: Simulator;
 let broker: FallbackBroker;
+let folder: string;
 
 beforeEach(async () => {
   simulator = await startSimulator();
+  folder = mkdtempSync(join(tmpdir(), "fallback-"));
 });
 
 afterEach(async () => {
   await broker.close();
   await simulator.close();
+  rmSync(folder, { recursive: true });
 });
 
 function start(limitMs = 10_000): void {
-  const text = JSON.stringify({ registries: { endpoints: { [HOST]: simulator.registryUrl.href } } });
+  const { origin } = simulator.clusterUrl;
+  const caFile = join(folder, "ca.crt");
+  writeFileSync(caFile, simulator.clusterCaCertificate);
+  const text = JSON.stringify({
+    registries: { endpoints: { [HOST]: simulator.registryUrl.href } },
+    serviceAccounts: { exchange: "oke", apiServer: origin, endpoint: origin, caFile },
+  });
   const checked = checkConfig(text, {
     OCI_METADATA_BASE_URL: simulator.metadataUrl.href,
     OCI_SDK_AUTH_CLIENT_REGION_URL: simulator.authUrl.href,
@@ -29,9 +41,9 @@ function start(limitMs = 10_000): void {
   broker = createFallbackBroker({ config: checked.config, environment: {}, clock, random: () => 0.5, limitMs });
 }
 
-function requestFor(image: string): Buffer {
+function requestFor(image: string, more: object = {}): Buffer {
   const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
-  return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image }));
+  return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image, ...more }));
 }
 
 describe("createFallbackBroker", () => {
@@ -49,6 +61,18 @@ describe("createFallbackBroker", () => {
       "auth.x509": 1,
       "registry.token": 1,
     });
+  });
+
+  it("exchanges a pod's token as the daemon does, and fails closed", async () => {
+    start();
+    const serviceAccountToken = await simulator.serviceAccountToken({ namespace: "shop", serviceAccount: "puller" });
+    const ask = () => broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
+    expect(await ask()).toMatchObject({ status: 200, identity: "service-account" });
+    simulator.clusterType("basic");
+    const other = await simulator.serviceAccountToken({ namespace: "shop", serviceAccount: "other" });
+    const failed = await broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken: other }));
+    expect(String(failed.body)).toMatch(/^ocir-broker: workload-cluster-basic: /);
+    expect(simulator.requests()["auth.x509"]).toBe(0);
   });
 
   it("waits no longer than it is told to", async () => {

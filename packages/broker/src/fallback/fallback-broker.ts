@@ -10,6 +10,8 @@ import type { Config } from "../config/schema.ts";
 import { createCredentialCore } from "../core/core.ts";
 import { type AnswerCredentials, createCredentials } from "../pulls/kubelet-request.ts";
 import { createUpstreams } from "../tokens/upstreams.ts";
+import { createPullTokens } from "../workloads/pull-tokens.ts";
+import { createWorkloads } from "../workloads/workloads.ts";
 
 export interface FallbackBroker {
   readonly answer: AnswerCredentials;
@@ -40,16 +42,24 @@ export function createFallbackBroker(options: FallbackBrokerOptions): FallbackBr
     sendAuth: upstreams.send,
     sendTo: () => upstreams.send,
   });
+  const { registries, tokens } = core;
+  const workloads = createWorkloads({
+    ...{ config, clock, random },
+    sendTo: () => upstreams.send,
+    endpointOf: registries.endpointOf,
+  });
+  const settings = config.serviceAccounts;
   return {
     answer: createCredentials({
       ...core,
+      pullTokens: createPullTokens({ clock, settings, tokens, workloads: workloads.tokens }),
       clock,
       deadlineMs,
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
     }),
     async close() {
       core.close();
-      await upstreams.close();
+      await Promise.all([workloads.close(), upstreams.close()]);
     },
   };
 }

@@ -5,6 +5,8 @@
  *
  * Never throws: a failure is an answer, as for the kubelet.
  */
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
+import type { Secret } from "@ocir-broker/foundation";
 import { withoutDefaultPort } from "@ocir-broker/ocir";
 import {
   bearerCredentials,
@@ -16,7 +18,11 @@ import { errorAnswerOf } from "../errors/error-response.ts";
 import { JSON_TYPE, textAnswer } from "../errors/response.ts";
 import type { AnswerCredentials, CredentialsAnswer, CredentialsOptions } from "./kubelet-request.ts";
 
-export function createDockerCredential(options: Omit<CredentialsOptions, "access">): AnswerCredentials {
+export interface DockerCredentialOptions extends Omit<CredentialsOptions, "access" | "pullTokens"> {
+  readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
+}
+
+export function createDockerCredential(options: DockerCredentialOptions): AnswerCredentials {
   const { clock, deadlineMs, registries, tokens } = options;
 
   async function answer(serverUrl: string, registryHost: string): Promise<CredentialsAnswer> {

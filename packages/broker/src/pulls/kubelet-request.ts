@@ -5,8 +5,8 @@
  * Never throws: a failure is an answer with a stable code and what to do next.
  */
 
-import type { Outcome, RefreshAheadCache } from "@ocir-broker/expiring-cache";
-import type { Clock, Expiring, Secret } from "@ocir-broker/foundation";
+import type { Outcome } from "@ocir-broker/expiring-cache";
+import type { Clock } from "@ocir-broker/foundation";
 import { type ImageName, isProbeable, parseImage } from "@ocir-broker/ocir";
 import {
   bearerAuth,
@@ -19,11 +19,16 @@ import { errorAnswerOf } from "../errors/error-response.ts";
 import { type HttpAnswer, JSON_TYPE } from "../errors/response.ts";
 import type { RequestOutcome } from "../telemetry/metrics.ts";
 import type { Registries } from "../tokens/registries.ts";
+import type { PullToken, PullTokens } from "../workloads/pull-tokens.ts";
 
 export interface CredentialsAnswer extends HttpAnswer {
   readonly outcome: RequestOutcome;
   /** The requested image, if it could be parsed; clients other than the kubelet only name a registry host. */
   readonly image?: (Pick<ImageName, "registryHost"> & Partial<ImageName>) | undefined;
+  /** Whose token the answer has; undefined without one. */
+  readonly identity?: PullToken["identity"];
+  /** Why it is the node's although a service account asked. */
+  readonly failure?: unknown;
   /** The error, if the outcome is "error". */
   readonly error?: unknown;
 }
@@ -34,7 +39,7 @@ export interface CredentialsOptions {
   readonly clock: Clock;
   readonly deadlineMs: number;
   readonly registries: Registries;
-  readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
+  readonly pullTokens: PullTokens;
   readonly access: Pick<RepositoryAccess, "ask" | "heal">;
 }
 
@@ -42,7 +47,7 @@ export interface CredentialsOptions {
 const HEAL_WAIT_MS = 5_000;
 
 export function createCredentials(options: CredentialsOptions): AnswerCredentials {
-  const { clock, deadlineMs, registries, tokens, access } = options;
+  const { clock, deadlineMs, registries, pullTokens, access } = options;
 
   async function answer(request: CredentialProviderRequest, image: ImageName): Promise<CredentialsAnswer> {
     const deadlineAtMs = clock.monotonicMs() + deadlineMs;
@@ -50,14 +55,15 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
 
     if (!(await registries.isAllowed(image.registryHost, leftMs()))) return nothingFor(request, image);
 
-    const { entry, outcome } = await tokens.get(image.registryHost, { waitMs: leftMs() });
-    if (!isProbeable(image.repository)) return tokenFor(request, image, entry, outcome);
-    if (access.ask(image.registryHost, image.repository) !== "denied") return tokenFor(request, image, entry, outcome);
+    const find = () => pullTokens.get(image.registryHost, request.serviceAccount, { waitMs: leftMs() });
+    const found = await find();
+    // Probes and refreshes are for the node's token only.
+    if (found.identity !== "node" || !isProbeable(image.repository)) return tokenFor(request, image, found);
+    if (access.ask(image.registryHost, image.repository) !== "denied") return tokenFor(request, image, found);
 
     const now = await access.heal(image.registryHost, image.repository, Math.min(HEAL_WAIT_MS, leftMs()));
     // The token may have been refreshed, or have expired, in the meantime.
-    const { entry: live } = await tokens.get(image.registryHost, { waitMs: leftMs() });
-    return tokenFor(request, image, live, now === "denied" ? "denied" : outcome);
+    return tokenFor(request, image, await find(), now === "denied" ? "denied" : found.outcome);
   }
 
   return async (body) => {
@@ -81,11 +87,11 @@ function nothingFor({ apiVersion }: CredentialProviderRequest, image: ImageName)
 function tokenFor(
   { apiVersion, image: asSpelled }: CredentialProviderRequest,
   image: ImageName,
-  token: Expiring<Secret>,
-  outcome: Outcome | "denied",
+  { entry, identity, failure, ...found }: PullToken,
+  outcome: Outcome | "denied" = found.outcome,
 ): CredentialsAnswer {
   // The kubelet's comparison with the image is case-sensitive, so the key uses the image's spelling.
   const registryHost = asSpelled.slice(0, asSpelled.indexOf("/"));
-  const body = encodeCredentialProviderResponse(apiVersion, bearerAuth(registryHost, token.value.reveal()));
-  return { status: 200, contentType: JSON_TYPE, body, outcome, image };
+  const body = encodeCredentialProviderResponse(apiVersion, bearerAuth(registryHost, entry.value.reveal()));
+  return { status: 200, contentType: JSON_TYPE, body, outcome, image, identity, failure };
 }

@@ -8,10 +8,11 @@ import type { Log } from "../telemetry/log.ts";
 import type { CredentialsAnswer } from "./kubelet-request.ts";
 
 export function logRequest(log: Log, answer: CredentialsAnswer, elapsedMs: number): void {
-  const { outcome, image, error } = answer;
+  const { outcome, image, identity, failure, error } = answer;
   const durationMs = Math.round(elapsedMs * 1_000) / 1_000;
   const facts = { outcome, durationMs, registryHost: image?.registryHost, repository: image?.repository };
-  if (error === undefined) log.info(facts, "request answered");
+  if (failure !== undefined) log.warn({ ...facts, identity, code: codeOf(failure) }, "request answered with fallback");
+  else if (error === undefined) log.info({ ...facts, identity }, "request answered");
   // An upstream's failure has its own line, so its code is enough here.
   else log.warn({ ...facts, code: codeOf(error) }, "request failed");
 }

@@ -30,6 +30,7 @@ function setUp() {
     identity: "instance-principal",
     sessions,
     tokens,
+    subjects: () => undefined,
     regionId: () => undefined,
     expectsToken: () => true,
   });

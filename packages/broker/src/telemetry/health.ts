@@ -50,6 +50,8 @@ export interface HealthDetails extends Omit<HealthSummary, "session" | "registri
   readonly startedAt: string;
   readonly session: FetchDetails | null;
   readonly registries: Readonly<Record<string, FetchDetails>>;
+  /** How many service accounts have a session; null if they are off. */
+  readonly serviceAccounts: number | null;
 }
 
 export interface Health extends Readings {
@@ -67,6 +69,7 @@ export interface HealthOptions {
   readonly tokens: Pick<RefreshAheadCache<unknown>, "entries">;
   readonly regionId: () => string | undefined;
   readonly configDetails?: (() => ConfigDetails) | undefined;
+  readonly subjects: () => number | undefined;
   /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */
   readonly expectsToken: () => boolean;
 }
@@ -177,6 +180,7 @@ export function createHealth(options: HealthOptions): Health {
       config: options.configDetails?.() ?? null,
       session: firstOf(sessions.entries(), detailsOf),
       registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsOf(entry)])),
+      serviceAccounts: options.subjects() ?? null,
     }),
     session: () => timesOf(sessions.entries()[0]),
     *tokens() {

@@ -41,7 +41,9 @@ export interface Metrics {
   requestServed(outcome: RequestOutcome, elapsedMs: number): void;
   tokenFetched(registryHost: string, reason: FetchReason, result: FetchResult): void;
   sessionFetched(reason: FetchReason, result: FetchResult): void;
-  upstreamAnswered(service: "metadata" | "auth", result: UpstreamResult, elapsedMs: number): void;
+  /** `kind`: the exchange of a service-account token, or a registry token. */
+  workloadFetched(kind: "session" | "token", reason: FetchReason, result: FetchResult): void;
+  upstreamAnswered(service: "metadata" | "auth" | "cluster", result: UpstreamResult, elapsedMs: number): void;
   registryAnswered(registryHost: string, result: UpstreamResult, elapsedMs: number): void;
   refreshed(registryHost: string): void;
   /** The metrics file is about to be rendered, with the current time in it. */
@@ -133,15 +135,21 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   });
   const upstreamRequests = new Counter({
     name: "ocir_broker_upstream_requests_total",
-    help: "Requests to metadata, auth or a registry host by result: a status, its class, or failed without an answer.",
+    help: "Requests to metadata, auth, cluster or a registry host by result: a status, its class, or failed without an answer.",
     labelNames: ["upstream", "result"],
     registers,
   });
   const upstreamSeconds = new Histogram({
     name: "ocir_broker_upstream_duration_seconds",
-    help: "Time of one exchange with metadata, auth or a registry host.",
+    help: "Time of one exchange with metadata, auth, cluster or a registry host.",
     labelNames: ["upstream"],
     buckets: UPSTREAM_BUCKETS,
+    registers,
+  });
+  const workloadFetches = new Counter({
+    name: "ocir_broker_service_account_fetches_total",
+    help: "Fetches for service accounts by kind (session, token), reason (miss, renewal) and result (success, failure).",
+    labelNames: ["kind", "reason", "result"],
     registers,
   });
   const refreshes = new Counter({
@@ -173,7 +181,12 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   for (const reason of FETCH_REASONS) {
     for (const result of FETCH_RESULTS) sessionFetches.inc({ reason, result }, 0);
   }
-  for (const upstream of ["metadata", "auth"]) nameUpstream(upstream);
+  for (const kind of ["session", "token"]) {
+    for (const reason of ["miss", "renewal"]) {
+      for (const result of FETCH_RESULTS) workloadFetches.inc({ kind, reason, result }, 0);
+    }
+  }
+  for (const upstream of ["metadata", "auth", "cluster"]) nameUpstream(upstream);
   for (const result of FETCH_RESULTS) textfileWrites.inc({ result }, 0);
 
   const requestMeters = Object.fromEntries(
@@ -225,6 +238,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     },
     tokenFetched: (host, reason, result) => tokenFetches.labels(registryLabel(host), reason, result).inc(),
     sessionFetched: (reason, result) => sessionFetches.labels(reason, result).inc(),
+    workloadFetched: (kind, reason, result) => workloadFetches.labels(kind, reason, result).inc(),
     upstreamAnswered,
     registryAnswered(host, result, elapsedMs) {
       if (result === "2xx") nameRegistry(host);

@@ -1,0 +1,131 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createSystemClock } from "@ocir-broker/foundation";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { configSchema } from "../config/schema.ts";
+import { codeOf } from "../errors/describe-error.ts";
+import { createCluster } from "./cluster.ts";
+
+const { signal } = new AbortController();
+let simulator: Simulator;
+let folder: string;
+
+beforeAll(async () => {
+  simulator = await startSimulator({ tls: true });
+});
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "cluster-"));
+  return () => rmSync(folder, { recursive: true });
+});
+afterAll(() => simulator.close());
+
+function clusterOf(serviceAccounts: object = {}) {
+  const kubeconfig = join(folder, "kubelet.conf");
+  const config = configSchema.parse({ serviceAccounts: { kubeconfig, ...serviceAccounts } });
+  const files = { apiServer: join(folder, "oke-apiserver"), ca: join(folder, "ca.crt") };
+  return createCluster({ config, clock: createSystemClock(), files });
+}
+
+function write(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function writeKubeconfig(ca: object, server = simulator.clusterUrl.origin): void {
+  const cluster = { server, ...ca };
+  const config = {
+    clusters: [
+      { name: "other", cluster: { server: "https://other.test" } },
+      { name: "here", cluster },
+    ],
+    contexts: [{ name: "node", context: { cluster: "here", user: "kubelet" } }],
+    "current-context": "node",
+  };
+  write("kubelet.conf", JSON.stringify(config));
+}
+
+/** The status of an answer, or the error's code. */
+async function ask(cluster: ReturnType<typeof clusterOf>): Promise<number | string> {
+  try {
+    const url = new URL("/openid/v1/jwks", cluster.apiServer());
+    return (await cluster.send({ method: "GET", url, headers: {}, signal, maxBodyBytes: 1_000 })).status;
+  } catch (error) {
+    return codeOf(error);
+  } finally {
+    await cluster.close();
+  }
+}
+
+describe("createCluster", () => {
+  it.each<[string, () => object]>([
+    [
+      "data in the kubeconfig",
+      () => ({ "certificate-authority-data": Buffer.from(simulator.clusterCaCertificate).toString("base64") }),
+    ],
+    [
+      "a file beside the kubeconfig",
+      () => {
+        write("own.crt", simulator.clusterCaCertificate);
+        return { "certificate-authority": "own.crt" };
+      },
+    ],
+    [
+      "Kubernetes' own file",
+      () => {
+        write("ca.crt", simulator.clusterCaCertificate);
+        return {};
+      },
+    ],
+  ])("reaches the cluster of the kubeconfig's context, with its authority from %s", async (_name, ca) => {
+    writeKubeconfig(ca());
+    expect(await ask(clusterOf())).toBe(401);
+  });
+
+  it("prefers the configuration's address and authority", async () => {
+    writeKubeconfig({}, "https://127.0.0.1:1");
+    const caFile = write("cluster.crt", simulator.clusterCaCertificate);
+    expect(await ask(clusterOf({ apiServer: simulator.clusterUrl.origin, caFile }))).toBe(401);
+  });
+
+  it("trusts no authority but the cluster's", async () => {
+    const caFile = write("region.crt", simulator.caCertificate ?? "");
+    expect(await ask(clusterOf({ apiServer: simulator.clusterUrl.origin, caFile }))).toBe("tls");
+  });
+
+  it("takes port 12250 of the API server's host for the exchange, unless another is named", async () => {
+    write("ca.crt", simulator.clusterCaCertificate);
+    write("oke-apiserver", "10.0.0.6\n");
+    const found = clusterOf();
+    expect([found.apiServer().href, found.endpoint().href]).toEqual([
+      "https://10.0.0.6:6443/",
+      "https://10.0.0.6:12250/",
+    ]);
+    expect(clusterOf({ endpoint: "https://[fd00::1]:1234" }).endpoint().href).toBe("https://[fd00::1]:1234/");
+  });
+
+  it.each<[string, () => void]>([
+    ["there is no file", () => {}],
+    ["the kubeconfig is no YAML", () => void write("kubelet.conf", "{")],
+    ["the kubeconfig has no cluster", () => void write("kubelet.conf", "clusters: []")],
+    ["the kubeconfig is a folder", () => void mkdirSync(join(folder, "kubelet.conf"))],
+    ["the authority is no certificate", () => writeKubeconfig({ "certificate-authority-data": "eA==" })],
+    [
+      "the server is plain http",
+      () => {
+        write("ca.crt", simulator.clusterCaCertificate);
+        writeKubeconfig({}, "http://127.0.0.1");
+      },
+    ],
+  ])("knows no cluster if %s, and finds it as soon as it is there", async (_name, make) => {
+    make();
+    const cluster = clusterOf();
+    expect(() => cluster.apiServer()).toThrow(expect.objectContaining({ code: "cluster-unknown" }));
+    rmSync(join(folder, "kubelet.conf"), { force: true, recursive: true });
+    write("ca.crt", simulator.clusterCaCertificate);
+    write("oke-apiserver", simulator.clusterUrl.host);
+    expect(await ask(cluster)).toBe(401);
+  });
+});

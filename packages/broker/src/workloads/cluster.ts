@@ -1,0 +1,86 @@
+/**
+ * The cluster of this node: finds its API endpoint and certificate authority, and sends requests to it. Trusts that authority alone, and
+ * uses no proxy.
+ *
+ * Both are looked up at the first request, because the files may not exist yet when the daemon starts, and kept once found.
+ */
+import { type Clock, createSendRequest, createUpstreamDispatcher, type SendRequest } from "@ocir-broker/foundation";
+import { WorkloadError } from "@ocir-broker/identity";
+import { durationMs } from "../config/duration.ts";
+import type { Config } from "../config/schema.ts";
+import { readKubeconfig, readText } from "./kubeconfig.ts";
+
+export interface Cluster {
+  readonly send: SendRequest;
+  /** @throws {WorkloadError} `cluster-unknown` */
+  apiServer(): URL;
+  /** The base URL of the exchange. @throws {WorkloadError} `cluster-unknown` */
+  endpoint(): URL;
+  close(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  readonly config: Pick<Config, "serviceAccounts" | "upstream">;
+  readonly clock: Clock;
+  readonly files?: StandardFiles;
+}
+
+/** Files of OKE's worker nodes. */
+interface StandardFiles {
+  readonly apiServer: string;
+  readonly ca: string;
+}
+
+const OKE_FILES: StandardFiles = { apiServer: "/etc/oke/oke-apiserver", ca: "/etc/kubernetes/ca.crt" };
+
+const API_SERVER_PORT = "6443";
+const EXCHANGE_PORT = "12250";
+
+/** As many exchanges at once; further ones wait for a connection. */
+const MAX_CONNECTIONS = 32;
+
+export function createCluster({ config, clock, files = OKE_FILES }: ClusterOptions): Cluster {
+  let opened: ReturnType<typeof open> | undefined;
+
+  function open() {
+    const { apiServer, endpoint, caCertificates } = locate(config.serviceAccounts, files);
+    const totalMs = durationMs(config.upstream.timeout);
+    const dispatcher = createUpstreamDispatcher({
+      connectMs: durationMs(config.upstream.connectTimeout),
+      headersMs: totalMs,
+      bodyMs: totalMs,
+      maxConnectionsPerOrigin: MAX_CONNECTIONS,
+      caCertificates: [caCertificates],
+    });
+    return { apiServer, endpoint, dispatcher, send: createSendRequest({ dispatcher, clock, totalMs }) };
+  }
+
+  const find = () => (opened ??= open());
+  return {
+    send: (request) => find().send(request),
+    apiServer: () => find().apiServer,
+    endpoint: () => find().endpoint,
+    close: async () => opened?.dispatcher.destroy(),
+  };
+}
+
+function locate({ apiServer, endpoint, caFile, kubeconfig }: Config["serviceAccounts"], files: StandardFiles) {
+  const found = readKubeconfig(kubeconfig);
+  const server = apiServerOf(apiServer ?? found.server ?? readText(files.apiServer)?.trim());
+  const caCertificates = caFile === undefined ? (found.caCertificates ?? readText(files.ca)) : readText(caFile);
+  if (server === undefined || !caCertificates?.includes("-----BEGIN CERTIFICATE-----"))
+    throw new WorkloadError("cluster-unknown", "cluster");
+  return {
+    apiServer: server,
+    endpoint: new URL(endpoint ?? `https://${server.hostname}:${EXCHANGE_PORT}`),
+    caCertificates,
+  };
+}
+
+/** A URL, or a host with or without its port, as in OKE's file. Always https, because a token is sent there. */
+function apiServerOf(text = ""): URL | undefined {
+  const url = URL.parse(text.includes("://") ? text : `https://${text}`);
+  if (url === null || url.protocol !== "https:") return undefined;
+  if (!text.includes("://") && url.port === "") url.port = API_SERVER_PORT;
+  return url;
+}

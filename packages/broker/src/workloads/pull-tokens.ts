@@ -1,0 +1,73 @@
+/**
+ * Decides whose token a pull gets: the node's, or that of the pod's service account. Fails closed: without an exchange, and if it fails,
+ * the node's identity is used only if the configuration says so.
+ */
+import type { Answer, RefreshAheadCache } from "@ocir-broker/expiring-cache";
+import type { Clock, Secret } from "@ocir-broker/foundation";
+import type { RequestedServiceAccount } from "@ocir-broker/protocol";
+import type { Config } from "../config/schema.ts";
+import { BrokerError } from "../errors/broker-error.ts";
+import type { WorkloadTokens } from "./workload-tokens.ts";
+
+export interface PullToken extends Answer<Secret> {
+  readonly identity: "node" | "service-account";
+  /** Why the node's token is served for a service account, if `serviceAccounts.fallback` allows it. */
+  readonly failure?: unknown;
+}
+
+export interface PullTokens {
+  get(
+    registryHost: string,
+    serviceAccount: RequestedServiceAccount | undefined,
+    options: { waitMs: number },
+  ): Promise<PullToken>;
+}
+
+export interface PullTokensOptions {
+  readonly clock: Clock;
+  readonly settings: Pick<Config["serviceAccounts"], "select" | "annotation" | "fallback">;
+  readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
+  /** Undefined if `serviceAccounts.exchange` is `none`. */
+  readonly workloads: Pick<WorkloadTokens, "get"> | undefined;
+}
+
+/** Values of the annotation. */
+const WORKLOAD = "workload";
+const NODE = "node";
+
+export function createPullTokens({ clock, settings, tokens, workloads }: PullTokensOptions): PullTokens {
+  const { select, annotation, fallback } = settings;
+
+  const ofNode = async (registryHost: string, waitMs: number): Promise<PullToken> => ({
+    ...(await tokens.get(registryHost, { waitMs })),
+    identity: NODE,
+  });
+
+  async function ofServiceAccount(registryHost: string, pod: RequestedServiceAccount, waitMs: number) {
+    if (workloads === undefined) throw new BrokerError("service-accounts-off", "serviceAccounts.exchange is none");
+    const annotationsUsed = select === "annotated" ? { [annotation]: WORKLOAD } : {};
+    const answer = await workloads.get(registryHost, { token: pod.token, annotationsUsed }, { waitMs });
+    return { ...answer, identity: "service-account" as const };
+  }
+
+  /** In opt-in mode a service account that has not opted in uses the node's identity. */
+  function isOptedIn({ annotations }: RequestedServiceAccount): boolean {
+    if (select === "all") return true;
+    const value = Object.hasOwn(annotations, annotation) ? annotations[annotation] : NODE;
+    if (value === NODE || value === WORKLOAD) return value === WORKLOAD;
+    throw new BrokerError("annotation-unknown", `the annotation is neither ${WORKLOAD} nor ${NODE}`);
+  }
+
+  return {
+    async get(registryHost, serviceAccount, { waitMs }) {
+      if (serviceAccount === undefined || !isOptedIn(serviceAccount)) return ofNode(registryHost, waitMs);
+      const deadlineMs = clock.monotonicMs() + waitMs;
+      try {
+        return await ofServiceAccount(registryHost, serviceAccount, waitMs);
+      } catch (failure) {
+        if (fallback !== "node") throw failure;
+        return { ...(await ofNode(registryHost, Math.max(0, deadlineMs - clock.monotonicMs()))), failure };
+      }
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createDirectDispatcher, createSendRequest, createSystemClock, Secret } from "@ocir-broker/foundation";
+import { type Simulator, startSimulator, type WantedServiceAccountToken } from "@ocir-broker/oci-simulator";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { configSchema } from "../config/schema.ts";
+import { codeOf } from "../errors/describe-error.ts";
+import { createWorkloads, type Workloads } from "./workloads.ts";
+
+const HOST = "iad.ocir.io";
+const SHOP = { namespace: "shop", serviceAccount: "puller" };
+const LIMITS = { connectMs: 3_000, headersMs: 8_000, bodyMs: 8_000, maxConnectionsPerOrigin: 8 };
+
+let simulator: Simulator;
+let workloads: Workloads;
+let folder: string;
+let now: ReturnType<typeof createFakeClock>;
+
+beforeEach(async () => {
+  now = createFakeClock();
+  simulator = await startSimulator({ clock: { ...createSystemClock(), wallMs: now.wallMs } });
+  folder = mkdtempSync(join(tmpdir(), "workloads-"));
+  start();
+});
+
+afterEach(async () => {
+  await workloads.close();
+  await simulator.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** The fake clock moves the time, and time limits are real, as the upstreams are. */
+function start(settings: object = {}): void {
+  const caFile = join(folder, "ca.crt");
+  writeFileSync(caFile, simulator.clusterCaCertificate);
+  const { origin } = simulator.clusterUrl;
+  const config = configSchema.parse({
+    serviceAccounts: { exchange: "oke", apiServer: origin, endpoint: origin, caFile, ...settings },
+  });
+  const system = createSystemClock();
+  const clock = { ...system, wallMs: now.wallMs, monotonicMs: () => system.monotonicMs() + now.monotonicMs() };
+  const send = createSendRequest({ dispatcher: createDirectDispatcher(LIMITS), clock, totalMs: 8_000 });
+  workloads = createWorkloads({
+    ...{ config, clock, random: () => 0.5 },
+    sendTo: () => send,
+    endpointOf: () => simulator.registryUrl,
+  });
+}
+
+const issue = async (wanted: Partial<WantedServiceAccountToken> = {}) =>
+  new Secret(await simulator.serviceAccountToken({ ...SHOP, ...wanted }));
+
+async function get(token: Secret, registryHost = HOST): Promise<string> {
+  const answer = await workloads.tokens?.get(registryHost, { token, annotationsUsed: {} }, { waitMs: 4_000 });
+  return answer?.entry.value.reveal() ?? "";
+}
+
+/** The service account that a registry token is for. */
+function subjectOf(registryToken: string): string {
+  const claims = JSON.parse(Buffer.from(registryToken.split(".")[1] ?? "", "base64url").toString());
+  return `${claims.namespace}/${claims.service_account}`;
+}
+
+function asked() {
+  const { "cluster.exchange": exchanges, "registry.token": tokens, "cluster.keys": keys } = simulator.requests();
+  return { exchanges, tokens, keys };
+}
+
+describe("createWorkloadTokens", () => {
+  it("gives each service account its own token, for one exchange and one fetch each, however many pods ask", async () => {
+    const pods = Array.from({ length: 20 }, (_, pod) => issue({ serviceAccount: `puller-${pod % 5}` }));
+    const answers = await Promise.all((await Promise.all(pods)).map((token) => get(token)));
+    expect(answers.map(subjectOf)).toEqual(answers.map((_, pod) => `shop/puller-${pod % 5}`));
+    expect(new Set(answers).size).toBe(5);
+    expect(asked()).toEqual({ exchanges: 5, tokens: 5, keys: 1 });
+    expect(workloads.tokens?.size).toBe(5);
+  });
+
+  it("uses a session for all registry hosts, and keeps their tokens apart", async () => {
+    const token = await issue();
+    expect(await get(token, "fra.ocir.io")).not.toBe(await get(token));
+    expect(asked()).toEqual({ exchanges: 1, tokens: 2, keys: 1 });
+  });
+
+  it("knows a service account that was deleted and created again as a new one", async () => {
+    const first = await get(await issue());
+    expect(await get(await issue({ uid: randomUUID() }))).not.toBe(first);
+    expect(await get(await issue())).toBe(first);
+  });
+
+  it("has Oracle judge each token if the cluster's keys cannot be read, and then shares what it accepted", async () => {
+    simulator.faults({ endpoint: "cluster.keys", status: 403 });
+    const [one, two] = [await issue(), await issue()];
+    const first = await get(one);
+    expect([await get(one), await get(two), await get(two)]).toEqual([first, first, first]);
+    expect(asked()).toMatchObject({ exchanges: 2, tokens: 1 });
+  });
+
+  it.each([
+    ["with the cluster's keys", false],
+    ["without them", true],
+  ])("gives nothing for a token with another's claims and no valid signature, %s", async (_name, isBlind) => {
+    if (isBlind) simulator.faults({ endpoint: "cluster.keys", status: 403 });
+    const genuine = await issue();
+    await get(genuine);
+    const forged = new Secret(genuine.reveal().replace(/\.[^.]*$/, `.${"A".repeat(342)}`));
+    await expect(get(forged)).rejects.toMatchObject({ code: "workload-token-refused" });
+    await expect(get(forged)).rejects.toMatchObject({ code: "workload-token-refused" });
+  });
+
+  it("gives nothing for a token that has ended, though the service account's token is cached", async () => {
+    const short = await issue({ lifeMs: 600_000 });
+    await get(short);
+    await now.advance(601_000);
+    await expect(get(short)).rejects.toMatchObject({ code: "workload-token-ended" });
+  });
+
+  it("fetches nothing by itself, and renews when a pod asks after half of the life", async () => {
+    const first = await get(await issue());
+    await now.advance(40 * 60_000);
+    expect(asked()).toMatchObject({ exchanges: 1, tokens: 1 });
+    const late = await issue();
+    expect(await get(late)).toBe(first);
+    await expect.poll(() => get(late)).not.toBe(first);
+    expect(asked()).toMatchObject({ exchanges: 2, tokens: 2 });
+  });
+
+  it("keeps a registry token no longer than the configuration says", async () => {
+    await workloads.close();
+    start({ longestTokenLife: "5m" });
+    const token = await issue();
+    const first = await get(token);
+    await now.advance(5 * 60_000);
+    expect(await get(token)).not.toBe(first);
+  });
+
+  it("exchanges again if the registry refuses the session, once", async () => {
+    simulator.faults({ endpoint: "registry.token", times: 1, status: 401 });
+    expect(subjectOf(await get(await issue()))).toBe("shop/puller");
+    expect(asked()).toMatchObject({ exchanges: 2 });
+  });
+
+  it("refuses a token of another audience than the configured one, without asking anybody", async () => {
+    await workloads.close();
+    start({ audience: "ocir" });
+    await expect(get(await issue())).rejects.toMatchObject({ code: "workload-token-audience" });
+    expect(asked()).toEqual({ exchanges: 0, tokens: 0, keys: 0 });
+  });
+
+  it.each([
+    ["a basic cluster", () => simulator.clusterType("basic"), "workload-cluster-basic"],
+    ["a deleted pod", () => simulator.deletePod("gone"), "workload-token-refused"],
+    [
+      "an exchange that answers nonsense",
+      () => simulator.faults({ endpoint: "cluster.exchange", html: true }),
+      "workload-invalid",
+    ],
+    [
+      "a session for another key",
+      () => simulator.faults({ endpoint: "cluster.exchange", token: "foreign-key" }),
+      "workload-invalid",
+    ],
+  ])("reports %s", async (_name, breakIt, code) => {
+    await get(await issue({ serviceAccount: "other" }));
+    breakIt();
+    const failed = await get(await issue({ pod: "gone" })).catch((error: unknown) => error);
+    expect(codeOf(failed)).toBe(code);
+  });
+});

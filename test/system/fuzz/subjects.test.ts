@@ -1,0 +1,146 @@
+/**
+ * Random pulls of 300 service accounts, with genuine tokens and with hostile ones that copy another's claims, at several registry
+ * hosts, with the cluster's keys in reach and out of it, over hours: no answer ever has a token of another subject.
+ */
+import { generateKeyPairSync } from "node:crypto";
+import { type Clock, Secret, type UpstreamRequest } from "@ocir-broker/foundation";
+import { WorkloadError } from "@ocir-broker/identity";
+import { expect, it } from "vitest";
+import { createWorkloadTokens } from "../../../packages/broker/src/workloads/workload-tokens.ts";
+import { createSeededRandom } from "../../seeded-random.ts";
+import { isLongRun } from "../long-run.ts";
+
+const REQUESTS = isLongRun ? 1_000_000 : 20_000;
+const SEED = 20_261_125;
+const AT_ONCE = 50;
+const HOUR_MS = 3_600_000;
+const HOSTS = ["iad.ocir.io", "fra.ocir.io", "ocir.us-ashburn-1.oci.oraclecloud.com"];
+
+/** Names whose parts run into each other if a key merely joins them. */
+const NAMES = ["a", "b", "a:b", "b:c", 'a","b', "c", "a/b", "constructor", "__proto__", "A"];
+const UIDS = ["1", "2", "1:2"];
+
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+
+interface Subject {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+const SUBJECTS: readonly Subject[] = NAMES.flatMap((namespace) =>
+  NAMES.flatMap((name) => UIDS.map((uid) => ({ namespace, name, uid }))),
+);
+
+function part(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}
+
+/** The cluster and Oracle: what is genuine is known by the whole token, not by its claims. */
+function createCloud(wallMs: () => number) {
+  const genuine = new Map<string, string>();
+  const counts = { exchanges: 0 };
+  let areKeysInReach = true;
+  let issued = 0;
+
+  function claimsOf({ namespace, name, uid }: Subject): object {
+    const exp = Math.floor(wallMs() / 1_000) + 3_600;
+    const bound = { namespace, serviceaccount: { name, uid }, pod: { name: `pod-${issued}`, uid: String(issued) } };
+    return { iss: "https://cluster.test", aud: ["https://cluster.test"], exp, jti: issued++, "kubernetes.io": bound };
+  }
+
+  return {
+    counts,
+    toggleKeys: () => {
+      areKeysInReach = !areKeysInReach;
+    },
+    issue(subject: Subject): string {
+      const token = `${part({ alg: "RS256", kid: "one" })}.${part(claimsOf(subject))}.s${issued}`;
+      genuine.set(token, JSON.stringify(subject));
+      return token;
+    },
+    /** Another's claims, with what a forger can vary. */
+    forge(victim: Subject, seen: string, kind: number): string {
+      const [header, claims] = seen.split(".");
+      if (kind === 0) return `${header}.${claims}.forged`;
+      if (kind === 1) return `${part({ alg: "none" })}.${claims}.x`;
+      const own = { ...claimsOf(victim), ...(kind === 2 ? { sub: victim } : { aud: "https://cluster.test" }) };
+      return `${header}.${part(own)}.s${issued}`;
+    },
+    keys: { isSigned: async (token: Secret) => areKeysInReach && genuine.has(token.reveal()) },
+    exchange: {
+      async exchange(token: Secret) {
+        counts.exchanges++;
+        const subject = genuine.get(token.reveal());
+        if (subject === undefined) throw new WorkloadError("workload-token-refused", "cluster.test");
+        const keyId = new Secret(`ST$${part({ subject })}`);
+        return {
+          value: { keyId, privateKey, tenancyId: "t" },
+          obtainedAtMs: wallMs(),
+          expiresAtMs: wallMs() + HOUR_MS / 3,
+        };
+      },
+    },
+    async send({ headers, url }: UpstreamRequest) {
+      const [, session = ""] = /keyId="ST\$([^"]+)"/.exec(headers["authorization"] ?? "") ?? [];
+      const { subject } = JSON.parse(Buffer.from(session, "base64url").toString());
+      const exp = wallMs() / 1_000 + 3_600;
+      const token = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: `${url.host} ${subject}`, exp })}.c2ln`;
+      const body = Buffer.from(JSON.stringify({ token, expires_in: 3_600 }));
+      return { status: 200, headers: {}, body, sentAtMs: wallMs(), serverDateMs: wallMs() };
+    },
+  };
+}
+
+it(`${REQUESTS} pulls of ${SUBJECTS.length} service accounts get no token of another`, async () => {
+  let nowMs = 1_000_000_000;
+  const random = createSeededRandom(SEED);
+  const chance = (below: number): number => Math.floor(random() * below);
+  const oneOf = <T>(all: readonly T[]): T => all[chance(all.length)] as T;
+  const clock: Clock = { wallMs: () => nowMs, monotonicMs: () => nowMs, setTimer: () => ({ cancel: () => undefined }) };
+  const cloud = createCloud(clock.wallMs);
+  const { keys, exchange } = cloud;
+  const workloads = createWorkloadTokens({
+    ...{ clock, random, keys, exchange, audience: undefined, longestTokenLifeMs: HOUR_MS },
+    sendTo: () => cloud.send,
+    endpointOf: (host) => new URL(`https://${host}`),
+  });
+  const pods = new Map<Subject, string[]>();
+  const podOf = (subject: Subject): string => {
+    const known = pods.get(subject) ?? [];
+    if (known.length === 0 || chance(20) === 0) pods.set(subject, [...known.slice(-3), cloud.issue(subject)]);
+    return oneOf(pods.get(subject) ?? []);
+  };
+
+  const leaks: string[] = [];
+  const counts = { answered: 0, refused: 0, forged: 0 };
+  async function pull(): Promise<void> {
+    const subject = oneOf(SUBJECTS);
+    const host = oneOf(HOSTS);
+    const isForged = chance(10) === 0;
+    const genuine = podOf(subject);
+    const token = isForged ? cloud.forge(subject, genuine, chance(4)) : genuine;
+    if (isForged) counts.forged++;
+    const annotationsUsed = chance(3) === 0 ? { "ocir-broker/identity": "workload" } : {};
+    try {
+      const pod = { token: new Secret(token), annotationsUsed };
+      const { entry } = await workloads.get(host, pod, { waitMs: 1 });
+      const { sub } = JSON.parse(Buffer.from(entry.value.reveal().split(".")[1] ?? "", "base64url").toString());
+      counts.answered++;
+      if (isForged || sub !== `${host} ${JSON.stringify(subject)}`) leaks.push(`${sub} for ${token}`);
+    } catch (error) {
+      counts.refused++;
+      if (!(error instanceof WorkloadError)) throw error;
+    }
+  }
+
+  for (let made = 0; made < REQUESTS; made += AT_ONCE) {
+    await Promise.all(Array.from({ length: AT_ONCE }, pull));
+    nowMs += chance(20_000);
+    if (chance(50) === 0) cloud.toggleKeys();
+  }
+  workloads.close();
+  expect(leaks.slice(0, 3)).toEqual([]);
+  expect(counts.answered).toBeGreaterThan(REQUESTS * 0.6);
+  expect(counts.forged).toBeGreaterThan(REQUESTS * 0.05);
+});
