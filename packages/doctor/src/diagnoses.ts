@@ -400,7 +400,7 @@ export const DIAGNOSES = {
   "token-outdated": {
     verdict: "problem",
     means: "the broker's token cannot read the image although a new one can: it is older than the grant",
-    fix: "wait: the broker fetches a new one within 30 s to 10 min of the first denied request. To get one at once: systemctl stop ocir-broker.service, then start it; a restart would keep the token",
+    fix: "wait: the broker fetches a new one within 5 min of the next request. To get one at once: systemctl stop ocir-broker.service, then start it; a restart would keep the token",
   },
 } as const satisfies Record<string, Diagnosis>;
 

@@ -177,7 +177,7 @@ describe("RepositoryAccess.heal", () => {
     expect(await request()).toBe("working");
   });
 
-  it("fetches at most every 30 s, and ever more rarely for a repository that goes on asking", async () => {
+  it("fetches at most every 30 s on average, and ever more rarely for a repository that goes on asking", async () => {
     const { clock, counts, request, markDenied } = setUp({ group: false });
     await markDenied();
     const mintedAtS: number[] = [];
@@ -187,8 +187,32 @@ describe("RepositoryAccess.heal", () => {
       if (counts.tokens > before) mintedAtS.push(second);
       await clock.advance(3_000);
     }
-    expect(mintedAtS).toEqual([0, 60, 180, 420, 900, 1_500, 2_100, 2_700, 3_300]);
+    expect(mintedAtS.slice(0, 10)).toEqual([0, 12, 30, 60, 93, 141, 213, 321, 483, 726]);
+    expect(mintedAtS.slice(10)).toEqual(Array.from({ length: 9 }, (_, index) => 1_026 + index * 300));
     expect(counts.sessions).toBe(counts.tokens);
+  });
+
+  // A real kubelet asks at each look at the pod, every 10 to 15 s, also while it does not pull because of its own back-off.
+  it.each([
+    { deniedS: 2, withinS: 13 },
+    { deniedS: 30, withinS: 26 },
+    { deniedS: 120, withinS: 52 },
+    { deniedS: 600, withinS: 212 },
+    { deniedS: 7_200, withinS: 312 },
+  ])("heals a pod that was denied for $deniedS s, within $withinS s of the grant", async ({ deniedS, withinS }) => {
+    const { cloud, clock, request, markDenied } = setUp({ group: false });
+    const lookMs = 13_000;
+    await markDenied();
+    await request();
+    for (let ms = 0; ms + lookMs < deniedS * 1_000; ms += lookMs) {
+      await clock.advance(lookMs);
+      expect(await request()).toBe("denied");
+    }
+    cloud.group = true;
+    const grantedAtMs = clock.monotonicMs();
+    do await clock.advance(lookMs);
+    while ((await request()) === "denied");
+    expect(clock.monotonicMs() - grantedAtMs).toBeLessThanOrEqual(withinS * 1_000);
   });
 
   it("heals many pods that ask for one repository at once as soon as it heals one", async () => {

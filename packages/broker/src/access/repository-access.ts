@@ -14,11 +14,14 @@ import type { RefreshSession } from "../tokens/session-refresh.ts";
 /** Repositories remembered for all hosts; a forgotten one is probed again. */
 const MAX_REPOSITORIES = 2_048;
 
-/** Between two refreshes of a registry host's token because of denied repositories. */
-const MIN_REFRESH_INTERVAL_MS = 30_000;
+/** Between two refreshes of a registry host's token because of denied repositories. A kubelet's first back-off is 10 s. */
+const MIN_REFRESH_INTERVAL_MS = 10_000;
 
-/** Longest back-off for a repository that stays denied while requests continue. */
-const MAX_REFRESH_INTERVAL_MS = 600_000;
+/** Longest interval for a repository that stays denied while requests continue: the kubelet's longest back-off. */
+const MAX_REFRESH_INTERVAL_MS = 300_000;
+
+/** Until then, the interval is this part of the time since the denial. A kubelet's back-off is about the whole of it. */
+const DENIED_TIME_SHARE = 1 / 3;
 
 /** After this long without a request, a marked repository's next heal uses the shortest interval again. */
 const QUIET_MS = 30_000;
@@ -63,7 +66,8 @@ interface Repository {
   askedAtMs: number;
   /** Time between the last two requests. */
   quietMs: number;
-  refreshIntervalMs: number;
+  /** When it was last marked denied. */
+  deniedAtMs: number;
   nextHealAtMs: number;
   healing: Promise<void> | undefined;
 }
@@ -102,9 +106,7 @@ export class RepositoryAccess {
     const repository = this.#find(registryHost, name);
     if (repository.healing === undefined && this.#options.clock.monotonicMs() >= repository.nextHealAtMs) {
       // Read now: callers that ask during the heal shorten quietMs, and must not turn this one into a hammering one.
-      const { quietMs, refreshIntervalMs } = repository;
-      const intervalMs = quietMs >= QUIET_MS ? MIN_REFRESH_INTERVAL_MS : refreshIntervalMs;
-      repository.healing = this.#heal(repository, intervalMs).finally(() => {
+      repository.healing = this.#heal(repository, this.#refreshIntervalMs(repository)).finally(() => {
         repository.healing = undefined;
         repository.nextHealAtMs = this.#options.clock.monotonicMs() + HEAL_SPACING_MS;
       });
@@ -130,7 +132,7 @@ export class RepositoryAccess {
       isProbing: false,
       askedAtMs: Number.NEGATIVE_INFINITY,
       quietMs: Number.POSITIVE_INFINITY,
-      refreshIntervalMs: MIN_REFRESH_INTERVAL_MS,
+      deniedAtMs: Number.NEGATIVE_INFINITY,
       nextHealAtMs: Number.NEGATIVE_INFINITY,
       healing: undefined,
     };
@@ -166,10 +168,11 @@ export class RepositoryAccess {
     repository.nextProbeAtMs = clock.monotonicMs() + REPROBE_MS;
     if (repository.access !== "denied") {
       repository.workedWith = token;
-      repository.refreshIntervalMs = MIN_REFRESH_INTERVAL_MS;
     }
-    if (before !== "denied" && repository.access === "denied")
+    if (before !== "denied" && repository.access === "denied") {
+      repository.deniedAtMs = clock.monotonicMs();
       onEvent?.({ type: "denied", registryHost, repository: name });
+    }
     if (before === "denied" && repository.access !== "denied")
       onEvent?.({ type: "healed", registryHost, repository: name });
     return repository.access;
@@ -178,20 +181,29 @@ export class RepositoryAccess {
   /** The first probe finds a late policy; only a late dynamic group needs a fresh session and token. */
   async #heal(repository: Repository, intervalMs: number): Promise<void> {
     // Without an answer nothing is known about the live token, so there is no reason to refresh it.
-    if ((await this.#probe(repository)) !== "denied" || !(await this.#refresh(repository, intervalMs))) return;
-    if ((await this.#probe(repository)) !== "denied") return;
-    repository.refreshIntervalMs = Math.min(repository.refreshIntervalMs * 2, MAX_REFRESH_INTERVAL_MS);
+    if ((await this.#probe(repository)) === "denied" && (await this.#refresh(repository, intervalMs)))
+      await this.#probe(repository);
+  }
+
+  #refreshIntervalMs({ quietMs, deniedAtMs }: Repository): number {
+    if (quietMs >= QUIET_MS) return MIN_REFRESH_INTERVAL_MS;
+    const shareMs = (this.#options.clock.monotonicMs() - deniedAtMs) * DENIED_TIME_SHARE;
+    return Math.min(Math.max(shareMs, MIN_REFRESH_INTERVAL_MS), MAX_REFRESH_INTERVAL_MS);
   }
 
   /** True if the repository's host has a newer token than before the call; `intervalMs` must have passed since its last refresh. */
   async #refresh({ registryHost }: Repository, intervalMs: number): Promise<boolean> {
-    const { clock, onEvent } = this.#options;
+    const { clock, refreshSession, onEvent } = this.#options;
     const host = this.#refreshes.get(registryHost) ?? { atMs: Number.NEGATIVE_INFINITY, underway: undefined };
     this.#refreshes.set(registryHost, host);
     if (host.underway === undefined) {
-      const sinceMs = clock.monotonicMs() - host.atMs;
-      if (sinceMs < intervalMs) return false;
-      host.underway = this.#refreshHost(registryHost, host).finally(() => {
+      if (clock.monotonicMs() - host.atMs < intervalMs) return false;
+      const { startedAtMs, done } = refreshSession();
+      // The session's own limit: the host already has a token of this one.
+      if (startedAtMs <= host.atMs) return false;
+      // Counts from the session's start: a new token of an older session knows no newer groups.
+      host.atMs = startedAtMs;
+      host.underway = this.#refreshToken(registryHost, done).finally(() => {
         host.underway = undefined;
       });
     }
@@ -204,13 +216,9 @@ export class RepositoryAccess {
     }
   }
 
-  async #refreshHost(registryHost: string, host: Refresh): Promise<void> {
-    const { refreshSession, refreshToken, onEvent } = this.#options;
-    const { startedAtMs, done } = refreshSession();
-    // Counts from the session's start: a new token of an older session knows no newer groups.
-    host.atMs = startedAtMs;
-    await done;
-    await refreshToken(registryHost);
-    onEvent?.({ type: "refreshed", registryHost });
+  async #refreshToken(registryHost: string, session: Promise<void>): Promise<void> {
+    await session;
+    await this.#options.refreshToken(registryHost);
+    this.#options.onEvent?.({ type: "refreshed", registryHost });
   }
 }

@@ -16,11 +16,24 @@ function setUp() {
   return { clock, cloud, refreshSession };
 }
 
-it("createSessionRefresh starts one refresh per 30 s and shares it, and its failure", async () => {
+it("createSessionRefresh starts one refresh per 30 s on average, two of them 10 s apart, and shares each", async () => {
+  const { clock, cloud, refreshSession } = setUp();
+  const startedAtS: number[] = [];
+  for (let second = 0; second <= 120; second++) {
+    const before = cloud.refreshes;
+    const shared = refreshSession();
+    expect(refreshSession()).toBe(shared);
+    if (cloud.refreshes > before) startedAtS.push(second);
+    await clock.advance(1_000);
+  }
+  expect(startedAtS).toEqual([0, 10, 30, 60, 90, 120]);
+});
+
+it("createSessionRefresh shares a failure, and tries again after 10 s", async () => {
   const { clock, cloud, refreshSession } = setUp();
   cloud.isDown = true;
   const first = refreshSession();
-  await clock.advance(29_999);
+  await clock.advance(9_999);
   expect(refreshSession()).toBe(first);
   await expect(first.done).rejects.toThrow("down");
 

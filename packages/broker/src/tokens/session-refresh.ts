@@ -1,11 +1,13 @@
 /**
  * Decides when to refresh a session that a caller distrusts. A registry that answers 401 (caches.ts) and a denied repository
- * (repository-access.ts) share one refresh per interval.
+ * (repository-access.ts) share each refresh, and its rate limit.
  */
 import type { Clock } from "@ocir-broker/foundation";
 
-/** Limits the refreshes that a misbehaving registry, or a policy that never comes, can cause. */
-const MIN_SESSION_REFRESH_INTERVAL_MS = 30_000;
+/** One refresh per interval on average: limits what a misbehaving registry, or a policy that never comes, can cause. */
+const INTERVAL_MS = 30_000;
+/** Two may be this close: a kubelet asks once more just after a denied pull, and pulls again 10 s later. */
+const MIN_SPACING_MS = 10_000;
 
 interface SessionRefresh {
   /** Monotonic. The session knows groups and policies created before this time. */
@@ -14,7 +16,7 @@ interface SessionRefresh {
   readonly done: Promise<void>;
 }
 
-/** Starts a refresh, or returns the latest one if it started less than the interval ago. */
+/** Starts a refresh, or returns the latest one if the rate limit allows no other. */
 export type RefreshSession = () => SessionRefresh;
 
 export function createSessionRefresh(options: {
@@ -23,9 +25,14 @@ export function createSessionRefresh(options: {
 }): RefreshSession {
   const { clock, refresh } = options;
   let latest: SessionRefresh | undefined;
+  /** When the next one would be due at an even rate; one interval of credit allows it earlier. */
+  let dueAtMs = Number.NEGATIVE_INFINITY;
   return () => {
     const nowMs = clock.monotonicMs();
-    if (latest === undefined || nowMs - latest.startedAtMs >= MIN_SESSION_REFRESH_INTERVAL_MS) {
+    const earliestMs =
+      latest === undefined ? nowMs : Math.max(latest.startedAtMs + MIN_SPACING_MS, dueAtMs - INTERVAL_MS);
+    if (latest === undefined || nowMs >= earliestMs) {
+      dueAtMs = Math.max(nowMs, dueAtMs) + INTERVAL_MS;
       // Resolves without the session, so that the promise keeps no old session in memory.
       latest = { startedAtMs: nowMs, done: refresh().then(() => undefined) };
       latest.done.catch(() => {});
