@@ -6,12 +6,12 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import type { ApiKeySettings, IamChange, RefusalRecord } from "@ocir-broker/oci-simulator";
+import type { ApiKeySettings, IamChange, RefusalRecord, UserSession } from "@ocir-broker/oci-simulator";
 import { writeStorageConf } from "../real-registry.ts";
 
 export const REGISTRY_HOST = "iad.ocir.io";
@@ -40,6 +40,9 @@ export interface OracleCloud {
   iam(change: IamChange): Promise<void>;
   /** @param publicKey in PEM. */
   addApiKey(publicKey: string): Promise<ApiKeySettings>;
+  /** The control API's answer: a session of a person, or the token of a resource principal. */
+  userSession(publicKey: string): Promise<UserSession>;
+  resourceToken(publicKey: string): Promise<string>;
   /** Restores the initial state: IAM, counts and refusals, and no logins. */
   reset(): Promise<void>;
   refusals(): Promise<readonly RefusalRecord[]>;
@@ -124,6 +127,10 @@ export async function startOracleCloud(): Promise<OracleCloud> {
     enter,
     run,
     addApiKey: (publicKey) => control("POST", "/api-keys", { publicKey }) as Promise<ApiKeySettings>,
+    userSession: (publicKey) => control("POST", "/user-sessions", { publicKey }) as Promise<UserSession>,
+    async resourceToken(publicKey) {
+      return ((await control("POST", "/resource-tokens", { publicKey })) as { token: string }).token;
+    },
     iam: async (change) => void (await control("POST", "/iam", change)),
     async reset() {
       for (const login of [".docker/config.json", "containers/auth.json"])
@@ -137,15 +144,52 @@ export async function startOracleCloud(): Promise<OracleCloud> {
 
 /** As a person does: creates a key pair, uploads the public key to the Console, and copies the Console's lines to ~/.oci/config. */
 export async function giveApiKey({ directory, addApiKey }: OracleCloud): Promise<ApiKeySettings> {
-  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
   const folder = join(directory, ".oci");
   mkdirSync(folder, { recursive: true });
-  const keyFile = join(folder, "api_key.pem");
-  writeFileSync(keyFile, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
-  const settings = await addApiKey(String(publicKey.export({ type: "spki", format: "pem" })));
-  const lines = Object.entries({ ...settings, key_file: keyFile }).map(([name, value]) => `${name}=${value}\n`);
-  writeFileSync(join(folder, "config"), `[DEFAULT]\n${lines.join("")}`, { mode: 0o600 });
+  const { keyFile, publicPem } = writeKey(folder);
+  const settings = await addApiKey(publicPem);
+  writeFileSync(join(folder, "config"), `[DEFAULT]\n${linesOf({ ...settings, key_file: keyFile })}`, { mode: 0o600 });
   return settings;
+}
+
+/** As `oci session authenticate` leaves it after a login in a browser: the profile SESSION, with token and key. */
+export async function giveSession({ directory, userSession }: OracleCloud): Promise<UserSession> {
+  const folder = join(directory, ".oci/sessions/SESSION");
+  mkdirSync(folder, { recursive: true });
+  const { keyFile, publicPem } = writeKey(folder);
+  const session = await userSession(publicPem);
+  const tokenFile = join(folder, "token");
+  writeFileSync(tokenFile, session.token, { mode: 0o600 });
+  const { fingerprint, tenancy, region } = session;
+  const profile = { fingerprint, tenancy, region, key_file: keyFile, security_token_file: tokenFile };
+  appendFileSync(join(directory, ".oci/config"), `\n[SESSION]\n${linesOf(profile)}`);
+  return session;
+}
+
+/** As a platform gives it to a container: the variables of version 2.2. */
+export async function giveResourcePrincipal({ directory, resourceToken }: OracleCloud) {
+  const { keyFile, publicPem } = writeKey(directory);
+  const tokenFile = join(directory, "rpst");
+  writeFileSync(tokenFile, await resourceToken(publicPem));
+  return {
+    OCI_RESOURCE_PRINCIPAL_VERSION: "2.2",
+    OCI_RESOURCE_PRINCIPAL_RPST: tokenFile,
+    OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM: keyFile,
+    OCI_RESOURCE_PRINCIPAL_REGION: "us-ashburn-1",
+  };
+}
+
+function writeKey(folder: string): { readonly keyFile: string; readonly publicPem: string } {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const keyFile = join(folder, "oci_api_key.pem");
+  writeFileSync(keyFile, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+  return { keyFile, publicPem: String(publicKey.export({ type: "spki", format: "pem" })) };
+}
+
+function linesOf(settings: object): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join("");
 }
 
 async function says(child: ChildProcess, words: string): Promise<void> {

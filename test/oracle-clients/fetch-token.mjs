@@ -1,11 +1,13 @@
-/** Prints the token that Oracle's SDK for TypeScript gets from the URL, as an instance principal or with ~/.oci/config. */
+/** Prints the token that Oracle's SDK for TypeScript gets from the URL as one of the identities that the tests set up. */
 import common from "oci-common";
 
 const [identity, uri] = process.argv.slice(2);
-const provider =
-  identity === "instance"
-    ? await new common.InstancePrincipalsAuthenticationDetailsProviderBuilder().build()
-    : new common.ConfigFileAuthenticationDetailsProvider();
+const provider = await {
+  instance: () => new common.InstancePrincipalsAuthenticationDetailsProviderBuilder().build(),
+  user: () => new common.ConfigFileAuthenticationDetailsProvider(),
+  session: () => new common.SessionAuthDetailProvider(undefined, "SESSION"),
+  resource: () => common.ResourcePrincipalAuthenticationDetailsProvider.builder(),
+}[identity]();
 const request = { uri, method: "GET", headers: new Headers() };
 await new common.DefaultRequestSigner(provider).signHttpRequest(request);
 const response = await fetch(uri, { headers: request.headers });

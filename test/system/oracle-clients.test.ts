@@ -9,6 +9,8 @@ import { claimsOf } from "../e2e/stage.ts";
 import { type ImageLayout, writeImageLayout } from "../image-layout.ts";
 import {
   giveApiKey,
+  giveResourcePrincipal,
+  giveSession,
   lackOfNamespaces,
   type OracleCloud,
   REGISTRY_HOST,
@@ -27,11 +29,14 @@ const lack = lackOfNamespaces() || lackOf("nsenter", "ip", "curl", "docker-regis
 describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
   let cloud: OracleCloud;
   let user: ApiKeySettings;
+  let asResource: Record<string, string>;
   let image: ImageLayout;
 
   beforeAll(async () => {
     cloud = await startOracleCloud();
     user = await giveApiKey(cloud);
+    await giveSession(cloud);
+    asResource = await giveResourcePrincipal(cloud);
     image = writeImageLayout(join(cloud.directory, "image"), `From ${cloud.directory}\n`);
   });
   beforeEach(() => cloud.reset());
@@ -41,24 +46,24 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
     for (const [identity, subject] of [
       ["instance", expect.stringMatching(/^ocid1\.instance\./)],
       ["user", user.user],
+      ["session", user.user],
+      ["resource", expect.stringMatching(/^ocid1\.computecontainerinstance\./)],
     ]) {
-      const token = (await cloud.run([...client, identity, TOKEN_URL])).trim();
+      const env = identity === "resource" ? asResource : {};
+      const token = (await cloud.run([...client, identity, TOKEN_URL], { env })).trim();
       expect(claimsOf(token)).toMatchObject({ sub: subject, tenant: user.tenancy, aud: REGISTRY_HOST });
     }
     expect(await cloud.refusals()).toEqual([]);
   }
 
-  test("the SDK for TypeScript gets tokens as an instance principal and with an API key", async () => {
+  test("the SDK for TypeScript gets tokens as each identity", async () => {
     await expectTokens(TYPESCRIPT_SDK);
   });
 
   const noGo = lackOf("go");
-  test.skipIf(noGo !== "")(
-    `the SDK for Go gets tokens as an instance principal and with an API key${noGo}`,
-    async () => {
-      await expectTokens(buildGoClient(cloud.directory));
-    },
-  );
+  test.skipIf(noGo !== "")(`the SDK for Go gets tokens as each identity${noGo}`, async () => {
+    await expectTokens(buildGoClient(cloud.directory));
+  });
 
   const noPython = lackOfPython();
   describe.skipIf(noPython !== "")(`with Python${noPython}`, () => {
@@ -69,7 +74,7 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
       ({ oci, sdk } = installPythonClients());
     });
 
-    test("the SDK for Python gets tokens as an instance principal and with an API key", async () => {
+    test("the SDK for Python gets tokens as each identity", async () => {
       await expectTokens(sdk);
     });
 
@@ -82,6 +87,17 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
       expect(refused).toEqual([]);
       return data.token;
     }
+
+    test("oci gets tokens with a session, which it refreshes, and as a resource principal", async () => {
+      const asSession = { OCI_CLI_AUTH: "security_token", OCI_CLI_PROFILE: "SESSION" };
+      const before = await rawRequest(asSession);
+      expect(claimsOf(before)).toMatchObject({ sub: user.user });
+      await cloud.run([oci, "session", "refresh", "--profile", "SESSION"]);
+      expect(claimsOf(await rawRequest(asSession))).toMatchObject({ sub: user.user });
+      const token = await rawRequest({ ...asResource, OCI_CLI_AUTH: "resource_principal" });
+      expect(claimsOf(token)).toMatchObject({ sub: expect.stringMatching(/^ocid1\.computecontainerinstance\./) });
+      expect(await cloud.refusals()).toEqual([]);
+    });
 
     const login = ["login", "--username=BEARER_TOKEN", "--password-stdin", REGISTRY_HOST];
     const pushWithSkopeo = () => cloud.run(["skopeo", "copy", `oci:${image.path}:latest`, `docker://${IMAGE}`]);

@@ -1,4 +1,4 @@
-// Prints the token that Oracle's SDK for Go gets from the URL, as an instance principal or with ~/.oci/config.
+// Prints the token that Oracle's SDK for Go gets from the URL as one of the identities that the tests set up.
 package main
 
 import (
@@ -48,8 +48,15 @@ func fetchToken(identity, url string) (string, error) {
 
 // The default provider looks into the home of the user database, whatever HOME is.
 func providerOf(identity string) (common.ConfigurationProvider, error) {
-	if identity == "instance" {
+	file := filepath.Join(os.Getenv("HOME"), ".oci/config")
+	switch identity {
+	case "instance":
 		return auth.InstancePrincipalConfigurationProvider()
+	case "resource":
+		return auth.ResourcePrincipalConfigurationProvider()
+	case "session":
+		return common.ConfigurationProviderForSessionTokenWithProfile(file, "SESSION", "")
+	default:
+		return common.ConfigurationProviderFromFile(file, "")
 	}
-	return common.ConfigurationProviderFromFile(filepath.Join(os.Getenv("HOME"), ".oci/config"), "")
 }

@@ -1,14 +1,26 @@
-"""Prints the token that Oracle's SDK for Python gets from the URL, as an instance principal or with ~/.oci/config."""
+"""Prints the token that Oracle's SDK for Python gets from the URL as one of the identities that the tests set up."""
 import sys
 
 import oci
 from oci._vendor import requests
 
+
+def session_signer():
+    config = oci.config.from_file(profile_name="SESSION")
+    with open(config["security_token_file"], encoding="ascii") as file:
+        return oci.auth.signers.SecurityTokenSigner(
+            file.read(), oci.signer.load_private_key_from_file(config["key_file"])
+        )
+
+
+SIGNERS = {
+    "instance": lambda: oci.auth.signers.InstancePrincipalsSecurityTokenSigner(),
+    "user": lambda: oci.Signer.from_config(oci.config.from_file()),
+    "session": session_signer,
+    "resource": lambda: oci.auth.signers.get_resource_principals_signer(),
+}
+
 identity, url = sys.argv[1:]
-if identity == "instance":
-    signer = oci.auth.signers.InstancePrincipalsSecurityTokenSigner()
-else:
-    signer = oci.Signer.from_config(oci.config.from_file())
-response = requests.get(url, auth=signer, timeout=30)
+response = requests.get(url, auth=SIGNERS[identity](), timeout=30)
 response.raise_for_status()
 print(response.json()["token"])
