@@ -2,6 +2,8 @@
 # Prints what a running kubelet needs, once its configuration has our provider. Changes nothing.
 #
 # usage: kubelet-advice CONFIG BIN_DIR
+# If OCIR_BROKER_KUBELET_NEED names a file, writes there for programs: nothing, restart, drop-in or by-hand; then CONFIG, BIN_DIR
+# and the lines of the drop-in file.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -19,6 +21,12 @@ unit=$(systemctl cat kubelet.service 2>/dev/null)
 variable_files=$(printf '%s\n' "$unit" | sed -n 's/^EnvironmentFile=-\{0,1\}//p')
 
 say() { printf 'kubelet: %s\n' "$*"; }
+
+need() { # KIND [LINE...]
+  kind=$1
+  shift
+  [ -z "${OCIR_BROKER_KUBELET_NEED-}" ] || printf '%s\n' "$kind" "$config" "$bin_dir" "$@" >"$OCIR_BROKER_KUBELET_NEED"
+}
 
 # Prints the line with KUBELET_EXTRA_ARGS with our flags added, for each way to write it.
 extended() { # FILE
@@ -50,26 +58,40 @@ if printf '%s\n' "$located" | grep -q '^config='; then
   pid=$(printf '%s\n' "$located" | sed -n 's/^pid=//p')
   # The kubelet looks for the plugin at each call, but reads the configuration only once.
   if [ -n "$(find -L "$config" -newermt "@$(started "$pid")" 2>/dev/null)" ]; then
+    need restart
     say "restart it when convenient, because $config has changed since it was read: systemctl restart kubelet (running containers stay)"
   else
+    need nothing
     say "nothing to do: it has the flags, and has read $config as it is"
   fi
   exit
 fi
 # shellcheck disable=SC2086 # files
 if { printf '%s\n' "$unit" && cat $variable_files /dev/null 2>/dev/null; } | grep -q -e '--image[-_]credential[-_]provider[-_]config'; then
+  need restart
   say "its unit has the flags, and it was not started with them yet"
 elif [ -n "$place" ]; then
+  line=$(extended "$place")
   case $place in
-    /etc/*) say "it does not use ocir-broker yet: in $place change the line with KUBELET_EXTRA_ARGS to" ;;
-    *) say "it does not use ocir-broker yet: create $own with these two lines:" && say "  [Service]" ;;
+    /etc/*)
+      need by-hand
+      say "it does not use ocir-broker yet: in $place change the line with KUBELET_EXTRA_ARGS to"
+      ;;
+    *)
+      case $line in Environment=*) need drop-in '[Service]' "$line" ;; *) need by-hand ;; esac
+      say "it does not use ocir-broker yet: create $own with these two lines:"
+      say "  [Service]"
+      ;;
   esac
-  say "  $(extended "$place")"
+  say "  $line"
 elif printf '%s\n' "$unit" | grep -q '^ExecStart=.*KUBELET_EXTRA_ARGS'; then
+  line="Environment=\"KUBELET_EXTRA_ARGS=$flags\""
+  need drop-in '[Service]' "$line"
   say "it does not use ocir-broker yet: create $own with these two lines:"
   say "  [Service]"
-  say "  Environment=\"KUBELET_EXTRA_ARGS=$flags\""
+  say "  $line"
 else
+  need by-hand
   say "it does not use ocir-broker yet: add to its command line, which systemctl cat kubelet shows:"
   say "  $flags"
 fi

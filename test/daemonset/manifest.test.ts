@@ -42,10 +42,13 @@ describe("cloud-init/daemonset/daemonset.yaml", () => {
     expect(unknownFields(folder, [misspelt as never])).toContain("hostPid");
   });
 
-  it("grants the look at a node and at one Lease, and the change of that Lease", () => {
+  it("grants nodes, the list of pods, Events, and one Lease, and nothing else", () => {
     const rules = readManifest().flatMap((object) => ("rules" in object ? [object.rules] : []));
     expect(rules).toEqual([
-      [{ apiGroups: [""], resources: ["nodes"], verbs: ["get"] }],
+      [
+        { apiGroups: [""], resources: ["nodes"], verbs: ["get", "patch"] },
+        { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
+      ],
       [
         {
           apiGroups: ["coordination.k8s.io"],
@@ -54,6 +57,7 @@ describe("cloud-init/daemonset/daemonset.yaml", () => {
           verbs: ["get", "patch"],
         },
       ],
+      [{ apiGroups: [""], resources: ["events"], verbs: ["create"] }],
     ]);
     expect(objectOf<KubernetesObject>("ServiceAccount")).toMatchObject({ automountServiceAccountToken: false });
   });

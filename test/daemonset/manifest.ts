@@ -45,8 +45,10 @@ export function isAllowed(access: Access): boolean {
     const { roleRef, subjects = [], metadata } = object as unknown as IRoleBinding;
     const isOurs = subjects.some(({ kind, name }) => kind === "ServiceAccount" && name === account);
     const isHere = object.kind === "ClusterRoleBinding" || metadata?.namespace === access.namespace;
-    const role = objectOf<IClusterRole | IRole>(roleRef.kind);
-    return isOurs && isHere && role.metadata?.name === roleRef.name && (role.rules ?? []).some(allows);
+    const isRole = ({ kind, metadata: of }: KubernetesObject) =>
+      kind === roleRef.kind && of.name === roleRef.name && of.namespace === metadata?.namespace;
+    const role = readManifest().find(isRole) as IClusterRole | IRole | undefined;
+    return isOurs && isHere && (role?.rules ?? []).some(allows);
   });
 
   function allows(rule: NonNullable<IRole["rules"]>[number]): boolean {

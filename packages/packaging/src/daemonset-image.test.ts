@@ -19,7 +19,7 @@ describe("makeDaemonSetImage", () => {
     const contents = TARGETS.map((target) => {
       const archive = join(folder, `${target.debArchitecture}.tar.gz`);
       writeFileSync(archive, `archive for ${target.debArchitecture}\n`);
-      writeFileSync(join(folder, "enter-node"), "program\n");
+      for (const name of ["enter-node", "node", "daemonset.mjs"]) writeFileSync(join(folder, name), "program\n");
       return { target, archive, programs: folder };
     });
     const made = await makeDaemonSetImage(RELEASE, contents, { work: join(folder, "work"), output: folder });

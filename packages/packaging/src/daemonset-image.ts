@@ -1,6 +1,6 @@
 /**
- * The DaemonSet's image for all architectures: the release's archive, the scripts that install it on the container's node, and one
- * static program that starts them. It has no base image, so there is nothing to patch.
+ * The DaemonSet's image for all architectures: the release's archive, its installer, the program that runs that on one node after
+ * the other, and the Node for the program. It has no base image, so there is nothing else to patch.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -21,7 +21,7 @@ export interface ImageContent {
   readonly target: Target;
   /** Path of the .tar.gz. */
   readonly archive: string;
-  /** Folder that has `enter-node` for this target. */
+  /** Folder that has `enter-node`, the executable's `node` and `daemonset.mjs` for this target. */
   readonly programs: string;
 }
 
@@ -60,6 +60,8 @@ async function makeOne(
   const root = join(work, target.debArchitecture);
   writeTree(root, [
     { path: "/enter-node", mode: 0o755, from: join(programs, "enter-node") },
+    { path: "/ocir-broker/node", mode: 0o755, from: join(programs, "node") },
+    { path: "/ocir-broker/daemonset.mjs", mode: 0o644, from: join(programs, "daemonset.mjs") },
     script("/ocir-broker/daemonset.sh", "daemonset/daemonset.sh"),
     script("/ocir-broker/ocir-broker-node.sh", "ocir-broker-node.sh"),
     { path: `/ocir-broker/${name}`, mode: 0o644, from: archive },

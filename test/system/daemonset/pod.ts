@@ -24,16 +24,14 @@ export interface PodOptions {
   readonly token: string;
   readonly caCert: string;
   readonly leaseSeconds: number;
-  onLine(line: string): void;
+  onText(text: string): void;
 }
 
 export interface Pod {
-  /** The output of `kubectl logs`. */
-  said(): string;
+  /** Its service account's. */
+  readonly token: string;
   /** The result of the manifest's readiness probe. */
   isReady(): Promise<boolean>;
-  /** Replaces the token, as the kubelet does. */
-  renewToken(token: string): void;
   /** Sends SIGTERM, as for a deleted pod. Resolves when it has ended. */
   terminate(): Promise<number | null>;
   /** Sends SIGKILL to all its processes. */
@@ -55,24 +53,16 @@ export async function startPod(options: PodOptions): Promise<Pod> {
   root.write(join(folder, "config.json"), JSON.stringify(await bundleOf(options, folder)));
 
   const child = root.spawn("runc", ["run", "--bundle", folder, name]);
-  let said = "";
   for (const stream of [child.stdout, child.stderr]) {
-    let rest = "";
-    stream?.on("data", (piece: Buffer) => {
-      said += piece;
-      const lines = `${rest}${piece}`.split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) options.onLine(line);
-    });
+    stream?.on("data", (piece: Buffer) => options.onText(String(piece)));
   }
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   return {
-    said: () => said,
+    token: options.token,
     async isReady() {
       const command = containerOf().readinessProbe?.exec?.command ?? [];
       return (await root.exec("runc", ["exec", name, ...command])).exitCode === 0;
     },
-    renewToken: (token) => root.write(`${folder}/account/token`, token, 0o600),
     async terminate() {
       await root.run("runc", ["kill", name, "TERM"]);
       return ended;
@@ -104,6 +94,7 @@ async function bundleOf(options: PodOptions, folder: string): Promise<object> {
   const { env = [], securityContext, volumeMounts = [] } = containerOf();
   const fields: Readonly<Record<string, string>> = {
     "spec.nodeName": options.node,
+    "metadata.name": "ocir-broker-x7x7x",
     "metadata.namespace": daemonSet().metadata?.namespace ?? "default",
   };
   const given = env.map(({ name, value, valueFrom }) => {

@@ -9,7 +9,7 @@ import { nodePackage } from "./node-package.ts";
 export const STATIC_PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker-launch"] as const;
 
 export interface BuiltPrograms {
-  /** Holds the static programs, `ocir-broker`, and esbuild's `metafile.json`. */
+  /** Holds the static programs, `ocir-broker`, its `node`, `daemonset.mjs`, and esbuild's `metafile.json`. */
   readonly folder: string;
   /** The npm package whose Node is inside. */
   readonly nodePackage: string;
@@ -24,6 +24,7 @@ export async function buildPrograms(target: Target, release: Release, folder: st
     ...["--folder", folder, "--architecture", target.nodeArchitecture, "--node-package", fromNpm],
     ...["--strip", target.strip, "--emulator", target.emulator],
   ]);
+  await finished(process.execPath, [join(CHECKOUT, "packages/daemonset/build.ts"), folder]);
   await tryOut(target, release, folder);
   return { folder, nodePackage: fromNpm };
 }

@@ -1,0 +1,24 @@
+/**
+ * Builds dist/daemonset.mjs: the DaemonSet's program and the Kubernetes client in one file, for the Node that is in its image.
+ *
+ * usage: node build.ts [FOLDER]
+ */
+import { join, resolve } from "node:path";
+import { build } from "esbuild";
+
+const HERE = import.meta.dirname;
+const folder = resolve(process.argv[2] ?? join(HERE, "../../dist"));
+
+await build({
+  absWorkingDir: HERE,
+  entryPoints: ["src/main.ts"],
+  outfile: join(folder, "daemonset.mjs"),
+  bundle: true,
+  minify: true,
+  platform: "node",
+  target: "node26",
+  format: "esm",
+  // Some of the client's dependencies are CommonJS.
+  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  legalComments: "none",
+});

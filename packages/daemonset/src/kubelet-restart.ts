@@ -1,0 +1,108 @@
+/**
+ * A restart of the node's kubelet: cordon, wait until no pod starts, restart, wait until the node is Ready, uncordon. If the
+ * kubelet does not come back, its old flags do.
+ */
+import type { V1Node } from "@kubernetes/client-node";
+import type { Cluster } from "./cluster.ts";
+import type { KubeletNeed } from "./kubelet-need.ts";
+import { cordonPatch } from "./node-state.ts";
+
+export type RestartResult =
+  | { readonly kind: "restarted" }
+  /** Pods kept starting; nothing was changed. */
+  | { readonly kind: "busy" }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** The node's service manager. */
+export interface KubeletUnit {
+  /** Adds the file with our flags, or removes it. */
+  setDropIn(text: string | undefined): Promise<void>;
+  restart(): Promise<void>;
+  /** The running kubelet has read the files, or what it lacks. */
+  need(files: { config: string; binDir: string }): Promise<KubeletNeed>;
+}
+
+export interface RestartOptions {
+  readonly cluster: Cluster;
+  readonly unit: KubeletUnit;
+  /** Limit of each of the waits. */
+  readonly waitSeconds: number;
+  nowSeconds(): number;
+  /** Waits a little and renews the Lease. */
+  pause(): Promise<void>;
+  say(text: string): void;
+}
+
+type Restartable = Extract<KubeletNeed, { kind: "restart" | "drop-in" }>;
+
+export async function restartKubelet(need: Restartable, options: RestartOptions): Promise<RestartResult> {
+  const { cluster, unit, say } = options;
+  await cluster.patchNode(cordonPatch(true));
+  say("cordoned: the kubelet restarts when no pod of this node is starting");
+  if (!(await within(options, async () => (await cluster.startingPods()).length === 0))) {
+    await cluster.patchNode(cordonPatch(false));
+    return { kind: "busy" };
+  }
+  const isBack = await restartAndWatch(need.kind === "drop-in" ? need.dropIn : undefined, options);
+  const isDone = isBack && (await unit.need(need.files)).kind === "nothing";
+  if (isDone) {
+    await cluster.patchNode(cordonPatch(false));
+    say("the kubelet has restarted and the node is Ready: uncordoned");
+    return { kind: "restarted" };
+  }
+  return giveBack(need, isBack, options);
+}
+
+/** Nothing that worked before stays broken: the flags that this program has added are removed. */
+async function giveBack(need: Restartable, isBack: boolean, options: RestartOptions): Promise<RestartResult> {
+  const { cluster, unit } = options;
+  let isReady = isBack;
+  if (need.kind === "drop-in") {
+    await unit.setDropIn(undefined);
+    isReady = await restartAndWatch(undefined, options);
+  }
+  if (isReady) await cluster.patchNode(cordonPatch(false));
+  const what = isBack
+    ? "the kubelet has restarted, but does not use ocir-broker"
+    : `the node was not Ready ${options.waitSeconds} s after the restart of its kubelet`;
+  const then = need.kind === "drop-in" ? "; the flags that were added are removed" : "";
+  return { kind: "failed", reason: `${what}${then}${isReady ? "" : "; it stays cordoned"}: journalctl -u kubelet` };
+}
+
+async function restartAndWatch(dropIn: string | undefined, options: RestartOptions): Promise<boolean> {
+  const { cluster, unit } = options;
+  const before = heartbeatOf(await cluster.readNode());
+  if (dropIn !== undefined) await unit.setDropIn(dropIn);
+  try {
+    await unit.restart();
+  } catch {
+    return false;
+  }
+  return within(options, async () => {
+    const node = await cluster.readNode();
+    return isReady(node) && heartbeatOf(node) !== before;
+  });
+}
+
+/** A request may fail meanwhile, for example while the kubelet of a control plane's node restarts. */
+async function within(options: RestartOptions, isSo: () => Promise<boolean>): Promise<boolean> {
+  const endSeconds = options.nowSeconds() + options.waitSeconds;
+  for (;;) {
+    if (await isSo().catch(() => false)) return true;
+    if (options.nowSeconds() >= endSeconds) return false;
+    await options.pause();
+  }
+}
+
+function readyCondition(node: V1Node) {
+  return node.status?.conditions?.find(({ type }) => type === "Ready");
+}
+
+function isReady(node: V1Node): boolean {
+  return readyCondition(node)?.status === "True";
+}
+
+/** A kubelet sends one as soon as it has started. Compared, never read: the clocks may differ. */
+function heartbeatOf(node: V1Node): number | undefined {
+  return readyCondition(node)?.lastHeartbeatTime?.getTime();
+}

@@ -1,0 +1,53 @@
+/** The state of a node that anyone can see: a label, annotations and an Event. */
+import type { V1Node } from "@kubernetes/client-node";
+import type { NodeEvent } from "./cluster.ts";
+
+const STATE = "ocir-broker/state";
+const VERSION = "ocir-broker/version";
+const REASON = "ocir-broker/reason";
+const KUBELET = "ocir-broker/kubelet";
+/** On a node that this program has cordoned, until it uncordons it. */
+const CORDONED = "ocir-broker/cordoned";
+
+export type KubeletState = "ready" | "needs-restart" | "needs-flags";
+
+/** Also ends a cordon of an earlier pod that did not get that far. */
+export function installedPatch(node: V1Node, version: string, kubelet: KubeletState): object {
+  return {
+    metadata: {
+      labels: { [STATE]: "installed" },
+      annotations: { [VERSION]: version, [KUBELET]: kubelet, [REASON]: null, [CORDONED]: null },
+    },
+    ...(isCordonedByUs(node) && { spec: { unschedulable: null } }),
+  };
+}
+
+export function failedPatch(reason: string): object {
+  return { metadata: { labels: { [STATE]: "failed" }, annotations: { [REASON]: reason } } };
+}
+
+export function cordonPatch(cordoned: boolean): object {
+  return {
+    metadata: { annotations: { [CORDONED]: cordoned ? "true" : null } },
+    spec: { unschedulable: cordoned ? true : null },
+  };
+}
+
+export function isCordoned(node: V1Node): boolean {
+  return node.spec?.unschedulable === true;
+}
+
+/** Whether this program has cordoned it, in this pod or an earlier one. */
+export function isCordonedByUs(node: V1Node): boolean {
+  return isCordoned(node) && node.metadata?.annotations?.[CORDONED] === "true";
+}
+
+export function failureEvent(reason: string, node: string): NodeEvent {
+  return {
+    type: "Warning",
+    reason: "OcirBrokerFailed",
+    message:
+      `${reason}. The node is as it was before, and the rollout has stopped. Fix the reason, then delete the pod of ocir-broker ` +
+      `on this node to retry at once; or kubectl cordon ${node} to let the other nodes continue.`,
+  };
+}

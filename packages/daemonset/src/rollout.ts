@@ -1,0 +1,156 @@
+/**
+ * One node's part of a rollout: waits for its turn, installs, restarts the kubelet if that is allowed, and hands the turn on. A
+ * failed node keeps its turn, which stops the rollout, until it is repaired, cordoned or gone.
+ */
+import type { V1Node } from "@kubernetes/client-node";
+import { type Cluster, describeRefusal, isConflict } from "./cluster.ts";
+import type { Installation } from "./installation.ts";
+import type { KubeletNeed } from "./kubelet-need.ts";
+import type { RestartResult } from "./kubelet-restart.ts";
+import {
+  failedPatch,
+  failureEvent,
+  installedPatch,
+  isCordoned,
+  isCordonedByUs,
+  type KubeletState,
+} from "./node-state.ts";
+import type { Turn } from "./turn.ts";
+
+export interface RolloutOptions {
+  readonly node: string;
+  readonly leaseSeconds: number;
+  readonly cluster: Cluster;
+  readonly turn: Turn;
+  readonly installation: Installation;
+  /** Undefined if the kubelet must not be restarted. */
+  readonly restartKubelet:
+    | ((need: Extract<KubeletNeed, { kind: "restart" | "drop-in" }>) => Promise<RestartResult>)
+    | undefined;
+  /** Aborted when the pod is deleted. A step that has begun is finished. */
+  readonly ending: AbortSignal;
+  nowSeconds(): number;
+  /** Waits about a twentieth of the Lease, or until `ending`. */
+  pause(): Promise<void>;
+  setReady(ready: boolean): void;
+  say(text: string): void;
+}
+
+/** Resolves when the image's version is installed, or after `ending`. */
+export async function rollOut(options: RolloutOptions): Promise<void> {
+  const { node, leaseSeconds, cluster, turn, installation, ending, say, setReady } = options;
+  let told = "";
+  /** A failed node tries again then. */
+  let retryAt: number | undefined;
+  let mayHoldTurn = true;
+
+  function tell(text: string): void {
+    if (text !== told) say(text);
+    told = text;
+  }
+
+  /** @returns whether nothing is left to do. */
+  async function advance(): Promise<boolean> {
+    const state = await cluster.readNode();
+    if (isCordoned(state) && !isCordonedByUs(state)) {
+      await skip();
+      return false;
+    }
+    setReady(false);
+    mayHoldTurn = true;
+    const taken = await turn.take();
+    if (taken.kind === "waiting") tell(`waiting: ${taken.holder} has the turn`);
+    if (taken.kind !== "ours") return false;
+    if (retryAt !== undefined && options.nowSeconds() < retryAt) return false;
+    if (ending.aborted) {
+      if (retryAt === undefined) await handOn();
+      return false;
+    }
+    return install(state);
+  }
+
+  /** An administrator has taken the node out of service, which also ends a failure's hold on the rollout. */
+  async function skip(): Promise<void> {
+    tell("skipped: this node is cordoned; it has its turn when it is uncordoned");
+    setReady(true);
+    if (!mayHoldTurn) return;
+    await turn.release();
+    mayHoldTurn = false;
+    retryAt = undefined;
+  }
+
+  async function install(state: V1Node): Promise<boolean> {
+    say(`has the turn: installs version ${installation.version}`);
+    const installed = await installation.install();
+    if (!installed.ok) return fail(installed.reason);
+    const kubelet = await connectKubelet(installed.kubelet);
+    if (typeof kubelet === "object") {
+      if (kubelet.kind === "failed") return fail(kubelet.reason);
+      say(
+        "the kubelet is not restarted yet, because pods of this node keep starting: other nodes have their turn first",
+      );
+      await handOn();
+      return false;
+    }
+    installation.complete();
+    say(`installed: version ${installation.version}; kubelet: ${kubelet}`);
+    setReady(true);
+    await persist(() => cluster.patchNode(installedPatch(state, installation.version, kubelet)));
+    await handOn();
+    return true;
+  }
+
+  async function connectKubelet(
+    need: KubeletNeed,
+  ): Promise<KubeletState | Exclude<RestartResult, { kind: "restarted" }>> {
+    if (need.kind === "nothing") return "ready";
+    if (need.kind === "by-hand") return "needs-flags";
+    if (options.restartKubelet === undefined) return need.kind === "restart" ? "needs-restart" : "needs-flags";
+    const result = await options.restartKubelet(need);
+    return result.kind === "restarted" ? "ready" : result;
+  }
+
+  async function fail(reason: string): Promise<false> {
+    const retrySeconds = Math.floor(leaseSeconds / 3);
+    retryAt = options.nowSeconds() + retrySeconds;
+    told = "";
+    say(
+      `FAULT: ${reason}. The rollout stops here: this node keeps the turn, and no other node is changed, until the fault is fixed ` +
+        `(tried again in ${retrySeconds} s, or at once when this pod is deleted), or cordoned (kubectl cordon ${node}), ` +
+        `or without this pod for ${leaseSeconds} s`,
+    );
+    await persist(() => cluster.patchNode(failedPatch(reason)));
+    await persist(() => cluster.report(failureEvent(reason, node)));
+    return false;
+  }
+
+  const handOn = () => persist(() => turn.release());
+
+  /** Tries until it succeeds, or until others may take the Lease anyway. */
+  async function persist(step: () => Promise<void>): Promise<void> {
+    const endSeconds = options.nowSeconds() + leaseSeconds;
+    for (;;) {
+      try {
+        return await step();
+      } catch (error) {
+        if (!isConflict(error)) tell(`waiting: ${describeRefusal(error)}`);
+        if (options.nowSeconds() >= endSeconds) return;
+      }
+      await options.pause();
+    }
+  }
+
+  if (await installation.isComplete()) {
+    say(`installed: version ${installation.version}, by an earlier pod`);
+    setReady(true);
+    return;
+  }
+  do {
+    try {
+      if (await advance()) return;
+    } catch (error) {
+      tell(`waiting: ${describeRefusal(error)}`);
+    }
+    if (!ending.aborted) await options.pause();
+  } while (!ending.aborted);
+}

@@ -1,0 +1,44 @@
+/** The program's settings, from the environment that the DaemonSet's manifest and enter-node give it. */
+
+type KubeletRestart = "whenIdle" | "never";
+
+export interface Settings {
+  readonly node: string;
+  readonly pod: string;
+  readonly namespace: string;
+  /** Path of the image's files in the node's mount namespace. */
+  readonly image: string;
+  /** How long the Lease is promised to a node; every time limit is a part of it. */
+  readonly leaseSeconds: number;
+  readonly kubeletRestart: KubeletRestart;
+}
+
+const SHORTEST_LEASE_SECONDS = 30;
+
+/** @throws Error with a line for the pod's log if a setting is missing or wrong. */
+export function parseSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+  const get = (name: string): string => {
+    const value = environment[`OCIR_BROKER_${name}`];
+    if (value === undefined || value === "")
+      throw new Error(`OCIR_BROKER_${name} is not set: apply the whole manifest`);
+    return value;
+  };
+  const seconds = get("LEASE_SECONDS");
+  if (!/^\d+$/.test(seconds) || Number(seconds) < SHORTEST_LEASE_SECONDS) {
+    throw new Error(
+      `OCIR_BROKER_LEASE_SECONDS is ${seconds}, but must be a whole number from ${SHORTEST_LEASE_SECONDS} on`,
+    );
+  }
+  const kubeletRestart = get("KUBELET_RESTART");
+  if (kubeletRestart !== "whenIdle" && kubeletRestart !== "never") {
+    throw new Error(`OCIR_BROKER_KUBELET_RESTART is ${kubeletRestart}, but must be whenIdle or never`);
+  }
+  return {
+    node: get("NODE"),
+    pod: get("POD"),
+    namespace: get("NAMESPACE"),
+    image: get("IMAGE"),
+    leaseSeconds: Number(seconds),
+    kubeletRestart,
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * The Lease, by which nodes take turns: one node of the cluster installs at a time. No clock but this node's own counts: others
+ * may take a Lease after they have seen it unchanged for as long as its holder promised.
+ */
+import type { V1Lease } from "@kubernetes/client-node";
+import { type Cluster, isConflict } from "./cluster.ts";
+
+type TurnState =
+  | { readonly kind: "ours" }
+  /** Another node has the Lease. */
+  | { readonly kind: "waiting"; readonly holder: string }
+  /** Another node changed the Lease first. */
+  | { readonly kind: "outrun" };
+
+export interface Turn {
+  /** Takes or renews the Lease if no other node has it. */
+  take(): Promise<TurnState>;
+  /** Gives the Lease up if this node has it. */
+  release(): Promise<void>;
+}
+
+export interface TurnOptions {
+  readonly cluster: Cluster;
+  readonly node: string;
+  readonly leaseSeconds: number;
+  nowSeconds(): number;
+  wallMs(): number;
+  say(text: string): void;
+}
+
+const EMPTY = { holderIdentity: null, leaseDurationSeconds: null, acquireTime: null, renewTime: null };
+
+export function createTurn(options: TurnOptions): Turn {
+  const { cluster, node, leaseSeconds, say } = options;
+  let seenVersion = "";
+  let seenAt = 0;
+
+  async function read(): Promise<V1Lease> {
+    const lease = await cluster.readLease();
+    const version = versionOf(lease);
+    if (version !== seenVersion) {
+      seenVersion = version;
+      seenAt = options.nowSeconds();
+    }
+    return lease;
+  }
+
+  return {
+    async take() {
+      const lease = await read();
+      const holder = lease.spec?.holderIdentity ?? node;
+      if (holder !== node) {
+        const promisedSeconds = lease.spec?.leaseDurationSeconds ?? leaseSeconds;
+        if (options.nowSeconds() - seenAt < promisedSeconds) return { kind: "waiting", holder };
+        say(`${holder} has not renewed its turn for ${promisedSeconds} s: taken from it`);
+      }
+      const time = microTime(options.wallMs());
+      const isNew = lease.spec?.holderIdentity !== node;
+      const spec = { holderIdentity: node, leaseDurationSeconds: leaseSeconds, renewTime: time };
+      try {
+        await cluster.patchLease(versionOf(lease), isNew ? { ...spec, acquireTime: time } : spec);
+        return { kind: "ours" };
+      } catch (error) {
+        if (isConflict(error)) return { kind: "outrun" };
+        throw error;
+      }
+    },
+    async release() {
+      const lease = await read();
+      if (lease.spec?.holderIdentity === node) await cluster.patchLease(versionOf(lease), EMPTY);
+    },
+  };
+}
+
+function versionOf(lease: V1Lease): string {
+  return lease.metadata?.resourceVersion ?? "";
+}
+
+/** The form of Go's MicroTime. For people only. */
+function microTime(wallMs: number): string {
+  return new Date(wallMs).toISOString().replace(/Z$/, "000Z");
+}

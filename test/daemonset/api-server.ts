@@ -1,0 +1,154 @@
+/**
+ * The part of a Kubernetes API server that the DaemonSet's pods need: Nodes, one Lease, Events and pods, with bearer tokens and the
+ * rights that the manifest grants. As a real one, it refuses a patch of another version than the stored one.
+ */
+import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { json } from "node:stream/consumers";
+import { type Access, isAllowed, lease as leaseOfManifest } from "./manifest.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
+type KubernetesJson = any;
+
+export interface ApiServer {
+  readonly nodes: Map<string, KubernetesJson>;
+  readonly lease: KubernetesJson;
+  readonly events: KubernetesJson[];
+  pods: KubernetesJson[];
+  /** Verb, resource, name and status of each request. */
+  readonly requests: string[];
+  /** Bearer tokens that it knows. */
+  readonly tokens: Set<string>;
+  /** A Node as its kubelet registers it. */
+  addNode(name: string): void;
+  cordon(name: string, unschedulable: boolean): void;
+  /** The node's kubelet has started and reports itself. */
+  beat(name: string, ready?: boolean): void;
+  /** A TCP port or the path of a socket; a port of 0 is any free one. */
+  start(at: number | string): Promise<void>;
+  stop(): Promise<void>;
+  /** Its address, if it has a port. */
+  url(): string;
+}
+
+class Refusal extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const VERBS: Readonly<Record<string, string>> = { GET: "get", PATCH: "patch", POST: "create" };
+const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+
+export function createApiServer(tls?: { key: Buffer; cert: Buffer }): ApiServer {
+  let version = 1_000;
+  let beats = 0;
+  let server: Server | undefined;
+  const store = (object: KubernetesJson): KubernetesJson => {
+    version += 1;
+    object.metadata.resourceVersion = String(version);
+    return object;
+  };
+  const api: ApiServer = {
+    nodes: new Map(),
+    lease: store(structuredClone(leaseOfManifest())),
+    events: [],
+    pods: [],
+    requests: [],
+    tokens: new Set(["token"]),
+    addNode(name) {
+      api.nodes.set(name, store({ kind: "Node", metadata: { name, uid: `uid-${name}` }, spec: {}, status: {} }));
+      api.beat(name);
+    },
+    cordon: (name, unschedulable) => change(api.nodes.get(name), { spec: { unschedulable } }),
+    beat(name, ready = true) {
+      beats += 1;
+      const lastHeartbeatTime = new Date(beats * 1_000).toISOString();
+      const conditions = [{ type: "Ready", status: ready ? "True" : "Unknown", lastHeartbeatTime }];
+      change(api.nodes.get(name), { status: { conditions } });
+    },
+    async start(at) {
+      const listener: Parameters<typeof createHttpServer>[1] = async (request, response) => {
+        const { status, body } = await answer(request);
+        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+      };
+      const listening = tls ? createHttpsServer(tls, listener) : createHttpServer(listener);
+      server = listening;
+      await new Promise<void>((resolve) => listening.listen(at, resolve));
+    },
+    async stop() {
+      const ended = new Promise((resolve) => server?.close(resolve));
+      server?.closeAllConnections();
+      await ended;
+    },
+    url: () => `http://127.0.0.1:${portOf(server)}`,
+  };
+
+  function change(object: KubernetesJson, patch: KubernetesJson): KubernetesJson {
+    const before = JSON.stringify(object);
+    Object.assign(object, mergePatch(object, patch));
+    return JSON.stringify(object) === before ? object : store(object);
+  }
+
+  async function answer(request: IncomingMessage): Promise<{ status: number; body: KubernetesJson }> {
+    const access = accessOf(request);
+    let result: { status: number; body: KubernetesJson };
+    try {
+      const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "")?.[1];
+      if (!api.tokens.has(token ?? "")) throw new Refusal(401, "Unauthorized");
+      if (!isAllowed(access)) throw new Refusal(403, `cannot ${access.verb} resource "${access.resource}"`);
+      result = { status: access.verb === "create" ? 201 : 200, body: await act(access, request) };
+    } catch (error) {
+      const { status = 500, message } = error as Refusal;
+      result = { status, body: { kind: "Status", status: "Failure", message, code: status } };
+    }
+    api.requests.push([access.verb, access.resource, access.name, result.status].filter(Boolean).join(" "));
+    return result;
+  }
+
+  async function act({ verb, resource, name = "" }: Access, request: IncomingMessage): Promise<KubernetesJson> {
+    if (resource === "pods") return { kind: "PodList", items: api.pods };
+    if (verb === "create") {
+      const event = (await json(request)) as KubernetesJson;
+      api.events.push(event);
+      return event;
+    }
+    const object = resource === "nodes" ? api.nodes.get(name) : api.lease;
+    if (object === undefined) throw new Refusal(404, `${resource} "${name}" not found`);
+    if (verb === "get") return object;
+    if (request.headers["content-type"] !== "application/merge-patch+json") throw new Refusal(415, "no merge patch");
+    const patch = (await json(request)) as KubernetesJson;
+    const wanted = patch.metadata?.resourceVersion ?? object.metadata.resourceVersion;
+    if (wanted !== object.metadata.resourceVersion) throw new Refusal(409, "the object has been modified");
+    const times = [patch.spec?.acquireTime, patch.spec?.renewTime].filter((time) => time != null);
+    if (!times.every((time) => MICRO_TIME.test(time))) throw new Refusal(422, "spec: a time has no microseconds");
+    return change(object, patch);
+  }
+  return api;
+}
+
+function portOf(server: Server | undefined): number {
+  const address = server?.address();
+  if (typeof address !== "object" || address === null) throw new Error("the API server has no port");
+  return address.port;
+}
+
+/** RFC 7386. */
+function mergePatch(target: KubernetesJson, patch: KubernetesJson): KubernetesJson {
+  if (patch === null || typeof patch !== "object" || Array.isArray(patch)) return patch;
+  const result = { ...target };
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = mergePatch(result[key], value);
+  }
+  return result;
+}
+
+function accessOf({ method = "", url = "" }: IncomingMessage): Access {
+  const path = /^\/(?:api|apis\/([^/]+))\/v1(?:\/namespaces\/([^/]+))?\/([^/?]+)(?:\/([^/?]+))?/.exec(url) ?? [];
+  const [, group = "", namespace, resource = "", name] = path;
+  const verb = VERBS[method] ?? method;
+  return { verb: verb === "get" && name === undefined ? "list" : verb, group, resource, namespace, name };
+}

@@ -1,0 +1,367 @@
+/** The DaemonSet's program on nodes of one API server: turns, failures and restarts of kubelets, with the manifest's rights only. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { KubeConfig } from "@kubernetes/client-node";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { createCluster } from "../../packages/daemonset/src/cluster.ts";
+import type { InstallResult } from "../../packages/daemonset/src/installation.ts";
+import { type KubeletNeed, parseKubeletNeed } from "../../packages/daemonset/src/kubelet-need.ts";
+import { type KubeletUnit, restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
+import { rollOut } from "../../packages/daemonset/src/rollout.ts";
+import { parseSettings } from "../../packages/daemonset/src/settings.ts";
+import { createTurn } from "../../packages/daemonset/src/turn.ts";
+import { type ApiServer, createApiServer } from "./api-server.ts";
+
+const LEASE_SECONDS = 60;
+/** For a busy machine. */
+const LIMIT_MS = 30_000;
+const DROP_IN = parseKubeletNeed('drop-in\n/config.yaml\n/bin\n[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--flag"\n');
+const RESTART = parseKubeletNeed("restart\n/config.yaml\n/bin\n");
+const NOTHING: KubeletNeed = { kind: "nothing" };
+const BROKEN: InstallResult = { ok: false, reason: "the configuration has faults: log.level" };
+
+let api: ApiServer;
+/** Shared by all nodes; each pause of one moves it on. */
+let nowSeconds: number;
+/** Installations and restarts, in order, with the state that matters at that moment. */
+let steps: string[];
+const pods: TestPod[] = [];
+
+interface TestPod {
+  readonly said: string[];
+  isReady: boolean;
+  result: () => InstallResult | Promise<InstallResult>;
+  /** As the kubelet when the pod is deleted. */
+  terminate(): Promise<void>;
+  /** Stops it at its next pause, without a last word. */
+  kill(): void;
+  readonly ended: Promise<void>;
+}
+
+beforeEach(async () => {
+  api = createApiServer();
+  nowSeconds = 0;
+  steps = [];
+  for (const name of ["a", "b", "c"]) api.addNode(name);
+  await api.start(0);
+});
+
+afterEach(async () => {
+  for (const pod of pods.splice(0)) pod.kill();
+  await api.stop();
+});
+
+interface PodSetup {
+  readonly result?: TestPod["result"];
+  readonly complete?: boolean;
+  readonly tokenFile?: string;
+  /** The unit of a kubelet that may be restarted. */
+  readonly kubelet?: Partial<KubeletUnit>;
+}
+
+function startPod(node: string, setup: PodSetup = {}): TestPod {
+  const config = new KubeConfig();
+  const user = setup.tokenFile
+    ? { name: "pod", authProvider: { name: "tokenFile", config: { tokenFile: setup.tokenFile } } }
+    : { name: "pod", token: "token" };
+  config.loadFromClusterAndUser({ name: "cluster", server: api.url(), skipTLSVerify: true }, user as never);
+  const ending = new AbortController();
+  let isKilled = false;
+  const said: string[] = [];
+  const say = (text: string) => void said.push(text);
+  const time = { nowSeconds: () => nowSeconds, wallMs: () => 1_767_225_600_000 + nowSeconds * 1_000 };
+  const cluster = createCluster(config, {
+    ...{ node, pod: `pod-${node}`, namespace: "ocir-broker" },
+    ...time,
+    deadline: () => AbortSignal.timeout(20_000),
+  });
+  const turn = createTurn({ cluster, node, leaseSeconds: LEASE_SECONDS, say, ...time });
+  const pause = async () => {
+    nowSeconds += LEASE_SECONDS / 20;
+    await setImmediate();
+    if (isKilled) await new Promise(() => {});
+  };
+  const unit: KubeletUnit = {
+    setDropIn: async (text) => void steps.push(`${node} ${text === undefined ? "removes" : "sets"} the drop-in`),
+    async restart() {
+      steps.push(`${node} restarts, ${api.nodes.get(node).spec.unschedulable ? "cordoned" : "in use"}`);
+      api.beat(node);
+    },
+    need: async () => NOTHING,
+    ...setup.kubelet,
+  };
+  const restart = { cluster, unit, waitSeconds: LEASE_SECONDS / 3, say, pause, ...time };
+  const pod: TestPod = {
+    said,
+    isReady: false,
+    result: setup.result ?? (() => ({ ok: true, kubelet: NOTHING })),
+    async terminate() {
+      ending.abort();
+      await pod.ended;
+    },
+    kill() {
+      isKilled = true;
+    },
+    ended: Promise.resolve(),
+  };
+  const ended = rollOut({
+    ...{ node, leaseSeconds: LEASE_SECONDS, cluster, turn, ending: ending.signal, pause, say, ...time },
+    installation: {
+      version: "1.2.3",
+      isComplete: async () => setup.complete ?? false,
+      async install() {
+        steps.push(`${node} begins`);
+        const result = await pod.result();
+        steps.push(`${node} ends`);
+        return result;
+      },
+      complete: () => undefined,
+    },
+    restartKubelet: setup.kubelet && ((need) => restartKubelet(need, restart)),
+    setReady(ready) {
+      pod.isReady = ready;
+    },
+  });
+  pods.push(pod);
+  return Object.assign(pod, { ended });
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + LIMIT_MS;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error(`it is not so after ${LIMIT_MS} ms: ${isSo}`);
+    await setImmediate();
+  }
+}
+
+const says = (pod: TestPod, text: string) => until(() => pod.said.some((line) => line.includes(text)));
+const labelOf = (node: string) => api.nodes.get(node).metadata.labels?.["ocir-broker/state"];
+const annotationsOf = (node: string) => api.nodes.get(node).metadata.annotations;
+
+describe("a rollout", () => {
+  it("installs on one node after the other when all start at once, and shows it on each Node", async () => {
+    const started = ["a", "b", "c"].map((node) =>
+      startPod(node, { result: () => setImmediate({ ok: true as const, kubelet: RESTART }) }),
+    );
+    await Promise.all(started.map(({ ended }) => ended));
+    expect(steps.map((step) => step.split(" ")[1])).toEqual(["begins", "ends", "begins", "ends", "begins", "ends"]);
+    expect(started.map(({ isReady }) => isReady)).toEqual([true, true, true]);
+    for (const node of ["a", "b", "c"]) {
+      expect(labelOf(node)).toBe("installed");
+      expect(annotationsOf(node)).toEqual({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": "needs-restart" });
+    }
+    expect(api.lease.spec).toEqual({});
+    // No other kind of request, and none beyond the manifest's rights.
+    const kinds = new Set(
+      api.requests.map((request) => request.replace(/ [abc] /, " its own ").replace(" 409", " 200")),
+    );
+    expect([...kinds].sort()).toEqual([
+      "get leases ocir-broker 200",
+      "get nodes its own 200",
+      "patch leases ocir-broker 200",
+      "patch nodes its own 200",
+    ]);
+  });
+
+  it("gives no turn to a node that an earlier pod has completed", async () => {
+    const pod = startPod("a", { complete: true });
+    await pod.ended;
+    expect([pod.isReady, api.requests]).toEqual([true, []]);
+  });
+
+  it("skips a cordoned node, which has its turn when it is uncordoned", async () => {
+    api.cordon("a", true);
+    const a = startPod("a");
+    await startPod("b").ended;
+    await says(a, "skipped: this node is cordoned");
+    expect([a.isReady, steps]).toEqual([true, ["b begins", "b ends"]]);
+    api.cordon("a", false);
+    await a.ended;
+    expect(labelOf("a")).toBe("installed");
+  });
+
+  describe("stops at a failure, with the reason and the fix on the Node,", () => {
+    let a: TestPod;
+    beforeEach(async () => {
+      a = startPod("a", { result: () => BROKEN });
+      await says(a, "FAULT: the configuration has faults: log.level. The rollout stops here");
+      await until(() => api.events.length > 0);
+    });
+
+    it("until it is repaired, which the pod notices", async () => {
+      expect([labelOf("a"), a.isReady, api.lease.spec.holderIdentity]).toEqual(["failed", false, "a"]);
+      expect(annotationsOf("a")["ocir-broker/reason"]).toBe("the configuration has faults: log.level");
+      expect(api.events[0]).toMatchObject({
+        metadata: { namespace: "default" },
+        involvedObject: { kind: "Node", name: "a", uid: "uid-a" },
+        type: "Warning",
+        reason: "OcirBrokerFailed",
+        message: expect.stringMatching(
+          /^the configuration has faults: log\.level\. .*Fix the reason, then delete the pod/,
+        ),
+      });
+      const b = startPod("b");
+      await says(b, "waiting: a has the turn");
+      a.result = () => ({ ok: true, kubelet: NOTHING });
+      await Promise.all([a.ended, b.ended]);
+      expect(steps.filter((step) => step.startsWith("b"))).toEqual(steps.slice(-2));
+      expect([labelOf("a"), annotationsOf("a")["ocir-broker/reason"]]).toEqual(["installed", undefined]);
+    });
+
+    it("until it is cordoned", async () => {
+      api.cordon("a", true);
+      await startPod("b").ended;
+      expect(labelOf("b")).toBe("installed");
+    });
+
+    it("even without its pod, until the Lease has expired", async () => {
+      await a.terminate();
+      expect(api.lease.spec.holderIdentity).toBe("a");
+      const fromSeconds = nowSeconds;
+      const b = startPod("b");
+      await b.ended;
+      expect(nowSeconds - fromSeconds).toBeGreaterThanOrEqual(LEASE_SECONDS);
+      expect(b.said).toContain(`a has not renewed its turn for ${LEASE_SECONDS} s: taken from it`);
+    });
+
+    it("but not if it is cordoned while its pod is away", async () => {
+      await a.terminate();
+      api.cordon("a", true);
+      const next = startPod("a");
+      await until(() => api.lease.spec.holderIdentity === undefined);
+      expect(next.isReady).toBe(true);
+    });
+  });
+
+  it("ends what it has begun when its pod is deleted, and hands the turn on", async () => {
+    const pod: TestPod = startPod("a", {
+      async result() {
+        void pod.terminate();
+        return setImmediate({ ok: true, kubelet: NOTHING });
+      },
+    });
+    await pod.ended;
+    expect([labelOf("a"), api.lease.spec]).toEqual(["installed", {}]);
+  });
+
+  it("begins nothing after its pod is deleted", async () => {
+    const a = startPod("a", { result: () => BROKEN });
+    await until(() => api.events.length > 0);
+    const b = startPod("b");
+    await says(b, "waiting: a has the turn");
+    await Promise.all([b.terminate(), a.terminate()]);
+    expect(steps).not.toContain("b begins");
+  });
+
+  it("ends what it has begun while the API server is away, and begins nothing", async () => {
+    const a: TestPod = startPod("a", {
+      async result() {
+        await api.stop();
+        return { ok: true, kubelet: NOTHING };
+      },
+    });
+    const port = new URL(api.url()).port;
+    await says(a, "waiting: the API server does not answer: ");
+    expect(steps).toEqual(["a begins", "a ends"]);
+    await api.start(Number(port));
+    await a.ended;
+    expect([labelOf("a"), api.lease.spec]).toEqual(["installed", {}]);
+  });
+
+  it("reports a refused token, and never shows it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ocir-token-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, "token"), "outdated-token");
+    const pod = startPod("a", { tokenFile: join(folder, "token") });
+    await says(pod, "waiting: the API server answers 401: Unauthorized");
+    expect(pod.said.join("\n")).not.toContain("outdated-token");
+  });
+});
+
+describe("a restart of the kubelet", () => {
+  const installed = (kubelet: KubeletNeed) => () => ({ ok: true as const, kubelet });
+
+  it("cordons, waits for pods that start but not for those that cannot pull, and uncordons when the node is Ready", async () => {
+    const waiting = (reason: string) => ({
+      metadata: { namespace: "default", name: reason },
+      status: { containerStatuses: [{ state: { waiting: { reason } } }] },
+    });
+    api.pods = [waiting("ImagePullBackOff"), waiting("ContainerCreating")];
+    const pod = startPod("a", { result: installed(DROP_IN), kubelet: {} });
+    await says(pod, "cordoned: the kubelet restarts when no pod of this node is starting");
+    expect(steps).toEqual(["a begins", "a ends"]);
+    api.pods = [waiting("ImagePullBackOff")];
+    await pod.ended;
+    expect(steps.slice(2)).toEqual(["a sets the drop-in", "a restarts, cordoned"]);
+    expect(api.nodes.get("a").spec).toEqual({});
+    expect(annotationsOf("a")).toEqual({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": "ready" });
+  });
+
+  it("lets other nodes go first while pods keep starting", async () => {
+    api.pods = [{ metadata: { name: "p" }, status: {} }];
+    const a = startPod("a", { result: installed(RESTART), kubelet: {} });
+    await says(a, "other nodes have their turn first");
+    await startPod("b").ended;
+    expect([api.nodes.get("a").spec, steps.includes("a restarts, cordoned")]).toEqual([{}, false]);
+  });
+
+  const goesAway = async () => {
+    steps.push("a restarts");
+    api.beat("a", false);
+  };
+  const failsToStart = async () => {
+    steps.push("a restarts");
+    throw new Error("exit status 1");
+  };
+  it.each([
+    ["does not come back", DROP_IN, { restart: goesAway }, "a removes the drop-in", "; it stays cordoned", true],
+    ["does not start", RESTART, { restart: failsToStart }, "a restarts", "; it stays cordoned", true],
+    ["ignores the flags", DROP_IN, { need: async () => DROP_IN }, "a removes the drop-in", "does not use", undefined],
+  ] as const)("takes its flags back and fails if the kubelet %s", async (_, need, kubelet, step, reason, cordoned) => {
+    const pod = startPod("a", { result: installed(need), kubelet });
+    await until(() => api.events.length > 0);
+    expect(pod.said.join("\n")).toContain("FAULT: ");
+    expect(steps).toContain(step);
+    expect(annotationsOf("a")["ocir-broker/reason"]).toContain(reason);
+    expect(api.nodes.get("a").spec.unschedulable).toBe(cordoned);
+  });
+
+  it("uncordons a node that an earlier pod has cordoned for it", async () => {
+    api.pods = [{ metadata: { name: "p" }, status: {} }];
+    const killed = startPod("a", { result: installed(RESTART), kubelet: {} });
+    await says(killed, "cordoned: ");
+    killed.kill();
+    expect(api.nodes.get("a").spec.unschedulable).toBe(true);
+    await startPod("a").ended;
+    expect(api.nodes.get("a").spec).toEqual({});
+  });
+
+  it.each([
+    ["by-hand\n/config.yaml\n/bin\n", { kind: "by-hand" }],
+    ["", { kind: "by-hand" }],
+    ["restart\n/config.yaml\n", { kind: "by-hand" }],
+    ["nothing\n/config.yaml\n/bin\n", NOTHING],
+  ])("reads %j of kubelet-advice", async (text, need) => {
+    expect(parseKubeletNeed(text)).toEqual(need);
+    await startPod("a", { result: installed(parseKubeletNeed(text)), kubelet: {} }).ended;
+    expect(annotationsOf("a")["ocir-broker/kubelet"]).toBe(need.kind === "nothing" ? "ready" : "needs-flags");
+    expect(steps).toEqual(["a begins", "a ends"]);
+  });
+});
+
+describe("parseSettings", () => {
+  const good = { NODE: "a", POD: "p", NAMESPACE: "n", IMAGE: "/i", LEASE_SECONDS: "900", KUBELET_RESTART: "never" };
+  const environment = (values: object) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [`OCIR_BROKER_${name}`, value]));
+
+  it.each([
+    [{ NODE: "" }, "OCIR_BROKER_NODE is not set: apply the whole manifest"],
+    [{ LEASE_SECONDS: "29" }, "OCIR_BROKER_LEASE_SECONDS is 29, but must be a whole number from 30 on"],
+    [{ KUBELET_RESTART: "now" }, "OCIR_BROKER_KUBELET_RESTART is now, but must be whenIdle or never"],
+  ])("refuses %j", (values, message) => {
+    expect(parseSettings(environment(good))).toMatchObject({ leaseSeconds: 900, kubeletRestart: "never" });
+    expect(() => parseSettings(environment({ ...good, ...values }))).toThrow(message);
+  });
+});
