@@ -7,7 +7,8 @@ import { type Archives, makeArchives } from "../system/install/archives.ts";
 import { until } from "../system/until.ts";
 import { canRunCluster } from "./can-run-cluster.ts";
 import { stateOf } from "./kubernetes-api.ts";
-import { type KubernetesNode, OTHER_HOST, REGISTRY_HOST, startKubernetes } from "./kubernetes-node.ts";
+import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
+import { OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
 import { type Durations, pluginDurations, since } from "./plugin-durations.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 
@@ -27,7 +28,7 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
     let archives: Archives;
 
     beforeAll(async () => {
-      [archives, node] = await Promise.all([makeArchives(), startKubernetes(minor)]);
+      [archives, node] = await Promise.all([makeArchives(), startKubernetes({ minor })]);
       await node.bootstrap();
     });
     afterAll(() => node?.stop());

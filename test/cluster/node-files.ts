@@ -1,0 +1,107 @@
+/** The files of a node and its control plane: programs, certificates, and every component's configuration. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { makeCertificates } from "../system/daemonset/certificates.ts";
+import type { InstalledFile } from "../system/systemd-root/index.ts";
+import { CONTROL_GROUP } from "./control-groups.ts";
+import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
+import { clusterPrograms } from "./programs.ts";
+
+export const REGISTRY_HOST = "us-ashburn-1.ocir.io";
+/** Not Oracle's; the simulator answers there, too. */
+export const OTHER_HOST = "registry.example.com";
+export const NODE_NAME = "node-1";
+export const NODE_ADDRESS = "10.99.0.1";
+export const PKI = "/etc/kubernetes/pki";
+export const CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
+export const CONTAINERD_UNIT = "cluster-containerd";
+
+const NODE_TOKEN = "kubelet";
+
+/** @param kubelet further fields of the KubeletConfiguration. */
+export function nodeFiles(minor: number, folder: string, kubelet: object): InstalledFile[] {
+  makeCertificates(folder, "127.0.0.1");
+  makeWaitingProgram(join(folder, "wait"));
+  const file = (to: string, text: string): InstalledFile => ({ from: { text }, to });
+  return [
+    ...clusterPrograms(minor).map(({ name, path }) => ({ from: path, to: `/usr/bin/${name}`, mode: 0o755 })),
+    { from: join(folder, "wait"), to: "/opt/wait", mode: 0o755 },
+    ...["ca.crt", "api.crt", "api.key"].map((name) => ({ from: join(folder, name), to: `${PKI}/${name}` })),
+    file(
+      `${PKI}/tokens.csv`,
+      `${ADMIN_TOKEN},admin,1,system:masters\n${NODE_TOKEN},system:node:${NODE_NAME},2,system:nodes\n`,
+    ),
+    file("/etc/kubernetes/admin.conf", kubeconfig(ADMIN_TOKEN)),
+    file("/etc/kubernetes/kubelet.conf", kubeconfig(NODE_TOKEN)),
+    file("/etc/kubernetes/kubelet-config.json", JSON.stringify({ ...KUBELET_CONFIG, ...kubelet })),
+    file("/etc/systemd/system/kubelet.service", KUBELET_UNIT),
+    file("/etc/containerd/config.toml", CONTAINERD_CONFIG),
+    file(
+      "/etc/cni/net.d/10-none.conflist",
+      JSON.stringify({ cniVersion: "1.0.0", name: "none", plugins: [{ type: "loopback" }] }),
+    ),
+    { from: CA_BUNDLE, to: CA_BUNDLE },
+    file(
+      "/etc/hosts",
+      `127.0.0.1 localhost\n127.0.0.2 auth.us-ashburn-1.oraclecloud.com\n127.0.0.3 ${REGISTRY_HOST} iad.ocir.io\n127.0.0.4 ${OTHER_HOST}\n`,
+    ),
+  ];
+}
+
+function kubeconfig(token: string): string {
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "c", cluster: { server: API_SERVER, "certificate-authority": CLUSTER_CA } }],
+    users: [{ name: "u", user: { token } }],
+    contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
+    "current-context": "c",
+  });
+}
+
+const KUBELET_CONFIG = {
+  apiVersion: "kubelet.config.k8s.io/v1beta1",
+  kind: "KubeletConfiguration",
+  authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
+  authorization: { mode: "AlwaysAllow" },
+  containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
+  cgroupDriver: "cgroupfs",
+  cgroupRoot: `/${CONTROL_GROUP}`,
+  failCgroupV1: false,
+  failSwapOn: false,
+  makeIPTablesUtilChains: false,
+  evictionHard: { "memory.available": "50Mi" },
+  maxPods: 250,
+  // All that a kubelet can be told to pull at once.
+  serializeImagePulls: false,
+  registryPullQPS: 0,
+} as const;
+
+/** In containerd's mount namespace, where both see the same control groups and the same pods' volumes. */
+const KUBELET_UNIT = `[Service]
+ExecStart=/bin/sh -c 'exec nsenter --mount=/proc/$$(systemctl show --property MainPID --value ${CONTAINERD_UNIT})/ns/mnt -- \\
+  /usr/bin/kubelet --config=/etc/kubernetes/kubelet-config.json --kubeconfig=/etc/kubernetes/kubelet.conf \\
+  --hostname-override=${NODE_NAME} --node-ip=${NODE_ADDRESS} --cert-dir=/var/lib/kubelet/pki $$KUBELET_EXTRA_ARGS'
+`;
+
+const CONTAINERD_CONFIG = `version = 3
+[plugins.'io.containerd.cri.v1.images']
+  snapshotter = "overlayfs"
+  [plugins.'io.containerd.cri.v1.images'.pinned_images]
+    sandbox = "${REGISTRY_HOST}/axoxdievda5j/oke-public-pause:3"
+[plugins.'io.containerd.cri.v1.runtime']
+  disable_apparmor = true
+  restrict_oom_score_adj = true
+  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+`;
+
+/** The program of a test container: it waits, and needs no library. */
+function makeWaitingProgram(path: string): void {
+  const source = "#include <unistd.h>\nint main(void) { for (;;) pause(); }\n";
+  const compiler = spawnSync("musl-gcc", ["--version"]).status === 0 ? "musl-gcc" : "cc";
+  const { status, stderr } = spawnSync(compiler, ["-static", "-Os", "-s", "-x", "c", "-o", path, "-"], {
+    input: source,
+  });
+  if (status !== 0) throw new Error(`${compiler}: ${stderr}`);
+}

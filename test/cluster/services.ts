@@ -1,0 +1,117 @@
+/**
+ * The services of a node and its control plane, each a transient unit: the simulator under the names and certificates of
+ * Oracle's hosts, etcd, API server, controllers, scheduler and containerd. The kubelet starts with the node's bootstrap.
+ */
+import { READ_EXTRA_ARGS } from "../system/install/oke-node.ts";
+import type { SystemdRoot } from "../system/systemd-root/index.ts";
+import { until } from "../system/until.ts";
+import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";
+import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
+import { CA_BUNDLE, CONTAINERD_UNIT, NODE_ADDRESS, PKI } from "./node-files.ts";
+
+export const CONTROL_URL = "http://127.0.0.1:18083";
+export const START_LIMIT_MS = 120_000;
+
+const CGROUPS = "/run/control-groups";
+const SIMULATOR_CA = "/run/simulator-ca.crt";
+const AS_ADMINISTRATOR = ["--kubeconfig=/etc/kubernetes/admin.conf", "--leader-elect=false"];
+
+/** Curl's arguments for a request to the API server. */
+export const BEARER = ["--cacert", CLUSTER_CA, "-H", `Authorization: Bearer ${ADMIN_TOKEN}`];
+
+/** As OKE's: the kubelet's extra arguments go into a drop-in, and it starts with them. */
+export const OKE_INIT = `#!/bin/bash
+${READ_EXTRA_ARGS}mkdir -p /etc/systemd/system/kubelet.service.d
+printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=%s"\\n' "$extra" > /etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf
+systemctl daemon-reload
+systemctl restart kubelet
+`;
+
+/** @param apiServerFlags in addition to those that every cluster has. */
+export async function startServices(root: SystemdRoot, apiServerFlags: readonly string[]): Promise<void> {
+  await prepare(root);
+  await startSimulator(root);
+  await serve(root, "etcd", ["etcd", "--data-dir=/var/lib/etcd-data", "--unsafe-no-fsync"]);
+  await untilAnswered(root, "cluster-etcd", "http://127.0.0.1:2379/health");
+  await serve(root, "kube-apiserver", ["kube-apiserver", ...API_SERVER_FLAGS, ...apiServerFlags]);
+  await untilAnswered(root, "cluster-kube-apiserver", `${API_SERVER}/readyz`, ...BEARER);
+  const controllers = ["kube-controller-manager", ...AS_ADMINISTRATOR, `--root-ca-file=${CLUSTER_CA}`];
+  await serve(root, "kube-controller-manager", controllers);
+  await serve(root, "kube-scheduler", ["kube-scheduler", ...AS_ADMINISTRATOR]);
+  const containerd = ["containerd", "--config", "/etc/containerd/config.toml"];
+  await serve(root, CONTAINERD_UNIT.replace("cluster-", ""), containerd, [`BindPaths=${CGROUPS}:/sys/fs/cgroup`]);
+}
+
+/** @throws Error with the unit's journal if it fails meanwhile. */
+export function untilServing(root: SystemdRoot, unit: string, isSo: () => Promise<boolean>): Promise<void> {
+  const isServing = async () => {
+    if ((await root.property(unit, "ActiveState")) === "failed") throw new Error(await root.journal(unit));
+    return isSo();
+  };
+  return until(`${unit} serves`, isServing, START_LIMIT_MS);
+}
+
+export function untilAnswered(root: SystemdRoot, unit: string, url: string, ...args: string[]): Promise<void> {
+  const curl = ["-sSf", "-m", "5", ...args, url];
+  return untilServing(root, unit, async () => (await root.exec("curl", curl)).exitCode === 0);
+}
+
+/** Starts a unit `cluster-<name>`, because Debian's packages have units of the plain names. */
+async function serve(root: SystemdRoot, name: string, command: readonly string[], properties: readonly string[] = []) {
+  const settings = properties.map((property) => `--property=${property}`);
+  await root.run("systemd-run", ["--quiet", "--unit", `cluster-${name}`, ...settings, ...command]);
+}
+
+async function prepare(root: SystemdRoot): Promise<void> {
+  await root.run("ip", ["link", "set", "lo", "up"]);
+  for (const address of ["169.254.169.254", NODE_ADDRESS])
+    await root.run("ip", ["address", "add", `${address}/32`, "dev", "lo"]);
+  await root.run("sh", ["-c", MAKE_CONTROL_GROUPS, "sh", CGROUPS]);
+  await root.run("sh", ["-c", KEEP_KERNEL_SETTINGS]);
+  // Layers cannot be put upon an overlay such as the node's root.
+  await root.run("mkdir", ["-p", "/var/lib/containerd"]);
+  await root.run("mount", ["-t", "tmpfs", "none", "/var/lib/containerd"]);
+}
+
+async function startSimulator(root: SystemdRoot): Promise<void> {
+  const listen = {
+    metadata: "169.254.169.254:80",
+    auth: "127.0.0.2:443",
+    registry: "127.0.0.3:443",
+    control: new URL(CONTROL_URL).host,
+  };
+  const command = [
+    "/opt/checkout/node_modules/.bin/node",
+    "/opt/checkout/packages/oci-simulator/src/main.ts",
+    ...Object.entries(listen).flatMap(([service, address]) => [`--${service}`, address]),
+    ...["--registry", "127.0.0.4:443", "--tls", "--ca-file", SIMULATOR_CA, "--program", "/opt/wait"],
+    ...["--instance-metadata", `oke_init_script=${Buffer.from(OKE_INIT).toString("base64")}`],
+  ];
+  await serve(root, "simulator", command, ["WorkingDirectory=/opt/checkout"]);
+  await untilAnswered(root, "cluster-simulator", `${CONTROL_URL}/requests`);
+  await root.run("sh", ["-c", `cat ${SIMULATOR_CA} >>${CA_BUNDLE}`]);
+}
+
+const API_SERVER_FLAGS = [
+  "--etcd-servers=http://127.0.0.1:2379",
+  "--bind-address=127.0.0.1",
+  `--advertise-address=${NODE_ADDRESS}`,
+  "--service-cluster-ip-range=10.96.0.0/16",
+  "--authorization-mode=Node,RBAC",
+  `--token-auth-file=${PKI}/tokens.csv`,
+  `--tls-cert-file=${PKI}/api.crt`,
+  `--tls-private-key-file=${PKI}/api.key`,
+  `--service-account-key-file=${PKI}/api.crt`,
+  `--service-account-signing-key-file=${PKI}/api.key`,
+  "--service-account-issuer=https://kubernetes.default.svc",
+];
+
+/** The kubelet sets some of the kernel's settings, which are the machine's, and reads the kernel's log: it gets others for them. */
+const KEEP_KERNEL_SETTINGS = `
+for setting in vm/overcommit_memory kernel/panic kernel/panic_on_oops; do
+  mkdir -p "/run/kernel-settings/\${setting%/*}" &&
+    cat "/proc/sys/$setting" >"/run/kernel-settings/$setting" &&
+    mount --bind "/run/kernel-settings/$setting" "/proc/sys/$setting" || exit
+done
+ln -s null /dev/kmsg
+`;
