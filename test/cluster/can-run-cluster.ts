@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { canBootSystemd } from "../system/systemd-root/index.ts";
 import { controlGroupMounts } from "./control-groups.ts";
+import { areBuilt } from "./programs.ts";
 
 /** Debian packages of what is not built here. */
 const NEEDED = {
@@ -13,12 +14,14 @@ const NEEDED = {
   cc: "gcc",
 } as const;
 
-/** Undefined where it can, else the reason why not. */
-export function canRunCluster(): string | undefined {
+/** Undefined if it can, with these minor versions built; else the reason why not. */
+export function canRunCluster(minors: readonly number[]): string | undefined {
   const reason = canBootSystemd();
   if (reason !== undefined) return reason;
   for (const [program, debianPackage] of Object.entries(NEEDED)) {
     if (spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0) return `needs ${program} (${debianPackage})`;
   }
-  return controlGroupMounts().size === 0 ? "needs control groups of version 1" : undefined;
+  if (controlGroupMounts().size === 0) return "needs control groups of version 1";
+  const missing = minors.find((minor) => !areBuilt(minor));
+  return missing === undefined ? undefined : `Kubernetes 1.${missing} is not built, which npm run test:cluster does`;
 }

@@ -27,7 +27,10 @@ export interface PodEvent {
 
 export interface KubernetesApi {
   request(method: string, path: string, body?: object): Promise<unknown>;
+  /** In a group named as the pod without its number. */
   createPod(name: string, image: string, spec?: object): Promise<void>;
+  /** Of this group; the kubelet then ends them within a second. */
+  removePods(group: string): Promise<void>;
   pod(name: string): Promise<Pod>;
   pods(): Promise<Pod[]>;
   events(): Promise<PodEvent[]>;
@@ -59,7 +62,7 @@ export function createApi(root: SystemdRoot): KubernetesApi {
     request,
     async createPod(name, image, spec = {}) {
       await request("POST", PODS, {
-        metadata: { name },
+        metadata: { name, labels: { group: name.replace(/-\d+$/, "") } },
         spec: {
           // It then needs no network plugin.
           hostNetwork: true,
@@ -68,6 +71,9 @@ export function createApi(root: SystemdRoot): KubernetesApi {
           ...spec,
         },
       });
+    },
+    async removePods(group) {
+      await request("DELETE", `${PODS}?labelSelector=group%3D${group}`, { gracePeriodSeconds: 1 });
     },
     pod: async (name) => (await request("GET", `${PODS}/${name}`)) as Pod,
     pods: () => items<Pod>(PODS),

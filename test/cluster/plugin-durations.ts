@@ -28,3 +28,20 @@ export function since(before: Durations, now: Durations): Durations {
     upToMs: new Map([...now.upToMs].map(([limitMs, calls]) => [limitMs, calls - (before.upToMs.get(limitMs) ?? 0)])),
   };
 }
+
+/** The limit, in milliseconds, of the bucket with the call at this rank (0.99: of 100 calls, the 99th). */
+export function quantileUpToMs({ calls, upToMs }: Durations, rank: number): number {
+  return [...upToMs].find(([, within]) => within >= calls * rank)?.[0] ?? Number.POSITIVE_INFINITY;
+}
+
+/** Reads the metrics again and again until `calls` more were made, and returns the times of those seen one by one. */
+export async function singleCallsMs(read: () => Promise<Durations>, calls: number): Promise<number[]> {
+  const times: number[] = [];
+  const first = await read();
+  for (let before = first; before.calls < first.calls + calls; ) {
+    const now = await read();
+    if (now.calls === before.calls + 1) times.push(now.sumMs - before.sumMs);
+    before = now;
+  }
+  return times.sort((a, b) => a - b);
+}

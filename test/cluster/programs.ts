@@ -29,6 +29,10 @@ export function clusterPrograms(minor: number): Program[] {
   );
 }
 
+export function areBuilt(minor: number): boolean {
+  return buildsFor(minor).every(({ folder }) => existsSync(folder));
+}
+
 /** Builds the missing ones. */
 export function buildPrograms(minor: number): void {
   for (const build of buildsFor(minor)) if (!existsSync(build.folder)) make(build);

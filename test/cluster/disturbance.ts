@@ -1,0 +1,69 @@
+/**
+ * All that happens to a daemon in a node's life, in quick succession while pods pull: it is killed, stopped and reloaded, and
+ * the product is upgraded from a release before and to it.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Archives } from "../system/install/archives.ts";
+import type { SystemdRoot } from "../system/systemd-root/index.ts";
+
+const DAEMON = "ocir-broker.service";
+const CONFIG = "/etc/ocir-broker/config.yaml";
+const PLUGIN = "/usr/local/bin/credential-provider-oke";
+const UNPACKED = "/run/releases";
+const PAUSE_MS = 1_000;
+
+type Kind = "killed" | "stopped" | "reloaded" | "older" | "newer";
+
+/** The kills go on meanwhile, one a second. */
+const OTHERS: readonly Kind[] = ["reloaded", "stopped", "older", "reloaded", "newer"];
+
+export interface Disturbance {
+  /** Finishes the current one, installs the newer release, and returns how many of each there were. */
+  end(): Promise<Record<Kind, number>>;
+}
+
+export async function disturb(root: SystemdRoot, { good, older }: Archives): Promise<Disturbance> {
+  const counts: Record<Kind, number> = { killed: 0, stopped: 0, reloaded: 0, older: 0, newer: 0 };
+  const unpack = 'mkdir -p "$2" && tar xzf "$1"/*.tar.gz -C "$2" --strip-components=1';
+  for (const [name, { folder }] of Object.entries({ newer: good, older }))
+    await root.run("sh", ["-c", unpack, "sh", folder, `${UNPACKED}/${name}`]);
+
+  async function install(name: "older" | "newer"): Promise<true> {
+    await root.run(`${UNPACKED}/${name}/install.sh`);
+    const version = await root.run(PLUGIN, ["--version"]);
+    if (version.endsWith("0.0.9") !== (name === "older")) throw new Error(`the ${name} plugin says ${version}`);
+    return true;
+  }
+  /** False if there is no daemon at the moment. */
+  const succeeds = async (...args: string[]) => (await root.exec("systemctl", [...args, DAEMON])).exitCode === 0;
+  const effects: Record<Kind, () => Promise<boolean>> = {
+    killed: () => succeeds("kill", "--signal=KILL", "--kill-who=main"),
+    stopped: () => succeeds("stop"),
+    reloaded: () => {
+      root.write(CONFIG, `logging: { level: ${counts.reloaded % 2 === 0 ? "debug" : "info"} }\n`);
+      return succeeds("reload");
+    },
+    older: () => install("older"),
+    newer: () => install("newer"),
+  };
+
+  const ending = new AbortController();
+  async function repeat(kinds: readonly Kind[]): Promise<void> {
+    for (let round = 0; !ending.signal.aborted; round++) {
+      const kind = kinds[round % kinds.length] as Kind;
+      if (await effects[kind]()) counts[kind] += 1;
+      await sleep(PAUSE_MS, undefined, { signal: ending.signal }).catch(() => {});
+    }
+  }
+  const running = Promise.all([repeat(["killed"]), repeat(OTHERS)]);
+  // A fault shows at the end; until then it must not end the process.
+  running.catch(() => {});
+  return {
+    async end() {
+      ending.abort();
+      await running;
+      await install("newer");
+      return counts;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** Pods as their users see them: states, and the events that the kubelet reports. */
+import { expect } from "vitest";
+import { until } from "../system/until.ts";
+import { type KubernetesApi, stateOf } from "./kubernetes-api.ts";
+
+const FAIL_LIMIT_MS = 60_000;
+const RUN_LIMIT_MS = 240_000;
+
+export interface Pods {
+  /** Creates a group: `<group>-0`, `<group>-1` and so on. Returns their names. */
+  create(group: string, count: number, image: (name: string) => string): Promise<string[]>;
+  /** Returns once the kubelet has removed them. */
+  removeGroup(group: string): Promise<void>;
+  untilRunning(names: readonly string[]): Promise<void>;
+  /** Reads events, because polling can miss a short state. */
+  untilFailed(pod: string, ...reasons: readonly string[]): Promise<void>;
+  /** Messages about pods whose names begin so. */
+  failures(prefix: string): Promise<string[]>;
+  /** How often the kubelet has tried to pull. */
+  tries(pod: string): Promise<number>;
+  /** The runtime's ids of running containers, which change with a restart. */
+  containers(): Promise<string[]>;
+}
+
+export function createPods(api: KubernetesApi): Pods {
+  const running = async () => (await api.pods()).filter((pod) => stateOf(pod) === "Running");
+
+  async function failures(prefix: string): Promise<string[]> {
+    return (await api.events()).flatMap(({ reason, message, involvedObject }) =>
+      reason === "Failed" && involvedObject.name.startsWith(prefix) ? [message] : [],
+    );
+  }
+
+  return {
+    failures,
+    async create(group, count, image) {
+      const names = Array.from({ length: count }, (_, index) => `${group}-${index}`);
+      for (const name of names) await api.createPod(name, image(name));
+      return names;
+    },
+    async removeGroup(group) {
+      await api.removePods(group);
+      const isGone = async () => (await api.pods()).every(({ metadata }) => !metadata.name.startsWith(`${group}-`));
+      await until(`${group} is gone`, isGone, RUN_LIMIT_MS);
+    },
+    async untilRunning(names) {
+      let missing = names;
+      const isSo = async () => {
+        const set = new Set((await running()).map(({ metadata }) => metadata.name));
+        missing = names.filter((name) => !set.has(name));
+        return missing.length === 0;
+      };
+      await until("all run", isSo, RUN_LIMIT_MS).catch(() => expect(missing, "pods that do not run").toEqual([]));
+    },
+    async untilFailed(pod, ...reasons) {
+      let said: unknown[] = [];
+      const isSo = async () => {
+        said = [stateOf(await api.pod(pod)), ...(await failures(pod))];
+        return (
+          /^(ErrImagePull|ImagePullBackOff)$/.test(String(said[0])) &&
+          reasons.every((reason) => said.some((message) => String(message).includes(reason)))
+        );
+      };
+      await until(`${pod}: ${reasons.join(", ")}`, isSo, FAIL_LIMIT_MS).catch(() => expect(said).toEqual(reasons));
+    },
+    async tries(pod) {
+      return (await api.events())
+        .filter(({ reason, involvedObject }) => reason === "Pulling" && involvedObject.name === pod)
+        .reduce((sum, { count = 1 }) => sum + count, 0);
+    },
+    containers: async () =>
+      (await running()).map(({ status }) => status.containerStatuses?.[0]?.containerID ?? "").sort(),
+  };
+}
