@@ -8,9 +8,11 @@ export const MARKS: Readonly<Record<string, readonly string[]>> = {
   "needs a cluster": ["helm", "kubectl"],
   "needs an OKE node": [
     ...["apt-get", "chronyc", "cloud-init", "dnf", "oke", "restorecon"],
+    "echo 'deb ",
     "sh /opt/ocir-broker/ocir-broker-node.sh",
   ],
   "needs a quiet machine": ["npm run bench"],
+  "needs a published release": ["gh"],
   "needs its own client": ["buildctl", "crane", "nerdctl"],
 };
 

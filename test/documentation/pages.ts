@@ -14,9 +14,10 @@ export const PAGES: readonly string[] = globSync(["*.md", "{docs,cloud-init,moni
 
 /**
  * checkout: a copy of this one; clients: a registry and its clients; node: a worker node under a real systemd; image: the
- * DaemonSet's image, a registry and two container runtimes; first boot: a worker node before the cloud-init script.
+ * DaemonSet's image, a registry and two container runtimes; first boot: a worker node before the cloud-init script; release: the
+ * folder of a signed release.
  */
-export type Stage = "checkout" | "clients" | "node" | "image" | "first boot";
+export type Stage = "checkout" | "clients" | "node" | "image" | "first boot" | "release";
 
 export interface DocumentedCommand {
   /** `page:line` */
@@ -41,6 +42,7 @@ const STAGE_OF_PROGRAM = new Map<string, Stage>([
 const STAGE_OF_PAGE: ReadonlyMap<string, Stage> = new Map([
   ["docs/docker-credential-helper.md", "clients"],
   ["cloud-init/daemonset/README.md", "image"],
+  ["docs/verify.md", "release"],
 ]);
 
 /** PromQL functions that are also programs. */

@@ -1,18 +1,22 @@
 /** All files of a release, in one folder. The same commit and the same tools give the same bytes. */
-import { createHash } from "node:crypto";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { alertRules } from "./alert-rules.ts";
 import { describeBuildTools } from "./build-tools.ts";
-import { installedFiles } from "./contents/installed-tree.ts";
+import { type InstalledFile, installedFiles, setTimes, writeTree } from "./contents/installed-tree.ts";
 import { buildPrograms } from "./contents/programs.ts";
 import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
+import { finished } from "./finished.ts";
 import { makeArchive } from "./formats/archive.ts";
 import { makeDeb } from "./formats/deb.ts";
 import { makeRpm } from "./formats/rpm.ts";
 import { NODE_SCRIPT, PLAIN_NODE_SCRIPT, packedNodeScript, plainNodeScript } from "./node-script.ts";
+import { writeAptIndex } from "./publishing/apt-index.ts";
+import { sha256Of, writeSums } from "./publishing/sums.ts";
 import { CHECKOUT, type Release } from "./release.ts";
 import { TARGETS, type Target } from "./target.ts";
+
+const OWNER = ["--owner=0", "--group=0", "--numeric-owner"] as const;
 
 export interface ReleaseOptions {
   readonly release: Release;
@@ -30,41 +34,43 @@ export interface ReleaseOptions {
 /** @returns the names of the files in `output`. */
 export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const { release, environment, output, work, onStep } = options;
-  const put = (name: string, text: string): string => {
-    writeFileSync(join(output, name), text);
-    return name;
-  };
+  const put = (name: string, text: string): void => writeFileSync(join(output, name), text);
   const prefix = `ocir-broker-${release.version}`;
   // Before the build, because both depend on what an operator set.
-  const texts = [
-    put(`${prefix}-build-tools.txt`, describeBuildTools(TARGETS, release)),
-    put(`${prefix}.rules.yaml`, alertRules(environment)),
-  ];
+  put(`${prefix}-build-tools.txt`, describeBuildTools(TARGETS, release));
+  put(`${prefix}.rules.yaml`, alertRules(environment));
   copyFileSync(join(CHECKOUT, "monitoring/ocir-broker.dashboard.json"), join(output, `${prefix}.dashboard.json`));
-  const perTarget = await Promise.all(TARGETS.map((target) => makePackages(target, options)));
+  await makeManArchive(options, `${prefix}-man.tar.gz`);
+  const contents = await Promise.all(TARGETS.map((target) => makePackages(target, options)));
   onStep("the DaemonSet's image");
-  const contents = perTarget.map(({ content }) => content);
-  const daemonSet = await makeDaemonSetImage(release, contents, { work: join(work, "daemonset"), output });
+  const { manifest } = await makeDaemonSetImage(release, contents, { work: join(work, "daemonset"), output });
+  put(manifest.name, manifest.text);
   const sha256 = Object.fromEntries(
     contents.map(({ target, archive }) => [target.debArchitecture, sha256Of(archive)]),
   ) as Record<Target["debArchitecture"], string>;
   const script = plainNodeScript({ version: release.version, baseUrl: options.baseUrl, sha256 });
-  const made = [
-    ...perTarget.flatMap(({ names }) => names),
-    ...[daemonSet.image, put(daemonSet.manifest.name, daemonSet.manifest.text)],
-    ...[put(PLAIN_NODE_SCRIPT, script), put(NODE_SCRIPT, packedNodeScript(script, release.version))],
-    ...[...texts, `${prefix}.dashboard.json`],
-  ];
-  const sums = made.toSorted().map((name) => `${sha256Of(join(output, name))}  ${name}\n`);
-  put("SHA256SUMS", sums.join(""));
-  return made;
+  put(PLAIN_NODE_SCRIPT, script);
+  put(NODE_SCRIPT, packedNodeScript(script, release.version));
+  await writeAptIndex(output, release);
+  return writeSums(output);
+}
+
+/** The man pages, for reading without an installation. */
+async function makeManArchive({ release, output, work }: ReleaseOptions, name: string): Promise<void> {
+  const folder = join(work, "man");
+  const pages = readdirSync(join(CHECKOUT, "docs/man")).map(
+    (page): InstalledFile => ({ path: `/man/${page}`, mode: 0o644, from: join(CHECKOUT, "docs/man", page) }),
+  );
+  writeTree(folder, pages);
+  setTimes(folder, release.epochS);
+  const tarball = join(work, name.replace(/\.gz$/, ""));
+  await finished("tar", ["--sort=name", "--format=ustar", ...OWNER, "-C", folder, "-cf", tarball, "man"]);
+  await finished("gzip", ["-n", "-9", "--force", tarball]);
+  copyFileSync(`${tarball}.gz`, join(output, name));
 }
 
 /** One after another for a target, both targets in parallel: one processor each. */
-async function makePackages(
-  target: Target,
-  { release, output, work, onStep }: ReleaseOptions,
-): Promise<{ names: string[]; content: ImageContent }> {
+async function makePackages(target: Target, { release, output, work, onStep }: ReleaseOptions): Promise<ImageContent> {
   const { debArchitecture: name } = target;
   const places = { work: join(work, name), output };
   onStep(`the programs for ${name}`);
@@ -77,13 +83,8 @@ async function makePackages(
   onStep(`the archive for ${name}`);
   const archive = await makeArchive(target, release, files, places);
   onStep(`the .deb for ${name}`);
-  const deb = await makeDeb(target, release, files, places);
+  await makeDeb(target, release, files, places);
   onStep(`the .rpm for ${name}`);
-  const rpm = await makeRpm(target, release, files, places);
-  const content = { target, archive: join(output, archive), programs: programs.folder };
-  return { names: [billOfMaterials, archive, deb, rpm], content };
-}
-
-function sha256Of(path: string): string {
-  return createHash("sha256").update(readFileSync(path)).digest("hex");
+  await makeRpm(target, release, files, places);
+  return { target, archive: join(output, archive), programs: programs.folder };
 }

@@ -1,0 +1,35 @@
+/**
+ * The files that make a release's folder an apt repository: `Packages` and `Release`. Signing adds `InRelease`. A repository for
+ * dnf is made with createrepo_c where it is served; dnf trusts the signature in each .rpm.
+ */
+import { createHash } from "node:crypto";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { finished } from "../finished.ts";
+import type { Release } from "../release.ts";
+import { TARGETS } from "../target.ts";
+import { sha256Of } from "./sums.ts";
+
+export async function writeAptIndex(folder: string, { epochS }: Release): Promise<void> {
+  const debs = readdirSync(folder).filter((name) => name.endsWith(".deb"));
+  const entries = await Promise.all(debs.sort().map((name) => entryOf(folder, name)));
+  const packages = entries.join("\n");
+  writeFileSync(join(folder, "Packages"), packages);
+  const sha256 = createHash("sha256").update(packages).digest("hex");
+  const lines = [
+    "Origin: ocir-broker",
+    "Label: ocir-broker",
+    "Suite: stable",
+    `Architectures: ${TARGETS.map(({ debArchitecture }) => debArchitecture).join(" ")}`,
+    `Date: ${new Date(epochS * 1_000).toUTCString()}`,
+    "SHA256:",
+    ` ${sha256} ${Buffer.byteLength(packages)} Packages`,
+  ];
+  writeFileSync(join(folder, "Release"), `${lines.join("\n")}\n`);
+}
+
+async function entryOf(folder: string, name: string): Promise<string> {
+  const path = join(folder, name);
+  const control = await finished("dpkg-deb", ["--field", path]);
+  return `${control.trimEnd()}\nFilename: ./${name}\nSize: ${statSync(path).size}\nSHA256: ${sha256Of(path)}\n`;
+}

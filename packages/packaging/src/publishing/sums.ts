@@ -1,0 +1,38 @@
+/** SHA256SUMS: a line for each file of a release, in the format of `sha256sum -c`. */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { MARKER } from "../output-folder.ts";
+
+export const SUMS = "SHA256SUMS";
+/** Its signature, which names no other file. */
+export const SUMS_SIGNATURE = "SHA256SUMS.asc";
+
+const NOT_LISTED: ReadonlySet<string> = new Set([SUMS, SUMS_SIGNATURE, MARKER]);
+
+/** SHA-256 of each file of a release, by name. */
+export function releaseSums(folder: string): Map<string, string> {
+  const names = readdirSync(folder).filter((name) => !NOT_LISTED.has(name));
+  return new Map(names.sort().map((name) => [name, sha256Of(join(folder, name))]));
+}
+
+/** @returns the listed names. */
+export function writeSums(folder: string): string[] {
+  const sums = releaseSums(folder);
+  writeFileSync(join(folder, SUMS), textOf(sums));
+  return [...sums.keys()];
+}
+
+/** @throws {Error} if a file was added, removed or changed since `writeSums`. */
+export function checkSums(folder: string): void {
+  if (readFileSync(join(folder, SUMS), "utf8") === textOf(releaseSums(folder))) return;
+  throw new Error(`${folder} is not what its ${SUMS} says: make the release again`);
+}
+
+export function sha256Of(path: string): string {
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+function textOf(sums: ReadonlyMap<string, string>): string {
+  return [...sums].map(([name, sum]) => `${sum}  ${name}\n`).join("");
+}

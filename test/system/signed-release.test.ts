@@ -1,0 +1,122 @@
+/**
+ * A built release, signed with a test key: the commands of docs/verify.md accept it, and refuse it after one byte of any file is
+ * changed. apt takes a package from it.
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commandsOn } from "../documentation/pages.ts";
+import { buildPackages, CHECKOUT, cannotPackage, PACKAGES } from "./packages/built-packages.ts";
+
+const BUILD_LIMIT_MS = 900_000;
+const hasTools = ["gpg", "gpgv", "rpmsign", "apt-get"].filter((name) => spawnSync(name, ["--version"]).status !== 0);
+const lack = cannotPackage() ?? hasTools[0];
+
+describe.skipIf(lack !== undefined)(`a signed release${lack ? ` (skipped: needs ${lack})` : ""}`, () => {
+  const scratch = mkdtempSync(join(tmpdir(), "ocir-signed-"));
+  const folder = join(scratch, "release");
+  let secretKey = "";
+  const env = { PATH: process.env["PATH"], HOME: scratch, GNUPGHOME: join(scratch, "gnupg") };
+  const sign = (key: string) =>
+    spawnSync(join(CHECKOUT, ".ci/release-sign"), [folder], {
+      env: { ...env, OCIR_BROKER_SIGNING_KEY: key },
+      encoding: "utf8",
+    });
+  const headers = (of: string) =>
+    execFileSync("sh", ["-c", "rpm -qp --qf '%{SHA256HEADER} ' ./*.rpm"], { cwd: of, env, encoding: "utf8" });
+
+  /** All commands of the page, as one consumer runs them. */
+  function verify(): { status: number | null; output: string } {
+    const page = commandsOn("release").map(({ text }) => text.replaceAll("/tmp/", `${scratch}/`));
+    const script = ["set -euo pipefail", ...page].join("\n");
+    const { status, stdout, stderr } = spawnSync("bash", ["-c", script], { cwd: folder, env, encoding: "utf8" });
+    return { status, output: `${stdout}${stderr}` };
+  }
+
+  beforeAll(async () => {
+    await buildPackages();
+    cpSync(PACKAGES, folder, { recursive: true });
+    mkdirSync(env.GNUPGHOME, { mode: 0o700 });
+    writeFileSync(join(scratch, ".rpmmacros"), `%_dbpath ${scratch}/rpmdb\n`);
+    const identity = "a key for tests";
+    execFileSync("gpg", ["--batch", "--quiet", "--passphrase", "", "--quick-generate-key", identity, "rsa3072"], {
+      env,
+    });
+    secretKey = execFileSync("gpg", ["--batch", "--armor", "--export-secret-keys"], { env, encoding: "utf8" });
+    const { status, stderr } = sign(secretKey);
+    expect([status, stderr]).toEqual([0, ""]);
+  }, BUILD_LIMIT_MS);
+
+  afterAll(() => {
+    spawnSync("gpgconf", ["--kill", "all"], { env });
+    rmSync(scratch, { recursive: true });
+  });
+
+  it("passes the page's commands, and is the unsigned release but for the signatures", () => {
+    expect(verify()).toMatchObject({ status: 0 });
+    expect(headers(folder)).toBe(headers(PACKAGES));
+    const [unsigned, signed] = [PACKAGES, folder].map((of) => readFileSync(join(of, "SHA256SUMS"), "utf8").split("\n"));
+    const others = unsigned?.filter((line) => !line.endsWith(".rpm"));
+    expect(signed).toEqual(expect.arrayContaining(others ?? []));
+  });
+
+  it("fails them after one byte of any file is changed", { timeout: BUILD_LIMIT_MS }, () => {
+    const names = readdirSync(folder).filter((name) => !name.startsWith("."));
+    expect(names.length).toBeGreaterThan(20);
+    const accepted = names.filter((name) => {
+      const path = join(folder, name);
+      const content = readFileSync(path);
+      const changed = Buffer.from(content);
+      const middle = content.length >> 1;
+      changed[middle] = Number(content[middle]) ^ 1;
+      writeFileSync(path, changed);
+      const { status } = verify();
+      writeFileSync(path, content);
+      return status === 0;
+    });
+    expect(accepted).toEqual([]);
+  });
+
+  it("is not signed again after a file was changed", () => {
+    const path = join(folder, "Packages");
+    const content = readFileSync(path);
+    writeFileSync(path, "");
+    expect(sign(secretKey).stderr).toContain("is not what its SHA256SUMS says");
+    writeFileSync(path, content);
+  });
+
+  it("says where it comes from", () => {
+    const name = readdirSync(folder).find((each) => each.endsWith(".provenance.json")) as string;
+    const { subject, predicate } = JSON.parse(readFileSync(join(folder, name), "utf8"));
+    const sums = readFileSync(join(folder, "SHA256SUMS"), "utf8").trim().split("\n");
+    const listed = sums.filter((line) => !line.endsWith(name)).map((line) => line.split("  "));
+    expect(subject).toEqual(listed.map(([sha256, file]) => ({ name: file, digest: { sha256 } })));
+    const head = execFileSync("git", ["rev-parse", "HEAD"], { cwd: CHECKOUT, encoding: "utf8" }).trim();
+    expect(predicate.buildDefinition.resolvedDependencies[0].digest.gitCommit).toBe(head);
+  });
+
+  it("is a repository from which apt takes the package, and not if its index is changed", () => {
+    const apt = join(scratch, "apt");
+    for (const each of ["etc", "state/lists/partial", "cache/archives/partial"]) {
+      mkdirSync(join(apt, each), { recursive: true });
+    }
+    const key = join(folder, "ocir-broker-signing-key.asc");
+    writeFileSync(join(apt, "etc/list"), `deb [signed-by=${key} arch=amd64] file:${folder} ./\n`);
+    writeFileSync(join(apt, "state/status"), "");
+    const options = [
+      ...["-o", `Dir::Etc::SourceList=${apt}/etc/list`, "-o", "Dir::Etc::SourceParts=/dev/null"],
+      ...["-o", `Dir::State=${apt}/state`, "-o", `Dir::State::status=${apt}/state/status`],
+      ...["-o", `Dir::Cache=${apt}/cache`, "-o", "APT::Architecture=amd64", "-o", "APT::Sandbox::User=root"],
+      ...["-o", "APT::Update::Error-Mode=any"],
+    ];
+    const run = (...args: string[]) => spawnSync("apt-get", [...options, ...args], { cwd: apt, encoding: "utf8" });
+    expect(run("update")).toMatchObject({ status: 0 });
+    expect(run("download", "ocir-broker")).toMatchObject({ status: 0 });
+    expect(readdirSync(apt).filter((name) => name.endsWith(".deb"))).toHaveLength(1);
+    const index = join(folder, "InRelease");
+    writeFileSync(index, readFileSync(index, "utf8").replace("Suite: stable", "Suite: stably"));
+    expect(run("update").status).not.toBe(0);
+  });
+});
