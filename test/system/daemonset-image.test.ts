@@ -35,6 +35,9 @@ describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
     expect((await run("ctr", "--address", containerd, "-n", "k8s.io", "images", "ls", "-q")).split("\n")).toContain(
       image,
     );
+    // As the release workflow does.
+    const pushed = await run(join(CHECKOUT, ".ci/release-push"), directory, `${registryHost}/Acme`);
+    expect(pushed).toBe(image.replace(/^(.*)@(.*)$/, "image=$1\ndigest=$2\n"));
     // A node without credentials.
     writeFileSync(authFile, "{}");
     const inspect = (architecture: string) =>

@@ -1,0 +1,58 @@
+/** The workflows: actionlint accepts them, actions are pinned, rights are least, and each script that they call exists. */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import rootPackage from "../package.json" with { type: "json" };
+
+const CHECKOUT = join(import.meta.dirname, "..");
+const WORKFLOWS = globSync(".github/workflows/*.yml", { cwd: CHECKOUT }).sort();
+const hasActionlint = spawnSync("actionlint", ["--version"]).status === 0;
+
+interface Job {
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly steps: readonly { readonly uses?: string; readonly run?: string; readonly env?: object }[];
+}
+
+interface Workflow {
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const read = (path: string): string => readFileSync(join(CHECKOUT, path), "utf8");
+const jobsOf = (path: string): [string, Job][] => Object.entries((parse(read(path)) as Workflow).jobs);
+
+it.skipIf(!hasActionlint)(
+  `actionlint accepts the workflows${hasActionlint ? "" : " (skipped: needs actionlint)"}`,
+  () => {
+    const { status, stdout } = spawnSync("actionlint", WORKFLOWS, { cwd: CHECKOUT, encoding: "utf8" });
+    expect([status, stdout]).toEqual([0, ""]);
+  },
+);
+
+describe.each(WORKFLOWS)("%s", (path) => {
+  it("pins every action by commit, and says which version it is", () => {
+    const used = [...read(path).matchAll(/uses: (.*)/g)].map(([, action]) => action);
+    expect(used.filter((action) => !/^[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(action ?? ""))).toEqual([]);
+  });
+
+  it("calls scripts that exist", () => {
+    const runs = jobsOf(path).flatMap(([, { steps }]) => steps.flatMap(({ run }) => run ?? []));
+    const scripts = runs.flatMap((run) => run.match(/\.ci\/[\w-]+/g) ?? []);
+    for (const script of scripts) accessSync(join(CHECKOUT, script), constants.X_OK);
+    const commands = runs.flatMap((run) => [...run.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name ?? ""));
+    expect(commands.filter((name) => !(name in rootPackage.scripts))).toEqual([]);
+  });
+
+  it("may write only in the job that publishes, which builds nothing", () => {
+    const { permissions } = parse(read(path)) as Workflow;
+    expect(Object.values(permissions).filter((right) => right !== "read")).toEqual([]);
+    const writers = jobsOf(path).filter(([, job]) => Object.values(job.permissions ?? {}).includes("write"));
+    for (const [name, { steps }] of writers) {
+      expect([path, name]).toEqual([".github/workflows/release.yml", "publish"]);
+      expect(steps.filter(({ run }) => /npm (?:ci|i|install|exec)\b|npx /.test(run ?? ""))).toEqual([]);
+    }
+    expect(read(path).match(/\$\{\{ secrets\.(\w+)/g) ?? []).toHaveLength(writers.length);
+  });
+});
