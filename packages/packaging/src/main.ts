@@ -5,7 +5,7 @@ import { type Asked, parseArguments, USAGE } from "./command-line.ts";
 import { makeRelease } from "./make-release.ts";
 import { prepareOutputFolder } from "./output-folder.ts";
 import { CHECKOUT, thisRelease } from "./release.ts";
-import { missingPrograms, TARGETS } from "./target.ts";
+import { installCommand, missingPrograms, TARGETS } from "./target.ts";
 
 const DEFAULT_FOLDER = join(CHECKOUT, "dist/packages");
 const WORK = join(import.meta.dirname, "../build");
@@ -18,7 +18,9 @@ else await main(asked);
 async function main({ folder, baseUrl }: Extract<Asked, { folder: string }>): Promise<void> {
   const missing = new Set(TARGETS.flatMap(missingPrograms));
   if (missing.size > 0) {
-    fail(`it needs what is not here:\n${[...missing].map((line) => `  ${line}\n`).join("")}`, 1);
+    const lines = [...missing].map((line) => `  ${line}\n`).join("");
+    const command = installCommand(TARGETS);
+    fail(`it needs what is not here:\n${lines}${command === undefined ? "" : `Install it with\n  ${command}\n`}`, 1);
     return;
   }
   process.umask(0o022);
@@ -27,7 +29,8 @@ async function main({ folder, baseUrl }: Extract<Asked, { folder: string }>): Pr
     const release = thisRelease(process.env);
     prepareOutputFolder(output);
     rmSync(WORK, { recursive: true, force: true });
-    const onStep = (step: string): void => void process.stderr.write(`making ${step}\n`);
+    const onStep = (step: string): void =>
+      void process.stderr.write(`${(performance.now() / 1_000).toFixed(0).padStart(4)} s  making ${step}\n`);
     const made = await makeRelease({ release, baseUrl, environment: process.env, output, work: WORK, onStep });
     for (const name of made) {
       const sizeMb = statSync(join(output, name)).size / 1e6;

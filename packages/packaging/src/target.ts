@@ -54,16 +54,34 @@ export const PACKERS = [
   { program: "rpmbuild", debianPackage: "rpm" },
 ] as const;
 
+interface MissingProgram {
+  readonly program: string;
+  /** Names, separated by spaces. */
+  readonly debianPackages: string;
+}
+
 /** The tools that this machine lacks for the target's packages, one line each. */
 export function missingPrograms(target: Target): string[] {
-  const packers = PACKERS.filter(({ program }) => !isInstalled(program));
-  const [emulator = ""] = target.emulator.split(" ");
-  const builders = [target.compiler, target.strip, emulator].filter((program) => program && !isInstalled(program));
   return [
-    ...packers.map(({ program, debianPackage }) => `${program} (Debian package ${debianPackage})`),
-    ...builders.map((program) => `${program} (Debian packages ${target.debianPackages})`),
+    ...missingFor(target).map(({ program, debianPackages }) => `${program} (Debian packages ${debianPackages})`),
     ...(process.arch === "x64" && process.platform === "linux" ? [] : ["Linux on x86-64: packages are made there"]),
   ];
+}
+
+/** The command that installs all missing tools on Debian or Ubuntu; undefined if none is missing. */
+export function installCommand(targets: readonly Target[], missing = missingFor): string | undefined {
+  const packages = targets.flatMap(missing).flatMap(({ debianPackages }) => debianPackages.split(" "));
+  if (packages.length === 0) return undefined;
+  return `sudo apt-get install -y --no-install-recommends ${[...new Set(packages)].sort().join(" ")}`;
+}
+
+function missingFor(target: Target): MissingProgram[] {
+  const [emulator = ""] = target.emulator.split(" ");
+  const builders = [target.compiler, target.strip, emulator].filter(Boolean);
+  return [
+    ...PACKERS.map(({ program, debianPackage }) => ({ program, debianPackages: debianPackage })),
+    ...builders.map((program) => ({ program, debianPackages: target.debianPackages })),
+  ].filter(({ program }) => !isInstalled(program));
 }
 
 function isInstalled(program: string): boolean {

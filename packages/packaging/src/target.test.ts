@@ -1,0 +1,20 @@
+import { spawnSync } from "node:child_process";
+import { expect, it } from "vitest";
+import { installCommand, TARGETS } from "./target.ts";
+
+it("installCommand names each package once, in one command", () => {
+  const lacks = () => [
+    { program: "make", debianPackages: "make" },
+    { program: "cc", debianPackages: "gcc binutils" },
+  ];
+  expect(installCommand(TARGETS, lacks)).toBe("sudo apt-get install -y --no-install-recommends binutils gcc make");
+  expect(installCommand(TARGETS, () => [])).toBeUndefined();
+});
+
+it("npm run package names what is missing, and the command, and makes no folder", () => {
+  const main = `${import.meta.dirname}/main.ts`;
+  const env = { PATH: "/nowhere" };
+  const { status, stderr } = spawnSync(process.execPath, [main, "/nowhere/out"], { env, encoding: "utf8" });
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/ {2}make \(Debian packages make\)\n/)]);
+  expect(stderr).toMatch(/Install it with\n {2}sudo apt-get install .* gcc .* rpm tar xz-utils\n$/);
+});
