@@ -12,6 +12,7 @@ manifest, the alerts, the dashboard, a list of the build tools, and SHA256SUMS. 
                    made there before is deleted
 
   OCIR_BROKER_DOCS_URL   where the folder docs of this release is read, for the links of the alerts (environment)
+  OCIR_BROKER_MAINTAINER  "Name <address>" of the publisher, for .deb and .rpm (environment; default: a name only)
   SOURCE_DATE_EPOCH      the time that is in all packages (environment; default: the last commit's)
 `;
 

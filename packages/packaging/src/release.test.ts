@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { packageVersion, thisRelease } from "./release.ts";
+import { maintainerOf, packageVersion, thisRelease } from "./release.ts";
 
 describe("thisRelease", () => {
   it("takes the time from SOURCE_DATE_EPOCH", () => {
@@ -11,12 +11,22 @@ describe("thisRelease", () => {
   });
 });
 
+describe("maintainerOf", () => {
+  const given = (name: string) => maintainerOf(thisRelease({ SOURCE_DATE_EPOCH: "1", OCIR_BROKER_MAINTAINER: name }));
+
+  it("is the publisher, or a name without an invented address", () => {
+    expect(given("Acme Inc. <a@acme.example>")).toBe("Acme Inc. <a@acme.example>");
+    expect(given("")).toBe("ocir-broker maintainers");
+    expect(() => given("x\nDepends: y")).toThrow("OCIR_BROKER_MAINTAINER");
+  });
+});
+
 describe("packageVersion", () => {
   it.each([
     ["1.2.3", "1.2.3"],
     ["1.2.3-rc.1", "1.2.3~rc.1"],
     ["1.2.3-rc-1", "1.2.3~rc.1"],
   ])("of %s is %s", (version, expected) => {
-    expect(packageVersion({ version, epochS: 1 })).toBe(expected);
+    expect(packageVersion({ version })).toBe(expected);
   });
 });

@@ -5,26 +5,38 @@ import { join } from "node:path";
 
 export const CHECKOUT = join(import.meta.dirname, "../../..");
 
-/** Packages must name a maintainer; the domain is reserved (RFC 2606). */
-export const MAINTAINER = "ocir-broker maintainers <maintainers@ocir-broker.invalid>";
-
 export interface Release {
   readonly version: string;
   /** Seconds since 1970, as in SOURCE_DATE_EPOCH. */
   readonly epochS: number;
+  /** `Name <address>` of the publisher. */
+  readonly maintainer?: string;
 }
 
-/** @throws {Error} if neither SOURCE_DATE_EPOCH nor a git checkout gives the time. */
+/** Packages must name somebody, and this project has no address. */
+const NOBODY = "ocir-broker maintainers";
+const NAME_AND_ADDRESS = /^[\w .+-]+ <[\w.+@[\]-]+>$/;
+
+/** @throws {Error} if OCIR_BROKER_MAINTAINER is no name and address, or neither SOURCE_DATE_EPOCH nor a git checkout gives the time. */
 export function thisRelease(environment: NodeJS.ProcessEnv): Release {
   const given = environment["SOURCE_DATE_EPOCH"];
   const epochS = Number(given ?? lastCommitS());
   if (!Number.isSafeInteger(epochS) || epochS <= 0) throw new Error(`SOURCE_DATE_EPOCH is no time: ${given}`);
   const { version } = JSON.parse(readFileSync(join(CHECKOUT, "packages/cli/package.json"), "utf8")) as Release;
-  return { version, epochS };
+  const maintainer = environment["OCIR_BROKER_MAINTAINER"];
+  if (!maintainer) return { version, epochS };
+  if (!NAME_AND_ADDRESS.test(maintainer)) {
+    throw new Error(`OCIR_BROKER_MAINTAINER must be "Name <address>": ${maintainer}`);
+  }
+  return { version, epochS, maintainer };
+}
+
+export function maintainerOf({ maintainer = NOBODY }: Release): string {
+  return maintainer;
 }
 
 /** In the form that Debian and RPM sort correctly: 1.0.0~rc.1 comes before 1.0.0. */
-export function packageVersion({ version }: Release): string {
+export function packageVersion({ version }: Pick<Release, "version">): string {
   return version.replace("-", "~").replaceAll("-", ".");
 }
 

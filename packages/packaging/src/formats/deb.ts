@@ -12,7 +12,7 @@ import {
   ZSH_COMPLETION,
 } from "../contents/installed-tree.ts";
 import { finished } from "../finished.ts";
-import { MAINTAINER, packageVersion, type Release } from "../release.ts";
+import { maintainerOf, packageVersion, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 
 /** Node's own needs (glibc 2.28 and GLIBCXX_3.4.21, which is GCC 5), and libatomic, which a node may lack. */
@@ -62,7 +62,7 @@ function control(target: Target, release: Release, files: readonly InstalledFile
   return `Package: ocir-broker
 Version: ${packageVersion(release)}
 Architecture: ${target.debArchitecture}
-Maintainer: ${MAINTAINER}
+Maintainer: ${maintainerOf(release)}
 Installed-Size: ${installedKib}
 Depends: ${DEPENDS}
 Section: admin
@@ -91,6 +91,6 @@ function changelog(release: Release): string {
 
   * The changes are in ${DOCUMENTATION}/CHANGELOG.md.
 
- -- ${MAINTAINER}  ${date}
+ -- ${release.maintainer ?? `${maintainerOf(release)} <>`}  ${date}
 `;
 }

@@ -3,7 +3,7 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DOCUMENTATION, type InstalledFile, setTimes, writeTree } from "../contents/installed-tree.ts";
 import { finished } from "../finished.ts";
-import { CHECKOUT, MAINTAINER, packageVersion, type Release } from "../release.ts";
+import { CHECKOUT, maintainerOf, packageVersion, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 
 /** Disables rpmbuild's dependency search, compression and stripping, so that the programs stay unchanged, and hides the build host. */
@@ -51,7 +51,7 @@ Version: ${packageVersion(release)}
 Release: 1
 Summary: Registry credentials for OCIR on OKE nodes, kept fresh in memory
 License: Apache-2.0
-Packager: ${MAINTAINER}
+Packager: ${maintainerOf(release)}
 AutoReqProv: no
 Requires: libc.so.6(GLIBC_2.28)(64bit)
 Requires: libatomic.so.1()(64bit)
@@ -88,7 +88,7 @@ if [ "$1" = 0 ] && [ -d /run/systemd/system ]; then systemctl daemon-reload || :
 ${files.map(fileLine).join("\n")}
 
 %changelog
-* ${changelogDate(release)} ${MAINTAINER} - ${packageVersion(release)}-1
+* ${changelogDate(release)} ${maintainerOf(release)} - ${packageVersion(release)}-1
 - The changes are in ${DOCUMENTATION}/CHANGELOG.md.
 `;
 }
