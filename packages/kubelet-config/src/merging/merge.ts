@@ -8,8 +8,9 @@ import { checkCredentialProviderConfig } from "../checking/check.ts";
 import { KubeletConfigError } from "../errors.ts";
 import { parseImageUrl } from "../matching/image-url.ts";
 import { assertKubeletMinor } from "../minor.ts";
-import { type Field, type MapTree, sameTree, type Tree } from "../tree.ts";
+import type { Field, MapTree, Tree } from "../tree.ts";
 import { readTree, writeTree } from "./editable-config.ts";
+import { field, isNamed, itemsOf, listOf, missing, NO_FIELDS, setFields, text } from "./fields.ts";
 
 export interface MergeOptions {
   /** The provider's name, which is also the name of its program. */
@@ -54,7 +55,6 @@ export function removeProvider(existing: string, options: { readonly name: strin
 
 /** Environment entries that make a program of the node load code. Ours needs none, and the fallback broker gets none. */
 const LOADS_CODE = /^(?:LD_|NODE_)/;
-const NO_FIELDS: MapTree = { type: "map", fields: [], line: 0 };
 const REQUIRED: readonly Field[] = [
   field("apiVersion", text("kubelet.config.k8s.io/v1")),
   field("kind", text("CredentialProviderConfig")),
@@ -137,49 +137,6 @@ function nameOfEnv(item: Tree): string | undefined {
   const hasValue = value.type === "string" || value.type === "null";
   if (!hasValue || Object.keys(unknown).length > 0 || name?.type !== "string" || name.text === "") return undefined;
   return name.text;
-}
-
-/** Replaces fields of the same name in place and appends the others. */
-function setFields(map: MapTree, fields: readonly Field[]): MapTree {
-  const changed = map.fields.map((existing): Field => {
-    const value = fields.find(({ key }) => key === existing.key)?.value;
-    const { source } = existing.value;
-    if (value === undefined || sameTree(existing.value, value)) return existing;
-    return source === undefined ? { ...existing, value } : { ...existing, value: { ...value, source } };
-  });
-  return { ...map, fields: [...changed, ...missing(map, fields)] };
-}
-
-function missing(map: MapTree, fields: readonly Field[]): readonly Field[] {
-  return fields.filter(({ key }) => !map.fields.some((existing) => existing.key === key));
-}
-
-/** Takes the last of a duplicate field, as older kubelets do. */
-function fieldValue({ fields }: MapTree, key: string): Tree | undefined {
-  return fields.findLast((existing) => existing.key === key)?.value;
-}
-
-function itemsOf(map: MapTree, key: string): readonly Tree[] {
-  const value = fieldValue(map, key);
-  return value?.type === "list" ? value.items : [];
-}
-
-function listOf(items: readonly Tree[]): Tree {
-  return { type: "list", items, line: 0 };
-}
-
-function isNamed(provider: Tree, name: string): boolean {
-  if (provider.type !== "map") return false;
-  const value = fieldValue(provider, "name");
-  return value?.type === "string" && value.text === name;
-}
-
-function field(key: string, value: Tree): Field {
-  return { key, value, line: 0 };
-}
-
-function text(value: string): Tree {
-  return { type: "string", text: value, line: 0 };
 }
 
 /** Refuses a result with a fatal fault elsewhere in the file, because that part is not ours to change. */
