@@ -10,6 +10,10 @@ export const KUBELET_CONFIG_ERRORS = {
     what: "the result would stop the kubelet, because of an entry that is not ours",
     next: "correct that entry first",
   },
+  "service-accounts-unsupported": {
+    what: "this kubelet sends no service-account tokens",
+    next: "use Kubernetes 1.34 or newer, or 1.33 with its feature gate",
+  },
   "kubelet-minor-unsupported": {
     what: "the kubelet's version is not known here",
     next: "name one that this release knows",

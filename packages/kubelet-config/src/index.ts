@@ -15,3 +15,4 @@ export { parseKubeletVersion } from "./minor.ts";
 export type { ConfigFile } from "./reading/decode.ts";
 export { decodeConfigText } from "./reading/document.ts";
 export { type FatalMinors, type FindingCode, RULES, type Rule } from "./rules.ts";
+export { audienceRbac, type WorkloadPolicy, workloadPolicy } from "./service-account-grants.ts";

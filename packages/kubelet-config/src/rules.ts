@@ -2,7 +2,13 @@
  * Every rule by its code: its meaning, the kubelet minors in which it stops the kubelet, and the remedy.
  * A rule that is fatal in no minor, or not in this one, is a warning. docs/kubelet-rules.md is this table for people.
  */
-import { API_VERSION, API_VERSIONS, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
+import {
+  API_VERSION,
+  API_VERSIONS,
+  MATCH_IMAGES,
+  PROVIDER_NAME,
+  SERVICE_ACCOUNT_PROVIDER_NAME,
+} from "@ocir-broker/protocol";
 
 /** Minors of Kubernetes 1.x, both inclusive; an open end lasts until the newest. */
 export interface FatalMinors {
@@ -206,6 +212,10 @@ export const RULES = {
   "cache-duration-positive": {
     rule: 'our provider says itself that nothing is to be cached, so its defaultCacheDuration is "0s"',
     fix: 'set defaultCacheDuration: "0s": harmless with our program, but another under its name would be cached',
+  },
+  "service-account-overlap": {
+    rule: `${PROVIDER_NAME} and ${SERVICE_ACCOUNT_PROVIDER_NAME} match no image both: the kubelet would try the node's credentials after the service account's`,
+    fix: "remove the entry from one of them",
   },
   "provider-overlap": {
     rule: "no other provider matches the same images as ours: all that match are run one after the other",

@@ -19,6 +19,13 @@ export const API_VERSION: ApiVersion = API_VERSIONS[0];
 /** The shim's name, which existing configurations of the kubelet already use. */
 export const PROVIDER_NAME = "credential-provider-oke";
 
+/** The same program for entries with tokenAttributes, because the kubelet takes a name only once. */
+export const SERVICE_ACCOUNT_PROVIDER_NAME = "credential-provider-oke-sa";
+
+export function isOurProvider(name: string | undefined): boolean {
+  return name === PROVIDER_NAME || name === SERVICE_ACCOUNT_PROVIDER_NAME;
+}
+
 /** The shim's name as a docker credential helper. */
 export const DOCKER_CREDENTIAL_NAME = "docker-credential-ocir";
 

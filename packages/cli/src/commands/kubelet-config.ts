@@ -1,5 +1,5 @@
 /**
- * `ocir-broker kubelet-config check|check-answer|merge|remove|locate|check-path`: checks the kubelet's provider
+ * `ocir-broker kubelet-config check|check-answer|merge|remove|grants|locate|check-path`: checks the kubelet's provider
  * configuration by the kubelet's own rules and changes it without breaking it. Used by the installer, and by people
  * before they restart a kubelet.
  */
@@ -10,15 +10,17 @@ import {
   decodeCredentialProviderAnswer,
   explainMatch,
   type Finding,
+  type MergeOptions,
   mergeProvider,
   parseKubeletVersion,
   readProviders,
   removeProvider,
 } from "@ocir-broker/kubelet-config";
-import { PROVIDER_NAME } from "@ocir-broker/protocol";
+import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { isExecutable, readConfigFiles, readIfThere, readStdin, replaceFile } from "../files/config-files.ts";
+import { addGrantsCommand } from "./service-account-grants.ts";
 
 const BIN_DIRECTORY = "/usr/local/bin";
 const VERSION_FLAG = ["--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints"] as const;
@@ -32,6 +34,9 @@ interface CheckOptions {
 interface ChangeOptions {
   readonly kubeletVersion: number;
   readonly write: boolean;
+  readonly serviceAccounts?: string;
+  readonly serviceAccountImages: readonly string[];
+  readonly annotation?: string;
 }
 
 interface RootOption {
@@ -69,26 +74,37 @@ export function addKubeletConfigCommand(program: Command): void {
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .requiredOption(...VERSION_FLAG, parseMinor)
     .option("--write", "replace the file atomically instead of printing it", false)
-    .action((path: string, { kubeletVersion, write }: ChangeOptions) => {
+    .option(
+      "--service-accounts <audience>",
+      `also add ${SERVICE_ACCOUNT_PROVIDER_NAME}, which gets service-account tokens for this audience`,
+    )
+    .option("--service-account-images <entry...>", `its matchImages, which ${PROVIDER_NAME} then does not match`, [
+      ...MATCH_IMAGES,
+    ])
+    .option("--annotation <name>", "pass this annotation on, and serve pods without a service account too")
+    .action((path: string, options: ChangeOptions) => {
       const existing = readIfThere(path);
-      deliver(path, existing, mergeProvider(existing, { name: PROVIDER_NAME, kubeletMinor: kubeletVersion }), write);
+      deliver(path, existing, mergeProvider(existing, mergeOptionsOf(options)), options.write);
     });
 
   kubeletConfig
     .command("remove")
     .description(
-      `remove ${PROVIDER_NAME}; exit 1 if no provider would remain, since no kubelet starts with an empty list`,
+      `remove ${PROVIDER_NAME} and ${SERVICE_ACCOUNT_PROVIDER_NAME}; exit 1 if no provider would remain, since no kubelet starts with an empty list`,
     )
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .option("--write", "replace the file atomically instead of printing it", false)
     .action((path: string, { write }: ChangeOptions) => {
       const existing = readIfThere(path) ?? "";
-      const left = removeProvider(existing, { name: PROVIDER_NAME });
+      const withoutTokens = removeProvider(existing, { name: SERVICE_ACCOUNT_PROVIDER_NAME });
+      const left = withoutTokens === undefined ? undefined : removeProvider(withoutTokens, { name: PROVIDER_NAME });
       if (left === undefined) {
         throw commandError("provider-last", { place: path });
       }
       deliver(path, existing, left, write);
     });
+
+  addGrantsCommand(kubeletConfig);
 
   kubeletConfig
     .command("locate")
@@ -136,7 +152,14 @@ function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir,
   const { run, notRun } = explainMatch(readProviders(files, { kubeletMinor, directory }), image, { kubeletMinor });
   for (const { name, matchedBy } of run) process.stdout.write(`${name}: asked, by ${matchedBy}\n`);
   for (const { name } of notRun) process.stdout.write(`${name}: not asked\n`);
-  if (!run.some(({ name }) => name === PROVIDER_NAME)) process.exitCode = 1;
+  if (!run.some(({ name }) => isOurProvider(name))) process.exitCode = 1;
+}
+
+function mergeOptionsOf(options: ChangeOptions): MergeOptions {
+  const { kubeletVersion: kubeletMinor, serviceAccounts: audience, serviceAccountImages, annotation } = options;
+  const wanted = { name: PROVIDER_NAME, kubeletMinor };
+  if (audience === undefined) return wanted;
+  return { ...wanted, serviceAccounts: { audience, matchImages: serviceAccountImages, annotation } };
 }
 
 function describe({ severity, code, file, line, path, message, fix }: Finding): string {

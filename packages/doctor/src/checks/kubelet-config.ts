@@ -1,7 +1,7 @@
 /** Checks the provider configuration by the rules of the node's kubelet, and whether that kubelet asks our provider for the image. */
 import { join } from "node:path";
 import { checkCredentialProviderConfig, explainMatch, matchesImage, readProviders } from "@ocir-broker/kubelet-config";
-import { MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
+import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
 import type { Check, CheckContext } from "../check-context.ts";
 import { connectAdvice } from "../connect-advice.ts";
 import { type Finding, finding, kubeletConfigFinding, notChecked } from "../finding.ts";
@@ -54,10 +54,10 @@ async function matchFindings(
   if (!(await cloud.isRegistry(imageName.registryHost))) return [];
   const providers = readProviders(provider.files, { kubeletMinor, directory: provider.directory });
   const { repository, run, notRun } = explainMatch(providers, image, { kubeletMinor });
-  const at = run.findIndex(({ name }) => name === PROVIDER_NAME);
+  const at = run.findIndex(({ name }) => isOurProvider(name));
   const ours = run[at];
   if (ours === undefined) {
-    const mismatches = notRun.find(({ name }) => name === PROVIDER_NAME)?.mismatches ?? [];
+    const mismatches = notRun.find(({ name }) => isOurProvider(name))?.mismatches ?? [];
     const reasons = mismatches.map(({ pattern, detail }) => `"${pattern}": ${detail}`).join("; ");
     const host = imageName.registryHost;
     return [

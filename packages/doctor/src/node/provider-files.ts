@@ -5,7 +5,7 @@
 import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { type ConfigFile, decodeConfigText } from "@ocir-broker/kubelet-config";
-import { API_VERSION, PROVIDER_NAME } from "@ocir-broker/protocol";
+import { API_VERSION, isOurProvider } from "@ocir-broker/protocol";
 import { parse } from "yaml";
 import * as z from "zod";
 import type { Kubelet } from "./kubelet.ts";
@@ -83,7 +83,7 @@ function isDirectory(stats: Read<Stats>): boolean {
 /** Uses what can be parsed; another check reports faults of the files. */
 export function invocationIn(files: readonly ConfigFile[]): Invocation {
   for (const { text } of files) {
-    const ours = parseConfig(text)?.providers.find(({ name }) => name === PROVIDER_NAME);
+    const ours = parseConfig(text)?.providers.find(({ name }) => isOurProvider(name));
     if (ours === undefined) continue;
     return {
       apiVersion: ours.apiVersion ?? DEFAULT_INVOCATION.apiVersion,

@@ -307,6 +307,14 @@ const ROWS: readonly Row[] = [
   ]),
   ["cache-duration-positive", "an hour", duration("1h"), DURATION, "", ALL],
   [
+    "service-account-overlap",
+    "an image of both of our entries",
+    config([ours, { ...other, name: "credential-provider-oke-sa", matchImages: ["fra.ocir.io"] }]),
+    "providers[1].matchImages[0]",
+    "",
+    ALL,
+  ],
+  [
     "provider-overlap",
     "a host of ours",
     config([ours, { ...other, matchImages: ["*.gcr.io", "fra.ocir.io/acme"] }]),

@@ -3,7 +3,7 @@
  * our provider's own settings. Judges only entries that the kubelet can read.
  */
 
-import { MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
+import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Place, quote, type Report } from "../finding.ts";
 import { type ImageUrl, parseImageUrl } from "../matching/image-url.ts";
 import { matchesImage } from "../matching/match.ts";
@@ -22,13 +22,18 @@ export function lintProviders(providers: readonly Provider[], top: Place, report
   for (const provider of providers) {
     for (const { value, place } of provider.matchImages.value ?? []) lintMatchImage(value, place, report);
   }
-  const ours = providers.find(({ name }) => name.value === PROVIDER_NAME);
-  if (ours === undefined) {
-    report("provider-missing", top, `there is no provider ${PROVIDER_NAME}`);
-    return;
+  const named = (wanted: string) => providers.find(({ name }) => name.value === wanted);
+  const [node, tokens] = [named(PROVIDER_NAME), named(SERVICE_ACCOUNT_PROVIDER_NAME)];
+  const ours = [node, tokens].filter((provider) => provider !== undefined);
+  const [first] = ours;
+  if (first === undefined) report("provider-missing", top, `there is no provider ${PROVIDER_NAME}`);
+  else lintHostForms(first, ours, report);
+  for (const own of ours) {
+    lintOurProvider(own, report);
+    for (const other of providers)
+      if (!isOurProvider(other.name.value)) lintOverlap("provider-overlap", own, other, report);
   }
-  lintOurProvider(ours, report);
-  for (const other of providers) if (other.name.value !== PROVIDER_NAME) lintOverlap(ours, other, report);
+  if (node !== undefined && tokens !== undefined) lintOverlap("service-account-overlap", node, tokens, report);
 }
 
 function lintMatchImage(entry: string, place: Place, report: Report): void {
@@ -46,16 +51,19 @@ function lintMatchImage(entry: string, place: Place, report: Report): void {
   if (/[A-Z]/.test(entry)) report("match-image-upper-case", place, `${quote(entry)} has upper-case letters`);
 }
 
-function lintOurProvider({ place, matchImages, defaultCacheDuration }: Provider, report: Report): void {
-  const entries = readable(matchImages.value ?? []);
+/** Our two entries may share the forms. */
+function lintHostForms({ place, matchImages }: Provider, ours: readonly Provider[], report: Report): void {
+  const entries = ours.flatMap((own) => readable(own.matchImages.value ?? []));
   for (const form of HOST_FORMS) {
-    const ofForm = entries.filter(({ url }) => isOfForm(url, form.labels));
-    if (ofForm.length === 0) {
-      report("host-form-missing", { ...place, ...matchImages.place }, `nothing fits hosts of the form ${form.example}`);
-    }
-    for (const { entry, url } of ofForm) {
-      if (url.port !== "") report("match-image-port", entry.place, `${quote(entry.value)} has port ${url.port}`);
-    }
+    if (entries.some(({ url }) => isOfForm(url, form.labels))) continue;
+    report("host-form-missing", { ...place, ...matchImages.place }, `nothing fits hosts of the form ${form.example}`);
+  }
+}
+
+function lintOurProvider({ matchImages, defaultCacheDuration }: Provider, report: Report): void {
+  for (const { entry, url } of readable(matchImages.value ?? [])) {
+    if (url.port !== "" && HOST_FORMS.some(({ labels }) => isOfForm(url, labels)))
+      report("match-image-port", entry.place, `${quote(entry.value)} has port ${url.port}`);
   }
   if (Number(parseGoDurationNs(defaultCacheDuration.value ?? "")) > 0) {
     report("cache-duration-positive", defaultCacheDuration.place, `it is ${quote(String(defaultCacheDuration.value))}`);
@@ -69,17 +77,22 @@ function isOfForm(url: ImageUrl, labels: readonly (string | undefined)[]): boole
 }
 
 /** Two entries overlap if an image built from one of them matches the other. */
-function lintOverlap(ours: Provider, other: Provider, report: Report): void {
+function lintOverlap(
+  code: "provider-overlap" | "service-account-overlap",
+  ours: Provider,
+  other: Provider,
+  report: Report,
+): void {
   const entries = readable(ours.matchImages.value ?? []).map(({ entry }) => entry.value);
   for (const { entry } of readable(other.matchImages.value ?? [])) {
     const overlapping = entries.find((own) => overlaps(own, entry.value));
     if (overlapping === undefined) continue;
     const message = `${quote(entry.value)} of ${quote(String(other.name.value))} fits images of ${quote(overlapping)} too`;
-    report("provider-overlap", entry.place, message);
+    report(code, entry.place, message);
   }
 }
 
-function overlaps(a: string, b: string): boolean {
+export function overlaps(a: string, b: string): boolean {
   return matchesImage(a, imageFor(b)) || matchesImage(b, imageFor(a));
 }
 

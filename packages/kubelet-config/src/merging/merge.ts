@@ -3,14 +3,16 @@
  * value, and in block style keeps its bytes; JSON stays JSON. Never returns a text that would stop the kubelet.
  */
 
-import { API_VERSION, MATCH_IMAGES } from "@ocir-broker/protocol";
+import { API_VERSION, MATCH_IMAGES, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { checkCredentialProviderConfig } from "../checking/check.ts";
+import { overlaps } from "../checking/lint.ts";
 import { KubeletConfigError } from "../errors.ts";
 import { parseImageUrl } from "../matching/image-url.ts";
 import { assertKubeletMinor } from "../minor.ts";
 import type { Field, MapTree, Tree } from "../tree.ts";
 import { readTree, writeTree } from "./editable-config.ts";
 import { field, isNamed, itemsOf, listOf, missing, NO_FIELDS, setFields, text } from "./fields.ts";
+import { type ServiceAccountEntry, serviceAccountProvider } from "./service-account-entry.ts";
 
 export interface MergeOptions {
   /** The provider's name, which is also the name of its program. */
@@ -20,6 +22,8 @@ export interface MergeOptions {
   readonly args?: readonly string[];
   /** Environment entries; they replace kept entries of the same name. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Also a second entry, which gets service-account tokens. Default: such an entry stays as it is. */
+  readonly serviceAccounts?: ServiceAccountEntry;
 }
 
 /**
@@ -27,17 +31,45 @@ export interface MergeOptions {
  * readable entries of matchImages, and environment entries, except those that make a program load code (LD_*, NODE_*).
  * Merging twice gives the same text as merging once.
  *
+ * No image matches both of our entries: what the one for service accounts matches is taken from the other, which is left out if
+ * nothing remains.
+ *
  * @param existing undefined, or a text without any content: a new file is made.
- * @throws {KubeletConfigError} `config-not-editable`, `config-refused`, `kubelet-minor-unsupported`
+ * @throws {KubeletConfigError} `config-not-editable`, `config-refused`, `kubelet-minor-unsupported`,
+ * `service-accounts-unsupported`
  */
 export function mergeProvider(existing: string | undefined, options: MergeOptions): string {
   assertKubeletMinor(options.kubeletMinor);
   const config = openConfig(existing ?? "");
-  const same = config.providers.filter((provider): provider is MapTree => isNamed(provider, options.name));
-  const merged = fillProvider(same[0] ?? NO_FIELDS, options);
-  const others = config.providers.filter((provider) => provider === same[0] || !isNamed(provider, options.name));
-  const providers = same.length === 0 ? [...others, merged] : others.map((item) => (item === same[0] ? merged : item));
-  return refuseFatal(config.print(providers), options.kubeletMinor);
+  const { serviceAccounts, kubeletMinor } = options;
+  const withTokens =
+    serviceAccounts === undefined
+      ? config.providers
+      : putProvider(config.providers, SERVICE_ACCOUNT_PROVIDER_NAME, () =>
+          serviceAccountProvider(serviceAccounts, kubeletMinor),
+        );
+  const taken = matchImagesOf(withTokens, SERVICE_ACCOUNT_PROVIDER_NAME);
+  const providers = putProvider(withTokens, options.name, (existing) => fillProvider(existing, options, taken));
+  return refuseFatal(config.print(providers), kubeletMinor);
+}
+
+/** Replaces the provider of this name, of which there is one then, or appends it; leaves it out if `fill` returns undefined. */
+function putProvider(
+  providers: readonly Tree[],
+  name: string,
+  fill: (existing: MapTree) => MapTree | undefined,
+): readonly Tree[] {
+  const [same] = providers.filter((provider): provider is MapTree => isNamed(provider, name));
+  const filled = fill(same ?? NO_FIELDS);
+  const others = providers.filter((provider) => provider === same || !isNamed(provider, name));
+  if (same === undefined) return filled === undefined ? others : [...others, filled];
+  return others.flatMap((provider) => (provider === same ? (filled ?? []) : provider));
+}
+
+function matchImagesOf(providers: readonly Tree[], name: string): readonly string[] {
+  const provider = providers.find((each): each is MapTree => isNamed(each, name));
+  const items = provider === undefined ? [] : itemsOf(provider, "matchImages");
+  return items.flatMap((item) => (item.type === "string" ? item.text : []));
 }
 
 /**
@@ -90,13 +122,15 @@ function openConfig(source: string): Config {
 }
 
 /** Kept fields stay in place; all others are removed, because the kubelet may not know them. */
-function fillProvider(provider: MapTree, options: MergeOptions): MapTree {
+function fillProvider(provider: MapTree, options: MergeOptions, taken: readonly string[]): MapTree | undefined {
   const { args = [] } = options;
+  const matchImages = mergeMatchImages(itemsOf(provider, "matchImages"), taken);
+  if (matchImages.length === 0) return undefined;
   const env = mergeEnv(itemsOf(provider, "env"), options.env ?? {});
   const wanted = [
     field("name", text(options.name)),
     field("apiVersion", text(API_VERSION)),
-    field("matchImages", listOf(mergeMatchImages(itemsOf(provider, "matchImages")))),
+    field("matchImages", listOf(matchImages)),
     field("defaultCacheDuration", text("0s")),
     ...(args.length === 0 ? [] : [field("args", listOf(args.map(text)))]),
     ...(env.length === 0 ? [] : [field("env", listOf(env))]),
@@ -108,15 +142,17 @@ function fillProvider(provider: MapTree, options: MergeOptions): MapTree {
   return setFields({ ...provider, fields: known }, wanted);
 }
 
-function mergeMatchImages(existing: readonly Tree[]): readonly Tree[] {
+function mergeMatchImages(existing: readonly Tree[], taken: readonly string[]): readonly Tree[] {
+  const isTaken = (entry: string) => taken.some((other) => overlaps(entry, other));
   const seen = new Set<string>();
   const usable = existing.filter((item) => {
     if (item.type !== "string" || parseImageUrl(item.text)?.refusedByNewerGo !== false || seen.has(item.text))
       return false;
+    if (isTaken(item.text)) return false;
     seen.add(item.text);
     return true;
   });
-  return [...usable, ...MATCH_IMAGES.filter((entry) => !seen.has(entry)).map(text)];
+  return [...usable, ...MATCH_IMAGES.filter((entry) => !seen.has(entry) && !isTaken(entry)).map(text)];
 }
 
 function mergeEnv(existing: readonly Tree[], wanted: Readonly<Record<string, string>>): readonly Tree[] {

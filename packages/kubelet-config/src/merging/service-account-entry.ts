@@ -1,0 +1,43 @@
+/** Our second entry, for which the kubelet sends a token of the pod's service account (KEP-4412). */
+import { API_VERSION, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { KubeletConfigError } from "../errors.ts";
+import type { MapTree, Tree } from "../tree.ts";
+import { field, listOf, NO_FIELDS, setFields, text } from "./fields.ts";
+
+export interface ServiceAccountEntry {
+  readonly audience: string;
+  readonly matchImages: readonly string[];
+  /** Passed on for opting in. Then pods without a service account are served too, with the node's identity. */
+  readonly annotation?: string | undefined;
+}
+
+/** KEP-4412 is alpha in 1.33. */
+const FIRST_MINOR = 33;
+
+/** Required since 1.34, unknown before. */
+const CACHE_TYPE_MINOR = 34;
+
+/**
+ * The whole entry. cacheType is ServiceAccount, because our credentials are the same for every pod of a service account.
+ *
+ * @throws {KubeletConfigError} `service-accounts-unsupported`
+ */
+export function serviceAccountProvider(entry: ServiceAccountEntry, kubeletMinor: number): MapTree {
+  if (kubeletMinor < FIRST_MINOR) throw new KubeletConfigError("service-accounts-unsupported", `1.${kubeletMinor}`);
+  return setFields(NO_FIELDS, [
+    field("name", text(SERVICE_ACCOUNT_PROVIDER_NAME)),
+    field("apiVersion", text(API_VERSION)),
+    field("matchImages", listOf(entry.matchImages.map(text))),
+    field("defaultCacheDuration", text("0s")),
+    field("tokenAttributes", tokenAttributes(entry, kubeletMinor)),
+  ]);
+}
+
+function tokenAttributes({ audience, annotation }: ServiceAccountEntry, kubeletMinor: number): Tree {
+  return setFields(NO_FIELDS, [
+    field("serviceAccountTokenAudience", text(audience)),
+    ...(kubeletMinor < CACHE_TYPE_MINOR ? [] : [field("cacheType", text("ServiceAccount"))]),
+    field("requireServiceAccount", { type: "boolean", text: String(annotation === undefined), line: 0 }),
+    ...(annotation === undefined ? [] : [field("optionalServiceAccountAnnotationKeys", listOf([text(annotation)]))]),
+  ]);
+}
