@@ -2,11 +2,15 @@
 # daemonset.sh: starts the DaemonSet's program on the node, with the Node of the image. enter-node runs it in the node's mount
 # namespace, with OCIR_BROKER_IMAGE, the path of the image's files.
 #
+# usage: daemonset.sh [doctor]   doctor: runs `ocir-broker doctor` of the node instead
+#
 # That Node needs the same library as the daemon's, and it cannot report that the library is missing.
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 umask 022
+
+if [ "${1-}" = doctor ]; then exec /usr/local/bin/ocir-broker doctor; fi
 
 has_library() { ldconfig -p | grep -q 'libatomic\.so\.1 '; }
 

@@ -281,6 +281,10 @@ describe("a rollout", () => {
 });
 
 describe("a restart of the kubelet", () => {
+  beforeEach(() => {
+    api.mayListPods = true;
+  });
+
   const installed = (kubelet: KubeletNeed) => () => ({ ok: true as const, kubelet });
 
   it("cordons, waits for pods that start but not for those that cannot pull, and uncordons when the node is Ready", async () => {

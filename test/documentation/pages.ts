@@ -8,7 +8,7 @@ import { isExcused, MARKED_PROGRAMS, markIn, markInComment } from "./marks.ts";
 
 export const CHECKOUT = join(import.meta.dirname, "../..");
 
-export const PAGES: readonly string[] = globSync(["*.md", "{docs,cloud-init,monitoring}/**/*.md"], {
+export const PAGES: readonly string[] = globSync(["*.md", "{docs,cloud-init,deploy,monitoring}/**/*.md"], {
   cwd: CHECKOUT,
 }).sort();
 

@@ -9,7 +9,8 @@
  * other exit status of the script. It passes SIGTERM and SIGINT to the shell alone, as SIGTERM, so that the script can finish its
  * current step.
  *
- *   enter-node --ready  exits with 0 if the script has created /status/ready. For the kubelet's probe.
+ *   enter-node --doctor  runs the script with the argument "doctor" instead, and exits with its exit status. For `helm test`.
+ *   enter-node --ready   exits with 0 if the script has created /status/ready. For the kubelet's probe.
  *
  * Changes nothing on the node itself.
  */
@@ -41,8 +42,8 @@ enum {
 
 static int open_image(void);
 static int open_node_namespace(void);
-static void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals) __attribute__((noreturn));
-static int watch_over(pid_t shell, const sigset_t *signals);
+static void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals, const char *argument) __attribute__((noreturn));
+static int watch_over(pid_t shell, const sigset_t *signals, bool stays);
 static void fail(const char *what, const char *what_to_do) __attribute__((noreturn));
 
 int main(int argument_count, char **arguments) {
@@ -50,8 +51,9 @@ int main(int argument_count, char **arguments) {
   if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
     return printf("enter-node %s\n", SHIM_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
   }
-  if (argument_count != 1) {
-    fprintf(stderr, "usage: enter-node [--ready | --version]\n");
+  bool is_doctor = argument_count == 2 && strcmp(arguments[1], "--doctor") == 0;
+  if (argument_count != 1 && !is_doctor) {
+    fprintf(stderr, "usage: enter-node [--doctor | --ready | --version]\n");
     return EXIT_USAGE;
   }
   /* The folder outlives the container, so the file may be an earlier run's. */
@@ -68,10 +70,10 @@ int main(int argument_count, char **arguments) {
   pid_t self = getpid();
   pid_t shell = fork();
   if (shell < 0) fail("cannot fork", NULL);
-  if (shell == 0) become_shell(image, node_namespace, self, &before);
+  if (shell == 0) become_shell(image, node_namespace, self, &before, is_doctor ? "doctor" : NULL);
   close(image);
   close(node_namespace);
-  return watch_over(shell, &signals);
+  return watch_over(shell, &signals, !is_doctor);
 }
 
 static int open_image(void) {
@@ -96,7 +98,7 @@ static int open_node_namespace(void) {
   return node_namespace;
 }
 
-static void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals) {
+static void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals, const char *argument) {
   char path[PATH_BYTES], script[PATH_BYTES + sizeof SCRIPT];
   snprintf(path, sizeof path, "/proc/self/fd/%d", image);
   snprintf(script, sizeof script, "%s%s", path, SCRIPT);
@@ -104,12 +106,12 @@ static void become_shell(int image, int node_namespace, pid_t parent, const sigs
   if (setns(node_namespace, CLONE_NEWNS) < 0) fail("cannot enter the node's mount namespace", "the container needs privileged: true");
   if (chdir("/") < 0 || setenv("OCIR_BROKER_IMAGE", path, 1) < 0) fail("cannot prepare the shell", NULL);
   sigprocmask(SIG_SETMASK, signals, NULL);
-  execl("/bin/sh", "sh", script, (char *)NULL);
+  execl("/bin/sh", "sh", script, argument, (char *)NULL);
   fail("cannot run the node's /bin/sh", NULL);
 }
 
-/* Returns this program's exit status. */
-static int watch_over(pid_t shell, const sigset_t *signals) {
+/* Returns this program's exit status; if `stays`, not before a signal or a failure of the shell. */
+static int watch_over(pid_t shell, const sigset_t *signals, bool stays) {
   bool is_told_to_end = false;
   for (;;) {
     int signal;
@@ -123,7 +125,7 @@ static int watch_over(pid_t shell, const sigset_t *signals) {
     int status;
     if (shell == 0 || waitpid(shell, &status, WNOHANG) != shell) continue;
     if (!WIFEXITED(status)) return EXIT_SIGNALLED + WTERMSIG(status);
-    if (is_told_to_end || WEXITSTATUS(status) != EXIT_SUCCESS) return WEXITSTATUS(status);
+    if (!stays || is_told_to_end || WEXITSTATUS(status) != EXIT_SUCCESS) return WEXITSTATUS(status);
     shell = 0;
   }
 }

@@ -11,7 +11,7 @@ import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "../test/
 const canMakeNamespaces = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"]).status === 0;
 /** The node's process 1: starts the container, prints its exit status, and ends everything with it. */
 const NODE = `
-unshare --mount sh -c 'mount -t proc proc "$1/proc" && exec chroot "$1" /enter-node' sh "$1" &
+unshare --mount sh -c 'mount -t proc proc "$1/proc" && exec chroot "$1" /enter-node $2' sh "$1" "$2" &
 echo $! >"$1/pid"
 wait $! 2>/dev/null
 echo "ended with $?"
@@ -35,7 +35,7 @@ describe.each([
   const title = (text: string) => `${text} (${because({ ...build, lacking })})`;
   beforeAll(() => make("install", ...(SANITIZED.lacking === undefined ? ["sanitize"] : [])), 120_000);
 
-  function start(script: string): Container {
+  function start(script: string, option = ""): Container {
     const image = mkdtempSync(join(tmpdir(), "ocir-enter-node-"));
     onTestFinished(() => rmSync(image, { recursive: true }));
     for (const folder of ["proc", "status", "ocir-broker"]) mkdirSync(join(image, folder));
@@ -46,7 +46,18 @@ describe.each([
     }
     writeFileSync(join(image, "ocir-broker/daemonset.sh"), script);
     writeFileSync(join(image, "status/ready"), "of an earlier run");
-    const node = spawn("unshare", ["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", NODE, "sh", image]);
+    const node = spawn("unshare", [
+      "--pid",
+      "--fork",
+      "--kill-child",
+      "--mount-proc",
+      "sh",
+      "-c",
+      NODE,
+      "sh",
+      image,
+      option,
+    ]);
     let said = "";
     for (const stream of [node.stdout, node.stderr]) stream.on("data", (piece: Buffer) => (said += piece));
     const ended = once(node, "close");
@@ -98,6 +109,12 @@ describe.each([
     expect(said()).toBe("done\nended with 0\n");
   });
 
+  test.skipIf(lacking)(title("runs doctor once, and ends as it does"), async () => {
+    const { said, ended } = start('echo "examines: $*"', "--doctor");
+    await ended;
+    expect(said()).toBe("examines: doctor\nended with 0\n");
+  });
+
   test.skipIf(lacking)(title("lets the script finish what it has begun when it is told to end"), async () => {
     const { image, said, signal, ended } = start(`
       trap 'echo told to end' TERM
@@ -139,7 +156,10 @@ describe.each([
   test.skipIf(build.lacking)(title("takes two options and nothing else"), () => {
     const run = (...args: string[]) => spawnSync(build.path, args, { encoding: "utf8" });
     expect(run("--version").stdout).toMatch(/^enter-node \d+\.\d+\.\d+\n$/);
-    expect(run("--ready", "now")).toMatchObject({ status: 2, stderr: "usage: enter-node [--ready | --version]\n" });
+    expect(run("--ready", "now")).toMatchObject({
+      status: 2,
+      stderr: "usage: enter-node [--doctor | --ready | --version]\n",
+    });
   });
 });
 

@@ -14,8 +14,8 @@ import type { Target } from "./target.ts";
 const SCRIPTS = join(CHECKOUT, "cloud-init");
 const OWNER = ["--owner=0", "--group=0", "--numeric-owner"] as const;
 const MANIFEST = join(SCRIPTS, "daemonset/daemonset.yaml");
-/** Placeholder in the checkout's manifest. */
-const IMAGE_WITHOUT_DIGEST = /^ *image: registry\.invalid\/ocir-broker-daemonset$/m;
+/** The image in the checkout's manifest. */
+const IMAGE_WITHOUT_DIGEST = /^( *image: registry\.invalid\/ocir-broker-daemonset):\S+$/m;
 
 export interface ImageContent {
   readonly target: Target;
@@ -28,6 +28,8 @@ export interface ImageContent {
 export interface DaemonSetFiles {
   /** Name of the image in `output`: an OCI layout in a tar. */
   readonly image: string;
+  /** Of the image for all architectures. */
+  readonly digest: string;
   /** Name of the manifest in `output`: the checkout's, with the image's digest. */
   readonly manifest: { readonly name: string; readonly text: string };
 }
@@ -45,7 +47,11 @@ export async function makeDaemonSetImage(
   setTimes(layout, release.epochS);
   const name = `ocir-broker-daemonset-${release.version}`;
   await pack(layout, join(places.output, `${name}.oci.tar`));
-  return { image: `${name}.oci.tar`, manifest: { name: `${name}.yaml`, text: manifestOf(index.digest) } };
+  return {
+    image: `${name}.oci.tar`,
+    digest: index.digest,
+    manifest: { name: `${name}.yaml`, text: manifestOf(index.digest) },
+  };
 }
 
 async function makeOne(
@@ -95,7 +101,7 @@ function labels({ version }: Release): Record<string, string> {
 
 function manifestOf(digest: string): string {
   const text = readFileSync(MANIFEST, "utf8");
-  const withDigest = text.replace(IMAGE_WITHOUT_DIGEST, `$&@${digest}`);
+  const withDigest = text.replace(IMAGE_WITHOUT_DIGEST, `$1@${digest}`);
   if (withDigest === text) throw new Error(`${MANIFEST} has no image to give a digest to`);
   return withDigest;
 }

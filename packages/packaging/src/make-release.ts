@@ -9,6 +9,7 @@ import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
 import { finished } from "./finished.ts";
 import { makeArchive } from "./formats/archive.ts";
 import { makeDeb } from "./formats/deb.ts";
+import { makeHelmChart } from "./formats/helm-chart.ts";
 import { makeRpm } from "./formats/rpm.ts";
 import { NODE_SCRIPT, PLAIN_NODE_SCRIPT, packedNodeScript, plainNodeScript } from "./node-script.ts";
 import { writeAptIndex } from "./publishing/apt-index.ts";
@@ -43,7 +44,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   await makeManArchive(options, `${prefix}-man.tar.gz`);
   const contents = await Promise.all(TARGETS.map((target) => makePackages(target, options)));
   onStep("the DaemonSet's image");
-  const { manifest } = await makeDaemonSetImage(release, contents, { work: join(work, "daemonset"), output });
+  const { manifest, digest } = await makeDaemonSetImage(release, contents, { work: join(work, "daemonset"), output });
   put(manifest.name, manifest.text);
   const sha256 = Object.fromEntries(
     contents.map(({ target, archive }) => [target.debArchitecture, sha256Of(archive)]),
@@ -51,6 +52,8 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const script = plainNodeScript({ version: release.version, baseUrl: options.baseUrl, sha256 });
   put(PLAIN_NODE_SCRIPT, script);
   put(NODE_SCRIPT, packedNodeScript(script, release.version));
+  const chart = { imageDigest: digest, alertRules: alertRules(environment) };
+  await makeHelmChart(release, chart, { work: join(work, "chart"), output });
   await writeAptIndex(output, release);
   return writeSums(output);
 }

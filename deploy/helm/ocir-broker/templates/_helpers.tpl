@@ -1,0 +1,3 @@
+{{- define "ocir-broker.image" -}}
+{{ .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ .Chart.AppVersion }}{{ end }}
+{{- end }}

@@ -1,0 +1,130 @@
+/** The Helm chart with the real helm: lint, valid objects for all values, refused values, and the manifest that comes from it. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import cliPackage from "../../packages/cli/package.json" with { type: "json" };
+import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
+import { faultsOf } from "../daemonset/kubernetes-schema.ts";
+import { type KubernetesObject, MANIFEST } from "../daemonset/manifest.ts";
+import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
+
+const CHECKOUT = join(import.meta.dirname, "../..");
+const CHART = join(CHECKOUT, "deploy/helm/ocir-broker");
+const DIGEST = `sha256:${"0".repeat(64)}`;
+const AUDIENCE = "https://kubernetes.default.svc.cluster.local";
+const HEADER = `# Installs ocir-broker on existing nodes, one at a time. See README.md in this folder.
+#
+# Made from the chart in deploy/helm/ocir-broker with its default values: test/system/helm-chart.test.ts writes it if UPDATE_MANIFEST is
+# set. Use the chart if you want other values.
+#
+# BEFORE YOU APPLY IT: the image must be in a PUBLIC repository, or on the nodes already. These nodes have no credentials for a
+# private repository before the installation.
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: ocir-broker
+  labels:
+    # The pods enter the node: privileged, hostPID, hostNetwork. Run nothing else in this namespace.
+    pod-security.kubernetes.io/enforce: privileged
+    pod-security.kubernetes.io/warn: privileged
+    pod-security.kubernetes.io/audit: privileged
+`;
+
+describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () => {
+  beforeAll(buildHelm, 600_000);
+
+  const helm = (...args: string[]) => spawnSync(HELM, args, { encoding: "utf8" });
+
+  function template(...args: string[]): string {
+    const all = ["template", "ocir-broker", CHART, "--namespace", "ocir-broker", ...args];
+    return execFileSync(HELM, all, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  }
+
+  const objectsOf = (text: string) => parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
+
+  it("passes lint, and has the version of the release", () => {
+    expect(helm("lint", "--strict", CHART)).toMatchObject({ status: 0 });
+    const { version, appVersion } = parse(readFileSync(join(CHART, "Chart.yaml"), "utf8"));
+    expect([version, appVersion]).toEqual([cliPackage.version, cliPackage.version]);
+  });
+
+  it("is the source of the manifest", () => {
+    const manifest = HEADER + template("--no-hooks").replace(/^# Source: .*\n/gm, "");
+    if (process.env["UPDATE_MANIFEST"]) writeFileSync(MANIFEST, manifest);
+    expect(readFileSync(MANIFEST, "utf8")).toBe(manifest);
+  });
+
+  it("makes valid objects that do as all of the values say", () => {
+    const values = {
+      image: { repository: "icn.ocir.io/acme/ocir-broker-daemonset", digest: DIGEST, pullPolicy: "Always" },
+      lease: { seconds: 300 },
+      kubelet: { restart: "whenIdle" },
+      nodeAffinity: [{ key: "pool", operator: "NotIn", values: ["batch"] }],
+      tolerations: [{ key: "gpu", operator: "Exists" }],
+      serviceAccountTokens: { audiences: [AUDIENCE] },
+      prometheusRule: { enabled: true, labels: { release: "prometheus" } },
+      dashboard: { enabled: true },
+    };
+    const given = Object.entries(values).flatMap(([name, value]) => ["--set-json", `${name}=${JSON.stringify(value)}`]);
+    const objects = objectsOf(template(...given));
+    const [rules, ...known] = objects.toSorted(({ kind }) => (kind === "PrometheusRule" ? -1 : 1));
+    expect(faultsOf(known)).toEqual([]);
+    const monitoring = (file: string) => readFileSync(join(CHECKOUT, "monitoring", file), "utf8");
+    expect(rules).toMatchObject({
+      metadata: { labels: { release: "prometheus" } },
+      spec: parse(monitoring("ocir-broker.rules.yaml")),
+    });
+    const [dashboard] = known.filter(({ kind }) => kind === "ConfigMap") as never as [{ data: Record<string, string> }];
+    expect(JSON.parse(dashboard.data["ocir-broker.json"] ?? "")).toEqual(
+      JSON.parse(monitoring("ocir-broker.dashboard.json")),
+    );
+    expect(known.flatMap((object) => ("rules" in object ? object.rules : []))).toEqual(
+      expect.arrayContaining([
+        { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
+        { apiGroups: [""], resources: [AUDIENCE], verbs: ["request-serviceaccounts-token-audience"] },
+      ]),
+    );
+    const [daemonSet] = known.filter(({ kind }) => kind === "DaemonSet");
+    const text = JSON.stringify(daemonSet);
+    for (const part of [
+      `"image":"${values.image.repository}@${DIGEST}","imagePullPolicy":"Always"`,
+      '"terminationGracePeriodSeconds":240',
+      '"name":"OCIR_BROKER_LEASE_SECONDS","value":"300"',
+      '"name":"OCIR_BROKER_KUBELET_RESTART","value":"whenIdle"',
+      JSON.stringify(values.nodeAffinity[0]),
+      `"tolerations":${JSON.stringify(values.tolerations)}`,
+    ])
+      expect(text).toContain(part);
+  });
+
+  it("is packed for a release with its digest, and the same bytes each time", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ocir-chart-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const content = { imageDigest: DIGEST, alertRules: "groups: []\n" };
+    const pack = async (output: string) => {
+      mkdirSync(output);
+      const release = { version: "1.2.3", epochS: 1_790_000_000 };
+      const name = await makeHelmChart(release, content, { work: join(folder, "work"), output });
+      return join(output, name);
+    };
+    const [first, second] = [await pack(join(folder, "a")), await pack(join(folder, "b"))];
+    expect(first).toMatch(/\/ocir-broker-1\.2\.3\.tgz$/);
+    expect(readFileSync(second).equals(readFileSync(first))).toBe(true);
+    const rendered = execFileSync(HELM, ["template", "x", first], { encoding: "utf8" });
+    expect(rendered).toContain(`image: registry.invalid/ocir-broker-daemonset@${DIGEST}\n`);
+    expect(execFileSync(HELM, ["show", "chart", first], { encoding: "utf8" })).toMatch(/^version: 1\.2\.3$/m);
+  });
+
+  it.each([
+    ["kubelet.restart=now", "/kubelet/restart"],
+    ["lease.seconds=29", "/lease/seconds"],
+    ["image.digest=latest", "/image/digest"],
+    ["kubelet.reboot=never", "reboot"],
+  ])("refuses %s", (value, place) => {
+    const { status, stderr } = helm("template", "ocir-broker", CHART, "--set", value);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(place)]);
+  });
+});
