@@ -14,6 +14,7 @@ import { callCredentialProvider } from "@ocir-broker/testkit";
 import { daemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import { fullHouseFigures, printFullHouse } from "./full-house.ts";
 import { privateDirtyKiB } from "./process-usage.ts";
+import { printServiceAccounts, serviceAccountFigures } from "./service-account-figures.ts";
 import { printSlowClients, slowClientFigures } from "./slow-clients.ts";
 import { spawnTimes } from "./spawn-times.ts";
 import { printFigures, systemdFigures } from "./systemd-figures.ts";
@@ -95,6 +96,10 @@ try {
 const fullHouse = await fullHouseFigures();
 printFullHouse(fullHouse);
 writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), fullHouse });
+
+const serviceAccounts = await serviceAccountFigures();
+printServiceAccounts(serviceAccounts);
+writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), serviceAccounts });
 
 // Last, because some of these measure an idle service.
 const figures = await systemdFigures();
