@@ -3,8 +3,8 @@
 import { type Check, type CheckContext, createCheckContext, type NamedCheck } from "./check-context.ts";
 import { CHECKS_BY_PROVIDER } from "./checks/by-provider.ts";
 import { checkDaemon } from "./checks/daemon.ts";
-import { checkKubeletConfig } from "./checks/kubelet-config.ts";
-import { checkKubeletFlags } from "./checks/kubelet-flags.ts";
+import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
+import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
 import { checkRegistryPath } from "./checks/network-path.ts";
 import { checkPlugin } from "./checks/plugin.ts";
 import { checkPluginAnswer } from "./checks/plugin-answer.ts";

@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import { checkCredentialProviderConfig, explainMatch, matchesImage, readProviders } from "@ocir-broker/kubelet-config";
 import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
-import type { Check, CheckContext } from "../check-context.ts";
-import { connectAdvice } from "../connect-advice.ts";
-import { type Finding, finding, kubeletConfigFinding, notChecked } from "../finding.ts";
-import type { ProviderFiles } from "../node/provider-files.ts";
+import type { Check, CheckContext } from "../../check-context.ts";
+import { connectAdvice } from "../../connect-advice.ts";
+import { type Finding, finding, kubeletConfigFinding, notChecked } from "../../finding.ts";
+import type { ProviderFiles } from "../../node/provider-files.ts";
 import { checkKubeletFlags } from "./kubelet-flags.ts";
 
 /** Its rules apply if the kubelet's version is unknown. */
