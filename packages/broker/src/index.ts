@@ -25,3 +25,4 @@ export { createLog, type Log } from "./telemetry/log.ts";
 export { SESSION } from "./tokens/caches.ts";
 export { HOME_REGION, isAllowedNow } from "./tokens/registries.ts";
 export { createUpstreams } from "./tokens/upstreams.ts";
+export { createCluster } from "./workloads/cluster.ts";

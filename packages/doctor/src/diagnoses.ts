@@ -2,7 +2,13 @@
  * Every finding that doctor can report: its verdict, what it means and how to fix it. The names are stable;
  * docs/troubleshooting.md leads from a symptom to them. These texts are fixed: anything seen on the node is evidence.
  */
-import { FILE_IDENTITY_ERRORS, IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/identity";
+import {
+  FILE_IDENTITY_ERRORS,
+  IDENTITY_ERRORS,
+  type IdentityErrorCode,
+  WORKLOAD_ERRORS,
+  type WorkloadErrorCode,
+} from "@ocir-broker/identity";
 import type { FindingCode } from "@ocir-broker/kubelet-config";
 import { OCIR_ERRORS, type OcirErrorCode } from "@ocir-broker/ocir";
 import { BROKER_PROGRAM, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
@@ -28,10 +34,10 @@ const EXTRA_ARGS =
 const INSTALL = "reinstall ocir-broker, with all files from one release";
 const RELABEL = `restorecon -v /usr/local/bin/${PROVIDER_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
 
-const CODES = { ...IDENTITY_ERRORS, ...OCIR_ERRORS };
+const CODES = { ...IDENTITY_ERRORS, ...OCIR_ERRORS, ...WORKLOAD_ERRORS };
 
 /** A finding that is an error code has that code's words. */
-function whatOf(code: IdentityErrorCode | OcirErrorCode): string {
+function whatOf(code: IdentityErrorCode | OcirErrorCode | WorkloadErrorCode): string {
   return CODES[code].what;
 }
 
@@ -181,6 +187,39 @@ export const DIAGNOSES = {
   "registry-unavailable": { verdict: "problem", means: whatOf("registry-unavailable"), fix: RETRY },
   "registry-unreachable": { verdict: "problem", means: "no answer from the registry", fix: NETWORK },
   "registry-answer-invalid": { verdict: "problem", means: whatOf("registry-answer-invalid"), fix: PROXY },
+
+  "service-accounts-off": {
+    verdict: "problem",
+    means: "the kubelet sends service-account tokens, but the broker has no exchange for them",
+    fix: "set serviceAccounts.exchange: oke, or remove tokenAttributes from the kubelet's entry",
+  },
+  "service-accounts-unused": {
+    verdict: "problem",
+    means: "the broker exchanges service-account tokens, but the kubelet sends none",
+    fix: "add the entry: ocir-broker kubelet-config merge --help",
+  },
+  "kubelet-too-old": {
+    verdict: "problem",
+    means: "this kubelet knows no service-account tokens for credential providers",
+    fix: "use Kubernetes 1.34 or newer, or set serviceAccounts.exchange: none",
+  },
+  "service-account-audience": {
+    verdict: "problem",
+    means: "the broker refuses the kubelet's tokens, because they are for another audience",
+    fix: "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience the same",
+  },
+  "cluster-ok": { verdict: "ok", means: "the cluster's exchange can be reached" },
+  "cluster-unknown": {
+    verdict: "problem",
+    means: whatOf("cluster-unknown"),
+    fix: WORKLOAD_ERRORS["cluster-unknown"].next,
+  },
+  "cluster-untrusted": { verdict: "problem", means: whatOf("workload-tls"), fix: WORKLOAD_ERRORS["workload-tls"].next },
+  "cluster-unreachable": {
+    verdict: "problem",
+    means: whatOf("workload-unreachable"),
+    fix: WORKLOAD_ERRORS["workload-unreachable"].next,
+  },
 
   "access-ok": { verdict: "ok", means: "this instance may read the image" },
   "access-public": { verdict: "ok", means: "one of Oracle's public images: it needs no permission" },

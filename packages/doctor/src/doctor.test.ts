@@ -16,6 +16,7 @@ import {
 } from "../test/broken-node.ts";
 import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
 import { NODE_FAULTS } from "../test/seeded-node-faults.ts";
+import { SERVICE_ACCOUNT_FAULTS, useServiceAccounts } from "../test/seeded-service-account-faults.ts";
 import type { DiagnosisName } from "./diagnoses.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import type { Finding } from "./finding.ts";
@@ -69,14 +70,23 @@ describe("diagnose", () => {
     expect(findings.map(({ evidence }) => evidence).join()).not.toMatch(/\.000Z|instance certificate/);
   });
 
-  test.for([...CLOUD_FAULTS, ...NODE_FAULTS])("names %s when %s", async ([named, _, breaks, also = []], { node }) => {
-    const findings = await node.examine(((await breaks(node)) ?? {}) as Partial<DoctorOptions>);
-    expect(new Set(problems(findings))).toEqual(new Set([named, ...also]));
-    expect(findings.map(({ name }) => name)).not.toContain("check-failed");
-    const found = findings.find(({ name }) => name === named);
-    expect(found?.evidence).not.toBe("");
-    if (named !== "kubelet-version-unknown") expect(found?.fix).toMatch(/\w/);
+  test("finds nothing wrong with a healthy node that pulls by service account", async ({ node }) => {
+    const findings = await node.examine(useServiceAccounts(node));
+    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+    expect(findings.map(({ name }) => name)).toContain("cluster-ok");
   });
+
+  test.for([...CLOUD_FAULTS, ...NODE_FAULTS, ...SERVICE_ACCOUNT_FAULTS])(
+    "names %s when %s",
+    async ([named, _, breaks, also = []], { node }) => {
+      const findings = await node.examine(((await breaks(node)) ?? {}) as Partial<DoctorOptions>);
+      expect(new Set(problems(findings))).toEqual(new Set([named, ...also]));
+      expect(findings.map(({ name }) => name)).not.toContain("check-failed");
+      const found = findings.find(({ name }) => name === named);
+      expect(found?.evidence).not.toBe("");
+      if (named !== "kubelet-version-unknown") expect(found?.fix).toMatch(/\w/);
+    },
+  );
 });
 
 describe("diagnose, besides", () => {

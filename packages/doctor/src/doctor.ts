@@ -5,6 +5,7 @@ import { CHECKS_BY_PROVIDER } from "./checks/by-provider.ts";
 import { checkDaemon } from "./checks/daemon.ts";
 import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
+import { checkServiceAccounts } from "./checks/kubelet/service-accounts.ts";
 import { checkRegistryPath } from "./checks/network-path.ts";
 import { checkPlugin } from "./checks/plugin.ts";
 import { checkPluginAnswer } from "./checks/plugin-answer.ts";
@@ -29,6 +30,7 @@ const NODE_CHECKS: readonly NamedCheck[] = [
 const PULL_CHECKS: readonly NamedCheck[] = [
   ["network to the registry", checkRegistryPath],
   ["registry", checkRegistry],
+  ["service accounts", checkServiceAccounts],
   ["credentials socket", checkSocket],
   ["daemon", checkDaemon],
   ["plugin's answer", checkPluginAnswer],

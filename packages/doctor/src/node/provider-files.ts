@@ -33,6 +33,7 @@ const config = z.object({
     z.object({
       name: z.string(),
       apiVersion: z.string().optional(),
+      tokenAttributes: z.object({ serviceAccountTokenAudience: z.string() }).nullish(),
       args: z.array(z.string()).nullish(),
       env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
     }),
@@ -92,6 +93,14 @@ export function invocationIn(files: readonly ConfigFile[]): Invocation {
     };
   }
   return DEFAULT_INVOCATION;
+}
+
+/** The audiences of the tokens that our provider gets. */
+export function tokenAudiencesIn(files: readonly ConfigFile[]): string[] {
+  return files
+    .flatMap(({ text }) => parseConfig(text)?.providers ?? [])
+    .filter(({ name }) => isOurProvider(name))
+    .flatMap(({ tokenAttributes }) => tokenAttributes?.serviceAccountTokenAudience ?? []);
 }
 
 function parseConfig(text: string): z.output<typeof config> | undefined {

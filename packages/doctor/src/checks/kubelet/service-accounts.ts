@@ -1,0 +1,47 @@
+/**
+ * Checks pulls by service account: whether kubelet and broker agree that there are any, and whether the cluster's exchange can be reached.
+ * Sends no token, so a basic cluster or a missing policy shows only in a pull's own error.
+ */
+import { createCluster } from "@ocir-broker/broker";
+import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { attempt, type Check, type CheckContext, codeOf } from "../../check-context.ts";
+import { type Finding, finding } from "../../finding.ts";
+import { tokenAudiencesIn } from "../../node/provider-files.ts";
+
+/** KEP-4412 is alpha in 1.33. */
+const FIRST_MINOR = 33;
+
+const MAX_BODY_BYTES = 65_536;
+
+export const checkServiceAccounts: Check = async (context) => {
+  const { exchange, audience } = context.config.serviceAccounts;
+  const audiences = tokenAudiencesIn((await context.providerFiles())?.files ?? []);
+  if (exchange === "none") {
+    return audiences.length === 0 ? [] : [finding("service-accounts-off", "our entry in it has tokenAttributes")];
+  }
+  const minor = (await context.kubelet())?.minor ?? FIRST_MINOR;
+  if (minor < FIRST_MINOR) return [finding("kubelet-too-old", `Kubernetes 1.${minor}`)];
+  if (audiences.length === 0) return [finding("service-accounts-unused", `no ${SERVICE_ACCOUNT_PROVIDER_NAME}`)];
+  const other = audience === undefined ? undefined : audiences.find((each) => each !== audience);
+  return other === undefined
+    ? [await clusterFinding(context)]
+    : [finding("service-account-audience", `the kubelet's is ${other}, the broker's ${audience}`)];
+};
+
+/** Any answer will do: a request without a token is refused. */
+async function clusterFinding({ config, clock, signal }: CheckContext): Promise<Finding> {
+  const cluster = createCluster({ config, clock });
+  const sent = await attempt(
+    (async () => {
+      const url = new URL("/resourcePrincipalSessionTokens", cluster.endpoint());
+      const headers = { "content-type": "application/json" };
+      await cluster.send({ method: "POST", url, headers, body: "{}", signal, maxBodyBytes: MAX_BODY_BYTES });
+      return url.host;
+    })(),
+  );
+  await cluster.close();
+  if ("value" in sent) return finding("cluster-ok", sent.value);
+  const code = codeOf(sent.error);
+  if (code === "cluster-unknown") return finding("cluster-unknown", `kubeconfig ${config.serviceAccounts.kubeconfig}`);
+  return finding(code === "tls" ? "cluster-untrusted" : "cluster-unreachable", `${cluster.endpoint().host}: ${code}`);
+}
