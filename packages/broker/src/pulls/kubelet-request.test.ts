@@ -1,7 +1,7 @@
-import { getHeapSnapshot } from "node:v8";
 import { type Expiring, Secret, UpstreamError } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it, vi } from "vitest";
+import { isInHeap } from "../../test/heap.ts";
 import { createCredentials } from "./kubelet-request.ts";
 
 const HOST = "iad.ocir.io";
@@ -9,17 +9,6 @@ const HOST = "iad.ocir.io";
 function bodyOf(image: string, more: object = {}): Buffer {
   const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
   return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image, ...more }));
-}
-
-/** A heap snapshot starts with a garbage collection and contains every string. */
-async function isInHeap(needle: Buffer): Promise<boolean> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of getHeapSnapshot()) {
-    const piece = Buffer.concat([rest, chunk as Buffer]);
-    if (piece.includes(needle)) return true;
-    rest = piece.subarray(-needle.length);
-  }
-  return false;
 }
 
 function setUp() {

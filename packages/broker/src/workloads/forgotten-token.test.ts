@@ -1,0 +1,48 @@
+import { generateKeyPairSync } from "node:crypto";
+import { Secret } from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
+import { isInHeap } from "../../test/heap.ts";
+import { createWorkloadTokens } from "./workload-tokens.ts";
+
+/** The test must not hold the text that it looks for, so it only has the bytes. */
+const CANARY = Buffer.from("706f642d746f6b656e2d63616e617279", "hex");
+const LIFE_S = 3_600;
+
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+
+function jwtOf(claims: object, signature: string): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${part({ alg: "RS256", kid: "one" })}.${part(claims)}.${signature}`;
+}
+
+function createTokens(isSigned: boolean) {
+  const clock = createFakeClock();
+  const session = { keyId: new Secret("ST$x"), privateKey, tenancyId: "t" };
+  const body = Buffer.from(JSON.stringify({ token: jwtOf({ sub: "x" }, "c2ln"), expires_in: LIFE_S }));
+  const workloads = createWorkloadTokens({
+    ...{ clock, random: () => 0.5, audience: undefined, longestTokenLifeMs: LIFE_S * 1_000 },
+    keys: { isSigned: async () => isSigned },
+    exchange: { exchange: async () => ({ value: session, obtainedAtMs: 0, expiresAtMs: LIFE_S * 1_000 }) },
+    sendTo: () => async () => ({ status: 200, headers: {}, body, sentAtMs: 0, serverDateMs: undefined }),
+    endpointOf: () => new URL("https://registry.test"),
+  });
+  return { clock, workloads };
+}
+
+it.each([
+  ["verified", true],
+  ["accepted", false],
+])("createWorkloadTokens keeps nothing of a pod's token in memory once it is %s", async (_name, isSigned) => {
+  const { clock, workloads } = createTokens(isSigned);
+  async function pull(): Promise<void> {
+    const bound = { namespace: "shop", serviceaccount: { name: "puller", uid: "1" } };
+    const claims = { iss: "i", aud: "a", exp: clock.wallMs() / 1_000 + LIFE_S, "kubernetes.io": bound };
+    const token = new Secret(jwtOf(claims, CANARY.toString("latin1")));
+    expect(await isInHeap(CANARY)).toBe(true);
+    await workloads.get("iad.ocir.io", { token, annotationsUsed: {} }, { waitMs: 1_000 });
+  }
+  await pull();
+  expect(await isInHeap(CANARY)).toBe(false);
+  expect(workloads.size).toBe(1);
+});
