@@ -71,7 +71,7 @@ describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
     );
     await stage.daemon.stop();
     expect(await saidBy(digestOf(stage, `${stage.registryHost}/acme/app:1`))).toContain(
-      "ocir-broker: shim-socket-missing: ",
+      "ocir-broker: shim-broker-missing: ",
     );
   });
 });

@@ -1,7 +1,14 @@
 export { type ConfigDetails, createConfigStatus } from "./config/config-status.ts";
 export { type ConfigKey, describeConfigKeys } from "./config/keys.ts";
 export { type LenientConfig, loadLenientConfig } from "./config/lenient.ts";
-export { type CheckedConfig, checkConfig, DEFAULT_CONFIG_PATH, loadConfig } from "./config/load.ts";
+export {
+  type CheckedConfig,
+  type ConfigSource,
+  checkConfig,
+  DEFAULT_CONFIG_PATH,
+  loadConfig,
+  pathOf as configPathOf,
+} from "./config/load.ts";
 export { printConfig } from "./config/print.ts";
 export { type Config, configJsonSchema, configSchema } from "./config/schema.ts";
 export { createCredentialCore } from "./core/core.ts";

@@ -42,6 +42,9 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
       "Run the daemon by hand. On a node, systemctl start ocir-broker.service does this.",
     ],
   ],
+  "ocir-broker docker-credential": [
+    ["ocir-broker docker-credential < registry-host.txt", "Print a user name and a token as docker wants them."],
+  ],
   "ocir-broker get": [
     [`ocir-broker get ${IMAGE}`, "Print what the kubelet would get for this image."],
     [
@@ -52,6 +55,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
   "ocir-broker status": [
     ["ocir-broker status --watch", "Watch an outage: how long each token still lasts."],
     ["ocir-broker status --output json", "All fields, for a program."],
+    ["ocir-broker status --user", "The broker of this user alone."],
   ],
   "ocir-broker doctor": [
     [`ocir-broker doctor ${IMAGE}`, "Check everything that this pull needs; run it as root."],

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommand } from "./commands/config.ts";
+import { addDockerCredentialCommand } from "./commands/docker-credential.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addKubeletConfigCommand } from "./commands/kubelet-config.ts";
@@ -17,6 +18,7 @@ export function createProgram(): Command {
     .version(version);
   addServeCommand(program);
   addGetCommand(program);
+  addDockerCredentialCommand(program);
   addStatusCommand(program);
   addDoctorCommand(program);
   addConfigCommand(program);

@@ -39,6 +39,11 @@
   "this user may not use", \
   (path), \
   "only root may, as the kubelet does; check the owner and mode of the socket"
+#define SHIM_BROKER_MISSING(path) \
+  "shim-broker-missing", \
+  "no daemon answers, and this program cannot be run:", \
+  (path), \
+  "install ocir-broker there, or start its daemon"
 #define SHIM_SOCKET_PATH_TOO_LONG \
   "shim-socket-path-too-long", \
   "OCIR_BROKER_SOCKET has more than 107 bytes", \

@@ -45,6 +45,11 @@ export const SHIM_ERRORS = {
     detail: "path",
     next: "only root may, as the kubelet does; check the owner and mode of the socket",
   },
+  "shim-broker-missing": {
+    what: "no daemon answers, and this program cannot be run:",
+    detail: "path",
+    next: "install ocir-broker there, or start its daemon",
+  },
   "shim-socket-path-too-long": {
     what: "OCIR_BROKER_SOCKET has more than 107 bytes",
     next: "shorten it in the kubelet's credential provider config",

@@ -14,6 +14,7 @@ import {
   withoutEmpty,
 } from "./load.ts";
 import { type Config, configSchema, environmentSchema } from "./schema.ts";
+import { withDefaults } from "./with-defaults.ts";
 
 const narrowedTrust = z.object({ upstream: z.object({ caFile: z.unknown().refine((value) => value !== undefined) }) });
 
@@ -46,10 +47,11 @@ export interface LenientConfig {
 export function loadLenientConfig(source: ConfigSource, before?: () => Config | undefined): LenientConfig {
   const { text, fault: unreadable } = textOf(source);
   if (unreadable !== undefined) return withoutFile(source, unreadable, before);
-  const checked = checkConfig(text, source.environment);
+  const checked = checkConfig(text, source.environment, source.defaults);
   if ("config" in checked) return { ...checked, inForce: "all", fault: undefined };
   const fault = configInvalid(source, checked);
-  const { value, faults: syntaxFaults } = parseYaml(text);
+  const { value: written, faults: syntaxFaults } = parseYaml(text);
+  const value = withDefaults(written, source.defaults);
   // A file that cannot be parsed may mean anything.
   if (syntaxFaults.length > 0) return withoutFile(source, fault, before, text);
   const file = withChosenIdentity(value, withNarrowTrust(value, validPart(configSchema, value)));
@@ -66,6 +68,7 @@ function withoutFile(
   if (known !== undefined) return { config: known, inForce: "before", fault };
   // Trust that the file narrows must not become wider, and another identity than the file's must not be used.
   const defaults = configSchema.parse({
+    ...source.defaults,
     ...(/\bcaFile\b/.test(text) ? { upstream: { caFile: NO_CERTIFICATES } } : {}),
     ...(/^\s*identity\b/m.test(text) ? { identity: { provider: NO_IDENTITY } } : {}),
   });

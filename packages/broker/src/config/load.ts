@@ -11,6 +11,7 @@ import { parseLocated } from "./fault-line.ts";
 import { redactPasswords } from "./redact.ts";
 import { type Config, configKeys, configSchema, environmentSchema } from "./schema.ts";
 import { similarKey } from "./similar-key.ts";
+import { type Defaults, withDefaults } from "./with-defaults.ts";
 
 export const DEFAULT_CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 
@@ -39,22 +40,35 @@ export interface ConfigSource {
   /** A file that must exist; without it `/etc/ocir-broker/config.yaml`, which may be absent. */
   readonly path?: string | undefined;
   readonly environment: Environment;
+  /** The file without `path`, which may be absent. Default: /etc/ocir-broker/config.yaml. */
+  readonly defaultPath?: string | undefined;
+  /** Replace the schema's defaults, below the file. */
+  readonly defaults?: Defaults | undefined;
 }
 
 /** @throws {BrokerError} `config-unreadable`, or `config-invalid` with all faults in the message. */
 export function loadConfig(source: ConfigSource): Config {
-  const checked = checkConfig(readConfigText(source), source.environment);
+  const checked = checkConfig(readConfigText(source), source.environment, source.defaults);
   if ("config" in checked) return checked.config;
   throw configInvalid(source, checked);
 }
 
-export function configInvalid({ path = DEFAULT_CONFIG_PATH }: ConfigSource, found: ConfigFaults): ConfigError {
-  return new ConfigError("config-invalid", `${path} is not valid:\n  ${found.faults.join("\n  ")}`, found.places);
+export function pathOf({ path, defaultPath }: ConfigSource): string {
+  return path ?? defaultPath ?? DEFAULT_CONFIG_PATH;
+}
+
+export function configInvalid(source: ConfigSource, found: ConfigFaults): ConfigError {
+  return new ConfigError(
+    "config-invalid",
+    `${pathOf(source)} is not valid:\n  ${found.faults.join("\n  ")}`,
+    found.places,
+  );
 }
 
 /** Checks the text of a configuration file together with the environment. */
-export function checkConfig(text: string, environment: Environment = {}): CheckedConfig {
-  const { value, faults: syntaxFaults, lineOf } = parseYaml(text);
+export function checkConfig(text: string, environment: Environment = {}, defaults?: Defaults): CheckedConfig {
+  const { value: written, faults: syntaxFaults, lineOf } = parseYaml(text);
+  const value = withDefaults(written, defaults);
   if (syntaxFaults.length > 0) return { faults: syntaxFaults, places: ["the file is not YAML"] };
   const file = configSchema.safeParse(value);
   const surroundings = environmentSchema.safeParse(withoutEmpty(environment));
@@ -67,13 +81,14 @@ export function checkConfig(text: string, environment: Environment = {}): Checke
 
 /** @throws {BrokerError} `config-unreadable` */
 export function readConfigText(source: ConfigSource): string {
-  const { path = DEFAULT_CONFIG_PATH } = source;
+  const path = pathOf(source);
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && source.path === undefined) return "";
-    const copy = code === "EACCES" && source.path === undefined ? readCopy() : undefined;
+    const copy =
+      code === "EACCES" && path === DEFAULT_CONFIG_PATH && source.path === undefined ? readCopy() : undefined;
     if (copy !== undefined) return copy;
     const problem = fileFaultOf(error)?.what ?? String(code);
     throw new ConfigError("config-unreadable", `${path}: ${problem}`, [problem], { cause: error });

@@ -8,6 +8,7 @@ import type { Clock, Random } from "@ocir-broker/foundation";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { createCredentialCore } from "../core/core.ts";
+import { createDockerCredential } from "../pulls/docker-request.ts";
 import { type AnswerCredentials, createCredentials } from "../pulls/kubelet-request.ts";
 import { createUpstreams } from "../tokens/upstreams.ts";
 import { createPullTokens } from "../workloads/pull-tokens.ts";
@@ -15,6 +16,8 @@ import { createWorkloads } from "../workloads/workloads.ts";
 
 export interface FallbackBroker {
   readonly answer: AnswerCredentials;
+  /** For a docker credential helper without a daemon. */
+  readonly answerDockerCredential: AnswerCredentials;
   close(): Promise<void>;
 }
 
@@ -57,6 +60,7 @@ export function createFallbackBroker(options: FallbackBrokerOptions): FallbackBr
       deadlineMs,
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
     }),
+    answerDockerCredential: createDockerCredential({ ...core, clock, deadlineMs }),
     async close() {
       core.close();
       await Promise.all([workloads.close(), upstreams.close()]);

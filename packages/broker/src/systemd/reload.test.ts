@@ -31,8 +31,7 @@ const write = (line: string): void => {
 function create({ applyConfig, startFault }: { applyConfig?: () => never; startFault?: ConfigError } = {}) {
   const status = createConfigStatus(path, { inForce: startFault ? "valid-part" : "all", fault: startFault });
   const run = createReload({
-    path,
-    environment: {},
+    source: { path, environment: {} },
     status,
     applyConfig:
       applyConfig ??

@@ -6,23 +6,22 @@
 import { ConfigError } from "../config/config-error.ts";
 import type { ConfigStatus } from "../config/config-status.ts";
 import type { ConfigChanges } from "../config/diff.ts";
-import { type Environment, loadConfig } from "../config/load.ts";
+import { type ConfigSource, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../telemetry/log.ts";
 
 export interface ReloadOptions {
-  /** The path given at the start; undefined means the default file, which may be absent. */
-  readonly path: string | undefined;
-  readonly environment: Environment;
+  /** As at the start. */
+  readonly source: ConfigSource;
   readonly status: Pick<ConfigStatus, "reloaded" | "refused">;
   readonly applyConfig: (config: Config) => ConfigChanges;
   readonly log: Log;
 }
 
-export function createReload({ path, environment, status, applyConfig, log }: ReloadOptions): () => void {
+export function createReload({ source, status, applyConfig, log }: ReloadOptions): () => void {
   return () => {
     try {
-      const { live, atRestart } = applyConfig(loadConfig({ path, environment }));
+      const { live, atRestart } = applyConfig(loadConfig(source));
       log.info({ changed: live, needRestart: atRestart }, "configuration reloaded");
       status.reloaded(atRestart);
     } catch (error) {

@@ -75,7 +75,14 @@ async function start() {
     version: "1.2.3",
   });
   const environment = { OCIR_BROKER_NOTIFY_FD: String(manager), WATCHDOG_USEC: "30000000" };
-  return superviseBroker({ ...common, broker, configPath, configStatus, environment, kernelMonotonicUs });
+  return superviseBroker({
+    ...common,
+    broker,
+    configSource: { path: configPath, environment },
+    configStatus,
+    environment,
+    kernelMonotonicUs,
+  });
 }
 
 /** Messages since the last call. */

@@ -3,7 +3,7 @@
 import type { Clock } from "@ocir-broker/foundation";
 import type { ConfigStatus } from "../config/config-status.ts";
 import type { ConfigChanges } from "../config/diff.ts";
-import type { Environment } from "../config/load.ts";
+import type { ConfigSource, Environment } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { Health } from "../telemetry/health.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -21,7 +21,7 @@ interface Supervised {
 export interface SupervisionOptions {
   /** Must already listen. */
   readonly broker: Supervised;
-  readonly configPath: string | undefined;
+  readonly configSource: ConfigSource;
   readonly configStatus: ConfigStatus;
   readonly environment: Environment;
   readonly clock: Clock;
@@ -38,9 +38,9 @@ export interface Supervision {
 
 /** Sends the readiness notification. */
 export function superviseBroker(options: SupervisionOptions): Supervision {
-  const { broker, configPath, configStatus: status, environment, log } = options;
+  const { broker, configSource, configStatus: status, environment, log } = options;
   const { applyConfig } = broker;
-  const reload = createReload({ path: configPath, environment, status, applyConfig, log });
+  const reload = createReload({ source: configSource, status, applyConfig, log });
   const notifier = createNotifier({
     ...options,
     transport: selectTransport(environment),

@@ -8,7 +8,6 @@ import {
   BrokerError,
   type CredentialsAnswer,
   createFallbackBroker,
-  ERROR_TABLE,
   errorAnswerOf,
   inheritedFd,
   listenFds,
@@ -23,7 +22,7 @@ import {
   settledWithin,
   systemRandom,
 } from "@ocir-broker/foundation";
-import { API_VERSIONS, MAX_REQUEST_BYTES, SHIM_DAEMON_MS, SHIM_TOTAL_MS } from "@ocir-broker/protocol";
+import { API_VERSIONS, SHIM_DAEMON_MS, SHIM_TOTAL_MS } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { configInForce } from "../config/config-in-force.ts";
 import { CONFIG_OPTION } from "../config/config-source.ts";
@@ -31,6 +30,8 @@ import { askDaemon, type DaemonAddress, type DaemonAnswer } from "../daemon-answ
 import { reportFailure, UsageError } from "../failure.ts";
 import { environment } from "../process/environment.ts";
 import { exitNow } from "../process/exit-now.ts";
+import { readRequest } from "../process/read-request.ts";
+import { writeOut } from "../process/write-out.ts";
 
 interface GetOptions {
   readonly config?: string;
@@ -149,18 +150,6 @@ function leftMs(): number {
   return Number.isNaN(endMs) ? DEFAULT_LEFT_MS : endMs - Number(kernelMonotonicUs()) / 1_000;
 }
 
-async function readRequest(): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of process.stdin) {
-    bytes += piece.length;
-    if (bytes > MAX_REQUEST_BYTES)
-      throw new BrokerError("body-too-large", `stdin: ${ERROR_TABLE["body-too-large"].what}`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
-}
-
 function requestFor(image: string): Buffer {
   return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: API_VERSIONS[0], image }));
 }
@@ -180,12 +169,4 @@ function passwordIn(body: Buffer): string {
   const [first] = Object.values(auth);
   if (first === undefined) throw new BrokerError("registry-foreign", "the answer has no credentials");
   return first.password;
-}
-
-/** Resolves once the text is written, rejects if the reader is gone. */
-function writeOut(text: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  process.stdout.once("error", reject);
-  process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)));
-  return promise;
 }

@@ -6,6 +6,7 @@
  * ends the process, because its state is unknown; the service manager starts it again.
  */
 import {
+  configPathOf,
   createConfigStatus,
   createLog,
   lastConfig,
@@ -16,7 +17,7 @@ import {
 } from "@ocir-broker/broker";
 import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
-import { CONFIG_OPTION } from "../config/config-source.ts";
+import { CONFIG_OPTION, sourceOf, USER_OPTION } from "../config/config-source.ts";
 import { environment, keepFromChildren, version } from "../process/environment.ts";
 import { hasPendingDnsLookup } from "../process/exit-now.ts";
 
@@ -39,10 +40,11 @@ export function addServeCommand(program: Command): void {
     .command("serve")
     .description("run the daemon: renew tokens, and serve the credentials and health sockets")
     .option(...CONFIG_OPTION)
+    .option(...USER_OPTION)
     .action(serve);
 }
 
-async function serve(options: { config?: string }): Promise<void> {
+async function serve(options: { config?: string; user?: true }): Promise<void> {
   // A SIGHUP during the start is remembered and applied later: the configuration may have been read too early.
   let supervision: Supervision | undefined;
   let isReloadAsked = false;
@@ -51,9 +53,8 @@ async function serve(options: { config?: string }): Promise<void> {
     else supervision.reload();
   });
   const clock = createSystemClock();
-  const { config, inForce, fault } = loadLenientConfig({ path: options.config, environment }, () =>
-    lastConfig({ environment, clock, bootMs }),
-  );
+  const source = sourceOf(options, environment);
+  const { config, inForce, fault } = loadLenientConfig(source, () => lastConfig({ environment, clock, bootMs }));
   const log = createLog({ level: config.log.level, environment });
   if (fault !== undefined) log.error({ error: fault, inForce }, "configuration has faults");
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
@@ -66,11 +67,10 @@ async function serve(options: { config?: string }): Promise<void> {
   keepFromChildren(FOR_THIS_PROCESS);
 
   const common = { environment, clock, log, pid: process.pid };
-  const { config: configPath } = options;
-  const configStatus = createConfigStatus(configPath, { inForce, fault });
+  const configStatus = createConfigStatus(configPathOf(source), { inForce, fault });
   const { details: configDetails } = configStatus;
   const broker = await startBroker({ ...common, config, configDetails, random: systemRandom, version });
-  supervision = superviseBroker({ ...common, broker, configPath, configStatus, kernelMonotonicUs });
+  supervision = superviseBroker({ ...common, broker, configSource: source, configStatus, kernelMonotonicUs });
   if (isReloadAsked) supervision.reload();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, async () => {

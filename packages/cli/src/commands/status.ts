@@ -6,12 +6,13 @@ import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { COMMAND_ERRORS, commandError } from "../command-errors.ts";
 import { configInForce } from "../config/config-in-force.ts";
-import { CONFIG_OPTION } from "../config/config-source.ts";
+import { CONFIG_OPTION, USER_OPTION } from "../config/config-source.ts";
 import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
 import { renderStatus } from "../status-table.ts";
 
 interface CommandOptions {
   readonly config?: string;
+  readonly user?: true;
   readonly output: "table" | "json" | "yaml";
   readonly watch?: boolean;
 }
@@ -39,6 +40,7 @@ export function addStatusCommand(program: Command): void {
     .command("status")
     .description("show the daemon's session, and the token of every registry host: ages, renewals, failures")
     .option(...CONFIG_OPTION)
+    .option(...USER_OPTION)
     .addOption(
       new Option("--output <form>", "a table, or all fields").choices(["table", "json", "yaml"]).default("table"),
     )
@@ -75,8 +77,8 @@ async function watch(options: CommandOptions): Promise<never> {
   }
 }
 
-function healthSocket({ config }: CommandOptions): string {
-  return configInForce(config).sockets.health;
+function healthSocket({ config, user }: CommandOptions): string {
+  return configInForce(config, user).sockets.health;
 }
 
 async function read(socket: string, output: CommandOptions["output"], clock: Clock): Promise<string> {

@@ -2,14 +2,17 @@
 import { type Config, loadLenientConfig } from "@ocir-broker/broker";
 import { brokerErrorLine } from "../broker-error-line.ts";
 import { environment } from "../process/environment.ts";
+import { sourceOf } from "./config-source.ts";
 
 /**
  * Reports faults on standard error and goes on, because the daemon does.
  *
  * @throws {BrokerError} `config-unreadable` for a file that the caller named, which is more likely a wrong path.
  */
-export function configInForce(path: string | undefined): Config {
-  const { config, fault } = loadLenientConfig({ path, environment });
+export function configInForce(path: string | undefined, user?: true): Config {
+  const { config, fault } = loadLenientConfig(
+    sourceOf({ ...(path === undefined ? {} : { config: path }), ...(user ? { user } : {}) }, environment),
+  );
   if (fault?.code === "config-unreadable" && path !== undefined) throw fault;
   if (fault !== undefined) process.stderr.write(`ocir-broker: ${brokerErrorLine(fault)}\n`);
   return config;

@@ -1,11 +1,23 @@
 /** Where a command reads the configuration from: its option, and the source in words for people. */
 import { existsSync } from "node:fs";
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/broker";
+import { type ConfigSource, DEFAULT_CONFIG_PATH } from "@ocir-broker/broker";
+import type { Environment } from "../process/environment.ts";
+import { personalSource } from "./personal-config.ts";
 
 export const CONFIG_OPTION = [
   "--config <file>",
   `configuration file (default: ${DEFAULT_CONFIG_PATH}, which may be absent)`,
 ] as const;
+
+export const USER_OPTION = [
+  "--user",
+  "one user's broker: ~/.config/ocir-broker/config.yaml, sockets below XDG_RUNTIME_DIR, the identity of Oracle's command line",
+] as const;
+
+export function sourceOf(options: { config?: string; user?: true }, environment: Environment): ConfigSource {
+  const { config: path } = options;
+  return options.user ? personalSource(path, environment) : { path, environment };
+}
 
 /** @param path the path given; without it the default path, which may be absent. */
 export function configSource(path: string | undefined): string {

@@ -25,7 +25,7 @@ function programOf(shell: string): string | undefined {
 
 describe("renderCompletion", () => {
   test.each([
-    [["ocir-broker", "do"], ["doctor"]],
+    [["ocir-broker", "doct"], ["doctor"]],
     [
       ["ocir-broker", "config", ""],
       ["check", "print", "schema", "--help", "-h"],
@@ -98,7 +98,7 @@ describe("renderCompletion", () => {
         .split("\n")
         .map((each) => String(each.split("\t")[0]))
         .filter(Boolean);
-    expect(complete("ocir-broker do")).toEqual(["doctor"]);
+    expect(complete("ocir-broker doct")).toEqual(["doctor"]);
     expect(complete("ocir-broker config pr")).toEqual(["print"]);
     expect(complete("ocir-broker status --output ")).toEqual(["json", "table", "yaml"]);
   });

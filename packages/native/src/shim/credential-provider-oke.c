@@ -4,7 +4,8 @@
  * exec another program (fallback.h). Exit status 0 means that a complete, non-empty answer was written. Arguments are ignored,
  * except a single --version or --help, because a kubelet's configuration may still have those of Oracle's provider, which had
  * the same name. On a terminal it prints what it waits for.
- * Under the name docker-credential-ocir it does the same for root's tools, in their protocol (docker-credential.h).
+ * Under the name docker-credential-ocir it does the same for docker and others, in their protocol (docker-credential.h): for root
+ * with the node's daemon, for another user with the user's own. Without a daemon it becomes `ocir-broker docker-credential`.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 #include "../decimal.h"
 #include "../error-line.h"
 #include "../error-texts.h"
+#include "alone.h"
 #include "broker-exchange.h"
 #include "deadline.h"
 #include "docker-credential.h"
@@ -54,10 +56,12 @@ static struct request request;
 static struct exchange_answer answer;
 
 static const char *chosen_socket_path(void);
+static const char *docker_socket_path(void);
 static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline);
 static void say_on_terminal(const char *awaited);
 static bool read_body(struct request *read_into, const struct deadline *deadline);
 static void write_head(struct request *written, const char *route, const char *type);
+static char *broker_program(void);
 static bool may_fall_back(enum exchange_outcome outcome);
 static enum fallback_outcome fall_back(const char *socket_path, const struct deadline *deadline);
 static void report_exchange(enum exchange_outcome outcome, const char *socket_path);
@@ -104,7 +108,22 @@ static const char *chosen_socket_path(void) {
   return path == NULL || *path == '\0' ? CREDENTIALS_SOCKET : path;
 }
 
-/* Without the fallback broker, because a person reads the error. */
+/*
+ * Root's is the node's; another user's is below XDG_RUNTIME_DIR, which only that user can enter. An empty path if there is none, or
+ * if it is longer than any socket's.
+ */
+static const char *docker_socket_path(void) {
+  static const char below[] = "/ocir-broker/credentials.sock";
+  static char path[108 + sizeof below];
+  const char *given = getenv("OCIR_BROKER_SOCKET");
+  if (geteuid() == 0 || (given != NULL && *given != '\0')) return chosen_socket_path();
+  const char *runtime = getenv("XDG_RUNTIME_DIR");
+  if (runtime == NULL || *runtime != '/' || strlen(runtime) >= sizeof path - sizeof below) return "";
+  memcpy(path, runtime, strlen(runtime));
+  memcpy(path + strlen(runtime), below, sizeof below);
+  return path;
+}
+
 static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline) {
   const char *text = NULL;
   switch (docker_credential_begin(argument_count, arguments, &text)) {
@@ -115,13 +134,20 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
     case DOCKER_CREDENTIAL_REFUSED:
       return EXIT_FAILURE;
   }
-  const char *socket_path = chosen_socket_path();
+  const char *socket_path = docker_socket_path();
   say_on_terminal("a registry host such as icn.ocir.io");
   if (!read_body(&request, deadline)) return EXIT_FAILURE;
   write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
-  enum exchange_outcome outcome =
-      broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, deadline, &answer);
+  enum exchange_outcome outcome = EXCHANGE_NO_SOCKET;
+  if (*socket_path != '\0')
+    outcome = broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, deadline, &answer);
   if (outcome == EXCHANGE_OK) return deliver(&answer, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  char *program = broker_program();
+  if ((outcome == EXCHANGE_NO_SOCKET || outcome == EXCHANGE_REFUSED) && *program != '\0') {
+    alone_become(program, request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
+    error_line_write(SHIM_BROKER_MISSING(program));
+    return EXIT_FAILURE;
+  }
   report_exchange(outcome, socket_path);
   return EXIT_FAILURE;
 }
@@ -190,11 +216,16 @@ static bool may_fall_back(enum exchange_outcome outcome) {
          outcome == EXCHANGE_TIMED_OUT;
 }
 
-static enum fallback_outcome fall_back(const char *socket_path, const struct deadline *deadline) {
+/* Empty if the environment says that nothing is to be run. */
+static char *broker_program(void) {
   static char default_program[] = BROKER_PROGRAM;
   char *program = getenv("OCIR_BROKER_FALLBACK");
+  return program == NULL ? default_program : program;
+}
+
+static enum fallback_outcome fall_back(const char *socket_path, const struct deadline *deadline) {
   struct fallback fallback = {
-      .program = program == NULL ? default_program : program,
+      .program = broker_program(),
       .socket_path = socket_path,
       .body = request.bytes + HEAD_ROOM_BYTES,
       .body_length = request.end - HEAD_ROOM_BYTES,

@@ -18,7 +18,7 @@ enum docker_credential_outcome docker_credential_begin(int argument_count, char 
   const char *verb = argument_count == 2 ? arguments[1] : "";
   if (strcmp(verb, "get") == 0) return DOCKER_CREDENTIAL_ASK;
   if (strcmp(verb, "--help") == 0) {
-    *text = DOCKER_CREDENTIAL_NAME ": a docker credential helper for OCIR; its tokens are those of the daemon ocir-broker\n"
+    *text = DOCKER_CREDENTIAL_NAME ": a docker credential helper for OCIR; its tokens are those of a daemon ocir-broker, if one runs\n"
             "  echo REGISTRY_HOST | " DOCKER_CREDENTIAL_NAME " get\n  " DOCKER_CREDENTIAL_NAME " list\n  "
             DOCKER_CREDENTIAL_NAME " version\n";
     return DOCKER_CREDENTIAL_SAY;

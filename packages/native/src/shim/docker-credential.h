@@ -1,5 +1,5 @@
 /*
- * The program under the name docker-credential-ocir: a docker credential helper for root's tools on the node. Owns the
+ * The program under the name docker-credential-ocir: a docker credential helper. Owns the
  * protocol's verbs and their answers; makes no request. It stores nothing, so only `get` needs the daemon.
  */
 #ifndef OCIR_BROKER_DOCKER_CREDENTIAL_H

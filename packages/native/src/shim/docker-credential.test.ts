@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, it, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { httpResponse, startRawServer } from "../../test/raw-socket-server.ts";
@@ -67,12 +67,41 @@ describeShim("docker-credential-ocir", (build) => {
     expect({ ...rest, stdout: stdout.toString() }).toMatchObject(refusal(expect.stringMatching(lineOf(code))));
   });
 
-  it("starts nothing in the daemon's place", async () => {
-    const env = { OCIR_BROKER_SOCKET: join(directory, "none.sock"), OCIR_BROKER_FALLBACK: "/bin/true" };
+  /** As a user who is not root, if the tests run as root; setpriv keeps the environment. */
+  function callAsUser(env: Readonly<Record<string, string>>) {
     const set = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-    const result = await callShim("/usr/bin/env", "/nowhere", { args: [...set, path, "get"], stdin: "icn.ocir.io" });
-    expect(result.stdout.toString()).toMatch(lineOf("shim-socket-missing"));
-    expect(result.exitCode).toBe(1);
+    const asUser = process.geteuid?.() === 0 ? ["setpriv", "--reuid=65534", "--clear-groups"] : [];
+    const args = ["--unset=OCIR_BROKER_SOCKET", ...set, ...asUser, path, "get"];
+    return callShim("/usr/bin/env", "/nowhere", { args, stdin: "icn.ocir.io\n" });
+  }
+
+  it("becomes the program without a daemon, with the server URL and the environment", async () => {
+    const program = join(directory, "ocir-broker");
+    writeFileSync(program, '#!/bin/sh\necho "$* $(cat) $OCI_CLI_USER"\nexit 7\n', { mode: 0o755 });
+    chmodSync(directory, 0o755);
+    const env = { OCIR_BROKER_FALLBACK: program, OCI_CLI_USER: "me" };
+    const { stdout, exitCode } = await callAsUser(env);
+    expect([exitCode, stdout.toString()]).toEqual([7, "docker-credential icn.ocir.io me\n"]);
+    for (const absent of [join(directory, "none"), "ocir-broker"]) {
+      const missing = await callAsUser({ ...env, OCIR_BROKER_FALLBACK: absent });
+      expect(missing.stdout.toString()).toMatch(lineOf("shim-broker-missing"));
+    }
+  });
+
+  it("asks the user's own daemon, and is refused by root's", async () => {
+    await using server = await startRawServer({
+      onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
+    });
+    mkdirSync(join(directory, "ocir-broker"));
+    symlinkSync(server.path, join(directory, "ocir-broker/credentials.sock"));
+    for (const folder of [directory, dirname(server.path)]) chmodSync(folder, 0o755);
+    chmodSync(server.path, 0o777);
+    const { stdout } = await callAsUser({ XDG_RUNTIME_DIR: directory, OCIR_BROKER_FALLBACK: "" });
+    expect(stdout.toString()).toBe(ANSWER);
+    if (process.geteuid?.() !== 0) return;
+    chmodSync(server.path, 0o600);
+    const refused = await callAsUser({ OCIR_BROKER_SOCKET: server.path, OCIR_BROKER_FALLBACK: "/bin/true" });
+    expect(refused.stdout.toString()).toMatch(lineOf("shim-socket-denied"));
   });
 
   test.each([

@@ -41,6 +41,7 @@ export function installedFiles(target: Target, release: Release, programs: Built
     ...["setup", "kubelet-advice"].map((name) => program(name, join(INSTALLER, `${name}.sh`))),
     ...["install-lock", "kubelet-files"].map((name) => plain(`${LIBEXEC}/${name}`, join(INSTALLER, `${name}.sh`))),
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/system/${unit}`, join(CHECKOUT, "systemd", unit))),
+    ...UNITS.map((unit) => plain(`/usr/lib/systemd/user/${unit}`, join(CHECKOUT, "systemd/user", unit))),
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
     plain("/usr/lib/tmpfiles.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf")),
     ...manPages().map(([name, from]) => plain(`/usr/share/man/man${name.at(-1)}/${name}.gz`, from)),

@@ -1,0 +1,53 @@
+/**
+ * `ocir-broker docker-credential`: answers one `get` of a docker credential helper without a daemon. The program
+ * docker-credential-ocir becomes it if no daemon answers, as in a container of a CI job.
+ *
+ * By the protocol an error is one line on stdout, with exit status 1. A faulty configuration is an error, because a person reads it.
+ */
+import { createFallbackBroker, errorAnswerOf, loadConfig } from "@ocir-broker/broker";
+import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
+import type { Command } from "commander";
+import { brokerErrorLine } from "../broker-error-line.ts";
+import { callersSource } from "../config/personal-config.ts";
+import { environment } from "../process/environment.ts";
+import { exitNow } from "../process/exit-now.ts";
+import { readRequest } from "../process/read-request.ts";
+import { writeOut } from "../process/write-out.ts";
+
+/** docker has no limit of its own, but a person waits. */
+const LIMIT_MS = 15_000;
+
+export function addDockerCredentialCommand(program: Command): void {
+  program
+    .command("docker-credential")
+    .description("answer a docker credential helper's get without a daemon: a registry host on stdin")
+    .action(dockerCredential);
+}
+
+async function dockerCredential(): Promise<void> {
+  process.exitCode = 1;
+  holdProcess();
+  await writeOut(await answer());
+  exitNow();
+}
+
+async function answer(): Promise<Buffer | string> {
+  try {
+    const request = await readRequest();
+    const config = loadConfig(callersSource(environment, process.geteuid?.() ?? 0));
+    const broker = createFallbackBroker({
+      config,
+      environment,
+      clock: createSystemClock(),
+      random: systemRandom,
+      limitMs: LIMIT_MS,
+    });
+    const { status, body } = await broker.answerDockerCredential(request);
+    if (status === 200) process.exitCode = 0;
+    return body;
+  } catch (error) {
+    const line = brokerErrorLine(error);
+    // The protocol wants one line.
+    return line === undefined ? errorAnswerOf(error).body : `ocir-broker: ${line.replace(/\s*\n\s*/g, " ")}\n`;
+  }
+}

@@ -1,0 +1,16 @@
+/** Reads a request from standard input to its end. */
+import { BrokerError, ERROR_TABLE } from "@ocir-broker/broker";
+import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
+
+/** @throws {BrokerError} `body-too-large` */
+export async function readRequest(): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of process.stdin) {
+    bytes += piece.length;
+    if (bytes > MAX_REQUEST_BYTES)
+      throw new BrokerError("body-too-large", `stdin: ${ERROR_TABLE["body-too-large"].what}`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
