@@ -8,6 +8,7 @@ import {
   HEALTH_SOCKET,
   MATCH_IMAGES,
   PROVIDER_NAME,
+  SERVICE_ACCOUNT_PROVIDER_NAME,
 } from "@ocir-broker/protocol";
 import { expect, it } from "vitest";
 import { CONFIG_COPY_PATH, DEFAULT_CONFIG_PATH } from "../packages/broker/src/config/load.ts";
@@ -22,7 +23,13 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
     "systemd/ocir-broker.service",
     [`ExecStart=${LAUNCHER} ${BROKER_PROGRAM} serve`, `ExecStartPre=${COPY}`, `ExecReload=${COPY}`],
   ],
-  ["packages/installer/setup.sh", [`command=${BROKER_PROGRAM}`]],
+  [
+    "packages/installer/setup.sh",
+    [
+      `command=${BROKER_PROGRAM}`,
+      `    */docker-credential-ocir | */${SERVICE_ACCOUNT_PROVIDER_NAME}) echo "$libexec/${PROVIDER_NAME}" ;;`,
+    ],
+  ],
   [
     "cloud-init/ocir-broker-node.sh",
     [

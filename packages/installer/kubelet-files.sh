@@ -64,7 +64,7 @@ give_back_file() { # FILE
 # True if a kubelet would not start without this file of ours, or if that is uncertain.
 kubelet_needs() { # FILE
   if [ "${1##*/}" = "${plugin##*/}" ]; then
-    kubelet_names_plugin
+    kubelet_names_plugin "${plugin##*/}"
     return
   fi
   paths=$(kubelet_paths config) || return 0
@@ -90,17 +90,17 @@ kubelet_paths() { # config|bin-dir
 }
 
 # A kubelet that names a plugin does not start without it. True if uncertain, which costs one small file.
-kubelet_names_plugin() {
+kubelet_names_plugin() { # NAME
   configs=$(kubelet_paths config) && bin_dirs=$(kubelet_paths bin-dir) || return 0
   printf '%s\n' /etc/kubernetes/credential-provider-config.yaml "$configs" | while IFS= read -r named; do
     # Reads a file, or the files of a directory but not of its folders.
-    if [ -n "$named" ] && grep -qsF -d skip -D skip -e "${plugin##*/}" "$named" "$named"/*; then exit 1; fi
+    if [ -n "$named" ] && grep -qsF -d skip -D skip -e "$1" "$named" "$named"/*; then exit 1; fi
   done && return 1
   [ -n "$bin_dirs" ] || return 0
   # Another directory has its own plugin, unless that is our link.
   printf '%s\n' "$bin_dirs" | while IFS= read -r named; do
-    link=${named%/}/${plugin##*/}
-    if [ "$(readlink -f "$named")" = "$(readlink -f "${plugin%/*}")" ] || [ "$(readlink "$link")" = "$plugin" ]; then exit 1; fi
+    link=${named%/}/$1
+    if [ "$(readlink -f "$named")" = "$(readlink -f "${plugin%/*}")" ] || [ "$(readlink "$link")" = "${plugin%/*}/$1" ]; then exit 1; fi
   done && return 1
   return 0
 }

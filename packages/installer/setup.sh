@@ -42,7 +42,7 @@ systemd_runs() { [ -d /run/systemd/system ]; }
 # Prints the file that a name in /usr/local links to.
 target_of() {
   case $1 in
-    */docker-credential-ocir) echo "$libexec/credential-provider-oke" ;;
+    */docker-credential-ocir | */credential-provider-oke-sa) echo "$libexec/credential-provider-oke" ;;
     *) echo "$libexec/${1##*/}" ;;
   esac
 }
@@ -106,9 +106,9 @@ give_back() { # NAME
   if is_there "$kept"; then
     put "$kept" "$1"
     rm -f "$kept"
-  elif [ "$1" = "$plugin" ] && kubelet_names_plugin; then
+  elif { [ "$1" = "$plugin" ] || [ "$1" = "$plugin-sa" ]; } && kubelet_names_plugin "${1##*/}"; then
     put "$libexec/do-nothing-provider" "$1"
-    say "the kubelet still names ${plugin##*/}: a program that answers 'no credentials' stays at $plugin"
+    say "the kubelet still names ${1##*/}: a program that answers 'no credentials' stays at $1"
     say "remove the plugin from the kubelet's flags, restart the kubelet, then delete that file"
   else
     rm -f "$1"
@@ -145,6 +145,7 @@ install() {
     fi
   fi
   # Last: the kubelet's calls go to our plugin from here on.
+  install_link "$plugin-sa"
   install_link "$plugin"
   # A failed installation of ocir-broker-node.sh ends with this one, unless that script runs it.
   if [ -z "${OCIR_BROKER_INSTALLATION-}" ]; then rm -f /run/ocir-broker-metrics/ocir_broker_install.prom; fi
@@ -155,6 +156,7 @@ remove() {
   try disconnect
   if [ $fault = 0 ]; then all_is_back=yes; else all_is_back=no; fi
   try_to_give_back give_back "$plugin"
+  try_to_give_back give_back "$plugin-sa"
   if systemd_runs; then
     tell_systemd --quiet disable --now ocir-broker.socket ocir-broker.service
     tell_systemd stop ocir-broker-health.socket

@@ -22,6 +22,7 @@ const HOST = "icn.ocir.io";
 const PLUGIN = "/usr/local/bin/credential-provider-oke";
 const LINKS = {
   [PLUGIN]: "credential-provider-oke",
+  "/usr/local/bin/credential-provider-oke-sa": "credential-provider-oke",
   "/usr/local/bin/docker-credential-ocir": "credential-provider-oke",
   "/usr/local/bin/ocir-broker": "ocir-broker",
   "/usr/local/libexec/ocir-broker-launch": "ocir-broker-launch",
