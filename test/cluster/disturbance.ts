@@ -34,14 +34,21 @@ export async function disturb(root: SystemdRoot, { good, older }: Archives): Pro
     if (version.endsWith("0.0.9") !== (name === "older")) throw new Error(`the ${name} plugin says ${version}`);
     return true;
   }
+  /** Only a running daemon can be reloaded, so the kills pause. */
+  let isReloading = false;
   /** False if there is no daemon at the moment. */
   const succeeds = async (...args: string[]) => (await root.exec("systemctl", [...args, DAEMON])).exitCode === 0;
   const effects: Record<Kind, () => Promise<boolean>> = {
-    killed: () => succeeds("kill", "--signal=KILL", "--kill-who=main"),
+    killed: async () => !isReloading && (await succeeds("kill", "--signal=KILL", "--kill-who=main")),
     stopped: () => succeeds("stop"),
-    reloaded: () => {
+    reloaded: async () => {
       root.write(CONFIG, `logging: { level: ${counts.reloaded % 2 === 0 ? "debug" : "info"} }\n`);
-      return succeeds("reload");
+      isReloading = true;
+      try {
+        return (await succeeds("start")) && (await succeeds("reload"));
+      } finally {
+        isReloading = false;
+      }
     },
     older: () => install("older"),
     newer: () => install("newer"),

@@ -47,10 +47,17 @@ export interface KubernetesNode {
   cloudRequests(): Promise<Record<string, number>>;
   /** The kubelet's own metrics, in the exposition format. */
   kubeletMetrics(): Promise<string>;
+  /** Our daemon's. */
+  brokerMetrics(): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts everything but the kubelet, which `bootstrap` or `install` starts. Only one cluster runs at a time. */
+/**
+ * Starts everything but the kubelet, which `bootstrap` or `install` starts. Only one cluster runs at a time. A test whose cluster
+ * differs from the pull story's starts its own:
+ *
+ *     startKubernetes({ minor: NEWEST_MINOR, kubelet: { featureGates: { Some: true } }, apiServerFlags: ["--v=4"] })
+ */
 export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesNode> {
   removeControlGroups();
   const folder = mkdtempSync(join(tmpdir(), "ocir-cluster-files-"));
@@ -97,6 +104,8 @@ function createNode(root: SystemdRoot): KubernetesNode {
     },
     cloudRequests: async () => JSON.parse(await root.run("curl", ["-sSf", `${CONTROL_URL}/requests`])),
     kubeletMetrics: () => root.run("curl", ["-sSfk", "https://127.0.0.1:10250/metrics"]),
+    brokerMetrics: () =>
+      root.run("curl", ["-sSf", "--unix-socket", "/run/ocir-broker/health.sock", "http://localhost/metrics"]),
     async stop() {
       await root.powerOff();
       removeControlGroups();

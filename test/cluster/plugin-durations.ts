@@ -1,4 +1,4 @@
-/** The kubelet's histogram `kubelet_credential_provider_plugin_duration`: how long it waited for its plugins. */
+/** Two histograms of the same calls: how long the kubelet waited for its plugin, and how long our daemon took to answer. */
 
 export interface Durations {
   readonly calls: number;
@@ -7,13 +7,21 @@ export interface Durations {
   readonly upToMs: ReadonlyMap<number, number>;
 }
 
-const NAME = "kubelet_credential_provider_plugin_duration";
-
-/** @param metrics in the exposition format. */
+/** @param metrics the kubelet's, in the exposition format. */
 export function pluginDurations(metrics: string): Durations {
+  return durationsOf(metrics, "kubelet_credential_provider_plugin_duration", "plugin_name=");
+}
+
+/** Answers from memory alone. @param metrics the daemon's. */
+export function answerDurations(metrics: string): Durations {
+  return durationsOf(metrics, "ocir_broker_request_duration_seconds", 'outcome="hit"');
+}
+
+function durationsOf(metrics: string, name: string, label: string): Durations {
   const value = (suffix: string) =>
-    Number(new RegExp(`^${NAME}_${suffix}\\{.*\\} (\\S+)$`, "m").exec(metrics)?.[1] ?? 0);
-  const buckets = [...metrics.matchAll(new RegExp(`^${NAME}_bucket\\{.*le="([\\d.]+)"\\} (\\d+)$`, "gm"))];
+    Number(new RegExp(`^${name}_${suffix}\\{.*${label}.*\\} (\\S+)$`, "m").exec(metrics)?.[1] ?? 0);
+  const lines = metrics.split("\n").filter((line) => line.startsWith(`${name}_bucket{`) && line.includes(label));
+  const buckets = lines.flatMap((line) => [...line.matchAll(/le="([\d.e-]+)".*\} (\d+)$/g)]);
   return {
     calls: value("count"),
     sumMs: value("sum") * 1_000,
@@ -29,9 +37,11 @@ export function since(before: Durations, now: Durations): Durations {
   };
 }
 
-/** The limit, in milliseconds, of the bucket with the call at this rank (0.99: of 100 calls, the 99th). */
-export function quantileUpToMs({ calls, upToMs }: Durations, rank: number): number {
-  return [...upToMs].find(([, within]) => within >= calls * rank)?.[0] ?? Number.POSITIVE_INFINITY;
+/** For people: limits of the histogram's buckets. */
+export function describeDurations({ calls, sumMs, upToMs }: Durations): string {
+  const limitMs = (rank: number) =>
+    [...upToMs].find(([, within]) => within >= calls * rank)?.[0] ?? Number.POSITIVE_INFINITY;
+  return `${limitMs(0.5)} ms (half of ${calls}), ${limitMs(0.99)} ms (99 of 100), ${(sumMs / calls).toFixed(2)} ms (mean)`;
 }
 
 /** Reads the metrics again and again until `calls` more were made, and returns the times of those seen one by one. */

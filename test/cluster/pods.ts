@@ -5,6 +5,8 @@ import { type KubernetesApi, stateOf } from "./kubernetes-api.ts";
 
 const FAIL_LIMIT_MS = 60_000;
 const RUN_LIMIT_MS = 240_000;
+/** A list of many pods costs the two cores more than a pull does. */
+const LIST_POLL_MS = 500;
 
 export interface Pods {
   /** Creates a group: `<group>-0`, `<group>-1` and so on. Returns their names. */
@@ -41,7 +43,7 @@ export function createPods(api: KubernetesApi): Pods {
     async removeGroup(group) {
       await api.removePods(group);
       const isGone = async () => (await api.pods()).every(({ metadata }) => !metadata.name.startsWith(`${group}-`));
-      await until(`${group} is gone`, isGone, RUN_LIMIT_MS);
+      await until(`${group} is gone`, isGone, RUN_LIMIT_MS, LIST_POLL_MS);
     },
     async untilRunning(names) {
       let missing = names;
@@ -50,7 +52,9 @@ export function createPods(api: KubernetesApi): Pods {
         missing = names.filter((name) => !set.has(name));
         return missing.length === 0;
       };
-      await until("all run", isSo, RUN_LIMIT_MS).catch(() => expect(missing, "pods that do not run").toEqual([]));
+      await until("all run", isSo, RUN_LIMIT_MS, LIST_POLL_MS).catch(() =>
+        expect(missing, "pods that do not run").toEqual([]),
+      );
     },
     async untilFailed(pod, ...reasons) {
       let said: unknown[] = [];

@@ -8,7 +8,14 @@ import { canRunCluster } from "./can-run-cluster.ts";
 import { disturb } from "./disturbance.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
-import { type Durations, pluginDurations, quantileUpToMs, since, singleCallsMs } from "./plugin-durations.ts";
+import {
+  answerDurations,
+  type Durations,
+  describeDurations,
+  pluginDurations,
+  since,
+  singleCallsMs,
+} from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 
@@ -168,10 +175,11 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
       await pods.untilRunning(names);
       const tookS = Math.round((performance.now() - startedAtMs) / 100) / 10;
       const calls = since(earlier, await durations());
+      const answers = answerDurations(await node.brokerMetrics());
       console.info(
-        `${group}: ${BURST} pods run after ${tookS} s; the plugin's calls, 99 of 100: up to`,
-        `${quantileUpToMs(calls, 0.99)} ms, half of them up to ${quantileUpToMs(calls, 0.5)} ms;`,
-        `mean ${(calls.sumMs / calls.calls).toFixed(2)} ms`,
+        `${group}: ${BURST} pods run after ${tookS} s;`,
+        `the kubelet waited for the plugin ${describeDurations(calls)};`,
+        `the daemon answered from memory within ${describeDurations(answers)}`,
       );
       expect(await pods.failures(`${group}-`)).toEqual([]);
       await pods.removeGroup(group);
