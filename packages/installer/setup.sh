@@ -7,6 +7,9 @@
 #                        adds our provider to the kubelet's CredentialProviderConfig (a file, or a directory of them)
 #        setup disconnect
 #                        restores what connect has changed
+#        setup disable   the off switch: the plugin answers "no credentials", and the units are masked, until `setup enable`; also
+#                        after a reboot and an upgrade
+#        setup enable
 #        setup remove    before the files go; restores every file; the user and group stay
 #
 # A file that cannot be restored is named and does not stop the others; the exit status is 1, and the files must stay.
@@ -23,6 +26,12 @@ libexec=/usr/libexec/ocir-broker
 state=/var/lib/ocir-broker/replaced
 plugin=/usr/local/bin/credential-provider-oke
 command=/usr/local/bin/ocir-broker
+# Present on a node that is switched off; `ocir-broker status` and the DaemonSet look for it.
+disabled=/etc/ocir-broker/disabled
+# Writes the metric at each boot.
+disabled_metric=/etc/tmpfiles.d/ocir-broker-disabled.conf
+metrics=/run/ocir-broker-metrics
+units="ocir-broker.service ocir-broker.socket ocir-broker-health.socket"
 
 say() { echo "ocir-broker: $*" >&2; }
 
@@ -47,7 +56,14 @@ target_of() {
   esac
 }
 
-is_link_of_ours() { [ "$(readlink "$1" 2>/dev/null)" = "$(target_of "$1")" ]; }
+is_link_of_ours() {
+  case $(readlink "$1" 2>/dev/null) in
+    "$(target_of "$1")") ;;
+    # The off switch's.
+    "$libexec/do-nothing-provider") [ "$1" = "$plugin" ] || [ "$1" = "$plugin-sa" ] ;;
+    *) return 1 ;;
+  esac
+}
 
 # Recognises the program that an earlier removal left, by a text in it.
 is_do_nothing() { [ -f "$1" ] && grep -q 'ocir-broker do-nothing provider' "$1"; }
@@ -89,10 +105,14 @@ install_link() { # NAME
     say "$1 existed before: saved in $state, restored when ocir-broker is removed"
   fi
   mkdir -p "${1%/*}"
-  rm -f "$1.ocir-broker-new"
-  ln -s "$(target_of "$1")" "$1.ocir-broker-new"
-  label "$1.ocir-broker-new"
-  mv -fT "$1.ocir-broker-new" "$1"
+  put_link "$(target_of "$1")" "$1"
+}
+
+put_link() { # TARGET NAME
+  rm -f "$2.ocir-broker-new"
+  ln -s "$1" "$2.ocir-broker-new"
+  label "$2.ocir-broker-new"
+  mv -fT "$2.ocir-broker-new" "$2"
 }
 
 give_back() { # NAME
@@ -135,7 +155,7 @@ install() {
   install_link /usr/local/libexec/ocir-broker-launch
   install_link "$command"
   install_link /usr/local/bin/docker-credential-ocir
-  if systemd_runs; then
+  if systemd_runs && [ ! -e $disabled ]; then
     if systemctl --quiet is-enabled ocir-broker.socket; then tell_systemd start ocir-broker.socket; fi
     if [ $first = yes ]; then
       tell_systemd --no-block start ocir-broker.service
@@ -151,12 +171,49 @@ install() {
   if [ -z "${OCIR_BROKER_INSTALLATION-}" ]; then rm -f /run/ocir-broker-metrics/ocir_broker_install.prom; fi
 }
 
+disable() {
+  [ "$(id -u)" = 0 ] || fail "only root can switch it off"
+  is_link_of_ours "$plugin" || fail "$plugin is not ocir-broker's, so there is nothing to switch off"
+  date -u +%Y-%m-%dT%H:%M:%SZ >$disabled
+  # First: the kubelet's calls get "no credentials" from here on.
+  for name in "$plugin" "$plugin-sa"; do put_link "$libexec/do-nothing-provider" "$name"; done
+  # shellcheck disable=SC2086 # units
+  if systemd_runs; then tell_systemd --quiet mask --now $units; else tell_systemd --quiet mask $units; fi
+  rm -f $metrics/ocir_broker.prom
+  mkdir -p "${disabled_metric%/*}"
+  # tmpfiles.d expands the \n.
+  printf '%s\n' "f+ $metrics/ocir_broker_disabled.prom 0644 root root - # TYPE ocir_broker_disabled gauge\nocir_broker_disabled 1\n" >$disabled_metric
+  systemd-tmpfiles --create $disabled_metric || say "systemd-tmpfiles failed: the metric is missing"
+  say "switched off: the kubelet's plugin answers 'no credentials', until you run: ocir-broker enable"
+}
+
+enable() {
+  [ "$(id -u)" = 0 ] || fail "only root can switch it on"
+  [ -e $disabled ] || { say "it is not switched off" && return; }
+  unmask
+  if systemd_runs; then tell_systemd start ocir-broker.socket ocir-broker.service; fi
+  # Last: the kubelet's calls go to our plugin from here on.
+  for name in "$plugin" "$plugin-sa"; do put_link "$(target_of "$name")" "$name"; done
+  rm -f $disabled
+  say "switched on"
+}
+
+unmask() {
+  # shellcheck disable=SC2086 # units
+  tell_systemd --quiet unmask $units
+  rm -f $disabled_metric $metrics/ocir_broker_disabled.prom
+}
+
 remove() {
   # First: the kubelet's calls no longer go to our plugin from here on.
   try disconnect
   if [ $fault = 0 ]; then all_is_back=yes; else all_is_back=no; fi
   try_to_give_back give_back "$plugin"
   try_to_give_back give_back "$plugin-sa"
+  if [ -e $disabled ]; then
+    unmask
+    rm -f $disabled
+  fi
   if systemd_runs; then
     tell_systemd --quiet disable --now ocir-broker.socket ocir-broker.service
     tell_systemd stop ocir-broker-health.socket
@@ -172,12 +229,12 @@ remove() {
 }
 
 case "${1-} $#" in
-  "install 1" | "remove 1" | "disconnect 1" | "connect 4")
+  "install 1" | "remove 1" | "disconnect 1" | "disable 1" | "enable 1" | "connect 4")
     lock
     "$@"
     ;;
   *)
-    say "usage: setup install | connect CONFIG BIN_DIR KUBELET_VERSION | disconnect | remove"
+    say "usage: setup install | connect CONFIG BIN_DIR KUBELET_VERSION | disconnect | disable | enable | remove"
     exit 2
     ;;
 esac

@@ -32,6 +32,7 @@ const pods: TestPod[] = [];
 interface TestPod {
   readonly said: string[];
   isReady: boolean;
+  isDisabled: boolean;
   result: () => InstallResult | Promise<InstallResult>;
   /** As the kubelet when the pod is deleted. */
   terminate(): Promise<void>;
@@ -56,6 +57,7 @@ afterEach(async () => {
 interface PodSetup {
   readonly result?: TestPod["result"];
   readonly complete?: boolean;
+  readonly isDisabled?: boolean;
   readonly tokenFile?: string;
   /** The unit of a kubelet that may be restarted. */
   readonly kubelet?: Partial<KubeletUnit>;
@@ -96,6 +98,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
   const pod: TestPod = {
     said,
     isReady: false,
+    isDisabled: setup.isDisabled ?? false,
     result: setup.result ?? (() => ({ ok: true, kubelet: NOTHING })),
     async terminate() {
       ending.abort();
@@ -110,6 +113,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     ...{ node, leaseSeconds: LEASE_SECONDS, cluster, turn, ending: ending.signal, pause, say, ...time },
     installation: {
       version: "1.2.3",
+      isDisabled: () => pod.isDisabled,
       isComplete: async () => setup.complete ?? false,
       async install() {
         steps.push(`${node} begins`);
@@ -178,6 +182,16 @@ describe("a rollout", () => {
     await says(a, "skipped: this node is cordoned");
     expect([a.isReady, steps]).toEqual([true, ["b begins", "b ends"]]);
     api.cordon("a", false);
+    await a.ended;
+    expect(labelOf("a")).toBe("installed");
+  });
+
+  it("skips a node on which ocir-broker is switched off, until it is switched on", async () => {
+    const a = startPod("a", { isDisabled: true });
+    await startPod("b").ended;
+    await says(a, "skipped: ocir-broker is switched off on this node");
+    expect([a.isReady, steps]).toEqual([true, ["b begins", "b ends"]]);
+    a.isDisabled = false;
     await a.ended;
     expect(labelOf("a")).toBe("installed");
   });

@@ -83,5 +83,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
   "ocir-broker completion": [
     ["ocir-broker completion bash > /etc/bash_completion.d/ocir-broker", "For bash, if no package has installed it."],
   ],
+  "ocir-broker disable": [["ocir-broker disable", "Pulls fail and ocir-broker may be the cause: take it out of use."]],
+  "ocir-broker enable": [["ocir-broker enable", "Use it again."]],
   "ocir-broker version": [["ocir-broker version", "For a bug report."]],
 };

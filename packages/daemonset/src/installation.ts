@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, globSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import type { KubeletNeed } from "./kubelet-need.ts";
@@ -13,6 +13,8 @@ import { parseKubeletNeed } from "./kubelet-need.ts";
 const run = promisify(execFile);
 /** In a folder that an uninstallation removes. */
 const INSTALLED = "/usr/libexec/ocir-broker/daemonset-installed";
+/** The off switch of a node: packages/installer/setup.sh. */
+const DISABLED = "/etc/ocir-broker/disabled";
 const PLUGIN = "/usr/local/bin/credential-provider-oke";
 const BROKER = "/usr/local/bin/ocir-broker";
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -29,6 +31,8 @@ export type InstallResult =
 
 export interface Installation {
   readonly version: string;
+  /** Whether an administrator has switched ocir-broker off on this node. */
+  isDisabled(): boolean;
   /** Whether an earlier pod has finished with this image and these settings. */
   isComplete(): Promise<boolean>;
   /** Never rejects for a fault of the installation. */
@@ -54,6 +58,7 @@ export function createInstallation({ image, leaseSeconds, settings, say }: Insta
 
   return {
     version,
+    isDisabled: () => existsSync(DISABLED),
     async isComplete() {
       try {
         if (readFileSync(INSTALLED, "utf8") !== mark) return false;

@@ -36,6 +36,9 @@ export interface RolloutOptions {
   say(text: string): void;
 }
 
+const CORDONED = "this node is cordoned; it has its turn when it is uncordoned";
+const DISABLED = "ocir-broker is switched off on this node; it has its turn after `ocir-broker enable`";
+
 /** Resolves when the image's version is installed, or after `ending`. */
 export async function rollOut(options: RolloutOptions): Promise<void> {
   const { node, leaseSeconds, cluster, turn, installation, ending, say, setReady } = options;
@@ -52,8 +55,9 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
   /** @returns whether nothing is left to do. */
   async function advance(): Promise<boolean> {
     const state = await cluster.readNode();
-    if (isCordoned(state) && !isCordonedByUs(state)) {
-      await skip();
+    const isLeftAlone = installation.isDisabled() ? DISABLED : isCordoned(state) && !isCordonedByUs(state) && CORDONED;
+    if (isLeftAlone) {
+      await skip(isLeftAlone);
       return false;
     }
     setReady(false);
@@ -69,9 +73,9 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     return install(state);
   }
 
-  /** An administrator has taken the node out of service, which also ends a failure's hold on the rollout. */
-  async function skip(): Promise<void> {
-    tell("skipped: this node is cordoned; it has its turn when it is uncordoned");
+  /** An administrator wants the node left alone, which also ends a failure's hold on the rollout. */
+  async function skip(reason: string): Promise<void> {
+    tell(`skipped: ${reason}`);
     setReady(true);
     if (!mayHoldTurn) return;
     await turn.release();

@@ -1,4 +1,5 @@
 /** `ocir-broker status`: shows what the daemon reports on its health socket. Any user may ask; it holds no secret. */
+import { readFileSync } from "node:fs";
 import type { HealthDetails } from "@ocir-broker/broker";
 import { askHealthSocket } from "@ocir-broker/doctor";
 import { type Clock, createSystemClock, holdProcess, parseJson, sleep } from "@ocir-broker/foundation";
@@ -16,6 +17,9 @@ interface CommandOptions {
   readonly output: "table" | "json" | "yaml";
   readonly watch?: boolean;
 }
+
+/** The same as in packages/installer/setup.sh. */
+const DISABLED = "/etc/ocir-broker/disabled";
 
 const WATCH_INTERVAL_MS = 2_000;
 
@@ -84,6 +88,8 @@ function healthSocket({ config, user }: CommandOptions): string {
 async function read(socket: string, output: CommandOptions["output"], clock: Clock): Promise<string> {
   const answer = await askHealthSocket(socket, "/status", clock);
   if ("failure" in answer) {
+    const since = disabledSince();
+    if (since !== undefined) return renderDisabled(since, output);
     const failure = FAILURES[answer.failure] ?? "the daemon does not answer";
     const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";
     const code = isDown ? "daemon-down" : "daemon-silent";
@@ -96,6 +102,21 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
   }
   if (output === "json") return `${JSON.stringify(status, undefined, 2)}\n`;
   return output === "yaml" ? stringify(status) : renderStatus(status);
+}
+
+/** The time in the file of `ocir-broker disable`; undefined if the node is not switched off. */
+function disabledSince(): string | undefined {
+  try {
+    return readFileSync(DISABLED, "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function renderDisabled(since: string, output: CommandOptions["output"]): string {
+  if (output === "json") return `${JSON.stringify({ disabledSince: since }, undefined, 2)}\n`;
+  if (output === "yaml") return stringify({ disabledSince: since });
+  return `switched off since ${since}: the kubelet's plugin answers 'no credentials'\nto switch it on: ocir-broker enable\n`;
 }
 
 function parse(text: string): HealthDetails | undefined {

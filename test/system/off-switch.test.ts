@@ -1,0 +1,77 @@
+/** `ocir-broker disable` on a running node: no credentials at once, also after an upgrade, and everything back with `enable`. */
+import { describe, expect, it } from "vitest";
+import type { Archives } from "./install/archives.ts";
+import { givenNode } from "./install/given-node.ts";
+import { type OkeNode, PLUGIN } from "./install/oke-node.ts";
+import { canBootSystemd } from "./systemd-root/index.ts";
+import { until } from "./until.ts";
+
+const skipped = canBootSystemd();
+const BROKER = "/usr/local/bin/ocir-broker";
+const UNITS = ["ocir-broker.service", "ocir-broker.socket"];
+const METRIC = "/run/ocir-broker-metrics/ocir_broker_disabled.prom";
+const REQUEST = JSON.stringify({
+  kind: "CredentialProviderRequest",
+  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+  image: "us-ashburn-1.ocir.io/acme/web:1",
+});
+
+describe.skipIf(skipped !== undefined)(`the off switch${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+  let node: OkeNode;
+  let archives: Archives;
+  givenNode((booted, made) => {
+    node = booted;
+    archives = made;
+  });
+
+  const install = async () => {
+    const run = await node.install({ ...node.settings(archives.good), OCIR_BROKER_BOOTSTRAP: "running" });
+    expect(run.exitCode, run.stderr).toBe(0);
+  };
+  const sh = (script: string) => node.root.exec("sh", ["-c", script]);
+  const answer = async () => JSON.parse((await sh(`echo '${REQUEST}' | ${PLUGIN}`)).stdout).auth;
+  const states = async (what: string) =>
+    (await node.root.exec("systemctl", [what, ...UNITS])).stdout.trim().split("\n");
+
+  async function expectOff(): Promise<void> {
+    expect(await answer()).toEqual({});
+    expect((await sh(`readlink ${PLUGIN} ${PLUGIN}-sa`)).stdout).toMatch(/^(\S+do-nothing-provider\n){2}$/);
+    expect(await states("is-enabled")).toEqual(["masked", "masked"]);
+    expect(await states("is-active")).toEqual(["inactive", "inactive"]);
+  }
+
+  it("answers no credentials from then on, shows it, and holds after a boot's tmpfiles and an upgrade", async () => {
+    await install();
+    await until("it has credentials", async () => Object.keys(await answer()).length > 0);
+    expect((await sh(`setpriv --reuid=65534 --clear-groups ${BROKER} disable`)).exitCode).toBe(1);
+    await node.root.run(BROKER, ["disable"]);
+    await expectOff();
+    expect(await node.root.run(BROKER, ["status"])).toMatch(/^switched off since \d{4}-\S+Z: /);
+    expect(JSON.parse(await node.root.run(BROKER, ["status", "--output", "json"]))).toHaveProperty("disabledSince");
+    expect(await node.root.run("cat", [METRIC])).toBe("# TYPE ocir_broker_disabled gauge\nocir_broker_disabled 1");
+    // As at a boot.
+    await node.root.run("rm", [METRIC]);
+    await node.root.run("systemd-tmpfiles", ["--create"]);
+    expect(await node.root.run("cat", [METRIC])).toContain("ocir_broker_disabled 1");
+    await node.root.run("/usr/libexec/ocir-broker/setup", ["install"]);
+    await expectOff();
+
+    await node.root.run(BROKER, ["enable"]);
+    await until("it has credentials", async () => Object.keys(await answer()).length > 0);
+    expect(await states("is-enabled")).toEqual(["enabled", "enabled"]);
+    expect((await sh(`readlink ${PLUGIN} ${PLUGIN}-sa`)).stdout).not.toContain("do-nothing");
+    expect((await sh(`ls ${METRIC} /etc/ocir-broker/disabled /etc/tmpfiles.d/ocir-broker-disabled.conf`)).stdout).toBe(
+      "",
+    );
+  });
+
+  it("is removed with ocir-broker", async () => {
+    await install();
+    await node.root.run(BROKER, ["disable"]);
+    await node.root.run("/usr/libexec/ocir-broker/uninstall.sh");
+    expect(
+      (await sh(`ls ${PLUGIN} /etc/systemd/system/ocir-broker* /etc/tmpfiles.d/ocir* /etc/ocir-broker/disabled`))
+        .stdout,
+    ).toBe("");
+  });
+});
