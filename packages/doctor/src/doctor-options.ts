@@ -14,6 +14,8 @@ export interface DoctorOptions {
   /** Why the configuration is invalid, without its values; `config` is then its valid part. */
   readonly configFault?: string | undefined;
   readonly image?: string | undefined;
+  /** False: only identity and registry are examined, as on a laptop without kubelet and daemon. */
+  readonly isNode?: boolean;
   /** This release, to compare daemon and plugin with. */
   readonly version: string;
   readonly clock: Clock;

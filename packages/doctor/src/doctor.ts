@@ -27,9 +27,12 @@ const NODE_CHECKS: readonly NamedCheck[] = [
   ["kubelet", checkKubeletFlags],
 ];
 
-const PULL_CHECKS: readonly NamedCheck[] = [
+const REGISTRY_CHECKS: readonly NamedCheck[] = [
   ["network to the registry", checkRegistryPath],
   ["registry", checkRegistry],
+];
+
+const PULL_CHECKS: readonly NamedCheck[] = [
   ["service accounts", checkServiceAccounts],
   ["credentials socket", checkSocket],
   ["daemon", checkDaemon],
@@ -66,7 +69,8 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const limit = clock.setTimer(() => resolve(undefined), limitMs);
   try {
     // In the order of the report: causes before their consequences.
-    const checks = [...NODE_CHECKS, ...CHECKS_BY_PROVIDER[cloud.provider], ...PULL_CHECKS];
+    const identityChecks = [...CHECKS_BY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
+    const checks = options.isNode === false ? identityChecks : [...NODE_CHECKS, ...identityChecks, ...PULL_CHECKS];
     const found = await Promise.all(checks.map(([topic, check]) => runCheck(topic, check, context, timeUp)));
     return { findings: [configFinding(options), ...found.flat()], exchanges: cloud.exchanges };
   } finally {

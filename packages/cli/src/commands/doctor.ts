@@ -2,7 +2,7 @@
  * `ocir-broker doctor [IMAGE]`: explains why a pull fails on this node. Exit status 0: no problem; 1: a problem;
  * 2: doctor itself failed. With `--record` it contacts only Oracle's services and records their answers.
  */
-import { loadLenientConfig } from "@ocir-broker/broker";
+import { type Config, configPathOf, loadLenientConfig } from "@ocir-broker/broker";
 import {
   type DoctorOptions,
   diagnose,
@@ -14,16 +14,25 @@ import {
 import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
 import { type Command, Option } from "commander";
 import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
+import { personalSource } from "../config/personal-config.ts";
 import { reportFailure } from "../failure.ts";
 import { refuseExisting, writeNewFile } from "../files/new-file.ts";
 import { environment as ownEnvironment, version } from "../process/environment.ts";
 
 interface CommandOptions {
   readonly config?: string;
+  readonly identity?: (typeof IDENTITIES)[number];
   readonly output: "text" | "json";
   readonly record?: string;
   readonly root: string;
 }
+
+const IDENTITIES = [
+  "user",
+  "session",
+  "resource-principal",
+  "instance-principal",
+] as const satisfies readonly Config["identity"]["provider"][];
 
 const SHOWN_FAULTS = 3;
 
@@ -33,6 +42,11 @@ export function addDoctorCommand(program: Command): void {
     .description("explain why a pull fails on this node, and how to fix it")
     .argument("[image]", "the image whose pull fails, as the pod names it")
     .option(...CONFIG_OPTION)
+    .addOption(
+      new Option("--identity <provider>", "examine only this identity and the registry, as on a laptop").choices(
+        IDENTITIES,
+      ),
+    )
     .addOption(
       new Option("--output <form>", "text for people, json for programs").choices(["text", "json"]).default("text"),
     )
@@ -78,9 +92,10 @@ async function record(image: string | undefined, file: string, options: CommandO
 
 async function doctorOptions(
   image: string | undefined,
-  { config: path, root }: CommandOptions,
+  { config: path, identity, root }: CommandOptions,
 ): Promise<DoctorOptions> {
   const clock = createSystemClock();
+  if (identity !== undefined) return personalOptions(image, path, identity);
   const environment = (await readDaemonEnvironment(root, clock)) ?? ownEnvironment;
   // Loaded as the daemon loads it, so that doctor examines the settings that the daemon uses.
   const { config, fault } = loadLenientConfig({ path, environment });
@@ -88,6 +103,23 @@ async function doctorOptions(
     ...{ image, version, clock, random: systemRandom, configSource: configSource(path) },
     config,
     environment,
+    configFault: fault === undefined ? undefined : configFaultIn(fault.message),
+  };
+}
+
+/** A person's settings and environment, with the identity that is to be examined. */
+function personalOptions(
+  image: string | undefined,
+  path: string | undefined,
+  provider: (typeof IDENTITIES)[number],
+): DoctorOptions {
+  const source = personalSource(path, ownEnvironment);
+  const { config, fault } = loadLenientConfig(source);
+  return {
+    ...{ image, version, clock: createSystemClock(), random: systemRandom, isNode: false },
+    configSource: configPathOf(source),
+    config: { ...config, identity: { provider } },
+    environment: ownEnvironment,
     configFault: fault === undefined ? undefined : configFaultIn(fault.message),
   };
 }
