@@ -28,8 +28,10 @@ const INSTALLED = [
   ...readdirSync(join(CHECKOUT, "docs/man")).map((page) => `/usr/share/man/man${page.at(-1)}/${page}.gz`),
   "/usr/share/bash-completion/completions/ocir-broker",
   "/usr/share/fish/vendor_completions.d/ocir-broker.fish",
-  ...["ocir-broker-health.socket", "ocir-broker.service", "ocir-broker.socket"].map(
-    (unit) => `/usr/lib/systemd/system/${unit}`,
+  ...["system", "user"].flatMap((manager) =>
+    ["ocir-broker-health.socket", "ocir-broker.service", "ocir-broker.socket"].map(
+      (unit) => `/usr/lib/systemd/${manager}/${unit}`,
+    ),
   ),
   "/usr/lib/sysusers.d/ocir-broker.conf",
   "/usr/lib/tmpfiles.d/ocir-broker.conf",
