@@ -82,19 +82,26 @@ describe("OnDemandCache", () => {
     expect(await get("a", "value")).toEqual(["value", "miss"]);
   });
 
-  it("gives up a caller at his deadline and a fetch at its limit, whose late value counts for nothing", async () => {
-    const { clock, cache, entryOf, get } = setUp();
-    const late = Promise.withResolvers<Expiring<string>>();
-    const asked = expect(cache.get("a", () => late.promise, { waitMs: 2_000 })).rejects.toMatchObject({
-      code: "wait-timeout",
-    });
-    await clock.advance(2_000);
-    await asked;
-    await clock.advance(14_000);
-    late.resolve(entryOf("late"));
-    await clock.advance(1_000);
-    expect(await get("a", "fresh")).toEqual(["fresh", "miss"]);
-  });
+  type Late = PromiseWithResolvers<Expiring<string>>;
+  it.each<[end: string, settle: (late: Late, entry: Expiring<string>) => void]>([
+    ["value", (late, entry) => late.resolve(entry)],
+    ["error", (late) => late.reject(failing(true))],
+  ])(
+    "gives up a caller at the deadline and a fetch at its limit, whose late %s counts for nothing",
+    async (_end, settle) => {
+      const { clock, cache, entryOf, get } = setUp();
+      const late = Promise.withResolvers<Expiring<string>>();
+      const asked = expect(cache.get("a", () => late.promise, { waitMs: 2_000 })).rejects.toMatchObject({
+        code: "wait-timeout",
+      });
+      await clock.advance(2_000);
+      await asked;
+      await clock.advance(14_000);
+      settle(late, entryOf("late"));
+      await clock.advance(1_000);
+      expect(await get("a", "fresh")).toEqual(["fresh", "miss"]);
+    },
+  );
 
   it("keeps the keys used last, and takes a value under another key", async () => {
     const { cache, entryOf, get } = setUp(2);
@@ -104,6 +111,23 @@ describe("OnDemandCache", () => {
     await get("c", "3");
     expect(await get("a", "unused")).toEqual(["1", "hit"]);
     expect(await get("b", "again")).toEqual(["again", "miss"]);
+  });
+
+  it("takes no value that has ended on its way", async () => {
+    const { cache, entryOf } = setUp();
+    await expect(cache.get("a", async () => entryOf("old", 0), { waitMs: 0 })).rejects.toMatchObject({
+      code: "expired-on-arrival",
+    });
+  });
+
+  it("drops expired values before valid ones", async () => {
+    const { clock, cache, entryOf, get } = setUp(3);
+    await get("long", "1");
+    await cache.get("short", async () => entryOf("2", 60_000), { waitMs: 1_000 });
+    await clock.advance(60_000);
+    await get("third", "3");
+    await get("fourth", "4");
+    expect(await get("long", "unused")).toEqual(["1", "hit"]);
   });
 
   it("drops a rejected value, but not its successor", async () => {
@@ -116,12 +140,14 @@ describe("OnDemandCache", () => {
     expect(await get("a", "unused")).toEqual(["next", "hit"]);
   });
 
-  it("ends all waiting when it is closed", async () => {
-    const { cache, get } = setUp();
+  it("ends all waiting when it is closed, and takes nothing more", async () => {
+    const { cache, entryOf, get } = setUp();
     const asked = cache.get("a", (signal) => new Promise((_, reject) => signal.addEventListener("abort", reject)), {
       waitMs: 1_000,
     });
     cache.close();
+    cache.put("a", entryOf("late"));
+    expect(cache.size).toBe(0);
     await expect(asked).rejects.toMatchObject({ code: "closed" });
     await expect(get("a", "value")).rejects.toMatchObject({ code: "closed" });
   });

@@ -72,6 +72,23 @@ providers:
     expect(mergeProvider(text, { name: PROVIDER_NAME, kubeletMinor: 34 })).toBe(text);
   });
 
+  test("leaves the node's entry out if the other is for all images", () => {
+    const node = mergeProvider(undefined, { name: PROVIDER_NAME, kubeletMinor: 34 });
+    expect(imagesIn(merge(node))).toEqual({ [SERVICE_ACCOUNT_PROVIDER_NAME]: MATCH_IMAGES });
+  });
+
+  test("ignores an image of the existing entry that is no text", () => {
+    const existing = `providers:
+  - name: ${SERVICE_ACCOUNT_PROVIDER_NAME}
+    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    matchImages: [1, "*.ocir.io"]
+    defaultCacheDuration: 0s
+`;
+    expect(() => mergeProvider(existing, { name: PROVIDER_NAME, kubeletMinor: 34 })).toThrow(
+      expect.objectContaining({ code: "config-refused" }),
+    );
+  });
+
   test("is undone by removing both names", () => {
     const node = mergeProvider(undefined, { name: PROVIDER_NAME, kubeletMinor: 34 });
     const both = merge(node, { matchImages: [LONG_FORM] });
