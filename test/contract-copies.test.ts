@@ -5,6 +5,7 @@ import {
   API_VERSION,
   BROKER_PROGRAM,
   CREDENTIALS_SOCKET,
+  DISABLED_FILE,
   HEALTH_SOCKET,
   MATCH_IMAGES,
   PROVIDER_NAME,
@@ -27,9 +28,11 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
     "packages/installer/setup.sh",
     [
       `command=${BROKER_PROGRAM}`,
+      `disabled=${DISABLED_FILE}`,
       `    */docker-credential-ocir | */${SERVICE_ACCOUNT_PROVIDER_NAME}) echo "$libexec/${PROVIDER_NAME}" ;;`,
     ],
   ],
+  ["packages/daemonset/src/installation.ts", [`const DISABLED = "${DISABLED_FILE}";`]],
   [
     "cloud-init/ocir-broker-node.sh",
     [

@@ -279,6 +279,11 @@ export const DIAGNOSES = {
     fix: "chown root:root and chmod 0755 its directory; then systemctl restart ocir-broker.socket",
   },
 
+  "switched-off": {
+    verdict: "problem",
+    means: "ocir-broker is switched off on this node: the plugin answers 'no credentials', and the units are masked",
+    fix: "ocir-broker enable",
+  },
   "daemon-ok": { verdict: "ok", means: "the daemon runs, and nothing fails" },
   "daemon-down": {
     verdict: "problem",

@@ -7,6 +7,7 @@ import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
 import { checkServiceAccounts } from "./checks/kubelet/service-accounts.ts";
 import { checkRegistryPath } from "./checks/network-path.ts";
+import { offSwitchFindings } from "./checks/off-switch.ts";
 import { checkPlugin } from "./checks/plugin.ts";
 import { checkPluginAnswer } from "./checks/plugin-answer.ts";
 import { checkRegistry } from "./checks/registry.ts";
@@ -39,6 +40,9 @@ const PULL_CHECKS: readonly NamedCheck[] = [
   ["plugin's answer", checkPluginAnswer],
 ];
 
+/** Left out on a node that is switched off: `ocir-broker disable` causes their findings. */
+const CHECKS_WHILE_ON: ReadonlySet<Check> = new Set([checkPlugin, checkSocket, checkDaemon, checkPluginAnswer]);
+
 /** Start and exit of the program included, doctor takes ten seconds at most. */
 const LIMIT_MS = 8_500;
 
@@ -70,9 +74,13 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   try {
     // In the order of the report: causes before their consequences.
     const identityChecks = [...CHECKS_BY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
-    const checks = options.isNode === false ? identityChecks : [...NODE_CHECKS, ...identityChecks, ...PULL_CHECKS];
+    const isNode = options.isNode !== false;
+    const switchedOff = isNode ? offSwitchFindings(context.files) : [];
+    const checks = (isNode ? [...NODE_CHECKS, ...identityChecks, ...PULL_CHECKS] : identityChecks).filter(
+      ([, check]) => switchedOff.length === 0 || !CHECKS_WHILE_ON.has(check),
+    );
     const found = await Promise.all(checks.map(([topic, check]) => runCheck(topic, check, context, timeUp)));
-    return { findings: [configFinding(options), ...found.flat()], exchanges: cloud.exchanges };
+    return { findings: [...switchedOff, configFinding(options), ...found.flat()], exchanges: cloud.exchanges };
   } finally {
     limit.cancel();
     ending.abort();

@@ -30,6 +30,15 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     "everyone may replace the socket",
     ({ root }) => chmodSync(join(root, "/run/ocir-broker"), 0o777),
   ],
+  [
+    "switched-off",
+    "ocir-broker disable has been run",
+    (node) => {
+      node.write("/etc/ocir-broker/disabled", "2026-11-25T20:00:00Z\n");
+      node.remove("/run/ocir-broker");
+      node.plugin(answerScript({}), "0 (does nothing)");
+    },
+  ],
   ["daemon-down", "the daemon does not run", (node) => node.remove("/run/ocir-broker/health.sock")],
   [
     "daemon-stuck",

@@ -42,6 +42,9 @@ export const FALLBACK_SOCKET_NAME = "fallback.sock";
 /** The shim executes it if no daemon answers. */
 export const BROKER_PROGRAM = "/usr/local/bin/ocir-broker";
 
+/** Present on a node that `ocir-broker disable` has switched off; contains the time. */
+export const DISABLED_FILE = "/etc/ocir-broker/disabled";
+
 export const CREDENTIALS_ROUTE = "/v1/credentials";
 export const DOCKER_CREDENTIAL_ROUTE = "/v1/docker-credential";
 

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { HealthDetails } from "@ocir-broker/broker";
 import { askHealthSocket } from "@ocir-broker/doctor";
 import { type Clock, createSystemClock, holdProcess, parseJson, sleep } from "@ocir-broker/foundation";
+import { DISABLED_FILE } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { COMMAND_ERRORS, commandError } from "../command-errors.ts";
@@ -17,9 +18,6 @@ interface CommandOptions {
   readonly output: "table" | "json" | "yaml";
   readonly watch?: boolean;
 }
-
-/** The same as in packages/installer/setup.sh. */
-const DISABLED = "/etc/ocir-broker/disabled";
 
 const WATCH_INTERVAL_MS = 2_000;
 
@@ -107,7 +105,7 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
 /** The time in the file of `ocir-broker disable`; undefined if the node is not switched off. */
 function disabledSince(): string | undefined {
   try {
-    return readFileSync(DISABLED, "utf8").trim();
+    return readFileSync(DISABLED_FILE, "utf8").trim();
   } catch {
     return undefined;
   }
