@@ -221,12 +221,12 @@ export const DIAGNOSES = {
     fix: WORKLOAD_ERRORS["workload-unreachable"].next,
   },
 
-  "access-ok": { verdict: "ok", means: "this instance may read the image" },
+  "access-ok": { verdict: "ok", means: "this identity may read the image" },
   "access-public": { verdict: "ok", means: "one of Oracle's public images: it needs no permission" },
   "policy-missing": {
     verdict: "problem",
-    means: "no policy lets this instance read the repository",
-    fix: "Allow dynamic-group <name> to read repos in compartment <name>; and the group's rule must match this instance",
+    means: "no policy lets this identity read the repository",
+    fix: "Allow dynamic-group <name> to read repos in compartment <name>, and the group's rule must match this instance; for a user or session: Allow group <name> to read repos in compartment <name>",
   },
   "image-missing": {
     verdict: "problem",
@@ -235,7 +235,7 @@ export const DIAGNOSES = {
   },
   "access-unclear": {
     verdict: "unknown",
-    means: "it is unclear whether this instance may read the image",
+    means: "it is unclear whether this identity may read the image",
     fix: RETRY,
   },
   "image-invalid": { verdict: "problem", means: whatOf("image-invalid"), fix: "check the pod's image name" },

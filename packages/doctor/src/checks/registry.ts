@@ -5,6 +5,7 @@ import { attempt, type Check, type CheckContext, causeOf, codeOf } from "../chec
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { findingOfCode } from "../finding-of-code.ts";
 import { describeExchange } from "../recording/exchanges.ts";
+import { policyAdvice } from "./policy-advice.ts";
 
 export const checkRegistry: Check = async (context) => {
   const { image, imageName, cloud } = context;
@@ -69,21 +70,11 @@ async function checkAccess(
   const evidence = `${repository}, ${reference}: status ${status ?? "none"} with a new token`;
   if ("error" in access) return finding("access-unclear", `${repository}: ${codeOf(access.error)}`);
   if (access.value === "working") return finding("access-ok", evidence);
-  if (access.value === "denied") return finding("policy-missing", evidence, { fix: policyFix(repository) });
+  if (access.value === "denied")
+    return finding("policy-missing", evidence, { fix: policyAdvice(cloud.provider, repository) });
   return status === 404
     ? finding("image-missing", evidence, {
-        fix: `check repository and tag; if they are right: ${policyFix(repository)}`,
+        fix: `check repository and tag; if they are right: ${policyAdvice(cloud.provider, repository)}`,
       })
     : finding("access-unclear", evidence);
-}
-
-/** Policies name a repository without the tenancy's namespace. */
-function policyFix(repository: string): string {
-  const name = repository.split("/").slice(1).join("/");
-  return [
-    "in the tenancy, add the policy statement `Allow dynamic-group <name> to read repos in compartment <name>`",
-    ` (for this repository alone: \`Allow dynamic-group <name> to read repos in compartment <name> where target.repo.name='${name}'\`)`,
-    ", and check that the dynamic group's rule matches this instance: `ALL {instance.compartment.id = '<compartment OCID>'}`.",
-    " A new policy takes a few minutes, a changed group up to an hour; no restart on the node is needed",
-  ].join("");
 }
