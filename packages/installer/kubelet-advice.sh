@@ -17,7 +17,11 @@ word() {
 }
 flags="$(word "$config_flag=$config") $(word "--image-credential-provider-bin-dir=$bin_dir")"
 own=/etc/systemd/system/kubelet.service.d/90-ocir-broker.conf
-unit=$(systemctl cat kubelet.service 2>/dev/null)
+# Joins continued lines as systemd does: it drops the comments between them, and a comment's backslash continues nothing.
+unit=$(systemctl cat kubelet.service 2>/dev/null | awk '
+  /^[[:blank:]]*[#;]/ { if (line == "") print; next }
+  /\\$/ { line = line substr($0, 1, length($0) - 1) " "; next }
+  { print line $0; line = "" }')
 variable_files=$(printf '%s\n' "$unit" | sed -n 's/^EnvironmentFile=-\{0,1\}//p')
 
 say() { printf 'kubelet: %s\n' "$*"; }
