@@ -26,6 +26,7 @@ broker=/usr/local/bin/ocir-broker
 libexec=/usr/libexec/ocir-broker
 setup=$libexec/setup
 list=$libexec/ocir-broker-files
+disabled=/etc/ocir-broker/disabled
 state=/run/ocir-broker-node
 # For node-exporter, until an installation succeeds.
 metrics=/run/ocir-broker-metrics/ocir_broker_install.prom
@@ -169,6 +170,10 @@ look_around() { # CALLER'S ARGUMENTS FOR THE KUBELET
 }
 
 # ---- Stages of the installation
+
+check_switch() {
+  [ ! -e $disabled ] || fail switched-off "ocir-broker is switched off on this node: run ocir-broker enable, then this script again"
+}
 
 check_machine() {
   case $(uname -m) in
@@ -329,7 +334,7 @@ connect() {
 }
 
 install_all() {
-  for stage in check_machine check_libraries install_files check_config start_units ask_plugin connect; do
+  for stage in check_switch check_machine check_libraries install_files check_config start_units ask_plugin connect; do
     log "stage: $stage"
     $stage
   done

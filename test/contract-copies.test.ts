@@ -37,6 +37,7 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
     "cloud-init/ocir-broker-node.sh",
     [
       `broker=${BROKER_PROGRAM}`,
+      `disabled=${DISABLED_FILE}`,
       `name=${PROVIDER_NAME}`,
       `    apiVersion: ${API_VERSION}`,
       `    matchImages: [${MATCH_IMAGES.map((pattern) => `"${pattern}"`).join(", ")}]`,

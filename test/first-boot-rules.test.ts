@@ -118,6 +118,24 @@ describe("ocir-broker-node.sh, like the executable,", () => {
     expect(/^lock_file=.*$/m.exec(SCRIPT)?.[0]).toBe(/^lock_file=.*$/m.exec(LOCK)?.[0]);
   });
 
+  it("installs nothing on a node that is switched off, and says how to switch it on", () => {
+    const folder = mkdtempSync("/tmp/ocir-switch-");
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const stages = /for stage in (.*);/.exec(shellFunction("install_all"))?.[1]?.split(" ") ?? [];
+    const others = stages.filter((stage) => stage !== "check_switch").map((stage) => `${stage}() { echo ${stage}; }\n`);
+    const install = () =>
+      run(
+        ["fail", "check_switch", "install_all"],
+        `log() { :; }\n${others.join("")}state=$1 disabled=$1/disabled work=$1/w before=$1/b; install_all`,
+        folder,
+      );
+    expect(install()).toEqual({ status: 0, stdout: expect.stringMatching(/^check_machine\n(?:\w+\n)+connect\n$/) });
+    writeFileSync(join(folder, "disabled"), "");
+    expect(install()).toEqual({ status: 1, stdout: "" });
+    expect(readFileSync(join(folder, "code"), "utf8")).toBe("switched-off\n");
+    expect(readFileSync(join(folder, "reason"), "utf8")).toContain("run ocir-broker enable");
+  });
+
   it("does not wait for the writer of a pipe in place of the kubelet's configuration, or among its files", () => {
     const folder = mkdtempSync("/tmp/ocir-pipe-");
     onTestFinished(() => rmSync(folder, { recursive: true }));
