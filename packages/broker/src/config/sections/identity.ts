@@ -1,0 +1,35 @@
+/** Keys of the identity that signs, and of the profile that a person's identity comes from. */
+import { DEFAULT_PROVIDER, PROVIDER_NAMES } from "@ocir-broker/identity";
+import * as z from "zod";
+import { section } from "./section.ts";
+
+export const identitySection = section({
+  provider: z
+    .enum(PROVIDER_NAMES, `must be ${PROVIDER_NAMES.slice(0, -1).join(", ")} or ${PROVIDER_NAMES.at(-1)}`)
+    .default(DEFAULT_PROVIDER)
+    .describe(
+      "Whose identity signs: instance-principal, this node's; user, an API key of ~/.oci/config; session, what oci session authenticate wrote there; resource-principal, of a function or container instance, from its OCI_RESOURCE_PRINCIPAL_* variables; none, for a node that only serves service accounts. The broker never changes to another one by itself.",
+    ),
+}).prefault({});
+
+/** Where a person's identity is. The names are those of Oracle's command line. */
+export function profileSection(used: string) {
+  return section({
+    configFile: z
+      .string("must be a path")
+      .regex(/^[/~][^\0]{0,4000}$/, "must be an absolute path, or one that starts with ~/")
+      .optional()
+      .describe(
+        `For ${used}: the file with its profile. Environment: OCI_CLI_CONFIG_FILE, OCI_CONFIG_FILE. Default: ~/.oci/config.`,
+      )
+      .meta({ examples: ["/etc/ocir-broker/oci-config"] }),
+    profile: z
+      .string("must be a profile's name")
+      .regex(/^[^\0\n\]]{1,200}$/, "must be a profile's name without brackets")
+      .optional()
+      .describe(
+        `For ${used}: the profile. Keys that it lacks are taken from [DEFAULT]. Environment: OCI_CLI_PROFILE. Default: DEFAULT.`,
+      )
+      .meta({ examples: ["SEOUL"] }),
+  }).prefault({});
+}

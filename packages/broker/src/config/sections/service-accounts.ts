@@ -1,0 +1,62 @@
+/** Keys of the exchange of service-account tokens. */
+import * as z from "zod";
+import { duration } from "../duration.ts";
+import { registryEndpoint } from "../endpoint.ts";
+import { absolutePath, section } from "./section.ts";
+
+export const serviceAccountsSection = section({
+  exchange: z
+    .enum(["none", "oke"], "must be none or oke")
+    .default("none")
+    .describe(
+      "How a pod's service-account token becomes an identity: oke, at the cluster (OKE Workload Identity, enhanced clusters). With none, such requests are refused.",
+    ),
+  select: z
+    .enum(["all", "annotated"], "must be all or annotated")
+    .default("all")
+    .describe(
+      "Service accounts that use their own identity: all whose token the kubelet sends, or the annotated ones; the others then use the node's.",
+    ),
+  annotation: z
+    .string("must be the name of an annotation")
+    .regex(
+      /^(?:[a-z0-9.-]{1,253}\/)?[A-Za-z0-9._-]{1,63}$/,
+      'must be the name of an annotation, such as "team/identity"',
+    )
+    .default("ocir-broker/identity")
+    .describe("The annotation that opts a service account in, by the value workload."),
+  fallback: z
+    .enum(["none", "node"], "must be none or node")
+    .default("none")
+    .describe(
+      "The identity for a service account whose token cannot be exchanged: none, so the pull is anonymous, or the node's.",
+    ),
+  audience: z
+    .string("must be an audience")
+    .min(1, "must be an audience")
+    .optional()
+    .describe(
+      "The audience that service-account tokens must have, as serviceAccountTokenAudience in the kubelet's configuration. Default: any.",
+    )
+    .meta({ examples: ["https://kubernetes.default.svc.cluster.local"] }),
+  longestTokenLife: duration("1m", "60m")
+    .default("60m")
+    .describe("How long a registry token is kept for a service account: the bound on a revocation."),
+  apiServer: registryEndpoint
+    .optional()
+    .describe("The cluster's API server. Default: from the kubeconfig, or /etc/oke/oke-apiserver.")
+    .meta({ examples: ["https://10.0.0.6:6443"] }),
+  endpoint: registryEndpoint
+    .optional()
+    .describe("Base URL of the exchange. Default: port 12250 of the API server's host.")
+    .meta({ examples: ["https://10.0.0.6:12250"] }),
+  caFile: absolutePath
+    .optional()
+    .describe(
+      "PEM file with the cluster's certificate authority, the only one trusted for it. Default: the kubeconfig's, or /etc/kubernetes/ca.crt.",
+    )
+    .meta({ examples: ["/etc/kubernetes/ca.crt"] }),
+  kubeconfig: absolutePath
+    .default("/etc/kubernetes/kubelet.conf")
+    .describe("The kubelet's kubeconfig. Only its cluster is read, and only if the daemon's user may."),
+}).prefault({});
