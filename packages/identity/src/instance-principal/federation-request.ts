@@ -1,10 +1,6 @@
-/**
- * The request `POST /v1/x509` in the form that Oracle's TypeScript SDK sends: same body, same key id, same signed headers.
- *
- * Signed with node:crypto, because the SDK's public signer covers `x-date`, and the auth service is only known to accept
- * a signature over `date`. A test compares every byte with what oci-common's own federation client produces.
- */
-import { createHash, type KeyObject, sign, type X509Certificate } from "node:crypto";
+/** The request `POST /v1/x509` in the form that Oracle's TypeScript SDK sends: same body, same key id, same signed headers. */
+import type { KeyObject, X509Certificate } from "node:crypto";
+import { signPost } from "../signed-post.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
 
 export interface FederationRequest {
@@ -14,8 +10,6 @@ export interface FederationRequest {
   readonly body: string;
 }
 
-const SIGNED_HEADERS = ["date", "(request-target)", "host", "content-type", "content-length", "x-content-sha256"];
-
 /**
  * `wallMs` is the time of signing in epoch milliseconds.
  *
@@ -23,43 +17,19 @@ const SIGNED_HEADERS = ["date", "(request-target)", "host", "content-type", "con
  */
 export function createFederationRequest(
   authUrl: URL,
-  leaf: LeafCertificate,
+  { certificate, intermediates, privateKey, tenancyId }: LeafCertificate,
   sessionPublicKey: KeyObject,
   wallMs: number,
 ): FederationRequest {
   const url = new URL(`${authUrl.href.replace(/\/+$/, "")}/v1/x509`);
   const body = JSON.stringify({
-    certificate: base64Of(leaf.certificate),
+    certificate: base64Of(certificate),
     purpose: "DEFAULT",
     publicKey: sessionPublicKey.export({ type: "spki", format: "der" }).toString("base64"),
-    intermediateCertificates: leaf.intermediates.map(base64Of),
+    intermediateCertificates: intermediates.map(base64Of),
   });
-  const date = new Date(wallMs).toUTCString();
-  const headers = {
-    "content-length": String(Buffer.byteLength(body)),
-    "content-type": "application/json",
-    date,
-    host: url.host,
-    "x-content-sha256": createHash("sha256").update(body).digest("base64"),
-    "x-date": date,
-  };
-  return { url, headers: { ...headers, authorization: authorizationOf(url, headers, leaf) }, body };
-}
-
-function authorizationOf(
-  { pathname }: URL,
-  headers: Readonly<Record<string, string>>,
-  { certificate, privateKey, tenancyId }: LeafCertificate,
-): string {
-  const lines = SIGNED_HEADERS.map((name) =>
-    name === "(request-target)" ? `${name}: post ${pathname}` : `${name}: ${headers[name]}`,
-  );
-  const signature = sign("sha256", Buffer.from(lines.join("\n")), privateKey).toString("base64");
   const keyId = `${tenancyId}/fed-x509/${certificate.fingerprint.toLowerCase()}`;
-  const fields = { version: "1", keyId, algorithm: "rsa-sha256", headers: SIGNED_HEADERS.join(" "), signature };
-  return `Signature ${Object.entries(fields)
-    .map(([name, value]) => `${name}="${value}"`)
-    .join(",")}`;
+  return { url, headers: signPost({ url, contentType: "application/json", body, keyId, privateKey, wallMs }), body };
 }
 
 function base64Of(certificate: X509Certificate): string {

@@ -8,18 +8,20 @@ import { randomUUID } from "node:crypto";
 import {
   type Clock,
   type Expiring,
+  parseJson,
   retryAfterMsOf,
   type Secret,
   type SendRequest,
   UpstreamError,
   type UpstreamResponse,
 } from "@ocir-broker/foundation";
+import * as z from "zod";
 import type { SigningSession } from "../provider.ts";
+import { exchangedSession } from "../workload/exchanged-session.ts";
 import { readServiceAccountClaims } from "../workload/service-account-token.ts";
+import { createSessionKeys } from "../workload/session-keys.ts";
 import { WorkloadError, type WorkloadErrorCode } from "../workload/workload-error.ts";
 import type { WorkloadExchange } from "../workload/workload-exchange.ts";
-import { decodeExchangeAnswer } from "./exchange-answer.ts";
-import { createSessionKeys } from "./session-keys.ts";
 
 export interface OkeWorkloadOptions {
   readonly clock: Clock;
@@ -33,6 +35,8 @@ const MIN_TOKEN_LIFE_MS = 300_000;
 
 /** An answer has about 4 KiB. */
 const MAX_BODY_BYTES = 65_536;
+
+const answer = z.object({ token: z.string().regex(/^ST\$[\w-]+\.[\w-]+\.[\w-]+$/) });
 
 export function createOkeWorkload({ clock, send, endpoint }: OkeWorkloadOptions): WorkloadExchange {
   const sessionKeys = createSessionKeys(clock);
@@ -64,13 +68,20 @@ export function createOkeWorkload({ clock, send, endpoint }: OkeWorkloadOptions)
       ]);
       const podKey = publicKey.export({ type: "spki", format: "pem" }).toString();
       const response = await post(url, token, podKey, signal);
-      if (response.status === 200) return decodeExchangeAnswer(response, { publicKey, privateKey }, url.host, clock);
+      if (response.status === 200)
+        return exchangedSession(keyIdIn(response.body), response, { publicKey, privateKey }, url.host, clock);
       throw new WorkloadError(codeOfStatus(response.status), url.host, {
         status: response.status,
         retryAfterMs: retryAfterMsOf(response),
       });
     },
   };
+}
+
+/** The answer is a JSON string with the base64 of `{"token":"ST$<jwt>"}`. */
+function keyIdIn(body: Buffer): string | undefined {
+  const encoded = z.string().safeParse(parseJson(body.toString("utf8"))).data ?? "";
+  return answer.safeParse(parseJson(Buffer.from(encoded, "base64").toString("utf8"))).data?.token;
 }
 
 function codeOfFailure({ code }: UpstreamError): WorkloadErrorCode {
