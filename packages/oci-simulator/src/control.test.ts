@@ -49,6 +49,8 @@ describe("the control API", () => {
       "cluster.exchange": 0,
       "cluster.keys": 0,
       "cluster.other": 0,
+      "domain.token": 0,
+      "domain.other": 0,
       "registry.token": 1,
       "registry.anonymousToken": 0,
       "registry.exchange": 0,

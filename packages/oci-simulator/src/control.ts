@@ -2,6 +2,7 @@
 
 import type { ApiKeySettings } from "./auth/api-keys.ts";
 import type { WantedServiceAccountToken } from "./cluster/service-accounts.ts";
+import type { PropagationTrust } from "./domain/propagation-trusts.ts";
 import type { RequestCounts } from "./endpoints.ts";
 import { type Fault, parseFault } from "./faults.ts";
 import { type Answer, answerJson } from "./http/answer.ts";
@@ -39,6 +40,8 @@ export interface Controls {
   serviceAccountToken(wanted: WantedServiceAccountToken): Promise<string>;
   /** Deletes a pod: its service-account tokens end. */
   deletePod(pod: string): void;
+  /** A trust of the identity domain, which has none at the start. */
+  addTrust(trust: PropagationTrust): void;
   /** A basic cluster exchanges no service-account tokens. Enhanced at the start. */
   clusterType(type: "basic" | "enhanced"): void;
 }
@@ -57,6 +60,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "POST /service-account-tokens": async (controls, body) => ({
     token: await controls.serviceAccountToken(body as WantedServiceAccountToken),
   }),
+  "POST /trusts": (controls, body) => controls.addTrust(body as PropagationTrust),
   "POST /cluster/basic": (controls) => controls.clusterType("basic"),
   "POST /cluster/enhanced": (controls) => controls.clusterType("enhanced"),
   "POST /api-keys": (controls, body) => controls.addApiKey(publicKeyIn(body)),
@@ -71,6 +75,7 @@ const WANTS_BODY = [
   "POST /user-sessions",
   "POST /resource-tokens",
   "POST /service-account-tokens",
+  "POST /trusts",
 ];
 
 function publicKeyIn(body: unknown): string {

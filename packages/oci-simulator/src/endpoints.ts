@@ -13,6 +13,8 @@ export const ENDPOINT_NAMES = [
   "cluster.exchange",
   "cluster.keys",
   "cluster.other",
+  "domain.token",
+  "domain.other",
   "registry.token",
   "registry.anonymousToken",
   "registry.exchange",
@@ -25,7 +27,7 @@ export const ENDPOINT_NAMES = [
 export type EndpointName = (typeof ENDPOINT_NAMES)[number];
 
 /** An endpoint, all endpoints of a service (`metadata.*`), or all (`*`). */
-export type EndpointPattern = EndpointName | "metadata.*" | "auth.*" | "cluster.*" | "registry.*" | "*";
+export type EndpointPattern = EndpointName | "metadata.*" | "auth.*" | "cluster.*" | "domain.*" | "registry.*" | "*";
 
 export type RequestCounts = Record<EndpointName, number>;
 

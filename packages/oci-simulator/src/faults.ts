@@ -77,7 +77,7 @@ const FIELDS: Readonly<Record<keyof Fault, { readonly check: Check; readonly wan
   endpoint: {
     check: (value) =>
       Array.isArray(value) ? value.length > 0 && value.every(isEndpointPattern) : isEndpointPattern(value),
-    wants: `one or a list of ${ENDPOINT_NAMES.join(", ")}, metadata.*, auth.*, cluster.*, registry.*, *`,
+    wants: `one or a list of ${ENDPOINT_NAMES.join(", ")}, metadata.*, auth.*, cluster.*, domain.*, registry.*, *`,
   },
   times: { check: isWhole(1, 1_000_000), wants: "a whole number from 1" },
   status: { check: isWhole(200, 599), wants: "a status from 200 to 599" },

@@ -4,7 +4,7 @@
  */
 
 import { isUser } from "./auth/api-keys.ts";
-import { isMember, workloadOf } from "./auth/session-tokens.ts";
+import { isMember, serviceUserGroupOf, workloadOf } from "./auth/session-tokens.ts";
 import { Refusal } from "./http/refusal.ts";
 import type { Claims } from "./jwt.ts";
 
@@ -17,6 +17,8 @@ export interface IamChange {
   readonly repository?: string;
   /** A service account of the cluster as `namespace/name`: `granted` then is for it, and not for the dynamic group. */
   readonly workload?: string;
+  /** A group of service users of the identity domain: `granted` then is for it, and not for the dynamic group. */
+  readonly group?: string;
   /** Whether the policy lets the dynamic group read; evaluated at each pull. */
   readonly granted?: boolean;
   /** Whether the policy also lets the dynamic group push; a node's does not, by default. */
@@ -44,6 +46,8 @@ export interface Iam {
 interface Repository {
   /** Service accounts with a policy of their own. */
   readonly workloads: Set<string>;
+  /** Groups of service users, likewise. */
+  readonly groups: Set<string>;
   granted?: boolean;
   writable?: boolean;
   public?: boolean;
@@ -55,6 +59,7 @@ const FIELDS: Readonly<Record<keyof IamChange, "boolean" | "string">> = {
   userGroup: "boolean",
   repository: "string",
   workload: "string",
+  group: "string",
   granted: "boolean",
   writable: "boolean",
   public: "boolean",
@@ -77,10 +82,15 @@ export function parseIamChange(value: unknown): IamChange {
   if (change["repository"] === undefined && (change["public"] ?? change["exists"]) !== undefined) {
     throw new Refusal("InvalidParameter", "public and exists need a repository");
   }
-  if (change["workload"] !== undefined && (change["repository"] === undefined || change["granted"] === undefined)) {
-    throw new Refusal("InvalidParameter", "workload needs a repository and granted");
+  const hasGrantee = (change["workload"] ?? change["group"]) !== undefined;
+  if (hasGrantee && (change["repository"] === undefined || change["granted"] === undefined)) {
+    throw new Refusal("InvalidParameter", "workload needs a repository and granted, and so does group");
   }
-  if (Object.keys(FIELDS).every((name) => ["repository", "workload"].includes(name) || change[name] === undefined)) {
+  if (
+    Object.keys(FIELDS).every(
+      (name) => ["repository", "workload", "group"].includes(name) || change[name] === undefined,
+    )
+  ) {
     throw new Refusal("InvalidParameter", "nothing to change");
   }
   return value as IamChange;
@@ -101,6 +111,8 @@ export function createIam(): Iam {
     const repository = repositories.get(name);
     const found = repository?.exists === false ? "absent" : "granted";
     if (repository?.public ?? isOraclesOwn(name)) return found;
+    const group = serviceUserGroupOf(claims);
+    if (group !== undefined) return repository?.groups.has(group) ? found : "denied";
     if (isUser(claims)) return isAdministrator ? found : "denied";
     const workload = workloadOf(claims);
     if (workload !== undefined) return repository?.workloads.has(workload) ? found : "denied";
@@ -108,13 +120,17 @@ export function createIam(): Iam {
   }
 
   return {
-    change({ dynamicGroup, userGroup, repository: name, workload, ...rest }) {
+    change({ dynamicGroup, userGroup, repository: name, workload, group, ...rest }) {
       groupExists = dynamicGroup ?? groupExists;
       isAdministrator = userGroup ?? isAdministrator;
-      const repository = name === undefined ? undefined : (repositories.get(name) ?? { workloads: new Set() });
+      const unknown = () => ({ workloads: new Set<string>(), groups: new Set<string>() });
+      const repository: Repository | undefined = name === undefined ? undefined : (repositories.get(name) ?? unknown());
       if (name !== undefined && repository !== undefined) {
-        repositories.set(name, workload === undefined ? { ...repository, ...rest } : repository);
-        if (workload !== undefined) repository.workloads[rest.granted ? "add" : "delete"](workload);
+        const isForAll = workload === undefined && group === undefined;
+        repositories.set(name, isForAll ? { ...repository, ...rest } : repository);
+        const change = rest.granted ? "add" : "delete";
+        if (workload !== undefined) repository.workloads[change](workload);
+        if (group !== undefined) repository.groups[change](group);
         return;
       }
       grantedElsewhere = rest.granted ?? grantedElsewhere;

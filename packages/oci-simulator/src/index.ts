@@ -1,6 +1,7 @@
 export type { ApiKeySettings } from "./auth/api-keys.ts";
 export type { ServiceAccountIssuer, WantedServiceAccountToken } from "./cluster/service-accounts.ts";
 export type { Controls, UserSession } from "./control.ts";
+export type { PropagationTrust } from "./domain/propagation-trusts.ts";
 export type { EndpointName, EndpointPattern, RequestCounts } from "./endpoints.ts";
 export type { Fault, Moment } from "./faults.ts";
 export { Refusal, type RefusalCode, type RefusalRecord } from "./http/refusal.ts";

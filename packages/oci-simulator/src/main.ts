@@ -14,8 +14,9 @@ Where to listen (host:port or [IPv6]:port; port 0 takes a free one):
   --registry ADDRESS   default 127.0.0.1:18080; may be repeated
   --control ADDRESS    default 127.0.0.1:18083
   --cluster ADDRESS    default 127.0.0.1:18084; always HTTPS, with the cluster's own CA
+  --domain ADDRESS     default 127.0.0.1:18085: the identity domain's /oauth2/v1/token
 
-HTTPS for auth and registry:
+HTTPS for auth, identity domain and registry:
   --tls                on, with a CA of its own and a certificate for any name asked for
   --ca-file PATH       where to write the CA's certificate (with --tls)
 
@@ -48,12 +49,15 @@ Control API (JSON):
   POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false} {"userGroup":false}
                        {"writable":true}
                        {"repository":"ns/repo","workload":"shop/puller","granted":true}
+                       {"repository":"ns/repo","group":"pullers","granted":true}
                        {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}
   POST /faults         {"endpoint":"auth.x509","times":3,"status":429,"retryAfter":2}; all fields: src/faults.ts
                        a node too young: {"endpoint":["metadata.cert","metadata.key"],"times":5,"status":404}
   DELETE /faults       removes all faults, and releases hanging requests
   POST /service-account-tokens  {"namespace":"shop","serviceAccount":"puller"}: a pod's token
   POST /cluster/basic  a cluster that exchanges no tokens; POST /cluster/enhanced
+  POST /trusts         {"audience":"oci","oauthClients":{"id":"secret"},"serviceUsers":{
+                       "system:serviceaccount:shop:puller":{"name":"puller","group":"pullers"}}}
   POST /api-keys       {"publicKey":"-----BEGIN PUBLIC KEY-----…"}: for ~/.oci/config, an administrator's
   POST /user-sessions  the same: the session of oci session authenticate
   POST /resource-tokens  the same: a container instance's RPST
@@ -65,6 +69,7 @@ const OPTIONS = {
   registry: { type: "string", multiple: true, default: ["127.0.0.1:18080"] },
   control: { type: "string", default: "127.0.0.1:18083" },
   cluster: { type: "string", default: "127.0.0.1:18084" },
+  domain: { type: "string", default: "127.0.0.1:18085" },
   "cluster-ca-file": { type: "string" },
   "service-account-issuer": { type: "string" },
   tls: { type: "boolean", default: false },
@@ -97,6 +102,7 @@ async function main(): Promise<void> {
     registry: values.registry,
     control: values.control,
     cluster: values.cluster,
+    domain: values.domain,
     ...(values["service-account-issuer"] === undefined
       ? {}
       : { serviceAccountIssuer: JSON.parse(await readFile(values["service-account-issuer"], "utf8")) }),
@@ -151,6 +157,7 @@ function describe(simulator: Simulator, caFile: string | undefined): string {
   registry  ${registryUrls.map((url) => url.origin).join(" ")}
   control   ${controlUrl.origin}
   cluster   ${simulator.clusterUrl.origin}
+  domain    ${simulator.domainUrl.origin}
 
 Point a broker at it:
   export OCI_METADATA_BASE_URL=${metadataUrl}

@@ -6,6 +6,8 @@ import { createSessionTokens } from "./auth/session-tokens.ts";
 import { answerCluster, clusterEndpoint, failCluster } from "./cluster/cluster-service.ts";
 import { createServiceAccounts, type ServiceAccountIssuer } from "./cluster/service-accounts.ts";
 import { answerControl, type Controls } from "./control.ts";
+import { answerDomain, domainEndpoint, failDomain } from "./domain/domain-service.ts";
+import { createPropagationTrusts } from "./domain/propagation-trusts.ts";
 import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
 import { createFaultQueue, type Fault, parseFault } from "./faults.ts";
 import { type Answer, answerJson, answerRefusal, failOracle, withRequestId } from "./http/answer.ts";
@@ -31,9 +33,11 @@ export interface SimulatorOptions {
   readonly control?: string;
   /** The cluster's endpoint for exchanges of service-account tokens, and its API server's keys. Always HTTPS. */
   readonly cluster?: string;
+  /** OCI's identity domain, which exchanges service-account tokens of issuers that it trusts. */
+  readonly domain?: string;
   /** The issuer of service-account tokens, for a real API server. Default: the simulator's own. */
   readonly serviceAccountIssuer?: ServiceAccountIssuer;
-  /** HTTPS for auth and registry, with its own CA. */
+  /** HTTPS for auth, identity domain and registry, with its own CA. */
   readonly tls?: boolean;
   /** Default us-ashburn-1. */
   readonly region?: Region;
@@ -65,6 +69,7 @@ export interface Simulator extends Controls {
   readonly registryUrls: readonly URL[];
   readonly controlUrl: URL;
   readonly clusterUrl: URL;
+  readonly domainUrl: URL;
   /** PEM: the cluster's own authority, which signs nothing else. */
   readonly clusterCaCertificate: string;
   /** PEM, if HTTPS is on. */
@@ -96,6 +101,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     ...registryAddresses,
     options.control ?? ANY_PORT,
     options.cluster ?? ANY_PORT,
+    options.domain ?? ANY_PORT,
   ];
   const hosts = ["localhost", ...new Set(addresses.map((address) => parseAddress(address).host))];
   const [chain, sessions, signer, tlsIdentity, clusterTls, serviceAccounts] = await Promise.all([
@@ -107,6 +113,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     createServiceAccounts(clock, options.serviceAccountIssuer),
   ]);
   const iam = createIam();
+  const trusts = createPropagationTrusts(serviceAccounts);
   const apiKeys = createApiKeys(instance);
   const faults = createFaultQueue();
   const tokens = createRegistryTokens({ clock, lifeMs: options.tokenLifeMs ?? HOUR_MS, signer, iam });
@@ -123,6 +130,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       refusals = [];
       faults.clear();
       iam.reset();
+      trusts.clear();
       isEnhanced = true;
     },
     iam: (change) => iam.change(parseIamChange(change)),
@@ -137,6 +145,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     resourceToken: (pem) => sessions.issueResource(apiKeys.describe(pem).publicKey, iam.groupExists()),
     serviceAccountToken: serviceAccounts.issue,
     deletePod: serviceAccounts.deletePod,
+    addTrust: trusts.add,
     clusterType(type) {
       isEnhanced = type === "enhanced";
     },
@@ -161,6 +170,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     answer: (request, fault) =>
       answerCluster(request, { serviceAccounts, sessions, isEnhanced: () => isEnhanced, flaw: fault?.token }),
     fail: failCluster,
+  };
+  const domain: Service = {
+    endpointOf: domainEndpoint,
+    answer: (request, fault) =>
+      answerDomain(request, { trusts, sessions, clock, groupExists: iam.groupExists, flaw: fault?.token }),
+    fail: failDomain,
   };
   const registry = cloudService(
     registryEndpoint,
@@ -217,6 +232,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const registryUrls: URL[] = [];
     for (const address of registryAddresses) registryUrls.push(new URL(await listen(address, registry, tlsIdentity)));
     const clusterOrigin = await listen(options.cluster ?? ANY_PORT, cluster, clusterTls);
+    const domainOrigin = await listen(options.domain ?? ANY_PORT, domain, tlsIdentity);
     const control = await startListener({
       address: options.control ?? ANY_PORT,
       clock,
@@ -236,6 +252,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       registryUrls,
       controlUrl: new URL(control.origin),
       clusterUrl: new URL(clusterOrigin),
+      domainUrl: new URL(domainOrigin),
       clusterCaCertificate: clusterTls.caCertificate,
       caCertificate: tlsIdentity?.caCertificate,
       tokenRootCertificate: signer.rootCertificate,

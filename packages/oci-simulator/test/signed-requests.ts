@@ -104,6 +104,26 @@ export async function createSession(simulator: Simulator): Promise<string> {
   return answer.json.token as string;
 }
 
+/** Asks the identity domain for a UPST, signed with the session unless `headers` say otherwise. */
+export function askDomain(
+  simulator: Simulator,
+  session: string,
+  form: Readonly<Record<string, string>>,
+  alteration: Alteration = {},
+): Promise<RawAnswer> {
+  return sendSigned(simulator.domainUrl, alteration, {
+    method: "POST",
+    target: "/oauth2/v1/token",
+    host: simulator.domainUrl.host,
+    headers: { date: new Date().toUTCString(), "content-type": "application/x-www-form-urlencoded" },
+    body: new URLSearchParams(form).toString(),
+    covered: COVERED.typescript.split(" "),
+    keyId: `ST$${session}`,
+    key: sessionKeys.privateKey,
+    parameters: {},
+  });
+}
+
 export function fetchToken(simulator: Simulator, session: string, alteration: Alteration = {}): Promise<RawAnswer> {
   return sendSigned(simulator.registryUrl, alteration, {
     method: "GET",

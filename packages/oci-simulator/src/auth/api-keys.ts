@@ -6,6 +6,7 @@ import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import type { Claims } from "../jwt.ts";
 import type { Instance } from "../metadata/instance.ts";
+import { serviceUserGroupOf } from "./session-tokens.ts";
 
 /** The lines of `~/.oci/config` that the Console shows for a new key; only `key_file` is missing. */
 export interface ApiKeySettings {
@@ -31,8 +32,9 @@ export interface ApiKeys {
 
 const PTYPE = "user";
 
+/** A person, not a service user. */
 export function isUser(claims: Claims): boolean {
-  return claims["ptype"] === PTYPE;
+  return claims["ptype"] === PTYPE && serviceUserGroupOf(claims) === undefined;
 }
 
 export function createApiKeys({ userId: user, tenancyId: tenancy, region }: Instance): ApiKeys {

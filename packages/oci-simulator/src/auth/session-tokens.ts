@@ -24,12 +24,20 @@ export interface SessionTokens {
   issueWorkload(publicKey: KeyObject, workload: Workload, flaw?: TokenFlaw): Promise<string>;
   /** The session of a person, as `oci session authenticate` gets it from the browser. */
   issueUser(publicKey: KeyObject, flaw?: TokenFlaw): Promise<string>;
+  /** The UPST of a service user of the identity domain. It ends no later than the token that it was exchanged for. */
+  issueServiceUser(publicKey: KeyObject, user: ServiceUser, endsAtS: number, flaw?: TokenFlaw): Promise<string>;
   /** The token that a platform gives to a function or a container instance (RPST). */
   issueResource(publicKey: KeyObject, isMember: boolean): Promise<string>;
   /** A new token of the same session, with a new life. */
   renew(session: Session): Promise<string>;
   /** @throws {Refusal} NotAuthenticated for a token that is not ours, has expired or has no expiry. */
   open(token: string): Session;
+}
+
+export interface ServiceUser {
+  readonly name: string;
+  /** Its membership is fixed when the token is issued. */
+  readonly group: string;
 }
 
 const HEADER = { kid: "asw_oc1_simulator", typ: "JWT" };
@@ -58,13 +66,25 @@ export function workloadOf(claims: Claims): string | undefined {
   return claims["ptype"] === WORKLOAD ? `${claims["namespace"]}/${claims["service_account"]}` : undefined;
 }
 
+/** The group of a service user's token; undefined for another kind of principal. */
+export function serviceUserGroupOf(claims: Claims): string | undefined {
+  const group = claims["service_user_group"];
+  return typeof group === "string" ? group : undefined;
+}
+
 /** @param lifeMs life of a token, in milliseconds; 20 minutes at Oracle. */
 export async function createSessionTokens(instance: Instance, clock: Clock, lifeMs: number): Promise<SessionTokens> {
   const own = await promisify(generateKeyPair)("rsa", { modulusLength: 2_048 });
   const opened = new Map<string, Session>();
 
   /** Signs `claims` with a life, and with the key that the session is bound to. */
-  function sign(publicKey: KeyObject, kid: string, claims: Claims, flaw: TokenFlaw | undefined): Promise<string> {
+  function sign(
+    publicKey: KeyObject,
+    kid: string,
+    claims: Claims,
+    flaw: TokenFlaw | undefined,
+    latestEndS = Number.POSITIVE_INFINITY,
+  ): Promise<string> {
     const lifeS = Math.ceil(lifeMs / 1_000);
     const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
     // The service's own key, which is not the caller's.
@@ -74,7 +94,7 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
       iss: "authService.oracle.com",
       aud: "oci",
       iat: issuedAtS,
-      ...(flaw === "without-exp" ? {} : { exp: issuedAtS + lifeS }),
+      ...(flaw === "without-exp" ? {} : { exp: Math.min(issuedAtS + lifeS, latestEndS) }),
       jti: randomUUID(),
       tenant: instance.tenancyId,
       jwk: JSON.stringify({ kid, n, e, kty: "RSA", alg: "RS256", use: "sig" }),
@@ -127,6 +147,11 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
     },
     issueUser(publicKey, flaw) {
       return sign(publicKey, "session", { sub: instance.userId, ptype: "user", ttype: "login" }, flaw);
+    },
+    issueServiceUser(publicKey, { name, group }, endsAtS, flaw) {
+      const sub = instance.userId.replace(/[^.]*$/, name);
+      const claims = { sub, ptype: "user", ttype: "upst", service_user_group: group };
+      return sign(publicKey, "upst", claims, flaw, endsAtS);
     },
     issueResource(publicKey, member) {
       const claims = {

@@ -83,22 +83,31 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
     },
     deletePod: (pod) => void deletedPods.add(pod),
     review(token) {
-      const jwt = decodeJwt(token);
-      if (jwt === undefined) throw notAuthenticated("not a JWT");
-      const key = known.keys.keys.find(({ kid }) => kid === jwt.header["kid"]);
-      const isVerified = key !== undefined && isSigned(jwt, createPublicKey({ key, format: "jwk" }));
-      if (!isVerified) throw notAuthenticated("the service-account token is not signed with the issuer's key");
-      const nowS = clock.wallMs() / 1_000;
-      const { iss, aud, exp, nbf, "kubernetes.io": bound } = jwt.claims;
-      if (iss !== known.issuer) throw notAuthenticated("the service-account token has another issuer");
-      if (![aud].flat().includes(known.audience))
-        throw notAuthenticated("the service-account token has another audience");
-      // Negated, so that a token without expiry is refused.
-      if (!(Number(exp) > nowS)) throw notAuthenticated("the service-account token has ended");
-      if (Number(nbf) > nowS) throw notAuthenticated("the service-account token is not valid yet");
+      const { "kubernetes.io": bound } = verifyIssuedToken(token, known, clock.wallMs());
       return boundWorkload(bound as Claims | undefined, deletedPods);
     },
   };
+}
+
+/** Verifies a token's signature, issuer, audience and life. @throws {Refusal} NotAuthenticated */
+export function verifyIssuedToken(
+  token: string,
+  { issuer, audience, keys }: ServiceAccountIssuer,
+  wallMs: number,
+): Claims {
+  const jwt = decodeJwt(token);
+  if (jwt === undefined) throw notAuthenticated("not a JWT");
+  const key = keys.keys.find(({ kid }) => kid === jwt.header["kid"]);
+  const isVerified = key !== undefined && isSigned(jwt, createPublicKey({ key, format: "jwk" }));
+  if (!isVerified) throw notAuthenticated("the service-account token is not signed with the issuer's key");
+  const nowS = wallMs / 1_000;
+  const { iss, aud, exp, nbf } = jwt.claims;
+  if (iss !== issuer) throw notAuthenticated("the service-account token has another issuer");
+  if (![aud].flat().includes(audience)) throw notAuthenticated("the service-account token has another audience");
+  // Negated, so that a token without expiry is refused.
+  if (!(Number(exp) > nowS)) throw notAuthenticated("the service-account token has ended");
+  if (Number(nbf) > nowS) throw notAuthenticated("the service-account token is not valid yet");
+  return jwt.claims;
 }
 
 function boundWorkload(bound: Claims | undefined, deletedPods: ReadonlySet<unknown>): Workload {

@@ -48,7 +48,7 @@ export const ANONYMOUS: Claims = { sub: "anonymous" };
 /** The session's claims that a token contains. */
 const CARRIED = [
   ...["sub", "tenant", "ptype", "opc-instance", "opc-compartment", "opc-tenant", "opc-tag", "access"],
-  ...["namespace", "service_account", "cluster_id"],
+  ...["namespace", "service_account", "cluster_id", "service_user_group"],
 ];
 
 export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTokensOptions): RegistryTokens {

@@ -1,0 +1,109 @@
+import { generateKeyPairSync } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { send } from "../../test/raw-client.ts";
+import {
+  type Alteration,
+  askDomain,
+  base64Der,
+  createSession,
+  fetchToken,
+  sessionKeys,
+} from "../../test/signed-requests.ts";
+import { type PropagationTrust, type Simulator, startSimulator } from "../index.ts";
+
+let simulator: Simulator;
+let session: string;
+beforeAll(async () => {
+  simulator = await startSimulator();
+  session = await createSession(simulator);
+});
+beforeEach(() => simulator.reset());
+afterAll(() => simulator.close());
+
+const PULLER = { namespace: "shop", serviceAccount: "puller", audience: "oci" };
+const TRUST: PropagationTrust = {
+  audience: "oci",
+  serviceUsers: { "system:serviceaccount:shop:puller": { name: "shop-puller", group: "pullers" } },
+};
+const CLIENTS = { ...TRUST, oauthClients: { app: "s3cret" } };
+
+const basic = (text: string): Alteration => ({
+  wire: { headers: { authorization: `Basic ${Buffer.from(text).toString("base64")}` } },
+});
+
+interface Asked {
+  readonly trust?: PropagationTrust | undefined;
+  readonly wanted?: object;
+  readonly form?: Readonly<Record<string, string>>;
+  readonly alteration?: Alteration;
+}
+
+async function ask({ trust = TRUST, wanted = {}, form = {}, alteration = {} }: Asked) {
+  simulator.addTrust(trust);
+  const fields = {
+    grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+    requested_token_type: "urn:oci:token-type:oci-upst",
+    subject_token: await simulator.serviceAccountToken({ ...PULLER, ...wanted }),
+    subject_token_type: "jwt",
+    public_key: base64Der(sessionKeys.publicKey),
+  };
+  return askDomain(simulator, session, { ...fields, ...form }, alteration);
+}
+
+async function pullStatus(upst: string, repository: string): Promise<number> {
+  const { json } = await fetchToken(simulator, upst);
+  const headers = { authorization: `Bearer ${json.token}` };
+  return (await send(simulator.registryUrl, { target: `/v2/${repository}/manifests/1`, headers })).status;
+}
+
+const claimsOf = (jwt: string) => JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString());
+
+test.each<[string, Asked]>([
+  ["an instance principal's signature", {}],
+  ["a confidential client", { trust: CLIENTS, alteration: basic("app:s3cret") }],
+])("%s gets the session of a service user, whose group's policy opens a repository", async (_name, asked) => {
+  const { json } = await ask({ ...asked, wanted: { lifeMs: 600_000 } });
+  simulator.iam({ repository: "shop/app", group: "pullers", granted: true });
+  expect(await pullStatus(json.token, "shop/app")).toBe(200);
+  expect(await pullStatus(json.token, "shop/other")).toBe(403);
+  simulator.iam({ repository: "shop/app", group: "pullers", granted: false });
+  expect(await pullStatus(json.token, "shop/app")).toBe(403);
+  const { iat, exp, sub, ptype } = claimsOf(json.token);
+  expect([exp - iat <= 600, sub.endsWith(".shop-puller"), ptype]).toEqual([true, true, "user"]);
+});
+
+const short = generateKeyPairSync("rsa", { modulusLength: 1_024 }).publicKey;
+const tampered: Alteration = { wire: ({ body }) => ({ body: body?.replace("type=jwt", "type=jwx") }) };
+const uncovered = (name: string): Alteration => ({
+  draft: ({ covered }) => ({ covered: covered.filter((each) => each !== name) }),
+});
+
+test.each<[string, number, string, Asked]>([
+  ["no authorization", 401, "no Signature", { alteration: { wire: { headers: { authorization: undefined } } } }],
+  ["a client with another secret", 401, "another secret", { trust: CLIENTS, alteration: basic("app:other") }],
+  ["an unknown client", 401, "no such client", { trust: CLIENTS, alteration: basic("toString:s3cret") }],
+  ["a body without signature", 401, "x-content-sha256 is not covered", { alteration: uncovered("x-content-sha256") }],
+  ["a signature without host", 401, "host is not covered", { alteration: uncovered("host") }],
+  ["another body than the signed one", 401, "is not the body's", { alteration: tampered }],
+  ["the instance, if the trust names clients", 400, "not for this client", { trust: CLIENTS }],
+  ["a token of another audience", 400, "another audience", { wanted: { audience: "vault" } }],
+  ["a token that has ended", 400, "has ended", { wanted: { lifeMs: -1_000 } }],
+  ["a subject without a service user", 400, "no service user", { wanted: { serviceAccount: "other" } }],
+  ["a token of no issuer", 400, "no trust", { form: { subject_token: "a.b.c" } }],
+  ["a short key", 400, "2048 bits", { form: { public_key: base64Der(short) } }],
+  ["a key in PEM", 400, "public_key", { form: { public_key: "-----BEGIN PUBLIC KEY-----" } }],
+  ["another kind of session", 400, "oci-upst", { form: { requested_token_type: "urn:oci:token-type:oci-rpst" } }],
+  ["an unknown field", 400, "unknown", { form: { scope: "all" } }],
+])("%s is refused with %i", async (_name, status, reason, asked) => {
+  const answer = await ask(asked);
+  expect([answer.status, Object.keys(answer.json)]).toEqual([status, ["error", "error_description"]]);
+  expect(simulator.refusals().at(-1)?.reason).toContain(reason);
+});
+
+test("an instance outside the dynamic group is refused, and any token without a trust", async () => {
+  simulator.iam({ dynamicGroup: false });
+  expect((await ask({})).status).toBe(401);
+  simulator.reset();
+  const issuer = { issuer: "https://other.test", audience: "oci", keys: { keys: [] } };
+  expect((await ask({ trust: { ...TRUST, issuer } })).status).toBe(400);
+});

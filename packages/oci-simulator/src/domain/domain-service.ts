@@ -1,0 +1,120 @@
+/**
+ * The identity domain's token endpoint: exchanges a service-account token of a trusted issuer for a UPST (RFC 8693; oci-go-sdk,
+ * common/auth/federation_client.go). Asked by a confidential client (HTTP Basic) or with an instance principal's signature.
+ *
+ * Errors have OAuth's form (RFC 6749 §5.2): 401 for who asks, 400 for the request or the token in it.
+ */
+import { createPublicKey, type KeyObject } from "node:crypto";
+import type { Clock } from "@ocir-broker/foundation";
+import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
+import { isMember, SESSION_PREFIX, type SessionTokens } from "../auth/session-tokens.ts";
+import type { EndpointName } from "../endpoints.ts";
+import type { TokenFlaw } from "../faults.ts";
+import { type Answer, answerJson } from "../http/answer.ts";
+import type { ReceivedRequest } from "../http/received-request.ts";
+import { notAuthenticated, Refusal } from "../http/refusal.ts";
+import type { Asker, PropagationTrusts } from "./propagation-trusts.ts";
+
+export interface DomainServiceOptions {
+  readonly trusts: PropagationTrusts;
+  readonly sessions: SessionTokens;
+  readonly clock: Clock;
+  /** Whether the nodes' dynamic group exists, with the policy that it may GET_RPST. */
+  groupExists(): boolean;
+  /** The fault of the issued token. */
+  readonly flaw?: TokenFlaw | undefined;
+}
+
+const PATH = "/oauth2/v1/token";
+const FIXED: Readonly<Record<string, string>> = {
+  grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+  requested_token_type: "urn:oci:token-type:oci-upst",
+  subject_token_type: "jwt",
+};
+const FIELDS = [...Object.keys(FIXED), "subject_token", "public_key"];
+const MIN_KEY_BITS = 2_048;
+
+export function domainEndpoint(request: ReceivedRequest): EndpointName {
+  return request.path === PATH ? "domain.token" : "domain.other";
+}
+
+export function failDomain(status: number): Answer {
+  const error = status === 401 ? "invalid_client" : status < 500 ? "invalid_request" : "server_error";
+  return answerJson(status, { error, error_description: "error" });
+}
+
+export async function answerDomain(request: ReceivedRequest, options: DomainServiceOptions): Promise<Answer> {
+  if (request.path !== PATH || request.method !== "POST") return failDomain(404);
+  let asker: Asker;
+  try {
+    asker = askerOf(request, options);
+  } catch (error) {
+    return refused(401, error);
+  }
+  try {
+    return await exchange(request, asker, options);
+  } catch (error) {
+    return refused(400, error);
+  }
+}
+
+function refused(status: number, error: unknown): Answer {
+  if (!(error instanceof Refusal)) throw error;
+  return { ...failDomain(status), reason: error.message };
+}
+
+function askerOf(request: ReceivedRequest, { trusts, sessions, clock, groupExists }: DomainServiceOptions): Asker {
+  const { authorization } = request.headers;
+  const [, encoded] = /^Basic (\S+)$/.exec(authorization ?? "") ?? [];
+  if (encoded !== undefined) {
+    const [clientId = "", ...secret] = Buffer.from(encoded, "base64").toString().split(":");
+    const asker = { clientId, secret: secret.join(":") };
+    if (!trusts.hasClient(clientId, asker.secret)) throw notAuthenticated("no such client, or another secret");
+    return asker;
+  }
+  const signature = parseRequestSignature(authorization);
+  if (!signature.keyId.startsWith(SESSION_PREFIX)) throw notAuthenticated("keyId is not a session token");
+  const { publicKey, claims } = sessions.open(signature.keyId.slice(SESSION_PREFIX.length));
+  if (!signature.headers.includes("host")) throw notAuthenticated("host is not covered");
+  verifyRequestSignature(request, signature, publicKey, clock.wallMs());
+  const mayAsk = claims["ptype"] === "instance" && isMember(claims) && groupExists();
+  if (!mayAsk) throw notAuthenticated("no policy lets this principal GET_RPST");
+  return "instance";
+}
+
+async function exchange(request: ReceivedRequest, asker: Asker, options: DomainServiceOptions): Promise<Answer> {
+  const { trusts, sessions, clock, flaw } = options;
+  const form = parseForm(request);
+  const { user, endsAtS } = trusts.exchange(form.get("subject_token") ?? "", asker, clock.wallMs());
+  const publicKey = parseKey(form.get("public_key") ?? "");
+  return answerJson(200, { token: await sessions.issueServiceUser(publicKey, user, endsAtS, flaw) });
+}
+
+function parseForm(request: ReceivedRequest): URLSearchParams {
+  if (request.headers["content-type"] !== "application/x-www-form-urlencoded")
+    throw new Refusal("InvalidParameter", "content-type is not a form's");
+  const form = new URLSearchParams(request.body.toString());
+  for (const name of form.keys()) {
+    if (!FIELDS.includes(name) || form.getAll(name).length > 1)
+      throw new Refusal("InvalidParameter", `${name} is unknown or given twice`);
+  }
+  for (const [name, value] of Object.entries(FIXED)) {
+    if (form.get(name) !== value) throw new Refusal("InvalidParameter", `${name} is not ${value}`);
+  }
+  return form;
+}
+
+/** Base64 of the SPKI's DER, without PEM's armour. */
+function parseKey(text: string): KeyObject {
+  const der = Buffer.from(text, "base64");
+  let key: KeyObject;
+  try {
+    key = createPublicKey({ key: der, format: "der", type: "spki" });
+  } catch (cause) {
+    throw new Refusal("InvalidParameter", `public_key cannot be read: ${cause}`);
+  }
+  const isLong = key.asymmetricKeyType === "rsa" && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= MIN_KEY_BITS;
+  if (der.toString("base64") !== text || !isLong)
+    throw new Refusal("InvalidParameter", "public_key is not RSA of 2048 bits or more, in base64 on one line");
+  return key;
+}

@@ -1,0 +1,65 @@
+/**
+ * The identity domain's propagation trusts: which issuer's tokens it exchanges, for whom, and the service user that each subject
+ * becomes (SCIM schema IdentityPropagationTrust, with allowImpersonation).
+ */
+
+import type { ServiceUser } from "../auth/session-tokens.ts";
+import { type ServiceAccountIssuer, verifyIssuedToken } from "../cluster/service-accounts.ts";
+import { notAuthenticated } from "../http/refusal.ts";
+import { decodeJwt } from "../jwt.ts";
+
+export interface PropagationTrust {
+  /** Default: the simulated cluster's issuer and keys. */
+  readonly issuer?: ServiceAccountIssuer;
+  /** The audience that tokens must have. */
+  readonly audience: string;
+  /** Confidential applications that may ask, by id with their secret. Without any, the nodes' dynamic group may. */
+  readonly oauthClients?: Readonly<Record<string, string>>;
+  /** By the token's `sub`, such as `system:serviceaccount:shop:puller`. */
+  readonly serviceUsers: Readonly<Record<string, ServiceUser>>;
+}
+
+/** The caller of an exchange: a confidential client, or an instance by its own session. */
+export type Asker = { readonly clientId: string; readonly secret: string } | "instance";
+
+export interface PropagationTrusts {
+  /** Replaces the trust for the same issuer: there is one for each. */
+  add(trust: PropagationTrust): void;
+  clear(): void;
+  /** Whether any trust has this client with this secret. */
+  hasClient(clientId: string, secret: string): boolean;
+  /** @throws {Refusal} NotAuthenticated */
+  exchange(token: string, asker: Asker, wallMs: number): { readonly user: ServiceUser; readonly endsAtS: number };
+}
+
+export function createPropagationTrusts(cluster: ServiceAccountIssuer): PropagationTrusts {
+  const trusts = new Map<unknown, PropagationTrust>();
+  return {
+    add: (trust) => void trusts.set((trust.issuer ?? cluster).issuer, trust),
+    clear: () => trusts.clear(),
+    hasClient: (clientId, secret) =>
+      [...trusts.values()].some(({ oauthClients = {} }) => secretOf(oauthClients, clientId) === secret),
+    exchange(token, asker, wallMs) {
+      const trust = trusts.get(decodeJwt(token)?.claims["iss"]);
+      if (trust === undefined) throw notAuthenticated("no trust for the token's issuer");
+      const { issuer = cluster, audience, oauthClients = {}, serviceUsers } = trust;
+      checkAsker(asker, oauthClients);
+      const { sub, exp } = verifyIssuedToken(token, { ...issuer, audience }, wallMs);
+      const user = Object.hasOwn(serviceUsers, String(sub)) ? serviceUsers[String(sub)] : undefined;
+      if (user === undefined) throw notAuthenticated("the trust has no service user for the token's subject");
+      return { user, endsAtS: Number(exp) };
+    },
+  };
+}
+
+function checkAsker(asker: Asker, oauthClients: Readonly<Record<string, string>>): void {
+  const isAllowed =
+    asker === "instance"
+      ? Object.keys(oauthClients).length === 0
+      : secretOf(oauthClients, asker.clientId) === asker.secret;
+  if (!isAllowed) throw notAuthenticated("the trust is not for this client");
+}
+
+function secretOf(clients: Readonly<Record<string, string>>, clientId: string): string | undefined {
+  return Object.hasOwn(clients, clientId) ? clients[clientId] : undefined;
+}
