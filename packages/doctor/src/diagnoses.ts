@@ -191,7 +191,7 @@ export const DIAGNOSES = {
   "service-accounts-off": {
     verdict: "problem",
     means: "the kubelet sends service-account tokens, but the broker has no exchange for them",
-    fix: "set serviceAccounts.exchange: oke, or remove tokenAttributes from the kubelet's entry",
+    fix: "set serviceAccounts.exchange, or remove tokenAttributes from the kubelet's entry",
   },
   "service-accounts-unused": {
     verdict: "problem",

@@ -76,6 +76,13 @@ describe("diagnose", () => {
     expect(findings.map(({ name }) => name)).toContain("cluster-ok");
   });
 
+  test("does not want OKE's exchange on a node whose exchange is an identity domain", async ({ node }) => {
+    const findings = await node.examine(
+      useServiceAccounts(node, { exchange: "identity-domain", endpoint: "https://127.0.0.1:1" }),
+    );
+    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+  });
+
   test.for([...CLOUD_FAULTS, ...NODE_FAULTS, ...SERVICE_ACCOUNT_FAULTS])(
     "names %s when %s",
     async ([named, _, breaks, also = []], { node }) => {

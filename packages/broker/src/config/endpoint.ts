@@ -21,6 +21,12 @@ export const registryEndpoint: z.ZodType<string, string> = endpoint.refine(
   "must be a URL without a path",
 );
 
+/** Never http, not even on loopback, because a secret is sent there. */
+export const httpsOrigin: z.ZodType<string, string> = registryEndpoint.refine(
+  (text) => URL.parse(text)?.protocol === "https:",
+  "must be an https URL without a path",
+);
+
 /** A proxy's URL, with or without user and password; the scheme is optional, as in curl. */
 export const proxy: z.ZodType<string, string> = z
   .string("must be a URL")

@@ -35,6 +35,7 @@ describe("checkConfig", () => {
         longestTokenLife: "60m",
         kubeconfig: "/etc/kubernetes/kubelet.conf",
       },
+      identityDomain: { authorization: "instance-principal" },
       registries: { extraHosts: [], endpoints: {} },
       metadata: {},
       auth: {},
@@ -73,6 +74,11 @@ serviceAccounts:
   endpoint: https://10.0.0.6:12250
   caFile: /etc/kubernetes/ca.crt
   kubeconfig: /var/lib/kubelet/kubeconfig
+identityDomain:
+  url: https://idcs-1.identity.oraclecloud.com
+  authorization: client
+  clientId: app
+  clientSecretFile: /etc/ocir-broker/client-secret
 `;
     expect(configOf(text)).toEqual(parse(text));
   });
@@ -119,6 +125,10 @@ surprise: 1
     [
       `log: {level: ${"y".repeat(80)}}`,
       `line 1: log.level: must be error, warn, info, debug or trace (got "${"y".repeat(59)}…)`,
+    ],
+    [
+      "identityDomain: {url: 'http://127.0.0.1'}",
+      'line 1: identityDomain.url: must be an https URL without a path (got "http://127.0.0.1")',
     ],
   ])("says what is wrong with %j", (text, fault) => {
     expect(faultsOf(text)).toEqual([fault]);
@@ -271,7 +281,7 @@ describe("configJsonSchema", () => {
   it("describes every key", () => {
     const sections = Object.values(configSchema.shape).map((section) => section.unwrap());
     const keys = sections.flatMap((section) => Object.values(section.shape));
-    expect(keys).toHaveLength(30);
+    expect(keys).toHaveLength(34);
     for (const key of keys) expect(key.description).toMatch(/\.$/);
     expect(JSON.stringify(configJsonSchema())).toContain("How long one request may wait");
   });

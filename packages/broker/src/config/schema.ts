@@ -7,6 +7,7 @@ import * as z from "zod";
 import { duration } from "./duration.ts";
 import { endpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";
 import { identitySection, profileSection } from "./sections/identity.ts";
+import { identityDomainSection } from "./sections/identity-domain.ts";
 import { absolutePath, section } from "./sections/section.ts";
 import { serviceAccountsSection } from "./sections/service-accounts.ts";
 
@@ -36,6 +37,7 @@ export const configSchema = z.strictObject(
     user: profileSection("identity.provider: user"),
     session: profileSection("identity.provider: session"),
     serviceAccounts: serviceAccountsSection,
+    identityDomain: identityDomainSection,
     registries: section({
       prefetch: z
         .array(registryHost, "must be a list of registry hosts")

@@ -57,6 +57,10 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
     ...createWorkloadEvents(log, metrics),
     sendTo,
     endpointOf: core.registries.endpointOf,
+    sessions: core.sessions,
+    sendDomain: instrumented(upstreams.send, clock, (result, elapsedMs) =>
+      metrics.upstreamAnswered("domain", result, elapsedMs),
+    ),
     observe: (send) =>
       instrumented(send, clock, (result, elapsedMs) => metrics.upstreamAnswered("cluster", result, elapsedMs)),
   });

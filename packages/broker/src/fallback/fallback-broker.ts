@@ -47,9 +47,11 @@ export function createFallbackBroker(options: FallbackBrokerOptions): FallbackBr
   });
   const { registries, tokens } = core;
   const workloads = createWorkloads({
-    ...{ config, clock, random },
+    ...{ config, environment, clock, random },
     sendTo: () => upstreams.send,
     endpointOf: registries.endpointOf,
+    sessions: core.sessions,
+    sendDomain: upstreams.send,
   });
   const settings = config.serviceAccounts;
   return {

@@ -37,7 +37,7 @@ describe("createMetrics", () => {
       ["ocir_broker_session_fetches_total", 6],
       ["ocir_broker_token_fetches_total", 6],
       ["ocir_broker_access_refreshes_total", 1],
-      ["ocir_broker_upstream_requests_total", 36],
+      ["ocir_broker_upstream_requests_total", 45],
       ["ocir_broker_textfile_writes_total", 2],
     ] as const) {
       const found = await samples(metrics, part);

@@ -43,7 +43,11 @@ export interface Metrics {
   sessionFetched(reason: FetchReason, result: FetchResult): void;
   /** `kind`: the exchange of a service-account token, or a registry token. */
   workloadFetched(kind: "session" | "token", reason: FetchReason, result: FetchResult): void;
-  upstreamAnswered(service: "metadata" | "auth" | "cluster", result: UpstreamResult, elapsedMs: number): void;
+  upstreamAnswered(
+    service: "metadata" | "auth" | "cluster" | "domain",
+    result: UpstreamResult,
+    elapsedMs: number,
+  ): void;
   registryAnswered(registryHost: string, result: UpstreamResult, elapsedMs: number): void;
   refreshed(registryHost: string): void;
   /** The metrics file is about to be rendered, with the current time in it. */
@@ -186,7 +190,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
       for (const result of FETCH_RESULTS) workloadFetches.inc({ kind, reason, result }, 0);
     }
   }
-  for (const upstream of ["metadata", "auth", "cluster"]) nameUpstream(upstream);
+  for (const upstream of ["metadata", "auth", "cluster", "domain"]) nameUpstream(upstream);
   for (const result of FETCH_RESULTS) textfileWrites.inc({ result }, 0);
 
   const requestMeters = Object.fromEntries(

@@ -45,6 +45,9 @@ function start(settings: object = {}): void {
   const send = createSendRequest({ dispatcher: createDirectDispatcher(LIMITS), clock, totalMs: 8_000 });
   workloads = createWorkloads({
     ...{ config, clock, random: () => 0.5 },
+    environment: {},
+    sessions: { get: () => Promise.reject(new Error("no use of the node's session")) },
+    sendDomain: send,
     sendTo: () => send,
     endpointOf: () => simulator.registryUrl,
   });

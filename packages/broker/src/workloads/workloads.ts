@@ -1,10 +1,18 @@
-/** Wires service accounts: the cluster, its exchange and keys, and the tokens. Undefined parts if they are not configured. */
+/** Wires service accounts: the exchange, the cluster's keys, and the tokens. Undefined parts if they are not configured. */
 
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { SendRequest } from "@ocir-broker/foundation";
-import { createIssuerKeys, createOkeWorkload } from "@ocir-broker/identity";
+import {
+  createIdentityDomain,
+  createIssuerKeys,
+  createOkeWorkload,
+  type SigningSession,
+  type WorkloadExchange,
+} from "@ocir-broker/identity";
 import { durationMs } from "../config/duration.ts";
-import type { ClusterOptions } from "./cluster.ts";
-import { createCluster } from "./cluster.ts";
+import type { Config } from "../config/schema.ts";
+import { SESSION } from "../tokens/caches.ts";
+import { type ClusterOptions, createCluster } from "./cluster.ts";
 import { createWorkloadTokens, type WorkloadTokens, type WorkloadTokensOptions } from "./workload-tokens.ts";
 
 export interface Workloads {
@@ -16,9 +24,18 @@ export interface Workloads {
 export interface WorkloadsOptions
   extends ClusterOptions,
     Pick<WorkloadTokensOptions, "random" | "sendTo" | "endpointOf" | "onSession" | "onToken"> {
+  readonly config: ClusterOptions["config"] & Pick<Config, "identityDomain">;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The node's own session, which may authorise an exchange at an identity domain. */
+  readonly sessions: Pick<RefreshAheadCache<SigningSession>, "get">;
+  /** To the identity domain, through the proxy if there is one. */
+  readonly sendDomain: SendRequest;
   /** Wraps the sender to the cluster, to observe it. */
   readonly observe?: (send: SendRequest) => SendRequest;
 }
+
+/** As long as an exchange may take; its own limit is the caller's. */
+const NODE_SESSION_WAIT_MS = 12_000;
 
 export function createWorkloads(options: WorkloadsOptions): Workloads {
   const { config, clock, observe = (send: SendRequest) => send } = options;
@@ -29,7 +46,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
   const send = observe(cluster.send);
   const tokens = createWorkloadTokens({
     ...options,
-    exchange: createOkeWorkload({ clock, send, endpoint }),
+    exchange: exchange === "oke" ? createOkeWorkload({ clock, send, endpoint }) : domainOf(options),
     keys: createIssuerKeys({ clock, send, apiServer }),
     audience,
     longestTokenLifeMs: durationMs(longestTokenLife),
@@ -41,4 +58,10 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       await cluster.close();
     },
   };
+}
+
+function domainOf({ config, environment, clock, sendDomain, sessions }: WorkloadsOptions): WorkloadExchange {
+  const nodeSession = async (): Promise<SigningSession> =>
+    (await sessions.get(SESSION, { waitMs: NODE_SESSION_WAIT_MS })).entry.value;
+  return createIdentityDomain({ clock, send: sendDomain, settings: config.identityDomain, environment, nodeSession });
 }

@@ -4,7 +4,10 @@
  */
 import { type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/foundation";
 
+/** The texts of `workload-…` hold for every exchange, unless they name the cluster; those of `domain-…` for an identity domain. */
 const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the audience of a token that kubectl creates";
+
+const TRUST = "check the domain's trust: issuer, keys, audience, and the service user for this service account";
 
 export const WORKLOAD_ERRORS = {
   "cluster-unknown": transient(
@@ -12,14 +15,41 @@ export const WORKLOAD_ERRORS = {
     "the cluster's address or certificate authority is not known",
     "set serviceAccounts.apiServer and serviceAccounts.caFile",
   ),
+  "domain-client-refused": permanent(
+    502,
+    "the identity domain does not accept who asks for the exchange",
+    "check the client's id and secret and the trust's oauthClients, or the policy that lets the node's dynamic group GET_RPST",
+  ),
+  "domain-not-configured": permanent(
+    502,
+    "the configuration does not name the identity domain completely",
+    "set identityDomain.url, and with authorization: client also clientId",
+  ),
+  "domain-secret-missing": permanent(
+    502,
+    "the client's secret is not known",
+    "set identityDomain.clientSecretFile, or LoadCredential=identity-domain-secret: in a drop-in of the unit",
+  ),
+  "domain-tls": transient(
+    502,
+    "the identity domain's certificate is not trusted",
+    "check upstream.caFile and the proxy",
+  ),
+  "domain-token-refused": permanent(502, "the identity domain does not accept the service-account token", TRUST),
+  "domain-unknown": permanent(502, "there is no identity domain at this address", "check identityDomain.url"),
+  "domain-unreachable": transient(
+    504,
+    "the identity domain does not answer",
+    "allow TCP 443 from the nodes to the identity domain, or set proxy.https",
+  ),
   "workload-cluster-basic": permanent(
     502,
     "the cluster refused to exchange a service-account token",
     "check that the cluster is an enhanced cluster",
   ),
-  "workload-invalid": transient(502, "the cluster's answer contains no session", NEXT.wait),
-  "workload-refused": permanent(502, "the cluster did not understand the exchange", NEXT.journal),
-  "workload-throttled": transient(503, "the cluster throttles exchanges", NEXT.wait),
+  "workload-invalid": transient(502, "the exchange's answer contains no session", NEXT.wait),
+  "workload-refused": permanent(502, "the exchange did not understand the request", NEXT.journal),
+  "workload-throttled": transient(503, "the exchange throttles requests", NEXT.wait),
   "workload-tls": transient(502, "the cluster's certificate is not trusted", "check serviceAccounts.caFile"),
   "workload-token-audience": permanent(
     502,
@@ -33,7 +63,7 @@ export const WORKLOAD_ERRORS = {
     "the service-account token has not the claims of Kubernetes",
     NEXT.kubeletConfig,
   ),
-  "workload-unavailable": transient(503, "the cluster's exchange returned a server error", NEXT.wait),
+  "workload-unavailable": transient(503, "the exchange returned a server error", NEXT.wait),
   "workload-unreachable": transient(
     504,
     "the cluster's exchange does not answer",

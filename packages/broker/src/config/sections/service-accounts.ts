@@ -6,10 +6,10 @@ import { absolutePath, section } from "./section.ts";
 
 export const serviceAccountsSection = section({
   exchange: z
-    .enum(["none", "oke"], "must be none or oke")
+    .enum(["none", "oke", "identity-domain"], "must be none, oke or identity-domain")
     .default("none")
     .describe(
-      "How a pod's service-account token becomes an identity: oke, at the cluster (OKE Workload Identity, enhanced clusters). With none, such requests are refused.",
+      "How a pod's service-account token becomes an identity: oke, at the cluster (OKE Workload Identity, enhanced clusters); identity-domain, at identityDomain.url (any cluster). With none, such requests are refused.",
     ),
   select: z
     .enum(["all", "annotated"], "must be all or annotated")

@@ -1,6 +1,6 @@
 /**
- * Checks pulls by service account: whether kubelet and broker agree that there are any, and whether the cluster's exchange can be reached.
- * Sends no token, so a basic cluster or a missing policy shows only in a pull's own error.
+ * Checks pulls by service account: whether kubelet and broker agree that there are any, and whether OKE's exchange can be reached; an
+ * identity domain is not asked. Sends no token, so a basic cluster or a missing policy shows only in a pull's own error.
  */
 import { createCluster } from "@ocir-broker/broker";
 import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
@@ -23,9 +23,9 @@ export const checkServiceAccounts: Check = async (context) => {
   if (minor < FIRST_MINOR) return [finding("kubelet-too-old", `Kubernetes 1.${minor}`)];
   if (audiences.length === 0) return [finding("service-accounts-unused", `no ${SERVICE_ACCOUNT_PROVIDER_NAME}`)];
   const other = audience === undefined ? undefined : audiences.find((each) => each !== audience);
-  return other === undefined
-    ? [await clusterFinding(context)]
-    : [finding("service-account-audience", `the kubelet's is ${other}, the broker's ${audience}`)];
+  if (other !== undefined)
+    return [finding("service-account-audience", `the kubelet's is ${other}, the broker's ${audience}`)];
+  return exchange === "oke" ? [await clusterFinding(context)] : [];
 };
 
 /** Any answer will do: a request without a token is refused. */

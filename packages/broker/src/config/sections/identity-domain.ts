@@ -1,0 +1,31 @@
+/** The section of the identity domain that exchanges service-account tokens of any cluster. */
+import * as z from "zod";
+import { httpsOrigin } from "../endpoint.ts";
+import { absolutePath, section } from "./section.ts";
+
+export const identityDomainSection = section({
+  url: httpsOrigin
+    .optional()
+    .describe(
+      "For serviceAccounts.exchange: identity-domain: the URL of OCI's identity domain that trusts the cluster.",
+    )
+    .meta({ examples: ["https://idcs-0123456789abcdef.identity.oraclecloud.com"] }),
+  authorization: z
+    .enum(["instance-principal", "client"], "must be instance-principal or client")
+    .default("instance-principal")
+    .describe(
+      "How the broker proves itself there: instance-principal, by this node's own session, without a secret; client, as a confidential application, for nodes outside OCI.",
+    ),
+  clientId: z
+    .string("must be a client's id")
+    .regex(/^[\x21-\x39\x3b-\x7e]{1,200}$/, "must be a client's id, without blanks and colons")
+    .optional()
+    .describe("For authorization: client: the confidential application's client id.")
+    .meta({ examples: ["0123456789abcdef0123456789abcdef"] }),
+  clientSecretFile: absolutePath
+    .optional()
+    .describe(
+      "The file with its client secret, readable for the daemon's user alone, or for its group if root owns it; read at each exchange. Default: identity-domain-secret of systemd's LoadCredential.",
+    )
+    .meta({ examples: ["/etc/ocir-broker/client-secret"] }),
+}).prefault({});

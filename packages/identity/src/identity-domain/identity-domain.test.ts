@@ -1,0 +1,153 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
+import { Secret, UpstreamError, type UpstreamErrorCode, type UpstreamRequest } from "@ocir-broker/foundation";
+import { describe, expect, test, vi } from "vitest";
+import { createHome, KEYS } from "../../test/home.ts";
+import { tokenOf } from "../../test/service-account-tokens.ts";
+import type { IdentityDomainSettings } from "./authorization.ts";
+import { createIdentityDomain } from "./identity-domain.ts";
+
+const forever = new AbortController().signal;
+const other = generateKeyPairSync("rsa", { modulusLength: 2_048 }).publicKey;
+const URL_OF_DOMAIN = "https://idcs-1.identity.oraclecloud.com";
+const SECRET = "s3cret-of-the-client";
+const CLIENT = { authorization: "client", clientId: "app" } as const;
+
+interface Answered {
+  readonly status?: number;
+  readonly text?: string;
+  readonly headers?: Record<string, string>;
+  readonly serverDateMs?: number;
+}
+type Answer = (publicKey: KeyObject) => Answered;
+
+const session = (key?: KeyObject) => ({
+  iat: 0,
+  exp: 3_600,
+  tenant: "ocid1.tenancy",
+  ...(key && { jwk: JSON.stringify(key.export({ format: "jwk" })) }),
+});
+const answerOf = (claims: object, prefix = "") => ({
+  text: JSON.stringify({ token: `${prefix}${tokenOf(claims).reveal()}` }),
+});
+
+function setUp(
+  answer: Answer = (key) => answerOf(session(key)),
+  settings: Partial<IdentityDomainSettings> = {},
+  environment: Readonly<Record<string, string>> = {},
+) {
+  const home = createHome();
+  const send = vi.fn(async ({ body }: UpstreamRequest) => {
+    const der = Buffer.from(new URLSearchParams(body).get("public_key") ?? "", "base64");
+    const {
+      text = "",
+      status = 200,
+      headers = {},
+      serverDateMs,
+    } = answer(createPublicKey({ key: der, format: "der", type: "spki" }));
+    return { status, headers, body: Buffer.from(text), sentAtMs: 5, serverDateMs };
+  });
+  const node = { keyId: new Secret("ST$node"), privateKey: KEYS.privateKey, tenancyId: "t" };
+  const { exchange } = createIdentityDomain({
+    clock: home.clock,
+    send,
+    settings: { url: URL_OF_DOMAIN, authorization: "instance-principal", ...settings },
+    environment,
+    nodeSession: async () => node,
+  });
+  const sent = () => send.mock.calls[0]?.[0] as UpstreamRequest;
+  return { home, send, sent, exchange: () => exchange(tokenOf(), forever) };
+}
+
+describe("createIdentityDomain", () => {
+  test("sends the token and a key, signed by the node, and makes a session of the answer", async () => {
+    const { exchange, sent } = setUp();
+    const { value, expiresAtMs } = await exchange();
+    expect(value.keyId.reveal()).toMatch(/^ST\$[^$]+$/);
+    expect([value.tenancyId, expiresAtMs]).toEqual(["ocid1.tenancy", 5 + 3_600_000]);
+    const { url, headers, body } = sent();
+    expect(url.href).toBe(`${URL_OF_DOMAIN}/oauth2/v1/token`);
+    expect(Object.fromEntries(new URLSearchParams(body))).toEqual({
+      grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+      requested_token_type: "urn:oci:token-type:oci-upst",
+      subject_token: tokenOf().reveal(),
+      subject_token_type: "jwt",
+      public_key: expect.stringMatching(/^MII[\w+/]+=*$/),
+    });
+    const [, covered = "", signature = ""] =
+      /keyId="ST\$node".*headers="([^"]*)",signature="([^"]*)"/.exec(headers["authorization"] ?? "") ?? [];
+    expect(covered).toBe("date (request-target) host content-type content-length x-content-sha256");
+    const lines = covered
+      .split(" ")
+      .map((name) => `${name}: ${name === "(request-target)" ? `post ${url.pathname}` : headers[name]}`);
+    const isSigned = verify("sha256", Buffer.from(lines.join("\n")), KEYS.publicKey, Buffer.from(signature, "base64"));
+    expect(isSigned).toBe(true);
+  });
+
+  test.each<[string, (path: string) => [Partial<IdentityDomainSettings>, Record<string, string>]]>([
+    ["its file", (path) => [{ clientSecretFile: `${path}/identity-domain-secret` }, {}]],
+    ["systemd's credential", (path) => [{}, { CREDENTIALS_DIRECTORY: path }]],
+  ])("asks as a client with the secret of %s, read at each exchange", async (_name, where) => {
+    const first = createHome();
+    const [settings, environment] = where(first.path);
+    const { exchange, send } = setUp(undefined, { ...CLIENT, ...settings }, environment);
+    const sent: (string | undefined)[] = [];
+    for (const secret of [SECRET, "new"]) {
+      first.write("identity-domain-secret", `${secret}\n`, 0o400);
+      await exchange();
+      sent.push(send.mock.lastCall?.[0].headers["authorization"]);
+      first.write("identity-domain-secret", "", 0o600);
+    }
+    const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
+    expect(sent).toEqual([basic(`app:${SECRET}`), basic("app:new")]);
+  });
+
+  test.each<[code: string, string | undefined, mode: number, Partial<IdentityDomainSettings>]>([
+    ["identity-file-permissions", SECRET, 0o640, CLIENT],
+    ["identity-file-permissions", SECRET, 0o604, CLIENT],
+    ["identity-file-unreadable", undefined, 0, CLIENT],
+    ["domain-secret-missing", "\n", 0o600, CLIENT],
+    ["domain-secret-missing", SECRET, 0o600, { ...CLIENT, clientSecretFile: undefined }],
+    ["domain-not-configured", SECRET, 0o600, { authorization: "client" }],
+    ["domain-not-configured", SECRET, 0o600, { url: undefined }],
+  ])("asks nobody and says %s (%j, mode %o)", async (code, text, mode, settings) => {
+    const home = createHome();
+    const clientSecretFile = `${home.path}/secret`;
+    if (text !== undefined) home.write("secret", text, mode);
+    const { exchange, send } = setUp(undefined, { clientSecretFile, ...settings });
+    const failed = await exchange().catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code });
+    expect(String(failed)).not.toContain(SECRET);
+    expect(send).not.toHaveBeenCalled();
+  });
+
+  test.each<[name: string, code: string, answer: Answer]>([
+    ["401", "domain-client-refused", () => ({ status: 401 })],
+    ["401 with a clock that is off", "clock-skew", () => ({ status: 401, serverDateMs: 1e12 })],
+    ["403", "domain-client-refused", () => ({ status: 403 })],
+    ["400 about the client", "domain-client-refused", () => ({ status: 400, text: '{"error":"invalid_client"}' })],
+    ["400 about the token", "domain-token-refused", () => ({ status: 400, text: '{"error":"invalid_grant"}' })],
+    ["404", "domain-unknown", () => ({ status: 404 })],
+    ["405", "workload-refused", () => ({ status: 405 })],
+    ["429", "workload-throttled", () => ({ status: 429, headers: { "retry-after": "7" } })],
+    ["503", "workload-unavailable", () => ({ status: 503 })],
+    ["a page", "workload-invalid", () => ({ text: "<html>" })],
+    ["a token with a prefix", "workload-invalid", (key) => answerOf(session(key), "ST$")],
+    ["a token without an end", "workload-invalid", () => answerOf({ iat: 0 })],
+    ["a token that has ended", "workload-invalid", () => answerOf({ iat: 0, exp: 0 })],
+    ["a token for another key", "workload-invalid", () => answerOf(session(other))],
+  ])("calls %s %s", async (_name, code, answer) => {
+    const retryAfterMs = code === "workload-throttled" ? 7_000 : undefined;
+    await expect(setUp(answer).exchange()).rejects.toMatchObject({ code, retryAfterMs });
+  });
+
+  test.each<[UpstreamErrorCode, string]>([
+    ["tls", "domain-tls"],
+    ["answer-too-large", "workload-invalid"],
+    ["name-not-found", "domain-unreachable"],
+    ["timeout", "domain-unreachable"],
+  ])("calls %s on the way %s", async (cause, code) => {
+    const { exchange, send } = setUp();
+    send.mockRejectedValue(new UpstreamError(cause, "domain.test"));
+    await expect(exchange()).rejects.toMatchObject({ code });
+  });
+});

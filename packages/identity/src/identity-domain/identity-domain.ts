@@ -1,0 +1,105 @@
+/**
+ * Workload identity federation: an identity domain of OCI exchanges a service-account token of any trusted issuer for a session of the
+ * service user that the domain's trust names (RFC 8693; oci-go-sdk, common/auth/federation_client.go,
+ * tokenExchangeFederationClient). Oracle calls the session's token a UPST; it lives no longer than the service-account token.
+ *
+ * Never retries, because the cache has the back-off.
+ */
+import {
+  type Clock,
+  type Expiring,
+  isSkewed,
+  parseJson,
+  retryAfterMsOf,
+  type SendRequest,
+  UpstreamError,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation";
+import * as z from "zod";
+import { IdentityError } from "../identity-error.ts";
+import type { SigningSession } from "../provider.ts";
+import { exchangedSession } from "../workload/exchanged-session.ts";
+import { createSessionKeys } from "../workload/session-keys.ts";
+import { WorkloadError, type WorkloadErrorCode } from "../workload/workload-error.ts";
+import type { WorkloadExchange } from "../workload/workload-exchange.ts";
+import { type AuthorizationOptions, authorized, type IdentityDomainSettings } from "./authorization.ts";
+
+export interface IdentityDomainOptions extends AuthorizationOptions {
+  readonly clock: Clock;
+  readonly send: SendRequest;
+}
+
+const PATH = "/oauth2/v1/token";
+
+/** An answer has about 4 KiB. */
+const MAX_BODY_BYTES = 65_536;
+
+const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
+
+/** RFC 6749 §5.2: the client, not the token it presents. */
+const clientError = z.object({ error: z.enum(["invalid_client", "unauthorized_client"]) });
+
+export function createIdentityDomain(options: IdentityDomainOptions): WorkloadExchange {
+  const { clock, send, settings } = options;
+  const sessionKeys = createSessionKeys(clock);
+
+  async function post(request: Omit<UpstreamRequest, "method" | "maxBodyBytes">): Promise<UpstreamResponse> {
+    try {
+      return await send({ ...request, method: "POST", maxBodyBytes: MAX_BODY_BYTES });
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error;
+      throw new WorkloadError(codeOfFailure(error), request.url.host, { cause: error });
+    }
+  }
+
+  return {
+    async exchange(token, signal): Promise<Expiring<SigningSession>> {
+      const url = tokenUrlOf(settings);
+      const [keys] = await Promise.all([
+        sessionKeys(),
+        // The SDK will sign requests with the session.
+        import("../oci-sdk/oci-sdk.ts"),
+      ]);
+      const body = new URLSearchParams({
+        grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+        requested_token_type: "urn:oci:token-type:oci-upst",
+        subject_token: token.reveal(),
+        subject_token_type: "jwt",
+        public_key: keys.publicKey.export({ type: "spki", format: "der" }).toString("base64"),
+      }).toString();
+      const headers = await authorized({ url, body, wallMs: clock.wallMs() }, options, signal);
+      const response = await post({ url, headers, body, signal });
+      if (response.status !== 200) throw refusalOf(response, url.host, clock.wallMs());
+      const jwt = answer.safeParse(parseJson(response.body.toString("utf8"))).data?.token;
+      return exchangedSession(jwt && `ST$${jwt}`, response, keys, url.host, clock);
+    },
+  };
+}
+
+function tokenUrlOf({ url }: IdentityDomainSettings): URL {
+  if (url === undefined) throw new WorkloadError("domain-not-configured", "identityDomain.url");
+  return new URL(PATH, url);
+}
+
+function codeOfFailure({ code }: UpstreamError): WorkloadErrorCode {
+  if (code === "tls") return "domain-tls";
+  return code === "answer-too-large" ? "workload-invalid" : "domain-unreachable";
+}
+
+function refusalOf(response: UpstreamResponse, host: string, wallMs: number): Error {
+  const { status, serverDateMs } = response;
+  const details = { status, retryAfterMs: retryAfterMsOf(response) };
+  if (status === 401 && isSkewed(serverDateMs, wallMs)) return new IdentityError("clock-skew", host, details);
+  return new WorkloadError(codeOf(response), host, details);
+}
+
+function codeOf({ status, body }: UpstreamResponse): WorkloadErrorCode {
+  if (status === 401 || status === 403) return "domain-client-refused";
+  if (status === 404) return "domain-unknown";
+  if (status === 429) return "workload-throttled";
+  if (status >= 500) return "workload-unavailable";
+  if (status !== 400) return "workload-refused";
+  const isClient = clientError.safeParse(parseJson(body.toString("utf8"))).success;
+  return isClient ? "domain-client-refused" : "domain-token-refused";
+}
