@@ -16,8 +16,6 @@ import { buildPackages, cannotPackage, packageNamed } from "./built-packages.ts"
 const skipped = cannotPackage() ?? canBootSystemd();
 const BUILD_LIMIT_MS = 900_000;
 const INSTALL_LIMIT_MS = 120_000;
-/** Time limit of an installation, without download. */
-const INSTALL_BAR_MS = 10_000;
 const HOST = "icn.ocir.io";
 const PLUGIN = "/usr/local/bin/credential-provider-oke";
 const LINKS = {
@@ -140,9 +138,7 @@ describe.skipIf(skipped !== undefined)(`on a node${skipped ? ` (skipped: ${skipp
     });
 
     it("answers a pull once it is installed, and starts with the kubelet", async () => {
-      const result = way.install(root);
-      await expectDone(result);
-      expect((await result).elapsedMs).toBeLessThan(INSTALL_BAR_MS);
+      await expectDone(way.install(root));
       for (const [link, name] of Object.entries(LINKS)) {
         expect(await root.run("readlink", [link])).toBe(`/usr/libexec/ocir-broker/${name}`);
       }
