@@ -1,5 +1,5 @@
 /** The DaemonSet's image with real tools: published, or loaded onto nodes, as in cloud-init/daemonset/README.md. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
@@ -50,15 +50,19 @@ describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
   });
 });
 
-/** Image and manifest, with archives that this test does not unpack. */
+/** Image and manifest, with archives and a Node that this test does not use. */
 async function makeRelease(folder: string): Promise<void> {
   const release = { version: cliPackage.version, epochS: 1_790_000_000 };
   const work = join(folder, "work");
   mkdirSync(work);
+  const programs = join(work, "programs");
+  mkdirSync(programs);
+  for (const name of ["enter-node", "daemonset.mjs"]) copyFileSync(join(CHECKOUT, "dist", name), join(programs, name));
+  writeFileSync(join(programs, "node"), "");
   const contents = TARGETS.map((target) => {
     const archive = join(work, `archive-${target.debArchitecture}`);
     writeFileSync(archive, `archive for ${target.debArchitecture}\n`);
-    return { target, archive, programs: join(CHECKOUT, "dist") };
+    return { target, archive, programs };
   });
   const { manifest } = await makeDaemonSetImage(release, contents, { work, output: folder });
   writeFileSync(join(folder, manifest.name), manifest.text);

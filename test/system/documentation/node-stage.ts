@@ -5,6 +5,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DISABLED_FILE } from "@ocir-broker/protocol";
 import { makeArchives, VERSION } from "../install/archives.ts";
 import { HEALTH_SOCKET, NODE, SERVICE, SHIM } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../systemd-root/index.ts";
@@ -112,6 +113,8 @@ async function renew(root: SystemdRoot): Promise<void> {
   // The plugin alone may be the file that a removal leaves for the kubelet.
   const installed = await root.exec("test", ["-x", "/usr/libexec/ocir-broker/setup"]);
   if (installed.exitCode !== 0) await root.run(`/opt/${ARCHIVE}/install.sh`);
+  const switchedOff = await root.exec("test", ["-e", DISABLED_FILE]);
+  if (switchedOff.exitCode === 0) await root.run("/usr/local/bin/ocir-broker", ["enable"]);
   await root.run("systemctl", ["reset-failed"]);
   await root.run("systemctl", ["start", "ocir-broker.socket", SERVICE, "kubelet.service"]);
   await until("the daemon is ready", async () => {
