@@ -5,6 +5,7 @@
  * that do so would invalidate each other's.
  */
 import { createSameIdentity, readNow } from "../file-lives.ts";
+import { NO_HANDOVER } from "../no-handover.ts";
 import { readPrivateFile } from "../oci-profile/private-file.ts";
 import { readProfileKey } from "../oci-profile/private-key.ts";
 import { type ProfileSettings, readProfile } from "../oci-profile/profile.ts";
@@ -23,7 +24,7 @@ export function createCliSession(
   const checkSame = createSameIdentity();
   const profile = () => readProfile(settings, environment);
   return {
-    source: undefined,
+    ...NO_HANDOVER,
     refusedAs: "session-refused",
     region: async () => regionOf(await profile()),
     async session() {
@@ -36,8 +37,5 @@ export function createCliSession(
       checkSame(written.identity, place);
       return readNow(written.session, clock, written.endsAtWallMs);
     },
-    resume() {},
-    encodeSession: () => undefined,
-    decodeSession: () => undefined,
   };
 }

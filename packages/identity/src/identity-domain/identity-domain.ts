@@ -12,13 +12,12 @@ import {
   parseJson,
   retryAfterMsOf,
   type SendRequest,
-  UpstreamError,
-  type UpstreamRequest,
   type UpstreamResponse,
 } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
 import type { SigningSession } from "../provider.ts";
+import { postToExchange } from "../workload/exchange-post.ts";
 import { exchangedSession } from "../workload/exchanged-session.ts";
 import { createSessionKeys } from "../workload/session-keys.ts";
 import { WorkloadError, type WorkloadErrorCode } from "../workload/workload-error.ts";
@@ -32,8 +31,7 @@ export interface IdentityDomainOptions extends AuthorizationOptions {
 
 const PATH = "/oauth2/v1/token";
 
-/** An answer has about 4 KiB. */
-const MAX_BODY_BYTES = 65_536;
+const FAILURES = { tls: "domain-tls", unreachable: "domain-unreachable" } as const;
 
 const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
 
@@ -44,23 +42,10 @@ export function createIdentityDomain(options: IdentityDomainOptions): WorkloadEx
   const { clock, send, settings } = options;
   const sessionKeys = createSessionKeys(clock);
 
-  async function post(request: Omit<UpstreamRequest, "method" | "maxBodyBytes">): Promise<UpstreamResponse> {
-    try {
-      return await send({ ...request, method: "POST", maxBodyBytes: MAX_BODY_BYTES });
-    } catch (error) {
-      if (!(error instanceof UpstreamError)) throw error;
-      throw new WorkloadError(codeOfFailure(error), request.url.host, { cause: error });
-    }
-  }
-
   return {
     async exchange(token, signal): Promise<Expiring<SigningSession>> {
       const url = tokenUrlOf(settings);
-      const [keys] = await Promise.all([
-        sessionKeys(),
-        // The SDK will sign requests with the session.
-        import("../oci-sdk/oci-sdk.ts"),
-      ]);
+      const keys = await sessionKeys();
       const body = new URLSearchParams({
         grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
         requested_token_type: "urn:oci:token-type:oci-upst",
@@ -69,7 +54,7 @@ export function createIdentityDomain(options: IdentityDomainOptions): WorkloadEx
         public_key: keys.publicKey.export({ type: "spki", format: "der" }).toString("base64"),
       }).toString();
       const headers = await authorized({ url, body, wallMs: clock.wallMs() }, options, signal);
-      const response = await post({ url, headers, body, signal });
+      const response = await postToExchange(send, { url, headers, body, signal }, FAILURES);
       if (response.status !== 200) throw refusalOf(response, url.host, clock.wallMs());
       const jwt = answer.safeParse(parseJson(response.body.toString("utf8"))).data?.token;
       return exchangedSession(jwt && `ST$${jwt}`, response, keys, url.host, clock);
@@ -80,11 +65,6 @@ export function createIdentityDomain(options: IdentityDomainOptions): WorkloadEx
 function tokenUrlOf({ url }: IdentityDomainSettings): URL {
   if (url === undefined) throw new WorkloadError("domain-not-configured", "identityDomain.url");
   return new URL(PATH, url);
-}
-
-function codeOfFailure({ code }: UpstreamError): WorkloadErrorCode {
-  if (code === "tls") return "domain-tls";
-  return code === "answer-too-large" ? "workload-invalid" : "domain-unreachable";
 }
 
 function refusalOf(response: UpstreamResponse, host: string, wallMs: number): Error {

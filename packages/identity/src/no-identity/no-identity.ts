@@ -3,6 +3,7 @@
  * request for a session ends at once with `identity-none`, so the kubelet goes on without credentials.
  */
 import { IdentityError } from "../identity-error.ts";
+import { NO_HANDOVER } from "../no-handover.ts";
 import type { IdentityProvider } from "../provider.ts";
 
 export function createNoIdentity(): IdentityProvider {
@@ -10,11 +11,8 @@ export function createNoIdentity(): IdentityProvider {
     throw new IdentityError("identity-none", "identity.provider");
   }
   return {
-    source: undefined,
+    ...NO_HANDOVER,
     region: refuse,
     session: refuse,
-    resume() {},
-    encodeSession: () => undefined,
-    decodeSession: () => undefined,
   };
 }

@@ -5,18 +5,10 @@
  * Never retries, because the cache has the back-off. TLS to the cluster's authority alone, and no proxy: `send` must ensure both.
  */
 import { randomUUID } from "node:crypto";
-import {
-  type Clock,
-  type Expiring,
-  parseJson,
-  retryAfterMsOf,
-  type Secret,
-  type SendRequest,
-  UpstreamError,
-  type UpstreamResponse,
-} from "@ocir-broker/foundation";
+import { type Clock, type Expiring, parseJson, retryAfterMsOf, type SendRequest } from "@ocir-broker/foundation";
 import * as z from "zod";
 import type { SigningSession } from "../provider.ts";
+import { postToExchange } from "../workload/exchange-post.ts";
 import { exchangedSession } from "../workload/exchanged-session.ts";
 import { readServiceAccountClaims } from "../workload/service-account-token.ts";
 import { createSessionKeys } from "../workload/session-keys.ts";
@@ -33,43 +25,27 @@ export interface OkeWorkloadOptions {
 /** Oracle's SDKs send no token that ends sooner. */
 const MIN_TOKEN_LIFE_MS = 300_000;
 
-/** An answer has about 4 KiB. */
-const MAX_BODY_BYTES = 65_536;
+const FAILURES = { tls: "workload-tls", unreachable: "workload-unreachable" } as const;
 
 const answer = z.object({ token: z.string().regex(/^ST\$[\w-]+\.[\w-]+\.[\w-]+$/) });
 
 export function createOkeWorkload({ clock, send, endpoint }: OkeWorkloadOptions): WorkloadExchange {
   const sessionKeys = createSessionKeys(clock);
 
-  async function post(url: URL, token: Secret, podKey: string, signal: AbortSignal): Promise<UpstreamResponse> {
-    const headers = {
-      authorization: `Bearer ${token.reveal()}`,
-      "content-type": "application/json",
-      "opc-request-id": randomUUID(),
-    };
-    try {
-      const body = JSON.stringify({ podKey });
-      return await send({ method: "POST", url, headers, body, signal, maxBodyBytes: MAX_BODY_BYTES });
-    } catch (error) {
-      if (!(error instanceof UpstreamError)) throw error;
-      throw new WorkloadError(codeOfFailure(error), url.host, { cause: error });
-    }
-  }
-
   return {
     async exchange(token, signal): Promise<Expiring<SigningSession>> {
       const url = new URL("/resourcePrincipalSessionTokens", endpoint());
       if (readServiceAccountClaims(token).expiresAtWallMs - clock.wallMs() < MIN_TOKEN_LIFE_MS)
         throw new WorkloadError("workload-token-ended", "service-account token");
-      const [{ publicKey, privateKey }] = await Promise.all([
-        sessionKeys(),
-        // The SDK will sign requests with the session.
-        import("../oci-sdk/oci-sdk.ts"),
-      ]);
-      const podKey = publicKey.export({ type: "spki", format: "pem" }).toString();
-      const response = await post(url, token, podKey, signal);
-      if (response.status === 200)
-        return exchangedSession(keyIdIn(response.body), response, { publicKey, privateKey }, url.host, clock);
+      const keys = await sessionKeys();
+      const headers = {
+        authorization: `Bearer ${token.reveal()}`,
+        "content-type": "application/json",
+        "opc-request-id": randomUUID(),
+      };
+      const body = JSON.stringify({ podKey: keys.publicKey.export({ type: "spki", format: "pem" }).toString() });
+      const response = await postToExchange(send, { url, headers, body, signal }, FAILURES);
+      if (response.status === 200) return exchangedSession(keyIdIn(response.body), response, keys, url.host, clock);
       throw new WorkloadError(codeOfStatus(response.status), url.host, {
         status: response.status,
         retryAfterMs: retryAfterMsOf(response),
@@ -82,11 +58,6 @@ export function createOkeWorkload({ clock, send, endpoint }: OkeWorkloadOptions)
 function keyIdIn(body: Buffer): string | undefined {
   const encoded = z.string().safeParse(parseJson(body.toString("utf8"))).data ?? "";
   return answer.safeParse(parseJson(Buffer.from(encoded, "base64").toString("utf8"))).data?.token;
-}
-
-function codeOfFailure({ code }: UpstreamError): WorkloadErrorCode {
-  if (code === "tls") return "workload-tls";
-  return code === "answer-too-large" ? "workload-invalid" : "workload-unreachable";
 }
 
 function codeOfStatus(status: number): WorkloadErrorCode {

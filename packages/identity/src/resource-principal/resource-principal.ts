@@ -6,6 +6,7 @@
  */
 import { createSameIdentity, readNow } from "../file-lives.ts";
 import { IdentityError } from "../identity-error.ts";
+import { NO_HANDOVER } from "../no-handover.ts";
 import { readBoundedFile } from "../oci-profile/private-file.ts";
 import { decodePrivateKey } from "../oci-profile/private-key.ts";
 import { regionNamed } from "../oci-profile/profile-region.ts";
@@ -47,7 +48,7 @@ export function createResourcePrincipal(_settings: object, { clock, environment 
   }
 
   return {
-    source: undefined,
+    ...NO_HANDOVER,
     refusedAs: "resource-principal-refused",
     region: async () => regionNamed(variable(REGION), REGION),
     async session() {
@@ -61,9 +62,6 @@ export function createResourcePrincipal(_settings: object, { clock, environment 
       checkSame(written.identity, TOKEN);
       return readNow(written.session, clock, written.endsAtWallMs);
     },
-    resume() {},
-    encodeSession: () => undefined,
-    decodeSession: () => undefined,
   };
 }
 

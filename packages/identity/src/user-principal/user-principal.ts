@@ -6,6 +6,7 @@
 import { Secret } from "@ocir-broker/foundation";
 import { createSameIdentity, readNow } from "../file-lives.ts";
 import { IdentityError } from "../identity-error.ts";
+import { NO_HANDOVER } from "../no-handover.ts";
 import { fingerprintOf, readProfileKey } from "../oci-profile/private-key.ts";
 import { type Profile, type ProfileSettings, readProfile } from "../oci-profile/profile.ts";
 import { regionOf } from "../oci-profile/profile-region.ts";
@@ -25,7 +26,7 @@ export function createUserPrincipal(
   const checkSame = createSameIdentity();
   const profile = () => readProfile(settings, environment);
   return {
-    source: undefined,
+    ...NO_HANDOVER,
     refusedAs: "api-key-refused",
     region: async () => regionOf(await profile()),
     async session() {
@@ -34,9 +35,6 @@ export function createUserPrincipal(
       checkSame(`${session.tenancyId}/${found.get("user")}`, found.placeOf("user"));
       return readNow(session, clock);
     },
-    resume() {},
-    encodeSession: () => undefined,
-    decodeSession: () => undefined,
   };
 }
 

@@ -1,0 +1,9 @@
+/** The handover of a provider that keeps nothing over a restart: its files may name another identity by then, or it has no session. */
+import type { IdentityProvider } from "./provider.ts";
+
+export const NO_HANDOVER = {
+  source: undefined,
+  resume() {},
+  encodeSession: () => undefined,
+  decodeSession: () => undefined,
+} as const satisfies Partial<IdentityProvider>;

@@ -1,0 +1,35 @@
+/** Sends the POST of an exchange, and loads meanwhile what signs requests with its session. */
+import { type SendRequest, UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation";
+import { WorkloadError, type WorkloadErrorCode } from "./workload-error.ts";
+
+/** An answer has about 4 KiB. */
+const MAX_BODY_BYTES = 65_536;
+
+/** Codes of failures without an answer. */
+export interface ExchangeFailures {
+  readonly tls: WorkloadErrorCode;
+  readonly unreachable: WorkloadErrorCode;
+}
+
+/** @throws {WorkloadError} one of `failures`, or `workload-invalid` if the answer is too large */
+export async function postToExchange(
+  send: SendRequest,
+  request: Omit<UpstreamRequest, "method" | "maxBodyBytes">,
+  failures: ExchangeFailures,
+): Promise<UpstreamResponse> {
+  try {
+    const [response] = await Promise.all([
+      send({ ...request, method: "POST", maxBodyBytes: MAX_BODY_BYTES }),
+      import("../oci-sdk/oci-sdk.ts"),
+    ]);
+    return response;
+  } catch (error) {
+    if (!(error instanceof UpstreamError)) throw error;
+    throw new WorkloadError(codeOfFailure(error, failures), request.url.host, { cause: error });
+  }
+}
+
+function codeOfFailure({ code }: UpstreamError, { tls, unreachable }: ExchangeFailures): WorkloadErrorCode {
+  if (code === "tls") return tls;
+  return code === "answer-too-large" ? "workload-invalid" : unreachable;
+}
