@@ -100,7 +100,7 @@ export const DIAGNOSES = {
   "identity-ok": { verdict: "ok", means: "the identity's files are complete, private and belong together" },
   "identity-none": {
     verdict: "ok",
-    means: "this node has no identity of its own, as identity.provider says, so only service accounts get tokens",
+    means: "this node has no identity of its own, because identity.provider is none: only service accounts get tokens",
   },
   "certificate-ok": { verdict: "ok", means: "the instance certificate is valid" },
   "identity-not-ready": {
@@ -196,11 +196,11 @@ export const DIAGNOSES = {
   "service-accounts-unused": {
     verdict: "problem",
     means: "the broker exchanges service-account tokens, but the kubelet sends none",
-    fix: "add the entry: ocir-broker kubelet-config merge --help",
+    fix: "add the entry with --service-accounts: ocir-broker kubelet-config merge --help",
   },
   "kubelet-too-old": {
     verdict: "problem",
-    means: "this kubelet knows no service-account tokens for credential providers",
+    means: "this kubelet does not support service-account tokens for credential providers",
     fix: "use Kubernetes 1.34 or newer, or set serviceAccounts.exchange: none",
   },
   "service-account-audience": {

@@ -1,6 +1,6 @@
 /**
  * The codes of identities that come from files and variables: user, session, resource principal. The place before the code names
- * the setting or the file, and a person can correct each of them.
+ * the setting or file at fault, which a person can correct.
  */
 import { type FetchErrorText, permanent } from "@ocir-broker/foundation";
 
@@ -12,7 +12,7 @@ export const FILE_IDENTITY_ERRORS = {
   ),
   "identity-changed": permanent(
     502,
-    "the files name another identity than at the start",
+    "the files name a different identity than at the start",
     "restart the broker to use it",
   ),
   "identity-file-permissions": permanent(
@@ -24,8 +24,8 @@ export const FILE_IDENTITY_ERRORS = {
   "key-encrypted": permanent(502, "the key's pass phrase is missing or wrong", "set pass_phrase or OCI_CLI_PASSPHRASE"),
   "key-fingerprint": permanent(
     502,
-    "the fingerprint is not that of the key",
-    "copy the configuration's lines of this key from Oracle's Console",
+    "the fingerprint does not belong to the key",
+    "copy the configuration snippet of this key from Oracle's Console",
   ),
   "key-invalid": permanent(502, "the file has no private RSA key in PEM", "name the private key, not the public one"),
   "oci-config-incomplete": permanent(
@@ -35,8 +35,8 @@ export const FILE_IDENTITY_ERRORS = {
   ),
   "oci-config-invalid": permanent(
     502,
-    "it is not valid",
-    "compare it with docs.oracle.com, SDK and CLI configuration file",
+    "the file is not a valid configuration of Oracle's command line",
+    "compare it with SDK and CLI Configuration File on docs.oracle.com",
   ),
   "oci-config-unreadable": permanent(502, "the file cannot be read", "run oci setup config, or check the file's path"),
   "oci-profile-missing": permanent(
@@ -44,7 +44,7 @@ export const FILE_IDENTITY_ERRORS = {
     "the file has no such profile",
     "check the profile's name, in capitals as in the file",
   ),
-  "oci-region-unknown": permanent(502, "this release knows no such region", "correct the region"),
+  "oci-region-unknown": permanent(502, "this release does not know the region", "correct the region"),
   "resource-principal-expired": permanent(
     502,
     "the platform has not renewed the resource principal's token",
@@ -53,24 +53,28 @@ export const FILE_IDENTITY_ERRORS = {
   "resource-principal-missing": permanent(
     502,
     "the platform has not set the variable",
-    "run it where Oracle gives a resource principal, or choose another identity.provider",
+    "run the broker where Oracle provides a resource principal, or set another identity.provider",
   ),
   "resource-principal-mixed": permanent(
     502,
-    "one of key and pass phrase is a file and one is not",
-    "give both as files",
+    "only one of key and pass phrase is a file",
+    "use files for both, or values for both",
   ),
   "resource-principal-refused": permanent(
     502,
     "the registry does not accept the resource principal",
     "check the clock, then start the job or the container again",
   ),
-  "resource-principal-version": permanent(502, "only version 2.2 is supported", "choose another identity.provider"),
-  "security-token-invalid": permanent(502, "it has no security token", "write it again: oci session authenticate"),
+  "resource-principal-version": permanent(502, "only version 2.2 is supported", "set another identity.provider"),
+  "security-token-invalid": permanent(
+    502,
+    "there is no valid security token",
+    "run oci session authenticate; for a resource principal, start the job or the container again",
+  ),
   "security-token-key": permanent(
     502,
     "the security token is for another key",
-    "name the key_file that oci session authenticate wrote with it",
+    "set key_file to the key that oci session authenticate wrote with the token",
   ),
   "session-expired": permanent(502, "the command line's session has expired", "run oci session authenticate"),
   "session-refused": permanent(

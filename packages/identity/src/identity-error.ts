@@ -32,7 +32,7 @@ export const IDENTITY_ERRORS = {
   ),
   "identity-not-ready": transient(503, "this instance has no identity yet", NEXT.wait),
   "metadata-invalid": transient(502, "the metadata service's answer is invalid", IS_OCI),
-  "metadata-not-found": transient(502, "the metadata service has no data of an instance", IS_OCI),
+  "metadata-not-found": transient(502, "the metadata service has no instance data", IS_OCI),
   "metadata-refused": permanent(502, "the metadata service refused to answer", IS_OCI),
   "metadata-throttled": transient(503, "the metadata service is throttling", NEXT.wait),
   "metadata-unavailable": transient(503, "the metadata service returned a server error", NEXT.wait),

@@ -1,14 +1,14 @@
 /**
- * Errors on the way from a pod's service-account token to a session. The message has a host or the token's name, a code and a text
- * from this package; never a token, a claim or text from upstream.
+ * Errors of the exchange of a pod's service-account token for a session. The message has a host or the name of the part at fault, a
+ * code and a text from this package; never a token, a claim or text from upstream.
  */
 import { type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/foundation";
 
-/** The texts of `workload-…` hold for every exchange, unless they name the cluster; those of `domain-…` for an identity domain. */
-const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the audience of a token that kubectl creates";
+const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the API server's own audience";
 
 const TRUST = "check the domain's trust: issuer, keys, audience, and the service user for this service account";
 
+/** `workload-…` is for every exchange, unless the text names the cluster; `domain-…` is for identity domains. */
 export const WORKLOAD_ERRORS = {
   "cluster-unknown": transient(
     502,
@@ -17,13 +17,13 @@ export const WORKLOAD_ERRORS = {
   ),
   "domain-client-refused": permanent(
     502,
-    "the identity domain does not accept who asks for the exchange",
-    "check the client's id and secret and the trust's oauthClients, or the policy that lets the node's dynamic group GET_RPST",
+    "the identity domain does not accept the client or the node that requests the exchange",
+    "check the client's id, its secret and the trust's oauthClients, or the policy that grants GET_RPST to the node's dynamic group",
   ),
   "domain-not-configured": permanent(
     502,
-    "the configuration does not name the identity domain completely",
-    "set identityDomain.url, and with authorization: client also clientId",
+    "the configuration of the identity domain is incomplete",
+    "set identityDomain.url and, with authorization: client, clientId",
   ),
   "domain-secret-missing": permanent(
     502,
@@ -49,18 +49,18 @@ export const WORKLOAD_ERRORS = {
   ),
   "workload-invalid": transient(502, "the exchange's answer contains no session", NEXT.wait),
   "workload-refused": permanent(502, "the exchange did not understand the request", NEXT.journal),
-  "workload-throttled": transient(503, "the exchange throttles requests", NEXT.wait),
+  "workload-throttled": transient(503, "the exchange is throttling", NEXT.wait),
   "workload-tls": transient(502, "the cluster's certificate is not trusted", "check serviceAccounts.caFile"),
   "workload-token-audience": permanent(
     502,
-    "the service-account token is for another audience than serviceAccounts.audience",
-    "name the same audience in the kubelet's entry",
+    "the service-account token's audience is not serviceAccounts.audience",
+    "use the same audience in the kubelet's entry",
   ),
-  "workload-token-ended": permanent(502, "the service-account token ends too soon, or has ended", NEXT.clock),
+  "workload-token-ended": permanent(502, "the service-account token has expired or expires too soon", NEXT.clock),
   "workload-token-refused": permanent(502, "the cluster does not accept the service-account token", AUDIENCE),
   "workload-token-unreadable": permanent(
     502,
-    "the service-account token has not the claims of Kubernetes",
+    "the service-account token lacks claims of Kubernetes",
     NEXT.kubeletConfig,
   ),
   "workload-unavailable": transient(503, "the exchange returned a server error", NEXT.wait),

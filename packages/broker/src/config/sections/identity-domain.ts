@@ -7,14 +7,14 @@ export const identityDomainSection = section({
   url: httpsOrigin
     .optional()
     .describe(
-      "For serviceAccounts.exchange: identity-domain: the URL of OCI's identity domain that trusts the cluster.",
+      "For serviceAccounts.exchange: identity-domain: the URL of the identity domain that trusts the cluster's issuer.",
     )
     .meta({ examples: ["https://idcs-0123456789abcdef.identity.oraclecloud.com"] }),
   authorization: z
     .enum(["instance-principal", "client"], "must be instance-principal or client")
     .default("instance-principal")
     .describe(
-      "How the broker proves itself there: instance-principal, by this node's own session, without a secret; client, as a confidential application, for nodes outside OCI.",
+      "How the broker authenticates there: instance-principal, with this node's own session and no secret; client, as a confidential application, for nodes outside OCI.",
     ),
   clientId: z
     .string("must be a client's id")
@@ -25,7 +25,7 @@ export const identityDomainSection = section({
   clientSecretFile: absolutePath
     .optional()
     .describe(
-      "The file with its client secret, readable for the daemon's user alone, or for its group if root owns it; read at each exchange. Default: identity-domain-secret of systemd's LoadCredential.",
+      "For authorization: client: the file with the client secret, which only the daemon's user may be able to read, or its group if root owns the file. It is read at each exchange. Default: identity-domain-secret of systemd's LoadCredential.",
     )
     .meta({ examples: ["/etc/ocir-broker/client-secret"] }),
 }).prefault({});

@@ -15,7 +15,7 @@ export const serviceAccountsSection = section({
     .enum(["all", "annotated"], "must be all or annotated")
     .default("all")
     .describe(
-      "Service accounts that use their own identity: all whose token the kubelet sends, or the annotated ones; the others then use the node's.",
+      "The service accounts that use their own identity: all whose token the kubelet sends, or only annotated ones. The others use the node's.",
     ),
   annotation: z
     .string("must be the name of an annotation")
@@ -24,12 +24,12 @@ export const serviceAccountsSection = section({
       'must be the name of an annotation, such as "team/identity"',
     )
     .default("ocir-broker/identity")
-    .describe("The annotation that opts a service account in, by the value workload."),
+    .describe("The annotation that opts a service account in if its value is workload."),
   fallback: z
     .enum(["none", "node"], "must be none or node")
     .default("none")
     .describe(
-      "The identity for a service account whose token cannot be exchanged: none, so the pull is anonymous, or the node's.",
+      "The identity for a service account whose token cannot be exchanged: none, so the pull is anonymous, or node.",
     ),
   audience: z
     .string("must be an audience")
@@ -41,7 +41,9 @@ export const serviceAccountsSection = section({
     .meta({ examples: ["https://kubernetes.default.svc.cluster.local"] }),
   longestTokenLife: duration("1m", "60m")
     .default("60m")
-    .describe("How long a registry token is kept for a service account: the bound on a revocation."),
+    .describe(
+      "How long a registry token is kept for a service account, which is also the longest delay of a revocation.",
+    ),
   apiServer: registryEndpoint
     .optional()
     .describe("The cluster's API server. Default: from the kubeconfig, or /etc/oke/oke-apiserver.")
@@ -58,5 +60,5 @@ export const serviceAccountsSection = section({
     .meta({ examples: ["/etc/kubernetes/ca.crt"] }),
   kubeconfig: absolutePath
     .default("/etc/kubernetes/kubelet.conf")
-    .describe("The kubelet's kubeconfig. Only its cluster is read, and only if the daemon's user may."),
+    .describe("The kubelet's kubeconfig. Only its cluster is read, if the daemon's user can read the file."),
 }).prefault({});

@@ -1,6 +1,6 @@
 /**
- * Checks pulls by service account: whether kubelet and broker agree that there are any, and whether OKE's exchange can be reached; an
- * identity domain is not asked. Sends no token, so a basic cluster or a missing policy shows only in a pull's own error.
+ * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether OKE's exchange can be reached.
+ * Sends no request to an identity domain, and no token: a basic cluster or a missing policy shows only in the error of a pull.
  */
 import { createCluster } from "@ocir-broker/broker";
 import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
@@ -17,7 +17,7 @@ export const checkServiceAccounts: Check = async (context) => {
   const { exchange, audience } = context.config.serviceAccounts;
   const audiences = tokenAudiencesIn((await context.providerFiles())?.files ?? []);
   if (exchange === "none") {
-    return audiences.length === 0 ? [] : [finding("service-accounts-off", "our entry in it has tokenAttributes")];
+    return audiences.length === 0 ? [] : [finding("service-accounts-off", "the kubelet's entry has tokenAttributes")];
   }
   const minor = (await context.kubelet())?.minor ?? FIRST_MINOR;
   if (minor < FIRST_MINOR) return [finding("kubelet-too-old", `Kubernetes 1.${minor}`)];
