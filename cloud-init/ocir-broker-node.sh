@@ -9,7 +9,7 @@
 #
 # Settings, from the environment (README.md). The script of a release needs none:
 #   OCIR_BROKER_SOURCES       URLs and folders of the archive, tried in this order, in place of the release's
-#   OCIR_BROKER_VERSION       exactly this version; of another than the release's, also the two checksums
+#   OCIR_BROKER_VERSION       exactly this version; if it is not the release's, the two checksums are needed too
 #   OCIR_BROKER_SHA256_AMD64  from the release's SHA256SUMS
 #   OCIR_BROKER_SHA256_ARM64
 #   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: done elsewhere | running: the node runs
@@ -62,7 +62,7 @@ fail() { # CODE REASON
 
 # ---- Facts about this node
 
-metadata() ( # PATH; status 4: there is no such thing
+metadata() ( # PATH; status 4: the path does not exist
   set -f # an address in brackets is a pattern
   for attempt in 1 2 3; do
     [ $attempt = 1 ] || sleep 1
@@ -139,7 +139,7 @@ is_roots() ( # PATH
 )
 
 # The kubelet's arguments: from the metadata key, the environment and the caller; the last value counts. The bootstrap gets one
-# text, as it uses only the last of two. A running kubelet's override its unit's.
+# text, because it uses only the last of two. A running kubelet's arguments override those of its unit.
 look_around() { # CALLER'S ARGUMENTS FOR THE KUBELET
   kubelet_program='' from_process=
   if [ "$how" = running ]; then

@@ -1,5 +1,5 @@
 /**
- * The program's requests to the API server: its own Node, the Lease, Events about the Node, and the node's pods that start.
+ * The program's requests to the API server: its own Node, the Lease, Events about the Node, and the node's starting pods.
  * Every request has a time limit, and every change is a merge patch.
  */
 import { STATUS_CODES } from "node:http";

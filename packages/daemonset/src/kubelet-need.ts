@@ -1,12 +1,12 @@
-/** The result of the node's kubelet-advice in the form for programs: what the running kubelet needs to use ocir-broker. */
+/** Parses the output of kubelet-advice for programs: the changes that the running kubelet needs to use ocir-broker. */
 
 export type KubeletNeed =
   | { readonly kind: "nothing" }
-  /** It has our flags, but started before they or the configuration were there. */
+  /** It has our flags, but started before they or the configuration existed. */
   | { readonly kind: "restart"; readonly files: KubeletFiles }
   /** It lacks our flags, and a drop-in file of its unit can add them. */
   | { readonly kind: "drop-in"; readonly files: KubeletFiles; readonly dropIn: string }
-  /** Its command line must be changed by a person. */
+  /** A person must change its command line. */
   | { readonly kind: "by-hand" };
 
 interface KubeletFiles {
@@ -14,7 +14,7 @@ interface KubeletFiles {
   readonly binDir: string;
 }
 
-/** Text that cannot be understood means that a person must look. */
+/** Unknown text counts as `by-hand`, so that a person looks at the node. */
 export function parseKubeletNeed(text: string): KubeletNeed {
   const [kind, config, binDir, ...dropIn] = text.trimEnd().split("\n");
   if (kind === "nothing") return { kind };

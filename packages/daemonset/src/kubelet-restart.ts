@@ -1,6 +1,6 @@
 /**
- * A restart of the node's kubelet: cordon, wait until no pod starts, restart, wait until the node is Ready, uncordon. If the
- * kubelet does not come back, its old flags do.
+ * Restarts the node's kubelet: cordon, wait until no pod is starting, restart, wait until the node is Ready, uncordon. If the node
+ * does not become Ready, the old flags are restored.
  */
 import type { V1Node } from "@kubernetes/client-node";
 import type { Cluster } from "./cluster.ts";
@@ -18,7 +18,7 @@ export interface KubeletUnit {
   /** Adds the file with our flags, or removes it. */
   setDropIn(text: string | undefined): Promise<void>;
   restart(): Promise<void>;
-  /** The running kubelet has read the files, or what it lacks. */
+  /** `nothing` if the running kubelet has read the files. */
   need(files: { config: string; binDir: string }): Promise<KubeletNeed>;
 }
 
@@ -53,7 +53,7 @@ export async function restartKubelet(need: Restartable, options: RestartOptions)
   return giveBack(need, isBack, options);
 }
 
-/** Nothing that worked before stays broken: the flags that this program has added are removed. */
+/** Removes the flags that this program has added, so that the kubelet works as before. */
 async function giveBack(need: Restartable, isBack: boolean, options: RestartOptions): Promise<RestartResult> {
   const { cluster, unit } = options;
   let isReady = isBack;
@@ -102,7 +102,7 @@ function isReady(node: V1Node): boolean {
   return readyCondition(node)?.status === "True";
 }
 
-/** A kubelet sends one as soon as it has started. Compared, never read: the clocks may differ. */
+/** A kubelet sends a heartbeat when it has started. Only compared for equality, because the clocks may differ. */
 function heartbeatOf(node: V1Node): number | undefined {
   return readyCondition(node)?.lastHeartbeatTime?.getTime();
 }

@@ -1,4 +1,4 @@
-/** The node's kubelet.service, by systemctl on the node. */
+/** Controls the node's kubelet.service with systemctl. */
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";

@@ -72,7 +72,7 @@ async function main(settings: Settings): Promise<void> {
   });
 }
 
-/** Between half and all of the time, so that nodes that start together drift apart. Once `ending` is aborted, it no longer counts. */
+/** Waits for half to all of the time, so that nodes that start together drift apart. An abort of `ending` ends the current wait only. */
 function pauseAbout(seconds: number, ending: AbortSignal): Promise<void> {
   const delayMs = (seconds / 2) * (1 + systemRandom()) * 1_000;
   return new Promise((resolve) => {

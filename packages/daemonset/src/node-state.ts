@@ -11,7 +11,7 @@ const CORDONED = "ocir-broker/cordoned";
 
 export type KubeletState = "ready" | "needs-restart" | "needs-flags";
 
-/** Also ends a cordon of an earlier pod that did not get that far. */
+/** Also uncordons the node if an earlier pod has cordoned it and ended before it could uncordon it. */
 export function installedPatch(node: V1Node, version: string, kubelet: KubeletState): object {
   return {
     metadata: {
@@ -37,7 +37,7 @@ export function isCordoned(node: V1Node): boolean {
   return node.spec?.unschedulable === true;
 }
 
-/** Whether this program has cordoned it, in this pod or an earlier one. */
+/** Whether this pod or an earlier one has cordoned the node. */
 export function isCordonedByUs(node: V1Node): boolean {
   return isCordoned(node) && node.metadata?.annotations?.[CORDONED] === "true";
 }

@@ -1,6 +1,6 @@
 /**
- * One node's part of a rollout: waits for its turn, installs, restarts the kubelet if that is allowed, and hands the turn on. A
- * failed node keeps its turn, which stops the rollout, until it is repaired, cordoned or gone.
+ * One node's part of a rollout: waits for the Lease, installs, restarts the kubelet if this is allowed, and releases the Lease. A
+ * failed node keeps the Lease, which stops the rollout, until the node is repaired, cordoned or gone.
  */
 import type { V1Node } from "@kubernetes/client-node";
 import { type Cluster, describeRefusal, isConflict } from "./cluster.ts";
@@ -43,7 +43,7 @@ const DISABLED = "ocir-broker is switched off on this node; it has its turn afte
 export async function rollOut(options: RolloutOptions): Promise<void> {
   const { node, leaseSeconds, cluster, turn, installation, ending, say, setReady } = options;
   let told = "";
-  /** A failed node tries again then. */
+  /** Time of a failed node's next try. */
   let retryAt: number | undefined;
   let mayHoldTurn = true;
 
@@ -52,7 +52,7 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     told = text;
   }
 
-  /** @returns whether nothing is left to do. */
+  /** @returns whether the rollout on this node is complete. */
   async function advance(): Promise<boolean> {
     const state = await cluster.readNode();
     const isLeftAlone = installation.isDisabled() ? DISABLED : isCordoned(state) && !isCordonedByUs(state) && CORDONED;
@@ -73,7 +73,7 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     return install(state);
   }
 
-  /** An administrator wants the node left alone, which also ends a failure's hold on the rollout. */
+  /** An administrator has excluded the node. A failed node then releases the Lease too, so that the rollout continues. */
   async function skip(reason: string): Promise<void> {
     tell(`skipped: ${reason}`);
     setReady(true);

@@ -1,6 +1,6 @@
 /**
- * The Lease, by which nodes take turns: one node of the cluster installs at a time. No clock but this node's own counts: others
- * may take a Lease after they have seen it unchanged for as long as its holder promised.
+ * The Lease, which is a mutex: only its holder installs. No clocks are compared: a node takes another one's Lease after it has seen the
+ * Lease unchanged for as long as the holder promised, by its own clock.
  */
 import type { V1Lease } from "@kubernetes/client-node";
 import { type Cluster, isConflict } from "./cluster.ts";

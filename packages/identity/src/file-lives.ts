@@ -1,12 +1,12 @@
-/** Identities that come from files: how long what was read counts, and that it stays the same identity. */
+/** Rules for identities that come from files: how long a read value is used, and that the identity does not change. */
 import type { Clock, Expiring } from "@ocir-broker/foundation";
 import { IdentityError } from "./identity-error.ts";
 import type { SigningSession } from "./provider.ts";
 
-/** The cache renews at half of it, so an edited file takes effect within minutes. */
+/** The cache renews at half of this life, so an edited file takes effect within minutes. */
 const READ_LIFE_MS = 600_000;
 
-/** @param endsAtWallMs the end that the identity itself has. */
+/** @param endsAtWallMs the expiry of the identity itself. */
 export function readNow(
   value: SigningSession,
   clock: Clock,
@@ -18,7 +18,7 @@ export function readNow(
 }
 
 /**
- * Remembers the first identity and refuses another one: files may change under a running broker, and tokens of two identities
+ * Remembers the first identity and refuses a different one: the files may change while the broker runs, and tokens of two identities
  * must not mix. @throws {IdentityError} `identity-changed`
  */
 export function createSameIdentity(): (identity: string, place: string) => void {

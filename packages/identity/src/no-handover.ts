@@ -1,4 +1,4 @@
-/** The handover of a provider that keeps nothing over a restart: its files may name another identity by then, or it has no session. */
+/** For a provider that keeps nothing over a restart: its files may name a different identity by then, or it has no session. */
 import type { IdentityProvider } from "./provider.ts";
 
 export const NO_HANDOVER = {

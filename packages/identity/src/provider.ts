@@ -20,21 +20,21 @@ export interface SigningSession {
 
 export interface IdentityProvider {
   /**
-   * The services that sessions come from, as text. State of another source is not used after a restart; undefined: none is kept,
-   * because files may name another identity by then.
+   * The services that sessions come from, as text. After a restart, state from a different source is not used. Undefined: no state is
+   * kept, because the files may name a different identity by then.
    */
   readonly source: string | undefined;
-  /** The error if a registry refuses the session (401) and a new one is refused too. Default: the registry's. */
+  /** The error if a registry refuses the session (401) and then a new one too. Default: the registry's error. */
   readonly refusedAs?: IdentityErrorCode;
   /** @throws {IdentityError} */
   region(signal: AbortSignal): Promise<RegionInfo>;
-  /** A complete, new session, or an error and nothing changed. @throws {IdentityError} */
+  /** Returns a complete, new session, or throws and changes nothing. @throws {IdentityError} */
   session(signal: AbortSignal): Promise<Expiring<SigningSession>>;
   /** Continues with the state of an earlier process on this node. */
   resume(known: KnownIdentity): void;
   /** Plain values for the handover to the next process. They are as secret as the session. */
   encodeSession(session: SigningSession): unknown;
-  /** Undefined if `encoded` is not a complete session of this provider; it is checked as untrusted input. */
+  /** Undefined if `encoded`, which is untrusted input, is not a complete session of this provider. */
   decodeSession(encoded: unknown): SigningSession | undefined;
 }
 

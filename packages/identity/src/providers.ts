@@ -41,7 +41,7 @@ export function createProvider(
   return { ...PROVIDERS[name](settings, context), name };
 }
 
-/** The intersection: what one provider needs and what the next one needs. */
+/** The intersection of the settings of all providers. */
 type SettingsOf<Create extends (settings: never, context: ProviderContext) => IdentityProvider> = (
   Create extends (settings: infer Settings, context: ProviderContext) => IdentityProvider
     ? (settings: Settings) => void

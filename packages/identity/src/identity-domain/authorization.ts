@@ -1,6 +1,6 @@
 /**
- * Authorises a request to an identity domain, in one of two ways: the instance principal's signature over the whole request, without
- * any secret, or a confidential client's id and secret (HTTP Basic).
+ * Authorizes a request to an identity domain, either with the instance principal's signature over the whole request, which needs no
+ * secret, or with a confidential client's id and secret (HTTP Basic).
  *
  * The secret is read for each request, so that a new one needs no restart, and never kept.
  */
@@ -39,7 +39,7 @@ const FORM = "application/x-www-form-urlencoded";
 /** The name in LoadCredential=. */
 const CREDENTIAL = "identity-domain-secret";
 
-/** @throws {WorkloadError} `domain-…`, {IdentityError} of the secret's file or the node's session. */
+/** @throws {WorkloadError} `domain-…`, or an {IdentityError} of the secret's file or the node's session. */
 export async function authorized(post: FormPost, options: AuthorizationOptions, signal: AbortSignal): Promise<Headers> {
   const { settings, nodeSession } = options;
   if (settings.authorization === "client")

@@ -35,7 +35,7 @@ const FAILURES = { tls: "domain-tls", unreachable: "domain-unreachable" } as con
 
 const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
 
-/** RFC 6749 §5.2: the client, not the token it presents. */
+/** RFC 6749 §5.2: the client is refused, not the token that it presents. */
 const clientError = z.object({ error: z.enum(["invalid_client", "unauthorized_client"]) });
 
 export function createIdentityDomain(options: IdentityDomainOptions): WorkloadExchange {

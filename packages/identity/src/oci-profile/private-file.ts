@@ -1,6 +1,6 @@
 /**
- * Reads the files of an identity: bounded, so that a wrong path does no harm, and those with a secret only if other users can
- * neither read nor replace their content. Oracle's command line only warns of that.
+ * Reads the files of an identity. Limits their size, so that a wrong path does no harm. Reads a file with a secret only if other
+ * users can neither read nor change it; Oracle's command line only warns.
  */
 import { open } from "node:fs/promises";
 import { IdentityError } from "../identity-error.ts";
@@ -24,8 +24,8 @@ export async function readBoundedFile(path: string): Promise<string> {
 }
 
 /**
- * A file of this user with no access for others, or one of root's that root lets this group read, as `LoadCredential` and an
- * administrator's `chgrp` do.
+ * Accepts a file of this user without access for others, and a file that root owns and lets its group read. `LoadCredential` and an
+ * administrator's `chgrp` make such files.
  *
  * @param place for errors: the setting that names the file.
  * @throws {IdentityError} `identity-file-unreadable`, `identity-file-permissions`

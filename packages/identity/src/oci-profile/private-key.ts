@@ -1,4 +1,4 @@
-/** Private keys in PEM, as people have them: PKCS#1 and PKCS#8, plain or encrypted. OpenSSL's errors are dropped, as they may quote the key. */
+/** Reads private keys in PEM: PKCS#1 and PKCS#8, plain or encrypted. Drops OpenSSL's errors, because they may quote the key. */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { IdentityError } from "../identity-error.ts";
 import { readPrivateFile } from "./private-file.ts";

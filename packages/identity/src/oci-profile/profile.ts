@@ -1,6 +1,6 @@
 /**
  * A profile of `~/.oci/config` as Oracle's command line sees it: `[DEFAULT]` is inherited, and the OCI_CLI_* variables have
- * precedence over the file. Reads the file at each call, because a person edits it, and no key.
+ * precedence over the file. Reads the file at each call, because a person may edit it. Reads no key file.
  *
  * Sources: oci-python-sdk src/oci/config.py, oci-cli src/oci_cli/cli_constants.py.
  */
@@ -27,7 +27,7 @@ export interface Profile {
   path(key: string): string;
 }
 
-/** The command line's variable of each key, first one first; the last of `region` is the SDKs'. */
+/** The variables of each key in order of precedence; the last one of `region` is the SDKs'. */
 const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   user: ["OCI_CLI_USER"],
   fingerprint: ["OCI_CLI_FINGERPRINT"],
@@ -39,7 +39,7 @@ const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   security_token_file: ["OCI_CLI_SECURITY_TOKEN_FILE"],
 };
 
-/** Keys that the file must not set: its readers refuse a key in it. */
+/** Keys that count only as variables: Oracle's readers refuse them in the file. */
 const ONLY_IN_ENVIRONMENT = new Set(["key_content"]);
 
 /** @throws {IdentityError} `oci-config-*`, `oci-profile-missing` */
@@ -92,7 +92,7 @@ async function readValues(
   return { ...inherited, ...own };
 }
 
-/** As a shell does for the own home directory. */
+/** Replaces `~`, as a shell does. */
 function expandHome(path: string, environment: Environment): string {
   return path === "~" || path.startsWith("~/") ? `${environment["HOME"] || homedir()}${path.slice(1)}` : path;
 }

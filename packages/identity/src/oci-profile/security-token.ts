@@ -1,6 +1,6 @@
 /**
- * Security tokens that others have obtained and written to a file or variable: the command line's session and RPSTs. The signature
- * is not verified, because only OCI has its key; the registry does it.
+ * Decodes security tokens that another program has written to a file or variable: the command line's session, and RPSTs. Does not
+ * verify the signature, because only OCI has its key; the registry verifies it.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { parseJson, Secret } from "@ocir-broker/foundation";

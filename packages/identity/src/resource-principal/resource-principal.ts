@@ -1,6 +1,6 @@
 /**
  * Resource principal, version 2.2: token, key and region in variables that the platform of a function, container instance or job
- * sets. Each is the value, or the absolute path of a file, which the platform rewrites; so files are read again at each renewal.
+ * sets. Each is a value, or the absolute path of a file. The platform rewrites these files, so they are read again at each renewal.
  *
  * Source: oci-go-sdk, common/auth/resource_principal_key_provider.go.
  */

@@ -1,7 +1,7 @@
 /**
  * The identity of a person or a CI job: a user's API key, from a profile of `~/.oci/config` or the OCI_CLI_* variables.
  *
- * Asks no service. Key and profile are read again at each renewal, and the same user must be in them.
+ * Contacts no service. Reads key and profile again at each renewal, and refuses a different user.
  */
 import { Secret } from "@ocir-broker/foundation";
 import { createSameIdentity, readNow } from "../file-lives.ts";

@@ -1,4 +1,4 @@
-/** Sends the POST of an exchange, and loads meanwhile what signs requests with its session. */
+/** Sends the POST of an exchange, and meanwhile loads the SDK that signs requests with the new session. */
 import { type SendRequest, UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation";
 import { WorkloadError, type WorkloadErrorCode } from "./workload-error.ts";
 

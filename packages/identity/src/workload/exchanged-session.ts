@@ -1,6 +1,6 @@
 /**
- * Makes a session of the key id that an exchange has returned, `ST$<jwt>`. The signature is not verified, because only Oracle has its
- * key; TLS authenticates the exchange.
+ * Makes a session from the key id that an exchange has returned, `ST$<jwt>`. Does not verify the signature, because only Oracle has
+ * its key; TLS authenticates the exchange.
  */
 import { type Clock, type Expiring, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
 import * as z from "zod";
@@ -10,7 +10,7 @@ import { parsePart } from "./service-account-token.ts";
 import type { KeyPair } from "./session-keys.ts";
 import { WorkloadError } from "./workload-error.ts";
 
-/** The SDKs read the first two. No payload of a real token is published, so the key is compared only if it is there. */
+/** The SDKs read only `iat` and `exp`. No real token is published, so the key is compared only if the token contains it. */
 const claims = z.object({
   iat: z.number(),
   exp: z.number(),

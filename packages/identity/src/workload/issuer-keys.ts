@@ -2,8 +2,8 @@
  * Verifies signatures of service-account tokens with the API server's published keys (`/openid/v1/jwks`), so that the claims of a
  * token that Oracle has not seen may select a cached answer.
  *
- * The keys are read with a pod's own token: Kubernetes lets every service account read them, and no anonymous user (ClusterRole
- * system:service-account-issuer-discovery). Their authenticity comes from TLS with the cluster's authority.
+ * The keys are read with a pod's own token: Kubernetes lets every service account read them, but no anonymous user (ClusterRole
+ * system:service-account-issuer-discovery). TLS with the cluster's authority authenticates them.
  */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { type Clock, parseJson, type Secret, type SendRequest } from "@ocir-broker/foundation";
@@ -11,7 +11,7 @@ import * as z from "zod";
 import { parsePart } from "./service-account-token.ts";
 
 export interface IssuerKeys {
-  /** False also if the keys cannot be read, which is no error: Oracle then judges each token. */
+  /** Also false if the keys cannot be read. This is no error, because Oracle then judges each token. */
   isSigned(token: Secret, signal: AbortSignal): Promise<boolean>;
 }
 
@@ -26,12 +26,12 @@ export interface IssuerKeysOptions {
 /** A key that the API server no longer publishes is trusted no longer than this. */
 const KEYS_LIFE_MS = 600_000;
 
-/** Between two reads, so that tokens with invented key ids cause no flood. */
+/** Limits the reads that tokens with invented key ids can cause. */
 const MIN_READ_INTERVAL_MS = 30_000;
 
 const MAX_BODY_BYTES = 65_536;
 
-/** Those that an API server signs with (`--service-account-signing-key-file`). */
+/** The algorithms that an API server signs with (`--service-account-signing-key-file`). */
 const HASHES: Readonly<Record<string, { readonly hash: string; readonly keyType: "rsa" | "ec" }>> = {
   RS256: { hash: "sha256", keyType: "rsa" },
   ES256: { hash: "sha256", keyType: "ec" },
@@ -95,7 +95,7 @@ export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions):
   };
 }
 
-/** Without keys that cannot be read. */
+/** Skips keys that cannot be read. */
 function keysIn(body: Buffer): Keys {
   const { data } = keySet.safeParse(parseJson(body.toString("utf8")));
   const keys = new Map<string, KeyObject>();

@@ -1,6 +1,6 @@
 /**
- * The keys of workload sessions. Sessions that begin within ten minutes share one: a node that starts 50 service accounts at once
- * would otherwise spend seconds of both cores on keys. Every session is in this process anyway, and each has its own token.
+ * The keys of workload sessions. Sessions that begin within ten minutes share one key; otherwise a node that starts 50 service
+ * accounts at once would spend seconds of two cores on keys. All sessions are in this process anyway, and each has its own token.
  */
 import { generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
