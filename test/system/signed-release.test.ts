@@ -83,7 +83,7 @@ describe.skipIf(lack !== undefined)(`a signed release${lack ? ` (skipped: needs 
     const path = join(folder, "Packages");
     const content = readFileSync(path);
     writeFileSync(path, "");
-    expect(sign(secretKey).stderr).toContain("is not what its SHA256SUMS says");
+    expect(sign(secretKey).stderr).toContain("differ from its SHA256SUMS");
     writeFileSync(path, content);
   });
 

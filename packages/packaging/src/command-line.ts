@@ -1,4 +1,4 @@
-/** The command line of `npm run package`. An argument that is not understood creates and deletes nothing. */
+/** The command line of `npm run package`. With an unknown argument it creates and deletes nothing. */
 import { parseArgs } from "node:util";
 import { folderUrl } from "./folder-url.ts";
 
@@ -7,13 +7,14 @@ export const USAGE = `usage: npm run package [-- [--base-url URL] [DIR]]
 Makes the script for nodes, archive, .deb and .rpm for amd64 and arm64, their bills of materials, the DaemonSet's image and
 manifest, the alerts, the dashboard, a list of the build tools, and SHA256SUMS. It takes some minutes.
 
-  --base-url URL   where nodes will find the files of this release, such as a bucket: the default of ocir-broker-node.sh
-  DIR              where they go: a new or empty folder, or one that this command has made (default: dist/packages); what it
-                   made there before is deleted
+  --base-url URL   the address from which nodes download this release, such as a bucket's; ocir-broker-node.sh contains it
+  DIR              the output: a new or empty folder, or one that this command has made, whose files it deletes
+                   (default: dist/packages)
 
-  OCIR_BROKER_DOCS_URL   where the folder docs of this release is read, for the links of the alerts (environment)
-  OCIR_BROKER_MAINTAINER  "Name <address>" of the publisher, for .deb and .rpm (environment; default: a name only)
-  SOURCE_DATE_EPOCH      the time that is in all packages (environment; default: the last commit's)
+Environment:
+  OCIR_BROKER_DOCS_URL    address of this release's folder docs, for the links of the alerts
+  OCIR_BROKER_MAINTAINER  "Name <address>" of the publisher, for .deb and .rpm (default: a name only)
+  SOURCE_DATE_EPOCH       the time stamp in all packages (default: that of the last commit)
 `;
 
 export type Asked =

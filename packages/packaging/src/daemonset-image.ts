@@ -1,6 +1,6 @@
 /**
- * The DaemonSet's image for all architectures: the release's archive, its installer, the program that runs that on one node after
- * the other, and the Node for the program. It has no base image, so there is nothing else to patch.
+ * The DaemonSet's image for all architectures: the release's archive, its installer, the program that runs the installer on one node
+ * at a time, and the Node for that program. It has no base image, so there is nothing else to patch.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";

@@ -37,7 +37,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const { release, environment, output, work, onStep } = options;
   const put = (name: string, text: string): void => writeFileSync(join(output, name), text);
   const prefix = `ocir-broker-${release.version}`;
-  // Before the build, because both depend on what an operator set.
+  // Before the build, so that a wrong setting of an operator fails at once.
   put(`${prefix}-build-tools.txt`, describeBuildTools(TARGETS, release));
   put(`${prefix}.rules.yaml`, alertRules(environment));
   copyFileSync(join(CHECKOUT, "monitoring/ocir-broker.dashboard.json"), join(output, `${prefix}.dashboard.json`));

@@ -1,6 +1,6 @@
 /**
- * A release's ocir-broker-node.sh: the checkout's script with version, checksums and address baked in. It exists in two forms.
- * The plain form is for readers. The packed form is half as long, for the node's user data, and runs exactly the plain one.
+ * A release's ocir-broker-node.sh: the checkout's script with the release's version, checksums and address. It has two forms. The
+ * plain form is for readers. The packed form is for the node's user data: it is half as long, and runs exactly the plain form.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

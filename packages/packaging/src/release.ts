@@ -13,15 +13,15 @@ export interface Release {
   readonly maintainer?: string;
 }
 
-/** Packages must name somebody, and this project has no address. */
+/** Packages must name a maintainer, and this project has no address. */
 const NOBODY = "ocir-broker maintainers";
 const NAME_AND_ADDRESS = /^[\w .+-]+ <[\w.+@[\]-]+>$/;
 
-/** @throws {Error} if OCIR_BROKER_MAINTAINER is no name and address, or neither SOURCE_DATE_EPOCH nor a git checkout gives the time. */
+/** @throws {Error} if OCIR_BROKER_MAINTAINER is not a name and address, or if neither SOURCE_DATE_EPOCH nor a git checkout has the time. */
 export function thisRelease(environment: NodeJS.ProcessEnv): Release {
   const given = environment["SOURCE_DATE_EPOCH"];
   const epochS = Number(given ?? lastCommitS());
-  if (!Number.isSafeInteger(epochS) || epochS <= 0) throw new Error(`SOURCE_DATE_EPOCH is no time: ${given}`);
+  if (!Number.isSafeInteger(epochS) || epochS <= 0) throw new Error(`SOURCE_DATE_EPOCH is not a time: ${given}`);
   const { version } = JSON.parse(readFileSync(join(CHECKOUT, "packages/cli/package.json"), "utf8")) as Release;
   const maintainer = environment["OCIR_BROKER_MAINTAINER"];
   if (!maintainer) return { version, epochS };

@@ -1,6 +1,6 @@
 /**
- * The files that make a release's folder an apt repository: `Packages` and `Release`. Signing adds `InRelease`. A repository for
- * dnf is made with createrepo_c where it is served; dnf trusts the signature in each .rpm.
+ * The files that make a release's folder an apt repository: `Packages` and `Release`. Signing adds `InRelease`. For dnf, run
+ * createrepo_c on the web server; dnf trusts the signature in each .rpm.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, statSync, writeFileSync } from "node:fs";

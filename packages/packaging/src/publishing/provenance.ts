@@ -1,7 +1,6 @@
 /**
- * The provenance of a release: an in-toto statement with SLSA's predicate (slsa.dev/spec/v1.0/provenance). It says from which
- * commit the files were made and by which run; the signature of SHA256SUMS covers it. The forge's own attestation says it
- * independently of us.
+ * The provenance of a release: an in-toto statement with SLSA's predicate (slsa.dev/spec/v1.0/provenance). It names the commit and
+ * the run that made the files; the signature of SHA256SUMS covers it. The forge's own attestation states the same independently.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Signs a release's folder with an OpenPGP key: each .rpm, the apt index, and SHA256SUMS over everything. Consumers have the
- * tools: gpgv, rpm and apt verify nothing else (docs/decisions/0020).
+ * Signs a release's folder with an OpenPGP key: each .rpm, the apt index, and SHA256SUMS over everything. Consumers already have
+ * gpgv, rpm and apt, which verify these signatures and no others (docs/decisions/0020).
  */
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

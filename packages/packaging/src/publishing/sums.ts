@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { MARKER } from "../output-folder.ts";
 
 export const SUMS = "SHA256SUMS";
-/** Its signature, which names no other file. */
+/** The signature of SHA256SUMS. */
 export const SUMS_SIGNATURE = "SHA256SUMS.asc";
 
 const NOT_LISTED: ReadonlySet<string> = new Set([SUMS, SUMS_SIGNATURE, MARKER]);
@@ -26,7 +26,7 @@ export function writeSums(folder: string): string[] {
 /** @throws {Error} if a file was added, removed or changed since `writeSums`. */
 export function checkSums(folder: string): void {
   if (readFileSync(join(folder, SUMS), "utf8") === textOf(releaseSums(folder))) return;
-  throw new Error(`${folder} is not what its ${SUMS} says: make the release again`);
+  throw new Error(`the files in ${folder} differ from its ${SUMS}: make the release again`);
 }
 
 export function sha256Of(path: string): string {
