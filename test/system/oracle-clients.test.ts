@@ -8,15 +8,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { claimsOf } from "../e2e/stage.ts";
 import { type ImageLayout, writeImageLayout } from "../image-layout.ts";
 import {
-  giveApiKey,
-  giveResourcePrincipal,
-  giveSession,
   lackOfNamespaces,
   type OracleCloud,
   REGISTRY_HOST,
   startOracleCloud,
   TOKEN_URL,
 } from "../oracle-clients/cloud.ts";
+import { giveApiKey, giveResourcePrincipal, giveSession } from "../oracle-clients/identities.ts";
 import { buildGoClient, installPythonClients, lackOfPython, TYPESCRIPT_SDK } from "../oracle-clients/programs.ts";
 import { startDockerd } from "../real-clients.ts";
 import { lackOf } from "../real-registry.ts";
