@@ -1,7 +1,7 @@
 /**
  * A machine in Oracle's cloud, as its clients see it: in its own network and mount namespaces, the simulator has the addresses,
- * names and ports of the metadata service, the auth service and OCIR. Clients run unmodified, and only get a CA to trust. A
- * real registry stores pushed images.
+ * names and ports of the metadata service, the auth service, OCIR, an OKE cluster and an identity domain. Clients run
+ * unmodified, and only get a CA to trust. A real registry stores pushed images.
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -10,20 +10,33 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import type { ApiKeySettings, IamChange, RefusalRecord, UserSession } from "@ocir-broker/oci-simulator";
+import type { IamChange, RefusalRecord } from "@ocir-broker/oci-simulator";
 import { writeStorageConf } from "../real-registry.ts";
 
 export const REGISTRY_HOST = "iad.ocir.io";
 export const TOKEN_URL = `https://${REGISTRY_HOST}/20180419/docker/token`;
+/** The address that a cluster gives its service `kubernetes`, and the port of OKE's exchange. */
+export const CLUSTER_ADDRESS = "10.96.0.1:12250";
+export const SERVICE_ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
+const DOMAIN_HOST = "idcs-0123456789abcdef.identity.oraclecloud.com";
+export const DOMAIN_URL = `https://${DOMAIN_HOST}`;
 
 const SIMULATOR = join(import.meta.dirname, "../../packages/oci-simulator/src/main.ts");
 const CONTROL = "127.0.0.1:18083";
 const STORAGE = "127.0.0.1:5000";
-const HOSTS = `127.0.0.1 localhost\n127.0.0.2 auth.us-ashburn-1.oraclecloud.com\n127.0.0.3 ${REGISTRY_HOST}\n`;
+const HOSTS = `127.0.0.1 localhost
+127.0.0.2 auth.us-ashburn-1.oraclecloud.com
+127.0.0.3 ${REGISTRY_HOST}
+127.0.0.4 ${DOMAIN_HOST}
+`;
+/** Its own /run holds a pod's files. */
 const INSIDE = `set -e
 ip link set lo up
 ip address add 169.254.169.254/32 dev lo
+ip address add ${CLUSTER_ADDRESS.split(":")[0]}/32 dev lo
 mount --bind "$1" /etc/hosts
+mount -t tmpfs tmpfs /run
+mkdir -p ${SERVICE_ACCOUNT_FOLDER}
 echo ready
 exec cat
 `;
@@ -36,12 +49,9 @@ export interface OracleCloud {
   readonly enter: readonly string[];
   /** Returns its stdout. Rejects with its stderr if it fails. */
   run(command: readonly string[], options?: { env?: Record<string, string>; input?: string }): Promise<string>;
+  /** A call of the simulator's control API. */
+  control(method: string, path: string, body?: unknown): Promise<unknown>;
   iam(change: IamChange): Promise<void>;
-  /** @param publicKey in PEM. */
-  addApiKey(publicKey: string): Promise<ApiKeySettings>;
-  /** The control API's answer: a session of a person, or the token of a resource principal. */
-  userSession(publicKey: string): Promise<UserSession>;
-  resourceToken(publicKey: string): Promise<string>;
   /** Restores the initial state: IAM, counts and refusals, and no logins. */
   reset(): Promise<void>;
   refusals(): Promise<readonly RefusalRecord[]>;
@@ -98,6 +108,8 @@ export async function startOracleCloud(): Promise<OracleCloud> {
     await start("ready", [
       ...[...enter, process.execPath, SIMULATOR, "--metadata", "169.254.169.254:80", "--auth", "127.0.0.2:443"],
       ...["--registry", "127.0.0.3:443", "--control", CONTROL, "--tls", "--ca-file", caFile],
+      ...["--cluster", CLUSTER_ADDRESS, "--cluster-ca-file", `${SERVICE_ACCOUNT_FOLDER}/ca.crt`],
+      ...["--domain", "127.0.0.4:443"],
       ...["--storage", `http://${STORAGE}`],
     ]);
   } catch (error) {
@@ -125,11 +137,7 @@ export async function startOracleCloud(): Promise<OracleCloud> {
     env,
     enter,
     run,
-    addApiKey: (publicKey) => control("POST", "/api-keys", { publicKey }) as Promise<ApiKeySettings>,
-    userSession: (publicKey) => control("POST", "/user-sessions", { publicKey }) as Promise<UserSession>,
-    async resourceToken(publicKey) {
-      return ((await control("POST", "/resource-tokens", { publicKey })) as { token: string }).token;
-    },
+    control,
     iam: async (change) => void (await control("POST", "/iam", change)),
     async reset() {
       for (const login of [".docker/config.json", "containers/auth.json"])

@@ -7,6 +7,7 @@ const provider = await {
   user: () => new common.ConfigFileAuthenticationDetailsProvider(),
   session: () => new common.SessionAuthDetailProvider(undefined, "SESSION"),
   resource: () => common.ResourcePrincipalAuthenticationDetailsProvider.builder(),
+  workload: () => common.OkeWorkloadIdentityAuthenticationDetailsProvider.builder(),
 }[identity]();
 const request = { uri, method: "GET", headers: new Headers() };
 await new common.DefaultRequestSigner(provider).signHttpRequest(request);

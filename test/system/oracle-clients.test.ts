@@ -3,7 +3,6 @@
  * and TypeScript. Then the manual way of many guides: `oci raw-request` for a token, a login as BEARER_TOKEN, push and pull.
  */
 import { join } from "node:path";
-import type { ApiKeySettings } from "@ocir-broker/oci-simulator";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { claimsOf } from "../e2e/stage.ts";
 import { type ImageLayout, writeImageLayout } from "../image-layout.ts";
@@ -14,86 +13,91 @@ import {
   startOracleCloud,
   TOKEN_URL,
 } from "../oracle-clients/cloud.ts";
-import { giveApiKey, giveResourcePrincipal, giveSession } from "../oracle-clients/identities.ts";
+import {
+  DOMAIN_IDENTITIES,
+  giveIdentities,
+  IDENTITIES,
+  type Identity,
+  type IdentityName,
+  WORKLOAD,
+} from "../oracle-clients/identities.ts";
 import { buildGoClient, installPythonClients, lackOfPython, TYPESCRIPT_SDK } from "../oracle-clients/programs.ts";
 import { startDockerd } from "../real-clients.ts";
 import { lackOf } from "../real-registry.ts";
 
 const IMAGE = `${REGISTRY_HOST}/acme/shop/web:1`;
-const AS_INSTANCE = { OCI_CLI_AUTH: "instance_principal" };
+const OCI_CLI_AUTH = {
+  instance: "instance_principal",
+  user: "api_key",
+  session: "security_token",
+  resource: "resource_principal",
+  workload: "oke_workload_identity",
+};
+/** As the guides have it, but for jq. */
+const RAW_REQUEST = ["raw-request", "--http-method", "GET", "--target-uri", TOKEN_URL];
+
+type SdkRow = [name: string, lack: string, identities: readonly IdentityName[], client: () => readonly string[]];
 
 const lack = lackOfNamespaces() || lackOf("nsenter", "ip", "curl", "docker-registry");
 
 describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
   let cloud: OracleCloud;
-  let user: ApiKeySettings;
-  let asResource: Record<string, string>;
+  let identities: Readonly<Record<IdentityName, Identity>>;
   let image: ImageLayout;
 
   beforeAll(async () => {
     cloud = await startOracleCloud();
-    user = await giveApiKey(cloud);
-    await giveSession(cloud);
-    asResource = await giveResourcePrincipal(cloud);
+    identities = await giveIdentities(cloud);
     image = writeImageLayout(join(cloud.directory, "image"), `From ${cloud.directory}\n`);
   });
   beforeEach(() => cloud.reset());
   afterAll(() => cloud?.close());
 
-  async function expectTokens(client: readonly string[]): Promise<void> {
-    for (const [identity, subject] of [
-      ["instance", expect.stringMatching(/^ocid1\.instance\./)],
-      ["user", user.user],
-      ["session", user.user],
-      ["resource", expect.stringMatching(/^ocid1\.computecontainerinstance\./)],
-    ]) {
-      const env = identity === "resource" ? asResource : {};
-      const token = (await cloud.run([...client, identity, TOKEN_URL], { env })).trim();
-      expect(claimsOf(token)).toMatchObject({ sub: subject, tenant: user.tenancy, aud: REGISTRY_HOST });
-    }
-    expect(await cloud.refusals()).toEqual([]);
-  }
-
-  test("the SDK for TypeScript gets tokens as each identity", async () => {
-    await expectTokens(TYPESCRIPT_SDK);
-  });
-
-  const noGo = lackOf("go");
-  test.skipIf(noGo !== "")(`the SDK for Go gets tokens as each identity${noGo}`, async () => {
-    await expectTokens(buildGoClient(cloud.directory));
-  });
-
   const noPython = lackOfPython();
+
+  describe.each([
+    ["TypeScript", "", IDENTITIES, () => TYPESCRIPT_SDK],
+    ["Go", lackOf("go"), [...IDENTITIES, ...DOMAIN_IDENTITIES], () => buildGoClient(cloud.directory)],
+    ["Python", noPython, [...IDENTITIES, "domain-client"], () => installPythonClients().sdk],
+  ] satisfies SdkRow[])("the SDK for %s%s", (_sdk, lack, names, client) => {
+    let command: readonly string[];
+    beforeAll(() => {
+      if (lack === "") command = client();
+    });
+
+    test.skipIf(lack !== "").each(names)("gets a token with the identity %s", async (name) => {
+      const { env, sub, grant } = identities[name];
+      await grant?.();
+      const token = (await cloud.run([...command, name, TOKEN_URL], { env })).trim();
+      expect(claimsOf(token)).toMatchObject({ sub: expect.stringMatching(sub), aud: REGISTRY_HOST });
+      expect(await cloud.refusals()).toEqual([]);
+    });
+  });
+
   describe.skipIf(noPython !== "")(`with Python${noPython}`, () => {
     let oci: string;
-    let sdk: readonly string[];
 
     beforeAll(() => {
-      ({ oci, sdk } = installPythonClients());
+      ({ oci } = installPythonClients());
     });
 
-    test("the SDK for Python gets tokens as each identity", async () => {
-      await expectTokens(sdk);
-    });
-
-    /** As the guides have it, but for jq. */
-    async function rawRequest(env: Record<string, string> = {}): Promise<string> {
-      const command = [oci, "raw-request", "--http-method", "GET", "--target-uri", TOKEN_URL];
-      const { status, data } = JSON.parse(await cloud.run(command, { env }));
+    async function rawRequest(name: keyof typeof OCI_CLI_AUTH = "user"): Promise<string> {
+      const env = { ...identities[name].env, OCI_CLI_AUTH: OCI_CLI_AUTH[name] };
+      const { status, data } = JSON.parse(await cloud.run([oci, ...RAW_REQUEST], { env }));
       expect([status, data.expires_in]).toEqual(["200 OK", 3_600]);
       const refused = (await cloud.refusals()).filter(({ endpoint }) => /^(metadata|auth)|token$/i.test(endpoint));
       expect(refused).toEqual([]);
       return data.token;
     }
 
-    test("oci gets tokens with a session, which it refreshes, and as a resource principal", async () => {
-      const asSession = { OCI_CLI_AUTH: "security_token", OCI_CLI_PROFILE: "SESSION" };
-      const before = await rawRequest(asSession);
-      expect(claimsOf(before)).toMatchObject({ sub: user.user });
+    test.each(IDENTITIES)("oci gets a token with the identity %s", async (name) => {
+      expect(claimsOf(await rawRequest(name))).toMatchObject({ sub: expect.stringMatching(identities[name].sub) });
+      expect(await cloud.refusals()).toEqual([]);
+    });
+
+    test("oci refreshes a session, and gets a token with it", async () => {
       await cloud.run([oci, "session", "refresh", "--profile", "SESSION"]);
-      expect(claimsOf(await rawRequest(asSession))).toMatchObject({ sub: user.user });
-      const token = await rawRequest({ ...asResource, OCI_CLI_AUTH: "resource_principal" });
-      expect(claimsOf(token)).toMatchObject({ sub: expect.stringMatching(/^ocid1\.computecontainerinstance\./) });
+      await rawRequest("session");
       expect(await cloud.refusals()).toEqual([]);
     });
 
@@ -108,7 +112,7 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
 
       const pull = ["podman", "pull", "--quiet", IMAGE];
       await expect(cloud.run(pull)).rejects.toThrow("Anonymous users are only allowed read access on public repos");
-      await cloud.run(["podman", ...login], { input: await rawRequest(AS_INSTANCE) });
+      await cloud.run(["podman", ...login], { input: await rawRequest("instance") });
       await cloud.run(pull);
       expect((await cloud.run(["podman", "image", "inspect", "--format={{.Digest}}", IMAGE])).trim()).toBe(
         image.digest,
@@ -122,6 +126,20 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
       await expect(cloud.run(pull)).rejects.toThrow(/denied: User UserId\(ocid1\.instance\..*\) not authorized/);
     });
 
+    test.skipIf(noPodman !== "")(
+      `oci and skopeo: a service account reads what its policy grants${noPodman}`,
+      async () => {
+        await cloud.run(["skopeo", ...login], { input: await rawRequest() });
+        await pushWithSkopeo();
+
+        const read = ["skopeo", "inspect", "--raw", `docker://${IMAGE}`];
+        await cloud.run(["skopeo", ...login], { input: await rawRequest("workload") });
+        await expect(cloud.run(read)).rejects.toThrow(/User UserId\(ocid1\.workload\..*\) not authorized/);
+        await cloud.iam({ repository: "acme/shop/web", workload: WORKLOAD, granted: true });
+        expect(await cloud.run(read)).toContain("schemaVersion");
+      },
+    );
+
     const noDocker = lackOf("docker", "dockerd");
     test.skipIf(noDocker !== "")(`oci and docker: a user pushes, a node pulls${noDocker}`, async () => {
       const docker = ["docker", "--host", await startDockerd(cloud)];
@@ -134,7 +152,7 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
 
       const pull = [...docker, "pull", IMAGE];
       await expect(cloud.run(pull)).rejects.toThrow("Anonymous users are only allowed read access on public repos");
-      await cloud.run([...docker, ...login], { input: await rawRequest(AS_INSTANCE) });
+      await cloud.run([...docker, ...login], { input: await rawRequest("instance") });
       expect(await cloud.run(pull)).toContain("Downloaded newer image");
     });
 

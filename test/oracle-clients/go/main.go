@@ -54,9 +54,31 @@ func providerOf(identity string) (common.ConfigurationProvider, error) {
 		return auth.InstancePrincipalConfigurationProvider()
 	case "resource":
 		return auth.ResourcePrincipalConfigurationProvider()
+	case "workload":
+		return auth.OkeWorkloadIdentityConfigurationProvider()
+	case "domain-client":
+		return exchangeProvider(auth.TokenExchangeBuilder{
+			ClientId:     os.Getenv("DOMAIN_CLIENT_ID"),
+			ClientSecret: os.Getenv("DOMAIN_CLIENT_SECRET"),
+		})
+	case "domain-instance":
+		instance, err := auth.InstancePrincipalConfigurationProvider()
+		if err != nil {
+			return nil, err
+		}
+		return exchangeProvider(auth.TokenExchangeBuilder{InstancePrincipalProvider: instance})
 	case "session":
 		return common.ConfigurationProviderForSessionTokenWithProfile(file, "SESSION", "")
 	default:
 		return common.ConfigurationProviderFromFile(file, "")
 	}
+}
+
+// Completes the builder, which has the asker only.
+func exchangeProvider(builder auth.TokenExchangeBuilder) (common.ConfigurationProvider, error) {
+	builder.DomainUrl = os.Getenv("DOMAIN_URL")
+	builder.Region = "us-ashburn-1"
+	builder.RequestedTokenType = "urn:oci:token-type:oci-upst"
+	builder.SubjectTokenType = "jwt"
+	return auth.TokenExchangeConfigurationProviderFromToken(os.Getenv("SUBJECT_TOKEN"), builder)
 }

@@ -1,8 +1,10 @@
 """Prints the token that Oracle's SDK for Python gets from the URL as one of the identities that the tests set up."""
+import os
 import sys
 
 import oci
 from oci._vendor import requests
+from oci.auth.signers.token_exchange_signer import TokenExchangeSigner
 
 
 def session_signer():
@@ -18,6 +20,13 @@ SIGNERS = {
     "user": lambda: oci.Signer.from_config(oci.config.from_file()),
     "session": session_signer,
     "resource": lambda: oci.auth.signers.get_resource_principals_signer(),
+    "workload": lambda: oci.auth.signers.get_oke_workload_identity_resource_principal_signer(),
+    "domain-client": lambda: TokenExchangeSigner(
+        os.environ["SUBJECT_TOKEN"],
+        os.environ["DOMAIN_URL"],
+        os.environ["DOMAIN_CLIENT_ID"],
+        os.environ["DOMAIN_CLIENT_SECRET"],
+    ),
 }
 
 identity, url = sys.argv[1:]
