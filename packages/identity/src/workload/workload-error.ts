@@ -4,6 +4,9 @@
  */
 import { type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/foundation";
 
+/** The broker fetches nothing for a service account without a pull. */
+const RETRIED = "nothing to do, the kubelet retries";
+
 const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the API server's own audience";
 
 const TRUST = "check the domain's trust: issuer, keys, audience, and the service user for this service account";
@@ -47,9 +50,9 @@ export const WORKLOAD_ERRORS = {
     "the cluster refused to exchange a service-account token",
     "check that the cluster is an enhanced cluster",
   ),
-  "workload-invalid": transient(502, "the exchange's answer contains no session", NEXT.wait),
+  "workload-invalid": transient(502, "the exchange's answer contains no session", RETRIED),
   "workload-refused": permanent(502, "the exchange did not understand the request", NEXT.journal),
-  "workload-throttled": transient(503, "the exchange is throttling", NEXT.wait),
+  "workload-throttled": transient(503, "the exchange is throttling", RETRIED),
   "workload-tls": transient(502, "the cluster's certificate is not trusted", "check serviceAccounts.caFile"),
   "workload-token-audience": permanent(
     502,
@@ -63,7 +66,7 @@ export const WORKLOAD_ERRORS = {
     "the service-account token lacks claims of Kubernetes",
     NEXT.kubeletConfig,
   ),
-  "workload-unavailable": transient(503, "the exchange returned a server error", NEXT.wait),
+  "workload-unavailable": transient(503, "the exchange returned a server error", RETRIED),
   "workload-unreachable": transient(
     504,
     "the cluster's exchange does not answer",
