@@ -71,7 +71,7 @@ export const configSchema = z.strictObject(
       https: proxy
         .optional()
         .describe(
-          "Proxy to the auth service and the registries, never to the metadata service. Environment: HTTPS_PROXY. If the file contains its password: chgrp ocir-broker-daemon, chmod 0640.",
+          "Proxy to the auth service, the identity domain and the registries, never to the metadata service. Environment: HTTPS_PROXY. If the file contains its password: chgrp ocir-broker-daemon, chmod 0640.",
         )
         .meta({ examples: ["http://proxy.example:3128"] }),
       noProxy: z
