@@ -114,7 +114,7 @@ export const RULES = {
     fix: "write host, host:port or host/path; globs only in the host",
   },
   "match-image-brackets": {
-    rule: "no brackets or second colon in a host but for an IPv6 address (Go 1.25.8; patch releases of older minors too)",
+    rule: "no brackets or second colon in a host, except for an IPv6 address (Go 1.25.8; patch releases of older minors too)",
     fatal: { from: 36 },
     fix: "use * instead of a character class",
   },
@@ -210,11 +210,11 @@ export const RULES = {
     fix: "add the missing entry to matchImages",
   },
   "cache-duration-positive": {
-    rule: 'our provider says itself that nothing is to be cached, so its defaultCacheDuration is "0s"',
+    rule: 'our provider disables caching in its answers, so its defaultCacheDuration is "0s" too',
     fix: 'set defaultCacheDuration: "0s": harmless with our program, but another under its name would be cached',
   },
   "service-account-overlap": {
-    rule: `${PROVIDER_NAME} and ${SERVICE_ACCOUNT_PROVIDER_NAME} match no image both: the kubelet would try the node's credentials after the service account's`,
+    rule: `no image matches both ${PROVIDER_NAME} and ${SERVICE_ACCOUNT_PROVIDER_NAME}: the kubelet would try the node's credentials after the service account's`,
     fix: "remove the entry from one of them",
   },
   "provider-overlap": {
