@@ -18,6 +18,8 @@ export const DEFAULT_EXIT_STATUS =
   "0: success. 1: failure; one line on standard error says why. 2: wrong command line; one line says what is wrong.";
 
 export const EXIT_STATUS: Readonly<Record<string, string>> = {
+  "ocir-broker docker-credential":
+    "0: success. 1: failure; one line on standard output says why, as the protocol requires. 2: wrong command line.",
   "ocir-broker doctor":
     "0: no problem. 1: a problem. 2: no problem was found, but a check could not be made, or the command line is wrong.",
 };
@@ -34,7 +36,7 @@ const KUBELET_CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
   "ocir-broker": [
     [`ocir-broker doctor ${IMAGE}`, "Why does this pull fail on this node?"],
-    ["ocir-broker status", "How old are session and tokens, and when are they renewed?"],
+    ["ocir-broker status", "How old are the session and the tokens, and when are they renewed?"],
   ],
   "ocir-broker serve": [
     [
@@ -43,7 +45,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
     ],
   ],
   "ocir-broker docker-credential": [
-    ["ocir-broker docker-credential < registry-host.txt", "Print a user name and a token as docker wants them."],
+    [
+      "ocir-broker docker-credential < registry-host.txt",
+      "Print a user name and a token in the form that docker reads.",
+    ],
   ],
   "ocir-broker get": [
     [`ocir-broker get ${IMAGE}`, "Print what the kubelet would get for this image."],
@@ -87,7 +92,9 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
   "ocir-broker completion": [
     ["ocir-broker completion bash > /etc/bash_completion.d/ocir-broker", "For bash, if no package has installed it."],
   ],
-  "ocir-broker disable": [["ocir-broker disable", "Pulls fail and ocir-broker may be the cause: take it out of use."]],
-  "ocir-broker enable": [["ocir-broker enable", "Use it again."]],
+  "ocir-broker disable": [
+    ["ocir-broker disable", "Stop using ocir-broker on this node, if pulls fail and it may be the cause."],
+  ],
+  "ocir-broker enable": [["ocir-broker enable", "Use ocir-broker on this node again."]],
   "ocir-broker version": [["ocir-broker version", "For a bug report."]],
 };
