@@ -12,6 +12,7 @@
 #   OCIR_BROKER_VERSION       exactly this version; if it is not the release's, the two checksums are needed too
 #   OCIR_BROKER_SHA256_AMD64  from the release's SHA256SUMS
 #   OCIR_BROKER_SHA256_ARM64
+#   OCIR_BROKER_SERVICE_ACCOUNTS  an audience: pods pull with their service accounts (docs/service-accounts.md)
 #   OCIR_BROKER_BOOTSTRAP     auto (default) | oke | oke-install | oke-init | none: done elsewhere | running: the node runs
 # May be run more than once.
 set -u
@@ -44,6 +45,7 @@ version=${OCIR_BROKER_VERSION:-$release}
 [ "$version" = $release ] || release_url='' release_sha256_amd64='' release_sha256_arm64=
 sources="/opt/ocir-broker ${OCIR_BROKER_SOURCES:-$release_url}"
 how=${OCIR_BROKER_BOOTSTRAP-auto}
+service_accounts=${OCIR_BROKER_SERVICE_ACCOUNTS-}
 metadata_bases=${OCI_METADATA_BASE_URL-http://169.254.169.254/opc/v2 http://[fd00:c1::a9fe:a9fe]/opc/v2}
 config_flag=--image-credential-provider-config
 bin_dir_flag=--image-credential-provider-bin-dir
@@ -329,7 +331,8 @@ ask_plugin() {
 # Last, because nothing may fail after it.
 connect() {
   : >"$state/connect"
-  said=$(timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" 2>"$state/said") || fail connect "$(cat "$state/said")"
+  # One more argument, if there is an audience.
+  said=$(timeout 120 "$setup" connect "$config" "$bin_dir" "$kubelet_version" ${service_accounts:+"$service_accounts"} 2>"$state/said") || fail connect "$(cat "$state/said")"
   printf '%s' "$said" >"$state/changed"
 }
 
@@ -396,22 +399,19 @@ take_back() {
 # Installs what flags from elsewhere name, or fails: the kubelet needs it to start.
 keep_valid() {
   is_roots "$config" && is_roots "$bin_dir" || return
-  if [ ! -x "$bin_dir/$name" ] && { [ ! -e "$config" ] || config_names_plugin; }; then
+  for needed in $name $name-sa; do
+    if [ -x "$bin_dir/$needed" ] || ! config_names "$needed"; then continue; fi
     mkdir -p "$bin_dir"
-    cat >"$bin_dir/$name.ocir-broker-new" <<'PLUGIN'
+    cat >"$bin_dir/$needed.ocir-broker-new" <<'PLUGIN'
 #!/bin/sh
 # ocir-broker do-nothing provider: ocir-broker could not be installed, and a kubelet that names this needs it to start.
 cat >/dev/null
 echo '{"kind":"CredentialProviderResponse","apiVersion":"credentialprovider.kubelet.k8s.io/v1","cacheKeyType":"Registry","cacheDuration":"0s","auth":{}}'
 PLUGIN
-    chmod 755 "$bin_dir/$name.ocir-broker-new" && mv -fT "$bin_dir/$name.ocir-broker-new" "$bin_dir/$name" &&
-      log "the kubelet's flags come from elsewhere: $bin_dir/$name now answers 'no credentials'"
-  fi
-  if [ -e "$config" ]; then
-    [ -x "$bin_dir/$name" ] || ! config_names_plugin
-    return
-  fi
-  [ -x "$bin_dir/$name" ] || return
+    chmod 755 "$bin_dir/$needed.ocir-broker-new" && mv -fT "$bin_dir/$needed.ocir-broker-new" "$bin_dir/$needed" || return
+    log "the kubelet's flags come from elsewhere: $bin_dir/$needed now answers 'no credentials'"
+  done
+  [ ! -e "$config" ] || return 0
   mkdir -p "${config%/*}"
   cat >"$config.ocir-broker-new" <<CONFIG
 apiVersion: kubelet.config.k8s.io/v1
@@ -425,8 +425,10 @@ CONFIG
   mv -fT "$config.ocir-broker-new" "$config"
 }
 
-# Reading a pipe could block forever.
-config_names_plugin() { grep -qsF -d skip -D skip "$name" "$config" "$config"/*; }
+# A configuration that is not there yet will name our plugin. Reading a pipe could block forever.
+config_names() { # PLUGIN
+  if [ -e "$config" ]; then grep -qsF -d skip -D skip "$1" "$config" "$config"/*; else [ "$1" = $name ]; fi
+}
 
 # ---- The bootstrap
 

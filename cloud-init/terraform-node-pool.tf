@@ -3,6 +3,7 @@
 variable "ocir_broker" {
   type = object({
     sources            = optional(string, "") # bucket URLs or folders, separated by a space. Default: the release's address
+    service_accounts   = optional(string, "") # an audience, if pods pull with their service accounts
     kubelet_extra_args = optional(string, "") # your own, as one text
   })
   default = {}
@@ -18,7 +19,8 @@ locals {
   repository_compartment_ids = length(var.repository_compartment_ids) > 0 ? var.repository_compartment_ids : [var.compartment_id]
   ocir_broker_user_data = join("\n", [
     "#!/bin/sh",
-    "export OCIR_BROKER_SOURCES='${var.ocir_broker.sources}' KUBELET_EXTRA_ARGS='${var.ocir_broker.kubelet_extra_args}'",
+    "export OCIR_BROKER_SOURCES='${var.ocir_broker.sources}' OCIR_BROKER_SERVICE_ACCOUNTS='${var.ocir_broker.service_accounts}'",
+    "export KUBELET_EXTRA_ARGS='${var.ocir_broker.kubelet_extra_args}'",
     file("${path.module}/ocir-broker-node.sh"),
   ])
 }

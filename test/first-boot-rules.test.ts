@@ -142,7 +142,7 @@ describe("ocir-broker-node.sh, like the executable,", () => {
     execFileSync("mkfifo", [join(folder, "a.yaml")]);
     /** Exit status as of grep: 0 yes, 1 no, 2 could not examine everything. */
     const names = (config: string): number =>
-      run(["config_names_plugin"], "name=our-plugin config=$1; config_names_plugin", config).status;
+      run(["config_names"], "config=$1; config_names our-plugin", config).status;
     expect([names(join(folder, "a.yaml")), names(folder)]).toEqual([2, 1]);
     writeFileSync(join(folder, "b.yaml"), "our-plugin");
     expect(names(folder)).toBe(0);

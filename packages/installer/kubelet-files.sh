@@ -1,7 +1,8 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # state, plugin, command and the small functions are those of setup
+# shellcheck disable=SC2154 # state, plugin, command, broker_config, disabled and the small functions are those of setup
 # Changes the files that the kubelet reads, for `setup`, which sources this file: its CredentialProviderConfig, and the plugin's
-# name if its plugins are in a directory other than /usr/local/bin. No other code changes either on a node.
+# names if its plugins are in a directory other than /usr/local/bin. No other code changes either on a node. For service accounts
+# also the broker's configuration, in the same way.
 #
 # Each changed file has a folder of its own, $state plus its path:
 #   before    the previous content; absent if there was none
@@ -51,7 +52,8 @@ give_back_file() { # FILE
       rm -f "$1"
     fi
   elif is_there "$1" && ! is_same "$1" "$kept/before"; then
-    say "$1 was changed by others since, so it is left as it is. If it has a provider ${plugin##*/}: remove that, restart the kubelet"
+    say "$1 was changed by others since, so it is left as it is"
+    [ "$1" = "$broker_config" ] || say "if it has a provider ${plugin##*/}: remove that, and restart the kubelet"
     if is_there "$kept/before"; then
       say "the file from before ocir-broker is in $kept/before"
       rm -f "$kept/written" "$kept/next"
@@ -63,10 +65,13 @@ give_back_file() { # FILE
 
 # True if a kubelet would not start without this file of ours, or if that is uncertain.
 kubelet_needs() { # FILE
-  if [ "${1##*/}" = "${plugin##*/}" ]; then
-    kubelet_names_plugin "${plugin##*/}"
-    return
-  fi
+  case ${1##*/} in
+    "${plugin##*/}" | "${plugin##*/}-sa")
+      kubelet_names_plugin "${1##*/}"
+      return
+      ;;
+  esac
+  [ "$1" != "$broker_config" ] || return 1
   paths=$(kubelet_paths config) || return 0
   printf '%s\n' "$paths" | while IFS= read -r flag; do
     [ -n "$flag" ] || continue
@@ -105,69 +110,109 @@ kubelet_names_plugin() { # NAME
   return 0
 }
 
-# Adds our provider to the kubelet's configuration, after a check by the rules of its version, and the plugin's name to the
-# kubelet's directory. Prints what it changed; after a fault nothing is changed.
-connect() { # CONFIG BIN_DIR KUBELET_VERSION
-  config=$1 bin_dir=${2%/} kubelet_version=$3
+# Adds our provider to the kubelet's configuration, after a check by the rules of its version, and the plugin's names to the
+# kubelet's directory; with an audience also the provider for service accounts, and their exchange to the broker's configuration.
+# Prints what it changed; after a fault nothing is changed.
+connect() { # CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
+  config=$1 bin_dir=${2%/} kubelet_version=$3 audience=${4-}
   case $config in /*) ;; *) fail "$config: the path of the kubelet's configuration must be absolute" ;; esac
   case $bin_dir in /*) ;; *) fail "$bin_dir: the path of the kubelet's plugins must be absolute" ;; esac
   said=$(timeout 20 "$command" kubelet-config check-path "$config" "$bin_dir" 2>&1) || fail "${said#ocir-broker: }"
   candidate=$(mktemp -d)
   trap 'rm -rf "$candidate"' EXIT
+  mkdir "$candidate/config" "$candidate/bin" "$candidate/undo"
   if [ -d "$config" ]; then
     target=$(grep -lsF -d skip -D skip "${plugin##*/}" "$config"/*.json "$config"/*.yaml "$config"/*.yml | head -n 1 || true)
     target=${target:-${config%/}/${plugin##*/}.yaml}
-    for file in "$config"/*.json "$config"/*.yaml "$config"/*.yml; do [ ! -f "$file" ] || cp -p "$file" "$candidate"; done
-    judged=$candidate
+    for file in "$config"/*.json "$config"/*.yaml "$config"/*.yml; do [ ! -f "$file" ] || cp -p "$file" "$candidate/config"; done
+    judged=$candidate/config
   else
     target=$(readlink -m "$config")
     [ ! -e "$target" ] || [ -f "$target" ] || fail "$target is neither a file nor a directory"
-    if [ -e "$target" ]; then cp -p "$target" "$candidate"; fi
-    judged=$candidate/${target##*/}
+    if [ -e "$target" ]; then cp -p "$target" "$candidate/config"; fi
+    judged=$candidate/config/${target##*/}
   fi
-  merged=$candidate/${target##*/}
-  said=$("$command" kubelet-config merge "$merged" --kubelet-version "$kubelet_version" --write 2>&1) ||
+  merged=$candidate/config/${target##*/}
+  said=$("$command" kubelet-config merge "$merged" --kubelet-version "$kubelet_version" --write ${audience:+--service-accounts "$audience"} 2>&1) ||
     fail "$target cannot be changed: $said"
+  [ -z "$audience" ] || prepare_broker_config
   # Checked with the plugins that will exist then.
-  mkdir "$candidate/bin"
   find "$bin_dir/" -maxdepth 1 ! -type d -exec ln -s {} "$candidate/bin" ';' 2>/dev/null || true
-  ln -sfn "$plugin" "$candidate/bin/${plugin##*/}"
+  for name in "${plugin##*/}" "${plugin##*/}-sa"; do ln -sfn "${plugin%/*}/$name" "$candidate/bin/$name"; done
   said=$("$command" kubelet-config check "$judged" --kubelet-version "$kubelet_version" --bin-dir "$candidate/bin" 2>&1) ||
     fail "$kubelet_version would not start with $config: $(printf '%s\n' "$said" | grep -m 1 '^fatal')"
 
-  # The plugin comes first, because the configuration will name it.
-  link=$bin_dir/${plugin##*/}
-  changed_link=no
-  if [ "$(readlink -f "$link")" != "$(readlink -f "$plugin")" ]; then
-    ln -s "$plugin" "$candidate/link"
-    if is_there "$link"; then cp -a "$link" "$candidate/bin/.before"; fi
-    replace_file "$link" "$candidate/link"
-    changed_link=yes
+  # The plugins come first, because the configuration will name them.
+  for name in "${plugin##*/}" "${plugin##*/}-sa"; do
+    [ "$(readlink -f "$bin_dir/$name")" = "$(readlink -f "${plugin%/*}/$name")" ] || change "$bin_dir/$name" "$candidate/bin/$name"
+  done
+  if [ -n "$audience" ] && ! is_same "$candidate/broker.yaml" "$broker_config"; then
+    change "$broker_config" "$candidate/broker.yaml"
+    restart_broker
   fi
-  if ! is_same "$merged" "$target"; then
-    try replace_file "$target" "$merged"
-    if [ "$fault" != 0 ]; then
-      rm -f "$state$target/next"
-      is_there "$state$target/written" || rm -rf "${state:?}$target"
-      if [ $changed_link = yes ]; then
-        if is_there "$candidate/bin/.before"; then put "$candidate/bin/.before" "$link"; else rm -f "$link"; fi
-        rm -rf "${state:?}$link"
-      fi
-      fail "$target cannot be replaced, for the reason above: nothing is changed. Is it a mount point, or immutable?"
-    fi
-    echo "changed: $target"
+  is_same "$merged" "$target" || change "$target" "$merged"
+}
+
+# Writes the broker's new configuration to $candidate/broker.yaml: the one that is there, or was before ours, and the exchange of
+# service accounts unless it has one.
+prepare_broker_config() {
+  new=$candidate/broker.yaml
+  existing=$broker_config
+  if is_ours "$broker_config"; then existing=$state$broker_config/before; fi
+  if [ -e "$existing" ]; then cp -p "$existing" "$new"; else : >"$new"; fi
+  effective=$("$command" config print --config "$new" 2>&1) || fail "$broker_config has faults: $effective"
+  if printf '%s\n' "$effective" | grep -qx '  exchange: none'; then
+    printf "\nserviceAccounts:\n  exchange: oke\n  audience: '%s'\n" "$(printf '%s' "$audience" | sed "s/'/''/g")" >>"$new"
   fi
-  [ $changed_link = no ] || echo "changed: $link"
+  said=$("$command" config check --config "$new" 2>&1) ||
+    fail "serviceAccounts.exchange and serviceAccounts.audience cannot be added to $broker_config, so add them by hand: $said"
+}
+
+restart_broker() {
+  if systemd_runs && [ ! -e "$disabled" ]; then tell_systemd try-restart ocir-broker.service; fi
+}
+
+# If the file cannot be replaced, all that were changed by this `connect` get back what they had.
+change() { # FILE NEW
+  undo=$candidate/undo$1
+  mkdir -p "$undo"
+  if is_there "$1"; then cp -a "$1" "$undo/file"; fi
+  if [ -d "$state$1" ]; then cp -a "$state$1" "$undo/state"; fi
+  try replace_file "$1" "$2"
+  if [ "$fault" = 0 ]; then
+    printf '%s\n' "$1" >>"$candidate/changed"
+    echo "changed: $1"
+    return
+  fi
+  undo_state "$1"
+  if [ -e "$candidate/changed" ]; then
+    while read -r file; do
+      undo=$candidate/undo$file
+      if is_there "$undo/file"; then put "$undo/file" "$file"; else rm -f "$file"; fi
+      undo_state "$file"
+      [ "$file" != "$broker_config" ] || restart_broker
+    done <"$candidate/changed"
+  fi
+  fail "$1 cannot be replaced, for the reason above: nothing is changed. Is it a mount point, or immutable?"
+}
+
+undo_state() { # FILE
+  rm -rf "${state:?}$1"
+  [ ! -d "$candidate/undo$1/state" ] || cp -a "$candidate/undo$1/state" "$state$1"
 }
 
 # Restores every file that can be restored: the configurations first, while our plugin is still there.
 disconnect() {
+  names="/${plugin##*/}\(-sa\)\{0,1\}\$"
   {
-    changed_files | grep -v "/${plugin##*/}\$" || true
-    changed_files | grep "/${plugin##*/}\$" || true
+    changed_files | grep -v "$names" || true
+    changed_files | grep "$names" || true
   } | {
     all_is_back=yes
-    while read -r file; do try_to_give_back give_back_file "$file"; done
+    while read -r file; do
+      try_to_give_back give_back_file "$file"
+      [ "$file" != "$broker_config" ] || restart_broker
+    done
     [ $all_is_back = yes ]
   }
 }

@@ -3,8 +3,9 @@
 # archive. Never touches the kubelet or its flags, and changes its configuration only on `connect`, `disconnect` and `remove`.
 #
 # usage: setup install   after the files are in place; again after each upgrade
-#        setup connect CONFIG BIN_DIR KUBELET_VERSION
-#                        adds our provider to the kubelet's CredentialProviderConfig (a file, or a directory of them)
+#        setup connect CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
+#                        adds our provider to the kubelet's CredentialProviderConfig (a file, or a directory of them). With an
+#                        audience also the one for service accounts, and their exchange to the broker's configuration
 #        setup disconnect
 #                        restores what connect has changed
 #        setup disable   the off switch: the plugin answers "no credentials", and the units are masked, until `setup enable`; also
@@ -25,6 +26,7 @@ umask 022
 libexec=/usr/libexec/ocir-broker
 state=/var/lib/ocir-broker/replaced
 plugin=/usr/local/bin/credential-provider-oke
+broker_config=/etc/ocir-broker/config.yaml
 command=/usr/local/bin/ocir-broker
 # Present on a node that is switched off; `ocir-broker status` and the DaemonSet look for it.
 disabled=/etc/ocir-broker/disabled
@@ -229,12 +231,12 @@ remove() {
 }
 
 case "${1-} $#" in
-  "install 1" | "remove 1" | "disconnect 1" | "disable 1" | "enable 1" | "connect 4")
+  "install 1" | "remove 1" | "disconnect 1" | "disable 1" | "enable 1" | "connect 4" | "connect 5")
     lock
     "$@"
     ;;
   *)
-    say "usage: setup install | connect CONFIG BIN_DIR KUBELET_VERSION | disconnect | disable | enable | remove"
+    say "usage: setup install | connect CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE] | disconnect | disable | enable | remove"
     exit 2
     ;;
 esac

@@ -382,4 +382,12 @@ describe("parseSettings", () => {
     expect(parseSettings(environment(good))).toMatchObject({ leaseSeconds: 900, kubeletRestart: "never" });
     expect(() => parseSettings(environment({ ...good, ...values }))).toThrow(message);
   });
+
+  it.each([
+    [{}, undefined],
+    [{ SERVICE_ACCOUNTS: "" }, undefined],
+    [{ SERVICE_ACCOUNTS: "ocir" }, "ocir"],
+  ])("takes from %j the audience %j", (values, audience) => {
+    expect(parseSettings(environment({ ...good, ...values })).serviceAccounts).toBe(audience);
+  });
 });

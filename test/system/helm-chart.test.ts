@@ -64,7 +64,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       kubelet: { restart: "whenIdle" },
       nodeAffinity: [{ key: "pool", operator: "NotIn", values: ["batch"] }],
       tolerations: [{ key: "gpu", operator: "Exists" }],
-      serviceAccountTokens: { audiences: [AUDIENCE] },
+      serviceAccountTokens: { audiences: [AUDIENCE], setUpNodes: true },
       prometheusRule: { enabled: true, labels: { release: "prometheus" } },
       dashboard: { enabled: true },
     };
@@ -94,6 +94,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       '"terminationGracePeriodSeconds":240',
       '"name":"OCIR_BROKER_LEASE_SECONDS","value":"300"',
       '"name":"OCIR_BROKER_KUBELET_RESTART","value":"whenIdle"',
+      `"name":"OCIR_BROKER_SERVICE_ACCOUNTS","value":"${AUDIENCE}"`,
       JSON.stringify(values.nodeAffinity[0]),
       `"tolerations":${JSON.stringify(values.tolerations)}`,
     ])
@@ -123,6 +124,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["lease.seconds=29", "/lease/seconds"],
     ["image.digest=latest", "/image/digest"],
     ["kubelet.reboot=never", "reboot"],
+    ["serviceAccountTokens.setUpNodes=true", "/serviceAccountTokens/audiences"],
   ])("refuses %s", (value, place) => {
     const { status, stderr } = helm("template", "ocir-broker", CHART, "--set", value);
     expect([status, stderr]).toEqual([1, expect.stringContaining(place)]);

@@ -8,7 +8,7 @@ import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } f
 import { givenNode } from "./install/given-node.ts";
 import { runKilledAt } from "./install/killed-at-step.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
-import { CONFIG, type OkeNode, PLUGIN, SCRIPT } from "./install/oke-node.ts";
+import { CONFIG, KUBELET_VERSION, type OkeNode, PLUGIN, SCRIPT } from "./install/oke-node.ts";
 import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { isLongRun } from "./long-run.ts";
 import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
@@ -113,7 +113,7 @@ case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; es
   });
 
   it("comes back too in a directory of configurations, with the plugins elsewhere", async () => {
-    node.root.write("/etc/kubelet-version", "Kubernetes v1.34.0\n");
+    node.root.write(KUBELET_VERSION, "Kubernetes v1.34.0\n");
     node.root.write("/etc/kubernetes/providers/10-other.yaml", OTHER_CONFIG);
     node.root.write("/etc/kubernetes/providers/20-oke.json", JSON.stringify(parseEarlier()), 0o600);
     node.root.write("/etc/kubernetes/providers/README", "not a configuration\n");
@@ -266,7 +266,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     ]);
     const before = await snapshotOf(node);
     await node.root.run("mount", ["--bind", CONFIG, CONFIG]);
-    const args = ["connect", CONFIG, "/opt/plugins", "Kubernetes v1.33.1"];
+    const args = ["connect", CONFIG, "/opt/plugins", "Kubernetes v1.34.1", "ocir"];
     const connect = await node.root.exec("/usr/libexec/ocir-broker/setup", args);
     await node.root.run("umount", [CONFIG]);
     expect([connect.exitCode, connect.stderr]).toEqual([

@@ -12,7 +12,16 @@ import { parse } from "yaml";
 import { commandsOn } from "../documentation/pages.ts";
 import { type Archives, nodeScripts } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
-import { BUCKET, CLOUD_INIT_FOLDER, CONFIG, flagIn, type OkeNode, PLUGIN, type Run } from "./install/oke-node.ts";
+import {
+  BUCKET,
+  CLOUD_INIT_FOLDER,
+  CONFIG,
+  flagIn,
+  KUBELET_VERSION,
+  type OkeNode,
+  PLUGIN,
+  type Run,
+} from "./install/oke-node.ts";
 import { isLongRun } from "./long-run.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
@@ -136,7 +145,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
 
     it("as the rendered cloud-init.yaml says", async () => {
       const script = gzipSync(nodeScripts(archives.good, BUCKET).plain).toString("base64");
-      const values: Record<string, string> = { script, sources: "", kubelet_extra_args: "--v=4" };
+      const values: Record<string, string> = { script, kubelet_extra_args: "--v=4" };
       const template = readFileSync(join(CLOUD_INIT_FOLDER, "cloud-init.yaml"), "utf8");
       const { write_files, runcmd } = parse(template.replace(/\$\{(\w+)\}/g, (_all, name) => values[name] ?? ""));
       const [file] = write_files;
@@ -174,6 +183,34 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       const joined = ["--v=2", CONFIG_FLAG, config, `${BIN_DIR_FLAG}=/opt/plugins`, "--v=4"];
       expect(run.kubelet).toEqual([...BASE, ...joined]);
       expect(await node.root.run("cat", [config])).toContain(OTHER_PROVIDER.trim());
+    });
+
+    it("for service accounts by one setting, which can be changed, and restores both configurations", async () => {
+      node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
+      const ofBroker = "/etc/ocir-broker/config.yaml";
+      const before = node.root.read(ofBroker).toString();
+      for (const audience of ["https://kubernetes.default.svc", "it's another"]) {
+        const run = await node.install({ ...node.settings(archives.good), OCIR_BROKER_SERVICE_ACCOUNTS: audience });
+        await expectInstalled(run);
+        const { providers } = parse(node.root.read(CONFIG).toString());
+        expect(providers).toMatchObject([
+          {
+            name: "credential-provider-oke-sa",
+            matchImages: ["*.ocir.io", "ocir.*.oci.*.*"],
+            tokenAttributes: { serviceAccountTokenAudience: audience },
+          },
+        ]);
+        const text = node.root.read(ofBroker).toString();
+        expect(text.startsWith(before)).toBe(true);
+        expect(parse(text).serviceAccounts).toEqual({ exchange: "oke", audience });
+      }
+      const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
+      const { stderr } = await node.root.exec(`${PLUGIN}-sa`, [], { input });
+      expect(stderr).toContain("workload-token-unreadable");
+      await node.root.run("/usr/libexec/ocir-broker/setup", ["disconnect"]);
+      expect(node.root.read(ofBroker).toString()).toBe(before);
+      expect((await node.root.exec("ls", [CONFIG])).stdout).toBe("");
+      expect((await node.root.exec(`${PLUGIN}-sa`, [], { input })).stderr).toContain("service-accounts-off");
     });
 
     it("a second time, and changes nothing", async () => {

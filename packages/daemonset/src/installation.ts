@@ -44,12 +44,15 @@ export interface InstallationOptions {
   /** Path of the image's files. */
   readonly image: string;
   readonly leaseSeconds: number;
+  /** OCIR_BROKER_SERVICE_ACCOUNTS of the script. */
+  readonly serviceAccounts: string | undefined;
   /** Settings whose change makes a finished installation unfinished. */
   readonly settings: string;
   say(line: string): void;
 }
 
-export function createInstallation({ image, leaseSeconds, settings, say }: InstallationOptions): Installation {
+export function createInstallation(options: InstallationOptions): Installation {
+  const { image, leaseSeconds, serviceAccounts = "", settings, say } = options;
   const folder = `${image}/ocir-broker`;
   const [sum = "", archive = ""] = readFileSync(`${folder}/SHA256SUMS`, "utf8").trim().split(/\s+/);
   const version = archive.replace(/^.*ocir-broker-/, "").replace(/-linux-.*$/, "");
@@ -82,6 +85,7 @@ export function createInstallation({ image, leaseSeconds, settings, say }: Insta
           OCIR_BROKER_SHA256_AMD64: sum,
           OCIR_BROKER_SHA256_ARM64: sum,
           OCIR_BROKER_KUBELET_NEED: needFile,
+          OCIR_BROKER_SERVICE_ACCOUNTS: serviceAccounts,
           [MARK]: String(process.pid),
         },
         say,

@@ -59,7 +59,8 @@ async function main(settings: Settings): Promise<void> {
     installation: createInstallation({
       image,
       leaseSeconds,
-      settings: `kubelet.restart=${settings.kubeletRestart}`,
+      serviceAccounts: settings.serviceAccounts,
+      settings: `kubelet.restart=${settings.kubeletRestart} service-accounts=${settings.serviceAccounts ?? ""}`,
       say: print,
     }),
     restartKubelet: settings.kubeletRestart === "never" ? undefined : (need) => restartKubelet(need, restart),

@@ -11,6 +11,8 @@ export interface Settings {
   /** How long the Lease is promised to a node; every time limit is a part of it. */
   readonly leaseSeconds: number;
   readonly kubeletRestart: KubeletRestart;
+  /** The audience that nodes are set up for; undefined if their pods pull with the node's identity. */
+  readonly serviceAccounts: string | undefined;
 }
 
 const SHORTEST_LEASE_SECONDS = 30;
@@ -40,5 +42,6 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     image: get("IMAGE"),
     leaseSeconds: Number(seconds),
     kubeletRestart,
+    serviceAccounts: environment["OCIR_BROKER_SERVICE_ACCOUNTS"] || undefined,
   };
 }

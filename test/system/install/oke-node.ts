@@ -3,7 +3,7 @@
  * for OKE's three bootstrap scripts, which record the kubelet's arguments.
  */
 import { join } from "node:path";
-import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config";
+import { checkCredentialProviderConfig, parseKubeletVersion } from "@ocir-broker/kubelet-config";
 import { bootSystemd, type ExecResult, type SystemdRoot } from "../systemd-root/index.ts";
 import { until } from "../until.ts";
 import { type Archive, settingsFor } from "./archives.ts";
@@ -15,7 +15,8 @@ const COMMAND_LINE = "/run/kubelet-command-line";
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 export const PLUGIN = "/usr/local/bin/credential-provider-oke";
 export const BUCKET = "http://127.0.0.1:18090/n/tenancy/b/bucket/o/";
-const KUBELET_MINOR = 33;
+/** The answer of `kubelet --version`. */
+export const KUBELET_VERSION = "/etc/kubelet-version";
 
 const BROKER_CONFIG = `
 registries: {endpoints: {us-ashburn-1.ocir.io: "http://127.0.0.1:18080"}}
@@ -72,7 +73,7 @@ export async function bootNode(): Promise<OkeNode> {
   const root = await bootSystemd({
     files: [
       { from: { text: RECORD }, to: "/opt/record" },
-      { from: { text: "#!/bin/sh\ncat /etc/kubelet-version\n" }, to: "/usr/bin/kubelet", mode: 0o755 },
+      { from: { text: `#!/bin/sh\ncat ${KUBELET_VERSION}\n` }, to: "/usr/bin/kubelet", mode: 0o755 },
       { from: { text: BROKER_CONFIG }, to: "/etc/ocir-broker/config.yaml" },
     ],
   });
@@ -90,7 +91,7 @@ export async function bootNode(): Promise<OkeNode> {
       const { stdout } = await root.exec("sh", ["-c", CLEAN]);
       if (stdout !== "") throw new Error(stdout);
       root.write("/etc/ocir-broker/config.yaml", BROKER_CONFIG);
-      root.write("/etc/kubelet-version", `Kubernetes v1.${KUBELET_MINOR}.1\n`);
+      root.write(KUBELET_VERSION, "Kubernetes v1.33.1\n");
     },
     addBootstrap(name) {
       if (name === "oke") root.write("/usr/bin/oke", OKE, 0o755);
@@ -128,7 +129,7 @@ export async function bootNode(): Promise<OkeNode> {
       if (exitCode !== 0) return [`${config} cannot be read`];
       const programs = await root.run("find", ["-L", binDir, "-maxdepth", "1", "-type", "f", "-executable"]);
       return checkCredentialProviderConfig([{ path: config, text }], {
-        kubeletMinor: KUBELET_MINOR,
+        kubeletMinor: parseKubeletVersion(root.read(KUBELET_VERSION).toString()) as number,
         hasExecutable: (name) => programs.split("\n").includes(`${binDir}/${name}`),
       }).flatMap(({ severity, code }) => (severity === "fatal" ? [code] : []));
     },
