@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # state, plugin, command, broker_config, disabled and the small functions are those of setup
 # Changes the files that the kubelet reads, for `setup`, which sources this file: its CredentialProviderConfig, and the plugin's
-# names if its plugins are in a directory other than /usr/local/bin. No other code changes either on a node. For service accounts
-# also the broker's configuration, in the same way.
+# names if its plugins are in a directory other than /usr/local/bin. No other code changes either on a node. For service accounts it
+# also changes the broker's configuration, in the same way.
 #
 # Each changed file has a folder of its own, $state plus its path:
 #   before    the previous content; absent if there was none
@@ -153,8 +153,8 @@ connect() { # CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
   is_same "$merged" "$target" || change "$target" "$merged"
 }
 
-# Writes the broker's new configuration to $candidate/broker.yaml: the one that is there, or was before ours, and the exchange of
-# service accounts unless it has one.
+# Writes the broker's new configuration to $candidate/broker.yaml: the existing one, or the one before ours, with an exchange of
+# service accounts added if it has none.
 prepare_broker_config() {
   new=$candidate/broker.yaml
   existing=$broker_config
@@ -172,7 +172,7 @@ restart_broker() {
   if systemd_runs && [ ! -e "$disabled" ]; then tell_systemd try-restart ocir-broker.service; fi
 }
 
-# If the file cannot be replaced, all that were changed by this `connect` get back what they had.
+# Replaces a file. If that fails, restores all files that this `connect` has changed.
 change() { # FILE NEW
   undo=$candidate/undo$1
   mkdir -p "$undo"

@@ -44,8 +44,8 @@ export function packedNodeScript(plain: string, version: string): string {
 # ocir-broker-node.sh ${version}: installs ocir-broker on an OKE worker node and bootstraps it. Use it as the node pool's initialization
 # script as it is. It runs ${PLAIN_NODE_SCRIPT} of the same release, which it contains compressed. To read it:
 #   sed "1,/^packed=/d; /^'/,\\$d" ${NODE_SCRIPT} | base64 -d | gzip -dc
-# Your own bucket or mirror, an audience if pods pull with their service accounts, and your own arguments for the kubelet: remove
-# the # and set them.
+# Optional settings: your own bucket or mirror, an audience if pods pull with their service accounts, additional kubelet arguments.
+# To use one, remove its # and set its value.
 #export OCIR_BROKER_SOURCES='https://'
 #export OCIR_BROKER_SERVICE_ACCOUNTS=''
 #export KUBELET_EXTRA_ARGS=''
