@@ -1,4 +1,4 @@
-/** The alerts: Prometheus accepts them; each has a case that fires and one that does not, and is documented. */
+/** The alerts and recorded series: Prometheus accepts them; each has cases (an alert one that fires and one that does not) and is documented. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -16,6 +16,7 @@ const OF_SCRIPTS = ["ocir_broker_install_failed", "ocir_broker_disabled"];
 const rules = readFileSync(RULES, "utf8");
 const alerts = rules.split("- alert: ").slice(1);
 const alertNames = alerts.map(nameOf);
+const recorded = [...rules.matchAll(/- record: (\S+)/g)].map(([, name]) => name as string);
 
 /** The first word. */
 function nameOf(text: string): string {
@@ -41,9 +42,21 @@ describe("ocir-broker.rules.yaml", () => {
     expect([...new Set(names(true))].sort()).toEqual([...alertNames].sort());
   });
 
+  it("has a case for each recorded series, and for each query of docs/operations.md, which uses all of them", () => {
+    const expressions = [...readFileSync(CASES, "utf8").matchAll(/- expr: (.+)/g)].map(([, expression]) => expression);
+    const operations = readFileSync(join(DOCS, "operations.md"), "utf8");
+    const queries = [...operations.matchAll(/`([^`]*avg_over_time[^`]*)`/g)].map(([, query]) => query as string);
+    expect(queries.filter((query) => !expressions.some((expression) => expression?.startsWith(query)))).toEqual([]);
+    for (const name of recorded) {
+      expect(expressions.filter((expression) => expression?.startsWith(name))).not.toEqual([]);
+      expect(queries.filter((query) => query.includes(name))).not.toEqual([]);
+    }
+    expect(recorded).toHaveLength(4);
+  });
+
   it("uses metrics that exist", () => {
     const documented = documentedMetrics();
-    const used = [...rules.matchAll(/\bocir_broker_\w+/g)].map(([name]) => familyName(name, documented));
+    const used = [...rules.matchAll(/(?<!:)\bocir_broker_\w+/g)].map(([name]) => familyName(name, documented));
     expect(used.filter((name) => !documented.has(name) && !OF_SCRIPTS.includes(name))).toEqual([]);
   });
 
