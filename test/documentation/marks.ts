@@ -11,7 +11,7 @@ export const MARKS: Readonly<Record<string, readonly string[]>> = {
     "echo 'deb ",
     "sh /opt/ocir-broker/ocir-broker-node.sh",
   ],
-  "needs a quiet machine": ["npm run bench"],
+  "needs a quiet machine": ["npm run bench", "npm run pictures"],
   "needs a published release": ["gh"],
   "needs its own client": ["buildctl", "crane", "nerdctl"],
 };
