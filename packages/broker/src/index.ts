@@ -33,3 +33,4 @@ export { SESSION } from "./tokens/caches.ts";
 export { HOME_REGION, isAllowedNow } from "./tokens/registries.ts";
 export { createUpstreams } from "./tokens/upstreams.ts";
 export { createCluster } from "./workloads/cluster.ts";
+export { domainFaultOf } from "./workloads/domain-fault.ts";

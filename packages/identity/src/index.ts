@@ -1,5 +1,6 @@
 export { FILE_IDENTITY_ERRORS } from "./file-identity-errors.ts";
-export { createIdentityDomain } from "./identity-domain/identity-domain.ts";
+export type { NodeSessions } from "./identity-domain/authorization.ts";
+export { checkDomainSettings, createIdentityDomain } from "./identity-domain/identity-domain.ts";
 export { IDENTITY_ERRORS, IdentityError, type IdentityErrorCode } from "./identity-error.ts";
 export type { IdentityEvent } from "./identity-event.ts";
 export { authUrlOf, metadataBaseUrlsOf } from "./instance-principal/endpoints.ts";

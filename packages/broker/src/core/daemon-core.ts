@@ -58,6 +58,7 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
     sendTo,
     endpointOf: core.registries.endpointOf,
     sessions: core.sessions,
+    refreshSession: core.refreshSession,
     sendDomain: instrumented(upstreams.send, clock, (result, elapsedMs) =>
       metrics.upstreamAnswered("domain", result, elapsedMs),
     ),

@@ -24,13 +24,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function start(limitMs = 10_000): void {
+function start(limitMs = 10_000, sections: object = {}): void {
   const { origin } = simulator.clusterUrl;
   const caFile = join(folder, "ca.crt");
   writeFileSync(caFile, simulator.clusterCaCertificate);
   const text = JSON.stringify({
     registries: { endpoints: { [HOST]: simulator.registryUrl.href } },
     serviceAccounts: { exchange: "oke", apiServer: origin, endpoint: origin, caFile },
+    ...sections,
   });
   const checked = checkConfig(text, {
     OCI_METADATA_BASE_URL: simulator.metadataUrl.href,
@@ -88,5 +89,15 @@ describe("createFallbackBroker", () => {
       expect(await broker.answer(requestFor(`${HOST}/acme/app`))).toMatchObject({ status: 200 });
     }
     expect(simulator.requests()["registry.manifest"]).toBe(0);
+  });
+
+  it("says that only the daemon has a secret that systemd passes", async () => {
+    start(10_000, {
+      serviceAccounts: { exchange: "identity-domain", caFile: join(folder, "ca.crt") },
+      identityDomain: { url: "https://domain.test", authorization: "client", clientId: "app" },
+    });
+    const serviceAccountToken = await simulator.serviceAccountToken({ namespace: "shop", serviceAccount: "puller" });
+    const { body } = await broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
+    expect(String(body)).toMatch(/^ocir-broker: domain-secret-without-daemon: .*; start ocir-broker\.service, or /);
   });
 });

@@ -51,7 +51,9 @@ export function createFallbackBroker(options: FallbackBrokerOptions): FallbackBr
     sendTo: () => upstreams.send,
     endpointOf: registries.endpointOf,
     sessions: core.sessions,
+    refreshSession: core.refreshSession,
     sendDomain: upstreams.send,
+    secretMissingAs: "domain-secret-without-daemon",
   });
   const settings = config.serviceAccounts;
   return {

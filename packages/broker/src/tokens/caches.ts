@@ -15,7 +15,7 @@ import {
   signRequest,
 } from "@ocir-broker/identity";
 import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
-import type { RefreshSession } from "./session-refresh.ts";
+import { type RefreshSession, sessionAfter } from "./session-refresh.ts";
 
 /** The only key of the session cache. */
 export const SESSION = "session";
@@ -95,15 +95,6 @@ export function createTokenCache(parts: TokenCacheParts): RefreshAheadCache<Secr
     }
   }
 
-  /** A session newer than `refused`: the live one, or a refreshed one. */
-  async function sessionAfter(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined> {
-    const newer = (): Expiring<SigningSession> | undefined => {
-      const live = sessions.peek(SESSION);
-      return live === refused ? undefined : live;
-    };
-    return newer() ?? refreshSession().done.then(newer, () => undefined);
-  }
-
   /** The remedy of a 401 depends on the identity. */
   function refusal(error: unknown, registryHost: string): unknown {
     if (refusedAs === undefined || !isUnauthorized(error)) return error;
@@ -121,7 +112,7 @@ export function createTokenCache(parts: TokenCacheParts): RefreshAheadCache<Secr
         return await fetchWith(session.value, registryHost, signal);
       } catch (error) {
         if (!isUnauthorized(error)) throw error;
-        const next = await sessionAfter(session);
+        const next = await sessionAfter(session, () => sessions.peek(SESSION), refreshSession);
         if (next === undefined) throw refusal(error, registryHost);
         return fetchWith(next.value, registryHost, signal).catch((again) => {
           throw refusal(again, registryHost);

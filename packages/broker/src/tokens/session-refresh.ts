@@ -1,8 +1,9 @@
 /**
- * Decides when to refresh a session that a caller distrusts. A registry that answers 401 (caches.ts) and a denied repository
+ * Decides when to refresh a session that a caller distrusts. A registry or identity domain that answers 401 and a denied repository
  * (repository-access.ts) share each refresh, and its rate limit.
  */
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock, Expiring } from "@ocir-broker/foundation";
+import type { SigningSession } from "@ocir-broker/identity";
 
 /** One refresh per interval on average: limits what a misbehaving registry, or a policy that never comes, can cause. */
 const INTERVAL_MS = 30_000;
@@ -39,4 +40,17 @@ export function createSessionRefresh(options: {
     }
     return latest;
   };
+}
+
+/** A session newer than `refused`: the live one, or a refreshed one. Undefined if there is none. */
+export async function sessionAfter(
+  refused: Expiring<SigningSession>,
+  peek: () => Expiring<SigningSession> | undefined,
+  refreshSession: RefreshSession,
+): Promise<Expiring<SigningSession> | undefined> {
+  const newer = (): Expiring<SigningSession> | undefined => {
+    const live = peek();
+    return live === refused ? undefined : live;
+  };
+  return newer() ?? refreshSession().done.then(newer, () => undefined);
 }

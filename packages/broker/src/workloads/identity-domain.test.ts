@@ -134,6 +134,16 @@ it("asks with the node's session, without a secret", async () => {
   expect(String((await pull("puller-2")).body)).toMatch(/^ocir-broker: domain-client-refused: /);
 });
 
+it("refreshes the node's session once if the domain refuses it", async () => {
+  trust({});
+  await start("instance-principal", {});
+  await pull("puller-1");
+  simulator.faults({ endpoint: "domain.token", times: 1, status: 401 });
+  const before = simulator.requests()["auth.x509"];
+  expect(await pull("puller-2")).toMatchObject({ status: 200 });
+  expect(simulator.requests()["auth.x509"]).toBe(before + 1);
+});
+
 it("shows the client's secret nowhere, whatever the identity domain answers", async () => {
   trust(CLIENT);
   await start("none", clientOf());

@@ -46,7 +46,8 @@ function start(settings: object = {}): void {
   workloads = createWorkloads({
     ...{ config, clock, random: () => 0.5 },
     environment: {},
-    sessions: { get: () => Promise.reject(new Error("no use of the node's session")) },
+    sessions: { get: () => Promise.reject(new Error("no use of the node's session")), peek: () => undefined },
+    refreshSession: () => ({ startedAtMs: 0, done: Promise.resolve() }),
     sendDomain: send,
     sendTo: () => send,
     endpointOf: () => simulator.registryUrl,

@@ -6,12 +6,14 @@ import {
   createIdentityDomain,
   createIssuerKeys,
   createOkeWorkload,
+  type NodeSessions,
   type SigningSession,
   type WorkloadExchange,
 } from "@ocir-broker/identity";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { SESSION } from "../tokens/caches.ts";
+import { type RefreshSession, sessionAfter } from "../tokens/session-refresh.ts";
 import { type ClusterOptions, createCluster } from "./cluster.ts";
 import { createWorkloadTokens, type WorkloadTokens, type WorkloadTokensOptions } from "./workload-tokens.ts";
 
@@ -27,9 +29,12 @@ export interface WorkloadsOptions
   readonly config: ClusterOptions["config"] & Pick<Config, "identityDomain">;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The node's own session, which may authorise an exchange at an identity domain. */
-  readonly sessions: Pick<RefreshAheadCache<SigningSession>, "get">;
+  readonly sessions: Pick<RefreshAheadCache<SigningSession>, "get" | "peek">;
+  readonly refreshSession: RefreshSession;
   /** To the identity domain, through the proxy if there is one. */
   readonly sendDomain: SendRequest;
+  /** For a process that systemd passes no credential to. */
+  readonly secretMissingAs?: "domain-secret-without-daemon";
   /** Wraps the sender to the cluster, to observe it. */
   readonly observe?: (send: SendRequest) => SendRequest;
 }
@@ -60,8 +65,11 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
   };
 }
 
-function domainOf({ config, environment, clock, sendDomain, sessions }: WorkloadsOptions): WorkloadExchange {
-  const nodeSession = async (): Promise<SigningSession> =>
-    (await sessions.get(SESSION, { waitMs: NODE_SESSION_WAIT_MS })).entry.value;
-  return createIdentityDomain({ clock, send: sendDomain, settings: config.identityDomain, environment, nodeSession });
+function domainOf(options: WorkloadsOptions): WorkloadExchange {
+  const { config, sendDomain, sessions, refreshSession } = options;
+  const nodeSessions: NodeSessions = {
+    live: async () => (await sessions.get(SESSION, { waitMs: NODE_SESSION_WAIT_MS })).entry,
+    newerThan: (refused) => sessionAfter(refused, () => sessions.peek(SESSION), refreshSession),
+  };
+  return createIdentityDomain({ ...options, send: sendDomain, settings: config.identityDomain, nodeSessions });
 }

@@ -4,8 +4,9 @@
  *
  * The secret is read for each request, so that a new one needs no restart, and never kept.
  */
-
-import { readPrivateFile } from "../oci-profile/private-file.ts";
+import type { Expiring } from "@ocir-broker/foundation";
+import { IdentityError } from "../identity-error.ts";
+import { readBoundedFile, readPrivateFile } from "../oci-profile/private-file.ts";
 import type { SigningSession } from "../provider.ts";
 import { signPost } from "../signed-post.ts";
 import { WorkloadError } from "../workload/workload-error.ts";
@@ -18,12 +19,30 @@ export interface IdentityDomainSettings {
   readonly clientSecretFile?: string | undefined;
 }
 
-export interface AuthorizationOptions {
+export interface SecretOptions {
   readonly settings: IdentityDomainSettings;
   /** For CREDENTIALS_DIRECTORY. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The session of the node's own identity. Used with `instance-principal` only. */
-  readonly nodeSession: (signal: AbortSignal) => Promise<SigningSession>;
+  /** The error if the file is not configured and systemd has passed no secret. Default: `domain-secret-missing`. */
+  readonly secretMissingAs?: "domain-secret-without-daemon" | undefined;
+}
+
+export interface AuthorizationOptions extends SecretOptions {
+  /** Used with `instance-principal` only. */
+  readonly nodeSessions: NodeSessions;
+}
+
+/** Sessions of the node's own identity. */
+export interface NodeSessions {
+  live(): Promise<Expiring<SigningSession>>;
+  /** Undefined if there is no newer one. */
+  newerThan(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined>;
+}
+
+export interface Authorized {
+  readonly headers: Headers;
+  /** After a 401: the same by a newer session of the node. Undefined if nothing newer can be tried. */
+  again(): Promise<Headers | undefined>;
 }
 
 interface FormPost {
@@ -32,29 +51,55 @@ interface FormPost {
   readonly wallMs: number;
 }
 
-type Headers = Readonly<Record<string, string>>;
+export type Headers = Readonly<Record<string, string>>;
 
 const FORM = "application/x-www-form-urlencoded";
 
 /** The name in LoadCredential=. */
 const CREDENTIAL = "identity-domain-secret";
 
+const SECRET_KEY = "identityDomain.clientSecretFile";
+
 /** @throws {WorkloadError} `domain-…`, or an {IdentityError} of the secret's file or the node's session. */
-export async function authorized(post: FormPost, options: AuthorizationOptions, signal: AbortSignal): Promise<Headers> {
-  const { settings, nodeSession } = options;
-  if (settings.authorization === "client")
-    return { "content-type": FORM, authorization: `Basic ${await basicOf(options)}` };
-  const { keyId, privateKey } = await nodeSession(signal);
+export async function authorize(post: FormPost, options: AuthorizationOptions): Promise<Authorized> {
+  const { settings, nodeSessions } = options;
+  if (settings.authorization === "client") {
+    const headers = { "content-type": FORM, authorization: `Basic ${await basicOf(options)}` };
+    return { headers, again: async () => undefined };
+  }
+  const live = await nodeSessions.live();
+  return {
+    headers: signedBy(live.value, post),
+    async again() {
+      const newer = await nodeSessions.newerThan(live);
+      return newer && signedBy(newer.value, post);
+    },
+  };
+}
+
+function signedBy({ keyId, privateKey }: SigningSession, post: FormPost): Headers {
   return signPost({ ...post, contentType: FORM, keyId: keyId.reveal(), privateKey });
 }
 
-async function basicOf({ settings, environment }: AuthorizationOptions): Promise<string> {
-  const { clientId, clientSecretFile } = settings;
+/** @throws {WorkloadError} `domain-not-configured`, `domain-secret-…`, {IdentityError} `identity-file-…` */
+export async function basicOf(options: SecretOptions): Promise<string> {
+  const { clientId } = options.settings;
   if (clientId === undefined) throw new WorkloadError("domain-not-configured", "identityDomain.clientId");
-  const directory = environment["CREDENTIALS_DIRECTORY"];
-  const path = clientSecretFile ?? (directory && `${directory}/${CREDENTIAL}`);
-  if (path === undefined) throw new WorkloadError("domain-secret-missing", "identityDomain.clientSecretFile");
-  const secret = (await readPrivateFile(path, "identityDomain.clientSecretFile")).trim();
-  if (secret === "") throw new WorkloadError("domain-secret-missing", "identityDomain.clientSecretFile");
+  const secret = (await readSecret(options)).trim();
+  if (secret === "") throw new WorkloadError("domain-secret-missing", SECRET_KEY);
   return Buffer.from(`${clientId}:${secret}`).toString("base64");
+}
+
+async function readSecret({ settings, environment, secretMissingAs }: SecretOptions): Promise<string> {
+  if (settings.clientSecretFile !== undefined) return readPrivateFile(settings.clientSecretFile, SECRET_KEY);
+  const directory = environment["CREDENTIALS_DIRECTORY"];
+  if (directory === undefined) throw new WorkloadError(secretMissingAs ?? "domain-secret-missing", SECRET_KEY);
+  try {
+    // Made by systemd for this unit alone, whose user need not own it.
+    return await readBoundedFile(`${directory}/${CREDENTIAL}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT")
+      throw new WorkloadError("domain-secret-missing", SECRET_KEY);
+    throw new IdentityError("identity-file-unreadable", CREDENTIAL, { cause: error });
+  }
 }

@@ -1,8 +1,10 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
+import { chownSync } from "node:fs";
 import { Secret, UpstreamError, type UpstreamErrorCode, type UpstreamRequest } from "@ocir-broker/foundation";
 import { describe, expect, test, vi } from "vitest";
 import { createHome, KEYS } from "../../test/home.ts";
 import { tokenOf } from "../../test/service-account-tokens.ts";
+import type { WorkloadError } from "../workload/workload-error.ts";
 import type { IdentityDomainSettings } from "./authorization.ts";
 import { createIdentityDomain } from "./identity-domain.ts";
 
@@ -34,6 +36,7 @@ function setUp(
   answer: Answer = (key) => answerOf(session(key)),
   settings: Partial<IdentityDomainSettings> = {},
   environment: Readonly<Record<string, string>> = {},
+  hasNewer = false,
 ) {
   const home = createHome();
   const send = vi.fn(async ({ body }: UpstreamRequest) => {
@@ -46,13 +49,20 @@ function setUp(
     } = answer(createPublicKey({ key: der, format: "der", type: "spki" }));
     return { status, headers, body: Buffer.from(text), sentAtMs: 5, serverDateMs };
   });
-  const node = { keyId: new Secret("ST$node"), privateKey: KEYS.privateKey, tenancyId: "t" };
+  const nodeSession = (name: string) => ({
+    value: { keyId: new Secret(`ST$${name}`), privateKey: KEYS.privateKey, tenancyId: "t" },
+    ...{ obtainedAtMs: 0, expiresAtMs: 3_600_000 },
+  });
+  const [node, newer] = [nodeSession("node"), nodeSession("newer")];
   const { exchange } = createIdentityDomain({
     clock: home.clock,
     send,
     settings: { url: URL_OF_DOMAIN, authorization: "instance-principal", ...settings },
     environment,
-    nodeSession: async () => node,
+    nodeSessions: {
+      live: async () => node,
+      newerThan: async (refused) => (hasNewer && refused === node ? newer : undefined),
+    },
   });
   const sent = () => send.mock.calls[0]?.[0] as UpstreamRequest;
   return { home, send, sent, exchange: () => exchange(tokenOf(), forever) };
@@ -83,6 +93,25 @@ describe("createIdentityDomain", () => {
     expect(isSigned).toBe(true);
   });
 
+  test.each<[name: string, hasNewer: boolean, answers: readonly number[], code: string, keys: readonly string[]]>([
+    ["asks again with a newer session", true, [401, 200], "", ["node", "newer"]],
+    ["asks no third time", true, [401, 401], "domain-client-refused", ["node", "newer"]],
+    ["has no newer session", false, [401], "domain-client-refused", ["node"]],
+    ["takes a 403 for an answer", true, [403], "domain-client-refused", ["node"]],
+  ])("%s if the node's is refused", async (_name, hasNewer, answers, code, keys) => {
+    const left = [...answers];
+    const answer: Answer = (key) => ({ ...answerOf(session(key)), status: left.shift() ?? 500 });
+    const { exchange, send } = setUp(answer, {}, {}, hasNewer);
+    expect(
+      await exchange().then(
+        () => "",
+        (error: WorkloadError) => error.code,
+      ),
+    ).toBe(code);
+    const used = send.mock.calls.map(([{ headers }]) => /keyId="ST\$(\w+)"/.exec(headers["authorization"] ?? "")?.[1]);
+    expect([used, left]).toEqual([keys, []]);
+  });
+
   test.each<[string, (path: string) => [Partial<IdentityDomainSettings>, Record<string, string>]]>([
     ["its file", (path) => [{ clientSecretFile: `${path}/identity-domain-secret` }, {}]],
     ["systemd's credential", (path) => [{}, { CREDENTIALS_DIRECTORY: path }]],
@@ -99,6 +128,15 @@ describe("createIdentityDomain", () => {
     }
     const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
     expect(sent).toEqual([basic(`app:${SECRET}`), basic("app:new")]);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("accepts, as root, a file that root lets a group read", async () => {
+    const home = createHome();
+    const clientSecretFile = home.write("secret", SECRET, 0o640);
+    const { exchange } = setUp(undefined, { ...CLIENT, clientSecretFile });
+    await expect(exchange()).rejects.toMatchObject({ code: "identity-file-permissions" });
+    chownSync(clientSecretFile, 0, 65_534);
+    await exchange();
   });
 
   test.each<[code: string, string | undefined, mode: number, Partial<IdentityDomainSettings>]>([

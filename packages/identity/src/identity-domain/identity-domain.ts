@@ -22,7 +22,14 @@ import { exchangedSession } from "../workload/exchanged-session.ts";
 import { createSessionKeys } from "../workload/session-keys.ts";
 import { WorkloadError, type WorkloadErrorCode } from "../workload/workload-error.ts";
 import type { WorkloadExchange } from "../workload/workload-exchange.ts";
-import { type AuthorizationOptions, authorized, type IdentityDomainSettings } from "./authorization.ts";
+import {
+  type AuthorizationOptions,
+  authorize,
+  basicOf,
+  type Headers,
+  type IdentityDomainSettings,
+  type SecretOptions,
+} from "./authorization.ts";
 
 export interface IdentityDomainOptions extends AuthorizationOptions {
   readonly clock: Clock;
@@ -42,6 +49,16 @@ export function createIdentityDomain(options: IdentityDomainOptions): WorkloadEx
   const { clock, send, settings } = options;
   const sessionKeys = createSessionKeys(clock);
 
+  /** Once more if the node's session is refused: its groups, or its key, may have changed since it began. */
+  async function ask(url: URL, body: string, signal: AbortSignal): Promise<UpstreamResponse> {
+    const authorization = await authorize({ url, body, wallMs: clock.wallMs() }, options);
+    const post = (headers: Headers) => postToExchange(send, { url, headers, body, signal }, FAILURES);
+    const response = await post(authorization.headers);
+    if (response.status !== 401 || isSkewed(response.serverDateMs, clock.wallMs())) return response;
+    const newer = await authorization.again();
+    return newer === undefined ? response : post(newer);
+  }
+
   return {
     async exchange(token, signal): Promise<Expiring<SigningSession>> {
       const url = tokenUrlOf(settings);
@@ -53,13 +70,22 @@ export function createIdentityDomain(options: IdentityDomainOptions): WorkloadEx
         subject_token_type: "jwt",
         public_key: keys.publicKey.export({ type: "spki", format: "der" }).toString("base64"),
       }).toString();
-      const headers = await authorized({ url, body, wallMs: clock.wallMs() }, options, signal);
-      const response = await postToExchange(send, { url, headers, body, signal }, FAILURES);
+      const response = await ask(url, body, signal);
       if (response.status !== 200) throw refusalOf(response, url.host, clock.wallMs());
       const jwt = answer.safeParse(parseJson(response.body.toString("utf8"))).data?.token;
       return exchangedSession(jwt && `ST$${jwt}`, response, keys, url.host, clock);
     },
   };
+}
+
+/**
+ * Checks what an exchange needs of the configuration, without a request.
+ *
+ * @throws the error that every exchange would fail with.
+ */
+export async function checkDomainSettings(options: SecretOptions): Promise<void> {
+  tokenUrlOf(options.settings);
+  if (options.settings.authorization === "client") await basicOf(options);
 }
 
 function tokenUrlOf({ url }: IdentityDomainSettings): URL {

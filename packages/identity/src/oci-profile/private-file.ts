@@ -2,6 +2,7 @@
  * Reads the files of an identity. Limits their size, so that a wrong path does no harm. Reads a file with a secret only if other
  * users can neither read nor change it; Oracle's command line only warns.
  */
+import type { Stats } from "node:fs";
 import { open } from "node:fs/promises";
 import { IdentityError } from "../identity-error.ts";
 
@@ -35,9 +36,7 @@ export async function readPrivateFile(path: string, place: string): Promise<stri
   try {
     const file = await open(path, "r");
     try {
-      const { uid, mode } = await file.stat();
-      const ownId = process.geteuid?.() ?? 0;
-      isLoose = uid === ownId ? (mode & LOOSE_FOR_OWN_FILE) !== 0 : uid !== 0 || (mode & LOOSE_FOR_ROOTS_FILE) !== 0;
+      isLoose = isLooseFile(await file.stat());
       if (!isLoose) return await readWhole(file);
     } finally {
       await file.close();
@@ -46,6 +45,14 @@ export async function readPrivateFile(path: string, place: string): Promise<stri
     throw new IdentityError("identity-file-unreadable", place, { cause: error });
   }
   throw new IdentityError("identity-file-permissions", place);
+}
+
+function isLooseFile({ uid, gid, mode }: Stats): boolean {
+  const ownId = process.geteuid?.() ?? 0;
+  // Root chose that group. A check by root accepts what the group's members accept.
+  const isRootsForGroup = uid === 0 && (ownId !== 0 || gid !== 0);
+  if (isRootsForGroup) return (mode & LOOSE_FOR_ROOTS_FILE) !== 0;
+  return uid !== ownId || (mode & LOOSE_FOR_OWN_FILE) !== 0;
 }
 
 async function readWhole(file: Awaited<ReturnType<typeof open>>): Promise<string> {

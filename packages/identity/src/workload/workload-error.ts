@@ -33,6 +33,11 @@ export const WORKLOAD_ERRORS = {
     "the client's secret is not known",
     "set identityDomain.clientSecretFile, or LoadCredential=identity-domain-secret: in a drop-in of the unit",
   ),
+  "domain-secret-without-daemon": permanent(
+    502,
+    "only the daemon gets the client's secret from systemd, and no daemon answers",
+    "start ocir-broker.service, or set identityDomain.clientSecretFile",
+  ),
   "domain-tls": transient(
     502,
     "the identity domain's certificate is not trusted",

@@ -1,0 +1,27 @@
+/** Checks the settings of the identity domain before a pod needs them: `ocir-broker config check`. Sends nothing. */
+import { checkDomainSettings, IdentityError, WorkloadError } from "@ocir-broker/identity";
+import type { Config } from "../config/schema.ts";
+import { ERROR_TABLE } from "../errors/catalogue.ts";
+
+export interface DomainFault {
+  /** The key, what is wrong with it, and what to do. */
+  readonly line: string;
+  /** True if only the daemon can know: its unit may pass the secret to it. */
+  readonly isUncertain: boolean;
+}
+
+/** Undefined if the exchange is another one, or nothing is missing. */
+export async function domainFaultOf(
+  { serviceAccounts, identityDomain }: Pick<Config, "serviceAccounts" | "identityDomain">,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<DomainFault | undefined> {
+  if (serviceAccounts.exchange !== "identity-domain") return undefined;
+  try {
+    await checkDomainSettings({ settings: identityDomain, environment });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof WorkloadError || error instanceof IdentityError)) throw error;
+    const isUncertain = error.code === "domain-secret-missing" && identityDomain.clientSecretFile === undefined;
+    return { line: `${error.message}; ${ERROR_TABLE[error.code].next}`, isUncertain };
+  }
+}
