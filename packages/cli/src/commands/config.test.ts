@@ -53,6 +53,33 @@ test("ocir-broker config check refuses a caFile without a certificate, which wou
   expect(stderr).toMatch(/upstream\.caFile: no certificate can be read from \/dev\/null/);
 });
 
+describe("ocir-broker config check of an identity domain", () => {
+  const url = "https://idcs-1.identity.oraclecloud.com";
+  const secretFile = "/no/such/secret";
+
+  test.each([
+    [{}, 1, "identityDomain.url: domain-not-configured: "],
+    [{ url, authorization: "client" }, 1, "identityDomain.clientId: domain-not-configured: "],
+    [
+      { url, authorization: "client", clientId: "app", clientSecretFile: secretFile },
+      1,
+      "identityDomain.clientSecretFile: ",
+    ],
+    [
+      { url, authorization: "client", clientId: "app" },
+      0,
+      "unless the unit passes it: identityDomain.clientSecretFile: ",
+    ],
+    [{ url }, 0, ""],
+  ])("of %j ends with %i, names the key and what to do", async (identityDomain, exitCode, place) => {
+    const path = writeConfig(JSON.stringify({ serviceAccounts: { exchange: "identity-domain" }, identityDomain }));
+    const run = await runCommand("config", "check", "--config", path);
+    expect(run.exitCode).toBe(exitCode);
+    expect(run.stderr).toContain(place);
+    if (place !== "") expect(run.stderr).toMatch(/; (?:set|check) [^\n]+\n/);
+  });
+});
+
 describe("ocir-broker config print", () => {
   test("prints YAML without the proxy's password", async () => {
     const path = writeConfig("proxy: {https: 'user:canary@proxy:3128'}");

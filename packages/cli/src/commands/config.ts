@@ -1,5 +1,14 @@
 /** `ocir-broker config check|print|schema`: shows and checks the configuration before a service depends on it. */
-import { BrokerError, configJsonSchema, DEFAULT_CONFIG_PATH, loadConfig, printConfig } from "@ocir-broker/broker";
+import {
+  BrokerError,
+  type Config,
+  configJsonSchema,
+  configPathOf,
+  DEFAULT_CONFIG_PATH,
+  domainFaultOf,
+  loadConfig,
+  printConfig,
+} from "@ocir-broker/broker";
 import { readTrustedCertificates } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
@@ -20,9 +29,10 @@ export function addConfigCommand(program: Command): void {
     .command("check")
     .description("report every fault of the configuration; exit 1 if there is one")
     .option(...CONFIG_OPTION)
-    .action((options: ConfigOptions) => {
-      const { upstream } = loadConfig({ path: options.config, environment });
-      if (upstream.caFile !== undefined) checkCaFile(upstream.caFile);
+    .action(async (options: ConfigOptions) => {
+      const config = loadConfig({ path: options.config, environment });
+      if (config.upstream.caFile !== undefined) checkCaFile(config.upstream.caFile);
+      await checkDomain(config, options.config);
       process.stdout.write(`the configuration is valid: ${configSource(options.config)}\n`);
       reportReaders(options.config);
     });
@@ -48,6 +58,13 @@ function reportReaders(path: string | undefined): void {
   if (problem === undefined) return;
   if (path === undefined && isCopiedForDaemon(DEFAULT_CONFIG_PATH)) process.stdout.write(COPIED);
   else process.stderr.write(`ocir-broker: ${problem}\n`);
+}
+
+async function checkDomain(config: Config, path: string | undefined): Promise<void> {
+  const fault = await domainFaultOf(config, environment);
+  if (fault?.isUncertain) process.stderr.write(`ocir-broker: unless the unit passes it: ${fault.line}\n`);
+  else if (fault)
+    throw new BrokerError("config-invalid", `${configPathOf({ path, environment })} is not valid:\n  ${fault.line}`);
 }
 
 function checkCaFile(caFile: string): void {
