@@ -14,6 +14,8 @@ import { readProviderFiles } from "./node/provider-files.ts";
 
 export interface CheckContext {
   readonly config: Config;
+  /** The daemon's, if it runs. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly image: string | undefined;
   /** Undefined without an image, or if its name cannot be parsed. */
   readonly imageName: ImageName | undefined;

@@ -28,6 +28,8 @@ export interface Cloud {
   readonly sendMetadata: SendRequest;
   readonly sendAuth: SendRequest;
   readonly sendRegistry: SendRequest;
+  /** Not recorded: its requests may contain a client's secret. */
+  readonly sendDomain: SendRequest;
   region(): Promise<RegionInfo>;
   session(): Promise<Expiring<SigningSession>>;
   /** Rejects with a {@link ForeignRegistryError}, without a request, if the broker gives this host no tokens. */
@@ -116,6 +118,7 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
     sendMetadata,
     sendAuth,
     sendRegistry,
+    sendDomain: upstreams.send,
     region,
     session,
     token(registryHost) {

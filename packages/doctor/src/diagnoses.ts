@@ -41,6 +41,10 @@ function whatOf(code: IdentityErrorCode | OcirErrorCode | WorkloadErrorCode): st
   return CODES[code].what;
 }
 
+function problemOf(code: WorkloadErrorCode) {
+  return { verdict: "problem", means: whatOf(code), fix: WORKLOAD_ERRORS[code].next } as const;
+}
+
 /** A file's place is the evidence, so the code's own words are enough. */
 function diagnosesOfFiles(): Readonly<Record<keyof typeof FILE_IDENTITY_ERRORS, Diagnosis & { readonly fix: string }>> {
   const rows = Object.entries(FILE_IDENTITY_ERRORS).map(([code, { what, next }]) => [
@@ -209,16 +213,29 @@ export const DIAGNOSES = {
     fix: "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience the same",
   },
   "cluster-ok": { verdict: "ok", means: "the cluster's exchange can be reached" },
-  "cluster-unknown": {
-    verdict: "problem",
-    means: whatOf("cluster-unknown"),
-    fix: WORKLOAD_ERRORS["cluster-unknown"].next,
+  "cluster-unknown": problemOf("cluster-unknown"),
+  "cluster-untrusted": problemOf("workload-tls"),
+  "cluster-unreachable": problemOf("workload-unreachable"),
+
+  "domain-ok": {
+    verdict: "ok",
+    means: "the identity domain accepts this broker; whether it trusts the cluster's tokens shows only in a pull",
   },
-  "cluster-untrusted": { verdict: "problem", means: whatOf("workload-tls"), fix: WORKLOAD_ERRORS["workload-tls"].next },
-  "cluster-unreachable": {
+  "domain-client-refused": problemOf("domain-client-refused"),
+  "domain-not-configured": problemOf("domain-not-configured"),
+  "domain-secret-missing": problemOf("domain-secret-missing"),
+  "domain-untrusted": problemOf("domain-tls"),
+  "domain-unknown": problemOf("domain-unknown"),
+  "domain-unreachable": problemOf("domain-unreachable"),
+  "domain-unavailable": {
     verdict: "problem",
-    means: whatOf("workload-unreachable"),
-    fix: WORKLOAD_ERRORS["workload-unreachable"].next,
+    means: "the identity domain throttles requests, or has a fault",
+    fix: RETRY,
+  },
+  "domain-answer-invalid": {
+    verdict: "problem",
+    means: "the answer is not that of an identity domain",
+    fix: WORKLOAD_ERRORS["domain-unknown"].next,
   },
 
   "access-ok": { verdict: "ok", means: "this identity may read the image" },

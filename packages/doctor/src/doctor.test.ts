@@ -16,7 +16,11 @@ import {
 } from "../test/broken-node.ts";
 import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
 import { NODE_FAULTS } from "../test/seeded-node-faults.ts";
-import { SERVICE_ACCOUNT_FAULTS, useServiceAccounts } from "../test/seeded-service-account-faults.ts";
+import {
+  SERVICE_ACCOUNT_FAULTS,
+  useIdentityDomain,
+  useServiceAccounts,
+} from "../test/seeded-service-account-faults.ts";
 import type { DiagnosisName } from "./diagnoses.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import type { Finding } from "./finding.ts";
@@ -76,11 +80,10 @@ describe("diagnose", () => {
     expect(findings.map(({ name }) => name)).toContain("cluster-ok");
   });
 
-  test("does not want OKE's exchange on a node whose exchange is an identity domain", async ({ node }) => {
-    const findings = await node.examine(
-      useServiceAccounts(node, { exchange: "identity-domain", endpoint: "https://127.0.0.1:1" }),
-    );
+  test("asks the identity domain, not OKE's exchange, on a node whose exchange that is", async ({ node }) => {
+    const findings = await node.examine(useIdentityDomain(node));
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+    expect(findings.map(({ name }) => name)).toContain("domain-ok");
   });
 
   test.for([...CLOUD_FAULTS, ...NODE_FAULTS, ...SERVICE_ACCOUNT_FAULTS])(

@@ -59,6 +59,7 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const cloud = createCloud({ ...options, signal: ending.signal });
   const context = createCheckContext({
     config,
+    environment: options.environment,
     image: options.image,
     version: options.version,
     clock,

@@ -1,5 +1,6 @@
 /** Seeded faults of pulls by service account. */
 import { join } from "node:path";
+import type { DoctorOptions } from "../src/doctor-options.ts";
 import { type BrokenNode, OUR_PROVIDER, withConfig } from "./broken-node.ts";
 import type { SeededFault } from "./seeded-fault.ts";
 
@@ -17,6 +18,15 @@ export function useServiceAccounts(node: BrokenNode, settings: object = {}, mino
   const caFile = join(node.root, "ca.crt");
   const cluster = { exchange: "oke", audience: AUDIENCE, apiServer: origin, endpoint: origin, caFile };
   return withConfig(node, { serviceAccounts: { ...cluster, ...settings } });
+}
+
+/** The same with an identity domain, which the node's session may ask. */
+export function useIdentityDomain(node: BrokenNode, settings: object = {}): Pick<DoctorOptions, "config"> {
+  const { config } = useServiceAccounts(node, { exchange: "identity-domain", endpoint: "https://127.0.0.1:1" });
+  node.simulator.addTrust({ audience: AUDIENCE, oauthClients: {}, serviceUsers: {} });
+  // The configuration takes no http, which the simulator speaks here.
+  const identityDomain = { ...config.identityDomain, url: node.simulator.domainUrl.origin, ...settings };
+  return { config: { ...config, identityDomain } };
 }
 
 export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
@@ -62,4 +72,58 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
     "port 12250 is closed",
     (node) => useServiceAccounts(node, { endpoint: "https://127.0.0.1:1" }),
   ],
+  [
+    "domain-client-refused",
+    "no policy lets the node ask",
+    (node) => {
+      node.simulator.faults({ endpoint: "domain.token", status: 401 });
+      return useIdentityDomain(node);
+    },
+  ],
+  [
+    "domain-client-refused",
+    "the client's secret is wrong",
+    (node) => useIdentityDomain(node, clientWith(node, "wrong")),
+  ],
+  ["domain-secret-missing", "the client's secret is empty", (node) => useIdentityDomain(node, clientWith(node, ""))],
+  [
+    "identity-file-permissions",
+    "others can read the secret",
+    (node) => useIdentityDomain(node, clientWith(node, "secret", 0o644)),
+  ],
+  ["domain-not-configured", "the domain has no URL", (node) => useIdentityDomain(node, { url: undefined })],
+  [
+    "domain-unreachable",
+    "the domain's port is closed",
+    (node) => useIdentityDomain(node, { url: "https://127.0.0.1:1" }),
+  ],
+  [
+    "domain-unknown",
+    "the URL is not a domain's",
+    (node) => {
+      node.simulator.faults({ endpoint: "domain.token", status: 404 });
+      return useIdentityDomain(node);
+    },
+  ],
+  [
+    "domain-unavailable",
+    "the domain throttles",
+    (node) => {
+      node.simulator.faults({ endpoint: "domain.token", status: 429 });
+      return useIdentityDomain(node);
+    },
+  ],
+  [
+    "domain-answer-invalid",
+    "another service answers for the domain",
+    (node) => {
+      node.simulator.faults({ endpoint: "domain.token", status: 405 });
+      return useIdentityDomain(node);
+    },
+  ],
 ];
+
+function clientWith(node: BrokenNode, secret: string, mode = 0o600): object {
+  node.write("/client-secret", secret, mode);
+  return { authorization: "client", clientId: "app", clientSecretFile: join(node.root, "client-secret") };
+}

@@ -17,6 +17,7 @@ function contextOf(network: Network, proxy: Config["proxy"] = {}, image?: string
   const cloud = createCloud({ config, environment: {}, clock, random: systemRandom, signal });
   return createCheckContext({
     config,
+    environment: {},
     image,
     version: "1",
     clock,

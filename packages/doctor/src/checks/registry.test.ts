@@ -41,7 +41,7 @@ function contextOf(provider: ProviderName): Parameters<typeof checkRegistry>[0] 
     }),
   };
   return createCheckContext({
-    ...{ config, clock, cloud, signal },
+    ...{ config, environment: {}, clock, cloud, signal },
     image: "iad.ocir.io/acme/shop/web:1",
     version: "1",
     ownerId: 0,

@@ -1,12 +1,13 @@
 /**
- * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether OKE's exchange can be reached.
- * Sends no request to an identity domain, and no token: a basic cluster or a missing policy shows only in the error of a pull.
+ * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the exchange can be reached.
+ * Sends no pod's token, so a basic cluster or a missing policy shows only in the error of a pull.
  */
 import { createCluster } from "@ocir-broker/broker";
 import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { attempt, type Check, type CheckContext, codeOf } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";
 import { tokenAudiencesIn } from "../../node/provider-files.ts";
+import { domainFinding } from "./identity-domain.ts";
 
 /** KEP-4412 is alpha in 1.33. */
 const FIRST_MINOR = 33;
@@ -25,7 +26,7 @@ export const checkServiceAccounts: Check = async (context) => {
   const other = audience === undefined ? undefined : audiences.find((each) => each !== audience);
   if (other !== undefined)
     return [finding("service-account-audience", `the kubelet's is ${other}, the broker's ${audience}`)];
-  return exchange === "oke" ? [await clusterFinding(context)] : [];
+  return [await (exchange === "oke" ? clusterFinding(context) : domainFinding(context))];
 };
 
 /** Any answer will do: a request without a token is refused. */
