@@ -23,7 +23,7 @@ const CONFIG = {
   auth: { endpoint: "http://127.0.0.1:18082" },
 };
 
-/** Longer than a token of the outage takes to its renewal. */
+/** Longer than the time until the outage's tokens are due for renewal. */
 const LIMIT_MS = 120_000;
 
 interface Picture {
@@ -44,7 +44,7 @@ const DENIED: Picture = {
   command: `${onTerminal(`ocir-broker doctor ${IMAGE}`)} || test $? = 1`,
 };
 
-/** Two minutes of life make the renewals due, and fail, within a minute and a half. */
+/** Tokens live two minutes, so renewals become due, and fail, within a minute and a half. */
 const OUTAGE: Picture = {
   file: "status.svg",
   title: "ocir-broker status --watch",
