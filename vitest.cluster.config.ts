@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** `npm run test:cluster`: the pull test on a real Kubernetes. Not part of `.ci/run`: building Kubernetes takes minutes. */
+/** `npm run test:cluster`: the tests on a real Kubernetes, which test/cluster/main.ts builds. */
 export default defineConfig({
   test: {
     include: ["test/cluster/**/*.test.ts"],

@@ -14,6 +14,9 @@ const NEEDED = {
   cc: "gcc",
 } as const;
 
+/** True in CI, which leaves the longer tests out. */
+export const isShortRun = process.env["OCIR_BROKER_CLUSTER_RUN"] === "short";
+
 /** Undefined if it can, with these minor versions built; else the reason why not. */
 export function canRunCluster(minors: readonly number[]): string | undefined {
   const reason = canBootSystemd();

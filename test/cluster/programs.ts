@@ -33,9 +33,10 @@ export function areBuilt(minor: number): boolean {
   return buildsFor(minor).every(({ folder }) => existsSync(folder));
 }
 
-/** Builds the missing ones. */
-export function buildPrograms(minor: number): void {
-  for (const build of buildsFor(minor)) if (!existsSync(build.folder)) make(build);
+/** Builds the missing ones. @throws Error if one cannot be built, or if all together take longer than `limitMs`. */
+export function buildPrograms(minor: number, limitMs?: number): void {
+  const endsAtMs = limitMs === undefined ? undefined : performance.now() + limitMs;
+  for (const build of buildsFor(minor)) if (!existsSync(build.folder)) make(build, endsAtMs);
 }
 
 interface Build {
@@ -73,7 +74,7 @@ function buildOf(
 }
 
 /** Builds one program at a time, to show the progress. */
-function make({ modFile, folder, packages, linkerFlags }: Build): void {
+function make({ modFile, folder, packages, linkerFlags }: Build, endsAtMs: number | undefined): void {
   const unfinished = `${folder}.${process.pid}`;
   mkdirSync(unfinished, { recursive: true });
   try {
@@ -82,8 +83,14 @@ function make({ modFile, folder, packages, linkerFlags }: Build): void {
       console.log(`building ${path} (${modFile}) ...`);
       const args = ["build", `-modfile=${modFile}`, "-trimpath", "-ldflags", linkerFlags, "-o", `${unfinished}/`, path];
       const env = { ...process.env, CGO_ENABLED: "0" };
-      const { status } = spawnSync("go", args, { cwd: SOURCE, env, stdio: ["ignore", "ignore", "inherit"] });
-      if (status !== 0) throw new Error(`go build ${path} failed`);
+      const timeout = endsAtMs === undefined ? undefined : Math.max(1, Math.round(endsAtMs - startedAtMs));
+      const { status, error } = spawnSync("go", args, {
+        cwd: SOURCE,
+        env,
+        stdio: ["ignore", "ignore", "inherit"],
+        ...(timeout !== undefined && { timeout }),
+      });
+      if (status !== 0) throw new Error(`go build ${path} failed`, { cause: error });
       console.log(`  built in ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
     }
     renameSync(unfinished, folder);

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Archives, makeArchives } from "../system/install/archives.ts";
-import { canRunCluster } from "./can-run-cluster.ts";
+import { canRunCluster, isShortRun } from "./can-run-cluster.ts";
 import { disturb } from "./disturbance.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
@@ -29,6 +29,7 @@ const SINGLE_PULLS = 25;
 const DISTURBED = 200;
 /** A node with more pods at once would be slow for reasons that are not ours. */
 const BATCH = 50;
+const long = it.skipIf(isShortRun);
 const DENIED = "denied: Anonymous users are only allowed read access on public repos";
 
 describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
@@ -65,12 +66,12 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
       expect(requests["registry.token"]).toBeLessThanOrEqual(2);
     });
 
-    it("runs as many from a warm daemon, which asks the cloud for nothing", async () => {
+    long("runs as many from a warm daemon, which asks the cloud for nothing", async () => {
       const requests = await burst("warm");
       expect([requests["auth.x509"], requests["registry.token"]]).toEqual([0, 0]);
     });
 
-    it("answers a kubelet that pulls one image after the other", async () => {
+    long("answers a kubelet that pulls one image after the other", async () => {
       const containers = Array.from({ length: SINGLE_PULLS }, (_, index) => ({
         name: `c${index}`,
         image: image(`single-${index}`),
@@ -86,19 +87,22 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
       expect(await pods.failures("single")).toEqual([]);
     });
 
-    it(`fails none of ${DISTURBED} pulls while the daemon is killed, stopped, reloaded, and upgraded and back`, async () => {
-      const disturbance = await disturb(node.root, archives);
-      const startedAtMs = performance.now();
-      for (let batch = 0; batch < DISTURBED / BATCH; batch++) {
-        const group = `disturbed-${batch}`;
-        await pods.untilRunning(await pods.create(group, BATCH, image));
-        await pods.removeGroup(group);
-      }
-      const counts = await disturbance.end();
-      console.info(`${DISTURBED} pulls within ${Math.round((performance.now() - startedAtMs) / 1_000)} s;`, counts);
-      expect(await pods.failures("disturbed-")).toEqual([]);
-      expect(Object.values(counts).every((count) => count > 0)).toBe(true);
-    });
+    long(
+      `fails none of ${DISTURBED} pulls while the daemon is killed, stopped, reloaded, and upgraded and back`,
+      async () => {
+        const disturbance = await disturb(node.root, archives);
+        const startedAtMs = performance.now();
+        for (let batch = 0; batch < DISTURBED / BATCH; batch++) {
+          const group = `disturbed-${batch}`;
+          await pods.untilRunning(await pods.create(group, BATCH, image));
+          await pods.removeGroup(group);
+        }
+        const counts = await disturbance.end();
+        console.info(`${DISTURBED} pulls within ${Math.round((performance.now() - startedAtMs) / 1_000)} s;`, counts);
+        expect(await pods.failures("disturbed-")).toEqual([]);
+        expect(Object.values(counts).every((count) => count > 0)).toBe(true);
+      },
+    );
 
     it("runs a pod with a wrong imagePullSecret all the same", async () => {
       const auths = { [REGISTRY_HOST]: { username: "acme/somebody", password: "left long ago" } };
@@ -117,7 +121,7 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
       await pods.untilRunning(["public"]);
     });
 
-    it("leaves another registry to the kubelet", async () => {
+    long("leaves another registry to the kubelet", async () => {
       await node.control("/iam", { repository: "acme/elsewhere", public: true });
       const before = await durations();
       await node.api.createPod("elsewhere", image("elsewhere", OTHER_HOST));
@@ -135,18 +139,21 @@ describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped:
       expect(await pods.tries("late")).toBe(tried + 1);
     });
 
-    it("runs a pod at the kubelet's next try after the node has joined its dynamic group, with no restart of anything", async () => {
-      await node.control("/iam", { dynamicGroup: false });
-      await stopDaemon();
-      await node.api.createPod("late-group", image("late-group"));
-      await pods.untilFailed("late-group", "not authorized", "Error: ImagePullBackOff");
-      const daemon = await node.root.property(DAEMON, "MainPID");
-      await node.control("/iam", { dynamicGroup: true });
-      const tried = await pods.tries("late-group");
-      await pods.untilRunning(["late-group"]);
-      expect(await pods.tries("late-group")).toBe(tried + 1);
-      expect(await node.root.property(DAEMON, "MainPID")).toBe(daemon);
-    });
+    long(
+      "runs a pod at the kubelet's next try after the node has joined its dynamic group, with no restart of anything",
+      async () => {
+        await node.control("/iam", { dynamicGroup: false });
+        await stopDaemon();
+        await node.api.createPod("late-group", image("late-group"));
+        await pods.untilFailed("late-group", "not authorized", "Error: ImagePullBackOff");
+        const daemon = await node.root.property(DAEMON, "MainPID");
+        await node.control("/iam", { dynamicGroup: true });
+        const tried = await pods.tries("late-group");
+        await pods.untilRunning(["late-group"]);
+        expect(await pods.tries("late-group")).toBe(tried + 1);
+        expect(await node.root.property(DAEMON, "MainPID")).toBe(daemon);
+      },
+    );
 
     it("leaves running pods alone when it is removed; the next private pull is denied as before", async () => {
       const before = await pods.containers();
