@@ -42,7 +42,7 @@ export async function disturb(root: SystemdRoot, { good, older }: Archives): Pro
     killed: async () => !isReloading && (await succeeds("kill", "--signal=KILL", "--kill-who=main")),
     stopped: () => succeeds("stop"),
     reloaded: async () => {
-      root.write(CONFIG, `logging: { level: ${counts.reloaded % 2 === 0 ? "debug" : "info"} }\n`);
+      root.write(CONFIG, `log: { level: ${counts.reloaded % 2 === 0 ? "debug" : "info"} }\n`);
       isReloading = true;
       try {
         return (await succeeds("start")) && (await succeeds("reload"));

@@ -1,7 +1,7 @@
 /**
  * `npm run test:cluster`: builds a real Kubernetes, the newest that the tests know, and runs the tests in test/cluster with it.
- * With `--all` also with the oldest. With `--short`, as in CI, the longer tests are left out, and all of them if Kubernetes
- * cannot be built in time.
+ * With `--all` also with the oldest. With `--short`, as in CI, it skips the longer tests, and skips all of them if Kubernetes cannot
+ * be built in time.
  */
 import { spawnSync } from "node:child_process";
 import { canRunCluster } from "./can-run-cluster.ts";
