@@ -7,7 +7,9 @@ const CHECKOUT = join(import.meta.dirname, "../..");
 
 it("docs/reference/systemd-directives.md lists exactly the directives that the units use", () => {
   const used = new Set<string>();
-  for (const name of readdirSync(join(CHECKOUT, "systemd")).filter((name) => /\.(service|socket)$/.test(name))) {
+  for (const name of readdirSync(join(CHECKOUT, "systemd"), { recursive: true, encoding: "utf8" }).filter((name) =>
+    /\.(service|socket)$/.test(name),
+  )) {
     for (const line of readFileSync(join(CHECKOUT, "systemd", name), "utf8").split("\n")) {
       const directive = /^([A-Za-z]+)=/.exec(line)?.[1];
       if (directive !== undefined) used.add(directive);
