@@ -1,11 +1,14 @@
 /**
- * Random pulls of 300 service accounts, with genuine tokens and with hostile ones that copy another's claims, at several registry
- * hosts, with the cluster's keys in reach and out of it, over hours: no answer ever has a token of another subject.
+ * Random pulls of 300 service accounts, with genuine tokens and with hostile ones that copy another's claims, with and without the
+ * annotation that opts in, at several registry hosts, with the cluster's keys in reach and out of it, over hours: no answer ever has a
+ * token of another subject, or the node's for one that did not choose it.
  */
 import { generateKeyPairSync } from "node:crypto";
 import { type Clock, Secret, type UpstreamRequest } from "@ocir-broker/foundation";
 import { WorkloadError } from "@ocir-broker/identity";
 import { expect, it } from "vitest";
+import { BrokerError } from "../../../packages/broker/src/errors/broker-error.ts";
+import { createPullTokens } from "../../../packages/broker/src/workloads/pull-tokens.ts";
 import { createWorkloadTokens } from "../../../packages/broker/src/workloads/workload-tokens.ts";
 import { createSeededRandom } from "../../seeded-random.ts";
 import { isLongRun } from "../long-run.ts";
@@ -19,6 +22,18 @@ const HOSTS = ["iad.ocir.io", "fra.ocir.io", "ocir.us-ashburn-1.oci.oraclecloud.
 /** Names whose parts run into each other if a key merely joins them. */
 const NAMES = ["a", "b", "a:b", "b:c", 'a","b', "c", "a/b", "constructor", "__proto__", "A"];
 const UIDS = ["1", "2", "1:2"];
+
+const ANNOTATION = "ocir-broker/identity";
+const OPTED_IN = { [ANNOTATION]: "workload" };
+/** In opt-in mode, all but the first mean the node's identity, or none. */
+const ANNOTATIONS: readonly Readonly<Record<string, string>>[] = [
+  OPTED_IN,
+  {},
+  { [ANNOTATION]: "node" },
+  { [ANNOTATION]: "workload " },
+  { "OCIR-BROKER/identity": "workload", constructor: "workload" },
+];
+const NODE = "node";
 
 const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
@@ -105,6 +120,13 @@ it(`${REQUESTS} pulls of ${SUBJECTS.length} service accounts get no token of ano
     sendTo: () => cloud.send,
     endpointOf: (host) => new URL(`https://${host}`),
   });
+  const ofNode = new Secret(`${part({})}.${part({ sub: NODE })}.c2ln`);
+  const pullsOf = (select: "all" | "annotated") =>
+    createPullTokens({
+      ...{ clock, workloads, settings: { select, annotation: ANNOTATION, fallback: "none" } },
+      tokens: { get: async () => ({ entry: { value: ofNode, obtainedAtMs: 0, expiresAtMs: nowMs }, outcome: "hit" }) },
+    });
+  const [everyone, optedIn] = [pullsOf("all"), pullsOf("annotated")];
   const pods = new Map<Subject, string[]>();
   const podOf = (subject: Subject): string => {
     const known = pods.get(subject) ?? [];
@@ -113,7 +135,7 @@ it(`${REQUESTS} pulls of ${SUBJECTS.length} service accounts get no token of ano
   };
 
   const leaks: string[] = [];
-  const counts = { answered: 0, refused: 0, forged: 0 };
+  const counts = { answered: 0, refused: 0, forged: 0, ofNode: 0 };
   async function pull(): Promise<void> {
     const subject = oneOf(SUBJECTS);
     const host = oneOf(HOSTS);
@@ -121,16 +143,19 @@ it(`${REQUESTS} pulls of ${SUBJECTS.length} service accounts get no token of ano
     const genuine = podOf(subject);
     const token = isForged ? cloud.forge(subject, genuine, chance(4)) : genuine;
     if (isForged) counts.forged++;
-    const annotationsUsed = chance(3) === 0 ? { "ocir-broker/identity": "workload" } : {};
+    const [pulls, annotations] =
+      chance(2) === 0 ? [everyone, oneOf(ANNOTATIONS)] : [optedIn, chance(3) === 0 ? oneOf(ANNOTATIONS) : OPTED_IN];
+    const mayBeNode = pulls === optedIn && annotations !== OPTED_IN;
     try {
-      const pod = { token: new Secret(token), annotationsUsed };
-      const { entry } = await workloads.get(host, pod, { waitMs: 1 });
+      const { entry, identity } = await pulls.get(host, { token: new Secret(token), annotations }, { waitMs: 1 });
       const { sub } = JSON.parse(Buffer.from(entry.value.reveal().split(".")[1] ?? "", "base64url").toString());
-      counts.answered++;
-      if (isForged || sub !== `${host} ${JSON.stringify(subject)}`) leaks.push(`${sub} for ${token}`);
+      if (mayBeNode) counts.ofNode++;
+      else counts.answered++;
+      const own = `${host} ${JSON.stringify(subject)}`;
+      if (mayBeNode ? identity !== NODE || sub !== NODE : isForged || sub !== own) leaks.push(`${sub} for ${token}`);
     } catch (error) {
       counts.refused++;
-      if (!(error instanceof WorkloadError)) throw error;
+      if (!(error instanceof WorkloadError || (mayBeNode && error instanceof BrokerError))) throw error;
     }
   }
 
@@ -142,5 +167,6 @@ it(`${REQUESTS} pulls of ${SUBJECTS.length} service accounts get no token of ano
   workloads.close();
   expect(leaks.slice(0, 3)).toEqual([]);
   expect(counts.answered).toBeGreaterThan(REQUESTS * 0.6);
+  expect(counts.ofNode).toBeGreaterThan(REQUESTS * 0.05);
   expect(counts.forged).toBeGreaterThan(REQUESTS * 0.05);
 });
