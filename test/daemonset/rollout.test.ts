@@ -9,6 +9,7 @@ import { createCluster } from "../../packages/daemonset/src/cluster.ts";
 import type { InstallResult } from "../../packages/daemonset/src/installation.ts";
 import { type KubeletNeed, parseKubeletNeed } from "../../packages/daemonset/src/kubelet-need.ts";
 import { type KubeletUnit, restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
+import type { KubeletState } from "../../packages/daemonset/src/node-state.ts";
 import { rollOut } from "../../packages/daemonset/src/rollout.ts";
 import { parseSettings } from "../../packages/daemonset/src/settings.ts";
 import { createTurn } from "../../packages/daemonset/src/turn.ts";
@@ -56,7 +57,7 @@ afterEach(async () => {
 
 interface PodSetup {
   readonly result?: TestPod["result"];
-  readonly complete?: boolean;
+  readonly earlier?: KubeletState;
   readonly isDisabled?: boolean;
   readonly tokenFile?: string;
   /** The unit of a kubelet that may be restarted. */
@@ -114,7 +115,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     installation: {
       version: "1.2.3",
       isDisabled: () => pod.isDisabled,
-      isComplete: async () => setup.complete ?? false,
+      completed: async () => setup.earlier,
       async install() {
         steps.push(`${node} begins`);
         const result = await pod.result();
@@ -169,10 +170,11 @@ describe("a rollout", () => {
     ]);
   });
 
-  it("gives no turn to a node that an earlier pod has completed", async () => {
-    const pod = startPod("a", { complete: true });
+  it("gives no turn to a node that an earlier pod has completed, and shows that", async () => {
+    const pod = startPod("a", { earlier: "needs-restart" });
     await pod.ended;
-    expect([pod.isReady, api.requests]).toEqual([true, []]);
+    expect([pod.isReady, steps, labelOf("a")]).toEqual([true, [], "installed"]);
+    expect(annotationsOf("a")).toEqual({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": "needs-restart" });
   });
 
   it("skips a cordoned node, which has its turn when it is uncordoned", async () => {
@@ -238,6 +240,13 @@ describe("a rollout", () => {
       await b.ended;
       expect(nowSeconds - fromSeconds).toBeGreaterThanOrEqual(LEASE_SECONDS);
       expect(b.said).toContain(`a has not renewed its turn for ${LEASE_SECONDS} s: taken from it`);
+    });
+
+    it("but not if the version that it had is installed again", async () => {
+      await a.terminate();
+      await startPod("a", { earlier: "ready" }).ended;
+      expect([labelOf("a"), annotationsOf("a")["ocir-broker/reason"]]).toEqual(["installed", undefined]);
+      expect(api.lease.spec).toEqual({});
     });
 
     it("but not if it is cordoned while its pod is away", async () => {

@@ -83,10 +83,14 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     }
 
     expect(await pod.terminate()).toBe(0);
-    const before = cluster.api.requests.length;
+    cluster.api.requests.length = 0;
     const next = await cluster.start();
     await cluster.said("by an earlier pod");
-    expect([await next.isReady(), cluster.api.requests.length]).toEqual([true, before]);
+    await until("the program has ended", async () => !(await running()).includes("\n"));
+    expect([await next.isReady(), cluster.api.requests]).toEqual([
+      true,
+      ["get nodes node-a 200", "patch nodes node-a 200", "get leases ocir-broker 200"],
+    ]);
   });
 
   it("leaves the node as it was after a fault, names the reason, and installs when it is repaired", async () => {

@@ -7,8 +7,8 @@ import { once } from "node:events";
 import { accessSync, constants, existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import type { KubeletNeed } from "./kubelet-need.ts";
-import { parseKubeletNeed } from "./kubelet-need.ts";
+import { type KubeletNeed, parseKubeletNeed } from "./kubelet-need.ts";
+import { KUBELET_STATES, type KubeletState } from "./node-state.ts";
 
 const run = promisify(execFile);
 /** In a folder that an uninstallation removes. */
@@ -33,11 +33,11 @@ export interface Installation {
   readonly version: string;
   /** Whether an administrator has switched ocir-broker off on this node. */
   isDisabled(): boolean;
-  /** Whether an earlier pod has finished with this image and these settings. */
-  isComplete(): Promise<boolean>;
+  /** The state in which an earlier pod has left the kubelet, if it has finished with this image and these settings. */
+  completed(): Promise<KubeletState | undefined>;
   /** Never rejects for a fault of the installation. */
   install(): Promise<InstallResult>;
-  complete(): void;
+  complete(kubelet: KubeletState): void;
 }
 
 export interface InstallationOptions {
@@ -62,13 +62,14 @@ export function createInstallation(options: InstallationOptions): Installation {
   return {
     version,
     isDisabled: () => existsSync(DISABLED),
-    async isComplete() {
+    async completed() {
       try {
-        if (readFileSync(INSTALLED, "utf8") !== mark) return false;
+        const text = readFileSync(INSTALLED, "utf8");
         accessSync(PLUGIN, constants.X_OK);
-        return (await run(BROKER, ["--version"], { timeout: QUICK_MS })).stdout.trim() === version;
+        const { stdout } = await run(BROKER, ["--version"], { timeout: QUICK_MS });
+        return stdout.trim() === version ? KUBELET_STATES.find((state) => text === mark + state) : undefined;
       } catch {
-        return false;
+        return undefined;
       }
     },
     async install() {
@@ -97,7 +98,7 @@ export function createInstallation(options: InstallationOptions): Installation {
       return { ok: false, reason: `the installation took longer than ${limitSeconds} s and was ended` };
     },
     // Without this file, the next pod installs again.
-    complete: () => writeFileSync(INSTALLED, mark),
+    complete: (kubelet) => writeFileSync(INSTALLED, mark + kubelet),
   };
 }
 

@@ -9,7 +9,8 @@ const KUBELET = "ocir-broker/kubelet";
 /** On a node that this program has cordoned, until it uncordons it. */
 const CORDONED = "ocir-broker/cordoned";
 
-export type KubeletState = "ready" | "needs-restart" | "needs-flags";
+export const KUBELET_STATES = ["ready", "needs-restart", "needs-flags"] as const;
+export type KubeletState = (typeof KUBELET_STATES)[number];
 
 /** Also uncordons the node if an earlier pod has cordoned it and ended before it could uncordon it. */
 export function installedPatch(node: V1Node, version: string, kubelet: KubeletState): object {

@@ -2,7 +2,6 @@
  * One node's part of a rollout: waits for the Lease, installs, restarts the kubelet if this is allowed, and releases the Lease. A
  * failed node keeps the Lease, which stops the rollout, until the node is repaired, cordoned or gone.
  */
-import type { V1Node } from "@kubernetes/client-node";
 import { type Cluster, describeRefusal, isConflict } from "./cluster.ts";
 import type { Installation } from "./installation.ts";
 import type { KubeletNeed } from "./kubelet-need.ts";
@@ -70,7 +69,7 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
       if (retryAt === undefined) await handOn();
       return false;
     }
-    return install(state);
+    return install();
   }
 
   /** An administrator has excluded the node. A failed node then releases the Lease too, so that the rollout continues. */
@@ -83,7 +82,7 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     retryAt = undefined;
   }
 
-  async function install(state: V1Node): Promise<boolean> {
+  async function install(): Promise<boolean> {
     say(`has the turn: installs version ${installation.version}`);
     const installed = await installation.install();
     if (!installed.ok) return fail(installed.reason);
@@ -96,12 +95,18 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
       await handOn();
       return false;
     }
-    installation.complete();
+    installation.complete(kubelet);
     say(`installed: version ${installation.version}; kubelet: ${kubelet}`);
-    setReady(true);
-    await persist(() => cluster.patchNode(installedPatch(state, installation.version, kubelet)));
-    await handOn();
+    await finish(kubelet);
     return true;
+  }
+
+  async function finish(kubelet: KubeletState): Promise<void> {
+    setReady(true);
+    await persist(async () =>
+      cluster.patchNode(installedPatch(await cluster.readNode(), installation.version, kubelet)),
+    );
+    await handOn();
   }
 
   async function connectKubelet(
@@ -144,10 +149,11 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     }
   }
 
-  if (await installation.isComplete()) {
+  const earlier = await installation.completed();
+  if (earlier !== undefined) {
     say(`installed: version ${installation.version}, by an earlier pod`);
-    setReady(true);
-    return;
+    // That pod may have been killed before it could finish, or one of another version has failed meanwhile and has the turn.
+    return finish(earlier);
   }
   do {
     try {
