@@ -7,32 +7,79 @@ import { expect, it, onTestFinished } from "vitest";
 const SCRIPT = readFileSync(join(import.meta.dirname, "../packages/installer/kubelet-advice.sh"), "utf8");
 const FLAGS = "--image-credential-provider-config=/c.yaml --image-credential-provider-bin-dir=/bin";
 
+const OWN = "/etc/systemd/system/kubelet.service.d/90-ocir-broker.conf";
+
 it.each<readonly [unit: string, execStart: string, need: string, said: string]>([
-  ["on one line", "/usr/bin/kubelet $KUBELET_EXTRA_ARGS", "drop-in", `  Environment="KUBELET_EXTRA_ARGS=${FLAGS}"`],
+  ["on one line", "/usr/bin/kubelet $KUBELET_EXTRA_ARGS", "flags", `  Environment="KUBELET_EXTRA_ARGS=${FLAGS}"`],
   [
     "over several lines",
     "/usr/bin/kubelet \\\n  --v=2 \\\n  $KUBELET_EXTRA_ARGS",
-    "drop-in",
+    "flags",
     `  Environment="KUBELET_EXTRA_ARGS=${FLAGS}"`,
   ],
   [
     "with a comment between its lines",
     "/usr/bin/kubelet \\\n# verbose\n  $KUBELET_EXTRA_ARGS",
-    "drop-in",
+    "flags",
     `  Environment="KUBELET_EXTRA_ARGS=${FLAGS}"`,
   ],
   ["without the variable", "/usr/bin/kubelet \\\n  --v=2\n# $KUBELET_EXTRA_ARGS", "by-hand", `  ${FLAGS}`],
   ["after a comment with a backslash", "/usr/bin/kubelet\n# a \\\nX=$KUBELET_EXTRA_ARGS", "by-hand", `  ${FLAGS}`],
   ["that has the flags", `/usr/bin/kubelet \\\n  ${FLAGS}`, "restart", "its unit has the flags"],
 ])("kubelet-advice reads an ExecStart %s", (_, execStart, need, said) => {
-  const folder = mkdtempSync("/tmp/ocir-advice-");
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const unit = `# /usr/lib/systemd/system/kubelet.service\n[Service]\nExecStart=${execStart}\nRestart=always\n`;
-  writeFileSync(join(folder, "systemctl"), `#!/bin/sh\ncat <<'END'\n${unit}END\n`);
-  chmodSync(join(folder, "systemctl"), 0o755);
-  const script = SCRIPT.replace(/^PATH=/m, `PATH=${folder}:`).replaceAll("/usr/libexec/", `${folder}/`);
-  const env = { OCIR_BROKER_KUBELET_NEED: join(folder, "need") };
-  const { stdout } = spawnSync("sh", ["-c", script, "sh", "/c.yaml", "/bin"], { encoding: "utf8", env });
-  expect(readFileSync(env.OCIR_BROKER_KUBELET_NEED, "utf8").split("\n")[0]).toBe(need);
+  const { needed, stdout } = advise(
+    `# /usr/lib/systemd/system/kubelet.service\n[Service]\nExecStart=${execStart}\nRestart=always\n`,
+  );
+  expect(needed[0]).toBe(need);
+  if (need === "flags") expect(needed.slice(3)).toEqual([OWN, "[Service]", said.trim()]);
   expect(stdout).toContain(`kubelet: ${said}`);
 });
+
+it.each<readonly [title: string, before: readonly string[], after: readonly string[]]>([
+  [
+    "in quotes, with another setting after it",
+    ["[Service]", 'Environment="KUBELET_EXTRA_ARGS=--v=2 --x=1"', "Nice=1"],
+    ["[Service]", `Environment="KUBELET_EXTRA_ARGS=--v=2 --x=1 ${FLAGS}"`, "Nice=1"],
+  ],
+  [
+    "twice, with a comment after them",
+    [
+      "[Service]",
+      "Environment=KUBELET_EXTRA_ARGS=--a",
+      "Environment=KUBELET_EXTRA_ARGS=--b",
+      "# KUBELET_EXTRA_ARGS=--c",
+    ],
+    [
+      "[Service]",
+      "Environment=KUBELET_EXTRA_ARGS=--a",
+      `Environment="KUBELET_EXTRA_ARGS=--b ${FLAGS}"`,
+      "# KUBELET_EXTRA_ARGS=--c",
+    ],
+  ],
+  [
+    "in the second line of a setting",
+    ["[Service]", "Environment=A=1 \\", '  "KUBELET_EXTRA_ARGS="'],
+    ["[Service]", "Environment=A=1 \\", `  "KUBELET_EXTRA_ARGS= ${FLAGS}"`],
+  ],
+])("kubelet-advice adds the flags to the file of a node that sets KUBELET_EXTRA_ARGS %s", (_, before, after) => {
+  const { needed, place } = advise("[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n", before.join("\n"));
+  expect(needed).toEqual(["flags", "/c.yaml", "/bin", place, ...after]);
+});
+
+/** @param dropIn the text of a drop-in file of the unit, on a node on which /etc is at `place`. */
+function advise(unit: string, dropIn = "") {
+  const folder = mkdtempSync("/tmp/ocir-advice-");
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const place = join(folder, "extra-args.conf");
+  writeFileSync(place, `${dropIn}\n`);
+  const shown = dropIn === "" ? unit : `${unit}\n# ${place}\n${dropIn}\n`;
+  writeFileSync(join(folder, "systemctl"), `#!/bin/sh\ncat <<'END'\n${shown}END\n`);
+  chmodSync(join(folder, "systemctl"), 0o755);
+  const script = SCRIPT.replace(/^PATH=/m, `PATH=${folder}:`)
+    .replaceAll("/usr/libexec/", `${folder}/`)
+    .replace("/etc/*)", `${folder}/*)`);
+  const env = { OCIR_BROKER_KUBELET_NEED: join(folder, "need") };
+  const { stdout } = spawnSync("sh", ["-c", script, "sh", "/c.yaml", "/bin"], { encoding: "utf8", env });
+  const needed = readFileSync(env.OCIR_BROKER_KUBELET_NEED, "utf8").trimEnd().split("\n");
+  return { stdout, needed, place };
+}

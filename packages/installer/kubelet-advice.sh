@@ -2,8 +2,8 @@
 # Prints what a running kubelet needs, once its configuration has our provider. Changes nothing.
 #
 # usage: kubelet-advice CONFIG BIN_DIR
-# If OCIR_BROKER_KUBELET_NEED names a file, writes there for programs: nothing, restart, drop-in or by-hand; then CONFIG, BIN_DIR
-# and the lines of the drop-in file.
+# If OCIR_BROKER_KUBELET_NEED names a file, writes there for programs: nothing, restart, flags or by-hand; then CONFIG, BIN_DIR;
+# with "flags" also the path of a file, and the lines that it must have.
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -32,10 +32,15 @@ need() { # KIND [LINE...]
   [ -z "${OCIR_BROKER_KUBELET_NEED-}" ] || printf '%s\n' "$kind" "$config" "$bin_dir" "$@" >"$OCIR_BROKER_KUBELET_NEED"
 }
 
-# Prints the line with KUBELET_EXTRA_ARGS with our flags added, for each way to write it.
-extended() { # FILE
+# Prints the number of the last line that sets KUBELET_EXTRA_ARGS.
+number() { # FILE
+  grep -n 'KUBELET_EXTRA_ARGS=' "$1" | grep -vE '^[0-9]+:[[:blank:]]*[#;]' | tail -n 1 | cut -d: -f1
+}
+
+# Adds our flags to that line, for each way to write it.
+extended() {
   escaped=$(printf '%s' "$flags" | sed 's/[&|\\]/\\&/g')
-  grep 'KUBELET_EXTRA_ARGS=' "$1" | tail -n 1 | sed -E \
+  sed -E \
     -e 's|"KUBELET_EXTRA_ARGS=([^"\\]\|\\.)*|& '"$escaped|; t" \
     -e 's|KUBELET_EXTRA_ARGS="([^"\\]\|\\.)*|& '"$escaped|; t" \
     -e 's|^Environment=(KUBELET_EXTRA_ARGS=[^ ]*)|Environment="\1 '"$escaped\"|; t" \
@@ -74,23 +79,23 @@ fi
 if { printf '%s\n' "$unit" && cat $variable_files /dev/null 2>/dev/null; } | grep -q -e '--image[-_]credential[-_]provider[-_]config'; then
   need restart
   say "its unit has the flags, and it was not started with them yet"
-elif [ -n "$place" ]; then
-  line=$(extended "$place")
+elif at=$(number "${place:-/dev/null}") && [ -n "$at" ]; then
+  line=$(sed -n "${at}p" "$place" | extended)
   case $place in
     /etc/*)
-      need by-hand
+      need flags "$place" "$(head -n $((at - 1)) "$place" && printf '%s\n' "$line" && tail -n +$((at + 1)) "$place")"
       say "it does not use ocir-broker yet: in $place change the line with KUBELET_EXTRA_ARGS to"
       ;;
     *)
-      case $line in Environment=*) need drop-in '[Service]' "$line" ;; *) need by-hand ;; esac
+      case $line in Environment=*) need flags $own '[Service]' "$line" ;; *) need by-hand ;; esac
       say "it does not use ocir-broker yet: create $own with these two lines:"
       say "  [Service]"
       ;;
   esac
   say "  $line"
-elif printf '%s\n' "$unit" | grep -q '^ExecStart=.*KUBELET_EXTRA_ARGS'; then
+elif [ -z "$place" ] && printf '%s\n' "$unit" | grep -q '^ExecStart=.*KUBELET_EXTRA_ARGS'; then
   line="Environment=\"KUBELET_EXTRA_ARGS=$flags\""
-  need drop-in '[Service]' "$line"
+  need flags $own '[Service]' "$line"
   say "it does not use ocir-broker yet: create $own with these two lines:"
   say "  [Service]"
   say "  $line"

@@ -18,7 +18,7 @@ import { type ApiServer, createApiServer } from "./api-server.ts";
 const LEASE_SECONDS = 60;
 /** For a busy machine. */
 const LIMIT_MS = 30_000;
-const DROP_IN = parseKubeletNeed('drop-in\n/config.yaml\n/bin\n[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--flag"\n');
+const FLAGS = parseKubeletNeed("flags\n/config.yaml\n/bin\n/etc/kubelet.conf\nKUBELET_EXTRA_ARGS=--flag\n");
 const RESTART = parseKubeletNeed("restart\n/config.yaml\n/bin\n");
 const NOTHING: KubeletNeed = { kind: "nothing" };
 const BROKEN: InstallResult = { ok: false, reason: "the configuration has faults: log.level" };
@@ -87,7 +87,10 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     if (isKilled) await new Promise(() => {});
   };
   const unit: KubeletUnit = {
-    setDropIn: async (text) => void steps.push(`${node} ${text === undefined ? "removes" : "sets"} the drop-in`),
+    async change({ file }) {
+      steps.push(`${node} changes ${file}`);
+      return async () => void steps.push(`${node} restores ${file}`);
+    },
     async restart() {
       steps.push(`${node} restarts, ${api.nodes.get(node).spec.unschedulable ? "cordoned" : "in use"}`);
       api.beat(node);
@@ -316,12 +319,12 @@ describe("a restart of the kubelet", () => {
       status: { containerStatuses: [{ state: { waiting: { reason } } }] },
     });
     api.pods = [waiting("ImagePullBackOff"), waiting("ContainerCreating")];
-    const pod = startPod("a", { result: installed(DROP_IN), kubelet: {} });
+    const pod = startPod("a", { result: installed(FLAGS), kubelet: {} });
     await says(pod, "cordoned: the kubelet restarts when no pod of this node is starting");
     expect(steps).toEqual(["a begins", "a ends"]);
     api.pods = [waiting("ImagePullBackOff")];
     await pod.ended;
-    expect(steps.slice(2)).toEqual(["a sets the drop-in", "a restarts, cordoned"]);
+    expect(steps.slice(2)).toEqual(["a changes /etc/kubelet.conf", "a restarts, cordoned"]);
     expect(api.nodes.get("a").spec).toEqual({});
     expect(annotationsOf("a")).toEqual({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": "ready" });
   });
@@ -343,9 +346,16 @@ describe("a restart of the kubelet", () => {
     throw new Error("exit status 1");
   };
   it.each([
-    ["does not come back", DROP_IN, { restart: goesAway }, "a removes the drop-in", "; it stays cordoned", true],
+    ["does not come back", FLAGS, { restart: goesAway }, "a restores /etc/kubelet.conf", "; it stays cordoned", true],
     ["does not start", RESTART, { restart: failsToStart }, "a restarts", "; it stays cordoned", true],
-    ["ignores the flags", DROP_IN, { need: async () => DROP_IN }, "a removes the drop-in", "does not use", undefined],
+    [
+      "ignores the flags",
+      FLAGS,
+      { need: async () => FLAGS },
+      "a restores /etc/kubelet.conf",
+      "does not use",
+      undefined,
+    ],
   ] as const)("takes its flags back and fails if the kubelet %s", async (_, need, kubelet, step, reason, cordoned) => {
     const pod = startPod("a", { result: installed(need), kubelet });
     await until(() => api.events.length > 0);

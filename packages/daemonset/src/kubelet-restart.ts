@@ -4,7 +4,7 @@
  */
 import type { V1Node } from "@kubernetes/client-node";
 import type { Cluster } from "./cluster.ts";
-import type { KubeletNeed } from "./kubelet-need.ts";
+import type { FileChange, KubeletNeed } from "./kubelet-need.ts";
 import { cordonPatch } from "./node-state.ts";
 
 export type RestartResult =
@@ -15,8 +15,8 @@ export type RestartResult =
 
 /** The node's service manager. */
 export interface KubeletUnit {
-  /** Adds the file with our flags, or removes it. */
-  setDropIn(text: string | undefined): Promise<void>;
+  /** Returns a function that restores the file. */
+  change(change: FileChange): Promise<() => Promise<void>>;
   restart(): Promise<void>;
   /** `nothing` if the running kubelet has read the files. */
   need(files: { config: string; binDir: string }): Promise<KubeletNeed>;
@@ -33,7 +33,7 @@ export interface RestartOptions {
   say(text: string): void;
 }
 
-type Restartable = Extract<KubeletNeed, { kind: "restart" | "drop-in" }>;
+type Restartable = Extract<KubeletNeed, { kind: "restart" | "flags" }>;
 
 export async function restartKubelet(need: Restartable, options: RestartOptions): Promise<RestartResult> {
   const { cluster, unit, say } = options;
@@ -43,36 +43,36 @@ export async function restartKubelet(need: Restartable, options: RestartOptions)
     await cluster.patchNode(cordonPatch(false));
     return { kind: "busy" };
   }
-  const isBack = await restartAndWatch(need.kind === "drop-in" ? need.dropIn : undefined, options);
+  const restore = need.kind === "flags" ? await unit.change(need.change) : undefined;
+  const isBack = await restartAndWatch(options);
   const isDone = isBack && (await unit.need(need.files)).kind === "nothing";
   if (isDone) {
     await cluster.patchNode(cordonPatch(false));
     say("the kubelet has restarted and the node is Ready: uncordoned");
     return { kind: "restarted" };
   }
-  return giveBack(need, isBack, options);
+  return giveBack(restore, isBack, options);
 }
 
 /** Removes the flags that this program has added, so that the kubelet works as before. */
-async function giveBack(need: Restartable, isBack: boolean, options: RestartOptions): Promise<RestartResult> {
-  const { cluster, unit } = options;
-  let isReady = isBack;
-  if (need.kind === "drop-in") {
-    await unit.setDropIn(undefined);
-    isReady = await restartAndWatch(undefined, options);
-  }
-  if (isReady) await cluster.patchNode(cordonPatch(false));
+async function giveBack(
+  restore: (() => Promise<void>) | undefined,
+  isBack: boolean,
+  options: RestartOptions,
+): Promise<RestartResult> {
+  await restore?.();
+  const isReady = restore === undefined ? isBack : await restartAndWatch(options);
+  if (isReady) await options.cluster.patchNode(cordonPatch(false));
   const what = isBack
     ? "the kubelet has restarted, but does not use ocir-broker"
     : `the node was not Ready ${options.waitSeconds} s after the restart of its kubelet`;
-  const then = need.kind === "drop-in" ? "; the flags that were added are removed" : "";
+  const then = restore !== undefined ? "; the flags that were added are removed" : "";
   return { kind: "failed", reason: `${what}${then}${isReady ? "" : "; it stays cordoned"}: journalctl -u kubelet` };
 }
 
-async function restartAndWatch(dropIn: string | undefined, options: RestartOptions): Promise<boolean> {
+async function restartAndWatch(options: RestartOptions): Promise<boolean> {
   const { cluster, unit } = options;
   const before = heartbeatOf(await cluster.readNode());
-  if (dropIn !== undefined) await unit.setDropIn(dropIn);
   try {
     await unit.restart();
   } catch {

@@ -1,14 +1,21 @@
 /** Controls the node's kubelet.service with systemctl. */
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { parseKubeletNeed } from "./kubelet-need.ts";
 import type { KubeletUnit } from "./kubelet-restart.ts";
 
 const run = promisify(execFile);
-/** The same as in kubelet-advice. */
-const DROP_IN = "/etc/systemd/system/kubelet.service.d/90-ocir-broker.conf";
 const ADVICE = "/usr/libexec/ocir-broker/kubelet-advice";
 const RESTART_MS = 120_000;
 const QUICK_MS = 60_000;
@@ -16,14 +23,16 @@ const QUICK_MS = 60_000;
 /** `needFile` is a path that only this program uses. */
 export function createKubeletUnit(needFile: string): KubeletUnit {
   return {
-    async setDropIn(text) {
-      if (text === undefined) {
-        rmSync(DROP_IN, { force: true });
-      } else {
-        mkdirSync(dirname(DROP_IN), { recursive: true });
-        writeFileSync(`${DROP_IN}.new`, text);
-        renameSync(`${DROP_IN}.new`, DROP_IN);
+    async change({ file, text }) {
+      if (!existsSync(file)) {
+        mkdirSync(dirname(file), { recursive: true });
+        replace(file, text, 0o644);
+        return async () => rmSync(file, { force: true });
       }
+      const path = realpathSync(file);
+      const [before, { mode }] = [readFileSync(path), statSync(path)];
+      replace(path, text, mode);
+      return async () => replace(path, before, mode);
     },
     async restart() {
       await run("systemctl", ["daemon-reload"], { timeout: QUICK_MS });
@@ -35,4 +44,10 @@ export function createKubeletUnit(needFile: string): KubeletUnit {
       return parseKubeletNeed(readFileSync(needFile, "utf8"));
     },
   };
+}
+
+/** In one step, so that a kubelet's start at any moment reads one of the two. */
+function replace(path: string, content: string | Buffer, mode: number): void {
+  writeFileSync(`${path}.ocir-broker-new`, content, { mode });
+  renameSync(`${path}.ocir-broker-new`, path);
 }

@@ -24,7 +24,7 @@ export interface RolloutOptions {
   readonly installation: Installation;
   /** Undefined if the kubelet must not be restarted. */
   readonly restartKubelet:
-    | ((need: Extract<KubeletNeed, { kind: "restart" | "drop-in" }>) => Promise<RestartResult>)
+    | ((need: Extract<KubeletNeed, { kind: "restart" | "flags" }>) => Promise<RestartResult>)
     | undefined;
   /** Aborted when the pod is deleted. A step that has begun is finished. */
   readonly ending: AbortSignal;

@@ -1,0 +1,44 @@
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { createKubeletUnit } from "./kubelet-unit.ts";
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "ocir-kubelet-unit-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+it("KubeletUnit.change replaces a file behind a link, keeps its mode, and restores it", async () => {
+  const folder = makeFolder();
+  mkdirSync(join(folder, "elsewhere"));
+  const [file, target] = [join(folder, "args.conf"), join(folder, "elsewhere/args.conf")];
+  writeFileSync(target, "before\n");
+  chmodSync(target, 0o640);
+  symlinkSync(target, file);
+  const restore = await createKubeletUnit("/nowhere").change({ file, text: "after\n" });
+  expect([readFileSync(file, "utf8"), lstatSync(file).isSymbolicLink()]).toEqual(["after\n", true]);
+  expect(statSync(target).mode & 0o777).toBe(0o640);
+  await restore();
+  expect([readFileSync(file, "utf8"), statSync(target).mode & 0o777]).toEqual(["before\n", 0o640]);
+});
+
+it("KubeletUnit.change creates a file with its folder, and removes it again", async () => {
+  const file = join(makeFolder(), "kubelet.service.d/90-ocir-broker.conf");
+  const restore = await createKubeletUnit("/nowhere").change({ file, text: "[Service]\n" });
+  expect(readFileSync(file, "utf8")).toBe("[Service]\n");
+  await restore();
+  expect(existsSync(file)).toBe(false);
+});
