@@ -98,7 +98,8 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     need: async () => NOTHING,
     ...setup.kubelet,
   };
-  const restart = { cluster, unit, waitSeconds: LEASE_SECONDS / 3, say, pause, ...time };
+  const showFailed = (isFailed: boolean) => void steps.push(`${node} shows ${isFailed ? "a failure" : "success"}`);
+  const restart = { cluster, unit, waitSeconds: LEASE_SECONDS / 3, say, pause, showFailed, ...time };
   const pod: TestPod = {
     said,
     isReady: false,
@@ -324,7 +325,12 @@ describe("a restart of the kubelet", () => {
     expect(steps).toEqual(["a begins", "a ends"]);
     api.pods = [waiting("ImagePullBackOff")];
     await pod.ended;
-    expect(steps.slice(2)).toEqual(["a changes /etc/kubelet.conf", "a restarts, cordoned"]);
+    expect(steps.slice(2)).toEqual([
+      "a shows a failure",
+      "a changes /etc/kubelet.conf",
+      "a restarts, cordoned",
+      "a shows success",
+    ]);
     expect(api.nodes.get("a").spec).toEqual({});
     expect(annotationsOf("a")).toEqual({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": "ready" });
   });
@@ -361,6 +367,7 @@ describe("a restart of the kubelet", () => {
     await until(() => api.events.length > 0);
     expect(pod.said.join("\n")).toContain("FAULT: ");
     expect(steps).toContain(step);
+    expect(steps).not.toContain("a shows success");
     expect(annotationsOf("a")["ocir-broker/reason"]).toContain(reason);
     expect(api.nodes.get("a").spec.unschedulable).toBe(cordoned);
   });

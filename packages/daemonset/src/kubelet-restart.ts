@@ -28,6 +28,8 @@ export interface RestartOptions {
   /** Limit of each of the waits. */
   readonly waitSeconds: number;
   nowSeconds(): number;
+  /** Shows a failure in the node's metrics. Called before the restart, so that a retry does not hide the failure before it. */
+  showFailed(isFailed: boolean): void;
   /** Waits a little and renews the Lease. */
   pause(): Promise<void>;
   say(text: string): void;
@@ -43,10 +45,12 @@ export async function restartKubelet(need: Restartable, options: RestartOptions)
     await cluster.patchNode(cordonPatch(false));
     return { kind: "busy" };
   }
+  options.showFailed(true);
   const restore = need.kind === "flags" ? await unit.change(need.change) : undefined;
   const isBack = await restartAndWatch(options);
   const isDone = isBack && (await unit.need(need.files)).kind === "nothing";
   if (isDone) {
+    options.showFailed(false);
     await cluster.patchNode(cordonPatch(false));
     say("the kubelet has restarted and the node is Ready: uncordoned");
     return { kind: "restarted" };

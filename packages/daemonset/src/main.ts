@@ -6,6 +6,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createSystemClock, systemRandom } from "@ocir-broker/foundation";
 import { createCluster } from "./cluster.ts";
+import { createFailureMetric } from "./failure-metric.ts";
 import { createInstallation } from "./installation.ts";
 import { restartKubelet } from "./kubelet-restart.ts";
 import { createKubeletUnit } from "./kubelet-unit.ts";
@@ -45,6 +46,7 @@ async function main(settings: Settings): Promise<void> {
     waitSeconds: leaseSeconds / 3,
     nowSeconds,
     say,
+    showFailed: createFailureMetric("/run"),
     async pause() {
       await pause();
       // A failure of the API server ends neither the wait nor the turn.

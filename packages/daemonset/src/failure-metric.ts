@@ -1,0 +1,37 @@
+/**
+ * The metric of a failed restart of the kubelet, for node-exporter: in the file in which ocir-broker-node.sh reports a failed
+ * installation. That script removes it at its next success, and a boot does.
+ */
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const FOLDER = "ocir-broker-metrics";
+const FILE = "ocir_broker_install.prom";
+/** A row in docs/operations.md. */
+const REASON = "kubelet-restart";
+const TEXT = `# HELP ocir_broker_install_failed Always 1. The last installation on this node has failed, for this reason.
+# TYPE ocir_broker_install_failed gauge
+ocir_broker_install_failed{reason="${REASON}"} 1
+`;
+
+/**
+ * Returns a function that writes or removes the metric; it never throws, because the label and the Event show a failure too.
+ *
+ * @param run the node's /run.
+ */
+export function createFailureMetric(run: string): (isFailed: boolean) => void {
+  const folder = join(run, FOLDER);
+  return (isFailed) => {
+    try {
+      rmSync(join(folder, FILE), { force: true });
+      if (!isFailed) return;
+      // The daemon's group may write to the folder: a rename follows no link.
+      const unfinished = join(run, `ocir-broker-install.${process.pid}`);
+      writeFileSync(unfinished, TEXT);
+      mkdirSync(folder, { recursive: true });
+      renameSync(unfinished, join(folder, FILE));
+    } catch {
+      // See above.
+    }
+  };
+}
