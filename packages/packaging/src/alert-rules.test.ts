@@ -3,12 +3,15 @@ import { parse } from "yaml";
 import { alertRules } from "./alert-rules.ts";
 
 interface Rules {
-  readonly groups: readonly { readonly rules: readonly { readonly annotations: { readonly runbook_url: string } }[] }[];
+  /** Recording rules have no annotations. */
+  readonly groups: readonly {
+    readonly rules: readonly { readonly annotations?: { readonly runbook_url: string } }[];
+  }[];
 }
 
 function runbooks(environment: NodeJS.ProcessEnv): string[] {
   const { groups } = parse(alertRules(environment)) as Rules;
-  return groups.flatMap(({ rules }) => rules.map(({ annotations }) => annotations.runbook_url));
+  return groups.flatMap(({ rules }) => rules.flatMap(({ annotations }) => annotations?.runbook_url ?? []));
 }
 
 describe("alertRules", () => {
