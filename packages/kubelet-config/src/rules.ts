@@ -59,7 +59,7 @@ export const RULES = {
     fix: "set apiVersion: kubelet.config.k8s.io/v1",
   },
   "field-type-invalid": {
-    rule: "each value has its field's type; unquoted yes, no, on, off, y, n and numbers are no strings",
+    rule: "each value has its field's type; unquoted yes, no, on, off, y, n and numbers are not strings",
     fatal: ALWAYS,
     fix: "write a value of that type; put text that looks like a number or a boolean in quotes",
   },
