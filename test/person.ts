@@ -1,0 +1,88 @@
+/** A person on a laptop, who is not root: an API key, the helper of docker, and a daemon of that user. */
+import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import { callCredentialProvider } from "@ocir-broker/testkit";
+import { BROKER, SHIM, takesConnections } from "./daemon.ts";
+
+export const HOST = "icn.ocir.io";
+/** Root becomes the user nobody. */
+export const USER_ID = process.geteuid?.() === 0 ? 65_534 : (process.geteuid?.() ?? 0);
+export const AS_USER =
+  process.geteuid?.() === 0 ? ["setpriv", `--reuid=${USER_ID}`, `--regid=${USER_ID}`, "--clear-groups"] : [];
+
+export interface Person {
+  readonly simulator: Simulator;
+  readonly home: string;
+  readonly pem: string;
+  readonly env: Readonly<Record<string, string>>;
+  get(variables?: Readonly<Record<string, string>>): ReturnType<typeof callCredentialProvider>;
+  leave(): Promise<void>;
+}
+
+/** A person with an API key in `~/.oci`, on a machine without the node's daemon. */
+export async function createPerson(): Promise<Person> {
+  const home = mkdtempSync(join(tmpdir(), "person-"));
+  const simulator = await startSimulator();
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const pem = String(
+    privateKey.export({ type: "pkcs1", format: "pem", cipher: "aes-128-cbc", passphrase: "open = sesame" }),
+  );
+  const key = simulator.addApiKey(String(publicKey.export({ type: "spki", format: "pem" })));
+  const lines = Object.entries({ ...key, key_file: "~/.oci/key.pem", pass_phrase: "open = sesame" });
+  const config = {
+    registries: { prefetch: [], endpoints: { [HOST]: simulator.registryUrl.origin } },
+    log: { level: "trace" },
+  };
+  for (const folder of [".oci", ".config", ".config/ocir-broker", "run", "run/ocir-broker"])
+    mkdirSync(join(home, folder));
+  const files = {
+    ".oci/config": `[DEFAULT]\n${lines.map(([name, value]) => `${name}=${value}\n`).join("")}`,
+    ".oci/key.pem": pem,
+    ".config/ocir-broker/config.yaml": JSON.stringify(config),
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text, { mode: 0o600 });
+  symlinkSync(SHIM, join(home, "docker-credential-ocir"));
+  for (const name of ["", ".oci", ".config", ".config/ocir-broker", "run", "run/ocir-broker", ...Object.keys(files)])
+    chownSync(join(home, name), USER_ID, USER_ID);
+  const env = { HOME: home, PATH: String(process.env["PATH"]), OCIR_BROKER_FALLBACK: BROKER };
+  return {
+    simulator,
+    home,
+    pem,
+    env,
+    get(variables = {}) {
+      const [path = "", ...args] = [...AS_USER, join(home, "docker-credential-ocir"), "get"];
+      return callCredentialProvider({ path, args, env: { ...env, ...variables }, stdin: `https://${HOST}\n` });
+    },
+    async leave() {
+      await simulator.close();
+      rmSync(home, { recursive: true });
+    },
+  };
+}
+
+/** With the socket `run/ocir-broker/credentials.sock` of the home, if XDG_RUNTIME_DIR says so. */
+export async function startUserDaemon({ home, env }: Person, variables: Readonly<Record<string, string>>) {
+  const [program = "", ...args] = [...AS_USER, BROKER, "serve", "--user"];
+  const child = spawn(program, args, { env: { ...env, ...variables }, stdio: ["ignore", "pipe", "pipe"] });
+  const pieces: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece: Buffer) => pieces.push(piece));
+  const ended = once(child, "exit");
+  const socket = join(home, "run/ocir-broker/credentials.sock");
+  while (!(await takesConnections(socket))) {
+    if (child.exitCode !== null) throw new Error(`the daemon ended: ${Buffer.concat(pieces)}`);
+  }
+  return {
+    socket,
+    output: () => Buffer.concat(pieces).toString(),
+    async stop() {
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
