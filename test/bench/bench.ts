@@ -13,6 +13,7 @@ import { startSimulator } from "@ocir-broker/oci-simulator";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { daemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import { fullHouseFigures, printFullHouse } from "./full-house.ts";
+import { helperFigures, printHelper } from "./helper-figures.ts";
 import { privateDirtyKiB } from "./process-usage.ts";
 import { printServiceAccounts, serviceAccountFigures } from "./service-account-figures.ts";
 import { printSlowClients, slowClientFigures } from "./slow-clients.ts";
@@ -100,6 +101,10 @@ writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), fullHouse });
 const serviceAccounts = await serviceAccountFigures();
 printServiceAccounts(serviceAccounts);
 writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), serviceAccounts });
+
+const helper = await helperFigures();
+printHelper(helper);
+writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), helper });
 
 // Last, because some of these measure an idle service.
 const figures = await systemdFigures();

@@ -9,10 +9,12 @@ const TIMER = join(BUILD, "spawn-timer");
 export interface Variant {
   readonly socket: string;
   readonly program: string;
+  readonly argument?: string;
 }
 
 export interface Times {
   readonly runs: number;
+  readonly minMs: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
@@ -20,18 +22,26 @@ export interface Times {
   readonly peakKiB: number;
 }
 
-/** @throws Error if a process did not answer as expected, or exited with another status than 0. */
+/**
+ * @param uid the user who runs the programs. Default: this one.
+ * @throws Error if a process did not answer as expected, or exited with another status than 0.
+ */
 export function spawnTimes<Name extends string>(
   rounds: number,
   parallel: number,
   requestPath: string,
   variants: Readonly<Record<Name, Variant>>,
+  uid?: number,
 ): Record<Name, Times> {
   const names = Object.keys(variants) as Name[];
-  const pairs = names.map((name) => `${variants[name].socket}=${variants[name].program}`);
+  const pairs = names.map((name) => {
+    const { socket, program, argument } = variants[name];
+    return `${socket}=${program}${argument === undefined ? "" : `,${argument}`}`;
+  });
   const lines = execFileSync(buildTimer(), [String(rounds), String(parallel), requestPath, ...pairs], {
     encoding: "utf8",
     maxBuffer: 1 << 28,
+    ...(uid !== undefined && { uid, gid: uid }),
   });
   return readTimes(names, lines);
 }
@@ -63,6 +73,7 @@ function timesOf(runs: readonly (readonly number[])[]): Times {
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
   return {
     runs: runs.length,
+    minMs: at(0),
     p50Ms: at(0.5),
     p99Ms: at(0.99),
     maxMs: at(1),
