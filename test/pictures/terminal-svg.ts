@@ -1,4 +1,5 @@
 /** A terminal's output as an SVG: a dark window with its own colours, so it is readable on light and dark pages. Text stays text. */
+import { escaped } from "./svg.ts";
 
 /** Width of the terminal, which breaks longer lines as a terminal does. */
 const COLUMNS = 124;
@@ -77,8 +78,4 @@ function textElement(row: readonly Piece[], y: number): string[] {
     color === undefined ? escaped(text) : `<tspan fill="${color}">${escaped(text)}</tspan>`,
   );
   return [`<text x="${MARGIN_PX}" y="${y}" xml:space="preserve">${spans.join("")}</text>`];
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
