@@ -239,6 +239,10 @@ export const DIAGNOSES = {
   },
 
   "access-ok": { verdict: "ok", means: "this identity may read the image" },
+  "access-of-service-account": {
+    verdict: "ok",
+    means: "pods pull this image with their service accounts, which need the policy, and not with this node's identity",
+  },
   "access-public": { verdict: "ok", means: "one of Oracle's public images: it needs no permission" },
   "policy-missing": {
     verdict: "problem",

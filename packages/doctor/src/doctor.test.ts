@@ -80,6 +80,19 @@ describe("diagnose", () => {
     expect(findings.map(({ name }) => name)).toContain("cluster-ok");
   });
 
+  test.for([
+    ["pods", {}, ["access-of-service-account"]],
+    ["nodes, too, if accounts opt in", { select: "annotated" }, ["policy-missing"]],
+    ["nodes, too, as a fallback", { fallback: "node" }, ["policy-missing"]],
+  ] as const)(
+    "asks for the node's policy only for images that are pulled by %s",
+    async ([, settings, named], { node }) => {
+      node.simulator.iam({ granted: false });
+      const findings = await node.examine(useServiceAccounts(node, settings));
+      expect(findings.map(({ name }) => name).filter((name) => /^(?:access|policy)-/.test(name))).toEqual(named);
+    },
+  );
+
   test("asks the identity domain, not OKE's exchange, on a node whose exchange that is", async ({ node }) => {
     const findings = await node.examine(useIdentityDomain(node));
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);

@@ -5,6 +5,7 @@ import { attempt, type Check, type CheckContext, causeOf, codeOf } from "../chec
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { findingOfCode } from "../finding-of-code.ts";
 import { describeExchange } from "../recording/exchanges.ts";
+import { isPulledByServiceAccounts } from "./kubelet/service-accounts.ts";
 import { policyAdvice } from "./policy-advice.ts";
 
 export const checkRegistry: Check = async (context) => {
@@ -52,12 +53,13 @@ function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckCont
   return finding(findingOfCode(code) ?? "check-failed", evidence, { service: "the registry" });
 }
 
-async function checkAccess(
-  repository: string,
-  token: Secret,
-  { cloud, image = "", signal, imageName }: CheckContext,
-): Promise<Finding> {
+async function checkAccess(repository: string, token: Secret, context: CheckContext): Promise<Finding> {
+  const { cloud, image = "", signal, imageName } = context;
   if (!isProbeable(repository)) return finding("access-public", repository);
+  if (await isPulledByServiceAccounts(image, context)) {
+    const command = "ocir-broker kubelet-config grants AUDIENCE --service-account NAMESPACE/NAME";
+    return finding("access-of-service-account", `${repository}; \`${command}\` prints the policy of one`);
+  }
   const reference = referenceOf(image);
   let status: number | undefined;
   const send: SendRequest = async (request) => {

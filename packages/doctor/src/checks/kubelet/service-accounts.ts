@@ -3,7 +3,8 @@
  * Sends no pod's token, so a basic cluster or a missing policy shows only in the error of a pull.
  */
 import { createCluster } from "@ocir-broker/broker";
-import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { explainMatch, readProviders } from "@ocir-broker/kubelet-config";
+import { isOurProvider, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { attempt, type Check, type CheckContext, codeOf } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";
 import { tokenAudiencesIn } from "../../node/provider-files.ts";
@@ -28,6 +29,17 @@ export const checkServiceAccounts: Check = async (context) => {
     return [finding("service-account-audience", `the kubelet's is ${other}, the broker's ${audience}`)];
   return [await (exchange === "oke" ? clusterFinding(context) : domainFinding(context))];
 };
+
+/** False if the kubelet may also get the node's credentials for the image, so that the node's rights matter. */
+export async function isPulledByServiceAccounts(image: string, context: CheckContext): Promise<boolean> {
+  const { exchange, select, fallback } = context.config.serviceAccounts;
+  const provider = await context.providerFiles();
+  if (exchange === "none" || select !== "all" || fallback === "node" || provider === undefined) return false;
+  const kubeletMinor = Math.max((await context.kubelet())?.minor ?? FIRST_MINOR, FIRST_MINOR);
+  const providers = readProviders(provider.files, { kubeletMinor, directory: provider.directory });
+  const ours = explainMatch(providers, image, { kubeletMinor }).run.filter(({ name }) => isOurProvider(name));
+  return ours.length > 0 && ours.every(({ name }) => name === SERVICE_ACCOUNT_PROVIDER_NAME);
+}
 
 /** Any answer will do: a request without a token is refused. */
 async function clusterFinding({ config, clock, signal }: CheckContext): Promise<Finding> {
