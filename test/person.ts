@@ -1,4 +1,4 @@
-/** A person on a laptop, who is not root: an API key, the helper of docker, and a daemon of that user. */
+/** A user on a laptop, who is not root: an API key, docker's helper, and the user's own daemon. */
 import { spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
@@ -66,7 +66,7 @@ export async function createPerson(): Promise<Person> {
   };
 }
 
-/** With the socket `run/ocir-broker/credentials.sock` of the home, if XDG_RUNTIME_DIR says so. */
+/** @param variables with XDG_RUNTIME_DIR, the folder `run` of the home: the daemon's socket is below it. */
 export async function startUserDaemon({ home, env }: Person, variables: Readonly<Record<string, string>>) {
   const [program = "", ...args] = [...AS_USER, BROKER, "serve", "--user"];
   const child = spawn(program, args, { env: { ...env, ...variables }, stdio: ["ignore", "pipe", "pipe"] });

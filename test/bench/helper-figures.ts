@@ -1,6 +1,6 @@
 /**
  * Figures of docker-credential-ocir for a user who is not root: a warm call with the user's own daemon, and one that starts
- * ocir-broker because there is no daemon. On a busy machine only the smallest time says what a call costs.
+ * ocir-broker because there is no daemon. On a busy machine only the smallest time shows the cost of a call.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -43,7 +43,7 @@ async function timesWithDaemon(person: Person): Promise<Times> {
   const variables = { XDG_RUNTIME_DIR: join(person.home, "run") };
   const daemon = await startUserDaemon(person, variables);
   try {
-    // The simulator cannot answer while spawnTimes runs, so the token must be there.
+    // spawnTimes blocks the simulator, which is in this process, so the token is fetched before.
     const { exitCode, stdout } = await person.get(variables);
     if (exitCode !== 0) throw new Error(stdout.toString());
     const request = join(person.home, "request");

@@ -15,7 +15,7 @@ async function personOfTest(): Promise<Person> {
 
 const secretOf = (stdout: Buffer): string => JSON.parse(stdout.toString()).Secret;
 
-it("a user without a daemon gets a token of the own API key, and no error shows a secret", async () => {
+it("a user without a daemon gets a token with the user's API key, and no error shows a secret", async () => {
   const person = await personOfTest();
   const { exitCode, stdout, stderr } = await person.get();
   expect([exitCode, stderr]).toEqual([0, ""]);
@@ -52,7 +52,7 @@ it.each([
   if (exitCode === 0) expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
 });
 
-it("a user's daemon answers that user alone, with the identity of the own file, and logs no secret", async () => {
+it("a user's daemon answers that user alone, with the identity of the user's file, and logs no secret", async () => {
   const person = await personOfTest();
   const variables = { XDG_RUNTIME_DIR: join(person.home, "run") };
   const daemon = await startUserDaemon(person, variables);
