@@ -1,4 +1,4 @@
-/** The identities of Oracle's clients: writes the keys, tokens and settings that each needs, and says whom its tokens are for. */
+/** The identities of Oracle's clients: writes the keys, tokens and settings that each needs, and names the subject of its tokens. */
 import { generateKeyPairSync } from "node:crypto";
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

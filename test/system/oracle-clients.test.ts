@@ -33,7 +33,7 @@ const OCI_CLI_AUTH = {
   resource: "resource_principal",
   workload: "oke_workload_identity",
 };
-/** As the guides have it, but for jq. */
+/** As in the guides, without jq. */
 const RAW_REQUEST = ["raw-request", "--http-method", "GET", "--target-uri", TOKEN_URL];
 
 type SdkRow = [name: string, lack: string, identities: readonly IdentityName[], client: () => readonly string[]];

@@ -74,7 +74,7 @@ func providerOf(identity string) (common.ConfigurationProvider, error) {
 	}
 }
 
-// Completes the builder, which has the asker only.
+// Completes a builder that only has the caller's credentials.
 func exchangeProvider(builder auth.TokenExchangeBuilder) (common.ConfigurationProvider, error) {
 	builder.DomainUrl = os.Getenv("DOMAIN_URL")
 	builder.Region = "us-ashburn-1"
