@@ -4,7 +4,7 @@ import { until } from "../system/until.ts";
 import { type KubernetesApi, stateOf } from "./kubernetes-api.ts";
 
 const FAIL_LIMIT_MS = 60_000;
-const RUN_LIMIT_MS = 240_000;
+const RUN_LIMIT_MS = 480_000;
 /** A list of many pods costs the two cores more than a pull does. */
 const LIST_POLL_MS = 500;
 
@@ -46,15 +46,16 @@ export function createPods(api: KubernetesApi): Pods {
       await until(`${group} is gone`, isGone, RUN_LIMIT_MS, LIST_POLL_MS);
     },
     async untilRunning(names) {
-      let missing = names;
+      let missing: string[] = [];
       const isSo = async () => {
-        const set = new Set((await running()).map(({ metadata }) => metadata.name));
-        missing = names.filter((name) => !set.has(name));
+        const states = new Map((await api.pods()).map((pod) => [pod.metadata.name, stateOf(pod)]));
+        missing = names.flatMap((name) => (states.get(name) === "Running" ? [] : `${name}: ${states.get(name)}`));
         return missing.length === 0;
       };
-      await until("all run", isSo, RUN_LIMIT_MS, LIST_POLL_MS).catch(() =>
-        expect(missing, "pods that do not run").toEqual([]),
-      );
+      await until("all run", isSo, RUN_LIMIT_MS, LIST_POLL_MS).catch(async () => {
+        const said = (await api.events()).map(({ reason, message }) => `${reason}: ${message}`);
+        expect(missing, `pods that do not run; the last events:\n${said.slice(-20).join("\n")}`).toEqual([]);
+      });
     },
     async untilFailed(pod, ...reasons) {
       let said: unknown[] = [];
