@@ -29,11 +29,17 @@ const STATUS: HealthDetails = {
   session: FRESH,
   registries: {},
   serviceAccounts: null,
+  serviceAccountFailure: null,
 };
 
 describe("renderStatus", () => {
   test("says how many service accounts have a session, if there is an exchange", () => {
-    expect(renderStatus({ ...STATUS, serviceAccounts: 3 })).toContain("region us-ashburn-1, 3 service accounts\n");
+    const used = { ...STATUS, serviceAccounts: 3 };
+    expect(renderStatus(used)).toContain("region us-ashburn-1, 3 service accounts\n");
+    const serviceAccountFailure = { code: "workload-cluster-basic", secondsAgo: 42 };
+    expect(renderStatus({ ...used, serviceAccountFailure })).toContain(
+      "3 service accounts (last failure: workload-cluster-basic, 42 s ago)\n",
+    );
   });
 
   test("gives one line to the session and to each registry host, columns aligned", () => {

@@ -15,8 +15,8 @@ const COLUMNS: readonly (readonly [title: string, of: (details: Details) => stri
 ];
 
 export function renderStatus(status: HealthDetails): string {
-  const { version, uptimeSeconds, region, session, registries, serviceAccounts } = status;
-  const summary = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, ${identityText(status)}region ${region ?? "not known yet"}${subjectsText(serviceAccounts)}`;
+  const { version, uptimeSeconds, region, session, registries } = status;
+  const summary = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, ${identityText(status)}region ${region ?? "not known yet"}${subjectsText(status)}`;
   const head = `${summary}\n${configText(status.config)}`;
   const named: [string, Details][] = [
     ...(session === null ? [] : [["session", session] satisfies [string, Details]]),
@@ -37,9 +37,12 @@ export function renderStatus(status: HealthDetails): string {
   return `${head}\n${lines.join("\n")}\n`;
 }
 
-/** A daemon of the release before has no such field. */
-function subjectsText(subjects: number | null | undefined): string {
-  return typeof subjects === "number" ? `, ${subjects} service accounts` : "";
+/** A daemon of an earlier release has no such fields. */
+function subjectsText({ serviceAccounts, serviceAccountFailure: failure }: Partial<HealthDetails>): string {
+  if (typeof serviceAccounts !== "number") return "";
+  const failed =
+    failure == null ? "" : ` (last failure: ${printable(failure.code)}, ${duration(failure.secondsAgo)} ago)`;
+  return `, ${serviceAccounts} service accounts${failed}`;
 }
 
 const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {

@@ -1,6 +1,7 @@
 /** Turns the core's events into log lines and metrics, and tells the handover when its state has changed. */
 
 import type { CacheEvent } from "@ocir-broker/expiring-cache";
+import type { Clock } from "@ocir-broker/foundation";
 import type { IdentityEvent } from "@ocir-broker/identity";
 import { createFetchLog } from "../telemetry/fetch-log.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -46,16 +47,30 @@ export function createCoreEvents({ log, metrics, onChanged, onHomeRegion }: Core
   };
 }
 
-/** Events of service accounts have no names: the pull's own line has the image. */
-export function createWorkloadEvents(log: Log, metrics: Pick<Metrics, "workloadFetched">) {
+export interface WorkloadFailure {
+  readonly error: unknown;
+  /** Monotonic. */
+  readonly atMs: number;
+}
+
+/** Events of service accounts have no names: the pull's own line has the image. Keeps the last failure of all of them. */
+export function createWorkloadEvents({ log, metrics, clock }: WorkloadEventsOptions) {
+  let last: WorkloadFailure | undefined;
   const noter = (kind: "session" | "token") => (event: CacheEvent) => {
     const result = resultOf(event);
     if (result !== undefined) metrics.workloadFetched(kind, result.reason, result.outcome);
-    if (event.type === "failed")
+    if (event.type === "failed") {
+      last = { error: event.error, atMs: clock.monotonicMs() };
       log.warn({ reason: event.reason, error: event.error }, `service account's ${kind} not fetched`);
-    else if (event.type === "fetched") log.info({ reason: event.reason }, `service account's ${kind} fetched`);
+    } else if (event.type === "fetched") log.info({ reason: event.reason }, `service account's ${kind} fetched`);
   };
-  return { onSession: noter("session"), onToken: noter("token") };
+  return { onSession: noter("session"), onToken: noter("token"), lastFailure: () => last };
+}
+
+interface WorkloadEventsOptions {
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "workloadFetched">;
+  readonly clock: Clock;
 }
 
 /** Logs at debug, and counts requests. */

@@ -12,13 +12,15 @@ import { createPullTokens, type PullTokens } from "../workloads/pull-tokens.ts";
 import { createWorkloads } from "../workloads/workloads.ts";
 import { type CredentialCore, createCredentialCore } from "./core.ts";
 import { createCoreAccess } from "./core-access.ts";
-import { createCoreEvents, createWorkloadEvents } from "./core-events.ts";
+import { createCoreEvents, createWorkloadEvents, type WorkloadFailure } from "./core-events.ts";
 
 export interface DaemonCore extends Omit<CredentialCore, "close"> {
   readonly access: RepositoryAccess;
   readonly pullTokens: PullTokens;
   /** Subjects of service accounts with a session; undefined if there is no exchange. */
   readonly subjects: () => number | undefined;
+  /** Of a fetch for any service account. */
+  readonly lastWorkloadFailure: () => WorkloadFailure | undefined;
   /** Aborts the probes and fetches under way. */
   close(): Promise<void>;
 }
@@ -52,9 +54,10 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
     sendTo,
     events: createCoreEvents(options),
   });
+  const workloadEvents = createWorkloadEvents(options);
   const workloads = createWorkloads({
     ...options,
-    ...createWorkloadEvents(log, metrics),
+    ...workloadEvents,
     sendTo,
     endpointOf: core.registries.endpointOf,
     sessions: core.sessions,
@@ -77,6 +80,7 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
       workloads: workloads.tokens,
     }),
     subjects: () => workloads.tokens?.size,
+    lastWorkloadFailure: workloadEvents.lastFailure,
     async close() {
       closing.abort();
       core.close();

@@ -31,6 +31,7 @@ function setUp() {
     sessions,
     tokens,
     subjects: () => undefined,
+    lastWorkloadFailure: () => undefined,
     regionId: () => undefined,
     expectsToken: () => true,
   });

@@ -52,6 +52,8 @@ export interface HealthDetails extends Omit<HealthSummary, "session" | "registri
   readonly registries: Readonly<Record<string, FetchDetails>>;
   /** How many service accounts have a session; null if they are off. */
   readonly serviceAccounts: number | null;
+  /** The last failed fetch for any of them; others may have worked since. */
+  readonly serviceAccountFailure: { readonly code: string; readonly secondsAgo: number } | null;
 }
 
 export interface Health extends Readings {
@@ -70,6 +72,7 @@ export interface HealthOptions {
   readonly regionId: () => string | undefined;
   readonly configDetails?: (() => ConfigDetails) | undefined;
   readonly subjects: () => number | undefined;
+  readonly lastWorkloadFailure: () => { readonly error: unknown; readonly atMs: number } | undefined;
   /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */
   readonly expectsToken: () => boolean;
 }
@@ -148,6 +151,11 @@ export function createHealth(options: HealthOptions): Health {
     };
   }
 
+  function workloadFailure(): HealthDetails["serviceAccountFailure"] {
+    const last = options.lastWorkloadFailure();
+    return last === undefined ? null : { code: codeOf(last.error), secondsAgo: secondsSince(last.atMs) };
+  }
+
   function timesOf(entry: CacheEntry | undefined): ServableTimes | undefined {
     if (entry?.obtainedAtMs === undefined || entry.expiresAtMs === undefined || !isServableNow(entry)) return undefined;
     const offsetMs = clock.wallMs() - clock.monotonicMs();
@@ -181,6 +189,7 @@ export function createHealth(options: HealthOptions): Health {
       session: firstOf(sessions.entries(), detailsOf),
       registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsOf(entry)])),
       serviceAccounts: options.subjects() ?? null,
+      serviceAccountFailure: workloadFailure(),
     }),
     session: () => timesOf(sessions.entries()[0]),
     *tokens() {

@@ -129,7 +129,10 @@ it("asks with the node's session, without a secret", async () => {
   trust({});
   await start("instance-principal", {});
   expect(await pull("puller-1")).toMatchObject({ status: 200, identity: "service-account" });
+  expect(broker.health.details().serviceAccountFailure).toBeNull();
   expect(String((await pull("unknown")).body)).toMatch(/^ocir-broker: domain-token-refused: /);
+  const failure = { code: "domain-token-refused", secondsAgo: expect.any(Number) };
+  expect(broker.health.details().serviceAccountFailure).toEqual(failure);
   simulator.iam({ dynamicGroup: false });
   expect(String((await pull("puller-2")).body)).toMatch(/^ocir-broker: domain-client-refused: /);
 });
