@@ -207,6 +207,11 @@ export const DIAGNOSES = {
     means: "this kubelet does not support service-account tokens for credential providers",
     fix: "use Kubernetes 1.34 or newer, or set serviceAccounts.exchange: none",
   },
+  "service-account-failed": {
+    verdict: "problem",
+    means: "the daemon could not get a token for a pod's service account",
+    fix: "as the code says",
+  },
   "service-account-audience": {
     verdict: "problem",
     means: "the broker refuses the kubelet's tokens, because they are for another audience",

@@ -15,7 +15,7 @@ import {
   withConfig,
 } from "../test/broken-node.ts";
 import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
-import { NODE_FAULTS } from "../test/seeded-node-faults.ts";
+import { NODE_FAULTS, withStatus } from "../test/seeded-node-faults.ts";
 import {
   SERVICE_ACCOUNT_FAULTS,
   useIdentityDomain,
@@ -97,6 +97,11 @@ describe("diagnose", () => {
     const findings = await node.examine(useIdentityDomain(node));
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
     expect(findings.map(({ name }) => name)).toContain("domain-ok");
+  });
+
+  test("leaves out a service account's failure of long ago, which may be repaired", async ({ node }) => {
+    await withStatus({ serviceAccountFailure: { code: "domain-token-refused", secondsAgo: 601 } })(node);
+    expect(problems(await node.examine())).toEqual([]);
   });
 
   test.for([...CLOUD_FAULTS, ...NODE_FAULTS, ...SERVICE_ACCOUNT_FAULTS])(

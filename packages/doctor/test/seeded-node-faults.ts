@@ -69,6 +69,11 @@ export const NODE_FAULTS: readonly SeededFault[] = [
       },
     }),
   ],
+  [
+    "service-account-failed",
+    "the identity domain does not trust the cluster",
+    withStatus({ serviceAccountFailure: { code: "domain-token-refused", secondsAgo: 20 } }),
+  ],
   ["daemon-version", "the daemon is of another release", withStatus({ version: "1.0.0" })],
   ["daemon-starting", "the daemon has no token yet", withStatus({ status: "starting" })],
   [
@@ -231,7 +236,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ["selinux-label-permissive", "SELinux is permissive", withLabel("0"), ["plugin-foreign", "plugin-answer-garbage"]],
 ];
 
-function withStatus(changed: object): Break {
+export function withStatus(changed: object): Break {
   return async ({ root, config }) => {
     const server = await listen(root, config.sockets.health, answerStatus(changed));
     onTestFinished(() => void server.close());

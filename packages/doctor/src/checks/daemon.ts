@@ -1,4 +1,5 @@
 /** Asks the daemon's health socket whether it runs, which release it is, and what fails. */
+import { ERROR_TABLE } from "@ocir-broker/broker";
 import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
 import type { Check } from "../check-context.ts";
@@ -11,7 +12,8 @@ const status = z.object({
   version: z.string(),
   uptimeSeconds: z.number(),
   session: z.object({ lastFailure: z.string().nullable(), failuresInARow: z.number() }).nullable(),
-  // Both absent in release 0.1.0.
+  // All three absent in release 0.1.0.
+  serviceAccountFailure: z.object({ code: z.string(), secondsAgo: z.number() }).nullish(),
   identity: z.string().max(40).optional(),
   config: z
     .object({
@@ -26,6 +28,9 @@ const status = z.object({
 
 type Status = z.output<typeof status>;
 
+/** A kubelet tries a failed pull again after 5 minutes at the latest. */
+const RECENT_SECONDS = 600;
+
 export const checkDaemon: Check = async ({ config, files, clock, version }) => {
   const path = config.sockets.health;
   const answer = await askHealthSocket(files.locate(path), "/status", clock);
@@ -36,10 +41,19 @@ export const checkDaemon: Check = async ({ config, files, clock, version }) => {
   const { data } = status.safeParse(parseJson(answer.body));
   if (data === undefined)
     return [finding("daemon-version", `${path}: this release does not know this form of /status`)];
-  const found = [healthFinding(data), ...configFindings(data)];
+  const found = [healthFinding(data), ...configFindings(data), ...workloadFindings(data)];
   if (data.version === version) return found;
   return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${version}`)];
 };
+
+/** Only a pod's token shows whether the exchange trusts the cluster, so the daemon's last failure does. */
+function workloadFindings({ serviceAccountFailure }: Status): Finding[] {
+  if (serviceAccountFailure == null || serviceAccountFailure.secondsAgo > RECENT_SECONDS) return [];
+  const { code, secondsAgo } = serviceAccountFailure;
+  const row = Object.hasOwn(ERROR_TABLE, code) ? ERROR_TABLE[code as keyof typeof ERROR_TABLE] : undefined;
+  if (row === undefined) return [];
+  return [finding("service-account-failed", `${code}, ${secondsAgo} s ago: ${row.what}`, { fix: row.next })];
+}
 
 /** The daemon's own view counts: it may be unable to read a file that root can read, or still use an older version of it. */
 function configFindings({ config }: Status): Finding[] {

@@ -1,6 +1,6 @@
 /**
  * Sends the identity domain the request of a pull with an invalid token. A domain that refuses only the token has accepted the broker's
- * client or session. Whether its trust is right shows only in the error of a pull.
+ * client or session. Whether its trust is right shows only in a pull, whose last failure daemon.ts reports.
  */
 import { Secret } from "@ocir-broker/foundation";
 import { createIdentityDomain, IdentityError, WorkloadError, type WorkloadErrorCode } from "@ocir-broker/identity";
