@@ -9,10 +9,10 @@ import { createCluster } from "../../packages/daemonset/src/cluster.ts";
 import type { InstallResult } from "../../packages/daemonset/src/installation.ts";
 import { type KubeletNeed, parseKubeletNeed } from "../../packages/daemonset/src/kubelet-need.ts";
 import { type KubeletUnit, restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
+import { createNodeLease } from "../../packages/daemonset/src/lease.ts";
 import type { KubeletState } from "../../packages/daemonset/src/node-state.ts";
 import { rollOut } from "../../packages/daemonset/src/rollout.ts";
 import { parseSettings } from "../../packages/daemonset/src/settings.ts";
-import { createTurn } from "../../packages/daemonset/src/turn.ts";
 import { type ApiServer, createApiServer } from "./api-server.ts";
 
 const LEASE_SECONDS = 60;
@@ -80,7 +80,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     ...time,
     deadline: () => AbortSignal.timeout(20_000),
   });
-  const turn = createTurn({ cluster, node, leaseSeconds: LEASE_SECONDS, say, ...time });
+  const lease = createNodeLease({ cluster, node, leaseSeconds: LEASE_SECONDS, say, ...time });
   const pause = async () => {
     nowSeconds += LEASE_SECONDS / 20;
     await setImmediate();
@@ -115,7 +115,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     ended: Promise.resolve(),
   };
   const ended = rollOut({
-    ...{ node, leaseSeconds: LEASE_SECONDS, cluster, turn, ending: ending.signal, pause, say, ...time },
+    ...{ node, leaseSeconds: LEASE_SECONDS, cluster, lease, ending: ending.signal, pause, say, ...time },
     installation: {
       version: "1.2.3",
       isDisabled: () => pod.isDisabled,

@@ -10,9 +10,9 @@ import { createFailureMetric } from "./failure-metric.ts";
 import { createInstallation } from "./installation.ts";
 import { restartKubelet } from "./kubelet-restart.ts";
 import { createKubeletUnit } from "./kubelet-unit.ts";
+import { createNodeLease } from "./lease.ts";
 import { rollOut } from "./rollout.ts";
 import { parseSettings, type Settings } from "./settings.ts";
-import { createTurn } from "./turn.ts";
 
 const LONGEST_REQUEST_SECONDS = 20;
 
@@ -38,7 +38,7 @@ async function main(settings: Settings): Promise<void> {
   config.loadFromCluster(image);
   const requestMs = Math.min(leaseSeconds / 10, LONGEST_REQUEST_SECONDS) * 1_000;
   const cluster = createCluster(config, { ...settings, wallMs, deadline: () => AbortSignal.timeout(requestMs) });
-  const turn = createTurn({ cluster, node, leaseSeconds, nowSeconds, wallMs, say });
+  const lease = createNodeLease({ cluster, node, leaseSeconds, nowSeconds, wallMs, say });
   const unit = createKubeletUnit(`${image}/status/kubelet-need`);
   const restart = {
     cluster,
@@ -50,14 +50,14 @@ async function main(settings: Settings): Promise<void> {
     async pause() {
       await pause();
       // A failure of the API server ends neither the wait nor the turn.
-      await turn.take().catch(() => undefined);
+      await lease.take().catch(() => undefined);
     },
   };
   await rollOut({
     node,
     leaseSeconds,
     cluster,
-    turn,
+    lease,
     installation: createInstallation({
       image,
       leaseSeconds,

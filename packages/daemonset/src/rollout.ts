@@ -6,6 +6,7 @@ import { type Cluster, describeRefusal, isConflict } from "./cluster.ts";
 import type { Installation } from "./installation.ts";
 import type { KubeletNeed } from "./kubelet-need.ts";
 import type { RestartResult } from "./kubelet-restart.ts";
+import type { NodeLease } from "./lease.ts";
 import {
   failedPatch,
   failureEvent,
@@ -14,13 +15,12 @@ import {
   isCordonedByUs,
   type KubeletState,
 } from "./node-state.ts";
-import type { Turn } from "./turn.ts";
 
 export interface RolloutOptions {
   readonly node: string;
   readonly leaseSeconds: number;
   readonly cluster: Cluster;
-  readonly turn: Turn;
+  readonly lease: NodeLease;
   readonly installation: Installation;
   /** Undefined if the kubelet must not be restarted. */
   readonly restartKubelet:
@@ -40,11 +40,11 @@ const DISABLED = "ocir-broker is switched off on this node; it has its turn afte
 
 /** Resolves when the image's version is installed, or after `ending`. */
 export async function rollOut(options: RolloutOptions): Promise<void> {
-  const { node, leaseSeconds, cluster, turn, installation, ending, say, setReady } = options;
+  const { node, leaseSeconds, cluster, lease, installation, ending, say, setReady } = options;
   let told = "";
   /** Time of a failed node's next try. */
   let retryAt: number | undefined;
-  let mayHoldTurn = true;
+  let mayHoldLease = true;
 
   function tell(text: string): void {
     if (text !== told) say(text);
@@ -60,13 +60,13 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
       return false;
     }
     setReady(false);
-    mayHoldTurn = true;
-    const taken = await turn.take();
+    mayHoldLease = true;
+    const taken = await lease.take();
     if (taken.kind === "waiting") tell(`waiting: ${taken.holder} has the turn`);
     if (taken.kind !== "ours") return false;
     if (retryAt !== undefined && options.nowSeconds() < retryAt) return false;
     if (ending.aborted) {
-      if (retryAt === undefined) await handOn();
+      if (retryAt === undefined) await releaseLease();
       return false;
     }
     return install();
@@ -76,9 +76,9 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
   async function skip(reason: string): Promise<void> {
     tell(`skipped: ${reason}`);
     setReady(true);
-    if (!mayHoldTurn) return;
-    await turn.release();
-    mayHoldTurn = false;
+    if (!mayHoldLease) return;
+    await lease.release();
+    mayHoldLease = false;
     retryAt = undefined;
   }
 
@@ -92,7 +92,7 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
       say(
         "the kubelet is not restarted yet, because pods of this node keep starting: other nodes have their turn first",
       );
-      await handOn();
+      await releaseLease();
       return false;
     }
     installation.complete(kubelet);
@@ -106,7 +106,7 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     await persist(async () =>
       cluster.patchNode(installedPatch(await cluster.readNode(), installation.version, kubelet)),
     );
-    await handOn();
+    await releaseLease();
   }
 
   async function connectKubelet(
@@ -133,7 +133,7 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     return false;
   }
 
-  const handOn = () => persist(() => turn.release());
+  const releaseLease = () => persist(() => lease.release());
 
   /** Tries until it succeeds, or until others may take the Lease anyway. */
   async function persist(step: () => Promise<void>): Promise<void> {

@@ -5,21 +5,21 @@
 import type { V1Lease } from "@kubernetes/client-node";
 import { type Cluster, isConflict } from "./cluster.ts";
 
-type TurnState =
+type LeaseState =
   | { readonly kind: "ours" }
   /** Another node has the Lease. */
   | { readonly kind: "waiting"; readonly holder: string }
   /** Another node changed the Lease first. */
   | { readonly kind: "outrun" };
 
-export interface Turn {
+export interface NodeLease {
   /** Takes or renews the Lease if no other node has it. */
-  take(): Promise<TurnState>;
+  take(): Promise<LeaseState>;
   /** Gives the Lease up if this node has it. */
   release(): Promise<void>;
 }
 
-export interface TurnOptions {
+export interface NodeLeaseOptions {
   readonly cluster: Cluster;
   readonly node: string;
   readonly leaseSeconds: number;
@@ -30,7 +30,7 @@ export interface TurnOptions {
 
 const EMPTY = { holderIdentity: null, leaseDurationSeconds: null, acquireTime: null, renewTime: null };
 
-export function createTurn(options: TurnOptions): Turn {
+export function createNodeLease(options: NodeLeaseOptions): NodeLease {
   const { cluster, node, leaseSeconds, say } = options;
   let seenVersion = "";
   let seenAt = 0;
