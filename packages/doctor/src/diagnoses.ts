@@ -210,7 +210,7 @@ export const DIAGNOSES = {
   "service-account-failed": {
     verdict: "problem",
     means: "the daemon could not get a token for a pod's service account",
-    fix: "as the code says",
+    fix: "see the code in the evidence",
   },
   "service-account-audience": {
     verdict: "problem",
@@ -234,8 +234,8 @@ export const DIAGNOSES = {
   "domain-unreachable": problemOf("domain-unreachable"),
   "domain-unavailable": {
     verdict: "problem",
-    means: "the identity domain throttles requests, or has a fault",
-    fix: RETRY,
+    means: "the identity domain is throttling, or returned a server error",
+    fix: "nothing to do on this node: the kubelet retries. Oracle's status page reports outages of the region",
   },
   "domain-answer-invalid": {
     verdict: "problem",
@@ -246,7 +246,8 @@ export const DIAGNOSES = {
   "access-ok": { verdict: "ok", means: "this identity may read the image" },
   "access-of-service-account": {
     verdict: "ok",
-    means: "pods pull this image with their service accounts, which need the policy, and not with this node's identity",
+    means:
+      "pods pull this image with their service accounts, not with this node's identity; the service accounts need the policy",
   },
   "access-public": { verdict: "ok", means: "one of Oracle's public images: it needs no permission" },
   "policy-missing": {

@@ -46,7 +46,7 @@ export const checkDaemon: Check = async ({ config, files, clock, version }) => {
   return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${version}`)];
 };
 
-/** Only a pod's token shows whether the exchange trusts the cluster, so the daemon's last failure does. */
+/** Only an exchange of a pod's token shows whether the exchange trusts the cluster. The daemon has tried one; doctor cannot. */
 function workloadFindings({ serviceAccountFailure }: Status): Finding[] {
   if (serviceAccountFailure == null || serviceAccountFailure.secondsAgo > RECENT_SECONDS) return [];
   const { code, secondsAgo } = serviceAccountFailure;
