@@ -33,7 +33,7 @@ describe("cloud-init/daemonset/daemonset.yaml", () => {
     expect(objectOf<KubernetesObject>("ServiceAccount")).toMatchObject({ automountServiceAccountToken: false });
   });
 
-  it("names no holder of the Lease, so that applying it again takes no turn away", () => {
+  it("names no holder of the Lease, so that applying it again does not change the holder", () => {
     expect(lease().spec).toBeUndefined();
   });
 

@@ -1,4 +1,4 @@
-/** The DaemonSet's program on nodes of one API server: turns, failures and restarts of kubelets, with the manifest's rights only. */
+/** The DaemonSet's program on nodes of one API server: the Lease, failures and restarts of kubelets, with the manifest's rights only. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -174,14 +174,14 @@ describe("a rollout", () => {
     ]);
   });
 
-  it("gives no turn to a node that an earlier pod has completed, and shows that", async () => {
+  it("does not install on a node that an earlier pod has completed, and shows that", async () => {
     const pod = startPod("a", { earlier: "needs-restart" });
     await pod.ended;
     expect([pod.isReady, steps, labelOf("a")]).toEqual([true, [], "installed"]);
     expect(annotationsOf("a")).toEqual({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": "needs-restart" });
   });
 
-  it("skips a cordoned node, which has its turn when it is uncordoned", async () => {
+  it("skips a cordoned node, which installs after it is uncordoned", async () => {
     api.cordon("a", true);
     const a = startPod("a");
     await startPod("b").ended;
@@ -223,7 +223,7 @@ describe("a rollout", () => {
         ),
       });
       const b = startPod("b");
-      await says(b, "waiting: a has the turn");
+      await says(b, "waiting: a holds the Lease");
       a.result = () => ({ ok: true, kubelet: NOTHING });
       await Promise.all([a.ended, b.ended]);
       expect(steps.filter((step) => step.startsWith("b"))).toEqual(steps.slice(-2));
@@ -243,7 +243,7 @@ describe("a rollout", () => {
       const b = startPod("b");
       await b.ended;
       expect(nowSeconds - fromSeconds).toBeGreaterThanOrEqual(LEASE_SECONDS);
-      expect(b.said).toContain(`a has not renewed its turn for ${LEASE_SECONDS} s: taken from it`);
+      expect(b.said).toContain(`a has not renewed the Lease for ${LEASE_SECONDS} s: this node takes it`);
     });
 
     it("but not if the version that it had is installed again", async () => {
@@ -262,7 +262,7 @@ describe("a rollout", () => {
     });
   });
 
-  it("ends what it has begun when its pod is deleted, and hands the turn on", async () => {
+  it("ends what it has begun when its pod is deleted, and releases the Lease", async () => {
     const pod: TestPod = startPod("a", {
       async result() {
         void pod.terminate();
@@ -277,7 +277,7 @@ describe("a rollout", () => {
     const a = startPod("a", { result: () => BROKEN });
     await until(() => api.events.length > 0);
     const b = startPod("b");
-    await says(b, "waiting: a has the turn");
+    await says(b, "waiting: a holds the Lease");
     await Promise.all([b.terminate(), a.terminate()]);
     expect(steps).not.toContain("b begins");
   });
@@ -338,7 +338,7 @@ describe("a restart of the kubelet", () => {
   it("lets other nodes go first while pods keep starting", async () => {
     api.pods = [{ metadata: { name: "p" }, status: {} }];
     const a = startPod("a", { result: installed(RESTART), kubelet: {} });
-    await says(a, "other nodes have their turn first");
+    await says(a, "other nodes go first");
     await startPod("b").ended;
     expect([api.nodes.get("a").spec, steps.includes("a restarts, cordoned")]).toEqual([{}, false]);
   });

@@ -30,7 +30,7 @@ providers:
 `;
 /** Milliseconds after a line of the log. */
 const KILL_POINTS: readonly [line: string, afterMs: number][] = [
-  ["has the turn: installs version", 0],
+  ["holds the Lease: installs version", 0],
   ["stage: install_files", 0],
   ["stage: install ocir", 300],
   ["stage: install ocir", 900],
@@ -101,7 +101,7 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
     expect((await oke.root.exec("ls", ["-d", ...ours])).stdout).toBe("");
     await until("the Event is there", async () => cluster.api.events.length > 0);
     expect(cluster.api.events[0].message).toMatch(/^the configuration has faults: .*log\.level/);
-    // A deleted pod keeps the turn of its faulty node.
+    // A deleted pod keeps the Lease of its faulty node.
     expect([await pod.isReady(), await pod.terminate()]).toEqual([false, 0]);
     expect(cluster.api.lease.spec.holderIdentity).toBe("node-a");
     oke.root.write(BROKER_CONFIG, "log: {level: info}\n");

@@ -1,6 +1,6 @@
 /**
  * The metric of a failed restart of the kubelet, for node-exporter: in the file in which ocir-broker-node.sh reports a failed
- * installation. That script removes it at its next success, and a boot does.
+ * installation. The script removes it at its next success, and it does not survive a boot.
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ ocir_broker_install_failed{reason="${REASON}"} 1
 `;
 
 /**
- * Returns a function that writes or removes the metric; it never throws, because the label and the Event show a failure too.
+ * Returns a function that writes or removes the metric, and never throws.
  *
  * @param run the node's /run.
  */
@@ -31,7 +31,7 @@ export function createFailureMetric(run: string): (isFailed: boolean) => void {
       mkdirSync(folder, { recursive: true });
       renameSync(unfinished, join(folder, FILE));
     } catch {
-      // See above.
+      // The label and the Event show the failure.
     }
   };
 }

@@ -15,7 +15,7 @@ type LeaseState =
 export interface NodeLease {
   /** Takes or renews the Lease if no other node has it. */
   take(): Promise<LeaseState>;
-  /** Gives the Lease up if this node has it. */
+  /** Releases the Lease if this node has it. */
   release(): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export function createNodeLease(options: NodeLeaseOptions): NodeLease {
       if (holder !== node) {
         const promisedSeconds = lease.spec?.leaseDurationSeconds ?? leaseSeconds;
         if (options.nowSeconds() - seenAt < promisedSeconds) return { kind: "waiting", holder };
-        say(`${holder} has not renewed its turn for ${promisedSeconds} s: taken from it`);
+        say(`${holder} has not renewed the Lease for ${promisedSeconds} s: this node takes it`);
       }
       const time = microTime(options.wallMs());
       const isNew = lease.spec?.holderIdentity !== node;

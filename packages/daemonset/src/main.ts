@@ -49,7 +49,7 @@ async function main(settings: Settings): Promise<void> {
     showFailed: createFailureMetric("/run"),
     async pause() {
       await pause();
-      // A failure of the API server ends neither the wait nor the turn.
+      // A failure of the API server ends neither the wait nor the restart.
       await lease.take().catch(() => undefined);
     },
   };

@@ -35,8 +35,8 @@ export interface RolloutOptions {
   say(text: string): void;
 }
 
-const CORDONED = "this node is cordoned; it has its turn when it is uncordoned";
-const DISABLED = "ocir-broker is switched off on this node; it has its turn after `ocir-broker enable`";
+const CORDONED = "this node is cordoned; it waits for the Lease after it is uncordoned";
+const DISABLED = "ocir-broker is switched off on this node; it waits for the Lease after `ocir-broker enable`";
 
 /** Resolves when the image's version is installed, or after `ending`. */
 export async function rollOut(options: RolloutOptions): Promise<void> {
@@ -62,7 +62,7 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     setReady(false);
     mayHoldLease = true;
     const taken = await lease.take();
-    if (taken.kind === "waiting") tell(`waiting: ${taken.holder} has the turn`);
+    if (taken.kind === "waiting") tell(`waiting: ${taken.holder} holds the Lease`);
     if (taken.kind !== "ours") return false;
     if (retryAt !== undefined && options.nowSeconds() < retryAt) return false;
     if (ending.aborted) {
@@ -83,15 +83,13 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
   }
 
   async function install(): Promise<boolean> {
-    say(`has the turn: installs version ${installation.version}`);
+    say(`holds the Lease: installs version ${installation.version}`);
     const installed = await installation.install();
     if (!installed.ok) return fail(installed.reason);
     const kubelet = await connectKubelet(installed.kubelet);
     if (typeof kubelet === "object") {
       if (kubelet.kind === "failed") return fail(kubelet.reason);
-      say(
-        "the kubelet is not restarted yet, because pods of this node keep starting: other nodes have their turn first",
-      );
+      say("the kubelet is not restarted yet, because pods of this node keep starting: other nodes go first");
       await releaseLease();
       return false;
     }
@@ -124,9 +122,8 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     retryAt = options.nowSeconds() + retrySeconds;
     told = "";
     say(
-      `FAULT: ${reason}. The rollout stops here: this node keeps the turn, and no other node is changed, until the fault is fixed ` +
-        `(tried again in ${retrySeconds} s, or at once when this pod is deleted), or cordoned (kubectl cordon ${node}), ` +
-        `or without this pod for ${leaseSeconds} s`,
+      `FAULT: ${reason}. The rollout stops here: no other node is changed until the fault is fixed (retry in ${retrySeconds} s, or at ` +
+        `once if you delete this pod), this node is cordoned (kubectl cordon ${node}), or its pod is gone for ${leaseSeconds} s`,
     );
     await persist(() => cluster.patchNode(failedPatch(reason)));
     await persist(() => cluster.report(failureEvent(reason, node)));
@@ -152,7 +149,7 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
   const earlier = await installation.completed();
   if (earlier !== undefined) {
     say(`installed: version ${installation.version}, by an earlier pod`);
-    // That pod may have been killed before it could finish, or one of another version has failed meanwhile and has the turn.
+    // That pod may have been killed before it could finish, or a pod of another version has failed meanwhile and holds the Lease.
     return finish(earlier);
   }
   do {
