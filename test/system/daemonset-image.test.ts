@@ -26,7 +26,7 @@ describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
       .map(({ text }) => text)
       .join("\n")
       .replace(/^repository=.*$/m, `repository=${repository}`)
-      .replace(/^ctr /m, `ctr --address ${containerd} `);
+      .replace(/^ctr /gm, `ctr --address ${containerd} `);
     await run("bash", "-euo", "pipefail", "-c", commands);
 
     const image = /image: (.*)/.exec(readFileSync(join(directory, "daemonset.yaml"), "utf8"))?.[1] ?? "";
