@@ -86,7 +86,8 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
   async function expectInstalled(run: Run): Promise<void> {
     expect(run.kubelet, run.stderr).toBeDefined();
     const words = run.kubelet ?? [];
-    expect(words.filter((word) => word.startsWith(CONFIG_FLAG) || word.startsWith(BIN_DIR_FLAG))).toHaveLength(2);
+    const flags = words.filter((word) => word.startsWith(CONFIG_FLAG) || word.startsWith(BIN_DIR_FLAG));
+    expect(flags, run.stderr).toHaveLength(2);
     expect(await node.faultsOf(words)).toEqual([]);
     const { stdout } = await node.root.exec(`${flagIn(words, BIN_DIR_FLAG)}/credential-provider-oke`, [], {
       input: REQUEST,
