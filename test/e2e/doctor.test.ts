@@ -226,7 +226,7 @@ describe("ocir-broker status", () => {
       /^ocir-broker \S+: ok, up \d+ s, identity instance-principal, region us-ashburn-1\nconfiguration \S+: the whole file is in force\n\n +STATE +AGE +ENDS IN /,
     );
     expect(table.stdout).toMatch(/^iad\.ocir\.io +fresh /m);
-    expect(table.stdout).toMatch(/^session +fresh +\d+ s +\d+ min +\d+ min /m);
+    expect(table.stdout).toMatch(/^session +fresh +\d+ s +\d+ min +\d+ (?:s|min) /m);
     expect(JSON.parse((await run("status", "--output", "json")).stdout)).toMatchObject({ status: "ok" });
     expect((await run("status", "--output", "yaml")).stdout).toMatch(/^status: ok\n/);
     const { stdout } = await run("status", "--watch");
