@@ -39,7 +39,7 @@ export async function disturb(root: SystemdRoot, { good, older }: Archives): Pro
   /** False if there is no daemon at the moment. */
   const succeeds = async (...args: string[]) => (await root.exec("systemctl", [...args, DAEMON])).exitCode === 0;
   const effects: Record<Kind, () => Promise<boolean>> = {
-    killed: async () => !isReloading && (await succeeds("kill", "--signal=KILL", "--kill-who=main")),
+    killed: async () => !isReloading && (await killDaemon(root)),
     stopped: () => succeeds("stop"),
     reloaded: async () => {
       root.write(CONFIG, `log: { level: ${counts.reloaded % 2 === 0 ? "debug" : "info"} }\n`);
@@ -73,4 +73,25 @@ export async function disturb(root: SystemdRoot, { good, older }: Archives): Pro
       return counts;
     },
   };
+}
+
+/** Kills the daemon, once a second until `work` is done. Returns how often there was one. */
+export async function killDuring(root: SystemdRoot, work: Promise<unknown>): Promise<number> {
+  let kills = 0;
+  let isDone = false;
+  const finish = () => {
+    isDone = true;
+  };
+  work.then(finish, finish);
+  while (!isDone) {
+    if (await killDaemon(root)) kills += 1;
+    await Promise.race([sleep(PAUSE_MS), work]);
+  }
+  await work;
+  return kills;
+}
+
+/** False if there is no daemon at the moment. */
+async function killDaemon(root: SystemdRoot): Promise<boolean> {
+  return (await root.exec("systemctl", ["kill", "--signal=KILL", "--kill-who=main", DAEMON])).exitCode === 0;
 }

@@ -2,7 +2,8 @@
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
 
 export const API_SERVER = "https://127.0.0.1:6443";
-export const CLUSTER_CA = "/etc/kubernetes/pki/ca.crt";
+/** As on OKE's nodes. */
+export const CLUSTER_CA = "/etc/kubernetes/ca.crt";
 export const ADMIN_TOKEN = "administrator";
 
 interface ContainerState {
@@ -25,6 +26,7 @@ export interface PodEvent {
   readonly involvedObject: { readonly name: string };
 }
 
+/** Pods and events are those of one namespace. */
 export interface KubernetesApi {
   request(method: string, path: string, body?: object): Promise<unknown>;
   /** In a group named as the pod without its number. */
@@ -42,9 +44,23 @@ export function stateOf({ status }: Pod): string {
   return state?.running === undefined ? (state?.waiting?.reason ?? status.phase) : "Running";
 }
 
-const PODS = "/api/v1/namespaces/default/pods";
+export function podManifest(name: string, image: string, spec: object = {}): object {
+  return {
+    metadata: { name, labels: { group: name.replace(/-\d+$/, "") } },
+    spec: {
+      // It then needs no network plugin.
+      hostNetwork: true,
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: "main", image, imagePullPolicy: "Always" }],
+      ...spec,
+    },
+  };
+}
 
-export function createApi(root: SystemdRoot): KubernetesApi {
+export function createApi(root: SystemdRoot, namespace = "default"): KubernetesApi {
+  const resources = `/api/v1/namespaces/${namespace}`;
+  const podsPath = `${resources}/pods`;
+
   async function request(method: string, path: string, body?: object): Promise<unknown> {
     const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
     const headers = [`Authorization: Bearer ${ADMIN_TOKEN}`, `Content-Type: ${type}`].flatMap((line) => ["-H", line]);
@@ -60,23 +76,14 @@ export function createApi(root: SystemdRoot): KubernetesApi {
 
   return {
     request,
-    async createPod(name, image, spec = {}) {
-      await request("POST", PODS, {
-        metadata: { name, labels: { group: name.replace(/-\d+$/, "") } },
-        spec: {
-          // It then needs no network plugin.
-          hostNetwork: true,
-          terminationGracePeriodSeconds: 0,
-          containers: [{ name: "main", image, imagePullPolicy: "Always" }],
-          ...spec,
-        },
-      });
+    async createPod(name, image, spec) {
+      await request("POST", podsPath, podManifest(name, image, spec));
     },
     async removePods(group) {
-      await request("DELETE", `${PODS}?labelSelector=group%3D${group}`, { gracePeriodSeconds: 1 });
+      await request("DELETE", `${podsPath}?labelSelector=group%3D${group}`, { gracePeriodSeconds: 1 });
     },
-    pod: async (name) => (await request("GET", `${PODS}/${name}`)) as Pod,
-    pods: () => items<Pod>(PODS),
-    events: () => items<PodEvent>("/api/v1/namespaces/default/events"),
+    pod: async (name) => (await request("GET", `${podsPath}/${name}`)) as Pod,
+    pods: () => items<Pod>(podsPath),
+    events: () => items<PodEvent>(`${resources}/events`),
   };
 }

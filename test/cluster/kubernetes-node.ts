@@ -12,12 +12,14 @@ import { removeControlGroups } from "./control-groups.ts";
 import { API_SERVER, createApi, type KubernetesApi } from "./kubernetes-api.ts";
 import { NODE_NAME, nodeFiles } from "./node-files.ts";
 import {
+  API_SERVER_UNIT,
   BEARER,
   CONTROL_URL,
   OKE_INIT,
   START_LIMIT_MS,
   startServices,
   untilAnswered,
+  untilApiServerAnswers,
   untilServing,
 } from "./services.ts";
 
@@ -36,13 +38,15 @@ export interface KubernetesNode {
   readonly api: KubernetesApi;
   /** As OKE's script at the node's first boot, with nothing of ours. */
   bootstrap(): Promise<void>;
-  /** The cloud-init script, to its end, and with it the bootstrap. */
-  install(archive: Archive): Promise<ExecResult>;
+  /** The cloud-init script, to its end, and with it the bootstrap. @param settings in addition to those of the archive. */
+  install(archive: Archive, settings?: Readonly<Record<string, string>>): Promise<ExecResult>;
   restartKubelet(): Promise<void>;
+  restartApiServer(): Promise<void>;
   /** Whether no pod is scheduled on it. */
   cordon(unschedulable: boolean): Promise<void>;
   /** Changes the simulated tenancy. */
-  control(path: "/iam" | "/reset" | "/faults", body?: object): Promise<void>;
+  control(path: "/iam" | "/reset" | "/faults" | "/trusts", body?: object): Promise<void>;
+  clearFaults(): Promise<void>;
   /** Requests to the simulated cloud, by endpoint. */
   cloudRequests(): Promise<Record<string, number>>;
   /** The kubelet's own metrics, in the exposition format. */
@@ -90,17 +94,29 @@ function createNode(root: SystemdRoot): KubernetesNode {
       const account = `${API_SERVER}/api/v1/namespaces/default/serviceaccounts/default`;
       await untilAnswered(root, "cluster-kube-controller-manager", account, ...BEARER);
     },
-    install: (archive) => root.exec("sh", [SCRIPT], { env: settingsFor(archive), timeoutMs: START_LIMIT_MS }),
+    install(archive, settings = {}) {
+      const env = { ...settingsFor(archive), ...settings };
+      return root.exec("sh", [SCRIPT], { env, timeoutMs: START_LIMIT_MS });
+    },
     async restartKubelet() {
       await root.run("systemctl", ["daemon-reload"]);
       await root.run("systemctl", ["restart", "kubelet"]);
       await untilReady();
+    },
+    async restartApiServer() {
+      // Its own shutdown waits for a minute.
+      await root.run("systemctl", ["kill", "--signal=KILL", API_SERVER_UNIT]);
+      await root.run("systemctl", ["restart", API_SERVER_UNIT]);
+      await untilApiServerAnswers(root);
     },
     async cordon(unschedulable) {
       await api.request("PATCH", `/api/v1/nodes/${NODE_NAME}`, { spec: { unschedulable } });
     },
     async control(path, body) {
       await root.run("curl", ["-sSf", "-d", JSON.stringify(body ?? {}), `${CONTROL_URL}${path}`]);
+    },
+    async clearFaults() {
+      await root.run("curl", ["-sSf", "-X", "DELETE", `${CONTROL_URL}/faults`]);
     },
     cloudRequests: async () => JSON.parse(await root.run("curl", ["-sSf", `${CONTROL_URL}/requests`])),
     kubeletMetrics: () => root.run("curl", ["-sSfk", "https://127.0.0.1:10250/metrics"]),

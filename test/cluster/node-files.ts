@@ -1,5 +1,6 @@
 /** The files of a node and its control plane: programs, certificates, and every component's configuration. */
 import { spawnSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { makeCertificates } from "../system/daemonset/certificates.ts";
 import type { InstalledFile } from "../system/systemd-root/index.ts";
@@ -10,9 +11,15 @@ import { clusterPrograms } from "./programs.ts";
 export const REGISTRY_HOST = "us-ashburn-1.ocir.io";
 /** Not Oracle's; the simulator answers there, too. */
 export const OTHER_HOST = "registry.example.com";
+/** OCIR's words to a client without credentials. */
+export const DENIED = "denied: Anonymous users are only allowed read access on public repos";
 export const NODE_NAME = "node-1";
 export const NODE_ADDRESS = "10.99.0.1";
 export const PKI = "/etc/kubernetes/pki";
+/** Signs the tokens of service accounts: one of the next two, whose public keys the API server publishes. */
+export const SIGNING_KEY = `${PKI}/sa.key`;
+export const PUBLISHED_KEYS = [`${PKI}/sa-1.key`, `${PKI}/sa-2.key`] as const;
+export const STATIC_PODS = "/etc/kubernetes/manifests";
 export const CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
 export const CONTAINERD_UNIT = "cluster-containerd";
 
@@ -22,18 +29,24 @@ const NODE_TOKEN = "kubelet";
 export function nodeFiles(minor: number, folder: string, kubelet: object): InstalledFile[] {
   makeCertificates(folder, "127.0.0.1");
   makeWaitingProgram(join(folder, "wait"));
+  const signingKeys = PUBLISHED_KEYS.map(makeSigningKey);
   const file = (to: string, text: string): InstalledFile => ({ from: { text }, to });
   return [
     ...clusterPrograms(minor).map(({ name, path }) => ({ from: path, to: `/usr/bin/${name}`, mode: 0o755 })),
     { from: join(folder, "wait"), to: "/opt/wait", mode: 0o755 },
-    ...["ca.crt", "api.crt", "api.key"].map((name) => ({ from: join(folder, name), to: `${PKI}/${name}` })),
+    { from: join(folder, "ca.crt"), to: CLUSTER_CA },
+    ...["api.crt", "api.key"].map((name) => ({ from: join(folder, name), to: `${PKI}/${name}` })),
+    ...[SIGNING_KEY, ...PUBLISHED_KEYS].map((path, index) => file(path, signingKeys[Math.max(0, index - 1)] ?? "")),
     file(
       `${PKI}/tokens.csv`,
       `${ADMIN_TOKEN},admin,1,system:masters\n${NODE_TOKEN},system:node:${NODE_NAME},2,system:nodes\n`,
     ),
     file("/etc/kubernetes/admin.conf", kubeconfig(ADMIN_TOKEN)),
-    file("/etc/kubernetes/kubelet.conf", kubeconfig(NODE_TOKEN)),
+    // Root's alone, as on real nodes; the daemon finds the API server by OKE's own file.
+    { ...file("/etc/kubernetes/kubelet.conf", kubeconfig(NODE_TOKEN)), mode: 0o600 },
+    file("/etc/oke/oke-apiserver", new URL(API_SERVER).hostname),
     file("/etc/kubernetes/kubelet-config.json", JSON.stringify({ ...KUBELET_CONFIG, ...kubelet })),
+    file(`${STATIC_PODS}/.none-yet`, ""),
     file("/etc/systemd/system/kubelet.service", KUBELET_UNIT),
     file("/etc/containerd/config.toml", CONTAINERD_CONFIG),
     file(
@@ -72,6 +85,7 @@ const KUBELET_CONFIG = {
   makeIPTablesUtilChains: false,
   evictionHard: { "memory.available": "50Mi" },
   maxPods: 250,
+  staticPodPath: STATIC_PODS,
   // All that a kubelet can be told to pull at once.
   serializeImagePulls: false,
   registryPullQPS: 0,
@@ -95,6 +109,11 @@ const CONTAINERD_CONFIG = `version = 3
   [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
 `;
+
+function makeSigningKey(): string {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  return String(privateKey.export({ type: "pkcs1", format: "pem" }));
+}
 
 /** The program of a test container: it waits, and needs no library. */
 function makeWaitingProgram(path: string): void {

@@ -10,7 +10,7 @@ const LIST_POLL_MS = 500;
 
 export interface Pods {
   /** Creates a group: `<group>-0`, `<group>-1` and so on. Returns their names. */
-  create(group: string, count: number, image: (name: string) => string): Promise<string[]>;
+  create(group: string, count: number, image: (name: string) => string, spec?: object): Promise<string[]>;
   /** Returns once the kubelet has removed them. */
   removeGroup(group: string): Promise<void>;
   untilRunning(names: readonly string[]): Promise<void>;
@@ -35,9 +35,9 @@ export function createPods(api: KubernetesApi): Pods {
 
   return {
     failures,
-    async create(group, count, image) {
+    async create(group, count, image, spec) {
       const names = Array.from({ length: count }, (_, index) => `${group}-${index}`);
-      for (const name of names) await api.createPod(name, image(name));
+      for (const name of names) await api.createPod(name, image(name), spec);
       return names;
     },
     async removeGroup(group) {

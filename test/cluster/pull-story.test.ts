@@ -2,12 +2,13 @@
  * An OKE cluster from its users' view, on a real Kubernetes: asserts the pods' states and events, the kubelet's own metrics,
  * and the requests to the cloud. `npm run test:cluster` builds the programs. Each test continues from the previous one's state.
  */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Archives, makeArchives } from "../system/install/archives.ts";
-import { canRunCluster, isShortRun } from "./can-run-cluster.ts";
+import { isShortRun } from "./can-run-cluster.ts";
+import { describeCluster } from "./describe-cluster.ts";
 import { disturb } from "./disturbance.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
-import { OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
+import { DENIED, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
 import {
   answerDurations,
   type Durations,
@@ -17,10 +18,7 @@ import {
   singleCallsMs,
 } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
-import { NEWEST_MINOR } from "./programs.ts";
 
-const MINORS = (process.env["OCIR_BROKER_KUBERNETES"] ?? String(NEWEST_MINOR)).split(",").map(Number);
-const skipped = canRunCluster(MINORS);
 const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
 const DAEMON = "ocir-broker.service";
 
@@ -30,169 +28,165 @@ const DISTURBED = 200;
 /** A node with more pods at once would be slow for reasons that are not ours. */
 const BATCH = 50;
 const long = it.skipIf(isShortRun);
-const DENIED = "denied: Anonymous users are only allowed read access on public repos";
 
-describe.skipIf(skipped !== undefined)(`a real Kubernetes${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
-  describe.each(MINORS)("1.%i", (minor) => {
-    let node: KubernetesNode;
-    let archives: Archives;
-    let pods: Pods;
+describeCluster("a real Kubernetes", (minor) => {
+  let node: KubernetesNode;
+  let archives: Archives;
+  let pods: Pods;
 
-    beforeAll(async () => {
-      [archives, node] = await Promise.all([makeArchives(), startKubernetes({ minor })]);
-      pods = createPods(node.api);
-      await node.bootstrap();
-    });
-    afterAll(() => node?.stop());
-
-    const image = (repository: string, host = REGISTRY_HOST) => `${host}/acme/${repository}:1`;
-
-    it("cannot pull a private image without us: ErrImagePull, then ImagePullBackOff", async () => {
-      await node.api.createPod("private", image("private"));
-      await untilDenied("private");
-    });
-
-    it("runs the same pod once the cloud-init script has installed us, with no imagePullSecrets", async () => {
-      const run = await node.install(archives.good);
-      expect([run.exitCode, run.stderr]).toEqual([0, expect.stringContaining("installed: the kubelet gets its flags")]);
-      await pods.untilRunning(["private"]);
-    });
-
-    it(`runs ${BURST} pods with ${BURST} private images at once, from a cold daemon with one session and one token a host`, async () => {
-      const requests = await burst("burst", stopDaemon);
-      console.info("requests of the cloud:", requests);
-      expect(requests["auth.x509"]).toBeLessThanOrEqual(1);
-      // The region's registry has two host names, and a token is for one.
-      expect(requests["registry.token"]).toBeLessThanOrEqual(2);
-    });
-
-    long("runs as many from a warm daemon, which asks the cloud for nothing", async () => {
-      const requests = await burst("warm");
-      expect([requests["auth.x509"], requests["registry.token"]]).toEqual([0, 0]);
-    });
-
-    long("answers a kubelet that pulls one image after the other", async () => {
-      const containers = Array.from({ length: SINGLE_PULLS }, (_, index) => ({
-        name: `c${index}`,
-        image: image(`single-${index}`),
-        imagePullPolicy: "Always",
-      }));
-      await node.api.createPod("single", image("single"), { containers });
-      const times = await singleCallsMs(durations, SINGLE_PULLS);
-      await pods.untilRunning(["single"]);
-      console.info(
-        `the plugin's calls one by one: ${times.length}, half of them up to`,
-        `${times[Math.floor(times.length / 2)]?.toFixed(2)} ms, all up to ${times.at(-1)?.toFixed(2)} ms`,
-      );
-      expect(await pods.failures("single")).toEqual([]);
-    });
-
-    long(
-      `fails none of ${DISTURBED} pulls while the daemon is killed, stopped, reloaded, and upgraded and back`,
-      async () => {
-        const disturbance = await disturb(node.root, archives);
-        const startedAtMs = performance.now();
-        for (let batch = 0; batch < DISTURBED / BATCH; batch++) {
-          const group = `disturbed-${batch}`;
-          await pods.untilRunning(await pods.create(group, BATCH, image));
-          await pods.removeGroup(group);
-        }
-        const counts = await disturbance.end();
-        console.info(`${DISTURBED} pulls within ${Math.round((performance.now() - startedAtMs) / 1_000)} s;`, counts);
-        expect(await pods.failures("disturbed-")).toEqual([]);
-        expect(Object.values(counts).every((count) => count > 0)).toBe(true);
-      },
-    );
-
-    it("runs a pod with a wrong imagePullSecret all the same", async () => {
-      const auths = { [REGISTRY_HOST]: { username: "acme/somebody", password: "left long ago" } };
-      await node.api.request("POST", "/api/v1/namespaces/default/secrets", {
-        metadata: { name: "wrong" },
-        type: "kubernetes.io/dockerconfigjson",
-        stringData: { ".dockerconfigjson": JSON.stringify({ auths }) },
-      });
-      await node.api.createPod("wrong-secret", image("wrong-secret"), { imagePullSecrets: [{ name: "wrong" }] });
-      await pods.untilRunning(["wrong-secret"]);
-    });
-
-    it("runs a pod with a public image, with a token that the policy gives no rights", async () => {
-      await node.control("/iam", { repository: "acme/open", public: true, granted: false });
-      await node.api.createPod("public", image("open"));
-      await pods.untilRunning(["public"]);
-    });
-
-    long("leaves another registry to the kubelet", async () => {
-      await node.control("/iam", { repository: "acme/elsewhere", public: true });
-      const before = await durations();
-      await node.api.createPod("elsewhere", image("elsewhere", OTHER_HOST));
-      await pods.untilRunning(["elsewhere"]);
-      expect(since(before, await durations()).calls).toBe(0);
-    });
-
-    it("runs a pod at the kubelet's next try after its policy is there", async () => {
-      await node.control("/iam", { repository: "acme/late", granted: false });
-      await node.api.createPod("late", image("late"));
-      await pods.untilFailed("late", "not authorized", "Error: ImagePullBackOff");
-      await node.control("/iam", { repository: "acme/late", granted: true });
-      const tried = await pods.tries("late");
-      await pods.untilRunning(["late"]);
-      expect(await pods.tries("late")).toBe(tried + 1);
-    });
-
-    long(
-      "runs a pod at the kubelet's next try after the node has joined its dynamic group, with no restart of anything",
-      async () => {
-        await node.control("/iam", { dynamicGroup: false });
-        await stopDaemon();
-        await node.api.createPod("late-group", image("late-group"));
-        await pods.untilFailed("late-group", "not authorized", "Error: ImagePullBackOff");
-        const daemon = await node.root.property(DAEMON, "MainPID");
-        await node.control("/iam", { dynamicGroup: true });
-        const tried = await pods.tries("late-group");
-        await pods.untilRunning(["late-group"]);
-        expect(await pods.tries("late-group")).toBe(tried + 1);
-        expect(await node.root.property(DAEMON, "MainPID")).toBe(daemon);
-      },
-    );
-
-    it("leaves running pods alone when it is removed; the next private pull is denied as before", async () => {
-      const before = await pods.containers();
-      await node.root.run(UNINSTALL);
-      await node.restartKubelet();
-      await node.api.createPod("after", image("after"));
-      await untilDenied("after");
-      expect((await pods.containers()).filter((container) => before.includes(container))).toEqual(before);
-    });
-
-    /** The next pull starts it, with nothing from before: a restart would keep the tokens. */
-    const stopDaemon = () => node.root.run("systemctl", ["stop", DAEMON]);
-
-    const untilDenied = (pod: string) =>
-      pods.untilFailed(pod, DENIED, "Error: ErrImagePull", "Error: ImagePullBackOff");
-
-    /** Starts a group of pods at the same time. Counts the cloud's requests, and the kubelet's calls, from there. */
-    async function burst(group: string, before: () => Promise<unknown> = async () => {}) {
-      await node.cordon(true);
-      const names = await pods.create(group, BURST, image);
-      await node.control("/reset");
-      await before();
-      const earlier = await durations();
-      const startedAtMs = performance.now();
-      await node.cordon(false);
-      await pods.untilRunning(names);
-      const tookS = Math.round((performance.now() - startedAtMs) / 100) / 10;
-      const calls = since(earlier, await durations());
-      const answers = answerDurations(await node.brokerMetrics());
-      console.info(
-        `${group}: ${BURST} pods run after ${tookS} s;`,
-        `the kubelet waited for the plugin ${describeDurations(calls)};`,
-        `the daemon answered from memory within ${describeDurations(answers)}`,
-      );
-      expect(await pods.failures(`${group}-`)).toEqual([]);
-      await pods.removeGroup(group);
-      return node.cloudRequests();
-    }
-
-    const durations = async (): Promise<Durations> => pluginDurations(await node.kubeletMetrics());
+  beforeAll(async () => {
+    [archives, node] = await Promise.all([makeArchives(), startKubernetes({ minor })]);
+    pods = createPods(node.api);
+    await node.bootstrap();
   });
+  afterAll(() => node?.stop());
+
+  const image = (repository: string, host = REGISTRY_HOST) => `${host}/acme/${repository}:1`;
+
+  it("cannot pull a private image without us: ErrImagePull, then ImagePullBackOff", async () => {
+    await node.api.createPod("private", image("private"));
+    await untilDenied("private");
+  });
+
+  it("runs the same pod once the cloud-init script has installed us, with no imagePullSecrets", async () => {
+    const run = await node.install(archives.good);
+    expect([run.exitCode, run.stderr]).toEqual([0, expect.stringContaining("installed: the kubelet gets its flags")]);
+    await pods.untilRunning(["private"]);
+  });
+
+  it(`runs ${BURST} pods with ${BURST} private images at once, from a cold daemon with one session and one token a host`, async () => {
+    const requests = await burst("burst", stopDaemon);
+    console.info("requests of the cloud:", requests);
+    expect(requests["auth.x509"]).toBeLessThanOrEqual(1);
+    // The region's registry has two host names, and a token is for one.
+    expect(requests["registry.token"]).toBeLessThanOrEqual(2);
+  });
+
+  long("runs as many from a warm daemon, which asks the cloud for nothing", async () => {
+    const requests = await burst("warm");
+    expect([requests["auth.x509"], requests["registry.token"]]).toEqual([0, 0]);
+  });
+
+  long("answers a kubelet that pulls one image after the other", async () => {
+    const containers = Array.from({ length: SINGLE_PULLS }, (_, index) => ({
+      name: `c${index}`,
+      image: image(`single-${index}`),
+      imagePullPolicy: "Always",
+    }));
+    await node.api.createPod("single", image("single"), { containers });
+    const times = await singleCallsMs(durations, SINGLE_PULLS);
+    await pods.untilRunning(["single"]);
+    console.info(
+      `the plugin's calls one by one: ${times.length}, half of them up to`,
+      `${times[Math.floor(times.length / 2)]?.toFixed(2)} ms, all up to ${times.at(-1)?.toFixed(2)} ms`,
+    );
+    expect(await pods.failures("single")).toEqual([]);
+  });
+
+  long(
+    `fails none of ${DISTURBED} pulls while the daemon is killed, stopped, reloaded, and upgraded and back`,
+    async () => {
+      const disturbance = await disturb(node.root, archives);
+      const startedAtMs = performance.now();
+      for (let batch = 0; batch < DISTURBED / BATCH; batch++) {
+        const group = `disturbed-${batch}`;
+        await pods.untilRunning(await pods.create(group, BATCH, image));
+        await pods.removeGroup(group);
+      }
+      const counts = await disturbance.end();
+      console.info(`${DISTURBED} pulls within ${Math.round((performance.now() - startedAtMs) / 1_000)} s;`, counts);
+      expect(await pods.failures("disturbed-")).toEqual([]);
+      expect(Object.values(counts).every((count) => count > 0)).toBe(true);
+    },
+  );
+
+  it("runs a pod with a wrong imagePullSecret all the same", async () => {
+    const auths = { [REGISTRY_HOST]: { username: "acme/somebody", password: "left long ago" } };
+    await node.api.request("POST", "/api/v1/namespaces/default/secrets", {
+      metadata: { name: "wrong" },
+      type: "kubernetes.io/dockerconfigjson",
+      stringData: { ".dockerconfigjson": JSON.stringify({ auths }) },
+    });
+    await node.api.createPod("wrong-secret", image("wrong-secret"), { imagePullSecrets: [{ name: "wrong" }] });
+    await pods.untilRunning(["wrong-secret"]);
+  });
+
+  it("runs a pod with a public image, with a token that the policy gives no rights", async () => {
+    await node.control("/iam", { repository: "acme/open", public: true, granted: false });
+    await node.api.createPod("public", image("open"));
+    await pods.untilRunning(["public"]);
+  });
+
+  long("leaves another registry to the kubelet", async () => {
+    await node.control("/iam", { repository: "acme/elsewhere", public: true });
+    const before = await durations();
+    await node.api.createPod("elsewhere", image("elsewhere", OTHER_HOST));
+    await pods.untilRunning(["elsewhere"]);
+    expect(since(before, await durations()).calls).toBe(0);
+  });
+
+  it("runs a pod at the kubelet's next try after its policy is there", async () => {
+    await node.control("/iam", { repository: "acme/late", granted: false });
+    await node.api.createPod("late", image("late"));
+    await pods.untilFailed("late", "not authorized", "Error: ImagePullBackOff");
+    await node.control("/iam", { repository: "acme/late", granted: true });
+    const tried = await pods.tries("late");
+    await pods.untilRunning(["late"]);
+    expect(await pods.tries("late")).toBe(tried + 1);
+  });
+
+  long(
+    "runs a pod at the kubelet's next try after the node has joined its dynamic group, with no restart of anything",
+    async () => {
+      await node.control("/iam", { dynamicGroup: false });
+      await stopDaemon();
+      await node.api.createPod("late-group", image("late-group"));
+      await pods.untilFailed("late-group", "not authorized", "Error: ImagePullBackOff");
+      const daemon = await node.root.property(DAEMON, "MainPID");
+      await node.control("/iam", { dynamicGroup: true });
+      const tried = await pods.tries("late-group");
+      await pods.untilRunning(["late-group"]);
+      expect(await pods.tries("late-group")).toBe(tried + 1);
+      expect(await node.root.property(DAEMON, "MainPID")).toBe(daemon);
+    },
+  );
+
+  it("leaves running pods alone when it is removed; the next private pull is denied as before", async () => {
+    const before = await pods.containers();
+    await node.root.run(UNINSTALL);
+    await node.restartKubelet();
+    await node.api.createPod("after", image("after"));
+    await untilDenied("after");
+    expect((await pods.containers()).filter((container) => before.includes(container))).toEqual(before);
+  });
+
+  /** The next pull starts it, with nothing from before: a restart would keep the tokens. */
+  const stopDaemon = () => node.root.run("systemctl", ["stop", DAEMON]);
+
+  const untilDenied = (pod: string) => pods.untilFailed(pod, DENIED, "Error: ErrImagePull", "Error: ImagePullBackOff");
+
+  /** Starts a group of pods at the same time. Counts the cloud's requests, and the kubelet's calls, from there. */
+  async function burst(group: string, before: () => Promise<unknown> = async () => {}) {
+    await node.cordon(true);
+    const names = await pods.create(group, BURST, image);
+    await node.control("/reset");
+    await before();
+    const earlier = await durations();
+    const startedAtMs = performance.now();
+    await node.cordon(false);
+    await pods.untilRunning(names);
+    const tookS = Math.round((performance.now() - startedAtMs) / 100) / 10;
+    const calls = since(earlier, await durations());
+    const answers = answerDurations(await node.brokerMetrics());
+    console.info(
+      `${group}: ${BURST} pods run after ${tookS} s;`,
+      `the kubelet waited for the plugin ${describeDurations(calls)};`,
+      `the daemon answered from memory within ${describeDurations(answers)}`,
+    );
+    expect(await pods.failures(`${group}-`)).toEqual([]);
+    await pods.removeGroup(group);
+    return node.cloudRequests();
+  }
+
+  const durations = async (): Promise<Durations> => pluginDurations(await node.kubeletMetrics());
 });

@@ -7,13 +7,19 @@ import type { SystemdRoot } from "../system/systemd-root/index.ts";
 import { until } from "../system/until.ts";
 import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
-import { CA_BUNDLE, CONTAINERD_UNIT, NODE_ADDRESS, PKI } from "./node-files.ts";
+import { CA_BUNDLE, CONTAINERD_UNIT, NODE_ADDRESS, PKI, PUBLISHED_KEYS, SIGNING_KEY } from "./node-files.ts";
 
 export const CONTROL_URL = "http://127.0.0.1:18083";
 export const START_LIMIT_MS = 120_000;
+/** Kubernetes' default, and OKE's as far as is known. */
+export const ISSUER = "https://kubernetes.default.svc.cluster.local";
+
+export const API_SERVER_UNIT = "cluster-kube-apiserver";
 
 const CGROUPS = "/run/control-groups";
 const SIMULATOR_CA = "/run/simulator-ca.crt";
+const EXCHANGE_CA = "/run/exchange-ca.crt";
+const ISSUER_FILE = "/run/service-account-issuer.json";
 const AS_ADMINISTRATOR = ["--kubeconfig=/etc/kubernetes/admin.conf", "--leader-elect=false"];
 
 /** Curl's arguments for a request to the API server. */
@@ -30,13 +36,13 @@ systemctl restart kubelet
 /** @param apiServerFlags in addition to those that every cluster has. */
 export async function startServices(root: SystemdRoot, apiServerFlags: readonly string[]): Promise<void> {
   await prepare(root);
-  await startSimulator(root);
   await serve(root, "etcd", ["etcd", "--data-dir=/var/lib/etcd-data", "--unsafe-no-fsync"]);
   await untilAnswered(root, "cluster-etcd", "http://127.0.0.1:2379/health");
   // It stops before etcd; without etcd, its stop takes a minute.
   const apiServer = ["kube-apiserver", ...API_SERVER_FLAGS, ...apiServerFlags];
   await serve(root, "kube-apiserver", apiServer, ["After=cluster-etcd.service"]);
-  await untilAnswered(root, "cluster-kube-apiserver", `${API_SERVER}/readyz`, ...BEARER);
+  await untilApiServerAnswers(root);
+  await startSimulator(root);
   const controllers = ["kube-controller-manager", ...AS_ADMINISTRATOR, `--root-ca-file=${CLUSTER_CA}`];
   await serve(root, "kube-controller-manager", controllers);
   await serve(root, "kube-scheduler", ["kube-scheduler", ...AS_ADMINISTRATOR]);
@@ -58,6 +64,10 @@ export function untilAnswered(root: SystemdRoot, unit: string, url: string, ...a
   return untilServing(root, unit, async () => (await root.exec("curl", curl)).exitCode === 0);
 }
 
+export function untilApiServerAnswers(root: SystemdRoot): Promise<void> {
+  return untilAnswered(root, API_SERVER_UNIT, `${API_SERVER}/readyz`, ...BEARER);
+}
+
 /** Starts a unit `cluster-<name>`, because Debian's packages have units of the plain names. */
 async function serve(root: SystemdRoot, name: string, command: readonly string[], properties: readonly string[] = []) {
   const settings = properties.map((property) => `--property=${property}`);
@@ -75,23 +85,28 @@ async function prepare(root: SystemdRoot): Promise<void> {
   await root.run("mount", ["-t", "tmpfs", "none", "/var/lib/containerd"]);
 }
 
+/** It verifies the tokens of service accounts with the keys that the API server publishes, on OKE's port of the same host. */
 async function startSimulator(root: SystemdRoot): Promise<void> {
+  const keys = JSON.parse(await root.run("curl", ["-sSf", ...BEARER, `${API_SERVER}/openid/v1/jwks`]));
+  root.write(ISSUER_FILE, JSON.stringify({ issuer: ISSUER, audience: ISSUER, keys }));
   const listen = {
     metadata: "169.254.169.254:80",
     auth: "127.0.0.2:443",
     registry: "127.0.0.3:443",
     control: new URL(CONTROL_URL).host,
+    cluster: `${new URL(API_SERVER).hostname}:12250`,
   };
   const command = [
     "/opt/checkout/node_modules/.bin/node",
     "/opt/checkout/packages/oci-simulator/src/main.ts",
     ...Object.entries(listen).flatMap(([service, address]) => [`--${service}`, address]),
     ...["--registry", "127.0.0.4:443", "--tls", "--ca-file", SIMULATOR_CA, "--program", "/opt/wait"],
+    ...["--cluster-ca-file", EXCHANGE_CA, "--service-account-issuer", ISSUER_FILE],
     ...["--instance-metadata", `oke_init_script=${Buffer.from(OKE_INIT).toString("base64")}`],
   ];
   await serve(root, "simulator", command, ["WorkingDirectory=/opt/checkout"]);
   await untilAnswered(root, "cluster-simulator", `${CONTROL_URL}/requests`);
-  await root.run("sh", ["-c", `cat ${SIMULATOR_CA} >>${CA_BUNDLE}`]);
+  await root.run("sh", ["-c", `cat ${SIMULATOR_CA} >>${CA_BUNDLE}; cat ${EXCHANGE_CA} >>${CLUSTER_CA}`]);
 }
 
 const API_SERVER_FLAGS = [
@@ -103,9 +118,9 @@ const API_SERVER_FLAGS = [
   `--token-auth-file=${PKI}/tokens.csv`,
   `--tls-cert-file=${PKI}/api.crt`,
   `--tls-private-key-file=${PKI}/api.key`,
-  `--service-account-key-file=${PKI}/api.crt`,
-  `--service-account-signing-key-file=${PKI}/api.key`,
-  "--service-account-issuer=https://kubernetes.default.svc",
+  ...PUBLISHED_KEYS.map((path) => `--service-account-key-file=${path}`),
+  `--service-account-signing-key-file=${SIGNING_KEY}`,
+  `--service-account-issuer=${ISSUER}`,
 ];
 
 /** The kubelet sets some of the kernel's settings, which are the machine's, and reads the kernel's log: it gets others for them. */
