@@ -1,0 +1,164 @@
+/**
+ * Access per service account on a real Kubernetes: two namespaces, each with a service account of the same name, whose policy opens
+ * one repository, and a node whose own identity may read neither. Each test continues from the previous one's state.
+ */
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { makeArchives } from "../system/install/archives.ts";
+import { isShortRun } from "./can-run-cluster.ts";
+import { describeCluster } from "./describe-cluster.ts";
+import { killDuring } from "./disturbance.ts";
+import { createApi, podManifest } from "./kubernetes-api.ts";
+import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
+import { DENIED, PUBLISHED_KEYS, REGISTRY_HOST, SIGNING_KEY, STATIC_PODS } from "./node-files.ts";
+import { createPods, type Pods } from "./pods.ts";
+import {
+  configureNode,
+  createNamespace,
+  createServiceAccount,
+  grantAudience,
+  namespacePath,
+} from "./service-accounts.ts";
+import { ISSUER } from "./services.ts";
+
+const NAMESPACES = ["shop", "depot"] as const;
+const PULLER = { serviceAccountName: "puller" };
+const ANNOTATION = "ocir-broker/identity";
+const GROUP = 10;
+const DISTURBED = 25;
+const long = it.skipIf(isShortRun);
+/** The kubelet's words on a missing right, without what depends on the pod. */
+const NO_RIGHT =
+  /(?:Error getting|failed to get) service account token.* authorized to request tokens for .*?(?=" provider=|$)/m;
+
+describeCluster("service accounts on a real Kubernetes", (minor) => {
+  let node: KubernetesNode;
+  let shop: Pods;
+  let depot: Pods;
+
+  beforeAll(async () => {
+    const apiServerFlags = ["--enable-admission-plugins=NodeRestriction"];
+    const [archives, started] = await Promise.all([makeArchives(), startKubernetes({ minor, apiServerFlags })]);
+    node = started;
+    const run = await node.install(archives.good, { OCIR_BROKER_SERVICE_ACCOUNTS: ISSUER });
+    expect([run.exitCode, run.stderr]).toEqual([0, expect.stringContaining("installed: the kubelet gets its flags")]);
+    await node.control("/iam", { granted: false });
+    for (const name of NAMESPACES) {
+      await createNamespace(node, name);
+      await createServiceAccount(node, name, "puller");
+      await node.control("/iam", { repository: `acme/${name}`, workload: `${name}/puller`, granted: true });
+    }
+    await node.control("/iam", { repository: "acme/open", public: true });
+    [shop, depot] = NAMESPACES.map((name) => createPods(createApi(node.root, name))) as [Pods, Pods];
+  });
+  afterAll(() => node?.stop());
+
+  const image = (repository: string) => `${REGISTRY_HOST}/acme/${repository}:1`;
+  /** In each namespace, with its own image and the other's. */
+  const inBoth = <T>(work: (pods: Pods, own: string, others: string) => Promise<T>) =>
+    Promise.all([work(shop, image("shop"), image("depot")), work(depot, image("depot"), image("shop"))]);
+  const start = (pods: Pods, group: string, image: string, spec: object = PULLER, count = 1) =>
+    pods.create(group, count, () => image, spec);
+
+  it("pulls anonymously if the kubelet may not request tokens, and runs the same pod once it may", async () => {
+    await shop.untilRunning(await start(shop, "open", image("open")));
+    await start(shop, "early", image("shop"));
+    await shop.untilFailed("early-0", DENIED, "Error: ImagePullBackOff");
+    expect((await node.cloudRequests())["cluster.exchange"]).toBe(0);
+    const said = NO_RIGHT.exec(await node.root.journal("kubelet"))?.[0];
+    expect(readFileSync("docs/troubleshooting.md", "utf8")).toContain(said ?? "its message");
+    await grantAudience(node, ISSUER);
+    await shop.untilRunning(["early-0"]);
+  });
+
+  it("runs each account's pods with its own image, and none with the other's, at once from a warm daemon", async () => {
+    await inBoth(async (pods, own) => pods.untilRunning(await start(pods, "first", own)));
+    await node.cordon(true);
+    const groups = await inBoth(async (pods, own, others) => ({
+      pods,
+      allowed: await start(pods, "own", own, PULLER, GROUP),
+      denied: await start(pods, "others", others, PULLER, GROUP),
+    }));
+    const before = await node.cloudRequests();
+    await node.cordon(false);
+    for (const { pods, allowed, denied } of groups) {
+      await pods.untilRunning(allowed);
+      for (const pod of denied) await pods.untilFailed(pod, "not authorized");
+      expect(await pods.failures("own-")).toEqual([]);
+    }
+    expect(await requestsSince(before)).toEqual({ exchanges: 0, tokens: 0 });
+    await inBoth((pods) => pods.removeGroup("others"));
+  });
+
+  it("asks for a right to an image that is on the node already, since 1.35", async () => {
+    const container = { name: "main", image: image("shop"), imagePullPolicy: "IfNotPresent" };
+    await start(depot, "present", image("shop"), { ...PULLER, containers: [container] });
+    if (minor >= 35) await depot.untilFailed("present-0", "not authorized");
+    else await depot.untilRunning(["present-0"]);
+    await depot.removeGroup("present");
+  });
+
+  long("fails no pull while the daemon is killed", async () => {
+    const groups = await inBoth((pods, own) => start(pods, "disturbed", own, PULLER, DISTURBED));
+    const kills = await killDuring(
+      node.root,
+      Promise.all([shop.untilRunning(groups[0]), depot.untilRunning(groups[1])]),
+    );
+    console.info(`${2 * DISTURBED} pods run, ${kills} kills`);
+    expect(kills).toBeGreaterThan(0);
+    expect(await inBoth((pods) => pods.failures("disturbed-"))).toEqual([[], []]);
+  });
+
+  it("gives a service account that was deleted and created again nothing of the old one", async () => {
+    await node.api.request("DELETE", `${namespacePath("shop")}/serviceaccounts/puller`);
+    await createServiceAccount(node, "shop", "puller");
+    await node.control("/faults", { endpoint: "cluster.exchange", status: 403 });
+    await start(shop, "again", image("shop"));
+    await shop.untilFailed("again-0", DENIED);
+    await node.clearFaults();
+    await shop.untilRunning(["again-0"]);
+  });
+
+  it("pulls anonymously for a static pod, which has no service account", async () => {
+    startStaticPod("static-private", "shop");
+    startStaticPod("static-open", "open");
+    await shop.untilFailed("static-private-node-1", DENIED);
+    await shop.untilRunning(["static-open-node-1"]);
+  });
+
+  it("uses the node's identity for accounts without the annotation and static pods, if accounts opt in", async () => {
+    const serviceAccounts = { exchange: "oke", audience: ISSUER, select: "annotated" };
+    await configureNode(node, minor, { serviceAccounts }, "--annotation", ANNOTATION);
+    await createServiceAccount(node, "shop", "plain");
+    const account = `${namespacePath("shop")}/serviceaccounts/puller`;
+    await node.api.request("PATCH", account, { metadata: { annotations: { [ANNOTATION]: "workload" } } });
+    await node.control("/iam", { repository: "acme/node", granted: true });
+    await start(shop, "plain", image("node"), { serviceAccountName: "plain" });
+    await start(shop, "plain-private", image("shop"), { serviceAccountName: "plain" });
+    await start(shop, "annotated", image("shop"));
+    startStaticPod("static-node", "node");
+    await shop.untilRunning(["plain-0", "annotated-0", "static-node-node-1"]);
+    await shop.untilFailed("plain-private-0", "not authorized");
+  });
+
+  long("knows a service account by tokens of the API server's next key, without another exchange", async () => {
+    const before = await node.cloudRequests();
+    await node.root.run("cp", [PUBLISHED_KEYS[1], SIGNING_KEY]);
+    await node.restartApiServer();
+    await shop.untilRunning(await start(shop, "rotated", image("shop")));
+    expect(await shop.failures("rotated-")).toEqual([]);
+    expect((await requestsSince(before)).exchanges).toBe(0);
+  });
+
+  function startStaticPod(name: string, repository: string): void {
+    const manifest = podManifest(name, image(repository)) as { metadata: object };
+    const pod = { apiVersion: "v1", kind: "Pod", ...manifest, metadata: { ...manifest.metadata, namespace: "shop" } };
+    node.root.write(`${STATIC_PODS}/${name}.json`, JSON.stringify(pod));
+  }
+
+  async function requestsSince(before: Record<string, number>) {
+    const now = await node.cloudRequests();
+    const since = (endpoint: string) => (now[endpoint] ?? 0) - (before[endpoint] ?? 0);
+    return { exchanges: since("cluster.exchange"), tokens: since("registry.token") };
+  }
+});
