@@ -1,6 +1,6 @@
 /**
- * Control groups of version 1 for the pods of a node. Namespaces do not take them along when they end, so they lie below
- * one group that carries the test's process, in each controller's tree.
+ * Control groups of version 1 for the pods of a node. They do not end with their namespaces, so they are below one group in each
+ * controller's tree, whose name contains the id of the test's process.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer",
 
 export const CONTROL_GROUP = `${PREFIX}${process.pid}`;
 
-/** Makes the trees inside, at a place of their own: the node's systemd goes on to use version 2. */
+/** Mounts the trees inside the node, in a separate folder, because the node's systemd uses version 2. */
 export const MAKE_CONTROL_GROUPS = `
 mkdir "$1" && mount -t tmpfs none "$1" || exit
 for controller in ${CONTROLLERS.join(" ")}; do
@@ -41,7 +41,7 @@ export function controlGroupMounts(): Map<string, string> {
   return found.size === CONTROLLERS.length ? found : new Map();
 }
 
-/** This test's, once its node is gone, and those of tests that were killed. */
+/** Removes this test's groups, once its node is gone, and those of tests that were killed. */
 export function removeControlGroups(): void {
   for (const folder of controlGroupMounts().values()) {
     for (const name of readdirSync(folder)) {

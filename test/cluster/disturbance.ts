@@ -1,6 +1,6 @@
 /**
- * All that happens to a daemon in a node's life, in quick succession while pods pull: it is killed, stopped and reloaded, and
- * the product is upgraded from a release before and to it.
+ * Disturbs a daemon in quick succession while pods pull: kills, stops and reloads it, and replaces the product with an older
+ * version and back.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Archives } from "../system/install/archives.ts";
@@ -14,11 +14,11 @@ const PAUSE_MS = 1_000;
 
 type Kind = "killed" | "stopped" | "reloaded" | "older" | "newer";
 
-/** The kills go on meanwhile, one a second. */
+/** The daemon is killed once a second meanwhile. */
 const OTHERS: readonly Kind[] = ["reloaded", "stopped", "older", "reloaded", "newer"];
 
 export interface Disturbance {
-  /** Finishes the current one, installs the newer release, and returns how many of each there were. */
+  /** Finishes the current disturbance, installs the newer release, and returns the number of each kind. */
   end(): Promise<Record<Kind, number>>;
 }
 
@@ -75,7 +75,7 @@ export async function disturb(root: SystemdRoot, { good, older }: Archives): Pro
   };
 }
 
-/** Kills the daemon, once a second until `work` is done. Returns how often there was one. */
+/** Kills the daemon once a second until `work` is done. Returns the number of kills. */
 export async function killDuring(root: SystemdRoot, work: Promise<unknown>): Promise<number> {
   let kills = 0;
   let isDone = false;

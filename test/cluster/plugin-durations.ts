@@ -3,7 +3,7 @@
 export interface Durations {
   readonly calls: number;
   readonly sumMs: number;
-  /** Calls that took no longer, by milliseconds. */
+  /** Number of calls that took at most this many milliseconds. */
   readonly upToMs: ReadonlyMap<number, number>;
 }
 
@@ -37,7 +37,7 @@ export function since(before: Durations, now: Durations): Durations {
   };
 }
 
-/** For people: limits of the histogram's buckets. */
+/** The limits of the histogram's buckets, for people. */
 export function describeDurations({ calls, sumMs, upToMs }: Durations): string {
   const limitMs = (rank: number) =>
     [...upToMs].find(([, within]) => within >= calls * rank)?.[0] ?? Number.POSITIVE_INFINITY;

@@ -27,7 +27,7 @@ const ANNOTATION = "ocir-broker/identity";
 const GROUP = 10;
 const DISTURBED = 25;
 const long = it.skipIf(isShortRun);
-/** The kubelet's words on a missing right, without what depends on the pod. */
+/** The kubelet's message about the missing permission, without the part that depends on the pod. */
 const NO_RIGHT =
   /(?:Error getting|failed to get) service account token.* authorized to request tokens for .*?(?=" provider=|$)/m;
 

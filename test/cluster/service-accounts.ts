@@ -39,7 +39,7 @@ export async function grantAudience({ root, api }: KubernetesNode, audience: str
   }
 }
 
-/** Its UID is another one each time. */
+/** Each one has a new UID. */
 export async function createServiceAccount({ api }: KubernetesNode, namespace: string, name: string): Promise<void> {
   await api.request("POST", `${namespacePath(namespace)}/serviceaccounts`, { metadata: { name } });
 }
