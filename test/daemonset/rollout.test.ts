@@ -351,7 +351,12 @@ describe("a restart of the kubelet", () => {
     steps.push("a restarts");
     throw new Error("exit status 1");
   };
+  const cannotBeChanged = async () => {
+    throw new Error("EROFS: read-only file system");
+  };
   it.each([
+    ["has a file that cannot be changed", FLAGS, { change: cannotBeChanged }, "a ends", "EROFS", undefined],
+    ["cannot be examined", FLAGS, { need: failsToStart }, "a restores /etc/kubelet.conf", "does not use", undefined],
     ["does not come back", FLAGS, { restart: goesAway }, "a restores /etc/kubelet.conf", "; it stays cordoned", true],
     ["does not start", RESTART, { restart: failsToStart }, "a restarts", "; it stays cordoned", true],
     [
@@ -370,6 +375,30 @@ describe("a restart of the kubelet", () => {
     expect(steps).not.toContain("a shows success");
     expect(annotationsOf("a")["ocir-broker/reason"]).toContain(reason);
     expect(api.nodes.get("a").spec.unschedulable).toBe(cordoned);
+  });
+
+  it("takes its flags back and restarts it again while the API server is away", async () => {
+    const port = new URL(api.url()).port;
+    let restarts = 0;
+    const pod = startPod("a", {
+      result: installed(FLAGS),
+      kubelet: {
+        async change() {
+          await api.stop();
+          return async () => void steps.push("a restores");
+        },
+        async restart() {
+          restarts += 1;
+          steps.push("a restarts");
+          if (restarts === 1) throw new Error("exit status 1");
+          await api.start(Number(port));
+          api.beat("a");
+        },
+      },
+    });
+    await until(() => api.events.length > 0);
+    expect(steps.slice(3)).toEqual(["a restarts", "a restores", "a restarts"]);
+    expect([pod.isReady, api.nodes.get("a").spec]).toEqual([false, {}]);
   });
 
   it("uncordons a node that an earlier pod has cordoned for it", async () => {

@@ -16,7 +16,7 @@ export type RestartResult =
 /** The node's service manager. */
 export interface KubeletUnit {
   /** Returns a function that restores the file. */
-  change(change: FileChange): Promise<() => Promise<void>>;
+  change(change: FileChange): Promise<Restore>;
   restart(): Promise<void>;
   /** `nothing` if the running kubelet has read the files. */
   need(files: { config: string; binDir: string }): Promise<KubeletNeed>;
@@ -35,6 +35,8 @@ export interface RestartOptions {
   say(text: string): void;
 }
 
+type Restore = () => Promise<void>;
+type Heartbeat = number | undefined;
 type Restartable = Extract<KubeletNeed, { kind: "restart" | "flags" }>;
 
 export async function restartKubelet(need: Restartable, options: RestartOptions): Promise<RestartResult> {
@@ -45,27 +47,46 @@ export async function restartKubelet(need: Restartable, options: RestartOptions)
     await cluster.patchNode(cordonPatch(false));
     return { kind: "busy" };
   }
+  // Before the change: after it, no failure of the API server may prevent the restoration.
+  const before = heartbeatOf(await cluster.readNode());
   options.showFailed(true);
-  const restore = need.kind === "flags" ? await unit.change(need.change) : undefined;
-  const isBack = await restartAndWatch(options);
-  const isDone = isBack && (await unit.need(need.files)).kind === "nothing";
+  let restore: Restore | undefined;
+  try {
+    if (need.kind === "flags") restore = await unit.change(need.change);
+  } catch (error) {
+    await cluster.patchNode(cordonPatch(false));
+    return {
+      kind: "failed",
+      reason: `the kubelet's flags cannot be added: ${error instanceof Error ? error.message : error}`,
+    };
+  }
+  const isBack = await restartAndWatch(before, options);
+  const isDone = isBack && (await usesBroker(need, options));
   if (isDone) {
     options.showFailed(false);
     await cluster.patchNode(cordonPatch(false));
     say("the kubelet has restarted and the node is Ready: uncordoned");
     return { kind: "restarted" };
   }
-  return giveBack(restore, isBack, options);
+  return giveBack(restore, isBack, before, options);
+}
+
+function usesBroker({ files }: Restartable, { unit }: RestartOptions): Promise<boolean> {
+  return unit.need(files).then(
+    ({ kind }) => kind === "nothing",
+    () => false,
+  );
 }
 
 /** Removes the flags that this program has added, so that the kubelet works as before. */
 async function giveBack(
-  restore: (() => Promise<void>) | undefined,
+  restore: Restore | undefined,
   isBack: boolean,
+  before: Heartbeat,
   options: RestartOptions,
 ): Promise<RestartResult> {
   await restore?.();
-  const isReady = restore === undefined ? isBack : await restartAndWatch(options);
+  const isReady = restore === undefined ? isBack : await restartAndWatch(await newer(before, options), options);
   if (isReady) await options.cluster.patchNode(cordonPatch(false));
   const what = isBack
     ? "the kubelet has restarted, but does not use ocir-broker"
@@ -74,9 +95,13 @@ async function giveBack(
   return { kind: "failed", reason: `${what}${then}${isReady ? "" : "; it stays cordoned"}: journalctl -u kubelet` };
 }
 
-async function restartAndWatch(options: RestartOptions): Promise<boolean> {
+/** The Node's heartbeat, or `known` if the API server does not answer. */
+function newer(known: Heartbeat, { cluster }: RestartOptions): Promise<Heartbeat> {
+  return cluster.readNode().then(heartbeatOf, () => known);
+}
+
+async function restartAndWatch(before: Heartbeat, options: RestartOptions): Promise<boolean> {
   const { cluster, unit } = options;
-  const before = heartbeatOf(await cluster.readNode());
   try {
     await unit.restart();
   } catch {
@@ -107,6 +132,6 @@ function isReady(node: V1Node): boolean {
 }
 
 /** A kubelet sends a heartbeat when it has started. Only compared for equality, because the clocks may differ. */
-function heartbeatOf(node: V1Node): number | undefined {
+function heartbeatOf(node: V1Node): Heartbeat {
   return readyCondition(node)?.lastHeartbeatTime?.getTime();
 }
