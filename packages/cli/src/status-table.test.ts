@@ -36,6 +36,7 @@ describe("renderStatus", () => {
   test("says how many service accounts have a session, if there is an exchange", () => {
     const used = { ...STATUS, serviceAccounts: 3 };
     expect(renderStatus(used)).toContain("region us-ashburn-1, 3 service accounts\n");
+    expect(renderStatus({ ...used, serviceAccounts: 1 })).toContain(", 1 service account\n");
     const serviceAccountFailure = { code: "workload-cluster-basic", secondsAgo: 42 };
     expect(renderStatus({ ...used, serviceAccountFailure })).toContain(
       "3 service accounts (last failure: workload-cluster-basic, 42 s ago)\n",

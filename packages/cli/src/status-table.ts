@@ -42,7 +42,7 @@ function subjectsText({ serviceAccounts, serviceAccountFailure: failure }: Parti
   if (typeof serviceAccounts !== "number") return "";
   const failed =
     failure == null ? "" : ` (last failure: ${printable(failure.code)}, ${duration(failure.secondsAgo)} ago)`;
-  return `, ${serviceAccounts} service accounts${failed}`;
+  return `, ${serviceAccounts} service account${serviceAccounts === 1 ? "" : "s"}${failed}`;
 }
 
 const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
