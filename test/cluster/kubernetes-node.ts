@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Archive, settingsFor } from "../system/install/archives.ts";
 import { SCRIPT } from "../system/install/oke-node.ts";
-import { bootSystemd, type ExecResult, type SystemdRoot } from "../system/systemd-root/index.ts";
+import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../system/systemd-root/index.ts";
 import { removeControlGroups } from "./control-groups.ts";
 import { API_SERVER, createApi, type KubernetesApi } from "./kubernetes-api.ts";
 import { NODE_NAME, nodeFiles } from "./node-files.ts";
@@ -31,6 +31,8 @@ export interface KubernetesOptions {
   /** Fields of the KubeletConfiguration, over those that every node has. */
   readonly kubelet?: object;
   readonly apiServerFlags?: readonly string[];
+  /** Further files of the node. */
+  readonly files?: readonly InstalledFile[];
 }
 
 export interface KubernetesNode {
@@ -67,7 +69,7 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
   const folder = mkdtempSync(join(tmpdir(), "ocir-cluster-files-"));
   try {
     const files = nodeFiles(options.minor, folder, options.kubelet ?? {});
-    const node = createNode(await bootSystemd({ files }));
+    const node = createNode(await bootSystemd({ files: [...files, ...(options.files ?? [])] }));
     try {
       await startServices(node.root, options.apiServerFlags ?? []);
       return node;

@@ -12,7 +12,7 @@ const SOURCE = join(import.meta.dirname, "go");
 const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ocir-broker/cluster");
 
 const KUBERNETES = ["kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] as const;
-const CONTAINERD = ["containerd", "containerd-shim-runc-v2"] as const;
+const CONTAINERD = ["containerd", "containerd-shim-runc-v2", "ctr"] as const;
 
 /** The newest minor version in `go/`. */
 export const NEWEST_MINOR = 37;
@@ -24,25 +24,24 @@ export interface Program {
 
 /** Where the programs are, or will be. */
 export function clusterPrograms(minor: number): Program[] {
-  return buildsFor(minor).flatMap(({ folder, packages }) =>
-    packages.map((path) => path.slice(path.lastIndexOf("/") + 1)).map((name) => ({ name, path: join(folder, name) })),
-  );
+  return buildsFor(minor).flatMap(programsOf);
 }
 
 export function areBuilt(minor: number): boolean {
-  return buildsFor(minor).every(({ folder }) => existsSync(folder));
+  return clusterPrograms(minor).every(({ path }) => existsSync(path));
 }
 
 /** Builds the missing ones. @throws Error if one cannot be built, or if all together take longer than `limitMs`. */
 export function buildPrograms(minor: number, limitMs?: number): void {
   const endsAtMs = limitMs === undefined ? undefined : performance.now() + limitMs;
-  for (const build of buildsFor(minor)) if (!existsSync(build.folder)) make(build, endsAtMs);
+  for (const build of buildsFor(minor)) make(build, endsAtMs);
 }
 
 interface Build {
   readonly modFile: string;
   readonly folder: string;
-  readonly packages: readonly string[];
+  readonly module: string;
+  readonly names: readonly string[];
   readonly linkerFlags: string;
 }
 
@@ -70,18 +69,26 @@ function buildOf(
   const linkerFlags = ["-s", "-w", ...variables(version)].join(" ");
   const key = createHash("sha256").update(text).update(linkerFlags).digest("hex").slice(0, 12);
   const folder = join(CACHE, `${modFile.replace(/\.mod$/, "")}-${version}-${key}`);
-  return { modFile, folder, linkerFlags, packages: names.map((name) => `${module}/cmd/${name}`) };
+  return { modFile, folder, linkerFlags, module, names };
 }
 
-/** Builds one program at a time, to show the progress. */
-function make({ modFile, folder, packages, linkerFlags }: Build, endsAtMs: number | undefined): void {
+function programsOf({ folder, names }: Build): Program[] {
+  return names.map((name) => ({ name, path: join(folder, name) }));
+}
+
+/** Builds the missing programs one at a time, to show the progress. */
+function make(build: Build, endsAtMs: number | undefined): void {
+  const { modFile, folder, module, linkerFlags } = build;
   const unfinished = `${folder}.${process.pid}`;
-  mkdirSync(unfinished, { recursive: true });
+  for (const path of [folder, unfinished]) mkdirSync(path, { recursive: true });
   try {
-    for (const path of packages) {
+    for (const { name, path } of programsOf(build)) {
+      if (existsSync(path)) continue;
+      const source = `${module}/cmd/${name}`;
+      const output = join(unfinished, name);
       const startedAtMs = performance.now();
-      console.log(`building ${path} (${modFile}) ...`);
-      const args = ["build", `-modfile=${modFile}`, "-trimpath", "-ldflags", linkerFlags, "-o", `${unfinished}/`, path];
+      console.log(`building ${source} (${modFile}) ...`);
+      const args = ["build", `-modfile=${modFile}`, "-trimpath", "-ldflags", linkerFlags, "-o", output, source];
       const env = { ...process.env, CGO_ENABLED: "0" };
       const timeout = endsAtMs === undefined ? undefined : Math.max(1, Math.round(endsAtMs - startedAtMs));
       const { status, error } = spawnSync("go", args, {
@@ -90,10 +97,10 @@ function make({ modFile, folder, packages, linkerFlags }: Build, endsAtMs: numbe
         stdio: ["ignore", "ignore", "inherit"],
         ...(timeout !== undefined && { timeout }),
       });
-      if (status !== 0) throw new Error(`go build ${path} failed`, { cause: error });
+      if (status !== 0) throw new Error(`go build ${source} failed`, { cause: error });
+      renameSync(output, path);
       console.log(`  built in ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
     }
-    renameSync(unfinished, folder);
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
   }
