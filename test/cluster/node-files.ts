@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { makeCertificates } from "../system/daemonset/certificates.ts";
+import { SERVICE_HOST } from "../system/daemonset/service-address.ts";
 import type { InstalledFile } from "../system/systemd-root/index.ts";
 import { CONTROL_GROUP } from "./control-groups.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
@@ -27,7 +28,7 @@ const NODE_TOKEN = "kubelet";
 
 /** @param kubelet further fields of the KubeletConfiguration. */
 export function nodeFiles(minor: number, folder: string, kubelet: object): InstalledFile[] {
-  makeCertificates(folder, "127.0.0.1");
+  makeCertificates(folder, `127.0.0.1,IP:${SERVICE_HOST}`);
   makeWaitingProgram(join(folder, "wait"));
   const signingKeys = PUBLISHED_KEYS.map(makeSigningKey);
   const file = (to: string, text: string): InstalledFile => ({ from: { text }, to });

@@ -1,23 +1,22 @@
 /** A node with a running kubelet, an API server that it can reach, and the DaemonSet's image, unpacked by skopeo and tar. */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { makeDaemonSetImage } from "../../../packages/packaging/src/daemonset-image.ts";
-import { TARGETS, type Target } from "../../../packages/packaging/src/target.ts";
 import { type ApiServer, createApiServer } from "../../daemonset/api-server.ts";
-import { makeArchives, VERSION } from "../install/archives.ts";
+import { makeArchives } from "../install/archives.ts";
 import { bootNode, type OkeNode } from "../install/oke-node.ts";
 import { startKubelet } from "../install/running-kubelet.ts";
 import { until } from "../until.ts";
 import { makeCertificates } from "./certificates.ts";
+import { makeImage } from "./image.ts";
 import { type Pod, startPod } from "./pod.ts";
+import { SERVICE_HOST, serveAtServiceAddress } from "./service-address.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
 const FOLDER = join(CHECKOUT, "dist/test-daemonset");
 /** Its path inside a node. */
 const FOLDER_ON_NODE = "/opt/checkout/dist/test-daemonset";
-const SERVICE_HOST = "10.96.0.1";
 const NODE = "node-a";
 const TOKEN = "a-service-account-token";
 /** The pod checks every second or two, and retries after a fault in 20 s. */
@@ -51,11 +50,7 @@ export async function bootCluster(): Promise<Cluster> {
   api.tokens.add(TOKEN);
   await api.start(join(FOLDER, "api.sock"));
   const oke = await bootNode();
-  await oke.root.run("ip", ["address", "add", `${SERVICE_HOST}/32`, "dev", "lo"]);
-  await oke.root.run("systemd-run", [
-    ...["--quiet", "--unit", "way-to-api-server", "systemd-socket-activate", "--listen", `${SERVICE_HOST}:443`],
-    ...["/usr/lib/systemd/systemd-socket-proxyd", `${FOLDER_ON_NODE}/api.sock`],
-  ]);
+  await serveAtServiceAddress(oke.root, `${FOLDER_ON_NODE}/api.sock`);
   let lines = "";
   const pods: Pod[] = [];
   return {
@@ -101,23 +96,8 @@ export async function bootCluster(): Promise<Cluster> {
 
 /** Returns the folder of the image's files inside a node; the image's configuration is next to it. */
 async function unpackImage(): Promise<string> {
-  rmSync(FOLDER, { recursive: true, force: true });
-  const target = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
-  const archive = join(
-    CHECKOUT,
-    `dist/test-install/good/ocir-broker-${VERSION}-linux-${target.debArchitecture}.tar.gz`,
-  );
-  const programs = join(FOLDER, "programs");
-  for (const folder of ["work", "programs", "rootfs"]) mkdirSync(join(FOLDER, folder), { recursive: true });
-  for (const name of ["enter-node", "daemonset.mjs"]) {
-    copyFileSync(join(CHECKOUT, "dist", name), join(programs, name));
-  }
-  copyFileSync(join(CHECKOUT, `node_modules/node-linux-${process.arch}/bin/node`), join(programs, "node"));
-  const { image } = await makeDaemonSetImage(
-    { version: VERSION, epochS: 1_767_225_600 },
-    [{ target, archive, programs }],
-    { work: join(FOLDER, "work"), output: FOLDER },
-  );
+  const { image } = await makeImage(FOLDER);
+  mkdirSync(join(FOLDER, "rootfs"));
   const unpacked = join(FOLDER, "unpacked");
   const from = `oci-archive:${join(FOLDER, image)}`;
   execFileSync("skopeo", ["--insecure-policy", "copy", "--quiet", from, `dir:${unpacked}`]);

@@ -1,0 +1,172 @@
+/**
+ * The Helm chart on a real Kubernetes, from a node without us to a private pod, through two failed upgrades, a rollback and
+ * an uninstallation. Each test continues from the previous one's state.
+ */
+import { join } from "node:path";
+import type { V1DaemonSet, V1Lease, V1Node, V1PodList } from "@kubernetes/client-node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeImage } from "../system/daemonset/image.ts";
+import { serveAtServiceAddress } from "../system/daemonset/service-address.ts";
+import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { makeArchives, VERSION } from "../system/install/archives.ts";
+import { until } from "../system/until.ts";
+import { canRunCluster, isShortRun } from "./can-run-cluster.ts";
+import { API_SERVER } from "./kubernetes-api.ts";
+import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
+import { NODE_NAME, REGISTRY_HOST } from "./node-files.ts";
+import { createPods, type Pods } from "./pods.ts";
+import { NEWEST_MINOR } from "./programs.ts";
+
+const skipped = canRunCluster([NEWEST_MINOR]) ?? (isShortRun ? "a short run" : undefined);
+const CHECKOUT_ON_NODE = "/opt/checkout";
+const FOLDER = "dist/test-chart";
+const REPOSITORY = "registry.example.com/ocir-broker-daemonset";
+const NODE = `/api/v1/nodes/${NODE_NAME}`;
+const NAMESPACE = "ocir-broker";
+const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
+const DAEMONSET = `/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/ocir-broker`;
+const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/ocir-broker`;
+const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
+const PROVIDER_CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
+const INSTALLED = "/usr/libexec/ocir-broker/daemonset-installed";
+const INSTALL_METRICS = "/run/ocir-broker-metrics/ocir_broker_install.prom";
+const LIMIT_MS = 180_000;
+
+describe.skipIf(skipped !== undefined)(
+  `the chart on a real Kubernetes${skipped ? ` (skipped: ${skipped})` : ""}`,
+  () => {
+    let node: KubernetesNode;
+    let pods: Pods;
+    let image: readonly string[];
+
+    beforeAll(async () => {
+      buildHelm();
+      await makeArchives();
+      const made = await makeImage(join(import.meta.dirname, "../..", FOLDER));
+      image = ["--set", `image.repository=${REPOSITORY},image.digest=${made.digest},image.pullPolicy=Never`];
+      node = await startKubernetes({
+        minor: NEWEST_MINOR,
+        apiServerFlags: ["--allow-privileged"],
+        files: [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }],
+      });
+      pods = createPods(node.api);
+      await node.bootstrap();
+      await serveAtServiceAddress(node.root, new URL(API_SERVER).host);
+      const images = ["-n", "k8s.io", "images"];
+      const file = join(CHECKOUT_ON_NODE, FOLDER, made.image);
+      await node.root.run("ctr", [...images, "import", "--base-name", REPOSITORY, file]);
+      await node.root.run("ctr", [...images, "tag", `${REPOSITORY}:${VERSION}`, `${REPOSITORY}@${made.digest}`]);
+    });
+    afterAll(() => node?.stop());
+
+    const helm = (command: string, ...args: string[]) =>
+      node.root.run("helm", [command, "ocir-broker", ...args, "--namespace", NAMESPACE], {
+        env: { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" },
+        timeoutMs: LIMIT_MS,
+      });
+    const chart = `${CHECKOUT_ON_NODE}/deploy/helm/ocir-broker`;
+    const upgrade = (setting: string) => helm("upgrade", chart, "--reuse-values", "--set", setting);
+
+    async function get<Kind>(path: string): Promise<Kind> {
+      return (await node.api.request("GET", path)) as Kind;
+    }
+    const stateOfNode = async () => (await get<V1Node>(NODE)).metadata?.labels?.["ocir-broker/state"];
+    const holder = async () => (await get<V1Lease>(LEASE)).spec?.holderIdentity;
+    const logs = async () =>
+      (await node.root.exec("sh", ["-c", `cat /var/log/pods/${NAMESPACE}_*/*/*.log | tail -n 60`])).stdout;
+
+    /** Its pod is ready, which it also is for a moment while its kubelet restarts, the node shows it, and the Lease is free. */
+    async function untilInstalled(): Promise<void> {
+      const isSo = async () => {
+        const { metadata, status } = await get<V1DaemonSet>(DAEMONSET);
+        const isSeen = status?.observedGeneration === metadata?.generation;
+        const isReady = isSeen && status?.updatedNumberScheduled === 1 && status.numberReady === 1;
+        return isReady && (await stateOfNode()) === "installed" && (await holder()) === undefined;
+      };
+      await until("the node is installed", isSo, LIMIT_MS).catch(async (error) =>
+        expect.fail(`${error}\n${JSON.stringify([await get(NODE), await get(PODS)])}\n${await logs()}`),
+      );
+    }
+
+    async function untilFailed(message: RegExp): Promise<void> {
+      await until("the node has failed", async () => (await stateOfNode()) === "failed", LIMIT_MS);
+      const said = async () =>
+        (await node.api.events()).flatMap((event) => (event.reason === "OcirBrokerFailed" ? event.message : []));
+      const isSaid = async () => (await said()).some((text) => message.test(text));
+      await until("an Event says why", isSaid).catch(async () => expect(await said()).toEqual([message]));
+    }
+
+    it("gives the kubelet its flags, and a private pod its image", async () => {
+      await node.api.createPod("private", `${REGISTRY_HOST}/acme/private:1`);
+      await pods.untilFailed("private");
+      const startedAtMs = performance.now();
+      await helm("install", chart, "--create-namespace", ...image, "--set", "kubelet.restart=whenIdle");
+      await untilInstalled();
+      await pods.untilRunning(["private"]);
+      console.info(`from helm install to the private pod: ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
+      const { metadata, spec } = await get<V1Node>(NODE);
+      expect(metadata).toMatchObject({
+        labels: { "ocir-broker/state": "installed" },
+        annotations: { "ocir-broker/kubelet": "ready", "ocir-broker/version": VERSION },
+      });
+      expect(spec?.unschedulable).toBeUndefined();
+    });
+
+    it("passes helm test, which runs doctor on the node", async () => {
+      const result = await helm("test").catch(async (error) => expect.fail(`${error}\n${await logs()}`));
+      expect(result).toMatch(/Phase:\s+Succeeded/);
+    });
+
+    it("shows a failed upgrade on the node, which pulls as before; a rollback ends it", async () => {
+      node.root.write(BROKER_CONFIG, "log: {level: loud}\n");
+      await upgrade("kubelet.restart=never");
+      await untilFailed(/^the configuration has faults: .*log\.level.*Fix the reason, then delete the pod/s);
+      expect([await holder(), (await get<V1DaemonSet>(DAEMONSET)).status?.numberReady]).toEqual([NODE_NAME, 0]);
+      await node.api.createPod("during", `${REGISTRY_HOST}/acme/during:1`);
+      await pods.untilRunning(["during"]);
+
+      node.root.write(BROKER_CONFIG, "log: {level: info}\n");
+      await helm("rollback");
+      await untilInstalled();
+    });
+
+    it("shows a kubelet that does not start again, and uncordons its node after the repair", async () => {
+      const before = await pods.containers();
+      const broken = "/etc/systemd/system/kubelet.service.d/broken.conf";
+      node.root.write(broken, "[Service]\nExecStartPre=/bin/false\n");
+      await node.root.run("touch", [PROVIDER_CONFIG]);
+      await node.root.run("rm", [INSTALLED]);
+      await upgrade("lease.seconds=60");
+      await untilFailed(/^the node was not Ready 20 s after the restart of its kubelet; it stays cordoned: journalctl/);
+      expect((await get<V1Node>(NODE)).spec?.unschedulable).toBe(true);
+      expect(node.root.read(INSTALL_METRICS).toString()).toContain('{reason="kubelet-restart"} 1\n');
+
+      await node.root.run("rm", [broken]);
+      await untilInstalled();
+      expect((await get<V1Node>(NODE)).spec?.unschedulable).toBeUndefined();
+      expect((await node.root.exec("ls", [INSTALL_METRICS])).exitCode).not.toBe(0);
+      expect(await pods.containers()).toEqual(before);
+    });
+
+    it("is rolled back with no turn, and no pod is disturbed", async () => {
+      const before = await pods.containers();
+      await helm("rollback");
+      await untilInstalled();
+      expect((await get<V1DaemonSet>(DAEMONSET)).spec?.template.spec?.containers[0]?.env).toContainEqual({
+        name: "OCIR_BROKER_LEASE_SECONDS",
+        value: "900",
+      });
+      expect(await logs()).toContain("by an earlier pod");
+      expect(await pods.containers()).toEqual(before);
+    });
+
+    it("is uninstalled, and the node continues to pull private images", async () => {
+      await helm("uninstall", "--wait");
+      const ofDaemonSet = `${PODS}?labelSelector=app.kubernetes.io%2Fname%3Docir-broker`;
+      const isGone = async () => (await get<V1PodList>(ofDaemonSet)).items.length === 0;
+      await until("its pod is gone", isGone, LIMIT_MS);
+      await node.api.createPod("another", `${REGISTRY_HOST}/acme/another:1`);
+      await pods.untilRunning(["another"]);
+    });
+  },
+);
