@@ -69,7 +69,7 @@ export const FILE_IDENTITY_ERRORS = {
   "security-token-invalid": permanent(
     502,
     "there is no valid security token",
-    "run oci session authenticate; for a resource principal, start the job or the container again",
+    "run oci session authenticate, or for a resource principal start the job or the container again",
   ),
   "security-token-key": permanent(
     502,
