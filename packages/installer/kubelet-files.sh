@@ -46,6 +46,7 @@ give_back_file() { # FILE
       put "$kept/before" "$1"
     elif kubelet_needs "$1"; then
       if is_same "$1" "$kept/next"; then mv -fT "$kept/next" "$kept/written"; fi
+      use_node_alone "$1"
       say "a kubelet still names $1, and starts with it: it stays. Once no kubelet does, delete it and $kept"
       return
     else
@@ -61,6 +62,17 @@ give_back_file() { # FILE
     fi
   fi
   rm -rf "$kept"
+}
+
+# A file of ours that stays must not name the provider for service accounts, because the broker's exchange does not stay.
+use_node_alone() { # FILE
+  if ! grep -qsF -e "${plugin##*/}-sa" "$1"; then return 0; fi
+  scratch=$(mktemp -d)
+  # 1.34 is the first version with service accounts, and later ones read the same.
+  "$libexec/ocir-broker" kubelet-config merge "$scratch/${1##*/}" --kubelet-version 1.34 --write >/dev/null
+  replace_file "$1" "$scratch/${1##*/}"
+  rm -rf "$scratch"
+  say "$1 has the node's provider instead of ${plugin##*/}-sa: restart the kubelet"
 }
 
 # True if a kubelet would not start without this file of ours, or if that is uncertain.
@@ -161,11 +173,18 @@ prepare_broker_config() {
   if is_ours "$broker_config"; then existing=$state$broker_config/before; fi
   if [ -e "$existing" ]; then cp -p "$existing" "$new"; else : >"$new"; fi
   effective=$("$command" config print --config "$new" 2>&1) || fail "$broker_config has faults: $effective"
-  if printf '%s\n' "$effective" | grep -qx '  exchange: none'; then
-    printf "\nserviceAccounts:\n  exchange: oke\n  audience: '%s'\n" "$(printf '%s' "$audience" | sed "s/'/''/g")" >>"$new"
-  fi
+  printf "\nserviceAccounts:\n  exchange: oke\n  audience: '%s'\n" "$(printf '%s' "$audience" | sed "s/'/''/g")" >"$candidate/exchange.yaml"
+  if printf '%s\n' "$effective" | grep -qx '  exchange: none'; then cat "$candidate/exchange.yaml" >>"$new"; fi
   said=$("$command" config check --config "$new" 2>&1) ||
     fail "serviceAccounts.exchange and serviceAccounts.audience cannot be added to $broker_config, so add them by hand: $said"
+  found=$(audience_in "$new")
+  [ -z "$found" ] || [ "$found" = "$(audience_in "$candidate/exchange.yaml")" ] ||
+    fail "the broker would refuse the kubelet's tokens: set serviceAccounts.audience in $broker_config to $audience, or remove it"
+}
+
+# Prints the setting serviceAccounts.audience, which may have several lines; nothing if it is not set.
+audience_in() { # BROKER'S CONFIGURATION
+  "$command" config print --config "$1" 2>/dev/null | awk '/^ ? ?[A-Za-z]/ { on = ($1 == "audience:") } on'
 }
 
 restart_broker() {

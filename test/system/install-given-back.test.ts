@@ -239,6 +239,20 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     },
   );
 
+  it("was nothing: a kubelet that sends service-account tokens pulls as the node after a disconnection", async () => {
+    const setup = (...args: string[]) => node.root.exec("/usr/libexec/ocir-broker/setup", args);
+    node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
+    await startKubelet(node, "--v=4");
+    await install();
+    await setup("connect", CONFIG, "/usr/local/bin", "Kubernetes v1.34.1", "audience");
+    await startKubelet(node, FLAGS);
+    await restartKubelet(node);
+    expect((await setup("disconnect")).stderr).toContain("restart the kubelet");
+    await restartKubelet(node);
+    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ none: 0, failures: [] });
+    expect(node.root.read(CONFIG).toString()).not.toContain("credential-provider-oke-sa");
+  });
+
   it("comes back but for what cannot be written to, which is named, and later", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);

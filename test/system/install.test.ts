@@ -205,6 +205,13 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
         expect(text.startsWith(before)).toBe(true);
         expect(parse(text).serviceAccounts).toEqual({ exchange: "oke", audience });
       }
+      const [ofKubelet, set] = [node.root.read(CONFIG).toString(), node.root.read(ofBroker).toString()];
+      node.root.write(ofBroker, `${set}# changed by an administrator\n`);
+      const connect = ["connect", CONFIG, "/usr/local/bin", "Kubernetes v1.34.1", "of neither"];
+      const refused = await node.root.exec("/usr/libexec/ocir-broker/setup", connect);
+      expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining(`in ${ofBroker} to of neither`)]);
+      expect(node.root.read(CONFIG).toString()).toBe(ofKubelet);
+      node.root.write(ofBroker, set);
       const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
       const { stderr } = await node.root.exec(`${PLUGIN}-sa`, [], { input });
       expect(stderr).toContain("workload-token-unreadable");
