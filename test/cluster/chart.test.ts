@@ -75,7 +75,7 @@ describe.skipIf(skipped !== undefined)(
     const logs = async () =>
       (await node.root.exec("sh", ["-c", `cat /var/log/pods/${NAMESPACE}_*/*/*.log | tail -n 60`])).stdout;
 
-    /** Its pod is ready, which it also is for a moment while its kubelet restarts, the node shows it, and the Lease is free. */
+    /** The pod is ready, the node has the label, and the Lease is free. A pod is also ready for a moment while its kubelet restarts. */
     async function untilInstalled(): Promise<void> {
       const isSo = async () => {
         const { metadata, status } = await get<V1DaemonSet>(DAEMONSET);
@@ -148,7 +148,7 @@ describe.skipIf(skipped !== undefined)(
       expect(await pods.containers()).toEqual(before);
     });
 
-    it("is rolled back with no turn, and no pod is disturbed", async () => {
+    it("is rolled back without an installation, and no pod is disturbed", async () => {
       const before = await pods.containers();
       await helm("rollback");
       await untilInstalled();

@@ -38,13 +38,13 @@ export interface KubernetesOptions {
 export interface KubernetesNode {
   readonly root: SystemdRoot;
   readonly api: KubernetesApi;
-  /** As OKE's script at the node's first boot, with nothing of ours. */
+  /** Runs OKE's script of the first boot, without ocir-broker. */
   bootstrap(): Promise<void>;
-  /** The cloud-init script, to its end, and with it the bootstrap. @param settings in addition to those of the archive. */
+  /** Runs the cloud-init script, which also bootstraps the node. @param settings in addition to those of the archive. */
   install(archive: Archive, settings?: Readonly<Record<string, string>>): Promise<ExecResult>;
   restartKubelet(): Promise<void>;
   restartApiServer(): Promise<void>;
-  /** Whether no pod is scheduled on it. */
+  /** Sets whether pods are scheduled on the node. */
   cordon(unschedulable: boolean): Promise<void>;
   /** Changes the simulated tenancy. */
   control(path: "/iam" | "/reset" | "/faults" | "/trusts", body?: object): Promise<void>;

@@ -10,9 +10,9 @@ import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { clusterPrograms } from "./programs.ts";
 
 export const REGISTRY_HOST = "us-ashburn-1.ocir.io";
-/** Not Oracle's; the simulator answers there, too. */
+/** A registry that is not Oracle's; the simulator answers there too. */
 export const OTHER_HOST = "registry.example.com";
-/** OCIR's words to a client without credentials. */
+/** OCIR's answer to a client without credentials. */
 export const DENIED = "denied: Anonymous users are only allowed read access on public repos";
 export const NODE_NAME = "node-1";
 export const NODE_ADDRESS = "10.99.0.1";
@@ -43,7 +43,7 @@ export function nodeFiles(minor: number, folder: string, kubelet: object): Insta
       `${ADMIN_TOKEN},admin,1,system:masters\n${NODE_TOKEN},system:node:${NODE_NAME},2,system:nodes\n`,
     ),
     file("/etc/kubernetes/admin.conf", kubeconfig(ADMIN_TOKEN)),
-    // Root's alone, as on real nodes; the daemon finds the API server by OKE's own file.
+    // Only root can read it, as on real nodes; the daemon finds the API server in OKE's own file.
     { ...file("/etc/kubernetes/kubelet.conf", kubeconfig(NODE_TOKEN)), mode: 0o600 },
     file("/etc/oke/oke-apiserver", new URL(API_SERVER).hostname),
     file("/etc/kubernetes/kubelet-config.json", JSON.stringify({ ...KUBELET_CONFIG, ...kubelet })),
@@ -87,7 +87,7 @@ const KUBELET_CONFIG = {
   evictionHard: { "memory.available": "50Mi" },
   maxPods: 250,
   staticPodPath: STATIC_PODS,
-  // All that a kubelet can be told to pull at once.
+  // The kubelet pulls as many images at once as it can.
   serializeImagePulls: false,
   registryPullQPS: 0,
 } as const;

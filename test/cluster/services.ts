@@ -25,7 +25,7 @@ const AS_ADMINISTRATOR = ["--kubeconfig=/etc/kubernetes/admin.conf", "--leader-e
 /** Curl's arguments for a request to the API server. */
 export const BEARER = ["--cacert", CLUSTER_CA, "-H", `Authorization: Bearer ${ADMIN_TOKEN}`];
 
-/** As OKE's: the kubelet's extra arguments go into a drop-in, and it starts with them. */
+/** Like OKE's script: writes the kubelet's extra arguments into a drop-in, and starts it. */
 export const OKE_INIT = `#!/bin/bash
 ${READ_EXTRA_ARGS}mkdir -p /etc/systemd/system/kubelet.service.d
 printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=%s"\\n' "$extra" > /etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf
@@ -80,7 +80,7 @@ async function prepare(root: SystemdRoot): Promise<void> {
     await root.run("ip", ["address", "add", `${address}/32`, "dev", "lo"]);
   await root.run("sh", ["-c", MAKE_CONTROL_GROUPS, "sh", CGROUPS]);
   await root.run("sh", ["-c", KEEP_KERNEL_SETTINGS]);
-  // Layers cannot be put upon an overlay such as the node's root.
+  // containerd's overlays cannot be on another overlay, such as the node's root.
   await root.run("mkdir", ["-p", "/var/lib/containerd"]);
   await root.run("mount", ["-t", "tmpfs", "none", "/var/lib/containerd"]);
 }
@@ -123,7 +123,7 @@ const API_SERVER_FLAGS = [
   `--service-account-issuer=${ISSUER}`,
 ];
 
-/** The kubelet sets some of the kernel's settings, which are the machine's, and reads the kernel's log: it gets others for them. */
+/** The kubelet changes kernel settings and reads the kernel's log. It gets copies, so that the machine's settings stay. */
 const KEEP_KERNEL_SETTINGS = `
 for setting in vm/overcommit_memory kernel/panic kernel/panic_on_oops; do
   mkdir -p "/run/kernel-settings/\${setting%/*}" &&

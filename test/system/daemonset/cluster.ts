@@ -35,7 +35,7 @@ export interface Cluster {
   said(text: string): Promise<void>;
   lines(): string;
   forgetLines(): void;
-  /** Resolves when no node has the turn. */
+  /** Resolves when no node holds the Lease. */
   turnIsOver(): Promise<void>;
   /** No pods, nothing installed, a Lease without a holder. */
   renew(): Promise<void>;
