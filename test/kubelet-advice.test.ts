@@ -39,7 +39,7 @@ it.each<readonly [title: string, before: readonly string[], after: readonly stri
   [
     "in quotes, with another setting after it",
     ["[Service]", 'Environment="KUBELET_EXTRA_ARGS=--v=2 --x=1"', "Nice=1"],
-    ["[Service]", `Environment="KUBELET_EXTRA_ARGS=--v=2 --x=1 ${FLAGS}"`, "Nice=1"],
+    ["[Service]", `Environment="KUBELET_EXTRA_ARGS=${FLAGS} --v=2 --x=1"`, "Nice=1"],
   ],
   [
     "twice, with a comment after them",
@@ -52,32 +52,56 @@ it.each<readonly [title: string, before: readonly string[], after: readonly stri
     [
       "[Service]",
       "Environment=KUBELET_EXTRA_ARGS=--a",
-      `Environment="KUBELET_EXTRA_ARGS=--b ${FLAGS}"`,
+      `Environment="KUBELET_EXTRA_ARGS=${FLAGS} --b"`,
       "# KUBELET_EXTRA_ARGS=--c",
     ],
   ],
   [
     "in the second line of a setting",
     ["[Service]", "Environment=A=1 \\", '  "KUBELET_EXTRA_ARGS="'],
-    ["[Service]", "Environment=A=1 \\", `  "KUBELET_EXTRA_ARGS= ${FLAGS}"`],
+    ["[Service]", "Environment=A=1 \\", `  "KUBELET_EXTRA_ARGS=${FLAGS} "`],
+  ],
+  [
+    "over two lines",
+    ["[Service]", "Environment='KUBELET_EXTRA_ARGS=--a \\", "--b'"],
+    ["[Service]", `Environment='KUBELET_EXTRA_ARGS=${FLAGS} --a \\`, "--b'"],
   ],
 ])("kubelet-advice adds the flags to the file of a node that sets KUBELET_EXTRA_ARGS %s", (_, before, after) => {
   const { needed, place } = advise("[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n", before.join("\n"));
   expect(needed).toEqual(["flags", "/c.yaml", "/bin", place, ...after]);
 });
 
-/** @param dropIn the text of a drop-in file of the unit, on a node on which /etc is at `place`. */
+it.each([
+  ["--a --b # c", `"${FLAGS} --a --b # c"`],
+  ["'--a --b'", `'${FLAGS} --a --b'`],
+  ['"--a \\\n--b"', `"${FLAGS} --a \\\n--b"`],
+])("kubelet-advice adds the flags to a file of variables with %j", (value, changed) => {
+  const unit = "[Service]\nEnvironmentFile=-PLACE\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n";
+  const { needed, place } = advise(unit, `KUBELET_EXTRA_ARGS=${value}`);
+  expect(needed).toEqual(["flags", "/c.yaml", "/bin", place, ...`KUBELET_EXTRA_ARGS=${changed}`.split("\n")]);
+});
+
+it.each([
+  ["in a unit", "", "Environment=A=1 KUBELET_EXTRA_ARGS=--b"],
+  ["in a file of variables", "EnvironmentFile=PLACE\n", "KUBELET_EXTRA_ARGS=--a \\\n --b"],
+])("kubelet-advice changes no line whose form it does not know, %s", (_, files, text) => {
+  const { needed, stdout } = advise(`[Service]\n${files}ExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`, text);
+  expect([needed, stdout]).toEqual([["by-hand", "/c.yaml", "/bin"], expect.stringContaining("command line")]);
+});
+
+/** @param dropIn the text of a file of the unit, on a node on which /etc is at `place`: a drop-in, or what PLACE in the unit names. */
 function advise(unit: string, dropIn = "") {
   const folder = mkdtempSync("/tmp/ocir-advice-");
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const place = join(folder, "extra-args.conf");
   writeFileSync(place, `${dropIn}\n`);
-  const shown = dropIn === "" ? unit : `${unit}\n# ${place}\n${dropIn}\n`;
+  const isDropIn = dropIn !== "" && !unit.includes("PLACE");
+  const shown = isDropIn ? `${unit}\n# ${place}\n${dropIn}\n` : unit.replace("PLACE", place);
   writeFileSync(join(folder, "systemctl"), `#!/bin/sh\ncat <<'END'\n${shown}END\n`);
   chmodSync(join(folder, "systemctl"), 0o755);
   const script = SCRIPT.replace(/^PATH=/m, `PATH=${folder}:`)
     .replaceAll("/usr/libexec/", `${folder}/`)
-    .replace("/etc/*)", `${folder}/*)`);
+    .replaceAll("/etc/*)", `${folder}/*)`);
   const env = { OCIR_BROKER_KUBELET_NEED: join(folder, "need") };
   const { stdout } = spawnSync("sh", ["-c", script, "sh", "/c.yaml", "/bin"], { encoding: "utf8", env });
   const needed = readFileSync(env.OCIR_BROKER_KUBELET_NEED, "utf8").trimEnd().split("\n");

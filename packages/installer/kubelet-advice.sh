@@ -37,14 +37,17 @@ number() { # FILE
   grep -n 'KUBELET_EXTRA_ARGS=' "$1" | grep -vE '^[0-9]+:[[:blank:]]*[#;]' | tail -n 1 | cut -d: -f1
 }
 
-# Adds our flags to that line, for each way to write it.
+# Adds our flags to that line, before the others, because the value may continue on the next line. Prints nothing if the line is
+# written in another way than these.
 extended() {
   escaped=$(printf '%s' "$flags" | sed 's/[&|\\]/\\&/g')
-  sed -E \
-    -e 's|"KUBELET_EXTRA_ARGS=([^"\\]\|\\.)*|& '"$escaped|; t" \
-    -e 's|KUBELET_EXTRA_ARGS="([^"\\]\|\\.)*|& '"$escaped|; t" \
-    -e 's|^Environment=(KUBELET_EXTRA_ARGS=[^ ]*)|Environment="\1 '"$escaped\"|; t" \
-    -e 's|$| '"$escaped|"
+  # A flag with blanks is in single quotes itself.
+  case $flags in *"'"*) quotes='"' ;; *) quotes="\"'" ;; esac
+  sed -nE \
+    -e "s|[$quotes]KUBELET_EXTRA_ARGS=|&$escaped |p; t" \
+    -e "s|^(Environment=)?KUBELET_EXTRA_ARGS=[$quotes]|&$escaped |p; t" \
+    -e "s|^Environment=(KUBELET_EXTRA_ARGS=)([^[:blank:]\"'\\]*)([[:blank:]\\].*)?\$|Environment=\"\1$escaped \2\"\3|p; t" \
+    -e "s|^(KUBELET_EXTRA_ARGS=)([^\"'\\]*)\$|\1\"$escaped \2\"|p"
 }
 
 # A second KUBELET_EXTRA_ARGS replaces the first, and a file of variables takes precedence over the unit.
@@ -52,6 +55,18 @@ place=$(printf '%s\n' "$unit" | awk '/^# \// { file = $2 } /^Environment=.*KUBEL
 for file in $variable_files; do
   if grep -qs '^KUBELET_EXTRA_ARGS=' "$file"; then place=$file; fi
 done
+
+# Prints that line with our flags; nothing if a person must decide. A file of ours can only have a whole setting of a unit.
+line_to_write() {
+  at=$(number "${place:-/dev/null}")
+  [ -n "$at" ] || return 0
+  changed=$(sed -n "${at}p" "$place" | extended)
+  case $place:$changed in
+    /etc/*) printf '%s\n' "$changed" ;;
+    *\\) ;;
+    *:Environment=*) printf '%s\n' "$changed" ;;
+  esac
+}
 
 # Prints a process's start time in seconds since 1970; the text up to the last parenthesis in stat includes its name.
 started() { # PID
@@ -79,15 +94,15 @@ fi
 if { printf '%s\n' "$unit" && cat $variable_files /dev/null 2>/dev/null; } | grep -q -e '--image[-_]credential[-_]provider[-_]config'; then
   need restart
   say "its unit has the flags, and it was not started with them yet"
-elif at=$(number "${place:-/dev/null}") && [ -n "$at" ]; then
-  line=$(sed -n "${at}p" "$place" | extended)
+elif line=$(line_to_write) && [ -n "$line" ]; then
   case $place in
     /etc/*)
+      at=$(number "$place")
       need flags "$place" "$(head -n $((at - 1)) "$place" && printf '%s\n' "$line" && tail -n +$((at + 1)) "$place")"
       say "it does not use ocir-broker yet: in $place change the line with KUBELET_EXTRA_ARGS to"
       ;;
     *)
-      case $line in Environment=*) need flags $own '[Service]' "$line" ;; *) need by-hand ;; esac
+      need flags $own '[Service]' "$line"
       say "it does not use ocir-broker yet: create $own with these two lines:"
       say "  [Service]"
       ;;

@@ -101,7 +101,7 @@ describe.skipIf(skipped !== undefined)(`a node that exists${skipped ? ` (skipped
     expect(
       await node.root.run("sh", ["-c", "tr '\\0' ' ' <\"/proc/$(systemctl show --value -p MainPID kubelet)/cmdline\""]),
     ).toContain(
-      ` --config=/etc/kubernetes/kubelet-config.json --v=4 --max-pods=50 --image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=/usr/local/bin`,
+      ` --config=/etc/kubernetes/kubelet-config.json --image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=/usr/local/bin --v=4 --max-pods=50`,
     );
     expect(advice(await install())).toEqual([expect.stringContaining("nothing to do")]);
   });
