@@ -37,8 +37,8 @@ number() { # FILE
   grep -n 'KUBELET_EXTRA_ARGS=' "$1" | grep -vE '^[0-9]+:[[:blank:]]*[#;]' | tail -n 1 | cut -d: -f1
 }
 
-# Adds our flags to that line, before the others, because the value may continue on the next line. Prints nothing if the line is
-# written in another way than these.
+# Adds our flags to that line, before the others, because the value may continue on the next line. Prints nothing if the line has
+# none of these forms.
 extended() {
   escaped=$(printf '%s' "$flags" | sed 's/[&|\\]/\\&/g')
   # A flag with blanks is in single quotes itself.
@@ -56,7 +56,8 @@ for file in $variable_files; do
   if grep -qs '^KUBELET_EXTRA_ARGS=' "$file"; then place=$file; fi
 done
 
-# Prints that line with our flags; nothing if a person must decide. A file of ours can only have a whole setting of a unit.
+# Prints the line that sets KUBELET_EXTRA_ARGS, with our flags; nothing if a person must decide. A drop-in file of ours can only
+# contain a whole setting of a unit.
 line_to_write() {
   at=$(number "${place:-/dev/null}")
   [ -n "$at" ] || return 0
