@@ -1,6 +1,6 @@
 /** The context that all checks share: the node, the cloud, and results that more than one check needs. */
 import type { Config } from "@ocir-broker/broker";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock, Secret } from "@ocir-broker/foundation";
 import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
 import type { Cloud } from "./cloud.ts";
 import type { Finding } from "./finding.ts";
@@ -19,6 +19,7 @@ export interface CheckContext {
   readonly image: string | undefined;
   /** Undefined without an image, or if its name cannot be parsed. */
   readonly imageName: ImageName | undefined;
+  readonly serviceAccountToken: Secret | undefined;
   readonly version: string;
   readonly clock: Clock;
   readonly ownerId: number;

@@ -1,6 +1,6 @@
 /** The input of doctor, filled in by the command line. */
 import type { Config } from "@ocir-broker/broker";
-import type { Clock, Random } from "@ocir-broker/foundation";
+import type { Clock, Random, Secret } from "@ocir-broker/foundation";
 import type { Network } from "./node/network.ts";
 import type { RunProgram } from "./node/program-run.ts";
 
@@ -14,6 +14,8 @@ export interface DoctorOptions {
   /** Why the configuration is invalid, without its values; `config` is then its valid part. */
   readonly configFault?: string | undefined;
   readonly image?: string | undefined;
+  /** A pod's, from `parseServiceAccountToken`: doctor then examines the pull of its service account. */
+  readonly serviceAccountToken?: Secret | undefined;
   /** False: only identity and registry are examined, as on a laptop without kubelet and daemon. */
   readonly isNode?: boolean;
   /** This release, to compare daemon and plugin with. */

@@ -17,6 +17,7 @@ import {
 import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
 import { NODE_FAULTS, withStatus } from "../test/seeded-node-faults.ts";
 import {
+  askForServiceAccount,
   SERVICE_ACCOUNT_FAULTS,
   useIdentityDomain,
   useServiceAccounts,
@@ -78,6 +79,16 @@ describe("diagnose", () => {
     const findings = await node.examine(useServiceAccounts(node));
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
     expect(findings.map(({ name }) => name)).toContain("cluster-ok");
+  });
+
+  test("examines the pull of a service account whose token it is given", async ({ node }) => {
+    const options = await askForServiceAccount(node);
+    expect(await node.examine(options)).toContainEqual(
+      expect.objectContaining({ name: "access-ok", evidence: "service account shop/puller, acme/shop/web" }),
+    );
+    node.simulator.iam({ granted: false });
+    const missing = (await node.examine(options)).find(({ name }) => name === "policy-missing");
+    expect(missing?.fix).toContain("request.principal.service_account = 'puller'");
   });
 
   test.for([

@@ -61,6 +61,7 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
     config,
     environment: options.environment,
     image: options.image,
+    serviceAccountToken: options.serviceAccountToken,
     version: options.version,
     clock,
     ownerId: options.ownerId ?? 0,

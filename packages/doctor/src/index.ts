@@ -1,3 +1,4 @@
+export { parseServiceAccountToken } from "./checks/kubelet/service-account-access.ts";
 export { DIAGNOSES, type DiagnosisName, type Verdict } from "./diagnoses.ts";
 export { type Diagnosis, diagnose } from "./doctor.ts";
 export type { DoctorOptions } from "./doctor-options.ts";

@@ -1,7 +1,8 @@
 /** Seeded faults of pulls by service account. */
 import { join } from "node:path";
+import { Secret } from "@ocir-broker/foundation";
 import type { DoctorOptions } from "../src/doctor-options.ts";
-import { type BrokenNode, OUR_PROVIDER, withConfig } from "./broken-node.ts";
+import { answerScript, type BrokenNode, credentials, OUR_PROVIDER, withConfig } from "./broken-node.ts";
 import type { SeededFault } from "./seeded-fault.ts";
 
 const AUDIENCE = "https://kubernetes.default.svc";
@@ -27,6 +28,16 @@ export function useIdentityDomain(node: BrokenNode, settings: object = {}): Pick
   // The configuration takes no http, which the simulator speaks here.
   const identityDomain = { ...config.identityDomain, url: node.simulator.domainUrl.origin, ...settings };
   return { config: { ...config, identityDomain } };
+}
+
+/** Options with a pod's token, for which the plugin gets the registry token of a workload. It knows no other pull. */
+export async function askForServiceAccount(node: BrokenNode): Promise<Partial<DoctorOptions>> {
+  const bound = { namespace: "shop", serviceaccount: { name: "puller", uid: "1" } };
+  const claims = { iss: AUDIENCE, aud: AUDIENCE, exp: 2_000_000_000, "kubernetes.io": bound };
+  const token = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.signature`;
+  const answer = answerScript(credentials(await node.token())).replace("cat > /dev/null; ", "");
+  node.plugin(`grep -q '"serviceAccountToken":"${token}".*"ocir-broker/identity":"workload"' || exit 1; ${answer}`);
+  return { ...useServiceAccounts(node), serviceAccountToken: new Secret(token) };
 }
 
 export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
@@ -71,6 +82,14 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
     "cluster-unreachable",
     "port 12250 is closed",
     (node) => useServiceAccounts(node, { endpoint: "https://127.0.0.1:1" }),
+  ],
+  [
+    "policy-missing",
+    "no policy covers the service account",
+    (node) => {
+      node.simulator.iam({ granted: false });
+      return askForServiceAccount(node);
+    },
   ],
   [
     "domain-client-refused",

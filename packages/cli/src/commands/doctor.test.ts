@@ -43,6 +43,21 @@ describe("ocir-broker doctor", () => {
     });
   });
 
+  test("takes no file for a service account's token that is none, and ends with 2", async () => {
+    const { folder, args } = makeEmptyNode();
+    writeFileSync(join(folder, "token"), "a.secret.b");
+    const run = await runCommand(
+      "doctor",
+      ...args,
+      "iad.ocir.io/acme/web",
+      "--service-account-token",
+      join(folder, "token"),
+    );
+    expect([run.exitCode, run.stdout]).toEqual([2, ""]);
+    expect(run.stderr).toContain("workload-token-unreadable");
+    expect(run.stderr).not.toContain("secret.b");
+  });
+
   test("knows a registry that the configuration names for prefetching alone", async () => {
     const { args } = makeEmptyNode({ registries: { prefetch: ["mirror.test"] } });
     expect((await runCommand("doctor", ...args, "mirror.test/acme/web")).stdout).not.toContain("not in Oracle");

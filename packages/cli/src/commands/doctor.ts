@@ -2,11 +2,13 @@
  * `ocir-broker doctor [IMAGE]`: explains why a pull fails on this node. Exit status 0: no problem; 1: a problem;
  * 2: doctor itself failed. With `--record` it contacts only Oracle's services and records their answers.
  */
+import { readFileSync } from "node:fs";
 import { type Config, configPathOf, loadLenientConfig } from "@ocir-broker/broker";
 import {
   type DoctorOptions,
   diagnose,
   exitStatusOf,
+  parseServiceAccountToken,
   readDaemonEnvironment,
   recordTranscript,
   renderReport,
@@ -25,6 +27,7 @@ interface CommandOptions {
   readonly output: "text" | "json";
   readonly record?: string;
   readonly root: string;
+  readonly serviceAccountToken?: string;
 }
 
 const IDENTITIES = [
@@ -53,6 +56,10 @@ export function addDoctorCommand(program: Command): void {
     .option(
       "--record <file>",
       "only record the answers of Oracle's services in a new file, without secrets, OCIDs and names",
+    )
+    .option(
+      "--service-account-token <file>",
+      "examine the pull of a pod's service account: a file with its token for the kubelet's audience, or - for standard input",
     )
     .addOption(new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp())
     .action(async (image: string | undefined, options: CommandOptions) => {
@@ -92,7 +99,7 @@ async function record(image: string | undefined, file: string, options: CommandO
 
 async function doctorOptions(
   image: string | undefined,
-  { config: path, identity, root }: CommandOptions,
+  { config: path, identity, root, serviceAccountToken }: CommandOptions,
 ): Promise<DoctorOptions> {
   const clock = createSystemClock();
   if (identity !== undefined) return personalOptions(image, path, identity);
@@ -103,6 +110,10 @@ async function doctorOptions(
     ...{ image, version, clock, random: systemRandom, configSource: configSource(path) },
     config,
     environment,
+    serviceAccountToken:
+      serviceAccountToken === undefined
+        ? undefined
+        : parseServiceAccountToken(readFileSync(serviceAccountToken === "-" ? 0 : serviceAccountToken, "utf8")),
     configFault: fault === undefined ? undefined : configFaultIn(fault.message),
   };
 }

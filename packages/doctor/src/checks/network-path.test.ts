@@ -16,6 +16,7 @@ function contextOf(network: Network, proxy: Config["proxy"] = {}, image?: string
   const { signal } = new AbortController();
   const cloud = createCloud({ config, environment: {}, clock, random: systemRandom, signal });
   return createCheckContext({
+    serviceAccountToken: undefined,
     config,
     environment: {},
     image,

@@ -9,6 +9,7 @@ import { type Attempt, attempt, type Check, type CheckContext, causeOf } from ".
 import { type Finding, finding, notChecked } from "../finding.ts";
 import type { ProgramResult } from "../node/program-run.ts";
 import { type Invocation, invocationIn } from "../node/provider-files.ts";
+import { serviceAccountAccess } from "./kubelet/service-account-access.ts";
 import { pluginFault, pluginPath } from "./plugin.ts";
 
 /** Shorter than the kubelet's 60 s, since a person waits; with a daemon the plugin answers in a millisecond. */
@@ -38,11 +39,18 @@ export const checkPluginAnswer: Check = async (context) => {
     path: context.files.locate(path),
     args: invocation.args,
     env: { OCIR_BROKER_SOCKET: context.files.locate(credentialsSocket), ...invocation.env },
-    stdin: `${JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: invocation.apiVersion, image })}\n`,
+    stdin: `${JSON.stringify(requestFor(image, invocation, context))}\n`,
     limitMs: LIMIT_MS,
   });
-  return [await judge(result, invocation, path, context)];
+  return judge(result, invocation, path, context);
 };
+
+function requestFor(image: string, { apiVersion }: Invocation, { serviceAccountToken, config }: CheckContext): object {
+  const request = { kind: "CredentialProviderRequest", apiVersion, image } as const;
+  if (serviceAccountToken === undefined) return request;
+  const serviceAccountAnnotations = { [config.serviceAccounts.annotation]: "workload" };
+  return { ...request, serviceAccountToken: serviceAccountToken.reveal(), serviceAccountAnnotations };
+}
 
 /** The kubelet does not ask our provider for another registry's image, and that registry must not see a token. */
 async function isForeign({ imageName, cloud }: CheckContext): Promise<boolean> {
@@ -62,38 +70,41 @@ async function judge(
   invocation: Invocation,
   path: string,
   context: CheckContext,
-): Promise<Finding> {
-  if ("silent" in result) return finding("plugin-silent", `${path}: nothing in ${LIMIT_MS / 1_000} s`);
-  if ("failure" in result) return finding("plugin-failed", `${path}: ${result.failure}`);
+): Promise<readonly Finding[]> {
+  if ("silent" in result) return [finding("plugin-silent", `${path}: nothing in ${LIMIT_MS / 1_000} s`)];
+  if ("failure" in result) return [finding("plugin-failed", `${path}: ${result.failure}`)];
   const { exitCode, signal, stdout, stderr, elapsedMs } = result;
   if (exitCode !== 0) {
     const code = /^ocir-broker: ([a-z][a-z-]{2,60}): /.exec(stderr)?.[1];
     const said = code === undefined ? `${stderr.length} characters on stderr` : `code ${code}`;
-    return finding("plugin-failed", `${path}: exit status ${exitCode ?? signal}, ${said}`);
+    return [finding("plugin-failed", `${path}: exit status ${exitCode ?? signal}, ${said}`)];
   }
-  if (stdout.trim() === "") return finding("plugin-answer-empty", `${path}: exit status 0, nothing on stdout`);
+  if (stdout.trim() === "") return [finding("plugin-answer-empty", `${path}: exit status 0, nothing on stdout`)];
   const answer = decodeCredentialProviderAnswer(stdout, invocation.apiVersion);
   if ("problem" in answer) {
-    return finding("plugin-answer-garbage", `${path}: ${stdout.length} characters on stdout: ${answer.problem}`);
+    return [finding("plugin-answer-garbage", `${path}: ${stdout.length} characters on stdout: ${answer.problem}`)];
   }
   const [first] = answer.auth.values();
-  if (first === undefined) return finding("plugin-answer-anonymous", `${path}: auth is empty`);
+  if (first === undefined) return [finding("plugin-answer-anonymous", `${path}: auth is empty`)];
   const evidence = `${path}: in ${Math.round(elapsedMs)} ms, for ${answer.auth.size} entries of auth`;
-  return (await isOutdated(first.password, context))
-    ? finding("token-outdated", `${path}: its token is denied, a new one is not`)
-    : finding("plugin-answer-ok", evidence);
+  const password = new Secret(first.password);
+  if (context.serviceAccountToken !== undefined)
+    return [finding("plugin-answer-ok", evidence), ...(await serviceAccountAccess(password, context))];
+  return (await isOutdated(password, context))
+    ? [finding("token-outdated", `${path}: its token is denied, a new one is not`)]
+    : [finding("plugin-answer-ok", evidence)];
 }
 
 /** A token older than a policy's grant is denied a repository that a new token can read. */
-async function isOutdated(password: string, { cloud, imageName, image = "", signal }: CheckContext): Promise<boolean> {
-  if (imageName === undefined || password === "" || !isProbeable(imageName.repository)) return false;
+async function isOutdated(password: Secret, { cloud, imageName, image = "", signal }: CheckContext): Promise<boolean> {
+  if (imageName === undefined || password.reveal() === "" || !isProbeable(imageName.repository)) return false;
   const options = {
     send: cloud.sendRegistry,
     endpoint: cloud.endpointOf(imageName.registryHost),
     reference: referenceOf(image),
   };
   const probe = (token: Secret) => attempt(probeRepository(imageName.repository, token, options, signal));
-  const theirs = await probe(new Secret(password));
+  const theirs = await probe(password);
   if (!("value" in theirs) || theirs.value !== "denied") return false;
   const own = await attempt(cloud.token(imageName.registryHost));
   const fresh = "value" in own ? await probe(own.value.value) : undefined;

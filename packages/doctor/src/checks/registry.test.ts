@@ -43,6 +43,7 @@ function contextOf(provider: ProviderName): Parameters<typeof checkRegistry>[0] 
   return createCheckContext({
     ...{ config, environment: {}, clock, cloud, signal },
     image: "iad.ocir.io/acme/shop/web:1",
+    serviceAccountToken: undefined,
     version: "1",
     ownerId: 0,
     files: createNodeFiles("/no/such/root"),

@@ -58,7 +58,10 @@ async function checkAccess(repository: string, token: Secret, context: CheckCont
   if (!isProbeable(repository)) return finding("access-public", repository);
   if (await isPulledByServiceAccounts(image, context)) {
     const command = "ocir-broker kubelet-config grants AUDIENCE --service-account NAMESPACE/NAME";
-    return finding("access-of-service-account", `${repository}; \`${command}\` prints the policy of one`);
+    return finding(
+      "access-of-service-account",
+      `${repository}; \`${command}\` prints the policy of one, --service-account-token examines one`,
+    );
   }
   const reference = referenceOf(image);
   let status: number | undefined;

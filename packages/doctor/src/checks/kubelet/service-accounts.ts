@@ -1,6 +1,6 @@
 /**
  * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the exchange can be reached.
- * Sends no pod's token, so a basic cluster or a missing policy shows only in the error of a pull.
+ * Sends no token of a pod; plugin-answer.ts does, if doctor is given one.
  */
 import { createCluster } from "@ocir-broker/broker";
 import { explainMatch, readProviders } from "@ocir-broker/kubelet-config";

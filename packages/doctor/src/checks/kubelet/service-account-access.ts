@@ -1,0 +1,38 @@
+/** Tries the registry token that the plugin got for a service account on the image, which tells whether a policy is missing. */
+import { Secret } from "@ocir-broker/foundation";
+import { readServiceAccountClaims } from "@ocir-broker/identity";
+import { workloadPolicy } from "@ocir-broker/kubelet-config";
+import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
+import { attempt, type CheckContext, codeOf } from "../../check-context.ts";
+import { type Finding, finding } from "../../finding.ts";
+import { policyAdvice } from "../policy-advice.ts";
+
+/** @throws {WorkloadError} `workload-token-unreadable` */
+export function parseServiceAccountToken(text: string): Secret {
+  const token = new Secret(text.trim());
+  readServiceAccountClaims(token);
+  return token;
+}
+
+/** Empty if nothing is to be tried: without an image, or for one of Oracle's public images. */
+export async function serviceAccountAccess(registryToken: Secret, context: CheckContext): Promise<readonly Finding[]> {
+  const { serviceAccountToken, imageName, image = "", cloud, signal } = context;
+  if (serviceAccountToken === undefined || imageName === undefined || !isProbeable(imageName.repository)) return [];
+  const { repository, registryHost } = imageName;
+  const { namespace, name } = readServiceAccountClaims(serviceAccountToken);
+  const evidence = `service account ${namespace}/${name}, ${repository}`;
+  const endpoint = cloud.endpointOf(registryHost);
+  const options = { send: cloud.sendRegistry, endpoint, reference: referenceOf(image) };
+  const access = await attempt(probeRepository(repository, registryToken, options, signal));
+  if ("error" in access) return [finding("access-unclear", `${evidence}: ${codeOf(access.error)}`)];
+  if (access.value === "working") return [finding("access-ok", evidence)];
+  if (access.value !== "denied") return [finding("access-unclear", `${evidence}: no such image`)];
+  return [finding("policy-missing", evidence, { fix: adviceFor(namespace, name, context) })];
+}
+
+/** An identity domain exchanges the token for a service user, whose group the policy names. */
+function adviceFor(namespace: string, serviceAccount: string, { config, imageName }: CheckContext): string {
+  if (config.serviceAccounts.exchange !== "oke") return policyAdvice("user", imageName?.repository ?? "");
+  const policy = { namespace, serviceAccount, cluster: "CLUSTER_OCID", compartment: "COMPARTMENT" };
+  return `in the tenancy, add the policy statement \`${workloadPolicy(policy).trimEnd()}\``;
+}
