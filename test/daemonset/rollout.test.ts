@@ -375,6 +375,12 @@ describe("a restart of the kubelet", () => {
     expect(steps).not.toContain("a shows success");
     expect(annotationsOf("a")["ocir-broker/reason"]).toContain(reason);
     expect(api.nodes.get("a").spec.unschedulable).toBe(cordoned);
+    // The command excludes the node.
+    const command = cordoned ? "kubectl annotate node a ocir-broker/cordoned-" : "kubectl cordon a";
+    expect([pod.said.join("\n"), api.events[0].message]).toEqual(Array(2).fill(expect.stringContaining(command)));
+    if (cordoned) delete annotationsOf("a")["ocir-broker/cordoned"];
+    else api.cordon("a", true);
+    await startPod("b").ended;
   });
 
   it("takes its flags back and restarts it again while the API server is away", async () => {

@@ -11,7 +11,7 @@ export type RestartResult =
   | { readonly kind: "restarted" }
   /** Pods kept starting; nothing was changed. */
   | { readonly kind: "busy" }
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "failed"; readonly reason: string; readonly staysCordoned: boolean };
 
 /** The node's service manager. */
 export interface KubeletUnit {
@@ -58,6 +58,7 @@ export async function restartKubelet(need: Restartable, options: RestartOptions)
     return {
       kind: "failed",
       reason: `the kubelet's flags cannot be added: ${error instanceof Error ? error.message : error}`,
+      staysCordoned: false,
     };
   }
   const isBack = await restartAndWatch(before, options);
@@ -92,7 +93,8 @@ async function giveBack(
     ? "the kubelet has restarted, but does not use ocir-broker"
     : `the node was not Ready ${options.waitSeconds} s after the restart of its kubelet`;
   const then = restore !== undefined ? "; the flags that were added are removed" : "";
-  return { kind: "failed", reason: `${what}${then}${isReady ? "" : "; it stays cordoned"}: journalctl -u kubelet` };
+  const reason = `${what}${then}${isReady ? "" : "; it stays cordoned"}: journalctl -u kubelet`;
+  return { kind: "failed", reason, staysCordoned: !isReady };
 }
 
 /** The Node's heartbeat, or `known` if the API server does not answer. */

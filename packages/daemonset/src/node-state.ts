@@ -43,12 +43,17 @@ export function isCordonedByUs(node: V1Node): boolean {
   return isCordoned(node) && node.metadata?.annotations?.[CORDONED] === "true";
 }
 
-export function failureEvent(reason: string, node: string): NodeEvent {
+/** The command by which an administrator takes the node out of the rollout. On a node that we have cordoned, kubectl cordon does nothing. */
+export function excludeCommand(node: string, isCordonedByUs: boolean): string {
+  return isCordonedByUs ? `kubectl annotate node ${node} ${CORDONED}-` : `kubectl cordon ${node}`;
+}
+
+export function failureEvent(reason: string, exclude: string): NodeEvent {
   return {
     type: "Warning",
     reason: "OcirBrokerFailed",
     message:
       `${reason}. The node is as it was before, and the rollout has stopped. Fix the reason, then delete the pod of ocir-broker ` +
-      `on this node to retry at once; or kubectl cordon ${node} to let the other nodes continue.`,
+      `on this node to retry at once; or ${exclude} to let the other nodes continue.`,
   };
 }

@@ -8,6 +8,7 @@ import type { KubeletNeed } from "./kubelet-need.ts";
 import type { RestartResult } from "./kubelet-restart.ts";
 import type { NodeLease } from "./lease.ts";
 import {
+  excludeCommand,
   failedPatch,
   failureEvent,
   installedPatch,
@@ -88,7 +89,7 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     if (!installed.ok) return fail(installed.reason);
     const kubelet = await connectKubelet(installed.kubelet);
     if (typeof kubelet === "object") {
-      if (kubelet.kind === "failed") return fail(kubelet.reason);
+      if (kubelet.kind === "failed") return fail(kubelet.reason, kubelet.staysCordoned);
       say("the kubelet is not restarted yet, because pods of this node keep starting: other nodes go first");
       await releaseLease();
       return false;
@@ -117,16 +118,17 @@ export async function rollOut(options: RolloutOptions): Promise<void> {
     return result.kind === "restarted" ? "ready" : result;
   }
 
-  async function fail(reason: string): Promise<false> {
+  async function fail(reason: string, staysCordoned = false): Promise<false> {
+    const exclude = excludeCommand(node, staysCordoned);
     const retrySeconds = Math.floor(leaseSeconds / 3);
     retryAt = options.nowSeconds() + retrySeconds;
     told = "";
     say(
       `FAULT: ${reason}. The rollout stops here: no other node is changed until the fault is fixed (retry in ${retrySeconds} s, or at ` +
-        `once if you delete this pod), this node is cordoned (kubectl cordon ${node}), or its pod is gone for ${leaseSeconds} s`,
+        `once if you delete this pod), this node is cordoned (${exclude}), or its pod is gone for ${leaseSeconds} s`,
     );
     await persist(() => cluster.patchNode(failedPatch(reason)));
-    await persist(() => cluster.report(failureEvent(reason, node)));
+    await persist(() => cluster.report(failureEvent(reason, exclude)));
     return false;
   }
 
