@@ -43,7 +43,7 @@ describe("ocir-broker doctor", () => {
     });
   });
 
-  test("takes no file for a service account's token that is none, and ends with 2", async () => {
+  test("refuses a file that has no service account's token, and ends with 2", async () => {
     const { folder, args } = makeEmptyNode();
     writeFileSync(join(folder, "token"), "a.secret.b");
     const run = await runCommand(

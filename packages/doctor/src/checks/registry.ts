@@ -60,7 +60,7 @@ async function checkAccess(repository: string, token: Secret, context: CheckCont
     const command = "ocir-broker kubelet-config grants AUDIENCE --service-account NAMESPACE/NAME";
     return finding(
       "access-of-service-account",
-      `${repository}; \`${command}\` prints the policy of one, --service-account-token examines one`,
+      `${repository}; \`${command}\` prints the policy, and doctor with --service-account-token examines the pull`,
     );
   }
   const reference = referenceOf(image);

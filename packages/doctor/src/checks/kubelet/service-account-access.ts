@@ -1,4 +1,4 @@
-/** Tries the registry token that the plugin got for a service account on the image, which tells whether a policy is missing. */
+/** Uses the registry token that the plugin got for a service account on the image, to find out whether a policy is missing. */
 import { Secret } from "@ocir-broker/foundation";
 import { readServiceAccountClaims } from "@ocir-broker/identity";
 import { workloadPolicy } from "@ocir-broker/kubelet-config";
@@ -14,7 +14,7 @@ export function parseServiceAccountToken(text: string): Secret {
   return token;
 }
 
-/** Empty if nothing is to be tried: without an image, or for one of Oracle's public images. */
+/** Empty without an image, and for Oracle's public images, which need no policy. */
 export async function serviceAccountAccess(registryToken: Secret, context: CheckContext): Promise<readonly Finding[]> {
   const { serviceAccountToken, imageName, image = "", cloud, signal } = context;
   if (serviceAccountToken === undefined || imageName === undefined || !isProbeable(imageName.repository)) return [];
