@@ -89,6 +89,10 @@ describe("diagnose", () => {
     node.simulator.iam({ granted: false });
     const missing = (await node.examine(options)).find(({ name }) => name === "policy-missing");
     expect(missing?.fix).toContain("request.principal.service_account = 'puller'");
+    const serviceAccounts = { ...options.config?.serviceAccounts, fallback: "node" };
+    const asNode = await node.examine({ ...options, ...withConfig(node, { serviceAccounts }) });
+    const names = asNode.filter(({ evidence }) => evidence?.includes("shop/puller")).map(({ name }) => name);
+    expect([names, asNode.some(({ means }) => means.includes("fallback: node"))]).toEqual([[], true]);
   });
 
   test.for([

@@ -43,19 +43,18 @@ describe("ocir-broker doctor", () => {
     });
   });
 
-  test("refuses a file that has no service account's token, and ends with 2", async () => {
+  test.each([
+    ["a file without one", "workload-token-unreadable"],
+    ["the token itself", "usage-invalid"],
+  ])("refuses %s as a service account's token, ends with 2, and does not show it", async (given, code) => {
     const { folder, args } = makeEmptyNode();
-    writeFileSync(join(folder, "token"), "a.secret.b");
-    const run = await runCommand(
-      "doctor",
-      ...args,
-      "iad.ocir.io/acme/web",
-      "--service-account-token",
-      join(folder, "token"),
-    );
+    const token = "eyJh.secret.b";
+    writeFileSync(join(folder, "token"), token);
+    const file = given === "the token itself" ? token : join(folder, "token");
+    const run = await runCommand("doctor", ...args, "iad.ocir.io/acme/web", "--service-account-token", file);
     expect([run.exitCode, run.stdout]).toEqual([2, ""]);
-    expect(run.stderr).toContain("workload-token-unreadable");
-    expect(run.stderr).not.toContain("secret.b");
+    expect(run.stderr).toContain(code);
+    expect(run.stderr).not.toContain("secret");
   });
 
   test("knows a registry that the configuration names for prefetching alone", async () => {

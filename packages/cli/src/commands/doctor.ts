@@ -13,13 +13,16 @@ import {
   recordTranscript,
   renderReport,
 } from "@ocir-broker/doctor";
-import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
+import { createSystemClock, holdProcess, type Secret, systemRandom } from "@ocir-broker/foundation";
 import { type Command, Option } from "commander";
+import { commandError } from "../command-errors.ts";
 import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
 import { personalSource } from "../config/personal-config.ts";
 import { reportFailure } from "../failure.ts";
 import { refuseExisting, writeNewFile } from "../files/new-file.ts";
 import { environment as ownEnvironment, version } from "../process/environment.ts";
+
+const JWT = /^ey[\w-]+\.[\w-]+\.[\w-]+$/;
 
 interface CommandOptions {
   readonly config?: string;
@@ -97,6 +100,13 @@ async function record(image: string | undefined, file: string, options: CommandO
   return 0;
 }
 
+function readToken(file: string): Secret {
+  // An error would name the file.
+  if (JWT.test(file))
+    throw commandError("usage-invalid", { place: "--service-account-token", detail: "it takes a file, not a token" });
+  return parseServiceAccountToken(readFileSync(file === "-" ? 0 : file, "utf8"));
+}
+
 async function doctorOptions(
   image: string | undefined,
   { config: path, identity, root, serviceAccountToken }: CommandOptions,
@@ -110,10 +120,7 @@ async function doctorOptions(
     ...{ image, version, clock, random: systemRandom, configSource: configSource(path) },
     config,
     environment,
-    serviceAccountToken:
-      serviceAccountToken === undefined
-        ? undefined
-        : parseServiceAccountToken(readFileSync(serviceAccountToken === "-" ? 0 : serviceAccountToken, "utf8")),
+    serviceAccountToken: serviceAccountToken === undefined ? undefined : readToken(serviceAccountToken),
     configFault: fault === undefined ? undefined : configFaultIn(fault.message),
   };
 }

@@ -4,7 +4,7 @@ import { readServiceAccountClaims } from "@ocir-broker/identity";
 import { workloadPolicy } from "@ocir-broker/kubelet-config";
 import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
 import { attempt, type CheckContext, codeOf } from "../../check-context.ts";
-import { type Finding, finding } from "../../finding.ts";
+import { type Finding, finding, notChecked } from "../../finding.ts";
 import { policyAdvice } from "../policy-advice.ts";
 
 /** @throws {WorkloadError} `workload-token-unreadable` */
@@ -18,6 +18,10 @@ export function parseServiceAccountToken(text: string): Secret {
 export async function serviceAccountAccess(registryToken: Secret, context: CheckContext): Promise<readonly Finding[]> {
   const { serviceAccountToken, imageName, image = "", cloud, signal } = context;
   if (serviceAccountToken === undefined || imageName === undefined || !isProbeable(imageName.repository)) return [];
+  if (context.config.serviceAccounts.fallback === "node")
+    return [
+      notChecked("the service account's access", "serviceAccounts.fallback: node", "the token may be the node's"),
+    ];
   const { repository, registryHost } = imageName;
   const { namespace, name } = readServiceAccountClaims(serviceAccountToken);
   const evidence = `service account ${namespace}/${name}, ${repository}`;
