@@ -46,8 +46,8 @@ export function createKubeletUnit(needFile: string): KubeletUnit {
   };
 }
 
-/** In one step, so that a kubelet's start at any moment reads one of the two. */
+/** In one step, so that a kubelet's start at any moment, also after a power failure, reads one of the two. */
 function replace(path: string, content: string | Buffer, mode: number): void {
-  writeFileSync(`${path}.ocir-broker-new`, content, { mode });
+  writeFileSync(`${path}.ocir-broker-new`, content, { mode, flush: true });
   renameSync(`${path}.ocir-broker-new`, path);
 }
