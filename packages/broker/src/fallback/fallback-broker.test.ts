@@ -24,7 +24,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function start(limitMs = 10_000, sections: object = {}): void {
+function start(limitMs = 10_000, sections: object = {}, environment: Readonly<Record<string, string>> = {}): void {
   const { origin } = simulator.clusterUrl;
   const caFile = join(folder, "ca.crt");
   writeFileSync(caFile, simulator.clusterCaCertificate);
@@ -39,7 +39,7 @@ function start(limitMs = 10_000, sections: object = {}): void {
   });
   if ("faults" in checked) throw new Error(checked.faults.join("\n"));
   const clock = createSystemClock();
-  broker = createFallbackBroker({ config: checked.config, environment: {}, clock, random: () => 0.5, limitMs });
+  broker = createFallbackBroker({ config: checked.config, environment, clock, random: () => 0.5, limitMs });
 }
 
 function requestFor(image: string, more: object = {}): Buffer {
@@ -91,11 +91,15 @@ describe("createFallbackBroker", () => {
     expect(simulator.requests()["registry.manifest"]).toBe(0);
   });
 
-  it("says that only the daemon has a secret that systemd passes", async () => {
-    start(10_000, {
+  it.each([
+    ["no unit", () => ({})],
+    ["the kubelet's unit, which passes another secret", () => ({ CREDENTIALS_DIRECTORY: folder })],
+  ])("says that only the daemon has a secret that systemd passes, as a process of %s", async (_, environment) => {
+    const sections = {
       serviceAccounts: { exchange: "identity-domain", caFile: join(folder, "ca.crt") },
       identityDomain: { url: "https://domain.test", authorization: "client", clientId: "app" },
-    });
+    };
+    start(10_000, sections, environment());
     const serviceAccountToken = await simulator.serviceAccountToken({ namespace: "shop", serviceAccount: "puller" });
     const { body } = await broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
     expect(String(body)).toMatch(/^ocir-broker: domain-secret-without-daemon: .*; start ocir-broker\.service, or /);

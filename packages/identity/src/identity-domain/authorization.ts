@@ -92,14 +92,14 @@ export async function basicOf(options: SecretOptions): Promise<string> {
 
 async function readSecret({ settings, environment, secretMissingAs }: SecretOptions): Promise<string> {
   if (settings.clientSecretFile !== undefined) return readPrivateFile(settings.clientSecretFile, SECRET_KEY);
+  const missing = new WorkloadError(secretMissingAs ?? "domain-secret-missing", SECRET_KEY);
   const directory = environment["CREDENTIALS_DIRECTORY"];
-  if (directory === undefined) throw new WorkloadError(secretMissingAs ?? "domain-secret-missing", SECRET_KEY);
+  if (directory === undefined) throw missing;
   try {
     // Made by systemd for this unit alone, whose user need not own it.
     return await readBoundedFile(`${directory}/${CREDENTIAL}`);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT")
-      throw new WorkloadError("domain-secret-missing", SECRET_KEY);
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw missing;
     throw new IdentityError("identity-file-unreadable", CREDENTIAL, { cause: error });
   }
 }
