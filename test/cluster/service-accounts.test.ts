@@ -53,6 +53,11 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
   });
   afterAll(() => node?.stop());
 
+  const doctorSays = async (prefix: string) => {
+    const { stdout } = await node.root.exec("/usr/local/bin/ocir-broker", ["doctor", "--output", "json"]);
+    const { findings } = JSON.parse(stdout) as { findings: { name: string }[] };
+    return findings.map(({ name }) => name).filter((name) => name.startsWith(prefix));
+  };
   const image = (repository: string) => `${REGISTRY_HOST}/acme/${repository}:1`;
   /** In each namespace, with its own image and the other's. */
   const inBoth = <T>(work: (pods: Pods, own: string, others: string) => Promise<T>) =>
@@ -67,7 +72,9 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     expect((await node.cloudRequests())["cluster.exchange"]).toBe(0);
     const said = NO_RIGHT.exec(await node.root.journal("kubelet"))?.[0];
     expect(readFileSync("docs/troubleshooting.md", "utf8")).toContain(said ?? "its message");
+    expect(await doctorSays("audience-")).toEqual(["audience-forbidden"]);
     await grantAudience(node, ISSUER);
+    expect(await doctorSays("audience-")).toEqual(["audience-allowed"]);
     await shop.untilRunning(["early-0"]);
   });
 

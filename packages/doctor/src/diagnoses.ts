@@ -217,6 +217,12 @@ export const DIAGNOSES = {
     means: "the broker refuses the kubelet's tokens, because they are for another audience",
     fix: "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience the same",
   },
+  "audience-allowed": { verdict: "ok", means: "the kubelet may request service-account tokens for the audience" },
+  "audience-forbidden": {
+    verdict: "warning",
+    means: "the kubelet may not request tokens of every service account for the audience",
+    fix: "apply the output of `ocir-broker kubelet-config grants AUDIENCE` with kubectl, unless rules of yours allow single service accounts",
+  },
   "cluster-ok": { verdict: "ok", means: "the cluster's exchange can be reached" },
   "cluster-unknown": problemOf("cluster-unknown"),
   "cluster-untrusted": problemOf("workload-tls"),

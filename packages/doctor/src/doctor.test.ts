@@ -108,6 +108,17 @@ describe("diagnose", () => {
     },
   );
 
+  test.for([
+    ["with an exec plugin", { exec: { command: "/bin/true" } }, "because of kubeconfig"],
+    ["with a token, to which its API server does not answer", { token: "t" }, "because of status 404"],
+  ] as const)("says that the kubelet's permission is unknown %s", async ([, user, cause], { node }) => {
+    const kubeconfig = "/etc/kubernetes/kubelet.conf";
+    const contexts = [{ name: "c", context: { user: "u", cluster: "c" } }];
+    node.write(kubeconfig, JSON.stringify({ "current-context": "c", contexts, users: [{ name: "u", user }] }));
+    const findings = await node.examine(useServiceAccounts(node, { kubeconfig }));
+    expect(findings.find(({ name }) => name === "not-checked")?.means).toContain(cause);
+  });
+
   test("asks the identity domain, not OKE's exchange, on a node whose exchange that is", async ({ node }) => {
     const findings = await node.examine(useIdentityDomain(node));
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);

@@ -28,6 +28,14 @@ export interface UpstreamDispatcherOptions extends ConnectionLimits {
   /** PEM, one certificate each: the only trusted roots, for upstreams and for a proxy with TLS. */
   readonly caCertificates: readonly string[];
   readonly proxy?: ProxySettings | undefined;
+  readonly clientCertificate?: ClientCertificate | undefined;
+}
+
+export interface ClientCertificate {
+  /** PEM, with its chain. */
+  readonly certificate: string;
+  /** PEM. */
+  readonly key: string;
 }
 
 /** A proxy cannot reach this machine's own services; Go and curl have the same rule. */
@@ -41,7 +49,12 @@ const NEVER_PROXIED = "localhost,127.0.0.1,::1";
  */
 export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Dispatcher {
   // With `ca` instead, Node would parse all roots again for each connection.
-  const secureContext = createSecureContext({ ca: [...options.caCertificates], allowPartialTrustChain: true });
+  const secureContext = createSecureContext({
+    ca: [...options.caCertificates],
+    allowPartialTrustChain: true,
+    cert: options.clientCertificate?.certificate,
+    key: options.clientCertificate?.key,
+  });
   // Explicit, because otherwise NODE_TLS_REJECT_UNAUTHORIZED in the environment would decide.
   const verified = { secureContext, rejectUnauthorized: true };
   const { proxy = {} } = options;

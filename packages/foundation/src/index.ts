@@ -1,4 +1,5 @@
 export {
+  type ClientCertificate,
   type ConnectionLimits,
   createDirectDispatcher,
   createUpstreamDispatcher,

@@ -4,7 +4,13 @@
  *
  * Both are looked up at the first request, because the files may not exist yet when the daemon starts, and kept once found.
  */
-import { type Clock, createSendRequest, createUpstreamDispatcher, type SendRequest } from "@ocir-broker/foundation";
+import {
+  type ClientCertificate,
+  type Clock,
+  createSendRequest,
+  createUpstreamDispatcher,
+  type SendRequest,
+} from "@ocir-broker/foundation";
 import { WorkloadError } from "@ocir-broker/identity";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
@@ -23,6 +29,8 @@ export interface ClusterOptions {
   readonly config: Pick<Config, "serviceAccounts" | "upstream">;
   readonly clock: Clock;
   readonly files?: StandardFiles;
+  /** Default: none, as pods' tokens need none. */
+  readonly clientCertificate?: ClientCertificate | undefined;
 }
 
 /** Files of OKE's worker nodes. */
@@ -39,7 +47,7 @@ const EXCHANGE_PORT = "12250";
 /** As many exchanges at once; further ones wait for a connection. */
 const MAX_CONNECTIONS = 32;
 
-export function createCluster({ config, clock, files = OKE_FILES }: ClusterOptions): Cluster {
+export function createCluster({ config, clock, files = OKE_FILES, clientCertificate }: ClusterOptions): Cluster {
   let opened: ReturnType<typeof open> | undefined;
 
   function open() {
@@ -51,6 +59,7 @@ export function createCluster({ config, clock, files = OKE_FILES }: ClusterOptio
       bodyMs: totalMs,
       maxConnectionsPerOrigin: MAX_CONNECTIONS,
       caCertificates: [caCertificates],
+      clientCertificate,
     });
     return { apiServer, endpoint, dispatcher, send: createSendRequest({ dispatcher, clock, totalMs }) };
   }

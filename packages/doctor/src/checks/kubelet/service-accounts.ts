@@ -8,6 +8,7 @@ import { isOurProvider, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/proto
 import { attempt, type Check, type CheckContext, codeOf } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";
 import { tokenAudiencesIn } from "../../node/provider-files.ts";
+import { audiencePermission } from "./audience-permission.ts";
 import { domainFinding } from "./identity-domain.ts";
 
 /** KEP-4412 is alpha in 1.33. */
@@ -27,7 +28,8 @@ export const checkServiceAccounts: Check = async (context) => {
   const other = audience === undefined ? undefined : audiences.find((each) => each !== audience);
   if (other !== undefined)
     return [finding("service-account-audience", `the kubelet's is ${other}, the broker's ${audience}`)];
-  return [await (exchange === "oke" ? clusterFinding(context) : domainFinding(context))];
+  const permission = await audiencePermission(audiences[0] ?? "", context);
+  return [...permission, await (exchange === "oke" ? clusterFinding(context) : domainFinding(context))];
 };
 
 /** False if the kubelet may also get the node's credentials for the image, so that the node's rights matter. */

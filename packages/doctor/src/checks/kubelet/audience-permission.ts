@@ -1,0 +1,102 @@
+/**
+ * Asks the API server, with the kubelet's credentials, whether the kubelet may request service-account tokens for the audience
+ * (KEP-4412): a SelfSubjectAccessReview, which every authenticated user may send.
+ */
+import { dirname, resolve } from "node:path";
+import { createCluster } from "@ocir-broker/broker";
+import { type ClientCertificate, parseJson } from "@ocir-broker/foundation";
+import { parse } from "yaml";
+import * as z from "zod";
+import { attempt, type CheckContext, codeOf } from "../../check-context.ts";
+import { type Finding, finding, notChecked } from "../../finding.ts";
+
+interface Credentials {
+  readonly clientCertificate?: ClientCertificate;
+  readonly token?: string;
+}
+
+const VERB = "request-serviceaccounts-token-audience";
+const MAX_BODY_BYTES = 65_536;
+
+const text = z.string().optional();
+const kubeconfig = z.object({
+  "current-context": z.string(),
+  contexts: z.array(z.object({ name: z.string(), context: z.object({ user: z.string() }) })),
+  users: z.array(
+    z.object({
+      name: z.string(),
+      user: z.object({
+        token: text,
+        tokenFile: text,
+        "client-certificate": text,
+        "client-certificate-data": text,
+        "client-key": text,
+        "client-key-data": text,
+      }),
+    }),
+  ),
+});
+
+const review = z.object({ status: z.object({ allowed: z.boolean() }) });
+
+/** Empty if there is no kubeconfig to ask with. */
+export async function audiencePermission(audience: string, context: CheckContext): Promise<readonly Finding[]> {
+  const { config, clock, files, signal } = context;
+  const path = config.serviceAccounts.kubeconfig;
+  if ("failure" in files.stat(path)) return [];
+  const credentials = readCredentials(path, context);
+  if (credentials === undefined) return [unknown("kubeconfig", `${path}: a certificate or token of the kubelet`)];
+  const { clientCertificate, token } = credentials;
+  const cluster = createCluster({ config, clock, clientCertificate });
+  const asked = await attempt(
+    (async () => {
+      const url = new URL("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", cluster.apiServer());
+      const headers = {
+        "content-type": "application/json",
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      };
+      const body = JSON.stringify({
+        apiVersion: "authorization.k8s.io/v1",
+        kind: "SelfSubjectAccessReview",
+        spec: { resourceAttributes: { group: "", resource: audience, verb: VERB } },
+      });
+      return cluster.send({ method: "POST", url, headers, body, signal, maxBodyBytes: MAX_BODY_BYTES });
+    })(),
+  );
+  await cluster.close();
+  if ("error" in asked) return [unknown(codeOf(asked.error), "an answer of the API server")];
+  const { data } = review.safeParse(parseJson(asked.value.body.toString("utf8")));
+  if (data === undefined) return [unknown(`status ${asked.value.status}`, "an answer of the API server")];
+  return [finding(data.status.allowed ? "audience-allowed" : "audience-forbidden", `${VERB} on ${audience}`)];
+}
+
+function unknown(cause: string, need: string): Finding {
+  return notChecked("the kubelet's permission for the audience", cause, `it needs ${need}`);
+}
+
+/** Undefined if the user of the current context has none that can be read, for example with an exec plugin. */
+function readCredentials(path: string, { files }: CheckContext): Credentials | undefined {
+  const read = (file: string) => {
+    const found = files.readText(resolve(dirname(path), file));
+    return "value" in found ? found.value : undefined;
+  };
+  const { data } = kubeconfig.safeParse(parsed(read(path) ?? ""));
+  const name = data?.contexts.find((context) => context.name === data["current-context"])?.context.user;
+  const user = data?.users.find((each) => each.name === name)?.user;
+  if (user === undefined) return undefined;
+  const pem = (encoded: string | undefined, file: string | undefined) =>
+    encoded === undefined ? file && read(file) : Buffer.from(encoded, "base64").toString("utf8");
+  const certificate = pem(user["client-certificate-data"], user["client-certificate"]);
+  const key = pem(user["client-key-data"], user["client-key"]);
+  if (certificate && key) return { clientCertificate: { certificate, key } };
+  const token = user.token ?? (user.tokenFile && read(user.tokenFile)?.trim());
+  return token ? { token } : undefined;
+}
+
+function parsed(yaml: string): unknown {
+  try {
+    return parse(yaml);
+  } catch {
+    return undefined;
+  }
+}
