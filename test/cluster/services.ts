@@ -47,7 +47,11 @@ export async function startServices(root: SystemdRoot, apiServerFlags: readonly 
   await serve(root, "kube-controller-manager", controllers);
   await serve(root, "kube-scheduler", ["kube-scheduler", ...AS_ADMINISTRATOR]);
   const containerd = ["containerd", "--config", "/etc/containerd/config.toml"];
-  await serve(root, CONTAINERD_UNIT.replace("cluster-", ""), containerd, [`BindPaths=${CGROUPS}:/sys/fs/cgroup`]);
+  await serve(root, CONTAINERD_UNIT.replace("cluster-", ""), containerd, [
+    `BindPaths=${CGROUPS}:/sys/fs/cgroup`,
+    // The shims of running pods ignore the signal that would end them with containerd.
+    "KillMode=mixed",
+  ]);
 }
 
 /** @throws Error with the unit's journal if it fails meanwhile. */
