@@ -30,7 +30,6 @@ const CONFIG_FLAG = "--image-credential-provider-config";
 const BIN_DIR_FLAG = "--image-credential-provider-bin-dir";
 const OUR_FLAGS = [`${CONFIG_FLAG}=${CONFIG}`, `${BIN_DIR_FLAG}=/usr/local/bin`];
 const BASE = ["kubelet", "--config=/etc/kubernetes/kubelet-config.json"];
-const LIMIT_MS = 10_000;
 /** From the start of the script to the kubelet's flags, for a new user. */
 const NEW_USER_LIMIT_MS = 60_000;
 const INSTALL_METRICS = "/run/ocir-broker-metrics/ocir_broker_install.prom";
@@ -109,13 +108,12 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       process.stdout.write(`a release's script: ${Math.round(result.elapsedMs)} ms until the kubelet has its flags\n`);
     });
 
-    it("by the metadata service's oke_init_script, within 10 s without the download", async () => {
+    it("by the metadata service's oke_init_script", async () => {
       const run = await node.install(node.settings(archives.good), ["--kubelet-extra-args", "--v=4 --max-pods=50"]);
       await expectInstalled(run);
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4", "--max-pods=50", ...OUR_FLAGS]]);
       expect(await bootstraps()).toBe("oke-init");
       process.stdout.write(`installed and bootstrapped within ${Math.round(run.elapsedMs)} ms\n`);
-      expect(run.elapsedMs).toBeLessThan(LIMIT_MS);
     });
 
     it("by `oke bootstrap` where there is one, with an archive from a bucket", async () => {
