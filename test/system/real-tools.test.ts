@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
 import { startContainerd, startDockerd, typePassword } from "../real-clients.ts";
 import { lackAsRoot, type RealRegistryStage, setRealRegistryStage } from "../real-registry.ts";
+import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
 
 /** The image's name in that registry. */
 const push = async ({ run, image, registryHost }: RealRegistryStage): Promise<string> => {
@@ -93,6 +94,22 @@ describe.skipIf(lackOfBuildah !== "")(`buildah${lackOfBuildah}`, () => {
     const again = `${stage.registryHost}/acme/again:1`;
     await stage.run("buildah", "push", name, `docker://${again}`);
     expect(await stage.run("skopeo", "inspect", `docker://${again}`)).toContain('"Digest"');
+  });
+});
+
+const lackOfRegistry = lackAsRoot("docker-registry") || lackOfHelm;
+
+describe.skipIf(lackOfRegistry !== "")(`helm${lackOfRegistry}`, () => {
+  it("pushes a chart and pulls it", async () => {
+    buildHelm();
+    const { run, registryHost, directory, simulator } = await setRealRegistryStage();
+    await run(HELM, "create", join(directory, "web"));
+    await run(HELM, "package", join(directory, "web"), "--destination", directory);
+    await run(HELM, "push", join(directory, "web-0.1.0.tgz"), `oci://${registryHost}/acme`, "--plain-http");
+    const pulled = ["--destination", join(directory, "web"), "--plain-http"];
+    await run(HELM, "pull", `oci://${registryHost}/acme/web`, "--version", "0.1.0", ...pulled);
+    expect(await run("tar", "-tf", join(directory, "web/web-0.1.0.tgz"))).toContain("web/Chart.yaml");
+    expect(simulator.requests()).toMatchObject({ "registry.token": 1, "registry.anonymousToken": 0 });
   });
 });
 
