@@ -28,8 +28,11 @@ export const checkServiceAccounts: Check = async (context) => {
   const other = audience === undefined ? undefined : audiences.find((each) => each !== audience);
   if (other !== undefined)
     return [finding("service-account-audience", `the kubelet's is ${other}, the broker's ${audience}`)];
-  const permission = await audiencePermission(audiences[0] ?? "", context);
-  return [...permission, await (exchange === "oke" ? clusterFinding(context) : domainFinding(context))];
+  const [permission, reached] = await Promise.all([
+    audiencePermission(audiences[0] ?? "", context),
+    exchange === "oke" ? clusterFinding(context) : domainFinding(context),
+  ]);
+  return [...permission, reached];
 };
 
 /** False if the kubelet may also get the node's credentials for the image, so that the node's rights matter. */
