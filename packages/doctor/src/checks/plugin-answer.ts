@@ -4,9 +4,10 @@
  */
 import { Secret } from "@ocir-broker/foundation";
 import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config";
-import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
+import { isProbeable } from "@ocir-broker/ocir";
 import { type Attempt, attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
+import { probeImage } from "../image-probe.ts";
 import type { ProgramResult } from "../node/program-run.ts";
 import { type Invocation, invocationIn } from "../node/provider-files.ts";
 import { serviceAccountAccess } from "./kubelet/service-account-access.ts";
@@ -42,7 +43,15 @@ export const checkPluginAnswer: Check = async (context) => {
     stdin: `${JSON.stringify(requestFor(image, invocation, context))}\n`,
     limitMs: LIMIT_MS,
   });
-  return judge(result, invocation, path, context);
+  const answered = tokenIn(result, invocation, path);
+  if (!("token" in answered)) return [answered];
+  const { token, evidence } = answered;
+  const { serviceAccountToken } = context;
+  if (serviceAccountToken === undefined && (await isOutdated(token, context)))
+    return [finding("token-outdated", `${path}: its token is denied, a new one is not`)];
+  const access =
+    serviceAccountToken === undefined ? [] : await serviceAccountAccess(serviceAccountToken, token, context);
+  return [finding("plugin-answer-ok", evidence), ...access];
 };
 
 function requestFor(image: string, { apiVersion }: Invocation, { serviceAccountToken, config }: CheckContext): object {
@@ -65,48 +74,38 @@ async function imageToAsk({ image, imageName, registryHost }: CheckContext): Pro
   return "error" in host ? { error: causeOf(host.error) } : { value: `${host.value}/${ANY_REPOSITORY}` };
 }
 
-async function judge(
+/** The registry token of a valid answer, or the fault of another one. */
+function tokenIn(
   result: ProgramResult,
-  invocation: Invocation,
+  { apiVersion }: Invocation,
   path: string,
-  context: CheckContext,
-): Promise<readonly Finding[]> {
-  if ("silent" in result) return [finding("plugin-silent", `${path}: nothing in ${LIMIT_MS / 1_000} s`)];
-  if ("failure" in result) return [finding("plugin-failed", `${path}: ${result.failure}`)];
+): Finding | { readonly token: Secret; readonly evidence: string } {
+  if ("silent" in result) return finding("plugin-silent", `${path}: nothing in ${LIMIT_MS / 1_000} s`);
+  if ("failure" in result) return finding("plugin-failed", `${path}: ${result.failure}`);
   const { exitCode, signal, stdout, stderr, elapsedMs } = result;
   if (exitCode !== 0) {
     const code = /^ocir-broker: ([a-z][a-z-]{2,60}): /.exec(stderr)?.[1];
     const said = code === undefined ? `${stderr.length} characters on stderr` : `code ${code}`;
-    return [finding("plugin-failed", `${path}: exit status ${exitCode ?? signal}, ${said}`)];
+    return finding("plugin-failed", `${path}: exit status ${exitCode ?? signal}, ${said}`);
   }
-  if (stdout.trim() === "") return [finding("plugin-answer-empty", `${path}: exit status 0, nothing on stdout`)];
-  const answer = decodeCredentialProviderAnswer(stdout, invocation.apiVersion);
+  if (stdout.trim() === "") return finding("plugin-answer-empty", `${path}: exit status 0, nothing on stdout`);
+  const answer = decodeCredentialProviderAnswer(stdout, apiVersion);
   if ("problem" in answer) {
-    return [finding("plugin-answer-garbage", `${path}: ${stdout.length} characters on stdout: ${answer.problem}`)];
+    return finding("plugin-answer-garbage", `${path}: ${stdout.length} characters on stdout: ${answer.problem}`);
   }
   const [first] = answer.auth.values();
-  if (first === undefined) return [finding("plugin-answer-anonymous", `${path}: auth is empty`)];
+  if (first === undefined) return finding("plugin-answer-anonymous", `${path}: auth is empty`);
   const evidence = `${path}: in ${Math.round(elapsedMs)} ms, for ${answer.auth.size} entries of auth`;
-  const password = new Secret(first.password);
-  if (context.serviceAccountToken !== undefined)
-    return [finding("plugin-answer-ok", evidence), ...(await serviceAccountAccess(password, context))];
-  return (await isOutdated(password, context))
-    ? [finding("token-outdated", `${path}: its token is denied, a new one is not`)]
-    : [finding("plugin-answer-ok", evidence)];
+  return { token: new Secret(first.password), evidence };
 }
 
 /** A token older than a policy's grant is denied a repository that a new token can read. */
-async function isOutdated(password: Secret, { cloud, imageName, image = "", signal }: CheckContext): Promise<boolean> {
-  if (imageName === undefined || password.reveal() === "" || !isProbeable(imageName.repository)) return false;
-  const options = {
-    send: cloud.sendRegistry,
-    endpoint: cloud.endpointOf(imageName.registryHost),
-    reference: referenceOf(image),
-  };
-  const probe = (token: Secret) => attempt(probeRepository(imageName.repository, token, options, signal));
-  const theirs = await probe(password);
+async function isOutdated(token: Secret, context: CheckContext): Promise<boolean> {
+  const { cloud, imageName } = context;
+  if (imageName === undefined || token.reveal() === "" || !isProbeable(imageName.repository)) return false;
+  const theirs = await probeImage(token, imageName, context);
   if (!("value" in theirs) || theirs.value !== "denied") return false;
   const own = await attempt(cloud.token(imageName.registryHost));
-  const fresh = "value" in own ? await probe(own.value.value) : undefined;
+  const fresh = "value" in own ? await probeImage(own.value.value, imageName, context) : undefined;
   return fresh !== undefined && "value" in fresh && fresh.value === "working";
 }

@@ -1,9 +1,10 @@
 /** Fetches a token and tries it on the image, which tells a missing policy from every other fault. */
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
-import { imageFaultOf, isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
+import { type ImageName, imageFaultOf, isProbeable, referenceOf } from "@ocir-broker/ocir";
 import { attempt, type Check, type CheckContext, causeOf, codeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { findingOfCode } from "../finding-of-code.ts";
+import { probeImage } from "../image-probe.ts";
 import { describeExchange } from "../recording/exchanges.ts";
 import { isPulledByServiceAccounts } from "./kubelet/service-accounts.ts";
 import { policyAdvice } from "./policy-advice.ts";
@@ -34,9 +35,7 @@ export const checkRegistry: Check = async (context) => {
   if ("error" in token) return [tokenFinding(registryHost, token.error, context)];
   const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
   const found = [finding("token-ok", `${registryHost}: a new token, valid for ${lifeS} s`)];
-  return imageName === undefined
-    ? found
-    : [...found, await checkAccess(imageName.repository, token.value.value, context)];
+  return imageName === undefined ? found : [...found, await checkAccess(imageName, token.value.value, context)];
 };
 
 function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckContext): Finding {
@@ -53,8 +52,9 @@ function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckCont
   return finding(findingOfCode(code) ?? "check-failed", evidence, { service: "the registry" });
 }
 
-async function checkAccess(repository: string, token: Secret, context: CheckContext): Promise<Finding> {
-  const { cloud, image = "", signal, imageName } = context;
+async function checkAccess(imageName: ImageName, token: Secret, context: CheckContext): Promise<Finding> {
+  const { cloud, image = "" } = context;
+  const { repository } = imageName;
   if (!isProbeable(repository)) return finding("access-public", repository);
   if (await isPulledByServiceAccounts(image, context)) {
     const command = "ocir-broker kubelet-config grants AUDIENCE --service-account NAMESPACE/NAME";
@@ -63,16 +63,14 @@ async function checkAccess(repository: string, token: Secret, context: CheckCont
       `${repository}; \`${command}\` prints the policy, and doctor with --service-account-token examines the pull`,
     );
   }
-  const reference = referenceOf(image);
   let status: number | undefined;
   const send: SendRequest = async (request) => {
     const response = await cloud.sendRegistry(request);
     status = response.status;
     return response;
   };
-  const options = { send, endpoint: cloud.endpointOf(String(imageName?.registryHost)), reference };
-  const access = await attempt(probeRepository(repository, token, options, signal));
-  const evidence = `${repository}, ${reference}: status ${status ?? "none"} with a new token`;
+  const access = await probeImage(token, imageName, context, send);
+  const evidence = `${repository}, ${referenceOf(image)}: status ${status ?? "none"} with a new token`;
   if ("error" in access) return finding("access-unclear", `${repository}: ${codeOf(access.error)}`);
   if (access.value === "working") return finding("access-ok", evidence);
   if (access.value === "denied")

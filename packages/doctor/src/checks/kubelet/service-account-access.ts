@@ -2,9 +2,10 @@
 import { Secret } from "@ocir-broker/foundation";
 import { readServiceAccountClaims } from "@ocir-broker/identity";
 import { workloadPolicy } from "@ocir-broker/kubelet-config";
-import { isProbeable, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import { attempt, type CheckContext, codeOf } from "../../check-context.ts";
+import { isProbeable } from "@ocir-broker/ocir";
+import { type CheckContext, codeOf } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
+import { probeImage } from "../../image-probe.ts";
 import { policyAdvice } from "../policy-advice.ts";
 
 /** @throws {WorkloadError} `workload-token-unreadable` */
@@ -15,19 +16,20 @@ export function parseServiceAccountToken(text: string): Secret {
 }
 
 /** Empty without an image, and for Oracle's public images, which need no policy. */
-export async function serviceAccountAccess(registryToken: Secret, context: CheckContext): Promise<readonly Finding[]> {
-  const { serviceAccountToken, imageName, image = "", cloud, signal } = context;
-  if (serviceAccountToken === undefined || imageName === undefined || !isProbeable(imageName.repository)) return [];
+export async function serviceAccountAccess(
+  serviceAccountToken: Secret,
+  registryToken: Secret,
+  context: CheckContext,
+): Promise<readonly Finding[]> {
+  const { imageName } = context;
+  if (imageName === undefined || !isProbeable(imageName.repository)) return [];
   if (context.config.serviceAccounts.fallback === "node")
     return [
       notChecked("the service account's access", "serviceAccounts.fallback: node", "the token may be the node's"),
     ];
-  const { repository, registryHost } = imageName;
   const { namespace, name } = readServiceAccountClaims(serviceAccountToken);
-  const evidence = `service account ${namespace}/${name}, ${repository}`;
-  const endpoint = cloud.endpointOf(registryHost);
-  const options = { send: cloud.sendRegistry, endpoint, reference: referenceOf(image) };
-  const access = await attempt(probeRepository(repository, registryToken, options, signal));
+  const evidence = `service account ${namespace}/${name}, ${imageName.repository}`;
+  const access = await probeImage(registryToken, imageName, context);
   if ("error" in access) return [finding("access-unclear", `${evidence}: ${codeOf(access.error)}`)];
   if (access.value === "working") return [finding("access-ok", evidence)];
   if (access.value !== "denied") return [finding("access-unclear", `${evidence}: no such image`)];

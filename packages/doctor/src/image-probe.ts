@@ -1,0 +1,15 @@
+/** Tries a token on the image that doctor examines. */
+import type { Secret } from "@ocir-broker/foundation";
+import { type Access, type ImageName, probeRepository, referenceOf } from "@ocir-broker/ocir";
+import { type Attempt, attempt, type CheckContext } from "./check-context.ts";
+
+/** @param imageName of a repository that can be probed. */
+export function probeImage(
+  token: Secret,
+  { registryHost, repository }: ImageName,
+  { cloud, image = "", signal }: CheckContext,
+  send = cloud.sendRegistry,
+): Promise<Attempt<Access>> {
+  const options = { send, endpoint: cloud.endpointOf(registryHost), reference: referenceOf(image) };
+  return attempt(probeRepository(repository, token, options, signal));
+}
