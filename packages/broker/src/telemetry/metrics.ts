@@ -35,6 +35,9 @@ export interface Readings {
   lastSuccesses(): Iterable<readonly [registryHost: string, atSeconds: number | undefined]>;
 }
 
+/** Registries are not among them: their hosts are their names. */
+const SERVICES = ["metadata", "auth", "cluster", "domain"] as const;
+
 export interface Metrics {
   /** Gives a registry host its own label value, even if it never answers. */
   nameRegistry(registryHost: string): void;
@@ -43,11 +46,7 @@ export interface Metrics {
   sessionFetched(reason: FetchReason, result: FetchResult): void;
   /** `kind`: the exchange of a service-account token, or a registry token. */
   workloadFetched(kind: "session" | "token", reason: FetchReason, result: FetchResult): void;
-  upstreamAnswered(
-    service: "metadata" | "auth" | "cluster" | "domain",
-    result: UpstreamResult,
-    elapsedMs: number,
-  ): void;
+  upstreamAnswered(service: (typeof SERVICES)[number], result: UpstreamResult, elapsedMs: number): void;
   registryAnswered(registryHost: string, result: UpstreamResult, elapsedMs: number): void;
   refreshed(registryHost: string): void;
   /** The metrics file is about to be rendered, with the current time in it. */
@@ -190,7 +189,7 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
       for (const result of FETCH_RESULTS) workloadFetches.inc({ kind, reason, result }, 0);
     }
   }
-  for (const upstream of ["metadata", "auth", "cluster", "domain"]) nameUpstream(upstream);
+  for (const service of SERVICES) nameUpstream(service);
   for (const result of FETCH_RESULTS) textfileWrites.inc({ result }, 0);
 
   const requestMeters = Object.fromEntries(
