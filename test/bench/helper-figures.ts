@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createPerson, HOST, type Person, startUserDaemon, USER_ID } from "../person.ts";
+import { medianOf } from "./median.ts";
 import { spawnTimes, type Times } from "./spawn-times.ts";
 
 const CALLS = 2_000;
@@ -35,8 +36,7 @@ async function timesAlone(person: Person): Promise<HelperFigures["alone"]> {
     times.push(performance.now() - startedAtMs);
     if (exitCode !== 0) throw new Error(stdout.toString());
   }
-  const sorted = times.toSorted((a, b) => a - b);
-  return { minMs: sorted[0] ?? Number.NaN, p50Ms: sorted[Math.floor(COLD_CALLS / 2)] ?? Number.NaN };
+  return { minMs: Math.min(...times), p50Ms: medianOf(times) };
 }
 
 async function timesWithDaemon(person: Person): Promise<Times> {

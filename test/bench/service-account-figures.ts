@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { type DaemonConfig, daemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
+import { medianOf } from "./median.ts";
 import { privateDirtyKiB } from "./process-usage.ts";
 import { spawnTimes } from "./spawn-times.ts";
 
@@ -137,8 +138,4 @@ function post(socketPath: string, token: string | undefined): Promise<void> {
   });
   outgoing.on("error", reject).end(bodyOf(token));
   return promise;
-}
-
-function medianOf(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SHIM } from "../daemon.ts";
+import { medianOf } from "./median.ts";
 import { spawnTimes, type Times } from "./spawn-times.ts";
 
 const CLIENTS_PROGRAM = join(import.meta.dirname, "../chaos/slow-clients.ts");
@@ -63,9 +64,5 @@ export function printSlowClients({ clients, alone, beside, p50Ratio, p99Ratio }:
 }
 
 function middleOf(turns: readonly Times[]): Percentiles {
-  return { p50Ms: median(turns.map(({ p50Ms }) => p50Ms)), p99Ms: median(turns.map(({ p99Ms }) => p99Ms)) };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+  return { p50Ms: medianOf(turns.map(({ p50Ms }) => p50Ms)), p99Ms: medianOf(turns.map(({ p99Ms }) => p99Ms)) };
 }
