@@ -34,6 +34,8 @@ describe("createHostRules", () => {
     ["something behind", "iad.ocir.io.evil.com"],
     ["a glued name", "iad.evilocir.io"],
     ["a glued name without a dot", "iadocir.io"],
+    ["another letter in the place of the first dot", "iadxocir.io"],
+    ["another letter in the place of the second dot", "iad.ocirxio"],
     ["a space", "iad.oc ir.io"],
     ["a trailing dot", "iad.ocir.io."],
     ["a leading dot", ".ocir.io"],

@@ -26,6 +26,8 @@ describe("parseImage", () => {
     ],
     ["a port", "iad.ocir.io:5000/ns/repo", "iad.ocir.io:5000", "ns/repo"],
     ["the https port, which is the same registry", "iad.ocir.io:443/ns/repo:v1", "iad.ocir.io", "ns/repo"],
+    ["a port that begins with the https port", "registry.example:4430/ns/repo", "registry.example:4430", "ns/repo"],
+    ["a port that ends with the https port", "registry.example:1443/ns/repo", "registry.example:1443", "ns/repo"],
     ["the last port", "iad.ocir.io:65535/ns/repo", "iad.ocir.io:65535", "ns/repo"],
     ["a host in upper case, which is the same host", "IAD.Ocir.IO/ns/repo", "iad.ocir.io", "ns/repo"],
     ["an encoded international name", "xn--oir-6na.io/ns/repo", "xn--oir-6na.io", "ns/repo"],

@@ -92,6 +92,13 @@ registries: { extraHosts: ["a.example:443"], prefetch: ["b.example:443"], endpoi
     });
   });
 
+  it.each(["a.example:4430", "a.example:1443"])("keeps the port of %s, which is another registry", (host) => {
+    const text = `registries: { extraHosts: ["${host}"], prefetch: ["${host}"], endpoints: { "${host}": "https://x" } }`;
+    expect(configOf(text)).toMatchObject({
+      registries: { extraHosts: [host], prefetch: [host], endpoints: { [host]: "https://x" } },
+    });
+  });
+
   it("reports all faults at once, each with its path and what was there", () => {
     const text = `
 sockets: { credentials: relative.sock }

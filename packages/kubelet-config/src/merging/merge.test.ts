@@ -166,6 +166,14 @@ describe("mergeProvider", () => {
     );
   });
 
+  test.each(["LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "NODE_OPTIONS", "NODE_PATH", "NODE_EXTRA_CA_CERTS"])(
+    "drops the environment entry %s, which could make a program load code or trust a CA",
+    (name) => {
+      const existing = withProvider(`${OURS}  env:\n  - name: ${name}\n    value: /tmp/x\n`);
+      expect(mergeProvider(existing, options)).toBe(withProvider(OURS));
+    },
+  );
+
   test("leaves one of several providers of the same name", () => {
     expect(mergeProvider(withProvider(OURS + OURS), options)).toBe(withProvider(OURS));
   });
