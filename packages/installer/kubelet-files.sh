@@ -67,7 +67,7 @@ give_back_file() { # FILE
 # A file of ours that stays must not name the provider for service accounts, because the broker's exchange does not stay.
 use_node_alone() { # FILE
   if ! grep -qsF -e "${plugin##*/}-sa" "$1"; then return 0; fi
-  scratch=$(mktemp -d)
+  scratch=$(mktemp -d /run/ocir-broker-setup.XXXXXX)
   # 1.34 is the first version with service accounts, and later ones read the same.
   "$libexec/ocir-broker" kubelet-config merge "$scratch/${1##*/}" --kubelet-version 1.34 --write >/dev/null
   replace_file "$1" "$scratch/${1##*/}"
@@ -130,7 +130,7 @@ connect() { # CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
   case $config in /*) ;; *) fail "$config: the path of the kubelet's configuration must be absolute" ;; esac
   case $bin_dir in /*) ;; *) fail "$bin_dir: the path of the kubelet's plugins must be absolute" ;; esac
   said=$(timeout 20 "$command" kubelet-config check-path "$config" "$bin_dir" 2>&1) || fail "${said#ocir-broker: }"
-  candidate=$(mktemp -d)
+  candidate=$(mktemp -d /run/ocir-broker-setup.XXXXXX)
   trap 'rm -rf "$candidate"' EXIT
   mkdir "$candidate/config" "$candidate/bin" "$candidate/undo"
   if [ -d "$config" ]; then

@@ -42,7 +42,8 @@ describe("a wrong command line ends with exit status 2 and one line", () => {
 });
 
 describe("a fault of a file is one line with its code, its path and what to do", () => {
-  const folder = mkdtempSync(join(tmpdir(), "failure-"));
+  // Root writes only where no other user can, which excludes /tmp.
+  const folder = mkdtempSync(join(process.geteuid?.() === 0 ? "/run" : tmpdir(), "failure-"));
   const missing = join(folder, "none");
   afterAll(() => rmSync(folder, { recursive: true }));
 

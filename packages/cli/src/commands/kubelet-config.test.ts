@@ -1,5 +1,14 @@
 /** Tests of the answers to scripts that ask for the node's kubelet and for paths. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -7,8 +16,11 @@ import { runCommand } from "../command-run.ts";
 
 const FIX = "let only root own and write it and each folder above it";
 
+const isRoot = process.geteuid?.() === 0;
+
 function makeNode(files: Readonly<Record<string, string>>): string {
-  const root = mkdtempSync(join(tmpdir(), "locate-"));
+  // Root writes only where no other user can, which excludes /tmp.
+  const root = mkdtempSync(join(isRoot ? "/run" : tmpdir(), "locate-"));
   onTestFinished(() => rmSync(root, { recursive: true }));
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
@@ -148,6 +160,35 @@ describe("kubelet-config merge", () => {
       stderr: expect.stringContaining("config-not-editable"),
     });
   });
+});
+
+describe("kubelet-config, as root,", () => {
+  test.runIf(isRoot).each(["merge", "remove"])(
+    "with %s writes nothing below a folder of another user",
+    async (command) => {
+      const root = makeConfigs({ "a.yaml": CONFIG });
+      const path = join(root, "conf/a.yaml");
+      expect(await kubeletConfig("merge", path, "--write")).toMatchObject({ exitCode: 0 });
+      const before = readFileSync(path, "utf8");
+      const change = () =>
+        command === "merge"
+          ? kubeletConfig(command, path, "--write", "--service-accounts", "x")
+          : runCommand("kubelet-config", command, path, "--write");
+      for (const [uid, mode] of [
+        [65_534, 0o755],
+        [0, 0o777],
+        [0, 0o1777],
+      ] as const) {
+        chownSync(join(root, "conf"), uid, 0);
+        chmodSync(join(root, "conf"), mode);
+        const { exitCode, stderr } = await change();
+        expect([exitCode, stderr.split(": ")[1], readFileSync(path, "utf8")]).toEqual([1, "path-untrusted", before]);
+      }
+      chmodSync(join(root, "conf"), 0o755);
+      expect(await change()).toMatchObject({ exitCode: 0 });
+      expect(readFileSync(path, "utf8")).not.toBe(before);
+    },
+  );
 });
 
 test("kubelet-config remove says with a code that no provider would be left", async () => {

@@ -3,6 +3,7 @@
  * configuration by the kubelet's own rules and changes it without breaking it. Used by the installer, and by people
  * before they restart a kubelet.
  */
+import { resolve } from "node:path";
 import { locateKubelet, pathFaultOf } from "@ocir-broker/doctor";
 import { createSystemClock } from "@ocir-broker/foundation";
 import {
@@ -73,7 +74,11 @@ export function addKubeletConfigCommand(program: Command): void {
     .description(`add ${PROVIDER_NAME}, and keep everything else in the file; a missing file is created`)
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .requiredOption(...VERSION_FLAG, parseMinor)
-    .option("--write", "replace the file atomically instead of printing it", false)
+    .option(
+      "--write",
+      "replace the file atomically instead of printing it; as root only if no other user can change its path",
+      false,
+    )
     .option(
       "--service-accounts <audience>",
       `also add ${SERVICE_ACCOUNT_PROVIDER_NAME}, which gets service-account tokens for this audience`,
@@ -83,6 +88,7 @@ export function addKubeletConfigCommand(program: Command): void {
     ])
     .option("--annotation <name>", "pass this annotation on, and serve pods without a service account too")
     .action((path: string, options: ChangeOptions) => {
+      if (options.write) refuseUntrustedPath(path);
       const existing = readIfThere(path);
       deliver(path, existing, mergeProvider(existing, mergeOptionsOf(options)), options.write);
     });
@@ -93,8 +99,13 @@ export function addKubeletConfigCommand(program: Command): void {
       `remove ${PROVIDER_NAME} and ${SERVICE_ACCOUNT_PROVIDER_NAME}; exit 1 if no provider would remain, since no kubelet starts with an empty list`,
     )
     .argument("<file>", "the kubelet's CredentialProviderConfig")
-    .option("--write", "replace the file atomically instead of printing it", false)
+    .option(
+      "--write",
+      "replace the file atomically instead of printing it; as root only if no other user can change its path",
+      false,
+    )
     .action((path: string, { write }: ChangeOptions) => {
+      if (write) refuseUntrustedPath(path);
       const existing = readIfThere(path) ?? "";
       const withoutTokens = removeProvider(existing, { name: SERVICE_ACCOUNT_PROVIDER_NAME });
       const left = withoutTokens === undefined ? undefined : removeProvider(withoutTokens, { name: PROVIDER_NAME });
@@ -165,6 +176,12 @@ function mergeOptionsOf(options: ChangeOptions): MergeOptions {
 function describe({ severity, code, file, line, path, message, fix }: Finding): string {
   const place = [file, ...(line === undefined ? [] : [line]), ...(path === "" ? [] : [path])].join(":");
   return `${severity}: ${code}: ${place}: ${message}; ${fix}`;
+}
+
+/** Another user could redirect what root writes below a folder that this user can change. */
+function refuseUntrustedPath(path: string): void {
+  const fault = process.geteuid?.() === 0 ? pathFaultOf(resolve(path), "/") : undefined;
+  if (fault !== undefined) throw new Error(fault);
 }
 
 function deliver(path: string, existing: string | undefined, text: string, write: boolean): void {

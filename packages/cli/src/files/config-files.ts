@@ -1,18 +1,22 @@
 /** The kubelet's configuration files: read as the kubelet reads them, replaced so that it never sees half of one. */
 import {
   accessSync,
-  chmodSync,
   closeSync,
   constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
   fsyncSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { type ConfigFile, decodeConfigText } from "@ocir-broker/kubelet-config";
@@ -52,7 +56,7 @@ export function readIfThere(path: string): string | undefined {
   });
 }
 
-/** Replaces a file by one rename, after an fsync. An existing file keeps its mode, and a link stays a link. */
+/** Replaces a file by one rename, after an fsync. An existing file keeps its mode and owner, and a link stays a link. */
 export function replaceFile(path: string, text: string): void {
   withPath(path, () => replace(path, text));
 }
@@ -60,21 +64,29 @@ export function replaceFile(path: string, text: string): void {
 function replace(path: string, text: string): void {
   const before = statSync(path, { throwIfNoEntry: false });
   const target = before === undefined ? path : realpathSync(path);
-  // The kubelet ignores files with this ending in a directory.
-  const fresh = `${target}.ocir-broker-new`;
+  // Nobody can predict the name or write into it. The kubelet ignores folders in a directory of configurations.
+  const folder = mkdtempSync(`${target}.ocir-broker-`);
   try {
-    const file = openSync(fresh, "w", NEW_FILE_MODE);
-    try {
-      writeSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    chmodSync(fresh, before === undefined ? NEW_FILE_MODE : before.mode & 0o777);
+    const fresh = join(folder, "new");
+    writeFresh(fresh, text, before);
     renameSync(fresh, target);
-  } catch (error) {
-    rmSync(fresh, { force: true });
-    throw error;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Creates the file, and works on its descriptor only, so that no link can lead elsewhere. */
+function writeFresh(path: string, text: string, before: Stats | undefined): void {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const file = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    writeFileSync(file, text);
+    const { uid, gid } = fstatSync(file);
+    if (before !== undefined && (before.uid !== uid || before.gid !== gid)) fchownSync(file, before.uid, before.gid);
+    fchmodSync(file, before === undefined ? NEW_FILE_MODE : before.mode & 0o777);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -1,0 +1,71 @@
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { replaceFile } from "./config-files.ts";
+
+const isRoot = process.geteuid?.() === 0;
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "config-files-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+describe("replaceFile", () => {
+  test.each([0o600, 0o640, 0o644])("keeps the mode %o, and leaves nothing else in the folder", (mode) => {
+    const folder = makeFolder();
+    const path = join(folder, "config.yaml");
+    writeFileSync(path, "old");
+    chmodSync(path, mode);
+    replaceFile(path, "new");
+    expect([readFileSync(path, "utf8"), statSync(path).mode & 0o777]).toEqual(["new", mode]);
+    expect(readdirSync(folder)).toEqual(["config.yaml"]);
+  });
+
+  test("creates a missing file that all users can read, and leaves nothing if the folder is missing", () => {
+    const path = join(makeFolder(), "config.yaml");
+    replaceFile(path, "new");
+    expect([readFileSync(path, "utf8"), statSync(path).mode & 0o777]).toEqual(["new", 0o644]);
+    expect(() => replaceFile(join(path, "x/y"), "new")).toThrow(/^file-/);
+  });
+
+  test("replaces the target of a link", () => {
+    const folder = makeFolder();
+    const [link, target] = [join(folder, "link.yaml"), join(folder, "target.yaml")];
+    writeFileSync(target, "old");
+    symlinkSync("target.yaml", link);
+    replaceFile(link, "new");
+    expect([readFileSync(target, "utf8"), lstatSync(link).isSymbolicLink()]).toEqual(["new", true]);
+  });
+
+  test("writes nothing through a link that somebody has left for the new file", () => {
+    const folder = makeFolder();
+    const [path, secret] = [join(folder, "config.yaml"), join(folder, "secret")];
+    writeFileSync(path, "old");
+    writeFileSync(secret, "kept", { mode: 0o600 });
+    symlinkSync(secret, `${path}.ocir-broker-new`);
+    replaceFile(path, "new");
+    expect([readFileSync(path, "utf8"), lstatSync(path).isFile()]).toEqual(["new", true]);
+    expect([readFileSync(secret, "utf8"), statSync(secret).mode & 0o777]).toEqual(["kept", 0o600]);
+  });
+
+  test.runIf(isRoot)("keeps the owner", () => {
+    const path = join(makeFolder(), "config.yaml");
+    writeFileSync(path, "old");
+    chownSync(path, 65_534, 65_533);
+    replaceFile(path, "new");
+    expect(statSync(path)).toMatchObject({ uid: 65_534, gid: 65_533 });
+  });
+});
