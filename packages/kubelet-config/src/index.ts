@@ -10,6 +10,7 @@ export {
   type PatternMismatch,
   type ProviderMatch,
 } from "./matching/match.ts";
+export { REGION_KEYS } from "./matching/region-keys.ts";
 export { type MergeOptions, mergeProvider, removeProvider } from "./merging/merge.ts";
 export { parseKubeletVersion } from "./minor.ts";
 export type { ConfigFile } from "./reading/decode.ts";

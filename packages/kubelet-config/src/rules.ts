@@ -214,7 +214,7 @@ export const RULES = {
     fix: 'set defaultCacheDuration: "0s": harmless with our program, but another under its name would be cached',
   },
   "service-account-overlap": {
-    rule: `no image matches both ${PROVIDER_NAME} and ${SERVICE_ACCOUNT_PROVIDER_NAME}: the kubelet would try the node's credentials after the service account's`,
+    rule: `no repository matches both ${PROVIDER_NAME} and ${SERVICE_ACCOUNT_PROVIDER_NAME}, under any name of its registry: a pod could pull with the node's identity`,
     fix: "remove the entry from one of them",
   },
   "provider-overlap": {

@@ -17,7 +17,7 @@ import {
   readProviders,
   removeProvider,
 } from "@ocir-broker/kubelet-config";
-import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { isOurProvider, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { isExecutable, readConfigFiles, readIfThere, readStdin, replaceFile } from "../files/config-files.ts";
@@ -36,7 +36,6 @@ interface ChangeOptions {
   readonly kubeletVersion: number;
   readonly write: boolean;
   readonly serviceAccounts?: string;
-  readonly serviceAccountImages: readonly string[];
   readonly annotation?: string;
 }
 
@@ -81,11 +80,8 @@ export function addKubeletConfigCommand(program: Command): void {
     )
     .option(
       "--service-accounts <audience>",
-      `also add ${SERVICE_ACCOUNT_PROVIDER_NAME}, which gets service-account tokens for this audience`,
+      `also add ${SERVICE_ACCOUNT_PROVIDER_NAME}, which gets service-account tokens for this audience; it serves all of OCIR instead of ${PROVIDER_NAME}`,
     )
-    .option("--service-account-images <entry...>", `its matchImages, which ${PROVIDER_NAME} then does not match`, [
-      ...MATCH_IMAGES,
-    ])
     .option("--annotation <name>", "pass this annotation on, and serve pods without a service account too")
     .action((path: string, options: ChangeOptions) => {
       if (options.write) refuseUntrustedPath(path);
@@ -167,10 +163,10 @@ function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir,
 }
 
 function mergeOptionsOf(options: ChangeOptions): MergeOptions {
-  const { kubeletVersion: kubeletMinor, serviceAccounts: audience, serviceAccountImages, annotation } = options;
+  const { kubeletVersion: kubeletMinor, serviceAccounts: audience, annotation } = options;
   const wanted = { name: PROVIDER_NAME, kubeletMinor };
   if (audience === undefined) return wanted;
-  return { ...wanted, serviceAccounts: { audience, matchImages: serviceAccountImages, annotation } };
+  return { ...wanted, serviceAccounts: { audience, annotation } };
 }
 
 function describe({ severity, code, file, line, path, message, fix }: Finding): string {

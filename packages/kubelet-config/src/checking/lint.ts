@@ -6,7 +6,7 @@
 import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Place, quote, type Report } from "../finding.ts";
 import { type ImageUrl, parseImageUrl } from "../matching/image-url.ts";
-import { matchesImage } from "../matching/match.ts";
+import { shareImage, shareRepository } from "../matching/overlap.ts";
 import { pathMatch } from "../matching/path-match.ts";
 import type { Located, Provider } from "../reading/decode.ts";
 import { parseGoDurationNs } from "../reading/duration.ts";
@@ -76,29 +76,19 @@ function isOfForm(url: ImageUrl, labels: readonly (string | undefined)[]): boole
   return url.labels.length === labels.length && labels.every(fits);
 }
 
-/** Two entries overlap if an image built from one of them matches the other. */
 function lintOverlap(
   code: "provider-overlap" | "service-account-overlap",
   ours: Provider,
   other: Provider,
   report: Report,
 ): void {
-  const entries = readable(ours.matchImages.value ?? []).map(({ entry }) => entry.value);
-  for (const { entry } of readable(other.matchImages.value ?? [])) {
-    const overlapping = entries.find((own) => overlaps(own, entry.value));
+  const share = code === "provider-overlap" ? shareImage : shareRepository;
+  for (const { value, place } of other.matchImages.value ?? []) {
+    const overlapping = ours.matchImages.value?.find((own) => share(own.value, value));
     if (overlapping === undefined) continue;
-    const message = `${quote(entry.value)} of ${quote(String(other.name.value))} fits images of ${quote(overlapping)} too`;
-    report(code, entry.place, message);
+    const message = `${quote(value)} of ${quote(String(other.name.value))} fits images of ${quote(overlapping.value)} too`;
+    report(code, place, message);
   }
-}
-
-export function overlaps(a: string, b: string): boolean {
-  return matchesImage(a, imageFor(b)) || matchesImage(b, imageFor(a));
-}
-
-function imageFor(pattern: string): string {
-  const [authority, ...path] = pattern.split("/");
-  return [String(authority).replaceAll("*", "x"), ...path, "x"].join("/");
 }
 
 function readable(entries: readonly Located<string>[]): { entry: Located<string>; url: ImageUrl }[] {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pathMatch } from "./path-match.ts";
+import { pathMatch, patternsMeet } from "./path-match.ts";
 
 describe("pathMatch", () => {
   test.each([
@@ -41,5 +41,41 @@ describe("pathMatch", () => {
   test("takes no exponential time", () => {
     expect(pathMatch("a*".repeat(40), `${"a".repeat(80)}`)).toBe(true);
     expect(pathMatch(`${"a*".repeat(40)}b`, "a".repeat(80))).toBe(false);
+  });
+});
+
+describe("patternsMeet", () => {
+  test.each([
+    ["", "", true],
+    ["*", "", true],
+    ["iad", "iad", true],
+    ["iad", "phx", false],
+    ["*d", "i*", true],
+    ["*d", "i*x", false],
+    ["a*c", "*b*", true],
+    ["a*a", "a", false],
+    ["*", "*", true],
+    ["[a-c]*", "*[x-z]", true],
+    ["[a-c]", "[b-d]", true],
+    ["[a-c]", "[x-z]", false],
+    ["[", "*", false],
+  ])("%j %j %j, in both orders", (a, b, meet) => {
+    expect([patternsMeet(a, b), patternsMeet(b, a)]).toEqual([meet, meet]);
+  });
+
+  test("is true for two patterns of one label", () => {
+    const parts = fc.array(fc.stringMatching(/^[a-z]{0,3}$/), { minLength: 1, maxLength: 4 });
+    const globbed = (label: string, at: number, length: number) => `${label.slice(0, at)}*${label.slice(at + length)}`;
+    fc.assert(
+      fc.property(parts, fc.nat(8), fc.nat(8), fc.nat(4), fc.nat(4), (pieces, atA, atB, lengthA, lengthB) => {
+        const label = pieces.join("-");
+        return patternsMeet(globbed(label, atA, lengthA), globbed(label, atB, lengthB));
+      }),
+    );
+  });
+
+  test("is true for a label as a pattern exactly if the pattern matches it", () => {
+    const pattern = fc.stringMatching(/^[ab*]{0,6}$/);
+    fc.assert(fc.property(pattern, fc.stringMatching(/^[ab]{0,6}$/), (a, b) => patternsMeet(a, b) === pathMatch(a, b)));
   });
 });

@@ -5,9 +5,9 @@
 
 import { API_VERSION, MATCH_IMAGES, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { checkCredentialProviderConfig } from "../checking/check.ts";
-import { overlaps } from "../checking/lint.ts";
 import { KubeletConfigError } from "../errors.ts";
 import { parseImageUrl } from "../matching/image-url.ts";
+import { shareRepository } from "../matching/overlap.ts";
 import { assertKubeletMinor } from "../minor.ts";
 import type { Field, MapTree, Tree } from "../tree.ts";
 import { readTree, writeTree } from "./editable-config.ts";
@@ -31,8 +31,8 @@ export interface MergeOptions {
  * readable entries of matchImages, and environment entries, except those that make a program load code (LD_*, NODE_*).
  * Merging twice gives the same text as merging once.
  *
- * No image matches both of our entries: what the one for service accounts matches is taken from the other, which is left out if
- * nothing remains.
+ * No repository matches both of our entries, under any name of its registry: what the one for service accounts matches is taken
+ * from the other, which is left out if nothing remains.
  *
  * @param existing undefined, or a text without any content: a new file is made.
  * @throws {KubeletConfigError} `config-not-editable`, `config-refused`, `kubelet-minor-unsupported`,
@@ -143,7 +143,7 @@ function fillProvider(provider: MapTree, options: MergeOptions, taken: readonly 
 }
 
 function mergeMatchImages(existing: readonly Tree[], taken: readonly string[]): readonly Tree[] {
-  const isTaken = (entry: string) => taken.some((other) => overlaps(entry, other));
+  const isTaken = (entry: string) => taken.some((other) => shareRepository(entry, other));
   const seen = new Set<string>();
   const usable = existing.filter((item) => {
     if (item.type !== "string" || parseImageUrl(item.text)?.refusedByNewerGo !== false || seen.has(item.text))

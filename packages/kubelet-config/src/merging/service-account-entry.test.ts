@@ -6,10 +6,9 @@ import { mergeProvider, removeProvider } from "./merge.ts";
 import type { ServiceAccountEntry } from "./service-account-entry.ts";
 
 const AUDIENCE = "https://kubernetes.default.svc.cluster.local";
-const LONG_FORM = "ocir.*.oci.*.*";
 
 function merge(existing: string | undefined, change: Partial<ServiceAccountEntry> = {}, kubeletMinor = 34): string {
-  const serviceAccounts = { audience: AUDIENCE, matchImages: MATCH_IMAGES, ...change };
+  const serviceAccounts = { audience: AUDIENCE, ...change };
   return mergeProvider(existing, { name: PROVIDER_NAME, kubeletMinor, serviceAccounts });
 }
 
@@ -61,15 +60,25 @@ providers:
   });
 
   test.each([
-    ["the long form", [LONG_FORM], ["*.ocir.io"]],
-    ["one host of it", ["ocir.us-ashburn-1.oci.oraclecloud.com"], ["*.ocir.io"]],
-    ["a repository of one host", ["iad.ocir.io/acme/shop"], [LONG_FORM]],
-  ])("never lets both entries match an image: %s", (_name, matchImages, left) => {
-    const text = merge(mergeProvider(undefined, { name: PROVIDER_NAME, kubeletMinor: 34 }), { matchImages });
-    expect(imagesIn(text)).toEqual({ [PROVIDER_NAME]: left, [SERVICE_ACCOUNT_PROVIDER_NAME]: matchImages });
-    expect(warningsOf(text)).not.toContain("service-account-overlap");
-    expect(merge(text, { matchImages })).toBe(text);
+    ["the other form", ["ocir.*.oci.*.*"]],
+    ["another name of one registry", ["ocir.us-ashburn-1.oci.oraclecloud.com"]],
+    ["one repository", ["iad.ocir.io/acme/shop"]],
+    ["the default port", ["iad.ocir.io:443"]],
+  ])("takes what an entry for service accounts serves from the node's entry: %s", (_name, matchImages) => {
+    const existing = merge(undefined).replace(/- "\*\.ocir.*\n.*\n/, `- "${matchImages.join("")}"\n`);
+    const text = mergeProvider(existing, { name: PROVIDER_NAME, kubeletMinor: 34 });
+    expect(imagesIn(text)).toEqual({ [SERVICE_ACCOUNT_PROVIDER_NAME]: matchImages });
     expect(mergeProvider(text, { name: PROVIDER_NAME, kubeletMinor: 34 })).toBe(text);
+  });
+
+  test("leaves the node's entry the registries that are not Oracle's", () => {
+    const node = mergeProvider(undefined, { name: PROVIDER_NAME, kubeletMinor: 34 });
+    const text = merge(node.replace('"*.ocir.io"', "mirror.example.com:5000"));
+    expect(imagesIn(text)).toEqual({
+      [PROVIDER_NAME]: ["mirror.example.com:5000"],
+      [SERVICE_ACCOUNT_PROVIDER_NAME]: MATCH_IMAGES,
+    });
+    expect(warningsOf(text)).toEqual([]);
   });
 
   test("leaves the node's entry out if the other is for all images", () => {
@@ -89,11 +98,11 @@ providers:
     );
   });
 
-  test("is undone by removing both names", () => {
+  test("is undone by removing it, unless it is the only one", () => {
     const node = mergeProvider(undefined, { name: PROVIDER_NAME, kubeletMinor: 34 });
-    const both = merge(node, { matchImages: [LONG_FORM] });
-    const without = removeProvider(both, { name: SERVICE_ACCOUNT_PROVIDER_NAME }) ?? "";
-    expect(mergeProvider(without, { name: PROVIDER_NAME, kubeletMinor: 34 })).toBe(node);
+    const other = node.replace("credential-provider-oke", "other").replace(/- "\*\.ocir.*\n.*\n/, "- gcr.io\n");
+    expect(removeProvider(merge(other), { name: SERVICE_ACCOUNT_PROVIDER_NAME })).toBe(other);
+    expect(removeProvider(merge(node), { name: SERVICE_ACCOUNT_PROVIDER_NAME })).toBeUndefined();
   });
 });
 

@@ -1,12 +1,11 @@
 /** Our second entry, for which the kubelet sends a token of the pod's service account (KEP-4412). */
-import { API_VERSION, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { API_VERSION, MATCH_IMAGES, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { KubeletConfigError } from "../errors.ts";
 import type { MapTree, Tree } from "../tree.ts";
 import { field, listOf, NO_FIELDS, setFields, text } from "./fields.ts";
 
 export interface ServiceAccountEntry {
   readonly audience: string;
-  readonly matchImages: readonly string[];
   /** Passed on for opting in. Then pods without a service account are served too, with the node's identity. */
   readonly annotation?: string | undefined;
 }
@@ -18,7 +17,7 @@ const FIRST_MINOR = 33;
 const CACHE_TYPE_MINOR = 34;
 
 /**
- * The whole entry. cacheType is ServiceAccount, because our credentials are the same for every pod of a service account.
+ * The whole entry. It serves all of OCIR: with less, a pod could choose the node's identity by another name of the registry. cacheType is ServiceAccount, because our credentials are the same for every pod of a service account.
  *
  * @throws {KubeletConfigError} `service-accounts-unsupported`
  */
@@ -27,7 +26,7 @@ export function serviceAccountProvider(entry: ServiceAccountEntry, kubeletMinor:
   return setFields(NO_FIELDS, [
     field("name", text(SERVICE_ACCOUNT_PROVIDER_NAME)),
     field("apiVersion", text(API_VERSION)),
-    field("matchImages", listOf(entry.matchImages.map(text))),
+    field("matchImages", listOf(MATCH_IMAGES.map(text))),
     field("defaultCacheDuration", text("0s")),
     field("tokenAttributes", tokenAttributes(entry, kubeletMinor)),
   ]);

@@ -1,0 +1,119 @@
+import { PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { checkCredentialProviderConfig } from "../checking/check.ts";
+import { matchesImage } from "./match.ts";
+import { shareImage, shareRepository } from "./overlap.ts";
+
+const IAD = ["iad.ocir.io", "us-ashburn-1.ocir.io", "ocir.us-ashburn-1.oci.oraclecloud.com"] as const;
+const [KEY_NAME, ID_NAME, LONG_NAME] = IAD;
+
+describe("shareImage", () => {
+  test.each([
+    ["*d.ocir.io", "i*.ocir.io", true],
+    ["*d.ocir.io", "i*x.ocir.io", false],
+    ["*.ocir.io", "ocir.*.*", true],
+    ["*.ocir.io/acme", "iad.ocir.io/acme/shop", true],
+    ["*.ocir.io/acme", "iad.ocir.io/shop", false],
+    ["*.ocir.io", "iad.ocir.io:443", false],
+    [KEY_NAME, ID_NAME, false],
+    ["iad.ocir.io:*", "*.ocir.io", false],
+  ])("%s %s %s, in both orders", (a, b, expected) => {
+    expect([shareImage(a, b), shareImage(b, a)]).toEqual([expected, expected]);
+  });
+});
+
+describe("shareRepository", () => {
+  test.each([
+    ...IAD.flatMap((a) => IAD.map((b): [string, string, boolean] => [a, b, true])),
+    ["*d.ocir.io", "i*.ocir.io", true],
+    ["*.ocir.io", "ocir.*.oci.*.*", true],
+    ["*-ashburn-1.ocir.io", "i*.ocir.io", true],
+    ["*-ashburn-1.ocir.io", "p*.ocir.io", true],
+    ["us-ashburn-1.ocir.io", "p*.ocir.io", false],
+    ["iad.ocir.io", "phx.ocir.io", false],
+    ["iad.ocir.io", "us-phoenix-1.ocir.io", false],
+    ["iad.ocir.io", "ocir.us-phoenix-1.oci.oraclecloud.com", false],
+    ["ocir.*.oci.oraclecloud.com", "ocir.*.oci.oraclegovcloud.com", false],
+    ["IAD.ocir.io", LONG_NAME, true],
+    ["iad.ocir.io:443", LONG_NAME, true],
+    ["iad.ocir.io:5000", LONG_NAME, false],
+    ["iad.ocir.io/acme", `${LONG_NAME}/acme/shop`, true],
+    ["iad.ocir.io/acme", `${LONG_NAME}/shop`, false],
+    ["mirror.example.com", "*.ocir.io", false],
+    ["mirror.example.com:5000", "*.example.com:5000", true],
+    // Regions that no table has.
+    ["zzz.ocir.io", "zz-new-1.ocir.io", true],
+    ["zzz.ocir.io", "ocir.zz-new-1.oci.oraclecloud.com", true],
+    ["zz-new-1.ocir.io", "ocir.zz-new-1.oci.oraclecloud.com", true],
+    ["zzz.ocir.io", "zzy.ocir.io", false],
+    ["zz-new-1.ocir.io", "ocir.zz-new-2.oci.oraclecloud.com", false],
+    ["iad.ocir.io", "ocir.zz-new-1.oci.oraclecloud.com", false],
+    ["zzz.ocir.io", LONG_NAME, false],
+    ["zzzz.ocir.io", "ocir.zz-new-1.oci.oraclecloud.com", false],
+  ] as const)("%s %s %s, in both orders", (a, b, expected) => {
+    expect([shareRepository(a, b), shareRepository(b, a)]).toEqual([expected, expected]);
+  });
+});
+
+/** The names of four registries: two known regions, and two that no table has. */
+const REGISTRIES = [
+  ["iad", "us-ashburn-1"],
+  ["phx", "us-phoenix-1"],
+  ["zzz", "zz-new-1"],
+  ["zzy", "us-new-1"],
+].map(([key, id]) =>
+  [`${key}.ocir.io`, `${id}.ocir.io`, `ocir.${id}.oci.oraclecloud.com`].flatMap((name) => [name, `${name}:443`]),
+);
+const REPOSITORIES = ["acme", "acme/shop", "acme-evil/shop", "shop"];
+
+/** A name of a registry, parts of its labels replaced by *, and perhaps the beginning of a repository. */
+const entry = fc
+  .record({
+    name: fc.constantFrom(...REGISTRIES.flat()),
+    cuts: fc.array(fc.tuple(fc.nat(40), fc.nat(12)), { maxLength: 3 }),
+    path: fc.constantFrom("", "", "/acme", "/acme/shop", "/shop", "/"),
+  })
+  .map(({ name, cuts, path }) => {
+    const [host = "", port] = name.split(":");
+    const globbed = cuts.reduce((text, [at, length]) => {
+      const label = /^[^.]*/.exec(text.slice(at, at + length))?.[0] ?? "";
+      return label === "" ? text : `${text.slice(0, at)}*${text.slice(at + label.length)}`;
+    }, host);
+    return globbed + (port === undefined ? "" : `:${port}`) + path;
+  });
+
+function isSilent(node: readonly string[], account: readonly string[]): boolean {
+  const providers = [
+    { name: PROVIDER_NAME, matchImages: node },
+    { name: SERVICE_ACCOUNT_PROVIDER_NAME, matchImages: account },
+  ];
+  const text = JSON.stringify({ kind: "CredentialProviderConfig", apiVersion: "kubelet.config.k8s.io/v1", providers });
+  const options = { kubeletMinor: 37, hasExecutable: () => true };
+  return checkCredentialProviderConfig([{ path: "", text }], options).every(
+    ({ code }) => code !== "service-account-overlap",
+  );
+}
+
+test("if check is silent, no pod gets the node's identity for a registry by another of its names", () => {
+  let silent = 0;
+  const entries = fc.array(entry, { minLength: 1, maxLength: 2 });
+  fc.assert(
+    fc.property(entries, entries, (node, account) => {
+      if (!isSilent(node, account)) return;
+      silent += 1;
+      for (const names of REGISTRIES) {
+        for (const repository of REPOSITORIES) {
+          const servedBy = (matchImages: readonly string[]) =>
+            names.filter((name) => matchImages.some((own) => matchesImage(own, `${name}/${repository}`)));
+          const [byNode, byAccount] = [servedBy(node), servedBy(account)];
+          expect(byNode.length === 0 || byAccount.length === 0, `${node} ${account}: ${byNode} ${byAccount}`).toBe(
+            true,
+          );
+        }
+      }
+    }),
+    { numRuns: 3000 },
+  );
+  expect(silent).toBeGreaterThan(300);
+});

@@ -1,0 +1,76 @@
+/**
+ * Decides whether two entries of matchImages can serve the same image or the same registry. A registry of Oracle has up to three
+ * names (`iad.ocir.io`, `us-ashburn-1.ocir.io`, `ocir.us-ashburn-1.oci.oraclecloud.com`), and the author of a pod chooses one.
+ */
+import { type ImageUrl, parseImageUrl } from "./image-url.ts";
+import { patternsMeet } from "./path-match.ts";
+import { REGION_KEYS } from "./region-keys.ts";
+
+const ANY_KEY = "[a-z][a-z][a-z]";
+const ANY_ID = "[a-z][a-z]*-*[0-9]";
+const KNOWN_KEYS: ReadonlySet<string> = new Set(REGION_KEYS.values());
+
+/** Whether one image name matches both entries, so that the kubelet asks both. */
+export function shareImage(a: string, b: string): boolean {
+  const [urlA, urlB] = [parseImageUrl(a), parseImageUrl(b)];
+  if (urlA === undefined || urlB === undefined) return false;
+  return urlA.port === urlB.port && pathsMeet(urlA, urlB) && labelsMeet(urlA.labels, urlB.labels);
+}
+
+/**
+ * Whether some repository matches both entries, possibly under two names of its registry. In a region that is not known here, any
+ * key and any id count as names of one registry. Case and port 443 do not distinguish registries.
+ */
+export function shareRepository(a: string, b: string): boolean {
+  const [urlA, urlB] = [parseImageUrl(a), parseImageUrl(b)];
+  if (urlA === undefined || urlB === undefined) return false;
+  if (portOf(urlA) !== portOf(urlB) || !pathsMeet(urlA, urlB)) return false;
+  const [labelsA, labelsB] = [urlA, urlB].map(({ labels }) => labels.map((label) => label.toLowerCase())) as [
+    string[],
+    string[],
+  ];
+  return labelsMeet(labelsA, labelsB) || namesMeet(labelsA, labelsB);
+}
+
+function portOf({ port }: ImageUrl): string {
+  return port === "443" ? "" : port;
+}
+
+/** Both are prefixes of a repository. */
+function pathsMeet({ path: a }: ImageUrl, { path: b }: ImageUrl): boolean {
+  return a.startsWith(b) || b.startsWith(a);
+}
+
+function labelsMeet(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((label, at) => patternsMeet(label, String(b[at])));
+}
+
+/** The label with the region in a name of Oracle's registries; the long form has only ids. */
+interface RegionLabel {
+  readonly label: string;
+  readonly isLong: boolean;
+}
+
+/** Whether two labels in different places, or a key and an id, name one region. */
+function namesMeet(labelsA: readonly string[], labelsB: readonly string[]): boolean {
+  const [a, b] = [regionLabelOf(labelsA), regionLabelOf(labelsB)];
+  if (a === undefined || b === undefined || (a.isLong && b.isLong)) return false;
+  if (a.isLong !== b.isLong && patternsMeet(a.label, b.label)) return true;
+  return (!a.isLong && isKeyOfId(a.label, b.label)) || (!b.isLong && isKeyOfId(b.label, a.label));
+}
+
+function regionLabelOf(labels: readonly string[]): RegionLabel | undefined {
+  const [first = "", second = "", third = ""] = labels;
+  if (labels.length === 3 && labelsMeet([second, third], ["ocir", "io"])) return { label: first, isLong: false };
+  const isLong = labels.length > 3 && labelsMeet([first, third], ["ocir", "oci"]);
+  return isLong ? { label: second, isLong } : undefined;
+}
+
+function isKeyOfId(key: string, id: string): boolean {
+  const isKnown = [...REGION_KEYS].some((known) => patternsMeet(id, known[0]) && patternsMeet(key, known[1]));
+  return isKnown || (canBeUnknown(key, ANY_KEY, KNOWN_KEYS) && canBeUnknown(id, ANY_ID, REGION_KEYS));
+}
+
+function canBeUnknown(label: string, form: string, known: { has(name: string): boolean }): boolean {
+  return patternsMeet(label, form) && !known.has(label);
+}

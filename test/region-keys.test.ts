@@ -1,0 +1,11 @@
+/** Compares the table of region keys with that of Oracle's SDK, which the package kubelet-config does not load. */
+import { REGION_KEYS } from "@ocir-broker/kubelet-config";
+import { Region } from "oci-common";
+import { expect, it } from "vitest";
+
+it("REGION_KEYS has the commercial regions of oci-common", () => {
+  const theirs = Region.values().filter(({ realm }) => realm.realmId === "oc1");
+  expect([...REGION_KEYS].toSorted()).toEqual(
+    theirs.map(({ regionId, regionCode }) => [regionId, regionCode]).toSorted(),
+  );
+});
