@@ -1,9 +1,11 @@
 import { createFakeClock } from "@ocir-broker/testkit";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createFetchDouble, FIRST_RENEWAL_AT_HALF, UpstreamFailure } from "../test/fetch-double.ts";
 import type { CacheEvent } from "./cache-report.ts";
 import { RefreshAheadCache, type RefreshAheadCacheOptions } from "./refresh-ahead-cache.ts";
 
+// The clock is a fake one, so a test that takes longer waits for what never happens.
+vi.setConfig({ testTimeout: 10_000 });
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 const HOST = "icn.ocir.io";
