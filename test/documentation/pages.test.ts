@@ -29,6 +29,11 @@ describe("the pages", () => {
     expect(faultsOf(page)).toEqual([]);
   });
 
+  it.each(PAGES)("%s: no command uses a name in /tmp that another user can take first", (page) => {
+    const lines = documentedCommands(page).flatMap(({ text, marked }) => [text, ...marked.map(({ line }) => line)]);
+    expect(lines.filter((line) => /\/tmp\//.test(line))).toEqual([]);
+  });
+
   it("are run: each of their stages is a system test's", () => {
     const tests = globSync("test/system/*.test.ts", { cwd: CHECKOUT }).map((path) => readPage(path));
     const stages = new Set(PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ stage }) => stage ?? []));
