@@ -1,0 +1,46 @@
+/** The download of ocir-broker-node.sh with a curl that ignores --max-filesize if no size is announced, as curl does before 8.4. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, it, onTestFinished } from "vitest";
+
+const SCRIPT = readFileSync(join(import.meta.dirname, "../cloud-init/ocir-broker-node.sh"), "utf8");
+const LIMIT_BYTES = 1_024_000;
+/** Without the option and its value. */
+const OLD_CURL = `#!/bin/sh
+for argument; do
+  shift
+  case $argument in --max-filesize) ;; 300000000) ;; *) set -- "$@" "$argument" ;; esac
+done
+exec /usr/bin/curl "$@"
+`;
+
+it.each([
+  ["sh", 1, /^$/],
+  ["sh", 2 * LIMIT_BYTES, /^the archive cannot be fetched: curl: \(23\)/],
+  ["bash", 2 * LIMIT_BYTES, /^the archive cannot be fetched: curl: \(23\)/],
+])("fetch_from in %s bounds a body of %i bytes whose length is not announced", async (shell, bytes, why) => {
+  const work = mkdtempSync(join(tmpdir(), "ocir-download-"));
+  onTestFinished(() => rmSync(work, { recursive: true }));
+  writeFileSync(join(work, "curl"), OLD_CURL, { mode: 0o755 });
+  const server = createServer((_request, response) => {
+    response.write("a");
+    response.end("a".repeat(bytes - 1));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const fetchFrom = /^fetch_from\(\) \{.*?^\}\n/ms.exec(SCRIPT)?.[0];
+  const blocks = LIMIT_BYTES / (shell === "sh" ? 512 : 1_024);
+  const script = `set -u; archive=archive; sleep() { :; }
+${fetchFrom?.replace(/ulimit -f \d+/, `ulimit -f ${blocks}`)}
+fetch_from "$1" || printf %s "$why"`;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const env = { PATH: `${work}:/usr/bin:/bin`, work };
+  const { stdout } = await promisify(execFile)(shell, ["-c", script, "sh", url], { env });
+  expect(stdout).toMatch(why);
+  expect(statSync(join(work, "archive")).size).toBeLessThanOrEqual(LIMIT_BYTES);
+});
