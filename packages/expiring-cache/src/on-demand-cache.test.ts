@@ -76,6 +76,47 @@ describe("OnDemandCache", () => {
     expect([refused.mock.calls.length, once.mock.calls.length]).toEqual([1, 2]);
   });
 
+  it("gives up a caller at the deadline while a retry is under way, with the error before it", async () => {
+    const { clock, cache } = setUp();
+    const fetch = vi
+      .fn()
+      .mockRejectedValueOnce(failing(true))
+      .mockReturnValue(new Promise(() => undefined));
+    const ended = cache.get("a", fetch, { waitMs: 5_000 }).catch((error) => [error.message, clock.monotonicMs()]);
+    const deadlineMs = clock.monotonicMs() + 5_000;
+    await clock.advance(10_000);
+    expect(await ended).toEqual(["failed", deadlineMs]);
+    expect(fetch).toHaveBeenCalledTimes(2);
+  });
+
+  it("serves the current value without another fetch while a failed renewal backs off", async () => {
+    const { clock, cache, get } = setUp();
+    await get("a", "first");
+    await clock.advance(0.59 * HOUR_MS);
+    const fail = vi.fn(() => Promise.reject(failing(true, 60_000)));
+    await cache.get("a", fail, { waitMs: 0 });
+    await clock.advance(59_000);
+    const { entry, outcome } = await cache.get("a", fail, { waitMs: 0 });
+    expect([entry.value, outcome]).toEqual(["first", "stale"]);
+    expect(fail).toHaveBeenCalledOnce();
+    await clock.advance(2_000);
+    await cache.get("a", fail, { waitMs: 0 });
+    expect(fail).toHaveBeenCalledTimes(2);
+  });
+
+  it("forgets failures at a success: the next back-off is as short as the first, and a due value is no longer stale", async () => {
+    const { clock, cache, get, onEvent } = setUp();
+    const fail = () => cache.get("a", () => Promise.reject(failing(true)), { waitMs: 0 });
+    await expect(fail()).rejects.toThrow("failed");
+    await clock.advance(1_000);
+    await get("a", "value");
+    await clock.advance(0.59 * HOUR_MS);
+    expect((await fail()).outcome).toBe("hit");
+    await clock.advance(0);
+    const waits = onEvent.mock.calls.flatMap(([event]) => (event.type === "failed" ? [event.retryInMs] : []));
+    expect(waits).toEqual([waits[0], waits[0]]);
+  });
+
   it("backs off as the server asks, and answers with the error meanwhile", async () => {
     const { clock, cache, get } = setUp();
     await expect(cache.get("a", () => Promise.reject(failing(true, 60_000)), { waitMs: 0 })).rejects.toThrow();

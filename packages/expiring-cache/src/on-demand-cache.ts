@@ -78,9 +78,10 @@ export class OnDemandCache<V> {
         if (slot.attempt === undefined) this.#start(key, slot, "miss", fetch);
         return { entry: await entry, outcome };
       } catch (error) {
-        const retryAtMs = slot.failure?.untilMs ?? Number.POSITIVE_INFINITY;
+        const failedAtMs = this.#clock.monotonicMs();
+        const retryAtMs = Math.max(failedAtMs, slot.failure?.untilMs ?? Number.POSITIVE_INFINITY);
         if (this.#isClosed || !retryHintOf(error).retryable || retryAtMs >= deadlineMs) throw error;
-        await sleep(retryAtMs - this.#clock.monotonicMs(), this.#clock);
+        await sleep(retryAtMs - failedAtMs, this.#clock);
       }
     }
   }
