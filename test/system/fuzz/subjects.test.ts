@@ -147,7 +147,8 @@ it(`${REQUESTS} pulls of ${SUBJECTS.length} service accounts get no token of ano
       chance(2) === 0 ? [everyone, oneOf(ANNOTATIONS)] : [optedIn, chance(3) === 0 ? oneOf(ANNOTATIONS) : OPTED_IN];
     const mayBeNode = pulls === optedIn && annotations !== OPTED_IN;
     try {
-      const { entry, identity } = await pulls.get(host, { token: new Secret(token), annotations }, { waitMs: 1 });
+      const pod = { token: new Secret(token), annotations };
+      const { entry, identity } = await pulls.get(host, pod, { deadlineAtMs: nowMs + 1 });
       const { sub } = JSON.parse(Buffer.from(entry.value.reveal().split(".")[1] ?? "", "base64url").toString());
       if (mayBeNode) counts.ofNode++;
       else counts.answered++;

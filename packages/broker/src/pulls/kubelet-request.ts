@@ -55,7 +55,7 @@ export function createCredentials(options: CredentialsOptions): AnswerCredential
 
     if (!(await registries.isAllowed(image.registryHost, leftMs()))) return nothingFor(request, image);
 
-    const find = () => pullTokens.get(image.registryHost, request.serviceAccount, { waitMs: leftMs() });
+    const find = () => pullTokens.get(image.registryHost, request.serviceAccount, { deadlineAtMs });
     const found = await find();
     // Probes and refreshes are for the node's token only.
     if (found.identity !== "node" || !isProbeable(image.repository)) return tokenFor(request, image, found);

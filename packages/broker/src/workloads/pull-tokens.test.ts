@@ -24,7 +24,12 @@ function setUp(changed: Partial<PullTokensOptions["settings"]> = {}, hasExchange
     tokens: { get: node },
     workloads: hasExchange ? { get: own } : undefined,
   });
-  return { clock, node, own, get: (pod?: typeof POD) => pulls.get(HOST, pod, { waitMs: 9_000 }) };
+  return {
+    clock,
+    node,
+    own,
+    get: (pod?: typeof POD) => pulls.get(HOST, pod, { deadlineAtMs: clock.monotonicMs() + 9_000 }),
+  };
 }
 
 describe("createPullTokens", () => {

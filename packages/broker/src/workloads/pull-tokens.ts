@@ -16,10 +16,11 @@ export interface PullToken extends Answer<Secret> {
 }
 
 export interface PullTokens {
+  /** Ends before `deadlineAtMs` on the monotonic clock. */
   get(
     registryHost: string,
     serviceAccount: RequestedServiceAccount | undefined,
-    options: { waitMs: number },
+    options: { deadlineAtMs: number },
   ): Promise<PullToken>;
 }
 
@@ -38,15 +39,15 @@ const NODE = "node";
 export function createPullTokens({ clock, settings, tokens, workloads }: PullTokensOptions): PullTokens {
   const { select, annotation, fallback } = settings;
 
-  const ofNode = async (registryHost: string, waitMs: number): Promise<PullToken> => ({
-    ...(await tokens.get(registryHost, { waitMs })),
+  const ofNode = async (registryHost: string, deadlineAtMs: number): Promise<PullToken> => ({
+    ...(await tokens.get(registryHost, { waitMs: Math.max(0, deadlineAtMs - clock.monotonicMs()) })),
     identity: NODE,
   });
 
-  async function ofServiceAccount(registryHost: string, pod: RequestedServiceAccount, waitMs: number) {
+  async function ofServiceAccount(registryHost: string, pod: RequestedServiceAccount, deadlineAtMs: number) {
     if (workloads === undefined) throw new BrokerError("service-accounts-off", "serviceAccounts.exchange is none");
     const annotationsUsed = select === "annotated" ? { [annotation]: WORKLOAD } : {};
-    const answer = await workloads.get(registryHost, { token: pod.token, annotationsUsed }, { waitMs });
+    const answer = await workloads.get(registryHost, { token: pod.token, annotationsUsed }, { deadlineAtMs });
     return { ...answer, identity: "service-account" as const };
   }
 
@@ -59,14 +60,13 @@ export function createPullTokens({ clock, settings, tokens, workloads }: PullTok
   }
 
   return {
-    async get(registryHost, serviceAccount, { waitMs }) {
-      if (serviceAccount === undefined || !isOptedIn(serviceAccount)) return ofNode(registryHost, waitMs);
-      const deadlineMs = clock.monotonicMs() + waitMs;
+    async get(registryHost, serviceAccount, { deadlineAtMs }) {
+      if (serviceAccount === undefined || !isOptedIn(serviceAccount)) return ofNode(registryHost, deadlineAtMs);
       try {
-        return await ofServiceAccount(registryHost, serviceAccount, waitMs);
+        return await ofServiceAccount(registryHost, serviceAccount, deadlineAtMs);
       } catch (failure) {
         if (fallback !== "node") throw failure;
-        return { ...(await ofNode(registryHost, Math.max(0, deadlineMs - clock.monotonicMs()))), failure };
+        return { ...(await ofNode(registryHost, deadlineAtMs)), failure };
       }
     },
   };

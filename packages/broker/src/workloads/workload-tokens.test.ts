@@ -18,6 +18,7 @@ let simulator: Simulator;
 let workloads: Workloads;
 let folder: string;
 let now: ReturnType<typeof createFakeClock>;
+let monotonicMs: () => number;
 
 beforeEach(async () => {
   now = createFakeClock();
@@ -41,7 +42,8 @@ function start(settings: object = {}): void {
     serviceAccounts: { exchange: "oke", apiServer: origin, endpoint: origin, caFile, ...settings },
   });
   const system = createSystemClock();
-  const clock = { ...system, wallMs: now.wallMs, monotonicMs: () => system.monotonicMs() + now.monotonicMs() };
+  monotonicMs = () => system.monotonicMs() + now.monotonicMs();
+  const clock = { ...system, wallMs: now.wallMs, monotonicMs };
   const send = createSendRequest({ dispatcher: createDirectDispatcher(LIMITS), clock, totalMs: 8_000 });
   workloads = createWorkloads({
     ...{ config, clock, random: () => 0.5 },
@@ -58,7 +60,8 @@ const issue = async (wanted: Partial<WantedServiceAccountToken> = {}) =>
   new Secret(await simulator.serviceAccountToken({ ...SHOP, ...wanted }));
 
 async function get(token: Secret, registryHost = HOST): Promise<string> {
-  const answer = await workloads.tokens?.get(registryHost, { token, annotationsUsed: {} }, { waitMs: 4_000 });
+  const deadlineAtMs = monotonicMs() + 4_000;
+  const answer = await workloads.tokens?.get(registryHost, { token, annotationsUsed: {} }, { deadlineAtMs });
   return answer?.entry.value.reveal() ?? "";
 }
 

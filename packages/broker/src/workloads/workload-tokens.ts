@@ -6,7 +6,14 @@
  * renewed after the last one has ended.
  */
 import { type Answer, OnDemandCache, type OnDemandCacheOptions } from "@ocir-broker/expiring-cache";
-import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
+import {
+  type Clock,
+  type Expiring,
+  type Random,
+  type Secret,
+  type SendRequest,
+  settledWithin,
+} from "@ocir-broker/foundation";
 import {
   type IssuerKeys,
   readServiceAccountClaims,
@@ -21,8 +28,11 @@ import { LRUCache } from "lru-cache";
 import { subjectKey, tokenHash } from "./subject.ts";
 
 export interface WorkloadTokens {
-  /** @throws {WorkloadError}, and the errors of registry and cache. */
-  get(registryHost: string, pod: PodIdentity, options: { waitMs: number }): Promise<Answer<Secret>>;
+  /**
+   * Ends before `deadlineAtMs` on the monotonic clock; what takes longer is finished for the next caller.
+   * @throws {WorkloadError}, and the errors of registry and cache.
+   */
+  get(registryHost: string, pod: PodIdentity, options: { deadlineAtMs: number }): Promise<Answer<Secret>>;
   /** Subjects with a session. */
   readonly size: number;
   close(): void;
@@ -58,13 +68,16 @@ const MAX_TOKENS = 2 * MAX_SUBJECTS;
 /** Tokens that were verified or accepted; a subject has one for each of its pods. */
 const MAX_KNOWN_TOKENS = 4 * MAX_SUBJECTS;
 
-/** Of a fetch, which for a token may include an exchange. */
-const FETCH_LIMIT_MS = 15_000;
-
 const EXCHANGE_LIMIT_MS = 12_000;
 
-/** Part of a caller's wait that is left when the exchange is given up, so that its error is reported instead of a timeout. */
-const EXCHANGE_SLACK_MS = 1_000;
+/** Of a token's fetch: an exchange, and a request as long as `upstream.timeout` is by default. */
+const FETCH_LIMIT_MS = EXCHANGE_LIMIT_MS + 8_000;
+
+/** Part of a pull's time that is left for the registry if the exchange is slow; of a short time, a third. */
+const REGISTRY_SHARE_MS = 3_000;
+
+/** Part of the time until then that the cluster's keys may take; afterwards Oracle judges the token. */
+const KEYS_SHARE = 1 / 3;
 
 export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTokens {
   const { clock, random, exchange, keys } = options;
@@ -74,50 +87,74 @@ export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTo
     ...{ clock, random, maxEntries: MAX_SUBJECTS, fetchLimitMs: EXCHANGE_LIMIT_MS },
     ...(options.onSession && { onEvent: options.onSession }),
   });
+  /** Exchanges that prove a token, by its hash. */
+  const proofs = new OnDemandCache<SigningSession>({
+    ...{ clock, random, maxEntries: MAX_SUBJECTS, fetchLimitMs: EXCHANGE_LIMIT_MS },
+    ...(options.onSession && { onEvent: options.onSession }),
+  });
   const tokens = new OnDemandCache<Secret>({
     ...{ clock, random, maxEntries: MAX_TOKENS, fetchLimitMs: FETCH_LIMIT_MS },
     ...(options.onToken && { onEvent: options.onToken }),
   });
 
-  const sessionOf = async (key: string, token: Secret, waitMs: number): Promise<Expiring<SigningSession>> =>
-    (await sessions.get(key, (signal) => exchange.exchange(token, signal), { waitMs })).entry;
+  const leftMs = (deadlineAtMs: number): number => Math.max(0, deadlineAtMs - clock.monotonicMs());
 
-  /** The subject of a token that is signed by the cluster or, if its keys cannot be read, accepted by Oracle. */
-  async function subjectOf({ token, annotationsUsed }: PodIdentity, waitMs: number): Promise<string> {
+  function exchangeWaitMs(deadlineAtMs: number): number {
+    const waitMs = leftMs(deadlineAtMs);
+    return waitMs - Math.min(REGISTRY_SHARE_MS, waitMs / 3);
+  }
+
+  async function sessionOf(subject: string, token: Secret, deadlineAtMs: number): Promise<Expiring<SigningSession>> {
+    const waitMs = exchangeWaitMs(deadlineAtMs);
+    return (await sessions.get(subject, (signal) => exchange.exchange(token, signal), { waitMs })).entry;
+  }
+
+  /** The subject of a token that is signed by the cluster or, if its keys cannot be read in time, accepted by Oracle. */
+  async function subjectOf({ token, annotationsUsed }: PodIdentity, deadlineAtMs: number): Promise<string> {
     const hash = tokenHash(token);
     const claims = known.get(hash) ?? readServiceAccountClaims(token);
     checkUsable(claims, options);
     const subject = subjectKey(claims, annotationsUsed);
     if (known.has(hash)) return subject;
-    if (!(await keys.isSigned(token, closing.signal))) {
-      const own = `token ${hash}`;
-      const accepted = await sessionOf(own, token, waitMs);
-      sessions.reject(own, accepted);
+    const checked = keys.isSigned(token, closing.signal).then((isSigned) => {
+      if (isSigned) known.set(hash, claims);
+    });
+    await settledWithin(checked, exchangeWaitMs(deadlineAtMs) * KEYS_SHARE, clock);
+    if (known.has(hash)) return subject;
+    // In the fetch, so that an exchange too slow for its caller counts for the next one.
+    const prove = async (signal: AbortSignal): Promise<Expiring<SigningSession>> => {
+      const accepted = await exchange.exchange(token, signal);
       sessions.put(subject, accepted);
-    }
-    known.set(hash, claims);
+      known.set(hash, claims);
+      return accepted;
+    };
+    const { entry } = await proofs.get(hash, prove, { waitMs: exchangeWaitMs(deadlineAtMs) });
+    proofs.reject(hash, entry);
     return subject;
   }
 
-  async function fetchToken(registryHost: string, subject: string, token: Secret, waitMs: number, signal: AbortSignal) {
-    const exchangeMs = Math.min(EXCHANGE_LIMIT_MS, Math.max(waitMs - EXCHANGE_SLACK_MS, waitMs / 2));
-    const session = await sessionOf(subject, token, exchangeMs);
+  async function fetchToken(
+    registryHost: string,
+    subject: string,
+    token: Secret,
+    deadlineAtMs: number,
+    signal: AbortSignal,
+  ): Promise<Expiring<Secret>> {
+    const session = await sessionOf(subject, token, deadlineAtMs);
     try {
       return await fetchWith(session.value, registryHost, options, signal);
     } catch (error) {
       if (!(error instanceof OcirError && error.code === "registry-unauthorized")) throw error;
       sessions.reject(subject, session);
-      return fetchWith((await sessionOf(subject, token, exchangeMs)).value, registryHost, options, signal);
+      return fetchWith((await sessionOf(subject, token, deadlineAtMs)).value, registryHost, options, signal);
     }
   }
 
   return {
-    async get(registryHost, pod, { waitMs }) {
-      const deadlineMs = clock.monotonicMs() + waitMs;
-      const subject = await subjectOf(pod, waitMs);
-      const leftMs = Math.max(0, deadlineMs - clock.monotonicMs());
-      const fetch = (signal: AbortSignal) => fetchToken(registryHost, subject, pod.token, leftMs, signal);
-      return tokens.get(`${registryHost} ${subject}`, fetch, { waitMs: leftMs });
+    async get(registryHost, pod, { deadlineAtMs }) {
+      const subject = await subjectOf(pod, deadlineAtMs);
+      const fetch = (signal: AbortSignal) => fetchToken(registryHost, subject, pod.token, deadlineAtMs, signal);
+      return tokens.get(`${registryHost} ${subject}`, fetch, { waitMs: leftMs(deadlineAtMs) });
     },
     get size() {
       return sessions.size;
@@ -125,6 +162,7 @@ export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTo
     close() {
       closing.abort();
       tokens.close();
+      proofs.close();
       sessions.close();
       known.clear();
     },
