@@ -122,12 +122,12 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   });
   const sessionExpiry = new Gauge({
     name: "ocir_broker_session_expiry_timestamp_seconds",
-    help: "End of the Instance Principal session's life, Unix time; 0 without one.",
+    help: "End of the node's session's life, whatever the identity provider, Unix time; 0 without one.",
     registers,
   });
   const sessionObtained = new Gauge({
     name: "ocir_broker_session_obtained_timestamp_seconds",
-    help: "When the Instance Principal session was obtained, Unix time; 0 without one.",
+    help: "When the node's session was obtained, Unix time; 0 without one.",
     registers,
   });
   const sessionFetches = new Counter({
@@ -138,13 +138,13 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   });
   const upstreamRequests = new Counter({
     name: "ocir_broker_upstream_requests_total",
-    help: "Requests to metadata, auth, cluster or a registry host by result: a status, its class, or failed without an answer.",
+    help: "Requests to metadata, auth, cluster, domain or a registry host by result: a status, its class, or failed without an answer.",
     labelNames: ["upstream", "result"],
     registers,
   });
   const upstreamSeconds = new Histogram({
     name: "ocir_broker_upstream_duration_seconds",
-    help: "Time of one exchange with metadata, auth, cluster or a registry host.",
+    help: "Time of one exchange with metadata, auth, cluster, domain or a registry host.",
     labelNames: ["upstream"],
     buckets: UPSTREAM_BUCKETS,
     registers,
