@@ -40,7 +40,7 @@ it.each([
     const claims = { iss: "i", aud: "a", exp: clock.wallMs() / 1_000 + LIFE_S, "kubernetes.io": bound };
     const token = new Secret(jwtOf(claims, CANARY.toString("latin1")));
     expect(await isInHeap(CANARY)).toBe(true);
-    await workloads.get("iad.ocir.io", { token, annotationsUsed: {} }, { deadlineAtMs: clock.monotonicMs() + 1_000 });
+    await workloads.get("iad.ocir.io", token, { deadlineAtMs: clock.monotonicMs() + 1_000 });
   }
   await pull();
   expect(await isInHeap(CANARY)).toBe(false);

@@ -53,7 +53,7 @@ function setUp({ keysMs, exchangeMs, registryMs }: Durations) {
 
   /** How a pull ends, and after how many milliseconds since the start. */
   const pull = (waitMs: number) =>
-    workloads.get(HOST, { token, annotationsUsed: {} }, { deadlineAtMs: clock.monotonicMs() + waitMs }).then(
+    workloads.get(HOST, token, { deadlineAtMs: clock.monotonicMs() + waitMs }).then(
       ({ outcome }) => ({ end: outcome as string, atMs: clock.monotonicMs() - startMs }),
       (error: unknown) => ({ end: codeOf(error), atMs: clock.monotonicMs() - startMs }),
     );

@@ -46,8 +46,7 @@ export function createPullTokens({ clock, settings, tokens, workloads }: PullTok
 
   async function ofServiceAccount(registryHost: string, pod: RequestedServiceAccount, deadlineAtMs: number) {
     if (workloads === undefined) throw new BrokerError("service-accounts-off", "serviceAccounts.exchange is none");
-    const annotationsUsed = select === "annotated" ? { [annotation]: WORKLOAD } : {};
-    const answer = await workloads.get(registryHost, { token: pod.token, annotationsUsed }, { deadlineAtMs });
+    const answer = await workloads.get(registryHost, pod.token, { deadlineAtMs });
     return { ...answer, identity: "service-account" as const };
   }
 

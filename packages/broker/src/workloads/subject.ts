@@ -4,12 +4,11 @@ import type { Secret } from "@ocir-broker/foundation";
 import type { ServiceAccountClaims } from "@ocir-broker/identity";
 
 /**
- * One key for one service account, audience and set of annotations used. JSON keeps the parts apart whatever they contain, and the hash
- * keeps names out of messages.
+ * One key for one service account and audience. JSON keeps the parts apart whatever they contain, and the hash keeps names out of
+ * messages. Annotations are no part of it: they decide before whose identity is used, and influence no fetch.
  */
-export function subjectKey(claims: ServiceAccountClaims, annotationsUsed: Readonly<Record<string, string>>): string {
-  const { issuer, audiences, namespace, name, uid } = claims;
-  const parts = [issuer, audiences.toSorted(), namespace, name, uid, Object.entries(annotationsUsed).toSorted()];
+export function subjectKey({ issuer, audiences, namespace, name, uid }: ServiceAccountClaims): string {
+  const parts = [issuer, audiences.toSorted(), namespace, name, uid];
   return hash("sha256", JSON.stringify(parts), "base64url");
 }
 

@@ -32,16 +32,10 @@ export interface WorkloadTokens {
    * Ends before `deadlineAtMs` on the monotonic clock; what takes longer is finished for the next caller.
    * @throws {WorkloadError}, and the errors of registry and cache.
    */
-  get(registryHost: string, pod: PodIdentity, options: { deadlineAtMs: number }): Promise<Answer<Secret>>;
+  get(registryHost: string, token: Secret, options: { deadlineAtMs: number }): Promise<Answer<Secret>>;
   /** Subjects with a session. */
   readonly size: number;
   close(): void;
-}
-
-interface PodIdentity {
-  readonly token: Secret;
-  /** Only those that influence the answer. */
-  readonly annotationsUsed: Readonly<Record<string, string>>;
 }
 
 export interface WorkloadTokensOptions {
@@ -110,11 +104,11 @@ export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTo
   }
 
   /** The subject of a token that is signed by the cluster or, if its keys cannot be read in time, accepted by Oracle. */
-  async function subjectOf({ token, annotationsUsed }: PodIdentity, deadlineAtMs: number): Promise<string> {
+  async function subjectOf(token: Secret, deadlineAtMs: number): Promise<string> {
     const hash = tokenHash(token);
     const claims = known.get(hash) ?? readServiceAccountClaims(token);
     checkUsable(claims, options);
-    const subject = subjectKey(claims, annotationsUsed);
+    const subject = subjectKey(claims);
     if (known.has(hash)) return subject;
     const checked = keys.isSigned(token, closing.signal).then((isSigned) => {
       if (isSigned) known.set(hash, claims);
@@ -151,9 +145,9 @@ export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTo
   }
 
   return {
-    async get(registryHost, pod, { deadlineAtMs }) {
-      const subject = await subjectOf(pod, deadlineAtMs);
-      const fetch = (signal: AbortSignal) => fetchToken(registryHost, subject, pod.token, deadlineAtMs, signal);
+    async get(registryHost, token, { deadlineAtMs }) {
+      const subject = await subjectOf(token, deadlineAtMs);
+      const fetch = (signal: AbortSignal) => fetchToken(registryHost, subject, token, deadlineAtMs, signal);
       return tokens.get(`${registryHost} ${subject}`, fetch, { waitMs: leftMs(deadlineAtMs) });
     },
     get size() {
