@@ -1,5 +1,5 @@
 /**
- * Random pulls of 300 service accounts, with genuine tokens and with hostile ones that copy another's claims, with and without the
+ * Random pulls of 300 service accounts for two audiences each, with genuine tokens and with hostile ones that copy another's claims, with and without the
  * annotation that opts in, at several registry hosts, with the cluster's keys in reach and out of it, over hours: no answer ever has a
  * token of another subject, or the node's for one that did not choose it.
  */
@@ -22,6 +22,7 @@ const HOSTS = ["iad.ocir.io", "fra.ocir.io", "ocir.us-ashburn-1.oci.oraclecloud.
 /** Names whose parts run into each other if a key merely joins them. */
 const NAMES = ["a", "b", "a:b", "b:c", 'a","b', "c", "a/b", "constructor", "__proto__", "A"];
 const UIDS = ["1", "2", "1:2"];
+const AUDIENCES = ["https://cluster.test", "oci"];
 
 const ANNOTATION = "ocir-broker/identity";
 const OPTED_IN = { [ANNOTATION]: "workload" };
@@ -41,10 +42,11 @@ interface Subject {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  readonly audience: string;
 }
 
 const SUBJECTS: readonly Subject[] = NAMES.flatMap((namespace) =>
-  NAMES.flatMap((name) => UIDS.map((uid) => ({ namespace, name, uid }))),
+  NAMES.flatMap((name) => UIDS.flatMap((uid) => AUDIENCES.map((audience) => ({ namespace, name, uid, audience })))),
 );
 
 function part(value: object): string {
@@ -58,10 +60,10 @@ function createCloud(wallMs: () => number) {
   let areKeysInReach = true;
   let issued = 0;
 
-  function claimsOf({ namespace, name, uid }: Subject): object {
+  function claimsOf({ namespace, name, uid, audience }: Subject): object {
     const exp = Math.floor(wallMs() / 1_000) + 3_600;
     const bound = { namespace, serviceaccount: { name, uid }, pod: { name: `pod-${issued}`, uid: String(issued) } };
-    return { iss: "https://cluster.test", aud: ["https://cluster.test"], exp, jti: issued++, "kubernetes.io": bound };
+    return { iss: "https://cluster.test", aud: [audience], exp, jti: issued++, "kubernetes.io": bound };
   }
 
   return {
@@ -79,7 +81,7 @@ function createCloud(wallMs: () => number) {
       const [header, claims] = seen.split(".");
       if (kind === 0) return `${header}.${claims}.forged`;
       if (kind === 1) return `${part({ alg: "none" })}.${claims}.x`;
-      const own = { ...claimsOf(victim), ...(kind === 2 ? { sub: victim } : { aud: "https://cluster.test" }) };
+      const own = { ...claimsOf(victim), ...(kind === 2 ? { sub: victim } : { aud: victim.audience }) };
       return `${header}.${part(own)}.s${issued}`;
     },
     keys: { isSigned: async (token: Secret) => areKeysInReach && genuine.has(token.reveal()) },
@@ -107,7 +109,7 @@ function createCloud(wallMs: () => number) {
   };
 }
 
-it(`${REQUESTS} pulls of ${SUBJECTS.length} service accounts get no token of another`, async () => {
+it(`${REQUESTS} pulls of ${SUBJECTS.length} subjects get no token of another`, async () => {
   let nowMs = 1_000_000_000;
   const random = createSeededRandom(SEED);
   const chance = (below: number): number => Math.floor(random() * below);

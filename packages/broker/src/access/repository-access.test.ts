@@ -111,6 +111,18 @@ describe("RepositoryAccess.ask", () => {
     expect(counts.probes).toBe(2);
   });
 
+  it("probes again if the token was renewed while a probe was under way", async () => {
+    const { access, clock, cloud, counts, renewToken } = setUp();
+    cloud.latencyMs = 1_000;
+    access.ask(HOST, REPOSITORY);
+    await clock.advance(500);
+    renewToken();
+    await clock.advance(602_000);
+    expect(access.ask(HOST, REPOSITORY)).toBe("working");
+    await clock.advance(2_000);
+    expect(counts.probes).toBe(2);
+  });
+
   it("asks every ten minutes at most where a probe says nothing", async () => {
     const { access, clock, cloud, counts } = setUp();
     cloud.hasManifest = false;

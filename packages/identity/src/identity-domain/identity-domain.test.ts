@@ -160,7 +160,6 @@ describe("createIdentityDomain", () => {
 
   test.each<[name: string, code: string, answer: Answer]>([
     ["401", "domain-client-refused", () => ({ status: 401 })],
-    ["401 with a clock that is off", "clock-skew", () => ({ status: 401, serverDateMs: 1e12 })],
     ["403", "domain-client-refused", () => ({ status: 403 })],
     ["400 about the client", "domain-client-refused", () => ({ status: 400, text: '{"error":"invalid_client"}' })],
     ["400 about the token", "domain-token-refused", () => ({ status: 400, text: '{"error":"invalid_grant"}' })],
@@ -176,6 +175,12 @@ describe("createIdentityDomain", () => {
   ])("calls %s %s", async (_name, code, answer) => {
     const retryAfterMs = code === "workload-throttled" ? 7_000 : undefined;
     await expect(setUp(answer).exchange()).rejects.toMatchObject({ code, retryAfterMs });
+  });
+
+  test("does not ask for a newer session of the node if its clock is off", async () => {
+    const { exchange, send } = setUp(() => ({ status: 401, serverDateMs: 1e12 }), {}, {}, true);
+    await expect(exchange()).rejects.toMatchObject({ code: "clock-skew" });
+    expect(send).toHaveBeenCalledOnce();
   });
 
   test.each<[UpstreamErrorCode, string]>([
