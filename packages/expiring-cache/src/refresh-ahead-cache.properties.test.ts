@@ -11,7 +11,14 @@ const HOUR = 60 * MINUTE;
 const FETCH_LIMIT_MS = 15_000;
 /** Minimum time between the starts of two fetches of one key: the shortest back-off, 100 ms, less rounding. */
 const LEAST_GAP_MS = 99.999;
+const ROUNDING_MS = 0.001;
 const LONGEST_WAIT_MS = 2 * MINUTE;
+
+/** Longest time from a key's failure, the `failures`-th in a row, to its next fetch, if the key is pinned and has no value. */
+function longestRetryMs(failures: number, error: unknown): number {
+  const { retryAfterMs = 0 } = error as { retryAfterMs?: number };
+  return Math.min(MINUTE, 500 * 2 ** (failures - 1)) + Math.min(Math.max(retryAfterMs, 0), 5 * MINUTE);
+}
 
 /** How one fetch ends. `ignoresAbort`: it continues after its signal and delivers its value late. */
 type Ending =
@@ -86,7 +93,7 @@ function endAsTold(clock: FakeClock, endings: readonly Ending[]): (call: FetchCa
   };
 }
 
-test("RefreshAheadCache never hands out what has run out, never fetches twice at a time, never loses a valid value to a failure, and answers all", {
+test("RefreshAheadCache never hands out what has run out, never fetches twice at a time, never loses a valid value to a failure, retries in time, and answers all", {
   timeout: 30_000,
 }, async () => {
   await fc.assert(
@@ -102,6 +109,10 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
       const refreshes = new Map<string, number>();
       /** The value served after the latest event that may change it. */
       const held = new Map<string, { value: string; obtainedAtMs: number; expiresAtMs: number }>();
+      const pinned = new Set<string>();
+      const failures = new Map<string, number>();
+      /** When the next fetch must have begun, of pinned keys that failed without a value. */
+      const retryByMs = new Map<string, number>();
       let asked = 0;
       let answered = 0;
 
@@ -112,6 +123,8 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
           if (nowMs - (startedAtMs.get(key) ?? Number.NEGATIVE_INFINITY) < LEAST_GAP_MS)
             broken.push(`${key}: fetched again at once`);
           startedAtMs.set(key, nowMs);
+          checkRetry(key);
+          retryByMs.delete(key);
           underWay.set(key, before + 1);
           // An aborted fetch does not count any more, whether or not it has noticed.
           let isOurs = true;
@@ -130,6 +143,16 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
         onEvent(event) {
           const [before, after] = [held.get(event.key), cache.peek(event.key)];
           const wasValid = before !== undefined && clock.monotonicMs() < servableUntilMs(before);
+          if (event.type === "fetched") {
+            failures.delete(event.key);
+            retryByMs.delete(event.key);
+          }
+          if (event.type === "failed") {
+            const inARow = (failures.get(event.key) ?? 0) + 1;
+            failures.set(event.key, inARow);
+            const byMs = clock.monotonicMs() + longestRetryMs(inARow, event.error);
+            if (pinned.has(event.key) && after === undefined) retryByMs.set(event.key, byMs);
+          }
           if (event.type === "dropped") {
             held.delete(event.key);
             // A dropped key loses its back-off too: that is the price of the bound.
@@ -144,6 +167,11 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
           }
         },
       });
+
+      function checkRetry(key: string): void {
+        if (clock.monotonicMs() > (retryByMs.get(key) ?? Number.POSITIVE_INFINITY) + ROUNDING_MS)
+          broken.push(`${key}: retried too late`);
+      }
 
       /** A value that was served is still served until its time is over. */
       function checkHeld(): void {
@@ -190,6 +218,7 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
             break;
           case "keep":
             cache.pin(step.key);
+            pinned.add(step.key);
             break;
           case "restore": {
             const nowMs = clock.monotonicMs();
@@ -203,7 +232,10 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
             const after = cache.peek(step.key);
             if (before !== undefined && after !== before && after !== entry)
               broken.push(`${step.key}: lost by restore`);
-            if (after !== undefined) held.set(step.key, after);
+            if (after !== undefined) {
+              held.set(step.key, after);
+              retryByMs.delete(step.key);
+            }
             break;
           }
           case "advance":
@@ -211,6 +243,7 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
             break;
           case "suspend":
             sleptSinceMs = clock.monotonicMs();
+            retryByMs.clear();
             await clock.suspend(step.ms);
             sleptSinceMs = clock.monotonicMs();
             break;
@@ -219,6 +252,7 @@ test("RefreshAheadCache never hands out what has run out, never fetches twice at
             break;
         }
         checkHeld();
+        for (const key of retryByMs.keys()) checkRetry(key);
       }
       await clock.advance(LONGEST_WAIT_MS + FETCH_LIMIT_MS);
       expect(broken).toEqual([]);
