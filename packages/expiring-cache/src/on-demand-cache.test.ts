@@ -3,8 +3,9 @@ import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it, vi } from "vitest";
 import { OnDemandCache } from "./on-demand-cache.ts";
 
-// The clock is a fake one, so a test that takes longer waits for what never happens.
+/** On a fake clock nothing takes long: a promise that never settles fails soon. */
 vi.setConfig({ testTimeout: 10_000 });
+
 const HOUR_MS = 3_600_000;
 
 function setUp(maxEntries = 8) {

@@ -4,8 +4,9 @@ import { createFetchDouble, FIRST_RENEWAL_AT_HALF, UpstreamFailure } from "../te
 import type { CacheEvent } from "./cache-report.ts";
 import { RefreshAheadCache } from "./refresh-ahead-cache.ts";
 
-// The clock is a fake one, so a test that takes longer waits for what never happens.
+/** On a fake clock nothing takes long: a promise that never settles fails soon. */
 vi.setConfig({ testTimeout: 10_000 });
+
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;

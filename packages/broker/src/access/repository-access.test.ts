@@ -1,7 +1,10 @@
 import { createFakeClock } from "@ocir-broker/testkit";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createSessionRefresh } from "../tokens/session-refresh.ts";
 import { type AccessEvent, RepositoryAccess } from "./repository-access.ts";
+
+/** On a fake clock nothing takes long: a promise that never settles fails soon. */
+vi.setConfig({ testTimeout: 10_000 });
 
 const HOST = "iad.ocir.io";
 const OTHER_HOST = "icn.ocir.io";

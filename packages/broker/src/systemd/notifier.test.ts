@@ -1,8 +1,11 @@
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it, vi } from "vitest";
 import { createLog } from "../telemetry/log.ts";
 import { createNotifier } from "./notifier.ts";
 import type { ServiceMessage } from "./notify-transport.ts";
+
+/** On a fake clock nothing takes long: a promise that never settles fails soon. */
+vi.setConfig({ testTimeout: 10_000 });
 
 const PID = 4_711;
 

@@ -1,7 +1,10 @@
 import { createFakeClock } from "@ocir-broker/testkit";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { RepositoryAccess } from "../access/repository-access.ts";
 import { createSessionRefresh } from "./session-refresh.ts";
+
+/** On a fake clock nothing takes long: a promise that never settles fails soon. */
+vi.setConfig({ testTimeout: 10_000 });
 
 function setUp() {
   const clock = createFakeClock();

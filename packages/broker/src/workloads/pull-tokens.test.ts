@@ -4,6 +4,9 @@ import { describe, expect, it, vi } from "vitest";
 import { codeOf } from "../errors/describe-error.ts";
 import { createPullTokens, type PullTokensOptions } from "./pull-tokens.ts";
 
+/** On a fake clock nothing takes long: a promise that never settles fails soon. */
+vi.setConfig({ testTimeout: 10_000 });
+
 const HOST = "iad.ocir.io";
 const POD = { token: new Secret("e.e.s"), annotations: {} };
 const ANNOTATION = "ocir-broker/identity";
