@@ -1,9 +1,10 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createSendRequest, createSystemClock, createUpstreamDispatcher } from "@ocir-broker/foundation";
+import { createSendRequest, createUpstreamDispatcher } from "@ocir-broker/foundation";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { createShiftedClock, type ShiftedClock } from "../../test/shifted-clock.ts";
 import { checkConfig } from "../config/load.ts";
 import { type Broker, startBroker } from "../daemon.ts";
 import { createLog } from "../telemetry/log.ts";
@@ -17,8 +18,10 @@ let simulator: Simulator;
 let broker: Broker;
 let folder: string;
 let logged: string;
+let clock: ShiftedClock;
 
 beforeEach(async () => {
+  clock = createShiftedClock();
   logged = "";
   folder = mkdtempSync(join(tmpdir(), "domain-"));
   simulator = await startSimulator({ tls: true });
@@ -49,7 +52,6 @@ async function start(provider: string, identityDomain: object): Promise<void> {
   const checked = checkConfig(
     JSON.stringify({
       sockets: { credentials: join(folder, "c.sock"), health: join(folder, "h.sock") },
-      request: { deadline: "2s" },
       identity: { provider },
       serviceAccounts: { exchange: "identity-domain", audience: AUDIENCE },
       identityDomain: { url: simulator.domainUrl.origin, ...identityDomain },
@@ -67,7 +69,7 @@ async function start(provider: string, identityDomain: object): Promise<void> {
     },
   };
   broker = await startBroker({
-    ...{ config: checked.config, environment: {}, clock: createSystemClock(), random: () => 0.5 },
+    ...{ config: checked.config, environment: {}, clock, random: () => 0.5 },
     log: createLog({ level: "trace", environment: {}, stream }),
     ...{ version: "1", pid: process.pid },
   });
@@ -96,10 +98,10 @@ const passwordIn = (answer: { body: unknown }): string => JSON.parse(String(answ
 async function pullStatus(password: string, repository: string): Promise<number> {
   const url = new URL(`/v2/${repository}/manifests/1`, simulator.registryUrl);
   const dispatcher = createUpstreamDispatcher({
-    ...{ connectMs: 3_000, headersMs: 8_000, bodyMs: 8_000, maxConnectionsPerOrigin: 1 },
+    ...{ connectMs: 60_000, headersMs: 60_000, bodyMs: 60_000, maxConnectionsPerOrigin: 1 },
     caCertificates: [simulator.caCertificate ?? ""],
   });
-  const send = createSendRequest({ dispatcher, clock: createSystemClock(), totalMs: 8_000 });
+  const send = createSendRequest({ dispatcher, clock, totalMs: 60_000 });
   const headers = { authorization: `Bearer ${password}` };
   const { signal } = new AbortController();
   const { status } = await send({ method: "GET", url, headers, signal, maxBodyBytes: 65_536 });
@@ -153,8 +155,14 @@ it("shows the client's secret nowhere, whatever the identity domain answers", as
   expect(await pull("puller-1")).toMatchObject({ status: 200 });
   for (const fault of [{ status: 401 }, { status: 400 }, { html: true }]) {
     simulator.faults({ endpoint: "domain.token", ...fault });
-    expect(await pull("puller-2")).not.toMatchObject({ status: 200 });
+    const before = simulator.requests()["domain.token"];
+    const failed = pull("puller-2");
+    await expect.poll(() => simulator.requests()["domain.token"], { timeout: 60_000 }).toBeGreaterThan(before);
+    // Over the deadline, and over the back-off for the next one.
+    clock.shift(60_000);
+    expect(await failed).not.toMatchObject({ status: 200 });
     simulator.clearFaults();
+    clock.shift(60_000);
   }
   chmodSync(join(folder, "secret"), 0o644);
   expect(String((await pull("puller-2")).body)).toMatch(/^ocir-broker: identity-file-permissions: /);
