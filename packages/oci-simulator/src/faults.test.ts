@@ -171,7 +171,7 @@ describe("faults", () => {
   test("without times stay until cleared, and clearing lets go of what hangs", async () => {
     simulator.faults({ endpoint: "*", hang: "before-headers" });
     const hanging = [askRegion(), askRegion()];
-    await expect.poll(() => simulator.requests()["metadata.regionInfo"]).toBe(2);
+    await expect.poll(() => simulator.requests()["metadata.regionInfo"], { timeout: 30_000 }).toBe(2);
     simulator.clearFaults();
     expect((await Promise.all(hanging)).map(({ status }) => status)).toEqual([0, 0]);
     expect((await askRegion()).status).toBe(200);

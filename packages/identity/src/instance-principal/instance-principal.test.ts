@@ -326,7 +326,7 @@ test("InstancePrincipal.session stops when its caller gives up", async () => {
 
   const fetch = principal.session(giveUp.signal);
   fetch.catch(() => undefined);
-  await expect.poll(() => authServer.requests.length).toBe(1);
+  await expect.poll(() => authServer.requests.length, { timeout: 30_000 }).toBe(1);
   giveUp.abort();
 
   await expect(fetch).rejects.toMatchObject({ code: "aborted" });

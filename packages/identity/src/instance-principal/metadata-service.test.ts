@@ -210,7 +210,7 @@ test("MetadataService.read stops a request under way when its caller gives up", 
 
   const read = metadata.read(["/instance/region"], giveUp.signal);
   read.catch(() => undefined);
-  await expect.poll(() => server.requests.length).toBe(1);
+  await expect.poll(() => server.requests.length, { timeout: 30_000 }).toBe(1);
   giveUp.abort();
 
   await expect(read).rejects.toMatchObject({ code: "aborted" });

@@ -270,7 +270,7 @@ test("a leaf certificate is good until its end, and replaced at half of its life
   expect((await federate(aging, first, date())).status).toBe(200);
 
   await clock.advance(3_600_000);
-  await expect.poll(() => clock.armed().length === 1 && clock.armed()[0]).toBe(3_600_000);
+  await expect.poll(() => clock.armed().length === 1 && clock.armed()[0], { timeout: 30_000 }).toBe(3_600_000);
   const second = await readIdentity(aging);
   expect(second.leaf.fingerprint).not.toBe(first.leaf.fingerprint);
   expect(second.leaf.checkPrivateKey(second.leafKey)).toBe(true);

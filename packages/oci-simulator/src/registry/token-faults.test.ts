@@ -116,5 +116,5 @@ test("refuse closes the service's door until the faults are cleared, and no othe
   expect(await ask(simulator.authUrl)).toMatchObject({ status: 0, ending: "reset" });
   expect((await ask(simulator.registryUrl)).status).toBe(404);
   simulator.clearFaults();
-  await expect.poll(async () => (await ask(simulator.authUrl)).status).toBe(404);
+  await expect.poll(async () => (await ask(simulator.authUrl)).status, { timeout: 30_000 }).toBe(404);
 });
