@@ -16,7 +16,7 @@ import {
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { flagIn } from "../packages/doctor/src/node/kubelet.ts";
-import { distrustOf } from "../packages/doctor/src/node/trusted-path.ts";
+import { distrustOf } from "../packages/foundation/src/trusted-path.ts";
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const SCRIPT = readFileSync(join(CHECKOUT, "cloud-init/ocir-broker-node.sh"), "utf8");

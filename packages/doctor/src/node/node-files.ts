@@ -17,7 +17,7 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
-import { distrustOf } from "./trusted-path.ts";
+import { distrustOf } from "@ocir-broker/foundation";
 
 /** A failure is an errno code, such as ENOENT, `not-regular` or `too-large`. */
 export type Read<Value> = { readonly value: Value } | { readonly failure: string };
