@@ -19,6 +19,7 @@ export { type Expiring, type RetryHint, retryHintOf } from "./expiring.ts";
 export { FILE_ERRORS, type FileErrorCode, fileFaultOf } from "./file-fault.ts";
 export { parseJson } from "./parse-json.ts";
 export { type Random, systemRandom } from "./random.ts";
+export { type ReadOptions, RefusedFileError, readRegularFile } from "./regular-file.ts";
 export { retryAfterMsOf } from "./retry-after.ts";
 export { Secret } from "./secret.ts";
 export {

