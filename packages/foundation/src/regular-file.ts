@@ -64,9 +64,11 @@ export function readRegularFile(path: string, options: ReadOptions = {}): Buffer
 function refuseUntrusted(path: string, isSystemdCredential: boolean): void {
   if (!isRoot()) return;
   const absolute = resolve(path);
-  const own = isSystemdCredential ? dirname(dirname(absolute)) : absolute;
-  const distrusted = distrustOf(own, { root: "/", ownerId: 0, acceptsStickyFolders: true });
-  if (distrusted !== undefined) throw new RefusedFileError("path-untrusted", path, distrusted);
+  const options = { root: "/", ownerId: 0, acceptsStickyFolders: true };
+  const distrusted = distrustOf(absolute, options);
+  if (distrusted === undefined) return;
+  if (isSystemdCredential && distrustOf(dirname(dirname(absolute)), options) === undefined) return;
+  throw new RefusedFileError("path-untrusted", path, distrusted);
 }
 
 /** False for user id 0 of a user namespace, as in rootless podman: an ordinary user, who may read what that user may. */

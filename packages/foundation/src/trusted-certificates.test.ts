@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSecureContext, getCACertificates } from "node:tls";
@@ -66,6 +67,17 @@ describe("readTrustedCertificates", () => {
 
   test("takes a missing file as an empty one", () => {
     expect(readTrustedCertificates({ SSL_CERT_FILE: at("missing") })).toEqual(bundled);
+  });
+
+  test("neither waits for a pipe nor reads a device or a huge file, wherever it is named", () => {
+    mkdirSync(at("odd"));
+    execFileSync("mkfifo", [at("odd/pipe")]);
+    writeFileSync(at("odd/huge"), PRIVATE_ROOT);
+    truncateSync(at("odd/huge"), 2 ** 40);
+    for (const file of [at("odd/pipe"), "/dev/zero", at("odd/huge"), at("odd")]) {
+      expect(readTrustedCertificates({ SSL_CERT_FILE: file, SSL_CERT_DIR: at("odd") }), file).toEqual(bundled);
+      expect(readTrustedCertificates({}, file), file).toEqual([]);
+    }
   });
 
   test("reads the system's store where nothing else is named", () => {

@@ -5,9 +5,10 @@
  * Reads the files once, and trusts nothing else.
  */
 import { X509Certificate } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
+import { readRegularFile } from "./regular-file.ts";
 
 /** Debian and Ubuntu; Oracle Linux and related systems. */
 const SYSTEM_STORES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
@@ -16,7 +17,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIF
 
 /**
  * PEM, one certificate each. `SSL_CERT_FILE` and `SSL_CERT_DIR` (directories separated by colons) replace the system's store, as in
- * OpenSSL. Missing or unreadable files and invalid certificates are ignored.
+ * OpenSSL. Files that cannot or must not be read and invalid certificates are ignored.
  *
  * @param caFile if set, only this file is trusted; without a readable certificate in it, the result is empty.
  */
@@ -53,7 +54,7 @@ function filesIn(directory: string): string[] {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, "latin1");
+    return readRegularFile(file).toString("latin1");
   } catch {
     return "";
   }

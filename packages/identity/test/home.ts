@@ -1,4 +1,5 @@
 /** A person's home directory with `~/.oci`, and providers that read it. */
+import { execFileSync } from "node:child_process";
 import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,6 +34,8 @@ export interface Home {
   context(variables?: Readonly<Record<string, string>>): ProviderContext;
   /** @param name below the home. */
   write(name: string, text: string, mode?: number): string;
+  /** A pipe in the place of a file. */
+  pipe(name: string): void;
 }
 
 export function createHome(): Home {
@@ -56,6 +59,10 @@ export function createHome(): Home {
       writeFileSync(file, text);
       chmodSync(file, mode);
       return file;
+    },
+    pipe(name) {
+      rmSync(join(path, name), { force: true });
+      execFileSync("mkfifo", [join(path, name)]);
     },
   };
 }

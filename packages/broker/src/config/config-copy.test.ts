@@ -1,14 +1,14 @@
-import type * as fs from "node:fs";
+import type * as foundation from "@ocir-broker/foundation";
 import { describe, expect, it, vi } from "vitest";
 import { loadConfig } from "./load.ts";
 
 /** Files by their paths; a path that is not here may not be read. */
 let files: Readonly<Record<string, string>>;
 
-vi.mock("node:fs", async (importOriginal) => ({
-  ...(await importOriginal<typeof fs>()),
-  readFileSync: (path: string) => {
-    if (path in files) return files[path];
+vi.mock("@ocir-broker/foundation", async (importOriginal) => ({
+  ...(await importOriginal<typeof foundation>()),
+  readRegularFile: (path: string) => {
+    if (path in files) return Buffer.from(files[path] ?? "");
     throw Object.assign(new Error(path), { code: "EACCES", syscall: "open" });
   },
 }));

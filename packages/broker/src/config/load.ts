@@ -3,8 +3,7 @@
  *
  * The file has precedence; the environment fills in keys that the file does not set.
  */
-import { readFileSync } from "node:fs";
-import { fileFaultOf } from "@ocir-broker/foundation";
+import { fileFaultOf, readRegularFile } from "@ocir-broker/foundation";
 import type * as z from "zod";
 import { ConfigError } from "./config-error.ts";
 import { parseLocated } from "./fault-line.ts";
@@ -83,7 +82,7 @@ export function checkConfig(text: string, environment: Environment = {}, default
 export function readConfigText(source: ConfigSource): string {
   const path = pathOf(source);
   try {
-    return readFileSync(path, "utf8");
+    return readRegularFile(path).toString();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && source.path === undefined) return "";
@@ -98,7 +97,7 @@ export function readConfigText(source: ConfigSource): string {
 /** Undefined for users other than the daemon's and the fallback broker's, and if there is no copy. */
 function readCopy(): string | undefined {
   try {
-    return readFileSync(CONFIG_COPY_PATH, "utf8");
+    return readRegularFile(CONFIG_COPY_PATH).toString();
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -88,6 +89,11 @@ describe("createCluster", () => {
     writeKubeconfig({}, "https://127.0.0.1:1");
     const caFile = write("cluster.crt", simulator.clusterCaCertificate);
     expect(await ask(clusterOf({ apiServer: simulator.clusterUrl.origin, caFile }))).toBe(401);
+  });
+
+  it.each(["kubelet.conf", "oke-apiserver", "ca.crt"])("does not wait for a pipe in the place of %s", async (name) => {
+    execFileSync("mkfifo", [join(folder, name)]);
+    expect(await ask(clusterOf())).toBe("cluster-unknown");
   });
 
   it("trusts no authority but the cluster's", async () => {

@@ -1,6 +1,6 @@
 /** Reads a kubeconfig's cluster: the API server's URL and its certificate authority. Reads no user, and so no credential. */
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { readRegularFile } from "@ocir-broker/foundation";
 import { parse } from "yaml";
 import * as z from "zod";
 
@@ -42,7 +42,7 @@ export function readKubeconfig(path: string): KubeconfigCluster {
 /** Undefined if it cannot be read. */
 export function readText(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return readRegularFile(path).toString();
   } catch {
     return undefined;
   }

@@ -13,7 +13,7 @@ import {
   recordTranscript,
   renderReport,
 } from "@ocir-broker/doctor";
-import { createSystemClock, holdProcess, type Secret, systemRandom } from "@ocir-broker/foundation";
+import { createSystemClock, holdProcess, readRegularFile, type Secret, systemRandom } from "@ocir-broker/foundation";
 import { type Command, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
@@ -21,6 +21,9 @@ import { personalSource } from "../config/personal-config.ts";
 import { reportFailure } from "../failure.ts";
 import { refuseExisting, writeNewFile } from "../files/new-file.ts";
 import { environment as ownEnvironment, version } from "../process/environment.ts";
+
+/** Four times the longest token. */
+const MAX_TOKEN_FILE_BYTES = 64 * 1024;
 
 const JWT = /^ey[\w-]+\.[\w-]+\.[\w-]+$/;
 
@@ -104,7 +107,8 @@ function readToken(file: string): Secret {
   // An error would name the file.
   if (JWT.test(file))
     throw commandError("usage-invalid", { place: "--service-account-token", detail: "it takes a file, not a token" });
-  return parseServiceAccountToken(readFileSync(file === "-" ? 0 : file, "utf8"));
+  const bytes = file === "-" ? readFileSync(0) : readRegularFile(file, { maxBytes: MAX_TOKEN_FILE_BYTES });
+  return parseServiceAccountToken(bytes.toString());
 }
 
 async function doctorOptions(

@@ -1,8 +1,7 @@
 /** `ocir-broker status`: shows what the daemon reports on its health socket. Any user may ask; it holds no secret. */
-import { readFileSync } from "node:fs";
 import type { HealthDetails } from "@ocir-broker/broker";
 import { askHealthSocket } from "@ocir-broker/doctor";
-import { type Clock, createSystemClock, holdProcess, parseJson, sleep } from "@ocir-broker/foundation";
+import { type Clock, createSystemClock, holdProcess, parseJson, readRegularFile, sleep } from "@ocir-broker/foundation";
 import { DISABLED_FILE } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
@@ -105,7 +104,7 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
 /** The time in the file of `ocir-broker disable`; undefined if the node is not switched off. */
 function disabledSince(): string | undefined {
   try {
-    return readFileSync(DISABLED_FILE, "utf8").trim();
+    return readRegularFile(DISABLED_FILE).toString().trim();
   } catch {
     return undefined;
   }

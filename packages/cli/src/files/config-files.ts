@@ -10,7 +10,6 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
-  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -19,6 +18,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { readRegularFile } from "@ocir-broker/foundation";
 import { type ConfigFile, decodeConfigText } from "@ocir-broker/kubelet-config";
 import { withPath } from "../failure.ts";
 
@@ -30,7 +30,7 @@ export function readConfigFiles(paths: readonly string[]): { files: ConfigFile[]
   const directory = paths.length > 1 || statSync(first).isDirectory();
   const files = paths.length === 1 && directory ? filesIn(first) : paths;
   return {
-    files: files.map((path) => ({ path, text: withPath(path, () => decodeConfigText(readFileSync(path))) })),
+    files: files.map((path) => ({ path, text: withPath(path, () => decodeConfigText(readRegularFile(path))) })),
     directory,
   };
 }
@@ -48,7 +48,7 @@ export function isExecutable(path: string): boolean {
 export function readIfThere(path: string): string | undefined {
   return withPath(path, () => {
     try {
-      return decodeConfigText(readFileSync(path));
+      return decodeConfigText(readRegularFile(path));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;

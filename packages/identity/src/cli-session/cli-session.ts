@@ -30,8 +30,8 @@ export function createCliSession(
     async session() {
       const found = await profile();
       const place = found.placeOf("security_token_file");
-      const token = await readPrivateFile(found.path("security_token_file"), place);
-      const privateKey = await readProfileKey(found);
+      const token = readPrivateFile(found.path("security_token_file"), place);
+      const privateKey = readProfileKey(found);
       const wallMs = clock.wallMs();
       const written = decodeWrittenSession(token, privateKey, { place, wallMs, expired: "session-expired" });
       checkSame(written.identity, place);

@@ -64,7 +64,7 @@ const SECRET_KEY = "identityDomain.clientSecretFile";
 export async function authorize(post: FormPost, options: AuthorizationOptions): Promise<Authorized> {
   const { settings, nodeSessions } = options;
   if (settings.authorization === "client") {
-    const headers = { "content-type": FORM, authorization: `Basic ${await basicOf(options)}` };
+    const headers = { "content-type": FORM, authorization: `Basic ${basicOf(options)}` };
     return { headers, again: async () => undefined };
   }
   const live = await nodeSessions.live();
@@ -82,22 +82,22 @@ function signedBy({ keyId, privateKey }: SigningSession, post: FormPost): Header
 }
 
 /** @throws {WorkloadError} `domain-not-configured`, `domain-secret-…`, {IdentityError} `identity-file-…` */
-export async function basicOf(options: SecretOptions): Promise<string> {
+export function basicOf(options: SecretOptions): string {
   const { clientId } = options.settings;
   if (clientId === undefined) throw new WorkloadError("domain-not-configured", "identityDomain.clientId");
-  const secret = (await readSecret(options)).trim();
+  const secret = readSecret(options).trim();
   if (secret === "") throw new WorkloadError("domain-secret-missing", SECRET_KEY);
   return Buffer.from(`${clientId}:${secret}`).toString("base64");
 }
 
-async function readSecret({ settings, environment, secretMissingAs }: SecretOptions): Promise<string> {
+function readSecret({ settings, environment, secretMissingAs }: SecretOptions): string {
   if (settings.clientSecretFile !== undefined) return readPrivateFile(settings.clientSecretFile, SECRET_KEY);
   const missing = new WorkloadError(secretMissingAs ?? "domain-secret-missing", SECRET_KEY);
   const directory = environment["CREDENTIALS_DIRECTORY"];
   if (directory === undefined) throw missing;
   try {
     // Made by systemd for this unit alone, whose user need not own it.
-    return await readBoundedFile(`${directory}/${CREDENTIAL}`);
+    return readBoundedFile(`${directory}/${CREDENTIAL}`, { isSystemdCredential: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") throw missing;
     throw new IdentityError("identity-file-unreadable", CREDENTIAL, { cause: error });

@@ -85,7 +85,7 @@ export function createIdentityDomain(options: IdentityDomainOptions): WorkloadEx
  */
 export async function checkDomainSettings(options: SecretOptions): Promise<void> {
   tokenUrlOf(options.settings);
-  if (options.settings.authorization === "client") await basicOf(options);
+  if (options.settings.authorization === "client") basicOf(options);
 }
 
 function tokenUrlOf({ url }: IdentityDomainSettings): URL {

@@ -3,7 +3,7 @@
  * users can neither read nor change it; Oracle's command line only warns.
  */
 import type { Stats } from "node:fs";
-import { open } from "node:fs/promises";
+import { type ReadOptions, readRegularFile } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
 
 /** A profile with many sections, a key or a token: each has a few KiB. */
@@ -14,14 +14,12 @@ const LOOSE_FOR_ROOTS_FILE = 0o037;
 /** Any access but the owner's. */
 const LOOSE_FOR_OWN_FILE = 0o077;
 
-/** @throws the system's error. */
-export async function readBoundedFile(path: string): Promise<string> {
-  const file = await open(path, "r");
-  try {
-    return await readWhole(file);
-  } finally {
-    await file.close();
-  }
+/** @throws {RefusedFileError} or the system's error */
+export function readBoundedFile(path: string, options: ReadOptions = {}): string {
+  const bytes = readRegularFile(path, { maxBytes: MAX_FILE_BYTES, ...options });
+  const text = bytes.toString();
+  bytes.fill(0);
+  return text;
 }
 
 /**
@@ -31,20 +29,17 @@ export async function readBoundedFile(path: string): Promise<string> {
  * @param place for errors: the setting that names the file.
  * @throws {IdentityError} `identity-file-unreadable`, `identity-file-permissions`
  */
-export async function readPrivateFile(path: string, place: string): Promise<string> {
-  let isLoose: boolean;
+export function readPrivateFile(path: string, place: string): string {
   try {
-    const file = await open(path, "r");
-    try {
-      isLoose = isLooseFile(await file.stat());
-      if (!isLoose) return await readWhole(file);
-    } finally {
-      await file.close();
-    }
+    return readBoundedFile(path, { check: (stats) => refuseLoose(stats, place) });
   } catch (error) {
+    if (error instanceof IdentityError) throw error;
     throw new IdentityError("identity-file-unreadable", place, { cause: error });
   }
-  throw new IdentityError("identity-file-permissions", place);
+}
+
+function refuseLoose(stats: Stats, place: string): void {
+  if (isLooseFile(stats)) throw new IdentityError("identity-file-permissions", place);
 }
 
 function isLooseFile({ uid, gid, mode }: Stats): boolean {
@@ -53,12 +48,4 @@ function isLooseFile({ uid, gid, mode }: Stats): boolean {
   const isRootsForGroup = uid === 0 && (ownId !== 0 || gid !== 0);
   if (isRootsForGroup) return (mode & LOOSE_FOR_ROOTS_FILE) !== 0;
   return uid !== ownId || (mode & LOOSE_FOR_OWN_FILE) !== 0;
-}
-
-async function readWhole(file: Awaited<ReturnType<typeof open>>): Promise<string> {
-  const { size } = await file.stat();
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(size, MAX_FILE_BYTES)));
-  const text = buffer.toString("utf8", 0, bytesRead);
-  buffer.fill(0);
-  return text;
 }

@@ -5,12 +5,12 @@ import { readPrivateFile } from "./private-file.ts";
 import type { Profile } from "./profile.ts";
 
 /** `key_content` of the environment, or the file `key_file`. @throws {IdentityError} `key-*`, `identity-file-*`, `oci-config-incomplete` */
-export async function readProfileKey(profile: Profile): Promise<KeyObject> {
+export function readProfileKey(profile: Profile): KeyObject {
   const passPhrase = profile.find("pass_phrase") ?? profile.find("passphrase");
   const content = profile.find("key_content");
   if (content !== undefined) return decodePrivateKey(content, passPhrase, profile.placeOf("key_content"));
   const place = profile.placeOf("key_file");
-  return decodePrivateKey(await readPrivateFile(profile.path("key_file"), place), passPhrase, place);
+  return decodePrivateKey(readPrivateFile(profile.path("key_file"), place), passPhrase, place);
 }
 
 /** @throws {IdentityError} `key-encrypted`, `key-invalid` */

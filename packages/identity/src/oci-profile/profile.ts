@@ -79,7 +79,7 @@ async function readValues(
 ): Promise<Readonly<Record<string, string>>> {
   let text: string;
   try {
-    text = await readBoundedFile(file);
+    text = readBoundedFile(file);
   } catch (error) {
     if (!isWanted && (error as NodeJS.ErrnoException).code === "ENOENT") return {};
     throw new IdentityError("oci-config-unreadable", printable(file), { cause: error });

@@ -29,22 +29,22 @@ export function createResourcePrincipal(_settings: object, { clock, environment 
     return value;
   }
 
-  async function read(name: string): Promise<string> {
+  function read(name: string): string {
     const value = variable(name);
     if (!isPath(value)) return value;
     try {
-      return await readBoundedFile(value);
+      return readBoundedFile(value);
     } catch (error) {
       throw new IdentityError("identity-file-unreadable", name, { cause: error });
     }
   }
 
   /** A key in a file has its pass phrase in a file. */
-  async function readPassPhrase(): Promise<string | undefined> {
+  function readPassPhrase(): string | undefined {
     const passPhrase = environment[PASS_PHRASE];
     if (!passPhrase) return undefined;
     if (isPath(passPhrase) !== isPath(variable(KEY))) throw new IdentityError("resource-principal-mixed", PASS_PHRASE);
-    return (await read(PASS_PHRASE)).replace(/\r?\n$/, "");
+    return read(PASS_PHRASE).replace(/\r?\n$/, "");
   }
 
   return {
@@ -53,8 +53,8 @@ export function createResourcePrincipal(_settings: object, { clock, environment 
     region: async () => regionNamed(variable(REGION), REGION),
     async session() {
       if (variable(VERSION) !== "2.2") throw new IdentityError("resource-principal-version", VERSION);
-      const privateKey = decodePrivateKey(await read(KEY), await readPassPhrase(), KEY);
-      const written = decodeWrittenSession(await read(TOKEN), privateKey, {
+      const privateKey = decodePrivateKey(read(KEY), readPassPhrase(), KEY);
+      const written = decodeWrittenSession(read(TOKEN), privateKey, {
         place: TOKEN,
         wallMs: clock.wallMs(),
         expired: "resource-principal-expired",

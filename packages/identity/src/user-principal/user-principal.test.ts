@@ -22,6 +22,14 @@ function expectUser({ keyId, privateKey, tenancyId }: SigningSession): void {
 }
 
 describe("createUserPrincipal", () => {
+  it("does not wait for a pipe in the place of the profile or the key", async () => {
+    const home = homeWith(`[DEFAULT]\n${COMPLETE}`);
+    home.pipe(".oci/key.pem");
+    expect(await sessionIn(home).catch((error) => error.code)).toBe("identity-file-unreadable");
+    home.pipe(".oci/config");
+    expect(await sessionIn(home).catch((error) => error.code)).toBe("oci-config-unreadable");
+  });
+
   it.each([
     ["the profile DEFAULT", `[DEFAULT]\n${COMPLETE}`, {}],
     ["a profile without a DEFAULT", `[ME]\n${COMPLETE}`, { profile: "ME" }],

@@ -41,7 +41,7 @@ export function createUserPrincipal(
 async function sessionOf(profile: Profile): Promise<SigningSession> {
   const [tenancyId, user] = [ocidIn(profile, "tenancy"), ocidIn(profile, "user")];
   const fingerprint = profile.get("fingerprint").toLowerCase();
-  const privateKey = await readProfileKey(profile);
+  const privateKey = readProfileKey(profile);
   if (fingerprint !== fingerprintOf(privateKey))
     throw new IdentityError("key-fingerprint", profile.placeOf("fingerprint"));
   return { keyId: new Secret(`${tenancyId}/${user}/${fingerprint}`), privateKey, tenancyId };
