@@ -2,11 +2,11 @@
  * Another user of the node, or a pod, imitates the node's processes and folders: our programs that run as root must not execute,
  * ask, write or wait for any of them. Each exploit runs as user 65534.
  */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Archives } from "./install/archives.ts";
 import { EARLIER_FLAGS, putEarlierProvider } from "./install/earlier-provider.ts";
 import { givenNode } from "./install/given-node.ts";
-import { type HostileUser, startHostileUser } from "./install/hostile-user.ts";
+import { HOSTILE_PROXY, type HostileUser, startHostileUser, startRewrittenDaemon } from "./install/hostile-user.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
 import { CONFIG, type OkeNode } from "./install/oke-node.ts";
 import { kubeletReport, startKubelet } from "./install/running-kubelet.ts";
@@ -17,6 +17,19 @@ const BUILT = "/opt/checkout/dist/ocir-broker";
 const SETUP = "/usr/libexec/ocir-broker/setup";
 const IMAGE = "us-ashburn-1.ocir.io/tenancy/app";
 const VERSION = "Kubernetes v1.33.1";
+const SERVICE_ACCOUNT_ENTRY = `apiVersion: kubelet.config.k8s.io/v1
+kind: CredentialProviderConfig
+providers:
+  - name: credential-provider-oke-sa
+    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    matchImages: ["*.ocir.io", "ocir.*.oci.*.*"]
+    defaultCacheDuration: "0s"
+    tokenAttributes: { serviceAccountTokenAudience: broker, requireServiceAccount: true, cacheType: Token }
+`;
+/** Needs a secret, which the unit may pass as a credential. */
+const DOMAIN = `serviceAccounts: { exchange: identity-domain }
+identityDomain: { url: "https://domain.test", authorization: client, clientId: app }
+`;
 
 describe.skipIf(skipped !== undefined)(
   `root on a node with a hostile user${skipped ? ` (skipped: ${skipped})` : ""}`,
@@ -49,6 +62,40 @@ describe.skipIf(skipped !== undefined)(
       expect(doctor.stdout).not.toContain(user.folder);
       expect(await user.gained()).toBe("");
     });
+
+    it.each([
+      ["a proxy and a credential", `HTTPS_PROXY=${HOSTILE_PROXY} CREDENTIALS_DIRECTORY=/tmp/theirs`],
+      ["a pipe as certificates", "SSL_CERT_FILE=/tmp/theirs/pipe"],
+    ])("takes nothing from the environment that the daemon has rewritten: %s", async (_what, variables) => {
+      user = await startHostileUser(node);
+      node.root.write("/root/secret", "canary", 0o600);
+      node.root.write("/etc/ocir-broker/config.yaml", DOMAIN);
+      node.root.write(
+        "/etc/systemd/system/kubelet.service",
+        `[Service]\nExecStart=/usr/bin/kubelet --image-credential-provider-config=${CONFIG}\n`,
+      );
+      node.root.write(CONFIG, SERVICE_ACCOUNT_ENTRY);
+      onTestFinished(await startRewrittenDaemon(node, variables));
+      const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
+      expect(doctor.exitCode, doctor.stderr).toBe(1);
+      expect(doctor.stdout).toContain('"domain-secret-missing"');
+      expect(await user.gained()).toBe("");
+    });
+
+    it.each([
+      ["pipe", "upstream: { caFile: /tmp/theirs/pipe }"],
+      ["link to a device", "upstream: { caFile: /tmp/theirs/zero }"],
+      ["pipe as kubeconfig", "serviceAccounts: { exchange: oke, kubeconfig: /tmp/theirs/pipe }"],
+    ])(
+      "neither waits for, nor reads without end, what a user puts in a configured place: a %s",
+      async (_what, config) => {
+        user = await startHostileUser(node);
+        node.root.write("/etc/ocir-broker/config.yaml", config);
+        const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
+        expect(doctor.exitCode, doctor.stderr).toBe(1);
+        expect(await user.gained()).toBe("");
+      },
+    );
 
     it("installs on a node that runs for its own kubelet, or for none", async () => {
       user = await startHostileUser(node);

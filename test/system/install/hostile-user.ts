@@ -9,6 +9,7 @@ import type { OkeNode } from "./oke-node.ts";
 const UID = "65534";
 const FOLDER = "/tmp/theirs";
 const PROXY_PORT = 18_443;
+export const HOSTILE_PROXY = `http://127.0.0.1:${PROXY_PORT}`;
 const GROUP = "/sys/fs/cgroup/user.slice/user-65534.slice/user@65534.service/app.slice/kubelet.service";
 
 export interface HostileUser {
@@ -36,8 +37,27 @@ umask 022
 mkdir -p ${FOLDER} && cd ${FOLDER} || exit
 cat >kubelet && cp kubelet credential-provider-oke && chmod 755 kubelet credential-provider-oke
 mkfifo pipe
+ln -s /dev/zero zero
+ln -s /root/secret identity-domain-secret
 echo 'sleep 3600; :' >serve
 `;
+
+/**
+ * Starts a service of the daemon's name, of another user, whose memory has more variables than systemd gave it: a compromised
+ * daemon can rewrite its own. Stops it at the end of the returned function.
+ */
+export async function startRewrittenDaemon({ root }: OkeNode, variables: string): Promise<() => Promise<void>> {
+  const unit = "/run/systemd/system/ocir-broker.service";
+  const start = `exec env ${variables} bash -c 'exec -a ocir-broker sleep 3600'`;
+  root.write(unit, `[Service]\nUser=${UID}\nExecStart=/bin/sh -c "${start}"\n`);
+  await root.run("systemctl", ["daemon-reload"]);
+  await root.run("systemctl", ["start", "ocir-broker.service"]);
+  return async () => {
+    await root.run("systemctl", ["stop", "ocir-broker.service"]);
+    await root.run("rm", [unit]);
+    await root.run("systemctl", ["daemon-reload"]);
+  };
+}
 
 export async function startHostileUser({ root }: OkeNode): Promise<HostileUser> {
   const arranged = await root.exec("sh", ["-c", ARRANGE], { uid: Number(UID), input: PROGRAM });
@@ -50,7 +70,7 @@ export async function startHostileUser({ root }: OkeNode): Promise<HostileUser> 
   const kubelet = `exec -a ${FOLDER}/kubelet sh serve ${FLAGS}`;
   await start("kubelet", kubelet);
   await start("unit", kubelet);
-  await start("daemon", `HTTPS_PROXY=http://127.0.0.1:${PROXY_PORT} exec -a ocir-broker sh serve`);
+  await start("daemon", `HTTPS_PROXY=${HOSTILE_PROXY} exec -a ocir-broker sh serve`);
   await start("setuid", `sleep 3600 | exec -a kubelet su root -- ${FLAGS}`);
   await root.run("systemd-run", [
     ...["--quiet", "--collect", `--uid=${UID}`, "--unit", "theirs-proxy"],
@@ -58,10 +78,7 @@ export async function startHostileUser({ root }: OkeNode): Promise<HostileUser> 
   ]);
   const pid = await root.property("theirs-unit", "MainPID");
   await root.run("sh", ["-c", `mkdir -p ${GROUP} && echo ${pid} >${GROUP}/cgroup.procs`]);
-  await until(
-    "their proxy listens",
-    async () => (await root.exec("curl", ["-s", `http://127.0.0.1:${PROXY_PORT}`])).exitCode === 52,
-  );
+  await until("their proxy listens", async () => (await root.exec("curl", ["-s", HOSTILE_PROXY])).exitCode === 52);
   await root.run("rm", [`${FOLDER}/asked`]);
   return {
     folder: FOLDER,

@@ -1,41 +1,94 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { readDaemonEnvironment } from "./daemon-environment.ts";
+import { environmentOfUnit, readDaemonEnvironment } from "./daemon-environment.ts";
+import { createNodeFiles } from "./node-files.ts";
+import type { RunProgram } from "./program-run.ts";
 
-function rootWith(files: Readonly<Record<string, string>>): string {
-  const root = mkdtempSync(join(tmpdir(), "environment-"));
-  onTestFinished(() => rmSync(root, { recursive: true }));
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text);
-  }
-  return root;
+/** Files of this machine, which pretends that systemd runs it. */
+const files = { ...createNodeFiles("/"), stat: () => createNodeFiles("/").stat("/") };
+
+/** What systemctl prints about the manager and the unit. */
+function systemd(manager: string, unit: string): RunProgram {
+  return async ({ args }) => {
+    const stdout = args.includes("ocir-broker.service") ? `LoadState=loaded\n${unit}\n` : `Environment=${manager}\n`;
+    return { exitCode: 0, signal: null, stdout, stderr: "", elapsedMs: 1 };
+  };
 }
 
-const clock = createSystemClock();
-const UNIT = "0::/system.slice/ocir-broker.service\n";
+async function proxies(manager: string, unit: string): Promise<unknown> {
+  const environment = await environmentOfUnit(files, systemd(manager, unit));
+  return [environment?.["HTTPS_PROXY"], environment?.["NO_PROXY"]];
+}
 
-describe("readDaemonEnvironment", () => {
-  test("is that of the unit's process, and of no other that has its name", async () => {
-    const root = rootWith({
-      "proc/2/cmdline": "ocir-broker\0serve\0",
-      "proc/2/cgroup": "0::/user.slice/user-65534.slice/user@65534.service/app.slice/ocir-broker.service\n",
-      "proc/2/environ": "HTTPS_PROXY=http://theirs\0",
-      "proc/30/cmdline": "/usr/local/bin/ocir-broker\0serve\0",
-      "proc/30/cgroup": UNIT,
-      "proc/30/environ": "HOME=/\0HTTPS_PROXY=http://a=b\0broken\0=x\0",
+function makeFile(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "environment-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "broker.conf");
+  writeFileSync(path, text);
+  return path;
+}
+
+describe("environmentOfUnit", () => {
+  test("has the values of the unit, those of an allow-list only, and the unit's own folder of credentials", async () => {
+    const unit =
+      "Environment=HOME=/ SSL_CERT_FILE=/etc/own.pem NODE_OPTIONS=--inspect CREDENTIALS_DIRECTORY=/tmp/theirs";
+    expect(await environmentOfUnit(files, systemd("PATH=/bin", unit))).toEqual({
+      SSL_CERT_FILE: "/etc/own.pem",
+      CREDENTIALS_DIRECTORY: "/run/credentials/ocir-broker.service",
     });
-    expect(await readDaemonEnvironment(root, clock)).toEqual({ HOME: "/", HTTPS_PROXY: "http://a=b" });
-    rmSync(join(root, "proc/30"), { recursive: true });
-    expect(await readDaemonEnvironment(root, clock)).toBeUndefined();
   });
 
-  test("is unknown if this user may not look", async () => {
-    expect(await readDaemonEnvironment("/no/such/root", clock)).toBeUndefined();
-    const root = rootWith({ "proc/30/cmdline": "ocir-broker\0serve\0", "proc/30/cgroup": UNIT });
-    expect(await readDaemonEnvironment(root, clock)).toBeUndefined();
+  test("takes the unit's value before the manager's, and a file's before both", async () => {
+    const manager = "HTTPS_PROXY=http://manager NO_PROXY=manager";
+    expect(await proxies(manager, "Environment=HOME=/")).toEqual(["http://manager", "manager"]);
+    expect(await proxies(manager, "Environment=HTTPS_PROXY=http://unit")).toEqual(["http://unit", "manager"]);
+    const lines = ["HTTPS_PROXY=http://first\nNO_PROXY=first", "NO_PROXY='a, b'"]
+      .map((text) => `EnvironmentFiles=${makeFile(text)} (ignore_errors=no)`)
+      .join("\n");
+    expect(await proxies(manager, `Environment=HTTPS_PROXY=http://unit\n${lines}`)).toEqual(["http://first", "a, b"]);
+  });
+
+  test("passes over a file that is not there, and reads those that a pattern matches", async () => {
+    const pattern = makeFile("NO_PROXY=file").replace("broker.conf", "*.conf");
+    const unit = `EnvironmentFile=/no/such/file (ignore_errors=yes)\nEnvironmentFile=${pattern} (ignore_errors=no)`;
+    expect(await proxies("", unit)).toEqual([undefined, "file"]);
+  });
+
+  test.runIf(process.getuid?.() === 0)("reads no file that another user owns, as root", async () => {
+    const path = makeFile("HTTPS_PROXY=http://theirs");
+    chownSync(path, 65_534, 65_534);
+    expect(await proxies("", `EnvironmentFiles=${path} (ignore_errors=no)`)).toEqual([undefined, undefined]);
+  });
+
+  test.each([
+    ['"NO_PROXY=a, b" HTTPS_PROXY=http://p:1', ["http://p:1", "a, b"]],
+    ['"HTTPS_PROXY=http://u:\\$\\"\\\\\\`\\033@p" "NO_PROXY=a\\tb"', ['http://u:$"\\`\u001b@p', "a\tb"]],
+    ['[unprintable] HTTPS_PROXY=http://u:"@p', ['http://u:"@p', undefined]],
+  ])("reads %s", async (list, values) => {
+    expect(await proxies(list, "")).toEqual(values);
+  });
+
+  test("lacks what the unit unsets, by name or by name and value", async () => {
+    const unset = "UnsetEnvironment=HTTPS_PROXY NO_PROXY=other";
+    expect(await proxies("HTTPS_PROXY=http://p NO_PROXY=a", unset)).toEqual([undefined, "a"]);
+    expect(await proxies("NO_PROXY=other", unset)).toEqual([undefined, undefined]);
+  });
+
+  test("is unknown without the unit, and if systemd does not answer", async () => {
+    const missing: RunProgram = async (run) => {
+      const result = await systemd("", "")(run);
+      return "stdout" in result ? { ...result, stdout: result.stdout.replace("=loaded", "=not-found") } : result;
+    };
+    expect(await environmentOfUnit(files, missing)).toBeUndefined();
+    expect(await environmentOfUnit(files, async () => ({ failure: "ENOENT" }))).toBeUndefined();
+  });
+});
+
+describe("readDaemonEnvironment", () => {
+  test("asks no systemd about the files of another node", async () => {
+    expect(await readDaemonEnvironment("/no/such/root", createSystemClock())).toBeUndefined();
   });
 });

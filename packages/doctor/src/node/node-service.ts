@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { type NodeFiles, textOf } from "./node-files.ts";
 import type { RunProgram } from "./program-run.ts";
 
-export type ServiceUnit = "kubelet.service" | "ocir-broker.service";
+export type ServiceUnit = "kubelet.service";
 
 export interface ServiceProcess {
   readonly pid: number;
