@@ -32,6 +32,9 @@ const STATUS: HealthDetails = {
   serviceAccountFailure: null,
 };
 
+/** The clearing of a screen, and a line of its own. */
+const HOSTILE = "\u001b[2J\u009b2J\n\u202e";
+
 describe("renderStatus", () => {
   test("says how many service accounts have a session, if there is an exchange", () => {
     const used = { ...STATUS, serviceAccounts: 3 };
@@ -41,6 +44,30 @@ describe("renderStatus", () => {
     expect(renderStatus({ ...used, serviceAccountFailure })).toContain(
       "3 service accounts (last failure: workload-cluster-basic, 42 s ago)\n",
     );
+  });
+
+  test.each<[string, object]>([
+    ...["version", "status", "region", "identity"].map(
+      (field) => [field, { [field]: HOSTILE }] satisfies [string, object],
+    ),
+    ["uptimeSeconds", { uptimeSeconds: "\n5" }],
+    ["serviceAccountFailure", { serviceAccounts: 1, serviceAccountFailure: { code: HOSTILE, secondsAgo: "\n5" } }],
+    ...["state", "hits", "fetches", "failures", "lastFailure"].map(
+      (field) => [field, { session: { ...FRESH, [field]: HOSTILE } }] satisfies [string, object],
+    ),
+    ...["ageSeconds", "expiresInSeconds", "nextFetchInSeconds"].map(
+      (field) => [field, { session: { ...FRESH, [field]: "\n5" } }] satisfies [string, object],
+    ),
+    [
+      "failuresInARow",
+      { session: { ...FRESH, lastFailure: "tls", lastFailureSecondsAgo: "\n5", failuresInARow: "\n5" } },
+    ],
+    ["a registry's name", { session: null, registries: { [HOSTILE]: FRESH } }],
+    ["a registry's state", { session: null, registries: { "iad.ocir.io": { ...FRESH, state: HOSTILE } } }],
+  ])("prints nothing in %s that controls the terminal or begins a line", (_what, fields) => {
+    const text = renderStatus({ ...STATUS, ...fields });
+    expect(text).toMatch(/^[\x20-\x7e\n]*$/);
+    expect(text.split("\n")).toHaveLength(5);
   });
 
   test("gives one line to the session and to each registry host, columns aligned", () => {

@@ -17,7 +17,7 @@ const COLUMNS: readonly (readonly [title: string, of: (details: Details) => stri
 export function renderStatus(status: HealthDetails): string {
   const { version, uptimeSeconds, region, session, registries } = status;
   const summary = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, ${identityText(status)}region ${region ?? "not known yet"}${subjectsText(status)}`;
-  const head = `${summary}\n${configText(status.config)}`;
+  const head = `${printable(summary)}\n${configText(status.config)}`;
   const named: [string, Details][] = [
     ...(session === null ? [] : [["session", session] satisfies [string, Details]]),
     ...Object.entries(registries),
@@ -25,7 +25,7 @@ export function renderStatus(status: HealthDetails): string {
   if (named.length === 0) return `${head}\nno session and no token yet\n`;
   const rows = [
     ["", ...COLUMNS.map(([title]) => title)],
-    ...named.map(([name, details]) => [printable(name), ...COLUMNS.map(([, of]) => of(details))]),
+    ...named.map(([name, details]) => [name, ...COLUMNS.map(([, of]) => of(details))].map(printable)),
   ];
   const widths = ["", ...COLUMNS].map((_column, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
   const lines = rows.map((row) =>
@@ -40,8 +40,7 @@ export function renderStatus(status: HealthDetails): string {
 /** A daemon of an earlier release has no such fields. */
 function subjectsText({ serviceAccounts, serviceAccountFailure: failure }: Partial<HealthDetails>): string {
   if (typeof serviceAccounts !== "number") return "";
-  const failed =
-    failure == null ? "" : ` (last failure: ${printable(failure.code)}, ${duration(failure.secondsAgo)} ago)`;
+  const failed = failure == null ? "" : ` (last failure: ${failure.code}, ${duration(failure.secondsAgo)} ago)`;
   return `, ${serviceAccounts} service account${serviceAccounts === 1 ? "" : "s"}${failed}`;
 }
 
@@ -54,7 +53,7 @@ const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
 
 /** Empty for a daemon of another release that does not report it. */
 function identityText({ identity }: Partial<Pick<HealthDetails, "identity">>): string {
-  return identity === undefined ? "" : `identity ${printable(identity)}, `;
+  return identity === undefined ? "" : `identity ${identity}, `;
 }
 
 /** Empty for a daemon of another release that does not report it. */
@@ -74,7 +73,7 @@ function configText(config: ConfigDetails | null | undefined): string {
 function lastFailure({ lastFailure: code, lastFailureSecondsAgo, failuresInARow }: Details): string {
   if (code === null) return "-";
   const inARow = failuresInARow > 1 ? `, ${failuresInARow} in a row` : "";
-  return `${printable(code)}, ${duration(lastFailureSecondsAgo)} ago${inARow}`;
+  return `${code}, ${duration(lastFailureSecondsAgo)} ago${inARow}`;
 }
 
 /** Formats a duration with at most two units: `59 s`, `4 min`, `3 h 05 min`, `2 d 4 h`. */
