@@ -6,6 +6,7 @@
  */
 import { createSecureContext } from "node:tls";
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
+import type { Secret } from "./secret.ts";
 
 export interface ConnectionLimits {
   /** Time limit for TCP, for the TLS handshake and for a proxy's CONNECT, each. */
@@ -35,7 +36,7 @@ export interface ClientCertificate {
   /** PEM, with its chain. */
   readonly certificate: string;
   /** PEM. */
-  readonly key: string;
+  readonly key: Secret;
 }
 
 /** A proxy cannot reach this machine's own services; Go and curl have the same rule. */
@@ -53,7 +54,7 @@ export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Di
     ca: [...options.caCertificates],
     allowPartialTrustChain: true,
     cert: options.clientCertificate?.certificate,
-    key: options.clientCertificate?.key,
+    key: options.clientCertificate?.key.reveal(),
   });
   // Explicit, because otherwise NODE_TLS_REJECT_UNAUTHORIZED in the environment would decide.
   const verified = { secureContext, rejectUnauthorized: true };

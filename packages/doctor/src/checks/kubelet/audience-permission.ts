@@ -4,21 +4,26 @@
  */
 import { dirname, resolve } from "node:path";
 import { createCluster } from "@ocir-broker/broker";
-import { type ClientCertificate, parseJson } from "@ocir-broker/foundation";
+import { type ClientCertificate, parseJson, Secret } from "@ocir-broker/foundation";
 import { parse } from "yaml";
 import * as z from "zod";
 import { attempt, type CheckContext, codeOf } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
+import { type NodeFiles, textOf } from "../../node/node-files.ts";
 
-interface Credentials {
+export interface KubeletCredentials {
   readonly clientCertificate?: ClientCertificate;
-  readonly token?: string;
+  readonly token?: Secret;
 }
 
 const VERB = "request-serviceaccounts-token-audience";
 const MAX_BODY_BYTES = 65_536;
 
 const text = z.string().optional();
+const secret = z
+  .string()
+  .transform((revealed) => secretOf(revealed))
+  .optional();
 const kubeconfig = z.object({
   "current-context": z.string(),
   contexts: z.array(z.object({ name: z.string(), context: z.object({ user: z.string() }) })),
@@ -26,12 +31,12 @@ const kubeconfig = z.object({
     z.object({
       name: z.string(),
       user: z.object({
-        token: text,
+        token: secret,
         tokenFile: text,
         "client-certificate": text,
         "client-certificate-data": text,
         "client-key": text,
-        "client-key-data": text,
+        "client-key-data": secret,
       }),
     }),
   ),
@@ -44,7 +49,7 @@ export async function audiencePermission(audience: string, context: CheckContext
   const { config, clock, files, signal } = context;
   const path = config.serviceAccounts.kubeconfig;
   if ("failure" in files.stat(path)) return [];
-  const credentials = readCredentials(path, context);
+  const credentials = readKubeletCredentials(path, context.files);
   if (credentials === undefined) return [unknown("kubeconfig", `${path}: a certificate or token of the kubelet`)];
   const { clientCertificate, token } = credentials;
   const cluster = createCluster({ config, clock, clientCertificate });
@@ -53,7 +58,7 @@ export async function audiencePermission(audience: string, context: CheckContext
       const url = new URL("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", cluster.apiServer());
       const headers = {
         "content-type": "application/json",
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(token !== undefined && { authorization: `Bearer ${token.reveal()}` }),
       };
       const body = JSON.stringify({
         apiVersion: "authorization.k8s.io/v1",
@@ -75,22 +80,26 @@ function unknown(cause: string, need: string): Finding {
 }
 
 /** Undefined if the user of the current context has none that can be read, for example with an exec plugin. */
-function readCredentials(path: string, { files }: CheckContext): Credentials | undefined {
-  const read = (file: string) => {
-    const found = files.readText(resolve(dirname(path), file));
-    return "value" in found ? found.value : undefined;
-  };
+export function readKubeletCredentials(path: string, files: NodeFiles): KubeletCredentials | undefined {
+  const read = (file: string | undefined) =>
+    file === undefined ? undefined : textOf(files.readText(resolve(dirname(path), file)));
   const { data } = kubeconfig.safeParse(parsed(read(path) ?? ""));
   const name = data?.contexts.find((context) => context.name === data["current-context"])?.context.user;
   const user = data?.users.find((each) => each.name === name)?.user;
   if (user === undefined) return undefined;
-  const pem = (encoded: string | undefined, file: string | undefined) =>
-    encoded === undefined ? file && read(file) : Buffer.from(encoded, "base64").toString("utf8");
-  const certificate = pem(user["client-certificate-data"], user["client-certificate"]);
-  const key = pem(user["client-key-data"], user["client-key"]);
+  const certificate = decoded(user["client-certificate-data"]) ?? read(user["client-certificate"]);
+  const key = secretOf(decoded(user["client-key-data"]?.reveal()) ?? read(user["client-key"]));
   if (certificate && key) return { clientCertificate: { certificate, key } };
-  const token = user.token ?? (user.tokenFile && read(user.tokenFile)?.trim());
-  return token ? { token } : undefined;
+  const token = user.token ?? secretOf(read(user.tokenFile)?.trim());
+  return token && { token };
+}
+
+function decoded(base64: string | undefined): string | undefined {
+  return base64 === undefined ? undefined : Buffer.from(base64, "base64").toString("utf8");
+}
+
+function secretOf(text: string | undefined): Secret | undefined {
+  return text ? new Secret(text) : undefined;
 }
 
 function parsed(yaml: string): unknown {
