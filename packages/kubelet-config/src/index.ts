@@ -15,5 +15,5 @@ export { type MergeOptions, mergeProvider, removeProvider } from "./merging/merg
 export { parseKubeletVersion } from "./minor.ts";
 export type { ConfigFile } from "./reading/decode.ts";
 export { decodeConfigText } from "./reading/document.ts";
-export { type FatalMinors, type FindingCode, RULES, type Rule } from "./rules.ts";
+export { type FatalMinors, type FindingCode, NEWEST_MINOR, OLDEST_MINOR, RULES, type Rule } from "./rules.ts";
 export { audienceRbac, type WorkloadPolicy, workloadPolicy } from "./service-account-grants.ts";

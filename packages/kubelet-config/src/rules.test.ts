@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { type FatalMinors, RULES, type Rule } from "./rules.ts";
+import { type FatalMinors, NEWEST_MINOR, OLDEST_MINOR, RULES, type Rule } from "./rules.ts";
 
 const document = readFileSync(new URL("../../../docs/kubelet-rules.md", import.meta.url), "utf8");
 
@@ -13,5 +13,6 @@ test("docs/kubelet-rules.md lists every rule with its minors and its code", () =
   const rows = Object.entries<Rule>(RULES).map(
     ([code, { rule, fatal, fix }]) => `| ${rule} | ${fatal ? minorsOf(fatal) : "none"} | \`${code}\` | ${fix} |`,
   );
+  expect(document).toContain(`its rules for Kubernetes 1.${OLDEST_MINOR} to 1.${NEWEST_MINOR}.`);
   expect(document.split("\n").filter((line) => /^\| .*`/.test(line))).toStrictEqual(rows);
 });

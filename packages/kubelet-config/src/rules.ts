@@ -25,6 +25,8 @@ export interface Rule {
 
 /** The oldest supported minor: the first with credentialprovider.kubelet.k8s.io/v1. */
 export const OLDEST_MINOR = 26;
+/** The newest minor that the rules were compared with. */
+export const NEWEST_MINOR = 37;
 
 const ALWAYS: FatalMinors = { from: OLDEST_MINOR };
 /** Kubernetes PR 128062: unknown, duplicate and mis-cased fields. */

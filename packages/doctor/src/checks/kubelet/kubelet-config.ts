@@ -1,16 +1,19 @@
 /** Checks the provider configuration by the rules of the node's kubelet, and whether that kubelet asks our provider for the image. */
 import { join } from "node:path";
-import { checkCredentialProviderConfig, explainMatch, matchesImage, readProviders } from "@ocir-broker/kubelet-config";
+import {
+  checkCredentialProviderConfig,
+  explainMatch,
+  matchesImage,
+  NEWEST_MINOR,
+  OLDEST_MINOR,
+  readProviders,
+} from "@ocir-broker/kubelet-config";
 import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
 import { type Finding, finding, kubeletConfigFinding, notChecked } from "../../finding.ts";
 import type { ProviderFiles } from "../../node/provider-files.ts";
 import { checkKubeletFlags } from "./kubelet-flags.ts";
-
-/** Its rules apply if the kubelet's version is unknown. */
-const NEWEST_MINOR = 36;
-const OLDEST_MINOR = 26;
 
 export const checkKubeletConfig: Check = async (context) => {
   const [kubelet, provider] = await Promise.all([context.kubelet(), context.providerFiles()]);
@@ -31,6 +34,7 @@ export const checkKubeletConfig: Check = async (context) => {
     const name = provider.failure === "EACCES" ? "needs-root" : "kubelet-config-missing";
     return [finding(name, `${provider.path}: ${provider.failure}`)];
   }
+  // The rules of the newest minor apply if the kubelet's version is unknown.
   const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
   const { binDirectory } = kubelet;
   const canLook = binDirectory !== undefined && context.files.distrust(binDirectory) === undefined;
