@@ -14,6 +14,7 @@ export {
   PROVIDER_NAMES,
   type ProviderName,
   type ProviderSettings,
+  providerOfCliAuth,
 } from "./providers.ts";
 export { knownRealmDomains } from "./realm-domains.ts";
 export type { RegionInfo } from "./region-info.ts";

@@ -6,13 +6,19 @@ import type { IdentityProvider, ProviderContext } from "./provider.ts";
 import { createResourcePrincipal } from "./resource-principal/resource-principal.ts";
 import { createUserPrincipal } from "./user-principal/user-principal.ts";
 
+interface Registered {
+  readonly create: (settings: never, context: ProviderContext) => IdentityProvider;
+  /** The value of OCI_CLI_AUTH for the same identity, if Oracle's command line has it (oci-cli, src/oci_cli/cli_root.py). */
+  readonly cliAuth?: string;
+}
+
 const PROVIDERS = {
-  "instance-principal": createInstancePrincipal,
-  user: createUserPrincipal,
-  session: createCliSession,
-  "resource-principal": createResourcePrincipal,
-  none: createNoIdentity,
-};
+  "instance-principal": { create: createInstancePrincipal, cliAuth: "instance_principal" },
+  user: { create: createUserPrincipal, cliAuth: "api_key" },
+  session: { create: createCliSession, cliAuth: "security_token" },
+  "resource-principal": { create: createResourcePrincipal, cliAuth: "resource_principal" },
+  none: { create: createNoIdentity },
+} as const satisfies Readonly<Record<string, Registered>>;
 
 export type ProviderName = keyof typeof PROVIDERS;
 
@@ -22,7 +28,7 @@ export const PROVIDER_NAMES = Object.keys(PROVIDERS) as readonly ProviderName[];
 export const DEFAULT_PROVIDER: ProviderName = "instance-principal";
 
 /** The sections of the configuration that any provider reads. */
-export type ProviderSettings = SettingsOf<(typeof PROVIDERS)[ProviderName]>;
+export type ProviderSettings = SettingsOf<(typeof PROVIDERS)[ProviderName]["create"]>;
 
 export interface NamedProvider extends IdentityProvider {
   readonly name: ProviderName;
@@ -33,12 +39,17 @@ export function hasIdentity({ name }: Pick<NamedProvider, "name">): boolean {
   return name !== "none";
 }
 
+/** The provider that signs as Oracle's command line does with this OCI_CLI_AUTH; undefined if there is none. */
+export function providerOfCliAuth(auth: string): ProviderName | undefined {
+  return PROVIDER_NAMES.find((name) => (PROVIDERS[name] as Registered).cliAuth === auth);
+}
+
 export function createProvider(
   name: ProviderName,
   settings: ProviderSettings,
   context: ProviderContext,
 ): NamedProvider {
-  return { ...PROVIDERS[name](settings, context), name };
+  return { ...PROVIDERS[name].create(settings, context), name };
 }
 
 /** The intersection of the settings of all providers. */

@@ -3,7 +3,7 @@
  * 2: doctor itself failed. With `--record` it contacts only Oracle's services and records their answers.
  */
 import { readFileSync } from "node:fs";
-import { type Config, configPathOf, loadLenientConfig } from "@ocir-broker/broker";
+import { configPathOf, loadLenientConfig } from "@ocir-broker/broker";
 import {
   type DoctorOptions,
   diagnose,
@@ -14,6 +14,7 @@ import {
   renderReport,
 } from "@ocir-broker/doctor";
 import { createSystemClock, holdProcess, readRegularFile, type Secret, systemRandom } from "@ocir-broker/foundation";
+import { hasIdentity, PROVIDER_NAMES, type ProviderName } from "@ocir-broker/identity";
 import { type Command, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
@@ -29,19 +30,14 @@ const JWT = /^ey[\w-]+\.[\w-]+\.[\w-]+$/;
 
 interface CommandOptions {
   readonly config?: string;
-  readonly identity?: (typeof IDENTITIES)[number];
+  readonly identity?: ProviderName;
   readonly output: "text" | "json";
   readonly record?: string;
   readonly root: string;
   readonly serviceAccountToken?: string;
 }
 
-const IDENTITIES = [
-  "user",
-  "session",
-  "resource-principal",
-  "instance-principal",
-] as const satisfies readonly Config["identity"]["provider"][];
+const IDENTITIES = PROVIDER_NAMES.filter((name) => hasIdentity({ name }));
 
 const SHOWN_FAULTS = 3;
 
@@ -130,11 +126,7 @@ async function doctorOptions(
 }
 
 /** A person's settings and environment, with the identity that is to be examined. */
-function personalOptions(
-  image: string | undefined,
-  path: string | undefined,
-  provider: (typeof IDENTITIES)[number],
-): DoctorOptions {
+function personalOptions(image: string | undefined, path: string | undefined, provider: ProviderName): DoctorOptions {
   const source = personalSource(path, ownEnvironment);
   const { config, fault } = loadLenientConfig(source);
   return {

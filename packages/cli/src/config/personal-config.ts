@@ -4,15 +4,8 @@
  */
 import { join } from "node:path";
 import type { ConfigSource } from "@ocir-broker/broker";
+import { providerOfCliAuth } from "@ocir-broker/identity";
 import type { Environment } from "../process/environment.ts";
-
-/** The values of OCI_CLI_AUTH (oci-cli, src/oci_cli/cli_root.py). Any other one is a fault of identity.provider. */
-const PROVIDERS: Readonly<Record<string, string>> = {
-  api_key: "user",
-  security_token: "session",
-  instance_principal: "instance-principal",
-  resource_principal: "resource-principal",
-};
 
 /** The command line's own default. */
 const DEFAULT_AUTH = "api_key";
@@ -48,6 +41,7 @@ export function callersSource(environment: Environment, userId: number): ConfigS
   return userId === 0 ? rootSource(environment) : personalSource(undefined, environment);
 }
 
+/** An unknown value is a fault of identity.provider. */
 function identityOf(auth: string) {
-  return { identity: { provider: PROVIDERS[auth] ?? auth } };
+  return { identity: { provider: providerOfCliAuth(auth) ?? auth } };
 }
