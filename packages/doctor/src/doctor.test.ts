@@ -19,6 +19,7 @@ import { NODE_FAULTS, withStatus } from "../test/seeded-node-faults.ts";
 import {
   askForServiceAccount,
   SERVICE_ACCOUNT_FAULTS,
+  SERVICE_ACCOUNT_PROVIDER,
   useIdentityDomain,
   useServiceAccounts,
 } from "../test/seeded-service-account-faults.ts";
@@ -96,14 +97,17 @@ describe("diagnose", () => {
   });
 
   test.for([
-    ["pods", {}, ["access-of-service-account"]],
-    ["nodes, too, if accounts opt in", { select: "annotated" }, ["policy-missing"]],
-    ["nodes, too, as a fallback", { fallback: "node" }, ["policy-missing"]],
+    ["pods", {}, [], ["access-of-service-account"]],
+    ["nodes, too, if accounts opt in", { select: "annotated" }, [], ["policy-missing"]],
+    ["nodes, too, as a fallback", { fallback: "node" }, [], ["policy-missing"]],
+    ["nodes, too, by the kubelet's other entry", {}, [OUR_PROVIDER], ["policy-missing"]],
   ] as const)(
     "asks for the node's policy only for images that are pulled by %s",
-    async ([, settings, named], { node }) => {
+    async ([, settings, others, named], { node }) => {
       node.simulator.iam({ granted: false });
-      const findings = await node.examine(useServiceAccounts(node, settings));
+      const options = useServiceAccounts(node, settings);
+      node.providers(SERVICE_ACCOUNT_PROVIDER, ...others);
+      const findings = await node.examine(options);
       expect(findings.map(({ name }) => name).filter((name) => /^(?:access|policy)-/.test(name))).toEqual(named);
     },
   );

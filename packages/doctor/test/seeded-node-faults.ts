@@ -1,5 +1,5 @@
 /** Seeded faults of the node: kubelet, plugin, socket, daemon, SELinux. */
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, renameSync, rmSync } from "node:fs";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -31,6 +31,11 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     ({ root }) => chmodSync(join(root, "/run/ocir-broker"), 0o777),
   ],
   [
+    "socket-directory",
+    "the group may replace the socket",
+    ({ root }) => chmodSync(join(root, "/run/ocir-broker"), 0o770),
+  ],
+  [
     "switched-off",
     "ocir-broker disable has been run",
     (node) => {
@@ -40,6 +45,18 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     },
   ],
   ["daemon-down", "the daemon does not run", (node) => node.remove("/run/ocir-broker/health.sock")],
+  [
+    "daemon-down",
+    "the daemon has left its socket behind",
+    async ({ root }) => {
+      const [path, other] = ["health.sock", "other.sock"].map((name) => join(root, "/run/ocir-broker", name));
+      const server = createTcpServer();
+      await new Promise<void>((resolve) => server.listen(other, resolve));
+      // Closing the server removes only the path that it listened on.
+      renameSync(String(other), String(path));
+      await new Promise((resolve) => server.close(resolve));
+    },
+  ],
   [
     "daemon-stuck",
     "the daemon closes every connection",

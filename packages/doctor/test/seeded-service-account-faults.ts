@@ -1,19 +1,25 @@
 /** Seeded faults of pulls by service account. */
 import { join } from "node:path";
 import { Secret } from "@ocir-broker/foundation";
+import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import type { DoctorOptions } from "../src/doctor-options.ts";
 import { answerScript, type BrokenNode, credentials, OUR_PROVIDER, withConfig } from "./broken-node.ts";
 import type { SeededFault } from "./seeded-fault.ts";
 
 const AUDIENCE = "https://kubernetes.default.svc";
 
+const tokensFor = (audience: string): string =>
+  `\n    tokenAttributes: {serviceAccountTokenAudience: "${audience}", cacheType: ServiceAccount, requireServiceAccount: true}`;
+
+/** Our entry for service accounts. */
+export const SERVICE_ACCOUNT_PROVIDER = `${OUR_PROVIDER.replace("credential-provider-oke", SERVICE_ACCOUNT_PROVIDER_NAME)}${tokensFor(AUDIENCE)}`;
+
 /** A node whose kubelet sends tokens, and whose broker exchanges them. */
 export function useServiceAccounts(node: BrokenNode, settings: object = {}, minor = 34) {
-  const name = "credential-provider-oke-sa";
+  const name = SERVICE_ACCOUNT_PROVIDER_NAME;
   node.write("/usr/bin/kubelet", `#!/bin/sh\necho Kubernetes v1.${minor}.1\n`, 0o755);
   node.write(`/usr/local/bin/${name}`, "#!/bin/sh\n", 0o755);
-  node.providers(`${OUR_PROVIDER.replace("credential-provider-oke", name)}
-    tokenAttributes: {serviceAccountTokenAudience: "${AUDIENCE}", cacheType: ServiceAccount, requireServiceAccount: true}`);
+  node.providers(SERVICE_ACCOUNT_PROVIDER);
   node.write("/ca.crt", node.simulator.clusterCaCertificate);
   const { origin } = node.simulator.clusterUrl;
   const caFile = join(node.root, "ca.crt");
@@ -64,6 +70,16 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
     "service-account-audience",
     "kubelet and broker name other audiences",
     (node) => useServiceAccounts(node, { audience: "ocir" }),
+  ],
+  [
+    "service-account-audience",
+    "only one of two entries names the broker's audience",
+    (node) => {
+      const options = useServiceAccounts(node);
+      node.providers(SERVICE_ACCOUNT_PROVIDER, `${OUR_PROVIDER}${tokensFor("other")}`);
+      return options;
+    },
+    ["kubelet-config-service-account-overlap"],
   ],
   [
     "cluster-unknown",

@@ -239,6 +239,21 @@ surprise: 1
     });
   });
 
+  it("prefers the file to the environment, for each key that both have", () => {
+    const file = {
+      metadata: { baseUrl: "http://127.0.0.1:3/opc/v2" },
+      auth: { endpoint: "https://file.example" },
+      proxy: { https: "http://file:3128", noProxy: "file" },
+    };
+    const environment = {
+      OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2",
+      OCI_SDK_AUTH_CLIENT_REGION_URL: "http://127.0.0.1:2",
+      HTTPS_PROXY: "http://proxy:3128",
+      NO_PROXY: "a",
+    };
+    expect(configOf(JSON.stringify(file), environment)).toMatchObject(file);
+  });
+
   it("knows the lower-case names of proxy variables, and takes an empty variable for none", () => {
     const environment = { HTTPS_PROXY: "", https_proxy: "http://proxy:1", NO_PROXY: "", no_proxy: "b" };
     expect(configOf("", environment).proxy).toEqual({ https: "http://proxy:1", noProxy: "b" });
