@@ -83,6 +83,18 @@ describe.skipIf(skipped !== undefined)(
     });
 
     it.each([
+      ["variable", `Environment="NO_PROXY=a.test, b.test" HTTPS_PROXY=${HOSTILE_PROXY}`],
+      ["environment file", "EnvironmentFile=-/etc/none\nEnvironmentFile=/etc/kubernetes/proxy"],
+    ])("uses the proxy that the daemon has from systemd: a unit's %s", async (_what, lines) => {
+      user = await startHostileUser(node);
+      node.root.write("/etc/kubernetes/proxy", `HTTPS_PROXY=${HOSTILE_PROXY}\n`);
+      node.root.write("/etc/ocir-broker/config.yaml", "");
+      onTestFinished(await startRewrittenDaemon(node, "HTTPS_PROXY=http://127.0.0.1:1", lines));
+      await asRoot(BUILT, "doctor", IMAGE);
+      expect(await user.gained()).toMatch(/^(?:the proxy was asked\n)+$/);
+    });
+
+    it.each([
       ["pipe", "upstream: { caFile: /tmp/theirs/pipe }"],
       ["link to a device", "upstream: { caFile: /tmp/theirs/zero }"],
       ["pipe as kubeconfig", "serviceAccounts: { exchange: oke, kubeconfig: /tmp/theirs/pipe }"],

@@ -44,12 +44,18 @@ echo 'sleep 3600; :' >serve
 
 /**
  * Starts a service of the daemon's name, of another user, whose memory has more variables than systemd gave it: a compromised
- * daemon can rewrite its own. Stops it at the end of the returned function.
+ * daemon can rewrite its own. The returned function stops it.
+ *
+ * @param lines further lines of the unit.
  */
-export async function startRewrittenDaemon({ root }: OkeNode, variables: string): Promise<() => Promise<void>> {
+export async function startRewrittenDaemon(
+  { root }: OkeNode,
+  variables: string,
+  lines = "",
+): Promise<() => Promise<void>> {
   const unit = "/run/systemd/system/ocir-broker.service";
   const start = `exec env ${variables} bash -c 'exec -a ocir-broker sleep 3600'`;
-  root.write(unit, `[Service]\nUser=${UID}\nExecStart=/bin/sh -c "${start}"\n`);
+  root.write(unit, `[Service]\nUser=${UID}\nExecStart=/bin/sh -c "${start}"\n${lines}\n`);
   await root.run("systemctl", ["daemon-reload"]);
   await root.run("systemctl", ["start", "ocir-broker.service"]);
   return async () => {
