@@ -158,7 +158,10 @@ describe("OnDemandCache", () => {
   });
 
   it("takes no value that has ended on its way", async () => {
-    const { cache, entryOf } = setUp();
+    const { cache, entryOf, get } = setUp();
+    const asked = get("b", "fresh");
+    cache.put("b", entryOf("old", 0));
+    expect(await asked).toEqual(["fresh", "miss"]);
     await expect(cache.get("a", async () => entryOf("old", 0), { waitMs: 0 })).rejects.toMatchObject({
       code: "expired-on-arrival",
     });

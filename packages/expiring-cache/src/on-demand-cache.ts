@@ -86,9 +86,9 @@ export class OnDemandCache<V> {
     }
   }
 
-  /** Stores a value that was fetched under another key. */
+  /** Stores a value that was fetched under another key, if it can be served. */
   put(key: string, entry: Expiring<V>): void {
-    if (!this.#isClosed) this.#take(this.#slotOf(key), entry);
+    if (!this.#isClosed && servableUntilMs(entry) > this.#clock.monotonicMs()) this.#take(this.#slotOf(key), entry);
   }
 
   /** Drops the value, if it still is `entry`. */

@@ -67,10 +67,10 @@ const EXCHANGE_LIMIT_MS = 12_000;
 /** Of a token's fetch: an exchange, and a request as long as `upstream.timeout` is by default. */
 const FETCH_LIMIT_MS = EXCHANGE_LIMIT_MS + 8_000;
 
-/** Part of a pull's time that is left for the registry if the exchange is slow; of a short time, a third. */
+/** Part of a pull's time that is left for the registry if the exchange is slow, but at most a third of it. */
 const REGISTRY_SHARE_MS = 3_000;
 
-/** Part of the time until then that the cluster's keys may take; afterwards Oracle judges the token. */
+/** Part of the time before it that the cluster's keys may take; afterwards Oracle judges the token. */
 const KEYS_SHARE = 1 / 3;
 
 export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTokens {
