@@ -8,10 +8,19 @@ import {
 } from "@ocir-broker/foundation";
 import { DEFAULT_PROVIDER, IdentityError, type NamedProvider, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { configSchema } from "../config/schema.ts";
 import { createCoreOn } from "../core/core.ts";
 import { SESSION } from "./caches.ts";
+
+/** On a fake clock nothing takes long: a promise that never settles fails soon. */
+vi.setConfig({ testTimeout: 10_000 });
+
+/** A real signature loads oci-common first, which the fake clock does not wait for. */
+vi.mock("@ocir-broker/identity", async (importOriginal) => ({
+  ...(await importOriginal<object>()),
+  signRequest: async ({ keyId }: SigningSession) => ({ authorization: `Signature keyId="${keyId.reveal()}"` }),
+}));
 
 const HOST = "icn.ocir.io";
 const MINUTE_MS = 60_000;

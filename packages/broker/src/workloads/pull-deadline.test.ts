@@ -8,7 +8,7 @@ import { createWorkloadTokens } from "./workload-tokens.ts";
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */
 vi.setConfig({ testTimeout: 10_000 });
 
-/** Real signatures are made by other threads, which the fake clock does not wait for. */
+/** A real signature loads oci-common first, which the fake clock does not wait for. */
 vi.mock("@ocir-broker/identity", async (importOriginal) => ({
   ...(await importOriginal<object>()),
   signRequest: async () => ({}),
