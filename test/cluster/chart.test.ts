@@ -3,7 +3,7 @@
  * an uninstallation. Each test continues from the previous one's state.
  */
 import { join } from "node:path";
-import type { V1DaemonSet, V1Lease, V1Node, V1PodList } from "@kubernetes/client-node";
+import type { V1DaemonSet, V1Lease, V1Node, V1PodList, V1ValidatingAdmissionPolicy } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeImage } from "../system/daemonset/image.ts";
 import { serveAtServiceAddress } from "../system/daemonset/service-address.ts";
@@ -11,6 +11,7 @@ import { buildHelm, HELM } from "../system/helm/helm-program.ts";
 import { makeArchives, VERSION } from "../system/install/archives.ts";
 import { until } from "../system/until.ts";
 import { canRunCluster, isShortRun } from "./can-run-cluster.ts";
+import { createAccount, type TryRequest } from "./daemonset-account.ts";
 import { API_SERVER } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { NODE_NAME, REGISTRY_HOST } from "./node-files.ts";
@@ -25,12 +26,43 @@ const NODE = `/api/v1/nodes/${NODE_NAME}`;
 const NAMESPACE = "ocir-broker";
 const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
 const DAEMONSET = `/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/ocir-broker`;
+const OTHER_NODE = "/api/v1/nodes/other";
+const EVENTS = "/api/v1/namespaces/default/events";
+const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/ocir-broker-daemonset";
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/ocir-broker`;
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const PROVIDER_CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const INSTALLED = "/usr/libexec/ocir-broker/daemonset-installed";
 const INSTALL_METRICS = "/run/ocir-broker-metrics/ocir_broker_install.prom";
 const LIMIT_MS = 180_000;
+
+const ONLY_OURS = "only labels and annotations that begin with ocir-broker/";
+const ONLY_METADATA = "of the metadata, only a node's labels and annotations";
+const ONLY_CORDON = "of a node's spec, only unschedulable";
+const OWNER = { ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "none", uid: "none" }] };
+const FORBIDDEN: readonly [what: string, path: string, change: object, reason: string][] = [
+  ["taint its node", NODE, { spec: { taints: [{ key: "a", effect: "NoExecute" }] } }, ONLY_CORDON],
+  ["set a field of its node's spec", NODE, { spec: { podCIDR: "10.1.0.0/24" } }, ONLY_CORDON],
+  ["add another label", NODE, { metadata: { labels: { pool: "a" } } }, ONLY_OURS],
+  ["remove another label", NODE, { metadata: { labels: { "kubernetes.io/os": null } } }, ONLY_OURS],
+  ["add another annotation", NODE, { metadata: { annotations: { a: "b" } } }, ONLY_OURS],
+  ["give its node an owner", NODE, { metadata: OWNER }, ONLY_METADATA],
+  ["give its node a finalizer", NODE, { metadata: { finalizers: ["example.com/a"] } }, ONLY_METADATA],
+  ["label another node", OTHER_NODE, { metadata: { labels: { "ocir-broker/state": "failed" } } }, "own node"],
+  ["cordon another node", OTHER_NODE, { spec: { unschedulable: true } }, "own node"],
+  ["give the Lease an owner", LEASE, { metadata: OWNER }, ONLY_METADATA],
+  [
+    "give the Lease to another node",
+    LEASE,
+    { spec: { holderIdentity: "another" } },
+    "may be taken for the pod's own node",
+  ],
+];
+const eventAbout = (name: string) => ({
+  metadata: { generateName: `${name}.`, namespace: "default" },
+  involvedObject: { kind: "Node", name },
+  source: { component: "ocir-broker" },
+});
 
 describe.skipIf(skipped !== undefined)(
   `the chart on a real Kubernetes${skipped ? ` (skipped: ${skipped})` : ""}`,
@@ -112,19 +144,78 @@ describe.skipIf(skipped !== undefined)(
       expect(spec?.unschedulable).toBeUndefined();
     });
 
+    describe("restricts the account to what the pod needs: it", () => {
+      let request: TryRequest;
+      beforeAll(async () => {
+        await node.api.request("POST", "/api/v1/nodes", { metadata: { name: "other" } });
+        request = await createAccount(node);
+      });
+      afterAll(() => node.api.request("DELETE", OTHER_NODE));
+
+      it.each(FORBIDDEN)("may not %s", async (_what, path, change, reason) => {
+        expect(await request("PATCH", path, change)).toMatch(new RegExp(`^403 .*ocir-broker-daemonset.*${reason}`));
+      });
+
+      it("may not release another node's Lease, but take it", async () => {
+        await node.api.request("PATCH", LEASE, { spec: { holderIdentity: "another" } });
+        const answers = [null, NODE_NAME].map((holderIdentity) =>
+          request("PATCH", LEASE, { spec: { holderIdentity } }),
+        );
+        expect(await Promise.all(answers)).toEqual([
+          expect.stringContaining("only its holder may release it"),
+          "allowed",
+        ]);
+        await node.api.request("PATCH", LEASE, { spec: { holderIdentity: null } });
+      });
+
+      it("may create Events about its own node only", async () => {
+        const answers = [NODE_NAME, "other"].map((name) => request("POST", EVENTS, eventAbout(name)));
+        expect(await Promise.all(answers)).toEqual(["allowed", expect.stringContaining("the pod's own node only")]);
+      });
+
+      it("has a policy whose expressions fit the types of the objects", async () => {
+        const status = async () => (await get<V1ValidatingAdmissionPolicy>(POLICY)).status;
+        await until("they are checked", async () => (await status())?.observedGeneration !== undefined);
+        expect((await status())?.typeChecking?.expressionWarnings ?? []).toEqual([]);
+      });
+
+      it("may mark and cordon its node, with the token of its pod only", async () => {
+        const change = { metadata: { annotations: { "ocir-broker/cordoned": "true" } }, spec: { unschedulable: true } };
+        expect(await request("PATCH", NODE, change)).toBe("allowed");
+        const unbound = await createAccount(node, false);
+        expect(await unbound("PATCH", NODE, change)).toContain("the token names no node");
+      });
+    });
+
     it("passes helm test, which runs doctor on the node", async () => {
       const result = await helm("test").catch(async (error) => expect.fail(`${error}\n${await logs()}`));
       expect(result).toMatch(/Phase:\s+Succeeded/);
     });
 
-    it("shows a failed upgrade on the node, which pulls as before; a rollback ends it", async () => {
+    it("shows a failed upgrade on the node, which pulls as before", async () => {
       node.root.write(BROKER_CONFIG, "log: {level: loud}\n");
       await upgrade("kubelet.restart=never");
       await untilFailed(/^the configuration has faults: .*log\.level.*Fix the reason, then delete the pod/s);
       expect([await holder(), (await get<V1DaemonSet>(DAEMONSET)).status?.numberReady]).toEqual([NODE_NAME, 0]);
       await node.api.createPod("during", `${REGISTRY_HOST}/acme/during:1`);
       await pods.untilRunning(["during"]);
+    });
 
+    it("with kubelet.restart=never lets a pod end an earlier pod's cordon, and cordon or uncordon nothing else", async () => {
+      const request = await createAccount(node);
+      const mark = (value: string | null) => ({ metadata: { annotations: { "ocir-broker/cordoned": value } } });
+      const cordon = (unschedulable: true | null) => ({ spec: { unschedulable } });
+      const denied = expect.stringContaining("kubelet.restart is never: the node may not be");
+      const asked = [cordon(true), mark("true"), { ...mark("true"), ...cordon(true) }];
+      expect(await Promise.all(asked.map((change) => request("PATCH", NODE, change)))).toEqual(Array(3).fill(denied));
+      await node.api.request("PATCH", NODE, { ...mark("true"), ...cordon(true) });
+      expect(await request("PATCH", NODE, { ...mark(null), ...cordon(null) })).toBe("allowed");
+      await node.api.request("PATCH", NODE, mark(null));
+      expect(await request("PATCH", NODE, cordon(null))).toEqual(denied);
+      await node.api.request("PATCH", NODE, cordon(null));
+    });
+
+    it("ends a failed upgrade by a rollback", async () => {
       node.root.write(BROKER_CONFIG, "log: {level: info}\n");
       await helm("rollback");
       await untilInstalled();

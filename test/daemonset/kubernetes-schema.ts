@@ -2,6 +2,10 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import {
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+} from "kubernetes-models/admissionregistration.k8s.io/v1";
 import { DaemonSet } from "kubernetes-models/apps/v1";
 import { Lease } from "kubernetes-models/coordination.k8s.io/v1";
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from "kubernetes-models/rbac.authorization.k8s.io/v1";
@@ -10,8 +14,9 @@ import { ConfigMap, Namespace, Pod, ServiceAccount } from "kubernetes-models/v1"
 import type { KubernetesObject } from "./manifest.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
+const POLICY = { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding };
 const CLUSTER = { ClusterRole, ClusterRoleBinding, Namespace, PriorityClass };
-const MODELS = { ...CLUSTER, ConfigMap, DaemonSet, Lease, Pod, Role, RoleBinding, ServiceAccount };
+const MODELS = { ...POLICY, ...CLUSTER, ConfigMap, DaemonSet, Lease, Pod, Role, RoleBinding, ServiceAccount };
 
 /** Empty if every object is valid and has no unknown field. The schemas allow those; the types derived from them do not. */
 export function faultsOf(objects: readonly KubernetesObject[]): string[] {

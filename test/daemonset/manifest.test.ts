@@ -1,6 +1,10 @@
 /** Checks the manifest without a cluster: known fields, least privileges, and no right to move a pod. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
+import type {
+  IValidatingAdmissionPolicy,
+  IValidatingAdmissionPolicyBinding,
+} from "kubernetes-models/admissionregistration.k8s.io/v1";
 import { describe, expect, it } from "vitest";
 import { faultsOf } from "./kubernetes-schema.ts";
 import { daemonSet, type KubernetesObject, lease, objectOf, readManifest } from "./manifest.ts";
@@ -31,6 +35,19 @@ describe("cloud-init/daemonset/daemonset.yaml", () => {
       [{ apiGroups: [""], resources: ["events"], verbs: ["create"] }],
     ]);
     expect(objectOf<KubernetesObject>("ServiceAccount")).toMatchObject({ automountServiceAccountToken: false });
+  });
+
+  it("restricts this account, and no other, by a policy that denies when it fails", () => {
+    const { metadata, spec } = objectOf<IValidatingAdmissionPolicy>("ValidatingAdmissionPolicy");
+    const { namespace, name } = objectOf<KubernetesObject>("ServiceAccount").metadata;
+    expect([spec?.failurePolicy, spec?.matchConditions]).toEqual([
+      "Fail",
+      [{ name: "account", expression: `request.userInfo.username == "system:serviceaccount:${namespace}:${name}"` }],
+    ]);
+    expect(objectOf<IValidatingAdmissionPolicyBinding>("ValidatingAdmissionPolicyBinding").spec).toEqual({
+      policyName: metadata?.name,
+      validationActions: ["Deny"],
+    });
   });
 
   it("names no holder of the Lease, so that applying it again does not change the holder", () => {

@@ -101,6 +101,17 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       expect(text).toContain(part);
   });
 
+  it("leaves the admission policy out on an older cluster, but only if that is set", () => {
+    const old = ["--kube-version", "1.29.0"];
+    const { status, stderr } = helm("template", "ocir-broker", CHART, ...old);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("needs Kubernetes 1.30 or newer")]);
+    const off = ["--set", "admissionPolicy.enabled=false"];
+    const kinds = objectsOf(template(...old, ...off)).map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind.startsWith("ValidatingAdmission"))).toEqual([]);
+    const notes = helm("install", "ocir-broker", CHART, "--dry-run=client", ...off).stdout;
+    expect(notes).toContain("WARNING: admissionPolicy.enabled is false");
+  });
+
   it("is packed for a release with its digest, and the same bytes each time", async () => {
     const folder = mkdtempSync(join(tmpdir(), "ocir-chart-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -124,6 +135,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["lease.seconds=29", "/lease/seconds"],
     ["image.digest=latest", "/image/digest"],
     ["kubelet.reboot=never", "reboot"],
+    ["admissionPolicy.enabled=no", "/admissionPolicy/enabled"],
     ["serviceAccountTokens.setUpNodes=true", "/serviceAccountTokens/audiences"],
   ])("refuses %s", (value, place) => {
     const { status, stderr } = helm("template", "ocir-broker", CHART, "--set", value);
