@@ -1,10 +1,10 @@
 /** Difficult starts of the daemon: a faulty configuration, a reload before it is ready, hostile clients. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { open, rename, writeFile } from "node:fs/promises";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { expect, it, onTestFinished } from "vitest";
@@ -36,24 +36,22 @@ it("pulls go on where the configuration has faults: the rest of it is in force, 
   expect(daemon.output()).toMatch(/"level":"error".*log\.level: must be .*log\.colour: unknown key/);
 });
 
-it("a reload asked for while the daemon still reads its configuration is done once it is up", async () => {
+it("a reload asked for while the daemon starts is done once it is up", async () => {
   const { config, directory } = await setUp();
-  const text = readFileSync(config.path, "utf8");
-  // Opening the pipe for writing succeeds when the daemon has opened it for reading.
-  const fifo = join(directory, "config.fifo");
-  execFileSync("mkfifo", [fifo]);
-  const daemon = spawnDaemon({ ...config, path: fifo });
-  onTestFinished(() => daemon.stop());
-  const writing = await open(fifo, "w");
-  process.kill(daemon.pid, "SIGHUP");
   const next = join(directory, "next.yaml");
-  await writeFile(next, text.replace('"level":"info"', '"level":"debug"'));
-  await rename(next, fifo);
-  await writing.appendFile(text);
-  await writing.close();
+  await writeFile(next, readFileSync(config.path, "utf8").replace('"level":"info"', '"level":"debug"'));
+  const daemon = spawnDaemon(config);
+  onTestFinished(() => daemon.stop());
+  // The socket appears after the configuration has been read, and before the daemon can reload it.
+  while (!existsSync(config.credentialsSocket)) {
+    expect(daemon.process.exitCode).toBeNull();
+    await setImmediate();
+  }
+  renameSync(next, config.path);
+  process.kill(daemon.pid, "SIGHUP");
   while (!daemon.output().includes("configuration reloaded")) {
     expect(daemon.process.signalCode).toBeNull();
-    await sleep(10);
+    await setTimeout(10);
   }
   expect(daemon.output()).toContain('"changed":["log.level"]');
   expect(answerOf(await call(config)).auth[HOST]?.password).toMatch(/\./);

@@ -26,7 +26,7 @@ export { lastConfig } from "./handover/last-config.ts";
 export type { CredentialsAnswer } from "./pulls/kubelet-request.ts";
 export { inheritedFd } from "./systemd/inherited-fd.ts";
 export { listenFds } from "./systemd/socket-activation.ts";
-export { type Supervision, type SupervisionOptions, superviseBroker } from "./systemd/supervise.ts";
+export { type SupervisionOptions, superviseBroker } from "./systemd/supervise.ts";
 export type { HealthDetails, HealthStatus, HealthSummary } from "./telemetry/health.ts";
 export { createLog, type Log } from "./telemetry/log.ts";
 export { SESSION } from "./tokens/caches.ts";

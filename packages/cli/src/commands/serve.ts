@@ -11,13 +11,13 @@ import {
   createLog,
   lastConfig,
   loadLenientConfig,
-  type Supervision,
   startBroker,
   superviseBroker,
 } from "@ocir-broker/broker";
 import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { CONFIG_OPTION, sourceOf, USER_OPTION } from "../config/config-source.ts";
+import { createEarlyReloads } from "../process/early-reloads.ts";
 import { environment, keepFromChildren, version } from "../process/environment.ts";
 import { hasPendingDnsLookup } from "../process/exit-now.ts";
 
@@ -45,13 +45,8 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: { config?: string; user?: true }): Promise<void> {
-  // A SIGHUP during the start is remembered and applied later: the configuration may have been read too early.
-  let supervision: Supervision | undefined;
-  let isReloadAsked = false;
-  process.on("SIGHUP", () => {
-    if (supervision === undefined) isReloadAsked = true;
-    else supervision.reload();
-  });
+  const reloads = createEarlyReloads();
+  process.on("SIGHUP", reloads.request);
   const clock = createSystemClock();
   const source = sourceOf(options, environment);
   const { config, inForce, fault } = loadLenientConfig(source, () => lastConfig({ environment, clock, bootMs }));
@@ -70,11 +65,11 @@ async function serve(options: { config?: string; user?: true }): Promise<void> {
   const configStatus = createConfigStatus(configPathOf(source), { inForce, fault });
   const { details: configDetails } = configStatus;
   const broker = await startBroker({ ...common, config, configDetails, random: systemRandom, version });
-  supervision = superviseBroker({ ...common, broker, configSource: source, configStatus, kernelMonotonicUs });
-  if (isReloadAsked) supervision.reload();
+  const supervision = superviseBroker({ ...common, broker, configSource: source, configStatus, kernelMonotonicUs });
+  reloads.attach(() => supervision.reload());
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, async () => {
-      supervision?.stopping();
+      supervision.stopping();
       await broker.close();
       if (hasPendingDnsLookup()) clock.setTimer(() => endBy(signal), LAST_LINE_MS);
     });
