@@ -67,7 +67,7 @@ async function get(token: Secret, registryHost = HOST): Promise<string> {
   return nameOf(answer?.entry.value.reveal() ?? "");
 }
 
-/** What tells registry tokens apart in a message, unlike the start of a JWT: the service account and the token's own id. */
+/** The service account and the id of a registry token, which a failure shows; the starts of two JWTs look the same. */
 function nameOf(registryToken: string): string {
   const claims = JSON.parse(Buffer.from(registryToken.split(".")[1] ?? "", "base64url").toString());
   return `${claims.namespace}/${claims.service_account} ${claims.jti.slice(0, 8)}`;
