@@ -24,10 +24,10 @@ function configOf(text: string) {
 
 /** Sections that differ, so that a failure shows these and not two whole configurations. */
 function differences(actual: object, expected: object): unknown[] {
-  const sections = new Map(Object.entries(expected));
-  return Object.entries(actual).flatMap(([section, value]) =>
-    isDeepStrictEqual(value, sections.get(section)) ? [] : [{ section, value, expected: sections.get(section) }],
-  );
+  const [values, wanted] = [new Map(Object.entries(actual)), new Map(Object.entries(expected))];
+  return [...new Set([...values.keys(), ...wanted.keys()])]
+    .map((section) => ({ section, value: values.get(section), expected: wanted.get(section) }))
+    .filter(({ value, expected }) => !isDeepStrictEqual(value, expected));
 }
 
 describe("loadLenientConfig", () => {
