@@ -151,6 +151,8 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
       const interrupt = "until [ -e /run/hangs ]; do sleep 0.1; done; kill -s INT -- -$(cat /run/leader)";
       await node.root.run("sh", ["-c", interrupt]);
       expect((await run).stderr).toContain("everything is as it was before: the installation was ended");
+      const rest = "grep -lsz '^OCIR_BROKER_INSTALLATION=' /proc/[0-9]*/environ";
+      expect((await node.root.exec("sh", ["-c", rest])).stdout).toBe("");
       await node.root.run("touch", ["/run/goes-on"]);
       // Its remaining processes hold the lock.
       await node.root.run("flock", ["-w", "60", "/run/ocir-broker-install.lock", "true"]);
