@@ -426,8 +426,13 @@ describe("startBroker", () => {
   });
 
   it("stops after 3 s although a caller waits for an upstream that is down, and lets that caller ask again", async () => {
-    let nowMs = 0;
-    const clock = { ...createSystemClock(), monotonicMs: () => nowMs };
+    const system = createSystemClock();
+    const grace = Promise.withResolvers<() => void>();
+    const setTimer: Clock["setTimer"] = (callback, delayMs) => {
+      if (delayMs === 3_000) grace.resolve(callback);
+      return system.setTimer(callback, delayMs);
+    };
+    const clock = { ...system, setTimer };
     simulator = await startSimulator();
     simulator.faults({ endpoint: "*", hang: "before-headers" });
     const running = await startAgain({ clock });
@@ -438,7 +443,8 @@ describe("startBroker", () => {
       (entry) => entry !== undefined,
     );
     const closed = running.close();
-    nowMs += 3_000;
+    const endGrace = await grace.promise;
+    endGrace();
     await closed;
     await expect(asked).rejects.toMatchObject({ code: "ECONNRESET" });
   });

@@ -33,6 +33,7 @@ const lack = tooOld === undefined ? "" : ` (skipped: ${tooOld})`;
 describe.skipIf(lack !== "")(`the fuzzer${lack}`, () => {
   it.each([
     { target: "request-decoder", runs: 1_000_000 / SHARE, isSync: true, bundled: ["zod"] },
+    { target: "request-reader", runs: 300_000 / SHARE, isSync: true },
     { target: "image-name", runs: 1_000_000 / SHARE, isSync: true },
     { target: "config", runs: 300_000 / SHARE, isSync: true },
     { target: "upstream-answers", runs: 300_000 / SHARE, isSync: false },

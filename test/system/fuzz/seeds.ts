@@ -36,6 +36,12 @@ export function createSeeds(): Readonly<Record<string, readonly string[]>> {
         serviceAccountToken: "e.e.s",
       }),
     ),
+    "request-reader": [
+      "GET /metrics?x=1 HTTP/1.0\r\nHost: a\r\n\r\n",
+      "POST /v1/credentials HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
+      "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "GET /a HTTP/1.1\r\nContent-Length: 1, 1\r\nContent-Length : +1\r\n x\r\n\r\nGET /a HTTP/1.1\r\n\r\n",
+    ],
     "image-name": [
       "iad.ocir.io/ns/repo",
       "us-ashburn-1.ocir.io/ns/repo:tag",

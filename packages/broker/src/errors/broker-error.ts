@@ -1,6 +1,6 @@
 /** The broker's own faults. What went wrong upstream keeps the error class of the package that saw it. */
 import { NEXT, type RequestErrorText } from "@ocir-broker/foundation";
-import { PROTOCOL_ERRORS } from "@ocir-broker/protocol";
+import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 
 export const BROKER_ERRORS = {
   "annotation-unknown": {
@@ -8,8 +8,11 @@ export const BROKER_ERRORS = {
     what: "the service account's annotation has an unknown value",
     next: "set it to workload or node",
   },
-  /** The same before the body is a CredentialProviderRequest. */
-  "body-too-large": PROTOCOL_ERRORS["request-too-large"],
+  "body-too-large": {
+    status: 413,
+    what: `the request's body is larger than ${MAX_REQUEST_BYTES / 1_024} KiB, or 1 KiB on the health socket`,
+    next: NEXT.kubeletConfig,
+  },
   "config-invalid": { status: 500, what: "the configuration is not valid", next: "run ocir-broker config check" },
   "config-unreadable": {
     status: 500,
@@ -26,7 +29,11 @@ export const BROKER_ERRORS = {
     next: "check the image's name, or name the registry in registries.extraHosts",
   },
   "request-incomplete": { status: 408, what: "the request did not arrive in time", next: NEXT.release },
-  "request-malformed": { status: 400, what: "the request is not HTTP", next: NEXT.release },
+  "request-malformed": {
+    status: 400,
+    what: "the request is not one HTTP request whose body has a Content-Length",
+    next: NEXT.release,
+  },
   "service-accounts-off": {
     status: 400,
     what: "the kubelet sends service-account tokens, but serviceAccounts.exchange is none",

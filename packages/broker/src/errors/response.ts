@@ -1,10 +1,12 @@
-/** The broker's HTTP answers: status, content type and a body with a Content-Length. Never chunked. */
-import type { ServerResponse } from "node:http";
+/** The broker's HTTP answers: status, content type and a body with a Content-Length. Never chunked; each ends its connection. */
+import { STATUS_CODES } from "node:http";
 
 export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: Buffer;
+  /** The methods that the path supports, for status 405. */
+  readonly allow?: string;
 }
 
 export const JSON_TYPE = "application/json";
@@ -18,16 +20,14 @@ export function jsonAnswer(status: number, value: unknown): HttpAnswer {
   return { status, contentType: JSON_TYPE, body: Buffer.from(`${JSON.stringify(value, null, 2)}\n`) };
 }
 
-/** Headers of an early answer: what the client still sends must not be parsed as the next request. */
-export const CLOSE = ["Connection", "close"] as const;
-
-export function writeAnswer(response: ServerResponse, answer: HttpAnswer, more: readonly string[] = []): void {
-  response.writeHead(answer.status, [
-    "Content-Type",
-    answer.contentType,
-    "Content-Length",
-    String(answer.body.length),
-    ...more,
-  ]);
-  response.end(answer.body);
+/** The bytes for a request with this method. */
+export function encodeAnswer({ status, contentType, body, allow }: HttpAnswer, method: string): Buffer {
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `Content-Type: ${contentType}`,
+    `Content-Length: ${body.length}`,
+    ...(allow === undefined ? [] : [`Allow: ${allow}`]),
+    "Connection: close\r\n\r\n",
+  ].join("\r\n");
+  return method === "HEAD" ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body]);
 }

@@ -2,17 +2,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation";
+import { text } from "node:stream/consumers";
+import { type Clock, createSystemClock } from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { textAnswer, writeAnswer } from "../errors/response.ts";
+import { textAnswer } from "../errors/response.ts";
 import { type BoundedServer, createBoundedServer, type ServerLimits } from "./bounded-server.ts";
 
 const LIMITS: ServerLimits = {
   headersMs: 5_000,
   requestMs: 5_000,
   silenceMs: 5_000,
-  keepAliveMs: 5_000,
-  maxConnections: 0,
+  maxBodyBytes: 256,
 };
 const REQUEST = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -34,10 +35,10 @@ afterEach(async () => {
 });
 
 /** Answers at once, or `/later` when released. */
-async function start(limits: Partial<ServerLimits> = {}): Promise<BoundedServer> {
-  server = createBoundedServer({ ...LIMITS, ...limits }, createSystemClock(), (request, response) => {
-    const answer = (): void => writeAnswer(response, textAnswer(200, "hello\n"));
-    if (request.url === "/later") release.push(answer);
+async function start(limits: Partial<ServerLimits> = {}, clock: Clock = createSystemClock()): Promise<BoundedServer> {
+  server = createBoundedServer({ ...LIMITS, ...limits }, clock, ({ target }, respond) => {
+    const answer = (): void => respond(textAnswer(200, "hello\n"));
+    if (target === "/later") release.push(answer);
     else answer();
   });
   await server.listen({ path, mode: 0o600 });
@@ -85,13 +86,28 @@ describe("createBoundedServer", () => {
     },
   );
 
-  it("answers with a stated length and no date, and keeps the connection for another request", async () => {
+  it("answers with a stated length and no date, and ends the connection", async () => {
     await start();
-    const heard = await talk(`${REQUEST}GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
-    expect(
-      heard.match(/HTTP\/1\.1 200 OK\r\nContent-Type: text\/plain; charset=utf-8\r\nContent-Length: 6\r\n/g),
-    ).toHaveLength(2);
-    expect(heard).not.toMatch(/date:|transfer-encoding/i);
+    expect(await talk(REQUEST)).toBe(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n",
+    );
+  });
+
+  it("answers HEAD without the body, and states its length", async () => {
+    await start();
+    expect(await talk("HEAD / HTTP/1.1\r\n\r\n")).toMatch(
+      /^HTTP\/1.1 200 OK\r\n[\s\S]*Content-Length: 6\r\n[\s\S]*\r\n\r\n$/,
+    );
+    expect(await talk("HEAD / HTTP/1.1\r\nX\r\n\r\n")).toMatch(/^HTTP\/1.1 400 [\s\S]*\r\n\r\n$/);
+  });
+
+  it("asks for the body of a client that waits to send it", async () => {
+    await start();
+    const socket = await dial();
+    const heard = heardOf(socket);
+    socket.once("data", (piece) => socket.write(String(piece) === "HTTP/1.1 100 Continue\r\n\r\n" ? "body" : "?"));
+    socket.write("POST / HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    expect(await heard).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n[\s\S]*hello\n$/);
   });
 
   it.each([
@@ -104,10 +120,49 @@ describe("createBoundedServer", () => {
     expect(body).toMatch(new RegExp(`^ocir-broker: ${code}: [ -~]+\n$`));
   });
 
-  it("gives a request's client no other answer, whatever comes behind the request", async () => {
+  it.each([
+    ["a second request", REQUEST],
+    ["anything else", "nonsense\r\n\r\n"],
+  ])("answers a request with %s behind it with one line, and does not handle it", async (_title, more) => {
     await start();
-    const heard = talk("GET /later HTTP/1.1\r\nHost: localhost\r\n\r\nnonsense\r\n\r\n");
-    expect(await heard).toBe("");
+    const heard = await talk(`GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n${more}`);
+    expect(heard.match(/HTTP\/1.1 /g)).toHaveLength(1);
+    expect(heard).toContain("ocir-broker: request-malformed: ");
+    expect(release).toHaveLength(0);
+  });
+
+  it("answers a request, whatever is sent later", async () => {
+    await start();
+    const socket = await dial();
+    const heard = heardOf(socket);
+    socket.write("GET /later HTTP/1.1\r\n\r\n");
+    await until(() => release.length === 1);
+    socket.write(REQUEST.repeat(10_000));
+    release[0]?.();
+    expect((await heard).match(/HTTP\/1.1 200 /g)).toHaveLength(1);
+    expect(release).toHaveLength(1);
+  });
+
+  it("gives a client that still sends its body the time to read why it is refused", async () => {
+    await start();
+    const body = "x".repeat(4_000_000);
+    expect(await talk(`POST / HTTP/1.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`)).toContain(
+      "ocir-broker: body-too-large: ",
+    );
+  });
+
+  it.each([
+    ["after its request", REQUEST, /^HTTP\/1.1 200 /],
+    ["within its request", "GET / HTTP", /^HTTP\/1.1 400 /],
+    ["within its body", "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx", /^HTTP\/1.1 400 /],
+    ["without a request", "", /^$/],
+  ])("answers a client that ends its side %s, and keeps no connection", async (_title, sent, answer) => {
+    const running = await start();
+    const socket = await dial();
+    const heard = heardOf(socket);
+    socket.end(sent);
+    expect(await heard).toMatch(answer);
+    await running.stop(60_000);
   });
 
   it("gives up on a client that does not finish its body", async () => {
@@ -131,14 +186,60 @@ describe("createBoundedServer", () => {
   it("takes no more connections than its bound, and takes them again when some have ended", async () => {
     await start({ maxConnections: 2 });
     const held = [await dial(), await dial()];
-    const [first] = held;
-    first?.write(REQUEST);
-    await new Promise((resolve) => first?.once("data", resolve));
+    held[1]?.write("GET /later HTTP/1.1\r\n\r\n");
+    await until(() => release.length === 1);
     expect(await talk(REQUEST)).toBe("");
     for (const socket of held) socket.destroy();
     let heard = "";
     while (heard === "") heard = await talk(`GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     expect(heard).toContain("hello");
+  });
+
+  it("closes a connection behind its answer, even if the client does not", async () => {
+    await start({ maxConnections: 1, silenceMs: 60_000 });
+    for (let time = 0; time < 3; time += 1) {
+      let heard = "";
+      while (heard === "") {
+        const socket = connect({ path, allowHalfOpen: true });
+        socket.on("error", () => undefined).write(REQUEST);
+        heard = await text(socket).catch(() => "");
+      }
+    }
+  });
+
+  it("answers a client that ends its side before its answer", async () => {
+    await start();
+    const socket = await dial();
+    const heard = heardOf(socket);
+    socket.end("GET /later HTTP/1.1\r\n\r\n");
+    await until(() => release.length === 1);
+    release[0]?.();
+    expect(await heard).toMatch(/^HTTP\/1.1 200 /);
+  });
+});
+
+describe("createBoundedServer with a limiter", () => {
+  it.each([
+    ["a request", REQUEST, /^HTTP\/1.1 200 /],
+    ["what is not HTTP", "nonsense\r\n\r\n", /^HTTP\/1.1 400 /],
+    ["a request that is cut off", "GET / HTTP", /^HTTP\/1.1 400 /],
+  ])("answers %s once, when the limiter starts it", async (_title, sent, answer) => {
+    const clock = createFakeClock();
+    const queued: (() => unknown)[] = [];
+    await start({ limiter: { add: (work) => queued.push(work) > 0, close() {} } }, clock);
+    const socket = await dial();
+    const heard = heardOf(socket);
+    socket.end(sent);
+    await until(() => queued.length === 1);
+    await clock.advance(LIMITS.headersMs + LIMITS.requestMs);
+    expect(queued).toHaveLength(1);
+    queued[0]?.();
+    expect(await heard).toMatch(answer);
+  });
+
+  it.each([REQUEST, "nonsense\r\n\r\n"])("drops the connection of %j when the limiter is full", async (text) => {
+    await start({ limiter: { add: () => false, close() {} } });
+    expect(await talk(text)).toBe("");
   });
 });
 

@@ -1,34 +1,33 @@
 /**
- * A node:http server for a Unix socket that a slow, hostile or broken client cannot block, and that shuts down gracefully.
- * Knows no route.
+ * An HTTP server for a Unix socket that a slow, hostile or broken client cannot block, and that shuts down gracefully. Knows no
+ * route.
+ *
+ * One connection costs one small request at most: after it, nothing more is read, and the connection ends with the answer.
+ * node:http would parse every request of a 64 KiB read before its first handler runs.
  */
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  setMaxIdleHTTPParsers,
-} from "node:http";
-import type { Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { type Clock, type Limiter, settledWithin } from "@ocir-broker/foundation";
 import { errorAnswer } from "../errors/error-response.ts";
-import { CLOSE, writeAnswer } from "../errors/response.ts";
+import { encodeAnswer, type HttpAnswer } from "../errors/response.ts";
 import { type ListenAddress, listenOn } from "./listen.ts";
+import { type HttpRequest, type ReaderRefusal, RequestReader } from "./request-reader.ts";
 
 export interface ServerLimits {
   /** From connection to the last header byte. */
   readonly headersMs: number;
-  /** From connection to the last byte of the request's body. */
+  /** From connection to the last byte of the request's body. Longer than `headersMs`. */
   readonly requestMs: number;
   /** Without a byte in either direction, such as a client that stops reading. Longer than the time limit of any answer. */
   readonly silenceMs: number;
-  /** How long an idle connection stays open. */
-  readonly keepAliveMs: number;
-  /** Concurrent connections; more are closed at once. 0: no limit. */
-  readonly maxConnections: number;
+  readonly maxBodyBytes: number;
+  /** Concurrent connections; more are closed at once. Default: no limit. */
+  readonly maxConnections?: number;
   /** Without it, every request is answered at once. */
   readonly limiter?: Limiter;
 }
+
+/** Calls `respond` once. */
+export type RequestHandler = (request: HttpRequest, respond: (answer: HttpAnswer) => void) => void;
 
 export interface BoundedServer {
   /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
@@ -37,89 +36,79 @@ export interface BoundedServer {
   stop(graceMs: number): Promise<void>;
 }
 
-/** The shim sends four headers. */
-const MAX_HEADER_BYTES = 8 * 1024;
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
-/** Node keeps 1000 by default: several MiB for ever, once that many clients have come and gone. */
-const MAX_IDLE_PARSERS = 32;
+/**
+ * After an error answer the client may still be sending. It must be able to read the answer before its sending fails, so the
+ * connection stays half-open for this long, unread.
+ */
+const LINGER_MS = 1_000;
 
-/** How often Node checks for requests beyond their time limit. */
-const CHECK_INTERVAL_MS = 1_000;
+/** A paused socket still reads until this much is buffered: a single read. */
+const HIGH_WATER_MARK_BYTES = 1;
 
-/** How often a stopping server checks for idle connections. */
-const IDLE_CHECK_MS = 20;
-
-export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestListener): BoundedServer {
-  setMaxIdleHTTPParsers(MAX_IDLE_PARSERS);
-  const server = createServer({
-    headersTimeout: limits.headersMs,
-    requestTimeout: limits.requestMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    requireHostHeader: false,
+export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestHandler): BoundedServer {
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK_BYTES }, (socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    serve(socket);
   });
-  server.timeout = limits.silenceMs;
-  if (limits.maxConnections > 0) server.maxConnections = limits.maxConnections;
-  const unanswered = new WeakMap<Socket, Set<IncomingMessage>>();
+  if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections;
 
-  function enqueue(socket: Socket, work: () => void): void {
-    if (limits.limiter === undefined) work();
-    // Pipelining: there may be more requests than connections.
-    else if (!limits.limiter.add(work)) socket.destroy();
+  function serve(socket: Socket): void {
+    const reader = new RequestReader(limits.maxBodyBytes);
+    let deadline = clock.setTimer(() => {
+      if (!reader.isHeadRead) return refuse("request-incomplete");
+      deadline = clock.setTimer(() => refuse("request-incomplete"), limits.requestMs - limits.headersMs);
+    }, limits.headersMs);
+
+    /** Reads no more, and does the rest when the limiter permits it. */
+    function enqueue(work: () => void): void {
+      deadline.cancel();
+      socket.pause().off("end", onEnd);
+      if (limits.limiter === undefined) work();
+      else if (!limits.limiter.add(work)) socket.destroy();
+    }
+
+    function refuse(code: ReaderRefusal | "request-incomplete"): void {
+      enqueue(() => {
+        if (!socket.destroyed) socket.end(encodeAnswer(errorAnswer(code), reader.method)).setTimeout(LINGER_MS);
+      });
+    }
+
+    function respond(answer: HttpAnswer): void {
+      if (socket.destroyed) return;
+      socket.end(encodeAnswer(answer, reader.method));
+      socket.destroySoon();
+    }
+
+    function onEnd(): void {
+      if (socket.bytesRead === 0) socket.destroy();
+      else refuse("request-malformed");
+    }
+
+    socket.on("error", () => undefined);
+    socket.on("close", () => deadline.cancel());
+    socket.setTimeout(limits.silenceMs, () => socket.destroy());
+    socket.on("end", onEnd);
+    socket.on("data", (piece: Buffer) => {
+      const result = reader.read(piece);
+      if (result.state === "refused") refuse(result.code);
+      else if (result.state === "complete") enqueue(() => onRequest(result.request, respond));
+      else if (result.isContinueDue) socket.write(CONTINUE);
+    });
   }
 
-  server.on("request", (request, response) => {
-    response.sendDate = false;
-    const requests = unanswered.get(request.socket) ?? new Set();
-    unanswered.set(request.socket, requests.add(request));
-    response.on("close", () => requests.delete(request));
-    enqueue(request.socket, () => onRequest(request, response));
-  });
-  // Node's own answer would be empty and chunked, which the shim cannot read.
-  server.on("checkExpectation", ({ socket }, response) => {
-    response.sendDate = false;
-    enqueue(socket, () => writeAnswer(response, errorAnswer("request-malformed"), CLOSE));
-  });
-  server.on("clientError", (error, socket: Socket) => {
-    // The client would take this answer for that of a complete request sent before.
-    const isOwed = [...(unanswered.get(socket) ?? [])].some(({ complete }) => complete);
-    if (isOwed) socket.destroy();
-    else enqueue(socket, () => answerClientError(error, socket));
-  });
-  return {
-    listen: (address) => listenOn(server, address),
-    stop: (graceMs) => stop(server, graceMs, clock),
-  };
-}
-
-/** Answers a request that Node could not parse, if the socket is still writable. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
-    socket.destroy();
-    return;
+  async function stop(graceMs: number): Promise<void> {
+    if (!server.listening) return;
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+    if (!(await settledWithin(closed, graceMs, clock))) for (const socket of open) socket.destroy();
+    await closed;
   }
-  const { status, contentType, body } = errorAnswer(clientErrorCode(error.code));
-  socket.end(
-    `HTTP/1.1 ${status} Error\r\nContent-Type: ${contentType}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-  );
-}
 
-function clientErrorCode(code: string | undefined): "headers-too-large" | "request-incomplete" | "request-malformed" {
-  if (code === "HPE_HEADER_OVERFLOW") return "headers-too-large";
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "request-incomplete";
-  return "request-malformed";
-}
-
-async function stop(server: Server, graceMs: number, clock: Clock): Promise<void> {
-  if (!server.listening) return;
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  // Closes connections as their answers are written; otherwise they would wait for another request.
-  const deadlineMs = clock.monotonicMs() + graceMs;
-  do server.closeIdleConnections();
-  while (!(await settledWithin(closed, IDLE_CHECK_MS, clock)) && clock.monotonicMs() < deadlineMs);
-  server.closeAllConnections();
-  await closed;
+  return { listen: (address) => listenOn(server, address), stop };
 }

@@ -5,13 +5,12 @@
  * Each body is rendered at most once a second, connections are limited and requests queued, so that busy clients cannot
  * starve pulls. health.ts and metrics.ts decide what is shown.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, createLimiter } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
 import { errorAnswer } from "../errors/error-response.ts";
-import { CLOSE, type HttpAnswer, jsonAnswer, textAnswer, writeAnswer } from "../errors/response.ts";
+import { type HttpAnswer, jsonAnswer, textAnswer } from "../errors/response.ts";
 import type { Health } from "../telemetry/health.ts";
-import { type BoundedServer, createBoundedServer } from "./bounded-server.ts";
+import { type BoundedServer, createBoundedServer, type RequestHandler } from "./bounded-server.ts";
 
 /** A refused client retries at once and costs more than a waiting one, so more than 200 may wait. */
 const MAX_CONNECTIONS = 256;
@@ -20,7 +19,8 @@ const LIMITS = {
   headersMs: 2_000,
   requestMs: 3_000,
   silenceMs: 5_000,
-  keepAliveMs: 1_000,
+  // No route needs a body.
+  maxBodyBytes: 1_024,
   maxConnections: MAX_CONNECTIONS,
 };
 
@@ -60,23 +60,20 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
     ],
   ]);
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const render = routes.get(request.url?.split("?", 1)[0] ?? "");
-    if (render === undefined) return writeAnswer(response, errorAnswer("not-found"), CLOSE);
-    if (request.method !== "GET" && request.method !== "HEAD")
-      return writeAnswer(response, errorAnswer("method-not-allowed"), [...CLOSE, "Allow", "GET, HEAD"]);
+  const serve: RequestHandler = async ({ method, target }, respond) => {
+    const render = routes.get(target.split("?", 1)[0] ?? "");
+    if (render === undefined) return respond(errorAnswer("not-found"));
+    if (method !== "GET" && method !== "HEAD")
+      return respond({ ...errorAnswer("method-not-allowed"), allow: "GET, HEAD" });
     try {
-      writeAnswer(response, await render());
+      respond(await render());
     } catch (error) {
       onFailed(codeOf(error));
-      writeAnswer(response, errorAnswer("internal"));
+      respond(errorAnswer("internal"));
     }
-  }
+  };
 
-  return createBoundedServer({ ...LIMITS, limiter: createLimiter({ clock, ...RATE }) }, clock, (request, response) => {
-    request.resume();
-    void serve(request, response);
-  });
+  return createBoundedServer({ ...LIMITS, limiter: createLimiter({ clock, ...RATE }) }, clock, serve);
 }
 
 function readiness(health: Health): HttpAnswer {
