@@ -1,0 +1,78 @@
+/**
+ * A hostile local process: attacks one of the daemon's sockets until it is killed, and connects again whenever it is cut off. For
+ * tests and the benchmark. Prints a line once it is connected.
+ *
+ * usage: node hostile-clients.ts SOCKET ATTACK
+ */
+import { connect, type Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
+
+interface HostileClient {
+  readonly first: string;
+  /** Sent without end after `first`; without it, the client closes the connection and connects again. */
+  readonly endless?: string;
+}
+
+const MAX_BODY_BYTES = 256 * 1_024;
+/** Writes a turn of the event loop, so that bytes arrive one by one and all clients take part. */
+const WRITES_A_TURN = 64;
+
+const GET = "GET /livez HTTP/1.1\r\n\r\n";
+const POST = "POST /v1/credentials HTTP/1.1\r\n";
+const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
+
+const pipelining: HostileClient = { first: GET, endless: GET.repeat(2_500) };
+const chunks: HostileClient = { first: `GET /livez HTTP/1.1\r\n${CHUNKED}`, endless: "1\r\na\r\n".repeat(10_000) };
+
+export const ATTACKS = {
+  pipelining: six(pipelining),
+  "pipelining and chunks": [...six(pipelining), ...six(chunks), chunks, chunks],
+  "connect, send, close": six({ first: GET }),
+  "all on the health socket": [...six(pipelining), ...six(chunks), chunks, chunks, ...six({ first: GET })],
+  "chunks on the credentials socket": six({ first: `${POST}${CHUNKED}`, endless: chunks.endless ?? "" }),
+  "bodies byte by byte": six({ first: `${POST}Content-Length: ${MAX_BODY_BYTES}\r\n\r\n`, endless: "a" }),
+} as const satisfies Record<string, readonly HostileClient[]>;
+
+export type Attack = keyof typeof ATTACKS;
+
+function six(client: HostileClient): readonly HostileClient[] {
+  return Array.from({ length: 6 }, () => client);
+}
+
+async function attackForever(path: string, client: HostileClient): Promise<never> {
+  for (;;) {
+    const socket = connect(path)
+      .on("error", () => undefined)
+      .resume();
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    await Promise.race([closed, new Promise((resolve) => socket.once("connect", resolve))]);
+    if (socket.writable) announce();
+    socket.write(client.first);
+    if (client.endless === undefined) socket.destroy();
+    else await sendWithoutEnd(socket, client.endless, closed);
+    await closed;
+  }
+}
+
+async function sendWithoutEnd(socket: Socket, text: string, closed: Promise<void>): Promise<void> {
+  const bytes = Buffer.from(text);
+  while (socket.writable) {
+    for (let count = 0; count < WRITES_A_TURN && socket.writable && !socket.writableNeedDrain; count += 1)
+      socket.write(bytes);
+    if (socket.writableNeedDrain) await Promise.race([closed, new Promise((resolve) => socket.once("drain", resolve))]);
+    await setImmediate();
+  }
+  socket.destroy();
+}
+
+let isAnnounced = false;
+
+function announce(): void {
+  if (!isAnnounced) process.stdout.write("connected\n");
+  isAnnounced = true;
+}
+
+if (import.meta.main) {
+  const [path, attack] = process.argv.slice(2) as [string, Attack];
+  await Promise.all(ATTACKS[attack].map((client) => attackForever(path, client)));
+}

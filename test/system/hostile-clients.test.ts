@@ -1,0 +1,44 @@
+/**
+ * Hostile clients of both sockets, of the daemon in its unit: no pull fails, and the daemon does not end. Times are the benchmark's.
+ */
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Attack } from "../hostile-clients.ts";
+import { isLongRun } from "./long-run.ts";
+import { bootSimulatedNode, CREDENTIALS_SOCKET, HEALTH_SOCKET, NODE, SERVICE, underLoad } from "./simulated-node.ts";
+import { canBootSystemd, type SystemdRoot } from "./systemd-root/index.ts";
+
+const ATTACK_MS = isLongRun ? 30_000 : 6_000;
+const ATTACKS: readonly (readonly [attack: Attack, socket: string])[] = [
+  ["all on the health socket", HEALTH_SOCKET],
+  ["chunks on the credentials socket", CREDENTIALS_SOCKET],
+  ["bodies byte by byte", CREDENTIALS_SOCKET],
+];
+
+const skipped = canBootSystemd();
+
+describe.skipIf(skipped !== undefined)(`hostile clients${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+  let root: SystemdRoot;
+
+  beforeAll(async () => {
+    root = await bootSimulatedNode({ logLevel: "info" });
+    await root.run("systemctl", ["start", SERVICE]);
+  });
+
+  afterAll(() => root?.powerOff());
+
+  it.each(ATTACKS)("%s: no pull fails, and the daemon is not restarted", async (attack, socket) => {
+    const { calls, failures } = await underLoad(root, async () => {
+      const attacker = root.spawn(NODE, ["/opt/checkout/test/hostile-clients.ts", socket, attack]);
+      const ended = once(attacker, "close");
+      expect(String(await Promise.race([once(attacker.stdout ?? attacker, "data"), ended]))).toBe("connected\n");
+      await sleep(ATTACK_MS);
+      attacker.kill("SIGKILL");
+      await ended;
+    });
+    expect(failures).toEqual([]);
+    expect(calls).toBeGreaterThan(0);
+    expect(await root.property(SERVICE, "NRestarts")).toBe("0");
+  });
+});
