@@ -39,7 +39,7 @@ export interface BoundedServer {
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /**
- * After an error answer the client may still be sending. It must be able to read the answer before its sending fails, so the
+ * A client whose body is refused may still be sending it. It must be able to read the answer before its sending fails, so the
  * connection stays half-open for this long, unread.
  */
 const LINGER_MS = 1_000;
@@ -73,7 +73,8 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
 
     function refuse(code: ReaderRefusal | "request-incomplete"): void {
       enqueue(() => {
-        if (!socket.destroyed) socket.end(encodeAnswer(errorAnswer(code), reader.method)).setTimeout(LINGER_MS);
+        if (code !== "body-too-large") respond(errorAnswer(code));
+        else if (!socket.destroyed) socket.end(encodeAnswer(errorAnswer(code), reader.method)).setTimeout(LINGER_MS);
       });
     }
 

@@ -9,7 +9,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { JSON_TYPE } from "../errors/response.ts";
 import { createCredentialsServer } from "./credentials-server.ts";
 
-/** What a client hears, and the bodies that were passed on. */
+/** Posts a body; returns the received bytes, and the lengths of the bodies that were passed on. */
 async function post(body: string, headers: string): Promise<{ heard: string; passedOn: number[]; served: number }> {
   const directory = mkdtempSync(join(tmpdir(), "credentials-"));
   const path = join(directory, "credentials.sock");
