@@ -6,6 +6,7 @@ import {
   BROKER_PROGRAM,
   CREDENTIALS_SOCKET,
   DISABLED_FILE,
+  HEALTH_GROUP,
   HEALTH_SOCKET,
   MATCH_IMAGES,
   PROVIDER_NAME,
@@ -19,7 +20,8 @@ const COPY = `+-${LAUNCHER} --copy-config ${DEFAULT_CONFIG_PATH} ${CONFIG_COPY_P
 
 const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
   ["systemd/ocir-broker.socket", [`ListenStream=${CREDENTIALS_SOCKET}`]],
-  ["systemd/ocir-broker-health.socket", [`ListenStream=${HEALTH_SOCKET}`]],
+  ["systemd/ocir-broker-health.socket", [`ListenStream=${HEALTH_SOCKET}`, `SocketGroup=${HEALTH_GROUP}`]],
+  ["systemd/ocir-broker.sysusers.conf", [`g ${HEALTH_GROUP} -`]],
   [
     "systemd/ocir-broker.service",
     [`ExecStart=${LAUNCHER} ${BROKER_PROGRAM} serve`, `ExecStartPre=${COPY}`, `ExecReload=${COPY}`],

@@ -69,7 +69,7 @@ static int listen_at(const char *name, mode_t mode) {
 
 static void open_sockets(void) {
   credentials = listen_at("credentials.sock", 0600);
-  health = listen_at("health.sock", 0666);
+  health = listen_at("health.sock", 0660);
 }
 
 static void close_sockets(void) {

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { HEALTH_GROUP } from "@ocir-broker/protocol";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import {
   BROKER_FILES,
@@ -183,12 +184,44 @@ describe.skipIf(skipped !== undefined)(
         expect(await call(root)).toMatchObject({ exitCode: 0 });
       });
 
-      it("another user may ask for health and not for credentials", async () => {
+      it("a member of its group may ask for health, another user may not, and neither for credentials", async () => {
         await call(root);
-        expect(await health(root, { uid: NOBODY })).toMatchObject({ exitCode: 0 });
-        expect(await call(root, { uid: NOBODY })).toMatchObject({ exitCode: COULD_NOT_CONNECT });
         const modes = await root.run("stat", ["-c", "%a %U:%G", CREDENTIALS_SOCKET, HEALTH_SOCKET]);
-        expect(modes).toBe("600 root:root\n666 root:root");
+        expect(modes).toBe(`600 root:root\n660 root:${HEALTH_GROUP}`);
+        expect(await health(root, { uid: NOBODY })).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+        expect(await call(root, { uid: NOBODY })).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+        const asMember = (socket: string): Promise<ExecResult> =>
+          root.exec("setpriv", [
+            ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, `--groups=${HEALTH_GROUP}`, "--"],
+            ...["curl", "-sSf", "-m", "10", "--unix-socket", socket, "http://localhost/livez"],
+          ]);
+        expect(await asMember(HEALTH_SOCKET)).toMatchObject({ exitCode: 0, stdout: "ok\n" });
+        expect(await asMember(CREDENTIALS_SOCKET)).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+        expect(await root.exec(DAEMON.to, ["status"], { uid: NOBODY })).toMatchObject({
+          exitCode: 1,
+          stderr: `ocir-broker: socket-denied: ${HEALTH_SOCKET}: permission denied: run as root, or join the group ${HEALTH_GROUP}\n`,
+        });
+      });
+
+      it("a drop-in opens the health socket to every user", async () => {
+        const open = dropIn("ocir-broker-health.socket", "open", "[Socket]\nSocketMode=0666\n");
+        await withDropIn(root, open, async () => {
+          await call(root);
+          expect(await health(root, { uid: NOBODY })).toMatchObject({ exitCode: 0 });
+        });
+      });
+
+      it("without the group the service runs without its health socket; with it again, a restart brings it", async () => {
+        await root.run("groupdel", [HEALTH_GROUP]);
+        expect(await call(root)).toMatchObject({ exitCode: 0 });
+        expect(await health(root)).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+        await until("the journal has the next step", async () =>
+          (await root.journal(SERVICE)).includes("systemd passed no health socket; run systemd-sysusers"),
+        );
+        await root.run("systemd-sysusers");
+        await root.run("systemctl", ["restart", SERVICE]);
+        expect(await health(root)).toMatchObject({ exitCode: 0 });
+        expect(await call(root)).toMatchObject({ exitCode: 0 });
       });
 
       it("either socket's restart leaves a service that answers on both", async () => {

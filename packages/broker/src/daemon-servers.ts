@@ -1,4 +1,4 @@
-/** The daemon's two servers: credentials for root, health for any local user. Owns the order in which they open and close. */
+/** The daemon's two servers: credentials for root, health for root and a group. Owns the order in which they open and close. */
 import type { Clock } from "@ocir-broker/foundation";
 import type { Config } from "./config/schema.ts";
 import { createCredentialsServer } from "./http/credentials-server.ts";
@@ -64,8 +64,10 @@ export function createDaemonServers(options: DaemonServersOptions): DaemonServer
       await credentials.listen(addressOf(activated.credentials, sockets.credentials, 0o600));
       // Credentials must work without health, and the daemon cannot create a socket in systemd's folder.
       if (activated.credentials !== undefined && activated.health === undefined)
-        log.error("systemd passed no health socket");
-      else await healthServer.listen(addressOf(activated.health, sockets.health, 0o666));
+        log.error(
+          "systemd passed no health socket; run systemd-sysusers, then systemctl restart ocir-broker.service; see journalctl -u ocir-broker-health.socket",
+        );
+      else await healthServer.listen(addressOf(activated.health, sockets.health, 0o660));
     },
     async stop() {
       await Promise.all([credentials.stop(STOP_GRACE_MS), healthServer.stop(HEALTH_STOP_GRACE_MS)]);
@@ -73,6 +75,6 @@ export function createDaemonServers(options: DaemonServersOptions): DaemonServer
   };
 }
 
-function addressOf(fd: number | undefined, path: string, mode: 0o600 | 0o666) {
+function addressOf(fd: number | undefined, path: string, mode: 0o600 | 0o660) {
   return fd === undefined ? { path, mode } : { fd };
 }

@@ -395,10 +395,10 @@ describe("startBroker", () => {
     ]);
   });
 
-  it("makes its sockets for root alone and for everybody, and takes them with it", async () => {
+  it("makes its sockets for its user alone and for its group, and takes them with it", async () => {
     const running = await start();
     expect((statSync(credentialsSocket).mode & 0o777).toString(8)).toBe("600");
-    expect((statSync(healthSocket).mode & 0o777).toString(8)).toBe("666");
+    expect((statSync(healthSocket).mode & 0o777).toString(8)).toBe("660");
     await running.close();
     expect(existsSync(credentialsSocket)).toBe(false);
     expect(existsSync(healthSocket)).toBe(false);

@@ -1,5 +1,5 @@
 /** Text of the man pages beyond the help: exit statuses, examples, files. */
-import { CREDENTIALS_SOCKET, HEALTH_SOCKET } from "@ocir-broker/protocol";
+import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET } from "@ocir-broker/protocol";
 import type { Item } from "./roff.ts";
 import { STATE_TRANSITIONS, STATES } from "./status-states.ts";
 
@@ -11,7 +11,7 @@ export const FILES: readonly Item[] = [
     `The configuration, ${CONFIG_PAGE.name}(5); it may be absent, since every key has a default.`,
   ],
   [CREDENTIALS_SOCKET, "The socket on which the kubelet's plugin asks for credentials; only root can use it."],
-  [HEALTH_SOCKET, "The health socket, readable by any local user; never a secret."],
+  [HEALTH_SOCKET, `The health socket, for root and the group ${HEALTH_GROUP}; never a secret.`],
 ];
 
 export const DEFAULT_EXIT_STATUS =

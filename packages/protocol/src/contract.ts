@@ -34,6 +34,8 @@ export const MATCH_IMAGES = ["*.ocir.io", "ocir.*.oci.*.*"] as const;
 
 export const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";
 export const HEALTH_SOCKET = "/run/ocir-broker/health.sock";
+/** Its members may connect to the health socket. */
+export const HEALTH_GROUP = "ocir-broker-health";
 
 /** In the folder of the credentials socket. The fallback broker holds the lock, and listens on the socket. */
 export const FALLBACK_LOCK_NAME = "fallback.lock";

@@ -1,7 +1,7 @@
 /**
  * Reports which part of the configuration file is in force, where its faults are, and which keys need a restart.
  *
- * Any local user can read this, so it contains no value and no unknown key of the file.
+ * The health socket shows this, so it contains no value and no unknown key of the file.
  */
 import type { ConfigError } from "./config-error.ts";
 import type { ConfigInForce } from "./lenient.ts";

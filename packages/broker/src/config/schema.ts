@@ -2,7 +2,7 @@
  * The configuration's schema: every key with type, default, check and description; the larger sections are in sections/. JSON
  * Schema, reference page, man page and example are generated from it.
  */
-import { CREDENTIALS_SOCKET, HEALTH_SOCKET, SHIM_DAEMON_MS } from "@ocir-broker/protocol";
+import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_DAEMON_MS } from "@ocir-broker/protocol";
 import * as z from "zod";
 import { duration } from "./duration.ts";
 import { endpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";
@@ -24,7 +24,9 @@ export const configSchema = z.strictObject(
         .describe("The socket for the shim. Mode 0600. Ignored with socket activation."),
       health: socketPath
         .default(HEALTH_SOCKET)
-        .describe("The health socket, readable by any local user. Mode 0666; never a secret."),
+        .describe(
+          `The health socket, for root and the group ${HEALTH_GROUP}; without socket activation, for the daemon's user and group. Mode 0660; never a secret.`,
+        ),
     }).prefault({}),
     request: section({
       deadline: duration("1s", "19s")

@@ -52,7 +52,7 @@ it("createHealthServer renders a body once a second, and says so when it cannot"
     },
     onFailed: (code) => void failures.push(code),
   });
-  await server.listen({ path, mode: 0o666 });
+  await server.listen({ path, mode: 0o660 });
   expect(await Promise.all([ask("/metrics"), ask("/metrics"), ask("/metrics")])).toEqual(
     Array(3).fill("200 rendered 1\n"),
   );
@@ -69,7 +69,7 @@ it("createHealthServer lists its paths at the root, each of which exists", async
   const health = { isServing: () => true, summary: () => ({}), details: () => ({}) } as never;
   const renderMetrics = async () => "";
   const server = createHealthServer({ clock, health, renderMetrics, onFailed: () => {} });
-  await server.listen({ path, mode: 0o666 });
+  await server.listen({ path, mode: 0o660 });
   const list = await ask("/");
   const paths = [...list.matchAll(/\/[a-z]+/g)].map(([found]) => found);
   expect(paths).toHaveLength(5);
@@ -88,7 +88,7 @@ it.each<[what: string, request: string, answer: RegExp]>([
   const clock = createFakeClock();
   const unused = undefined as never;
   const server = createHealthServer({ clock, health: unused, renderMetrics: unused, onFailed: unused });
-  await server.listen({ path, mode: 0o666 });
+  await server.listen({ path, mode: 0o660 });
   const crowd = Array.from({ length: 12 }, () => exchange(request));
   await clock.untilArmed(1);
   let isOver = false;

@@ -1,5 +1,5 @@
 /**
- * The health socket's routes, readable by any local user: `/livez`, `/readyz`, `/healthz`, `/status`, `/metrics`, and `/`,
+ * The health socket's routes: `/livez`, `/readyz`, `/healthz`, `/status`, `/metrics`, and `/`,
  * which lists them.
  *
  * Each body is rendered at most once a second, connections are limited and requests queued, so that busy clients cannot

@@ -10,7 +10,7 @@ import { connect, type Server } from "node:net";
 import { join } from "node:path";
 import { BrokerError } from "../errors/broker-error.ts";
 
-export type ListenAddress = { readonly path: string; readonly mode: 0o600 | 0o666 } | { readonly fd: number };
+export type ListenAddress = { readonly path: string; readonly mode: 0o600 | 0o660 } | { readonly fd: number };
 
 /** For bursts of pulls; the kernel limits this to net.core.somaxconn. */
 const BACKLOG = 4_096;

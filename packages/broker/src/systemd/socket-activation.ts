@@ -2,7 +2,7 @@
  * Socket activation (sd_listen_fds): systemd's listening sockets are the descriptors from 3 on, each with a name.
  *
  * They are identified by name, never by position: systemd's order is not stable, and a mistake would serve credentials on
- * the socket that any local user can open.
+ * the health socket.
  */
 import { BrokerError } from "../errors/broker-error.ts";
 

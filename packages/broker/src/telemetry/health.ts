@@ -1,5 +1,5 @@
 /**
- * The broker's health, readable by any local user, as a closed list of fields.
+ * The broker's health, readable over the health socket, as a closed list of fields.
  *
  * It contains registry hosts, ages, counts and error codes; never an OCID, a repository, a token or text from upstream.
  */

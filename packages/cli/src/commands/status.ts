@@ -1,8 +1,8 @@
-/** `ocir-broker status`: shows what the daemon reports on its health socket. Any user may ask; it holds no secret. */
+/** `ocir-broker status`: shows what the daemon reports on its health socket. It holds no secret. */
 import type { HealthDetails } from "@ocir-broker/broker";
 import { askHealthSocket } from "@ocir-broker/doctor";
 import { type Clock, createSystemClock, holdProcess, parseJson, readRegularFile, sleep } from "@ocir-broker/foundation";
-import { DISABLED_FILE } from "@ocir-broker/protocol";
+import { DISABLED_FILE, HEALTH_GROUP } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { COMMAND_ERRORS, commandError } from "../command-errors.ts";
@@ -27,7 +27,6 @@ const CLEAR_BELOW = "\u001b[J";
 const FAILURES: Readonly<Record<string, string>> = {
   ENOENT: "the socket does not exist, so the daemon does not run",
   ECONNREFUSED: "no process listens on this socket, so the daemon does not run",
-  EACCES: "this user may not connect; the socket's mode should be 0666",
 };
 
 const NEXT = `
@@ -87,6 +86,9 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
   if ("failure" in answer) {
     const since = disabledSince();
     if (since !== undefined) return renderDisabled(since, output);
+    if (answer.failure === "EACCES") {
+      throw new Error(`socket-denied: ${socket}: permission denied: run as root, or join the group ${HEALTH_GROUP}`);
+    }
     const failure = FAILURES[answer.failure] ?? "the daemon does not answer";
     const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";
     const code = isDown ? "daemon-down" : "daemon-silent";

@@ -35,6 +35,7 @@ export const checkDaemon: Check = async ({ config, files, clock, version }) => {
   const path = config.sockets.health;
   const answer = await askHealthSocket(files.locate(path), "/status", clock);
   if ("failure" in answer) {
+    if (answer.failure === "EACCES") return [finding("needs-root", `${path}: EACCES`)];
     const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";
     return [finding(isDown ? "daemon-down" : "daemon-stuck", `${path}: ${answer.failure}`)];
   }

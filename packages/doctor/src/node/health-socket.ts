@@ -1,4 +1,4 @@
-/** One GET on the daemon's health socket, which any local user may read. */
+/** One GET on the daemon's health socket, for root and its group. */
 import { request } from "node:http";
 import type { Clock } from "@ocir-broker/foundation";
 
