@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Server } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { listenOn } from "./listen.ts";
 
 let directory: string;
@@ -93,6 +93,35 @@ describe("listenOn", () => {
     await listenOn(newServer(), { path, mode: 0o600 });
     await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({ code: "socket-in-use" });
     expect(await hear(path)).toBe("hello");
+  });
+
+  it("does not reclaim a socket whose accept queue is full", async () => {
+    const path = join(directory, "a.sock");
+    const stuck = `net.createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {
+      console.log("listening");
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    })`;
+    const owner = spawn(process.execPath, ["-e", stuck], { stdio: ["ignore", "pipe", "inherit"] });
+    const waiting: Socket[] = [];
+    onTestFinished(async () => {
+      for (const socket of waiting) socket.destroy();
+      owner.kill("SIGKILL");
+      await once(owner, "exit");
+    });
+    await once(owner.stdout as Readable, "data");
+    const { ino } = statSync(path);
+    let refused: unknown;
+    while (refused === undefined) {
+      const socket = connect(path);
+      waiting.push(socket);
+      refused = await once(socket, "connect").then(
+        () => undefined,
+        (error) => error,
+      );
+    }
+    expect(refused).toMatchObject({ code: "EAGAIN" });
+    await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({ code: "socket-in-use" });
+    expect(statSync(path).ino).toBe(ino);
   });
 
   it("does not remove a file that is no socket", async () => {
