@@ -26,7 +26,6 @@ providers:
     defaultCacheDuration: "0s"
     tokenAttributes: { serviceAccountTokenAudience: broker, requireServiceAccount: true, cacheType: Token }
 `;
-/** Needs a secret, which the unit may pass as a credential. */
 const DOMAIN = `serviceAccounts: { exchange: identity-domain }
 identityDomain: { url: "https://domain.test", authorization: client, clientId: app }
 `;
@@ -53,6 +52,17 @@ describe.skipIf(skipped !== undefined)(
     const asRoot = (command: string, ...args: string[]): Promise<ExecResult> =>
       node.root.exec(command, args, { timeoutMs: 90_000 });
 
+    /** A broker that needs a client's secret, which its unit may pass, and a kubelet that sends tokens. */
+    function useDomain(): void {
+      node.root.write("/root/secret", "canary", 0o600);
+      node.root.write("/etc/ocir-broker/config.yaml", DOMAIN);
+      node.root.write(
+        "/etc/systemd/system/kubelet.service",
+        `[Service]\nExecStart=/usr/bin/kubelet --image-credential-provider-config=${CONFIG}\n`,
+      );
+      node.root.write(CONFIG, SERVICE_ACCOUNT_ENTRY);
+    }
+
     it("does not run the kubelet or the plugin, nor ask through the proxy, of processes that have the right names", async () => {
       user = await startHostileUser(node);
       // With Oracle's real auth service, for which a proxy would be used.
@@ -68,13 +78,7 @@ describe.skipIf(skipped !== undefined)(
       ["a pipe as certificates", "SSL_CERT_FILE=/tmp/theirs/pipe"],
     ])("takes nothing from the environment that the daemon has rewritten: %s", async (_what, variables) => {
       user = await startHostileUser(node);
-      node.root.write("/root/secret", "canary", 0o600);
-      node.root.write("/etc/ocir-broker/config.yaml", DOMAIN);
-      node.root.write(
-        "/etc/systemd/system/kubelet.service",
-        `[Service]\nExecStart=/usr/bin/kubelet --image-credential-provider-config=${CONFIG}\n`,
-      );
-      node.root.write(CONFIG, SERVICE_ACCOUNT_ENTRY);
+      useDomain();
       onTestFinished(await startRewrittenDaemon(node, variables));
       const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
       expect(doctor.exitCode, doctor.stderr).toBe(1);
@@ -85,12 +89,15 @@ describe.skipIf(skipped !== undefined)(
     it.each([
       ["variable", `Environment="NO_PROXY=a.test, b.test" HTTPS_PROXY=${HOSTILE_PROXY}`],
       ["environment file", "EnvironmentFile=-/etc/none\nEnvironmentFile=/etc/kubernetes/proxy"],
-    ])("uses the proxy that the daemon has from systemd: a unit's %s", async (_what, lines) => {
+    ])("uses the proxy and the credential that the daemon has from systemd: a unit's %s", async (_what, lines) => {
       user = await startHostileUser(node);
       node.root.write("/etc/kubernetes/proxy", `HTTPS_PROXY=${HOSTILE_PROXY}\n`);
-      node.root.write("/etc/ocir-broker/config.yaml", "");
-      onTestFinished(await startRewrittenDaemon(node, "HTTPS_PROXY=http://127.0.0.1:1", lines));
-      await asRoot(BUILT, "doctor", IMAGE);
+      useDomain();
+      const credential = "LoadCredential=identity-domain-secret:/root/secret";
+      onTestFinished(await startRewrittenDaemon(node, "HTTPS_PROXY=http://127.0.0.1:1", `${lines}\n${credential}`));
+      const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
+      // The proxy closes each connection.
+      expect(doctor.stdout).toContain('"domain-unreachable"');
       expect(await user.gained()).toMatch(/^(?:the proxy was asked\n)+$/);
     });
 
