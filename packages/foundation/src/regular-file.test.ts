@@ -123,6 +123,12 @@ describe.runIf(isRoot)("readRegularFile as root", () => {
     expect(refusal(path(arrange()))).toBe("path-untrusted");
   });
 
+  test("says of a missing file that it is missing, whoever owns the folder", () => {
+    const { theirs } = arrange();
+    expect(refusal(join(theirs, "missing"))).toBe("file-missing");
+    expect(refusal(join(tmpdir(), "regular-file-missing"))).toBe("file-missing");
+  });
+
   test("reads a credential of systemd in the service user's folder, but follows no link there", () => {
     const { folder, secret, theirs } = arrange();
     const isSystemdCredential = true;

@@ -4,7 +4,7 @@
  *
  * Reads synchronously: a regular file does not block, unless its file system hangs.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { distrustOf } from "./trusted-path.ts";
 
@@ -50,7 +50,7 @@ export function readRegularFile(path: string, options: ReadOptions = {}): Buffer
   const file = openSync(path, isSystemdCredential ? FLAGS | constants.O_NOFOLLOW : FLAGS);
   try {
     const stats = fstatSync(file);
-    if (stats.isDirectory()) throw Object.assign(new Error("EISDIR"), { code: "EISDIR", syscall: "read", path });
+    if (stats.isDirectory()) throw systemError("EISDIR", path);
     if (!stats.isFile()) throw new RefusedFileError("not-regular", path, "it is a pipe, socket or device, not a file");
     check?.(stats);
     const bytes = readAtMost(file, maxBytes + 1);
@@ -68,7 +68,13 @@ function refuseUntrusted(path: string, isSystemdCredential: boolean): void {
   const distrusted = distrustOf(absolute, options);
   if (distrusted === undefined) return;
   if (isSystemdCredential && distrustOf(dirname(dirname(absolute)), options) === undefined) return;
+  // A caller may accept that there is no file, whoever owns the folder.
+  if (!existsSync(path)) throw systemError("ENOENT", path);
   throw new RefusedFileError("path-untrusted", path, distrusted);
+}
+
+function systemError(code: "EISDIR" | "ENOENT", path: string): Error {
+  return Object.assign(new Error(code), { code, syscall: "open", path });
 }
 
 /** False for user id 0 of a user namespace, as in rootless podman: an ordinary user, who may read what that user may. */
