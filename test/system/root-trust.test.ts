@@ -109,6 +109,7 @@ describe.skipIf(skipped !== undefined)(
       "neither waits for, nor reads without end, what a user puts in a configured place: a %s",
       async (_what, config) => {
         user = await startHostileUser(node);
+        useDomain();
         node.root.write("/etc/ocir-broker/config.yaml", config);
         const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
         expect(doctor.exitCode, doctor.stderr).toBe(1);
