@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startSimulator } from "@ocir-broker/oci-simulator";
+import { callCredentialProvider } from "@ocir-broker/testkit";
 import { daemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import type { Attack } from "../hostile-clients.ts";
 import { medianOf } from "./median.ts";
@@ -15,6 +16,7 @@ import { spawnTimes } from "./spawn-times.ts";
 
 const PROGRAM = join(import.meta.dirname, "../hostile-clients.ts");
 const HOST = "icn.ocir.io";
+const IMAGE = `${HOST}/acme/shop/web`;
 const HEALTH: readonly Attack[] = ["pipelining", "pipelining and chunks", "connect, send, close"];
 const CREDENTIALS: readonly Attack[] = ["chunks on the credentials socket", "bodies byte by byte"];
 const BUSY_LOOPS = 3;
@@ -39,7 +41,7 @@ export async function hostileFigures(): Promise<readonly HostileFigure[]> {
   const daemon = await startDaemon(config, ...LAUNCHED);
   const requestPath = join(directory, "request.json");
   const request = { kind: "CredentialProviderRequest", apiVersion: "credentialprovider.kubelet.k8s.io/v1" };
-  writeFileSync(requestPath, JSON.stringify({ ...request, image: `${HOST}/acme/shop/web` }));
+  writeFileSync(requestPath, JSON.stringify({ ...request, image: IMAGE }));
   const pullMs = (calls: number): number =>
     spawnTimes(calls, 1, requestPath, { shim: { socket: config.credentialsSocket, program: SHIM } }).shim.p50Ms;
   const busy = Array.from({ length: BUSY_LOOPS }, () => ["sh", "-c", "while :; do :; done"]);
@@ -53,6 +55,8 @@ export async function hostileFigures(): Promise<readonly HostileFigure[]> {
     ...CREDENTIALS.map(attackOn(config.credentialsSocket)),
   ];
   try {
+    // The simulator runs in this process, which waits for the later calls: this one fetches the token.
+    await callCredentialProvider({ path: SHIM, env: { OCIR_BROKER_SOCKET: config.credentialsSocket }, image: IMAGE });
     pullMs(1_000);
     const times = new Map<string, number[]>(rivals.map(({ attack }) => [attack, []]));
     for (let turn = 0; turn < TURNS; turn += 1) {

@@ -237,6 +237,18 @@ describe("createBoundedServer with a limiter", () => {
     expect(await heard).toMatch(answer);
   });
 
+  it("limits how often it refuses, even if requests have no limit", async () => {
+    const clock = createFakeClock();
+    await start({}, clock);
+    const refused = Array.from({ length: 20 }, () => talk("nonsense\r\n\r\n"));
+    let answered = 0;
+    for (const each of refused) void each.then(() => answered++);
+    await until(() => answered === 4);
+    await clock.advance(0);
+    expect([await talk(REQUEST), answered]).toEqual([expect.stringMatching(/^HTTP\/1.1 200 /), 4]);
+    while (answered < refused.length) await clock.advance(3);
+  });
+
   it.each([REQUEST, "nonsense\r\n\r\n"])("drops the connection of %j when the limiter is full", async (text) => {
     await start({ limiter: { add: () => false, close() {} } });
     expect(await talk(text)).toBe("");

@@ -6,7 +6,7 @@
  * node:http would parse every request of a 64 KiB read before its first handler runs.
  */
 import { createServer, type Socket } from "node:net";
-import { type Clock, type Limiter, settledWithin } from "@ocir-broker/foundation";
+import { type Clock, createLimiter, type Limiter, settledWithin } from "@ocir-broker/foundation";
 import { errorAnswer } from "../errors/error-response.ts";
 import { encodeAnswer, type HttpAnswer } from "../errors/response.ts";
 import { type ListenAddress, listenOn } from "./listen.ts";
@@ -22,7 +22,7 @@ export interface ServerLimits {
   readonly maxBodyBytes: number;
   /** Concurrent connections; more are closed at once. Default: no limit. */
   readonly maxConnections?: number;
-  /** Without it, every request is answered at once. */
+  /** Without it, every accepted request is answered at once; refused ones have a limit of their own. */
   readonly limiter?: Limiter;
 }
 
@@ -35,6 +35,9 @@ export interface BoundedServer {
   /** Accepts no more connections, waits up to `graceMs` for requests in flight, then closes the remaining connections. */
   stop(graceMs: number): Promise<void>;
 }
+
+/** A refused client connects again at once, so without a limit it would cost as much as it can send. */
+const REFUSAL_RATE = { burst: 4, spacingMs: 2.5, maxQueued: 256 };
 
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -49,6 +52,7 @@ const HIGH_WATER_MARK_BYTES = 1;
 
 export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestHandler): BoundedServer {
   const open = new Set<Socket>();
+  const refusals = limits.limiter ?? createLimiter({ clock, ...REFUSAL_RATE });
   const server = createServer({ allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK_BYTES }, (socket) => {
     open.add(socket);
     socket.on("close", () => open.delete(socket));
@@ -64,18 +68,18 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     }, limits.headersMs);
 
     /** Reads no more, and does the rest when the limiter permits it. */
-    function enqueue(work: () => void): void {
+    function enqueue(work: () => void, limiter = limits.limiter): void {
       deadline.cancel();
       socket.pause().off("end", onEnd);
-      if (limits.limiter === undefined) work();
-      else if (!limits.limiter.add(work)) socket.destroy();
+      if (limiter === undefined) work();
+      else if (!limiter.add(work)) socket.destroy();
     }
 
     function refuse(code: ReaderRefusal | "request-incomplete"): void {
       enqueue(() => {
         if (code !== "body-too-large") respond(errorAnswer(code));
         else if (!socket.destroyed) socket.end(encodeAnswer(errorAnswer(code), reader.method)).setTimeout(LINGER_MS);
-      });
+      }, refusals);
     }
 
     function respond(answer: HttpAnswer): void {
