@@ -10,7 +10,7 @@ import type { RunProgram } from "./program-run.ts";
 /** Files of this machine, which pretends that systemd runs it. */
 const files = { ...createNodeFiles("/"), stat: () => createNodeFiles("/").stat("/") };
 
-/** What systemctl prints about the manager and the unit. */
+/** Stands for systemctl, with its lines about the manager and the unit. */
 function systemd(manager: string, unit: string): RunProgram {
   return async ({ args }) => {
     const stdout = args.includes("ocir-broker.service") ? `LoadState=loaded\n${unit}\n` : `Environment=${manager}\n`;
