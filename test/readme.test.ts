@@ -8,11 +8,6 @@ import { expectTable } from "./documentation/generated-table.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const CONFIGURATION = join(ROOT, "docs/reference/configuration.md");
-const MAX_README_LINES = 130;
-
-it("README stays short enough to be read", () => {
-  expect(readFileSync(join(ROOT, "README.md"), "utf8").split("\n").length).toBeLessThanOrEqual(MAX_README_LINES + 1);
-});
 
 it("docs/dependencies.md says of every dependency what it is for", () => {
   const page = readFileSync(join(ROOT, "docs/dependencies.md"), "utf8");
