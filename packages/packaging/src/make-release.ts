@@ -1,9 +1,9 @@
 /** All files of a release, in one folder. The same commit and the same tools give the same bytes. */
-import { copyFileSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { alertRules } from "./alert-rules.ts";
 import { describeBuildTools } from "./build-tools.ts";
-import { type InstalledFile, installedFiles, setTimes, writeTree } from "./contents/installed-tree.ts";
+import { type InstalledFile, installedFiles, manPages, setTimes, writeTree } from "./contents/installed-tree.ts";
 import { buildPrograms } from "./contents/programs.ts";
 import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
 import { finished } from "./finished.ts";
@@ -61,8 +61,8 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
 /** The man pages, for reading without an installation. */
 async function makeManArchive({ release, output, work }: ReleaseOptions, name: string): Promise<void> {
   const folder = join(work, "man");
-  const pages = readdirSync(join(CHECKOUT, "docs/man")).map(
-    (page): InstalledFile => ({ path: `/man/${page}`, mode: 0o644, from: join(CHECKOUT, "docs/man", page) }),
+  const pages = manPages().map(
+    ({ fileName, text }): InstalledFile => ({ path: `/man/${fileName}`, mode: 0o644, from: { text } }),
   );
   writeTree(folder, pages);
   setTimes(folder, release.epochS);

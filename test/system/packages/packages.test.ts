@@ -1,6 +1,6 @@
 /** The packages as files: reproducible bytes, content, results of linters, and running arm64 programs. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -23,9 +23,12 @@ const ARCHITECTURES = [
 ] as const;
 const PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker", "ocir-broker-launch"];
 const SCRIPTS = ["install-lock", "kubelet-advice", "kubelet-files", "setup"];
+const COMMANDS =
+  "completion config disable docker-credential doctor enable get kubelet-config serve status version".split(" ");
+const MAN_PAGES = ["ocir-broker.1", "ocir-broker.yaml.5", ...COMMANDS.map((name) => `ocir-broker-${name}.1`)];
 const INSTALLED = [
   ...[...PROGRAMS, ...SCRIPTS].map((name) => `/usr/libexec/ocir-broker/${name}`),
-  ...readdirSync(join(CHECKOUT, "docs/man")).map((page) => `/usr/share/man/man${page.at(-1)}/${page}.gz`),
+  ...MAN_PAGES.map((page) => `/usr/share/man/man${page.at(-1)}/${page}.gz`),
   "/usr/share/bash-completion/completions/ocir-broker",
   "/usr/share/fish/vendor_completions.d/ocir-broker.fish",
   ...["system", "user"].flatMap((manager) =>

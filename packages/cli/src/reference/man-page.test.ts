@@ -1,6 +1,6 @@
-/** Checks that the pages in docs/man agree with --help. UPDATE_MAN=1 rewrites them. */
+/** The man pages agree with --help and with the schema of the configuration. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeConfigKeys } from "@ocir-broker/broker";
 import { describe, expect, test } from "vitest";
@@ -11,25 +11,11 @@ import { allCommands, type CommandNode, describeCommand } from "./command-tree.t
 import { renderManPages } from "./man-page.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../../..");
-const FOLDER = join(CHECKOUT, "docs/man");
 
 const program = describeCommand(createProgram());
 const pages = renderManPages(program, describeConfigKeys());
 
 describe("renderManPages", () => {
-  test("gives what is in docs/man", () => {
-    if (process.env["UPDATE_MAN"]) {
-      rmSync(FOLDER, { recursive: true, force: true });
-      mkdirSync(FOLDER, { recursive: true });
-      for (const { fileName, text } of pages) writeFileSync(join(FOLDER, fileName), text);
-    }
-    const written = readdirSync(FOLDER).map((fileName) => ({
-      fileName,
-      text: readFileSync(join(FOLDER, fileName), "utf8"),
-    }));
-    expect(written).toEqual(pages.toSorted((a, b) => (a.fileName < b.fileName ? -1 : 1)));
-  });
-
   test("names a page that has a row for each state", () => {
     const [path = ""] = STATE_TRANSITIONS.split(" ");
     const rows = readFileSync(join(CHECKOUT, path), "utf8").matchAll(/^\| `([a-z-]+)` \|/gm);
