@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describeConfigKeys } from "@ocir-broker/broker";
 import { expect, it } from "vitest";
 import rootPackage from "../package.json" with { type: "json" };
-import { expectTable } from "./documentation/generated-table.ts";
+import { expectTables } from "./documentation/generated-table.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const CONFIGURATION = join(ROOT, "docs/reference/configuration.md");
@@ -19,12 +19,14 @@ it("docs/dependencies.md says of every dependency what it is for", () => {
   expect([...ofOthers].filter((name) => !page.includes(name))).toEqual([]);
 });
 
-it("docs/reference/configuration.md has the schema's table", () => {
+it("docs/reference/configuration.md has the schema's table", async () => {
   const rows = describeConfigKeys().map(({ section, key, default: value, description, isLive }) => {
     const shown = value === undefined ? "" : `\`${JSON.stringify(value)}\``;
     return `| \`${section}.${key}\` | ${shown} | ${description} | ${isLive ? "reload" : "restart"} |`;
   });
-  expectTable(CONFIGURATION, "config table", ["key", "default", "meaning", "applied by a"], rows);
+  await expectTables(CONFIGURATION, [
+    { name: "config table", titles: ["key", "default", "meaning", "applied by a"], rows },
+  ]);
 });
 
 interface Package {

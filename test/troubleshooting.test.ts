@@ -5,15 +5,15 @@ import { DIAGNOSES } from "@ocir-broker/doctor";
 import { RULES } from "@ocir-broker/kubelet-config";
 import { expect, it } from "vitest";
 import { ERROR_CODES } from "../packages/cli/src/reference/error-codes.ts";
-import { cell, expectTable } from "./documentation/generated-table.ts";
+import { cell, expectTables } from "./documentation/generated-table.ts";
 
 const PAGE = join(import.meta.dirname, "../docs/troubleshooting.md");
 
-it("troubleshooting.md explains every name of doctor's", () => {
+it("troubleshooting.md explains every name of doctor's", async () => {
   const rows = Object.entries(DIAGNOSES)
     .filter(([, { verdict }]) => verdict !== "ok")
     .map(([name, row]) => `| \`${name}\` | ${cell(row.means)} | ${"fix" in row ? cell(row.fix) : ""} |`);
-  expectTable(PAGE, "names", ["name", "what it means", "how to fix it"], rows);
+  await expectTables(PAGE, [{ name: "names", titles: ["name", "what it means", "how to fix it"], rows }]);
 });
 
 it("troubleshooting.md names nothing in its first columns that doctor does not say", () => {

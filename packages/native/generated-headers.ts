@@ -21,8 +21,6 @@ import {
   type ShimErrorText,
 } from "@ocir-broker/protocol";
 
-export const UPDATE_COMMAND = "UPDATE_HEADERS=1 npx vitest run packages/native/src/generated-headers.test.ts";
-
 /** By their file names in src/. */
 export function generatedHeaders(): Readonly<Record<string, string>> {
   return {
@@ -71,8 +69,7 @@ function errorTexts(): string[] {
 
 function header(source: string, guard: string, lines: readonly string[]): string {
   return [
-    `/* Generated from packages/protocol/src/${source} by:`,
-    ` * ${UPDATE_COMMAND} */`,
+    `/* Generated from packages/protocol/src/${source} by \`npm run docs\`. */`,
     `#ifndef ${guard}`,
     `#define ${guard}`,
     "",

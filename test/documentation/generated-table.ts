@@ -1,17 +1,22 @@
-/** Tables that are generated into pages, between the comments `<!-- NAME: … -->` and `<!-- end of NAME -->`. */
-import { readFileSync, writeFileSync } from "node:fs";
+/** Tables that `npm run docs` writes into pages, between the comments `<!-- NAME: … -->` and `<!-- end of NAME -->`. */
+import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 
-/** UPDATE_REFERENCE=1 writes the table first. */
-export function expectTable(page: string, name: string, titles: readonly string[], rows: readonly string[]): void {
+export interface Table {
+  readonly name: string;
+  readonly titles: readonly string[];
+  readonly rows: readonly string[];
+}
+
+export async function expectTables(page: string, tables: readonly Table[]): Promise<void> {
+  await expect(tables.reduce(withTable, readFileSync(page, "utf8"))).toMatchFileSnapshot(page);
+}
+
+function withTable(page: string, { name, titles, rows }: Table): string {
   const head = `| ${titles.join(" | ")} |\n|${titles.map(() => "---|").join("")}`;
-  const table = `\n${head}\n${rows.join("\n")}\n\n`;
-  const place = new RegExp(`(<!-- ${name}: .* -->\\n)([\\s\\S]*?)(<!-- end of ${name} -->)`);
-  if (process.env["UPDATE_REFERENCE"]) {
-    const text = readFileSync(page, "utf8").replace(place, (_all, start, _old, end) => start + table + end);
-    writeFileSync(page, text);
-  }
-  expect(place.exec(readFileSync(page, "utf8"))?.[2]).toBe(table);
+  const place = new RegExp(`(<!-- ${name}: .* -->\\n)[\\s\\S]*?(<!-- end of ${name} -->)`);
+  expect(page).toMatch(place);
+  return page.replace(place, (_all, start, end) => `${start}\n${head}\n${rows.join("\n")}\n\n${end}`);
 }
 
 /** Prose as the text of a cell. */

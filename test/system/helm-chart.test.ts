@@ -1,6 +1,6 @@
 /** The Helm chart with the real helm: lint, valid objects for all values, refused values, and the manifest that comes from it. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -17,8 +17,7 @@ const DIGEST = `sha256:${"0".repeat(64)}`;
 const AUDIENCE = "https://kubernetes.default.svc.cluster.local";
 const HEADER = `# Installs ocir-broker on existing nodes, one at a time. See README.md in this folder.
 #
-# Made from the chart in deploy/helm/ocir-broker with its default values: test/system/helm-chart.test.ts writes it if UPDATE_MANIFEST is
-# set. Use the chart if you want other values.
+# Generated from the chart in deploy/helm/ocir-broker with its default values, by npm run docs. For other values, use the chart.
 #
 # BEFORE YOU APPLY IT: the image must be in a PUBLIC repository, or on the nodes already. These nodes have no credentials for a
 # private repository before the installation.
@@ -51,10 +50,9 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     expect([version, appVersion]).toEqual([cliPackage.version, cliPackage.version]);
   });
 
-  it("is the source of the manifest", () => {
+  it("is the source of the manifest", async () => {
     const manifest = HEADER + template("--no-hooks").replace(/^# Source: .*\n/gm, "");
-    if (process.env["UPDATE_MANIFEST"]) writeFileSync(MANIFEST, manifest);
-    expect(readFileSync(MANIFEST, "utf8")).toBe(manifest);
+    await expect(manifest).toMatchFileSnapshot(MANIFEST);
   });
 
   it("makes valid objects that do as all of the values say", () => {

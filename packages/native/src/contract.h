@@ -1,5 +1,4 @@
-/* Generated from packages/protocol/src/contract.ts by:
- * UPDATE_HEADERS=1 npx vitest run packages/native/src/generated-headers.test.ts */
+/* Generated from packages/protocol/src/contract.ts by `npm run docs`. */
 #ifndef OCIR_BROKER_CONTRACT_H
 #define OCIR_BROKER_CONTRACT_H
 

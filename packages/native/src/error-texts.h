@@ -1,5 +1,4 @@
-/* Generated from packages/protocol/src/shim-errors.ts by:
- * UPDATE_HEADERS=1 npx vitest run packages/native/src/generated-headers.test.ts */
+/* Generated from packages/protocol/src/shim-errors.ts by `npm run docs`. */
 #ifndef OCIR_BROKER_ERROR_TEXTS_H
 #define OCIR_BROKER_ERROR_TEXTS_H
 
