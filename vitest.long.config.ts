@@ -7,7 +7,6 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: [
-      "test/system/chaos.test.ts",
       "test/system/daemonset.test.ts",
       "test/system/documentation.test.ts",
       "test/system/fault-matrix/*.test.ts",

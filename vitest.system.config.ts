@@ -2,7 +2,6 @@ import { defineConfig } from "vitest/config";
 
 /** Files that measure memory, or whose clock runs faster than real time: a busy neighbour would change what they see. */
 const NEED_QUIET = [
-  "test/system/chaos.test.ts",
   "test/system/fault-matrix/*.test.ts",
   "test/system/systemd-load.test.ts",
 ];

@@ -17,7 +17,7 @@ const REPOSITORIES = 2_048;
 const SLOW_CLIENTS = 1_000;
 const PARALLEL = 8;
 const ROUNDS = 4;
-const CLIENTS_PROGRAM = join(import.meta.dirname, "../chaos/slow-clients.ts");
+const CLIENTS_PROGRAM = join(import.meta.dirname, "slow-clients-process.ts");
 
 export interface FullHouseFigures {
   readonly hosts: number;

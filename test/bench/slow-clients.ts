@@ -11,7 +11,7 @@ import { SHIM } from "../daemon.ts";
 import { medianOf } from "./median.ts";
 import { spawnTimes, type Times } from "./spawn-times.ts";
 
-const CLIENTS_PROGRAM = join(import.meta.dirname, "../chaos/slow-clients.ts");
+const CLIENTS_PROGRAM = join(import.meta.dirname, "slow-clients-process.ts");
 const CLIENTS = 1_000;
 const TURNS = 15;
 const CALLS_A_TURN = 2_000;

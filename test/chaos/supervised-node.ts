@@ -1,4 +1,4 @@
-/** One node for a chaos run: the simulated cloud, the supervised daemon with launcher and handover, the shim with its fallback. */
+/** One node without systemd: the simulated cloud, the supervised daemon with launcher and handover, the shim with its fallback. */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

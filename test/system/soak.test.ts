@@ -1,13 +1,14 @@
 /**
- * Days of the whole daemon on real sockets, on the fake clock: nothing grows, no timer is left behind, no renewal drifts.
- * A day and a half; two and a half in the long run.
+ * The whole daemon on real sockets, on the fake clock. Days without faults: nothing grows, no timer is left behind, no renewal
+ * drifts. Hours of random faults, several at once: every pull gets a valid token of its host or an error. Longer in the long run.
  */
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { startSimulator } from "@ocir-broker/oci-simulator";
+import { type Fault, startSimulator } from "@ocir-broker/oci-simulator";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, test } from "vitest";
+import { claimsOf } from "../e2e/stage.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { startInProcess } from "./in-process-broker.ts";
 import { isLongRun } from "./long-run.ts";
@@ -15,6 +16,7 @@ import { isLongRun } from "./long-run.ts";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const HALF_DAYS = isLongRun ? 5 : 3;
+const FAULTY_TURNS = isLongRun ? 100 : 12;
 const HOSTS = ["icn.ocir.io", "iad.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"] as const;
 
 setFlagsFromString("--expose-gc");
@@ -87,4 +89,92 @@ test(`${HALF_DAYS} half days of the whole daemon on real sockets leave memory an
     expect(resources).toBeLessThanOrEqual((first?.resources ?? 0) + 3);
     expect(timers).toBeLessThanOrEqual((first?.timers ?? 0) + 3);
   }
+});
+
+const ENDPOINTS = [
+  ...(["metadata.*", "metadata.regionInfo", "metadata.cert", "metadata.key", "metadata.intermediate"] as const),
+  ...(["auth.x509", "registry.token", "registry.manifest", "registry.*", "*"] as const),
+];
+const KINDS: readonly Omit<Fault, "endpoint">[] = [
+  ...[{ refuse: true }, { hang: "before-headers" }, { hang: "mid-body" }, { latencyMs: 5_000 }],
+  ...[{ reset: "before-headers" }, { reset: "mid-body" }, { truncate: true }, { html: true }, { wrongJson: true }],
+  ...[{ wrongShape: true }, { bodyMiB: 10 }, { contentType: "text/plain" }, { mismatch: true }],
+  ...[{ dateSkewMs: -600_000 }, { dateSkewMs: 600_000 }],
+  ...[400, 401, 403, 404, 429, 500, 503].map((status) => ({ status })),
+  { status: 429, retryAfter: 5 },
+  ...(["expired", "without-exp", "foreign-key", "anonymous"] as const).map((token) => ({ token })),
+] as Omit<Fault, "endpoint">[];
+/** A token is not served in its last twentieth. */
+const UNUSED_SHARE = 0.05;
+const TOKEN_LIFE_MS = HOUR;
+/** The longest back-off and one exchange. */
+const RECOVERY_MS = 90_000;
+
+test(`in ${FAULTY_TURNS} turns of random faults, no pull fails while its token is valid, and none gets another token`, async () => {
+  const clock = createFakeClock();
+  const random = createSeededRandom(5);
+  const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T;
+  const addresses = HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`);
+  const simulator = await startSimulator({ clock, registry: addresses, tokenLifeMs: TOKEN_LIFE_MS });
+  const endpoints = Object.fromEntries(HOSTS.map((host, index) => [host, simulator.registryUrls[index]?.origin]));
+  const config = { registries: { prefetch: HOSTS, endpoints } };
+  const daemon = await startInProcess({ clock, simulator, random, logLevel: "info", config });
+  const tokens = new Set<string>();
+
+  /** Sockets need real time, time limits the fake clock's. */
+  async function timePasses<T>(work: Promise<T>): Promise<T> {
+    let isSettled = false;
+    work.finally(() => {
+      isSettled = true;
+    });
+    while (!isSettled) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      await clock.advance(25);
+    }
+    return work;
+  }
+
+  const validUntilMs = new Map<string, number>();
+  async function pull(host: (typeof HOSTS)[number]): Promise<boolean> {
+    const pulled = await daemon.pull(`${host}/acme/app`);
+    if (pulled.kind !== "token") {
+      expect(pulled).toEqual({ kind: "error", code: expect.stringMatching(/^[a-z-]+$/) });
+      expect(clock.wallMs()).toBeGreaterThan(validUntilMs.get(host) ?? 0);
+      return false;
+    }
+    const { text, expiresAtMs = clock.wallMs() + 1 } = pulled.token;
+    expect(claimsOf(text).aud).toBe(simulator.registryUrls[HOSTS.indexOf(host)]?.host);
+    expect(expiresAtMs).toBeGreaterThan(clock.wallMs());
+    validUntilMs.set(host, expiresAtMs - UNUSED_SHARE * TOKEN_LIFE_MS);
+    tokens.add(text);
+    return true;
+  }
+
+  const pullAll = () => timePasses(Promise.all(HOSTS.map(pull)));
+  let [served, failed] = [0, 0];
+  for (let turn = 0; turn < FAULTY_TURNS; turn++) {
+    simulator.clearFaults();
+    const faults = Array.from({ length: 1 + Math.floor(random() * 3) }, () => ({
+      ...pick(KINDS),
+      endpoint: pick(ENDPOINTS),
+    }));
+    simulator.faults(...faults);
+    const endMs = clock.monotonicMs() + random() * 0.5 * HOUR;
+    while (clock.monotonicMs() < endMs) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      await clock.advance(Math.max(1, clock.armed()[0] ?? MINUTE));
+    }
+    for (const isServed of await pullAll()) isServed ? served++ : failed++;
+  }
+  simulator.clearFaults();
+  await clock.advance(RECOVERY_MS);
+  expect(await pullAll()).toEqual([true, true, true]);
+  const shown = JSON.stringify([daemon.log, daemon.broker.health.details()]);
+  expect([...tokens].filter((token) => shown.includes(token))).toEqual([]);
+  await daemon.close();
+  await simulator.close();
+  console.info({ served, failed, tokens: tokens.size });
+  // The faults were felt, and memory carried pulls through them.
+  expect(failed).toBeGreaterThan(0);
+  expect(served).toBeGreaterThan(failed);
 });
