@@ -17,17 +17,9 @@ export interface Panel {
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly datasource?: { readonly type: string; readonly uid: string };
   readonly targets?: readonly Target[];
-  readonly options?: { readonly textMode?: string };
   readonly fieldConfig?: {
     readonly defaults: {
       readonly color?: { readonly mode: string };
-      readonly unit: string;
-      readonly decimals?: number;
-      readonly thresholds?: { readonly steps: readonly { readonly color: string; readonly value: number | null }[] };
-      readonly custom?: {
-        readonly stacking: { readonly mode: "none" | "normal" };
-        readonly scaleDistribution: { readonly type: "linear" | "log" };
-      };
     };
     readonly overrides: readonly {
       readonly matcher: { readonly options: string };

@@ -1,22 +1,14 @@
-/** A terminal's output as an SVG: a dark window with its own colours, so it is readable on light and dark pages. Text stays text. */
-import { escaped } from "./svg.ts";
+/** A terminal's output as an SVG, readable on light and dark pages. */
 
-/** Width of the terminal, which breaks longer lines as a terminal does. */
+/** Width of the terminal, which breaks longer lines. */
 const COLUMNS = 124;
-const COLUMN_PX = 7.23;
 const LINE_PX = 17;
 const MARGIN_PX = 16;
 const BAR_PX = 32;
-const WIDTH_PX = Math.ceil(COLUMNS * COLUMN_PX + 2 * MARGIN_PX);
+const WIDTH_PX = Math.ceil(COLUMNS * 7.23 + 2 * MARGIN_PX);
 const FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace";
-
 /** By the number of a terminal's escape sequence (SGR); any other number means the default colour. */
 const COLORS: Readonly<Record<string, string>> = { 31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 36: "#76e3ea" };
-
-interface Piece {
-  readonly color: string | undefined;
-  readonly text: string;
-}
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's escape character
 const SCREENS = /\u001b\[H/;
@@ -25,16 +17,15 @@ const ERASURES = /\u001b\[[JK]/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the same
 const COLOR = /\u001b\[(\d+)m/;
 
-/** The screen at the end: a program that redraws begins each screen at the top left. */
-export function lastScreen(output: string): string {
-  return (output.split(SCREENS).at(-1) ?? "").replace(ERASURES, "").replaceAll("\r", "").trimEnd();
-}
-
-/** @param title the command, in the window's bar. */
-export function terminalSvg(title: string, screen: string): string {
-  const lines = screen.split("\n").flatMap((line) => rowsOf(piecesOf(line)));
-  const height = BAR_PX + lines.length * LINE_PX + MARGIN_PX;
-  const texts = lines.flatMap((line, index) => textElement(line, BAR_PX + (index + 1) * LINE_PX));
+/** @param output a program's, whose last screen is drawn: a program that redraws begins each screen at the top left. */
+export function terminalSvg(title: string, output: string): string {
+  const screen = (output.split(SCREENS).at(-1) ?? "").replace(ERASURES, "").replaceAll("\r", "").trimEnd();
+  const rows = screen.split("\n").flatMap(rowsOf);
+  const height = BAR_PX + rows.length * LINE_PX + MARGIN_PX;
+  const texts = rows.flatMap((row, index) => {
+    const y = BAR_PX + (index + 1) * LINE_PX;
+    return row === "" ? [] : [`<text x="${MARGIN_PX}" y="${y}" xml:space="preserve">${row}</text>`];
+  });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH_PX} ${height}" font-family="${FONT}" font-size="12" fill="#e6edf3">
 <title>${escaped(title)}</title>
 <rect x="0.5" y="0.5" width="${WIDTH_PX - 1}" height="${height - 1}" rx="8" fill="#0d1117" stroke="#57606a"/>
@@ -45,26 +36,23 @@ ${texts.join("\n")}
 `;
 }
 
-function piecesOf(line: string): Piece[] {
+/** The rows of a line as SVG. */
+function rowsOf(line: string): string[] {
+  const rows = [""];
+  let column = 0;
   // Text and the numbers of its escape sequences, in turn.
   const parts = line.split(COLOR);
-  return parts.flatMap((text, index) =>
-    index % 2 === 0 && text !== "" ? [{ color: COLORS[parts[index - 1] ?? ""], text }] : [],
-  );
-}
-
-/** Breaks a line after each `COLUMNS` characters. */
-function rowsOf(pieces: readonly Piece[]): Piece[][] {
-  const rows: Piece[][] = [[]];
-  let column = 0;
-  for (const { color, text } of pieces) {
-    for (let rest = text; rest !== ""; ) {
+  for (let index = 0; index < parts.length; index += 2) {
+    const color = COLORS[parts[index - 1] ?? ""];
+    for (let rest = parts[index] ?? ""; rest !== ""; ) {
       if (column === COLUMNS) {
-        rows.push([]);
+        rows.push("");
         column = 0;
       }
       const taken = rest.slice(0, COLUMNS - column);
-      rows.at(-1)?.push({ color, text: taken });
+      rows.push(
+        `${rows.pop()}${color === undefined ? escaped(taken) : `<tspan fill="${color}">${escaped(taken)}</tspan>`}`,
+      );
       column += taken.length;
       rest = rest.slice(taken.length);
     }
@@ -72,10 +60,6 @@ function rowsOf(pieces: readonly Piece[]): Piece[][] {
   return rows;
 }
 
-function textElement(row: readonly Piece[], y: number): string[] {
-  if (row.length === 0) return [];
-  const spans = row.map(({ color, text }) =>
-    color === undefined ? escaped(text) : `<tspan fill="${color}">${escaped(text)}</tspan>`,
-  );
-  return [`<text x="${MARGIN_PX}" y="${y}" xml:space="preserve">${spans.join("")}</text>`];
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -8,7 +8,7 @@ import { bootNodeStage, type NodeStage } from "../system/documentation/node-stag
 import { NODE } from "../system/simulated-node.ts";
 import { canBootSystemd } from "../system/systemd-root/index.ts";
 import { until } from "../system/until.ts";
-import { lastScreen, terminalSvg } from "./terminal-svg.ts";
+import { terminalSvg } from "./terminal-svg.ts";
 
 const PICTURES = join(import.meta.dirname, "../../docs/pictures");
 const CONTROL = "http://127.0.0.1:18083";
@@ -75,9 +75,7 @@ function change(what: string, body: object): string {
 async function draw(node: NodeStage, { file, title, before, isReady, command }: Picture): Promise<void> {
   await run(node, before);
   await until(`the node is ready for ${file}`, async () => (await node.run(isReady)).exitCode === 0, LIMIT_MS);
-  const screen = lastScreen(await run(node, command));
-  writeFileSync(join(PICTURES, file), terminalSvg(title, screen));
-  console.log(`docs/pictures/${file}\n${screen}\n`);
+  writeFileSync(join(PICTURES, file), terminalSvg(title, await run(node, command)));
 }
 
 async function run(node: NodeStage, script: string): Promise<string> {
