@@ -167,11 +167,12 @@ surprise: 1
     ["log: {levle: debug}", "log.level"],
     ["log: {LEVEL: debug}", "log.level"],
     ["log: {timeout: 1s}", "upstream.timeout"],
-    ["registry: {}", undefined],
+    ["registry: {}", "registries"],
     ["registeries: {}", "registries"],
     ["proxi: {}", "proxy"],
     ["deadline: 3s", "request.deadline"],
     ["log: {x: 1}", undefined],
+    ["tiemout: 1s", undefined],
   ])("asks of an unknown key whether a known one is meant: %s", (text, meant) => {
     const [fault] = faultsOf(text);
     expect(fault?.replace(/^.*unknown key/, "")).toBe(meant === undefined ? "" : `, did you mean ${meant}?`);
