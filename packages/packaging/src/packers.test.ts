@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { InstalledFile } from "./contents/installed-tree.ts";
 import { makeArchive } from "./formats/archive.ts";
 import { makeDeb } from "./formats/deb.ts";
@@ -27,7 +27,10 @@ const PACKERS = [
 
 describe.each(TARGETS)("for $debArchitecture", (target) => {
   const [missing] = missingPrograms(target);
-  const scratch = mkdtempSync(join(tmpdir(), "ocir-packers-"));
+  let scratch: string;
+  beforeAll(() => {
+    scratch = mkdtempSync(join(tmpdir(), "ocir-packers-"));
+  });
   afterAll(() => rmSync(scratch, { recursive: true }));
 
   async function makeIn(folder: string, { make }: (typeof PACKERS)[number]): Promise<string> {

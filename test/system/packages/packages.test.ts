@@ -50,10 +50,13 @@ const output = (program: string, ...args: string[]): string =>
 const hasProgram = (name: string): boolean => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
 
 describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: needs ${skipped})` : ""}`, () => {
-  const scratch = mkdtempSync(join(tmpdir(), "ocir-packages-"));
+  let scratch: string;
 
-  beforeAll(buildPackages, BUILD_LIMIT_MS);
-  afterAll(() => rmSync(scratch, { recursive: true }));
+  beforeAll(async () => {
+    await buildPackages();
+    scratch = mkdtempSync(join(tmpdir(), "ocir-packages-"));
+  }, BUILD_LIMIT_MS);
+  afterAll(() => scratch && rmSync(scratch, { recursive: true }));
 
   it("are the same bytes when they are made in another folder, with another umask", { timeout: BUILD_LIMIT_MS }, () => {
     // Next to dist/packages, so that the copy of node_modules can consist of hard links.
