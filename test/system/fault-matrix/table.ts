@@ -36,13 +36,11 @@ const FETCHES: Readonly<Record<UpstreamName, readonly string[]>> = {
 
 const INTRODUCTION = `# What happens when an upstream fails
 
-The table shows the answer to one pull while one upstream has one fault, and the broker has started with the fault in place:
-a token (*served*) or an error with this code, within the deadline of 15 s. Faults with the same answers share a row, and an
-empty cell means that the fault cannot occur there. \`test/system/fault-matrix\` runs the real broker against all of them on
+The table shows the response to one pull while one upstream has one fault, and the broker has started with the fault in place:
+a token (*served*) or an error with this code, within 15 s. An empty cell means that the fault cannot occur there. \`test/system/fault-matrix\` runs the real broker against all of them on
 real sockets and fails if this page differs. \`npm run docs\` writes the page.
 
-The broker recovers from every fault by itself: at the next try, and at the next pull at the latest.
-No pull failed while a valid token was in memory.
+The broker recovers from every fault by itself, at the next pull at the latest.
 `;
 
 const RULES = `## Rules for every fault
