@@ -1,10 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Files that measure memory, or whose clock runs faster than real time: a busy neighbour would change what they see. */
-const NEED_QUIET = [
-  "test/system/fault-matrix/*.test.ts",
-  "test/system/systemd-load.test.ts",
-];
+const NEED_QUIET = ["test/system/fault-matrix/*.test.ts", "test/system/systemd-load.test.ts"];
 
 const limits = { testTimeout: 600_000, hookTimeout: 600_000 };
 
