@@ -2,7 +2,7 @@
 import { bootMs } from "@ocir-broker/foundation";
 import type { Config } from "../config/schema.ts";
 import type { CredentialCore } from "../core/core.ts";
-import { type HandoverOptions, openHandover } from "./persist.ts";
+import { type HandoverOptions, openHandover } from "./handover.ts";
 import { restore, snapshotOf } from "./restore.ts";
 
 export interface CoreHandover {

@@ -6,7 +6,7 @@ import type { NamedProvider, RegionInfo, SigningSession } from "@ocir-broker/ide
 import type { Log } from "../telemetry/log.ts";
 import { SESSION } from "../tokens/caches.ts";
 import { HOME_REGION, isAllowedNow, type Registries } from "../tokens/registries.ts";
-import type { LoadedSnapshot } from "./persist.ts";
+import type { LoadedSnapshot } from "./handover.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface SnapshotOwners {

@@ -5,7 +5,7 @@ import { Secret } from "@ocir-broker/foundation";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "../telemetry/log.ts";
-import { type Handover, openHandover } from "./persist.ts";
+import { type Handover, openHandover } from "./handover.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 const SIZE = 64 * 1024;
