@@ -1,11 +1,11 @@
 /*
  * supervisor DIRECTORY LOG PROGRAM [ARGUMENT...]: the part of systemd that the chaos run needs, without root.
  *
- * Listens on DIRECTORY/credentials.sock and health.sock, passes both by name (socket activation), has a descriptor store, and
- * restarts the program 100 ms after it has ended. As with the units, a stop drops the store and the next call starts the
+ * Listens on DIRECTORY/credentials.sock and health.sock, passes both by name (socket activation), names a state file on a tmpfs,
+ * and restarts the program 100 ms after it has ended. As with the units, a stop removes the state and the next call starts the
  * program; LimitNOFILE= and TimeoutStopSec= have the units' values. The program's output goes to LOG.
  *
- * Reads commands from stdin, one for each line: `restart` (SIGTERM, start; the store stays), `stop` (SIGTERM; a call starts it),
+ * Reads commands from stdin, one for each line: `restart` (SIGTERM, start; the state stays), `stop` (SIGTERM; a call starts it),
  * `close` (stop, and remove the sockets), `open` (create the sockets again). The end of stdin stops everything. Prints
  * `started PID`, `ready PID` and `ended PID STATUS`.
  */
@@ -32,7 +32,8 @@ enum aim { RUN, WAIT_FOR_CALL, CLOSED, END };
 
 static const char *directory, *log_path;
 static char **program;
-static int credentials = -1, health = -1, notify = -1, state = -1, notify_number;
+static int credentials = -1, health = -1, notify = -1, notify_number;
+static char state_path[64];
 static pid_t child = -1;
 
 static void fail(const char *what) {
@@ -95,7 +96,7 @@ static void open_notify(void) {
 }
 
 static void become(void) {
-  int sources[] = {credentials, health, state}, count = state < 0 ? 2 : 3;
+  int sources[] = {credentials, health}, count = 2;
   char text[64];
   for (int i = 0; i < count; i++) sources[i] = fcntl(sources[i], F_DUPFD, SPARE_FD);
   for (int i = 0; i < count; i++) {
@@ -111,9 +112,9 @@ static void become(void) {
   setrlimit(RLIMIT_NOFILE, &limit);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   clearenv();
-  snprintf(text, sizeof text, "%d", count);
-  setenv("LISTEN_FDS", text, 1);
-  setenv("LISTEN_FDNAMES", state < 0 ? "credentials:health" : "credentials:health:state", 1);
+  setenv("LISTEN_FDS", "2", 1);
+  setenv("LISTEN_FDNAMES", "credentials:health", 1);
+  setenv("OCIR_BROKER_STATE_FILE", state_path, 1);
   snprintf(text, sizeof text, "%d", (int)getpid());
   setenv("LISTEN_PID", text, 1);
   snprintf(text, sizeof text, "@ocir-broker-chaos-%d", notify_number);
@@ -133,29 +134,15 @@ static void start(void) {
 }
 
 static void drop_state(void) {
-  if (state >= 0) close(state);
-  state = -1;
+  unlink(state_path);
 }
 
 static void hear(void) {
   char text[1024];
-  union {
-    char bytes[CMSG_SPACE(sizeof(int) * 4)];
-    struct cmsghdr alignment;
-  } control;
   for (;;) {
-    struct iovec vector = {.iov_base = text, .iov_len = sizeof text - 1};
-    struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    ssize_t length = recvmsg(notify, &message, MSG_CMSG_CLOEXEC);
+    ssize_t length = recv(notify, text, sizeof text - 1, 0);
     if (length < 0) return;
     text[length] = '\0';
-    struct cmsghdr *part = CMSG_FIRSTHDR(&message);
-    int descriptor = -1;
-    if (part != NULL && part->cmsg_type == SCM_RIGHTS) memcpy(&descriptor, CMSG_DATA(part), sizeof descriptor);
-    if (strstr(text, "FDSTOREREMOVE=1") != NULL) drop_state();
-    if (descriptor >= 0 && state < 0) state = descriptor;
-    else if (descriptor >= 0) close(descriptor);
     if (strstr(text, "READY=1") != NULL) printf("ready %d\n", (int)child);
   }
 }
@@ -168,6 +155,7 @@ int main(int argument_count, char **arguments) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   signal(SIGPIPE, SIG_IGN);
   open_notify();
+  snprintf(state_path, sizeof state_path, "/dev/shm/ocir-broker-chaos-%d", notify_number);
   open_sockets();
   enum aim aim = RUN;
   long long start_at = 0, kill_at = 0;
@@ -222,5 +210,6 @@ int main(int argument_count, char **arguments) {
     }
   }
   if (credentials >= 0) close_sockets();
+  drop_state();
   return 0;
 }

@@ -3,7 +3,7 @@
  * its complete removal at a stop.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import {
   bootSimulatedNode,
   CONTROL_URL as CONTROL,
@@ -32,6 +32,9 @@ const REQUEST = JSON.stringify({
   image: `${HOST}/tenancy/app:1`,
 });
 const OUTAGE = JSON.stringify({ endpoint: "*", status: 503 });
+const STATE_FILE = "/run/ocir-broker-state/state";
+/** The folder itself; the other path is a link, because the user is dynamic. */
+const STATE_FOLDER = "/run/private/ocir-broker-state";
 
 describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
   let root: SystemdRoot;
@@ -81,7 +84,7 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     return JSON.parse(await root.run("curl", ["-sSf", `${CONTROL}/requests`]));
   }
 
-  it("killed three times in a total outage, it serves the same token; stopped, it has forgotten it", async () => {
+  it("killed three times in a total outage, it serves the same token from a file on a tmpfs, which is gone after a stop", async () => {
     const first = await password();
     expect(first).toMatch(/\./);
     await fault();
@@ -89,8 +92,14 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
       await kill();
       expect(await password()).toBe(first);
     }
+    expect(await root.run("stat", ["-f", "-c", "%T", STATE_FOLDER])).toBe("tmpfs");
+    const daemon = await root.run("stat", ["-c", "%u", `/proc/${await root.property(SERVICE, "MainPID")}`]);
+    expect(await root.run("stat", ["-L", "-c", "%a %u %F", STATE_FOLDER, STATE_FILE])).toBe(
+      `700 ${daemon} directory\n600 ${daemon} regular file`,
+    );
+    expect((await root.exec("cat", [STATE_FILE], { uid: Number(daemon) })).stderr).toContain("Permission denied");
     await root.run("systemctl", ["stop", SERVICE]);
-    expect(await root.property(SERVICE, "NFileDescriptorStore")).toBe("0");
+    for (const path of [STATE_FILE, STATE_FOLDER]) expect((await root.exec("ls", [path])).exitCode).not.toBe(0);
     const { exitCode } = await root.exec("curl", [
       ...["-sf", "-m", "3", "--unix-socket", CREDENTIALS_SOCKET, "-d", REQUEST],
       "http://localhost/v1/credentials",
@@ -99,6 +108,24 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
     const journal = await root.journal(SERVICE);
     expect(journal.match(/state restored/g)).toHaveLength(3);
     expect(journal).not.toContain(first);
+  });
+
+  it("with a full file system for its state, it loses only the handover, with one warning", async () => {
+    const fill = `mkdir -p -m 0700 ${STATE_FOLDER} && mount -t tmpfs -o size=4k state ${STATE_FOLDER} && head -c 4096 /dev/zero >${STATE_FOLDER}/full`;
+    await root.run("sh", ["-c", fill]);
+    onTestFinished(async () => {
+      await root.run("systemctl", ["stop", SERVICE]);
+      await root.run("umount", [STATE_FOLDER]);
+    });
+    const first = await password();
+    await root.run("systemctl", ["reload", SERVICE]);
+    expect(await password()).toBe(first);
+    const pid = await root.property(SERVICE, "MainPID");
+    const warnings = await root.run("sh", ["-c", `journalctl _PID=${pid} -o cat | grep -F "state not written"`]);
+    expect(warnings.split("\n")).toEqual([expect.stringContaining("ENOSPC")]);
+    expect(await root.run("ls", [STATE_FOLDER])).toBe("full");
+    await kill();
+    expect(await password()).not.toBe(first);
   });
 
   it("an upgrade costs no upstream call", async () => {

@@ -78,7 +78,8 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
     );
   }
 
-  it(`killed every second, ${KILLS} times, at 50 calls a second, it fails none`, async () => {
+  it(`killed every second, ${KILLS} times, at 50 calls a second, it fails none and fetches nothing again`, async () => {
+    const asked = await upstreamRequests(root);
     let kills = 0;
     const report = await underLoad(root, async () => {
       let before = "0";
@@ -99,6 +100,9 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
     expect(report.calls).toBeGreaterThan(KILLS * 25);
     // The state survived each of them.
     expect(report.tokens).toHaveLength(1);
+    // Each process probes the repository once, in the background.
+    const probes = { "registry.manifest": expect.any(Number) };
+    expect({ ...(await upstreamRequests(root)), ...probes }).toEqual({ ...asked, ...probes });
   });
 
   it(`upgraded ${UPGRADES} times by rename and restart under load, it fails no call and fetches nothing anew`, async () => {

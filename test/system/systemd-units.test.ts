@@ -274,7 +274,7 @@ describe.skipIf(skipped !== undefined)(
           await root.run("systemctl", ["start", SERVICE]);
           const names = (await root.run("cat", [`/proc/${await mainPid(root)}/environ`])).match(/(?<=^|\0)[^=]+/g);
           expect(
-            names?.filter((name) => !/^(LISTEN|WATCHDOG)_|^OCIR_BROKER_(NOTIFY|STATE)_FD$/.test(name)).sort(),
+            names?.filter((name) => !/^(LISTEN|WATCHDOG)_|^OCIR_BROKER_(NOTIFY_FD|STATE_FILE)$/.test(name)).sort(),
           ).toEqual([
             "HOME",
             "INVOCATION_ID",
@@ -332,6 +332,9 @@ describe.skipIf(skipped !== undefined)(
           "write:/run/ocir-broker-metrics": "ok",
           "execute:/run/ocir-broker-metrics": "EACCES",
           "setuid:/run/ocir-broker-metrics": "EPERM",
+          "write:/run/ocir-broker-state": "ok",
+          "execute:/run/ocir-broker-state": "EACCES",
+          "setuid:/run/ocir-broker-state": "EPERM",
           "read:/etc/ocir-broker/config.yaml": "ok",
           "read:/etc/shadow": "EACCES",
           "read:/proc/1/environ": "ENOENT",

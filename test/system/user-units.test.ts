@@ -92,14 +92,17 @@ describe.skipIf(skipped !== undefined)(`the user's units${skipped ? ` (skipped: 
     expect(status).toContain("identity user");
   });
 
-  it("start a killed broker again, and leave no socket when they are stopped", async () => {
+  it("start a killed broker again, and leave neither a socket nor a state when they are stopped", async () => {
     const mainPid = () => systemctl("show", "--property=MainPID", "--value", "ocir-broker.service");
     const killed = await mainPid();
     await systemctl("kill", "--signal=KILL", "ocir-broker.service");
     expect((await get()).exitCode).toBe(0);
     await until("it is active again", async () => (await stateOf("ocir-broker.service")) === "active");
     expect(await mainPid()).not.toBe(killed);
+    const state = `${RUNTIME}/ocir-broker-state`;
+    expect(await root.run("stat", ["-c", "%u %a", state, `${state}/state`])).toBe(`${UID} 700\n${UID} 600`);
     await systemctl("stop", ...UNITS);
+    expect((await root.exec("ls", [state])).exitCode).not.toBe(0);
     expect((await root.exec("find", [`${RUNTIME}/ocir-broker`, "-type", "s"])).stdout).toBe("");
   });
 });

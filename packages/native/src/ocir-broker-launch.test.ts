@@ -5,12 +5,9 @@ import { callCredentialProvider } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "../test/native-builds.ts";
 
-const STATE_BYTES = 2 * 1024 * 1024;
-/** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW; 0x20 (F_SEAL_EXEC) if the kernel has MFD_NOEXEC_SEAL. */
-const STORED = `message run=1 sender=main fds=1 seals=0x(7|27) size=${STATE_BYTES} executable=no text=FDSTORE=1\\|FDNAME=state`;
 const DAEMON = `
   const fs = require("node:fs");
-  const { OCIR_BROKER_NOTIFY_FD: notify, OCIR_BROKER_STATE_FD: state, ...environment } = process.env;
+  const { OCIR_BROKER_NOTIFY_FD: notify, ...environment } = process.env;
   const say = (text) => fs.writeSync(1, text + "\\n");
 `;
 
@@ -29,14 +26,13 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 for (const build of builds) {
   describe.skipIf(build.lacking !== undefined)(`ocir-broker-launch (${because(build)})`, () => {
     /** The fake service manager starts the launcher, which execs a Node script in place of the daemon. */
-    async function run(script: string, options: { names?: string; notify?: string; runs?: number; env?: object } = {}) {
+    async function run(script: string, options: { names?: string; notify?: string; env?: object } = {}) {
       const path = join(directory, `daemon-${Math.random()}.cjs`);
       writeFileSync(path, DAEMON + script);
       const { stdout, stderr, exitCode } = await callCredentialProvider({
         path: builtPath("fake-service-manager"),
-        args: [options.names ?? "state", build.path, process.execPath, path],
+        args: [options.names ?? "", build.path, process.execPath, path],
         env: {
-          RUNS: `${options.runs ?? 1}`,
           ...(options.notify === "" ? {} : { NOTIFY: options.notify ?? `@ocir-broker-launch-${Math.random()}` }),
           ...options.env,
         },
@@ -58,10 +54,9 @@ for (const build of builds) {
         );
         expect(stderr).toBe("");
         expect(lines).toEqual([
-          expect.stringMatching(`^${STORED}$`),
-          "message run=1 sender=main fds=0 seals=0x0 size=0 executable=no text=READY=1|STATUS=up",
-          "message run=1 sender=main fds=0 seals=0x0 size=0 executable=no text=WATCHDOG=1",
-          "exit run=1 status=0",
+          "message sender=main text=READY=1|STATUS=up",
+          "message sender=main text=WATCHDOG=1",
+          "exit status=0",
         ]);
       },
     );
@@ -74,91 +69,25 @@ for (const build of builds) {
       expect(lines).toContain("nonblock true NOTIFY_SOCKET undefined");
     });
 
-    test("makes a state that cannot grow, shrink or be executed, and stores it", async () => {
-      const { lines } = await run(`
-        const attempt = (what, action) => { try { action(); say(what + " ok"); } catch (error) { say(what + " " + error.code); } };
-        attempt("write", () => fs.writeSync(Number(state), "x", 0));
-        attempt("write at the end", () => fs.writeSync(Number(state), "x", ${STATE_BYTES - 1}));
-        attempt("grow", () => fs.ftruncateSync(Number(state), ${STATE_BYTES + 1}));
-        attempt("shrink", () => fs.ftruncateSync(Number(state), 0));
-        attempt("write past the end", () => fs.writeSync(Number(state), "x", ${STATE_BYTES}));
-        attempt("execute", () => fs.accessSync("/proc/self/fd/" + state, fs.constants.X_OK));
-      `);
-      expect(lines).toEqual([
-        "write ok",
-        "write at the end ok",
-        "grow EPERM",
-        "shrink EPERM",
-        "write past the end EPERM",
-        "execute EACCES",
-        expect.stringMatching(`^${STORED}$`),
-        "exit run=1 status=0",
-      ]);
-    });
-
-    const remember = `
-      const text = Buffer.alloc(20);
-      fs.readSync(Number(state), text, 0, 20, 0);
-      say("remembered " + text.toString().replaceAll("\\0", "") + " at place " + environment.LISTEN_FDNAMES?.split(":").indexOf("state"));
-      fs.writeSync(Number(state), "run of " + environment.LISTEN_FDS, 0);
-      process.kill(process.pid, "SIGKILL");
-    `;
-
-    test.each([
-      ["state:credentials:health", 0],
-      ["credentials:state:health", 1],
-      ["health:credentials:state", 2],
-    ])("takes the state back with what a killed daemon wrote, by name among %s", async (names, place) => {
-      const { lines, stderr } = await run(remember, { names, runs: 3 });
-      expect(stderr).toBe("");
-      expect(lines).toEqual([
-        "remembered  at place -1",
-        expect.stringMatching(`^${STORED}$`),
-        "exit run=1 status=137",
-        `remembered run of 2 at place ${place}`,
-        "exit run=2 status=137",
-        `remembered run of 3 at place ${place}`,
-        "exit run=3 status=137",
-      ]);
-    });
-
     test("leaves the handed-over sockets where they are, and LISTEN_PID true", async () => {
       const script = `
         const at = (fd) => { try { return fs.readlinkSync("/proc/self/fd/" + fd).replace(/-[A-Za-z0-9]{6} /, " "); } catch { return "closed"; } };
         say([3, 4].map(at).join(", ") + ", " + environment.LISTEN_FDS + " " + environment.LISTEN_FDNAMES + " "
-          + (Number(environment.LISTEN_PID) === process.pid) + " " + [notify, state].map((fd) => Number(fd) > 4));
+          + (Number(environment.LISTEN_PID) === process.pid) + " " + (Number(notify) > 4));
       `;
       const file = "/tmp/fake-service-manager (deleted)";
       const { lines } = await run(script, { names: "credentials:health" });
-      expect(lines[0]).toBe(`${file}, ${file}, 2 credentials:health true true,true`);
+      expect(lines[0]).toBe(`${file}, ${file}, 2 credentials:health true true`);
     });
 
-    test("replaces what is called state and is none of its making", async () => {
-      const { lines } = await run(`say("state beyond " + (Number(state) > 4));`, { names: "credentials:bogus" });
-      expect(lines).toEqual([
-        "state beyond true",
-        "message run=1 sender=main fds=0 seals=0x0 size=0 executable=no text=FDSTOREREMOVE=1|FDNAME=state",
-        expect.stringMatching(`^${STORED}$`),
-        "exit run=1 status=0",
-      ]);
-    });
+    const report = `say("notify " + notify); `;
 
-    test("ignores descriptors that were meant for another process", async () => {
-      const { lines } = await run(remember, { names: "state", runs: 2, env: { WRONG_PID: "1" } });
-      expect(lines.filter((line) => line.startsWith("remembered"))).toEqual([
-        "remembered  at place undefined",
-        "remembered  at place 0",
-      ]);
-    });
-
-    const report = `say("notify " + notify + " state " + state); `;
-
-    test("starts the daemon without a service manager, with neither descriptor, whatever its caller had set", async () => {
+    test("starts the daemon without a service manager, without a descriptor, whatever its caller had set", async () => {
       const { lines, stderr } = await run(report, {
         notify: "",
-        env: { OCIR_BROKER_NOTIFY_FD: "1", OCIR_BROKER_STATE_FD: "1" },
+        env: { OCIR_BROKER_NOTIFY_FD: "1" },
       });
-      expect(lines).toEqual(["notify undefined state undefined", "exit run=1 status=0"]);
+      expect(lines).toEqual(["notify undefined", "exit status=0"]);
       expect(stderr).toBe("");
     });
 
@@ -176,41 +105,18 @@ for (const build of builds) {
         notify: "",
         env: { NOTIFY_SOCKET: socket },
       });
-      expect(lines).toEqual(["notify undefined state undefined", socket, "exit run=1 status=0"]);
+      expect(lines).toEqual(["notify undefined", socket, "exit status=0"]);
       expect(stderr).toBe(`<4>ocir-broker-launch: ${line}\n`);
     });
 
-    test("starts the daemon without a state when the service manager is too busy to store one, and says so", {
-      timeout: 20_000,
-    }, async () => {
-      const { lines, stderr } = await run(`say("notify " + (Number(notify) > 2) + " state " + state);`, {
-        env: { BUSY: "1" },
-      });
-      expect(lines).toEqual(["notify true state undefined", "exit run=1 status=0"]);
-      expect(stderr).toBe(
-        "<4>ocir-broker-launch: cannot store the state, which will not outlive this process: Resource temporarily unavailable\n",
-      );
-    });
-
-    test.each([
-      ["LISTEN_FDS", { LISTEN_FDS: "many" }],
-      ["LISTEN_FDS", { LISTEN_FDS: "99999999999999999999" }],
-      ["LISTEN_FDS", { LISTEN_FDS: "-1" }],
-      ["LISTEN_FDNAMES", { LISTEN_FDS: "3", LISTEN_FDNAMES: "::states:sta:" }],
-    ])("starts the daemon in spite of a nonsensical %s", async (_what, environment) => {
-      const script = `process.env.LISTEN_FDNAMES ??= "state"; process.env.LISTEN_PID = process.pid;
-        process.execve(${JSON.stringify(build.path)}, ["launch", "/bin/sh", "-c", "echo [$OCIR_BROKER_STATE_FD]"], process.env);`;
-      const { stdout } = await callCredentialProvider({
-        path: process.execPath,
-        args: ["--no-warnings", "-e", script],
-        env: environment,
-        stdin: "",
-      });
-      expect(stdout.toString()).toBe("[]\n");
-    });
-
     test("passes what the service reads and what keeps its memory small, and nothing else", async () => {
-      const kept = { HTTPS_PROXY: "http://proxy:1", SSL_CERT_FILE: "/nowhere", HOME: "/", JOURNAL_STREAM: "1:2" };
+      const kept = {
+        OCIR_BROKER_STATE_FILE: "/run/state",
+        HTTPS_PROXY: "http://proxy:1",
+        SSL_CERT_FILE: "/nowhere",
+        HOME: "/",
+        JOURNAL_STREAM: "1:2",
+      };
       const { lines } = await run(`say(JSON.stringify(environment));`, {
         env: {
           ...kept,

@@ -1,5 +1,4 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Secret } from "@ocir-broker/foundation";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
@@ -8,22 +7,17 @@ import { createLog } from "../telemetry/log.ts";
 import { type Handover, openHandover } from "./handover.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-const SIZE = 64 * 1024;
 const session = { token: "a.b.c", privateKey: "MII" };
 
 let directory: string;
 let path: string;
-let fd: number;
 let clock: FakeClock;
 let lines: { level: string; code?: string; msg: string }[];
 let state: Snapshot;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "handover-"));
-  fd = openSync(join(directory, "state"), "w+");
-  rmSync(join(directory, "state"));
-  path = `/proc/self/fd/${fd}`;
-  ftruncateSync(fd, SIZE);
+  directory = mkdtempSync("/dev/shm/handover-");
+  path = join(directory, "state");
   clock = createFakeClock();
   lines = [];
   state = {
@@ -35,10 +29,7 @@ beforeEach(() => {
   };
 });
 
-afterEach(() => {
-  closeSync(fd);
-  rmSync(directory, { recursive: true });
-});
+afterEach(() => rmSync(directory, { recursive: true }));
 
 function lasting<V>(value: V) {
   return { value, obtainedAtMs: clock.monotonicMs(), expiresAtMs: clock.monotonicMs() + 3_600_000 };
@@ -49,13 +40,13 @@ function remembered(registryHost: string, token: string) {
 }
 
 function open(
-  options: { descriptor?: string | undefined; source?: string; provider?: string; snapshot?: () => Snapshot } = {},
+  options: { source?: string; provider?: string; snapshot?: () => Snapshot; bootMs?: number; path?: string } = {},
 ): Handover {
-  const { descriptor = String(fd), source = "here", provider = "instance-principal", snapshot = () => state } = options;
+  const { source = "here", provider = "instance-principal", snapshot = () => state } = options;
   return openHandover({
-    environment: { OCIR_BROKER_STATE_FD: descriptor },
+    environment: { OCIR_BROKER_STATE_FILE: options.path ?? path },
     clock,
-    bootMs: () => clock.monotonicMs() + 100_000,
+    bootMs: () => options.bootMs ?? clock.monotonicMs() + 100_000,
     log: createLog({ level: "debug", environment: {}, stream: { write: (line) => void lines.push(JSON.parse(line)) } }),
     source,
     provider,
@@ -64,7 +55,6 @@ function open(
 }
 
 const tokensIn = (handover: Handover) => handover.load()?.state.tokens.map(({ entry }) => entry.value.reveal());
-const isErased = () => readFileSync(path).every((byte) => byte === 0);
 
 describe("Handover", () => {
   it("recalls what was written after a change, and says nothing about it", async () => {
@@ -101,70 +91,37 @@ describe("Handover", () => {
 
   it("closes without a write where nothing has changed", () => {
     open().close();
-    expect(isErased()).toBe(true);
+    expect(existsSync(path)).toBe(false);
   });
 
   it("leaves out the tokens used least recently where not all fit", async () => {
     const names = Array.from({ length: 20 }, (_, index) => `r${index}.ocir.io`);
-    state = { ...state, tokens: names.map((name) => remembered(name, "x".repeat(4_096))) };
+    state = { ...state, tokens: names.map((name) => remembered(name, "x".repeat(65_536))) };
     open().scheduleSave();
     await clock.advance(0);
     const hosts = open()
       .load()
       ?.state.tokens.map(({ registryHost }) => registryHost);
-    expect(hosts).toEqual(names.slice(0, 5));
-  });
-
-  it("uses the state before where the last write was torn, and says so", async () => {
-    open().scheduleSave();
-    await clock.advance(0);
-    const bytes = readFileSync(path);
-    bytes.write("half of a", SIZE / 2 + 56);
-    writeFileSync(path, bytes);
-    expect(tokensIn(open())).toEqual(["one"]);
-    expect(lines).toMatchObject([{ level: "warn", msg: expect.stringContaining("incomplete") }]);
+    expect(hosts).toEqual(names.slice(0, 10));
   });
 
   it.each([
-    ["is not whole", (bytes: Buffer) => bytes.fill(1, 200, 300), {}, "state-broken"],
-    ["is of another source", (bytes: Buffer) => bytes, { source: "elsewhere" }, "state-of-another-source"],
-    ["is of another identity provider", (bytes: Buffer) => bytes, { provider: "user" }, "state-of-another-source"],
-  ])("ignores and erases a state that %s, with one line", async (_what, change, options, code) => {
+    ["is not complete", () => writeFileSync(path, readFileSync(path).subarray(0, 200)), {}, "state-broken"],
+    ["is of another source", () => undefined, { source: "elsewhere" }, "state-of-another-source"],
+    ["is of another identity provider", () => undefined, { provider: "user" }, "state-of-another-source"],
+    ["is of an earlier boot", () => undefined, { bootMs: 5_000 }, "state-of-another-boot"],
+  ])("ignores and removes a state that %s, with one line", async (_what, change, options, code) => {
     open().scheduleSave();
     await clock.advance(0);
-    const bytes = readFileSync(path);
-    change(bytes);
-    writeFileSync(path, bytes);
+    change();
     expect(open(options).load()).toBeUndefined();
     expect(lines).toMatchObject([{ level: "warn", code }]);
-    expect(isErased()).toBe(true);
+    expect(existsSync(path)).toBe(false);
   });
 
-  it("ignores and erases a state of an earlier boot", async () => {
-    open().scheduleSave();
-    await clock.advance(0);
-    clock = createFakeClock();
-    const rebooted = openHandover({
-      environment: { OCIR_BROKER_STATE_FD: String(fd) },
-      clock,
-      bootMs: () => 5_000,
-      log: createLog({
-        level: "info",
-        environment: {},
-        stream: { write: (line) => void lines.push(JSON.parse(line)) },
-      }),
-      source: "here",
-      provider: "instance-principal",
-      snapshot: () => state,
-    });
-    expect(rebooted.load()).toBeUndefined();
-    expect(lines).toMatchObject([{ code: "state-of-another-boot" }]);
-    expect(isErased()).toBe(true);
-  });
-
-  it.each([undefined, "", "2"])("does without where the environment names no descriptor but %j", (descriptor) => {
+  it.each([undefined, ""])("does nothing if the environment names no file but %j", (named) => {
     const handover = openHandover({
-      environment: { OCIR_BROKER_STATE_FD: descriptor },
+      environment: { OCIR_BROKER_STATE_FILE: named },
       clock,
       bootMs: () => 0,
       log: createLog({ level: "info", environment: {}, stream: { write: () => expect.unreachable() } }),
@@ -178,23 +135,35 @@ describe("Handover", () => {
     expect(clock.armed()).toEqual([]);
   });
 
-  it("does without where the descriptor is none, with one line", () => {
-    const handover = open({ descriptor: "9999" });
+  it.each([
+    ["does not exist", "/nowhere/state", "ENOENT"],
+    ["is on a disk", join(import.meta.dirname, "state"), "state-on-disk"],
+  ])("does nothing if the file's folder %s, with one line", (_what, elsewhere, code) => {
+    const handover = open({ path: elsewhere });
     handover.scheduleSave();
     expect(handover.load()).toBeUndefined();
-    expect(lines).toMatchObject([{ level: "warn", msg: "state handover is not possible" }]);
+    expect(lines).toMatchObject([{ level: "warn", code, msg: "state handover is not possible" }]);
+    expect(existsSync(elsewhere)).toBe(false);
   });
 
-  it("goes on where it cannot be read or written, with one line until that changes", async () => {
-    const readOnly = openSync(path, "r");
-    const handover = open({ descriptor: String(readOnly) });
-    for (let change = 0; change < 3; change++) {
-      handover.scheduleSave();
-      await clock.advance(0);
+  it("continues if the file cannot be written, with one line until that changes, and writes once it can", async () => {
+    const handover = open();
+    async function save(times: number): Promise<void> {
+      for (let time = 0; time < times; time++) {
+        handover.scheduleSave();
+        await clock.advance(0);
+      }
     }
-    expect(lines).toMatchObject([{ code: "EBADF", msg: "state not written" }]);
-    closeSync(readOnly);
-    expect(handover.load()).toBeUndefined();
-    expect(lines.map(({ code }) => code)).toEqual(["EBADF", "EBADF"]);
+    mkdirSync(path);
+    await save(3);
+    expect(lines).toMatchObject([{ level: "warn", code: "EISDIR", msg: "state not written" }]);
+    rmdirSync(path);
+    await save(1);
+    expect(tokensIn(open())).toEqual(["one"]);
+    rmSync(path);
+    mkdirSync(path);
+    await save(2);
+    expect(lines.map(({ code }) => code)).toEqual(["EISDIR", "EISDIR"]);
+    rmdirSync(path);
   });
 });

@@ -1,14 +1,13 @@
 /**
- * The handover: loads the state that an earlier process left in the descriptor store, and saves each change for the next one.
+ * The handover: loads the state that an earlier process left in a file on a tmpfs, and saves each change for the next one.
  *
- * The state is only in memory, never on disk. A fault is logged once and skips the handover; the service continues.
+ * An error is logged once and skips the handover; the service continues.
  */
 import type { Clock, Timer } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
-import { inheritedFd } from "../systemd/inherited-fd.ts";
 import type { Log } from "../telemetry/log.ts";
-import { createMemfdStore, type MemfdStore } from "./memfd-store.ts";
 import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
+import { createStateFile, MAX_STATE_BYTES, type StateFile } from "./state-file.ts";
 
 export type LoadedSnapshot = Extract<DecodedSnapshot, { readonly state: Snapshot }>;
 
@@ -22,7 +21,7 @@ export interface Handover {
 }
 
 export interface HandoverOptions {
-  /** OCIR_BROKER_STATE_FD, from the launcher. Without it there is no handover. */
+  /** OCIR_BROKER_STATE_FILE, from the unit. Without it there is no handover. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly bootMs: () => number;
@@ -37,17 +36,17 @@ const NO_HANDOVER: Handover = { load: () => undefined, scheduleSave() {}, close(
 
 export function openHandover(options: HandoverOptions): Handover {
   const { environment, log } = options;
-  const descriptor = inheritedFd(environment["OCIR_BROKER_STATE_FD"]);
-  if (descriptor === undefined) return NO_HANDOVER;
+  const path = environment["OCIR_BROKER_STATE_FILE"];
+  if (!path) return NO_HANDOVER;
   try {
-    return createHandover(createMemfdStore(descriptor), options);
+    return createHandover(createStateFile(path), options);
   } catch (error) {
     log.warn({ code: codeOf(error) }, "state handover is not possible");
     return NO_HANDOVER;
   }
 }
 
-function createHandover(store: MemfdStore, options: HandoverOptions): Handover {
+function createHandover(file: StateFile, options: HandoverOptions): Handover {
   const { clock, bootMs, log, source, provider, snapshot } = options;
   const now = (): Moment => ({ monotonicMs: clock.monotonicMs(), bootMs: bootMs(), wallMs: clock.wallMs() });
   let pending: Timer | undefined;
@@ -56,10 +55,9 @@ function createHandover(store: MemfdStore, options: HandoverOptions): Handover {
 
   function load(): LoadedSnapshot | undefined {
     try {
-      const found = store.read();
-      if (found.kind === "empty") return undefined;
-      if (found.kind === "broken") return forget("state-broken");
-      if (found.isTorn) log.warn("last state write was incomplete; using the previous one");
+      const found = file.read();
+      if (found === undefined) return undefined;
+      if ("fault" in found) return forget(found.fault);
       const decoded = decodeSnapshot(found.payload, now());
       found.payload.fill(0);
       if ("fault" in decoded) return forget(decoded.fault);
@@ -72,7 +70,7 @@ function createHandover(store: MemfdStore, options: HandoverOptions): Handover {
 
   function forget(code: string): undefined {
     log.warn({ code }, "state of an earlier process ignored");
-    attempt(() => store.erase());
+    attempt(file.remove);
   }
 
   function write(): void {
@@ -82,11 +80,11 @@ function createHandover(store: MemfdStore, options: HandoverOptions): Handover {
       let tokens = state.tokens;
       let payload = encodeSnapshot(state, now());
       // Drops the less recently used half until the rest fits.
-      while (payload.length > store.maxBytes && tokens.length > 0) {
+      while (payload.length > MAX_STATE_BYTES && tokens.length > 0) {
         tokens = tokens.slice(0, Math.floor(tokens.length / 2));
         payload = encodeSnapshot({ ...state, tokens }, now());
       }
-      store.write(payload);
+      file.write(payload);
       payload.fill(0);
     });
   }

@@ -14,18 +14,12 @@ it.each([
     { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: "health:credentials" },
     { credentials: 4, health: 3 },
   ],
-  [
-    "both around the handover's memfd",
-    { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "health:state:credentials" },
-    { credentials: 5, health: 3 },
-  ],
-  ["nothing but the handover's memfd", { LISTEN_PID: "42", LISTEN_FDS: "1", LISTEN_FDNAMES: "state" }, {}],
   ["one among others", { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "notify:x:health" }, { health: 5 }],
 ])("listenFds maps %s by name", (_title, environment, expected) => {
   expect(listenFds(environment, PID)).toEqual(expected);
 });
 
-it.each([undefined, "unknown:unknown", "state:unknown", "state"])("listenFds refuses sockets named %j", (names) => {
+it.each([undefined, "unknown:unknown", "unknown"])("listenFds refuses sockets named %j", (names) => {
   const environment = { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: names };
   expect(() => listenFds(environment, PID)).toThrow(expect.objectContaining({ code: "socket-not-listening" }));
 });

@@ -8,9 +8,6 @@ import { BrokerError } from "../errors/broker-error.ts";
 
 const FIRST_DESCRIPTOR = 3;
 
-/** systemd returns the handover's memfd among them; it is not a socket, and may be the only one. */
-const STATE_NAME = "state";
-
 export interface ListenFds {
   readonly credentials?: number;
   readonly health?: number;
@@ -25,8 +22,7 @@ export function listenFds(environment: Readonly<Record<string, string | undefine
   if (environment["LISTEN_PID"] !== String(pid) || !(count > 0)) return {};
   const names = (environment["LISTEN_FDNAMES"] ?? "").split(":").slice(0, count);
   const found = { ...descriptorNamed("credentials", names), ...descriptorNamed("health", names) };
-  const isForUs = names.length < count || names.some((name) => name !== STATE_NAME);
-  if (isForUs && Object.keys(found).length === 0) {
+  if (Object.keys(found).length === 0) {
     throw new BrokerError(
       "socket-not-listening",
       'the sockets from systemd have no names: set FileDescriptorName= to "credentials" and "health"',

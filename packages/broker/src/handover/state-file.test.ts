@@ -1,0 +1,138 @@
+import { execFileSync } from "node:child_process";
+import {
+  chownSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { createStateFile, MAX_STATE_BYTES } from "./state-file.ts";
+
+const isRoot = process.geteuid?.() === 0;
+
+let directory: string;
+let path: string;
+
+beforeEach(() => {
+  directory = mkdtempSync("/dev/shm/state-file-");
+  path = join(directory, "state");
+});
+
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const write = (text: string) => createStateFile(path).write(Buffer.from(text));
+
+/** Reads as the next process does. */
+function read(): unknown {
+  const found = createStateFile(path).read();
+  return found !== undefined && "payload" in found ? found.payload.toString() : found;
+}
+
+describe("StateFile", () => {
+  it("returns the last write to the next process, from a single file that only this user can read", () => {
+    expect(read()).toBeUndefined();
+    for (const text of ["one", "a longer state", "two"]) write(text);
+    expect(read()).toBe("two");
+    expect(readdirSync(directory)).toEqual(["state"]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readFileSync(path).subarray(32).toString()).toBe("two");
+  });
+
+  it("removes the file", () => {
+    write("one");
+    createStateFile(path).remove();
+    expect(readdirSync(directory)).toEqual([]);
+    createStateFile(path).remove();
+  });
+
+  it("takes the largest payload, and none that is larger", () => {
+    const largest = "x".repeat(MAX_STATE_BYTES);
+    write(largest);
+    expect(read()).toBe(largest);
+    expect(() => write(`${largest}x`)).toThrow(RangeError);
+    expect(read()).toBe(largest);
+  });
+
+  it.each([
+    ["its first byte", (bytes: Buffer) => Buffer.concat([Buffer.from([0xff]), bytes.subarray(1)])],
+    ["its last byte", (bytes: Buffer) => Buffer.concat([bytes.subarray(0, -1), Buffer.from([0xff])])],
+    ["one more byte", (bytes: Buffer) => Buffer.concat([bytes, Buffer.from("x")])],
+    ["one byte less", (bytes: Buffer) => bytes.subarray(0, -1)],
+    ["half of it", (bytes: Buffer) => bytes.subarray(0, bytes.length / 2)],
+    ["nothing", () => Buffer.alloc(0)],
+  ])("ignores a file that was changed: %s", (_what, change) => {
+    write("the state");
+    writeFileSync(path, change(readFileSync(path)));
+    expect(read()).toEqual({ fault: "state-broken" });
+    write("new");
+    expect(read()).toBe("new");
+  });
+
+  it.each<[string, () => unknown]>([
+    ["a link to a valid state", () => symlinkSync(`${path}.valid`, path)],
+    ["a dangling link", () => symlinkSync("/nowhere", path)],
+    ["a FIFO", () => execFileSync("mkfifo", [path])],
+    ["a directory", () => mkdirSync(path)],
+    ["a socket", () => onTestFinished(listenAt(path))],
+    [
+      "too large",
+      () => {
+        writeFileSync(path, "");
+        truncateSync(path, MAX_STATE_BYTES + 33);
+      },
+    ],
+  ])("ignores a file that is %s", (_what, make) => {
+    createStateFile(`${path}.valid`).write(Buffer.from("the state"));
+    make();
+    expect(read()).toEqual({ fault: "state-foreign" });
+  });
+
+  it.skipIf(!isRoot)(`ignores another user's file${isRoot ? "" : " (skipped: not root)"}`, () => {
+    write("the state");
+    chownSync(path, 65_534, 65_534);
+    expect(read()).toEqual({ fault: "state-foreign" });
+  });
+
+  it("leaves the previous file, and no other, if the new one cannot replace it", () => {
+    mkdirSync(path);
+    expect(() => write("the state")).toThrow(expect.objectContaining({ code: "EISDIR" }));
+    expect(readdirSync(directory)).toEqual(["state"]);
+  });
+
+  it("writes over what a killed process left, and through no link there", () => {
+    const target = join(directory, "target");
+    symlinkSync(target, `${path}.new`);
+    write("the state");
+    expect(existsSync(target)).toBe(false);
+    expect(read()).toBe("the state");
+  });
+
+  it("replaces the file instead of writing into it, so that a kill leaves one of both states", () => {
+    write("the state before");
+    linkSync(path, `${path}.before`);
+    write("the state after");
+    expect(readFileSync(`${path}.before`, "latin1")).toContain("the state before");
+    expect(read()).toBe("the state after");
+  });
+
+  it("is not created on a disk", () => {
+    expect(() => createStateFile(join(import.meta.dirname, "state"))).toThrow(
+      expect.objectContaining({ code: "state-on-disk" }),
+    );
+  });
+});
+
+function listenAt(socketPath: string): () => void {
+  const server = createServer().listen(socketPath);
+  return () => void server.close();
+}

@@ -1,0 +1,101 @@
+/**
+ * Stores bytes that outlive the process, in one file on a tmpfs. A write goes to another name and is then renamed, so that a
+ * kill during a write leaves the previous file.
+ *
+ * Does not interpret the bytes. Throws errors of node:fs.
+ */
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
+
+/** A state has at most 256 tokens of about 4 KiB. */
+export const MAX_STATE_BYTES = 1024 * 1024;
+
+/** linux/magic.h. */
+const TMPFS_MAGIC = 0x01021994;
+
+/** The file begins with the payload's SHA-256. */
+const DIGEST_BYTES = 32;
+
+type StateFault =
+  /** Not a regular file of this user, or too large. */
+  | "state-foreign"
+  /** Not the bytes that were written. */
+  | "state-broken";
+
+export interface StateFile {
+  /** Undefined if there is no file. */
+  read(): { readonly payload: Buffer } | { readonly fault: StateFault } | undefined;
+  /** @throws RangeError if the payload exceeds `MAX_STATE_BYTES`. */
+  write(payload: Buffer): void;
+  remove(): void;
+}
+
+/** @throws Error `state-on-disk` if the folder is not on a tmpfs, because the bytes are secrets and must not reach a disk. */
+export function createStateFile(path: string): StateFile {
+  if (statfsSync(dirname(path)).type !== TMPFS_MAGIC) {
+    throw Object.assign(new Error("the state's folder is not on a tmpfs"), { code: "state-on-disk" });
+  }
+  const next = `${path}.new`;
+  return {
+    read() {
+      const bytes = readOwnFile(path);
+      if (!Buffer.isBuffer(bytes)) return bytes;
+      const payload = bytes.subarray(DIGEST_BYTES);
+      return bytes.subarray(0, DIGEST_BYTES).equals(digestOf(payload)) ? { payload } : { fault: "state-broken" };
+    },
+
+    write(payload) {
+      if (payload.length > MAX_STATE_BYTES) throw new RangeError("the state is too large");
+      const bytes = Buffer.concat([digestOf(payload), payload]);
+      // A killed process may have left one.
+      rmSync(next, { force: true });
+      try {
+        writeFileSync(next, bytes, { flag: "wx", mode: 0o600 });
+        renameSync(next, path);
+      } catch (error) {
+        rmSync(next, { force: true });
+        throw error;
+      } finally {
+        bytes.fill(0);
+      }
+    },
+
+    remove: () => rmSync(path, { force: true }),
+  };
+}
+
+/** Follows no link, waits for no pipe, and reads no more than the limit. */
+function readOwnFile(path: string): Buffer | { readonly fault: StateFault } | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT") return undefined;
+    if (code === "ELOOP" || code === "ENXIO") return { fault: "state-foreign" };
+    throw error;
+  }
+  try {
+    const status = fstatSync(fd);
+    const isOurs = status.isFile() && status.uid === process.geteuid?.();
+    if (!isOurs || status.size > DIGEST_BYTES + MAX_STATE_BYTES) return { fault: "state-foreign" };
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function digestOf(payload: Buffer): Buffer {
+  return createHash("sha256").update(payload).digest();
+}
