@@ -185,7 +185,10 @@ export function answerStatus(changed: object): () => string {
     status: "ok",
     version: VERSION,
     uptimeSeconds: 3_600,
+    identity: "instance-principal",
+    config: null,
     session: life,
+    serviceAccountFailure: null,
     registries: { "iad.ocir.io": life },
   };
   return () => JSON.stringify({ ...healthy, ...changed });

@@ -78,11 +78,6 @@ describe("decodeSnapshot", () => {
     expect(found.tokens).toHaveLength(2);
   });
 
-  it("takes a state that names no provider for release 0.1.0's, which had the instance principal only", () => {
-    const payload = altered((value) => delete value["provider"]);
-    expect(decodeAt(after(1_000), payload).state.provider).toBe("instance-principal");
-  });
-
   it("gives back a state with nothing in it", () => {
     const nothing = { source: "here", provider: "user", region: undefined, session: undefined, tokens: [] };
     expect(decodeAt(after(1_000), encodeSnapshot(nothing, written)).state).toEqual(nothing);
@@ -94,6 +89,7 @@ describe("decodeSnapshot", () => {
 
   it.each([
     ["is of a later version", altered((value) => Object.assign(value, { version: 2 })), "state-version-unknown"],
+    ["names no provider", altered((value) => Object.assign(value, { provider: undefined })), "state-not-valid"],
     ["is of no version", altered((value) => Object.assign(value, { version: undefined })), "state-not-valid"],
     ["is not JSON", Buffer.from('{"version":1'), "state-not-valid"],
     ["is JSON and no state", Buffer.from("[]"), "state-not-valid"],

@@ -5,7 +5,7 @@
  * Rounding always shortens a value's life, never extends it.
  */
 import { BOOT_STEP_MS, type Expiring, parseJson, Secret } from "@ocir-broker/foundation";
-import type { ProviderName, RegionInfo } from "@ocir-broker/identity";
+import type { RegionInfo } from "@ocir-broker/identity";
 import * as z from "zod";
 
 export interface Snapshot {
@@ -13,7 +13,7 @@ export interface Snapshot {
   readonly source: string;
   /** Name of the identity provider. State of one provider is never used with another. */
   readonly provider: string;
-  /** The configuration in force; used only if the next process cannot read its file. Absent in release 0.1.0. */
+  /** The configuration in force; used only if the next process cannot read its file. */
   readonly config?: unknown;
   readonly region: RegionInfo | undefined;
   /** Encoded by the provider. */
@@ -61,8 +61,7 @@ const record = z.object({
   bootMs: z.number(),
   wallMs: z.number(),
   source: z.string(),
-  // Absent in release 0.1.0, which had only this provider.
-  provider: text.default("instance-principal" satisfies ProviderName),
+  provider: text,
   config: z.unknown().optional(),
   region: z.object({ id: text, key: text, realmKey: text, realmDomain: text }).optional(),
   session: z.object({ ...life, session: z.unknown() }).optional(),

@@ -12,9 +12,8 @@ const status = z.object({
   version: z.string(),
   uptimeSeconds: z.number(),
   session: z.object({ lastFailure: z.string().nullable(), failuresInARow: z.number() }).nullable(),
-  // All three absent in release 0.1.0.
-  serviceAccountFailure: z.object({ code: z.string(), secondsAgo: z.number() }).nullish(),
-  identity: z.string().max(40).optional(),
+  serviceAccountFailure: z.object({ code: z.string(), secondsAgo: z.number() }).nullable(),
+  identity: z.string().max(40),
   config: z
     .object({
       path: z.string(),
@@ -22,7 +21,7 @@ const status = z.object({
       faultyPlaces: z.array(z.string()),
       needRestart: z.array(z.string()),
     })
-    .nullish(),
+    .nullable(),
   registries: z.record(z.string(), z.object({ lastFailure: z.string().nullable(), failuresInARow: z.number() })),
 });
 
@@ -49,7 +48,7 @@ export const checkDaemon: Check = async ({ config, files, clock, version }) => {
 
 /** Only an exchange of a pod's token shows whether the exchange trusts the cluster. The daemon has tried one; doctor cannot. */
 function workloadFindings({ serviceAccountFailure }: Status): Finding[] {
-  if (serviceAccountFailure == null || serviceAccountFailure.secondsAgo > RECENT_SECONDS) return [];
+  if (serviceAccountFailure === null || serviceAccountFailure.secondsAgo > RECENT_SECONDS) return [];
   const { code, secondsAgo } = serviceAccountFailure;
   const row = Object.hasOwn(ERROR_TABLE, code) ? ERROR_TABLE[code as keyof typeof ERROR_TABLE] : undefined;
   if (row === undefined) return [];
@@ -58,7 +57,7 @@ function workloadFindings({ serviceAccountFailure }: Status): Finding[] {
 
 /** The daemon's own view counts: it may be unable to read a file that root can read, or still use an older version of it. */
 function configFindings({ config }: Status): Finding[] {
-  if (config == null) return [];
+  if (config === null) return [];
   const { path, error, faultyPlaces, needRestart } = config;
   return [
     ...(error === null ? [] : [finding("daemon-config", [`${path}: ${error}`, ...faultyPlaces].join("; "))]),
@@ -75,7 +74,7 @@ function healthFinding(data: Status): Finding {
   );
   const evidence = [
     `"${data.status}", up for ${data.uptimeSeconds < 120 ? `${data.uptimeSeconds} s` : `${Math.round(data.uptimeSeconds / 60)} min`}`,
-    ...(data.identity === undefined ? [] : [`identity ${data.identity}`]),
+    `identity ${data.identity}`,
     ...failing,
   ].join("; ");
   if (data.status === "starting") return finding("daemon-starting", evidence);
