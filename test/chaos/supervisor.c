@@ -119,7 +119,7 @@ static void become(void) {
   setenv("LISTEN_PID", text, 1);
   snprintf(text, sizeof text, "@ocir-broker-chaos-%d", notify_number);
   setenv("NOTIFY_SOCKET", text, 1);
-  setenv("WATCHDOG_USEC", "30000000", 1);
+  setenv("WATCHDOG_USEC", "15000000", 1);
   setenv("HOME", "/", 1);
   setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
   execv(program[0], program);

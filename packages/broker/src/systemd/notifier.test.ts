@@ -13,6 +13,7 @@ let clock: FakeClock;
 let heard: ServiceMessage[];
 let status: string;
 let refusal: (Error & { code: string }) | undefined;
+let isFree: boolean;
 let lines: { code: string; msg: string }[];
 
 beforeEach(() => {
@@ -20,6 +21,7 @@ beforeEach(() => {
   heard = [];
   status = "serving";
   refusal = undefined;
+  isFree = true;
   lines = [];
 });
 
@@ -36,6 +38,7 @@ function create(environment: Record<string, string> = { WATCHDOG_USEC: "30000000
     clock,
     kernelMonotonicUs: () => 123_456n,
     statusText: () => status,
+    hasFreeDescriptor: () => isFree,
     log: createLog({ level: "info", environment: {}, stream: { write: (line) => void lines.push(JSON.parse(line)) } }),
   });
 }
@@ -43,12 +46,12 @@ function create(environment: Record<string, string> = { WATCHDOG_USEC: "30000000
 const withCode = (code: string) => Object.assign(new Error(code), { code });
 const PING = ["WATCHDOG=1"];
 
-it("Notifier is ready only when told, and pings at half of the watchdog's time from then on", async () => {
+it("Notifier is ready only when told, and pings at a third of the watchdog's time from then on", async () => {
   const notification = create();
   await clock.advance(60_000);
   expect(heard).toEqual([]);
   notification.ready();
-  await clock.advance(45_000);
+  await clock.advance(30_000);
   expect(heard).toEqual([
     { ready: true, status: "serving", fields: PING },
     { status: undefined, fields: PING },
@@ -59,8 +62,8 @@ it("Notifier is ready only when told, and pings at half of the watchdog's time f
 });
 
 it.each([
-  ["1000000", 500],
-  ["30000000", 15_000],
+  ["1200000", 400],
+  ["15000000", 5_000],
   ["600000000", 15_000],
 ])("Notifier with WATCHDOG_USEC=%s looks after 2 s and then every %i ms", async (usec, intervalMs) => {
   create({ WATCHDOG_USEC: usec }).ready();
@@ -85,10 +88,23 @@ it.each([
   ]);
 });
 
+it("Notifier sends no ping while no descriptor is free, and logs it once", async () => {
+  create().ready();
+  isFree = false;
+  await clock.advance(30_000);
+  status = "still serving";
+  await clock.advance(10_000);
+  expect(heard.slice(1)).toEqual([{ status: "still serving", fields: [] }]);
+  expect(lines).toMatchObject([{ code: "EMFILE", msg: "watchdog not notified: no descriptor is free" }]);
+  isFree = true;
+  await clock.advance(10_000);
+  expect(heard.at(-1)).toEqual({ status: undefined, fields: PING });
+});
+
 it("Notifier tells a changed status with the next ping", async () => {
   create().ready();
   status = "serving more";
-  await clock.advance(15_000);
+  await clock.advance(2_000);
   expect(heard.at(-1)).toEqual({ status: "serving more", fields: PING });
 });
 
@@ -130,7 +146,7 @@ it("Notifier misses a ping that cannot be sent, with one line, and sends the nex
   refusal = withCode("EAGAIN");
   await clock.advance(30_000);
   refusal = undefined;
-  await clock.advance(15_000);
+  await clock.advance(10_000);
   expect(heard).toHaveLength(2);
   expect(lines).toHaveLength(1);
 });
@@ -156,6 +172,7 @@ it("Notifier does not queue pings behind a message that is still on its way", as
     clock,
     kernelMonotonicUs: () => 0n,
     statusText: () => status,
+    hasFreeDescriptor: () => isFree,
     log: createLog({ level: "fatal", environment: {} }),
   });
   notification.ready();
@@ -174,6 +191,7 @@ it("Notifier says nothing where nobody listens", () => {
     clock,
     kernelMonotonicUs: () => expect.unreachable(),
     statusText: () => expect.unreachable(),
+    hasFreeDescriptor: () => expect.unreachable(),
     log: createLog({ level: "fatal", environment: {} }),
   });
   notification.ready();

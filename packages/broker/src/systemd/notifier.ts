@@ -2,8 +2,9 @@
  * Notifies the service manager (sd_notify): ready, stopping, reloading, the status line and watchdog pings. Does nothing
  * without a manager.
  *
- * A timer of the event loop sends the pings, so if the loop is stuck, the watchdog ends the process. Never throws: a message
- * that cannot be sent is a missed ping, not a fault of the service.
+ * A timer of the event loop sends the pings, so if the loop is stuck, the watchdog ends the process. A process that has used up
+ * its descriptors sends none either, because it can accept no connection until it is replaced. Never throws: a message that
+ * cannot be sent is a missed ping, not a fault of the service.
  */
 import type { Clock } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
@@ -27,8 +28,12 @@ export interface NotifierOptions {
   /** CLOCK_MONOTONIC in microseconds. */
   readonly kernelMonotonicUs: () => bigint;
   readonly statusText: () => string;
+  readonly hasFreeDescriptor: () => boolean;
   readonly log: Log;
 }
+
+/** Pings within the watchdog's time: one that is late, or that a short lack of descriptors prevents, is not yet fatal. */
+const PINGS_WITHIN_WATCHDOG = 3;
 
 /** How often the status line is updated, if no ping is due sooner. */
 const STATUS_INTERVAL_MS = 15_000;
@@ -52,15 +57,23 @@ export function createNotifier(options: NotifierOptions): Notifier {
 }
 
 function createActiveNotifier(transport: NotifyTransport, options: NotifierOptions): Notifier {
-  const { clock, kernelMonotonicUs, statusText, log } = options;
+  const { clock, kernelMonotonicUs, statusText, hasFreeDescriptor, log } = options;
   const watchdogMs = watchdogMsOf(options);
-  const tickMs = Math.min(watchdogMs / 2, STATUS_INTERVAL_MS);
-  const ping = watchdogMs === Number.POSITIVE_INFINITY ? [] : ["WATCHDOG=1"];
+  const tickMs = Math.min(watchdogMs / PINGS_WITHIN_WATCHDOG, STATUS_INTERVAL_MS);
   const queue: QueuedMessage[] = [];
   let isSending = false;
   let isTicking = false;
   let sentStatus: string | undefined;
   let failingWith: string | undefined;
+  let isExhausted = false;
+
+  function ping(): string[] {
+    if (watchdogMs === Number.POSITIVE_INFINITY) return [];
+    const wasExhausted = isExhausted;
+    isExhausted = !hasFreeDescriptor();
+    if (isExhausted && !wasExhausted) log.warn({ code: "EMFILE" }, "watchdog not notified: no descriptor is free");
+    return isExhausted ? [] : ["WATCHDOG=1"];
+  }
 
   function enqueue(message: ServiceMessage, mustArrive: boolean): void {
     queue.push({ message, mustArrive });
@@ -92,15 +105,17 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
     const text = statusText();
     const status = text === sentStatus ? undefined : text;
     // While older messages wait, a ping is skipped instead of queued.
-    if (isSending || (status === undefined && ping.length === 0)) return;
+    if (isSending) return;
+    const fields = ping();
+    if (status === undefined && fields.length === 0) return;
     sentStatus = text;
-    enqueue({ status, fields: ping }, false);
+    enqueue({ status, fields }, false);
   }
 
   return {
     ready() {
       sentStatus = statusText();
-      enqueue({ ready: true, status: sentStatus, fields: ping }, true);
+      enqueue({ ready: true, status: sentStatus, fields: ping() }, true);
       if (!isTicking) clock.setTimer(tick, Math.min(tickMs, FIRST_LOOK_MS));
       isTicking = true;
     },

@@ -7,6 +7,7 @@ import type { ConfigSource, Environment } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { Health } from "../telemetry/health.ts";
 import type { Log } from "../telemetry/log.ts";
+import { hasFreeDescriptor } from "./free-descriptor.ts";
 import { createNotifier } from "./notifier.ts";
 import { selectTransport } from "./notify-transport.ts";
 import { createReload } from "./reload.ts";
@@ -43,6 +44,7 @@ export function superviseBroker(options: SupervisionOptions): Supervision {
   const reload = createReload({ source: configSource, status, applyConfig, log });
   const notifier = createNotifier({
     ...options,
+    hasFreeDescriptor,
     transport: selectTransport(environment),
     statusText: () => statusText(broker.health.details(), status.note()),
   });
