@@ -10,8 +10,6 @@ export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");
 export const SHIM = join(import.meta.dirname, "../dist/credential-provider-oke");
 /** As the unit starts it: with the launcher's environment. */
 export const LAUNCHED: readonly [string, string] = [join(import.meta.dirname, "../dist/ocir-broker-launch"), BROKER];
-/** The shim with 11 s for the whole call, 0.7 s of it for the daemon; `make checks` in packages/native builds it. */
-export const BRIEF_SHIM = join(import.meta.dirname, "../packages/native/build/brief/credential-provider-oke");
 
 export interface DaemonConfig {
   readonly path: string;

@@ -49,7 +49,7 @@ export async function createPerson(): Promise<Person> {
   symlinkSync(SHIM, join(home, "docker-credential-ocir"));
   for (const name of ["", ".oci", ".config", ".config/ocir-broker", "run", "run/ocir-broker", ...Object.keys(files)])
     chownSync(join(home, name), USER_ID, USER_ID);
-  const env = { HOME: home, PATH: String(process.env["PATH"]), OCIR_BROKER_FALLBACK: BROKER };
+  const env = { HOME: home, PATH: String(process.env["PATH"]) };
   return {
     simulator,
     home,

@@ -4,20 +4,15 @@
  */
 import {
   API_VERSIONS,
-  BROKER_PROGRAM,
   CREDENTIALS_ROUTE,
   CREDENTIALS_SOCKET,
   DOCKER_CREDENTIAL_NAME,
   DOCKER_CREDENTIAL_ROUTE,
-  FALLBACK_LOCK_NAME,
-  FALLBACK_SOCKET_NAME,
   MAX_REQUEST_BYTES,
   MAX_RESPONSE_BYTES,
   PROVIDER_NAME,
-  SHIM_DAEMON_MS,
+  SHIM_CALL_MS,
   SHIM_ERRORS,
-  SHIM_SHORTEST_TURN_MS,
-  SHIM_TOTAL_MS,
   type ShimErrorText,
 } from "@ocir-broker/protocol";
 
@@ -36,23 +31,16 @@ const NAMES = [
     PROVIDER_NAME,
     DOCKER_CREDENTIAL_NAME,
     CREDENTIALS_SOCKET,
-    FALLBACK_LOCK_NAME,
-    FALLBACK_SOCKET_NAME,
-    BROKER_PROGRAM,
     CREDENTIALS_ROUTE,
     DOCKER_CREDENTIAL_ROUTE,
     MAX_REQUEST_BYTES,
     MAX_RESPONSE_BYTES,
-    SHIM_DAEMON_LIMIT_TEXT: `${SHIM_DAEMON_MS / 1_000} s`,
+    SHIM_CALL_LIMIT_TEXT: `${SHIM_CALL_MS / 1_000} s`,
   }),
 ];
 
-/** Limits that the tests' builds override with shorter ones. */
-const LIMITS = defines({ SHIM_DAEMON_MS, SHIM_TOTAL_MS, SHIM_SHORTEST_TURN_MS }).flatMap((line) => [
-  `#ifndef ${line.split(" ")[1]}`,
-  line,
-  "#endif",
-]);
+/** A limit that the tests' builds override with a shorter one. */
+const LIMITS = defines({ SHIM_CALL_MS }).flatMap((line) => [`#ifndef ${line.split(" ")[1]}`, line, "#endif"]);
 
 const ERROR_TEXTS_USE = [
   "/* Each is the arguments of error_line_write: code, what happened, detail, what to do next. */",

@@ -1,5 +1,5 @@
-/** One node without systemd: the simulated cloud, the supervised daemon with launcher and handover, the shim with its fallback. */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** One node without systemd: the simulated cloud, the supervised daemon with launcher and handover, the shim. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
@@ -41,16 +41,10 @@ export async function startSupervisedNode(onLine: (line: string) => void): Promi
     prefetch: REGISTRY_HOSTS.slice(0, 1),
   });
   const config = JSON.parse(readFileSync(written.path, "utf8")) as Record<string, unknown>;
-  const fallback = join(directory, "fallback");
-  // Its own copy, because a reload writes the daemon's while a fallback may read it.
-  copyFileSync(written.path, join(directory, "fallback.yaml"));
-  const script = `#!/bin/sh\nexec ${BROKER} "$@" --config ${directory}/fallback.yaml\n`;
-  writeFileSync(fallback, script, { mode: 0o755 });
-
   const logPath = join(directory, "daemon.log");
   const command = [LAUNCHER, BROKER, "serve", "--config", written.path];
   const supervisor = await startSupervisor({ directory, logPath, command, onLine });
-  const env = { OCIR_BROKER_SOCKET: written.credentialsSocket, OCIR_BROKER_FALLBACK: fallback };
+  const env = { OCIR_BROKER_SOCKET: written.credentialsSocket };
   const audiences = new Map(REGISTRY_HOSTS.map((host, index) => [host, simulator.registryUrls[index]?.host]));
 
   return {

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { BROKER, startDaemon } from "../daemon.ts";
+import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
 import { answerOf, claimsOf, REGISTRY_HOSTS, setStageWithoutDaemon } from "./stage.ts";
 
 const [HOST] = REGISTRY_HOSTS as [string];
@@ -46,6 +47,20 @@ describe("ocir-broker get", () => {
     const result = await stage.get([IMAGE]);
     expect(answerOf(result).auth[HOST]?.password).toMatch(/^ey/);
     expect(stage.simulator.requests()["registry.token"]).toBe(2);
+  });
+
+  const unhidden = cannotHideNames ? " (skipped: not root)" : "";
+  it.skipIf(cannotHideNames)(`ends with one line while the look-up of a name hangs${unhidden}`, async () => {
+    const stage = await setStageWithoutDaemon({ deadline: "2s" });
+    const config = JSON.parse(readFileSync(stage.config.path, "utf8"));
+    writeFileSync(stage.config.path, JSON.stringify({ ...config, auth: { endpoint: "https://auth.test" } }));
+    const nameserver = await startSilentNameserver();
+    const result = await stage.get([IMAGE], "", nameserver.around(BROKER));
+    expect(await nameserver.asked).toBeDefined();
+    expect(result).toMatchObject({
+      ...{ exitCode: 1, signal: null },
+      stderr: expect.stringMatching(/^ocir-broker: [a-z-]+: [ -~]+; [ -~]+\n$/),
+    });
   });
 
   it("reports a fault of the configuration and answers all the same", async () => {

@@ -1,5 +1,5 @@
 /** A stage for one test: a simulator, the built daemon (optional), and the built shim. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator";
@@ -25,15 +25,11 @@ export interface Stage {
 
 export const REGISTRY_HOSTS = ["icn.ocir.io", "us-ashburn-1.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"];
 
-/** Environment for a shim without a daemon that becomes the built executable. */
-export interface StageWithoutDaemon {
+interface StageWithoutDaemon {
   readonly simulator: Simulator;
   readonly config: DaemonConfig;
-  call(image: string, shim?: string): Promise<CredentialProviderResult>;
   /** Runs `ocir-broker get` as a person does. */
-  get(args: readonly string[], stdin?: string): Promise<CredentialProviderResult>;
-  /** Process ids of the fallback brokers, in order. */
-  starts(): number[];
+  get(args: readonly string[], stdin?: string, broker?: string): Promise<CredentialProviderResult>;
 }
 
 /** Taken down when the test ends. */
@@ -56,23 +52,12 @@ export async function setStage(
 export async function setStageWithoutDaemon(
   options: { simulator?: SimulatorOptions; deadline?: string } = {},
 ): Promise<StageWithoutDaemon> {
-  const { directory, simulator, config } = await setCloud(options.simulator, { deadline: options.deadline ?? "15s" });
-  chmodSync(directory, 0o755);
-  const starts = join(directory, "starts");
-  const program = join(directory, "ocir-broker");
-  // The fallback broker's user owns no files here.
-  writeFileSync(starts, "");
-  chmodSync(starts, 0o666);
-  const script = `#!/bin/sh\necho $$ >> ${starts}\nexec ${BROKER} "$@" --config ${config.path}\n`;
-  writeFileSync(program, script, { mode: 0o755 });
-  const env = { OCIR_BROKER_SOCKET: config.credentialsSocket, OCIR_BROKER_FALLBACK: program };
+  const { simulator, config } = await setCloud(options.simulator, { deadline: options.deadline ?? "15s" });
   return {
     simulator,
     config,
-    call: (image, shim = SHIM) => callCredentialProvider({ path: shim, env, image }),
-    get: (args, stdin = "") =>
-      callCredentialProvider({ path: BROKER, args: ["get", "--config", config.path, ...args], stdin }),
-    starts: () => readFileSync(starts, "utf8").split("\n").filter(Boolean).map(Number),
+    get: (args, stdin = "", broker = BROKER) =>
+      callCredentialProvider({ path: broker, args: ["get", "--config", config.path, ...args], stdin }),
   };
 }
 
@@ -85,7 +70,7 @@ async function setCloud(simulated: SimulatorOptions = {}, configured: Partial<Da
   });
   onTestFinished(() => simulator.close());
   const config = daemonConfig(directory, simulator, { registryHosts: REGISTRY_HOSTS, ...configured });
-  return { directory, simulator, config };
+  return { simulator, config };
 }
 
 export interface Answer {

@@ -22,7 +22,7 @@ async function setUp(): Promise<{ simulator: Simulator; config: DaemonConfig; di
 }
 
 function call({ credentialsSocket }: DaemonConfig) {
-  const env = { OCIR_BROKER_SOCKET: credentialsSocket, OCIR_BROKER_FALLBACK: "" };
+  const env = { OCIR_BROKER_SOCKET: credentialsSocket };
   return callCredentialProvider({ path: SHIM, env, image: `${HOST}/acme/app` });
 }
 

@@ -1,4 +1,4 @@
-/** A daemon without free descriptors refuses calls, the fallback broker answers them, and the daemon recovers afterwards. */
+/** A daemon without free descriptors refuses calls; a shim tries again, and gets its answer from the same daemon once it has some. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
@@ -10,7 +10,7 @@ import { leaveDescriptors, limitDescriptors, openDescriptors } from "./descripto
 const [HOST] = REGISTRY_HOSTS as [string];
 const LIVEZ = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-it("without a descriptor left it takes no connection, and a pull is answered all the same", async () => {
+it("without a descriptor left it takes no connection, and answers the waiting pull once it has one", async () => {
   const stage = await startSupervisedNode(() => {});
   onTestFinished(() => stage.takeDown());
   const pull = async (): Promise<unknown> => answerOf(await stage.call(`${HOST}/acme/app`)).auth[HOST];
@@ -23,6 +23,7 @@ it("without a descriptor left it takes no connection, and a pull is answered all
   older.end().resume();
   await once(older, "close");
   const before = openDescriptors(pid).length;
+  const waiting = pull();
   const turnedAway = connect(stage.healthSocket);
   const bytes: Buffer[] = [];
   const closed = new Promise((resolve) => turnedAway.on("close", resolve));
@@ -31,14 +32,9 @@ it("without a descriptor left it takes no connection, and a pull is answered all
   await closed;
   expect(Buffer.concat(bytes).toString()).toBe("");
   expect(openDescriptors(pid).length).toBeLessThanOrEqual(before);
-  const asked = stage.simulator.requests()["auth.x509"];
-  expect(await pull()).toMatchObject({ password: expect.stringContaining(".") });
-  // The fallback broker's own session shows that the daemon did not answer.
-  expect(stage.simulator.requests()["auth.x509"]).toBe(asked + 1);
 
   expect(limitDescriptors(pid, 4_096)).toBe(true);
   expect(await ask(stage.healthSocket, "/livez")).toBeDefined();
-  expect(await pull()).toMatchObject({ password: expect.stringContaining(".") });
-  expect(stage.simulator.requests()["auth.x509"]).toBe(asked + 1);
+  expect(await waiting).toMatchObject({ password: expect.stringContaining(".") });
   expect(stage.supervisor.pid()).toBe(pid);
 });

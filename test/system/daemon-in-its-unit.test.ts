@@ -13,7 +13,6 @@ import {
   HEALTH_SOCKET,
   REGISTRY_HOST as HOST,
   SERVICE,
-  SHIM,
   withDropIn,
 } from "./simulated-node.ts";
 import { canBootSystemd, type SystemdRoot } from "./systemd-root/index.ts";
@@ -218,18 +217,6 @@ describe.skipIf(skipped !== undefined)(`the daemon in its unit${skipped ? ` (ski
         (await status()).includes("restart is needed for request.deadline"),
       );
       expect(await configShown()).toMatchObject({ ...IN_FORCE, needRestart: ["request.deadline"] });
-    });
-
-    it("the fallback broker has it from the daemon that ran before", async () => {
-      await password();
-      await root.run("systemctl", ["stop", "ocir-broker.socket", SERVICE]);
-      root.write("/run/request", REQUEST);
-      try {
-        const answer = await root.run("sh", ["-c", `${SHIM} </run/request`], { timeoutMs: 60_000 });
-        expect(JSON.parse(answer).auth[HOST]?.password).toMatch(/\./);
-      } finally {
-        await root.run("systemctl", ["start", "ocir-broker.socket"]);
-      }
     });
 
     it("a reload of a faulty one keeps the one before and says so", async () => {

@@ -1,74 +1,124 @@
-/** In real time: a daemon that hangs costs the shim's 20 seconds, but no pull fails. */
-import { once } from "node:events";
-import { createServer, type Socket } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { answerOf, REGISTRY_HOSTS, setStageWithoutDaemon } from "../e2e/stage.ts";
+/**
+ * A daemon that does not answer, under a real systemd: it is ended by the watchdog, and no call fails; if its unit cannot start, the
+ * shim gives up with one line. No busy machine makes the watchdog end a daemon that works.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { isLongRun } from "./long-run.ts";
+import {
+  bootSimulatedNode,
+  dropIn,
+  IMAGE,
+  NODE,
+  REGISTRY_HOST,
+  SERVICE,
+  SHIM,
+  underLoad,
+  withDropIn,
+} from "./simulated-node.ts";
+import { canBootSystemd, type SystemdRoot } from "./systemd-root/index.ts";
+import { until } from "./until.ts";
 
-const [HOST] = REGISTRY_HOSTS as [string];
-const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n";
+const skipped = canBootSystemd();
+const SOCKET = "ocir-broker.socket";
+/** The watchdog's 15 s, and a start. */
+const REPLACED_WITHIN_MS = 30_000;
+const BUSY_LOOPS = 8;
+const BUSY_MS = isLongRun ? 600_000 : 45_000;
+const REQUEST = JSON.stringify({
+  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+  kind: "CredentialProviderRequest",
+  image: IMAGE,
+});
 
-const HANGS = {
-  "accepts and never answers": () => {},
-  "answers headers only": (socket: Socket) => void socket.write(HEAD),
-  "answers one byte a second": (socket: Socket) => {
-    const bytes = HEAD[Symbol.iterator]();
-    const dribble = setInterval(() => socket.write(bytes.next().value ?? "x"), 1_000);
-    socket.on("close", () => clearInterval(dribble));
-  },
-};
+/** Uses up the descriptors of the process in its argument, apart from the one with which libuv refuses connections. */
+const EXHAUST = `
+  import { leaveDescriptors } from "/opt/checkout/test/system/descriptors.ts";
+  process.exit(leaveDescriptors(Number(process.argv[1]), 0) ? 0 : 1);`;
 
-describe.concurrent("a daemon that hangs", () => {
-  it.each(Object.entries(HANGS))(
-    "is given up within 25 s, and each pull has its answer within 45 s, when it %s",
-    { timeout: 90_000 },
-    async (_what, hang) => {
-      const stage = await setStageWithoutDaemon({ simulator: { latencyMs: 300 } });
-      const sockets = new Set<Socket>();
-      const server = createServer((socket) => {
-        sockets.add(socket);
-        socket.on("error", () => {});
-        socket.resume();
-        hang(socket);
-      });
-      await once(server.listen(stage.config.credentialsSocket), "listening");
-      onTestFinished(() => {
-        for (const socket of sockets) socket.destroy();
-        server.close();
-      });
+describe.skipIf(skipped !== undefined)(`a daemon that hangs${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+  let root: SystemdRoot;
 
-      const startedAtMs = performance.now();
-      let fellBackAtMs = Number.POSITIVE_INFINITY;
-      const look = setInterval(() => {
-        if (stage.starts().length > 0) fellBackAtMs = Math.min(fellBackAtMs, performance.now());
-      }, 50);
-      const results = await Promise.all(
-        Array.from({ length: 20 }, (_, index) => stage.call(`${HOST}/acme/app-${index}`)),
-      );
-      clearInterval(look);
+  beforeAll(async () => {
+    root = await bootSimulatedNode({ logLevel: "info" });
+  });
 
-      for (const result of results) expect(answerOf(result).auth[HOST]?.password).toMatch(/^ey/);
-      expect(fellBackAtMs - startedAtMs).toBeLessThan(25_000);
-      expect(Math.max(...results.map(({ elapsedMs }) => elapsedMs))).toBeLessThan(45_000);
-      expect(stage.starts()).toHaveLength(1);
-      expect(stage.simulator.requests()["registry.token"]).toBe(1);
-    },
-  );
+  afterAll(async () => {
+    await root?.powerOff();
+  });
 
-  it("and Oracle's services that hang too end each call within 45 s, with a line", { timeout: 90_000 }, async () => {
-    const stage = await setStageWithoutDaemon({ deadline: "19s" });
-    stage.simulator.faults({ endpoint: "registry.token", hang: "before-headers" });
-    const server = createServer((socket) => socket.on("error", () => {}).resume());
-    await once(server.listen(stage.config.credentialsSocket), "listening");
-    onTestFinished(() => void server.close());
-    const results = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => stage.call(`${HOST}/acme/app-${index}`)),
+  beforeEach(async () => {
+    // Ends the count of starts, of which systemd permits the socket five in ten seconds.
+    await root.run("systemctl", ["reset-failed"]);
+    await root.run("systemctl", ["start", SOCKET, SERVICE]);
+    await root.run(SHIM, [], { input: REQUEST });
+  });
+
+  const mainPid = () => root.property(SERVICE, "MainPID");
+
+  async function untilReplaced(before: string): Promise<void> {
+    await until("another process runs", async () => !["0", before].includes(await mainPid()), REPLACED_WITHIN_MS);
+  }
+
+  it.each([
+    ["stopped by SIGSTOP", async (pid: string) => void (await root.run("kill", ["-STOP", pid]))],
+    [
+      "out of descriptors",
+      async (pid: string) => void (await root.run(NODE, ["--input-type=module", "--eval", EXHAUST, pid])),
+    ],
+  ])("is replaced if it is %s, and none of 50 calls a second fails", { timeout: 180_000 }, async (_what, hang) => {
+    const before = await mainPid();
+    const report = await underLoad(root, async () => {
+      await sleep(1_000);
+      await hang(before);
+      await untilReplaced(before);
+      await sleep(1_000);
+    });
+    expect(report.failures).toEqual([]);
+    expect(report.tokens).toHaveLength(1);
+    console.info(`${report.calls} calls, all up to ${report.maxMs.toFixed()} ms`);
+    expect(await root.journal(SERVICE)).toMatch(/Watchdog timeout[\s\S]*status=9\/KILL/);
+  });
+
+  it("fails no call while its socket unit is restarted five times", { timeout: 120_000 }, async () => {
+    const report = await underLoad(root, async () => {
+      for (let time = 0; time < 5; time += 1) {
+        await root.run("systemctl", ["restart", SOCKET]);
+        await sleep(1_000);
+      }
+    });
+    expect(report.failures).toEqual([]);
+  });
+
+  it("with its socket stopped, the call ends with what to start", async () => {
+    await root.run("systemctl", ["stop", SOCKET, SERVICE]);
+    const { exitCode, stdout, stderr } = await root.exec(SHIM, [], { input: REQUEST });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toMatch(/^ocir-broker: shim-socket-missing: [ -~]+: systemctl enable --now ocir-broker\.socket\n?$/);
+  });
+
+  it.each([
+    ["217/USER", "[Service]\nDynamicUser=no\nUser=ocir-broker-nobody\n"],
+    ["226/NAMESPACE", "[Service]\nReadWritePaths=/nowhere\n"],
+    ["203/EXEC", "[Service]\nExecStart=\nExecStart=/bin/false\n"],
+  ])("whose unit ends with %s leaves the call one line, and works once repaired", async (status, text) => {
+    await withDropIn(root, dropIn(SERVICE, "broken", text), async () => {
+      const { exitCode, signal, stdout, stderr } = await root.exec(SHIM, [], { input: REQUEST });
+      expect({ exitCode, signal, stdout }).toEqual({ exitCode: 1, signal: null, stdout: "" });
+      expect(stderr).toMatch(/^ocir-broker: shim-timeout: [ -~]+; [ -~]+ systemctl status [ -~]+\n?$/);
+      expect(await root.journal(SERVICE)).toContain(`status=${status}`);
+    });
+    const answer = JSON.parse(await root.run(SHIM, [], { input: REQUEST }));
+    expect(answer.auth[REGISTRY_HOST]?.password).toMatch(/\./);
+  });
+
+  it(`is not taken for one beside ${BUSY_LOOPS} busy loops`, { timeout: BUSY_MS + 60_000 }, async () => {
+    const before = await mainPid();
+    const loops = Array.from({ length: BUSY_LOOPS }, () =>
+      root.exec("sh", ["-c", "while :; do :; done"], { timeoutMs: BUSY_MS }),
     );
-    for (const { exitCode, stdout, stderr, elapsedMs } of results) {
-      expect(exitCode).toBe(1);
-      expect(stdout).toHaveLength(0);
-      expect(stderr).toMatch(/^ocir-broker: [a-z-]+: [ -~]+; [ -~]+\n$/);
-      expect(elapsedMs).toBeLessThan(45_000);
-    }
-    expect(stage.starts()).toHaveLength(1);
+    await Promise.all(loops);
+    expect(await mainPid()).toBe(before);
+    expect(JSON.parse(await root.run(SHIM, [], { input: REQUEST })).auth).toHaveProperty([REGISTRY_HOST]);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Calls the shim 50 times a second, whether or not earlier calls have ended, until a file exists; runs inside the node. Without a
- * fallback, so that every answer is the daemon's. Prints one JSON object, without judging it.
+ * Calls the shim 50 times a second, whether or not earlier calls have ended, until a file exists; runs inside the node. Prints one
+ * JSON object, without judging it.
  *
  * usage: node shim-load.ts SHIM IMAGE STOP_FILE
  */
@@ -19,7 +19,7 @@ const underway: Promise<void>[] = [];
 
 const startedAtMs = performance.now();
 while (!existsSync(stopFile)) {
-  underway.push(callCredentialProvider({ path, image, env: { OCIR_BROKER_FALLBACK: "" } }).then(note));
+  underway.push(callCredentialProvider({ path, image }).then(note));
   // By a schedule, so that a slow call does not delay others.
   await sleep(Math.max(0, startedAtMs + underway.length * EVERY_MS - performance.now()));
 }

@@ -62,9 +62,9 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
     await pull();
   });
 
-  /** One call of the shim without a fallback; records its token for the journal's test. */
+  /** One call of the shim; records its token for the journal's test. */
   async function pull(): Promise<string> {
-    const text = await root.run(SHIM, [], { input: REQUEST, env: { OCIR_BROKER_FALLBACK: "" } });
+    const text = await root.run(SHIM, [], { input: REQUEST });
     const token = JSON.parse(text).auth[REGISTRY_HOST].password as string;
     tokens.add(token);
     return token;
@@ -154,7 +154,7 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
       expect(misled.exitCode).not.toBe(0);
       expect(misled.stdout).toBe("");
     }
-    const shim = await root.exec(SHIM, [], { uid: NOBODY, input: REQUEST, env: { OCIR_BROKER_FALLBACK: "" } });
+    const shim = await root.exec(SHIM, [], { uid: NOBODY, input: REQUEST });
     expect(shim).toMatchObject({ exitCode: 1, stdout: "" });
     expect(shim.stderr).toMatch(/^ocir-broker: shim-[a-z-]+: /);
     const pid = await root.property(SERVICE, "MainPID");

@@ -53,7 +53,7 @@ describe.each(recorded)("$what:", ({ program, arguments: args, stdin, request, r
         else socket.end([`HTTP/1.1 ${status} Any`, ...fields, "", body].join("\r\n"));
       },
     });
-    const env = { OCIR_BROKER_SOCKET: server.path, OCIR_BROKER_FALLBACK: "" };
+    const env = { OCIR_BROKER_SOCKET: server.path };
     const result = await callCredentialProvider({ path: join(programs, program), args, stdin, env });
     expect(server.received.map((bytes) => withoutVersion(String(bytes)))).toEqual(
       Array(2).fill(withoutVersion(request)),

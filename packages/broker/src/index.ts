@@ -16,17 +16,10 @@ export { type Broker, type BrokerOptions, startBroker } from "./daemon.ts";
 export { BrokerError, type BrokerErrorCode } from "./errors/broker-error.ts";
 export { ERROR_TABLE, type ErrorCode } from "./errors/catalogue.ts";
 export { errorAnswerOf } from "./errors/error-response.ts";
-export {
-  createFallbackBroker,
-  type FallbackBroker,
-  type FallbackBrokerOptions,
-} from "./fallback/fallback-broker.ts";
-export { type FallbackServer, type FallbackServerOptions, startFallbackServer } from "./fallback/fallback-server.ts";
+export { createFallbackBroker, type FallbackBroker, type FallbackBrokerOptions } from "./fallback/fallback-broker.ts";
 export { lastConfig } from "./handover/last-config.ts";
 export type { CredentialsAnswer } from "./pulls/kubelet-request.ts";
-export { inheritedFd } from "./systemd/inherited-fd.ts";
-export { listenFds } from "./systemd/socket-activation.ts";
-export { type SupervisionOptions, superviseBroker } from "./systemd/supervise.ts";
+export { type Supervision, type SupervisionOptions, superviseBroker } from "./systemd/supervise.ts";
 export type { HealthDetails, HealthStatus, HealthSummary } from "./telemetry/health.ts";
 export { createLog, type Log } from "./telemetry/log.ts";
 export { SESSION } from "./tokens/caches.ts";

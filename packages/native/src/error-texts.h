@@ -55,7 +55,7 @@
   "look for exhausted descriptors or memory on this node"
 #define SHIM_CONNECTION_BROKEN \
   "shim-connection-broken", \
-  "the broker closed the connection twice before it answered", \
+  "the broker closed each connection before it answered", \
   NULL, \
   "see why with: journalctl -u ocir-broker"
 #define SHIM_TIMEOUT \
@@ -73,36 +73,6 @@
   "the answer is larger than 16 KiB of headers or 64 KiB of body", \
   NULL, \
   "check OCIR_BROKER_SOCKET and the version of the daemon"
-#define SHIM_FALLBACK_DIRECTORY_UNSAFE(path) \
-  "shim-fallback-directory-unsafe", \
-  "no broker answers, and no fallback broker is started next to", \
-  (path), \
-  "its directory must belong to root, be writable by nobody else, and not be a link"
-#define SHIM_FALLBACK_LOCK_UNSAFE(path) \
-  "shim-fallback-lock-unsafe", \
-  "no broker answers, and fallback.lock is not safe next to", \
-  (path), \
-  "remove it: it must be a file that belongs to root, with mode 0600"
-#define SHIM_FALLBACK_LOCKED(path) \
-  "shim-fallback-locked", \
-  "no broker answers, and a process holds fallback.lock next to", \
-  (path), \
-  "find it with: fuser -v on that file; check it with: systemctl status ocir-broker.socket ocir-broker.service"
-#define SHIM_FALLBACK_TIMEOUT \
-  "shim-fallback-timeout", \
-  "neither the broker nor the fallback broker answered within the time limit", \
-  NULL, \
-  "check it with: systemctl status ocir-broker.socket ocir-broker.service"
-#define SHIM_FALLBACK_INVALID \
-  "shim-fallback-invalid", \
-  "the fallback broker does not speak the broker's HTTP", \
-  NULL, \
-  "check OCIR_BROKER_FALLBACK and the version of the program there"
-#define SHIM_FALLBACK_FAILED(errno_text) \
-  "shim-fallback-failed", \
-  "no broker answers, and the kernel refused to start one, errno", \
-  (errno_text), \
-  "look for exhausted descriptors or memory on this node"
 #define SHIM_ANSWER_STATUS(status_text) \
   "shim-answer-status", \
   "the broker answered without a message, with status", \

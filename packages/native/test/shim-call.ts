@@ -9,18 +9,28 @@ import { type Build, because, builtPath, distPath, make, RELEASE, SANITIZED } fr
 
 const IMAGE = "icn.ocir.io/acme/app";
 
-/** The shim of each build; the hasty one has a time limit of 700 ms, for tests that wait for it. */
+/**
+ * The shim of each build. The quick one waits a hundredth of the time between its attempts, and not for a missing socket; the
+ * hasty one also has a time limit of 700 ms, for tests that wait for it.
+ */
 interface ShimBuild extends Build {
   readonly path: string;
+  readonly quickPath: string;
   readonly hastyPath: string;
 }
 
 const SHIM_BUILDS: readonly ShimBuild[] = [
-  { ...RELEASE, path: distPath("credential-provider-oke"), hastyPath: builtPath("short/credential-provider-oke") },
+  {
+    ...RELEASE,
+    path: distPath("credential-provider-oke"),
+    quickPath: builtPath("quick/credential-provider-oke"),
+    hastyPath: builtPath("hasty/credential-provider-oke"),
+  },
   {
     ...SANITIZED,
     path: builtPath("sanitized/credential-provider-oke"),
-    hastyPath: builtPath("sanitized-short/credential-provider-oke"),
+    quickPath: builtPath("sanitized-quick/credential-provider-oke"),
+    hastyPath: builtPath("sanitized-hasty/credential-provider-oke"),
   },
 ];
 
@@ -45,7 +55,7 @@ export function callShim(
   return callCredentialProvider({
     path,
     args: options.args ?? [],
-    env: { OCIR_BROKER_SOCKET: socketPath, OCIR_BROKER_FALLBACK: "" },
+    env: { OCIR_BROKER_SOCKET: socketPath },
     ...(options.stdin === undefined ? { image: IMAGE } : { stdin: options.stdin }),
   });
 }
@@ -63,7 +73,7 @@ interface Ended {
 
 /** Starts a call whose process the test examines; with `stdin` null, stdin stays open. */
 export function startShim(path: string, socketPath: string, stdin: string | null = "request") {
-  const child = spawn(path, [], { env: { OCIR_BROKER_SOCKET: socketPath, OCIR_BROKER_FALLBACK: "" }, stdio: "pipe" });
+  const child = spawn(path, [], { env: { OCIR_BROKER_SOCKET: socketPath }, stdio: "pipe" });
   const { promise: ended, resolve, reject } = Promise.withResolvers<Ended>();
   let stdout = "";
   let stderr = "";

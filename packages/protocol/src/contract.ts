@@ -37,11 +37,6 @@ export const HEALTH_SOCKET = "/run/ocir-broker/health.sock";
 /** Its members may connect to the health socket. */
 export const HEALTH_GROUP = "ocir-broker-health";
 
-/** In the folder of the credentials socket. The fallback broker holds the lock, and listens on the socket. */
-export const FALLBACK_LOCK_NAME = "fallback.lock";
-export const FALLBACK_SOCKET_NAME = "fallback.sock";
-
-/** The shim executes it if no daemon answers. */
 export const BROKER_PROGRAM = "/usr/local/bin/ocir-broker";
 
 /** Present on a node that `ocir-broker disable` has switched off; contains the time. */
@@ -54,11 +49,8 @@ export const DOCKER_CREDENTIAL_ROUTE = "/v1/docker-credential";
 export const MAX_REQUEST_BYTES = 256 * 1024;
 export const MAX_RESPONSE_BYTES = 64 * 1024;
 
-/** The shim waits this long for the daemon. The kubelet kills the plugin after 60 s; the fallback broker gets the time between. */
-export const SHIM_DAEMON_MS = 20_000;
-
-/** The shim's whole call. The rest of the kubelet's 60 s is reserved for machines so busy that timers fire late. */
-export const SHIM_TOTAL_MS = 44_000;
-
-/** With less time left, the shim starts no fallback broker: a start can take seconds, and the broker reserves 5 s for its end. */
-export const SHIM_SHORTEST_TURN_MS = 10_000;
+/**
+ * The shim's whole call. Above request.deadline and the watchdog's time, so a call that meets a hung daemon gets the next one's
+ * answer; far below the 60 s after which the kubelet kills the plugin.
+ */
+export const SHIM_CALL_MS = 25_000;

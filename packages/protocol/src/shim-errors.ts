@@ -2,7 +2,7 @@
  * Every code of the plugin's own error lines, for credential-provider-oke, docker-credential-ocir and the do-nothing
  * provider. The C programs get them from packages/native/src/error-texts.h, which is generated from this file.
  */
-import { DOCKER_CREDENTIAL_NAME, FALLBACK_LOCK_NAME, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES } from "./contract.ts";
+import { DOCKER_CREDENTIAL_NAME, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES } from "./contract.ts";
 
 export interface ShimErrorText {
   readonly what: string;
@@ -14,7 +14,6 @@ export interface ShimErrorText {
 const CHECK_SERVICE = "check it with: systemctl status ocir-broker.socket ocir-broker.service";
 const JOURNAL = "see why with: journalctl -u ocir-broker";
 const OTHER_DAEMON = "check OCIR_BROKER_SOCKET and the version of the daemon";
-const EXHAUSTED = "look for exhausted descriptors or memory on this node";
 
 export const SHIM_ERRORS = {
   "shim-request-timeout": {
@@ -57,10 +56,10 @@ export const SHIM_ERRORS = {
   "shim-system-error": {
     what: "the kernel refused to use the socket, errno",
     detail: "errno_text",
-    next: EXHAUSTED,
+    next: "look for exhausted descriptors or memory on this node",
   },
   "shim-connection-broken": {
-    what: "the broker closed the connection twice before it answered",
+    what: "the broker closed each connection before it answered",
     next: JOURNAL,
   },
   "shim-timeout": { what: "the broker did not answer within the time limit", next: CHECK_SERVICE },
@@ -72,34 +71,6 @@ export const SHIM_ERRORS = {
   "shim-answer-too-large": {
     what: `the answer is larger than 16 KiB of headers or ${MAX_RESPONSE_BYTES / 1_024} KiB of body`,
     next: OTHER_DAEMON,
-  },
-  "shim-fallback-directory-unsafe": {
-    what: "no broker answers, and no fallback broker is started next to",
-    detail: "path",
-    next: "its directory must belong to root, be writable by nobody else, and not be a link",
-  },
-  "shim-fallback-lock-unsafe": {
-    what: `no broker answers, and ${FALLBACK_LOCK_NAME} is not safe next to`,
-    detail: "path",
-    next: "remove it: it must be a file that belongs to root, with mode 0600",
-  },
-  "shim-fallback-locked": {
-    what: `no broker answers, and a process holds ${FALLBACK_LOCK_NAME} next to`,
-    detail: "path",
-    next: `find it with: fuser -v on that file; ${CHECK_SERVICE}`,
-  },
-  "shim-fallback-timeout": {
-    what: "neither the broker nor the fallback broker answered within the time limit",
-    next: CHECK_SERVICE,
-  },
-  "shim-fallback-invalid": {
-    what: "the fallback broker does not speak the broker's HTTP",
-    next: "check OCIR_BROKER_FALLBACK and the version of the program there",
-  },
-  "shim-fallback-failed": {
-    what: "no broker answers, and the kernel refused to start one, errno",
-    detail: "errno_text",
-    next: EXHAUSTED,
   },
   "shim-answer-status": {
     what: "the broker answered without a message, with status",

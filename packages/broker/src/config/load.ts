@@ -94,7 +94,7 @@ export function readConfigText(source: ConfigSource): string {
   }
 }
 
-/** Undefined for users other than the daemon's and the fallback broker's, and if there is no copy. */
+/** Undefined for users other than the daemon's, and if there is no copy. */
 function readCopy(): string | undefined {
   try {
     return readRegularFile(CONFIG_COPY_PATH).toString();

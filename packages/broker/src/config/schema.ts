@@ -2,7 +2,7 @@
  * The configuration's schema: every key with type, default, check and description; the larger sections are in sections/. JSON
  * Schema, reference page, man page and example are generated from it.
  */
-import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_DAEMON_MS } from "@ocir-broker/protocol";
+import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_CALL_MS } from "@ocir-broker/protocol";
 import * as z from "zod";
 import { duration } from "./duration.ts";
 import { endpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";
@@ -32,7 +32,7 @@ export const configSchema = z.strictObject(
       deadline: duration("1s", "19s")
         .default("15s")
         .describe(
-          `How long one request may wait for Oracle's services. The shim gives up after ${SHIM_DAEMON_MS / 1_000} s.`,
+          `How long one request may wait for Oracle's services. The shim gives up after ${SHIM_CALL_MS / 1_000} s.`,
         ),
     }).prefault({}),
     identity: identitySection,

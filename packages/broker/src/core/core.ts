@@ -1,5 +1,5 @@
 /**
- * The wiring that daemon, fallback broker, doctor and tests share: an identity provider, and the caches of home region, session
+ * The wiring that daemon, one-shot broker, doctor and tests share: an identity provider, and the caches of home region, session
  * and tokens on top of it. Owns no socket, log or metric; it reports through events.
  */
 

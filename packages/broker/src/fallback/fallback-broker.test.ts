@@ -15,7 +15,7 @@ let folder: string;
 
 beforeEach(async () => {
   simulator = await startSimulator();
-  folder = mkdtempSync(join(tmpdir(), "fallback-"));
+  folder = mkdtempSync(join(tmpdir(), "one-shot-"));
 });
 
 afterEach(async () => {

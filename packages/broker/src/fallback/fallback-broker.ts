@@ -1,5 +1,6 @@
 /**
- * The fallback broker: answers one call, and calls made in the same few seconds, with a session and tokens of its own.
+ * Answers the one call of a command without a daemon (`ocir-broker get`, the docker credential helper), with a session and a token
+ * of its own.
  *
  * Its answers are the daemon's. It has no health, metrics or log, because nobody would read them; it fetches nothing ahead,
  * and probes no repository, because its tokens are seconds old.

@@ -13,7 +13,7 @@ import { type BoundedServer, createBoundedServer, type RequestHandler } from "./
 export interface CredentialsServerOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
-  /** Without it the route does not exist: the fallback broker serves only the kubelet. */
+  /** Without it the route does not exist. */
   readonly answerDockerCredential?: AnswerCredentials;
   /** Time limit of an answer. */
   readonly deadlineMs: number;

@@ -1,32 +1,14 @@
 /**
- * `ocir-broker get`: prints one answer on stdout, or one line on stderr and exit status 1; never an empty stdout with 0.
- *
- * A person's call asks the daemon, and Oracle's services directly if there is no daemon. The shim's call passes a
- * listening socket: this process is then the fallback broker for all shims that wait there, until none is left.
+ * `ocir-broker get`: prints one answer on stdout, or one line on stderr and exit status 1; never an empty stdout with 0. Asks the
+ * daemon, or Oracle's services directly if there is no daemon.
  */
-import {
-  BrokerError,
-  type CredentialsAnswer,
-  createFallbackBroker,
-  errorAnswerOf,
-  inheritedFd,
-  listenFds,
-  loadLenientConfig,
-  startFallbackServer,
-} from "@ocir-broker/broker";
-import {
-  type Clock,
-  createSystemClock,
-  holdProcess,
-  kernelMonotonicUs,
-  settledWithin,
-  systemRandom,
-} from "@ocir-broker/foundation";
-import { API_VERSIONS, SHIM_DAEMON_MS, SHIM_TOTAL_MS } from "@ocir-broker/protocol";
+import { BrokerError, createFallbackBroker, errorAnswerOf } from "@ocir-broker/broker";
+import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
+import { API_VERSIONS } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { configInForce } from "../config/config-in-force.ts";
 import { CONFIG_OPTION } from "../config/config-source.ts";
-import { askDaemon, type DaemonAddress, type DaemonAnswer } from "../daemon-answer.ts";
+import { askDaemon, type DaemonAnswer } from "../daemon-answer.ts";
 import { reportFailure, UsageError } from "../failure.ts";
 import { environment } from "../process/environment.ts";
 import { exitNow } from "../process/exit-now.ts";
@@ -40,18 +22,8 @@ interface GetOptions {
 
 const NO_IMAGE = "error: no image is given, and standard input has no request";
 
-/** Total time budget if the shim passed no deadline. */
-const DEFAULT_LEFT_MS = SHIM_TOTAL_MS - SHIM_DAEMON_MS;
-
-/** Part of the time left, reserved for writing, reading and exiting, even on a busy machine. */
-const END_SLACK_MS = 3_000;
-
-/** Part of the time left, reserved for asking the daemon once more. A daemon that works answers at once. */
-const DAEMON_AGAIN_MS = 2_000;
-
-/** The kubelet waits until this process ends, so other shims get at most this long after the first answer. */
-const OTHERS_QUIET_MS = 1_000;
-const OTHERS_LIMIT_MS = 5_000;
+/** Without a daemon. `request.deadline` is below it. */
+const LIMIT_MS = 20_000;
 
 export function addGetCommand(program: Command): void {
   program
@@ -79,13 +51,10 @@ async function get(image: string | undefined, options: GetOptions, command: Comm
     exitNow();
   });
   try {
-    const clock = createSystemClock();
-    const { credentials: fd } = listenFds(environment, process.pid);
     const request = image === undefined ? await readRequest() : requestFor(image);
-    // A person forgot the image: the kubelet and the shim never send an empty request.
+    // A person forgot the image: the kubelet never sends an empty request.
     if (request.length === 0) command.error(NO_IMAGE);
-    if (fd === undefined) await deliver(await answerAlone(request, options, clock), options);
-    else await runFallback(fd, request, options, clock);
+    await deliver(await answer(request, options), options);
   } catch (error) {
     if (error instanceof UsageError || error instanceof BrokerError) reportFailure(error);
     else process.stderr.write(errorAnswerOf(error).body);
@@ -93,61 +62,13 @@ async function get(image: string | undefined, options: GetOptions, command: Comm
   exitNow();
 }
 
-async function answerAlone(request: Buffer, options: GetOptions, clock: Clock): Promise<DaemonAnswer> {
+async function answer(request: Buffer, options: GetOptions): Promise<DaemonAnswer> {
   const config = configInForce(options.config);
+  const clock = createSystemClock();
   const answered = await askDaemon(config.sockets.credentials, request, clock);
   if (answered !== undefined) return answered;
-  const broker = createFallbackBroker({
-    config,
-    environment,
-    clock,
-    random: systemRandom,
-    limitMs: DEFAULT_LEFT_MS,
-  });
+  const broker = createFallbackBroker({ config, environment, clock, random: systemRandom, limitMs: LIMIT_MS });
   return await broker.answer(request);
-}
-
-async function runFallback(fd: number, request: Buffer, options: GetOptions, clock: Clock): Promise<void> {
-  const limitMs = Math.max(1, leftMs() - END_SLACK_MS);
-  const endAtMs = clock.monotonicMs() + limitMs;
-  // Nobody can fix a fault here, so the valid part of the configuration applies, as in the daemon.
-  const { config } = loadLenientConfig({ path: options.config, environment });
-  const ownLimitMs = Math.max(1, limitMs - DAEMON_AGAIN_MS);
-  const broker = createFallbackBroker({ config, environment, clock, random: systemRandom, limitMs: ownLimitMs });
-
-  // Sent at once, because a restarted daemon closes idle connections.
-  const connection = daemonConnection();
-  const early = connection === undefined ? undefined : askDaemon(connection, request, clock, limitMs);
-
-  /** Asks the daemon if Oracle's services fail: it may be up again and have the token. The other shims ask it themselves. */
-  async function ownAnswer(): Promise<CredentialsAnswer> {
-    const own = await broker.answer(request);
-    if (own.status < 500) return own;
-    const againMs = Math.max(1, Math.min(DAEMON_AGAIN_MS, endAtMs - clock.monotonicMs()));
-    const asked = (early ?? askDaemon(config.sockets.credentials, request, clock, againMs)).catch(() => undefined);
-    const daemons = (await settledWithin(asked, againMs, clock)) ? await asked : undefined;
-    return daemons?.status === 200 ? { ...own, ...daemons, contentType: "application/json" } : own;
-  }
-
-  const others = await startFallbackServer({ clock, answer: broker.answer, address: { fd }, limitMs });
-  try {
-    await deliver(await ownAnswer(), options);
-    await others.untilQuiet(OTHERS_QUIET_MS, Math.min(OTHERS_LIMIT_MS, endAtMs - clock.monotonicMs()));
-  } finally {
-    await others.stop();
-  }
-}
-
-/** The shim connects while it is root; this process is not root. */
-function daemonConnection(): DaemonAddress | undefined {
-  const fd = inheritedFd(environment["OCIR_BROKER_FALLBACK_DAEMON_FD"]);
-  return fd === undefined ? undefined : { fd };
-}
-
-/** The shim passes the end of its call instead of the time left, because starting this process takes time. */
-function leftMs(): number {
-  const endMs = Number.parseInt(environment["OCIR_BROKER_FALLBACK_END_MS"] ?? "", 10);
-  return Number.isNaN(endMs) ? DEFAULT_LEFT_MS : endMs - Number(kernelMonotonicUs()) / 1_000;
 }
 
 function requestFor(image: string): Buffer {

@@ -85,7 +85,7 @@ export function removeProvider(existing: string, options: { readonly name: strin
   return others.length === 0 ? undefined : print(others);
 }
 
-/** Environment entries that make a program of the node load code. Ours needs none, and the fallback broker gets none. */
+/** Environment entries that make a program of the node load code. Ours needs none. */
 const LOADS_CODE = /^(?:LD_|NODE_)/;
 const REQUIRED: readonly Field[] = [
   field("apiVersion", text("kubelet.config.k8s.io/v1")),

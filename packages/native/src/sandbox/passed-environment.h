@@ -1,7 +1,7 @@
 /*
  * Builds the environment of a program that will hold tokens: variables from a fixed list, and our own settings. An
  * allow-list, because no list of variables that load code, replace certificates or write keys (LD_*, NODE_*, OPENSSL_*,
- * SSLKEYLOGFILE, GLIBC_TUNABLES) would be complete. Owns the lists that the launcher and the fallback broker share.
+ * SSLKEYLOGFILE, GLIBC_TUNABLES) would be complete.
  */
 #ifndef OCIR_BROKER_PASSED_ENVIRONMENT_H
 #define OCIR_BROKER_PASSED_ENVIRONMENT_H

@@ -1,7 +1,7 @@
 #include "alone.h"
 
-#include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,15 +16,26 @@ static int open_body(const char *body, size_t length) {
   return lseek(descriptor, 0, SEEK_SET) == 0 ? descriptor : -1;
 }
 
-void alone_become(char *program, const char *body, size_t length) {
-  static char command[] = "docker-credential";
+/* /proc/self/exe is the file itself, if this was started through a link. */
+static char *neighbour(char *name) {
+  static char path[4096];
+  ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  while (length > 0 && path[length - 1] != '/') length--;
+  if (length <= 0 || (size_t)length + strlen(name) >= sizeof path) return name;
+  memcpy(path + length, name, strlen(name) + 1);
+  return path;
+}
+
+const char *alone_become(const char *body, size_t length) {
+  static char name[] = "ocir-broker", command[] = "docker-credential";
+  char *program = neighbour(name);
   char *const arguments[] = {program, command, NULL};
-  errno = ENOENT;
-  if (*program != '/') return;
+  if (*program != '/') return program;
   int descriptor = open_body(body, length);
-  if (descriptor < 0 || dup2(descriptor, STDIN_FILENO) < 0 || !forbid_core_dumps()) return;
+  if (descriptor < 0 || dup2(descriptor, STDIN_FILENO) < 0 || !forbid_core_dumps()) return program;
   signal(SIGPIPE, SIG_DFL);
   /* Ends a program that hangs. */
-  alarm(SHIM_TOTAL_MS / 1000 + 1);
+  alarm(SHIM_CALL_MS / 1000 + 1);
   execv(program, arguments);
+  return program;
 }

@@ -11,6 +11,21 @@
 
 #include "../posix.h"
 
+/* The tests' builds shorten both. */
+#ifndef RETRY_UNIT_MS
+#define RETRY_UNIT_MS 100
+#endif
+#ifndef SOCKET_WAIT_MS
+#define SOCKET_WAIT_MS 2000
+#endif
+
+/* Time before each further attempt after a broken connection, in RETRY_UNIT_MS. The last one starts after the watchdog's 15 s. */
+static const int RETRY_UNITS[] = {0, 1, 5, 10, 20, 40, 80};
+
+enum { SOCKET_LOOK_MS = 50 };
+
+static bool is_absent(enum exchange_outcome outcome);
+static void nap(int milliseconds, const struct deadline *deadline);
 static enum exchange_outcome exchange_once(const struct sockaddr_un *address, const char *request, size_t request_length,
                                            const struct deadline *deadline, struct exchange_answer *answer);
 static enum exchange_outcome connect_within(int *descriptor, const struct sockaddr_un *address,
@@ -19,16 +34,39 @@ static enum exchange_outcome converse(int descriptor, const char *request, size_
                                       const struct deadline *deadline, struct exchange_answer *answer);
 
 enum exchange_outcome broker_exchange(const char *socket_path, const char *request, size_t request_length,
-                                      const struct deadline *deadline, struct exchange_answer *answer) {
+                                      bool waits_for_socket, const struct deadline *deadline, struct exchange_answer *answer) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t path_length = strlen(socket_path);
   if (path_length >= sizeof address.sun_path) return EXCHANGE_PATH_TOO_LONG;
   memcpy(address.sun_path, socket_path, path_length + 1);
 
-  /* A daemon that is killed or restarted breaks its connections; its successor answers the second attempt. */
-  enum exchange_outcome outcome = exchange_once(&address, request, request_length, deadline, answer);
-  if (outcome == EXCHANGE_BROKEN) outcome = exchange_once(&address, request, request_length, deadline, answer);
-  return outcome;
+  size_t breaks = 0;
+  bool was_absent = false;
+  struct deadline socket_deadline;
+  for (;;) {
+    enum exchange_outcome outcome = exchange_once(&address, request, request_length, deadline, answer);
+    if (outcome == EXCHANGE_BROKEN && breaks < sizeof RETRY_UNITS / sizeof *RETRY_UNITS) {
+      was_absent = false;
+      nap(RETRY_UNITS[breaks++] * RETRY_UNIT_MS, deadline);
+    } else if (is_absent(outcome) && waits_for_socket) {
+      if (!was_absent) socket_deadline = deadline_in_ms(SOCKET_WAIT_MS);
+      was_absent = true;
+      if (deadline_left_ms(&socket_deadline) == 0) return outcome;
+      nap(SOCKET_LOOK_MS, deadline);
+    } else {
+      return outcome;
+    }
+    if (deadline_left_ms(deadline) == 0) return outcome;
+  }
+}
+
+static bool is_absent(enum exchange_outcome outcome) {
+  return outcome == EXCHANGE_NO_SOCKET || outcome == EXCHANGE_REFUSED;
+}
+
+static void nap(int milliseconds, const struct deadline *deadline) {
+  int left_ms = deadline_left_ms(deadline);
+  poll(NULL, 0, milliseconds < left_ms ? milliseconds : left_ms);
 }
 
 static enum exchange_outcome exchange_once(const struct sockaddr_un *address, const char *request, size_t request_length,

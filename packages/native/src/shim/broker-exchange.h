@@ -1,10 +1,11 @@
 /*
  * Makes one request to the daemon: connects to its Unix socket, sends the request, reads a complete response. Owns the socket,
- * and the second attempt if the connection breaks. Prints nothing, and does not interpret the answer.
+ * and the further attempts while the daemon or its socket is restarted. Prints nothing, and does not interpret the response.
  */
 #ifndef OCIR_BROKER_BROKER_EXCHANGE_H
 #define OCIR_BROKER_BROKER_EXCHANGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "deadline.h"
@@ -17,7 +18,7 @@ enum exchange_outcome {
   EXCHANGE_DENIED,         /* EACCES: this user may not connect */
   EXCHANGE_PATH_TOO_LONG,  /* does not fit a socket address */
   EXCHANGE_FAILED,         /* a system call failed; errno says why */
-  EXCHANGE_BROKEN,         /* the connection broke twice before a complete answer */
+  EXCHANGE_BROKEN,         /* each connection broke before a complete response */
   EXCHANGE_TIMED_OUT,
   EXCHANGE_INVALID,        /* not HTTP as the broker sends it */
   EXCHANGE_TOO_LARGE
@@ -30,11 +31,13 @@ struct exchange_answer {
 };
 
 /*
- * Sends the request to the socket, twice if the first connection breaks, and reads one response. Returns by the deadline.
+ * Sends the request to the socket and reads one response. Repeats it after a broken connection, eight attempts in all, because a
+ * daemon that is killed or restarted breaks its connections. With `waits_for_socket`, a socket that is missing or refuses is tried
+ * for 2 s, because somebody may be restarting its unit. Returns by the deadline.
  * With EXCHANGE_OK, `answer` has a complete response of any status, and the connection stays open, because the process ends soon.
  * Otherwise the content of `answer` is undefined, and the connection is closed.
  */
 enum exchange_outcome broker_exchange(const char *socket_path, const char *request, size_t request_length,
-                                      const struct deadline *deadline, struct exchange_answer *answer);
+                                      bool waits_for_socket, const struct deadline *deadline, struct exchange_answer *answer);
 
 #endif

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -14,7 +15,7 @@ const ANSWER = '{"kind":"CredentialProviderResponse"}';
 const KIB = 1024;
 
 describeShim("broker_exchange", (build) => {
-  describe("re-sends once", () => {
+  describe("re-sends", () => {
     const breaks = {
       "reset before the request was read": { onConnection: (socket) => socket.destroy() },
       "closed without an answer": { onRequest: ({ socket }) => socket.end() },
@@ -40,13 +41,66 @@ describeShim("broker_exchange", (build) => {
       expect(server.received).toHaveLength(2);
     });
 
-    test.each(Object.entries(breaks))("and no more: twice %s is an error", async (_what, broken) => {
+    test.each(Object.entries(breaks))("seven times after %s, and no more", async (_what, broken) => {
       await using server = await startRawServer(broken);
-      const result = await callShim(build.path, server.path);
+      const result = await callShim(build.quickPath, server.path);
       expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-connection-broken")) });
       expect(result.stdout).toHaveLength(0);
-      expect(server.received).toHaveLength(2);
+      expect(server.received).toHaveLength(8);
     });
+
+    test("up to the answer of the eighth connection", async () => {
+      await using server = await startRawServer({
+        onRequest: ({ socket, connection }) =>
+          connection < 8 ? socket.destroy() : socket.end(httpResponse("200 OK", ANSWER)),
+      });
+      const result = await callShim(build.quickPath, server.path);
+      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(result.stdout.toString()).toBe(ANSWER);
+    });
+
+    test("a request that ends the daemon eight times at most, and all others get their answers", async () => {
+      const connected = new Set<Socket>();
+      let ends = 0;
+      await using server = await startRawServer({
+        onConnection: (socket) => void connected.add(socket.on("close", () => connected.delete(socket))),
+        async onRequest({ socket, body }) {
+          if (body.toString() === "poison") {
+            ends += 1;
+            for (const other of connected) other.destroy();
+          }
+          await setImmediate();
+          if (!socket.destroyed) socket.end(httpResponse("200 OK", body));
+        },
+      });
+      const requests = Array.from({ length: 30 }, (_, index) => (index === 0 ? "poison" : `request ${index}`));
+      const [poison, ...others] = await Promise.all(
+        requests.map((stdin) => callShim(build.quickPath, server.path, { stdin })),
+      );
+      expect(poison).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-connection-broken")) });
+      expect(ends).toBe(8);
+      expect(others.map(({ stdout }) => stdout.toString())).toEqual(requests.slice(1));
+    });
+  });
+
+  test.each([
+    ["is missing", (directory: string) => join(directory, "none.sock")],
+    ["refuses", abandonedSocket],
+  ])("waits for a socket that %s, until a daemon listens on it", async (_what, absent) => {
+    const directory = mkdtempSync(join(tmpdir(), "ocir-broker-shim-"));
+    try {
+      await using server = await startRawServer({
+        onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
+      });
+      const path = await absent(directory);
+      const { child, ended } = startShim(build.path, path);
+      while (!isNapping(child.pid) && child.exitCode === null) await setImmediate();
+      rmSync(path, { force: true });
+      symlinkSync(server.path, path);
+      expect(await ended).toMatchObject({ exitCode: 0, stdout: ANSWER });
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   describe("says what to do", () => {
@@ -63,7 +117,7 @@ describeShim("broker_exchange", (build) => {
       ["the path does not fit an address", () => `/${"x".repeat(107)}`, "shim-socket-path-too-long"],
       ["the path is a loop", () => "/proc/self/fd/999/../loop", "shim-socket-missing"],
     ])("when %s", async (_what, path, code) => {
-      const result = await callShim(build.path, await path());
+      const result = await callShim(build.quickPath, await path());
       expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf(code)) });
       expect(result.stdout).toHaveLength(0);
     });
@@ -72,10 +126,10 @@ describeShim("broker_exchange", (build) => {
     test.skipIf(inUse !== "")(
       `naming the default socket where OCIR_BROKER_SOCKET is empty or not set${inUse}`,
       async () => {
-        const unset = await callCredentialProvider({ path: build.path, image: "icn.ocir.io/acme/app" });
+        const unset = await callCredentialProvider({ path: build.quickPath, image: "icn.ocir.io/acme/app" });
         expect(unset.stderr).toMatch(lineOf("shim-socket-missing"));
         expect(unset.stderr).toContain(DEFAULT_SOCKET);
-        expect((await callShim(build.path, "")).stderr).toBe(unset.stderr);
+        expect((await callShim(build.quickPath, "")).stderr).toBe(unset.stderr);
       },
     );
 
@@ -172,6 +226,15 @@ describeShim("broker_exchange", (build) => {
     expect(children).toBe("");
   });
 });
+
+/** True while the process waits in poll(2) for no descriptor. */
+function isNapping(pid: number | undefined): boolean {
+  try {
+    return /^\d+ 0x0 0x0 /.test(readFileSync(`/proc/${pid}/syscall`, "utf8"));
+  } catch {
+    return false;
+  }
+}
 
 /** A stale socket file. */
 async function abandonedSocket(directory: string): Promise<string> {

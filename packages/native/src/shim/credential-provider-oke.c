@@ -1,9 +1,8 @@
 /*
  * The kubelet's exec plugin: sends the request from stdin to the daemon's socket in one POST, and writes the answer to stdout,
- * or one line to stderr with exit status 1. Parses no JSON, allocates no memory, starts no child; if no daemon answers, it may
- * exec another program (fallback.h). Exit status 0 means that a complete, non-empty answer was written. Arguments are ignored,
- * except a single --version or --help, because a kubelet's configuration may still have those of Oracle's provider, which had
- * the same name. On a terminal it prints what it waits for.
+ * or one line to stderr with exit status 1. Parses no JSON, allocates no memory, starts no program. Exit status 0 means that a
+ * complete, non-empty answer was written. Arguments are ignored, except a single --version or --help, because a kubelet's
+ * configuration may still have those of Oracle's provider, which had the same name. On a terminal it prints what it waits for.
  * Under the name docker-credential-ocir it does the same for docker and others, in their protocol (docker-credential.h): for root
  * with the node's daemon, for another user with the user's own. Without a daemon it becomes `ocir-broker docker-credential`.
  */
@@ -23,7 +22,6 @@
 #include "broker-exchange.h"
 #include "deadline.h"
 #include "docker-credential.h"
-#include "fallback.h"
 
 static const char HELP[] =
     PROVIDER_NAME ": the kubelet's credential provider for OCIR\n"
@@ -35,9 +33,8 @@ static const char HELP[] =
     "  ocir-broker doctor IMAGE    why a pull fails\n"
     "  ocir-broker status          what the daemon holds\n"
     "\n"
-    "OCIR_BROKER_SOCKET    the daemon's socket (default: " CREDENTIALS_SOCKET ")\n"
-    "OCIR_BROKER_FALLBACK  what it becomes while there is no daemon (default: " BROKER_PROGRAM "; empty: nothing)\n"
-    "--version             prints the version\n"
+    "OCIR_BROKER_SOCKET  the daemon's socket (default: " CREDENTIALS_SOCKET ")\n"
+    "--version           prints the version\n"
     "Other arguments are ignored.\n";
 
 enum {
@@ -61,16 +58,13 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
 static void say_on_terminal(const char *awaited);
 static bool read_body(struct request *read_into, const struct deadline *deadline);
 static void write_head(struct request *written, const char *route, const char *type);
-static char *broker_program(void);
-static bool may_fall_back(enum exchange_outcome outcome);
-static enum fallback_outcome fall_back(const char *socket_path, const struct deadline *deadline);
+static enum exchange_outcome ask_daemon(const char *socket_path, bool waits_for_socket, const struct deadline *deadline);
 static void report_exchange(enum exchange_outcome outcome, const char *socket_path);
-static void report_fallback(enum fallback_outcome outcome, const char *socket_path);
 static bool deliver(const struct exchange_answer *delivered, const struct deadline *deadline);
 static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline);
 
 int main(int argument_count, char **arguments) {
-  struct deadline deadline = deadline_in_ms(SHIM_DAEMON_MS);
+  struct deadline deadline = deadline_in_ms(SHIM_CALL_MS);
   signal(SIGPIPE, SIG_IGN);
   if (docker_credential_is_named(arguments[0])) return answer_docker(argument_count, arguments, &deadline);
   if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
@@ -86,19 +80,8 @@ int main(int argument_count, char **arguments) {
   say_on_terminal("a CredentialProviderRequest in JSON, as the kubelet sends; for one image use: ocir-broker get IMAGE");
   if (!read_body(&request, &deadline)) return EXIT_FAILURE;
   write_head(&request, CREDENTIALS_ROUTE, "application/json");
-  enum exchange_outcome outcome =
-      broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, &deadline, &answer);
+  enum exchange_outcome outcome = ask_daemon(socket_path, true, &deadline);
   if (outcome == EXCHANGE_OK) return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-
-  if (may_fall_back(outcome)) {
-    struct deadline total = deadline_after(&deadline, SHIM_TOTAL_MS - SHIM_DAEMON_MS);
-    enum fallback_outcome fallen = fall_back(socket_path, &total);
-    if (fallen == FALLBACK_OK) return deliver(&answer, &total) ? EXIT_SUCCESS : EXIT_FAILURE;
-    if (fallen != FALLBACK_NONE) {
-      report_fallback(fallen, socket_path);
-      return EXIT_FAILURE;
-    }
-  }
   report_exchange(outcome, socket_path);
   return EXIT_FAILURE;
 }
@@ -139,12 +122,10 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
   if (!read_body(&request, deadline)) return EXIT_FAILURE;
   write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
   enum exchange_outcome outcome = EXCHANGE_NO_SOCKET;
-  if (*socket_path != '\0')
-    outcome = broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, deadline, &answer);
+  if (*socket_path != '\0') outcome = ask_daemon(socket_path, false, deadline);
   if (outcome == EXCHANGE_OK) return deliver(&answer, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  char *program = broker_program();
-  if ((outcome == EXCHANGE_NO_SOCKET || outcome == EXCHANGE_REFUSED) && *program != '\0') {
-    alone_become(program, request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
+  if (outcome == EXCHANGE_NO_SOCKET || outcome == EXCHANGE_REFUSED) {
+    const char *program = alone_become(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
     error_line_write(SHIM_BROKER_MISSING(program));
     return EXIT_FAILURE;
   }
@@ -155,7 +136,7 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
 /* The kubelet sets no TERM, so its calls skip the system call of isatty. */
 static void say_on_terminal(const char *awaited) {
   if (getenv("TERM") == NULL || !isatty(STDIN_FILENO)) return;
-  static const char before[] = "waiting " SHIM_DAEMON_LIMIT_TEXT " for the end of input (Ctrl-D): ";
+  static const char before[] = "waiting " SHIM_CALL_LIMIT_TEXT " for the end of input (Ctrl-D): ";
   const char *pieces[] = {before, awaited, "\n"};
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
     if (write(STDERR_FILENO, pieces[i], strlen(pieces[i])) < 0) return;
@@ -210,29 +191,9 @@ static void write_head(struct request *written, const char *route, const char *t
   }
 }
 
-/* Whether a failed exchange permits a fallback. A foreign reply or a permission error does not: it is a configuration fault. */
-static bool may_fall_back(enum exchange_outcome outcome) {
-  return outcome == EXCHANGE_NO_SOCKET || outcome == EXCHANGE_REFUSED || outcome == EXCHANGE_BROKEN ||
-         outcome == EXCHANGE_TIMED_OUT;
-}
-
-/* Empty if the environment says that nothing is to be run. */
-static char *broker_program(void) {
-  static char default_program[] = BROKER_PROGRAM;
-  char *program = getenv("OCIR_BROKER_FALLBACK");
-  return program == NULL ? default_program : program;
-}
-
-static enum fallback_outcome fall_back(const char *socket_path, const struct deadline *deadline) {
-  struct fallback fallback = {
-      .program = broker_program(),
-      .socket_path = socket_path,
-      .body = request.bytes + HEAD_ROOM_BYTES,
-      .body_length = request.end - HEAD_ROOM_BYTES,
-      .request = request.bytes + request.start,
-      .request_length = request.end - request.start,
-  };
-  return fallback_ask(&fallback, deadline, &answer);
+static enum exchange_outcome ask_daemon(const char *socket_path, bool waits_for_socket, const struct deadline *deadline) {
+  return broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, waits_for_socket, deadline,
+                         &answer);
 }
 
 static void report_exchange(enum exchange_outcome outcome, const char *socket_path) {
@@ -265,32 +226,6 @@ static void report_exchange(enum exchange_outcome outcome, const char *socket_pa
       break;
     case EXCHANGE_TOO_LARGE:
       error_line_write(SHIM_ANSWER_TOO_LARGE);
-      break;
-  }
-}
-
-static void report_fallback(enum fallback_outcome outcome, const char *socket_path) {
-  switch (outcome) {
-    case FALLBACK_OK:
-    case FALLBACK_NONE:
-      break;
-    case FALLBACK_DIRECTORY_UNSAFE:
-      error_line_write(SHIM_FALLBACK_DIRECTORY_UNSAFE(socket_path));
-      break;
-    case FALLBACK_LOCK_UNSAFE:
-      error_line_write(SHIM_FALLBACK_LOCK_UNSAFE(socket_path));
-      break;
-    case FALLBACK_LOCKED:
-      error_line_write(SHIM_FALLBACK_LOCKED(socket_path));
-      break;
-    case FALLBACK_UNANSWERED:
-      error_line_write(SHIM_FALLBACK_TIMEOUT);
-      break;
-    case FALLBACK_ANSWER_INVALID:
-      error_line_write(SHIM_FALLBACK_INVALID);
-      break;
-    case FALLBACK_FAILED:
-      error_line_write(SHIM_FALLBACK_FAILED(decimal((unsigned)errno)));
       break;
   }
 }

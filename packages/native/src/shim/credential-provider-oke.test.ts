@@ -72,10 +72,10 @@ describeShim("credential-provider-oke", (build) => {
       const { stdout } = await callCredentialProvider({
         path: "/usr/bin/script",
         args: ["--quiet", "--return", "--command", build.path, "/dev/null"],
-        env: { TERM: "dumb", OCIR_BROKER_SOCKET: "/nowhere", OCIR_BROKER_FALLBACK: "" },
+        env: { TERM: "dumb", OCIR_BROKER_SOCKET: "/nowhere" },
         stdin: "\u0004",
       });
-      expect(stdout.toString()).toMatch(/waiting 20 s for the end of input \(Ctrl-D\): [\s\S]*shim-request-empty/);
+      expect(stdout.toString()).toMatch(/waiting 25 s for the end of input \(Ctrl-D\): [\s\S]*shim-request-empty/);
     });
 
     test("nothing for a lone --version", async () => {
@@ -132,6 +132,21 @@ describeShim("credential-provider-oke", (build) => {
       expect((await callShim(build.path, server.path, { stdin: Buffer.alloc(256 * KIB, "r") })).stdout.toString()).toBe(
         ANSWER,
       );
+      expect(server.received).toHaveLength(1);
+    });
+
+    test.each([
+      "500 Internal Server Error",
+      "503 Service Unavailable",
+      "404 Not Found",
+      "204 No Content",
+      "201 Created",
+    ])("nothing for a status other than 200: %s", async (status) => {
+      const line = "ocir-broker: wait-timeout: no token was available in time; wait\n";
+      await using server = await startRawServer({ onRequest: ({ socket }) => socket.end(httpResponse(status, line)) });
+      const result = await callShim(build.path, server.path);
+      expect(result).toMatchObject({ exitCode: 1, stderr: line });
+      expect(result.stdout).toHaveLength(0);
       expect(server.received).toHaveLength(1);
     });
 

@@ -20,12 +20,7 @@ static struct timespec now(void) {
 }
 
 struct deadline deadline_in_ms(long milliseconds) {
-  struct deadline start = {.end = now()};
-  return deadline_after(&start, milliseconds);
-}
-
-struct deadline deadline_after(const struct deadline *earlier, long milliseconds) {
-  struct deadline deadline = *earlier;
+  struct deadline deadline = {.end = now()};
   deadline.end.tv_sec += milliseconds / MS_PER_SECOND;
   deadline.end.tv_nsec += milliseconds % MS_PER_SECOND * NS_PER_MS;
   if (deadline.end.tv_nsec >= NS_PER_SECOND) {
@@ -33,10 +28,6 @@ struct deadline deadline_after(const struct deadline *earlier, long milliseconds
     deadline.end.tv_nsec -= NS_PER_SECOND;
   }
   return deadline;
-}
-
-unsigned long deadline_end_ms(const struct deadline *deadline) {
-  return (unsigned long)deadline->end.tv_sec * MS_PER_SECOND + (unsigned long)deadline->end.tv_nsec / NS_PER_MS;
 }
 
 int deadline_left_ms(const struct deadline *deadline) {

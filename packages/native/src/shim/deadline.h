@@ -13,12 +13,6 @@ enum wait_outcome { WAIT_READY, WAIT_TIMED_OUT, WAIT_FAILED };
 /* A deadline this many milliseconds from now; not negative. */
 struct deadline deadline_in_ms(long milliseconds);
 
-/* A deadline this many milliseconds after an earlier one, which is unchanged; not negative. Does not read the clock. */
-struct deadline deadline_after(const struct deadline *earlier, long milliseconds);
-
-/* The end in milliseconds of CLOCK_MONOTONIC, rounded down, to pass to another program. */
-unsigned long deadline_end_ms(const struct deadline *deadline);
-
 /* Milliseconds left, rounded up; 0 after the end. */
 int deadline_left_ms(const struct deadline *deadline);
 

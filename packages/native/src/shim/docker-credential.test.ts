@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, it, test } from "vitest";
@@ -15,7 +15,8 @@ describeShim("docker-credential-ocir", (build) => {
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), "docker-credential-"));
     path = join(directory, "docker-credential-ocir");
-    symlinkSync(build.path, path);
+    copyFileSync(build.path, join(directory, "credential-provider-oke"));
+    symlinkSync("credential-provider-oke", path);
   });
 
   afterEach(() => rmSync(directory, { recursive: true }));
@@ -57,7 +58,7 @@ describeShim("docker-credential-ocir", (build) => {
   });
 
   test.each([
-    ["get", "icn.ocir.io", "shim-socket-missing"],
+    ["get", "icn.ocir.io", "shim-broker-missing"],
     ["get", "", "shim-request-empty"],
     ["store", '{"ServerURL":"icn.ocir.io","Username":"u","Secret":"s"}', "shim-nothing-stored"],
     ["erase", "icn.ocir.io", "shim-nothing-stored"],
@@ -75,17 +76,19 @@ describeShim("docker-credential-ocir", (build) => {
     return callShim("/usr/bin/env", "/nowhere", { args, stdin: "icn.ocir.io\n" });
   }
 
-  it("becomes the program without a daemon, with the server URL and the environment", async () => {
+  it("becomes the program next to its file without a daemon, with the server URL and the environment", async () => {
+    const elsewhere = mkdtempSync(join(directory, "bin-"));
+    symlinkSync(path, join(elsewhere, "docker-credential-ocir"));
+    for (const folder of [directory, elsewhere]) chmodSync(folder, 0o755);
+    const env = { OCI_CLI_USER: "me" };
+    const missing = await callAsUser(env);
+    expect(missing.stdout.toString()).toMatch(lineOf("shim-broker-missing"));
+    expect(missing.stdout.toString()).toContain(` ${join(directory, "ocir-broker")};`);
+    path = join(elsewhere, "docker-credential-ocir");
     const program = join(directory, "ocir-broker");
     writeFileSync(program, '#!/bin/sh\necho "$* $(cat) $OCI_CLI_USER"\nexit 7\n', { mode: 0o755 });
-    chmodSync(directory, 0o755);
-    const env = { OCIR_BROKER_FALLBACK: program, OCI_CLI_USER: "me" };
     const { stdout, exitCode } = await callAsUser(env);
     expect([exitCode, stdout.toString()]).toEqual([7, "docker-credential icn.ocir.io me\n"]);
-    for (const absent of [join(directory, "none"), "ocir-broker"]) {
-      const missing = await callAsUser({ ...env, OCIR_BROKER_FALLBACK: absent });
-      expect(missing.stdout.toString()).toMatch(lineOf("shim-broker-missing"));
-    }
   });
 
   it("asks the user's own daemon, and is refused by root's", async () => {
@@ -96,11 +99,11 @@ describeShim("docker-credential-ocir", (build) => {
     symlinkSync(server.path, join(directory, "ocir-broker/credentials.sock"));
     for (const folder of [directory, dirname(server.path)]) chmodSync(folder, 0o755);
     chmodSync(server.path, 0o777);
-    const { stdout } = await callAsUser({ XDG_RUNTIME_DIR: directory, OCIR_BROKER_FALLBACK: "" });
+    const { stdout } = await callAsUser({ XDG_RUNTIME_DIR: directory });
     expect(stdout.toString()).toBe(ANSWER);
     if (process.geteuid?.() !== 0) return;
     chmodSync(server.path, 0o600);
-    const refused = await callAsUser({ OCIR_BROKER_SOCKET: server.path, OCIR_BROKER_FALLBACK: "/bin/true" });
+    const refused = await callAsUser({ OCIR_BROKER_SOCKET: server.path });
     expect(refused.stdout.toString()).toMatch(lineOf("shim-socket-denied"));
   });
 
@@ -116,7 +119,7 @@ describeShim("docker-credential-ocir", (build) => {
 
   it("is not what a name that only looks like it stands for", async () => {
     const other = join(directory, "docker-credential-ocir-2");
-    symlinkSync(build.path, other);
+    symlinkSync(build.quickPath, other);
     expect((await callShim(other, "/nowhere", { args: ["list"] })).stderr).toMatch(lineOf("shim-socket-missing"));
   });
 });
