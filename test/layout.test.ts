@@ -17,7 +17,6 @@ const ROOMS = [
   "core",
   "pulls",
   "http",
-  "fallback",
   "systemd",
   "handover",
 ] as const;

@@ -2,7 +2,7 @@
  * `ocir-broker get`: prints one answer on stdout, or one line on stderr and exit status 1; never an empty stdout with 0. Asks the
  * daemon, or Oracle's services directly if there is no daemon.
  */
-import { BrokerError, createFallbackBroker, errorAnswerOf } from "@ocir-broker/broker";
+import { BrokerError, createOneShotBroker, errorAnswerOf } from "@ocir-broker/broker";
 import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
 import { API_VERSIONS } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
@@ -67,7 +67,7 @@ async function answer(request: Buffer, options: GetOptions): Promise<DaemonAnswe
   const clock = createSystemClock();
   const answered = await askDaemon(config.sockets.credentials, request, clock);
   if (answered !== undefined) return answered;
-  const broker = createFallbackBroker({ config, environment, clock, random: systemRandom, limitMs: LIMIT_MS });
+  const broker = createOneShotBroker({ config, environment, clock, random: systemRandom, limitMs: LIMIT_MS });
   return await broker.answer(request);
 }
 

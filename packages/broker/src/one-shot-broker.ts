@@ -6,23 +6,23 @@
  * and probes no repository, because its tokens are seconds old.
  */
 import type { Clock, Random } from "@ocir-broker/foundation";
-import { durationMs } from "../config/duration.ts";
-import type { Config } from "../config/schema.ts";
-import { createCredentialCore } from "../core/core.ts";
-import { createDockerCredential } from "../pulls/docker-request.ts";
-import { type AnswerCredentials, createCredentials } from "../pulls/kubelet-request.ts";
-import { createUpstreams } from "../tokens/upstreams.ts";
-import { createPullTokens } from "../workloads/pull-tokens.ts";
-import { createWorkloads } from "../workloads/workloads.ts";
+import { durationMs } from "./config/duration.ts";
+import type { Config } from "./config/schema.ts";
+import { createCredentialCore } from "./core/core.ts";
+import { createDockerCredential } from "./pulls/docker-request.ts";
+import { type AnswerCredentials, createCredentials } from "./pulls/kubelet-request.ts";
+import { createUpstreams } from "./tokens/upstreams.ts";
+import { createPullTokens } from "./workloads/pull-tokens.ts";
+import { createWorkloads } from "./workloads/workloads.ts";
 
-export interface FallbackBroker {
+export interface OneShotBroker {
   readonly answer: AnswerCredentials;
   /** For a docker credential helper without a daemon. */
   readonly answerDockerCredential: AnswerCredentials;
   close(): Promise<void>;
 }
 
-export interface FallbackBrokerOptions {
+export interface OneShotBrokerOptions {
   readonly config: Config;
   /** For the system's certificates (SSL_CERT_FILE). */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -32,7 +32,7 @@ export interface FallbackBrokerOptions {
   readonly limitMs: number;
 }
 
-export function createFallbackBroker(options: FallbackBrokerOptions): FallbackBroker {
+export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroker {
   const { config, environment, clock, random, limitMs } = options;
   const upstreams = createUpstreams({ config, environment, clock });
   const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { checkConfig } from "../config/load.ts";
-import { createFallbackBroker, type FallbackBroker } from "./fallback-broker.ts";
+import { checkConfig } from "./config/load.ts";
+import { createOneShotBroker, type OneShotBroker } from "./one-shot-broker.ts";
 
 const HOST = "icn.ocir.io";
 
 let simulator: Simulator;
-let broker: FallbackBroker;
+let broker: OneShotBroker;
 let folder: string;
 
 beforeEach(async () => {
@@ -39,7 +39,7 @@ function start(limitMs = 10_000, sections: object = {}, environment: Readonly<Re
   });
   if ("faults" in checked) throw new Error(checked.faults.join("\n"));
   const clock = createSystemClock();
-  broker = createFallbackBroker({ config: checked.config, environment, clock, random: () => 0.5, limitMs });
+  broker = createOneShotBroker({ config: checked.config, environment, clock, random: () => 0.5, limitMs });
 }
 
 function requestFor(image: string, more: object = {}): Buffer {
@@ -47,7 +47,7 @@ function requestFor(image: string, more: object = {}): Buffer {
   return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image, ...more }));
 }
 
-describe("createFallbackBroker", () => {
+describe("createOneShotBroker", () => {
   it("answers all who ask at once with one token, and asks for nothing else", async () => {
     start();
     const images = Array.from({ length: 20 }, (_, index) => `${HOST}/acme/app-${index}`);
