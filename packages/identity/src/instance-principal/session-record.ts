@@ -2,7 +2,7 @@
  * An instance principal's session as plain values, for the handover to the next process, and back. Decoding treats
  * its input as untrusted: the key must be valid, and the token must have been issued for it.
  *
- * The record is as secret as the session. It belongs in memory that no other process reads, and on no disk.
+ * The record is as secret as the session. Only the daemon's user and root may read it, and it belongs on no disk.
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation";
