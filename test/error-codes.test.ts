@@ -1,16 +1,49 @@
-/** docs/reference/codes.md lists the catalogue of error codes for people. */
+/** docs/reference/codes.md lists the catalogue of error codes and findings, and docs/troubleshooting.md uses its names. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { it } from "vitest";
+import { RULES } from "@ocir-broker/kubelet-config";
+import { expect, it } from "vitest";
 import { ERROR_CODES } from "../packages/cli/src/reference/error-codes.ts";
 import { cell, expectTables } from "./documentation/generated-table.ts";
 
-const PAGE = join(import.meta.dirname, "../docs/reference/codes.md");
+const DOCS = join(import.meta.dirname, "../docs");
 
-it("codes.md explains every code", async () => {
-  const tables = Object.entries(ERROR_CODES).map(([program, codes]) => ({
-    name: program,
-    titles: ["code", "what happened", "what to do next"],
-    rows: Object.entries(codes).map(([code, { what, next }]) => `| \`${code}\` | ${cell(what)} | ${cell(next)} |`),
-  }));
-  await expectTables(PAGE, tables);
+const NAMED = Object.entries(ERROR_CODES).flatMap(([program, codes]) =>
+  Object.entries(codes).map(([name, { what, next }]) => ({ program, name, what, next })),
+);
+
+it("codes.md explains every name once", async () => {
+  const rows = [...Map.groupBy(NAMED, ({ name }) => name)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  await expectTables(join(DOCS, "reference/codes.md"), [
+    {
+      name: "names",
+      titles: ["name", "reported by", "what it means", "what to do"],
+      rows: rows.map(([name, by]) => {
+        const [{ what, next }] = by as [(typeof NAMED)[number]];
+        return `| \`${name}\` | ${by.map(({ program }) => program).join(", ")} | ${cell(what)} | ${cell(next)} |`;
+      }),
+    },
+  ]);
+});
+
+it("a name has one meaning and one advice, also if several programs report it", () => {
+  const texts = Map.groupBy(NAMED, ({ name }) => name);
+  const ambiguous = [...texts].filter(([, by]) => new Set(by.map(({ what, next }) => `${what}; ${next}`)).size > 1);
+  expect(ambiguous.map(([name]) => name)).toEqual([]);
+});
+
+it("troubleshooting.md names only findings and codes of the catalogue in the first columns of its tables", () => {
+  const rules = Object.keys(RULES).map((code) => `kubelet-config-${code}`);
+  const known = new Set([...rules, ...NAMED.map(({ name }) => name), "kubelet-config-…"]);
+  const tables = readFileSync(join(DOCS, "troubleshooting.md"), "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("| ") && !line.startsWith("| the "));
+  const named = tables.flatMap((line) => {
+    const [, first = "", second = ""] = line.split("|");
+    return [...`${first.includes("-") ? first : second}`.matchAll(/`([a-z][a-z-]+-[a-z-…]+)`/g)].map(
+      ([, name = ""]) => name,
+    );
+  });
+  expect(named.length).toBeGreaterThan(30);
+  expect(named.filter((name) => !known.has(name))).toEqual([]);
 });

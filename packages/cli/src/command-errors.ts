@@ -3,9 +3,6 @@ import type { ErrorText } from "@ocir-broker/foundation";
 
 export const COMMAND_ERRORS = {
   "answer-invalid": { what: "the answer cannot be decoded", next: "check the plugin" },
-  "daemon-down": { what: "the daemon does not run", next: "systemctl start ocir-broker.service" },
-  /** A restarted daemon gets its tokens back by the handover. */
-  "daemon-silent": { what: "the daemon does not answer", next: "systemctl restart ocir-broker.service" },
   "file-exists": {
     what: "it already exists and is not replaced",
     next: "name a new file in a folder of your own",

@@ -1,16 +1,13 @@
 /**
  * Every finding that doctor can report: its verdict, what it means and how to fix it. The names are stable;
- * docs/troubleshooting.md leads from a symptom to them. These texts are fixed: anything seen on the node is evidence.
+ * docs/reference/codes.md lists them. These texts are fixed: anything seen on the node is evidence.
  */
-import {
-  FILE_IDENTITY_ERRORS,
-  IDENTITY_ERRORS,
-  type IdentityErrorCode,
-  WORKLOAD_ERRORS,
-  type WorkloadErrorCode,
-} from "@ocir-broker/identity";
+import { ERROR_TABLE } from "@ocir-broker/broker";
+import { CACHE_ERRORS } from "@ocir-broker/expiring-cache";
+import { type ErrorText, FILE_ERRORS, NEXT, UPSTREAM_ERRORS } from "@ocir-broker/foundation";
+import { IDENTITY_ERRORS, WORKLOAD_ERRORS } from "@ocir-broker/identity";
 import type { FindingCode } from "@ocir-broker/kubelet-config";
-import { OCIR_ERRORS, type OcirErrorCode } from "@ocir-broker/ocir";
+import { OCIR_ERRORS } from "@ocir-broker/ocir";
 import { BROKER_PROGRAM, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
 
 /** `unknown`: the check could not be made. */
@@ -22,111 +19,59 @@ interface Diagnosis {
   readonly fix?: string;
 }
 
-const NETWORK =
-  "give the node's subnet a route to the region's services: a service gateway for All <region> Services in Oracle Services Network, and a security rule for TCP 443 out";
-const CLOCK = "set the clock: chronyc makestep, and check that chronyd runs (OCI's time server is 169.254.169.254)";
 const JOURNAL = "journalctl -u ocir-broker.service -p warning";
-const RETRY = "nothing to do on this node: the broker retries. Oracle's status page reports outages of the region";
-const PROXY = "look for a proxy or firewall that changes requests, and exempt Oracle's hosts from it";
 const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
 const EXTRA_ARGS =
   'pass them in the one form that the bootstrap script reads, with a space: bash /var/run/oke-init.sh --kubelet-extra-args "--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"; it runs at the first boot only, so replace the node';
-const INSTALL = "reinstall ocir-broker, with all files from one release";
 const RELABEL = `restorecon -v /usr/local/bin/${PROVIDER_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
 
-const CODES = { ...IDENTITY_ERRORS, ...OCIR_ERRORS, ...WORKLOAD_ERRORS };
+/** The codes of the packages that doctor calls. */
+const CODES = { ...CACHE_ERRORS, ...UPSTREAM_ERRORS, ...IDENTITY_ERRORS, ...OCIR_ERRORS, ...WORKLOAD_ERRORS };
 
-/** A finding that is an error code has that code's words. */
-function whatOf(code: IdentityErrorCode | OcirErrorCode | WorkloadErrorCode): string {
-  return CODES[code].what;
+/** Codes that say nothing about the node, except that a check had no result in time. */
+const OUT_OF_TIME = [
+  "aborted",
+  "closed",
+  "fetch-timeout",
+  "overloaded",
+  "wait-timeout",
+] as const satisfies readonly (keyof typeof CODES)[];
+
+type FoundCode = Exclude<keyof typeof CODES, (typeof OUT_OF_TIME)[number]>;
+
+type Problem = Diagnosis & { readonly verdict: "problem"; readonly fix: string };
+
+function problemOf({ what, next }: ErrorText): Problem {
+  return { verdict: "problem", means: what, fix: next };
 }
 
-function problemOf(code: WorkloadErrorCode) {
-  return { verdict: "problem", means: whatOf(code), fix: WORKLOAD_ERRORS[code].next } as const;
+/** A finding that is an error code has that code's name, meaning and advice. */
+function problemsOfCodes(): Readonly<Record<FoundCode, Problem>> {
+  const found = Object.entries<ErrorText>(CODES).filter(([code]) => !isOutOfTime(code));
+  return Object.fromEntries(found.map(([code, text]) => [code, problemOf(text)])) as Record<FoundCode, Problem>;
 }
 
-/** A file's place is the evidence, so the code's own words are enough. */
-function diagnosesOfFiles(): Readonly<Record<keyof typeof FILE_IDENTITY_ERRORS, Diagnosis & { readonly fix: string }>> {
-  const rows = Object.entries(FILE_IDENTITY_ERRORS).map(([code, { what, next }]) => [
-    code,
-    { verdict: "problem", means: what, fix: next },
-  ]);
-  return Object.fromEntries(rows);
+function isOutOfTime(code: string): boolean {
+  return OUT_OF_TIME.some((each) => each === code);
 }
 
 export const DIAGNOSES = {
+  ...problemsOfCodes(),
+
   "not-checked": { verdict: "unknown", means: "not checked because of another finding, which is named" },
   "needs-root": { verdict: "unknown", means: "this user may not read this", fix: "run ocir-broker doctor as root" },
   "out-of-time": { verdict: "unknown", means: "no result in time", fix: "see the other findings, then try again" },
   "check-failed": { verdict: "unknown", means: "the check itself failed", fix: "report it with this line" },
 
   "metadata-ok": { verdict: "ok", means: "the metadata service answers" },
-  "metadata-unreachable": {
-    verdict: "problem",
-    means: whatOf("metadata-unreachable"),
-    fix: "check that this is an OCI instance, and that no firewall rule or network policy blocks 169.254.169.254 (iptables -S OUTPUT)",
-  },
-  "metadata-proxied": {
-    verdict: "problem",
-    means:
-      "the metadata service refuses requests, as it does when a proxy adds Forwarded headers or removes Authorization",
-    fix: "reach 169.254.169.254 directly from the primary VNIC, without a proxy; another cloud's metadata service refuses too",
-  },
-  "metadata-v2-missing": {
-    verdict: "problem",
-    means: "version 2 of the metadata service is missing",
-    fix: "use a platform image that supports /opc/v2, and check that nothing else answers at 169.254.169.254",
-  },
-  "metadata-throttled": {
-    verdict: "problem",
-    means: whatOf("metadata-throttled"),
-    fix: "find what else sends so many requests to 169.254.169.254 (ss -tnp dst 169.254.169.254); the broker sends at most five a second",
-  },
-  "metadata-unavailable": { verdict: "problem", means: whatOf("metadata-unavailable"), fix: RETRY },
-  "metadata-invalid": { verdict: "problem", means: whatOf("metadata-invalid"), fix: PROXY },
-
-  "region-unknown": {
-    verdict: "problem",
-    means: "this release does not know the region that the metadata service names",
-    fix: "check that this is an OCI instance; if its region is new, install a newer release of ocir-broker",
-  },
 
   "clock-ok": { verdict: "ok", means: "the clock is correct" },
-  "clock-drift": { verdict: "warning", means: "the clock is more than a minute off", fix: CLOCK },
-  "clock-skew": {
-    verdict: "problem",
-    means: "the clock is more than 5 minutes off: OCI refuses signatures",
-    fix: CLOCK,
-  },
+  "clock-drift": { verdict: "warning", means: "the clock is more than a minute off", fix: NEXT.clock },
   "clock-unknown": { verdict: "unknown", means: "no service's answer contained the time" },
 
-  ...diagnosesOfFiles(),
   "identity-ok": { verdict: "ok", means: "the identity's files are complete, private and belong together" },
-  "identity-none": {
-    verdict: "ok",
-    means: "this node has no identity of its own, because identity.provider is none: only service accounts get tokens",
-  },
+  "identity-none": { verdict: "ok", means: IDENTITY_ERRORS["identity-none"].what },
   "certificate-ok": { verdict: "ok", means: "the instance certificate is valid" },
-  "identity-not-ready": {
-    verdict: "problem",
-    means: "the instance has no certificate yet",
-    fix: "wait: OCI issues it within minutes of the first boot, and the broker retries",
-  },
-  "certificate-expired": {
-    verdict: "problem",
-    means: whatOf("certificate-expired"),
-    fix: "check the clock; OCI renews the certificate several times a day, so reboot the instance if this persists",
-  },
-  "certificate-mismatch": {
-    verdict: "problem",
-    means: "the instance certificate and its key do not match",
-    fix: "try again in a minute, since OCI may be replacing it; reboot the instance if this persists",
-  },
-  "certificate-invalid": {
-    verdict: "problem",
-    means: "the instance certificate or its key cannot be used",
-    fix: "check that nothing but OCI's metadata service answers at 169.254.169.254; then reboot the instance",
-  },
   "certificate-chain": {
     verdict: "warning",
     means: "the intermediate certificate did not issue the instance certificate",
@@ -134,69 +79,20 @@ export const DIAGNOSES = {
   },
 
   "session-ok": { verdict: "ok", means: "the auth service gives this instance a session" },
-  "federation-refused": {
-    verdict: "problem",
-    means: whatOf("federation-refused"),
-    fix: "check that the instance is not terminated, moved, or created from an image with another instance's state; then reboot it",
-  },
-  "federation-unauthorized": {
-    verdict: "problem",
-    means: "the auth service does not accept the instance certificate",
-    fix: "check the clock, then try again in a few minutes, since OCI may be replacing the certificate",
-  },
-  "federation-throttled": { verdict: "problem", means: whatOf("federation-throttled"), fix: RETRY },
-  "federation-unavailable": { verdict: "problem", means: whatOf("federation-unavailable"), fix: RETRY },
-  "federation-unreachable": { verdict: "problem", means: whatOf("federation-unreachable"), fix: NETWORK },
-  "federation-invalid": { verdict: "problem", means: whatOf("federation-invalid"), fix: PROXY },
-  "sdk-failed": { verdict: "problem", means: whatOf("sdk-failed"), fix: INSTALL },
 
   "network-ok": { verdict: "ok", means: "the service can be reached" },
   "dns-failed": {
     verdict: "problem",
     means: "the name of the service cannot be resolved",
-    fix: "check the node's DNS: /etc/resolv.conf should name 169.254.169.254, the VCN's resolver, or a server that forwards to it",
+    fix: NEXT.dns,
   },
-  "tcp-refused": { verdict: "problem", means: "the service or a firewall refuses the connection", fix: NETWORK },
-  "tcp-timeout": { verdict: "problem", means: "connections to the service time out", fix: NETWORK },
-  "network-unreachable": { verdict: "problem", means: "there is no route to the service", fix: NETWORK },
-  "tls-untrusted": {
-    verdict: "problem",
-    means: "the service's TLS certificate is not trusted",
-    fix: "find out what answers there (a TLS-inspecting proxy?); for a dedicated region, add its CA to upstream.caFile if that is set, otherwise to the system's store: update-ca-trust",
-  },
-  "proxy-refused": {
-    verdict: "problem",
-    means: "the proxy refuses to connect to the service",
-    fix: "check proxy.https and proxy.noProxy in /etc/ocir-broker/config.yaml, and the proxy's own rules",
-  },
-  "connection-broken": { verdict: "problem", means: "the connection to the service breaks", fix: PROXY },
+  "tcp-refused": { verdict: "problem", means: "the service or a firewall refuses the connection", fix: NEXT.network },
+  "tcp-timeout": { verdict: "problem", means: "connections to the service time out", fix: NEXT.network },
+  "network-unreachable": { verdict: "problem", means: "there is no route to the service", fix: NEXT.network },
 
   "token-ok": { verdict: "ok", means: "the registry gives a token" },
-  "token-anonymous": {
-    verdict: "problem",
-    means: "the registry's token is anonymous: something removes the request's Authorization header",
-    fix: "exempt the registry from the proxy (proxy.noProxy in /etc/ocir-broker/config.yaml), or make the proxy pass the header on",
-  },
-  "registry-unauthorized": {
-    verdict: "problem",
-    means: whatOf("registry-unauthorized"),
-    fix: CLOCK,
-  },
-  "registry-forbidden": {
-    verdict: "problem",
-    means: whatOf("registry-forbidden"),
-    fix: "check that the host is a registry of a region that the tenancy is subscribed to",
-  },
-  "registry-throttled": { verdict: "problem", means: whatOf("registry-throttled"), fix: RETRY },
-  "registry-unavailable": { verdict: "problem", means: whatOf("registry-unavailable"), fix: RETRY },
-  "registry-unreachable": { verdict: "problem", means: "no answer from the registry", fix: NETWORK },
-  "registry-answer-invalid": { verdict: "problem", means: whatOf("registry-answer-invalid"), fix: PROXY },
 
-  "service-accounts-off": {
-    verdict: "problem",
-    means: "the kubelet sends service-account tokens, but the broker has no exchange for them",
-    fix: "set serviceAccounts.exchange, or remove tokenAttributes from the kubelet's entry",
-  },
+  "service-accounts-off": problemOf(ERROR_TABLE["service-accounts-off"]),
   "service-accounts-unused": {
     verdict: "problem",
     means: "the broker exchanges service-account tokens, but the kubelet sends none",
@@ -224,29 +120,10 @@ export const DIAGNOSES = {
     fix: "apply the output of `ocir-broker kubelet-config grants AUDIENCE` with kubectl, unless rules of yours allow single service accounts",
   },
   "cluster-ok": { verdict: "ok", means: "the cluster's exchange can be reached" },
-  "cluster-unknown": problemOf("cluster-unknown"),
-  "cluster-untrusted": problemOf("workload-tls"),
-  "cluster-unreachable": problemOf("workload-unreachable"),
 
   "domain-ok": {
     verdict: "ok",
     means: "the identity domain accepts this broker; whether it trusts the cluster's tokens shows only in a pull",
-  },
-  "domain-client-refused": problemOf("domain-client-refused"),
-  "domain-not-configured": problemOf("domain-not-configured"),
-  "domain-secret-missing": problemOf("domain-secret-missing"),
-  "domain-untrusted": problemOf("domain-tls"),
-  "domain-unknown": problemOf("domain-unknown"),
-  "domain-unreachable": problemOf("domain-unreachable"),
-  "domain-unavailable": {
-    verdict: "problem",
-    means: "the identity domain is throttling, or returned a server error",
-    fix: "nothing to do on this node: the kubelet retries. Oracle's status page reports outages of the region",
-  },
-  "domain-answer-invalid": {
-    verdict: "problem",
-    means: "the answer is not that of an identity domain",
-    fix: WORKLOAD_ERRORS["domain-unknown"].next,
   },
 
   "access-ok": { verdict: "ok", means: "this identity may read the image" },
@@ -269,9 +146,8 @@ export const DIAGNOSES = {
   "access-unclear": {
     verdict: "unknown",
     means: "it is unclear whether this identity may read the image",
-    fix: RETRY,
+    fix: NEXT.outage,
   },
-  "image-invalid": { verdict: "problem", means: whatOf("image-invalid"), fix: "check the pod's image name" },
   "image-foreign": {
     verdict: "ok",
     means:
@@ -366,11 +242,7 @@ export const DIAGNOSES = {
     fix: RELABEL,
   },
 
-  "path-untrusted": {
-    verdict: "problem",
-    means: "a user other than root can change this, so it was neither read nor run; the kubelet runs it as root",
-    fix: "find out who put it there; then let only root own and write it and each folder above it: chown root, chmod go-w",
-  },
+  "path-untrusted": problemOf(FILE_ERRORS["path-untrusted"]),
   "kubelet-ok": { verdict: "ok", means: "the kubelet runs with both flags" },
   "kubelet-not-running": {
     verdict: "problem",
@@ -434,7 +306,7 @@ export const DIAGNOSES = {
   "plugin-missing": {
     verdict: "problem",
     means: "the plugin is missing: the kubelet's next start will fail",
-    fix: INSTALL,
+    fix: NEXT.reinstall,
   },
   "plugin-not-executable": {
     verdict: "problem",
@@ -446,18 +318,18 @@ export const DIAGNOSES = {
     means: "the program with the plugin's name is not ours",
     fix: "install ocir-broker's; it replaces Oracle's credential-provider-oke under the same name",
   },
-  "plugin-version": { verdict: "warning", means: "the plugin is from another release", fix: INSTALL },
+  "plugin-version": { verdict: "warning", means: "the plugin is from another release", fix: NEXT.reinstall },
 
   "plugin-answer-ok": { verdict: "ok", means: "the plugin answers with credentials" },
   "plugin-answer-empty": {
     verdict: "problem",
     means: 'the plugin succeeds but prints nothing; the kubelet logs "error reading GVK" and pulls anonymously',
-    fix: INSTALL,
+    fix: NEXT.reinstall,
   },
   "plugin-answer-garbage": {
     verdict: "problem",
     means: "the kubelet cannot decode the plugin's answer, and pulls anonymously",
-    fix: INSTALL,
+    fix: NEXT.reinstall,
   },
   "plugin-answer-anonymous": {
     verdict: "problem",
@@ -483,3 +355,9 @@ export const DIAGNOSES = {
 
 /** A finding of the kubelet's rules keeps their code. */
 export type DiagnosisName = keyof typeof DIAGNOSES | `kubelet-config-${FindingCode}`;
+
+/** Undefined for an error of no package of ours: a bug. */
+export function findingOfCode(code: string): keyof typeof DIAGNOSES | undefined {
+  if (isOutOfTime(code)) return "out-of-time";
+  return Object.hasOwn(DIAGNOSES, code) ? (code as keyof typeof DIAGNOSES) : undefined;
+}

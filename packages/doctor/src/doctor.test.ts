@@ -185,7 +185,7 @@ describe("diagnose, besides", () => {
       ({ simulator }) => simulator.faults({ endpoint: "auth.x509", status: 429 }),
       "the registry's token",
     ],
-    ["metadata-proxied", ({ simulator }) => simulator.faults({ endpoint: "metadata.*", status: 403 }), "the identity"],
+    ["metadata-refused", ({ simulator }) => simulator.faults({ endpoint: "metadata.*", status: 403 }), "the identity"],
   ])("says that %s is why something was not checked", async ([cause, breaks, what], { node }) => {
     const findings = await node.examine((breaks(node) ?? {}) as Partial<DoctorOptions>);
     expect(findings.map(({ means }) => means)).toContain(`${what} was not checked because of ${cause}`);

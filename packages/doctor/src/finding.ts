@@ -3,7 +3,7 @@ import type { Finding as KubeletConfigFinding } from "@ocir-broker/kubelet-confi
 import { DIAGNOSES, type DiagnosisName, type Verdict } from "./diagnoses.ts";
 
 export interface Finding {
-  /** Stable, for scripts and for docs/troubleshooting.md. */
+  /** Stable, for scripts and for docs/reference/codes.md. */
   readonly name: DiagnosisName;
   readonly verdict: Verdict;
   readonly means: string;

@@ -20,7 +20,7 @@ PROBLEM socket-missing: there is no credentials socket
         seen: /run/x: ENOENT
         fix:  systemctl enable --now ocir-broker.socket
 
-problem: 1, warning: 1, unknown: 1, ok: 1. Each name is explained in docs/troubleshooting.md.
+problem: 1, warning: 1, unknown: 1, ok: 1. Each name is explained in docs/reference/codes.md.
 `);
   });
 

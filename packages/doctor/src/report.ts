@@ -33,7 +33,7 @@ function summaryOf(findings: readonly Finding[]): string {
   if (count("ok") === findings.length) return "All is well.";
   const parts = ORDER.toReversed().flatMap((verdict) => (count(verdict) > 0 ? [`${verdict}: ${count(verdict)}`] : []));
   const order = count("problem") > 1 ? " Begin with the first PROBLEM: those after it may follow from it." : "";
-  return `${parts.join(", ")}.${order} Each name is explained in docs/troubleshooting.md.`;
+  return `${parts.join(", ")}.${order} Each name is explained in docs/reference/codes.md.`;
 }
 
 /** Removes control characters, since file names and configurations are untrusted text. */

@@ -27,7 +27,7 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     ({ simulator }) => simulator.faults({ endpoint: "metadata.regionInfo", html: true, times: 1 }),
   ],
   [
-    "metadata-proxied",
+    "metadata-refused",
     "a proxy in the way adds Forwarded headers",
     async (node) => {
       const forward = (headers: IncomingHttpHeaders) => ({ ...headers, "x-forwarded-for": "10.0.0.2" });
@@ -36,7 +36,7 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     },
   ],
   [
-    "metadata-v2-missing",
+    "metadata-not-found",
     "there is only version 1 of the metadata service",
     async (node) => withConfig(node, { metadata: { baseUrl: (await serverOf(404)).href } }),
   ],
@@ -96,7 +96,7 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     "dns-failed",
     "the auth service's name does not resolve",
     (node) => withConfig(node, { auth: { endpoint: "https://auth.invalid" } }),
-    ["federation-unreachable"],
+    ["federation-name-not-resolved"],
   ],
   [
     "tcp-refused",
@@ -115,7 +115,7 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     () => ({ network: { resolve: async () => ["192.0.2.1"], connect: async () => "ENETUNREACH" } }),
   ],
   [
-    "registry-unreachable",
+    "refused",
     "the registry's name resolves, and its port is closed",
     (node) => withConfig(node, { registries: { endpoints: { "iad.ocir.io": "http://127.0.0.1:1" } } }),
     ["tcp-refused"],

@@ -87,7 +87,7 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
     (node) => useServiceAccounts(node, { caFile: "/no/such/ca.crt" }),
   ],
   [
-    "cluster-untrusted",
+    "workload-tls",
     "the authority is another one's",
     (node) => {
       node.write("/other.crt", node.simulator.tokenRootCertificate);
@@ -95,7 +95,7 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
     },
   ],
   [
-    "cluster-unreachable",
+    "workload-unreachable",
     "port 12250 is closed",
     (node) => useServiceAccounts(node, { endpoint: "https://127.0.0.1:1" }),
   ],
@@ -141,7 +141,7 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
     },
   ],
   [
-    "domain-unavailable",
+    "workload-throttled",
     "the domain throttles",
     (node) => {
       node.simulator.faults({ endpoint: "domain.token", status: 429 });
@@ -149,7 +149,7 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
     },
   ],
   [
-    "domain-answer-invalid",
+    "workload-refused",
     "another service answers for the domain",
     (node) => {
       node.simulator.faults({ endpoint: "domain.token", status: 405 });

@@ -28,14 +28,18 @@ export function permanent(status: FetchErrorText["status"], what: string, next: 
 
 /** Advice that several codes share. */
 export const NEXT = {
-  changingProxy: "check for a proxy that changes requests",
-  clock: "check the node's clock (chronyc tracking)",
-  dns: "check the node's DNS",
+  changingProxy: "look for a proxy or firewall that changes requests, and exempt Oracle's hosts from it",
+  clock: "set the clock: chronyc makestep, and check that chronyd runs (OCI's time server is 169.254.169.254)",
+  dns: "check the node's DNS: /etc/resolv.conf should name 169.254.169.254, the VCN's resolver, or a server that forwards to it",
   journal: "see journalctl -u ocir-broker",
   kubeletConfig: "check the kubelet's credential provider configuration",
-  network: "check routes, security lists and the service gateway of the node's subnet",
-  proxySettings: "check the proxy's settings",
+  network:
+    "give the node's subnet a route to the region's services: a service gateway for All <region> Services in Oracle Services Network, and a security rule for TCP 443 out",
+  outage: "nothing to do, the broker retries (Oracle's status page reports outages of the region)",
+  proxySettings: "check proxy.https and proxy.noProxy in the configuration, and the proxy's own rules",
+  reinstall: "reinstall ocir-broker, with all files from one release",
   release: "check that the shim and the broker are of the same release",
-  trust: "add the region's CA to the system's store, or to upstream.caFile if that is set",
+  trust:
+    "find out what answers there (a TLS-inspecting proxy?), or for a dedicated region add its CA to upstream.caFile if that is set, otherwise to the system's store: update-ca-trust",
   wait: "nothing to do, the broker retries",
 } as const;

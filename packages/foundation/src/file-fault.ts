@@ -11,7 +11,7 @@ export const FILE_ERRORS = {
   "file-not-regular": { what: "it is a pipe, socket or device, not a file", next: "name a file" },
   "file-too-large": { what: "it is larger than any file of its kind", next: "check the path" },
   "path-untrusted": {
-    what: "a user other than root can change its path, so root does not read it",
+    what: "a user other than root can change its path, so root neither reads nor runs it",
     next: "let only root own and write it and each folder above it",
   },
   "read-only": { what: "its file system is read-only", next: "name a path that can be written" },

@@ -12,7 +12,7 @@ import type { Clock } from "./time/clock.ts";
 export const UPSTREAM_ERRORS = {
   aborted: transient(503, "the broker gave up waiting", NEXT.wait),
   "answer-too-large": transient(502, "a service's answer is too large", NEXT.changingProxy),
-  "connection-broken": transient(502, "a connection to Oracle's services broke", NEXT.wait),
+  "connection-broken": transient(502, "a connection to Oracle's services broke", NEXT.changingProxy),
   /** Not retryable, unlike DNS without an answer. */
   "name-not-found": permanent(
     502,

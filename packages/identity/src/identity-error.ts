@@ -7,38 +7,80 @@ import { CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient, UPSTREAM_E
 
 import { FILE_IDENTITY_ERRORS } from "./file-identity-errors.ts";
 
-const IS_OCI = "check that this node is an OCI instance and may reach 169.254.169.254";
-
 export const IDENTITY_ERRORS = {
   ...FILE_IDENTITY_ERRORS,
   aborted: UPSTREAM_ERRORS.aborted,
-  "certificate-expired": transient(502, "the instance certificate is not valid now", NEXT.clock),
-  "certificate-invalid": transient(502, "the instance certificate cannot be used", NEXT.wait),
-  "certificate-mismatch": transient(503, "the instance certificate is being replaced", NEXT.wait),
+  "certificate-expired": transient(
+    502,
+    "the instance certificate is not valid now",
+    "check the clock, and reboot the instance if this persists, since OCI renews the certificate several times a day",
+  ),
+  "certificate-invalid": transient(
+    502,
+    "the instance certificate or its key cannot be used",
+    "check that nothing but OCI's metadata service answers at 169.254.169.254, then reboot the instance",
+  ),
+  "certificate-mismatch": transient(
+    503,
+    "the instance certificate and its key do not match",
+    "try again in a minute, since OCI may be replacing it, and reboot the instance if this persists",
+  ),
   "clock-skew": CLOCK_SKEW,
   "federation-invalid": transient(502, "the auth service's answer contains no session", NEXT.changingProxy),
   "federation-name-not-resolved": transient(502, "the auth service's name could not be resolved", NEXT.dns),
   "federation-proxy-refused": transient(502, "the proxy refused to connect to the auth service", NEXT.proxySettings),
-  "federation-refused": permanent(502, "the auth service refused this instance", NEXT.journal),
+  "federation-refused": permanent(
+    502,
+    "the auth service refused this instance",
+    "check that the instance is not terminated, moved, or created from an image with another instance's state, then reboot it",
+  ),
   "federation-throttled": transient(503, "the auth service is throttling", NEXT.wait),
   "federation-tls": transient(502, "the auth service's certificate is not trusted", NEXT.trust),
-  "federation-unauthorized": transient(502, "the auth service does not accept this instance", NEXT.clock),
-  "federation-unavailable": transient(503, "the auth service returned a server error", NEXT.wait),
+  "federation-unauthorized": transient(
+    502,
+    "the auth service does not accept the instance certificate",
+    "check the clock, then try again in a few minutes, since OCI may be replacing the certificate",
+  ),
+  "federation-unavailable": transient(503, "the auth service returned a server error", NEXT.outage),
   "federation-unreachable": transient(504, "the auth service does not answer", NEXT.network),
   "identity-none": permanent(
     502,
-    "this node has no identity of its own",
+    "this node has no identity of its own, because identity.provider is none: only service accounts get tokens",
     "set identity.provider, or use a service account",
   ),
-  "identity-not-ready": transient(503, "this instance has no identity yet", NEXT.wait),
-  "metadata-invalid": transient(502, "the metadata service's answer is invalid", IS_OCI),
-  "metadata-not-found": transient(502, "the metadata service has no instance data", IS_OCI),
-  "metadata-refused": permanent(502, "the metadata service refused to answer", IS_OCI),
-  "metadata-throttled": transient(503, "the metadata service is throttling", NEXT.wait),
-  "metadata-unavailable": transient(503, "the metadata service returned a server error", NEXT.wait),
-  "metadata-unreachable": transient(504, "the metadata service does not answer", IS_OCI),
-  "region-unknown": permanent(502, "this instance's region is unknown", IS_OCI),
-  "sdk-failed": transient(500, "the request could not be signed", NEXT.journal),
+  "identity-not-ready": transient(
+    503,
+    "the instance has no certificate yet",
+    "wait: OCI issues it within minutes of the first boot, and the broker retries",
+  ),
+  "metadata-invalid": transient(502, "the metadata service's answer is invalid", NEXT.changingProxy),
+  "metadata-not-found": transient(
+    502,
+    "version 2 of the metadata service is missing",
+    "use a platform image that supports /opc/v2, and check that nothing else answers at 169.254.169.254",
+  ),
+  "metadata-refused": permanent(
+    502,
+    "the metadata service refuses requests, as it does when a proxy adds Forwarded headers or removes Authorization",
+    "reach 169.254.169.254 directly from the primary VNIC, without a proxy, and check that this is an OCI instance",
+  ),
+  "metadata-throttled": transient(
+    503,
+    "the metadata service is throttling",
+    "find what else sends so many requests to 169.254.169.254 (ss -tnp dst 169.254.169.254), since the broker sends at most five a second",
+  ),
+  "metadata-unavailable": transient(503, "the metadata service returned a server error", NEXT.outage),
+  "metadata-unreachable": transient(
+    504,
+    "the metadata service does not answer",
+    "check that this is an OCI instance, and that no firewall rule or network policy blocks 169.254.169.254 (iptables -S OUTPUT)",
+  ),
+  "region-unknown": permanent(
+    502,
+    "this release does not know the region that the metadata service names",
+    "check that this is an OCI instance, or install a newer release of ocir-broker if its region is new",
+  ),
+  "sdk-failed": transient(500, "the request could not be signed", NEXT.reinstall),
   "tenancy-changed": permanent(502, "this instance's tenancy has changed", "systemctl stop ocir-broker, then start it"),
   "token-key-mismatch": transient(502, "the session is for another key", NEXT.wait),
 } as const satisfies Record<string, FetchErrorText>;

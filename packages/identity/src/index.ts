@@ -1,4 +1,3 @@
-export { FILE_IDENTITY_ERRORS } from "./file-identity-errors.ts";
 export type { NodeSessions } from "./identity-domain/authorization.ts";
 export { checkDomainSettings, createIdentityDomain } from "./identity-domain/identity-domain.ts";
 export { IDENTITY_ERRORS, IdentityError, type IdentityErrorCode } from "./identity-error.ts";

@@ -1,11 +1,11 @@
 /** `ocir-broker status`: shows what the daemon reports on its health socket. It holds no secret. */
 import type { HealthDetails } from "@ocir-broker/broker";
-import { askHealthSocket } from "@ocir-broker/doctor";
+import { askHealthSocket, type DiagnosisName } from "@ocir-broker/doctor";
 import { type Clock, createSystemClock, holdProcess, parseJson, readRegularFile, sleep } from "@ocir-broker/foundation";
 import { DISABLED_FILE, HEALTH_GROUP } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
-import { COMMAND_ERRORS, commandError } from "../command-errors.ts";
+import { commandError } from "../command-errors.ts";
 import { configInForce } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, USER_OPTION } from "../config/config-source.ts";
 import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
@@ -91,8 +91,9 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
     }
     const failure = FAILURES[answer.failure] ?? "the daemon does not answer";
     const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";
-    const code = isDown ? "daemon-down" : "daemon-silent";
-    const lastStep = (isDown ? "to start it:" : "to restart it:").padEnd(LABEL_WIDTH) + COMMAND_ERRORS[code].next;
+    const code: DiagnosisName = isDown ? "daemon-down" : "daemon-stuck";
+    const verb = isDown ? "start" : "restart";
+    const lastStep = `${`to ${verb} it:`.padEnd(LABEL_WIDTH)}systemctl ${verb} ocir-broker.service`;
     throw new Error(`${code}: ${socket}: ${failure} (${answer.failure})${NEXT}\n  ${lastStep}`);
   }
   const status = parse(answer.body);

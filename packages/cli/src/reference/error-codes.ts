@@ -1,22 +1,35 @@
 /**
- * The catalogue of all error codes, for docs/reference/codes.md: what each program prints after `ocir-broker:`. Each package
- * declares its own codes; a table here that lacks one of them does not compile.
+ * The catalogue of all error codes and of doctor's findings, for docs/reference/codes.md. Each package declares its own; a table
+ * here that lacks one of them does not compile.
  */
 import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/broker";
+import { DIAGNOSES, type Verdict } from "@ocir-broker/doctor";
 import { type ErrorText, FILE_ERRORS, type FileErrorCode } from "@ocir-broker/foundation";
 import { KUBELET_CONFIG_ERRORS, type KubeletConfigErrorCode } from "@ocir-broker/kubelet-config";
 import { SHIM_ERRORS, type ShimErrorCode, type ShimErrorText } from "@ocir-broker/protocol";
 import { COMMAND_ERRORS, type CommandErrorCode } from "../command-errors.ts";
 
+interface Diagnosis {
+  readonly verdict: Verdict;
+  readonly means: string;
+  readonly fix?: string;
+}
+
 type Codes<Code extends string> = Readonly<Record<Code, ErrorText>>;
 
-/** By the program that prints them. One code has one meaning within a program. */
+/** By the program that reports them. A name has one meaning, also if several programs report it. */
 export const ERROR_CODES = {
   plugin: withEllipses(SHIM_ERRORS) satisfies Codes<ShimErrorCode>,
   daemon: ERROR_TABLE satisfies Codes<ErrorCode>,
-  command: { ...COMMAND_ERRORS, ...FILE_ERRORS, ...KUBELET_CONFIG_ERRORS } satisfies Codes<
-    CommandErrorCode | FileErrorCode | KubeletConfigErrorCode
-  >,
+  command: {
+    ...COMMAND_ERRORS,
+    ...FILE_ERRORS,
+    ...KUBELET_CONFIG_ERRORS,
+    // `status` reports doctor's names for these.
+    "daemon-down": textOf(DIAGNOSES["daemon-down"]),
+    "daemon-stuck": textOf(DIAGNOSES["daemon-stuck"]),
+  } satisfies Codes<CommandErrorCode | FileErrorCode | KubeletConfigErrorCode | "daemon-down" | "daemon-stuck">,
+  doctor: findings(),
 } as const;
 
 /** The plugin ends `what` with a path or a number. */
@@ -26,4 +39,14 @@ function withEllipses<Code extends string>(table: Readonly<Record<Code, ShimErro
     { what: detail === undefined ? what : `${what} …`, next },
   ]);
   return Object.fromEntries(rows);
+}
+
+/** A finding with the verdict `ok` needs no explanation. */
+function findings(): Codes<string> {
+  const rows = Object.entries<Diagnosis>(DIAGNOSES).filter(([, { verdict }]) => verdict !== "ok");
+  return Object.fromEntries(rows.map(([name, row]) => [name, textOf(row)]));
+}
+
+function textOf({ means, fix = "" }: Omit<Diagnosis, "verdict">): ErrorText {
+  return { what: means, next: fix };
 }

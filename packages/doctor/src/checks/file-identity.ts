@@ -1,8 +1,8 @@
 /** Checks an identity that comes from files: everything that is wrong with it ends in one error, whose place names the setting. */
 import { IdentityError } from "@ocir-broker/identity";
 import { attempt, type Check, codeOf } from "../check-context.ts";
+import { findingOfCode } from "../diagnoses.ts";
 import { finding } from "../finding.ts";
-import { findingOfCode } from "../finding-of-code.ts";
 
 export const checkFileIdentity: Check = async ({ cloud, config }) => {
   const session = await attempt(cloud.session());

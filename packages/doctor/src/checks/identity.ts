@@ -1,12 +1,15 @@
 /** Checks the node's identity: its certificate (expiry, issuer) and the session that the auth service gives for it. */
 import { X509Certificate } from "node:crypto";
+import { IDENTITY_ERRORS } from "@ocir-broker/identity";
 import { attempt, type Check, type CheckContext, causeOf, codeOf } from "../check-context.ts";
-import type { DIAGNOSES } from "../diagnoses.ts";
+import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
 import { finding, notChecked } from "../finding.ts";
-import { findingOfCode, identitySubject } from "../finding-of-code.ts";
 import { describeExchange } from "../recording/exchanges.ts";
 
 type Name = keyof typeof DIAGNOSES;
+
+/** These replace the finding about the certificate, whose dates are their evidence. */
+const OF_CERTIFICATE = /^(?:certificate-|identity-not-ready$|tenancy-changed$)/;
 
 export const checkIdentity: Check = async (context) => {
   const { cloud, clock } = context;
@@ -17,23 +20,22 @@ export const checkIdentity: Check = async (context) => {
     const leftMs = session.value.expiresAtMs - clock.monotonicMs();
     return [...found, finding("session-ok", `${lastAnswer(context)}; valid for ${minutes(leftMs)}`)];
   }
-  const cause = causeOf(session.error);
-  const name = findingOfCode(codeOf(session.error)) ?? "check-failed";
-  switch (identitySubject(codeOf(session.error))) {
-    case "certificate":
-      return [finding(name, certificate?.evidence ?? lastAnswer(context))];
-    case "region":
-    case "session":
-      return [...found, finding(name, lastAnswer(context))];
-    case "clock":
-      // The clock check reports this, with the offset.
-      return [
-        ...found,
-        notChecked("the session", cause, "it needs a correct clock, or the auth service refuses the request"),
-      ];
-    default:
-      return [...found, notChecked("the identity", cause, "it needs the certificate from the metadata service")];
+  const code = codeOf(session.error);
+  // The clock check reports this, with the offset.
+  if (code === "clock-skew") {
+    return [
+      ...found,
+      notChecked("the session", code, "it needs a correct clock, or the auth service refuses the request"),
+    ];
   }
+  // The metadata check reports its service.
+  if (!Object.hasOwn(IDENTITY_ERRORS, code) || code === "aborted" || code.startsWith("metadata-")) {
+    const cause = causeOf(session.error);
+    return [...found, notChecked("the identity", cause, "it needs the certificate from the metadata service")];
+  }
+  const name = findingOfCode(code) ?? "check-failed";
+  if (OF_CERTIFICATE.test(name)) return [finding(name, certificate?.evidence ?? lastAnswer(context))];
+  return [...found, finding(name, lastAnswer(context))];
 };
 
 /** The certificate as received, even if it was not accepted. */

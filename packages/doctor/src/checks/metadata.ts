@@ -45,8 +45,8 @@ async function ask(base: URL, { cloud, signal }: CheckContext): Promise<Seen> {
 }
 
 function judge({ status, headers, body }: UpstreamResponse): keyof typeof DIAGNOSES {
-  if (status === 401 || status === 403 || headers["via"] !== undefined) return "metadata-proxied";
-  if (status === 404) return "metadata-v2-missing";
+  if (status === 401 || status === 403 || headers["via"] !== undefined) return "metadata-refused";
+  if (status === 404) return "metadata-not-found";
   if (status === 429) return "metadata-throttled";
   if (status >= 500) return "metadata-unavailable";
   return status === 200 && !/^\s*</.test(body.toString()) ? "metadata-ok" : "metadata-invalid";

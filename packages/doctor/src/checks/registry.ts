@@ -2,8 +2,8 @@
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { type ImageName, imageFaultOf, isProbeable, referenceOf } from "@ocir-broker/ocir";
 import { attempt, type Check, type CheckContext, causeOf, codeOf } from "../check-context.ts";
+import { findingOfCode } from "../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
-import { findingOfCode } from "../finding-of-code.ts";
 import { probeImage } from "../image-probe.ts";
 import { describeExchange } from "../recording/exchanges.ts";
 import { isPulledByServiceAccounts } from "./kubelet/service-accounts.ts";
@@ -49,7 +49,7 @@ function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckCont
   const last = cloud.exchanges.findLast(({ service }) => service === "registry");
   const evidence =
     last === undefined ? `${registryHost}: ${code}` : `${registryHost}: ${code}; ${describeExchange(last)}`;
-  return finding(findingOfCode(code) ?? "check-failed", evidence, { service: "the registry" });
+  return finding(findingOfCode(code) ?? "check-failed", evidence);
 }
 
 async function checkAccess(imageName: ImageName, token: Secret, context: CheckContext): Promise<Finding> {

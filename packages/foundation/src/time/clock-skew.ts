@@ -2,7 +2,11 @@
 
 import { NEXT, transient } from "../error-text.ts";
 
-export const CLOCK_SKEW = transient(502, "this node's clock is more than 5 minutes off", NEXT.clock);
+export const CLOCK_SKEW = transient(
+  502,
+  "this node's clock is more than 5 minutes off, and OCI refuses its signatures",
+  NEXT.clock,
+);
 
 /** Oracle's documentation of request signatures: OCI answers 401 beyond 5 minutes. */
 const LARGEST_SKEW_MS = 300_000;

@@ -7,6 +7,8 @@ import { type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/fo
 /** The broker fetches nothing for a service account without a pull. */
 const RETRIED = "nothing to do, the kubelet retries";
 
+const ADDRESS = "check serviceAccounts.apiServer or identityDomain.url";
+
 const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the API server's own audience";
 
 const TRUST = "check the domain's trust: issuer, keys, audience, and the service user for this service account";
@@ -55,8 +57,8 @@ export const WORKLOAD_ERRORS = {
     "the cluster refused to exchange a service-account token",
     "check that the cluster is an enhanced cluster",
   ),
-  "workload-invalid": transient(502, "the exchange's answer contains no session", RETRIED),
-  "workload-refused": permanent(502, "the exchange did not understand the request", NEXT.journal),
+  "workload-invalid": transient(502, "the exchange's answer contains no session", ADDRESS),
+  "workload-refused": permanent(502, "the exchange did not understand the request", ADDRESS),
   "workload-throttled": transient(503, "the exchange is throttling", RETRIED),
   "workload-tls": transient(502, "the cluster's certificate is not trusted", "check serviceAccounts.caFile"),
   "workload-token-audience": permanent(

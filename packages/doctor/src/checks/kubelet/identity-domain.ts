@@ -3,26 +3,12 @@
  * client or session. Whether its trust is right shows only in a pull, whose last failure daemon.ts reports.
  */
 import { Secret } from "@ocir-broker/foundation";
-import { createIdentityDomain, IdentityError, WorkloadError, type WorkloadErrorCode } from "@ocir-broker/identity";
+import { createIdentityDomain, IdentityError, WorkloadError } from "@ocir-broker/identity";
 import { attempt, type CheckContext, causeOf } from "../../check-context.ts";
-import type { DIAGNOSES } from "../../diagnoses.ts";
+import { findingOfCode } from "../../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
-import { findingOfCode } from "../../finding-of-code.ts";
-
-type Name = keyof typeof DIAGNOSES;
 
 const INVALID_TOKEN = new Secret("e30.e30.e30");
-
-const FINDING_OF_CODE: Readonly<Record<Extract<WorkloadErrorCode, `domain-${string}`>, Name>> = {
-  "domain-client-refused": "domain-client-refused",
-  "domain-not-configured": "domain-not-configured",
-  "domain-secret-missing": "domain-secret-missing",
-  "domain-secret-without-daemon": "domain-secret-missing",
-  "domain-tls": "domain-untrusted",
-  "domain-token-refused": "domain-ok",
-  "domain-unknown": "domain-unknown",
-  "domain-unreachable": "domain-unreachable",
-};
 
 export async function domainFinding({ config, environment, clock, cloud, signal }: CheckContext): Promise<Finding> {
   const { exchange } = createIdentityDomain({
@@ -31,15 +17,11 @@ export async function domainFinding({ config, environment, clock, cloud, signal 
   });
   const asked = await attempt(exchange(INVALID_TOKEN, signal));
   const host = config.identityDomain.url === undefined ? "identityDomain.url" : new URL(config.identityDomain.url).host;
-  if ("value" in asked) return finding("domain-answer-invalid", `${host}: it exchanged an invalid token`);
+  if ("value" in asked) return finding("domain-unknown", `${host}: it exchanged an invalid token`);
   const { error } = asked;
-  if (error instanceof WorkloadError) return finding(nameOf(error), error.message);
+  if (error instanceof WorkloadError)
+    return finding(error.code === "domain-token-refused" ? "domain-ok" : error.code, error.message);
   const secretFault = error instanceof IdentityError && error.place !== undefined && findingOfCode(error.code);
   if (config.identityDomain.authorization === "client" && secretFault) return finding(secretFault, String(error.place));
   return notChecked("the identity domain", causeOf(error), "it needs the session of this node");
-}
-
-function nameOf({ code, retryable }: WorkloadError): Name {
-  if (Object.hasOwn(FINDING_OF_CODE, code)) return FINDING_OF_CODE[code as keyof typeof FINDING_OF_CODE];
-  return retryable && code !== "workload-invalid" ? "domain-unavailable" : "domain-answer-invalid";
 }

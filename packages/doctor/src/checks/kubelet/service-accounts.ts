@@ -61,5 +61,5 @@ async function clusterFinding({ config, clock, signal }: CheckContext): Promise<
   if ("value" in sent) return finding("cluster-ok", sent.value);
   const code = codeOf(sent.error);
   if (code === "cluster-unknown") return finding("cluster-unknown", `kubeconfig ${config.serviceAccounts.kubeconfig}`);
-  return finding(code === "tls" ? "cluster-untrusted" : "cluster-unreachable", `${cluster.endpoint().host}: ${code}`);
+  return finding(code === "tls" ? "workload-tls" : "workload-unreachable", `${cluster.endpoint().host}: ${code}`);
 }
