@@ -7,6 +7,7 @@ import { createSystemClock } from "@ocir-broker/foundation";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 import { expect, it, onTestFinished } from "vitest";
 import { JSON_TYPE } from "../errors/response.ts";
+import type { AnswerCredentials } from "../pulls/kubelet-request.ts";
 import { createCredentialsServer } from "./credentials-server.ts";
 
 /** Posts a body; returns the received bytes, and the lengths of the bodies that were passed on. */
@@ -15,12 +16,14 @@ async function post(body: string, headers: string): Promise<{ heard: string; pas
   const path = join(directory, "credentials.sock");
   const passedOn: number[] = [];
   let served = 0;
+  const answer: AnswerCredentials = async (bytes) => {
+    passedOn.push(bytes.length);
+    return { status: 200, contentType: JSON_TYPE, body: Buffer.from("{}"), outcome: "hit" };
+  };
   const server = createCredentialsServer({
     clock: createSystemClock(),
-    async answer(bytes) {
-      passedOn.push(bytes.length);
-      return { status: 200, contentType: JSON_TYPE, body: Buffer.from("{}"), outcome: "hit" };
-    },
+    answer,
+    answerDockerCredential: answer,
     deadlineMs: 1_000,
     onServed: () => {
       served += 1;

@@ -13,8 +13,7 @@ import { type BoundedServer, createBoundedServer, type RequestHandler } from "./
 export interface CredentialsServerOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
-  /** Without it the route does not exist. */
-  readonly answerDockerCredential?: AnswerCredentials;
+  readonly answerDockerCredential: AnswerCredentials;
   /** Time limit of an answer. */
   readonly deadlineMs: number;
   readonly onServed: (answer: CredentialsAnswer, elapsedMs: number) => void;
