@@ -44,7 +44,7 @@ export async function probeRepository(
   signal: AbortSignal,
 ): Promise<Access> {
   if (!isProbeable(repository)) throw new TypeError("this repository is not probed");
-  if (!isReference(reference)) throw new TypeError("this is no tag or digest");
+  if (!isReference(reference)) throw new TypeError("invalid tag or digest");
   const { status } = await send({
     method: "HEAD",
     url: new URL(`/v2/${repository}/manifests/${reference}`, endpoint),

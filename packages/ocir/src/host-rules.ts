@@ -51,8 +51,8 @@ export function registryHostOf({ id, key, realmKey, realmDomain }: RegistryRegio
 export function createHostRules(options: HostRuleOptions): (registryHost: string) => boolean {
   const realmDomains = new Set(options.realmDomains);
   const extraHosts = new Set(options.extraHosts);
-  for (const domain of realmDomains) if (!DOMAIN.test(domain)) throw new TypeError("a realm domain is no domain");
-  for (const host of extraHosts) if (!isRegistryHost(host)) throw new TypeError("an extra host is no registry host");
+  for (const domain of realmDomains) if (!DOMAIN.test(domain)) throw new TypeError("invalid realm domain");
+  for (const host of extraHosts) if (!isRegistryHost(host)) throw new TypeError("invalid extra host");
 
   return (registryHost) => {
     if (registryHost.length > MAX_HOST_LENGTH) return false;

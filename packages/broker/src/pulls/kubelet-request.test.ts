@@ -52,7 +52,7 @@ describe("createCredentials", () => {
     expect(parts.ask).not.toHaveBeenCalled();
   });
 
-  it("hands out the token that a healing brought, and the old one where it brought none", async () => {
+  it("serves the healed token, or the current one if healing fails", async () => {
     const { passwordOf, parts, setLive } = setUp();
     parts.ask.mockReturnValue("denied");
     expect(await passwordOf(`${HOST}/ns/app`)).toBe("first");

@@ -11,7 +11,7 @@ export interface ServiceAccountClaims {
   readonly audiences: readonly string[];
   readonly namespace: string;
   readonly name: string;
-  /** Another one after the service account was deleted and created again. */
+  /** Changes when the service account is recreated. */
   readonly uid: string;
   /** In epoch milliseconds. */
   readonly expiresAtWallMs: number;
