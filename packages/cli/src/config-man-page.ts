@@ -10,8 +10,8 @@ proxy:
   https: http://proxy.example:3128
   noProxy: .ocir.io`;
 
-const FAULTS = `A file with faults does not stop the daemon: a start uses the valid part and defaults for the rest, and a reload
-changes nothing. ocir-broker config check names each fault with its line; it never shows the value of an unknown key, which may be a
+const FAULTS = `An invalid file does not stop the daemon: a start uses the valid part and defaults for the rest, and a reload
+ignores the file. ocir-broker config check names each error with its line; it never shows the value of an unknown key, which may be a
 secret.`;
 
 export function renderConfigPage(keys: readonly ConfigKey[]): string {
