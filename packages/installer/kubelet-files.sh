@@ -152,7 +152,7 @@ connect() { # CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
   find "$bin_dir/" -maxdepth 1 ! -type d -exec ln -s {} "$candidate/bin" ';' 2>/dev/null || true
   for name in "${plugin##*/}" "${plugin##*/}-sa"; do ln -sfn "${plugin%/*}/$name" "$candidate/bin/$name"; done
   said=$("$command" kubelet-config check "$judged" --kubelet-version "$kubelet_version" --bin-dir "$candidate/bin" 2>&1) ||
-    fail "$kubelet_version would not start with $config: $(printf '%s\n' "$said" | grep -m 1 '^fatal')"
+    fail "$kubelet_version would not start with $config, or may not: $(printf '%s\n' "$said" | grep -m 1 -E '^(fatal|unknown)')"
 
   # The plugins come first, because the configuration will name them.
   for name in "${plugin##*/}" "${plugin##*/}-sa"; do

@@ -2,6 +2,7 @@
  * A seeded corpus of CredentialProviderConfig files: valid ones in every style, and mutations that YAML readers are known to
  * treat differently. The same number always gives the same bytes.
  */
+import { EXAMPLES } from "../../packages/kubelet-config/test/examples.ts";
 import { createRandom, type Random } from "./random.ts";
 
 const PROVIDER = `matchImages: ["*.gcr.io"]
@@ -19,17 +20,25 @@ const HEAD = "apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConf
 
 const TEMPLATES: readonly string[] = [
   `${HEAD}- name: gcr\n  ${PROVIDER}\n- ${OURS}\n`,
-  `# Managed.\n${HEAD}# ours\n- ${OURS} # last\n# theirs\n- name: gcr\n  ${PROVIDER}\n  args:\n  - | # c\n`,
-  `${HEAD}- name: gcr\n  ${PROVIDER}\n  env:\n  - {name: A, value: }\n  - {name: , value: x}\n- ${OURS}\n  env: [{name: A, value: }]\n`,
-  `${HEAD}- name: gcr\n  ${PROVIDER}\n  args:\n  - |+\n    text\n\n  - >-\n    folded\n    text\n\n- ${OURS}\n`,
-  `${HEAD}- &a\n  name: gcr\n  ${PROVIDER}\n- <<: *a\n  args: [a, "b\\tc", 'd''e']\n  name: other\n- ${OURS}\n`,
+  `# Managed.\n---\n${HEAD}# ours\n- ${OURS} # last\n# theirs\n- name: gcr\n  ${PROVIDER}\n  args:\n  - a b # c\n...\n`,
+  `${HEAD}- name: gcr\n  ${PROVIDER}\n  env:\n  - {name: A, value: }\n  - {name: "", value: 'x'}\n- ${OURS}\n  env: [{name: A, value: }]\n`,
+  `${HEAD}- # first\n  name: gcr\n  ${PROVIDER}\n  args: [a, "b\\tc", 'd''e', -f, --g=h]\n-   name: other\n    matchImages: ["*.gcr.io"]\n    defaultCacheDuration: 10m\n    apiVersion: credentialprovider.kubelet.k8s.io/v1\n- ${OURS}\n`,
   `${HEAD}  - name: "gcr"\n    matchImages:\n      - 'gcr.io' # one\n\n      - a.b.c:5000/d\n    defaultCacheDuration: "1h30m"\n    apiVersion: credentialprovider.kubelet.k8s.io/v1beta1\n    env:\n      - name: A\n        value: "x y"\n`,
   `---\nkind: CredentialProviderConfig\nproviders: [{name: gcr, matchImages: [gcr.io], defaultCacheDuration: 0s, apiVersion: credentialprovider.kubelet.k8s.io/v1}, # c\n  {"name": "credential-provider-oke", "matchImages": ["*.ocir.io"], defaultCacheDuration: 0s, apiVersion: credentialprovider.kubelet.k8s.io/v1,},]\napiVersion: kubelet.config.k8s.io/v1\n`,
   `${HEAD}- name: gcr\n  ${PROVIDER}\n  tokenAttributes:\n    serviceAccountTokenAudience: a\n    requireServiceAccount: true\n    cacheType: Token\n    requiredServiceAccountAnnotationKeys: [a/b]\n- ${OURS}\n`,
+  // Outside the subset that is read.
+  `${HEAD}- &a\n  name: gcr\n  ${PROVIDER}\n- <<: *a\n  args:\n  - |+\n    text\n\n  name: other\n- ${OURS}\n`,
   asJson(2),
   asJson(undefined),
-  "apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders:\n",
+  ...EXAMPLES.map(({ text }) => withProgramsOf(text)),
 ];
+
+/** The oracle has four programs. */
+function withProgramsOf(text: string): string {
+  return text
+    .replace(/(?<=name"?: "?)(?:ecr|auth-|acr)[\w-]+|(?<=name: )ecr$/m, "gcr")
+    .replace("jfrog-credential-provider", "other");
+}
 
 /** Texts that readers treat differently, or that a rule of the kubelet covers. */
 const FRAGMENTS: readonly string[] = [

@@ -285,6 +285,10 @@ export const DIAGNOSES = {
     verdict: "problem",
     means: "the kubelet will not start with this provider configuration",
   },
+  "kubelet-config-unclear": {
+    verdict: "warning",
+    means: "doctor does not understand this provider configuration, which the kubelet may read",
+  },
   "kubelet-config-lint": {
     verdict: "warning",
     means: "the kubelet accepts this, but it does not have the intended effect",

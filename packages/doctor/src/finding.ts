@@ -36,13 +36,19 @@ export function notChecked(what: string, cause: string, needs: string): Finding 
   return { ...finding("not-checked", needs), means: `${what} was not checked because of ${cause}` };
 }
 
+const KUBELET_CONFIG_ROWS = {
+  fatal: "kubelet-config-invalid",
+  unknown: "kubelet-config-unclear",
+  warning: "kubelet-config-lint",
+} as const satisfies Record<KubeletConfigFinding["severity"], DiagnosisName>;
+
 /**
  * A finding of the kubelet's rules, under its own code.
  * @param connect the commands that put our provider into the file on this node.
  */
 export function kubeletConfigFinding(found: KubeletConfigFinding, connect?: string): Finding {
   const isProblem = found.severity === "fatal" || found.code === "provider-missing";
-  const { verdict, means } = DIAGNOSES[found.severity === "fatal" ? "kubelet-config-invalid" : "kubelet-config-lint"];
+  const { verdict, means } = DIAGNOSES[KUBELET_CONFIG_ROWS[found.severity]];
   const place = [found.file, found.line, found.path].filter((part) => part !== undefined && part !== "").join(":");
   return {
     name: `kubelet-config-${found.code}`,

@@ -187,6 +187,11 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     ["kubelet-config-provider-executable-missing", "image-not-matched"],
   ],
   [
+    "kubelet-config-not-understood",
+    "the configuration has an anchor",
+    (node) => node.providers(OUR_PROVIDER.replace("name: ", "name: &ours ")),
+  ],
+  [
     "other-plugin-first",
     "another provider is asked first",
     (node) => {

@@ -68,7 +68,9 @@ describe("decodeCredentialProviderAnswer", () => {
 
   it("refuses a number that no float64 holds, which YAML takes for text", () => {
     const text = JSON.stringify(ANSWER).replace('"BEARER_TOKEN"', "1e400");
-    expect(decodeCredentialProviderAnswer(text)).toEqual({ problem: expect.stringContaining("a number") });
+    expect(decodeCredentialProviderAnswer(text)).toEqual({
+      problem: expect.stringContaining("a username and a password"),
+    });
   });
 
   it.each(["", "null", "[]", "ok", "kind: x", `${JSON.stringify(ANSWER)}{}`])("refuses %j", (text) => {

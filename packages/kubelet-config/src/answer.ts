@@ -4,8 +4,7 @@
  */
 
 import { API_VERSION } from "@ocir-broker/protocol";
-import { isJson } from "./json-text.ts";
-import { parseText } from "./reading/document.ts";
+import { isJson, parseText } from "./reading/document.ts";
 import { parseGoDurationNs } from "./reading/duration.ts";
 import type { Tree } from "./tree.ts";
 
@@ -23,7 +22,6 @@ const KEY_TYPES: readonly (string | undefined)[] = ["Image", "Registry", "Global
 export function decodeCredentialProviderAnswer(text: string, apiVersion: string = API_VERSION): Answer {
   const parsed = isJson(text) ? parseText(text) : undefined;
   if (parsed === undefined || "problem" in parsed) return { problem: "it is no JSON object" };
-  if (hasInfiniteNumber(text)) return { problem: "it has a number where the kubelet expects text" };
   const fields = fieldsOf(parsed.tree, ["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);
   if (fields === undefined) return { problem: "it has a field that the kubelet does not know, or one twice" };
   if (textOf(fields.get("kind")) !== "CredentialProviderResponse") {
@@ -43,15 +41,6 @@ export function decodeCredentialProviderAnswer(text: string, apiVersion: string 
     auth.set(key, credentials);
   }
   return { auth };
-}
-
-/** A number that no float64 holds is text in YAML, as the tree has it, but a number in JSON. No field takes one. */
-function hasInfiniteNumber(json: string): boolean {
-  let isFound = false;
-  JSON.parse(json, (_key, value: unknown) => {
-    isFound ||= typeof value === "number" && !Number.isFinite(value);
-  });
-  return isFound;
 }
 
 /** Treats null and a missing value as an empty one, as in Go. */

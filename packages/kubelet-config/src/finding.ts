@@ -2,11 +2,14 @@
  * One fault in a configuration. Its message may name providers and patterns, but never an argument or the value of an
  * environment entry, because those may be secret.
  */
-import { type FindingCode, RULES, type Rule } from "./rules.ts";
+import { type FatalMinors, type FindingCode, RULES, type Rule } from "./rules.ts";
 
 export interface Finding {
-  /** fatal: a kubelet of this minor does not start. warning: it starts, but does not do what was meant. */
-  readonly severity: "fatal" | "warning";
+  /**
+   * fatal: a kubelet of this minor does not start. unknown: it may or may not start. warning: it starts, but does not do what was
+   * meant.
+   */
+  readonly severity: "fatal" | "unknown" | "warning";
   readonly code: FindingCode;
   /** The path as the caller named it; empty if the finding is about no file. */
   readonly file: string;
@@ -31,7 +34,7 @@ export type Report = (code: FindingCode, place: Place, message: string) => void;
 export function createReport(kubeletMinor: number, findings: Finding[]): Report {
   return (code, place, message) => {
     const rule: Rule = RULES[code];
-    const severity = isFatal(rule, kubeletMinor) ? "fatal" : "warning";
+    const severity = rule.fatal === "unknown" ? "unknown" : isFatal(rule.fatal, kubeletMinor) ? "fatal" : "warning";
     const line = place.line === undefined ? {} : { line: place.line };
     findings.push({ severity, code, file: place.file, ...line, path: place.path, message, fix: rule.fix });
   };
@@ -44,6 +47,6 @@ export function quote(text: string): string {
   return JSON.stringify(shown);
 }
 
-function isFatal({ fatal }: Rule, minor: number): boolean {
+function isFatal(fatal: FatalMinors | undefined, minor: number): boolean {
   return fatal !== undefined && minor >= fatal.from && minor <= (fatal.to ?? minor);
 }

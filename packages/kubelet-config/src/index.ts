@@ -11,7 +11,7 @@ export {
   type ProviderMatch,
 } from "./matching/match.ts";
 export { REGION_KEYS } from "./matching/region-keys.ts";
-export { type MergeOptions, mergeProvider, removeProvider } from "./merging/merge.ts";
+export { type MergeOptions, mergeProvider, removeProviders } from "./merging/merge.ts";
 export { parseKubeletVersion } from "./minor.ts";
 export type { ConfigFile } from "./reading/decode.ts";
 export { decodeConfigText } from "./reading/document.ts";

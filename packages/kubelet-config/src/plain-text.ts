@@ -7,17 +7,12 @@ const OTHER_BASE = /^[-+]?(?:0x[0-9a-f]{1,16}|0b[01]{1,64}|0o[0-7]+)$/i;
 const DECIMAL = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:e[-+]?[0-9]+)?$/i;
 const NOT_FINITE = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
 
-/** Resolves unquoted text as the YAML library of Kubernetes does. Dates stay texts there. */
+/** Resolves unquoted text as the YAML library of Kubernetes does. Dates stay texts there; a number too large for it counts as one. */
 export function typeOfPlain(text: string): ScalarTree["type"] {
   if (NULL.test(text)) return "null";
   if (BOOLEAN.test(text)) return "boolean";
   const digits = /^[-+.0-9]/.test(text) ? text.replaceAll("_", "") : "";
-  return OTHER_BASE.test(digits) || isDecimal(digits) || NOT_FINITE.test(text) ? "number" : "string";
-}
-
-/** A number that no float64 can hold is a text in Go. */
-function isDecimal(digits: string): boolean {
-  return DECIMAL.test(digits) && Number.isFinite(Number(digits));
+  return OTHER_BASE.test(digits) || DECIMAL.test(digits) || NOT_FINITE.test(text) ? "number" : "string";
 }
 
 /** Whether a text needs no quotes in any reader: a cautious guess, which adds needless quotes at worst. */

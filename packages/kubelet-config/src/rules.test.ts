@@ -1,17 +1,20 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { type FatalMinors, NEWEST_MINOR, OLDEST_MINOR, RULES, type Rule } from "./rules.ts";
+import { NEWEST_MINOR, OLDEST_MINOR, RULES, type Rule } from "./rules.ts";
 
 const document = readFileSync(new URL("../../../docs/kubelet-rules.md", import.meta.url), "utf8");
 
-function minorsOf({ from, to }: FatalMinors): string {
+function minorsOf(fatal: Rule["fatal"]): string {
+  if (fatal === undefined) return "none";
+  if (fatal === "unknown") return "not known";
+  const { from, to } = fatal;
   if (to === undefined) return from === 26 ? "all" : `1.${from} and newer`;
   return `1.${from} to 1.${to}`;
 }
 
 test("docs/kubelet-rules.md lists every rule with its minors and its code", () => {
   const rows = Object.entries<Rule>(RULES).map(
-    ([code, { rule, fatal, fix }]) => `| ${rule} | ${fatal ? minorsOf(fatal) : "none"} | \`${code}\` | ${fix} |`,
+    ([code, { rule, fatal, fix }]) => `| ${rule} | ${minorsOf(fatal)} | \`${code}\` | ${fix} |`,
   );
   expect(document).toContain(`its rules for Kubernetes 1.${OLDEST_MINOR} to 1.${NEWEST_MINOR}.`);
   expect(document.split("\n").filter((line) => /^\| .*`/.test(line))).toStrictEqual(rows);

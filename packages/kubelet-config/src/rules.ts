@@ -18,8 +18,8 @@ export interface FatalMinors {
 
 export interface Rule {
   readonly rule: string;
-  /** The minors in which the kubelet refuses to start. Absent for a lint of ours, which the kubelet does not have. */
-  readonly fatal?: FatalMinors;
+  /** The minors in which the kubelet refuses to start, if that is known. Absent for a lint of ours, which the kubelet does not have. */
+  readonly fatal?: FatalMinors | "unknown";
   readonly fix: string;
 }
 
@@ -45,10 +45,10 @@ export const RULES = {
     fatal: { from: OLDEST_MINOR, to: 33 },
     fix: "put all providers into one file and name that file",
   },
-  "syntax-invalid": {
-    rule: "the file is YAML 1.1, or JSON when it begins with {",
-    fatal: ALWAYS,
-    fix: "correct the syntax",
+  "not-understood": {
+    rule: "the file is JSON, or YAML in the form below",
+    fatal: "unknown",
+    fix: "write it as JSON, or as simple YAML: one document, each text on one line, no anchors, tags or tabs",
   },
   "kind-invalid": {
     rule: "kind is CredentialProviderConfig",
@@ -174,10 +174,6 @@ export const RULES = {
     rule: "cacheType is Token or ServiceAccount",
     fatal: { from: 34 },
     fix: "set cacheType: Token",
-  },
-  "documents-ignored": {
-    rule: "the kubelet reads only the first YAML document of a file",
-    fix: "put all providers into the first document",
   },
   "match-image-scheme": {
     rule: "an entry with a scheme matches no image",

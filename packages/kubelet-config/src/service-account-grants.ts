@@ -3,7 +3,7 @@
  * OKE Workload Identity (Oracle's "Granting Workloads Access to OCI Resources").
  */
 
-import { field, listOf, NO_FIELDS, setFields, text } from "./merging/fields.ts";
+import { field, listOf, mapOf, text } from "./merging/fields.ts";
 import { renderLines } from "./merging/render.ts";
 import type { Tree } from "./tree.ts";
 
@@ -13,17 +13,17 @@ const NAME = "ocir-broker-service-account-audience";
 /** Two documents of YAML: every kubelet may request tokens for this audience and no other. */
 export function audienceRbac(audience: string): string {
   const apiVersion = field("apiVersion", text(`${RBAC_GROUP}/v1`));
-  const metadata = field("metadata", setFields(NO_FIELDS, [field("name", text(NAME))]));
-  const rule = setFields(NO_FIELDS, [
+  const metadata = field("metadata", mapOf([field("name", text(NAME))]));
+  const rule = mapOf([
     field("apiGroups", listOf([text("")])),
     field("resources", listOf([text(audience)])),
     field("verbs", listOf([text("request-serviceaccounts-token-audience")])),
   ]);
   const reference = (kind: string, name: string) =>
-    setFields(NO_FIELDS, [field("apiGroup", text(RBAC_GROUP)), field("kind", text(kind)), field("name", text(name))]);
+    mapOf([field("apiGroup", text(RBAC_GROUP)), field("kind", text(kind)), field("name", text(name))]);
   return [
-    setFields(NO_FIELDS, [apiVersion, field("kind", text("ClusterRole")), metadata, field("rules", listOf([rule]))]),
-    setFields(NO_FIELDS, [
+    mapOf([apiVersion, field("kind", text("ClusterRole")), metadata, field("rules", listOf([rule]))]),
+    mapOf([
       apiVersion,
       field("kind", text("ClusterRoleBinding")),
       metadata,

@@ -8,36 +8,31 @@ export interface Field {
   readonly line: number;
 }
 
-/** A value's place in the text, as offsets. */
-export interface Source {
-  /** Offset of the introducing token: the dash of its list item, or the key of its field. */
-  readonly marker: number;
+/** A value's place in the text, as offsets; comments and line breaks that follow are not part of it. */
+export interface Range {
   readonly start: number;
-  /** Offset after its last character; comments and line breaks that follow are not part of it. */
   readonly end: number;
-  readonly isBlock: boolean;
 }
 
 export interface MapTree {
   readonly type: "map";
   readonly fields: readonly Field[];
   readonly line: number;
-  /** Absent for a value that is in no text. */
-  readonly source?: Source;
 }
 
 export interface ListTree {
   readonly type: "list";
   readonly items: readonly Tree[];
   readonly line: number;
-  readonly source?: Source;
+  /** Whether its items begin with dashes, which then begin their ranges. */
+  readonly isBlock: boolean;
+  readonly ranges: readonly Range[];
 }
 
 export interface ScalarTree {
   readonly type: "string" | "number" | "boolean" | "null";
   readonly text: string;
   readonly line: number;
-  readonly source?: Source;
 }
 
 /** null in Go, which also stands for a missing value. */

@@ -15,7 +15,7 @@ import {
   mergeProvider,
   parseKubeletVersion,
   readProviders,
-  removeProvider,
+  removeProviders,
 } from "@ocir-broker/kubelet-config";
 import { isOurProvider, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -50,7 +50,9 @@ export function addKubeletConfigCommand(program: Command): void {
 
   kubeletConfig
     .command("check")
-    .description("report what a kubelet of this version refuses (exit 1) or silently ignores (a warning)")
+    .description(
+      "report what a kubelet of this version refuses (exit 1), silently ignores (a warning), or may refuse (unknown, exit 1)",
+    )
     .argument("<file...>", "one file, or one directory of .json, .yaml and .yml files (since 1.34)")
     .requiredOption(...VERSION_FLAG, parseMinor)
     .option("--bin-dir <directory>", "the kubelet's --image-credential-provider-bin-dir", BIN_DIRECTORY)
@@ -103,8 +105,7 @@ export function addKubeletConfigCommand(program: Command): void {
     .action((path: string, { write }: ChangeOptions) => {
       if (write) refuseUntrustedPath(path);
       const existing = readIfThere(path) ?? "";
-      const withoutTokens = removeProvider(existing, { name: SERVICE_ACCOUNT_PROVIDER_NAME });
-      const left = withoutTokens === undefined ? undefined : removeProvider(withoutTokens, { name: PROVIDER_NAME });
+      const left = removeProviders(existing);
       if (left === undefined) {
         throw commandError("provider-last", { place: path });
       }
@@ -152,8 +153,7 @@ function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir,
   const hasExecutable = (name: string) => isExecutable(`${binDir}/${name}`);
   const findings = checkCredentialProviderConfig(files, { kubeletMinor, directory, hasExecutable });
   for (const finding of findings) process.stdout.write(`${describe(finding)}\n`);
-  const isFatal = findings.some(({ severity }) => severity === "fatal");
-  if (isFatal) process.exitCode = 1;
+  if (findings.some(({ severity }) => severity !== "warning")) process.exitCode = 1;
   else process.stdout.write(`a kubelet 1.${kubeletMinor} starts with this\n`);
   if (image === undefined) return;
   const { run, notRun } = explainMatch(readProviders(files, { kubeletMinor, directory }), image, { kubeletMinor });
@@ -164,7 +164,7 @@ function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir,
 
 function mergeOptionsOf(options: ChangeOptions): MergeOptions {
   const { kubeletVersion: kubeletMinor, serviceAccounts: audience, annotation } = options;
-  const wanted = { name: PROVIDER_NAME, kubeletMinor };
+  const wanted = { kubeletMinor };
   if (audience === undefined) return wanted;
   return { ...wanted, serviceAccounts: { audience, annotation } };
 }

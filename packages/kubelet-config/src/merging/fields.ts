@@ -1,41 +1,12 @@
-/** Makes and changes the trees of a provider's fields. */
-import { type Field, type MapTree, sameTree, type Tree } from "../tree.ts";
+/** Makes and reads the trees of a provider's fields. */
+import type { Field, ListTree, MapTree, Tree } from "../tree.ts";
 
-export const NO_FIELDS: MapTree = { type: "map", fields: [], line: 0 };
-
-/** Replaces fields of the same name in place and appends the others. */
-export function setFields(map: MapTree, fields: readonly Field[]): MapTree {
-  const changed = map.fields.map((existing): Field => {
-    const value = fields.find(({ key }) => key === existing.key)?.value;
-    const { source } = existing.value;
-    if (value === undefined || sameTree(existing.value, value)) return existing;
-    return source === undefined ? { ...existing, value } : { ...existing, value: { ...value, source } };
-  });
-  return { ...map, fields: [...changed, ...missing(map, fields)] };
+export function mapOf(fields: readonly Field[]): MapTree {
+  return { type: "map", fields, line: 0 };
 }
 
-export function missing(map: MapTree, fields: readonly Field[]): readonly Field[] {
-  return fields.filter(({ key }) => !map.fields.some((existing) => existing.key === key));
-}
-
-/** Takes the last of a duplicate field, as older kubelets do. */
-function fieldValue({ fields }: MapTree, key: string): Tree | undefined {
-  return fields.findLast((existing) => existing.key === key)?.value;
-}
-
-export function itemsOf(map: MapTree, key: string): readonly Tree[] {
-  const value = fieldValue(map, key);
-  return value?.type === "list" ? value.items : [];
-}
-
-export function listOf(items: readonly Tree[]): Tree {
-  return { type: "list", items, line: 0 };
-}
-
-export function isNamed(provider: Tree, name: string): boolean {
-  if (provider.type !== "map") return false;
-  const value = fieldValue(provider, "name");
-  return value?.type === "string" && value.text === name;
+export function listOf(items: readonly Tree[]): ListTree {
+  return { type: "list", items, line: 0, isBlock: true, ranges: [] };
 }
 
 export function field(key: string, value: Tree): Field {
@@ -44,4 +15,19 @@ export function field(key: string, value: Tree): Field {
 
 export function text(value: string): Tree {
   return { type: "string", text: value, line: 0 };
+}
+
+/** Takes the last of a duplicate field, as older kubelets do. */
+export function fieldValue(tree: Tree, key: string): Tree | undefined {
+  return tree.type === "map" ? tree.fields.findLast((existing) => existing.key === key)?.value : undefined;
+}
+
+export function itemsOf(tree: Tree | undefined, key: string): readonly Tree[] {
+  const value = tree === undefined ? undefined : fieldValue(tree, key);
+  return value?.type === "list" ? value.items : [];
+}
+
+export function isNamed(provider: Tree, name: string): boolean {
+  const value = fieldValue(provider, "name");
+  return value?.type === "string" && value.text === name;
 }

@@ -1,11 +1,12 @@
-import { PROVIDER_NAME } from "@ocir-broker/protocol";
+import { PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { EXAMPLES } from "../../test/examples.ts";
 import { checkCredentialProviderConfig } from "../index.ts";
-import { type MergeOptions, mergeProvider, removeProvider } from "./merge.ts";
+import { type MergeOptions, mergeProvider, removeProviders } from "./merge.ts";
 
-const options: MergeOptions = { name: PROVIDER_NAME, kubeletMinor: 34 };
+const options: MergeOptions = { kubeletMinor: 34 };
 
 const NEW = `apiVersion: kubelet.config.k8s.io/v1
 kind: CredentialProviderConfig
@@ -45,11 +46,7 @@ const GCR = `- name: gcr
   apiVersion: credentialprovider.kubelet.k8s.io/v1
 `;
 
-/** The last provider's arguments are an alias of ours. */
-const ALIASED = `${ECR}${OURS}  args: &a [x]\n${GCR}  args: *a\n`;
-
 const withProvider = (fields: string) => `${ECR}${fields}${GCR}`;
-const decode = (text: string) => parse(text, { version: "1.1" });
 const providerOf = (text: string) => parse(text).providers.find(({ name }: { name: string }) => name === PROVIDER_NAME);
 
 describe("mergeProvider", () => {
@@ -65,43 +62,15 @@ describe("mergeProvider", () => {
     expect(mergeProvider("# ours\n", options)).toBe(`# ours\n\n${NEW}`);
   });
 
-  test.each([
-    ["no providers", ""],
-    ["providers without a value", "providers:\n"],
-    ["no provider", "providers: []\n"],
-  ])("adds the provider where there are %s", (_name, providers) => {
-    const existing = `apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\n${providers}`;
-    expect(parse(mergeProvider(existing, options))).toStrictEqual(parse(NEW));
-  });
-
-  test("gives arguments and environment, quoted where the kubelet would take them for something else", () => {
-    const merged = mergeProvider(undefined, {
-      ...options,
-      args: ["--fast", "yes", "a b", "5"],
-      env: { A: "no", B: "/x" },
-    });
-    expect(merged).toBe(`${NEW}    args:
-      - --fast
-      - "yes"
-      - "a b"
-      - "5"
-    env:
-      - name: A
-        value: "no"
-      - name: B
-        value: /x
-`);
-  });
-
   test("adds the provider behind the others, and leaves them, comments and style as they are", () => {
     expect(mergeProvider(ECR, options)).toBe(ECR + OURS);
   });
 
-  test("changes a provider of the same name where it stands", () => {
+  test("changes a provider of the same name where it stands, and keeps what is around it", () => {
     const existing = withProvider(`# theirs
-- name: credential-provider-oke # keep this name
+- name: credential-provider-oke # dropped
   matchImages:
-  # vanity host
+  # dropped
   - registry.example.com:5000
   - "*.ocir.io"
   - "*.ocir.io"
@@ -110,39 +79,43 @@ describe("mergeProvider", () => {
   - 5
   - {}
   defaultCacheDuration: 10m
-  unknown: &odd key
-  *odd : 1
+  unknown: 1
   apiVersion: credentialprovider.kubelet.k8s.io/v1alpha1
-  apiVersion: credentialprovider.kubelet.k8s.io/v1
   args: [--old]
-  tokenAttributes: {}
+  tokenAttributes: {} # kept
+# kept
 `);
     expect(mergeProvider(existing, options)).toBe(
       withProvider(`# theirs
-- name: credential-provider-oke # keep this name
+- name: credential-provider-oke
+  apiVersion: credentialprovider.kubelet.k8s.io/v1
   matchImages:
-  # vanity host
-  - registry.example.com:5000
+  - "registry.example.com:5000"
   - "*.ocir.io"
   - "ocir.*.oci.*.*"
-  defaultCacheDuration: 0s
-  apiVersion: credentialprovider.kubelet.k8s.io/v1
+  defaultCacheDuration: 0s # kept
+# kept
 `),
     );
   });
 
-  test("keeps harmless environment entries, and prefers the given ones", () => {
+  test("leaves a provider that needs no change as it is, with its comments", () => {
+    const existing = withProvider(`# ours
+- defaultCacheDuration: "0s" # never cached
+  name: 'credential-provider-oke'
+  matchImages: ["*.ocir.io", "ocir.*.oci.*.*"]
+  apiVersion: credentialprovider.kubelet.k8s.io/v1
+`);
+    expect(mergeProvider(existing, options)).toBe(existing);
+  });
+
+  test("keeps harmless environment entries", () => {
     const existing = withProvider(`${OURS}  env:
-  # for the proxy
   - name: HTTPS_PROXY
     value: http://proxy:3128
-  - name: OCIR_BROKER_SOCKET
-    value: /old.sock
   - name: EMPTY
-  - name: LD_PRELOAD
-    value: /tmp/x.so
-  - name: NODE_OPTIONS
-    value: --inspect
+  - name: "YES"
+    value: "yes"
   - name: ""
     value: x
   - value: x
@@ -154,14 +127,14 @@ describe("mergeProvider", () => {
     value: 5
   - text
 `);
-    expect(mergeProvider(existing, { ...options, env: { OCIR_BROKER_SOCKET: "/new.sock" } })).toBe(
+    expect(mergeProvider(existing, options)).toBe(
       withProvider(`${OURS}  env:
-  # for the proxy
   - name: HTTPS_PROXY
-    value: http://proxy:3128
+    value: "http://proxy:3128"
   - name: EMPTY
-  - name: OCIR_BROKER_SOCKET
-    value: /new.sock
+    value: ""
+  - name: "YES"
+    value: "yes"
 `),
     );
   });
@@ -174,76 +147,84 @@ describe("mergeProvider", () => {
     },
   );
 
-  test("leaves one of several providers of the same name", () => {
-    expect(mergeProvider(withProvider(OURS + OURS), options)).toBe(withProvider(OURS));
-  });
-
   test.each([
-    [
-      "a list without items in flow style",
-      "apiVersion: kubelet.config.k8s.io/v1\nproviders: [] # none\nkind: CredentialProviderConfig\n",
-      `apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\n${NEW.slice(NEW.indexOf("providers"))}`,
-    ],
-    ["no line break at the end", ECR.trimEnd(), ECR + OURS],
+    ["no line break at the end", ECR.trimEnd(), (ECR + OURS).trimEnd()],
     ["CRLF", ECR.replaceAll("\n", "\r\n"), (ECR + OURS).replaceAll("\n", "\r\n")],
-    ["a block scalar at its end", `${ECR}  args:\n  - |+\n    a\n\n`, `${ECR}  args:\n  - |+\n    a\n\n${OURS}`],
-    ["a block scalar without text", `${ECR}  args:\n  - | # c\n`, `${ECR}  args:\n  - | # c\n${OURS}`],
-    ["empty values in flow maps", `${ECR}  env: [{name: A, value: }]\n`, `${ECR}  env: [{name: A, value: }]\n${OURS}`],
+    ["comments at the end", `${ECR}  # of ecr\n# of nobody\n`, `${ECR}${OURS}  # of ecr\n# of nobody\n`],
+    ["an empty value at its end", `${ECR}  args: # none\n`, `${ECR}  args: # none\n${OURS}`],
+    ["brackets", `${ECR}  env: [{name: A, value: }]\n`, `${ECR}  env: [{name: A, value: }]\n${OURS}`],
+    ["marks of a document", `---\n${ECR}...\n`, `---\n${ECR}${OURS}...\n`],
+    [
+      "a field behind the providers",
+      `${ECR.replace("kind: CredentialProviderConfig\n", "")}kind: CredentialProviderConfig\n`,
+      `${ECR.replace("kind: CredentialProviderConfig\n", "")}${OURS}kind: CredentialProviderConfig\n`,
+    ],
   ])("leaves every byte but its own in a file with %s", (_name, existing, merged) => {
     expect(mergeProvider(existing, options)).toBe(merged);
   });
 
-  test("removes a field that stands behind the dash", () => {
-    const existing = ECR + OURS.replace("- name", "- odd: 1 # why\n  name");
-    expect(mergeProvider(existing, options)).toBe(ECR + OURS);
-  });
+  const FLOW = ECR.slice(0, ECR.indexOf("providers"));
+  const ITEM =
+    '{ "name": "credential-provider-oke", "apiVersion": "credentialprovider.kubelet.k8s.io/v1", "matchImages": [ "*.ocir.io", "ocir.*.oci.*.*" ], "defaultCacheDuration": "0s" }';
+  const GCR_ITEM =
+    "{name: gcr, matchImages: [gcr.io], defaultCacheDuration: 1m, apiVersion: credentialprovider.kubelet.k8s.io/v1}";
 
-  test("gives a value to a field that has none, not even a colon", () => {
-    const existing = ECR + OURS.replace("defaultCacheDuration: 0s", "? defaultCacheDuration");
-    expect(decode(mergeProvider(existing, options))).toStrictEqual(decode(ECR + OURS));
-  });
-
-  test("encodes the whole file again if nothing else keeps the meaning", () => {
-    const merged = mergeProvider(ALIASED, options);
-    expect(decode(merged)).toStrictEqual(decode(`${ECR}${OURS}${GCR}  args: [x]\n`));
-    // The last line at the end of the file has no line break, which would become part of the text.
-    const scalar = `${ECR.replace("- name", "- env: []\n  name")}- name: b\n${ECR.slice(ECR.indexOf("  matchImages"))}  env: [{}]\n  args:\n  - |\n    a`;
-    expect(mergeProvider(scalar, options)).toContain("    env:\n      - {}\n    args:\n      - a\n");
-  });
-
-  test("keeps further documents, which the kubelet does not read", () => {
-    expect(mergeProvider(`${ECR}---\nother: 1\n`, options)).toBe(`${ECR}${OURS}---\nother: 1\n`);
+  test.each([
+    ["one line", `providers: [${GCR_ITEM}] # all\n`, `providers: [${GCR_ITEM}, ${ITEM}] # all\n`],
+    ["a comma at the end", `providers: [${GCR_ITEM},]\n`, `providers: [${GCR_ITEM}, ${ITEM},]\n`],
+  ])("adds to a list in brackets: %s", (_name, existing, merged) => {
+    expect(mergeProvider(FLOW + existing, options)).toBe(FLOW + merged);
+    expect(removeProviders(FLOW + merged)).toBe(FLOW + existing);
   });
 
   test.each([
-    ["a tab", '{\n\t"kind": "CredentialProviderConfig"\n}\n', "\t", "\n"],
-    ["two spaces", ' {\r\n  "kind": "CredentialProviderConfig"}', "  ", ""],
-    ["nothing", '{"kind":"CredentialProviderConfig"}', undefined, ""],
-  ])("leaves JSON as JSON, indented by %s", (_name, existing, indent, end) => {
-    const expected = { kind: "CredentialProviderConfig", ...parse(NEW) };
-    expect(mergeProvider(existing, options)).toBe(JSON.stringify(expected, null, indent) + end);
+    ["a tab", "\t", "\n"],
+    ["two spaces", "  ", ""],
+    ["nothing", undefined, ""],
+  ])("leaves every byte of JSON that is indented by %s", (_name, indent, end) => {
+    const [ecr] = parse(ECR, { version: "1.1" }).providers;
+    const config = (...providers: object[]) =>
+      JSON.stringify(
+        { kind: "CredentialProviderConfig", providers, apiVersion: "kubelet.config.k8s.io/v1" },
+        null,
+        indent,
+      ) + end;
+    const merged = mergeProvider(config(ecr), options);
+    expect(JSON.parse(merged)).toEqual(JSON.parse(config(ecr, providerOf(NEW))));
+    if (indent !== undefined) expect(merged).toBe(config(ecr, providerOf(NEW)));
+    expect(removeProviders(merged)).toBe(config(ecr));
+    expect(mergeProvider(merged, options)).toBe(merged);
   });
 
   test.each([
-    ["broken YAML", "a: ["],
-    ["broken JSON", "{a: 1}"],
-    ["a list", "- a"],
-    ["a text", "text"],
-    ["providers that are a map", "providers: {}"],
-    ["providers twice", "providers: []\nproviders: []"],
-    ["providers in another spelling", "Providers: []"],
-    ["JSON with a number that JavaScript spells otherwise", '{"a": 1.0}'],
-    ["an alias into what is replaced, before a second document", `${ALIASED}---\na: 1\n`],
-  ])("refuses to edit %s", (_name, existing) => {
+    ["a text that is not understood", "a: &b c", "line 1: it has"],
+    ["broken YAML", "a: [", "line 1: it is not valid YAML"],
+    ["broken JSON", "{a: 1}", "it begins with {"],
+    ["a list", "- a", "it is not a map"],
+    ["a text", "text", "it is not a map"],
+    ["no providers", "kind: CredentialProviderConfig", "providers is not a list"],
+    ["providers that are a map", "providers: {}", "providers is not a list"],
+    ["an empty list", "providers: []", "its list of providers is empty"],
+    ["providers twice", "providers: []\nproviders: []", "providers is given twice"],
+    ["providers in another spelling", "Providers: []", "providers is not a list"],
+  ])("refuses to edit %s", (_name, existing, message) => {
     expect(() => mergeProvider(existing, options)).toThrow(
-      expect.objectContaining({ name: "KubeletConfigError", code: "config-not-editable", retryable: false }),
+      expect.objectContaining({
+        name: "KubeletConfigError",
+        code: "config-not-editable",
+        retryable: false,
+        message: expect.stringContaining(message),
+      }),
     );
   });
 
-  test("escapes text that the kubelet would read with a line break", () => {
-    const separator = { ...options, args: ["a\u2028b"] };
-    expect(mergeProvider(ECR, separator)).toBe(`${ECR}${OURS}  args:\n  - "a\\U00002028b"\n`);
-    expect(mergeProvider("{}", separator)).toContain("a\u2028b");
+  test("escapes text outside ASCII", () => {
+    const existing = withProvider(
+      `${OURS}  env:\n  - name: A\n    value: "é\\u2028"\n    other: 1\n  - {name: B, value: 'é'}\n`,
+    );
+    expect(mergeProvider(existing, options)).toBe(
+      withProvider(`${OURS}  env:\n  - name: B\n    value: "\\U000000e9"\n`),
+    );
   });
 
   test("refuses a file that would stop the kubelet all the same", () => {
@@ -255,74 +236,106 @@ describe("mergeProvider", () => {
       "config-refused: cache-duration-missing at providers[0].defaultCacheDuration",
     );
     expect(() => mergeProvider(`${ECR}- text\n`, options)).toThrow("config-refused: field-type-invalid");
-    expect(() => mergeProvider(ECR, { ...options, name: "a/b" })).toThrow("config-refused: provider-name-invalid");
+    expect(() => mergeProvider(withProvider(OURS + OURS), options)).toThrow("config-refused: provider-name-duplicate");
     expect(() => mergeProvider(ECR, { ...options, kubeletMinor: 25 })).toThrow("kubelet-minor-unsupported");
   });
 });
 
-describe("removeProvider", () => {
+describe("removeProviders", () => {
   test.each([
     ["YAML", ECR],
     ["YAML with more behind it", ECR + GCR],
+    ["YAML without a line break at its end", ECR.trimEnd()],
+    ["YAML with CRLF and without a line break at its end", ECR.trimEnd().replaceAll("\n", "\r\n")],
     ["JSON", `${JSON.stringify(parse(ECR + GCR, { version: "1.1" }), null, 2)}\n`],
   ])("undoes mergeProvider in %s", (_name, existing) => {
-    expect(removeProvider(mergeProvider(existing, options), options)).toBe(existing);
+    expect(removeProviders(mergeProvider(existing, options))).toBe(existing);
   });
 
-  test("takes it out from between others", () => {
-    expect(removeProvider(withProvider(OURS), options)).toBe(withProvider(""));
+  test("takes both of ours out from between others", () => {
+    const tokens = OURS.replace(PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME);
+    expect(removeProviders(withProvider(OURS + tokens))).toBe(withProvider(""));
   });
 
   test("takes the last of two names, as older kubelets do", () => {
     const renamed = withProvider(OURS.replace("\n", "\n  name: other\n"));
-    expect(removeProvider(renamed, options)).toBe(renamed);
+    expect(removeProviders(renamed)).toBe(renamed);
   });
 
-  test("changes nothing where it is not", () => {
-    const untidy = "providers:   [ ]   # none\n";
-    expect(removeProvider(untidy, options)).toBe(untidy);
+  test.each([
+    ["behind another", `[{name: a}, # of a, b\n  ITEM # ours\n]`, `[{name: a} # of a, b\n   # ours\n]`],
+    ["before another", `[ITEM # ours, all\n  , {name: a}]`, `[ # ours, all\n   {name: a}]`],
+    ["on one line", `[{name: a}, ITEM, {name: b}]`, `[{name: a}, {name: b}]`],
+  ])("takes ours out of brackets, and keeps comments: %s", (_name, existing, removed) => {
+    const ours = `{name: ${PROVIDER_NAME}}`;
+    expect(removeProviders(`providers: ${existing.replace("ITEM", ours)}\n`)).toBe(`providers: ${removed}\n`);
+  });
+
+  test.each([
+    ["it is not there", ECR],
+    ["there is no provider", "providers:   [ ]   # none\n"],
+    ["there is nothing", ""],
+  ])("changes nothing if %s", (_name, existing) => {
+    expect(removeProviders(existing)).toBe(existing);
   });
 
   test("says that no provider is left", () => {
-    expect(removeProvider(NEW, options)).toBeUndefined();
+    expect(removeProviders(NEW)).toBeUndefined();
+    expect(removeProviders(mergeProvider(NEW, { ...options, serviceAccounts: { audience: "a" } }))).toBeUndefined();
   });
 });
 
-describe("mergeProvider and removeProvider, for any valid configuration,", () => {
-  const text = fc.oneof(
-    // The YAML package writes these unescaped, and the kubelet reads them only from JSON.
-    fc.string({ unit: "binary", maxLength: 8 }).filter((any) => !/[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/.test(any)),
-    fc.constantFrom("yes", "null", "1", "~", "<<", "*a"),
-  );
+describe("mergeProvider and removeProviders, for configurations that others publish,", () => {
+  const ofOthers = EXAMPLES.filter(({ text }) => !text.includes(PROVIDER_NAME) && !text.includes("auth-provider-gcp"));
+
+  test.each(ofOthers)("add our providers and give back every byte: $source", ({ text }) => {
+    const merged = mergeProvider(text, options);
+    expect(merged).not.toBe(text);
+    expect(removeProviders(merged)).toBe(text);
+    expect(removeProviders(mergeProvider(merged, { ...options, serviceAccounts: { audience: "a" } }))).toBe(text);
+  });
+
+  test("replace Oracle's entry, and keep what every kubelet accepts of it", () => {
+    const text = String(EXAMPLES.find((example) => example.text.includes(PROVIDER_NAME))?.text);
+    expect(providerOf(mergeProvider(text, options))).toEqual({
+      ...providerOf(NEW),
+      env: providerOf(text).env.filter(({ value }: { value: unknown }) => typeof value === "string"),
+    });
+  });
+
+  test("refuse Google's, which lacks a provider's apiVersion", () => {
+    const text = String(EXAMPLES.find((example) => example.text.includes("auth-provider-gcp"))?.text);
+    expect(() => mergeProvider(text, options)).toThrow("config-refused: provider-api-version-invalid");
+  });
+});
+
+describe("mergeProvider and removeProviders, for any valid configuration,", () => {
+  const text = fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom("yes", "null", "1", "~", "*a"));
   const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/).map((word) => `x-${word}`);
   const fields = {
     apiVersion: fc.constantFrom("credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1alpha1"),
     matchImages: fc.array(fc.constantFrom("*.ocir.io", "gcr.io", "a.b.c:5000/d"), { minLength: 1 }),
-    defaultCacheDuration: fc.constantFrom("0s", "1h30m", "0"),
+    defaultCacheDuration: fc.constantFrom("0s", "1h30m"),
     args: fc.option(fc.array(text)),
     env: fc.option(fc.array(fc.record({ name: text, value: text }))),
   };
   const others = fc.uniqueArray(fc.record({ name, ...fields }), {
     selector: (provider) => provider.name,
+    minLength: 1,
     maxLength: 4,
   });
   const existingOurs = fc.option(fc.record({ name: fc.constant(PROVIDER_NAME), ...fields }), { nil: undefined });
   const asText = fc.constantFrom(
     (config: object) => JSON.stringify(config),
     (config: object) => JSON.stringify(config, null, 2),
-    // Quoted by the rules of YAML 1.1, which the kubelet applies.
-    (config: object) => stringify(config, { version: "1.1" }),
+    (config: object) =>
+      stringify(config, { version: "1.1", defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN", lineWidth: 0 }),
   );
-  const wanted = fc.record({
-    name: fc.constant(PROVIDER_NAME),
-    kubeletMinor: fc.integer({ min: 26, max: 37 }),
-    args: fc.array(text),
-    env: fc.dictionary(fc.stringMatching(/^[A-Z]{1,4}$/), text),
-  });
+  const minor = fc.integer({ min: 26, max: 37 });
 
   test("keep the others, are idempotent, and pass the kubelet's rules", () => {
     fc.assert(
-      fc.property(others, existingOurs, fc.nat(), asText, wanted, (providers, ours, at, write, merge) => {
+      fc.property(others, existingOurs, fc.nat(), asText, minor, (providers, ours, at, write, kubeletMinor) => {
         const all = ours === undefined ? providers : providers.toSpliced(at % (providers.length + 1), 0, ours);
         const existing = write({
           apiVersion: "kubelet.config.k8s.io/v1",
@@ -330,12 +343,12 @@ describe("mergeProvider and removeProvider, for any valid configuration,", () =>
           providers: all,
         });
 
-        const merged = mergeProvider(existing, merge);
+        const merged = mergeProvider(existing, { kubeletMinor });
 
-        expect(mergeProvider(merged, merge)).toBe(merged);
-        const check = { kubeletMinor: merge.kubeletMinor, hasExecutable: () => true };
+        expect(mergeProvider(merged, { kubeletMinor })).toBe(merged);
+        const check = { kubeletMinor, hasExecutable: () => true };
         const fatal = checkCredentialProviderConfig([{ path: "", text: merged }], check).filter(
-          ({ severity }) => severity === "fatal",
+          ({ severity }) => severity !== "warning",
         );
         expect(fatal).toStrictEqual([]);
         const names = all.map((provider) => provider.name);
@@ -345,11 +358,10 @@ describe("mergeProvider and removeProvider, for any valid configuration,", () =>
         expect(providerOf(merged)).toMatchObject({
           matchImages: expect.arrayContaining(["*.ocir.io", "ocir.*.oci.*.*"]),
           defaultCacheDuration: "0s",
-          ...(merge.args.length === 0 ? {} : { args: merge.args }),
         });
-        const removed = removeProvider(merged, merge);
-        if (providers.length === 0) expect(removed).toBeUndefined();
-        else expect(parse(String(removed)).providers).toEqual(providers);
+        const removed = removeProviders(merged);
+        expect(parse(String(removed)).providers).toEqual(providers);
+        if (ours === undefined) expect(removed).toBe(existing);
       }),
     );
   });

@@ -1,35 +1,30 @@
 /**
- * Adds our provider to a CredentialProviderConfig, and removes it again. Everything else in the file decodes to the same
- * value, and in block style keeps its bytes; JSON stays JSON. Never returns a text that would stop the kubelet.
+ * Adds our providers to a CredentialProviderConfig, and removes them again. Every byte outside our entries stays, and the others
+ * decode to the same values. Never returns a text that would stop the kubelet.
  */
 
-import { API_VERSION, MATCH_IMAGES, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { API_VERSION, MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { checkCredentialProviderConfig } from "../checking/check.ts";
 import { KubeletConfigError } from "../errors.ts";
 import { parseImageUrl } from "../matching/image-url.ts";
 import { shareRepository } from "../matching/overlap.ts";
 import { assertKubeletMinor } from "../minor.ts";
-import type { Field, MapTree, Tree } from "../tree.ts";
-import { readTree, writeTree } from "./editable-config.ts";
-import { field, isNamed, itemsOf, listOf, missing, NO_FIELDS, setFields, text } from "./fields.ts";
+import { parseText } from "../reading/document.ts";
+import { type ListTree, type MapTree, sameTree, type Tree } from "../tree.ts";
+import { field, fieldValue, isNamed, itemsOf, listOf, mapOf, text } from "./fields.ts";
+import { renderLines } from "./render.ts";
 import { type ServiceAccountEntry, serviceAccountProvider } from "./service-account-entry.ts";
+import { appendItem, removeItem, replaceItem } from "./splice.ts";
 
 export interface MergeOptions {
-  /** The provider's name, which is also the name of its program. */
-  readonly name: string;
   readonly kubeletMinor: number;
-  /** Arguments of the program. Default: none. */
-  readonly args?: readonly string[];
-  /** Environment entries; they replace kept entries of the same name. */
-  readonly env?: Readonly<Record<string, string>>;
   /** Also a second entry, which gets service-account tokens. Default: such an entry stays as it is. */
   readonly serviceAccounts?: ServiceAccountEntry;
 }
 
 /**
- * Returns the text with our provider in it. A provider of the same name is changed in place: it keeps its comments, other
- * readable entries of matchImages, and environment entries, except those that make a program load code (LD_*, NODE_*).
- * Merging twice gives the same text as merging once.
+ * Returns the text with our provider in it. A provider of the same name is replaced where it stands, unless nothing changes: it
+ * keeps its readable entries of matchImages and of env, except those that make a program load code (LD_*, NODE_*).
  *
  * No repository matches both of our entries, under any name of its registry: what the one for service accounts matches is taken
  * from the other, which is left out if nothing remains.
@@ -38,148 +33,140 @@ export interface MergeOptions {
  * @throws {KubeletConfigError} `config-not-editable`, `config-refused`, `kubelet-minor-unsupported`,
  * `service-accounts-unsupported`
  */
-export function mergeProvider(existing: string | undefined, options: MergeOptions): string {
-  assertKubeletMinor(options.kubeletMinor);
-  const config = openConfig(existing ?? "");
-  const { serviceAccounts, kubeletMinor } = options;
+export function mergeProvider(existing: string | undefined, { serviceAccounts, kubeletMinor }: MergeOptions): string {
+  assertKubeletMinor(kubeletMinor);
   const withTokens =
     serviceAccounts === undefined
-      ? config.providers
-      : putProvider(config.providers, SERVICE_ACCOUNT_PROVIDER_NAME, () =>
+      ? (existing ?? "")
+      : putEntry(existing ?? "", SERVICE_ACCOUNT_PROVIDER_NAME, () =>
           serviceAccountProvider(serviceAccounts, kubeletMinor),
         );
-  const taken = matchImagesOf(withTokens, SERVICE_ACCOUNT_PROVIDER_NAME);
-  const providers = putProvider(withTokens, options.name, (existing) => fillProvider(existing, options, taken));
-  return refuseFatal(config.print(providers), kubeletMinor);
-}
-
-/** Replaces the provider of this name, of which there is one then, or appends it; leaves it out if `fill` returns undefined. */
-function putProvider(
-  providers: readonly Tree[],
-  name: string,
-  fill: (existing: MapTree) => MapTree | undefined,
-): readonly Tree[] {
-  const [same] = providers.filter((provider): provider is MapTree => isNamed(provider, name));
-  const filled = fill(same ?? NO_FIELDS);
-  const others = providers.filter((provider) => provider === same || !isNamed(provider, name));
-  if (same === undefined) return filled === undefined ? others : [...others, filled];
-  return others.flatMap((provider) => (provider === same ? (filled ?? []) : provider));
-}
-
-function matchImagesOf(providers: readonly Tree[], name: string): readonly string[] {
-  const provider = providers.find((each): each is MapTree => isNamed(each, name));
-  const items = provider === undefined ? [] : itemsOf(provider, "matchImages");
-  return items.flatMap((item) => (item.type === "string" ? item.text : []));
+  const { items } = openConfig(withTokens).list;
+  const tokens = items.find((item) => isNamed(item, SERVICE_ACCOUNT_PROVIDER_NAME));
+  const taken = itemsOf(tokens, "matchImages").flatMap((item) => (item.type === "string" ? item.text : []));
+  const merged = putEntry(withTokens, PROVIDER_NAME, (entry) => nodeProvider(entry, taken));
+  return refuseFatal(merged, kubeletMinor);
 }
 
 /**
- * Returns the text without the provider of this name, unchanged if it has none.
+ * Returns the text without our providers, unchanged if it has none.
  *
  * @returns undefined if no provider would be left: a kubelet that still names the file would not start with it.
  * @throws {KubeletConfigError} `config-not-editable`
  */
-export function removeProvider(existing: string, options: { readonly name: string }): string | undefined {
-  const { providers, print } = openConfig(existing);
-  const others = providers.filter((provider) => !isNamed(provider, options.name));
-  if (others.length === providers.length) return existing;
-  return others.length === 0 ? undefined : print(others);
+export function removeProviders(existing: string): string | undefined {
+  const config = openConfig(existing);
+  const at = config.list.items.findIndex(
+    (item) => isNamed(item, PROVIDER_NAME) || isNamed(item, SERVICE_ACCOUNT_PROVIDER_NAME),
+  );
+  if (at === -1) return existing;
+  return config.list.items.length === 1 ? undefined : removeProviders(withoutEntry(config, at));
 }
 
 /** Environment entries that make a program of the node load code. Ours needs none. */
 const LOADS_CODE = /^(?:LD_|NODE_)/;
-const REQUIRED: readonly Field[] = [
-  field("apiVersion", text("kubelet.config.k8s.io/v1")),
-  field("kind", text("CredentialProviderConfig")),
-];
 
 interface Config {
-  readonly providers: readonly Tree[];
-  /** Returns the whole file with these providers instead. */
-  print(providers: readonly Tree[]): string;
+  readonly source: string;
+  readonly top: Tree;
+  readonly list: ListTree;
 }
 
 function openConfig(source: string): Config {
-  const read = readTree(source);
-  const { tree } = read;
-  const top = tree.type === "null" ? NO_FIELDS : tree;
-  if (top.type !== "map") throw notEditable("it is not a map of fields");
-  const [existing, ...more] = top.fields.filter(({ key }) => key.toLowerCase() === "providers");
-  if (more.length > 0) throw notEditable("providers is given twice");
-  const list = existing?.value ?? { type: "null" };
-  if ((list.type !== "list" && list.type !== "null") || (existing?.key ?? "providers") !== "providers") {
-    throw notEditable("providers is no list");
+  const parsed = parseText(source);
+  if ("problem" in parsed) {
+    throw notEditable(parsed.line === undefined ? parsed.problem : `line ${parsed.line}: ${parsed.problem}`);
   }
-  return {
-    providers: list.type === "list" ? list.items : [],
-    print(providers) {
-      return writeTree(
-        source,
-        read,
-        setFields(top, [...missing(top, REQUIRED), field("providers", listOf(providers))]),
-      );
-    },
-  };
+  const top = parsed.tree;
+  if (top.type === "null") return { source, top, list: listOf([]) };
+  if (top.type !== "map") throw notEditable("it is not a map of fields");
+  const [providers, ...more] = top.fields.filter(({ key }) => key.toLowerCase() === "providers");
+  if (more.length > 0) throw notEditable("providers is given twice");
+  if (providers?.key !== "providers" || providers.value.type !== "list") throw notEditable("providers is not a list");
+  return { source, top, list: providers.value };
 }
 
-/** Kept fields stay in place; all others are removed, because the kubelet may not know them. */
-function fillProvider(provider: MapTree, options: MergeOptions, taken: readonly string[]): MapTree | undefined {
-  const { args = [] } = options;
-  const matchImages = mergeMatchImages(itemsOf(provider, "matchImages"), taken);
+/** Replaces or appends the provider of this name; leaves it out if `fill` returns undefined. */
+function putEntry(source: string, name: string, fill: (existing: Tree | undefined) => MapTree | undefined): string {
+  const config = openConfig(source);
+  const { top, list } = config;
+  const at = list.items.findIndex((item) => isNamed(item, name));
+  const existing = list.items[at];
+  const entry = fill(existing);
+  if (existing === undefined && entry === undefined) return source;
+  if (entry === undefined) return withoutEntry(config, at);
+  if (top.type === "null") return newConfig(source, entry);
+  if (existing === undefined) {
+    if (list.items.length === 0) throw notEditable("its list of providers is empty");
+    return checked(config, appendItem(source, list, entry), [...list.items, entry]);
+  }
+  return sameTree(existing, entry)
+    ? source
+    : checked(config, replaceItem(source, list, at, entry), list.items.with(at, entry));
+}
+
+/** @param config has another entry */
+function withoutEntry(config: Config, at: number): string {
+  return checked(config, removeItem(config.source, config.list, at), config.list.items.toSpliced(at, 1));
+}
+
+/** Keeps comments. */
+function newConfig(source: string, entry: MapTree): string {
+  const top = mapOf([
+    field("apiVersion", text("kubelet.config.k8s.io/v1")),
+    field("kind", text("CredentialProviderConfig")),
+    field("providers", listOf([entry])),
+  ]);
+  const lines = renderLines(top, { indentsLists: true }).map((line) => `${line}\n`);
+  const before = source.trim() === "" ? "" : `${source}\n`;
+  return checked({ source, top, list: listOf([]) }, before + lines.join(""), [entry]);
+}
+
+/** Returns `candidate` only if it decodes to the configuration with these providers. */
+function checked({ top }: Config, candidate: string, providers: readonly Tree[]): string {
+  const fields = top.type === "map" ? top.fields : [];
+  const wanted = mapOf(fields.map((each) => (each.key === "providers" ? field(each.key, listOf(providers)) : each)));
+  const parsed = parseText(candidate);
+  if ("tree" in parsed && sameTree(parsed.tree, wanted)) return candidate;
+  throw notEditable("our entry cannot be changed without changing another part");
+}
+
+/** Keeps of an existing entry what every kubelet accepts. */
+function nodeProvider(existing: Tree | undefined, taken: readonly string[]): MapTree | undefined {
+  const matchImages = mergeMatchImages(itemsOf(existing, "matchImages"), taken);
   if (matchImages.length === 0) return undefined;
-  const env = mergeEnv(itemsOf(provider, "env"), options.env ?? {});
-  const wanted = [
-    field("name", text(options.name)),
+  const env = itemsOf(existing, "env").flatMap(harmlessEnv);
+  return mapOf([
+    field("name", text(PROVIDER_NAME)),
     field("apiVersion", text(API_VERSION)),
     field("matchImages", listOf(matchImages)),
     field("defaultCacheDuration", text("0s")),
-    ...(args.length === 0 ? [] : [field("args", listOf(args.map(text)))]),
     ...(env.length === 0 ? [] : [field("env", listOf(env))]),
-  ];
-  const known = provider.fields.filter(({ key }, index) => {
-    const isLast = provider.fields.findLastIndex((other) => other.key === key) === index;
-    return isLast && wanted.some((other) => other.key === key);
-  });
-  return setFields({ ...provider, fields: known }, wanted);
+  ]);
 }
 
 function mergeMatchImages(existing: readonly Tree[], taken: readonly string[]): readonly Tree[] {
-  const isTaken = (entry: string) => taken.some((other) => shareRepository(entry, other));
-  const seen = new Set<string>();
-  const usable = existing.filter((item) => {
-    if (item.type !== "string" || parseImageUrl(item.text)?.refusedByNewerGo !== false || seen.has(item.text))
-      return false;
-    if (isTaken(item.text)) return false;
-    seen.add(item.text);
-    return true;
-  });
-  return [...usable, ...MATCH_IMAGES.filter((entry) => !seen.has(entry) && !isTaken(entry)).map(text)];
-}
-
-function mergeEnv(existing: readonly Tree[], wanted: Readonly<Record<string, string>>): readonly Tree[] {
-  const kept = existing.filter((item) => {
-    const name = nameOfEnv(item);
-    return name !== undefined && !LOADS_CODE.test(name) && !Object.hasOwn(wanted, name);
-  });
-  const added = Object.entries(wanted).map(([name, value]) =>
-    setFields(NO_FIELDS, [field("name", text(name)), field("value", text(value))]),
+  const usable = existing.flatMap((item) =>
+    item.type === "string" && parseImageUrl(item.text)?.refusedByNewerGo === false ? item.text : [],
   );
-  return [...kept, ...added];
+  const isFree = (entry: string) => !taken.some((other) => shareRepository(entry, other));
+  return [...new Set([...usable, ...MATCH_IMAGES])].filter(isFree).map(text);
 }
 
-/** The name of an entry that every kubelet accepts, else undefined; a missing value is an empty one. */
-function nameOfEnv(item: Tree): string | undefined {
-  if (item.type !== "map" || new Set(item.fields.map(({ key }) => key)).size !== item.fields.length) return undefined;
-  const { name, value = text(""), ...unknown } = Object.fromEntries(item.fields.map(({ key, value }) => [key, value]));
-  const hasValue = value.type === "string" || value.type === "null";
-  if (!hasValue || Object.keys(unknown).length > 0 || name?.type !== "string" || name.text === "") return undefined;
-  return name.text;
+/** A missing value is an empty one. */
+function harmlessEnv(item: Tree): readonly Tree[] {
+  const [name, value = text("")] = [fieldValue(item, "name"), fieldValue(item, "value")];
+  const isKnown = item.type === "map" && item.fields.every(({ key }) => key === "name" || key === "value");
+  if (!isKnown || name?.type !== "string" || (value.type !== "string" && value.type !== "null")) return [];
+  if (name.text === "" || LOADS_CODE.test(name.text)) return [];
+  return [mapOf([field("name", name), field("value", value.type === "string" ? value : text(""))])];
 }
 
 /** Refuses a result with a fatal fault elsewhere in the file, because that part is not ours to change. */
 function refuseFatal(merged: string, kubeletMinor: number): string {
   const options = { kubeletMinor, hasExecutable: () => true, serviceAccountTokens: true };
   const fatal = checkCredentialProviderConfig([{ path: "", text: merged }], options).find(
-    ({ severity }) => severity === "fatal",
+    ({ severity }) => severity !== "warning",
   );
   if (fatal === undefined) return merged;
   throw new KubeletConfigError("config-refused", `${fatal.code} at ${fatal.path}: ${fatal.message}`);

@@ -1,4 +1,4 @@
-/** Renders a tree as YAML that all readers agree on: block style, and double quotes with ASCII escapes if in doubt. */
+/** Renders a tree as YAML that all readers agree on, or as JSON: double quotes if in doubt, and ASCII escapes in YAML. */
 
 import { isPlainText } from "../plain-text.ts";
 import type { Tree } from "../tree.ts";
@@ -10,40 +10,41 @@ export interface Style {
 
 /** Renders lines without line breaks and base indentation, to be placed after `- ` or below a key. */
 export function renderLines(tree: Tree, style: Style): readonly string[] {
-  if (tree.type === "map" && tree.fields.length > 0) {
-    return tree.fields.flatMap(({ key, value }) => renderField(key, value, style));
-  }
-  if (tree.type === "list" && tree.items.length > 0) return tree.items.flatMap((item) => renderItem(item, style));
-  return [renderSingleLine(tree)];
+  if (tree.type === "map") return tree.fields.flatMap(({ key, value }) => renderField(key, value, style));
+  if (tree.type === "list") return tree.items.flatMap((item) => renderItem(item, style));
+  return [tree.type === "string" ? renderText(tree.text) : tree.text];
 }
 
-export function renderField(key: string, value: Tree, style: Style): readonly string[] {
-  const name = renderText(key);
+function renderField(key: string, value: Tree, style: Style): readonly string[] {
   const lines = renderLines(value, style);
-  if (value.type === "map" && value.fields.length > 0) return [`${name}:`, ...indented(lines)];
-  if (value.type === "list" && value.items.length > 0) {
-    return [`${name}:`, ...(style.indentsLists ? indented(lines) : lines)];
-  }
-  return [`${name}: ${lines.join("")}`];
+  if (value.type === "map") return [`${key}:`, ...indented(lines)];
+  if (value.type === "list") return [`${key}:`, ...(style.indentsLists ? indented(lines) : lines)];
+  return [`${key}: ${lines.join("")}`];
 }
 
 export function renderItem(item: Tree, style: Style): readonly string[] {
   return renderLines(item, style).map((line, index) => (index === 0 ? `- ${line}` : `  ${line}`));
 }
 
-function renderSingleLine(tree: Tree): string {
-  if (tree.type === "map") return "{}";
-  if (tree.type === "list") return "[]";
-  if (tree.type === "string") return renderText(tree.text);
-  return tree.type === "null" ? "null" : tree.text;
+/** @param style.indent empty for a single line */
+export function renderInBrackets(tree: Tree, style: { isJson: boolean; indent: string }): readonly string[] {
+  const json = JSON.stringify(jsonValue(tree), null, style.indent || " ");
+  const lines = (style.isJson ? json : escaped(json)).split("\n");
+  return style.indent === "" ? [lines.map((line) => line.trim()).join(" ")] : lines;
+}
+
+function jsonValue(tree: Tree): unknown {
+  if (tree.type === "map") return Object.fromEntries(tree.fields.map(({ key, value }) => [key, jsonValue(value)]));
+  if (tree.type === "list") return tree.items.map(jsonValue);
+  return tree.type === "string" ? tree.text : JSON.parse(tree.text);
 }
 
 function renderText(text: string): string {
-  return isPlainText(text) ? text : quoted(text);
+  return isPlainText(text) ? text : escaped(JSON.stringify(text));
 }
 
-function quoted(text: string): string {
-  return JSON.stringify(text).replaceAll(/[^\x20-\x7e]/gu, (character) => {
+function escaped(json: string): string {
+  return json.replaceAll(/[^\n\x20-\x7e]/gu, (character) => {
     const codePoint = Number(character.codePointAt(0));
     return `\\U${codePoint.toString(16).padStart(8, "0")}`;
   });

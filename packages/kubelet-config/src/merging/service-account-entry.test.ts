@@ -2,14 +2,14 @@ import { MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@oci
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { checkCredentialProviderConfig } from "../index.ts";
-import { mergeProvider, removeProvider } from "./merge.ts";
+import { mergeProvider } from "./merge.ts";
 import type { ServiceAccountEntry } from "./service-account-entry.ts";
 
 const AUDIENCE = "https://kubernetes.default.svc.cluster.local";
 
 function merge(existing: string | undefined, change: Partial<ServiceAccountEntry> = {}, kubeletMinor = 34): string {
   const serviceAccounts = { audience: AUDIENCE, ...change };
-  return mergeProvider(existing, { name: PROVIDER_NAME, kubeletMinor, serviceAccounts });
+  return mergeProvider(existing, { kubeletMinor, serviceAccounts });
 }
 
 /** The matchImages of each provider. */
@@ -66,13 +66,13 @@ providers:
     ["the default port", ["iad.ocir.io:443"]],
   ])("takes what an entry for service accounts serves from the node's entry: %s", (_name, matchImages) => {
     const existing = merge(undefined).replace(/- "\*\.ocir.*\n.*\n/, `- "${matchImages.join("")}"\n`);
-    const text = mergeProvider(existing, { name: PROVIDER_NAME, kubeletMinor: 34 });
+    const text = mergeProvider(existing, { kubeletMinor: 34 });
     expect(imagesIn(text)).toEqual({ [SERVICE_ACCOUNT_PROVIDER_NAME]: matchImages });
-    expect(mergeProvider(text, { name: PROVIDER_NAME, kubeletMinor: 34 })).toBe(text);
+    expect(mergeProvider(text, { kubeletMinor: 34 })).toBe(text);
   });
 
   test("leaves the node's entry the registries that are not Oracle's", () => {
-    const node = mergeProvider(undefined, { name: PROVIDER_NAME, kubeletMinor: 34 });
+    const node = mergeProvider(undefined, { kubeletMinor: 34 });
     const text = merge(node.replace('"*.ocir.io"', "mirror.example.com:5000"));
     expect(imagesIn(text)).toEqual({
       [PROVIDER_NAME]: ["mirror.example.com:5000"],
@@ -82,7 +82,7 @@ providers:
   });
 
   test("leaves the node's entry out if the other is for all images", () => {
-    const node = mergeProvider(undefined, { name: PROVIDER_NAME, kubeletMinor: 34 });
+    const node = mergeProvider(undefined, { kubeletMinor: 34 });
     expect(imagesIn(merge(node))).toEqual({ [SERVICE_ACCOUNT_PROVIDER_NAME]: MATCH_IMAGES });
   });
 
@@ -93,21 +93,14 @@ providers:
     matchImages: [1, "*.ocir.io"]
     defaultCacheDuration: 0s
 `;
-    expect(() => mergeProvider(existing, { name: PROVIDER_NAME, kubeletMinor: 34 })).toThrow(
+    expect(() => mergeProvider(existing, { kubeletMinor: 34 })).toThrow(
       expect.objectContaining({ code: "config-refused" }),
     );
-  });
-
-  test("is undone by removing it, unless it is the only one", () => {
-    const node = mergeProvider(undefined, { name: PROVIDER_NAME, kubeletMinor: 34 });
-    const other = node.replace("credential-provider-oke", "other").replace(/- "\*\.ocir.*\n.*\n/, "- gcr.io\n");
-    expect(removeProvider(merge(other), { name: SERVICE_ACCOUNT_PROVIDER_NAME })).toBe(other);
-    expect(removeProvider(merge(node), { name: SERVICE_ACCOUNT_PROVIDER_NAME })).toBeUndefined();
   });
 });
 
 test("checkCredentialProviderConfig warns of a second entry that would be a silent fallback", () => {
-  const node = mergeProvider(undefined, { name: PROVIDER_NAME, kubeletMinor: 34 });
+  const node = mergeProvider(undefined, { kubeletMinor: 34 });
   const tokens = merge(undefined).slice(merge(undefined).indexOf("  - name"));
   expect(warningsOf(node + tokens)).toEqual(["service-account-overlap", "service-account-overlap"]);
 });

@@ -2,7 +2,7 @@
 import { API_VERSION, MATCH_IMAGES, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { KubeletConfigError } from "../errors.ts";
 import type { MapTree, Tree } from "../tree.ts";
-import { field, listOf, NO_FIELDS, setFields, text } from "./fields.ts";
+import { field, listOf, mapOf, text } from "./fields.ts";
 
 export interface ServiceAccountEntry {
   readonly audience: string;
@@ -17,13 +17,14 @@ const FIRST_MINOR = 33;
 const CACHE_TYPE_MINOR = 34;
 
 /**
- * The whole entry. It serves all of OCIR: with less, a pod could choose the node's identity by another name of the registry. cacheType is ServiceAccount, because our credentials are the same for every pod of a service account.
+ * The whole entry. It serves all of OCIR: with less, a pod could choose the node's identity by another name of the registry.
+ * cacheType is ServiceAccount, because our credentials are the same for every pod of a service account.
  *
  * @throws {KubeletConfigError} `service-accounts-unsupported`
  */
 export function serviceAccountProvider(entry: ServiceAccountEntry, kubeletMinor: number): MapTree {
   if (kubeletMinor < FIRST_MINOR) throw new KubeletConfigError("service-accounts-unsupported", `1.${kubeletMinor}`);
-  return setFields(NO_FIELDS, [
+  return mapOf([
     field("name", text(SERVICE_ACCOUNT_PROVIDER_NAME)),
     field("apiVersion", text(API_VERSION)),
     field("matchImages", listOf(MATCH_IMAGES.map(text))),
@@ -33,7 +34,7 @@ export function serviceAccountProvider(entry: ServiceAccountEntry, kubeletMinor:
 }
 
 function tokenAttributes({ audience, annotation }: ServiceAccountEntry, kubeletMinor: number): Tree {
-  return setFields(NO_FIELDS, [
+  return mapOf([
     field("serviceAccountTokenAudience", text(audience)),
     ...(kubeletMinor < CACHE_TYPE_MINOR ? [] : [field("cacheType", text("ServiceAccount"))]),
     field("requireServiceAccount", { type: "boolean", text: String(annotation === undefined), line: 0 }),

@@ -54,12 +54,8 @@ export function decodeConfig(file: ConfigFile, kubeletMinor: number, report: Rep
   const parsed = parseText(file.text);
   if ("problem" in parsed) {
     const { problem, ...at } = parsed;
-    report("syntax-invalid", { file: file.path, path: "", ...at }, problem);
+    report("not-understood", { file: file.path, path: "", ...at }, problem);
     return undefined;
-  }
-  if (parsed.documents > 1) {
-    const message = `${parsed.documents} documents: all but the first are ignored`;
-    report("documents-ignored", { file: file.path, path: "" }, message);
   }
   const top: Place = { file: file.path, line: parsed.tree.line, path: "" };
   const version = readConfigVersion(parsed.tree, top, kubeletMinor, report);

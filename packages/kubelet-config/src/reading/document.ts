@@ -1,56 +1,59 @@
-/** Reads the text of a configuration file as the kubelet does: bytes to text, JSON or YAML, the first document. */
-import { LineCounter, parseAllDocuments } from "yaml";
-import { isJson, isValidJson } from "../json-text.ts";
-import { NOTHING, type Tree } from "../tree.ts";
-import { type Problem, readTree } from "../yaml-tree.ts";
-
-export type ParsedText =
-  | { readonly tree: Tree; readonly documents: number }
-  | { readonly problem: string; readonly line?: number };
-
 /**
- * Returns the text of a file as the kubelet's readers see it. Bytes that are not UTF-8 become U+FFFD in JSON, as in Go, and
- * otherwise a character that no reader accepts.
+ * Reads the text of a configuration file: JSON, or a subset of YAML in which this reader and the kubelet's cannot disagree. Any
+ * other text is not understood, although a kubelet may read it. docs/kubelet-rules.md describes the subset.
  */
-export function decodeConfigText(bytes: Uint8Array): string {
-  const [first, second] = bytes;
-  if (first === 0xff && second === 0xfe) return decode("utf-16le", bytes);
-  if (first === 0xfe && second === 0xff) return decode("utf-16be", bytes);
-  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-  return isJson(text) ? text : decode("utf-8", bytes);
+import { type Document, LineCounter, parseAllDocuments } from "yaml";
+import { NOTHING, type Tree } from "../tree.ts";
+import { readTree } from "./subset.ts";
+
+export interface Problem {
+  readonly problem: string;
+  readonly line?: number;
 }
 
-function decode(encoding: string, bytes: Uint8Array): string {
+export type ParsedText = { readonly tree: Tree } | Problem;
+
+/** Returns the text of a file; for bytes that are not UTF-8, a text that is not understood. */
+export function decodeConfigText(bytes: Uint8Array): string {
   try {
-    return new TextDecoder(encoding, { ignoreBOM: true, fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(bytes);
   } catch {
     return "\0";
   }
 }
 
-/**
- * Characters that the kubelet's YAML reader refuses, treats as line breaks (U+2028, U+2029) or drops (U+FEFF), unlike
- * ours. All of them are refused, because a configuration needs none. A byte order mark may begin the text, but not before
- * indentation, which the two readers count differently.
- */
-const UNREADABLE =
-  /(?!^\uFEFF[^ \t])[^\t\n\r\x20-\x7e\x85\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
+/** The kubelet reads a text as JSON if the first character that is not white space is `{`. */
+export function isJson(text: string): boolean {
+  return /^\s*\{/.test(text);
+}
 
-/** The kubelet's reader allows a tab in fewer places than ours. */
-const TAB_IN_INDENTATION = /^ *\t/m;
+/** Tabs, controls, line breaks of YAML 1.1 that are none elsewhere, the byte order mark, and what Unicode has not assigned. */
+const UNREADABLE = /\r(?!\n)|[^\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
+const FIRST_MARK = /^(?<comments>(?: *(?:#.*)?\r?\n)*)---(?= *\r?\n)/;
+const LAST_MARK = /(?<=\n)\.\.\.(?=[ \r\n]*$)/;
+const OTHER_MARK = /^(?:%|---|\.\.\.)/m;
+/** A configuration has five levels. */
+const MAX_DEPTH = 50;
 
-/** Reads the first document; anything that the kubelet cannot read is a problem. */
 export function parseText(text: string): ParsedText {
+  if (isJson(text)) return parseJson(text);
   // Each character keeps its offset.
-  const normalized = text.replaceAll(/\r(?!\n)/g, "\n");
-  if (isJson(text))
-    return isValidJson(text) ? parseYaml(normalized) : { problem: "it begins with { and is not valid JSON" };
-  const yaml = normalized.replaceAll("\x85", "\n");
+  const unmarked = text.replace(FIRST_MARK, "$<comments>   ").replace(LAST_MARK, "   ");
   return (
-    problemAt(yaml, UNREADABLE, "it has a character that YAML does not allow") ??
-    problemAt(yaml, TAB_IN_INDENTATION, "a line begins with a tab") ??
-    parseYaml(yaml)
+    problemAt(text, UNREADABLE, "it has a tab or another character that is not read here") ??
+    problemAt(unmarked, OTHER_MARK, "it has a directive, or more than one document") ??
+    parse(unmarked, true)
   );
+}
+
+function parseJson(text: string): ParsedText {
+  try {
+    JSON.parse(text);
+  } catch {
+    return { problem: "it begins with { and is not valid JSON" };
+  }
+  // To the YAML library this would be a character like any other.
+  return problemAt(text, /\r(?!\n)/, "it has a carriage return alone") ?? parse(text, false);
 }
 
 function problemAt(text: string, pattern: RegExp, problem: string): Problem | undefined {
@@ -58,31 +61,32 @@ function problemAt(text: string, pattern: RegExp, problem: string): Problem | un
   return at === -1 ? undefined : { problem, line: text.slice(0, at).split("\n").length };
 }
 
-function parseYaml(text: string): ParsedText {
+function parse(text: string, isStrict: boolean): ParsedText {
+  if (isDeep(text)) return { problem: "its values are nested too deeply" };
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, {
+  const [document] = parseAllDocuments(text, {
     schema: "failsafe",
     version: "1.1",
-    strict: false,
     uniqueKeys: false,
     prettyErrors: false,
     keepSourceTokens: true,
     lineCounter: lines,
-  });
-  const [first] = documents;
-  if (first === undefined) return { tree: NOTHING, documents: 0 };
-  const [error] = first.errors;
-  if (error !== undefined) {
-    // The library's message is not used: it quotes the text, which may hold a secret.
+  }) as Document.Parsed[];
+  if (document === undefined) return { tree: NOTHING };
+  const [error] = document.errors;
+  // The library's message is not used: it quotes the text, which may hold a secret.
+  if (error !== undefined)
     return { problem: `it is not valid YAML (${error.code})`, line: lines.linePos(error.pos[0]).line };
-  }
-  if (!isYaml11(text)) return { problem: "the kubelet reads %YAML 1.1 only, given once", line: 1 };
-  const { tree, problem } = readTree(first, text, lines);
-  return problem ?? { tree, documents: documents.length };
+  return readTree(document, text, lines, isStrict);
 }
 
-function isYaml11(text: string): boolean {
-  const [directives = ""] = text.split(/^---/m, 1);
-  const versions = [...directives.matchAll(/^%YAML\s+(\S+)/gm)];
-  return versions.length < 2 && versions.every(([, version]) => version === "1.1");
+/** The library calls itself for each level of a value. */
+function isDeep(text: string): boolean {
+  let depth = 0;
+  let deepest = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth += bracket === "[" || bracket === "{" ? 1 : -1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest > MAX_DEPTH || /^[ -]{200}/m.test(text);
 }

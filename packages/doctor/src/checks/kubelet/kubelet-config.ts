@@ -43,10 +43,13 @@ export const checkKubeletConfig: Check = async (context) => {
     kubeletMinor,
     directory: provider.directory,
     hasExecutable: (name) => !canLook || context.files.isExecutable(join(binDirectory, name)),
-  }).map((each) => kubeletConfigFinding(each, connect));
+  });
+  const findings = found.map((each) => kubeletConfigFinding(each, connect));
   const good =
     found.length > 0 ? [] : [finding("kubelet-config-ok", `${provider.path}, rules of Kubernetes 1.${kubeletMinor}`)];
-  return [...good, ...found, ...(await matchFindings(provider, kubeletMinor, context))];
+  // A file that is not understood may have our provider.
+  const isUnclear = found.some(({ severity }) => severity === "unknown");
+  return [...good, ...findings, ...(isUnclear ? [] : await matchFindings(provider, kubeletMinor, context))];
 };
 
 async function matchFindings(
