@@ -143,7 +143,6 @@ function get(dispatcher: Dispatcher, url: string): Promise<UpstreamResponse> {
     url: new URL(url),
     headers: {},
     signal: new AbortController().signal,
-    maxBodyBytes: 1_000,
   });
 }
 

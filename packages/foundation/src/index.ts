@@ -39,6 +39,7 @@ export { readTrustedCertificates } from "./trusted-certificates.ts";
 export { distrustOf } from "./trusted-path.ts";
 export {
   createSendRequest,
+  MAX_BODY_BYTES,
   type SendRequest,
   UPSTREAM_ERRORS,
   UpstreamError,

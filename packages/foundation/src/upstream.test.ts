@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { Agent, Dispatcher, errors } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Clock, createSystemClock } from "./time/clock.ts";
-import { createSendRequest, UpstreamError, type UpstreamRequest } from "./upstream.ts";
+import { createSendRequest, MAX_BODY_BYTES, UpstreamError, type UpstreamRequest } from "./upstream.ts";
 
 let nowMs = 100;
 const clock: Clock = {
@@ -30,7 +30,7 @@ function sender(options: { dispatcher?: Dispatcher; totalMs?: number } = {}) {
   onTestFinished(() => dispatcher.destroy());
   const send = createSendRequest({ dispatcher, clock, totalMs });
   return (request: Partial<UpstreamRequest> & { url: URL }) =>
-    send({ method: "GET", headers: {}, signal: new AbortController().signal, maxBodyBytes: 1_000, ...request });
+    send({ method: "GET", headers: {}, signal: new AbortController().signal, ...request });
 }
 
 class BrokenDispatcher extends Dispatcher {
@@ -94,9 +94,10 @@ describe("createSendRequest", () => {
       response.end("x".repeat(Number(request.headers["x-bytes"])));
     });
     const send = sender();
-    expect((await send({ url, headers: { "x-bytes": "1000" } })).body).toHaveLength(1_000);
+    expect((await send({ url, headers: { "x-bytes": `${MAX_BODY_BYTES}` } })).body).toHaveLength(MAX_BODY_BYTES);
     for (const announced of ["", "yes"]) {
-      await expect(send({ url, headers: { "x-bytes": "1001", "x-announced": announced } })).rejects.toMatchObject({
+      const headers = { "x-bytes": `${MAX_BODY_BYTES + 1}`, "x-announced": announced };
+      await expect(send({ url, headers })).rejects.toMatchObject({
         code: "answer-too-large",
         retryable: true,
       });

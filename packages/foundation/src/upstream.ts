@@ -46,14 +46,15 @@ export class UpstreamError extends Error {
 const TLS_CODE =
   /^ERR_TLS|^ERR_SSL|^EPROTO$|^UND_ERR_PRX_TLS$|CERT|SIGNATURE|^INVALID_(CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$/;
 
+/** Largest body accepted. A token or a certificate is about 2 KiB. */
+export const MAX_BODY_BYTES = 64 * 1024;
+
 export interface UpstreamRequest {
   readonly method: "GET" | "HEAD" | "POST";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal: AbortSignal;
-  /** Largest body accepted, in bytes. */
-  readonly maxBodyBytes: number;
 }
 
 export interface UpstreamResponse {
@@ -78,7 +79,7 @@ export interface UpstreamOptions {
 
 /** @throws {UpstreamError} without a complete HTTP response. */
 export function createSendRequest(options: UpstreamOptions): SendRequest {
-  return async ({ url, method, headers, body, signal, maxBodyBytes }) => {
+  return async ({ url, method, headers, body, signal }) => {
     const deadline = new AbortController();
     const timer = options.clock.setTimer(() => deadline.abort(), options.totalMs);
     const sentAtMs = options.clock.monotonicMs();
@@ -94,7 +95,7 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
       return {
         status: response.statusCode,
         headers: responseHeaders,
-        body: await readBounded(response.body, maxBodyBytes, url.host),
+        body: await readBounded(response.body, url.host),
         sentAtMs,
         serverDateMs: dateMsOf(responseHeaders["date"]),
       };
@@ -120,12 +121,12 @@ function firstOfEach(headers: Record<string, string | string[] | undefined>): Re
   );
 }
 
-async function readBounded(body: AsyncIterable<Buffer>, maxBytes: number, host: string): Promise<Buffer> {
+async function readBounded(body: AsyncIterable<Buffer>, host: string): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of body) {
     bytes += piece.length;
-    if (bytes > maxBytes) throw new UpstreamError("answer-too-large", host);
+    if (bytes > MAX_BODY_BYTES) throw new UpstreamError("answer-too-large", host);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);

@@ -28,9 +28,6 @@ const MANIFEST_TYPES = [
 /** Oracle's own images for OKE nodes, `<namespace>/oke-public-*`, are public, so they prove nothing about a token. */
 const PUBLIC_OF_OKE = /^[^/]+\/oke-public-/;
 
-/** A HEAD answer has no body, and an error's body is ignored. */
-const MAX_BODY_BYTES = 64 * 1024;
-
 /**
  * OCIR accepts the bearer token unchanged on `/v2/…`.
  *
@@ -50,7 +47,6 @@ export async function probeRepository(
     url: new URL(`/v2/${repository}/manifests/${reference}`, endpoint),
     headers: { accept: MANIFEST_TYPES, authorization: `Bearer ${token.reveal()}` },
     signal,
-    maxBodyBytes: MAX_BODY_BYTES,
   });
   if (status === 200) return "working";
   return status === 401 || status === 403 ? "denied" : "unknown";

@@ -30,9 +30,6 @@ export interface TokenEndpointOptions {
 /** Oracle A-Team, "Authentication mechanisms for OCI Container Registry". */
 const TOKEN_PATH = "/20180419/docker/token";
 
-/** A token is about 1 KiB, and the answer has it twice. */
-const MAX_BODY_BYTES = 64 * 1024;
-
 /**
  * The token's life starts when the request is sent, on the monotonic clock, so that neither a slow answer nor a wrong wall clock
  * makes it too long.
@@ -48,10 +45,7 @@ export async function fetchBearerToken(
   const { send, sign, clock, endpoint } = options;
   const url = new URL(TOKEN_PATH, endpoint);
   const headers = { accept: "application/json", ...(await sign({ method: "GET", url })) };
-  const response = await exchange(
-    send({ method: "GET", url, headers, signal, maxBodyBytes: MAX_BODY_BYTES }),
-    registryHost,
-  );
+  const response = await exchange(send({ method: "GET", url, headers, signal }), registryHost);
   if (response.status !== 200) throw refusalOf(registryHost, response, clock.wallMs());
 
   // Ignores the content type, which Oracle does not document: parsing shows if it is not a token in JSON.

@@ -4,7 +4,7 @@
  * Times are written as milliseconds since boot, because a process's monotonic clock means nothing to another process.
  * Rounding always shortens a value's life, never extends it.
  */
-import { BOOT_STEP_MS, type Expiring, parseJson, Secret } from "@ocir-broker/foundation";
+import { BOOT_STEP_MS, type Expiring, MAX_BODY_BYTES, parseJson, Secret } from "@ocir-broker/foundation";
 import type { RegionInfo } from "@ocir-broker/identity";
 import * as z from "zod";
 
@@ -66,7 +66,7 @@ const record = z.object({
   region: z.object({ id: text, key: text, realmKey: text, realmDomain: text }).optional(),
   session: z.object({ ...life, session: z.unknown() }).optional(),
   tokens: z.array(
-    z.object({ ...life, registryHost: text, endpoint: z.url().max(2_048), token: z.string().max(65_536) }),
+    z.object({ ...life, registryHost: text, endpoint: z.url().max(2_048), token: z.string().max(MAX_BODY_BYTES) }),
   ),
 });
 

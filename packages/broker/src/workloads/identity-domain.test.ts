@@ -104,7 +104,7 @@ async function pullStatus(password: string, repository: string): Promise<number>
   const send = createSendRequest({ dispatcher, clock, totalMs: 60_000 });
   const headers = { authorization: `Bearer ${password}` };
   const { signal } = new AbortController();
-  const { status } = await send({ method: "GET", url, headers, signal, maxBodyBytes: 65_536 });
+  const { status } = await send({ method: "GET", url, headers, signal });
   await dispatcher.destroy();
   return status;
 }

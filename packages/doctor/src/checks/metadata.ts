@@ -9,8 +9,6 @@ interface Seen {
   readonly evidence: string;
 }
 
-const MAX_BODY_BYTES = 64 * 1024;
-
 export const checkMetadata: Check = async (context) => {
   const seen = await Promise.all(context.cloud.metadataBaseUrls.map((base) => ask(base, context)));
   const evidence = seen.map((each) => each.evidence).join("; ");
@@ -30,7 +28,6 @@ async function ask(base: URL, { cloud, signal }: CheckContext): Promise<Seen> {
       url: new URL(base.href.replace(/\/+$/, "") + path),
       headers: { authorization: "Bearer Oracle" },
       signal,
-      maxBodyBytes: MAX_BODY_BYTES,
     });
   try {
     const regionInfo = await get("/instance/regionInfo");

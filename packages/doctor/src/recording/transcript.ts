@@ -34,8 +34,6 @@ export type TranscriptOptions = Pick<
   "config" | "environment" | "image" | "clock" | "random" | "version"
 >;
 
-const MAX_BODY_BYTES = 64 * 1024;
-
 /** For all steps; each step has its own limits too. */
 const LIMIT_MS = 60_000;
 
@@ -60,7 +58,7 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
   const send =
     (sender: SendRequest) =>
     (url: URL, headers: Record<string, string> = {}) =>
-      sender({ method: "GET", url, headers, signal: ending.signal, maxBodyBytes: MAX_BODY_BYTES });
+      sender({ method: "GET", url, headers, signal: ending.signal });
   const metadata = send(cloud.sendMetadata);
   const registry = send(cloud.sendRegistry);
   const { signal } = ending;
@@ -120,7 +118,7 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
 function unsigned(authUrl: URL, signal: AbortSignal): Parameters<SendRequest>[0] {
   const url = new URL(`${authUrl.href.replace(/\/+$/, "")}/v1/x509`);
   const headers = { "content-type": "application/json" };
-  return { method: "POST", url, headers, body: "{}", signal, maxBodyBytes: MAX_BODY_BYTES };
+  return { method: "POST", url, headers, body: "{}", signal };
 }
 
 async function attemptHome(cloud: Cloud): Promise<string | undefined> {

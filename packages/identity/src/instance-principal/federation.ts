@@ -12,9 +12,6 @@ import type { LeafCertificate } from "./leaf-certificate.ts";
 import { type ReportedOptions, reported } from "./reported.ts";
 import { decodeSessionToken, type SessionToken } from "./session-token.ts";
 
-/** Ten times the size of a token, 2 KiB. */
-const MAX_BODY_BYTES = 65_536;
-
 /** @throws {IdentityError} `federation-*`, `token-key-mismatch`, `clock-skew`, `sdk-failed` or `aborted`. */
 export async function federate(
   authUrl: URL,
@@ -54,7 +51,7 @@ async function exchange(
 ): Promise<UpstreamResponse> {
   const send = reported("federation", options);
   try {
-    return await send({ ...request, method: "POST", signal, maxBodyBytes: MAX_BODY_BYTES });
+    return await send({ ...request, method: "POST", signal });
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
     throw new IdentityError(codeOfFailure(error), request.url.host, { cause: error });

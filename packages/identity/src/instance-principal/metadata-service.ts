@@ -19,9 +19,6 @@ import type { IdentityEvent } from "../identity-event.ts";
 import { pause, runLimited } from "./pause.ts";
 import { reported } from "./reported.ts";
 
-/** Ten times the size of a certificate, 2 KiB. */
-const MAX_BODY_BYTES = 65_536;
-
 /** The service's own limit is unknown, and all programs on the node share it. */
 const RATE = { burst: 5, spacingMs: 200 };
 
@@ -120,7 +117,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
 
   function exchange(url: URL, signal: AbortSignal): Promise<UpstreamResponse> {
     const headers = { authorization: "Bearer Oracle" };
-    return send({ method: "GET", url, headers, signal, maxBodyBytes: MAX_BODY_BYTES });
+    return send({ method: "GET", url, headers, signal });
   }
 
   async function read(paths: readonly MetadataPath[], signal: AbortSignal): Promise<MetadataAnswer[]> {

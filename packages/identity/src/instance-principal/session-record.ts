@@ -5,7 +5,7 @@
  * The record is as secret as the session. Only the daemon's user and root may read it, and it belongs on no disk.
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
-import { Secret } from "@ocir-broker/foundation";
+import { MAX_BODY_BYTES, Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
 import type { SigningSession } from "../provider.ts";
 import { isTokenOfKey } from "./session-token.ts";
@@ -14,7 +14,7 @@ import { isTokenOfKey } from "./session-token.ts";
 export const TOKEN_PREFIX = "ST$";
 
 const record = z.object({
-  token: z.string().max(64 * 1024),
+  token: z.string().max(MAX_BODY_BYTES),
   /** PKCS#8 DER in base64. */
   privateKey: z.base64().max(16 * 1024),
   tenancyId: z.string().min(1).max(512),

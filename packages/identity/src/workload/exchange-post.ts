@@ -2,9 +2,6 @@
 import { type SendRequest, UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation";
 import { WorkloadError, type WorkloadErrorCode } from "./workload-error.ts";
 
-/** An answer has about 4 KiB. */
-const MAX_BODY_BYTES = 65_536;
-
 /** Codes of failures without an answer. */
 export interface ExchangeFailures {
   readonly tls: WorkloadErrorCode;
@@ -14,14 +11,11 @@ export interface ExchangeFailures {
 /** @throws {WorkloadError} one of `failures`, or `workload-invalid` if the answer is too large */
 export async function postToExchange(
   send: SendRequest,
-  request: Omit<UpstreamRequest, "method" | "maxBodyBytes">,
+  request: Omit<UpstreamRequest, "method">,
   failures: ExchangeFailures,
 ): Promise<UpstreamResponse> {
   try {
-    const [response] = await Promise.all([
-      send({ ...request, method: "POST", maxBodyBytes: MAX_BODY_BYTES }),
-      import("../oci-sdk/oci-sdk.ts"),
-    ]);
+    const [response] = await Promise.all([send({ ...request, method: "POST" }), import("../oci-sdk/oci-sdk.ts")]);
     return response;
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;

@@ -29,8 +29,6 @@ const KEYS_LIFE_MS = 600_000;
 /** Limits the reads that tokens with invented key ids can cause. */
 const MIN_READ_INTERVAL_MS = 30_000;
 
-const MAX_BODY_BYTES = 65_536;
-
 /** The algorithms that an API server signs with (`--service-account-signing-key-file`). */
 const HASHES: Readonly<Record<string, { readonly hash: string; readonly keyType: "rsa" | "ec" }>> = {
   RS256: { hash: "sha256", keyType: "rsa" },
@@ -59,7 +57,7 @@ export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions):
         authorization: `Bearer ${token.reveal()}`,
         accept: "application/jwk-set+json, application/json",
       };
-      const response = await send({ method: "GET", url, headers, signal, maxBodyBytes: MAX_BODY_BYTES });
+      const response = await send({ method: "GET", url, headers, signal });
       if (response.status === 200) known = { keys: keysIn(response.body), readAtMs };
     } catch {
       // Without keys each token is exchanged by itself.

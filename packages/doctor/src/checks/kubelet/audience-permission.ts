@@ -17,7 +17,6 @@ export interface KubeletCredentials {
 }
 
 const VERB = "request-serviceaccounts-token-audience";
-const MAX_BODY_BYTES = 65_536;
 
 const text = z.string().optional();
 const secret = z
@@ -65,7 +64,7 @@ export async function audiencePermission(audience: string, context: CheckContext
         kind: "SelfSubjectAccessReview",
         spec: { resourceAttributes: { group: "", resource: audience, verb: VERB } },
       });
-      return cluster.send({ method: "POST", url, headers, body, signal, maxBodyBytes: MAX_BODY_BYTES });
+      return cluster.send({ method: "POST", url, headers, body, signal });
     })(),
   );
   await cluster.close();

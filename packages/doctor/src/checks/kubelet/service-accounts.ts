@@ -14,8 +14,6 @@ import { domainFinding } from "./identity-domain.ts";
 /** KEP-4412 is alpha in 1.33. */
 const FIRST_MINOR = 33;
 
-const MAX_BODY_BYTES = 65_536;
-
 export const checkServiceAccounts: Check = async (context) => {
   const { exchange, audience } = context.config.serviceAccounts;
   const audiences = tokenAudiencesIn((await context.providerFiles())?.files ?? []);
@@ -53,7 +51,7 @@ async function clusterFinding({ config, clock, signal }: CheckContext): Promise<
     (async () => {
       const url = new URL("/resourcePrincipalSessionTokens", cluster.endpoint());
       const headers = { "content-type": "application/json" };
-      await cluster.send({ method: "POST", url, headers, body: "{}", signal, maxBodyBytes: MAX_BODY_BYTES });
+      await cluster.send({ method: "POST", url, headers, body: "{}", signal });
       return url.host;
     })(),
   );
