@@ -47,3 +47,4 @@ export {
   type UpstreamRequest,
   type UpstreamResponse,
 } from "./upstream.ts";
+export { urlBelow } from "./url-below.ts";

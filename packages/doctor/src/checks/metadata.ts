@@ -1,5 +1,5 @@
 /** Checks that version 2 of the metadata service answers, over IPv4 or IPv6, without a proxy in between. */
-import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
+import { UpstreamError, type UpstreamResponse, urlBelow } from "@ocir-broker/foundation";
 import type { Check, CheckContext } from "../check-context.ts";
 import type { DIAGNOSES } from "../diagnoses.ts";
 import { finding } from "../finding.ts";
@@ -22,10 +22,10 @@ function isAnswer({ name }: Seen): boolean {
 }
 
 async function ask(base: URL, { cloud, signal }: CheckContext): Promise<Seen> {
-  const get = (path: string): Promise<UpstreamResponse> =>
+  const get = (path: `/${string}`): Promise<UpstreamResponse> =>
     cloud.sendMetadata({
       method: "GET",
-      url: new URL(base.href.replace(/\/+$/, "") + path),
+      url: urlBelow(base, path),
       headers: { authorization: "Bearer Oracle" },
       signal,
     });

@@ -2,7 +2,7 @@
  * `doctor --record`: sends metadata service, auth service and registry every request that the broker and its simulator make
  * assumptions about, and records the redacted answers. Comparing transcripts shows where the simulator differs.
  */
-import { Secret, type SendRequest } from "@ocir-broker/foundation";
+import { Secret, type SendRequest, urlBelow } from "@ocir-broker/foundation";
 import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
 import { attempt, codeOf, valueIfAny } from "../check-context.ts";
 import { type Cloud, createCloud, ForeignRegistryError } from "../cloud.ts";
@@ -65,7 +65,7 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
 
   try {
     for (const base of cloud.metadataBaseUrls) {
-      const at = (path: string): URL => new URL(base.href.replace(/\/+$/, "") + path);
+      const at = (path: `/${string}`): URL => urlBelow(base, path);
       const bearer = { authorization: "Bearer Oracle" };
       await take("metadata", () => metadata(at("/instance/regionInfo"), bearer));
       await take("metadata, the region alone", () => metadata(at("/instance/region"), bearer));
@@ -116,7 +116,7 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
 }
 
 function unsigned(authUrl: URL, signal: AbortSignal): Parameters<SendRequest>[0] {
-  const url = new URL(`${authUrl.href.replace(/\/+$/, "")}/v1/x509`);
+  const url = urlBelow(authUrl, "/v1/x509");
   const headers = { "content-type": "application/json" };
   return { method: "POST", url, headers, body: "{}", signal };
 }

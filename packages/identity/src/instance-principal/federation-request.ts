@@ -1,5 +1,6 @@
 /** The request `POST /v1/x509` in the form that Oracle's TypeScript SDK sends: same body, same key id, same signed headers. */
 import type { KeyObject, X509Certificate } from "node:crypto";
+import { urlBelow } from "@ocir-broker/foundation";
 import { signPost } from "../signed-post.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
 
@@ -21,7 +22,7 @@ export function createFederationRequest(
   sessionPublicKey: KeyObject,
   wallMs: number,
 ): FederationRequest {
-  const url = new URL(`${authUrl.href.replace(/\/+$/, "")}/v1/x509`);
+  const url = urlBelow(authUrl, "/v1/x509");
   const body = JSON.stringify({
     certificate: base64Of(certificate),
     purpose: "DEFAULT",

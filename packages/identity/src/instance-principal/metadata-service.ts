@@ -13,6 +13,7 @@ import {
   type SendRequest,
   UpstreamError,
   type UpstreamResponse,
+  urlBelow,
 } from "@ocir-broker/foundation";
 import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
 import type { IdentityEvent } from "../identity-event.ts";
@@ -100,7 +101,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
     const failures: UpstreamError[] = [];
     for (const baseUrl of baseUrls) {
       try {
-        const url = urlOf(baseUrl, path);
+        const url = urlBelow(baseUrl, path);
         const response = await runLimited(requests, baseUrl.host, signal, () => exchange(url, signal));
         baseUrls = [baseUrl];
         return answerOf(response, path, baseUrl.host);
@@ -129,10 +130,6 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
   }
 
   return { read: read as MetadataService["read"] };
-}
-
-function urlOf(baseUrl: URL, path: MetadataPath): URL {
-  return new URL(baseUrl.href.replace(/\/+$/, "") + path);
 }
 
 function answerOf(response: UpstreamResponse, path: MetadataPath, host: string): MetadataAnswer {
