@@ -18,6 +18,7 @@ export {
 export { type Expiring, type RetryHint, retryHintOf } from "./expiring.ts";
 export { FILE_ERRORS, type FileErrorCode, fileFaultOf } from "./file-fault.ts";
 export { parseJson } from "./parse-json.ts";
+export { parseJwt } from "./parse-jwt.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { type ReadOptions, RefusedFileError, readRegularFile } from "./regular-file.ts";
 export { retryAfterMsOf } from "./retry-after.ts";

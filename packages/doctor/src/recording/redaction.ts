@@ -5,7 +5,7 @@
  * shown-values.ts. A token, key, OCID or chosen name never gets in.
  */
 import { X509Certificate } from "node:crypto";
-import { parseJson, type UpstreamResponse } from "@ocir-broker/foundation";
+import { parseJson, parseJwt, type UpstreamResponse } from "@ocir-broker/foundation";
 import {
   certificateAttribute,
   challengeScheme,
@@ -89,7 +89,7 @@ function shapeOfString(text: string, name: string): Shape {
 }
 
 function shapeOfJwt(token: string): Shape {
-  const [header, claims] = token.split(".", 2).map((part) => parseJson(Buffer.from(part, "base64url").toString()));
+  const { header, claims } = parseJwt(token);
   const { iat, exp } = (claims ?? {}) as { iat?: unknown; exp?: unknown };
   const life = typeof iat === "number" && typeof exp === "number" ? exp - iat : Number.NaN;
   return {

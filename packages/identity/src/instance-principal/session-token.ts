@@ -3,7 +3,7 @@
  * verified, because only OCI has its key; TLS authenticates the service.
  */
 import type { KeyObject } from "node:crypto";
-import { parseJson, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
+import { parseJson, parseJwt, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
 
@@ -57,7 +57,7 @@ export function isTokenOfKey(token: string, publicKey: KeyObject): boolean {
 }
 
 function readClaims(token: string | undefined): z.output<typeof claims> | undefined {
-  return claims.safeParse(parseJson(Buffer.from(token?.split(".")[1] ?? "", "base64url").toString("utf8"))).data;
+  return claims.safeParse(parseJwt(token ?? "").claims).data;
 }
 
 function isClaimed({ jwk }: z.output<typeof claims>, publicKey: KeyObject): boolean {

@@ -3,7 +3,7 @@
  * verify the signature, because only OCI has its key; the registry verifies it.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { parseJson, Secret } from "@ocir-broker/foundation";
+import { parseJwt, Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
 import { TOKEN_PREFIX } from "../instance-principal/session-record.ts";
@@ -40,9 +40,7 @@ export function decodeWrittenSession(
   { place, wallMs, expired }: { place: string; wallMs: number; expired: IdentityErrorCode },
 ): WrittenSession {
   const token = text.trim();
-  const { data } = claims.safeParse(
-    JWT.test(token) ? parseJson(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) : undefined,
-  );
+  const { data } = claims.safeParse(JWT.test(token) ? parseJwt(token).claims : undefined);
   if (data === undefined) throw new IdentityError("security-token-invalid", place);
   const endsAtWallMs = data.exp * 1_000;
   if (endsAtWallMs <= wallMs) throw new IdentityError(expired, place);

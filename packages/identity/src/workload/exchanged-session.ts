@@ -2,11 +2,10 @@
  * Makes a session from the key id that an exchange has returned, `ST$<jwt>`. Does not verify the signature, because only Oracle has
  * its key; TLS authenticates the exchange.
  */
-import { type Clock, type Expiring, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
+import { type Clock, type Expiring, parseJwt, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { isTokenOfKey, sessionLifeMs } from "../instance-principal/session-token.ts";
 import type { SigningSession } from "../provider.ts";
-import { parsePart } from "./service-account-token.ts";
 import type { KeyPair } from "./session-keys.ts";
 import { WorkloadError } from "./workload-error.ts";
 
@@ -32,7 +31,7 @@ export function exchangedSession(
   host: string,
   clock: Clock,
 ): Expiring<SigningSession> {
-  const data = claims.safeParse(parsePart(keyId?.split(".")[1])).data;
+  const data = claims.safeParse(parseJwt(keyId ?? "").claims).data;
   if (keyId === undefined || data === undefined) throw new WorkloadError("workload-invalid", host);
   const lifeMs = sessionLifeMs(data, serverDateMs);
   const isOurs = data.jwk === undefined || isTokenOfKey(keyId, publicKey);

@@ -6,9 +6,8 @@
  * system:service-account-issuer-discovery). TLS with the cluster's authority authenticates them.
  */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
-import { type Clock, parseJson, type Secret, type SendRequest } from "@ocir-broker/foundation";
+import { type Clock, parseJson, parseJwt, type Secret, type SendRequest } from "@ocir-broker/foundation";
 import * as z from "zod";
-import { parsePart } from "./service-account-token.ts";
 
 export interface IssuerKeys {
   /** Also false if the keys cannot be read. This is no error, because Oracle then judges each token. */
@@ -81,7 +80,7 @@ export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions):
   return {
     async isSigned(token, signal) {
       const jwt = token.reveal();
-      const { data } = header.safeParse(parsePart(jwt.split(".")[0]));
+      const { data } = header.safeParse(parseJwt(jwt).header);
       const algorithm = data !== undefined && Object.hasOwn(HASHES, data.alg) ? HASHES[data.alg] : undefined;
       if (data === undefined || algorithm === undefined) return false;
       const key = await findKey(data.kid, token, signal);

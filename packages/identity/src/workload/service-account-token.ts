@@ -2,7 +2,7 @@
  * Reads a service-account token's claims (Kubernetes, KEP-1205), without verifying them: they prove nothing until Oracle has accepted the
  * token, or its signature was verified (issuer-keys.ts).
  */
-import { parseJson, type Secret } from "@ocir-broker/foundation";
+import { parseJwt, type Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { WorkloadError } from "./workload-error.ts";
 
@@ -28,7 +28,7 @@ const claims = z.object({
 
 /** @throws {WorkloadError} `workload-token-unreadable` */
 export function readServiceAccountClaims(token: Secret): ServiceAccountClaims {
-  const { data } = claims.safeParse(parsePart(token.reveal().split(".")[1]));
+  const { data } = claims.safeParse(parseJwt(token.reveal()).claims);
   if (data === undefined) throw new WorkloadError("workload-token-unreadable", "service-account token");
   const { namespace, serviceaccount } = data["kubernetes.io"];
   return {
@@ -39,9 +39,4 @@ export function readServiceAccountClaims(token: Secret): ServiceAccountClaims {
     uid: serviceaccount.uid,
     expiresAtWallMs: data.exp * 1_000,
   };
-}
-
-/** One of a JWT's first two parts. */
-export function parsePart(part = ""): unknown {
-  return parseJson(Buffer.from(part, "base64url").toString("utf8"));
 }
