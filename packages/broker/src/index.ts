@@ -15,6 +15,7 @@ export { createCredentialCore } from "./core/core.ts";
 export { type Broker, type BrokerOptions, startBroker } from "./daemon.ts";
 export { BrokerError, type BrokerErrorCode } from "./errors/broker-error.ts";
 export { ERROR_TABLE, type ErrorCode } from "./errors/catalogue.ts";
+export { codeOf } from "./errors/describe-error.ts";
 export { errorAnswerOf } from "./errors/error-response.ts";
 export { lastConfig } from "./handover/last-config.ts";
 export { createOneShotBroker, type OneShotBroker, type OneShotBrokerOptions } from "./one-shot-broker.ts";

@@ -1,5 +1,5 @@
 /** The context that all checks share: the node, the cloud, and results that more than one check needs. */
-import type { Config } from "@ocir-broker/broker";
+import { type Config, codeOf } from "@ocir-broker/broker";
 import type { Clock, Secret } from "@ocir-broker/foundation";
 import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
 import type { Cloud } from "./cloud.ts";
@@ -75,11 +75,6 @@ export async function attempt<Value>(work: Promise<Value>): Promise<Attempt<Valu
 export async function valueIfAny<Value>(work: Promise<Value>): Promise<Value | undefined> {
   const attempted = await attempt(work);
   return "value" in attempted ? attempted.value : undefined;
-}
-
-/** The error's own code; `internal` for an error that is not ours. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "internal";
 }
 
 /** The name of the finding that reports this error; its code if no finding does. */

@@ -1,7 +1,8 @@
 /** Checks the node's identity: its certificate (expiry, issuer) and the session that the auth service gives for it. */
 import { X509Certificate } from "node:crypto";
+import { codeOf } from "@ocir-broker/broker";
 import { IDENTITY_ERRORS } from "@ocir-broker/identity";
-import { attempt, type Check, type CheckContext, causeOf, codeOf } from "../check-context.ts";
+import { attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
 import { finding, notChecked } from "../finding.ts";
 import { describeExchange } from "../recording/exchanges.ts";

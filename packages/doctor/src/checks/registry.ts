@@ -1,7 +1,8 @@
 /** Fetches a token and tries it on the image, which tells a missing policy from every other fault. */
+import { codeOf } from "@ocir-broker/broker";
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { type ImageName, imageFaultOf, isProbeable, referenceOf } from "@ocir-broker/ocir";
-import { attempt, type Check, type CheckContext, causeOf, codeOf } from "../check-context.ts";
+import { attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { findingOfCode } from "../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";

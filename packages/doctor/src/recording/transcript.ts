@@ -2,9 +2,10 @@
  * `doctor --record`: sends metadata service, auth service and registry every request that the broker and its simulator make
  * assumptions about, and records the redacted answers. Comparing transcripts shows where the simulator differs.
  */
+import { codeOf } from "@ocir-broker/broker";
 import { Secret, type SendRequest, urlBelow } from "@ocir-broker/foundation";
 import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
-import { attempt, codeOf, valueIfAny } from "../check-context.ts";
+import { attempt, valueIfAny } from "../check-context.ts";
 import { type Cloud, createCloud, ForeignRegistryError } from "../cloud.ts";
 import type { DoctorOptions } from "../doctor-options.ts";
 import type { Exchange } from "./exchanges.ts";

@@ -3,11 +3,11 @@
  * (KEP-4412): a SelfSubjectAccessReview, which every authenticated user may send.
  */
 import { dirname, resolve } from "node:path";
-import { createCluster } from "@ocir-broker/broker";
+import { codeOf, createCluster } from "@ocir-broker/broker";
 import { type ClientCertificate, parseJson, Secret } from "@ocir-broker/foundation";
 import { parse } from "yaml";
 import * as z from "zod";
-import { attempt, type CheckContext, codeOf } from "../../check-context.ts";
+import { attempt, type CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 import { type NodeFiles, textOf } from "../../node/node-files.ts";
 

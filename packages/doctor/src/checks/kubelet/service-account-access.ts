@@ -1,9 +1,10 @@
 /** Uses the registry token that the plugin got for a service account on the image, to find out whether a policy is missing. */
+import { codeOf } from "@ocir-broker/broker";
 import { Secret } from "@ocir-broker/foundation";
 import { readServiceAccountClaims } from "@ocir-broker/identity";
 import { workloadPolicy } from "@ocir-broker/kubelet-config";
 import { isProbeable } from "@ocir-broker/ocir";
-import { type CheckContext, codeOf } from "../../check-context.ts";
+import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 import { probeImage } from "../../image-probe.ts";
 import { policyAdvice } from "../policy-advice.ts";

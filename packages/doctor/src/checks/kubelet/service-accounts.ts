@@ -2,10 +2,10 @@
  * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the exchange can be reached.
  * Sends no token of a pod; plugin-answer.ts does, if doctor is given one.
  */
-import { createCluster } from "@ocir-broker/broker";
+import { codeOf, createCluster } from "@ocir-broker/broker";
 import { explainMatch, readProviders } from "@ocir-broker/kubelet-config";
 import { isOurProvider, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
-import { attempt, type Check, type CheckContext, codeOf } from "../../check-context.ts";
+import { attempt, type Check, type CheckContext } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";
 import { tokenAudiencesIn } from "../../node/provider-files.ts";
 import { audiencePermission } from "./audience-permission.ts";
