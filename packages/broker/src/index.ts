@@ -28,3 +28,4 @@ export { HOME_REGION, isAllowedNow } from "./tokens/registries.ts";
 export { createUpstreams } from "./tokens/upstreams.ts";
 export { createCluster } from "./workloads/cluster.ts";
 export { domainFaultOf } from "./workloads/domain-fault.ts";
+export { currentEntry } from "./workloads/kubeconfig.ts";

@@ -10,33 +10,33 @@ export interface KubeconfigCluster {
   readonly caCertificates?: string | undefined;
 }
 
-const named = z.object({ name: z.string() });
-
-const kubeconfig = z.object({
-  "current-context": z.string().optional(),
-  contexts: z.array(named.extend({ context: z.object({ cluster: z.string() }) })).default([]),
-  clusters: z
-    .array(
-      named.extend({
-        cluster: z.object({
-          server: z.string(),
-          "certificate-authority": z.string().optional(),
-          "certificate-authority-data": z.string().optional(),
-        }),
-      }),
-    )
-    .min(1),
+const cluster = z.object({
+  server: z.string(),
+  "certificate-authority": z.string().optional(),
+  "certificate-authority-data": z.string().optional(),
 });
 
-/** The cluster of the current context. Empty if the file cannot be read, or is none. */
+/** The cluster of the current context. Empty if the file cannot be read, or is not a kubeconfig. */
 export function readKubeconfig(path: string): KubeconfigCluster {
-  const { data } = kubeconfig.safeParse(parsed(path));
-  const current = data?.contexts.find(({ name }) => name === data["current-context"])?.context.cluster;
-  const cluster = data?.clusters.find(({ name }) => name === current)?.cluster;
-  if (cluster === undefined) return {};
-  const { server, "certificate-authority": file, "certificate-authority-data": encoded } = cluster;
+  const { data } = cluster.safeParse(currentEntry("cluster", readText(path) ?? ""));
+  if (data === undefined) return {};
+  const { server, "certificate-authority": file, "certificate-authority-data": encoded } = data;
   if (encoded !== undefined) return { server, caCertificates: Buffer.from(encoded, "base64").toString("utf8") };
   return { server, caCertificates: file === undefined ? undefined : readText(resolve(dirname(path), file)) };
+}
+
+const entries = z.array(z.looseObject({ name: z.string() }));
+const kubeconfig = z.looseObject({
+  "current-context": z.string(),
+  contexts: z.array(z.object({ name: z.string(), context: z.record(z.string(), z.unknown()) })),
+});
+
+/** What a kubeconfig's current context names as its cluster or user, unchecked. Undefined if it names nothing that is there. */
+export function currentEntry(kind: "cluster" | "user", text: string): unknown {
+  const { data } = kubeconfig.safeParse(parsed(text));
+  const current = data?.contexts.find(({ name }) => name === data["current-context"])?.context[kind];
+  const named = entries.safeParse(data?.[`${kind}s`]).data?.find(({ name }) => name === current);
+  return named?.[kind];
 }
 
 /** Undefined if it cannot be read. */
@@ -48,9 +48,9 @@ export function readText(path: string): string | undefined {
   }
 }
 
-function parsed(path: string): unknown {
+function parsed(yaml: string): unknown {
   try {
-    return parse(readText(path) ?? "");
+    return parse(yaml);
   } catch {
     return undefined;
   }

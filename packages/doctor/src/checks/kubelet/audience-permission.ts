@@ -3,9 +3,8 @@
  * (KEP-4412): a SelfSubjectAccessReview, which every authenticated user may send.
  */
 import { dirname, resolve } from "node:path";
-import { codeOf, createCluster } from "@ocir-broker/broker";
+import { codeOf, createCluster, currentEntry } from "@ocir-broker/broker";
 import { type ClientCertificate, parseJson, Secret } from "@ocir-broker/foundation";
-import { parse } from "yaml";
 import * as z from "zod";
 import { attempt, type CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
@@ -23,22 +22,13 @@ const secret = z
   .string()
   .transform((revealed) => secretOf(revealed))
   .optional();
-const kubeconfig = z.object({
-  "current-context": z.string(),
-  contexts: z.array(z.object({ name: z.string(), context: z.object({ user: z.string() }) })),
-  users: z.array(
-    z.object({
-      name: z.string(),
-      user: z.object({
-        token: secret,
-        tokenFile: text,
-        "client-certificate": text,
-        "client-certificate-data": text,
-        "client-key": text,
-        "client-key-data": secret,
-      }),
-    }),
-  ),
+const kubeconfigUser = z.object({
+  token: secret,
+  tokenFile: text,
+  "client-certificate": text,
+  "client-certificate-data": text,
+  "client-key": text,
+  "client-key-data": secret,
 });
 
 const review = z.object({ status: z.object({ allowed: z.boolean() }) });
@@ -82,9 +72,7 @@ function unknown(cause: string, need: string): Finding {
 export function readKubeletCredentials(path: string, files: NodeFiles): KubeletCredentials | undefined {
   const read = (file: string | undefined) =>
     file === undefined ? undefined : textOf(files.readText(resolve(dirname(path), file)));
-  const { data } = kubeconfig.safeParse(parsed(read(path) ?? ""));
-  const name = data?.contexts.find((context) => context.name === data["current-context"])?.context.user;
-  const user = data?.users.find((each) => each.name === name)?.user;
+  const { data: user } = kubeconfigUser.safeParse(currentEntry("user", read(path) ?? ""));
   if (user === undefined) return undefined;
   const certificate = decoded(user["client-certificate-data"]) ?? read(user["client-certificate"]);
   const key = secretOf(decoded(user["client-key-data"]?.reveal()) ?? read(user["client-key"]));
@@ -99,12 +87,4 @@ function decoded(base64: string | undefined): string | undefined {
 
 function secretOf(text: string | undefined): Secret | undefined {
   return text ? new Secret(text) : undefined;
-}
-
-function parsed(yaml: string): unknown {
-  try {
-    return parse(yaml);
-  } catch {
-    return undefined;
-  }
 }
