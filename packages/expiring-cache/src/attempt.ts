@@ -1,10 +1,11 @@
 /**
- * Runs one fetch under a time limit. It ends once: with a value, with an error, or by timeout. After a timeout, a fetch that
- * ignores its abort signal may still deliver a value late. Does not know the cached value or the time of the next attempt.
+ * Runs one fetch under a time limit. It ends once: with a value that can be served, with an error, or by timeout. After a timeout, a
+ * fetch that ignores its abort signal may still deliver a value late. Does not know the cached value or the time of the next attempt.
  */
-import type { Clock, Expiring, Timer } from "@ocir-broker/foundation";
+import type { Clock, Expiring } from "@ocir-broker/foundation";
 import { CacheError } from "./cache-error.ts";
 import type { FetchReason } from "./cache-report.ts";
+import { servableUntilMs } from "./renewal-policy.ts";
 
 export interface FetchContext {
   /** Aborted if the attempt is abandoned or the cache is closed, never because a caller left. */
@@ -18,7 +19,6 @@ export interface Attempt {
   readonly kind: "fetching";
   readonly reason: FetchReason;
   readonly startedAtMs: number;
-  readonly limit: Timer;
   /** Starts the fetch. Call once. */
   readonly run: () => Promise<void>;
   /** Aborts the fetch; its result is ignored. */
@@ -45,28 +45,38 @@ export function createAttempt<V>(
 ): Attempt {
   const controller = new AbortController();
   let isAbandoned = false;
+  const limit = clock.setTimer(() => {
+    const error = new CacheError("fetch-timeout", key);
+    onFailed(attempt, error);
+    controller.abort(error);
+  }, fetchLimitMs);
+  function fail(error: unknown): void {
+    limit.cancel();
+    if (!isAbandoned) onFailed(attempt, error);
+  }
   const attempt: Attempt = {
     kind: "fetching",
     reason,
     startedAtMs: clock.monotonicMs(),
-    limit: clock.setTimer(() => {
-      const error = new CacheError("fetch-timeout", key);
-      onFailed(attempt, error);
-      controller.abort(error);
-    }, fetchLimitMs),
     async run() {
       let entry: Expiring<V>;
       try {
         entry = await fetch(key, { signal: controller.signal, reason });
       } catch (error) {
-        if (!isAbandoned) onFailed(attempt, error);
+        fail(error);
         return;
       }
+      // Negated, so that NaN counts as not servable.
+      if (!(servableUntilMs(entry) > clock.monotonicMs())) {
+        fail(new CacheError("expired-on-arrival", key));
+        return;
+      }
+      limit.cancel();
       if (!isAbandoned) onFetched(attempt, entry);
     },
     abandon() {
       isAbandoned = true;
-      attempt.limit.cancel();
+      limit.cancel();
       controller.abort();
     },
   };

@@ -138,13 +138,8 @@ export class OnDemandCache<V> {
   }
 
   #onFetched(key: string, slot: Slot<V>, attempt: Attempt, entry: Expiring<V>): void {
-    const nowMs = this.#clock.monotonicMs();
-    // Negated, so that NaN counts as not servable.
-    if (!(servableUntilMs(entry) > nowMs)) {
-      this.#onFailed(key, slot, attempt, new CacheError("expired-on-arrival", key));
-      return;
-    }
     if (!this.#settle(slot, attempt)) return;
+    const nowMs = this.#clock.monotonicMs();
     this.#take(slot, entry);
     const elapsedMs = nowMs - attempt.startedAtMs;
     const expiresInMs = entry.expiresAtMs - nowMs;
@@ -165,7 +160,6 @@ export class OnDemandCache<V> {
   /** Forgets the attempt, and with it what its caller brought. False for one that has timed out. */
   #settle(slot: Slot<V>, attempt: Attempt): boolean {
     this.#running.delete(attempt);
-    attempt.limit.cancel();
     if (slot.attempt !== attempt) return false;
     slot.attempt = undefined;
     return true;

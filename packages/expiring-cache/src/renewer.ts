@@ -189,16 +189,10 @@ export class Renewer<V> {
   #onFetched(attempt: Attempt, entry: Expiring<V>): void {
     const { activity, cached, refreshing, failure } = this.#state;
     const nowMs = this.#clock.monotonicMs();
-    // Negated, so that NaN counts as not servable.
-    if (!(servableUntilMs(entry) > nowMs)) {
-      this.#onFailed(attempt, new CacheError("expired-on-arrival", this.key));
-      return;
-    }
     const isLate = attempt !== activity;
     const isBetter = isOutlivedBy(this.#state, entry, nowMs);
     if (activity.kind === "closed" || (isLate && !isBetter)) return;
 
-    attempt.limit.cancel();
     // A late value ends a back-off, but not another fetch that has begun.
     if (activity.kind !== "fetching" || !isLate) {
       this.#state.activity = { kind: "resting", untilMs: nowMs + REST_AFTER_SUCCESS_MS };
@@ -234,7 +228,6 @@ export class Renewer<V> {
     const retryInMs = retryDelayMs(failures, this.#options.random(), retryAfterMs);
     const untilMs = nowMs + retryInMs;
 
-    attempt.limit.cancel();
     this.#state.activity = { kind: "backing-off", untilMs };
     this.#state.failure = { error, retryable, failures };
     this.#state.refreshing = undefined;
