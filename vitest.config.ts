@@ -9,7 +9,7 @@ const everything = { branches: 100, functions: 100, lines: 100, statements: 100 
  * - foundation/upstream, broker/http/bounded-server, testkit/credential-provider-call: time limits of undici and Node, 50 to 200 ms
  * - oci-simulator/faults: a second of silence, which shows that an answer hangs
  * - native/shim: limits of the C programs, in builds with shorter ones
- * - test/e2e/get, test/e2e/auth-service-out-of-reach: pauses between tries of the built program, and its deadline of 10 s
+ * - test/e2e/get: pauses between tries of the built program
  * - test/e2e/doctor, test/e2e/ordinary-user: the time limit of the built `doctor`, 8.5 s, within which a healthy node must be examined
  */
 export default defineConfig({

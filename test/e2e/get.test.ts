@@ -78,7 +78,6 @@ describe("ocir-broker get", () => {
       ["--output", "password", "registry.k8s.io/pause"],
       "registry-foreign",
     ],
-    ["an image that is none", ["not an image"], "image-invalid"],
     ["a file that is not there", ["--config", "/nowhere.yaml", IMAGE], "config-unreadable"],
   ])("ends with one line and 1 for %s", async (_what, args, code) => {
     const stage = await setStageWithoutDaemon();
@@ -88,14 +87,13 @@ describe("ocir-broker get", () => {
     expect(stdout).toHaveLength(0);
   });
 
-  it.each([
-    [" ", "request-not-json"],
-    ["{}", "request-invalid"],
-    ["x".repeat(256 * 1024 + 1), "body-too-large"],
-  ])("ends with one line and 1 for a bad request on stdin, case %#", async (stdin, code) => {
+  it("ends with one line and 1 for a request on stdin that is too large", async () => {
     const stage = await setStageWithoutDaemon();
-    const { exitCode, stderr } = await stage.get([], stdin);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining(`ocir-broker: ${code}: `) });
+    const { exitCode, stderr } = await stage.get([], "x".repeat(256 * 1024 + 1));
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringContaining("ocir-broker: body-too-large: "),
+    });
   });
 
   it("asks a person to name an image who forgot to", async () => {

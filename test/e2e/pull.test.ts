@@ -13,18 +13,4 @@ describe("a pull, end to end", () => {
       expect(claimsOf(auth[registryHost]?.password as string).aud).toBe(simulator.registryUrls[index]?.host);
     }
   });
-
-  it("costs one token call a host and one bootstrap, when 200 pulls of 3 hosts find a cold daemon", async () => {
-    const { call, simulator } = await setStage({ simulator: { latencyMs: 300 } });
-    const images = Array.from({ length: 200 }, (_, index) => `${REGISTRY_HOSTS[index % 3]}/acme/app-${index}`);
-    const answers = await Promise.all(images.map(async (image) => answerOf(await call(image))));
-    for (const [index, { auth }] of answers.entries()) {
-      expect(auth[REGISTRY_HOSTS[index % 3] as string]?.password).toMatch(/^ey/);
-    }
-    const counts = simulator.requests();
-    const metadata = Object.entries(counts).filter(([name]) => name.startsWith("metadata."));
-    expect(counts["registry.token"]).toBe(3);
-    expect(counts["auth.x509"]).toBe(1);
-    expect(metadata.reduce((sum, [, count]) => sum + count, 0)).toBeLessThanOrEqual(5);
-  });
 });

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
 import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
 import { onTestFinished } from "vitest";
 import {
@@ -33,10 +33,8 @@ interface StageWithoutDaemon {
 }
 
 /** Taken down when the test ends. */
-export async function setStage(
-  options: { simulator?: SimulatorOptions; daemon?: Partial<DaemonOptions>; broker?: string } = {},
-): Promise<Stage> {
-  const { simulator, config } = await setCloud(options.simulator, options.daemon);
+export async function setStage(options: { daemon?: Partial<DaemonOptions>; broker?: string } = {}): Promise<Stage> {
+  const { simulator, config } = await setCloud(options.daemon);
   const daemon = await startDaemon(config, options.broker);
   onTestFinished(() => daemon.stop());
   const env = { OCIR_BROKER_SOCKET: config.credentialsSocket };
@@ -49,10 +47,8 @@ export async function setStage(
 }
 
 /** Taken down when the test ends. */
-export async function setStageWithoutDaemon(
-  options: { simulator?: SimulatorOptions; deadline?: string } = {},
-): Promise<StageWithoutDaemon> {
-  const { simulator, config } = await setCloud(options.simulator, { deadline: options.deadline ?? "15s" });
+export async function setStageWithoutDaemon(options: { deadline?: string } = {}): Promise<StageWithoutDaemon> {
+  const { simulator, config } = await setCloud({ deadline: options.deadline ?? "15s" });
   return {
     simulator,
     config,
@@ -61,12 +57,11 @@ export async function setStageWithoutDaemon(
   };
 }
 
-async function setCloud(simulated: SimulatorOptions = {}, configured: Partial<DaemonOptions> = {}) {
+async function setCloud(configured: Partial<DaemonOptions> = {}) {
   const directory = mkdtempSync(join(tmpdir(), "ocir-e2e-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const simulator = await startSimulator({
     registry: REGISTRY_HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`),
-    ...simulated,
   });
   onTestFinished(() => simulator.close());
   const config = daemonConfig(directory, simulator, { registryHosts: REGISTRY_HOSTS, ...configured });
