@@ -127,20 +127,6 @@ describe.skipIf(skipped !== undefined)(`a node in use${skipped ? ` (skipped: ${s
     });
   });
 
-  it("stopped, it is there again with the next call, and not with the next look at its health", async () => {
-    const before = await pull();
-    await root.run("systemctl", ["stop", SERVICE]);
-    // It stops after the service, for whose stop the test has waited.
-    await until(
-      "the health socket is gone as well",
-      async () => (await root.property("ocir-broker-health.socket", "ActiveState")) === "inactive",
-    );
-    expect(await curl(HEALTH_SOCKET, "/livez")).toMatchObject({ exitCode: COULD_NOT_CONNECT });
-    expect(await root.property(SERVICE, "ActiveState")).toBe("inactive");
-    expect(await pull()).not.toBe(before);
-    expect(await curl(HEALTH_SOCKET, "/livez")).toMatchObject({ exitCode: 0 });
-  });
-
   it("another user sees its health on every route, and can neither call it nor be root's shim", async () => {
     for (const path of ["/livez", "/readyz", "/healthz", "/status", "/metrics"]) {
       expect(await curl(HEALTH_SOCKET, path, { uid: NOBODY })).toMatchObject({ exitCode: 0 });
