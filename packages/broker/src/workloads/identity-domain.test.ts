@@ -39,9 +39,9 @@ function write(name: string, text: string): string {
   return path;
 }
 
-/** The service accounts puller-1 and puller-2 are the service users of a group each. */
+/** The service accounts puller-1 to puller-3 are the service users of a group each. */
 function trust(oauthClients: Readonly<Record<string, string>>): void {
-  const users = [1, 2].map((number) => [
+  const users = [1, 2, 3].map((number) => [
     `system:serviceaccount:shop:puller-${number}`,
     { name: `user-${number}`, group: `group-${number}` },
   ]);
@@ -115,7 +115,7 @@ const clientOf = (): object => {
   return { authorization: "client", clientId: "ocir-broker", clientSecretFile };
 };
 
-it("gives two service accounts what the group of each one's service user may pull, on a node without a cloud", async () => {
+it("gives each service account what its service user's group may pull on a node without a cloud, and shows the client's secret nowhere", async () => {
   trust(CLIENT);
   await start("none", clientOf());
   const [one, two] = await Promise.all([pull("puller-1"), pull("puller-2")]);
@@ -125,38 +125,11 @@ it("gives two service accounts what the group of each one's service user may pul
   expect(passwordIn(await pull("puller-1"))).toBe(passwordIn(one));
   const asked = Object.entries(simulator.requests()).filter(([name]) => /^(metadata|auth)/.test(name));
   expect(Object.fromEntries(asked.filter(([, count]) => count > 0))).toEqual({});
-});
 
-it("asks with the node's session, without a secret", async () => {
-  trust({});
-  await start("instance-principal", {});
-  expect(await pull("puller-1")).toMatchObject({ status: 200, identity: "service-account" });
-  expect(broker.health.details().serviceAccountFailure).toBeNull();
-  expect(String((await pull("unknown")).body)).toMatch(/^ocir-broker: domain-token-refused: /);
-  const failure = { code: "domain-token-refused", secondsAgo: expect.any(Number) };
-  expect(broker.health.details().serviceAccountFailure).toEqual(failure);
-  simulator.iam({ dynamicGroup: false });
-  expect(String((await pull("puller-2")).body)).toMatch(/^ocir-broker: domain-client-refused: /);
-});
-
-it("refreshes the node's session once if the domain refuses it", async () => {
-  trust({});
-  await start("instance-principal", {});
-  await pull("puller-1");
-  simulator.faults({ endpoint: "domain.token", times: 1, status: 401 });
-  const before = simulator.requests()["auth.x509"];
-  expect(await pull("puller-2")).toMatchObject({ status: 200 });
-  expect(simulator.requests()["auth.x509"]).toBe(before + 1);
-});
-
-it("shows the client's secret nowhere, whatever the identity domain answers", async () => {
-  trust(CLIENT);
-  await start("none", clientOf());
-  expect(await pull("puller-1")).toMatchObject({ status: 200 });
   for (const fault of [{ status: 401 }, { status: 400 }, { html: true }]) {
     simulator.faults({ endpoint: "domain.token", ...fault });
     const before = simulator.requests()["domain.token"];
-    const failed = pull("puller-2");
+    const failed = pull("puller-3");
     await expect.poll(() => simulator.requests()["domain.token"], { timeout: 60_000 }).toBeGreaterThan(before);
     // Over the deadline, and over the back-off for the next one.
     clock.shift(60_000);
@@ -165,9 +138,27 @@ it("shows the client's secret nowhere, whatever the identity domain answers", as
     clock.shift(60_000);
   }
   chmodSync(join(folder, "secret"), 0o644);
-  expect(String((await pull("puller-2")).body)).toMatch(/^ocir-broker: identity-file-permissions: /);
+  expect(String((await pull("puller-3")).body)).toMatch(/^ocir-broker: identity-file-permissions: /);
   const seen = logged + JSON.stringify(broker.health.details());
   const basic = Buffer.from(`ocir-broker:${CANARY}`).toString("base64");
   expect(seen).toContain("domain-client-refused");
   expect([CANARY, basic].filter((secret) => seen.includes(secret))).toEqual([]);
+});
+
+it("uses the node's session without a secret, and refreshes it once if the domain refuses it", async () => {
+  trust({});
+  await start("instance-principal", {});
+  expect(await pull("puller-1")).toMatchObject({ status: 200, identity: "service-account" });
+  expect(broker.health.details().serviceAccountFailure).toBeNull();
+  expect(String((await pull("unknown")).body)).toMatch(/^ocir-broker: domain-token-refused: /);
+  const failure = { code: "domain-token-refused", secondsAgo: expect.any(Number) };
+  expect(broker.health.details().serviceAccountFailure).toEqual(failure);
+
+  simulator.faults({ endpoint: "domain.token", times: 1, status: 401 });
+  const before = simulator.requests()["auth.x509"];
+  expect(await pull("puller-2")).toMatchObject({ status: 200 });
+  expect(simulator.requests()["auth.x509"]).toBe(before + 1);
+
+  simulator.iam({ dynamicGroup: false });
+  expect(String((await pull("puller-3")).body)).toMatch(/^ocir-broker: domain-client-refused: /);
 });
