@@ -1,16 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { send } from "../test/raw-client.ts";
+import { sharedSimulator } from "../test/shared-simulator.ts";
 import { createSession, fetchToken } from "../test/signed-requests.ts";
-import { type Simulator, startSimulator } from "./index.ts";
 
-let simulator: Simulator;
-
-beforeAll(async () => {
-  simulator = await startSimulator();
-});
-
-afterAll(() => simulator.close());
+const simulator = await sharedSimulator();
 
 function control(method: string, target: string, body = "") {
   const headers = { "content-length": String(Buffer.byteLength(body)) };

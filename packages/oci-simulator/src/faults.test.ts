@@ -1,17 +1,10 @@
 import { createFakeClock } from "@ocir-broker/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type RawAnswer, send } from "../test/raw-client.ts";
-import { type Fault, type Simulator, startSimulator } from "./index.ts";
+import { sharedSimulator } from "../test/shared-simulator.ts";
+import { type Fault, startSimulator } from "./index.ts";
 
-let simulator: Simulator;
-
-beforeAll(async () => {
-  simulator = await startSimulator();
-});
-
-beforeEach(() => simulator.reset());
-
-afterAll(() => simulator.close());
+const simulator = await sharedSimulator();
 
 /** Long enough for half of an answer to arrive on a busy machine. */
 const HANG_MS = 1_000;

@@ -1,21 +1,15 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
+import { sharedSimulator } from "../../test/shared-simulator.ts";
 import { type Alteration, fetchToken } from "../../test/signed-requests.ts";
-import { type ApiKeySettings, type Simulator, startSimulator } from "../index.ts";
+import type { ApiKeySettings } from "../index.ts";
 
 const userKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 const publicKey = String(userKeys.publicKey.export({ type: "spki", format: "pem" }));
 
-let simulator: Simulator;
-let settings: ApiKeySettings;
-
-beforeAll(async () => {
-  simulator = await startSimulator();
-  settings = simulator.addApiKey(publicKey);
-});
-
-afterAll(() => simulator.close());
+const simulator = await sharedSimulator();
+const settings = simulator.addApiKey(publicKey);
 
 /** Signs a draft with the user's key. */
 const asUser = (change: Partial<ApiKeySettings> = {}, key = userKeys.privateKey): Alteration => ({

@@ -1,21 +1,14 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
+import { sharedSimulator } from "../../test/shared-simulator.ts";
 import { fetchToken } from "../../test/signed-requests.ts";
-import { type Simulator, startSimulator, type UserSession } from "../index.ts";
 
 const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 const pem = String(publicKey.export({ type: "spki", format: "pem" }));
 
-let simulator: Simulator;
-let session: UserSession;
-
-beforeAll(async () => {
-  simulator = await startSimulator();
-  session = await simulator.userSession(pem);
-});
-beforeEach(() => simulator.reset());
-afterAll(() => simulator.close());
+const simulator = await sharedSimulator();
+const session = await simulator.userSession(pem);
 
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split(".")[1] as string, "base64url").toString());
 const signedWith = (token: string) => ({ draft: () => ({ keyId: `ST$${token}`, key: privateKey }) });

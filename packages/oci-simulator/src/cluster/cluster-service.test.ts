@@ -1,17 +1,13 @@
 import { generateKeyPairSync } from "node:crypto";
 import { request } from "node:https";
 import { createFakeClock } from "@ocir-broker/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
+import { sharedSimulator } from "../../test/shared-simulator.ts";
 import { fetchToken, sessionKeys } from "../../test/signed-requests.ts";
 import { type Simulator, startSimulator } from "../index.ts";
 
-let simulator: Simulator;
-beforeAll(async () => {
-  simulator = await startSimulator();
-});
-beforeEach(() => simulator.reset());
-afterAll(() => simulator.close());
+const simulator = await sharedSimulator();
 
 const PEM = String(sessionKeys.publicKey.export({ type: "spki", format: "pem" }));
 const PULLER = { namespace: "shop", serviceAccount: "puller" };

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
+import { sharedSimulator } from "../../test/shared-simulator.ts";
 import {
   type Alteration,
   askDomain,
@@ -9,16 +10,10 @@ import {
   fetchToken,
   sessionKeys,
 } from "../../test/signed-requests.ts";
-import { type PropagationTrust, type Simulator, startSimulator } from "../index.ts";
+import type { PropagationTrust } from "../index.ts";
 
-let simulator: Simulator;
-let session: string;
-beforeAll(async () => {
-  simulator = await startSimulator();
-  session = await createSession(simulator);
-});
-beforeEach(() => simulator.reset());
-afterAll(() => simulator.close());
+const simulator = await sharedSimulator();
+const session = await createSession(simulator);
 
 const PULLER = { namespace: "shop", serviceAccount: "puller", audience: "oci" };
 const TRUST: PropagationTrust = {

@@ -1,18 +1,13 @@
 import { Agent, get } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
-import { type Simulator, startSimulator } from "../index.ts";
+import { sharedSimulator } from "../../test/shared-simulator.ts";
+import { startSimulator } from "../index.ts";
 import { parseAddress } from "./listener.ts";
 
-let simulator: Simulator;
-
-beforeAll(async () => {
-  simulator = await startSimulator();
-});
-
-afterAll(() => simulator.close());
+const simulator = await sharedSimulator();
 
 describe("parseAddress", () => {
   test.each([

@@ -1,20 +1,11 @@
 import { verify, X509Certificate } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
+import { sharedSimulator } from "../../test/shared-simulator.ts";
 import { createSession, fetchToken } from "../../test/signed-requests.ts";
-import { type Simulator, startSimulator } from "../index.ts";
 
-let simulator: Simulator;
-let session: string;
-
-beforeAll(async () => {
-  simulator = await startSimulator();
-  session = await createSession(simulator);
-});
-
-beforeEach(() => simulator.reset());
-
-afterAll(() => simulator.close());
+const simulator = await sharedSimulator();
+const session = await createSession(simulator);
 
 const partOf = (token: string, index: number) =>
   JSON.parse(Buffer.from(token.split(".")[index] ?? "", "base64url").toString());

@@ -1,21 +1,13 @@
 import { createHash } from "node:crypto";
 import { createFakeClock } from "@ocir-broker/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type RawAnswer, send } from "../../test/raw-client.ts";
+import { sharedSimulator } from "../../test/shared-simulator.ts";
 import { type Alteration, createSession, fetchToken } from "../../test/signed-requests.ts";
-import { type Simulator, startSimulator } from "../index.ts";
+import { startSimulator } from "../index.ts";
 
-let simulator: Simulator;
-let session: string;
-
-beforeAll(async () => {
-  simulator = await startSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"] });
-  session = await createSession(simulator);
-});
-
-beforeEach(() => simulator.reset());
-
-afterAll(() => simulator.close());
+const simulator = await sharedSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"] });
+const session = await createSession(simulator);
 
 const TOKEN_PATH = "/20180419/docker/token";
 const later = (ms: number) => new Date(Date.now() + ms).toUTCString();

@@ -1,19 +1,11 @@
 import { createPublicKey } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
+import { sharedSimulator } from "../../test/shared-simulator.ts";
 import { createSession, federate, fetchToken, readIdentity, sessionKeys } from "../../test/signed-requests.ts";
-import { type Simulator, startSimulator } from "../index.ts";
 import { decodeJwt } from "../jwt.ts";
 
-let simulator: Simulator;
-
-beforeAll(async () => {
-  simulator = await startSimulator();
-});
-
-beforeEach(() => simulator.reset());
-
-afterAll(() => simulator.close());
+const simulator = await sharedSimulator();
 
 const nowS = () => Date.now() / 1_000;
 const claimsOf = (token: string) => decodeJwt(token)?.claims ?? {};
