@@ -175,9 +175,9 @@ describe("parseImage", () => {
   test("finds host and repository in whatever is put together by the grammar", () => {
     const component = fc.stringMatching(/^[a-z0-9]{1,8}(([._]|__|-{1,3})[a-z0-9]{1,8}){0,2}$/);
     const repository = fc.array(component, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
-    const host = fc.stringMatching(
-      /^[A-Za-z0-9]{1,8}(-{1,2}[A-Za-z0-9]{1,8})?(\.[A-Za-z0-9]{1,8}){1,4}(:[1-9][0-9]{0,3})?$/,
-    );
+    const host = fc
+      .stringMatching(/^[A-Za-z0-9]{1,8}(-{1,2}[A-Za-z0-9]{1,8})?(\.[A-Za-z0-9]{1,8}){1,4}(:[1-9][0-9]{0,3})?$/)
+      .filter((text) => !text.endsWith(":443"));
     const tag = fc.stringMatching(/^(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,20})?$/);
     fc.assert(
       fc.property(
