@@ -3,6 +3,7 @@
  * code and a text from this package; never a token, a claim or text from upstream.
  */
 import { type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/foundation";
+import type { IdentityErrorOptions } from "../identity-error.ts";
 
 /** The broker fetches nothing for a service account without a pull. */
 const RETRIED = "nothing to do, the kubelet retries";
@@ -83,13 +84,6 @@ export const WORKLOAD_ERRORS = {
 
 export type WorkloadErrorCode = keyof typeof WORKLOAD_ERRORS;
 
-export interface WorkloadErrorOptions {
-  /** The answer's HTTP status, if there was an answer. */
-  readonly status?: number | undefined;
-  readonly retryAfterMs?: number | undefined;
-  readonly cause?: unknown;
-}
-
 export class WorkloadError extends Error {
   readonly code: WorkloadErrorCode;
   /** False if the same request would fail the same way until something is changed. */
@@ -98,7 +92,7 @@ export class WorkloadError extends Error {
   readonly retryAfterMs: number | undefined;
 
   /** @param subject a host, or a name of the thing at fault. */
-  constructor(code: WorkloadErrorCode, subject: string, options: WorkloadErrorOptions = {}) {
+  constructor(code: WorkloadErrorCode, subject: string, options: IdentityErrorOptions = {}) {
     const answered = options.status === undefined ? "" : ` (status ${options.status})`;
     super(
       `${subject}: ${code}: ${WORKLOAD_ERRORS[code].what}${answered}`,
