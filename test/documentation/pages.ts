@@ -2,8 +2,9 @@
  * The documentation pages and every command in them: `sh` and `console` blocks, and command lines between backticks. Each
  * command has a stage on which a test runs it, or a visible mark. Man pages are generated from the commands.
  */
-import { accessSync, constants, globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { isExecutable } from "../system/systemd-root/can-boot-systemd.ts";
 import { isExcused, MARKED_PROGRAMS, markIn, markInComment } from "./marks.ts";
 
 export const CHECKOUT = join(import.meta.dirname, "../..");
@@ -128,15 +129,6 @@ function isProgram(name: string): boolean {
     !name.includes("/") &&
     (process.env["PATH"] ?? "").split(delimiter).some((folder) => isExecutable(join(folder, name)))
   );
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function lineAt(text: string, index: number): number {
