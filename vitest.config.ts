@@ -2,6 +2,8 @@ import { defineConfig } from "vitest/config";
 
 const everything = { branches: 100, functions: 100, lines: 100, statements: 100 };
 
+const PURE = ["packages/{expiring-cache,kubelet-config,ocir,protocol}/src/**/*.test.ts"];
+
 /**
  * `npm test`. Every test must pass on a busy machine: it moves a clock that is passed in, or waits for an event, so none fails because
  * something takes long. These wait for real time all the same, since what they test has no clock to pass in:
@@ -14,9 +16,19 @@ const everything = { branches: 100, functions: 100, lines: 100, statements: 100 
  */
 export default defineConfig({
   test: {
-    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["test/{system,cluster}/**", "**/node_modules/**", "**/dist/**"],
     testTimeout: 60_000,
+    projects: [
+      // No test of these replaces a module, so their files can share a worker, whose start costs more than most of them.
+      { extends: true, test: { name: "pure", include: PURE, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: "rest",
+          include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: [...PURE, "test/{system,cluster}/**", "**/node_modules/**", "**/dist/**"],
+        },
+      },
+    ],
     // Many tests wait: the default of one worker on two cores leaves half of the time unused.
     maxWorkers: "100%",
     reporters: process.env["CI"] ? ["default", ["json", { outputFile: "test-results/test.json" }]] : ["default"],
