@@ -11,7 +11,7 @@
 #        setup disable   the off switch: the plugin answers "no credentials", and the units are masked, until `setup enable`; also
 #                        after a reboot and an upgrade
 #        setup enable
-#        setup remove    before the files go; restores every file; the user and group stay
+#        setup remove    before the files go; restores every file; the groups stay
 #
 # A file that cannot be restored is named and does not stop the others; the exit status is 1, and the files must stay.
 #
