@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readlinkSync } from "node:fs";
 
-export function openDescriptors(pid: number): number[] {
+function openDescriptors(pid: number): number[] {
   try {
     return readdirSync(`/proc/${pid}/fd`).map(Number);
   } catch {
@@ -31,7 +31,7 @@ function isReserve(pid: number, descriptor: number): boolean {
   }
 }
 
-export function limitDescriptors(pid: number, limit: number): boolean {
+function limitDescriptors(pid: number, limit: number): boolean {
   try {
     execFileSync("prlimit", ["--pid", String(pid), `--nofile=${limit}:`], { stdio: "ignore" });
     return true;
