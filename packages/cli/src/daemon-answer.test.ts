@@ -57,6 +57,17 @@ describe("askDaemon", () => {
     expect(await askDaemon(path, Buffer.from("question"), clock)).toBeUndefined();
   });
 
+  it("gives nothing if the answer is larger than 64 KiB, and reads no more of it", async () => {
+    const isClosed = Promise.withResolvers<void>();
+    await listen((_request, response) => {
+      response.on("close", isClosed.resolve);
+      const write = (): void => void response.write("x".repeat(32 * 1024), (error) => error || write());
+      write();
+    });
+    expect(await askDaemon(path, Buffer.from("question"), clock)).toBeUndefined();
+    await isClosed.promise;
+  });
+
   it("gives nothing where the daemon has not answered after 25 s", async () => {
     const isAsked = Promise.withResolvers<void>();
     await listen(() => isAsked.resolve());

@@ -2,7 +2,7 @@
 import { request } from "node:http";
 import { BrokerError } from "@ocir-broker/broker";
 import type { Clock } from "@ocir-broker/foundation";
-import { CREDENTIALS_ROUTE, SHIM_CALL_MS } from "@ocir-broker/protocol";
+import { CREDENTIALS_ROUTE, MAX_RESPONSE_BYTES, SHIM_CALL_MS } from "@ocir-broker/protocol";
 
 export interface DaemonAnswer {
   readonly status: number;
@@ -10,7 +10,7 @@ export interface DaemonAnswer {
 }
 
 /**
- * @returns undefined if no daemon gave a whole answer.
+ * @returns undefined if no daemon gave a whole answer of at most 64 KiB.
  * @throws {BrokerError} `socket-denied` if this user may not connect.
  */
 export function askDaemon(socketPath: string, body: Buffer, clock: Clock): Promise<DaemonAnswer | undefined> {
@@ -20,7 +20,12 @@ export function askDaemon(socketPath: string, body: Buffer, clock: Clock): Promi
   const limit = clock.setTimer(() => outgoing.destroy(), SHIM_CALL_MS);
   outgoing.on("response", (incoming) => {
     const pieces: Buffer[] = [];
-    incoming.on("data", (piece: Buffer) => pieces.push(piece));
+    let bytes = 0;
+    incoming.on("data", (piece: Buffer) => {
+      bytes += piece.length;
+      if (bytes > MAX_RESPONSE_BYTES) outgoing.destroy();
+      else pieces.push(piece);
+    });
     incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(pieces) }));
     incoming.on("error", () => resolve(undefined));
   });
