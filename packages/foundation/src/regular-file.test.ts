@@ -111,6 +111,15 @@ describe.runIf(isRoot)("readRegularFile as root", () => {
       },
     ],
     [
+      "a path that goes up from another user's link",
+      ({ folder, theirs }) => {
+        mkdirSync(join(folder, "away/far/off"), { recursive: true });
+        for (const path of ["away/file", "file"]) writeFileSync(join(folder, path), "text");
+        symlinkSync(join(folder, "away/far/off"), join(theirs, "link"));
+        return `${theirs}/link/../../file`;
+      },
+    ],
+    [
       "a hard link to root's file in a sticky folder",
       ({ folder, secret }) => {
         mkdirSync(join(folder, "sticky"));

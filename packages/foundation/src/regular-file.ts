@@ -5,7 +5,7 @@
  * Reads synchronously: a regular file does not block, unless its file system hangs.
  */
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, isAbsolute } from "node:path";
 import { distrustOf } from "./trusted-path.ts";
 
 export interface ReadOptions {
@@ -63,7 +63,8 @@ export function readRegularFile(path: string, options: ReadOptions = {}): Buffer
 
 function refuseUntrusted(path: string, isSystemdCredential: boolean): void {
   if (!isRoot()) return;
-  const absolute = resolve(path);
+  // Not resolve(): it removes `..` before the links of the path are followed, and the kernel does not.
+  const absolute = isAbsolute(path) ? path : `${process.cwd()}/${path}`;
   const options = { root: "/", ownerId: 0, acceptsStickyFolders: true };
   const distrusted = distrustOf(absolute, options);
   if (distrusted === undefined) return;
