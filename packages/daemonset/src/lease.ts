@@ -28,6 +28,9 @@ export interface NodeLeaseOptions {
   say(text: string): void;
 }
 
+/** A pod's token can write any duration. A longer one does not stop the rollout for good. */
+const LONGEST_PROMISE_SECONDS = 3_600;
+
 const EMPTY = { holderIdentity: null, leaseDurationSeconds: null, acquireTime: null, renewTime: null };
 
 export function createNodeLease(options: NodeLeaseOptions): NodeLease {
@@ -50,7 +53,8 @@ export function createNodeLease(options: NodeLeaseOptions): NodeLease {
       const lease = await read();
       const holder = lease.spec?.holderIdentity ?? node;
       if (holder !== node) {
-        const promisedSeconds = lease.spec?.leaseDurationSeconds ?? leaseSeconds;
+        const longestSeconds = Math.max(leaseSeconds, LONGEST_PROMISE_SECONDS);
+        const promisedSeconds = Math.min(lease.spec?.leaseDurationSeconds ?? leaseSeconds, longestSeconds);
         if (options.nowSeconds() - seenAt < promisedSeconds) return { kind: "waiting", holder };
         say(`${holder} has not renewed the Lease for ${promisedSeconds} s: this node takes it`);
       }

@@ -1,0 +1,19 @@
+import { expect, it } from "vitest";
+import type { Cluster } from "./cluster.ts";
+import { createNodeLease } from "./lease.ts";
+
+it("createNodeLease takes an unchanged Lease after an hour, whatever duration it promises", async () => {
+  const lease = {
+    metadata: { resourceVersion: "1" },
+    spec: { holderIdentity: "gone", leaseDurationSeconds: 2 ** 31 - 1 },
+  };
+  let nowSeconds = 0;
+  const cluster = { readLease: async () => lease, patchLease: async () => {} } as unknown as Cluster;
+  const times = { nowSeconds: () => nowSeconds, wallMs: () => 0 };
+  const node = createNodeLease({ cluster, node: "b", leaseSeconds: 60, ...times, say: () => {} });
+  expect(await node.take()).toEqual({ kind: "waiting", holder: "gone" });
+  nowSeconds = 3_599;
+  expect(await node.take()).toEqual({ kind: "waiting", holder: "gone" });
+  nowSeconds = 3_600;
+  expect(await node.take()).toEqual({ kind: "ours" });
+});
