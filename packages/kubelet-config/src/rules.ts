@@ -215,6 +215,10 @@ export const RULES = {
     rule: `no repository matches both ${PROVIDER_NAME} and ${SERVICE_ACCOUNT_PROVIDER_NAME}, under any name of its registry: a pod could pull with the node's identity`,
     fix: "remove the entry from one of them",
   },
+  "service-account-token-missing": {
+    rule: `${SERVICE_ACCOUNT_PROVIDER_NAME} has tokenAttributes: without them the kubelet sends no token, and every pod gets the node's identity`,
+    fix: "write the entry with ocir-broker kubelet-config merge --service-accounts AUDIENCE, or remove it",
+  },
   "provider-overlap": {
     rule: "no other provider matches the same images as ours: all that match are run one after the other",
     fix: "remove the entry from the other provider, unless both are meant to be asked",

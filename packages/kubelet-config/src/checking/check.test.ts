@@ -269,6 +269,22 @@ const ROWS: readonly Row[] = [
     ALL,
   ],
   [
+    "service-account-token-missing",
+    "no tokenAttributes",
+    withOurs({ name: "credential-provider-oke-sa" }),
+    "providers[0]",
+    "",
+    ALL,
+  ],
+  [
+    "service-account-token-missing",
+    "tokenAttributes that the kubelet does not know yet",
+    withOurs({ name: "credential-provider-oke-sa", tokenAttributes: tokens }),
+    "providers[0]",
+    "",
+    "26-32",
+  ],
+  [
     "provider-overlap",
     "a host of ours",
     config([ours, { ...other, matchImages: ["*.gcr.io", "fra.ocir.io/acme"] }]),

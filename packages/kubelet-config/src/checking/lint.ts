@@ -33,6 +33,8 @@ export function lintProviders(providers: readonly Provider[], top: Place, report
     for (const other of providers)
       if (!isOurProvider(other.name.value)) lintOverlap("provider-overlap", own, other, report);
   }
+  if (tokens !== undefined && tokens.tokenAttributes === undefined)
+    report("service-account-token-missing", tokens.place, "the kubelet sends no service-account token");
   if (node !== undefined && tokens !== undefined) lintOverlap("service-account-overlap", node, tokens, report);
 }
 

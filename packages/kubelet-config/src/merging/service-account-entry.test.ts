@@ -71,6 +71,12 @@ providers:
     expect(mergeProvider(text, { kubeletMinor: 34 })).toBe(text);
   });
 
+  test("replaces an entry without tokenAttributes", () => {
+    const [withoutTokens] = merge(undefined).split("    tokenAttributes:");
+    expect(warningsOf(String(withoutTokens))).toEqual(["service-account-token-missing"]);
+    expect(merge(withoutTokens)).toBe(merge(undefined));
+  });
+
   test("leaves the node's entry the registries that are not Oracle's", () => {
     const node = mergeProvider(undefined, { kubeletMinor: 34 });
     const text = merge(node.replace('"*.ocir.io"', "mirror.example.com:5000"));
