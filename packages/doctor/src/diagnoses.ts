@@ -113,6 +113,12 @@ export const DIAGNOSES = {
     means: "the broker refuses the kubelet's tokens, because they are for another audience",
     fix: "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience the same",
   },
+  "service-account-annotation": {
+    verdict: "problem",
+    means:
+      "the kubelet does not pass on the annotation that opts service accounts in, so all pods use the node's identity",
+    fix: "write the entry with --service-accounts AUDIENCE --annotation NAME (ocir-broker kubelet-config merge --help), or set serviceAccounts.select: all",
+  },
   "audience-allowed": { verdict: "ok", means: "the kubelet may request service-account tokens for the audience" },
   "audience-forbidden": {
     verdict: "warning",

@@ -18,6 +18,7 @@ import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
 import { NODE_FAULTS, withStatus } from "../test/seeded-node-faults.ts";
 import {
   askForServiceAccount,
+  passingOn,
   SERVICE_ACCOUNT_FAULTS,
   SERVICE_ACCOUNT_PROVIDER,
   useIdentityDomain,
@@ -78,6 +79,17 @@ describe("diagnose", () => {
 
   test("finds nothing wrong with a healthy node that pulls by service account", async ({ node }) => {
     const findings = await node.examine(useServiceAccounts(node));
+    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+    expect(findings.map(({ name }) => name)).toContain("cluster-ok");
+  });
+
+  test.for([
+    "optionalServiceAccountAnnotationKeys: [ocir-broker/identity]",
+    "optionalServiceAccountAnnotationKeys: null, requiredServiceAccountAnnotationKeys: [a, ocir-broker/identity]",
+  ])("finds nothing wrong if service accounts opt in and the kubelet has %s", async (keys, { node }) => {
+    const options = useServiceAccounts(node, { select: "annotated" });
+    node.providers(passingOn(`, ${keys}`));
+    const findings = await node.examine(options);
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
     expect(findings.map(({ name }) => name)).toContain("cluster-ok");
   });

@@ -8,11 +8,16 @@ import type { SeededFault } from "./seeded-fault.ts";
 
 const AUDIENCE = "https://kubernetes.default.svc";
 
-const tokensFor = (audience: string): string =>
-  `\n    tokenAttributes: {serviceAccountTokenAudience: "${audience}", cacheType: ServiceAccount, requireServiceAccount: true}`;
+const tokensFor = (audience: string, annotationKeys = ""): string =>
+  `\n    tokenAttributes: {serviceAccountTokenAudience: "${audience}", cacheType: ServiceAccount, requireServiceAccount: true${annotationKeys}}`;
 
 /** Our entry for service accounts. */
-export const SERVICE_ACCOUNT_PROVIDER = `${OUR_PROVIDER.replace("credential-provider-oke", SERVICE_ACCOUNT_PROVIDER_NAME)}${tokensFor(AUDIENCE)}`;
+export const SERVICE_ACCOUNT_PROVIDER = passingOn("");
+
+/** The same entry with more fields in its tokenAttributes. */
+export function passingOn(annotationKeys: string): string {
+  return `${OUR_PROVIDER.replace("credential-provider-oke", SERVICE_ACCOUNT_PROVIDER_NAME)}${tokensFor(AUDIENCE, annotationKeys)}`;
+}
 
 /** A node whose kubelet sends tokens, and whose broker exchanges them. */
 export function useServiceAccounts(node: BrokenNode, settings: object = {}, minor = 34) {
@@ -80,6 +85,20 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
       return options;
     },
     ["kubelet-config-service-account-overlap"],
+  ],
+  [
+    "service-account-annotation",
+    "service accounts opt in, but the kubelet passes no annotation on",
+    (node) => useServiceAccounts(node, { select: "annotated" }),
+  ],
+  [
+    "service-account-annotation",
+    "the kubelet passes another annotation on than the configured one",
+    (node) => {
+      const options = useServiceAccounts(node, { select: "annotated", annotation: "team/identity" });
+      node.providers(passingOn(", optionalServiceAccountAnnotationKeys: [ocir-broker/identity]"));
+      return options;
+    },
   ],
   [
     "cluster-unknown",

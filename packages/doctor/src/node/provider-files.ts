@@ -28,12 +28,29 @@ export interface Invocation {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** What the kubelet sends our provider about a pod's service account. */
+export interface TokenAttributes {
+  readonly audience: string;
+  readonly annotationKeys: readonly string[];
+}
+
+const annotationKeys = z
+  .array(z.string())
+  .nullish()
+  .transform((keys) => keys ?? []);
+
 const config = z.object({
   providers: z.array(
     z.object({
       name: z.string(),
       apiVersion: z.string().optional(),
-      tokenAttributes: z.object({ serviceAccountTokenAudience: z.string() }).nullish(),
+      tokenAttributes: z
+        .object({
+          serviceAccountTokenAudience: z.string(),
+          requiredServiceAccountAnnotationKeys: annotationKeys,
+          optionalServiceAccountAnnotationKeys: annotationKeys,
+        })
+        .nullish(),
       args: z.array(z.string()).nullish(),
       env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
     }),
@@ -95,12 +112,18 @@ export function invocationIn(files: readonly ConfigFile[]): Invocation {
   return DEFAULT_INVOCATION;
 }
 
-/** The audiences of the tokens that our provider gets. */
-export function tokenAudiencesIn(files: readonly ConfigFile[]): string[] {
+/** Of our entries that have tokenAttributes. */
+export function tokenAttributesIn(files: readonly ConfigFile[]): TokenAttributes[] {
   return files
     .flatMap(({ text }) => parseConfig(text)?.providers ?? [])
-    .filter(({ name }) => isOurProvider(name))
-    .flatMap(({ tokenAttributes }) => tokenAttributes?.serviceAccountTokenAudience ?? []);
+    .flatMap(({ name, tokenAttributes }) => (isOurProvider(name) ? (tokenAttributes ?? []) : []))
+    .map((attributes) => ({
+      audience: attributes.serviceAccountTokenAudience,
+      annotationKeys: [
+        ...attributes.requiredServiceAccountAnnotationKeys,
+        ...attributes.optionalServiceAccountAnnotationKeys,
+      ],
+    }));
 }
 
 function parseConfig(text: string): z.output<typeof config> | undefined {

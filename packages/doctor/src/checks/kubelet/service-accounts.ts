@@ -7,7 +7,7 @@ import { explainMatch, readProviders } from "@ocir-broker/kubelet-config";
 import { isOurProvider, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { attempt, type Check, type CheckContext } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";
-import { tokenAudiencesIn } from "../../node/provider-files.ts";
+import { tokenAttributesIn } from "../../node/provider-files.ts";
 import { audiencePermission } from "./audience-permission.ts";
 import { domainFinding } from "./identity-domain.ts";
 
@@ -15,19 +15,23 @@ import { domainFinding } from "./identity-domain.ts";
 const FIRST_MINOR = 33;
 
 export const checkServiceAccounts: Check = async (context) => {
-  const { exchange, audience } = context.config.serviceAccounts;
-  const audiences = tokenAudiencesIn((await context.providerFiles())?.files ?? []);
+  const { exchange, audience, select, annotation } = context.config.serviceAccounts;
+  const entries = tokenAttributesIn((await context.providerFiles())?.files ?? []);
   if (exchange === "none") {
-    return audiences.length === 0 ? [] : [finding("service-accounts-off", "the kubelet's entry has tokenAttributes")];
+    return entries.length === 0 ? [] : [finding("service-accounts-off", "the kubelet's entry has tokenAttributes")];
   }
   const minor = (await context.kubelet())?.minor ?? FIRST_MINOR;
   if (minor < FIRST_MINOR) return [finding("kubelet-too-old", `Kubernetes 1.${minor}`)];
-  if (audiences.length === 0) return [finding("service-accounts-unused", `no ${SERVICE_ACCOUNT_PROVIDER_NAME}`)];
-  const other = audience === undefined ? undefined : audiences.find((each) => each !== audience);
+  const [first] = entries;
+  if (first === undefined)
+    return [finding("service-accounts-unused", `no entry ${SERVICE_ACCOUNT_PROVIDER_NAME} with tokenAttributes`)];
+  const other = audience === undefined ? undefined : entries.find((entry) => entry.audience !== audience);
   if (other !== undefined)
-    return [finding("service-account-audience", `the kubelet's is ${other}, the broker's ${audience}`)];
+    return [finding("service-account-audience", `the kubelet's is ${other.audience}, the broker's ${audience}`)];
+  if (select === "annotated" && !entries.every(({ annotationKeys }) => annotationKeys.includes(annotation)))
+    return [finding("service-account-annotation", `no ${annotation} in the annotation keys of tokenAttributes`)];
   const [permission, reached] = await Promise.all([
-    audiencePermission(audiences[0] ?? "", context),
+    audiencePermission(first.audience, context),
     exchange === "oke" ? clusterFinding(context) : domainFinding(context),
   ]);
   return [...permission, reached];
