@@ -97,7 +97,7 @@ describe.skipIf(lack !== undefined)(`a signed release${lack ? ` (skipped: needs 
     expect(predicate.buildDefinition.resolvedDependencies[0].digest.gitCommit).toBe(head);
   });
 
-  it("is a repository from which apt takes the package, and not if its index is changed", () => {
+  it("is a repository from which apt takes the package, but not if its index is changed or more than a year old", () => {
     const apt = join(scratch, "apt");
     for (const each of ["etc", "state/lists/partial", "cache/archives/partial"]) {
       mkdirSync(join(apt, each), { recursive: true });
@@ -110,6 +110,8 @@ describe.skipIf(lack !== undefined)(`a signed release${lack ? ` (skipped: needs 
       ...["-o", `Dir::State=${apt}/state`, "-o", `Dir::State::status=${apt}/state/status`],
       ...["-o", `Dir::Cache=${apt}/cache`, "-o", "APT::Architecture=amd64", "-o", "APT::Sandbox::User=root"],
       ...["-o", "APT::Update::Error-Mode=any"],
+      // The defaults, which this machine may have changed.
+      ...["-o", "Acquire::Check-Date=true", "-o", "Acquire::Check-Valid-Until=true"],
     ];
     const run = (...args: string[]) => spawnSync("apt-get", [...options, ...args], { cwd: apt, encoding: "utf8" });
     expect(run("update")).toMatchObject({ status: 0 });
@@ -118,5 +120,12 @@ describe.skipIf(lack !== undefined)(`a signed release${lack ? ` (skipped: needs 
     const index = join(folder, "InRelease");
     writeFileSync(index, readFileSync(index, "utf8").replace("Suite: stable", "Suite: stably"));
     expect(run("update").status).not.toBe(0);
+    const release = readFileSync(join(folder, "Release"), "utf8");
+    const madeAt = Date.parse(/^Date: (.*)$/m.exec(release)?.[1] ?? "");
+    const days = (Date.parse(/^Valid-Until: (.*)$/m.exec(release)?.[1] ?? "") - madeAt) / 86_400_000;
+    expect(days).toBe(365);
+    const older = release.replace(/^Valid-Until: .*$/m, `Valid-Until: ${new Date(madeAt).toUTCString()}`);
+    writeFileSync(index, execFileSync("gpg", ["--batch", "--clearsign"], { env, input: older }));
+    expect(run("update").stderr).toContain("expired");
   });
 });

@@ -10,6 +10,9 @@ import type { Release } from "../release.ts";
 import { TARGETS } from "../target.ts";
 import { sha256Of } from "./sums.ts";
 
+/** A mirror that still serves this index then is refused by apt. A supported release is younger (docs/support.md). */
+const VALID_DAYS = 365;
+
 export async function writeAptIndex(folder: string, { epochS }: Release): Promise<void> {
   const debs = readdirSync(folder).filter((name) => name.endsWith(".deb"));
   const entries = await Promise.all(debs.sort().map((name) => entryOf(folder, name)));
@@ -21,11 +24,16 @@ export async function writeAptIndex(folder: string, { epochS }: Release): Promis
     "Label: ocir-broker",
     "Suite: stable",
     `Architectures: ${TARGETS.map(({ debArchitecture }) => debArchitecture).join(" ")}`,
-    `Date: ${new Date(epochS * 1_000).toUTCString()}`,
+    `Date: ${rfc1123(epochS)}`,
+    `Valid-Until: ${rfc1123(epochS + VALID_DAYS * 86_400)}`,
     "SHA256:",
     ` ${sha256} ${Buffer.byteLength(packages)} Packages`,
   ];
   writeFileSync(join(folder, "Release"), `${lines.join("\n")}\n`);
+}
+
+function rfc1123(epochS: number): string {
+  return new Date(epochS * 1_000).toUTCString();
 }
 
 async function entryOf(folder: string, name: string): Promise<string> {
