@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Archives, makeArchives } from "../system/install/archives.ts";
-import { dropIn, withDropIn } from "../system/simulated-node.ts";
+import { dropIn } from "../system/simulated-node.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { disturb } from "./disturbance.ts";
@@ -154,13 +154,19 @@ describeCluster("a real Kubernetes", (minor) => {
 
   it("pulls a public image while the daemon's unit cannot start, and the kubelet logs why", async () => {
     await node.control("/iam", { repository: "acme/unstarted", public: true });
-    await withDropIn(node.root, dropIn(DAEMON, "broken", "[Service]\nExecStart=\nExecStart=/bin/false\n"), async () => {
-      const startedAtMs = performance.now();
-      await node.api.createPod("unstarted", image("unstarted"));
-      await pods.untilRunning(["unstarted"]);
-      console.info(`without a daemon it ran after ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
-      expect(await node.root.journal("kubelet.service")).toContain("ocir-broker: shim-timeout: ");
-    });
+    const broken = dropIn(DAEMON, "broken", "[Service]\nExecStart=\nExecStart=/bin/false\n");
+    node.root.write(broken.to, broken.from.text);
+    await node.root.run("systemctl", ["daemon-reload"]);
+    // Not a stop: a call of the kubelet would cancel it.
+    await node.root.run("systemctl", ["restart", "--no-block", DAEMON]);
+    const startedAtMs = performance.now();
+    await node.api.createPod("unstarted", image("unstarted"));
+    await pods.untilRunning(["unstarted"]);
+    console.info(`without a daemon it ran after ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
+    expect(await node.root.journal("kubelet.service")).toContain("ocir-broker: shim-timeout: ");
+    // systemd tries to start the unit until it can.
+    await node.root.run("rm", [broken.to]);
+    await node.root.run("systemctl", ["daemon-reload"]);
   });
 
   it("leaves running pods alone when it is removed; the next private pull is denied as before", async () => {
