@@ -366,6 +366,11 @@ describe("loadConfig", () => {
     );
   });
 
+  it("names the code of an error that no system call has caused", () => {
+    const path = 5 as unknown as string;
+    expect(() => loadConfig({ path, environment: {} })).toThrow(/: ERR_INVALID_ARG_TYPE$/);
+  });
+
   it("names the file and all its faults", () => {
     const path = join(directory, "bad.yaml");
     writeFileSync(path, "a: 1\nb: 2");

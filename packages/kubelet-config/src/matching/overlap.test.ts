@@ -41,6 +41,7 @@ describe("shareRepository", () => {
     ["iad.ocir.io/acme", `${LONG_NAME}/acme/shop`, true],
     ["iad.ocir.io/acme", `${LONG_NAME}/shop`, false],
     ["mirror.example.com", "*.ocir.io", false],
+    ["iad.ocir.io:*", "*.ocir.io", false],
     ["mirror.example.com:5000", "*.example.com:5000", true],
     // Regions that no table has.
     ["zzz.ocir.io", "zz-new-1.ocir.io", true],

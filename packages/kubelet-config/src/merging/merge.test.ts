@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { EXAMPLES } from "../../test/examples.ts";
 import { checkCredentialProviderConfig } from "../index.ts";
-import { type MergeOptions, mergeProvider, removeProviders } from "./merge.ts";
+import { mapOf } from "./fields.ts";
+import { checkedText, type MergeOptions, mergeProvider, removeProviders } from "./merge.ts";
 
 const options: MergeOptions = { kubeletMinor: 34 };
 
@@ -365,4 +366,23 @@ describe("mergeProvider and removeProviders, for any valid configuration,", () =
       }),
     );
   });
+});
+
+test("checkedText refuses a text that does not decode to the wanted providers", () => {
+  expect(() => checkedText(mapOf([]), "providers: [{name: another}]\n", [])).toThrow(/without changing another part;/);
+});
+
+test("mergeProvider adds to a list in JSON whose first line has a field, and keeps an empty value of env", () => {
+  const provider = {
+    name: PROVIDER_NAME,
+    apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+    matchImages: ["*.ocir.io"],
+    defaultCacheDuration: "0s",
+    env: [{ name: "A", value: null }],
+  };
+  const head = '{"apiVersion": "kubelet.config.k8s.io/v1", "kind": "CredentialProviderConfig", "providers": [';
+  const merged = parse(mergeProvider(`${head}\n${JSON.stringify(provider)}\n]}\n`, options));
+  expect(merged.providers).toEqual([
+    { ...provider, matchImages: ["*.ocir.io", "ocir.*.oci.*.*"], env: [{ name: "A", value: "" }] },
+  ]);
 });

@@ -98,16 +98,16 @@ function putEntry(source: string, name: string, fill: (existing: Tree | undefine
   if (top.type === "null") return newConfig(source, entry);
   if (existing === undefined) {
     if (list.items.length === 0) throw notEditable("its list of providers is empty");
-    return checked(config, appendItem(source, list, entry), [...list.items, entry]);
+    return checkedText(config.top, appendItem(source, list, entry), [...list.items, entry]);
   }
   return sameTree(existing, entry)
     ? source
-    : checked(config, replaceItem(source, list, at, entry), list.items.with(at, entry));
+    : checkedText(config.top, replaceItem(source, list, at, entry), list.items.with(at, entry));
 }
 
 /** @param config has another entry */
 function withoutEntry(config: Config, at: number): string {
-  return checked(config, removeItem(config.source, config.list, at), config.list.items.toSpliced(at, 1));
+  return checkedText(config.top, removeItem(config.source, config.list, at), config.list.items.toSpliced(at, 1));
 }
 
 /** Keeps comments. */
@@ -119,12 +119,12 @@ function newConfig(source: string, entry: MapTree): string {
   ]);
   const lines = renderLines(top, { indentsLists: true }).map((line) => `${line}\n`);
   const before = source.trim() === "" ? "" : `${source}\n`;
-  return checked({ source, top, list: listOf([]) }, before + lines.join(""), [entry]);
+  return checkedText(top, before + lines.join(""), [entry]);
 }
 
 /** Returns `candidate` only if it decodes to the configuration with these providers. */
-function checked({ top }: Config, candidate: string, providers: readonly Tree[]): string {
-  const fields = top.type === "map" ? top.fields : [];
+export function checkedText(top: Tree, candidate: string, providers: readonly Tree[]): string {
+  const { fields } = top as MapTree;
   const wanted = mapOf(fields.map((each) => (each.key === "providers" ? field(each.key, listOf(providers)) : each)));
   const parsed = parseText(candidate);
   if ("tree" in parsed && sameTree(parsed.tree, wanted)) return candidate;

@@ -54,7 +54,8 @@ function render(text: string, list: ListTree, start: number, item: Tree): string
 
 /** The indentation of one level, as the first field of a JSON text has it. */
 function unitOf(text: string): string {
-  return /^\s*\{\r?\n(?<indent>[ \t]+)/.exec(text)?.groups?.["indent"] ?? "  ";
+  const [, indent = "  "] = /^\s*\{\r?\n([ \t]+)/.exec(text) ?? [];
+  return indent;
 }
 
 function isOnOwnLine(text: string, at: number): boolean {
@@ -62,7 +63,7 @@ function isOnOwnLine(text: string, at: number): boolean {
 }
 
 function indentOf(text: string, at: number): string {
-  return /^[ \t]*/.exec(text.slice(startOfLine(text, at), at))?.[0] ?? "";
+  return text.slice(startOfLine(text, at), at).replace(/[^ \t].*$/s, "");
 }
 
 function lineBreakOf(text: string): string {

@@ -49,6 +49,7 @@ describe("parseText", () => {
     ["broken YAML", "a: [", 1],
     ["an anchor", "a: 1\nb: &c d", 2],
     ["an alias", "a: &b c\nd: *b", 1],
+    ["an alias of an empty list", "a:\n- &b []\n- *b\n", 3],
     ["a merge key", "a: 1\n<<: {b: c}", 2],
     ["a tag", "a: !!str b", 1],
     ["a tag of ours", "a: !b c", 1],

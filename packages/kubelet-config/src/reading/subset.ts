@@ -31,7 +31,8 @@ export function readTree(document: Document.Parsed, text: string, lines: LineCou
   function checkBetween(end: number): void {
     if (!isStrict) return;
     BETWEEN.lastIndex = checked;
-    const stop = checked + (BETWEEN.exec(text)?.[0].length ?? 0);
+    BETWEEN.test(text);
+    const stop = BETWEEN.lastIndex;
     if (stop !== end) fail("it has something between its texts that is not read here", Math.min(stop, end));
   }
 
@@ -56,7 +57,7 @@ export function readTree(document: Document.Parsed, text: string, lines: LineCou
       checked = end;
     }
     last = end;
-    const value = isScalar(node) ? String(node.value ?? "") : "";
+    const value = isScalar(node) ? String(node.value) : "";
     return { type: isScalar(node) && node.type === "PLAIN" ? typeOfPlain(value) : "string", text: value, line };
   }
 
@@ -75,7 +76,7 @@ export function readTree(document: Document.Parsed, text: string, lines: LineCou
 
   function readPair(key: Node, value: Node, isInBrackets: boolean): readonly Field[] {
     const name = read(key, isInBrackets);
-    if (name.type !== "string") fail("a field name is not a text", key?.range[0] ?? checked);
+    if (name.type !== "string") fail("a field name is not a text", checked);
     if (value === null || value === undefined) fail("a field has no colon", checked);
     const field = read(value, isInBrackets);
     return name.type === "string" ? [{ key: name.text, value: field, line: name.line }] : [];
@@ -93,7 +94,7 @@ function formOf(type: string, isInBrackets: boolean): RegExp | undefined {
 
 /** The offsets of the dashes, of which the library's nodes do not tell. */
 function dashesOf({ srcToken }: { srcToken?: unknown }): readonly (number | undefined)[] {
-  const { items = [] } = (srcToken ?? {}) as { items?: readonly { start: readonly Token[] }[] };
+  const { items } = srcToken as { items: readonly { start: readonly Token[] }[] };
   return items.map(({ start }) => start.find(({ type }) => type === "seq-item-ind")?.offset);
 }
 
