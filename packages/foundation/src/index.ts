@@ -37,7 +37,7 @@ export { createLimiter, type Limiter } from "./time/limiter.ts";
 export { settledWithin } from "./time/settled-within.ts";
 export { sleep } from "./time/sleep.ts";
 export { readTrustedCertificates } from "./trusted-certificates.ts";
-export { distrustOf } from "./trusted-path.ts";
+export { absolutePathOf, distrustOf } from "./trusted-path.ts";
 export {
   createSendRequest,
   MAX_BODY_BYTES,

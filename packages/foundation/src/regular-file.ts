@@ -5,8 +5,8 @@
  * Reads synchronously: a regular file does not block, unless its file system hangs.
  */
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
-import { dirname, isAbsolute } from "node:path";
-import { distrustOf } from "./trusted-path.ts";
+import { dirname } from "node:path";
+import { absolutePathOf, distrustOf } from "./trusted-path.ts";
 
 export interface ReadOptions {
   /** Default: 4 MiB. */
@@ -63,8 +63,7 @@ export function readRegularFile(path: string, options: ReadOptions = {}): Buffer
 
 function refuseUntrusted(path: string, isSystemdCredential: boolean): void {
   if (!isRoot()) return;
-  // Not resolve(): it removes `..` before the links of the path are followed, and the kernel does not.
-  const absolute = isAbsolute(path) ? path : `${process.cwd()}/${path}`;
+  const absolute = absolutePathOf(path);
   const options = { root: "/", ownerId: 0, acceptsStickyFolders: true };
   const distrusted = distrustOf(absolute, options);
   if (distrusted === undefined) return;

@@ -3,7 +3,7 @@
  * it, or any part of a link on the way. Opens nothing.
  */
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 
 export interface TrustOptions {
   /** `/`, or a test's folder. */
@@ -57,6 +57,11 @@ export function distrustOf(path: string, options: TrustOptions): string | undefi
     parts.unshift(...partsOf(target));
   }
   return pending;
+}
+
+/** Not resolve(): it removes `..` before the links of the path are followed, and the kernel does not. */
+export function absolutePathOf(path: string): string {
+  return isAbsolute(path) ? path : `${process.cwd()}/${path}`;
 }
 
 function partsOf(path: string): string[] {

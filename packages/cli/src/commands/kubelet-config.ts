@@ -3,9 +3,8 @@
  * configuration by the kubelet's own rules and changes it without breaking it. Used by the installer, and by people
  * before they restart a kubelet.
  */
-import { isAbsolute } from "node:path";
 import { locateKubelet, pathFaultOf } from "@ocir-broker/doctor";
-import { createSystemClock } from "@ocir-broker/foundation";
+import { absolutePathOf, createSystemClock } from "@ocir-broker/foundation";
 import {
   checkCredentialProviderConfig,
   decodeCredentialProviderAnswer,
@@ -176,8 +175,7 @@ function describe({ severity, code, file, line, path, message, fix }: Finding): 
 
 /** Another user could redirect what root writes below a folder that this user can change. */
 function refuseUntrustedPath(path: string): void {
-  const fault =
-    process.geteuid?.() === 0 ? pathFaultOf(isAbsolute(path) ? path : `${process.cwd()}/${path}`, "/") : undefined;
+  const fault = process.geteuid?.() === 0 ? pathFaultOf(absolutePathOf(path), "/") : undefined;
   if (fault !== undefined) throw new Error(fault);
 }
 
