@@ -31,7 +31,7 @@ const kubeconfig = z.looseObject({
   contexts: z.array(z.object({ name: z.string(), context: z.record(z.string(), z.unknown()) })),
 });
 
-/** What a kubeconfig's current context names as its cluster or user, unchecked. Undefined if it names nothing that is there. */
+/** The cluster or user that a kubeconfig's current context names, unchecked. Undefined if the file has no such entry. */
 export function currentEntry(kind: "cluster" | "user", text: string): unknown {
   const { data } = kubeconfig.safeParse(parsed(text));
   const current = data?.contexts.find(({ name }) => name === data["current-context"])?.context[kind];

@@ -28,7 +28,7 @@ export interface Invocation {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** What the kubelet sends our provider about a pod's service account. */
+/** The part of a pod's service account that the kubelet sends to our provider: a token's audience, and annotations. */
 export interface TokenAttributes {
   readonly audience: string;
   readonly annotationKeys: readonly string[];
