@@ -16,6 +16,7 @@ const PURE = ["packages/{expiring-cache,kubelet-config,ocir,protocol}/src/**/*.t
  */
 export default defineConfig({
   test: {
+    globalSetup: "test/run-folder.ts",
     testTimeout: 60_000,
     projects: [
       // No test of these replaces a module, so their files can share a worker, whose start costs more than most of them.

@@ -6,6 +6,7 @@ import { defineConfig } from "vitest/config";
  */
 export default defineConfig({
   test: {
+    globalSetup: "test/run-folder.ts",
     include: [
       "test/system/daemonset.test.ts",
       "test/system/documentation.test.ts",

@@ -18,6 +18,7 @@ const limits = { testTimeout: 600_000, hookTimeout: 600_000 };
  */
 export default defineConfig({
   test: {
+    globalSetup: "test/run-folder.ts",
     reporters: process.env["CI"] ? ["default", ["json", { outputFile: "test-results/system.json" }]] : ["default"],
     projects: [
       {

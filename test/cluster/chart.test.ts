@@ -4,12 +4,12 @@
  */
 import { join } from "node:path";
 import type { V1DaemonSet, V1Lease, V1Node, V1PodList, V1ValidatingAdmissionPolicy } from "@kubernetes/client-node";
+import { until } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeImage } from "../system/daemonset/image.ts";
 import { serveAtServiceAddress } from "../system/daemonset/service-address.ts";
 import { buildHelm, HELM } from "../system/helm/helm-program.ts";
 import { makeArchives, VERSION } from "../system/install/archives.ts";
-import { until } from "../system/until.ts";
 import { canRunCluster, isShortRun } from "./can-run-cluster.ts";
 import { createAccount, type TryRequest } from "./daemonset-account.ts";
 import { API_SERVER } from "./kubernetes-api.ts";

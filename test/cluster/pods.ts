@@ -1,6 +1,7 @@
 /** Pods as their users see them: states, and the events that the kubelet reports. */
+
+import { until } from "@ocir-broker/testkit";
 import { expect } from "vitest";
-import { until } from "../system/until.ts";
 import { type KubernetesApi, stateOf } from "./kubernetes-api.ts";
 
 const FAIL_LIMIT_MS = 60_000;

@@ -2,9 +2,10 @@
  * The services of a node and its control plane, each a transient unit: the simulator under the names and certificates of
  * Oracle's hosts, etcd, API server, controllers, scheduler and containerd. The kubelet starts with the node's bootstrap.
  */
+
+import { until } from "@ocir-broker/testkit";
 import { READ_EXTRA_ARGS } from "../system/install/oke-node.ts";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
-import { until } from "../system/until.ts";
 import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { CA_BUNDLE, CONTAINERD_UNIT, NODE_ADDRESS, PKI, PUBLISHED_KEYS, SIGNING_KEY } from "./node-files.ts";

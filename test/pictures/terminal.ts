@@ -4,10 +4,10 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "@ocir-broker/testkit";
 import { bootNodeStage, type NodeStage } from "../system/documentation/node-stage.ts";
 import { NODE } from "../system/simulated-node.ts";
 import { canBootSystemd } from "../system/systemd-root/index.ts";
-import { until } from "../system/until.ts";
 import { terminalSvg } from "./terminal-svg.ts";
 
 const PICTURES = join(import.meta.dirname, "../../docs/pictures");

@@ -3,6 +3,7 @@
  * its complete removal at a stop.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "@ocir-broker/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import {
   bootSimulatedNode,
@@ -16,7 +17,6 @@ import {
   withDropIn,
 } from "./simulated-node.ts";
 import { canBootSystemd, type SystemdRoot } from "./systemd-root/index.ts";
-import { until } from "./until.ts";
 
 const skipped = canBootSystemd();
 const CONFIG_PATH = "/etc/ocir-broker/config.yaml";

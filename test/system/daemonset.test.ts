@@ -3,6 +3,7 @@
  * fault, and never prevents the start of a kubelet, whatever is killed. Turns between nodes: test/daemonset/rollout.test.ts.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { lackOf } from "../real-registry.ts";
 import { bootCluster, type Cluster } from "./daemonset/cluster.ts";
@@ -11,7 +12,6 @@ import { CONFIG, type OkeNode, PLUGIN } from "./install/oke-node.ts";
 import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { isLongRun } from "./long-run.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
-import { until } from "./until.ts";
 
 const lacking = canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undefined);
 const OUR_FLAGS = [

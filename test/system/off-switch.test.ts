@@ -1,10 +1,11 @@
 /** `ocir-broker disable` on a running node: no credentials at once, also after an upgrade, and everything back with `enable`. */
+
+import { until } from "@ocir-broker/testkit";
 import { describe, expect, it } from "vitest";
 import type { Archives } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
 import { type OkeNode, PLUGIN } from "./install/oke-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
-import { until } from "./until.ts";
 
 const skipped = canBootSystemd();
 const BROKER = "/usr/local/bin/ocir-broker";

@@ -3,8 +3,8 @@
  * tests that need a service manager: restarts under load, access by other users.
  */
 import { join } from "node:path";
+import { until } from "@ocir-broker/testkit";
 import { bootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
-import { until } from "./until.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 

@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { hasPromtool, promtool, promtoolNote } from "../monitoring/promtool.ts";
 import { expositionFault, familiesIn } from "./exposition-fault.ts";
@@ -28,7 +29,6 @@ import {
 } from "./simulated-node.ts";
 import { canBootSystemd, type ExecOptions, type ExecResult, type SystemdRoot } from "./systemd-root/index.ts";
 import type { TextfileReport } from "./textfile-reader.ts";
-import { until } from "./until.ts";
 
 const skipped = canBootSystemd();
 const EXPORTER = "/usr/bin/prometheus-node-exporter";

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HEALTH_GROUP } from "@ocir-broker/protocol";
+import { until } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import {
   BROKER_FILES,
@@ -27,7 +28,6 @@ import {
   type InstalledFile,
   type SystemdRoot,
 } from "./systemd-root/index.ts";
-import { until } from "./until.ts";
 
 const skipped = canBootSystemd();
 /** Zero without systemd; the tests are then skipped. */

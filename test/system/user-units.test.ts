@@ -1,6 +1,7 @@
 /** The units of one user's broker under a real `systemd --user`: a person with an API key, on a machine without the node's daemon. */
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
+import { until } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CONTROL_URL, DAEMON, NODE, REGISTRY_HOST } from "./simulated-node.ts";
 import {
@@ -10,7 +11,6 @@ import {
   type InstalledFile,
   type SystemdRoot,
 } from "./systemd-root/index.ts";
-import { until } from "./until.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 const skipped = canBootSystemd();

@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { send } from "../test/raw-client.ts";
-import { sharedSimulator } from "../test/shared-simulator.ts";
 import { createSession, fetchToken } from "../test/signed-requests.ts";
+import { sharedSimulator } from "./for-tests.ts";
 
 const simulator = await sharedSimulator();
 

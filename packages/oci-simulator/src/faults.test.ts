@@ -1,7 +1,7 @@
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
 import { type RawAnswer, send } from "../test/raw-client.ts";
-import { sharedSimulator } from "../test/shared-simulator.ts";
+import { sharedSimulator } from "./for-tests.ts";
 import { type Fault, startSimulator } from "./index.ts";
 
 const simulator = await sharedSimulator();

@@ -18,3 +18,5 @@ export {
 } from "./instance-identity.ts";
 export { createMetadataServiceDouble, type MetadataServiceDouble } from "./metadata-service-double.ts";
 export { type MswServer, type ReceivedRequest, startMswServer } from "./msw-server.ts";
+export { temporaryFolder } from "./temporary-folder.ts";
+export { until } from "./until.ts";

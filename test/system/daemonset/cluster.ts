@@ -2,12 +2,12 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "@ocir-broker/testkit";
 import { expect } from "vitest";
 import { type ApiServer, createApiServer } from "../../daemonset/api-server.ts";
 import { makeArchives } from "../install/archives.ts";
 import { bootNode, type OkeNode } from "../install/oke-node.ts";
 import { startKubelet } from "../install/running-kubelet.ts";
-import { until } from "../until.ts";
 import { makeCertificates } from "./certificates.ts";
 import { makeImage } from "./image.ts";
 import { type Pod, startPod } from "./pod.ts";

@@ -6,10 +6,10 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DISABLED_FILE } from "@ocir-broker/protocol";
+import { until } from "@ocir-broker/testkit";
 import { makeArchives, VERSION } from "../install/archives.ts";
 import { HEALTH_SOCKET, NODE, SERVICE, SHIM } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../systemd-root/index.ts";
-import { until } from "../until.ts";
 
 const CONFIG = `
 registries: {prefetch: [iad.ocir.io], endpoints: {iad.ocir.io: "http://127.0.0.1:18080"}}

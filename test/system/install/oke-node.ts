@@ -4,8 +4,8 @@
  */
 import { join } from "node:path";
 import { checkCredentialProviderConfig, parseKubeletVersion } from "@ocir-broker/kubelet-config";
+import { until } from "@ocir-broker/testkit";
 import { bootSystemd, type ExecResult, type SystemdRoot } from "../systemd-root/index.ts";
-import { until } from "../until.ts";
 import { type Archive, settingsFor } from "./archives.ts";
 
 const NODE = "/opt/checkout/node_modules/.bin/node";

@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config";
+import { until } from "@ocir-broker/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { bootSystemd, canBootSystemd, type ExecResult, type SystemdRoot } from "../systemd-root/index.ts";
-import { until } from "../until.ts";
 import { buildPackages, cannotPackage, packageNamed } from "./built-packages.ts";
 
 const skipped = cannotPackage() ?? canBootSystemd();

@@ -1,8 +1,8 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
-import { sharedSimulator } from "../../test/shared-simulator.ts";
 import { type Alteration, fetchToken } from "../../test/signed-requests.ts";
+import { sharedSimulator } from "../for-tests.ts";
 import type { ApiKeySettings } from "../index.ts";
 
 const userKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });

@@ -3,8 +3,8 @@ import { request } from "node:https";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
-import { sharedSimulator } from "../../test/shared-simulator.ts";
 import { fetchToken, sessionKeys } from "../../test/signed-requests.ts";
+import { sharedSimulator } from "../for-tests.ts";
 import { type Simulator, startSimulator } from "../index.ts";
 
 const simulator = await sharedSimulator();

@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
-import { sharedSimulator } from "../../test/shared-simulator.ts";
 import {
   type Alteration,
   askDomain,
@@ -10,6 +9,7 @@ import {
   fetchToken,
   sessionKeys,
 } from "../../test/signed-requests.ts";
+import { sharedSimulator } from "../for-tests.ts";
 import type { PropagationTrust } from "../index.ts";
 
 const simulator = await sharedSimulator();

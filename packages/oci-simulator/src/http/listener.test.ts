@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
-import { sharedSimulator } from "../../test/shared-simulator.ts";
+import { sharedSimulator } from "../for-tests.ts";
 import { startSimulator } from "../index.ts";
 import { parseAddress } from "./listener.ts";
 

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
 import { type RawAnswer, send } from "../../test/raw-client.ts";
-import { sharedSimulator } from "../../test/shared-simulator.ts";
 import { type Alteration, createSession, fetchToken } from "../../test/signed-requests.ts";
+import { sharedSimulator } from "../for-tests.ts";
 import { startSimulator } from "../index.ts";
 
 const simulator = await sharedSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"] });

@@ -1,8 +1,8 @@
 import { createPublicKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
-import { sharedSimulator } from "../../test/shared-simulator.ts";
 import { createSession, federate, fetchToken, readIdentity, sessionKeys } from "../../test/signed-requests.ts";
+import { sharedSimulator } from "../for-tests.ts";
 import { decodeJwt } from "../jwt.ts";
 
 const simulator = await sharedSimulator();

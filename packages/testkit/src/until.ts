@@ -1,13 +1,16 @@
-/** Waits for a condition of a node. */
 import { setTimeout as sleep } from "node:timers/promises";
 
-const POLL_MS = 50;
 const LIMIT_MS = 15_000;
+const POLL_MS = 50;
 
-/** @throws Error with `what` if the condition does not hold in time. */
+/**
+ * Waits in real time until a condition holds.
+ *
+ * @throws Error with `what` if it does not hold in time
+ */
 export async function until(
   what: string,
-  isSo: () => Promise<boolean>,
+  isSo: () => boolean | Promise<boolean>,
   limitMs = LIMIT_MS,
   pollMs = POLL_MS,
 ): Promise<void> {
