@@ -3,21 +3,11 @@
  * shim gives up with one line. No busy machine makes the watchdog end a daemon that works.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { isLongRun } from "./long-run.ts";
-import {
-  bootSimulatedNode,
-  dropIn,
-  IMAGE,
-  NODE,
-  REGISTRY_HOST,
-  SERVICE,
-  SHIM,
-  underLoad,
-  withDropIn,
-} from "./simulated-node.ts";
+import { bootSimulatedNode, dropIn, IMAGE, NODE, REGISTRY_HOST, SERVICE, SHIM, underLoad } from "./simulated-node.ts";
 import { canBootSystemd, type SystemdRoot } from "./systemd-root/index.ts";
-import { until } from "./until.ts";
 
 const skipped = canBootSystemd();
 const SOCKET = "ocir-broker.socket";
@@ -102,12 +92,20 @@ describe.skipIf(skipped !== undefined)(`a daemon that hangs${skipped ? ` (skippe
     ["226/NAMESPACE", "[Service]\nReadWritePaths=/nowhere\n"],
     ["203/EXEC", "[Service]\nExecStart=\nExecStart=/bin/false\n"],
   ])("whose unit ends with %s leaves the call one line, and works once repaired", async (status, text) => {
-    await withDropIn(root, dropIn(SERVICE, "broken", text), async () => {
+    const broken = dropIn(SERVICE, "broken", text);
+    root.write(broken.to, broken.from.text);
+    try {
+      await root.run("systemctl", ["daemon-reload"]);
+      await root.run("systemctl", ["restart", "--no-block", SERVICE]);
       const { exitCode, signal, stdout, stderr } = await root.exec(SHIM, [], { input: REQUEST });
       expect({ exitCode, signal, stdout }).toEqual({ exitCode: 1, signal: null, stdout: "" });
       expect(stderr).toMatch(/^ocir-broker: shim-timeout: [ -~]+; [ -~]+ systemctl status [ -~]+\n?$/);
       expect(await root.journal(SERVICE)).toContain(`status=${status}`);
-    });
+    } finally {
+      // No stop: a call in the backlog starts the service again, which cancels the stop.
+      await root.run("rm", [broken.to]);
+      await root.run("systemctl", ["daemon-reload"]);
+    }
     const answer = JSON.parse(await root.run(SHIM, [], { input: REQUEST }));
     expect(answer.auth[REGISTRY_HOST]?.password).toMatch(/\./);
   });
