@@ -14,7 +14,6 @@ import { callCredentialProvider } from "@ocir-broker/testkit";
 import { daemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import { fullHouseFigures, printFullHouse } from "./full-house.ts";
 import { helperFigures, printHelper } from "./helper-figures.ts";
-import { hostileFigures, printHostile } from "./hostile-clients.ts";
 import { privateDirtyKiB } from "./process-usage.ts";
 import { printServiceAccounts, serviceAccountFigures } from "./service-account-figures.ts";
 import { printSlowClients, slowClientFigures } from "./slow-clients.ts";
@@ -102,10 +101,6 @@ writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), fullHouse });
 const serviceAccounts = await serviceAccountFigures();
 printServiceAccounts(serviceAccounts);
 writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), serviceAccounts });
-
-const hostileClients = await hostileFigures();
-printHostile(hostileClients);
-writeResult({ ...JSON.parse(readFileSync(RESULT, "utf8")), hostileClients });
 
 const helper = await helperFigures();
 printHelper(helper);

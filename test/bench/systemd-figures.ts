@@ -5,6 +5,7 @@
  */
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "@ocir-broker/testkit";
 import {
   bootSimulatedNode,
   CREDENTIALS_SOCKET,
@@ -18,7 +19,8 @@ import {
   withDropIn,
 } from "../system/simulated-node.ts";
 import { canBootSystemd, type SystemdRoot } from "../system/systemd-root/index.ts";
-import { until } from "../system/until.ts";
+import { hostileRatios } from "./hostile-clients.ts";
+import { medianOf } from "./median.ts";
 import { buildTimer, readTimes } from "./spawn-times.ts";
 
 export interface Figure {
@@ -37,6 +39,8 @@ const ROUNDS = 10;
 const KILLS = 60;
 const IDLE_MS = 60_000;
 const WATCHDOG_MS = 3_000;
+const REQUEST_PATH = "/run/request.json";
+const HOSTILE_BAR = 1.5;
 const CROWD_TURNS = 20;
 const CROWD_CALLS = 1_500;
 const CROWD_SETTLE_MS = 500;
@@ -52,6 +56,8 @@ export async function systemdFigures(): Promise<readonly Figure[] | string> {
   const reason = canBootSystemd();
   if (reason !== undefined) return reason;
   const root = await bootSimulatedNode({ logLevel: "info" });
+  root.write(REQUEST_PATH, REQUEST);
+  const timer = inCheckout(buildTimer());
   try {
     return [
       { name: "exposure", value: await exposure(root), unit: "", bar: 1.2 },
@@ -59,7 +65,13 @@ export async function systemdFigures(): Promise<readonly Figure[] | string> {
       { name: "first call after stop", value: await firstCallAfterStopMs(root), unit: "ms", bar: 1_500 },
       { name: "stuck to replaced", value: await watchdogMs(root), unit: "ms", bar: WATCHDOG_MS + 5_000 },
       { name: "idle, of a core", value: await idlePercent(root), unit: "%", bar: 0.1 },
-      { name: "p99 with 200 health clients", value: await crowdRatio(root), unit: "×", bar: 1.2 },
+      { name: "p99 with 200 health clients", value: await crowdRatio(root, timer), unit: "×", bar: 1.2 },
+      ...(await hostileRatios(root, timer, REQUEST_PATH)).map(([attack, value]) => ({
+        name: `p50 to busy loops: ${attack}`,
+        value,
+        unit: "×",
+        bar: HOSTILE_BAR,
+      })),
       { name: `calls lost over ${KILLS} kills`, value: await lostCalls(root), unit: "", bar: 0 },
     ];
   } finally {
@@ -72,10 +84,10 @@ export function printFigures(figures: readonly Figure[] | string): void {
     console.log(`under systemd: not measured, ${figures}`);
     return;
   }
-  console.log("under systemd                                   bar");
+  console.log("under systemd                                                        bar");
   for (const { name, value, unit, bar } of figures) {
     const shown = `${Number(value.toPrecision(3))} ${unit}`.trim();
-    console.log(`  ${name.padEnd(30)} ${shown.padStart(12)}  ≤ ${bar}${value > bar ? "   MISSED" : ""}`);
+    console.log(`  ${name.padEnd(51)} ${shown.padStart(12)}  ≤ ${bar}${value > bar ? "   MISSED" : ""}`);
   }
 }
 
@@ -95,7 +107,7 @@ async function readyMs(root: SystemdRoot): Promise<number> {
     );
     times.push((Number(active) - Number(begun)) / 1_000);
   }
-  return median(times);
+  return medianOf(times);
 }
 
 /** Through the shim, including its start, with a new token from a cloud that answers at once. */
@@ -105,7 +117,7 @@ async function firstCallAfterStopMs(root: SystemdRoot): Promise<number> {
     await root.run("systemctl", ["stop", SERVICE]);
     times.push(await callMs(root));
   }
-  return median(times);
+  return medianOf(times);
 }
 
 async function callMs(root: SystemdRoot): Promise<number> {
@@ -150,8 +162,7 @@ async function usedMs(root: SystemdRoot): Promise<number> {
  * Ratio of whole shim processes while the crowd uses the health socket to those while it uses a minimal server. They take turns,
  * and both include the crowd's own load on the machine.
  */
-async function crowdRatio(root: SystemdRoot): Promise<number> {
-  root.write("/run/request.json", REQUEST);
+async function crowdRatio(root: SystemdRoot, timer: string): Promise<number> {
   await root.run("systemd-run", ["--quiet", "--unit", "no-op", inCheckout(FLOOR_SERVER), NO_OP_SOCKET]);
   const crowds = { health: HEALTH_SOCKET, noOp: NO_OP_SOCKET };
   for (const [name, socket] of Object.entries(crowds)) {
@@ -160,9 +171,8 @@ async function crowdRatio(root: SystemdRoot): Promise<number> {
       ...[socket, `/run/crowd-${name}.on`],
     ]);
   }
-  const timer = inCheckout(buildTimer());
   const time = (): Promise<string> =>
-    root.run(timer, [String(CROWD_CALLS), "1", "/run/request.json", `${CREDENTIALS_SOCKET}=${SHIM}`]);
+    root.run(timer, [String(CROWD_CALLS), "1", REQUEST_PATH, `${CREDENTIALS_SOCKET}=${SHIM}`]);
   await time();
   const p99s: Record<keyof typeof crowds, number[]> = { health: [], noOp: [] };
   for (let turn = 0; turn < CROWD_TURNS; turn += 1) {
@@ -176,7 +186,7 @@ async function crowdRatio(root: SystemdRoot): Promise<number> {
   }
   await root.run("systemctl", ["stop", "crowd-health.service", "crowd-noOp.service", "no-op.service"]);
   // The median turn, so that a disturbance of one turn does not count.
-  return median(p99s.health) / median(p99s.noOp);
+  return medianOf(p99s.health) / medianOf(p99s.noOp);
 }
 
 /** The path of a file of this checkout inside the root. */
@@ -199,12 +209,4 @@ async function lostCalls(root: SystemdRoot): Promise<number> {
     }
   });
   return failures.length;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return (
-    ((sorted[Math.floor((sorted.length - 1) / 2)] as number) + (sorted[Math.ceil((sorted.length - 1) / 2)] as number)) /
-    2
-  );
 }
