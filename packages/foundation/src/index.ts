@@ -17,6 +17,7 @@ export {
 } from "./error-text.ts";
 export { type Expiring, type RetryHint, retryHintOf } from "./expiring.ts";
 export { FILE_ERRORS, type FileErrorCode, fileFaultOf } from "./file-fault.ts";
+export { FetchError, type FetchErrorOptions } from "./fetch-error.ts";
 export { parseJson } from "./parse-json.ts";
 export { parseJwt } from "./parse-jwt.ts";
 export { type Random, systemRandom } from "./random.ts";

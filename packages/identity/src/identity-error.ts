@@ -2,9 +2,16 @@
  * The package's one error. Its message has the host, the code and a text from this package; never a token, key, certificate,
  * header or body. Its cause, if any, is an UpstreamError.
  */
-
-import { CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient, UPSTREAM_ERRORS } from "@ocir-broker/foundation";
-
+import {
+  CLOCK_SKEW,
+  FetchError,
+  type FetchErrorOptions,
+  type FetchErrorText,
+  NEXT,
+  permanent,
+  transient,
+  UPSTREAM_ERRORS,
+} from "@ocir-broker/foundation";
 import { FILE_IDENTITY_ERRORS } from "./file-identity-errors.ts";
 
 export const IDENTITY_ERRORS = {
@@ -87,34 +94,13 @@ export const IDENTITY_ERRORS = {
 
 export type IdentityErrorCode = keyof typeof IDENTITY_ERRORS;
 
-export interface IdentityErrorOptions {
-  /** The answer's HTTP status, if there was an answer. */
-  readonly status?: number | undefined;
-  readonly retryAfterMs?: number | undefined;
-  readonly cause?: unknown;
-}
-
-export class IdentityError extends Error {
-  readonly code: IdentityErrorCode;
-  /** False if the same request would fail the same way until something is changed. */
-  readonly retryable: boolean;
-  /** The wait that the server asked for (`Retry-After`), in milliseconds. */
-  readonly retryAfterMs: number | undefined;
-  readonly status: number | undefined;
+export class IdentityError extends FetchError<IdentityErrorCode> {
+  override readonly name = "IdentityError";
   /** The setting or file at fault, for the codes of {@link FILE_IDENTITY_ERRORS}. One printable line without a value. */
   readonly place: string | undefined;
 
-  constructor(code: IdentityErrorCode, host: string, options: IdentityErrorOptions = {}) {
-    const answered = options.status === undefined ? "" : ` (status ${options.status})`;
-    super(
-      `${host}: ${code}: ${IDENTITY_ERRORS[code].what}${answered}`,
-      "cause" in options ? { cause: options.cause } : {},
-    );
-    this.name = "IdentityError";
-    this.code = code;
-    this.retryable = IDENTITY_ERRORS[code].retryable;
-    this.retryAfterMs = options.retryAfterMs;
-    this.status = options.status;
+  constructor(code: IdentityErrorCode, host: string, options?: FetchErrorOptions) {
+    super(code, IDENTITY_ERRORS[code], host, options);
     this.place = Object.hasOwn(FILE_IDENTITY_ERRORS, code) ? host : undefined;
   }
 }

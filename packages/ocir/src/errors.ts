@@ -3,7 +3,15 @@
  * header, a body or an image's name.
  */
 
-import { CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/foundation";
+import {
+  CLOCK_SKEW,
+  FetchError,
+  type FetchErrorOptions,
+  type FetchErrorText,
+  NEXT,
+  permanent,
+  transient,
+} from "@ocir-broker/foundation";
 
 export const OCIR_ERRORS = {
   "clock-skew": CLOCK_SKEW,
@@ -30,45 +38,11 @@ export const OCIR_ERRORS = {
 
 export type OcirErrorCode = keyof typeof OCIR_ERRORS;
 
-export interface OcirErrorOptions {
-  /** The answer's HTTP status, if there was an answer. */
-  readonly status?: number | undefined;
-  readonly retryAfterMs?: number | undefined;
-  /** With `clock-skew`: how far this node is ahead of the registry; negative when behind. */
-  readonly clockAheadMs?: number | undefined;
-  /** For people: more detail, in our own words. */
-  readonly reason?: string | undefined;
-}
-
-export class OcirError extends Error {
-  readonly code: OcirErrorCode;
-  /** False if the same request would fail the same way until something is changed. */
-  readonly retryable: boolean;
-  /** The wait that the server asked for (`Retry-After`), in milliseconds. */
-  readonly retryAfterMs: number | undefined;
-  readonly status: number | undefined;
-  readonly clockAheadMs: number | undefined;
-  readonly reason: string | undefined;
+export class OcirError extends FetchError<OcirErrorCode> {
+  override readonly name = "OcirError";
 
   /** @param place the registry host, or another subject of the error. */
-  constructor(code: OcirErrorCode, place: string, options: OcirErrorOptions = {}) {
-    const { status, retryAfterMs, clockAheadMs, reason } = options;
-    const facts = [
-      ...(reason === undefined ? [] : [reason]),
-      ...(status === undefined ? [] : [`status ${status}`]),
-      ...(clockAheadMs === undefined ? [] : [describeSkew(clockAheadMs)]),
-    ];
-    super(`${place}: ${code}: ${OCIR_ERRORS[code].what}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`);
-    this.name = "OcirError";
-    this.code = code;
-    this.retryable = OCIR_ERRORS[code].retryable;
-    this.retryAfterMs = retryAfterMs;
-    this.status = status;
-    this.clockAheadMs = clockAheadMs;
-    this.reason = reason;
+  constructor(code: OcirErrorCode, place: string, options?: FetchErrorOptions) {
+    super(code, OCIR_ERRORS[code], place, options);
   }
-}
-
-function describeSkew(aheadMs: number): string {
-  return `${Math.round(Math.abs(aheadMs) / 1_000)} s ${aheadMs > 0 ? "ahead" : "behind"}`;
 }

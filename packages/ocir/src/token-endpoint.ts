@@ -76,7 +76,7 @@ function refusalOf(registryHost: string, response: UpstreamResponse, wallMs: num
   const retryAfterMs = retryAfterMsOf(response);
   if (status === 401) {
     return serverDateMs !== undefined && isSkewed(serverDateMs, wallMs)
-      ? new OcirError("clock-skew", registryHost, { status, clockAheadMs: wallMs - serverDateMs })
+      ? new OcirError("clock-skew", registryHost, { status, detail: describeSkew(wallMs - serverDateMs) })
       : new OcirError("registry-unauthorized", registryHost, { status });
   }
   if (status === 400) return new OcirError("registry-refused", registryHost, { status });
@@ -85,4 +85,8 @@ function refusalOf(registryHost: string, response: UpstreamResponse, wallMs: num
   if (status >= 500) return new OcirError("registry-unavailable", registryHost, { status, retryAfterMs });
   if (status >= 300 && status < 400) return new OcirError("registry-redirected", registryHost, { status });
   return new OcirError("registry-status-unexpected", registryHost, { status });
+}
+
+function describeSkew(aheadMs: number): string {
+  return `${Math.round(Math.abs(aheadMs) / 1_000)} s ${aheadMs > 0 ? "ahead" : "behind"}`;
 }

@@ -303,7 +303,8 @@ test.each([
       auth: [http.post("*/v1/x509", () => new HttpResponse("<html>", { status, headers: { ...headers } }))],
     });
 
-    expect(await failureOf(principal)).toMatchObject({ code, retryable, retryAfterMs, status });
+    const message = expect.stringMatching(`\\(status ${status}\\)$`);
+    expect(await failureOf(principal)).toMatchObject({ code, retryable, retryAfterMs, message });
     expect(authServer.requests).toHaveLength(1);
   },
 );

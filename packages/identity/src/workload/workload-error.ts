@@ -2,8 +2,14 @@
  * Errors of the exchange of a pod's service-account token for a session. The message has a host or the name of the part at fault, a
  * code and a text from this package; never a token, a claim or text from upstream.
  */
-import { type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/foundation";
-import type { IdentityErrorOptions } from "../identity-error.ts";
+import {
+  FetchError,
+  type FetchErrorOptions,
+  type FetchErrorText,
+  NEXT,
+  permanent,
+  transient,
+} from "@ocir-broker/foundation";
 
 /** The broker fetches nothing for a service account without a pull. */
 const RETRIED = "nothing to do, the kubelet retries";
@@ -84,23 +90,11 @@ export const WORKLOAD_ERRORS = {
 
 export type WorkloadErrorCode = keyof typeof WORKLOAD_ERRORS;
 
-export class WorkloadError extends Error {
-  readonly code: WorkloadErrorCode;
-  /** False if the same request would fail the same way until something is changed. */
-  readonly retryable: boolean;
-  /** The wait that the server asked for (`Retry-After`), in milliseconds. */
-  readonly retryAfterMs: number | undefined;
+export class WorkloadError extends FetchError<WorkloadErrorCode> {
+  override readonly name = "WorkloadError";
 
   /** @param subject a host, or a name of the thing at fault. */
-  constructor(code: WorkloadErrorCode, subject: string, options: IdentityErrorOptions = {}) {
-    const answered = options.status === undefined ? "" : ` (status ${options.status})`;
-    super(
-      `${subject}: ${code}: ${WORKLOAD_ERRORS[code].what}${answered}`,
-      "cause" in options ? { cause: options.cause } : {},
-    );
-    this.name = "WorkloadError";
-    this.code = code;
-    this.retryable = WORKLOAD_ERRORS[code].retryable;
-    this.retryAfterMs = options.retryAfterMs;
+  constructor(code: WorkloadErrorCode, subject: string, options?: FetchErrorOptions) {
+    super(code, WORKLOAD_ERRORS[code], subject, options);
   }
 }
