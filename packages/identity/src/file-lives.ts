@@ -1,30 +1,43 @@
-/** Rules for identities that come from files: how long a read value is used, and that the identity does not change. */
-import type { Clock, Expiring } from "@ocir-broker/foundation";
+/** The provider of an identity that comes from files, which may change while the broker runs. */
+import type { Clock } from "@ocir-broker/foundation";
 import { IdentityError } from "./identity-error.ts";
-import type { SigningSession } from "./provider.ts";
+import type { IdentityProvider, SigningSession } from "./provider.ts";
+import type { RegionInfo } from "./region-info.ts";
 
 /** The cache renews at half of this life, so an edited file takes effect within minutes. */
 const READ_LIFE_MS = 600_000;
 
-/** @param endsAtWallMs the expiry of the identity itself. */
-export function readNow(
-  value: SigningSession,
-  clock: Clock,
-  endsAtWallMs = Number.POSITIVE_INFINITY,
-): Expiring<SigningSession> {
-  const obtainedAtMs = clock.monotonicMs();
-  const lifeMs = Math.min(READ_LIFE_MS, endsAtWallMs - clock.wallMs());
-  return { value, obtainedAtMs, expiresAtMs: obtainedAtMs + lifeMs };
+export interface ReadSession {
+  readonly session: SigningSession;
+  /** Tenancy and principal, which must stay the same. */
+  readonly identity: string;
+  /** For errors: the setting that names the identity. */
+  readonly place: string;
+  /** The identity's own end, in epoch milliseconds. */
+  readonly endsAtWallMs?: number;
+}
+
+export interface FileIdentity extends Pick<IdentityProvider, "refusedAs"> {
+  region(): Promise<RegionInfo>;
+  /** Reads the files. */
+  read(): Promise<ReadSession>;
 }
 
 /**
- * Remembers the first identity and refuses a different one: the files may change while the broker runs, and tokens of two identities
- * must not mix. @throws {IdentityError} `identity-changed`
+ * Remembers the first identity and refuses a different one with `identity-changed`, because tokens of two identities must not mix.
+ * Nothing is handed over to the next process.
  */
-export function createSameIdentity(): (identity: string, place: string) => void {
+export function createFileIdentity(clock: Clock, { read, ...provider }: FileIdentity): IdentityProvider {
   let known: string | undefined;
-  return (identity, place) => {
-    known ??= identity;
-    if (identity !== known) throw new IdentityError("identity-changed", place);
+  return {
+    ...provider,
+    async session() {
+      const { session, identity, place, endsAtWallMs = Number.POSITIVE_INFINITY } = await read();
+      known ??= identity;
+      if (identity !== known) throw new IdentityError("identity-changed", place);
+      const obtainedAtMs = clock.monotonicMs();
+      const lifeMs = Math.min(READ_LIFE_MS, endsAtWallMs - clock.wallMs());
+      return { value: session, obtainedAtMs, expiresAtMs: obtainedAtMs + lifeMs };
+    },
   };
 }

@@ -21,9 +21,9 @@ export interface SigningSession {
 export interface IdentityProvider {
   /**
    * The services that sessions come from, as text. After a restart, state from a different source is not used. Undefined: no state is
-   * kept, because the files may name a different identity by then.
+   * kept, because the files may name a different identity by then. The members for the handover are then missing too.
    */
-  readonly source: string | undefined;
+  readonly source?: string;
   /** The error if a registry refuses the session (401) and then a new one too. Default: the registry's error. */
   readonly refusedAs?: IdentityErrorCode;
   /** @throws {IdentityError} */
@@ -31,11 +31,11 @@ export interface IdentityProvider {
   /** Returns a complete, new session, or throws and changes nothing. @throws {IdentityError} */
   session(signal: AbortSignal): Promise<Expiring<SigningSession>>;
   /** Continues with the state of an earlier process on this node. */
-  resume(known: KnownIdentity): void;
+  resume?(known: KnownIdentity): void;
   /** Plain values for the handover to the next process. They are as secret as the session. */
-  encodeSession(session: SigningSession): unknown;
+  encodeSession?(session: SigningSession): unknown;
   /** Undefined if `encoded`, which is untrusted input, is not a complete session of this provider. */
-  decodeSession(encoded: unknown): SigningSession | undefined;
+  decodeSession?(encoded: unknown): SigningSession | undefined;
 }
 
 export interface KnownIdentity {

@@ -25,7 +25,7 @@ export function snapshotOf({ provider, homeRegion, sessions, tokens, registries 
     source,
     provider: name,
     region: homeRegion.peek(HOME_REGION)?.value,
-    session: session && { ...session, value: provider.encodeSession(session.value) },
+    session: session && { ...session, value: provider.encodeSession?.(session.value) },
     tokens: tokens.entries().flatMap(({ key: registryHost }) => {
       const entry = tokens.peek(registryHost);
       return entry === undefined ? [] : [{ registryHost, endpoint: registries.endpointOf(registryHost).href, entry }];
@@ -40,8 +40,8 @@ export async function restore(
   log: Log,
 ): Promise<void> {
   const { provider, homeRegion, sessions, tokens, registries } = to;
-  const session = provider.decodeSession(state.session?.value);
-  provider.resume({ region: state.region, tenancyId: session?.tenancyId });
+  const session = provider.decodeSession?.(state.session?.value);
+  provider.resume?.({ region: state.region, tenancyId: session?.tenancyId });
   if (state.region !== undefined) {
     homeRegion.restore(HOME_REGION, { value: state.region, obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY });
   }

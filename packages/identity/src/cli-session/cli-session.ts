@@ -4,8 +4,7 @@
  * Reads the files again at each renewal, since the command line rewrites them, and never refreshes the token itself: two programs
  * that do so would invalidate each other's.
  */
-import { createSameIdentity, readNow } from "../file-lives.ts";
-import { NO_HANDOVER } from "../no-handover.ts";
+import { createFileIdentity } from "../file-lives.ts";
 import { readPrivateFile } from "../oci-profile/private-file.ts";
 import { readProfileKey } from "../oci-profile/private-key.ts";
 import { type ProfileSettings, readProfile } from "../oci-profile/profile.ts";
@@ -21,21 +20,16 @@ export function createCliSession(
   { session: settings }: CliSessionSettings,
   { clock, environment }: ProviderContext,
 ): IdentityProvider {
-  const checkSame = createSameIdentity();
   const profile = () => readProfile(settings, environment);
-  return {
-    ...NO_HANDOVER,
+  return createFileIdentity(clock, {
     refusedAs: "session-refused",
     region: async () => regionOf(await profile()),
-    async session() {
+    async read() {
       const found = await profile();
       const place = found.placeOf("security_token_file");
       const token = readPrivateFile(found.path("security_token_file"), place);
       const privateKey = readProfileKey(found);
-      const wallMs = clock.wallMs();
-      const written = decodeWrittenSession(token, privateKey, { place, wallMs, expired: "session-expired" });
-      checkSame(written.identity, place);
-      return readNow(written.session, clock, written.endsAtWallMs);
+      return decodeWrittenSession(token, privateKey, { place, wallMs: clock.wallMs(), expired: "session-expired" });
     },
-  };
+  });
 }

@@ -72,7 +72,7 @@ async function setUp(options: Options = {}) {
     },
     { clock, environment: {}, random: () => 0, sendMetadata: send, sendAuth, onEvent: (event) => events.push(event) },
   );
-  if (options.known) principal.resume(options.known);
+  if (options.known) principal.resume?.(options.known);
   return { principal, clock, metadata, auth, metadataServer, authServer, events, authUrls };
 }
 

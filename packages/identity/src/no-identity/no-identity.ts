@@ -3,16 +3,11 @@
  * request for a session ends at once with `identity-none`, so the kubelet goes on without credentials.
  */
 import { IdentityError } from "../identity-error.ts";
-import { NO_HANDOVER } from "../no-handover.ts";
 import type { IdentityProvider } from "../provider.ts";
 
 export function createNoIdentity(): IdentityProvider {
   async function refuse(): Promise<never> {
     throw new IdentityError("identity-none", "identity.provider");
   }
-  return {
-    ...NO_HANDOVER,
-    region: refuse,
-    session: refuse,
-  };
+  return { region: refuse, session: refuse };
 }

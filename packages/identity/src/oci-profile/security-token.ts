@@ -5,18 +5,10 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { parseJwt, Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
+import type { ReadSession } from "../file-lives.ts";
 import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
 import { TOKEN_PREFIX } from "../instance-principal/session-record.ts";
 import { isTokenOfKey } from "../instance-principal/session-token.ts";
-import type { SigningSession } from "../provider.ts";
-
-export interface WrittenSession {
-  readonly session: SigningSession;
-  /** The token's own end, in epoch milliseconds. */
-  readonly endsAtWallMs: number;
-  /** Tenancy and principal, which must stay the same. */
-  readonly identity: string;
-}
 
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
@@ -38,7 +30,7 @@ export function decodeWrittenSession(
   text: string,
   privateKey: KeyObject,
   { place, wallMs, expired }: { place: string; wallMs: number; expired: IdentityErrorCode },
-): WrittenSession {
+): ReadSession {
   const token = text.trim();
   const { data } = claims.safeParse(JWT.test(token) ? parseJwt(token).claims : undefined);
   if (data === undefined) throw new IdentityError("security-token-invalid", place);
@@ -51,5 +43,6 @@ export function decodeWrittenSession(
     session: { keyId: new Secret(`${TOKEN_PREFIX}${token}`), privateKey, tenancyId },
     endsAtWallMs,
     identity: `${tenancyId}/${data.sub}`,
+    place,
   };
 }

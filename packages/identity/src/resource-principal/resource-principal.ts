@@ -4,9 +4,8 @@
  *
  * Source: oci-go-sdk, common/auth/resource_principal_key_provider.go.
  */
-import { createSameIdentity, readNow } from "../file-lives.ts";
+import { createFileIdentity } from "../file-lives.ts";
 import { IdentityError } from "../identity-error.ts";
-import { NO_HANDOVER } from "../no-handover.ts";
 import { readBoundedFile } from "../oci-profile/private-file.ts";
 import { decodePrivateKey } from "../oci-profile/private-key.ts";
 import { regionNamed } from "../oci-profile/profile-region.ts";
@@ -21,8 +20,6 @@ const REGION = "OCI_RESOURCE_PRINCIPAL_REGION";
 
 /** It has no section in the configuration, because the platform sets everything. */
 export function createResourcePrincipal(_settings: object, { clock, environment }: ProviderContext): IdentityProvider {
-  const checkSame = createSameIdentity();
-
   function variable(name: string): string {
     const value = environment[name];
     if (!value) throw new IdentityError("resource-principal-missing", name);
@@ -47,22 +44,16 @@ export function createResourcePrincipal(_settings: object, { clock, environment 
     return read(PASS_PHRASE).replace(/\r?\n$/, "");
   }
 
-  return {
-    ...NO_HANDOVER,
+  return createFileIdentity(clock, {
     refusedAs: "resource-principal-refused",
     region: async () => regionNamed(variable(REGION), REGION),
-    async session() {
+    async read() {
       if (variable(VERSION) !== "2.2") throw new IdentityError("resource-principal-version", VERSION);
       const privateKey = decodePrivateKey(read(KEY), readPassPhrase(), KEY);
-      const written = decodeWrittenSession(read(TOKEN), privateKey, {
-        place: TOKEN,
-        wallMs: clock.wallMs(),
-        expired: "resource-principal-expired",
-      });
-      checkSame(written.identity, TOKEN);
-      return readNow(written.session, clock, written.endsAtWallMs);
+      const expired = "resource-principal-expired";
+      return decodeWrittenSession(read(TOKEN), privateKey, { place: TOKEN, wallMs: clock.wallMs(), expired });
     },
-  };
+  });
 }
 
 function isPath(value: string): boolean {

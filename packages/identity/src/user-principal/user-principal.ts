@@ -4,9 +4,8 @@
  * Contacts no service. Reads key and profile again at each renewal, and refuses a different user.
  */
 import { Secret } from "@ocir-broker/foundation";
-import { createSameIdentity, readNow } from "../file-lives.ts";
+import { createFileIdentity } from "../file-lives.ts";
 import { IdentityError } from "../identity-error.ts";
-import { NO_HANDOVER } from "../no-handover.ts";
 import { fingerprintOf, readProfileKey } from "../oci-profile/private-key.ts";
 import { type Profile, type ProfileSettings, readProfile } from "../oci-profile/profile.ts";
 import { regionOf } from "../oci-profile/profile-region.ts";
@@ -23,19 +22,16 @@ export function createUserPrincipal(
   { user: settings }: UserPrincipalSettings,
   { clock, environment }: ProviderContext,
 ): IdentityProvider {
-  const checkSame = createSameIdentity();
   const profile = () => readProfile(settings, environment);
-  return {
-    ...NO_HANDOVER,
+  return createFileIdentity(clock, {
     refusedAs: "api-key-refused",
     region: async () => regionOf(await profile()),
-    async session() {
+    async read() {
       const found = await profile();
       const session = await sessionOf(found);
-      checkSame(`${session.tenancyId}/${found.get("user")}`, found.placeOf("user"));
-      return readNow(session, clock);
+      return { session, identity: `${session.tenancyId}/${found.get("user")}`, place: found.placeOf("user") };
     },
-  };
+  });
 }
 
 async function sessionOf(profile: Profile): Promise<SigningSession> {
