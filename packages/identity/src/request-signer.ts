@@ -11,5 +11,5 @@ export async function signRequest(
   wallMs: number,
 ): Promise<Record<string, string>> {
   const { signWithSession } = await import("./oci-sdk/oci-sdk.ts");
-  return signWithSession(session.keyId.reveal(), session.privateKey, request, wallMs);
+  return signWithSession(session, request, wallMs);
 }

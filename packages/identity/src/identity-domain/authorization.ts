@@ -1,5 +1,5 @@
 /**
- * Authorizes a request to an identity domain, either with the instance principal's signature over the whole request, which needs no
+ * How requests to an identity domain are authorized: with the instance principal's signature over the whole request, which needs no
  * secret, or with a confidential client's id and secret (HTTP Basic).
  *
  * The secret is read for each request, so that a new one needs no restart, and never kept.
@@ -8,7 +8,6 @@ import type { Expiring } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
 import { readBoundedFile, readPrivateFile } from "../oci-profile/private-file.ts";
 import type { SigningSession } from "../provider.ts";
-import { signPost } from "../signed-post.ts";
 import { WorkloadError } from "../workload/workload-error.ts";
 
 export interface IdentityDomainSettings {
@@ -39,47 +38,10 @@ export interface NodeSessions {
   newerThan(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined>;
 }
 
-export interface Authorized {
-  readonly headers: Headers;
-  /** After a 401: the same by a newer session of the node. Undefined if nothing newer can be tried. */
-  again(): Promise<Headers | undefined>;
-}
-
-interface FormPost {
-  readonly url: URL;
-  readonly body: string;
-  readonly wallMs: number;
-}
-
-export type Headers = Readonly<Record<string, string>>;
-
-const FORM = "application/x-www-form-urlencoded";
-
 /** The name in LoadCredential=. */
 const CREDENTIAL = "identity-domain-secret";
 
 const SECRET_KEY = "identityDomain.clientSecretFile";
-
-/** @throws {WorkloadError} `domain-…`, or an {IdentityError} of the secret's file or the node's session. */
-export async function authorize(post: FormPost, options: AuthorizationOptions): Promise<Authorized> {
-  const { settings, nodeSessions } = options;
-  if (settings.authorization === "client") {
-    const headers = { "content-type": FORM, authorization: `Basic ${basicOf(options)}` };
-    return { headers, again: async () => undefined };
-  }
-  const live = await nodeSessions.live();
-  return {
-    headers: signedBy(live.value, post),
-    async again() {
-      const newer = await nodeSessions.newerThan(live);
-      return newer && signedBy(newer.value, post);
-    },
-  };
-}
-
-function signedBy({ keyId, privateKey }: SigningSession, post: FormPost): Headers {
-  return signPost({ ...post, contentType: FORM, keyId: keyId.reveal(), privateKey });
-}
 
 /** @throws {WorkloadError} `domain-not-configured`, `domain-secret-…`, {IdentityError} `identity-file-…` */
 export function basicOf(options: SecretOptions): string {

@@ -17,6 +17,7 @@ import {
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
 import type { SigningSession } from "../provider.ts";
+import { signPost } from "../signed-post.ts";
 import { postToExchange } from "../workload/exchange-post.ts";
 import { exchangedSession } from "../workload/exchanged-session.ts";
 import { createSessionKeys } from "../workload/session-keys.ts";
@@ -24,9 +25,7 @@ import { WorkloadError, type WorkloadErrorCode } from "../workload/workload-erro
 import type { WorkloadExchange } from "../workload/workload-exchange.ts";
 import {
   type AuthorizationOptions,
-  authorize,
   basicOf,
-  type Headers,
   type IdentityDomainSettings,
   type SecretOptions,
 } from "./authorization.ts";
@@ -38,6 +37,8 @@ export interface IdentityDomainOptions extends AuthorizationOptions {
 
 const PATH = "/oauth2/v1/token";
 
+const FORM = "application/x-www-form-urlencoded";
+
 const FAILURES = { tls: "domain-tls", unreachable: "domain-unreachable" } as const;
 
 const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
@@ -46,17 +47,22 @@ const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) })
 const clientError = z.object({ error: z.enum(["invalid_client", "unauthorized_client"]) });
 
 export function createIdentityDomain(options: IdentityDomainOptions): WorkloadExchange {
-  const { clock, send, settings } = options;
+  const { clock, send, settings, nodeSessions } = options;
   const sessionKeys = createSessionKeys(clock);
 
   /** Once more if the node's session is refused: its groups, or its key, may have changed since it began. */
   async function ask(url: URL, body: string, signal: AbortSignal): Promise<UpstreamResponse> {
-    const authorization = await authorize({ url, body, wallMs: clock.wallMs() }, options);
-    const post = (headers: Headers) => postToExchange(send, { url, headers, body, signal }, FAILURES);
-    const response = await post(authorization.headers);
+    const post = (headers: Readonly<Record<string, string>>) =>
+      postToExchange(send, { url, headers, body, signal }, FAILURES);
+    const postSigned = ({ value: { keyId, privateKey } }: Expiring<SigningSession>) =>
+      post(signPost({ url, contentType: FORM, body, keyId: keyId.reveal(), privateKey, wallMs: clock.wallMs() }));
+    if (settings.authorization === "client")
+      return post({ "content-type": FORM, authorization: `Basic ${basicOf(options)}` });
+    const live = await nodeSessions.live();
+    const response = await postSigned(live);
     if (response.status !== 401 || isSkewed(response.serverDateMs, clock.wallMs())) return response;
-    const newer = await authorization.again();
-    return newer === undefined ? response : post(newer);
+    const newer = await nodeSessions.newerThan(live);
+    return newer === undefined ? response : postSigned(newer);
   }
 
   return {

@@ -1,6 +1,7 @@
 /** The request `POST /v1/x509` in the form that Oracle's TypeScript SDK sends: same body, same key id, same signed headers. */
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { urlBelow } from "@ocir-broker/foundation";
+import { IdentityError } from "../identity-error.ts";
 import { signPost } from "../signed-post.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
 
@@ -14,7 +15,7 @@ export interface FederationRequest {
 /**
  * `wallMs` is the time of signing in epoch milliseconds.
  *
- * @throws {TypeError} if the leaf's key cannot make an RSA signature; its message may quote the key.
+ * @throws {IdentityError} `sdk-failed` if the leaf's key cannot make an RSA signature, without OpenSSL's error, which may quote the key.
  */
 export function createFederationRequest(
   authUrl: URL,
@@ -30,7 +31,11 @@ export function createFederationRequest(
     intermediateCertificates: intermediates.map(base64Of),
   });
   const keyId = `${tenancyId}/fed-x509/${certificate.fingerprint.toLowerCase()}`;
-  return { url, headers: signPost({ url, contentType: "application/json", body, keyId, privateKey, wallMs }), body };
+  try {
+    return { url, headers: signPost({ url, contentType: "application/json", body, keyId, privateKey, wallMs }), body };
+  } catch {
+    throw new IdentityError("sdk-failed", authUrl.host);
+  }
 }
 
 function base64Of(certificate: X509Certificate): string {

@@ -21,27 +21,13 @@ export async function federate(
   signal: AbortSignal,
 ): Promise<SessionToken> {
   const { clock } = options;
-  const request = signedRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
+  const request = createFederationRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
   const response = await exchange(request, options, signal);
   if (response.status === 200) return decodeSessionToken(response, sessionPublicKey, authUrl.host);
   throw new IdentityError(codeOf(response, clock.wallMs()), authUrl.host, {
     status: response.status,
     retryAfterMs: retryAfterMsOf(response),
   });
-}
-
-/** OpenSSL's error is dropped rather than attached as the cause, because it may quote the key. */
-function signedRequest(
-  authUrl: URL,
-  leaf: LeafCertificate,
-  sessionPublicKey: KeyObject,
-  wallMs: number,
-): FederationRequest {
-  try {
-    return createFederationRequest(authUrl, leaf, sessionPublicKey, wallMs);
-  } catch {
-    throw new IdentityError("sdk-failed", authUrl.host);
-  }
 }
 
 async function exchange(

@@ -3,12 +3,11 @@
  *
  * Caches the region for the life of the process, and remembers the tenancy.
  */
-import { generateKeyPair } from "node:crypto";
-import { promisify } from "node:util";
 import { createLimiter, type Expiring, Secret } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
 import type { IdentityProvider, ProviderContext, SigningSession } from "../provider.ts";
 import type { RegionInfo } from "../region-info.ts";
+import { generateSessionKeys } from "../workload/session-keys.ts";
 import { authUrlOf, type InstancePrincipalSettings, metadataBaseUrlsOf } from "./endpoints.ts";
 import { federate } from "./federation.ts";
 import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts";
@@ -16,11 +15,6 @@ import { createMetadataService } from "./metadata-service.ts";
 import { runLimited } from "./pause.ts";
 import { fetchRegion } from "./region.ts";
 import { decodeSession, encodeSession, TOKEN_PREFIX } from "./session-record.ts";
-
-/** The SDKs' size for a session's key. Every session has a new key. */
-const SESSION_KEY = { modulusLength: 2_048, publicExponent: 65_537 };
-
-const generateKeys = promisify(generateKeyPair);
 
 export function createInstancePrincipal(
   settings: InstancePrincipalSettings,
@@ -47,12 +41,12 @@ export function createInstancePrincipal(
     if (tenancyId !== undefined && found !== tenancyId) throw new IdentityError("tenancy-changed", host);
   }
 
-  /** Three metadata requests and one POST. */
+  /** Three metadata requests and one POST. Every session has a new key. */
   async function session(signal: AbortSignal): Promise<Expiring<SigningSession>> {
     const authUrl = await authUrlOf(settings, () => region(signal));
     // Generating the key takes 50 to 300 ms in another thread; meanwhile the certificate is read and the SDK loaded.
     const [{ publicKey, privateKey }, firstLeaf] = await Promise.all([
-      generateKeys("rsa", SESSION_KEY),
+      generateSessionKeys(),
       readLeafCertificate(metadata, clock, signal),
       // The SDK will sign requests with the session.
       import("../oci-sdk/oci-sdk.ts"),

@@ -102,7 +102,8 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
     for (const baseUrl of baseUrls) {
       try {
         const url = urlBelow(baseUrl, path);
-        const response = await runLimited(requests, baseUrl.host, signal, () => exchange(url, signal));
+        const request = { method: "GET", url, headers: { authorization: "Bearer Oracle" }, signal } as const;
+        const response = await runLimited(requests, baseUrl.host, signal, () => send(request));
         baseUrls = [baseUrl];
         return answerOf(response, path, baseUrl.host);
       } catch (error) {
@@ -114,11 +115,6 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
       }
     }
     throw new IdentityError("metadata-unreachable", baseUrls.map((url) => url.host).join(", "), { cause: failures[0] });
-  }
-
-  function exchange(url: URL, signal: AbortSignal): Promise<UpstreamResponse> {
-    const headers = { authorization: "Bearer Oracle" };
-    return send({ method: "GET", url, headers, signal });
   }
 
   async function read(paths: readonly MetadataPath[], signal: AbortSignal): Promise<MetadataAnswer[]> {

@@ -4,20 +4,19 @@
  * Import it dynamically, because loading takes 45 ms and 9 MiB, which would delay the start. Loading requires a home directory
  * (without reading it) and throws if there is none; the executable sets HOME.
  */
-import type { KeyObject } from "node:crypto";
 import { ConfigFileReader, DefaultRequestSigner, Region } from "oci-common";
+import type { SigningSession } from "../provider.ts";
 import type { RegionInfo } from "../region-info.ts";
 
 /** The headers of a signed GET or HEAD: `x-date (request-target) host`, as the TypeScript SDK signs them. */
 export async function signWithSession(
-  keyId: string,
-  privateKey: KeyObject,
+  { keyId, privateKey }: SigningSession,
   request: { readonly method: "GET" | "HEAD"; readonly url: URL },
   wallMs: number,
 ): Promise<Record<string, string>> {
   const privateKeyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
   const signer = new DefaultRequestSigner({
-    getKeyId: async () => keyId,
+    getKeyId: async () => keyId.reveal(),
     getPrivateKey: () => privateKeyPem,
     getPassphrase: () => null,
   });

@@ -13,17 +13,17 @@ export interface KeyPair {
 
 const SHARED_FOR_MS = 600_000;
 
-/** The SDKs' size for a session's key. */
-const SESSION_KEY = { modulusLength: 2_048, publicExponent: 65_537 };
-
-const generateKeys = promisify(generateKeyPair);
+/** A key of the SDKs' size for a session. */
+export function generateSessionKeys(): Promise<KeyPair> {
+  return promisify(generateKeyPair)("rsa", { modulusLength: 2_048, publicExponent: 65_537 });
+}
 
 export function createSessionKeys(clock: Clock): () => Promise<KeyPair> {
   let latest: { readonly pair: Promise<KeyPair>; readonly madeAtMs: number } | undefined;
   return () => {
     const nowMs = clock.monotonicMs();
     if (latest === undefined || nowMs - latest.madeAtMs >= SHARED_FOR_MS)
-      latest = { pair: generateKeys("rsa", SESSION_KEY), madeAtMs: nowMs };
+      latest = { pair: generateSessionKeys(), madeAtMs: nowMs };
     return latest.pair;
   };
 }
