@@ -16,7 +16,7 @@ export type CacheEvent =
  * fresh: served. stale: served, but due for renewal and the last attempt failed. In the other states there is no value.
  * docs/reference/cache-states.md lists what leads into and out of each.
  */
-export type CacheEntryState = "fresh" | "stale" | "empty" | "fetching" | "backing-off";
+type CacheEntryState = "fresh" | "stale" | "empty" | "fetching" | "backing-off";
 
 /** Times are on the monotonic clock, in milliseconds. */
 export interface CacheEntry {

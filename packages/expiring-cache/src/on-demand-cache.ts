@@ -6,7 +6,7 @@
  */
 import { type Clock, type Expiring, type Random, retryHintOf, sleep } from "@ocir-broker/foundation";
 import { LRUCache } from "lru-cache";
-import { type Attempt, createAttempt } from "./attempt.ts";
+import { type Attempt, type AttemptOptions, createAttempt } from "./attempt.ts";
 import { CacheError } from "./cache-error.ts";
 import type { CacheEvent, FetchReason } from "./cache-report.ts";
 import type { Answer } from "./refresh-ahead-cache.ts";
@@ -122,15 +122,10 @@ export class OnDemandCache<V> {
 
   #start(key: string, slot: Slot<V>, reason: FetchReason, fetch: FetchOnce<V>): void {
     this.#dropExpired(slot);
-    const { clock, fetchLimitMs } = this.#options;
-    const options = {
-      clock,
-      fetchLimitMs,
-      fetch: (_key: string, { signal }: { signal: AbortSignal }) => fetch(signal),
-    };
-    const attempt = createAttempt<V>(key, reason, options, {
-      onFetched: (_attempt, entry) => this.#onFetched(key, slot, attempt, entry),
-      onFailed: (_attempt, error) => this.#onFailed(key, slot, attempt, error),
+    const options: AttemptOptions<V> = { ...this.#options, fetch: (_key, { signal }) => fetch(signal) };
+    const attempt = createAttempt(key, reason, options, {
+      onFetched: (fetched, entry) => this.#onFetched(key, slot, fetched, entry),
+      onFailed: (failed, error) => this.#onFailed(key, slot, failed, error),
     });
     slot.attempt = attempt;
     this.#running.add(attempt);

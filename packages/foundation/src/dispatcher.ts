@@ -18,7 +18,7 @@ export interface ConnectionLimits {
   readonly maxConnectionsPerOrigin: number;
 }
 
-export interface ProxySettings {
+interface ProxySettings {
   /** For https targets, in the form of `HTTPS_PROXY`: `http://user:password@proxy.example:3128`; the scheme is optional. */
   readonly https?: string | undefined;
   /** In the form of `NO_PROXY`: hosts and domains with an optional port, separated by commas; `*` disables the proxy. */

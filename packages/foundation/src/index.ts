@@ -1,11 +1,8 @@
 export {
   type ClientCertificate,
-  type ConnectionLimits,
   createDirectDispatcher,
   createUpstreamDispatcher,
-  type ProxySettings,
   parseProxyUrl,
-  type UpstreamDispatcherOptions,
 } from "./dispatcher.ts";
 export {
   type ErrorText,
@@ -15,9 +12,9 @@ export {
   type RequestErrorText,
   transient,
 } from "./error-text.ts";
-export { type Expiring, type RetryHint, retryHintOf } from "./expiring.ts";
-export { FILE_ERRORS, type FileErrorCode, fileFaultOf } from "./file-fault.ts";
+export { type Expiring, retryHintOf } from "./expiring.ts";
 export { FetchError, type FetchErrorOptions } from "./fetch-error.ts";
+export { FILE_ERRORS, type FileErrorCode, fileFaultOf } from "./file-fault.ts";
 export { parseJson } from "./parse-json.ts";
 export { parseJwt } from "./parse-jwt.ts";
 export { type Random, systemRandom } from "./random.ts";

@@ -4,7 +4,7 @@ export { IDENTITY_ERRORS, IdentityError, type IdentityErrorCode } from "./identi
 export type { IdentityEvent } from "./identity-event.ts";
 export { authUrlOf, metadataBaseUrlsOf } from "./instance-principal/endpoints.ts";
 export { createOkeWorkload } from "./oke-workload/oke-workload.ts";
-export type { IdentityProvider, KnownIdentity, SigningSession } from "./provider.ts";
+export type { IdentityProvider, SigningSession } from "./provider.ts";
 export {
   createProvider,
   DEFAULT_PROVIDER,
@@ -12,7 +12,6 @@ export {
   type NamedProvider,
   PROVIDER_NAMES,
   type ProviderName,
-  type ProviderSettings,
   providerOfCliAuth,
 } from "./providers.ts";
 export { knownRealmDomains } from "./realm-domains.ts";

@@ -1,10 +1,11 @@
 /** The registry of identity providers: one line for each, by the name that the configuration and kept state use. */
-import { createCliSession } from "./cli-session/cli-session.ts";
+import { type CliSessionSettings, createCliSession } from "./cli-session/cli-session.ts";
+import type { InstancePrincipalSettings } from "./instance-principal/endpoints.ts";
 import { createInstancePrincipal } from "./instance-principal/instance-principal.ts";
 import { createNoIdentity } from "./no-identity/no-identity.ts";
 import type { IdentityProvider, ProviderContext } from "./provider.ts";
 import { createResourcePrincipal } from "./resource-principal/resource-principal.ts";
-import { createUserPrincipal } from "./user-principal/user-principal.ts";
+import { createUserPrincipal, type UserPrincipalSettings } from "./user-principal/user-principal.ts";
 
 interface Registered {
   readonly create: (settings: never, context: ProviderContext) => IdentityProvider;
@@ -28,7 +29,7 @@ export const PROVIDER_NAMES = Object.keys(PROVIDERS) as readonly ProviderName[];
 export const DEFAULT_PROVIDER: ProviderName = "instance-principal";
 
 /** The sections of the configuration that any provider reads. */
-export type ProviderSettings = SettingsOf<(typeof PROVIDERS)[ProviderName]["create"]>;
+export type ProviderSettings = InstancePrincipalSettings & UserPrincipalSettings & CliSessionSettings;
 
 export interface NamedProvider extends IdentityProvider {
   readonly name: ProviderName;
@@ -51,12 +52,3 @@ export function createProvider(
 ): NamedProvider {
   return { ...PROVIDERS[name].create(settings, context), name };
 }
-
-/** The intersection of the settings of all providers. */
-type SettingsOf<Create extends (settings: never, context: ProviderContext) => IdentityProvider> = (
-  Create extends (settings: infer Settings, context: ProviderContext) => IdentityProvider
-    ? (settings: Settings) => void
-    : never
-) extends (settings: infer All) => void
-  ? All
-  : never;

@@ -17,7 +17,7 @@ import {
 import { parseTokenAnswer } from "./bearer-token.ts";
 import { OcirError } from "./errors.ts";
 
-export type SignRequest = (request: { readonly method: "GET"; readonly url: URL }) => Promise<Record<string, string>>;
+type SignRequest = (request: { readonly method: "GET"; readonly url: URL }) => Promise<Record<string, string>>;
 
 export interface TokenEndpointOptions {
   readonly send: SendRequest;

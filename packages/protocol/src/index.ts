@@ -1,8 +1,7 @@
-export { bearerAuth, bearerCredentials, type RegistryCredentials } from "./auth.ts";
+export { bearerAuth, bearerCredentials } from "./auth.ts";
 export * from "./contract.ts";
 export {
   CREDENTIALS_NOT_FOUND,
-  type DockerCredentialRequest,
   decodeDockerCredentialRequest,
   encodeDockerCredentialResponse,
 } from "./docker-credential.ts";
