@@ -1,6 +1,9 @@
 /** A `fetch` for tests: records each call; the test, or a behaviour, decides how and when it ends. */
 import type { Clock, Expiring } from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
 import type { Fetch, FetchContext } from "../src/attempt.ts";
+import type { CacheEvent } from "../src/cache-report.ts";
+import { RefreshAheadCache, type RefreshAheadCacheOptions } from "../src/refresh-ahead-cache.ts";
 
 /** The chance for which a value that callers waited for is renewed at half of its life, as 0.5 does for other values. */
 export const FIRST_RENEWAL_AT_HALF = 0.940_495_867_768_595_1;
@@ -43,6 +46,17 @@ export function createFetchDouble(clock: Clock): FetchDouble {
     },
   };
   return double;
+}
+
+/** A cache on a fake clock that fetches from a double. */
+export function createCache(options: Partial<RefreshAheadCacheOptions<string>> = {}) {
+  const clock = createFakeClock();
+  const upstream = createFetchDouble(clock);
+  const events: CacheEvent[] = [];
+  const onEvent = (event: CacheEvent) => void events.push(event);
+  const { fetch } = upstream;
+  const cache = new RefreshAheadCache<string>({ fetch, clock, random: () => 0.5, onEvent, ...options });
+  return { clock, upstream, events, cache };
 }
 
 /** An error as upstream packages throw it. */
