@@ -121,13 +121,13 @@ export class OnDemandCache<V> {
   }
 
   #start(key: string, slot: Slot<V>, reason: FetchReason, fetch: FetchOnce<V>): void {
-    this.#dropExpired(slot);
     const options: AttemptOptions<V> = { ...this.#options, fetch: (_key, { signal }) => fetch(signal) };
     const attempt = createAttempt(key, reason, options, {
       onFetched: (fetched, entry) => this.#onFetched(key, slot, fetched, entry),
       onFailed: (failed, error) => this.#onFailed(key, slot, failed, error),
     });
     slot.attempt = attempt;
+    this.#dropExpired();
     this.#running.add(attempt);
     void attempt.run();
   }
@@ -167,10 +167,10 @@ export class OnDemandCache<V> {
     slot.waiters.resolve(entry);
   }
 
-  #dropExpired(except: Slot<V>): void {
+  #dropExpired(): void {
     const nowMs = this.#clock.monotonicMs();
     for (const [key, slot] of this.#slots.entries()) {
-      const isBusy = slot === except || slot.attempt !== undefined || nowMs < (slot.failure?.untilMs ?? 0);
+      const isBusy = slot.attempt !== undefined || nowMs < (slot.failure?.untilMs ?? 0);
       if (!isBusy && !isServable(slot, nowMs)) this.#slots.delete(key);
     }
   }

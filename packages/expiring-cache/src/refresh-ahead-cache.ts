@@ -15,9 +15,6 @@ import { Renewer, type RenewerOptions } from "./renewer.ts";
 /** A node pulls from a handful of registry hosts; this bounds memory if a client asks for thousands. */
 const DEFAULT_MAX_ENTRIES = 256;
 
-/** One day, so that a nightly job still finds its token warm. */
-const DEFAULT_IDLE_MS = 24 * 60 * 60 * 1_000;
-
 /** For a cache whose owner has no deadline of its own. */
 const DEFAULT_FETCH_LIMIT_MS = 15_000;
 
@@ -40,8 +37,6 @@ export interface RefreshAheadCacheOptions<V> {
   readonly onEvent?: (event: CacheEvent) => void;
   /** Maximum number of keys with a value, and of keys without one. Default 256. */
   readonly maxEntries?: number;
-  /** A key that no caller asks for during this time is dropped. Default 24 h. */
-  readonly idleMs?: number;
   /** Time limit of one attempt. Default 15 s. */
   readonly fetchLimitMs?: number;
 }
@@ -55,7 +50,7 @@ export class RefreshAheadCache<V> {
   readonly #valued: LRUCache<string, Renewer<V>>;
   /** Keys that have had no value so far, the oldest first. */
   readonly #cold = new Map<string, Renewer<V>>();
-  /** Keys that `pin` names; exempt from `maxEntries` and `idleMs`. */
+  /** Keys that `pin` names; exempt from `maxEntries`, and never idle. */
   readonly #pinned = new Map<string, Renewer<V>>();
   #isClosed = false;
 
@@ -73,7 +68,6 @@ export class RefreshAheadCache<V> {
       fetch: options.fetch,
       clock: options.clock,
       random: options.random,
-      idleMs: options.idleMs ?? DEFAULT_IDLE_MS,
       fetchLimitMs: options.fetchLimitMs ?? DEFAULT_FETCH_LIMIT_MS,
       onEvent: this.#onEvent,
       onFilled: (renewer) => {

@@ -85,11 +85,6 @@ export function fetchReason<V>({ cached, waiters, refreshing }: EntryState<V>): 
   return cached === undefined ? "miss" : "renewal";
 }
 
-/** Whether a fetch is under way or a caller waits for one. */
-export function isBusy<V>({ activity, waiters, refreshing }: EntryState<V>): boolean {
-  return activity.kind === "fetching" || waiters.size > 0 || refreshing !== undefined;
-}
-
 /** Compares expiry and serving time: a value fetched later has a smaller skew margin, which does not make it better. */
 export function isOutlivedBy<V>({ cached }: EntryState<V>, entry: Expiring<V>, nowMs: number): boolean {
   if (cached === undefined || cached.isOutdated || nowMs >= cached.servableUntilMs) return true;

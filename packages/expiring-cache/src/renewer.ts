@@ -20,20 +20,21 @@ import {
   expiryDueMs,
   fetchDueMs,
   fetchReason,
-  isBusy,
   isOutlivedBy,
   NEVER,
 } from "./renewer-state.ts";
-import { TrackRecord } from "./track-record.ts";
+import { entryOf, newRecord } from "./track-record.ts";
 import { Waiters } from "./waiters.ts";
+
+/** One day, so that a nightly job still finds its token warm. */
+const IDLE_MS = 24 * 60 * 60 * 1_000;
 
 export interface RenewerOptions<V> extends AttemptOptions<V> {
   readonly random: Random;
-  readonly idleMs: number;
   readonly onEvent: (event: CacheEvent) => void;
   /** Called when a value was taken. */
   readonly onFilled: (renewer: Renewer<V>) => void;
-  /** Called when no caller has asked for `idleMs`; the owner closes the renewer. */
+  /** Called when no caller has asked for a day; the owner closes the renewer. */
   readonly onIdle: (renewer: Renewer<V>) => void;
 }
 
@@ -43,7 +44,7 @@ export class Renewer<V> {
   readonly #clock: Clock;
   readonly #state: EntryState<V>;
   #timer: Timer | undefined;
-  readonly #record = new TrackRecord();
+  readonly #record = newRecord();
   #lastUsedAtMs: number;
 
   constructor(key: string, options: RenewerOptions<V>) {
@@ -65,7 +66,8 @@ export class Renewer<V> {
   use(nowMs: number): Availability<V> {
     this.#lastUsedAtMs = nowMs;
     const state = availabilityOf(this.#state, nowMs);
-    this.#record.ask(state.kind === "fresh" || state.kind === "stale");
+    this.#record.isAsked = true;
+    if (state.kind === "fresh" || state.kind === "stale") this.#record.hits += 1;
     return state;
   }
 
@@ -121,7 +123,7 @@ export class Renewer<V> {
   /** Takes a value from before a restart, unless the current one lasts as long. */
   restore(entry: Expiring<V>): void {
     if (!isOutlivedBy(this.#state, entry, this.#clock.monotonicMs())) return;
-    this.#record.success(entry.obtainedAtMs);
+    this.#record.lastSuccessAtMs = entry.obtainedAtMs;
     this.#take(entry, renewAtMs);
     this.#plan();
   }
@@ -132,8 +134,10 @@ export class Renewer<V> {
     this.#plan();
   }
 
+  /** Whether a fetch is under way or a caller waits for one. */
   get isBusy(): boolean {
-    return isBusy(this.#state);
+    const { activity, waiters, refreshing } = this.#state;
+    return activity.kind === "fetching" || waiters.size > 0 || refreshing !== undefined;
   }
 
   /** Cancels the timer and the fetch; waiting callers get a `closed` error. */
@@ -148,7 +152,7 @@ export class Renewer<V> {
   }
 
   describe(nowMs: number): CacheEntry {
-    return this.#record.describe(this.key, this.#state, nowMs);
+    return entryOf(this.key, this.#state, this.#record, nowMs);
   }
 
   /** Starts the fetch if it is due, and sets the one timer for the next event. */
@@ -173,11 +177,11 @@ export class Renewer<V> {
 
   #idleDueMs(): number {
     const { activity, pinned } = this.#state;
-    return activity.kind === "closed" || pinned || this.isBusy ? NEVER : this.#lastUsedAtMs + this.#options.idleMs;
+    return activity.kind === "closed" || pinned || this.isBusy ? NEVER : this.#lastUsedAtMs + IDLE_MS;
   }
 
   #start(): void {
-    this.#record.fetch();
+    this.#record.fetches += 1;
     const attempt = createAttempt(this.key, fetchReason(this.#state), this.#options, {
       onFetched: (fetched, entry) => this.#onFetched(fetched, entry),
       onFailed: (failed, error) => this.#onFailed(failed, error),
@@ -198,7 +202,7 @@ export class Renewer<V> {
       this.#state.activity = { kind: "resting", untilMs: nowMs + REST_AFTER_SUCCESS_MS };
     }
     this.#state.failure = undefined;
-    this.#record.success(nowMs);
+    this.#record.lastSuccessAtMs = nowMs;
     // A refresh means the caller distrusts the current value, so accept the new one even if it expires sooner.
     const isTaken = cached === undefined || isBetter || refreshing !== undefined;
     const isOnTime = attempt.reason === "renewal" && failure === undefined;
@@ -231,7 +235,9 @@ export class Renewer<V> {
     this.#state.activity = { kind: "backing-off", untilMs };
     this.#state.failure = { error, retryable, failures };
     this.#state.refreshing = undefined;
-    this.#record.failure(nowMs, error);
+    this.#record.lastFailureAtMs = nowMs;
+    this.#record.lastError = error;
+    this.#record.failures += 1;
     refreshing?.reject(error);
     waiters.reject(error, retryable ? untilMs : NEVER);
     const elapsedMs = nowMs - attempt.startedAtMs;

@@ -1,53 +1,36 @@
-/** Records a renewer's history and renders its entry for a status page. Decides nothing. */
+/** A renewer's history, and its entry for a status page. Decides nothing. */
 import type { CacheEntry } from "./cache-report.ts";
 import { availabilityOf, type EntryState, fetchDueMs, NEVER } from "./renewer-state.ts";
 
-export class TrackRecord {
-  #lastSuccessAtMs: number | undefined;
-  #lastFailure: { atMs: number; error: unknown } | undefined;
-  #isAsked = false;
-  #hits = 0;
-  #fetches = 0;
-  #failures = 0;
+type Recorded = "lastSuccessAtMs" | "lastFailureAtMs" | "lastError" | "isAsked" | "hits" | "fetches" | "failures";
 
-  ask(isHit: boolean): void {
-    this.#isAsked = true;
-    if (isHit) this.#hits++;
-  }
+export type TrackRecord = { -readonly [Fact in Recorded]: CacheEntry[Fact] };
 
-  fetch(): void {
-    this.#fetches++;
-  }
+export function newRecord(): TrackRecord {
+  return {
+    lastSuccessAtMs: undefined,
+    lastFailureAtMs: undefined,
+    lastError: undefined,
+    isAsked: false,
+    hits: 0,
+    fetches: 0,
+    failures: 0,
+  };
+}
 
-  success(atMs: number): void {
-    this.#lastSuccessAtMs = atMs;
-  }
-
-  failure(atMs: number, error: unknown): void {
-    this.#lastFailure = { atMs, error };
-    this.#failures++;
-  }
-
-  describe<V>(key: string, state: EntryState<V>, nowMs: number): CacheEntry {
-    const { cached, pinned, failure, waiters } = state;
-    const dueMs = fetchDueMs(state);
-    return {
-      key,
-      state: availabilityOf(state, nowMs).kind,
-      pinned,
-      isAsked: this.#isAsked,
-      obtainedAtMs: cached?.entry.obtainedAtMs,
-      expiresAtMs: cached?.entry.expiresAtMs,
-      servableUntilMs: cached?.servableUntilMs,
-      renewAtMs: dueMs === NEVER ? undefined : dueMs,
-      lastSuccessAtMs: this.#lastSuccessAtMs,
-      lastFailureAtMs: this.#lastFailure?.atMs,
-      lastError: this.#lastFailure?.error,
-      failuresInARow: failure?.failures ?? 0,
-      hits: this.#hits,
-      fetches: this.#fetches,
-      failures: this.#failures,
-      waiting: waiters.size,
-    };
-  }
+export function entryOf<V>(key: string, state: EntryState<V>, record: TrackRecord, nowMs: number): CacheEntry {
+  const { cached, pinned, failure, waiters } = state;
+  const dueMs = fetchDueMs(state);
+  return {
+    ...record,
+    key,
+    state: availabilityOf(state, nowMs).kind,
+    pinned,
+    obtainedAtMs: cached?.entry.obtainedAtMs,
+    expiresAtMs: cached?.entry.expiresAtMs,
+    servableUntilMs: cached?.servableUntilMs,
+    renewAtMs: dueMs === NEVER ? undefined : dueMs,
+    failuresInARow: failure?.failures ?? 0,
+    waiting: waiters.size,
+  };
 }
