@@ -24,14 +24,3 @@ test.each([
   const signed = `x-date: ${date}\n(request-target): ${target}\nhost: ${host}`;
   expect(verify("sha256", Buffer.from(signed), publicKey, Buffer.from(signature, "base64"))).toBe(true);
 });
-
-test("signRequest signs each request with the session it was given, whatever runs beside it", async () => {
-  const other = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-  const sessions = [session, { ...session, keyId: new Secret("ST$d.e.f"), privateKey: other.privateKey }];
-  const url = new URL("https://icn.ocir.io/20180419/docker/token");
-
-  const [first, second] = await Promise.all(sessions.map((each) => signRequest(each, { method: "GET", url }, NOON_MS)));
-
-  expect(first?.["authorization"]).toContain('keyId="ST$a.b.c"');
-  expect(second?.["authorization"]).toContain('keyId="ST$d.e.f"');
-});

@@ -1,11 +1,9 @@
 /** A person's home directory with `~/.oci`, and providers that read it. */
 import { execFileSync } from "node:child_process";
 import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { createFakeClock } from "@ocir-broker/testkit";
-import { onTestFinished } from "vitest";
+import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
 import type { ProviderContext } from "../src/provider.ts";
 
 export const TENANCY = "ocid1.tenancy.oc1..aaaa";
@@ -39,8 +37,7 @@ export interface Home {
 }
 
 export function createHome(): Home {
-  const path = mkdtempSync(join(tmpdir(), "home-"));
-  onTestFinished(() => rmSync(path, { recursive: true }));
+  const path = temporaryFolder();
   const clock = createFakeClock();
   const send = () => Promise.reject(new Error("a file identity sends nothing"));
   return {

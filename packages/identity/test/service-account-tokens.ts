@@ -1,6 +1,7 @@
-/** For tests: a token as an API server issues it, of chosen claims, key and header. */
+/** For tests: a token as an API server issues it, of chosen claims, key and header, and what answers it. */
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { Secret } from "@ocir-broker/foundation";
+import { Secret, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation";
+import { vi } from "vitest";
 
 export const issuerKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
@@ -32,3 +33,21 @@ export function tokenOf(
   const signature = sign(hash ?? "sha256", Buffer.from(text), { key, dsaEncoding: "ieee-p1363" });
   return new Secret(`${text}.${signature.toString("base64url")}`);
 }
+
+/** What an exchange answers a request with this public key. */
+export type Answer = (publicKey: KeyObject) => Partial<UpstreamResponse> & { readonly text?: string };
+
+export function createSend(answer: Answer, publicKeyIn: (body: string) => KeyObject) {
+  return vi.fn(async ({ body = "" }: UpstreamRequest): Promise<UpstreamResponse> => {
+    const { text = "", ...rest } = answer(publicKeyIn(body));
+    return { status: 200, headers: {}, body: Buffer.from(text), sentAtMs: 5, serverDateMs: undefined, ...rest };
+  });
+}
+
+/** A session's claims, for an hour; bound to the key, if there is one. */
+export const sessionClaims = (key?: KeyObject) => ({
+  iat: 0,
+  exp: 3_600,
+  tenant: "ocid1.tenancy",
+  ...(key && { jwk: JSON.stringify(key.export({ format: "jwk" })) }),
+});

@@ -1,24 +1,23 @@
-import { createPrivateKey, createSecretKey, generateKeyPairSync, X509Certificate } from "node:crypto";
-import { UpstreamError } from "@ocir-broker/foundation";
+import { createPrivateKey, createSecretKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
+import { type SendRequest, UpstreamError } from "@ocir-broker/foundation";
 import { createIdentityAuthority, createImpatientClock } from "@ocir-broker/testkit";
 import { expect, test } from "vitest";
 import { federate } from "./federation.ts";
+import { sessionLifeMs } from "./session-token.ts";
 
 const identity = createIdentityAuthority().issue({ tenancyId: "t", notBeforeMs: 0, notAfterMs: 4_000_000_000_000 });
+const certificate = new X509Certificate(identity.certificatePem);
 const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-const forever = new AbortController().signal;
+
+async function failureOf(privateKey: KeyObject, send: SendRequest): Promise<unknown> {
+  const leaf = { certificate, privateKey, intermediates: [], tenancyId: "t" };
+  const options = { clock: createImpatientClock(), send };
+  const federated = federate(new URL("https://auth.test"), leaf, publicKey, options, new AbortController().signal);
+  return federated.catch((thrown: unknown) => thrown);
+}
 
 test("federate reports a key that cannot sign, without OpenSSL's error, which may quote the key", async () => {
-  const certificate = new X509Certificate(identity.certificatePem);
-  const leaf = { certificate, privateKey: createSecretKey("secret", "utf8"), intermediates: [], tenancyId: "t" };
-  const options = {
-    clock: createImpatientClock(),
-    send: () => Promise.reject(new TypeError("must not be reached")),
-  };
-
-  const error = await federate(new URL("https://auth.test"), leaf, publicKey, options, forever).catch(
-    (thrown: unknown) => thrown,
-  );
+  const error = await failureOf(createSecretKey("secret", "utf8"), () => Promise.reject(new TypeError("not reached")));
 
   expect(error).toMatchObject({ code: "sdk-failed", message: expect.stringContaining("auth.test") });
   expect(error).not.toHaveProperty("cause");
@@ -34,17 +33,16 @@ test.each([
   ["proxy-refused", "federation-proxy-refused"],
   ["tls", "federation-tls"],
 ] as const)("federate calls an exchange that ended with %s %s", async (cause, code) => {
-  const { certificatePem, keyPem } = identity;
-  const leaf = {
-    certificate: new X509Certificate(certificatePem),
-    privateKey: createPrivateKey(keyPem),
-    intermediates: [],
-    tenancyId: "t",
-  };
   const send = () => Promise.reject(new UpstreamError(cause, "auth.test"));
-  const options = { clock: createImpatientClock(), send };
 
-  await expect(federate(new URL("https://auth.test"), leaf, publicKey, options, forever)).rejects.toMatchObject({
-    code,
-  });
+  expect(await failureOf(createPrivateKey(identity.keyPem), send)).toMatchObject({ code, cause: { code: cause } });
+});
+
+test.each([
+  ["exp minus the server's date", { iat: 1_000, exp: 2_200 }, 1_100_000, 1_100_000],
+  ["exp minus iat if the server sends no date", { iat: 1_000, exp: 2_200 }, undefined, 1_200_000],
+  ["at most exp minus iat", { iat: 1_000, exp: 2_200 }, 0, 1_200_000],
+  ["at most a day", { iat: 1_000, exp: 2_200_000 }, undefined, 86_400_000],
+])("sessionLifeMs is %s", (_what, claims, serverDateMs, lifeMs) => {
+  expect(sessionLifeMs(claims, serverDateMs)).toBe(lifeMs);
 });

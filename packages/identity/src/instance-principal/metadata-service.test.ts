@@ -10,9 +10,10 @@ import { HttpResponse, http, type RequestHandler } from "msw";
 import { Agent } from "undici";
 import { expect, onTestFinished, test } from "vitest";
 import type { IdentityEvent } from "../identity-event.ts";
-import { createMetadataService, type MetadataService } from "./metadata-service.ts";
+import { createMetadataService, type MetadataServiceOptions } from "./metadata-service.ts";
 
 const forever = new AbortController().signal;
+const NOWHERE = new URL("http://192.0.2.1/opc/v2");
 
 async function serve(...handlers: RequestHandler[]): Promise<MswServer> {
   const server = await startMswServer(...handlers, ...createMetadataServiceDouble().handlers);
@@ -20,52 +21,43 @@ async function serve(...handlers: RequestHandler[]): Promise<MswServer> {
   return server;
 }
 
-function sender(): SendRequest {
+function setUp(baseUrls: readonly URL[], options: Partial<MetadataServiceOptions> = {}) {
+  const clock = createImpatientClock();
   const dispatcher = new Agent();
   onTestFinished(() => dispatcher.destroy());
-  return createSendRequest({ dispatcher, clock: createImpatientClock(), totalMs: 10_000 });
-}
-
-interface Setup {
-  metadata: MetadataService;
-  events: IdentityEvent[];
-  clock: ReturnType<typeof createImpatientClock>;
-}
-
-function setUp(server: MswServer, ...otherBases: URL[]): Setup {
-  const clock = createImpatientClock();
+  const send = createSendRequest({ dispatcher, clock: createImpatientClock(), totalMs: 10_000 });
   const events: IdentityEvent[] = [];
-  const metadata = createMetadataService({
-    clock,
-    random: () => 1,
-    send: sender(),
-    baseUrls: [...otherBases, new URL("/opc/v2", server.baseUrl)],
-    onEvent: (event) => events.push(event),
-  });
-  return { metadata, events, clock };
+  const onEvent = (event: IdentityEvent) => void events.push(event);
+  const metadata = createMetadataService({ clock, random: () => 1, send, baseUrls, onEvent, ...options });
+  const read = (path: "/instance/region" | "/instance/regionInfo" | "/identity/cert.pem" = "/instance/region") =>
+    metadata.read([path], forever);
+  return { metadata, read, events, clock };
 }
+
+async function setUpWith(...handlers: RequestHandler[]) {
+  const server = await serve(...handlers);
+  return { server, ...setUp([baseOf(server)]) };
+}
+
+const baseOf = (server: MswServer) => new URL("/opc/v2", server.baseUrl);
 
 /** A loopback port where nobody listens: the server that had it is gone. */
 async function deadBase(): Promise<URL> {
   const server = await startMswServer();
   await server.close();
-  return new URL("/opc/v2", server.baseUrl);
+  return baseOf(server);
 }
 
 test("MetadataService.read asks with Bearer Oracle and no header that tells of a proxy", async () => {
-  const server = await serve();
-  const { metadata } = setUp(server);
+  const { server, read } = await setUpWith();
 
-  const [region] = await metadata.read(["/instance/region"], forever);
-
-  expect(region.text).toBe("iad");
+  expect(await read()).toMatchObject([{ text: "iad" }]);
   expect(server.requests).toMatchObject([{ method: "GET", target: "/opc/v2/instance/region" }]);
   expect(Object.keys(server.requests[0]?.headers ?? {}).sort()).toEqual(["authorization", "connection", "host"]);
 });
 
 test("MetadataService.read takes the next address when one does not answer, and keeps it", async () => {
-  const server = await serve();
-  const { metadata, events } = setUp(server, await deadBase());
+  const { metadata, events } = setUp([await deadBase(), baseOf(await serve())]);
 
   await metadata.read(["/instance/region", "/instance/region"], forever);
 
@@ -73,26 +65,20 @@ test("MetadataService.read takes the next address when one does not answer, and 
 });
 
 test("MetadataService.read gives up on addresses that do not answer after four tries", async () => {
-  const server = await serve();
-  const metadata = createMetadataService({
-    clock: createImpatientClock(),
-    random: () => 0,
-    send: sender(),
-    baseUrls: [await deadBase()],
-  });
+  const { read, events } = setUp([await deadBase()]);
 
-  await expect(metadata.read(["/instance/region"], forever)).rejects.toMatchObject({
+  await expect(read()).rejects.toMatchObject({
     code: "metadata-unreachable",
     retryable: true,
     cause: { code: "refused" },
   });
-  expect(server.requests).toEqual([]);
+  expect(events.filter(({ type }) => type === "request")).toHaveLength(4);
 });
 
 test("MetadataService.read asks five at once, then five a second, one at a time", async () => {
   let open = 0;
   let mostOpen = 0;
-  const server = await serve(
+  const { read, clock } = await setUpWith(
     http.get("*/instance/region", async () => {
       mostOpen = Math.max(mostOpen, ++open);
       await new Promise((resolve) => setImmediate(resolve));
@@ -100,13 +86,12 @@ test("MetadataService.read asks five at once, then five a second, one at a time"
       return HttpResponse.text("iad");
     }),
   );
-  const { metadata, clock } = setUp(server);
   const startedAtMs = clock.monotonicMs();
   const doneAtMs: number[] = [];
 
   await Promise.all(
     Array.from({ length: 8 }, async () => {
-      await metadata.read(["/instance/region"], forever);
+      await read();
       doneAtMs.push(clock.monotonicMs() - startedAtMs);
     }),
   );
@@ -116,30 +101,21 @@ test("MetadataService.read asks five at once, then five a second, one at a time"
 });
 
 test("MetadataService.read waits out a 429 as long as Retry-After says and tries again", async () => {
-  const server = await serve(
-    http.get(
-      "*/instance/region",
-      () => HttpResponse.html("<h1>429</h1>", { status: 429, headers: { "Retry-After": "3" } }),
-      {
-        once: true,
-      },
-    ),
-  );
-  const { metadata, events } = setUp(server);
+  const throttled = () => HttpResponse.html("<h1>429</h1>", { status: 429, headers: { "Retry-After": "3" } });
+  const { read, events } = await setUpWith(http.get("*/instance/region", throttled, { once: true }));
 
-  const [region] = await metadata.read(["/instance/region"], forever);
-
-  expect(region.text).toBe("iad");
+  expect(await read()).toMatchObject([{ text: "iad" }]);
   expect(events.filter(({ type }) => type === "retry")).toEqual([
     { type: "retry", code: "metadata-throttled", delayMs: 3_000 },
   ]);
 });
 
 test("MetadataService.read backs off from 5xx with growing delays, four tries in all", async () => {
-  const server = await serve(http.get("*/instance/region", () => HttpResponse.html("<h1>down</h1>", { status: 503 })));
-  const { metadata, events } = setUp(server);
+  const { server, read, events } = await setUpWith(
+    http.get("*/instance/region", () => HttpResponse.html("<h1>down</h1>", { status: 503 })),
+  );
 
-  await expect(metadata.read(["/instance/region"], forever)).rejects.toMatchObject({
+  await expect(read()).rejects.toMatchObject({
     code: "metadata-unavailable",
     message: expect.stringMatching(/\(status 503\)$/),
     retryAfterMs: undefined,
@@ -149,12 +125,11 @@ test("MetadataService.read backs off from 5xx with growing delays, four tries in
 });
 
 test("MetadataService.read leaves a long Retry-After to its caller", async () => {
-  const server = await serve(
+  const { server, read } = await setUpWith(
     http.get("*/instance/region", () => new HttpResponse("slow", { status: 429, headers: { "Retry-After": "60" } })),
   );
-  const { metadata } = setUp(server);
 
-  await expect(metadata.read(["/instance/region"], forever)).rejects.toMatchObject({
+  await expect(read()).rejects.toMatchObject({
     code: "metadata-throttled",
     retryable: true,
     retryAfterMs: 60_000,
@@ -169,23 +144,20 @@ test.each([
   ["a redirect", "/instance/regionInfo", 302, "metadata-refused", false],
   ["an empty success", "/instance/regionInfo", 204, "metadata-refused", false],
 ] as const)("MetadataService.read reports %s, at once", async (_, path, status, code, retryable) => {
-  const server = await serve(http.get("*/opc/v2/*", () => new HttpResponse(null, { status })));
-  const { metadata } = setUp(server);
+  const { server, read } = await setUpWith(http.get("*/opc/v2/*", () => new HttpResponse(null, { status })));
 
-  await expect(metadata.read([path], forever)).rejects.toMatchObject({ code, retryable });
+  await expect(read(path)).rejects.toMatchObject({ code, retryable });
   expect(server.requests).toHaveLength(1);
 });
 
 test("MetadataService.read does not take a body that is too large", async () => {
-  const server = await serve(http.get("*/instance/region", () => HttpResponse.text("x".repeat(70_000))));
-  const { metadata } = setUp(server);
+  const { read } = await setUpWith(http.get("*/instance/region", () => HttpResponse.text("x".repeat(70_000))));
 
-  await expect(metadata.read(["/instance/region"], forever)).rejects.toMatchObject({ code: "metadata-invalid" });
+  await expect(read()).rejects.toMatchObject({ code: "metadata-invalid" });
 });
 
 test("MetadataService.read passes over who gave up while waiting for a turn", async () => {
-  const server = await serve();
-  const { metadata } = setUp(server);
+  const { server, metadata } = await setUpWith();
   const gaveUp = new AbortController();
 
   const reads = Promise.allSettled([
@@ -204,8 +176,9 @@ test("MetadataService.read passes over who gave up while waiting for a turn", as
 });
 
 test("MetadataService.read stops a request under way when its caller gives up", async () => {
-  const server = await serve(http.get("*/instance/region", () => new Promise<never>(() => undefined)));
-  const { metadata } = setUp(server);
+  const { server, metadata } = await setUpWith(
+    http.get("*/instance/region", () => new Promise<never>(() => undefined)),
+  );
   const giveUp = new AbortController();
 
   const read = metadata.read(["/instance/region"], giveUp.signal);
@@ -219,12 +192,7 @@ test("MetadataService.read stops a request under way when its caller gives up", 
 test("MetadataService.read tells what went wrong when its caller gives up during back-off", async () => {
   const server = await serve(http.get("*/instance/region", () => new HttpResponse("down", { status: 500 })));
   const clock = createFakeClock();
-  const metadata = createMetadataService({
-    clock,
-    random: () => 1,
-    send: sender(),
-    baseUrls: [new URL("/opc/v2/", server.baseUrl)],
-  });
+  const { metadata } = setUp([new URL("/opc/v2/", server.baseUrl)], { clock });
   const giveUp = new AbortController();
 
   const read = metadata.read(["/instance/region"], giveUp.signal);
@@ -237,14 +205,9 @@ test("MetadataService.read tells what went wrong when its caller gives up during
 });
 
 test("MetadataService.read passes on what is not an upstream's failure", async () => {
-  const metadata = createMetadataService({
-    clock: createImpatientClock(),
-    random: () => 0,
-    send: () => Promise.reject(new TypeError("bug")),
-    baseUrls: [new URL("http://192.0.2.1/opc/v2")],
-  });
+  const { read } = setUp([NOWHERE], { send: () => Promise.reject(new TypeError("bug")) });
 
-  await expect(metadata.read(["/instance/region"], forever)).rejects.toThrow(TypeError);
+  await expect(read()).rejects.toThrow(TypeError);
 });
 
 test("MetadataService.read of a service that hangs ends before who waits gives up", async () => {
@@ -256,14 +219,8 @@ test("MetadataService.read of a service that hangs ends before who waits gives u
     clock.setTimer(() => reject(new UpstreamError("timeout", url.host)), 8_000);
     return promise;
   };
-  const metadata = createMetadataService({
-    clock,
-    random: () => 0,
-    send: hanging,
-    baseUrls: [new URL("http://192.0.2.1/opc/v2")],
-  });
-  const reading = metadata.read(["/instance/region"], forever);
-  const ended = expect(reading).rejects.toMatchObject({ code: "metadata-unreachable" });
+  const { read } = setUp([NOWHERE], { clock, send: hanging });
+  const ended = expect(read()).rejects.toMatchObject({ code: "metadata-unreachable" });
 
   await clock.advance(8_000);
   await ended;

@@ -1,52 +1,49 @@
-import { createSendRequest } from "@ocir-broker/foundation";
-import { createImpatientClock, createMetadataServiceDouble, startMswServer } from "@ocir-broker/testkit";
-import { HttpResponse, http, type RequestHandler } from "msw";
 import { Realm } from "oci-common";
-import { Agent } from "undici";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
+import { IdentityError } from "../identity-error.ts";
 import { knownRealmDomains } from "../realm-domains.ts";
-import type { RegionInfo } from "../region-info.ts";
-import { createMetadataService } from "./metadata-service.ts";
+import type { MetadataService } from "./metadata-service.ts";
 import { fetchRegion } from "./region.ts";
 
 const ASHBURN = { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" };
 
-async function regionWith(...handlers: RequestHandler[]): Promise<{ region: Promise<RegionInfo>; targets: string[] }> {
-  const server = await startMswServer(...handlers, ...createMetadataServiceDouble().handlers);
-  const dispatcher = new Agent();
-  onTestFinished(async () => {
-    await server.close();
-    await dispatcher.destroy();
-  });
-  const clock = createImpatientClock();
-  const metadata = createMetadataService({
-    clock,
-    random: () => 0,
-    send: createSendRequest({ dispatcher, clock, totalMs: 10_000 }),
-    baseUrls: [new URL("/opc/v2", server.baseUrl)],
-  });
-  const region = fetchRegion(metadata, new AbortController().signal);
-  await Promise.allSettled([region]);
-  return { region, targets: server.requests.map(({ target }) => target) };
+const INFO = {
+  realmKey: "oc1",
+  realmDomainComponent: "oraclecloud.com",
+  regionKey: "IAD",
+  regionIdentifier: "us-ashburn-1",
+};
+
+/** Asks a metadata service that answers with these texts; without one, with 404. */
+function regionWith(texts: { readonly regionInfo?: string; readonly region?: string }) {
+  const asked: string[] = [];
+  const read = async ([path]: readonly string[]) => {
+    const name = String(path).replace("/instance/", "") as keyof typeof texts;
+    asked.push(name);
+    const text = texts[name];
+    if (text === undefined) throw new IdentityError("metadata-not-found", "metadata.test");
+    return [{ text, host: "metadata.test", serverDateMs: undefined }];
+  };
+  const region = fetchRegion({ read } as MetadataService, new AbortController().signal);
+  return { region, asked };
 }
 
 test("fetchRegion reads regionInfo, in one request", async () => {
-  const { region, targets } = await regionWith();
+  const { region, asked } = regionWith({ regionInfo: JSON.stringify(INFO) });
 
   await expect(region).resolves.toEqual(ASHBURN);
-  expect(targets).toEqual(["/opc/v2/instance/regionInfo"]);
+  expect(asked).toEqual(["regionInfo"]);
 });
 
 test("fetchRegion knows a region and a realm that are newer than any table", async () => {
-  const info = {
+  const regionInfo = JSON.stringify({
     realmKey: "oc77",
     realmDomainComponent: "oraclecloud77.com",
     regionKey: "XYZ",
     regionIdentifier: "mars-olympus-1",
-  };
-  const { region } = await regionWith(http.get("*/instance/regionInfo", () => HttpResponse.json(info)));
+  });
 
-  await expect(region).resolves.toEqual({
+  await expect(regionWith({ regionInfo }).region).resolves.toEqual({
     id: "mars-olympus-1",
     key: "xyz",
     realmKey: "oc77",
@@ -54,58 +51,41 @@ test("fetchRegion knows a region and a realm that are newer than any table", asy
   });
 });
 
-const NO_REGION_INFO = http.get("*/instance/regionInfo", () => new HttpResponse("not found", { status: 404 }));
-
 test.each([
   ["iad", ASHBURN],
   ["phx\n", { id: "us-phoenix-1", key: "phx", realmKey: "oc1", realmDomain: "oraclecloud.com" }],
   ["us-ashburn-1", ASHBURN],
   ["eu-madrid-2", { id: "eu-madrid-2", key: "vll", realmKey: "oc19", realmDomain: "oraclecloud.eu" }],
-])("fetchRegion looks up %j where there is no regionInfo", async (text, expected) => {
-  const { region, targets } = await regionWith(
-    NO_REGION_INFO,
-    http.get("*/instance/region", () => HttpResponse.text(text)),
-  );
+])("fetchRegion looks up %j where there is no regionInfo", async (name, expected) => {
+  const { region, asked } = regionWith({ region: name });
 
   await expect(region).resolves.toEqual(expected);
-  expect(targets).toEqual(["/opc/v2/instance/regionInfo", "/opc/v2/instance/region"]);
+  expect(asked).toEqual(["regionInfo", "region"]);
 });
 
 test.each([
   ["a web page", "<html>maintenance</html>"],
   ["JSON of another shape", '{"region":"iad"}'],
-  ["a region that is no host name", JSON.stringify({ ...infoOf("us-ashburn-1"), regionIdentifier: "a/b" })],
-  [
-    "a realm domain that is no domain",
-    JSON.stringify({ ...infoOf("us-ashburn-1"), realmDomainComponent: "evil.com/?" }),
-  ],
-])("fetchRegion does not take %s for regionInfo", async (_, text) => {
-  const { region, targets } = await regionWith(http.get("*/instance/regionInfo", () => HttpResponse.text(text)));
-
-  await expect(region).resolves.toEqual(ASHBURN);
-  expect(targets).toEqual(["/opc/v2/instance/regionInfo", "/opc/v2/instance/region"]);
+  ["a region that is no host name", JSON.stringify({ ...INFO, regionIdentifier: "a/b" })],
+  ["a realm domain that is no domain", JSON.stringify({ ...INFO, realmDomainComponent: "evil.com/?" })],
+])("fetchRegion does not take %s for regionInfo", async (_, regionInfo) => {
+  await expect(regionWith({ regionInfo, region: "iad" }).region).resolves.toEqual(ASHBURN);
 });
 
 test.each([
   ["metadata-invalid", "<html>429</html>", true],
   ["region-unknown", "mars-olympus-1", false],
   ["region-unknown", "prototype", false],
-])("fetchRegion reports %s for a region named %j", async (code, text, retryable) => {
-  const { region } = await regionWith(
-    NO_REGION_INFO,
-    http.get("*/instance/region", () => HttpResponse.text(text)),
-  );
-
-  await expect(region).rejects.toMatchObject({ code, retryable });
+])("fetchRegion reports %s for a region named %j", async (code, name, retryable) => {
+  await expect(regionWith({ region: name }).region).rejects.toMatchObject({ code, retryable });
 });
 
-test("fetchRegion takes no throttled answer for a region", async () => {
-  const { region, targets } = await regionWith(
-    http.get("*/opc/v2/*", () => HttpResponse.html("iad", { status: 429, headers: { "Retry-After": "60" } })),
-  );
+test("fetchRegion passes on what the metadata service's client throws", async () => {
+  const read = () => Promise.reject(new IdentityError("metadata-throttled", "metadata.test"));
 
-  await expect(region).rejects.toMatchObject({ code: "metadata-throttled", retryAfterMs: 60_000 });
-  expect(targets).toHaveLength(1);
+  await expect(fetchRegion({ read }, new AbortController().signal)).rejects.toMatchObject({
+    code: "metadata-throttled",
+  });
 });
 
 test("knownRealmDomains are those of oci-common", async () => {
@@ -113,7 +93,3 @@ test("knownRealmDomains are those of oci-common", async () => {
 
   expect(new Set(knownRealmDomains())).toEqual(theirs);
 });
-
-function infoOf(regionIdentifier: string): Record<string, string> {
-  return { realmKey: "oc1", realmDomainComponent: "oraclecloud.com", regionKey: "IAD", regionIdentifier };
-}

@@ -1,19 +1,18 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import {
-  UpstreamError,
-  type UpstreamErrorCode,
-  type UpstreamRequest,
-  type UpstreamResponse,
-} from "@ocir-broker/foundation";
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { UpstreamError, type UpstreamErrorCode } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
-import { describe, expect, test, vi } from "vitest";
-import { CLAIMS, tokenOf } from "../../test/service-account-tokens.ts";
+import { describe, expect, test } from "vitest";
+import {
+  type Answer,
+  CLAIMS,
+  createSend,
+  sessionClaims as session,
+  tokenOf,
+} from "../../test/service-account-tokens.ts";
 import { createOkeWorkload } from "./oke-workload.ts";
 
 const forever = new AbortController().signal;
 const other = generateKeyPairSync("rsa", { modulusLength: 2_048 }).publicKey;
-
-type Answer = (podKey: KeyObject) => Partial<UpstreamResponse> & { readonly text?: string };
 
 /** As proxymux answers: base64 in a JSON string. */
 function answerOf(session: object, prefix = "ST$"): { text: string } {
@@ -21,19 +20,9 @@ function answerOf(session: object, prefix = "ST$"): { text: string } {
   return { text: JSON.stringify(Buffer.from(JSON.stringify({ token })).toString("base64")) };
 }
 
-const session = (key?: KeyObject) => ({
-  iat: 0,
-  exp: 1_200,
-  res_tenant: "ocid1.tenancy",
-  ...(key && { jwk: JSON.stringify(key.export({ format: "jwk" })) }),
-});
-
 function setUp(answer: Answer) {
   const clock = createFakeClock();
-  const send = vi.fn(async ({ body = "" }: UpstreamRequest) => {
-    const { text = "", ...rest } = answer(createPublicKey(JSON.parse(body).podKey));
-    return { status: 200, headers: {}, body: Buffer.from(text), sentAtMs: 5, serverDateMs: undefined, ...rest };
-  });
+  const send = createSend(answer, (body) => createPublicKey(JSON.parse(body).podKey));
   const endpoint = () => new URL("https://cluster.test:12250");
   const { exchange } = createOkeWorkload({ clock, send, endpoint });
   const exp = clock.wallMs() / 1_000 + 3_600;
@@ -42,7 +31,9 @@ function setUp(answer: Answer) {
 
 describe("createOkeWorkload", () => {
   test("sends the token and a key, and makes a session of the answer", async () => {
-    const { exchange, send } = setUp((podKey) => answerOf(session(podKey)));
+    const { exchange, send } = setUp((podKey) =>
+      answerOf({ ...session(podKey), res_tenant: "ocid1.tenancy.of-the-rpst" }),
+    );
     const { value, expiresAtMs } = await exchange();
     const { url, method, headers } = send.mock.calls[0]?.[0] ?? {};
     expect([method, url?.href]).toEqual(["POST", "https://cluster.test:12250/resourcePrincipalSessionTokens"]);
@@ -51,7 +42,7 @@ describe("createOkeWorkload", () => {
       "opc-request-id": expect.any(String),
     });
     expect(value.keyId.reveal()).toMatch(/^ST\$[^$]+$/);
-    expect([value.tenancyId, expiresAtMs]).toEqual(["ocid1.tenancy", 5 + 1_200_000]);
+    expect([value.tenancyId, expiresAtMs]).toEqual(["ocid1.tenancy.of-the-rpst", 5 + 3_600_000]);
   });
 
   test("shares a key among sessions that begin within ten minutes", async () => {
