@@ -8,7 +8,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { MAX_BODY_BYTES, Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
 import type { SigningSession } from "../provider.ts";
-import { isTokenOfKey } from "./session-token.ts";
+import { readSessionClaims } from "./session-token.ts";
 
 /** Marks a key id that is a session token. */
 export const TOKEN_PREFIX = "ST$";
@@ -34,7 +34,8 @@ export function decodeSession(encoded: unknown): SigningSession | undefined {
   const { data } = record.safeParse(encoded);
   if (data === undefined) return undefined;
   const privateKey = decodeKey(data.privateKey);
-  if (privateKey === undefined || !isTokenOfKey(data.token, createPublicKey(privateKey))) return undefined;
+  if (privateKey === undefined) return undefined;
+  if (readSessionClaims(data.token, createPublicKey(privateKey))?.binding !== "ours") return undefined;
   return { keyId: new Secret(`${TOKEN_PREFIX}${data.token}`), privateKey, tenancyId: data.tenancyId };
 }
 

@@ -31,15 +31,15 @@ export function readBoundedFile(path: string, options: ReadOptions = {}): string
  */
 export function readPrivateFile(path: string, place: string): string {
   try {
-    return readBoundedFile(path, { check: (stats) => refuseLoose(stats, place) });
+    return readBoundedFile(path, {
+      check(stats) {
+        if (isLooseFile(stats)) throw new IdentityError("identity-file-permissions", place);
+      },
+    });
   } catch (error) {
     if (error instanceof IdentityError) throw error;
     throw new IdentityError("identity-file-unreadable", place, { cause: error });
   }
-}
-
-function refuseLoose(stats: Stats, place: string): void {
-  if (isLooseFile(stats)) throw new IdentityError("identity-file-permissions", place);
 }
 
 function isLooseFile({ uid, gid, mode }: Stats): boolean {
