@@ -18,7 +18,7 @@ export { FILE_ERRORS, type FileErrorCode, fileFaultOf } from "./file-fault.ts";
 export { parseJson } from "./parse-json.ts";
 export { parseJwt } from "./parse-jwt.ts";
 export { type Random, systemRandom } from "./random.ts";
-export { type ReadOptions, RefusedFileError, readRegularFile } from "./regular-file.ts";
+export { type ReadOptions, readRegularFile } from "./regular-file.ts";
 export { retryAfterMsOf } from "./retry-after.ts";
 export { Secret } from "./secret.ts";
 export {

@@ -25,14 +25,12 @@ export type RefusedFileCode = "not-regular" | "path-untrusted" | "too-large";
 
 export class RefusedFileError extends Error {
   readonly code: RefusedFileCode;
-  readonly path: string;
 
   /** @param message what was found at the path, printable. */
-  constructor(code: RefusedFileCode, path: string, message: string) {
+  constructor(code: RefusedFileCode, message: string) {
     super(message);
     this.name = "RefusedFileError";
     this.code = code;
-    this.path = path;
   }
 }
 
@@ -51,10 +49,10 @@ export function readRegularFile(path: string, options: ReadOptions = {}): Buffer
   try {
     const stats = fstatSync(file);
     if (stats.isDirectory()) throw systemError("EISDIR", path);
-    if (!stats.isFile()) throw new RefusedFileError("not-regular", path, "it is a pipe, socket or device, not a file");
+    if (!stats.isFile()) throw new RefusedFileError("not-regular", "it is a pipe, socket or device, not a file");
     check?.(stats);
     const bytes = readAtMost(file, maxBytes + 1);
-    if (bytes.length > maxBytes) throw new RefusedFileError("too-large", path, `it is larger than ${maxBytes} bytes`);
+    if (bytes.length > maxBytes) throw new RefusedFileError("too-large", `it is larger than ${maxBytes} bytes`);
     return bytes;
   } finally {
     closeSync(file);
@@ -70,7 +68,7 @@ function refuseUntrusted(path: string, isSystemdCredential: boolean): void {
   if (isSystemdCredential && distrustOf(dirname(dirname(absolute)), options) === undefined) return;
   // A caller may accept that there is no file, whoever owns the folder.
   if (!existsSync(path)) throw systemError("ENOENT", path);
-  throw new RefusedFileError("path-untrusted", path, distrusted);
+  throw new RefusedFileError("path-untrusted", distrusted);
 }
 
 function systemError(code: "EISDIR" | "ENOENT", path: string): Error {
