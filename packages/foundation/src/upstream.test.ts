@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { inspect } from "node:util";
 import { Agent, Dispatcher, errors } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Clock, createSystemClock } from "./time/clock.ts";
@@ -132,6 +133,16 @@ describe("createSendRequest", () => {
   ])("says connection-broken when it breaks %s", async (_when, listener) => {
     const url = await startServer(listener);
     await expect(sender()({ url })).rejects.toMatchObject({ code: "connection-broken" });
+  });
+
+  test("keeps received bytes out of the errors it throws", async () => {
+    const url = await startServer(({ socket }) => void socket.end("HTTP/1.1 200 OK\r\nbad header\r\n\r\ntoken-canary"));
+    const error = await sender()({ url }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: "connection-broken",
+      cause: { message: expect.stringContaining("HTTP/1.1 protocol") },
+    });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("token-canary");
   });
 
   test.each<[string, string]>([

@@ -1,38 +1,17 @@
-import { expect, it } from "vitest";
+import { beforeEach, expect, it, vi } from "vitest";
+import { createSystemClock } from "./clock.ts";
 import { createLimiter, type LimiterOptions } from "./limiter.ts";
 
-/** Time moves in steps of 1 ms. Between two steps, all promises settle. */
-function createTime() {
-  let nowMs = 0;
-  const timers = new Set<{ atMs: number; callback: () => void }>();
-  return {
-    armed: () => timers.size,
-    clock: {
-      monotonicMs: () => nowMs,
-      wallMs: () => nowMs,
-      setTimer(callback: () => void, delayMs: number) {
-        const timer = { atMs: nowMs + delayMs, callback };
-        timers.add(timer);
-        return { cancel: () => void timers.delete(timer) };
-      },
-    },
-    async pass(ms: number) {
-      const settle = () => new Promise((resolve) => setImmediate(resolve));
-      await settle();
-      for (const endMs = nowMs + ms; nowMs < endMs; await settle()) {
-        nowMs += 1;
-        for (const timer of [...timers].filter(({ atMs }) => atMs <= nowMs)) {
-          timers.delete(timer);
-          timer.callback();
-        }
-      }
-    },
-  };
-}
+beforeEach(() => {
+  vi.useFakeTimers();
+  return () => void vi.useRealTimers();
+});
+
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+const armed = () => vi.getTimerCount();
 
 function setUp(options: Omit<LimiterOptions, "clock">) {
-  const { clock, armed, pass } = createTime();
-  const limiter = createLimiter({ clock, ...options });
+  const limiter = createLimiter({ clock: createSystemClock(), ...options });
   const started: number[] = [];
   const ends: (() => void)[] = [];
   /** Work that ends when the test says so. */
@@ -42,11 +21,11 @@ function setUp(options: Omit<LimiterOptions, "clock">) {
       return new Promise<void>((resolve) => void ends.push(resolve));
     });
   const addBrief = (id: number): boolean => limiter.add(() => void started.push(id));
-  return { limiter, started, ends, addLasting, addBrief, armed, pass };
+  return { limiter, started, ends, addLasting, addBrief };
 }
 
 it("createLimiter without a burst starts nothing within add, then one after the other, as many at once as may run", async () => {
-  const { addLasting, started, ends, pass } = setUp({ concurrency: 2, spacingMs: 10 });
+  const { addLasting, started, ends } = setUp({ concurrency: 2, spacingMs: 10 });
   for (const id of [1, 2, 3, 4]) addLasting(id);
   await pass(9);
   expect(started).toEqual([]);
@@ -60,7 +39,7 @@ it("createLimiter without a burst starts nothing within add, then one after the 
 });
 
 it("createLimiter starts a burst at once and the others evenly spaced, in the order of adding", async () => {
-  const { addBrief, started, pass } = setUp({ burst: 2, spacingMs: 5 });
+  const { addBrief, started } = setUp({ burst: 2, spacingMs: 5 });
   for (const id of [1, 2, 3, 4]) addBrief(id);
   expect(started).toEqual([1, 2]);
   await pass(5);
@@ -71,7 +50,7 @@ it("createLimiter starts a burst at once and the others evenly spaced, in the or
 });
 
 it("createLimiter has the whole burst again after a rest, never more, and sets no timer when idle", async () => {
-  const { addBrief, started, armed, pass } = setUp({ burst: 2, spacingMs: 5 });
+  const { addBrief, started } = setUp({ burst: 2, spacingMs: 5 });
   for (let round = 1; round <= 2; round++) {
     for (const id of [1, 2, 3]) addBrief(id);
     expect(started).toHaveLength(2);
@@ -83,7 +62,7 @@ it("createLimiter has the whole burst again after a rest, never more, and sets n
 });
 
 it("createLimiter with concurrency 1 is a mutex", async () => {
-  const { addLasting, started, ends, pass } = setUp({ concurrency: 1 });
+  const { addLasting, started, ends } = setUp({ concurrency: 1 });
   for (const id of [1, 2]) addLasting(id);
   expect(started).toEqual([1]);
   await pass(1_000);
@@ -94,7 +73,7 @@ it("createLimiter with concurrency 1 is a mutex", async () => {
 });
 
 it("createLimiter refuses more than fit in the queue", async () => {
-  const { addBrief, started, pass } = setUp({ burst: 1, spacingMs: 5, maxQueued: 2 });
+  const { addBrief, started } = setUp({ burst: 1, spacingMs: 5, maxQueued: 2 });
   expect([1, 2, 3, 4].map(addBrief)).toEqual([true, true, true, false]);
   await pass(5);
   expect(addBrief(5)).toBe(true);
@@ -103,7 +82,7 @@ it("createLimiter refuses more than fit in the queue", async () => {
 });
 
 it("createLimiter goes on after work that failed", async () => {
-  const { limiter, addBrief, started, pass } = setUp({ concurrency: 1 });
+  const { limiter, addBrief, started } = setUp({ concurrency: 1 });
   limiter.add(() => Promise.reject(new Error("failed")));
   addBrief(2);
   await pass(1);
@@ -111,7 +90,7 @@ it("createLimiter goes on after work that failed", async () => {
 });
 
 it("createLimiter drops what waits when it is closed", async () => {
-  const { limiter, addBrief, started, armed, pass } = setUp({ spacingMs: 5 });
+  const { limiter, addBrief, started } = setUp({ spacingMs: 5 });
   addBrief(1);
   limiter.close();
   expect(addBrief(2)).toBe(false);
