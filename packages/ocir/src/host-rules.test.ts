@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createHostRules, isRegistryHost, registryHostOf } from "./host-rules.ts";
 
@@ -6,17 +5,9 @@ const REALMS = ["oraclecloud.com", "oraclegovcloud.uk", "oraclecloud.eu"];
 const EXTRA = ["registry.internal:5000", "mirror.example.com", "127.0.0.1:18080", "localhost"];
 const isAllowed = createHostRules({ realmDomains: REALMS, extraHosts: EXTRA });
 
-const region = fc.stringMatching(/^[a-z]{2}(-[a-z]{2,12}){1,2}-[1-9]$/);
-const allowedHost = fc.oneof(
-  fc.stringMatching(/^[a-z]{3}$/).map((key) => `${key}.ocir.io`),
-  region.map((id) => `${id}.ocir.io`),
-  fc.tuple(region, fc.constantFrom(...REALMS)).map(([id, realm]) => `ocir.${id}.oci.${realm}`),
-);
-
 describe("createHostRules", () => {
   test.each([
     "iad.ocir.io",
-    "icn.ocir.io",
     "us-ashburn-1.ocir.io",
     "us-gov-ashburn-1.ocir.io",
     "ap-dcc-canberra-1.ocir.io",
@@ -36,20 +27,14 @@ describe("createHostRules", () => {
     ["a glued name without a dot", "iadocir.io"],
     ["another letter in the place of the first dot", "iadxocir.io"],
     ["another letter in the place of the second dot", "iad.ocirxio"],
-    ["a space", "iad.oc ir.io"],
     ["a trailing dot", "iad.ocir.io."],
-    ["a leading dot", ".ocir.io"],
-    ["upper case", "IAD.ocir.io"],
     ["a port", "iad.ocir.io:443"],
     ["a port that an extra host has, on another", "mirror.example.com:5000"],
     ["an extra host without its port", "registry.internal"],
-    ["a part of an extra host", "example.com"],
     ["more than an extra host", "a.mirror.example.com"],
-    ["a region key too short", "ia.ocir.io"],
     ["a region key too long", "iadx.ocir.io"],
     ["a region id without its number", "us-ashburn.ocir.io"],
     ["a region id of one word", "ashburn1.ocir.io"],
-    ["another domain of Oracle", "iad.oraclecloud.com"],
     ["the short form in another realm", "iad.oraclecloud.eu"],
     ["a region key in the long form", "ocir.iad.oci.oraclecloud.com"],
     ["a realm that is not given", "ocir.us-ashburn-1.oci.oraclecloud99.com"],
@@ -57,51 +42,19 @@ describe("createHostRules", () => {
     ["something before the realm", "ocir.us-ashburn-1.oci.evil.oraclecloud.com"],
     ["a realm glued to a name", "ocir.us-ashburn-1.oci.eviloraclecloud.com"],
     ["the long form without oci", "ocir.us-ashburn-1.oraclecloud.com"],
-    ["another service", "objectstorage.us-ashburn-1.oci.oraclecloud.com"],
-    ["something before the service", "evil.ocir.us-ashburn-1.oci.oraclecloud.com"],
-    ["the long form with a port", "ocir.us-ashburn-1.oci.oraclecloud.com:443"],
-    ["the long form with a trailing dot", "ocir.us-ashburn-1.oci.oraclecloud.com."],
     ["a Cyrillic letter", "iаd.ocir.io"],
-    ["a full-width letter", "ｉad.ocir.io"],
     ["a full-width dot", "iad．ocir.io"],
     ["the Kelvin sign", "\u212Aad.ocir.io"],
-    ["the long s, whose upper case is S", "uſ-ashburn-1.ocir.io"],
     ["an encoded dot", "iad%2eocir.io"],
-    ["an encoded slash", "evil.com%2fiad.ocir.io"],
     ["a NUL", "iad.ocir.io\0"],
-    ["a NUL in between", "evil.com\0iad.ocir.io"],
     ["a line break behind", "iad.ocir.io\n"],
-    ["a line break in front", "evil.com\niad.ocir.io"],
     ["a path", "evil.com/iad.ocir.io"],
     ["user info", "iad.ocir.io@evil.com"],
-    ["user info of somebody else", "evil@iad.ocir.io"],
-    ["a scheme", "https://iad.ocir.io"],
-    ["a wildcard", "*.ocir.io"],
     ["a backslash", "evil.com\\.ocir.io"],
-    ["an IPv6 address", "[::1]"],
     ["nothing", ""],
     ["a megabyte", `ocir.us-${"a-".repeat(500_000)}1.oci.oraclecloud.com`],
-    ["a name of Object", "constructor"],
   ])("does not allow %s", (_what, host) => {
     expect(isAllowed(host)).toBe(false);
-  });
-
-  test("allows every region of every given realm", () => {
-    fc.assert(
-      fc.property(allowedHost, (host) => {
-        expect(isAllowed(host)).toBe(true);
-      }),
-    );
-  });
-
-  test("allows of any other text nothing but its forms", () => {
-    const form =
-      /^([a-z]{3}|[a-z]{2,}(-[a-z0-9]+)+-[0-9]+)\.ocir\.io$|^ocir\.[a-z]{2,}(-[a-z0-9]+)+-[0-9]+\.oci\.[a-z0-9.]+$/;
-    fc.assert(
-      fc.property(fc.oneof(fc.domain(), fc.string({ unit: "binary" })), (host) => {
-        expect(isAllowed(host)).toBe(form.test(host));
-      }),
-    );
   });
 
   test("knows no long form without realms, and copies what it is given", () => {
@@ -112,31 +65,15 @@ describe("createHostRules", () => {
     expect(isOurs("iad.ocir.io")).toBe(true);
   });
 
-  test.each([
-    "",
-    "com",
-    ".com",
-    "oraclecloud.com.",
-    "Oraclecloud.com",
-    "*.com",
-    "oraclecloud.com:443",
-    "a b.com",
-    `${"a.".repeat(130)}com`,
-  ])("refuses the realm domain «%s»", (domain) => {
-    expect(() => createHostRules({ realmDomains: [domain], extraHosts: [] })).toThrow(TypeError);
-  });
+  test.each(["com", ".com", "oraclecloud.com.", "Oraclecloud.com", "oraclecloud.com:443", `${"a.".repeat(130)}com`])(
+    "refuses the realm domain «%s»",
+    (domain) => {
+      expect(() => createHostRules({ realmDomains: [domain], extraHosts: [] })).toThrow(TypeError);
+    },
+  );
 
-  test.each([
-    "",
-    "Mirror.example.com",
-    "https://mirror.example.com",
-    "mirror.example.com/",
-    "[::1]:5000",
-    "mirror:0",
-    "mirror:65536",
-    "*.example.com",
-  ])("refuses the extra host «%s»", (host) => {
-    expect(() => createHostRules({ realmDomains: [], extraHosts: [host] })).toThrow(TypeError);
+  test("refuses an extra host that isRegistryHost refuses", () => {
+    expect(() => createHostRules({ realmDomains: [], extraHosts: ["mirror:0"] })).toThrow(TypeError);
   });
 });
 
@@ -153,9 +90,15 @@ describe("isRegistryHost", () => {
     ["mirror.example.com.", false],
     ["-mirror.example.com", false],
     ["mirror_1.example.com", false],
-    ["mirror:99999", false],
+    ["", false],
+    ["Mirror.example.com", false],
+    ["https://mirror.example.com", false],
+    ["mirror.example.com/", false],
+    ["*.example.com", false],
+    ["mirror:0", false],
+    ["mirror:65536", false],
     ["mirror:", false],
-    ["::1", false],
+    ["[::1]:5000", false],
   ])("knows %s", (text, expected) => {
     expect(isRegistryHost(text)).toBe(expected);
   });
