@@ -60,29 +60,20 @@ describe("decodeCredentialProviderRequest", () => {
 
   test.each<readonly [name: string, code: string, body: Buffer]>([
     ["one byte more than the largest size", "request-too-large", requestOf(MAX_REQUEST_BYTES + 1)],
-    ["a large body that is no JSON, by its size", "request-too-large", Buffer.alloc(MAX_REQUEST_BYTES + 1)],
     ["nothing", "request-not-json", Buffer.alloc(0)],
-    ["text", "request-not-json", Buffer.from("hello")],
-    ["YAML", "request-not-json", Buffer.from("kind: CredentialProviderRequest\n")],
     ["half a document", "request-not-json", json(fields).subarray(0, -1)],
-    ["two documents", "request-not-json", Buffer.concat([json(fields), json(fields)])],
     [
       "bytes that are no UTF-8",
       "request-not-json",
       Buffer.from(JSON.stringify(fields).replace("iad", "\xff"), "latin1"),
     ],
-    ["UTF-16", "request-not-json", Buffer.from(JSON.stringify(fields), "utf16le")],
     ["null", "request-invalid", json(null)],
     ["a list", "request-invalid", json([fields])],
-    ["a string", "request-invalid", json("CredentialProviderRequest")],
-    ["an empty object", "request-invalid", json({})],
     ["a missing kind", "request-invalid", json({ ...fields, kind: undefined })],
     ["the kind of an answer", "request-invalid", json({ ...fields, kind: "CredentialProviderResponse" })],
     ["a missing apiVersion", "request-invalid", json({ ...fields, apiVersion: undefined })],
-    ["an apiVersion that is no text", "request-invalid", json({ ...fields, apiVersion: 1 })],
     ["a missing image", "request-invalid", json({ ...fields, image: undefined })],
     ["an empty image", "request-invalid", json({ ...fields, image: "" })],
-    ["an image that is no text", "request-invalid", json({ ...fields, image: ["iad.ocir.io/ns/repo"] })],
     ["fields only inside __proto__", "request-invalid", Buffer.from(`{"__proto__":${JSON.stringify(fields)}}`)],
     ["fields in another case", "request-invalid", json({ Kind: fields.kind, ApiVersion: v1, Image: fields.image })],
     ["a token that is no text", "request-invalid", json({ ...fields, serviceAccountToken: 1 })],
@@ -112,7 +103,6 @@ describe("decodeCredentialProviderRequest", () => {
       "api-version-unsupported",
       json({ ...fields, apiVersion: "credentialprovider.kubelet.k8s.io/v2" }),
     ],
-    ["a bare version", "api-version-unsupported", json({ ...fields, apiVersion: "v1" })],
     ["another group", "api-version-unsupported", json({ ...fields, apiVersion: "kubelet.config.k8s.io/v1" })],
   ])("refuses %s as %s", (_name, code, body) => {
     expect(() => decodeCredentialProviderRequest(body)).toThrow(expect.objectContaining({ code, retryable: false }));
