@@ -71,15 +71,6 @@ describe("documentedCommands", () => {
     expect(faultsOf("x.md", known)).not.toEqual([]);
   });
 
-  it.each([
-    ["names", "Both 'kubelet' and 'request failed' and 'Allow dynamic-group x to read repos'."],
-    ["output", "'''\nocir-broker 0.1.0: ok\n'''".replace("ocir-broker", "all:")],
-    ["what is marked", "'oci iam x' (*needs a tenancy*)\n\n*Needs a tenancy:*\n\n'''sh\noci y\n'''"],
-    ["what is run", "'systemctl status x'\n\n'''sh\nnpm test\noci x   # needs a tenancy\n'''"],
-  ])("lets %s be", (_what, text) => {
-    expect(faultsOf("x.md", INSTEAD_OF_TICKS(text))).toEqual([]);
-  });
-
   it("every mark is on some page", () => {
     const used = new Set(
       PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ marked }) => marked.map(({ mark }) => mark)),

@@ -1,8 +1,8 @@
 /** The dashboard is not misleading: a dead daemon is not green, and a colour means the same in every panel. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
 import { type Panel, readDashboard } from "./dashboard.ts";
 import { documentedMetrics } from "./documented-metrics.ts";
 import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
@@ -26,9 +26,7 @@ describe("ocir-broker.dashboard.json", () => {
       promql_expr_test: [{ expr: query(title), eval_time: "20m", exp_samples: [{ labels: "{}", value }] }],
     });
     const [alive, dead, gone] = [file("alive", "0+60x20"), file("dead", "60+0x20"), file("gone", "0+60x8 _x12")];
-    const directory = mkdtempSync(join(tmpdir(), "ocir-dashboard-"));
-    onTestFinished(() => rmSync(directory, { recursive: true }));
-    const path = join(directory, "cases.json");
+    const path = join(temporaryFolder(), "cases.json");
     const tests = [
       check(alive, "Nodes that cannot serve", 0),
       check([...alive, ...dead, ...gone], "Nodes that cannot serve", 2),

@@ -14,7 +14,6 @@ export interface Panel {
   readonly type: "row" | "stat" | "timeseries";
   readonly title: string;
   readonly description?: string;
-  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly datasource?: { readonly type: string; readonly uid: string };
   readonly targets?: readonly Target[];
   readonly fieldConfig?: {

@@ -1,30 +1,20 @@
 /** The contract of shim and daemon of different releases is recorded.json, which changes only by adding. */
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { symlinkSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation";
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
-import { callCredentialProvider } from "@ocir-broker/testkit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import { callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
 import { startRawServer } from "../../packages/native/test/raw-socket-server.ts";
 import { startInProcess } from "../system/in-process-broker.ts";
 import recorded from "./recorded.json" with { type: "json" };
 
 const SHIM = join(import.meta.dirname, "../../dist/credential-provider-oke");
-const programs = mkdtempSync(join(tmpdir(), "ocir-wire-contract-"));
+const programs = temporaryFolder();
 const clock = createSystemClock();
-let simulator: Simulator;
-
-beforeAll(async () => {
-  for (const name of ["credential-provider-oke", "docker-credential-ocir"]) symlinkSync(SHIM, join(programs, name));
-  simulator = await startSimulator({ clock });
-});
-
-afterAll(async () => {
-  await simulator.close();
-  rmSync(programs, { recursive: true });
-});
+const simulator = await sharedSimulator({ clock });
+for (const name of ["credential-provider-oke", "docker-credential-ocir"]) symlinkSync(SHIM, join(programs, name));
 
 describe.each(recorded)("$what:", ({ program, arguments: args, stdin, request, response, isCloudFaulty }) => {
   it("the daemon answers as recorded", async () => {
@@ -39,7 +29,6 @@ describe.each(recorded)("$what:", ({ program, arguments: args, stdin, request, r
       expect(head.toLowerCase().split("\r\n")).toEqual(expect.arrayContaining(fields));
       expect(meaningOf(body.replaceAll(/ey[\w-]+\.[\w-]+\.[\w-]+/g, "<token>"))).toEqual(meaningOf(response.body));
     } finally {
-      simulator.reset();
       await broker.close();
     }
   });
