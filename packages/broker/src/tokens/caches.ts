@@ -3,19 +3,19 @@
  *
  * Each cache uses the one before it. RefreshAheadCache decides when to fetch or renew; this file defines a fetch.
  */
-
 import { type CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
 import {
   IdentityError,
-  type IdentityErrorCode,
   type IdentityProvider,
   type RegionInfo,
   type SigningSession,
   signRequest,
 } from "@ocir-broker/identity";
 import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
-import { type RefreshSession, sessionAfter } from "./session-refresh.ts";
+import type { Config } from "../config/schema.ts";
+import { createRegistries, type LiveRegistries } from "./registries.ts";
+import { createSessionRefresh, type RefreshSession, sessionAfter } from "./session-refresh.ts";
 
 /** The only key of the session cache. */
 export const SESSION = "session";
@@ -26,65 +26,64 @@ const FETCH_LIMIT_MS = 15_000;
 /** Part of a fetch's and a request's limit that is reserved, so that the session's error is reported instead of a timeout. */
 const SESSION_SLACK_MS = 1_000;
 
-interface CacheOptions {
-  /** How long a request may wait. */
-  readonly deadlineMs: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly onEvent: (event: CacheEvent) => void;
+export interface Caches {
+  readonly homeRegion: RefreshAheadCache<RegionInfo>;
+  readonly sessions: RefreshAheadCache<SigningSession>;
+  readonly refreshSession: RefreshSession;
+  readonly tokens: RefreshAheadCache<Secret>;
+  readonly registries: LiveRegistries;
+  /** Rejects waiting callers with a `closed` error. */
+  close(): void;
 }
 
-export function createHomeRegionCache(
-  provider: Pick<IdentityProvider, "region">,
-  options: CacheOptions,
-): RefreshAheadCache<RegionInfo> {
-  return new RefreshAheadCache<RegionInfo>({
-    ...options,
-    fetchLimitMs: fetchLimitMs(options),
+export interface CacheEvents {
+  onRegion(event: CacheEvent): void;
+  onSession(event: CacheEvent): void;
+  onToken(event: CacheEvent): void;
+}
+
+export interface CachesOptions {
+  readonly config: Pick<Config, "registries">;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long a request may wait. */
+  readonly deadlineMs: number;
+  readonly sendTo: (registryHost: string) => SendRequest;
+  /** Called synchronously: handlers must be quick and must not throw. */
+  readonly events?: CacheEvents | undefined;
+}
+
+export function createCaches(
+  provider: Pick<IdentityProvider, "region" | "session" | "refusedAs">,
+  { config, clock, random, deadlineMs, sendTo, events }: CachesOptions,
+): Caches {
+  const shared = { clock, random, fetchLimitMs: Math.max(FETCH_LIMIT_MS, deadlineMs) };
+  const sessionWaitMs = Math.max(deadlineMs - SESSION_SLACK_MS, deadlineMs / 2);
+  /** A token that failed with one of these is fetched again as soon as there is a session, without its back-off. */
+  const sessionErrors = new WeakSet<Error>();
+
+  const homeRegion = new RefreshAheadCache<RegionInfo>({
+    ...shared,
+    onEvent: (event) => events?.onRegion(event),
     fetch: async (_key, { signal }) => ({
       value: await provider.region(signal),
-      obtainedAtMs: options.clock.monotonicMs(),
+      obtainedAtMs: clock.monotonicMs(),
       // An instance never changes its region.
       expiresAtMs: Number.POSITIVE_INFINITY,
     }),
   });
-}
+  const registries = createRegistries(config, homeRegion);
+  const ways = { clock, sendTo, endpointOf: registries.endpointOf };
 
-export function createSessionCache(
-  provider: Pick<IdentityProvider, "session">,
-  options: CacheOptions,
-): RefreshAheadCache<SigningSession> {
-  return new RefreshAheadCache<SigningSession>({
-    ...options,
-    fetchLimitMs: fetchLimitMs(options),
+  const sessions = new RefreshAheadCache<SigningSession>({
+    ...shared,
+    onEvent(event) {
+      events?.onSession(event);
+      if (event.type === "fetched") tokens.retry((error) => error instanceof Error && sessionErrors.has(error));
+    },
     fetch: (_key, { signal }) => provider.session(signal),
   });
-}
-
-export interface TokenCacheParts extends CacheOptions {
-  readonly sessions: RefreshAheadCache<SigningSession>;
-  readonly refreshSession: RefreshSession;
-  readonly sendTo: (registryHost: string) => SendRequest;
-  readonly endpointOf: (registryHost: string) => URL;
-  /** The provider's error for a session that a registry refuses. */
-  readonly refusedAs: IdentityErrorCode | undefined;
-  /** Collects errors of the session: a token that failed with one is fetched again as soon as there is a session. */
-  readonly sessionErrors: WeakSet<object>;
-}
-
-export function createTokenCache(parts: TokenCacheParts): RefreshAheadCache<Secret> {
-  const { sessions, refreshSession, sendTo, endpointOf, sessionErrors, refusedAs, deadlineMs, clock, random, onEvent } =
-    parts;
-  const sessionWaitMs = Math.max(deadlineMs - SESSION_SLACK_MS, deadlineMs / 2);
-
-  function fetchWith(session: SigningSession, registryHost: string, signal: AbortSignal): Promise<Expiring<Secret>> {
-    const sign = (request: { method: "GET"; url: URL }) => signRequest(session, request, clock.wallMs());
-    return fetchBearerToken(
-      registryHost,
-      { send: sendTo(registryHost), sign, clock, endpoint: endpointOf(registryHost) },
-      signal,
-    );
-  }
+  const refreshSession = createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) });
 
   async function liveSession(): Promise<Expiring<SigningSession>> {
     try {
@@ -97,35 +96,59 @@ export function createTokenCache(parts: TokenCacheParts): RefreshAheadCache<Secr
 
   /** The remedy of a 401 depends on the identity. */
   function refusal(error: unknown, registryHost: string): unknown {
-    if (refusedAs === undefined || !isUnauthorized(error)) return error;
-    return new IdentityError(refusedAs, registryHost, { status: 401, cause: error });
+    if (provider.refusedAs === undefined || !isUnauthorized(error)) return error;
+    return new IdentityError(provider.refusedAs, registryHost, { status: 401, cause: error });
   }
 
-  return new RefreshAheadCache<Secret>({
-    clock,
-    random,
-    onEvent,
-    fetchLimitMs: fetchLimitMs(parts),
+  const tokens = new RefreshAheadCache<Secret>({
+    ...shared,
+    onEvent: (event) => events?.onToken(event),
     async fetch(registryHost, { signal }) {
       const session = await liveSession();
       try {
-        return await fetchWith(session.value, registryHost, signal);
+        return await fetchToken(session.value, registryHost, ways, signal);
       } catch (error) {
         if (!isUnauthorized(error)) throw error;
         const next = await sessionAfter(session, () => sessions.peek(SESSION), refreshSession);
         if (next === undefined) throw refusal(error, registryHost);
-        return fetchWith(next.value, registryHost, signal).catch((again) => {
+        return fetchToken(next.value, registryHost, ways, signal).catch((again) => {
           throw refusal(again, registryHost);
         });
       }
     },
   });
+
+  return {
+    homeRegion,
+    sessions,
+    refreshSession,
+    tokens,
+    registries,
+    close() {
+      for (const cache of [tokens, sessions, homeRegion]) cache.close();
+    },
+  };
 }
 
-function fetchLimitMs({ deadlineMs }: Pick<CacheOptions, "deadlineMs">): number {
-  return Math.max(FETCH_LIMIT_MS, deadlineMs);
+export interface TokenWays {
+  readonly clock: Clock;
+  readonly sendTo: (registryHost: string) => SendRequest;
+  readonly endpointOf: (registryHost: string) => URL;
 }
 
-function isUnauthorized(error: unknown): boolean {
+/** Fetches a registry token with a session. */
+export function fetchToken(
+  session: SigningSession,
+  registryHost: string,
+  { clock, sendTo, endpointOf }: TokenWays,
+  signal: AbortSignal,
+): Promise<Expiring<Secret>> {
+  const sign = (request: { method: "GET"; url: URL }) => signRequest(session, request, clock.wallMs());
+  const ways = { send: sendTo(registryHost), sign, clock, endpoint: endpointOf(registryHost) };
+  return fetchBearerToken(registryHost, ways, signal);
+}
+
+/** The registry refused the session. */
+export function isUnauthorized(error: unknown): boolean {
   return error instanceof OcirError && error.code === "registry-unauthorized";
 }

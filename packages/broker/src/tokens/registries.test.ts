@@ -1,35 +1,40 @@
-import { expect, it } from "vitest";
-import { checkConfig } from "../config/load.ts";
-import type { Config } from "../config/schema.ts";
-import { createLiveRegistries } from "./registries.ts";
+import type { RegionInfo } from "@ocir-broker/identity";
+import { expect, it, vi } from "vitest";
+import { configOf } from "../../test/config.ts";
+import { createRegistries, isAllowedNow } from "./registries.ts";
 
-const homeRegion = { get: () => Promise.reject(new Error("no region")), peek: () => undefined };
+const homeRegion = { get: () => Promise.reject(new Error("no region")) };
 
-function configOf(registries: object): Config {
-  const checked = checkConfig(JSON.stringify({ registries }));
-  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
-  return checked.config;
-}
-
-it("LiveRegistries gives tokens to the hosts of the configuration in force, and to no others", () => {
-  const registries = createLiveRegistries(configOf({ extraHosts: ["a.example"] }), homeRegion);
+it("Registries gives tokens to the hosts of the configuration in force, and to no others", () => {
+  const registries = createRegistries(configOf("registries: {extraHosts: [a.example]}"), homeRegion);
   const allowed = () => ["a.example", "b.example", "iad.ocir.io"].map((host) => registries.isAllowed(host, 0));
   expect(allowed()).toEqual([true, false, true]);
-  expect(registries.applyConfig(configOf({ extraHosts: ["b.example"] }))).toEqual([]);
+  expect(registries.applyConfig(configOf("registries: {extraHosts: [b.example]}"))).toEqual([]);
   expect(allowed()).toEqual([false, true, true]);
 });
 
-it("LiveRegistries says which hosts are reached elsewhere than before", () => {
+it("Registries learns the realm of a region that no SDK knows, and allows no such host until then", async () => {
+  const value: RegionInfo = { id: "xx-new-1", key: "xnw", realmKey: "oc99", realmDomain: "example-cloud.test" };
+  const entry = { value, obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY };
+  const get = vi.fn(async () => ({ entry, outcome: "hit" as const }));
+  const registries = createRegistries(configOf({}), { get });
+  const own = "ocir.xx-new-1.oci.example-cloud.test";
+  get.mockRejectedValueOnce(new Error("no region"));
+  expect(await isAllowedNow(registries, own)).toBe(false);
+  expect(await registries.isAllowed(own, 0)).toBe(true);
+  expect(await registries.isAllowed("ocir.xx-new-1.oci.other-cloud.test", 0)).toBe(false);
+});
+
+it("Registries reports hosts that are reached elsewhere than before", () => {
   const endpoints = {
     "a.ocir.io": "https://a.example",
     "b.ocir.io": "https://b.example",
     "c.ocir.io": "https://c.example",
   };
-  const registries = createLiveRegistries(configOf({ endpoints }), homeRegion);
+  const registries = createRegistries(configOf({ registries: { endpoints } }), homeRegion);
   const { "a.ocir.io": _gone, ...others } = endpoints;
-  const moved = registries.applyConfig(
-    configOf({ endpoints: { ...others, "b.ocir.io": "https://b2.example", "d.ocir.io": "https://d.example" } }),
-  );
+  const next = { ...others, "b.ocir.io": "https://b2.example", "d.ocir.io": "https://d.example" };
+  const moved = registries.applyConfig(configOf({ registries: { endpoints: next } }));
   expect(moved.sort()).toEqual(["a.ocir.io", "b.ocir.io", "d.ocir.io"]);
   expect(registries.endpointOf("a.ocir.io").href).toBe("https://a.ocir.io/");
   expect(registries.endpointOf("b.ocir.io").href).toBe("https://b2.example/");

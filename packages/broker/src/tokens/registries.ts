@@ -17,14 +17,13 @@ export interface Registries {
   endpointOf(registryHost: string): URL;
 }
 
-/** The registries of the configuration in force; a reload replaces them as a whole. */
+/** The registries of the configuration in force. */
 export interface LiveRegistries extends Registries {
   /** @returns the registry hosts whose endpoint has changed. */
   applyConfig(config: Registered): string[];
 }
 
 type Registered = Pick<Config, "registries">;
-type HomeRegion = Pick<RefreshAheadCache<RegionInfo>, "get" | "peek">;
 
 /** The only key of the home region's cache. */
 export const HOME_REGION = "home-region";
@@ -32,25 +31,12 @@ export const HOME_REGION = "home-region";
 /** `ocir.<region>.oci.<realm domain>`, the form of registry hosts in every realm. */
 const LONG_HOST_FORM = /^ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+$/;
 
-export function createLiveRegistries(config: Registered, homeRegion: HomeRegion): LiveRegistries {
-  let endpoints = config.registries.endpoints;
-  let registries = createRegistries(config, homeRegion);
-  return {
-    isAllowed: (registryHost, waitMs) => registries.isAllowed(registryHost, waitMs),
-    endpointOf: (registryHost) => registries.endpointOf(registryHost),
-    applyConfig(next) {
-      const before = endpoints;
-      endpoints = next.registries.endpoints;
-      registries = createRegistries(next, homeRegion);
-      const named = new Set([...Object.keys(before), ...Object.keys(endpoints)]);
-      return [...named].filter((registryHost) => before[registryHost] !== endpoints[registryHost]);
-    },
-  };
-}
-
-function createRegistries(config: Registered, homeRegion: HomeRegion): Registries {
-  const endpoints = new Map(Object.entries(config.registries.endpoints).map(([host, url]) => [host, new URL(url)]));
-  const isKnownHost = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: hostsNamedIn(config) });
+export function createRegistries(
+  config: Registered,
+  homeRegion: Pick<RefreshAheadCache<RegionInfo>, "get">,
+): LiveRegistries {
+  let endpoints = endpointsOf(config);
+  let isKnownHost = hostRulesOf(config);
   let isInHomeRealm: ((registryHost: string) => boolean) | undefined;
 
   async function isHomeRealmHost(registryHost: string, waitMs: number): Promise<boolean> {
@@ -65,7 +51,14 @@ function createRegistries(config: Registered, homeRegion: HomeRegion): Registrie
       if (!LONG_HOST_FORM.test(registryHost)) return false;
       return isInHomeRealm === undefined ? isHomeRealmHost(registryHost, waitMs) : isInHomeRealm(registryHost);
     },
-    endpointOf: (registryHost) => endpoints.get(registryHost) ?? new URL(`https://${registryHost}`),
+    endpointOf: (registryHost) => new URL(endpoints.get(registryHost) ?? `https://${registryHost}`),
+    applyConfig(next) {
+      const before = endpoints;
+      endpoints = endpointsOf(next);
+      isKnownHost = hostRulesOf(next);
+      const named = new Set([...before.keys(), ...endpoints.keys()]);
+      return [...named].filter((registryHost) => before.get(registryHost) !== endpoints.get(registryHost));
+    },
   };
 }
 
@@ -78,7 +71,12 @@ export async function isAllowedNow(registries: Registries, registryHost: string)
   }
 }
 
-/** Every host that the configuration names as a registry. */
-function hostsNamedIn({ registries }: Registered): string[] {
-  return [...registries.extraHosts, ...(registries.prefetch ?? []), ...Object.keys(registries.endpoints)];
+function endpointsOf({ registries }: Registered): Map<string, string> {
+  return new Map(Object.entries(registries.endpoints));
+}
+
+/** Allows the known realms, and every host that the configuration names as a registry. */
+function hostRulesOf({ registries }: Registered): (registryHost: string) => boolean {
+  const extraHosts = [...registries.extraHosts, ...(registries.prefetch ?? []), ...Object.keys(registries.endpoints)];
+  return createHostRules({ realmDomains: knownRealmDomains(), extraHosts });
 }

@@ -1,6 +1,5 @@
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it, vi } from "vitest";
-import { RepositoryAccess } from "../access/repository-access.ts";
 import { createSessionRefresh } from "./session-refresh.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */
@@ -44,22 +43,4 @@ it("createSessionRefresh shares a failure, and tries again after 10 s", async ()
   await clock.advance(1);
   await refreshSession().done;
   expect(cloud.refreshes).toBe(2);
-});
-
-it("createSessionRefresh gives a refused session and a denied repository one refresh, not one each", async () => {
-  const { clock, cloud, refreshSession } = setUp();
-  const access = new RepositoryAccess({
-    clock,
-    probe: async () => "denied",
-    liveToken: () => "token",
-    refreshSession,
-    refreshToken: async () => undefined,
-  });
-  access.ask("iad.ocir.io", "ns/app");
-  await clock.advance(1_000);
-  await refreshSession().done;
-  await access.heal("iad.ocir.io", "ns/app", 0);
-  await clock.advance(1_000);
-  access.close();
-  expect(cloud.refreshes).toBe(1);
 });

@@ -1,14 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
 import { createSystemClock, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
-import { startSimulator } from "@ocir-broker/oci-simulator";
-import { createFakeClock } from "@ocir-broker/testkit";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
 import { configSchema } from "../config/schema.ts";
 import { codeOf } from "../errors/describe-error.ts";
 import { createUpstreams, instrumented } from "./upstreams.ts";
+
+const simulator = await sharedSimulator({ tls: true });
 
 describe("instrumented", () => {
   const request = { method: "GET", url: new URL("https://iad.ocir.io") } as UpstreamRequest;
@@ -43,16 +44,11 @@ describe("instrumented", () => {
 
 describe("createUpstreams", () => {
   it("trusts the authorities of upstream.caFile and no other", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "upstreams-"));
-    const simulator = await startSimulator({ tls: true });
+    const folder = temporaryFolder();
     const systemStore = join(folder, "system.pem");
     const only = join(folder, "only.pem");
     writeFileSync(systemStore, simulator.caCertificate ?? "");
     writeFileSync(only, String(getCACertificates("bundled")[0]));
-    onTestFinished(async () => {
-      await simulator.close();
-      rmSync(folder, { recursive: true });
-    });
 
     async function statusWith(caFile: string | undefined): Promise<number | string> {
       const config = configSchema.parse({ upstream: { caFile } });

@@ -1,0 +1,26 @@
+/** For tests: configurations. */
+import { join } from "node:path";
+import type { Simulator } from "@ocir-broker/oci-simulator";
+import { checkConfig, type Environment } from "../src/config/load.ts";
+import type { Config } from "../src/config/schema.ts";
+
+/** The configuration of a valid text, or of valid sections. */
+export function configOf(written: string | object, environment?: Environment): Config {
+  const checked = checkConfig(typeof written === "string" ? written : JSON.stringify(written), environment);
+  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
+  return checked.config;
+}
+
+/** Sections for a daemon whose files are in a folder, and whose cloud is a simulator. It prefetches no token. */
+export function daemonSections(simulator: Simulator, folder: string, registryHosts: readonly string[]) {
+  return {
+    sockets: { credentials: join(folder, "credentials.sock"), health: join(folder, "health.sock") },
+    metrics: { textfile: join(folder, "metrics.prom") },
+    metadata: { baseUrl: simulator.metadataUrl.href },
+    auth: { endpoint: simulator.authUrl.origin },
+    registries: {
+      prefetch: [],
+      endpoints: Object.fromEntries(registryHosts.map((host) => [host, simulator.registryUrl.origin])),
+    },
+  };
+}
