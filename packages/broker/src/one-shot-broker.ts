@@ -12,7 +12,6 @@ import { createCredentialCore } from "./core/core.ts";
 import { createDockerCredential } from "./pulls/docker-request.ts";
 import { type AnswerCredentials, createCredentials } from "./pulls/kubelet-request.ts";
 import { createUpstreams } from "./tokens/upstreams.ts";
-import { createPullTokens } from "./workloads/pull-tokens.ts";
 import { createWorkloads } from "./workloads/workloads.ts";
 
 export interface OneShotBroker {
@@ -33,34 +32,28 @@ export interface OneShotBrokerOptions {
 }
 
 export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroker {
-  const { config, environment, clock, random, limitMs } = options;
-  const upstreams = createUpstreams({ config, environment, clock });
+  const { config, clock, limitMs } = options;
+  const upstreams = createUpstreams(options);
   const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);
   const core = createCredentialCore({
-    config,
-    environment,
-    clock,
-    random,
+    ...options,
     deadlineMs,
     sendMetadata: upstreams.sendMetadata,
     sendAuth: upstreams.send,
     sendTo: () => upstreams.send,
   });
-  const { registries, tokens } = core;
   const workloads = createWorkloads({
-    ...{ config, environment, clock, random },
+    ...options,
+    ...core,
     sendTo: () => upstreams.send,
-    endpointOf: registries.endpointOf,
-    sessions: core.sessions,
-    refreshSession: core.refreshSession,
     sendDomain: upstreams.send,
     secretMissingAs: "domain-secret-without-daemon",
   });
-  const settings = config.serviceAccounts;
+
   return {
     answer: createCredentials({
       ...core,
-      pullTokens: createPullTokens({ clock, settings, tokens, workloads: workloads.tokens }),
+      pullTokens: workloads.pullTokens,
       clock,
       deadlineMs,
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },

@@ -1,6 +1,6 @@
 /** Turns the core's events into log lines and metrics, and tells the handover when its state has changed. */
 
-import type { CacheEvent } from "@ocir-broker/expiring-cache";
+import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation";
 import type { IdentityEvent } from "@ocir-broker/identity";
 import { createFetchLog } from "../telemetry/fetch-log.ts";
@@ -12,38 +12,28 @@ import type { CredentialCoreEvents } from "./core.ts";
 export interface CoreEventsOptions {
   readonly log: Log;
   readonly metrics: Metrics;
+  /** The state to be kept over a restart has changed. */
   readonly onChanged: () => void;
   readonly onHomeRegion: () => void;
 }
 
 export function createCoreEvents({ log, metrics, onChanged, onHomeRegion }: CoreEventsOptions): CredentialCoreEvents {
-  const logRegion = createFetchLog(log, "region");
-  const logSession = createFetchLog(log, "session");
-  const logToken = createFetchLog(log, "token");
-
-  function noteChange({ type }: CacheEvent): void {
-    if (type !== "failed") onChanged();
+  function noter(what: "region" | "session" | "token", onSettled: OnSettled) {
+    const logFetch = createFetchLog(log, what);
+    return (event: CacheEvent): void => {
+      logFetch(event);
+      if (event.type !== "failed") onChanged();
+      settle(event, onSettled);
+    };
   }
 
   return {
     onIdentity: (event) => logIdentityEvent(event, log, metrics),
-    onRegion(event) {
-      logRegion(event);
-      noteChange(event);
-      if (event.type === "fetched") onHomeRegion();
-    },
-    onSession(event) {
-      logSession(event);
-      noteChange(event);
-      const result = resultOf(event);
-      if (result !== undefined) metrics.sessionFetched(result.reason, result.outcome);
-    },
-    onToken(event) {
-      logToken(event);
-      noteChange(event);
-      const result = resultOf(event);
-      if (result !== undefined) metrics.tokenFetched(event.key, result.reason, result.outcome);
-    },
+    onRegion: noter("region", (_reason, result) => {
+      if (result === "success") onHomeRegion();
+    }),
+    onSession: noter("session", metrics.sessionFetched),
+    onToken: noter("token", (reason, result, registryHost) => metrics.tokenFetched(registryHost, reason, result)),
   };
 }
 
@@ -53,24 +43,21 @@ export interface WorkloadFailure {
   readonly atMs: number;
 }
 
+interface WorkloadEventsOptions extends Pick<CoreEventsOptions, "log" | "metrics"> {
+  readonly clock: Clock;
+}
+
 /** Events of service accounts have no names: the pull's own line has the image. Keeps the last failure of all of them. */
 export function createWorkloadEvents({ log, metrics, clock }: WorkloadEventsOptions) {
   let last: WorkloadFailure | undefined;
   const noter = (kind: "session" | "token") => (event: CacheEvent) => {
-    const result = resultOf(event);
-    if (result !== undefined) metrics.workloadFetched(kind, result.reason, result.outcome);
+    settle(event, (reason, result) => metrics.workloadFetched(kind, reason, result));
     if (event.type === "failed") {
       last = { error: event.error, atMs: clock.monotonicMs() };
       log.warn({ reason: event.reason, error: event.error }, `service account's ${kind} not fetched`);
     } else if (event.type === "fetched") log.info({ reason: event.reason }, `service account's ${kind} fetched`);
   };
   return { onSession: noter("session"), onToken: noter("token"), lastFailure: () => last };
-}
-
-interface WorkloadEventsOptions {
-  readonly log: Log;
-  readonly metrics: Pick<Metrics, "workloadFetched">;
-  readonly clock: Clock;
 }
 
 /** Logs at debug, and counts requests. */
@@ -82,8 +69,10 @@ function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics,
   metrics.upstreamAnswered(event.upstream === "metadata" ? "metadata" : "auth", result, event.elapsedMs);
 }
 
-function resultOf(event: CacheEvent) {
-  if (event.type === "fetched") return { reason: event.reason, outcome: "success" } as const;
-  if (event.type === "failed") return { reason: event.reason, outcome: "failure" } as const;
-  return undefined;
+type OnSettled = (reason: FetchReason, result: "success" | "failure", key: string) => void;
+
+/** Reports a fetch that has ended. */
+function settle(event: CacheEvent, onSettled: OnSettled): void {
+  if (event.type === "fetched") onSettled(event.reason, "success", event.key);
+  else if (event.type === "failed") onSettled(event.reason, "failure", event.key);
 }

@@ -2,17 +2,15 @@
  * The core as the daemon runs it: on real upstreams, with repository access, and with everything that happens in log
  * and metrics. Owns what these need to be closed; the caller decides when.
  */
-import type { Clock, Random } from "@ocir-broker/foundation";
-import type { RepositoryAccess } from "../access/repository-access.ts";
+import type { Clock, Random, SendRequest } from "@ocir-broker/foundation";
+import { probeRepository } from "@ocir-broker/ocir";
+import { RepositoryAccess } from "../access/repository-access.ts";
 import type { Config } from "../config/schema.ts";
-import type { Log } from "../telemetry/log.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
 import { createUpstreams, instrumented } from "../tokens/upstreams.ts";
-import { createPullTokens, type PullTokens } from "../workloads/pull-tokens.ts";
+import type { PullTokens } from "../workloads/pull-tokens.ts";
 import { createWorkloads } from "../workloads/workloads.ts";
 import { type CredentialCore, createCredentialCore } from "./core.ts";
-import { createCoreAccess } from "./core-access.ts";
-import { createCoreEvents, createWorkloadEvents, type WorkloadFailure } from "./core-events.ts";
+import { type CoreEventsOptions, createCoreEvents, createWorkloadEvents, type WorkloadFailure } from "./core-events.ts";
 
 export interface DaemonCore extends Omit<CredentialCore, "close"> {
   readonly access: RepositoryAccess;
@@ -25,18 +23,13 @@ export interface DaemonCore extends Omit<CredentialCore, "close"> {
   close(): Promise<void>;
 }
 
-export interface DaemonCoreOptions {
+export interface DaemonCoreOptions extends CoreEventsOptions {
   readonly config: Config;
   /** For the system's certificates (SSL_CERT_FILE). */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;
   readonly deadlineMs: number;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  /** The state to be kept over a restart has changed. */
-  readonly onChanged: () => void;
-  readonly onHomeRegion: () => void;
 }
 
 export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
@@ -47,6 +40,9 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
     instrumented(upstreams.send, clock, (result, elapsedMs) =>
       metrics.registryAnswered(registryHost, result, elapsedMs),
     );
+  const observed = (send: SendRequest, service: "cluster" | "domain") =>
+    instrumented(send, clock, (result, elapsedMs) => metrics.upstreamAnswered(service, result, elapsedMs));
+
   const core = createCredentialCore({
     ...options,
     sendMetadata: upstreams.sendMetadata,
@@ -57,29 +53,19 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
   const workloadEvents = createWorkloadEvents(options);
   const workloads = createWorkloads({
     ...options,
+    ...core,
     ...workloadEvents,
     sendTo,
-    endpointOf: core.registries.endpointOf,
-    sessions: core.sessions,
-    refreshSession: core.refreshSession,
-    sendDomain: instrumented(upstreams.send, clock, (result, elapsedMs) =>
-      metrics.upstreamAnswered("domain", result, elapsedMs),
-    ),
-    observe: (send) =>
-      instrumented(send, clock, (result, elapsedMs) => metrics.upstreamAnswered("cluster", result, elapsedMs)),
+    sendDomain: observed(upstreams.send, "domain"),
+    observe: (send) => observed(send, "cluster"),
   });
   const closing = new AbortController();
-  const access = createCoreAccess({ core, clock, sendTo, log, metrics, signal: closing.signal });
+
   return {
     ...core,
-    access,
-    pullTokens: createPullTokens({
-      clock,
-      settings: options.config.serviceAccounts,
-      tokens: core.tokens,
-      workloads: workloads.tokens,
-    }),
-    subjects: () => workloads.tokens?.size,
+    access: createAccess(core, sendTo, options, closing.signal),
+    pullTokens: workloads.pullTokens,
+    subjects: workloads.subjects,
     lastWorkloadFailure: workloadEvents.lastFailure,
     async close() {
       closing.abort();
@@ -87,4 +73,31 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
       await Promise.all([workloads.close(), upstreams.close()]);
     },
   };
+}
+
+/** Probes with the live tokens of `core`, refreshes its caches, and reports to log and metrics. */
+function createAccess(
+  { tokens, registries, refreshSession }: CredentialCore,
+  sendTo: (registryHost: string) => SendRequest,
+  { clock, log, metrics }: DaemonCoreOptions,
+  signal: AbortSignal,
+): RepositoryAccess {
+  return new RepositoryAccess({
+    clock,
+    // Identified by its time: references from 2 048 repositories would keep old tokens in memory.
+    liveToken: (registryHost) => tokens.peek(registryHost)?.obtainedAtMs,
+    async probe(registryHost, repository) {
+      const token = tokens.peek(registryHost);
+      if (token === undefined) return "unknown";
+      const ways = { send: sendTo(registryHost), endpoint: registries.endpointOf(registryHost) };
+      return probeRepository(repository, token.value, ways, signal);
+    },
+    refreshSession,
+    refreshToken: (registryHost) => tokens.refresh(registryHost),
+    onEvent(event) {
+      if (event.type === "refreshed") metrics.refreshed(event.registryHost);
+      const { type, ...facts } = event;
+      log[type === "probe-failed" ? "debug" : "info"](facts, `access ${type}`);
+    },
+  });
 }

@@ -1,26 +1,21 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation";
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, describe, expect, it } from "vitest";
 import { configSchema } from "../config/schema.ts";
 import { codeOf } from "../errors/describe-error.ts";
 import { createCluster } from "./cluster.ts";
 
 const { signal } = new AbortController();
-let simulator: Simulator;
+const simulator = await sharedSimulator({ tls: true });
 let folder: string;
 
-beforeAll(async () => {
-  simulator = await startSimulator({ tls: true });
-});
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "cluster-"));
-  return () => rmSync(folder, { recursive: true });
+  folder = temporaryFolder();
 });
-afterAll(() => simulator.close());
 
 function clusterOf(serviceAccounts: object = {}) {
   const kubeconfig = join(folder, "kubelet.conf");

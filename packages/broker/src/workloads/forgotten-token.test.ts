@@ -3,6 +3,7 @@ import { Secret } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it } from "vitest";
 import { isInHeap } from "../../test/heap.ts";
+import { jwtOf, podClaims } from "../../test/jwt.ts";
 import { createWorkloadTokens } from "./workload-tokens.ts";
 
 /** The test must not hold the text that it looks for, so it only has the bytes. */
@@ -11,15 +12,10 @@ const LIFE_S = 3_600;
 
 const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
-function jwtOf(claims: object, signature: string): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part({ alg: "RS256", kid: "one" })}.${part(claims)}.${signature}`;
-}
-
 function createTokens(isSigned: boolean) {
   const clock = createFakeClock();
   const session = { keyId: new Secret("ST$x"), privateKey, tenancyId: "t" };
-  const body = Buffer.from(JSON.stringify({ token: jwtOf({ sub: "x" }, "c2ln"), expires_in: LIFE_S }));
+  const body = Buffer.from(JSON.stringify({ token: jwtOf({ sub: "x" }), expires_in: LIFE_S }));
   const workloads = createWorkloadTokens({
     ...{ clock, random: () => 0.5, audience: undefined, longestTokenLifeMs: LIFE_S * 1_000 },
     keys: { isSigned: async () => isSigned },
@@ -33,11 +29,8 @@ function createTokens(isSigned: boolean) {
 it("createWorkloadTokens keeps nothing of a pod's token in memory once it is verified, or accepted", async () => {
   const nodes = [createTokens(true), createTokens(false)];
   async function pull(): Promise<void> {
-    const bound = { namespace: "shop", serviceaccount: { name: "puller", uid: "1" } };
-    const token = ({ clock }: (typeof nodes)[number]): Secret => {
-      const claims = { iss: "i", aud: "a", exp: clock.wallMs() / 1_000 + LIFE_S, "kubernetes.io": bound };
-      return new Secret(jwtOf(claims, CANARY.toString("latin1")));
-    };
+    const token = ({ clock }: (typeof nodes)[number]): Secret =>
+      new Secret(jwtOf(podClaims(clock.wallMs() + LIFE_S * 1_000), CANARY.toString("latin1")));
     const tokens = nodes.map(token);
     expect(await isInHeap(CANARY)).toBe(true);
     for (const [index, { clock, workloads }] of nodes.entries()) {

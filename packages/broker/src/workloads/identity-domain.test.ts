@@ -1,41 +1,38 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSendRequest, createUpstreamDispatcher } from "@ocir-broker/foundation";
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, expect, it } from "vitest";
+import { configOf, daemonSections } from "../../test/config.ts";
+import { passwordIn, requestFor } from "../../test/kubelet-request.ts";
+import { createRecordedLog } from "../../test/recorded-log.ts";
 import { createShiftedClock, type ShiftedClock } from "../../test/shifted-clock.ts";
-import { checkConfig } from "../config/load.ts";
-import { type Broker, startBroker } from "../daemon.ts";
-import { createLog } from "../telemetry/log.ts";
+import { startDaemon } from "../../test/started-daemon.ts";
+import type { Broker } from "../daemon.ts";
 
 const HOST = "iad.ocir.io";
 const CANARY = "canary-of-the-client-secret";
 const AUDIENCE = "oci";
 const CLIENT = { "ocir-broker": CANARY };
 
-let simulator: Simulator;
+const simulator = await sharedSimulator({ tls: true });
 let broker: Broker;
 let folder: string;
-let logged: string;
 let clock: ShiftedClock;
+let answers: object[];
+let recorded: ReturnType<typeof createRecordedLog>;
 
-beforeEach(async () => {
+beforeEach(() => {
   clock = createShiftedClock();
-  logged = "";
-  folder = mkdtempSync(join(tmpdir(), "domain-"));
-  simulator = await startSimulator({ tls: true });
-});
-
-afterEach(async () => {
-  await broker.close();
-  await simulator.close();
-  rmSync(folder, { recursive: true });
+  answers = [];
+  recorded = createRecordedLog();
+  folder = temporaryFolder();
 });
 
 function write(name: string, text: string): string {
   const path = join(folder, name);
-  writeFileSync(path, text);
+  writeFileSync(path, text, { mode: 0o600 });
   return path;
 }
 
@@ -49,51 +46,23 @@ function trust(oauthClients: Readonly<Record<string, string>>): void {
 }
 
 async function start(provider: string, identityDomain: object): Promise<void> {
-  const checked = checkConfig(
-    JSON.stringify({
-      sockets: { credentials: join(folder, "c.sock"), health: join(folder, "h.sock") },
-      identity: { provider },
-      serviceAccounts: { exchange: "identity-domain", audience: AUDIENCE },
-      identityDomain: { url: simulator.domainUrl.origin, ...identityDomain },
-      registries: { ...(provider !== "none" && { prefetch: [] }), endpoints: { [HOST]: simulator.registryUrl.origin } },
-      metadata: { baseUrl: simulator.metadataUrl.href },
-      auth: { endpoint: simulator.authUrl.origin },
-      upstream: { caFile: write("region.crt", simulator.caCertificate ?? "") },
-      metrics: { textfile: join(folder, "metrics.prom") },
-    }),
-  );
-  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
-  const stream = {
-    write(line: string): void {
-      logged += line;
-    },
-  };
-  broker = await startBroker({
-    ...{ config: checked.config, environment: {}, clock, random: () => 0.5 },
-    log: createLog({ level: "trace", environment: {}, stream }),
-    ...{ version: "1", pid: process.pid },
+  const config = configOf({
+    ...daemonSections(simulator, folder, [HOST]),
+    identity: { provider },
+    serviceAccounts: { exchange: "identity-domain", audience: AUDIENCE },
+    identityDomain: { url: simulator.domainUrl.origin, ...identityDomain },
+    upstream: { caFile: write("region.crt", simulator.caCertificate ?? "") },
   });
+  broker = await startDaemon({ config, clock, log: recorded.log });
 }
 
 async function pull(serviceAccount: string) {
-  const serviceAccountToken = await simulator.serviceAccountToken({
-    ...{ namespace: "shop", serviceAccount, audience: AUDIENCE },
-  });
-  const answer = await broker.answer(
-    Buffer.from(
-      JSON.stringify({
-        kind: "CredentialProviderRequest",
-        apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-        image: `${HOST}/acme/app`,
-        serviceAccountToken,
-      }),
-    ),
-  );
-  logged += JSON.stringify(answer);
+  const wanted = { namespace: "shop", serviceAccount, audience: AUDIENCE };
+  const serviceAccountToken = await simulator.serviceAccountToken(wanted);
+  const answer = await broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
+  answers.push({ ...answer, body: String(answer.body) });
   return answer;
 }
-
-const passwordIn = (answer: { body: unknown }): string => JSON.parse(String(answer.body)).auth[HOST].password;
 
 async function pullStatus(password: string, repository: string): Promise<number> {
   const url = new URL(`/v2/${repository}/manifests/1`, simulator.registryUrl);
@@ -109,20 +78,15 @@ async function pullStatus(password: string, repository: string): Promise<number>
   return status;
 }
 
-const clientOf = (): object => {
-  const clientSecretFile = write("secret", CANARY);
-  chmodSync(clientSecretFile, 0o600);
-  return { authorization: "client", clientId: "ocir-broker", clientSecretFile };
-};
-
 it("gives each service account what its service user's group may pull on a node without a cloud, and shows the client's secret nowhere", async () => {
   trust(CLIENT);
-  await start("none", clientOf());
+  const clientSecretFile = write("secret", CANARY);
+  await start("none", { authorization: "client", clientId: "ocir-broker", clientSecretFile });
   const [one, two] = await Promise.all([pull("puller-1"), pull("puller-2")]);
   simulator.iam({ repository: "acme/app", group: "group-1", granted: true });
-  expect(await pullStatus(passwordIn(one), "acme/app")).toBe(200);
-  expect(await pullStatus(passwordIn(two), "acme/app")).toBe(403);
-  expect(passwordIn(await pull("puller-1"))).toBe(passwordIn(one));
+  expect(await pullStatus(passwordIn(one, HOST), "acme/app")).toBe(200);
+  expect(await pullStatus(passwordIn(two, HOST), "acme/app")).toBe(403);
+  expect(passwordIn(await pull("puller-1"), HOST)).toBe(passwordIn(one, HOST));
   const asked = Object.entries(simulator.requests()).filter(([name]) => /^(metadata|auth)/.test(name));
   expect(Object.fromEntries(asked.filter(([, count]) => count > 0))).toEqual({});
 
@@ -137,9 +101,9 @@ it("gives each service account what its service user's group may pull on a node 
     simulator.clearFaults();
     clock.shift(60_000);
   }
-  chmodSync(join(folder, "secret"), 0o644);
+  chmodSync(clientSecretFile, 0o644);
   expect(String((await pull("puller-3")).body)).toMatch(/^ocir-broker: identity-file-permissions: /);
-  const seen = logged + JSON.stringify(broker.health.details());
+  const seen = JSON.stringify([recorded.lines, answers, broker.health.details()]);
   const basic = Buffer.from(`ocir-broker:${CANARY}`).toString("base64");
   expect(seen).toContain("domain-client-refused");
   expect([CANARY, basic].filter((secret) => seen.includes(secret))).toEqual([]);

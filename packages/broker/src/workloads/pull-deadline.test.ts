@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { Secret, sleep } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it, vi } from "vitest";
+import { jwtOf, podClaims } from "../../test/jwt.ts";
 import { codeOf } from "../errors/describe-error.ts";
 import { createWorkloadTokens } from "./workload-tokens.ts";
 
@@ -25,11 +26,6 @@ interface Durations {
   readonly registryMs: number;
 }
 
-function jwtOf(claims: object): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part({ alg: "RS256", kid: "one" })}.${part(claims)}.c2ln`;
-}
-
 function setUp({ keysMs, exchangeMs, registryMs }: Durations) {
   const clock = createFakeClock();
   const startMs = clock.monotonicMs();
@@ -50,9 +46,7 @@ function setUp({ keysMs, exchangeMs, registryMs }: Durations) {
     sendTo: () => send,
     endpointOf: () => new URL("https://registry.test"),
   });
-  const bound = { namespace: "shop", serviceaccount: { name: "puller", uid: "1" } };
-  const exp = (clock.wallMs() + LIFE_MS) / 1_000;
-  const token = new Secret(jwtOf({ iss: "i", aud: "a", exp, "kubernetes.io": bound }));
+  const token = new Secret(jwtOf(podClaims(clock.wallMs() + LIFE_MS)));
 
   /** How a pull ends, and after how many milliseconds since the start. */
   const pull = (waitMs: number) =>

@@ -10,6 +10,7 @@ vi.setConfig({ testTimeout: 10_000 });
 const HOST = "iad.ocir.io";
 const POD = { token: new Secret("e.e.s"), annotations: {} };
 const ANNOTATION = "ocir-broker/identity";
+const ANNOTATED = { select: "annotated" } as const;
 
 function setUp(changed: Partial<PullTokensOptions["settings"]> = {}, hasExchange = true) {
   const clock = createFakeClock();
@@ -18,15 +19,11 @@ function setUp(changed: Partial<PullTokensOptions["settings"]> = {}, hasExchange
       entry: { value: new Secret(text), obtainedAtMs: 0, expiresAtMs: 1 },
       outcome: "hit" as const,
     }));
-  const node = answerOf("the node's");
-  const own = answerOf("its own");
+  const node = answerOf("node");
+  const own = answerOf("service-account");
   const settings = { select: "all", annotation: ANNOTATION, fallback: "none", ...changed } as const;
-  const pulls = createPullTokens({
-    clock,
-    settings,
-    tokens: { get: node },
-    workloads: hasExchange ? { get: own } : undefined,
-  });
+  const workloads = hasExchange ? { get: own } : undefined;
+  const pulls = createPullTokens({ clock, settings, tokens: { get: node }, workloads });
   return {
     clock,
     node,
@@ -38,55 +35,30 @@ function setUp(changed: Partial<PullTokensOptions["settings"]> = {}, hasExchange
 describe("createPullTokens", () => {
   it.each([
     ["a pod without a token", {}, undefined, "node"],
-    ["every pod with one", {}, POD, "service-account"],
-    ["a service account that has not opted in", { select: "annotated" }, POD, "node"],
-    [
-      "one with the other's annotation",
-      { select: "annotated" },
-      { ...POD, annotations: { identity: "workload" } },
-      "node",
-    ],
-    ["one that opted out", { select: "annotated" }, { ...POD, annotations: { [ANNOTATION]: "node" } }, "node"],
-    [
-      "one that opted in",
-      { select: "annotated" },
-      { ...POD, annotations: { [ANNOTATION]: "workload" } },
-      "service-account",
-    ],
-    [
-      "one that opted in by another name",
-      { select: "annotated", annotation: "identity" },
-      { ...POD, annotations: { identity: "workload" } },
-      "service-account",
-    ],
-  ] as const)("takes for %s (%o) the right identity", async (_name, settings, pod, identity) => {
-    const { get } = setUp(settings);
-    const { entry, ...rest } = await get(pod);
+    ["a pod with a token", {}, {}, "service-account"],
+    ["no annotation", ANNOTATED, {}, "node"],
+    ["another annotation", ANNOTATED, { identity: "workload" }, "node"],
+    ["the annotation to opt out", ANNOTATED, { [ANNOTATION]: "node" }, "node"],
+    ["the annotation to opt in", ANNOTATED, { [ANNOTATION]: "workload" }, "service-account"],
+    ["another name of it", { ...ANNOTATED, annotation: "identity" }, { identity: "workload" }, "service-account"],
+  ] as const)("takes for %s (%o) the right identity", async (_name, settings, annotations, identity) => {
+    const { entry, ...rest } = await setUp(settings).get(annotations && { ...POD, annotations });
     expect(rest).toEqual({ identity, outcome: "hit" });
-    expect(entry.value.reveal()).toBe(identity === "node" ? "the node's" : "its own");
+    expect(entry.value.reveal()).toBe(identity);
   });
 
   it.each([
-    ["there is no exchange", {}, false, POD, "service-accounts-off"],
-    [
-      "the annotation is misspelt",
-      { select: "annotated" },
-      true,
-      { ...POD, annotations: { [ANNOTATION]: "Workload" } },
-      "annotation-unknown",
-    ],
-    [
-      "the annotation is misspelt, whatever the fallback",
-      { select: "annotated", fallback: "node" },
-      true,
-      { ...POD, annotations: { [ANNOTATION]: "" } },
-      "annotation-unknown",
-    ],
-  ] as const)("gives no token if %s", async (_name, settings, hasExchange, pod, code) => {
-    const { get, node } = setUp(settings, hasExchange);
-    await expect(get(pod)).rejects.toMatchObject({ code });
-    expect(node).not.toHaveBeenCalled();
-  });
+    ["there is no exchange", {}, false, {}, "service-accounts-off"],
+    ["the annotation is misspelt", ANNOTATED, true, { [ANNOTATION]: "Workload" }, "annotation-unknown"],
+    ["it is empty", { ...ANNOTATED, fallback: "node" }, true, { [ANNOTATION]: "" }, "annotation-unknown"],
+  ] as const)(
+    "gives no token if %s, whatever the fallback",
+    async (_name, settings, hasExchange, annotations, code) => {
+      const { get, node } = setUp(settings, hasExchange);
+      await expect(get({ ...POD, annotations })).rejects.toMatchObject({ code });
+      expect(node).not.toHaveBeenCalled();
+    },
+  );
 
   it("gives no token if the exchange fails, and the node's only if the configuration allows it", async () => {
     const refused = Object.assign(new Error(), { code: "workload-cluster-basic" });

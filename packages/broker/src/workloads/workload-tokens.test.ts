@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createDirectDispatcher, createSendRequest, createSystemClock, Secret } from "@ocir-broker/foundation";
-import { type Simulator, startSimulator, type WantedServiceAccountToken } from "@ocir-broker/oci-simulator";
-import { createFakeClock } from "@ocir-broker/testkit";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { WantedServiceAccountToken } from "@ocir-broker/oci-simulator";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { claimsOf } from "../../test/kubelet-request.ts";
 import { configSchema } from "../config/schema.ts";
 import { codeOf } from "../errors/describe-error.ts";
 import { createWorkloads, type Workloads } from "./workloads.ts";
@@ -16,61 +17,54 @@ const SHOP = { namespace: "shop", serviceAccount: "puller" };
 const LIMIT_MS = 60_000;
 const LIMITS = { connectMs: LIMIT_MS, headersMs: LIMIT_MS, bodyMs: LIMIT_MS, maxConnectionsPerOrigin: 8 };
 
-let simulator: Simulator;
+/** The fake clock moves the time, and time limits are real, as the upstreams are. */
+let now = createFakeClock();
+const system = createSystemClock();
+const clock = {
+  ...system,
+  wallMs: () => now.wallMs(),
+  monotonicMs: () => system.monotonicMs() + now.monotonicMs(),
+};
+const simulator = await sharedSimulator({ clock: { ...system, wallMs: clock.wallMs } });
 let workloads: Workloads;
-let folder: string;
-let now: ReturnType<typeof createFakeClock>;
-let monotonicMs: () => number;
 
-beforeEach(async () => {
+beforeEach(() => {
   now = createFakeClock();
-  simulator = await startSimulator({ clock: { ...createSystemClock(), wallMs: now.wallMs } });
-  folder = mkdtempSync(join(tmpdir(), "workloads-"));
   start();
 });
 
-afterEach(async () => {
-  await workloads.close();
-  await simulator.close();
-  rmSync(folder, { recursive: true });
-});
-
-/** The fake clock moves the time, and time limits are real, as the upstreams are. */
 function start(settings: object = {}): void {
-  const caFile = join(folder, "ca.crt");
+  const caFile = join(temporaryFolder(), "ca.crt");
   writeFileSync(caFile, simulator.clusterCaCertificate);
   const { origin } = simulator.clusterUrl;
   const config = configSchema.parse({
     serviceAccounts: { exchange: "oke", apiServer: origin, endpoint: origin, caFile, ...settings },
   });
-  const system = createSystemClock();
-  monotonicMs = () => system.monotonicMs() + now.monotonicMs();
-  const clock = { ...system, wallMs: now.wallMs, monotonicMs };
   const send = createSendRequest({ dispatcher: createDirectDispatcher(LIMITS), clock, totalMs: LIMIT_MS });
-  workloads = createWorkloads({
+  const unused = () => Promise.reject(new Error("no use of the node's session"));
+  const started = createWorkloads({
     ...{ config, clock, random: () => 0.5 },
     environment: {},
-    sessions: { get: () => Promise.reject(new Error("no use of the node's session")), peek: () => undefined },
+    tokens: { get: unused },
+    sessions: { get: unused, peek: () => undefined },
     refreshSession: () => ({ startedAtMs: 0, done: Promise.resolve() }),
     sendDomain: send,
     sendTo: () => send,
-    endpointOf: () => simulator.registryUrl,
+    registries: { endpointOf: () => simulator.registryUrl },
   });
+  onTestFinished(() => started.close());
+  workloads = started;
 }
 
 const issue = async (wanted: Partial<WantedServiceAccountToken> = {}) =>
   new Secret(await simulator.serviceAccountToken({ ...SHOP, ...wanted }));
 
-async function get(token: Secret, registryHost = HOST): Promise<string> {
-  const deadlineAtMs = monotonicMs() + LIMIT_MS;
-  const answer = await workloads.tokens?.get(registryHost, token, { deadlineAtMs });
-  return nameOf(answer?.entry.value.reveal() ?? "");
-}
-
 /** The service account and the id of a registry token, which a failure shows; the starts of two JWTs look the same. */
-function nameOf(registryToken: string): string {
-  const claims = JSON.parse(Buffer.from(registryToken.split(".")[1] ?? "", "base64url").toString());
-  return `${claims.namespace}/${claims.service_account} ${claims.jti.slice(0, 8)}`;
+async function get(token: Secret, registryHost = HOST): Promise<string> {
+  const deadlineAtMs = clock.monotonicMs() + LIMIT_MS;
+  const answer = await workloads.pullTokens.get(registryHost, { token, annotations: {} }, { deadlineAtMs });
+  const claims = claimsOf(answer.entry.value.reveal());
+  return `${claims["namespace"]}/${claims["service_account"]} ${String(claims["jti"]).slice(0, 8)}`;
 }
 
 const subjectOf = (name: string) => name.split(" ")[0];
@@ -87,7 +81,7 @@ describe("createWorkloadTokens", () => {
     expect(answers.map(subjectOf)).toEqual(answers.map((_, pod) => `shop/puller-${pod % 5}`));
     expect(new Set(answers).size).toBe(5);
     expect(asked()).toEqual({ exchanges: 5, tokens: 5, keys: 1 });
-    expect(workloads.tokens?.size).toBe(5);
+    expect(workloads.subjects()).toBe(5);
   });
 
   it("uses a session for all registry hosts, and keeps their tokens apart", async () => {
@@ -146,7 +140,6 @@ describe("createWorkloadTokens", () => {
   });
 
   it("keeps a registry token no longer than the configuration says", async () => {
-    await workloads.close();
     start({ longestTokenLife: "5m" });
     const token = await issue();
     const first = await get(token);
@@ -161,7 +154,6 @@ describe("createWorkloadTokens", () => {
   });
 
   it("refuses a token of another audience than the configured one, without asking anybody", async () => {
-    await workloads.close();
     start({ audience: "ocir" });
     await expect(get(await issue())).rejects.toMatchObject({ code: "workload-token-audience" });
     expect(asked()).toEqual({ exchanges: 0, tokens: 0, keys: 0 });
@@ -169,7 +161,7 @@ describe("createWorkloadTokens", () => {
 
   it.each([
     ["a basic cluster", () => simulator.clusterType("basic"), "workload-cluster-basic"],
-    ["a deleted pod", () => simulator.deletePod("gone"), "workload-token-refused"],
+    ["a deleted pod", () => simulator.deletePod("gone"), "workload-token-refused", "gone"],
     [
       "an exchange that answers nonsense",
       () => simulator.faults({ endpoint: "cluster.exchange", html: true }),
@@ -180,10 +172,10 @@ describe("createWorkloadTokens", () => {
       () => simulator.faults({ endpoint: "cluster.exchange", token: "foreign-key" }),
       "workload-invalid",
     ],
-  ])("reports %s", async (_name, breakIt, code) => {
+  ])("reports %s", async (_name, breakIt, code, pod = "puller-0") => {
     await get(await issue({ serviceAccount: "other" }));
     breakIt();
-    const failed = get(await issue({ pod: "gone" })).catch(codeOf);
+    const failed = get(await issue({ pod })).catch(codeOf);
     await expect.poll(() => asked().exchanges, { timeout: LIMIT_MS }).toBe(2);
     // Over the deadline, so that an error which may pass is reported without further attempts.
     await now.advance(LIMIT_MS);

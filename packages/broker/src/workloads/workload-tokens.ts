@@ -5,27 +5,19 @@
  * token is used for one exchange and forgotten; what stays of it is a hash. Nothing is fetched without a pod's token, so nothing is
  * renewed after the last one has ended.
  */
+import { hash } from "node:crypto";
 import { type Answer, OnDemandCache, type OnDemandCacheOptions } from "@ocir-broker/expiring-cache";
-import {
-  type Clock,
-  type Expiring,
-  type Random,
-  type Secret,
-  type SendRequest,
-  settledWithin,
-} from "@ocir-broker/foundation";
+import { type Expiring, type Random, type Secret, settledWithin } from "@ocir-broker/foundation";
 import {
   type IssuerKeys,
   readServiceAccountClaims,
   type ServiceAccountClaims,
   type SigningSession,
-  signRequest,
   WorkloadError,
   type WorkloadExchange,
 } from "@ocir-broker/identity";
-import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
 import { LRUCache } from "lru-cache";
-import { subjectKey, tokenHash } from "./subject.ts";
+import { fetchToken, isUnauthorized, type TokenWays } from "../tokens/caches.ts";
 
 export interface WorkloadTokens {
   /**
@@ -38,13 +30,10 @@ export interface WorkloadTokens {
   close(): void;
 }
 
-export interface WorkloadTokensOptions {
-  readonly clock: Clock;
+export interface WorkloadTokensOptions extends TokenWays {
   readonly random: Random;
   readonly exchange: WorkloadExchange;
   readonly keys: IssuerKeys;
-  readonly sendTo: (registryHost: string) => SendRequest;
-  readonly endpointOf: (registryHost: string) => URL;
   /** The audience that tokens must have; undefined for any. */
   readonly audience: string | undefined;
   /** A registry token is kept no longer, whatever its own life. */
@@ -74,18 +63,16 @@ const REGISTRY_SHARE_MS = 3_000;
 const KEYS_SHARE = 1 / 3;
 
 export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTokens {
-  const { clock, random, exchange, keys } = options;
+  const { clock, random, exchange, keys, longestTokenLifeMs } = options;
   const closing = new AbortController();
   const known = new LRUCache<string, ServiceAccountClaims>({ max: MAX_KNOWN_TOKENS });
-  const sessions = new OnDemandCache<SigningSession>({
+  const exchanges = {
     ...{ clock, random, maxEntries: MAX_SUBJECTS, fetchLimitMs: EXCHANGE_LIMIT_MS },
     ...(options.onSession && { onEvent: options.onSession }),
-  });
+  };
+  const sessions = new OnDemandCache<SigningSession>(exchanges);
   /** Exchanges that prove a token, by its hash. */
-  const proofs = new OnDemandCache<SigningSession>({
-    ...{ clock, random, maxEntries: MAX_SUBJECTS, fetchLimitMs: EXCHANGE_LIMIT_MS },
-    ...(options.onSession && { onEvent: options.onSession }),
-  });
+  const proofs = new OnDemandCache<SigningSession>(exchanges);
   const tokens = new OnDemandCache<Secret>({
     ...{ clock, random, maxEntries: MAX_TOKENS, fetchLimitMs: FETCH_LIMIT_MS },
     ...(options.onToken && { onEvent: options.onToken }),
@@ -105,29 +92,29 @@ export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTo
 
   /** The subject of a token that is signed by the cluster or, if its keys cannot be read in time, accepted by Oracle. */
   async function subjectOf(token: Secret, deadlineAtMs: number): Promise<string> {
-    const hash = tokenHash(token);
-    const claims = known.get(hash) ?? readServiceAccountClaims(token);
+    const tokenHash = hash("sha256", token.reveal(), "base64url");
+    const claims = known.get(tokenHash) ?? readServiceAccountClaims(token);
     checkUsable(claims, options);
     const subject = subjectKey(claims);
-    if (known.has(hash)) return subject;
+    if (known.has(tokenHash)) return subject;
     const checked = keys.isSigned(token, closing.signal).then((isSigned) => {
-      if (isSigned) known.set(hash, claims);
+      if (isSigned) known.set(tokenHash, claims);
     });
     await settledWithin(checked, exchangeWaitMs(deadlineAtMs) * KEYS_SHARE, clock);
-    if (known.has(hash)) return subject;
+    if (known.has(tokenHash)) return subject;
     // In the fetch, so that an exchange too slow for its caller counts for the next one.
     const prove = async (signal: AbortSignal): Promise<Expiring<SigningSession>> => {
       const accepted = await exchange.exchange(token, signal);
       sessions.put(subject, accepted);
-      known.set(hash, claims);
+      known.set(tokenHash, claims);
       return accepted;
     };
-    const { entry } = await proofs.get(hash, prove, { waitMs: exchangeWaitMs(deadlineAtMs) });
-    proofs.reject(hash, entry);
+    const { entry } = await proofs.get(tokenHash, prove, { waitMs: exchangeWaitMs(deadlineAtMs) });
+    proofs.reject(tokenHash, entry);
     return subject;
   }
 
-  async function fetchToken(
+  async function fetchFor(
     registryHost: string,
     subject: string,
     token: Secret,
@@ -136,18 +123,21 @@ export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTo
   ): Promise<Expiring<Secret>> {
     const session = await sessionOf(subject, token, deadlineAtMs);
     try {
-      return await fetchWith(session.value, registryHost, options, signal);
+      return await fetchToken(session.value, registryHost, options, signal);
     } catch (error) {
-      if (!(error instanceof OcirError && error.code === "registry-unauthorized")) throw error;
+      if (!isUnauthorized(error)) throw error;
       sessions.reject(subject, session);
-      return fetchWith((await sessionOf(subject, token, deadlineAtMs)).value, registryHost, options, signal);
+      return fetchToken((await sessionOf(subject, token, deadlineAtMs)).value, registryHost, options, signal);
     }
   }
 
   return {
     async get(registryHost, token, { deadlineAtMs }) {
       const subject = await subjectOf(token, deadlineAtMs);
-      const fetch = (signal: AbortSignal) => fetchToken(registryHost, subject, token, deadlineAtMs, signal);
+      const fetch = async (signal: AbortSignal): Promise<Expiring<Secret>> => {
+        const fetched = await fetchFor(registryHost, subject, token, deadlineAtMs, signal);
+        return { ...fetched, expiresAtMs: Math.min(fetched.expiresAtMs, fetched.obtainedAtMs + longestTokenLifeMs) };
+      };
       return tokens.get(`${registryHost} ${subject}`, fetch, { waitMs: leftMs(deadlineAtMs) });
     },
     get size() {
@@ -163,6 +153,15 @@ export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTo
   };
 }
 
+/**
+ * One key for one service account and audience. JSON keeps the parts apart whatever they contain, and the hash keeps names out of
+ * messages. Annotations are no part of it: they decide before whose identity is used, and influence no fetch.
+ */
+function subjectKey({ issuer, audiences, namespace, name, uid }: ServiceAccountClaims): string {
+  const parts = [issuer, audiences.toSorted(), namespace, name, uid];
+  return hash("sha256", JSON.stringify(parts), "base64url");
+}
+
 function checkUsable(
   { expiresAtWallMs, audiences }: ServiceAccountClaims,
   { clock, audience }: Pick<WorkloadTokensOptions, "clock" | "audience">,
@@ -170,16 +169,4 @@ function checkUsable(
   if (!(expiresAtWallMs > clock.wallMs())) throw new WorkloadError("workload-token-ended", "service-account token");
   if (audience !== undefined && !audiences.includes(audience))
     throw new WorkloadError("workload-token-audience", "service-account token");
-}
-
-async function fetchWith(
-  session: SigningSession,
-  registryHost: string,
-  { clock, sendTo, endpointOf, longestTokenLifeMs }: WorkloadTokensOptions,
-  signal: AbortSignal,
-): Promise<Expiring<Secret>> {
-  const sign = (request: { method: "GET"; url: URL }) => signRequest(session, request, clock.wallMs());
-  const ways = { send: sendTo(registryHost), sign, clock, endpoint: endpointOf(registryHost) };
-  const fetched = await fetchBearerToken(registryHost, ways, signal);
-  return { ...fetched, expiresAtMs: Math.min(fetched.expiresAtMs, fetched.obtainedAtMs + longestTokenLifeMs) };
 }

@@ -1,5 +1,4 @@
-/** Wires service accounts: the exchange, the cluster's keys, and the tokens. Undefined parts if they are not configured. */
-
+/** Wires service accounts: the exchange, the cluster's keys, the tokens, and whose token a pull gets. */
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { SendRequest } from "@ocir-broker/foundation";
 import {
@@ -13,21 +12,26 @@ import {
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { SESSION } from "../tokens/caches.ts";
+import type { Registries } from "../tokens/registries.ts";
 import { type RefreshSession, sessionAfter } from "../tokens/session-refresh.ts";
 import { type ClusterOptions, createCluster } from "./cluster.ts";
-import { createWorkloadTokens, type WorkloadTokens, type WorkloadTokensOptions } from "./workload-tokens.ts";
+import { createPullTokens, type PullTokens, type PullTokensOptions } from "./pull-tokens.ts";
+import { createWorkloadTokens, type WorkloadTokensOptions } from "./workload-tokens.ts";
 
 export interface Workloads {
-  /** Undefined if `serviceAccounts.exchange` is `none`. */
-  readonly tokens: WorkloadTokens | undefined;
+  readonly pullTokens: PullTokens;
+  /** Subjects with a session; undefined if `serviceAccounts.exchange` is `none`. */
+  readonly subjects: () => number | undefined;
   close(): Promise<void>;
 }
 
 export interface WorkloadsOptions
   extends ClusterOptions,
-    Pick<WorkloadTokensOptions, "random" | "sendTo" | "endpointOf" | "onSession" | "onToken"> {
+    Pick<PullTokensOptions, "tokens">,
+    Pick<WorkloadTokensOptions, "random" | "sendTo" | "onSession" | "onToken"> {
   readonly config: ClusterOptions["config"] & Pick<Config, "identityDomain">;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly registries: Pick<Registries, "endpointOf">;
   /** The node's own session, which may authorise an exchange at an identity domain. */
   readonly sessions: Pick<RefreshAheadCache<SigningSession>, "get" | "peek">;
   readonly refreshSession: RefreshSession;
@@ -43,23 +47,29 @@ export interface WorkloadsOptions
 const NODE_SESSION_WAIT_MS = 12_000;
 
 export function createWorkloads(options: WorkloadsOptions): Workloads {
-  const { config, clock, observe = (send: SendRequest) => send } = options;
-  const { exchange, audience, longestTokenLife } = config.serviceAccounts;
-  if (exchange === "none") return { tokens: undefined, close: () => Promise.resolve() };
+  const { config, clock, registries, observe = (send: SendRequest) => send } = options;
+  const settings = config.serviceAccounts;
+  const { exchange, audience, longestTokenLife } = settings;
+  if (exchange === "none") {
+    const pullTokens = createPullTokens({ ...options, settings, workloads: undefined });
+    return { pullTokens, subjects: () => undefined, close: () => Promise.resolve() };
+  }
   const cluster = createCluster(options);
   const { apiServer, endpoint } = cluster;
   const send = observe(cluster.send);
-  const tokens = createWorkloadTokens({
+  const workloads = createWorkloadTokens({
     ...options,
     exchange: exchange === "oke" ? createOkeWorkload({ clock, send, endpoint }) : domainOf(options),
     keys: createIssuerKeys({ clock, send, apiServer }),
+    endpointOf: registries.endpointOf,
     audience,
     longestTokenLifeMs: durationMs(longestTokenLife),
   });
   return {
-    tokens,
+    pullTokens: createPullTokens({ ...options, settings, workloads }),
+    subjects: () => workloads.size,
     async close() {
-      tokens.close();
+      workloads.close();
       await cluster.close();
     },
   };
