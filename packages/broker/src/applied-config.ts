@@ -1,17 +1,21 @@
 /** Holds the configuration in force, applies the live part of a new one, and pins the registry hosts that it names. */
+import { hasIdentity } from "@ocir-broker/identity";
+import { registryHostOf } from "@ocir-broker/ocir";
 import { type ConfigChanges, changesBetween, reloaded } from "./config/diff.ts";
 import type { Config } from "./config/schema.ts";
 import type { CredentialCore } from "./core/core.ts";
-import { prefetch } from "./prefetch.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
-import { isAllowedNow } from "./tokens/registries.ts";
+import { HOME_REGION, isAllowedNow } from "./tokens/registries.ts";
 
 export interface AppliedConfig {
   readonly current: Config;
   /** Applies the keys that need no restart. */
   apply(next: Config): ConfigChanges;
-  /** Pins the hosts to prefetch. Call again once the home region is known. */
+  /**
+   * Pins the hosts to prefetch: those that the configuration names, by default the home region's; none without an identity.
+   * Call again once the home region is known.
+   */
   pinHosts(): void;
 }
 
@@ -23,9 +27,18 @@ export interface AppliedConfigOptions {
 }
 
 export function createAppliedConfig({ config, core, log, metrics }: AppliedConfigOptions): AppliedConfig {
-  const { registries, tokens } = core;
+  const { provider, homeRegion, registries, tokens } = core;
   let current = config;
-  const pinHosts = (): void => prefetch(current, core, metrics.nameRegistry);
+
+  function pinHosts(): void {
+    if (!hasIdentity(provider)) return;
+    const home = homeRegion.peek(HOME_REGION);
+    const registryHosts = current.registries.prefetch ?? (home === undefined ? [] : [registryHostOf(home.value)]);
+    for (const registryHost of registryHosts) {
+      metrics.nameRegistry(registryHost);
+      tokens.pin(registryHost);
+    }
+  }
 
   /** Withdraws the token of a host that is no longer allowed, so it gets no signed request either. */
   async function withdrawIfForeign(registryHost: string): Promise<void> {

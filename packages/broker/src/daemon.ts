@@ -1,5 +1,5 @@
 /** Wires the daemon's parts together. Owns only the order of starting and stopping. */
-import type { Clock, Random } from "@ocir-broker/foundation";
+import { bootMs, type Clock, type Random } from "@ocir-broker/foundation";
 import { hasIdentity } from "@ocir-broker/identity";
 import { createAppliedConfig } from "./applied-config.ts";
 import type { ConfigDetails } from "./config/config-status.ts";
@@ -8,13 +8,14 @@ import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
 import { createDaemonCore } from "./core/daemon-core.ts";
 import { createDaemonServers } from "./daemon-servers.ts";
-import { createCoreHandover } from "./handover/core-handover.ts";
+import { openHandover } from "./handover/handover.ts";
+import { restore, snapshotOf } from "./handover/restore.ts";
 import { createDockerCredential } from "./pulls/docker-request.ts";
 import { type AnswerCredentials, createCredentials } from "./pulls/kubelet-request.ts";
-import { createExposition } from "./telemetry/exposition.ts";
 import { createHealth, type Health } from "./telemetry/health.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
+import { startTextfile, type Textfile } from "./telemetry/textfile-exporter.ts";
 import { SESSION } from "./tokens/caches.ts";
 import { HOME_REGION } from "./tokens/registries.ts";
 
@@ -60,7 +61,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     onHomeRegion: () => applied.pinHosts(),
   });
   const applied = createAppliedConfig({ config, core, log, metrics });
-  const handover = createCoreHandover({ ...options, core, currentConfig: () => applied.current });
+  const handover = openHandover({ ...options, bootMs, snapshot: () => snapshotOf(core, applied.current) });
   const health = createHealth({
     ...options,
     ...core,
@@ -68,7 +69,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     identity: core.provider.name,
     expectsToken: () => applied.current.registries.prefetch?.length !== 0,
   });
-  const exposition = createExposition({ clock, log, metrics, health });
   const answer = createCredentials({ ...core, clock, deadlineMs });
   const servers = createDaemonServers({
     ...options,
@@ -76,20 +76,34 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     answer,
     answerDockerCredential: createDockerCredential({ ...core, clock, deadlineMs }),
     health,
-    renderMetrics: exposition.render,
+    renderMetrics,
     metrics,
   });
+  let textfile: Textfile | undefined;
+
+  function renderMetrics(): Promise<string> {
+    metrics.read(health);
+    return metrics.render();
+  }
+
+  async function restoreState(): Promise<void> {
+    const loaded = handover.load();
+    if (loaded === undefined) return;
+    await restore(loaded, core, log);
+    // The configuration may have changed, and a registry host may have been left out.
+    handover.scheduleSave();
+  }
 
   async function release(): Promise<void> {
     core.access.close();
-    await Promise.all([exposition.close(), servers.stop()]);
+    await Promise.all([textfile?.close(), servers.stop()]);
     handover.close();
     await core.close();
     metrics.close();
   }
 
   try {
-    await handover.restore();
+    await restoreState();
     await servers.listen(config.sockets, environment, options.pid);
   } catch (error) {
     await release();
@@ -100,7 +114,14 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     core.homeRegion.pin(HOME_REGION);
   }
   applied.pinHosts();
-  exposition.startTextfile(config.metrics.textfile);
+  textfile = startTextfile({
+    ...{ path: config.metrics.textfile, clock, log },
+    render() {
+      metrics.textfileRendered();
+      return renderMetrics();
+    },
+    onWritten: metrics.textfileWritten,
+  });
   log.info({ version, sockets: config.sockets }, "listening");
 
   let stopping: Promise<void> | undefined;

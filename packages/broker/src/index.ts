@@ -1,8 +1,7 @@
 export { type ConfigDetails, createConfigStatus } from "./config/config-status.ts";
 export { type ConfigKey, describeConfigKeys } from "./config/keys.ts";
-export { type LenientConfig, loadLenientConfig } from "./config/lenient.ts";
+export { loadLenientConfig } from "./config/lenient.ts";
 export {
-  type CheckedConfig,
   type ConfigSource,
   checkConfig,
   DEFAULT_CONFIG_PATH,
@@ -12,16 +11,15 @@ export {
 export { printConfig } from "./config/print.ts";
 export { type Config, configJsonSchema, configSchema } from "./config/schema.ts";
 export { createCredentialCore } from "./core/core.ts";
-export { type Broker, type BrokerOptions, startBroker } from "./daemon.ts";
-export { BrokerError, type BrokerErrorCode } from "./errors/broker-error.ts";
+export { type Broker, startBroker } from "./daemon.ts";
+export { BrokerError } from "./errors/broker-error.ts";
 export { ERROR_TABLE, type ErrorCode } from "./errors/catalogue.ts";
 export { codeOf } from "./errors/describe-error.ts";
 export { errorAnswerOf } from "./errors/error-response.ts";
-export { lastConfig } from "./handover/last-config.ts";
-export { createOneShotBroker, type OneShotBroker, type OneShotBrokerOptions } from "./one-shot-broker.ts";
-export type { CredentialsAnswer } from "./pulls/kubelet-request.ts";
-export { type Supervision, type SupervisionOptions, superviseBroker } from "./systemd/supervise.ts";
-export type { HealthDetails, HealthStatus, HealthSummary } from "./telemetry/health.ts";
+export { lastConfig } from "./handover/handover.ts";
+export { createOneShotBroker } from "./one-shot-broker.ts";
+export { superviseBroker } from "./systemd/supervise.ts";
+export type { HealthDetails } from "./telemetry/health.ts";
 export { createLog, type Log } from "./telemetry/log.ts";
 export { SESSION } from "./tokens/caches.ts";
 export { HOME_REGION, isAllowedNow } from "./tokens/registries.ts";

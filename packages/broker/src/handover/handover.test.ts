@@ -1,35 +1,31 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Secret } from "@ocir-broker/foundation";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createLog } from "../telemetry/log.ts";
-import { type Handover, openHandover } from "./handover.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { createRecordedLog } from "../../test/recorded-log.ts";
+import { stateFolder } from "../../test/state-folder.ts";
+import { configSchema } from "../config/schema.ts";
+import { type Handover, lastConfig, openHandover } from "./handover.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-const session = { token: "a.b.c", privateKey: "MII" };
-
-let directory: string;
 let path: string;
 let clock: FakeClock;
-let lines: { level: string; code?: string; msg: string }[];
+let recorded: ReturnType<typeof createRecordedLog>;
 let state: Snapshot;
 
 beforeEach(() => {
-  directory = mkdtempSync("/dev/shm/handover-");
-  path = join(directory, "state");
+  path = join(stateFolder(), "state");
   clock = createFakeClock();
-  lines = [];
+  recorded = createRecordedLog();
   state = {
     source: "here",
     provider: "instance-principal",
     region: undefined,
-    session: lasting(session),
+    session: lasting({ token: "a.b.c", privateKey: "MII" }),
     tokens: [remembered("iad.ocir.io", "one")],
   };
 });
-
-afterEach(() => rmSync(directory, { recursive: true }));
 
 function lasting<V>(value: V) {
   return { value, obtainedAtMs: clock.monotonicMs(), expiresAtMs: clock.monotonicMs() + 3_600_000 };
@@ -39,19 +35,25 @@ function remembered(registryHost: string, token: string) {
   return { registryHost, endpoint: `https://${registryHost}/`, entry: lasting(new Secret(token)) };
 }
 
-function open(
-  options: { source?: string; provider?: string; snapshot?: () => Snapshot; bootMs?: number; path?: string } = {},
-): Handover {
-  const { source = "here", provider = "instance-principal", snapshot = () => state } = options;
-  return openHandover({
-    environment: { OCIR_BROKER_STATE_FILE: options.path ?? path },
-    clock,
-    bootMs: () => options.bootMs ?? clock.monotonicMs() + 100_000,
-    log: createLog({ level: "debug", environment: {}, stream: { write: (line) => void lines.push(JSON.parse(line)) } }),
-    source,
-    provider,
-    snapshot,
-  });
+const sourceOf = (named: string | undefined, bootMs = clock.monotonicMs() + 100_000) => ({
+  environment: { OCIR_BROKER_STATE_FILE: named },
+  clock,
+  bootMs: () => bootMs,
+});
+
+interface OpenOptions {
+  readonly snapshot?: () => Snapshot;
+  readonly bootMs?: number | undefined;
+  readonly named?: string | undefined;
+}
+
+function open({ snapshot = () => state, bootMs, named = path }: OpenOptions = {}): Handover {
+  return openHandover({ ...sourceOf(named, bootMs), log: recorded.log, snapshot });
+}
+
+async function save(handover = open()): Promise<void> {
+  handover.scheduleSave();
+  await clock.advance(0);
 }
 
 const tokensIn = (handover: Handover) => handover.load()?.state.tokens.map(({ entry }) => entry.value.reveal());
@@ -60,10 +62,9 @@ describe("Handover", () => {
   it("recalls what was written after a change, and says nothing about it", async () => {
     const first = open();
     expect(first.load()).toBeUndefined();
-    first.scheduleSave();
-    await clock.advance(0);
+    await save(first);
     expect(tokensIn(open())).toEqual(["one"]);
-    expect(lines).toEqual([]);
+    expect(recorded.lines).toEqual([]);
   });
 
   it("writes many changes of one turn once, with the last", async () => {
@@ -73,8 +74,7 @@ describe("Handover", () => {
     state = { ...state, tokens: [remembered("iad.ocir.io", "two")] };
     await clock.advance(0);
     expect(taken).toBe(1);
-    handover.scheduleSave();
-    await clock.advance(0);
+    await save(handover);
     expect(tokensIn(open())).toEqual(["two"]);
   });
 
@@ -97,73 +97,77 @@ describe("Handover", () => {
   it("leaves out the tokens used least recently where not all fit", async () => {
     const names = Array.from({ length: 20 }, (_, index) => `r${index}.ocir.io`);
     state = { ...state, tokens: names.map((name) => remembered(name, "x".repeat(65_536))) };
-    open().scheduleSave();
-    await clock.advance(0);
+    await save();
     const hosts = open()
       .load()
       ?.state.tokens.map(({ registryHost }) => registryHost);
     expect(hosts).toEqual(names.slice(0, 10));
   });
 
-  it.each([
-    ["is not complete", () => writeFileSync(path, readFileSync(path).subarray(0, 200)), {}, "state-broken"],
-    ["is of another source", () => undefined, { source: "elsewhere" }, "state-of-another-source"],
-    ["is of another identity provider", () => undefined, { provider: "user" }, "state-of-another-source"],
-    ["is of an earlier boot", () => undefined, { bootMs: 5_000 }, "state-of-another-boot"],
-  ])("ignores and removes a state that %s, with one line", async (_what, change, options, code) => {
-    open().scheduleSave();
-    await clock.advance(0);
+  it.each<[what: string, change: () => void, bootMs: number | undefined, code: string]>([
+    ["is not complete", () => writeFileSync(path, readFileSync(path).subarray(0, 200)), undefined, "state-broken"],
+    ["is of another source", () => Object.assign(state, { source: "else" }), undefined, "state-of-another-source"],
+    ["is of another provider", () => Object.assign(state, { provider: "user" }), undefined, "state-of-another-source"],
+    ["is of an earlier boot", () => undefined, 5_000, "state-of-another-boot"],
+  ])("ignores and removes a state that %s, with one line", async (_what, change, bootMs, code) => {
+    await save();
     change();
-    expect(open(options).load()).toBeUndefined();
-    expect(lines).toMatchObject([{ level: "warn", code }]);
+    expect(open({ bootMs }).load()).toBeUndefined();
+    expect(recorded.lines).toMatchObject([{ level: "warn", code }]);
     expect(existsSync(path)).toBe(false);
   });
 
-  it.each([undefined, ""])("does nothing if the environment names no file but %j", (named) => {
-    const handover = openHandover({
-      environment: { OCIR_BROKER_STATE_FILE: named },
-      clock,
-      bootMs: () => 0,
-      log: createLog({ level: "info", environment: {}, stream: { write: () => expect.unreachable() } }),
-      source: "here",
-      provider: "instance-principal",
-      snapshot: () => expect.unreachable(),
-    });
+  it("does nothing if the environment names no file", () => {
+    const handover = open({ named: "", snapshot: () => expect.unreachable() });
     handover.scheduleSave();
     handover.close();
     expect(handover.load()).toBeUndefined();
-    expect(clock.armed()).toEqual([]);
+    expect([clock.armed(), recorded.lines]).toEqual([[], []]);
   });
 
   it.each([
     ["does not exist", "/nowhere/state", "ENOENT"],
     ["is on a disk", join(import.meta.dirname, "state"), "state-on-disk"],
-  ])("does nothing if the file's folder %s, with one line", (_what, elsewhere, code) => {
-    const handover = open({ path: elsewhere });
+  ])("does nothing if the file's folder %s, with one line", (_what, named, code) => {
+    const handover = open({ named });
     handover.scheduleSave();
     expect(handover.load()).toBeUndefined();
-    expect(lines).toMatchObject([{ level: "warn", code, msg: "state handover is not possible" }]);
-    expect(existsSync(elsewhere)).toBe(false);
+    expect(recorded.lines).toMatchObject([{ level: "warn", code, msg: "state handover is not possible" }]);
+    expect(existsSync(named)).toBe(false);
   });
 
   it("continues if the file cannot be written, with one line until that changes, and writes once it can", async () => {
     const handover = open();
-    async function save(times: number): Promise<void> {
-      for (let time = 0; time < times; time++) {
-        handover.scheduleSave();
-        await clock.advance(0);
-      }
-    }
     mkdirSync(path);
-    await save(3);
-    expect(lines).toMatchObject([{ level: "warn", code: "EISDIR", msg: "state not written" }]);
+    for (let time = 0; time < 3; time++) await save(handover);
+    expect(recorded.lines).toMatchObject([{ level: "warn", code: "EISDIR", msg: "state not written" }]);
     rmdirSync(path);
-    await save(1);
+    await save(handover);
     expect(tokensIn(open())).toEqual(["one"]);
     rmSync(path);
     mkdirSync(path);
-    await save(2);
-    expect(lines.map(({ code }) => code)).toEqual(["EISDIR", "EISDIR"]);
-    rmdirSync(path);
+    for (let time = 0; time < 2; time++) await save(handover);
+    expect(recorded.lines.map(({ code }) => code)).toEqual(["EISDIR", "EISDIR"]);
+  });
+});
+
+describe("lastConfig", () => {
+  const config = configSchema.parse({ registries: { extraHosts: ["a.example"] } });
+
+  it.each<[what: string, written: unknown, change: () => void, bootMs: number | undefined, found: unknown]>([
+    ["returns the configuration of a state", config, () => undefined, undefined, config],
+    ["returns nothing without a state", config, () => rmSync(path), undefined, undefined],
+    ["returns nothing for a broken state", config, () => writeFileSync(path, "x"), undefined, undefined],
+    ["returns nothing for a state of another boot", config, () => undefined, 5_000, undefined],
+    ["returns nothing for a state without a configuration", undefined, () => undefined, undefined, undefined],
+    ["returns nothing for a configuration of another release", { unknown: {} }, () => undefined, undefined, undefined],
+  ])("%s", async (_what, written, change, bootMs, found) => {
+    await save(open({ snapshot: () => ({ ...state, config: written }) }));
+    change();
+    expect(lastConfig(sourceOf(path, bootMs))).toEqual(found);
+  });
+
+  it.each([undefined, "", "/nowhere/state"])("returns nothing for a state file named %j", (named) => {
+    expect(lastConfig(sourceOf(named))).toBeUndefined();
   });
 });

@@ -4,6 +4,7 @@
  * An error is logged once and skips the handover; the service continues.
  */
 import type { Clock, Timer } from "@ocir-broker/foundation";
+import { type Config, configSchema } from "../config/schema.ts";
 import { codeOf } from "../errors/describe-error.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
@@ -20,15 +21,16 @@ export interface Handover {
   close(): void;
 }
 
-export interface HandoverOptions {
+export interface StateSource {
   /** OCIR_BROKER_STATE_FILE, from the unit. Without it there is no handover. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly bootMs: () => number;
+}
+
+export interface HandoverOptions extends StateSource {
   readonly log: Log;
-  /** State of another source or identity provider is ignored. */
-  readonly source: string;
-  readonly provider: string;
+  /** State of another source or identity provider than this one's is ignored. */
   readonly snapshot: () => Snapshot;
 }
 
@@ -47,22 +49,19 @@ export function openHandover(options: HandoverOptions): Handover {
 }
 
 function createHandover(file: StateFile, options: HandoverOptions): Handover {
-  const { clock, bootMs, log, source, provider, snapshot } = options;
-  const now = (): Moment => ({ monotonicMs: clock.monotonicMs(), bootMs: bootMs(), wallMs: clock.wallMs() });
+  const { clock, log, snapshot } = options;
   let pending: Timer | undefined;
   let isClosed = false;
   let failingWith: string | undefined;
 
   function load(): LoadedSnapshot | undefined {
     try {
-      const found = file.read();
-      if (found === undefined) return undefined;
-      if ("fault" in found) return forget(found.fault);
-      const decoded = decodeSnapshot(found.payload, now());
-      found.payload.fill(0);
+      const decoded = read(file, options);
+      if (decoded === undefined) return undefined;
       if ("fault" in decoded) return forget(decoded.fault);
-      const { state } = decoded;
-      return state.source === source && state.provider === provider ? decoded : forget("state-of-another-source");
+      const { source, provider } = snapshot();
+      const isOurs = decoded.state.source === source && decoded.state.provider === provider;
+      return isOurs ? decoded : forget("state-of-another-source");
     } catch (error) {
       return forget(codeOf(error));
     }
@@ -78,11 +77,11 @@ function createHandover(file: StateFile, options: HandoverOptions): Handover {
     attempt(() => {
       const state = snapshot();
       let tokens = state.tokens;
-      let payload = encodeSnapshot(state, now());
+      let payload = encodeSnapshot(state, momentOf(options));
       // Drops the less recently used half until the rest fits.
       while (payload.length > MAX_STATE_BYTES && tokens.length > 0) {
         tokens = tokens.slice(0, Math.floor(tokens.length / 2));
-        payload = encodeSnapshot({ ...state, tokens }, now());
+        payload = encodeSnapshot({ ...state, tokens }, momentOf(options));
       }
       file.write(payload);
       payload.fill(0);
@@ -113,4 +112,31 @@ function createHandover(file: StateFile, options: HandoverOptions): Handover {
       write();
     },
   };
+}
+
+/**
+ * The configuration that an earlier process had in force. Undefined if there is no usable state.
+ * Never writes, and never throws: the broker reads the same state later and logs its faults.
+ */
+export function lastConfig(source: StateSource): Config | undefined {
+  const path = source.environment["OCIR_BROKER_STATE_FILE"];
+  if (!path) return undefined;
+  try {
+    const decoded = read(createStateFile(path), source);
+    return decoded && "state" in decoded ? configSchema.safeParse(decoded.state.config).data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function read(file: StateFile, source: StateSource) {
+  const found = file.read();
+  if (found === undefined || "fault" in found) return found;
+  const decoded = decodeSnapshot(found.payload, momentOf(source));
+  found.payload.fill(0);
+  return decoded;
+}
+
+function momentOf({ clock, bootMs }: StateSource): Moment {
+  return { monotonicMs: clock.monotonicMs(), bootMs: bootMs(), wallMs: clock.wallMs() };
 }

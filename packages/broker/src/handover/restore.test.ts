@@ -2,9 +2,9 @@ import { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import { Secret } from "@ocir-broker/foundation";
 import { createProvider, DEFAULT_PROVIDER, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
+import { createRecordedLog } from "../../test/recorded-log.ts";
 import { createSession } from "../../test/session-fixture.ts";
-import { createLog } from "../telemetry/log.ts";
 import { restore, type SnapshotOwners } from "./restore.ts";
 
 const session = createSession();
@@ -12,7 +12,7 @@ const session = createSession();
 function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true) {
   const clock = createFakeClock();
   const fetched: string[] = [];
-  let logged = "";
+  const { log, lines } = createRecordedLog("info");
   const lasting = <V>(value: V) => ({
     value,
     obtainedAtMs: clock.monotonicMs(),
@@ -45,9 +45,6 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
     endpoint,
     entry: lasting(new Secret(registryHost)),
   });
-  const write = (line: string): void => {
-    logged += line;
-  };
   return {
     owners,
     fetched,
@@ -66,18 +63,18 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
           isAgeDoubtful,
         },
         owners,
-        createLog({ level: "info", environment: {}, stream: { write } }),
+        log,
       ),
-    logged: () => JSON.parse(logged),
+    lines,
     held: () => owners.tokens.entries().map(({ key }) => key),
   };
 }
 
 it("restore gives no token to a host that may not have one any more, or that is reached elsewhere", async () => {
-  const { run, held, logged, fetched } = setUp((host) => host !== "a.example");
+  const { run, held, lines, fetched } = setUp((host) => host !== "a.example");
   await run();
   expect(held()).toEqual(["b.example"]);
-  expect(logged()).toMatchObject({ registryHosts: ["b.example"], hasSession: true, ageSeconds: 1 });
+  expect(lines).toMatchObject([{ registryHosts: ["b.example"], hasSession: true, ageSeconds: 1 }]);
   expect(fetched).toEqual([]);
 });
 
@@ -99,11 +96,18 @@ it("restore serves what is of doubtful age, and fetches it anew: the session fir
   expect(owners.sessions.peek("session")?.value.keyId.reveal()).toBe(session.keyId.reveal());
 });
 
+it("restore passes the session's tenancy to the provider, which accepts no other", async () => {
+  const { run, owners } = setUp();
+  const resume = vi.spyOn(owners.provider, "resume");
+  await run();
+  expect(resume).toHaveBeenCalledExactlyOnceWith({ region: undefined, tenancyId: session.tenancyId });
+});
+
 it("restore drops a session whose key is not its token's, and keeps the tokens", async () => {
-  const { run, logged, held, owners } = setUp();
+  const { run, lines, held, owners } = setUp();
   const [one, other] = [session, createSession()].map((each) => owners.provider.encodeSession?.(each) as object);
   await run(false, { ...one, token: (other as { token: string }).token });
-  expect(logged()).toMatchObject({ hasSession: false });
+  expect(lines).toMatchObject([{ hasSession: false }]);
   expect(owners.sessions.entries()).toEqual([]);
   expect(held()).toHaveLength(2);
 });

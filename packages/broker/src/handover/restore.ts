@@ -3,6 +3,7 @@
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation";
 import type { NamedProvider, RegionInfo, SigningSession } from "@ocir-broker/identity";
+import type { Config } from "../config/schema.ts";
 import type { Log } from "../telemetry/log.ts";
 import { SESSION } from "../tokens/caches.ts";
 import { HOME_REGION, isAllowedNow, type Registries } from "../tokens/registries.ts";
@@ -17,13 +18,17 @@ export interface SnapshotOwners {
   readonly registries: Registries;
 }
 
-export function snapshotOf({ provider, homeRegion, sessions, tokens, registries }: SnapshotOwners): Snapshot {
+/** @param config the configuration in force. */
+export function snapshotOf(owners: SnapshotOwners, config: Config): Snapshot {
+  const { provider, homeRegion, sessions, tokens, registries } = owners;
   const { source, name } = provider;
-  if (source === undefined) return { source: "", provider: name, region: undefined, session: undefined, tokens: [] };
+  if (source === undefined)
+    return { source: "", provider: name, config, region: undefined, session: undefined, tokens: [] };
   const session = sessions.peek(SESSION);
   return {
     source,
     provider: name,
+    config,
     region: homeRegion.peek(HOME_REGION)?.value,
     session: session && { ...session, value: provider.encodeSession?.(session.value) },
     tokens: tokens.entries().flatMap(({ key: registryHost }) => {

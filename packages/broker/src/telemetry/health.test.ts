@@ -70,3 +70,14 @@ it("createHealth is not ready once somebody asks for the prefetched host that fa
   expect(health.isServing()).toBe(false);
   expect([...health.lastSuccesses()].map(([key]) => key)).toEqual(["prefetched"]);
 });
+
+it("createHealth is degraded, and shows no life, once a token that was served has ended", async () => {
+  const { clock, working, health } = setUp();
+  working.add("prefetched");
+  await clock.advance(1_000);
+  expect(health.summary()).toMatchObject({ status: "ok", registries: { prefetched: { expiresInSeconds: 3_599 } } });
+  working.clear();
+  await clock.advance(HOUR_MS);
+  expect(health.summary()).toMatchObject({ status: "degraded", registries: { prefetched: null } });
+  expect(health.isServing()).toBe(true);
+});

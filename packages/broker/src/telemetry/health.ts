@@ -12,14 +12,14 @@ import { codeOf } from "../errors/describe-error.ts";
 import type { Readings, ServableTimes } from "./metrics.ts";
 
 /** ok: everything works. degraded: tokens are or were served, but something fails. starting: no token yet. */
-export type HealthStatus = "ok" | "degraded" | "starting";
+type HealthStatus = "ok" | "degraded" | "starting";
 
 interface LifeSummary {
   readonly ageSeconds: number;
   readonly expiresInSeconds: number;
 }
 
-export interface HealthSummary {
+interface HealthSummary {
   readonly status: HealthStatus;
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -165,16 +165,11 @@ export function createHealth(options: HealthOptions): Health {
     };
   }
 
-  function firstOf<T>(entries: readonly CacheEntry[], of: (entry: CacheEntry) => T | null): T | null {
-    const [entry] = entries;
-    return entry === undefined ? null : of(entry);
-  }
-
   return {
     isServing,
     summary: () => ({
       ...common(),
-      session: firstOf(sessions.entries(), lifeOf),
+      session: sessions.entries().map(lifeOf)[0] ?? null,
       registries: Object.fromEntries(
         tokens
           .entries()
@@ -184,9 +179,9 @@ export function createHealth(options: HealthOptions): Health {
     }),
     details: () => ({
       ...common(),
-      startedAt: isoTime(startedAtWallMs),
+      startedAt: new Date(startedAtWallMs).toISOString(),
       config: options.configDetails?.() ?? null,
-      session: firstOf(sessions.entries(), detailsOf),
+      session: sessions.entries().map(detailsOf)[0] ?? null,
       registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsOf(entry)])),
       serviceAccounts: options.subjects() ?? null,
       serviceAccountFailure: workloadFailure(),
@@ -213,8 +208,4 @@ export function createHealth(options: HealthOptions): Health {
  */
 function isOfInterest({ pinned, isAsked, lastSuccessAtMs }: CacheEntry): boolean {
   return lastSuccessAtMs !== undefined || (pinned && isAsked);
-}
-
-function isoTime(wallMs: number): string {
-  return new Date(wallMs).toISOString();
 }

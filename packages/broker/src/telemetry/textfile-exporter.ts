@@ -5,12 +5,12 @@
  * affect nothing else. The file remains after a stop; its time stamp shows its age.
  */
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
-import type { Clock, Timer } from "@ocir-broker/foundation";
+import { type Clock, settledWithin, type Timer } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
 import type { Log } from "./log.ts";
 
 export interface Textfile {
-  /** Starts no further write; resolves when the current one has ended. */
+  /** Starts no further write; resolves when the current one has ended, or after 1 s if the disk hangs. */
   close(): Promise<void>;
 }
 
@@ -25,6 +25,9 @@ export interface TextfileOptions {
 }
 
 const INTERVAL_MS = 15_000;
+
+/** A hanging disk must not delay the daemon's stop. */
+const CLOSE_LIMIT_MS = 1_000;
 
 /** Readable by any user, since node-exporter is not in our group. */
 const MODE = 0o644;
@@ -58,10 +61,10 @@ export function startTextfile({ path, clock, log, render, onWritten }: TextfileO
 
   begin();
   return {
-    close() {
+    async close() {
       isClosed = true;
       timer?.cancel();
-      return underway;
+      await settledWithin(underway, CLOSE_LIMIT_MS, clock);
     },
   };
 }
