@@ -1,8 +1,8 @@
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
 import { beforeEach, expect, it, vi } from "vitest";
-import { createLog } from "../telemetry/log.ts";
+import { createRecordedLog } from "../../test/recorded-log.ts";
 import { createNotifier } from "./notifier.ts";
-import type { ServiceMessage } from "./notify-transport.ts";
+import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */
 vi.setConfig({ testTimeout: 10_000 });
@@ -14,7 +14,7 @@ let heard: ServiceMessage[];
 let status: string;
 let refusal: (Error & { code: string }) | undefined;
 let isFree: boolean;
-let lines: { code: string; msg: string }[];
+let recorded: ReturnType<typeof createRecordedLog>;
 
 beforeEach(() => {
   clock = createFakeClock();
@@ -22,24 +22,27 @@ beforeEach(() => {
   status = "serving";
   refusal = undefined;
   isFree = true;
-  lines = [];
+  recorded = createRecordedLog("info");
 });
 
-function create(environment: Record<string, string> = { WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(PID) }) {
+async function record(message: ServiceMessage): Promise<void> {
+  if (refusal !== undefined) throw refusal;
+  heard.push(message);
+}
+
+function create(
+  environment: Record<string, string> = { WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(PID) },
+  transport: NotifyTransport | undefined = { send: record },
+) {
   return createNotifier({
-    transport: {
-      async send(message) {
-        if (refusal !== undefined) throw refusal;
-        heard.push(message);
-      },
-    },
+    transport,
     environment,
     pid: PID,
     clock,
     kernelMonotonicUs: () => 123_456n,
     statusText: () => status,
     hasFreeDescriptor: () => isFree,
-    log: createLog({ level: "info", environment: {}, stream: { write: (line) => void lines.push(JSON.parse(line)) } }),
+    log: recorded.log,
   });
 }
 
@@ -58,7 +61,7 @@ it("Notifier is ready only when told, and pings at a third of the watchdog's tim
     { status: undefined, fields: PING },
     { status: undefined, fields: PING },
   ]);
-  expect(lines).toEqual([]);
+  expect(recorded.lines).toEqual([]);
 });
 
 it.each([
@@ -95,7 +98,7 @@ it("Notifier sends no ping while no descriptor is free, and logs it once", async
   status = "still serving";
   await clock.advance(10_000);
   expect(heard.slice(1)).toEqual([{ status: "still serving", fields: [] }]);
-  expect(lines).toMatchObject([{ code: "EMFILE", msg: "watchdog not notified: no descriptor is free" }]);
+  expect(recorded.lines).toMatchObject([{ code: "EMFILE", msg: "watchdog not notified: no descriptor is free" }]);
   isFree = true;
   await clock.advance(10_000);
   expect(heard.at(-1)).toEqual({ status: undefined, fields: PING });
@@ -137,7 +140,7 @@ it("Notifier keeps READY for a manager whose queue is full, and the order of wha
   refusal = undefined;
   await clock.advance(100);
   expect(heard).toMatchObject([{ ready: true }, { fields: ["RELOADING=1", expect.anything()] }]);
-  expect(lines).toMatchObject([{ code: "EAGAIN", msg: "service manager not notified" }]);
+  expect(recorded.lines).toMatchObject([{ code: "EAGAIN", msg: "service manager not notified" }]);
 });
 
 it("Notifier misses a ping that cannot be sent, with one line, and sends the next", async () => {
@@ -148,7 +151,7 @@ it("Notifier misses a ping that cannot be sent, with one line, and sends the nex
   refusal = undefined;
   await clock.advance(10_000);
   expect(heard).toHaveLength(2);
-  expect(lines).toHaveLength(1);
+  expect(recorded.lines).toHaveLength(1);
 });
 
 it("Notifier gives up a READY that nobody will ever hear", async () => {
@@ -158,23 +161,14 @@ it("Notifier gives up a READY that nobody will ever hear", async () => {
   refusal = undefined;
   await clock.advance(15_000);
   expect(heard).toEqual([{ status: undefined, fields: PING }]);
-  expect(lines).toMatchObject([{ code: "ENOENT" }]);
+  expect(recorded.lines).toMatchObject([{ code: "ENOENT" }]);
 });
 
 it("Notifier does not queue pings behind a message that is still on its way", async () => {
   const arrivals: (() => void)[] = [];
-  const notification = createNotifier({
-    transport: {
-      send: (message) => new Promise((resolve) => void arrivals.push(() => resolve(void heard.push(message)))),
-    },
-    environment: { WATCHDOG_USEC: "2000000" },
-    pid: PID,
-    clock,
-    kernelMonotonicUs: () => 0n,
-    statusText: () => status,
-    hasFreeDescriptor: () => isFree,
-    log: createLog({ level: "fatal", environment: {} }),
-  });
+  const send = (message: ServiceMessage) =>
+    new Promise<void>((resolve) => void arrivals.push(() => resolve(void heard.push(message))));
+  const notification = create({ WATCHDOG_USEC: "2000000" }, { send });
   notification.ready();
   await clock.advance(10_000);
   expect(arrivals).toHaveLength(1);
@@ -192,7 +186,7 @@ it("Notifier says nothing where nobody listens", () => {
     kernelMonotonicUs: () => expect.unreachable(),
     statusText: () => expect.unreachable(),
     hasFreeDescriptor: () => expect.unreachable(),
-    log: createLog({ level: "fatal", environment: {} }),
+    log: recorded.log,
   });
   notification.ready();
   notification.reloading();

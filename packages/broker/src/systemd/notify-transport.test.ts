@@ -1,29 +1,26 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { selectTransport } from "./notify-transport.ts";
 
 let directory: string;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "voice-"));
+  directory = temporaryFolder();
 });
 
-afterEach(() => {
-  vi.unstubAllEnvs();
-  rmSync(directory, { recursive: true });
-});
+afterEach(() => void vi.unstubAllEnvs());
 
-describe("selectTransport", () => {
-  it.each([
-    ["nothing is set", {}],
-    ["the socket is empty", { NOTIFY_SOCKET: "" }],
-    ["the descriptor is none", { OCIR_BROKER_NOTIFY_FD: "notify" }],
-  ])("finds none where %s", (_what, environment) => {
-    expect(selectTransport(environment)).toBeUndefined();
-  });
+it.each([
+  {},
+  { NOTIFY_SOCKET: "" },
+  ...["", "0", "2", "-3", "03", "3 ", "3.5", "0x3", "1000000", "notify"].map((text) => ({
+    OCIR_BROKER_NOTIFY_FD: text,
+  })),
+])("selectTransport finds none in %j", (environment) => {
+  expect(selectTransport(environment)).toBeUndefined();
 });
 
 describe("the launcher's descriptor", () => {

@@ -6,7 +6,6 @@
  * Why two: docs/decisions/0006-two-ways-to-notify.md.
  */
 import { writeSync } from "node:fs";
-import { inheritedFd } from "./inherited-fd.ts";
 
 export interface ServiceMessage {
   readonly ready?: true;
@@ -31,6 +30,12 @@ export function selectTransport(
   const descriptor = inheritedFd(environment["OCIR_BROKER_NOTIFY_FD"]);
   if (descriptor !== undefined) return createDescriptorTransport(descriptor);
   return environment["NOTIFY_SOCKET"] ? createProgramTransport(environment) : undefined;
+}
+
+/** Undefined if the text is not a number above those of standard input, output and error. */
+function inheritedFd(text = ""): number | undefined {
+  const descriptor = /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 0;
+  return descriptor > 2 ? descriptor : undefined;
 }
 
 /** One write is one datagram. It never blocks: the launcher sets O_NONBLOCK, so a full queue is EAGAIN. */

@@ -1,88 +1,56 @@
-/** A daemon with a service manager: a pipe stands for the manager's socket, a simulator for the cloud. */
+/** A pipe stands for the service manager's socket. */
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, constants, openSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { createSystemClock, kernelMonotonicUs } from "@ocir-broker/foundation";
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { kernelMonotonicUs } from "@ocir-broker/foundation";
+import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, expect, it, onTestFinished } from "vitest";
+import { createRecordedLog } from "../../test/recorded-log.ts";
+import { ConfigError } from "../config/config-error.ts";
 import { createConfigStatus } from "../config/config-status.ts";
+import { changesBetween } from "../config/diff.ts";
 import { loadConfig } from "../config/load.ts";
-import { type Broker, startBroker } from "../daemon.ts";
-import { createLog, type Log } from "../telemetry/log.ts";
-import { superviseBroker } from "./supervise.ts";
+import type { Config } from "../config/schema.ts";
+import { type SupervisionOptions, superviseBroker } from "./supervise.ts";
 
-const HOSTS = ["icn.ocir.io", "iad.ocir.io", "lhr.ocir.io"] as const;
-
-let directory: string;
-let simulators: Simulator[];
-let broker: Broker;
-let log: Log;
-let logged: string;
+let path: string;
 let manager: number;
+let inForce: Config;
 
-beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), "supervise-"));
-  simulators = [await startSimulator(), await startSimulator()];
-  logged = "";
-  const fifo = join(directory, "notify");
+beforeEach(() => {
+  const folder = temporaryFolder();
+  path = join(folder, "config.yaml");
+  const fifo = join(folder, "notify");
   execFileSync("mkfifo", [fifo]);
   manager = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  onTestFinished(() => closeSync(manager));
+  inForce = loadConfig({ environment: {} });
 });
 
-afterEach(async () => {
-  await broker.close();
-  await Promise.all(simulators.map((simulator) => simulator.close()));
-  closeSync(manager);
-  rmSync(directory, { recursive: true });
-});
-
-function configure(registries: object, more: object = {}): void {
-  const [simulator] = simulators as [Simulator];
-  writeFileSync(
-    join(directory, "config.yaml"),
-    JSON.stringify({
-      sockets: { credentials: join(directory, "credentials.sock"), health: join(directory, "health.sock") },
-      metrics: { textfile: join(directory, "ocir_broker.prom") },
-      metadata: { baseUrl: simulator.metadataUrl.href },
-      auth: { endpoint: simulator.authUrl.origin },
-      registries,
-      ...more,
-    }),
-  );
+/** Applies every key. */
+function applyConfig(config: Config) {
+  const changes = changesBetween(inForce, config);
+  inForce = config;
+  return changes;
 }
 
-const endpoint = (index = 0): string => (simulators[index] as Simulator).registryUrl.origin;
+interface Setting {
+  readonly applyConfig?: SupervisionOptions["broker"]["applyConfig"];
+  readonly startFault?: ConfigError;
+}
 
-async function start() {
-  const configPath = join(directory, "config.yaml");
-  const write = (line: string): void => {
-    logged += line;
-  };
-  log = createLog({ level: "info", environment: {}, stream: { write } });
-  const clock = createSystemClock();
-  const config = loadConfig({ path: configPath, environment: {} });
-  const configStatus = createConfigStatus(configPath, { inForce: "all", fault: undefined });
-  const { details: configDetails } = configStatus;
-  const common = { clock, log, pid: process.pid };
-  broker = await startBroker({
-    ...common,
-    config,
-    configDetails,
-    environment: {},
-    random: () => 0.5,
-    version: "1.2.3",
-  });
+function start(setting: Setting = {}) {
+  const { startFault: fault } = setting;
+  const { log, lines } = createRecordedLog();
+  const configStatus = createConfigStatus(path, { inForce: fault ? "valid-part" : "all", fault });
+  const health = { details: () => ({ session: null, registries: {} }) } as never;
   const environment = { OCIR_BROKER_NOTIFY_FD: String(manager), WATCHDOG_USEC: "30000000" };
-  return superviseBroker({
-    ...common,
-    broker,
-    configSource: { path: configPath, environment },
-    configStatus,
-    environment,
-    kernelMonotonicUs,
+  const supervision = superviseBroker({
+    ...{ environment, clock: createFakeClock(), kernelMonotonicUs, log, pid: process.pid },
+    ...{ broker: { health, applyConfig, ...setting }, configSource: { path, environment: {} }, configStatus },
   });
+  return { ...supervision, configStatus, lines };
 }
 
 /** Messages since the last call. */
@@ -92,91 +60,70 @@ async function heard(): Promise<string> {
   return bytes.toString("utf8", 0, readSync(manager, bytes));
 }
 
-async function untilServed(...hosts: string[]): Promise<void> {
-  const isServed = (host: string) => broker.health.summary().registries[host] != null;
-  while (!hosts.every(isServed)) await setImmediate();
-}
-
-it("a daemon is ready when it listens, says how it is, and says when it stops", async () => {
-  configure({ prefetch: [], endpoints: {} });
-  const supervision = await start();
+it("superviseBroker notifies that the broker is ready, with its state, and that it stops", async () => {
+  const supervision = start();
   expect(await heard()).toMatch(/^READY=1\nSTATUS=no token yet; .*\nWATCHDOG=1$/);
   supervision.stopping();
   expect(await heard()).toBe("STOPPING=1");
 });
 
-it("a reload brings log level, prefetched hosts, extra hosts and endpoints into force, and keeps what is served", async () => {
-  configure({ prefetch: [HOSTS[0]], endpoints: { [HOSTS[0]]: endpoint(), [HOSTS[1]]: endpoint() } });
-  const supervision = await start();
-  await untilServed(HOSTS[0]);
+it("superviseBroker applies the file at a reload, and reports keys that need a restart at each reload", async () => {
+  const { reload, lines, configStatus } = start();
   await heard();
-
-  configure(
-    { prefetch: [HOSTS[0], HOSTS[1]], endpoints: { [HOSTS[0]]: endpoint(), [HOSTS[1]]: endpoint() } },
-    { log: { level: "debug" } },
-  );
-  supervision.reload();
+  writeFileSync(path, "log: {level: debug}\nrequest: {deadline: 5s}");
+  reload();
+  expect(inForce.log.level).toBe("debug");
+  expect(lines).toMatchObject([
+    { changed: ["log.level"], needRestart: ["request.deadline"], msg: "configuration reloaded" },
+  ]);
   expect(await heard()).toMatch(
-    /^RELOADING=1\nMONOTONIC_USEC=\d+READY=1\nSTATUS=serving 1 registry host .*next renewal in [^;]+\nWATCHDOG=1$/,
+    /^RELOADING=1\nMONOTONIC_USEC=\d+READY=1\nSTATUS=.*a restart is needed for request\.deadline\nWATCHDOG=1$/,
   );
-  await untilServed(HOSTS[0], HOSTS[1]);
-  expect(log.level).toBe("debug");
-  expect(broker.health.details().registries[HOSTS[0]]?.fetches).toBe(1);
-  expect(logged).toContain('"changed":["log.level","registries.prefetch"]');
+  expect(configStatus.details()).toMatchObject({ inForce: "all", error: null, needRestart: ["request.deadline"] });
 });
 
-it("a reload that moves a registry host fetches a token there, and serves the one before meanwhile", async () => {
-  configure({ prefetch: [HOSTS[0]], endpoints: { [HOSTS[0]]: endpoint() } });
-  const supervision = await start();
-  await untilServed(HOSTS[0]);
-  configure({ prefetch: [HOSTS[0]], endpoints: { [HOSTS[0]]: endpoint(1), [HOSTS[2]]: endpoint(1) } });
-  supervision.reload();
-  await untilServed(HOSTS[0]);
-  // The second registry does not know the first one's sessions, so the old token stays.
-  while (simulators[1]?.requests()["registry.token"] === 0) await setImmediate();
-  expect(broker.health.summary().registries[HOSTS[0]]).not.toBeNull();
-});
-
-it("a reload of a configuration with faults changes nothing, and the status says so", async () => {
-  configure({ prefetch: [HOSTS[0]], endpoints: { [HOSTS[0]]: endpoint() } });
-  const supervision = await start();
-  await untilServed(HOSTS[0]);
+it("superviseBroker changes nothing at a reload of a file with faults, and reports all of them until the file is valid", async () => {
+  const { reload, lines, configStatus } = start();
   await heard();
-  configure({ prefetch: ["Not A Host"] }, { log: { level: "loud" } });
-  supervision.reload();
-  expect(await heard()).toMatch(
-    /^RELOADING=1\n.*READY=1\nSTATUS=serving 1 .*has faults; the previous one stays in force\n/s,
-  );
-  expect(log.level).toBe("info");
-  expect(broker.health.summary().registries[HOSTS[0]]).not.toBeNull();
-  expect(broker.health.details().config).toMatchObject({ inForce: "before", error: "config-invalid" });
-  expect(logged).toContain("registries.prefetch.0");
-  expect(logged).toContain("log.level");
+  const before = inForce;
+  writeFileSync(path, "log: {level: loud, colour: red}");
+  reload();
+  expect(inForce).toBe(before);
+  expect(lines).toMatchObject([{ level: "error", error: { code: "config-invalid" } }]);
+  expect(lines[0]?.error?.message).toMatch(/log\.level: must be.*log\.colour: unknown key/s);
+  expect(await heard()).toMatch(/^RELOADING=1\n.*READY=1\nSTATUS=.*has faults; the previous one stays in force\n/s);
+  expect(configStatus.details()).toEqual({
+    path,
+    inForce: "before",
+    error: "config-invalid",
+    faultyPlaces: ["line 1: log.level", "line 1: an unknown key in log"],
+    needRestart: [],
+  });
+  writeFileSync(path, "log: {level: info}");
+  reload();
+  expect(configStatus.note()).toBeUndefined();
 });
 
-it("a reload names what takes a restart, as often as it is asked for", async () => {
-  configure({ prefetch: [], endpoints: {} });
-  const supervision = await start();
-  configure({ prefetch: [], endpoints: {} }, { request: { deadline: "5s" } });
-  await heard();
-  for (let time = 0; time < 2; time += 1) {
-    supervision.reload();
-    expect(await heard()).toContain("a restart is needed for request.deadline");
-  }
+it("superviseBroker reports a start in spite of faults until a reload finds none", () => {
+  const { reload, configStatus } = start({ startFault: new ConfigError("config-invalid", "faults", []) });
+  expect(configStatus.note()).toContain("has faults");
+  writeFileSync(path, "log: {level: info}");
+  reload();
+  expect(configStatus.note()).toBeUndefined();
 });
 
-it("the metrics file is there soon after the start, with the same metrics as the socket", async () => {
-  configure({ prefetch: [], endpoints: {} });
-  await start();
-  const path = join(directory, "ocir_broker.prom");
-  const text = (): string => {
-    try {
-      return readFileSync(path, "utf8");
-    } catch {
-      return "";
-    }
-  };
-  while (text() === "") await setImmediate();
-  expect(text()).toMatch(/^ocir_broker_textfile_timestamp_seconds [1-9]/m);
-  expect(text()).toMatch(/^ocir_broker_ready 0$/m);
+it("superviseBroker changes nothing at a reload of a file that is gone", () => {
+  const { reload, lines } = start();
+  reload();
+  expect(lines).toMatchObject([{ level: "error", error: { code: "config-unreadable" } }]);
+});
+
+it("superviseBroker hides no internal error of a reload", () => {
+  writeFileSync(path, "");
+  const { reload } = start({
+    applyConfig() {
+      throw new TypeError("internal");
+    },
+  });
+  expect(reload).toThrow("internal");
 });

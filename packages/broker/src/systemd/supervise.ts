@@ -1,16 +1,21 @@
-/** Connects the daemon to its service manager: readiness, status line, watchdog, reload and stop. */
+/**
+ * Connects the daemon to its service manager: readiness, status line, watchdog, reload (SIGHUP) and stop.
+ *
+ * A reload reads the configuration again and applies the live keys. A configuration with faults changes nothing; the faults are
+ * logged, and the status line reports them until a reload succeeds.
+ */
 
 import type { Clock } from "@ocir-broker/foundation";
+import { ConfigError } from "../config/config-error.ts";
 import type { ConfigStatus } from "../config/config-status.ts";
 import type { ConfigChanges } from "../config/diff.ts";
-import type { ConfigSource, Environment } from "../config/load.ts";
+import { type ConfigSource, type Environment, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { Health } from "../telemetry/health.ts";
 import type { Log } from "../telemetry/log.ts";
 import { hasFreeDescriptor } from "./free-descriptor.ts";
 import { createNotifier } from "./notifier.ts";
 import { selectTransport } from "./notify-transport.ts";
-import { createReload } from "./reload.ts";
 import { statusText } from "./status-line.ts";
 
 /** The part of the daemon that supervision needs. */
@@ -22,6 +27,7 @@ interface Supervised {
 export interface SupervisionOptions {
   /** Must already listen. */
   readonly broker: Supervised;
+  /** As at the start. */
   readonly configSource: ConfigSource;
   readonly configStatus: ConfigStatus;
   readonly environment: Environment;
@@ -40,8 +46,6 @@ export interface Supervision {
 /** Sends the readiness notification. */
 export function superviseBroker(options: SupervisionOptions): Supervision {
   const { broker, configSource, configStatus: status, environment, log } = options;
-  const { applyConfig } = broker;
-  const reload = createReload({ source: configSource, status, applyConfig, log });
   const notifier = createNotifier({
     ...options,
     hasFreeDescriptor,
@@ -49,12 +53,25 @@ export function superviseBroker(options: SupervisionOptions): Supervision {
     statusText: () => statusText(broker.health.details(), status.note()),
   });
   notifier.ready();
+
+  function reload(): void {
+    try {
+      const { live, atRestart } = broker.applyConfig(loadConfig(configSource));
+      log.info({ changed: live, needRestart: atRestart }, "configuration reloaded");
+      status.reloaded(atRestart);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      log.error({ error }, "configuration not reloaded; the previous one stays in force");
+      status.refused(error);
+    }
+  }
+
   return {
     reload() {
       notifier.reloading();
       reload();
       notifier.ready();
     },
-    stopping: () => notifier.stopping(),
+    stopping: notifier.stopping,
   };
 }
