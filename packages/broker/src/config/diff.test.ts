@@ -1,13 +1,6 @@
 import { expect, it } from "vitest";
+import { configOf } from "../../test/config.ts";
 import { changesBetween, reloaded } from "./diff.ts";
-import { checkConfig } from "./load.ts";
-import type { Config } from "./schema.ts";
-
-function configOf(text: string): Config {
-  const checked = checkConfig(text);
-  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
-  return checked.config;
-}
 
 it.each([
   ["nothing", "", "log: {level: info}", [], []],

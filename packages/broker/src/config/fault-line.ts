@@ -1,18 +1,13 @@
 /** Finds the line of a key in a YAML document, or of the innermost part of its path that exists. */
 import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument } from "yaml";
 
-export interface Located {
-  readonly document: Document;
-  /** @returns 0 for the whole file. */
-  lineOf(path: readonly PropertyKey[]): number;
-}
-
-export function parseLocated(text: string): Located {
+export function parseLocated(text: string) {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter });
   return {
     document,
-    lineOf(path) {
+    /** @returns 0 for the whole file. */
+    lineOf(path: readonly PropertyKey[]): number {
       const offset = offsetOf(document, path);
       return offset === undefined ? 0 : lineCounter.linePos(offset).line;
     },

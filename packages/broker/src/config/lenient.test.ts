@@ -1,26 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, describe, expect, it } from "vitest";
+import { configOf } from "../../test/config.ts";
 import { loadLenientConfig } from "./lenient.ts";
-import { checkConfig } from "./load.ts";
 
-let directory: string;
 let path: string;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "usable-"));
-  path = join(directory, "config.yaml");
+  path = join(temporaryFolder(), "config.yaml");
 });
-
-afterEach(() => rmSync(directory, { recursive: true }));
-
-/** The configuration of a valid text. */
-function configOf(text: string) {
-  const checked = checkConfig(text);
-  return "config" in checked ? checked.config : checked.faults;
-}
 
 /** Sections that differ, so that a failure shows these and not two whole configurations. */
 function differences(actual: object, expected: object): unknown[] {
@@ -92,12 +82,11 @@ describe("loadLenientConfig", () => {
   });
 
   it("takes the configuration before for a file that cannot be read or parsed, and for no other", () => {
-    const before = checkConfig("auth: {endpoint: 'https://before.example'}");
-    if (!("config" in before)) throw new Error("not valid");
-    const load = () => loadLenientConfig({ path, environment: {} }, () => before.config);
-    expect(load()).toMatchObject({ ...before, inForce: "before", fault: { code: "config-unreadable" } });
+    const config = configOf("auth: {endpoint: 'https://before.example'}");
+    const load = () => loadLenientConfig({ path, environment: {} }, () => config);
+    expect(load()).toMatchObject({ config, inForce: "before", fault: { code: "config-unreadable" } });
     writeFileSync(path, "auth: [");
-    expect(load()).toMatchObject({ ...before, inForce: "before", fault: { code: "config-invalid" } });
+    expect(load()).toMatchObject({ config, inForce: "before", fault: { code: "config-invalid" } });
     writeFileSync(path, "log: {level: loud}");
     expect(load()).toMatchObject({ config: { auth: {} }, inForce: "valid-part" });
   });

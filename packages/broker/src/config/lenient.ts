@@ -2,7 +2,7 @@
  * Loads a configuration for a process that must run in any case: the valid part of file and environment, defaults for the
  * rest, and the fault. Why: docs/decisions/0013-a-faulty-configuration.md.
  */
-import * as z from "zod";
+import type * as z from "zod";
 import type { ConfigError } from "./config-error.ts";
 import {
   type ConfigSource,
@@ -14,13 +14,7 @@ import {
   withoutEmpty,
 } from "./load.ts";
 import { type Config, configSchema, environmentSchema } from "./schema.ts";
-import { withDefaults } from "./with-defaults.ts";
-
-const narrowedTrust = z.object({ upstream: z.object({ caFile: z.unknown().refine((value) => value !== undefined) }) });
-
-const namedIdentity = z
-  .object({ identity: z.unknown().refine((section) => section !== undefined) })
-  .transform(({ identity }) => identity);
+import { isMapping, withDefaults } from "./with-defaults.ts";
 
 const NO_IDENTITY = "none" satisfies Config["identity"]["provider"];
 
@@ -81,19 +75,19 @@ function withEnvironment(file: Config, { environment }: ConfigSource): Config {
 
 /** The default of `upstream.caFile` trusts more than any file, so an invalid value trusts nothing. */
 function withNarrowTrust(whole: unknown, config: Config): Config {
-  const { data } = narrowedTrust.safeParse(whole);
-  if (data === undefined || config.upstream.caFile !== undefined) return config;
+  const written = valueAt("caFile", valueAt("upstream", whole));
+  if (written === undefined || config.upstream.caFile !== undefined) return config;
   return { ...config, upstream: { ...config.upstream, caFile: NO_CERTIFICATES } };
 }
 
 /** The default of `identity.provider` is an identity, so an invalid value means none: never another one than the file's. */
 function withChosenIdentity(whole: unknown, config: Config): Config {
-  const { data } = namedIdentity.safeParse(whole);
-  return data === undefined || isValid(data) ? config : { ...config, identity: { provider: NO_IDENTITY } };
+  const { success } = configSchema.shape.identity.safeParse(valueAt("identity", whole));
+  return success ? config : { ...config, identity: { provider: NO_IDENTITY } };
 }
 
-function isValid(section: unknown): boolean {
-  return configSchema.shape.identity.safeParse(section).success;
+function valueAt(key: string, value: unknown): unknown {
+  return isMapping(value) ? value[key] : undefined;
 }
 
 function textOf(source: ConfigSource): { text: string; fault: ConfigError | undefined } {

@@ -1,19 +1,34 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { configOf } from "../../test/config.ts";
 import { durationMs } from "./duration.ts";
 import { checkConfig, type Environment, loadConfig } from "./load.ts";
 import { printConfig } from "./print.ts";
-import { type Config, configJsonSchema, configSchema } from "./schema.ts";
+import { configJsonSchema, configSchema } from "./schema.ts";
 
-function configOf(text: string, environment?: Environment): Config {
-  const checked = checkConfig(text, environment);
-  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
-  return checked.config;
-}
+const ENVIRONMENT: Environment = {
+  OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2",
+  OCI_SDK_AUTH_CLIENT_REGION_URL: "http://127.0.0.1:2",
+  HTTPS_PROXY: "http://proxy:3128",
+  NO_PROXY: "a",
+  UNRELATED: "x",
+};
+
+const FROM_ENVIRONMENT = {
+  metadata: { baseUrl: "http://127.0.0.1:1/opc/v2" },
+  auth: { endpoint: "http://127.0.0.1:2" },
+  proxy: { https: "http://proxy:3128", noProxy: "a" },
+};
+
+const FROM_FILE = {
+  metadata: { baseUrl: "http://127.0.0.1:3/opc/v2" },
+  auth: { endpoint: "https://file.example" },
+  proxy: { https: "http://file:3128", noProxy: "file" },
+};
 
 function faultsOf(text: string, environment?: Environment): readonly string[] {
   const checked = checkConfig(text, environment);
@@ -84,19 +99,13 @@ identityDomain:
     expect(configOf(text)).toEqual(parse(text));
   });
 
-  it("leaves out port 443 of a registry host, which is the same registry", () => {
-    const text = `
-registries: { extraHosts: ["a.example:443"], prefetch: ["b.example:443"], endpoints: { "c.example:443": "https://x" } }
-`;
-    expect(configOf(text)).toMatchObject({
-      registries: { extraHosts: ["a.example"], prefetch: ["b.example"], endpoints: { "c.example": "https://x" } },
-    });
-  });
-
-  it.each(["a.example:4430", "a.example:1443"])("keeps the port of %s, which is another registry", (host) => {
-    const text = `registries: { extraHosts: ["${host}"], prefetch: ["${host}"], endpoints: { "${host}": "https://x" } }`;
-    expect(configOf(text)).toMatchObject({
-      registries: { extraHosts: [host], prefetch: [host], endpoints: { [host]: "https://x" } },
+  it.each([
+    ["a.example:443", "a.example"],
+    ["a.example:4430", "a.example:4430"],
+  ])("takes the registry host %s for %s, as 443 is the default port", (host, key) => {
+    const registries = { extraHosts: [host], prefetch: [host], endpoints: { [host]: "https://x" } };
+    expect(configOf({ registries })).toMatchObject({
+      registries: { extraHosts: [key], prefetch: [key], endpoints: { [key]: "https://x" } },
     });
   });
 
@@ -133,6 +142,10 @@ surprise: 1
     [
       `log: {level: ${"y".repeat(80)}}`,
       `line 1: log.level: must be error, warn, info, debug or trace (got "${"y".repeat(59)}…)`,
+    ],
+    [
+      'registries: { endpoints: { iad.ocir.io: "https://mirror.example/base" } }',
+      'line 1: registries.endpoints.iad.ocir.io: must be a URL without a path (got "https://mirror.example/base")',
     ],
     [
       "identityDomain: {url: 'http://127.0.0.1'}",
@@ -183,23 +196,8 @@ surprise: 1
   });
 
   it.each([
-    ["https://auth.example", true],
     ["https://auth.example:8443/base", true],
-    ["http://127.9.9.9:1", true],
-    ["http://[::1]:1", true],
-    ["http://[fe80::1]", true],
-    ["http://[fd00:c1::a9fe:a9fe]/opc/v2", true],
-    ["http://169.254.169.254/opc/v2", true],
-    ["http://localhost:1", true],
-    ["http://localhost.example", false],
     ["http://10.0.0.1", false],
-    ["http://[fd00::1]", false],
-    ["http://127.0.0.1.example", false],
-    ["https://user@auth.example", false],
-    ["https://:pass@auth.example", false],
-    ["https://auth.example?x", false],
-    ["https://auth.example#x", false],
-    ["ftp://127.0.0.1", false],
     ["auth.example", false],
     ["", false],
   ])("takes %j for an endpoint: %j", (endpoint, isAccepted) => {
@@ -218,46 +216,17 @@ surprise: 1
     expect(faultsOf(JSON.stringify({ proxy: { https } }))).toHaveLength(isAccepted ? 0 : 1);
   });
 
-  it("takes no path for a registry, whose paths begin at its root", () => {
-    const faults = faultsOf('registries: { endpoints: { iad.ocir.io: "https://mirror.example/base" } }');
-    expect(faults).toEqual([
-      'line 1: registries.endpoints.iad.ocir.io: must be a URL without a path (got "https://mirror.example/base")',
-    ]);
-  });
-
-  it("fills in from the environment what the file leaves open", () => {
-    const environment = {
-      OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2",
-      OCI_SDK_AUTH_CLIENT_REGION_URL: "http://127.0.0.1:2",
-      HTTPS_PROXY: "http://proxy:3128",
-      NO_PROXY: "a",
-      UNRELATED: "x",
-    };
-    expect(configOf("auth: { endpoint: 'https://file.example' }", environment)).toMatchObject({
-      metadata: { baseUrl: "http://127.0.0.1:1/opc/v2" },
-      auth: { endpoint: "https://file.example" },
-      proxy: { https: "http://proxy:3128", noProxy: "a" },
-    });
-  });
-
-  it("prefers the file to the environment, for each key that both have", () => {
-    const file = {
-      metadata: { baseUrl: "http://127.0.0.1:3/opc/v2" },
-      auth: { endpoint: "https://file.example" },
-      proxy: { https: "http://file:3128", noProxy: "file" },
-    };
-    const environment = {
-      OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2",
-      OCI_SDK_AUTH_CLIENT_REGION_URL: "http://127.0.0.1:2",
-      HTTPS_PROXY: "http://proxy:3128",
-      NO_PROXY: "a",
-    };
-    expect(configOf(JSON.stringify(file), environment)).toMatchObject(file);
-  });
-
-  it("knows the lower-case names of proxy variables, and takes an empty variable for none", () => {
-    const environment = { HTTPS_PROXY: "", https_proxy: "http://proxy:1", NO_PROXY: "", no_proxy: "b" };
-    expect(configOf("", environment).proxy).toEqual({ https: "http://proxy:1", noProxy: "b" });
+  it.each<[what: string, file: object, environment: Environment, expected: object]>([
+    ["the environment's values for keys that the file does not have", {}, ENVIRONMENT, FROM_ENVIRONMENT],
+    ["the file's values for all keys that both have", FROM_FILE, ENVIRONMENT, FROM_FILE],
+    [
+      "the lower-case names of proxy variables if the others are empty",
+      {},
+      { HTTPS_PROXY: "", https_proxy: "http://proxy:1", NO_PROXY: "", no_proxy: "b" },
+      { proxy: { https: "http://proxy:1", noProxy: "b" } },
+    ],
+  ])("takes %s", (_what, file, environment, expected) => {
+    expect(configOf(file, environment)).toMatchObject(expected);
   });
 
   it("shows no proxy's password in a fault", () => {
@@ -288,15 +257,12 @@ describe("printConfig", () => {
     expect(configOf(printed)).toEqual({ ...config, proxy: { https: "http://[withheld]@proxy:1" } });
   });
 
-  it("prints YAML for a proxy that has a password and no scheme", () => {
-    const printed = printConfig(configOf("proxy: { https: 'user:hunter2@proxy:1' }"));
-    expect(configOf(printed).proxy).toEqual({ https: "[withheld]@proxy:1" });
-  });
-
   it.each(["user:hunter2@proxy:1", "http://us%40er:hunter2@proxy", "http://user:hun@ter2@proxy"])(
     "withholds the password of %j",
     (https) => {
-      expect(printConfig(configOf(JSON.stringify({ proxy: { https } })))).not.toMatch(/hun|ter2/);
+      const printed = printConfig(configOf({ proxy: { https } }));
+      expect(printed).not.toMatch(/hun|ter2/);
+      expect(configOf(printed).proxy.https).toContain("[withheld]@proxy");
     },
   );
 });
@@ -337,11 +303,7 @@ it("checkConfig lists each fault on a line of its own, whatever letters a key ha
 });
 
 describe("loadConfig", () => {
-  let directory: string;
-  beforeAll(() => {
-    directory = mkdtempSync(join(tmpdir(), "config-"));
-  });
-  afterAll(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryFolder();
 
   it("reads the file that it is given", () => {
     const path = join(directory, "good.yaml");

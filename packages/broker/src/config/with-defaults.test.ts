@@ -8,9 +8,7 @@ describe("withDefaults", () => {
     ["adds a section", { log: {} }, { log: {}, identity: { provider: "user", other: 1 } }],
     ["adds keys to a section", { identity: { provider: "none" } }, { identity: { provider: "none", other: 1 } }],
     ["leaves a section that is no mapping", { identity: "none" }, { identity: "none" }],
-    ["leaves a section that is a list", { identity: [] }, { identity: [] }],
     ["leaves a value that is no mapping", "text", "text"],
-    ["leaves null", null, null],
   ])("%s", (_name, value, expected) => {
     expect(withDefaults(value, DEFAULTS)).toEqual(expected);
   });

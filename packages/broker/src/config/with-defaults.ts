@@ -11,6 +11,6 @@ export function withDefaults(value: unknown, defaults: Defaults = {}): unknown {
   return { ...value, ...Object.fromEntries(sections) };
 }
 
-function isMapping(value: unknown): value is Record<string, unknown> {
+export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
