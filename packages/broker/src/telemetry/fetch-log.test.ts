@@ -1,7 +1,7 @@
 import { UpstreamError } from "@ocir-broker/foundation";
 import { describe, expect, it } from "vitest";
+import { createRecordedLog } from "../../test/recorded-log.ts";
 import { createFetchLog } from "./fetch-log.ts";
-import { createLog } from "./log.ts";
 
 const KEY = "iad.ocir.io";
 const failed = (code: "timeout" | "tls") =>
@@ -16,25 +16,15 @@ const failed = (code: "timeout" | "tls") =>
 const fetched = { type: "fetched", key: KEY, reason: "renewal", elapsedMs: 5.4, expiresInMs: 1_000 } as const;
 
 function setUp(what: "session" | "token") {
-  const lines: Record<string, unknown>[] = [];
-  const stream = { write: (line: string) => void lines.push(JSON.parse(line)) };
-  return { lines, logFetch: createFetchLog(createLog({ level: "trace", environment: {}, stream }), what) };
+  const { log, lines } = createRecordedLog();
+  return { lines, logFetch: createFetchLog(log, what) };
 }
 
 describe("createFetchLog", () => {
   it("warns when an outage begins and when it changes, and tells its end", () => {
     const { lines, logFetch } = setUp("token");
-    for (const event of [
-      fetched,
-      failed("tls"),
-      failed("tls"),
-      failed("timeout"),
-      failed("timeout"),
-      fetched,
-      fetched,
-    ]) {
-      logFetch(event);
-    }
+    const outage = [failed("tls"), failed("tls"), failed("timeout"), failed("timeout")];
+    for (const event of [fetched, ...outage, fetched, fetched]) logFetch(event);
     expect(lines.map(({ level, msg, recovered }) => [level, msg, recovered])).toEqual([
       ["info", "token fetched", false],
       ["warn", "token not fetched", undefined],

@@ -6,9 +6,7 @@ import type { CacheEvent } from "@ocir-broker/expiring-cache";
 import { codeOf } from "../errors/describe-error.ts";
 import type { Log } from "./log.ts";
 
-export type LogFetch = (event: CacheEvent) => void;
-
-export function createFetchLog(log: Log, what: "region" | "session" | "token"): LogFetch {
+export function createFetchLog(log: Log, what: "region" | "session" | "token"): (event: CacheEvent) => void {
   const failing = new Map<string, string>();
 
   return (event) => {

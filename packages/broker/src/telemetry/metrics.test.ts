@@ -4,8 +4,8 @@ import { createMetrics, type Metrics, type Readings, type ServableTimes } from "
 
 const HOST = "iad.ocir.io";
 
-function setUp(): Metrics {
-  const metrics = createMetrics({ clock: createFakeClock(), version: "1.2.3" });
+function setUp(clock = createFakeClock()): Metrics {
+  const metrics = createMetrics({ clock, version: "1.2.3" });
   onTestFinished(() => metrics.close());
   return metrics;
 }
@@ -90,8 +90,7 @@ describe("createMetrics", () => {
 
   it("has the time of its rendering in the metrics file, and of the last that was written on the socket", async () => {
     const clock = createFakeClock();
-    const metrics = createMetrics({ clock, version: "1.2.3" });
-    onTestFinished(() => metrics.close());
+    const metrics = setUp(clock);
     const time = async (): Promise<number> => Number((await samples(metrics, "textfile_timestamp"))[0]?.split(" ")[1]);
     expect(await time()).toBe(0);
     const firstSeconds = clock.wallMs() / 1_000;

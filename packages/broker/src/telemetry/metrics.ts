@@ -192,13 +192,6 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   for (const service of SERVICES) nameUpstream(service);
   for (const result of FETCH_RESULTS) textfileWrites.inc({ result }, 0);
 
-  const requestMeters = Object.fromEntries(
-    REQUEST_OUTCOMES.map((outcome) => [
-      outcome,
-      { count: requests.labels(outcome), seconds: requestSeconds.labels(outcome) },
-    ]),
-  ) as Record<RequestOutcome, { count: Counter.Internal; seconds: Histogram.Internal<string> }>;
-
   function nameUpstream(upstream: string): void {
     for (const result of UPSTREAM_RESULTS) upstreamRequests.inc({ upstream, result }, 0);
   }
@@ -235,9 +228,8 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   return {
     nameRegistry,
     requestServed(outcome, elapsedMs) {
-      const { count, seconds } = requestMeters[outcome];
-      count.inc();
-      seconds.observe(elapsedMs / 1_000);
+      requests.labels(outcome).inc();
+      requestSeconds.labels(outcome).observe(elapsedMs / 1_000);
     },
     tokenFetched: (host, reason, result) => tokenFetches.labels(registryLabel(host), reason, result).inc(),
     sessionFetched: (reason, result) => sessionFetches.labels(reason, result).inc(),
