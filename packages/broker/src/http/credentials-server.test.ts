@@ -1,54 +1,60 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { expect, it, onTestFinished } from "vitest";
 import { JSON_TYPE } from "../errors/response.ts";
-import type { AnswerCredentials } from "../pulls/kubelet-request.ts";
 import { createCredentialsServer } from "./credentials-server.ts";
 
-/** Posts a body; returns the received bytes, and the lengths of the bodies that were passed on. */
-async function post(body: string, headers: string): Promise<{ heard: string; passedOn: number[]; served: number }> {
-  const directory = mkdtempSync(join(tmpdir(), "credentials-"));
-  const path = join(directory, "credentials.sock");
-  const passedOn: number[] = [];
+/** Sends a request; returns the received bytes, and each route that a body was passed on to with the body's length. */
+async function send(method: string, path: string, body = "") {
+  const socketPath = join(temporaryFolder(), "credentials.sock");
+  const passedOn: [route: string, bytes: number][] = [];
   let served = 0;
-  const answer: AnswerCredentials = async (bytes) => {
-    passedOn.push(bytes.length);
-    return { status: 200, contentType: JSON_TYPE, body: Buffer.from("{}"), outcome: "hit" };
+  const answerAs = (route: string) => async (bytes: Buffer) => {
+    passedOn.push([route, bytes.length]);
+    return { status: 200, contentType: JSON_TYPE, body: Buffer.from("{}"), outcome: "hit" as const };
   };
   const server = createCredentialsServer({
     clock: createSystemClock(),
-    answer,
-    answerDockerCredential: answer,
+    answer: answerAs("kubelet"),
+    answerDockerCredential: answerAs("docker"),
     deadlineMs: 1_000,
     onServed: () => {
       served += 1;
     },
   });
-  onTestFinished(async () => {
-    await server.stop(0);
-    rmSync(directory, { recursive: true });
-  });
-  await server.listen({ path, mode: 0o600 });
-  const socket = connect(path);
-  socket.write(`POST /v1/credentials HTTP/1.1\r\n${headers}\r\n\r\n${body}`);
+  onTestFinished(() => server.stop(0));
+  await server.listen({ path: socketPath, mode: 0o600 });
+  const socket = connect(socketPath);
+  socket.write(`${method} ${path} HTTP/1.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
   return { heard: await text(socket), passedOn, served };
 }
 
-it("createCredentialsServer passes on a body of the largest size", async () => {
-  const body = "x".repeat(MAX_REQUEST_BYTES);
-  const { heard, passedOn, served } = await post(body, `Content-Length: ${body.length}`);
-  expect([heard.slice(0, 15), passedOn, served]).toEqual(["HTTP/1.1 200 OK", [MAX_REQUEST_BYTES], 1]);
+it.each([
+  ["/v1/credentials", "kubelet"],
+  ["/v1/docker-credential", "docker"],
+])("createCredentialsServer passes on a body of the largest size to %s", async (path, route) => {
+  const { heard, ...rest } = await send("POST", path, "x".repeat(MAX_REQUEST_BYTES));
+  expect(heard).toMatch(/^HTTP\/1.1 200 OK/);
+  expect(rest).toEqual({ passedOn: [[route, MAX_REQUEST_BYTES]], served: 1 });
 });
 
-it("createCredentialsServer answers a body that is too large once, and passes nothing on", async () => {
-  const body = "x".repeat(MAX_REQUEST_BYTES + 1);
-  const { heard, ...rest } = await post(body, `Content-Length: ${body.length}`);
-  expect(heard.match(/HTTP\/1.1 /g)).toHaveLength(1);
-  expect(heard).toMatch(/^HTTP\/1.1 413 [\s\S]*\r\n\r\nocir-broker: body-too-large: [ -~]+\n$/);
-  expect(rest).toEqual({ passedOn: [], served: 0 });
-});
+it.each([
+  ["POST", "/v1/credentials", "x".repeat(MAX_REQUEST_BYTES + 1), 413, "body-too-large"],
+  ["GET", "/v1/credentials", "", 405, "method-not-allowed"],
+  ["GET", "/v1/docker-credential", "", 405, "method-not-allowed"],
+  ["POST", "/v2/credentials", "x", 404, "not-found"],
+  ["POST", "/", "", 404, "not-found"],
+])(
+  "createCredentialsServer answers %s %s once if it does not take it, and passes nothing on",
+  async (method, path, body, status, code) => {
+    const { heard, ...rest } = await send(method, path, body);
+    expect(heard.match(/HTTP\/1.1 /g)).toHaveLength(1);
+    expect(heard).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*\r\n\r\nocir-broker: ${code}: [ -~]+; [ -~]+\n$`));
+    expect(heard.includes("Allow: POST\r\n")).toBe(status === 405);
+    expect(rest).toEqual({ passedOn: [], served: 0 });
+  },
+);

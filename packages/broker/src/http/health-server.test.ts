@@ -1,50 +1,44 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { get } from "node:http";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
-import { afterEach, beforeEach, expect, it } from "vitest";
-import type { BoundedServer } from "./bounded-server.ts";
-import { createHealthServer } from "./health-server.ts";
+import { createFakeClock, type FakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, expect, it } from "vitest";
+import { createHealthServer, type HealthServerOptions } from "./health-server.ts";
 
-let directory: string;
 let path: string;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "health-"));
-  path = join(directory, "health.sock");
-});
-afterEach(() => rmSync(directory, { recursive: true }));
+let clock: FakeClock;
+let stop: () => Promise<void>;
 
-function ask(route: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    get({ socketPath: path, path: route, agent: false }, async (incoming) => {
-      resolve(`${incoming.statusCode} ${(await incoming.toArray()).join("")}`);
-    }).on("error", reject);
-  });
+beforeEach(() => {
+  path = join(temporaryFolder(), "health.sock");
+  clock = createFakeClock();
+  return async () => {
+    const stopped = stop();
+    await clock.advance(1_000);
+    await stopped;
+  };
+});
+
+async function start(options: Partial<HealthServerOptions> = {}): Promise<void> {
+  const health = { isServing: () => true, summary: () => ({}), details: () => ({}) } as never;
+  const server = createHealthServer({ clock, health, renderMetrics: async () => "", onFailed: () => {}, ...options });
+  stop = () => server.stop(1_000);
+  await server.listen({ path, mode: 0o660 });
 }
 
 /** Everything received until the other side closes. */
-async function exchange(request: string): Promise<string> {
+async function ask(target: string, method = "GET"): Promise<string> {
   const socket = connect(path);
-  socket.write(request);
+  socket.write(`${method} ${target} HTTP/1.1\r\n\r\n`);
   return text(socket);
 }
 
-async function stop(server: BoundedServer, clock: FakeClock): Promise<void> {
-  const stopped = server.stop(1_000);
-  await clock.advance(1_000);
-  await stopped;
-}
+const bodyOf = async (target: string) => (await ask(target)).split("\r\n\r\n")[1];
 
-it("createHealthServer renders a body once a second, and says so when it cannot", async () => {
-  const clock = createFakeClock();
+it("createHealthServer renders a body once a second, and reports an error if it cannot", async () => {
   const failures: string[] = [];
   let rendered = 0;
-  const server = createHealthServer({
-    clock,
-    health: undefined as never,
+  await start({
     async renderMetrics() {
       rendered++;
       if (rendered === 2) throw new Error("secret text");
@@ -52,50 +46,55 @@ it("createHealthServer renders a body once a second, and says so when it cannot"
     },
     onFailed: (code) => void failures.push(code),
   });
-  await server.listen({ path, mode: 0o660 });
-  expect(await Promise.all([ask("/metrics"), ask("/metrics"), ask("/metrics")])).toEqual(
-    Array(3).fill("200 rendered 1\n"),
-  );
+  const asked = ["/metrics", "/metrics?x=1", "/metrics"].map(bodyOf);
+  expect(await Promise.all(asked)).toEqual(Array(3).fill("rendered 1\n"));
   await clock.advance(1_000);
-  expect(await ask("/metrics")).toMatch(/^500 ocir-broker: internal: /);
+  expect(await ask("/metrics")).toMatch(/^HTTP\/1.1 500 [\s\S]*ocir-broker: internal: /);
   expect(failures).toEqual(["unknown"]);
   await clock.advance(1_000);
-  expect(await ask("/metrics")).toBe("200 rendered 3\n");
-  await stop(server, clock);
+  expect(await ask("/metrics")).toMatch(
+    /Content-Type: text\/plain; version=0\.0\.4; charset=utf-8\r\n[\s\S]*rendered 3\n$/,
+  );
 });
 
 it("createHealthServer lists its paths at the root, each of which exists", async () => {
-  const clock = createFakeClock();
-  const health = { isServing: () => true, summary: () => ({}), details: () => ({}) } as never;
-  const renderMetrics = async () => "";
-  const server = createHealthServer({ clock, health, renderMetrics, onFailed: () => {} });
-  await server.listen({ path, mode: 0o660 });
-  const list = await ask("/");
-  const paths = [...list.matchAll(/\/[a-z]+/g)].map(([found]) => found);
+  await start();
+  const paths = [...((await bodyOf("/")) ?? "").matchAll(/\/[a-z]+/g)].map(([found]) => found);
   expect(paths).toHaveLength(5);
   for (const listed of paths) {
     await clock.advance(10);
-    expect(await ask(listed)).toMatch(/^200 /);
+    expect(await ask(listed)).toMatch(/^HTTP\/1.1 200 /);
   }
-  await stop(server, clock);
 });
 
-it.each<[what: string, request: string, answer: RegExp]>([
-  ["for what is not there", "GET /nowhere HTTP/1.1\r\n\r\n", /^HTTP\/1.1 404 .*not-found: /s],
-  ["in no HTTP", "nonsense\r\n\r\n", /^HTTP\/1.1 400 .*request-malformed: /s],
-  ["for what HTTP does not know", "GET / HTTP/1.1\r\nExpect: x\r\n\r\n", /^HTTP\/1.1 400 .*request-malformed: /s],
-])("createHealthServer answers a crowd in turn that asks %s", async (_what, request, answer) => {
-  const clock = createFakeClock();
-  const unused = undefined as never;
-  const server = createHealthServer({ clock, health: unused, renderMetrics: unused, onFailed: unused });
-  await server.listen({ path, mode: 0o660 });
-  const crowd = Array.from({ length: 12 }, () => exchange(request));
+it.each([
+  ["/livez", 200, "ok\n"],
+  ["/readyz", 503, "not ready\n"],
+  ["/healthz", 503, "{}\n"],
+  ["/status", 200, "{}\n"],
+])("createHealthServer answers %s with %i while no token can be served", async (target, status, body) => {
+  await start({ health: { isServing: () => false, summary: () => ({}), details: () => ({}) } as never });
+  const [head, received] = (await ask(target)).split("\r\n\r\n");
+  expect([head?.slice(0, 12), received]).toEqual([`HTTP/1.1 ${status}`, body]);
+});
+
+it.each([
+  ["HEAD", "/status", 200],
+  ["POST", "/status", 405],
+  ["GET", "/v1/credentials", 404],
+])("createHealthServer answers %s %s with %i", async (method, target, status) => {
+  await start();
+  expect(await ask(target, method)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+});
+
+it("createHealthServer limits how many requests start per interval, and answers all of them", async () => {
+  await start();
+  const crowd = Array.from({ length: 12 }, () => ask("/nowhere"));
   await clock.untilArmed(1);
   let isOver = false;
   const all = Promise.all(crowd).finally(() => {
     isOver = true;
   });
   while (!isOver) await clock.advance(10);
-  expect(new Set(await all)).toEqual(new Set([expect.stringMatching(answer)]));
-  await stop(server, clock);
+  expect(new Set(await all)).toEqual(new Set([expect.stringMatching(/^HTTP\/1.1 404 .*not-found: /s)]));
 });

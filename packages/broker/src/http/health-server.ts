@@ -51,7 +51,10 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
     ["/", async () => textAnswer(200, PATHS)],
     // Any answer proves that the process is alive; upstreams do not matter.
     ["/livez", async () => textAnswer(200, "ok\n")],
-    ["/readyz", remembered(clock, async () => readiness(health))],
+    [
+      "/readyz",
+      remembered(clock, async () => (health.isServing() ? textAnswer(200, "ready\n") : textAnswer(503, "not ready\n"))),
+    ],
     ["/healthz", remembered(clock, async () => jsonAnswer(health.isServing() ? 200 : 503, health.summary()))],
     ["/status", remembered(clock, async () => jsonAnswer(200, health.details()))],
     [
@@ -74,10 +77,6 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
   };
 
   return createBoundedServer({ ...LIMITS, limiter: createLimiter({ clock, ...RATE }) }, clock, serve);
-}
-
-function readiness(health: Health): HttpAnswer {
-  return health.isServing() ? textAnswer(200, "ready\n") : textAnswer(503, "not ready\n");
 }
 
 function remembered(clock: Clock, render: () => Promise<HttpAnswer>): () => Promise<HttpAnswer> {

@@ -1,24 +1,26 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { listenOn } from "./listen.ts";
 
 let directory: string;
+let path: string;
 let servers: Server[];
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "listener-"));
+  directory = temporaryFolder();
+  path = join(directory, "a.sock");
   servers = [];
 });
 
 afterEach(async () => {
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  rmSync(directory, { recursive: true });
 });
 
 function newServer(): Server {
@@ -30,25 +32,19 @@ function newServer(): Server {
   return server;
 }
 
-function hear(path: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
-    socket.setEncoding("utf8");
-    let heard = "";
-    socket.on("data", (text) => {
-      heard += text;
-    });
-    socket.on("end", () => resolve(heard));
-    socket.on("error", reject);
-  });
+/** As a killed broker leaves its socket behind. */
+function leaveStaleSocket(): void {
+  const killed = `net.createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+  spawnSync(process.execPath, ["-e", killed]);
 }
+
+const hear = (at = path): Promise<string> => text(connect(at));
 
 describe("listenOn", () => {
   it.each([
     ["0600", 0o600],
     ["0660", 0o660],
   ] as const)("makes a socket of mode %s whatever the process's mask is", async (octal, mode) => {
-    const path = join(directory, "a.sock");
     const before = process.umask(0o027);
     try {
       await listenOn(newServer(), { path, mode });
@@ -57,11 +53,10 @@ describe("listenOn", () => {
       process.umask(before);
     }
     expect(`0${(statSync(path).mode & 0o777).toString(8)}`).toBe(octal);
-    expect(await hear(path)).toBe("hello");
+    expect(await hear()).toBe("hello");
   });
 
   it("removes the file when the server closes", async () => {
-    const path = join(directory, "a.sock");
     const server = newServer();
     await listenOn(server, { path, mode: 0o600 });
     await new Promise((resolve) => server.close(resolve));
@@ -69,34 +64,28 @@ describe("listenOn", () => {
   });
 
   it("reclaims a socket file that a killed broker has left behind", async () => {
-    const path = join(directory, "a.sock");
-    const killed = `net.createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
-    spawnSync(process.execPath, ["-e", killed]);
+    leaveStaleSocket();
     expect(statSync(path).isSocket()).toBe(true);
     await listenOn(newServer(), { path, mode: 0o600 });
-    expect(await hear(path)).toBe("hello");
+    expect(await hear()).toBe("hello");
   });
 
   it("of two that find such a file at once, one listens and the other is told so", async () => {
-    const path = join(directory, "a.sock");
-    const killed = `net.createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
-    spawnSync(process.execPath, ["-e", killed]);
+    leaveStaleSocket();
     const both = await Promise.allSettled([0, 1].map(() => listenOn(newServer(), { path, mode: 0o600 })));
     const lost = both.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
     expect(lost).toMatchObject([{ code: "socket-in-use" }]);
-    expect(await hear(path)).toBe("hello");
+    expect(await hear()).toBe("hello");
     expect(readdirSync(directory)).toEqual(["a.sock"]);
   });
 
   it("does not reclaim a socket on which a process answers", async () => {
-    const path = join(directory, "a.sock");
     await listenOn(newServer(), { path, mode: 0o600 });
     await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({ code: "socket-in-use" });
-    expect(await hear(path)).toBe("hello");
+    expect(await hear()).toBe("hello");
   });
 
   it("does not reclaim a socket whose accept queue is full", async () => {
-    const path = join(directory, "a.sock");
     const stuck = `net.createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {
       console.log("listening");
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
@@ -125,14 +114,13 @@ describe("listenOn", () => {
   });
 
   it("does not remove a file that is no socket", async () => {
-    const path = join(directory, "a.sock");
     writeFileSync(path, "precious");
     await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({ code: "socket-in-use" });
     expect(statSync(path).size).toBe(8);
   });
 
   it("says where it cannot listen", async () => {
-    const path = join(directory, "absent", "a.sock");
+    path = join(directory, "absent", "a.sock");
     await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({
       code: "socket-not-listening",
       message: expect.stringContaining(path),
@@ -140,7 +128,6 @@ describe("listenOn", () => {
   });
 
   it("listens on a descriptor that was handed over", async () => {
-    const path = join(directory, "a.sock");
     const owner = newServer();
     await listenOn(owner, { path, mode: 0o600 });
     // Another process takes the path; the file is moved so that its owner does not remove it.

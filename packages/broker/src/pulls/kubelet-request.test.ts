@@ -2,14 +2,10 @@ import { type Expiring, Secret, UpstreamError } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it, vi } from "vitest";
 import { isInHeap } from "../../test/heap.ts";
+import { passwordIn, requestFor } from "../../test/kubelet-request.ts";
 import { createCredentials } from "./kubelet-request.ts";
 
 const HOST = "iad.ocir.io";
-
-function bodyOf(image: string, more: object = {}): Buffer {
-  const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
-  return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image, ...more }));
-}
 
 function setUp() {
   const clock = createFakeClock();
@@ -26,14 +22,13 @@ function setUp() {
   const answer = createCredentials({
     clock,
     deadlineMs: 15_000,
-    registries: { isAllowed: () => true, endpointOf: () => new URL("https://x") },
+    registries: { isAllowed: (host) => host === HOST, endpointOf: () => new URL("https://x") },
     pullTokens: {
       get: async (host, _serviceAccount, options) => ({ ...(await parts.get(host, options)), identity: "node" }),
     },
     access: { ask: parts.ask, heal: parts.heal },
   });
-  const passwordOf = async (image: string, more?: object) =>
-    JSON.parse((await answer(bodyOf(image, more))).body.toString()).auth[HOST].password;
+  const passwordOf = async (image: string) => passwordIn(await answer(requestFor(image)), HOST);
   return {
     clock,
     parts,
@@ -46,6 +41,17 @@ function setUp() {
 }
 
 describe("createCredentials", () => {
+  it.each(["docker.io/library/alpine", "iad.ocir.io.example/ns/app", "iad.ocir.io:444/ns/app", "[::1]:5000/ns/app"])(
+    "returns no credentials for %s, and looks for no token",
+    async (image) => {
+      const { answer, parts } = setUp();
+      const { body, outcome } = await answer(requestFor(image));
+      expect(JSON.parse(body.toString())).toMatchObject({ auth: {} });
+      expect(outcome).toBe("foreign");
+      expect(parts.get).not.toHaveBeenCalled();
+    },
+  );
+
   it("does not probe what says nothing about a token", async () => {
     const { passwordOf, parts } = setUp();
     expect(await passwordOf(`${HOST}/oracle/oke-public-pause`)).toBe("first");
@@ -53,14 +59,17 @@ describe("createCredentials", () => {
   });
 
   it("serves the healed token, or the current one if healing fails", async () => {
-    const { passwordOf, parts, setLive } = setUp();
+    const { answer, parts, setLive } = setUp();
     parts.ask.mockReturnValue("denied");
-    expect(await passwordOf(`${HOST}/ns/app`)).toBe("first");
+    parts.heal.mockResolvedValue("denied");
+    const current = await answer(requestFor(`${HOST}/ns/app`));
+    expect([passwordIn(current, HOST), current.outcome]).toEqual(["first", "denied"]);
     parts.heal.mockImplementation(async () => {
       setLive("second");
       return "working";
     });
-    expect(await passwordOf(`${HOST}/ns/app`)).toBe("second");
+    const healed = await answer(requestFor(`${HOST}/ns/app`));
+    expect([passwordIn(healed, HOST), healed.outcome]).toEqual(["second", "hit"]);
   });
 
   it("hands out no token that ended while it was healing", async () => {
@@ -70,20 +79,20 @@ describe("createCredentials", () => {
       parts.get.mockRejectedValue(new UpstreamError("refused", HOST));
       return "denied";
     });
-    const failed = await answer(bodyOf(`${HOST}/ns/app`));
+    const failed = await answer(requestFor(`${HOST}/ns/app`));
     expect(failed.body.toString()).toMatch(/^ocir-broker: refused: /);
   });
 
   it("leaves a healing no more than 5 s, nor more than is left of the deadline", async () => {
     const { answer, parts, clock } = setUp();
     parts.ask.mockReturnValue("denied");
-    await answer(bodyOf(`${HOST}/ns/app`));
+    await answer(requestFor(`${HOST}/ns/app`));
     expect(parts.heal).toHaveBeenLastCalledWith(HOST, "ns/app", 5_000);
     parts.get.mockImplementation(async (_host, options) => {
       await clock.advance(options.deadlineAtMs - 2_000 - clock.monotonicMs());
       return setUp().parts.get(_host, options);
     });
-    await answer(bodyOf(`${HOST}/ns/app`));
+    await answer(requestFor(`${HOST}/ns/app`));
     expect(parts.heal).toHaveBeenLastCalledWith(HOST, "ns/app", 2_000);
   });
 
@@ -91,7 +100,7 @@ describe("createCredentials", () => {
     const { answer } = setUp();
     // The test must not hold the text that it looks for, so it only has the bytes.
     const canary = Buffer.from("706f642d746f6b656e2d63616e617279", "hex");
-    const plain = bodyOf(`${HOST}/ns/app`);
+    const plain = requestFor(`${HOST}/ns/app`);
     const body = Buffer.concat([
       plain.subarray(0, -1),
       Buffer.from(',"serviceAccountToken":"e.e.'),
@@ -108,7 +117,7 @@ describe("createCredentials", () => {
   it("makes an answer of whatever goes wrong, and says for which image", async () => {
     const { answer, parts } = setUp();
     parts.get.mockRejectedValue(new Error("secret text"));
-    const failed = await answer(bodyOf(`${HOST}/ns/app`));
+    const failed = await answer(requestFor(`${HOST}/ns/app`));
     expect(failed).toMatchObject({
       status: 500,
       outcome: "error",
@@ -120,7 +129,7 @@ describe("createCredentials", () => {
 
   it("takes port 443 as the same registry, under a key that is spelled as the image is", async () => {
     const { answer, parts, clock } = setUp();
-    const { auth } = JSON.parse((await answer(bodyOf("IAD.ocir.io:443/ns/app"))).body.toString());
+    const { auth } = JSON.parse((await answer(requestFor("IAD.ocir.io:443/ns/app"))).body.toString());
     const deadlineAtMs = clock.monotonicMs() + 15_000;
     expect(Object.keys(auth)).toEqual(["IAD.ocir.io:443", "*.ocir.io:443"]);
     expect(parts.get).toHaveBeenCalledExactlyOnceWith(HOST, { deadlineAtMs });
