@@ -10,28 +10,7 @@ import { type Access, isAllowed, lease as leaseOfManifest } from "./manifest.ts"
 // biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
 type KubernetesJson = any;
 
-export interface ApiServer {
-  readonly nodes: Map<string, KubernetesJson>;
-  readonly lease: KubernetesJson;
-  readonly events: KubernetesJson[];
-  pods: KubernetesJson[];
-  /** As the chart grants if its kubelets may be restarted. */
-  mayListPods: boolean;
-  /** Verb, resource, name and status of each request. */
-  readonly requests: string[];
-  /** Bearer tokens that it knows. */
-  readonly tokens: Set<string>;
-  /** A Node as its kubelet registers it. */
-  addNode(name: string): void;
-  cordon(name: string, unschedulable: boolean): void;
-  /** The node's kubelet has started and reports itself. */
-  beat(name: string, ready?: boolean): void;
-  /** A TCP port or the path of a socket; a port of 0 is any free one. */
-  start(at: number | string): Promise<void>;
-  stop(): Promise<void>;
-  /** Its address, if it has a port. */
-  url(): string;
-}
+export type ApiServer = ReturnType<typeof createApiServer>;
 
 class Refusal extends Error {
   readonly status: number;
@@ -44,7 +23,7 @@ class Refusal extends Error {
 const VERBS: Readonly<Record<string, string>> = { GET: "get", PATCH: "patch", POST: "create" };
 const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
-export function createApiServer(tls?: { key: Buffer; cert: Buffer }): ApiServer {
+export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
   let version = 1_000;
   let beats = 0;
   let server: Server | undefined;
@@ -53,26 +32,32 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }): ApiServer 
     object.metadata.resourceVersion = String(version);
     return object;
   };
-  const api: ApiServer = {
-    nodes: new Map(),
+  const api = {
+    nodes: new Map<string, KubernetesJson>(),
     lease: store(structuredClone(leaseOfManifest())),
-    events: [],
-    pods: [],
+    events: [] as KubernetesJson[],
+    pods: [] as KubernetesJson[],
+    /** As the chart grants if its kubelets may be restarted. */
     mayListPods: false,
-    requests: [],
+    /** Verb, resource, name and status of each request. */
+    requests: [] as string[],
+    /** Bearer tokens that it knows. */
     tokens: new Set(["token"]),
-    addNode(name) {
+    /** A Node as its kubelet registers it. */
+    addNode(name: string): void {
       api.nodes.set(name, store({ kind: "Node", metadata: { name, uid: `uid-${name}` }, spec: {}, status: {} }));
       api.beat(name);
     },
-    cordon: (name, unschedulable) => change(api.nodes.get(name), { spec: { unschedulable } }),
-    beat(name, ready = true) {
+    cordon: (name: string, unschedulable: boolean): void => change(api.nodes.get(name), { spec: { unschedulable } }),
+    /** The node's kubelet has started and reports itself. */
+    beat(name: string, ready = true): void {
       beats += 1;
       const lastHeartbeatTime = new Date(beats * 1_000).toISOString();
       const conditions = [{ type: "Ready", status: ready ? "True" : "Unknown", lastHeartbeatTime }];
       change(api.nodes.get(name), { status: { conditions } });
     },
-    async start(at) {
+    /** @param at a TCP port or the path of a socket; a port of 0 is any free one. */
+    async start(at: number | string): Promise<void> {
       const listener: Parameters<typeof createHttpServer>[1] = async (request, response) => {
         const { status, body } = await answer(request);
         response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
@@ -81,12 +66,13 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }): ApiServer 
       server = listening;
       await new Promise<void>((resolve) => listening.listen(at, resolve));
     },
-    async stop() {
+    async stop(): Promise<void> {
       const ended = new Promise((resolve) => server?.close(resolve));
       server?.closeAllConnections();
       await ended;
     },
-    url: () => `http://127.0.0.1:${portOf(server)}`,
+    /** Its address, if it has a port. */
+    url: (): string => `http://127.0.0.1:${portOf(server)}`,
   };
 
   function change(object: KubernetesJson, patch: KubernetesJson): KubernetesJson {

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
 import { createInstallation } from "../../packages/daemonset/src/installation.ts";
 
 const SCRIPT = `
@@ -13,8 +13,7 @@ it.each([
   [undefined, "running 1.2.3 audience="],
   ["ocir", "running 1.2.3 audience=ocir"],
 ])("the image's script gets the version and the audience %j", async (serviceAccounts, line) => {
-  const image = mkdtempSync(join(tmpdir(), "ocir-image-"));
-  onTestFinished(() => rmSync(image, { recursive: true }));
+  const image = temporaryFolder();
   for (const folder of ["ocir-broker", "status"]) mkdirSync(join(image, folder));
   writeFileSync(join(image, "ocir-broker/SHA256SUMS"), "0  ocir-broker-1.2.3-linux-amd64.tar.gz\n");
   writeFileSync(join(image, "ocir-broker/ocir-broker-node.sh"), SCRIPT);

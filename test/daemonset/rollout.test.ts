@@ -1,14 +1,15 @@
 /** The DaemonSet's program on nodes of one API server: the Lease, failures and restarts of kubelets, with the manifest's rights only. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createCluster } from "../../packages/daemonset/src/cluster.ts";
 import type { InstallResult } from "../../packages/daemonset/src/installation.ts";
 import { type KubeletNeed, parseKubeletNeed } from "../../packages/daemonset/src/kubelet-need.ts";
-import { type KubeletUnit, restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
+import { restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
+import type { KubeletUnit } from "../../packages/daemonset/src/kubelet-unit.ts";
 import { createNodeLease } from "../../packages/daemonset/src/lease.ts";
 import type { KubeletState } from "../../packages/daemonset/src/node-state.ts";
 import { rollOut } from "../../packages/daemonset/src/rollout.ts";
@@ -23,6 +24,7 @@ const LIMIT_MS = 8_000;
 const FLAGS = parseKubeletNeed("flags\n/config.yaml\n/bin\n/etc/kubelet.conf\nKUBELET_EXTRA_ARGS=--flag\n");
 const RESTART = parseKubeletNeed("restart\n/config.yaml\n/bin\n");
 const NOTHING: KubeletNeed = { kind: "nothing" };
+const RESTORES = "a restores /etc/kubelet.conf";
 const BROKEN: InstallResult = { ok: false, reason: "the configuration has faults: log.level" };
 
 let api: ApiServer;
@@ -139,6 +141,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
   return Object.assign(pod, { ended });
 }
 
+/** Looks in each turn of the event loop, in which the fake clock may move. */
 async function until(isSo: () => boolean): Promise<void> {
   const deadline = performance.now() + LIMIT_MS;
   while (!isSo()) {
@@ -150,6 +153,7 @@ async function until(isSo: () => boolean): Promise<void> {
 const says = (pod: TestPod, text: string) => until(() => pod.said.some((line) => line.includes(text)));
 const labelOf = (node: string) => api.nodes.get(node).metadata.labels?.["ocir-broker/state"];
 const annotationsOf = (node: string) => api.nodes.get(node).metadata.annotations;
+const installedWith = (kubelet: KubeletState) => ({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": kubelet });
 
 describe("a rollout", () => {
   it("installs on one node after the other when all start at once, and shows it on each Node", async () => {
@@ -160,8 +164,7 @@ describe("a rollout", () => {
     expect(steps.map((step) => step.split(" ")[1])).toEqual(["begins", "ends", "begins", "ends", "begins", "ends"]);
     expect(started.map(({ isReady }) => isReady)).toEqual([true, true, true]);
     for (const node of ["a", "b", "c"]) {
-      expect(labelOf(node)).toBe("installed");
-      expect(annotationsOf(node)).toEqual({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": "needs-restart" });
+      expect([labelOf(node), annotationsOf(node)]).toEqual(["installed", installedWith("needs-restart")]);
     }
     expect(api.lease.spec).toEqual({});
     // No other kind of request, and none beyond the manifest's rights.
@@ -180,45 +183,30 @@ describe("a rollout", () => {
     const pod = startPod("a", { earlier: "needs-restart" });
     await pod.ended;
     expect([pod.isReady, steps, labelOf("a")]).toEqual([true, [], "installed"]);
-    expect(annotationsOf("a")).toEqual({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": "needs-restart" });
-  });
-
-  it("skips a cordoned node, which installs after it is uncordoned", async () => {
-    api.cordon("a", true);
-    const a = startPod("a");
-    await startPod("b").ended;
-    await says(a, "skipped: this node is cordoned");
-    expect([a.isReady, steps]).toEqual([true, ["b begins", "b ends"]]);
-    api.cordon("a", false);
-    await a.ended;
-    expect(labelOf("a")).toBe("installed");
-  });
-
-  it("skips a node on which ocir-broker is switched off, until it is switched on", async () => {
-    const a = startPod("a", { isDisabled: true });
-    await startPod("b").ended;
-    await says(a, "skipped: ocir-broker is switched off on this node");
-    expect([a.isReady, steps]).toEqual([true, ["b begins", "b ends"]]);
-    a.isDisabled = false;
-    await a.ended;
-    expect(labelOf("a")).toBe("installed");
+    expect(annotationsOf("a")).toEqual(installedWith("needs-restart"));
   });
 
   it.each([
-    ["is cordoned", () => api.cordon("a", true), {}],
-    ["is switched off", () => undefined, { isDisabled: true }],
-  ])("leaves the Lease to the node that installs when a pod starts on a node that %s", async (_, exclude, setup) => {
+    ["this node is cordoned", true, {}],
+    ["ocir-broker is switched off on this node", false, { isDisabled: true }],
+  ])("skips a node if %s, and leaves the Lease to others, until it is not", async (reason, isCordoned, setup) => {
     const { promise, resolve } = Promise.withResolvers<InstallResult>();
     const b = startPod("b", { result: () => promise });
     await until(() => steps.includes("b begins"));
-    exclude();
+    api.cordon("a", isCordoned);
     const fromSeconds = nowSeconds;
     const a = startPod("a", setup);
     // Its first pause follows its first look at the Lease.
     await until(() => nowSeconds > fromSeconds);
+    await says(a, `skipped: ${reason}`);
     expect([a.isReady, api.lease.spec.holderIdentity]).toEqual([true, "b"]);
     resolve({ ok: true, kubelet: NOTHING });
     await b.ended;
+    expect(steps).toEqual(["b begins", "b ends"]);
+    a.isDisabled = false;
+    api.cordon("a", false);
+    await a.ended;
+    expect(labelOf("a")).toBe("installed");
   });
 
   it.each<[string, PodSetup]>([
@@ -248,10 +236,8 @@ describe("a rollout", () => {
       expect([labelOf("a"), a.isReady, api.lease.spec.holderIdentity]).toEqual(["failed", false, "a"]);
       expect(annotationsOf("a")["ocir-broker/reason"]).toBe("the configuration has faults: log.level");
       expect(api.events[0]).toMatchObject({
-        metadata: { namespace: "default" },
+        ...{ metadata: { namespace: "default" }, type: "Warning", reason: "OcirBrokerFailed" },
         involvedObject: { kind: "Node", name: "a", uid: "uid-a" },
-        type: "Warning",
-        reason: "OcirBrokerFailed",
         message: expect.stringMatching(
           /^the configuration has faults: log\.level\. .*Fix the reason, then delete the pod/,
         ),
@@ -344,10 +330,9 @@ describe("a rollout", () => {
   });
 
   it("reports a refused token, and never shows it", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "ocir-token-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    writeFileSync(join(folder, "token"), "outdated-token");
-    const pod = startPod("a", { tokenFile: join(folder, "token") });
+    const tokenFile = join(temporaryFolder(), "token");
+    writeFileSync(tokenFile, "outdated-token");
+    const pod = startPod("a", { tokenFile });
     await says(pod, "waiting: the API server answers 401: Unauthorized");
     expect(pod.said.join("\n")).not.toContain("outdated-token");
   });
@@ -378,7 +363,7 @@ describe("a restart of the kubelet", () => {
       "a shows success",
     ]);
     expect(api.nodes.get("a").spec).toEqual({});
-    expect(annotationsOf("a")).toEqual({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": "ready" });
+    expect(annotationsOf("a")).toEqual(installedWith("ready"));
   });
 
   it("lets other nodes go first while pods keep starting", async () => {
@@ -403,18 +388,11 @@ describe("a restart of the kubelet", () => {
   };
   it.each([
     ["has a file that cannot be changed", FLAGS, { change: cannotBeChanged }, "a ends", "EROFS", undefined],
-    ["cannot be examined", FLAGS, { need: failsToStart }, "a restores /etc/kubelet.conf", "does not use", undefined],
-    ["does not come back", FLAGS, { restart: goesAway }, "a restores /etc/kubelet.conf", "; it stays cordoned", true],
-    ["sends no heartbeat", FLAGS, { restart: sendsNoHeartbeat }, "a restores /etc/kubelet.conf", "not Ready", true],
+    ["cannot be examined", FLAGS, { need: failsToStart }, RESTORES, "does not use", undefined],
+    ["does not come back", FLAGS, { restart: goesAway }, RESTORES, "; it stays cordoned", true],
+    ["sends no heartbeat", FLAGS, { restart: sendsNoHeartbeat }, RESTORES, "not Ready", true],
     ["does not start", RESTART, { restart: failsToStart }, "a restarts", "; it stays cordoned", true],
-    [
-      "ignores the flags",
-      FLAGS,
-      { need: async () => FLAGS },
-      "a restores /etc/kubelet.conf",
-      "does not use",
-      undefined,
-    ],
+    ["ignores the flags", FLAGS, { need: async () => FLAGS }, RESTORES, "does not use", undefined],
   ] as const)("takes its flags back and fails if the kubelet %s", async (_, need, kubelet, step, reason, cordoned) => {
     const pod = startPod("a", { result: installed(need), kubelet });
     await until(() => api.events.length > 0);

@@ -11,8 +11,6 @@ import {
   type KubeConfig,
   PatchStrategy,
   ServerConfiguration,
-  type V1Lease,
-  type V1Node,
   type V1Pod,
 } from "@kubernetes/client-node";
 
@@ -29,16 +27,7 @@ export interface NodeEvent {
   readonly message: string;
 }
 
-export interface Cluster {
-  readNode(): Promise<V1Node>;
-  patchNode(change: object): Promise<void>;
-  readLease(): Promise<V1Lease>;
-  /** Fails with status 409 if `version` is not the stored one. */
-  patchLease(version: string, spec: object): Promise<V1Lease>;
-  /** Names of this node's other pods that have not started yet: the kubelet may be pulling their images. */
-  startingPods(): Promise<string[]>;
-  report(event: NodeEvent): Promise<void>;
-}
+export type Cluster = ReturnType<typeof createCluster>;
 
 export interface ClusterOptions {
   readonly node: string;
@@ -49,7 +38,7 @@ export interface ClusterOptions {
   wallMs(): number;
 }
 
-export function createCluster(config: KubeConfig, options: ClusterOptions): Cluster {
+export function createCluster(config: KubeConfig, options: ClusterOptions) {
   const { node: name, namespace } = options;
   const configuration = createConfiguration({
     baseServer: new ServerConfiguration(config.getCurrentCluster()?.server ?? "", {}),
@@ -69,18 +58,20 @@ export function createCluster(config: KubeConfig, options: ClusterOptions): Clus
   const coordination = new CoordinationV1Api(configuration);
   return {
     readNode: () => core.readNode({ name }),
-    async patchNode(body) {
+    async patchNode(body: object): Promise<void> {
       await core.patchNode({ name, body });
     },
     readLease: () => coordination.readNamespacedLease({ name: LEASE, namespace }),
-    patchLease: (resourceVersion, spec) =>
+    /** Fails with status 409 if this version is not the stored one. */
+    patchLease: (resourceVersion: string, spec: object) =>
       coordination.patchNamespacedLease({ name: LEASE, namespace, body: { metadata: { resourceVersion }, spec } }),
-    async startingPods() {
+    /** Names of this node's other pods that have not started yet: the kubelet may be pulling their images. */
+    async startingPods(): Promise<string[]> {
       const fieldSelector = `spec.nodeName=${name},status.phase=Pending`;
       const { items } = await core.listPodForAllNamespaces({ fieldSelector });
       return items.filter(isStarting).map(({ metadata }) => `${metadata?.namespace}/${metadata?.name}`);
     },
-    async report({ type, reason, message }) {
+    async report({ type, reason, message }: NodeEvent): Promise<void> {
       const { metadata } = await core.readNode({ name });
       const now = new Date(options.wallMs());
       await core.createNamespacedEvent({

@@ -1,14 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
 import { createFailureMetric } from "./failure-metric.ts";
 
 const SCRIPT = join(import.meta.dirname, "../../../cloud-init/ocir-broker-node.sh");
 
 it("createFailureMetric writes and removes the metric, with the text of ocir-broker-node.sh", () => {
-  const run = mkdtempSync(join(tmpdir(), "ocir-failure-"));
-  onTestFinished(() => rmSync(run, { recursive: true }));
+  const run = temporaryFolder();
   const show = createFailureMetric(run);
   const file = join(run, "ocir-broker-metrics/ocir_broker_install.prom");
   show(true);
@@ -21,8 +20,7 @@ it("createFailureMetric writes and removes the metric, with the text of ocir-bro
 });
 
 it("createFailureMetric never throws", () => {
-  const run = mkdtempSync(join(tmpdir(), "ocir-failure-"));
-  onTestFinished(() => rmSync(run, { recursive: true }));
+  const run = temporaryFolder();
   writeFileSync(join(run, "ocir-broker-metrics"), "not a folder");
   createFailureMetric(run)(true);
 });

@@ -29,18 +29,9 @@ export type InstallResult =
   | { readonly ok: true; readonly kubelet: KubeletNeed }
   | { readonly ok: false; readonly reason: string };
 
-export interface Installation {
-  readonly version: string;
-  /** Whether an administrator has switched ocir-broker off on this node. */
-  isDisabled(): boolean;
-  /** The state in which an earlier pod has left the kubelet, if it has finished with this image and these settings. */
-  completed(): Promise<KubeletState | undefined>;
-  /** Never rejects for a fault of the installation. */
-  install(): Promise<InstallResult>;
-  complete(kubelet: KubeletState): void;
-}
+export type Installation = ReturnType<typeof createInstallation>;
 
-export interface InstallationOptions {
+interface InstallationOptions {
   /** Path of the image's files. */
   readonly image: string;
   readonly leaseSeconds: number;
@@ -51,7 +42,7 @@ export interface InstallationOptions {
   say(line: string): void;
 }
 
-export function createInstallation(options: InstallationOptions): Installation {
+export function createInstallation(options: InstallationOptions) {
   const { image, leaseSeconds, serviceAccounts = "", settings, say } = options;
   const folder = `${image}/ocir-broker`;
   const [sum = "", archive = ""] = readFileSync(`${folder}/SHA256SUMS`, "utf8").trim().split(/\s+/);
@@ -61,8 +52,10 @@ export function createInstallation(options: InstallationOptions): Installation {
 
   return {
     version,
+    /** Whether an administrator has switched ocir-broker off on this node. */
     isDisabled: () => existsSync(DISABLED),
-    async completed() {
+    /** The state in which an earlier pod has left the kubelet, if it has finished with this image and these settings. */
+    async completed(): Promise<KubeletState | undefined> {
       try {
         const text = readFileSync(INSTALLED, "utf8");
         accessSync(PLUGIN, constants.X_OK);
@@ -72,7 +65,8 @@ export function createInstallation(options: InstallationOptions): Installation {
         return undefined;
       }
     },
-    async install() {
+    /** Never rejects for a fault of the installation. */
+    async install(): Promise<InstallResult> {
       // An installation always ends before another node may take the Lease.
       const limitSeconds = Math.floor((leaseSeconds * 2) / 3);
       writeFileSync(needFile, "");
@@ -98,7 +92,7 @@ export function createInstallation(options: InstallationOptions): Installation {
       return { ok: false, reason: `the installation took longer than ${limitSeconds} s and was ended` };
     },
     // Without this file, the next pod installs again.
-    complete: (kubelet) => writeFileSync(INSTALLED, mark + kubelet),
+    complete: (kubelet: KubeletState) => writeFileSync(INSTALLED, mark + kubelet),
   };
 }
 

@@ -9,7 +9,7 @@ export type KubeletNeed =
   /** A person must change its command line. */
   | { readonly kind: "by-hand" };
 
-interface KubeletFiles {
+export interface KubeletFiles {
   readonly config: string;
   readonly binDir: string;
 }

@@ -4,7 +4,8 @@
  */
 import type { V1Node } from "@kubernetes/client-node";
 import type { Cluster } from "./cluster.ts";
-import type { FileChange, KubeletNeed } from "./kubelet-need.ts";
+import type { KubeletNeed } from "./kubelet-need.ts";
+import type { KubeletUnit, Restore } from "./kubelet-unit.ts";
 import { cordonPatch } from "./node-state.ts";
 
 export type RestartResult =
@@ -13,16 +14,7 @@ export type RestartResult =
   | { readonly kind: "busy" }
   | { readonly kind: "failed"; readonly reason: string; readonly staysCordoned: boolean };
 
-/** The node's service manager. */
-export interface KubeletUnit {
-  /** Returns a function that restores the file. */
-  change(change: FileChange): Promise<Restore>;
-  restart(): Promise<void>;
-  /** `nothing` if the running kubelet has read the files. */
-  need(files: { config: string; binDir: string }): Promise<KubeletNeed>;
-}
-
-export interface RestartOptions {
+interface RestartOptions {
   readonly cluster: Cluster;
   readonly unit: KubeletUnit;
   /** Limit of each of the waits. */
@@ -35,7 +27,6 @@ export interface RestartOptions {
   say(text: string): void;
 }
 
-type Restore = () => Promise<void>;
 type Heartbeat = number | undefined;
 type Restartable = Extract<KubeletNeed, { kind: "restart" | "flags" }>;
 

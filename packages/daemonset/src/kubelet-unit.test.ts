@@ -3,26 +3,18 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
 import { createKubeletUnit } from "./kubelet-unit.ts";
 
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "ocir-kubelet-unit-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
 it("KubeletUnit.change replaces a file behind a link, keeps its mode, and restores it", async () => {
-  const folder = makeFolder();
+  const folder = temporaryFolder();
   mkdirSync(join(folder, "elsewhere"));
   const [file, target] = [join(folder, "args.conf"), join(folder, "elsewhere/args.conf")];
   writeFileSync(target, "before\n");
@@ -36,7 +28,7 @@ it("KubeletUnit.change replaces a file behind a link, keeps its mode, and restor
 });
 
 it("KubeletUnit.change creates a file with its folder, and removes it again", async () => {
-  const file = join(makeFolder(), "kubelet.service.d/90-ocir-broker.conf");
+  const file = join(temporaryFolder(), "kubelet.service.d/90-ocir-broker.conf");
   const restore = await createKubeletUnit("/nowhere").change({ file, text: "[Service]\n" });
   expect(readFileSync(file, "utf8")).toBe("[Service]\n");
   await restore();

@@ -12,18 +12,21 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
-import { parseKubeletNeed } from "./kubelet-need.ts";
-import type { KubeletUnit } from "./kubelet-restart.ts";
+import { type FileChange, type KubeletFiles, type KubeletNeed, parseKubeletNeed } from "./kubelet-need.ts";
 
 const run = promisify(execFile);
 const ADVICE = "/usr/libexec/ocir-broker/kubelet-advice";
 const RESTART_MS = 120_000;
 const QUICK_MS = 60_000;
 
+export type KubeletUnit = ReturnType<typeof createKubeletUnit>;
+export type Restore = () => Promise<void>;
+
 /** `needFile` is a path that only this program uses. */
-export function createKubeletUnit(needFile: string): KubeletUnit {
+export function createKubeletUnit(needFile: string) {
   return {
-    async change({ file, text }) {
+    /** Returns a function that restores the file. */
+    async change({ file, text }: FileChange): Promise<Restore> {
       if (!existsSync(file)) {
         mkdirSync(dirname(file), { recursive: true });
         replace(file, text, 0o644);
@@ -34,11 +37,12 @@ export function createKubeletUnit(needFile: string): KubeletUnit {
       replace(path, text, mode);
       return async () => replace(path, before, mode);
     },
-    async restart() {
+    async restart(): Promise<void> {
       await run("systemctl", ["daemon-reload"], { timeout: QUICK_MS });
       await run("systemctl", ["restart", "kubelet.service"], { timeout: RESTART_MS });
     },
-    async need({ config, binDir }) {
+    /** `nothing` if the running kubelet has read the files. */
+    async need({ config, binDir }: KubeletFiles): Promise<KubeletNeed> {
       const env = { ...process.env, OCIR_BROKER_KUBELET_NEED: needFile };
       await run(ADVICE, [config, binDir], { timeout: QUICK_MS, env });
       return parseKubeletNeed(readFileSync(needFile, "utf8"));

@@ -12,14 +12,9 @@ type LeaseState =
   /** Another node changed the Lease first. */
   | { readonly kind: "outrun" };
 
-export interface NodeLease {
-  /** Takes or renews the Lease if no other node has it. */
-  take(): Promise<LeaseState>;
-  /** Releases the Lease if this node has it. */
-  release(): Promise<void>;
-}
+export type NodeLease = ReturnType<typeof createNodeLease>;
 
-export interface NodeLeaseOptions {
+interface NodeLeaseOptions {
   readonly cluster: Cluster;
   readonly node: string;
   readonly leaseSeconds: number;
@@ -33,7 +28,7 @@ const LONGEST_PROMISE_SECONDS = 3_600;
 
 const EMPTY = { holderIdentity: null, leaseDurationSeconds: null, acquireTime: null, renewTime: null };
 
-export function createNodeLease(options: NodeLeaseOptions): NodeLease {
+export function createNodeLease(options: NodeLeaseOptions) {
   const { cluster, node, leaseSeconds, say } = options;
   let seenVersion = "";
   let seenAt = 0;
@@ -49,7 +44,8 @@ export function createNodeLease(options: NodeLeaseOptions): NodeLease {
   }
 
   return {
-    async take() {
+    /** Takes or renews the Lease if no other node has it. */
+    async take(): Promise<LeaseState> {
       const lease = await read();
       const holder = lease.spec?.holderIdentity ?? node;
       if (holder !== node) {
@@ -69,7 +65,8 @@ export function createNodeLease(options: NodeLeaseOptions): NodeLease {
         throw error;
       }
     },
-    async release() {
+    /** Releases the Lease if this node has it. */
+    async release(): Promise<void> {
       const lease = await read();
       if (lease.spec?.holderIdentity === node) await cluster.patchLease(versionOf(lease), EMPTY);
     },

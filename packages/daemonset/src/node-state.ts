@@ -43,7 +43,7 @@ export function isCordonedByUs(node: V1Node): boolean {
   return isCordoned(node) && node.metadata?.annotations?.[CORDONED] === "true";
 }
 
-/** The command by which an administrator takes the node out of the rollout. On a node that we have cordoned, kubectl cordon does nothing. */
+/** An administrator takes the node out of the rollout by this command. If we have cordoned it, kubectl cordon does nothing. */
 export function excludeCommand(node: string, isCordonedByUs: boolean): string {
   return isCordonedByUs ? `kubectl annotate node ${node} ${CORDONED}-` : `kubectl cordon ${node}`;
 }
