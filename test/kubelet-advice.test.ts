@@ -1,28 +1,20 @@
 /** The kubelet's advice for units as distributions and administrators write them. A program stands for systemctl. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
 
 const SCRIPT = readFileSync(join(import.meta.dirname, "../packages/installer/kubelet-advice.sh"), "utf8");
 const FLAGS = "--image-credential-provider-config=/c.yaml --image-credential-provider-bin-dir=/bin";
+const SETTING = `  Environment="KUBELET_EXTRA_ARGS=${FLAGS}"`;
 
 const OWN = "/etc/systemd/system/kubelet.service.d/90-ocir-broker.conf";
 
 it.each<readonly [unit: string, execStart: string, need: string, said: string]>([
-  ["on one line", "/usr/bin/kubelet $KUBELET_EXTRA_ARGS", "flags", `  Environment="KUBELET_EXTRA_ARGS=${FLAGS}"`],
-  [
-    "over several lines",
-    "/usr/bin/kubelet \\\n  --v=2 \\\n  $KUBELET_EXTRA_ARGS",
-    "flags",
-    `  Environment="KUBELET_EXTRA_ARGS=${FLAGS}"`,
-  ],
-  [
-    "with a comment between its lines",
-    "/usr/bin/kubelet \\\n# verbose\n  $KUBELET_EXTRA_ARGS",
-    "flags",
-    `  Environment="KUBELET_EXTRA_ARGS=${FLAGS}"`,
-  ],
+  ["on one line", "/usr/bin/kubelet $KUBELET_EXTRA_ARGS", "flags", SETTING],
+  ["over several lines", "/usr/bin/kubelet \\\n  --v=2 \\\n  $KUBELET_EXTRA_ARGS", "flags", SETTING],
+  ["with a comment between its lines", "/usr/bin/kubelet \\\n# a\n  $KUBELET_EXTRA_ARGS", "flags", SETTING],
   ["without the variable", "/usr/bin/kubelet \\\n  --v=2\n# $KUBELET_EXTRA_ARGS", "by-hand", `  ${FLAGS}`],
   ["after a comment with a backslash", "/usr/bin/kubelet\n# a \\\nX=$KUBELET_EXTRA_ARGS", "by-hand", `  ${FLAGS}`],
   ["that has the flags", `/usr/bin/kubelet \\\n  ${FLAGS}`, "restart", "its unit has the flags"],
@@ -91,14 +83,12 @@ it.each([
 
 /** @param dropIn the text of a file of the unit, on a node on which /etc is at `place`: a drop-in, or what PLACE in the unit names. */
 function advise(unit: string, dropIn = "") {
-  const folder = mkdtempSync("/tmp/ocir-advice-");
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const place = join(folder, "extra-args.conf");
   writeFileSync(place, `${dropIn}\n`);
   const isDropIn = dropIn !== "" && !unit.includes("PLACE");
   const shown = isDropIn ? `${unit}\n# ${place}\n${dropIn}\n` : unit.replace("PLACE", place);
-  writeFileSync(join(folder, "systemctl"), `#!/bin/sh\ncat <<'END'\n${shown}END\n`);
-  chmodSync(join(folder, "systemctl"), 0o755);
+  writeFileSync(join(folder, "systemctl"), `#!/bin/sh\ncat <<'END'\n${shown}END\n`, { mode: 0o755 });
   const script = SCRIPT.replace(/^PATH=/m, `PATH=${folder}:`)
     .replaceAll("/usr/libexec/", `${folder}/`)
     .replaceAll("/etc/*)", `${folder}/*)`);

@@ -1,13 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
 
 it("a command by hand keeps the variables that it reads, and obeys none of Node's and OpenSSL's", () => {
-  const directory = mkdtempSync(join(tmpdir(), "environment-"));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryFolder();
   const neverWritten = join(directory, "openssl.cnf");
   execFileSync("mkfifo", [neverWritten]);
   const env = {

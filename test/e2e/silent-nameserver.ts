@@ -2,9 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { onTestFinished } from "vitest";
 
 /** The nameserver's port and the mount need root. */
@@ -22,8 +22,7 @@ const ADDRESS = `127.83.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 
 /** Until the test ends. */
 export async function startSilentNameserver(): Promise<SilentNameserver> {
-  const directory = mkdtempSync(join(tmpdir(), "silent-nameserver-"));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryFolder();
   const socket = createSocket("udp4");
   onTestFinished(() => void socket.close());
   const asked = once(socket, "message");

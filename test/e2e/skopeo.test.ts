@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { lackOf, type RealRegistryStage, setRealRegistryStage } from "../real-registry.ts";
@@ -20,35 +20,10 @@ describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
     const name = `${registryHost}/acme/shop/web:1`;
     await push(stage, name);
     const pulled = join(directory, "pulled");
-    await run(
-      "skopeo",
-      "--insecure-policy",
-      "copy",
-
-      `docker://${name}`,
-      `oci:${pulled}:latest`,
-    );
+    await run("skopeo", "--insecure-policy", "copy", `docker://${name}`, `oci:${pulled}:latest`);
     const { manifests } = JSON.parse(readFileSync(join(pulled, "index.json"), "utf8"));
     expect(manifests).toMatchObject([{ digest: image.digest }]);
     expect(simulator.requests()).toMatchObject({ "registry.token": 1, "auth.x509": 1, "registry.anonymousToken": 0 });
-  });
-
-  it("do nothing for a node without a policy, or without a helper", async () => {
-    const stage = await setRealRegistryStage();
-    const { simulator, registryHost, image, authFile } = stage;
-    const name = `${registryHost}/acme/shop/web:1`;
-    simulator.iam({ writable: false });
-    expect(await saidBy(push(stage, name))).toMatch(/unauthorized|denied/);
-    simulator.iam({ writable: true });
-    await push(stage, name);
-    const helpers = readFileSync(authFile);
-    writeFileSync(authFile, "{}");
-    expect(await saidBy(digestOf(stage, name))).toMatch(/unauthorized|denied/);
-    writeFileSync(authFile, helpers);
-    simulator.iam({ granted: false });
-    expect(await saidBy(digestOf(stage, name))).toMatch(/unauthorized|denied/);
-    simulator.iam({ granted: true });
-    expect(await digestOf(stage, name)).toBe(image.digest);
   });
 
   it("go on without credentials where the registry is none of ours", async () => {

@@ -1,9 +1,6 @@
 /** A stage for one test: a simulator, the built daemon (optional), and the built shim. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
-import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
+import { type CredentialProviderResult, callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
 import { onTestFinished } from "vitest";
 import {
   BROKER,
@@ -58,13 +55,11 @@ export async function setStageWithoutDaemon(options: { deadline?: string } = {})
 }
 
 async function setCloud(configured: Partial<DaemonOptions> = {}) {
-  const directory = mkdtempSync(join(tmpdir(), "ocir-e2e-"));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
   const simulator = await startSimulator({
     registry: REGISTRY_HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`),
   });
   onTestFinished(() => simulator.close());
-  const config = daemonConfig(directory, simulator, { registryHosts: REGISTRY_HOSTS, ...configured });
+  const config = daemonConfig(temporaryFolder(), simulator, { registryHosts: REGISTRY_HOSTS, ...configured });
   return { simulator, config };
 }
 
