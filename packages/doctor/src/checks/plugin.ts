@@ -4,20 +4,12 @@ import { PROVIDER_NAME } from "@ocir-broker/protocol";
 import type { Check, CheckContext } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
 
-const VERSION_LIMIT_MS = 3_000;
-
 export const checkPlugin: Check = async (context) => {
   const { files, version, runProgram } = context;
   const path = await pluginPath(context);
   const fault = pluginFault(path, context);
   if (fault !== undefined) return [fault];
-  const result = await runProgram({
-    path: files.locate(path),
-    args: ["--version"],
-    env: {},
-    stdin: "",
-    limitMs: VERSION_LIMIT_MS,
-  });
+  const result = await runProgram({ path: files.locate(path), args: ["--version"] });
   if ("failure" in result) return [finding("plugin-not-executable", `${path}: ${result.failure}`)];
   const told =
     "stdout" in result ? /^credential-provider-oke (\d[\w.+-]{0,40})\n$/.exec(result.stdout)?.[1] : undefined;

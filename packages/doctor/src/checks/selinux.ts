@@ -25,13 +25,8 @@ export const checkSelinux: Check = async (context) => {
 };
 
 async function labelOf(path: string, { files, runProgram }: CheckContext): Promise<{ path: string; label: string }> {
-  const result = await runProgram({
-    path: "stat",
-    args: ["--dereference", "--format=%C", files.locate(path)],
-    env: {},
-    stdin: "",
-    limitMs: LIMIT_MS,
-  });
+  const args = ["--dereference", "--format=%C", files.locate(path)];
+  const result = await runProgram({ path: "stat", args, limitMs: LIMIT_MS });
   const text = "stdout" in result && result.exitCode === 0 ? result.stdout.trim() : "";
   return { path, label: /^[\w:.,-]+$/.test(text) ? text : "" };
 }

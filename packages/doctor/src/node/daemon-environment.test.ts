@@ -1,8 +1,9 @@
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, test } from "vitest";
+import { printed } from "../../test/program-double.ts";
 import { environmentOfUnit, readDaemonEnvironment } from "./daemon-environment.ts";
 import { createNodeFiles } from "./node-files.ts";
 import type { RunProgram } from "./program-run.ts";
@@ -11,11 +12,9 @@ import type { RunProgram } from "./program-run.ts";
 const files = { ...createNodeFiles("/"), stat: () => createNodeFiles("/").stat("/") };
 
 /** Stands for systemctl, with its lines about the manager and the unit. */
-function systemd(manager: string, unit: string): RunProgram {
-  return async ({ args }) => {
-    const stdout = args.includes("ocir-broker.service") ? `LoadState=loaded\n${unit}\n` : `Environment=${manager}\n`;
-    return { exitCode: 0, signal: null, stdout, stderr: "", elapsedMs: 1 };
-  };
+function systemd(manager: string, unit: string, state = "loaded"): RunProgram {
+  return async ({ args }) =>
+    printed(args.includes("ocir-broker.service") ? `LoadState=${state}\n${unit}\n` : `Environment=${manager}\n`);
 }
 
 async function proxies(manager: string, unit: string): Promise<unknown> {
@@ -24,9 +23,7 @@ async function proxies(manager: string, unit: string): Promise<unknown> {
 }
 
 function makeFile(text: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "environment-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, "broker.conf");
+  const path = join(temporaryFolder(), "broker.conf");
   writeFileSync(path, text);
   return path;
 }
@@ -78,11 +75,7 @@ describe("environmentOfUnit", () => {
   });
 
   test("is unknown without the unit, and if systemd does not answer", async () => {
-    const missing: RunProgram = async (run) => {
-      const result = await systemd("", "")(run);
-      return "stdout" in result ? { ...result, stdout: result.stdout.replace("=loaded", "=not-found") } : result;
-    };
-    expect(await environmentOfUnit(files, missing)).toBeUndefined();
+    expect(await environmentOfUnit(files, systemd("", "", "not-found"))).toBeUndefined();
     expect(await environmentOfUnit(files, async () => ({ failure: "ENOENT" }))).toBeUndefined();
   });
 });

@@ -10,6 +10,7 @@ import { globSync } from "node:fs";
 import type { Clock } from "@ocir-broker/foundation";
 import { parseEnvironmentFile } from "./environment-file.ts";
 import { createNodeFiles, type NodeFiles, textOf } from "./node-files.ts";
+import { showProperties } from "./node-service.ts";
 import { createRunProgram, type RunProgram } from "./program-run.ts";
 
 export type Environment = Readonly<Record<string, string>>;
@@ -28,16 +29,13 @@ const PASSED = [
   "OCI_SDK_AUTH_CLIENT_REGION_URL",
 ];
 
-const SYSTEMD_LIMIT_MS = 3_000;
-
 /** Undefined if there is no systemd, no such unit, or the files are not those of this machine. */
 export function readDaemonEnvironment(root: string, clock: Clock): Promise<Environment | undefined> {
   return environmentOfUnit(createNodeFiles(root), createRunProgram(clock));
 }
 
 export async function environmentOfUnit(files: NodeFiles, runProgram: RunProgram): Promise<Environment | undefined> {
-  if (files.locate("/") !== "/" || "failure" in files.stat("/run/systemd/system")) return undefined;
-  const show = (...args: readonly string[]) => showProperties(args, runProgram);
+  const show = async (...args: readonly string[]) => (await showProperties(args, files, runProgram))?.split("\n");
   const [manager, unit] = await Promise.all([
     show("--property=Environment"),
     show("--property=LoadState,Environment,EnvironmentFiles,UnsetEnvironment", UNIT),
@@ -58,12 +56,6 @@ export async function environmentOfUnit(files: NodeFiles, runProgram: RunProgram
     // systemd's name for it.
     CREDENTIALS_DIRECTORY: `/run/credentials/${UNIT}`,
   };
-}
-
-async function showProperties(args: readonly string[], runProgram: RunProgram): Promise<readonly string[] | undefined> {
-  const run = { path: "systemctl", args: ["show", ...args], env: {}, stdin: "", limitMs: SYSTEMD_LIMIT_MS };
-  const result = await runProgram(run);
-  return "stdout" in result && result.exitCode === 0 ? result.stdout.split("\n") : undefined;
 }
 
 /** The elements of a list, which are separated by blanks. systemd quotes those with special characters, and escapes them as C does. */

@@ -28,7 +28,7 @@ export async function locateKubelet(root: string, clock: Clock): Promise<Kubelet
     ...unitPaths("unit-bin-dir", BIN_DIRECTORY_FLAG, files),
   ];
   const judged = paths.flatMap(([key, path]) =>
-    path === undefined ? [] : [{ key, path, fault: pathFault(path, files) }],
+    path === undefined ? [] : [{ key, path, fault: pathFaultOf(path, root) }],
   );
   return {
     values: [
@@ -42,11 +42,7 @@ export async function locateKubelet(root: string, clock: Clock): Promise<Kubelet
 
 /** One line: why root should not read, run or write this path, or a configuration file in it. */
 export function pathFaultOf(path: string, root: string): string | undefined {
-  return pathFault(path, createNodeFiles(root));
-}
-
-function pathFault(path: string, files: NodeFiles): string | undefined {
-  const distrusted = distrustOfAll(files, path);
+  const distrusted = distrustOfAll(createNodeFiles(root), path);
   if (distrusted === undefined) return undefined;
   const shown = path.replace(/\p{Cc}/gu, "?");
   return `path-untrusted: ${shown}: ${distrusted}; let only root own and write it and each folder above it`;

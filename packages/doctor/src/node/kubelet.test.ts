@@ -1,50 +1,39 @@
 /** Which process counts as the kubelet, and which program is run for its version. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { CONFIG_FLAG, detectKubelet, unitValues } from "./kubelet.ts";
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { createNodeTree } from "../../test/node-tree.ts";
+import { printed } from "../../test/program-double.ts";
+import { CONFIG_FLAG, detectKubelet, flagIn, unitValues } from "./kubelet.ts";
 import { createNodeFiles } from "./node-files.ts";
 import type { RunProgram } from "./program-run.ts";
 
 function makeNode() {
-  const root = mkdtempSync(join(tmpdir(), "kubelet-"));
-  onTestFinished(() => rmSync(root, { recursive: true }));
+  const tree = createNodeTree();
+  const { root } = tree;
   const ran: string[] = [];
   const runProgram: RunProgram = async ({ path }) => {
     ran.push(path.slice(root.length));
-    const stdout = path.endsWith("/node") ? "v26.10.0\n" : "Kubernetes v1.33.1\n";
-    return { exitCode: 0, signal: null, stdout, stderr: "", elapsedMs: 1 };
-  };
-  const write = (path: string, text: string, mode = 0o644): void => {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text);
-    chmodSync(join(root, path), mode);
+    return printed(path.endsWith("/node") ? "v26.10.0\n" : "Kubernetes v1.33.1\n");
   };
   return {
-    root,
+    ...tree,
     ran,
-    write,
-    process(pid: number, cgroup: string, executes: string, args: readonly string[]): void {
-      write(`/proc/${pid}/cmdline`, `${args.join("\0")}\0`);
-      write(`/proc/${pid}/cgroup`, `0::${cgroup}\n`);
-      symlinkSync(`../..${executes}`, join(root, `/proc/${pid}/exe`));
-    },
     look: () => detectKubelet(createNodeFiles(root), runProgram),
     values: () => unitValues(createNodeFiles(root), CONFIG_FLAG),
   };
 }
 
-const UNIT = "/system.slice/kubelet.service";
-const THEIRS = "/user.slice/user-65534.slice/user@65534.service/app.slice/kubelet.service";
+const UNIT = "0::/system.slice/kubelet.service";
+const THEIRS = "0::/user.slice/user-65534.slice/user@65534.service/app.slice/kubelet.service";
 
 describe("detectKubelet", () => {
   test("runs what the unit's process executes, not what it calls itself, and no other's", async () => {
     const node = makeNode();
     node.write("/tmp/kubelet", "", 0o755);
     node.write("/opt/bin/kubelet", "", 0o755);
-    node.process(1, THEIRS, "/tmp/kubelet", ["/tmp/kubelet", `${CONFIG_FLAG}=/tmp/theirs`]);
-    node.process(40, UNIT, "/opt/bin/kubelet", ["/tmp/kubelet", `${CONFIG_FLAG}=/etc/ours`]);
+    node.process(1, THEIRS, ["/tmp/kubelet", `${CONFIG_FLAG}=/tmp/theirs`]);
+    node.process(40, UNIT, ["/tmp/kubelet", `${CONFIG_FLAG}=/etc/ours`], "/opt/bin/kubelet");
     expect(await node.look()).toEqual({
       pid: 40,
       program: "/opt/bin/kubelet",
@@ -59,7 +48,7 @@ describe("detectKubelet", () => {
     const node = makeNode();
     node.write("/opt/bin/kubelet", "", 0o757);
     node.write("/usr/bin/kubelet", "", 0o755);
-    node.process(40, UNIT, "/opt/bin/kubelet", ["kubelet"]);
+    node.process(40, UNIT, ["kubelet"], "/opt/bin/kubelet");
     expect(await node.look()).toMatchObject({ distrusted: "/opt/bin/kubelet has mode 757", minor: undefined });
     expect(node.ran).toEqual([]);
   });
@@ -68,15 +57,23 @@ describe("detectKubelet", () => {
     const node = makeNode();
     node.write("/usr/bin/kubelet", "", 0o755);
     node.write("/usr/bin/node", "", 0o755);
-    node.process(40, UNIT, "/usr/bin/node", ["/usr/bin/kubelet"]);
+    node.process(40, UNIT, ["/usr/bin/kubelet"], "/usr/bin/node");
     expect(await node.look()).toMatchObject({ program: "/usr/bin/node", minor: 33 });
-    rmSync(join(node.root, "/proc/40/exe"));
-    symlinkSync("../../usr/bin/kubelet (deleted)", join(node.root, "/proc/40/exe"));
+    node.process(40, UNIT, ["/usr/bin/kubelet"], "/usr/bin/kubelet (deleted)");
     expect(await node.look()).toMatchObject({ pid: 40, minor: 33 });
     chmodSync(join(node.root, "/usr/bin"), 0o777);
     expect(await node.look()).toMatchObject({ pid: 40, minor: undefined });
     expect(node.ran).toEqual(["/usr/bin/node", "/usr/bin/kubelet", "/usr/bin/kubelet"]);
   });
+});
+
+describe("flagIn", () => {
+  test.each([
+    [`${CONFIG_FLAG} /first ${CONFIG_FLAG} /last`, "/last"],
+    [`--v=2 ${CONFIG_FLAG.replaceAll(/(?<=\w)-/g, "_")}=/a`, "/a"],
+    [`${CONFIG_FLAG}= --v=2`, undefined],
+    ["--v=2", undefined],
+  ])("takes from %s the value %s", (args, value) => expect(flagIn(args.split(" "), CONFIG_FLAG)).toBe(value));
 });
 
 describe("unitValues", () => {

@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";
-import { findService } from "./node-service.ts";
+import { findKubelet } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
 
 export interface Kubelet {
@@ -35,10 +35,8 @@ const DROP_INS = ["/etc/systemd/system/kubelet.service.d", "/usr/lib/systemd/sys
 
 const PROGRAMS = ["/usr/bin/kubelet", "/usr/local/bin/kubelet"];
 
-const VERSION_LIMIT_MS = 3_000;
-
 export async function detectKubelet(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {
-  const process = await findService("kubelet.service", files, runProgram);
+  const process = await findKubelet(files, runProgram);
   if (process === undefined) return fromUnit(files, runProgram);
   const { pid, args } = process;
   return {
@@ -128,8 +126,7 @@ async function minorOfInstalled(files: NodeFiles, runProgram: RunProgram): Promi
 }
 
 async function minorOf(program: string, files: NodeFiles, runProgram: RunProgram): Promise<number | undefined> {
-  const path = files.locate(program);
-  const result = await runProgram({ path, args: ["--version"], env: {}, stdin: "", limitMs: VERSION_LIMIT_MS });
+  const result = await runProgram({ path: files.locate(program), args: ["--version"] });
   const version = "stdout" in result ? /^Kubernetes v1\.([0-9]{2,3})\./.exec(result.stdout) : null;
   return version === null ? undefined : Number(version[1]);
 }

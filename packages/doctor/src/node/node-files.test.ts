@@ -1,19 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, test } from "vitest";
 import { createNodeFiles, textOf } from "./node-files.ts";
-
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "node-files-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
 
 describe("createNodeFiles", () => {
   test("reads below its root", () => {
-    const folder = makeFolder();
+    const folder = temporaryFolder();
     writeFileSync(join(folder, "b"), "text");
     writeFileSync(join(folder, "a"), "");
     const files = createNodeFiles(folder);
@@ -24,7 +18,7 @@ describe("createNodeFiles", () => {
   });
 
   test("tells why a file cannot be read", () => {
-    const files = createNodeFiles(makeFolder());
+    const files = createNodeFiles(temporaryFolder());
     expect(files.readText("/no")).toEqual({ failure: "ENOENT" });
     expect(files.readText("/")).toEqual({ failure: "EISDIR" });
     expect(textOf(files.readText("/no"))).toBeUndefined();
@@ -32,7 +26,7 @@ describe("createNodeFiles", () => {
   });
 
   test("neither waits for the writer of a pipe, nor reads without end", () => {
-    const folder = makeFolder();
+    const folder = temporaryFolder();
     execFileSync("mkfifo", [join(folder, "pipe")]);
     writeFileSync(join(folder, "large"), "");
     truncateSync(join(folder, "large"), 5 * 1024 * 1024);
@@ -43,7 +37,7 @@ describe("createNodeFiles", () => {
   });
 
   test("takes a file for a program only if it can be executed", () => {
-    const folder = makeFolder();
+    const folder = temporaryFolder();
     writeFileSync(join(folder, "program"), "");
     const files = createNodeFiles(folder);
     expect(files.isExecutable("/program")).toBe(false);

@@ -2,54 +2,43 @@
  * Read-only access to the node's files, below `/` or a test's root. An unreadable file is a value, not an exception, since
  * doctor reports it.
  */
-import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { distrustOf, readRegularFile } from "@ocir-broker/foundation";
 
 /** A failure is an errno code, such as ENOENT, or that of a refused file: `not-regular`, `path-untrusted`, `too-large`. */
 export type Read<Value> = { readonly value: Value } | { readonly failure: string };
 
-export interface NodeFiles {
-  /** The real path, with the root in front. */
-  locate(path: string): string;
-  readText(path: string): Read<string>;
-  readBytes(path: string): Read<Buffer>;
-  /** The link's target. */
-  readLink(path: string): Read<string>;
-  list(path: string): Read<readonly string[]>;
-  /** Follows links. */
-  stat(path: string): Read<Stats>;
-  /** Does not follow links. */
-  lstat(path: string): Read<Stats>;
-  isExecutable(path: string): boolean;
-  /** True if it exists but this user may not write to it, so not connect to it if it is a socket. */
-  isForbidden(path: string): boolean;
-  /** In words, the part of the path that a user other than root can change; undefined if there is none. */
-  distrust(path: string): string | undefined;
-}
+export type NodeFiles = ReturnType<typeof createNodeFiles>;
 
 /** @param root if not `/`, a copy that belongs to the current user, who is then trusted instead of root. */
-export function createNodeFiles(root: string): NodeFiles {
+export function createNodeFiles(root: string) {
   const ownerId = root === "/" ? 0 : (process.getuid?.() ?? 0);
+  /** The real path, with the root in front. */
   const locate = (path: string): string => (root === "/" ? path : join(root, path));
   return {
     locate,
-    readText: (path) => attempt(() => readRegularFile(locate(path)).toString()),
-    readBytes: (path) => attempt(() => readRegularFile(locate(path))),
-    readLink: (path) => attempt(() => readlinkSync(locate(path))),
-    list: (path) => attempt(() => readdirSync(locate(path)).toSorted()),
-    stat: (path) => attempt(() => statSync(locate(path))),
-    lstat: (path) => attempt(() => lstatSync(locate(path))),
-    isExecutable: (path) => {
+    readText: (path: string) => attempt(() => readRegularFile(locate(path)).toString()),
+    readBytes: (path: string) => attempt(() => readRegularFile(locate(path))),
+    /** The link's target. */
+    readLink: (path: string) => attempt(() => readlinkSync(locate(path))),
+    list: (path: string) => attempt(() => readdirSync(locate(path)).toSorted()),
+    /** Follows links. */
+    stat: (path: string) => attempt(() => statSync(locate(path))),
+    /** Does not follow links. */
+    lstat: (path: string) => attempt(() => lstatSync(locate(path))),
+    isExecutable(path: string): boolean {
       const stats = attempt(() => statSync(locate(path)));
       const access = attempt(() => accessSync(locate(path), constants.X_OK));
       return "value" in stats && stats.value.isFile() && (stats.value.mode & 0o111) !== 0 && "value" in access;
     },
-    isForbidden: (path) => {
+    /** True if it exists but this user may not write to it, so not connect to it if it is a socket. */
+    isForbidden(path: string): boolean {
       const access = attempt(() => accessSync(locate(path), constants.W_OK));
       return "failure" in access && access.failure === "EACCES";
     },
-    distrust: (path) => distrustOf(path, { root, ownerId }),
+    /** In words, the part of the path that a user other than root can change; undefined if there is none. */
+    distrust: (path: string) => distrustOf(path, { root, ownerId }),
   };
 }
 

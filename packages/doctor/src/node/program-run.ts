@@ -9,10 +9,10 @@ import type { Clock } from "@ocir-broker/foundation";
 export interface ProgramRun {
   readonly path: string;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly stdin: string;
-  /** SIGKILL after this time. */
-  readonly limitMs: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  /** SIGKILL after this time. Default: 3 s, for a program that only prints something. */
+  readonly limitMs?: number;
 }
 
 export type ProgramResult =
@@ -36,10 +36,12 @@ const SERVICE_ENVIRONMENT = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 };
 
+const LIMIT_MS = 3_000;
+
 const MAX_OUTPUT_BYTES = 256 * 1024;
 
 export function createRunProgram(clock: Clock): RunProgram {
-  return ({ path, args, env, stdin, limitMs }) => {
+  return ({ path, args, env, stdin = "", limitMs = LIMIT_MS }) => {
     const { promise, resolve } = Promise.withResolvers<ProgramResult>();
     const startedAtMs = clock.monotonicMs();
     const child = spawn(path, args, { env: { ...SERVICE_ENVIRONMENT, ...env }, cwd: "/" });

@@ -1,0 +1,28 @@
+/** The files of a node, in a folder of the test's own. */
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit";
+
+export function createNodeTree() {
+  const root = temporaryFolder();
+
+  function write(path: string, text: string, mode = 0o644): void {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    rmSync(join(root, path), { force: true });
+    writeFileSync(join(root, path), text);
+    chmodSync(join(root, path), mode);
+  }
+
+  return {
+    root,
+    write,
+    remove: (path: string) => rmSync(join(root, path), { recursive: true, force: true }),
+    /** @param executes the target of /proc/PID/exe, which need not be the first argument. */
+    process(pid: number, cgroup: string, args: readonly string[], executes = args[0]): void {
+      write(`/proc/${pid}/cmdline`, args.map((arg) => `${arg}\0`).join(""));
+      write(`/proc/${pid}/cgroup`, `${cgroup}\n`);
+      rmSync(join(root, `/proc/${pid}/exe`), { force: true });
+      symlinkSync(`../..${executes}`, join(root, `/proc/${pid}/exe`));
+    },
+  };
+}
