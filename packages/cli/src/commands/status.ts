@@ -96,7 +96,7 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
     const lastStep = `${`to ${verb} it:`.padEnd(LABEL_WIDTH)}systemctl ${verb} ocir-broker.service`;
     throw new Error(`${code}: ${socket}: ${failure} (${answer.failure})${NEXT}\n  ${lastStep}`);
   }
-  const status = parse(answer.body);
+  const status = parse(answer.body.toString());
   if (answer.status !== 200 || status === undefined) {
     throw commandError("status-invalid", { place: socket });
   }

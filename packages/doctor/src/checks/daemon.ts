@@ -38,7 +38,7 @@ export const checkDaemon: Check = async ({ config, files, clock, version }) => {
     const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";
     return [finding(isDown ? "daemon-down" : "daemon-stuck", `${path}: ${answer.failure}`)];
   }
-  const { data } = status.safeParse(parseJson(answer.body));
+  const { data } = status.safeParse(parseJson(answer.body.toString()));
   if (data === undefined)
     return [finding("daemon-version", `${path}: this release does not know this form of /status`)];
   const found = [healthFinding(data), ...configFindings(data), ...workloadFindings(data)];

@@ -1,27 +1,27 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createFakeClock } from "@ocir-broker/testkit";
+import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { askHealthSocket } from "./health-socket.ts";
 
 async function serve(listener: RequestListener): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "health-"));
+  const path = join(temporaryFolder(), "s");
   const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(join(folder, "s"), resolve));
-  onTestFinished(async () => {
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  onTestFinished(() => {
     server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-    rmSync(folder, { recursive: true });
+    server.close();
   });
-  return join(folder, "s");
+  return path;
 }
 
 describe("askHealthSocket", () => {
   test("gives status and body", async () => {
     const path = await serve((request, response) => response.writeHead(503).end(`at ${request.url}`));
-    expect(await askHealthSocket(path, "/readyz", createFakeClock())).toEqual({ status: 503, body: "at /readyz" });
+    expect(await askHealthSocket(path, "/readyz", createFakeClock())).toEqual({
+      status: 503,
+      body: Buffer.from("at /readyz"),
+    });
   });
 
   test("gives up on one that does not answer", async () => {

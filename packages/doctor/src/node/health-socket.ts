@@ -1,36 +1,50 @@
-/** One GET on the daemon's health socket, for root and its group. */
-import { request } from "node:http";
+/** One request to a socket of the daemon, with a bounded response. */
+import { type RequestOptions, request } from "node:http";
 import type { Clock } from "@ocir-broker/foundation";
 
-export type HealthAnswer =
-  | { readonly status: number; readonly body: string }
+export type SocketAnswer =
+  | { readonly status: number; readonly body: Buffer }
   /** `timeout`, or an errno code such as ENOENT, ECONNREFUSED. */
   | { readonly failure: string };
 
+interface SocketRequest extends Pick<RequestOptions, "method" | "headers"> {
+  readonly socketPath: string;
+  readonly path: string;
+  readonly body?: Buffer;
+  readonly maxBytes: number;
+  readonly limitMs: number;
+}
+
 /** A daemon answers within a millisecond; beyond this limit it is stuck. */
-const LIMIT_MS = 3_000;
+const HEALTH_LIMIT_MS = 3_000;
 
-const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_HEALTH_BYTES = 1024 * 1024;
 
-export function askHealthSocket(socketPath: string, path: string, clock: Clock): Promise<HealthAnswer> {
-  const { promise, resolve } = Promise.withResolvers<HealthAnswer>();
-  const outgoing = request({ socketPath, path, agent: false, headers: { host: "localhost" } });
+/** One GET on the daemon's health socket, for root and its group. */
+export function askHealthSocket(socketPath: string, path: string, clock: Clock): Promise<SocketAnswer> {
+  return askSocket({ socketPath, path, maxBytes: MAX_HEALTH_BYTES, limitMs: HEALTH_LIMIT_MS }, clock);
+}
+
+export function askSocket(asked: SocketRequest, clock: Clock): Promise<SocketAnswer> {
+  const { body, maxBytes, limitMs, ...options } = asked;
+  const { promise, resolve } = Promise.withResolvers<SocketAnswer>();
+  const outgoing = request({ ...options, agent: false });
   const limit = clock.setTimer(() => {
     resolve({ failure: "timeout" });
     outgoing.destroy();
-  }, LIMIT_MS);
+  }, limitMs);
   outgoing.on("response", (incoming) => {
     const pieces: Buffer[] = [];
     let bytes = 0;
     incoming.on("data", (piece: Buffer) => {
       bytes += piece.length;
-      if (bytes > MAX_BODY_BYTES) outgoing.destroy();
+      if (bytes > maxBytes) outgoing.destroy();
       else pieces.push(piece);
     });
-    incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(pieces).toString() }));
+    incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(pieces) }));
     incoming.on("error", () => resolve({ failure: "ECONNRESET" }));
   });
   outgoing.on("error", (error: NodeJS.ErrnoException) => resolve({ failure: error.code ?? "EIO" }));
-  outgoing.end();
+  outgoing.end(body);
   return promise.finally(() => limit.cancel());
 }
