@@ -1,27 +1,20 @@
 /** The context that all checks share: the node, the cloud, and results that more than one check needs. */
-import { type Config, codeOf } from "@ocir-broker/broker";
-import type { Clock, Secret } from "@ocir-broker/foundation";
+import { codeOf } from "@ocir-broker/broker";
 import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
-import type { Cloud } from "./cloud.ts";
+import { type Cloud, once } from "./cloud.ts";
 import { findingOfCode } from "./diagnoses.ts";
+import type { DoctorOptions } from "./doctor-options.ts";
 import type { Finding } from "./finding.ts";
 import { detectKubelet, type Kubelet } from "./node/kubelet.ts";
 import type { Network } from "./node/network.ts";
 import type { NodeFiles } from "./node/node-files.ts";
 import type { RunProgram } from "./node/program-run.ts";
-import type { ProviderFiles } from "./node/provider-files.ts";
-import { readProviderFiles } from "./node/provider-files.ts";
+import { type ProviderFiles, readProviderFiles } from "./node/provider-files.ts";
 
-export interface CheckContext {
-  readonly config: Config;
-  /** The daemon's, if it runs. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly image: string | undefined;
+export interface CheckContext
+  extends Pick<DoctorOptions, "config" | "environment" | "image" | "serviceAccountToken" | "version" | "clock"> {
   /** Undefined without an image, or if its name cannot be parsed. */
   readonly imageName: ImageName | undefined;
-  readonly serviceAccountToken: Secret | undefined;
-  readonly version: string;
-  readonly clock: Clock;
   readonly ownerId: number;
   readonly files: NodeFiles;
   readonly network: Network;
@@ -43,19 +36,17 @@ export type NamedCheck = readonly [topic: string, check: Check];
 export function createCheckContext(
   given: Omit<CheckContext, "imageName" | "kubelet" | "providerFiles" | "registryHost">,
 ): CheckContext {
-  const imageName = given.image === undefined ? undefined : tryParseImage(given.image);
-  let kubelet: Promise<Kubelet | undefined> | undefined;
-  const look = (): Promise<Kubelet | undefined> => (kubelet ??= detectKubelet(given.files, given.runProgram));
-  let provider: Promise<ProviderFiles | undefined> | undefined;
-  const readProvider = async (): Promise<ProviderFiles | undefined> => {
-    const running = await look();
-    return running === undefined ? undefined : readProviderFiles(given.files, running);
-  };
+  const imageName = resultIfAny(() => parseImage(given.image ?? ""));
+  const kubelet = once(() => detectKubelet(given.files, given.runProgram));
+  const providerFiles = once(async () => {
+    const running = await kubelet();
+    return running && readProviderFiles(given.files, running);
+  });
   return {
     ...given,
     imageName,
-    kubelet: look,
-    providerFiles: () => (provider ??= readProvider()),
+    kubelet,
+    providerFiles,
     async registryHost() {
       return imageName?.registryHost ?? registryHostOf(await given.cloud.region());
     },
@@ -77,16 +68,17 @@ export async function valueIfAny<Value>(work: Promise<Value>): Promise<Value | u
   return "value" in attempted ? attempted.value : undefined;
 }
 
+/** Undefined if it throws. */
+export function resultIfAny<Value>(work: () => Value): Value | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
 /** The name of the finding that reports this error; its code if no finding does. */
 export function causeOf(error: unknown): string {
   const code = codeOf(error);
   return findingOfCode(code) ?? code;
-}
-
-function tryParseImage(image: string): ImageName | undefined {
-  try {
-    return parseImage(image);
-  } catch {
-    return undefined;
-  }
 }

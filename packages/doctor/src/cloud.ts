@@ -10,38 +10,13 @@ import {
   isAllowedNow,
   SESSION,
 } from "@ocir-broker/broker";
-import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
-import {
-  authUrlOf,
-  metadataBaseUrlsOf,
-  type ProviderName,
-  type RegionInfo,
-  type SigningSession,
-} from "@ocir-broker/identity";
+import type { Clock, Expiring, Random, Secret } from "@ocir-broker/foundation";
+import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity";
 import { type Exchange, recorded } from "./recording/exchanges.ts";
 
-export interface Cloud {
-  readonly provider: ProviderName;
-  readonly exchanges: readonly Exchange[];
-  /** All of them are checked; on a real node there is one for IPv4 and one for IPv6. */
-  readonly metadataBaseUrls: readonly URL[];
-  readonly sendMetadata: SendRequest;
-  readonly sendAuth: SendRequest;
-  readonly sendRegistry: SendRequest;
-  /** Not recorded: its requests may contain a client's secret. */
-  readonly sendDomain: SendRequest;
-  region(): Promise<RegionInfo>;
-  session(): Promise<Expiring<SigningSession>>;
-  /** Rejects with a {@link ForeignRegistryError}, without a request, if the broker gives this host no tokens. */
-  token(registryHost: string): Promise<Expiring<Secret>>;
-  authUrl(): Promise<URL>;
-  endpointOf(registryHost: string): URL;
-  /** Whether the broker gives tokens to this host. If the region is unknown, only the realms of this release count. */
-  isRegistry(registryHost: string): Promise<boolean>;
-  close(): Promise<void>;
-}
+export type Cloud = ReturnType<typeof createCloud>;
 
-export interface CloudOptions {
+interface CloudOptions {
   readonly config: Config;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -64,7 +39,7 @@ const TIME_LIMITS = { connectTimeout: "2500ms", timeout: "4s" };
 /** Longer than all checks together. */
 const DEADLINE_MS = 15_000;
 
-export function createCloud({ config, environment, clock, random, signal }: CloudOptions): Cloud {
+export function createCloud({ config, environment, clock, random, signal }: CloudOptions) {
   const exchanges: Exchange[] = [];
   const upstream = { ...config.upstream, ...TIME_LIMITS };
   const upstreams = createUpstreams({ config: { ...config, upstream }, environment, clock });
@@ -98,6 +73,7 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
   });
   const tokens = new Map<string, () => Promise<Expiring<Secret>>>();
 
+  /** Whether the broker gives tokens to this host. If the region is unknown, only the realms of this release count. */
   async function isRegistry(registryHost: string): Promise<boolean> {
     await region().catch(() => undefined);
     return isAllowedNow(core.registries, registryHost);
@@ -113,15 +89,18 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
 
   return {
     provider: core.provider.name,
-    exchanges,
+    exchanges: exchanges as readonly Exchange[],
+    /** All of them are checked; on a real node there is one for IPv4 and one for IPv6. */
     metadataBaseUrls: metadataBaseUrlsOf(config),
     sendMetadata,
     sendAuth,
     sendRegistry,
+    /** Not recorded: its requests may contain a client's secret. */
     sendDomain: upstreams.send,
     region,
     session,
-    token(registryHost) {
+    /** Rejects with a {@link ForeignRegistryError}, without a request, if the broker gives this host no tokens. */
+    token(registryHost: string) {
       const known = tokens.get(registryHost) ?? once(() => fetchToken(registryHost));
       tokens.set(registryHost, known);
       return known();
@@ -143,7 +122,7 @@ function labelOfRegistry({ pathname }: URL): string {
 }
 
 /** Starts with the first caller; all callers share the result. A failure that nobody awaits is not an unhandled rejection. */
-function once<Value>(work: () => Promise<Value>): () => Promise<Value> {
+export function once<Value>(work: () => Promise<Value>): () => Promise<Value> {
   let running: Promise<Value> | undefined;
   return () => {
     if (running === undefined) {

@@ -19,7 +19,7 @@ export function connectAdvice(
 ): string | undefined {
   if (!files.isExecutable(SETUP) || !files.isExecutable(ADVICE)) return undefined;
   const paths = `${quoted(configPath)} ${quoted(binDirectory)}`;
-  return `${SETUP} connect ${paths} "$(${quoted(program)} --version)" && ${ADVICE} ${paths}; the last lines name what the kubelet still needs`;
+  return `${SETUP} connect ${paths} "$(${quoted(program)} --version)" && ${ADVICE} ${paths}; it names what the kubelet still needs`;
 }
 
 /** One word to a shell. */

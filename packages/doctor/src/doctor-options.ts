@@ -7,7 +7,7 @@ import type { RunProgram } from "./node/program-run.ts";
 export interface DoctorOptions {
   /** As the daemon loads it. */
   readonly config: Config;
-  /** For the system's certificates (SSL_CERT_FILE). */
+  /** The daemon's, if it runs; for the system's certificates (SSL_CERT_FILE). */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** In words, where the configuration was read from. */
   readonly configSource: string;

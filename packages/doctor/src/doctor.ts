@@ -1,5 +1,5 @@
 /** Runs all checks in parallel within one time limit; findings are ordered causes first. */
-
+import { DISABLED_FILE } from "@ocir-broker/protocol";
 import { type Check, type CheckContext, createCheckContext, type NamedCheck } from "./check-context.ts";
 import { CHECKS_BY_PROVIDER } from "./checks/by-provider.ts";
 import { checkDaemon } from "./checks/daemon.ts";
@@ -7,7 +7,6 @@ import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
 import { checkServiceAccounts } from "./checks/kubelet/service-accounts.ts";
 import { checkRegistryPath } from "./checks/network-path.ts";
-import { offSwitchFindings } from "./checks/off-switch.ts";
 import { checkPlugin } from "./checks/plugin.ts";
 import { checkPluginAnswer } from "./checks/plugin-answer.ts";
 import { checkRegistry } from "./checks/registry.ts";
@@ -17,7 +16,7 @@ import { createCloud } from "./cloud.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import { type Finding, finding } from "./finding.ts";
 import { createNetwork } from "./node/network.ts";
-import { createNodeFiles } from "./node/node-files.ts";
+import { createNodeFiles, type NodeFiles } from "./node/node-files.ts";
 import { createRunProgram } from "./node/program-run.ts";
 import type { Exchange } from "./recording/exchanges.ts";
 
@@ -54,16 +53,11 @@ export interface Diagnosis {
 
 /** Never rejects because of a fault on the node; an exception in a check becomes a finding too. */
 export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
-  const { clock, limitMs = LIMIT_MS, config } = options;
+  const { clock, limitMs = LIMIT_MS } = options;
   const ending = new AbortController();
   const cloud = createCloud({ ...options, signal: ending.signal });
   const context = createCheckContext({
-    config,
-    environment: options.environment,
-    image: options.image,
-    serviceAccountToken: options.serviceAccountToken,
-    version: options.version,
-    clock,
+    ...options,
     ownerId: options.ownerId ?? 0,
     files: createNodeFiles(options.root ?? "/"),
     network: options.network ?? createNetwork(clock),
@@ -103,6 +97,13 @@ async function runCheck(
     // The message may contain text that was read; the class name does not.
     return [finding("check-failed", `${topic}: ${error instanceof Error ? error.name : "unknown"}`)];
   }
+}
+
+/** One finding if `ocir-broker disable` has switched the node off. The stopped units are then no faults. */
+function offSwitchFindings(files: NodeFiles): readonly Finding[] {
+  const stats = files.lstat(DISABLED_FILE);
+  if ("failure" in stats) return [];
+  return [finding("switched-off", `${DISABLED_FILE}, since ${stats.value.mtime.toISOString()}`)];
 }
 
 function configFinding({ configFault, configSource }: DoctorOptions): Finding {

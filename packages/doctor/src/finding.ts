@@ -15,7 +15,7 @@ export interface Finding {
 
 export interface Particulars {
   /** Replaces the table's fix if that depends on what was seen. */
-  readonly fix?: string;
+  readonly fix?: string | undefined;
   /** Replaces "the service" in the table's text. */
   readonly service?: "the auth service" | "the registry";
 }

@@ -65,8 +65,9 @@ const OCID_KINDS: ReadonlySet<string> = new Set(
 const METHOD = "(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)";
 const DIRECTIVE =
   "(?:no-cache|no-store|no-transform|must-revalidate|proxy-revalidate|private|public|max-age=[0-9]{1,8}|s-maxage=[0-9]{1,8})";
-const MEDIA_TYPE =
-  "(?:text/(?:plain|html)|application/(?:json|octet-stream|problem\\+json|vnd\\.docker\\.distribution\\.manifest(?:\\.list)?\\.v[12]\\+(?:json|prettyjws)|vnd\\.oci\\.image\\.(?:index|manifest)\\.v1\\+json))";
+const DOCKER_MANIFEST = "vnd\\.docker\\.distribution\\.manifest(?:\\.list)?\\.v[12]\\+(?:json|prettyjws)";
+const OCI_MANIFEST = "vnd\\.oci\\.image\\.(?:index|manifest)\\.v1\\+json";
+const MEDIA_TYPE = `(?:text/(?:plain|html)|application/(?:json|octet-stream|problem\\+json|${DOCKER_MANIFEST}|${OCI_MANIFEST}))`;
 
 const HEADER_VALUES: ReadonlyMap<string, Show> = new Map([
   ["allow", listOf(METHOD)],

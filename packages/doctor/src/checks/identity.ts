@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { codeOf } from "@ocir-broker/broker";
 import { IDENTITY_ERRORS } from "@ocir-broker/identity";
-import { attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";
+import { attempt, type Check, type CheckContext, causeOf, resultIfAny } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
 import { finding, notChecked } from "../finding.ts";
 import { describeExchange } from "../recording/exchanges.ts";
@@ -41,24 +41,16 @@ export const checkIdentity: Check = async (context) => {
 
 /** The certificate as received, even if it was not accepted. */
 function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evidence: string } | undefined {
-  const [leaf, intermediate] = ["/identity/cert.pem", "/identity/intermediate.pem"].map((label) =>
-    parseCertificate(cloud.exchanges.findLast((exchange) => exchange.label === label)?.response?.body),
-  );
+  const [leaf, intermediate] = ["/identity/cert.pem", "/identity/intermediate.pem"].map((label) => {
+    const body = cloud.exchanges.findLast((exchange) => exchange.label === label)?.response?.body;
+    return resultIfAny(() => new X509Certificate(body ?? ""));
+  });
   if (leaf === undefined) return undefined;
   const endsInMs = leaf.validToDate.getTime() - clock.wallMs();
   const end = `it ${endsInMs > 0 ? `ends in ${minutes(endsInMs)}` : `ended ${minutes(-endsInMs)} ago`}`;
   const isChained = intermediate === undefined || leaf.checkIssued(intermediate);
   const evidence = `from ${minuteOf(leaf.validFromDate)} to ${minuteOf(leaf.validToDate)}: ${end}`;
   return { name: isChained ? "certificate-ok" : "certificate-chain", evidence };
-}
-
-function parseCertificate(body: Buffer | undefined): X509Certificate | undefined {
-  if (body === undefined) return undefined;
-  try {
-    return new X509Certificate(body);
-  } catch {
-    return undefined;
-  }
 }
 
 function lastAnswer({ cloud }: CheckContext): string {

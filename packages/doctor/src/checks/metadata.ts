@@ -13,13 +13,10 @@ export const checkMetadata: Check = async (context) => {
   const seen = await Promise.all(context.cloud.metadataBaseUrls.map((base) => ask(base, context)));
   const evidence = seen.map((each) => each.evidence).join("; ");
   // Most nodes have only one of the two address families, so the better answer counts.
-  const best = seen.find(({ name }) => name === "metadata-ok") ?? seen.find(isAnswer) ?? seen[0];
+  const best =
+    seen.find(({ name }) => name === "metadata-ok") ?? seen.find(({ name }) => name !== "metadata-unreachable");
   return [finding(best?.name ?? "metadata-unreachable", evidence)];
 };
-
-function isAnswer({ name }: Seen): boolean {
-  return name !== "metadata-unreachable";
-}
 
 async function ask(base: URL, { cloud, signal }: CheckContext): Promise<Seen> {
   const get = (path: `/${string}`): Promise<UpstreamResponse> =>

@@ -1,35 +1,10 @@
-import { type Config, configSchema } from "@ocir-broker/broker";
-import { systemRandom } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
-import { type CheckContext, createCheckContext } from "../check-context.ts";
-import { createCloud } from "../cloud.ts";
+import { contextOf } from "../../test/check-double.ts";
 import type { Network } from "../node/network.ts";
-import { createNodeFiles } from "../node/node-files.ts";
 import { checkRegistryPath, tryPath } from "./network-path.ts";
 
 const REGION = { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" };
-
-function contextOf(network: Network, proxy: Config["proxy"] = {}, image?: string): CheckContext {
-  const clock = createFakeClock();
-  const config = configSchema.parse({ proxy });
-  const { signal } = new AbortController();
-  const cloud = createCloud({ config, environment: {}, clock, random: systemRandom, signal });
-  return createCheckContext({
-    serviceAccountToken: undefined,
-    config,
-    environment: {},
-    image,
-    version: "1",
-    clock,
-    ownerId: 0,
-    files: createNodeFiles("/no/such/root"),
-    network,
-    runProgram: async () => ({ failure: "ENOENT" }),
-    cloud: { ...cloud, region: async () => REGION, isRegistry: async (host) => host !== "ghcr.io" },
-    signal,
-  });
-}
+const CLOUD = { region: async () => REGION, isRegistry: async (host: string) => host !== "ghcr.io" };
 
 /** Gives this outcome, and records each address that it was asked to connect to. */
 function networkOf(outcome: string, asked: string[] = []): Network {
@@ -45,7 +20,7 @@ function networkOf(outcome: string, asked: string[] = []): Network {
 describe("tryPath", () => {
   test("goes to the port of the URL, or to its scheme's", async () => {
     const asked: string[] = [];
-    const context = contextOf(networkOf("open", asked));
+    const context = contextOf({ cloud: CLOUD, network: networkOf("open", asked) });
     for (const url of ["https://a.example", "http://a.example", "https://a.example:8443"]) {
       expect(await tryPath("the registry", new URL(url), context)).toMatchObject({ name: "network-ok" });
     }
@@ -58,7 +33,11 @@ describe("tryPath", () => {
     ["ETIMEDOUT", "tcp-timeout"],
     ["EHOSTUNREACH", "network-unreachable"],
   ])("takes %s for %s", async (outcome, name) => {
-    const found = await tryPath("the auth service", new URL("https://a.example"), contextOf(networkOf(outcome)));
+    const found = await tryPath(
+      "the auth service",
+      new URL("https://a.example"),
+      contextOf({ cloud: CLOUD, network: networkOf(outcome) }),
+    );
     expect(found).toMatchObject({ name, evidence: expect.stringContaining(`TCP port 443: ${outcome}`) });
     expect(found.fix).toContain("service gateway");
   });
@@ -73,13 +52,14 @@ describe("tryPath", () => {
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "d.ocir.io,," }, false],
   ])("tries %s itself with %j: %s", async (url, proxy, isTried) => {
     const asked: string[] = [];
-    await tryPath("the registry", new URL(url), contextOf(networkOf("open", asked), proxy));
+    const context = contextOf({ cloud: CLOUD, network: networkOf("open", asked), sections: { proxy } });
+    await tryPath("the registry", new URL(url), context);
     expect(asked.length).toBe(isTried ? 1 : 0);
   });
 
   test("names a failure of the name service that has no code", async () => {
     const network = { ...networkOf("open"), resolve: async () => Promise.reject(new Error("no")) };
-    const found = await tryPath("the registry", new URL("https://a.example"), contextOf(network));
+    const found = await tryPath("the registry", new URL("https://a.example"), contextOf({ cloud: CLOUD, network }));
     expect(found).toMatchObject({ name: "dns-failed", evidence: "a.example: no address" });
   });
 });
@@ -92,14 +72,15 @@ describe("checkRegistryPath", () => {
     ["us-ashburn-1.ocir.io/acme/web", false],
     ["ocir.us-ashburn-1.oci.oraclecloud.com/acme/web", false],
   ])("says of %s that a service gateway does not lead there: %s", async (image, isElsewhere) => {
-    const [found] = await checkRegistryPath(contextOf(networkOf("timeout"), {}, image));
+    const [found] = await checkRegistryPath(contextOf({ cloud: CLOUD, network: networkOf("timeout"), image }));
     expect(found?.name).toBe("tcp-timeout");
     expect(String(found?.fix).includes("not in us-ashburn-1")).toBe(isElsewhere);
   });
 
   test("goes to the home region's registry where no image is given, and nowhere for another's image", async () => {
-    const [found] = await checkRegistryPath(contextOf(networkOf("open")));
+    const network = networkOf("open");
+    const [found] = await checkRegistryPath(contextOf({ cloud: CLOUD, network }));
     expect(found?.evidence).toContain("iad.ocir.io");
-    expect(await checkRegistryPath(contextOf(networkOf("open"), {}, "ghcr.io/a/b"))).toEqual([]);
+    expect(await checkRegistryPath(contextOf({ cloud: CLOUD, network, image: "ghcr.io/a/b" }))).toEqual([]);
   });
 });

@@ -73,7 +73,7 @@ export async function tryPath(
 /** A service gateway covers only its own region. */
 function otherRegionHint(registryHost: string, region: RegionInfo | undefined): string {
   if (region === undefined || registryHost.includes(region.id) || registryHost.startsWith(`${region.key}.`)) return "";
-  return `; this registry is not in ${region.id}, and a service gateway covers only the node's own region: other regions need a NAT gateway or peering`;
+  return `; this registry is not in ${region.id}, and a service gateway covers only that region: others need a NAT gateway or peering`;
 }
 
 function usesProxy(

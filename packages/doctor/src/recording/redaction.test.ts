@@ -80,22 +80,11 @@ describe("shapeOfBody", () => {
   });
 
   test("has the claims of a token, and how long it lives", () => {
-    const token = jwtOf({
-      sub: "ocid1.instance.oc1..canary",
-      iat: 1_000,
-      exp: 4_600,
-      ptype: "instance",
-      aud: "canary",
-    });
-    expect(bodyOf({ token })).toEqual({
-      token: {
-        jwt: {
-          header: { alg: "string HS256", typ: "string JWT", kid: "string" },
-          claims: { sub: "ocid of a instance", iat: "number", exp: "number", ptype: "string instance", aud: "string" },
-          lifeSeconds: "number 3600",
-        },
-      },
-    });
+    const given = { sub: "ocid1.instance.oc1..canary", iat: 1_000, exp: 4_600, ptype: "instance", aud: "canary" };
+    const header = { alg: "string HS256", typ: "string JWT", kid: "string" };
+    const times = { iat: "number", exp: "number" };
+    const claims = { ...times, sub: "ocid of a instance", ptype: "string instance", aud: "string" };
+    expect(bodyOf({ token: jwtOf(given) })).toEqual({ token: { jwt: { header, claims, lifeSeconds: "number 3600" } } });
   });
 
   test("has no life of a token that does not tell it, and takes three words for no token", () => {

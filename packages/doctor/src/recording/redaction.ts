@@ -6,6 +6,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import { parseJson, parseJwt, type UpstreamResponse } from "@ocir-broker/foundation";
+import { resultIfAny } from "../check-context.ts";
 import {
   certificateAttribute,
   challengeScheme,
@@ -104,7 +105,7 @@ function shapeOfJwt(token: string): Shape {
 function shapeOfPem(text: string): Shape {
   const kinds = [...text.matchAll(/-----BEGIN ([A-Z ]{1,30})-----[^-]+-----END/g)].map(([, kind = ""]) => kind);
   const blocks = kinds.slice(0, MAX_PEM_BLOCKS).map(pemKind);
-  const certificate = kinds[0] === "CERTIFICATE" ? parseCertificate(text) : undefined;
+  const certificate = kinds[0] === "CERTIFICATE" ? resultIfAny(() => new X509Certificate(text)) : undefined;
   if (certificate === undefined) return { pem: blocks };
   const { publicKey, validFromDate, validToDate, subject, issuer } = certificate;
   return {
@@ -114,12 +115,4 @@ function shapeOfPem(text: string): Shape {
     subject: subject.split("\n").map(certificateAttribute),
     issuer: issuer.split("\n").map(certificateAttribute),
   };
-}
-
-function parseCertificate(pem: string): X509Certificate | undefined {
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    return undefined;
-  }
 }

@@ -6,12 +6,12 @@ import { codeOf } from "@ocir-broker/broker";
 import { Secret, type SendRequest, urlBelow } from "@ocir-broker/foundation";
 import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
 import { attempt, valueIfAny } from "../check-context.ts";
-import { type Cloud, createCloud, ForeignRegistryError } from "../cloud.ts";
+import { createCloud, ForeignRegistryError } from "../cloud.ts";
 import type { DoctorOptions } from "../doctor-options.ts";
 import type { Exchange } from "./exchanges.ts";
 import { type Shape, shapeOfBody, shapeOfHeaders } from "./redaction.ts";
 
-export interface TranscriptEntry {
+interface TranscriptEntry {
   /** The attempt in our own words. */
   readonly step: string;
   /** Method and path, without names. */
@@ -30,16 +30,13 @@ export interface Transcript {
   readonly entries: readonly TranscriptEntry[];
 }
 
-export type TranscriptOptions = Pick<
-  DoctorOptions,
-  "config" | "environment" | "image" | "clock" | "random" | "version"
->;
+type Options = Pick<DoctorOptions, "config" | "environment" | "image" | "clock" | "random" | "version">;
 
 /** For all steps; each step has its own limits too. */
 const LIMIT_MS = 60_000;
 
 /** A failed step is a result too, so the following steps still run. */
-export async function recordTranscript(options: TranscriptOptions): Promise<Transcript> {
+export async function recordTranscript(options: Options): Promise<Transcript> {
   const { clock, image } = options;
   const ending = new AbortController();
   const limit = clock.setTimer(() => ending.abort(), LIMIT_MS);
@@ -64,7 +61,7 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
   const registry = send(cloud.sendRegistry);
   const { signal } = ending;
 
-  try {
+  async function takeAll(): Promise<void> {
     for (const base of cloud.metadataBaseUrls) {
       const at = (path: `/${string}`): URL => urlBelow(base, path);
       const bearer = { authorization: "Bearer Oracle" };
@@ -81,19 +78,20 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
     await take("auth service, unsigned", async () => cloud.sendAuth(unsigned(await cloud.authUrl(), signal)));
 
     const name = image === undefined ? undefined : parseImage(image);
-    const registryHost = name?.registryHost ?? (await attemptHome(cloud));
-    if (registryHost === undefined) return transcript(options.version, entries);
+    const region = await valueIfAny(cloud.region());
+    const registryHost = name?.registryHost ?? (region && registryHostOf(region));
+    if (registryHost === undefined) return;
     // A host outside the rules gets no request, signed or not.
     if (!(await cloud.isRegistry(registryHost))) {
       await take("registry", () => Promise.reject(new ForeignRegistryError(registryHost)));
-      return transcript(options.version, entries);
+      return;
     }
     const endpoint = cloud.endpointOf(registryHost);
     await take("registry, unsigned", () => registry(new URL("/v2/", endpoint)));
     await take("registry, unsigned token", () => registry(new URL("/20180419/docker/token", endpoint)));
     await take("registry, token", () => cloud.token(registryHost));
     const token = await attempt(cloud.token(registryHost));
-    if ("error" in token) return transcript(options.version, entries);
+    if ("error" in token) return;
     const bearer = { authorization: `Bearer ${token.value.value.reveal()}` };
     await take("registry, with the token", () => registry(new URL("/v2/", endpoint), bearer));
     await take("registry, a token that is none", () =>
@@ -108,7 +106,11 @@ export async function recordTranscript(options: TranscriptOptions): Promise<Tran
         probeRepository(name.repository, token.value.value, { send: cloud.sendRegistry, endpoint, reference }, signal),
       );
     }
-    return transcript(options.version, entries);
+  }
+
+  try {
+    await takeAll();
+    return { format: 1, version: options.version, entries };
   } finally {
     limit.cancel();
     ending.abort();
@@ -120,15 +122,6 @@ function unsigned(authUrl: URL, signal: AbortSignal): Parameters<SendRequest>[0]
   const url = urlBelow(authUrl, "/v1/x509");
   const headers = { "content-type": "application/json" };
   return { method: "POST", url, headers, body: "{}", signal };
-}
-
-async function attemptHome(cloud: Cloud): Promise<string | undefined> {
-  const region = await valueIfAny(cloud.region());
-  return region === undefined ? undefined : registryHostOf(region);
-}
-
-function transcript(version: string, entries: readonly TranscriptEntry[]): Transcript {
-  return { format: 1, version, entries };
 }
 
 function describe(step: string, { method, label, elapsedMs, response, failure }: Exchange): TranscriptEntry {

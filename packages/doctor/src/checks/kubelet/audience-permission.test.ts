@@ -1,7 +1,7 @@
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { beforeEach, describe, expect, test } from "vitest";
 import { createNodeFiles } from "../../node/node-files.ts";
 import { readKubeletCredentials } from "./audience-permission.ts";
@@ -11,9 +11,8 @@ const base64 = (text: string): string => Buffer.from(text).toString("base64");
 let folder: string;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "kubelet-credentials-"));
+  folder = temporaryFolder();
   for (const name of ["certificate", "key", "token"]) writeFileSync(join(folder, name), `${name} of a file\n`);
-  return () => rmSync(folder, { recursive: true });
 });
 
 function writeKubeconfig(user: object): string {

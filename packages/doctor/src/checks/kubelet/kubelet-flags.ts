@@ -11,6 +11,8 @@ import { pathsIn, textOf } from "../../node/node-files.ts";
 const USER_DATA = ["/var/lib/cloud/instance/user-data.txt", "/var/lib/cloud/instance/user-data.txt.i"];
 const USER_SCRIPTS = "/var/lib/cloud/instance/scripts";
 
+const EXTRA_ARGS = DIAGNOSES["kubelet-extra-args-swallowed"].fix;
+
 export const checkKubeletFlags: Check = async (context) => {
   const kubelet = await context.kubelet();
   if (kubelet?.pid === undefined) {
@@ -33,27 +35,22 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
     return minor === undefined ? [...found, finding("kubelet-version-unknown", process)] : found;
   }
   const fix = connectAdvice(kubelet, context.files);
-  const particulars = fix === undefined ? {} : { fix };
   if (configPath !== undefined || binDirectory !== undefined) {
     const missing = configPath === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
-    return [finding("kubelet-flags-incomplete", `${process}: no ${missing}`, particulars)];
+    return [finding("kubelet-flags-incomplete", `${process}: no ${missing}`, { fix })];
   }
   const unit = unitFileWithFlags(context.files);
   if (unit !== undefined) return [finding("kubelet-not-restarted", `${process} has no flags; ${unit} has them`)];
   const userData = [...USER_DATA, ...pathsIn(USER_SCRIPTS, context.files)];
-  const script = whereIn(userData, /--kubelet-extra-args=/, context);
+  const script = userData.find((path) => textOf(context.files.readText(path))?.includes("--kubelet-extra-args="));
   if (script !== undefined) {
     const evidence = `${process} has no flags; ${script} has --kubelet-extra-args=`;
     // Every new node has the same fault until the script is corrected.
-    return [finding("kubelet-extra-args-swallowed", evidence, fix === undefined ? {} : { fix: forNewNodes(fix) })];
+    return [
+      finding("kubelet-extra-args-swallowed", evidence, {
+        fix: fix && `on this node: ${fix}. For new nodes: ${EXTRA_ARGS}`,
+      }),
+    ];
   }
-  return [finding("kubelet-flags-missing", `${process}: neither flag`, particulars)];
-}
-
-function forNewNodes(fix: string): string {
-  return `on this node: ${fix}. For new nodes: ${DIAGNOSES["kubelet-extra-args-swallowed"].fix}`;
-}
-
-function whereIn(paths: readonly string[], pattern: RegExp, { files }: CheckContext): string | undefined {
-  return paths.find((path) => pattern.test(textOf(files.readText(path)) ?? ""));
+  return [finding("kubelet-flags-missing", `${process}: neither flag`, { fix })];
 }

@@ -1,0 +1,28 @@
+/** The context of one check, on an empty node. */
+import { configSchema } from "@ocir-broker/broker";
+import { systemRandom } from "@ocir-broker/foundation";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { type CheckContext, createCheckContext } from "../src/check-context.ts";
+import { type Cloud, createCloud } from "../src/cloud.ts";
+import { createNodeFiles } from "../src/node/node-files.ts";
+
+interface Given extends Partial<Pick<CheckContext, "network" | "image">> {
+  /** Replaces parts of a cloud that no request reaches. */
+  readonly cloud: Partial<Cloud>;
+  /** Sections of the configuration. */
+  readonly sections?: object;
+}
+
+export function contextOf({ cloud, sections = {}, ...given }: Given): CheckContext {
+  const clock = createFakeClock();
+  const config = configSchema.parse(sections);
+  const { signal } = new AbortController();
+  return createCheckContext({
+    ...{ config, environment: {}, version: "1", clock, ownerId: 0, signal },
+    files: createNodeFiles("/no/such/root"),
+    network: { resolve: async () => [], connect: async () => "open" },
+    runProgram: async () => ({ failure: "ENOENT" }),
+    cloud: { ...createCloud({ config, environment: {}, clock, random: systemRandom, signal }), ...cloud },
+    ...given,
+  });
+}
