@@ -1,23 +1,23 @@
 /** Doctor names each seeded fault, and reports nothing that does not follow from it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test as base, describe, expect, onTestFinished } from "vitest";
+import { test as base, describe, expect } from "vitest";
 import {
   answerScript,
   type BrokenNode,
   createBrokenNode,
-  createSharedCloud,
   foreignRegistry,
   KUBELET_FLAGS,
   listen,
   OUR_PROVIDER,
-  type SharedCloud,
+  simulateCloud,
   withConfig,
 } from "../test/broken-node.ts";
 import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
 import { NODE_FAULTS, withStatus } from "../test/seeded-node-faults.ts";
 import {
   askForServiceAccount,
+  OPT_IN,
   passingOn,
   SERVICE_ACCOUNT_FAULTS,
   SERVICE_ACCOUNT_PROVIDER,
@@ -28,31 +28,23 @@ import type { DiagnosisName } from "./diagnoses.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import type { Finding } from "./finding.ts";
 
-const test = base.extend<{ cloud: SharedCloud; node: BrokenNode }>({
-  cloud: [
-    // biome-ignore lint/correctness/noEmptyPattern: the runner reads the names of the fixtures from the pattern
-    async ({}, use) => {
-      const cloud = await createSharedCloud();
-      await use(cloud);
-      await cloud.simulator.close();
-    },
-    { scope: "file" },
-  ],
-  node: async ({ cloud }, use) => {
-    await using node = await createBrokenNode(cloud);
-    await use(node);
-  },
+const cloud = await simulateCloud();
+
+const test = base.extend<{ node: BrokenNode }>({
+  node: async ({ task: _ }, use) => use(await createBrokenNode(cloud)),
 });
 
+const namesOf = (findings: readonly Finding[]): DiagnosisName[] => findings.map(({ name }) => name);
+
 function problems(findings: readonly Finding[]): DiagnosisName[] {
-  return findings.filter(({ verdict }) => verdict === "problem" || verdict === "warning").map(({ name }) => name);
+  return namesOf(findings.filter(({ verdict }) => verdict === "problem" || verdict === "warning"));
 }
 
 describe("diagnose", () => {
   test("finds nothing wrong with a healthy node", async ({ node }) => {
     const findings = await node.examine();
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
-    expect(findings.map(({ name }) => name)).toEqual([
+    expect(namesOf(findings)).toEqual([
       "broker-config-ok",
       "kubelet-config-ok",
       "image-match-ok",
@@ -77,22 +69,21 @@ describe("diagnose", () => {
     expect(findings.map(({ evidence }) => evidence).join()).not.toMatch(/\.000Z|instance certificate/);
   });
 
-  test("finds nothing wrong with a healthy node that pulls by service account", async ({ node }) => {
-    const findings = await node.examine(useServiceAccounts(node));
-    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
-    expect(findings.map(({ name }) => name)).toContain("cluster-ok");
-  });
-
   test.for([
-    "optionalServiceAccountAnnotationKeys: [ocir-broker/identity]",
-    "optionalServiceAccountAnnotationKeys: null, requiredServiceAccountAnnotationKeys: [a, ocir-broker/identity]",
-  ])("finds nothing wrong if service accounts opt in and the kubelet has %s", async (keys, { node }) => {
-    const options = useServiceAccounts(node, { select: "annotated" });
-    node.providers(passingOn(`, ${keys}`));
-    const findings = await node.examine(options);
-    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
-    expect(findings.map(({ name }) => name)).toContain("cluster-ok");
-  });
+    ["all", ""],
+    ["annotated", OPT_IN],
+    [
+      "annotated",
+      ", optionalServiceAccountAnnotationKeys: null, requiredServiceAccountAnnotationKeys: [a, ocir-broker/identity]",
+    ],
+  ] as const)(
+    "finds nothing wrong if %s service accounts pull, and the entry has %j",
+    async ([select, keys], { node }) => {
+      const findings = await node.examine(useServiceAccounts(node, { select }, [passingOn(keys)]));
+      expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+      expect(namesOf(findings)).toContain("cluster-ok");
+    },
+  );
 
   test("examines the pull of a service account whose token it is given", async ({ node }) => {
     const options = await askForServiceAccount(node);
@@ -104,7 +95,7 @@ describe("diagnose", () => {
     expect(missing?.fix).toContain("request.principal.service_account = 'puller'");
     const serviceAccounts = { ...options.config?.serviceAccounts, fallback: "node" };
     const asNode = await node.examine({ ...options, ...withConfig(node, { serviceAccounts }) });
-    const names = asNode.filter(({ evidence }) => evidence?.includes("shop/puller")).map(({ name }) => name);
+    const names = namesOf(asNode.filter(({ evidence }) => evidence.includes("shop/puller")));
     expect([names, asNode.some(({ means }) => means.includes("fallback: node"))]).toEqual([[], true]);
   });
 
@@ -117,10 +108,9 @@ describe("diagnose", () => {
     "asks for the node's policy only for images that are pulled by %s",
     async ([, settings, others, named], { node }) => {
       node.simulator.iam({ granted: false });
-      const options = useServiceAccounts(node, settings);
-      node.providers(SERVICE_ACCOUNT_PROVIDER, ...others);
-      const findings = await node.examine(options);
-      expect(findings.map(({ name }) => name).filter((name) => /^(?:access|policy)-/.test(name))).toEqual(named);
+      const providers = [SERVICE_ACCOUNT_PROVIDER, ...others];
+      const findings = await node.examine(useServiceAccounts(node, settings, providers));
+      expect(namesOf(findings).filter((name) => /^(?:access|policy)-/.test(name))).toEqual(named);
     },
   );
 
@@ -138,7 +128,7 @@ describe("diagnose", () => {
   test("asks the identity domain, not OKE's exchange, on a node whose exchange that is", async ({ node }) => {
     const findings = await node.examine(useIdentityDomain(node));
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
-    expect(findings.map(({ name }) => name)).toContain("domain-ok");
+    expect(namesOf(findings)).toContain("domain-ok");
   });
 
   test("leaves out a service account's failure of long ago, which may be repaired", async ({ node }) => {
@@ -151,7 +141,7 @@ describe("diagnose", () => {
     async ([named, _, breaks, also = []], { node }) => {
       const findings = await node.examine(((await breaks(node)) ?? {}) as Partial<DoctorOptions>);
       expect(new Set(problems(findings))).toEqual(new Set([named, ...also]));
-      expect(findings.map(({ name }) => name)).not.toContain("check-failed");
+      expect(namesOf(findings)).not.toContain("check-failed");
       const found = findings.find(({ name }) => name === named);
       expect(found?.evidence).not.toBe("");
       if (named !== "kubelet-version-unknown") expect(found?.fix).toMatch(/\w/);
@@ -161,7 +151,6 @@ describe("diagnose", () => {
 
 describe("diagnose, besides", () => {
   const notChecked = (what: string): string => `${what} was not checked because of metadata-unreachable`;
-  const namesOf = (findings: readonly Finding[]): DiagnosisName[] => findings.map(({ name }) => name);
 
   test("asks for the home region's registry where no image is given, and for no permission", async ({ node }) => {
     const findings = await node.examine({ image: undefined });
@@ -204,32 +193,6 @@ describe("diagnose, besides", () => {
     expect(namesOf(findings)).toContain(cause);
   });
 
-  test("makes the auth service's name of region and realm", async ({ node }) => {
-    const asked: string[] = [];
-    const network = {
-      resolve: async (name: string) => {
-        asked.push(name);
-        return ["192.0.2.1"];
-      },
-      connect: async () => "open",
-    };
-    await node.examine({
-      network,
-      ...withConfig(node, { auth: {}, proxy: { https: "http://127.0.0.1:1" } }),
-    });
-    expect(asked).toEqual(["127.0.0.1"]);
-    const [found] = (
-      await node.examine({
-        network,
-        ...withConfig(node, { auth: {}, proxy: { https: "http://127.0.0.1:1" } }),
-      })
-    ).filter(({ name }) => name === "network-ok");
-    expect(found).toMatchObject({
-      means: "the auth service can be reached",
-      evidence: "auth.us-ashburn-1.oraclecloud.com: through the proxy, so not tried",
-    });
-  });
-
   test("says that somebody else's image is not ours, has nothing against it, and asks its host nothing", async ({
     node,
   }) => {
@@ -253,32 +216,13 @@ describe("diagnose, besides", () => {
   ])("cannot tell about permission when the registry %s", async ([, fault], { node }) => {
     node.simulator.faults(fault as Parameters<typeof node.simulator.faults>[0]);
     const findings = await node.examine();
-    expect(findings.filter(({ verdict }) => verdict !== "ok").map(({ name }) => name)).toEqual(["access-unclear"]);
-  });
-
-  test("finds the kubelet's flags in their form with a space, the last of them", async ({ node }) => {
-    const [config = "", folder = ""] = KUBELET_FLAGS.map((flag) => flag.split("=")[1]);
-    node.kubelet(
-      ...["--image-credential-provider-config", "/no/such/file", "--image-credential-provider-config", config],
-      ...["--image-credential-provider-bin-dir", folder],
-    );
-    expect(namesOf(await node.examine())).toContain("kubelet-ok");
-  });
-
-  test("finds the kubelet's flags with underscores, which a kubelet takes for dashes", async ({ node }) => {
-    node.kubelet(...KUBELET_FLAGS.map((flag) => flag.replace(/(?<=\w)-(?=[\w-]*=)/g, "_")));
-    expect(namesOf(await node.examine())).toContain("kubelet-ok");
+    expect(namesOf(findings.filter(({ verdict }) => verdict !== "ok"))).toEqual(["access-unclear"]);
   });
 
   test("takes a flag in a comment of the unit for none", async ({ node }) => {
     node.kubelet("--v=2");
     node.write("/etc/default/kubelet", `# KUBELET_EXTRA_ARGS="${KUBELET_FLAGS.join(" ")}"\n`);
     expect(problems(await node.examine())).toEqual(["kubelet-flags-missing"]);
-  });
-
-  test("takes an empty flag for none", async ({ node }) => {
-    node.kubelet("--image-credential-provider-config=", String(KUBELET_FLAGS[1]));
-    expect(problems(await node.examine())).toEqual(["kubelet-flags-incomplete"]);
   });
 
   test.for<[name: DiagnosisName, breaks: (node: BrokenNode) => void, paths: string]>([
@@ -344,8 +288,7 @@ describe("diagnose, besides", () => {
 
   test("does not know the status of a daemon of another time", async ({ node }) => {
     for (const body of ["{}", "<html>"]) {
-      const server = await listen(node.root, node.config.sockets.health, () => body);
-      onTestFinished(() => void server.close());
+      await listen(node.root, node.config.sockets.health, (_request, response) => response.end(body));
       expect(problems(await node.examine())).toEqual(["daemon-version"]);
     }
   });

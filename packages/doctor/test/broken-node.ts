@@ -2,40 +2,31 @@
  * A node for tests: a tree of files, a simulated cloud, and programs that stand for kubelet and plugin. It starts healthy;
  * each test breaks one thing.
  */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type Config, configSchema } from "@ocir-broker/broker";
+import { configSchema } from "@ocir-broker/broker";
 import { type Clock, createSystemClock, systemRandom } from "@ocir-broker/foundation";
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import type { Simulator } from "@ocir-broker/oci-simulator";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { onTestFinished } from "vitest";
 import { createCloud } from "../src/cloud.ts";
 import { diagnose } from "../src/doctor.ts";
 import type { DoctorOptions } from "../src/doctor-options.ts";
 import type { Finding } from "../src/finding.ts";
+import { createNodeTree } from "./node-tree.ts";
 
-export interface BrokenNode extends AsyncDisposable {
-  readonly root: string;
-  readonly simulator: Simulator;
-  readonly clock: MovableClock;
-  readonly config: Config;
-  /** Fetches a new token of the simulated registry. */
-  token(): Promise<string>;
-  write(path: string, text: string, mode?: number): void;
-  remove(path: string): void;
-  /** Arguments of the running kubelet. */
-  kubelet(...args: string[]): void;
-  providers(...yaml: string[]): void;
-  /** The plugin's program, a shell script. */
-  plugin(script: string, version?: string): void;
-  examine(options?: Partial<DoctorOptions>): Promise<readonly Finding[]>;
-}
+export type BrokenNode = Awaited<ReturnType<typeof createBrokenNode>>;
 
 interface MovableClock extends Clock {
+  /** Until the test ends. */
   moveWall(ms: number): void;
-  setRight(): void;
+}
+
+interface SimulatedCloud {
+  readonly simulator: Simulator;
+  readonly clock: MovableClock;
 }
 
 export const IMAGE = "iad.ocir.io/acme/shop/web:latest";
@@ -69,71 +60,50 @@ export function answerScript(auth: object): string {
   return `cat > /dev/null; echo '${JSON.stringify(response)}'`;
 }
 
-/** A simulated cloud and its clock. Several nodes use it in turn, since creating it takes longer than a test. */
-export interface SharedCloud {
-  readonly simulator: Simulator;
-  readonly clock: MovableClock;
-}
-
-export async function createSharedCloud(): Promise<SharedCloud> {
+/** For the nodes of a file's tests: call it outside of all tests. */
+export async function simulateCloud(): Promise<SimulatedCloud> {
   const clock = createMovableClock();
-  return { clock, simulator: await startSimulator({ clock }) };
+  return { clock, simulator: await sharedSimulator({ clock }) };
 }
 
-export async function createBrokenNode(shared?: SharedCloud): Promise<BrokenNode> {
-  const root = mkdtempSync(join(tmpdir(), "doctor-"));
-  const { simulator, clock } = shared ?? (await createSharedCloud());
-  const servers: Server[] = [];
+export async function createBrokenNode({ simulator, clock }: SimulatedCloud) {
+  const tree = createNodeTree();
+  const { root, write } = tree;
   const config = configSchema.parse({
     metadata: { baseUrl: simulator.metadataUrl.href },
     auth: { endpoint: simulator.authUrl.href },
     registries: { endpoints: { "iad.ocir.io": simulator.registryUrl.origin } },
   });
 
-  function write(path: string, text: string, mode = 0o644): void {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    rmSync(join(root, path), { force: true });
-    writeFileSync(join(root, path), text);
-    chmodSync(join(root, path), mode);
-  }
-
-  const node: BrokenNode = {
-    root,
+  const node = {
+    ...tree,
     simulator,
     clock,
     config,
-    async token() {
-      const cloud = createCloud({
-        config,
-        environment: {},
-        clock,
-        random: systemRandom,
-        signal: new AbortController().signal,
-      });
+    /** Fetches a new token of the simulated registry. */
+    async token(): Promise<string> {
+      const { signal } = new AbortController();
+      const cloud = createCloud({ config, environment: {}, clock, random: systemRandom, signal });
       const { value } = await cloud.token("iad.ocir.io");
       await cloud.close();
       return value.reveal();
     },
-    write,
-    remove: (path) => rmSync(join(root, path), { recursive: true, force: true }),
-    kubelet(...args) {
-      write("/proc/4242/cmdline", `${["/usr/bin/kubelet", ...args].join("\0")}\0`);
-      write("/proc/4242/cgroup", "0::/system.slice/kubelet.service\n");
-      rmSync(join(root, "/proc/4242/exe"), { force: true });
-      symlinkSync("../../usr/bin/kubelet", join(root, "/proc/4242/exe"));
-    },
-    providers: (...yaml) =>
+    /** Arguments of the running kubelet. */
+    kubelet: (...args: string[]) =>
+      tree.process(4242, "0::/system.slice/kubelet.service", ["/usr/bin/kubelet", ...args]),
+    providers: (...yaml: string[]) =>
       write(
         CONFIG,
         `apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders:${yaml.join("")}\n`,
       ),
-    plugin: (script, version = VERSION) =>
+    /** The plugin's program, a shell script. */
+    plugin: (script: string, version = VERSION) =>
       write(
         PLUGIN,
         `#!/bin/sh\nif [ "$1" = --version ]; then echo "credential-provider-oke ${version}"; exit; fi\n${script}\n`,
         0o755,
       ),
-    async examine(given = {}) {
+    async examine(given: Partial<DoctorOptions> = {}): Promise<readonly Finding[]> {
       const { findings } = await diagnose({
         config,
         environment: {},
@@ -149,16 +119,6 @@ export async function createBrokenNode(shared?: SharedCloud): Promise<BrokenNode
       });
       return findings;
     },
-    async [Symbol.asyncDispose]() {
-      for (const server of servers) {
-        server.closeAllConnections();
-        await new Promise((resolve) => server.close(resolve));
-      }
-      clock.setRight();
-      simulator.reset();
-      if (shared === undefined) await simulator.close();
-      rmSync(root, { recursive: true });
-    },
   };
 
   write("/proc/1/cmdline", "/sbin/init\0");
@@ -167,8 +127,8 @@ export async function createBrokenNode(shared?: SharedCloud): Promise<BrokenNode
   write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.33.1\n", 0o755);
   node.providers(OUR_PROVIDER);
   node.plugin(answerScript(credentials(await node.token())));
-  servers.push(await listen(root, config.sockets.health, answerStatus({})));
-  servers.push(await listen(root, config.sockets.credentials, () => ""));
+  await listen(root, config.sockets.health, answerStatus({}));
+  await listen(root, config.sockets.credentials, (_request, response) => response.end());
   chmodSync(join(root, config.sockets.credentials), 0o600);
   return node;
 }
@@ -178,8 +138,8 @@ export function withConfig({ config }: Pick<BrokenNode, "config">, sections: obj
   return { config: configSchema.parse({ ...config, ...sections }) };
 }
 
-/** The body of /status, with the given fields replaced. */
-export function answerStatus(changed: object): () => string {
+/** Answers as a healthy daemon does to /status, with the given fields replaced. */
+export function answerStatus(changed: object): RequestListener {
   const life = { lastFailure: null, failuresInARow: 0, ageSeconds: 60, expiresInSeconds: 3_540 };
   const healthy = {
     status: "ok",
@@ -191,31 +151,37 @@ export function answerStatus(changed: object): () => string {
     serviceAccountFailure: null,
     registries: { "iad.ocir.io": life },
   };
-  return () => JSON.stringify({ ...healthy, ...changed });
+  return (_request, response) => response.end(JSON.stringify({ ...healthy, ...changed }));
 }
 
 /** Somebody else's registry, which counts the connections to it. */
 export async function foreignRegistry(): Promise<{ readonly host: string; readonly connections: () => number }> {
   let connections = 0;
-  const server = createServer().on("connection", () => connections++);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const host = await hostOf(createServer().on("connection", () => connections++));
+  return { host, connections: () => connections };
+}
+
+/** Listens at a free port until the test ends. */
+export async function hostOf(server: Server): Promise<string> {
+  await untilTestEnds(server, (listening) => server.listen(0, "127.0.0.1", listening));
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A health socket in the tree that gives this answer, until the test ends. */
+export async function listen(root: string, path: string, answer: RequestListener): Promise<void> {
+  const place = join(root, path);
+  mkdirSync(dirname(place), { recursive: true });
+  rmSync(place, { force: true });
+  const server = createServer(answer);
+  await untilTestEnds(server, (listening) => server.listen(place, listening));
+}
+
+async function untilTestEnds(server: Server, listen: (listening: () => void) => void): Promise<void> {
+  await new Promise<void>(listen);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, connections: () => connections };
-}
-
-/** A health socket in the tree that gives this answer, or none if `answer` is absent. */
-export async function listen(root: string, path: string, answer?: () => string): Promise<Server> {
-  const place = join(root, path);
-  mkdirSync(dirname(place), { recursive: true });
-  rmSync(place, { force: true });
-  const server = createServer((_request, response) => {
-    if (answer !== undefined) response.end(answer());
-  });
-  await new Promise<void>((resolve) => server.listen(place, resolve));
-  return server;
 }
 
 function createMovableClock(): MovableClock {
@@ -225,10 +191,10 @@ function createMovableClock(): MovableClock {
     ...clock,
     wallMs: () => clock.wallMs() + movedMs,
     moveWall(ms) {
-      movedMs += ms;
-    },
-    setRight() {
-      movedMs = 0;
+      movedMs = ms;
+      onTestFinished(() => {
+        movedMs = 0;
+      });
     },
   };
 }

@@ -1,11 +1,29 @@
 /** Seeded faults of the node: kubelet, plugin, socket, daemon, SELinux. */
-import { chmodSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, renameSync } from "node:fs";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
 import type { ProgramResult, ProgramRun } from "../src/node/program-run.ts";
 import { answerScript, answerStatus, credentials, KUBELET_FLAGS, listen, OUR_PROVIDER, PLUGIN } from "./broken-node.ts";
+import { printed } from "./program-double.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
+
+const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";
+const CONFIG_STATUS = { path: "/etc/ocir-broker/config.yaml", error: null, faultyPlaces: [], needRestart: [] };
+
+const withMode =
+  (path: string, mode: number): Break =>
+  ({ root }) =>
+    chmodSync(join(root, path), mode);
+
+const withPlugin =
+  (script: string): Break =>
+  (node) =>
+    node.plugin(script);
+
+const withProvider =
+  (part: string, changed: string): Break =>
+  (node) =>
+    node.providers(OUR_PROVIDER.replace(part, changed));
 
 export const NODE_FAULTS: readonly SeededFault[] = [
   [
@@ -13,28 +31,12 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     "the broker's configuration is not valid",
     () => ({ configFault: "/etc/ocir-broker/config.yaml is not valid" }),
   ],
-  ["socket-missing", "the credentials socket is not there", (node) => node.remove("/run/ocir-broker/credentials.sock")],
-  [
-    "socket-not-socket",
-    "a file stands in the socket's place",
-    (node) => node.write("/run/ocir-broker/credentials.sock", ""),
-  ],
-  [
-    "socket-mode",
-    "everyone may ask for tokens",
-    ({ root }) => chmodSync(join(root, "/run/ocir-broker/credentials.sock"), 0o666),
-  ],
+  ["socket-missing", "the credentials socket is not there", (node) => node.remove(CREDENTIALS_SOCKET)],
+  ["socket-not-socket", "a file stands in the socket's place", (node) => node.write(CREDENTIALS_SOCKET, "")],
+  ["socket-mode", "everyone may ask for tokens", withMode(CREDENTIALS_SOCKET, 0o666)],
   ["socket-owner", "somebody else owns the socket", () => ({ ownerId: 4_711 })],
-  [
-    "socket-directory",
-    "everyone may replace the socket",
-    ({ root }) => chmodSync(join(root, "/run/ocir-broker"), 0o777),
-  ],
-  [
-    "socket-directory",
-    "the group may replace the socket",
-    ({ root }) => chmodSync(join(root, "/run/ocir-broker"), 0o770),
-  ],
+  ["socket-directory", "everyone may replace the socket", withMode("/run/ocir-broker", 0o777)],
+  ["socket-directory", "the group may replace the socket", withMode("/run/ocir-broker", 0o770)],
   [
     "switched-off",
     "ocir-broker disable has been run",
@@ -60,31 +62,17 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   [
     "daemon-stuck",
     "the daemon closes every connection",
-    async ({ root }) => {
-      rmSync(join(root, "/run/ocir-broker/health.sock"));
-      const server = createTcpServer((socket) => socket.destroy());
-      await new Promise<void>((resolve) => server.listen(join(root, "/run/ocir-broker/health.sock"), resolve));
-      onTestFinished(() => void server.close());
-    },
+    ({ root, config }) => listen(root, config.sockets.health, ({ socket }) => void socket.destroy()),
   ],
   [
     "daemon-config",
     "the daemon cannot read its configuration",
-    withStatus({
-      config: { path: "/etc/ocir-broker/config.yaml", error: "config-unreadable", faultyPlaces: [], needRestart: [] },
-    }),
+    withStatus({ config: { ...CONFIG_STATUS, error: "config-unreadable" } }),
   ],
   [
     "daemon-restart-needed",
     "the daemon has not been restarted after a change",
-    withStatus({
-      config: {
-        path: "/etc/ocir-broker/config.yaml",
-        error: null,
-        faultyPlaces: [],
-        needRestart: ["proxy.https"],
-      },
-    }),
+    withStatus({ config: { ...CONFIG_STATUS, needRestart: ["proxy.https"] } }),
   ],
   [
     "service-account-failed",
@@ -96,10 +84,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   [
     "daemon-degraded",
     "the daemon's renewals fail",
-    withStatus({
-      status: "degraded",
-      registries: { "iad.ocir.io": { lastFailure: "registry-throttled", failuresInARow: 3 } },
-    }),
+    withStatus({ status: "degraded", registries: { "iad.ocir.io": { lastFailure: "tls", failuresInARow: 3 } } }),
   ],
   ["kubelet-not-running", "no kubelet runs", (node) => node.remove("/proc/4242")],
   [
@@ -113,20 +98,14 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     ["kubelet-not-running"],
   ],
   ["kubelet-flags-missing", "the kubelet has no flags", (node) => node.kubelet("--v=2")],
-  [
-    "kubelet-flags-incomplete",
-    "the kubelet has only one of the flags",
-    (node) => node.kubelet(String(KUBELET_FLAGS[0])),
-  ],
+  ["kubelet-flags-incomplete", "the kubelet has one of the flags", (node) => node.kubelet(String(KUBELET_FLAGS[0]))],
   [
     "kubelet-extra-args-swallowed",
     "cloud-init passes the flags with an equals sign",
     (node) => {
       node.kubelet("--v=2");
-      node.write(
-        "/var/lib/cloud/instance/user-data.txt",
-        `#!/bin/bash\nbash /var/run/oke-init.sh --kubelet-extra-args="${KUBELET_FLAGS.join(" ")}"\n`,
-      );
+      const script = `bash /var/run/oke-init.sh --kubelet-extra-args="${KUBELET_FLAGS.join(" ")}"\n`;
+      node.write("/var/lib/cloud/instance/user-data.txt", script);
     },
   ],
   [
@@ -134,63 +113,38 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     "the kubelet was not restarted",
     (node) => {
       node.kubelet("--v=2");
-      node.write(
-        "/etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf",
-        `[Service]\nEnvironment=KUBELET_EXTRA_ARGS="${KUBELET_FLAGS.join(" ")}"\n`,
-      );
+      const setting = `[Service]\nEnvironment=KUBELET_EXTRA_ARGS="${KUBELET_FLAGS.join(" ")}"\n`;
+      node.write("/etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf", setting);
     },
   ],
   ["kubelet-version-unknown", "the kubelet does not tell its version", (node) => node.remove("/usr/bin/kubelet")],
   [
     "path-untrusted",
     "others may change the kubelet's program",
-    ({ root }) => chmodSync(join(root, "/usr/bin/kubelet"), 0o775),
+    withMode("/usr/bin/kubelet", 0o775),
     ["kubelet-version-unknown"],
   ],
-  [
-    "path-untrusted",
-    "others may change the provider configuration",
-    ({ root }) => chmodSync(join(root, "/etc/kubernetes"), 0o757),
-  ],
-  ["path-untrusted", "others may change the plugin", ({ root }) => chmodSync(join(root, "/usr/local"), 0o777)],
+  ["path-untrusted", "others may change the provider configuration", withMode("/etc/kubernetes", 0o757)],
+  ["path-untrusted", "others may change the plugin", withMode("/usr/local", 0o777)],
   [
     "kubelet-config-missing",
     "the provider configuration is missing",
     (node) => node.remove("/etc/kubernetes/credential-provider-config.yaml"),
   ],
-  [
-    "kubelet-config-field-unknown",
-    "the provider configuration has a field that 1.32 and later refuse",
-    (node) => node.providers(`${OUR_PROVIDER}\n    cacheKeyType: Registry`),
-  ],
-  [
-    "kubelet-config-host-form-missing",
-    "matchImages lacks a host form",
-    (node) => node.providers(OUR_PROVIDER.replace(', "ocir.*.oci.*.*"', "")),
-  ],
-  [
-    "kubelet-config-match-image-path-glob",
-    "matchImages has a glob in the path",
-    (node) => node.providers(OUR_PROVIDER.replace('"*.ocir.io"', '"*.ocir.io/*"')),
-    ["image-not-matched"],
-  ],
+  ["kubelet-config-host-form-missing", "matchImages lacks a host form", withProvider(', "ocir.*.oci.*.*"', "")],
   [
     "image-not-matched",
     "matchImages has a port",
-    (node) => node.providers(OUR_PROVIDER.replace('"*.ocir.io"', '"*.ocir.io:443"')),
+    withProvider('"*.ocir.io"', '"*.ocir.io:443"'),
     ["kubelet-config-match-image-port"],
   ],
   [
     "kubelet-config-provider-missing",
     "our provider is not in the configuration",
-    (node) => node.providers(OUR_PROVIDER.replace("credential-provider-oke", "kubelet")),
+    withProvider("credential-provider-oke", "kubelet"),
     ["kubelet-config-provider-executable-missing", "image-not-matched"],
   ],
-  [
-    "kubelet-config-not-understood",
-    "the configuration has an anchor",
-    (node) => node.providers(OUR_PROVIDER.replace("name: ", "name: &ours ")),
-  ],
+  ["kubelet-config-not-understood", "the configuration has an anchor", withProvider("name: ", "name: &ours ")],
   [
     "other-plugin-first",
     "another provider is asked first",
@@ -209,7 +163,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   [
     "plugin-not-executable",
     "the plugin is not executable",
-    ({ root }) => chmodSync(join(root, PLUGIN), 0o644),
+    withMode(PLUGIN, 0o644),
     ["kubelet-config-provider-executable-missing"],
   ],
   [
@@ -225,33 +179,22 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     ["plugin-answer-garbage"],
   ],
   ["plugin-version", "the plugin is of another release", (node) => node.plugin(answerScript(credentials("")), "0.9.0")],
-  ["plugin-answer-empty", "the plugin says nothing", (node) => node.plugin("cat > /dev/null")],
-  [
-    "plugin-answer-garbage",
-    "the plugin logs on stdout",
-    (node) => node.plugin("cat > /dev/null; echo loading; echo '{}'"),
-  ],
-  [
-    "plugin-answer-garbage",
-    "the plugin's answer has a field too many",
-    (node) => node.plugin(answerScript({}).replace('"auth"', '"serviceAccountTokenCacheType":"Token","auth"')),
-  ],
-  ["plugin-answer-anonymous", "the plugin has no credentials", (node) => node.plugin(answerScript({}))],
+  ["plugin-answer-empty", "the plugin says nothing", withPlugin("cat > /dev/null")],
+  ["plugin-answer-garbage", "the plugin logs on stdout", withPlugin("cat > /dev/null; echo loading; echo '{}'")],
+  ["plugin-answer-anonymous", "the plugin has no credentials", withPlugin(answerScript({}))],
   [
     "plugin-failed",
     "the plugin fails",
-    (node) => node.plugin("echo 'ocir-broker: shim-no-daemon: no daemon; start it' >&2; exit 1"),
+    withPlugin("echo 'ocir-broker: shim-no-daemon: no daemon; start it' >&2; exit 1"),
   ],
   [
     "plugin-silent",
     "the plugin hangs",
     () => ({
-      runProgram: async ({ args, path }: ProgramRun): Promise<ProgramResult> =>
-        path.endsWith("kubelet")
-          ? { exitCode: 0, signal: null, stdout: "Kubernetes v1.33.1\n", stderr: "", elapsedMs: 1 }
-          : args[0] === "--version"
-            ? { exitCode: 0, signal: null, stdout: `credential-provider-oke 1.2.3\n`, stderr: "", elapsedMs: 1 }
-            : { silent: true },
+      runProgram: async ({ args, path }: ProgramRun): Promise<ProgramResult> => {
+        if (path.endsWith("kubelet")) return printed("Kubernetes v1.33.1\n");
+        return args[0] === "--version" ? printed("credential-provider-oke 1.2.3\n") : { silent: true };
+      },
     }),
   ],
   ["selinux-label", "SELinux would keep services out", withLabel("1"), ["plugin-foreign", "plugin-answer-garbage"]],
@@ -259,10 +202,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
 ];
 
 export function withStatus(changed: object): Break {
-  return async ({ root, config }) => {
-    const server = await listen(root, config.sockets.health, answerStatus(changed));
-    onTestFinished(() => void server.close());
-  };
+  return ({ root, config }) => listen(root, config.sockets.health, answerStatus(changed));
 }
 
 /** Labels need a file system and a policy that support them, so this program stands in for `stat`. */
@@ -270,10 +210,8 @@ function withLabel(enforce: string): Break {
   return (node) => {
     node.write("/sys/fs/selinux/enforce", enforce);
     return {
-      runProgram: async ({ path }: ProgramRun): Promise<ProgramResult> => {
-        const stdout = path === "stat" ? "unconfined_u:object_r:user_tmp_t:s0\n" : "Kubernetes v1.33.1\n";
-        return { exitCode: 0, signal: null, stdout, stderr: "", elapsedMs: 1 };
-      },
+      runProgram: async ({ path }: ProgramRun) =>
+        printed(path === "stat" ? "unconfined_u:object_r:user_tmp_t:s0\n" : "Kubernetes v1.33.1\n"),
     };
   };
 }

@@ -4,7 +4,7 @@ import { Secret } from "@ocir-broker/foundation";
 import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import type { DoctorOptions } from "../src/doctor-options.ts";
 import { answerScript, type BrokenNode, credentials, OUR_PROVIDER, withConfig } from "./broken-node.ts";
-import type { SeededFault } from "./seeded-fault.ts";
+import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const AUDIENCE = "https://kubernetes.default.svc";
 
@@ -14,17 +14,24 @@ const tokensFor = (audience: string, annotationKeys = ""): string =>
 /** Our entry for service accounts. */
 export const SERVICE_ACCOUNT_PROVIDER = passingOn("");
 
+export const OPT_IN = ", optionalServiceAccountAnnotationKeys: [ocir-broker/identity]";
+
 /** The same entry with more fields in its tokenAttributes. */
 export function passingOn(annotationKeys: string): string {
   return `${OUR_PROVIDER.replace("credential-provider-oke", SERVICE_ACCOUNT_PROVIDER_NAME)}${tokensFor(AUDIENCE, annotationKeys)}`;
 }
 
 /** A node whose kubelet sends tokens, and whose broker exchanges them. */
-export function useServiceAccounts(node: BrokenNode, settings: object = {}, minor = 34) {
+export function useServiceAccounts(
+  node: BrokenNode,
+  settings: object = {},
+  providers: readonly string[] = [SERVICE_ACCOUNT_PROVIDER],
+  minor = 34,
+) {
   const name = SERVICE_ACCOUNT_PROVIDER_NAME;
   node.write("/usr/bin/kubelet", `#!/bin/sh\necho Kubernetes v1.${minor}.1\n`, 0o755);
   node.write(`/usr/local/bin/${name}`, "#!/bin/sh\n", 0o755);
-  node.providers(SERVICE_ACCOUNT_PROVIDER);
+  node.providers(...providers);
   node.write("/ca.crt", node.simulator.clusterCaCertificate);
   const { origin } = node.simulator.clusterUrl;
   const caFile = join(node.root, "ca.crt");
@@ -51,60 +58,37 @@ export async function askForServiceAccount(node: BrokenNode): Promise<Partial<Do
   return { ...useServiceAccounts(node), serviceAccountToken: new Secret(token) };
 }
 
+const accounts =
+  (settings: object, ...providers: string[]): Break =>
+  (node) =>
+    useServiceAccounts(node, settings, providers.length === 0 ? undefined : providers);
+
 export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
-  ["service-accounts-off", "the broker has no exchange", (node) => useServiceAccounts(node, { exchange: "none" })],
-  [
-    "service-accounts-unused",
-    "the kubelet sends no tokens",
-    (node) => {
-      const options = useServiceAccounts(node);
-      node.providers(OUR_PROVIDER);
-      return options;
-    },
-  ],
+  ["service-accounts-off", "the broker has no exchange", accounts({ exchange: "none" })],
+  ["service-accounts-unused", "the kubelet sends no tokens", accounts({}, OUR_PROVIDER)],
   [
     "kubelet-too-old",
     "the kubelet is older than service-account tokens",
-    (node) => {
-      const options = useServiceAccounts(node, {}, 32);
-      node.providers(OUR_PROVIDER);
-      return options;
-    },
+    (node) => useServiceAccounts(node, {}, [OUR_PROVIDER], 32),
   ],
-  [
-    "service-account-audience",
-    "kubelet and broker name other audiences",
-    (node) => useServiceAccounts(node, { audience: "ocir" }),
-  ],
+  ["service-account-audience", "kubelet and broker name other audiences", accounts({ audience: "ocir" })],
   [
     "service-account-audience",
     "only one of two entries names the broker's audience",
-    (node) => {
-      const options = useServiceAccounts(node);
-      node.providers(SERVICE_ACCOUNT_PROVIDER, `${OUR_PROVIDER}${tokensFor("other")}`);
-      return options;
-    },
+    accounts({}, SERVICE_ACCOUNT_PROVIDER, `${OUR_PROVIDER}${tokensFor("other")}`),
     ["kubelet-config-service-account-overlap"],
   ],
   [
     "service-account-annotation",
     "service accounts opt in, but the kubelet passes no annotation on",
-    (node) => useServiceAccounts(node, { select: "annotated" }),
+    accounts({ select: "annotated" }),
   ],
   [
     "service-account-annotation",
     "the kubelet passes another annotation on than the configured one",
-    (node) => {
-      const options = useServiceAccounts(node, { select: "annotated", annotation: "team/identity" });
-      node.providers(passingOn(", optionalServiceAccountAnnotationKeys: [ocir-broker/identity]"));
-      return options;
-    },
+    accounts({ select: "annotated", annotation: "team/identity" }, passingOn(OPT_IN)),
   ],
-  [
-    "cluster-unknown",
-    "the cluster's authority cannot be read",
-    (node) => useServiceAccounts(node, { caFile: "/no/such/ca.crt" }),
-  ],
+  ["cluster-unknown", "the cluster's authority cannot be read", accounts({ caFile: "/no/such/ca.crt" })],
   [
     "workload-tls",
     "the authority is another one's",
@@ -113,19 +97,7 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
       return useServiceAccounts(node, { caFile: join(node.root, "other.crt") });
     },
   ],
-  [
-    "workload-unreachable",
-    "port 12250 is closed",
-    (node) => useServiceAccounts(node, { endpoint: "https://127.0.0.1:1" }),
-  ],
-  [
-    "policy-missing",
-    "no policy covers the service account",
-    (node) => {
-      node.simulator.iam({ granted: false });
-      return askForServiceAccount(node);
-    },
-  ],
+  ["workload-unreachable", "port 12250 is closed", accounts({ endpoint: "https://127.0.0.1:1" })],
   [
     "domain-client-refused",
     "no policy lets the node ask",
@@ -135,49 +107,13 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
     },
   ],
   [
-    "domain-client-refused",
-    "the client's secret is wrong",
-    (node) => useIdentityDomain(node, clientWith(node, "wrong")),
-  ],
-  ["domain-secret-missing", "the client's secret is empty", (node) => useIdentityDomain(node, clientWith(node, ""))],
-  [
     "identity-file-permissions",
     "others can read the secret",
-    (node) => useIdentityDomain(node, clientWith(node, "secret", 0o644)),
+    (node) => {
+      node.write("/client-secret", "secret", 0o644);
+      const clientSecretFile = join(node.root, "client-secret");
+      return useIdentityDomain(node, { authorization: "client", clientId: "app", clientSecretFile });
+    },
   ],
   ["domain-not-configured", "the domain has no URL", (node) => useIdentityDomain(node, { url: undefined })],
-  [
-    "domain-unreachable",
-    "the domain's port is closed",
-    (node) => useIdentityDomain(node, { url: "https://127.0.0.1:1" }),
-  ],
-  [
-    "domain-unknown",
-    "the URL is not a domain's",
-    (node) => {
-      node.simulator.faults({ endpoint: "domain.token", status: 404 });
-      return useIdentityDomain(node);
-    },
-  ],
-  [
-    "workload-throttled",
-    "the domain throttles",
-    (node) => {
-      node.simulator.faults({ endpoint: "domain.token", status: 429 });
-      return useIdentityDomain(node);
-    },
-  ],
-  [
-    "workload-refused",
-    "another service answers for the domain",
-    (node) => {
-      node.simulator.faults({ endpoint: "domain.token", status: 405 });
-      return useIdentityDomain(node);
-    },
-  ],
 ];
-
-function clientWith(node: BrokenNode, secret: string, mode = 0o600): object {
-  node.write("/client-secret", secret, mode);
-  return { authorization: "client", clientId: "app", clientSecretFile: join(node.root, "client-secret") };
-}
