@@ -33,6 +33,7 @@ describe("docs/pictures", () => {
       uptimeSeconds: 0,
       region: null,
       config: null,
+      serviceAccounts: null,
       registries: {},
       session,
     };

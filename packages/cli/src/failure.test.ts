@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
-import { runCommand } from "./command-run.ts";
+import { describe, expect, test } from "vitest";
+import { runCommand, trustedFolder } from "../test/command-run.ts";
 
 describe("a wrong command line ends with exit status 2 and one line", () => {
   test.each<[what: string, args: string[], line: string]>([
@@ -42,37 +39,23 @@ describe("a wrong command line ends with exit status 2 and one line", () => {
 });
 
 describe("a fault of a file is one line with its code, its path and what to do", () => {
-  // Root writes only where no other user can, which excludes /tmp.
-  const folder = mkdtempSync(join(process.geteuid?.() === 0 ? "/run" : tmpdir(), "failure-"));
-  const missing = join(folder, "none");
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const missing = "there is no such file or folder";
+  const isFolder = "it is a folder, not a file";
 
-  test.each<[command: string, args: string[], line: string]>([
-    ["config check", ["--config", missing], `config-unreadable: ${missing}: there is no such file or folder; `],
-    ["config print", ["--config", folder], `config-unreadable: ${folder}: it is a folder, not a file; `],
+  test.each<[command: string, line: string]>([
+    ["config check --config FOLDER/none", `config-unreadable: FOLDER/none: ${missing}; `],
+    ["config print --config FOLDER", `config-unreadable: FOLDER: ${isFolder}; `],
     [
-      "kubelet-config check",
-      ["--kubelet-version", "1.33", missing],
-      `file-missing: ${missing}: there is no such file or folder; check the path`,
+      "kubelet-config check --kubelet-version 1.33 FOLDER/none",
+      `file-missing: FOLDER/none: ${missing}; check the path`,
     ],
-    [
-      "kubelet-config check",
-      ["--kubelet-version", "1.33", folder, missing],
-      `file-is-folder: ${folder}: it is a folder, not a file; `,
-    ],
-    [
-      "kubelet-config merge",
-      ["--kubelet-version", "1.33", folder],
-      `file-is-folder: ${folder}: it is a folder, not a file; `,
-    ],
-    [
-      "kubelet-config merge",
-      ["--kubelet-version", "1.33", "--write", join(missing, "x")],
-      `file-missing: ${missing}/x`,
-    ],
-  ])("of %s %j", async (command, args, line) => {
-    const { exitCode, stderr } = await runCommand(...command.split(" "), ...args);
+    ["kubelet-config check --kubelet-version 1.33 FOLDER FOLDER/none", `file-is-folder: FOLDER: ${isFolder}; `],
+    ["kubelet-config merge --kubelet-version 1.33 FOLDER", `file-is-folder: FOLDER: ${isFolder}; `],
+    ["kubelet-config merge --kubelet-version 1.33 --write FOLDER/none/x", "file-missing: FOLDER/none/x"],
+  ])("of %s", async (command, line) => {
+    const folder = trustedFolder();
+    const { exitCode, stderr } = await runCommand(...command.replaceAll("FOLDER", folder).split(" "));
     expect([exitCode, stderr.split("\n").length]).toEqual([1, 2]);
-    expect(stderr).toContain(`ocir-broker: ${line}`);
+    expect(stderr).toContain(`ocir-broker: ${line.replaceAll("FOLDER", folder)}`);
   });
 });

@@ -35,6 +35,11 @@ const STATUS: HealthDetails = {
 /** The clearing of a screen, and a line of its own. */
 const HOSTILE = "\u001b[2J\u009b2J\n\u202e";
 
+const FAILED = { ...FRESH, lastFailure: "tls", lastFailureSecondsAgo: 42, failuresInARow: 3 };
+const hostile = (field: string): [string, object] => [field, { [field]: HOSTILE }];
+const ofSession = (value: string) => (field: string) =>
+  [field, { session: { ...FAILED, [field]: value } }] satisfies [string, object];
+
 describe("renderStatus", () => {
   test("says how many service accounts have a session, if there is an exchange", () => {
     const used = { ...STATUS, serviceAccounts: 3 };
@@ -47,21 +52,12 @@ describe("renderStatus", () => {
   });
 
   test.each<[string, object]>([
-    ...["version", "status", "region", "identity"].map(
-      (field) => [field, { [field]: HOSTILE }] satisfies [string, object],
-    ),
+    ...["version", "status", "region", "identity"].map(hostile),
     ["uptimeSeconds", { uptimeSeconds: "\n5" }],
     ["serviceAccountFailure", { serviceAccounts: 1, serviceAccountFailure: { code: HOSTILE, secondsAgo: "\n5" } }],
-    ...["state", "hits", "fetches", "failures", "lastFailure"].map(
-      (field) => [field, { session: { ...FRESH, [field]: HOSTILE } }] satisfies [string, object],
-    ),
-    ...["ageSeconds", "expiresInSeconds", "nextFetchInSeconds"].map(
-      (field) => [field, { session: { ...FRESH, [field]: "\n5" } }] satisfies [string, object],
-    ),
-    [
-      "failuresInARow",
-      { session: { ...FRESH, lastFailure: "tls", lastFailureSecondsAgo: "\n5", failuresInARow: "\n5" } },
-    ],
+    ...["state", "hits", "fetches", "failures", "lastFailure"].map(ofSession(HOSTILE)),
+    ...["ageSeconds", "expiresInSeconds", "nextFetchInSeconds"].map(ofSession("\n5")),
+    ...["lastFailureSecondsAgo", "failuresInARow"].map(ofSession("\n5")),
     ["a registry's name", { session: null, registries: { [HOSTILE]: FRESH } }],
     ["a registry's state", { session: null, registries: { "iad.ocir.io": { ...FRESH, state: HOSTILE } } }],
   ])("prints nothing in %s that controls the terminal or begins a line", (_what, fields) => {
@@ -78,12 +74,8 @@ describe("renderStatus", () => {
         "iad.ocir.io": { ...FRESH, ageSeconds: 11_000, expiresInSeconds: 59, hits: 48_201 },
         "fra.ocir.io": {
           ...none,
-          state: "backing-off",
-          nextFetchInSeconds: null,
-          lastFailure: "registry-throttled",
-          lastFailureSecondsAgo: 42,
-          failuresInARow: 3,
-          failures: 3,
+          ...{ state: "backing-off", nextFetchInSeconds: null, failures: 3 },
+          ...{ lastFailure: "registry-throttled", lastFailureSecondsAgo: 42, failuresInARow: 3 },
         },
       },
     });
@@ -108,11 +100,8 @@ describe("renderStatus", () => {
       faultyPlaces: ["line 3: proxy.https"],
       needRestart: ["request.deadline"],
     } as const;
-    expect(
-      renderStatus({ ...STATUS, config })
-        .split("\n")
-        .slice(1, 6),
-    ).toEqual([
+    const lines = renderStatus({ ...STATUS, config }).split("\n");
+    expect(lines.slice(1, 6)).toEqual([
       "configuration /etc/ocir-broker/config.yaml: config-invalid, the previous configuration is in force",
       "  line 3: proxy.https",
       "  each fault: ocir-broker config check",
@@ -126,12 +115,5 @@ describe("renderStatus", () => {
     expect(text).toBe(
       "ocir-broker 1.2.3: starting, up 2 d 7 h, identity instance-principal, region not known yet\n\nno session and no token yet\n",
     );
-  });
-
-  test("lets no control character of a stranger's answer through", () => {
-    const registries = {
-      "a\u001b[2J": { ...FRESH, lastFailure: "x\u0007", lastFailureSecondsAgo: 1, failuresInARow: 1 },
-    };
-    expect(renderStatus({ ...STATUS, registries }).replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
   });
 });

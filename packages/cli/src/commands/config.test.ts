@@ -1,16 +1,14 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/broker";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { runCommand } from "../command-run.ts";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, test } from "vitest";
+import { runCommand } from "../../test/command-run.ts";
 
 const hasOne = existsSync(DEFAULT_CONFIG_PATH);
 
 function writeConfig(text: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "config-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, "config.yaml");
+  const path = join(temporaryFolder(), "config.yaml");
   writeFileSync(path, text);
   return path;
 }
@@ -18,13 +16,14 @@ function writeConfig(text: string): string {
 describe("ocir-broker config check", () => {
   test("names the file that is valid", async () => {
     const path = writeConfig("log: {level: debug}");
-    const { stdout, exitCode } = await runCommand("config", "check", "--config", path);
-    expect({ stdout, exitCode }).toEqual({ stdout: `the configuration is valid: read from ${path}\n`, exitCode: 0 });
+    expect(await runCommand("config", "check", "--config", path)).toMatchObject({
+      stdout: `the configuration is valid: read from ${path}\n`,
+      exitCode: 0,
+    });
   });
 
   test.skipIf(hasOne)("says that there is no file, and what holds then", async () => {
-    const { stdout, exitCode } = await runCommand("config", "check");
-    expect({ stdout, exitCode }).toEqual({
+    expect(await runCommand("config", "check")).toMatchObject({
       stdout: `the configuration is valid: there is no ${DEFAULT_CONFIG_PATH}, so the defaults are in force\n`,
       exitCode: 0,
     });
@@ -55,21 +54,13 @@ test("ocir-broker config check refuses a caFile without a certificate, which wou
 
 describe("ocir-broker config check of an identity domain", () => {
   const url = "https://idcs-1.identity.oraclecloud.com";
-  const secretFile = "/no/such/secret";
+  const client = { url, authorization: "client", clientId: "app" };
 
   test.each([
     [{}, 1, "identityDomain.url: domain-not-configured: "],
     [{ url, authorization: "client" }, 1, "identityDomain.clientId: domain-not-configured: "],
-    [
-      { url, authorization: "client", clientId: "app", clientSecretFile: secretFile },
-      1,
-      "identityDomain.clientSecretFile: ",
-    ],
-    [
-      { url, authorization: "client", clientId: "app" },
-      0,
-      "unless the unit passes it: identityDomain.clientSecretFile: ",
-    ],
+    [{ ...client, clientSecretFile: "/no/such/secret" }, 1, "identityDomain.clientSecretFile: "],
+    [client, 0, "unless the unit passes it: identityDomain.clientSecretFile: "],
     [{ url }, 0, ""],
   ])("of %j ends with %i, names the key and what to do", async (identityDomain, exitCode, place) => {
     const path = writeConfig(JSON.stringify({ serviceAccounts: { exchange: "identity-domain" }, identityDomain }));
@@ -80,11 +71,9 @@ describe("ocir-broker config check of an identity domain", () => {
   });
 });
 
-describe("ocir-broker config print", () => {
-  test("prints YAML without the proxy's password", async () => {
-    const path = writeConfig("proxy: {https: 'user:canary@proxy:3128'}");
-    const { stdout } = await runCommand("config", "print", "--config", path);
-    expect(stdout).toContain('https: "[withheld]@proxy:3128"\n');
-    expect(stdout).not.toContain("canary");
-  });
+test("ocir-broker config print prints YAML without the proxy's password", async () => {
+  const path = writeConfig("proxy: {https: 'user:canary@proxy:3128'}");
+  const { stdout } = await runCommand("config", "print", "--config", path);
+  expect(stdout).toContain('https: "[withheld]@proxy:3128"\n');
+  expect(stdout).not.toContain("canary");
 });

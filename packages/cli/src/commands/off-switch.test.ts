@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { runCommand } from "../command-run.ts";
+import { runCommand } from "../../test/command-run.ts";
 
 test.each(["disable", "enable"])(
   "ocir-broker %s fails with the reason where ocir-broker is not installed",

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { runCommand } from "../command-run.ts";
+import { runCommand } from "../../test/command-run.ts";
 
 const AUDIENCE = "https://kubernetes.default.svc.cluster.local";
 const grants = (...args: string[]) => runCommand("kubelet-config", "grants", AUDIENCE, ...args);

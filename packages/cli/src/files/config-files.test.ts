@@ -2,30 +2,20 @@ import {
   chmodSync,
   chownSync,
   lstatSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, test } from "vitest";
 import { replaceFile } from "./config-files.ts";
-
-const isRoot = process.geteuid?.() === 0;
-
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "config-files-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
 
 describe("replaceFile", () => {
   test.each([0o600, 0o640, 0o644])("keeps the mode %o, and leaves nothing else in the folder", (mode) => {
-    const folder = makeFolder();
+    const folder = temporaryFolder();
     const path = join(folder, "config.yaml");
     writeFileSync(path, "old");
     chmodSync(path, mode);
@@ -35,14 +25,14 @@ describe("replaceFile", () => {
   });
 
   test("creates a missing file that all users can read, and leaves nothing if the folder is missing", () => {
-    const path = join(makeFolder(), "config.yaml");
+    const path = join(temporaryFolder(), "config.yaml");
     replaceFile(path, "new");
     expect([readFileSync(path, "utf8"), statSync(path).mode & 0o777]).toEqual(["new", 0o644]);
     expect(() => replaceFile(join(path, "x/y"), "new")).toThrow(/^file-/);
   });
 
   test("replaces the target of a link", () => {
-    const folder = makeFolder();
+    const folder = temporaryFolder();
     const [link, target] = [join(folder, "link.yaml"), join(folder, "target.yaml")];
     writeFileSync(target, "old");
     symlinkSync("target.yaml", link);
@@ -51,7 +41,7 @@ describe("replaceFile", () => {
   });
 
   test("writes nothing through a link that somebody has left for the new file", () => {
-    const folder = makeFolder();
+    const folder = temporaryFolder();
     const [path, secret] = [join(folder, "config.yaml"), join(folder, "secret")];
     writeFileSync(path, "old");
     writeFileSync(secret, "kept", { mode: 0o600 });
@@ -61,8 +51,8 @@ describe("replaceFile", () => {
     expect([readFileSync(secret, "utf8"), statSync(secret).mode & 0o777]).toEqual(["kept", 0o600]);
   });
 
-  test.runIf(isRoot)("keeps the owner", () => {
-    const path = join(makeFolder(), "config.yaml");
+  test.runIf(process.geteuid?.() === 0)("keeps the owner", () => {
+    const path = join(temporaryFolder(), "config.yaml");
     writeFileSync(path, "old");
     chownSync(path, 65_534, 65_533);
     replaceFile(path, "new");

@@ -1,27 +1,11 @@
-import {
-  chownSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chownSync, existsSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { expect, test } from "vitest";
 import { refuseExisting, writeNewFile } from "./new-file.ts";
 
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "ocir-new-file-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
 test("writeNewFile makes a file for its owner alone", () => {
-  const path = join(makeFolder(), "new");
+  const path = join(temporaryFolder(), "new");
   refuseExisting(path);
   writeNewFile(path, "text");
   expect(readFileSync(path, "utf8")).toBe("text");
@@ -29,7 +13,7 @@ test("writeNewFile makes a file for its owner alone", () => {
 });
 
 test.each([refuseExisting, writeNewFile])("$name leaves another user's file as it is", (refuse) => {
-  const path = join(makeFolder(), "theirs");
+  const path = join(temporaryFolder(), "theirs");
   writeFileSync(path, "theirs");
   if (process.getuid?.() === 0) chownSync(path, 65_534, 65_534);
   expect(() => refuse(path, "ours")).toThrow(/^file-exists: .*theirs: it already exists and is not replaced; /);
@@ -37,7 +21,7 @@ test.each([refuseExisting, writeNewFile])("$name leaves another user's file as i
 });
 
 test.each([refuseExisting, writeNewFile])("$name follows no link, whether or not it leads to a file", (refuse) => {
-  const folder = makeFolder();
+  const folder = temporaryFolder();
   const [link, target] = [join(folder, "link"), join(folder, "target")];
   symlinkSync(target, link);
   expect(() => refuse(link, "ours")).toThrow("file-exists");
@@ -45,8 +29,4 @@ test.each([refuseExisting, writeNewFile])("$name follows no link, whether or not
   writeFileSync(target, "kept");
   expect(() => refuse(link, "ours")).toThrow("file-exists");
   expect([readFileSync(target, "utf8"), readlinkSync(link)]).toEqual(["kept", target]);
-});
-
-test("writeNewFile says why a folder cannot take it", () => {
-  expect(() => writeNewFile(join(makeFolder(), "no/such/folder"), "")).toThrow("ENOENT");
 });

@@ -1,6 +1,10 @@
 /** Runs a command in this process, for tests: captures its output and the exit status it sets. */
-import { reportFailure } from "./failure.ts";
-import { createProgram } from "./program.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { onTestFinished } from "vitest";
+import { reportFailure } from "../src/failure.ts";
+import { createProgram } from "../src/program.ts";
 
 export interface CommandRun {
   readonly stdout: string;
@@ -26,4 +30,12 @@ export async function runCommand(...args: readonly string[]): Promise<CommandRun
   const exitCode = Number(process.exitCode ?? 0);
   process.exitCode = undefined;
   return { ...written, exitCode };
+}
+
+/** A folder in which commands of this user write: root only where no other user can, which excludes /tmp. Until the test ends. */
+export function trustedFolder(): string {
+  if (process.geteuid?.() !== 0) return temporaryFolder();
+  const folder = mkdtempSync(join("/run", "ocir-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
 }
