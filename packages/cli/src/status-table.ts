@@ -8,16 +8,22 @@ const COLUMNS: readonly (readonly [title: string, of: (details: Details) => stri
   ["AGE", ({ ageSeconds }) => duration(ageSeconds)],
   ["ENDS IN", ({ expiresInSeconds }) => duration(expiresInSeconds)],
   ["NEXT FETCH IN", ({ nextFetchInSeconds }) => duration(nextFetchInSeconds)],
-  ["HITS", ({ hits }) => count(hits)],
-  ["FETCHES", ({ fetches }) => count(fetches)],
-  ["FAILURES", ({ failures }) => count(failures)],
+  ["HITS", ({ hits }) => String(hits)],
+  ["FETCHES", ({ fetches }) => String(fetches)],
+  ["FAILURES", ({ failures }) => String(failures)],
   ["LAST FAILURE", lastFailure],
 ];
 
 export function renderStatus(status: HealthDetails): string {
   const { version, uptimeSeconds, region, session, registries } = status;
-  const summary = `ocir-broker ${version}: ${status.status}, up ${duration(uptimeSeconds)}, ${identityText(status)}region ${region ?? "not known yet"}${subjectsText(status)}`;
-  const head = `${printable(summary)}\n${configText(status.config)}`;
+  const summary = [
+    `ocir-broker ${version}: ${status.status}`,
+    `up ${duration(uptimeSeconds)}`,
+    `identity ${status.identity}`,
+    `region ${region ?? "not known yet"}`,
+    ...serviceAccountsText(status),
+  ];
+  const head = `${printable(summary.join(", "))}\n${configText(status.config)}`;
   const named: [string, Details][] = [
     ...(session === null ? [] : [["session", session] satisfies [string, Details]]),
     ...Object.entries(registries),
@@ -37,11 +43,10 @@ export function renderStatus(status: HealthDetails): string {
   return `${head}\n${lines.join("\n")}\n`;
 }
 
-/** A daemon of an earlier release has no such fields. */
-function subjectsText({ serviceAccounts, serviceAccountFailure: failure }: Partial<HealthDetails>): string {
-  if (typeof serviceAccounts !== "number") return "";
-  const failed = failure == null ? "" : ` (last failure: ${failure.code}, ${duration(failure.secondsAgo)} ago)`;
-  return `, ${serviceAccounts} service account${serviceAccounts === 1 ? "" : "s"}${failed}`;
+function serviceAccountsText({ serviceAccounts, serviceAccountFailure: failure }: HealthDetails): string[] {
+  if (serviceAccounts === null) return [];
+  const failed = failure === null ? "" : ` (last failure: ${failure.code}, ${duration(failure.secondsAgo)} ago)`;
+  return [`${serviceAccounts} service account${serviceAccounts === 1 ? "" : "s"}${failed}`];
 }
 
 const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
@@ -51,14 +56,8 @@ const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
   defaults: "the defaults are in force",
 };
 
-/** Empty for a daemon of another release that does not report it. */
-function identityText({ identity }: Partial<Pick<HealthDetails, "identity">>): string {
-  return identity === undefined ? "" : `identity ${identity}, `;
-}
-
-/** Empty for a daemon of another release that does not report it. */
-function configText(config: ConfigDetails | null | undefined): string {
-  if (config == null) return "";
+function configText(config: ConfigDetails | null): string {
+  if (config === null) return "";
   const { path, inForce, error, faultyPlaces, needRestart } = config;
   return [
     `configuration ${path}: ${error === null ? "" : `${error}, `}${IN_FORCE[inForce]}`,
@@ -85,11 +84,6 @@ function duration(seconds: number | null | undefined): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
-}
-
-/** A daemon of another release may lack the field. */
-function count(number: number | undefined): string {
-  return number === undefined ? "-" : String(number);
 }
 
 /** Keeps control characters off the terminal, because any program might listen on the socket. */

@@ -11,16 +11,12 @@ import {
 } from "@ocir-broker/broker";
 import { readTrustedCertificates } from "@ocir-broker/foundation";
 import type { Command } from "commander";
-import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
+import { CONFIG_OPTION, type ConfigOptions, configSource } from "../config/config-source.ts";
 import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
 import { environment } from "../process/environment.ts";
 
 const COPIED =
   "its permissions keep the daemon's user out: ocir-broker.service copies it for that user at each start and reload\n";
-
-interface ConfigOptions {
-  readonly config?: string;
-}
 
 export function addConfigCommand(program: Command): void {
   const config = program.command("config").description("check, print or describe the configuration");

@@ -94,7 +94,7 @@ async function record(image: string | undefined, file: string, options: CommandO
   const transcript = await recordTranscript(await doctorOptions(image, options));
   writeNewFile(file, `${JSON.stringify(transcript, undefined, 1)}\n`);
   process.stderr.write(
-    `${transcript.entries.length} answers are in ${file}. It should contain no secret, OCID or name of yours: read it before you send it.\n`,
+    `${transcript.entries.length} answers are in ${file}. Read it before you send it: no secret, OCID or name of yours should be in it.\n`,
   );
   return 0;
 }
@@ -107,33 +107,22 @@ function readToken(file: string): Secret {
   return parseServiceAccountToken(bytes.toString());
 }
 
+/** With `identity`, a person's settings and environment. */
 async function doctorOptions(
   image: string | undefined,
   { config: path, identity, root, serviceAccountToken }: CommandOptions,
 ): Promise<DoctorOptions> {
   const clock = createSystemClock();
-  if (identity !== undefined) return personalOptions(image, path, identity);
-  const environment = (await readDaemonEnvironment(root, clock)) ?? ownEnvironment;
+  const isNode = identity === undefined;
+  const environment = (isNode ? await readDaemonEnvironment(root, clock) : undefined) ?? ownEnvironment;
+  const source = isNode ? { path, environment } : personalSource(path, environment);
   // Loaded as the daemon loads it, so that doctor examines the settings that the daemon uses.
-  const { config, fault } = loadLenientConfig({ path, environment });
-  return {
-    ...{ image, version, clock, random: systemRandom, configSource: configSource(path) },
-    config,
-    environment,
-    serviceAccountToken: serviceAccountToken === undefined ? undefined : readToken(serviceAccountToken),
-    configFault: fault === undefined ? undefined : configFaultIn(fault.message),
-  };
-}
-
-/** A person's settings and environment, with the identity that is to be examined. */
-function personalOptions(image: string | undefined, path: string | undefined, provider: ProviderName): DoctorOptions {
-  const source = personalSource(path, ownEnvironment);
   const { config, fault } = loadLenientConfig(source);
   return {
-    ...{ image, version, clock: createSystemClock(), random: systemRandom, isNode: false },
-    configSource: configPathOf(source),
-    config: { ...config, identity: { provider } },
-    environment: ownEnvironment,
+    ...{ image, version, clock, random: systemRandom, environment, isNode },
+    configSource: isNode ? configSource(path) : configPathOf(source),
+    config: isNode ? config : { ...config, identity: { provider: identity } },
+    serviceAccountToken: isNode && serviceAccountToken !== undefined ? readToken(serviceAccountToken) : undefined,
     configFault: fault === undefined ? undefined : configFaultIn(fault.message),
   };
 }

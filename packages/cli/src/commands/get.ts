@@ -63,7 +63,7 @@ async function get(image: string | undefined, options: GetOptions, command: Comm
 }
 
 async function answer(request: Buffer, options: GetOptions): Promise<DaemonAnswer> {
-  const config = configInForce(options.config);
+  const config = configInForce(options);
   const clock = createSystemClock();
   const answered = await askDaemon(config.sockets.credentials, request, clock);
   if (answered !== undefined) return answered;

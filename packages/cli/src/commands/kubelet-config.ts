@@ -3,6 +3,7 @@
  * configuration by the kubelet's own rules and changes it without breaking it. Used by the installer, and by people
  * before they restart a kubelet.
  */
+import { buffer } from "node:stream/consumers";
 import { locateKubelet, pathFaultOf } from "@ocir-broker/doctor";
 import { absolutePathOf, createSystemClock } from "@ocir-broker/foundation";
 import {
@@ -19,11 +20,16 @@ import {
 import { isOurProvider, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { commandError } from "../command-errors.ts";
-import { isExecutable, readConfigFiles, readIfThere, readStdin, replaceFile } from "../files/config-files.ts";
+import { isExecutable, readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";
 import { addGrantsCommand } from "./service-account-grants.ts";
 
 const BIN_DIRECTORY = "/usr/local/bin";
 const VERSION_FLAG = ["--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints"] as const;
+const WRITE_OPTION = [
+  "--write",
+  "replace the file atomically instead of printing it; as root only if no other user can change its path",
+  false,
+] as const;
 
 interface CheckOptions {
   readonly kubeletVersion: number;
@@ -65,7 +71,7 @@ export function addKubeletConfigCommand(program: Command): void {
     .command("check-answer")
     .description("read a plugin's answer from stdin; exit 1 if a kubelet could not decode it")
     .action(async () => {
-      const answer = decodeCredentialProviderAnswer((await readStdin()).toString());
+      const answer = decodeCredentialProviderAnswer((await buffer(process.stdin)).toString());
       if ("problem" in answer) throw commandError("answer-invalid", { detail: answer.problem });
     });
 
@@ -74,11 +80,7 @@ export function addKubeletConfigCommand(program: Command): void {
     .description(`add ${PROVIDER_NAME}, and keep everything else in the file; a missing file is created`)
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .requiredOption(...VERSION_FLAG, parseMinor)
-    .option(
-      "--write",
-      "replace the file atomically instead of printing it; as root only if no other user can change its path",
-      false,
-    )
+    .option(...WRITE_OPTION)
     .option(
       "--service-accounts <audience>",
       `also add ${SERVICE_ACCOUNT_PROVIDER_NAME}, which gets service-account tokens for this audience; it serves all of OCIR instead of ${PROVIDER_NAME}`,
@@ -96,18 +98,12 @@ export function addKubeletConfigCommand(program: Command): void {
       `remove ${PROVIDER_NAME} and ${SERVICE_ACCOUNT_PROVIDER_NAME}; exit 1 if no provider would remain, since no kubelet starts with an empty list`,
     )
     .argument("<file>", "the kubelet's CredentialProviderConfig")
-    .option(
-      "--write",
-      "replace the file atomically instead of printing it; as root only if no other user can change its path",
-      false,
-    )
+    .option(...WRITE_OPTION)
     .action((path: string, { write }: ChangeOptions) => {
       if (write) refuseUntrustedPath(path);
       const existing = readIfThere(path) ?? "";
       const left = removeProviders(existing);
-      if (left === undefined) {
-        throw commandError("provider-last", { place: path });
-      }
+      if (left === undefined) throw commandError("provider-last", { place: path });
       deliver(path, existing, left, write);
     });
 
@@ -163,9 +159,7 @@ function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir,
 
 function mergeOptionsOf(options: ChangeOptions): MergeOptions {
   const { kubeletVersion: kubeletMinor, serviceAccounts: audience, annotation } = options;
-  const wanted = { kubeletMinor };
-  if (audience === undefined) return wanted;
-  return { ...wanted, serviceAccounts: { audience, annotation } };
+  return audience === undefined ? { kubeletMinor } : { kubeletMinor, serviceAccounts: { audience, annotation } };
 }
 
 function describe({ severity, code, file, line, path, message, fix }: Finding): string {

@@ -16,8 +16,7 @@ import {
 } from "@ocir-broker/broker";
 import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
-import { CONFIG_OPTION, sourceOf, USER_OPTION } from "../config/config-source.ts";
-import { createEarlyReloads } from "../process/early-reloads.ts";
+import { CONFIG_OPTION, type ConfigOptions, sourceOf, USER_OPTION } from "../config/config-source.ts";
 import { environment, keepFromChildren, version } from "../process/environment.ts";
 import { hasPendingDnsLookup } from "../process/exit-now.ts";
 
@@ -44,11 +43,15 @@ export function addServeCommand(program: Command): void {
     .action(serve);
 }
 
-async function serve(options: { config?: string; user?: true }): Promise<void> {
-  const reloads = createEarlyReloads();
-  process.on("SIGHUP", reloads.request);
+async function serve(options: ConfigOptions): Promise<void> {
+  // A reload that comes before the daemon can do it is done later: the configuration may have been read too early.
+  let isReloadPending = false;
+  let reload = (): void => {
+    isReloadPending = true;
+  };
+  process.on("SIGHUP", () => reload());
   const clock = createSystemClock();
-  const source = sourceOf(options, environment);
+  const source = sourceOf(options);
   const { config, inForce, fault } = loadLenientConfig(source, () => lastConfig({ environment, clock, bootMs }));
   const log = createLog({ level: config.log.level, environment });
   if (fault !== undefined) log.error({ error: fault, inForce }, "configuration has faults");
@@ -66,7 +69,8 @@ async function serve(options: { config?: string; user?: true }): Promise<void> {
   const { details: configDetails } = configStatus;
   const broker = await startBroker({ ...common, config, configDetails, random: systemRandom, version });
   const supervision = superviseBroker({ ...common, broker, configSource: source, configStatus, kernelMonotonicUs });
-  reloads.attach(() => supervision.reload());
+  reload = () => supervision.reload();
+  if (isReloadPending) reload();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, async () => {
       supervision.stopping();

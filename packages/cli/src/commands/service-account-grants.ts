@@ -3,7 +3,7 @@ import { audienceRbac, workloadPolicy } from "@ocir-broker/kubelet-config";
 import { type Command, InvalidArgumentError } from "commander";
 
 interface GrantsOptions {
-  readonly serviceAccount?: { readonly namespace: string; readonly name: string };
+  readonly serviceAccount?: { readonly namespace: string; readonly serviceAccount: string };
   readonly cluster: string;
   readonly compartment: string;
 }
@@ -27,12 +27,8 @@ export function addGrantsCommand(kubeletConfig: Command): void {
     .option("--cluster <ocid>", "the cluster in the policy", parsePlain, "CLUSTER_OCID")
     .option("--compartment <name>", "the compartment of the repositories", parsePlain, "COMPARTMENT")
     .action((audience: string, { serviceAccount, cluster, compartment }: GrantsOptions) => {
-      const { namespace, name } = serviceAccount ?? { namespace: undefined, name: "" };
-      process.stdout.write(
-        namespace === undefined
-          ? audienceRbac(audience)
-          : workloadPolicy({ namespace, serviceAccount: name, cluster, compartment }),
-      );
+      if (serviceAccount === undefined) process.stdout.write(audienceRbac(audience));
+      else process.stdout.write(workloadPolicy({ ...serviceAccount, cluster, compartment }));
     });
 }
 
@@ -40,7 +36,7 @@ function parseServiceAccount(text: string): GrantsOptions["serviceAccount"] {
   const [namespace = "", name = "", ...more] = text.split("/");
   if (more.length > 0 || !DNS_NAME.test(namespace) || !DNS_NAME.test(name))
     throw new InvalidArgumentError("write it like shop/puller");
-  return { namespace, name };
+  return { namespace, serviceAccount: name };
 }
 
 function parsePlain(text: string): string {

@@ -7,13 +7,11 @@ import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { commandError } from "../command-errors.ts";
 import { configInForce } from "../config/config-in-force.ts";
-import { CONFIG_OPTION, USER_OPTION } from "../config/config-source.ts";
+import { CONFIG_OPTION, type ConfigOptions, USER_OPTION } from "../config/config-source.ts";
 import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
 import { renderStatus } from "../status-table.ts";
 
-interface CommandOptions {
-  readonly config?: string;
-  readonly user?: true;
+interface CommandOptions extends ConfigOptions {
   readonly output: "table" | "json" | "yaml";
   readonly watch?: boolean;
 }
@@ -62,12 +60,12 @@ export function addStatusCommand(program: Command): void {
 }
 
 async function show(options: CommandOptions): Promise<void> {
-  process.stdout.write(await read(healthSocket(options), options.output, createSystemClock()));
+  process.stdout.write(await read(configInForce(options).sockets.health, options.output, createSystemClock()));
 }
 
 /** Keeps polling after a failure, because the daemon may be restarting. */
 async function watch(options: CommandOptions): Promise<never> {
-  const socket = healthSocket(options);
+  const socket = configInForce(options).sockets.health;
   const clock = createSystemClock();
   const isTerminal = process.stdout.isTTY === true;
   for (;;) {
@@ -77,15 +75,11 @@ async function watch(options: CommandOptions): Promise<never> {
   }
 }
 
-function healthSocket({ config, user }: CommandOptions): string {
-  return configInForce(config, user).sockets.health;
-}
-
 async function read(socket: string, output: CommandOptions["output"], clock: Clock): Promise<string> {
   const answer = await askHealthSocket(socket, "/status", clock);
   if ("failure" in answer) {
     const since = disabledSince();
-    if (since !== undefined) return renderDisabled(since, output);
+    if (since !== undefined) return render({ disabledSince: since }, output, () => disabledText(since));
     if (answer.failure === "EACCES") {
       throw new Error(`socket-denied: ${socket}: permission denied: run as root, or join the group ${HEALTH_GROUP}`);
     }
@@ -97,11 +91,13 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
     throw new Error(`${code}: ${socket}: ${failure} (${answer.failure})${NEXT}\n  ${lastStep}`);
   }
   const status = parse(answer.body.toString());
-  if (answer.status !== 200 || status === undefined) {
-    throw commandError("status-invalid", { place: socket });
-  }
-  if (output === "json") return `${JSON.stringify(status, undefined, 2)}\n`;
-  return output === "yaml" ? stringify(status) : renderStatus(status);
+  if (answer.status !== 200 || status === undefined) throw commandError("status-invalid", { place: socket });
+  return render(status, output, () => renderStatus(status));
+}
+
+function render(fields: object, output: CommandOptions["output"], table: () => string): string {
+  if (output === "json") return `${JSON.stringify(fields, undefined, 2)}\n`;
+  return output === "yaml" ? stringify(fields) : table();
 }
 
 /** The time in the file of `ocir-broker disable`; undefined if the node is not switched off. */
@@ -113,9 +109,7 @@ function disabledSince(): string | undefined {
   }
 }
 
-function renderDisabled(since: string, output: CommandOptions["output"]): string {
-  if (output === "json") return `${JSON.stringify({ disabledSince: since }, undefined, 2)}\n`;
-  if (output === "yaml") return stringify({ disabledSince: since });
+function disabledText(since: string): string {
   return `switched off since ${since}: the kubelet's plugin answers 'no credentials'\nto switch it on: ocir-broker enable\n`;
 }
 

@@ -1,19 +1,16 @@
 /** The configuration in force, loaded as the daemon loads it: the valid part of the file, and defaults for the rest. */
 import { type Config, loadLenientConfig } from "@ocir-broker/broker";
 import { brokerErrorLine } from "../broker-error-line.ts";
-import { environment } from "../process/environment.ts";
-import { sourceOf } from "./config-source.ts";
+import { type ConfigOptions, sourceOf } from "./config-source.ts";
 
 /**
  * Reports faults on standard error and goes on, because the daemon does.
  *
  * @throws {BrokerError} `config-unreadable` for a file that the caller named, which is more likely a wrong path.
  */
-export function configInForce(path: string | undefined, user?: true): Config {
-  const { config, fault } = loadLenientConfig(
-    sourceOf({ ...(path === undefined ? {} : { config: path }), ...(user ? { user } : {}) }, environment),
-  );
-  if (fault?.code === "config-unreadable" && path !== undefined) throw fault;
+export function configInForce(options: ConfigOptions): Config {
+  const { config, fault } = loadLenientConfig(sourceOf(options));
+  if (fault?.code === "config-unreadable" && options.config !== undefined) throw fault;
   if (fault !== undefined) process.stderr.write(`ocir-broker: ${brokerErrorLine(fault)}\n`);
   return config;
 }

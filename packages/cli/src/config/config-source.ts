@@ -1,7 +1,7 @@
 /** Where a command reads the configuration from: its option, and the source in words for people. */
 import { existsSync } from "node:fs";
 import { type ConfigSource, DEFAULT_CONFIG_PATH } from "@ocir-broker/broker";
-import type { Environment } from "../process/environment.ts";
+import { environment } from "../process/environment.ts";
 import { personalSource } from "./personal-config.ts";
 
 export const CONFIG_OPTION = [
@@ -14,9 +14,13 @@ export const USER_OPTION = [
   "one user's broker: ~/.config/ocir-broker/config.yaml, sockets below XDG_RUNTIME_DIR, the identity of Oracle's command line",
 ] as const;
 
-export function sourceOf(options: { config?: string; user?: true }, environment: Environment): ConfigSource {
-  const { config: path } = options;
-  return options.user ? personalSource(path, environment) : { path, environment };
+export interface ConfigOptions {
+  readonly config?: string;
+  readonly user?: true;
+}
+
+export function sourceOf({ config: path, user }: ConfigOptions): ConfigSource {
+  return user ? personalSource(path, environment) : { path, environment };
 }
 
 /** @param path the path given; without it the default path, which may be absent. */

@@ -90,12 +90,6 @@ function writeFresh(path: string, text: string, before: Stats | undefined): void
   }
 }
 
-export async function readStdin(): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of process.stdin) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
-
 function filesIn(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true })
     .filter((entry) => !entry.isDirectory() && /\.(?:json|ya?ml)$/.test(entry.name))
