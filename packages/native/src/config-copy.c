@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "posix.h"
-#include "sandbox/account-numbers.h"
 
 #define FRESH_ENDING ".new"
 
@@ -22,6 +21,7 @@ enum {
 enum copying { COPY_MADE, COPY_NOT_NEEDED, COPY_REFUSED, COPY_UNWRITTEN };
 
 static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]);
+static bool find_group(const char *name, gid_t *id);
 static int open_folder(const char *path);
 static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *fresh, const char *group);
 static int open_source(const char *from);
@@ -53,13 +53,11 @@ static bool may(const struct stat *status, mode_t right_of_others, gid_t group) 
 }
 
 static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *fresh, const char *group) {
-  unsigned long numbers[ACCOUNT_FIELDS];
-  if (!account_numbers("/etc/group", group, numbers) || numbers[ACCOUNT_ID] >= UINT32_MAX) {
+  gid_t id;
+  if (!find_group(group, &id)) {
     errno = EINVAL;
     return COPY_REFUSED;
   }
-  gid_t id = (gid_t)numbers[ACCOUNT_ID];
-
   char source_folder[PATH_LIMIT_BYTES];
   struct stat file_status, folder_status;
   if (!folder_of(from, source_folder)) return COPY_REFUSED;
@@ -74,6 +72,24 @@ static enum copying copy_if_needed(const char *from, int folder, const char *nam
   enum copying copying = write_copy(source, folder, name, fresh, id);
   close_quietly(source);
   return copying;
+}
+
+/* Does not use getgrnam, which in a static glibc program loads the node's name service modules. */
+static bool find_group(const char *name, gid_t *id) {
+  FILE *groups = fopen("/etc/group", "re");
+  if (groups == NULL) return false;
+  const struct group *group = fgetgrent(groups);
+  while (group != NULL && strcmp(group->gr_name, name) != 0) group = fgetgrent(groups);
+  /* For fchown, -1 means no change. */
+  bool is_found = group != NULL && group->gr_gid != (gid_t)-1;
+  if (is_found) *id = group->gr_gid;
+  fclose(groups);
+  return is_found;
+}
+
+/* Whether the file or folder belongs to this user, and nobody else may write to it. */
+static bool is_ours_alone(const struct stat *status) {
+  return status->st_uid == geteuid() && (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 /* Non-blocking, because opening a pipe would wait for a writer. */

@@ -17,7 +17,7 @@ export type Environment = Readonly<Record<string, string>>;
 
 const UNIT = "ocir-broker.service";
 
-/** As in passed-environment.c, which passes them on to the daemon; HOME and TZ have no meaning for doctor. */
+/** As in ocir-broker-launch.c, which passes them on to the daemon; HOME and TZ have no meaning for doctor. */
 const PASSED = [
   "HTTPS_PROXY",
   "https_proxy",

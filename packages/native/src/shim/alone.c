@@ -1,5 +1,6 @@
 #include "alone.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,9 +10,15 @@
 #include "../posix.h"
 #include "../sandbox/core-dumps.h"
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
 /* A pipe would need a process that fills it, and stdin has been read. */
 static int open_body(const char *body, size_t length) {
-  int descriptor = memory_file("docker-credential-request", MFD_CLOEXEC);
+  static const char name[] = "docker-credential-request";
+  int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+  if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create(name, MFD_CLOEXEC);
   if (descriptor < 0 || !write_whole(descriptor, body, length)) return -1;
   return lseek(descriptor, 0, SEEK_SET) == 0 ? descriptor : -1;
 }

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "../contract.h"
-#include "../decimal.h"
 #include "../error-line.h"
 #include "../error-texts.h"
 #include "alone.h"
@@ -52,6 +51,7 @@ struct request {
 static struct request request;
 static struct exchange_answer answer;
 
+static const char *decimal(unsigned number);
 static const char *chosen_socket_path(void);
 static const char *docker_socket_path(void);
 static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline);
@@ -84,6 +84,17 @@ int main(int argument_count, char **arguments) {
   if (outcome == EXCHANGE_OK) return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   report_exchange(outcome, socket_path);
   return EXIT_FAILURE;
+}
+
+/* The number's digits, in a static buffer that the next call overwrites. printf is large in a static program. */
+static const char *decimal(unsigned number) {
+  static char digits[11];
+  size_t at = sizeof digits - 1;
+  do {
+    digits[--at] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  return digits + at;
 }
 
 static const char *chosen_socket_path(void) {
