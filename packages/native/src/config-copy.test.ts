@@ -4,7 +4,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -12,16 +11,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { callCredentialProvider } from "@ocir-broker/testkit";
-import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "../test/native-builds.ts";
+import { callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
+import { expect, test } from "vitest";
+import { describeBuilds } from "../test/native-builds.ts";
 
-const builds = [
-  { ...RELEASE, path: distPath("ocir-broker-launch") },
-  { ...SANITIZED, path: builtPath("sanitized/ocir-broker-launch") },
-];
 /** Our own group, so that the copy needs no root. The group can read files with its bits, so files are 0600. */
 const GROUP = execFileSync("id", ["-gn"]).toString().trim();
 const TEXT = "proxy: {https: 'user:secret@proxy:3128'}\n";
@@ -29,167 +23,157 @@ const MIB = 1024 * 1024;
 const REFUSAL =
   "<4>ocir-broker-launch: cannot copy the configuration for the daemon (it and its folder must be root's alone, and no link): ";
 
-beforeAll(() => make("install", ...(SANITIZED.lacking === undefined ? ["sanitize"] : [])), 120_000);
-
-for (const build of builds) {
-  describe.skipIf(build.lacking !== undefined)(`ocir-broker-launch --copy-config (${because(build)})`, () => {
-    function stage() {
-      const root = mkdtempSync(join(tmpdir(), "config-copy-"));
-      onTestFinished(() => rmSync(root, { recursive: true }));
-      for (const name of ["etc", "run"]) mkdirSync(join(root, name), { mode: 0o755 });
-      const from = join(root, "etc/config.yaml");
-      const to = join(root, "run/config.yaml");
-      writeFileSync(from, TEXT);
-      chmodSync(from, 0o600);
-      return {
-        ...{ root, from, to },
-        copy: async (group = GROUP) => {
-          const args = ["--copy-config", from, to, group];
-          const { stderr, exitCode } = await callCredentialProvider({ path: build.path, args, stdin: "" });
-          return { stderr, exitCode };
-        },
-      };
-    }
-
-    test("copies a file of its owner's alone for the group, over what was there, and leaves nothing else", async () => {
-      const { root, from, to, copy } = stage();
-      writeFileSync(to, "an older and longer copy".repeat(100));
-      writeFileSync(`${to}.new`, "of a copy that was cut off");
-      expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
-      expect(readFileSync(to, "utf8")).toBe(TEXT);
-      expect(lstatSync(to).mode & 0o777).toBe(0o640);
-      expect(readdirSync(join(root, "run"))).toEqual(["config.yaml"]);
-      expect(lstatSync(from).mode & 0o777).toBe(0o600);
-    });
-
-    test("replaces a link that stands in the copy's place, not the file behind it", async () => {
-      const { root, to, copy } = stage();
-      writeFileSync(join(root, "bystander"), "untouched");
-      for (const link of [to, `${to}.new`]) symlinkSync("../bystander", link);
-      expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
-      expect(lstatSync(to).isFile()).toBe(true);
-      expect(readFileSync(join(root, "bystander"), "utf8")).toBe("untouched");
-    });
-
-    test("copies a file that is readable in a folder that is not", async () => {
-      const { root, from, to, copy } = stage();
-      chmodSync(from, 0o644);
-      chmodSync(join(root, "etc"), 0o700);
-      expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
-      expect(readFileSync(to, "utf8")).toBe(TEXT);
-    });
-
-    test.each<[what: string, change: (from: string) => void]>([
-      ["that the group may read", (from) => chmodSync(from, 0o640)],
-      ["that is not there", (from) => rmSync(from)],
-      ["whose folder is not there", (from) => rmSync(join(from, ".."), { recursive: true })],
-      [
-        "that is a readable link",
-        (from) => {
-          renameSync(from, `${from}-target`);
-          chmodSync(`${from}-target`, 0o644);
-          symlinkSync("config.yaml-target", from);
-        },
-      ],
-    ])("copies no file %s, and removes an older copy", async (_what, change) => {
-      const { from, to, copy } = stage();
-      writeFileSync(to, "older");
-      change(from);
-      expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
-      expect(existsSync(to)).toBe(false);
-    });
-
-    test("makes an empty copy if there is no file in a folder that the group may not enter", async () => {
-      const { root, from, to, copy } = stage();
-      writeFileSync(to, "older");
-      rmSync(from);
-      chmodSync(join(root, "etc"), 0o700);
-      expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
-      expect(readFileSync(to, "utf8")).toBe("");
-    });
-
-    test("removes what a killed run has left, even if no copy is needed", async () => {
-      const { root, from, to, copy } = stage();
-      writeFileSync(`${to}.new`, TEXT);
-      chmodSync(from, 0o644);
-      expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
-      expect(readdirSync(join(root, "run"))).toEqual([]);
-    });
-
-    test("keeps an older copy if the new one cannot be written", async () => {
-      const { to, copy } = stage();
-      writeFileSync(to, "older");
-      mkdirSync(`${to}.new`);
-      const { stderr, exitCode } = await copy();
-      expect([stderr.slice(0, REFUSAL.length), exitCode]).toEqual([REFUSAL, 1]);
-      expect(readFileSync(to, "utf8")).toBe("older");
-    });
-
-    test.each<[what: string, change: (from: string) => void, why: string]>([
-      [
-        "a link",
-        (from) => {
-          renameSync(from, `${from}-target`);
-          symlinkSync("config.yaml-target", from);
-        },
-        "(Too many levels of symbolic links|Symbolic link loop)", // glibc, musl
-      ],
-      [
-        "a pipe",
-        (from) => {
-          rmSync(from);
-          execFileSync("mkfifo", ["-m", "0600", from]);
-        },
-        "Operation not permitted",
-      ],
-      [
-        "a folder",
-        (from) => {
-          rmSync(from);
-          mkdirSync(from, { mode: 0o700 });
-          chmodSync(from, 0o000);
-        },
-        process.getuid?.() === 0 ? "Operation not permitted" : "Permission denied",
-      ],
-      ["a file that others may write", (from) => chmodSync(from, 0o602), "Operation not permitted"],
-      [
-        "a file in a folder that others may write",
-        (from) => chmodSync(join(from, ".."), 0o777),
-        "Operation not permitted",
-      ],
-      ["a file of more than 1 MiB", (from) => writeFileSync(from, "#".repeat(MIB + 1)), "File too large"],
-    ])("refuses to copy %s, says why, and removes an older copy", async (_what, change, why) => {
-      const { root, from, to, copy } = stage();
-      writeFileSync(to, "older");
-      change(from);
-      const { stderr, exitCode } = await copy();
-      expect(exitCode).toBe(1);
-      expect(stderr.slice(0, REFUSAL.length)).toBe(REFUSAL);
-      expect(stderr.slice(REFUSAL.length)).toMatch(new RegExp(`^${why}\n$`));
-      expect(readdirSync(join(root, "run"))).toEqual([]);
-    });
-
-    test("copies a file of exactly 1 MiB", async () => {
-      const { from, to, copy } = stage();
-      writeFileSync(from, "#".repeat(MIB));
-      expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
-      expect(readFileSync(to)).toHaveLength(MIB);
-    });
-
-    test("writes nothing into a folder that others may write to, and needs the group", async () => {
-      const { root, to, copy } = stage();
-      expect((await copy("no-such-group")).exitCode).toBe(1);
-      chmodSync(join(root, "run"), 0o777);
-      expect(await copy()).toEqual({ stderr: `${REFUSAL}Operation not permitted\n`, exitCode: 1 });
-      expect(existsSync(to)).toBe(false);
-    });
-
-    test.each([["--copy-config"], ["--copy-config", "config.yaml", "/run/copy", GROUP]])(
-      "refuses the arguments %j %j %j %j",
-      async (...args) => {
-        const { stderr, exitCode } = await callCredentialProvider({ path: build.path, args, stdin: "" });
-        expect({ stderr, exitCode }).toEqual({ stderr: expect.stringMatching(/^<4>.*: .+\n$/), exitCode: 1 });
-      },
-    );
-  });
+function turnIntoLink(path: string): void {
+  renameSync(path, `${path}-target`);
+  symlinkSync("config.yaml-target", path);
 }
+
+describeBuilds("ocir-broker-launch --copy-config", (build) => {
+  const path = build.path("ocir-broker-launch");
+
+  function stage() {
+    const root = temporaryFolder();
+    for (const name of ["etc", "run"]) mkdirSync(join(root, name), { mode: 0o755 });
+    const from = join(root, "etc/config.yaml");
+    const to = join(root, "run/config.yaml");
+    writeFileSync(from, TEXT);
+    chmodSync(from, 0o600);
+    return {
+      ...{ root, from, to },
+      copy: async (group = GROUP) => {
+        const args = ["--copy-config", from, to, group];
+        const { stderr, exitCode } = await callCredentialProvider({ path, args, stdin: "" });
+        return { stderr, exitCode };
+      },
+    };
+  }
+
+  test("copies a file of its owner's alone for the group, over what was there, and leaves nothing else", async () => {
+    const { root, from, to, copy } = stage();
+    writeFileSync(to, "an older and longer copy".repeat(100));
+    writeFileSync(`${to}.new`, "of a copy that was cut off");
+    expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
+    expect(readFileSync(to, "utf8")).toBe(TEXT);
+    expect(lstatSync(to).mode & 0o777).toBe(0o640);
+    expect(readdirSync(join(root, "run"))).toEqual(["config.yaml"]);
+    expect(lstatSync(from).mode & 0o777).toBe(0o600);
+  });
+
+  test("replaces a link that stands in the copy's place, not the file behind it", async () => {
+    const { root, to, copy } = stage();
+    writeFileSync(join(root, "bystander"), "untouched");
+    for (const link of [to, `${to}.new`]) symlinkSync("../bystander", link);
+    expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
+    expect(lstatSync(to).isFile()).toBe(true);
+    expect(readFileSync(join(root, "bystander"), "utf8")).toBe("untouched");
+  });
+
+  test("copies a file that is readable in a folder that is not", async () => {
+    const { root, from, to, copy } = stage();
+    chmodSync(from, 0o644);
+    chmodSync(join(root, "etc"), 0o700);
+    expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
+    expect(readFileSync(to, "utf8")).toBe(TEXT);
+  });
+
+  test.each<[what: string, change: (from: string) => void]>([
+    ["that the group may read", (from) => chmodSync(from, 0o640)],
+    ["that is not there", (from) => rmSync(from)],
+    ["whose folder is not there", (from) => rmSync(join(from, ".."), { recursive: true })],
+    [
+      "that is a readable link",
+      (from) => {
+        chmodSync(from, 0o644);
+        turnIntoLink(from);
+      },
+    ],
+  ])("copies no file %s, and removes an older copy and what a killed run has left", async (_what, change) => {
+    const { root, from, to, copy } = stage();
+    for (const older of [to, `${to}.new`]) writeFileSync(older, "older");
+    change(from);
+    expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
+    expect(readdirSync(join(root, "run"))).toEqual([]);
+  });
+
+  test("makes an empty copy if there is no file in a folder that the group may not enter", async () => {
+    const { root, from, to, copy } = stage();
+    writeFileSync(to, "older");
+    rmSync(from);
+    chmodSync(join(root, "etc"), 0o700);
+    expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
+    expect(readFileSync(to, "utf8")).toBe("");
+  });
+
+  test("keeps an older copy if the new one cannot be written", async () => {
+    const { to, copy } = stage();
+    writeFileSync(to, "older");
+    mkdirSync(`${to}.new`);
+    const { stderr, exitCode } = await copy();
+    expect([stderr.slice(0, REFUSAL.length), exitCode]).toEqual([REFUSAL, 1]);
+    expect(readFileSync(to, "utf8")).toBe("older");
+  });
+
+  test.each<[what: string, change: (from: string) => void, why: string]>([
+    [
+      "a link",
+      turnIntoLink,
+      "(Too many levels of symbolic links|Symbolic link loop)", // glibc, musl
+    ],
+    [
+      "a pipe",
+      (from) => {
+        rmSync(from);
+        execFileSync("mkfifo", ["-m", "0600", from]);
+      },
+      "Operation not permitted",
+    ],
+    [
+      "a folder",
+      (from) => {
+        rmSync(from);
+        mkdirSync(from, { mode: 0o700 });
+        chmodSync(from, 0o000);
+      },
+      process.getuid?.() === 0 ? "Operation not permitted" : "Permission denied",
+    ],
+    ["a file that others may write", (from) => chmodSync(from, 0o602), "Operation not permitted"],
+    [
+      "a file in a folder that others may write",
+      (from) => chmodSync(join(from, ".."), 0o777),
+      "Operation not permitted",
+    ],
+    ["a file of more than 1 MiB", (from) => writeFileSync(from, "#".repeat(MIB + 1)), "File too large"],
+  ])("refuses to copy %s, says why, and removes an older copy", async (_what, change, why) => {
+    const { root, from, to, copy } = stage();
+    writeFileSync(to, "older");
+    change(from);
+    const { stderr, exitCode } = await copy();
+    expect(exitCode).toBe(1);
+    expect(stderr.slice(0, REFUSAL.length)).toBe(REFUSAL);
+    expect(stderr.slice(REFUSAL.length)).toMatch(new RegExp(`^${why}\n$`));
+    expect(readdirSync(join(root, "run"))).toEqual([]);
+  });
+
+  test("copies a file of exactly 1 MiB", async () => {
+    const { from, to, copy } = stage();
+    writeFileSync(from, "#".repeat(MIB));
+    expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
+    expect(readFileSync(to)).toHaveLength(MIB);
+  });
+
+  test("writes nothing into a folder that others may write to, and needs the group", async () => {
+    const { root, to, copy } = stage();
+    expect((await copy("no-such-group")).exitCode).toBe(1);
+    chmodSync(join(root, "run"), 0o777);
+    expect(await copy()).toEqual({ stderr: `${REFUSAL}Operation not permitted\n`, exitCode: 1 });
+    expect(existsSync(to)).toBe(false);
+  });
+
+  test.each([["--copy-config"], ["--copy-config", "config.yaml", "/run/copy", GROUP]])(
+    "refuses the arguments %j %j %j %j",
+    async (...args) => {
+      const { stderr, exitCode } = await callCredentialProvider({ path, args, stdin: "" });
+      expect({ stderr, exitCode }).toEqual({ stderr: expect.stringMatching(/^<4>.*: .+\n$/), exitCode: 1 });
+    },
+  );
+});

@@ -1,30 +1,26 @@
 /** libFuzzer with sanitizers on the shim's inputs: short runs with a fixed seed. For longer ones, run what `make fuzz` builds. */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { expect, test } from "vitest";
-import { because, builtPath, FUZZ_TARGET, make } from "../test/native-builds.ts";
+import { builtPath, FUZZ_TARGET, make } from "../test/native-builds.ts";
 
 const FUZZ = fileURLToPath(new URL("../fuzz", import.meta.url));
 
 const RUNS = 100_000;
-const TITLE = `http_response_read gives one verdict however its bytes are cut, within its limits (${because(FUZZ_TARGET)})`;
+const TITLE = `http_response_read gives one verdict however its bytes are cut, within its limits (${FUZZ_TARGET.title})`;
 
 test.skipIf(FUZZ_TARGET.lacking !== undefined)(TITLE, { timeout: 120_000 }, () => {
   make("fuzz");
-  const corpus = mkdtempSync(join(tmpdir(), "ocir-broker-fuzz-"));
-  try {
-    cpSync(join(FUZZ, "seeds"), corpus, { recursive: true });
-    const { status, stderr } = spawnSync(
-      builtPath("http-response-fuzz"),
-      [`-runs=${RUNS}`, "-seed=1", "-max_len=90000", `-dict=${join(FUZZ, "http.dict")}`, corpus],
-      { cwd: corpus, encoding: "utf8" },
-    );
-    expect(status, stderr.slice(-4_000)).toBe(0);
-    expect(stderr).toContain(`Done ${RUNS} runs`);
-  } finally {
-    rmSync(corpus, { recursive: true, force: true });
-  }
+  const corpus = temporaryFolder();
+  cpSync(join(FUZZ, "seeds"), corpus, { recursive: true });
+  const { status, stderr } = spawnSync(
+    builtPath("http-response-fuzz"),
+    [`-runs=${RUNS}`, "-seed=1", "-max_len=90000", `-dict=${join(FUZZ, "http.dict")}`, corpus],
+    { cwd: corpus, encoding: "utf8" },
+  );
+  expect(status, stderr.slice(-4_000)).toBe(0);
+  expect(stderr).toContain(`Done ${RUNS} runs`);
 });

@@ -1,12 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { expect, test } from "vitest";
 
 test("make builds again what another compiler built, and nothing for the same one", () => {
-  const directory = mkdtempSync(join(tmpdir(), "ocir-broker-make-"));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryFolder();
   const program = join(directory, "do-nothing-provider");
   const otherCompiler = join(directory, "other-cc");
   writeFileSync(otherCompiler, '#!/bin/sh\nexec cc "$@"\n', { mode: 0o755 });

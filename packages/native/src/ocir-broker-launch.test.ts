@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { callCredentialProvider } from "@ocir-broker/testkit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { because, builtPath, distPath, make, RELEASE, SANITIZED } from "../test/native-builds.ts";
+import { callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
+import { expect, test } from "vitest";
+import { builtPath, describeBuilds } from "../test/native-builds.ts";
 
 const DAEMON = `
   const fs = require("node:fs");
@@ -11,159 +10,143 @@ const DAEMON = `
   const say = (text) => fs.writeSync(1, text + "\\n");
 `;
 
-const builds = [
-  { ...RELEASE, path: distPath("ocir-broker-launch") },
-  { ...SANITIZED, path: builtPath("sanitized/ocir-broker-launch") },
-];
+describeBuilds("ocir-broker-launch", (build) => {
+  const launcher = build.path("ocir-broker-launch");
 
-let directory = "";
-beforeAll(() => {
-  make("install", "checks", ...(SANITIZED.lacking === undefined ? ["sanitize"] : []));
-  directory = mkdtempSync(join(tmpdir(), "ocir-broker-launch-"));
-}, 120_000);
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-for (const build of builds) {
-  describe.skipIf(build.lacking !== undefined)(`ocir-broker-launch (${because(build)})`, () => {
-    /** The fake service manager starts the launcher, which execs a Node script in place of the daemon. */
-    async function run(script: string, options: { names?: string; notify?: string; env?: object } = {}) {
-      const path = join(directory, `daemon-${Math.random()}.cjs`);
-      writeFileSync(path, DAEMON + script);
-      const { stdout, stderr, exitCode } = await callCredentialProvider({
-        path: builtPath("fake-service-manager"),
-        args: [options.names ?? "", build.path, process.execPath, path],
-        env: {
-          ...(options.notify === "" ? {} : { NOTIFY: options.notify ?? `@ocir-broker-launch-${Math.random()}` }),
-          ...options.env,
-        },
-        stdin: "",
-      });
-      expect(exitCode).toBe(0);
-      return { lines: stdout.toString().trimEnd().split("\n"), stderr };
-    }
-
-    test.each([
-      ["an abstract", () => `@ocir-broker-launch-${process.pid}-${build.name}`],
-      ["a path's", () => join(directory, `notify-${build.name}`)],
-    ])(
-      "lets the daemon notify by writing to a descriptor, over %s socket, as the main process",
-      async (_what, notify) => {
-        const { lines, stderr } = await run(
-          `fs.writeSync(Number(notify), "READY=1\\nSTATUS=up"); fs.writeSync(Number(notify), "WATCHDOG=1");`,
-          { notify: notify() },
-        );
-        expect(stderr).toBe("");
-        expect(lines).toEqual([
-          "message sender=main text=READY=1|STATUS=up",
-          "message sender=main text=WATCHDOG=1",
-          "exit status=0",
-        ]);
+  /** The fake service manager starts the launcher, which execs a Node script in place of the daemon. */
+  async function run(script: string, options: { names?: string; notify?: string; env?: object } = {}) {
+    const path = join(temporaryFolder(), "daemon.cjs");
+    writeFileSync(path, DAEMON + script);
+    const { stdout, stderr, exitCode } = await callCredentialProvider({
+      path: builtPath("fake-service-manager"),
+      args: [options.names ?? "", launcher, process.execPath, path],
+      env: {
+        ...(options.notify === "" ? {} : { NOTIFY: options.notify ?? `@ocir-broker-launch-${Math.random()}` }),
+        ...options.env,
       },
-    );
-
-    test("gives a notify descriptor that never blocks, and takes NOTIFY_SOCKET away", async () => {
-      const { lines } = await run(`
-        const flags = /^flags:\\s+(\\d+)$/m.exec(fs.readFileSync("/proc/self/fdinfo/" + notify, "utf8"))[1];
-        say("nonblock " + ((parseInt(flags, 8) & 0o4000) !== 0) + " NOTIFY_SOCKET " + environment.NOTIFY_SOCKET);
-      `);
-      expect(lines).toContain("nonblock true NOTIFY_SOCKET undefined");
+      stdin: "",
     });
+    expect(exitCode).toBe(0);
+    return { lines: stdout.toString().trimEnd().split("\n"), stderr };
+  }
 
-    test("leaves the handed-over sockets where they are, and LISTEN_PID true", async () => {
-      const script = `
-        const at = (fd) => { try { return fs.readlinkSync("/proc/self/fd/" + fd).replace(/-[A-Za-z0-9]{6} /, " "); } catch { return "closed"; } };
-        say([3, 4].map(at).join(", ") + ", " + environment.LISTEN_FDS + " " + environment.LISTEN_FDNAMES + " "
-          + (Number(environment.LISTEN_PID) === process.pid) + " " + (Number(notify) > 4));
-      `;
-      const file = "/tmp/fake-service-manager (deleted)";
-      const { lines } = await run(script, { names: "credentials:health" });
-      expect(lines[0]).toBe(`${file}, ${file}, 2 credentials:health true true`);
-    });
-
-    const report = `say("notify " + notify); `;
-
-    test("starts the daemon without a service manager, without a descriptor, whatever its caller had set", async () => {
-      const { lines, stderr } = await run(report, {
-        notify: "",
-        env: { OCIR_BROKER_NOTIFY_FD: "1" },
-      });
-      expect(lines).toEqual(["notify undefined", "exit status=0"]);
+  test.each([
+    ["an abstract", () => `@ocir-broker-launch-${Math.random()}`],
+    ["a path's", () => join(temporaryFolder(), "notify")],
+  ])(
+    "lets the daemon notify by writing to a descriptor, over %s socket, as the main process",
+    async (_what, notify) => {
+      const { lines, stderr } = await run(
+        `fs.writeSync(Number(notify), "READY=1\\nSTATUS=up"); fs.writeSync(Number(notify), "WATCHDOG=1");`,
+        { notify: notify() },
+      );
       expect(stderr).toBe("");
-    });
+      expect(lines).toEqual([
+        "message sender=main text=READY=1|STATUS=up",
+        "message sender=main text=WATCHDOG=1",
+        "exit status=0",
+      ]);
+    },
+  );
 
-    test.each([
-      [
-        "that is gone",
-        "/nowhere/notify",
-        "cannot reach the service manager at NOTIFY_SOCKET: No such file or directory",
-      ],
-      ["of another kind", "vsock:2:1234", "cannot use NOTIFY_SOCKET: Invalid argument"],
-      ["too long for an address", `/${"x".repeat(108)}`, "cannot use NOTIFY_SOCKET: Invalid argument"],
-      ["without a name", "@", "cannot use NOTIFY_SOCKET: Invalid argument"],
-    ])("starts the daemon in spite of a notify socket %s, and says so", async (_what, socket, line) => {
-      const { lines, stderr } = await run(`${report} say(environment.NOTIFY_SOCKET);`, {
-        notify: "",
-        env: { NOTIFY_SOCKET: socket },
-      });
-      expect(lines).toEqual(["notify undefined", socket, "exit status=0"]);
-      expect(stderr).toBe(`<4>ocir-broker-launch: ${line}\n`);
-    });
+  test("gives a notify descriptor that never blocks, and takes NOTIFY_SOCKET away", async () => {
+    const { lines } = await run(`
+      const flags = /^flags:\\s+(\\d+)$/m.exec(fs.readFileSync("/proc/self/fdinfo/" + notify, "utf8"))[1];
+      say("nonblock " + ((parseInt(flags, 8) & 0o4000) !== 0) + " NOTIFY_SOCKET " + environment.NOTIFY_SOCKET);
+    `);
+    expect(lines).toContain("nonblock true NOTIFY_SOCKET undefined");
+  });
 
-    test("passes what the service reads and what keeps its memory small, and nothing else", async () => {
-      const kept = {
-        OCIR_BROKER_STATE_FILE: "/run/state",
-        HTTPS_PROXY: "http://proxy:1",
-        SSL_CERT_FILE: "/nowhere",
-        HOME: "/",
-        JOURNAL_STREAM: "1:2",
-      };
-      const { lines } = await run(`say(JSON.stringify(environment));`, {
-        env: {
-          ...kept,
-          LD_BIND_NOW: "1",
-          NODE_CHANNEL_FD: "9",
-          NODE_ICU_DATA: "/nowhere",
-          HOSTALIASES: "/nowhere",
-          RES_OPTIONS: "debug",
-          OPENSSL_CONF: "/nowhere",
-          ANYTHING: "else",
-        },
-      });
-      expect(JSON.parse(lines[0] ?? "")).toEqual({
+  test("leaves the handed-over sockets where they are, and LISTEN_PID true", async () => {
+    const script = `
+      const at = (fd) => { try { return fs.readlinkSync("/proc/self/fd/" + fd).replace(/-[A-Za-z0-9]{6} /, " "); } catch { return "closed"; } };
+      say([3, 4].map(at).join(", ") + ", " + environment.LISTEN_FDS + " " + environment.LISTEN_FDNAMES + " "
+        + (Number(environment.LISTEN_PID) === process.pid) + " " + (Number(notify) > 4));
+    `;
+    const file = "/tmp/fake-service-manager (deleted)";
+    const { lines } = await run(script, { names: "credentials:health" });
+    expect(lines[0]).toBe(`${file}, ${file}, 2 credentials:health true true`);
+  });
+
+  const report = `say("notify " + notify); `;
+
+  test("starts the daemon without a service manager, without a descriptor, whatever its caller had set", async () => {
+    const { lines, stderr } = await run(report, {
+      notify: "",
+      env: { OCIR_BROKER_NOTIFY_FD: "1" },
+    });
+    expect(lines).toEqual(["notify undefined", "exit status=0"]);
+    expect(stderr).toBe("");
+  });
+
+  test.each([
+    ["that is gone", "/nowhere/notify", "cannot reach the service manager at NOTIFY_SOCKET: No such file or directory"],
+    ["of another kind", "vsock:2:1234", "cannot use NOTIFY_SOCKET: Invalid argument"],
+    ["too long for an address", `/${"x".repeat(108)}`, "cannot use NOTIFY_SOCKET: Invalid argument"],
+    ["without a name", "@", "cannot use NOTIFY_SOCKET: Invalid argument"],
+  ])("starts the daemon in spite of a notify socket %s, and says so", async (_what, socket, line) => {
+    const { lines, stderr } = await run(`${report} say(environment.NOTIFY_SOCKET);`, {
+      notify: "",
+      env: { NOTIFY_SOCKET: socket },
+    });
+    expect(lines).toEqual(["notify undefined", socket, "exit status=0"]);
+    expect(stderr).toBe(`<4>ocir-broker-launch: ${line}\n`);
+  });
+
+  test("passes what the service reads and what keeps its memory small, and nothing else", async () => {
+    const kept = {
+      OCIR_BROKER_STATE_FILE: "/run/state",
+      HTTPS_PROXY: "http://proxy:1",
+      SSL_CERT_FILE: "/nowhere",
+      HOME: "/",
+      JOURNAL_STREAM: "1:2",
+    };
+    const { lines } = await run(`say(JSON.stringify(environment));`, {
+      env: {
         ...kept,
-        MALLOC_ARENA_MAX: "1",
-        MALLOC_MMAP_THRESHOLD_: "8192",
-        MALLOC_TRIM_THRESHOLD_: "65536",
-      });
+        LD_BIND_NOW: "1",
+        NODE_CHANNEL_FD: "9",
+        NODE_ICU_DATA: "/nowhere",
+        HOSTALIASES: "/nowhere",
+        RES_OPTIONS: "debug",
+        OPENSSL_CONF: "/nowhere",
+        ANYTHING: "else",
+      },
     });
-
-    test.each([
-      ["whatever limit the caller has", ":", "[01]"],
-      ["a hard limit of 0", "ulimit -c 0", "0"],
-    ])("forbids core dumps, given %s", async (_what, limit, bytes) => {
-      const args = ["-c", `${limit}; exec "$0" /bin/sh -c 'cat /proc/self/limits'`, build.path];
-      const { stdout, stderr } = await callCredentialProvider({ path: "/bin/sh", args, stdin: "" });
-      expect(stderr).toBe("");
-      expect(stdout.toString()).toMatch(new RegExp(`Max core file size +${bytes} +${bytes} +bytes`));
-    });
-
-    test.each([
-      ["is missing", ["/nowhere/ocir-broker", "serve"], 127, "No such file or directory"],
-      ["is not executable", ["/etc/passwd"], 126, "Permission denied"],
-    ])("ends with a line when the program %s", async (_what, args, exitCode, reason) => {
-      const result = await callCredentialProvider({ path: build.path, args, stdin: "" });
-      expect(result).toMatchObject({
-        exitCode,
-        stderr: `<4>ocir-broker-launch: cannot execute the program: ${reason}\n`,
-      });
-    });
-
-    test("says how it is used when no program is named", async () => {
-      const result = await callCredentialProvider({ path: build.path, stdin: "" });
-      expect(result).toMatchObject({
-        exitCode: 2,
-        stderr: expect.stringContaining("usage: ocir-broker-launch PROGRAM"),
-      });
+    expect(JSON.parse(lines[0] ?? "")).toEqual({
+      ...kept,
+      MALLOC_ARENA_MAX: "1",
+      MALLOC_MMAP_THRESHOLD_: "8192",
+      MALLOC_TRIM_THRESHOLD_: "65536",
     });
   });
-}
+
+  test.each([
+    ["whatever limit the caller has", ":", "[01]"],
+    ["a hard limit of 0", "ulimit -c 0", "0"],
+  ])("forbids core dumps, given %s", async (_what, limit, bytes) => {
+    const args = ["-c", `${limit}; exec "$0" /bin/sh -c 'cat /proc/self/limits'`, launcher];
+    const { stdout, stderr } = await callCredentialProvider({ path: "/bin/sh", args, stdin: "" });
+    expect(stderr).toBe("");
+    expect(stdout.toString()).toMatch(new RegExp(`Max core file size +${bytes} +${bytes} +bytes`));
+  });
+
+  test.each([
+    ["is missing", ["/nowhere/ocir-broker", "serve"], 127, "No such file or directory"],
+    ["is not executable", ["/etc/passwd"], 126, "Permission denied"],
+  ])("ends with a line when the program %s", async (_what, args, exitCode, reason) => {
+    const result = await callCredentialProvider({ path: launcher, args, stdin: "" });
+    expect(result).toMatchObject({
+      exitCode,
+      stderr: `<4>ocir-broker-launch: cannot execute the program: ${reason}\n`,
+    });
+  });
+
+  test("says how it is used when no program is named", async () => {
+    const result = await callCredentialProvider({ path: launcher, stdin: "" });
+    expect(result).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("usage: ocir-broker-launch PROGRAM"),
+    });
+  });
+});

@@ -4,39 +4,58 @@
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { beforeAll, describe } from "vitest";
 
 const PACKAGE_DIRECTORY = fileURLToPath(new URL("..", import.meta.url));
 
 export interface Build {
-  /** Its name in test titles. */
-  readonly name: string;
+  /** Appended to a title, so that a skipped test shows the reason. */
+  readonly title: string;
   /** Why this machine cannot build it; undefined if it can. */
   readonly lacking: string | undefined;
 }
 
-export const RELEASE: Build = { name: "release", lacking: undefined };
+interface ProgramBuild extends Build {
+  /** The quick variant waits a hundredth of the time between its attempts; the hasty one also has a time limit of 700 ms. */
+  path(program: string, variant?: "quick" | "hasty"): string;
+}
 
-export const SANITIZED: Build = {
-  name: "sanitized",
-  lacking: compiles("gcc", ["-fsanitize=address,undefined"], "int main(void) { return 0; }")
-    ? undefined
-    : "the C compiler has no sanitizers",
-};
+const SANITIZERS = lackOf(
+  "gcc",
+  "address,undefined",
+  "int main(void) { return 0; }",
+  "the C compiler has no sanitizers",
+);
+const BUILDS: readonly ProgramBuild[] = [
+  {
+    ...buildOf("release"),
+    path: (program, variant) => (variant === undefined ? distPath(program) : builtPath(`${variant}/${program}`)),
+  },
+  {
+    ...buildOf("sanitized", SANITIZERS),
+    path: (program, variant) => builtPath(`sanitized${variant === undefined ? "" : `-${variant}`}/${program}`),
+  },
+];
 
-export const FUZZ_TARGET: Build = {
-  name: "libFuzzer",
-  lacking: compiles(
+export const FUZZ_TARGET = buildOf(
+  "libFuzzer",
+  lackOf(
     "clang",
-    ["-fsanitize=fuzzer,address,undefined"],
+    "fuzzer,address,undefined",
     "int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { return data == 0 && size > 0; }",
-  )
-    ? undefined
-    : "there is no clang with libFuzzer",
-};
+    "there is no clang with libFuzzer",
+  ),
+);
 
-/** Appended to a title, so that a skipped test shows the reason. */
-export function because(build: Build): string {
-  return build.lacking === undefined ? build.name : `${build.name}, skipped: ${build.lacking}`;
+/** Runs the same tests on each build; skips a build that this machine cannot make, or all of them if `lacking` is given. */
+export function describeBuilds(what: string, tests: (build: ProgramBuild) => void, lacking?: string): void {
+  for (const build of BUILDS) {
+    const { title, lacking: missing } = lacking === undefined ? build : buildOf(build.title, lacking);
+    describe.skipIf(missing !== undefined)(`${what} (${title})`, () => {
+      beforeAll(() => make("install", "checks", ...(SANITIZERS === undefined ? ["sanitize"] : [])), 120_000);
+      tests(build);
+    });
+  }
 }
 
 export function make(...targets: string[]): void {
@@ -56,7 +75,11 @@ export function hasProgram(name: string): boolean {
   return spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
 }
 
-function compiles(compiler: string, flags: readonly string[], source: string): boolean {
-  const { status } = spawnSync(compiler, [...flags, "-x", "c", "-o", "/dev/null", "-"], { input: source });
-  return status === 0;
+function buildOf(name: string, lacking?: string): Build {
+  return { title: lacking === undefined ? name : `${name}, skipped: ${lacking}`, lacking };
+}
+
+function lackOf(compiler: string, sanitizers: string, source: string, lack: string): string | undefined {
+  const args = [`-fsanitize=${sanitizers}`, "-x", "c", "-o", "/dev/null", "-"];
+  return spawnSync(compiler, args, { input: source }).status === 0 ? undefined : lack;
 }

@@ -2,13 +2,11 @@
  * A server on a Unix socket that answers with a test's bytes, or breaks the connection. Parses only enough HTTP to find the
  * end of a request. For tests only.
  */
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit";
 
 interface RawRequest {
-  readonly head: string;
   readonly body: Buffer;
   /** 1 for the first connection. */
   readonly connection: number;
@@ -29,8 +27,7 @@ export interface RawServerOptions {
 }
 
 export async function startRawServer(options: RawServerOptions): Promise<RawServer> {
-  const directory = await mkdtemp(join(tmpdir(), "ocir-broker-shim-"));
-  const path = join(directory, "credentials.sock");
+  const path = join(temporaryFolder(), "credentials.sock");
   const received: Buffer[] = [];
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
@@ -44,8 +41,8 @@ export async function startRawServer(options: RawServerOptions): Promise<RawServ
     socket.on("data", (piece) => {
       const bytes = Buffer.concat([received[connection - 1] ?? Buffer.alloc(0), piece as Buffer]);
       received[connection - 1] = bytes;
-      const request = wholeRequest(bytes);
-      if (request !== undefined) options.onRequest?.({ ...request, connection, socket });
+      const body = bodyOf(bytes);
+      if (body !== undefined) options.onRequest?.({ body, connection, socket });
     });
     socket.resume();
   });
@@ -59,18 +56,22 @@ export async function startRawServer(options: RawServerOptions): Promise<RawServ
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();
-      await rm(directory, { recursive: true, force: true });
     },
   };
 }
 
-function wholeRequest(bytes: Buffer): { head: string; body: Buffer } | undefined {
+/** A server that answers each request in this way. */
+export function startAnswering(status: string, body: string | Buffer): Promise<RawServer> {
+  return startRawServer({ onRequest: ({ socket }) => socket.end(httpResponse(status, body)) });
+}
+
+/** Undefined until the request is complete. */
+function bodyOf(bytes: Buffer): Buffer | undefined {
   const end = bytes.indexOf("\r\n\r\n");
   if (end < 0) return undefined;
-  const head = bytes.subarray(0, end).toString();
-  const stated = Number(/^content-length: (\d+)$/im.exec(head)?.[1]);
+  const stated = Number(/^content-length: (\d+)$/im.exec(bytes.subarray(0, end).toString())?.[1]);
   const body = bytes.subarray(end + 4);
-  return body.length === stated ? { head, body } : undefined;
+  return body.length === stated ? body : undefined;
 }
 
 export function httpResponse(status: string, body: string | Buffer, ...headers: string[]): Buffer {

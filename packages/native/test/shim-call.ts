@@ -3,61 +3,55 @@
  */
 import { spawn } from "node:child_process";
 import { readdirSync, readlinkSync } from "node:fs";
-import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
-import { beforeAll, describe } from "vitest";
-import { type Build, because, builtPath, distPath, make, RELEASE, SANITIZED } from "./native-builds.ts";
+import { callCredentialProvider } from "@ocir-broker/testkit";
+import { expect } from "vitest";
+import { describeBuilds } from "./native-builds.ts";
 
 const IMAGE = "icn.ocir.io/acme/app";
 
-/**
- * The shim of each build. The quick one waits a hundredth of the time between its attempts, and not for a missing socket; the
- * hasty one also has a time limit of 700 ms, for tests that wait for it.
- */
-interface ShimBuild extends Build {
+interface Shim {
   readonly path: string;
   readonly quickPath: string;
   readonly hastyPath: string;
 }
 
-const SHIM_BUILDS: readonly ShimBuild[] = [
-  {
-    ...RELEASE,
-    path: distPath("credential-provider-oke"),
-    quickPath: builtPath("quick/credential-provider-oke"),
-    hastyPath: builtPath("hasty/credential-provider-oke"),
-  },
-  {
-    ...SANITIZED,
-    path: builtPath("sanitized/credential-provider-oke"),
-    quickPath: builtPath("sanitized-quick/credential-provider-oke"),
-    hastyPath: builtPath("sanitized-hasty/credential-provider-oke"),
-  },
-];
+interface ShimResult {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
-/** Runs the same tests on each build; skips a build that this machine cannot make, with the reason in the title. */
-export function describeShim(what: string, tests: (build: ShimBuild) => void): void {
-  for (const build of SHIM_BUILDS) {
-    describe.skipIf(build.lacking !== undefined)(`${what} (${because(build)})`, () => {
-      beforeAll(() => {
-        make("install", "checks", ...(SANITIZED.lacking === undefined ? ["sanitize"] : []));
-      }, 120_000);
-      tests(build);
-    });
-  }
+/** Runs the same tests on the shim of each build. */
+export function describeShim(what: string, tests: (shim: Shim) => void): void {
+  const program = "credential-provider-oke";
+  describeBuilds(what, ({ path }) =>
+    tests({ path: path(program), quickPath: path(program, "quick"), hastyPath: path(program, "hasty") }),
+  );
 }
 
 /** Calls it as the kubelet does, for one image unless `stdin` is given. */
-export function callShim(
+export async function callShim(
   path: string,
   socketPath: string,
   options: { stdin?: string | Buffer; args?: string[] } = {},
-): Promise<CredentialProviderResult> {
-  return callCredentialProvider({
+): Promise<ShimResult> {
+  const { exitCode, stdout, stderr } = await callCredentialProvider({
     path,
     args: options.args ?? [],
     env: { OCIR_BROKER_SOCKET: socketPath },
     ...(options.stdin === undefined ? { image: IMAGE } : { stdin: options.stdin }),
   });
+  return { exitCode, stdout: stdout.toString(), stderr };
+}
+
+/** The result of a call that has written this answer. */
+export function success(answer: string): ShimResult {
+  return { exitCode: 0, stdout: answer, stderr: "" };
+}
+
+/** The result of a call that has written this error, and no answer. */
+export function failure(code: string): ShimResult {
+  return { exitCode: 1, stdout: "", stderr: expect.stringMatching(lineOf(code)) };
 }
 
 /** One error line: code, what happened, what to do next; printable, at most 512 bytes. */
@@ -65,26 +59,18 @@ export function lineOf(code: string): RegExp {
   return new RegExp(`^(?=.{1,511}\n$)ocir-broker: ${code}: [ -~]+; [ -~]+\n$`);
 }
 
-interface Ended {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Starts a call whose process the test examines; with `stdin` null, stdin stays open. */
 export function startShim(path: string, socketPath: string, stdin: string | null = "request") {
   const child = spawn(path, [], { env: { OCIR_BROKER_SOCKET: socketPath }, stdio: "pipe" });
-  const { promise: ended, resolve, reject } = Promise.withResolvers<Ended>();
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (piece) => {
-    stdout += piece;
-  });
-  child.stderr.on("data", (piece) => {
-    stderr += piece;
-  });
+  const { promise: ended, resolve, reject } = Promise.withResolvers<ShimResult>();
+  const said = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].on("data", (piece) => {
+      said[name] += piece;
+    });
+  }
   child.on("error", reject);
-  child.on("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
+  child.on("close", (exitCode) => resolve({ exitCode, ...said }));
   child.stdin.on("error", () => {});
   if (stdin !== null) child.stdin.end(stdin);
   return { child, ended };

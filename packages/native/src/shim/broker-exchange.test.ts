@@ -1,14 +1,12 @@
 import { spawn } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import type { Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { callCredentialProvider } from "@ocir-broker/testkit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, test } from "vitest";
 import { hasProgram } from "../../test/native-builds.ts";
-import { httpResponse, startRawServer } from "../../test/raw-socket-server.ts";
-import { callShim, describeShim, descriptorsOf, lineOf, startShim } from "../../test/shim-call.ts";
+import { httpResponse, startAnswering, startRawServer } from "../../test/raw-socket-server.ts";
+import { callShim, describeShim, descriptorsOf, failure, lineOf, startShim, success } from "../../test/shim-call.ts";
 
 const DEFAULT_SOCKET = "/run/ocir-broker/credentials.sock";
 const ANSWER = '{"kind":"CredentialProviderResponse"}';
@@ -35,17 +33,13 @@ describeShim("broker_exchange", (build) => {
             ? options.onRequest?.(request)
             : request.socket.end(httpResponse("200 OK", request.body)),
       });
-      const result = await callShim(build.path, server.path, { stdin: "once more" });
-      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
-      expect(result.stdout.toString()).toBe("once more");
+      expect(await callShim(build.path, server.path, { stdin: "once more" })).toEqual(success("once more"));
       expect(server.received).toHaveLength(2);
     });
 
     test.each(Object.entries(breaks))("seven times after %s, and no more", async (_what, broken) => {
       await using server = await startRawServer(broken);
-      const result = await callShim(build.quickPath, server.path);
-      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-connection-broken")) });
-      expect(result.stdout).toHaveLength(0);
+      expect(await callShim(build.quickPath, server.path)).toEqual(failure("shim-connection-broken"));
       expect(server.received).toHaveLength(8);
     });
 
@@ -54,32 +48,7 @@ describeShim("broker_exchange", (build) => {
         onRequest: ({ socket, connection }) =>
           connection < 8 ? socket.destroy() : socket.end(httpResponse("200 OK", ANSWER)),
       });
-      const result = await callShim(build.quickPath, server.path);
-      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
-      expect(result.stdout.toString()).toBe(ANSWER);
-    });
-
-    test("a request that ends the daemon eight times at most, and all others get their answers", async () => {
-      const connected = new Set<Socket>();
-      let ends = 0;
-      await using server = await startRawServer({
-        onConnection: (socket) => void connected.add(socket.on("close", () => connected.delete(socket))),
-        async onRequest({ socket, body }) {
-          if (body.toString() === "poison") {
-            ends += 1;
-            for (const other of connected) other.destroy();
-          }
-          await setImmediate();
-          if (!socket.destroyed) socket.end(httpResponse("200 OK", body));
-        },
-      });
-      const requests = Array.from({ length: 30 }, (_, index) => (index === 0 ? "poison" : `request ${index}`));
-      const [poison, ...others] = await Promise.all(
-        requests.map((stdin) => callShim(build.quickPath, server.path, { stdin })),
-      );
-      expect(poison).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-connection-broken")) });
-      expect(ends).toBe(8);
-      expect(others.map(({ stdout }) => stdout.toString())).toEqual(requests.slice(1));
+      expect(await callShim(build.quickPath, server.path)).toEqual(success(ANSWER));
     });
   });
 
@@ -87,39 +56,25 @@ describeShim("broker_exchange", (build) => {
     ["is missing", (directory: string) => join(directory, "none.sock")],
     ["refuses", abandonedSocket],
   ])("waits for a socket that %s, until a daemon listens on it", async (_what, absent) => {
-    const directory = mkdtempSync(join(tmpdir(), "ocir-broker-shim-"));
-    try {
-      await using server = await startRawServer({
-        onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
-      });
-      const path = await absent(directory);
-      const { child, ended } = startShim(build.path, path);
-      while (!isNapping(child.pid) && child.exitCode === null) await setImmediate();
-      rmSync(path, { force: true });
-      symlinkSync(server.path, path);
-      expect(await ended).toMatchObject({ exitCode: 0, stdout: ANSWER });
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
+    await using server = await startAnswering("200 OK", ANSWER);
+    const path = await absent(temporaryFolder());
+    const { child, ended } = startShim(build.path, path);
+    while (!isNapping(child.pid) && child.exitCode === null) await setImmediate();
+    rmSync(path, { force: true });
+    symlinkSync(server.path, path);
+    expect(await ended).toEqual(success(ANSWER));
   });
 
   describe("says what to do", () => {
-    let directory = "";
-    beforeAll(() => {
-      directory = mkdtempSync(join(tmpdir(), "ocir-broker-shim-"));
-    });
-    afterAll(() => rmSync(directory, { recursive: true, force: true }));
+    const directory = temporaryFolder();
 
     test.each([
       ["there is no socket", () => join(directory, "none.sock"), "shim-socket-missing"],
       ["its folder is a file", () => join(build.path, "none.sock"), "shim-socket-missing"],
       ["nobody listens on the socket", () => abandonedSocket(directory), "shim-socket-refused"],
       ["the path does not fit an address", () => `/${"x".repeat(107)}`, "shim-socket-path-too-long"],
-      ["the path is a loop", () => "/proc/self/fd/999/../loop", "shim-socket-missing"],
     ])("when %s", async (_what, path, code) => {
-      const result = await callShim(build.quickPath, await path());
-      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf(code)) });
-      expect(result.stdout).toHaveLength(0);
+      expect(await callShim(build.quickPath, await path())).toEqual(failure(code));
     });
 
     const inUse = existsSync(DEFAULT_SOCKET) ? ", skipped: a broker runs on this machine" : "";
@@ -144,7 +99,7 @@ describeShim("broker_exchange", (build) => {
       copyFileSync(build.path, path);
       const asNobody = ["--reuid", "65534", "--clear-groups", path];
       const result = await callShim(root ? "/usr/bin/setpriv" : path, server.path, root ? { args: asNobody } : {});
-      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-socket-denied")) });
+      expect(result).toEqual(failure("shim-socket-denied"));
     });
   });
 
@@ -158,9 +113,7 @@ describeShim("broker_exchange", (build) => {
       await using server = await startRawServer({
         onRequest: ({ socket }) => part !== undefined && socket.write(part),
       });
-      const result = await callShim(build.hastyPath, server.path);
-      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-timeout")) });
-      expect(result.stdout).toHaveLength(0);
+      expect(await callShim(build.hastyPath, server.path)).toEqual(failure("shim-timeout"));
       expect(server.received).toHaveLength(1);
     });
 
@@ -172,30 +125,23 @@ describeShim("broker_exchange", (build) => {
           socket.on("close", () => clearInterval(dribble));
         },
       });
-      const result = await callShim(build.hastyPath, server.path);
-      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-timeout")) });
+      expect(await callShim(build.hastyPath, server.path)).toEqual(failure("shim-timeout"));
     });
 
     test("when the broker never reads a large request", async () => {
       await using server = await startBlockedServer();
-      const result = await callShim(build.hastyPath, server.path, { stdin: Buffer.alloc(256 * KIB) });
-      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-timeout")) });
+      const stdin = Buffer.alloc(256 * KIB);
+      expect(await callShim(build.hastyPath, server.path, { stdin })).toEqual(failure("shim-timeout"));
     });
 
     test("when stdin does not end", async () => {
-      const { ended } = startShim(build.hastyPath, "/nowhere", null);
-      expect(await ended).toMatchObject({
-        exitCode: 1,
-        stderr: expect.stringMatching(lineOf("shim-request-timeout")),
-      });
+      expect(await startShim(build.hastyPath, "/nowhere", null).ended).toEqual(failure("shim-request-timeout"));
     });
 
     test("when the broker accepts nobody", async () => {
       await using server = await startBlockedServer();
       const calls = Array.from({ length: 5 }, () => callShim(build.hastyPath, server.path));
-      for (const result of await Promise.all(calls)) {
-        expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-timeout")) });
-      }
+      expect(await Promise.all(calls)).toEqual(calls.map(() => failure("shim-timeout")));
     });
   });
 
@@ -204,9 +150,7 @@ describeShim("broker_exchange", (build) => {
     const shims = Array.from({ length: 12 }, () => startShim(build.path, server.path));
     for (const { child } of shims) while (descriptorsOf(child.pid).length === 0) await setImmediate();
     server.unblock();
-    for (const result of await Promise.all(shims.map(({ ended }) => ended))) {
-      expect(result).toMatchObject({ exitCode: 0, stdout: "answered" });
-    }
+    expect(await Promise.all(shims.map(({ ended }) => ended))).toEqual(shims.map(() => success("answered")));
   });
 
   test("opens one descriptor, which no program it might start would inherit, and starts none", async () => {
@@ -220,7 +164,7 @@ describeShim("broker_exchange", (build) => {
     const flags = opened.map((number) => readFileSync(`/proc/${child.pid}/fdinfo/${number}`, "utf8"));
     const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
     answer();
-    expect(await ended).toMatchObject({ exitCode: 0, stdout: ANSWER });
+    expect(await ended).toEqual(success(ANSWER));
     expect(opened).toHaveLength(1);
     expect(Number.parseInt(/^flags:\s+(\d+)$/m.exec(flags[0] ?? "")?.[1] ?? "0", 8) & 0o2000000).not.toBe(0);
     expect(children).toBe("");
@@ -247,8 +191,7 @@ async function abandonedSocket(directory: string): Promise<string> {
 
 /** A server with a backlog of one that accepts nothing until it is released. */
 async function startBlockedServer() {
-  const directory = mkdtempSync(join(tmpdir(), "ocir-broker-shim-"));
-  const path = join(directory, "blocked.sock");
+  const path = join(temporaryFolder(), "blocked.sock");
   const script = `
     const server = require("node:net").createServer((socket) => {
       socket.once("data", () => socket.end("HTTP/1.1 200 OK\\r\\nContent-Length: 8\\r\\n\\r\\nanswered"));
@@ -267,7 +210,6 @@ async function startBlockedServer() {
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await closed;
-      rmSync(directory, { recursive: true, force: true });
     },
   };
 }

@@ -1,14 +1,13 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { callCredentialProvider } from "@ocir-broker/testkit";
+import { callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
 import { beforeAll, describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { builtPath, distPath, hasProgram, make } from "../../test/native-builds.ts";
-import { httpResponse, startRawServer } from "../../test/raw-socket-server.ts";
-import { callShim, describeShim, lineOf, startShim } from "../../test/shim-call.ts";
+import { httpResponse, startAnswering, startRawServer } from "../../test/raw-socket-server.ts";
+import { callShim, describeShim, failure, startShim, success } from "../../test/shim-call.ts";
 
 const ANSWER = '{"kind":"CredentialProviderResponse"}';
 const KIB = 1024;
@@ -16,11 +15,9 @@ const KIB = 1024;
 describeShim("credential-provider-oke", (build) => {
   describe("sends", () => {
     test("stdin as it is, in one POST that closes the connection", async () => {
-      await using server = await startRawServer({
-        onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
-      });
+      await using server = await startAnswering("200 OK", ANSWER);
       const stdin = Buffer.from('{"image":"\u00e9\u0000"}\n');
-      expect(await callShim(build.path, server.path, { stdin })).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(await callShim(build.path, server.path, { stdin })).toEqual(success(ANSWER));
       expect(server.received).toEqual([
         Buffer.concat([
           Buffer.from(
@@ -38,7 +35,7 @@ describeShim("credential-provider-oke", (build) => {
       await using server = await startRawServer({
         onRequest: ({ socket, body }) => socket.end(httpResponse("200 OK", `${body.length}`)),
       });
-      expect((await callShim(build.path, server.path, { stdin })).stdout.toString()).toBe(`${stdin.length}`);
+      expect(await callShim(build.path, server.path, { stdin })).toEqual(success(`${stdin.length}`));
     });
 
     test.each([
@@ -46,25 +43,22 @@ describeShim("credential-provider-oke", (build) => {
       ["more than 256 KiB", Buffer.alloc(256 * KIB + 1), "shim-request-too-large"],
     ])("no request for %s on stdin", async (_what, stdin, code) => {
       await using server = await startRawServer({});
-      const result = await callShim(build.path, server.path, { stdin });
-      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf(code)) });
-      expect(result.stdout).toHaveLength(0);
+      expect(await callShim(build.path, server.path, { stdin })).toEqual(failure(code));
       expect(server.received).toHaveLength(0);
     });
 
     test("whatever arguments the earlier provider's config gives", async () => {
-      await using server = await startRawServer({
-        onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
-      });
-      const result = await callShim(build.path, server.path, { args: ["--fallback", "--version"] });
-      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
-      expect(result.stdout.toString()).toBe(ANSWER);
+      await using server = await startAnswering("200 OK", ANSWER);
+      const args = ["--fallback", "--version"];
+      expect(await callShim(build.path, server.path, { args })).toEqual(success(ANSWER));
     });
 
-    test("nothing for a lone --help, which says what to use by hand", async () => {
-      const result = await callShim(build.path, "/nowhere", { args: ["--help"] });
-      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
-      expect(result.stdout.toString()).toMatch(/^credential-provider-oke: [\s\S]*ocir-broker get IMAGE/);
+    test.each([
+      ["--help", /^credential-provider-oke: [\s\S]*ocir-broker get IMAGE/],
+      ["--version", new RegExp(`^credential-provider-oke ${manifest.version}\n$`)],
+    ])("nothing for a lone %s", async (argument, text) => {
+      const result = await callShim(build.path, "/nowhere", { args: [argument] });
+      expect(result).toEqual(success(expect.stringMatching(text)));
     });
 
     const noTerminal = hasProgram("script") ? "" : ", skipped: there is no script";
@@ -77,25 +71,13 @@ describeShim("credential-provider-oke", (build) => {
       });
       expect(stdout.toString()).toMatch(/waiting 25 s for the end of input \(Ctrl-D\): [\s\S]*shim-request-empty/);
     });
-
-    test("nothing for a lone --version", async () => {
-      const result = await callShim(build.path, "/nowhere", { args: ["--version"] });
-      expect(result.stdout.toString()).toBe(`credential-provider-oke ${manifest.version}\n`);
-      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
-    });
   });
 
   describe("writes to stdout", () => {
-    test.each([
-      ["a short body", ANSWER],
-      ["64 KiB", "b".repeat(64 * KIB)],
-    ])("the body of a whole 200: %s", async (_what, body) => {
-      await using server = await startRawServer({
-        onRequest: ({ socket }) => socket.end(httpResponse("200 OK", body)),
-      });
-      const result = await callShim(build.path, server.path);
-      expect(result).toMatchObject({ exitCode: 0, signal: null, stderr: "" });
-      expect(result.stdout.toString()).toBe(body);
+    test("the body of a whole 200 of 64 KiB", async () => {
+      const body = "b".repeat(64 * KIB);
+      await using server = await startAnswering("200 OK", body);
+      expect(await callShim(build.path, server.path)).toEqual(success(body));
     });
 
     test("a body that comes byte by byte", async () => {
@@ -108,7 +90,7 @@ describeShim("credential-provider-oke", (build) => {
           }
         },
       });
-      expect((await callShim(build.path, server.path)).stdout.toString()).toBe(ANSWER);
+      expect(await callShim(build.path, server.path)).toEqual(success(ANSWER));
     });
 
     test.each([
@@ -120,51 +102,31 @@ describeShim("credential-provider-oke", (build) => {
       ["bytes after the body", Buffer.concat([httpResponse("200 OK", ANSWER), Buffer.from("HTTP/1.1 500 No\r\n")])],
     ])("the body behind %s", async (_what, answer) => {
       await using server = await startRawServer({ onRequest: ({ socket }) => socket.write(answer) });
-      const result = await callShim(build.path, server.path);
-      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
-      expect(result.stdout.toString()).toBe(ANSWER);
+      expect(await callShim(build.path, server.path)).toEqual(success(ANSWER));
     });
 
     test("an answer that came before the request was read", async () => {
       await using server = await startRawServer({
         onConnection: (socket) => socket.end(httpResponse("200 OK", ANSWER), () => socket.destroy()),
       });
-      expect((await callShim(build.path, server.path, { stdin: Buffer.alloc(256 * KIB, "r") })).stdout.toString()).toBe(
-        ANSWER,
-      );
+      const stdin = Buffer.alloc(256 * KIB, "r");
+      expect(await callShim(build.path, server.path, { stdin })).toEqual(success(ANSWER));
       expect(server.received).toHaveLength(1);
     });
 
-    test.each([
-      "500 Internal Server Error",
-      "503 Service Unavailable",
-      "404 Not Found",
-      "204 No Content",
-      "201 Created",
-    ])("nothing for a status other than 200: %s", async (status) => {
+    test.each(
+      "500 Internal Server Error|503 Service Unavailable|404 Not Found|204 No Content|201 Created|302 Found".split("|"),
+    )("nothing for a status other than 200: %s", async (status) => {
       const line = "ocir-broker: wait-timeout: no token was available in time; wait\n";
-      await using server = await startRawServer({ onRequest: ({ socket }) => socket.end(httpResponse(status, line)) });
-      const result = await callShim(build.path, server.path);
-      expect(result).toMatchObject({ exitCode: 1, stderr: line });
-      expect(result.stdout).toHaveLength(0);
+      await using server = await startAnswering(status, line);
+      expect(await callShim(build.path, server.path)).toEqual({ exitCode: 1, stdout: "", stderr: line });
       expect(server.received).toHaveLength(1);
-    });
-
-    test("each its own answer, 50 at once", async () => {
-      await using server = await startRawServer({
-        onRequest: ({ socket, body }) => socket.end(httpResponse("200 OK", body)),
-      });
-      const requests = Array.from({ length: 50 }, (_, index) => `request ${index}`);
-      const results = await Promise.all(requests.map((stdin) => callShim(build.path, server.path, { stdin })));
-      expect(results.map(({ stdout }) => stdout.toString())).toEqual(requests);
     });
 
     test("nothing, and says so, when stdout is full", async () => {
-      await using server = await startRawServer({
-        onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
-      });
-      const result = await callShim("/bin/sh", server.path, { args: ["-c", 'exec "$0" >/dev/full', build.path] });
-      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-output-failed")) });
+      await using server = await startAnswering("200 OK", ANSWER);
+      const args = ["-c", 'exec "$0" >/dev/full', build.path];
+      expect(await callShim("/bin/sh", server.path, { args })).toEqual(failure("shim-output-failed"));
     });
 
     test("nothing, and dies of no signal, when nobody reads stdout", async () => {
@@ -178,25 +140,25 @@ describeShim("credential-provider-oke", (build) => {
       });
       const { child, ended } = startShim(build.path, server.path);
       started.resolve(child);
-      expect(await ended).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-output-failed")) });
+      expect(await ended).toEqual(failure("shim-output-failed"));
     });
 
     test.each([
-      ["stdout", ">&-", { exitCode: 1, stderr: expect.stringMatching(lineOf("shim-output-failed")) }],
-      ["stderr", "2>&-", { exitCode: 0, stderr: "" }],
-      ["both", ">&- 2>&-", { exitCode: 1, stderr: "" }],
+      ["stdout", ">&-", failure("shim-output-failed")],
+      ["stderr", "2>&-", success(ANSWER)],
+      ["both", ">&- 2>&-", { exitCode: 1, stdout: "", stderr: "" }],
     ])("and never to the socket, when started with %s closed", async (_what, redirection, outcome) => {
       await using server = await startRawServer({
         onRequest: ({ socket }) => socket.write(httpResponse("200 OK", ANSWER)),
       });
       const args = ["-c", `exec "$0" ${redirection}`, build.path];
-      expect(await callShim("/bin/sh", server.path, { args, stdin: "request" })).toMatchObject(outcome);
+      expect(await callShim("/bin/sh", server.path, { args, stdin: "request" })).toEqual(outcome);
       expect(server.received.map((bytes) => bytes.toString().endsWith("\r\n\r\nrequest"))).toEqual([true]);
     });
 
     test("nothing when started with stdin closed", async () => {
-      const result = await callShim("/bin/sh", "/nowhere", { args: ["-c", 'exec "$0" <&-', build.path] });
-      expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(lineOf("shim-request-unreadable")) });
+      const args = ["-c", 'exec "$0" <&-', build.path];
+      expect(await callShim("/bin/sh", "/nowhere", { args })).toEqual(failure("shim-request-unreadable"));
     });
   });
 });
@@ -210,9 +172,7 @@ describe("credential-provider-oke as it is shipped", () => {
   });
 
   test("needs at most 1.5 MiB of memory for the largest request and answer", async () => {
-    await using server = await startRawServer({
-      onRequest: ({ socket }) => socket.end(httpResponse("200 OK", "b".repeat(64 * KIB))),
-    });
+    await using server = await startAnswering("200 OK", "b".repeat(64 * KIB));
     const result = await callCredentialProvider({
       path: builtPath("peak-memory"),
       args: [distPath("credential-provider-oke")],
@@ -224,14 +184,10 @@ describe("credential-provider-oke as it is shipped", () => {
   });
 
   test("comes out the same, byte for byte, of another build in another folder", { timeout: 60_000 }, () => {
-    const directory = mkdtempSync(join(tmpdir(), "ocir-broker-dist-"));
-    try {
-      make("--always-make", `DIST=${directory}`, "install");
-      for (const name of ["credential-provider-oke", "ocir-broker-launch"]) {
-        expect(readFileSync(join(directory, name)).equals(readFileSync(distPath(name)))).toBe(true);
-      }
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
+    const directory = temporaryFolder();
+    make("--always-make", `DIST=${directory}`, "install");
+    for (const name of ["credential-provider-oke", "ocir-broker-launch"]) {
+      expect(readFileSync(join(directory, name)).equals(readFileSync(distPath(name)))).toBe(true);
     }
   });
 });

@@ -1,10 +1,10 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, it, test } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, expect, it, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { httpResponse, startRawServer } from "../../test/raw-socket-server.ts";
-import { callShim, describeShim, lineOf } from "../../test/shim-call.ts";
+import { startAnswering } from "../../test/raw-socket-server.ts";
+import { callShim, describeShim, lineOf, success } from "../../test/shim-call.ts";
 
 const ANSWER = '{"ServerURL":"icn.ocir.io","Username":"BEARER_TOKEN","Secret":"x"}\n';
 
@@ -13,27 +13,21 @@ describeShim("docker-credential-ocir", (build) => {
   let path: string;
 
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), "docker-credential-"));
+    directory = temporaryFolder();
     path = join(directory, "docker-credential-ocir");
     copyFileSync(build.path, join(directory, "credential-provider-oke"));
     symlinkSync("credential-provider-oke", path);
   });
 
-  afterEach(() => rmSync(directory, { recursive: true }));
-
   const call = (verb: string, socketPath = "/nowhere", stdin = "icn.ocir.io\n") =>
     callShim(path, socketPath, { args: [verb], stdin });
 
   /** By the protocol, the message is on stdout, the exit status is 1, and stderr is empty. */
-  const refusal = (text: unknown) => ({ exitCode: 1, stdout: text, stderr: "" });
+  const refusal = (text: string) => ({ exitCode: 1, stdout: text, stderr: "" });
 
   it("get posts the server URL as it is, and writes what comes", async () => {
-    await using server = await startRawServer({
-      onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
-    });
-    const result = await call("get", server.path);
-    expect(result).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(result.stdout.toString()).toBe(ANSWER);
+    await using server = await startAnswering("200 OK", ANSWER);
+    expect(await call("get", server.path)).toEqual(success(ANSWER));
     expect(server.received.map(String)).toEqual([
       "POST /v1/docker-credential HTTP/1.1\r\nHost: localhost\r\n" +
         `User-Agent: credential-provider-oke/${manifest.version}\r\nContent-Type: text/plain\r\n` +
@@ -41,20 +35,12 @@ describeShim("docker-credential-ocir", (build) => {
     ]);
   });
 
-  it("--help says how it is used", async () => {
-    const { stdout, exitCode } = await call("--help");
-    expect([exitCode, stdout.toString()]).toEqual([0, expect.stringContaining("docker-credential-ocir get\n")]);
-  });
-
   it.each([
     ["that there are none", "404 Not Found", "credentials not found in native keychain"],
     ["what is wrong", "504 Gateway Timeout", "ocir-broker: wait-timeout: no token was available in time; wait"],
   ])("get passes on %s, on stdout", async (_what, status, line) => {
-    await using server = await startRawServer({
-      onRequest: ({ socket }) => socket.end(httpResponse(status, `${line}\n`)),
-    });
-    const { stdout, ...rest } = await call("get", server.path);
-    expect({ ...rest, stdout: stdout.toString() }).toMatchObject(refusal(`${line}\n`));
+    await using server = await startAnswering(status, `${line}\n`);
+    expect(await call("get", server.path)).toEqual(refusal(`${line}\n`));
   });
 
   test.each([
@@ -64,8 +50,7 @@ describeShim("docker-credential-ocir", (build) => {
     ["erase", "icn.ocir.io", "shim-nothing-stored"],
     ["login", "", "shim-verb-unknown"],
   ])("%s with %j on stdin is refused on stdout", async (verb, stdin, code) => {
-    const { stdout, ...rest } = await call(verb, "/nowhere", stdin);
-    expect({ ...rest, stdout: stdout.toString() }).toMatchObject(refusal(expect.stringMatching(lineOf(code))));
+    expect(await call(verb, "/nowhere", stdin)).toEqual(refusal(expect.stringMatching(lineOf(code))));
   });
 
   /** As a user who is not root, if the tests run as root; setpriv keeps the environment. */
@@ -82,39 +67,36 @@ describeShim("docker-credential-ocir", (build) => {
     for (const folder of [directory, elsewhere]) chmodSync(folder, 0o755);
     const env = { OCI_CLI_USER: "me" };
     const missing = await callAsUser(env);
-    expect(missing.stdout.toString()).toMatch(lineOf("shim-broker-missing"));
-    expect(missing.stdout.toString()).toContain(` ${join(directory, "ocir-broker")};`);
+    expect(missing.stdout).toMatch(lineOf("shim-broker-missing"));
+    expect(missing.stdout).toContain(` ${join(directory, "ocir-broker")};`);
     path = join(elsewhere, "docker-credential-ocir");
     const program = join(directory, "ocir-broker");
     writeFileSync(program, '#!/bin/sh\necho "$* $(cat) $OCI_CLI_USER"\nexit 7\n', { mode: 0o755 });
     const { stdout, exitCode } = await callAsUser(env);
-    expect([exitCode, stdout.toString()]).toEqual([7, "docker-credential icn.ocir.io me\n"]);
+    expect([exitCode, stdout]).toEqual([7, "docker-credential icn.ocir.io me\n"]);
   });
 
   it("asks the user's own daemon, and is refused by root's", async () => {
-    await using server = await startRawServer({
-      onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER)),
-    });
+    await using server = await startAnswering("200 OK", ANSWER);
     mkdirSync(join(directory, "ocir-broker"));
     symlinkSync(server.path, join(directory, "ocir-broker/credentials.sock"));
     for (const folder of [directory, dirname(server.path)]) chmodSync(folder, 0o755);
     chmodSync(server.path, 0o777);
     const { stdout } = await callAsUser({ XDG_RUNTIME_DIR: directory });
-    expect(stdout.toString()).toBe(ANSWER);
+    expect(stdout).toBe(ANSWER);
     if (process.geteuid?.() !== 0) return;
     chmodSync(server.path, 0o600);
     const refused = await callAsUser({ OCIR_BROKER_SOCKET: server.path });
-    expect(refused.stdout.toString()).toMatch(lineOf("shim-socket-denied"));
+    expect(refused.stdout).toMatch(lineOf("shim-socket-denied"));
   });
 
   test.each([
+    ["--help", expect.stringContaining("docker-credential-ocir get\n")],
     ["list", "{}\n"],
     ["version", `docker-credential-ocir (ocir-broker) ${manifest.version}\n`],
     ["--version", `docker-credential-ocir (ocir-broker) ${manifest.version}\n`],
   ])("%s asks nobody", async (verb, text) => {
-    const result = await call(verb);
-    expect(result).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(result.stdout.toString()).toBe(text);
+    expect(await call(verb)).toEqual(success(text));
   });
 
   it("is not what a name that only looks like it stands for", async () => {
