@@ -4,27 +4,24 @@
  */
 import { type FatalMinors, type FindingCode, RULES, type Rule } from "./rules.ts";
 
-export interface Finding {
-  /**
-   * fatal: a kubelet of this minor does not start. unknown: it may or may not start. warning: it starts, but does not do what was
-   * meant.
-   */
-  readonly severity: "fatal" | "unknown" | "warning";
-  readonly code: FindingCode;
+export interface Place {
   /** The path as the caller named it; empty if the finding is about no file. */
   readonly file: string;
   /** Counts from 1. Absent if the finding is about the whole file. */
   readonly line?: number;
   /** The place inside this file, such as `providers[0].matchImages[1]`; empty for the whole file. */
   readonly path: string;
-  readonly message: string;
-  readonly fix: string;
 }
 
-export interface Place {
-  readonly file: string;
-  readonly line?: number;
-  readonly path: string;
+export interface Finding extends Place {
+  /**
+   * fatal: a kubelet of this minor does not start. unknown: it may or may not start. warning: it starts, but does not do what was
+   * meant.
+   */
+  readonly severity: "fatal" | "unknown" | "warning";
+  readonly code: FindingCode;
+  readonly message: string;
+  readonly fix: string;
 }
 
 /** Reports a finding; implementations know the minor. */
@@ -35,8 +32,7 @@ export function createReport(kubeletMinor: number, findings: Finding[]): Report 
   return (code, place, message) => {
     const rule: Rule = RULES[code];
     const severity = rule.fatal === "unknown" ? "unknown" : isFatal(rule.fatal, kubeletMinor) ? "fatal" : "warning";
-    const line = place.line === undefined ? {} : { line: place.line };
-    findings.push({ severity, code, file: place.file, ...line, path: place.path, message, fix: rule.fix });
+    findings.push({ severity, code, ...place, message, fix: rule.fix });
   };
 }
 

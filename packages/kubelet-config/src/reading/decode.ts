@@ -5,7 +5,7 @@
  */
 
 import { type Place, quote, type Report } from "../finding.ts";
-import type { Field, ScalarTree, Tree } from "../tree.ts";
+import { NOTHING, type Tree } from "../tree.ts";
 import { parseText } from "./document.ts";
 
 export interface ConfigFile {
@@ -41,40 +41,54 @@ export interface Provider {
 
 const CONFIG_GROUP = "kubelet.config.k8s.io/";
 const CONFIG_VERSIONS = ["v1", "v1beta1", "v1alpha1"];
-const PROVIDER_FIELDS = ["name", "matchImages", "defaultCacheDuration", "apiVersion", "args", "env"];
+
+const CONFIG_FIELDS = ["kind", "apiVersion", "providers"] as const;
+const PROVIDER_FIELDS = [
+  "name",
+  "matchImages",
+  "defaultCacheDuration",
+  "apiVersion",
+  "args",
+  "env",
+  "tokenAttributes",
+] as const;
+const ENV_FIELDS = ["name", "value"] as const;
 const TOKEN_FIELDS = [
   "serviceAccountTokenAudience",
   "requireServiceAccount",
   "requiredServiceAccountAnnotationKeys",
   "optionalServiceAccountAnnotationKeys",
-];
+  "cacheType",
+] as const;
+/** The minors that were the first to know a field, if that is not any. */
+const FIRST_MINOR: Readonly<Record<string, number>> = { tokenAttributes: 33, cacheType: 34 };
+/** The minor whose fields the older versions of the configuration keep. */
+const OLDER_VERSIONS_MINOR = 32;
 
 /** @returns undefined if the file as a whole cannot be decoded; the fault has been reported */
 export function decodeConfig(file: ConfigFile, kubeletMinor: number, report: Report): Provider[] | undefined {
   const parsed = parseText(file.text);
   if ("problem" in parsed) {
     const { problem, ...at } = parsed;
-    report("not-understood", { file: file.path, path: "", ...at }, problem);
+    report("not-understood", { file: file.path, ...at, path: "" }, problem);
     return undefined;
   }
-  const top: Place = { file: file.path, line: parsed.tree.line, path: "" };
-  const version = readConfigVersion(parsed.tree, top, kubeletMinor, report);
+  const top = { value: parsed.tree, place: { file: file.path, line: parsed.tree.line, path: "" } };
+  const version = readConfigVersion(top, kubeletMinor, report);
   if (version === undefined) return undefined;
-  const reader = createReader(report);
-  const fields = reader.map(parsed.tree, top, ["kind", "apiVersion", "providers"]);
-  return reader
-    .list(fields.get("providers"), within(top, "providers"))
-    .value?.map(({ value, place }) => decodeProvider(value, place, reader, { version, kubeletMinor }));
+  const reader = createReader(version === "v1" ? kubeletMinor : Math.min(kubeletMinor, OLDER_VERSIONS_MINOR), report);
+  const { providers } = reader.map(top, CONFIG_FIELDS);
+  return reader.list(providers).value?.map((provider) => decodeProvider(provider, reader));
 }
 
 /** Kind and version decide which fields exist. Older kubelets accept them in any spelling. */
-function readConfigVersion(tree: Tree, top: Place, kubeletMinor: number, report: Report): string | undefined {
+function readConfigVersion({ value: tree, place }: Located<Tree>, kubeletMinor: number, report: Report) {
   const kind = findText(tree, "kind", kubeletMinor);
   const apiVersion = findText(tree, "apiVersion", kubeletMinor);
-  if (kind !== "CredentialProviderConfig") report("kind-invalid", within(top, "kind"), got("kind", kind));
+  if (kind !== "CredentialProviderConfig") report("kind-invalid", within(place, "kind"), got("kind", kind));
   const version = CONFIG_VERSIONS.find((known) => apiVersion === CONFIG_GROUP + known);
   if (version === undefined) {
-    report("api-version-invalid", within(top, "apiVersion"), got("apiVersion", apiVersion));
+    report("api-version-invalid", within(place, "apiVersion"), got("apiVersion", apiVersion));
   }
   return kind === "CredentialProviderConfig" ? version : undefined;
 }
@@ -87,136 +101,102 @@ function findText(tree: Tree, name: string, kubeletMinor: number): string | unde
   return value?.type === "string" ? value.text : undefined;
 }
 
-interface DecodeContext {
-  readonly version: string;
-  readonly kubeletMinor: number;
-}
-
-function decodeProvider(tree: Tree, place: Place, reader: Reader, context: DecodeContext): Provider {
-  const hasTokens = context.version === "v1" && context.kubeletMinor >= 33;
-  const fields = reader.map(tree, place, hasTokens ? [...PROVIDER_FIELDS, "tokenAttributes"] : PROVIDER_FIELDS);
-  reader.texts(fields.get("args"), within(place, "args"));
-  for (const entry of reader.list(fields.get("env"), within(place, "env")).value ?? []) {
-    const env = reader.map(entry.value, entry.place, ["name", "value"]);
-    for (const name of ["name", "value"]) reader.text(env.get(name), within(entry.place, name));
+function decodeProvider(provider: Located<Tree>, reader: Reader): Provider {
+  const fields = reader.map(provider, PROVIDER_FIELDS);
+  reader.texts(fields.args);
+  for (const entry of reader.list(fields.env).value ?? []) {
+    Object.values(reader.map(entry, ENV_FIELDS)).forEach(reader.text);
   }
-  const tokens = fields.get("tokenAttributes");
-  const tokensPlace = within(place, "tokenAttributes");
-  const duration = fields.get("defaultCacheDuration");
-  const durationPlace = within(place, "defaultCacheDuration");
+  const { defaultCacheDuration: duration, tokenAttributes } = fields;
   return {
-    place,
-    name: reader.text(fields.get("name"), within(place, "name")),
-    apiVersion: reader.text(fields.get("apiVersion"), within(place, "apiVersion")),
-    matchImages: reader.texts(fields.get("matchImages"), within(place, "matchImages")),
-    defaultCacheDuration: isAbsent(duration)
-      ? { value: null, place: durationPlace }
-      : reader.text(duration, durationPlace),
-    ...(isAbsent(tokens) ? {} : { tokenAttributes: decodeTokenAttributes(tokens, tokensPlace, reader, context) }),
+    place: provider.place,
+    name: reader.text(fields.name),
+    apiVersion: reader.text(fields.apiVersion),
+    matchImages: reader.texts(fields.matchImages),
+    defaultCacheDuration: isAbsent(duration) ? { ...duration, value: null } : reader.text(duration),
+    ...(isAbsent(tokenAttributes) ? {} : { tokenAttributes: decodeTokenAttributes(tokenAttributes, reader) }),
   };
 }
 
-function decodeTokenAttributes(tree: Field, place: Place, reader: Reader, context: DecodeContext): TokenAttributes {
-  const fields = reader.map(
-    tree.value,
-    place,
-    context.kubeletMinor >= 34 ? [...TOKEN_FIELDS, "cacheType"] : TOKEN_FIELDS,
-  );
-  const textOf = (name: string) => reader.text(fields.get(name), within(place, name));
-  const keysOf = (name: string) => reader.texts(fields.get(name), within(place, name)).value ?? [];
+function decodeTokenAttributes(attributes: Located<Tree>, reader: Reader): TokenAttributes {
+  const fields = reader.map(attributes, TOKEN_FIELDS);
   return {
-    place: { ...place, line: tree.line },
-    audience: textOf("serviceAccountTokenAudience"),
-    cacheType: textOf("cacheType"),
-    requireServiceAccount: reader.boolean(fields.get("requireServiceAccount"), within(place, "requireServiceAccount")),
-    requiredKeys: keysOf("requiredServiceAccountAnnotationKeys"),
-    optionalKeys: keysOf("optionalServiceAccountAnnotationKeys"),
+    place: attributes.place,
+    audience: reader.text(fields.serviceAccountTokenAudience),
+    cacheType: reader.text(fields.cacheType),
+    requireServiceAccount: reader.boolean(fields.requireServiceAccount),
+    requiredKeys: reader.texts(fields.requiredServiceAccountAnnotationKeys).value ?? [],
+    optionalKeys: reader.texts(fields.optionalServiceAccountAnnotationKeys).value ?? [],
   };
 }
 
 type Reader = ReturnType<typeof createReader>;
 
-function createReader(report: Report) {
-  function wrongType(place: Place, wanted: string, tree: Tree): void {
-    report("field-type-invalid", { ...place, line: tree.line }, `it is a ${tree.type}, not a ${wanted}`);
+/** Treats null and a missing value as an empty one, as in Go. */
+function createReader(kubeletMinor: number, report: Report) {
+  function wrongType({ value, place }: Located<Tree>, wanted: string): { value: undefined; place: Place } {
+    report("field-type-invalid", { ...place, line: value.line }, `it is a ${value.type}, not a ${wanted}`);
+    return { value: undefined, place };
   }
 
-  /** Reads the last of each known field. Treats null as an empty map, as in Go. */
-  function map(tree: Tree, place: Place, known: readonly string[]): Map<string, Field> {
-    const found = new Map<string, Field>();
-    if (tree.type === "null") return found;
+  /** Reads the last of each known field. */
+  function map<Name extends string>(
+    { value: tree, place }: Located<Tree>,
+    names: readonly Name[],
+  ): Record<Name, Located<Tree>> {
+    const known = names.filter((name) => (FIRST_MINOR[name] ?? 0) <= kubeletMinor);
+    const absent = names.map((name) => [name, { value: NOTHING, place: within(place, name) }]);
+    const found: Record<Name, Located<Tree>> = Object.fromEntries(absent);
     if (tree.type !== "map") {
-      wrongType(place, "map", tree);
+      if (tree.type !== "null") wrongType({ value: tree, place }, "map");
       return found;
     }
     const seen = new Set<string>();
-    for (const field of tree.fields) {
-      const segment = /^\w+$/.test(field.key) ? field.key : quote(field.key);
-      const at = { ...within(place, segment), line: field.line };
-      if (seen.has(field.key)) report("field-duplicate", at, `${quote(field.key)} is given more than once`);
-      seen.add(field.key);
-      const meant = known.find((name) => name.toLowerCase() === field.key.toLowerCase());
-      if (meant === field.key) found.set(field.key, field);
-      else if (meant !== undefined) report("field-case", at, `${quote(field.key)} is spelled ${meant}`);
-      else report("field-unknown", at, `${quote(field.key)} is no field here`);
+    for (const { key, value, line } of tree.fields) {
+      const at = { ...within(place, /^\w+$/.test(key) ? key : quote(key)), line };
+      if (seen.has(key)) report("field-duplicate", at, `${quote(key)} is given more than once`);
+      seen.add(key);
+      const meant = known.find((name) => name.toLowerCase() === key.toLowerCase());
+      if (meant === key) found[meant] = { value, place: at };
+      else if (meant !== undefined) report("field-case", at, `${quote(key)} is spelled ${meant}`);
+      else report("field-unknown", at, `${quote(key)} is no field here`);
     }
     return found;
   }
 
-  function list(field: Field | undefined, place: Place): Located<readonly Located<Tree>[] | undefined> {
+  function list(field: Located<Tree>): Located<readonly Located<Tree>[] | undefined> {
+    const { value: tree, place } = field;
     if (isAbsent(field)) return { value: [], place };
-    const at = { ...place, line: field.line };
-    if (field.value.type !== "list") {
-      wrongType(at, "list", field.value);
-      return { value: undefined, place: at };
-    }
-    const value = field.value.items.map((item, index) => ({
-      value: item,
-      place: { file: place.file, line: item.line, path: `${place.path}[${index}]` },
-    }));
-    return { value, place: at };
+    if (tree.type !== "list") return wrongType(field, "list");
+    const { file } = place;
+    const itemAt = (item: Tree, index: number) => ({ file, line: item.line, path: `${place.path}[${index}]` });
+    return { value: tree.items.map((value, index) => ({ value, place: itemAt(value, index) })), place };
   }
 
-  function scalar(tree: Tree, place: Place): string | undefined {
-    if (tree.type === "string") return tree.text;
-    if (tree.type === "null") return "";
-    wrongType(place, "string", tree);
-    return undefined;
+  function text(field: Located<Tree>): Located<string | undefined> {
+    const { value: tree, place } = field;
+    if (isAbsent(field)) return { value: "", place };
+    return tree.type === "string" ? { value: tree.text, place } : wrongType(field, "string");
   }
 
-  return {
-    map,
-    list,
-    /** null and a missing field are the empty text, as in Go. */
-    text(field: Field | undefined, place: Place): Located<string | undefined> {
-      if (field === undefined) return { value: "", place };
-      const at = { ...place, line: field.line };
-      return { value: scalar(field.value, at), place: at };
-    },
-    texts(field: Field | undefined, place: Place): Located<readonly Located<string>[] | undefined> {
-      const items = list(field, place);
-      const value = items.value?.flatMap((item) => {
-        const text = scalar(item.value, item.place);
-        return text === undefined ? [] : [{ value: text, place: item.place }];
-      });
-      return { value, place: items.place };
-    },
-    boolean(field: Field | undefined, place: Place): Located<boolean | null | undefined> {
-      if (isAbsent(field)) return { value: null, place };
-      const at = { ...place, line: field.line };
-      if (field.value.type === "boolean") return { value: isTrue(field.value), place: at };
-      wrongType(at, "boolean", field.value);
-      return { value: undefined, place: at };
-    },
-  };
+  function texts(field: Located<Tree>): Located<readonly Located<string>[] | undefined> {
+    const { value: items, place } = list(field);
+    const value = items?.map(text).flatMap((item) => (item.value === undefined ? [] : { ...item, value: item.value }));
+    return { value, place };
+  }
+
+  function boolean(field: Located<Tree>): Located<boolean | null | undefined> {
+    const { value: tree, place } = field;
+    if (isAbsent(field)) return { value: null, place };
+    if (tree.type !== "boolean") return wrongType(field, "boolean");
+    return { value: /^(?:y|yes|true|on)$/i.test(tree.text), place };
+  }
+
+  return { map, list, text, texts, boolean };
 }
 
-function isTrue({ text }: ScalarTree): boolean {
-  return /^(?:y|yes|true|on)$/i.test(text);
-}
-
-function isAbsent(field: Field | undefined): field is undefined {
-  return field === undefined || field.value.type === "null";
+function isAbsent({ value }: Located<Tree>): boolean {
+  return value.type === "null";
 }
 
 function within(place: Place, name: string): Place {
