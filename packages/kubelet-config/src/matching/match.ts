@@ -6,24 +6,15 @@ import { quote } from "../finding.ts";
 import { type ImageUrl, parseImageUrl } from "./image-url.ts";
 import { pathMatch } from "./path-match.ts";
 
-export type MismatchReason = "pattern-invalid" | "image-invalid" | "port" | "label-count" | "label" | "path";
-
-export interface PatternMismatch {
-  readonly pattern: string;
-  readonly reason: MismatchReason;
-  /** The difference, in words for people. */
-  readonly detail: string;
-}
-
-export interface ProviderMatch {
+interface ProviderMatch {
   readonly name: string;
   /** The first entry of matchImages that matches. Absent if the provider is not run. */
   readonly matchedBy?: string;
-  /** Reasons for each entry before that one, or for all entries, not to match. */
-  readonly mismatches: readonly PatternMismatch[];
+  /** Why each entry before that one, or all entries, do not match; `detail` in words for people. */
+  readonly mismatches: readonly { readonly pattern: string; readonly detail: string }[];
 }
 
-export interface MatchExplanation {
+interface MatchExplanation {
   /** The compared text: the image without tag and digest, and with docker.io if it names no host. */
   readonly repository: string;
   /** Listed in the order in which the kubelet runs them, one after the other. */
@@ -39,7 +30,7 @@ const FILE_ORDER_MINOR = 33;
  * Labels are compared one by one, ports must be equal both ways, the path is a plain prefix.
  */
 export function matchesImage(pattern: string, image: string): boolean {
-  return findMismatch(pattern, image) === undefined;
+  return mismatchOf(pattern, image) === undefined;
 }
 
 /** `image` as in a pod: with or without host, tag and digest. `providers` in the order of their file. */
@@ -51,11 +42,11 @@ export function explainMatch(
   const repository = repositoryOf(image);
   const inOrder = options.kubeletMinor >= FILE_ORDER_MINOR ? providers : providers.toSorted(byName);
   const matches = inOrder.map(({ name, matchImages }): ProviderMatch => {
-    const mismatches: PatternMismatch[] = [];
+    const mismatches: { pattern: string; detail: string }[] = [];
     for (const pattern of matchImages) {
-      const mismatch = findMismatch(pattern, repository);
-      if (mismatch === undefined) return { name, matchedBy: pattern, mismatches };
-      mismatches.push(mismatch);
+      const detail = mismatchOf(pattern, repository);
+      if (detail === undefined) return { name, matchedBy: pattern, mismatches };
+      mismatches.push({ pattern, detail });
     }
     return { name, mismatches };
   });
@@ -66,25 +57,19 @@ export function explainMatch(
   };
 }
 
-function findMismatch(pattern: string, image: string): PatternMismatch | undefined {
+function mismatchOf(pattern: string, image: string): string | undefined {
   const glob = parseImageUrl(pattern);
-  if (glob === undefined) return { pattern, reason: "pattern-invalid", detail: "the kubelet cannot read the pattern" };
+  if (glob === undefined) return "the kubelet cannot read the pattern";
   const target = parseImageUrl(image);
-  if (target === undefined) return { pattern, reason: "image-invalid", detail: "the kubelet cannot read the image" };
-  if (glob.port !== target.port) {
-    return { pattern, reason: "port", detail: `${portOf("the pattern", glob)}, ${portOf("the image", target)}` };
-  }
+  if (target === undefined) return "the kubelet cannot read the image";
+  if (glob.port !== target.port) return `${portOf("the pattern", glob)}, ${portOf("the image", target)}`;
   if (glob.labels.length !== target.labels.length) {
-    const detail = `the pattern's host has ${count(glob)}, the image's has ${count(target)}`;
-    return { pattern, reason: "label-count", detail };
+    return `the pattern's host has ${count(glob)}, the image's has ${count(target)}`;
   }
   const differs = glob.labels.findIndex((label, at) => !pathMatch(label, String(target.labels[at])));
-  if (differs !== -1) {
-    const detail = `${quote(String(glob.labels[differs]))} does not fit ${quote(String(target.labels[differs]))}`;
-    return { pattern, reason: "label", detail };
-  }
-  if (target.path.startsWith(glob.path)) return undefined;
-  return { pattern, reason: "path", detail: `the image's path does not begin with ${quote(glob.path)}` };
+  if (differs !== -1)
+    return `${quote(String(glob.labels[differs]))} does not fit ${quote(String(target.labels[differs]))}`;
+  return target.path.startsWith(glob.path) ? undefined : `the image's path does not begin with ${quote(glob.path)}`;
 }
 
 /**

@@ -12,9 +12,7 @@ const KNOWN_KEYS: ReadonlySet<string> = new Set(REGION_KEYS.values());
 
 /** Whether one image name matches both entries, so that the kubelet asks both. */
 export function shareImage(a: string, b: string): boolean {
-  const [urlA, urlB] = [parseImageUrl(a), parseImageUrl(b)];
-  if (urlA === undefined || urlB === undefined) return false;
-  return urlA.port === urlB.port && pathsMeet(urlA, urlB) && labelsMeet(urlA.labels, urlB.labels);
+  return share(a, b, (urlA, urlB) => urlA.port === urlB.port && labelsMeet(urlA.labels, urlB.labels));
 }
 
 /**
@@ -22,23 +20,25 @@ export function shareImage(a: string, b: string): boolean {
  * key and any id count as names of one registry. Case and port 443 do not distinguish registries.
  */
 export function shareRepository(a: string, b: string): boolean {
+  return share(a, b, (urlA, urlB) => {
+    const [labelsA, labelsB] = [lowerCase(urlA.labels), lowerCase(urlB.labels)];
+    return portOf(urlA) === portOf(urlB) && (labelsMeet(labelsA, labelsB) || namesMeet(labelsA, labelsB));
+  });
+}
+
+/** Unreadable entries match nothing. Both paths are prefixes of a repository. */
+function share(a: string, b: string, hostsMeet: (urlA: ImageUrl, urlB: ImageUrl) => boolean): boolean {
   const [urlA, urlB] = [parseImageUrl(a), parseImageUrl(b)];
   if (urlA === undefined || urlB === undefined) return false;
-  if (portOf(urlA) !== portOf(urlB) || !pathsMeet(urlA, urlB)) return false;
-  const [labelsA, labelsB] = [urlA, urlB].map(({ labels }) => labels.map((label) => label.toLowerCase())) as [
-    string[],
-    string[],
-  ];
-  return labelsMeet(labelsA, labelsB) || namesMeet(labelsA, labelsB);
+  return (urlA.path.startsWith(urlB.path) || urlB.path.startsWith(urlA.path)) && hostsMeet(urlA, urlB);
+}
+
+function lowerCase(labels: readonly string[]): readonly string[] {
+  return labels.map((label) => label.toLowerCase());
 }
 
 function portOf({ port }: ImageUrl): string {
   return port === "443" ? "" : port;
-}
-
-/** Both are prefixes of a repository. */
-function pathsMeet({ path: a }: ImageUrl, { path: b }: ImageUrl): boolean {
-  return a.startsWith(b) || b.startsWith(a);
 }
 
 function labelsMeet(a: readonly string[], b: readonly string[]): boolean {

@@ -28,16 +28,6 @@ describe("pathMatch", () => {
     expect(pathMatch(pattern, pattern)).toBe(false);
   });
 
-  const label = fc.stringMatching(/^[a-z0-9-]{0,12}$/);
-
-  test("matches a label with itself and nothing else, where the pattern has no special character", () => {
-    fc.assert(fc.property(label, label, (a, b) => pathMatch(a, b) === (a === b)));
-  });
-
-  test("lets * stand for any text", () => {
-    fc.assert(fc.property(label, label, label, (a, b, c) => pathMatch(`${a}*${c}`, a + b + c)));
-  });
-
   test("takes no exponential time", () => {
     expect(pathMatch("a*".repeat(40), `${"a".repeat(80)}`)).toBe(true);
     expect(pathMatch(`${"a*".repeat(40)}b`, "a".repeat(80))).toBe(false);
