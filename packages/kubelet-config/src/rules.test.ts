@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { API_VERSIONS, MATCH_IMAGES } from "@ocir-broker/protocol";
 import { expect, test } from "vitest";
 import { NEWEST_MINOR, OLDEST_MINOR, RULES, type Rule } from "./rules.ts";
 
@@ -12,10 +13,13 @@ function minorsOf(fatal: Rule["fatal"]): string {
   return `1.${from} to 1.${to}`;
 }
 
-test("docs/kubelet-rules.md lists every rule with its minors and its code", () => {
+test("docs/kubelet-rules.md lists every rule with its minors, its code and its fix", () => {
   const rows = Object.entries<Rule>(RULES).map(
-    ([code, { rule, fatal, fix }]) => `| ${rule} | ${minorsOf(fatal)} | \`${code}\` | ${fix} |`,
+    ([code, { fatal, fix }]) => `| ${minorsOf(fatal)} | \`${code}\` | ${fix} |`,
   );
   expect(document).toContain(`its rules for Kubernetes 1.${OLDEST_MINOR} to 1.${NEWEST_MINOR}.`);
-  expect(document.split("\n").filter((line) => /^\| .*`/.test(line))).toStrictEqual(rows);
+  const documented = document.split("\n").flatMap((line) => /^\| [^|]+ (\| .* \| `.*)/.exec(line)?.[1] ?? []);
+  expect(documented).toStrictEqual(rows);
+  expect(document).toContain(`the provider's apiVersion is one of ${API_VERSIONS.join(", ")} |`);
+  expect(document).toContain(`both forms of OCIR's hosts: ${MATCH_IMAGES.join(" and ")} |`);
 });
