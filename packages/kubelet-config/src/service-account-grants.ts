@@ -3,36 +3,38 @@
  * OKE Workload Identity (Oracle's "Granting Workloads Access to OCI Resources").
  */
 
-import { field, listOf, mapOf, text } from "./merging/fields.ts";
-import { renderLines } from "./merging/render.ts";
-import type { Tree } from "./tree.ts";
+import { renderText } from "./merging/render.ts";
 
 const RBAC_GROUP = "rbac.authorization.k8s.io";
 const NAME = "ocir-broker-service-account-audience";
 
 /** Two documents of YAML: every kubelet may request tokens for this audience and no other. */
 export function audienceRbac(audience: string): string {
-  const apiVersion = field("apiVersion", text(`${RBAC_GROUP}/v1`));
-  const metadata = field("metadata", mapOf([field("name", text(NAME))]));
-  const rule = mapOf([
-    field("apiGroups", listOf([text("")])),
-    field("resources", listOf([text(audience)])),
-    field("verbs", listOf([text("request-serviceaccounts-token-audience")])),
-  ]);
-  const reference = (kind: string, name: string) =>
-    mapOf([field("apiGroup", text(RBAC_GROUP)), field("kind", text(kind)), field("name", text(name))]);
-  return [
-    mapOf([apiVersion, field("kind", text("ClusterRole")), metadata, field("rules", listOf([rule]))]),
-    mapOf([
-      apiVersion,
-      field("kind", text("ClusterRoleBinding")),
-      metadata,
-      field("roleRef", reference("ClusterRole", NAME)),
-      field("subjects", listOf([reference("Group", "system:nodes")])),
-    ]),
-  ]
-    .map(document)
-    .join("---\n");
+  return `apiVersion: ${RBAC_GROUP}/v1
+kind: ClusterRole
+metadata:
+  name: ${NAME}
+rules:
+  - apiGroups:
+      - ""
+    resources:
+      - ${renderText(audience)}
+    verbs:
+      - request-serviceaccounts-token-audience
+---
+apiVersion: ${RBAC_GROUP}/v1
+kind: ClusterRoleBinding
+metadata:
+  name: ${NAME}
+roleRef:
+  apiGroup: ${RBAC_GROUP}
+  kind: ClusterRole
+  name: ${NAME}
+subjects:
+  - apiGroup: ${RBAC_GROUP}
+    kind: Group
+    name: "system:nodes"
+`;
 }
 
 export interface WorkloadPolicy {
@@ -51,8 +53,4 @@ export function workloadPolicy({ namespace, serviceAccount, cluster, compartment
     `request.principal.cluster_id = '${cluster}'`,
   ];
   return `Allow any-user to read repos in compartment ${compartment} where all {${conditions.join(", ")}}\n`;
-}
-
-function document(tree: Tree): string {
-  return `${renderLines(tree, { indentsLists: true }).join("\n")}\n`;
 }

@@ -39,7 +39,8 @@ function jsonValue(tree: Tree): unknown {
   return tree.type === "string" ? tree.text : JSON.parse(tree.text);
 }
 
-function renderText(text: string): string {
+/** Renders a text on one line, in quotes unless every reader takes it for a text. */
+export function renderText(text: string): string {
   return isPlainText(text) ? text : escaped(JSON.stringify(text));
 }
 
