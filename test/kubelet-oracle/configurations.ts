@@ -2,6 +2,7 @@
  * A seeded corpus of CredentialProviderConfig files: valid ones in every style, and mutations that YAML readers are known to
  * treat differently. The same number always gives the same bytes.
  */
+import { parse } from "yaml";
 import { EXAMPLES } from "../../packages/kubelet-config/test/examples.ts";
 import { createRandom, type Random } from "./random.ts";
 
@@ -18,6 +19,7 @@ const OURS = `name: credential-provider-oke
 
 const HEAD = "apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders:\n";
 
+const WITH_ENV = `${HEAD}- name: gcr\n  ${PROVIDER}\n- ${OURS}\n  env: [{name: A, value: ""}]\n`;
 const TEMPLATES: readonly string[] = [
   `${HEAD}- name: gcr\n  ${PROVIDER}\n- ${OURS}\n`,
   `# Managed.\n---\n${HEAD}# ours\n- ${OURS} # last\n# theirs\n- name: gcr\n  ${PROVIDER}\n  args:\n  - a b # c\n...\n`,
@@ -28,268 +30,32 @@ const TEMPLATES: readonly string[] = [
   `${HEAD}- name: gcr\n  ${PROVIDER}\n  tokenAttributes:\n    serviceAccountTokenAudience: a\n    requireServiceAccount: true\n    cacheType: Token\n    requiredServiceAccountAnnotationKeys: [a/b]\n- ${OURS}\n`,
   // Outside the subset that is read.
   `${HEAD}- &a\n  name: gcr\n  ${PROVIDER}\n- <<: *a\n  args:\n  - |+\n    text\n\n  name: other\n- ${OURS}\n`,
-  asJson(2),
-  asJson(undefined),
+  ...[2, undefined].map((indent) => `${JSON.stringify(parse(WITH_ENV), null, indent)}\n`),
   ...EXAMPLES.map(({ text }) => withProgramsOf(text)),
 ];
 
 /** The oracle has four programs. */
 function withProgramsOf(text: string): string {
-  return text
-    .replace(/(?<=name"?: "?)(?:ecr|auth-|acr)[\w-]+|(?<=name: )ecr$/m, "gcr")
-    .replace("jfrog-credential-provider", "other");
+  return text.replace(/(?<=name"?: "?)(?:ecr|acr)[\w-]+/, "gcr");
 }
 
-/** Texts that readers treat differently, or that a rule of the kubelet covers. */
-const FRAGMENTS: readonly string[] = [
-  ...[
-    "\t",
-    " ",
-    "  ",
-    "\n",
-    "\r",
-    "\r\n",
-    "\u0085",
-    "\u2028",
-    "\u2029",
-    "\u00a0",
-    "\u0000",
-    "\u0001",
-    "\u0007",
-    "\u001b",
-    "\u007f",
-    "\u0080",
-  ],
-  ...[
-    "\ufeff",
-    "\ufffd",
-    "\ufffe",
-    "\uffff",
-    "\u{1f600}",
-    "é",
-    "\n\t\n",
-    "\n \t\n",
-    " \t",
-    "\t# c\n",
-    "# c",
-    " # c",
-    "#",
-    "# \u2028x\n",
-  ],
-  ...[
-    "- ",
-    "-",
-    "- - ",
-    "? ",
-    "?",
-    ": ",
-    ":",
-    " :",
-    ",",
-    ", ",
-    "[",
-    "]",
-    "{",
-    "}",
-    "[]",
-    "{}",
-    "'",
-    '"',
-    "''",
-    '""',
-    "`",
-    "@",
-    "%",
-    "&",
-    "*",
-    "!",
-    "|",
-    ">",
-  ],
-  ...[
-    "- | # c\n",
-    "- >\n",
-    "|+\n",
-    "|-\n",
-    "|2\n",
-    "|0\n",
-    ">1-\n",
-    "|\n    a\n",
-    "|\n\ta\n",
-    "{name: A, value: }",
-    "{name: , value: }",
-    "{name}",
-    "{a, b}",
-    "[a: b]",
-  ],
-  ...[
-    "&a ",
-    "*a",
-    "*a ",
-    "*b",
-    "&a",
-    "! ",
-    "!x ",
-    "!!str ",
-    "!!str",
-    "!!null ",
-    "!!null x",
-    "!!int ",
-    "!!int x",
-    "!!float 1",
-    "!!bool ",
-    "!!bool yes",
-    "!!bool x",
-  ],
-  ...[
-    "!!binary aGk=",
-    "!!binary x",
-    "!!map ",
-    "!!seq ",
-    "!!set ",
-    "!!timestamp 2001-01-01",
-    "!<tag:yaml.org,2002:str> ",
-    "!<x> ",
-    "!a!b ",
-    "!!%41 ",
-  ],
-  ...[
-    "%YAML 1.1\n---\n",
-    "%YAML 1.2\n---\n",
-    "%YAML 2.0\n---\n",
-    "%YAML 1.1\n%YAML 1.1\n---\n",
-    "%TAG ! x\n---\n",
-    "%TAG !a! tag:yaml.org,2002:\n---\n",
-    "%FOO bar\n---\n",
-  ],
-  ...[
-    "---\n",
-    "--- ",
-    "...\n",
-    "---",
-    "...",
-    "\n---\nother: 1\n",
-    "\n...\n",
-    "<<: *a\n",
-    "<<: ",
-    "<<",
-    "=",
-    "\\",
-    "\\u12",
-    "\\u0041",
-    "\\ud800",
-    "\\ud83d\\ude00",
-    "\\U0001F600",
-    "\\U00110000",
-  ],
-  ...[
-    "\\x41",
-    "\\xe",
-    "\\/",
-    "\\e",
-    "\\_",
-    "\\N",
-    "\\L",
-    "\\0",
-    "\\q",
-    "\\\n",
-    "~",
-    "null",
-    "Null",
-    "nULL",
-    "yes",
-    "no",
-    "y",
-    "n",
-    "on",
-    "true",
-    "True",
-    "tRUE",
-    "TRUE",
-  ],
-  ...[
-    "1",
-    "0",
-    "-1",
-    "+1",
-    "1.",
-    ".5",
-    "1e3",
-    "0x1f",
-    "0b1",
-    "0o7",
-    "07",
-    "08",
-    "1_000",
-    "_1",
-    "1:30",
-    ".inf",
-    "-.INF",
-    ".nan",
-    "2001-01-01",
-    "1e400",
-    "0x",
-    "-",
-    "--",
-    "+",
-  ],
-  ...[
-    "9223372036854775807ns",
-    "9223372036854775808ns",
-    "-0s",
-    "0",
-    "+5s",
-    "1.5h",
-    ".5s",
-    "1d",
-    "1us",
-    "1µs",
-    "1μs",
-    "-1s",
-    "1h-1m",
-    "2562047h47m16.854775807s",
-    "2562047h47m16.854775808s",
-  ],
-  ...[
-    "Name",
-    "NAME",
-    "name",
-    "name: ",
-    "extra: 1",
-    "value",
-    "env: ",
-    "args: ",
-    "providers: ",
-    "Providers: ",
-    "kind: ",
-    "apiVersion: ",
-    "tokenAttributes: ",
-    "cacheType: ",
-  ],
-  ...[
-    "iad.ocir.io:*",
-    "i[a-z]d.ocir.io",
-    "[::1]",
-    "::1",
-    "a b",
-    "%zz",
-    "https://x",
-    "x?y",
-    "x#y",
-    "a@b",
-    "user:pw@x",
-    "a:b",
-    "a:",
-    "a:99999",
-    "\\*",
-    "^",
-    "a..b",
-    "/x",
-    "-a",
-    ".",
-    "..",
-  ],
-];
+/** Characters, and texts, that readers treat differently. */
+const CHARACTERS = "\t \r\u0085\u2028\u2029\u00a0\u0000\u0007\u001b\u007f\u0080\ufeff\ufffd\uffffé-?:,[]{}'\"`@%&*!|>#";
+const TEXTS =
+  "\u{1f600} - - ? : [] {} '' \"\" {name} {name:} *a &a !!str !!binary <<: << = \\ \\u0041 \\ud800 \\ud83d\\ude00 \\U0001F600 " +
+  "\\U00110000 \\x41 \\/ \\e \\N \\q --- ... #c |- >1- ~ null Null nULL yes no y n on true True tRUE TRUE 1 0 -1 +1 1. .5 1e3 " +
+  "0x1f 0b1 0o7 07 08 1_000 _1 1:30 .inf -.INF .nan 2001-01-01 1e400 0x -- +";
+/** Texts that a rule of the kubelet covers. */
+const VALUES =
+  "9223372036854775807ns 9223372036854775808ns -0s +5s 1.5h .5s 1d 1us 1µs 1μs -1s 1h-1m 2562047h47m16.854775807s " +
+  "2562047h47m16.854775808s Name NAME name value iad.ocir.io:* i[a-z]d.ocir.io [::1] ::1 %zz https://x x?y x#y a@b user:pw@x " +
+  "a:b a: a:99999 \\* ^ a..b /x -a . ..";
+/** Texts with white space, separated by `~`. */
+const LINES =
+  "  ~\n~\r\n~\n\t\n~\n \t\n~ \t~\t# c\n~# c~ # c~# \u2028x\n~ :~- | # c\n~|\n    a\n~\\\n~{name: A, value: }~{name: , value: }~" +
+  "{a, b}~[a: b]~a b~!!null x~! ~%YAML 1.1\n---\n~%FOO bar\n---\n~---\n~--- ~...\n~\n---\nother: 1\n~\n...\n~<<: *a\n~name: ~" +
+  "extra: 1~env: ~args: ~providers: ~Providers: ~kind: ~apiVersion: ~tokenAttributes: ~cacheType: ";
+const FRAGMENTS: readonly string[] = [...CHARACTERS, ...TEXTS.split(" "), ...VALUES.split(" "), ...LINES.split("~")];
 
 const ENDINGS: readonly string[] = ["\r\n", "\r", "\u0085", "\u2028", "\n\n"];
 
@@ -349,17 +115,4 @@ function replaceValue(text: string, random: Random): string {
 function boundary(text: string, random: Random): number {
   const boundaries = [...text.matchAll(/(?<=[\s:,[\]{}'"-])|$/g)];
   return Number(boundaries[random.below(boundaries.length)]?.index);
-}
-
-function asJson(indent: number | undefined): string {
-  const provider = (name: string) => ({
-    name,
-    matchImages: ["*.gcr.io"],
-    defaultCacheDuration: "0s",
-    apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-    env: [{ name: "A", value: "" }],
-  });
-  const providers = [provider("gcr"), provider("credential-provider-oke")];
-  const config = { kind: "CredentialProviderConfig", apiVersion: "kubelet.config.k8s.io/v1", providers };
-  return `${JSON.stringify(config, null, indent)}\n`;
 }

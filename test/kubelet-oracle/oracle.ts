@@ -1,9 +1,9 @@
 /** Builds the kubelet's own code into a program, once for each version of Kubernetes, and gets verdicts from it. */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { temporaryFolder } from "@ocir-broker/testkit";
 
 const SOURCE = join(import.meta.dirname, "go");
 
@@ -35,16 +35,12 @@ export function buildOracle(minor: number, program: string): void {
 
 /** One verdict for each case, in order. */
 export async function judge(program: string, kind: Kind, cases: readonly Uint8Array[]): Promise<Verdict[]> {
-  const directory = mkdtempSync(join(tmpdir(), "kubelet-oracle-"));
-  try {
-    mkdirSync(join(directory, "bin"));
-    for (const name of PROGRAMS) symlinkSync("/bin/cat", join(directory, "bin", name));
-    const child = spawn(program, [kind, directory], { stdio: ["pipe", "pipe", "inherit"] });
-    child.stdin.end(cases.map((bytes) => `${Buffer.from(bytes).toString("base64")}\n`).join(""));
-    const verdicts = (await text(child.stdout)).split("\n").filter(Boolean);
-    if (verdicts.length !== cases.length) throw new Error(`${verdicts.length} verdicts for ${cases.length} ${kind}`);
-    return verdicts.map((line) => JSON.parse(line));
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  const directory = temporaryFolder();
+  mkdirSync(join(directory, "bin"));
+  for (const name of PROGRAMS) symlinkSync("/bin/cat", join(directory, "bin", name));
+  const child = spawn(program, [kind, directory], { stdio: ["pipe", "pipe", "inherit"] });
+  child.stdin.end(cases.map((bytes) => `${Buffer.from(bytes).toString("base64")}\n`).join(""));
+  const verdicts = (await text(child.stdout)).split("\n").filter(Boolean);
+  if (verdicts.length !== cases.length) throw new Error(`${verdicts.length} verdicts for ${cases.length} ${kind}`);
+  return verdicts.map((line) => JSON.parse(line));
 }

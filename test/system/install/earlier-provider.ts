@@ -3,12 +3,16 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { EXAMPLES } from "../../../packages/kubelet-config/test/examples.ts";
 import { CONFIG, type OkeNode, PLUGIN } from "./oke-node.ts";
 
 /** As in its documentation, including the trailing slash. */
 export const EARLIER_FLAGS = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=/usr/local/bin/`;
 
-/** The entries of its documentation, and entries that could harm a program that reads them. */
+/** The entry of its documentation, with a value in quotes that the kubelet would refuse otherwise. */
+const ORACLES_ENTRY = EXAMPLES[0].text.replace(/^[^-]*/, "").replace("value: false", 'value: "false"');
+
+/** That entry, and entries that could harm a program that reads them. */
 export const EARLIER_CONFIG = `# Of the image's maker
 apiVersion: kubelet.config.k8s.io/v1
 kind: CredentialProviderConfig
@@ -17,23 +21,7 @@ providers:
   apiVersion: credentialprovider.kubelet.k8s.io/v1
   matchImages: ["registry.example.com"] # ours
   defaultCacheDuration: 1h
-- name: credential-provider-oke
-  apiVersion: credentialprovider.kubelet.k8s.io/v1
-  matchImages:
-  - "*.ocir.io"
-  defaultCacheDuration: 55m
-  env:
-  - name: REGISTRY_TOKEN_PATH
-    value: /20180419/docker/token
-  - name: DEFAULT_USER
-    value: BEARER_TOKEN
-  - name: REGISTRY_PROTOCOL
-    value: https
-  - name: OCIR_AUTH_METHOD
-    value: INSTANCE_PRINCIPAL
-  - name: VERIFY_TOKEN_AUTH
-    value: "false"
-  - name: OCI_REGION_METADATA
+${ORACLES_ENTRY}  - name: OCI_REGION_METADATA
     value: "no JSON"
   - name: OCI_CONFIG_FILE
     value: /nonexistent

@@ -52,19 +52,12 @@ const providerOf = (text: string) => parse(text).providers.find(({ name }: { nam
 
 describe("mergeProvider", () => {
   test.each([
-    ["no file", undefined],
-    ["an empty file", ""],
-    ["white space", "\n \n"],
-  ])("makes a new configuration from %s", (_name, existing) => {
-    expect(mergeProvider(existing, options)).toBe(NEW);
-  });
-
-  test("keeps comments that stand alone", () => {
-    expect(mergeProvider("# ours\n", options)).toBe(`# ours\n\n${NEW}`);
-  });
-
-  test("adds the provider behind the others, and leaves them, comments and style as they are", () => {
-    expect(mergeProvider(ECR, options)).toBe(ECR + OURS);
+    ["no file", undefined, NEW],
+    ["an empty file", "", NEW],
+    ["white space", "\n \n", NEW],
+    ["comments, which stay,", "# ours\n", `# ours\n\n${NEW}`],
+  ])("makes a new configuration from %s", (_name, existing, merged) => {
+    expect(mergeProvider(existing, options)).toBe(merged);
   });
 
   test("changes a provider of the same name where it stands, and keeps what is around it", () => {
@@ -149,6 +142,7 @@ describe("mergeProvider", () => {
   );
 
   test.each([
+    ["comments and another style", ECR, ECR + OURS],
     ["no line break at the end", ECR.trimEnd(), (ECR + OURS).trimEnd()],
     ["CRLF", ECR.replaceAll("\n", "\r\n"), (ECR + OURS).replaceAll("\n", "\r\n")],
     ["comments at the end", `${ECR}  # of ecr\n# of nobody\n`, `${ECR}${OURS}  # of ecr\n# of nobody\n`],
@@ -244,11 +238,8 @@ describe("mergeProvider", () => {
 
 describe("removeProviders", () => {
   test.each([
-    ["YAML", ECR],
-    ["YAML with more behind it", ECR + GCR],
     ["YAML without a line break at its end", ECR.trimEnd()],
     ["YAML with CRLF and without a line break at its end", ECR.trimEnd().replaceAll("\n", "\r\n")],
-    ["JSON", `${JSON.stringify(parse(ECR + GCR, { version: "1.1" }), null, 2)}\n`],
   ])("undoes mergeProvider in %s", (_name, existing) => {
     expect(removeProviders(mergeProvider(existing, options))).toBe(existing);
   });
@@ -287,7 +278,7 @@ describe("removeProviders", () => {
 });
 
 describe("mergeProvider and removeProviders, for configurations that others publish,", () => {
-  const ofOthers = EXAMPLES.filter(({ text }) => !text.includes(PROVIDER_NAME) && !text.includes("auth-provider-gcp"));
+  const ofOthers = EXAMPLES.filter(({ text }) => !text.includes(PROVIDER_NAME));
 
   test.each(ofOthers)("add our providers and give back every byte: $source", ({ text }) => {
     const merged = mergeProvider(text, options);
@@ -302,11 +293,6 @@ describe("mergeProvider and removeProviders, for configurations that others publ
       ...providerOf(NEW),
       env: providerOf(text).env.filter(({ value }: { value: unknown }) => typeof value === "string"),
     });
-  });
-
-  test("refuse Google's, which lacks a provider's apiVersion", () => {
-    const text = String(EXAMPLES.find((example) => example.text.includes("auth-provider-gcp"))?.text);
-    expect(() => mergeProvider(text, options)).toThrow("config-refused: provider-api-version-invalid");
   });
 });
 

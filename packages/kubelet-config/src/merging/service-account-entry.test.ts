@@ -104,9 +104,3 @@ providers:
     );
   });
 });
-
-test("checkCredentialProviderConfig warns of a second entry that would be a silent fallback", () => {
-  const node = mergeProvider(undefined, { kubeletMinor: 34 });
-  const tokens = merge(undefined).slice(merge(undefined).indexOf("  - name"));
-  expect(warningsOf(node + tokens)).toEqual(["service-account-overlap", "service-account-overlap"]);
-});
