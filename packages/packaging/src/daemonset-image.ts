@@ -2,17 +2,16 @@
  * The DaemonSet's image for all architectures: the release's archive, its installer, the program that runs the installer on one node
  * at a time, and the Node for that program. It has no base image, so there is nothing else to patch.
  */
-import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type InstalledFile, setTimes, writeTree } from "./contents/installed-tree.ts";
-import { finished } from "./finished.ts";
 import { type Descriptor, finishLayout, type Platform, putImage, putIndex } from "./formats/oci-layout.ts";
+import { makeTar } from "./formats/tar.ts";
+import { sha256Of } from "./publishing/sums.ts";
 import { CHECKOUT, type Release } from "./release.ts";
 import type { Target } from "./target.ts";
 
 const SCRIPTS = join(CHECKOUT, "cloud-init");
-const OWNER = ["--owner=0", "--group=0", "--numeric-owner"] as const;
 const MANIFEST = join(SCRIPTS, "daemonset/daemonset.yaml");
 /** The image in the checkout's manifest. */
 const IMAGE_WITHOUT_DIGEST = /^( *image: registry\.invalid\/ocir-broker-daemonset):\S+$/m;
@@ -46,7 +45,7 @@ export async function makeDaemonSetImage(
   finishLayout(layout, index, release.version);
   setTimes(layout, release.epochS);
   const name = `ocir-broker-daemonset-${release.version}`;
-  await pack(layout, join(places.output, `${name}.oci.tar`));
+  await makeTar(layout, ".", join(places.output, `${name}.oci.tar`));
   return {
     image: `${name}.oci.tar`,
     digest: index.digest,
@@ -61,7 +60,6 @@ async function makeOne(
   work: string,
 ): Promise<Descriptor & { platform: Platform }> {
   const name = `ocir-broker-${release.version}-linux-${target.debArchitecture}.tar.gz`;
-  const sha256 = createHash("sha256").update(readFileSync(archive)).digest("hex");
   const script = (path: string, from: string): InstalledFile => ({ path, mode: 0o755, from: join(SCRIPTS, from) });
   const root = join(work, target.debArchitecture);
   writeTree(root, [
@@ -71,7 +69,7 @@ async function makeOne(
     script("/ocir-broker/daemonset.sh", "daemonset/daemonset.sh"),
     script("/ocir-broker/ocir-broker-node.sh", "ocir-broker-node.sh"),
     { path: `/ocir-broker/${name}`, mode: 0o644, from: archive },
-    { path: "/ocir-broker/SHA256SUMS", mode: 0o644, from: { text: `${sha256}  ${name}\n` } },
+    { path: "/ocir-broker/SHA256SUMS", mode: 0o644, from: { text: `${sha256Of(archive)}  ${name}\n` } },
   ]);
   // Mount points of the manifest's volumes, in case a runtime does not create them.
   for (const folder of ["status", "proc", "dev", "sys", "var/run/secrets/kubernetes.io/serviceaccount"]) {
@@ -79,15 +77,11 @@ async function makeOne(
   }
   setTimes(root, release.epochS);
   const tarball = `${root}.tar`;
-  await pack(root, tarball);
+  await makeTar(root, ".", tarball);
   const platform: Platform = { architecture: target.debArchitecture, os: "linux" };
   const created = new Date(release.epochS * 1_000).toISOString();
   const config = { Entrypoint: ["/enter-node"], WorkingDir: "/", Labels: labels(release) };
   return { ...putImage(layout, { tar: readFileSync(tarball), platform, created, config }), platform };
-}
-
-async function pack(folder: string, tarball: string): Promise<void> {
-  await finished("tar", ["--sort=name", "--format=ustar", ...OWNER, "-C", folder, "-cf", tarball, "."]);
 }
 
 function labels({ version }: Release): Record<string, string> {

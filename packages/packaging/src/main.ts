@@ -5,7 +5,7 @@ import { type Asked, parseArguments, USAGE } from "./command-line.ts";
 import { makeRelease } from "./make-release.ts";
 import { prepareOutputFolder } from "./output-folder.ts";
 import { CHECKOUT, thisRelease } from "./release.ts";
-import { installCommand, missingPrograms, TARGETS } from "./target.ts";
+import { installCommand, missingFor, missingPrograms, TARGETS } from "./target.ts";
 
 const DEFAULT_FOLDER = join(CHECKOUT, "dist/packages");
 const WORK = join(import.meta.dirname, "../build");
@@ -19,7 +19,7 @@ async function main({ folder, baseUrl }: Extract<Asked, { folder: string }>): Pr
   const missing = new Set(TARGETS.flatMap(missingPrograms));
   if (missing.size > 0) {
     const lines = [...missing].map((line) => `  ${line}\n`).join("");
-    const command = installCommand(TARGETS);
+    const command = installCommand(TARGETS.flatMap(missingFor));
     fail(`it needs what is not here:\n${lines}${command === undefined ? "" : `Install it with\n  ${command}\n`}`, 1);
     return;
   }

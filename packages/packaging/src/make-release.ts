@@ -6,18 +6,16 @@ import { describeBuildTools } from "./build-tools.ts";
 import { type InstalledFile, installedFiles, manPages, setTimes, writeTree } from "./contents/installed-tree.ts";
 import { buildPrograms } from "./contents/programs.ts";
 import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
-import { finished } from "./finished.ts";
 import { makeArchive } from "./formats/archive.ts";
 import { makeDeb } from "./formats/deb.ts";
 import { makeHelmChart } from "./formats/helm-chart.ts";
 import { makeRpm } from "./formats/rpm.ts";
+import { makeTar } from "./formats/tar.ts";
 import { NODE_SCRIPT, PLAIN_NODE_SCRIPT, packedNodeScript, plainNodeScript } from "./node-script.ts";
 import { writeAptIndex } from "./publishing/apt-index.ts";
 import { sha256Of, writeSums } from "./publishing/sums.ts";
 import { CHECKOUT, type Release } from "./release.ts";
 import { TARGETS, type Target } from "./target.ts";
-
-const OWNER = ["--owner=0", "--group=0", "--numeric-owner"] as const;
 
 export interface ReleaseOptions {
   readonly release: Release;
@@ -66,10 +64,7 @@ async function makeManArchive({ release, output, work }: ReleaseOptions, name: s
   );
   writeTree(folder, pages);
   setTimes(folder, release.epochS);
-  const tarball = join(work, name.replace(/\.gz$/, ""));
-  await finished("tar", ["--sort=name", "--format=ustar", ...OWNER, "-C", folder, "-cf", tarball, "man"]);
-  await finished("gzip", ["-n", "-9", "--force", tarball]);
-  copyFileSync(`${tarball}.gz`, join(output, name));
+  await makeTar(folder, "man", join(output, name));
 }
 
 /** One after another for a target, both targets in parallel: one processor each. */

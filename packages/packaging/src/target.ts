@@ -43,22 +43,22 @@ export const TARGETS: readonly Target[] = [
   },
 ];
 
-/** Programs that build packages for any target. */
-export const PACKERS = [
-  { program: "make", debianPackage: "make" },
-  { program: "tar", debianPackage: "tar" },
-  { program: "gzip", debianPackage: "gzip" },
-  // Not run: the .deb and the .rpm are compressed with its library, whose version it prints.
-  { program: "xz", debianPackage: "xz-utils" },
-  { program: "dpkg-deb", debianPackage: "dpkg" },
-  { program: "rpmbuild", debianPackage: "rpm" },
-] as const;
-
-interface MissingProgram {
+interface ProgramSource {
   readonly program: string;
   /** Names, separated by spaces. */
   readonly debianPackages: string;
 }
+
+/** Programs that build packages for any target. */
+export const PACKERS: readonly ProgramSource[] = [
+  { program: "make", debianPackages: "make" },
+  { program: "tar", debianPackages: "tar" },
+  { program: "gzip", debianPackages: "gzip" },
+  // Not run: the .deb and the .rpm are compressed with its library, whose version it prints.
+  { program: "xz", debianPackages: "xz-utils" },
+  { program: "dpkg-deb", debianPackages: "dpkg" },
+  { program: "rpmbuild", debianPackages: "rpm" },
+];
 
 /** The tools that this machine lacks for the target's packages, one line each. */
 export function missingPrograms(target: Target): string[] {
@@ -68,20 +68,19 @@ export function missingPrograms(target: Target): string[] {
   ];
 }
 
-/** The command that installs all missing tools on Debian or Ubuntu; undefined if none is missing. */
-export function installCommand(targets: readonly Target[], missing = missingFor): string | undefined {
-  const packages = targets.flatMap(missing).flatMap(({ debianPackages }) => debianPackages.split(" "));
+/** The command that installs these tools on Debian or Ubuntu; undefined if none is missing. */
+export function installCommand(missing: readonly ProgramSource[]): string | undefined {
+  const packages = missing.flatMap(({ debianPackages }) => debianPackages.split(" "));
   if (packages.length === 0) return undefined;
   return `sudo apt-get install -y --no-install-recommends ${[...new Set(packages)].sort().join(" ")}`;
 }
 
-function missingFor(target: Target): MissingProgram[] {
+export function missingFor(target: Target): ProgramSource[] {
   const [emulator = ""] = target.emulator.split(" ");
   const builders = [target.compiler, target.strip, emulator].filter(Boolean);
-  return [
-    ...PACKERS.map(({ program, debianPackage }) => ({ program, debianPackages: debianPackage })),
-    ...builders.map((program) => ({ program, debianPackages: target.debianPackages })),
-  ].filter(({ program }) => !isInstalled(program));
+  return [...PACKERS, ...builders.map((program) => ({ program, debianPackages: target.debianPackages }))].filter(
+    ({ program }) => !isInstalled(program),
+  );
 }
 
 function isInstalled(program: string): boolean {

@@ -3,7 +3,8 @@
  * /usr/local, which other programs rely on, are links that `setup` creates (docs/decisions/0012).
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { CHECKOUT, type Release } from "../release.ts";
@@ -80,6 +81,15 @@ export function writeTree(root: string, files: readonly InstalledFile[]): void {
     else writeFileSync(written, from.text);
     chmodSync(written, mode);
   }
+}
+
+/** In the format of `sha256sum -c` and `md5sum -c`, relative to the tree's root. */
+export function checksums(files: readonly InstalledFile[], algorithm: "sha256" | "md5"): string {
+  const lines = files.map(({ path, from }) => {
+    const content = typeof from === "string" ? readFileSync(from) : from.text;
+    return `${createHash(algorithm).update(content).digest("hex")}  ${path.slice(1)}\n`;
+  });
+  return lines.join("");
 }
 
 /** Gives every file and folder of a tree the same time, and folders their mode, independent of the umask. */

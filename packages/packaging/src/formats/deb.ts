@@ -1,9 +1,9 @@
 /** Builds the .deb with dpkg-deb: tree, control files and changelog. */
-import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import {
+  checksums,
   DOCUMENTATION,
   FILES,
   type InstalledFile,
@@ -51,7 +51,7 @@ function controlFiles(target: Target, release: Release, files: readonly Installe
   });
   return [
     { path: "/DEBIAN/control", mode: 0o644, from: { text: control(target, release, files) } },
-    { path: "/DEBIAN/md5sums", mode: 0o644, from: { text: md5sums(files) } },
+    { path: "/DEBIAN/md5sums", mode: 0o644, from: { text: checksums(files, "md5") } },
     ...["postinst", "prerm", "postrm"].map(script),
   ];
 }
@@ -74,14 +74,6 @@ Description: registry credentials for OCIR on OKE nodes, kept fresh in memory
  .
  The kubelet's flags and configuration are left alone.
 `;
-}
-
-function md5sums(files: readonly InstalledFile[]): string {
-  const lines = files.map(({ path, from }) => {
-    const content = typeof from === "string" ? readFileSync(from) : from.text;
-    return `${createHash("md5").update(content).digest("hex")}  ${path.slice(1)}\n`;
-  });
-  return lines.join("");
 }
 
 /** In the form of Debian's tools; CHANGELOG.md has the changes. */

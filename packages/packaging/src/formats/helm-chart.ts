@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimes } from "../contents/installed-tree.ts";
 import { finished } from "../finished.ts";
 import { CHECKOUT, type Release } from "../release.ts";
+import { makeTar } from "./tar.ts";
 
 const CHART = join(CHECKOUT, "deploy/helm/ocir-broker");
 /** The chart's rules file is a copy of a release's, whose links lead to its documentation. */
@@ -30,9 +31,7 @@ export async function makeHelmChart(
   await finished("chmod", ["-R", "u=rwX,go=rX", folder]);
   setTimes(folder, epochS);
   const name = `ocir-broker-${version}.tgz`;
-  const owner = ["--owner=0", "--group=0", "--numeric-owner"];
-  const pack = ["--sort=name", "--format=ustar", ...owner, "--use-compress-program=gzip -9n"];
-  await finished("tar", [...pack, "-C", work, "-cf", join(output, name), "ocir-broker"]);
+  await makeTar(work, "ocir-broker", join(output, name));
   return name;
 }
 
