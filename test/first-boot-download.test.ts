@@ -1,11 +1,11 @@
 /** The download of ocir-broker-node.sh with a curl that ignores --max-filesize if no size is announced, as curl does before 8.4. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { expect, it, onTestFinished } from "vitest";
 
 const SCRIPT = readFileSync(join(import.meta.dirname, "../cloud-init/ocir-broker-node.sh"), "utf8");
@@ -24,8 +24,7 @@ it.each([
   ["sh", 2 * LIMIT_BYTES, /^the archive cannot be fetched: curl: \(23\)/],
   ["bash", 2 * LIMIT_BYTES, /^the archive cannot be fetched: curl: \(23\)/],
 ])("fetch_from in %s bounds a body of %i bytes whose length is not announced", async (shell, bytes, why) => {
-  const work = mkdtempSync(join(tmpdir(), "ocir-download-"));
-  onTestFinished(() => rmSync(work, { recursive: true }));
+  const work = temporaryFolder();
   writeFileSync(join(work, "curl"), OLD_CURL, { mode: 0o755 });
   const server = createServer((_request, response) => {
     response.write("a");

@@ -3,10 +3,10 @@
  * become `terraform_data`, which is built in. So values are checked here, and names of attributes are not.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeAll, describe, expect, it } from "vitest";
 
 const CLOUD_INIT = join(import.meta.dirname, "../cloud-init");
 const EXAMPLE = join(CLOUD_INIT, "terraform-node-pool.tf");
@@ -24,7 +24,7 @@ interface Planned {
 }
 
 describe.skipIf(lack !== "")(`terraform-node-pool.tf${lack}`, () => {
-  let folder: string;
+  const folder = temporaryFolder();
 
   function run(...args: readonly string[]): string {
     const env = { PATH: process.env["PATH"], HOME: folder, CHECKPOINT_DISABLE: "1" };
@@ -52,7 +52,6 @@ describe.skipIf(lack !== "")(`terraform-node-pool.tf${lack}`, () => {
   }
 
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), "ocir-terraform-"));
     const example = readFileSync(EXAMPLE, "utf8")
       .replace(/^resource "\w+" ("\w+") \{\n([\s\S]*?)^\}$/gm, 'resource "terraform_data" $1 {\n  input = {\n$2  }\n}')
       .replace(/\boci_\w+\.(\w+)\.name\b/g, "terraform_data.$1.input.name");
@@ -62,7 +61,6 @@ describe.skipIf(lack !== "")(`terraform-node-pool.tf${lack}`, () => {
     copyFileSync(join(CLOUD_INIT, NODE_SCRIPT), join(folder, NODE_SCRIPT));
     run("init", "-backend=false", "-input=false");
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
 
   it("is formatted", () => {
     expect(run("fmt", "-check", "-diff", EXAMPLE)).toBe("");

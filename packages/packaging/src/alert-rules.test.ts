@@ -29,10 +29,7 @@ describe("alertRules", () => {
     expect(runbooks({})[0]).toBe("https://ocir-broker.invalid/docs/operations.md#ocirbrokerdown");
   });
 
-  it.each(["docs", "ftp://git.example", "https://git.example/?a", "https://me:secret@git.example/"])(
-    "refuses %s",
-    (given) => {
-      expect(() => alertRules({ OCIR_BROKER_DOCS_URL: given })).toThrow("OCIR_BROKER_DOCS_URL must be");
-    },
-  );
+  it("refuses what is no address of a folder", () => {
+    expect(() => alertRules({ OCIR_BROKER_DOCS_URL: "docs" })).toThrow("OCIR_BROKER_DOCS_URL must be");
+  });
 });

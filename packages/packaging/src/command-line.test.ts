@@ -12,6 +12,8 @@ describe("parseArguments", () => {
     ],
     [["--base-url", "https://b.example/?a=$(id)"], { fault: expect.stringMatching(/^--base-url must be/) }],
     [["--base-url", "https://b.example/'"], { fault: expect.stringMatching(/^--base-url must be/) }],
+    [["--base-url", "ftp://b.example"], { fault: expect.stringMatching(/^--base-url must be/) }],
+    [["--base-url", "https://me:secret@b.example/"], { fault: expect.stringMatching(/^--base-url must be/) }],
     [["--base-url"], { fault: expect.stringContaining("--base-url <value>' argument missing") }],
     [["./--odd"], { folder: "./--odd" }],
     [["--help"], { help: true }],

@@ -1,17 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
 import { makeDaemonSetImage } from "./daemonset-image.ts";
 import { TARGETS } from "./target.ts";
 
 const RELEASE = { version: "1.2.3-rc.4", epochS: 1_790_000_000 };
 
 describe("makeDaemonSetImage", () => {
-  const scratch = mkdtempSync(join(tmpdir(), "ocir-image-"));
-  afterAll(() => rmSync(scratch, { recursive: true }));
+  const scratch = temporaryFolder();
 
   async function makeIn(name: string) {
     const folder = join(scratch, name);

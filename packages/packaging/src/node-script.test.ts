@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
 import { NODE_SCRIPT, packedNodeScript, plainNodeScript } from "./node-script.ts";
 
 const VALUES = {
@@ -14,8 +14,7 @@ const VALUES = {
 const LIMIT_BYTES = 14_000;
 
 const plain = plainNodeScript(VALUES);
-const folder = mkdtempSync(join(tmpdir(), "ocir-node-script-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 function write(text: string): string {
   const path = join(folder, NODE_SCRIPT);

@@ -1,18 +1,15 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
 import { MARKER, prepareOutputFolder } from "./output-folder.ts";
 
-function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "ocir-output-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
 describe("prepareOutputFolder", () => {
-  it("makes a folder, and empties it the next time", () => {
-    const folder = join(makeFolder(), "new/folder");
+  it.each([
+    ["takes an empty folder", ""],
+    ["makes a folder", "new/folder"],
+  ])("%s, and empties it the next time", (_what, name) => {
+    const folder = join(temporaryFolder(), name);
     prepareOutputFolder(folder);
     writeFileSync(join(folder, "old.deb"), "");
     mkdirSync(join(folder, "half"));
@@ -20,14 +17,8 @@ describe("prepareOutputFolder", () => {
     expect(readdirSync(folder)).toEqual([MARKER]);
   });
 
-  it("takes an empty folder", () => {
-    const folder = makeFolder();
-    prepareOutputFolder(folder);
-    expect(readdirSync(folder)).toEqual([MARKER]);
-  });
-
   it("refuses a folder with somebody's files, and leaves them", () => {
-    const folder = makeFolder();
+    const folder = temporaryFolder();
     writeFileSync(join(folder, "thesis.txt"), "");
     mkdirSync(join(folder, ".git"));
     expect(() => prepareOutputFolder(folder)).toThrow("is not empty, and npm run package did not make it");
@@ -35,7 +26,7 @@ describe("prepareOutputFolder", () => {
   });
 
   it("refuses a file", () => {
-    const file = join(makeFolder(), "file");
+    const file = join(temporaryFolder(), "file");
     writeFileSync(file, "");
     expect(() => prepareOutputFolder(file)).toThrow("ENOTDIR");
   });

@@ -1,9 +1,9 @@
 /** The three packers on a tree of two files: quick, so that they are tested with everything else. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
 import type { InstalledFile } from "./contents/installed-tree.ts";
 import { makeArchive } from "./formats/archive.ts";
 import { makeDeb } from "./formats/deb.ts";
@@ -27,11 +27,7 @@ const PACKERS = [
 
 describe.each(TARGETS)("for $debArchitecture", (target) => {
   const [missing] = missingPrograms(target);
-  let scratch: string;
-  beforeAll(() => {
-    scratch = mkdtempSync(join(tmpdir(), "ocir-packers-"));
-  });
-  afterAll(() => rmSync(scratch, { recursive: true }));
+  const scratch = temporaryFolder();
 
   async function makeIn(folder: string, { make }: (typeof PACKERS)[number]): Promise<string> {
     const places = { work: join(scratch, folder, "work"), output: join(scratch, folder) };

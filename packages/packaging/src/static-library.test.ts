@@ -1,18 +1,14 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
 import { checkStaticLibrary } from "./static-library.ts";
 import { TARGETS, type Target } from "./target.ts";
-
-const scratch = mkdtempSync(join(tmpdir(), "ocir-static-"));
-afterAll(() => rmSync(scratch, { recursive: true }));
 
 const [MUSL] = TARGETS as [Target];
 
 function compile(compiler: string): string {
-  const program = join(scratch, compiler);
+  const program = join(temporaryFolder(), compiler);
   const args = ["-static", "-s", "-x", "c", "-", "-o", program];
   execFileSync(compiler, args, { input: "int main(void) { return 0; }" });
   return program;

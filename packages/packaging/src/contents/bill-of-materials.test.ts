@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeAll, describe, expect, it } from "vitest";
 import { CHECKOUT } from "../release.ts";
 import { TARGETS, type Target } from "../target.ts";
 import { billOfMaterials } from "./bill-of-materials.ts";
@@ -13,8 +13,6 @@ const USED = ["undici/index.js", "@pinojs/redact/index.js", "assert-plus/assert.
 const [amd64, arm64] = TARGETS as [Target, Target];
 
 describe("bundledPackages", () => {
-  const folder = mkdtempSync(join(tmpdir(), "ocir-metafile-"));
-  afterAll(() => rmSync(folder, { recursive: true }));
   let packages: BundledPackage[];
 
   beforeAll(() => {
@@ -24,8 +22,9 @@ describe("bundledPackages", () => {
       "../../node_modules/vitest/index.js": { bytesInOutput: 0 },
       "src/main.ts": { bytesInOutput: 1 },
     };
-    writeFileSync(join(folder, "metafile.json"), JSON.stringify({ outputs: { "x.cjs": { inputs } } }));
-    packages = bundledPackages(join(folder, "metafile.json"));
+    const metafile = join(temporaryFolder(), "metafile.json");
+    writeFileSync(metafile, JSON.stringify({ outputs: { "x.cjs": { inputs } } }));
+    packages = bundledPackages(metafile);
   });
 
   it("names each npm package whose code is used, once, sorted", () => {
