@@ -8,7 +8,7 @@ const PURE = ["packages/{expiring-cache,kubelet-config,ocir,protocol}/src/**/*.t
  * `npm test`. Every test must pass on a busy machine: it moves a clock that is passed in, or waits for an event, so none fails because
  * something takes long. These wait for real time all the same, since what they test has no clock to pass in:
  *
- * - foundation/upstream, broker/http/bounded-server, testkit/credential-provider-call: time limits of undici and Node, 50 to 200 ms
+ * - foundation/upstream, broker/http/bounded-server: time limits of undici and Node, 50 to 200 ms
  * - oci-simulator/faults: a second of silence, which shows that an answer hangs
  * - native/shim: limits of the C programs, in builds with shorter ones
  * - test/e2e/get: pauses between tries of the built program

@@ -5,7 +5,7 @@
 import { createHash, createPublicKey, generateKeyPairSync, sign, verify, X509Certificate } from "node:crypto";
 import { HttpResponse, http, type RequestHandler } from "msw";
 
-export interface AuthServiceDouble {
+interface AuthServiceDouble {
   readonly handler: RequestHandler;
   /** The reason for each refused request. */
   readonly refusals: string[];
@@ -13,10 +13,9 @@ export interface AuthServiceDouble {
   readonly tokens: string[];
 }
 
-export interface AuthServiceDoubleOptions {
+interface AuthServiceDoubleOptions {
   /** The service's own time, in epoch milliseconds. */
   readonly nowMs: () => number;
-  readonly tokenLifeS?: number;
   /** Changes the claims before they are signed. */
   readonly alterClaims?: (claims: Record<string, unknown>) => Record<string, unknown>;
 }
@@ -24,7 +23,7 @@ export interface AuthServiceDoubleOptions {
 const COVERED = "date (request-target) host content-type content-length x-content-sha256";
 
 export function createAuthServiceDouble(options: AuthServiceDoubleOptions): AuthServiceDouble {
-  const { nowMs, tokenLifeS = 1_200, alterClaims = (claims) => claims } = options;
+  const { nowMs, alterClaims = (claims) => claims } = options;
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
   const refusals: string[] = [];
   const tokens: string[] = [];
@@ -40,7 +39,7 @@ export function createAuthServiceDouble(options: AuthServiceDoubleOptions): Auth
     const key = createPublicKey({ key: fromBase64(JSON.parse(text).publicKey), format: "der", type: "spki" });
     const iat = Math.floor(nowMs() / 1_000);
     const jwk = JSON.stringify({ kid: "asw", use: "sig", alg: "RS256", ...key.export({ format: "jwk" }) });
-    const claims = { sub: "ocid1.instance.oc1.iad.test", ttype: "x509", iat, exp: iat + tokenLifeS, jwk };
+    const claims = { sub: "ocid1.instance.oc1.iad.test", ttype: "x509", iat, exp: iat + 1_200, jwk };
     const parts = [{ kid: "asw", alg: "RS256" }, alterClaims(claims)].map((part) => base64url(JSON.stringify(part)));
     const token = `${parts.join(".")}.${sign("sha256", Buffer.from(parts.join(".")), privateKey).toString("base64url")}`;
     tokens.push(token);

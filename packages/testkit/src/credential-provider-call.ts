@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process";
 
-export type CredentialProviderCall = ProviderProgram & (RequestForImage | GivenRequest);
+type CredentialProviderCall = ProviderProgram & (RequestForImage | GivenRequest);
 
 interface ProviderProgram {
   /** The program, as an absolute path. */
@@ -13,8 +13,6 @@ interface ProviderProgram {
   readonly args?: readonly string[];
   /** The `env` of the provider's entry in the kubelet's config; wins over the kubelet's own. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The kubelet's limit, 60 000 unless a test needs a shorter one. */
-  readonly timeoutMs?: number;
 }
 
 interface RequestForImage {
@@ -54,7 +52,7 @@ export function callCredentialProvider(call: CredentialProviderCall): Promise<Cr
   const startedAtMs = performance.now();
   const child = spawn(call.path, call.args ?? [], {
     env: { ...KUBELET_ENVIRONMENT, ...call.env },
-    timeout: call.timeoutMs ?? KUBELET_LIMIT_MS,
+    timeout: KUBELET_LIMIT_MS,
     killSignal: "SIGKILL",
   });
   const stdout: Buffer[] = [];

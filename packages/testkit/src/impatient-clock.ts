@@ -4,7 +4,7 @@
  */
 import type { Clock } from "@ocir-broker/foundation";
 
-export interface ImpatientClock extends Clock {
+interface ImpatientClock extends Clock {
   /** Moves only the wall clock. */
   jumpWall(ms: number): void;
 }

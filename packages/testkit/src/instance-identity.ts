@@ -13,7 +13,7 @@ export interface InstanceIdentity {
   readonly intermediatePem: string;
 }
 
-export interface LeafOptions {
+interface LeafOptions {
   readonly tenancyId: string;
   /** `opc-tenant` unless given; older certificates have `opc-identity`. */
   readonly tenancyAttribute?: string;
@@ -22,7 +22,7 @@ export interface LeafOptions {
   readonly notAfterMs: number;
 }
 
-export interface IdentityAuthority {
+interface IdentityAuthority {
   issue(options: LeafOptions): InstanceIdentity;
 }
 

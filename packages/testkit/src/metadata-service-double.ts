@@ -2,7 +2,7 @@
 import { HttpResponse, http, type RequestHandler } from "msw";
 import type { InstanceIdentity } from "./instance-identity.ts";
 
-export interface MetadataServiceDouble {
+interface MetadataServiceDouble {
   readonly handlers: RequestHandler[];
   /** A test replaces it to rotate; without it, `/identity/*` answers 404. */
   identity: InstanceIdentity | undefined;

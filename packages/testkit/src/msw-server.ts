@@ -9,7 +9,7 @@ import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { getResponse, type RequestHandler } from "msw";
 
-export interface ReceivedRequest {
+interface ReceivedRequest {
   readonly method: string;
   /** Path and query, unchanged. */
   readonly target: string;
