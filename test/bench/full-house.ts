@@ -4,11 +4,11 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { Agent, request } from "node:http";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { startSimulator } from "@ocir-broker/oci-simulator";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { daemonConfig, LAUNCHED, startDaemon } from "../daemon.ts";
 import { privateDirtyKiB, usedMs } from "./process-usage.ts";
 
@@ -19,20 +19,9 @@ const PARALLEL = 8;
 const ROUNDS = 4;
 const CLIENTS_PROGRAM = join(import.meta.dirname, "slow-clients-process.ts");
 
-export interface FullHouseFigures {
-  readonly hosts: number;
-  readonly repositories: number;
-  readonly slowClients: number;
-  readonly answered: number;
-  readonly asked: number;
-  readonly privateDirtyKiB: number;
-  /** The daemon's CPU time. A heap that is too small shows here first, because the collector uses more of it. */
-  readonly cpuMs: number;
-}
-
 /** @throws Error if the daemon ended. */
-export async function fullHouseFigures(): Promise<FullHouseFigures> {
-  const directory = mkdtempSync(join(tmpdir(), "ocir-full-house-"));
+export async function printFullHouse(): Promise<void> {
+  const directory = temporaryFolder();
   const simulator = await startSimulator();
   const registryHosts = Array.from({ length: HOSTS }, (_, index) => `r${index}.registry.example`);
   const config = daemonConfig(directory, simulator, { registryHosts, deadline: "15s" });
@@ -49,17 +38,17 @@ export async function fullHouseFigures(): Promise<FullHouseFigures> {
     });
     await Promise.race([once(clients.stdout, "data"), ended]);
     for (let round = 1; round < ROUNDS; round += 1) answered += await askAll(config.credentialsSocket, images);
-    const [memory, cpuMs] = [privateDirtyKiB(daemon.pid), usedMs(daemon.pid)];
+    const [memoryKiB, cpuMs] = [privateDirtyKiB(daemon.pid), usedMs(daemon.pid)];
     clients.kill();
     await once(clients, "exit");
     const { exitCode, signalCode } = daemon.process;
     if (exitCode !== null || signalCode !== null) throw new Error(`the daemon ended: ${daemon.output().slice(-2_000)}`);
-    return {
-      ...{ hosts: HOSTS, repositories: REPOSITORIES, slowClients: SLOW_CLIENTS, answered },
-      asked: REPOSITORIES * ROUNDS,
-      privateDirtyKiB: memory,
-      cpuMs,
-    };
+    const asked = REPOSITORIES * ROUNDS;
+    console.log(`full house: ${HOSTS} hosts, ${REPOSITORIES} repositories, ${SLOW_CLIENTS} slow clients`);
+    console.log(`  answered                 ${answered} of ${asked}   bar: all${answered < asked ? "   MISSED" : ""}`);
+    console.log(`  private memory           ${(memoryKiB / 1_024).toFixed(1)} MiB`);
+    // A heap that is too small shows here first, because the collector uses more of it.
+    console.log(`  the daemon's CPU         ${(cpuMs / 1_000).toFixed(1)} s`);
   } finally {
     await daemon.stop();
     await simulator.close();
@@ -67,33 +56,22 @@ export async function fullHouseFigures(): Promise<FullHouseFigures> {
   }
 }
 
-export function printFullHouse(figures: FullHouseFigures): void {
-  const { hosts, repositories, slowClients, answered, asked, privateDirtyKiB: memory, cpuMs } = figures;
-  const missed = answered < asked ? "   MISSED" : "";
-  console.log(`full house: ${hosts} hosts, ${repositories} repositories, ${slowClients} slow clients`);
-  console.log(`  answered                 ${answered} of ${asked}   bar: all${missed}`);
-  console.log(`  private memory           ${(memory / 1024).toFixed(1)} MiB`);
-  console.log(`  the daemon's CPU         ${(cpuMs / 1000).toFixed(1)} s`);
-}
-
 /** Number of answers with credentials. */
 async function askAll(socketPath: string, images: readonly string[]): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: PARALLEL });
   const left = images.values();
   let answered = 0;
   async function work(): Promise<void> {
     for (const image of left) {
-      if (await ask(socketPath, agent, image)) answered += 1;
+      if (await ask(socketPath, image)) answered += 1;
     }
   }
   await Promise.all(Array.from({ length: PARALLEL }, work));
-  agent.destroy();
   return answered;
 }
 
-function ask(socketPath: string, agent: Agent, image: string): Promise<boolean> {
+function ask(socketPath: string, image: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const asked = request({ socketPath, agent, method: "POST", path: "/v1/credentials" }, async (answer) => {
+  const asked = request({ socketPath, agent: false, method: "POST", path: "/v1/credentials" }, async (answer) => {
     const body = Buffer.concat(await answer.toArray()).toString();
     resolve(answer.statusCode === 200 && body.includes("BEARER_TOKEN"));
   });

@@ -3,9 +3,9 @@
  * wait. Variants take turns, so that a drift of the machine affects all. In C, because Node's spawn costs more than the
  * measured process.
  *
- *   spawn-timer ROUNDS PARALLEL REQUEST_FILE SOCKET=PROGRAM[,ARGUMENT] [SOCKET=PROGRAM[,ARGUMENT] ...]
+ *   spawn-timer ROUNDS PARALLEL REQUEST_FILE SOCKET=PROGRAM [SOCKET=PROGRAM ...]
  *
- * Prints one line for each process: variant index, nanoseconds, peak memory in KiB, exit status, bytes of the answer.
+ * Prints one line for each process: variant index, nanoseconds, exit status, bytes of the answer.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,7 +39,7 @@ static long long now_ns(void) {
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static struct process start(char *program, char *argument, char *socket_variable) {
+static struct process start(char *program, char *socket_variable) {
   int in[2], out[2];
   if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)) die("pipe2");
   if (write(in[1], request, request_bytes) != (ssize_t)request_bytes) die("write");
@@ -49,7 +48,7 @@ static struct process start(char *program, char *argument, char *socket_variable
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, in[0], 0);
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-  char *argv[] = {program, argument, NULL}, *env[] = {"PATH=/usr/bin", socket_variable, NULL};
+  char *argv[] = {program, NULL}, *env[] = {"PATH=/usr/bin", socket_variable, NULL};
   struct process p = {.answer = out[0], .started_ns = now_ns()};
   if (posix_spawn(&p.pid, program, &actions, NULL, argv, env)) die(program);
   posix_spawn_file_actions_destroy(&actions);
@@ -61,16 +60,15 @@ static struct process start(char *program, char *argument, char *socket_variable
 static void reap(struct process *running, int count, int variant) {
   for (int left = count; left > 0; left--) {
     int status;
-    struct rusage usage;
-    pid_t pid = wait4(-1, &status, 0, &usage);
+    pid_t pid = wait(&status);
     long long ended_ns = now_ns();
-    if (pid < 0) die("wait4");
+    if (pid < 0) die("wait");
     for (int i = 0; i < count; i++) {
       if (running[i].pid != pid) continue;
       static char answer[65536];
       ssize_t bytes = read(running[i].answer, answer, sizeof answer);
       close(running[i].answer);
-      printf("%d %lld %ld %d %zd\n", variant, ended_ns - running[i].started_ns, usage.ru_maxrss,
+      printf("%d %lld %d %zd\n", variant, ended_ns - running[i].started_ns,
              WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), bytes);
     }
   }
@@ -78,7 +76,7 @@ static void reap(struct process *running, int count, int variant) {
 
 int main(int argc, char **argv) {
   if (argc < 5) {
-    fprintf(stderr, "usage: spawn-timer ROUNDS PARALLEL REQUEST_FILE SOCKET=PROGRAM[,ARGUMENT] ...\n");
+    fprintf(stderr, "usage: spawn-timer ROUNDS PARALLEL REQUEST_FILE SOCKET=PROGRAM ...\n");
     return 2;
   }
   int rounds = atoi(argv[1]), parallel = atoi(argv[2]);
@@ -92,13 +90,10 @@ int main(int argc, char **argv) {
   for (int round = 0; round < rounds; round++) {
     for (int variant = 0; variant + 4 < argc; variant++) {
       char socket_variable[256];
-      char program[4096];
-      snprintf(program, sizeof program, "%s", strchr(argv[variant + 4], '=') + 1);
+      char *program = strchr(argv[variant + 4], '=') + 1;
       snprintf(socket_variable, sizeof socket_variable, "OCIR_BROKER_SOCKET=%.*s",
                (int)strcspn(argv[variant + 4], "="), argv[variant + 4]);
-      char *argument = strchr(program, ',');
-      if (argument != NULL) *argument++ = '\0';
-      for (int i = 0; i < parallel; i++) running[i] = start(program, argument, socket_variable);
+      for (int i = 0; i < parallel; i++) running[i] = start(program, socket_variable);
       reap(running, parallel, variant);
     }
   }

@@ -6,42 +6,28 @@ import { join } from "node:path";
 const BUILD = join(import.meta.dirname, "../../dist/bench");
 const TIMER = join(BUILD, "spawn-timer");
 
-export interface Variant {
+interface Variant {
   readonly socket: string;
   readonly program: string;
-  readonly argument?: string;
 }
 
-export interface Times {
-  readonly runs: number;
-  readonly minMs: number;
+interface Times {
   readonly p50Ms: number;
   readonly p99Ms: number;
-  readonly maxMs: number;
-  /** Largest peak memory of one process. */
-  readonly peakKiB: number;
 }
 
-/**
- * @param uid the user who runs the programs. Default: this one.
- * @throws Error if a process did not answer as expected, or exited with another status than 0.
- */
+/** @throws Error if a process did not answer as expected, or exited with another status than 0. */
 export function spawnTimes<Name extends string>(
   rounds: number,
   parallel: number,
   requestPath: string,
   variants: Readonly<Record<Name, Variant>>,
-  uid?: number,
 ): Record<Name, Times> {
   const names = Object.keys(variants) as Name[];
-  const pairs = names.map((name) => {
-    const { socket, program, argument } = variants[name];
-    return `${socket}=${program}${argument === undefined ? "" : `,${argument}`}`;
-  });
+  const pairs = names.map((name) => `${variants[name].socket}=${variants[name].program}`);
   const lines = execFileSync(buildTimer(), [String(rounds), String(parallel), requestPath, ...pairs], {
     encoding: "utf8",
     maxBuffer: 1 << 28,
-    ...(uid !== undefined && { uid, gid: uid }),
   });
   return readTimes(names, lines);
 }
@@ -58,8 +44,8 @@ export function readTimes<Name extends string>(names: readonly Name[], lines: st
   const runs = lines
     .trim()
     .split("\n")
-    .map((line) => line.split(" ").map(Number) as [number, number, number, number, number]);
-  for (const [variant, , , status, bytes] of runs) {
+    .map((line) => line.split(" ").map(Number) as [number, number, number, number]);
+  for (const [variant, , status, bytes] of runs) {
     const name = names[variant] as Name;
     if (status !== 0 || (name !== "noop" && bytes === 0)) throw new Error(`${name}: exit ${status}, ${bytes} bytes`);
   }
@@ -71,12 +57,5 @@ function timesOf(runs: readonly (readonly number[])[]): Times {
   const sorted = runs.map(([, ns]) => (ns as number) / 1e6).sort((a, b) => a - b);
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
-  return {
-    runs: runs.length,
-    minMs: at(0),
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    maxMs: at(1),
-    peakKiB: Math.max(...runs.map(([, , peakKiB]) => peakKiB as number)),
-  };
+  return { p50Ms: at(0.5), p99Ms: at(0.99) };
 }
