@@ -73,30 +73,24 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
 /** Resolves once both sockets accept connections. */
 export async function startDaemon(config: DaemonConfig, program = BROKER, ...args: readonly string[]): Promise<Daemon> {
   const daemon = spawnDaemon(config, program, ...args);
-  for (const socket of [config.credentialsSocket, config.healthSocket]) {
-    while (!(await takesConnections(socket))) {
-      const { exitCode, signalCode } = daemon.process;
-      if (exitCode !== null || signalCode !== null) throw new Error(`the daemon ended: ${daemon.output()}`);
-    }
-  }
+  await untilListening(daemon, config.credentialsSocket, config.healthSocket);
   return daemon;
 }
 
 /** Not up yet. */
 export function spawnDaemon(config: DaemonConfig, program = BROKER, ...args: readonly string[]): Daemon {
-  const child = spawn(program, [...args, "serve", "--config", config.path], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: {},
-  });
+  return spawnServer([program, ...args, "serve", "--config", config.path], {});
+}
+
+export function spawnServer([program = "", ...args]: readonly string[], env: NodeJS.ProcessEnv): Daemon {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });
   const pieces: Buffer[] = [];
-  child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
-  child.stderr.on("data", (piece: Buffer) => pieces.push(piece));
-  const output = (): string => Buffer.concat(pieces).toString();
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece: Buffer) => pieces.push(piece));
   const ended = once(child, "exit");
   return {
     process: child,
     pid: child.pid as number,
-    output,
+    output: () => Buffer.concat(pieces).toString(),
     async stop() {
       child.kill("SIGTERM");
       await ended;
@@ -104,8 +98,18 @@ export function spawnDaemon(config: DaemonConfig, program = BROKER, ...args: rea
   };
 }
 
-/** Tells it 10 ms later where it does not. */
-export function takesConnections(path: string): Promise<boolean> {
+/** @throws Error with its output if it ends before all sockets accept connections */
+export async function untilListening(daemon: Daemon, ...sockets: readonly string[]): Promise<void> {
+  for (const socket of sockets) {
+    while (!(await takesConnections(socket))) {
+      const { exitCode, signalCode, spawnfile } = daemon.process;
+      if (exitCode !== null || signalCode !== null) throw new Error(`${spawnfile} ended: ${daemon.output()}`);
+    }
+  }
+}
+
+/** False 10 ms later. */
+function takesConnections(path: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(path);
   socket.on("connect", () => resolve(true)).on("error", () => setTimeout(resolve, 10, false));

@@ -1,13 +1,11 @@
 /** A user on a laptop, who is not root: an API key, docker's helper, and the user's own daemon. */
-import { spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { once } from "node:events";
-import { chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
-import { callCredentialProvider } from "@ocir-broker/testkit";
-import { BROKER, SHIM, takesConnections } from "./daemon.ts";
+import { callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
+import { onTestFinished } from "vitest";
+import { SHIM } from "./daemon.ts";
 
 export const HOST = "icn.ocir.io";
 /** Root becomes the user nobody. */
@@ -21,13 +19,13 @@ export interface Person {
   readonly pem: string;
   readonly env: Readonly<Record<string, string>>;
   get(variables?: Readonly<Record<string, string>>): ReturnType<typeof callCredentialProvider>;
-  leave(): Promise<void>;
 }
 
-/** A person with an API key in `~/.oci`, on a machine without the node's daemon. */
+/** A person with an API key in `~/.oci`, on a machine without the node's daemon, until the test ends. */
 export async function createPerson(): Promise<Person> {
-  const home = mkdtempSync(join(tmpdir(), "person-"));
+  const home = temporaryFolder();
   const simulator = await startSimulator();
+  onTestFinished(() => simulator.close());
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
   const pem = String(
     privateKey.export({ type: "pkcs1", format: "pem", cipher: "aes-128-cbc", passphrase: "open = sesame" }),
@@ -58,31 +56,6 @@ export async function createPerson(): Promise<Person> {
     get(variables = {}) {
       const [path = "", ...args] = [...AS_USER, join(home, "docker-credential-ocir"), "get"];
       return callCredentialProvider({ path, args, env: { ...env, ...variables }, stdin: `https://${HOST}\n` });
-    },
-    async leave() {
-      await simulator.close();
-      rmSync(home, { recursive: true });
-    },
-  };
-}
-
-/** @param variables with XDG_RUNTIME_DIR, the folder `run` of the home: the daemon's socket is below it. */
-export async function startUserDaemon({ home, env }: Person, variables: Readonly<Record<string, string>>) {
-  const [program = "", ...args] = [...AS_USER, BROKER, "serve", "--user"];
-  const child = spawn(program, args, { env: { ...env, ...variables }, stdio: ["ignore", "pipe", "pipe"] });
-  const pieces: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece: Buffer) => pieces.push(piece));
-  const ended = once(child, "exit");
-  const socket = join(home, "run/ocir-broker/credentials.sock");
-  while (!(await takesConnections(socket))) {
-    if (child.exitCode !== null) throw new Error(`the daemon ended: ${Buffer.concat(pieces)}`);
-  }
-  return {
-    socket,
-    output: () => Buffer.concat(pieces).toString(),
-    async stop() {
-      child.kill("SIGTERM");
-      await ended;
     },
   };
 }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { takesConnections } from "./daemon.ts";
+import { spawnServer, untilListening } from "./daemon.ts";
 import type { RealRegistryStage } from "./real-registry.ts";
 
 interface Stage extends Pick<RealRegistryStage, "directory" | "env"> {
@@ -43,17 +43,10 @@ export async function startDockerd(stage: Stage): Promise<string> {
 }
 
 /** Ended when the test ends. */
-async function startServer({ env, enter = [] }: Stage, socket: string, server: readonly string[]): Promise<void> {
-  const [program = "", ...args] = [...enter, ...server];
-  const child = spawn(program, args, { env, stdio: "ignore" });
-  const ended = once(child, "exit");
-  onTestFinished(async () => {
-    child.kill("SIGTERM");
-    await ended;
-  });
-  while (!(await takesConnections(socket))) {
-    if (child.exitCode !== null) throw new Error(`${server[0]} ended`);
-  }
+async function startServer({ env, enter = [] }: Stage, socket: string, command: readonly string[]): Promise<void> {
+  const server = spawnServer([...enter, ...command], env);
+  onTestFinished(() => server.stop());
+  await untilListening(server, socket);
 }
 
 /** On its own terminal, where it asks for the password, which is then in no list of processes. */

@@ -4,12 +4,12 @@
  */
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { onTestFinished } from "vitest";
 import {
   BROKER,
@@ -58,10 +58,9 @@ export function lackAsRoot(...programs: string[]): string {
   return process.getuid?.() === 0 ? lackOf(...programs) : " (skipped: not root)";
 }
 
-/** Removed when the test ends. The node may also push here. */
+/** Ended when the test ends. The node may also push here. */
 export async function setRealRegistryStage(options: Partial<DaemonOptions> = {}): Promise<RealRegistryStage> {
-  const directory = mkdtempSync(join(tmpdir(), "ocir-registry-"));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryFolder();
   const simulator = await startSimulator();
   onTestFinished(() => simulator.close());
   simulator.iam({ writable: true });

@@ -1,7 +1,7 @@
 /** doctor and status as people run them: the built executable, against the built daemon and the simulator. */
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type CredentialProviderCall, callCredentialProvider } from "@ocir-broker/testkit";
+import { callCredentialProvider } from "@ocir-broker/testkit";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createBrokenNode, IMAGE, PLUGIN, simulateCloud } from "../../packages/doctor/test/broken-node.ts";
 import { BROKER, type Daemon, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
@@ -41,7 +41,7 @@ beforeEach(async () => {
   watchTwice = () => run({ path: "/bin/sh", args: ["-c", watch, BROKER, config.path], stdin: "" });
 });
 
-async function run(call: CredentialProviderCall): Promise<Run> {
+async function run(call: Parameters<typeof callCredentialProvider>[0]): Promise<Run> {
   const { exitCode, stdout, stderr } = await callCredentialProvider(call);
   return { exitCode, stdout: stdout.toString(), stderr };
 }

@@ -2,19 +2,13 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { callCredentialProvider } from "@ocir-broker/testkit";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
-import { AS_USER, createPerson, HOST, type Person } from "../person.ts";
+import { AS_USER, createPerson, HOST } from "../person.ts";
 import { claimsOf } from "./stage.ts";
 
-async function personOfTest(): Promise<Person> {
-  const person = await createPerson();
-  onTestFinished(() => person.leave());
-  return person;
-}
-
 it("a user without a daemon gets a token with the user's API key, and no error shows a secret", async () => {
-  const person = await personOfTest();
+  const person = await createPerson();
   const { exitCode, stdout, stderr } = await person.get();
   expect([exitCode, stderr]).toEqual([0, ""]);
   const answer = JSON.parse(stdout.toString());
@@ -37,7 +31,7 @@ it.each([
   ["nothing", 0, "identity-ok"],
   ["an unsafe key", 1, "identity-file-permissions"],
 ])("doctor --identity user finds %s on a laptop", async (fault, exitCode, name) => {
-  const person = await personOfTest();
+  const person = await createPerson();
   if (fault === "an unsafe key") chmodSync(join(person.home, ".oci/key.pem"), 0o644);
   const options = ["doctor", "--identity", "user", "--output", "json", `${HOST}/acme/shop/web`];
   const [path = "", ...args] = [...AS_USER, BROKER, ...options];

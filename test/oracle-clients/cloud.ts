@@ -5,12 +5,12 @@
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { IamChange, RefusalRecord } from "@ocir-broker/oci-simulator";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { writeStorageConf } from "../real-registry.ts";
 
 export const REGISTRY_HOST = "iad.ocir.io";
@@ -66,7 +66,7 @@ export function lackOfNamespaces(): string {
 }
 
 export async function startOracleCloud(): Promise<OracleCloud> {
-  const directory = mkdtempSync(join(tmpdir(), "oracle-cloud-"));
+  const directory = temporaryFolder();
   const started: ChildProcess[] = [];
   const hosts = join(directory, "hosts");
   const caFile = join(directory, "ca.pem");
@@ -97,7 +97,6 @@ export async function startOracleCloud(): Promise<OracleCloud> {
       child.kill("SIGKILL");
       await ended;
     }
-    rmSync(directory, { recursive: true, force: true });
   }
 
   const inside = ["unshare", "--net", "--mount", "sh", "-c", INSIDE, "sh", hosts];

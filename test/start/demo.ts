@@ -3,11 +3,10 @@
  * the kubelet does, and prints the answers with their times.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
-import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
+import { type CredentialProviderResult, callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
 import { BROKER, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 
 /** About the time of one exchange with Oracle's services from inside a region. */
@@ -21,7 +20,7 @@ const IMAGES = [
 ];
 
 const stays = process.argv.includes("--stay");
-const directory = mkdtempSync(join(tmpdir(), "ocir-broker-"));
+const directory = temporaryFolder();
 const simulator = await startSimulator({ latencyMs: UPSTREAM_LATENCY_MS });
 const config = daemonConfig(directory, simulator, { registryHosts: IMAGES.slice(0, 3).map(registryHostOf) });
 const daemon = await startDaemon(config);

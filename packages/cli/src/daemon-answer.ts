@@ -1,10 +1,13 @@
 /** Sends one request to the daemon's credentials socket and reads the answer; the only place where a command asks it. */
-import { BrokerError, type CredentialsAnswer } from "@ocir-broker/broker";
+import { BrokerError } from "@ocir-broker/broker";
 import { askSocket } from "@ocir-broker/doctor";
 import type { Clock } from "@ocir-broker/foundation";
 import { CREDENTIALS_ROUTE, MAX_RESPONSE_BYTES, SHIM_CALL_MS } from "@ocir-broker/protocol";
 
-export type DaemonAnswer = Pick<CredentialsAnswer, "status" | "body">;
+export interface DaemonAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+}
 
 /**
  * @returns undefined if no daemon gave a whole answer of at most 64 KiB.
