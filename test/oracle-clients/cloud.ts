@@ -122,7 +122,8 @@ export async function startOracleCloud(): Promise<OracleCloud> {
     const child = execFile(program, args, { env: { ...env, ...options.env } }, (error, stdout) =>
       error === null ? resolve(stdout) : reject(error),
     );
-    child.stdin?.end(options.input ?? "");
+    // A program may end without reading its input.
+    child.stdin?.on("error", () => {}).end(options.input);
     return promise;
   }
 
