@@ -9,7 +9,6 @@ const PURE = ["packages/{expiring-cache,kubelet-config,ocir,protocol}/src/**/*.t
  * something takes long. These wait for real time all the same, since what they test has no clock to pass in:
  *
  * - foundation/upstream, broker/http/bounded-server: time limits of undici and Node, 50 to 200 ms
- * - oci-simulator/faults: a second of silence, which shows that an answer hangs
  * - native/shim: limits of the C programs, in builds with shorter ones
  * - test/e2e/get: pauses between tries of the built program
  * - test/e2e/doctor, test/e2e/ordinary-user: the time limit of the built `doctor`, 8.5 s, within which a healthy node must be examined

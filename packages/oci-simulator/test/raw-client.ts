@@ -3,14 +3,10 @@ import { connect } from "node:net";
 
 export interface RawRequest {
   readonly method?: string;
-  /** Origin-form or absolute-form, for the request line. */
   readonly target: string;
-  readonly version?: "1.0" | "1.1";
   /** A list is sent as several headers; an undefined value is omitted. */
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body?: string | undefined;
-  /** Stops reading after this many milliseconds without data; for answers that never end. */
-  readonly readMs?: number;
 }
 
 export interface RawAnswer {
@@ -21,14 +17,14 @@ export interface RawAnswer {
   readonly text: string;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
   readonly json: any;
-  /** `end`: closed gracefully; `reset`; `open`: still open when reading stopped. */
-  readonly ending: "end" | "reset" | "open";
+  /** `end`: closed gracefully. */
+  readonly ending: "end" | "reset";
 }
 
 export function send(origin: URL, request: RawRequest): Promise<RawAnswer> {
-  const { method = "GET", target, version = "1.1", body = "", readMs } = request;
-  const lines = [`${method} ${target} HTTP/${version}`];
-  const headers = { host: version === "1.1" ? origin.host : undefined, connection: "close", ...request.headers };
+  const { method = "GET", target, body = "" } = request;
+  const lines = [`${method} ${target} HTTP/1.1`];
+  const headers = { host: origin.host, connection: "close", ...request.headers };
   for (const [name, value] of Object.entries(headers)) {
     for (const one of [value ?? []].flat()) lines.push(`${name}: ${one}`);
   }
@@ -38,13 +34,12 @@ export function send(origin: URL, request: RawRequest): Promise<RawAnswer> {
     resolve(parse(Buffer.concat(pieces), ending));
     socket.destroy();
   };
-  const socket = connect({ host: origin.hostname.replace(/[[\]]/g, ""), port: Number(origin.port) }, () => {
+  const socket = connect({ host: origin.hostname, port: Number(origin.port) }, () => {
     socket.write(`${lines.join("\r\n")}\r\n\r\n${body}`);
   });
   socket.on("data", (piece: Buffer) => void pieces.push(piece));
   socket.on("end", () => finish("end"));
   socket.on("error", () => finish("reset"));
-  if (readMs !== undefined) socket.setTimeout(readMs, () => finish("open"));
   return promise;
 }
 

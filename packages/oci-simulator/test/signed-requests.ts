@@ -31,7 +31,8 @@ export interface Alteration {
   readonly wire?: Change<Wire>;
 }
 
-export type Sdk = "typescript" | "python" | "go";
+/** The SDKs differ in the covered headers, and in how they name the certificate. */
+type Sdk = "typescript" | "go";
 
 export interface Identity {
   readonly leaf: X509Certificate;
@@ -61,9 +62,12 @@ export function base64Der(value: X509Certificate | KeyObject): string {
   return der.toString("base64");
 }
 
+export function pemOf(publicKey: KeyObject): string {
+  return String(publicKey.export({ type: "spki", format: "pem" }));
+}
+
 const COVERED: Readonly<Record<Sdk, string>> = {
   typescript: "date (request-target) host content-type content-length x-content-sha256",
-  python: "date (request-target) content-length content-type x-content-sha256",
   go: "date (request-target) content-length content-type x-content-sha256",
 };
 
@@ -75,7 +79,6 @@ export async function federate(
   const { leaf, tenancyId } = identity;
   const keyIds: Record<Sdk, string> = {
     typescript: `${tenancyId}/fed-x509/${leaf.fingerprint.toLowerCase()}`,
-    python: `${tenancyId}/fed-x509/${leaf.fingerprint}`,
     go: `${tenancyId}/fed-x509-sha256/${leaf.fingerprint256.toLowerCase()}`,
   };
   const body = {
@@ -104,19 +107,48 @@ export async function createSession(simulator: Simulator): Promise<string> {
   return answer.json.token as string;
 }
 
-/** Asks the identity domain for a UPST, signed with the session unless `headers` say otherwise. */
+/** Asks the auth service to refresh the session `currentToken`. */
+export function askForRefresh(
+  simulator: Simulator,
+  session: string,
+  currentToken: string,
+  alteration: Alteration,
+): Promise<RawAnswer> {
+  const contentType = "application/json";
+  const body = JSON.stringify({ currentToken });
+  return postSigned(simulator.authUrl, "/v1/authentication/refresh", { contentType, body, session }, alteration);
+}
+
+/** Asks the identity domain for a UPST, signed with the session. */
 export function askDomain(
   simulator: Simulator,
   session: string,
   form: Readonly<Record<string, string>>,
   alteration: Alteration = {},
 ): Promise<RawAnswer> {
-  return sendSigned(simulator.domainUrl, alteration, {
+  const contentType = "application/x-www-form-urlencoded";
+  const body = new URLSearchParams(form).toString();
+  return postSigned(simulator.domainUrl, "/oauth2/v1/token", { contentType, body, session }, alteration);
+}
+
+interface SignedPost {
+  readonly contentType: string;
+  readonly body: string;
+  readonly session: string;
+}
+
+function postSigned(
+  origin: URL,
+  target: string,
+  { contentType, body, session }: SignedPost,
+  alteration: Alteration,
+): Promise<RawAnswer> {
+  return sendSigned(origin, alteration, {
     method: "POST",
-    target: "/oauth2/v1/token",
-    host: simulator.domainUrl.host,
-    headers: { date: new Date().toUTCString(), "content-type": "application/x-www-form-urlencoded" },
-    body: new URLSearchParams(form).toString(),
+    target,
+    host: origin.host,
+    headers: { date: new Date().toUTCString(), "content-type": contentType },
+    body,
     covered: COVERED.typescript.split(" "),
     keyId: `ST$${session}`,
     key: sessionKeys.privateKey,

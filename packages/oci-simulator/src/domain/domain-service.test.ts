@@ -1,16 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
-import { send } from "../../test/raw-client.ts";
-import {
-  type Alteration,
-  askDomain,
-  base64Der,
-  createSession,
-  fetchToken,
-  sessionKeys,
-} from "../../test/signed-requests.ts";
+import { type Alteration, askDomain, base64Der, createSession, sessionKeys } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
-import type { PropagationTrust } from "../index.ts";
+import type { PropagationTrust } from "./propagation-trusts.ts";
 
 const simulator = await sharedSimulator();
 const session = await createSession(simulator);
@@ -45,26 +37,13 @@ async function ask({ trust = TRUST, wanted = {}, form = {}, alteration = {} }: A
   return askDomain(simulator, session, { ...fields, ...form }, alteration);
 }
 
-async function pullStatus(upst: string, repository: string): Promise<number> {
-  const { json } = await fetchToken(simulator, upst);
-  const headers = { authorization: `Bearer ${json.token}` };
-  return (await send(simulator.registryUrl, { target: `/v2/${repository}/manifests/1`, headers })).status;
-}
-
-const claimsOf = (jwt: string) => JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString());
-
 test.each<[string, Asked]>([
   ["an instance principal's signature", {}],
   ["a confidential client", { trust: CLIENTS, alteration: basic("app:s3cret") }],
-])("%s gets the session of a service user, whose group's policy opens a repository", async (_name, asked) => {
+])("%s gets a session that ends no later than the exchanged token", async (_name, asked) => {
   const { json } = await ask({ ...asked, wanted: { lifeMs: 600_000 } });
-  simulator.iam({ repository: "shop/app", group: "pullers", granted: true });
-  expect(await pullStatus(json.token, "shop/app")).toBe(200);
-  expect(await pullStatus(json.token, "shop/other")).toBe(403);
-  simulator.iam({ repository: "shop/app", group: "pullers", granted: false });
-  expect(await pullStatus(json.token, "shop/app")).toBe(403);
-  const { iat, exp, sub, ptype } = claimsOf(json.token);
-  expect([exp - iat <= 600, sub.endsWith(".shop-puller"), ptype]).toEqual([true, true, "user"]);
+  const { iat, exp } = JSON.parse(Buffer.from(json.token.split(".")[1], "base64url").toString());
+  expect(exp - iat).toBeLessThanOrEqual(600);
 });
 
 const short = generateKeyPairSync("rsa", { modulusLength: 1_024 }).publicKey;
@@ -84,7 +63,7 @@ test.each<[string, number, string, Asked]>([
   ["a token of another audience", 400, "another audience", { wanted: { audience: "vault" } }],
   ["a token that has ended", 400, "has ended", { wanted: { lifeMs: -1_000 } }],
   ["a subject without a service user", 400, "no service user", { wanted: { serviceAccount: "other" } }],
-  ["a token of no issuer", 400, "no trust", { form: { subject_token: "a.b.c" } }],
+  ["a token that is not a JWT", 400, "no trust", { form: { subject_token: "a.b.c" } }],
   ["a short key", 400, "2048 bits", { form: { public_key: base64Der(short) } }],
   ["a key in PEM", 400, "public_key", { form: { public_key: "-----BEGIN PUBLIC KEY-----" } }],
   ["another kind of session", 400, "oci-upst", { form: { requested_token_type: "urn:oci:token-type:oci-rpst" } }],
@@ -95,10 +74,7 @@ test.each<[string, number, string, Asked]>([
   expect(simulator.refusals().at(-1)?.reason).toContain(reason);
 });
 
-test("an instance outside the dynamic group is refused, and any token without a trust", async () => {
+test("an instance outside the dynamic group is refused", async () => {
   simulator.iam({ dynamicGroup: false });
   expect((await ask({})).status).toBe(401);
-  simulator.reset();
-  const issuer = { issuer: "https://other.test", audience: "oci", keys: { keys: [] } };
-  expect((await ask({ trust: { ...TRUST, issuer } })).status).toBe(400);
 });
