@@ -180,18 +180,6 @@ describe("RepositoryAccess.heal", () => {
     expect(counts).toMatchObject({ sessions: 1, tokens: 1 });
   });
 
-  it("gives the first request 30 s after a grant a working token, however long the denial and however many asked", async () => {
-    const { cloud, clock, request, markDenied } = setUp({ group: false });
-    await markDenied();
-    for (let second = 0; second < 3_600; second += 7) {
-      expect(await request()).toBe("denied");
-      await clock.advance(7_000);
-    }
-    cloud.group = true;
-    await clock.advance(30_000);
-    expect(await request()).toBe("working");
-  });
-
   it("fetches at most every 30 s on average, and ever more rarely for a repository that goes on asking", async () => {
     const { clock, counts, request, markDenied } = setUp({ group: false });
     await markDenied();

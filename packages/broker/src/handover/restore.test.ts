@@ -1,11 +1,19 @@
+import { generateKeyPairSync } from "node:crypto";
 import { RefreshAheadCache } from "@ocir-broker/expiring-cache";
 import { Secret } from "@ocir-broker/foundation";
 import { createProvider, DEFAULT_PROVIDER, type SigningSession } from "@ocir-broker/identity";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it, onTestFinished, vi } from "vitest";
+import { jwtOf } from "../../test/jwt.ts";
 import { createRecordedLog } from "../../test/recorded-log.ts";
-import { createSession } from "../../test/session-fixture.ts";
 import { restore, type SnapshotOwners } from "./restore.ts";
+
+/** A valid session of an instance principal. */
+function createSession(): SigningSession {
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const token = jwtOf({ iat: 1, exp: 2, jwk: JSON.stringify(publicKey.export({ format: "jwk" })) });
+  return { keyId: new Secret(`ST$${token}`), privateKey, tenancyId: "ocid1.tenancy.oc1..a" };
+}
 
 const session = createSession();
 

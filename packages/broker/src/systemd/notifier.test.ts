@@ -125,11 +125,6 @@ it("Notifier tells of a reload and of its end, without a second timer", async ()
   expect(clock.armed()).toHaveLength(1);
 });
 
-it("Notifier tells that the service stops", async () => {
-  create().stopping();
-  expect(heard).toEqual([{ fields: ["STOPPING=1"] }]);
-});
-
 it("Notifier keeps READY for a manager whose queue is full, and the order of what follows", async () => {
   refusal = withCode("EAGAIN");
   const notification = create();
