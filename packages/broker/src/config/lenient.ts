@@ -39,8 +39,12 @@ export interface LenientConfig {
  * @param before returns the configuration that an earlier process had in force; called only if the file is unusable.
  */
 export function loadLenientConfig(source: ConfigSource, before?: () => Config | undefined): LenientConfig {
-  const { text, fault: unreadable } = textOf(source);
-  if (unreadable !== undefined) return withoutFile(source, unreadable, before);
+  let text: string;
+  try {
+    text = readConfigText(source);
+  } catch (error) {
+    return withoutFile(source, error as ConfigError, before);
+  }
   const checked = checkConfig(text, source.environment, source.defaults);
   if ("config" in checked) return { ...checked, inForce: "all", fault: undefined };
   const fault = configInvalid(source, checked);
@@ -88,14 +92,6 @@ function withChosenIdentity(whole: unknown, config: Config): Config {
 
 function valueAt(key: string, value: unknown): unknown {
   return isMapping(value) ? value[key] : undefined;
-}
-
-function textOf(source: ConfigSource): { text: string; fault: ConfigError | undefined } {
-  try {
-    return { text: readConfigText(source), fault: undefined };
-  } catch (error) {
-    return { text: "", fault: error as ConfigError };
-  }
 }
 
 /** Removes whatever the issues name until the rest is valid; each round removes something, so this ends. */

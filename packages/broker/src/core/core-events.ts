@@ -18,12 +18,12 @@ export interface CoreEventsOptions {
 }
 
 export function createCoreEvents({ log, metrics, onChanged, onHomeRegion }: CoreEventsOptions): CredentialCoreEvents {
-  function noter(what: "region" | "session" | "token", onSettled: OnSettled) {
+  function noter(what: "region" | "session" | "token", report: ReportFetch) {
     const logFetch = createFetchLog(log, what);
     return (event: CacheEvent): void => {
       logFetch(event);
       if (event.type !== "failed") onChanged();
-      settle(event, onSettled);
+      reportFetch(event, report);
     };
   }
 
@@ -51,7 +51,7 @@ interface WorkloadEventsOptions extends Pick<CoreEventsOptions, "log" | "metrics
 export function createWorkloadEvents({ log, metrics, clock }: WorkloadEventsOptions) {
   let last: WorkloadFailure | undefined;
   const noter = (kind: "session" | "token") => (event: CacheEvent) => {
-    settle(event, (reason, result) => metrics.workloadFetched(kind, reason, result));
+    reportFetch(event, (reason, result) => metrics.workloadFetched(kind, reason, result));
     if (event.type === "failed") {
       last = { error: event.error, atMs: clock.monotonicMs() };
       log.warn({ reason: event.reason, error: event.error }, `service account's ${kind} not fetched`);
@@ -69,10 +69,10 @@ function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics,
   metrics.upstreamAnswered(event.upstream === "metadata" ? "metadata" : "auth", result, event.elapsedMs);
 }
 
-type OnSettled = (reason: FetchReason, result: "success" | "failure", key: string) => void;
+type ReportFetch = (reason: FetchReason, result: "success" | "failure", key: string) => void;
 
 /** Reports a fetch that has ended. */
-function settle(event: CacheEvent, onSettled: OnSettled): void {
-  if (event.type === "fetched") onSettled(event.reason, "success", event.key);
-  else if (event.type === "failed") onSettled(event.reason, "failure", event.key);
+function reportFetch(event: CacheEvent, report: ReportFetch): void {
+  if (event.type === "fetched") report(event.reason, "success", event.key);
+  else if (event.type === "failed") report(event.reason, "failure", event.key);
 }

@@ -141,14 +141,6 @@ describe("startTextfile", () => {
     expect(readdirSync(directory).sort()).toEqual(["ocir_broker.prom", "victim"]);
   });
 
-  it("cannot be kept from going on by something that is not a file", async () => {
-    mkdirSync(`${path}.new`);
-    start();
-    await written(1);
-    expect(results).toEqual(["failure"]);
-    expect(lines).toHaveLength(1);
-  });
-
   it("is unharmed by metrics that cannot be rendered", async () => {
     start(() => Promise.reject(new Error("no metrics")));
     await written(1);
