@@ -1,5 +1,5 @@
 /** Runs as a container's entry point: own mount namespace and root, in the process id namespace of a simulated node. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,20 +17,10 @@ wait $! 2>/dev/null
 echo "ended with $?"
 `;
 
-interface Container {
-  readonly image: string;
-  readonly node: ChildProcess;
-  /** The output so far. */
-  said(): string;
-  /** Sends a signal to enter-node only. */
-  signal(name: string): void;
-  readonly ended: Promise<unknown>;
-}
-
 function testOnNode(build: { path(program: string): string }): void {
   const program = build.path("enter-node");
 
-  function start(script: string, option = ""): Container {
+  function start(script: string, option = "") {
     const image = temporaryFolder();
     for (const folder of ["proc", "status", "ocir-broker"]) mkdirSync(join(image, folder));
     copyFileSync(program, join(image, "enter-node"));
@@ -48,6 +38,7 @@ function testOnNode(build: { path(program: string): string }): void {
       node.kill("SIGKILL");
       await ended;
     });
+    /** Sends a signal to enter-node only. */
     const signal = (name: string) => {
       // This process id is in the node's namespace.
       const inside = execFileSync("pgrep", ["-P", String(node.pid)], { encoding: "utf8" }).trim();
@@ -56,7 +47,7 @@ function testOnNode(build: { path(program: string): string }): void {
       // Its status says nothing: a signal that ends the namespace may end the sender first.
       spawnSync("nsenter", [...enter, "sh", "-c", kill, "sh", image]);
     };
-    return { image, node, said: () => said, signal, ended };
+    return { image, said: () => said, signal, ended };
   }
 
   test("runs the script in the node's mount namespace, and passes its status on", async () => {

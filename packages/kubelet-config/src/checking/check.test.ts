@@ -69,6 +69,11 @@ const V1BETA1 = "kubelet.config.k8s.io/v1beta1";
 const PROVIDER_V1BETA1 = "credentialprovider.kubelet.k8s.io/v1beta1";
 const requiring = (keys: string[], more: object = {}) =>
   tokensFor(34, { requiredServiceAccountAnnotationKeys: keys, ...more });
+const ofBoth = (node: string, account: string) =>
+  config([
+    { ...ours, matchImages: [node] },
+    { ...sa, matchImages: [account] },
+  ]);
 const knowing = (...keys: string[]) => tokensFor(34, { optionalServiceAccountAnnotationKeys: keys });
 
 /** Rows about one place that the same minors refuse or warn of. */
@@ -216,11 +221,8 @@ const ROWS: readonly Row[] = [
   ["provider-missing", "only another provider", config([other]), "providers", "", ALL],
   ["cache-duration-positive", "an hour", duration("1h"), DURATION, "", ALL],
   ...of("service-account-overlap", "", ALL, [
-    [
-      "providers[1].matchImages[0]",
-      "an image of both of our entries",
-      config([ours, { ...sa, matchImages: ["fra.ocir.io"] }]),
-    ],
+    ["providers[1].matchImages[0]", "an image of both of our entries", ofBoth("*.ocir.io", "fra.ocir.io")],
+    ["providers[1].matchImages[0]", "two names of one registry", ofBoth("iad.ocir.io", "us-ashburn-1.ocir.io")],
   ]),
   ...of("service-account-token-missing", "", ALL, [["providers[0]", "no tokenAttributes", config([sa])]]),
   ...of("service-account-token-missing", "", "26-32", [
