@@ -108,6 +108,8 @@ describe("mergeProvider", () => {
   - name: HTTPS_PROXY
     value: http://proxy:3128
   - name: EMPTY
+  - name: NOTHING
+    value:
   - name: "YES"
     value: "yes"
   - name: ""
@@ -126,6 +128,8 @@ describe("mergeProvider", () => {
   - name: HTTPS_PROXY
     value: "http://proxy:3128"
   - name: EMPTY
+    value: ""
+  - name: NOTHING
     value: ""
   - name: "YES"
     value: "yes"
@@ -161,11 +165,13 @@ describe("mergeProvider", () => {
   const FLOW = ECR.slice(0, ECR.indexOf("providers"));
   const ITEM =
     '{ "name": "credential-provider-oke", "apiVersion": "credentialprovider.kubelet.k8s.io/v1", "matchImages": [ "*.ocir.io", "ocir.*.oci.*.*" ], "defaultCacheDuration": "0s" }';
+  const LINES = JSON.stringify(JSON.parse(ITEM), null, 2).replaceAll("\n", "\n  ");
   const GCR_ITEM =
     "{name: gcr, matchImages: [gcr.io], defaultCacheDuration: 1m, apiVersion: credentialprovider.kubelet.k8s.io/v1}";
 
   test.each([
     ["one line", `providers: [${GCR_ITEM}] # all\n`, `providers: [${GCR_ITEM}, ${ITEM}] # all\n`],
+    ["lines of its own", `providers: [\n  ${GCR_ITEM}\n]\n`, `providers: [\n  ${GCR_ITEM},\n  ${LINES}\n]\n`],
     ["a comma at the end", `providers: [${GCR_ITEM},]\n`, `providers: [${GCR_ITEM}, ${ITEM},]\n`],
   ])("adds to a list in brackets: %s", (_name, existing, merged) => {
     expect(mergeProvider(FLOW + existing, options)).toBe(FLOW + merged);
@@ -356,19 +362,4 @@ describe("mergeProvider and removeProviders, for any valid configuration,", () =
 
 test("checkedText refuses a text that does not decode to the wanted providers", () => {
   expect(() => checkedText(mapOf([]), "providers: [{name: another}]\n", [])).toThrow(/without changing another part;/);
-});
-
-test("mergeProvider adds to a list in JSON whose first line has a field, and keeps an empty value of env", () => {
-  const provider = {
-    name: PROVIDER_NAME,
-    apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-    matchImages: ["*.ocir.io"],
-    defaultCacheDuration: "0s",
-    env: [{ name: "A", value: null }],
-  };
-  const head = '{"apiVersion": "kubelet.config.k8s.io/v1", "kind": "CredentialProviderConfig", "providers": [';
-  const merged = parse(mergeProvider(`${head}\n${JSON.stringify(provider)}\n]}\n`, options));
-  expect(merged.providers).toEqual([
-    { ...provider, matchImages: ["*.ocir.io", "ocir.*.oci.*.*"], env: [{ name: "A", value: "" }] },
-  ]);
 });

@@ -123,10 +123,13 @@ describeShim("credential-provider-oke", (build) => {
       expect(server.received).toHaveLength(1);
     });
 
-    test("nothing, and says so, when stdout is full", async () => {
+    test.each([
+      ["stdout is full", ">/dev/full", "shim-output-failed"],
+      ["stdin is closed", "<&-", "shim-request-unreadable"],
+    ])("nothing, and says so, when %s", async (_what, redirection, code) => {
       await using server = await startAnswering("200 OK", ANSWER);
-      const args = ["-c", 'exec "$0" >/dev/full', build.path];
-      expect(await callShim("/bin/sh", server.path, { args })).toEqual(failure("shim-output-failed"));
+      const args = ["-c", `exec "$0" ${redirection}`, build.path];
+      expect(await callShim("/bin/sh", server.path, { args })).toEqual(failure(code));
     });
 
     test("nothing, and dies of no signal, when nobody reads stdout", async () => {
@@ -154,11 +157,6 @@ describeShim("credential-provider-oke", (build) => {
       const args = ["-c", `exec "$0" ${redirection}`, build.path];
       expect(await callShim("/bin/sh", server.path, { args, stdin: "request" })).toEqual(outcome);
       expect(server.received.map((bytes) => bytes.toString().endsWith("\r\n\r\nrequest"))).toEqual([true]);
-    });
-
-    test("nothing when started with stdin closed", async () => {
-      const args = ["-c", 'exec "$0" <&-', build.path];
-      expect(await callShim("/bin/sh", "/nowhere", { args })).toEqual(failure("shim-request-unreadable"));
     });
   });
 });
