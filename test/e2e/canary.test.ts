@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { identityLines } from "@ocir-broker/oci-simulator/for-tests";
 import { expect, it } from "vitest";
 import { answerOf, setStage } from "./stage.ts";
 
@@ -8,7 +9,7 @@ it("no token, key, certificate or signature is seen in log, metrics, status, err
     daemon: { logLevel: "trace", deadline: "2s", serviceAccounts: {} },
   });
   const seen: string[] = [];
-  const secrets = [...(await identityTexts(simulator.metadataUrl)), "Signature version=", "ST$"];
+  const secrets = [...(await identityLines(simulator)), "Signature version=", "ST$"];
   const pull = async (image: string, serviceAccountToken?: string): Promise<void> => {
     const result = await call(image, serviceAccountToken);
     seen.push(result.stderr);
@@ -49,18 +50,6 @@ it("no token, key, certificate or signature is seen in log, metrics, status, err
   expect(secrets.length).toBeGreaterThan(20);
   expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
 });
-
-/** Lines of the node's key and certificates: if such a text is printed, these leak. */
-async function identityTexts(metadataUrl: URL): Promise<string[]> {
-  const names = ["cert.pem", "key.pem", "intermediate.pem"];
-  const texts = await Promise.all(
-    names.map(async (name) => {
-      const response = await fetch(`${metadataUrl}/identity/${name}`, { headers: { authorization: "Bearer Oracle" } });
-      return response.text();
-    }),
-  );
-  return texts.flatMap((text) => text.split("\n").filter((line) => line.length >= 40 && !line.startsWith("-")));
-}
 
 /** All JWTs share their header, so only claims and signature identify one. */
 function partsOf(token: string): string[] {

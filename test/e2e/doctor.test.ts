@@ -1,6 +1,7 @@
 /** doctor and status as people run them: the built executable, against the built daemon and the simulator. */
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { identityLines } from "@ocir-broker/oci-simulator/for-tests";
 import { callCredentialProvider } from "@ocir-broker/testkit";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createBrokenNode, IMAGE, PLUGIN, simulateCloud } from "../../packages/doctor/test/broken-node.ts";
@@ -87,9 +88,7 @@ describe("ocir-broker doctor", () => {
     }
     seen.push((await status("--output", "json")).stdout, daemon.output());
     const text = seen.join("\n");
-    const headers = { authorization: "Bearer Oracle" };
-    const key = await (await fetch(`${simulator.metadataUrl}/identity/key.pem`, { headers })).text();
-    const secrets = ["ocid1.", "eyJ", "ST$", "-----BEGIN", ...key.split("\n").filter((line) => line.length >= 40)];
+    const secrets = ["ocid1.", "eyJ", "ST$", "-----BEGIN", ...(await identityLines(simulator))];
     expect(text).toContain("policy-missing");
     expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
   });

@@ -9,3 +9,13 @@ export async function sharedSimulator(options: SimulatorOptions = {}): Promise<S
   afterAll(() => simulator.close());
   return simulator;
 }
+
+/** Lines of the instance's key and certificates: if one of these texts leaks, its lines do. */
+export async function identityLines({ metadataUrl }: Pick<Simulator, "metadataUrl">): Promise<string[]> {
+  const headers = { authorization: "Bearer Oracle" };
+  const fetched = ["cert", "key", "intermediate"].map((name) =>
+    fetch(`${metadataUrl}/identity/${name}.pem`, { headers }),
+  );
+  const texts = await Promise.all(fetched.map(async (response) => (await response).text()));
+  return texts.flatMap((text) => text.split("\n").filter((line) => line.length >= 40 && !line.startsWith("-")));
+}
