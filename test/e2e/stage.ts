@@ -1,36 +1,13 @@
 /** A stage for one test: a simulator, the built daemon (optional), and the built shim. */
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
+import { startSimulator } from "@ocir-broker/oci-simulator";
 import { type CredentialProviderResult, callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
 import { onTestFinished } from "vitest";
-import {
-  BROKER,
-  type Daemon,
-  type DaemonConfig,
-  type DaemonOptions,
-  daemonConfig,
-  SHIM,
-  startDaemon,
-} from "../daemon.ts";
-
-export interface Stage {
-  readonly simulator: Simulator;
-  readonly daemon: Daemon;
-  readonly config: DaemonConfig;
-  /** As the kubelet calls it, with a pod's service-account token if there is one. */
-  call(image: string, serviceAccountToken?: string): Promise<CredentialProviderResult>;
-}
+import { BROKER, type DaemonOptions, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 
 export const REGISTRY_HOSTS = ["icn.ocir.io", "us-ashburn-1.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"];
 
-interface StageWithoutDaemon {
-  readonly simulator: Simulator;
-  readonly config: DaemonConfig;
-  /** Runs `ocir-broker get` as a person does. */
-  get(args: readonly string[], stdin?: string, broker?: string): Promise<CredentialProviderResult>;
-}
-
 /** Taken down when the test ends. */
-export async function setStage(options: { daemon?: Partial<DaemonOptions>; broker?: string } = {}): Promise<Stage> {
+export async function setStage(options: { daemon?: Partial<DaemonOptions>; broker?: string } = {}) {
   const { simulator, config } = await setCloud(options.daemon);
   const daemon = await startDaemon(config, options.broker);
   onTestFinished(() => daemon.stop());
@@ -39,17 +16,20 @@ export async function setStage(options: { daemon?: Partial<DaemonOptions>; broke
     simulator,
     daemon,
     config,
-    call: (image, serviceAccountToken) => callCredentialProvider({ path: SHIM, env, image, serviceAccountToken }),
+    /** As the kubelet calls it, with a pod's service-account token if there is one. */
+    call: (image: string, serviceAccountToken?: string) =>
+      callCredentialProvider({ path: SHIM, env, image, serviceAccountToken }),
   };
 }
 
 /** Taken down when the test ends. */
-export async function setStageWithoutDaemon(options: { deadline?: string } = {}): Promise<StageWithoutDaemon> {
+export async function setStageWithoutDaemon(options: { deadline?: string } = {}) {
   const { simulator, config } = await setCloud({ deadline: options.deadline ?? "15s" });
   return {
     simulator,
     config,
-    get: (args, stdin = "", broker = BROKER) =>
+    /** Runs `ocir-broker get` as a person does. */
+    get: (args: readonly string[], stdin = "", broker = BROKER) =>
       callCredentialProvider({ path: broker, args: ["get", "--config", config.path, ...args], stdin }),
   };
 }
