@@ -30,7 +30,7 @@ const STICKY = 0o1000;
 export function distrustOf(path: string, options: TrustOptions): string | undefined {
   const { root, acceptsStickyFolders = false } = options;
   if (!path.startsWith("/")) return `${printable(path)} is not an absolute path`;
-  if (!isPrintable(path)) return `${printable(path)} has control characters`;
+  if (/\p{Cc}/u.test(path)) return `${printable(path)} has control characters`;
   const parts = ["", ...partsOf(path)];
   let at = "/";
   let links = 0;
@@ -45,7 +45,7 @@ export function distrustOf(path: string, options: TrustOptions): string | undefi
     if (typeof stats === "string") return stats;
     if (pending !== undefined && !stats.isDirectory()) return pending;
     pending = openness(place, stats);
-    if (pending !== undefined && !(acceptsStickyFolders && isSticky(stats))) return pending;
+    if (pending !== undefined && !(acceptsStickyFolders && (stats.mode & STICKY) !== 0)) return pending;
     if (!stats.isSymbolicLink()) {
       at = place;
       continue;
@@ -81,14 +81,6 @@ function lookAt(place: string, { root, ownerId }: TrustOptions): Stats | string 
 function openness(place: string, stats: Stats): string | undefined {
   const isOpen = !stats.isSymbolicLink() && (stats.mode & WRITABLE_BY_OTHERS) !== 0;
   return isOpen ? `${printable(place)} has mode ${(stats.mode & 0o7777).toString(8)}` : undefined;
-}
-
-function isSticky({ mode }: Stats): boolean {
-  return (mode & STICKY) !== 0;
-}
-
-function isPrintable(text: string): boolean {
-  return !/\p{Cc}/u.test(text);
 }
 
 function printable(text: string): string {
