@@ -1,26 +1,15 @@
 import { expect, test } from "vitest";
 import { retryHintOf } from "./expiring.ts";
 
+const hinting = (hint: object) => Object.assign(new Error(), hint);
+
 test.each<[string, unknown, ReturnType<typeof retryHintOf>]>([
-  [
-    "an error's own hint",
-    Object.assign(new Error(), { retryable: false, retryAfterMs: 7 }),
-    { retryable: false, retryAfterMs: 7 },
-  ],
-  [
-    "a hint without a time",
-    Object.assign(new Error(), { retryable: true }),
-    { retryable: true, retryAfterMs: undefined },
-  ],
-  [
-    "a hint with a strange time",
-    Object.assign(new Error(), { retryable: true, retryAfterMs: "7" }),
-    { retryable: true, retryAfterMs: undefined },
-  ],
-  ["an error without one", new Error(), { retryable: true }],
-  ["an error with a strange one", Object.assign(new Error(), { retryable: "no" }), { retryable: true }],
+  ["a hint", hinting({ retryable: false, retryAfterMs: 7 }), { retryable: false, retryAfterMs: 7 }],
+  ["a hint without a time", hinting({ retryable: true }), { retryable: true, retryAfterMs: undefined }],
+  ["a strange time", hinting({ retryable: true, retryAfterMs: "7" }), { retryable: true, retryAfterMs: undefined }],
+  ["an error without a hint", new Error(), { retryable: true }],
+  ["a strange hint", hinting({ retryable: "no" }), { retryable: true }],
   ["what is no error", { retryable: false }, { retryable: true }],
-  ["nothing", undefined, { retryable: true }],
 ])("retryHintOf reads %s", (_what, error, expected) => {
   expect(retryHintOf(error)).toEqual(expected);
 });

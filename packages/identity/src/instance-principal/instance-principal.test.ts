@@ -84,6 +84,11 @@ function modulusOfKey({ privateKey }: SigningSession): unknown {
   return createPublicKey(privateKey).export({ format: "jwk" }).n;
 }
 
+/** Answers the next request for a session in the double's place. */
+function onFederation(resolver: Parameters<typeof http.post>[1]): [RequestHandler] {
+  return [http.post("*/v1/x509", resolver, { once: true })];
+}
+
 async function failureOf(principal: IdentityProvider): Promise<IdentityError> {
   const error = await principal.session(forever).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(IdentityError);
@@ -191,16 +196,10 @@ test("InstancePrincipal.session reads the certificate again when the key is alre
 
 test("InstancePrincipal.session reads the certificate again after a 401, once", async () => {
   const { principal, metadata, metadataServer, authServer, events } = await setUp({
-    auth: [
-      http.post(
-        "*/v1/x509",
-        () => {
-          metadata.identity = rotated;
-          return HttpResponse.json({ code: "NotAuthenticated" }, { status: 401 });
-        },
-        { once: true },
-      ),
-    ],
+    auth: onFederation(() => {
+      metadata.identity = rotated;
+      return new HttpResponse("no", { status: 401 });
+    }),
   });
 
   await principal.session(forever);
@@ -243,7 +242,7 @@ test("InstancePrincipal.region asks nobody for a region that an earlier process 
 
 test("InstancePrincipal.session learns the tenancy from a session, not from an attempt", async () => {
   const { principal, metadata } = await setUp({
-    auth: [http.post("*/v1/x509", () => new HttpResponse("down", { status: 500 }), { once: true })],
+    auth: onFederation(() => new HttpResponse("down", { status: 500 })),
   });
   await expect(principal.session(forever)).rejects.toMatchObject({ code: "federation-unavailable" });
   metadata.identity = moved;
@@ -253,16 +252,11 @@ test("InstancePrincipal.session learns the tenancy from a session, not from an a
 
 test("InstancePrincipal.session takes no second tenancy from a fetch that ran beside the first", async () => {
   const { principal, metadata, authServer } = await setUp();
-  authServer.use(
-    http.post(
-      "*/v1/x509",
-      async () => {
-        metadata.identity = moved;
-        await principal.session(forever);
-      },
-      { once: true },
-    ),
-  );
+  const [beside] = onFederation(async () => {
+    metadata.identity = moved;
+    await principal.session(forever);
+  });
+  authServer.use(beside);
 
   await expect(principal.session(forever)).rejects.toMatchObject({ code: "tenancy-changed" });
   expect(authServer.requests).toHaveLength(2);
@@ -278,7 +272,7 @@ test.each([
   "InstancePrincipal.session asks once when answered %i",
   async (status, headers, code, retryable, retryAfterMs) => {
     const { principal, authServer } = await setUp({
-      auth: [http.post("*/v1/x509", () => new HttpResponse("<html>", { status, headers: { ...headers } }))],
+      auth: onFederation(() => new HttpResponse("<html>", { status, headers: { ...headers } })),
     });
 
     const message = expect.stringMatching(`\\(status ${status}\\)$`);
@@ -289,7 +283,7 @@ test.each([
 
 test("InstancePrincipal.session stops when its caller gives up", async () => {
   const { principal, authServer } = await setUp({
-    auth: [http.post("*/v1/x509", () => new Promise<never>(() => undefined))],
+    auth: onFederation(() => new Promise<never>(() => undefined)),
   });
   const giveUp = new AbortController();
 
@@ -302,7 +296,7 @@ test("InstancePrincipal.session stops when its caller gives up", async () => {
 });
 
 const foreign = crypto.generateKeyPairSync("rsa", { modulusLength: 2_048 }).publicKey.export({ format: "jwk" });
-const answering = (text: string): Options => ({ auth: [http.post("*/v1/x509", () => HttpResponse.text(text))] });
+const answering = (text: string): Options => ({ auth: onFederation(() => HttpResponse.text(text)) });
 const claiming = (alterClaims: NonNullable<Options["alterClaims"]>): Options => ({ alterClaims });
 
 test.each<[what: string, code: string, options: Options]>([
@@ -391,19 +385,19 @@ test("InstancePrincipal.session sends every intermediate there is", async () => 
 
 test("InstancePrincipal.session puts no token, key or certificate into errors or events", async () => {
   const tokens: string[] = [];
-  const echo = (status: number) =>
-    http.post(
-      "*/v1/x509",
-      async ({ request }) =>
-        new HttpResponse(`${await request.text()}${Object.fromEntries(request.headers)["authorization"]}`, { status }),
-    );
+  const echo = (status: number): Options => {
+    const resolver: Parameters<typeof onFederation>[0] = async ({ request }) =>
+      new HttpResponse(`${await request.text()}${Object.fromEntries(request.headers)["authorization"]}`, { status });
+    // Twice, because a 401 is followed by another request.
+    return { auth: [...onFederation(resolver), ...onFederation(resolver)] };
+  };
   const cases: [Options, Partial<InstanceIdentity>?][] = [
-    [{ auth: [echo(200)] }],
-    [{ auth: [echo(400)] }],
-    [{ auth: [echo(401)] }],
-    [{ auth: [echo(429)] }],
-    [{ auth: [echo(500)] }],
-    [{ auth: [http.post("*/v1/x509", () => HttpResponse.error())] }],
+    [echo(200)],
+    [echo(400)],
+    [echo(401)],
+    [echo(429)],
+    [echo(500)],
+    [{ auth: onFederation(() => HttpResponse.error()) }],
     [claiming((claims) => ({ ...claims, jwk: JSON.stringify(foreign) }))],
     [claiming(({ exp: _, ...claims }) => claims)],
     [{}, { keyPem: rotated.keyPem }],
