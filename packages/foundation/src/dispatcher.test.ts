@@ -97,14 +97,9 @@ const answer: RequestListener = (request, response) => {
   response.end(`${(request.socket as TLSSocket).servername || "-"} ${request.httpVersion}`);
 };
 
-interface SeenConnect {
-  target: string | undefined;
-  authorization: string | undefined;
-}
-
 /** A proxy that knows CONNECT only, and whose idea of every host is the same port on this machine. */
 async function startProxy(port: number, kind: "http" | "https" = "http", status = 200) {
-  const seen: SeenConnect[] = [];
+  const seen: { target: string | undefined; authorization: string | undefined }[] = [];
   const refuse: RequestListener = (_request, response) => void response.writeHead(405).end();
   const server = kind === "http" ? createPlainServer(refuse) : tlsServer(refuse);
   server.on("connect", (request, client) => {

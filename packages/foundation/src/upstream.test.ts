@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { inspect } from "node:util";
-import { Agent, Dispatcher, errors } from "undici";
+import { Agent, type Dispatcher, errors } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Clock, createSystemClock } from "./time/clock.ts";
 import { createSendRequest, MAX_BODY_BYTES, UpstreamError, type UpstreamRequest } from "./upstream.ts";
@@ -34,19 +34,11 @@ function sender(options: { dispatcher?: Dispatcher; totalMs?: number } = {}) {
     send({ method: "GET", headers: {}, signal: new AbortController().signal, ...request });
 }
 
-class BrokenDispatcher extends Dispatcher {
-  readonly #error: Error;
-
-  constructor(error: Error) {
-    super();
-    this.#error = error;
-  }
-
-  override dispatch(): boolean {
-    throw this.#error;
-  }
-
-  override async destroy(): Promise<void> {}
+function failingWith(error: Error): Dispatcher {
+  const dispatch = () => {
+    throw error;
+  };
+  return Object.assign(new Agent(), { dispatch });
 }
 
 const withCode = (code: string): Error => Object.assign(new Error("canary"), { code });
@@ -176,7 +168,7 @@ describe("createSendRequest", () => {
     ["unreachable", new Error("canary")],
     ["unreachable", new AggregateError([])],
   ])("classifies as %s: %o; all but an unknown name may pass", async (code, thrown) => {
-    const failed: unknown = await sender({ dispatcher: new BrokenDispatcher(thrown) })({
+    const failed: unknown = await sender({ dispatcher: failingWith(thrown) })({
       url: new URL("https://iad.ocir.io:444/canary"),
     }).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(UpstreamError);

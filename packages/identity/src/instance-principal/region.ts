@@ -4,7 +4,7 @@
  */
 import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
-import { IdentityError } from "../identity-error.ts";
+import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
 import type { RegionInfo } from "../region-info.ts";
 import type { MetadataService } from "./metadata-service.ts";
 
@@ -30,20 +30,18 @@ const regionInfo = z
     }),
   );
 
+const ABSENT: ReadonlySet<IdentityErrorCode> = new Set(["metadata-invalid", "metadata-not-found"]);
+
 /** @throws {IdentityError} `region-unknown`, or what MetadataService throws. */
 export async function fetchRegion(metadata: MetadataService, signal: AbortSignal): Promise<RegionInfo> {
   try {
     const [{ text, host }] = await metadata.read(["/instance/regionInfo"], signal);
     return decodeRegionInfo(text, host);
   } catch (error) {
-    if (!(error instanceof IdentityError && isAbsent(error))) throw error;
+    if (!(error instanceof IdentityError && ABSENT.has(error.code))) throw error;
   }
   const [{ text, host }] = await metadata.read(["/instance/region"], signal);
   return findRegion(text, host);
-}
-
-function isAbsent(error: IdentityError): boolean {
-  return error.code === "metadata-not-found" || error.code === "metadata-invalid";
 }
 
 function decodeRegionInfo(text: string, host: string): RegionInfo {
