@@ -52,7 +52,7 @@ const OUTAGE: Picture = {
 systemctl stop simulator ocir-broker.service
 systemd-run --quiet --unit simulator-of-short-lives --working-directory=/opt/checkout \\
   ${NODE} packages/oci-simulator/src/main.ts --metadata 169.254.169.254:80 --token-life 120
-until curl -sf ${CONTROL}/healthz >/dev/null; do sleep 0.1; done
+until curl -sf ${CONTROL}/requests >/dev/null; do sleep 0.1; done
 echo '${JSON.stringify(CONFIG)}' >/etc/ocir-broker/config.yaml
 systemctl start ocir-broker.service
 for host in ${HOSTS.join(" ")}; do

@@ -32,7 +32,7 @@ test.each([
   ["POST", "/iam", '{"workload":"shop/puller","granted":true}', 400, "workload needs a repository"],
   ["POST", "/faults", '{"endpoint":"auth.x510"}', 400, "endpoint must be one or a list of metadata.regionInfo"],
   ["POST", "/api-keys", "null", 400, "an API key is a public RSA key"],
-  ["GET", "/faults", "", 405, "DELETE /faults"],
+  ["GET", "/faults", "", 404, "DELETE /faults"],
   ["GET", "/toString", "", 404, "GET /requests"],
 ])("the control API responds to %s %s %s with %i", async (method, path, body, status, message) => {
   const answer = await control(method, path, body);

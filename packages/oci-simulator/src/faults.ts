@@ -13,7 +13,7 @@ import {
 import { Refusal } from "./http/refusal.ts";
 
 /** Before anything is sent, or after the headers and half of the body. */
-export type Moment = "before-headers" | "mid-body";
+type Moment = "before-headers" | "mid-body";
 
 /**
  * Faults of a token: it has expired, it has no expiry, it is bound to another key than the caller's (auth service only), or it is
@@ -44,8 +44,8 @@ export interface Fault {
   readonly wrongShape?: boolean;
   /** The body is this many MiB of valid JSON. */
   readonly bodyMiB?: number;
-  /** `Retry-After`, in seconds or as an HTTP date. */
-  readonly retryAfter?: number | string;
+  /** `Retry-After`, in seconds. */
+  readonly retryAfter?: number;
   /** The `Date` header is off by this many milliseconds. */
   readonly dateSkewMs?: number;
   /** Another `Content-Type`. */
@@ -89,10 +89,7 @@ const FIELDS: Readonly<Record<keyof Fault, { readonly check: Check; readonly wan
   wrongJson: { check: isFlag, wants: "true or false" },
   wrongShape: { check: isFlag, wants: "true or false" },
   bodyMiB: { check: isWhole(1, MAX_BODY_MIB), wants: `MiB from 1 to ${MAX_BODY_MIB}` },
-  retryAfter: {
-    check: (value) => isWhole(0, 86_400)(value) || (typeof value === "string" && !Number.isNaN(Date.parse(value))),
-    wants: "seconds up to 86400, or an HTTP date",
-  },
+  retryAfter: { check: isWhole(0, 86_400), wants: "seconds up to 86400" },
   dateSkewMs: { check: isWhole(-1e12, 1e12), wants: "milliseconds" },
   contentType: { check: (value) => typeof value === "string" && /^[\x20-\x7e]+$/.test(value), wants: "printable text" },
   refuse: { check: isFlag, wants: "true or false" },

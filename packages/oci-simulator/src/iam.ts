@@ -1,6 +1,6 @@
 /**
  * The simulated tenancy's grants: whether the dynamic group exists, and which repositories its policy covers, are public, or exist.
- * Its user is in the group of administrators unless a change says otherwise. Decides who may read what; the registry answers.
+ * Its user is an administrator. Decides who may read what; the registry answers.
  */
 
 import { isUser } from "./auth/api-keys.ts";
@@ -11,8 +11,6 @@ import type { Claims } from "./jwt.ts";
 export interface IamChange {
   /** Whether the dynamic group exists from now on; a token records this at its issue. */
   readonly dynamicGroup?: boolean;
-  /** Whether the user is in the administrators' group; evaluated at each pull. Without it, no policy is the user's. */
-  readonly userGroup?: boolean;
   /** The repository (`ns/repo`) of the other fields; without it, `granted` and `writable` apply to all repositories not named. */
   readonly repository?: string;
   /** A service account of the cluster as `namespace/name`: `granted` then is for it, and not for the dynamic group. */
@@ -56,7 +54,6 @@ interface Repository {
 
 const FIELDS: Readonly<Record<keyof IamChange, "boolean" | "string">> = {
   dynamicGroup: "boolean",
-  userGroup: "boolean",
   repository: "string",
   workload: "string",
   group: "string",
@@ -102,7 +99,6 @@ export function isAnonymous(claims: Claims): boolean {
 
 export function createIam(): Iam {
   let groupExists = true;
-  let isAdministrator = true;
   let grantedElsewhere = true;
   let writableElsewhere = false;
   const repositories = new Map<string, Repository>();
@@ -113,16 +109,15 @@ export function createIam(): Iam {
     if (repository?.public ?? isOraclesOwn(name)) return found;
     const group = serviceUserGroupOf(claims);
     if (group !== undefined) return repository?.groups.has(group) ? found : "denied";
-    if (isUser(claims)) return isAdministrator ? found : "denied";
+    if (isUser(claims)) return found;
     const workload = workloadOf(claims);
     if (workload !== undefined) return repository?.workloads.has(workload) ? found : "denied";
     return isMember(claims) && (repository?.granted ?? grantedElsewhere) ? found : "denied";
   }
 
   return {
-    change({ dynamicGroup, userGroup, repository: name, workload, group, ...rest }) {
+    change({ dynamicGroup, repository: name, workload, group, ...rest }) {
       groupExists = dynamicGroup ?? groupExists;
-      isAdministrator = userGroup ?? isAdministrator;
       const unknown = () => ({ workloads: new Set<string>(), groups: new Set<string>() });
       const repository: Repository | undefined = name === undefined ? undefined : (repositories.get(name) ?? unknown());
       if (name !== undefined && repository !== undefined) {
@@ -138,7 +133,6 @@ export function createIam(): Iam {
     },
     reset() {
       groupExists = true;
-      isAdministrator = true;
       grantedElsewhere = true;
       writableElsewhere = false;
       repositories.clear();
@@ -148,7 +142,7 @@ export function createIam(): Iam {
     actions(name, claims) {
       const mayPull = permission(name, claims) !== "denied";
       const isWritable = repositories.get(name)?.writable ?? writableElsewhere;
-      const mayPush = (isUser(claims) && isAdministrator) || (isMember(claims) && isWritable);
+      const mayPush = isUser(claims) || (isMember(claims) && isWritable);
       return [...(mayPull ? (["pull"] as const) : []), ...(mayPush ? (["push"] as const) : [])];
     },
   };

@@ -1,8 +1,7 @@
 /** `npm run simulator`: starts the simulator from the command line, prints its addresses, and stops on SIGTERM or SIGINT. */
 import { readFile, writeFile } from "node:fs/promises";
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { DEFAULT_REGION } from "./metadata/instance.ts";
-import { type Simulator, type SimulatorOptions, startSimulator } from "./simulator.ts";
+import { type Simulator, startSimulator } from "./simulator.ts";
 
 const HELP = `A strict stand-in for Oracle's cloud: metadata service, auth service and container registry.
 
@@ -24,20 +23,8 @@ Service accounts of an OKE cluster:
   --cluster-ca-file PATH           where to write the certificate of the cluster's CA
   --service-account-issuer PATH    JSON {"issuer":…,"audience":…,"keys":{"keys":[…]}} of a real API server; default: its own
 
-A real registry (distribution) that takes the registry tokens, with auth.token: issuer ocir, service and realm's host
-the address of --registry, realm's path /20180419/docker/token:
-  --token-root-file PATH  where to write the certificate for its rootcertbundle
-
 What is simulated:
-  --region ID          default ${DEFAULT_REGION.id}, with --region-key, --realm, --realm-domain
-  --region-key KEY     default ${DEFAULT_REGION.key}
-  --realm KEY          default ${DEFAULT_REGION.realmKey}
-  --realm-domain NAME  default ${DEFAULT_REGION.realmDomain}
   --token-life S       seconds that a registry token lives; default 3600
-  --session-life S     seconds that a security token lives; default 1200
-  --certificate-life S seconds that a leaf certificate lives; default 43200
-  --latency MS         added to every answer; default 0
-  --metadata-limit N   requests a second before the metadata service answers 429; default: none
   --instance-metadata KEY=VALUE  a key of /instance/metadata, such as oke_init_script; may be repeated
   --storage URL        a registry of the distribution project, open to all and with relativeurls, that keeps what is
                        pushed (up to 1 MiB a request); default: none, and no pushing
@@ -45,9 +32,8 @@ What is simulated:
 
 Control API (JSON):
   GET /requests        count by endpoint          GET /refusals   why requests were refused
-  POST /reset          counts, faults, IAM        POST /rotate    a new leaf certificate
-  POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false} {"userGroup":false}
-                       {"writable":true}
+  POST /reset          counts, faults, IAM
+  POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false} {"writable":true}
                        {"repository":"ns/repo","workload":"shop/puller","granted":true}
                        {"repository":"ns/repo","group":"pullers","granted":true}
                        {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}
@@ -55,7 +41,6 @@ Control API (JSON):
                        a node too young: {"endpoint":["metadata.cert","metadata.key"],"times":5,"status":404}
   DELETE /faults       removes all faults, and releases hanging requests
   POST /service-account-tokens  {"namespace":"shop","serviceAccount":"puller"}: a pod's token
-  POST /cluster/basic  a cluster that exchanges no tokens; POST /cluster/enhanced
   POST /trusts         {"audience":"oci","oauthClients":{"id":"secret"},"serviceUsers":{
                        "system:serviceaccount:shop:puller":{"name":"puller","group":"pullers"}}}
   POST /api-keys       {"publicKey":"-----BEGIN PUBLIC KEY-----…"}: for ~/.oci/config, an administrator's
@@ -74,16 +59,7 @@ const OPTIONS = {
   "service-account-issuer": { type: "string" },
   tls: { type: "boolean", default: false },
   "ca-file": { type: "string" },
-  "token-root-file": { type: "string" },
-  region: { type: "string", default: DEFAULT_REGION.id },
-  "region-key": { type: "string", default: DEFAULT_REGION.key },
-  realm: { type: "string", default: DEFAULT_REGION.realmKey },
-  "realm-domain": { type: "string", default: DEFAULT_REGION.realmDomain },
   "token-life": { type: "string", default: "3600" },
-  "session-life": { type: "string", default: "1200" },
-  "certificate-life": { type: "string", default: "43200" },
-  latency: { type: "string", default: "0" },
-  "metadata-limit": { type: "string" },
   "instance-metadata": { type: "string", multiple: true, default: [] },
   storage: { type: "string" },
   program: { type: "string" },
@@ -96,50 +72,26 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const options: SimulatorOptions = {
-    metadata: values.metadata,
-    auth: values.auth,
-    registry: values.registry,
-    control: values.control,
-    cluster: values.cluster,
-    domain: values.domain,
-    ...(values["service-account-issuer"] === undefined
-      ? {}
-      : { serviceAccountIssuer: JSON.parse(await readFile(values["service-account-issuer"], "utf8")) }),
-    tls: values.tls,
-    region: {
-      id: values.region,
-      key: values["region-key"].toUpperCase(),
-      realmKey: values.realm,
-      realmDomain: values["realm-domain"],
-    },
-    tokenLifeMs: parseWhole("token-life", values["token-life"]) * 1_000,
-    sessionLifeMs: parseWhole("session-life", values["session-life"]) * 1_000,
-    certificateLifeMs: parseWhole("certificate-life", values["certificate-life"]) * 1_000,
-    latencyMs: parseWhole("latency", values.latency, 0),
+  const { "ca-file": caFile, "cluster-ca-file": clusterCaFile, "service-account-issuer": issuerFile } = values;
+  if (caFile !== undefined && !values.tls) throw new TypeError("--ca-file is of use only with --tls");
+  const { metadata, auth, registry, control, cluster, domain, tls, storage, program } = values;
+  const simulator = await startSimulator({
+    ...{ metadata, auth, registry, control, cluster, domain, tls },
+    serviceAccountIssuer: issuerFile === undefined ? undefined : JSON.parse(await readFile(issuerFile, "utf8")),
+    tokenLifeMs: parseSeconds(values["token-life"]) * 1_000,
     instanceMetadata: Object.fromEntries(values["instance-metadata"].map(parseEntry)),
-    ...(values.storage === undefined ? {} : { storage: new URL(values.storage) }),
-    ...(values.program === undefined ? {} : { program: await readFile(values.program) }),
-    ...(values["metadata-limit"] === undefined
-      ? {}
-      : { metadataLimit: parseWhole("metadata-limit", values["metadata-limit"]) }),
-  };
-  if (values["ca-file"] !== undefined && !values.tls) throw new TypeError("--ca-file is of use only with --tls");
-  const simulator = await startSimulator(options);
-  const caFile = values["ca-file"];
-  if (caFile !== undefined && simulator.caCertificate !== undefined) await writeFile(caFile, simulator.caCertificate);
-  const clusterCaFile = values["cluster-ca-file"];
+    storage: storage === undefined ? undefined : new URL(storage),
+    program: program === undefined ? undefined : await readFile(program),
+  });
+  if (caFile !== undefined) await writeFile(caFile, String(simulator.caCertificate));
   if (clusterCaFile !== undefined) await writeFile(clusterCaFile, simulator.clusterCaCertificate);
-  const tokenRootFile = values["token-root-file"];
-  if (tokenRootFile !== undefined) await writeFile(tokenRootFile, simulator.tokenRootCertificate);
   process.stdout.write(describe(simulator, caFile));
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void simulator.close());
 }
 
-function parseWhole(name: string, text: string, least = 1): number {
+function parseSeconds(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < least)
-    throw new TypeError(`--${name} must be a whole number from ${least}`);
+  if (!Number.isSafeInteger(value) || value < 1) throw new TypeError("--token-life must be a whole number from 1");
   return value;
 }
 

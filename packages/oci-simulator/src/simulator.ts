@@ -17,8 +17,8 @@ import { Refusal, type RefusalRecord } from "./http/refusal.ts";
 import { createTlsIdentity, type TlsIdentity } from "./http/tls-identity.ts";
 import { createIam, parseIamChange } from "./iam.ts";
 import { createCertificateChain } from "./metadata/certificate-chain.ts";
-import { createInstance, DEFAULT_REGION, type Instance, type Region } from "./metadata/instance.ts";
-import { createMetadataService, failMetadata, metadataEndpoint } from "./metadata/metadata-service.ts";
+import { ASHBURN, INSTANCE, type Region } from "./metadata/instance.ts";
+import { answerMetadata, failMetadata, metadataEndpoint } from "./metadata/metadata-service.ts";
 import { createImages } from "./registry/image.ts";
 import { answerRegistry, failRegistry, registryEndpoint } from "./registry/registry.ts";
 import { createRegistryTokens } from "./registry/registry-tokens.ts";
@@ -36,10 +36,10 @@ export interface SimulatorOptions {
   /** OCI's identity domain, which exchanges service-account tokens of issuers that it trusts. */
   readonly domain?: string;
   /** The issuer of service-account tokens, for a real API server. Default: the simulator's own. */
-  readonly serviceAccountIssuer?: ServiceAccountIssuer;
+  readonly serviceAccountIssuer?: ServiceAccountIssuer | undefined;
   /** HTTPS for auth, identity domain and registry, with its own CA. */
   readonly tls?: boolean;
-  /** Default us-ashburn-1. */
+  /** The metadata service's answer, for a region that no SDK knows. Default us-ashburn-1. */
   readonly region?: Region;
   /** Life of OCIR's tokens, in milliseconds. Default one hour. */
   readonly tokenLifeMs?: number;
@@ -49,14 +49,12 @@ export interface SimulatorOptions {
   readonly certificateLifeMs?: number;
   /** Delay of each answer of the three services, in milliseconds. Default 0. */
   readonly latencyMs?: number;
-  /** The metadata service's limit of requests a second before it answers 429. Default: none. */
-  readonly metadataLimit?: number;
   /** Keys of `/instance/metadata`, such as `oke_init_script` (base64) and `kubelet-extra-args`. */
   readonly instanceMetadata?: Readonly<Record<string, string>>;
   /** A registry of the distribution project that stores pushed images. Default: none, and no pushes. */
-  readonly storage?: URL;
+  readonly storage?: URL | undefined;
   /** A static executable for the registry's images. Default: images with only a text. */
-  readonly program?: Buffer;
+  readonly program?: Buffer | undefined;
   readonly clock?: Clock;
 }
 
@@ -76,7 +74,7 @@ export interface Simulator extends Controls {
   readonly caCertificate: string | undefined;
   /** PEM of the root for registry tokens, which a registry of the distribution project must trust. */
   readonly tokenRootCertificate: string;
-  readonly instance: Instance;
+  readonly instance: typeof INSTANCE;
   close(): Promise<void>;
 }
 
@@ -93,7 +91,6 @@ const KEPT_REFUSALS = 50;
 /** @throws the system's error if it cannot listen on an address, TypeError for an invalid one. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const clock = options.clock ?? createSystemClock();
-  const instance = createInstance(options.region ?? DEFAULT_REGION);
   const registryAddresses = [options.registry ?? ANY_PORT].flat();
   const addresses = [
     options.metadata ?? ANY_PORT,
@@ -105,8 +102,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   ];
   const hosts = ["localhost", ...new Set(addresses.map((address) => parseAddress(address).host))];
   const [chain, sessions, signer, tlsIdentity, clusterTls, serviceAccounts] = await Promise.all([
-    createCertificateChain(instance, clock, options.certificateLifeMs ?? 12 * HOUR_MS),
-    createSessionTokens(instance, clock, options.sessionLifeMs ?? HOUR_MS / 3),
+    createCertificateChain(clock, options.certificateLifeMs ?? 12 * HOUR_MS),
+    createSessionTokens(clock, options.sessionLifeMs ?? HOUR_MS / 3),
     createTokenSigner(clock),
     options.tls ? createTlsIdentity(hosts, clock) : undefined,
     createTlsIdentity(hosts, clock),
@@ -114,7 +111,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   ]);
   const iam = createIam();
   const trusts = createPropagationTrusts(serviceAccounts);
-  const apiKeys = createApiKeys(instance);
+  const apiKeys = createApiKeys();
   const faults = createFaultQueue();
   const tokens = createRegistryTokens({ clock, lifeMs: options.tokenLifeMs ?? HOUR_MS, signer, iam });
   const imageOf = createImages(options.program);
@@ -136,7 +133,6 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     iam: (change) => iam.change(parseIamChange(change)),
     faults: (...added) => added.map(parseFault).forEach(faults.add),
     clearFaults: faults.clear,
-    rotate: chain.rotate,
     addApiKey: apiKeys.add,
     async userSession(pem) {
       const { publicKey, settings } = apiKeys.describe(pem);
@@ -153,13 +149,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 
   const metadata: Service = {
     endpointOf: metadataEndpoint,
-    answer: createMetadataService({
-      instance,
-      chain,
-      clock,
-      limitPerS: options.metadataLimit,
-      instanceMetadata: options.instanceMetadata ?? {},
-    }),
+    answer: (request, fault) =>
+      answerMetadata(request, {
+        chain,
+        region: options.region ?? ASHBURN,
+        instanceMetadata: options.instanceMetadata ?? {},
+        fault,
+      }),
     fail: failMetadata,
   };
   const auth = cloudService(authEndpoint, (request, fault) =>
@@ -256,7 +252,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       clusterCaCertificate: clusterTls.caCertificate,
       caCertificate: tlsIdentity?.caCertificate,
       tokenRootCertificate: signer.rootCertificate,
-      instance,
+      instance: INSTANCE,
       close,
     };
   } catch (error) {

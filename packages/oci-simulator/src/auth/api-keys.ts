@@ -5,7 +5,7 @@
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import type { Claims } from "../jwt.ts";
-import type { Instance } from "../metadata/instance.ts";
+import { ASHBURN, INSTANCE } from "../metadata/instance.ts";
 import { serviceUserGroupOf } from "./session-tokens.ts";
 
 /** The lines of `~/.oci/config` that the Console shows for a new key; only `key_file` is missing. */
@@ -37,12 +37,13 @@ export function isUser(claims: Claims): boolean {
   return claims["ptype"] === PTYPE && serviceUserGroupOf(claims) === undefined;
 }
 
-export function createApiKeys({ userId: user, tenancyId: tenancy, region }: Instance): ApiKeys {
+export function createApiKeys(): ApiKeys {
+  const { userId: user, tenancyId: tenancy } = INSTANCE;
   const keys = new Map<string, ApiKey>();
 
   function describe(publicKeyPem: string) {
     const publicKey = parsePublicKey(publicKeyPem);
-    return { publicKey, settings: { user, fingerprint: fingerprintOf(publicKey), tenancy, region: region.id } };
+    return { publicKey, settings: { user, fingerprint: fingerprintOf(publicKey), tenancy, region: ASHBURN.id } };
   }
 
   return {

@@ -11,7 +11,7 @@ import type { Workload } from "../cluster/service-accounts.ts";
 import type { TokenFlaw } from "../faults.ts";
 import { notAuthenticated } from "../http/refusal.ts";
 import { type Claims, decodeJwt, isRs256, signRs256 } from "../jwt.ts";
-import type { Instance } from "../metadata/instance.ts";
+import { INSTANCE } from "../metadata/instance.ts";
 
 interface Session {
   readonly publicKey: KeyObject;
@@ -23,7 +23,7 @@ export interface SessionTokens {
   /** The session of a service account of the cluster: its principal has the type `workload`. */
   issueWorkload(publicKey: KeyObject, workload: Workload, flaw?: TokenFlaw): Promise<string>;
   /** The session of a person, as `oci session authenticate` gets it from the browser. */
-  issueUser(publicKey: KeyObject, flaw?: TokenFlaw): Promise<string>;
+  issueUser(publicKey: KeyObject): Promise<string>;
   /** The UPST of a service user of the identity domain. It ends no later than the token that it was exchanged for. */
   issueServiceUser(publicKey: KeyObject, user: ServiceUser, endsAtS: number, flaw?: TokenFlaw): Promise<string>;
   /** The token that a platform gives to a function or a container instance (RPST). */
@@ -73,7 +73,7 @@ export function serviceUserGroupOf(claims: Claims): string | undefined {
 }
 
 /** @param lifeMs life of a token, in milliseconds; 20 minutes at Oracle. */
-export async function createSessionTokens(instance: Instance, clock: Clock, lifeMs: number): Promise<SessionTokens> {
+export async function createSessionTokens(clock: Clock, lifeMs: number): Promise<SessionTokens> {
   const own = await promisify(generateKeyPair)("rsa", { modulusLength: 2_048 });
   const opened = new Map<string, Session>();
 
@@ -82,7 +82,7 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
     publicKey: KeyObject,
     kid: string,
     claims: Claims,
-    flaw: TokenFlaw | undefined,
+    flaw?: TokenFlaw,
     latestEndS = Number.POSITIVE_INFINITY,
   ): Promise<string> {
     const lifeS = Math.ceil(lifeMs / 1_000);
@@ -96,7 +96,7 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
       iat: issuedAtS,
       ...(flaw === "without-exp" ? {} : { exp: Math.min(issuedAtS + lifeS, latestEndS) }),
       jti: randomUUID(),
-      tenant: instance.tenancyId,
+      tenant: INSTANCE.tenancyId,
       jwk: JSON.stringify({ kid, n, e, kty: "RSA", alg: "RS256", use: "sig" }),
     };
     return signRs256(HEADER, all, own.privateKey);
@@ -113,43 +113,43 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
   }
 
   const tagsOf = (member: boolean): string =>
-    ["V3", instance.tenancyId, TAG_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])].join(",");
+    ["V3", INSTANCE.tenancyId, TAG_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])].join(",");
 
   return {
     issue(publicKey, leafFingerprint, member, flaw) {
       const claims = {
-        sub: instance.instanceId,
+        sub: INSTANCE.instanceId,
         "opc-certtype": "instance",
         fprint: leafFingerprint,
         ptype: "instance",
         "opc-tag": tagsOf(member),
         ttype: "x509",
-        "opc-instance": instance.instanceId,
-        "opc-compartment": instance.compartmentId,
-        "opc-tenant": instance.tenancyId,
+        "opc-instance": INSTANCE.instanceId,
+        "opc-compartment": INSTANCE.compartmentId,
+        "opc-tenant": INSTANCE.tenancyId,
       };
       return sign(publicKey, leafFingerprint, claims, flaw);
     },
     issueWorkload(publicKey, { namespace, serviceAccount }, flaw) {
       const claims = {
-        sub: `${instance.clusterId.replace("cluster", "workload")}.${namespace}.${serviceAccount}`,
+        sub: `${INSTANCE.clusterId.replace("cluster", "workload")}.${namespace}.${serviceAccount}`,
         ptype: WORKLOAD,
         ttype: "res_sp",
         res_type: WORKLOAD,
-        res_tenant: instance.tenancyId,
-        res_compartment: instance.compartmentId,
-        res_id: instance.clusterId,
+        res_tenant: INSTANCE.tenancyId,
+        res_compartment: INSTANCE.compartmentId,
+        res_id: INSTANCE.clusterId,
         namespace,
         service_account: serviceAccount,
-        cluster_id: instance.clusterId,
+        cluster_id: INSTANCE.clusterId,
       };
       return sign(publicKey, WORKLOAD, claims, flaw);
     },
-    issueUser(publicKey, flaw) {
-      return sign(publicKey, "session", { sub: instance.userId, ptype: "user", ttype: "login" }, flaw);
+    issueUser(publicKey) {
+      return sign(publicKey, "session", { sub: INSTANCE.userId, ptype: "user", ttype: "login" });
     },
     issueServiceUser(publicKey, { name, group }, endsAtS, flaw) {
-      const sub = instance.userId.replace(/[^.]*$/, name);
+      const sub = INSTANCE.userId.replace(/[^.]*$/, name);
       const claims = { sub, ptype: "user", ttype: "upst", service_user_group: group };
       return sign(publicKey, "upst", claims, flaw, endsAtS);
     },
@@ -159,15 +159,15 @@ export async function createSessionTokens(instance: Instance, clock: Clock, life
         ptype: "resource",
         ttype: "res",
         res_type: "computecontainerinstance",
-        res_tenant: instance.tenancyId,
-        res_compartment: instance.compartmentId,
+        res_tenant: INSTANCE.tenancyId,
+        res_compartment: INSTANCE.compartmentId,
         res_id: CONTAINER_INSTANCE_ID,
         "opc-tag": tagsOf(member),
       };
-      return sign(publicKey, "resource", claims, undefined);
+      return sign(publicKey, "resource", claims);
     },
     renew({ publicKey, claims }) {
-      return sign(publicKey, "session", claims, undefined);
+      return sign(publicKey, "session", claims);
     },
     open(token) {
       const session = opened.get(token) ?? openNew(token);

@@ -63,7 +63,7 @@ test.each<[string, number, string, Asked]>([
   ["a token of another audience", 400, "another audience", { wanted: { audience: "vault" } }],
   ["a token that has ended", 400, "has ended", { wanted: { lifeMs: -1_000 } }],
   ["a subject without a service user", 400, "no service user", { wanted: { serviceAccount: "other" } }],
-  ["a token that is not a JWT", 400, "no trust", { form: { subject_token: "a.b.c" } }],
+  ["a token that is not a JWT", 400, "not a JWT", { form: { subject_token: "a.b.c" } }],
   ["a short key", 400, "2048 bits", { form: { public_key: base64Der(short) } }],
   ["a key in PEM", 400, "public_key", { form: { public_key: "-----BEGIN PUBLIC KEY-----" } }],
   ["another kind of session", 400, "oci-upst", { form: { requested_token_type: "urn:oci:token-type:oci-rpst" } }],

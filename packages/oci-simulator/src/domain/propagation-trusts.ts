@@ -1,16 +1,12 @@
 /**
- * The identity domain's propagation trusts: which issuer's tokens it exchanges, for whom, and the service user that each subject
- * becomes (SCIM schema IdentityPropagationTrust, with allowImpersonation).
+ * The identity domain's propagation trust for the simulated cluster's issuer: for whom its tokens are exchanged, and the service user
+ * that each subject becomes (SCIM schema IdentityPropagationTrust, with allowImpersonation).
  */
-
 import type { ServiceUser } from "../auth/session-tokens.ts";
 import { type ServiceAccountIssuer, verifyIssuedToken } from "../cluster/service-accounts.ts";
 import { notAuthenticated } from "../http/refusal.ts";
-import { decodeJwt } from "../jwt.ts";
 
 export interface PropagationTrust {
-  /** Default: the simulated cluster's issuer and keys. */
-  readonly issuer?: ServiceAccountIssuer;
   /** The audience that tokens must have. */
   readonly audience: string;
   /** Confidential applications that may ask, by id with their secret. Without any, the nodes' dynamic group may. */
@@ -23,28 +19,30 @@ export interface PropagationTrust {
 export type Asker = { readonly clientId: string; readonly secret: string } | "instance";
 
 export interface PropagationTrusts {
-  /** Replaces the trust for the same issuer: there is one for each. */
+  /** Replaces the trust: there is one for an issuer. */
   add(trust: PropagationTrust): void;
   clear(): void;
-  /** Whether any trust has this client with this secret. */
+  /** Whether the trust has this client with this secret. */
   hasClient(clientId: string, secret: string): boolean;
   /** @throws {Refusal} NotAuthenticated */
   exchange(token: string, asker: Asker, wallMs: number): { readonly user: ServiceUser; readonly endsAtS: number };
 }
 
 export function createPropagationTrusts(cluster: ServiceAccountIssuer): PropagationTrusts {
-  const trusts = new Map<unknown, PropagationTrust>();
+  let trust: PropagationTrust | undefined;
   return {
-    add: (trust) => void trusts.set((trust.issuer ?? cluster).issuer, trust),
-    clear: () => trusts.clear(),
-    hasClient: (clientId, secret) =>
-      [...trusts.values()].some(({ oauthClients = {} }) => secretOf(oauthClients, clientId) === secret),
+    add(added) {
+      trust = added;
+    },
+    clear() {
+      trust = undefined;
+    },
+    hasClient: (clientId, secret) => secretOf(trust?.oauthClients ?? {}, clientId) === secret,
     exchange(token, asker, wallMs) {
-      const trust = trusts.get(decodeJwt(token)?.claims["iss"]);
       if (trust === undefined) throw notAuthenticated("no trust for the token's issuer");
-      const { issuer = cluster, audience, oauthClients = {}, serviceUsers } = trust;
+      const { audience, oauthClients = {}, serviceUsers } = trust;
       checkAsker(asker, oauthClients);
-      const { sub, exp } = verifyIssuedToken(token, { ...issuer, audience }, wallMs);
+      const { sub, exp } = verifyIssuedToken(token, { ...cluster, audience }, wallMs);
       const user = Object.hasOwn(serviceUsers, String(sub)) ? serviceUsers[String(sub)] : undefined;
       if (user === undefined) throw notAuthenticated("the trust has no service user for the token's subject");
       return { user, endsAtS: Number(exp) };

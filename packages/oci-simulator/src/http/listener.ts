@@ -1,6 +1,6 @@
 /**
- * A listening socket, with the common work before a service gets a request: keep-alive, one-shot and HTTP/1.0 clients,
- * absolute-form targets, malformed requests, faults. Knows no service.
+ * A listening socket, with the common work before a service gets a request: keep-alive, malformed requests, faults. Knows no
+ * service.
  */
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";

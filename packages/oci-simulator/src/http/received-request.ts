@@ -1,6 +1,4 @@
-/**
- * One HTTP request as a normalised value: absolute-form targets are split, and headers that must occur once do.
- */
+/** One HTTP request as a normalised value, in which headers that must occur once do. */
 import type { IncomingMessage } from "node:http";
 import { Refusal } from "./refusal.ts";
 
@@ -10,7 +8,7 @@ export interface ReceivedRequest {
   readonly target: string;
   readonly path: string;
   readonly query: URLSearchParams;
-  /** The requested host, with its port if given; empty if an HTTP/1.0 client named none. */
+  /** The requested host, with its port if given. */
   readonly host: string;
   /** Names in lower case; repeated ones joined by a comma. */
   readonly headers: Readonly<Record<string, string>>;
@@ -23,8 +21,8 @@ const MAX_BODY_BYTES = 1_048_576;
 /** Headers whose repetition would be ambiguous. */
 const ONLY_ONCE = ["authorization", "content-type", "date", "host", "x-content-sha256", "x-date"];
 
-/** A name or address, with or without a port; the services handle an empty one. */
-const HOST = /^(?:(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)?$/;
+/** A name or address, with or without a port. */
+const HOST = /^(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
 /** @throws {Refusal} for a request that every front end refuses. */
 export async function receiveRequest(message: IncomingMessage, secure: boolean): Promise<ReceivedRequest> {
@@ -34,11 +32,7 @@ export async function receiveRequest(message: IncomingMessage, secure: boolean):
     if (values.length > 1 && ONLY_ONCE.includes(name)) throw new Refusal("InvalidParameter", `${name} sent twice`);
     headers[name] = values.join(", ");
   }
-  const absolute = /^https?:\/\/([^/?#]+)(.*)$/i.exec(message.url ?? "");
-  const target =
-    absolute === null ? (message.url ?? "") : absolute[2]?.startsWith("/") ? absolute[2] : `/${absolute[2]}`;
-  // RFC 9112 §3.2.2: an absolute-form target overrides Host.
-  if (absolute?.[1] !== undefined) headers["host"] = absolute[1];
+  const target = message.url ?? "";
   const host = (headers["host"] ?? "").toLowerCase();
   if (!HOST.test(host)) throw new Refusal("InvalidParameter", "Host is not a host");
   const queryAt = target.indexOf("?");

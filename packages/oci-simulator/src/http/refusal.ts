@@ -40,7 +40,6 @@ export function oracleError(status: number): { readonly code: RefusalCode; reado
 export class Refusal extends Error {
   readonly code: RefusalCode;
   readonly status: number;
-  readonly retryable: boolean;
   /** Oracle's text, for the body. */
   readonly said: string;
 
@@ -50,7 +49,6 @@ export class Refusal extends Error {
     this.name = "Refusal";
     this.code = code;
     this.status = STATUS[code];
-    this.retryable = code === "TooManyRequests";
     this.said = said;
   }
 }

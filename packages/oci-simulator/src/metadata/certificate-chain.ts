@@ -7,7 +7,7 @@ import * as crypto from "node:crypto";
 import { KeyObject, webcrypto, type X509Certificate } from "node:crypto";
 import type { Clock, Timer } from "@ocir-broker/foundation";
 import * as x509 from "@peculiar/x509";
-import type { Instance } from "./instance.ts";
+import { INSTANCE } from "./instance.ts";
 
 const RSA_2048 = {
   name: "RSASSA-PKCS1-v1_5",
@@ -48,16 +48,11 @@ interface Issuer {
 type CryptoKeyPair = webcrypto.CryptoKeyPair;
 
 /** @param leafLifeMs life of each leaf certificate, in milliseconds. */
-export async function createCertificateChain(
-  instance: Instance,
-  clock: Clock,
-  leafLifeMs: number,
-): Promise<CertificateChain> {
+export async function createCertificateChain(clock: Clock, leafLifeMs: number): Promise<CertificateChain> {
   const [rootKeys, intermediateKeys, firstLeafKeys] = await Promise.all([newKeys(), newKeys(), newKeys()]);
   const rootName = [{ O: ["Oracle Corporation"] }, { CN: ["PKISVC Identity Root"] }];
   const root = await issue(rootName, rootKeys, undefined, 10 * YEAR_MS);
-  const place = instance.region.id;
-  const intermediateName = [{ O: ["Oracle Corporation"] }, { CN: [`PKISVC Identity Intermediate ${place}`] }];
+  const intermediateName = [{ O: ["Oracle Corporation"] }, { CN: ["PKISVC Identity Intermediate us-ashburn-1"] }];
   const intermediate = await issue(intermediateName, intermediateKeys, { certificate: root, keys: rootKeys }, YEAR_MS);
   const nodeRoot = new crypto.X509Certificate(root.toString("pem"));
   let documents = await issueLeaf(firstLeafKeys);
@@ -93,11 +88,11 @@ export async function createCertificateChain(
 
   async function issueLeaf(keys: CryptoKeyPair): Promise<IdentityDocuments> {
     const name = [
-      { CN: [instance.instanceId] },
+      { CN: [INSTANCE.instanceId] },
       { OU: ["opc-certtype:instance"] },
-      { OU: [`opc-compartment:${instance.compartmentId}`] },
-      { OU: [`opc-instance:${instance.instanceId}`] },
-      { OU: [`opc-tenant:${instance.tenancyId}`] },
+      { OU: [`opc-compartment:${INSTANCE.compartmentId}`] },
+      { OU: [`opc-instance:${INSTANCE.instanceId}`] },
+      { OU: [`opc-tenant:${INSTANCE.tenancyId}`] },
     ];
     const leaf = await issue(name, keys, { certificate: intermediate, keys: intermediateKeys }, leafLifeMs, true);
     return {

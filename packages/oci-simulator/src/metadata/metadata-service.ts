@@ -1,34 +1,26 @@
 /**
  * The instance metadata service, version 2: the node's data, region and identity certificates.
  *
- * Refuses the same requests as Oracle's: without `Authorization: Bearer Oracle`, forwarded, version 1, and (if a limit is set) too
- * many a second (docs.oracle.com: "Getting Instance Metadata").
+ * Refuses the same requests as Oracle's: without `Authorization: Bearer Oracle`, forwarded, and version 1 (docs.oracle.com:
+ * "Getting Instance Metadata").
  */
-import type { Clock } from "@ocir-broker/foundation";
 import type { EndpointName } from "../endpoints.ts";
 import type { Fault } from "../faults.ts";
 import { type Answer, answerHtml, answerJson, answerText } from "../http/answer.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import type { CertificateChain } from "./certificate-chain.ts";
-import type { Instance } from "./instance.ts";
+import { ASHBURN, INSTANCE, type Region } from "./instance.ts";
 
 export interface MetadataServiceOptions {
-  readonly instance: Instance;
   readonly chain: CertificateChain;
-  readonly clock: Clock;
-  /** Limit of requests a second, with a burst of the same size, before 429. Default: no limit. */
-  readonly limitPerS: number | undefined;
+  readonly region: Region;
   /** The instance's own metadata keys, which override those of every node. */
   readonly instanceMetadata: Readonly<Record<string, string>>;
+  readonly fault: Fault | undefined;
 }
-
-export type MetadataService = (request: ReceivedRequest, fault?: Fault) => Answer | Promise<Answer>;
 
 const BASE = "/opc/v2";
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host"];
-
-/** The metadata service names its two oldest regions by their keys. */
-const REGIONS_BY_KEY = ["us-ashburn-1", "us-phoenix-1"];
 
 const ENDPOINTS: Readonly<Record<string, EndpointName>> = {
   "/instance/regionInfo": "metadata.regionInfo",
@@ -43,24 +35,17 @@ export function metadataEndpoint(request: ReceivedRequest): EndpointName {
   return (path !== undefined && ENDPOINTS[path]) || "metadata.other";
 }
 
-export function createMetadataService(options: MetadataServiceOptions): MetadataService {
-  const { instance, chain, clock, limitPerS } = options;
-  const document = instanceDocument(instance, options.instanceMetadata);
-  const isWithinLimit = limitPerS === undefined ? () => true : createLimit(clock, limitPerS);
-
-  return (request, fault) => {
-    const path = pathBelowBase(request);
-    if (path === undefined) return refuse(404, "Not Found", `no such path ${request.path}`);
-    if (FORWARDED.some((name) => request.headers[name] !== undefined))
-      return refuse(403, "Forbidden", "the request was forwarded");
-    if (request.headers["authorization"] === undefined) return refuse(401, "Unauthorized", "no Authorization");
-    if (request.headers["authorization"] !== "Bearer Oracle")
-      return refuse(403, "Forbidden", "Authorization is not Bearer Oracle");
-    if (!isWithinLimit()) return refuse(429, "Too Many Requests", "above the limit");
-    if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "Method Not Allowed", request.method);
-    if (path.startsWith("/identity/")) return answerIdentity(path, chain, fault);
-    return answerDocument(path, { instance: document });
-  };
+export async function answerMetadata(request: ReceivedRequest, options: MetadataServiceOptions): Promise<Answer> {
+  const path = pathBelowBase(request);
+  if (path === undefined) return refuse(404, "Not Found", `no such path ${request.path}`);
+  if (FORWARDED.some((name) => request.headers[name] !== undefined))
+    return refuse(403, "Forbidden", "the request was forwarded");
+  if (request.headers["authorization"] === undefined) return refuse(401, "Unauthorized", "no Authorization");
+  if (request.headers["authorization"] !== "Bearer Oracle")
+    return refuse(403, "Forbidden", "Authorization is not Bearer Oracle");
+  if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "Method Not Allowed", request.method);
+  if (path.startsWith("/identity/")) return answerIdentity(path, options);
+  return answerDocument(path, { instance: instanceDocument(options) });
 }
 
 /** The error page of the metadata service: HTML, also for 429. */
@@ -77,20 +62,7 @@ function pathBelowBase(request: ReceivedRequest): string | undefined {
   return request.path.slice(BASE.length).replace(/\/$/, "");
 }
 
-function createLimit(clock: Clock, limitPerS: number): () => boolean {
-  let left = limitPerS;
-  let atMs = clock.monotonicMs();
-  return () => {
-    const nowMs = clock.monotonicMs();
-    left = Math.min(limitPerS, left + ((nowMs - atMs) / 1_000) * limitPerS);
-    atMs = nowMs;
-    if (left < 1) return false;
-    left -= 1;
-    return true;
-  };
-}
-
-async function answerIdentity(path: string, chain: CertificateChain, fault: Fault | undefined): Promise<Answer> {
+async function answerIdentity(path: string, { chain, fault }: MetadataServiceOptions): Promise<Answer> {
   const { certificatePem, keyPem, intermediatePem } = fault?.mismatch ? await chain.mismatched() : chain.current();
   if (path === "/identity/cert.pem") return answerText(200, certificatePem);
   if (path === "/identity/key.pem") return answerText(200, keyPem);
@@ -109,10 +81,8 @@ function answerDocument(path: string, document: unknown): Answer {
   return typeof value === "object" ? answerJson(200, value) : answerText(200, String(value));
 }
 
-function instanceDocument(
-  { instanceId, compartmentId, tenancyId, region }: Instance,
-  instanceMetadata: Readonly<Record<string, string>>,
-): object {
+function instanceDocument({ region, instanceMetadata }: MetadataServiceOptions): object {
+  const { instanceId, compartmentId, tenancyId } = INSTANCE;
   return {
     availabilityDomain: `SiMu:${region.id.toUpperCase()}-AD-1`,
     canonicalRegionName: region.id,
@@ -129,7 +99,8 @@ function instanceDocument(
       ...instanceMetadata,
     },
     ociAdName: `${region.key.toLowerCase()}-ad-1`,
-    region: REGIONS_BY_KEY.includes(region.id) ? region.key.toLowerCase() : region.id,
+    // The metadata service names its oldest regions by their keys.
+    region: region === ASHBURN ? region.key.toLowerCase() : region.id,
     regionInfo: {
       realmDomainComponent: region.realmDomain,
       realmKey: region.realmKey,

@@ -1,6 +1,6 @@
 /**
- * The content of every simulated repository: an image with one layer, whose file names the repository, a configuration, and a
- * manifest in Docker's and in OCI's form. The digests are correct, so a real client can pull it.
+ * The content of every simulated repository: an image with one layer, whose file names the repository, a configuration and a
+ * manifest. The digests are correct, so a real client can pull it.
  */
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
@@ -12,19 +12,14 @@ export interface Blob {
 }
 
 export interface Image {
-  readonly dockerManifest: Blob;
-  readonly ociManifest: Blob;
+  readonly manifest: Blob;
   /** Configuration and layer, by digest. */
   readonly blobs: ReadonlyMap<string, Blob>;
 }
 
-const DOCKER = "application/vnd.docker";
 const OCI = "application/vnd.oci.image";
 const CREATED = "2026-01-01T00:00:00Z";
 const TAR_BLOCK_BYTES = 512;
-
-export const DOCKER_MANIFEST_TYPE = `${DOCKER}.distribution.manifest.v2+json`;
-export const OCI_MANIFEST_TYPE = `${OCI}.manifest.v1+json`;
 
 /** @param program a static executable for containers of the image; without it, the image cannot be run. */
 export function createImages(program?: Buffer): (repository: string) => Image {
@@ -43,9 +38,9 @@ function createImage(repository: string, program: Buffer | undefined): Image {
     content: Buffer.from(`This is ${repository} of an OCI simulator.\n`),
   };
   const tar = tarOf(program === undefined ? [hello] : [hello, { name: "program", mode: 0o755, content: program }]);
-  const layer = blob("application/octet-stream", gzipSync(tar));
+  const layer = blob(`${OCI}.layer.v1.tar+gzip`, gzipSync(tar));
   const config = blob(
-    "application/octet-stream",
+    `${OCI}.config.v1+json`,
     JSON.stringify({
       architecture: process.arch === "x64" ? "amd64" : process.arch,
       os: "linux",
@@ -55,26 +50,16 @@ function createImage(repository: string, program: Buffer | undefined): Image {
       history: [{ created: CREATED, created_by: "oci-simulator" }],
     }),
   );
+  const mediaType = `${OCI}.manifest.v1+json`;
+  const content = { schemaVersion: 2, mediaType, config: descriptorOf(config), layers: [descriptorOf(layer)] };
   return {
-    dockerManifest: manifest(
-      DOCKER_MANIFEST_TYPE,
-      `${DOCKER}.container.image.v1+json`,
-      `${DOCKER}.image.rootfs.diff.tar.gzip`,
-    ),
-    ociManifest: manifest(OCI_MANIFEST_TYPE, `${OCI}.config.v1+json`, `${OCI}.layer.v1.tar+gzip`),
+    manifest: blob(mediaType, JSON.stringify(content)),
     blobs: new Map([config, layer].map((part) => [part.digest, part])),
   };
+}
 
-  function manifest(mediaType: string, configType: string, layerType: string): Blob {
-    const descriptor = (type: string, { digest, bytes }: Blob) => ({ mediaType: type, size: bytes.length, digest });
-    const content = {
-      schemaVersion: 2,
-      mediaType,
-      config: descriptor(configType, config),
-      layers: [descriptor(layerType, layer)],
-    };
-    return blob(mediaType, JSON.stringify(content));
-  }
+function descriptorOf({ mediaType, digest, bytes }: Blob): object {
+  return { mediaType, size: bytes.length, digest };
 }
 
 function blob(mediaType: string, content: string | Buffer): Blob {

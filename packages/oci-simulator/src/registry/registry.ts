@@ -9,7 +9,7 @@ import type { ReceivedRequest } from "../http/received-request.ts";
 import { Refusal } from "../http/refusal.ts";
 import { type Action, isAnonymous } from "../iam.ts";
 import type { Claims } from "../jwt.ts";
-import { type Blob, DOCKER_MANIFEST_TYPE, type Image, OCI_MANIFEST_TYPE } from "./image.ts";
+import type { Blob, Image } from "./image.ts";
 import { isInScope } from "./registry-tokens.ts";
 import { forwardTo } from "./storage.ts";
 import { answerToken, TOKEN_PATH, type TokenEndpointOptions, tokenEndpointName } from "./token-endpoint.ts";
@@ -85,7 +85,7 @@ export async function answerRegistry(request: ReceivedRequest, options: Registry
   return (
     refuseAction(action, target.repository, claims, request, options) ??
     (options.storage === undefined
-      ? answerTarget(target, request, options.imageOf(target.repository))
+      ? answerTarget(target, options.imageOf(target.repository))
       : forwardTo(options.storage, request))
   );
 }
@@ -148,29 +148,17 @@ function refuseAction(
   return undefined;
 }
 
-function answerTarget({ kind, repository, reference }: Target, request: ReceivedRequest, image: Image): Answer {
+/** Every tag exists; a digest must be that of the image's manifest or blobs. */
+function answerTarget({ kind, repository, reference }: Target, { manifest, blobs }: Image): Answer {
   if (kind === "tags") return answerJson(200, { name: repository, tags: ["latest"] }, VERSION_HEADER);
-  return kind === "manifests" ? answerManifest(reference, request, image) : answerBlob(reference, image);
-}
-
-/** Every tag exists; a digest must be that of one of the two manifests. */
-function answerManifest(reference: string, request: ReceivedRequest, { dockerManifest, ociManifest }: Image): Answer {
-  const accept = request.headers["accept"] ?? "";
-  const isOci = accept.includes(OCI_MANIFEST_TYPE) && !accept.includes(DOCKER_MANIFEST_TYPE);
-  const found = reference.startsWith("sha256:")
-    ? [dockerManifest, ociManifest].find(({ digest }) => digest === reference)
-    : isOci
-      ? ociManifest
-      : dockerManifest;
-  if (found === undefined)
+  if (kind === "blobs") {
+    const found = blobs.get(reference);
+    if (found !== undefined) return answerContent(found);
+    return registryError(404, "BLOB_UNKNOWN", "blob unknown to registry", `no blob ${reference}`);
+  }
+  if (reference.startsWith("sha256:") && reference !== manifest.digest)
     return registryError(404, "MANIFEST_UNKNOWN", "manifest unknown", `no manifest ${reference}`);
-  return answerContent(found);
-}
-
-function answerBlob(digest: string, { blobs }: Image): Answer {
-  const found = blobs.get(digest);
-  if (found === undefined) return registryError(404, "BLOB_UNKNOWN", "blob unknown to registry", `no blob ${digest}`);
-  return answerContent(found);
+  return answerContent(manifest);
 }
 
 function answerContent({ mediaType, digest, bytes }: Blob): Answer {

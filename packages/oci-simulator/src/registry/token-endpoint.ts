@@ -39,7 +39,6 @@ export function tokenEndpointName(request: ReceivedRequest): EndpointName {
 export function answerToken(request: ReceivedRequest, options: TokenEndpointOptions): Answer {
   if (request.method !== "GET" && request.method !== "HEAD")
     throw new Refusal("MethodNotAllowed", `${request.method} ${TOKEN_PATH}`);
-  if (request.host === "") throw new Refusal("InvalidParameter", "no Host");
   const scopes = request.query
     .getAll("scope")
     .flatMap((scope) => scope.split(" "))
