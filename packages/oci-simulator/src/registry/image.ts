@@ -1,6 +1,6 @@
 /**
  * The content of every simulated repository: an image with one layer, whose file names the repository, a configuration and a
- * manifest. The digests are correct, so a real client can pull it.
+ * manifest in Docker's form. The digests are correct, so a real client can pull it.
  */
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
@@ -17,7 +17,7 @@ export interface Image {
   readonly blobs: ReadonlyMap<string, Blob>;
 }
 
-const OCI = "application/vnd.oci.image";
+const DOCKER = "application/vnd.docker";
 const CREATED = "2026-01-01T00:00:00Z";
 const TAR_BLOCK_BYTES = 512;
 
@@ -38,9 +38,9 @@ function createImage(repository: string, program: Buffer | undefined): Image {
     content: Buffer.from(`This is ${repository} of an OCI simulator.\n`),
   };
   const tar = tarOf(program === undefined ? [hello] : [hello, { name: "program", mode: 0o755, content: program }]);
-  const layer = blob(`${OCI}.layer.v1.tar+gzip`, gzipSync(tar));
+  const layer = blob(`${DOCKER}.image.rootfs.diff.tar.gzip`, gzipSync(tar));
   const config = blob(
-    `${OCI}.config.v1+json`,
+    `${DOCKER}.container.image.v1+json`,
     JSON.stringify({
       architecture: process.arch === "x64" ? "amd64" : process.arch,
       os: "linux",
@@ -50,7 +50,7 @@ function createImage(repository: string, program: Buffer | undefined): Image {
       history: [{ created: CREATED, created_by: "oci-simulator" }],
     }),
   );
-  const mediaType = `${OCI}.manifest.v1+json`;
+  const mediaType = `${DOCKER}.distribution.manifest.v2+json`;
   const content = { schemaVersion: 2, mediaType, config: descriptorOf(config), layers: [descriptorOf(layer)] };
   return {
     manifest: blob(mediaType, JSON.stringify(content)),
