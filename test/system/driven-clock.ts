@@ -3,16 +3,9 @@
  * (renewals, back-off, deadlines) only when the test advances the time.
  */
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit";
 
-export interface DrivenClock extends FakeClock {
-  /** Waits for `work`, and moves the clock only over timers that are due within 300 ms. */
-  drive<T>(work: Promise<T>): Promise<T>;
-  /** Waits the same way until a condition holds. */
-  driveUntil(isTrue: () => boolean): Promise<void>;
-  /** Advances the time, but never during an exchange. */
-  pass(ms: number, broker: { isFetching(): boolean }): Promise<void>;
-}
+export type DrivenClock = ReturnType<typeof createDrivenClock>;
 
 /** Longer than every spacing, shorter than every back-off, deadline and renewal. */
 const SHORT_MS = 300;
@@ -25,9 +18,10 @@ const STILL_MS = 400;
 
 const LONGEST_WAIT_MS = 30_000;
 
-export function createDrivenClock(): DrivenClock {
+export function createDrivenClock() {
   const clock = createFakeClock();
 
+  /** Moves the clock only over timers that are due within 300 ms, until a condition holds. */
   async function driveUntil(isTrue: () => boolean): Promise<void> {
     let movedAtMs = performance.now();
     const endsAtMs = performance.now() + LONGEST_WAIT_MS;
@@ -43,6 +37,7 @@ export function createDrivenClock(): DrivenClock {
     }
   }
 
+  /** Waits for `work` the same way. */
   async function drive<T>(work: Promise<T>): Promise<T> {
     let isSettled = false;
     const settle = (): void => {
@@ -53,6 +48,7 @@ export function createDrivenClock(): DrivenClock {
     return work;
   }
 
+  /** Advances the time, but never during an exchange. */
   async function pass(ms: number, broker: { isFetching(): boolean }): Promise<void> {
     const endsAtMs = clock.monotonicMs() + ms;
     for (let leftMs = ms; leftMs > 0; leftMs = endsAtMs - clock.monotonicMs()) {

@@ -1,13 +1,7 @@
 /** Image names that try to inject text into log or answer, over the socket of a real broker. */
-
-import { createLog } from "@ocir-broker/broker";
-import { startSimulator } from "@ocir-broker/oci-simulator";
-import { expect, it, onTestFinished } from "vitest";
-import { createDrivenClock } from "./driven-clock.ts";
-import { startInProcess } from "./in-process-broker.ts";
-
-const HOST = "iad.ocir.io";
-const API_VERSION = "credentialprovider.kubelet.k8s.io/v1";
+import { credentialProviderRequest } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
+import { HOST, startDrivenBroker } from "./driven-broker.ts";
 
 const PAYLOADS = [
   "\n",
@@ -50,18 +44,12 @@ const PLACES: readonly ((payload: string) => string)[] = [
 const IMAGES = PLACES.flatMap((place) => PAYLOADS.map(place));
 
 it(`${IMAGES.length} hostile names: answers have the keys that they should, error lines and log lines are one line each`, async () => {
-  const clock = createDrivenClock();
-  const simulator = await startSimulator({ clock });
-  onTestFinished(() => simulator.close());
-  const registries = { endpoints: { [HOST]: simulator.registryUrl.origin } };
-  const broker = await startInProcess({ clock, simulator, config: { registries } });
-  onTestFinished(() => broker.close());
+  const { clock, broker } = await startDrivenBroker();
   await clock.drive(broker.pull(`${HOST}/acme/app`));
   const from = broker.log.length;
 
   for (const image of IMAGES) {
-    const body = JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: API_VERSION, image });
-    const { status, text } = await clock.drive(broker.post(body));
+    const { status, text } = await clock.drive(broker.post(credentialProviderRequest({ image })));
     if (status === 200) {
       const answer = JSON.parse(text);
       expect(Object.keys(answer)).toEqual(["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);
@@ -79,20 +67,4 @@ it(`${IMAGES.length} hostile names: answers have the keys that they should, erro
   const lines = broker.log.slice(from);
   expect(lines.filter(({ msg }) => msg === "request answered" || msg === "request failed")).toHaveLength(IMAGES.length);
   expect(lines.filter(({ msg, level }) => /forged/.test(msg) || level === "fatal")).toEqual([]);
-});
-
-it("a log line stays one JSON line, whatever a fact holds", () => {
-  const written: string[] = [];
-  const log = createLog({
-    level: "info",
-    environment: { JOURNAL_STREAM: "8:1" },
-    stream: { write: (line) => void written.push(line) },
-  });
-  for (const payload of PAYLOADS) log.info({ repository: payload, registryHost: payload }, "request answered");
-  expect(written).toHaveLength(PAYLOADS.length);
-  for (const [index, line] of written.entries()) {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-    expect(line).toMatch(/^<6>\{[^\u0000-\u001f]*\}\n$/);
-    expect(JSON.parse(line.slice(3)).repository).toBe(PAYLOADS[index]);
-  }
 });

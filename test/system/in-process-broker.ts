@@ -1,13 +1,12 @@
 /**
  * The real broker in the test's own process, on real sockets, with the test's clock and random numbers, and its log as values.
  */
-import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Broker, checkConfig, createLog, startBroker } from "@ocir-broker/broker";
+import { checkConfig, createLog, startBroker } from "@ocir-broker/broker";
 import type { Clock } from "@ocir-broker/foundation";
 import type { Simulator } from "@ocir-broker/oci-simulator";
+import { credentialProviderRequest, temporaryFolder } from "@ocir-broker/testkit";
 
 export interface LogLine {
   readonly level: string;
@@ -32,16 +31,7 @@ export type Pulled =
   | { readonly kind: "nothing" }
   | { readonly kind: "error"; readonly code: string };
 
-export interface InProcessBroker {
-  readonly broker: Broker;
-  readonly log: readonly LogLine[];
-  readonly socketPath: string;
-  pull(image: string): Promise<Pulled>;
-  post(body: string | Buffer): Promise<{ status: number; text: string }>;
-  /** An exchange for the session or a pinned token is in flight, not waiting for the session's next attempt. */
-  isFetching(): boolean;
-  close(): Promise<void>;
-}
+export type InProcessBroker = Awaited<ReturnType<typeof startInProcess>>;
 
 export interface InProcessOptions {
   readonly clock: Clock;
@@ -54,9 +44,9 @@ export interface InProcessOptions {
   readonly logLevel?: "debug" | "info";
 }
 
-export async function startInProcess(options: InProcessOptions): Promise<InProcessBroker> {
+export async function startInProcess(options: InProcessOptions) {
   const { clock, simulator } = options;
-  const directory = mkdtempSync(join(tmpdir(), "ocir-in-process-"));
+  const directory = temporaryFolder();
   const socketPath = join(directory, "c.sock");
   const checked = checkConfig(
     JSON.stringify({
@@ -82,28 +72,22 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
 
   return {
     broker,
-    log,
+    log: log as readonly LogLine[],
     socketPath,
-    post: (body) => post(socketPath, body),
-    isFetching() {
+    post: (body: string | Buffer) => post(socketPath, body),
+    /** An exchange for the session or a pinned token is in flight, not waiting for the session's next attempt. */
+    isFetching(): boolean {
       const { session, registries } = broker.health.details();
       if (session?.state === "backing-off") return false;
       return [session, ...Object.values(registries)].some((each) => each?.kept && each.nextFetchInSeconds === null);
     },
-    async pull(image) {
-      const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
-      const { status, text } = await post(
-        socketPath,
-        JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image }),
-      );
+    async pull(image: string): Promise<Pulled> {
+      const { status, text } = await post(socketPath, credentialProviderRequest({ image }));
       return status === 200
         ? pulledFrom(text, image)
         : { kind: "error", code: /^ocir-broker: ([a-z-]+): /.exec(text)?.[1] ?? text };
     },
-    async close() {
-      await broker.close();
-      rmSync(directory, { recursive: true, force: true });
-    },
+    close: () => broker.close(),
   };
 }
 

@@ -71,11 +71,12 @@ export function callCredentialProvider(call: CredentialProviderCall): Promise<Cr
   });
   // A provider may exit without reading everything; like the kubelet, ignore the broken pipe.
   child.stdin.on("error", () => {});
-  child.stdin.end(call.stdin ?? encodeRequest(call));
+  child.stdin.end(call.stdin ?? credentialProviderRequest(call));
   return promise;
 }
 
-function encodeRequest({ image, serviceAccountToken }: RequestForImage): string {
+/** The kubelet's v1 request for an image: one line. */
+export function credentialProviderRequest({ image, serviceAccountToken }: RequestForImage): string {
   const request = {
     kind: "CredentialProviderRequest",
     apiVersion: "credentialprovider.kubelet.k8s.io/v1",

@@ -1,5 +1,9 @@
 export { createAuthServiceDouble } from "./auth-service-double.ts";
-export { type CredentialProviderResult, callCredentialProvider } from "./credential-provider-call.ts";
+export {
+  type CredentialProviderResult,
+  callCredentialProvider,
+  credentialProviderRequest,
+} from "./credential-provider-call.ts";
 export { createFakeClock, type FakeClock } from "./fake-clock.ts";
 export { createImpatientClock } from "./impatient-clock.ts";
 export { createIdentityAuthority, type InstanceIdentity } from "./instance-identity.ts";
