@@ -25,7 +25,7 @@ const REQUEST = `${JSON.stringify({
 export async function printSystemd(): Promise<void> {
   const reason = canBootSystemd();
   if (reason !== undefined) return console.log(`under systemd: not measured, ${reason}`);
-  const root = await bootSimulatedNode({ logLevel: "info" });
+  const root = await bootSimulatedNode();
   root.write(REQUEST_PATH, REQUEST);
   try {
     console.log("under systemd                                                        bar");

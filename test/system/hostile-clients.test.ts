@@ -2,8 +2,9 @@
  * Hostile clients of both sockets, of the daemon in its unit: no pull fails, and the daemon does not end. Times are the benchmark's.
  */
 import { once } from "node:events";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import type { Attack } from "../hostile-clients.ts";
+import { describeUnless } from "./describe-unless.ts";
 import { isLongRun } from "./long-run.ts";
 import { bootSimulatedNode, CREDENTIALS_SOCKET, HEALTH_SOCKET, NODE, SERVICE, underLoad } from "./simulated-node.ts";
 import { canBootSystemd, type SystemdRoot } from "./systemd-root/index.ts";
@@ -15,17 +16,14 @@ const ATTACKS: readonly (readonly [attack: Attack, socket: string])[] = [
   ["bodies byte by byte", CREDENTIALS_SOCKET],
 ];
 
-const skipped = canBootSystemd();
-
-describe.skipIf(skipped !== undefined)(`hostile clients${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+describeUnless(canBootSystemd(), "hostile clients", () => {
   let root: SystemdRoot;
 
   beforeAll(async () => {
-    root = await bootSimulatedNode({ logLevel: "info" });
+    root = await bootSimulatedNode();
     await root.run("systemctl", ["start", SERVICE]);
+    return () => root.powerOff();
   });
-
-  afterAll(() => root?.powerOff());
 
   it.each(ATTACKS)("%s: no pull fails, and the daemon is not restarted", async (attack, socket) => {
     const { calls, failures } = await underLoad(root, async () => {

@@ -28,6 +28,24 @@ export const BROKER_FILES: readonly InstalledFile[] = [
   DAEMON,
 ];
 
+interface Provider {
+  readonly name: string;
+  readonly matchImages: readonly string[];
+  readonly [further: string]: unknown;
+}
+
+export const OCIR_IMAGES = ["*.ocir.io", "ocir.*.oci.*.*"];
+
+/** A kubelet's configuration with these providers. */
+export function providerConfig(...providers: readonly Provider[]): string {
+  const apiVersion = "credentialprovider.kubelet.k8s.io/v1";
+  return JSON.stringify({
+    apiVersion: "kubelet.config.k8s.io/v1",
+    kind: "CredentialProviderConfig",
+    providers: providers.map((provider) => ({ apiVersion, defaultCacheDuration: "0s", ...provider })),
+  });
+}
+
 interface DropIn extends InstalledFile {
   readonly from: { text: string };
 }
@@ -73,34 +91,44 @@ export interface LoadReport {
   readonly maxMs: number;
 }
 
-export async function bootSimulatedNode(options: {
-  readonly logLevel: string;
-  readonly files?: readonly InstalledFile[];
-}): Promise<SystemdRoot> {
+export async function bootSimulatedNode(): Promise<SystemdRoot> {
   const config = {
     registries: { endpoints: { [REGISTRY_HOST]: "http://127.0.0.1:18080" } },
     metadata: { baseUrl: METADATA_URL },
     auth: { endpoint: "http://127.0.0.1:18082" },
-    log: { level: options.logLevel },
+    log: { level: "info" },
   };
   const root = await bootSystemd({
     files: [
       ...BROKER_FILES,
       { from: join(CHECKOUT, "dist/credential-provider-oke"), to: SHIM, mode: 0o755 },
       { from: { text: JSON.stringify(config) }, to: "/etc/ocir-broker/config.yaml" },
-      ...(options.files ?? []),
     ],
     enable: ["ocir-broker.socket"],
   });
-  await root.run("systemd-run", [
-    ...["--quiet", "--unit", "simulator", "--working-directory=/opt/checkout"],
-    ...[NODE, "packages/oci-simulator/src/main.ts"],
-  ]);
-  await until(
-    "the simulator answers",
-    async () => (await root.exec("curl", ["-sSf", `${CONTROL_URL}/requests`])).exitCode === 0,
-  );
+  await startSimulator(root);
   return root;
+}
+
+/** Starts the simulated cloud on a node, and resolves when it answers. */
+export async function startSimulator(root: SystemdRoot, ...flags: readonly string[]): Promise<void> {
+  await root.run("systemd-run", [
+    ...["--quiet", "--collect", "--unit", "simulator", "--working-directory=/opt/checkout", NODE],
+    ...["packages/oci-simulator/src/main.ts", ...flags],
+  ]);
+  const isUp = async () => (await root.exec("curl", ["-sSf", `${CONTROL_URL}/requests`])).exitCode === 0;
+  await until("the simulator answers", isUp);
+}
+
+/** Kills the daemon, and resolves when systemd has started another one, which is ready. */
+export async function killDaemon(root: SystemdRoot): Promise<void> {
+  const before = await root.property(SERVICE, "MainPID");
+  await root.run("kill", ["-KILL", before]);
+  await until("another process is ready", async () => {
+    // One call for both values: with two calls, the first may still describe the killed process.
+    const shown = await root.run("systemctl", ["show", "--property=MainPID,ActiveState", SERVICE]);
+    return /^ActiveState=active$/m.test(shown) && !new RegExp(`^MainPID=(0|${before})$`, "m").test(shown);
+  });
 }
 
 /** Calls the shim 50 times a second, as a kubelet does, for as long as `action` takes. */

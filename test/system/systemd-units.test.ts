@@ -3,13 +3,12 @@
  * upstream.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HEALTH_GROUP } from "@ocir-broker/protocol";
-import { until } from "@ocir-broker/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { credentialProviderRequest, temporaryFolder, until } from "@ocir-broker/testkit";
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { describeUnless } from "./describe-unless.ts";
 import {
   BROKER_FILES,
   CREDENTIALS_SOCKET,
@@ -17,6 +16,7 @@ import {
   dropIn,
   HEALTH_SOCKET,
   METRICS_FOLDER,
+  SERVICE,
   UNITS,
   withDropIn,
 } from "./simulated-node.ts";
@@ -29,7 +29,6 @@ import {
   type SystemdRoot,
 } from "./systemd-root/index.ts";
 
-const skipped = canBootSystemd();
 /** Zero without systemd; the tests are then skipped. */
 const systemdVersion = Number(
   /^systemd (\d+)/.exec(spawnSync("systemctl", ["--version"]).stdout?.toString())?.[1] ?? 0,
@@ -38,9 +37,7 @@ const systemdVersion = Number(
 const NEWER_DIRECTIVES = [{ name: "PollLimitIntervalSec", since: 255 }];
 /** systemd 252 rates the same unit 1.3, 257 rates it 1.2: the weights have changed in between. */
 const MOST_EXPOSURE = systemdVersion < 257 ? 1.3 : 1.2;
-const METRICS_FILE = `${METRICS_FOLDER}/ocir_broker.prom`;
 const PROBE = "/usr/local/bin/sandbox-probe";
-const SERVICE = "ocir-broker.service";
 const NOBODY = 65_534;
 /** curl's exit code if nothing listens: no file, or connection refused. */
 const COULD_NOT_CONNECT = 7;
@@ -49,330 +46,238 @@ const KUBELET_UNIT =
   "[Unit]\nAfter=network-online.target\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
 
 /** Not a registry of Oracle's: the daemon answers without credentials and without a request, since there is no upstream. */
-const REQUEST = JSON.stringify({
-  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-  kind: "CredentialProviderRequest",
-  image: "registry.example/app:1",
-});
-
-const call = (root: SystemdRoot, options?: ExecOptions, seconds = 10): Promise<ExecResult> =>
-  curl(root, CREDENTIALS_SOCKET, ["-d", REQUEST, "http://localhost/v1/credentials"], options, seconds);
-
-const health = (root: SystemdRoot, options?: ExecOptions): Promise<ExecResult> =>
-  curl(root, HEALTH_SOCKET, ["http://localhost/livez"], options, 10);
-
-function curl(
-  root: SystemdRoot,
-  socket: string,
-  args: readonly string[],
-  options: ExecOptions | undefined,
-  seconds: number,
-): Promise<ExecResult> {
-  return root.exec("curl", ["-sSf", "-m", String(seconds), "--unix-socket", socket, ...args], options);
-}
+const REQUEST = credentialProviderRequest({ image: "registry.example/app:1" });
 
 async function isActive(root: SystemdRoot, unit: string): Promise<boolean> {
   return (await root.exec("systemctl", ["is-active", "--quiet", unit])).exitCode === 0;
 }
 
-async function mainPid(root: SystemdRoot): Promise<number> {
-  return Number(await root.property(SERVICE, "MainPID"));
-}
+const mainPid = (root: SystemdRoot): Promise<string> => root.property(SERVICE, "MainPID");
 
-describe.skipIf(skipped !== undefined)(
-  `ocir-broker's units under systemd${skipped ? ` (skipped: ${skipped})` : ""}`,
-  () => {
-    const built = mkdtempSync(join(tmpdir(), "ocir-units-"));
-    let root: SystemdRoot;
+describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
+  let root: SystemdRoot;
 
-    beforeAll(async () => {
-      const probe = join(built, "sandbox-probe");
-      execFileSync("cc", ["-static", "-o", probe, join(import.meta.dirname, "sandbox-probe.c")]);
-      const files: InstalledFile[] = [
-        ...BROKER_FILES,
-        { from: probe, to: PROBE, mode: 0o755 },
-        { from: { text: "log: {level: info}\n" }, to: "/etc/ocir-broker/config.yaml" },
-      ];
-      root = await bootSystemd({ files, enable: ["ocir-broker.service"] });
+  beforeAll(async () => {
+    const probe = join(temporaryFolder(), "sandbox-probe");
+    execFileSync("cc", ["-static", "-o", probe, join(import.meta.dirname, "sandbox-probe.c")]);
+    const files: InstalledFile[] = [
+      ...BROKER_FILES,
+      { from: probe, to: PROBE, mode: 0o755 },
+      { from: { text: "log: {level: info}\n" }, to: "/etc/ocir-broker/config.yaml" },
+    ];
+    root = await bootSystemd({ files, enable: [SERVICE] });
+    return () => root.powerOff();
+  });
+
+  beforeEach(async () => {
+    await root.run("systemctl", ["stop", SERVICE]);
+    await root.run("systemctl", ["reset-failed"]);
+  });
+
+  const curl = (socket: string, args: readonly string[], options: ExecOptions = {}, seconds = 10) =>
+    root.exec("curl", ["-sSf", "-m", String(seconds), "--unix-socket", socket, ...args], options);
+  const call = (options?: ExecOptions, seconds?: number) =>
+    curl(CREDENTIALS_SOCKET, ["-d", REQUEST, "http://localhost/v1/credentials"], options, seconds);
+  const health = (options?: ExecOptions) => curl(HEALTH_SOCKET, ["http://localhost/livez"], options);
+
+  describe("as files", () => {
+    it("systemd-analyze verify has nothing to say but that a directive is newer than this systemd", async () => {
+      const unknown = NEWER_DIRECTIVES.filter(({ since }) => since > systemdVersion).map(({ name }) => name);
+      const { stdout, stderr } = await root.exec("systemd-analyze", ["verify", "--recursive-errors=yes", ...UNITS]);
+      const isExpected = (line: string) => unknown.some((name) => line.includes(`: Unknown key '${name}' in section `));
+      expect([stdout, stderr.split("\n").filter((line) => line !== "" && !isExpected(line))]).toEqual(["", []]);
     });
 
-    afterAll(async () => {
-      await root?.powerOff();
-      rmSync(built, { recursive: true });
+    it(`systemd-analyze security sees an exposure of at most ${MOST_EXPOSURE}`, async () => {
+      const unit = `/usr/lib/systemd/system/${SERVICE}`;
+      const report = await root.run("systemd-analyze", ["security", "--offline=yes", "--no-pager", unit]);
+      const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
+      expect(exposure).toBeLessThanOrEqual(MOST_EXPOSURE);
     });
 
-    beforeEach(async () => {
+    it("limits are configured, enforced here or not", async () => {
+      const names = "MemoryHigh MemoryMax MemorySwapMax TasksMax LimitCORE OOMScoreAdjust WatchdogSignal".split(" ");
+      const values = await Promise.all(names.map((name) => root.property(SERVICE, name)));
+      expect(values).toEqual([String(200 << 20), String(256 << 20), "0", "64", "1", "-500", "9"]);
+    });
+  });
+
+  describe("sockets", () => {
+    it("the first request starts the service and with it the health socket", async () => {
+      expect(await isActive(root, SERVICE)).toBe(false);
+      expect(await call()).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringContaining("CredentialProviderResponse"),
+      });
+      expect(await isActive(root, SERVICE)).toBe(true);
+      expect(await health()).toMatchObject({ exitCode: 0 });
+    });
+
+    it("health checks during a stop do not bring the service back", async () => {
+      const checks = `while :; do curl -s -m 2 --unix-socket ${HEALTH_SOCKET} http://localhost/livez; done`;
+      const together = `(${checks}) & (${checks}) & ${checks}`;
+      await root.run("systemd-run", ["--quiet", "--unit", "checks", "sh", "-c", together]);
+      onTestFinished(async () => void (await root.run("systemctl", ["stop", "checks.service"])));
+      for (let round = 0; round < 5; round += 1) {
+        await call();
+        await root.run("systemctl", ["stop", SERVICE]);
+        await sleep(50);
+        expect(await isActive(root, SERVICE)).toBe(false);
+        expect(await health()).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+      }
+    });
+
+    it("the folder and the credentials socket outlive a stop, and the next request starts the service again", async () => {
+      await call();
       await root.run("systemctl", ["stop", SERVICE]);
-      await root.run("systemctl", ["reset-failed"]);
+      expect(await root.run("stat", ["-c", "%a %U:%G", "/run/ocir-broker"])).toBe("755 root:root");
+      expect(await root.run("ls", ["/run/ocir-broker"])).toBe("credentials.sock");
+      expect(await call()).toMatchObject({ exitCode: 0 });
     });
 
-    describe("as files", () => {
-      it("systemd-analyze verify has nothing to say but that a directive is newer than this systemd", async () => {
-        const unknown = NEWER_DIRECTIVES.filter(({ since }) => since > systemdVersion).map(({ name }) => name);
-        const { stdout, stderr } = await root.exec("systemd-analyze", ["verify", "--recursive-errors=yes", ...UNITS]);
-        const isExpected = (line: string) =>
-          unknown.some((name) => line.includes(`: Unknown key '${name}' in section `));
-        expect([stdout, stderr.split("\n").filter((line) => line !== "" && !isExpected(line))]).toEqual(["", []]);
-      });
-
-      it(`systemd-analyze security sees an exposure of at most ${MOST_EXPOSURE}`, async () => {
-        const unit = `/usr/lib/systemd/system/${SERVICE}`;
-        const report = await root.run("systemd-analyze", ["security", "--offline=yes", "--no-pager", unit]);
-        const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
-        expect(exposure).toBeLessThanOrEqual(MOST_EXPOSURE);
-      });
-
-      it("limits are configured, enforced here or not", async () => {
-        const names = [
-          "MemoryHigh",
-          "MemoryMax",
-          "MemorySwapMax",
-          "TasksMax",
-          "LimitCORE",
-          "OOMScoreAdjust",
-          "WatchdogSignal",
-        ];
-        const values = await Promise.all(names.map((name) => root.property(SERVICE, name)));
-        expect(values).toEqual([String(200 << 20), String(256 << 20), "0", "64", "1", "-500", "9"]);
-      });
-    });
-
-    describe("sockets", () => {
-      it("the first request starts the service and with it the health socket", async () => {
-        expect(await isActive(root, SERVICE)).toBe(false);
-        expect(await call(root)).toMatchObject({
-          exitCode: 0,
-          stdout: expect.stringContaining("CredentialProviderResponse"),
-        });
-        expect(await isActive(root, SERVICE)).toBe(true);
-        expect(await health(root)).toMatchObject({ exitCode: 0 });
-      });
-
-      it("a health check of a stopped service is refused and starts nothing", async () => {
-        for (let round = 0; round < 5; round += 1)
-          expect(await health(root)).toMatchObject({ exitCode: COULD_NOT_CONNECT });
-        const alone = await root.exec("systemctl", ["start", "ocir-broker-health.socket"]);
-        expect(alone.stderr).toContain("Operation refused");
-        expect(await isActive(root, SERVICE)).toBe(false);
-        expect(await isActive(root, "ocir-broker-health.socket")).toBe(false);
-      });
-
-      it("health checks during a stop do not bring the service back", async () => {
-        const checks = `while :; do curl -s -m 2 --unix-socket ${HEALTH_SOCKET} http://localhost/livez; done`;
-        await root.run("systemd-run", [
-          "--quiet",
-          "--unit",
-          "checks",
-          "sh",
-          "-c",
-          `(${checks}) & (${checks}) & ${checks}`,
+    it("a member of its group may ask for health, another user may not, and neither for credentials", async () => {
+      await call();
+      const modes = await root.run("stat", ["-c", "%a %U:%G", CREDENTIALS_SOCKET, HEALTH_SOCKET]);
+      expect(modes).toBe(`600 root:root\n660 root:${HEALTH_GROUP}`);
+      expect(await health({ uid: NOBODY })).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+      expect(await call({ uid: NOBODY })).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+      const asMember = (socket: string): Promise<ExecResult> =>
+        root.exec("setpriv", [
+          ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, `--groups=${HEALTH_GROUP}`, "--"],
+          ...["curl", "-sSf", "-m", "10", "--unix-socket", socket, "http://localhost/livez"],
         ]);
-        onTestFinished(async () => void (await root.run("systemctl", ["stop", "checks.service"])));
-        for (let round = 0; round < 5; round += 1) {
-          await call(root);
-          await root.run("systemctl", ["stop", SERVICE]);
-          await sleep(50);
-          expect(await isActive(root, SERVICE)).toBe(false);
-        }
+      expect(await asMember(HEALTH_SOCKET)).toMatchObject({ exitCode: 0, stdout: "ok\n" });
+      expect(await asMember(CREDENTIALS_SOCKET)).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+      expect(await root.exec(DAEMON.to, ["status"], { uid: NOBODY })).toMatchObject({
+        exitCode: 1,
+        stderr: `ocir-broker: socket-denied: ${HEALTH_SOCKET}: permission denied: run as root, or join the group ${HEALTH_GROUP}\n`,
       });
+      const process = `/proc/${await mainPid(root)}`;
+      for (const look of [`cat ${process}/environ`, `cat ${process}/maps`, `ls ${process}/fd`]) {
+        expect((await root.exec("sh", ["-c", look], { uid: NOBODY })).stderr).toContain("Permission denied");
+      }
+    });
 
-      it("the folder and the credentials socket outlive a stop, and the next request starts the service again", async () => {
-        await call(root);
-        await root.run("systemctl", ["stop", SERVICE]);
-        expect(await root.run("stat", ["-c", "%a %U:%G", "/run/ocir-broker"])).toBe("755 root:root");
-        expect(await root.run("ls", ["/run/ocir-broker"])).toBe("credentials.sock");
-        expect(await call(root)).toMatchObject({ exitCode: 0 });
-      });
-
-      it("a member of its group may ask for health, another user may not, and neither for credentials", async () => {
-        await call(root);
-        const modes = await root.run("stat", ["-c", "%a %U:%G", CREDENTIALS_SOCKET, HEALTH_SOCKET]);
-        expect(modes).toBe(`600 root:root\n660 root:${HEALTH_GROUP}`);
-        expect(await health(root, { uid: NOBODY })).toMatchObject({ exitCode: COULD_NOT_CONNECT });
-        expect(await call(root, { uid: NOBODY })).toMatchObject({ exitCode: COULD_NOT_CONNECT });
-        const asMember = (socket: string): Promise<ExecResult> =>
-          root.exec("setpriv", [
-            ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, `--groups=${HEALTH_GROUP}`, "--"],
-            ...["curl", "-sSf", "-m", "10", "--unix-socket", socket, "http://localhost/livez"],
-          ]);
-        expect(await asMember(HEALTH_SOCKET)).toMatchObject({ exitCode: 0, stdout: "ok\n" });
-        expect(await asMember(CREDENTIALS_SOCKET)).toMatchObject({ exitCode: COULD_NOT_CONNECT });
-        expect(await root.exec(DAEMON.to, ["status"], { uid: NOBODY })).toMatchObject({
-          exitCode: 1,
-          stderr: `ocir-broker: socket-denied: ${HEALTH_SOCKET}: permission denied: run as root, or join the group ${HEALTH_GROUP}\n`,
-        });
-      });
-
-      it("a drop-in opens the health socket to every user", async () => {
-        const open = dropIn("ocir-broker-health.socket", "open", "[Socket]\nSocketMode=0666\n");
-        await withDropIn(root, open, async () => {
-          await call(root);
-          expect(await health(root, { uid: NOBODY })).toMatchObject({ exitCode: 0 });
-        });
-      });
-
-      it("without the group the service runs without its health socket; with it again, a restart brings it", async () => {
-        await root.run("groupdel", [HEALTH_GROUP]);
-        expect(await call(root)).toMatchObject({ exitCode: 0 });
-        expect(await health(root)).toMatchObject({ exitCode: COULD_NOT_CONNECT });
-        await until("the journal has the next step", async () =>
-          (await root.journal(SERVICE)).includes("systemd passed no health socket; run systemd-sysusers"),
-        );
-        await root.run("systemd-sysusers");
-        await root.run("systemctl", ["restart", SERVICE]);
-        expect(await health(root)).toMatchObject({ exitCode: 0 });
-        expect(await call(root)).toMatchObject({ exitCode: 0 });
-      });
-
-      it("either socket's restart leaves a service that answers on both", async () => {
-        await call(root);
-        await root.run("systemctl", ["restart", "ocir-broker.socket"]);
-        expect(await call(root)).toMatchObject({ exitCode: 0 });
-        expect(await health(root)).toMatchObject({ exitCode: 0 });
-        const refused = await root.exec("systemctl", ["restart", "ocir-broker-health.socket"]);
-        expect(refused.stderr).toContain("Operation refused");
-        expect(await health(root)).toMatchObject({ exitCode: 0 });
+    it("a drop-in opens the health socket to every user", async () => {
+      const open = dropIn("ocir-broker-health.socket", "open", "[Socket]\nSocketMode=0666\n");
+      await withDropIn(root, open, async () => {
+        await call();
+        expect(await health({ uid: NOBODY })).toMatchObject({ exitCode: 0 });
       });
     });
 
-    describe("service", () => {
-      it("a broken program for a while kills neither socket nor service for good", async () => {
-        const repair = `test ! -e ${DAEMON.to}.away || mv ${DAEMON.to}.away ${DAEMON.to}`;
-        onTestFinished(async () => void (await root.run("sh", ["-c", repair])));
-        await root.run("mv", [DAEMON.to, `${DAEMON.to}.away`]);
-        const waiting = call(root, undefined, 30);
-        const restarts = Number(await root.property(SERVICE, "NRestarts"));
-        // Twice the default limit of five starts.
-        await until("10 restarts", async () => Number(await root.property(SERVICE, "NRestarts")) >= restarts + 10);
-        expect(await isActive(root, "ocir-broker.socket")).toBe(true);
-        await root.run("sh", ["-c", repair]);
-        expect(await waiting).toMatchObject({ exitCode: 0 });
-      });
+    it("without the group the service runs without its health socket; with it again, a restart brings it", async () => {
+      await root.run("groupdel", [HEALTH_GROUP]);
+      expect(await call()).toMatchObject({ exitCode: 0 });
+      expect(await health()).toMatchObject({ exitCode: COULD_NOT_CONNECT });
+      await until("the journal has the next step", async () =>
+        (await root.journal(SERVICE)).includes("systemd passed no health socket; run systemd-sysusers"),
+      );
+      await root.run("systemd-sysusers");
+      await root.run("systemctl", ["restart", SERVICE]);
+      expect(await health()).toMatchObject({ exitCode: 0 });
+      expect(await call()).toMatchObject({ exitCode: 0 });
+    });
 
-      it("never dumps core: at 1 byte the kernel leaves out a crash handler behind a pipe as well", async () => {
-        await call(root);
-        const limits = await root.run("cat", [`/proc/${await mainPid(root)}/limits`]);
-        expect(limits).toMatch(/Max core file size +1 +1 /);
-      });
+    it("either socket's restart leaves a service that answers on both", async () => {
+      await call();
+      await root.run("systemctl", ["restart", "ocir-broker.socket"]);
+      expect(await call()).toMatchObject({ exitCode: 0 });
+      expect(await health()).toMatchObject({ exitCode: 0 });
+      const refused = await root.exec("systemctl", ["restart", "ocir-broker-health.socket"]);
+      expect(refused.stderr).toContain("Operation refused");
+      expect(await health()).toMatchObject({ exitCode: 0 });
+    });
+  });
 
-      it("the daemon and its log are found by the program's name", async () => {
-        await call(root);
-        const pid = await root.property(SERVICE, "MainPID");
-        expect(await root.run("pgrep", ["-x", "ocir-broker"])).toBe(pid);
-        expect((await root.run("ps", ["-C", "ocir-broker", "-o", "pid="])).trim()).toBe(pid);
-        await until("its first line is in the journal", async () =>
-          /"level":"info"/.test(await root.run("journalctl", ["-t", "ocir-broker", "-o", "cat"])),
-        );
+  describe("service", () => {
+    it("a broken program for a while kills neither socket nor service for good", async () => {
+      const repair = `test ! -e ${DAEMON.to}.away || mv ${DAEMON.to}.away ${DAEMON.to}`;
+      onTestFinished(async () => void (await root.run("sh", ["-c", repair])));
+      await root.run("mv", [DAEMON.to, `${DAEMON.to}.away`]);
+      const waiting = call({}, 30);
+      const restarts = Number(await root.property(SERVICE, "NRestarts"));
+      // Twice the default limit of five starts.
+      await until("10 restarts", async () => Number(await root.property(SERVICE, "NRestarts")) >= restarts + 10);
+      expect(await isActive(root, "ocir-broker.socket")).toBe(true);
+      await root.run("sh", ["-c", repair]);
+      expect(await waiting).toMatchObject({ exitCode: 0 });
+    });
+
+    it("starts without its metrics folder", async () => {
+      await root.run("mv", [METRICS_FOLDER, `${METRICS_FOLDER}.away`]);
+      onTestFinished(async () => void (await root.run("mv", [`${METRICS_FOLDER}.away`, METRICS_FOLDER])));
+      expect(await call()).toMatchObject({ exitCode: 0 });
+    });
+
+    it("the daemon and its log are found by the program's name", async () => {
+      await call();
+      const pid = await mainPid(root);
+      expect(await root.run("pgrep", ["-x", "ocir-broker"])).toBe(pid);
+      expect((await root.run("ps", ["-C", "ocir-broker", "-o", "pid="])).trim()).toBe(pid);
+      await until("its first line is in the journal", async () =>
+        /"level":"info"/.test(await root.run("journalctl", ["-t", "ocir-broker", "-o", "cat"])),
+      );
+    });
+  });
+
+  describe("sandbox", () => {
+    it("refuses what a taken-over daemon would try", async () => {
+      const results = await probe(root);
+      expect(results).toEqual({
+        "write:/": "EROFS",
+        "write:/etc": "EROFS",
+        "write:/usr": "EROFS",
+        "write:/usr/local/bin": "EROFS",
+        "write:/opt": "EROFS",
+        "write:/var": "EROFS",
+        "write:/var/lib": "EROFS",
+        "write:/root": "EACCES",
+        "write:/home": "EACCES",
+        "write:/run": "EROFS",
+        "write:/run/ocir-broker": "EROFS",
+        "write:/dev/shm": "EACCES",
+        "write:/proc/sys/kernel": "ENOENT",
+        "write:/sys/fs/cgroup": "EROFS",
+        "write:/tmp": "EACCES",
+        "write:/var/tmp": "EACCES",
+        "write:/run/ocir-broker-metrics": "ok",
+        "execute:/run/ocir-broker-metrics": "EACCES",
+        "setuid:/run/ocir-broker-metrics": "EPERM",
+        "write:/run/ocir-broker-state": "ok",
+        "execute:/run/ocir-broker-state": "EACCES",
+        "setuid:/run/ocir-broker-state": "EPERM",
+        "read:/etc/ocir-broker/config.yaml": "ok",
+        "read:/etc/shadow": "EACCES",
+        "read:/proc/1/environ": "ENOENT",
+        "read:/proc/1/status": "ENOENT",
+        "read:/proc/uptime": "ENOENT",
+        ptrace: "EPERM",
+        "socket:inet": "ok",
+        "socket:inet-raw": "EPERM",
+        "socket:packet": "EAFNOSUPPORT",
+        "socket:netlink": "EAFNOSUPPORT",
+        mount: "EPERM",
+        "unshare:user": "EPERM",
+        bpf: "EPERM",
+        "setuid:root": "EPERM",
+        "unlink:credentials.sock": "EROFS",
+        "execute:/bin/true": "EACCES",
       });
     });
 
-    describe("environment", () => {
-      it("holds what the daemon reads, and nothing else of the manager's or of a drop-in", async () => {
-        await root.run("systemctl", ["set-environment", "NODE_V8_COVERAGE=/run", "LD_BIND_NOW=1", "ANYTHING=else"]);
-        const text = "[Service]\nEnvironment=RES_OPTIONS=debug NODE_ICU_DATA=/nowhere NO_PROXY=kept\n";
-        await withDropIn(root, dropIn(SERVICE, "environment", text), async () => {
-          await root.run("systemctl", ["start", SERVICE]);
-          const names = (await root.run("cat", [`/proc/${await mainPid(root)}/environ`])).match(/(?<=^|\0)[^=]+/g);
-          expect(
-            names?.filter((name) => !/^(LISTEN|WATCHDOG)_|^OCIR_BROKER_(NOTIFY_FD|STATE_FILE)$/.test(name)).sort(),
-          ).toEqual([
-            "HOME",
-            "INVOCATION_ID",
-            "JOURNAL_STREAM",
-            "MALLOC_ARENA_MAX",
-            "MALLOC_MMAP_THRESHOLD_",
-            "MALLOC_TRIM_THRESHOLD_",
-            "NO_PROXY",
-          ]);
-        });
-        await root.run("systemctl", ["unset-environment", "NODE_V8_COVERAGE", "LD_BIND_NOW", "ANYTHING"]);
-      });
+    it("is what refuses: outside of it the same attempts succeed", async () => {
+      const lines = (await root.run(PROBE)).split("\n");
+      for (const attempt of ["write:/etc", "write:/run/ocir-broker", "read:/etc/shadow", "ptrace", "socket:inet-raw"]) {
+        expect(lines).toContain(`${attempt} ok`);
+      }
+      // It removed the socket's file.
+      await root.run("systemctl", ["restart", "ocir-broker.socket"]);
     });
+  });
+});
 
-    describe("metrics folder", () => {
-      it("holds a file that every user can read, also after a stop", async () => {
-        await root.run("rm", ["-f", METRICS_FILE]);
-        await call(root);
-        await until("the file is there", async () => (await root.exec("test", ["-e", METRICS_FILE])).exitCode === 0);
-        expect(await root.run("cat", [METRICS_FILE], { uid: NOBODY })).toMatch(/^ocir_broker_/m);
-        await root.run("systemctl", ["stop", SERVICE]);
-        const left = await root.run("cat", [METRICS_FILE], { uid: NOBODY });
-        expect(left).toMatch(/^ocir_broker_textfile_timestamp_seconds [1-9]/m);
-        expect(await root.run("stat", ["-c", "%a %U:%G", METRICS_FOLDER])).toBe("775 root:ocir-broker-daemon");
-        expect(await root.exec("touch", [`${METRICS_FOLDER}/foreign`], { uid: NOBODY })).toMatchObject({ exitCode: 1 });
-      });
-
-      it("missing, it does not keep the service from starting", async () => {
-        await root.run("mv", [METRICS_FOLDER, `${METRICS_FOLDER}.away`]);
-        onTestFinished(async () => void (await root.run("mv", [`${METRICS_FOLDER}.away`, METRICS_FOLDER])));
-        expect(await call(root)).toMatchObject({ exitCode: 0 });
-      });
-    });
-
-    describe("sandbox", () => {
-      it("refuses what a taken-over daemon would try", async () => {
-        const results = await probe(root);
-        expect(results).toEqual({
-          "write:/": "EROFS",
-          "write:/etc": "EROFS",
-          "write:/usr": "EROFS",
-          "write:/usr/local/bin": "EROFS",
-          "write:/opt": "EROFS",
-          "write:/var": "EROFS",
-          "write:/var/lib": "EROFS",
-          "write:/root": "EACCES",
-          "write:/home": "EACCES",
-          "write:/run": "EROFS",
-          "write:/run/ocir-broker": "EROFS",
-          "write:/dev/shm": "EACCES",
-          "write:/proc/sys/kernel": "ENOENT",
-          "write:/sys/fs/cgroup": "EROFS",
-          "write:/tmp": "EACCES",
-          "write:/var/tmp": "EACCES",
-          "write:/run/ocir-broker-metrics": "ok",
-          "execute:/run/ocir-broker-metrics": "EACCES",
-          "setuid:/run/ocir-broker-metrics": "EPERM",
-          "write:/run/ocir-broker-state": "ok",
-          "execute:/run/ocir-broker-state": "EACCES",
-          "setuid:/run/ocir-broker-state": "EPERM",
-          "read:/etc/ocir-broker/config.yaml": "ok",
-          "read:/etc/shadow": "EACCES",
-          "read:/proc/1/environ": "ENOENT",
-          "read:/proc/1/status": "ENOENT",
-          "read:/proc/uptime": "ENOENT",
-          ptrace: "EPERM",
-          "socket:inet": "ok",
-          "socket:inet-raw": "EPERM",
-          "socket:packet": "EAFNOSUPPORT",
-          "socket:netlink": "EAFNOSUPPORT",
-          mount: "EPERM",
-          "unshare:user": "EPERM",
-          bpf: "EPERM",
-          "setuid:root": "EPERM",
-          "unlink:credentials.sock": "EROFS",
-          "execute:/bin/true": "EACCES",
-        });
-      });
-
-      it("is what refuses: outside of it the same attempts succeed", async () => {
-        const lines = (await root.run(PROBE)).split("\n");
-        for (const attempt of [
-          "write:/etc",
-          "write:/run/ocir-broker",
-          "read:/etc/shadow",
-          "ptrace",
-          "socket:inet-raw",
-        ]) {
-          expect(lines).toContain(`${attempt} ok`);
-        }
-        // It removed the socket's file.
-        await root.run("systemctl", ["restart", "ocir-broker.socket"]);
-      });
-    });
-  },
-);
-
-describe.skipIf(skipped !== undefined)("a booting node", () => {
+describeUnless(canBootSystemd(), "a booting node", () => {
   const node = (files: readonly InstalledFile[]): Promise<SystemdRoot> =>
     bootSystemd({
       files: [
@@ -380,42 +285,30 @@ describe.skipIf(skipped !== undefined)("a booting node", () => {
         { from: { text: KUBELET_UNIT }, to: "/usr/lib/systemd/system/kubelet.service" },
         ...files,
       ],
-      enable: ["ocir-broker.service", "kubelet.service"],
+      enable: [SERVICE, "kubelet.service"],
     });
 
-  async function kubeletStartedAfterMs(root: SystemdRoot): Promise<number> {
-    const bootUs = Number(await root.run("systemctl", ["show", "--property=UserspaceTimestampMonotonic", "--value"]));
-    return (Number(await root.property("kubelet.service", "ActiveEnterTimestampMonotonic")) - bootUs) / 1_000;
-  }
-
-  it("has the broker up before the kubelet starts", async () => {
-    const root = await node([]);
-    try {
-      const [broker, kubelet] = await Promise.all(
-        [SERVICE, "kubelet.service"].map((unit) => root.property(unit, "ActiveEnterTimestampMonotonic")),
-      );
-      expect(Number(broker)).toBeGreaterThan(0);
-      expect(Number(kubelet)).toBeGreaterThan(Number(broker));
-    } finally {
-      await root.powerOff();
-    }
-  });
-
   it.each([
-    ["is missing", 0, "[Service]\nExecStart=\nExecStart=/usr/local/bin/nothing\n"],
-    ["exits at once", 0, "[Service]\nExecStart=\nExecStart=/bin/false\nExecPaths=/bin/false\n"],
+    ["is up before it", "active", 0, ""],
+    ["exits at once", "inactive", 0, "[Service]\nExecStart=\nExecStart=/bin/false\nExecPaths=/bin/false\n"],
     [
       "hangs in its start",
+      "inactive",
       START_LIMIT_MS,
       "[Service]\nExecStart=\nExecStart=/bin/sleep infinity\nExecPaths=/bin/sleep\n",
     ],
-  ])("starts the kubelet although the broker %s", async (_how, heldUpMs, text) => {
-    const root = await node([dropIn(SERVICE, "broken", text)]);
+  ])("starts the kubelet if the broker %s", async (_how, state, heldUpMs, text) => {
+    const root = await node([dropIn(SERVICE, "changed", text)]);
     try {
+      const startedAtMs = async (unit: string) =>
+        Number(await root.property(unit, "ActiveEnterTimestampMonotonic")) / 1_000;
+      const bootUs = await root.run("systemctl", ["show", "--property=UserspaceTimestampMonotonic", "--value"]);
+      const kubeletMs = await startedAtMs("kubelet.service");
       expect(await isActive(root, "kubelet.service")).toBe(true);
-      expect(await isActive(root, SERVICE)).toBe(false);
-      expect(await kubeletStartedAfterMs(root)).toBeLessThan(heldUpMs + 5_000);
+      expect(await isActive(root, SERVICE)).toBe(state === "active");
       expect(await isActive(root, "ocir-broker.socket")).toBe(true);
+      expect(kubeletMs - Number(bootUs) / 1_000).toBeLessThan(heldUpMs + 5_000);
+      if (state === "active") expect(kubeletMs).toBeGreaterThan(await startedAtMs(SERVICE));
     } finally {
       await root.powerOff();
     }

@@ -2,8 +2,9 @@
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { until } from "@ocir-broker/testkit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CONTROL_URL, DAEMON, NODE, REGISTRY_HOST } from "./simulated-node.ts";
+import { beforeAll, expect, it } from "vitest";
+import { describeUnless } from "./describe-unless.ts";
+import { CONTROL_URL, DAEMON, REGISTRY_HOST, startSimulator } from "./simulated-node.ts";
 import {
   bootSystemd,
   canBootSystemd,
@@ -13,7 +14,6 @@ import {
 } from "./systemd-root/index.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
-const skipped = canBootSystemd();
 const UID = 1_001;
 const NOBODY = 65_534;
 const HOME = "/home/person";
@@ -29,7 +29,7 @@ const FILES: readonly InstalledFile[] = [
   { from: { text: `u person ${UID} "A person" ${HOME} /bin/sh\n` }, to: "/usr/lib/sysusers.d/person.conf" },
 ];
 
-describe.skipIf(skipped !== undefined)(`the user's units${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+describeUnless(canBootSystemd(), "the user's units", () => {
   let root: SystemdRoot;
 
   const asPerson = (command: string, args: readonly string[], input = ""): Promise<ExecResult> =>
@@ -60,18 +60,11 @@ describe.skipIf(skipped !== undefined)(`the user's units${skipped ? ` (skipped: 
 
   beforeAll(async () => {
     root = await bootSystemd({ files: FILES });
-    await root.run("ip", ["link", "set", "lo", "up"]);
-    await root.run("systemd-run", [
-      ...["--quiet", "--unit", "simulator", "--working-directory=/opt/checkout", NODE],
-      "packages/oci-simulator/src/main.ts",
-    ]);
-    const isUp = async () => (await root.exec("curl", ["-sSf", `${CONTROL_URL}/requests`])).exitCode === 0;
-    await until("the simulator answers", isUp);
+    await startSimulator(root);
     await givePersonAnApiKey();
     await root.run("systemctl", ["start", `user@${UID}.service`]);
+    return () => root.powerOff();
   });
-
-  afterAll(() => root?.powerOff());
 
   it("are read without a complaint", async () => {
     const { exitCode, stderr } = await asPerson("systemd-analyze", ["--user", "verify", ...UNITS]);

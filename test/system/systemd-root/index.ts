@@ -5,5 +5,5 @@ export {
   type ExecOptions,
   type ExecResult,
   type InstalledFile,
-  type SystemdRoot,
+  SystemdRoot,
 } from "./systemd-root.ts";

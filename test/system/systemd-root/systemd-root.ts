@@ -70,35 +70,8 @@ export interface ExecResult {
   elapsedMs: number;
 }
 
-export interface SystemdRoot {
-  /** Time until all start jobs are done. */
-  readonly bootMs: number;
-  /** Process 1 inside, seen from the host: `/proc/<hostPid>/root` is its root. */
-  readonly hostPid: number;
-  /**
-   * Runs a program inside, outside of any unit, and waits for it. Never rejects because of how the program ends.
-   * Use `systemd-run` for a program that must run concurrently.
-   */
-  exec(command: string, args?: readonly string[], options?: ExecOptions): Promise<ExecResult>;
-  /** As `exec`, but an exit code other than 0 is an error that shows the output. Returns stdout without its last newline. */
-  run(command: string, args?: readonly string[], options?: ExecOptions): Promise<string>;
-  /** Starts a program inside as a child of the test, to stream its output. The caller must end it. */
-  spawn(command: string, args?: readonly string[]): ChildProcess;
-  /** Messages of the unit, and of systemd about it. */
-  journal(unit: string): Promise<string>;
-  /** A property of a unit as `systemctl show` prints it. */
-  property(unit: string, name: string): Promise<string>;
-  /** A file inside. */
-  read(path: string): Buffer;
-  /** Writes a file inside, folders above it included. */
-  write(path: string, content: string | Buffer, mode?: number): void;
-  /** Shuts down gracefully, then removes everything. May be called twice. */
-  powerOff(): Promise<void>;
-}
-
 /** Boots, and returns when the system is up (`running`, or `degraded` if a unit under test failed). */
 export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoot> {
-  const startedAt = performance.now();
   const cgroups = cgroup2Folder();
   if (cgroups === undefined) throw new Error("no cgroup2 tree is mounted");
   sweep(cgroups);
@@ -132,8 +105,7 @@ export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoo
     rmSync(state, { recursive: true, force: true });
   };
   try {
-    const hostPid = await waitForBoot(child, state);
-    return new BootedRoot(hostPid, child, ended, dispose, performance.now() - startedAt);
+    return await waitForBoot(child, state, (hostPid) => new SystemdRoot(hostPid, child, ended, dispose));
   } catch (error) {
     child.kill("SIGKILL");
     await ended;
@@ -142,25 +114,58 @@ export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoo
   }
 }
 
-class BootedRoot implements SystemdRoot {
-  readonly bootMs: number;
+/** A booted system. */
+export class SystemdRoot {
+  /** Process 1 inside, seen from the host: `/proc/<hostPid>/root` is its root. */
   readonly hostPid: number;
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
   readonly #dispose: () => void;
 
-  constructor(hostPid: number, child: ChildProcess, ended: Promise<void>, dispose: () => void, bootMs: number) {
+  constructor(hostPid: number, child: ChildProcess, ended: Promise<void>, dispose: () => void) {
     this.hostPid = hostPid;
-    this.bootMs = bootMs;
     this.#child = child;
     this.#ended = ended;
     this.#dispose = dispose;
   }
 
-  async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
-    return execInside(this.hostPid, command, args, options);
+  /**
+   * Runs a program inside, outside of any unit, and waits for it. Never rejects because of how the program ends.
+   * Use `systemd-run` for a program that must run concurrently.
+   */
+  exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
+    const startedAt = performance.now();
+    return new Promise((resolve, reject) => {
+      const child = spawn("nsenter", insideArguments(this.hostPid, command, args, options));
+      const stdout: Buffer[] = [];
+      const stderr: Buffer[] = [];
+      child.stdout.on("data", (piece: Buffer) => stdout.push(piece));
+      child.stderr.on("data", (piece: Buffer) => stderr.push(piece));
+      // A program may close its input early; its exit status says more.
+      child.stdin.on("error", () => undefined);
+      child.stdin.end(options.input ?? "");
+      // Kills the program instead of nsenter: an orphan would get a parent outside, and its PID namespace could not end until that
+      // parent reaps it.
+      const late = setTimeout(() => {
+        const inside = onlyChildOf(child.pid);
+        if (inside === undefined) child.kill("SIGKILL");
+        else process.kill(inside, "SIGKILL");
+      }, options.timeoutMs ?? EXEC_LIMIT_MS);
+      child.once("error", reject);
+      child.once("close", (exitCode, signal) => {
+        clearTimeout(late);
+        resolve({
+          exitCode,
+          signal,
+          stdout: Buffer.concat(stdout).toString(),
+          stderr: Buffer.concat(stderr).toString(),
+          elapsedMs: performance.now() - startedAt,
+        });
+      });
+    });
   }
 
+  /** As `exec`, but an exit code other than 0 is an error that shows the output. Returns stdout without its last newline. */
   async run(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<string> {
     const result = await this.exec(command, args, options);
     if (result.exitCode !== 0) {
@@ -170,23 +175,28 @@ class BootedRoot implements SystemdRoot {
     return result.stdout.replace(/\n$/, "");
   }
 
+  /** Starts a program inside as a child of the test, to stream its output. The caller must end it. */
   spawn(command: string, args: readonly string[] = []): ChildProcess {
     return spawn("nsenter", insideArguments(this.hostPid, command, args, {}), { stdio: ["ignore", "pipe", "pipe"] });
   }
 
+  /** Messages of the unit, and of systemd about it. */
   async journal(unit: string): Promise<string> {
     await this.run("journalctl", ["--sync"]);
     return this.run("journalctl", ["--unit", unit, "--output", "cat", "--no-pager"]);
   }
 
-  async property(unit: string, name: string): Promise<string> {
+  /** A property of a unit as `systemctl show` prints it. */
+  property(unit: string, name: string): Promise<string> {
     return this.run("systemctl", ["show", "--property", name, "--value", unit]);
   }
 
+  /** A file inside. */
   read(path: string): Buffer {
     return readFileSync(this.#outside(path));
   }
 
+  /** Writes a file inside, folders above it included. */
   write(path: string, content: string | Buffer, mode = 0o644): void {
     const target = this.#outside(path);
     mkdirSync(join(target, ".."), { recursive: true, mode: 0o755 });
@@ -197,6 +207,7 @@ class BootedRoot implements SystemdRoot {
     return join(`/proc/${this.hostPid}/root`, path);
   }
 
+  /** Shuts down gracefully, then removes everything. May be called twice. */
   async powerOff(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       process.kill(this.hostPid, SIGNAL_POWER_OFF);
@@ -208,18 +219,18 @@ class BootedRoot implements SystemdRoot {
   }
 }
 
-async function waitForBoot(child: ChildProcess, state: string): Promise<number> {
+async function waitForBoot(child: ChildProcess, state: string, toRoot: (hostPid: number) => SystemdRoot) {
   const deadline = performance.now() + BOOT_LIMIT_MS;
   for (;;) {
     if (child.exitCode !== null || child.signalCode !== null) break;
     if (performance.now() > deadline) break;
     const hostPid = onlyChildOf(child.pid);
     if (hostPid !== undefined && existsSync(`/proc/${hostPid}/root/run/systemd/private`)) {
-      const answer = await execInside(hostPid, "systemctl", ["is-system-running", "--wait"], {
-        timeoutMs: Math.max(1, deadline - performance.now()),
-      });
+      const root = toRoot(hostPid);
+      const timeoutMs = Math.max(1, deadline - performance.now());
+      const answer = await root.exec("systemctl", ["is-system-running", "--wait"], { timeoutMs });
       const system = answer.stdout.trim();
-      if (system === "running" || system === "degraded") return hostPid;
+      if (system === "running" || system === "degraded") return root;
     }
     await sleep(POLL_MS);
   }
@@ -239,59 +250,11 @@ function insideArguments(hostPid: number, command: string, args: readonly string
   const user = options.uid === undefined ? [] : [`--reuid=${options.uid}`, `--regid=${options.uid}`, "--clear-groups"];
   const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
   return [
-    ...[
-      "--target",
-      String(hostPid),
-      "--mount",
-      "--uts",
-      "--ipc",
-      "--net",
-      "--pid",
-      "--cgroup",
-      "--root",
-      "--wdns=/",
-      "--",
-    ],
+    ...["--target", String(hostPid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"],
+    ...["--root", "--wdns=/", "--"],
     ...["setpriv", "--inh-caps=-all", `--bounding-set=${BOUNDING_SET}`, ...user, "--"],
     ...["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/", ...env, command, ...args],
   ];
-}
-
-function execInside(
-  hostPid: number,
-  command: string,
-  args: readonly string[],
-  options: ExecOptions,
-): Promise<ExecResult> {
-  const startedAt = performance.now();
-  return new Promise((resolve, reject) => {
-    const child = spawn("nsenter", insideArguments(hostPid, command, args, options));
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on("data", (piece: Buffer) => stdout.push(piece));
-    child.stderr.on("data", (piece: Buffer) => stderr.push(piece));
-    // A program may close its input early; its exit status says more.
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(options.input ?? "");
-    // Kills the program instead of nsenter: an orphan would get a parent outside, and its PID namespace could not end until that
-    // parent reaps it.
-    const late = setTimeout(() => {
-      const inside = onlyChildOf(child.pid);
-      if (inside === undefined) child.kill("SIGKILL");
-      else process.kill(inside, "SIGKILL");
-    }, options.timeoutMs ?? EXEC_LIMIT_MS);
-    child.once("error", reject);
-    child.once("close", (exitCode, signal) => {
-      clearTimeout(late);
-      resolve({
-        exitCode,
-        signal,
-        stdout: Buffer.concat(stdout).toString(),
-        stderr: Buffer.concat(stderr).toString(),
-        elapsedMs: performance.now() - startedAt,
-      });
-    });
-  });
 }
 
 function installList(state: string, files: readonly InstalledFile[]): string {
