@@ -5,9 +5,10 @@
 import { join } from "node:path";
 import type { V1DaemonSet, V1Lease, V1Node, V1PodList, V1ValidatingAdmissionPolicy } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { makeImage } from "../system/daemonset/image.ts";
 import { serveAtServiceAddress } from "../system/daemonset/service-address.ts";
+import { describeUnless } from "../system/describe-unless.ts";
 import { buildHelm, HELM } from "../system/helm/helm-program.ts";
 import { makeArchives, VERSION } from "../system/install/archives.ts";
 import { canRunCluster, isShortRun } from "./can-run-cluster.ts";
@@ -64,200 +65,195 @@ const eventAbout = (name: string) => ({
   source: { component: "ocir-broker" },
 });
 
-describe.skipIf(skipped !== undefined)(
-  `the chart on a real Kubernetes${skipped ? ` (skipped: ${skipped})` : ""}`,
-  () => {
-    let node: KubernetesNode;
-    let pods: Pods;
-    let image: readonly string[];
+describeUnless(skipped, "the chart on a real Kubernetes", () => {
+  let node: KubernetesNode;
+  let pods: Pods;
+  let image: readonly string[];
 
+  beforeAll(async () => {
+    buildHelm();
+    await makeArchives();
+    const made = await makeImage(join(import.meta.dirname, "../..", FOLDER));
+    image = ["--set", `image.repository=${REPOSITORY},image.digest=${made.digest},image.pullPolicy=Never`];
+    node = await startKubernetes({
+      minor: NEWEST_MINOR,
+      apiServerFlags: ["--allow-privileged"],
+      files: [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }],
+    });
+    pods = createPods(node.api);
+    await node.bootstrap();
+    await serveAtServiceAddress(node.root, new URL(API_SERVER).host);
+    const images = ["-n", "k8s.io", "images"];
+    const file = join(CHECKOUT_ON_NODE, FOLDER, made.image);
+    await node.root.run("ctr", [...images, "import", "--base-name", REPOSITORY, file]);
+    await node.root.run("ctr", [...images, "tag", `${REPOSITORY}:${VERSION}`, `${REPOSITORY}@${made.digest}`]);
+    return () => node.stop();
+  });
+
+  const helm = (command: string, ...args: string[]) =>
+    node.root.run("helm", [command, "ocir-broker", ...args, "--namespace", NAMESPACE], {
+      env: { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" },
+      timeoutMs: LIMIT_MS,
+    });
+  const chart = `${CHECKOUT_ON_NODE}/deploy/helm/ocir-broker`;
+  const upgrade = (setting: string) => helm("upgrade", chart, "--reuse-values", "--set", setting);
+
+  async function get<Kind>(path: string): Promise<Kind> {
+    return (await node.api.request("GET", path)) as Kind;
+  }
+  const stateOfNode = async () => (await get<V1Node>(NODE)).metadata?.labels?.["ocir-broker/state"];
+  const holder = async () => (await get<V1Lease>(LEASE)).spec?.holderIdentity;
+  const logs = async () =>
+    (await node.root.exec("sh", ["-c", `cat /var/log/pods/${NAMESPACE}_*/*/*.log | tail -n 60`])).stdout;
+
+  /** The pod is ready, the node has the label, and the Lease is free. A pod is also ready for a moment while its kubelet restarts. */
+  async function untilInstalled(): Promise<void> {
+    const isSo = async () => {
+      const { metadata, status } = await get<V1DaemonSet>(DAEMONSET);
+      const isSeen = status?.observedGeneration === metadata?.generation;
+      const isReady = isSeen && status?.updatedNumberScheduled === 1 && status.numberReady === 1;
+      return isReady && (await stateOfNode()) === "installed" && (await holder()) === undefined;
+    };
+    await until("the node is installed", isSo, LIMIT_MS).catch(async (error) =>
+      expect.fail(`${error}\n${JSON.stringify([await get(NODE), await get(PODS)])}\n${await logs()}`),
+    );
+  }
+
+  async function untilFailed(message: RegExp): Promise<void> {
+    await until("the node has failed", async () => (await stateOfNode()) === "failed", LIMIT_MS);
+    const said = async () =>
+      (await node.api.events()).flatMap((event) => (event.reason === "OcirBrokerFailed" ? (event.message ?? []) : []));
+    const isSaid = async () => (await said()).some((text) => message.test(text));
+    await until("an Event says why", isSaid).catch(async () => expect(await said()).toEqual([message]));
+  }
+
+  it("gives the kubelet its flags, and a private pod its image", async () => {
+    await node.api.createPod("private", `${REGISTRY_HOST}/acme/private:1`);
+    await pods.untilFailed("private");
+    const startedAtMs = performance.now();
+    await helm("install", chart, "--create-namespace", ...image, "--set", "kubelet.restart=whenIdle");
+    await untilInstalled();
+    await pods.untilRunning(["private"]);
+    console.info(`from helm install to the private pod: ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
+    const { metadata, spec } = await get<V1Node>(NODE);
+    expect(metadata).toMatchObject({
+      labels: { "ocir-broker/state": "installed" },
+      annotations: { "ocir-broker/kubelet": "ready", "ocir-broker/version": VERSION },
+    });
+    expect(spec?.unschedulable).toBeUndefined();
+  });
+
+  describe("restricts the account to what the pod needs: it", () => {
+    let request: TryRequest;
     beforeAll(async () => {
-      buildHelm();
-      await makeArchives();
-      const made = await makeImage(join(import.meta.dirname, "../..", FOLDER));
-      image = ["--set", `image.repository=${REPOSITORY},image.digest=${made.digest},image.pullPolicy=Never`];
-      node = await startKubernetes({
-        minor: NEWEST_MINOR,
-        apiServerFlags: ["--allow-privileged"],
-        files: [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }],
-      });
-      pods = createPods(node.api);
-      await node.bootstrap();
-      await serveAtServiceAddress(node.root, new URL(API_SERVER).host);
-      const images = ["-n", "k8s.io", "images"];
-      const file = join(CHECKOUT_ON_NODE, FOLDER, made.image);
-      await node.root.run("ctr", [...images, "import", "--base-name", REPOSITORY, file]);
-      await node.root.run("ctr", [...images, "tag", `${REPOSITORY}:${VERSION}`, `${REPOSITORY}@${made.digest}`]);
-    });
-    afterAll(() => node?.stop());
-
-    const helm = (command: string, ...args: string[]) =>
-      node.root.run("helm", [command, "ocir-broker", ...args, "--namespace", NAMESPACE], {
-        env: { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" },
-        timeoutMs: LIMIT_MS,
-      });
-    const chart = `${CHECKOUT_ON_NODE}/deploy/helm/ocir-broker`;
-    const upgrade = (setting: string) => helm("upgrade", chart, "--reuse-values", "--set", setting);
-
-    async function get<Kind>(path: string): Promise<Kind> {
-      return (await node.api.request("GET", path)) as Kind;
-    }
-    const stateOfNode = async () => (await get<V1Node>(NODE)).metadata?.labels?.["ocir-broker/state"];
-    const holder = async () => (await get<V1Lease>(LEASE)).spec?.holderIdentity;
-    const logs = async () =>
-      (await node.root.exec("sh", ["-c", `cat /var/log/pods/${NAMESPACE}_*/*/*.log | tail -n 60`])).stdout;
-
-    /** The pod is ready, the node has the label, and the Lease is free. A pod is also ready for a moment while its kubelet restarts. */
-    async function untilInstalled(): Promise<void> {
-      const isSo = async () => {
-        const { metadata, status } = await get<V1DaemonSet>(DAEMONSET);
-        const isSeen = status?.observedGeneration === metadata?.generation;
-        const isReady = isSeen && status?.updatedNumberScheduled === 1 && status.numberReady === 1;
-        return isReady && (await stateOfNode()) === "installed" && (await holder()) === undefined;
-      };
-      await until("the node is installed", isSo, LIMIT_MS).catch(async (error) =>
-        expect.fail(`${error}\n${JSON.stringify([await get(NODE), await get(PODS)])}\n${await logs()}`),
-      );
-    }
-
-    async function untilFailed(message: RegExp): Promise<void> {
-      await until("the node has failed", async () => (await stateOfNode()) === "failed", LIMIT_MS);
-      const said = async () =>
-        (await node.api.events()).flatMap((event) => (event.reason === "OcirBrokerFailed" ? event.message : []));
-      const isSaid = async () => (await said()).some((text) => message.test(text));
-      await until("an Event says why", isSaid).catch(async () => expect(await said()).toEqual([message]));
-    }
-
-    it("gives the kubelet its flags, and a private pod its image", async () => {
-      await node.api.createPod("private", `${REGISTRY_HOST}/acme/private:1`);
-      await pods.untilFailed("private");
-      const startedAtMs = performance.now();
-      await helm("install", chart, "--create-namespace", ...image, "--set", "kubelet.restart=whenIdle");
-      await untilInstalled();
-      await pods.untilRunning(["private"]);
-      console.info(`from helm install to the private pod: ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
-      const { metadata, spec } = await get<V1Node>(NODE);
-      expect(metadata).toMatchObject({
-        labels: { "ocir-broker/state": "installed" },
-        annotations: { "ocir-broker/kubelet": "ready", "ocir-broker/version": VERSION },
-      });
-      expect(spec?.unschedulable).toBeUndefined();
+      await node.api.request("POST", "/api/v1/nodes", { metadata: { name: "other" } });
+      request = await createAccount(node);
+      return () => node.api.request("DELETE", OTHER_NODE);
     });
 
-    describe("restricts the account to what the pod needs: it", () => {
-      let request: TryRequest;
-      beforeAll(async () => {
-        await node.api.request("POST", "/api/v1/nodes", { metadata: { name: "other" } });
-        request = await createAccount(node);
-      });
-      afterAll(() => node.api.request("DELETE", OTHER_NODE));
-
-      it.each(FORBIDDEN)("may not %s", async (_what, path, change, reason) => {
-        expect(await request("PATCH", path, change)).toMatch(new RegExp(`^403 .*ocir-broker-daemonset.*${reason}`));
-      });
-
-      it("may not release another node's Lease, but take it", async () => {
-        await node.api.request("PATCH", LEASE, { spec: { holderIdentity: "another" } });
-        const answers = [null, NODE_NAME].map((holderIdentity) =>
-          request("PATCH", LEASE, { spec: { holderIdentity } }),
-        );
-        expect(await Promise.all(answers)).toEqual([
-          expect.stringContaining("only its holder may release it"),
-          "allowed",
-        ]);
-        await node.api.request("PATCH", LEASE, { spec: { holderIdentity: null } });
-      });
-
-      it("may create Events about its own node only", async () => {
-        const answers = [NODE_NAME, "other"].map((name) => request("POST", EVENTS, eventAbout(name)));
-        expect(await Promise.all(answers)).toEqual(["allowed", expect.stringContaining("the pod's own node only")]);
-      });
-
-      it("has a policy whose expressions fit the types of the objects", async () => {
-        const status = async () => (await get<V1ValidatingAdmissionPolicy>(POLICY)).status;
-        await until("they are checked", async () => (await status())?.observedGeneration !== undefined);
-        expect((await status())?.typeChecking?.expressionWarnings ?? []).toEqual([]);
-      });
-
-      it("may mark and cordon its node, with the token of its pod only", async () => {
-        const change = { metadata: { annotations: { "ocir-broker/cordoned": "true" } }, spec: { unschedulable: true } };
-        expect(await request("PATCH", NODE, change)).toBe("allowed");
-        const unbound = await createAccount(node, false);
-        expect(await unbound("PATCH", NODE, change)).toContain("the token names no node");
-      });
+    it.each(FORBIDDEN)("may not %s", async (_what, path, change, reason) => {
+      expect(await request("PATCH", path, change)).toMatch(new RegExp(`^403 .*ocir-broker-daemonset.*${reason}`));
     });
 
-    it("passes helm test, which runs doctor on the node", async () => {
-      const result = await helm("test").catch(async (error) => expect.fail(`${error}\n${await logs()}`));
-      expect(result).toMatch(/Phase:\s+Succeeded/);
+    it("may not release another node's Lease, but take it", async () => {
+      await node.api.request("PATCH", LEASE, { spec: { holderIdentity: "another" } });
+      const answers = [null, NODE_NAME].map((holderIdentity) => request("PATCH", LEASE, { spec: { holderIdentity } }));
+      expect(await Promise.all(answers)).toEqual([
+        expect.stringContaining("only its holder may release it"),
+        "allowed",
+      ]);
+      await node.api.request("PATCH", LEASE, { spec: { holderIdentity: null } });
     });
 
-    it("shows a failed upgrade on the node, which pulls as before", async () => {
-      node.root.write(BROKER_CONFIG, "log: {level: loud}\n");
-      await upgrade("kubelet.restart=never");
-      await untilFailed(/^the configuration has faults: .*log\.level.*Fix the reason, then delete the pod/s);
-      expect([await holder(), (await get<V1DaemonSet>(DAEMONSET)).status?.numberReady]).toEqual([NODE_NAME, 0]);
-      await node.api.createPod("during", `${REGISTRY_HOST}/acme/during:1`);
-      await pods.untilRunning(["during"]);
+    it("may create Events about its own node only", async () => {
+      const answers = [NODE_NAME, "other"].map((name) => request("POST", EVENTS, eventAbout(name)));
+      expect(await Promise.all(answers)).toEqual(["allowed", expect.stringContaining("the pod's own node only")]);
     });
 
-    it("with kubelet.restart=never lets a pod end an earlier pod's cordon, and cordon or uncordon nothing else", async () => {
-      const request = await createAccount(node);
-      const mark = (value: string | null) => ({ metadata: { annotations: { "ocir-broker/cordoned": value } } });
-      const cordon = (unschedulable: true | null) => ({ spec: { unschedulable } });
-      const denied = expect.stringContaining("kubelet.restart is never: the node may not be");
-      const asked = [cordon(true), mark("true"), { ...mark("true"), ...cordon(true) }];
-      expect(await Promise.all(asked.map((change) => request("PATCH", NODE, change)))).toEqual(Array(3).fill(denied));
-      await node.api.request("PATCH", NODE, { ...mark("true"), ...cordon(true) });
-      expect(await request("PATCH", NODE, { ...mark(null), ...cordon(null) })).toBe("allowed");
-      await node.api.request("PATCH", NODE, mark(null));
-      expect(await request("PATCH", NODE, cordon(null))).toEqual(denied);
-      await node.api.request("PATCH", NODE, cordon(null));
+    it("has a policy whose expressions fit the types of the objects", async () => {
+      const status = async () => (await get<V1ValidatingAdmissionPolicy>(POLICY)).status;
+      await until("they are checked", async () => (await status())?.observedGeneration !== undefined);
+      expect((await status())?.typeChecking?.expressionWarnings ?? []).toEqual([]);
     });
 
-    it("ends a failed upgrade by a rollback", async () => {
-      node.root.write(BROKER_CONFIG, "log: {level: info}\n");
-      await helm("rollback");
-      await untilInstalled();
+    it("may mark and cordon its node, with the token of its pod only", async () => {
+      const change = { metadata: { annotations: { "ocir-broker/cordoned": "true" } }, spec: { unschedulable: true } };
+      expect(await request("PATCH", NODE, change)).toBe("allowed");
+      const unbound = await createAccount(node, false);
+      expect(await unbound("PATCH", NODE, change)).toContain("the token names no node");
     });
+  });
 
-    it("shows a kubelet that does not start again, and uncordons its node after the repair", async () => {
-      const before = await pods.containers();
-      const broken = "/etc/systemd/system/kubelet.service.d/broken.conf";
-      node.root.write(broken, "[Service]\nExecStartPre=/bin/false\n");
-      await node.root.run("touch", [PROVIDER_CONFIG]);
-      await node.root.run("rm", [INSTALLED]);
-      await upgrade("lease.seconds=60");
-      await untilFailed(/^the node was not Ready 20 s after the restart of its kubelet; it stays cordoned: journalctl/);
-      expect((await get<V1Node>(NODE)).spec?.unschedulable).toBe(true);
-      expect(node.root.read(INSTALL_METRICS).toString()).toContain('{reason="kubelet-restart"} 1\n');
+  it("passes helm test, which runs doctor on the node", async () => {
+    const result = await helm("test").catch(async (error) => expect.fail(`${error}\n${await logs()}`));
+    expect(result).toMatch(/Phase:\s+Succeeded/);
+  });
 
-      await node.root.run("rm", [broken]);
-      await untilInstalled();
-      expect((await get<V1Node>(NODE)).spec?.unschedulable).toBeUndefined();
-      expect((await node.root.exec("ls", [INSTALL_METRICS])).exitCode).not.toBe(0);
-      expect(await pods.containers()).toEqual(before);
+  it("shows a failed upgrade on the node, which pulls as before", async () => {
+    node.root.write(BROKER_CONFIG, "log: {level: loud}\n");
+    await upgrade("kubelet.restart=never");
+    await untilFailed(/^the configuration has faults: .*log\.level.*Fix the reason, then delete the pod/s);
+    expect([await holder(), (await get<V1DaemonSet>(DAEMONSET)).status?.numberReady]).toEqual([NODE_NAME, 0]);
+    await node.api.createPod("during", `${REGISTRY_HOST}/acme/during:1`);
+    await pods.untilRunning(["during"]);
+  });
+
+  it("with kubelet.restart=never lets a pod end an earlier pod's cordon, and cordon or uncordon nothing else", async () => {
+    const request = await createAccount(node);
+    const mark = (value: string | null) => ({ metadata: { annotations: { "ocir-broker/cordoned": value } } });
+    const cordon = (unschedulable: true | null) => ({ spec: { unschedulable } });
+    const denied = expect.stringContaining("kubelet.restart is never: the node may not be");
+    const asked = [cordon(true), mark("true"), { ...mark("true"), ...cordon(true) }];
+    expect(await Promise.all(asked.map((change) => request("PATCH", NODE, change)))).toEqual(Array(3).fill(denied));
+    await node.api.request("PATCH", NODE, { ...mark("true"), ...cordon(true) });
+    expect(await request("PATCH", NODE, { ...mark(null), ...cordon(null) })).toBe("allowed");
+    await node.api.request("PATCH", NODE, mark(null));
+    expect(await request("PATCH", NODE, cordon(null))).toEqual(denied);
+    await node.api.request("PATCH", NODE, cordon(null));
+  });
+
+  it("ends a failed upgrade by a rollback", async () => {
+    node.root.write(BROKER_CONFIG, "log: {level: info}\n");
+    await helm("rollback");
+    await untilInstalled();
+  });
+
+  it("shows a kubelet that does not start again, and uncordons its node after the repair", async () => {
+    const before = await pods.containers();
+    const broken = "/etc/systemd/system/kubelet.service.d/broken.conf";
+    node.root.write(broken, "[Service]\nExecStartPre=/bin/false\n");
+    await node.root.run("touch", [PROVIDER_CONFIG]);
+    await node.root.run("rm", [INSTALLED]);
+    await upgrade("lease.seconds=60");
+    await untilFailed(/^the node was not Ready 20 s after the restart of its kubelet; it stays cordoned: journalctl/);
+    expect((await get<V1Node>(NODE)).spec?.unschedulable).toBe(true);
+    expect(node.root.read(INSTALL_METRICS).toString()).toContain('{reason="kubelet-restart"} 1\n');
+
+    await node.root.run("rm", [broken]);
+    await untilInstalled();
+    expect((await get<V1Node>(NODE)).spec?.unschedulable).toBeUndefined();
+    expect((await node.root.exec("ls", [INSTALL_METRICS])).exitCode).not.toBe(0);
+    expect(await pods.containers()).toEqual(before);
+  });
+
+  it("is rolled back without an installation, and no pod is disturbed", async () => {
+    const before = await pods.containers();
+    await helm("rollback");
+    await untilInstalled();
+    expect((await get<V1DaemonSet>(DAEMONSET)).spec?.template.spec?.containers[0]?.env).toContainEqual({
+      name: "OCIR_BROKER_LEASE_SECONDS",
+      value: "900",
     });
+    expect(await logs()).toContain("by an earlier pod");
+    expect(await pods.containers()).toEqual(before);
+  });
 
-    it("is rolled back without an installation, and no pod is disturbed", async () => {
-      const before = await pods.containers();
-      await helm("rollback");
-      await untilInstalled();
-      expect((await get<V1DaemonSet>(DAEMONSET)).spec?.template.spec?.containers[0]?.env).toContainEqual({
-        name: "OCIR_BROKER_LEASE_SECONDS",
-        value: "900",
-      });
-      expect(await logs()).toContain("by an earlier pod");
-      expect(await pods.containers()).toEqual(before);
-    });
-
-    it("is uninstalled, and the node continues to pull private images", async () => {
-      await helm("uninstall", "--wait");
-      const ofDaemonSet = `${PODS}?labelSelector=app.kubernetes.io%2Fname%3Docir-broker`;
-      const isGone = async () => (await get<V1PodList>(ofDaemonSet)).items.length === 0;
-      await until("its pod is gone", isGone, LIMIT_MS);
-      await node.api.createPod("another", `${REGISTRY_HOST}/acme/another:1`);
-      await pods.untilRunning(["another"]);
-    });
-  },
-);
+  it("is uninstalled, and the node continues to pull private images", async () => {
+    await helm("uninstall", "--wait");
+    const ofDaemonSet = `${PODS}?labelSelector=app.kubernetes.io%2Fname%3Docir-broker`;
+    const isGone = async () => (await get<V1PodList>(ofDaemonSet)).items.length === 0;
+    await until("its pod is gone", isGone, LIMIT_MS);
+    await node.api.createPod("another", `${REGISTRY_HOST}/acme/another:1`);
+    await pods.untilRunning(["another"]);
+  });
+});

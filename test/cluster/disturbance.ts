@@ -17,12 +17,12 @@ type Kind = "killed" | "stopped" | "reloaded" | "older" | "newer";
 /** The daemon is killed once a second meanwhile. */
 const OTHERS: readonly Kind[] = ["reloaded", "stopped", "older", "reloaded", "newer"];
 
-export interface Disturbance {
-  /** Finishes the current disturbance, installs the newer release, and returns the number of each kind. */
-  end(): Promise<Record<Kind, number>>;
-}
-
-export async function disturb(root: SystemdRoot, { good, older }: Archives): Promise<Disturbance> {
+/** Returns the number of each kind. The newer release is installed at the end. */
+export async function disturbDuring(
+  root: SystemdRoot,
+  { good, older }: Archives,
+  work: () => Promise<unknown>,
+): Promise<Record<Kind, number>> {
   const counts: Record<Kind, number> = { killed: 0, stopped: 0, reloaded: 0, older: 0, newer: 0 };
   const unpack = 'mkdir -p "$2" && tar xzf "$1"/*.tar.gz -C "$2" --strip-components=1';
   for (const [name, { folder }] of Object.entries({ newer: good, older }))
@@ -53,42 +53,39 @@ export async function disturb(root: SystemdRoot, { good, older }: Archives): Pro
     older: () => install("older"),
     newer: () => install("newer"),
   };
-
-  const ending = new AbortController();
-  async function repeat(kinds: readonly Kind[]): Promise<void> {
-    for (let round = 0; !ending.signal.aborted; round++) {
-      const kind = kinds[round % kinds.length] as Kind;
-      if (await effects[kind]()) counts[kind] += 1;
-      await sleep(PAUSE_MS, undefined, { signal: ending.signal }).catch(() => {});
-    }
+  async function apply(kind: Kind): Promise<void> {
+    if (await effects[kind]()) counts[kind] += 1;
   }
-  const running = Promise.all([repeat(["killed"]), repeat(OTHERS)]);
-  // A fault shows at the end; until then it must not end the process.
-  running.catch(() => {});
-  return {
-    async end() {
-      ending.abort();
-      await running;
-      await install("newer");
-      return counts;
-    },
-  };
+  const working = work();
+  await Promise.all([
+    repeatDuring(working, () => apply("killed")),
+    repeatDuring(working, (round) => apply(OTHERS[round % OTHERS.length] as Kind)),
+  ]);
+  await install("newer");
+  return counts;
 }
 
 /** Kills the daemon once a second until `work` is done. Returns the number of kills. */
 export async function killDuring(root: SystemdRoot, work: Promise<unknown>): Promise<number> {
   let kills = 0;
+  await repeatDuring(work, async () => {
+    if (await killDaemon(root)) kills += 1;
+  });
+  return kills;
+}
+
+/** Calls `act` about once a second until `work` is done. */
+async function repeatDuring(work: Promise<unknown>, act: (round: number) => Promise<void>): Promise<void> {
   let isDone = false;
   const finish = () => {
     isDone = true;
   };
   work.then(finish, finish);
-  while (!isDone) {
-    if (await killDaemon(root)) kills += 1;
+  for (let round = 0; !isDone; round++) {
+    await act(round);
     await Promise.race([sleep(PAUSE_MS), work]);
   }
   await work;
-  return kills;
 }
 
 /** False if there is no daemon at the moment. */

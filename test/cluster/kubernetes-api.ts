@@ -1,4 +1,5 @@
 /** The tests' requests to the API server, as an administrator, with curl inside the node. */
+import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
 
 export const API_SERVER = "https://127.0.0.1:6443";
@@ -6,42 +7,12 @@ export const API_SERVER = "https://127.0.0.1:6443";
 export const CLUSTER_CA = "/etc/kubernetes/ca.crt";
 export const ADMIN_TOKEN = "administrator";
 
-interface ContainerState {
-  readonly waiting?: { readonly reason: string };
-  readonly running?: { readonly startedAt: string };
-}
-
-export interface Pod {
-  readonly metadata: { readonly name: string };
-  readonly status: {
-    readonly phase: string;
-    readonly containerStatuses?: readonly { readonly state: ContainerState; readonly containerID?: string }[];
-  };
-}
-
-export interface PodEvent {
-  readonly reason: string;
-  readonly message: string;
-  readonly count?: number;
-  readonly involvedObject: { readonly name: string };
-}
-
-/** Pods and events are those of one namespace. */
-export interface KubernetesApi {
-  request(method: string, path: string, body?: object): Promise<unknown>;
-  /** In a group named as the pod without its number. */
-  createPod(name: string, image: string, spec?: object): Promise<void>;
-  /** Of this group; the kubelet then ends them within a second. */
-  removePods(group: string): Promise<void>;
-  pod(name: string): Promise<Pod>;
-  pods(): Promise<Pod[]>;
-  events(): Promise<PodEvent[]>;
-}
+export type KubernetesApi = ReturnType<typeof createApi>;
 
 /** Why its container waits, `Running`, or before that the pod's phase. */
-export function stateOf({ status }: Pod): string {
-  const state = status.containerStatuses?.[0]?.state;
-  return state?.running === undefined ? (state?.waiting?.reason ?? status.phase) : "Running";
+export function stateOf({ status }: V1Pod): string | undefined {
+  const state = status?.containerStatuses?.[0]?.state;
+  return state?.running === undefined ? (state?.waiting?.reason ?? status?.phase) : "Running";
 }
 
 export function podManifest(name: string, image: string, spec: object = {}): object {
@@ -57,7 +28,8 @@ export function podManifest(name: string, image: string, spec: object = {}): obj
   };
 }
 
-export function createApi(root: SystemdRoot, namespace = "default"): KubernetesApi {
+/** Pods and events are those of one namespace. */
+export function createApi(root: SystemdRoot, namespace = "default") {
   const resources = `/api/v1/namespaces/${namespace}`;
   const podsPath = `${resources}/pods`;
 
@@ -76,14 +48,16 @@ export function createApi(root: SystemdRoot, namespace = "default"): KubernetesA
 
   return {
     request,
-    async createPod(name, image, spec) {
+    /** In a group named as the pod without its number. */
+    async createPod(name: string, image: string, spec?: object): Promise<void> {
       await request("POST", podsPath, podManifest(name, image, spec));
     },
-    async removePods(group) {
+    /** Of this group; the kubelet then ends them within a second. */
+    async removePods(group: string): Promise<void> {
       await request("DELETE", `${podsPath}?labelSelector=group%3D${group}`, { gracePeriodSeconds: 1 });
     },
-    pod: async (name) => (await request("GET", `${podsPath}/${name}`)) as Pod,
-    pods: () => items<Pod>(podsPath),
-    events: () => items<PodEvent>(`${resources}/events`),
+    pod: async (name: string) => (await request("GET", `${podsPath}/${name}`)) as V1Pod,
+    pods: () => items<V1Pod>(podsPath),
+    events: () => items<CoreV1Event>(`${resources}/events`),
   };
 }

@@ -2,9 +2,8 @@
  * A worker node of a real Kubernetes, and its control plane on the same machine, in one booted systemd. The registry is the
  * simulator under the names and certificates of Oracle's hosts, so the broker and containerd trust its CA and need no more.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import type { V1NodeList } from "@kubernetes/client-node";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { type Archive, settingsFor } from "../system/install/archives.ts";
 import { SCRIPT } from "../system/install/oke-node.ts";
 import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../system/systemd-root/index.ts";
@@ -28,67 +27,40 @@ const OKE_INIT_SCRIPT = "/run/oke-init.sh";
 export interface KubernetesOptions {
   /** The minor version, one of those in `go/`. */
   readonly minor: number;
-  /** Fields of the KubeletConfiguration, over those that every node has. */
-  readonly kubelet?: object;
   readonly apiServerFlags?: readonly string[];
   /** Further files of the node. */
   readonly files?: readonly InstalledFile[];
 }
 
-export interface KubernetesNode {
-  readonly root: SystemdRoot;
-  readonly api: KubernetesApi;
-  /** Runs OKE's script of the first boot, without ocir-broker. */
-  bootstrap(): Promise<void>;
-  /** Runs the cloud-init script, which also bootstraps the node. @param settings in addition to those of the archive. */
-  install(archive: Archive, settings?: Readonly<Record<string, string>>): Promise<ExecResult>;
-  restartKubelet(): Promise<void>;
-  restartApiServer(): Promise<void>;
-  /** Sets whether pods are scheduled on the node. */
-  cordon(unschedulable: boolean): Promise<void>;
-  /** Changes the simulated tenancy. */
-  control(path: "/iam" | "/reset" | "/faults" | "/trusts", body?: object): Promise<void>;
-  clearFaults(): Promise<void>;
-  /** Requests to the simulated cloud, by endpoint. */
-  cloudRequests(): Promise<Record<string, number>>;
-  /** The kubelet's own metrics, in the exposition format. */
-  kubeletMetrics(): Promise<string>;
-  /** Our daemon's. */
-  brokerMetrics(): Promise<string>;
-  stop(): Promise<void>;
-}
+export type KubernetesNode = ReturnType<typeof createNode>;
 
 /**
  * Starts everything but the kubelet, which `bootstrap` or `install` starts. Only one cluster runs at a time. A test whose cluster
  * differs from the pull story's starts its own:
  *
- *     startKubernetes({ minor: NEWEST_MINOR, kubelet: { featureGates: { Some: true } }, apiServerFlags: ["--v=4"] })
+ *     startKubernetes({ minor: NEWEST_MINOR, apiServerFlags: ["--v=4"] })
  */
 export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesNode> {
   removeControlGroups();
-  const folder = mkdtempSync(join(tmpdir(), "ocir-cluster-files-"));
+  const files = nodeFiles(options.minor, temporaryFolder());
+  const node = createNode(await bootSystemd({ files: [...files, ...(options.files ?? [])] }));
   try {
-    const files = nodeFiles(options.minor, folder, options.kubelet ?? {});
-    const node = createNode(await bootSystemd({ files: [...files, ...(options.files ?? [])] }));
-    try {
-      await startServices(node.root, options.apiServerFlags ?? []);
-      return node;
-    } catch (error) {
-      await node.stop();
-      throw error;
-    }
-  } finally {
-    rmSync(folder, { recursive: true });
+    await startServices(node.root, options.apiServerFlags ?? []);
+    return node;
+  } catch (error) {
+    await node.stop();
+    throw error;
   }
 }
 
-function createNode(root: SystemdRoot): KubernetesNode {
+function createNode(root: SystemdRoot) {
   const api = createApi(root);
   const untilReady = () => untilServing(root, "kubelet", () => isReady(api));
-  const node: KubernetesNode = {
+  return {
     root,
     api,
-    async bootstrap() {
+    /** Runs OKE's script of the first boot, without ocir-broker. */
+    async bootstrap(): Promise<void> {
       root.write(OKE_INIT_SCRIPT, OKE_INIT);
       await root.run("bash", [OKE_INIT_SCRIPT]);
       await untilReady();
@@ -96,50 +68,51 @@ function createNode(root: SystemdRoot): KubernetesNode {
       const account = `${API_SERVER}/api/v1/namespaces/default/serviceaccounts/default`;
       await untilAnswered(root, "cluster-kube-controller-manager", account, ...BEARER);
     },
-    install(archive, settings = {}) {
+    /** Runs the cloud-init script, which also bootstraps the node. @param settings in addition to those of the archive. */
+    install(archive: Archive, settings: Readonly<Record<string, string>> = {}): Promise<ExecResult> {
       const env = { ...settingsFor(archive), ...settings };
       return root.exec("sh", [SCRIPT], { env, timeoutMs: START_LIMIT_MS });
     },
-    async restartKubelet() {
+    async restartKubelet(): Promise<void> {
       await root.run("systemctl", ["daemon-reload"]);
       await root.run("systemctl", ["restart", "kubelet"]);
       await untilReady();
     },
-    async restartApiServer() {
+    async restartApiServer(): Promise<void> {
       // Its own shutdown waits for a minute.
       await root.run("systemctl", ["kill", "--signal=KILL", API_SERVER_UNIT]);
       await root.run("systemctl", ["restart", API_SERVER_UNIT]);
       await untilApiServerAnswers(root);
     },
-    async cordon(unschedulable) {
+    /** Sets whether pods are scheduled on the node. */
+    async cordon(unschedulable: boolean): Promise<void> {
       await api.request("PATCH", `/api/v1/nodes/${NODE_NAME}`, { spec: { unschedulable } });
     },
-    async control(path, body) {
+    /** Changes the simulated tenancy. */
+    async control(path: "/iam" | "/reset" | "/faults" | "/trusts", body?: object): Promise<void> {
       await root.run("curl", ["-sSf", "-d", JSON.stringify(body ?? {}), `${CONTROL_URL}${path}`]);
     },
-    async clearFaults() {
+    async clearFaults(): Promise<void> {
       await root.run("curl", ["-sSf", "-X", "DELETE", `${CONTROL_URL}/faults`]);
     },
-    cloudRequests: async () => JSON.parse(await root.run("curl", ["-sSf", `${CONTROL_URL}/requests`])),
+    /** Requests to the simulated cloud, by endpoint. */
+    cloudRequests: async (): Promise<Record<string, number>> =>
+      JSON.parse(await root.run("curl", ["-sSf", `${CONTROL_URL}/requests`])),
+    /** The kubelet's own metrics, in the exposition format. */
     kubeletMetrics: () => root.run("curl", ["-sSfk", "https://127.0.0.1:10250/metrics"]),
+    /** Our daemon's. */
     brokerMetrics: () =>
       root.run("curl", ["-sSf", "--unix-socket", "/run/ocir-broker/health.sock", "http://localhost/metrics"]),
-    async stop() {
+    async stop(): Promise<void> {
       await root.powerOff();
       removeControlGroups();
     },
   };
-  return node;
-}
-
-interface Node {
-  readonly spec: { readonly taints?: readonly unknown[] };
-  readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] };
 }
 
 async function isReady(api: KubernetesApi): Promise<boolean> {
-  const { items } = (await api.request("GET", "/api/v1/nodes")) as { items: readonly Node[] };
-  const taints = items[0]?.spec.taints ?? [];
-  const ready = items[0]?.status.conditions.find(({ type }) => type === "Ready");
+  const [node] = ((await api.request("GET", "/api/v1/nodes")) as V1NodeList).items;
+  const taints = node?.spec?.taints ?? [];
+  const ready = node?.status?.conditions?.find(({ type }) => type === "Ready");
   return ready?.status === "True" && taints.length === 0;
 }

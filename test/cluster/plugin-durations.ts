@@ -43,15 +43,3 @@ export function describeDurations({ calls, sumMs, upToMs }: Durations): string {
     [...upToMs].find(([, within]) => within >= calls * rank)?.[0] ?? Number.POSITIVE_INFINITY;
   return `${limitMs(0.5)} ms (half of ${calls}), ${limitMs(0.99)} ms (99 of 100), ${(sumMs / calls).toFixed(2)} ms (mean)`;
 }
-
-/** Reads the metrics again and again until `calls` more were made, and returns the times of those seen one by one. */
-export async function singleCallsMs(read: () => Promise<Durations>, calls: number): Promise<number[]> {
-  const times: number[] = [];
-  const first = await read();
-  for (let before = first; before.calls < first.calls + calls; ) {
-    const now = await read();
-    if (now.calls === before.calls + 1) times.push(now.sumMs - before.sumMs);
-    before = now;
-  }
-  return times.sort((a, b) => a - b);
-}

@@ -2,29 +2,21 @@
  * An OKE cluster from its users' view, on a real Kubernetes: asserts the pods' states and events, the kubelet's own metrics,
  * and the requests to the cloud. `npm run test:cluster` builds the programs. Each test continues from the previous one's state.
  */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { type Archives, makeArchives } from "../system/install/archives.ts";
 import { dropIn } from "../system/simulated-node.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { disturb } from "./disturbance.ts";
+import { disturbDuring } from "./disturbance.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { DENIED, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
-import {
-  answerDurations,
-  type Durations,
-  describeDurations,
-  pluginDurations,
-  since,
-  singleCallsMs,
-} from "./plugin-durations.ts";
+import { answerDurations, type Durations, describeDurations, pluginDurations, since } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 
 const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
 const DAEMON = "ocir-broker.service";
 
 const BURST = 100;
-const SINGLE_PULLS = 25;
 const DISTURBED = 200;
 /** A node with more pods at once would be slow for reasons that are not ours. */
 const BATCH = 50;
@@ -39,8 +31,8 @@ describeCluster("a real Kubernetes", (minor) => {
     [archives, node] = await Promise.all([makeArchives(), startKubernetes({ minor })]);
     pods = createPods(node.api);
     await node.bootstrap();
+    return () => node.stop();
   });
-  afterAll(() => node?.stop());
 
   const image = (repository: string, host = REGISTRY_HOST) => `${host}/acme/${repository}:1`;
 
@@ -68,33 +60,17 @@ describeCluster("a real Kubernetes", (minor) => {
     expect([requests["auth.x509"], requests["registry.token"]]).toEqual([0, 0]);
   });
 
-  long("answers a kubelet that pulls one image after the other", async () => {
-    const containers = Array.from({ length: SINGLE_PULLS }, (_, index) => ({
-      name: `c${index}`,
-      image: image(`single-${index}`),
-      imagePullPolicy: "Always",
-    }));
-    await node.api.createPod("single", image("single"), { containers });
-    const times = await singleCallsMs(durations, SINGLE_PULLS);
-    await pods.untilRunning(["single"]);
-    console.info(
-      `the plugin's calls one by one: ${times.length}, half of them up to`,
-      `${times[Math.floor(times.length / 2)]?.toFixed(2)} ms, all up to ${times.at(-1)?.toFixed(2)} ms`,
-    );
-    expect(await pods.failures("single")).toEqual([]);
-  });
-
   long(
     `fails none of ${DISTURBED} pulls while the daemon is killed, stopped, reloaded, and upgraded and back`,
     async () => {
-      const disturbance = await disturb(node.root, archives);
       const startedAtMs = performance.now();
-      for (let batch = 0; batch < DISTURBED / BATCH; batch++) {
-        const group = `disturbed-${batch}`;
-        await pods.untilRunning(await pods.create(group, BATCH, image));
-        await pods.removeGroup(group);
-      }
-      const counts = await disturbance.end();
+      const counts = await disturbDuring(node.root, archives, async () => {
+        for (let batch = 0; batch < DISTURBED / BATCH; batch++) {
+          const group = `disturbed-${batch}`;
+          await pods.untilRunning(await pods.create(group, BATCH, image));
+          await pods.removeGroup(group);
+        }
+      });
       console.info(`${DISTURBED} pulls within ${Math.round((performance.now() - startedAtMs) / 1_000)} s;`, counts);
       expect(await pods.failures("disturbed-")).toEqual([]);
       expect(Object.values(counts).every((count) => count > 0)).toBe(true);

@@ -3,7 +3,7 @@
  * one repository, and a node whose own identity may read neither. Each test continues from the previous one's state.
  */
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { makeArchives } from "../system/install/archives.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
@@ -50,8 +50,8 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     }
     await node.control("/iam", { repository: "acme/open", public: true });
     [shop, depot] = NAMESPACES.map((name) => createPods(createApi(node.root, name))) as [Pods, Pods];
+    return () => node.stop();
   });
-  afterAll(() => node?.stop());
 
   const doctorSays = async (prefix: string) => {
     const { stdout } = await node.root.exec("/usr/local/bin/ocir-broker", ["doctor", "--output", "json"]);

@@ -15,18 +15,9 @@ export async function configureNode(
 ): Promise<void> {
   root.write("/etc/ocir-broker/config.yaml", JSON.stringify(config));
   await root.run("systemctl", ["restart", "ocir-broker.service"]);
-  const audience = ["--service-accounts", config.serviceAccounts.audience];
-  const merge = [
-    "kubelet-config",
-    "merge",
-    CONFIG,
-    "--kubelet-version",
-    `1.${minor}`,
-    ...audience,
-    ...flags,
-    "--write",
-  ];
-  await root.run(BROKER, merge);
+  const { audience } = config.serviceAccounts;
+  const merge = ["kubelet-config", "merge", CONFIG, "--kubelet-version", `1.${minor}`, "--service-accounts", audience];
+  await root.run(BROKER, [...merge, ...flags, "--write"]);
   await restartKubelet();
 }
 

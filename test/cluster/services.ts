@@ -80,7 +80,6 @@ async function serve(root: SystemdRoot, name: string, command: readonly string[]
 }
 
 async function prepare(root: SystemdRoot): Promise<void> {
-  await root.run("ip", ["link", "set", "lo", "up"]);
   for (const address of ["169.254.169.254", NODE_ADDRESS])
     await root.run("ip", ["address", "add", `${address}/32`, "dev", "lo"]);
   await root.run("sh", ["-c", MAKE_CONTROL_GROUPS, "sh", CGROUPS]);
