@@ -3,19 +3,19 @@
  * changed. apt takes a package from it.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeAll, expect, it } from "vitest";
 import { commandsOn } from "../documentation/pages.ts";
+import { describeUnless } from "./describe-unless.ts";
 import { buildPackages, CHECKOUT, cannotPackage, PACKAGES } from "./packages/built-packages.ts";
 
 const BUILD_LIMIT_MS = 900_000;
-const hasTools = ["gpg", "gpgv", "rpmsign", "apt-get"].filter((name) => spawnSync(name, ["--version"]).status !== 0);
-const lack = cannotPackage() ?? hasTools[0];
+const [tool] = ["gpg", "gpgv", "rpmsign", "apt-get"].filter((name) => spawnSync(name, ["--version"]).status !== 0);
 
-describe.skipIf(lack !== undefined)(`a signed release${lack ? ` (skipped: needs ${lack})` : ""}`, () => {
-  const scratch = mkdtempSync(join(tmpdir(), "ocir-signed-"));
+describeUnless(cannotPackage() ?? (tool && `needs ${tool}`), "a signed release", () => {
+  const scratch = temporaryFolder();
   const folder = join(scratch, "release");
   let secretKey = "";
   const env = { PATH: process.env["PATH"], HOME: scratch, TMPDIR: scratch, GNUPGHOME: join(scratch, "gnupg") };
@@ -47,12 +47,8 @@ describe.skipIf(lack !== undefined)(`a signed release${lack ? ` (skipped: needs 
     secretKey = execFileSync("gpg", ["--batch", "--armor", "--export-secret-keys"], { env, encoding: "utf8" });
     const { status, stderr } = sign(secretKey);
     expect([status, stderr]).toEqual([0, ""]);
+    return () => void spawnSync("gpgconf", ["--kill", "all"], { env });
   }, BUILD_LIMIT_MS);
-
-  afterAll(() => {
-    spawnSync("gpgconf", ["--kill", "all"], { env });
-    rmSync(scratch, { recursive: true });
-  });
 
   it("passes the page's commands, and is the unsigned release but for the signatures", () => {
     expect(verify()).toMatchObject({ status: 0 });

@@ -12,7 +12,8 @@ export const SOURCES =
 
 /** The missing prerequisite for building packages; undefined if there is none. */
 export function cannotPackage(): string | undefined {
-  return TARGETS.flatMap(missingPrograms)[0];
+  const [program] = TARGETS.flatMap(missingPrograms);
+  return program && `needs ${program}`;
 }
 
 /** Of the release in the tests. */

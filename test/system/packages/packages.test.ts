@@ -1,9 +1,10 @@
 /** The packages as files: reproducible bytes, content, results of linters, and running arm64 programs. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeAll, describe, expect, it } from "vitest";
+import { describeUnless } from "../describe-unless.ts";
 import {
   buildPackages,
   CHECKOUT,
@@ -14,7 +15,6 @@ import {
   SOURCES,
 } from "./built-packages.ts";
 
-const skipped = cannotPackage();
 /** Two builds of everything, on a busy machine. */
 const BUILD_LIMIT_MS = 900_000;
 const ARCHITECTURES = [
@@ -49,14 +49,10 @@ const output = (program: string, ...args: string[]): string =>
   execFileSync(program, args, { encoding: "utf8", maxBuffer: 64 << 20 });
 const hasProgram = (name: string): boolean => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
 
-describe.skipIf(skipped !== undefined)(`the packages${skipped ? ` (skipped: needs ${skipped})` : ""}`, () => {
-  let scratch: string;
+describeUnless(cannotPackage(), "the packages", () => {
+  const scratch = temporaryFolder();
 
-  beforeAll(async () => {
-    await buildPackages();
-    scratch = mkdtempSync(join(tmpdir(), "ocir-packages-"));
-  }, BUILD_LIMIT_MS);
-  afterAll(() => scratch && rmSync(scratch, { recursive: true }));
+  beforeAll(buildPackages, BUILD_LIMIT_MS);
 
   it("are the same bytes when they are made in another folder, with another umask", { timeout: BUILD_LIMIT_MS }, () => {
     // Next to dist/packages, so that the copy of node_modules can consist of hard links.
