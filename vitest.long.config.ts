@@ -14,7 +14,6 @@ export default defineConfig({
       "test/system/fuzz/*.test.ts",
       "test/system/hung-daemon.test.ts",
       "test/system/hostile-clients.test.ts",
-      "test/system/install.test.ts",
       "test/system/install-given-back.test.ts",
       "test/system/kubelet-oracle.test.ts",
       "test/system/soak.test.ts",

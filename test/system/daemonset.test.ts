@@ -1,58 +1,32 @@
 /**
- * The DaemonSet's image on a running node, with a real systemd and a real container: it installs, leaves the node as it was after a
- * fault, and never prevents the start of a kubelet, whatever is killed. Turns between nodes: test/daemonset/rollout.test.ts.
+ * The DaemonSet's image on a running node, with a real systemd and a real container: it installs, and leaves the node as it was after
+ * a fault. Turns between nodes: test/daemonset/rollout.test.ts. Kills of the script: install-given-back.test.ts.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "@ocir-broker/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, expect, it } from "vitest";
 import { lackOf } from "../real-registry.ts";
 import { bootCluster, type Cluster } from "./daemonset/cluster.ts";
-import { EARLIER_PROVIDER } from "./install/earlier-provider.ts";
+import { describeUnless } from "./describe-unless.ts";
 import { CONFIG, type OkeNode, PLUGIN } from "./install/oke-node.ts";
-import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { isLongRun } from "./long-run.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
-const lacking = canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undefined);
 const OUR_FLAGS = [
   `--image-credential-provider-config=${CONFIG}`,
   "--image-credential-provider-bin-dir=/usr/local/bin",
 ];
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const INSTALLED = "node-a: installed: version";
-const EARLIER_CONFIG = `apiVersion: kubelet.config.k8s.io/v1
-kind: CredentialProviderConfig
-providers:
-- name: credential-provider-oke
-  apiVersion: credentialprovider.kubelet.k8s.io/v1
-  matchImages: ["*.ocir.io"]
-  defaultCacheDuration: 55m
-`;
-/** Milliseconds after a line of the log. */
-const KILL_POINTS: readonly [line: string, afterMs: number][] = [
-  ["holds the Lease: installs version", 0],
-  ["stage: install_files", 0],
-  ["stage: install ocir", 300],
-  ["stage: install ocir", 900],
-  ["stage: start_units", 0],
-  ["stage: ask_plugin", 0],
-  ["stage: connect", 0],
-  ["stage: connect", 200],
-  [INSTALLED, 0],
-];
 
-describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipped: ${lacking})` : ""}`, () => {
+describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undefined), "cloud-init/daemonset", () => {
   let cluster: Cluster;
   let oke: OkeNode;
 
   beforeAll(async () => {
     cluster = await bootCluster();
     oke = cluster.oke;
+    return () => cluster.powerOff();
   }, 600_000);
-
-  afterAll(async () => {
-    await cluster?.powerOff();
-  });
 
   beforeEach(() => cluster.renew());
 
@@ -123,32 +97,6 @@ describe.skipIf(lacking !== undefined)(`cloud-init/daemonset${lacking ? ` (skipp
       }
       await cluster.said(INSTALLED);
       await expectInstalled();
-    });
-
-    it(`killed at ${KILL_POINTS.length} points, it leaves a node whose kubelet starts`, async () => {
-      for (const [line, afterMs] of KILL_POINTS) {
-        await cluster.renew();
-        // Replaces another provider of the same name.
-        oke.root.write(CONFIG, EARLIER_CONFIG);
-        oke.root.write(PLUGIN, EARLIER_PROVIDER, 0o755);
-        await oke.root.run("systemctl", ["stop", "kubelet"]);
-        await startKubelet(oke, OUR_FLAGS.join(" "));
-        await kubeletReport(oke, ({ earlier }) => earlier > 0);
-        const pod = await cluster.start();
-        await cluster.said(line);
-        await sleep(afterMs);
-        await pod.kill();
-        await restartKubelet(oke);
-        const report = await kubeletReport(oke, ({ earlier, ours }) => earlier + ours > 2);
-        expect(report, `${afterMs} ms after ${line}`).toMatchObject({ none: 0, failures: [] });
-
-        cluster.forgetLines();
-        await cluster.start();
-        await cluster.said(INSTALLED);
-        await cluster.turnIsOver();
-        expect(await kubeletReport(oke, ({ ours }) => ours > 2)).toMatchObject({ none: 0, failures: [] });
-        await expectInstalled();
-      }
     });
   }
 });

@@ -2,8 +2,9 @@
  * A removal restores the node's state from before ocir-broker, whatever happened in between: upgrades, kills at every step,
  * another provider's return, an administrator's changes. A restarted kubelet always starts.
  */
-import { describe, expect, it } from "vitest";
-import type { Archives } from "./install/archives.ts";
+import { expect, it } from "vitest";
+import { describeUnless } from "./describe-unless.ts";
+import { type Archives, settingsOnRunningNode } from "./install/archives.ts";
 import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
 import { givenNode } from "./install/given-node.ts";
 import { runKilledAt } from "./install/killed-at-step.ts";
@@ -11,18 +12,19 @@ import { snapshotOf } from "./install/node-snapshot.ts";
 import { CONFIG, KUBELET_VERSION, type OkeNode, PLUGIN, SCRIPT } from "./install/oke-node.ts";
 import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { isLongRun } from "./long-run.ts";
+import { providerConfig } from "./simulated-node.ts";
 import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
 
-const skipped = canBootSystemd();
 const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
 const KEPT = `/var/lib/ocir-broker/replaced${CONFIG}/before`;
 const OTHER_CONFIG = EARLIER_CONFIG.slice(0, EARLIER_CONFIG.indexOf("- name: credential-provider-oke"));
 const FLAGS = EARLIER_FLAGS.replace(/\/$/, "");
+const EARLIER_JSON = providerConfig({ name: "credential-provider-oke", matchImages: ["*.ocir.io"] });
 /** Interval of the tested steps. */
 const INSTALL_STRIDE = 9;
 const REMOVAL_STRIDE = 3;
 
-describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+describeUnless(canBootSystemd(), "what was there before", () => {
   let node: OkeNode;
   let archives: Archives;
 
@@ -32,7 +34,8 @@ describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skip
   });
 
   const read = (path: string): string => node.root.read(path).toString();
-  const settings = () => ({ ...node.settings(archives.good), OCIR_BROKER_BOOTSTRAP: "running" });
+  const settings = () => settingsOnRunningNode(archives.good);
+  const setup = (...args: string[]) => node.root.exec("/usr/libexec/ocir-broker/setup", args);
 
   async function install(): Promise<void> {
     const run = await node.install(settings());
@@ -54,13 +57,10 @@ describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skip
     await startKubelet(node, EARLIER_FLAGS);
     await kubeletReport(node, ({ earlier }) => earlier > 5);
     const before = await snapshotOf(node);
-    await node.root.run("sh", [
-      "-c",
-      "tar xzf $0/*.tar.gz -C /run && /run/ocir-broker-*/install.sh",
-      archives.older.folder,
-    ]);
+    await node.installByHand(archives.older);
     await install();
     await install();
+    await connectWithLaterRelease();
     await kubeletReport(node, ({ ours }) => ours > 5);
     const { earlier } = await kubeletReport(node);
     // Files that an earlier .deb has left.
@@ -75,27 +75,8 @@ describe.skipIf(skipped !== undefined)(`what was there before${skipped ? ` (skip
     expect(await kubeletReport(node, (report) => report.earlier > 5)).toMatchObject({ ours: 0, failures: [] });
   });
 
-  it.each([
-    ["by the script", `sh ${SCRIPT}`],
-    [
-      "by hand",
-      `tar xzf "$OCIR_BROKER_SOURCES"/*.tar.gz -C /run && /run/ocir-broker-*/install.sh &&
-        /usr/libexec/ocir-broker/setup connect ${CONFIG} /usr/local/bin "$(kubelet --version)"`,
-    ],
-  ])("is replaced by what others than root can read, whatever the umask, %s", async (_how, command) => {
-    await node.root.run("sh", ["-c", `umask 077 && ${command}`], { env: settings() });
-    const ours =
-      "/usr/libexec/ocir-broker /usr/share/doc/ocir-broker /usr/share/man/man1 /etc/ocir-broker /etc/kubernetes";
-    const unreadable = `find -L ${ours} /usr/lib/systemd/system /usr/local/bin ! -perm -444 -o -type d ! -perm -555`;
-    expect(await node.root.run("sh", ["-c", unreadable])).toBe("");
-    await uninstall();
-  });
-
-  it("comes back after a later release has changed what an earlier one had put there", async () => {
-    putEarlierProvider(node);
-    await startKubelet(node, EARLIER_FLAGS);
-    const before = await snapshotOf(node);
-    await install();
+  /** Its configuration differs. */
+  async function connectWithLaterRelease(): Promise<void> {
     const first = read(CONFIG);
     const program = "/usr/libexec/ocir-broker/ocir-broker";
     await node.root.run("mv", [program, `${program}.real`]);
@@ -104,18 +85,25 @@ ${program}.real "$@" || exit
 case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; esac
 `;
     node.root.write(program, later, 0o755);
-    const kubeletVersion = await node.root.run("kubelet", ["--version"]);
-    await node.root.run("/usr/libexec/ocir-broker/setup", ["connect", CONFIG, "/usr/local/bin", kubeletVersion]);
+    await setup("connect", CONFIG, "/usr/local/bin", await node.root.run("kubelet", ["--version"]));
     expect(read(CONFIG)).toBe(`${first}# by a later release\n`);
     await node.root.run("mv", [`${program}.real`, program]);
-    await uninstall();
-    expect(await snapshotOf(node)).toBe(before);
+  }
+
+  it("is replaced by what others than root can read, whatever the umask", async () => {
+    const byHand = `umask 077 && tar xzf "$0"/*.tar.gz -C /run && /run/ocir-broker-*/install.sh &&
+      /usr/libexec/ocir-broker/setup connect ${CONFIG} /usr/local/bin "$(kubelet --version)"`;
+    await node.root.run("sh", ["-c", byHand, archives.good.folder]);
+    const ours =
+      "/usr/libexec/ocir-broker /usr/share/doc/ocir-broker /usr/share/man/man1 /etc/ocir-broker /etc/kubernetes";
+    const unreadable = `find -L ${ours} /usr/lib/systemd/system /usr/local/bin ! -perm -444 -o -type d ! -perm -555`;
+    expect(await node.root.run("sh", ["-c", unreadable])).toBe("");
   });
 
   it("comes back too in a directory of configurations, with the plugins elsewhere", async () => {
     node.root.write(KUBELET_VERSION, "Kubernetes v1.34.0\n");
     node.root.write("/etc/kubernetes/providers/10-other.yaml", OTHER_CONFIG);
-    node.root.write("/etc/kubernetes/providers/20-oke.json", JSON.stringify(parseEarlier()), 0o600);
+    node.root.write("/etc/kubernetes/providers/20-oke.json", EARLIER_JSON, 0o600);
     node.root.write("/etc/kubernetes/providers/README", "not a configuration\n");
     node.root.write("/opt/plugins/credential-provider-oke", EARLIER_PROVIDER, 0o755);
     node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
@@ -162,7 +150,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     }
   });
 
-  it("is nothing that a kubelet needs, even if it names it by a link; and a removal looks at no path of others", async () => {
+  it("is nothing that a kubelet needs, even if it names it by a link", async () => {
     const named = "/etc/kubernetes/providers.yaml";
     await startKubelet(
       node,
@@ -172,76 +160,36 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     const link = "mkdir -p /opt/plugins && rm -rf /etc/kubernetes && ln -s /opt/plugins /etc/kubernetes";
     await node.root.run("sh", ["-c", link]);
     await install();
-    await node.root.run("systemd-run", [
-      ...["--quiet", "--collect", "--unit", "other", "--property=User=nobody"],
-      ...["sh", "-c", "sleep 600; :", "sh", "--image-credential-provider-config=/"],
-    ]);
-    try {
-      await node.root.run("timeout", ["60", UNINSTALL]);
-    } finally {
-      await node.root.run("systemctl", ["stop", "other"]);
-    }
+    await uninstall();
     await restartKubelet(node);
     expect(await kubeletReport(node, ({ none }) => none > 2)).toMatchObject({ failures: [] });
   });
 
-  it("keeps its environment and the other provider, and neither harms a pull, also after a stop of the daemon", async () => {
-    putEarlierProvider(node);
-    await startKubelet(node, EARLIER_FLAGS);
-    await install();
-    const merged = read(CONFIG);
-    expect(merged.slice(0, OTHER_CONFIG.length)).toBe(OTHER_CONFIG);
-    const names = [...merged.matchAll(/- name: ([A-Z_]+)$/gm)].map(([, name]) => name);
-    expect(names).toEqual([
-      ...["REGISTRY_TOKEN_PATH", "DEFAULT_USER", "REGISTRY_PROTOCOL", "OCIR_AUTH_METHOD", "VERIFY_TOKEN_AUTH"],
-      ...["OCI_REGION_METADATA", "OCI_CONFIG_FILE", "OCI_RESOURCE_PRINCIPAL_VERSION", "HTTP_PROXY", "ALL_PROXY"],
-    ]);
-    // The running kubelet still has all providers; a restarted one has these.
-    for (const restart of [false, true]) {
-      if (restart) await restartKubelet(node);
-      const { ours } = await kubeletReport(node, (report) => report.ours > 5);
-      await node.root.run("systemctl", ["stop", "ocir-broker.service"]);
-      expect(await kubeletReport(node, (report) => report.ours > ours + 5)).toMatchObject({ none: 0, failures: [] });
-    }
-  });
-
-  it("was nothing: nothing is left where no kubelet names it", async () => {
+  it("was nothing: a kubelet that names us starts without us, after each removal; the first without it leaves nothing", async () => {
+    // Its unit is rewritten.
+    const snapshot = async () => (await snapshotOf(node)).replace(/^.*kubelet\.service.*\n/gm, "");
+    const binDir = "/opt/plugins";
     await startKubelet(node, "--v=4");
-    const before = await snapshotOf(node);
+    const before = await snapshot();
+    for (const _time of ["first", "second"]) {
+      await install();
+      await setup("connect", CONFIG, binDir, "Kubernetes v1.33.1");
+      await startKubelet(node, FLAGS.replace("/usr/local/bin", binDir));
+      await restartKubelet(node);
+      await kubeletReport(node, ({ ours }) => ours > 5);
+      const { stderr } = await uninstall();
+      expect(stderr).toContain(`a kubelet still names ${CONFIG}`);
+      await restartKubelet(node);
+      expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
+    }
+    await startKubelet(node, "--v=4");
+    await restartKubelet(node);
     await install();
     await uninstall();
-    expect(await snapshotOf(node)).toBe(before);
+    expect(await snapshot()).toBe(before);
   });
 
-  it.each(["/usr/local/bin", "/opt/plugins"])(
-    "was nothing: a kubelet that names %s starts without us, after each removal; the first without it leaves nothing",
-    async (binDir) => {
-      // Its unit is rewritten.
-      const snapshot = async () => (await snapshotOf(node)).replace(/^.*kubelet\.service.*\n/gm, "");
-      await startKubelet(node, "--v=4");
-      const before = await snapshot();
-      const flags = FLAGS.replace("/usr/local/bin", binDir);
-      for (const _time of ["first", "second"]) {
-        await install();
-        await node.root.run("/usr/libexec/ocir-broker/setup", ["connect", CONFIG, binDir, "Kubernetes v1.33.1"]);
-        await startKubelet(node, flags);
-        await restartKubelet(node);
-        await kubeletReport(node, ({ ours }) => ours > 5);
-        const { stderr } = await uninstall();
-        expect(stderr).toContain(`a kubelet still names ${CONFIG}`);
-        await restartKubelet(node);
-        expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
-      }
-      await startKubelet(node, "--v=4");
-      await restartKubelet(node);
-      await install();
-      await uninstall();
-      expect(await snapshot()).toBe(before);
-    },
-  );
-
   it("was nothing: a kubelet that sends service-account tokens pulls as the node after a disconnection", async () => {
-    const setup = (...args: string[]) => node.root.exec("/usr/libexec/ocir-broker/setup", args);
     node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
     await startKubelet(node, "--v=4");
     await install();
@@ -274,22 +222,16 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     putEarlierProvider(node);
     node.root.write("/opt/plugins/credential-provider-oke", EARLIER_PROVIDER, 0o755);
     node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
-    await node.root.run("sh", [
-      "-c",
-      "tar xzf $0/*.tar.gz -C /run && /run/ocir-broker-*/install.sh",
-      archives.good.folder,
-    ]);
+    await node.installByHand(archives.good);
     const before = await snapshotOf(node);
     await node.root.run("mount", ["--bind", CONFIG, CONFIG]);
-    const args = ["connect", CONFIG, "/opt/plugins", "Kubernetes v1.34.1", "ocir"];
-    const connect = await node.root.exec("/usr/libexec/ocir-broker/setup", args);
+    const connect = await setup("connect", CONFIG, "/opt/plugins", "Kubernetes v1.34.1", "ocir");
     await node.root.run("umount", [CONFIG]);
     expect([connect.exitCode, connect.stderr]).toEqual([
       1,
       expect.stringContaining(`${CONFIG} cannot be replaced, for the reason above: nothing is changed`),
     ]);
     expect(await snapshotOf(node)).toBe(before);
-    await uninstall();
   });
 
   it("stays as an administrator has changed it, with the first copy beside", async () => {
@@ -326,72 +268,61 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
   });
 
   if (isLongRun) {
-    it("is never lost by an installation that is killed, which a second run ends", async () => {
+    /** Kills a command at its steps, each time on a new node, whose kubelet must start. */
+    async function sweep(
+      stride: number,
+      arrange: () => Promise<void>,
+      command: string,
+      verify: (when: string) => Promise<void>,
+    ): Promise<void> {
       const seen: number[] = [];
-      for (let step = 1; ; step += INSTALL_STRIDE) {
+      for (let step = 1; ; step += stride) {
         await node.renew();
-        putEarlierProvider(node);
-        await startKubelet(node, EARLIER_FLAGS);
-        const before = await snapshotOf(node);
-        const made = await runKilledAt(node, step, ["sh", SCRIPT], settings());
-        if (made < step) break;
+        await arrange();
+        if ((await runKilledAt(node, step, ["sh", command], settings())) < step) break;
         seen.push(step);
         await restartKubelet(node);
-        expect(await kubeletReport(node, ({ ours, earlier }) => ours + earlier > 3), `${step}`).toMatchObject({
-          failures: [],
-        });
+        expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ failures: [] });
+        await verify(`killed at ${step}`);
+      }
+      process.stdout.write(`${command} was killed before each of its steps ${seen.join(" ")}\n`);
+      expect(seen.length).toBeGreaterThan(4);
+    }
+
+    it("is never lost by an installation that is killed, which a second run ends", async () => {
+      let before = "";
+      const arrange = async () => {
+        putEarlierProvider(node);
+        await startKubelet(node, EARLIER_FLAGS);
+        before = await snapshotOf(node);
+      };
+      await sweep(INSTALL_STRIDE, arrange, SCRIPT, async (when) => {
+        const report = await kubeletReport(node, ({ ours, earlier }) => ours + earlier > 3);
+        expect(report, when).toMatchObject({ failures: [] });
         await install();
         await kubeletReport(node, ({ ours }) => ours > 3);
         await uninstall();
-        expect(await snapshotOf(node), `killed at ${step}`).toBe(before);
-      }
-      process.stdout.write(`an installation was killed before each of its steps ${seen.join(" ")}\n`);
-      expect(seen.length).toBeGreaterThan(4);
+        expect(await snapshotOf(node), when).toBe(before);
+      });
     });
 
-    describe("comes back by a removal that is killed, which a second run ends:", () => {
-      it.each([
-        ["with an earlier provider", EARLIER_FLAGS, true],
-        ["with a kubelet that names it and nothing before", FLAGS, false],
-      ])("%s", async (_what, flags, isEarlier) => {
-        const seen: number[] = [];
-        for (let step = 1; ; step += REMOVAL_STRIDE) {
-          await node.renew();
-          if (isEarlier) putEarlierProvider(node);
-          await install();
-          await startKubelet(node, flags);
-          await kubeletReport(node);
-          const made = await runKilledAt(node, step, ["sh", UNINSTALL]);
-          if (made < step) break;
-          seen.push(step);
-          await restartKubelet(node);
-          expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ failures: [] });
-          if (await isThere(UNINSTALL)) await uninstall();
-          await restartKubelet(node);
-          expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ ours: 0, failures: [] });
-          expect(await isThere("/usr/libexec/ocir-broker"), `killed at ${step}`).toBe(false);
-          if (isEarlier)
-            expect([read(CONFIG), node.root.read(PLUGIN)], `${step}`).toEqual([EARLIER_CONFIG, EARLIER_PROVIDER]);
-        }
-        process.stdout.write(`a removal was killed before each of its steps ${seen.join(" ")}\n`);
-        expect(seen.length).toBeGreaterThan(4);
+    it.each([
+      ["with an earlier provider", EARLIER_FLAGS, true],
+      ["with a kubelet that names it and nothing before", FLAGS, false],
+    ])("comes back by a removal that is killed, which a second run ends: %s", async (_what, flags, isEarlier) => {
+      const arrange = async () => {
+        if (isEarlier) putEarlierProvider(node);
+        await install();
+        await startKubelet(node, flags);
+        await kubeletReport(node);
+      };
+      await sweep(REMOVAL_STRIDE, arrange, UNINSTALL, async (when) => {
+        if (await isThere(UNINSTALL)) await uninstall();
+        await restartKubelet(node);
+        expect(await kubeletReport(node), when).toMatchObject({ ours: 0, failures: [] });
+        expect(await isThere("/usr/libexec/ocir-broker"), when).toBe(false);
+        if (isEarlier) expect([read(CONFIG), node.root.read(PLUGIN)], when).toEqual([EARLIER_CONFIG, EARLIER_PROVIDER]);
       });
     });
   }
 });
-
-/** The one provider, as JSON. */
-function parseEarlier(): object {
-  return {
-    apiVersion: "kubelet.config.k8s.io/v1",
-    kind: "CredentialProviderConfig",
-    providers: [
-      {
-        name: "credential-provider-oke",
-        apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-        matchImages: ["*.ocir.io"],
-        defaultCacheDuration: "55m",
-      },
-    ],
-  };
-}

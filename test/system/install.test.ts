@@ -3,14 +3,15 @@
  * with the bootstrap's arguments.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { credentialProviderRequest, temporaryFolder } from "@ocir-broker/testkit";
+import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { commandsOn } from "../documentation/pages.ts";
-import { type Archives, nodeScripts } from "./install/archives.ts";
+import { describeUnless } from "./describe-unless.ts";
+import { type Archives, nodeScripts, settingsFor } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
 import {
   BUCKET,
@@ -21,11 +22,10 @@ import {
   type OkeNode,
   PLUGIN,
   type Run,
+  SCRIPT,
 } from "./install/oke-node.ts";
-import { isLongRun } from "./long-run.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
-const skipped = canBootSystemd();
 const CONFIG_FLAG = "--image-credential-provider-config";
 const BIN_DIR_FLAG = "--image-credential-provider-bin-dir";
 const OUR_FLAGS = [`${CONFIG_FLAG}=${CONFIG}`, `${BIN_DIR_FLAG}=/usr/local/bin`];
@@ -33,6 +33,7 @@ const BASE = ["kubelet", "--config=/etc/kubernetes/kubelet-config.json"];
 /** From the start of the script to the kubelet's flags, for a new user. */
 const NEW_USER_LIMIT_MS = 60_000;
 const INSTALL_METRICS = "/run/ocir-broker-metrics/ocir_broker_install.prom";
+const READ_ONLY_USR = "mount --bind /usr /usr && mount -o remount,bind,ro /usr";
 const USER_DATA = "/var/lib/cloud/instance/scripts/part-001";
 /** Milliseconds after a line of the log. */
 const KILL_POINTS: readonly [line: string, afterMs: number][] = [
@@ -41,26 +42,8 @@ const KILL_POINTS: readonly [line: string, afterMs: number][] = [
   ["stage: start_units", 0],
   ["stage: connect", 150],
   ["installed: the kubelet gets", 0],
-  ...(isLongRun ? morePoints() : []),
 ];
-
-/** Each stage, and several times within the longest ones. */
-function morePoints(): [line: string, afterMs: number][] {
-  return [
-    ["stage: check_machine", 0],
-    ["stage: check_libraries", 0],
-    ...[0, 200, 400, 800, 1_000, 1_200, 1_400].map((afterMs): [string, number] => ["stage: install ocir", afterMs]),
-    ["stage: check_config", 0],
-    ["stage: ask_plugin", 0],
-    ...[0, 100, 200, 250, 300, 350].map((afterMs): [string, number] => ["stage: connect", afterMs]),
-    ["bootstrap: oke-init", 0],
-  ];
-}
-const REQUEST = JSON.stringify({
-  kind: "CredentialProviderRequest",
-  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-  image: "us-ashburn-1.ocir.io/tenancy/app",
-});
+const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/tenancy/app" });
 const OTHER_PROVIDER = `# The administrator's own
 apiVersion: kubelet.config.k8s.io/v1
 kind: CredentialProviderConfig
@@ -71,7 +54,7 @@ providers:
     defaultCacheDuration: "1h"
 `;
 
-describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
   let node: OkeNode;
   let archives: Archives;
 
@@ -80,7 +63,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
     archives = made;
   });
 
-  const fromBucket = (): Record<string, string> => ({ ...node.settings(archives.good), OCIR_BROKER_SOURCES: BUCKET });
+  const fromBucket = (): Record<string, string> => ({ ...settingsFor(archives.good), OCIR_BROKER_SOURCES: BUCKET });
 
   async function expectInstalled(run: Run): Promise<void> {
     expect(run.kubelet, run.stderr).toBeDefined();
@@ -94,26 +77,44 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
     expect(JSON.parse(stdout).auth["us-ashburn-1.ocir.io"].password).toMatch(/\./);
   }
 
+  /** Boots the node with this script, which must install. */
+  async function boot(script: string, path = USER_DATA, command = [path]): Promise<Run> {
+    node.root.write(path, script, 0o755);
+    const [program = "", ...args] = command;
+    const result = await node.root.exec(program, args, { timeoutMs: NEW_USER_LIMIT_MS });
+    const run = { ...result, kubelet: await node.kubelet() };
+    await expectInstalled(run);
+    return run;
+  }
+
   async function bootstraps(): Promise<string> {
     return node.root.run("cat", ["/run/bootstraps"]);
   }
 
   describe("bootstraps a node", () => {
     it("by a release's script as it is, without a setting, and says which checksum it verified", async () => {
-      node.root.write(USER_DATA, nodeScripts(archives.good, BUCKET).packed, 0o755);
-      const result = await node.root.exec(USER_DATA, [], { timeoutMs: NEW_USER_LIMIT_MS });
-      await expectInstalled({ ...result, kubelet: await node.kubelet() });
-      expect(await node.kubelet()).toEqual([...BASE, ...OUR_FLAGS]);
-      expect(result.stderr).toMatch(new RegExp(`verified: ocir-broker-.*\\.tar\\.gz .*${archives.good.sha256}`));
-      process.stdout.write(`a release's script: ${Math.round(result.elapsedMs)} ms until the kubelet has its flags\n`);
+      const { stderr, kubelet } = await boot(nodeScripts(archives.good, BUCKET).packed);
+      expect(kubelet).toEqual([...BASE, ...OUR_FLAGS]);
+      expect(stderr).toMatch(new RegExp(`verified: ocir-broker-.*\\.tar\\.gz .*${archives.good.sha256}`));
     });
 
-    it("by the metadata service's oke_init_script", async () => {
-      const run = await node.install(node.settings(archives.good), ["--kubelet-extra-args", "--v=4 --max-pods=50"]);
+    it("by the metadata service's oke_init_script, and changes nothing a second time", async () => {
+      const run = await node.install(settingsFor(archives.good), ["--kubelet-extra-args", "--v=4 --max-pods=50"]);
       await expectInstalled(run);
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4", "--max-pods=50", ...OUR_FLAGS]]);
       expect(await bootstraps()).toBe("oke-init");
-      process.stdout.write(`installed and bootstrapped within ${Math.round(run.elapsedMs)} ms\n`);
+
+      const look =
+        "find /usr/libexec/ocir-broker /usr/local /etc/kubernetes -printf '%p %i %T@\\n'; systemctl show -P MainPID ocir-broker";
+      const before = await node.root.run("sh", ["-c", look]);
+      const second = await node.install({ ...settingsFor(archives.good), OCIR_BROKER_SOURCES: "" });
+      await expectInstalled(second);
+      expect(second.kubelet).toEqual([...BASE, ...OUR_FLAGS]);
+      expect(second.stderr).toContain("is already installed");
+      expect(await node.root.run("sh", ["-c", look])).toBe(before);
+      process.stdout.write(
+        `from start to flags ${Math.round(run.elapsedMs)} ms, again ${Math.round(second.elapsedMs)} ms\n`,
+      );
     });
 
     it("by `oke bootstrap` where there is one, with an archive from a bucket", async () => {
@@ -131,7 +132,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
 
     it("by oke-install.sh where the caller names the cluster", async () => {
       node.addBootstrap("oke-install");
-      const run = await node.install(node.settings(archives.good), [
+      const run = await node.install(settingsFor(archives.good), [
         ...["--apiserver-endpoint", "10.0.0.10", "--kubelet-extra-args=--v=2", "--kubelet-ca-cert", "LS0t"],
         ...["--kubelet-extra-args", "--max-pods=9"],
       ]);
@@ -149,35 +150,31 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       const { write_files, runcmd } = parse(template.replace(/\$\{(\w+)\}/g, (_all, name) => values[name] ?? ""));
       const [file] = write_files;
       expect([template.split("\n")[0], write_files.length, runcmd.length]).toEqual(["#cloud-config", 1, 1]);
-      node.root.write(file.path, gunzipSync(Buffer.from(file.content, "base64")).toString(), 0o755);
-      const [program, ...args] = runcmd[0];
-      const result = await node.root.exec(program, args);
-      await expectInstalled({ ...result, kubelet: await node.kubelet() });
-      expect(await node.kubelet()).toEqual([...BASE, "--v=4", ...OUR_FLAGS]);
+      const { kubelet } = await boot(gunzipSync(Buffer.from(file.content, "base64")).toString(), file.path, runcmd[0]);
+      expect(kubelet).toEqual([...BASE, "--v=4", ...OUR_FLAGS]);
     });
 
-    it.each(commandsOn("first boot"))("as the user data of $place says", async ({ text: block }) => {
-      const folder = mkdtempSync(join(tmpdir(), "ocir-user-data-"));
-      onTestFinished(() => rmSync(folder, { recursive: true }));
+    it("as the user data of the guides says", async () => {
+      const [block = "", ...others] = new Set(commandsOn("first boot").map(({ text }) => text));
+      expect(others).toEqual([]);
+      const folder = temporaryFolder();
       writeFileSync(join(folder, "ocir-broker-node.sh"), nodeScripts(archives.good, "http://10.1.2.3/").packed);
       const env = { PATH: "/usr/bin:/bin", source: BUCKET, kubelet_extra_args: "--v=4 --max-pods=9" };
       execFileSync("sh", ["-ec", block], { cwd: folder, env });
-      node.root.write(USER_DATA, readFileSync(join(folder, "user-data.sh"), "utf8"), 0o755);
-      const result = await node.root.exec(USER_DATA);
-      await expectInstalled({ ...result, kubelet: await node.kubelet() });
-      expect(await node.kubelet()).toEqual([...BASE, "--v=4", "--max-pods=9", ...OUR_FLAGS]);
+      const { kubelet } = await boot(readFileSync(join(folder, "user-data.sh"), "utf8"));
+      expect(kubelet).toEqual([...BASE, "--v=4", "--max-pods=9", ...OUR_FLAGS]);
     });
 
     it("with the metadata key kubelet-extra-args and the caller's joined, and what is there kept", async () => {
       const config = "/etc/kubernetes/providers.yaml";
-      await node.startSimulator({ "kubelet-extra-args": `--v=2 ${CONFIG_FLAG} ${config}` });
+      await node.restartSimulator({ "kubelet-extra-args": `--v=2 ${CONFIG_FLAG} ${config}` });
       node.root.write(config, OTHER_PROVIDER);
       node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
-      const run = await node.install(node.settings(archives.good), [
+      const run = await node.install(settingsFor(archives.good), [
         "--kubelet-extra-args",
         `${BIN_DIR_FLAG}=/opt/plugins --v=4`,
       ]);
-      await node.startSimulator();
+      await node.restartSimulator();
       await expectInstalled(run);
       const joined = ["--v=2", CONFIG_FLAG, config, `${BIN_DIR_FLAG}=/opt/plugins`, "--v=4"];
       expect(run.kubelet).toEqual([...BASE, ...joined]);
@@ -189,7 +186,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       const ofBroker = "/etc/ocir-broker/config.yaml";
       const before = node.root.read(ofBroker).toString();
       for (const audience of ["https://kubernetes.default.svc", "it's another"]) {
-        const run = await node.install({ ...node.settings(archives.good), OCIR_BROKER_SERVICE_ACCOUNTS: audience });
+        const run = await node.install({ ...settingsFor(archives.good), OCIR_BROKER_SERVICE_ACCOUNTS: audience });
         await expectInstalled(run);
         const { providers } = parse(node.root.read(CONFIG).toString());
         expect(providers).toMatchObject([
@@ -218,124 +215,86 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
       expect((await node.root.exec("ls", [CONFIG])).stdout).toBe("");
       expect((await node.root.exec(`${PLUGIN}-sa`, [], { input })).stderr).toContain("service-accounts-off");
     });
-
-    it("a second time, and changes nothing", async () => {
-      const look =
-        "find /usr/libexec/ocir-broker /usr/local /etc/kubernetes -printf '%p %i %T@\\n'; systemctl show -P MainPID ocir-broker";
-      const first = await node.install(node.settings(archives.good));
-      const before = await node.root.run("sh", ["-c", look]);
-      const second = await node.install({ ...node.settings(archives.good), OCIR_BROKER_SOURCES: "" });
-      await expectInstalled(second);
-      expect(second.kubelet).toEqual(first.kubelet);
-      expect(second.stderr).toContain("is already installed");
-      expect(await node.root.run("sh", ["-c", look])).toBe(before);
-      process.stdout.write(`a second run takes ${Math.round(second.elapsedMs)} ms\n`);
-    });
-
-    it("with the flags where the cloud refuses: that heals", async () => {
-      await node.root.run("curl", ["-sSf", "-d", '{"dynamicGroup":false}', "http://127.0.0.1:18083/iam"]);
-      await node.root.run("curl", [
-        "-sSf",
-        "-d",
-        '{"endpoint":"auth.x509","status":401}',
-        "http://127.0.0.1:18083/faults",
-      ]);
-      const run = await node.install(node.settings(archives.good));
-      await node.root.run("curl", ["-sSf", "-X", "POST", "http://127.0.0.1:18083/reset"]);
-      expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: [a-z-]+: /);
-      expect([run.kubelet, await node.faultsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
-    });
   });
 
   describe("leaves a kubelet that starts, without our flags and with the reason in the log:", () => {
-    const faults: [
-      what: string,
-      code: string,
-      reason: RegExp,
-      arrange: () => Promise<Record<string, string>>,
-      undo?: () => Promise<void>,
-    ][] = [
-      [
-        "no network",
-        "download",
-        /the archive cannot be fetched: curl/,
-        async () => ({ ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/secret/" }),
-      ],
-      [
-        "a wrong checksum",
-        "checksum",
-        /another checksum/,
-        async () => ({
-          ...fromBucket(),
-          OCIR_BROKER_SHA256_AMD64: "0".repeat(64),
-          OCIR_BROKER_SHA256_ARM64: "0".repeat(64),
-        }),
-      ],
-      [
-        "a full disk",
-        "archive",
-        /No space left on device/,
-        async () => {
-          await node.root.run("mount", ["-t", "tmpfs", "-o", "size=60m", "none", "/usr/libexec"]);
-          return node.settings(archives.good);
-        },
-        async () => void (await node.root.run("umount", ["/usr/libexec"])),
-      ],
-      [
-        "a foreign architecture",
-        "install",
-        /this archive is for Linux on /,
-        async () => node.settings(archives.foreign),
-      ],
-      [
-        "a read-only /usr",
-        "disk",
-        /Read-only file system/,
-        async () => {
-          await node.root.run("mount", ["--bind", "/usr", "/usr"]);
-          await node.root.run("mount", ["-o", "remount,bind,ro", "/usr"]);
-          return node.settings(archives.good);
-        },
-        async () => void (await node.root.run("umount", ["--lazy", "/usr"])),
-      ],
-      [
-        "a configuration with faults",
-        "config",
-        /the configuration has faults: .*log\.level/s,
-        async () => {
-          node.root.write("/etc/ocir-broker/config.yaml", "log: {level: loud}\n");
-          return node.settings(archives.good);
-        },
-      ],
-      [
-        "a kubelet's configuration that is broken",
-        "connect",
-        /cannot be changed: .*config-/,
-        async () => {
-          node.root.write(CONFIG, "providers: none\n");
-          return node.settings(archives.good);
-        },
-      ],
-      ["a plugin that babbles", "plugin", /the answer cannot be decoded/, async () => node.settings(archives.babbling)],
-      [
-        "no kubelet to ask for its version",
-        "kubelet-version",
-        /gives the Kubernetes version/,
-        async () => {
-          await node.root.run("chmod", ["-x", "/usr/bin/kubelet"]);
-          return node.settings(archives.good);
-        },
-        async () => void (await node.root.run("chmod", ["+x", "/usr/bin/kubelet"])),
-      ],
-    ];
+    interface Fault {
+      readonly what: string;
+      /** The reason in the metric. */
+      readonly code: string;
+      readonly said: RegExp;
+      /** Default: those of a valid archive. */
+      readonly settings?: () => Record<string, string>;
+      /** Shell commands before and after. */
+      readonly arrange?: string;
+      readonly undo?: string;
+    }
 
-    it.each(faults)("%s", async (_what, code, reason, arrange, undo) => {
-      const settings = await arrange();
+    it.each<Fault>([
+      {
+        what: "no network",
+        code: "download",
+        said: /the archive cannot be fetched: curl/,
+        settings: () => ({ ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/secret/" }),
+      },
+      {
+        what: "a wrong checksum",
+        code: "checksum",
+        said: /another checksum/,
+        settings: () => ({ ...settingsFor({ ...archives.good, sha256: "0".repeat(64) }), OCIR_BROKER_SOURCES: BUCKET }),
+      },
+      {
+        what: "a full disk",
+        code: "archive",
+        said: /No space left on device/,
+        arrange: "mount -t tmpfs -o size=60m none /usr/libexec",
+        undo: "umount /usr/libexec",
+      },
+      {
+        what: "a foreign architecture",
+        code: "install",
+        said: /this archive is for Linux on /,
+        settings: () => settingsFor(archives.foreign),
+      },
+      {
+        what: "a read-only /usr",
+        code: "disk",
+        said: /Read-only file system/,
+        arrange: READ_ONLY_USR,
+        undo: "umount --lazy /usr",
+      },
+      {
+        what: "a configuration with faults",
+        code: "config",
+        said: /the configuration has faults: .*log\.level/s,
+        arrange: "echo 'log: {level: loud}' >/etc/ocir-broker/config.yaml",
+      },
+      {
+        what: "a kubelet's configuration that is broken",
+        code: "connect",
+        said: /cannot be changed: .*config-/,
+        arrange: `mkdir /etc/kubernetes; echo 'providers: none' >${CONFIG}`,
+      },
+      {
+        what: "a plugin that babbles",
+        code: "plugin",
+        said: /the answer cannot be decoded/,
+        settings: () => settingsFor(archives.babbling),
+      },
+      {
+        what: "no kubelet to ask for its version",
+        code: "kubelet-version",
+        said: /gives the Kubernetes version/,
+        arrange: "chmod -x /usr/bin/kubelet",
+        undo: "chmod +x /usr/bin/kubelet",
+      },
+    ])("$what", async ({ code, said, settings = () => settingsFor(archives.good), arrange = ":", undo = ":" }) => {
+      await node.root.run("sh", ["-c", arrange]);
       const before = await node.root.exec("cat", [CONFIG]);
-      const run = await node.install(settings, ["--kubelet-extra-args", "--v=4"]);
-      await undo?.();
+      const run = await node.install(settings(), ["--kubelet-extra-args", "--v=4"]);
+      await node.root.run("sh", ["-c", undo]);
       expect(run.stderr).toMatch(/FAULT: the kubelet gets no flags for ocir-broker/);
-      expect(run.stderr).toMatch(reason);
+      expect(run.stderr).toMatch(said);
       expect(run.stderr).not.toContain("secret");
       expect(await node.root.run("cat", [INSTALL_METRICS])).toContain(
         `\nocir_broker_install_failed{reason="${code}"} 1`,
@@ -373,10 +332,9 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
     });
 
     it("a fault, flags from elsewhere, and nowhere to put what they name", async () => {
-      await node.root.run("mount", ["--bind", "/usr", "/usr"]);
-      await node.root.run("mount", ["-o", "remount,bind,ro", "/usr"]);
+      await node.root.run("sh", ["-c", READ_ONLY_USR]);
       const args = ["--kubelet-extra-args", `--v=2 ${CONFIG_FLAG} ${CONFIG} ${BIN_DIR_FLAG}=/usr/local/bin --v=4`];
-      const run = await node.install(node.settings(archives.good), args);
+      const run = await node.install(settingsFor(archives.good), args);
       await node.root.run("umount", ["--lazy", "/usr"]);
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=2", "--v=4"]]);
     });
@@ -389,13 +347,8 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
 
     it("an installer that is told to end", async () => {
       node.addBootstrap("oke");
-      const started = node.root.exec(
-        "sh",
-        ["-c", "setsid sh /opt/checkout/cloud-init/ocir-broker-node.sh & echo $! >/run/pid; wait"],
-        {
-          env: { ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/" },
-        },
-      );
+      const env = { ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/" };
+      const started = node.root.exec("sh", ["-c", `setsid sh ${SCRIPT} & echo $! >/run/pid; wait`], { env });
       await node.root.run("sh", ["-c", "sleep 1; env kill -s TERM -- -$(cat /run/pid)"]);
       const { stderr } = await started;
       expect([stderr, await node.kubelet()]).toEqual([expect.stringContaining("FAULT"), BASE]);
@@ -406,8 +359,8 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
     it("gives the flags where another way bootstraps the node: that heals", async () => {
       node.addBootstrap("oke");
       await node.stopSimulator();
-      const run = await node.install(node.settings(archives.good));
-      await node.startSimulator();
+      const run = await node.install(settingsFor(archives.good));
+      await node.restartSimulator();
       expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: metadata-/);
       expect([run.kubelet, await node.faultsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
     });
@@ -415,7 +368,7 @@ describe.skipIf(skipped !== undefined)(`ocir-broker-node.sh${skipped ? ` (skippe
     it("says that a node cannot be bootstrapped where there is no other way, and nothing else has either", async () => {
       const absent = '{"endpoint":"metadata.other","status":404,"times":100}';
       await node.root.run("curl", ["-sSf", "-d", absent, "http://127.0.0.1:18083/faults"]);
-      const run = await node.install(node.settings(archives.good));
+      const run = await node.install(settingsFor(archives.good));
       await node.root.run("curl", ["-sSf", "-X", "POST", "http://127.0.0.1:18083/reset"]);
       expect([run.exitCode, run.kubelet]).toEqual([1, undefined]);
       expect(run.stderr).toContain("the node cannot be bootstrapped: the metadata service has no oke_init_script");

@@ -1,23 +1,18 @@
 /** `ocir-broker disable` on a running node: no credentials at once, also after an upgrade, and everything back with `enable`. */
-
-import { until } from "@ocir-broker/testkit";
-import { describe, expect, it } from "vitest";
-import type { Archives } from "./install/archives.ts";
+import { credentialProviderRequest, until } from "@ocir-broker/testkit";
+import { expect, it } from "vitest";
+import { describeUnless } from "./describe-unless.ts";
+import { type Archives, settingsOnRunningNode } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
 import { type OkeNode, PLUGIN } from "./install/oke-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
-const skipped = canBootSystemd();
 const BROKER = "/usr/local/bin/ocir-broker";
 const UNITS = ["ocir-broker.service", "ocir-broker.socket"];
 const METRIC = "/run/ocir-broker-metrics/ocir_broker_disabled.prom";
-const REQUEST = JSON.stringify({
-  kind: "CredentialProviderRequest",
-  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-  image: "us-ashburn-1.ocir.io/acme/web:1",
-});
+const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/acme/web:1" });
 
-describe.skipIf(skipped !== undefined)(`the off switch${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+describeUnless(canBootSystemd(), "the off switch", () => {
   let node: OkeNode;
   let archives: Archives;
   givenNode((booted, made) => {
@@ -25,10 +20,6 @@ describe.skipIf(skipped !== undefined)(`the off switch${skipped ? ` (skipped: ${
     archives = made;
   });
 
-  const install = async () => {
-    const run = await node.install({ ...node.settings(archives.good), OCIR_BROKER_BOOTSTRAP: "running" });
-    expect(run.exitCode, run.stderr).toBe(0);
-  };
   const sh = (script: string) => node.root.exec("sh", ["-c", script]);
   const answer = async () => JSON.parse((await sh(`echo '${REQUEST}' | ${PLUGIN}`)).stdout).auth;
   const states = async (what: string) =>
@@ -41,8 +32,9 @@ describe.skipIf(skipped !== undefined)(`the off switch${skipped ? ` (skipped: ${
     expect(await states("is-active")).toEqual(["inactive", "inactive"]);
   }
 
-  it("answers no credentials from then on, shows it, and holds after a boot's tmpfiles and an upgrade", async () => {
-    await install();
+  it("answers no credentials from then on, shows it, holds after a boot's tmpfiles and an upgrade, and is removed with us", async () => {
+    const run = await node.install(settingsOnRunningNode(archives.good));
+    expect(run.exitCode, run.stderr).toBe(0);
     await until("it has credentials", async () => Object.keys(await answer()).length > 0);
     expect((await sh(`setpriv --reuid=65534 --clear-groups ${BROKER} disable`)).exitCode).toBe(1);
     await node.root.run(BROKER, ["disable"]);
@@ -61,18 +53,11 @@ describe.skipIf(skipped !== undefined)(`the off switch${skipped ? ` (skipped: ${
     await until("it has credentials", async () => Object.keys(await answer()).length > 0);
     expect(await states("is-enabled")).toEqual(["enabled", "enabled"]);
     expect((await sh(`readlink ${PLUGIN} ${PLUGIN}-sa`)).stdout).not.toContain("do-nothing");
-    expect((await sh(`ls ${METRIC} /etc/ocir-broker/disabled /etc/tmpfiles.d/ocir-broker-disabled.conf`)).stdout).toBe(
-      "",
-    );
-  });
+    const left = "/etc/ocir-broker/disabled /etc/tmpfiles.d/ocir-broker-disabled.conf";
+    expect((await sh(`ls ${METRIC} ${left}`)).stdout).toBe("");
 
-  it("is removed with ocir-broker", async () => {
-    await install();
     await node.root.run(BROKER, ["disable"]);
     await node.root.run("/usr/libexec/ocir-broker/uninstall.sh");
-    expect(
-      (await sh(`ls ${PLUGIN} /etc/systemd/system/ocir-broker* /etc/tmpfiles.d/ocir* /etc/ocir-broker/disabled`))
-        .stdout,
-    ).toBe("");
+    expect((await sh(`ls ${PLUGIN} /etc/systemd/system/ocir-broker* ${left}`)).stdout).toBe("");
   });
 });

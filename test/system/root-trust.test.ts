@@ -2,190 +2,179 @@
  * Another user of the node, or a pod, imitates the node's processes and folders: our programs that run as root must not execute,
  * ask, write or wait for any of them. Each exploit runs as user 65534.
  */
-import { afterEach, describe, expect, it, onTestFinished } from "vitest";
-import type { Archives } from "./install/archives.ts";
+import { afterEach, expect, it, onTestFinished } from "vitest";
+import { describeUnless } from "./describe-unless.ts";
+import { type Archives, settingsOnRunningNode } from "./install/archives.ts";
 import { EARLIER_FLAGS, putEarlierProvider } from "./install/earlier-provider.ts";
 import { givenNode } from "./install/given-node.ts";
 import { HOSTILE_PROXY, type HostileUser, startHostileUser, startRewrittenDaemon } from "./install/hostile-user.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
 import { CONFIG, type OkeNode } from "./install/oke-node.ts";
 import { kubeletReport, startKubelet } from "./install/running-kubelet.ts";
+import { OCIR_IMAGES, providerConfig } from "./simulated-node.ts";
 import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
 
-const skipped = canBootSystemd();
 const BUILT = "/opt/checkout/dist/ocir-broker";
 const SETUP = "/usr/libexec/ocir-broker/setup";
 const IMAGE = "us-ashburn-1.ocir.io/tenancy/app";
 const VERSION = "Kubernetes v1.33.1";
-const SERVICE_ACCOUNT_ENTRY = `apiVersion: kubelet.config.k8s.io/v1
-kind: CredentialProviderConfig
-providers:
-  - name: credential-provider-oke-sa
-    apiVersion: credentialprovider.kubelet.k8s.io/v1
-    matchImages: ["*.ocir.io", "ocir.*.oci.*.*"]
-    defaultCacheDuration: "0s"
-    tokenAttributes: { serviceAccountTokenAudience: broker, requireServiceAccount: true, cacheType: Token }
-`;
+const SERVICE_ACCOUNT_ENTRY = providerConfig({
+  name: "credential-provider-oke-sa",
+  matchImages: OCIR_IMAGES,
+  tokenAttributes: { serviceAccountTokenAudience: "broker", requireServiceAccount: true, cacheType: "Token" },
+});
 const DOMAIN = `serviceAccounts: { exchange: identity-domain }
 identityDomain: { url: "https://domain.test", authorization: client, clientId: app }
 `;
 
-describe.skipIf(skipped !== undefined)(
-  `root on a node with a hostile user${skipped ? ` (skipped: ${skipped})` : ""}`,
-  () => {
-    let node: OkeNode;
-    let archives: Archives;
-    let user: HostileUser | undefined;
+describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
+  let node: OkeNode;
+  let archives: Archives;
+  let user: HostileUser | undefined;
 
-    givenNode((booted, made) => {
-      node = booted;
-      archives = made;
-    });
+  givenNode((booted, made) => {
+    node = booted;
+    archives = made;
+  });
 
-    afterEach(async () => {
-      await user?.leave();
-      user = undefined;
-    });
+  afterEach(async () => {
+    await user?.leave();
+    user = undefined;
+  });
 
-    const settings = () => ({ ...node.settings(archives.good), OCIR_BROKER_BOOTSTRAP: "running" });
-    /** Always ends; a command that hangs has no exit status. */
-    const asRoot = (command: string, ...args: string[]): Promise<ExecResult> =>
-      node.root.exec(command, args, { timeoutMs: 90_000 });
+  const settings = () => settingsOnRunningNode(archives.good);
+  /** Always ends; a command that hangs has no exit status. */
+  const asRoot = (command: string, ...args: string[]): Promise<ExecResult> =>
+    node.root.exec(command, args, { timeoutMs: 90_000 });
 
-    /** A broker that needs a client's secret, which its unit may pass, and a kubelet that sends tokens. */
-    function useDomain(): void {
-      node.root.write("/root/secret", "canary", 0o600);
-      node.root.write("/etc/ocir-broker/config.yaml", DOMAIN);
-      node.root.write(
-        "/etc/systemd/system/kubelet.service",
-        `[Service]\nExecStart=/usr/bin/kubelet --image-credential-provider-config=${CONFIG}\n`,
-      );
-      node.root.write(CONFIG, SERVICE_ACCOUNT_ENTRY);
-    }
+  /** A broker that needs a client's secret, which its unit may pass, and a kubelet that sends tokens. */
+  function useDomain(): void {
+    node.root.write("/root/secret", "canary", 0o600);
+    node.root.write("/etc/ocir-broker/config.yaml", DOMAIN);
+    node.root.write(
+      "/etc/systemd/system/kubelet.service",
+      `[Service]\nExecStart=/usr/bin/kubelet --image-credential-provider-config=${CONFIG}\n`,
+    );
+    node.root.write(CONFIG, SERVICE_ACCOUNT_ENTRY);
+  }
 
-    it("does not run the kubelet or the plugin, nor ask through the proxy, of processes that have the right names", async () => {
-      user = await startHostileUser(node);
-      // With Oracle's real auth service, for which a proxy would be used.
-      node.root.write("/etc/ocir-broker/config.yaml", "");
-      const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
-      expect(doctor.stdout).toContain('"kubelet-not-running"');
-      expect(doctor.stdout).not.toContain(user.folder);
-      expect(await user.gained()).toBe("");
-    });
+  it("does not run the kubelet or the plugin, nor ask through the proxy, of processes that have the right names", async () => {
+    user = await startHostileUser(node);
+    // With Oracle's real auth service, for which a proxy would be used.
+    node.root.write("/etc/ocir-broker/config.yaml", "");
+    const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
+    expect(doctor.stdout).toContain('"kubelet-not-running"');
+    expect(doctor.stdout).not.toContain(user.folder);
+    expect(await user.gained()).toBe("");
+  });
 
-    it.each([
-      ["a proxy and a credential", `HTTPS_PROXY=${HOSTILE_PROXY} CREDENTIALS_DIRECTORY=/tmp/theirs`],
-      ["a pipe as certificates", "SSL_CERT_FILE=/tmp/theirs/pipe"],
-    ])("takes nothing from the environment that the daemon has rewritten: %s", async (_what, variables) => {
+  it("takes nothing from the environment that the daemon has rewritten", async () => {
+    user = await startHostileUser(node);
+    useDomain();
+    const variables = `HTTPS_PROXY=${HOSTILE_PROXY} CREDENTIALS_DIRECTORY=/tmp/theirs SSL_CERT_FILE=/tmp/theirs/pipe`;
+    onTestFinished(await startRewrittenDaemon(node, variables));
+    const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
+    expect(doctor.exitCode, doctor.stderr).toBe(1);
+    expect(doctor.stdout).toContain('"domain-secret-missing"');
+    expect(await user.gained()).toBe("");
+  });
+
+  it("uses the proxy and the credential that the daemon has from systemd", async () => {
+    user = await startHostileUser(node);
+    node.root.write("/etc/kubernetes/proxy", `HTTPS_PROXY=${HOSTILE_PROXY}\n`);
+    useDomain();
+    const lines = `EnvironmentFile=-/etc/none
+EnvironmentFile=/etc/kubernetes/proxy
+LoadCredential=identity-domain-secret:/root/secret`;
+    onTestFinished(await startRewrittenDaemon(node, "HTTPS_PROXY=http://127.0.0.1:1", lines));
+    const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
+    // The proxy closes each connection.
+    expect(doctor.stdout).toContain('"domain-unreachable"');
+    expect(await user.gained()).toMatch(/^(?:the proxy was asked\n)+$/);
+  });
+
+  it.each([
+    ["link to a device", "upstream: { caFile: /tmp/theirs/zero }"],
+    ["pipe as kubeconfig", "serviceAccounts: { exchange: oke, kubeconfig: /tmp/theirs/pipe }"],
+  ])(
+    "neither waits for, nor reads without end, what a user puts in a configured place: a %s",
+    async (_what, config) => {
       user = await startHostileUser(node);
       useDomain();
-      onTestFinished(await startRewrittenDaemon(node, variables));
+      node.root.write("/etc/ocir-broker/config.yaml", config);
       const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
       expect(doctor.exitCode, doctor.stderr).toBe(1);
-      expect(doctor.stdout).toContain('"domain-secret-missing"');
       expect(await user.gained()).toBe("");
-    });
+    },
+  );
 
-    it.each([
-      ["variable", `Environment="NO_PROXY=a.test, b.test" HTTPS_PROXY=${HOSTILE_PROXY}`],
-      ["environment file", "EnvironmentFile=-/etc/none\nEnvironmentFile=/etc/kubernetes/proxy"],
-    ])("uses the proxy and the credential that the daemon has from systemd: a unit's %s", async (_what, lines) => {
-      user = await startHostileUser(node);
-      node.root.write("/etc/kubernetes/proxy", `HTTPS_PROXY=${HOSTILE_PROXY}\n`);
-      useDomain();
-      const credential = "LoadCredential=identity-domain-secret:/root/secret";
-      onTestFinished(await startRewrittenDaemon(node, "HTTPS_PROXY=http://127.0.0.1:1", `${lines}\n${credential}`));
-      const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
-      // The proxy closes each connection.
-      expect(doctor.stdout).toContain('"domain-unreachable"');
-      expect(await user.gained()).toMatch(/^(?:the proxy was asked\n)+$/);
-    });
+  it("installs on a node that runs for its own kubelet, or for none", async () => {
+    user = await startHostileUser(node);
+    const without = await node.install(settings());
+    expect(without.exitCode, without.stderr).toBe(0);
+    expect(await user.gained()).toBe("");
+    expect((await asRoot("/usr/libexec/ocir-broker/uninstall.sh")).exitCode).toBe(0);
 
-    it.each([
-      ["pipe", "upstream: { caFile: /tmp/theirs/pipe }"],
-      ["link to a device", "upstream: { caFile: /tmp/theirs/zero }"],
-      ["pipe as kubeconfig", "serviceAccounts: { exchange: oke, kubeconfig: /tmp/theirs/pipe }"],
-    ])(
-      "neither waits for, nor reads without end, what a user puts in a configured place: a %s",
-      async (_what, config) => {
-        user = await startHostileUser(node);
-        useDomain();
-        node.root.write("/etc/ocir-broker/config.yaml", config);
-        const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
-        expect(doctor.exitCode, doctor.stderr).toBe(1);
-        expect(await user.gained()).toBe("");
-      },
+    putEarlierProvider(node);
+    await startKubelet(node, EARLIER_FLAGS);
+    const before = await snapshotOf(node);
+    const run = await node.install(settings());
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
+    const located = await asRoot("/usr/local/bin/ocir-broker", "kubelet-config", "locate");
+    expect(located.stdout).toMatch(
+      new RegExp(`^pid=\\d+\nminor=33\nprogram=/.*\nconfig=${CONFIG}\nbin-dir=/usr/local/bin/\n`),
     );
+    for (const [command, ...args] of [
+      ["/usr/local/bin/ocir-broker", "doctor", IMAGE],
+      ["/usr/local/bin/ocir-broker", "get", IMAGE],
+      ["/usr/libexec/ocir-broker/kubelet-advice", CONFIG, "/usr/local/bin"],
+      [SETUP, "connect", CONFIG, "/usr/local/bin", VERSION],
+      ["/usr/libexec/ocir-broker/uninstall.sh"],
+    ] as const) {
+      expect((await asRoot(command, ...args)).exitCode, command).not.toBeNull();
+    }
+    expect(await user.gained()).toBe("");
+    expect(await snapshotOf(node)).toBe(before);
+  });
 
-    it("installs on a node that runs for its own kubelet, or for none", async () => {
-      user = await startHostileUser(node);
-      const without = await node.install(settings());
-      expect(without.exitCode, without.stderr).toBe(0);
-      expect(await user.gained()).toBe("");
-      expect((await asRoot("/usr/libexec/ocir-broker/uninstall.sh")).exitCode).toBe(0);
+  it.each([
+    ["the plugins", CONFIG, "/tmp/theirs"],
+    ["a link to the configuration", "/etc/kubernetes/link/providers.yaml", "/usr/local/bin"],
+  ])("writes to no path of another user: %s", async (_what, config, binDir) => {
+    await node.install(settings());
+    user = await startHostileUser(node);
+    await node.root.run("sh", ["-c", `mkdir -p /etc/kubernetes && ln -sfn ${user.folder} /etc/kubernetes/link`]);
+    const connected = await asRoot(SETUP, "connect", config, binDir, VERSION);
+    expect([connected.exitCode, connected.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^ocir-broker: path-untrusted: /),
+    ]);
+    await startKubelet(
+      node,
+      `--image-credential-provider-config=${config} --image_credential_provider_bin_dir=${binDir}`,
+    );
+    const run = await node.install(settings());
+    expect([run.exitCode, run.stderr]).toEqual([1, expect.stringContaining("path-untrusted: ")]);
+    expect(await user.gained()).toBe("");
+  });
 
-      putEarlierProvider(node);
-      await startKubelet(node, EARLIER_FLAGS);
-      const before = await snapshotOf(node);
-      const run = await node.install(settings());
-      expect(run.exitCode, run.stderr).toBe(0);
-      expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
-      const located = await asRoot("/usr/local/bin/ocir-broker", "kubelet-config", "locate");
-      expect(located.stdout).toMatch(
-        new RegExp(`^pid=\\d+\nminor=33\nprogram=/.*\nconfig=${CONFIG}\nbin-dir=/usr/local/bin/\n`),
-      );
-      for (const [command, ...args] of [
-        ["/usr/local/bin/ocir-broker", "doctor", IMAGE],
-        ["/usr/local/bin/ocir-broker", "get", IMAGE],
-        ["/usr/libexec/ocir-broker/kubelet-advice", CONFIG, "/usr/local/bin"],
-        [SETUP, "connect", CONFIG, "/usr/local/bin", VERSION],
-        ["/usr/libexec/ocir-broker/uninstall.sh"],
-      ] as const) {
-        expect((await asRoot(command, ...args)).exitCode, command).not.toBeNull();
-      }
-      expect(await user.gained()).toBe("");
-      expect(await snapshotOf(node)).toBe(before);
-    });
-
-    it.each([
-      ["the configuration", "/tmp/theirs/providers.yaml", "/usr/local/bin"],
-      ["the plugins", CONFIG, "/tmp/theirs"],
-      ["a link to the configuration", "/etc/kubernetes/link/providers.yaml", "/usr/local/bin"],
-    ])("writes to no path of another user: %s", async (_what, config, binDir) => {
-      await node.install(settings());
-      user = await startHostileUser(node);
-      await node.root.run("sh", ["-c", `mkdir -p /etc/kubernetes && ln -sfn ${user.folder} /etc/kubernetes/link`]);
-      const connected = await asRoot(SETUP, "connect", config, binDir, VERSION);
-      expect([connected.exitCode, connected.stderr]).toEqual([
+  it("is not held up by a user who takes the installers' lock, and refuses a lock that one could take", async () => {
+    await node.install(settings());
+    user = await startHostileUser(node);
+    const lock = "/run/ocir-broker-install.lock";
+    const taken = await node.root.exec("flock", ["-n", lock, "true"], { uid: 65_534 });
+    expect(taken.exitCode, taken.stderr).not.toBe(0);
+    expect((await asRoot("timeout", "60", SETUP, "disconnect")).exitCode).toBe(0);
+    await node.root.run("chmod", ["0644", lock]);
+    for (const command of [SETUP, "/usr/libexec/ocir-broker/uninstall.sh"]) {
+      const refused = await asRoot("timeout", "60", command, "disconnect");
+      expect([refused.exitCode, refused.stderr]).toEqual([
         1,
-        expect.stringMatching(/^ocir-broker: path-untrusted: /),
+        expect.stringContaining(`${lock} is not a file that belongs to root`),
       ]);
-      await startKubelet(
-        node,
-        `--image-credential-provider-config=${config} --image_credential_provider_bin_dir=${binDir}`,
-      );
-      const run = await node.install(settings());
-      expect([run.exitCode, run.stderr]).toEqual([1, expect.stringContaining("path-untrusted: ")]);
-      expect(await user.gained()).toBe("");
-    });
-
-    it("is not held up by a user who takes the installers' lock, and refuses a lock that one could take", async () => {
-      await node.install(settings());
-      user = await startHostileUser(node);
-      const lock = "/run/ocir-broker-install.lock";
-      const taken = await node.root.exec("flock", ["-n", lock, "true"], { uid: 65_534 });
-      expect(taken.exitCode, taken.stderr).not.toBe(0);
-      expect((await asRoot("timeout", "60", SETUP, "disconnect")).exitCode).toBe(0);
-      await node.root.run("chmod", ["0644", lock]);
-      for (const command of [SETUP, "/usr/libexec/ocir-broker/uninstall.sh"]) {
-        const refused = await asRoot("timeout", "60", command, "disconnect");
-        expect([refused.exitCode, refused.stderr]).toEqual([
-          1,
-          expect.stringContaining(`${lock} is not a file that belongs to root`),
-        ]);
-      }
-      expect((await node.install(settings())).stderr).toContain("its lock is not root's alone");
-      await node.root.run("rm", [lock]);
-    });
-  },
-);
+    }
+    expect((await node.install(settings())).stderr).toContain("its lock is not root's alone");
+    await node.root.run("rm", [lock]);
+  });
+});

@@ -4,9 +4,9 @@ import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "@ocir-broker/testkit";
 import { expect } from "vitest";
-import { type ApiServer, createApiServer } from "../../daemonset/api-server.ts";
+import { createApiServer } from "../../daemonset/api-server.ts";
 import { makeArchives } from "../install/archives.ts";
-import { bootNode, type OkeNode } from "../install/oke-node.ts";
+import { bootNode } from "../install/oke-node.ts";
 import { startKubelet } from "../install/running-kubelet.ts";
 import { makeCertificates } from "./certificates.ts";
 import { makeImage } from "./image.ts";
@@ -24,25 +24,7 @@ const LEASE_SECONDS = 60;
 /** For a busy machine, with a fault before it. */
 const SAID_LIMIT_MS = 3 * LEASE_SECONDS * 1_000;
 
-export interface Cluster {
-  readonly api: ApiServer;
-  readonly oke: OkeNode;
-  /** The state of the kubelet, and since when. */
-  kubelet(): Promise<string>;
-  /** Starts a pod on the node. */
-  start(): Promise<Pod>;
-  /** Resolves when a pod has printed it since the last `renew`. */
-  said(text: string): Promise<void>;
-  lines(): string;
-  forgetLines(): void;
-  /** Resolves when no node holds the Lease. */
-  turnIsOver(): Promise<void>;
-  /** No pods, nothing installed, a Lease without a holder. */
-  renew(): Promise<void>;
-  powerOff(): Promise<void>;
-}
-
-export async function bootCluster(): Promise<Cluster> {
+export async function bootCluster() {
   await makeArchives();
   const rootfs = await unpackImage();
   const { key, cert, caCert } = makeCertificates(FOLDER, SERVICE_HOST);
@@ -56,8 +38,10 @@ export async function bootCluster(): Promise<Cluster> {
   return {
     api,
     oke,
+    /** The state of the kubelet, and since when. */
     kubelet: () => oke.root.run("systemctl", ["show", "--property=ActiveState,MainPID,NRestarts", "kubelet"]),
-    async start() {
+    /** Starts a pod on the node. */
+    async start(): Promise<Pod> {
       const pod = await startPod({
         ...{ root: oke.root, node: NODE, rootfs, serviceHost: SERVICE_HOST, token: TOKEN, caCert },
         leaseSeconds: LEASE_SECONDS,
@@ -68,16 +52,16 @@ export async function bootCluster(): Promise<Cluster> {
       pods.push(pod);
       return pod;
     },
-    async said(text) {
+    /** Resolves when a pod has printed it since the last `renew`. */
+    async said(text: string): Promise<void> {
       const isSaid = until(`it says ${text}`, async () => lines.includes(text), SAID_LIMIT_MS);
       await isSaid.catch((error) => expect.fail(`${error.message}, but:\n${lines}`));
     },
     lines: () => lines,
-    forgetLines() {
-      lines = "";
-    },
+    /** Resolves when no node holds the Lease. */
     turnIsOver: () => until("the turn is over", async () => api.lease.spec?.holderIdentity === undefined),
-    async renew() {
+    /** No pods, nothing installed, a Lease without a holder. */
+    async renew(): Promise<void> {
       await Promise.all(pods.splice(0).map((pod) => pod.kill()));
       await oke.renew();
       await startKubelet(oke, "");
@@ -86,13 +70,15 @@ export async function bootCluster(): Promise<Cluster> {
       delete api.lease.spec;
       lines = "";
     },
-    async powerOff() {
+    async powerOff(): Promise<void> {
       await Promise.all(pods.map((pod) => pod.kill()));
       await oke.root.powerOff();
       await api.stop();
     },
   };
 }
+
+export type Cluster = Awaited<ReturnType<typeof bootCluster>>;
 
 /** Returns the folder of the image's files inside a node; the image's configuration is next to it. */
 async function unpackImage(): Promise<string> {

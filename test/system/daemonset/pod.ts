@@ -8,13 +8,6 @@ import { daemonSet } from "../../daemonset/manifest.ts";
 import type { SystemdRoot } from "../systemd-root/index.ts";
 
 const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
-/** By number, from 0. */
-const CAPABILITIES =
-  `CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
- NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT
- SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG
- WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE`.split(/\s+/);
-
 export interface PodOptions {
   readonly root: SystemdRoot;
   readonly node: string;
@@ -27,22 +20,11 @@ export interface PodOptions {
   onText(text: string): void;
 }
 
-export interface Pod {
-  /** Its service account's. */
-  readonly token: string;
-  /** The result of the manifest's readiness probe. */
-  isReady(): Promise<boolean>;
-  /** Sends SIGTERM, as for a deleted pod. Resolves when it has ended. */
-  terminate(): Promise<number | null>;
-  /** Sends SIGKILL to all its processes. */
-  kill(): Promise<void>;
-  /** Its exit code. */
-  readonly ended: Promise<number | null>;
-}
+export type Pod = Awaited<ReturnType<typeof startPod>>;
 
 let started = 0;
 
-export async function startPod(options: PodOptions): Promise<Pod> {
+export async function startPod(options: PodOptions) {
   const { root } = options;
   started += 1;
   const name = `ocir-broker-${started}`;
@@ -58,21 +40,24 @@ export async function startPod(options: PodOptions): Promise<Pod> {
   }
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   return {
+    /** Its service account's. */
     token: options.token,
-    async isReady() {
+    /** The result of the manifest's readiness probe. */
+    async isReady(): Promise<boolean> {
       const command = containerOf().readinessProbe?.exec?.command ?? [];
       return (await root.exec("runc", ["exec", name, ...command])).exitCode === 0;
     },
-    async terminate() {
+    /** Sends SIGTERM, as for a deleted pod. Resolves with its exit code when it has ended. */
+    async terminate(): Promise<number | null> {
       await root.run("runc", ["kill", name, "TERM"]);
       return ended;
     },
-    async kill() {
+    /** Sends SIGKILL to all its processes. */
+    async kill(): Promise<void> {
       await root.exec("runc", ["kill", "--all", name, "KILL"]);
       await ended;
       await root.exec("runc", ["delete", "--force", name]);
     },
-    ended,
   };
 }
 
@@ -138,5 +123,6 @@ function imageFolder({ rootfs }: PodOptions): string {
 /** Root's capabilities on the node. */
 async function allCapabilities(root: SystemdRoot): Promise<string[]> {
   const mask = BigInt(`0x${await root.run("sed", ["-n", "s/^CapEff:\t//p", "/proc/self/status"])}`);
-  return CAPABILITIES.filter((_, number) => (mask >> BigInt(number)) & 1n).map((name) => `CAP_${name}`);
+  const names = (await root.run("setpriv", ["--list-caps"])).split("\n");
+  return names.filter((_, number) => (mask >> BigInt(number)) & 1n).map((name) => `CAP_${name.toUpperCase()}`);
 }

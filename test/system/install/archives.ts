@@ -39,6 +39,11 @@ export function settingsFor({ folder, sha256 }: Archive): Record<string, string>
   };
 }
 
+/** The same on a node that runs. */
+export function settingsOnRunningNode(archive: Archive): Record<string, string> {
+  return { ...settingsFor(archive), OCIR_BROKER_BOOTSTRAP: "running" };
+}
+
 /** The script of a release that has this archive at `baseUrl`. */
 export function nodeScripts({ sha256 }: Archive, baseUrl: string): { plain: string; packed: string } {
   const plain = plainNodeScript({ version: VERSION, baseUrl, sha256: { amd64: sha256, arm64: sha256 } });

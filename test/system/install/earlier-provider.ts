@@ -1,8 +1,8 @@
 /** Another provider with our plugin's name on a test node, installed as its documentation says. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { EXAMPLES } from "../../../packages/kubelet-config/test/examples.ts";
 import { CONFIG, type OkeNode, PLUGIN } from "./oke-node.ts";
 
@@ -43,14 +43,9 @@ ${ORACLES_ENTRY}  - name: OCI_REGION_METADATA
 export const EARLIER_PROVIDER = build();
 
 function build(): Buffer {
-  const folder = mkdtempSync(join(tmpdir(), "earlier-provider-"));
-  try {
-    const program = join(folder, "program");
-    execFileSync("cc", ["-Os", "-o", program, join(import.meta.dirname, "earlier-provider.c")]);
-    return readFileSync(program);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const program = join(temporaryFolder(), "program");
+  execFileSync("cc", ["-Os", "-o", program, join(import.meta.dirname, "earlier-provider.c")]);
+  return readFileSync(program);
 }
 
 export function putEarlierProvider({ root }: OkeNode): void {

@@ -1,5 +1,5 @@
 /** Node and archives for a `describe`: booted before its tests, and reset before each to a state without ocir-broker. */
-import { afterAll, beforeAll, beforeEach } from "vitest";
+import { beforeAll, beforeEach } from "vitest";
 import { type Archives, makeArchives } from "./archives.ts";
 import { bootNode, type OkeNode } from "./oke-node.ts";
 
@@ -10,11 +10,8 @@ export function givenNode(take: (node: OkeNode, archives: Archives) => void): vo
     const [archives, booted] = await Promise.all([makeArchives(), bootNode()]);
     node = booted;
     take(node, archives);
+    return () => booted.root.powerOff();
   }, 300_000);
-
-  afterAll(async () => {
-    await node?.root.powerOff();
-  });
 
   beforeEach(async () => {
     await node?.renew();

@@ -12,12 +12,7 @@ const PROXY_PORT = 18_443;
 export const HOSTILE_PROXY = `http://127.0.0.1:${PROXY_PORT}`;
 const GROUP = "/sys/fs/cgroup/user.slice/user-65534.slice/user@65534.service/app.slice/kubelet.service";
 
-export interface HostileUser {
-  readonly folder: string;
-  /** The user's programs that root executed, root's requests that the user saw, and root's files in the folder; empty if none. */
-  gained(): Promise<string>;
-  leave(): Promise<void>;
-}
+export type HostileUser = Awaited<ReturnType<typeof startHostileUser>>;
 
 const PROGRAM = `#!/bin/sh
 echo "$0 was run by $(id -u)" >>${FOLDER}/gained
@@ -65,7 +60,7 @@ export async function startRewrittenDaemon(
   };
 }
 
-export async function startHostileUser({ root }: OkeNode): Promise<HostileUser> {
+export async function startHostileUser({ root }: OkeNode) {
   const arranged = await root.exec("sh", ["-c", ARRANGE], { uid: Number(UID), input: PROGRAM });
   if (arranged.exitCode !== 0) throw new Error(arranged.stderr);
   const start = (name: string, command: string): Promise<string> =>
@@ -88,11 +83,12 @@ export async function startHostileUser({ root }: OkeNode): Promise<HostileUser> 
   await root.run("rm", [`${FOLDER}/asked`]);
   return {
     folder: FOLDER,
-    async gained() {
+    /** The user's programs that root executed, root's requests that the user saw, and root's files in the folder; empty if none. */
+    async gained(): Promise<string> {
       const look = `cat ${FOLDER}/gained ${FOLDER}/asked 2>/dev/null; find ${FOLDER} -user root`;
       return (await root.exec("sh", ["-c", look])).stdout;
     },
-    async leave() {
+    async leave(): Promise<void> {
       await root.exec("kill", ["-KILL", pid]);
       await root.exec("systemctl", ["stop", "theirs-*"]);
       await root.exec("rm", ["-rf", FOLDER]);

@@ -5,10 +5,10 @@
 import { join } from "node:path";
 import { checkCredentialProviderConfig, parseKubeletVersion } from "@ocir-broker/kubelet-config";
 import { until } from "@ocir-broker/testkit";
-import { bootSystemd, type ExecResult, type SystemdRoot } from "../systemd-root/index.ts";
-import { type Archive, settingsFor } from "./archives.ts";
+import { NODE, startSimulator } from "../simulated-node.ts";
+import { bootSystemd, type ExecResult } from "../systemd-root/index.ts";
+import type { Archive } from "./archives.ts";
 
-const NODE = "/opt/checkout/node_modules/.bin/node";
 export const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
 const LOG = "/run/cloud-init-output.log";
 const COMMAND_LINE = "/run/kubelet-command-line";
@@ -50,26 +50,8 @@ export interface Run extends ExecResult {
   readonly kubelet: string[] | undefined;
 }
 
-export interface OkeNode {
-  readonly root: SystemdRoot;
-  /** Resets the node to the state before any installation. */
-  renew(): Promise<void>;
-  /** Installs the image's script for this bootstrap, `oke` or `oke-install`; every node has `oke-init`. */
-  addBootstrap(name: "oke" | "oke-install"): void;
-  /** The script's environment for this archive. */
-  settings(archive: Archive): Record<string, string>;
-  /** Runs the cloud-init script to its end. */
-  install(settings: Readonly<Record<string, string>>, args?: readonly string[]): Promise<Run>;
-  /** Starts it, and kills it with all its processes this long after a line of its log. Returns the last line. */
-  installAndKill(settings: Readonly<Record<string, string>>, line: string, afterMs: number): Promise<string>;
-  kubelet(): Promise<string[] | undefined>;
-  /** The fault that prevents a kubelet's start with these words; empty if it starts. */
-  faultsOf(kubelet: readonly string[]): Promise<string[]>;
-  startSimulator(metadata?: Readonly<Record<string, string>>): Promise<void>;
-  stopSimulator(): Promise<void>;
-}
-
-export async function bootNode(): Promise<OkeNode> {
+/** A node before any installation. */
+export async function bootNode() {
   const root = await bootSystemd({
     files: [
       { from: { text: RECORD }, to: "/opt/record" },
@@ -77,7 +59,6 @@ export async function bootNode(): Promise<OkeNode> {
       { from: { text: BROKER_CONFIG }, to: "/etc/ocir-broker/config.yaml" },
     ],
   });
-  await root.run("ip", ["link", "set", "lo", "up"]);
   await root.run("ip", ["address", "add", "169.254.169.254/32", "dev", "lo"]);
   await root.run("systemd-run", [
     ...["--quiet", "--unit", "object-storage", NODE],
@@ -85,72 +66,88 @@ export async function bootNode(): Promise<OkeNode> {
   ]);
 
   let killed = 0;
-  const node: OkeNode = {
-    root,
-    async renew() {
-      const { stdout } = await root.exec("sh", ["-c", CLEAN]);
-      if (stdout !== "") throw new Error(stdout);
-      root.write("/etc/ocir-broker/config.yaml", BROKER_CONFIG);
-      root.write(KUBELET_VERSION, "Kubernetes v1.33.1\n");
-    },
-    addBootstrap(name) {
-      if (name === "oke") root.write("/usr/bin/oke", OKE, 0o755);
-      else root.write("/etc/oke/oke-install.sh", OKE_INSTALL, 0o755);
-    },
-    settings: settingsFor,
-    async install(settings, args = []) {
-      await root.run("rm", ["-f", COMMAND_LINE]);
-      const result = await root.exec("sh", [SCRIPT, ...args], { env: settings });
-      return { ...result, kubelet: await node.kubelet() };
-    },
-    async installAndKill(settings, line, afterMs) {
-      await root.run("rm", ["-f", COMMAND_LINE, LOG]);
-      const environment = Object.entries(settings).map(([name, value]) => `--setenv=${name}=${value}`);
-      killed += 1;
-      const unit = `cloud-final-${killed}`;
-      const properties = [`--property=StandardError=file:${LOG}`, "--collect", "--quiet"];
-      await root.run("systemd-run", [...properties, "--unit", unit, ...environment, "sh", SCRIPT]);
-      const wait = `until grep -qs "$1" ${LOG}; do sleep 0.005; done; sleep "$2"; systemctl kill --signal=KILL "$3"`;
-      await root.exec("sh", ["-c", wait, "sh", line, String(afterMs / 1_000), unit]);
-      await until("it has ended", async () => (await root.exec("systemctl", ["is-active", unit])).exitCode !== 0);
-      const log = await root.run("cat", [LOG]);
-      return log.trim().split("\n").at(-1) ?? "";
-    },
-    async kubelet() {
-      const { stdout } = await root.exec("cat", [COMMAND_LINE]);
-      return stdout === "" ? undefined : stdout.trim().split(/\s+/);
-    },
-    async faultsOf(kubelet) {
-      const config = flagIn(kubelet, "--image-credential-provider-config");
-      const binDir = flagIn(kubelet, "--image-credential-provider-bin-dir");
-      if (config === undefined && binDir === undefined) return [];
-      if (config === undefined || binDir === undefined) return ["only one of the two flags is given"];
-      const { stdout: text, exitCode } = await root.exec("cat", [config]);
-      if (exitCode !== 0) return [`${config} cannot be read`];
-      const programs = await root.run("find", ["-L", binDir, "-maxdepth", "1", "-type", "f", "-executable"]);
-      return checkCredentialProviderConfig([{ path: config, text }], {
-        kubeletMinor: parseKubeletVersion(root.read(KUBELET_VERSION).toString()) as number,
-        hasExecutable: (name) => programs.split("\n").includes(`${binDir}/${name}`),
-      }).flatMap(({ severity, code }) => (severity === "fatal" ? [code] : []));
-    },
-    async startSimulator(metadata = {}) {
-      await node.stopSimulator();
-      const keys = { oke_init_script: Buffer.from(OKE_INIT).toString("base64"), ...metadata };
-      await root.run("systemd-run", [
-        ...["--quiet", "--collect", "--unit", "simulator", "--working-directory=/opt/checkout", NODE],
-        ...["packages/oci-simulator/src/main.ts", "--metadata", "169.254.169.254:80"],
-        ...Object.entries(keys).flatMap(([key, value]) => ["--instance-metadata", `${key}=${value}`]),
-      ]);
-      const isUp = async () => (await root.exec("curl", ["-sSf", "http://127.0.0.1:18083/requests"])).exitCode === 0;
-      await until("the simulator answers", isUp);
-    },
-    async stopSimulator() {
-      await root.exec("systemctl", ["stop", "simulator"]);
-    },
+
+  /** Resets the node to the state before any installation. */
+  async function renew(): Promise<void> {
+    const { stdout } = await root.exec("sh", ["-c", CLEAN]);
+    if (stdout !== "") throw new Error(stdout);
+    root.write("/etc/ocir-broker/config.yaml", BROKER_CONFIG);
+    root.write(KUBELET_VERSION, "Kubernetes v1.33.1\n");
+  }
+
+  /** Installs the image's script for this bootstrap; every node has `oke-init`. */
+  function addBootstrap(name: "oke" | "oke-install"): void {
+    if (name === "oke") root.write("/usr/bin/oke", OKE, 0o755);
+    else root.write("/etc/oke/oke-install.sh", OKE_INSTALL, 0o755);
+  }
+
+  /** Runs the cloud-init script to its end. */
+  async function install(settings: Readonly<Record<string, string>>, args: readonly string[] = []): Promise<Run> {
+    await root.run("rm", ["-f", COMMAND_LINE]);
+    const result = await root.exec("sh", [SCRIPT, ...args], { env: settings });
+    return { ...result, kubelet: await kubelet() };
+  }
+
+  /** Runs the `install.sh` of an archive, without the cloud-init script. */
+  async function installByHand({ folder }: Archive): Promise<void> {
+    const unpacked = "/run/by-hand";
+    const unpack = `rm -rf ${unpacked} && mkdir ${unpacked} && tar xzf "$0"/*.tar.gz -C ${unpacked}`;
+    await root.run("sh", ["-c", `${unpack} && ${unpacked}/*/install.sh`, folder]);
+  }
+
+  /** Starts the script, and kills it with all its processes this long after a line of its log. Returns the last line. */
+  async function installAndKill(settings: Record<string, string>, line: string, afterMs: number): Promise<string> {
+    await root.run("rm", ["-f", COMMAND_LINE, LOG]);
+    const environment = Object.entries(settings).map(([name, value]) => `--setenv=${name}=${value}`);
+    killed += 1;
+    const unit = `cloud-final-${killed}`;
+    const properties = [`--property=StandardError=file:${LOG}`, "--collect", "--quiet"];
+    await root.run("systemd-run", [...properties, "--unit", unit, ...environment, "sh", SCRIPT]);
+    const wait = `until grep -qs "$1" ${LOG}; do sleep 0.005; done; sleep "$2"; systemctl kill --signal=KILL "$3"`;
+    await root.exec("sh", ["-c", wait, "sh", line, String(afterMs / 1_000), unit]);
+    await until("it has ended", async () => (await root.exec("systemctl", ["is-active", unit])).exitCode !== 0);
+    const log = await root.run("cat", [LOG]);
+    return log.trim().split("\n").at(-1) ?? "";
+  }
+
+  async function kubelet(): Promise<string[] | undefined> {
+    const { stdout } = await root.exec("cat", [COMMAND_LINE]);
+    return stdout === "" ? undefined : stdout.trim().split(/\s+/);
+  }
+
+  /** The fault that prevents a kubelet's start with these words; empty if it starts. */
+  async function faultsOf(words: readonly string[]): Promise<string[]> {
+    const config = flagIn(words, "--image-credential-provider-config");
+    const binDir = flagIn(words, "--image-credential-provider-bin-dir");
+    if (config === undefined && binDir === undefined) return [];
+    if (config === undefined || binDir === undefined) return ["only one of the two flags is given"];
+    const { stdout: text, exitCode } = await root.exec("cat", [config]);
+    if (exitCode !== 0) return [`${config} cannot be read`];
+    const programs = await root.run("find", ["-L", binDir, "-maxdepth", "1", "-type", "f", "-executable"]);
+    return checkCredentialProviderConfig([{ path: config, text }], {
+      kubeletMinor: parseKubeletVersion(root.read(KUBELET_VERSION).toString()) as number,
+      hasExecutable: (name) => programs.split("\n").includes(`${binDir}/${name}`),
+    }).flatMap(({ severity, code }) => (severity === "fatal" ? [code] : []));
+  }
+
+  /** Starts the simulator anew, with the metadata key of OKE's bootstrap and these. */
+  async function restartSimulator(metadata: Readonly<Record<string, string>> = {}): Promise<void> {
+    await stopSimulator();
+    const keys = { oke_init_script: Buffer.from(OKE_INIT).toString("base64"), ...metadata };
+    const flags = Object.entries(keys).flatMap(([key, value]) => ["--instance-metadata", `${key}=${value}`]);
+    await startSimulator(root, "--metadata", "169.254.169.254:80", ...flags);
+  }
+
+  const stopSimulator = () => root.exec("systemctl", ["stop", "simulator"]);
+
+  await restartSimulator();
+  return {
+    ...{ root, renew, addBootstrap, install, installByHand, installAndKill, kubelet, faultsOf },
+    ...{ restartSimulator, stopSimulator },
   };
-  await node.startSimulator();
-  return node;
 }
+
+export type OkeNode = Awaited<ReturnType<typeof bootNode>>;
 
 /** Accepts both forms; the last one counts. */
 export function flagIn(words: readonly string[], flag: string): string | undefined {
@@ -162,7 +159,7 @@ const CLEAN = `
 systemctl --quiet stop kubelet.service ocir-broker.socket ocir-broker.service
 rm -rf /usr/libexec/ocir-broker* /usr/share/doc/ocir-broker /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
   /etc/kubernetes /etc/oke /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-command-line /run/bootstraps \\
-  /usr/lib/systemd/system/ocir-broker* /usr/share/man/man1/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json /run/older \\
+  /usr/lib/systemd/system/ocir-broker* /usr/share/man/man1/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json \\
   /etc/systemd/system/sockets.target.wants /usr/lib/sysusers.d/ocir-broker.conf /usr/lib/tmpfiles.d/ocir-broker.conf
 systemctl daemon-reload
 systemctl reset-failed
