@@ -50,7 +50,6 @@ describeUnless(canBootSystemd(), "a daemon that hangs", () => {
     });
     expect(report.failures).toEqual([]);
     expect(report.tokens).toHaveLength(1);
-    console.info(`${report.calls} calls, all up to ${report.maxMs.toFixed()} ms`);
     expect(await root.journal(SERVICE)).toMatch(/Watchdog timeout[\s\S]*status=9\/KILL/);
   });
 

@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
+import type { LoadReport } from "./simulated-node.ts";
 
 const EVERY_MS = 20;
 
@@ -14,7 +15,6 @@ const [path, image, stopFile] = process.argv.slice(2) as [string, string, string
 const registryHost = image.split("/")[0] as string;
 const tokens = new Set<string>();
 const failures: string[] = [];
-const timesMs: number[] = [];
 const underway: Promise<void>[] = [];
 
 const startedAtMs = performance.now();
@@ -25,13 +25,10 @@ while (!existsSync(stopFile)) {
 }
 await Promise.all(underway);
 
-timesMs.sort((a, b) => a - b);
-const at = (share: number): number => timesMs[Math.min(timesMs.length - 1, Math.floor(timesMs.length * share))] ?? 0;
-const report = { calls: timesMs.length, failures, tokens: [...tokens], p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
+const report: LoadReport = { calls: underway.length, failures, tokens: [...tokens] };
 process.stdout.write(JSON.stringify(report));
 
 function note(result: CredentialProviderResult): void {
-  timesMs.push(result.elapsedMs);
   const token = tokenOf(result.stdout);
   if (result.exitCode === 0 && token !== undefined) tokens.add(token);
   else failures.push(`${result.exitCode ?? result.signal} after ${result.elapsedMs.toFixed()} ms: ${result.stderr}`);

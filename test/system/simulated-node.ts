@@ -73,7 +73,7 @@ export const SERVICE = "ocir-broker.service";
 export const SHIM = "/usr/local/bin/credential-provider-oke";
 export const REGISTRY_HOST = "iad.ocir.io";
 export const IMAGE = `${REGISTRY_HOST}/acme/shop/web`;
-export const METADATA_URL = "http://127.0.0.1:18081/opc/v2";
+const METADATA_URL = "http://127.0.0.1:18081/opc/v2";
 /** The path of the pinned Node inside. */
 export const NODE = "/opt/checkout/node_modules/.bin/node";
 
@@ -86,9 +86,6 @@ export interface LoadReport {
   /** One line for each call without a token. */
   readonly failures: readonly string[];
   readonly tokens: readonly string[];
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
 }
 
 export async function bootSimulatedNode(): Promise<SystemdRoot> {
