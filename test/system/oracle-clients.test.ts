@@ -22,7 +22,6 @@ import {
   WORKLOAD,
 } from "../oracle-clients/identities.ts";
 import { buildGoClient, installPythonClients, lackOfPython, TYPESCRIPT_SDK } from "../oracle-clients/programs.ts";
-import { startDockerd } from "../real-clients.ts";
 import { lackOf } from "../real-registry.ts";
 
 const IMAGE = `${REGISTRY_HOST}/acme/shop/web:1`;
@@ -139,28 +138,5 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
         expect(await cloud.run(read)).toContain("schemaVersion");
       },
     );
-
-    const noDocker = lackOf("docker", "dockerd");
-    test.skipIf(noDocker !== "")(`oci and docker: a user pushes, a node pulls${noDocker}`, async () => {
-      const docker = ["docker", "--host", await startDockerd(cloud)];
-      await expect(cloud.run([...docker, ...login], { input: "wrong" })).rejects.toThrow("Unauthorized");
-      await cloud.run([...docker, ...login], { input: await rawRequest() });
-      await cloud.run([...docker, "load", "--input", await archive()]);
-      await cloud.run([...docker, "push", IMAGE]);
-      await cloud.run([...docker, "logout", REGISTRY_HOST]);
-      await cloud.run([...docker, "rmi", IMAGE]);
-
-      const pull = [...docker, "pull", IMAGE];
-      await expect(cloud.run(pull)).rejects.toThrow("Anonymous users are only allowed read access on public repos");
-      await cloud.run([...docker, ...login], { input: await rawRequest("instance") });
-      expect(await cloud.run(pull)).toContain("Downloaded newer image");
-    });
-
-    /** The file that `docker load` takes. */
-    async function archive(): Promise<string> {
-      const path = join(cloud.directory, "image.tar");
-      await cloud.run(["skopeo", "copy", `oci:${image.path}:latest`, `docker-archive:${path}:${IMAGE}`]);
-      return path;
-    }
   });
 });
