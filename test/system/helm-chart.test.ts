@@ -1,9 +1,9 @@
 /** The Helm chart with the real helm: lint, valid objects for all values, refused values, and the manifest that comes from it. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
 import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
@@ -111,8 +111,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
   });
 
   it("is packed for a release with its digest, and the same bytes each time", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "ocir-chart-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = temporaryFolder();
     const content = { imageDigest: DIGEST, alertRules: "groups: []\n" };
     const pack = async (output: string) => {
       mkdirSync(output);

@@ -17,6 +17,7 @@ import { configurationBytes } from "../kubelet-oracle/configurations.ts";
 import { buildOracle, judge, missingGo, PROGRAMS, type Verdict } from "../kubelet-oracle/oracle.ts";
 import { createRandom } from "../kubelet-oracle/random.ts";
 import { responseBytes } from "../kubelet-oracle/responses.ts";
+import { describeUnless } from "./describe-unless.ts";
 import { isLongRun } from "./long-run.ts";
 
 const MINORS = isLongRun ? [34, 35, 36, 37] : [37];
@@ -32,12 +33,9 @@ const REASONS: readonly (readonly [message: RegExp, reason: string])[] = [
   ],
 ];
 
-const skipped = missingGo();
-const directory = temporaryFolder();
-
-describe.skipIf(skipped !== undefined)(`the kubelet's own code${skipped ? ` (skipped: ${skipped})` : ""}`, () => {
+describeUnless(missingGo(), "the kubelet's own code", () => {
   describe.each(MINORS)("of Kubernetes 1.%i", (minor) => {
-    const program = join(directory, String(minor));
+    const program = join(temporaryFolder(), String(minor));
     // Compiling it for the first time takes minutes.
     beforeAll(() => buildOracle(minor, program), 1_800_000);
 

@@ -3,12 +3,13 @@
  * bug; the failure shows the bytes.
  */
 import { execFile, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { build } from "esbuild";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
+import { describeUnless } from "../describe-unless.ts";
 import { isLongRun } from "../long-run.ts";
 import { createSeeds } from "./seeds.ts";
 
@@ -28,9 +29,8 @@ const seeds = createSeeds();
 /** The addon is built for the C library of Debian 13; an older one cannot load it. */
 const loading = spawnSync(process.execPath, [JAZZER, "--help"], { encoding: "utf8" });
 const tooOld = /version `\S+' not found/.exec(loading.stderr)?.[0];
-const lack = tooOld === undefined ? "" : ` (skipped: ${tooOld})`;
 
-describe.skipIf(lack !== "")(`the fuzzer${lack}`, () => {
+describeUnless(tooOld, "the fuzzer", () => {
   it.each([
     { target: "request-decoder", runs: 1_000_000 / SHARE, isSync: true, bundled: ["zod"] },
     { target: "request-reader", runs: 300_000 / SHARE, isSync: true },
@@ -49,8 +49,7 @@ describe.skipIf(lack !== "")(`the fuzzer${lack}`, () => {
       external: NOT_BUNDLED.filter((name) => !bundled.includes(name)),
       logLevel: "error",
     });
-    const directory = mkdtempSync(join(tmpdir(), "ocir-fuzz-"));
-    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const directory = temporaryFolder();
     const corpus = join(directory, "corpus");
     mkdirSync(corpus);
     for (const [index, seed] of (seeds[target] ?? []).entries()) writeFileSync(join(corpus, `seed-${index}`), seed);
