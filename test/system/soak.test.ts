@@ -5,8 +5,8 @@
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { type Fault, startSimulator } from "@ocir-broker/oci-simulator";
-import { createFakeClock } from "@ocir-broker/testkit";
+import { type Fault, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
 import { expect, test } from "vitest";
 import { claimsOf } from "../e2e/stage.ts";
 import { createSeededRandom } from "../seeded-random.ts";
@@ -30,17 +30,18 @@ async function heapKiB(): Promise<number> {
   return Math.round(process.memoryUsage().heapUsed / 1_024);
 }
 
+/** A broker for three hosts, each with its registry. */
+async function start(clock: FakeClock, random: () => number, options: SimulatorOptions = {}) {
+  const registry = HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`);
+  const simulator = await startSimulator({ clock, registry, ...options });
+  const endpoints = Object.fromEntries(HOSTS.map((host, index) => [host, simulator.registryUrls[index]?.origin]));
+  const config = { registries: { prefetch: HOSTS, endpoints } };
+  return { simulator, daemon: await startInProcess({ clock, simulator, random, logLevel: "info", config }) };
+}
+
 test(`${HALF_DAYS} half days of the whole daemon on real sockets leave memory and descriptors flat`, async () => {
   const clock = createFakeClock();
-  const simulator = await startSimulator({ clock, registry: ["127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"] });
-  const endpoints = Object.fromEntries(HOSTS.map((host, index) => [host, simulator.registryUrls[index]?.origin]));
-  const daemon = await startInProcess({
-    clock,
-    simulator,
-    random: createSeededRandom(48),
-    logLevel: "info",
-    config: { registries: { prefetch: HOSTS, endpoints } },
-  });
+  const { simulator, daemon } = await start(clock, createSeededRandom(48));
   const isFetching = (): boolean => {
     const { session, registries } = daemon.broker.health.details();
     // While a fetch is in flight, no next one is planned.
@@ -115,11 +116,7 @@ test(`in ${FAULTY_TURNS} turns of random faults, no pull fails while its token i
   // The daemon has random numbers of its own: how many it draws depends on the machine, and must not change the faults.
   const random = createSeededRandom(5);
   const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T;
-  const addresses = HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`);
-  const simulator = await startSimulator({ clock, registry: addresses, tokenLifeMs: TOKEN_LIFE_MS });
-  const endpoints = Object.fromEntries(HOSTS.map((host, index) => [host, simulator.registryUrls[index]?.origin]));
-  const config = { registries: { prefetch: HOSTS, endpoints } };
-  const daemon = await startInProcess({ clock, simulator, random: createSeededRandom(6), logLevel: "info", config });
+  const { simulator, daemon } = await start(clock, createSeededRandom(6), { tokenLifeMs: TOKEN_LIFE_MS });
   const tokens = new Set<string>();
 
   /** Sockets need real time, time limits the fake clock's. */
