@@ -2,10 +2,11 @@
  * Runs the commands of all pages: on a worker node, in a checkout, with the clients of a registry. Commands that are not run are
  * marked on their page, which test/documentation checks.
  */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { commandsOn, programOf, type Stage } from "../documentation/pages.ts";
 import { variantsOf } from "../documentation/variants.ts";
 import { lackAsRoot, lackOf } from "../real-registry.ts";
+import { describeUnless } from "./describe-unless.ts";
 import { type CheckoutStage, copyCheckout } from "./documentation/checkout-stage.ts";
 import { runWithClients } from "./documentation/clients-stage.ts";
 import { bootNodeStage, type NodeStage } from "./documentation/node-stage.ts";
@@ -35,16 +36,13 @@ function scriptsIn(text: string, stage: Stage): string[] {
   return isList ? lines.map((line) => line.replace(/ +#.*$/, "")) : [text];
 }
 
-const lackOfNode = canBootSystemd();
-
-describe.skipIf(lackOfNode !== undefined)(`on a node${lackOfNode ? ` (skipped: ${lackOfNode})` : ""}`, () => {
+describeUnless(canBootSystemd(), "on a node", () => {
   let stage: NodeStage;
 
   beforeAll(async () => {
     stage = await bootNodeStage();
+    return () => stage.powerOff();
   }, STAGE_LIMIT_MS);
-
-  afterAll(() => stage?.powerOff());
 
   it.each(scriptsOn("node"))("%s (%s)", async (script) => {
     const { exitCode, stdout, stderr } = await stage.run(script);
@@ -60,8 +58,6 @@ function describeCheckout(): void {
   beforeAll(async () => {
     stage = await copyCheckout();
   }, STAGE_LIMIT_MS);
-
-  afterAll(() => stage?.remove());
 
   it.each(scriptsOn("checkout"))("%s (%s)", { timeout: 1_800_000 }, async (script) => {
     const { exitCode, said } = await stage.run(script);

@@ -3,9 +3,9 @@
  * the same way.
  */
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit";
 import { CHECKOUT } from "../../documentation/pages.ts";
 
 const ALL_TESTS = /^npm (?:cit|test)$/;
@@ -18,11 +18,10 @@ const NODE_ARCHIVE = "node-v26.10.0-linux-x64";
 
 export interface CheckoutStage {
   run(script: string): Promise<{ readonly exitCode: number | null; readonly said: string }>;
-  remove(): void;
 }
 
 export async function copyCheckout(): Promise<CheckoutStage> {
-  const folder = mkdtempSync(join(tmpdir(), "ocir-checkout-"));
+  const folder = temporaryFolder();
   execFileSync("git", ["clone", "--quiet", CHECKOUT, folder]);
   const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "--deduplicate"], {
     cwd: CHECKOUT,
@@ -48,7 +47,6 @@ export async function copyCheckout(): Promise<CheckoutStage> {
       writeFileSync(config, text.replace(/include: \["[^\]]*test\.ts"\]/, `include: ["${FEW_TESTS}"]`));
       return execute(script, folder, env).finally(() => writeFileSync(config, text));
     },
-    remove: () => rmSync(folder, { recursive: true }),
   };
   const { exitCode, said } = await stage.run("npm ci");
   if (exitCode !== 0) throw new Error(said);

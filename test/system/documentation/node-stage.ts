@@ -2,13 +2,12 @@
  * A healthy worker node: the broker, installed from the release's archive; a kubelet with the two flags; the simulator in place
  * of Oracle's services; and a journal with entries.
  */
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { DISABLED_FILE } from "@ocir-broker/protocol";
-import { until } from "@ocir-broker/testkit";
+import { credentialProviderRequest, temporaryFolder, until } from "@ocir-broker/testkit";
 import { makeArchives, VERSION } from "../install/archives.ts";
-import { HEALTH_SOCKET, NODE, SERVICE, SHIM } from "../simulated-node.ts";
+import { HEALTH_SOCKET, OCIR_IMAGES, providerConfig, SERVICE, SHIM, startSimulator } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../systemd-root/index.ts";
 
 const CONFIG = `
@@ -17,24 +16,12 @@ auth: {endpoint: "http://127.0.0.1:18082"}
 `;
 const ARCHIVE = `ocir-broker-${VERSION}-linux-amd64`;
 
-const REQUEST = JSON.stringify({
-  kind: "CredentialProviderRequest",
-  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-  image: "iad.ocir.io/acme/shop/web",
-});
+const REQUEST = credentialProviderRequest({ image: "iad.ocir.io/acme/shop/web" });
 const PROVIDERS_PATH = "/etc/kubernetes/credential-provider-config.yaml";
-const PROVIDERS = `apiVersion: kubelet.config.k8s.io/v1
-kind: CredentialProviderConfig
-providers:
-  - name: credential-provider-oke
-    apiVersion: credentialprovider.kubelet.k8s.io/v1
-    matchImages: ["*.ocir.io", "ocir.*.oci.*.*"]
-    defaultCacheDuration: "0s"
-  - name: other-provider
-    apiVersion: credentialprovider.kubelet.k8s.io/v1
-    matchImages: ["registry.example.com"]
-    defaultCacheDuration: "1h"
-`;
+const PROVIDERS = providerConfig(
+  { name: "credential-provider-oke", matchImages: OCIR_IMAGES },
+  { name: "other-provider", matchImages: ["registry.example.com"], defaultCacheDuration: "1h" },
+);
 /** Log lines of a kubelet whose pulls fail. */
 const KUBELET_LOG = [
   "Failed getting credential from external registry credential provider",
@@ -58,7 +45,7 @@ export interface NodeStage {
 
 export async function bootNodeStage(): Promise<NodeStage> {
   const { good } = await makeArchives();
-  const folder = mkdtempSync(join(tmpdir(), "ocir-kubelet-"));
+  const folder = temporaryFolder();
   copyFileSync("/bin/sh", join(folder, "kubelet"));
   const files: InstalledFile[] = [
     { from: join(folder, "kubelet"), to: "/usr/libexec/kubelet", mode: 0o755 },
@@ -69,10 +56,11 @@ export async function bootNodeStage(): Promise<NodeStage> {
     { from: { text: CONFIG }, to: "/etc/ocir-broker/config.yaml" },
     { from: { text: `${good.sha256}  ${ARCHIVE}.tar.gz\n` }, to: "/srv/SHA256SUMS" },
   ];
-  const root = await bootSystemd({ files }).finally(() => rmSync(folder, { recursive: true }));
+  const root = await bootSystemd({ files });
   await root.run("ln", ["-s", `${good.folder}/${ARCHIVE}.tar.gz`, "/srv/"]);
   await root.run("tar", ["-xzf", `/srv/${ARCHIVE}.tar.gz`, "-C", "/opt"]);
-  await startSimulator(root);
+  await root.run("ip", ["address", "add", "169.254.169.254/32", "dev", "lo"]);
+  await startSimulator(root, "--metadata", "169.254.169.254:80");
   await makeHistory(root);
   return {
     async run(script) {
@@ -93,18 +81,6 @@ export async function bootNodeStage(): Promise<NodeStage> {
 function untilItSpeaks(command: string): string {
   return `( coproc { exec ${command} 2>&1; }; said=$COPROC_PID
 if read -r line <&"\${COPROC[0]}"; then echo "$line"; kill "$said"; wait "$said" || :; else echo "it says nothing"; exit 1; fi )`;
-}
-
-async function startSimulator(root: SystemdRoot): Promise<void> {
-  await root.run("ip", ["link", "set", "lo", "up"]);
-  await root.run("ip", ["address", "add", "169.254.169.254/32", "dev", "lo"]);
-  await root.run("systemd-run", [
-    ...["--quiet", "--unit", "simulator", "--working-directory=/opt/checkout", NODE],
-    ...["packages/oci-simulator/src/main.ts", "--metadata", "169.254.169.254:80"],
-  ]);
-  const isUp = async (): Promise<boolean> =>
-    (await root.exec("curl", ["-sSf", "http://127.0.0.1:18083/requests"])).exitCode === 0;
-  await until("the simulator answers", isUp);
 }
 
 async function renew(root: SystemdRoot): Promise<void> {
