@@ -81,6 +81,16 @@ describe("createTokenCache", () => {
     expect(counts).toEqual({ sessions: 1, tokens: 1 });
   });
 
+  it("refuses a foreign host, whatever the caller, without a session or a request", async () => {
+    const { clock, counts, tokens } = setUp();
+    const host = `${HOST}.example`;
+    tokens.pin(host);
+    for (const refused of [tokens.get(host, { waitMs: 1_000 }), tokens.refresh(host)])
+      await expect(refused).rejects.toMatchObject({ code: "registry-foreign", retryable: false });
+    await clock.advance(MINUTE_MS);
+    expect(counts).toEqual({ sessions: 0, tokens: 0 });
+  });
+
   it("gives an attempt as long as the request's deadline", async () => {
     const { get, clock, cloud, counts } = setUp({ deadlineMs: 19_000 });
     cloud.latencyMs = 18_000;

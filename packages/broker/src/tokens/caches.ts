@@ -14,7 +14,8 @@ import {
 } from "@ocir-broker/identity";
 import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
 import type { Config } from "../config/schema.ts";
-import { createRegistries, type LiveRegistries } from "./registries.ts";
+import { BrokerError } from "../errors/broker-error.ts";
+import { createRegistries, type LiveRegistries, type Registries } from "./registries.ts";
 import { createSessionRefresh, type RefreshSession, sessionAfter } from "./session-refresh.ts";
 
 /** The only key of the session cache. */
@@ -23,8 +24,8 @@ export const SESSION = "session";
 /** Time limit of a fetch, which for a token may include a session's; a longer request deadline raises it. */
 const FETCH_LIMIT_MS = 15_000;
 
-/** Part of a fetch's and a request's limit that is reserved, so that the session's error is reported instead of a timeout. */
-const SESSION_SLACK_MS = 1_000;
+/** Part of a fetch's and a request's limit that is reserved, so that the error of region or session is reported, not a timeout. */
+const SLACK_MS = 1_000;
 
 export interface Caches {
   readonly homeRegion: RefreshAheadCache<RegionInfo>;
@@ -58,7 +59,7 @@ export function createCaches(
   { config, clock, random, deadlineMs, sendTo, events }: CachesOptions,
 ): Caches {
   const shared = { clock, random, fetchLimitMs: Math.max(FETCH_LIMIT_MS, deadlineMs) };
-  const sessionWaitMs = Math.max(deadlineMs - SESSION_SLACK_MS, deadlineMs / 2);
+  const sessionWaitMs = Math.max(deadlineMs - SLACK_MS, deadlineMs / 2);
   /** A token that failed with one of these is fetched again as soon as there is a session, without its back-off. */
   const sessionErrors = new WeakSet<Error>();
 
@@ -73,7 +74,6 @@ export function createCaches(
     }),
   });
   const registries = createRegistries(config, homeRegion);
-  const ways = { clock, sendTo, endpointOf: registries.endpointOf };
 
   const sessions = new RefreshAheadCache<SigningSession>({
     ...shared,
@@ -85,14 +85,17 @@ export function createCaches(
   });
   const refreshSession = createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) });
 
-  async function liveSession(): Promise<Expiring<SigningSession>> {
-    try {
-      return (await sessions.get(SESSION, { waitMs: sessionWaitMs })).entry;
-    } catch (error) {
-      if (error instanceof Error) sessionErrors.add(error);
-      throw error;
-    }
-  }
+  const tokenSessions: TokenSessions = {
+    async live() {
+      try {
+        return (await sessions.get(SESSION, { waitMs: sessionWaitMs })).entry;
+      } catch (error) {
+        if (error instanceof Error) sessionErrors.add(error);
+        throw error;
+      }
+    },
+    newerThan: (refused) => sessionAfter(refused, () => sessions.peek(SESSION), refreshSession),
+  };
 
   /** The remedy of a 401 depends on the identity. */
   function refusal(error: unknown, registryHost: string): unknown {
@@ -104,16 +107,10 @@ export function createCaches(
     ...shared,
     onEvent: (event) => events?.onToken(event),
     async fetch(registryHost, { signal }) {
-      const session = await liveSession();
       try {
-        return await fetchToken(session.value, registryHost, ways, signal);
+        return await fetchToken(registryHost, { clock, sendTo, registries }, tokenSessions, signal);
       } catch (error) {
-        if (!isUnauthorized(error)) throw error;
-        const next = await sessionAfter(session, () => sessions.peek(SESSION), refreshSession);
-        if (next === undefined) throw refusal(error, registryHost);
-        return fetchToken(next.value, registryHost, ways, signal).catch((again) => {
-          throw refusal(again, registryHost);
-        });
+        throw refusal(error, registryHost);
       }
     },
   });
@@ -133,22 +130,48 @@ export function createCaches(
 export interface TokenWays {
   readonly clock: Clock;
   readonly sendTo: (registryHost: string) => SendRequest;
-  readonly endpointOf: (registryHost: string) => URL;
+  readonly registries: Registries;
 }
 
-/** Fetches a registry token with a session. */
-export function fetchToken(
-  session: SigningSession,
+/** The sessions of the identity that a token is for. */
+export interface TokenSessions {
+  live(): Promise<Expiring<SigningSession>>;
+  /** Undefined if there is no newer one. */
+  newerThan(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined>;
+}
+
+/**
+ * Fetches a registry token with the live session and, if the registry refuses that, once with a newer one. All caches of tokens fetch
+ * here, so no caller can leave out the check of the host: a foreign one gets no request.
+ *
+ * @throws {BrokerError} `registry-foreign`, and the errors of home region, session and registry.
+ */
+export async function fetchToken(
   registryHost: string,
-  { clock, sendTo, endpointOf }: TokenWays,
+  { clock, sendTo, registries }: TokenWays,
+  sessions: TokenSessions,
   signal: AbortSignal,
 ): Promise<Expiring<Secret>> {
-  const sign = (request: { method: "GET"; url: URL }) => signRequest(session, request, clock.wallMs());
-  const ways = { send: sendTo(registryHost), sign, clock, endpoint: endpointOf(registryHost) };
-  return fetchBearerToken(registryHost, ways, signal);
+  if (!(await registries.isAllowed(registryHost, FETCH_LIMIT_MS - SLACK_MS)))
+    throw new BrokerError("registry-foreign", `${registryHost} gets no token`);
+
+  function fetchWith({ value: session }: Expiring<SigningSession>): Promise<Expiring<Secret>> {
+    const sign = (request: { method: "GET"; url: URL }) => signRequest(session, request, clock.wallMs());
+    const ways = { send: sendTo(registryHost), sign, clock, endpoint: registries.endpointOf(registryHost) };
+    return fetchBearerToken(registryHost, ways, signal);
+  }
+
+  const live = await sessions.live();
+  try {
+    return await fetchWith(live);
+  } catch (error) {
+    const newer = isUnauthorized(error) ? await sessions.newerThan(live) : undefined;
+    if (newer === undefined) throw error;
+    return fetchWith(newer);
+  }
 }
 
 /** The registry refused the session. */
-export function isUnauthorized(error: unknown): boolean {
+function isUnauthorized(error: unknown): boolean {
   return error instanceof OcirError && error.code === "registry-unauthorized";
 }

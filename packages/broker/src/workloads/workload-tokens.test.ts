@@ -9,6 +9,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { claimsOf } from "../../test/kubelet-request.ts";
 import { configSchema } from "../config/schema.ts";
 import { codeOf } from "../errors/describe-error.ts";
+import { createRegistries } from "../tokens/registries.ts";
 import { createWorkloads, type Workloads } from "./workloads.ts";
 
 const HOST = "iad.ocir.io";
@@ -37,8 +38,10 @@ function start(settings: object = {}): void {
   const caFile = join(temporaryFolder(), "ca.crt");
   writeFileSync(caFile, simulator.clusterCaCertificate);
   const { origin } = simulator.clusterUrl;
+  const registry = simulator.registryUrl.origin;
   const config = configSchema.parse({
     serviceAccounts: { exchange: "oke", apiServer: origin, endpoint: origin, caFile, ...settings },
+    registries: { endpoints: { [HOST]: registry, "fra.ocir.io": registry } },
   });
   const send = createSendRequest({ dispatcher: createDirectDispatcher(LIMITS), clock, totalMs: LIMIT_MS });
   const unused = () => Promise.reject(new Error("no use of the node's session"));
@@ -50,7 +53,7 @@ function start(settings: object = {}): void {
     refreshSession: () => ({ startedAtMs: 0, done: Promise.resolve() }),
     sendDomain: send,
     sendTo: () => send,
-    registries: { endpointOf: () => simulator.registryUrl },
+    registries: createRegistries(config, { get: unused }),
   });
   onTestFinished(() => started.close());
   workloads = started;
@@ -88,6 +91,11 @@ describe("createWorkloadTokens", () => {
     const token = await issue();
     expect(await get(token, "fra.ocir.io")).not.toBe(await get(token));
     expect(asked()).toEqual({ exchanges: 1, tokens: 2, keys: 1 });
+  });
+
+  it("fetches no token for a foreign host", async () => {
+    await expect(get(await issue(), "iad.ocir.io.example")).rejects.toMatchObject({ code: "registry-foreign" });
+    expect(asked()).toMatchObject({ tokens: 0 });
   });
 
   it("knows a service account that was deleted and created again as a new one", async () => {

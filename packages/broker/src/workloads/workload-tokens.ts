@@ -17,7 +17,7 @@ import {
   type WorkloadExchange,
 } from "@ocir-broker/identity";
 import { LRUCache } from "lru-cache";
-import { fetchToken, isUnauthorized, type TokenWays } from "../tokens/caches.ts";
+import { fetchToken, type TokenWays } from "../tokens/caches.ts";
 
 export interface WorkloadTokens {
   /**
@@ -114,21 +114,19 @@ export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTo
     return subject;
   }
 
-  async function fetchFor(
+  function fetchFor(
     registryHost: string,
     subject: string,
     token: Secret,
     deadlineAtMs: number,
     signal: AbortSignal,
   ): Promise<Expiring<Secret>> {
-    const session = await sessionOf(subject, token, deadlineAtMs);
-    try {
-      return await fetchToken(session.value, registryHost, options, signal);
-    } catch (error) {
-      if (!isUnauthorized(error)) throw error;
-      sessions.reject(subject, session);
-      return fetchToken((await sessionOf(subject, token, deadlineAtMs)).value, registryHost, options, signal);
+    const live = () => sessionOf(subject, token, deadlineAtMs);
+    function newerThan(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession>> {
+      sessions.reject(subject, refused);
+      return live();
     }
+    return fetchToken(registryHost, options, { live, newerThan }, signal);
   }
 
   return {

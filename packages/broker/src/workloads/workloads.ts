@@ -12,7 +12,6 @@ import {
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { SESSION } from "../tokens/caches.ts";
-import type { Registries } from "../tokens/registries.ts";
 import { type RefreshSession, sessionAfter } from "../tokens/session-refresh.ts";
 import { type ClusterOptions, createCluster } from "./cluster.ts";
 import { createPullTokens, type PullTokens, type PullTokensOptions } from "./pull-tokens.ts";
@@ -28,10 +27,9 @@ export interface Workloads {
 export interface WorkloadsOptions
   extends ClusterOptions,
     Pick<PullTokensOptions, "tokens">,
-    Pick<WorkloadTokensOptions, "random" | "sendTo" | "onSession" | "onToken"> {
+    Pick<WorkloadTokensOptions, "random" | "sendTo" | "registries" | "onSession" | "onToken"> {
   readonly config: ClusterOptions["config"] & Pick<Config, "identityDomain">;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly registries: Pick<Registries, "endpointOf">;
   /** The node's own session, which may authorise an exchange at an identity domain. */
   readonly sessions: Pick<RefreshAheadCache<SigningSession>, "get" | "peek">;
   readonly refreshSession: RefreshSession;
@@ -47,7 +45,7 @@ export interface WorkloadsOptions
 const NODE_SESSION_WAIT_MS = 12_000;
 
 export function createWorkloads(options: WorkloadsOptions): Workloads {
-  const { config, clock, registries, observe = (send: SendRequest) => send } = options;
+  const { config, clock, observe = (send: SendRequest) => send } = options;
   const settings = config.serviceAccounts;
   const { exchange, audience, longestTokenLife } = settings;
   if (exchange === "none") {
@@ -61,7 +59,6 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
     ...options,
     exchange: exchange === "oke" ? createOkeWorkload({ clock, send, endpoint }) : domainOf(options),
     keys: createIssuerKeys({ clock, send, apiServer }),
-    endpointOf: registries.endpointOf,
     audience,
     longestTokenLifeMs: durationMs(longestTokenLife),
   });
