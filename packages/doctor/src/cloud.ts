@@ -24,15 +24,6 @@ interface CloudOptions {
   readonly signal: AbortSignal;
 }
 
-export class ForeignRegistryError extends Error {
-  readonly code = "image-foreign";
-
-  constructor(registryHost: string) {
-    super(`${registryHost} is not a registry that the broker gives tokens to`);
-    this.name = "ForeignRegistryError";
-  }
-}
-
 /** Shorter than the daemon's, because all checks share 8.5 s. */
 const TIME_LIMITS = { connectTimeout: "2500ms", timeout: "4s" };
 
@@ -79,14 +70,6 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
     return isAllowedNow(core.registries, registryHost);
   }
 
-  async function fetchToken(registryHost: string): Promise<Expiring<Secret>> {
-    // An image can name any host, and a signed request contains the session's token.
-    await region();
-    if (!(await isRegistry(registryHost))) throw new ForeignRegistryError(registryHost);
-    await session();
-    return core.tokens.refresh(registryHost);
-  }
-
   return {
     provider: core.provider.name,
     exchanges: exchanges as readonly Exchange[],
@@ -99,9 +82,9 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
     sendDomain: upstreams.send,
     region,
     session,
-    /** Rejects with a {@link ForeignRegistryError}, without a request, if the broker gives this host no tokens. */
+    /** An image can name any host: one that the broker gives no tokens gets no request. @throws {BrokerError} `registry-foreign` */
     token(registryHost: string) {
-      const known = tokens.get(registryHost) ?? once(() => fetchToken(registryHost));
+      const known = tokens.get(registryHost) ?? once(() => session().then(() => core.tokens.refresh(registryHost)));
       tokens.set(registryHost, known);
       return known();
     },

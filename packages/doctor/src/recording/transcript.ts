@@ -6,7 +6,7 @@ import { codeOf } from "@ocir-broker/broker";
 import { Secret, type SendRequest, urlBelow } from "@ocir-broker/foundation";
 import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
 import { attempt, valueIfAny } from "../check-context.ts";
-import { createCloud, ForeignRegistryError } from "../cloud.ts";
+import { createCloud } from "../cloud.ts";
 import type { DoctorOptions } from "../doctor-options.ts";
 import type { Exchange } from "./exchanges.ts";
 import { type Shape, shapeOfBody, shapeOfHeaders } from "./redaction.ts";
@@ -83,7 +83,7 @@ export async function recordTranscript(options: Options): Promise<Transcript> {
     if (registryHost === undefined) return;
     // A host outside the rules gets no request, signed or not.
     if (!(await cloud.isRegistry(registryHost))) {
-      await take("registry", () => Promise.reject(new ForeignRegistryError(registryHost)));
+      entries.push({ step: "registry", request: "none", elapsedMs: 0, failure: "image-foreign" });
       return;
     }
     const endpoint = cloud.endpointOf(registryHost);
