@@ -4,7 +4,8 @@ import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
-import type { ProviderContext } from "../src/provider.ts";
+import type { IdentityProvider, ProviderContext } from "../src/provider.ts";
+import type { Started } from "./provider-conformance.ts";
 
 export const TENANCY = "ocid1.tenancy.oc1..aaaa";
 export const USER = "ocid1.user.oc1..bbbb";
@@ -64,10 +65,19 @@ export function createHome(): Home {
   };
 }
 
+/** A provider that reads this home, for describeProvider. The passphrase `sesame` and the signature of all tokens are secrets too. */
+export function startedIn({ clock }: Home, provider: IdentityProvider): Started {
+  const secrets = ["BEGIN", "sesame", SIGNATURE, ...PEM.split("\n").filter((line) => line.length === 64)];
+  return { provider, clock, requests: () => [], events: [], secrets: () => secrets };
+}
+
+const SIGNATURE = Buffer.from("signature").toString("base64url");
+
 /** A security token that ends in an hour of the home's clock and is bound to the key, unless `claims` say otherwise. */
 export function tokenOf({ clock }: Pick<Home, "clock">, claims: object = {}): string {
   const jwk = JSON.stringify({ ...KEYS.publicKey.export({ format: "jwk" }), kid: "session" });
   const iat = clock.wallMs() / 1_000;
   const all = { iat, exp: iat + 3_600, sub: USER, tenant: TENANCY, jwk, ...claims };
-  return ["{}", JSON.stringify(all), "signature"].map((part) => Buffer.from(part).toString("base64url")).join(".");
+  const [header, body] = ["{}", JSON.stringify(all)].map((part) => Buffer.from(part).toString("base64url"));
+  return `${header}.${body}.${SIGNATURE}`;
 }

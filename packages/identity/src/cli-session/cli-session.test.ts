@@ -1,16 +1,17 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { createHome, type Home, KEYS, PEM, SIGNAL, TENANCY, tokenOf } from "../../test/home.ts";
+import { createHome, type Home, PEM, SIGNAL, startedIn, TENANCY, tokenOf } from "../../test/home.ts";
+import { describeProvider, type Started } from "../../test/provider-conformance.ts";
 import { createCliSession } from "./cli-session.ts";
 
 /** As `oci session authenticate` leaves it. */
-function homeWith(claims: object = {}, key = PEM): Home {
+function homeWith(claims: object = {}): Home {
   const home = createHome();
   home.write(
     ".oci/config",
     "[ME]\nregion=ap-seoul-1\nkey_file=~/.oci/sessions/ME/key.pem\nsecurity_token_file=~/.oci/sessions/ME/token\n",
   );
-  home.write(".oci/sessions/ME/key.pem", key);
+  home.write(".oci/sessions/ME/key.pem", PEM);
   home.write(".oci/sessions/ME/token", tokenOf(home, claims));
   return home;
 }
@@ -18,16 +19,44 @@ function homeWith(claims: object = {}, key = PEM): Home {
 const provider = (home: Home, variables = {}) =>
   createCliSession({ session: { profile: "ME" } }, home.context(variables));
 
-describe("createCliSession", () => {
-  it("signs with the token, for ten minutes at most", async () => {
-    const home = homeWith();
-    const { value, expiresAtMs } = await provider(home).session(SIGNAL);
-    expect([value.keyId.reveal(), value.tenancyId]).toEqual([`ST$${tokenOf(home)}`, TENANCY]);
-    expect(value.privateKey.equals(KEYS.privateKey)).toBe(true);
-    expect(expiresAtMs - home.clock.monotonicMs()).toBe(600_000);
-    expect(await provider(home).region(SIGNAL)).toMatchObject({ key: "icn" });
-  });
+const other = String(
+  generateKeyPairSync("rsa", { modulusLength: 2_048 }).privateKey.export({ type: "pkcs8", format: "pem" }),
+);
 
+function start(change?: (home: Home) => void): Started {
+  const home = homeWith();
+  change?.(home);
+  return startedIn(home, provider(home));
+}
+
+const TOKEN = ".oci/sessions/ME/token";
+const AT_TOKEN = { place: expect.stringContaining("[ME] security_token_file") };
+const withToken =
+  (claims: object, mode?: number) =>
+  (home: Home): unknown =>
+    home.write(TOKEN, tokenOf(home, claims), mode);
+
+describeProvider("createCliSession", {
+  start,
+  session: {
+    parts: { keyId: `ST$${tokenOf(createHome())}`, tenancyId: TENANCY, privateKeyPem: PEM, lifeMs: 600_000 },
+    regionKey: "icn",
+  },
+  resume: "keeps no state",
+  refusedAs: "session-refused",
+  refused: [
+    ["a token that has ended", "session-expired", withToken({ exp: 1 }), AT_TOKEN],
+    ["no token", "oci-config-incomplete", (home) => home.write(".oci/config", "[ME]\nkey_file=~/key\n"), AT_TOKEN],
+    ["everybody's token", "identity-file-permissions", withToken({}, 0o644), AT_TOKEN],
+    ["an empty token", "security-token-invalid", (home) => home.write(TOKEN, ""), AT_TOKEN],
+    ["a token without an end", "security-token-invalid", withToken({ exp: "soon" }), AT_TOKEN],
+    ["another key", "security-token-key", (home) => home.write(".oci/sessions/ME/key.pem", other), AT_TOKEN],
+  ],
+  failing: [],
+  waits: [["a pipe as token", "identity-file-unreadable", () => (home) => home.pipe(TOKEN)]],
+});
+
+describe("createCliSession", () => {
   it("ends with the token, and follows a file that the command line has rewritten", async () => {
     const home = homeWith({ exp: createHome().clock.wallMs() / 1_000 + 60 });
     const principal = provider(home);
@@ -41,24 +70,5 @@ describe("createCliSession", () => {
     home.write(".oci/sessions/ME/token", tokenOf(home, { sub: "ocid1.user.oc1..other" }));
     await expect(principal.session(SIGNAL)).rejects.toMatchObject({ code: "identity-changed" });
     expect(token).toContain(home.path);
-  });
-
-  const other = String(
-    generateKeyPairSync("rsa", { modulusLength: 2_048 }).privateKey.export({ type: "pkcs8", format: "pem" }),
-  );
-  it.each<[code: string, change: (home: Home) => void, key?: string]>([
-    ["oci-config-incomplete", (home) => home.write(".oci/config", "[ME]\nkey_file=~/key\n")],
-    ["identity-file-permissions", (home) => home.write(".oci/sessions/ME/token", tokenOf(home), 0o644)],
-    ["security-token-invalid", (home) => home.write(".oci/sessions/ME/token", "")],
-    ["security-token-invalid", (home) => home.write(".oci/sessions/ME/token", tokenOf(home, { exp: "soon" }))],
-    ["security-token-key", () => undefined, other],
-  ])("reports %s", async (code, change, key) => {
-    const home = homeWith({}, key);
-    change(home);
-    const error = await provider(home)
-      .session(SIGNAL)
-      .catch((thrown) => thrown);
-    expect(error).toMatchObject({ code, place: expect.stringContaining("[ME] security_token_file") });
-    expect(JSON.stringify(error.message)).not.toContain(tokenOf(home).split(".")[1]);
   });
 });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { createHome, type Home, KEYS, PEM, SIGNAL, TENANCY, tokenOf } from "../../test/home.ts";
+import { createHome, type Home, KEYS, PEM, SIGNAL, startedIn, TENANCY, tokenOf } from "../../test/home.ts";
+import { describeProvider, type Started } from "../../test/provider-conformance.ts";
 import { createResourcePrincipal } from "./resource-principal.ts";
 
 const PREFIX = "OCI_RESOURCE_PRINCIPAL_";
+const PASS_PHRASE = "PRIVATE_PEM_PASSPHRASE";
 const ENCRYPTED = String(
   KEYS.privateKey.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "sesame" }),
 );
@@ -20,9 +22,42 @@ const variablesOf = (home: Home, changes: Readonly<Record<string, string>> = {})
 
 const provider = (home: Home, changes = {}) => createResourcePrincipal({}, home.context(variablesOf(home, changes)));
 
+function start(changes: (home: Home) => object = () => ({})): Started {
+  const home = createHome();
+  return startedIn(home, provider(home, changes(home)));
+}
+
+function piped(home: Home): object {
+  home.pipe("rpst");
+  return { RPST: `${home.path}/rpst` };
+}
+
+const at = (name: string) => ({ place: PREFIX + name });
+
+describeProvider("createResourcePrincipal", {
+  start,
+  session: {
+    parts: { keyId: expect.stringMatching(/^ST\$/), tenancyId: TENANCY, privateKeyPem: PEM, lifeMs: 600_000 },
+    regionKey: "iad",
+  },
+  resume: "keeps no state",
+  refusedAs: "resource-principal-refused",
+  refused: [
+    ["an old token", "resource-principal-expired", (home) => ({ RPST: tokenOf(home, { exp: 1 }) }), at("RPST")],
+    ["no version", "resource-principal-missing", () => ({ VERSION: "" }), at("VERSION")],
+    ["version 1.1", "resource-principal-version", () => ({ VERSION: "1.1" }), at("VERSION")],
+    ["no token", "resource-principal-missing", () => ({ RPST: "" }), at("RPST")],
+    ["a pass phrase in a file", "resource-principal-mixed", () => ({ [PASS_PHRASE]: "/run/pass" }), at(PASS_PHRASE)],
+    ["no key", "identity-file-unreadable", () => ({ PRIVATE_PEM: "/none" }), at("PRIVATE_PEM")],
+    ["a key without its pass phrase", "key-encrypted", () => ({ PRIVATE_PEM: ENCRYPTED }), at("PRIVATE_PEM")],
+    ["a text as token", "security-token-invalid", () => ({ RPST: "a.b" }), at("RPST")],
+  ],
+  failing: [],
+  waits: [["a pipe as token", "identity-file-unreadable", () => piped]],
+});
+
 describe("createResourcePrincipal", () => {
   it.each([
-    ["values", () => ({})],
     ["values, with a pass phrase", () => ({ PRIVATE_PEM: ENCRYPTED, PRIVATE_PEM_PASSPHRASE: "sesame" })],
     [
       "files, which others may read because the platform owns them",
@@ -50,18 +85,5 @@ describe("createResourcePrincipal", () => {
     await expect(principal.session(SIGNAL)).rejects.toMatchObject({ code: "resource-principal-expired" });
     home.write("rpst", tokenOf(home));
     await principal.session(SIGNAL);
-  });
-
-  it.each([
-    ["resource-principal-missing", "VERSION", { VERSION: "" }],
-    ["resource-principal-version", "VERSION", { VERSION: "1.1" }],
-    ["resource-principal-missing", "RPST", { RPST: "" }],
-    ["resource-principal-mixed", "PRIVATE_PEM_PASSPHRASE", { PRIVATE_PEM_PASSPHRASE: "/run/pass" }],
-    ["identity-file-unreadable", "PRIVATE_PEM", { PRIVATE_PEM: "/none" }],
-    ["key-encrypted", "PRIVATE_PEM", { PRIVATE_PEM: ENCRYPTED }],
-    ["security-token-invalid", "RPST", { RPST: "a.b" }],
-  ])("reports %s of %s", async (code, name, changes) => {
-    const error = provider(createHome(), changes).session(SIGNAL);
-    await expect(error).rejects.toMatchObject({ code, place: PREFIX + name });
   });
 });

@@ -1,0 +1,156 @@
+/**
+ * What every identity provider does: session, region, resume, refuse, give up, and no secret in an error. Each provider's own test calls
+ * this with its set-up, and states the features that it lacks.
+ */
+import { inspect } from "node:util";
+import type { Clock } from "@ocir-broker/foundation";
+import { describe, expect, it } from "vitest";
+import { IDENTITY_ERRORS, IdentityError, type IdentityErrorCode } from "../src/identity-error.ts";
+import type { IdentityProvider, KnownIdentity } from "../src/provider.ts";
+
+export interface Started {
+  readonly provider: IdentityProvider;
+  readonly clock: Clock;
+  /** Numbers of requests so far, by service. */
+  readonly requests: () => readonly number[];
+  readonly events: readonly unknown[];
+  /** Texts that no error or event may contain. */
+  readonly secrets: () => readonly string[];
+}
+
+/** How `start` with these options fails, and members of the error. */
+type Failure<Options> = readonly [
+  what: string,
+  code: IdentityErrorCode,
+  options: Options,
+  /** Default of `requests`: none. */
+  more?: Readonly<Record<string, unknown>> & { readonly requests?: readonly number[] },
+];
+
+export interface Conformance<Options> {
+  /** Without options, with a credential that is in order, if there is one. */
+  readonly start: (options?: Options) => Started | Promise<Started>;
+  /** Values or matchers. */
+  readonly session:
+    | "has none"
+    | {
+        readonly parts: Readonly<Record<"keyId" | "tenancyId" | "privateKeyPem" | "lifeMs", unknown>>;
+        readonly regionKey: string;
+      };
+  /** The state of an earlier process, with another tenancy than the credential's. */
+  readonly resume: "keeps no state" | Required<KnownIdentity>;
+  readonly refusedAs: IdentityErrorCode | undefined;
+  /** Failures that are not retryable. */
+  readonly refused: readonly Failure<Options>[];
+  /** Failures that are retryable. */
+  readonly failing: readonly Failure<Options>[];
+  /** What may never answer. `giveUp` aborts the caller's signal. */
+  readonly waits:
+    | "for nothing"
+    | readonly (readonly [what: string, code: IdentityErrorCode, options: (giveUp: () => void) => Options])[];
+}
+
+const forever = new AbortController().signal;
+
+export function describeProvider<Options>(name: string, conformance: Conformance<Options>): void {
+  const { start, session, resume, refusedAs, refused, failing, waits } = conformance;
+
+  describe(`${name} as an identity provider`, () => {
+    if (session === "has none") {
+      it("has no session and no region", async () => {
+        const { provider } = await start();
+        for (const failed of [provider.session(forever), provider.region(forever)])
+          await expect(failed).rejects.toMatchObject({ name: "IdentityError", retryable: false });
+      });
+    } else {
+      it("returns a complete session", async () => {
+        const { provider, clock } = await start();
+        const beforeMs = clock.monotonicMs();
+        const { value, obtainedAtMs, expiresAtMs } = await provider.session(forever);
+        expect({
+          keyId: value.keyId.reveal(),
+          tenancyId: value.tenancyId,
+          privateKeyPem: value.privateKey.export({ type: "pkcs8", format: "pem" }),
+          lifeMs: expiresAtMs - obtainedAtMs,
+        }).toEqual(session.parts);
+        expect(obtainedAtMs).toBeGreaterThanOrEqual(beforeMs);
+        expect(obtainedAtMs).toBeLessThanOrEqual(clock.monotonicMs());
+        expect(await provider.region(forever)).toMatchObject({ key: session.regionKey });
+      });
+    }
+
+    if (resume === "keeps no state") {
+      it("keeps no state for the next process", async () => {
+        const { source, resume, encodeSession, decodeSession } = (await start()).provider;
+        expect([source, resume, encodeSession, decodeSession]).toEqual([undefined, undefined, undefined, undefined]);
+      });
+    } else {
+      it("resumes with region and session of an earlier process, and refuses another tenancy", async () => {
+        const { provider, requests, secrets } = await start();
+        const { value } = await provider.session(forever);
+        const decoded = provider.decodeSession?.(JSON.parse(JSON.stringify(provider.encodeSession?.(value))));
+        expect([decoded?.keyId.reveal(), decoded?.tenancyId]).toEqual([value.keyId.reveal(), value.tenancyId]);
+        expect(decoded?.privateKey.equals(value.privateKey)).toBe(true);
+        expect(secretsIn(inspect(decoded, { depth: 9 }), secrets())).toEqual([]);
+        const before = requests();
+        provider.resume?.(resume);
+        expect(await provider.region(forever)).toEqual(resume.region);
+        expect(requests()).toEqual(before);
+        await expect(provider.session(forever)).rejects.toMatchObject({ code: "tenancy-changed", retryable: false });
+      });
+    }
+
+    it("refuses for good if a registry refuses a new session", async () => {
+      expect((await start()).provider.refusedAs).toBe(refusedAs);
+      if (refusedAs !== undefined) expect(IDENTITY_ERRORS[refusedAs].retryable).toBe(false);
+    });
+
+    for (const [what, code, options, more] of refused)
+      it(`refuses ${what} for good: ${code}`, async () => {
+        await expectFailure(await start(options), { code, retryable: false, ...more });
+      });
+
+    for (const [what, code, options, more] of failing)
+      it(`reports ${what}: ${code}`, async () => {
+        await expectFailure(await start(options), { code, retryable: true, ...more });
+      });
+
+    if (waits === "for nothing") {
+      it("waits for nothing", async () => {
+        const ended = (await start()).provider.session(forever).catch(() => undefined);
+        const turn = new Promise((resolve) => setImmediate(resolve, "a turn of the event loop"));
+        expect(await Promise.race([ended, turn])).toBeUndefined();
+      });
+    } else {
+      it.each(waits)("gives up on %s: %s", async (_what, code, hanging) => {
+        const caller = new AbortController();
+        const { provider } = await start(hanging(() => caller.abort()));
+        await expect(provider.session(caller.signal)).rejects.toMatchObject({ code });
+      });
+    }
+  });
+}
+
+/** The code is closed, and neither error nor events contain a secret. */
+async function expectFailure(
+  { provider, requests, events, secrets }: Started,
+  { requests: expectedRequests = requests(), ...expected }: NonNullable<Failure<unknown>[3]>,
+): Promise<void> {
+  const error = await provider.session(forever).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(IdentityError);
+  expect(error).toMatchObject(expected);
+  expect(IDENTITY_ERRORS).toHaveProperty([String(expected["code"])]);
+  expect(requests()).toEqual(expectedRequests);
+  expect(secretsIn(`${everythingOf(error)}\n${inspect(events)}`, secrets())).toEqual([]);
+}
+
+function secretsIn(text: string, secrets: readonly string[]): string[] {
+  return secrets.filter((secret) => text.includes(secret));
+}
+
+function everythingOf(error: unknown): string {
+  const chain: unknown[] = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause)
+    chain.push(at.message, at.stack, JSON.stringify(at));
+  return `${chain.join("\n")}\n${inspect(error, { depth: 20, showHidden: true, maxStringLength: null })}`;
+}
