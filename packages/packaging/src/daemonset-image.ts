@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type InstalledFile, setTimes, writeTree } from "./contents/installed-tree.ts";
+import { type InstalledFile, writeTree } from "./contents/installed-tree.ts";
 import { type Descriptor, finishLayout, type Platform, putImage, putIndex } from "./formats/oci-layout.ts";
 import { makeTar } from "./formats/tar.ts";
 import { sha256Of } from "./publishing/sums.ts";
@@ -43,9 +43,8 @@ export async function makeDaemonSetImage(
   for (const content of contents) images.push(await makeOne(release, content, layout, places.work));
   const index = putIndex(layout, images, labels(release));
   finishLayout(layout, index, release.version);
-  setTimes(layout, release.epochS);
   const name = `ocir-broker-daemonset-${release.version}`;
-  await makeTar(layout, ".", join(places.output, `${name}.oci.tar`));
+  await makeTar(release, layout, ".", join(places.output, `${name}.oci.tar`));
   return {
     image: `${name}.oci.tar`,
     digest: index.digest,
@@ -75,9 +74,8 @@ async function makeOne(
   for (const folder of ["status", "proc", "dev", "sys", "var/run/secrets/kubernetes.io/serviceaccount"]) {
     mkdirSync(join(root, folder), { recursive: true });
   }
-  setTimes(root, release.epochS);
   const tarball = `${root}.tar`;
-  await makeTar(root, ".", tarball);
+  await makeTar(release, root, ".", tarball);
   const platform: Platform = { architecture: target.debArchitecture, os: "linux" };
   const created = new Date(release.epochS * 1_000).toISOString();
   const config = { Entrypoint: ["/enter-node"], WorkingDir: "/", Labels: labels(release) };

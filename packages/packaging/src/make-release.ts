@@ -3,7 +3,7 @@ import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { alertRules } from "./alert-rules.ts";
 import { describeBuildTools } from "./build-tools.ts";
-import { type InstalledFile, installedFiles, manPages, setTimes, writeTree } from "./contents/installed-tree.ts";
+import { type InstalledFile, installedFiles, manPages, writeTree } from "./contents/installed-tree.ts";
 import { buildPrograms } from "./contents/programs.ts";
 import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
 import { makeArchive } from "./formats/archive.ts";
@@ -63,8 +63,7 @@ async function makeManArchive({ release, output, work }: ReleaseOptions, name: s
     ({ fileName, text }): InstalledFile => ({ path: `/man/${fileName}`, mode: 0o644, from: { text } }),
   );
   writeTree(folder, pages);
-  setTimes(folder, release.epochS);
-  await makeTar(folder, "man", join(output, name));
+  await makeTar(release, folder, "man", join(output, name));
 }
 
 /** One after another for a target, both targets in parallel: one processor each. */

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { CHECKOUT, type Release } from "../release.ts";
@@ -90,15 +90,4 @@ export function checksums(files: readonly InstalledFile[], algorithm: "sha256" |
     return `${createHash(algorithm).update(content).digest("hex")}  ${path.slice(1)}\n`;
   });
   return lines.join("");
-}
-
-/** Gives every file and folder of a tree the same time, and folders their mode, independent of the umask. */
-export function setTimes(folder: string, epochS: number): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) setTimes(path, epochS);
-    else utimesSync(path, epochS, epochS);
-  }
-  chmodSync(folder, 0o755);
-  utimesSync(folder, epochS, epochS);
 }

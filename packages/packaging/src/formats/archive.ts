@@ -1,15 +1,7 @@
 /** The .tar.gz: the tree, an installer and checksums in one folder. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  checksums,
-  FILES,
-  INSTALLER,
-  type InstalledFile,
-  LIBEXEC,
-  setTimes,
-  writeTree,
-} from "../contents/installed-tree.ts";
+import { checksums, FILES, INSTALLER, type InstalledFile, LIBEXEC, writeTree } from "../contents/installed-tree.ts";
 import { CHECKOUT, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 import { makeTar } from "./tar.ts";
@@ -34,7 +26,6 @@ export async function makeArchive(
     ...files,
     { path: "/SHA256SUMS", mode: 0o644, from: { text: checksums(files, "sha256") } },
   ]);
-  setTimes(join(places.work, name), release.epochS);
-  await makeTar(places.work, name, join(places.output, `${name}.tar.gz`));
+  await makeTar(release, places.work, name, join(places.output, `${name}.tar.gz`));
   return `${name}.tar.gz`;
 }

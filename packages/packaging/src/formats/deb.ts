@@ -7,7 +7,6 @@ import {
   DOCUMENTATION,
   FILES,
   type InstalledFile,
-  setTimes,
   writeTree,
   ZSH_COMPLETION,
 } from "../contents/installed-tree.ts";
@@ -36,7 +35,6 @@ export async function makeDeb(
     { path: "/usr/share/lintian/overrides/ocir-broker", mode: 0o644, from: join(FILES, "lintian-overrides") },
   ];
   writeTree(root, [...files, ...controlFiles(target, release, files)]);
-  setTimes(root, release.epochS);
   await finished("dpkg-deb", ["--root-owner-group", "-Zxz", "-z6", "--build", root, join(places.output, name)], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(release.epochS) },
   });

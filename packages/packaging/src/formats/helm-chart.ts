@@ -1,8 +1,6 @@
 /** The Helm chart of a release: the checkout's, with the digest of the release's image, as `helm package` would pack it. */
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimes } from "../contents/installed-tree.ts";
-import { finished } from "../finished.ts";
 import { CHECKOUT, type Release } from "../release.ts";
 import { makeTar } from "./tar.ts";
 
@@ -18,20 +16,18 @@ export interface ChartContent {
 
 /** @returns the name of the file in `output`. */
 export async function makeHelmChart(
-  { version, epochS }: Release,
+  release: Release,
   { imageDigest, alertRules }: ChartContent,
   { work, output }: { work: string; output: string },
 ): Promise<string> {
   const folder = join(work, "ocir-broker");
   rmSync(work, { recursive: true, force: true });
   cpSync(CHART, folder, { recursive: true, dereference: true });
-  replaceIn(join(folder, "Chart.yaml"), /^(version|appVersion): .*$/gm, `$1: ${version}`);
+  replaceIn(join(folder, "Chart.yaml"), /^(version|appVersion): .*$/gm, `$1: ${release.version}`);
   replaceIn(join(folder, "values.yaml"), /^ {2}digest: ""$/m, `  digest: ${imageDigest}`);
   writeFileSync(join(folder, RULES), alertRules);
-  await finished("chmod", ["-R", "u=rwX,go=rX", folder]);
-  setTimes(folder, epochS);
-  const name = `ocir-broker-${version}.tgz`;
-  await makeTar(work, "ocir-broker", join(output, name));
+  const name = `ocir-broker-${release.version}.tgz`;
+  await makeTar(release, work, "ocir-broker", join(output, name));
   return name;
 }
 

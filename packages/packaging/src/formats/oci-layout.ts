@@ -1,6 +1,6 @@
 /** Writes an OCI image layout: content under its digest, and one image. Does not interpret the content. */
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
@@ -53,8 +53,8 @@ export function putIndex(
 export function finishLayout(layout: string, image: Descriptor, tag: string): void {
   const annotations = { "org.opencontainers.image.ref.name": tag };
   const index = { schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests: [{ ...image, annotations }] };
-  write(join(layout, "index.json"), JSON.stringify(index));
-  write(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+  writeFileSync(join(layout, "index.json"), JSON.stringify(index));
+  writeFileSync(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
 }
 
 function putJson(layout: string, kind: string, content: unknown): Descriptor {
@@ -65,14 +65,8 @@ function put(layout: string, kind: string, content: Buffer): Descriptor {
   const digest = digestOf(content);
   const blobs = join(layout, "blobs/sha256");
   mkdirSync(blobs, { recursive: true });
-  write(join(blobs, digest.slice("sha256:".length)), content);
+  writeFileSync(join(blobs, digest.slice("sha256:".length)), content);
   return { mediaType: `${OCI}.${kind}`, digest, size: content.length };
-}
-
-/** With a fixed mode, independent of the umask. */
-function write(path: string, content: string | Buffer): void {
-  writeFileSync(path, content);
-  chmodSync(path, 0o644);
 }
 
 function digestOf(content: Buffer): string {

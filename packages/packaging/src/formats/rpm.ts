@@ -1,7 +1,7 @@
 /** Builds the .rpm with rpmbuild from a generated spec, for both architectures on one machine. */
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DOCUMENTATION, type InstalledFile, setTimes, writeTree } from "../contents/installed-tree.ts";
+import { DOCUMENTATION, type InstalledFile, writeTree } from "../contents/installed-tree.ts";
 import { finished } from "../finished.ts";
 import { CHECKOUT, maintainerOf, packageVersion, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
@@ -33,7 +33,6 @@ export async function makeRpm(
   const licence: InstalledFile = { path: LICENCE_PATH, mode: 0o644, from: join(CHECKOUT, "LICENSE") };
   const files = [...installed, licence];
   writeTree(root, files);
-  setTimes(root, release.epochS);
   writeFileSync(join(top, "ocir-broker.spec"), spec(release, root, files));
   const macros = Object.entries({ ...MACROS, _topdir: top }).flatMap(([key, value]) => ["--define", `${key} ${value}`]);
   await finished("rpmbuild", [...macros, "--target", `${target.machine}-linux`, "-bb", join(top, "ocir-broker.spec")], {
