@@ -1,6 +1,6 @@
 /** One result of a check. Evidence never contains a secret, an OCID or text from upstream. */
 import type { Finding as KubeletConfigFinding } from "@ocir-broker/kubelet-config";
-import { DIAGNOSES, type DiagnosisName, type Verdict } from "./diagnoses.ts";
+import { DIAGNOSES, type Diagnosis, type DiagnosisName, type Verdict } from "./diagnoses.ts";
 
 export interface Finding {
   /** Stable, for scripts and for docs/reference/codes.md. */
@@ -21,7 +21,7 @@ export interface Particulars {
 }
 
 export function finding(name: keyof typeof DIAGNOSES, evidence: string, { fix, service }: Particulars = {}): Finding {
-  const row: { verdict: Verdict; means: string; fix?: string } = DIAGNOSES[name];
+  const row: Diagnosis = DIAGNOSES[name];
   const advice = fix ?? row.fix;
   const means = service === undefined ? row.means : row.means.replace("the service", service);
   return { name, verdict: row.verdict, means, evidence, ...(advice === undefined ? {} : { fix: advice }) };

@@ -1,5 +1,5 @@
 export { parseServiceAccountToken } from "./checks/kubelet/service-account-access.ts";
-export { DIAGNOSES, type DiagnosisName, type Verdict } from "./diagnoses.ts";
+export { DIAGNOSES, type Diagnosis, type DiagnosisName } from "./diagnoses.ts";
 export { diagnose } from "./doctor.ts";
 export type { DoctorOptions } from "./doctor-options.ts";
 export { readDaemonEnvironment } from "./node/daemon-environment.ts";

@@ -3,17 +3,11 @@
  * here that lacks one of them does not compile.
  */
 import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/broker";
-import { DIAGNOSES, type Verdict } from "@ocir-broker/doctor";
+import { DIAGNOSES, type Diagnosis } from "@ocir-broker/doctor";
 import { type ErrorText, FILE_ERRORS, type FileErrorCode } from "@ocir-broker/foundation";
 import { KUBELET_CONFIG_ERRORS, type KubeletConfigErrorCode } from "@ocir-broker/kubelet-config";
 import { SHIM_ERRORS, type ShimErrorCode, type ShimErrorText } from "@ocir-broker/protocol";
 import { COMMAND_ERRORS, type CommandErrorCode } from "../command-errors.ts";
-
-interface Diagnosis {
-  readonly verdict: Verdict;
-  readonly means: string;
-  readonly fix?: string;
-}
 
 type Codes<Code extends string> = Readonly<Record<Code, ErrorText>>;
 
