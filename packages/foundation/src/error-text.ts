@@ -18,11 +18,11 @@ export interface FetchErrorText extends RequestErrorText {
   readonly retryable: boolean;
 }
 
-export function transient(status: FetchErrorText["status"], what: string, next: string): FetchErrorText {
+export function transient(what: string, next: string, status: FetchErrorText["status"] = 502): FetchErrorText {
   return { status, retryable: true, what, next };
 }
 
-export function permanent(status: FetchErrorText["status"], what: string, next: string): FetchErrorText {
+export function permanent(what: string, next: string, status: FetchErrorText["status"] = 502): FetchErrorText {
   return { status, retryable: false, what, next };
 }
 

@@ -10,21 +10,20 @@ import { type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts
 import type { Clock } from "./time/clock.ts";
 
 export const UPSTREAM_ERRORS = {
-  aborted: transient(503, "the broker gave up waiting", NEXT.wait),
-  "answer-too-large": transient(502, "a service's answer is too large", NEXT.changingProxy),
-  "connection-broken": transient(502, "a connection to Oracle's services broke", NEXT.changingProxy),
+  aborted: transient("the broker gave up waiting", NEXT.wait, 503),
+  "answer-too-large": transient("a service's answer is too large", NEXT.changingProxy),
+  "connection-broken": transient("a connection to Oracle's services broke", NEXT.changingProxy),
   /** Not retryable, unlike DNS without an answer. */
   "name-not-found": permanent(
-    502,
     "DNS does not know this name",
     "check the registry host in the image's name, then the node's DNS",
   ),
-  "name-not-resolved": transient(502, "a name could not be resolved", NEXT.dns),
-  "proxy-refused": transient(502, "the proxy refused the connection", NEXT.proxySettings),
-  refused: transient(502, "a connection was refused", NEXT.network),
-  timeout: transient(504, "Oracle's services did not answer in time", NEXT.network),
-  tls: transient(502, "a certificate is not trusted", NEXT.trust),
-  unreachable: transient(504, "Oracle's services cannot be reached", NEXT.network),
+  "name-not-resolved": transient("a name could not be resolved", NEXT.dns),
+  "proxy-refused": transient("the proxy refused the connection", NEXT.proxySettings),
+  refused: transient("a connection was refused", NEXT.network),
+  timeout: transient("Oracle's services did not answer in time", NEXT.network, 504),
+  tls: transient("a certificate is not trusted", NEXT.trust),
+  unreachable: transient("Oracle's services cannot be reached", NEXT.network, 504),
 } as const satisfies Record<string, FetchErrorText>;
 
 export type UpstreamErrorCode = keyof typeof UPSTREAM_ERRORS;

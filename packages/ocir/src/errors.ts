@@ -15,25 +15,23 @@ import {
 
 export const OCIR_ERRORS = {
   "clock-skew": CLOCK_SKEW,
-  "image-invalid": permanent(400, "the image's name is invalid", "check the pod's image name"),
-  "registry-answer-invalid": transient(502, "the registry's answer is not a token", NEXT.changingProxy),
+  "image-invalid": permanent("the image's name is invalid", "check the pod's image name", 400),
+  "registry-answer-invalid": transient("the registry's answer is not a token", NEXT.changingProxy),
   "registry-forbidden": permanent(
-    502,
     "the registry refused this instance",
     "check that the host is a registry of a region that the tenancy is subscribed to",
   ),
-  "registry-redirected": permanent(502, "the registry's token endpoint points elsewhere", NEXT.changingProxy),
-  "registry-refused": permanent(502, "the registry refused the request", NEXT.journal),
-  "registry-status-unexpected": transient(502, "the registry answered with an unexpected status", NEXT.changingProxy),
-  "registry-throttled": transient(503, "the registry is throttling", NEXT.wait),
-  "registry-unauthorized": transient(502, "the registry did not accept this instance's session", NEXT.clock),
-  "registry-unavailable": transient(503, "the registry returned a server error", NEXT.outage),
+  "registry-redirected": permanent("the registry's token endpoint points elsewhere", NEXT.changingProxy),
+  "registry-refused": permanent("the registry refused the request", NEXT.journal),
+  "registry-status-unexpected": transient("the registry answered with an unexpected status", NEXT.changingProxy),
+  "registry-throttled": transient("the registry is throttling", NEXT.wait, 503),
+  "registry-unauthorized": transient("the registry did not accept this instance's session", NEXT.clock),
+  "registry-unavailable": transient("the registry returned a server error", NEXT.outage, 503),
   "token-anonymous": permanent(
-    502,
     "the registry's token is anonymous: something removes the request's Authorization header",
     "exempt the registry from the proxy (proxy.noProxy), or make the proxy pass the header on",
   ),
-  "token-expired": transient(502, "the token had already expired when it arrived", NEXT.clock),
+  "token-expired": transient("the token had already expired when it arrived", NEXT.clock),
 } as const satisfies Record<string, FetchErrorText>;
 
 export type OcirErrorCode = keyof typeof OCIR_ERRORS;

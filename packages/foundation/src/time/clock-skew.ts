@@ -3,7 +3,6 @@
 import { NEXT, transient } from "../error-text.ts";
 
 export const CLOCK_SKEW = transient(
-  502,
   "this node's clock is more than 5 minutes off, and OCI refuses its signatures",
   NEXT.clock,
 );
