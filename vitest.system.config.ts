@@ -10,30 +10,50 @@ const NEED_QUIET = [
   "test/system/systemd-load.test.ts",
 ];
 
+/** Files with a longer form (more inputs, every step). */
+const WITH_LONG_FORM = [
+  ...NEED_QUIET,
+  "test/system/daemonset.test.ts",
+  "test/system/documentation.test.ts",
+  "test/system/fuzz/*.test.ts",
+  "test/system/hostile-clients.test.ts",
+  "test/system/install-given-back.test.ts",
+  "test/system/kubelet-oracle.test.ts",
+  "test/system/soak.test.ts",
+];
+
 const limits = { testTimeout: 600_000, hookTimeout: 600_000 };
+const alone = { ...limits, maxWorkers: 1 };
 
 /**
  * The system tests: a real service manager, kills, installers. Most run two files at a time, because they wait more than
- * they compute. Long sweeps are left to `npm run test:long` (vitest.long.config.ts).
+ * they compute.
  */
-export default defineConfig({
+const SYSTEM = [
+  {
+    ...limits,
+    name: "parallel",
+    include: ["test/system/**/*.test.ts"],
+    exclude: NEED_QUIET,
+    maxWorkers: 2,
+    sequence: { groupOrder: 0 },
+  },
+  { ...alone, name: "quiet", include: NEED_QUIET, sequence: { groupOrder: 1 } },
+];
+
+/** The long forms take about an hour and a half; a weekly workflow runs them, `.ci/run` does not. */
+const LONG = [
+  { ...alone, name: "long", include: WITH_LONG_FORM, env: { OCIR_BROKER_LONG_RUN: "1" }, testTimeout: 3_600_000 },
+];
+
+/** The tests on a real Kubernetes, which test/cluster/main.ts builds. */
+const CLUSTER = [{ ...alone, name: "cluster", include: ["test/cluster/**/*.test.ts"] }];
+
+/** What `npm run test:system`, `test:long` and `test:cluster` run: `--mode long`, `--mode cluster`, otherwise the system tests. */
+export default defineConfig(({ mode }) => ({
   test: {
     globalSetup: "test/run-folder.ts",
-    reporters: process.env["CI"] ? ["default", ["json", { outputFile: "test-results/system.json" }]] : ["default"],
-    projects: [
-      {
-        test: {
-          ...limits,
-          name: "parallel",
-          include: ["test/system/**/*.test.ts"],
-          exclude: NEED_QUIET,
-          maxWorkers: 2,
-          sequence: { groupOrder: 0 },
-        },
-      },
-      {
-        test: { ...limits, name: "quiet", include: NEED_QUIET, maxWorkers: 1, sequence: { groupOrder: 1 } },
-      },
-    ],
+    reporters: process.env["CI"] ? ["default", ["json", { outputFile: `test-results/${mode}.json` }]] : ["default"],
+    projects: ({ long: LONG, cluster: CLUSTER }[mode] ?? SYSTEM).map((test) => ({ test })),
   },
-});
+}));

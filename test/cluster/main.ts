@@ -23,7 +23,7 @@ if (canRunCluster([]) === undefined) {
 }
 const reason = canRunCluster(minors);
 if (reason !== undefined) console.log(`the tests on a real Kubernetes are skipped: ${reason}`);
-const { status } = spawnSync("vitest", ["run", "--config", "vitest.cluster.config.ts"], {
+const { status } = spawnSync("vitest", ["run", "--config", "vitest.system.config.ts", "--mode", "cluster"], {
   stdio: "inherit",
   env: {
     ...process.env,
