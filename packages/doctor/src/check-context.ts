@@ -1,5 +1,6 @@
 /** The context that all checks share: the node, the cloud, and results that more than one check needs. */
 import { codeOf } from "@ocir-broker/broker";
+import { resultIfAny } from "@ocir-broker/foundation";
 import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
 import { type Cloud, once } from "./cloud.ts";
 import { findingOfCode } from "./diagnoses.ts";
@@ -60,20 +61,6 @@ export async function attempt<Value>(work: Promise<Value>): Promise<Attempt<Valu
     return { value: await work };
   } catch (error) {
     return { error };
-  }
-}
-
-export async function valueIfAny<Value>(work: Promise<Value>): Promise<Value | undefined> {
-  const attempted = await attempt(work);
-  return "value" in attempted ? attempted.value : undefined;
-}
-
-/** Undefined if it throws. */
-export function resultIfAny<Value>(work: () => Value): Value | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
   }
 }
 

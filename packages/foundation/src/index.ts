@@ -19,6 +19,7 @@ export { parseJson } from "./parse-json.ts";
 export { parseJwt } from "./parse-jwt.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { type ReadOptions, readRegularFile } from "./regular-file.ts";
+export { resultIfAny } from "./result-if-any.ts";
 export { retryAfterMsOf } from "./retry-after.ts";
 export { Secret } from "./secret.ts";
 export {

@@ -9,6 +9,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
 import { readRegularFile } from "./regular-file.ts";
+import { resultIfAny } from "./result-if-any.ts";
 
 /** Debian and Ubuntu; Oracle Linux and related systems. */
 const SYSTEM_STORES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
@@ -28,7 +29,7 @@ export function readTrustedCertificates(
   const byContent = new Map<string, string>();
   if (caFile === undefined) for (const pem of getCACertificates("bundled")) byContent.set(contentOf(pem), pem);
   for (const file of caFile === undefined ? storeFiles(environment) : [caFile]) {
-    for (const pem of readText(file).match(CERTIFICATE) ?? []) {
+    for (const pem of textOf(file)?.match(CERTIFICATE) ?? []) {
       const content = contentOf(pem);
       if (!byContent.has(content) && isCertificate(pem)) byContent.set(content, pem);
     }
@@ -44,20 +45,12 @@ function storeFiles(environment: Readonly<Record<string, string | undefined>>): 
 }
 
 function filesIn(directory: string): string[] {
-  if (directory === "") return [];
-  try {
-    return readdirSync(directory).map((name) => join(directory, name));
-  } catch {
-    return [];
-  }
+  const names = directory === "" ? [] : (resultIfAny(() => readdirSync(directory)) ?? []);
+  return names.map((name) => join(directory, name));
 }
 
-function readText(file: string): string {
-  try {
-    return readRegularFile(file).toString("latin1");
-  } catch {
-    return "";
-  }
+function textOf(file: string): string | undefined {
+  return resultIfAny(() => readRegularFile(file).toString("latin1"));
 }
 
 function contentOf(pem: string): string {
@@ -65,9 +58,5 @@ function contentOf(pem: string): string {
 }
 
 function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0;
-  } catch {
-    return false;
-  }
+  return resultIfAny(() => new X509Certificate(pem)) !== undefined;
 }

@@ -1,7 +1,15 @@
 /** `ocir-broker status`: shows what the daemon reports on its health socket. It holds no secret. */
 import type { HealthDetails } from "@ocir-broker/broker";
 import { askHealthSocket, type DiagnosisName } from "@ocir-broker/doctor";
-import { type Clock, createSystemClock, holdProcess, parseJson, readRegularFile, sleep } from "@ocir-broker/foundation";
+import {
+  type Clock,
+  createSystemClock,
+  holdProcess,
+  parseJson,
+  readRegularFile,
+  resultIfAny,
+  sleep,
+} from "@ocir-broker/foundation";
 import { DISABLED_FILE, HEALTH_GROUP } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
@@ -102,11 +110,7 @@ function render(fields: object, output: CommandOptions["output"], table: () => s
 
 /** The time in the file of `ocir-broker disable`; undefined if the node is not switched off. */
 function disabledSince(): string | undefined {
-  try {
-    return readRegularFile(DISABLED_FILE).toString().trim();
-  } catch {
-    return undefined;
-  }
+  return resultIfAny(() => readRegularFile(DISABLED_FILE).toString().trim());
 }
 
 function disabledText(since: string): string {

@@ -1,6 +1,6 @@
 /** Checks DNS and TCP to the auth service and the registry. Behind a proxy, the proxy does both, so neither is tried. */
 import type { RegionInfo } from "@ocir-broker/identity";
-import { attempt, type Check, type CheckContext, causeOf, valueIfAny } from "../check-context.ts";
+import { attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { DIAGNOSES } from "../diagnoses.ts";
 import { type Finding, finding, notChecked, type Particulars } from "../finding.ts";
 
@@ -31,7 +31,7 @@ export const checkRegistryPath: Check = async (context) => {
     ];
   }
   const registryHost = host.value;
-  const region = await valueIfAny(cloud.region());
+  const region = await cloud.region().catch(() => undefined);
   // Only hosts that the broker gives tokens to are probed.
   if (!(await cloud.isRegistry(registryHost))) return [];
   return [

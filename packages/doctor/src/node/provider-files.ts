@@ -4,6 +4,7 @@
  */
 import type { Stats } from "node:fs";
 import { join } from "node:path";
+import { resultIfAny } from "@ocir-broker/foundation";
 import { type ConfigFile, decodeConfigText } from "@ocir-broker/kubelet-config";
 import { API_VERSION, isOurProvider } from "@ocir-broker/protocol";
 import { parse } from "yaml";
@@ -127,9 +128,5 @@ export function tokenAttributesIn(files: readonly ConfigFile[]): TokenAttributes
 }
 
 function parseConfig(text: string): z.output<typeof config> | undefined {
-  try {
-    return config.safeParse(parse(text)).data;
-  } catch {
-    return undefined;
-  }
+  return resultIfAny(() => config.safeParse(parse(text)).data);
 }

@@ -5,8 +5,7 @@
  * shown-values.ts. A token, key, OCID or chosen name never gets in.
  */
 import { X509Certificate } from "node:crypto";
-import { parseJson, parseJwt, type UpstreamResponse } from "@ocir-broker/foundation";
-import { resultIfAny } from "../check-context.ts";
+import { parseJson, parseJwt, resultIfAny, type UpstreamResponse } from "@ocir-broker/foundation";
 import {
   certificateAttribute,
   challengeScheme,

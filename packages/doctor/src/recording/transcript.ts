@@ -5,7 +5,7 @@
 import { codeOf } from "@ocir-broker/broker";
 import { Secret, type SendRequest, urlBelow } from "@ocir-broker/foundation";
 import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
-import { attempt, valueIfAny } from "../check-context.ts";
+import { attempt } from "../check-context.ts";
 import { createCloud } from "../cloud.ts";
 import type { DoctorOptions } from "../doctor-options.ts";
 import type { Exchange } from "./exchanges.ts";
@@ -78,7 +78,7 @@ export async function recordTranscript(options: Options): Promise<Transcript> {
     await take("auth service, unsigned", async () => cloud.sendAuth(unsigned(await cloud.authUrl(), signal)));
 
     const name = image === undefined ? undefined : parseImage(image);
-    const region = await valueIfAny(cloud.region());
+    const region = await cloud.region().catch(() => undefined);
     const registryHost = name?.registryHost ?? (region && registryHostOf(region));
     if (registryHost === undefined) return;
     // A host outside the rules gets no request, signed or not.

@@ -1,6 +1,6 @@
 /** The request `POST /v1/x509` in the form that Oracle's TypeScript SDK sends: same body, same key id, same signed headers. */
 import type { KeyObject, X509Certificate } from "node:crypto";
-import { urlBelow } from "@ocir-broker/foundation";
+import { resultIfAny, urlBelow } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
 import { signPost } from "../signed-post.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
@@ -31,11 +31,11 @@ export function createFederationRequest(
     intermediateCertificates: intermediates.map(base64Of),
   });
   const keyId = `${tenancyId}/fed-x509/${certificate.fingerprint.toLowerCase()}`;
-  try {
-    return { url, headers: signPost({ url, contentType: "application/json", body, keyId, privateKey, wallMs }), body };
-  } catch {
-    throw new IdentityError("sdk-failed", authUrl.host);
-  }
+  const headers = resultIfAny(() =>
+    signPost({ url, contentType: "application/json", body, keyId, privateKey, wallMs }),
+  );
+  if (headers === undefined) throw new IdentityError("sdk-failed", authUrl.host);
+  return { url, headers, body };
 }
 
 function base64Of(certificate: X509Certificate): string {

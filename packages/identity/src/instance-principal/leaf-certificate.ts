@@ -6,7 +6,7 @@
  * never prints its content.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { type Clock, isSkewed } from "@ocir-broker/foundation";
+import { type Clock, isSkewed, resultIfAny } from "@ocir-broker/foundation";
 import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
 import type { MetadataAnswer, MetadataService } from "./metadata-service.ts";
 
@@ -67,7 +67,9 @@ function decodeLeafCertificate(answers: Answers, wallMs: number): LeafCertificat
 
 function decodeCertificates({ text, host }: MetadataAnswer): [X509Certificate, ...X509Certificate[]] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  const [first, ...rest] = blocks.map((pem) => attempt("certificate-invalid", host, () => new X509Certificate(pem)));
+  const certificates = resultIfAny(() => blocks.map((pem) => new X509Certificate(pem)));
+  if (certificates === undefined) throw new IdentityError("certificate-invalid", host);
+  const [first, ...rest] = certificates;
   if (first === undefined) throw new IdentityError("metadata-invalid", host);
   return [first, ...rest];
 }
@@ -75,18 +77,10 @@ function decodeCertificates({ text, host }: MetadataAnswer): [X509Certificate, .
 /** Accepts `RSA PRIVATE KEY` (PKCS#1) and `PRIVATE KEY` (PKCS#8), which both occur, without a passphrase. */
 function decodePrivateKey({ text, host }: MetadataAnswer): KeyObject {
   if (!/-----BEGIN (?:RSA )?PRIVATE KEY-----/.test(text)) throw new IdentityError("metadata-invalid", host);
-  const key = attempt("certificate-invalid", host, () => createPrivateKey(text));
-  if (key.asymmetricKeyType !== "rsa") throw new IdentityError("certificate-invalid", host);
+  // Without OpenSSL's error, which may quote the key.
+  const key = resultIfAny(() => createPrivateKey(text));
+  if (key?.asymmetricKeyType !== "rsa") throw new IdentityError("certificate-invalid", host);
   return key;
-}
-
-/** Drops OpenSSL's error, which may quote the key. */
-function attempt<T>(code: IdentityErrorCode, host: string, decode: () => T): T {
-  try {
-    return decode();
-  } catch {
-    throw new IdentityError(code, host);
-  }
 }
 
 /** Finds the tenancy as the SDKs do: the subject's value with the prefix `opc-tenant:`, otherwise `opc-identity:`. */

@@ -1,5 +1,6 @@
 /** Reads private keys in PEM: PKCS#1 and PKCS#8, plain or encrypted. Drops OpenSSL's errors, because they may quote the key. */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { resultIfAny } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
 import { readPrivateFile } from "./private-file.ts";
 import type { Profile } from "./profile.ts";
@@ -15,7 +16,9 @@ export function readProfileKey(profile: Profile): KeyObject {
 
 /** @throws {IdentityError} `key-encrypted`, `key-invalid` */
 export function decodePrivateKey(pem: string, passPhrase: string | undefined, place: string): KeyObject {
-  const key = parseKey(pem, passPhrase);
+  const key = resultIfAny(() =>
+    createPrivateKey({ key: pem, ...(passPhrase === undefined ? {} : { passphrase: passPhrase }) }),
+  );
   if (key?.asymmetricKeyType === "rsa") return key;
   // Both "BEGIN ENCRYPTED PRIVATE KEY" and PKCS#1's "Proc-Type: 4,ENCRYPTED".
   throw new IdentityError(key === undefined && pem.includes("ENCRYPTED") ? "key-encrypted" : "key-invalid", place);
@@ -28,12 +31,4 @@ export function fingerprintOf(privateKey: KeyObject): string {
     .update(der)
     .digest("hex")
     .replace(/..(?=.)/g, "$&:");
-}
-
-function parseKey(key: string, passphrase: string | undefined): KeyObject | undefined {
-  try {
-    return createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) });
-  } catch {
-    return undefined;
-  }
 }

@@ -1,0 +1,10 @@
+/** The result of work that may fail for reasons that do not matter. */
+
+/** Undefined if it throws. */
+export function resultIfAny<Value>(work: () => Value): Value | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
