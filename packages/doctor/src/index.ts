@@ -5,5 +5,6 @@ export type { DoctorOptions } from "./doctor-options.ts";
 export { readDaemonEnvironment } from "./node/daemon-environment.ts";
 export { askHealthSocket, askSocket } from "./node/health-socket.ts";
 export { locateKubelet, pathFaultOf } from "./node/kubelet-location.ts";
+export { createNodeFiles } from "./node/node-files.ts";
 export { recordTranscript } from "./recording/transcript.ts";
 export { exitStatusOf, renderReport } from "./report.ts";

@@ -1,5 +1,5 @@
 /** Tests of the answers to scripts that ask for the node's kubelet and for paths. */
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runCommand, trustedFolder } from "../../test/command-run.ts";
@@ -181,4 +181,10 @@ test("kubelet-config remove says with a code that no provider would be left", as
     exitCode: 1,
     stderr: expect.stringMatching(/^ocir-broker: provider-last: .*a\.yaml: .*; first remove [ -~]+\n$/),
   });
+});
+
+test("kubelet-config remove creates no file if there is none", async () => {
+  const path = join(trustedFolder(), "a.yaml");
+  expect(await runCommand("kubelet-config", "remove", path, "--write")).toMatchObject({ exitCode: 0 });
+  expect(existsSync(path)).toBe(false);
 });

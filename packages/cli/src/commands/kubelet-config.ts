@@ -4,7 +4,7 @@
  * before they restart a kubelet.
  */
 import { buffer } from "node:stream/consumers";
-import { locateKubelet, pathFaultOf } from "@ocir-broker/doctor";
+import { createNodeFiles, locateKubelet, pathFaultOf } from "@ocir-broker/doctor";
 import { absolutePathOf, createSystemClock } from "@ocir-broker/foundation";
 import {
   checkCredentialProviderConfig,
@@ -20,7 +20,7 @@ import {
 import { isOurProvider, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { commandError } from "../command-errors.ts";
-import { isExecutable, readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";
+import { readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";
 import { addGrantsCommand } from "./service-account-grants.ts";
 
 const BIN_DIRECTORY = "/usr/local/bin";
@@ -87,9 +87,7 @@ export function addKubeletConfigCommand(program: Command): void {
     )
     .option("--annotation <name>", "pass this annotation on, and serve pods without a service account too")
     .action((path: string, options: ChangeOptions) => {
-      if (options.write) refuseUntrustedPath(path);
-      const existing = readIfThere(path);
-      deliver(path, existing, mergeProvider(existing, mergeOptionsOf(options)), options.write);
+      change(path, options, (existing) => mergeProvider(existing, mergeOptionsOf(options)));
     });
 
   kubeletConfig
@@ -99,12 +97,12 @@ export function addKubeletConfigCommand(program: Command): void {
     )
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .option(...WRITE_OPTION)
-    .action((path: string, { write }: ChangeOptions) => {
-      if (write) refuseUntrustedPath(path);
-      const existing = readIfThere(path) ?? "";
-      const left = removeProviders(existing);
-      if (left === undefined) throw commandError("provider-last", { place: path });
-      deliver(path, existing, left, write);
+    .action((path: string, options: ChangeOptions) => {
+      change(path, options, (existing = "") => {
+        const left = removeProviders(existing);
+        if (left === undefined) throw commandError("provider-last", { place: path });
+        return left;
+      });
     });
 
   addGrantsCommand(kubeletConfig);
@@ -145,7 +143,7 @@ function tellFaults(faults: readonly string[]): void {
 
 function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir, image }: CheckOptions): void {
   const { files, directory } = readConfigFiles(paths);
-  const hasExecutable = (name: string) => isExecutable(`${binDir}/${name}`);
+  const hasExecutable = (name: string) => createNodeFiles("/").isExecutable(`${binDir}/${name}`);
   const findings = checkCredentialProviderConfig(files, { kubeletMinor, directory, hasExecutable });
   for (const finding of findings) process.stdout.write(`${describe(finding)}\n`);
   if (findings.some(({ severity }) => severity !== "warning")) process.exitCode = 1;
@@ -167,15 +165,15 @@ function describe({ severity, code, file, line, path, message, fix }: Finding): 
   return `${severity}: ${code}: ${place}: ${message}; ${fix}`;
 }
 
-/** Another user could redirect what root writes below a folder that this user can change. */
-function refuseUntrustedPath(path: string): void {
-  const fault = process.geteuid?.() === 0 ? pathFaultOf(absolutePathOf(path), "/") : undefined;
+/** @param edit gets the file's text, if there is a file, and returns the new text. */
+function change(path: string, { write }: ChangeOptions, edit: (existing: string | undefined) => string): void {
+  // Another user could redirect what root writes below a folder that this user can change.
+  const fault = write && process.geteuid?.() === 0 ? pathFaultOf(absolutePathOf(path), "/") : undefined;
   if (fault !== undefined) throw new Error(fault);
-}
-
-function deliver(path: string, existing: string | undefined, text: string, write: boolean): void {
+  const existing = readIfThere(path);
+  const text = edit(existing);
   if (!write) process.stdout.write(text);
-  else if (text !== existing) replaceFile(path, text);
+  else if (text !== (existing ?? "")) replaceFile(path, text);
 }
 
 function parseMinor(text: string): number {

@@ -1,6 +1,5 @@
 /** The kubelet's configuration files: read as the kubelet reads them, replaced so that it never sees half of one. */
 import {
-  accessSync,
   closeSync,
   constants,
   fchmodSync,
@@ -33,16 +32,6 @@ export function readConfigFiles(paths: readonly string[]): { files: ConfigFile[]
     files: files.map((path) => ({ path, text: withPath(path, () => decodeConfigText(readRegularFile(path))) })),
     directory,
   };
-}
-
-/** Follows links. */
-export function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 export function readIfThere(path: string): string | undefined {
