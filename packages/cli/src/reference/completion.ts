@@ -9,20 +9,14 @@ export function renderCompletion(shell: Shell, program: CommandNode): string {
 }
 
 function bash(program: CommandNode): string {
-  const valued = allCommands(program).flatMap((command) =>
-    optionsWithValue(command).map(([option, name]) => {
-      const words = option.value?.isFile ? "-f" : `-W ${quote(option.value?.choices.join(" ") ?? "")}`;
-      return `    ${quote(`${pathOf(command)} ${name}`)}) mapfile -t COMPREPLY < <(compgen ${words} -- "$current"); return ;;`;
-    }),
-  );
-  const words = allCommands(program).map(
-    (command) =>
-      `    ${quote(pathOf(command))}) words=${quote(
-        wordsOf(command)
-          .map(([word]) => word)
-          .join(" "),
-      )} ;;`,
-  );
+  const valued = optionsWithValue(program).map(({ at, isFile, choices }) => {
+    const words = isFile ? "-f" : `-W ${quote(choices)}`;
+    return `    ${quote(at)}) mapfile -t COMPREPLY < <(compgen ${words} -- "$current"); return ;;`;
+  });
+  const words = allCommands(program).map((command) => {
+    const known = wordsOf(command).map(([word]) => word);
+    return `    ${quote(pathOf(command))}) words=${quote(known.join(" "))} ;;`;
+  });
   return [
     "# ocir-broker completion bash > /etc/bash_completion.d/ocir-broker",
     "_ocir_broker() {",
@@ -46,12 +40,10 @@ function bash(program: CommandNode): string {
 }
 
 function zsh(program: CommandNode): string {
-  const valued = allCommands(program).flatMap((command) =>
-    optionsWithValue(command).map(([option, name]) => {
-      const action = option.value?.isFile ? "_files" : `compadd -- ${option.value?.choices.join(" ") ?? ""}`;
-      return `    (${quote(`${pathOf(command)} ${name}`)}) ${action}; return ;;`;
-    }),
-  );
+  const valued = optionsWithValue(program).map(({ at, isFile, choices }) => {
+    const action = isFile ? "_files" : `compadd -- ${choices}`;
+    return `    (${quote(at)}) ${action}; return ;;`;
+  });
   const known = allCommands(program).map((command) => {
     const words = wordsOf(command).map(([word, text]) => quote(`${word}:${text.replaceAll(":", "\\:")}`));
     return `    (${quote(pathOf(command))}) known=(${words.join(" ")}) ;;`;
@@ -122,10 +114,15 @@ function wordsOf({ commands, arguments: given, options }: CommandNode): [word: s
   ];
 }
 
-function optionsWithValue({ options }: CommandNode): [OptionNode, string][] {
-  return options
-    .filter(({ value }) => value !== undefined)
-    .flatMap((option) => option.names.map((name): [OptionNode, string] => [option, name]));
+/** Each name of an option with a value, after its command, as in `ocir-broker get --output`. */
+function optionsWithValue(program: CommandNode): { at: string; isFile: boolean; choices: string }[] {
+  return allCommands(program).flatMap((command) =>
+    command.options.flatMap(({ names, value }) => {
+      if (value === undefined) return [];
+      const { isFile, choices } = value;
+      return names.map((name) => ({ at: `${pathOf(command)} ${name}`, isFile, choices: choices.join(" ") }));
+    }),
+  );
 }
 
 function subcommandPaths(program: CommandNode): string[] {

@@ -58,8 +58,6 @@ const config = z.object({
   ),
 });
 
-const DEFAULT_INVOCATION: Invocation = { apiVersion: API_VERSION, args: [], env: {} };
-
 export function readProviderFiles(files: NodeFiles, { configPath }: Kubelet): ProviderFiles | undefined {
   if (configPath === undefined) return undefined;
   const stats = files.stat(configPath);
@@ -101,23 +99,18 @@ function isDirectory(stats: Read<Stats>): boolean {
 
 /** Uses what can be parsed; another check reports faults of the files. */
 export function invocationIn(files: readonly ConfigFile[]): Invocation {
-  for (const { text } of files) {
-    const ours = parseConfig(text)?.providers.find(({ name }) => isOurProvider(name));
-    if (ours === undefined) continue;
-    return {
-      apiVersion: ours.apiVersion ?? DEFAULT_INVOCATION.apiVersion,
-      args: ours.args ?? [],
-      env: Object.fromEntries((ours.env ?? []).map(({ name, value }) => [name, value])),
-    };
-  }
-  return DEFAULT_INVOCATION;
+  const { apiVersion = API_VERSION, args, env } = ourEntries(files)[0] ?? {};
+  return {
+    apiVersion,
+    args: args ?? [],
+    env: Object.fromEntries((env ?? []).map(({ name, value }) => [name, value])),
+  };
 }
 
 /** Of our entries that have tokenAttributes. */
 export function tokenAttributesIn(files: readonly ConfigFile[]): TokenAttributes[] {
-  return files
-    .flatMap(({ text }) => parseConfig(text)?.providers ?? [])
-    .flatMap(({ name, tokenAttributes }) => (isOurProvider(name) ? (tokenAttributes ?? []) : []))
+  return ourEntries(files)
+    .flatMap(({ tokenAttributes }) => tokenAttributes ?? [])
     .map((attributes) => ({
       audience: attributes.serviceAccountTokenAudience,
       annotationKeys: [
@@ -127,6 +120,8 @@ export function tokenAttributesIn(files: readonly ConfigFile[]): TokenAttributes
     }));
 }
 
-function parseConfig(text: string): z.output<typeof config> | undefined {
-  return resultIfAny(() => config.safeParse(parse(text)).data);
+function ourEntries(files: readonly ConfigFile[]): z.output<typeof config>["providers"] {
+  return files
+    .flatMap(({ text }) => resultIfAny(() => config.safeParse(parse(text)).data?.providers) ?? [])
+    .filter(({ name }) => isOurProvider(name));
 }
