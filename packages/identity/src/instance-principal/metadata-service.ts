@@ -6,19 +6,16 @@
  * proxy, because the service refuses requests with a `Forwarded` header.
  */
 import {
-  type Clock,
   createLimiter,
   type Random,
   retryAfterMsOf,
-  type SendRequest,
   UpstreamError,
   type UpstreamResponse,
   urlBelow,
 } from "@ocir-broker/foundation";
 import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
-import type { IdentityEvent } from "../identity-event.ts";
 import { pause, runLimited } from "./pause.ts";
-import { reported } from "./reported.ts";
+import { type ReportedOptions, reported } from "./reported.ts";
 
 /** The service's own limit is unknown, and all programs on the node share it. */
 const RATE = { burst: 5, spacingMs: 200 };
@@ -64,13 +61,10 @@ export interface MetadataService {
   ): Promise<{ -readonly [Index in keyof P]: MetadataAnswer }>;
 }
 
-export interface MetadataServiceOptions {
-  readonly clock: Clock;
+export interface MetadataServiceOptions extends ReportedOptions {
   readonly random: Random;
-  readonly send: SendRequest;
   /** Tried in order until one answers, which is then used always. */
   readonly baseUrls: readonly URL[];
-  readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
 }
 
 export function createMetadataService(options: MetadataServiceOptions): MetadataService {

@@ -2,7 +2,6 @@
  * The files that make a release's folder an apt repository: `Packages` and `Release`. Signing adds `InRelease`. For dnf, run
  * createrepo_c on the web server; dnf trusts the signature in each .rpm.
  */
-import { createHash } from "node:crypto";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { finished } from "../finished.ts";
@@ -18,7 +17,7 @@ export async function writeAptIndex(folder: string, { epochS }: Release): Promis
   const entries = await Promise.all(debs.sort().map((name) => entryOf(folder, name)));
   const packages = entries.join("\n");
   writeFileSync(join(folder, "Packages"), packages);
-  const sha256 = createHash("sha256").update(packages).digest("hex");
+  const sha256 = sha256Of(join(folder, "Packages"));
   const lines = [
     "Origin: ocir-broker",
     "Label: ocir-broker",
