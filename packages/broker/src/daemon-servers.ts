@@ -28,7 +28,7 @@ export interface DaemonServersOptions {
   readonly health: Health;
   readonly renderMetrics: () => Promise<string>;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "requestServed">;
+  readonly metrics: Pick<Metrics, "requests">;
 }
 
 /**
@@ -47,7 +47,7 @@ export function createDaemonServers(options: DaemonServersOptions): DaemonServer
     answerDockerCredential,
     deadlineMs,
     onServed(served, elapsedMs) {
-      metrics.requestServed(served.outcome, elapsedMs);
+      metrics.requests.served(served.outcome, elapsedMs);
       logRequest(log, served, elapsedMs);
     },
   });

@@ -117,10 +117,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   textfile = startTextfile({
     ...{ path: config.metrics.textfile, clock, log },
     render() {
-      metrics.textfileRendered();
+      metrics.textfile.rendered();
       return renderMetrics();
     },
-    onWritten: metrics.textfileWritten,
+    onWritten: metrics.textfile.written,
   });
   log.info({ version, sockets: config.sockets }, "listening");
 

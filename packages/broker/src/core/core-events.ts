@@ -32,8 +32,8 @@ export function createCoreEvents({ log, metrics, onChanged, onHomeRegion }: Core
     onRegion: noter("region", (_reason, result) => {
       if (result === "success") onHomeRegion();
     }),
-    onSession: noter("session", metrics.sessionFetched),
-    onToken: noter("token", (reason, result, registryHost) => metrics.tokenFetched(registryHost, reason, result)),
+    onSession: noter("session", metrics.sessions.fetched),
+    onToken: noter("token", metrics.tokens.fetched),
   };
 }
 
@@ -51,7 +51,7 @@ interface WorkloadEventsOptions extends Pick<CoreEventsOptions, "log" | "metrics
 export function createWorkloadEvents({ log, metrics, clock }: WorkloadEventsOptions) {
   let last: WorkloadFailure | undefined;
   const noter = (kind: "session" | "token") => (event: CacheEvent) => {
-    reportFetch(event, (reason, result) => metrics.workloadFetched(kind, reason, result));
+    reportFetch(event, (reason, result) => metrics.serviceAccounts.fetched(kind, reason, result));
     if (event.type === "failed") {
       last = { error: event.error, atMs: clock.monotonicMs() };
       log.warn({ reason: event.reason, error: event.error }, `service account's ${kind} not fetched`);
@@ -61,12 +61,12 @@ export function createWorkloadEvents({ log, metrics, clock }: WorkloadEventsOpti
 }
 
 /** Logs at debug, and counts requests. */
-function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics, "upstreamAnswered">): void {
+function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics, "upstream">): void {
   const { type, ...facts } = event;
   log.debug(facts, type === "request" ? "identity request" : "identity retry");
   if (event.type !== "request") return;
   const result = typeof event.outcome === "number" ? upstreamResult(event.outcome) : "failed";
-  metrics.upstreamAnswered(event.upstream === "metadata" ? "metadata" : "auth", result, event.elapsedMs);
+  metrics.upstream.serviceAnswered(event.upstream === "metadata" ? "metadata" : "auth", result, event.elapsedMs);
 }
 
 type ReportFetch = (reason: FetchReason, result: "success" | "failure", key: string) => void;

@@ -38,10 +38,10 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
   if (!upstreams.hasTrust) log.error("no certificate can be read from upstream.caFile, so no service is trusted");
   const sendTo = (registryHost: string) =>
     instrumented(upstreams.send, clock, (result, elapsedMs) =>
-      metrics.registryAnswered(registryHost, result, elapsedMs),
+      metrics.upstream.registryAnswered(registryHost, result, elapsedMs),
     );
   const observed = (send: SendRequest, service: "cluster" | "domain") =>
-    instrumented(send, clock, (result, elapsedMs) => metrics.upstreamAnswered(service, result, elapsedMs));
+    instrumented(send, clock, (result, elapsedMs) => metrics.upstream.serviceAnswered(service, result, elapsedMs));
 
   const core = createCredentialCore({
     ...options,
@@ -95,7 +95,7 @@ function createAccess(
     refreshSession,
     refreshToken: (registryHost) => tokens.refresh(registryHost),
     onEvent(event) {
-      if (event.type === "refreshed") metrics.refreshed(event.registryHost);
+      if (event.type === "refreshed") metrics.access.refreshed(event.registryHost);
       const { type, ...facts } = event;
       log[type === "probe-failed" ? "debug" : "info"](facts, `access ${type}`);
     },

@@ -17,7 +17,7 @@ import {
 import type { RepositoryAccess } from "../access/repository-access.ts";
 import { errorAnswerOf } from "../errors/error-response.ts";
 import { type HttpAnswer, JSON_TYPE } from "../errors/response.ts";
-import type { RequestOutcome } from "../telemetry/metrics.ts";
+import type { RequestOutcome } from "../telemetry/metrics/requests.ts";
 import type { Registries } from "../tokens/registries.ts";
 import type { PullToken, PullTokens } from "../workloads/pull-tokens.ts";
 

@@ -9,7 +9,7 @@ import type { Clock } from "@ocir-broker/foundation";
 import { hasIdentity, type ProviderName } from "@ocir-broker/identity";
 import type { ConfigDetails } from "../config/config-status.ts";
 import { codeOf } from "../errors/describe-error.ts";
-import type { Readings, ServableTimes } from "./metrics.ts";
+import type { Readings, ServableTimes } from "./readings.ts";
 
 /** ok: everything works. degraded: tokens are or were served, but something fails. starting: no token yet. */
 type HealthStatus = "ok" | "degraded" | "starting";

@@ -1,6 +1,7 @@
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createMetrics, type Metrics, type Readings, type ServableTimes } from "./metrics.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+import type { Readings, ServableTimes } from "./readings.ts";
 
 const HOST = "iad.ocir.io";
 
@@ -48,9 +49,9 @@ describe("createMetrics", () => {
 
   it("counts and times a request under its outcome", async () => {
     const metrics = setUp();
-    metrics.requestServed("hit", 0.09);
-    metrics.requestServed("hit", 0.11);
-    metrics.requestServed("miss", 400);
+    metrics.requests.served("hit", 0.09);
+    metrics.requests.served("hit", 0.11);
+    metrics.requests.served("miss", 400);
     expect(await samples(metrics, "requests_total", '"hit"')).toEqual(['ocir_broker_requests_total{outcome="hit"} 2']);
     const [at100us] = await samples(metrics, "duration_seconds_bucket", 'le="0.0001"', '"hit"');
     expect(at100us).toMatch(/ 1$/);
@@ -79,11 +80,11 @@ describe("createMetrics", () => {
 
   it("names no host that has never answered, and 64 at most", async () => {
     const metrics = setUp();
-    metrics.registryAnswered("made-up.ocir.io", "failed", 1);
+    metrics.upstream.registryAnswered("made-up.ocir.io", "failed", 1);
     expect(await samples(metrics, "made-up")).toEqual([]);
     expect(await samples(metrics, 'upstream_requests_total{upstream="other",result="failed"} 1')).toHaveLength(1);
 
-    for (let index = 0; index < 100; index += 1) metrics.registryAnswered(`r${index}.ocir.io`, "2xx", 1);
+    for (let index = 0; index < 100; index += 1) metrics.upstream.registryAnswered(`r${index}.ocir.io`, "2xx", 1);
     expect(await samples(metrics, "upstream_requests_total", '"2xx"', "ocir.io")).toHaveLength(64);
     expect(await samples(metrics, 'upstream_requests_total{upstream="other",result="2xx"} 36')).toHaveLength(1);
   });
@@ -94,13 +95,13 @@ describe("createMetrics", () => {
     const time = async (): Promise<number> => Number((await samples(metrics, "textfile_timestamp"))[0]?.split(" ")[1]);
     expect(await time()).toBe(0);
     const firstSeconds = clock.wallMs() / 1_000;
-    metrics.textfileRendered();
+    metrics.textfile.rendered();
     expect(await time()).toBe(firstSeconds);
-    metrics.textfileWritten("success");
+    metrics.textfile.written("success");
     await clock.advance(15_000);
-    metrics.textfileRendered();
+    metrics.textfile.rendered();
     expect(await time()).toBe(firstSeconds + 15);
-    metrics.textfileWritten("failure");
+    metrics.textfile.written("failure");
     expect(await time()).toBe(firstSeconds);
     expect(await samples(metrics, "textfile_writes")).toEqual([
       'ocir_broker_textfile_writes_total{result="success"} 1',

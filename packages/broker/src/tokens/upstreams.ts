@@ -10,8 +10,7 @@ import {
 } from "@ocir-broker/foundation";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
-import type { UpstreamResult } from "../telemetry/metrics.ts";
-import { upstreamResult } from "../telemetry/upstream-result.ts";
+import { type UpstreamResult, upstreamResult } from "../telemetry/upstream-result.ts";
 
 export interface Upstreams {
   readonly sendMetadata: SendRequest;

@@ -1,0 +1,46 @@
+/** The node's tokens, by registry host: their lives and their fetches. */
+import type { FetchReason } from "@ocir-broker/expiring-cache";
+import type { Readings } from "../readings.ts";
+import { FETCH_REASONS, FETCH_RESULTS, type FetchResult } from "./fetch-labels.ts";
+import { HOST, type MetricSet } from "./metric-set.ts";
+
+export function createTokenMetrics({ counter, gauge, nameRegistry, registryLabel }: MetricSet) {
+  const expiry = gauge({
+    name: "ocir_broker_token_expiry_timestamp_seconds",
+    help: "End of the live token's life, Unix time.",
+    labelNames: ["registry"],
+  });
+  const obtained = gauge({
+    name: "ocir_broker_token_obtained_timestamp_seconds",
+    help: "When the live token was obtained, Unix time.",
+    labelNames: ["registry"],
+  });
+  const lastSuccess = gauge({
+    name: "ocir_broker_token_last_success_timestamp_seconds",
+    help: "When a token was last fetched, Unix time; stays when the token ends, 0 before the first.",
+    labelNames: ["registry"],
+  });
+  const fetches = counter({
+    name: "ocir_broker_token_fetches_total",
+    help: "Token fetches by reason (miss, renewal, refresh) and result (success, failure).",
+    labels: { registry: [HOST], reason: FETCH_REASONS, result: FETCH_RESULTS },
+  });
+
+  return {
+    fetched: (reason: FetchReason, result: FetchResult, registryHost: string) =>
+      fetches.inc({ registry: registryLabel(registryHost), reason, result }),
+    read(readings: Readings): void {
+      for (const metric of [expiry, obtained, lastSuccess]) metric.reset();
+      for (const [host, atSeconds] of readings.lastSuccesses()) {
+        // A token from before a restart needs this too: this process may not have contacted its host yet.
+        nameRegistry(host);
+        lastSuccess.set({ registry: registryLabel(host) }, atSeconds ?? 0);
+      }
+      for (const [host, times] of readings.tokens()) {
+        const registry = registryLabel(host);
+        expiry.set({ registry }, times.expiresAtSeconds);
+        obtained.set({ registry }, times.obtainedAtSeconds);
+      }
+    },
+  };
+}
