@@ -82,7 +82,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   let textfile: Textfile | undefined;
 
   function renderMetrics(): Promise<string> {
-    metrics.read(health);
+    metrics.read({ isServing: health.isServing(), sessions: core.sessions, tokens: core.tokens });
     return metrics.render();
   }
 

@@ -1,7 +1,7 @@
+import type { CacheEntry } from "@ocir-broker/expiring-cache";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createMetrics, type Metrics } from "./metrics.ts";
-import type { Readings, ServableTimes } from "./readings.ts";
 
 const HOST = "iad.ocir.io";
 
@@ -9,18 +9,6 @@ function setUp(clock = createFakeClock()): Metrics {
   const metrics = createMetrics({ clock, version: "1.2.3" });
   onTestFinished(() => metrics.close());
   return metrics;
-}
-
-function readingsOf(
-  tokens: Record<string, ServableTimes>,
-  lastSuccesses: Record<string, number | undefined>,
-): Readings {
-  return {
-    isServing: () => true,
-    session: () => undefined,
-    tokens: () => Object.entries(tokens),
-    lastSuccesses: () => Object.entries(lastSuccesses),
-  };
 }
 
 /** Samples whose name and labels contain all `parts`. */
@@ -60,21 +48,32 @@ describe("createMetrics", () => {
   });
 
   it("shows a token's last success after the token has ended, and 0 before the first", async () => {
-    const metrics = setUp();
-    const live = { obtainedAtSeconds: 100, expiresAtSeconds: 3_700 };
-    metrics.read(readingsOf({ [HOST]: live }, { [HOST]: 100, "icn.ocir.io": undefined }));
+    const clock = createFakeClock();
+    const metrics = setUp(clock);
+    const read = (...tokens: Partial<CacheEntry>[]) =>
+      metrics.read({
+        ...{ isServing: true, sessions: { entries: () => [] } },
+        tokens: { entries: () => tokens as CacheEntry[] },
+      });
+    const unixSeconds = clock.wallMs() / 1_000;
+    const obtainedAtMs = clock.monotonicMs();
+    const ended = { key: HOST, lastSuccessAtMs: obtainedAtMs };
+    const expiresAtMs = obtainedAtMs + 3_600_000;
+    const requested = { key: "icn.ocir.io", pinned: true, isAsked: true };
+    const neverRequested = { key: "phx.ocir.io", pinned: true, isAsked: false };
+    read({ ...ended, obtainedAtMs, expiresAtMs, servableUntilMs: expiresAtMs }, requested, neverRequested);
     expect(await samples(metrics, "token_expiry_timestamp")).toEqual([
-      `ocir_broker_token_expiry_timestamp_seconds{registry="${HOST}"} 3700`,
+      `ocir_broker_token_expiry_timestamp_seconds{registry="${HOST}"} ${unixSeconds + 3_600}`,
     ]);
 
-    metrics.read(readingsOf({}, { [HOST]: 100, "icn.ocir.io": undefined }));
+    read(ended, requested, neverRequested);
     expect(await samples(metrics, "token_expiry_timestamp")).toEqual([]);
     expect(await samples(metrics, "token_last_success")).toEqual([
-      `ocir_broker_token_last_success_timestamp_seconds{registry="${HOST}"} 100`,
+      `ocir_broker_token_last_success_timestamp_seconds{registry="${HOST}"} ${unixSeconds}`,
       'ocir_broker_token_last_success_timestamp_seconds{registry="icn.ocir.io"} 0',
     ]);
 
-    metrics.read(readingsOf({}, {}));
+    read();
     expect(await samples(metrics, "token_last_success")).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 /** Every metric of the broker, by area; docs/metrics.md lists the same set. Each area's file names its metrics and records them. */
 import type { Clock } from "@ocir-broker/foundation";
+import type { ReportingCache } from "./cache-entries.ts";
 import { createAccessMetrics } from "./metrics/access.ts";
 import { createDaemonMetrics } from "./metrics/daemon.ts";
 import { createEventLoopMetrics } from "./metrics/event-loop.ts";
@@ -10,7 +11,6 @@ import { createSessionMetrics } from "./metrics/sessions.ts";
 import { createTextfileMetrics } from "./metrics/textfile.ts";
 import { createTokenMetrics } from "./metrics/tokens.ts";
 import { createUpstreamMetrics } from "./metrics/upstream.ts";
-import type { Readings } from "./readings.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -18,8 +18,8 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   const set = createMetricSet();
   const daemon = createDaemonMetrics(set, clock, version);
   const requests = createRequestMetrics(set);
-  const tokens = createTokenMetrics(set);
-  const sessions = createSessionMetrics(set);
+  const tokens = createTokenMetrics(set, clock);
+  const sessions = createSessionMetrics(set, clock);
   const upstream = createUpstreamMetrics(set);
   const serviceAccounts = createServiceAccountMetrics(set);
   const access = createAccessMetrics(set);
@@ -29,8 +29,11 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
   return {
     ...{ requests, tokens, sessions, upstream, serviceAccounts, access, textfile },
     nameRegistry: set.nameRegistry,
-    read(readings: Readings): void {
-      for (const area of [daemon, sessions, tokens]) area.read(readings);
+    /** Updates the gauges; call it before each `render`. */
+    read(current: { isServing: boolean; sessions: ReportingCache; tokens: ReportingCache }): void {
+      daemon.read(current.isServing);
+      sessions.read(current.sessions);
+      tokens.read(current.tokens);
     },
     render: set.render,
     close: eventLoop.close,

@@ -1,6 +1,5 @@
 /** The daemon: its version, its start, and whether it can serve. */
 import type { Clock } from "@ocir-broker/foundation";
-import type { Readings } from "../readings.ts";
 import type { MetricSet } from "./metric-set.ts";
 
 export function createDaemonMetrics({ gauge }: MetricSet, clock: Clock, version: string) {
@@ -10,7 +9,5 @@ export function createDaemonMetrics({ gauge }: MetricSet, clock: Clock, version:
   );
   const ready = gauge({ name: "ocir_broker_ready", help: "1 while a token can be served." });
 
-  return {
-    read: (readings: Readings) => ready.set(readings.isServing() ? 1 : 0),
-  };
+  return { read: (isServing: boolean) => ready.set(isServing ? 1 : 0) };
 }

@@ -1,10 +1,11 @@
 /** The node's session: its life and its fetches. */
 import type { FetchReason } from "@ocir-broker/expiring-cache";
-import type { Readings } from "../readings.ts";
+import type { Clock } from "@ocir-broker/foundation";
+import { type ReportingCache, servableTimes, unixSeconds } from "../cache-entries.ts";
 import { FETCH_REASONS, FETCH_RESULTS, type FetchResult } from "./fetch-labels.ts";
 import type { MetricSet } from "./metric-set.ts";
 
-export function createSessionMetrics({ counter, gauge }: MetricSet) {
+export function createSessionMetrics({ counter, gauge }: MetricSet, clock: Clock) {
   const expiry = gauge({
     name: "ocir_broker_session_expiry_timestamp_seconds",
     help: "End of the node's session's life, whatever the identity provider, Unix time; 0 without one.",
@@ -21,10 +22,11 @@ export function createSessionMetrics({ counter, gauge }: MetricSet) {
 
   return {
     fetched: (reason: FetchReason, result: FetchResult) => fetches.inc({ reason, result }),
-    read(readings: Readings): void {
-      const session = readings.session();
-      expiry.set(session?.expiresAtSeconds ?? 0);
-      obtained.set(session?.obtainedAtSeconds ?? 0);
+    read(sessions: ReportingCache): void {
+      const [session] = sessions.entries();
+      const times = session && servableTimes(session, clock.monotonicMs());
+      expiry.set(times ? unixSeconds(times.expiresAtMs, clock) : 0);
+      obtained.set(times ? unixSeconds(times.obtainedAtMs, clock) : 0);
     },
   };
 }

@@ -1,10 +1,11 @@
 /** The node's tokens, by registry host: their lives and their fetches. */
 import type { FetchReason } from "@ocir-broker/expiring-cache";
-import type { Readings } from "../readings.ts";
+import type { Clock } from "@ocir-broker/foundation";
+import { isOfInterest, type ReportingCache, servableTimes, unixSeconds } from "../cache-entries.ts";
 import { FETCH_REASONS, FETCH_RESULTS, type FetchResult } from "./fetch-labels.ts";
 import { HOST, type MetricSet } from "./metric-set.ts";
 
-export function createTokenMetrics({ counter, gauge, nameRegistry, registryLabel }: MetricSet) {
+export function createTokenMetrics({ counter, gauge, nameRegistry, registryLabel }: MetricSet, clock: Clock) {
   const expiry = gauge({
     name: "ocir_broker_token_expiry_timestamp_seconds",
     help: "End of the live token's life, Unix time.",
@@ -29,17 +30,20 @@ export function createTokenMetrics({ counter, gauge, nameRegistry, registryLabel
   return {
     fetched: (reason: FetchReason, result: FetchResult, registryHost: string) =>
       fetches.inc({ registry: registryLabel(registryHost), reason, result }),
-    read(readings: Readings): void {
+    read(tokens: ReportingCache): void {
       for (const metric of [expiry, obtained, lastSuccess]) metric.reset();
-      for (const [host, atSeconds] of readings.lastSuccesses()) {
+      for (const { key, lastSuccessAtMs } of tokens.entries().filter(isOfInterest)) {
         // A token from before a restart needs this too: this process may not have contacted its host yet.
-        nameRegistry(host);
-        lastSuccess.set({ registry: registryLabel(host) }, atSeconds ?? 0);
+        nameRegistry(key);
+        const atSeconds = lastSuccessAtMs === undefined ? 0 : unixSeconds(lastSuccessAtMs, clock);
+        lastSuccess.set({ registry: registryLabel(key) }, atSeconds);
       }
-      for (const [host, times] of readings.tokens()) {
-        const registry = registryLabel(host);
-        expiry.set({ registry }, times.expiresAtSeconds);
-        obtained.set({ registry }, times.obtainedAtSeconds);
+      for (const entry of tokens.entries()) {
+        const times = servableTimes(entry, clock.monotonicMs());
+        if (times === undefined) continue;
+        const registry = registryLabel(entry.key);
+        expiry.set({ registry }, unixSeconds(times.expiresAtMs, clock));
+        obtained.set({ registry }, unixSeconds(times.obtainedAtMs, clock));
       }
     },
   };

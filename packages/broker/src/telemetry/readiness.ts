@@ -1,0 +1,53 @@
+/** Decides whether credentials can be served, and whether a fetch fails that matters. */
+import type { CacheEntry } from "@ocir-broker/expiring-cache";
+import type { Clock } from "@ocir-broker/foundation";
+import { hasIdentity, type ProviderName } from "@ocir-broker/identity";
+import { isOfInterest, type ReportingCache, servableTimes } from "./cache-entries.ts";
+
+/** ok: everything works. degraded: tokens are or were served, but something fails. starting: no token yet. */
+export type HealthStatus = "ok" | "degraded" | "starting";
+
+export interface ReadinessOptions {
+  readonly clock: Clock;
+  readonly identity: ProviderName;
+  readonly sessions: ReportingCache;
+  readonly tokens: ReportingCache;
+  /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */
+  readonly expectsToken: () => boolean;
+}
+
+export function createReadiness({ clock, identity, sessions, tokens, expectsToken }: ReadinessOptions) {
+  const isWithoutIdentity = !hasIdentity({ name: identity });
+  let hasServed = false;
+
+  /** Whether a credential can be served now; always true without an identity, because then nothing is fetched ahead. */
+  function isServing(): boolean {
+    const isServable =
+      isWithoutIdentity ||
+      tokens.entries().some(isServableNow) ||
+      (!awaitsToken() && sessions.entries().some(isServableNow));
+    hasServed ||= isServable;
+    return isServable;
+  }
+
+  /** A failed prefetch counts only if callers wait for it; without callers, a session is enough to be ready. */
+  function awaitsToken(): boolean {
+    const entries = tokens.entries();
+    if (entries.length === 0) return expectsToken();
+    return entries.some(({ pinned, isAsked, failuresInARow }) => pinned && (isAsked || failuresInARow === 0));
+  }
+
+  function isServableNow(entry: CacheEntry): boolean {
+    return servableTimes(entry, clock.monotonicMs()) !== undefined;
+  }
+
+  function status(): HealthStatus {
+    if (!isServing()) return hasServed ? "degraded" : "starting";
+    // Every fetch fails, as the configuration wants.
+    if (isWithoutIdentity) return "ok";
+    const entries = [...sessions.entries(), ...tokens.entries().filter(isOfInterest)];
+    return entries.some(({ failuresInARow }) => failuresInARow > 0) ? "degraded" : "ok";
+  }
+
+  return { isServing, status };
+}
