@@ -28,7 +28,7 @@ interface RestartOptions {
 }
 
 type Heartbeat = number | undefined;
-type Restartable = Extract<KubeletNeed, { kind: "restart" | "flags" }>;
+export type Restartable = Extract<KubeletNeed, { kind: "restart" | "flags" }>;
 
 export async function restartKubelet(need: Restartable, options: RestartOptions): Promise<RestartResult> {
   const { cluster, unit, say } = options;

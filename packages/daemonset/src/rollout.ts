@@ -3,9 +3,7 @@
  * failed node keeps the Lease, which stops the rollout, until the node is repaired, cordoned or gone.
  */
 import { type Cluster, describeRefusal, isConflict } from "./cluster.ts";
-import type { Installation } from "./installation.ts";
-import type { KubeletNeed } from "./kubelet-need.ts";
-import type { RestartResult } from "./kubelet-restart.ts";
+import { type InstallOptions, installOnNode } from "./install-on-node.ts";
 import type { NodeLease } from "./lease.ts";
 import {
   excludeCommand,
@@ -17,149 +15,154 @@ import {
   type KubeletState,
 } from "./node-state.ts";
 
-export interface RolloutOptions {
+export interface RolloutOptions extends InstallOptions {
   readonly node: string;
   readonly leaseSeconds: number;
   readonly cluster: Cluster;
   readonly lease: NodeLease;
-  readonly installation: Installation;
-  /** Undefined if the kubelet must not be restarted. */
-  readonly restartKubelet:
-    | ((need: Extract<KubeletNeed, { kind: "restart" | "flags" }>) => Promise<RestartResult>)
-    | undefined;
   /** Aborted when the pod is deleted. A step that has begun is finished. */
   readonly ending: AbortSignal;
   nowSeconds(): number;
   /** Waits about a twentieth of the Lease, or until `ending`. */
   pause(): Promise<void>;
   setReady(ready: boolean): void;
-  say(text: string): void;
 }
 
 const CORDONED = "this node is cordoned; it waits for the Lease after it is uncordoned";
 const DISABLED = "ocir-broker is switched off on this node; it waits for the Lease after `ocir-broker enable`";
 
 /** Resolves when the image's version is installed, or after `ending`. */
-export async function rollOut(options: RolloutOptions): Promise<void> {
-  const { node, leaseSeconds, cluster, lease, installation, ending, say, setReady } = options;
-  let told = "";
-  /** Time of a failed node's next try. */
-  let retryAt: number | undefined;
-  let mayHoldLease = true;
+export function rollOut(options: RolloutOptions): Promise<void> {
+  return new Rollout(options).run();
+}
 
-  function tell(text: string): void {
-    if (text !== told) say(text);
-    told = text;
+class Rollout {
+  readonly #options: RolloutOptions;
+  #told = "";
+  /** Time of a failed node's next try. */
+  #retryAt: number | undefined;
+  #mayHoldLease = true;
+
+  constructor(options: RolloutOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { installation, ending, say } = this.#options;
+    const earlier = await installation.completed();
+    if (earlier !== undefined) {
+      say(`installed: version ${installation.version}, by an earlier pod`);
+      // That pod may have been killed before it could finish, or a pod of another version has failed meanwhile and holds the Lease.
+      return this.#finish(earlier);
+    }
+    do {
+      try {
+        if (await this.#advance()) return;
+      } catch (error) {
+        this.#tell(`waiting: ${describeRefusal(error)}`);
+      }
+      if (!ending.aborted) await this.#options.pause();
+    } while (!ending.aborted);
   }
 
   /** @returns whether the rollout on this node is complete. */
-  async function advance(): Promise<boolean> {
-    const state = await cluster.readNode();
-    const isLeftAlone = installation.isDisabled() ? DISABLED : isCordoned(state) && !isCordonedByUs(state) && CORDONED;
-    if (isLeftAlone) {
-      await skip(isLeftAlone);
+  async #advance(): Promise<boolean> {
+    const reason = await this.#exclusion();
+    if (reason !== undefined) {
+      await this.#skip(reason);
       return false;
     }
-    setReady(false);
-    mayHoldLease = true;
-    const taken = await lease.take();
-    if (taken.kind === "waiting") tell(`waiting: ${taken.holder} holds the Lease`);
-    if (taken.kind !== "ours") return false;
-    if (retryAt !== undefined && options.nowSeconds() < retryAt) return false;
-    if (ending.aborted) {
-      if (retryAt === undefined) await releaseLease();
-      return false;
-    }
-    return install();
+    return (await this.#mayInstall()) && this.#install();
+  }
+
+  async #exclusion(): Promise<string | undefined> {
+    const { cluster, installation } = this.#options;
+    const node = await cluster.readNode();
+    if (installation.isDisabled()) return DISABLED;
+    return isCordoned(node) && !isCordonedByUs(node) ? CORDONED : undefined;
   }
 
   /** An administrator has excluded the node. A failed node then releases the Lease too, so that the rollout continues. */
-  async function skip(reason: string): Promise<void> {
-    tell(`skipped: ${reason}`);
-    setReady(true);
-    if (!mayHoldLease) return;
-    await lease.release();
-    mayHoldLease = false;
-    retryAt = undefined;
+  async #skip(reason: string): Promise<void> {
+    this.#tell(`skipped: ${reason}`);
+    this.#options.setReady(true);
+    if (!this.#mayHoldLease) return;
+    await this.#options.lease.release();
+    this.#mayHoldLease = false;
+    this.#retryAt = undefined;
   }
 
-  async function install(): Promise<boolean> {
-    say(`holds the Lease: installs version ${installation.version}`);
-    const installed = await installation.install();
-    if (!installed.ok) return fail(installed.reason);
-    const kubelet = await connectKubelet(installed.kubelet);
-    if (typeof kubelet === "object") {
-      if (kubelet.kind === "failed") return fail(kubelet.reason, kubelet.staysCordoned);
+  /** Takes the Lease. A failed node keeps it until its next try is due, and after its pod is deleted. */
+  async #mayInstall(): Promise<boolean> {
+    const { lease, ending, setReady } = this.#options;
+    setReady(false);
+    this.#mayHoldLease = true;
+    const taken = await lease.take();
+    if (taken.kind === "waiting") this.#tell(`waiting: ${taken.holder} holds the Lease`);
+    if (taken.kind !== "ours") return false;
+    if (this.#retryAt !== undefined && this.#options.nowSeconds() < this.#retryAt) return false;
+    if (ending.aborted && this.#retryAt === undefined) await this.#releaseLease();
+    return !ending.aborted;
+  }
+
+  async #install(): Promise<boolean> {
+    const { installation, say } = this.#options;
+    const result = await installOnNode(this.#options);
+    if (result.kind === "failed") await this.#fail(result.reason, result.staysCordoned);
+    if (result.kind === "busy") {
       say("the kubelet is not restarted yet, because pods of this node keep starting: other nodes go first");
-      await releaseLease();
-      return false;
+      await this.#releaseLease();
     }
-    installation.complete(kubelet);
-    say(`installed: version ${installation.version}; kubelet: ${kubelet}`);
-    await finish(kubelet);
+    if (result.kind !== "installed") return false;
+    installation.complete(result.kubelet);
+    say(`installed: version ${installation.version}; kubelet: ${result.kubelet}`);
+    await this.#finish(result.kubelet);
     return true;
   }
 
-  async function finish(kubelet: KubeletState): Promise<void> {
+  async #finish(kubelet: KubeletState): Promise<void> {
+    const { cluster, installation, setReady } = this.#options;
     setReady(true);
-    await persist(async () =>
+    await this.#persist(async () =>
       cluster.patchNode(installedPatch(await cluster.readNode(), installation.version, kubelet)),
     );
-    await releaseLease();
+    await this.#releaseLease();
   }
 
-  async function connectKubelet(
-    need: KubeletNeed,
-  ): Promise<KubeletState | Exclude<RestartResult, { kind: "restarted" }>> {
-    if (need.kind === "nothing") return "ready";
-    if (need.kind === "by-hand") return "needs-flags";
-    if (options.restartKubelet === undefined) return need.kind === "restart" ? "needs-restart" : "needs-flags";
-    const result = await options.restartKubelet(need);
-    return result.kind === "restarted" ? "ready" : result;
-  }
-
-  async function fail(reason: string, staysCordoned = false): Promise<false> {
+  async #fail(reason: string, staysCordoned: boolean): Promise<void> {
+    const { node, leaseSeconds, cluster, say } = this.#options;
     const exclude = excludeCommand(node, staysCordoned);
     const retrySeconds = Math.floor(leaseSeconds / 3);
-    retryAt = options.nowSeconds() + retrySeconds;
-    told = "";
+    this.#retryAt = this.#options.nowSeconds() + retrySeconds;
+    this.#told = "";
     say(
       `FAULT: ${reason}. The rollout stops here: no other node is changed until the fault is fixed (retry in ${retrySeconds} s, or at ` +
         `once if you delete this pod), this node is cordoned (${exclude}), or its pod is gone for ${leaseSeconds} s`,
     );
-    await persist(() => cluster.patchNode(failedPatch(reason)));
-    await persist(() => cluster.report(failureEvent(reason, exclude)));
-    return false;
+    await this.#persist(() => cluster.patchNode(failedPatch(reason)));
+    await this.#persist(() => cluster.report(failureEvent(reason, exclude)));
   }
 
-  const releaseLease = () => persist(() => lease.release());
+  #releaseLease(): Promise<void> {
+    return this.#persist(() => this.#options.lease.release());
+  }
 
   /** Tries until it succeeds, or until others may take the Lease anyway. */
-  async function persist(step: () => Promise<void>): Promise<void> {
-    const endSeconds = options.nowSeconds() + leaseSeconds;
+  async #persist(step: () => Promise<void>): Promise<void> {
+    const endSeconds = this.#options.nowSeconds() + this.#options.leaseSeconds;
     for (;;) {
       try {
         return await step();
       } catch (error) {
-        if (!isConflict(error)) tell(`waiting: ${describeRefusal(error)}`);
-        if (options.nowSeconds() >= endSeconds) return;
+        if (!isConflict(error)) this.#tell(`waiting: ${describeRefusal(error)}`);
+        if (this.#options.nowSeconds() >= endSeconds) return;
       }
-      await options.pause();
+      await this.#options.pause();
     }
   }
 
-  const earlier = await installation.completed();
-  if (earlier !== undefined) {
-    say(`installed: version ${installation.version}, by an earlier pod`);
-    // That pod may have been killed before it could finish, or a pod of another version has failed meanwhile and holds the Lease.
-    return finish(earlier);
+  #tell(text: string): void {
+    if (text !== this.#told) this.#options.say(text);
+    this.#told = text;
   }
-  do {
-    try {
-      if (await advance()) return;
-    } catch (error) {
-      tell(`waiting: ${describeRefusal(error)}`);
-    }
-    if (!ending.aborted) await options.pause();
-  } while (!ending.aborted);
 }
