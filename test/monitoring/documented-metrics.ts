@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export const DOCS = join(import.meta.dirname, "../../docs");
+export const MONITORING = join(import.meta.dirname, "../../monitoring");
 
 export interface DocumentedMetric {
   readonly type: string;

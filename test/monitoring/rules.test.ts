@@ -2,8 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { MONITORING } from "./dashboard.ts";
-import { DOCS, documentedMetrics } from "./documented-metrics.ts";
+import { DOCS, documentedMetrics, MONITORING } from "./documented-metrics.ts";
 import { familyName } from "./exposition.ts";
 import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
 
