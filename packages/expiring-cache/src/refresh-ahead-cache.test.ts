@@ -132,6 +132,7 @@ test("pin fetches at once and goes on until it works, whatever the error, and ne
   expect(upstream.calls.map(({ reason }) => reason)).toEqual(["miss"]);
   await clock.advance(600 * SECOND);
   expect(upstream.calls.length).toBeGreaterThan(10);
+  expect(cache.entries()).toMatchObject([{ pinned: true, isAsked: false }]);
   upstream.behaviour = (call) => call.succeed(HOUR);
   await clock.advance(60 * SECOND);
   await clock.advance(72 * HOUR);

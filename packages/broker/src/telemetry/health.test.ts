@@ -1,83 +1,62 @@
-import { RefreshAheadCache } from "@ocir-broker/expiring-cache";
+import type { CacheEntry } from "@ocir-broker/expiring-cache";
 import { createFakeClock } from "@ocir-broker/testkit";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { createHealth } from "./health.ts";
 
 const HOUR_MS = 3_600_000;
+const FETCHING: Partial<CacheEntry> = { key: "prefetched", pinned: true, isAsked: false, failuresInARow: 0 };
+const FAILING = { ...FETCHING, failuresInARow: 1 };
 
-/** A node whose session works; hosts in `working` give tokens. */
-function setUp() {
+/** The health of a node whose session works. */
+function setUp(...tokens: Partial<CacheEntry>[]) {
   const clock = createFakeClock();
-  const working = new Set<string>();
-  function cacheOf(works: (key: string) => boolean): RefreshAheadCache<string> {
-    const cache = new RefreshAheadCache<string>({
-      clock,
-      random: () => 0.5,
-      async fetch(key) {
-        await new Promise<void>((resolve) => void clock.setTimer(resolve, 100));
-        if (!works(key)) throw new Error("down");
-        return { value: key, obtainedAtMs: clock.monotonicMs(), expiresAtMs: clock.monotonicMs() + HOUR_MS };
-      },
-    });
-    onTestFinished(() => cache.close());
-    return cache;
-  }
-  const sessions = cacheOf(() => true);
-  const tokens = cacheOf((key) => working.has(key));
+  const obtainedAtMs = clock.monotonicMs();
+  const expiresAtMs = obtainedAtMs + HOUR_MS;
+  const served = { obtainedAtMs, expiresAtMs, servableUntilMs: expiresAtMs, lastSuccessAtMs: obtainedAtMs };
+  const session = { key: "session", failuresInARow: 0, ...served, servableUntilMs: 2 * HOUR_MS };
   const health = createHealth({
     clock,
     version: "1",
     identity: "instance-principal",
-    sessions,
-    tokens,
+    sessions: { entries: () => [session as CacheEntry] },
+    tokens: { entries: () => tokens as CacheEntry[] },
     subjects: () => undefined,
     lastWorkloadFailure: () => undefined,
     regionId: () => undefined,
     expectsToken: () => true,
   });
-  sessions.pin("session");
-  tokens.pin("prefetched");
-  return {
-    clock,
-    working,
-    tokens,
-    health,
-    ask: (key: string) => tokens.get(key, { waitMs: 0 }).catch(() => undefined),
-  };
+  return { clock, tokens, served, health };
 }
 
-it("createHealth waits for the prefetched token, and is ready without it once it failed and nobody asks", async () => {
-  const { clock, health } = setUp();
-  await clock.advance(50);
-  expect(health.summary().status).toBe("starting");
-  await clock.advance(10_000);
-  expect({ status: health.summary().status, isServing: health.isServing() }).toEqual({ status: "ok", isServing: true });
+it.each([
+  ["waits for the first token", [], "starting", []],
+  ["waits for the prefetched token", [FETCHING], "starting", []],
+  ["is ready without the prefetched token once it failed and nobody asks", [FAILING], "ok", []],
+  ["is not ready once somebody asks for it", [{ ...FAILING, isAsked: true }], "starting", ["prefetched"]],
+] as const)("createHealth %s", (_, tokens, status, registries) => {
+  const { health } = setUp(...tokens);
+  expect(health.isServing()).toBe(status === "ok");
+  expect(health.summary().status).toBe(status);
+  expect(Object.keys(health.summary().registries)).toEqual(registries);
 });
 
-it("createHealth is ok while a prefetched host fails that nobody asks for and another one works", async () => {
-  const { clock, working, health, ask } = setUp();
-  working.add("asked");
-  void ask("asked");
-  await clock.advance(10_000);
-  expect(health.summary().status).toBe("ok");
+it("createHealth is ok while a prefetched host fails that nobody asks for and another one works", () => {
+  const { health, tokens, served } = setUp(FAILING);
+  tokens.push({ key: "asked", pinned: false, isAsked: true, failuresInARow: 0, ...served });
+  expect(health.summary()).toMatchObject({ status: "ok", registries: { asked: { expiresInSeconds: 3_600 } } });
   expect(Object.keys(health.summary().registries)).toEqual(["asked"]);
 });
 
-it("createHealth is not ready once somebody asks for the prefetched host that fails", async () => {
-  const { clock, health, ask } = setUp();
-  await clock.advance(10_000);
-  await ask("prefetched");
-  expect(health.isServing()).toBe(false);
-  expect(Object.keys(health.summary().registries)).toEqual(["prefetched"]);
-});
-
 it("createHealth is degraded, and shows no life, once a token that was served has ended", async () => {
-  const { clock, working, health } = setUp();
-  working.add("prefetched");
+  const { clock, health, tokens, served } = setUp(FETCHING);
+  tokens[0] = { ...FETCHING, ...served };
   await clock.advance(1_000);
   expect(health.summary()).toMatchObject({ status: "ok", registries: { prefetched: { expiresInSeconds: 3_599 } } });
-  working.clear();
+  tokens[0] = { ...FAILING, ...served };
   await clock.advance(HOUR_MS);
   expect(health.summary()).toMatchObject({ status: "degraded", registries: { prefetched: null } });
   expect(health.isServing()).toBe(true);
+  // The session ends too.
+  await clock.advance(HOUR_MS);
+  expect([health.isServing(), health.summary().status]).toEqual([false, "degraded"]);
 });
