@@ -20,13 +20,6 @@ const CANNOT_PULL = ["ErrImagePull", "ImagePullBackOff"];
 const LEASE = "ocir-broker";
 const MERGE_PATCH: string = PatchStrategy.MergePatch;
 
-export interface NodeEvent {
-  readonly type: "Normal" | "Warning";
-  /** One word in camel case. */
-  readonly reason: string;
-  readonly message: string;
-}
-
 export type Cluster = ReturnType<typeof createCluster>;
 
 export interface ClusterOptions {
@@ -71,7 +64,8 @@ export function createCluster(config: KubeConfig, options: ClusterOptions) {
       const { items } = await core.listPodForAllNamespaces({ fieldSelector });
       return items.filter(isStarting).map(({ metadata }) => `${metadata?.namespace}/${metadata?.name}`);
     },
-    async report({ type, reason, message }: NodeEvent): Promise<void> {
+    /** Reports an Event of the type Warning about the Node; `reason` is one word in camel case. */
+    async warn(reason: string, message: string): Promise<void> {
       const { metadata } = await core.readNode({ name });
       const now = new Date(options.wallMs());
       await core.createNamespacedEvent({
@@ -79,7 +73,7 @@ export function createCluster(config: KubeConfig, options: ClusterOptions) {
         body: {
           metadata: { generateName: `${name}.`, namespace: EVENT_NAMESPACE },
           involvedObject: { apiVersion: "v1", kind: "Node", name, uid: metadata?.uid ?? name },
-          type,
+          type: "Warning",
           reason,
           message: message.slice(0, 1_024),
           source: { component: "ocir-broker", host: name },

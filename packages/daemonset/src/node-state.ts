@@ -1,6 +1,5 @@
 /** The state of a node that anyone can see: a label, annotations and an Event. */
 import type { V1Node } from "@kubernetes/client-node";
-import type { NodeEvent } from "./cluster.ts";
 
 const STATE = "ocir-broker/state";
 const VERSION = "ocir-broker/version";
@@ -48,12 +47,12 @@ export function excludeCommand(node: string, isCordonedByUs: boolean): string {
   return isCordonedByUs ? `kubectl annotate node ${node} ${CORDONED}-` : `kubectl cordon ${node}`;
 }
 
-export function failureEvent(reason: string, exclude: string): NodeEvent {
-  return {
-    type: "Warning",
-    reason: "OcirBrokerFailed",
-    message:
-      `${reason}. The node is as it was before, and the rollout has stopped. Fix the reason, then delete the pod of ocir-broker ` +
-      `on this node to retry at once; or ${exclude} to let the other nodes continue.`,
-  };
+/** The Event's reason. */
+export const FAILED = "OcirBrokerFailed";
+
+export function failureMessage(reason: string, exclude: string): string {
+  return (
+    `${reason}. The node is as it was before, and the rollout has stopped. Fix the reason, then delete the pod of ocir-broker ` +
+    `on this node to retry at once; or ${exclude} to let the other nodes continue.`
+  );
 }

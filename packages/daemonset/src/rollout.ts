@@ -7,8 +7,9 @@ import { type InstallOptions, installOnNode } from "./install-on-node.ts";
 import type { NodeLease } from "./lease.ts";
 import {
   excludeCommand,
+  FAILED,
   failedPatch,
-  failureEvent,
+  failureMessage,
   installedPatch,
   isCordoned,
   isCordonedByUs,
@@ -140,7 +141,7 @@ class Rollout {
         `once if you delete this pod), this node is cordoned (${exclude}), or its pod is gone for ${leaseSeconds} s`,
     );
     await this.#persist(() => cluster.patchNode(failedPatch(reason)));
-    await this.#persist(() => cluster.report(failureEvent(reason, exclude)));
+    await this.#persist(() => cluster.warn(FAILED, failureMessage(reason, exclude)));
   }
 
   #releaseLease(): Promise<void> {
