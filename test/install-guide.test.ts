@@ -11,9 +11,9 @@ const GUIDES = ["docs/install.md", "docs/install.ko.md"];
 const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
 
 describe("ocir-broker-node.sh", () => {
-  it.skipIf(!hasShellcheck)("passes shellcheck, with what it installs", () => {
-    const files = globSync("packages/installer/*.sh", { cwd: CHECKOUT });
-    expect(spawnSync("shellcheck", [SCRIPT, ...files], { cwd: CHECKOUT, encoding: "utf8" }).stdout).toBe("");
+  it.skipIf(!hasShellcheck)("passes shellcheck, with what it installs and the script of the DaemonSet", () => {
+    const files = globSync(["cloud-init/**/*.sh", "packages/installer/*.sh"], { cwd: CHECKOUT });
+    expect(spawnSync("shellcheck", files, { cwd: CHECKOUT, encoding: "utf8" }).stdout).toBe("");
   });
 
   it("is of the version that it installs", () => {
@@ -22,8 +22,9 @@ describe("ocir-broker-node.sh", () => {
     expect(/^release=(.*)$/m.exec(text)?.[1]).toBe(cliPackage.version);
   });
 
-  it.each(["sh", "bash"])("can be read by %s", (shell) => {
-    execFileSync(shell, ["-n", SCRIPT]);
+  it.each(["sh", "bash"])("can be read by %s, as can the script of the DaemonSet", (shell) => {
+    for (const file of globSync("cloud-init/**/*.sh", { cwd: CHECKOUT }))
+      execFileSync(shell, ["-n", join(CHECKOUT, file)]);
   });
 });
 

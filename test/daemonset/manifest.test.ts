@@ -1,6 +1,4 @@
 /** Checks the manifest without a cluster: known fields, least privileges, and no right to move a pod. */
-import { execFileSync, spawnSync } from "node:child_process";
-import { join } from "node:path";
 import type {
   IValidatingAdmissionPolicy,
   IValidatingAdmissionPolicyBinding,
@@ -8,9 +6,6 @@ import type {
 import { describe, expect, it } from "vitest";
 import { faultsOf } from "./kubernetes-schema.ts";
 import { daemonSet, type KubernetesObject, lease, objectOf, readManifest } from "./manifest.ts";
-
-const SCRIPT = join(import.meta.dirname, "../../cloud-init/daemonset/daemonset.sh");
-const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
 
 describe("cloud-init/daemonset/daemonset.yaml", () => {
   it("is valid for Kubernetes, which knows each field", () => {
@@ -61,15 +56,5 @@ describe("cloud-init/daemonset/daemonset.yaml", () => {
     const seconds = pod?.containers[0]?.env?.find(({ name }) => name === "OCIR_BROKER_LEASE_SECONDS")?.value;
     // Two thirds, and another tenth until it is killed.
     expect(pod?.terminationGracePeriodSeconds).toBeGreaterThan(Number(seconds) * (2 / 3 + 1 / 10));
-  });
-});
-
-describe("cloud-init/daemonset/daemonset.sh", () => {
-  it.skipIf(!hasShellcheck)("passes shellcheck", () => {
-    expect(spawnSync("shellcheck", [SCRIPT], { encoding: "utf8" }).stdout).toBe("");
-  });
-
-  it("is read by any sh", () => {
-    for (const shell of ["sh", "bash"]) execFileSync(shell, ["-n", SCRIPT]);
   });
 });
