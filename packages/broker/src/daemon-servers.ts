@@ -10,16 +10,6 @@ import type { Health } from "./telemetry/health.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
 
-export interface DaemonServers {
-  /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
-  listen(
-    sockets: Config["sockets"],
-    environment: Readonly<Record<string, string | undefined>>,
-    pid: number,
-  ): Promise<void>;
-  stop(): Promise<void>;
-}
-
 export interface DaemonServersOptions {
   readonly clock: Clock;
   readonly deadlineMs: number;
@@ -39,7 +29,7 @@ const STOP_GRACE_MS = 3_000;
 /** Shorter, because no pull depends on the health socket. */
 const HEALTH_STOP_GRACE_MS = 1_000;
 
-export function createDaemonServers(options: DaemonServersOptions): DaemonServers {
+export function createDaemonServers(options: DaemonServersOptions) {
   const { clock, deadlineMs, answer, answerDockerCredential, health, renderMetrics, log, metrics } = options;
   const credentials = createCredentialsServer({
     clock,
@@ -59,7 +49,8 @@ export function createDaemonServers(options: DaemonServersOptions): DaemonServer
   });
 
   return {
-    async listen(sockets, environment, pid) {
+    /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
+    async listen(sockets: Config["sockets"], environment: Readonly<Record<string, string | undefined>>, pid: number) {
       const activated = listenFds(environment, pid);
       await credentials.listen(addressOf(activated.credentials, sockets.credentials, 0o600));
       // Credentials must work without health, and the daemon cannot create a socket in systemd's folder.

@@ -9,10 +9,7 @@ import { type Clock, settledWithin, type Timer } from "@ocir-broker/foundation";
 import { codeOf } from "../errors/describe-error.ts";
 import type { Log } from "./log.ts";
 
-export interface Textfile {
-  /** Starts no further write; resolves when the current one has ended, or after 1 s if the disk hangs. */
-  close(): Promise<void>;
-}
+export type Textfile = ReturnType<typeof startTextfile>;
 
 export interface TextfileOptions {
   /** Its directory must exist. */
@@ -33,7 +30,7 @@ const CLOSE_LIMIT_MS = 1_000;
 const MODE = 0o644;
 
 /** Writes the first file at once. */
-export function startTextfile({ path, clock, log, render, onWritten }: TextfileOptions): Textfile {
+export function startTextfile({ path, clock, log, render, onWritten }: TextfileOptions) {
   let timer: Timer | undefined;
   let isClosed = false;
   let failingWith: string | undefined;
@@ -61,7 +58,8 @@ export function startTextfile({ path, clock, log, render, onWritten }: TextfileO
 
   begin();
   return {
-    async close() {
+    /** Starts no further write; resolves when the current one has ended, or after 1 s if the disk hangs. */
+    async close(): Promise<void> {
       isClosed = true;
       timer?.cancel();
       await settledWithin(underway, CLOSE_LIMIT_MS, clock);
