@@ -4,6 +4,7 @@
  */
 import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { type Access, isAllowed, lease as leaseOfManifest } from "./manifest.ts";
 
@@ -12,13 +13,7 @@ type KubernetesJson = any;
 
 export type ApiServer = ReturnType<typeof createApiServer>;
 
-class Refusal extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
+const refusal = (status: number, message: string) => Object.assign(new Error(message), { status });
 
 const VERBS: Readonly<Record<string, string>> = { GET: "get", PATCH: "patch", POST: "create" };
 const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
@@ -72,7 +67,7 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
       await ended;
     },
     /** Its address, if it has a port. */
-    url: (): string => `http://127.0.0.1:${portOf(server)}`,
+    url: (): string => `http://127.0.0.1:${((server as Server).address() as AddressInfo).port}`,
   };
 
   function change(object: KubernetesJson, patch: KubernetesJson): KubernetesJson {
@@ -86,13 +81,13 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
     let result: { status: number; body: KubernetesJson };
     try {
       const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "")?.[1];
-      if (!api.tokens.has(token ?? "")) throw new Refusal(401, "Unauthorized");
+      if (!api.tokens.has(token ?? "")) throw refusal(401, "Unauthorized");
       const isListOfPods = access.verb === "list" && access.resource === "pods";
       if (!isAllowed(access) && !(isListOfPods && api.mayListPods))
-        throw new Refusal(403, `cannot ${access.verb} resource "${access.resource}"`);
+        throw refusal(403, `cannot ${access.verb} resource "${access.resource}"`);
       result = { status: access.verb === "create" ? 201 : 200, body: await act(access, request) };
     } catch (error) {
-      const { status = 500, message } = error as Refusal;
+      const { status = 500, message } = error as ReturnType<typeof refusal>;
       result = { status, body: { kind: "Status", status: "Failure", message, code: status } };
     }
     api.requests.push([access.verb, access.resource, access.name, result.status].filter(Boolean).join(" "));
@@ -107,23 +102,17 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
       return event;
     }
     const object = resource === "nodes" ? api.nodes.get(name) : api.lease;
-    if (object === undefined) throw new Refusal(404, `${resource} "${name}" not found`);
+    if (object === undefined) throw refusal(404, `${resource} "${name}" not found`);
     if (verb === "get") return object;
-    if (request.headers["content-type"] !== "application/merge-patch+json") throw new Refusal(415, "no merge patch");
+    if (request.headers["content-type"] !== "application/merge-patch+json") throw refusal(415, "no merge patch");
     const patch = (await json(request)) as KubernetesJson;
     const wanted = patch.metadata?.resourceVersion ?? object.metadata.resourceVersion;
-    if (wanted !== object.metadata.resourceVersion) throw new Refusal(409, "the object has been modified");
+    if (wanted !== object.metadata.resourceVersion) throw refusal(409, "the object has been modified");
     const times = [patch.spec?.acquireTime, patch.spec?.renewTime].filter((time) => time != null);
-    if (!times.every((time) => MICRO_TIME.test(time))) throw new Refusal(422, "spec: a time has no microseconds");
+    if (!times.every((time) => MICRO_TIME.test(time))) throw refusal(422, "spec: a time has no microseconds");
     return change(object, patch);
   }
   return api;
-}
-
-function portOf(server: Server | undefined): number {
-  const address = server?.address();
-  if (typeof address !== "object" || address === null) throw new Error("the API server has no port");
-  return address.port;
 }
 
 /** RFC 7386. */

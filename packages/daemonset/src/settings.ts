@@ -1,7 +1,5 @@
 /** The program's settings, from the environment that the DaemonSet's manifest and enter-node give it. */
 
-type KubeletRestart = "whenIdle" | "never";
-
 export interface Settings {
   readonly node: string;
   readonly pod: string;
@@ -10,7 +8,7 @@ export interface Settings {
   readonly image: string;
   /** How long the Lease is promised to a node; every time limit is a part of it. */
   readonly leaseSeconds: number;
-  readonly kubeletRestart: KubeletRestart;
+  readonly kubeletRestart: "whenIdle" | "never";
   /** The audience that nodes are set up for; undefined if their pods pull with the node's identity. */
   readonly serviceAccounts: string | undefined;
 }
