@@ -1,7 +1,5 @@
 /** A daemon's /metrics, as text and as families with their label values. */
-import { once } from "node:events";
-import { get, type IncomingMessage } from "node:http";
-import { text } from "node:stream/consumers";
+import { execFileSync } from "node:child_process";
 
 export interface Family {
   readonly type: string;
@@ -9,9 +7,8 @@ export interface Family {
   readonly labels: Map<string, Set<string>>;
 }
 
-export async function scrape(healthSocket: string): Promise<string> {
-  const [answer] = (await once(get({ socketPath: healthSocket, path: "/metrics" }), "response")) as [IncomingMessage];
-  return text(answer);
+export function scrape(healthSocket: string): string {
+  return execFileSync("curl", ["-sS", "--unix-socket", healthSocket, "http://localhost/metrics"], { encoding: "utf8" });
 }
 
 export function familiesOf(exposition: string): Map<string, Family> {

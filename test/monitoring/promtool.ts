@@ -8,10 +8,7 @@ export const hasPromtool = spawnSync(PROMTOOL, ["--version"]).error === undefine
 /** Appended to a test's title, so that a skipped test shows the reason. */
 export const promtoolNote = hasPromtool ? "" : " (skipped: promtool is not installed)";
 
-export function promtool(
-  args: readonly string[],
-  input = "",
-): { readonly status: number | null; readonly output: string } {
+export function promtool(args: readonly string[], input = "") {
   const { status, stdout, stderr } = spawnSync(PROMTOOL, args, { input, encoding: "utf8" });
   return { status, output: stdout + stderr };
 }
