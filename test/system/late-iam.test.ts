@@ -1,14 +1,16 @@
 /**
- * A pull before its IAM policy: denied, then granted, over real sockets against the simulator; an hour passes on a fake clock.
- * The expected behaviour: docs/decisions/0004-late-iam.md. Its costs, other patterns and outages: repository-access.test.ts.
+ * A pull before its IAM policy: denied, then granted, over real sockets against the simulator; hours pass on a fake clock.
+ * The expected behaviour: docs/decisions/0004-late-iam.md. Its costs: repository-access.test.ts.
  */
 import type { IamChange } from "@ocir-broker/oci-simulator";
 import { expect, it } from "vitest";
 import { type DrivenBroker, HOST, startDrivenBroker } from "./driven-broker.ts";
 
+const OPEN = "acme/open";
 const LATE = "acme/late";
 
 const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
 
 /** Pulls as the kubelet does: asks for credentials, then asks the registry with them. */
 async function pull({ clock, broker, statusFor }: DrivenBroker, repository: string): Promise<"pulled" | "denied"> {
@@ -43,3 +45,52 @@ it.each(Object.entries(DENIED))(
     expect(await pull(stage, LATE)).toBe("pulled");
   },
 );
+
+it.each(Object.entries(DENIED))(
+  "a late %s works within 5 min and 2 s of the grant if pulls of an hour never pause",
+  async (_what, [before, after]) => {
+    const stage = await startDrivenBroker({ iam: before });
+    const { clock, simulator, pass } = stage;
+    for (const endsAtMs = clock.monotonicMs() + 60 * MINUTE_MS; clock.monotonicMs() < endsAtMs; ) {
+      expect(await pull(stage, LATE)).toBe("denied");
+      await pass(2 * SECOND_MS);
+    }
+    simulator.iam(after);
+    const grantedAtMs = clock.monotonicMs();
+    while ((await pull(stage, LATE)) === "denied") await pass(2 * SECOND_MS);
+    expect(clock.monotonicMs() - grantedAtMs).toBeLessThan(5 * MINUTE_MS + 2 * SECOND_MS);
+  },
+);
+
+it("a denied repository delays no other one in an outage of everything, however often it is requested", async () => {
+  const stage = await startDrivenBroker({ iam: { repository: LATE, granted: false } });
+  const { clock, simulator, broker, pass } = stage;
+  expect(await pull(stage, OPEN)).toBe("pulled");
+  expect(await pull(stage, LATE)).toBe("denied");
+  await clock.driveUntil(() => broker.log.some(({ msg }) => msg === "access denied"));
+  simulator.faults({ endpoint: ["metadata.*", "auth.*", "registry.token", "registry.manifest"], status: 503 });
+  const tokensBefore = simulator.requests()["registry.token"];
+
+  for (const endsAtMs = clock.monotonicMs() + 20 * MINUTE_MS; clock.monotonicMs() < endsAtMs; ) {
+    const [late] = await Promise.all([clock.drive(broker.pull(`${HOST}/${LATE}`)), expectUndisturbed(stage)]);
+    expect(late.kind).toBe("token");
+    await pass(SECOND_MS);
+  }
+  const tokens = simulator.requests()["registry.token"] - tokensBefore;
+  expect(tokens, "attempts of the renewal, at most").toBeLessThanOrEqual(60);
+  simulator.clearFaults();
+  await pass(2 * MINUTE_MS);
+  expect(await pull(stage, OPEN)).toBe("pulled");
+});
+
+/** Served from memory: at the same time on the clock, with a token that has not expired. */
+async function expectUndisturbed({ clock, broker }: DrivenBroker): Promise<void> {
+  const beforeMs = clock.monotonicMs();
+  const from = broker.log.length;
+  const pulled = await broker.pull(`${HOST}/${OPEN}`);
+  expect(pulled).toMatchObject({ kind: "token" });
+  if (pulled.kind === "token") expect(pulled.token.expiresAtMs).toBeGreaterThan(clock.wallMs());
+  const line = broker.log.slice(from).find(({ msg, repository }) => msg === "request answered" && repository === OPEN);
+  expect(line?.outcome).toMatch(/^(hit|stale)$/);
+  expect(clock.monotonicMs() - beforeMs).toBeLessThan(SECOND_MS);
+}
