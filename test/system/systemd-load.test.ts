@@ -11,6 +11,7 @@ import {
   IMAGE,
   killDaemon,
   METRICS_FOLDER,
+  NODE,
   SERVICE,
   SHIM,
   underLoad,
@@ -21,6 +22,15 @@ import { canBootSystemd, type ExecResult, type SystemdRoot } from "./systemd-roo
 const EXPORTER = "/usr/bin/prometheus-node-exporter";
 const METRICS_FILE = `${METRICS_FOLDER}/ocir_broker.prom`;
 const KILLS = isLongRun ? 60 : 20;
+const READS = isLongRun ? 10_000 : 2_000;
+const NOBODY = 65_534;
+/** Prints each text of the file in its argument that it has read, once. Fails if the file is missing at any time. */
+const READER = `const texts = new Set();
+for (let reads = 0; reads < ${READS}; reads += 1) {
+  texts.add(require("node:fs").readFileSync("${METRICS_FILE}", "utf8"));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+}
+console.log(JSON.stringify([...texts]));`;
 
 describeUnless(canBootSystemd(), "a node in use", () => {
   let root: SystemdRoot;
@@ -50,6 +60,24 @@ describeUnless(canBootSystemd(), "a node in use", () => {
     // Each process probes the repository once, in the background.
     const probes = { "registry.manifest": expect.any(Number) };
     expect({ ...(await upstreamRequests(root)), ...probes }).toEqual({ ...asked, ...probes });
+  });
+
+  it(`its metrics file is whole in ${READS} reads over kills and restarts`, { timeout: 180_000 }, async () => {
+    await until("the file is there", async () => (await root.exec("test", ["-e", METRICS_FILE])).exitCode === 0);
+    let isRead = false;
+    const reading = root.run(NODE, ["-e", READER], { timeoutMs: 150_000, uid: NOBODY }).finally(() => {
+      isRead = true;
+    });
+    while (!isRead) {
+      await killDaemon(root);
+      await root.run("systemctl", ["restart", SERVICE]);
+      await root.run(SHIM, [], { input: credentialProviderRequest({ image: IMAGE }) });
+    }
+    const texts = JSON.parse(await reading) as string[];
+    expect(texts.length).toBeGreaterThan(READS / 1_000);
+    const families = texts.map((text) => [...familiesOf(text).keys()].join(" "));
+    expect(new Set(families).size).toBe(1);
+    expect(texts.filter((text) => !text.endsWith("\n"))).toEqual([]);
   });
 
   const lackOfExporter = existsSync(EXPORTER) ? "" : " (skipped: it is not installed)";

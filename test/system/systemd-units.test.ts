@@ -204,6 +204,36 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       expect(await waiting).toMatchObject({ exitCode: 0 });
     });
 
+    it("never dumps core: at 1 byte the kernel leaves out a crash handler behind a pipe as well", async () => {
+      await call();
+      expect(await root.run("cat", [`/proc/${await mainPid(root)}/limits`])).toMatch(/Max core file size +1 +1 /);
+    });
+
+    it("has what it reads in its environment, and nothing else of the manager's or of a drop-in", async () => {
+      await root.run("systemctl", ["set-environment", "NODE_V8_COVERAGE=/run", "LD_BIND_NOW=1", "ANYTHING=else"]);
+      const text = "[Service]\nEnvironment=RES_OPTIONS=debug NODE_ICU_DATA=/nowhere NO_PROXY=kept\n";
+      await withDropIn(root, dropIn(SERVICE, "environment", text), async () => {
+        await call();
+        const names = (await root.run("cat", [`/proc/${await mainPid(root)}/environ`])).match(/(?<=^|\0)[^=]+/g) ?? [];
+        const ofSystemd = /^(LISTEN|WATCHDOG)_|^OCIR_BROKER_(NOTIFY_FD|STATE_FILE)$|^(INVOCATION_ID|JOURNAL_STREAM)$/;
+        expect(names.filter((name) => !ofSystemd.test(name)).sort()).toEqual([
+          ...["HOME", "MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "NO_PROXY"],
+        ]);
+      });
+      await root.run("systemctl", ["unset-environment", "NODE_V8_COVERAGE", "LD_BIND_NOW", "ANYTHING"]);
+    });
+
+    it("leaves a metrics file that every user can read at a stop, in a folder where no other user can write", async () => {
+      const file = `${METRICS_FOLDER}/ocir_broker.prom`;
+      await root.run("rm", ["-f", file]);
+      await call();
+      await until("the file is there", async () => (await root.exec("test", ["-e", file])).exitCode === 0);
+      await root.run("systemctl", ["stop", SERVICE]);
+      expect(await root.run("cat", [file], { uid: NOBODY })).toMatch(/^ocir_broker_textfile_timestamp_seconds [1-9]/m);
+      expect(await root.run("stat", ["-c", "%a %U:%G", METRICS_FOLDER])).toBe("775 root:ocir-broker-daemon");
+      expect(await root.exec("touch", [`${METRICS_FOLDER}/foreign`], { uid: NOBODY })).toMatchObject({ exitCode: 1 });
+    });
+
     it("starts without its metrics folder", async () => {
       await root.run("mv", [METRICS_FOLDER, `${METRICS_FOLDER}.away`]);
       onTestFinished(async () => void (await root.run("mv", [`${METRICS_FOLDER}.away`, METRICS_FOLDER])));
@@ -290,6 +320,7 @@ describeUnless(canBootSystemd(), "a booting node", () => {
 
   it.each([
     ["is up before it", "active", 0, ""],
+    ["is missing", "inactive", 0, "[Service]\nExecStart=\nExecStart=/usr/local/bin/nothing\n"],
     ["exits at once", "inactive", 0, "[Service]\nExecStart=\nExecStart=/bin/false\nExecPaths=/bin/false\n"],
     [
       "hangs in its start",
