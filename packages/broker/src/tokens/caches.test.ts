@@ -152,6 +152,14 @@ describe("createTokenCache", () => {
     expect((await get()).entry).toBe(entry);
   });
 
+  it("reports the session's error at the request's deadline, not that the time is over", async () => {
+    const { get, cloud, clock } = setUp();
+    cloud.sessionFails = true;
+    const error = get().catch((reason: unknown) => reason);
+    await clock.advance(15_000);
+    expect(await error).toMatchObject({ code: "federation-unreachable" });
+  });
+
   it("tries another session for nothing but a 401", async () => {
     const { get, cloud, clock, counts } = setUp();
     cloud.status = 403;
