@@ -79,14 +79,15 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     expect(await user.gained()).toBe("");
   });
 
-  it("uses the proxy and the credential that the daemon has from systemd", async () => {
+  it.each([
+    ["variable", `Environment="NO_PROXY=a.test, b.test" HTTPS_PROXY=${HOSTILE_PROXY}`],
+    ["environment file", "EnvironmentFile=-/etc/none\nEnvironmentFile=/etc/kubernetes/proxy"],
+  ])("uses the proxy and the credential that the daemon has from systemd: a unit's %s", async (_what, lines) => {
     user = await startHostileUser(node);
     node.root.write("/etc/kubernetes/proxy", `HTTPS_PROXY=${HOSTILE_PROXY}\n`);
     useDomain();
-    const lines = `EnvironmentFile=-/etc/none
-EnvironmentFile=/etc/kubernetes/proxy
-LoadCredential=identity-domain-secret:/root/secret`;
-    onTestFinished(await startRewrittenDaemon(node, "HTTPS_PROXY=http://127.0.0.1:1", lines));
+    const credential = "LoadCredential=identity-domain-secret:/root/secret";
+    onTestFinished(await startRewrittenDaemon(node, "HTTPS_PROXY=http://127.0.0.1:1", `${lines}\n${credential}`));
     const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
     // The proxy closes each connection.
     expect(doctor.stdout).toContain('"domain-unreachable"');
@@ -94,6 +95,7 @@ LoadCredential=identity-domain-secret:/root/secret`;
   });
 
   it.each([
+    ["pipe", "upstream: { caFile: /tmp/theirs/pipe }"],
     ["link to a device", "upstream: { caFile: /tmp/theirs/zero }"],
     ["pipe as kubeconfig", "serviceAccounts: { exchange: oke, kubeconfig: /tmp/theirs/pipe }"],
   ])(
@@ -139,6 +141,7 @@ LoadCredential=identity-domain-secret:/root/secret`;
   });
 
   it.each([
+    ["the configuration", "/tmp/theirs/providers.yaml", "/usr/local/bin"],
     ["the plugins", CONFIG, "/tmp/theirs"],
     ["a link to the configuration", "/etc/kubernetes/link/providers.yaml", "/usr/local/bin"],
   ])("writes to no path of another user: %s", async (_what, config, binDir) => {
