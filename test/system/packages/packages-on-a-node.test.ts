@@ -49,14 +49,18 @@ until [ -e /run/load-stop ]; do
 done`;
 
 const PACKAGES = "/opt/checkout/dist/packages";
-/** An upgrade is to the same version, for which the same scripts run. */
+/** The .deb of a later release: the same package with another version. */
+const NEWER_DEB = "/opt/newer.deb";
+const MAKE_NEWER_DEB = `dpkg-deb -R ${PACKAGES}/*_amd64.deb /opt/newer &&
+sed -i 's/^Version: .*/Version: 999.0.0/' /opt/newer/DEBIAN/control &&
+dpkg-deb --root-owner-group -Znone --build /opt/newer ${NEWER_DEB}`;
 const DEB = {
   name: ".deb",
   install: `dpkg -i ${PACKAGES}/*_amd64.deb`,
-  upgrade: `dpkg -i ${PACKAGES}/*_amd64.deb`,
+  upgrade: `dpkg -i ${NEWER_DEB}`,
   remove: "dpkg -r ocir-broker",
 };
-/** On Debian, rpm's database has none of the rpm's requirements. */
+/** On Debian, rpm's database has none of the rpm's requirements. The upgrade is to the same version, for which the same scripts run. */
 const RPM = {
   name: ".rpm",
   install: `rpm -i --nodeps ${PACKAGES}/*.x86_64.rpm`,
@@ -80,6 +84,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
     await buildPackages();
     root = await bootSystemd();
     await expectDone(`mkdir /opt/unpacked && tar xzf ${PACKAGES}/*linux-amd64.tar.gz -C /opt/unpacked`);
+    await expectDone(MAKE_NEWER_DEB);
     await startSimulator(root);
     root.write("/run/request", REQUEST);
     return () => root.powerOff();
@@ -174,6 +179,11 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
       await expectDone(way.remove);
       await root.run("rm", [unit]);
       await expectKubeletStarts();
+      // The next installation recognises the plugin, and the next removal deletes it, because no kubelet names it any more.
+      await root.run("rm", [KUBELET_CONFIG_PATH]);
+      await expectDone(way.install);
+      await expectDone(way.remove);
+      expect(await isThere(PLUGIN)).toBe(false);
     });
   });
 
