@@ -62,6 +62,13 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     await kubeletReport(node, (report) => report.earlier > earlier);
   });
 
+  it("without flags has nothing of ours after a fault", async () => {
+    await startKubelet(node, "--v=4");
+    const before = await snapshotOf(node);
+    const run = await install(archives.babbling);
+    expect([run.exitCode, await snapshotOf(node)]).toEqual([1, before]);
+  });
+
   it("without flags has nothing of ours after a kill while files are copied, and then a fault", async () => {
     await startKubelet(node, "--v=4");
     const before = await snapshotOf(node);
@@ -70,6 +77,25 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     expect(await snapshotOf(node)).toContain(`${list}.ocir-broker-new`);
     const run = await node.install({ ...settingsOnRunningNode(archives.good), OCIR_BROKER_SOURCES: "" });
     expect([run.exitCode, await snapshotOf(node)]).toEqual([1, before]);
+  });
+
+  it("without flags is told which line to write where, and nothing else is to be done", async () => {
+    await startKubelet(node, "--v=4 --max-pods=50");
+    const run = await install();
+    const [where, line, then] = advice(run);
+    expect([run.exitCode, where, then], run.stderr).toEqual([
+      0,
+      expect.stringContaining(`in ${EXTRA_ARGS} change the line`),
+      expect.stringContaining("daemon-reload"),
+    ]);
+    node.root.write(EXTRA_ARGS, read(EXTRA_ARGS).replace(/^Environment=.*$/m, line?.trim() ?? ""));
+    expect(advice(await install())[0]).toContain("its unit has the flags");
+    await restartKubelet(node);
+    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
+    const pid = await node.root.property("kubelet", "MainPID");
+    const words = (await node.root.run("cat", [`/proc/${pid}/cmdline`])).split("\0");
+    expect(words).toEqual(expect.arrayContaining(["--v=4", "--max-pods=50"]));
+    expect(advice(await install())).toEqual([expect.stringContaining("nothing to do")]);
   });
 
   it("may have blanks in its paths: the line that is shown is right, and a removal knows what it needs", async () => {
