@@ -24,6 +24,7 @@ import {
   type Run,
   SCRIPT,
 } from "./install/oke-node.ts";
+import { isLongRun } from "./long-run.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 const CONFIG_FLAG = "--image-credential-provider-config";
@@ -42,7 +43,22 @@ const KILL_POINTS: readonly [line: string, afterMs: number][] = [
   ["stage: start_units", 0],
   ["stage: connect", 150],
   ["installed: the kubelet gets", 0],
+  ...(isLongRun ? morePoints() : []),
 ];
+
+/** Each stage, and several times within the longest ones. */
+function morePoints(): [line: string, afterMs: number][] {
+  return [
+    ["stage: check_machine", 0],
+    ["stage: check_libraries", 0],
+    ...[0, 200, 400, 800, 1_000, 1_200, 1_400].map((afterMs): [string, number] => ["stage: install ocir", afterMs]),
+    ["stage: check_config", 0],
+    ["stage: ask_plugin", 0],
+    ...[0, 100, 200, 250, 300, 350].map((afterMs): [string, number] => ["stage: connect", afterMs]),
+    ["bootstrap: oke-init", 0],
+  ];
+}
+
 const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/tenancy/app" });
 const OTHER_PROVIDER = `# The administrator's own
 apiVersion: kubelet.config.k8s.io/v1
@@ -214,6 +230,16 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect(node.root.read(ofBroker).toString()).toBe(before);
       expect((await node.root.exec("ls", [CONFIG])).stdout).toBe("");
       expect((await node.root.exec(`${PLUGIN}-sa`, [], { input })).stderr).toContain("service-accounts-off");
+    });
+
+    it("with the flags where the cloud refuses: that heals", async () => {
+      const control = (path: string, body: string) =>
+        node.root.run("curl", ["-sSf", "-d", body, `http://127.0.0.1:18083/${path}`]);
+      await control("faults", '{"endpoint":"auth.x509","status":401}');
+      const run = await node.install(settingsFor(archives.good));
+      await control("reset", "");
+      expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: [a-z-]+: /);
+      expect([run.kubelet, await node.faultsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
     });
   });
 
