@@ -90,10 +90,15 @@ case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; es
     await node.root.run("mv", [`${program}.real`, program]);
   }
 
-  it("is replaced by what others than root can read, whatever the umask", async () => {
-    const byHand = `umask 077 && tar xzf "$0"/*.tar.gz -C /run && /run/ocir-broker-*/install.sh &&
-      /usr/libexec/ocir-broker/setup connect ${CONFIG} /usr/local/bin "$(kubelet --version)"`;
-    await node.root.run("sh", ["-c", byHand, archives.good.folder]);
+  it.each([
+    ["by the script", `sh ${SCRIPT}`],
+    [
+      "by hand",
+      `tar xzf "$OCIR_BROKER_SOURCES"/*.tar.gz -C /run && /run/ocir-broker-*/install.sh &&
+        /usr/libexec/ocir-broker/setup connect ${CONFIG} /usr/local/bin "$(kubelet --version)"`,
+    ],
+  ])("is replaced by what others than root can read, whatever the umask, %s", async (_how, command) => {
+    await node.root.run("sh", ["-c", `umask 077 && ${command}`], { env: settings() });
     const ours =
       "/usr/libexec/ocir-broker /usr/share/doc/ocir-broker /usr/share/man/man1 /etc/ocir-broker /etc/kubernetes";
     const unreadable = `find -L ${ours} /usr/lib/systemd/system /usr/local/bin ! -perm -444 -o -type d ! -perm -555`;
@@ -165,29 +170,31 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     expect(await kubeletReport(node, ({ none }) => none > 2)).toMatchObject({ failures: [] });
   });
 
-  it("was nothing: a kubelet that names us starts without us, after each removal; the first without it leaves nothing", async () => {
-    // Its unit is rewritten.
-    const snapshot = async () => (await snapshotOf(node)).replace(/^.*kubelet\.service.*\n/gm, "");
-    const binDir = "/opt/plugins";
-    await startKubelet(node, "--v=4");
-    const before = await snapshot();
-    for (const _time of ["first", "second"]) {
+  it.each(["/usr/local/bin", "/opt/plugins"])(
+    "was nothing: a kubelet that names %s starts without us, after each removal; the first without it leaves nothing",
+    async (binDir) => {
+      // Its unit is rewritten.
+      const snapshot = async () => (await snapshotOf(node)).replace(/^.*kubelet\.service.*\n/gm, "");
+      await startKubelet(node, "--v=4");
+      const before = await snapshot();
+      for (const _time of ["first", "second"]) {
+        await install();
+        await setup("connect", CONFIG, binDir, "Kubernetes v1.33.1");
+        await startKubelet(node, FLAGS.replace("/usr/local/bin", binDir));
+        await restartKubelet(node);
+        await kubeletReport(node, ({ ours }) => ours > 5);
+        const { stderr } = await uninstall();
+        expect(stderr).toContain(`a kubelet still names ${CONFIG}`);
+        await restartKubelet(node);
+        expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
+      }
+      await startKubelet(node, "--v=4");
+      await restartKubelet(node);
       await install();
-      await setup("connect", CONFIG, binDir, "Kubernetes v1.33.1");
-      await startKubelet(node, FLAGS.replace("/usr/local/bin", binDir));
-      await restartKubelet(node);
-      await kubeletReport(node, ({ ours }) => ours > 5);
-      const { stderr } = await uninstall();
-      expect(stderr).toContain(`a kubelet still names ${CONFIG}`);
-      await restartKubelet(node);
-      expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
-    }
-    await startKubelet(node, "--v=4");
-    await restartKubelet(node);
-    await install();
-    await uninstall();
-    expect(await snapshot()).toBe(before);
-  });
+      await uninstall();
+      expect(await snapshot()).toBe(before);
+    },
+  );
 
   it("was nothing: a kubelet that sends service-account tokens pulls as the node after a disconnection", async () => {
     node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
