@@ -1,13 +1,16 @@
 /**
- * The DaemonSet's image on a running node, with a real systemd and a real container: it installs, and leaves the node as it was after
- * a fault. Turns between nodes: test/daemonset/rollout.test.ts. Kills of the script: install-given-back.test.ts.
+ * The DaemonSet's image on a running node, with a real systemd and a real container: it installs, leaves the node as it was after a
+ * fault, and never prevents the start of a kubelet when it is killed. Turns between nodes: test/daemonset/rollout.test.ts.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "@ocir-broker/testkit";
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { lackOf } from "../real-registry.ts";
 import { bootCluster, type Cluster } from "./daemonset/cluster.ts";
 import { describeUnless } from "./describe-unless.ts";
+import { putEarlierProvider } from "./install/earlier-provider.ts";
 import { CONFIG, type OkeNode, PLUGIN } from "./install/oke-node.ts";
+import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { isLongRun } from "./long-run.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
@@ -17,6 +20,18 @@ const OUR_FLAGS = [
 ];
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const INSTALLED = "node-a: installed: version";
+/** Milliseconds after a line of the log. */
+const KILL_POINTS: readonly [line: string, afterMs: number][] = [
+  ["holds the Lease: installs version", 0],
+  ["stage: install_files", 0],
+  ["stage: install ocir", 300],
+  ["stage: install ocir", 900],
+  ["stage: start_units", 0],
+  ["stage: ask_plugin", 0],
+  ["stage: connect", 0],
+  ["stage: connect", 200],
+  [INSTALLED, 0],
+];
 
 describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undefined), "cloud-init/daemonset", () => {
   let cluster: Cluster;
@@ -96,6 +111,27 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
         await oke.root.run("rm", ["/usr/sbin/systemctl"]);
       }
       await cluster.said(INSTALLED);
+      await expectInstalled();
+    });
+
+    it.each(KILL_POINTS)("leaves a node whose kubelet starts, killed at '%s' and %i ms", async (line, afterMs) => {
+      putEarlierProvider(oke);
+      await oke.root.run("systemctl", ["stop", "kubelet"]);
+      await startKubelet(oke, OUR_FLAGS.join(" "));
+      await kubeletReport(oke, ({ earlier }) => earlier > 0);
+      const pod = await cluster.start();
+      await cluster.said(line);
+      await sleep(afterMs);
+      await pod.kill();
+      await restartKubelet(oke);
+      const report = await kubeletReport(oke, ({ earlier, ours }) => earlier + ours > 2);
+      expect(report).toMatchObject({ none: 0, failures: [] });
+
+      cluster.forgetLines();
+      await cluster.start();
+      await cluster.said(INSTALLED);
+      await cluster.turnIsOver();
+      expect(await kubeletReport(oke, ({ ours }) => ours > 2)).toMatchObject({ none: 0, failures: [] });
       await expectInstalled();
     });
   }

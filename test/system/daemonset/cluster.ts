@@ -58,6 +58,9 @@ export async function bootCluster() {
       await isSaid.catch((error) => expect.fail(`${error.message}, but:\n${lines}`));
     },
     lines: () => lines,
+    forgetLines() {
+      lines = "";
+    },
     /** Resolves when no node holds the Lease. */
     turnIsOver: () => until("the turn is over", async () => api.lease.spec?.holderIdentity === undefined),
     /** No pods, nothing installed, a Lease without a holder. */
