@@ -17,6 +17,7 @@ const WITH_LONG_FORM = [
   "test/system/documentation.test.ts",
   "test/system/fuzz/*.test.ts",
   "test/system/hostile-clients.test.ts",
+  "test/system/install.test.ts",
   "test/system/install-given-back.test.ts",
   "test/system/kubelet-oracle.test.ts",
   "test/system/soak.test.ts",
