@@ -5,13 +5,60 @@
  */
 
 import type { CacheEntry } from "@ocir-broker/expiring-cache";
+import type { ProviderName } from "@ocir-broker/identity";
 import type { ConfigDetails } from "../config/config-status.ts";
 import { codeOf } from "../errors/describe-error.ts";
 import { isOfInterest, servableTimes } from "./cache-entries.ts";
-import { createReadiness, type ReadinessOptions } from "./readiness.ts";
+import { createReadiness, type HealthStatus, type ReadinessOptions } from "./readiness.ts";
 
-export type Health = ReturnType<typeof createHealth>;
-export type HealthDetails = ReturnType<Health["details"]>;
+interface LifeSummary {
+  readonly ageSeconds: number;
+  readonly expiresInSeconds: number;
+}
+
+interface HealthSummary {
+  readonly status: HealthStatus;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  /** The identity provider in use. */
+  readonly identity: ProviderName;
+  readonly region: string | null;
+  readonly session: LifeSummary | null;
+  readonly registries: Readonly<Record<string, LifeSummary | null>>;
+}
+
+interface FetchDetails extends Partial<LifeSummary> {
+  readonly state: CacheEntry["state"];
+  readonly kept: boolean;
+  readonly nextFetchInSeconds: number | null;
+  readonly lastSuccessSecondsAgo: number | null;
+  readonly lastFailureSecondsAgo: number | null;
+  readonly lastFailure: string | null;
+  readonly failuresInARow: number;
+  readonly hits: number;
+  readonly fetches: number;
+  readonly failures: number;
+  readonly waiting: number;
+}
+
+export interface HealthDetails extends Omit<HealthSummary, "session" | "registries"> {
+  /** Null if the daemon was started without it. */
+  readonly config: ConfigDetails | null;
+  readonly startedAt: string;
+  readonly session: FetchDetails | null;
+  readonly registries: Readonly<Record<string, FetchDetails>>;
+  /** How many service accounts have a session; null if they are off. */
+  readonly serviceAccounts: number | null;
+  /** The last failed fetch for any of them; others may have worked since. */
+  readonly serviceAccountFailure: { readonly code: string; readonly secondsAgo: number } | null;
+}
+
+export interface Health {
+  /** Whether a credential can be served now. */
+  isServing(): boolean;
+  summary(): HealthSummary;
+  details(): HealthDetails;
+}
 
 export interface HealthOptions extends ReadinessOptions {
   readonly version: string;
@@ -21,7 +68,7 @@ export interface HealthOptions extends ReadinessOptions {
   readonly lastWorkloadFailure: () => { readonly error: unknown; readonly atMs: number } | undefined;
 }
 
-export function createHealth(options: HealthOptions) {
+export function createHealth(options: HealthOptions): Health {
   const { clock, sessions, tokens } = options;
   const { isServing, status } = createReadiness(options);
   const startedAtMs = clock.monotonicMs();
@@ -32,14 +79,12 @@ export function createHealth(options: HealthOptions) {
       status: status(),
       version: options.version,
       uptimeSeconds: secondsSince(startedAtMs, nowMs),
-      /** The identity provider in use. */
       identity: options.identity,
       region: options.regionId() ?? null,
     };
   }
 
-  /** The last failed fetch for any service account; others may have worked since. */
-  function workloadFailure(nowMs: number) {
+  function workloadFailure(nowMs: number): HealthDetails["serviceAccountFailure"] {
     const last = options.lastWorkloadFailure();
     return last === undefined ? null : { code: codeOf(last.error), secondsAgo: secondsSince(last.atMs, nowMs) };
   }
@@ -62,11 +107,9 @@ export function createHealth(options: HealthOptions) {
       return {
         ...common(nowMs),
         startedAt: new Date(startedAtWallMs).toISOString(),
-        /** Null if the daemon was started without it. */
         config: options.configDetails?.() ?? null,
         session: sessions.entries().map(detailsNow)[0] ?? null,
         registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsNow(entry)])),
-        /** How many service accounts have a session; null if they are off. */
         serviceAccounts: options.subjects() ?? null,
         serviceAccountFailure: workloadFailure(nowMs),
       };
@@ -74,7 +117,7 @@ export function createHealth(options: HealthOptions) {
   };
 }
 
-function detailsOf(entry: CacheEntry, nowMs: number) {
+function detailsOf(entry: CacheEntry, nowMs: number): FetchDetails {
   const agoOf = (atMs: number | undefined) => (atMs === undefined ? null : secondsSince(atMs, nowMs));
   const { renewAtMs } = entry;
   return {
@@ -93,7 +136,7 @@ function detailsOf(entry: CacheEntry, nowMs: number) {
   };
 }
 
-function lifeOf(entry: CacheEntry, nowMs: number) {
+function lifeOf(entry: CacheEntry, nowMs: number): LifeSummary | null {
   const times = servableTimes(entry, nowMs);
   if (times === undefined) return null;
   return {

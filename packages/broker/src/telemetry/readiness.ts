@@ -5,7 +5,7 @@ import { hasIdentity, type ProviderName } from "@ocir-broker/identity";
 import { isOfInterest, type ReportingCache, servableTimes } from "./cache-entries.ts";
 
 /** ok: everything works. degraded: tokens are or were served, but something fails. starting: no token yet. */
-type HealthStatus = "ok" | "degraded" | "starting";
+export type HealthStatus = "ok" | "degraded" | "starting";
 
 export interface ReadinessOptions {
   readonly clock: Clock;
