@@ -13,8 +13,6 @@ export { type Config, configJsonSchema, configSchema } from "./config/schema.ts"
 export { createCredentialCore } from "./core/core.ts";
 export { type Broker, startBroker } from "./daemon.ts";
 export { BrokerError } from "./errors/broker-error.ts";
-export { ERROR_TABLE, type ErrorCode } from "./errors/catalogue.ts";
-export { codeOf } from "./errors/describe-error.ts";
 export { errorAnswerOf } from "./errors/error-response.ts";
 export { lastConfig } from "./handover/handover.ts";
 export { createOneShotBroker } from "./one-shot-broker.ts";

@@ -1,5 +1,5 @@
 /** The context that all checks share: the node, the cloud, and results that more than one check needs. */
-import { codeOf } from "@ocir-broker/broker";
+import { codeOf } from "@ocir-broker/errors";
 import { resultIfAny } from "@ocir-broker/foundation";
 import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
 import { type Cloud, once } from "./cloud.ts";

@@ -2,12 +2,18 @@
  * Every finding that doctor can report: its verdict, what it means and how to fix it. The names are stable;
  * docs/reference/codes.md lists them. These texts are fixed: anything seen on the node is evidence.
  */
-import { ERROR_TABLE } from "@ocir-broker/broker";
-import { CACHE_ERRORS } from "@ocir-broker/expiring-cache";
-import { type ErrorText, FILE_ERRORS, NEXT, UPSTREAM_ERRORS } from "@ocir-broker/foundation";
-import { IDENTITY_ERRORS, WORKLOAD_ERRORS } from "@ocir-broker/identity";
+import {
+  CACHE_ERRORS,
+  ERROR_TABLE,
+  type ErrorText,
+  FILE_ERRORS,
+  IDENTITY_ERRORS,
+  NEXT,
+  OCIR_ERRORS,
+  UPSTREAM_ERRORS,
+  WORKLOAD_ERRORS,
+} from "@ocir-broker/errors";
 import type { FindingCode } from "@ocir-broker/kubelet-config";
-import { OCIR_ERRORS } from "@ocir-broker/ocir";
 import { BROKER_PROGRAM, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
 
 /** `unknown`: the check could not be made. */

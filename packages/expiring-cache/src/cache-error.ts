@@ -1,20 +1,5 @@
 /** Errors of the cache itself. An error of `fetch` is passed to the callers unchanged. */
-import { type FetchErrorText, NEXT, permanent, transient } from "@ocir-broker/foundation";
-
-export const CACHE_ERRORS = {
-  /** `close()` was called. */
-  closed: permanent("the broker is stopping", "nothing to do, the kubelet retries", 503),
-  /** `fetch` returned a value that could not be served any more. */
-  "expired-on-arrival": transient("the fetched value had already expired", NEXT.clock),
-  /** `fetch` did not settle in time; its signal was aborted. */
-  "fetch-timeout": transient("Oracle's services did not answer in time", NEXT.network, 504),
-  /** `maxEntries` keys without a value are being fetched or waited for. */
-  overloaded: transient("too many registry hosts are requested at once", NEXT.wait, 503),
-  /** The caller's deadline passed before any fetch ended. */
-  "wait-timeout": transient("no token was available in time", NEXT.wait, 504),
-} as const satisfies Record<string, FetchErrorText>;
-
-export type CacheErrorCode = keyof typeof CACHE_ERRORS;
+import { CACHE_ERRORS, type CacheErrorCode } from "@ocir-broker/errors";
 
 /** The message names the key and the code; the key is a registry host or another name that is no secret. */
 export class CacheError extends Error {

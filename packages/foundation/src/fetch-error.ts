@@ -1,5 +1,5 @@
 /** The base class for errors of fetches: a code of the package's table, with its text and its hint about retries. */
-import type { FetchErrorText } from "./error-text.ts";
+import type { FetchErrorText } from "@ocir-broker/errors";
 
 export interface FetchErrorOptions {
   /** The answer's HTTP status, if there was an answer. */

@@ -4,17 +4,9 @@ export {
   createUpstreamDispatcher,
   parseProxyUrl,
 } from "./dispatcher.ts";
-export {
-  type ErrorText,
-  type FetchErrorText,
-  NEXT,
-  permanent,
-  type RequestErrorText,
-  transient,
-} from "./error-text.ts";
 export { type Expiring, retryHintOf } from "./expiring.ts";
 export { FetchError, type FetchErrorOptions } from "./fetch-error.ts";
-export { FILE_ERRORS, type FileErrorCode, fileFaultOf } from "./file-fault.ts";
+export { fileFaultOf } from "./file-fault.ts";
 export { parseJson } from "./parse-json.ts";
 export { parseJwt } from "./parse-jwt.ts";
 export { type Random, systemRandom } from "./random.ts";
@@ -31,7 +23,7 @@ export {
   kernelMonotonicUs,
   type Timer,
 } from "./time/clock.ts";
-export { CLOCK_SKEW, isSkewed } from "./time/clock-skew.ts";
+export { isSkewed } from "./time/clock-skew.ts";
 export { createLimiter, type Limiter } from "./time/limiter.ts";
 export { settledWithin } from "./time/settled-within.ts";
 export { sleep } from "./time/sleep.ts";
@@ -41,9 +33,7 @@ export {
   createSendRequest,
   MAX_BODY_BYTES,
   type SendRequest,
-  UPSTREAM_ERRORS,
   UpstreamError,
-  type UpstreamErrorCode,
   type UpstreamRequest,
   type UpstreamResponse,
 } from "./upstream.ts";

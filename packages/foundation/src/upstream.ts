@@ -5,28 +5,9 @@
  * the body; no redirects. Classifies undici's errors. It never retries or logs, and does not interpret a status: each service's
  * own file does.
  */
+import { UPSTREAM_ERRORS, type UpstreamErrorCode } from "@ocir-broker/errors";
 import { type Dispatcher, errors, request } from "undici";
-import { type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
 import type { Clock } from "./time/clock.ts";
-
-export const UPSTREAM_ERRORS = {
-  aborted: transient("the broker gave up waiting", NEXT.wait, 503),
-  "answer-too-large": transient("a service's answer is too large", NEXT.changingProxy),
-  "connection-broken": transient("a connection to Oracle's services broke", NEXT.changingProxy),
-  /** Not retryable, unlike DNS without an answer. */
-  "name-not-found": permanent(
-    "DNS does not know this name",
-    "check the registry host in the image's name, then the node's DNS",
-  ),
-  "name-not-resolved": transient("a name could not be resolved", NEXT.dns),
-  "proxy-refused": transient("the proxy refused the connection", NEXT.proxySettings),
-  refused: transient("a connection was refused", NEXT.network),
-  timeout: transient("Oracle's services did not answer in time", NEXT.network, 504),
-  tls: transient("a certificate is not trusted", NEXT.trust),
-  unreachable: transient("Oracle's services cannot be reached", NEXT.network, 504),
-} as const satisfies Record<string, FetchErrorText>;
-
-export type UpstreamErrorCode = keyof typeof UPSTREAM_ERRORS;
 
 /** The message has the code and the host, never sent or received text. */
 export class UpstreamError extends Error {

@@ -1,6 +1,5 @@
 /** Events for a caller to count or log: closed values and numbers, no sent or received text. */
-import type { UpstreamErrorCode } from "@ocir-broker/foundation";
-import type { IdentityErrorCode } from "./identity-error.ts";
+import type { IdentityErrorCode, UpstreamErrorCode } from "@ocir-broker/errors";
 
 export type IdentityEvent =
   /** One request; `outcome` is the answer's status, or the reason why there was no complete answer. */

@@ -1,6 +1,6 @@
 export type { NodeSessions } from "./identity-domain/authorization.ts";
 export { checkDomainSettings, createIdentityDomain } from "./identity-domain/identity-domain.ts";
-export { IDENTITY_ERRORS, IdentityError, type IdentityErrorCode } from "./identity-error.ts";
+export { IdentityError } from "./identity-error.ts";
 export type { IdentityEvent } from "./identity-event.ts";
 export { authUrlOf, metadataBaseUrlsOf } from "./instance-principal/endpoints.ts";
 export { createOkeWorkload } from "./oke-workload/oke-workload.ts";
@@ -19,5 +19,5 @@ export type { RegionInfo } from "./region-info.ts";
 export { signRequest } from "./request-signer.ts";
 export { createIssuerKeys, type IssuerKeys } from "./workload/issuer-keys.ts";
 export { readServiceAccountClaims, type ServiceAccountClaims } from "./workload/service-account-token.ts";
-export { WORKLOAD_ERRORS, WorkloadError, type WorkloadErrorCode } from "./workload/workload-error.ts";
+export { WorkloadError } from "./workload/workload-error.ts";
 export type { WorkloadExchange } from "./workload/workload-exchange.ts";

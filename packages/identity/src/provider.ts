@@ -4,8 +4,8 @@
  * A provider fetches sessions and knows its home region. It stores and renews no session; the cache does.
  */
 import type { KeyObject } from "node:crypto";
+import type { IdentityErrorCode } from "@ocir-broker/errors";
 import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
-import type { IdentityErrorCode } from "./identity-error.ts";
 import type { IdentityEvent } from "./identity-event.ts";
 import type { RegionInfo } from "./region-info.ts";
 

@@ -3,9 +3,10 @@
  * this with its set-up, and states the features that it lacks.
  */
 import { inspect } from "node:util";
+import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/errors";
 import type { Clock } from "@ocir-broker/foundation";
 import { describe, expect, it } from "vitest";
-import { IDENTITY_ERRORS, IdentityError, type IdentityErrorCode } from "../src/identity-error.ts";
+import { IdentityError } from "../src/identity-error.ts";
 import type { IdentityProvider, KnownIdentity } from "../src/provider.ts";
 
 export interface Started {

@@ -1,7 +1,7 @@
 export { decodeCredentialProviderAnswer } from "./answer.ts";
 export { checkCredentialProviderConfig, readProviders } from "./checking/check.ts";
-export { KUBELET_CONFIG_ERRORS, type KubeletConfigErrorCode } from "./errors.ts";
 export type { Finding } from "./finding.ts";
+export { KUBELET_CONFIG_ERRORS, type KubeletConfigErrorCode } from "./kubelet-config-error.ts";
 export { explainMatch, matchesImage } from "./matching/match.ts";
 export { REGION_KEYS } from "./matching/region-keys.ts";
 export { type MergeOptions, mergeProvider, removeProviders } from "./merging/merge.ts";

@@ -1,5 +1,5 @@
 /** The minor version of Kubernetes 1.x that the rules depend on. */
-import { KubeletConfigError } from "./errors.ts";
+import { KubeletConfigError } from "./kubelet-config-error.ts";
 import { OLDEST_MINOR } from "./rules.ts";
 
 /** @throws {KubeletConfigError} `kubelet-minor-unsupported` */

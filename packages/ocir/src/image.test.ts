@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { OcirError } from "./errors.ts";
 import { isReference, isRepository, parseImage, referenceOf } from "./image.ts";
+import { OcirError } from "./ocir-error.ts";
 
 const SHA256 = `sha256:${"0123456789abcdef".repeat(4)}`;
 

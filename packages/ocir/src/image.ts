@@ -4,9 +4,9 @@
  * The grammar is distribution's (github.com/distribution/reference), which the kubelet checks before it calls the plugin, but
  * the registry host is required. Does not decide whether the registry is Oracle's.
  */
-import { OcirError } from "./errors.ts";
 import { withoutDefaultPort } from "./host-rules.ts";
 import { imageFaultOf } from "./image-fault.ts";
+import { OcirError } from "./ocir-error.ts";
 
 export interface ImageName {
   /** In lower case, with its port unless that is the default, 443. */

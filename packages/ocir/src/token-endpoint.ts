@@ -15,7 +15,7 @@ import {
   type UpstreamResponse,
 } from "@ocir-broker/foundation";
 import { parseTokenAnswer } from "./bearer-token.ts";
-import { OcirError } from "./errors.ts";
+import { OcirError } from "./ocir-error.ts";
 
 type SignRequest = (request: { readonly method: "GET"; readonly url: URL }) => Promise<Record<string, string>>;
 

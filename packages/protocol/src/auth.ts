@@ -4,7 +4,7 @@
  * The kubelet pulls anonymously only without any credentials, so a token that the registry refuses would block even a public
  * image. The second key permits an anonymous pull (as in the Azure provider).
  */
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol-error.ts";
 
 export interface RegistryCredentials {
   readonly username: string;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { decodeDockerCredentialRequest, encodeDockerCredentialResponse } from "./docker-credential.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol-error.ts";
 
 describe("decodeDockerCredentialRequest", () => {
   test.each([

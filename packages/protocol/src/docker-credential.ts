@@ -5,7 +5,7 @@
  * Source: github.com/docker/docker-credential-helpers, credentials/credentials.go and error.go.
  */
 import type { RegistryCredentials } from "./auth.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol-error.ts";
 
 export interface DockerCredentialRequest {
   /** As the client wrote it, without the white space around it. */

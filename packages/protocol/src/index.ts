@@ -5,7 +5,7 @@ export {
   decodeDockerCredentialRequest,
   encodeDockerCredentialResponse,
 } from "./docker-credential.ts";
-export { PROTOCOL_ERRORS, ProtocolError, type ProtocolErrorCode } from "./errors.ts";
+export { ProtocolError } from "./protocol-error.ts";
 export {
   type CredentialProviderRequest,
   decodeCredentialProviderRequest,

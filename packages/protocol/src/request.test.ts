@@ -3,7 +3,7 @@ import { Secret } from "@ocir-broker/foundation";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { API_VERSIONS, MAX_REQUEST_BYTES } from "./contract.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol-error.ts";
 import { decodeCredentialProviderRequest } from "./request.ts";
 
 const [v1] = API_VERSIONS;

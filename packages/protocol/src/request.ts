@@ -7,7 +7,7 @@
 import { Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { API_VERSIONS, type ApiVersion, MAX_REQUEST_BYTES } from "./contract.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol-error.ts";
 
 export interface CredentialProviderRequest {
   readonly apiVersion: ApiVersion;

@@ -6,7 +6,7 @@
  */
 import type { RegistryCredentials } from "./auth.ts";
 import { type ApiVersion, MAX_RESPONSE_BYTES } from "./contract.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol-error.ts";
 
 /**
  * `auth` maps a key, which the kubelet matches with the image, to credentials; `{}` means "pull anonymously". `cacheDuration` is a

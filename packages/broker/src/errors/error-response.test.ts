@@ -1,6 +1,6 @@
+import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors";
 import { imageFaultOf, OcirError } from "@ocir-broker/ocir";
 import { describe, expect, it } from "vitest";
-import { ERROR_TABLE, type ErrorCode } from "./catalogue.ts";
 import { errorAnswer, errorAnswerOf } from "./error-response.ts";
 
 describe("errorAnswer", () => {

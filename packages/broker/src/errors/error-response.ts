@@ -1,8 +1,7 @@
 /** Renders an error as the shim passes it on to the kubelet's log: one printable ASCII line with a stable code. */
+import { codeOf, type ErrorCode, errorRowOf } from "@ocir-broker/errors";
 import { IdentityError } from "@ocir-broker/identity";
 import { OcirError } from "@ocir-broker/ocir";
-import { type ErrorCode, errorRowOf } from "./catalogue.ts";
-import { codeOf } from "./describe-error.ts";
 import { type HttpAnswer, textAnswer } from "./response.ts";
 
 export function errorAnswerOf(error: unknown): HttpAnswer {

@@ -3,9 +3,9 @@
  *
  * An error is logged once and skips the handover; the service continues.
  */
+import { codeOf } from "@ocir-broker/errors";
 import type { Clock, Timer } from "@ocir-broker/foundation";
 import { type Config, configSchema } from "../config/schema.ts";
-import { codeOf } from "../errors/describe-error.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
 import { createStateFile, MAX_STATE_BYTES, type StateFile } from "./state-file.ts";

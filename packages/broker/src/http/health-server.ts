@@ -5,8 +5,8 @@
  * Each body is rendered at most once a second, connections are limited and requests queued, so that busy clients cannot
  * starve pulls. health.ts and metrics.ts decide what is shown.
  */
+import { codeOf } from "@ocir-broker/errors";
 import { type Clock, createLimiter } from "@ocir-broker/foundation";
-import { codeOf } from "../errors/describe-error.ts";
 import { errorAnswer } from "../errors/error-response.ts";
 import { type HttpAnswer, jsonAnswer, textAnswer } from "../errors/response.ts";
 import type { Health } from "../telemetry/health.ts";

@@ -2,8 +2,7 @@
  * Logs one line for each request. At info, because pulls are rare and "did the kubelet ask at all?" is the first question
  * when one fails.
  */
-
-import { codeOf } from "../errors/describe-error.ts";
+import { codeOf } from "@ocir-broker/errors";
 import type { Log } from "../telemetry/log.ts";
 import type { CredentialsAnswer } from "./kubelet-request.ts";
 

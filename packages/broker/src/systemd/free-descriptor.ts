@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs";
-import { codeOf } from "../errors/describe-error.ts";
+import { codeOf } from "@ocir-broker/errors";
 
 /** False if this process has used up its descriptors, so it can accept no connection. Any other failure of the attempt counts as true. */
 export function hasFreeDescriptor(): boolean {

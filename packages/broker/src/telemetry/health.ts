@@ -3,11 +3,10 @@
  *
  * It contains registry hosts, ages, counts and error codes; never an OCID, a repository, a token or text from upstream.
  */
-
+import { codeOf } from "@ocir-broker/errors";
 import type { CacheEntry } from "@ocir-broker/expiring-cache";
 import type { ProviderName } from "@ocir-broker/identity";
 import type { ConfigDetails } from "../config/config-status.ts";
-import { codeOf } from "../errors/describe-error.ts";
 import { isOfInterest, servableTimes } from "./cache-entries.ts";
 import { createReadiness, type HealthStatus, type ReadinessOptions } from "./readiness.ts";
 

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
+import { codeOf, describeError } from "@ocir-broker/errors";
 import { Secret, UpstreamError } from "@ocir-broker/foundation";
 import { describe, expect, it } from "vitest";
-import { codeOf, describeError } from "../errors/describe-error.ts";
 import { createLog } from "./log.ts";
 
 function setUp(environment: Record<string, string> = {}) {

@@ -1,12 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
+import { codeOf } from "@ocir-broker/errors";
 import { createSystemClock, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
 import { describe, expect, it } from "vitest";
 import { configSchema } from "../config/schema.ts";
-import { codeOf } from "../errors/describe-error.ts";
 import { createUpstreams, instrumented } from "./upstreams.ts";
 
 const simulator = await sharedSimulator({ tls: true });

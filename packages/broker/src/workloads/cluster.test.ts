@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "@ocir-broker/errors";
 import { createSystemClock } from "@ocir-broker/foundation";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit";
 import { beforeEach, describe, expect, it } from "vitest";
 import { configSchema } from "../config/schema.ts";
-import { codeOf } from "../errors/describe-error.ts";
 import { createCluster } from "./cluster.ts";
 
 const { signal } = new AbortController();

@@ -1,7 +1,7 @@
 /** Checks the settings of the identity domain before a pod needs them: `ocir-broker config check`. Sends nothing. */
+import { ERROR_TABLE } from "@ocir-broker/errors";
 import { checkDomainSettings, IdentityError, WorkloadError } from "@ocir-broker/identity";
 import type { Config } from "../config/schema.ts";
-import { ERROR_TABLE } from "../errors/catalogue.ts";
 
 export interface DomainFault {
   /** The key, what is wrong with it, and what to do. */

@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from "node:crypto";
+import { codeOf } from "@ocir-broker/errors";
 import { Secret, sleep } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { expect, it, vi } from "vitest";
 import { jwtOf, podClaims } from "../../test/jwt.ts";
-import { codeOf } from "../errors/describe-error.ts";
 import { createWorkloadTokens } from "./workload-tokens.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */

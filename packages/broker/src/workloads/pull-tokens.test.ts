@@ -1,7 +1,7 @@
+import { codeOf } from "@ocir-broker/errors";
 import { Secret } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it, vi } from "vitest";
-import { codeOf } from "../errors/describe-error.ts";
 import { createPullTokens, type PullTokensOptions } from "./pull-tokens.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "@ocir-broker/errors";
 import { createDirectDispatcher, createSendRequest, createSystemClock, Secret } from "@ocir-broker/foundation";
 import type { WantedServiceAccountToken } from "@ocir-broker/oci-simulator";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
@@ -8,7 +9,6 @@ import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { claimsOf } from "../../test/kubelet-request.ts";
 import { configSchema } from "../config/schema.ts";
-import { codeOf } from "../errors/describe-error.ts";
 import { createRegistries } from "../tokens/registries.ts";
 import { createWorkloads, type Workloads } from "./workloads.ts";
 

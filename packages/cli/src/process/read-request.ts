@@ -1,5 +1,6 @@
 /** Reads a request from standard input to its end. */
-import { BrokerError, ERROR_TABLE } from "@ocir-broker/broker";
+import { BrokerError } from "@ocir-broker/broker";
+import { ERROR_TABLE } from "@ocir-broker/errors";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 
 /** @throws {BrokerError} `body-too-large` */

@@ -2,9 +2,8 @@
  * The catalogue of all error codes and of doctor's findings, for docs/reference/codes.md. Each package declares its own; a table
  * here that lacks one of them does not compile.
  */
-import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/broker";
 import { DIAGNOSES, type Diagnosis } from "@ocir-broker/doctor";
-import { type ErrorText, FILE_ERRORS, type FileErrorCode } from "@ocir-broker/foundation";
+import { ERROR_TABLE, type ErrorCode, type ErrorText, FILE_ERRORS, type FileErrorCode } from "@ocir-broker/errors";
 import { KUBELET_CONFIG_ERRORS, type KubeletConfigErrorCode } from "@ocir-broker/kubelet-config";
 import { SHIM_ERRORS, type ShimErrorCode, type ShimErrorText } from "@ocir-broker/protocol";
 import { COMMAND_ERRORS, type CommandErrorCode } from "../command-errors.ts";

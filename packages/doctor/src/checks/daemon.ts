@@ -1,5 +1,5 @@
 /** Asks the daemon's health socket whether it runs, which release it is, and what fails. */
-import { ERROR_TABLE } from "@ocir-broker/broker";
+import { ERROR_TABLE } from "@ocir-broker/errors";
 import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
 import type { Check } from "../check-context.ts";

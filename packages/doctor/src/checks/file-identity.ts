@@ -1,5 +1,5 @@
 /** Checks an identity that comes from files: everything that is wrong with it ends in one error, whose place names the setting. */
-import { codeOf } from "@ocir-broker/broker";
+import { codeOf } from "@ocir-broker/errors";
 import { IdentityError } from "@ocir-broker/identity";
 import { attempt, type Check } from "../check-context.ts";
 import { findingOfCode } from "../diagnoses.ts";

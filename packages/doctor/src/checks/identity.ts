@@ -1,8 +1,7 @@
 /** Checks the node's identity: its certificate (expiry, issuer) and the session that the auth service gives for it. */
 import { X509Certificate } from "node:crypto";
-import { codeOf } from "@ocir-broker/broker";
+import { codeOf, IDENTITY_ERRORS } from "@ocir-broker/errors";
 import { resultIfAny } from "@ocir-broker/foundation";
-import { IDENTITY_ERRORS } from "@ocir-broker/identity";
 import { attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
 import { finding, notChecked } from "../finding.ts";

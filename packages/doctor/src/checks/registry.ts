@@ -1,5 +1,5 @@
 /** Fetches a token and tries it on the image, which tells a missing policy from every other fault. */
-import { codeOf } from "@ocir-broker/broker";
+import { codeOf } from "@ocir-broker/errors";
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { type ImageName, imageFaultOf, isProbeable, referenceOf } from "@ocir-broker/ocir";
 import { attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";

@@ -2,13 +2,8 @@
  * Records the requests to metadata service, auth service and registry with their answers, in memory while doctor runs. They
  * are evidence for findings and the source of a transcript, which redacts them.
  */
-import {
-  type Clock,
-  type SendRequest,
-  UpstreamError,
-  type UpstreamErrorCode,
-  type UpstreamResponse,
-} from "@ocir-broker/foundation";
+import type { UpstreamErrorCode } from "@ocir-broker/errors";
+import { type Clock, type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
 
 export type ServiceName = "metadata" | "auth" | "registry";
 

@@ -2,7 +2,7 @@
  * `doctor --record`: sends metadata service, auth service and registry every request that the broker and its simulator make
  * assumptions about, and records the redacted answers. Comparing transcripts shows where the simulator differs.
  */
-import { codeOf } from "@ocir-broker/broker";
+import { codeOf } from "@ocir-broker/errors";
 import { Secret, type SendRequest, urlBelow } from "@ocir-broker/foundation";
 import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
 import { attempt } from "../check-context.ts";

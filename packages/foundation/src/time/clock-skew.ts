@@ -1,12 +1,5 @@
 /** How far this node's clock may be off before OCI refuses its signatures. */
 
-import { NEXT, transient } from "../error-text.ts";
-
-export const CLOCK_SKEW = transient(
-  "this node's clock is more than 5 minutes off, and OCI refuses its signatures",
-  NEXT.clock,
-);
-
 /** Oracle's documentation of request signatures: OCI answers 401 beyond 5 minutes. */
 const LARGEST_SKEW_MS = 300_000;
 

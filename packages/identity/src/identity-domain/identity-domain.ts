@@ -5,6 +5,7 @@
  *
  * Never retries, because the cache has the back-off.
  */
+import type { WorkloadErrorCode } from "@ocir-broker/errors";
 import {
   type Clock,
   type Expiring,
@@ -21,7 +22,7 @@ import { signPost } from "../signed-post.ts";
 import { postToExchange } from "../workload/exchange-post.ts";
 import { exchangedSession } from "../workload/exchanged-session.ts";
 import { createSessionKeys } from "../workload/session-keys.ts";
-import { WorkloadError, type WorkloadErrorCode } from "../workload/workload-error.ts";
+import { WorkloadError } from "../workload/workload-error.ts";
 import type { WorkloadExchange } from "../workload/workload-exchange.ts";
 import {
   type AuthorizationOptions,

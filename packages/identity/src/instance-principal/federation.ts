@@ -5,8 +5,9 @@
  * reads the certificate again, and the cache has the back-off. It never changes an existing session.
  */
 import type { KeyObject } from "node:crypto";
+import type { IdentityErrorCode } from "@ocir-broker/errors";
 import { isSkewed, retryAfterMsOf, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
-import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
+import { IdentityError } from "../identity-error.ts";
 import { createFederationRequest, type FederationRequest } from "./federation-request.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
 import { type ReportedOptions, reported } from "./reported.ts";

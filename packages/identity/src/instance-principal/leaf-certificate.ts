@@ -6,8 +6,9 @@
  * never prints its content.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { IdentityErrorCode } from "@ocir-broker/errors";
 import { type Clock, isSkewed, resultIfAny } from "@ocir-broker/foundation";
-import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
+import { IdentityError } from "../identity-error.ts";
 import type { MetadataAnswer, MetadataService } from "./metadata-service.ts";
 
 export interface LeafCertificate {

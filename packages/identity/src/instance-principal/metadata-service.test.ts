@@ -1,9 +1,5 @@
-import {
-  UpstreamError,
-  type UpstreamErrorCode,
-  type UpstreamRequest,
-  type UpstreamResponse,
-} from "@ocir-broker/foundation";
+import type { UpstreamErrorCode } from "@ocir-broker/errors";
+import { UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation";
 import { createFakeClock, createImpatientClock } from "@ocir-broker/testkit";
 import { expect, test, vi } from "vitest";
 import type { IdentityEvent } from "../identity-event.ts";

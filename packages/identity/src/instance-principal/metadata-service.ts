@@ -5,6 +5,7 @@
  * returns a body only with status 200, without interpreting it. It sends only `Authorization: Bearer Oracle`, and never uses a
  * proxy, because the service refuses requests with a `Forwarded` header.
  */
+import type { IdentityErrorCode } from "@ocir-broker/errors";
 import {
   createLimiter,
   type Random,
@@ -13,7 +14,7 @@ import {
   type UpstreamResponse,
   urlBelow,
 } from "@ocir-broker/foundation";
-import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
+import { IdentityError } from "../identity-error.ts";
 import { pause, runLimited } from "./pause.ts";
 import { type ReportedOptions, reported } from "./reported.ts";
 

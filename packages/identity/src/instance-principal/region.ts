@@ -2,9 +2,10 @@
  * Finds the instance's region. The metadata service's regionInfo is complete, also for a region or realm newer than any table;
  * oci-common's table is only used if the service has no regionInfo.
  */
+import type { IdentityErrorCode } from "@ocir-broker/errors";
 import { parseJson } from "@ocir-broker/foundation";
 import * as z from "zod";
-import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
+import { IdentityError } from "../identity-error.ts";
 import type { RegionInfo } from "../region-info.ts";
 import type { MetadataService } from "./metadata-service.ts";
 

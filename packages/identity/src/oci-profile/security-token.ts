@@ -3,9 +3,10 @@
  * verify the signature, because only OCI has its key; the registry verifies it.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
+import type { IdentityErrorCode } from "@ocir-broker/errors";
 import { Secret } from "@ocir-broker/foundation";
 import type { ReadSession } from "../file-lives.ts";
-import { IdentityError, type IdentityErrorCode } from "../identity-error.ts";
+import { IdentityError } from "../identity-error.ts";
 import { TOKEN_PREFIX } from "../instance-principal/session-record.ts";
 import { readSessionClaims } from "../instance-principal/session-token.ts";
 

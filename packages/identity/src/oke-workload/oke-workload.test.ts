@@ -1,5 +1,6 @@
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
-import { UpstreamError, type UpstreamErrorCode } from "@ocir-broker/foundation";
+import type { UpstreamErrorCode } from "@ocir-broker/errors";
+import { UpstreamError } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
 import {

@@ -5,6 +5,7 @@
  * Never retries, because the cache has the back-off. TLS to the cluster's authority alone, and no proxy: `send` must ensure both.
  */
 import { randomUUID } from "node:crypto";
+import type { WorkloadErrorCode } from "@ocir-broker/errors";
 import { type Clock, type Expiring, parseJson, retryAfterMsOf, type SendRequest } from "@ocir-broker/foundation";
 import * as z from "zod";
 import type { SigningSession } from "../provider.ts";
@@ -12,7 +13,7 @@ import { postToExchange } from "../workload/exchange-post.ts";
 import { exchangedSession } from "../workload/exchanged-session.ts";
 import { readServiceAccountClaims } from "../workload/service-account-token.ts";
 import { createSessionKeys } from "../workload/session-keys.ts";
-import { WorkloadError, type WorkloadErrorCode } from "../workload/workload-error.ts";
+import { WorkloadError } from "../workload/workload-error.ts";
 import type { WorkloadExchange } from "../workload/workload-exchange.ts";
 
 export interface OkeWorkloadOptions {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { KubeletConfigError } from "../errors.ts";
+import { KubeletConfigError } from "../kubelet-config-error.ts";
 import { type FindingCode, RULES } from "../rules.ts";
 import { type CheckOptions, checkCredentialProviderConfig, readProviders } from "./check.ts";
 

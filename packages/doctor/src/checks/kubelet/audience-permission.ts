@@ -3,7 +3,8 @@
  * (KEP-4412): a SelfSubjectAccessReview, which every authenticated user may send.
  */
 import { dirname, resolve } from "node:path";
-import { codeOf, createCluster, currentEntry } from "@ocir-broker/broker";
+import { createCluster, currentEntry } from "@ocir-broker/broker";
+import { codeOf } from "@ocir-broker/errors";
 import { type ClientCertificate, parseJson, Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { attempt, type CheckContext } from "../../check-context.ts";

@@ -1,5 +1,5 @@
 /** Uses the registry token that the plugin got for a service account on the image, to find out whether a policy is missing. */
-import { codeOf } from "@ocir-broker/broker";
+import { codeOf } from "@ocir-broker/errors";
 import { Secret } from "@ocir-broker/foundation";
 import { readServiceAccountClaims } from "@ocir-broker/identity";
 import { workloadPolicy } from "@ocir-broker/kubelet-config";

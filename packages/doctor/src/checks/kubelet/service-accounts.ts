@@ -2,7 +2,8 @@
  * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the exchange can be reached.
  * Sends no token of a pod; plugin-answer.ts does, if doctor is given one.
  */
-import { codeOf, createCluster } from "@ocir-broker/broker";
+import { createCluster } from "@ocir-broker/broker";
+import { codeOf } from "@ocir-broker/errors";
 import { explainMatch, readProviders } from "@ocir-broker/kubelet-config";
 import { isOurProvider, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { attempt, type Check, type CheckContext } from "../../check-context.ts";

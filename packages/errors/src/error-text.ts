@@ -1,6 +1,6 @@
 /**
- * The row of an error code: its texts for people, and the daemon's HTTP status. Each package declares all its codes in one table,
- * and packages/broker/src/errors/catalogue.ts joins the tables. The texts contain nothing from an image, a body or an upstream.
+ * The row of an error code: its texts for people, and the daemon's HTTP status. Each table declares the codes of one error
+ * class or topic, and catalogue.ts joins those that a request can fail with. The texts contain nothing from an image, a body or an upstream.
  */
 
 export interface ErrorText {
@@ -43,3 +43,10 @@ export const NEXT = {
     "find out what answers there (a TLS-inspecting proxy?), or for a dedicated region add its CA to upstream.caFile if that is set, otherwise to the system's store: update-ca-trust",
   wait: "nothing to do, the broker retries",
 } as const;
+
+export const CLOCK_SKEW = transient(
+  "this node's clock is more than 5 minutes off, and OCI refuses its signatures",
+  NEXT.clock,
+);
+
+export const ABORTED = transient("the broker gave up waiting", NEXT.wait, 503);

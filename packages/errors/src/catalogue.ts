@@ -1,10 +1,12 @@
-/** Joins the codes of all packages that a request can fail with. A code without a row in its package does not compile. */
-import { CACHE_ERRORS } from "@ocir-broker/expiring-cache";
-import { type RequestErrorText, UPSTREAM_ERRORS } from "@ocir-broker/foundation";
-import { IDENTITY_ERRORS, WORKLOAD_ERRORS } from "@ocir-broker/identity";
-import { OCIR_ERRORS } from "@ocir-broker/ocir";
-import { PROTOCOL_ERRORS } from "@ocir-broker/protocol";
-import { BROKER_ERRORS } from "./broker-error.ts";
+/** Joins the tables of all codes that a request can fail with. A code without a row does not compile. */
+import { BROKER_ERRORS } from "./broker-errors.ts";
+import { CACHE_ERRORS } from "./cache-errors.ts";
+import type { RequestErrorText } from "./error-text.ts";
+import { IDENTITY_ERRORS } from "./identity-errors.ts";
+import { OCIR_ERRORS } from "./ocir-errors.ts";
+import { PROTOCOL_ERRORS } from "./protocol-errors.ts";
+import { UPSTREAM_ERRORS } from "./upstream-errors.ts";
+import { WORKLOAD_ERRORS } from "./workload-errors.ts";
 
 export const ERROR_TABLES = [
   PROTOCOL_ERRORS,

@@ -1,6 +1,5 @@
-/** The package's one error. Its messages are a closed table, without any text of a request or answer. */
-import { NEXT, type RequestErrorText } from "@ocir-broker/foundation";
-import { MAX_REQUEST_BYTES } from "./contract.ts";
+/** Errors of a kubelet's or a docker client's request. */
+import { NEXT, type RequestErrorText } from "./error-text.ts";
 
 export const PROTOCOL_ERRORS = {
   "api-version-unsupported": { status: 400, what: "the request's apiVersion is not known", next: NEXT.kubeletConfig },
@@ -13,7 +12,7 @@ export const PROTOCOL_ERRORS = {
   "request-not-json": { status: 400, what: "the request is not JSON", next: NEXT.kubeletConfig },
   "request-too-large": {
     status: 413,
-    what: `the request is larger than ${MAX_REQUEST_BYTES / 1_024} KiB`,
+    what: "the request is larger than 256 KiB",
     next: NEXT.kubeletConfig,
   },
   "response-too-large": { status: 500, what: "the answer would be too large", next: NEXT.journal },
@@ -30,15 +29,3 @@ export const PROTOCOL_ERRORS = {
 } as const satisfies Record<string, RequestErrorText>;
 
 export type ProtocolErrorCode = keyof typeof PROTOCOL_ERRORS;
-
-export class ProtocolError extends Error {
-  readonly code: ProtocolErrorCode;
-  /** The same bytes would fail the same way. */
-  readonly retryable = false;
-
-  constructor(code: ProtocolErrorCode, options?: ErrorOptions) {
-    super(`${code}: ${PROTOCOL_ERRORS[code].what}`, options);
-    this.name = "ProtocolError";
-    this.code = code;
-  }
-}

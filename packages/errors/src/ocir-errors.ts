@@ -1,17 +1,5 @@
-/**
- * The package's one error. Its message has the host, the code, a text from this file and an HTTP status; never a token, a
- * header, a body or an image's name.
- */
-
-import {
-  CLOCK_SKEW,
-  FetchError,
-  type FetchErrorOptions,
-  type FetchErrorText,
-  NEXT,
-  permanent,
-  transient,
-} from "@ocir-broker/foundation";
+/** Errors of the registry, and of an image's name. */
+import { CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
 
 export const OCIR_ERRORS = {
   "clock-skew": CLOCK_SKEW,
@@ -35,12 +23,3 @@ export const OCIR_ERRORS = {
 } as const satisfies Record<string, FetchErrorText>;
 
 export type OcirErrorCode = keyof typeof OCIR_ERRORS;
-
-export class OcirError extends FetchError<OcirErrorCode> {
-  override readonly name = "OcirError";
-
-  /** @param place the registry host, or another subject of the error. */
-  constructor(code: OcirErrorCode, place: string, options?: FetchErrorOptions) {
-    super(code, OCIR_ERRORS[code], place, options);
-  }
-}

@@ -1,0 +1,46 @@
+/** The broker's own errors. */
+import { NEXT, type RequestErrorText } from "./error-text.ts";
+
+export const BROKER_ERRORS = {
+  "annotation-unknown": {
+    status: 400,
+    what: "the service account's annotation has an unknown value",
+    next: "set it to workload or node",
+  },
+  "body-too-large": {
+    status: 413,
+    what: "the request's body is larger than 256 KiB, or 1 KiB on the health socket",
+    next: NEXT.kubeletConfig,
+  },
+  "config-invalid": { status: 500, what: "the configuration is not valid", next: "run ocir-broker config check" },
+  "config-unreadable": {
+    status: 500,
+    what: "the configuration cannot be read",
+    next: "check the file's path and mode",
+  },
+  "headers-too-large": { status: 431, what: "the request's headers are larger than 8 KiB", next: NEXT.release },
+  internal: { status: 500, what: "the broker has an internal error", next: NEXT.journal },
+  "method-not-allowed": { status: 405, what: "this path does not support this method", next: NEXT.release },
+  "not-found": { status: 404, what: "this path does not exist", next: NEXT.release },
+  "registry-foreign": {
+    status: 404,
+    what: "this registry is not Oracle's, so there are no credentials for it",
+    next: "check the image's name, or name the registry in registries.extraHosts",
+  },
+  "request-incomplete": { status: 408, what: "the request did not arrive in time", next: NEXT.release },
+  "request-malformed": {
+    status: 400,
+    what: "the request is not one HTTP request whose body has a Content-Length",
+    next: NEXT.release,
+  },
+  "service-accounts-off": {
+    status: 400,
+    what: "the kubelet sends service-account tokens, but serviceAccounts.exchange is none",
+    next: "set serviceAccounts.exchange, or remove tokenAttributes from the kubelet's configuration",
+  },
+  "socket-denied": { status: 500, what: "this user may not connect to the broker", next: "run it as root" },
+  "socket-in-use": { status: 500, what: "another broker is already running", next: "stop the other one" },
+  "socket-not-listening": { status: 500, what: "the broker cannot listen on its socket", next: NEXT.journal },
+} as const satisfies Record<string, RequestErrorText>;
+
+export type BrokerErrorCode = keyof typeof BROKER_ERRORS;

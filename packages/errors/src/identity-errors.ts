@@ -1,0 +1,137 @@
+/** Errors of an identity provider: metadata service, federation, files. */
+import { ABORTED, CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
+
+export const FILE_IDENTITY_ERRORS = {
+  "api-key-refused": permanent(
+    "the registry does not accept the API key",
+    "check that user and tenancy are right, and that the user still has this key",
+  ),
+  "identity-changed": permanent(
+    "the files name a different identity than at the start",
+    "restart the broker to use it",
+  ),
+  "identity-file-permissions": permanent(
+    "other users can read or change the file",
+    "chmod 600 the file, and let its user own it",
+  ),
+  "identity-file-unreadable": permanent("the file cannot be read", "check its path and its owner"),
+  "key-encrypted": permanent("the key's pass phrase is missing or wrong", "set pass_phrase or OCI_CLI_PASSPHRASE"),
+  "key-fingerprint": permanent(
+    "the fingerprint does not belong to the key",
+    "copy the configuration snippet of this key from Oracle's Console",
+  ),
+  "key-invalid": permanent("the file has no private RSA key in PEM", "name the private key, not the public one"),
+  "oci-config-incomplete": permanent("the value is missing", "run oci setup config, or add the key to the profile"),
+  "oci-config-invalid": permanent(
+    "the file is not a valid configuration of Oracle's command line",
+    "compare it with SDK and CLI Configuration File on docs.oracle.com",
+  ),
+  "oci-config-unreadable": permanent("the file cannot be read", "run oci setup config, or check the file's path"),
+  "oci-profile-missing": permanent(
+    "the file has no such profile",
+    "check the profile's name, in capitals as in the file",
+  ),
+  "oci-region-unknown": permanent("this release does not know the region", "correct the region"),
+  "resource-principal-expired": permanent(
+    "the platform has not renewed the resource principal's token",
+    "start the job or the container again",
+  ),
+  "resource-principal-missing": permanent(
+    "the platform has not set the variable",
+    "run the broker where Oracle provides a resource principal, or set another identity.provider",
+  ),
+  "resource-principal-mixed": permanent(
+    "only one of key and pass phrase is a file",
+    "use files for both, or values for both",
+  ),
+  "resource-principal-refused": permanent(
+    "the registry does not accept the resource principal",
+    "check the clock, then start the job or the container again",
+  ),
+  "resource-principal-version": permanent("only version 2.2 is supported", "set another identity.provider"),
+  "security-token-invalid": permanent(
+    "there is no valid security token",
+    "run oci session authenticate, or for a resource principal start the job or the container again",
+  ),
+  "security-token-key": permanent(
+    "the security token is for another key",
+    "set key_file to the key that oci session authenticate wrote with the token",
+  ),
+  "session-expired": permanent("the command line's session has expired", "run oci session authenticate"),
+  "session-refused": permanent(
+    "the registry does not accept the command line's session",
+    "run oci session authenticate",
+  ),
+} as const satisfies Record<string, FetchErrorText>;
+
+export const IDENTITY_ERRORS = {
+  ...FILE_IDENTITY_ERRORS,
+  aborted: ABORTED,
+  "certificate-expired": transient(
+    "the instance certificate is not valid now",
+    "check the clock, and reboot the instance if this persists, since OCI renews the certificate several times a day",
+  ),
+  "certificate-invalid": transient(
+    "the instance certificate or its key cannot be used",
+    "check that nothing but OCI's metadata service answers at 169.254.169.254, then reboot the instance",
+  ),
+  "certificate-mismatch": transient(
+    "the instance certificate and its key do not match",
+    "try again in a minute, since OCI may be replacing it, and reboot the instance if this persists",
+    503,
+  ),
+  "clock-skew": CLOCK_SKEW,
+  "federation-invalid": transient("the auth service's answer contains no session", NEXT.changingProxy),
+  "federation-name-not-resolved": transient("the auth service's name could not be resolved", NEXT.dns),
+  "federation-proxy-refused": transient("the proxy refused to connect to the auth service", NEXT.proxySettings),
+  "federation-refused": permanent(
+    "the auth service refused this instance",
+    "check that the instance is not terminated, moved, or created from an image with another instance's state, then reboot it",
+  ),
+  "federation-throttled": transient("the auth service is throttling", NEXT.wait, 503),
+  "federation-tls": transient("the auth service's certificate is not trusted", NEXT.trust),
+  "federation-unauthorized": transient(
+    "the auth service does not accept the instance certificate",
+    "check the clock, then try again in a few minutes, since OCI may be replacing the certificate",
+  ),
+  "federation-unavailable": transient("the auth service returned a server error", NEXT.outage, 503),
+  "federation-unreachable": transient("the auth service does not answer", NEXT.network, 504),
+  "identity-none": permanent(
+    "this node has no identity of its own, because identity.provider is none: only service accounts get tokens",
+    "set identity.provider, or use a service account",
+  ),
+  "identity-not-ready": transient(
+    "the instance has no certificate yet",
+    "wait: OCI issues it within minutes of the first boot, and the broker retries",
+    503,
+  ),
+  "metadata-invalid": transient("the metadata service's answer is invalid", NEXT.changingProxy),
+  "metadata-not-found": transient(
+    "version 2 of the metadata service is missing",
+    "use a platform image that supports /opc/v2, and check that nothing else answers at 169.254.169.254",
+  ),
+  "metadata-refused": permanent(
+    "the metadata service refuses requests, as it does when a proxy adds Forwarded headers or removes Authorization",
+    "reach 169.254.169.254 directly from the primary VNIC, without a proxy, and check that this is an OCI instance",
+  ),
+  "metadata-throttled": transient(
+    "the metadata service is throttling",
+    "find what else sends so many requests to 169.254.169.254 (ss -tnp dst 169.254.169.254), since the broker sends at most five a second",
+    503,
+  ),
+  "metadata-unavailable": transient("the metadata service returned a server error", NEXT.outage, 503),
+  "metadata-unreachable": transient(
+    "the metadata service does not answer",
+    "check that this is an OCI instance, and that no firewall rule or network policy blocks 169.254.169.254 (iptables -S OUTPUT)",
+    504,
+  ),
+  "region-unknown": permanent(
+    "this release does not know the region that the metadata service names",
+    "check that this is an OCI instance, or install a newer release of ocir-broker if its region is new",
+  ),
+  "sdk-failed": transient("the request could not be signed", NEXT.reinstall, 500),
+  "tenancy-changed": permanent("this instance's tenancy has changed", "systemctl stop ocir-broker, then start it"),
+  "token-key-mismatch": transient("the session is for another key", NEXT.wait),
+} as const satisfies Record<string, FetchErrorText>;
+
+export type IdentityErrorCode = keyof typeof IDENTITY_ERRORS;

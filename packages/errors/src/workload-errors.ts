@@ -1,0 +1,66 @@
+/** Errors of the exchange of a pod's service-account token for a session. */
+import { type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
+
+/** The broker fetches nothing for a service account without a pull. */
+const RETRIED = "nothing to do, the kubelet retries";
+
+const ADDRESS = "check serviceAccounts.apiServer or identityDomain.url";
+
+const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the API server's own audience";
+
+const TRUST = "check the domain's trust: issuer, keys, audience, and the service user for this service account";
+
+/** `workload-…` is for every exchange, unless the text names the cluster; `domain-…` is for identity domains. */
+export const WORKLOAD_ERRORS = {
+  "cluster-unknown": transient(
+    "the cluster's address or certificate authority is not known",
+    "set serviceAccounts.apiServer and serviceAccounts.caFile",
+  ),
+  "domain-client-refused": permanent(
+    "the identity domain does not accept the client or the node that requests the exchange",
+    "check the client's id, its secret and the trust's oauthClients, or the policy that grants GET_RPST to the node's dynamic group",
+  ),
+  "domain-not-configured": permanent(
+    "the configuration of the identity domain is incomplete",
+    "set identityDomain.url and, with authorization: client, clientId",
+  ),
+  "domain-secret-missing": permanent(
+    "the client's secret is not known",
+    "set identityDomain.clientSecretFile, or LoadCredential=identity-domain-secret: in a drop-in of the unit",
+  ),
+  "domain-secret-without-daemon": permanent(
+    "only the daemon gets the client's secret from systemd, and no daemon answers",
+    "start ocir-broker.service, or set identityDomain.clientSecretFile",
+  ),
+  "domain-tls": transient("the identity domain's certificate is not trusted", "check upstream.caFile and the proxy"),
+  "domain-token-refused": permanent("the identity domain does not accept the service-account token", TRUST),
+  "domain-unknown": permanent("there is no identity domain at this address", "check identityDomain.url"),
+  "domain-unreachable": transient(
+    "the identity domain does not answer",
+    "allow TCP 443 from the nodes to the identity domain, or set proxy.https",
+    504,
+  ),
+  "workload-cluster-basic": permanent(
+    "the cluster refused to exchange a service-account token",
+    "check that the cluster is an enhanced cluster",
+  ),
+  "workload-invalid": transient("the exchange's answer contains no session", ADDRESS),
+  "workload-refused": permanent("the exchange did not understand the request", ADDRESS),
+  "workload-throttled": transient("the exchange is throttling", RETRIED, 503),
+  "workload-tls": transient("the cluster's certificate is not trusted", "check serviceAccounts.caFile"),
+  "workload-token-audience": permanent(
+    "the service-account token's audience is not serviceAccounts.audience",
+    "use the same audience in the kubelet's entry",
+  ),
+  "workload-token-ended": permanent("the service-account token has expired or expires too soon", NEXT.clock),
+  "workload-token-refused": permanent("the cluster does not accept the service-account token", AUDIENCE),
+  "workload-token-unreadable": permanent("the service-account token lacks claims of Kubernetes", NEXT.kubeletConfig),
+  "workload-unavailable": transient("the exchange returned a server error", RETRIED, 503),
+  "workload-unreachable": transient(
+    "the cluster's exchange does not answer",
+    "allow TCP 12250 from the nodes to the cluster's API endpoint",
+    504,
+  ),
+} as const satisfies Record<string, FetchErrorText>;
+
+export type WorkloadErrorCode = keyof typeof WORKLOAD_ERRORS;

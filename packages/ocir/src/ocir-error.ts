@@ -1,0 +1,15 @@
+/**
+ * The package's one error. Its message has the host, the code, a text from this file and an HTTP status; never a token, a
+ * header, a body or an image's name.
+ */
+import { OCIR_ERRORS, type OcirErrorCode } from "@ocir-broker/errors";
+import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation";
+
+export class OcirError extends FetchError<OcirErrorCode> {
+  override readonly name = "OcirError";
+
+  /** @param place the registry host, or another subject of the error. */
+  constructor(code: OcirErrorCode, place: string, options?: FetchErrorOptions) {
+    super(code, OCIR_ERRORS[code], place, options);
+  }
+}
