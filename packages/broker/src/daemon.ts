@@ -1,8 +1,8 @@
 /** Wires the daemon's parts together. Owns only the order of starting and stopping. */
 import { bootMs, type Clock, type Random } from "@ocir-broker/foundation";
 import { hasIdentity } from "@ocir-broker/identity";
+import type { ConfigDetails } from "@ocir-broker/protocol";
 import { createAppliedConfig } from "./applied-config.ts";
-import type { ConfigDetails } from "./config/config-status.ts";
 import type { ConfigChanges } from "./config/diff.ts";
 import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";

@@ -1,4 +1,4 @@
-export { type ConfigDetails, createConfigStatus } from "./config/config-status.ts";
+export { createConfigStatus } from "./config/config-status.ts";
 export { type ConfigKey, describeConfigKeys } from "./config/keys.ts";
 export { loadLenientConfig } from "./config/lenient.ts";
 export {
@@ -17,7 +17,6 @@ export { errorAnswerOf } from "./errors/error-response.ts";
 export { lastConfig } from "./handover/handover.ts";
 export { createOneShotBroker } from "./one-shot-broker.ts";
 export { superviseBroker } from "./systemd/supervise.ts";
-export type { HealthDetails } from "./telemetry/health.ts";
 export { createLog, type Log } from "./telemetry/log.ts";
 export { SESSION } from "./tokens/caches.ts";
 export { HOME_REGION, isAllowedNow } from "./tokens/registries.ts";

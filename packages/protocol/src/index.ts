@@ -5,6 +5,15 @@ export {
   decodeDockerCredentialRequest,
   encodeDockerCredentialResponse,
 } from "./docker-credential.ts";
+export type {
+  ConfigDetails,
+  ConfigInForce,
+  FetchDetails,
+  HealthDetails,
+  HealthStatus,
+  HealthSummary,
+  LifeSummary,
+} from "./health.ts";
 export { ProtocolError } from "./protocol-error.ts";
 export {
   type CredentialProviderRequest,

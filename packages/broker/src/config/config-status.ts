@@ -3,20 +3,9 @@
  *
  * The health socket shows this, so it contains no value and no unknown key of the file.
  */
+import type { ConfigDetails, ConfigInForce } from "@ocir-broker/protocol";
 import type { ConfigError } from "./config-error.ts";
-import type { ConfigInForce } from "./lenient.ts";
 import { DEFAULT_CONFIG_PATH } from "./load.ts";
-
-export interface ConfigDetails {
-  readonly path: string;
-  readonly inForce: ConfigInForce;
-  /** The error code of the file's fault; null without one. */
-  readonly error: ConfigError["code"] | null;
-  /** Such as `line 3: proxy.https`; only the first ones. */
-  readonly faultyPlaces: readonly string[];
-  /** Keys that have changed since the start and need a restart. */
-  readonly needRestart: readonly string[];
-}
 
 export interface ConfigStatus {
   details(): ConfigDetails;

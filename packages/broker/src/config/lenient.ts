@@ -2,6 +2,7 @@
  * Loads a configuration for a process that must run in any case: the valid part of file and environment, defaults for the
  * rest, and the fault. Why: docs/decisions/0013-a-faulty-configuration.md.
  */
+import type { ConfigInForce } from "@ocir-broker/protocol";
 import type * as z from "zod";
 import type { ConfigError } from "./config-error.ts";
 import {
@@ -19,12 +20,6 @@ import { isMapping, withDefaults } from "./with-defaults.ts";
 const NO_IDENTITY = "none" satisfies Config["identity"]["provider"];
 
 const NO_CERTIFICATES = "/dev/null";
-
-/**
- * The configuration in force: `all` of the file (or all defaults without a file) or its `valid-part`. If the file cannot be
- * read or parsed, the configuration `before` or, without one, the `defaults`.
- */
-export type ConfigInForce = "all" | "valid-part" | "before" | "defaults";
 
 export interface LenientConfig {
   readonly config: Config;

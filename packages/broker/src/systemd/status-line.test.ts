@@ -1,5 +1,5 @@
+import type { HealthDetails } from "@ocir-broker/protocol";
 import { expect, it } from "vitest";
-import type { HealthDetails } from "../telemetry/health.ts";
 import { statusText } from "./status-line.ts";
 
 type Details = HealthDetails["registries"][string];

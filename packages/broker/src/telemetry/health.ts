@@ -5,52 +5,9 @@
  */
 import { codeOf } from "@ocir-broker/errors";
 import type { CacheEntry } from "@ocir-broker/expiring-cache";
-import type { ProviderName } from "@ocir-broker/identity";
-import type { ConfigDetails } from "../config/config-status.ts";
+import type { ConfigDetails, FetchDetails, HealthDetails, HealthSummary, LifeSummary } from "@ocir-broker/protocol";
 import { isOfInterest, servableTimes } from "./cache-entries.ts";
-import { createReadiness, type HealthStatus, type ReadinessOptions } from "./readiness.ts";
-
-interface LifeSummary {
-  readonly ageSeconds: number;
-  readonly expiresInSeconds: number;
-}
-
-interface HealthSummary {
-  readonly status: HealthStatus;
-  readonly version: string;
-  readonly uptimeSeconds: number;
-  /** The identity provider in use. */
-  readonly identity: ProviderName;
-  readonly region: string | null;
-  readonly session: LifeSummary | null;
-  readonly registries: Readonly<Record<string, LifeSummary | null>>;
-}
-
-interface FetchDetails extends Partial<LifeSummary> {
-  readonly state: CacheEntry["state"];
-  readonly kept: boolean;
-  readonly nextFetchInSeconds: number | null;
-  readonly lastSuccessSecondsAgo: number | null;
-  readonly lastFailureSecondsAgo: number | null;
-  readonly lastFailure: string | null;
-  readonly failuresInARow: number;
-  readonly hits: number;
-  readonly fetches: number;
-  readonly failures: number;
-  readonly waiting: number;
-}
-
-export interface HealthDetails extends Omit<HealthSummary, "session" | "registries"> {
-  /** Null if the daemon was started without it. */
-  readonly config: ConfigDetails | null;
-  readonly startedAt: string;
-  readonly session: FetchDetails | null;
-  readonly registries: Readonly<Record<string, FetchDetails>>;
-  /** How many service accounts have a session; null if they are off. */
-  readonly serviceAccounts: number | null;
-  /** The last failed fetch for any of them; others may have worked since. */
-  readonly serviceAccountFailure: { readonly code: string; readonly secondsAgo: number } | null;
-}
+import { createReadiness, type ReadinessOptions } from "./readiness.ts";
 
 export interface Health {
   /** Whether a credential can be served now. */

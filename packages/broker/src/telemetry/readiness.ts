@@ -2,10 +2,8 @@
 import type { CacheEntry } from "@ocir-broker/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation";
 import { hasIdentity, type ProviderName } from "@ocir-broker/identity";
+import type { HealthStatus } from "@ocir-broker/protocol";
 import { isOfInterest, type ReportingCache, servableTimes } from "./cache-entries.ts";
-
-/** ok: everything works. degraded: tokens are or were served, but something fails. starting: no token yet. */
-export type HealthStatus = "ok" | "degraded" | "starting";
 
 export interface ReadinessOptions {
   readonly clock: Clock;

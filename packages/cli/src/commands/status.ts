@@ -1,5 +1,4 @@
 /** `ocir-broker status`: shows what the daemon reports on its health socket. It holds no secret. */
-import type { HealthDetails } from "@ocir-broker/broker";
 import { askHealthSocket, type DiagnosisName } from "@ocir-broker/doctor";
 import {
   type Clock,
@@ -10,7 +9,7 @@ import {
   resultIfAny,
   sleep,
 } from "@ocir-broker/foundation";
-import { DISABLED_FILE, HEALTH_GROUP } from "@ocir-broker/protocol";
+import { DISABLED_FILE, HEALTH_GROUP, type HealthDetails } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { commandError } from "../command-errors.ts";

@@ -1,0 +1,63 @@
+/** What the health socket answers: /healthz with a summary, /status with details. No secret, no name of an image. */
+
+export interface LifeSummary {
+  readonly ageSeconds: number;
+  readonly expiresInSeconds: number;
+}
+
+export interface HealthSummary {
+  readonly status: HealthStatus;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  /** The identity provider in use. */
+  readonly identity: string;
+  readonly region: string | null;
+  readonly session: LifeSummary | null;
+  readonly registries: Readonly<Record<string, LifeSummary | null>>;
+}
+
+export interface FetchDetails extends Partial<LifeSummary> {
+  readonly state: "fresh" | "stale" | "empty" | "fetching" | "backing-off";
+  readonly kept: boolean;
+  readonly nextFetchInSeconds: number | null;
+  readonly lastSuccessSecondsAgo: number | null;
+  readonly lastFailureSecondsAgo: number | null;
+  readonly lastFailure: string | null;
+  readonly failuresInARow: number;
+  readonly hits: number;
+  readonly fetches: number;
+  readonly failures: number;
+  readonly waiting: number;
+}
+
+export interface HealthDetails extends Omit<HealthSummary, "session" | "registries"> {
+  /** Null if the daemon was started without it. */
+  readonly config: ConfigDetails | null;
+  readonly startedAt: string;
+  readonly session: FetchDetails | null;
+  readonly registries: Readonly<Record<string, FetchDetails>>;
+  /** How many service accounts have a session; null if they are off. */
+  readonly serviceAccounts: number | null;
+  /** The last failed fetch for any of them; others may have worked since. */
+  readonly serviceAccountFailure: { readonly code: string; readonly secondsAgo: number } | null;
+}
+
+/** ok: everything works. degraded: tokens are or were served, but something fails. starting: no token yet. */
+export type HealthStatus = "ok" | "degraded" | "starting";
+
+export interface ConfigDetails {
+  readonly path: string;
+  readonly inForce: ConfigInForce;
+  /** The error code of the file's fault; null without one. */
+  readonly error: "config-invalid" | "config-unreadable" | null;
+  /** Such as `line 3: proxy.https`; only the first ones. */
+  readonly faultyPlaces: readonly string[];
+  /** Keys that have changed since the start and need a restart. */
+  readonly needRestart: readonly string[];
+}
+
+/**
+ * The configuration in force: `all` of the file (or all defaults without a file) or its `valid-part`. If the file cannot be
+ * read or parsed, the configuration `before` or, without one, the `defaults`.
+ */
+export type ConfigInForce = "all" | "valid-part" | "before" | "defaults";
