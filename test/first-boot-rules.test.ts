@@ -16,8 +16,8 @@ import {
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { flagIn } from "../packages/doctor/src/node/kubelet.ts";
 import { distrustOf } from "../packages/foundation/src/trusted-path.ts";
+import { flagIn } from "../packages/node/src/kubelet.ts";
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const SCRIPT = readFileSync(join(CHECKOUT, "cloud-init/ocir-broker-node.sh"), "utf8");

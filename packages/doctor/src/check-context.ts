@@ -1,16 +1,20 @@
 /** The context that all checks share: the node, the cloud, and results that more than one check needs. */
 import { codeOf } from "@ocir-broker/errors";
 import { resultIfAny } from "@ocir-broker/foundation";
+import {
+  detectKubelet,
+  type Kubelet,
+  type Network,
+  type NodeFiles,
+  type ProviderFiles,
+  type RunProgram,
+  readProviderFiles,
+} from "@ocir-broker/node";
 import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
 import { type Cloud, once } from "./cloud.ts";
 import { findingOfCode } from "./diagnoses.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import type { Finding } from "./finding.ts";
-import { detectKubelet, type Kubelet } from "./node/kubelet.ts";
-import type { Network } from "./node/network.ts";
-import type { NodeFiles } from "./node/node-files.ts";
-import type { RunProgram } from "./node/program-run.ts";
-import { type ProviderFiles, readProviderFiles } from "./node/provider-files.ts";
 
 export interface CheckContext
   extends Pick<DoctorOptions, "config" | "environment" | "image" | "serviceAccountToken" | "version" | "clock"> {

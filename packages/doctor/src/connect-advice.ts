@@ -2,8 +2,7 @@
  * The commands that make the kubelet use our provider, with this node's paths, if the packages that contain them are
  * installed. A node without them should be replaced by one whose first boot installs them.
  */
-import type { Kubelet } from "./node/kubelet.ts";
-import type { NodeFiles } from "./node/node-files.ts";
+import type { Kubelet, NodeFiles } from "@ocir-broker/node";
 
 const SETUP = "/usr/libexec/ocir-broker/setup";
 const ADVICE = "/usr/libexec/ocir-broker/kubelet-advice";

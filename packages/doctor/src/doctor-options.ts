@@ -1,8 +1,7 @@
 /** The input of doctor, filled in by the command line. */
 import type { Config } from "@ocir-broker/broker";
 import type { Clock, Random, Secret } from "@ocir-broker/foundation";
-import type { Network } from "./node/network.ts";
-import type { RunProgram } from "./node/program-run.ts";
+import type { Network, RunProgram } from "@ocir-broker/node";
 
 export interface DoctorOptions {
   /** As the daemon loads it. */

@@ -1,4 +1,5 @@
 /** Runs all checks in parallel within one time limit; findings are ordered causes first. */
+import { createNetwork, createNodeFiles, createRunProgram, type NodeFiles } from "@ocir-broker/node";
 import { DISABLED_FILE } from "@ocir-broker/protocol";
 import { type Check, type CheckContext, createCheckContext, type NamedCheck } from "./check-context.ts";
 import { CHECKS_BY_PROVIDER } from "./checks/by-provider.ts";
@@ -15,9 +16,6 @@ import { checkSocket } from "./checks/socket.ts";
 import { createCloud } from "./cloud.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import { type Finding, finding } from "./finding.ts";
-import { createNetwork } from "./node/network.ts";
-import { createNodeFiles, type NodeFiles } from "./node/node-files.ts";
-import { createRunProgram } from "./node/program-run.ts";
 import type { Exchange } from "./recording/exchanges.ts";
 
 const NODE_CHECKS: readonly NamedCheck[] = [

@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { configSchema } from "@ocir-broker/broker";
 import { type Clock, createSystemClock, systemRandom } from "@ocir-broker/foundation";
+import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import type { Simulator } from "@ocir-broker/oci-simulator";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { onTestFinished } from "vitest";
@@ -15,7 +16,6 @@ import { createCloud } from "../src/cloud.ts";
 import { diagnose } from "../src/doctor.ts";
 import type { DoctorOptions } from "../src/doctor-options.ts";
 import type { Finding } from "../src/finding.ts";
-import { createNodeTree } from "./node-tree.ts";
 
 export type BrokenNode = Awaited<ReturnType<typeof createBrokenNode>>;
 

@@ -1,10 +1,10 @@
 /** The context of one check, on an empty node. */
 import { configSchema } from "@ocir-broker/broker";
 import { systemRandom } from "@ocir-broker/foundation";
+import { createNodeFiles } from "@ocir-broker/node";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { type CheckContext, createCheckContext } from "../src/check-context.ts";
 import { type Cloud, createCloud } from "../src/cloud.ts";
-import { createNodeFiles } from "../src/node/node-files.ts";
 
 interface Given extends Partial<Pick<CheckContext, "network" | "image">> {
   /** Replaces parts of a cloud that no request reaches. */

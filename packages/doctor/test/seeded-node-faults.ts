@@ -2,9 +2,9 @@
 import { chmodSync, renameSync } from "node:fs";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
-import type { ProgramResult, ProgramRun } from "../src/node/program-run.ts";
+import type { ProgramResult, ProgramRun } from "@ocir-broker/node";
+import { printed } from "@ocir-broker/node/test/program-double";
 import { answerScript, answerStatus, credentials, KUBELET_FLAGS, listen, OUR_PROVIDER, PLUGIN } from "./broken-node.ts";
-import { printed } from "./program-double.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";

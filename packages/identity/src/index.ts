@@ -18,6 +18,10 @@ export { knownRealmDomains } from "./realm-domains.ts";
 export type { RegionInfo } from "./region-info.ts";
 export { signRequest } from "./request-signer.ts";
 export { createIssuerKeys, type IssuerKeys } from "./workload/issuer-keys.ts";
-export { readServiceAccountClaims, type ServiceAccountClaims } from "./workload/service-account-token.ts";
+export {
+  parseServiceAccountToken,
+  readServiceAccountClaims,
+  type ServiceAccountClaims,
+} from "./workload/service-account-token.ts";
 export { WorkloadError } from "./workload/workload-error.ts";
 export type { WorkloadExchange } from "./workload/workload-exchange.ts";

@@ -4,17 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { configPathOf, loadLenientConfig } from "@ocir-broker/broker";
-import {
-  type DoctorOptions,
-  diagnose,
-  exitStatusOf,
-  parseServiceAccountToken,
-  readDaemonEnvironment,
-  recordTranscript,
-  renderReport,
-} from "@ocir-broker/doctor";
+import { type DoctorOptions, diagnose, exitStatusOf, recordTranscript, renderReport } from "@ocir-broker/doctor";
 import { createSystemClock, holdProcess, readRegularFile, type Secret, systemRandom } from "@ocir-broker/foundation";
-import { hasIdentity, PROVIDER_NAMES, type ProviderName } from "@ocir-broker/identity";
+import { hasIdentity, PROVIDER_NAMES, type ProviderName, parseServiceAccountToken } from "@ocir-broker/identity";
+import { readDaemonEnvironment } from "@ocir-broker/node";
 import { type Command, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { CONFIG_OPTION, configSource } from "../config/config-source.ts";

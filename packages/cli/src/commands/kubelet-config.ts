@@ -4,7 +4,6 @@
  * before they restart a kubelet.
  */
 import { buffer } from "node:stream/consumers";
-import { createNodeFiles, locateKubelet, pathFaultOf } from "@ocir-broker/doctor";
 import { absolutePathOf, createSystemClock } from "@ocir-broker/foundation";
 import {
   checkCredentialProviderConfig,
@@ -17,6 +16,7 @@ import {
   readProviders,
   removeProviders,
 } from "@ocir-broker/kubelet-config";
+import { createNodeFiles, locateKubelet, pathFaultOf } from "@ocir-broker/node";
 import { isOurProvider, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { commandError } from "../command-errors.ts";

@@ -1,5 +1,5 @@
 /** `ocir-broker status`: shows what the daemon reports on its health socket. It holds no secret. */
-import { askHealthSocket, type DiagnosisName } from "@ocir-broker/doctor";
+import type { DiagnosisName } from "@ocir-broker/doctor";
 import {
   type Clock,
   createSystemClock,
@@ -9,6 +9,7 @@ import {
   resultIfAny,
   sleep,
 } from "@ocir-broker/foundation";
+import { askHealthSocket } from "@ocir-broker/node";
 import { DISABLED_FILE, HEALTH_GROUP, type HealthDetails } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";

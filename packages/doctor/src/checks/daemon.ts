@@ -1,10 +1,10 @@
 /** Asks the daemon's health socket whether it runs, which release it is, and what fails. */
 import { ERROR_TABLE } from "@ocir-broker/errors";
 import { parseJson } from "@ocir-broker/foundation";
+import { askHealthSocket } from "@ocir-broker/node";
 import * as z from "zod";
 import type { Check } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
-import { askHealthSocket } from "../node/health-socket.ts";
 
 /** The part of /status that this check reads. */
 const status = z.object({

@@ -1,6 +1,6 @@
+import type { Network } from "@ocir-broker/node";
 import { describe, expect, test } from "vitest";
 import { contextOf } from "../../test/check-double.ts";
-import type { Network } from "../node/network.ts";
 import { checkRegistryPath, tryPath } from "./network-path.ts";
 
 const REGION = { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" };

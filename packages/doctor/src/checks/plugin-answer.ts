@@ -4,12 +4,11 @@
  */
 import { Secret } from "@ocir-broker/foundation";
 import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config";
+import { type Invocation, invocationIn, type ProgramResult } from "@ocir-broker/node";
 import { isProbeable } from "@ocir-broker/ocir";
 import { type Attempt, attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
-import type { ProgramResult } from "../node/program-run.ts";
-import { type Invocation, invocationIn } from "../node/provider-files.ts";
 import { serviceAccountAccess } from "./kubelet/service-account-access.ts";
 import { pluginFault, pluginPath } from "./plugin.ts";
 

@@ -1,8 +1,8 @@
 /** Checks by the SELinux labels whether a service may execute our programs. */
+import { textOf } from "@ocir-broker/node";
 import { BROKER_PROGRAM } from "@ocir-broker/protocol";
 import type { Check, CheckContext } from "../check-context.ts";
 import { finding } from "../finding.ts";
-import { textOf } from "../node/node-files.ts";
 import { pluginPath } from "./plugin.ts";
 
 const PROGRAMS = [BROKER_PROGRAM, "/usr/local/libexec/ocir-broker-launch"];

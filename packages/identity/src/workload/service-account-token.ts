@@ -2,7 +2,7 @@
  * Reads a service-account token's claims (Kubernetes, KEP-1205), without verifying them: they prove nothing until Oracle has accepted the
  * token, or its signature was verified (issuer-keys.ts).
  */
-import { parseJwt, type Secret } from "@ocir-broker/foundation";
+import { parseJwt, Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
 import { WorkloadError } from "./workload-error.ts";
 
@@ -39,4 +39,11 @@ export function readServiceAccountClaims(token: Secret): ServiceAccountClaims {
     uid: serviceaccount.uid,
     expiresAtWallMs: data.exp * 1_000,
   };
+}
+
+/** @throws {WorkloadError} `workload-token-unreadable` */
+export function parseServiceAccountToken(text: string): Secret {
+  const token = new Secret(text.trim());
+  readServiceAccountClaims(token);
+  return token;
 }

@@ -1,9 +1,9 @@
 import { chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
+import { createNodeFiles } from "@ocir-broker/node";
 import { temporaryFolder } from "@ocir-broker/testkit";
 import { beforeEach, describe, expect, test } from "vitest";
-import { createNodeFiles } from "../../node/node-files.ts";
 import { readKubeletCredentials } from "./audience-permission.ts";
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");

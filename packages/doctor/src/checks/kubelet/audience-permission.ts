@@ -6,10 +6,10 @@ import { dirname, resolve } from "node:path";
 import { createCluster, currentEntry } from "@ocir-broker/broker";
 import { codeOf } from "@ocir-broker/errors";
 import { type ClientCertificate, parseJson, Secret } from "@ocir-broker/foundation";
+import { type NodeFiles, textOf } from "@ocir-broker/node";
 import * as z from "zod";
 import { attempt, type CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
-import { type NodeFiles, textOf } from "../../node/node-files.ts";
 
 export interface KubeletCredentials {
   readonly clientCertificate?: ClientCertificate;

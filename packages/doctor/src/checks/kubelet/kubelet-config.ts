@@ -8,11 +8,11 @@ import {
   OLDEST_MINOR,
   readProviders,
 } from "@ocir-broker/kubelet-config";
+import type { ProviderFiles } from "@ocir-broker/node";
 import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
 import { type Finding, finding, kubeletConfigFinding, notChecked } from "../../finding.ts";
-import type { ProviderFiles } from "../../node/provider-files.ts";
 import { checkKubeletFlags } from "./kubelet-flags.ts";
 
 export const checkKubeletConfig: Check = async (context) => {

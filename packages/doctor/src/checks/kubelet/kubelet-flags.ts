@@ -1,11 +1,9 @@
 /** Checks the flags that the running kubelet got and, if they are missing, finds out where they were lost. */
-
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, pathsIn, textOf, unitFileWithFlags } from "@ocir-broker/node";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
 import { DIAGNOSES } from "../../diagnoses.ts";
 import { type Finding, finding } from "../../finding.ts";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, unitFileWithFlags } from "../../node/kubelet.ts";
-import { pathsIn, textOf } from "../../node/node-files.ts";
 
 /** These files may hold secrets: a finding only says whether a pattern occurs in them. */
 const USER_DATA = ["/var/lib/cloud/instance/user-data.txt", "/var/lib/cloud/instance/user-data.txt.i"];

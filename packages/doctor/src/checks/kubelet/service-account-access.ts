@@ -1,6 +1,6 @@
 /** Uses the registry token that the plugin got for a service account on the image, to find out whether a policy is missing. */
 import { codeOf } from "@ocir-broker/errors";
-import { Secret } from "@ocir-broker/foundation";
+import type { Secret } from "@ocir-broker/foundation";
 import { readServiceAccountClaims } from "@ocir-broker/identity";
 import { workloadPolicy } from "@ocir-broker/kubelet-config";
 import { isProbeable } from "@ocir-broker/ocir";
@@ -8,13 +8,6 @@ import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 import { probeImage } from "../../image-probe.ts";
 import { policyAdvice } from "../policy-advice.ts";
-
-/** @throws {WorkloadError} `workload-token-unreadable` */
-export function parseServiceAccountToken(text: string): Secret {
-  const token = new Secret(text.trim());
-  readServiceAccountClaims(token);
-  return token;
-}
 
 /** Empty without an image, and for Oracle's public images, which need no policy. */
 export async function serviceAccountAccess(

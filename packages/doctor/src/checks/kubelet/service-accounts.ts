@@ -5,10 +5,10 @@
 import { createCluster } from "@ocir-broker/broker";
 import { codeOf } from "@ocir-broker/errors";
 import { explainMatch, readProviders } from "@ocir-broker/kubelet-config";
+import { tokenAttributesIn } from "@ocir-broker/node";
 import { isOurProvider, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
 import { attempt, type Check, type CheckContext } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";
-import { tokenAttributesIn } from "../../node/provider-files.ts";
 import { audiencePermission } from "./audience-permission.ts";
 import { domainFinding } from "./identity-domain.ts";
 

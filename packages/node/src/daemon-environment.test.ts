@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation";
 import { temporaryFolder } from "@ocir-broker/testkit";
 import { describe, expect, test } from "vitest";
-import { printed } from "../../test/program-double.ts";
+import { printed } from "../test/program-double.ts";
 import { environmentOfUnit, readDaemonEnvironment } from "./daemon-environment.ts";
 import { createNodeFiles } from "./node-files.ts";
 import type { RunProgram } from "./program-run.ts";

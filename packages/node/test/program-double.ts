@@ -1,5 +1,5 @@
 /** Results of programs that do not run. */
-import type { ProgramResult } from "../src/node/program-run.ts";
+import type { ProgramResult } from "../src/program-run.ts";
 
 type Exited = Extract<ProgramResult, { stdout: string }>;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createNodeTree } from "../../test/node-tree.ts";
-import { printed } from "../../test/program-double.ts";
+import { createNodeTree } from "../test/node-tree.ts";
+import { printed } from "../test/program-double.ts";
 import { createNodeFiles, type NodeFiles } from "./node-files.ts";
 import { findKubelet, isInUnit } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";

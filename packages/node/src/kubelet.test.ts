@@ -2,8 +2,8 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { createNodeTree } from "../../test/node-tree.ts";
-import { printed } from "../../test/program-double.ts";
+import { createNodeTree } from "../test/node-tree.ts";
+import { printed } from "../test/program-double.ts";
 import { CONFIG_FLAG, detectKubelet, flagIn, unitValues } from "./kubelet.ts";
 import { createNodeFiles } from "./node-files.ts";
 import type { RunProgram } from "./program-run.ts";
