@@ -1,14 +1,14 @@
 /** The daemon's two servers: credentials for root, health for root and a group. Owns the order in which they open and close. */
 import type { Clock } from "@ocir-broker/foundation";
 import type { Config } from "./config/schema.ts";
+import type { Health } from "./health/health.ts";
 import { createCredentialsServer } from "./http/credentials-server.ts";
 import { createHealthServer } from "./http/health-server.ts";
 import type { AnswerCredentials } from "./pulls/kubelet-request.ts";
-import { logRequest } from "./pulls/request-log.ts";
 import { listenFds } from "./systemd/socket-activation.ts";
-import type { Health } from "./telemetry/health.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
+import { logRequest } from "./telemetry/request-log.ts";
 
 export interface DaemonServersOptions {
   readonly clock: Clock;

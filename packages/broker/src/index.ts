@@ -13,9 +13,9 @@ export { type Config, configJsonSchema, configSchema } from "./config/schema.ts"
 export { createCredentialCore } from "./core/core.ts";
 export { type Broker, startBroker } from "./daemon.ts";
 export { BrokerError } from "./errors/broker-error.ts";
-export { errorAnswerOf } from "./errors/error-response.ts";
 export { lastConfig } from "./handover/handover.ts";
 export { createOneShotBroker } from "./one-shot-broker.ts";
+export { errorAnswerOf } from "./pulls/error-answer.ts";
 export { superviseBroker } from "./systemd/supervise.ts";
 export { createLog, type Log } from "./telemetry/log.ts";
 export { SESSION } from "./tokens/caches.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ConfigError } from "./config-error.ts";
+import { ConfigError } from "../errors/config-error.ts";
 import { createConfigStatus } from "./config-status.ts";
 
 it("createConfigStatus names the default file, and the first ten of many faults", () => {

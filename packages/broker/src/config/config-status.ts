@@ -4,7 +4,7 @@
  * The health socket shows this, so it contains no value and no unknown key of the file.
  */
 import type { ConfigDetails, ConfigInForce } from "@ocir-broker/protocol";
-import type { ConfigError } from "./config-error.ts";
+import type { ConfigError } from "../errors/config-error.ts";
 import { DEFAULT_CONFIG_PATH } from "./load.ts";
 
 export interface ConfigStatus {

@@ -5,7 +5,7 @@
  */
 import { fileFaultOf, readRegularFile } from "@ocir-broker/foundation";
 import type * as z from "zod";
-import { ConfigError } from "./config-error.ts";
+import { ConfigError } from "../errors/config-error.ts";
 import { parseLocated } from "./fault-line.ts";
 import { redactPasswords } from "./redact.ts";
 import { type Config, configKeys, configSchema, environmentSchema } from "./schema.ts";

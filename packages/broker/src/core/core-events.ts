@@ -1,12 +1,11 @@
 /** Turns the core's events into log lines and metrics, and tells the handover when its state has changed. */
-
 import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation";
 import type { IdentityEvent } from "@ocir-broker/identity";
 import { createFetchLog } from "../telemetry/fetch-log.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { upstreamResult } from "../telemetry/upstream-result.ts";
+import { upstreamResult } from "../tokens/upstream-result.ts";
 import type { CredentialCoreEvents } from "./core.ts";
 
 export interface CoreEventsOptions {

@@ -4,7 +4,7 @@ import { text } from "node:stream/consumers";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation";
 import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { textAnswer } from "../errors/response.ts";
+import { textAnswer } from "../pulls/http-answer.ts";
 import { type BoundedServer, createBoundedServer, type ServerLimits } from "./bounded-server.ts";
 
 const LIMITS: ServerLimits = {

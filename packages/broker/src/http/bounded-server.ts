@@ -7,8 +7,8 @@
  */
 import { createServer, type Socket } from "node:net";
 import { type Clock, createLimiter, type Limiter, settledWithin } from "@ocir-broker/foundation";
-import { errorAnswer } from "../errors/error-response.ts";
-import { encodeAnswer, type HttpAnswer } from "../errors/response.ts";
+import { errorAnswer } from "../pulls/error-answer.ts";
+import { encodeAnswer, type HttpAnswer } from "../pulls/http-answer.ts";
 import { type ListenAddress, listenOn } from "./listen.ts";
 import { type HttpRequest, type ReaderRefusal, RequestReader } from "./request-reader.ts";
 

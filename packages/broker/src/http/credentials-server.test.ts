@@ -5,7 +5,7 @@ import { createSystemClock } from "@ocir-broker/foundation";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 import { temporaryFolder } from "@ocir-broker/testkit";
 import { expect, it, onTestFinished } from "vitest";
-import { JSON_TYPE } from "../errors/response.ts";
+import { JSON_TYPE } from "../pulls/http-answer.ts";
 import { createCredentialsServer } from "./credentials-server.ts";
 
 /** Sends a request; returns the received bytes, and each route that a body was passed on to with the body's length. */

@@ -6,7 +6,7 @@
  */
 import type { Clock } from "@ocir-broker/foundation";
 import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
-import { errorAnswer } from "../errors/error-response.ts";
+import { errorAnswer } from "../pulls/error-answer.ts";
 import type { AnswerCredentials, CredentialsAnswer } from "../pulls/kubelet-request.ts";
 import { type BoundedServer, createBoundedServer, type RequestHandler } from "./bounded-server.ts";
 

@@ -7,9 +7,9 @@
  */
 import { codeOf } from "@ocir-broker/errors";
 import { type Clock, createLimiter } from "@ocir-broker/foundation";
-import { errorAnswer } from "../errors/error-response.ts";
-import { type HttpAnswer, jsonAnswer, textAnswer } from "../errors/response.ts";
-import type { Health } from "../telemetry/health.ts";
+import type { Health } from "../health/health.ts";
+import { errorAnswer } from "../pulls/error-answer.ts";
+import { type HttpAnswer, jsonAnswer, textAnswer } from "../pulls/http-answer.ts";
 import { type BoundedServer, createBoundedServer, type RequestHandler } from "./bounded-server.ts";
 
 /** A refused client retries at once and costs more than a waiting one, so more than 200 may wait. */

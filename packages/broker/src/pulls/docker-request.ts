@@ -14,8 +14,8 @@ import {
   decodeDockerCredentialRequest,
   encodeDockerCredentialResponse,
 } from "@ocir-broker/protocol";
-import { errorAnswerOf } from "../errors/error-response.ts";
-import { JSON_TYPE, textAnswer } from "../errors/response.ts";
+import { errorAnswerOf } from "./error-answer.ts";
+import { JSON_TYPE, textAnswer } from "./http-answer.ts";
 import type { AnswerCredentials, CredentialsAnswer, CredentialsOptions } from "./kubelet-request.ts";
 
 export interface DockerCredentialOptions extends Omit<CredentialsOptions, "access" | "pullTokens"> {

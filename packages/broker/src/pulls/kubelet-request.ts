@@ -4,7 +4,6 @@
  * Reads as decode → host → rules → token → access → answer; the packages below make each decision.
  * Never throws: a failure is an answer with a stable code and what to do next.
  */
-
 import type { Outcome } from "@ocir-broker/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation";
 import { type ImageName, isProbeable, parseImage } from "@ocir-broker/ocir";
@@ -15,11 +14,11 @@ import {
   encodeCredentialProviderResponse,
 } from "@ocir-broker/protocol";
 import type { RepositoryAccess } from "../access/repository-access.ts";
-import { errorAnswerOf } from "../errors/error-response.ts";
-import { type HttpAnswer, JSON_TYPE } from "../errors/response.ts";
-import type { RequestOutcome } from "../telemetry/metrics/requests.ts";
 import type { Registries } from "../tokens/registries.ts";
 import type { PullToken, PullTokens } from "../workloads/pull-tokens.ts";
+import { errorAnswerOf } from "./error-answer.ts";
+import { type HttpAnswer, JSON_TYPE } from "./http-answer.ts";
+import type { RequestOutcome } from "./request-outcome.ts";
 
 export interface CredentialsAnswer extends HttpAnswer {
   readonly outcome: RequestOutcome;

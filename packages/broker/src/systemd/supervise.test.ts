@@ -7,11 +7,11 @@ import { kernelMonotonicUs } from "@ocir-broker/foundation";
 import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
 import { beforeEach, expect, it, onTestFinished } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
-import { ConfigError } from "../config/config-error.ts";
 import { createConfigStatus } from "../config/config-status.ts";
 import { changesBetween } from "../config/diff.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { ConfigError } from "../errors/config-error.ts";
 import { type SupervisionOptions, superviseBroker } from "./supervise.ts";
 
 let path: string;

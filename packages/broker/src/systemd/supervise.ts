@@ -4,14 +4,13 @@
  * A reload reads the configuration again and applies the live keys. A configuration with faults changes nothing; the faults are
  * logged, and the status line reports them until a reload succeeds.
  */
-
 import type { Clock } from "@ocir-broker/foundation";
-import { ConfigError } from "../config/config-error.ts";
 import type { ConfigStatus } from "../config/config-status.ts";
 import type { ConfigChanges } from "../config/diff.ts";
 import { type ConfigSource, type Environment, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import type { Health } from "../telemetry/health.ts";
+import { ConfigError } from "../errors/config-error.ts";
+import type { Health } from "../health/health.ts";
 import type { Log } from "../telemetry/log.ts";
 import { hasFreeDescriptor } from "./free-descriptor.ts";
 import { createNotifier } from "./notifier.ts";

@@ -1,5 +1,4 @@
 /** Senders for requests to upstreams: one for the metadata service, which never uses a proxy, and one for all others. */
-
 import {
   type Clock,
   createDirectDispatcher,
@@ -10,7 +9,7 @@ import {
 } from "@ocir-broker/foundation";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
-import { type UpstreamResult, upstreamResult } from "../telemetry/upstream-result.ts";
+import { type UpstreamResult, upstreamResult } from "./upstream-result.ts";
 
 export interface Upstreams {
   readonly sendMetadata: SendRequest;

@@ -1,9 +1,6 @@
 /** Credential requests: their number and their duration. */
+import { REQUEST_OUTCOMES, type RequestOutcome } from "../../pulls/request-outcome.ts";
 import type { MetricSet } from "./metric-set.ts";
-
-const REQUEST_OUTCOMES = ["hit", "stale", "miss", "coalesced", "denied", "foreign", "error"] as const;
-/** Result of a request; "foreign" is an image of a registry that is not Oracle's. */
-export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 
 /** A hit takes tens of microseconds, a cold answer up to the deadline of 15 s. */
 const BUCKETS = [

@@ -1,5 +1,5 @@
 /** Requests to upstreams: their results and their duration. */
-import { UPSTREAM_RESULTS, type UpstreamResult } from "../upstream-result.ts";
+import { UPSTREAM_RESULTS, type UpstreamResult } from "../../tokens/upstream-result.ts";
 import { HOST, type MetricSet } from "./metric-set.ts";
 
 /** Registries are not among them: their hosts are their names. */

@@ -1,7 +1,7 @@
 import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors";
 import { imageFaultOf, OcirError } from "@ocir-broker/ocir";
 import { describe, expect, it } from "vitest";
-import { errorAnswer, errorAnswerOf } from "./error-response.ts";
+import { errorAnswer, errorAnswerOf } from "./error-answer.ts";
 
 describe("errorAnswer", () => {
   it.each(Object.keys(ERROR_TABLE) as ErrorCode[])("says %s in one printable line of at most 512 bytes", (code) => {

@@ -6,8 +6,8 @@
 import { codeOf } from "@ocir-broker/errors";
 import type { CacheEntry } from "@ocir-broker/expiring-cache";
 import type { ConfigDetails, FetchDetails, HealthDetails, HealthSummary, LifeSummary } from "@ocir-broker/protocol";
-import { isOfInterest, servableTimes } from "./cache-entries.ts";
-import { createReadiness, type ReadinessOptions } from "./readiness.ts";
+import { isOfInterest, servableTimes } from "../telemetry/cache-entries.ts";
+import { createReadiness, type ReadinessOptions } from "../telemetry/readiness.ts";
 
 export interface Health {
   /** Whether a credential can be served now. */

@@ -3,8 +3,8 @@
  * when one fails.
  */
 import { codeOf } from "@ocir-broker/errors";
-import type { Log } from "../telemetry/log.ts";
-import type { CredentialsAnswer } from "./kubelet-request.ts";
+import type { CredentialsAnswer } from "../pulls/kubelet-request.ts";
+import type { Log } from "./log.ts";
 
 export function logRequest(log: Log, answer: CredentialsAnswer, elapsedMs: number): void {
   const { outcome, image, identity, failure, error } = answer;

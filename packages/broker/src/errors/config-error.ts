@@ -1,5 +1,5 @@
 /** The error for a configuration file that is invalid or unreadable. */
-import { BrokerError } from "../errors/broker-error.ts";
+import { BrokerError } from "./broker-error.ts";
 
 export class ConfigError extends BrokerError {
   declare readonly code: "config-invalid" | "config-unreadable";

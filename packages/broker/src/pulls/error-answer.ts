@@ -2,7 +2,7 @@
 import { codeOf, type ErrorCode, errorRowOf } from "@ocir-broker/errors";
 import { IdentityError } from "@ocir-broker/identity";
 import { OcirError } from "@ocir-broker/ocir";
-import { type HttpAnswer, textAnswer } from "./response.ts";
+import { type HttpAnswer, textAnswer } from "./http-answer.ts";
 
 export function errorAnswerOf(error: unknown): HttpAnswer {
   const place = error instanceof IdentityError ? error.place : undefined;
