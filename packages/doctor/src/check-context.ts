@@ -11,7 +11,8 @@ import {
   readProviderFiles,
 } from "@ocir-broker/node";
 import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
-import { type Cloud, once } from "./cloud.ts";
+import { once } from "./attempt.ts";
+import type { Cloud } from "./cloud.ts";
 import { findingOfCode } from "./diagnoses.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import type { Finding } from "./finding.ts";
@@ -56,16 +57,6 @@ export function createCheckContext(
       return imageName?.registryHost ?? registryHostOf(await given.cloud.region());
     },
   };
-}
-
-export type Attempt<Value, Cause = unknown> = { readonly value: Value } | { readonly error: Cause };
-
-export async function attempt<Value>(work: Promise<Value>): Promise<Attempt<Value>> {
-  try {
-    return { value: await work };
-  } catch (error) {
-    return { error };
-  }
 }
 
 /** The name of the finding that reports this error; its code if no finding does. */

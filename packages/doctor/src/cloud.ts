@@ -12,6 +12,7 @@ import {
 } from "@ocir-broker/broker";
 import type { Clock, Expiring, Random, Secret } from "@ocir-broker/foundation";
 import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity";
+import { once } from "./attempt.ts";
 import { type Exchange, recorded } from "./recording/exchanges.ts";
 
 export type Cloud = ReturnType<typeof createCloud>;
@@ -102,16 +103,4 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
 function labelOfRegistry({ pathname }: URL): string {
   if (/\/v2\/.+\/manifests\/[^/]*$/.test(pathname)) return "/v2/<repository>/manifests/<reference>";
   return /\/(?:v2\/|20180419\/docker\/token)$/.exec(pathname)?.[0] ?? "<path>";
-}
-
-/** Starts with the first caller; all callers share the result. A failure that nobody awaits is not an unhandled rejection. */
-export function once<Value>(work: () => Promise<Value>): () => Promise<Value> {
-  let running: Promise<Value> | undefined;
-  return () => {
-    if (running === undefined) {
-      running = work();
-      running.catch(() => {});
-    }
-    return running;
-  };
 }

@@ -1,7 +1,8 @@
 /** Tries a token on the image that doctor examines. */
 import type { Secret } from "@ocir-broker/foundation";
 import { type Access, type ImageName, probeRepository, referenceOf } from "@ocir-broker/ocir";
-import { type Attempt, attempt, type CheckContext } from "./check-context.ts";
+import { type Attempt, attempt } from "./attempt.ts";
+import type { CheckContext } from "./check-context.ts";
 
 /** @param imageName of a repository that can be probed. */
 export function probeImage(

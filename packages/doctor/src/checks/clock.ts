@@ -1,6 +1,7 @@
 /** Compares this node's clock with the Date of a service's answer: OCI refuses signatures that are more than 5 minutes off. */
 import { isSkewed } from "@ocir-broker/foundation";
-import { attempt, type Check } from "../check-context.ts";
+import { attempt } from "../attempt.ts";
+import type { Check } from "../check-context.ts";
 import { finding } from "../finding.ts";
 
 /** Warns well before OCI refuses, but not because of a Date's whole seconds and the answer's latency. */

@@ -1,7 +1,8 @@
 /** Checks an identity that comes from files: everything that is wrong with it ends in one error, whose place names the setting. */
 import { codeOf } from "@ocir-broker/errors";
 import { IdentityError } from "@ocir-broker/identity";
-import { attempt, type Check } from "../check-context.ts";
+import { attempt } from "../attempt.ts";
+import type { Check } from "../check-context.ts";
 import { findingOfCode } from "../diagnoses.ts";
 import { finding } from "../finding.ts";
 

@@ -2,7 +2,8 @@
 import { X509Certificate } from "node:crypto";
 import { codeOf, IDENTITY_ERRORS } from "@ocir-broker/errors";
 import { resultIfAny } from "@ocir-broker/foundation";
-import { attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";
+import { attempt } from "../attempt.ts";
+import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
 import { finding, notChecked } from "../finding.ts";
 import { describeExchange } from "../recording/exchanges.ts";

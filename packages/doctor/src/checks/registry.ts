@@ -2,7 +2,8 @@
 import { codeOf } from "@ocir-broker/errors";
 import type { Secret, SendRequest } from "@ocir-broker/foundation";
 import { type ImageName, imageFaultOf, isProbeable, referenceOf } from "@ocir-broker/ocir";
-import { attempt, type Check, type CheckContext, causeOf } from "../check-context.ts";
+import { attempt } from "../attempt.ts";
+import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { findingOfCode } from "../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";

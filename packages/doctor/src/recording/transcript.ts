@@ -5,7 +5,7 @@
 import { codeOf } from "@ocir-broker/errors";
 import { Secret, type SendRequest, urlBelow } from "@ocir-broker/foundation";
 import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
-import { attempt } from "../check-context.ts";
+import { attempt } from "../attempt.ts";
 import { createCloud } from "../cloud.ts";
 import type { DoctorOptions } from "../doctor-options.ts";
 import type { Exchange } from "./exchanges.ts";

@@ -8,7 +8,8 @@ import { codeOf } from "@ocir-broker/errors";
 import { type ClientCertificate, parseJson, Secret } from "@ocir-broker/foundation";
 import { type NodeFiles, textOf } from "@ocir-broker/node";
 import * as z from "zod";
-import { attempt, type CheckContext } from "../../check-context.ts";
+import { attempt } from "../../attempt.ts";
+import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 
 export interface KubeletCredentials {

@@ -4,7 +4,8 @@
  */
 import { Secret } from "@ocir-broker/foundation";
 import { createIdentityDomain, IdentityError, WorkloadError } from "@ocir-broker/identity";
-import { attempt, type CheckContext, causeOf } from "../../check-context.ts";
+import { attempt } from "../../attempt.ts";
+import { type CheckContext, causeOf } from "../../check-context.ts";
 import { findingOfCode } from "../../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 
