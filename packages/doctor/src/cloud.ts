@@ -13,7 +13,7 @@ import {
 import type { Clock, Expiring, Random, Secret } from "@ocir-broker/foundation";
 import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity";
 import { once } from "./attempt.ts";
-import { type Exchange, recorded } from "./recording/exchanges.ts";
+import { type Exchange, recorded } from "./exchanges.ts";
 
 export type Cloud = ReturnType<typeof createCloud>;
 

@@ -6,17 +6,17 @@ import { CHECKS_BY_PROVIDER } from "./checks/by-provider.ts";
 import { checkDaemon } from "./checks/daemon.ts";
 import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
-import { checkServiceAccounts } from "./checks/kubelet/service-accounts.ts";
 import { checkRegistryPath } from "./checks/network-path.ts";
 import { checkPlugin } from "./checks/plugin.ts";
 import { checkPluginAnswer } from "./checks/plugin-answer.ts";
 import { checkRegistry } from "./checks/registry.ts";
 import { checkSelinux } from "./checks/selinux.ts";
+import { checkServiceAccounts } from "./checks/service-accounts/service-accounts.ts";
 import { checkSocket } from "./checks/socket.ts";
 import { createCloud } from "./cloud.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
+import type { Exchange } from "./exchanges.ts";
 import { type Finding, finding } from "./finding.ts";
-import type { Exchange } from "./recording/exchanges.ts";
 
 const NODE_CHECKS: readonly NamedCheck[] = [
   ["kubelet's provider configuration", checkKubeletConfig],

@@ -1,13 +1,13 @@
 /** The control API for tests and people, on its own listener, without faults and authentication. */
 import type { ApiKeySettings } from "./auth/api-keys.ts";
-import type { WantedServiceAccountToken } from "./cluster/service-accounts.ts";
 import type { PropagationTrust } from "./domain/propagation-trusts.ts";
 import type { RequestCounts } from "./endpoints.ts";
-import type { Fault } from "./faults.ts";
 import { type Answer, answerJson } from "./http/answer.ts";
+import type { Fault } from "./http/faults.ts";
 import type { ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
 import type { IamChange } from "./iam.ts";
+import type { WantedServiceAccountToken } from "./service-accounts.ts";
 
 /** The content of a profile that the command line writes; only its two file names are missing. */
 interface UserSession extends ApiKeySettings {

@@ -4,13 +4,12 @@ import { createApiKeys } from "./auth/api-keys.ts";
 import { answerAuth, authEndpoint } from "./auth/auth-service.ts";
 import { createSessionTokens } from "./auth/session-tokens.ts";
 import { answerCluster, clusterEndpoint, failCluster } from "./cluster/cluster-service.ts";
-import { createServiceAccounts, type ServiceAccountIssuer } from "./cluster/service-accounts.ts";
 import { answerControl, type Controls } from "./control.ts";
 import { answerDomain, domainEndpoint, failDomain } from "./domain/domain-service.ts";
 import { createPropagationTrusts } from "./domain/propagation-trusts.ts";
 import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
-import { createFaultQueue, type Fault, parseFault } from "./faults.ts";
 import { type Answer, answerJson, answerRefusal, failOracle, withRequestId } from "./http/answer.ts";
+import { createFaultQueue, type Fault, parseFault } from "./http/faults.ts";
 import { type Handling, type Listener, parseAddress, startListener } from "./http/listener.ts";
 import type { ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
@@ -22,6 +21,7 @@ import { answerMetadata, failMetadata, metadataEndpoint } from "./metadata/metad
 import { createImages } from "./registry/image.ts";
 import { answerRegistry, failRegistry, registryEndpoint } from "./registry/registry.ts";
 import { createRegistryTokens } from "./registry/registry-tokens.ts";
+import { createServiceAccounts, type ServiceAccountIssuer } from "./service-accounts.ts";
 import { createTokenSigner } from "./token-signer.ts";
 
 export interface SimulatorOptions {

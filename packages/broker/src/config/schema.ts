@@ -6,10 +6,10 @@ import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_CALL_MS } from "@
 import * as z from "zod";
 import { duration } from "./duration.ts";
 import { endpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";
-import { identitySection, profileSection } from "./sections/identity.ts";
-import { identityDomainSection } from "./sections/identity-domain.ts";
-import { absolutePath, section } from "./sections/section.ts";
-import { serviceAccountsSection } from "./sections/service-accounts.ts";
+import { identityDomainSection } from "./identity-domain-section.ts";
+import { identitySection, profileSection } from "./identity-section.ts";
+import { absolutePath, section } from "./section.ts";
+import { serviceAccountsSection } from "./service-accounts-section.ts";
 
 const socketPath = z
   .string("must be a path")

@@ -5,8 +5,8 @@ import { resultIfAny } from "@ocir-broker/foundation";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
+import { describeExchange } from "../exchanges.ts";
 import { finding, notChecked } from "../finding.ts";
-import { describeExchange } from "../recording/exchanges.ts";
 
 type Name = keyof typeof DIAGNOSES;
 

@@ -10,8 +10,8 @@ import { type Attempt, attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
-import { serviceAccountAccess } from "./kubelet/service-account-access.ts";
 import { pluginFault, pluginPath } from "./plugin.ts";
+import { serviceAccountAccess } from "./service-accounts/service-account-access.ts";
 
 /** Shorter than the kubelet's 60 s, since a person waits; with a daemon the plugin answers in a millisecond. */
 const LIMIT_MS = 6_000;

@@ -5,11 +5,11 @@ import { type ImageName, imageFaultOf, isProbeable, referenceOf } from "@ocir-br
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { findingOfCode } from "../diagnoses.ts";
+import { describeExchange } from "../exchanges.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
-import { describeExchange } from "../recording/exchanges.ts";
-import { isPulledByServiceAccounts } from "./kubelet/service-accounts.ts";
-import { policyAdvice } from "./policy-advice.ts";
+import { policyAdvice } from "../policy-advice.ts";
+import { isPulledByServiceAccounts } from "./service-accounts/service-accounts.ts";
 
 export const checkRegistry: Check = async (context) => {
   const { image, imageName, cloud } = context;

@@ -15,8 +15,8 @@ import {
   ocidKind,
   pemKind,
   realmPath,
-} from "../shown-values.ts";
-import { CHALLENGE_PARAMETERS, HEADER_NAMES, isFieldName, sentence, VOCABULARY } from "../shown-words.ts";
+} from "./shown-values.ts";
+import { CHALLENGE_PARAMETERS, HEADER_NAMES, isFieldName, sentence, VOCABULARY } from "./shown-words.ts";
 
 export type Shape = string | readonly Shape[] | { readonly [name: string]: Shape };
 

@@ -8,7 +8,7 @@ import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-
 import { attempt } from "../attempt.ts";
 import { createCloud } from "../cloud.ts";
 import type { DoctorOptions } from "../doctor-options.ts";
-import type { Exchange } from "./exchanges.ts";
+import type { Exchange } from "../exchanges.ts";
 import { type Shape, shapeOfBody, shapeOfHeaders } from "./redaction.ts";
 
 interface TranscriptEntry {

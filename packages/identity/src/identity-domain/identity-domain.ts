@@ -18,10 +18,10 @@ import {
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
 import type { SigningSession } from "../provider.ts";
+import { createSessionKeys } from "../session-keys.ts";
 import { signPost } from "../signed-post.ts";
 import { postToExchange } from "../workload/exchange-post.ts";
 import { exchangedSession } from "../workload/exchanged-session.ts";
-import { createSessionKeys } from "../workload/session-keys.ts";
 import { WorkloadError } from "../workload/workload-error.ts";
 import type { WorkloadExchange } from "../workload/workload-exchange.ts";
 import {

@@ -7,7 +7,7 @@ import { createLimiter, type Expiring, Secret } from "@ocir-broker/foundation";
 import { IdentityError } from "../identity-error.ts";
 import type { IdentityProvider, ProviderContext, SigningSession } from "../provider.ts";
 import type { RegionInfo } from "../region-info.ts";
-import { generateSessionKeys } from "../workload/session-keys.ts";
+import { generateSessionKeys } from "../session-keys.ts";
 import { authUrlOf, type InstancePrincipalSettings, metadataBaseUrlsOf } from "./endpoints.ts";
 import { federate } from "./federation.ts";
 import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts";

@@ -9,10 +9,10 @@ import type { WorkloadErrorCode } from "@ocir-broker/errors";
 import { type Clock, type Expiring, parseJson, retryAfterMsOf, type SendRequest } from "@ocir-broker/foundation";
 import * as z from "zod";
 import type { SigningSession } from "../provider.ts";
+import { createSessionKeys } from "../session-keys.ts";
 import { postToExchange } from "../workload/exchange-post.ts";
 import { exchangedSession } from "../workload/exchanged-session.ts";
 import { readServiceAccountClaims } from "../workload/service-account-token.ts";
-import { createSessionKeys } from "../workload/session-keys.ts";
 import { WorkloadError } from "../workload/workload-error.ts";
 import type { WorkloadExchange } from "../workload/workload-exchange.ts";
 

@@ -5,7 +5,7 @@
 import { type Clock, type Expiring, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
 import { readSessionClaims, sessionLifeMs } from "../instance-principal/session-token.ts";
 import type { SigningSession } from "../provider.ts";
-import type { KeyPair } from "./session-keys.ts";
+import type { KeyPair } from "../session-keys.ts";
 import { WorkloadError } from "./workload-error.ts";
 
 /**

@@ -8,8 +8,8 @@
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation";
 import type { EndpointName } from "../endpoints.ts";
-import type { TokenFlaw } from "../faults.ts";
 import { type Answer, answerJson } from "../http/answer.ts";
+import type { TokenFlaw } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import type { CertificateChain } from "../metadata/certificate-chain.ts";

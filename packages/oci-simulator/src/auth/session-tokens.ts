@@ -7,11 +7,11 @@
 import { createPublicKey, generateKeyPair, type KeyObject, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "@ocir-broker/foundation";
-import type { Workload } from "../cluster/service-accounts.ts";
-import type { TokenFlaw } from "../faults.ts";
+import type { TokenFlaw } from "../http/faults.ts";
 import { notAuthenticated } from "../http/refusal.ts";
 import { type Claims, decodeJwt, isRs256, signRs256 } from "../jwt.ts";
 import { INSTANCE } from "../metadata/instance.ts";
+import type { Workload } from "../service-accounts.ts";
 
 interface Session {
   readonly publicKey: KeyObject;

@@ -6,11 +6,11 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import type { SessionTokens } from "../auth/session-tokens.ts";
 import type { EndpointName } from "../endpoints.ts";
-import type { TokenFlaw } from "../faults.ts";
 import { type Answer, answerJson, answerText } from "../http/answer.ts";
+import type { TokenFlaw } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
-import type { ServiceAccounts } from "./service-accounts.ts";
+import type { ServiceAccounts } from "../service-accounts.ts";
 
 export interface ClusterServiceOptions {
   readonly serviceAccounts: ServiceAccounts;

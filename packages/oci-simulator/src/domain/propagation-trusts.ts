@@ -3,8 +3,8 @@
  * that each subject becomes (SCIM schema IdentityPropagationTrust, with allowImpersonation).
  */
 import type { ServiceUser } from "../auth/session-tokens.ts";
-import { type ServiceAccountIssuer, verifyIssuedToken } from "../cluster/service-accounts.ts";
 import { notAuthenticated } from "../http/refusal.ts";
+import { type ServiceAccountIssuer, verifyIssuedToken } from "../service-accounts.ts";
 
 export interface PropagationTrust {
   /** The audience that tokens must have. */

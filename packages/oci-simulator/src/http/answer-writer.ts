@@ -5,8 +5,8 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Clock } from "@ocir-broker/foundation";
-import type { Fault } from "../faults.ts";
 import { type Answer, answerHtml, answerJson } from "./answer.ts";
+import type { Fault } from "./faults.ts";
 
 const MIB = 1_048_576;
 

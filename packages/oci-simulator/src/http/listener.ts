@@ -6,9 +6,9 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "@ocir-broker/foundation";
-import type { Fault } from "../faults.ts";
 import { type Answer, answerRefusal } from "./answer.ts";
 import { replacesAnswer, spoilAnswer, writeAnswer } from "./answer-writer.ts";
+import type { Fault } from "./faults.ts";
 import { type ReceivedRequest, receiveRequest } from "./received-request.ts";
 import { Refusal } from "./refusal.ts";
 

@@ -5,8 +5,8 @@
  * "Getting Instance Metadata").
  */
 import type { EndpointName } from "../endpoints.ts";
-import type { Fault } from "../faults.ts";
 import { type Answer, answerHtml, answerJson, answerText } from "../http/answer.ts";
+import type { Fault } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import type { CertificateChain } from "./certificate-chain.ts";
 import { ASHBURN, INSTANCE, type Region } from "./instance.ts";

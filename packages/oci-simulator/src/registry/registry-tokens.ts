@@ -6,7 +6,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation";
 import { EXPIRED_S } from "../auth/session-tokens.ts";
-import type { TokenFlaw } from "../faults.ts";
+import type { TokenFlaw } from "../http/faults.ts";
 import { notAuthenticated } from "../http/refusal.ts";
 import type { Action, Iam } from "../iam.ts";
 import { type Claims, decodeJwt, isHs256, signHs256 } from "../jwt.ts";

@@ -1,7 +1,7 @@
 /** Keys of the exchange of service-account tokens. */
 import * as z from "zod";
-import { duration } from "../duration.ts";
-import { registryEndpoint } from "../endpoint.ts";
+import { duration } from "./duration.ts";
+import { registryEndpoint } from "./endpoint.ts";
 import { absolutePath, section } from "./section.ts";
 
 export const serviceAccountsSection = section({

@@ -7,7 +7,7 @@ import { isProbeable } from "@ocir-broker/ocir";
 import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 import { probeImage } from "../../image-probe.ts";
-import { policyAdvice } from "../policy-advice.ts";
+import { policyAdvice } from "../../policy-advice.ts";
 
 /** Empty without an image, and for Oracle's public images, which need no policy. */
 export async function serviceAccountAccess(

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { type RawAnswer, send } from "../test/raw-client.ts";
-import { sharedSimulator } from "./for-tests.ts";
-import type { Fault } from "./index.ts";
+import { type RawAnswer, send } from "../../test/raw-client.ts";
+import { sharedSimulator } from "../for-tests.ts";
+import type { Fault } from "./faults.ts";
 
 const simulator = await sharedSimulator();
 

@@ -1,6 +1,6 @@
 /** The section of the identity domain that exchanges service-account tokens of any cluster. */
 import * as z from "zod";
-import { httpsOrigin } from "../endpoint.ts";
+import { httpsOrigin } from "./endpoint.ts";
 import { absolutePath, section } from "./section.ts";
 
 export const identityDomainSection = section({

@@ -9,8 +9,8 @@ import {
   type EndpointPattern,
   isEndpointPattern,
   matchesEndpoint,
-} from "./endpoints.ts";
-import { Refusal } from "./http/refusal.ts";
+} from "../endpoints.ts";
+import { Refusal } from "./refusal.ts";
 
 /** Before anything is sent, or after the headers and half of the body. */
 type Moment = "before-headers" | "mid-body";
