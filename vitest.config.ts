@@ -4,9 +4,9 @@ const everything = { branches: 100, functions: 100, lines: 100, statements: 100 
 
 /** Tests that replace a module. The others share a worker, whose start costs more than most files. */
 const ISOLATED = [
-  "packages/broker/src/config/config-copy.test.ts",
-  "packages/broker/src/tokens/caches.test.ts",
-  "packages/broker/src/workloads/pull-deadline.test.ts",
+  "packages/credentials/src/config/config-copy.test.ts",
+  "packages/credentials/src/tokens/caches.test.ts",
+  "packages/credentials/src/workloads/pull-deadline.test.ts",
   "packages/foundation/src/time/clock.test.ts",
 ];
 
@@ -14,7 +14,7 @@ const ISOLATED = [
  * `npm test`. Every test must pass on a busy machine: it moves a clock that is passed in, or waits for an event, so none fails because
  * something takes long. These wait for real time all the same, since what they test has no clock to pass in:
  *
- * - foundation/upstream, broker/http/bounded-server: time limits of undici and Node, 50 to 200 ms
+ * - foundation/upstream, daemon/http/bounded-server: time limits of undici and Node, 50 to 200 ms
  * - native/shim: limits of the C programs, in builds with shorter ones
  * - test/e2e/get: pauses between tries of the built program
  * - test/e2e/doctor, test/e2e/ordinary-user: the time limit of the built `doctor`, 8.5 s, within which a healthy node must be examined
@@ -50,7 +50,7 @@ export default defineConfig({
         "packages/expiring-cache/src/**": everything,
         "packages/kubelet-config/src/**": everything,
         "packages/ocir/src/{image,host-rules}.ts": everything,
-        "packages/broker/src/config/**": everything,
+        "packages/credentials/src/config/**": everything,
       },
     },
   },

@@ -13,7 +13,7 @@ import {
   SERVICE_ACCOUNT_PROVIDER_NAME,
 } from "@ocir-broker/protocol";
 import { expect, it } from "vitest";
-import { CONFIG_COPY_PATH, DEFAULT_CONFIG_PATH } from "../packages/broker/src/config/load.ts";
+import { CONFIG_COPY_PATH, DEFAULT_CONFIG_PATH } from "../packages/credentials/src/config/load.ts";
 
 const LAUNCHER = "/usr/local/libexec/ocir-broker-launch";
 const COPY = `+-${LAUNCHER} --copy-config ${DEFAULT_CONFIG_PATH} ${CONFIG_COPY_PATH} ocir-broker-daemon`;

@@ -1,47 +1,46 @@
-/** The layout of the broker's sources: its folders import downwards only. */
+/** The layout of the sources: no circle of folders, and the daemon is for `serve` alone. */
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 
-const CHECKOUT = join(import.meta.dirname, "..");
-const BROKER = join(CHECKOUT, "packages/broker/src");
+const PACKAGES = join(import.meta.dirname, "../packages");
+const SOURCES = globSync("*/src/**/*.ts", { cwd: PACKAGES }).filter((file) => !/\.(test|fuzz)\.ts$/.test(file));
 
-/** From the bottom up: a room imports only rooms named before it. The files beside the rooms wire them together. */
-const ROOMS = [
-  "errors",
-  "config",
-  "tokens",
-  "workloads",
-  "access",
-  "pulls",
-  "telemetry",
-  "health",
-  "core",
-  "http",
-  "systemd",
-  "handover",
-] as const;
-
-it("rooms of packages/broker/src import downwards only", () => {
-  const files = globSync("*/**/*.ts", { cwd: BROKER }).filter((file) => !isTest(file));
-  expect(files.length).toBeGreaterThan(30);
-  expect(files.flatMap(upwardImportsOf).sort()).toEqual([]);
+it("folders of a package import each other in one direction", () => {
+  expect(SOURCES.length).toBeGreaterThan(200);
+  const above = new Map<string, Set<string>>();
+  for (const file of SOURCES)
+    for (const imported of relativeImportsOf(file))
+      if (roomOf(imported) !== roomOf(file)) add(above, roomOf(file), roomOf(imported));
+  expect([...above.keys()].flatMap((room) => circleFrom(room, above))).toEqual([]);
 });
 
-function upwardImportsOf(file: string): string[] {
-  const source = readFileSync(join(BROKER, file), "utf8");
-  const imported = [...source.matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)"/g)].map(([, path = ""]) =>
+it("only ocir-broker serve imports the daemon", () => {
+  const users = SOURCES.filter((file) => readFileSync(join(PACKAGES, file), "utf8").includes('"@ocir-broker/daemon"'));
+  expect(users).toEqual(["cli/src/commands/serve.ts"]);
+});
+
+function relativeImportsOf(file: string): string[] {
+  const source = readFileSync(join(PACKAGES, file), "utf8");
+  return [...source.matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)"/g)].map(([, path = ""]) =>
     join(dirname(file), path),
   );
-  return imported.filter((path) => heightOf(path) > heightOf(file)).map((path) => `${file} imports ${path}`);
 }
 
-/** Nothing may import a room that is not in the table. */
-function heightOf(path: string): number {
-  const place = ROOMS.findIndex((room) => path.startsWith(`${room}/`));
-  return place === -1 ? ROOMS.length : place;
+/** Its folder; a file beside the folders wires them, so it is a room of its own. */
+function roomOf(file: string): string {
+  const folder = dirname(file);
+  return /^[^/]+\/src$/.test(folder) ? file : folder;
 }
 
-function isTest(file: string): boolean {
-  return /\.(test|fuzz)\.ts$/.test(file);
+function add(map: Map<string, Set<string>>, key: string, value: string): void {
+  map.set(key, (map.get(key) ?? new Set()).add(value));
+}
+
+/** The rooms on the way from a room back to it. */
+function circleFrom(room: string, above: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+  const seen = new Set<string>();
+  const search = (at: string): boolean =>
+    [...(above.get(at) ?? [])].some((next) => next === room || (!seen.has(next) && seen.add(next) && search(next)));
+  return search(room) ? [room] : [];
 }

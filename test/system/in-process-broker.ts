@@ -3,7 +3,8 @@
  */
 import { request } from "node:http";
 import { join } from "node:path";
-import { checkConfig, createLog, startBroker } from "@ocir-broker/broker";
+import { checkConfig } from "@ocir-broker/credentials";
+import { createLog, startBroker } from "@ocir-broker/daemon";
 import type { Clock } from "@ocir-broker/foundation";
 import type { Simulator } from "@ocir-broker/oci-simulator";
 import { credentialProviderRequest, temporaryFolder } from "@ocir-broker/testkit";

@@ -1,5 +1,5 @@
 /** Renders a broker error as one line: its code, what happened to which path, and what to do next. */
-import { BrokerError } from "@ocir-broker/broker";
+import { BrokerError } from "@ocir-broker/credentials";
 import { ERROR_TABLE } from "@ocir-broker/errors";
 
 /** @returns undefined for an error of another class. Configuration faults follow on lines of their own. */

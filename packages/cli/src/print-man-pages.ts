@@ -1,5 +1,5 @@
 /** `npm run package` runs this for the man pages of its packages: JSON on stdout. */
-import { describeConfigKeys } from "@ocir-broker/broker";
+import { describeConfigKeys } from "@ocir-broker/credentials";
 import { createProgram } from "./program.ts";
 import { describeCommand } from "./reference/command-tree.ts";
 import { renderManPages } from "./reference/man-page.ts";

@@ -9,7 +9,7 @@ import {
   HOME_REGION,
   isAllowedNow,
   SESSION,
-} from "@ocir-broker/broker";
+} from "@ocir-broker/credentials";
 import type { Clock, Expiring, Random, Secret } from "@ocir-broker/foundation";
 import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity";
 import { once } from "./attempt.ts";

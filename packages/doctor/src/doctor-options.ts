@@ -1,5 +1,5 @@
 /** The input of doctor, filled in by the command line. */
-import type { Config } from "@ocir-broker/broker";
+import type { Config } from "@ocir-broker/credentials";
 import type { Clock, Random, Secret } from "@ocir-broker/foundation";
 import type { Network, RunProgram } from "@ocir-broker/node";
 

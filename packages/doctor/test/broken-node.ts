@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { configSchema } from "@ocir-broker/broker";
+import { configSchema } from "@ocir-broker/credentials";
 import { type Clock, createSystemClock, systemRandom } from "@ocir-broker/foundation";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import type { Simulator } from "@ocir-broker/oci-simulator";

@@ -1,5 +1,5 @@
 /** The context of one check, on an empty node. */
-import { configSchema } from "@ocir-broker/broker";
+import { configSchema } from "@ocir-broker/credentials";
 import { systemRandom } from "@ocir-broker/foundation";
 import { createNodeFiles } from "@ocir-broker/node";
 import { createFakeClock } from "@ocir-broker/testkit";

@@ -3,7 +3,7 @@
  * they are. `npm run docs` writes it.
  */
 import { join } from "node:path";
-import { type ConfigKey, checkConfig, configSchema, describeConfigKeys } from "@ocir-broker/broker";
+import { type ConfigKey, checkConfig, configSchema, describeConfigKeys } from "@ocir-broker/credentials";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { FILES } from "./contents/installed-tree.ts";

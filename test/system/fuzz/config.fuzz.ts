@@ -1,4 +1,4 @@
-import { checkConfig, printConfig } from "@ocir-broker/broker";
+import { checkConfig, printConfig } from "@ocir-broker/credentials";
 
 /** A configuration is accepted, or each fault is one printable line; an accepted one is accepted again as printed. */
 export function fuzz(data: Buffer): void {

@@ -7,7 +7,7 @@ import { knownRealmDomains } from "@ocir-broker/identity";
 import { createHostRules } from "@ocir-broker/ocir";
 import { credentialProviderRequest } from "@ocir-broker/testkit";
 import { expect, it } from "vitest";
-import { createCredentials } from "../../../packages/broker/src/pulls/kubelet-request.ts";
+import { createCredentials } from "../../../packages/credentials/src/pulls/kubelet-request.ts";
 import { createSeededRandom } from "../../seeded-random.ts";
 import { isLongRun } from "../long-run.ts";
 import { isOcirHost } from "./host-oracle.ts";

@@ -7,9 +7,9 @@ import { generateKeyPairSync } from "node:crypto";
 import { type Clock, Secret, type UpstreamRequest } from "@ocir-broker/foundation";
 import { WorkloadError } from "@ocir-broker/identity";
 import { expect, it } from "vitest";
-import { BrokerError } from "../../../packages/broker/src/errors/broker-error.ts";
-import { createPullTokens } from "../../../packages/broker/src/workloads/pull-tokens.ts";
-import { createWorkloadTokens } from "../../../packages/broker/src/workloads/workload-tokens.ts";
+import { BrokerError } from "../../../packages/credentials/src/errors/broker-error.ts";
+import { createPullTokens } from "../../../packages/credentials/src/workloads/pull-tokens.ts";
+import { createWorkloadTokens } from "../../../packages/credentials/src/workloads/workload-tokens.ts";
 import { createSeededRandom } from "../../seeded-random.ts";
 import { isLongRun } from "../long-run.ts";
 

@@ -8,7 +8,7 @@ import {
   domainFaultOf,
   loadConfig,
   printConfig,
-} from "@ocir-broker/broker";
+} from "@ocir-broker/credentials";
 import { readTrustedCertificates } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { CONFIG_OPTION, type ConfigOptions, configSource } from "../config/config-source.ts";

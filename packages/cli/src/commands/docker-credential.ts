@@ -4,7 +4,7 @@
  *
  * By the protocol an error is one line on stdout, with exit status 1. A faulty configuration is an error, because a person reads it.
  */
-import { createOneShotBroker, errorAnswerOf, loadConfig } from "@ocir-broker/broker";
+import { createOneShotBroker, errorAnswerOf, loadConfig } from "@ocir-broker/credentials";
 import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { brokerErrorLine } from "../broker-error-line.ts";

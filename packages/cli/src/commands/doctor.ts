@@ -3,7 +3,7 @@
  * 2: doctor itself failed. With `--record` it contacts only Oracle's services and records their answers.
  */
 import { readFileSync } from "node:fs";
-import { configPathOf, loadLenientConfig } from "@ocir-broker/broker";
+import { configPathOf, loadLenientConfig } from "@ocir-broker/credentials";
 import { type DoctorOptions, diagnose, exitStatusOf, recordTranscript, renderReport } from "@ocir-broker/doctor";
 import { createSystemClock, holdProcess, readRegularFile, type Secret, systemRandom } from "@ocir-broker/foundation";
 import { hasIdentity, PROVIDER_NAMES, type ProviderName, parseServiceAccountToken } from "@ocir-broker/identity";

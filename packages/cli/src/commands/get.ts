@@ -2,7 +2,7 @@
  * `ocir-broker get`: prints one answer on stdout, or one line on stderr and exit status 1; never an empty stdout with 0. Asks the
  * daemon, or Oracle's services directly if there is no daemon.
  */
-import { BrokerError, createOneShotBroker, errorAnswerOf } from "@ocir-broker/broker";
+import { BrokerError, createOneShotBroker, errorAnswerOf } from "@ocir-broker/credentials";
 import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
 import { API_VERSIONS } from "@ocir-broker/protocol";
 import { type Command, Option } from "commander";

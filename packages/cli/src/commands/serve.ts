@@ -5,15 +5,8 @@
  * SIGTERM and SIGINT shut it down gracefully; SIGHUP reloads the configuration. An uncaught error is logged and then
  * ends the process, because its state is unknown; the service manager starts it again.
  */
-import {
-  configPathOf,
-  createConfigStatus,
-  createLog,
-  lastConfig,
-  loadLenientConfig,
-  startBroker,
-  superviseBroker,
-} from "@ocir-broker/broker";
+import { configPathOf, loadLenientConfig } from "@ocir-broker/credentials";
+import { createConfigStatus, createLog, lastConfig, startBroker, superviseBroker } from "@ocir-broker/daemon";
 import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
 import type { Command } from "commander";
 import { CONFIG_OPTION, type ConfigOptions, sourceOf, USER_OPTION } from "../config/config-source.ts";

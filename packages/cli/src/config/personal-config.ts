@@ -3,7 +3,7 @@
  * XDG_RUNTIME_DIR, and the identity is the one that Oracle's command line would use.
  */
 import { join } from "node:path";
-import type { ConfigSource } from "@ocir-broker/broker";
+import type { ConfigSource } from "@ocir-broker/credentials";
 import { providerOfCliAuth } from "@ocir-broker/identity";
 import type { Environment } from "../process/environment.ts";
 

@@ -1,5 +1,5 @@
 /** Reads a request from standard input to its end. */
-import { BrokerError } from "@ocir-broker/broker";
+import { BrokerError } from "@ocir-broker/credentials";
 import { ERROR_TABLE } from "@ocir-broker/errors";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
 

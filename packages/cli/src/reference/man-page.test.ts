@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describeConfigKeys } from "@ocir-broker/broker";
+import { describeConfigKeys } from "@ocir-broker/credentials";
 import { describe, expect, test } from "vitest";
 import { EXAMPLES } from "../man-text.ts";
 import { createProgram } from "../program.ts";

@@ -3,7 +3,7 @@
  * (KEP-4412): a SelfSubjectAccessReview, which every authenticated user may send.
  */
 import { dirname, resolve } from "node:path";
-import { createCluster, currentEntry } from "@ocir-broker/broker";
+import { createCluster, currentEntry } from "@ocir-broker/credentials";
 import { codeOf } from "@ocir-broker/errors";
 import { type ClientCertificate, parseJson, Secret } from "@ocir-broker/foundation";
 import { type NodeFiles, textOf } from "@ocir-broker/node";

@@ -2,7 +2,7 @@
  * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the exchange can be reached.
  * Sends no token of a pod; plugin-answer.ts does, if doctor is given one.
  */
-import { createCluster } from "@ocir-broker/broker";
+import { createCluster } from "@ocir-broker/credentials";
 import { codeOf } from "@ocir-broker/errors";
 import { explainMatch, readProviders } from "@ocir-broker/kubelet-config";
 import { tokenAttributesIn } from "@ocir-broker/node";

@@ -1,0 +1,32 @@
+/**
+ * The wiring that daemon, one-shot broker, doctor and tests share: an identity provider, and the caches of home region, session
+ * and tokens on top of it. Owns no socket, log or metric; it reports through events.
+ */
+import type { SendRequest } from "@ocir-broker/foundation";
+import { createProvider, type IdentityEvent, type NamedProvider } from "@ocir-broker/identity";
+import type { Config } from "./config/schema.ts";
+import { type CacheEvents, type Caches, type CachesOptions, createCaches } from "./tokens/caches.ts";
+
+export interface CredentialCore extends Caches {
+  readonly provider: NamedProvider;
+}
+
+export interface CredentialCoreOptions extends CachesOptions {
+  readonly config: Pick<Config, "identity" | "user" | "session" | "metadata" | "auth" | "registries">;
+  /** For the identity provider. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Must not go through a proxy. */
+  readonly sendMetadata: SendRequest;
+  readonly sendAuth: SendRequest;
+  readonly events?: CredentialCoreEvents | undefined;
+}
+
+export interface CredentialCoreEvents extends CacheEvents {
+  onIdentity(event: IdentityEvent): void;
+}
+
+export function createCredentialCore(options: CredentialCoreOptions): CredentialCore {
+  const context = { ...options, onEvent: options.events?.onIdentity };
+  const provider = createProvider(options.config.identity.provider, options.config, context);
+  return { provider, ...createCaches(provider, options) };
+}

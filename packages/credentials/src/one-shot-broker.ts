@@ -1,0 +1,67 @@
+/**
+ * Answers the one call of a command without a daemon (`ocir-broker get`, the docker credential helper), with a session and a token
+ * of its own.
+ *
+ * Its answers are the daemon's. It has no health, metrics or log, because nobody would read them; it fetches nothing ahead,
+ * and probes no repository, because its tokens are seconds old.
+ */
+import type { Clock, Random } from "@ocir-broker/foundation";
+import { durationMs } from "./config/duration.ts";
+import type { Config } from "./config/schema.ts";
+import { createCredentialCore } from "./core.ts";
+import { createDockerCredential } from "./pulls/docker-request.ts";
+import { type AnswerCredentials, createCredentials } from "./pulls/kubelet-request.ts";
+import { createUpstreams } from "./tokens/upstreams.ts";
+import { createWorkloads } from "./workloads/workloads.ts";
+
+export interface OneShotBroker {
+  readonly answer: AnswerCredentials;
+  /** For a docker credential helper without a daemon. */
+  readonly answerDockerCredential: AnswerCredentials;
+  close(): Promise<void>;
+}
+
+export interface OneShotBrokerOptions {
+  readonly config: Config;
+  /** For the system's certificates (SSL_CERT_FILE). */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Time limit of an answer; a shorter `request.deadline` of the configuration has precedence. */
+  readonly limitMs: number;
+}
+
+export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroker {
+  const { config, clock, limitMs } = options;
+  const upstreams = createUpstreams(options);
+  const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);
+  const core = createCredentialCore({
+    ...options,
+    deadlineMs,
+    sendMetadata: upstreams.sendMetadata,
+    sendAuth: upstreams.send,
+    sendTo: () => upstreams.send,
+  });
+  const workloads = createWorkloads({
+    ...options,
+    ...core,
+    sendTo: () => upstreams.send,
+    sendDomain: upstreams.send,
+    secretMissingAs: "domain-secret-without-daemon",
+  });
+
+  return {
+    answer: createCredentials({
+      ...core,
+      pullTokens: workloads.pullTokens,
+      clock,
+      deadlineMs,
+      access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
+    }),
+    answerDockerCredential: createDockerCredential({ ...core, clock, deadlineMs }),
+    async close() {
+      core.close();
+      await Promise.all([workloads.close(), upstreams.close()]);
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** Holds the configuration in force, applies the live part of a new one, and pins the registry hosts that it names. */
+import {
+  type Config,
+  type ConfigChanges,
+  type CredentialCore,
+  changesBetween,
+  HOME_REGION,
+  isAllowedNow,
+  reloaded,
+} from "@ocir-broker/credentials";
+import { hasIdentity } from "@ocir-broker/identity";
+import { registryHostOf } from "@ocir-broker/ocir";
+import type { Log } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+
+export interface AppliedConfig {
+  readonly current: Config;
+  /** Applies the keys that need no restart. */
+  apply(next: Config): ConfigChanges;
+  /**
+   * Pins the hosts to prefetch: those that the configuration names, by default the home region's; none without an identity.
+   * Call again once the home region is known.
+   */
+  pinHosts(): void;
+}
+
+export interface AppliedConfigOptions {
+  readonly config: Config;
+  readonly core: CredentialCore;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "nameRegistry">;
+}
+
+export function createAppliedConfig({ config, core, log, metrics }: AppliedConfigOptions): AppliedConfig {
+  const { provider, homeRegion, registries, tokens } = core;
+  let current = config;
+
+  function pinHosts(): void {
+    if (!hasIdentity(provider)) return;
+    const home = homeRegion.peek(HOME_REGION);
+    const registryHosts = current.registries.prefetch ?? (home === undefined ? [] : [registryHostOf(home.value)]);
+    for (const registryHost of registryHosts) {
+      metrics.nameRegistry(registryHost);
+      tokens.pin(registryHost);
+    }
+  }
+
+  /** Withdraws the token of a host that is no longer allowed, so it gets no signed request either. */
+  async function withdrawIfForeign(registryHost: string): Promise<void> {
+    if (!(await isAllowedNow(registries, registryHost))) tokens.withdraw(registryHost);
+  }
+
+  return {
+    get current() {
+      return current;
+    },
+    apply(next) {
+      const changes = changesBetween(current, next);
+      current = reloaded(current, next);
+      log.level = current.log.level;
+      for (const registryHost of registries.applyConfig(current)) tokens.invalidate(registryHost);
+      for (const { key } of tokens.entries()) void withdrawIfForeign(key);
+      pinHosts();
+      return changes;
+    },
+    pinHosts,
+  };
+}

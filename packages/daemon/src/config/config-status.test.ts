@@ -1,0 +1,15 @@
+import { ConfigError } from "@ocir-broker/credentials";
+import { expect, it } from "vitest";
+import { createConfigStatus } from "./config-status.ts";
+
+it("createConfigStatus names the default file, and the first ten of many faults", () => {
+  const places = Array.from({ length: 30 }, (_, at) => `line ${at + 1}: an unknown key`);
+  const fault = new ConfigError("config-invalid", "canary", places);
+  expect(createConfigStatus(undefined, { inForce: "valid-part", fault }).details()).toEqual({
+    path: "/etc/ocir-broker/config.yaml",
+    inForce: "valid-part",
+    error: "config-invalid",
+    faultyPlaces: places.slice(0, 10),
+    needRestart: [],
+  });
+});

@@ -1,0 +1,76 @@
+/** Turns the core's events into log lines and metrics, and tells the handover when its state has changed. */
+import { type CredentialCoreEvents, upstreamResult } from "@ocir-broker/credentials";
+import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache";
+import type { Clock } from "@ocir-broker/foundation";
+import type { IdentityEvent } from "@ocir-broker/identity";
+import { createFetchLog } from "../telemetry/fetch-log.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+
+export interface CoreEventsOptions {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** The state to be kept over a restart has changed. */
+  readonly onChanged: () => void;
+  readonly onHomeRegion: () => void;
+}
+
+export function createCoreEvents({ log, metrics, onChanged, onHomeRegion }: CoreEventsOptions): CredentialCoreEvents {
+  function noter(what: "region" | "session" | "token", report: ReportFetch) {
+    const logFetch = createFetchLog(log, what);
+    return (event: CacheEvent): void => {
+      logFetch(event);
+      if (event.type !== "failed") onChanged();
+      reportFetch(event, report);
+    };
+  }
+
+  return {
+    onIdentity: (event) => logIdentityEvent(event, log, metrics),
+    onRegion: noter("region", (_reason, result) => {
+      if (result === "success") onHomeRegion();
+    }),
+    onSession: noter("session", metrics.sessions.fetched),
+    onToken: noter("token", metrics.tokens.fetched),
+  };
+}
+
+export interface WorkloadFailure {
+  readonly error: unknown;
+  /** Monotonic. */
+  readonly atMs: number;
+}
+
+interface WorkloadEventsOptions extends Pick<CoreEventsOptions, "log" | "metrics"> {
+  readonly clock: Clock;
+}
+
+/** Events of service accounts have no names: the pull's own line has the image. Keeps the last failure of all of them. */
+export function createWorkloadEvents({ log, metrics, clock }: WorkloadEventsOptions) {
+  let last: WorkloadFailure | undefined;
+  const noter = (kind: "session" | "token") => (event: CacheEvent) => {
+    reportFetch(event, (reason, result) => metrics.serviceAccounts.fetched(kind, reason, result));
+    if (event.type === "failed") {
+      last = { error: event.error, atMs: clock.monotonicMs() };
+      log.warn({ reason: event.reason, error: event.error }, `service account's ${kind} not fetched`);
+    } else if (event.type === "fetched") log.info({ reason: event.reason }, `service account's ${kind} fetched`);
+  };
+  return { onSession: noter("session"), onToken: noter("token"), lastFailure: () => last };
+}
+
+/** Logs at debug, and counts requests. */
+function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics, "upstream">): void {
+  const { type, ...facts } = event;
+  log.debug(facts, type === "request" ? "identity request" : "identity retry");
+  if (event.type !== "request") return;
+  const result = typeof event.outcome === "number" ? upstreamResult(event.outcome) : "failed";
+  metrics.upstream.serviceAnswered(event.upstream === "metadata" ? "metadata" : "auth", result, event.elapsedMs);
+}
+
+type ReportFetch = (reason: FetchReason, result: "success" | "failure", key: string) => void;
+
+/** Reports a fetch that has ended. */
+function reportFetch(event: CacheEvent, report: ReportFetch): void {
+  if (event.type === "fetched") report(event.reason, "success", event.key);
+  else if (event.type === "failed") report(event.reason, "failure", event.key);
+}

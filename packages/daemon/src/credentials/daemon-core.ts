@@ -1,0 +1,107 @@
+/**
+ * The core as the daemon runs it: on real upstreams, with repository access, and with everything that happens in log
+ * and metrics. Owns what these need to be closed; the caller decides when.
+ */
+import {
+  type Config,
+  type CredentialCore,
+  createCredentialCore,
+  createUpstreams,
+  createWorkloads,
+  instrumented,
+  type PullTokens,
+  RepositoryAccess,
+} from "@ocir-broker/credentials";
+import type { Clock, Random, SendRequest } from "@ocir-broker/foundation";
+import { probeRepository } from "@ocir-broker/ocir";
+import { type CoreEventsOptions, createCoreEvents, createWorkloadEvents, type WorkloadFailure } from "./core-events.ts";
+
+export interface DaemonCore extends Omit<CredentialCore, "close"> {
+  readonly access: RepositoryAccess;
+  readonly pullTokens: PullTokens;
+  /** Subjects of service accounts with a session; undefined if there is no exchange. */
+  readonly subjects: () => number | undefined;
+  /** Of a fetch for any service account. */
+  readonly lastWorkloadFailure: () => WorkloadFailure | undefined;
+  /** Aborts the probes and fetches under way. */
+  close(): Promise<void>;
+}
+
+export interface DaemonCoreOptions extends CoreEventsOptions {
+  readonly config: Config;
+  /** For the system's certificates (SSL_CERT_FILE). */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly deadlineMs: number;
+}
+
+export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
+  const { clock, log, metrics } = options;
+  const upstreams = createUpstreams(options);
+  if (!upstreams.hasTrust) log.error("no certificate can be read from upstream.caFile, so no service is trusted");
+  const sendTo = (registryHost: string) =>
+    instrumented(upstreams.send, clock, (result, elapsedMs) =>
+      metrics.upstream.registryAnswered(registryHost, result, elapsedMs),
+    );
+  const observed = (send: SendRequest, service: "cluster" | "domain") =>
+    instrumented(send, clock, (result, elapsedMs) => metrics.upstream.serviceAnswered(service, result, elapsedMs));
+
+  const core = createCredentialCore({
+    ...options,
+    sendMetadata: upstreams.sendMetadata,
+    sendAuth: upstreams.send,
+    sendTo,
+    events: createCoreEvents(options),
+  });
+  const workloadEvents = createWorkloadEvents(options);
+  const workloads = createWorkloads({
+    ...options,
+    ...core,
+    ...workloadEvents,
+    sendTo,
+    sendDomain: observed(upstreams.send, "domain"),
+    observe: (send) => observed(send, "cluster"),
+  });
+  const closing = new AbortController();
+
+  return {
+    ...core,
+    access: createAccess(core, sendTo, options, closing.signal),
+    pullTokens: workloads.pullTokens,
+    subjects: workloads.subjects,
+    lastWorkloadFailure: workloadEvents.lastFailure,
+    async close() {
+      closing.abort();
+      core.close();
+      await Promise.all([workloads.close(), upstreams.close()]);
+    },
+  };
+}
+
+/** Probes with the live tokens of `core`, refreshes its caches, and reports to log and metrics. */
+function createAccess(
+  { tokens, registries, refreshSession }: CredentialCore,
+  sendTo: (registryHost: string) => SendRequest,
+  { clock, log, metrics }: DaemonCoreOptions,
+  signal: AbortSignal,
+): RepositoryAccess {
+  return new RepositoryAccess({
+    clock,
+    // Identified by its time: references from 2 048 repositories would keep old tokens in memory.
+    liveToken: (registryHost) => tokens.peek(registryHost)?.obtainedAtMs,
+    async probe(registryHost, repository) {
+      const token = tokens.peek(registryHost);
+      if (token === undefined) return "unknown";
+      const ways = { send: sendTo(registryHost), endpoint: registries.endpointOf(registryHost) };
+      return probeRepository(repository, token.value, ways, signal);
+    },
+    refreshSession,
+    refreshToken: (registryHost) => tokens.refresh(registryHost),
+    onEvent(event) {
+      if (event.type === "refreshed") metrics.access.refreshed(event.registryHost);
+      const { type, ...facts } = event;
+      log[type === "probe-failed" ? "debug" : "info"](facts, `access ${type}`);
+    },
+  });
+}

@@ -1,0 +1,70 @@
+/** The daemon's two servers: credentials for root, health for root and a group. Owns the order in which they open and close. */
+import type { AnswerCredentials, Config } from "@ocir-broker/credentials";
+import type { Clock } from "@ocir-broker/foundation";
+import type { Health } from "./health/health.ts";
+import { createCredentialsServer } from "./http/credentials-server.ts";
+import { createHealthServer } from "./http/health-server.ts";
+import { listenFds } from "./systemd/socket-activation.ts";
+import type { Log } from "./telemetry/log.ts";
+import type { Metrics } from "./telemetry/metrics.ts";
+import { logRequest } from "./telemetry/request-log.ts";
+
+export interface DaemonServersOptions {
+  readonly clock: Clock;
+  readonly deadlineMs: number;
+  readonly answer: AnswerCredentials;
+  readonly answerDockerCredential: AnswerCredentials;
+  readonly health: Health;
+  readonly renderMetrics: () => Promise<string>;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "requests">;
+}
+
+/**
+ * Time for requests in flight at a stop. A healthy upstream answers well within it; one that is down must not delay a
+ * restart. A shim whose connection is closed connects again, and waits in the socket's backlog for the next daemon.
+ */
+const STOP_GRACE_MS = 3_000;
+/** Shorter, because no pull depends on the health socket. */
+const HEALTH_STOP_GRACE_MS = 1_000;
+
+export function createDaemonServers(options: DaemonServersOptions) {
+  const { clock, deadlineMs, answer, answerDockerCredential, health, renderMetrics, log, metrics } = options;
+  const credentials = createCredentialsServer({
+    clock,
+    answer,
+    answerDockerCredential,
+    deadlineMs,
+    onServed(served, elapsedMs) {
+      metrics.requests.served(served.outcome, elapsedMs);
+      logRequest(log, served, elapsedMs);
+    },
+  });
+  const healthServer = createHealthServer({
+    clock,
+    health,
+    renderMetrics,
+    onFailed: (code) => log.error({ code }, "health answer failed"),
+  });
+
+  return {
+    /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
+    async listen(sockets: Config["sockets"], environment: Readonly<Record<string, string | undefined>>, pid: number) {
+      const activated = listenFds(environment, pid);
+      await credentials.listen(addressOf(activated.credentials, sockets.credentials, 0o600));
+      // Credentials must work without health, and the daemon cannot create a socket in systemd's folder.
+      if (activated.credentials !== undefined && activated.health === undefined)
+        log.error(
+          "systemd passed no health socket; run systemd-sysusers, then systemctl restart ocir-broker.service; see journalctl -u ocir-broker-health.socket",
+        );
+      else await healthServer.listen(addressOf(activated.health, sockets.health, 0o660));
+    },
+    async stop() {
+      await Promise.all([credentials.stop(STOP_GRACE_MS), healthServer.stop(HEALTH_STOP_GRACE_MS)]);
+    },
+  };
+}
+
+function addressOf(fd: number | undefined, path: string, mode: 0o600 | 0o660) {
+  return fd === undefined ? { path, mode } : { fd };
+}

@@ -1,0 +1,251 @@
+import { generateKeyPairSync } from "node:crypto";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import type { Config } from "@ocir-broker/credentials";
+import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
+import { claimsOf, passwordIn, requestFor } from "@ocir-broker/credentials/test/kubelet-request";
+import { type Clock, createSystemClock } from "@ocir-broker/foundation";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import { temporaryFolder, until } from "@ocir-broker/testkit";
+import { beforeEach, describe, expect, it } from "vitest";
+import { createRecordedLog, type LogLine } from "../test/recorded-log.ts";
+import { startDaemon } from "../test/started-daemon.ts";
+import type { Broker } from "./daemon.ts";
+
+const HOST = "icn.ocir.io";
+const HOME = "iad.ocir.io";
+
+const simulator = await sharedSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"] });
+let folder: string;
+let broker: Broker;
+let lines: LogLine[];
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  lines = [];
+});
+
+interface Setting {
+  readonly config?: { identity?: object; registries?: object; log?: object };
+  readonly clock?: Clock;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+function configWith({ registries, ...sections }: NonNullable<Setting["config"]> = {}): Config {
+  const common = daemonSections(simulator, folder, [HOST, HOME]);
+  return configOf({ ...common, ...sections, registries: { ...common.registries, ...registries } });
+}
+
+async function start({ config, ...setting }: Setting = {}): Promise<Config> {
+  const recorded = createRecordedLog();
+  ({ lines } = recorded);
+  const started = configWith(config);
+  broker = await startDaemon({ ...setting, config: started, log: recorded.log });
+  return started;
+}
+
+interface Received {
+  readonly status: number;
+  readonly text: string;
+}
+
+function call(socketPath: string, method: string, path: string, body: Buffer | string = ""): Promise<Received> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, method, path, agent: false }, async (incoming) => {
+      resolve({ status: incoming.statusCode ?? 0, text: (await incoming.toArray()).join("") });
+    });
+    outgoing.on("error", reject);
+    outgoing.end(body);
+  });
+}
+
+const pull = (registryHost = HOST) => broker.answer(requestFor(`${registryHost}/ns/app`));
+const tokenFor = async (registryHost = HOST) => passwordIn(await pull(registryHost), registryHost);
+const overSocket = (path: string, body: Buffer | string) => call(join(folder, "credentials.sock"), "POST", path, body);
+const health = (path: string) => call(join(folder, "health.sock"), "GET", path);
+
+describe("startBroker", () => {
+  it("fetches a new session and token when the dynamic group comes late", async () => {
+    simulator.iam({ dynamicGroup: false });
+    await start();
+    const useless = await tokenFor();
+    await until("the denial is known", () => lines.some(({ msg }) => msg === "access denied"));
+    simulator.iam({ dynamicGroup: true });
+    await until("the token is another one", async () => (await tokenFor()) !== useless);
+    expect(lines).toContainEqual(expect.objectContaining({ msg: "access healed", registryHost: HOST }));
+    expect(simulator.requests()).toMatchObject({ "auth.x509": 2, "registry.token": 2 });
+  });
+
+  it("fetches the home region's token before any request", async () => {
+    await start({ config: { registries: { prefetch: undefined } } });
+    await until("the broker is ready", async () => (await health("/readyz")).status === 200);
+    await until("the home region's token is there", () => broker.health.summary().registries[HOME] !== undefined);
+    await pull(HOME);
+    expect(simulator.requests()["registry.token"]).toBe(1);
+  });
+
+  it("moves a registry host to another address at a reload, whatever back-off the former address asked for", async () => {
+    await start();
+    simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 300, times: 1 });
+    expect(String((await pull()).body)).toMatch(/^ocir-broker: registry-throttled: /);
+    const [, moved] = simulator.registryUrls;
+    broker.applyConfig(configWith({ registries: { endpoints: { [HOST]: moved?.href } } }));
+    expect(claimsOf(await tokenFor())["aud"]).toBe(moved?.host);
+  });
+
+  it("follows a reload: drops a host that is not named any more, prefetches a new one, and sets the log's level", async () => {
+    const { origin } = simulator.registryUrl;
+    await start({ config: { registries: { endpoints: { [HOST]: origin, "mirror.example": origin } } } });
+    for (const host of [HOST, "mirror.example"]) await tokenFor(host);
+    broker.applyConfig(configWith({ registries: { prefetch: [HOME] }, log: { level: "warn" } }));
+    expect(JSON.parse(String((await pull("mirror.example")).body))).toMatchObject({ auth: {} });
+    await until("the new host's token is there", () => broker.health.summary().registries[HOME] !== undefined);
+    const { registries } = broker.health.details();
+    expect(Object.keys(registries).sort()).toEqual([HOME, HOST]);
+    expect(registries[HOST]).toMatchObject({ fetches: 1 });
+    const before = lines.length;
+    await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));
+    expect(lines).toHaveLength(before);
+  });
+
+  it("serves the same token to the kubelet and to a docker credential helper, and logs each request", async () => {
+    await start();
+    const { text } = await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));
+    const helper = await overSocket("/v1/docker-credential", `https://${HOST}/\n`);
+    expect(JSON.parse(helper.text).Secret).toBe(JSON.parse(text).auth[HOST].password);
+    expect((await overSocket("/v1/credentials", "{")).text).toMatch(/^ocir-broker: request-not-json: /);
+    expect(lines.filter(({ msg }) => msg.startsWith("request "))).toMatchObject([
+      { outcome: "miss", registryHost: HOST, repository: "ns/app", msg: "request answered" },
+      { outcome: "hit", registryHost: HOST, msg: "request answered" },
+      { outcome: "error", code: "request-not-json", msg: "request failed" },
+    ]);
+  });
+
+  it("creates its sockets for its user and for its group, and removes them", async () => {
+    const { sockets } = await start();
+    const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+    expect([sockets.credentials, sockets.health].map(modeOf)).toEqual(["600", "660"]);
+    await broker.close();
+    expect([sockets.credentials, sockets.health].map(existsSync)).toEqual([false, false]);
+  });
+
+  it("does not start while another broker runs, and leaves that one alone", async () => {
+    await start();
+    await expect(start()).rejects.toMatchObject({ code: "socket-in-use" });
+    expect(lines.map(({ msg }) => msg)).not.toContain("stopping");
+    expect((await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`))).status).toBe(200);
+  });
+
+  it("stops after 3 s although a caller waits for an upstream that is down, and closes that connection", async () => {
+    const system = createSystemClock();
+    const grace = Promise.withResolvers<() => void>();
+    const setTimer: Clock["setTimer"] = (callback, delayMs) => {
+      if (delayMs === 3_000) grace.resolve(callback);
+      return system.setTimer(callback, delayMs);
+    };
+    simulator.faults({ endpoint: "*", hang: "before-headers" });
+    await start({ clock: { ...system, setTimer } });
+    const asked = overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));
+    asked.catch(() => undefined);
+    await until("the request has arrived", () => broker.health.details().registries[HOST] !== undefined);
+    const closed = broker.close();
+    const endGrace = await grace.promise;
+    endGrace();
+    await closed;
+    await expect(asked).rejects.toMatchObject({ code: "ECONNRESET" });
+    expect(lines.at(-1)?.msg).toBe("stopped");
+  });
+
+  it("with the identity none sends no request, answers pulls with an error, and is ready", async () => {
+    await start({ config: { identity: { provider: "none" }, registries: { prefetch: [HOST] } } });
+    const failed = await pull();
+    expect([failed.status, String(failed.body)]).toEqual([502, expect.stringContaining("identity-none")]);
+    expect((await health("/readyz")).status).toBe(200);
+    expect(JSON.parse((await health("/healthz")).text)).toMatchObject({ status: "ok", identity: "none" });
+    expect(lines[0]).toMatchObject({ identity: "none", msg: "starting" });
+    expect(simulator.requests()).toMatchObject({ "metadata.regionInfo": 0, "auth.x509": 0, "registry.token": 0 });
+  });
+
+  it("reports ages, ends and failures on the health socket, and the metrics there and in their file", async () => {
+    const { metrics } = await start();
+    await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));
+    const summary = await health("/healthz");
+    expect(summary.status).toBe(200);
+    expect(JSON.parse(summary.text)).toEqual({
+      status: "ok",
+      version: "1.2.3",
+      uptimeSeconds: expect.any(Number),
+      identity: "instance-principal",
+      region: "us-ashburn-1",
+      session: { ageSeconds: expect.any(Number), expiresInSeconds: expect.any(Number) },
+      registries: { [HOST]: { ageSeconds: expect.any(Number), expiresInSeconds: expect.any(Number) } },
+    });
+    expect(JSON.parse((await health("/status")).text)).toMatchObject({
+      session: { state: "fresh", kept: true, failuresInARow: 0, lastFailure: null },
+      registries: { [HOST]: { state: "fresh", fetches: 1, nextFetchInSeconds: expect.any(Number) } },
+    });
+    const { text } = await health("/metrics");
+    expect(text).toContain('ocir_broker_requests_total{outcome="miss"} 1');
+    expect(text).toContain(`ocir_broker_token_expiry_timestamp_seconds{registry="${HOST}"}`);
+    await until("the metrics file is there", () => existsSync(metrics.textfile));
+    expect(readFileSync(metrics.textfile, "utf8")).toMatch(/^ocir_broker_textfile_timestamp_seconds [1-9]/m);
+  });
+});
+
+type Variables = Record<string, string>;
+
+describe("startBroker with another identity", () => {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const publicPem = String(publicKey.export({ type: "spki", format: "pem" }));
+  const pem = String(privateKey.export({ type: "pkcs8", format: "pem" }));
+  const encrypted = { cipher: "aes-256-cbc", passphrase: "open = sesame" } as const;
+
+  function apiKey(): Variables {
+    const { user, fingerprint, tenancy } = simulator.addApiKey(publicPem);
+    return {
+      OCI_CLI_USER: user,
+      OCI_CLI_FINGERPRINT: fingerprint,
+      OCI_CLI_TENANCY: tenancy,
+      OCI_CLI_KEY_CONTENT: String(privateKey.export({ type: "pkcs8", format: "pem", ...encrypted })),
+      OCI_CLI_PASSPHRASE: encrypted.passphrase,
+    };
+  }
+
+  async function userSession(): Promise<Variables> {
+    const { token } = await simulator.userSession(publicPem);
+    writeFileSync(join(folder, "token"), token, { mode: 0o600 });
+    return { OCI_CLI_SECURITY_TOKEN_FILE: join(folder, "token"), OCI_CLI_KEY_CONTENT: pem };
+  }
+
+  const resource = async (): Promise<Variables> => ({
+    OCI_RESOURCE_PRINCIPAL_VERSION: "2.2",
+    OCI_RESOURCE_PRINCIPAL_RPST: await simulator.resourceToken(publicPem),
+    OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM: pem,
+    OCI_RESOURCE_PRINCIPAL_REGION: "us-ashburn-1",
+  });
+
+  it.each<[provider: string, () => Variables | Promise<Variables>, (its: Variables) => object, refusal: string]>([
+    ["user", apiKey, (its) => ({ sub: its["OCI_CLI_USER"] }), "api-key-refused"],
+    ["session", userSession, () => ({ ptype: "user" }), "session-refused"],
+    ["resource-principal", resource, () => ({ ptype: "resource" }), "resource-principal-refused"],
+  ])("signs with %s, reports its refusal, and shows no part of it", async (provider, find, claims, refusal) => {
+    const environment = await find();
+    await start({ environment, config: { identity: { provider } } });
+    const token = await tokenFor();
+    expect(claimsOf(token)).toMatchObject(claims(environment));
+    simulator.faults({ endpoint: "registry.token", status: 401, times: 10 });
+    const refused = await pull(HOME);
+    const body = String(refused.body);
+    expect([refused.status, body]).toEqual([502, expect.stringContaining(refusal)]);
+
+    const shown = await Promise.all(["/healthz", "/status", "/metrics"].map(health));
+    expect(shown[1]?.text).toContain(`"identity": "${provider}"`);
+    const seen = [JSON.stringify(lines), body, ...shown.map(({ text }) => text)].join("\n");
+    const keys = Object.values(environment).flatMap((value) => value.split("\n").filter((line) => line.length > 40));
+    const secrets = [...keys, ...token.split("."), "sesame"];
+    expect(secrets.filter((secret) => seen.includes(secret))).toEqual([]);
+    expect(seen).not.toMatch(/eyJ|BEGIN |Signature|ST\$|ocid1/);
+    expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "auth.refresh": 0 });
+  });
+});

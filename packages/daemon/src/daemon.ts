@@ -1,0 +1,142 @@
+/** Wires the daemon's parts together. Owns only the order of starting and stopping. */
+import {
+  type AnswerCredentials,
+  type Config,
+  type ConfigChanges,
+  createCredentials,
+  createDockerCredential,
+  durationMs,
+  HOME_REGION,
+  SESSION,
+} from "@ocir-broker/credentials";
+import { bootMs, type Clock, type Random } from "@ocir-broker/foundation";
+import { hasIdentity } from "@ocir-broker/identity";
+import type { ConfigDetails } from "@ocir-broker/protocol";
+import { createAppliedConfig } from "./config/applied-config.ts";
+import { createDaemonCore } from "./credentials/daemon-core.ts";
+import { createDaemonServers } from "./daemon-servers.ts";
+import { openHandover } from "./handover/handover.ts";
+import { restore, snapshotOf } from "./handover/restore.ts";
+import { createHealth, type Health } from "./health/health.ts";
+import type { Log } from "./telemetry/log.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+import { startTextfile, type Textfile } from "./telemetry/textfile-exporter.ts";
+
+export interface BrokerOptions {
+  readonly config: Config;
+  /** The state of the configuration file, for the health socket. */
+  readonly configDetails?: () => ConfigDetails;
+  /** For socket activation, the handover, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly version: string;
+  /** The process id that systemd passes the sockets to. */
+  readonly pid: number;
+}
+
+export interface Broker {
+  /** Answers a request body as the credentials socket does. */
+  readonly answer: AnswerCredentials;
+  readonly health: Health;
+  /** Applies the keys of a new configuration that need no restart. */
+  applyConfig(config: Config): ConfigChanges;
+  /** Waits up to 3 s for requests in flight, then stops. May be called more than once. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens before session and tokens exist; callers wait for them.
+ *
+ * @throws {BrokerError} `socket-in-use`, `socket-not-listening`
+ */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const { config, clock, log, environment, version } = options;
+  log.info({ version, identity: config.identity.provider }, "starting");
+  const deadlineMs = durationMs(config.request.deadline);
+  const metrics = createMetrics({ clock, version });
+  const core = createDaemonCore({
+    ...options,
+    deadlineMs,
+    metrics,
+    onChanged: () => handover.scheduleSave(),
+    onHomeRegion: () => applied.pinHosts(),
+  });
+  const applied = createAppliedConfig({ config, core, log, metrics });
+  const handover = openHandover({ ...options, bootMs, snapshot: () => snapshotOf(core, applied.current) });
+  const health = createHealth({
+    ...options,
+    ...core,
+    regionId: () => core.homeRegion.peek(HOME_REGION)?.value.id,
+    identity: core.provider.name,
+    expectsToken: () => applied.current.registries.prefetch?.length !== 0,
+  });
+  const answer = createCredentials({ ...core, clock, deadlineMs });
+  const servers = createDaemonServers({
+    ...options,
+    deadlineMs,
+    answer,
+    answerDockerCredential: createDockerCredential({ ...core, clock, deadlineMs }),
+    health,
+    renderMetrics,
+    metrics,
+  });
+  let textfile: Textfile | undefined;
+
+  function renderMetrics(): Promise<string> {
+    metrics.read({ isServing: health.isServing(), sessions: core.sessions, tokens: core.tokens });
+    return metrics.render();
+  }
+
+  async function restoreState(): Promise<void> {
+    const loaded = handover.load();
+    if (loaded === undefined) return;
+    await restore(loaded, core, log);
+    // The configuration may have changed, and a registry host may have been left out.
+    handover.scheduleSave();
+  }
+
+  async function release(): Promise<void> {
+    core.access.close();
+    await Promise.all([textfile?.close(), servers.stop()]);
+    handover.close();
+    await core.close();
+    metrics.close();
+  }
+
+  try {
+    await restoreState();
+    await servers.listen(config.sockets, environment, options.pid);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  if (hasIdentity(core.provider)) {
+    core.sessions.pin(SESSION);
+    core.homeRegion.pin(HOME_REGION);
+  }
+  applied.pinHosts();
+  textfile = startTextfile({
+    ...{ path: config.metrics.textfile, clock, log },
+    render() {
+      metrics.textfile.rendered();
+      return renderMetrics();
+    },
+    onWritten: metrics.textfile.written,
+  });
+  log.info({ version, sockets: config.sockets }, "listening");
+
+  let stopping: Promise<void> | undefined;
+  async function stop(): Promise<void> {
+    log.info("stopping");
+    await release();
+    log.info("stopped");
+  }
+  function applyConfig(next: Config): ConfigChanges {
+    const changes = applied.apply(next);
+    handover.scheduleSave();
+    return changes;
+  }
+  return { answer, health, applyConfig, close: () => (stopping ??= stop()) };
+}

@@ -1,0 +1,173 @@
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { configSchema } from "@ocir-broker/credentials";
+import { Secret } from "@ocir-broker/foundation";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+import { beforeEach, describe, expect, it } from "vitest";
+import { createRecordedLog } from "../../test/recorded-log.ts";
+import { stateFolder } from "../../test/state-folder.ts";
+import { type Handover, lastConfig, openHandover } from "./handover.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+let path: string;
+let clock: FakeClock;
+let recorded: ReturnType<typeof createRecordedLog>;
+let state: Snapshot;
+
+beforeEach(() => {
+  path = join(stateFolder(), "state");
+  clock = createFakeClock();
+  recorded = createRecordedLog();
+  state = {
+    source: "here",
+    provider: "instance-principal",
+    region: undefined,
+    session: lasting({ token: "a.b.c", privateKey: "MII" }),
+    tokens: [remembered("iad.ocir.io", "one")],
+  };
+});
+
+function lasting<V>(value: V) {
+  return { value, obtainedAtMs: clock.monotonicMs(), expiresAtMs: clock.monotonicMs() + 3_600_000 };
+}
+
+function remembered(registryHost: string, token: string) {
+  return { registryHost, endpoint: `https://${registryHost}/`, entry: lasting(new Secret(token)) };
+}
+
+const sourceOf = (named: string | undefined, bootMs = clock.monotonicMs() + 100_000) => ({
+  environment: { OCIR_BROKER_STATE_FILE: named },
+  clock,
+  bootMs: () => bootMs,
+});
+
+interface OpenOptions {
+  readonly snapshot?: () => Snapshot;
+  readonly bootMs?: number | undefined;
+  readonly named?: string | undefined;
+}
+
+function open({ snapshot = () => state, bootMs, named = path }: OpenOptions = {}): Handover {
+  return openHandover({ ...sourceOf(named, bootMs), log: recorded.log, snapshot });
+}
+
+async function save(handover = open()): Promise<void> {
+  handover.scheduleSave();
+  await clock.advance(0);
+}
+
+const tokensIn = (handover: Handover) => handover.load()?.state.tokens.map(({ entry }) => entry.value.reveal());
+
+describe("Handover", () => {
+  it("recalls what was written after a change, and says nothing about it", async () => {
+    const first = open();
+    expect(first.load()).toBeUndefined();
+    await save(first);
+    expect(tokensIn(open())).toEqual(["one"]);
+    expect(recorded.lines).toEqual([]);
+  });
+
+  it("writes many changes of one turn once, with the last", async () => {
+    let taken = 0;
+    const handover = open({ snapshot: () => Object.assign(state, { taken: ++taken }) });
+    for (let change = 0; change < 10; change++) handover.scheduleSave();
+    state = { ...state, tokens: [remembered("iad.ocir.io", "two")] };
+    await clock.advance(0);
+    expect(taken).toBe(1);
+    await save(handover);
+    expect(tokensIn(open())).toEqual(["two"]);
+  });
+
+  it("writes what is pending when it closes, and nothing later", async () => {
+    const handover = open();
+    handover.scheduleSave();
+    handover.close();
+    state = { ...state, tokens: [] };
+    handover.scheduleSave();
+    await clock.advance(1_000);
+    handover.close();
+    expect(tokensIn(open())).toEqual(["one"]);
+  });
+
+  it("closes without a write where nothing has changed", () => {
+    open().close();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it("leaves out the tokens used least recently where not all fit", async () => {
+    const names = Array.from({ length: 20 }, (_, index) => `r${index}.ocir.io`);
+    state = { ...state, tokens: names.map((name) => remembered(name, "x".repeat(65_536))) };
+    await save();
+    const hosts = open()
+      .load()
+      ?.state.tokens.map(({ registryHost }) => registryHost);
+    expect(hosts).toEqual(names.slice(0, 10));
+  });
+
+  it.each<[what: string, change: () => void, bootMs: number | undefined, code: string]>([
+    ["is not complete", () => writeFileSync(path, readFileSync(path).subarray(0, 200)), undefined, "state-broken"],
+    ["is of another source", () => Object.assign(state, { source: "else" }), undefined, "state-of-another-source"],
+    ["is of another provider", () => Object.assign(state, { provider: "user" }), undefined, "state-of-another-source"],
+    ["is of an earlier boot", () => undefined, 5_000, "state-of-another-boot"],
+  ])("ignores and removes a state that %s, with one line", async (_what, change, bootMs, code) => {
+    await save();
+    change();
+    expect(open({ bootMs }).load()).toBeUndefined();
+    expect(recorded.lines).toMatchObject([{ level: "warn", code }]);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it("does nothing if the environment names no file", () => {
+    const handover = open({ named: "", snapshot: () => expect.unreachable() });
+    handover.scheduleSave();
+    handover.close();
+    expect(handover.load()).toBeUndefined();
+    expect([clock.armed(), recorded.lines]).toEqual([[], []]);
+  });
+
+  it.each([
+    ["does not exist", "/nowhere/state", "ENOENT"],
+    ["is on a disk", join(import.meta.dirname, "state"), "state-on-disk"],
+  ])("does nothing if the file's folder %s, with one line", (_what, named, code) => {
+    const handover = open({ named });
+    handover.scheduleSave();
+    expect(handover.load()).toBeUndefined();
+    expect(recorded.lines).toMatchObject([{ level: "warn", code, msg: "state handover is not possible" }]);
+    expect(existsSync(named)).toBe(false);
+  });
+
+  it("continues if the file cannot be written, with one line until that changes, and writes once it can", async () => {
+    const handover = open();
+    mkdirSync(path);
+    for (let time = 0; time < 3; time++) await save(handover);
+    expect(recorded.lines).toMatchObject([{ level: "warn", code: "EISDIR", msg: "state not written" }]);
+    rmdirSync(path);
+    await save(handover);
+    expect(tokensIn(open())).toEqual(["one"]);
+    rmSync(path);
+    mkdirSync(path);
+    for (let time = 0; time < 2; time++) await save(handover);
+    expect(recorded.lines.map(({ code }) => code)).toEqual(["EISDIR", "EISDIR"]);
+  });
+});
+
+describe("lastConfig", () => {
+  const config = configSchema.parse({ registries: { extraHosts: ["a.example"] } });
+
+  it.each<[what: string, written: unknown, change: () => void, bootMs: number | undefined, found: unknown]>([
+    ["returns the configuration of a state", config, () => undefined, undefined, config],
+    ["returns nothing without a state", config, () => rmSync(path), undefined, undefined],
+    ["returns nothing for a broken state", config, () => writeFileSync(path, "x"), undefined, undefined],
+    ["returns nothing for a state of another boot", config, () => undefined, 5_000, undefined],
+    ["returns nothing for a state without a configuration", undefined, () => undefined, undefined, undefined],
+    ["returns nothing for a configuration of another release", { unknown: {} }, () => undefined, undefined, undefined],
+  ])("%s", async (_what, written, change, bootMs, found) => {
+    await save(open({ snapshot: () => ({ ...state, config: written }) }));
+    change();
+    expect(lastConfig(sourceOf(path, bootMs))).toEqual(found);
+  });
+
+  it.each([undefined, "", "/nowhere/state"])("returns nothing for a state file named %j", (named) => {
+    expect(lastConfig(sourceOf(named))).toBeUndefined();
+  });
+});

@@ -1,0 +1,142 @@
+/**
+ * The handover: loads the state that an earlier process left in a file on a tmpfs, and saves each change for the next one.
+ *
+ * An error is logged once and skips the handover; the service continues.
+ */
+import { type Config, configSchema } from "@ocir-broker/credentials";
+import { codeOf } from "@ocir-broker/errors";
+import type { Clock, Timer } from "@ocir-broker/foundation";
+import type { Log } from "../telemetry/log.ts";
+import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
+import { createStateFile, MAX_STATE_BYTES, type StateFile } from "./state-file.ts";
+
+export type LoadedSnapshot = Extract<DecodedSnapshot, { readonly state: Snapshot }>;
+
+export interface Handover {
+  /** The state of an earlier process. Call once, before the first save. */
+  load(): LoadedSnapshot | undefined;
+  /** Call after a change: takes and writes the state on the next turn of the event loop. */
+  scheduleSave(): void;
+  /** Writes a scheduled save, and nothing afterwards. */
+  close(): void;
+}
+
+export interface StateSource {
+  /** OCIR_BROKER_STATE_FILE, from the unit. Without it there is no handover. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly bootMs: () => number;
+}
+
+export interface HandoverOptions extends StateSource {
+  readonly log: Log;
+  /** State of another source or identity provider than this one's is ignored. */
+  readonly snapshot: () => Snapshot;
+}
+
+const NO_HANDOVER: Handover = { load: () => undefined, scheduleSave() {}, close() {} };
+
+export function openHandover(options: HandoverOptions): Handover {
+  const { environment, log } = options;
+  const path = environment["OCIR_BROKER_STATE_FILE"];
+  if (!path) return NO_HANDOVER;
+  try {
+    return createHandover(createStateFile(path), options);
+  } catch (error) {
+    log.warn({ code: codeOf(error) }, "state handover is not possible");
+    return NO_HANDOVER;
+  }
+}
+
+function createHandover(file: StateFile, options: HandoverOptions): Handover {
+  const { clock, log, snapshot } = options;
+  let pending: Timer | undefined;
+  let isClosed = false;
+  let failingWith: string | undefined;
+
+  function load(): LoadedSnapshot | undefined {
+    try {
+      const decoded = read(file, options);
+      if (decoded === undefined) return undefined;
+      if ("fault" in decoded) return forget(decoded.fault);
+      const { source, provider } = snapshot();
+      const isOurs = decoded.state.source === source && decoded.state.provider === provider;
+      return isOurs ? decoded : forget("state-of-another-source");
+    } catch (error) {
+      return forget(codeOf(error));
+    }
+  }
+
+  function forget(code: string): undefined {
+    log.warn({ code }, "state of an earlier process ignored");
+    attempt(file.remove);
+  }
+
+  function write(): void {
+    pending = undefined;
+    attempt(() => {
+      const state = snapshot();
+      let tokens = state.tokens;
+      let payload = encodeSnapshot(state, momentOf(options));
+      // Drops the less recently used half until the rest fits.
+      while (payload.length > MAX_STATE_BYTES && tokens.length > 0) {
+        tokens = tokens.slice(0, Math.floor(tokens.length / 2));
+        payload = encodeSnapshot({ ...state, tokens }, momentOf(options));
+      }
+      file.write(payload);
+      payload.fill(0);
+    });
+  }
+
+  /** Logs only the first failure, and each change of its code. */
+  function attempt(work: () => void): void {
+    try {
+      work();
+      failingWith = undefined;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== failingWith) log.warn({ code }, "state not written");
+      failingWith = code;
+    }
+  }
+
+  return {
+    load,
+    scheduleSave() {
+      if (!isClosed) pending ??= clock.setTimer(write, 0);
+    },
+    close() {
+      isClosed = true;
+      if (pending === undefined) return;
+      pending.cancel();
+      write();
+    },
+  };
+}
+
+/**
+ * The configuration that an earlier process had in force. Undefined if there is no usable state.
+ * Never writes, and never throws: the broker reads the same state later and logs its faults.
+ */
+export function lastConfig(source: StateSource): Config | undefined {
+  const path = source.environment["OCIR_BROKER_STATE_FILE"];
+  if (!path) return undefined;
+  try {
+    const decoded = read(createStateFile(path), source);
+    return decoded && "state" in decoded ? configSchema.safeParse(decoded.state.config).data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function read(file: StateFile, source: StateSource) {
+  const found = file.read();
+  if (found === undefined || "fault" in found) return found;
+  const decoded = decodeSnapshot(found.payload, momentOf(source));
+  found.payload.fill(0);
+  return decoded;
+}
+
+function momentOf({ clock, bootMs }: StateSource): Moment {
+  return { monotonicMs: clock.monotonicMs(), bootMs: bootMs(), wallMs: clock.wallMs() };
+}

@@ -1,0 +1,123 @@
+/** A daemon starts with the state that a killed one left: two brokers, one file, and a cloud that may be down. */
+import { existsSync, readFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { type Config, loadLenientConfig } from "@ocir-broker/credentials";
+import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
+import { passwordIn, requestFor } from "@ocir-broker/credentials/test/kubelet-request";
+import { bootMs, createSystemClock } from "@ocir-broker/foundation";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, expect, it } from "vitest";
+import { createRecordedLog } from "../../test/recorded-log.ts";
+import { startDaemon } from "../../test/started-daemon.ts";
+import { stateFolder } from "../../test/state-folder.ts";
+import type { Broker } from "../daemon.ts";
+import { lastConfig } from "./handover.ts";
+
+const HOSTS = ["icn.ocir.io", "iad.ocir.io"];
+const OUTAGE = { endpoint: "*", status: 503 } as const;
+
+const simulator = await sharedSimulator();
+let environment: { OCIR_BROKER_STATE_FILE: string };
+let recorded: ReturnType<typeof createRecordedLog>;
+
+beforeEach(() => {
+  environment = { OCIR_BROKER_STATE_FILE: join(stateFolder(), "state") };
+  recorded = createRecordedLog();
+});
+
+const startWith = (config: Config) => startDaemon({ config, environment, log: recorded.log });
+
+/** Each broker has its own sockets, because the previous one is not stopped, as if it had been killed. */
+async function start(registries: object = { prefetch: HOSTS }) {
+  const { registries: common, ...sections } = daemonSections(simulator, temporaryFolder(), HOSTS);
+  const config = configOf({ ...sections, registries: { ...common, ...registries } });
+  return { broker: await startWith(config), healthSocket: config.sockets.health };
+}
+
+async function passwordFrom(broker: Broker, host: string): Promise<string> {
+  return passwordIn(await broker.answer(requestFor(`${host}/tenancy/app:1`)), host);
+}
+
+/** The tokens of a broker that has saved its state, which it does on the turn after the change. */
+async function warmed(broker: Broker, hosts: readonly string[] = HOSTS): Promise<string[]> {
+  const passwords = await Promise.all(hosts.map((host) => passwordFrom(broker, host)));
+  // Looks for the token's field, since the configuration in the state names registry hosts too.
+  const isSaved = (state: string) => hosts.every((host) => state.includes(`"registryHost":"${host}"`));
+  const { OCIR_BROKER_STATE_FILE: path } = environment;
+  while (!existsSync(path) || !isSaved(readFileSync(path, "latin1"))) await setImmediate();
+  return passwords;
+}
+
+function statusOf(socketPath: string, path: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath, path }, (response) => resolve(response.resume().statusCode))
+      .on("error", reject)
+      .end();
+  });
+}
+
+it("a restarted broker serves the same tokens in a total outage, ready at once, and fetches nothing", async () => {
+  const before = await warmed((await start()).broker);
+  simulator.reset();
+  simulator.faults(OUTAGE);
+
+  const { broker, healthSocket } = await start();
+  expect(await statusOf(healthSocket, "/readyz")).toBe(200);
+  const summary = broker.health.summary();
+  expect(summary).toMatchObject({ region: "us-ashburn-1", session: { ageSeconds: expect.any(Number) } });
+  expect(await Promise.all(HOSTS.map((host) => passwordFrom(broker, host)))).toEqual(before);
+  expect(broker.health.details().session?.fetches).toBe(0);
+  const logged = JSON.stringify(recorded.lines);
+  expect(logged).toContain("state restored");
+  for (const password of before) expect(logged).not.toContain(password);
+  expect(logged).not.toMatch(/eyJ|MII|BEGIN/);
+  // Only the probes of two repositories.
+  const { "registry.manifest": probes = 0, "registry.v2": ping = 0, ...others } = simulator.requests();
+  expect(probes + ping).toBeLessThanOrEqual(4);
+  expect(Object.values(others).filter((count) => count > 0)).toEqual([]);
+});
+
+it("a restarted broker knows its home region's registry, which the configuration does not name", async () => {
+  const home = { prefetch: undefined };
+  const [password] = await warmed((await start(home)).broker, ["iad.ocir.io"]);
+  simulator.faults(OUTAGE);
+  const { broker } = await start(home);
+  expect(broker.health.details().registries["iad.ocir.io"]).toMatchObject({ kept: true, state: "fresh" });
+  expect(await passwordFrom(broker, "iad.ocir.io")).toBe(password);
+});
+
+it("a restarted broker signs with the restored session", async () => {
+  await warmed((await start()).broker);
+  simulator.reset();
+  const { broker } = await start({ endpoints: { "lhr.ocir.io": simulator.registryUrl.href } });
+  expect(await passwordFrom(broker, "lhr.ocir.io")).toEqual(expect.any(String));
+  expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "registry.token": 1 });
+  expect(simulator.refusals()).toEqual([]);
+});
+
+it("a broker that cannot read its configuration serves the same tokens, as often as it is started", async () => {
+  let { broker } = await start();
+  const [before] = await warmed(broker);
+  simulator.faults(OUTAGE);
+  for (let restart = 0; restart < 3; restart += 1) {
+    await broker.close();
+    const { config, inForce } = loadLenientConfig({ path: "/nowhere/config.yaml", environment }, () =>
+      lastConfig({ environment, clock: createSystemClock(), bootMs }),
+    );
+    expect(inForce).toBe("before");
+    broker = await startWith(config);
+    expect(await passwordFrom(broker, HOSTS[0] ?? "")).toBe(before);
+  }
+  expect(JSON.stringify(recorded.lines)).not.toContain("state of an earlier process ignored");
+});
+
+it("a restarted broker does not keep the token of a registry host that is no longer named", async () => {
+  const named = (host: string) => ({ endpoints: { [host]: simulator.registryUrl.href } });
+  await warmed((await start(named("gone.example"))).broker, ["gone.example"]);
+  const { broker } = await start(named("other.example"));
+  expect(broker.health.details().registries).toEqual({});
+  while (readFileSync(environment.OCIR_BROKER_STATE_FILE, "latin1").includes('"gone.example"')) await setImmediate();
+});

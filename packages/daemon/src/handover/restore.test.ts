@@ -1,0 +1,121 @@
+import { generateKeyPairSync } from "node:crypto";
+import { jwtOf } from "@ocir-broker/credentials/test/jwt";
+import { RefreshAheadCache } from "@ocir-broker/expiring-cache";
+import { Secret } from "@ocir-broker/foundation";
+import { createProvider, DEFAULT_PROVIDER, type SigningSession } from "@ocir-broker/identity";
+import { createFakeClock } from "@ocir-broker/testkit";
+import { expect, it, onTestFinished, vi } from "vitest";
+import { createRecordedLog } from "../../test/recorded-log.ts";
+import { restore, type SnapshotOwners } from "./restore.ts";
+
+/** A valid session of an instance principal. */
+function createSession(): SigningSession {
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const token = jwtOf({ iat: 1, exp: 2, jwk: JSON.stringify(publicKey.export({ format: "jwk" })) });
+  return { keyId: new Secret(`ST$${token}`), privateKey, tenancyId: "ocid1.tenancy.oc1..a" };
+}
+
+const session = createSession();
+
+function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true) {
+  const clock = createFakeClock();
+  const fetched: string[] = [];
+  const { log, lines } = createRecordedLog("info");
+  const lasting = <V>(value: V) => ({
+    value,
+    obtainedAtMs: clock.monotonicMs(),
+    expiresAtMs: clock.monotonicMs() + 3_600_000,
+  });
+  function cacheOf<V>(name: string): RefreshAheadCache<V> {
+    const cache = new RefreshAheadCache<V>({
+      clock,
+      random: () => 0.5,
+      async fetch(key) {
+        fetched.push(`${name} ${key}`);
+        throw new Error("down");
+      },
+    });
+    onTestFinished(() => cache.close());
+    return cache;
+  }
+  const send = () => Promise.reject(new Error("down"));
+  const context = { clock, environment: {}, random: () => 0.5, sendMetadata: send, sendAuth: send };
+  const provider = createProvider(DEFAULT_PROVIDER, { metadata: {}, auth: {}, user: {}, session: {} }, context);
+  const owners: SnapshotOwners = {
+    provider,
+    homeRegion: cacheOf("region"),
+    sessions: cacheOf<SigningSession>("session"),
+    tokens: cacheOf<Secret>("token"),
+    registries: { isAllowed, endpointOf: (host) => new URL(`https://${host}`) },
+  };
+  const remembered = (registryHost: string, endpoint = `https://${registryHost}/`) => ({
+    registryHost,
+    endpoint,
+    entry: lasting(new Secret(registryHost)),
+  });
+  return {
+    owners,
+    fetched,
+    clock,
+    run: (isAgeDoubtful = false, encoded = provider.encodeSession?.(session)) =>
+      restore(
+        {
+          state: {
+            source: "here",
+            provider: provider.name,
+            region: undefined,
+            session: lasting(encoded),
+            tokens: [remembered("a.example"), remembered("b.example"), remembered("c.example", "https://old.example/")],
+          },
+          ageMs: 1_499,
+          isAgeDoubtful,
+        },
+        owners,
+        log,
+      ),
+    lines,
+    held: () => owners.tokens.entries().map(({ key }) => key),
+  };
+}
+
+it("restore gives no token to a host that may not have one any more, or that is reached elsewhere", async () => {
+  const { run, held, lines, fetched } = setUp((host) => host !== "a.example");
+  await run();
+  expect(held()).toEqual(["b.example"]);
+  expect(lines).toMatchObject([{ registryHosts: ["b.example"], hasSession: true, ageSeconds: 1 }]);
+  expect(fetched).toEqual([]);
+});
+
+it("restore waits for a host's rule that must be looked up, and takes a failed look-up for a no", async () => {
+  const { run, held } = setUp(async (host) => {
+    if (host === "a.example") throw new Error("no region");
+    return true;
+  });
+  await run();
+  expect(held()).toEqual(["b.example"]);
+});
+
+it("restore serves what is of doubtful age, and fetches it anew: the session first", async () => {
+  const { run, owners, fetched, clock } = setUp();
+  await run(true);
+  await clock.advance(0);
+  expect(fetched).toEqual(["session session", "token a.example", "token b.example"]);
+  expect(owners.tokens.peek("a.example")?.value.reveal()).toBe("a.example");
+  expect(owners.sessions.peek("session")?.value.keyId.reveal()).toBe(session.keyId.reveal());
+});
+
+it("restore passes the session's tenancy to the provider, which accepts no other", async () => {
+  const { run, owners } = setUp();
+  const resume = vi.spyOn(owners.provider, "resume");
+  await run();
+  expect(resume).toHaveBeenCalledExactlyOnceWith({ region: undefined, tenancyId: session.tenancyId });
+});
+
+it("restore drops a session whose key is not its token's, and keeps the tokens", async () => {
+  const { run, lines, held, owners } = setUp();
+  const [one, other] = [session, createSession()].map((each) => owners.provider.encodeSession?.(each) as object);
+  await run(false, { ...one, token: (other as { token: string }).token });
+  expect(lines).toMatchObject([{ hasSession: false }]);
+  expect(owners.sessions.entries()).toEqual([]);
+  expect(held()).toHaveLength(2);
+});

@@ -1,0 +1,75 @@
+/** Takes the caches' snapshot for the handover, and restores the part of it that may still be used. */
+import { type Config, HOME_REGION, isAllowedNow, type Registries, SESSION } from "@ocir-broker/credentials";
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
+import type { Secret } from "@ocir-broker/foundation";
+import type { NamedProvider, RegionInfo, SigningSession } from "@ocir-broker/identity";
+import type { Log } from "../telemetry/log.ts";
+import type { LoadedSnapshot } from "./handover.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+export interface SnapshotOwners {
+  readonly provider: Pick<NamedProvider, "name" | "source" | "resume" | "encodeSession" | "decodeSession">;
+  readonly homeRegion: RefreshAheadCache<RegionInfo>;
+  readonly sessions: RefreshAheadCache<SigningSession>;
+  readonly tokens: RefreshAheadCache<Secret>;
+  readonly registries: Registries;
+}
+
+/** @param config the configuration in force. */
+export function snapshotOf(owners: SnapshotOwners, config: Config): Snapshot {
+  const { provider, homeRegion, sessions, tokens, registries } = owners;
+  const { source, name } = provider;
+  if (source === undefined)
+    return { source: "", provider: name, config, region: undefined, session: undefined, tokens: [] };
+  const session = sessions.peek(SESSION);
+  return {
+    source,
+    provider: name,
+    config,
+    region: homeRegion.peek(HOME_REGION)?.value,
+    session: session && { ...session, value: provider.encodeSession?.(session.value) },
+    tokens: tokens.entries().flatMap(({ key: registryHost }) => {
+      const entry = tokens.peek(registryHost);
+      return entry === undefined ? [] : [{ registryHost, endpoint: registries.endpointOf(registryHost).href, entry }];
+    }),
+  };
+}
+
+/** Skips the token of a registry host that is no longer allowed, or has another endpoint now. */
+export async function restore(
+  { state, ageMs, isAgeDoubtful }: LoadedSnapshot,
+  to: SnapshotOwners,
+  log: Log,
+): Promise<void> {
+  const { provider, homeRegion, sessions, tokens, registries } = to;
+  const session = provider.decodeSession?.(state.session?.value);
+  provider.resume?.({ region: state.region, tenancyId: session?.tenancyId });
+  if (state.region !== undefined) {
+    homeRegion.restore(HOME_REGION, { value: state.region, obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY });
+  }
+  const hasSession = state.session !== undefined && session !== undefined;
+  if (hasSession) sessions.restore(SESSION, { ...state.session, value: session });
+  const restored: string[] = [];
+  for (const { registryHost, endpoint, entry } of state.tokens) {
+    if (registries.endpointOf(registryHost).href !== endpoint || !(await isAllowedNow(registries, registryHost)))
+      continue;
+    tokens.restore(registryHost, entry);
+    restored.push(registryHost);
+  }
+  log.info(
+    { registryHosts: restored, hasSession, ageSeconds: Math.round(ageMs / 1_000), isAgeDoubtful },
+    "state restored",
+  );
+  // After a jump of the wall clock, the values are still served while newer ones are fetched.
+  if (isAgeDoubtful) void renewAll(to, hasSession, restored);
+}
+
+async function renewAll(
+  { sessions, tokens }: SnapshotOwners,
+  hasSession: boolean,
+  hosts: readonly string[],
+): Promise<void> {
+  // The caches log a failure and retry at the next renewal.
+  if (hasSession) await sessions.refresh(SESSION).catch(() => undefined);
+  await Promise.allSettled(hosts.map((registryHost) => tokens.refresh(registryHost)));
+}

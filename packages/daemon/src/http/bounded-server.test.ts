@@ -1,0 +1,245 @@
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { textAnswer } from "@ocir-broker/credentials";
+import { type Clock, createSystemClock } from "@ocir-broker/foundation";
+import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { type BoundedServer, createBoundedServer, type ServerLimits } from "./bounded-server.ts";
+
+const LIMITS: ServerLimits = {
+  headersMs: 5_000,
+  requestMs: 5_000,
+  silenceMs: 5_000,
+  maxBodyBytes: 256,
+};
+const REQUEST = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+let path: string;
+/** Answers the requests in flight. */
+let release: (() => void)[];
+
+beforeEach(() => {
+  path = join(temporaryFolder(), "a.sock");
+  release = [];
+});
+
+/** Answers at once, or `/later` when released. */
+async function start(limits: Partial<ServerLimits> = {}, clock: Clock = createSystemClock()): Promise<BoundedServer> {
+  const server = createBoundedServer({ ...LIMITS, ...limits }, clock, ({ target }, respond) => {
+    const answer = (): void => respond(textAnswer(200, "hello\n"));
+    if (target === "/later") release.push(answer);
+    else answer();
+  });
+  onTestFinished(() => server.stop(0));
+  await server.listen({ path, mode: 0o600 });
+  return server;
+}
+
+function dial(): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => resolve(socket));
+    socket.once("error", reject);
+  });
+}
+
+/** Everything received until the other side closes; "reset" if it resets the connection. */
+async function talk(text: string): Promise<string> {
+  const socket = await dial();
+  socket.write(text);
+  return heardOf(socket);
+}
+
+function heardOf(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let heard = "";
+    socket.setEncoding("utf8");
+    socket.on("data", (piece) => {
+      heard += piece;
+    });
+    socket.on("error", () => undefined);
+    socket.on("close", () => resolve(heard));
+  });
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe("createBoundedServer", () => {
+  it("answers with a stated length and no date, and ends the connection", async () => {
+    await start();
+    expect(await talk(REQUEST)).toBe(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n",
+    );
+  });
+
+  it("answers HEAD without the body, and states its length", async () => {
+    await start();
+    expect(await talk("HEAD / HTTP/1.1\r\n\r\n")).toMatch(
+      /^HTTP\/1.1 200 OK\r\n[\s\S]*Content-Length: 6\r\n[\s\S]*\r\n\r\n$/,
+    );
+    expect(await talk("HEAD / HTTP/1.1\r\nX\r\n\r\n")).toMatch(/^HTTP\/1.1 400 [\s\S]*\r\n\r\n$/);
+  });
+
+  it("asks for the body of a client that waits to send it", async () => {
+    await start();
+    const socket = await dial();
+    const heard = heardOf(socket);
+    socket.once("data", (piece) => socket.write(String(piece) === "HTTP/1.1 100 Continue\r\n\r\n" ? "body" : "?"));
+    socket.write("POST / HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    expect(await heard).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n[\s\S]*hello\n$/);
+  });
+
+  it("answers what is not an accepted request with one line", async () => {
+    await start();
+    const [head = "", body = ""] = (await talk("nonsense\r\n\r\n")).split("\r\n\r\n");
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 400 .*Content-Length: ${body.length}`, "s"));
+    expect(body).toMatch(/^ocir-broker: request-malformed: [ -~]+\n$/);
+  });
+
+  it("answers a request with a second one behind it with one line, and handles neither", async () => {
+    await start();
+    const heard = await talk(`GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n${REQUEST}`);
+    expect(heard.match(/HTTP\/1.1 /g)).toHaveLength(1);
+    expect(heard).toContain("ocir-broker: request-malformed: ");
+    expect(release).toHaveLength(0);
+  });
+
+  it("answers a request, whatever is sent later", async () => {
+    await start();
+    const socket = await dial();
+    const heard = heardOf(socket);
+    socket.write("GET /later HTTP/1.1\r\n\r\n");
+    await until(() => release.length === 1);
+    socket.write(REQUEST.repeat(10_000));
+    release[0]?.();
+    expect((await heard).match(/HTTP\/1.1 200 /g)).toHaveLength(1);
+    expect(release).toHaveLength(1);
+  });
+
+  it("gives a client that still sends its body the time to read why it is refused", async () => {
+    await start();
+    const body = "x".repeat(4_000_000);
+    expect(await talk(`POST / HTTP/1.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`)).toContain(
+      "ocir-broker: body-too-large: ",
+    );
+  });
+
+  it.each([
+    ["after its request", REQUEST, /^HTTP\/1.1 200 /],
+    ["within its request", "GET / HTTP", /^HTTP\/1.1 400 /],
+    ["within its body", "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx", /^HTTP\/1.1 400 /],
+    ["without a request", "", /^$/],
+  ])("answers a client that ends its side %s, and keeps no connection", async (_title, sent, answer) => {
+    const running = await start();
+    const socket = await dial();
+    const heard = heardOf(socket);
+    socket.end(sent);
+    expect(await heard).toMatch(answer);
+    await running.stop(60_000);
+  });
+
+  it.each([
+    ["body", "POST /later HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"],
+    ["request", "GET / HT"],
+  ])("gives up on a client that does not finish its %s", async (_what, sent) => {
+    await start({ headersMs: 100, requestMs: 200 });
+    expect(await talk(sent)).toContain("ocir-broker: request-incomplete: ");
+  });
+
+  it("closes a connection on which nothing happens", async () => {
+    await start({ silenceMs: 100 });
+    const socket = await dial();
+    expect(await heardOf(socket)).toBe("");
+  });
+
+  it("takes no more connections than its bound, and takes them again when some have ended", async () => {
+    await start({ maxConnections: 2 });
+    const held = [await dial(), await dial()];
+    held[1]?.write("GET /later HTTP/1.1\r\n\r\n");
+    await until(() => release.length === 1);
+    expect(await talk(REQUEST)).toBe("");
+    for (const socket of held) socket.destroy();
+    let heard = "";
+    while (heard === "") heard = await talk(`GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    expect(heard).toContain("hello");
+  });
+
+  it("closes a connection behind its answer, even if the client does not", async () => {
+    await start({ maxConnections: 1, silenceMs: 60_000 });
+    for (let time = 0; time < 3; time += 1) {
+      let heard = "";
+      while (heard === "") {
+        const socket = connect({ path, allowHalfOpen: true });
+        socket.on("error", () => undefined).write(REQUEST);
+        heard = await text(socket).catch(() => "");
+      }
+    }
+  });
+});
+
+describe("createBoundedServer with a limiter", () => {
+  it.each([
+    ["a request", REQUEST, /^HTTP\/1.1 200 /],
+    ["what is not HTTP", "nonsense\r\n\r\n", /^HTTP\/1.1 400 /],
+    ["a request that is cut off", "GET / HTTP", /^HTTP\/1.1 400 /],
+  ])("answers %s once, when the limiter starts it", async (_title, sent, answer) => {
+    const clock = createFakeClock();
+    const queued: (() => unknown)[] = [];
+    await start({ limiter: { add: (work) => queued.push(work) > 0, close() {} } }, clock);
+    const socket = await dial();
+    const heard = heardOf(socket);
+    socket.end(sent);
+    await until(() => queued.length === 1);
+    await clock.advance(LIMITS.headersMs + LIMITS.requestMs);
+    expect(queued).toHaveLength(1);
+    queued[0]?.();
+    expect(await heard).toMatch(answer);
+  });
+
+  it("limits how often it refuses, even if requests have no limit", async () => {
+    const clock = createFakeClock();
+    await start({}, clock);
+    const refused = Array.from({ length: 20 }, () => talk("nonsense\r\n\r\n"));
+    let answered = 0;
+    for (const each of refused) void each.then(() => answered++);
+    await until(() => answered === 4);
+    await clock.advance(0);
+    expect([await talk(REQUEST), answered]).toEqual([expect.stringMatching(/^HTTP\/1.1 200 /), 4]);
+    while (answered < refused.length) await clock.advance(3);
+  });
+
+  it.each([REQUEST, "nonsense\r\n\r\n"])("drops the connection of %j when the limiter is full", async (text) => {
+    await start({ limiter: { add: () => false, close() {} } });
+    expect(await talk(text)).toBe("");
+  });
+});
+
+describe("BoundedServer.stop", () => {
+  it("takes no more connections, and finishes what is in flight", async () => {
+    const running = await start();
+    const answered = talk("GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    const idle = dial().then(heardOf);
+    await until(() => release.length === 1);
+    const stopped = running.stop(60_000);
+    await expect(dial()).rejects.toThrow();
+    release[0]?.();
+    expect(await answered).toContain("hello");
+    expect(await idle).toBe("");
+    await stopped;
+  });
+
+  it("cuts what takes longer than its grace", async () => {
+    const running = await start();
+    const answered = talk("GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await until(() => release.length === 1);
+    await running.stop(50);
+    expect(await answered).toBe("");
+  });
+
+  it("is fine with a server that never listened", async () => {
+    const idle = createBoundedServer(LIMITS, createSystemClock(), () => undefined);
+    await expect(idle.stop(50)).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,118 @@
+/**
+ * An HTTP server for a Unix socket that a slow, hostile or broken client cannot block, and that shuts down gracefully. Knows no
+ * route.
+ *
+ * One connection costs one small request at most: after it, nothing more is read, and the connection ends with the answer.
+ * node:http would parse every request of a 64 KiB read before its first handler runs.
+ */
+import { createServer, type Socket } from "node:net";
+import { encodeAnswer, errorAnswer, type HttpAnswer } from "@ocir-broker/credentials";
+import { type Clock, createLimiter, type Limiter, settledWithin } from "@ocir-broker/foundation";
+import { type ListenAddress, listenOn } from "./listen.ts";
+import { type HttpRequest, type ReaderRefusal, RequestReader } from "./request-reader.ts";
+
+export interface ServerLimits {
+  /** From connection to the last header byte. */
+  readonly headersMs: number;
+  /** From connection to the last byte of the request's body. Longer than `headersMs`. */
+  readonly requestMs: number;
+  /** Without a byte in either direction, such as a client that stops reading. Longer than the time limit of any answer. */
+  readonly silenceMs: number;
+  readonly maxBodyBytes: number;
+  /** Concurrent connections; more are closed at once. Default: no limit. */
+  readonly maxConnections?: number;
+  /** Without it, every accepted request is answered at once; refused ones have a limit of their own. */
+  readonly limiter?: Limiter;
+}
+
+/** Calls `respond` once. */
+export type RequestHandler = (request: HttpRequest, respond: (answer: HttpAnswer) => void) => void;
+
+export interface BoundedServer {
+  /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
+  listen(address: ListenAddress): Promise<void>;
+  /** Accepts no more connections, waits up to `graceMs` for requests in flight, then closes the remaining connections. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** A refused client connects again at once, so without a limit it would cost as much as it can send. */
+const REFUSAL_RATE = { burst: 4, spacingMs: 2.5, maxQueued: 256 };
+
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/**
+ * A client whose body is refused may still be sending it. It must be able to read the answer before its sending fails, so the
+ * connection stays half-open for this long, unread.
+ */
+const LINGER_MS = 1_000;
+
+/** A paused socket still reads until this much is buffered: a single read. */
+const HIGH_WATER_MARK_BYTES = 1;
+
+export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestHandler): BoundedServer {
+  const open = new Set<Socket>();
+  const refusals = limits.limiter ?? createLimiter({ clock, ...REFUSAL_RATE });
+  const server = createServer({ allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK_BYTES }, (socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    serve(socket);
+  });
+  if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections;
+
+  function serve(socket: Socket): void {
+    const reader = new RequestReader(limits.maxBodyBytes);
+    let deadline = clock.setTimer(() => {
+      if (!reader.isHeadRead) return refuse("request-incomplete");
+      deadline = clock.setTimer(() => refuse("request-incomplete"), limits.requestMs - limits.headersMs);
+    }, limits.headersMs);
+
+    /** Reads no more, and does the rest when the limiter permits it. */
+    function enqueue(work: () => void, limiter = limits.limiter): void {
+      deadline.cancel();
+      socket.pause().off("end", onEnd);
+      if (limiter === undefined) work();
+      else if (!limiter.add(work)) socket.destroy();
+    }
+
+    function refuse(code: ReaderRefusal | "request-incomplete"): void {
+      enqueue(() => {
+        if (code !== "body-too-large") respond(errorAnswer(code));
+        else if (!socket.destroyed) socket.end(encodeAnswer(errorAnswer(code), reader.method)).setTimeout(LINGER_MS);
+      }, refusals);
+    }
+
+    function respond(answer: HttpAnswer): void {
+      if (socket.destroyed) return;
+      socket.end(encodeAnswer(answer, reader.method));
+      socket.destroySoon();
+    }
+
+    function onEnd(): void {
+      if (socket.bytesRead === 0) socket.destroy();
+      else refuse("request-malformed");
+    }
+
+    socket.on("error", () => undefined);
+    socket.on("close", () => deadline.cancel());
+    socket.setTimeout(limits.silenceMs, () => socket.destroy());
+    socket.on("end", onEnd);
+    socket.on("data", (piece: Buffer) => {
+      const result = reader.read(piece);
+      if (result.state === "refused") refuse(result.code);
+      else if (result.state === "complete") enqueue(() => onRequest(result.request, respond));
+      else if (result.isContinueDue) socket.write(CONTINUE);
+    });
+  }
+
+  async function stop(graceMs: number): Promise<void> {
+    if (!server.listening) return;
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+    if (!(await settledWithin(closed, graceMs, clock))) for (const socket of open) socket.destroy();
+    await closed;
+  }
+
+  return { listen: (address) => listenOn(server, address), stop };
+}

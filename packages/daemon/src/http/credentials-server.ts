@@ -1,0 +1,48 @@
+/**
+ * The credentials socket's routes: `POST /v1/credentials` for the kubelet, `POST /v1/docker-credential` for root's tools.
+ *
+ * Passes the body on without interpreting it. Counts and logs after the answer is written, so that the client does not wait
+ * for either.
+ */
+import { type AnswerCredentials, type CredentialsAnswer, errorAnswer } from "@ocir-broker/credentials";
+import type { Clock } from "@ocir-broker/foundation";
+import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
+import { type BoundedServer, createBoundedServer, type RequestHandler } from "./bounded-server.ts";
+
+export interface CredentialsServerOptions {
+  readonly clock: Clock;
+  readonly answer: AnswerCredentials;
+  readonly answerDockerCredential: AnswerCredentials;
+  /** Time limit of an answer. */
+  readonly deadlineMs: number;
+  readonly onServed: (answer: CredentialsAnswer, elapsedMs: number) => void;
+}
+
+/** After the deadline, for a client that stops reading. */
+const SILENCE_SLACK_MS = 10_000;
+
+export function createCredentialsServer(options: CredentialsServerOptions): BoundedServer {
+  const { clock, onServed, deadlineMs } = options;
+  const routes = new Map([
+    [CREDENTIALS_ROUTE, options.answer],
+    [DOCKER_CREDENTIAL_ROUTE, options.answerDockerCredential],
+  ]);
+  const limits = {
+    headersMs: 5_000,
+    requestMs: 10_000,
+    silenceMs: deadlineMs + SILENCE_SLACK_MS,
+    maxBodyBytes: MAX_REQUEST_BYTES,
+  };
+
+  const serve: RequestHandler = async ({ method, target, body }, respond) => {
+    const answer = routes.get(target);
+    if (answer === undefined) return respond(errorAnswer("not-found"));
+    if (method !== "POST") return respond({ ...errorAnswer("method-not-allowed"), allow: "POST" });
+    const startedAtMs = clock.monotonicMs();
+    const result = await answer(body);
+    respond(result);
+    onServed(result, clock.monotonicMs() - startedAtMs);
+  };
+
+  return createBoundedServer(limits, clock, serve);
+}

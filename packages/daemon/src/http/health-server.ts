@@ -1,0 +1,92 @@
+/**
+ * The health socket's routes: `/livez`, `/readyz`, `/healthz`, `/status`, `/metrics`, and `/`,
+ * which lists them.
+ *
+ * Each body is rendered at most once a second, connections are limited and requests queued, so that busy clients cannot
+ * starve pulls. health.ts and metrics.ts decide what is shown.
+ */
+import { errorAnswer, type HttpAnswer, jsonAnswer, textAnswer } from "@ocir-broker/credentials";
+import { codeOf } from "@ocir-broker/errors";
+import { type Clock, createLimiter } from "@ocir-broker/foundation";
+import type { Health } from "../health/health.ts";
+import { type BoundedServer, createBoundedServer, type RequestHandler } from "./bounded-server.ts";
+
+/** A refused client retries at once and costs more than a waiting one, so more than 200 may wait. */
+const MAX_CONNECTIONS = 256;
+
+const LIMITS = {
+  headersMs: 2_000,
+  requestMs: 3_000,
+  silenceMs: 5_000,
+  // No route needs a body.
+  maxBodyBytes: 1_024,
+  maxConnections: MAX_CONNECTIONS,
+};
+
+/** 400 answers a second take about 3 % of the event loop; a credentials request waits for at most four of them, 0.3 ms. */
+const RATE = { burst: 4, spacingMs: 2.5, maxQueued: MAX_CONNECTIONS };
+
+/** How long a rendered body is reused. */
+const FRESH_MS = 1_000;
+
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+const PATHS = `/livez    200 while the daemon runs
+/readyz   200 while it can serve a token
+/healthz  for people: state, ages, expiry
+/status   every detail
+/metrics  Prometheus
+`;
+
+export interface HealthServerOptions {
+  readonly clock: Clock;
+  readonly health: Health;
+  readonly renderMetrics: () => Promise<string>;
+  readonly onFailed: (code: string) => void;
+}
+
+export function createHealthServer({ clock, health, renderMetrics, onFailed }: HealthServerOptions): BoundedServer {
+  const routes = new Map<string, () => Promise<HttpAnswer>>([
+    ["/", async () => textAnswer(200, PATHS)],
+    // Any answer proves that the process is alive; upstreams do not matter.
+    ["/livez", async () => textAnswer(200, "ok\n")],
+    [
+      "/readyz",
+      remembered(clock, async () => (health.isServing() ? textAnswer(200, "ready\n") : textAnswer(503, "not ready\n"))),
+    ],
+    ["/healthz", remembered(clock, async () => jsonAnswer(health.isServing() ? 200 : 503, health.summary()))],
+    ["/status", remembered(clock, async () => jsonAnswer(200, health.details()))],
+    [
+      "/metrics",
+      remembered(clock, async () => ({ ...textAnswer(200, await renderMetrics()), contentType: METRICS_TYPE })),
+    ],
+  ]);
+
+  const serve: RequestHandler = async ({ method, target }, respond) => {
+    const render = routes.get(target.split("?", 1)[0] ?? "");
+    if (render === undefined) return respond(errorAnswer("not-found"));
+    if (method !== "GET" && method !== "HEAD")
+      return respond({ ...errorAnswer("method-not-allowed"), allow: "GET, HEAD" });
+    try {
+      respond(await render());
+    } catch (error) {
+      onFailed(codeOf(error));
+      respond(errorAnswer("internal"));
+    }
+  };
+
+  return createBoundedServer({ ...LIMITS, limiter: createLimiter({ clock, ...RATE }) }, clock, serve);
+}
+
+function remembered(clock: Clock, render: () => Promise<HttpAnswer>): () => Promise<HttpAnswer> {
+  let rendered: Promise<HttpAnswer> | undefined;
+  let untilMs = 0;
+  return () => {
+    const nowMs = clock.monotonicMs();
+    if (rendered === undefined || nowMs >= untilMs) {
+      untilMs = nowMs + FRESH_MS;
+      rendered = render();
+    }
+    return rendered;
+  };
+}

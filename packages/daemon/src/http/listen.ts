@@ -1,0 +1,101 @@
+/**
+ * Makes a server listen: on a socket that it creates with the right mode from the start, or on a descriptor from systemd
+ * (socket activation).
+ *
+ * A stale socket file is replaced. A live socket, or a file that is not a socket, is never replaced. When the server closes,
+ * libuv removes a socket file that it bound, but not the file of an inherited descriptor.
+ */
+import { type BigIntStats, lstatSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { connect, type Server } from "node:net";
+import { join } from "node:path";
+import { BrokerError } from "@ocir-broker/credentials";
+
+export type ListenAddress = { readonly path: string; readonly mode: 0o600 | 0o660 } | { readonly fd: number };
+
+/** For bursts of pulls; the kernel limits this to net.core.somaxconn. */
+const BACKLOG = 4_096;
+
+/** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
+export async function listenOn(server: Server, address: ListenAddress): Promise<void> {
+  if ("fd" in address) return listening(server, () => server.listen({ fd: address.fd }));
+  const { path, mode } = address;
+  try {
+    await listenOnPath(server, path, mode);
+  } catch (error) {
+    if (!hasCode(error, "EADDRINUSE")) throw notListening(path, error);
+    await reclaimStaleSocket(server, path, mode);
+  }
+}
+
+/** If several processes find the same stale socket, one gets the path and the others fail with `socket-in-use`. */
+async function reclaimStaleSocket(server: Server, path: string, mode: number): Promise<void> {
+  const inUse = new BrokerError("socket-in-use", `${path}: another process listens here`);
+  const found = lstatSync(path, { bigint: true });
+  if (!found.isSocket() || (await isAnswered(path)) || !remove(path, found)) throw inUse;
+  try {
+    await listenOnPath(server, path, mode);
+  } catch (error) {
+    throw hasCode(error, "EADDRINUSE") ? inUse : notListening(path, error);
+  }
+}
+
+/** Removes only the file that was found stale: it is moved aside and compared first, because the path may have changed. */
+function remove(path: string, found: BigIntStats): boolean {
+  const folder = mkdtempSync(`${path}.`);
+  const aside = join(folder, "dead");
+  try {
+    renameSync(path, aside);
+    const { ino, mtimeNs } = lstatSync(aside, { bigint: true });
+    const isFound = ino === found.ino && mtimeNs === found.mtimeNs;
+    if (!isFound) renameSync(aside, path);
+    return isFound;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw notListening(path, error);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function listenOnPath(server: Server, path: string, mode: number): Promise<void> {
+  return listening(server, () => {
+    // listen() binds before it returns, so the umask applies to this file only; a chmod afterwards would be too late.
+    const before = process.umask(0o777 & ~mode);
+    try {
+      server.listen({ path, backlog: BACKLOG });
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+function listening(server: Server, listen: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.once("listening", () => {
+      server.off("error", reject);
+      resolve();
+    });
+    listen();
+  });
+}
+
+/** Whether a process accepts connections there. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const client = connect(path);
+    client.once("connect", () => {
+      client.destroy();
+      resolve(true);
+    });
+    client.once("error", (error) => resolve(!hasCode(error, "ECONNREFUSED")));
+  });
+}
+
+function notListening(path: string, error: unknown): BrokerError {
+  return new BrokerError("socket-not-listening", `${path}: cannot listen here`, { cause: error });
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,130 @@
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
+import { passwordIn, requestFor } from "@ocir-broker/credentials/test/kubelet-request";
+import { createSendRequest, createSystemClock, createUpstreamDispatcher } from "@ocir-broker/foundation";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import { temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, expect, it } from "vitest";
+import { createRecordedLog } from "../test/recorded-log.ts";
+import { startDaemon } from "../test/started-daemon.ts";
+import type { Broker } from "./daemon.ts";
+
+const HOST = "iad.ocir.io";
+const CANARY = "canary-of-the-client-secret";
+const AUDIENCE = "oci";
+const CLIENT = { "ocir-broker": CANARY };
+
+const simulator = await sharedSimulator({ tls: true });
+const system = createSystemClock();
+const clock = { ...system, monotonicMs: () => system.monotonicMs() + shiftedMs };
+let broker: Broker;
+let folder: string;
+/** How far a test has moved the monotonic time, to reach a deadline; timers run in real time. */
+let shiftedMs: number;
+let answers: object[];
+let recorded: ReturnType<typeof createRecordedLog>;
+
+beforeEach(() => {
+  shiftedMs = 0;
+  answers = [];
+  recorded = createRecordedLog();
+  folder = temporaryFolder();
+});
+
+function write(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text, { mode: 0o600 });
+  return path;
+}
+
+/** The service accounts puller-1 to puller-3 are the service users of a group each. */
+function trust(oauthClients: Readonly<Record<string, string>>): void {
+  const users = [1, 2, 3].map((number) => [
+    `system:serviceaccount:shop:puller-${number}`,
+    { name: `user-${number}`, group: `group-${number}` },
+  ]);
+  simulator.addTrust({ audience: AUDIENCE, oauthClients, serviceUsers: Object.fromEntries(users) });
+}
+
+async function start(provider: string, identityDomain: object): Promise<void> {
+  const config = configOf({
+    ...daemonSections(simulator, folder, [HOST]),
+    identity: { provider },
+    serviceAccounts: { exchange: "identity-domain", audience: AUDIENCE },
+    identityDomain: { url: simulator.domainUrl.origin, ...identityDomain },
+    upstream: { caFile: write("region.crt", simulator.caCertificate ?? "") },
+  });
+  broker = await startDaemon({ config, clock, log: recorded.log });
+}
+
+async function pull(serviceAccount: string) {
+  const wanted = { namespace: "shop", serviceAccount, audience: AUDIENCE };
+  const serviceAccountToken = await simulator.serviceAccountToken(wanted);
+  const answer = await broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
+  answers.push({ ...answer, body: String(answer.body) });
+  return answer;
+}
+
+async function pullStatus(password: string, repository: string): Promise<number> {
+  const url = new URL(`/v2/${repository}/manifests/1`, simulator.registryUrl);
+  const dispatcher = createUpstreamDispatcher({
+    ...{ connectMs: 60_000, headersMs: 60_000, bodyMs: 60_000, maxConnectionsPerOrigin: 1 },
+    caCertificates: [simulator.caCertificate ?? ""],
+  });
+  const send = createSendRequest({ dispatcher, clock, totalMs: 60_000 });
+  const headers = { authorization: `Bearer ${password}` };
+  const { signal } = new AbortController();
+  const { status } = await send({ method: "GET", url, headers, signal });
+  await dispatcher.destroy();
+  return status;
+}
+
+it("gives each service account what its service user's group may pull on a node without a cloud, and shows the client's secret nowhere", async () => {
+  trust(CLIENT);
+  const clientSecretFile = write("secret", CANARY);
+  await start("none", { authorization: "client", clientId: "ocir-broker", clientSecretFile });
+  const [one, two] = await Promise.all([pull("puller-1"), pull("puller-2")]);
+  simulator.iam({ repository: "acme/app", group: "group-1", granted: true });
+  expect(await pullStatus(passwordIn(one, HOST), "acme/app")).toBe(200);
+  expect(await pullStatus(passwordIn(two, HOST), "acme/app")).toBe(403);
+  expect(passwordIn(await pull("puller-1"), HOST)).toBe(passwordIn(one, HOST));
+  const asked = Object.entries(simulator.requests()).filter(([name]) => /^(metadata|auth)/.test(name));
+  expect(Object.fromEntries(asked.filter(([, count]) => count > 0))).toEqual({});
+
+  for (const fault of [{ status: 401 }, { status: 400 }, { html: true }]) {
+    simulator.faults({ endpoint: "domain.token", ...fault });
+    const before = simulator.requests()["domain.token"];
+    const failed = pull("puller-3");
+    await expect.poll(() => simulator.requests()["domain.token"], { timeout: 60_000 }).toBeGreaterThan(before);
+    // Over the deadline, and over the back-off for the next one.
+    shiftedMs += 60_000;
+    expect(await failed).not.toMatchObject({ status: 200 });
+    simulator.clearFaults();
+    shiftedMs += 60_000;
+  }
+  chmodSync(clientSecretFile, 0o644);
+  expect(String((await pull("puller-3")).body)).toMatch(/^ocir-broker: identity-file-permissions: /);
+  const seen = JSON.stringify([recorded.lines, answers, broker.health.details()]);
+  const basic = Buffer.from(`ocir-broker:${CANARY}`).toString("base64");
+  expect(seen).toContain("domain-client-refused");
+  expect([CANARY, basic].filter((secret) => seen.includes(secret))).toEqual([]);
+});
+
+it("uses the node's session without a secret, and refreshes it once if the domain refuses it", async () => {
+  trust({});
+  await start("instance-principal", {});
+  expect(await pull("puller-1")).toMatchObject({ status: 200, identity: "service-account" });
+  expect(broker.health.details().serviceAccountFailure).toBeNull();
+  expect(String((await pull("unknown")).body)).toMatch(/^ocir-broker: domain-token-refused: /);
+  const failure = { code: "domain-token-refused", secondsAgo: expect.any(Number) };
+  expect(broker.health.details().serviceAccountFailure).toEqual(failure);
+
+  simulator.faults({ endpoint: "domain.token", times: 1, status: 401 });
+  const before = simulator.requests()["auth.x509"];
+  expect(await pull("puller-2")).toMatchObject({ status: 200 });
+  expect(simulator.requests()["auth.x509"]).toBe(before + 1);
+
+  simulator.iam({ dynamicGroup: false });
+  expect(String((await pull("puller-3")).body)).toMatch(/^ocir-broker: domain-client-refused: /);
+});

@@ -1,0 +1,126 @@
+/** A pipe stands for the service manager's socket. */
+import { execFileSync } from "node:child_process";
+import { closeSync, constants, openSync, readSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { type Config, ConfigError, changesBetween, loadConfig } from "@ocir-broker/credentials";
+import { kernelMonotonicUs } from "@ocir-broker/foundation";
+import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { beforeEach, expect, it, onTestFinished } from "vitest";
+import { createRecordedLog } from "../../test/recorded-log.ts";
+import { createConfigStatus } from "../config/config-status.ts";
+import { type SupervisionOptions, superviseBroker } from "./supervise.ts";
+
+let path: string;
+let manager: number;
+let inForce: Config;
+
+beforeEach(() => {
+  const folder = temporaryFolder();
+  path = join(folder, "config.yaml");
+  const fifo = join(folder, "notify");
+  execFileSync("mkfifo", [fifo]);
+  manager = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  onTestFinished(() => closeSync(manager));
+  inForce = loadConfig({ environment: {} });
+});
+
+/** Applies every key. */
+function applyConfig(config: Config) {
+  const changes = changesBetween(inForce, config);
+  inForce = config;
+  return changes;
+}
+
+interface Setting {
+  readonly applyConfig?: SupervisionOptions["broker"]["applyConfig"];
+  readonly startFault?: ConfigError;
+}
+
+function start(setting: Setting = {}) {
+  const { startFault: fault } = setting;
+  const { log, lines } = createRecordedLog();
+  const configStatus = createConfigStatus(path, { inForce: fault ? "valid-part" : "all", fault });
+  const health = { details: () => ({ session: null, registries: {} }) } as never;
+  const environment = { OCIR_BROKER_NOTIFY_FD: String(manager), WATCHDOG_USEC: "30000000" };
+  const supervision = superviseBroker({
+    ...{ environment, clock: createFakeClock(), kernelMonotonicUs, log, pid: process.pid },
+    ...{ broker: { health, applyConfig, ...setting }, configSource: { path, environment: {} }, configStatus },
+  });
+  return { ...supervision, configStatus, lines };
+}
+
+/** Messages since the last call. */
+async function heard(): Promise<string> {
+  await setImmediate();
+  const bytes = Buffer.alloc(65_536);
+  return bytes.toString("utf8", 0, readSync(manager, bytes));
+}
+
+it("superviseBroker notifies that the broker is ready, with its state, and that it stops", async () => {
+  const supervision = start();
+  expect(await heard()).toMatch(/^READY=1\nSTATUS=no token yet; .*\nWATCHDOG=1$/);
+  supervision.stopping();
+  expect(await heard()).toBe("STOPPING=1");
+});
+
+it("superviseBroker applies the file at a reload, and reports keys that need a restart at each reload", async () => {
+  const { reload, lines, configStatus } = start();
+  await heard();
+  writeFileSync(path, "log: {level: debug}\nrequest: {deadline: 5s}");
+  reload();
+  expect(inForce.log.level).toBe("debug");
+  expect(lines).toMatchObject([
+    { changed: ["log.level"], needRestart: ["request.deadline"], msg: "configuration reloaded" },
+  ]);
+  expect(await heard()).toMatch(
+    /^RELOADING=1\nMONOTONIC_USEC=\d+READY=1\nSTATUS=.*a restart is needed for request\.deadline\nWATCHDOG=1$/,
+  );
+  expect(configStatus.details()).toMatchObject({ inForce: "all", error: null, needRestart: ["request.deadline"] });
+});
+
+it("superviseBroker changes nothing at a reload of a file with faults, and reports all of them until the file is valid", async () => {
+  const { reload, lines, configStatus } = start();
+  await heard();
+  const before = inForce;
+  writeFileSync(path, "log: {level: loud, colour: red}");
+  reload();
+  expect(inForce).toBe(before);
+  expect(lines).toMatchObject([{ level: "error", error: { code: "config-invalid" } }]);
+  expect(lines[0]?.error?.message).toMatch(/log\.level: must be.*log\.colour: unknown key/s);
+  expect(await heard()).toMatch(/^RELOADING=1\n.*READY=1\nSTATUS=.*has faults; the previous one stays in force\n/s);
+  expect(configStatus.details()).toEqual({
+    path,
+    inForce: "before",
+    error: "config-invalid",
+    faultyPlaces: ["line 1: log.level", "line 1: an unknown key in log"],
+    needRestart: [],
+  });
+  writeFileSync(path, "log: {level: info}");
+  reload();
+  expect(configStatus.note()).toBeUndefined();
+});
+
+it("superviseBroker reports a start in spite of faults until a reload finds none", () => {
+  const { reload, configStatus } = start({ startFault: new ConfigError("config-invalid", "faults", []) });
+  expect(configStatus.note()).toContain("has faults");
+  writeFileSync(path, "log: {level: info}");
+  reload();
+  expect(configStatus.note()).toBeUndefined();
+});
+
+it("superviseBroker changes nothing at a reload of a file that is gone", () => {
+  const { reload, lines } = start();
+  reload();
+  expect(lines).toMatchObject([{ level: "error", error: { code: "config-unreadable" } }]);
+});
+
+it("superviseBroker hides no internal error of a reload", () => {
+  writeFileSync(path, "");
+  const { reload } = start({
+    applyConfig() {
+      throw new TypeError("internal");
+    },
+  });
+  expect(reload).toThrow("internal");
+});

@@ -1,0 +1,80 @@
+/**
+ * Connects the daemon to its service manager: readiness, status line, watchdog, reload (SIGHUP) and stop.
+ *
+ * A reload reads the configuration again and applies the live keys. A configuration with faults changes nothing; the faults are
+ * logged, and the status line reports them until a reload succeeds.
+ */
+import {
+  type Config,
+  type ConfigChanges,
+  ConfigError,
+  type ConfigSource,
+  type Environment,
+  loadConfig,
+} from "@ocir-broker/credentials";
+import type { Clock } from "@ocir-broker/foundation";
+import type { ConfigStatus } from "../config/config-status.ts";
+import type { Health } from "../health/health.ts";
+import type { Log } from "../telemetry/log.ts";
+import { hasFreeDescriptor } from "./free-descriptor.ts";
+import { createNotifier } from "./notifier.ts";
+import { selectTransport } from "./notify-transport.ts";
+import { statusText } from "./status-line.ts";
+
+/** The part of the daemon that supervision needs. */
+interface Supervised {
+  readonly health: Health;
+  applyConfig(config: Config): ConfigChanges;
+}
+
+export interface SupervisionOptions {
+  /** Must already listen. */
+  readonly broker: Supervised;
+  /** As at the start. */
+  readonly configSource: ConfigSource;
+  readonly configStatus: ConfigStatus;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  /** CLOCK_MONOTONIC in microseconds. */
+  readonly kernelMonotonicUs: () => bigint;
+  readonly log: Log;
+  readonly pid: number;
+}
+
+export interface Supervision {
+  reload(): void;
+  stopping(): void;
+}
+
+/** Sends the readiness notification. */
+export function superviseBroker(options: SupervisionOptions): Supervision {
+  const { broker, configSource, configStatus: status, environment, log } = options;
+  const notifier = createNotifier({
+    ...options,
+    hasFreeDescriptor,
+    transport: selectTransport(environment),
+    statusText: () => statusText(broker.health.details(), status.note()),
+  });
+  notifier.ready();
+
+  function reload(): void {
+    try {
+      const { live, atRestart } = broker.applyConfig(loadConfig(configSource));
+      log.info({ changed: live, needRestart: atRestart }, "configuration reloaded");
+      status.reloaded(atRestart);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      log.error({ error }, "configuration not reloaded; the previous one stays in force");
+      status.refused(error);
+    }
+  }
+
+  return {
+    reload() {
+      notifier.reloading();
+      reload();
+      notifier.ready();
+    },
+    stopping: notifier.stopping,
+  };
+}

@@ -1,0 +1,17 @@
+/**
+ * Logs one line for each request. At info, because pulls are rare and "did the kubelet ask at all?" is the first question
+ * when one fails.
+ */
+import type { CredentialsAnswer } from "@ocir-broker/credentials";
+import { codeOf } from "@ocir-broker/errors";
+import type { Log } from "./log.ts";
+
+export function logRequest(log: Log, answer: CredentialsAnswer, elapsedMs: number): void {
+  const { outcome, image, identity, failure, error } = answer;
+  const durationMs = Math.round(elapsedMs * 1_000) / 1_000;
+  const facts = { outcome, durationMs, registryHost: image?.registryHost, repository: image?.repository };
+  if (failure !== undefined) log.warn({ ...facts, identity, code: codeOf(failure) }, "request answered with fallback");
+  else if (error === undefined) log.info({ ...facts, identity }, "request answered");
+  // An upstream's failure has its own line, so its code is enough here.
+  else log.warn({ ...facts, code: codeOf(error) }, "request failed");
+}

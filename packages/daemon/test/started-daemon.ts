@@ -1,0 +1,22 @@
+/** For tests: a daemon in the test's own process, which is closed when the test has finished. */
+import type { Config } from "@ocir-broker/credentials";
+import { type Clock, createSystemClock } from "@ocir-broker/foundation";
+import { onTestFinished } from "vitest";
+import { type Broker, startBroker } from "../src/daemon.ts";
+import type { Log } from "../src/telemetry/log.ts";
+
+export interface StartOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+export async function startDaemon({ config, log, environment = {}, clock }: StartOptions): Promise<Broker> {
+  const broker = await startBroker({
+    ...{ config, log, environment, clock: clock ?? createSystemClock() },
+    ...{ random: () => 0.5, version: "1.2.3", pid: process.pid },
+  });
+  onTestFinished(() => broker.close());
+  return broker;
+}
