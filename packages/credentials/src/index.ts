@@ -1,5 +1,5 @@
 export { RepositoryAccess } from "./access/repository-access.ts";
-export { type ConfigChanges, changesBetween, reloaded } from "./config/diff.ts";
+export { type ConfigChanges, changesBetween, reloaded } from "./config/config-changes.ts";
 export { durationMs } from "./config/duration.ts";
 export { type ConfigKey, describeConfigKeys } from "./config/keys.ts";
 export { loadLenientConfig } from "./config/lenient.ts";
@@ -17,10 +17,14 @@ export { type CredentialCore, type CredentialCoreEvents, createCredentialCore } 
 export { BrokerError } from "./errors/broker-error.ts";
 export { ConfigError } from "./errors/config-error.ts";
 export { createOneShotBroker } from "./one-shot-broker.ts";
-export { createDockerCredential } from "./pulls/docker-request.ts";
+export { createDockerCredentials } from "./pulls/docker-credentials.ts";
 export { errorAnswer, errorAnswerOf } from "./pulls/error-answer.ts";
 export { encodeAnswer, type HttpAnswer, JSON_TYPE, jsonAnswer, textAnswer } from "./pulls/http-answer.ts";
-export { type AnswerCredentials, type CredentialsAnswer, createCredentials } from "./pulls/kubelet-request.ts";
+export {
+  type AnswerCredentials,
+  type CredentialsAnswer,
+  createKubeletCredentials,
+} from "./pulls/kubelet-credentials.ts";
 export { REQUEST_OUTCOMES, type RequestOutcome } from "./pulls/request-outcome.ts";
 export { SESSION } from "./tokens/caches.ts";
 export { HOME_REGION, isAllowedNow, type Registries } from "./tokens/registries.ts";

@@ -9,8 +9,8 @@ import type { Clock, Random } from "@ocir-broker/foundation";
 import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
 import { createCredentialCore } from "./core.ts";
-import { createDockerCredential } from "./pulls/docker-request.ts";
-import { type AnswerCredentials, createCredentials } from "./pulls/kubelet-request.ts";
+import { createDockerCredentials } from "./pulls/docker-credentials.ts";
+import { type AnswerCredentials, createKubeletCredentials } from "./pulls/kubelet-credentials.ts";
 import { createUpstreams } from "./tokens/upstreams.ts";
 import { createWorkloads } from "./workloads/workloads.ts";
 
@@ -51,14 +51,14 @@ export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroke
   });
 
   return {
-    answer: createCredentials({
+    answer: createKubeletCredentials({
       ...core,
       pullTokens: workloads.pullTokens,
       clock,
       deadlineMs,
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
     }),
-    answerDockerCredential: createDockerCredential({ ...core, clock, deadlineMs }),
+    answerDockerCredential: createDockerCredentials({ ...core, clock, deadlineMs }),
     async close() {
       core.close();
       await Promise.all([workloads.close(), upstreams.close()]);

@@ -3,8 +3,8 @@ import {
   type AnswerCredentials,
   type Config,
   type ConfigChanges,
-  createCredentials,
-  createDockerCredential,
+  createDockerCredentials,
+  createKubeletCredentials,
   durationMs,
   HOME_REGION,
   SESSION,
@@ -72,12 +72,12 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     identity: core.provider.name,
     expectsToken: () => applied.current.registries.prefetch?.length !== 0,
   });
-  const answer = createCredentials({ ...core, clock, deadlineMs });
+  const answer = createKubeletCredentials({ ...core, clock, deadlineMs });
   const servers = createDaemonServers({
     ...options,
     deadlineMs,
     answer,
-    answerDockerCredential: createDockerCredential({ ...core, clock, deadlineMs }),
+    answerDockerCredential: createDockerCredentials({ ...core, clock, deadlineMs }),
     health,
     renderMetrics,
     metrics,

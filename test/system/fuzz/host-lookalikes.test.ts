@@ -7,7 +7,7 @@ import { knownRealmDomains } from "@ocir-broker/identity";
 import { createHostRules } from "@ocir-broker/ocir";
 import { credentialProviderRequest } from "@ocir-broker/testkit";
 import { expect, it } from "vitest";
-import { createCredentials } from "../../../packages/credentials/src/pulls/kubelet-request.ts";
+import { createKubeletCredentials } from "../../../packages/credentials/src/pulls/kubelet-credentials.ts";
 import { createSeededRandom } from "../../seeded-random.ts";
 import { isLongRun } from "../long-run.ts";
 import { isOcirHost } from "./host-oracle.ts";
@@ -98,7 +98,7 @@ function put(text: string, at: number, cut: number, piece: string): string {
 it(`no token for ${NAMES} look-alikes, and one for each real name among them`, async () => {
   const entry = { value: new Secret("TOKEN"), obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY };
   const asked: string[] = [];
-  const answer = createCredentials({
+  const answer = createKubeletCredentials({
     clock: { monotonicMs: () => 0, wallMs: () => 0, setTimer: () => ({ cancel: () => undefined }) },
     deadlineMs: 1_000,
     registries: { isAllowed, endpointOf: (host) => new URL(`https://${host}`) },

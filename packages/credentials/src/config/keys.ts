@@ -1,5 +1,5 @@
 /** Lists every key of the configuration; the reference page, the man page and the example are generated from this list. */
-import { isLive } from "./diff.ts";
+import { isLive } from "./config-changes.ts";
 import { configJsonSchema } from "./schema.ts";
 
 export interface ConfigKey {

@@ -6,7 +6,7 @@
 import { fileFaultOf, readRegularFile } from "@ocir-broker/foundation";
 import type * as z from "zod";
 import { ConfigError } from "../errors/config-error.ts";
-import { parseLocated } from "./fault-line.ts";
+import { parseLocated } from "./located-yaml.ts";
 import { redactPasswords } from "./redact.ts";
 import { type Config, configKeys, configSchema, environmentSchema } from "./schema.ts";
 import { similarKey } from "./similar-key.ts";

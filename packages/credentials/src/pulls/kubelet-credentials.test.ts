@@ -3,7 +3,7 @@ import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it, vi } from "vitest";
 import { isInHeap } from "../../test/heap.ts";
 import { passwordIn, requestFor } from "../../test/kubelet-request.ts";
-import { createCredentials } from "./kubelet-request.ts";
+import { createKubeletCredentials } from "./kubelet-credentials.ts";
 
 const HOST = "iad.ocir.io";
 
@@ -19,7 +19,7 @@ function setUp() {
     ask: vi.fn((): "working" | "denied" | "unknown" => "unknown"),
     heal: vi.fn(async (): Promise<"working" | "denied" | "unknown"> => "working"),
   };
-  const answer = createCredentials({
+  const answer = createKubeletCredentials({
     clock,
     deadlineMs: 15_000,
     registries: { isAllowed: (host) => host === HOST, endpointOf: () => new URL("https://x") },
@@ -40,7 +40,7 @@ function setUp() {
   };
 }
 
-describe("createCredentials", () => {
+describe("createKubeletCredentials", () => {
   it.each(["docker.io/library/alpine", "iad.ocir.io.example/ns/app", "iad.ocir.io:444/ns/app", "[::1]:5000/ns/app"])(
     "returns no credentials for %s, and looks for no token",
     async (image) => {

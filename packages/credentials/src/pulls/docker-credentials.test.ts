@@ -1,7 +1,7 @@
 import { Secret } from "@ocir-broker/foundation";
 import { createFakeClock } from "@ocir-broker/testkit";
 import { describe, expect, it, vi } from "vitest";
-import { createDockerCredential } from "./docker-request.ts";
+import { createDockerCredentials } from "./docker-credentials.ts";
 
 const HOST = "iad.ocir.io";
 
@@ -10,7 +10,7 @@ function setUp() {
   const entry = { value: new Secret("token"), obtainedAtMs: 0, expiresAtMs: 1 };
   const get = vi.fn(async (_host: string, _options: { waitMs: number }) => ({ entry, outcome: "stale" as const }));
   const isAllowed = vi.fn((host: string, _waitMs: number): boolean | Promise<boolean> => host === HOST);
-  const answer = createDockerCredential({
+  const answer = createDockerCredentials({
     clock,
     deadlineMs: 15_000,
     registries: { isAllowed, endpointOf: () => new URL("https://x") },
@@ -19,7 +19,7 @@ function setUp() {
   return { clock, get, isAllowed, ask: (text: string) => answer(Buffer.from(text)) };
 }
 
-describe("createDockerCredential", () => {
+describe("createDockerCredentials", () => {
   it("answers with the host's token under the server URL as it was written", async () => {
     const { ask, get } = setUp();
     const { body, ...rest } = await ask("https://IAD.ocir.io/v1/\n");

@@ -34,7 +34,7 @@ export interface CredentialsAnswer extends HttpAnswer {
 
 export type AnswerCredentials = (body: Buffer) => Promise<CredentialsAnswer>;
 
-export interface CredentialsOptions {
+export interface KubeletCredentialsOptions {
   readonly clock: Clock;
   readonly deadlineMs: number;
   readonly registries: Registries;
@@ -45,7 +45,7 @@ export interface CredentialsOptions {
 /** How long a request for a denied repository waits for a better token before it is answered with the current one. */
 const HEAL_WAIT_MS = 5_000;
 
-export function createCredentials(options: CredentialsOptions): AnswerCredentials {
+export function createKubeletCredentials(options: KubeletCredentialsOptions): AnswerCredentials {
   const { clock, deadlineMs, registries, pullTokens, access } = options;
 
   async function answer(request: CredentialProviderRequest, image: ImageName): Promise<CredentialsAnswer> {

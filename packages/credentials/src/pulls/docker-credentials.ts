@@ -16,13 +16,13 @@ import {
 } from "@ocir-broker/protocol";
 import { errorAnswerOf } from "./error-answer.ts";
 import { JSON_TYPE, textAnswer } from "./http-answer.ts";
-import type { AnswerCredentials, CredentialsAnswer, CredentialsOptions } from "./kubelet-request.ts";
+import type { AnswerCredentials, CredentialsAnswer, KubeletCredentialsOptions } from "./kubelet-credentials.ts";
 
-export interface DockerCredentialOptions extends Omit<CredentialsOptions, "access" | "pullTokens"> {
+export interface DockerCredentialsOptions extends Omit<KubeletCredentialsOptions, "access" | "pullTokens"> {
   readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
 }
 
-export function createDockerCredential(options: DockerCredentialOptions): AnswerCredentials {
+export function createDockerCredentials(options: DockerCredentialsOptions): AnswerCredentials {
   const { clock, deadlineMs, registries, tokens } = options;
 
   async function answer(serverUrl: string, registryHost: string): Promise<CredentialsAnswer> {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { configOf } from "../../test/config.ts";
-import { changesBetween, reloaded } from "./diff.ts";
+import { changesBetween, reloaded } from "./config-changes.ts";
 
 it.each([
   ["nothing", "", "log: {level: info}", [], []],
