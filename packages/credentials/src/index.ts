@@ -13,9 +13,9 @@ export {
 } from "./config/load.ts";
 export { printConfig } from "./config/print.ts";
 export { type Config, configJsonSchema, configSchema } from "./config/schema.ts";
-export { type CredentialCore, type CredentialCoreEvents, createCredentialCore } from "./core.ts";
 export { BrokerError } from "./errors/broker-error.ts";
 export { ConfigError } from "./errors/config-error.ts";
+export { createNodeCredentials, type NodeCredentials, type NodeCredentialsEvents } from "./node-credentials.ts";
 export { createOneShotBroker } from "./one-shot-broker.ts";
 export { createDockerCredentials } from "./pulls/docker-credentials.ts";
 export { errorAnswer, errorAnswerOf } from "./pulls/error-answer.ts";

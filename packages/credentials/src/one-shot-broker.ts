@@ -8,7 +8,7 @@
 import type { Clock, Random } from "@ocir-broker/foundation";
 import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
-import { createCredentialCore } from "./core.ts";
+import { createNodeCredentials } from "./node-credentials.ts";
 import { createDockerCredentials } from "./pulls/docker-credentials.ts";
 import { type AnswerCredentials, createKubeletCredentials } from "./pulls/kubelet-credentials.ts";
 import { createUpstreams } from "./tokens/upstreams.ts";
@@ -35,7 +35,7 @@ export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroke
   const { config, clock, limitMs } = options;
   const upstreams = createUpstreams(options);
   const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);
-  const core = createCredentialCore({
+  const credentials = createNodeCredentials({
     ...options,
     deadlineMs,
     sendMetadata: upstreams.sendMetadata,
@@ -44,7 +44,7 @@ export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroke
   });
   const workloads = createWorkloads({
     ...options,
-    ...core,
+    ...credentials,
     sendTo: () => upstreams.send,
     sendDomain: upstreams.send,
     secretMissingAs: "domain-secret-without-daemon",
@@ -52,15 +52,15 @@ export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroke
 
   return {
     answer: createKubeletCredentials({
-      ...core,
+      ...credentials,
       pullTokens: workloads.pullTokens,
       clock,
       deadlineMs,
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
     }),
-    answerDockerCredential: createDockerCredentials({ ...core, clock, deadlineMs }),
+    answerDockerCredential: createDockerCredentials({ ...credentials, clock, deadlineMs }),
     async close() {
-      core.close();
+      credentials.close();
       await Promise.all([workloads.close(), upstreams.close()]);
     },
   };

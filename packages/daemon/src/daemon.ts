@@ -13,7 +13,7 @@ import { bootMs, type Clock, type Random } from "@ocir-broker/foundation";
 import { hasIdentity } from "@ocir-broker/identity";
 import type { ConfigDetails } from "@ocir-broker/protocol";
 import { createAppliedConfig } from "./config/applied-config.ts";
-import { createDaemonCore } from "./credentials/daemon-core.ts";
+import { createDaemonCredentials } from "./credentials/daemon-credentials.ts";
 import { createDaemonServers } from "./daemon-servers.ts";
 import { openHandover } from "./handover/handover.ts";
 import { restore, snapshotOf } from "./handover/restore.ts";
@@ -56,28 +56,28 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   log.info({ version, identity: config.identity.provider }, "starting");
   const deadlineMs = durationMs(config.request.deadline);
   const metrics = createMetrics({ clock, version });
-  const core = createDaemonCore({
+  const credentials = createDaemonCredentials({
     ...options,
     deadlineMs,
     metrics,
     onChanged: () => handover.scheduleSave(),
     onHomeRegion: () => applied.pinHosts(),
   });
-  const applied = createAppliedConfig({ config, core, log, metrics });
-  const handover = openHandover({ ...options, bootMs, snapshot: () => snapshotOf(core, applied.current) });
+  const applied = createAppliedConfig({ config, credentials, log, metrics });
+  const handover = openHandover({ ...options, bootMs, snapshot: () => snapshotOf(credentials, applied.current) });
   const health = createHealth({
     ...options,
-    ...core,
-    regionId: () => core.homeRegion.peek(HOME_REGION)?.value.id,
-    identity: core.provider.name,
+    ...credentials,
+    regionId: () => credentials.homeRegion.peek(HOME_REGION)?.value.id,
+    identity: credentials.provider.name,
     expectsToken: () => applied.current.registries.prefetch?.length !== 0,
   });
-  const answer = createKubeletCredentials({ ...core, clock, deadlineMs });
+  const answer = createKubeletCredentials({ ...credentials, clock, deadlineMs });
   const servers = createDaemonServers({
     ...options,
     deadlineMs,
     answer,
-    answerDockerCredential: createDockerCredentials({ ...core, clock, deadlineMs }),
+    answerDockerCredential: createDockerCredentials({ ...credentials, clock, deadlineMs }),
     health,
     renderMetrics,
     metrics,
@@ -85,23 +85,23 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   let textfile: Textfile | undefined;
 
   function renderMetrics(): Promise<string> {
-    metrics.read({ isServing: health.isServing(), sessions: core.sessions, tokens: core.tokens });
+    metrics.read({ isServing: health.isServing(), sessions: credentials.sessions, tokens: credentials.tokens });
     return metrics.render();
   }
 
   async function restoreState(): Promise<void> {
     const loaded = handover.load();
     if (loaded === undefined) return;
-    await restore(loaded, core, log);
+    await restore(loaded, credentials, log);
     // The configuration may have changed, and a registry host may have been left out.
     handover.scheduleSave();
   }
 
   async function release(): Promise<void> {
-    core.access.close();
+    credentials.access.close();
     await Promise.all([textfile?.close(), servers.stop()]);
     handover.close();
-    await core.close();
+    await credentials.close();
     metrics.close();
   }
 
@@ -112,9 +112,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     await release();
     throw error;
   }
-  if (hasIdentity(core.provider)) {
-    core.sessions.pin(SESSION);
-    core.homeRegion.pin(HOME_REGION);
+  if (hasIdentity(credentials.provider)) {
+    credentials.sessions.pin(SESSION);
+    credentials.homeRegion.pin(HOME_REGION);
   }
   applied.pinHosts();
   textfile = startTextfile({

@@ -4,7 +4,7 @@
  */
 import {
   type Config,
-  createCredentialCore,
+  createNodeCredentials,
   createUpstreams,
   HOME_REGION,
   isAllowedNow,
@@ -44,7 +44,7 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
   );
   const sendAuth = recorded(upstreams.send, "auth", () => "/v1/x509", clock, exchanges);
   const sendRegistry = recorded(upstreams.send, "registry", labelOfRegistry, clock, exchanges);
-  const core = createCredentialCore({
+  const credentials = createNodeCredentials({
     config,
     environment,
     clock,
@@ -54,25 +54,25 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
     sendAuth,
     sendTo: () => sendRegistry,
   });
-  signal.addEventListener("abort", () => core.close(), { once: true });
+  signal.addEventListener("abort", () => credentials.close(), { once: true });
 
   // A refresh is one attempt: unlike a pull, a check wants the first error and no second try.
-  const region = once(async () => (await core.homeRegion.refresh(HOME_REGION)).value);
+  const region = once(async () => (await credentials.homeRegion.refresh(HOME_REGION)).value);
   const session = once(async () => {
     // First, so that a failure to get the region is waited for once.
     await region();
-    return core.sessions.refresh(SESSION);
+    return credentials.sessions.refresh(SESSION);
   });
   const tokens = new Map<string, () => Promise<Expiring<Secret>>>();
 
   /** Whether the broker gives tokens to this host. If the region is unknown, only the realms of this release count. */
   async function isRegistry(registryHost: string): Promise<boolean> {
     await region().catch(() => undefined);
-    return isAllowedNow(core.registries, registryHost);
+    return isAllowedNow(credentials.registries, registryHost);
   }
 
   return {
-    provider: core.provider.name,
+    provider: credentials.provider.name,
     exchanges: exchanges as readonly Exchange[],
     /** All of them are checked; on a real node there is one for IPv4 and one for IPv6. */
     metadataBaseUrls: metadataBaseUrlsOf(config),
@@ -85,15 +85,16 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
     session,
     /** An image can name any host: one that the broker gives no tokens gets no request. @throws {BrokerError} `registry-foreign` */
     token(registryHost: string) {
-      const known = tokens.get(registryHost) ?? once(() => session().then(() => core.tokens.refresh(registryHost)));
+      const known =
+        tokens.get(registryHost) ?? once(() => session().then(() => credentials.tokens.refresh(registryHost)));
       tokens.set(registryHost, known);
       return known();
     },
     authUrl: () => authUrlOf(config, region),
-    endpointOf: core.registries.endpointOf,
+    endpointOf: credentials.registries.endpointOf,
     isRegistry,
     async close() {
-      core.close();
+      credentials.close();
       await upstreams.close();
     },
   };

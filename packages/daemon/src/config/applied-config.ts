@@ -2,10 +2,10 @@
 import {
   type Config,
   type ConfigChanges,
-  type CredentialCore,
   changesBetween,
   HOME_REGION,
   isAllowedNow,
+  type NodeCredentials,
   reloaded,
 } from "@ocir-broker/credentials";
 import { hasIdentity } from "@ocir-broker/identity";
@@ -26,13 +26,13 @@ export interface AppliedConfig {
 
 export interface AppliedConfigOptions {
   readonly config: Config;
-  readonly core: CredentialCore;
+  readonly credentials: NodeCredentials;
   readonly log: Log;
   readonly metrics: Pick<Metrics, "nameRegistry">;
 }
 
-export function createAppliedConfig({ config, core, log, metrics }: AppliedConfigOptions): AppliedConfig {
-  const { provider, homeRegion, registries, tokens } = core;
+export function createAppliedConfig({ config, credentials, log, metrics }: AppliedConfigOptions): AppliedConfig {
+  const { provider, homeRegion, registries, tokens } = credentials;
   let current = config;
 
   function pinHosts(): void {

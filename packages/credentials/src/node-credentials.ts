@@ -7,25 +7,25 @@ import { createProvider, type IdentityEvent, type NamedProvider } from "@ocir-br
 import type { Config } from "./config/schema.ts";
 import { type CacheEvents, type Caches, type CachesOptions, createCaches } from "./tokens/caches.ts";
 
-export interface CredentialCore extends Caches {
+export interface NodeCredentials extends Caches {
   readonly provider: NamedProvider;
 }
 
-export interface CredentialCoreOptions extends CachesOptions {
+export interface NodeCredentialsOptions extends CachesOptions {
   readonly config: Pick<Config, "identity" | "user" | "session" | "metadata" | "auth" | "registries">;
   /** For the identity provider. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Must not go through a proxy. */
   readonly sendMetadata: SendRequest;
   readonly sendAuth: SendRequest;
-  readonly events?: CredentialCoreEvents | undefined;
+  readonly events?: NodeCredentialsEvents | undefined;
 }
 
-export interface CredentialCoreEvents extends CacheEvents {
+export interface NodeCredentialsEvents extends CacheEvents {
   onIdentity(event: IdentityEvent): void;
 }
 
-export function createCredentialCore(options: CredentialCoreOptions): CredentialCore {
+export function createNodeCredentials(options: NodeCredentialsOptions): NodeCredentials {
   const context = { ...options, onEvent: options.events?.onIdentity };
   const provider = createProvider(options.config.identity.provider, options.config, context);
   return { provider, ...createCaches(provider, options) };

@@ -1,5 +1,5 @@
-/** Turns the core's events into log lines and metrics, and tells the handover when its state has changed. */
-import { type CredentialCoreEvents, upstreamResult } from "@ocir-broker/credentials";
+/** Turns the events of the node's credentials into log lines and metrics, and tells the handover when its state has changed. */
+import { type NodeCredentialsEvents, upstreamResult } from "@ocir-broker/credentials";
 import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation";
 import type { IdentityEvent } from "@ocir-broker/identity";
@@ -7,7 +7,7 @@ import { createFetchLog } from "../telemetry/fetch-log.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
-export interface CoreEventsOptions {
+export interface CredentialEventsOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   /** The state to be kept over a restart has changed. */
@@ -15,7 +15,12 @@ export interface CoreEventsOptions {
   readonly onHomeRegion: () => void;
 }
 
-export function createCoreEvents({ log, metrics, onChanged, onHomeRegion }: CoreEventsOptions): CredentialCoreEvents {
+export function createCredentialEvents({
+  log,
+  metrics,
+  onChanged,
+  onHomeRegion,
+}: CredentialEventsOptions): NodeCredentialsEvents {
   function noter(what: "region" | "session" | "token", report: ReportFetch) {
     const logFetch = createFetchLog(log, what);
     return (event: CacheEvent): void => {
@@ -41,7 +46,7 @@ export interface WorkloadFailure {
   readonly atMs: number;
 }
 
-interface WorkloadEventsOptions extends Pick<CoreEventsOptions, "log" | "metrics"> {
+interface WorkloadEventsOptions extends Pick<CredentialEventsOptions, "log" | "metrics"> {
   readonly clock: Clock;
 }
 

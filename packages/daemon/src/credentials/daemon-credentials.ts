@@ -1,22 +1,27 @@
 /**
- * The core as the daemon runs it: on real upstreams, with repository access, and with everything that happens in log
+ * The node's credentials as the daemon runs them: on real upstreams, with repository access, and with everything that happens in log
  * and metrics. Owns what these need to be closed; the caller decides when.
  */
 import {
   type Config,
-  type CredentialCore,
-  createCredentialCore,
+  createNodeCredentials,
   createUpstreams,
   createWorkloads,
   instrumented,
+  type NodeCredentials,
   type PullTokens,
   RepositoryAccess,
 } from "@ocir-broker/credentials";
 import type { Clock, Random, SendRequest } from "@ocir-broker/foundation";
 import { probeRepository } from "@ocir-broker/ocir";
-import { type CoreEventsOptions, createCoreEvents, createWorkloadEvents, type WorkloadFailure } from "./core-events.ts";
+import {
+  type CredentialEventsOptions,
+  createCredentialEvents,
+  createWorkloadEvents,
+  type WorkloadFailure,
+} from "./credential-events.ts";
 
-export interface DaemonCore extends Omit<CredentialCore, "close"> {
+export interface DaemonCredentials extends Omit<NodeCredentials, "close"> {
   readonly access: RepositoryAccess;
   readonly pullTokens: PullTokens;
   /** Subjects of service accounts with a session; undefined if there is no exchange. */
@@ -27,7 +32,7 @@ export interface DaemonCore extends Omit<CredentialCore, "close"> {
   close(): Promise<void>;
 }
 
-export interface DaemonCoreOptions extends CoreEventsOptions {
+export interface DaemonCredentialsOptions extends CredentialEventsOptions {
   readonly config: Config;
   /** For the system's certificates (SSL_CERT_FILE). */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -36,7 +41,7 @@ export interface DaemonCoreOptions extends CoreEventsOptions {
   readonly deadlineMs: number;
 }
 
-export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
+export function createDaemonCredentials(options: DaemonCredentialsOptions): DaemonCredentials {
   const { clock, log, metrics } = options;
   const upstreams = createUpstreams(options);
   if (!upstreams.hasTrust) log.error("no certificate can be read from upstream.caFile, so no service is trusted");
@@ -47,17 +52,17 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
   const observed = (send: SendRequest, service: "cluster" | "domain") =>
     instrumented(send, clock, (result, elapsedMs) => metrics.upstream.serviceAnswered(service, result, elapsedMs));
 
-  const core = createCredentialCore({
+  const credentials = createNodeCredentials({
     ...options,
     sendMetadata: upstreams.sendMetadata,
     sendAuth: upstreams.send,
     sendTo,
-    events: createCoreEvents(options),
+    events: createCredentialEvents(options),
   });
   const workloadEvents = createWorkloadEvents(options);
   const workloads = createWorkloads({
     ...options,
-    ...core,
+    ...credentials,
     ...workloadEvents,
     sendTo,
     sendDomain: observed(upstreams.send, "domain"),
@@ -66,24 +71,24 @@ export function createDaemonCore(options: DaemonCoreOptions): DaemonCore {
   const closing = new AbortController();
 
   return {
-    ...core,
-    access: createAccess(core, sendTo, options, closing.signal),
+    ...credentials,
+    access: createAccess(credentials, sendTo, options, closing.signal),
     pullTokens: workloads.pullTokens,
     subjects: workloads.subjects,
     lastWorkloadFailure: workloadEvents.lastFailure,
     async close() {
       closing.abort();
-      core.close();
+      credentials.close();
       await Promise.all([workloads.close(), upstreams.close()]);
     },
   };
 }
 
-/** Probes with the live tokens of `core`, refreshes its caches, and reports to log and metrics. */
+/** Probes with the live tokens of `credentials`, refreshes its caches, and reports to log and metrics. */
 function createAccess(
-  { tokens, registries, refreshSession }: CredentialCore,
+  { tokens, registries, refreshSession }: NodeCredentials,
   sendTo: (registryHost: string) => SendRequest,
-  { clock, log, metrics }: DaemonCoreOptions,
+  { clock, log, metrics }: DaemonCredentialsOptions,
   signal: AbortSignal,
 ): RepositoryAccess {
   return new RepositoryAccess({
