@@ -1,21 +1,14 @@
 /**
  * The caches of home region, session and tokens (one for each registry host), and how each value is fetched.
  *
- * Each cache uses the one before it. RefreshAheadCache decides when to fetch or renew; this file defines a fetch.
+ * Each cache uses the one before it. RefreshAheadCache decides when to fetch or renew; this file and registry-token.ts define a fetch.
  */
 import { type CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache";
-import type { Clock, Expiring, Random, Secret, SendRequest } from "@ocir-broker/foundation";
-import {
-  IdentityError,
-  type IdentityProvider,
-  type RegionInfo,
-  type SigningSession,
-  signRequest,
-} from "@ocir-broker/identity";
-import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
+import type { Clock, Random, Secret, SendRequest } from "@ocir-broker/foundation";
+import { IdentityError, type IdentityProvider, type RegionInfo, type SigningSession } from "@ocir-broker/identity";
 import type { Config } from "../config/schema.ts";
-import { BrokerError } from "../errors/broker-error.ts";
-import { createRegistries, type LiveRegistries, type Registries } from "./registries.ts";
+import { createRegistries, type LiveRegistries } from "./registries.ts";
+import { fetchToken, isUnauthorized, type TokenSessions } from "./registry-token.ts";
 import { createSessionRefresh, type RefreshSession, sessionAfter } from "./session-refresh.ts";
 
 /** The only key of the session cache. */
@@ -125,53 +118,4 @@ export function createCaches(
       for (const cache of [tokens, sessions, homeRegion]) cache.close();
     },
   };
-}
-
-export interface TokenWays {
-  readonly clock: Clock;
-  readonly sendTo: (registryHost: string) => SendRequest;
-  readonly registries: Registries;
-}
-
-/** The sessions of the identity that a token is for. */
-export interface TokenSessions {
-  live(): Promise<Expiring<SigningSession>>;
-  /** Undefined if there is no newer one. */
-  newerThan(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined>;
-}
-
-/**
- * Fetches a registry token with the live session and, if the registry refuses that, once with a newer one. All caches of tokens fetch
- * here, so no caller can leave out the check of the host: a foreign one gets no request.
- *
- * @throws {BrokerError} `registry-foreign`, and the errors of home region, session and registry.
- */
-export async function fetchToken(
-  registryHost: string,
-  { clock, sendTo, registries }: TokenWays,
-  sessions: TokenSessions,
-  signal: AbortSignal,
-): Promise<Expiring<Secret>> {
-  if (!(await registries.isAllowed(registryHost, FETCH_LIMIT_MS - SLACK_MS)))
-    throw new BrokerError("registry-foreign", `${registryHost} gets no token`);
-
-  function fetchWith({ value: session }: Expiring<SigningSession>): Promise<Expiring<Secret>> {
-    const sign = (request: { method: "GET"; url: URL }) => signRequest(session, request, clock.wallMs());
-    const ways = { send: sendTo(registryHost), sign, clock, endpoint: registries.endpointOf(registryHost) };
-    return fetchBearerToken(registryHost, ways, signal);
-  }
-
-  const live = await sessions.live();
-  try {
-    return await fetchWith(live);
-  } catch (error) {
-    const newer = isUnauthorized(error) ? await sessions.newerThan(live) : undefined;
-    if (newer === undefined) throw error;
-    return fetchWith(newer);
-  }
-}
-
-/** The registry refused the session. */
-function isUnauthorized(error: unknown): boolean {
-  return error instanceof OcirError && error.code === "registry-unauthorized";
 }

@@ -17,7 +17,8 @@ import {
   type WorkloadExchange,
 } from "@ocir-broker/identity";
 import { LRUCache } from "lru-cache";
-import { fetchToken, type TokenWays } from "../tokens/caches.ts";
+import type { TokenWays } from "../tokens/registry-token.ts";
+import { fetchExchangedToken } from "./exchanged-token.ts";
 
 export interface WorkloadTokens {
   /**
@@ -114,26 +115,16 @@ export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTo
     return subject;
   }
 
-  function fetchFor(
-    registryHost: string,
-    subject: string,
-    token: Secret,
-    deadlineAtMs: number,
-    signal: AbortSignal,
-  ): Promise<Expiring<Secret>> {
-    const live = () => sessionOf(subject, token, deadlineAtMs);
-    function newerThan(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession>> {
-      sessions.reject(subject, refused);
-      return live();
-    }
-    return fetchToken(registryHost, options, { live, newerThan }, signal);
-  }
-
   return {
     async get(registryHost, token, { deadlineAtMs }) {
       const subject = await subjectOf(token, deadlineAtMs);
       const fetch = async (signal: AbortSignal): Promise<Expiring<Secret>> => {
-        const fetched = await fetchFor(registryHost, subject, token, deadlineAtMs, signal);
+        const ways = {
+          ...options,
+          session: () => sessionOf(subject, token, deadlineAtMs),
+          onRefused: (session: Expiring<SigningSession>) => sessions.reject(subject, session),
+        };
+        const fetched = await fetchExchangedToken(registryHost, ways, signal);
         return { ...fetched, expiresAtMs: Math.min(fetched.expiresAtMs, fetched.obtainedAtMs + longestTokenLifeMs) };
       };
       return tokens.get(`${registryHost} ${subject}`, fetch, { waitMs: leftMs(deadlineAtMs) });

@@ -1,0 +1,58 @@
+/** Fetches a registry token with a request that a session signs; every cache of tokens does so. */
+import type { Clock, Expiring, Secret, SendRequest } from "@ocir-broker/foundation";
+import { type SigningSession, signRequest } from "@ocir-broker/identity";
+import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
+import { BrokerError } from "../errors/broker-error.ts";
+import type { Registries } from "./registries.ts";
+
+/** Within a fetch's limit, so that the home region's error is reported, not a timeout. */
+const REGION_WAIT_MS = 14_000;
+
+export interface TokenWays {
+  readonly clock: Clock;
+  readonly sendTo: (registryHost: string) => SendRequest;
+  readonly registries: Registries;
+}
+
+/** The sessions of the identity that a token is for. */
+export interface TokenSessions {
+  live(): Promise<Expiring<SigningSession>>;
+  /** Undefined if there is no newer one. */
+  newerThan(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined>;
+}
+
+/**
+ * Fetches a registry token with the live session and, if the registry refuses that, once with a newer one. All caches of tokens fetch
+ * here, so no caller can leave out the check of the host: a foreign one gets no request.
+ *
+ * @throws {BrokerError} `registry-foreign`, and the errors of home region, session and registry.
+ */
+export async function fetchToken(
+  registryHost: string,
+  { clock, sendTo, registries }: TokenWays,
+  sessions: TokenSessions,
+  signal: AbortSignal,
+): Promise<Expiring<Secret>> {
+  if (!(await registries.isAllowed(registryHost, REGION_WAIT_MS)))
+    throw new BrokerError("registry-foreign", `${registryHost} gets no token`);
+
+  function fetchWith({ value: session }: Expiring<SigningSession>): Promise<Expiring<Secret>> {
+    const sign = (request: { method: "GET"; url: URL }) => signRequest(session, request, clock.wallMs());
+    const ways = { send: sendTo(registryHost), sign, clock, endpoint: registries.endpointOf(registryHost) };
+    return fetchBearerToken(registryHost, ways, signal);
+  }
+
+  const live = await sessions.live();
+  try {
+    return await fetchWith(live);
+  } catch (error) {
+    const newer = isUnauthorized(error) ? await sessions.newerThan(live) : undefined;
+    if (newer === undefined) throw error;
+    return fetchWith(newer);
+  }
+}
+
+/** The registry refused the session. */
+export function isUnauthorized(error: unknown): boolean {
+  return error instanceof OcirError && error.code === "registry-unauthorized";
+}

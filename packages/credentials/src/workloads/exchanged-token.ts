@@ -1,0 +1,30 @@
+/**
+ * Gets one registry token for one service-account token, with the session that the token is exchanged for. Keeps nothing and knows no
+ * configuration, so that a caller without a cache can use it too.
+ */
+import type { Expiring, Secret } from "@ocir-broker/foundation";
+import type { SigningSession } from "@ocir-broker/identity";
+import { fetchToken, type TokenWays } from "../tokens/registry-token.ts";
+
+export interface ExchangedTokenWays extends TokenWays {
+  /** Exchanges the service-account token, or returns the session of an earlier exchange. */
+  session(): Promise<Expiring<SigningSession>>;
+  /** The registry refuses this session, so `session` must not return it again. */
+  onRefused(session: Expiring<SigningSession>): void;
+}
+
+/** Exchanges once more if the registry refuses the session. @throws as `fetchToken`, and the errors of the exchange */
+export function fetchExchangedToken(
+  registryHost: string,
+  ways: ExchangedTokenWays,
+  signal: AbortSignal,
+): Promise<Expiring<Secret>> {
+  const sessions = {
+    live: () => ways.session(),
+    newerThan(refused: Expiring<SigningSession>) {
+      ways.onRefused(refused);
+      return ways.session();
+    },
+  };
+  return fetchToken(registryHost, ways, sessions, signal);
+}
