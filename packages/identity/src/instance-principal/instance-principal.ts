@@ -14,7 +14,8 @@ import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts
 import { createMetadataService } from "./metadata-service.ts";
 import { runLimited } from "./pause.ts";
 import { fetchRegion } from "./region.ts";
-import { decodeSession, encodeSession, TOKEN_PREFIX } from "./session-record.ts";
+import { decodeSession, encodeSession } from "./session-record.ts";
+import { TOKEN_PREFIX } from "./session-token.ts";
 
 export function createInstancePrincipal(
   settings: InstancePrincipalSettings,

@@ -8,10 +8,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { MAX_BODY_BYTES, Secret } from "@ocir-broker/foundation";
 import * as z from "zod";
 import type { SigningSession } from "../provider.ts";
-import { readSessionClaims } from "./session-token.ts";
-
-/** Marks a key id that is a session token. */
-export const TOKEN_PREFIX = "ST$";
+import { readSessionClaims, TOKEN_PREFIX } from "./session-token.ts";
 
 const record = z.object({
   token: z.string().max(MAX_BODY_BYTES),

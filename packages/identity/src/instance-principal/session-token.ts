@@ -7,6 +7,9 @@ import { parseJson, parseJwt, Secret, type UpstreamResponse } from "@ocir-broker
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
 
+/** Marks a key id that is a session token. */
+export const TOKEN_PREFIX = "ST$";
+
 export interface SessionToken {
   readonly token: Secret;
   /** On the monotonic clock. */

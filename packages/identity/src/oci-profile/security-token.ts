@@ -7,8 +7,7 @@ import type { IdentityErrorCode } from "@ocir-broker/errors";
 import { Secret } from "@ocir-broker/foundation";
 import type { ReadSession } from "../file-lives.ts";
 import { IdentityError } from "../identity-error.ts";
-import { TOKEN_PREFIX } from "../instance-principal/session-record.ts";
-import { readSessionClaims } from "../instance-principal/session-token.ts";
+import { readSessionClaims, TOKEN_PREFIX } from "../instance-principal/session-token.ts";
 
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
