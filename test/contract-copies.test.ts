@@ -11,7 +11,7 @@ import {
   MATCH_IMAGES,
   PROVIDER_NAME,
   SERVICE_ACCOUNT_PROVIDER_NAME,
-} from "@ocir-broker/protocol";
+} from "@ocir-broker/protocol/contract";
 import { expect, it } from "vitest";
 import { CONFIG_COPY_PATH, DEFAULT_CONFIG_PATH } from "../packages/credentials/src/config/load.ts";
 

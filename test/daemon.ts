@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import type { Simulator } from "@ocir-broker/oci-simulator";
+import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 
 export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");
 export const SHIM = join(import.meta.dirname, "../dist/credential-provider-oke");

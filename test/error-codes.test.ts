@@ -1,7 +1,7 @@
 /** docs/reference/codes.md lists the catalogue of error codes and findings, and docs/troubleshooting.md uses its names. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { RULES } from "@ocir-broker/kubelet-config";
+import { RULES } from "@ocir-broker/kubelet-config/rules";
 import { expect, it } from "vitest";
 import { ERROR_CODES } from "../packages/cli/src/reference/error-codes.ts";
 import { cell, expectTables } from "./documentation/generated-table.ts";

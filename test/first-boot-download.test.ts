@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it, onTestFinished } from "vitest";
 
 const SCRIPT = readFileSync(join(import.meta.dirname, "../cloud-init/ocir-broker-node.sh"), "utf8");

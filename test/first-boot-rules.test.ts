@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { distrustOf } from "../packages/foundation/src/trusted-path.ts";
 import { flagIn } from "../packages/node/src/kubelet.ts";

@@ -16,7 +16,7 @@ it("folders of a package import each other in one direction", () => {
 });
 
 it("only ocir-broker serve imports the daemon", () => {
-  const users = SOURCES.filter((file) => readFileSync(join(PACKAGES, file), "utf8").includes('"@ocir-broker/daemon"'));
+  const users = SOURCES.filter((file) => readFileSync(join(PACKAGES, file), "utf8").includes('"@ocir-broker/daemon'));
   expect(users).toEqual(["cli/src/commands/serve.ts"]);
 });
 

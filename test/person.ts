@@ -2,8 +2,9 @@
 import { generateKeyPairSync } from "node:crypto";
 import { chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
-import { callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator/simulator";
+import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { onTestFinished } from "vitest";
 import { SHIM } from "./daemon.ts";
 

@@ -1,7 +1,7 @@
 /** Pages that follow from the code: every dependency has its reason, and the table of the configuration is the schema's. */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describeConfigKeys } from "@ocir-broker/credentials";
+import { describeConfigKeys } from "@ocir-broker/credentials/config/keys";
 import { expect, it } from "vitest";
 import rootPackage from "../package.json" with { type: "json" };
 import { expectTables } from "./documentation/generated-table.ts";

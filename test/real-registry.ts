@@ -8,8 +8,8 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator/simulator";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { onTestFinished } from "vitest";
 import {
   BROKER,

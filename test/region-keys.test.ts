@@ -1,5 +1,5 @@
 /** Compares the table of region keys with that of Oracle's SDK, which the package kubelet-config does not load. */
-import { REGION_KEYS } from "@ocir-broker/kubelet-config";
+import { REGION_KEYS } from "@ocir-broker/kubelet-config/matching/region-keys";
 import { Region } from "oci-common";
 import { expect, it } from "vitest";
 

@@ -1,5 +1,5 @@
 /** Seeded random numbers (mulberry32), good enough for jitter, never for keys. */
-import type { Random } from "@ocir-broker/foundation";
+import type { Random } from "@ocir-broker/foundation/random";
 
 export function createSeededRandom(seed: number): Random {
   let state = seed >>> 0;

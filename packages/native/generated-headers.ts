@@ -12,9 +12,8 @@ import {
   MAX_RESPONSE_BYTES,
   PROVIDER_NAME,
   SHIM_CALL_MS,
-  SHIM_ERRORS,
-  type ShimErrorText,
-} from "@ocir-broker/protocol";
+} from "@ocir-broker/protocol/contract";
+import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol/shim-errors";
 
 /** By their file names in src/. */
 export function generatedHeaders(): Readonly<Record<string, string>> {

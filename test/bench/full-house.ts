@@ -7,8 +7,8 @@ import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import { startSimulator } from "@ocir-broker/oci-simulator";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { daemonConfig, LAUNCHED, startDaemon } from "../daemon.ts";
 import { privateDirtyKiB, usedMs } from "./process-usage.ts";
 

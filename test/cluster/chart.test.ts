@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { V1DaemonSet, V1Lease, V1Node, V1PodList, V1ValidatingAdmissionPolicy } from "@kubernetes/client-node";
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeImage } from "../system/daemonset/image.ts";
 import { serveAtServiceAddress } from "../system/daemonset/service-address.ts";

@@ -3,7 +3,7 @@
  * simulator under the names and certificates of Oracle's hosts, so the broker and containerd trust its CA and need no more.
  */
 import type { V1NodeList } from "@kubernetes/client-node";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { type Archive, settingsFor } from "../system/install/archives.ts";
 import { SCRIPT } from "../system/install/oke-node.ts";
 import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../system/systemd-root/index.ts";

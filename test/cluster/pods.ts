@@ -1,6 +1,5 @@
 /** Pods as their users see them: states, and the events that the kubelet reports. */
-
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import { expect } from "vitest";
 import { type KubernetesApi, stateOf } from "./kubernetes-api.ts";
 

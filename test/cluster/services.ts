@@ -2,8 +2,7 @@
  * The services of a node and its control plane, each a transient unit: the simulator under the names and certificates of
  * Oracle's hosts, etcd, API server, controllers, scheduler and containerd. The kubelet starts with the node's bootstrap.
  */
-
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import { READ_EXTRA_ARGS } from "../system/install/oke-node.ts";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
 import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createCluster } from "../../packages/daemonset/src/cluster.ts";
 import type { InstallResult } from "../../packages/daemonset/src/installation.ts";

@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { identityLines } from "@ocir-broker/oci-simulator/for-tests";
-import { callCredentialProvider } from "@ocir-broker/testkit";
+import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createBrokenNode, IMAGE, PLUGIN, simulateCloud } from "../../packages/doctor/test/broken-node.ts";
 import { BROKER, type Daemon, daemonConfig, SHIM, startDaemon } from "../daemon.ts";

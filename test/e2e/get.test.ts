@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { callCredentialProvider } from "@ocir-broker/testkit";
+import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { BROKER, startDaemon } from "../daemon.ts";
 import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";

@@ -1,7 +1,7 @@
 /** docker-credential-ocir and doctor for a user who is not root and has no daemon, as in a container of a CI job. */
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
-import { callCredentialProvider } from "@ocir-broker/testkit";
+import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
 import { AS_USER, createPerson, HOST } from "../person.ts";

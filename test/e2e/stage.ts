@@ -1,6 +1,7 @@
 /** A stage for one test: a simulator, the built daemon (optional), and the built shim. */
-import { startSimulator } from "@ocir-broker/oci-simulator";
-import { type CredentialProviderResult, callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
+import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
+import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { onTestFinished } from "vitest";
 import { BROKER, type DaemonOptions, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 

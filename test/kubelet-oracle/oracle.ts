@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 
 const SOURCE = join(import.meta.dirname, "go");
 

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { documentedMetrics, MONITORING } from "./documented-metrics.ts";
 import { familyName } from "./exposition.ts";

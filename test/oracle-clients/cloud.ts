@@ -9,8 +9,9 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import type { IamChange, RefusalRecord } from "@ocir-broker/oci-simulator";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import type { RefusalRecord } from "@ocir-broker/oci-simulator/http/refusal";
+import type { IamChange } from "@ocir-broker/oci-simulator/iam";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { writeStorageConf } from "../real-registry.ts";
 
 export const REGISTRY_HOST = "iad.ocir.io";

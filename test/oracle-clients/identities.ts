@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ApiKeySettings } from "@ocir-broker/oci-simulator";
+import type { ApiKeySettings } from "@ocir-broker/oci-simulator/auth/api-keys";
 import { CLUSTER_ADDRESS, DOMAIN_URL, type OracleCloud, SERVICE_ACCOUNT_FOLDER } from "./cloud.ts";
 
 export interface Identity {

@@ -1,7 +1,7 @@
 /** The pictures in docs/ are not older than the words of the commands that they show. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DIAGNOSES } from "@ocir-broker/doctor";
+import { DIAGNOSES } from "@ocir-broker/doctor/diagnoses";
 import { describe, expect, it } from "vitest";
 import { renderStatus } from "../../packages/cli/src/status-table.ts";
 

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import { bootNodeStage, type NodeStage } from "../system/documentation/node-stage.ts";
 import { NODE } from "../system/simulated-node.ts";
 import { canBootSystemd } from "../system/systemd-root/index.ts";

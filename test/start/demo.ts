@@ -5,8 +5,9 @@
 import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator";
-import { type CredentialProviderResult, callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
+import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator/simulator";
+import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { BROKER, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 
 /** About the time of one exchange with Oracle's services from inside a region. */

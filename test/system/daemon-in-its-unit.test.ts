@@ -3,7 +3,8 @@
  * its complete removal at a stop.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { credentialProviderRequest, until } from "@ocir-broker/testkit";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { until } from "@ocir-broker/testkit/until";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import {

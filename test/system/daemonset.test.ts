@@ -3,7 +3,7 @@
  * fault, and never prevents the start of a kubelet when it is killed. Turns between nodes: test/daemonset/rollout.test.ts.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { lackOf } from "../real-registry.ts";
 import { bootCluster, type Cluster } from "./daemonset/cluster.ts";

@@ -1,5 +1,6 @@
 /** The broker and the simulator for one test, on a clock that the test drives: hours in seconds, over real sockets. */
-import { type IamChange, startSimulator } from "@ocir-broker/oci-simulator";
+import type { IamChange } from "@ocir-broker/oci-simulator/iam";
+import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { onTestFinished } from "vitest";
 import { createDrivenClock } from "./driven-clock.ts";
 import { startInProcess } from "./in-process-broker.ts";

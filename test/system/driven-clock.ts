@@ -3,7 +3,7 @@
  * (renewals, back-off, deadlines) only when the test advances the time.
  */
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { createFakeClock } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 
 export type DrivenClock = ReturnType<typeof createDrivenClock>;
 

@@ -1,5 +1,5 @@
 /** Image names that try to inject text into log or answer, over the socket of a real broker. */
-import { credentialProviderRequest } from "@ocir-broker/testkit";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { expect, it } from "vitest";
 import { HOST, startDrivenBroker } from "./driven-broker.ts";
 

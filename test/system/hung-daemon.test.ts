@@ -3,7 +3,8 @@
  * shim gives up with one line. A busy machine does not make the watchdog end a daemon that works.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { credentialProviderRequest, until } from "@ocir-broker/testkit";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import { isLongRun } from "./long-run.ts";

@@ -3,11 +3,13 @@
  */
 import { request } from "node:http";
 import { join } from "node:path";
-import { checkConfig } from "@ocir-broker/credentials";
-import { createLog, startBroker } from "@ocir-broker/daemon";
-import type { Clock } from "@ocir-broker/foundation";
-import type { Simulator } from "@ocir-broker/oci-simulator";
-import { credentialProviderRequest, temporaryFolder } from "@ocir-broker/testkit";
+import { checkConfig } from "@ocir-broker/credentials/config/load";
+import { startBroker } from "@ocir-broker/daemon/daemon";
+import { createLog } from "@ocir-broker/daemon/telemetry/log";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 
 export interface LogLine {
   readonly level: string;

@@ -3,15 +3,13 @@
  * newest Kubernetes. Long (`npm run test:long`): each since 1.34.
  */
 import { join } from "node:path";
-import {
-  checkCredentialProviderConfig,
-  decodeConfigText,
-  decodeCredentialProviderAnswer,
-  mergeProvider,
-  removeProviders,
-} from "@ocir-broker/kubelet-config";
-import { encodeCredentialProviderResponse, PROVIDER_NAME } from "@ocir-broker/protocol";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config/answer";
+import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
+import { mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
+import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
+import { PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeAll, describe, expect, test } from "vitest";
 import { configurationBytes } from "../kubelet-oracle/configurations.ts";
 import { buildOracle, judge, missingGo, PROGRAMS, type Verdict } from "../kubelet-oracle/oracle.ts";

@@ -2,7 +2,7 @@
  * A pull before its IAM policy: denied, then granted, over real sockets against the simulator; hours pass on a fake clock.
  * The expected behaviour: docs/decisions/0004-late-iam.md. Its costs: repository-access.test.ts.
  */
-import type { IamChange } from "@ocir-broker/oci-simulator";
+import type { IamChange } from "@ocir-broker/oci-simulator/iam";
 import { expect, it } from "vitest";
 import { type DrivenBroker, HOST, startDrivenBroker } from "./driven-broker.ts";
 

@@ -1,5 +1,6 @@
 /** `ocir-broker disable` on a running node: no credentials at once, also after an upgrade, and everything back with `enable`. */
-import { credentialProviderRequest, until } from "@ocir-broker/testkit";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { until } from "@ocir-broker/testkit/until";
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import { type Archives, settingsOnRunningNode } from "./install/archives.ts";

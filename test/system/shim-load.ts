@@ -6,7 +6,7 @@
  */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit";
+import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import type { LoadReport } from "./simulated-node.ts";
 
 const EVERY_MS = 20;

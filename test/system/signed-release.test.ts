@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeAll, expect, it } from "vitest";
 import { commandsOn } from "../documentation/pages.ts";
 import { describeUnless } from "./describe-unless.ts";

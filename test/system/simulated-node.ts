@@ -3,7 +3,7 @@
  * tests that need a service manager: restarts under load, access by other users.
  */
 import { join } from "node:path";
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import { bootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");

@@ -5,8 +5,9 @@
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { type Fault, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator";
-import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+import type { Fault } from "@ocir-broker/oci-simulator/http/faults";
+import { type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator/simulator";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, test } from "vitest";
 import { claimsOf } from "../e2e/stage.ts";
 import { createSeededRandom } from "../seeded-random.ts";

@@ -1,7 +1,8 @@
 /** The broker under a real systemd: kills under load, and its metrics file as node-exporter reads it. test/bench measures the times. */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { credentialProviderRequest, until } from "@ocir-broker/testkit";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { familiesOf } from "../monitoring/exposition.ts";
 import { describeUnless } from "./describe-unless.ts";

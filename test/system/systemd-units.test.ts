@@ -5,8 +5,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HEALTH_GROUP } from "@ocir-broker/protocol";
-import { credentialProviderRequest, temporaryFolder, until } from "@ocir-broker/testkit";
+import { HEALTH_GROUP } from "@ocir-broker/protocol/contract";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import {

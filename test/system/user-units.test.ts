@@ -1,7 +1,7 @@
 /** The units of one user's broker under a real `systemd --user`: a person with an API key, on a machine without the node's daemon. */
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import { CONTROL_URL, DAEMON, REGISTRY_HOST, startSimulator } from "./simulated-node.ts";

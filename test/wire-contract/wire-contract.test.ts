@@ -2,9 +2,10 @@
 import { symlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
-import { callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
+import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { startRawServer } from "../../packages/native/test/raw-socket-server.ts";
 import { startInProcess } from "../system/in-process-broker.ts";

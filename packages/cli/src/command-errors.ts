@@ -1,5 +1,5 @@
 /** The codes of the commands' own failures. Those of the broker, of files and of the kubelet's configuration have tables too. */
-import type { ErrorText } from "@ocir-broker/errors";
+import type { ErrorText } from "@ocir-broker/errors/error-text";
 
 export const COMMAND_ERRORS = {
   "answer-invalid": { what: "the answer cannot be decoded", next: "check the plugin" },

@@ -1,5 +1,5 @@
 /** The man page of the configuration file, generated from the schema. Pure. */
-import type { ConfigKey } from "@ocir-broker/credentials";
+import type { ConfigKey } from "@ocir-broker/credentials/config/keys";
 import { CONFIG_PAGE, FILES } from "./man-text.ts";
 import { type Item, roff, section, verbatim } from "./roff.ts";
 

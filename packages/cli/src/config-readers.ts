@@ -1,7 +1,7 @@
 /** Checks whether the daemon's user may read the configuration; root can read everything, so trying to read it proves nothing. */
 import { lstatSync, readFileSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { resultIfAny } from "@ocir-broker/foundation";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 
 /** From systemd/ocir-broker.sysusers.conf: the daemon's user is dynamic, but this group of it is fixed. */
 const DAEMON_GROUP = "ocir-broker-daemon";

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import { join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { askDaemon } from "./daemon-answer.ts";
 

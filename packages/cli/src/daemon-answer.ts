@@ -1,8 +1,8 @@
 /** Sends one request to the daemon's credentials socket and reads the answer; the only place where a command asks it. */
-import { BrokerError } from "@ocir-broker/credentials";
-import type { Clock } from "@ocir-broker/foundation";
-import { askSocket } from "@ocir-broker/node";
-import { CREDENTIALS_ROUTE, MAX_RESPONSE_BYTES, SHIM_CALL_MS } from "@ocir-broker/protocol";
+import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { askSocket } from "@ocir-broker/node/health-socket";
+import { CREDENTIALS_ROUTE, MAX_RESPONSE_BYTES, SHIM_CALL_MS } from "@ocir-broker/protocol/contract";
 
 export interface DaemonAnswer {
   readonly status: number;

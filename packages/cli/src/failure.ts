@@ -2,7 +2,7 @@
  * Ends a failed command with one line on standard error, `ocir-broker: code: what; next`, and an exit status:
  * 2 for a wrong command line, 1 for everything else.
  */
-import { fileFaultOf } from "@ocir-broker/foundation";
+import { fileFaultOf } from "@ocir-broker/foundation/file-fault";
 import { type Command, CommanderError } from "commander";
 import { brokerErrorLine } from "./broker-error-line.ts";
 import type { CommandErrorCode } from "./command-errors.ts";

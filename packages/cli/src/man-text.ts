@@ -1,5 +1,5 @@
 /** Text of the man pages beyond the help: exit statuses, examples, files. */
-import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET } from "@ocir-broker/protocol";
+import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
 import type { Item } from "./roff.ts";
 import { STATE_TRANSITIONS, STATES } from "./status-states.ts";
 

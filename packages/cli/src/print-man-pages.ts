@@ -1,5 +1,5 @@
 /** `npm run package` runs this for the man pages of its packages: JSON on stdout. */
-import { describeConfigKeys } from "@ocir-broker/credentials";
+import { describeConfigKeys } from "@ocir-broker/credentials/config/keys";
 import { createProgram } from "./program.ts";
 import { describeCommand } from "./reference/command-tree.ts";
 import { renderManPages } from "./reference/man-page.ts";

@@ -1,5 +1,5 @@
 /** The meaning of each STATE of `ocir-broker status`, for its help and its man page. */
-import type { HealthDetails } from "@ocir-broker/protocol";
+import type { HealthDetails } from "@ocir-broker/protocol/health";
 
 type State = NonNullable<HealthDetails["session"]>["state"];
 

@@ -1,4 +1,4 @@
-import type { HealthDetails } from "@ocir-broker/protocol";
+import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { describe, expect, test } from "vitest";
 import { renderStatus } from "./status-table.ts";
 

@@ -1,5 +1,5 @@
 /** The daemon's status for people: one line for the daemon, one for the session, one for each registry host. Pure. */
-import type { ConfigDetails, HealthDetails } from "@ocir-broker/protocol";
+import type { ConfigDetails, HealthDetails } from "@ocir-broker/protocol/health";
 
 type Details = NonNullable<HealthDetails["session"]>;
 

@@ -1,7 +1,7 @@
 /** Runs a command in this process, for tests: captures its output and the exit status it sets. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { onTestFinished } from "vitest";
 import { reportFailure } from "../src/failure.ts";
 import { createProgram } from "../src/program.ts";

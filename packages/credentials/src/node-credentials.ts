@@ -2,8 +2,9 @@
  * The wiring that daemon, one-shot broker, doctor and tests share: an identity provider, and the caches of home region, session
  * and tokens on top of it. Owns no socket, log or metric; it reports through events.
  */
-import type { SendRequest } from "@ocir-broker/foundation";
-import { createProvider, type IdentityEvent, type NamedProvider } from "@ocir-broker/identity";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
+import type { IdentityEvent } from "@ocir-broker/identity/identity-event";
+import { createProvider, type NamedProvider } from "@ocir-broker/identity/providers";
 import type { Config } from "./config/schema.ts";
 import { type CacheEvents, type Caches, type CachesOptions, createCaches } from "./tokens/caches.ts";
 

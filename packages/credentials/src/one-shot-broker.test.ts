@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { configOf, daemonSections } from "../test/config.ts";
 import { passwordIn, requestFor } from "../test/kubelet-request.ts";

@@ -5,7 +5,8 @@
  * Its answers are the daemon's. It has no health, metrics or log, because nobody would read them; it fetches nothing ahead,
  * and probes no repository, because its tokens are seconds old.
  */
-import type { Clock, Random } from "@ocir-broker/foundation";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
 import { createNodeCredentials } from "./node-credentials.ts";

@@ -1,6 +1,6 @@
 /** For tests: configurations. */
 import { join } from "node:path";
-import type { Simulator } from "@ocir-broker/oci-simulator";
+import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import { checkConfig, type Environment } from "../src/config/load.ts";
 import type { Config } from "../src/config/schema.ts";
 

@@ -1,6 +1,7 @@
 /** The daemon's two servers: credentials for root, health for root and a group. Owns the order in which they open and close. */
-import type { AnswerCredentials, Config } from "@ocir-broker/credentials";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Config } from "@ocir-broker/credentials/config/schema";
+import type { AnswerCredentials } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Health } from "./health/health.ts";
 import { createCredentialsServer } from "./http/credentials-server.ts";
 import { createHealthServer } from "./http/health-server.ts";

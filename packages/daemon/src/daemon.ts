@@ -1,17 +1,15 @@
 /** Wires the daemon's parts together. Owns only the order of starting and stopping. */
-import {
-  type AnswerCredentials,
-  type Config,
-  type ConfigChanges,
-  createDockerCredentials,
-  createKubeletCredentials,
-  durationMs,
-  HOME_REGION,
-  SESSION,
-} from "@ocir-broker/credentials";
-import { bootMs, type Clock, type Random } from "@ocir-broker/foundation";
-import { hasIdentity } from "@ocir-broker/identity";
-import type { ConfigDetails } from "@ocir-broker/protocol";
+import type { ConfigChanges } from "@ocir-broker/credentials/config/config-changes";
+import { durationMs } from "@ocir-broker/credentials/config/duration";
+import type { Config } from "@ocir-broker/credentials/config/schema";
+import { createDockerCredentials } from "@ocir-broker/credentials/pulls/docker-credentials";
+import { type AnswerCredentials, createKubeletCredentials } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import { SESSION } from "@ocir-broker/credentials/tokens/caches";
+import { HOME_REGION } from "@ocir-broker/credentials/tokens/registries";
+import type { Random } from "@ocir-broker/foundation/random";
+import { bootMs, type Clock } from "@ocir-broker/foundation/time/clock";
+import { hasIdentity } from "@ocir-broker/identity/providers";
+import type { ConfigDetails } from "@ocir-broker/protocol/health";
 import { createAppliedConfig } from "./config/applied-config.ts";
 import { createDaemonCredentials } from "./credentials/daemon-credentials.ts";
 import { createDaemonServers } from "./daemon-servers.ts";

@@ -1,6 +1,6 @@
 /** For tests: a daemon in the test's own process, which is closed when the test has finished. */
-import type { Config } from "@ocir-broker/credentials";
-import { type Clock, createSystemClock } from "@ocir-broker/foundation";
+import type { Config } from "@ocir-broker/credentials/config/schema";
+import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { onTestFinished } from "vitest";
 import { type Broker, startBroker } from "../src/daemon.ts";
 import type { Log } from "../src/telemetry/log.ts";

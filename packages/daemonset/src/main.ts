@@ -4,7 +4,8 @@
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { KubeConfig } from "@kubernetes/client-node";
-import { createSystemClock, systemRandom } from "@ocir-broker/foundation";
+import { systemRandom } from "@ocir-broker/foundation/random";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createCluster } from "./cluster.ts";
 import { createFailureMetric } from "./failure-metric.ts";
 import { createInstallation } from "./installation.ts";

@@ -1,16 +1,13 @@
 /** The context that all checks share: the node, the cloud, and results that more than one check needs. */
-import { codeOf } from "@ocir-broker/errors";
-import { resultIfAny } from "@ocir-broker/foundation";
-import {
-  detectKubelet,
-  type Kubelet,
-  type Network,
-  type NodeFiles,
-  type ProviderFiles,
-  type RunProgram,
-  readProviderFiles,
-} from "@ocir-broker/node";
-import { type ImageName, parseImage, registryHostOf } from "@ocir-broker/ocir";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import { detectKubelet, type Kubelet } from "@ocir-broker/node/kubelet";
+import type { Network } from "@ocir-broker/node/network";
+import type { NodeFiles } from "@ocir-broker/node/node-files";
+import type { RunProgram } from "@ocir-broker/node/program-run";
+import { type ProviderFiles, readProviderFiles } from "@ocir-broker/node/provider-files";
+import { registryHostOf } from "@ocir-broker/ocir/host-rules";
+import { type ImageName, parseImage } from "@ocir-broker/ocir/image";
 import { once } from "./attempt.ts";
 import type { Cloud } from "./cloud.ts";
 import { findingOfCode } from "./diagnoses.ts";

@@ -2,16 +2,16 @@
  * Region, session and tokens from Oracle's services, each fetched once and shared by all checks. The code is the daemon's;
  * session and tokens are separate, so the daemon is not affected.
  */
-import {
-  type Config,
-  createNodeCredentials,
-  createUpstreams,
-  HOME_REGION,
-  isAllowedNow,
-  SESSION,
-} from "@ocir-broker/credentials";
-import type { Clock, Expiring, Random, Secret } from "@ocir-broker/foundation";
-import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity";
+import type { Config } from "@ocir-broker/credentials/config/schema";
+import { createNodeCredentials } from "@ocir-broker/credentials/node-credentials";
+import { SESSION } from "@ocir-broker/credentials/tokens/caches";
+import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
+import { createUpstreams } from "@ocir-broker/credentials/tokens/upstreams";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity/instance-principal/endpoints";
 import { once } from "./attempt.ts";
 import { type Exchange, recorded } from "./exchanges.ts";
 

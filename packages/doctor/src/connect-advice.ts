@@ -2,7 +2,8 @@
  * The commands that make the kubelet use our provider, with this node's paths, if the packages that contain them are
  * installed. A node without them should be replaced by one whose first boot installs them.
  */
-import type { Kubelet, NodeFiles } from "@ocir-broker/node";
+import type { Kubelet } from "@ocir-broker/node/kubelet";
+import type { NodeFiles } from "@ocir-broker/node/node-files";
 
 const SETUP = "/usr/libexec/ocir-broker/setup";
 const ADVICE = "/usr/libexec/ocir-broker/kubelet-advice";

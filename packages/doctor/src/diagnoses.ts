@@ -2,19 +2,16 @@
  * Every finding that doctor can report: its verdict, what it means and how to fix it. The names are stable;
  * docs/reference/codes.md lists them. These texts are fixed: anything seen on the node is evidence.
  */
-import {
-  CACHE_ERRORS,
-  ERROR_TABLE,
-  type ErrorText,
-  FILE_ERRORS,
-  IDENTITY_ERRORS,
-  NEXT,
-  OCIR_ERRORS,
-  UPSTREAM_ERRORS,
-  WORKLOAD_ERRORS,
-} from "@ocir-broker/errors";
-import type { FindingCode } from "@ocir-broker/kubelet-config";
-import { BROKER_PROGRAM, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
+import { CACHE_ERRORS } from "@ocir-broker/errors/cache-errors";
+import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
+import { type ErrorText, NEXT } from "@ocir-broker/errors/error-text";
+import { FILE_ERRORS } from "@ocir-broker/errors/file-errors";
+import { IDENTITY_ERRORS } from "@ocir-broker/errors/identity-errors";
+import { OCIR_ERRORS } from "@ocir-broker/errors/ocir-errors";
+import { UPSTREAM_ERRORS } from "@ocir-broker/errors/upstream-errors";
+import { WORKLOAD_ERRORS } from "@ocir-broker/errors/workload-errors";
+import type { FindingCode } from "@ocir-broker/kubelet-config/rules";
+import { BROKER_PROGRAM, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 
 /** `unknown`: the check could not be made. */
 export type Verdict = "ok" | "warning" | "problem" | "unknown";

@@ -1,7 +1,10 @@
 /** The input of doctor, filled in by the command line. */
-import type { Config } from "@ocir-broker/credentials";
-import type { Clock, Random, Secret } from "@ocir-broker/foundation";
-import type { Network, RunProgram } from "@ocir-broker/node";
+import type { Config } from "@ocir-broker/credentials/config/schema";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { Network } from "@ocir-broker/node/network";
+import type { RunProgram } from "@ocir-broker/node/program-run";
 
 export interface DoctorOptions {
   /** As the daemon loads it. */

@@ -1,6 +1,8 @@
 /** Runs all checks in parallel within one time limit; findings are ordered causes first. */
-import { createNetwork, createNodeFiles, createRunProgram, type NodeFiles } from "@ocir-broker/node";
-import { DISABLED_FILE } from "@ocir-broker/protocol";
+import { createNetwork } from "@ocir-broker/node/network";
+import { createNodeFiles, type NodeFiles } from "@ocir-broker/node/node-files";
+import { createRunProgram } from "@ocir-broker/node/program-run";
+import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import { type Check, type CheckContext, createCheckContext, type NamedCheck } from "./check-context.ts";
 import { CHECKS_BY_PROVIDER } from "./checks/by-provider.ts";
 import { checkDaemon } from "./checks/daemon.ts";

@@ -2,8 +2,9 @@
  * Records the requests to metadata service, auth service and registry with their answers, in memory while doctor runs. They
  * are evidence for findings and the source of a transcript, which redacts them.
  */
-import type { UpstreamErrorCode } from "@ocir-broker/errors";
-import { type Clock, type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
+import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 
 export type ServiceName = "metadata" | "auth" | "registry";
 

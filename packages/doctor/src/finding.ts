@@ -1,5 +1,5 @@
 /** One result of a check. Evidence never contains a secret, an OCID or text from upstream. */
-import type { Finding as KubeletConfigFinding } from "@ocir-broker/kubelet-config";
+import type { Finding as KubeletConfigFinding } from "@ocir-broker/kubelet-config/finding";
 import { DIAGNOSES, type Diagnosis, type DiagnosisName, type Verdict } from "./diagnoses.ts";
 
 export interface Finding {

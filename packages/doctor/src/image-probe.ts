@@ -1,6 +1,7 @@
 /** Tries a token on the image that doctor examines. */
-import type { Secret } from "@ocir-broker/foundation";
-import { type Access, type ImageName, probeRepository, referenceOf } from "@ocir-broker/ocir";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import { type Access, probeRepository } from "@ocir-broker/ocir/access-probe";
+import { type ImageName, referenceOf } from "@ocir-broker/ocir/image";
 import { type Attempt, attempt } from "./attempt.ts";
 import type { CheckContext } from "./check-context.ts";
 

@@ -1,8 +1,8 @@
 /** The context of one check, on an empty node. */
-import { configSchema } from "@ocir-broker/credentials";
-import { systemRandom } from "@ocir-broker/foundation";
-import { createNodeFiles } from "@ocir-broker/node";
-import { createFakeClock } from "@ocir-broker/testkit";
+import { configSchema } from "@ocir-broker/credentials/config/schema";
+import { systemRandom } from "@ocir-broker/foundation/random";
+import { createNodeFiles } from "@ocir-broker/node/node-files";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { type CheckContext, createCheckContext } from "../src/check-context.ts";
 import { type Cloud, createCloud } from "../src/cloud.ts";
 

@@ -1,6 +1,6 @@
 /** Seeded faults of Oracle's services and of the network to them. */
 import { createServer } from "node:http";
-import type { Fault } from "@ocir-broker/oci-simulator";
+import type { Fault } from "@ocir-broker/oci-simulator/http/faults";
 import { answerScript, credentials, hostOf, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
 

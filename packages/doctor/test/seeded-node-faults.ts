@@ -2,7 +2,7 @@
 import { chmodSync, renameSync } from "node:fs";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
-import type { ProgramResult, ProgramRun } from "@ocir-broker/node";
+import type { ProgramResult, ProgramRun } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { answerScript, answerStatus, credentials, KUBELET_FLAGS, listen, OUR_PROVIDER, PLUGIN } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";

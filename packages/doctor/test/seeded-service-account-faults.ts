@@ -1,7 +1,7 @@
 /** Seeded faults of pulls by service account. */
 import { join } from "node:path";
-import { Secret } from "@ocir-broker/foundation";
-import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import type { DoctorOptions } from "../src/doctor-options.ts";
 import { answerScript, type BrokenNode, credentials, OUR_PROVIDER, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";

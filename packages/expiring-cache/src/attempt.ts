@@ -2,7 +2,8 @@
  * Runs one fetch under a time limit. It ends once: with a value that can be served, with an error, or by timeout. After a timeout, a
  * fetch that ignores its abort signal may still deliver a value late. Does not know the cached value or the time of the next attempt.
  */
-import type { Clock, Expiring } from "@ocir-broker/foundation";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { CacheError } from "./cache-error.ts";
 import type { FetchReason } from "./cache-report.ts";
 import { servableUntilMs } from "./renewal-policy.ts";

@@ -1,5 +1,5 @@
 /** Errors of the cache itself. An error of `fetch` is passed to the callers unchanged. */
-import { CACHE_ERRORS, type CacheErrorCode } from "@ocir-broker/errors";
+import { CACHE_ERRORS, type CacheErrorCode } from "@ocir-broker/errors/cache-errors";
 
 /** The message names the key and the code; the key is a registry host or another name that is no secret. */
 export class CacheError extends Error {

@@ -1,5 +1,5 @@
-import type { Expiring } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, vi } from "vitest";
 import { OnDemandCache } from "./on-demand-cache.ts";
 

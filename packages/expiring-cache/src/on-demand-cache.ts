@@ -4,7 +4,10 @@
  *
  * Single-flight for each key; the least recently used keys are dropped, and expired values at the latest with the next fetch.
  */
-import { type Clock, type Expiring, type Random, retryHintOf, sleep } from "@ocir-broker/foundation";
+import { type Expiring, retryHintOf } from "@ocir-broker/foundation/expiring";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { LRUCache } from "lru-cache";
 import { type Attempt, type AttemptOptions, createAttempt } from "./attempt.ts";
 import { CacheError } from "./cache-error.ts";

@@ -1,5 +1,5 @@
 /** Checks invariants of the cache under random lives, clock moves, suspends, failures, hangs, callers and refreshes. */
-import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createFetchDouble, type FetchCall, UpstreamFailure } from "../test/fetch-double.ts";

@@ -4,7 +4,9 @@
  * Keys that have or had a value live in an LRU, all others in a separate map, so that failing keys cannot evict a valid
  * value. renewer.ts owns the life of one value; `fetch` owns the upstreams.
  */
-import type { Clock, Expiring, Random } from "@ocir-broker/foundation";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { LRUCache } from "lru-cache";
 import type { Fetch } from "./attempt.ts";
 import { CacheError } from "./cache-error.ts";

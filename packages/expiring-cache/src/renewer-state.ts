@@ -2,7 +2,7 @@
  * The renewer's state as a union of small objects, and what it implies at one instant: the answer for a caller, and the
  * time and reason of the next fetch. Changes nothing, starts nothing.
  */
-import type { Expiring } from "@ocir-broker/foundation";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Attempt } from "./attempt.ts";
 import type { FetchReason } from "./cache-report.ts";
 import { servableUntilMs } from "./renewal-policy.ts";

@@ -1,4 +1,4 @@
-import { createFakeClock } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, test, vi } from "vitest";
 import { createCache, FIRST_RENEWAL_AT_HALF, UpstreamFailure } from "../test/fetch-double.ts";
 import { RefreshAheadCache } from "./refresh-ahead-cache.ts";

@@ -7,7 +7,9 @@
  * aborts; one that ignores the signal is abandoned and may still run when the next one starts. Its late value is taken if it
  * outlives the current one.
  */
-import { type Clock, type Expiring, type Random, retryHintOf, type Timer } from "@ocir-broker/foundation";
+import { type Expiring, retryHintOf } from "@ocir-broker/foundation/expiring";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import { type Attempt, type AttemptOptions, createAttempt } from "./attempt.ts";
 import { CacheError } from "./cache-error.ts";
 import type { CacheEntry, CacheEvent } from "./cache-report.ts";

@@ -1,5 +1,6 @@
 /** The callers who wait for one value, each with its own deadline. Does not know about fetches; fetches do not know deadlines. */
-import type { Clock, Expiring, Timer } from "@ocir-broker/foundation";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 
 interface Waiter<V> {
   readonly deadlineMs: number;

@@ -1,6 +1,7 @@
 /** A `fetch` for tests: records each call; the test, or a behaviour, decides how and when it ends. */
-import type { Clock, Expiring } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import type { Fetch, FetchContext } from "../src/attempt.ts";
 import type { CacheEvent } from "../src/cache-report.ts";
 import { RefreshAheadCache, type RefreshAheadCacheOptions } from "../src/refresh-ahead-cache.ts";

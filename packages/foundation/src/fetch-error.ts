@@ -1,5 +1,5 @@
 /** The base class for errors of fetches: a code of the package's table, with its text and its hint about retries. */
-import type { FetchErrorText } from "@ocir-broker/errors";
+import type { FetchErrorText } from "@ocir-broker/errors/error-text";
 
 export interface FetchErrorOptions {
   /** The answer's HTTP status, if there was an answer. */

@@ -1,5 +1,6 @@
 /** Failures of file operations in words: a stable code, what happened, and what to do next. */
-import { type ErrorText, FILE_ERRORS, type FileErrorCode } from "@ocir-broker/errors";
+import type { ErrorText } from "@ocir-broker/errors/error-text";
+import { FILE_ERRORS, type FileErrorCode } from "@ocir-broker/errors/file-errors";
 import { type RefusedFileCode, RefusedFileError } from "./regular-file.ts";
 
 export interface FileFault extends ErrorText {

@@ -5,7 +5,7 @@
  * the body; no redirects. Classifies undici's errors. It never retries or logs, and does not interpret a status: each service's
  * own file does.
  */
-import { UPSTREAM_ERRORS, type UpstreamErrorCode } from "@ocir-broker/errors";
+import { UPSTREAM_ERRORS, type UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { type Dispatcher, errors, request } from "undici";
 import type { Clock } from "./time/clock.ts";
 

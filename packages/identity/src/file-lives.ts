@@ -1,5 +1,5 @@
 /** The provider of an identity that comes from files, which may change while the broker runs. */
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { IdentityError } from "./identity-error.ts";
 import type { IdentityProvider, SigningSession } from "./provider.ts";
 import type { RegionInfo } from "./region-info.ts";

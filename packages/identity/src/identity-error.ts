@@ -2,8 +2,8 @@
  * The package's one error. Its message has the host, the code and a text from this package; never a token, key, certificate,
  * header or body. Its cause, if any, is an UpstreamError.
  */
-import { FILE_IDENTITY_ERRORS, IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/errors";
-import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation";
+import { FILE_IDENTITY_ERRORS, IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation/fetch-error";
 
 export class IdentityError extends FetchError<IdentityErrorCode> {
   override readonly name = "IdentityError";

@@ -1,5 +1,6 @@
 /** Events for a caller to count or log: closed values and numbers, no sent or received text. */
-import type { IdentityErrorCode, UpstreamErrorCode } from "@ocir-broker/errors";
+import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 
 export type IdentityEvent =
   /** One request; `outcome` is the answer's status, or the reason why there was no complete answer. */

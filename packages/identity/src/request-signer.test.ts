@@ -1,5 +1,5 @@
 import { generateKeyPairSync, verify } from "node:crypto";
-import { Secret } from "@ocir-broker/foundation";
+import { Secret } from "@ocir-broker/foundation/secret";
 import { expect, test } from "vitest";
 import type { SigningSession } from "./provider.ts";
 import { signRequest } from "./request-signer.ts";

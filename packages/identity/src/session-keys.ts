@@ -4,7 +4,7 @@
  */
 import { generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 
 export interface KeyPair {
   readonly publicKey: KeyObject;

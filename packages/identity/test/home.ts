@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import type { IdentityProvider, ProviderContext } from "../src/provider.ts";
 import type { Started } from "./provider-conformance.ts";
 

@@ -3,8 +3,8 @@
  * this with its set-up, and states the features that it lacks.
  */
 import { inspect } from "node:util";
-import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/errors";
-import type { Clock } from "@ocir-broker/foundation";
+import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { describe, expect, it } from "vitest";
 import { IdentityError } from "../src/identity-error.ts";
 import type { IdentityProvider, KnownIdentity } from "../src/provider.ts";

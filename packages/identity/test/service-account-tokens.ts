@@ -1,6 +1,7 @@
 /** For tests: a token as an API server issues it, of chosen claims, key and header, and what answers it. */
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { Secret, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation";
+import { Secret } from "@ocir-broker/foundation/secret";
+import type { UpstreamRequest, UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { vi } from "vitest";
 
 export const issuerKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });

@@ -2,8 +2,7 @@
  * Decodes what a plugin printed, as strictly as the kubelet does since 1.32 (stricter than older kubelets). Names only
  * the faulty field, because everything else in an answer is secret.
  */
-
-import { API_VERSION } from "@ocir-broker/protocol";
+import { API_VERSION } from "@ocir-broker/protocol/contract";
 import { isJson, parseText } from "./reading/document.ts";
 import { parseGoDurationNs } from "./reading/duration.ts";
 import type { Tree } from "./tree.ts";

@@ -1,5 +1,5 @@
 /** The package's one error: a caller's request cannot be carried out. A fault in a file is a finding, not an error. */
-import type { ErrorText } from "@ocir-broker/errors";
+import type { ErrorText } from "@ocir-broker/errors/error-text";
 
 export const KUBELET_CONFIG_ERRORS = {
   "config-not-editable": {

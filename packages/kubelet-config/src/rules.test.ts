@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { API_VERSIONS, MATCH_IMAGES } from "@ocir-broker/protocol";
+import { API_VERSIONS, MATCH_IMAGES } from "@ocir-broker/protocol/contract";
 import { expect, test } from "vitest";
 import { NEWEST_MINOR, OLDEST_MINOR, RULES, type Rule } from "./rules.ts";
 

@@ -2,7 +2,7 @@
  * Every rule by its code: the kubelet minors in which it stops the kubelet, and the remedy. A rule that is fatal in no minor, or not
  * in this one, is a warning. docs/kubelet-rules.md has the rules' meanings.
  */
-import { API_VERSION } from "@ocir-broker/protocol";
+import { API_VERSION } from "@ocir-broker/protocol/contract";
 
 /** Minors of Kubernetes 1.x, both inclusive; an open end lasts until the newest. */
 export interface FatalMinors {

@@ -12,7 +12,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { callCredentialProvider, temporaryFolder } from "@ocir-broker/testkit";
+import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, test } from "vitest";
 import { describeBuilds } from "../test/native-builds.ts";
 

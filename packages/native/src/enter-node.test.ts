@@ -3,7 +3,8 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryFolder, until } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { until } from "@ocir-broker/testkit/until";
 import { expect, onTestFinished, test } from "vitest";
 import { describeBuilds } from "../test/native-builds.ts";
 

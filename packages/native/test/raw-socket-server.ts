@@ -4,7 +4,7 @@
  */
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 
 interface RawRequest {
   readonly body: Buffer;

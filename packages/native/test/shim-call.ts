@@ -3,7 +3,7 @@
  */
 import { spawn } from "node:child_process";
 import { readdirSync, readlinkSync } from "node:fs";
-import { callCredentialProvider } from "@ocir-broker/testkit";
+import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { expect } from "vitest";
 import { describeBuilds } from "./native-builds.ts";
 

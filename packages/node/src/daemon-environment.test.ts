@@ -1,7 +1,7 @@
 import { chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
 import { printed } from "../test/program-double.ts";
 import { environmentOfUnit, readDaemonEnvironment } from "./daemon-environment.ts";

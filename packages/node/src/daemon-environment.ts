@@ -7,7 +7,7 @@
  * A value with blanks is unknown with a systemd that prints `[unprintable]` instead, as 239 does.
  */
 import { globSync } from "node:fs";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { parseEnvironmentFile } from "./environment-file.ts";
 import { createNodeFiles, type NodeFiles, textOf } from "./node-files.ts";
 import { showProperties } from "./node-service.ts";

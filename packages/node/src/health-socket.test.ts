@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import { join } from "node:path";
-import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { askHealthSocket } from "./health-socket.ts";
 

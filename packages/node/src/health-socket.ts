@@ -1,6 +1,6 @@
 /** One request to a socket of the daemon, with a bounded response. */
 import { type RequestOptions, request } from "node:http";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 
 export type SocketAnswer =
   | { readonly status: number; readonly body: Buffer }

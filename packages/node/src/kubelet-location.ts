@@ -2,7 +2,7 @@
  * Locates the kubelet for scripts that run as root: its process, version, and the paths in its flags and unit. A path that
  * another user can change is reported as a fault, never as a value.
  */
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, detectKubelet, unitValues } from "./kubelet.ts";
 import { createNodeFiles, type NodeFiles } from "./node-files.ts";
 import { createRunProgram } from "./program-run.ts";

@@ -1,7 +1,7 @@
 /** The network below HTTP: DNS look-ups and TCP connections. */
 import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 
 export interface Network {
   /** Rejects as node:dns does. */

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
 import { createNodeFiles, textOf } from "./node-files.ts";
 

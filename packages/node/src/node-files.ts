@@ -4,7 +4,8 @@
  */
 import { accessSync, constants, lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { distrustOf, readRegularFile } from "@ocir-broker/foundation";
+import { readRegularFile } from "@ocir-broker/foundation/regular-file";
+import { distrustOf } from "@ocir-broker/foundation/trusted-path";
 
 /** A failure is an errno code, such as ENOENT, or that of a refused file: `not-regular`, `path-untrusted`, `too-large`. */
 export type Read<Value> = { readonly value: Value } | { readonly failure: string };

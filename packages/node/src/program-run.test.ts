@@ -1,5 +1,5 @@
-import { createSystemClock } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test } from "vitest";
 import { createRunProgram } from "./program-run.ts";
 

@@ -4,7 +4,7 @@
  * output unchanged. The output is bounded.
  */
 import { spawn } from "node:child_process";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 
 export interface ProgramRun {
   readonly path: string;

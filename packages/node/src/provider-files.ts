@@ -4,9 +4,10 @@
  */
 import type { Stats } from "node:fs";
 import { join } from "node:path";
-import { resultIfAny } from "@ocir-broker/foundation";
-import { type ConfigFile, decodeConfigText } from "@ocir-broker/kubelet-config";
-import { API_VERSION, isOurProvider } from "@ocir-broker/protocol";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
+import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
+import { API_VERSION, isOurProvider } from "@ocir-broker/protocol/contract";
 import { parse } from "yaml";
 import * as z from "zod";
 import type { Kubelet } from "./kubelet.ts";

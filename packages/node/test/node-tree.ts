@@ -1,7 +1,7 @@
 /** The files of a node, in a folder of the test's own. */
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 
 export function createNodeTree() {
   const root = temporaryFolder();

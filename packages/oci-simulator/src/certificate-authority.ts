@@ -4,7 +4,7 @@
  */
 import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import * as x509 from "@peculiar/x509";
 
 export interface CertificateAuthority {

@@ -4,7 +4,7 @@
  */
 import { createHash, createPublicKey, generateKeyPair, type KeyObject, randomUUID, type webcrypto } from "node:crypto";
 import { promisify } from "node:util";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { notAuthenticated, Refusal } from "./http/refusal.ts";
 import { type Claims, decodeJwt, isEs256, isRs256, signRs256 } from "./jwt.ts";
 

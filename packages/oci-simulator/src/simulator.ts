@@ -1,5 +1,5 @@
 /** Wires the simulator: services with their listeners, counts, faults and the control API. */
-import { type Clock, createSystemClock } from "@ocir-broker/foundation";
+import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiKeys } from "./auth/api-keys.ts";
 import { answerAuth, authEndpoint } from "./auth/auth-service.ts";
 import { createSessionTokens } from "./auth/session-tokens.ts";

@@ -5,7 +5,7 @@
  * Form: https://distribution.github.io/distribution/spec/auth/jwt/ (ES256, `x5c` in the header).
  */
 import { createPublicKey, KeyObject } from "node:crypto";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createCertificateAuthority, newP256Keys } from "./certificate-authority.ts";
 import { type Claims, type DecodedJwt, isEs256, signEs256 } from "./jwt.ts";
 

@@ -3,7 +3,7 @@
  * code with the verifying side.
  */
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from "node:crypto";
-import type { Simulator } from "../src/index.ts";
+import type { Simulator } from "../src/simulator.ts";
 import { type RawAnswer, send } from "./raw-client.ts";
 
 interface Wire {

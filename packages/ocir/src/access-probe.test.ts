@@ -1,4 +1,5 @@
-import { Secret, type SendRequest, UpstreamError } from "@ocir-broker/foundation";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { type SendRequest, UpstreamError } from "@ocir-broker/foundation/upstream";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { type Access, isProbeable, type ProbeOptions, probeRepository } from "./access-probe.ts";
 

@@ -3,7 +3,8 @@
  *
  * Sends the token only to the given endpoint: follows no redirect and no `WWW-Authenticate` realm.
  */
-import type { Secret, SendRequest } from "@ocir-broker/foundation";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { isReference, isRepository } from "./image.ts";
 
 /** `unknown` proves nothing: 404 means a repository without this tag, or no such repository. */

@@ -2,7 +2,7 @@
  * Parses the token endpoint's answer: a JWT, its lifetime, and whether it is anonymous. Pure; only the registry verifies the
  * signature. Errors contain nothing of the answer.
  */
-import { parseJson } from "@ocir-broker/foundation";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
 import * as z from "zod";
 
 export interface BearerToken {

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
-import { Secret, type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
-import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { fetchBearerToken } from "./token-endpoint.ts";
 

@@ -4,16 +4,12 @@
  * Sends one request and classifies its answer. It never retries, never follows a redirect, and refuses a token that is anonymous
  * or has no known lifetime.
  */
-import {
-  type Clock,
-  type Expiring,
-  isSkewed,
-  retryAfterMsOf,
-  Secret,
-  type SendRequest,
-  UpstreamError,
-  type UpstreamResponse,
-} from "@ocir-broker/foundation";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
+import { Secret } from "@ocir-broker/foundation/secret";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
+import { type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { parseTokenAnswer } from "./bearer-token.ts";
 import { OcirError } from "./ocir-error.ts";
 

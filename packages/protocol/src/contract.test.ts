@@ -1,4 +1,4 @@
-import { ERROR_TABLE } from "@ocir-broker/errors";
+import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { expect, it } from "vitest";
 import { MAX_REQUEST_BYTES } from "./contract.ts";
 

@@ -1,5 +1,5 @@
 /** The package's one error. Its messages are a closed table, without any text of a request or answer. */
-import { PROTOCOL_ERRORS, type ProtocolErrorCode } from "@ocir-broker/errors";
+import { PROTOCOL_ERRORS, type ProtocolErrorCode } from "@ocir-broker/errors/protocol-errors";
 
 export class ProtocolError extends Error {
   readonly code: ProtocolErrorCode;

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { Secret } from "@ocir-broker/foundation";
+import { Secret } from "@ocir-broker/foundation/secret";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { API_VERSIONS, MAX_REQUEST_BYTES } from "./contract.ts";

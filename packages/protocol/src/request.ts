@@ -4,7 +4,7 @@
  * Accepts and drops fields that a newer kubelet may add. Checks only the envelope and the form of a service-account token
  * (KEP-4412); the package ocir checks the image, and the cluster's exchange the token.
  */
-import { Secret } from "@ocir-broker/foundation";
+import { Secret } from "@ocir-broker/foundation/secret";
 import * as z from "zod";
 import { API_VERSIONS, type ApiVersion, MAX_REQUEST_BYTES } from "./contract.ts";
 import { ProtocolError } from "./protocol-error.ts";

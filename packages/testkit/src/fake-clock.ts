@@ -2,7 +2,7 @@
  * A clock that only moves when a test moves it, and simulates jumps of the wall clock and suspends of the machine.
  */
 import { setImmediate } from "node:timers/promises";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 
 export interface FakeClock extends Clock {
   /** Moves both clocks and fires due timers in order; awaits the work they start, as far as it only needs promises. */

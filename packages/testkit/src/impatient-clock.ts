@@ -2,7 +2,7 @@
  * A clock that does not wait: a timer fires on the next turn of the event loop, and the clock then has the timer's due time. For
  * code that spaces its requests to real sockets. Only the time limit of a whole exchange takes real time.
  */
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 
 interface ImpatientClock extends Clock {
   /** Moves only the wall clock. */

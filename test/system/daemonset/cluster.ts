@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import { expect } from "vitest";
 import { createApiServer } from "../../daemonset/api-server.ts";
 import { makeArchives } from "../install/archives.ts";

@@ -4,8 +4,10 @@
  */
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { DISABLED_FILE } from "@ocir-broker/protocol";
-import { credentialProviderRequest, temporaryFolder, until } from "@ocir-broker/testkit";
+import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { until } from "@ocir-broker/testkit/until";
 import { makeArchives, VERSION } from "../install/archives.ts";
 import { HEALTH_SOCKET, OCIR_IMAGES, providerConfig, SERVICE, SHIM, startSimulator } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../systemd-root/index.ts";

@@ -2,7 +2,7 @@
  * One cell of the matrix: a broker with one fault at one upstream, from the start (cold) or with a token in memory (warm). Returns
  * the kubelet's answer, the time of the broker's next attempt, and its log.
  */
-import type { Simulator } from "@ocir-broker/oci-simulator";
+import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import { expect } from "vitest";
 import { type InProcessBroker, type LogLine, type Pulled, startInProcess } from "../in-process-broker.ts";
 import { type Combination, RETRY_AFTER_S } from "./combinations.ts";

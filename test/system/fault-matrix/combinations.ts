@@ -1,5 +1,5 @@
 /** The faults, the upstreams, and their combinations. */
-import type { Fault } from "@ocir-broker/oci-simulator";
+import type { Fault } from "@ocir-broker/oci-simulator/http/faults";
 
 export interface Upstream {
   readonly name: string;

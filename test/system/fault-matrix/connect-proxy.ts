@@ -1,7 +1,7 @@
 /** A proxy that accepts CONNECT for any name and connects to the simulator: the cloud's own names, on loopback. */
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
-import type { Simulator } from "@ocir-broker/oci-simulator";
+import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 
 export interface ConnectProxy {
   readonly url: string;

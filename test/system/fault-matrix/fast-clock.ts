@@ -1,5 +1,5 @@
 /** Real time at a multiple of its speed, and with leaps: hours of renewals in seconds, over real sockets. */
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 
 export interface FastClock extends Clock {
   /** Moves both clocks; timers that become due fire on the next turn. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startSimulator } from "@ocir-broker/oci-simulator";
+import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { afterAll, expect, it } from "vitest";
 import { type Place, runCold, runWarm } from "./cell.ts";
 import { COMBINATIONS, type Combination } from "./combinations.ts";

@@ -1,4 +1,5 @@
-import { checkConfig, printConfig } from "@ocir-broker/credentials";
+import { checkConfig } from "@ocir-broker/credentials/config/load";
+import { printConfig } from "@ocir-broker/credentials/config/print";
 
 /** A configuration is accepted, or each fault is one printable line; an accepted one is accepted again as printed. */
 export function fuzz(data: Buffer): void {

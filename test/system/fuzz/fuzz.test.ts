@@ -6,7 +6,7 @@ import { execFile, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { build } from "esbuild";
 import { expect, it } from "vitest";
 import { describeUnless } from "../describe-unless.ts";

@@ -2,10 +2,10 @@
  * Hundreds of thousands of names that look like Oracle's registries: a pull from each must get no token. An oracle that shares no
  * code with the rules decides what is a registry.
  */
-import { Secret } from "@ocir-broker/foundation";
-import { knownRealmDomains } from "@ocir-broker/identity";
-import { createHostRules } from "@ocir-broker/ocir";
-import { credentialProviderRequest } from "@ocir-broker/testkit";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { createHostRules } from "@ocir-broker/ocir/host-rules";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { expect, it } from "vitest";
 import { createKubeletCredentials } from "../../../packages/credentials/src/pulls/kubelet-credentials.ts";
 import { createSeededRandom } from "../../seeded-random.ts";

@@ -2,7 +2,7 @@
  * A second, independent definition of OCIR's hosts (label by label, without patterns), so that it does not repeat a mistake in the
  * broker's rules. For a broker without extra hosts.
  */
-import { knownRealmDomains } from "@ocir-broker/identity";
+import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 
 const REALMS: ReadonlySet<string> = new Set(knownRealmDomains());
 

@@ -1,5 +1,8 @@
-import { knownRealmDomains } from "@ocir-broker/identity";
-import { createHostRules, isProbeable, OcirError, parseImage } from "@ocir-broker/ocir";
+import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { isProbeable } from "@ocir-broker/ocir/access-probe";
+import { createHostRules } from "@ocir-broker/ocir/host-rules";
+import { parseImage } from "@ocir-broker/ocir/image";
+import { OcirError } from "@ocir-broker/ocir/ocir-error";
 import { isOcirHost } from "./host-oracle.ts";
 
 const isAllowed = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });

@@ -1,5 +1,5 @@
 /** The fuzzer's seeds: one valid input of each kind. */
-import { createIdentityAuthority } from "@ocir-broker/testkit";
+import { createIdentityAuthority } from "@ocir-broker/testkit/instance-identity";
 
 const YEAR_MS = 365 * 86_400_000;
 const NOW_MS = 1_767_225_600_000;

@@ -4,8 +4,10 @@
  * token of another subject, or the node's for one that did not choose it.
  */
 import { generateKeyPairSync } from "node:crypto";
-import { type Clock, Secret, type UpstreamRequest } from "@ocir-broker/foundation";
-import { WorkloadError } from "@ocir-broker/identity";
+import { Secret } from "@ocir-broker/foundation/secret";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { UpstreamRequest } from "@ocir-broker/foundation/upstream";
+import { WorkloadError } from "@ocir-broker/identity/workload/workload-error";
 import { expect, it } from "vitest";
 import { BrokerError } from "../../../packages/credentials/src/errors/broker-error.ts";
 import { createPullTokens } from "../../../packages/credentials/src/workloads/pull-tokens.ts";

@@ -1,8 +1,10 @@
 /** Upstreams' answers: the first byte selects the reader of the other bytes. */
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
-import type { Secret, UpstreamResponse } from "@ocir-broker/foundation";
-import { IdentityError } from "@ocir-broker/identity";
-import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import { IdentityError } from "@ocir-broker/identity/identity-error";
+import { OcirError } from "@ocir-broker/ocir/ocir-error";
+import { fetchBearerToken } from "@ocir-broker/ocir/token-endpoint";
 import { readLeafCertificate } from "../../../packages/identity/src/instance-principal/leaf-certificate.ts";
 import type { MetadataService } from "../../../packages/identity/src/instance-principal/metadata-service.ts";
 import { fetchRegion } from "../../../packages/identity/src/instance-principal/region.ts";

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { EXAMPLES } from "../../../packages/kubelet-config/test/examples.ts";
 import { CONFIG, type OkeNode, PLUGIN } from "./oke-node.ts";
 

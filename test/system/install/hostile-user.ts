@@ -3,7 +3,7 @@
  * named kubelet and `ocir-broker serve`: one in a control group that ends with the kubelet unit's name, as a user's systemd
  * creates it, and one of a setuid program with user id 0.
  */
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import type { OkeNode } from "./oke-node.ts";
 
 const UID = "65534";

@@ -1,5 +1,5 @@
 /** Kills a node's program before its nth change of a name (rename, link, removal), or before the change of a certain name. */
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import type { OkeNode } from "./oke-node.ts";
 
 /** Precedes the real ones on every PATH of ours. */

@@ -3,8 +3,9 @@
  * for OKE's three bootstrap scripts, which record the kubelet's arguments.
  */
 import { join } from "node:path";
-import { checkCredentialProviderConfig, parseKubeletVersion } from "@ocir-broker/kubelet-config";
-import { until } from "@ocir-broker/testkit";
+import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
+import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
+import { until } from "@ocir-broker/testkit/until";
 import { NODE, startSimulator } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult } from "../systemd-root/index.ts";
 import type { Archive } from "./archives.ts";

@@ -1,5 +1,5 @@
 /** The unit of a running kubelet on a test node, as OKE's bootstrap creates it, and the results of its pulls. */
-import { until } from "@ocir-broker/testkit";
+import { until } from "@ocir-broker/testkit/until";
 import type { OkeNode } from "./oke-node.ts";
 
 /** The path on the node. */

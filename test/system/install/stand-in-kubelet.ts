@@ -7,9 +7,11 @@
 import { accessSync, constants, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConfigFile, checkCredentialProviderConfig, parseKubeletVersion } from "@ocir-broker/kubelet-config";
-import { PROVIDER_NAME } from "@ocir-broker/protocol";
-import { callCredentialProvider } from "@ocir-broker/testkit";
+import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
+import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
+import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
+import { PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { parse } from "yaml";
 import { flagIn } from "./oke-node.ts";
 import { type KubeletReport, REPORT } from "./running-kubelet.ts";

@@ -3,8 +3,9 @@
  * scripts. A simulator of Oracle's cloud also runs there, so that pulls work.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config";
-import { credentialProviderRequest, until } from "@ocir-broker/testkit";
+import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { until } from "@ocir-broker/testkit/until";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { describeUnless } from "../describe-unless.ts";
 import { OCIR_IMAGES, providerConfig, startSimulator } from "../simulated-node.ts";

@@ -1,15 +1,10 @@
 /** `ocir-broker config check|print|schema`: shows and checks the configuration before a service depends on it. */
-import {
-  BrokerError,
-  type Config,
-  configJsonSchema,
-  configPathOf,
-  DEFAULT_CONFIG_PATH,
-  domainFaultOf,
-  loadConfig,
-  printConfig,
-} from "@ocir-broker/credentials";
-import { readTrustedCertificates } from "@ocir-broker/foundation";
+import { pathOf as configPathOf, DEFAULT_CONFIG_PATH, loadConfig } from "@ocir-broker/credentials/config/load";
+import { printConfig } from "@ocir-broker/credentials/config/print";
+import { type Config, configJsonSchema } from "@ocir-broker/credentials/config/schema";
+import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { domainFaultOf } from "@ocir-broker/credentials/workloads/domain-fault";
+import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
 import type { Command } from "commander";
 import { CONFIG_OPTION, type ConfigOptions, configSource } from "../config/config-source.ts";
 import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";

@@ -4,8 +4,11 @@
  *
  * By the protocol an error is one line on stdout, with exit status 1. A faulty configuration is an error, because a person reads it.
  */
-import { createOneShotBroker, errorAnswerOf, loadConfig } from "@ocir-broker/credentials";
-import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
+import { loadConfig } from "@ocir-broker/credentials/config/load";
+import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
+import { errorAnswerOf } from "@ocir-broker/credentials/pulls/error-answer";
+import { systemRandom } from "@ocir-broker/foundation/random";
+import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import type { Command } from "commander";
 import { brokerErrorLine } from "../broker-error-line.ts";
 import { callersSource } from "../config/personal-config.ts";

@@ -3,11 +3,19 @@
  * 2: doctor itself failed. With `--record` it contacts only Oracle's services and records their answers.
  */
 import { readFileSync } from "node:fs";
-import { configPathOf, loadLenientConfig } from "@ocir-broker/credentials";
-import { type DoctorOptions, diagnose, exitStatusOf, recordTranscript, renderReport } from "@ocir-broker/doctor";
-import { createSystemClock, holdProcess, readRegularFile, type Secret, systemRandom } from "@ocir-broker/foundation";
-import { hasIdentity, PROVIDER_NAMES, type ProviderName, parseServiceAccountToken } from "@ocir-broker/identity";
-import { readDaemonEnvironment } from "@ocir-broker/node";
+import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
+import { pathOf as configPathOf } from "@ocir-broker/credentials/config/load";
+import { diagnose } from "@ocir-broker/doctor/doctor";
+import type { DoctorOptions } from "@ocir-broker/doctor/doctor-options";
+import { recordTranscript } from "@ocir-broker/doctor/recording/transcript";
+import { exitStatusOf, renderReport } from "@ocir-broker/doctor/report";
+import { systemRandom } from "@ocir-broker/foundation/random";
+import { readRegularFile } from "@ocir-broker/foundation/regular-file";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
+import { hasIdentity, PROVIDER_NAMES, type ProviderName } from "@ocir-broker/identity/providers";
+import { parseServiceAccountToken } from "@ocir-broker/identity/workload/service-account-token";
+import { readDaemonEnvironment } from "@ocir-broker/node/daemon-environment";
 import { type Command, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { CONFIG_OPTION, configSource } from "../config/config-source.ts";

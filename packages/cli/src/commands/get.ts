@@ -2,9 +2,12 @@
  * `ocir-broker get`: prints one answer on stdout, or one line on stderr and exit status 1; never an empty stdout with 0. Asks the
  * daemon, or Oracle's services directly if there is no daemon.
  */
-import { BrokerError, createOneShotBroker, errorAnswerOf } from "@ocir-broker/credentials";
-import { createSystemClock, holdProcess, systemRandom } from "@ocir-broker/foundation";
-import { API_VERSIONS } from "@ocir-broker/protocol";
+import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
+import { errorAnswerOf } from "@ocir-broker/credentials/pulls/error-answer";
+import { systemRandom } from "@ocir-broker/foundation/random";
+import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
+import { API_VERSIONS } from "@ocir-broker/protocol/contract";
 import { type Command, Option } from "commander";
 import { configInForce } from "../config/config-in-force.ts";
 import { CONFIG_OPTION } from "../config/config-source.ts";

@@ -4,20 +4,17 @@
  * before they restart a kubelet.
  */
 import { buffer } from "node:stream/consumers";
-import { absolutePathOf, createSystemClock } from "@ocir-broker/foundation";
-import {
-  checkCredentialProviderConfig,
-  decodeCredentialProviderAnswer,
-  explainMatch,
-  type Finding,
-  type MergeOptions,
-  mergeProvider,
-  parseKubeletVersion,
-  readProviders,
-  removeProviders,
-} from "@ocir-broker/kubelet-config";
-import { createNodeFiles, locateKubelet, pathFaultOf } from "@ocir-broker/node";
-import { isOurProvider, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { absolutePathOf } from "@ocir-broker/foundation/trusted-path";
+import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config/answer";
+import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
+import type { Finding } from "@ocir-broker/kubelet-config/finding";
+import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
+import { type MergeOptions, mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
+import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
+import { locateKubelet, pathFaultOf } from "@ocir-broker/node/kubelet-location";
+import { createNodeFiles } from "@ocir-broker/node/node-files";
+import { isOurProvider, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";

@@ -5,9 +5,15 @@
  * SIGTERM and SIGINT shut it down gracefully; SIGHUP reloads the configuration. An uncaught error is logged and then
  * ends the process, because its state is unknown; the service manager starts it again.
  */
-import { configPathOf, loadLenientConfig } from "@ocir-broker/credentials";
-import { createConfigStatus, createLog, lastConfig, startBroker, superviseBroker } from "@ocir-broker/daemon";
-import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs, systemRandom } from "@ocir-broker/foundation";
+import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
+import { pathOf as configPathOf } from "@ocir-broker/credentials/config/load";
+import { createConfigStatus } from "@ocir-broker/daemon/config/config-status";
+import { startBroker } from "@ocir-broker/daemon/daemon";
+import { lastConfig } from "@ocir-broker/daemon/handover/handover";
+import { superviseBroker } from "@ocir-broker/daemon/systemd/supervise";
+import { createLog } from "@ocir-broker/daemon/telemetry/log";
+import { systemRandom } from "@ocir-broker/foundation/random";
+import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs } from "@ocir-broker/foundation/time/clock";
 import type { Command } from "commander";
 import { CONFIG_OPTION, type ConfigOptions, sourceOf, USER_OPTION } from "../config/config-source.ts";
 import { environment, keepFromChildren, version } from "../process/environment.ts";

@@ -1,5 +1,5 @@
 /** `ocir-broker kubelet-config grants`: prints the rights that pulls by service account need, for kubectl and the Console. */
-import { audienceRbac, workloadPolicy } from "@ocir-broker/kubelet-config";
+import { audienceRbac, workloadPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
 import { type Command, InvalidArgumentError } from "commander";
 
 interface GrantsOptions {

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runCommand } from "../../test/command-run.ts";
 

@@ -1,16 +1,13 @@
 /** `ocir-broker status`: shows what the daemon reports on its health socket. It holds no secret. */
-import type { DiagnosisName } from "@ocir-broker/doctor";
-import {
-  type Clock,
-  createSystemClock,
-  holdProcess,
-  parseJson,
-  readRegularFile,
-  resultIfAny,
-  sleep,
-} from "@ocir-broker/foundation";
-import { askHealthSocket } from "@ocir-broker/node";
-import { DISABLED_FILE, HEALTH_GROUP, type HealthDetails } from "@ocir-broker/protocol";
+import type { DiagnosisName } from "@ocir-broker/doctor/diagnoses";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { readRegularFile } from "@ocir-broker/foundation/regular-file";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
+import { sleep } from "@ocir-broker/foundation/time/sleep";
+import { askHealthSocket } from "@ocir-broker/node/health-socket";
+import { DISABLED_FILE, HEALTH_GROUP } from "@ocir-broker/protocol/contract";
+import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { commandError } from "../command-errors.ts";

@@ -1,5 +1,6 @@
 /** The configuration in force, loaded as the daemon loads it: the valid part of the file, and defaults for the rest. */
-import { type Config, loadLenientConfig } from "@ocir-broker/credentials";
+import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
+import type { Config } from "@ocir-broker/credentials/config/schema";
 import { brokerErrorLine } from "../broker-error-line.ts";
 import { type ConfigOptions, sourceOf } from "./config-source.ts";
 

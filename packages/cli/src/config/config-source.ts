@@ -1,6 +1,6 @@
 /** Where a command reads the configuration from: its option, and the source in words for people. */
 import { existsSync } from "node:fs";
-import { type ConfigSource, DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials";
+import { type ConfigSource, DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { environment } from "../process/environment.ts";
 import { personalSource } from "./personal-config.ts";
 

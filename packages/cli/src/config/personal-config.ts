@@ -3,8 +3,8 @@
  * XDG_RUNTIME_DIR, and the identity is the one that Oracle's command line would use.
  */
 import { join } from "node:path";
-import type { ConfigSource } from "@ocir-broker/credentials";
-import { providerOfCliAuth } from "@ocir-broker/identity";
+import type { ConfigSource } from "@ocir-broker/credentials/config/load";
+import { providerOfCliAuth } from "@ocir-broker/identity/providers";
 import type { Environment } from "../process/environment.ts";
 
 /** The command line's own default. */

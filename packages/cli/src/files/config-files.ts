@@ -17,8 +17,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { readRegularFile } from "@ocir-broker/foundation";
-import { type ConfigFile, decodeConfigText } from "@ocir-broker/kubelet-config";
+import { readRegularFile } from "@ocir-broker/foundation/regular-file";
+import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
+import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
 import { withPath } from "../failure.ts";
 
 const NEW_FILE_MODE = 0o644;

@@ -1,7 +1,7 @@
 /** Reads a request from standard input to its end. */
-import { BrokerError } from "@ocir-broker/credentials";
-import { ERROR_TABLE } from "@ocir-broker/errors";
-import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
+import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
+import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
 
 /** @throws {BrokerError} `body-too-large` */
 export async function readRequest(): Promise<Buffer> {

@@ -2,10 +2,12 @@
  * The catalogue of all error codes and of doctor's findings, for docs/reference/codes.md. Each package declares its own; a table
  * here that lacks one of them does not compile.
  */
-import { DIAGNOSES, type Diagnosis } from "@ocir-broker/doctor";
-import { ERROR_TABLE, type ErrorCode, type ErrorText, FILE_ERRORS, type FileErrorCode } from "@ocir-broker/errors";
-import { KUBELET_CONFIG_ERRORS, type KubeletConfigErrorCode } from "@ocir-broker/kubelet-config";
-import { SHIM_ERRORS, type ShimErrorCode, type ShimErrorText } from "@ocir-broker/protocol";
+import { DIAGNOSES, type Diagnosis } from "@ocir-broker/doctor/diagnoses";
+import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
+import type { ErrorText } from "@ocir-broker/errors/error-text";
+import { FILE_ERRORS, type FileErrorCode } from "@ocir-broker/errors/file-errors";
+import { KUBELET_CONFIG_ERRORS, type KubeletConfigErrorCode } from "@ocir-broker/kubelet-config/kubelet-config-error";
+import { SHIM_ERRORS, type ShimErrorCode, type ShimErrorText } from "@ocir-broker/protocol/shim-errors";
 import { COMMAND_ERRORS, type CommandErrorCode } from "../command-errors.ts";
 
 type Codes<Code extends string> = Readonly<Record<Code, ErrorText>>;

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describeConfigKeys } from "@ocir-broker/credentials";
+import { describeConfigKeys } from "@ocir-broker/credentials/config/keys";
 import { describe, expect, test } from "vitest";
 import { EXAMPLES } from "../man-text.ts";
 import { createProgram } from "../program.ts";

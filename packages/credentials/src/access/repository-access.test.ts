@@ -1,4 +1,4 @@
-import { createFakeClock } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, vi } from "vitest";
 import { createSessionRefresh } from "../tokens/session-refresh.ts";
 import { type AccessEvent, RepositoryAccess } from "./repository-access.ts";

@@ -6,8 +6,10 @@
  * next to the live ones. This file owns the limits for repositories and registry hosts; session-refresh.ts owns those for
  * the session. It never holds a token, and never delays a request for an unmarked repository.
  */
-import { type Clock, createLimiter, type Limiter, settledWithin } from "@ocir-broker/foundation";
-import type { Access } from "@ocir-broker/ocir";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
+import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
+import type { Access } from "@ocir-broker/ocir/access-probe";
 import { LRUCache } from "lru-cache";
 import type { RefreshSession } from "../tokens/session-refresh.ts";
 

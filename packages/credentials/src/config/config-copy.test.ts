@@ -1,11 +1,11 @@
-import type * as foundation from "@ocir-broker/foundation";
+import type * as foundation from "@ocir-broker/foundation/regular-file";
 import { describe, expect, it, vi } from "vitest";
 import { loadConfig } from "./load.ts";
 
 /** Files by their paths; a path that is not here may not be read. */
 let files: Readonly<Record<string, string>>;
 
-vi.mock("@ocir-broker/foundation", async (importOriginal) => ({
+vi.mock("@ocir-broker/foundation/regular-file", async (importOriginal) => ({
   ...(await importOriginal<typeof foundation>()),
   readRegularFile: (path: string) => {
     if (path in files) return Buffer.from(files[path] ?? "");

@@ -3,8 +3,9 @@
  *
  * The package that uses an address decides whether it is valid; this file owns the messages.
  */
-import { parseProxyUrl } from "@ocir-broker/foundation";
-import { isEndpointAllowed, isRegistryHost, withoutDefaultPort } from "@ocir-broker/ocir";
+import { parseProxyUrl } from "@ocir-broker/foundation/dispatcher";
+import { isEndpointAllowed } from "@ocir-broker/ocir/endpoint";
+import { isRegistryHost, withoutDefaultPort } from "@ocir-broker/ocir/host-rules";
 import * as z from "zod";
 
 /** An https URL, or http to this machine or its link, without credentials, query or fragment. */

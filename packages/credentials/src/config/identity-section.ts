@@ -1,5 +1,5 @@
 /** Keys of the identity that signs, and of the profile that a person's identity comes from. */
-import { DEFAULT_PROVIDER, PROVIDER_NAMES } from "@ocir-broker/identity";
+import { DEFAULT_PROVIDER, PROVIDER_NAMES } from "@ocir-broker/identity/providers";
 import * as z from "zod";
 import { section } from "./section.ts";
 

@@ -2,7 +2,7 @@
  * Loads a configuration for a process that must run in any case: the valid part of file and environment, defaults for the
  * rest, and the fault. Why: docs/decisions/0013-a-faulty-configuration.md.
  */
-import type { ConfigInForce } from "@ocir-broker/protocol";
+import type { ConfigInForce } from "@ocir-broker/protocol/health";
 import type * as z from "zod";
 import type { ConfigError } from "../errors/config-error.ts";
 import {

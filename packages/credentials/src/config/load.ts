@@ -3,7 +3,8 @@
  *
  * The file has precedence; the environment fills in keys that the file does not set.
  */
-import { fileFaultOf, readRegularFile } from "@ocir-broker/foundation";
+import { fileFaultOf } from "@ocir-broker/foundation/file-fault";
+import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import type * as z from "zod";
 import { ConfigError } from "../errors/config-error.ts";
 import { parseLocated } from "./located-yaml.ts";

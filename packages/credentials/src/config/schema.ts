@@ -2,7 +2,7 @@
  * The configuration's schema: every key with type, default, check and description; the larger sections are in sections/. JSON
  * Schema, reference page, man page and example are generated from it.
  */
-import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_CALL_MS } from "@ocir-broker/protocol";
+import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_CALL_MS } from "@ocir-broker/protocol/contract";
 import * as z from "zod";
 import { duration } from "./duration.ts";
 import { endpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";

@@ -1,5 +1,5 @@
 /** The broker's own faults. What went wrong upstream keeps the error class of the package that saw it. */
-import type { BrokerErrorCode } from "@ocir-broker/errors";
+import type { BrokerErrorCode } from "@ocir-broker/errors/broker-errors";
 
 export class BrokerError extends Error {
   readonly code: BrokerErrorCode;

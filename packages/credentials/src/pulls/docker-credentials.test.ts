@@ -1,5 +1,5 @@
-import { Secret } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, vi } from "vitest";
 import { createDockerCredentials } from "./docker-credentials.ts";
 

@@ -5,15 +5,15 @@
  *
  * Never throws: a failure is an answer, as for the kubelet.
  */
-import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
-import type { Secret } from "@ocir-broker/foundation";
-import { withoutDefaultPort } from "@ocir-broker/ocir";
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import { withoutDefaultPort } from "@ocir-broker/ocir/host-rules";
+import { bearerCredentials } from "@ocir-broker/protocol/auth";
 import {
-  bearerCredentials,
   CREDENTIALS_NOT_FOUND,
   decodeDockerCredentialRequest,
   encodeDockerCredentialResponse,
-} from "@ocir-broker/protocol";
+} from "@ocir-broker/protocol/docker-credential";
 import { errorAnswerOf } from "./error-answer.ts";
 import { JSON_TYPE, textAnswer } from "./http-answer.ts";
 import type { AnswerCredentials, CredentialsAnswer, KubeletCredentialsOptions } from "./kubelet-credentials.ts";

@@ -1,5 +1,6 @@
-import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors";
-import { imageFaultOf, OcirError } from "@ocir-broker/ocir";
+import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
+import { imageFaultOf } from "@ocir-broker/ocir/image-fault";
+import { OcirError } from "@ocir-broker/ocir/ocir-error";
 import { describe, expect, it } from "vitest";
 import { errorAnswer, errorAnswerOf } from "./error-answer.ts";
 

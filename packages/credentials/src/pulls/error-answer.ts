@@ -1,7 +1,8 @@
 /** Renders an error as the shim passes it on to the kubelet's log: one printable ASCII line with a stable code. */
-import { codeOf, type ErrorCode, errorRowOf } from "@ocir-broker/errors";
-import { IdentityError } from "@ocir-broker/identity";
-import { OcirError } from "@ocir-broker/ocir";
+import { type ErrorCode, errorRowOf } from "@ocir-broker/errors/catalogue";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { IdentityError } from "@ocir-broker/identity/identity-error";
+import { OcirError } from "@ocir-broker/ocir/ocir-error";
 import { type HttpAnswer, textAnswer } from "./http-answer.ts";
 
 export function errorAnswerOf(error: unknown): HttpAnswer {

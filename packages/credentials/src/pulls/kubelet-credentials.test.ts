@@ -1,5 +1,7 @@
-import { type Expiring, Secret, UpstreamError } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { UpstreamError } from "@ocir-broker/foundation/upstream";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, vi } from "vitest";
 import { isInHeap } from "../../test/heap.ts";
 import { passwordIn, requestFor } from "../../test/kubelet-request.ts";

@@ -4,15 +4,13 @@
  * Reads as decode → host → rules → token → access → answer; the packages below make each decision.
  * Never throws: a failure is an answer with a stable code and what to do next.
  */
-import type { Outcome } from "@ocir-broker/expiring-cache";
-import type { Clock } from "@ocir-broker/foundation";
-import { type ImageName, isProbeable, parseImage } from "@ocir-broker/ocir";
-import {
-  bearerAuth,
-  type CredentialProviderRequest,
-  decodeCredentialProviderRequest,
-  encodeCredentialProviderResponse,
-} from "@ocir-broker/protocol";
+import type { Outcome } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { isProbeable } from "@ocir-broker/ocir/access-probe";
+import { type ImageName, parseImage } from "@ocir-broker/ocir/image";
+import { bearerAuth } from "@ocir-broker/protocol/auth";
+import { type CredentialProviderRequest, decodeCredentialProviderRequest } from "@ocir-broker/protocol/request";
+import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
 import type { RepositoryAccess } from "../access/repository-access.ts";
 import type { Registries } from "../tokens/registries.ts";
 import type { PullToken, PullTokens } from "../workloads/pull-tokens.ts";

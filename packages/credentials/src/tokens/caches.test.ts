@@ -1,7 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
-import { type Expiring, Secret, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
-import { IdentityError, type SigningSession } from "@ocir-broker/identity";
-import { createFakeClock } from "@ocir-broker/testkit";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
+import { IdentityError } from "@ocir-broker/identity/identity-error";
+import type { SigningSession } from "@ocir-broker/identity/provider";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { jwtOf } from "../../test/jwt.ts";
 import { configSchema } from "../config/schema.ts";
@@ -11,7 +14,7 @@ import { createCaches, SESSION } from "./caches.ts";
 vi.setConfig({ testTimeout: 10_000 });
 
 /** A real signature loads oci-common first, which the fake clock does not wait for. */
-vi.mock("@ocir-broker/identity", async (importOriginal) => ({
+vi.mock("@ocir-broker/identity/request-signer", async (importOriginal) => ({
   ...(await importOriginal<object>()),
   signRequest: async ({ keyId }: SigningSession) => ({ authorization: `Signature keyId="${keyId.reveal()}"` }),
 }));

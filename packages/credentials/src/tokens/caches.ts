@@ -3,9 +3,15 @@
  *
  * Each cache uses the one before it. RefreshAheadCache decides when to fetch or renew; this file and registry-token.ts define a fetch.
  */
-import { type CacheEvent, RefreshAheadCache } from "@ocir-broker/expiring-cache";
-import type { Clock, Random, Secret, SendRequest } from "@ocir-broker/foundation";
-import { IdentityError, type IdentityProvider, type RegionInfo, type SigningSession } from "@ocir-broker/identity";
+import type { CacheEvent } from "@ocir-broker/expiring-cache/cache-report";
+import { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
+import { IdentityError } from "@ocir-broker/identity/identity-error";
+import type { IdentityProvider, SigningSession } from "@ocir-broker/identity/provider";
+import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import type { Config } from "../config/schema.ts";
 import { createRegistries, type LiveRegistries } from "./registries.ts";
 import { fetchToken, isUnauthorized, type TokenSessions } from "./registry-token.ts";

@@ -1,4 +1,4 @@
-import type { RegionInfo } from "@ocir-broker/identity";
+import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import { expect, it, vi } from "vitest";
 import { configOf } from "../../test/config.ts";
 import { createRegistries, isAllowedNow } from "./registries.ts";

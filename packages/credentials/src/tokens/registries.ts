@@ -4,9 +4,10 @@
  * Most names need no request to decide. A realm unknown to the SDK is learnt from the metadata service, so only a name that
  * may belong to one waits for the home region.
  */
-import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
-import { knownRealmDomains, type RegionInfo } from "@ocir-broker/identity";
-import { createHostRules } from "@ocir-broker/ocir";
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import type { RegionInfo } from "@ocir-broker/identity/region-info";
+import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import type { Config } from "../config/schema.ts";
 
 export interface Registries {

@@ -1,7 +1,12 @@
 /** Fetches a registry token with a request that a session signs; every cache of tokens does so. */
-import type { Clock, Expiring, Secret, SendRequest } from "@ocir-broker/foundation";
-import { type SigningSession, signRequest } from "@ocir-broker/identity";
-import { fetchBearerToken, OcirError } from "@ocir-broker/ocir";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
+import type { SigningSession } from "@ocir-broker/identity/provider";
+import { signRequest } from "@ocir-broker/identity/request-signer";
+import { OcirError } from "@ocir-broker/ocir/ocir-error";
+import { fetchBearerToken } from "@ocir-broker/ocir/token-endpoint";
 import { BrokerError } from "../errors/broker-error.ts";
 import type { Registries } from "./registries.ts";
 

@@ -1,4 +1,4 @@
-import { createFakeClock } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it, vi } from "vitest";
 import { createSessionRefresh } from "./session-refresh.ts";
 

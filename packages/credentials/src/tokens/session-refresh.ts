@@ -2,8 +2,9 @@
  * Decides when to refresh a session that a caller distrusts. A registry or identity domain that answers 401 and a denied repository
  * (repository-access.ts) share each refresh, and its rate limit.
  */
-import type { Clock, Expiring } from "@ocir-broker/foundation";
-import type { SigningSession } from "@ocir-broker/identity";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { SigningSession } from "@ocir-broker/identity/provider";
 
 /** One refresh per interval on average: limits what a misbehaving registry, or a policy that never comes, can cause. */
 const INTERVAL_MS = 30_000;

@@ -1,10 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
-import { codeOf } from "@ocir-broker/errors";
-import { createSystemClock, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
-import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { configSchema } from "../config/schema.ts";
 import { createUpstreams, instrumented } from "./upstreams.ts";

@@ -1,12 +1,8 @@
 /** Senders for requests to upstreams: one for the metadata service, which never uses a proxy, and one for all others. */
-import {
-  type Clock,
-  createDirectDispatcher,
-  createSendRequest,
-  createUpstreamDispatcher,
-  readTrustedCertificates,
-  type SendRequest,
-} from "@ocir-broker/foundation";
+import { createDirectDispatcher, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
+import { createSendRequest, type SendRequest } from "@ocir-broker/foundation/upstream";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { type UpstreamResult, upstreamResult } from "./upstream-result.ts";

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf } from "@ocir-broker/errors";
-import { createSystemClock } from "@ocir-broker/foundation";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it } from "vitest";
 import { configSchema } from "../config/schema.ts";
 import { createCluster } from "./cluster.ts";

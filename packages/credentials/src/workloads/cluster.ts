@@ -4,14 +4,10 @@
  *
  * Both are looked up at the first request, because the files may not exist yet when the daemon starts, and kept once found.
  */
-import {
-  type ClientCertificate,
-  type Clock,
-  createSendRequest,
-  createUpstreamDispatcher,
-  type SendRequest,
-} from "@ocir-broker/foundation";
-import { WorkloadError } from "@ocir-broker/identity";
+import { type ClientCertificate, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { createSendRequest, type SendRequest } from "@ocir-broker/foundation/upstream";
+import { WorkloadError } from "@ocir-broker/identity/workload/workload-error";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { readKubeconfig, readText } from "./kubeconfig.ts";

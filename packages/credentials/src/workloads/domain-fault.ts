@@ -1,6 +1,8 @@
 /** Checks the settings of the identity domain before a pod needs them: `ocir-broker config check`. Sends nothing. */
-import { ERROR_TABLE } from "@ocir-broker/errors";
-import { checkDomainSettings, IdentityError, WorkloadError } from "@ocir-broker/identity";
+import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
+import { checkDomainSettings } from "@ocir-broker/identity/identity-domain/identity-domain";
+import { IdentityError } from "@ocir-broker/identity/identity-error";
+import { WorkloadError } from "@ocir-broker/identity/workload/workload-error";
 import type { Config } from "../config/schema.ts";
 
 export interface DomainFault {

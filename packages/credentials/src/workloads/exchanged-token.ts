@@ -2,8 +2,9 @@
  * Gets one registry token for one service-account token, with the session that the token is exchanged for. Keeps nothing and knows no
  * configuration, so that a caller without a cache can use it too.
  */
-import type { Expiring, Secret } from "@ocir-broker/foundation";
-import type { SigningSession } from "@ocir-broker/identity";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { SigningSession } from "@ocir-broker/identity/provider";
 import { fetchToken, type TokenWays } from "../tokens/registry-token.ts";
 
 export interface ExchangedTokenWays extends TokenWays {

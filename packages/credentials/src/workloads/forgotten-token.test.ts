@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
-import { Secret } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it } from "vitest";
 import { isInHeap } from "../../test/heap.ts";
 import { jwtOf, podClaims } from "../../test/jwt.ts";

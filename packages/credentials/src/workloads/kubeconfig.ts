@@ -1,6 +1,6 @@
 /** Reads a kubeconfig's cluster: the API server's URL and its certificate authority. Reads no user, and so no credential. */
 import { dirname, resolve } from "node:path";
-import { readRegularFile } from "@ocir-broker/foundation";
+import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import { parse } from "yaml";
 import * as z from "zod";
 

@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
-import { codeOf } from "@ocir-broker/errors";
-import { Secret, sleep } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { sleep } from "@ocir-broker/foundation/time/sleep";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it, vi } from "vitest";
 import { jwtOf, podClaims } from "../../test/jwt.ts";
 import { createWorkloadTokens } from "./workload-tokens.ts";
@@ -10,7 +11,7 @@ import { createWorkloadTokens } from "./workload-tokens.ts";
 vi.setConfig({ testTimeout: 10_000 });
 
 /** A real signature loads oci-common first, which the fake clock does not wait for. */
-vi.mock("@ocir-broker/identity", async (importOriginal) => ({
+vi.mock("@ocir-broker/identity/request-signer", async (importOriginal) => ({
   ...(await importOriginal<object>()),
   signRequest: async () => ({}),
 }));

@@ -1,6 +1,6 @@
-import { codeOf } from "@ocir-broker/errors";
-import { Secret } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, vi } from "vitest";
 import { createPullTokens, type PullTokensOptions } from "./pull-tokens.ts";
 

@@ -2,9 +2,10 @@
  * Decides whose token a pull gets: the node's, or that of the pod's service account. Fails closed: without an exchange, and if it fails,
  * the node's identity is used only if the configuration says so.
  */
-import type { Answer, RefreshAheadCache } from "@ocir-broker/expiring-cache";
-import type { Clock, Secret } from "@ocir-broker/foundation";
-import type { RequestedServiceAccount } from "@ocir-broker/protocol";
+import type { Answer, RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { RequestedServiceAccount } from "@ocir-broker/protocol/request";
 import type { Config } from "../config/schema.ts";
 import { BrokerError } from "../errors/broker-error.ts";
 import type { WorkloadTokens } from "./workload-tokens.ts";

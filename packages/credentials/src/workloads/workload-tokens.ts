@@ -6,16 +6,20 @@
  * renewed after the last one has ended.
  */
 import { hash } from "node:crypto";
-import { type Answer, OnDemandCache, type OnDemandCacheOptions } from "@ocir-broker/expiring-cache";
-import { type Expiring, type Random, type Secret, settledWithin } from "@ocir-broker/foundation";
+import { OnDemandCache, type OnDemandCacheOptions } from "@ocir-broker/expiring-cache/on-demand-cache";
+import type { Answer } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
+import type { SigningSession } from "@ocir-broker/identity/provider";
+import type { IssuerKeys } from "@ocir-broker/identity/workload/issuer-keys";
 import {
-  type IssuerKeys,
   readServiceAccountClaims,
   type ServiceAccountClaims,
-  type SigningSession,
-  WorkloadError,
-  type WorkloadExchange,
-} from "@ocir-broker/identity";
+} from "@ocir-broker/identity/workload/service-account-token";
+import { WorkloadError } from "@ocir-broker/identity/workload/workload-error";
+import type { WorkloadExchange } from "@ocir-broker/identity/workload/workload-exchange";
 import { LRUCache } from "lru-cache";
 import type { TokenWays } from "../tokens/registry-token.ts";
 import { fetchExchangedToken } from "./exchanged-token.ts";

@@ -1,14 +1,12 @@
 /** Wires service accounts: the exchange, the cluster's keys, the tokens, and whose token a pull gets. */
-import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
-import type { SendRequest } from "@ocir-broker/foundation";
-import {
-  createIdentityDomain,
-  createIssuerKeys,
-  createOkeWorkload,
-  type NodeSessions,
-  type SigningSession,
-  type WorkloadExchange,
-} from "@ocir-broker/identity";
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
+import type { NodeSessions } from "@ocir-broker/identity/identity-domain/authorization";
+import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
+import { createOkeWorkload } from "@ocir-broker/identity/oke-workload/oke-workload";
+import type { SigningSession } from "@ocir-broker/identity/provider";
+import { createIssuerKeys } from "@ocir-broker/identity/workload/issuer-keys";
+import type { WorkloadExchange } from "@ocir-broker/identity/workload/workload-exchange";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { SESSION } from "../tokens/caches.ts";

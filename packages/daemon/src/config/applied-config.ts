@@ -1,15 +1,10 @@
 /** Holds the configuration in force, applies the live part of a new one, and pins the registry hosts that it names. */
-import {
-  type Config,
-  type ConfigChanges,
-  changesBetween,
-  HOME_REGION,
-  isAllowedNow,
-  type NodeCredentials,
-  reloaded,
-} from "@ocir-broker/credentials";
-import { hasIdentity } from "@ocir-broker/identity";
-import { registryHostOf } from "@ocir-broker/ocir";
+import { type ConfigChanges, changesBetween, reloaded } from "@ocir-broker/credentials/config/config-changes";
+import type { Config } from "@ocir-broker/credentials/config/schema";
+import type { NodeCredentials } from "@ocir-broker/credentials/node-credentials";
+import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
+import { hasIdentity } from "@ocir-broker/identity/providers";
+import { registryHostOf } from "@ocir-broker/ocir/host-rules";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 

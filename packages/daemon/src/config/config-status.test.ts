@@ -1,4 +1,4 @@
-import { ConfigError } from "@ocir-broker/credentials";
+import { ConfigError } from "@ocir-broker/credentials/errors/config-error";
 import { expect, it } from "vitest";
 import { createConfigStatus } from "./config-status.ts";
 

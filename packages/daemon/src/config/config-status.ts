@@ -3,8 +3,9 @@
  *
  * The health socket shows this, so it contains no value and no unknown key of the file.
  */
-import { type ConfigError, DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials";
-import type { ConfigDetails, ConfigInForce } from "@ocir-broker/protocol";
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import type { ConfigError } from "@ocir-broker/credentials/errors/config-error";
+import type { ConfigDetails, ConfigInForce } from "@ocir-broker/protocol/health";
 
 export interface ConfigStatus {
   details(): ConfigDetails;

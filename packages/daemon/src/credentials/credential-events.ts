@@ -1,8 +1,9 @@
 /** Turns the events of the node's credentials into log lines and metrics, and tells the handover when its state has changed. */
-import { type NodeCredentialsEvents, upstreamResult } from "@ocir-broker/credentials";
-import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache";
-import type { Clock } from "@ocir-broker/foundation";
-import type { IdentityEvent } from "@ocir-broker/identity";
+import type { NodeCredentialsEvents } from "@ocir-broker/credentials/node-credentials";
+import { upstreamResult } from "@ocir-broker/credentials/tokens/upstream-result";
+import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache/cache-report";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { IdentityEvent } from "@ocir-broker/identity/identity-event";
 import { createFetchLog } from "../telemetry/fetch-log.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";

@@ -2,18 +2,16 @@
  * The node's credentials as the daemon runs them: on real upstreams, with repository access, and with everything that happens in log
  * and metrics. Owns what these need to be closed; the caller decides when.
  */
-import {
-  type Config,
-  createNodeCredentials,
-  createUpstreams,
-  createWorkloads,
-  instrumented,
-  type NodeCredentials,
-  type PullTokens,
-  RepositoryAccess,
-} from "@ocir-broker/credentials";
-import type { Clock, Random, SendRequest } from "@ocir-broker/foundation";
-import { probeRepository } from "@ocir-broker/ocir";
+import { RepositoryAccess } from "@ocir-broker/credentials/access/repository-access";
+import type { Config } from "@ocir-broker/credentials/config/schema";
+import { createNodeCredentials, type NodeCredentials } from "@ocir-broker/credentials/node-credentials";
+import { createUpstreams, instrumented } from "@ocir-broker/credentials/tokens/upstreams";
+import type { PullTokens } from "@ocir-broker/credentials/workloads/pull-tokens";
+import { createWorkloads } from "@ocir-broker/credentials/workloads/workloads";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
+import { probeRepository } from "@ocir-broker/ocir/access-probe";
 import {
   type CredentialEventsOptions,
   createCredentialEvents,

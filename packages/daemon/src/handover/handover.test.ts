@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configSchema } from "@ocir-broker/credentials";
-import { Secret } from "@ocir-broker/foundation";
-import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+import { configSchema } from "@ocir-broker/credentials/config/schema";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
 import { stateFolder } from "../../test/state-folder.ts";

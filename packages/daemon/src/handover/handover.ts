@@ -3,9 +3,9 @@
  *
  * An error is logged once and skips the handover; the service continues.
  */
-import { type Config, configSchema } from "@ocir-broker/credentials";
-import { codeOf } from "@ocir-broker/errors";
-import type { Clock, Timer } from "@ocir-broker/foundation";
+import { type Config, configSchema } from "@ocir-broker/credentials/config/schema";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
 import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
 import { createStateFile, MAX_STATE_BYTES, type StateFile } from "./state-file.ts";

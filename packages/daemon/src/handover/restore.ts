@@ -1,8 +1,12 @@
 /** Takes the caches' snapshot for the handover, and restores the part of it that may still be used. */
-import { type Config, HOME_REGION, isAllowedNow, type Registries, SESSION } from "@ocir-broker/credentials";
-import type { RefreshAheadCache } from "@ocir-broker/expiring-cache";
-import type { Secret } from "@ocir-broker/foundation";
-import type { NamedProvider, RegionInfo, SigningSession } from "@ocir-broker/identity";
+import type { Config } from "@ocir-broker/credentials/config/schema";
+import { SESSION } from "@ocir-broker/credentials/tokens/caches";
+import { HOME_REGION, isAllowedNow, type Registries } from "@ocir-broker/credentials/tokens/registries";
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { SigningSession } from "@ocir-broker/identity/provider";
+import type { NamedProvider } from "@ocir-broker/identity/providers";
+import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import type { Log } from "../telemetry/log.ts";
 import type { LoadedSnapshot } from "./handover.ts";
 import type { Snapshot } from "./snapshot.ts";

@@ -1,4 +1,5 @@
-import { BOOT_STEP_MS, Secret } from "@ocir-broker/foundation";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { BOOT_STEP_MS } from "@ocir-broker/foundation/time/clock";
 import { describe, expect, it } from "vitest";
 import { decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
 

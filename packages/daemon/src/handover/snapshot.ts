@@ -4,8 +4,12 @@
  * Times are written as milliseconds since boot, because a process's monotonic clock means nothing to another process.
  * Rounding always shortens a value's life, never extends it.
  */
-import { BOOT_STEP_MS, type Expiring, MAX_BODY_BYTES, parseJson, Secret } from "@ocir-broker/foundation";
-import type { RegionInfo } from "@ocir-broker/identity";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { BOOT_STEP_MS } from "@ocir-broker/foundation/time/clock";
+import { MAX_BODY_BYTES } from "@ocir-broker/foundation/upstream";
+import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import * as z from "zod";
 
 export interface Snapshot {

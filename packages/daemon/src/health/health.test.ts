@@ -1,5 +1,5 @@
-import type { CacheEntry } from "@ocir-broker/expiring-cache";
-import { createFakeClock } from "@ocir-broker/testkit";
+import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it } from "vitest";
 import { createHealth } from "./health.ts";
 

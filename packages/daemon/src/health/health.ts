@@ -3,9 +3,15 @@
  *
  * It contains registry hosts, ages, counts and error codes; never an OCID, a repository, a token or text from upstream.
  */
-import { codeOf } from "@ocir-broker/errors";
-import type { CacheEntry } from "@ocir-broker/expiring-cache";
-import type { ConfigDetails, FetchDetails, HealthDetails, HealthSummary, LifeSummary } from "@ocir-broker/protocol";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
+import type {
+  ConfigDetails,
+  FetchDetails,
+  HealthDetails,
+  HealthSummary,
+  LifeSummary,
+} from "@ocir-broker/protocol/health";
 import { isOfInterest, servableTimes } from "../telemetry/cache-entries.ts";
 import { createReadiness, type ReadinessOptions } from "../telemetry/readiness.ts";
 

@@ -1,9 +1,10 @@
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { textAnswer } from "@ocir-broker/credentials";
-import { type Clock, createSystemClock } from "@ocir-broker/foundation";
-import { createFakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { textAnswer } from "@ocir-broker/credentials/pulls/http-answer";
+import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type BoundedServer, createBoundedServer, type ServerLimits } from "./bounded-server.ts";
 

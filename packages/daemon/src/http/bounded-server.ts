@@ -6,8 +6,11 @@
  * node:http would parse every request of a 64 KiB read before its first handler runs.
  */
 import { createServer, type Socket } from "node:net";
-import { encodeAnswer, errorAnswer, type HttpAnswer } from "@ocir-broker/credentials";
-import { type Clock, createLimiter, type Limiter, settledWithin } from "@ocir-broker/foundation";
+import { errorAnswer } from "@ocir-broker/credentials/pulls/error-answer";
+import { encodeAnswer, type HttpAnswer } from "@ocir-broker/credentials/pulls/http-answer";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
+import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
 import { type ListenAddress, listenOn } from "./listen.ts";
 import { type HttpRequest, type ReaderRefusal, RequestReader } from "./request-reader.ts";
 

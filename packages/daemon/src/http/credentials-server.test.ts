@@ -1,10 +1,10 @@
 import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { JSON_TYPE } from "@ocir-broker/credentials";
-import { createSystemClock } from "@ocir-broker/foundation";
-import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { JSON_TYPE } from "@ocir-broker/credentials/pulls/http-answer";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it, onTestFinished } from "vitest";
 import { createCredentialsServer } from "./credentials-server.ts";
 

@@ -4,9 +4,10 @@
  * Passes the body on without interpreting it. Counts and logs after the answer is written, so that the client does not wait
  * for either.
  */
-import { type AnswerCredentials, type CredentialsAnswer, errorAnswer } from "@ocir-broker/credentials";
-import type { Clock } from "@ocir-broker/foundation";
-import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol";
+import { errorAnswer } from "@ocir-broker/credentials/pulls/error-answer";
+import type { AnswerCredentials, CredentialsAnswer } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
 import { type BoundedServer, createBoundedServer, type RequestHandler } from "./bounded-server.ts";
 
 export interface CredentialsServerOptions {

@@ -1,7 +1,8 @@
 import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { createFakeClock, type FakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it } from "vitest";
 import { createHealthServer, type HealthServerOptions } from "./health-server.ts";
 

@@ -5,9 +5,11 @@
  * Each body is rendered at most once a second, connections are limited and requests queued, so that busy clients cannot
  * starve pulls. health.ts and metrics.ts decide what is shown.
  */
-import { errorAnswer, type HttpAnswer, jsonAnswer, textAnswer } from "@ocir-broker/credentials";
-import { codeOf } from "@ocir-broker/errors";
-import { type Clock, createLimiter } from "@ocir-broker/foundation";
+import { errorAnswer } from "@ocir-broker/credentials/pulls/error-answer";
+import { type HttpAnswer, jsonAnswer, textAnswer } from "@ocir-broker/credentials/pulls/http-answer";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import type { Health } from "../health/health.ts";
 import { type BoundedServer, createBoundedServer, type RequestHandler } from "./bounded-server.ts";
 

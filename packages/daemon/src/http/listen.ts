@@ -8,7 +8,7 @@
 import { type BigIntStats, lstatSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { join } from "node:path";
-import { BrokerError } from "@ocir-broker/credentials";
+import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 
 export type ListenAddress = { readonly path: string; readonly mode: 0o600 | 0o660 } | { readonly fd: number };
 

@@ -1,4 +1,4 @@
-import { createFakeClock, type FakeClock } from "@ocir-broker/testkit";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { beforeEach, expect, it, vi } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
 import { createNotifier } from "./notifier.ts";

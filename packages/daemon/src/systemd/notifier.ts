@@ -6,8 +6,8 @@
  * its descriptors sends none either, because it can accept no connection until it is replaced. Never throws: a message that
  * cannot be sent is a missed ping, not a fault of the service.
  */
-import { codeOf } from "@ocir-broker/errors";
-import type { Clock } from "@ocir-broker/foundation";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
 import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 

@@ -1,4 +1,4 @@
-import type { HealthDetails } from "@ocir-broker/protocol";
+import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { expect, it } from "vitest";
 import { statusText } from "./status-line.ts";
 

@@ -4,15 +4,11 @@
  * A reload reads the configuration again and applies the live keys. A configuration with faults changes nothing; the faults are
  * logged, and the status line reports them until a reload succeeds.
  */
-import {
-  type Config,
-  type ConfigChanges,
-  ConfigError,
-  type ConfigSource,
-  type Environment,
-  loadConfig,
-} from "@ocir-broker/credentials";
-import type { Clock } from "@ocir-broker/foundation";
+import type { ConfigChanges } from "@ocir-broker/credentials/config/config-changes";
+import { type ConfigSource, type Environment, loadConfig } from "@ocir-broker/credentials/config/load";
+import type { Config } from "@ocir-broker/credentials/config/schema";
+import { ConfigError } from "@ocir-broker/credentials/errors/config-error";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ConfigStatus } from "../config/config-status.ts";
 import type { Health } from "../health/health.ts";
 import type { Log } from "../telemetry/log.ts";

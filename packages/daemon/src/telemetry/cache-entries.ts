@@ -1,6 +1,7 @@
 /** What health and metrics read from the entries of a cache, whose times are on the monotonic clock. */
-import type { CacheEntry, RefreshAheadCache } from "@ocir-broker/expiring-cache";
-import type { Clock } from "@ocir-broker/foundation";
+import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 
 export type ReportingCache = Pick<RefreshAheadCache<unknown>, "entries">;
 

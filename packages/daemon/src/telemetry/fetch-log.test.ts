@@ -1,4 +1,4 @@
-import { UpstreamError } from "@ocir-broker/foundation";
+import { UpstreamError } from "@ocir-broker/foundation/upstream";
 import { describe, expect, it } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
 import { createFetchLog } from "./fetch-log.ts";

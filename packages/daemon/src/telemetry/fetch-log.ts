@@ -2,8 +2,8 @@
  * Logs fetches: each success, but of failures in a row only the first, changes of the code, and the recovery. So an outage
  * is one line, not one line for each retry.
  */
-import { codeOf } from "@ocir-broker/errors";
-import type { CacheEvent } from "@ocir-broker/expiring-cache";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { CacheEvent } from "@ocir-broker/expiring-cache/cache-report";
 import type { Log } from "./log.ts";
 
 export function createFetchLog(log: Log, what: "region" | "session" | "token"): (event: CacheEvent) => void {

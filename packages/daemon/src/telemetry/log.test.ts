@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
-import { codeOf, describeError } from "@ocir-broker/errors";
-import { Secret, UpstreamError } from "@ocir-broker/foundation";
+import { codeOf, describeError } from "@ocir-broker/errors/describe-error";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { UpstreamError } from "@ocir-broker/foundation/upstream";
 import { describe, expect, it } from "vitest";
 import { createLog } from "./log.ts";
 

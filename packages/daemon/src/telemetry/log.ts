@@ -4,7 +4,7 @@
  * Messages are static and in lower case; facts are fields. Errors are reduced to a closed list of fields, and a Secret prints
  * `[redacted]`, so no level shows one. A reader that stops reading, or a full disk, loses lines but never stops the broker.
  */
-import { describeError } from "@ocir-broker/errors";
+import { describeError } from "@ocir-broker/errors/describe-error";
 import { type DestinationStream, destination, type Level, type Logger, pino, stdTimeFunctions } from "pino";
 
 export type Log = Logger;

@@ -1,5 +1,5 @@
-import type { CacheEntry } from "@ocir-broker/expiring-cache";
-import { createFakeClock } from "@ocir-broker/testkit";
+import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createMetrics, type Metrics } from "./metrics.ts";
 

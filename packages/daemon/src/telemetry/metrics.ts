@@ -1,5 +1,5 @@
 /** Every metric of the broker, by area; docs/metrics.md lists the same set. Each area's file names its metrics and records them. */
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ReportingCache } from "./cache-entries.ts";
 import { createAccessMetrics } from "./metrics/access.ts";
 import { createDaemonMetrics } from "./metrics/daemon.ts";

@@ -1,8 +1,8 @@
 /** Decides whether credentials can be served, and whether a fetch fails that matters. */
-import type { CacheEntry } from "@ocir-broker/expiring-cache";
-import type { Clock } from "@ocir-broker/foundation";
-import { hasIdentity, type ProviderName } from "@ocir-broker/identity";
-import type { HealthStatus } from "@ocir-broker/protocol";
+import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { hasIdentity, type ProviderName } from "@ocir-broker/identity/providers";
+import type { HealthStatus } from "@ocir-broker/protocol/health";
 import { isOfInterest, type ReportingCache, servableTimes } from "./cache-entries.ts";
 
 export interface ReadinessOptions {

@@ -2,8 +2,8 @@
  * Logs one line for each request. At info, because pulls are rare and "did the kubelet ask at all?" is the first question
  * when one fails.
  */
-import type { CredentialsAnswer } from "@ocir-broker/credentials";
-import { codeOf } from "@ocir-broker/errors";
+import type { CredentialsAnswer } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Log } from "./log.ts";
 
 export function logRequest(log: Log, answer: CredentialsAnswer, elapsedMs: number): void {

@@ -11,7 +11,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { createFakeClock, type FakeClock, temporaryFolder } from "@ocir-broker/testkit";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { createRecordedLog, type LogLine } from "../../test/recorded-log.ts";
 import { startTextfile } from "./textfile-exporter.ts";

@@ -5,8 +5,9 @@
  * affect nothing else. The file remains after a stop; its time stamp shows its age.
  */
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
-import { codeOf } from "@ocir-broker/errors";
-import { type Clock, settledWithin, type Timer } from "@ocir-broker/foundation";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
+import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
 import type { Log } from "./log.ts";
 
 export type Textfile = ReturnType<typeof startTextfile>;

@@ -1,5 +1,5 @@
 /** Compares this node's clock with the Date of a service's answer: OCI refuses signatures that are more than 5 minutes off. */
-import { isSkewed } from "@ocir-broker/foundation";
+import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import { attempt } from "../attempt.ts";
 import type { Check } from "../check-context.ts";
 import { finding } from "../finding.ts";

@@ -1,7 +1,7 @@
 /** Asks the daemon's health socket whether it runs, which release it is, and what fails. */
-import { ERROR_TABLE } from "@ocir-broker/errors";
-import { parseJson } from "@ocir-broker/foundation";
-import { askHealthSocket } from "@ocir-broker/node";
+import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { askHealthSocket } from "@ocir-broker/node/health-socket";
 import * as z from "zod";
 import type { Check } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";

@@ -1,6 +1,6 @@
 /** Checks an identity that comes from files: everything that is wrong with it ends in one error, whose place names the setting. */
-import { codeOf } from "@ocir-broker/errors";
-import { IdentityError } from "@ocir-broker/identity";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { attempt } from "../attempt.ts";
 import type { Check } from "../check-context.ts";
 import { findingOfCode } from "../diagnoses.ts";

@@ -1,7 +1,8 @@
 /** Checks the node's identity: its certificate (expiry, issuer) and the session that the auth service gives for it. */
 import { X509Certificate } from "node:crypto";
-import { codeOf, IDENTITY_ERRORS } from "@ocir-broker/errors";
-import { resultIfAny } from "@ocir-broker/foundation";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { IDENTITY_ERRORS } from "@ocir-broker/errors/identity-errors";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";

@@ -1,4 +1,4 @@
-import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
+import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
 import { expect, test } from "vitest";
 import type { CheckContext } from "../check-context.ts";
 import { checkMetadata } from "./metadata.ts";

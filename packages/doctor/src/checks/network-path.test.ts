@@ -1,4 +1,4 @@
-import type { Network } from "@ocir-broker/node";
+import type { Network } from "@ocir-broker/node/network";
 import { describe, expect, test } from "vitest";
 import { contextOf } from "../../test/check-double.ts";
 import { checkRegistryPath, tryPath } from "./network-path.ts";

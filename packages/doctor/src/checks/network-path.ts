@@ -1,5 +1,5 @@
 /** Checks DNS and TCP to the auth service and the registry. Behind a proxy, the proxy does both, so neither is tried. */
-import type { RegionInfo } from "@ocir-broker/identity";
+import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { DIAGNOSES } from "../diagnoses.ts";

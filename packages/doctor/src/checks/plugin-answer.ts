@@ -2,10 +2,11 @@
  * Calls the plugin as the kubelet does, with the same input, arguments and environment, and checks its answer. The output is
  * credentials or unknown text, so evidence holds only shapes, our own error codes and key names.
  */
-import { Secret } from "@ocir-broker/foundation";
-import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config";
-import { type Invocation, invocationIn, type ProgramResult } from "@ocir-broker/node";
-import { isProbeable } from "@ocir-broker/ocir";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config/answer";
+import type { ProgramResult } from "@ocir-broker/node/program-run";
+import { type Invocation, invocationIn } from "@ocir-broker/node/provider-files";
+import { isProbeable } from "@ocir-broker/ocir/access-probe";
 import { type Attempt, attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";

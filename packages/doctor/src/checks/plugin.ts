@@ -1,6 +1,6 @@
 /** Checks that the plugin's program exists, is executable and of this release; plugin-answer.ts checks its answer. */
 import { join } from "node:path";
-import { PROVIDER_NAME } from "@ocir-broker/protocol";
+import { PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
 

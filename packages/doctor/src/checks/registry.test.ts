@@ -1,5 +1,5 @@
-import { Secret } from "@ocir-broker/foundation";
-import type { ProviderName } from "@ocir-broker/identity";
+import { Secret } from "@ocir-broker/foundation/secret";
+import type { ProviderName } from "@ocir-broker/identity/providers";
 import { expect, test } from "vitest";
 import { contextOf } from "../../test/check-double.ts";
 import type { Cloud } from "../cloud.ts";

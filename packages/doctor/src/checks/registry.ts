@@ -1,7 +1,10 @@
 /** Fetches a token and tries it on the image, which tells a missing policy from every other fault. */
-import { codeOf } from "@ocir-broker/errors";
-import type { Secret, SendRequest } from "@ocir-broker/foundation";
-import { type ImageName, imageFaultOf, isProbeable, referenceOf } from "@ocir-broker/ocir";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
+import { isProbeable } from "@ocir-broker/ocir/access-probe";
+import { type ImageName, referenceOf } from "@ocir-broker/ocir/image";
+import { imageFaultOf } from "@ocir-broker/ocir/image-fault";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { findingOfCode } from "../diagnoses.ts";

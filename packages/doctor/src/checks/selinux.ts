@@ -1,6 +1,6 @@
 /** Checks by the SELinux labels whether a service may execute our programs. */
-import { textOf } from "@ocir-broker/node";
-import { BROKER_PROGRAM } from "@ocir-broker/protocol";
+import { textOf } from "@ocir-broker/node/node-files";
+import { BROKER_PROGRAM } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../check-context.ts";
 import { finding } from "../finding.ts";
 import { pluginPath } from "./plugin.ts";

@@ -5,7 +5,10 @@
  * shown-values.ts. A token, key, OCID or chosen name never gets in.
  */
 import { X509Certificate } from "node:crypto";
-import { parseJson, parseJwt, resultIfAny, type UpstreamResponse } from "@ocir-broker/foundation";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import type { UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import {
   certificateAttribute,
   challengeScheme,

@@ -2,7 +2,7 @@
  * The values that a transcript may contain: a strict pattern for each header and field that only matches values common to
  * all tenancies. A tenancy's own value, such as its region, is replaced by a description of its form.
  */
-import { knownRealmDomains } from "@ocir-broker/identity";
+import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 import { HEADER_NAMES, isErrorCode } from "./shown-words.ts";
 
 /** Returns the value to show, or undefined to withhold it. */

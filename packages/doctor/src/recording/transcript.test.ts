@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { systemRandom } from "@ocir-broker/foundation";
+import { systemRandom } from "@ocir-broker/foundation/random";
 import { identityLines } from "@ocir-broker/oci-simulator/for-tests";
 import { describe, expect, test } from "vitest";
 import {

@@ -2,9 +2,13 @@
  * `doctor --record`: sends metadata service, auth service and registry every request that the broker and its simulator make
  * assumptions about, and records the redacted answers. Comparing transcripts shows where the simulator differs.
  */
-import { codeOf } from "@ocir-broker/errors";
-import { Secret, type SendRequest, urlBelow } from "@ocir-broker/foundation";
-import { parseImage, probeRepository, referenceOf, registryHostOf } from "@ocir-broker/ocir";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { Secret } from "@ocir-broker/foundation/secret";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
+import { urlBelow } from "@ocir-broker/foundation/url-below";
+import { probeRepository } from "@ocir-broker/ocir/access-probe";
+import { registryHostOf } from "@ocir-broker/ocir/host-rules";
+import { parseImage, referenceOf } from "@ocir-broker/ocir/image";
 import { attempt } from "../attempt.ts";
 import { createCloud } from "../cloud.ts";
 import type { DoctorOptions } from "../doctor-options.ts";

@@ -4,7 +4,7 @@
  *
  * The secret is read for each request, so that a new one needs no restart, and never kept.
  */
-import type { Expiring } from "@ocir-broker/foundation";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { IdentityError } from "../identity-error.ts";
 import { readBoundedFile, readPrivateFile } from "../oci-profile/private-file.ts";
 import type { SigningSession } from "../provider.ts";

@@ -1,7 +1,8 @@
 import { createPublicKey, generateKeyPairSync, verify } from "node:crypto";
 import { chownSync } from "node:fs";
-import type { UpstreamErrorCode } from "@ocir-broker/errors";
-import { Secret, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
+import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
 import { describe, expect, test } from "vitest";
 import { createHome, KEYS } from "../../test/home.ts";
 import { type Answer, createSend, sessionClaims as session, tokenOf } from "../../test/service-account-tokens.ts";

@@ -5,16 +5,13 @@
  *
  * Never retries, because the cache has the back-off.
  */
-import type { WorkloadErrorCode } from "@ocir-broker/errors";
-import {
-  type Clock,
-  type Expiring,
-  isSkewed,
-  parseJson,
-  retryAfterMsOf,
-  type SendRequest,
-  type UpstreamResponse,
-} from "@ocir-broker/foundation";
+import type { WorkloadErrorCode } from "@ocir-broker/errors/workload-errors";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
+import type { SendRequest, UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
 import type { SigningSession } from "../provider.ts";

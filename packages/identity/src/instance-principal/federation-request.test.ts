@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
-import { createIdentityAuthority } from "@ocir-broker/testkit";
+import { createIdentityAuthority } from "@ocir-broker/testkit/instance-identity";
 import { InstancePrincipalsAuthenticationDetailsProviderBuilder } from "oci-common";
 import { expect, test } from "vitest";
 import { createFederationRequest } from "./federation-request.ts";

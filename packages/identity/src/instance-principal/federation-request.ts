@@ -1,6 +1,7 @@
 /** The request `POST /v1/x509` in the form that Oracle's TypeScript SDK sends: same body, same key id, same signed headers. */
 import type { KeyObject, X509Certificate } from "node:crypto";
-import { resultIfAny, urlBelow } from "@ocir-broker/foundation";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import { urlBelow } from "@ocir-broker/foundation/url-below";
 import { IdentityError } from "../identity-error.ts";
 import { signPost } from "../signed-post.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";

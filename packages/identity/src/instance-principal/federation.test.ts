@@ -1,6 +1,7 @@
 import { createPrivateKey, createSecretKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
-import { type SendRequest, UpstreamError } from "@ocir-broker/foundation";
-import { createIdentityAuthority, createImpatientClock } from "@ocir-broker/testkit";
+import { type SendRequest, UpstreamError } from "@ocir-broker/foundation/upstream";
+import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
+import { createIdentityAuthority } from "@ocir-broker/testkit/instance-identity";
 import { expect, test } from "vitest";
 import { federate } from "./federation.ts";
 import { sessionLifeMs } from "./session-token.ts";

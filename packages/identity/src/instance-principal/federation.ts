@@ -5,8 +5,10 @@
  * reads the certificate again, and the cache has the back-off. It never changes an existing session.
  */
 import type { KeyObject } from "node:crypto";
-import type { IdentityErrorCode } from "@ocir-broker/errors";
-import { isSkewed, retryAfterMsOf, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation";
+import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
+import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
+import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { IdentityError } from "../identity-error.ts";
 import { createFederationRequest, type FederationRequest } from "./federation-request.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";

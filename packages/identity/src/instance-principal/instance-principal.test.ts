@@ -1,13 +1,10 @@
 import crypto, { createPublicKey } from "node:crypto";
-import { createSendRequest, type SendRequest } from "@ocir-broker/foundation";
-import {
-  createAuthServiceDouble,
-  createIdentityAuthority,
-  createImpatientClock,
-  createMetadataServiceDouble,
-  type InstanceIdentity,
-  startMswServer,
-} from "@ocir-broker/testkit";
+import { createSendRequest, type SendRequest } from "@ocir-broker/foundation/upstream";
+import { createAuthServiceDouble } from "@ocir-broker/testkit/auth-service-double";
+import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
+import { createIdentityAuthority, type InstanceIdentity } from "@ocir-broker/testkit/instance-identity";
+import { createMetadataServiceDouble } from "@ocir-broker/testkit/metadata-service-double";
+import { startMswServer } from "@ocir-broker/testkit/msw-server";
 import { HttpResponse, http, type RequestHandler } from "msw";
 import { Agent } from "undici";
 import { expect, onTestFinished, test, vi } from "vitest";

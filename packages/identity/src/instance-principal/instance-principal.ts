@@ -3,7 +3,9 @@
  *
  * Caches the region for the life of the process, and remembers the tenancy.
  */
-import { createLimiter, type Expiring, Secret } from "@ocir-broker/foundation";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import { IdentityError } from "../identity-error.ts";
 import type { IdentityProvider, ProviderContext, SigningSession } from "../provider.ts";
 import type { RegionInfo } from "../region-info.ts";

@@ -6,8 +6,10 @@
  * never prints its content.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import type { IdentityErrorCode } from "@ocir-broker/errors";
-import { type Clock, isSkewed, resultIfAny } from "@ocir-broker/foundation";
+import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import { IdentityError } from "../identity-error.ts";
 import type { MetadataAnswer, MetadataService } from "./metadata-service.ts";
 

@@ -1,6 +1,7 @@
-import type { UpstreamErrorCode } from "@ocir-broker/errors";
-import { UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation";
-import { createFakeClock, createImpatientClock } from "@ocir-broker/testkit";
+import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import { UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { expect, test, vi } from "vitest";
 import type { IdentityEvent } from "../identity-event.ts";
 import { createMetadataService, type MetadataServiceOptions } from "./metadata-service.ts";

@@ -1,5 +1,6 @@
 /** Waits that a caller can abort: for time to pass, and for a limiter's permission. */
-import type { Clock, Limiter } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { Limiter } from "@ocir-broker/foundation/time/limiter";
 import { IdentityError } from "../identity-error.ts";
 
 /** Resolves after `delayMs` on the monotonic clock, or when the signal aborts, which the caller must check. */

@@ -2,8 +2,8 @@
  * Finds the instance's region. The metadata service's regionInfo is complete, also for a region or realm newer than any table;
  * oci-common's table is only used if the service has no regionInfo.
  */
-import type { IdentityErrorCode } from "@ocir-broker/errors";
-import { parseJson } from "@ocir-broker/foundation";
+import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
 import type { RegionInfo } from "../region-info.ts";

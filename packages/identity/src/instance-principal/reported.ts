@@ -1,5 +1,6 @@
 /** Reports the requests of one service as identity events. */
-import { type Clock, type SendRequest, UpstreamError } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { type SendRequest, UpstreamError } from "@ocir-broker/foundation/upstream";
 import type { IdentityEvent } from "../identity-event.ts";
 
 type RequestEvent = Extract<IdentityEvent, { type: "request" }>;

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { Secret } from "@ocir-broker/foundation";
+import { Secret } from "@ocir-broker/foundation/secret";
 import { expect, test } from "vitest";
 import type { SigningSession } from "../provider.ts";
 import { decodeSession, encodeSession } from "./session-record.ts";

@@ -5,7 +5,8 @@
  * The record is as secret as the session. Only the daemon's user and root may read it, and it belongs on no disk.
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
-import { MAX_BODY_BYTES, Secret } from "@ocir-broker/foundation";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { MAX_BODY_BYTES } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 import type { SigningSession } from "../provider.ts";
 import { readSessionClaims, TOKEN_PREFIX } from "./session-token.ts";

@@ -3,7 +3,10 @@
  * session tokens from elsewhere. No signature is verified, because only OCI has its key; TLS authenticates the service.
  */
 import type { KeyObject } from "node:crypto";
-import { parseJson, parseJwt, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
+import { Secret } from "@ocir-broker/foundation/secret";
+import type { UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
 

@@ -1,4 +1,4 @@
-import { createFakeClock } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describeProvider, type Started } from "../../test/provider-conformance.ts";
 import { createNoIdentity } from "./no-identity.ts";
 

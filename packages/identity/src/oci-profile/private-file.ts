@@ -3,7 +3,7 @@
  * users can neither read nor change it; Oracle's command line only warns.
  */
 import type { Stats } from "node:fs";
-import { type ReadOptions, readRegularFile } from "@ocir-broker/foundation";
+import { type ReadOptions, readRegularFile } from "@ocir-broker/foundation/regular-file";
 import { IdentityError } from "../identity-error.ts";
 
 /** A profile with many sections, a key or a token: each has a few KiB. */

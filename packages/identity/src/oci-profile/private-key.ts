@@ -1,6 +1,6 @@
 /** Reads private keys in PEM: PKCS#1 and PKCS#8, plain or encrypted. Drops OpenSSL's errors, because they may quote the key. */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
-import { resultIfAny } from "@ocir-broker/foundation";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { IdentityError } from "../identity-error.ts";
 import { readPrivateFile } from "./private-file.ts";
 import type { Profile } from "./profile.ts";

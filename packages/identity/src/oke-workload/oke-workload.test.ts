@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
-import type { UpstreamErrorCode } from "@ocir-broker/errors";
-import { UpstreamError } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
+import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import { UpstreamError } from "@ocir-broker/foundation/upstream";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test } from "vitest";
 import {
   type Answer,

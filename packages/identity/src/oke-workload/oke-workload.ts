@@ -5,8 +5,12 @@
  * Never retries, because the cache has the back-off. TLS to the cluster's authority alone, and no proxy: `send` must ensure both.
  */
 import { randomUUID } from "node:crypto";
-import type { WorkloadErrorCode } from "@ocir-broker/errors";
-import { type Clock, type Expiring, parseJson, retryAfterMsOf, type SendRequest } from "@ocir-broker/foundation";
+import type { WorkloadErrorCode } from "@ocir-broker/errors/workload-errors";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 import type { SigningSession } from "../provider.ts";
 import { createSessionKeys } from "../session-keys.ts";

@@ -3,7 +3,7 @@
  *
  * Contacts no service. Reads key and profile again at each renewal, and refuses a different user.
  */
-import { Secret } from "@ocir-broker/foundation";
+import { Secret } from "@ocir-broker/foundation/secret";
 import { createFileIdentity } from "../file-lives.ts";
 import { IdentityError } from "../identity-error.ts";
 import { fingerprintOf, readProfileKey } from "../oci-profile/private-key.ts";

@@ -1,6 +1,11 @@
 /** Sends the POST of an exchange, and meanwhile loads the SDK that signs requests with the new session. */
-import type { WorkloadErrorCode } from "@ocir-broker/errors";
-import { type SendRequest, UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation";
+import type { WorkloadErrorCode } from "@ocir-broker/errors/workload-errors";
+import {
+  type SendRequest,
+  UpstreamError,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation/upstream";
 import { WorkloadError } from "./workload-error.ts";
 
 /** Codes of failures without an answer. */

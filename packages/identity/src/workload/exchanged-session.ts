@@ -2,7 +2,10 @@
  * Makes a session from the key id that an exchange has returned, `ST$<jwt>`. Does not verify the signature, because only Oracle has
  * its key; TLS authenticates the exchange.
  */
-import { type Clock, type Expiring, Secret, type UpstreamResponse } from "@ocir-broker/foundation";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { Secret } from "@ocir-broker/foundation/secret";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { readSessionClaims, sessionLifeMs } from "../instance-principal/session-token.ts";
 import type { SigningSession } from "../provider.ts";
 import type { KeyPair } from "../session-keys.ts";

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { type Secret, UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation";
-import { createFakeClock } from "@ocir-broker/testkit";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test, vi } from "vitest";
 import { CLAIMS, issuerKeys, tokenOf } from "../../test/service-account-tokens.ts";
 import { createIssuerKeys } from "./issuer-keys.ts";

@@ -6,7 +6,11 @@
  * system:service-account-issuer-discovery). TLS with the cluster's authority authenticates them.
  */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
-import { type Clock, parseJson, parseJwt, type Secret, type SendRequest } from "@ocir-broker/foundation";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 
 export interface IssuerKeys {

@@ -2,7 +2,8 @@
  * Reads a service-account token's claims (Kubernetes, KEP-1205), without verifying them: they prove nothing until Oracle has accepted the
  * token, or its signature was verified (issuer-keys.ts).
  */
-import { parseJwt, Secret } from "@ocir-broker/foundation";
+import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
+import { Secret } from "@ocir-broker/foundation/secret";
 import * as z from "zod";
 import { WorkloadError } from "./workload-error.ts";
 

@@ -2,7 +2,8 @@
  * The interface of an exchange: a pod's service-account token for a session of that service account at Oracle. It stores nothing,
  * renews nothing, and judges no token; Oracle does.
  */
-import type { Expiring, Secret } from "@ocir-broker/foundation";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "../provider.ts";
 
 export interface WorkloadExchange {

@@ -2,8 +2,12 @@
  * Finds settings that the kubelet accepts but that do not do what was meant: entries that match nothing, and faults in
  * our provider's own settings. Judges only entries that the kubelet can read.
  */
-
-import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import {
+  isOurProvider,
+  MATCH_IMAGES,
+  PROVIDER_NAME,
+  SERVICE_ACCOUNT_PROVIDER_NAME,
+} from "@ocir-broker/protocol/contract";
 import { type Place, quote, type Report } from "../finding.ts";
 import { type ImageUrl, parseImageUrl } from "../matching/image-url.ts";
 import { shareImage, shareRepository } from "../matching/overlap.ts";

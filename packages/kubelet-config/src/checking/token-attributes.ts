@@ -1,6 +1,5 @@
 /** The rules for tokenAttributes (KEP-4412), by which a provider gets a service-account token. */
-
-import { API_VERSION } from "@ocir-broker/protocol";
+import { API_VERSION } from "@ocir-broker/protocol/contract";
 import { type Place, quote, type Report } from "../finding.ts";
 import type { Located, TokenAttributes } from "../reading/decode.ts";
 

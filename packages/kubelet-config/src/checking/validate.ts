@@ -1,6 +1,5 @@
 /** Validates the values of one provider that the kubelet checks at its start. */
-
-import { API_VERSIONS } from "@ocir-broker/protocol";
+import { API_VERSIONS } from "@ocir-broker/protocol/contract";
 import { quote, type Report } from "../finding.ts";
 import { parseImageUrl } from "../matching/image-url.ts";
 import type { Provider } from "../reading/decode.ts";

@@ -1,4 +1,4 @@
-import { MATCH_IMAGES } from "@ocir-broker/protocol";
+import { MATCH_IMAGES } from "@ocir-broker/protocol/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { explainMatch, matchesImage } from "./match.ts";

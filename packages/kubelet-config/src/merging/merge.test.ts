@@ -1,9 +1,9 @@
-import { PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { EXAMPLES } from "../../test/examples.ts";
-import { checkCredentialProviderConfig } from "../index.ts";
+import { checkCredentialProviderConfig } from "../checking/check.ts";
 import { mapOf } from "./fields.ts";
 import { checkedText, type MergeOptions, mergeProvider, removeProviders } from "./merge.ts";
 

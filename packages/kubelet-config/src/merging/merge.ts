@@ -2,7 +2,12 @@
  * Adds our providers to a CredentialProviderConfig, and removes them again. Every byte outside our entries stays, and the others
  * decode to the same values. Never returns a text that would stop the kubelet.
  */
-import { API_VERSION, MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import {
+  API_VERSION,
+  MATCH_IMAGES,
+  PROVIDER_NAME,
+  SERVICE_ACCOUNT_PROVIDER_NAME,
+} from "@ocir-broker/protocol/contract";
 import { checkCredentialProviderConfig } from "../checking/check.ts";
 import { KubeletConfigError } from "../kubelet-config-error.ts";
 import { parseImageUrl } from "../matching/image-url.ts";

@@ -1,7 +1,7 @@
-import { MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { checkCredentialProviderConfig } from "../index.ts";
+import { checkCredentialProviderConfig } from "../checking/check.ts";
 import { mergeProvider } from "./merge.ts";
 import type { ServiceAccountEntry } from "./service-account-entry.ts";
 

@@ -1,5 +1,5 @@
 /** Our second entry, for which the kubelet sends a token of the pod's service account (KEP-4412). */
-import { API_VERSION, MATCH_IMAGES, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { API_VERSION, MATCH_IMAGES, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import { KubeletConfigError } from "../kubelet-config-error.ts";
 import type { MapTree, Tree } from "../tree.ts";
 import { field, listOf, mapOf, text } from "./fields.ts";

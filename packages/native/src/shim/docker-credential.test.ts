@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { startAnswering } from "../../test/raw-socket-server.ts";

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
 import { type Alteration, fetchToken, pemOf } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
-import type { ApiKeySettings } from "../index.ts";
+import type { ApiKeySettings } from "./api-keys.ts";
 
 const userKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 

@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
-import { createFakeClock } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
 import { type Alteration, base64Der, federate, readIdentity, sessionKeys } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
-import { startSimulator } from "../index.ts";
+import { startSimulator } from "../simulator.ts";
 
 const [simulator, stranger] = await Promise.all([sharedSimulator(), sharedSimulator()]);
 const [identity, strangerIdentity] = await Promise.all([readIdentity(simulator), readIdentity(stranger)]);

@@ -6,7 +6,7 @@
  * upper case, Go: `fed-x509-sha256`), and nothing that Oracle would refuse.
  */
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { EndpointName } from "../endpoints.ts";
 import { type Answer, answerJson } from "../http/answer.ts";
 import type { TokenFlaw } from "../http/faults.ts";

@@ -3,7 +3,7 @@ import { request } from "node:https";
 import { expect, test } from "vitest";
 import { pemOf, sessionKeys } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
-import { type Simulator, startSimulator } from "../index.ts";
+import { type Simulator, startSimulator } from "../simulator.ts";
 
 const simulator = await sharedSimulator();
 

@@ -5,7 +5,7 @@
  * Errors have OAuth's form (RFC 6749 §5.2): 401 for who asks, 400 for the request or the token in it.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
 import { isMember, SESSION_PREFIX, type SessionTokens } from "../auth/session-tokens.ts";
 import type { EndpointName } from "../endpoints.ts";

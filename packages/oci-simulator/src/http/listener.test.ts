@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
 import { sharedSimulator } from "../for-tests.ts";
-import { startSimulator } from "../index.ts";
+import { startSimulator } from "../simulator.ts";
 import { parseAddress } from "./listener.ts";
 
 const simulator = await sharedSimulator();

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { type Answer, answerRefusal } from "./answer.ts";
 import { replacesAnswer, spoilAnswer, writeAnswer } from "./answer-writer.ts";
 import type { Fault } from "./faults.ts";

@@ -4,7 +4,7 @@ import { KeyObject } from "node:crypto";
 import type { ServerOptions } from "node:https";
 import { isIP } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import * as x509 from "@peculiar/x509";
 import { createCertificateAuthority, newP256Keys } from "../certificate-authority.ts";
 

@@ -5,7 +5,7 @@
 import "reflect-metadata";
 import * as crypto from "node:crypto";
 import { KeyObject, webcrypto, type X509Certificate } from "node:crypto";
-import type { Clock, Timer } from "@ocir-broker/foundation";
+import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import * as x509 from "@peculiar/x509";
 import { INSTANCE } from "./instance.ts";
 

@@ -4,7 +4,7 @@
  * (ES256): it contains its holder's rights.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { EXPIRED_S } from "../auth/session-tokens.ts";
 import type { TokenFlaw } from "../http/faults.ts";
 import { notAuthenticated } from "../http/refusal.ts";

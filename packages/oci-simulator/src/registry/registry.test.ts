@@ -1,9 +1,9 @@
-import { createFakeClock } from "@ocir-broker/testkit";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
 import { type Alteration, createSession, fetchToken } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
-import { startSimulator } from "../index.ts";
+import { startSimulator } from "../simulator.ts";
 
 const simulator = await sharedSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"] });
 const stranger = await sharedSimulator();

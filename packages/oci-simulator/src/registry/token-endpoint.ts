@@ -2,7 +2,7 @@
  * OCIR's token endpoint, `GET /20180419/docker/token`, with three kinds of requests: signed with a session or a user's API key (gets
  * an identity token), Basic `BEARER_TOKEN:<token>` (the registry's own token flow), and anonymous (gets an anonymous token).
  */
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ApiKeys } from "../auth/api-keys.ts";
 import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
 import { isMember, SESSION_PREFIX, type SessionTokens } from "../auth/session-tokens.ts";

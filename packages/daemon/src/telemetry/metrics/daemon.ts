@@ -1,5 +1,5 @@
 /** The daemon: its version, its start, and whether it can serve. */
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { MetricSet } from "./metric-set.ts";
 
 export function createDaemonMetrics({ gauge }: MetricSet, clock: Clock, version: string) {

@@ -1,5 +1,5 @@
 /** The event loop's lag. */
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { MetricSet } from "./metric-set.ts";
 
 /** Interval of the samples; at 10 ms the sampling caused most of the idle CPU time. */

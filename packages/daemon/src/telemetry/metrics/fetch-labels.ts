@@ -1,5 +1,5 @@
 /** Label values that the fetches of tokens, sessions and service accounts share. */
-import type { FetchReason } from "@ocir-broker/expiring-cache";
+import type { FetchReason } from "@ocir-broker/expiring-cache/cache-report";
 
 export const FETCH_REASONS: readonly FetchReason[] = ["miss", "renewal", "refresh"];
 

@@ -1,5 +1,5 @@
 /** Credential requests: their number and their duration. */
-import { REQUEST_OUTCOMES, type RequestOutcome } from "@ocir-broker/credentials";
+import { REQUEST_OUTCOMES, type RequestOutcome } from "@ocir-broker/credentials/pulls/request-outcome";
 import type { MetricSet } from "./metric-set.ts";
 
 /** A hit takes tens of microseconds, a cold answer up to the deadline of 15 s. */

@@ -1,5 +1,5 @@
 /** Fetches for service accounts. */
-import type { FetchReason } from "@ocir-broker/expiring-cache";
+import type { FetchReason } from "@ocir-broker/expiring-cache/cache-report";
 import { FETCH_RESULTS, type FetchResult } from "./fetch-labels.ts";
 import type { MetricSet } from "./metric-set.ts";
 

@@ -1,6 +1,6 @@
 /** The node's session: its life and its fetches. */
-import type { FetchReason } from "@ocir-broker/expiring-cache";
-import type { Clock } from "@ocir-broker/foundation";
+import type { FetchReason } from "@ocir-broker/expiring-cache/cache-report";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { type ReportingCache, servableTimes, unixSeconds } from "../cache-entries.ts";
 import { FETCH_REASONS, FETCH_RESULTS, type FetchResult } from "./fetch-labels.ts";
 import type { MetricSet } from "./metric-set.ts";

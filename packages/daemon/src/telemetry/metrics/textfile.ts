@@ -1,5 +1,5 @@
 /** The metrics file. */
-import type { Clock } from "@ocir-broker/foundation";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { FETCH_RESULTS, type FetchResult } from "./fetch-labels.ts";
 import type { MetricSet } from "./metric-set.ts";
 

@@ -1,6 +1,6 @@
 /** The node's tokens, by registry host: their lives and their fetches. */
-import type { FetchReason } from "@ocir-broker/expiring-cache";
-import type { Clock } from "@ocir-broker/foundation";
+import type { FetchReason } from "@ocir-broker/expiring-cache/cache-report";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { isOfInterest, type ReportingCache, servableTimes, unixSeconds } from "../cache-entries.ts";
 import { FETCH_REASONS, FETCH_RESULTS, type FetchResult } from "./fetch-labels.ts";
 import { HOST, type MetricSet } from "./metric-set.ts";

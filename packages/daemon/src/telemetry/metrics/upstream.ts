@@ -1,5 +1,5 @@
 /** Requests to upstreams: their results and their duration. */
-import { UPSTREAM_RESULTS, type UpstreamResult } from "@ocir-broker/credentials";
+import { UPSTREAM_RESULTS, type UpstreamResult } from "@ocir-broker/credentials/tokens/upstream-result";
 import { HOST, type MetricSet } from "./metric-set.ts";
 
 /** Registries are not among them: their hosts are their names. */

@@ -1,15 +1,10 @@
 /** Checks the provider configuration by the rules of the node's kubelet, and whether that kubelet asks our provider for the image. */
 import { join } from "node:path";
-import {
-  checkCredentialProviderConfig,
-  explainMatch,
-  matchesImage,
-  NEWEST_MINOR,
-  OLDEST_MINOR,
-  readProviders,
-} from "@ocir-broker/kubelet-config";
-import type { ProviderFiles } from "@ocir-broker/node";
-import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol";
+import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
+import { explainMatch, matchesImage } from "@ocir-broker/kubelet-config/matching/match";
+import { NEWEST_MINOR, OLDEST_MINOR } from "@ocir-broker/kubelet-config/rules";
+import type { ProviderFiles } from "@ocir-broker/node/provider-files";
+import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
 import { type Finding, finding, kubeletConfigFinding, notChecked } from "../../finding.ts";

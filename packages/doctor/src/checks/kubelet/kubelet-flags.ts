@@ -1,5 +1,6 @@
 /** Checks the flags that the running kubelet got and, if they are missing, finds out where they were lost. */
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, pathsIn, textOf, unitFileWithFlags } from "@ocir-broker/node";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, unitFileWithFlags } from "@ocir-broker/node/kubelet";
+import { pathsIn, textOf } from "@ocir-broker/node/node-files";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
 import { DIAGNOSES } from "../../diagnoses.ts";

@@ -1,8 +1,8 @@
 import { chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { createNodeFiles } from "@ocir-broker/node";
-import { temporaryFolder } from "@ocir-broker/testkit";
+import { createNodeFiles } from "@ocir-broker/node/node-files";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, test } from "vitest";
 import { readKubeletCredentials } from "./audience-permission.ts";
 

@@ -3,10 +3,13 @@
  * (KEP-4412): a SelfSubjectAccessReview, which every authenticated user may send.
  */
 import { dirname, resolve } from "node:path";
-import { createCluster, currentEntry } from "@ocir-broker/credentials";
-import { codeOf } from "@ocir-broker/errors";
-import { type ClientCertificate, parseJson, Secret } from "@ocir-broker/foundation";
-import { type NodeFiles, textOf } from "@ocir-broker/node";
+import { createCluster } from "@ocir-broker/credentials/workloads/cluster";
+import { currentEntry } from "@ocir-broker/credentials/workloads/kubeconfig";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { ClientCertificate } from "@ocir-broker/foundation/dispatcher";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { type NodeFiles, textOf } from "@ocir-broker/node/node-files";
 import * as z from "zod";
 import { attempt } from "../../attempt.ts";
 import type { CheckContext } from "../../check-context.ts";

@@ -2,8 +2,10 @@
  * Sends the identity domain the request of a pull with an invalid token. A domain that refuses only the token has accepted the broker's
  * client or session. Whether its trust is right shows only in a pull, whose last failure daemon.ts reports.
  */
-import { Secret } from "@ocir-broker/foundation";
-import { createIdentityDomain, IdentityError, WorkloadError } from "@ocir-broker/identity";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
+import { IdentityError } from "@ocir-broker/identity/identity-error";
+import { WorkloadError } from "@ocir-broker/identity/workload/workload-error";
 import { attempt } from "../../attempt.ts";
 import { type CheckContext, causeOf } from "../../check-context.ts";
 import { findingOfCode } from "../../diagnoses.ts";

@@ -1,9 +1,9 @@
 /** Uses the registry token that the plugin got for a service account on the image, to find out whether a policy is missing. */
-import { codeOf } from "@ocir-broker/errors";
-import type { Secret } from "@ocir-broker/foundation";
-import { readServiceAccountClaims } from "@ocir-broker/identity";
-import { workloadPolicy } from "@ocir-broker/kubelet-config";
-import { isProbeable } from "@ocir-broker/ocir";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import { readServiceAccountClaims } from "@ocir-broker/identity/workload/service-account-token";
+import { workloadPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
+import { isProbeable } from "@ocir-broker/ocir/access-probe";
 import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 import { probeImage } from "../../image-probe.ts";

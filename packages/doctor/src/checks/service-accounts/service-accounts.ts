@@ -2,11 +2,12 @@
  * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the exchange can be reached.
  * Sends no token of a pod; plugin-answer.ts does, if doctor is given one.
  */
-import { createCluster } from "@ocir-broker/credentials";
-import { codeOf } from "@ocir-broker/errors";
-import { explainMatch, readProviders } from "@ocir-broker/kubelet-config";
-import { tokenAttributesIn } from "@ocir-broker/node";
-import { isOurProvider, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol";
+import { createCluster } from "@ocir-broker/credentials/workloads/cluster";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { readProviders } from "@ocir-broker/kubelet-config/checking/check";
+import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
+import { tokenAttributesIn } from "@ocir-broker/node/provider-files";
+import { isOurProvider, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import { attempt } from "../../attempt.ts";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";

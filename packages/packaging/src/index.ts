@@ -1,1 +1,0 @@
-export { missingPrograms, TARGETS, type Target } from "./target.ts";
