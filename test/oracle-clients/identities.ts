@@ -56,7 +56,7 @@ async function giveSession({ directory, control }: OracleCloud): Promise<void> {
   const folder = join(directory, ".oci/sessions/SESSION");
   mkdirSync(folder, { recursive: true });
   const { keyFile, publicKey } = writeKey(folder);
-  const session = await control("POST", "/user-sessions", { publicKey });
+  const session = await control("POST", "/cli-sessions", { publicKey });
   const { token, fingerprint, tenancy, region } = session as ApiKeySettings & { token: string };
   const tokenFile = join(folder, "token");
   writeFileSync(tokenFile, token, { mode: 0o600 });

@@ -13,7 +13,7 @@ export interface NodeCredentials extends Caches {
 }
 
 export interface NodeCredentialsOptions extends CachesOptions {
-  readonly config: Pick<Config, "identity" | "user" | "session" | "metadata" | "auth" | "registries">;
+  readonly config: Pick<Config, "identity" | "user" | "cliSession" | "metadata" | "auth" | "registries">;
   /** For the identity provider. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Must not go through a proxy. */

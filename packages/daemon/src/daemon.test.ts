@@ -213,8 +213,8 @@ describe("startBroker with another identity", () => {
     };
   }
 
-  async function userSession(): Promise<Variables> {
-    const { token } = await simulator.userSession(publicPem);
+  async function cliSession(): Promise<Variables> {
+    const { token } = await simulator.cliSession(publicPem);
     writeFileSync(join(folder, "token"), token, { mode: 0o600 });
     return { OCI_CLI_SECURITY_TOKEN_FILE: join(folder, "token"), OCI_CLI_KEY_CONTENT: pem };
   }
@@ -228,7 +228,7 @@ describe("startBroker with another identity", () => {
 
   it.each<[provider: string, () => Variables | Promise<Variables>, (its: Variables) => object, refusal: string]>([
     ["user", apiKey, (its) => ({ sub: its["OCI_CLI_USER"] }), "api-key-refused"],
-    ["session", userSession, () => ({ ptype: "user" }), "session-refused"],
+    ["session", cliSession, () => ({ ptype: "user" }), "cli-session-refused"],
     ["resource-principal", resource, () => ({ ptype: "resource" }), "resource-principal-refused"],
   ])("signs with %s, reports its refusal, and shows no part of it", async (provider, find, claims, refusal) => {
     const environment = await find();

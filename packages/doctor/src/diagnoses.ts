@@ -145,7 +145,7 @@ export const DIAGNOSES = {
   "access-public": ok("one of Oracle's public images: it needs no permission"),
   "policy-missing": problem(
     "no policy lets this identity read the repository",
-    "Allow dynamic-group <name> to read repos in compartment <name>, and the group's rule must match this instance; for a user or session: Allow group <name> to read repos in compartment <name>",
+    "Allow dynamic-group <name> to read repos in compartment <name>, and the group's rule must match this instance; for a user or a CLI session: Allow group <name> to read repos in compartment <name>",
   ),
   "image-missing": problem(
     "the registry has no such image, or hides it because a policy is missing",

@@ -16,7 +16,7 @@ const INSTANCES: Grantee = {
 const GRANTEES: Readonly<Record<ProviderName, Grantee>> = {
   "instance-principal": INSTANCES,
   user: USERS,
-  session: USERS,
+  "cli-session": USERS,
   "resource-principal": { name: "dynamic-group <name>", membership: "the dynamic group's rule matches this resource" },
   none: INSTANCES,
 };

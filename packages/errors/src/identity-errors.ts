@@ -6,6 +6,8 @@ export const FILE_IDENTITY_ERRORS = {
     "the registry does not accept the API key",
     "check that user and tenancy are right, and that the user still has this key",
   ),
+  "cli-session-expired": permanent("the CLI session has expired", "run oci session authenticate"),
+  "cli-session-refused": permanent("the registry does not accept the CLI session", "run oci session authenticate"),
   "identity-changed": permanent(
     "the files name a different identity than at the start",
     "restart the broker to use it",
@@ -56,11 +58,6 @@ export const FILE_IDENTITY_ERRORS = {
   "security-token-key": permanent(
     "the security token is for another key",
     "set key_file to the key that oci session authenticate wrote with the token",
-  ),
-  "session-expired": permanent("the command line's session has expired", "run oci session authenticate"),
-  "session-refused": permanent(
-    "the registry does not accept the command line's session",
-    "run oci session authenticate",
   ),
 } as const satisfies Record<string, FetchErrorText>;
 

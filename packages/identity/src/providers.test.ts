@@ -3,7 +3,7 @@ import { providerOfCliAuth } from "./providers.ts";
 
 it.each([
   ["api_key", "user"],
-  ["security_token", "session"],
+  ["security_token", "cli-session"],
   ["instance_principal", "instance-principal"],
   ["resource_principal", "resource-principal"],
   ["instance_obo_user", undefined],

@@ -16,7 +16,7 @@ interface Registered {
 const PROVIDERS = {
   "instance-principal": { create: createInstancePrincipal, cliAuth: "instance_principal" },
   user: { create: createUserPrincipal, cliAuth: "api_key" },
-  session: { create: createCliSession, cliAuth: "security_token" },
+  "cli-session": { create: createCliSession, cliAuth: "security_token" },
   "resource-principal": { create: createResourcePrincipal, cliAuth: "resource_principal" },
   none: { create: createNoIdentity },
 } as const satisfies Readonly<Record<string, Registered>>;

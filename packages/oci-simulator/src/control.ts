@@ -10,7 +10,7 @@ import type { IamChange } from "./iam.ts";
 import type { WantedServiceAccountToken } from "./service-accounts.ts";
 
 /** The content of a profile that the command line writes; only its two file names are missing. */
-interface UserSession extends ApiKeySettings {
+interface CliSession extends ApiKeySettings {
   readonly token: string;
 }
 
@@ -30,7 +30,7 @@ export interface Controls {
   /** Gives the user an API key. @throws {Refusal} for anything but a public RSA key in PEM. */
   addApiKey(publicKeyPem: string): ApiKeySettings;
   /** The session that `oci session authenticate` gets after a login in the browser, for this key. @throws {Refusal} */
-  userSession(publicKeyPem: string): Promise<UserSession>;
+  cliSession(publicKeyPem: string): Promise<CliSession>;
   /** The RPST of a container instance, for this key. @throws {Refusal} */
   resourceToken(publicKeyPem: string): Promise<string>;
   /** A token as the kubelet gets it from the API server. */
@@ -57,7 +57,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   }),
   "POST /trusts": (controls, body) => controls.addTrust(body as PropagationTrust),
   "POST /api-keys": (controls, body) => controls.addApiKey(publicKeyIn(body)),
-  "POST /user-sessions": (controls, body) => controls.userSession(publicKeyIn(body)),
+  "POST /cli-sessions": (controls, body) => controls.cliSession(publicKeyIn(body)),
   "POST /resource-tokens": async (controls, body) => ({ token: await controls.resourceToken(publicKeyIn(body)) }),
 };
 

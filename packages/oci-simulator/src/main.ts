@@ -44,7 +44,7 @@ Control API (JSON):
   POST /trusts         {"audience":"oci","oauthClients":{"id":"secret"},"serviceUsers":{
                        "system:serviceaccount:shop:puller":{"name":"puller","group":"pullers"}}}
   POST /api-keys       {"publicKey":"-----BEGIN PUBLIC KEY-----…"}: for ~/.oci/config, an administrator's
-  POST /user-sessions  the same: the session of oci session authenticate
+  POST /cli-sessions   the same: the session of oci session authenticate
   POST /resource-tokens  the same: a container instance's RPST
 `;
 

@@ -134,7 +134,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     faults: (...added) => added.map(parseFault).forEach(faults.add),
     clearFaults: faults.clear,
     addApiKey: apiKeys.add,
-    async userSession(pem) {
+    async cliSession(pem) {
       const { publicKey, settings } = apiKeys.describe(pem);
       return { ...settings, token: await sessions.issueUser(publicKey) };
     },

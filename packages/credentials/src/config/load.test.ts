@@ -41,7 +41,7 @@ describe("checkConfig", () => {
       request: { deadline: "15s" },
       identity: { provider: "instance-principal" },
       user: {},
-      session: {},
+      cliSession: {},
       serviceAccounts: {
         exchange: "none",
         select: "all",

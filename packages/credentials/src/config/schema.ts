@@ -37,7 +37,7 @@ export const configSchema = z.strictObject(
     }).prefault({}),
     identity: identitySection,
     user: profileSection("identity.provider: user"),
-    session: profileSection("identity.provider: session"),
+    cliSession: profileSection("identity.provider: cli-session"),
     serviceAccounts: serviceAccountsSection,
     identityDomain: identityDomainSection,
     registries: section({

@@ -41,7 +41,7 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
   }
   const send = () => Promise.reject(new Error("down"));
   const context = { clock, environment: {}, random: () => 0.5, sendMetadata: send, sendAuth: send };
-  const provider = createProvider(DEFAULT_PROVIDER, { metadata: {}, auth: {}, user: {}, session: {} }, context);
+  const provider = createProvider(DEFAULT_PROVIDER, { metadata: {}, auth: {}, user: {}, cliSession: {} }, context);
   const owners: SnapshotOwners = {
     provider,
     homeRegion: cacheOf("region"),

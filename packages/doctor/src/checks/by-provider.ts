@@ -18,7 +18,7 @@ export const CHECKS_BY_PROVIDER: Readonly<Record<ProviderName, readonly NamedChe
     ["identity", checkIdentity],
   ],
   user: FILE_IDENTITY_CHECKS,
-  session: FILE_IDENTITY_CHECKS,
+  "cli-session": FILE_IDENTITY_CHECKS,
   "resource-principal": FILE_IDENTITY_CHECKS,
   none: [["identity", async () => [finding("identity-none", "identity.provider: none")]]],
 };

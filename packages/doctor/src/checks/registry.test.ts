@@ -16,7 +16,7 @@ const CLOUD: Partial<Cloud> = {
 test.for<[provider: ProviderName, statement: string, membership: string]>([
   ["instance-principal", "Allow dynamic-group <name> to read", "rule matches this instance"],
   ["user", "Allow group <name> to read", "the user is in the group"],
-  ["session", "Allow group <name> to read", "the user is in the group"],
+  ["cli-session", "Allow group <name> to read", "the user is in the group"],
   ["resource-principal", "Allow dynamic-group <name> to read", "rule matches this resource"],
 ])("checkRegistry names the policy that the identity %s needs", async ([provider, statement, membership]) => {
   const [, access] = await checkRegistry(

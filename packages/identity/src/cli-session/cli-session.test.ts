@@ -17,7 +17,7 @@ function homeWith(claims: object = {}): Home {
 }
 
 const provider = (home: Home, variables = {}) =>
-  createCliSession({ session: { profile: "ME" } }, home.context(variables));
+  createCliSession({ cliSession: { profile: "ME" } }, home.context(variables));
 
 const other = String(
   generateKeyPairSync("rsa", { modulusLength: 2_048 }).privateKey.export({ type: "pkcs8", format: "pem" }),
@@ -43,9 +43,9 @@ describeProvider("createCliSession", {
     regionKey: "icn",
   },
   resume: "keeps no state",
-  refusedAs: "session-refused",
+  refusedAs: "cli-session-refused",
   refused: [
-    ["a token that has ended", "session-expired", withToken({ exp: 1 }), AT_TOKEN],
+    ["a token that has ended", "cli-session-expired", withToken({ exp: 1 }), AT_TOKEN],
     ["no token", "oci-config-incomplete", (home) => home.write(".oci/config", "[ME]\nkey_file=~/key\n"), AT_TOKEN],
     ["everybody's token", "identity-file-permissions", withToken({}, 0o644), AT_TOKEN],
     ["an empty token", "security-token-invalid", (home) => home.write(TOKEN, ""), AT_TOKEN],
@@ -62,7 +62,7 @@ describe("createCliSession", () => {
     const principal = provider(home);
     expect((await principal.session(SIGNAL)).expiresAtMs - home.clock.monotonicMs()).toBe(60_000);
     await home.clock.advance(60_000);
-    await expect(principal.session(SIGNAL)).rejects.toMatchObject({ code: "session-expired" });
+    await expect(principal.session(SIGNAL)).rejects.toMatchObject({ code: "cli-session-expired" });
     const token = home.write(".oci/sessions/ME/token", `${tokenOf(home)}\n`);
     expect((await principal.session(SIGNAL)).value.keyId.reveal()).toBe(`ST$${tokenOf(home)}`);
     const moved = home.write("token", tokenOf(home));

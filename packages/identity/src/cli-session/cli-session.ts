@@ -13,23 +13,23 @@ import { decodeWrittenSession } from "../oci-profile/security-token.ts";
 import type { IdentityProvider, ProviderContext } from "../provider.ts";
 
 export interface CliSessionSettings {
-  readonly session: ProfileSettings;
+  readonly cliSession: ProfileSettings;
 }
 
 export function createCliSession(
-  { session: settings }: CliSessionSettings,
+  { cliSession: settings }: CliSessionSettings,
   { clock, environment }: ProviderContext,
 ): IdentityProvider {
   const profile = () => readProfile(settings, environment);
   return createFileIdentity(clock, {
-    refusedAs: "session-refused",
+    refusedAs: "cli-session-refused",
     region: async () => regionOf(await profile()),
     async read() {
       const found = await profile();
       const place = found.placeOf("security_token_file");
       const token = readPrivateFile(found.path("security_token_file"), place);
       const privateKey = readProfileKey(found);
-      return decodeWrittenSession(token, privateKey, { place, wallMs: clock.wallMs(), expired: "session-expired" });
+      return decodeWrittenSession(token, privateKey, { place, wallMs: clock.wallMs(), expired: "cli-session-expired" });
     },
   });
 }

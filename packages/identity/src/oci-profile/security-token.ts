@@ -1,5 +1,5 @@
 /**
- * Decodes security tokens that another program has written to a file or variable: the command line's session, and RPSTs. Does not
+ * Decodes security tokens that another program has written to a file or variable: the CLI session, and RPSTs. Does not
  * verify the signature, because only OCI has its key; the registry verifies it.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";

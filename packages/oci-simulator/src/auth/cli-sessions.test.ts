@@ -4,9 +4,9 @@ import { askForRefresh, pemOf, sessionKeys } from "../../test/signed-requests.ts
 import { sharedSimulator } from "../for-tests.ts";
 
 const simulator = await sharedSimulator();
-const { token } = await simulator.userSession(pemOf(sessionKeys.publicKey));
+const { token } = await simulator.cliSession(pemOf(sessionKeys.publicKey));
 const resource = await simulator.resourceToken(pemOf(sessionKeys.publicKey));
-const { token: other } = await simulator.userSession(pemOf(sessionKeys.publicKey));
+const { token: other } = await simulator.cliSession(pemOf(sessionKeys.publicKey));
 const { privateKey: foreignKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
 test.each([
