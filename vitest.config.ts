@@ -6,7 +6,7 @@ const everything = { branches: 100, functions: 100, lines: 100, statements: 100 
 const ISOLATED = [
   "packages/credentials/src/config/config-copy.test.ts",
   "packages/credentials/src/tokens/caches.test.ts",
-  "packages/credentials/src/workloads/pull-deadline.test.ts",
+  "packages/credentials/src/service-accounts/pull-deadline.test.ts",
   "packages/foundation/src/time/clock.test.ts",
 ];
 

@@ -46,7 +46,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     for (const name of NAMESPACES) {
       await createNamespace(node, name);
       await createServiceAccount(node, name, "puller");
-      await node.control("/iam", { repository: `acme/${name}`, workload: `${name}/puller`, granted: true });
+      await node.control("/iam", { repository: `acme/${name}`, serviceAccount: `${name}/puller`, granted: true });
     }
     await node.control("/iam", { repository: "acme/open", public: true });
     [shop, depot] = NAMESPACES.map((name) => createPods(createApi(node.root, name))) as [Pods, Pods];
@@ -138,7 +138,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     await configureNode(node, minor, { serviceAccounts }, "--annotation", ANNOTATION);
     await createServiceAccount(node, "shop", "plain");
     const account = `${namespacePath("shop")}/serviceaccounts/puller`;
-    await node.api.request("PATCH", account, { metadata: { annotations: { [ANNOTATION]: "workload" } } });
+    await node.api.request("PATCH", account, { metadata: { annotations: { [ANNOTATION]: "service-account" } } });
     await node.control("/iam", { repository: "acme/node", granted: true });
     await start(shop, "plain", image("node"), { serviceAccountName: "plain" });
     await start(shop, "plain-private", image("shop"), { serviceAccountName: "plain" });

@@ -21,7 +21,7 @@ export const DOMAIN_IDENTITIES = ["domain-client", "domain-instance"] as const;
 export type IdentityName = (typeof IDENTITIES | typeof DOMAIN_IDENTITIES)[number];
 
 /** The service account of the identity `workload`, as `namespace/name`. */
-export const WORKLOAD = "shop/puller";
+export const SERVICE_ACCOUNT = "shop/puller";
 
 const AUDIENCE = "ocir";
 const CLIENT = { id: "0123456789abcdef", secret: "a-client-secret" };
@@ -35,7 +35,7 @@ export async function giveIdentities(cloud: OracleCloud): Promise<Readonly<Recor
     user: { env: {}, sub: new RegExp(`^${user.user}$`) },
     session: { env: { OCI_CLI_PROFILE: "SESSION" }, sub: new RegExp(`^${user.user}$`) },
     resource: await giveResourcePrincipal(cloud),
-    workload: await giveWorkload(cloud),
+    workload: await giveServiceAccount(cloud),
     "domain-client": await giveServiceUser(cloud, { [CLIENT.id]: CLIENT.secret }),
     "domain-instance": await giveServiceUser(cloud, {}),
   };
@@ -75,7 +75,7 @@ async function giveResourcePrincipal({ directory, control }: OracleCloud): Promi
 }
 
 /** As OKE gives it to a pod: Kubernetes' variables, and the token at its usual place. The cluster's CA is there already. */
-async function giveWorkload(cloud: OracleCloud): Promise<Identity> {
+async function giveServiceAccount(cloud: OracleCloud): Promise<Identity> {
   const token = await serviceAccountToken(cloud);
   await cloud.run(["tee", `${SERVICE_ACCOUNT_FOLDER}/token`], { input: token });
   const [KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT_PROXYMUX] = CLUSTER_ADDRESS.split(":") as [string, string];
@@ -85,7 +85,7 @@ async function giveWorkload(cloud: OracleCloud): Promise<Identity> {
 
 /** A service user of the identity domain, which a pod's token is exchanged for. Without clients an instance may ask. */
 async function giveServiceUser(cloud: OracleCloud, oauthClients: Record<string, string>): Promise<Identity> {
-  const [namespace, name] = WORKLOAD.split("/");
+  const [namespace, name] = SERVICE_ACCOUNT.split("/");
   const serviceUsers = { [`system:serviceaccount:${namespace}:${name}`]: { name: "puller", group: "pullers" } };
   return {
     env: {
@@ -101,7 +101,7 @@ async function giveServiceUser(cloud: OracleCloud, oauthClients: Record<string, 
 }
 
 async function serviceAccountToken({ control }: OracleCloud, audience?: string): Promise<string> {
-  const [namespace, serviceAccount] = WORKLOAD.split("/");
+  const [namespace, serviceAccount] = SERVICE_ACCOUNT.split("/");
   const issued = await control("POST", "/service-account-tokens", { namespace, serviceAccount, audience });
   return (issued as { token: string }).token;
 }

@@ -226,7 +226,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       node.root.write(ofBroker, set);
       const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
       const { stderr } = await node.root.exec(`${PLUGIN}-sa`, [], { input });
-      expect(stderr).toContain("workload-token-unreadable");
+      expect(stderr).toContain("service-account-token-unreadable");
       await node.root.run("/usr/libexec/ocir-broker/setup", ["disconnect"]);
       expect(node.root.read(ofBroker).toString()).toBe(before);
       expect((await node.root.exec("ls", [CONFIG])).stdout).toBe("");

@@ -19,7 +19,7 @@ import {
   IDENTITIES,
   type Identity,
   type IdentityName,
-  WORKLOAD,
+  SERVICE_ACCOUNT,
 } from "../oracle-clients/identities.ts";
 import { buildGoClient, installPythonClients, lackOfPython, TYPESCRIPT_SDK } from "../oracle-clients/programs.ts";
 import { lackOf } from "../real-registry.ts";
@@ -134,7 +134,7 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
         const read = ["skopeo", "inspect", "--raw", `docker://${IMAGE}`];
         await cloud.run(["skopeo", ...login], { input: await rawRequest("workload") });
         await expect(cloud.run(read)).rejects.toThrow(/User UserId\(ocid1\.workload\..*\) not authorized/);
-        await cloud.iam({ repository: "acme/shop/web", workload: WORKLOAD, granted: true });
+        await cloud.iam({ repository: "acme/shop/web", serviceAccount: SERVICE_ACCOUNT, granted: true });
         expect(await cloud.run(read)).toContain("schemaVersion");
       },
     );

@@ -45,9 +45,9 @@ describe("renderStatus", () => {
     const used = { ...STATUS, serviceAccounts: 3 };
     expect(renderStatus(used)).toContain("region us-ashburn-1, 3 service accounts\n");
     expect(renderStatus({ ...used, serviceAccounts: 1 })).toContain(", 1 service account\n");
-    const serviceAccountFailure = { code: "workload-cluster-basic", secondsAgo: 42 };
+    const serviceAccountFailure = { code: "cluster-basic", secondsAgo: 42 };
     expect(renderStatus({ ...used, serviceAccountFailure })).toContain(
-      "3 service accounts (last failure: workload-cluster-basic, 42 s ago)\n",
+      "3 service accounts (last failure: cluster-basic, 42 s ago)\n",
     );
   });
 

@@ -59,7 +59,7 @@ describe("createOneShotBroker", () => {
     expect(await ask("puller")).toMatchObject({ status: 200, identity: "service-account" });
     simulator.clusterType("basic");
     const failed = await ask("other");
-    expect(String(failed.body)).toMatch(/^ocir-broker: workload-cluster-basic: /);
+    expect(String(failed.body)).toMatch(/^ocir-broker: cluster-basic: /);
     expect(simulator.requests()["auth.x509"]).toBe(0);
   });
 

@@ -12,8 +12,8 @@ import type { Config } from "./config/schema.ts";
 import { createNodeCredentials } from "./node-credentials.ts";
 import { createDockerCredentials } from "./pulls/docker-credentials.ts";
 import { type AnswerCredentials, createKubeletCredentials } from "./pulls/kubelet-credentials.ts";
+import { createServiceAccounts } from "./service-accounts/service-accounts.ts";
 import { createUpstreams } from "./tokens/upstreams.ts";
-import { createWorkloads } from "./workloads/workloads.ts";
 
 export interface OneShotBroker {
   readonly answer: AnswerCredentials;
@@ -43,7 +43,7 @@ export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroke
     sendAuth: upstreams.send,
     sendTo: () => upstreams.send,
   });
-  const workloads = createWorkloads({
+  const serviceAccounts = createServiceAccounts({
     ...options,
     ...credentials,
     sendTo: () => upstreams.send,
@@ -54,7 +54,7 @@ export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroke
   return {
     answer: createKubeletCredentials({
       ...credentials,
-      pullTokens: workloads.pullTokens,
+      pullTokens: serviceAccounts.pullTokens,
       clock,
       deadlineMs,
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
@@ -62,7 +62,7 @@ export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroke
     answerDockerCredential: createDockerCredentials({ ...credentials, clock, deadlineMs }),
     async close() {
       credentials.close();
-      await Promise.all([workloads.close(), upstreams.close()]);
+      await Promise.all([serviceAccounts.close(), upstreams.close()]);
     },
   };
 }

@@ -9,7 +9,7 @@ import { FILE_ERRORS } from "@ocir-broker/errors/file-errors";
 import { IDENTITY_ERRORS } from "@ocir-broker/errors/identity-errors";
 import { OCIR_ERRORS } from "@ocir-broker/errors/ocir-errors";
 import { UPSTREAM_ERRORS } from "@ocir-broker/errors/upstream-errors";
-import { WORKLOAD_ERRORS } from "@ocir-broker/errors/workload-errors";
+import { TOKEN_EXCHANGE_ERRORS } from "@ocir-broker/errors/workload-errors";
 import type { FindingCode } from "@ocir-broker/kubelet-config/rules";
 import { BROKER_PROGRAM, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 
@@ -29,7 +29,7 @@ const EXTRA_ARGS =
 const RELABEL = `restorecon -v /usr/local/bin/${PROVIDER_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
 
 /** The codes of the packages that doctor calls. */
-const CODES = { ...CACHE_ERRORS, ...UPSTREAM_ERRORS, ...IDENTITY_ERRORS, ...OCIR_ERRORS, ...WORKLOAD_ERRORS };
+const CODES = { ...CACHE_ERRORS, ...UPSTREAM_ERRORS, ...IDENTITY_ERRORS, ...OCIR_ERRORS, ...TOKEN_EXCHANGE_ERRORS };
 
 /** Codes that say nothing about the node, except that a check had no result in time. */
 const OUT_OF_TIME = [

@@ -48,13 +48,15 @@ export function useIdentityDomain(node: BrokenNode, settings: object = {}): Pick
   return { config: { ...config, identityDomain } };
 }
 
-/** Options with a pod's token, for which the plugin gets the registry token of a workload. It knows no other pull. */
+/** Options with a pod's token, for which the plugin gets the registry token of a service account. It knows no other pull. */
 export async function askForServiceAccount(node: BrokenNode): Promise<Partial<DoctorOptions>> {
   const bound = { namespace: "shop", serviceaccount: { name: "puller", uid: "1" } };
   const claims = { iss: AUDIENCE, aud: AUDIENCE, exp: 2_000_000_000, "kubernetes.io": bound };
   const token = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.signature`;
   const answer = answerScript(credentials(await node.token())).replace("cat > /dev/null; ", "");
-  node.plugin(`grep -q '"serviceAccountToken":"${token}".*"ocir-broker/identity":"workload"' || exit 1; ${answer}`);
+  node.plugin(
+    `grep -q '"serviceAccountToken":"${token}".*"ocir-broker/identity":"service-account"' || exit 1; ${answer}`,
+  );
   return { ...useServiceAccounts(node), serviceAccountToken: new Secret(token) };
 }
 
@@ -90,14 +92,14 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
   ],
   ["cluster-unknown", "the cluster's authority cannot be read", accounts({ caFile: "/no/such/ca.crt" })],
   [
-    "workload-tls",
+    "cluster-tls",
     "the authority is another one's",
     (node) => {
       node.write("/other.crt", node.simulator.tokenRootCertificate);
       return useServiceAccounts(node, { caFile: join(node.root, "other.crt") });
     },
   ],
-  ["workload-unreachable", "port 12250 is closed", accounts({ endpoint: "https://127.0.0.1:1" })],
+  ["cluster-unreachable", "port 12250 is closed", accounts({ endpoint: "https://127.0.0.1:1" })],
   [
     "domain-client-refused",
     "no policy lets the node ask",

@@ -5,7 +5,7 @@ export const BROKER_ERRORS = {
   "annotation-unknown": {
     status: 400,
     what: "the service account's annotation has an unknown value",
-    next: "set it to workload or node",
+    next: "set it to service-account or node",
   },
   "body-too-large": {
     status: 413,

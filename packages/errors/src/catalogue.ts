@@ -5,15 +5,15 @@ import type { RequestErrorText } from "./error-text.ts";
 import { IDENTITY_ERRORS } from "./identity-errors.ts";
 import { OCIR_ERRORS } from "./ocir-errors.ts";
 import { PROTOCOL_ERRORS } from "./protocol-errors.ts";
+import { TOKEN_EXCHANGE_ERRORS } from "./token-exchange-errors.ts";
 import { UPSTREAM_ERRORS } from "./upstream-errors.ts";
-import { WORKLOAD_ERRORS } from "./workload-errors.ts";
 
 export const ERROR_TABLES = [
   PROTOCOL_ERRORS,
   BROKER_ERRORS,
   CACHE_ERRORS,
   IDENTITY_ERRORS,
-  WORKLOAD_ERRORS,
+  TOKEN_EXCHANGE_ERRORS,
   OCIR_ERRORS,
   UPSTREAM_ERRORS,
 ] as const;

@@ -12,7 +12,7 @@ const OUR_CLASSES: ReadonlySet<string> = new Set([
   "ProtocolError",
   "CacheError",
   "UpstreamError",
-  "WorkloadError",
+  "TokenExchangeError",
 ]);
 
 /** Depth of the chain of causes. */

@@ -20,7 +20,7 @@ export class FetchError<Code extends string> extends Error {
   readonly retryAfterMs: number | undefined;
   readonly reason: string | undefined;
 
-  /** @param place a host, or another subject of the error. No secret, because the message contains it. */
+  /** @param place a host, or another place. No secret, because the message contains it. */
   constructor(code: Code, { what, retryable }: FetchErrorText, place: string, options: FetchErrorOptions = {}) {
     const { status, retryAfterMs, reason, detail } = options;
     const facts = [reason, status && `status ${status}`, detail].filter(Boolean);

@@ -1,6 +1,7 @@
 /**
- * The keys of workload sessions. Sessions that begin within ten minutes share one key; otherwise a node that starts 50 service
- * accounts at once would spend seconds of two cores on keys. All sessions are in this process anyway, and each has its own token.
+ * The keys of service accounts' sessions. Sessions that begin within ten minutes share one key; otherwise a node that starts 50
+ * service accounts at once would spend seconds of two cores on keys. All sessions are in this process anyway, and each has its own
+ * token.
  */
 import { generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";

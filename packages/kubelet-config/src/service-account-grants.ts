@@ -37,7 +37,7 @@ subjects:
 `;
 }
 
-export interface WorkloadPolicy {
+export interface ServiceAccountPolicy {
   readonly namespace: string;
   readonly serviceAccount: string;
   /** OCID of the cluster. */
@@ -45,7 +45,12 @@ export interface WorkloadPolicy {
   readonly compartment: string;
 }
 
-export function workloadPolicy({ namespace, serviceAccount, cluster, compartment }: WorkloadPolicy): string {
+export function serviceAccountPolicy({
+  namespace,
+  serviceAccount,
+  cluster,
+  compartment,
+}: ServiceAccountPolicy): string {
   const conditions = [
     "request.principal.type = 'workload'",
     `request.principal.namespace = '${namespace}'`,

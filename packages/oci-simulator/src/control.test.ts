@@ -29,7 +29,7 @@ test.each([
   ["POST", "/iam", '{"toString":true}', 400, "unknown field toString"],
   ["POST", "/iam", '{"granted":"no"}', 400, "granted must be a boolean"],
   ["POST", "/iam", '{"public":true}', 400, "need a repository"],
-  ["POST", "/iam", '{"workload":"shop/puller","granted":true}', 400, "workload needs a repository"],
+  ["POST", "/iam", '{"serviceAccount":"shop/puller","granted":true}', 400, "serviceAccount needs a repository"],
   ["POST", "/faults", '{"endpoint":"auth.x510"}', 400, "endpoint must be one or a list of metadata.regionInfo"],
   ["POST", "/api-keys", "null", 400, "an API key is a public RSA key"],
   ["GET", "/faults", "", 404, "DELETE /faults"],

@@ -4,7 +4,7 @@
  */
 
 import { isUser } from "./auth/api-keys.ts";
-import { isMember, serviceUserGroupOf, workloadOf } from "./auth/session-tokens.ts";
+import { isMember, serviceAccountOf, serviceUserGroupOf } from "./auth/session-tokens.ts";
 import { Refusal } from "./http/refusal.ts";
 import type { Claims } from "./jwt.ts";
 
@@ -14,7 +14,7 @@ export interface IamChange {
   /** The repository (`ns/repo`) of the other fields; without it, `granted` and `writable` apply to all repositories not named. */
   readonly repository?: string;
   /** A service account of the cluster as `namespace/name`: `granted` then is for it, and not for the dynamic group. */
-  readonly workload?: string;
+  readonly serviceAccount?: string;
   /** A group of service users of the identity domain: `granted` then is for it, and not for the dynamic group. */
   readonly group?: string;
   /** Whether the policy lets the dynamic group read; evaluated at each pull. */
@@ -43,7 +43,7 @@ export interface Iam {
 
 interface Repository {
   /** Service accounts with a policy of their own. */
-  readonly workloads: Set<string>;
+  readonly serviceAccounts: Set<string>;
   /** Groups of service users, likewise. */
   readonly groups: Set<string>;
   granted?: boolean;
@@ -55,7 +55,7 @@ interface Repository {
 const FIELDS: Readonly<Record<keyof IamChange, "boolean" | "string">> = {
   dynamicGroup: "boolean",
   repository: "string",
-  workload: "string",
+  serviceAccount: "string",
   group: "string",
   granted: "boolean",
   writable: "boolean",
@@ -79,13 +79,13 @@ export function parseIamChange(value: unknown): IamChange {
   if (change["repository"] === undefined && (change["public"] ?? change["exists"]) !== undefined) {
     throw new Refusal("InvalidParameter", "public and exists need a repository");
   }
-  const hasGrantee = (change["workload"] ?? change["group"]) !== undefined;
+  const hasGrantee = (change["serviceAccount"] ?? change["group"]) !== undefined;
   if (hasGrantee && (change["repository"] === undefined || change["granted"] === undefined)) {
-    throw new Refusal("InvalidParameter", "workload needs a repository and granted, and so does group");
+    throw new Refusal("InvalidParameter", "serviceAccount needs a repository and granted, and so does group");
   }
   if (
     Object.keys(FIELDS).every(
-      (name) => ["repository", "workload", "group"].includes(name) || change[name] === undefined,
+      (name) => ["repository", "serviceAccount", "group"].includes(name) || change[name] === undefined,
     )
   ) {
     throw new Refusal("InvalidParameter", "nothing to change");
@@ -110,21 +110,21 @@ export function createIam(): Iam {
     const group = serviceUserGroupOf(claims);
     if (group !== undefined) return repository?.groups.has(group) ? found : "denied";
     if (isUser(claims)) return found;
-    const workload = workloadOf(claims);
-    if (workload !== undefined) return repository?.workloads.has(workload) ? found : "denied";
+    const serviceAccount = serviceAccountOf(claims);
+    if (serviceAccount !== undefined) return repository?.serviceAccounts.has(serviceAccount) ? found : "denied";
     return isMember(claims) && (repository?.granted ?? grantedElsewhere) ? found : "denied";
   }
 
   return {
-    change({ dynamicGroup, repository: name, workload, group, ...rest }) {
+    change({ dynamicGroup, repository: name, serviceAccount, group, ...rest }) {
       groupExists = dynamicGroup ?? groupExists;
-      const unknown = () => ({ workloads: new Set<string>(), groups: new Set<string>() });
+      const unknown = () => ({ serviceAccounts: new Set<string>(), groups: new Set<string>() });
       const repository: Repository | undefined = name === undefined ? undefined : (repositories.get(name) ?? unknown());
       if (name !== undefined && repository !== undefined) {
-        const isForAll = workload === undefined && group === undefined;
+        const isForAll = serviceAccount === undefined && group === undefined;
         repositories.set(name, isForAll ? { ...repository, ...rest } : repository);
         const change = rest.granted ? "add" : "delete";
-        if (workload !== undefined) repository.workloads[change](workload);
+        if (serviceAccount !== undefined) repository.serviceAccounts[change](serviceAccount);
         if (group !== undefined) repository.groups[change](group);
         return;
       }

@@ -34,7 +34,7 @@ Control API (JSON):
   GET /requests        count by endpoint          GET /refusals   why requests were refused
   POST /reset          counts, faults, IAM
   POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false} {"writable":true}
-                       {"repository":"ns/repo","workload":"shop/puller","granted":true}
+                       {"repository":"ns/repo","serviceAccount":"shop/puller","granted":true}
                        {"repository":"ns/repo","group":"pullers","granted":true}
                        {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}
   POST /faults         {"endpoint":"auth.x509","times":3,"status":429,"retryAfter":2}; all fields: src/faults.ts

@@ -8,12 +8,12 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { notAuthenticated, Refusal } from "./http/refusal.ts";
 import { type Claims, decodeJwt, isEs256, isRs256, signRs256 } from "./jwt.ts";
 
-export interface Workload {
+export interface ServiceAccountName {
   readonly namespace: string;
   readonly serviceAccount: string;
 }
 
-export interface WantedServiceAccountToken extends Workload {
+export interface WantedServiceAccountToken extends ServiceAccountName {
   /** The service account's UID. Default: the same for the same name, as if it was created once. */
   readonly uid?: string;
   /** The pod that it is bound to; `null` for a token that is bound to none. Default: a new pod. */
@@ -43,7 +43,7 @@ export interface ServiceAccounts extends ServiceAccountIssuer {
   /** Deletes a pod: tokens bound to it are refused from now on. */
   deletePod(pod: string): void;
   /** @throws {Refusal} NotAuthenticated */
-  review(token: string): Workload;
+  review(token: string): ServiceAccountName;
 }
 
 /** Kubernetes' own default. */
@@ -84,7 +84,7 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
     deletePod: (pod) => void deletedPods.add(pod),
     review(token) {
       const { "kubernetes.io": bound } = verifyIssuedToken(token, known, clock.wallMs());
-      return boundWorkload(bound as Claims | undefined, deletedPods);
+      return boundServiceAccount(bound as Claims | undefined, deletedPods);
     },
   };
 }
@@ -110,7 +110,7 @@ export function verifyIssuedToken(
   return jwt.claims;
 }
 
-function boundWorkload(bound: Claims | undefined, deletedPods: ReadonlySet<unknown>): Workload {
+function boundServiceAccount(bound: Claims | undefined, deletedPods: ReadonlySet<unknown>): ServiceAccountName {
   const { namespace, pod, serviceaccount } = (bound ?? {}) as Record<string, Claims | undefined>;
   if (pod === undefined) throw notAuthenticated("the service-account token is not bound to a pod");
   if (deletedPods.has(pod["uid"])) throw notAuthenticated("the pod of the service-account token is gone");

@@ -8,7 +8,7 @@ import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation/fetc
 export class OcirError extends FetchError<OcirErrorCode> {
   override readonly name = "OcirError";
 
-  /** @param place the registry host, or another subject of the error. */
+  /** @param place the registry host, or another place. */
   constructor(code: OcirErrorCode, place: string, options?: FetchErrorOptions) {
     super(code, OCIR_ERRORS[code], place, options);
   }

@@ -7,11 +7,11 @@ import { generateKeyPairSync } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { UpstreamRequest } from "@ocir-broker/foundation/upstream";
-import { WorkloadError } from "@ocir-broker/identity/workload/workload-error";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/workload-error";
 import { expect, it } from "vitest";
 import { BrokerError } from "../../../packages/credentials/src/errors/broker-error.ts";
-import { createPullTokens } from "../../../packages/credentials/src/workloads/pull-tokens.ts";
-import { createWorkloadTokens } from "../../../packages/credentials/src/workloads/workload-tokens.ts";
+import { createPullTokens } from "../../../packages/credentials/src/service-accounts/pull-tokens.ts";
+import { createServiceAccountCache } from "../../../packages/credentials/src/service-accounts/service-account-cache.ts";
 import { createSeededRandom } from "../../seeded-random.ts";
 import { isLongRun } from "../long-run.ts";
 
@@ -27,14 +27,14 @@ const UIDS = ["1", "2", "1:2"];
 const AUDIENCES = ["https://cluster.test", "oci"];
 
 const ANNOTATION = "ocir-broker/identity";
-const OPTED_IN = { [ANNOTATION]: "workload" };
+const OPTED_IN = { [ANNOTATION]: "service-account" };
 /** In opt-in mode, all but the first mean the node's identity, or none. */
 const ANNOTATIONS: readonly Readonly<Record<string, string>>[] = [
   OPTED_IN,
   {},
   { [ANNOTATION]: "node" },
-  { [ANNOTATION]: "workload " },
-  { "OCIR-BROKER/identity": "workload", constructor: "workload" },
+  { [ANNOTATION]: "service-account " },
+  { "OCIR-BROKER/identity": "service-account", constructor: "service-account" },
 ];
 const NODE = "node";
 
@@ -91,7 +91,7 @@ function createCloud(wallMs: () => number) {
       async exchange(token: Secret) {
         counts.exchanges++;
         const subject = genuine.get(token.reveal());
-        if (subject === undefined) throw new WorkloadError("workload-token-refused", "cluster.test");
+        if (subject === undefined) throw new TokenExchangeError("cluster-token-refused", "cluster.test");
         const keyId = new Secret(`ST$${part({ subject })}`);
         return {
           value: { keyId, privateKey, tenancyId: "t" },
@@ -119,7 +119,7 @@ it(`${REQUESTS} pulls of ${SUBJECTS.length} subjects get no token of another`, a
   const clock: Clock = { wallMs: () => nowMs, monotonicMs: () => nowMs, setTimer: () => ({ cancel: () => undefined }) };
   const cloud = createCloud(clock.wallMs);
   const { keys, exchange } = cloud;
-  const workloads = createWorkloadTokens({
+  const serviceAccounts = createServiceAccountCache({
     ...{ clock, random, keys, exchange, audience: undefined, longestTokenLifeMs: HOUR_MS },
     sendTo: () => cloud.send,
     registries: { isAllowed: () => true, endpointOf: (host) => new URL(`https://${host}`) },
@@ -127,7 +127,7 @@ it(`${REQUESTS} pulls of ${SUBJECTS.length} subjects get no token of another`, a
   const ofNode = new Secret(`${part({})}.${part({ sub: NODE })}.c2ln`);
   const pullsOf = (select: "all" | "annotated") =>
     createPullTokens({
-      ...{ clock, workloads, settings: { select, annotation: ANNOTATION, fallback: "none" } },
+      ...{ clock, serviceAccounts, settings: { select, annotation: ANNOTATION, fallback: "none" } },
       tokens: { get: async () => ({ entry: { value: ofNode, obtainedAtMs: 0, expiresAtMs: nowMs }, outcome: "hit" }) },
     });
   const [everyone, optedIn] = [pullsOf("all"), pullsOf("annotated")];
@@ -160,7 +160,7 @@ it(`${REQUESTS} pulls of ${SUBJECTS.length} subjects get no token of another`, a
       if (mayBeNode ? identity !== NODE || sub !== NODE : isForged || sub !== own) leaks.push(`${sub} for ${token}`);
     } catch (error) {
       counts.refused++;
-      if (!(error instanceof WorkloadError || (mayBeNode && error instanceof BrokerError))) throw error;
+      if (!(error instanceof TokenExchangeError || (mayBeNode && error instanceof BrokerError))) throw error;
     }
   }
 
@@ -169,7 +169,7 @@ it(`${REQUESTS} pulls of ${SUBJECTS.length} subjects get no token of another`, a
     nowMs += chance(20_000);
     if (chance(50) === 0) cloud.toggleKeys();
   }
-  workloads.close();
+  serviceAccounts.close();
   expect(leaks.slice(0, 3)).toEqual([]);
   // The others are forged, of tokens that have ended, or the node's.
   expect(counts.answered).toBeGreaterThan(REQUESTS * 0.45);

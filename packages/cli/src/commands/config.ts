@@ -3,7 +3,7 @@ import { pathOf as configPathOf, DEFAULT_CONFIG_PATH, loadConfig } from "@ocir-b
 import { printConfig } from "@ocir-broker/credentials/config/print";
 import { type Config, configJsonSchema } from "@ocir-broker/credentials/config/schema";
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
-import { domainFaultOf } from "@ocir-broker/credentials/workloads/domain-fault";
+import { domainFaultOf } from "@ocir-broker/credentials/service-accounts/domain-fault";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
 import type { Command } from "commander";
 import { CONFIG_OPTION, type ConfigOptions, configSource } from "../config/config-source.ts";

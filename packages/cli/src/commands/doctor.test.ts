@@ -34,7 +34,7 @@ describe("ocir-broker doctor", () => {
   });
 
   test.each([
-    ["a file without one", "workload-token-unreadable"],
+    ["a file without one", "service-account-token-unreadable"],
     ["the token itself", "usage-invalid"],
   ])("refuses %s as a service account's token, ends with 2, and does not show it", async (given, code) => {
     const { folder, args } = makeEmptyNode();

@@ -14,7 +14,7 @@ import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import { hasIdentity, PROVIDER_NAMES, type ProviderName } from "@ocir-broker/identity/providers";
-import { parseServiceAccountToken } from "@ocir-broker/identity/workload/service-account-token";
+import { parseServiceAccountToken } from "@ocir-broker/identity/token-exchange/service-account-token";
 import { readDaemonEnvironment } from "@ocir-broker/node/daemon-environment";
 import { type Command, Option } from "commander";
 import { commandError } from "../command-errors.ts";

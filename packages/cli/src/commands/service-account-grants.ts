@@ -1,5 +1,5 @@
 /** `ocir-broker kubelet-config grants`: prints the rights that pulls by service account need, for kubectl and the Console. */
-import { audienceRbac, workloadPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
+import { audienceRbac, serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
 import { type Command, InvalidArgumentError } from "commander";
 
 interface GrantsOptions {
@@ -28,7 +28,7 @@ export function addGrantsCommand(kubeletConfig: Command): void {
     .option("--compartment <name>", "the compartment of the repositories", parsePlain, "COMPARTMENT")
     .action((audience: string, { serviceAccount, cluster, compartment }: GrantsOptions) => {
       if (serviceAccount === undefined) process.stdout.write(audienceRbac(audience));
-      else process.stdout.write(workloadPolicy({ ...serviceAccount, cluster, compartment }));
+      else process.stdout.write(serviceAccountPolicy({ ...serviceAccount, cluster, compartment }));
     });
 }
 

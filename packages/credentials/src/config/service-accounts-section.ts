@@ -24,7 +24,7 @@ export const serviceAccountsSection = section({
       'must be the name of an annotation, such as "team/identity"',
     )
     .default("ocir-broker/identity")
-    .describe("The annotation that opts a service account in if its value is workload."),
+    .describe("The annotation that opts a service account in if its value is service-account."),
   fallback: z
     .enum(["none", "node"], "must be none or node")
     .default("none")

@@ -41,19 +41,19 @@ export function createCredentialEvents({
   };
 }
 
-export interface WorkloadFailure {
+export interface ServiceAccountFailure {
   readonly error: unknown;
   /** Monotonic. */
   readonly atMs: number;
 }
 
-interface WorkloadEventsOptions extends Pick<CredentialEventsOptions, "log" | "metrics"> {
+interface ServiceAccountEventsOptions extends Pick<CredentialEventsOptions, "log" | "metrics"> {
   readonly clock: Clock;
 }
 
 /** Events of service accounts have no names: the pull's own line has the image. Keeps the last failure of all of them. */
-export function createWorkloadEvents({ log, metrics, clock }: WorkloadEventsOptions) {
-  let last: WorkloadFailure | undefined;
+export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccountEventsOptions) {
+  let last: ServiceAccountFailure | undefined;
   const noter = (kind: "session" | "token") => (event: CacheEvent) => {
     reportFetch(event, (reason, result) => metrics.serviceAccounts.fetched(kind, reason, result));
     if (event.type === "failed") {

@@ -5,9 +5,9 @@
 import { RepositoryAccess } from "@ocir-broker/credentials/access/repository-access";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { createNodeCredentials, type NodeCredentials } from "@ocir-broker/credentials/node-credentials";
+import type { PullTokens } from "@ocir-broker/credentials/service-accounts/pull-tokens";
+import { createServiceAccounts } from "@ocir-broker/credentials/service-accounts/workloads";
 import { createUpstreams, instrumented } from "@ocir-broker/credentials/tokens/upstreams";
-import type { PullTokens } from "@ocir-broker/credentials/workloads/pull-tokens";
-import { createWorkloads } from "@ocir-broker/credentials/workloads/workloads";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
@@ -15,17 +15,17 @@ import { probeRepository } from "@ocir-broker/ocir/access-probe";
 import {
   type CredentialEventsOptions,
   createCredentialEvents,
-  createWorkloadEvents,
-  type WorkloadFailure,
+  createServiceAccountEvents,
+  type ServiceAccountFailure,
 } from "./credential-events.ts";
 
 export interface DaemonCredentials extends Omit<NodeCredentials, "close"> {
   readonly access: RepositoryAccess;
   readonly pullTokens: PullTokens;
-  /** Subjects of service accounts with a session; undefined if there is no exchange. */
-  readonly subjects: () => number | undefined;
+  /** Service accounts with a session; undefined without a token exchange. */
+  readonly serviceAccountCount: () => number | undefined;
   /** Of a fetch for any service account. */
-  readonly lastWorkloadFailure: () => WorkloadFailure | undefined;
+  readonly lastServiceAccountFailure: () => ServiceAccountFailure | undefined;
   /** Aborts the probes and fetches under way. */
   close(): Promise<void>;
 }
@@ -57,11 +57,11 @@ export function createDaemonCredentials(options: DaemonCredentialsOptions): Daem
     sendTo,
     events: createCredentialEvents(options),
   });
-  const workloadEvents = createWorkloadEvents(options);
-  const workloads = createWorkloads({
+  const serviceAccountEvents = createServiceAccountEvents(options);
+  const serviceAccounts = createServiceAccounts({
     ...options,
     ...credentials,
-    ...workloadEvents,
+    ...serviceAccountEvents,
     sendTo,
     sendDomain: observed(upstreams.send, "domain"),
     observe: (send) => observed(send, "cluster"),
@@ -71,13 +71,13 @@ export function createDaemonCredentials(options: DaemonCredentialsOptions): Daem
   return {
     ...credentials,
     access: createAccess(credentials, sendTo, options, closing.signal),
-    pullTokens: workloads.pullTokens,
-    subjects: workloads.subjects,
-    lastWorkloadFailure: workloadEvents.lastFailure,
+    pullTokens: serviceAccounts.pullTokens,
+    serviceAccountCount: serviceAccounts.serviceAccountCount,
+    lastServiceAccountFailure: serviceAccountEvents.lastFailure,
     async close() {
       closing.abort();
       credentials.close();
-      await Promise.all([workloads.close(), upstreams.close()]);
+      await Promise.all([serviceAccounts.close(), upstreams.close()]);
     },
   };
 }

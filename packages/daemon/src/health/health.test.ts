@@ -20,8 +20,8 @@ function setUp(...tokens: Partial<CacheEntry>[]) {
     identity: "instance-principal",
     sessions: { entries: () => [session as CacheEntry] },
     tokens: { entries: () => tokens as CacheEntry[] },
-    subjects: () => undefined,
-    lastWorkloadFailure: () => undefined,
+    serviceAccountCount: () => undefined,
+    lastServiceAccountFailure: () => undefined,
     regionId: () => undefined,
     expectsToken: () => true,
   });

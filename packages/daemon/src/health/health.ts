@@ -26,8 +26,8 @@ export interface HealthOptions extends ReadinessOptions {
   readonly version: string;
   readonly regionId: () => string | undefined;
   readonly configDetails?: (() => ConfigDetails) | undefined;
-  readonly subjects: () => number | undefined;
-  readonly lastWorkloadFailure: () => { readonly error: unknown; readonly atMs: number } | undefined;
+  readonly serviceAccountCount: () => number | undefined;
+  readonly lastServiceAccountFailure: () => { readonly error: unknown; readonly atMs: number } | undefined;
 }
 
 export function createHealth(options: HealthOptions): Health {
@@ -46,8 +46,8 @@ export function createHealth(options: HealthOptions): Health {
     };
   }
 
-  function workloadFailure(nowMs: number): HealthDetails["serviceAccountFailure"] {
-    const last = options.lastWorkloadFailure();
+  function serviceAccountFailure(nowMs: number): HealthDetails["serviceAccountFailure"] {
+    const last = options.lastServiceAccountFailure();
     return last === undefined ? null : { code: codeOf(last.error), secondsAgo: secondsSince(last.atMs, nowMs) };
   }
 
@@ -72,8 +72,8 @@ export function createHealth(options: HealthOptions): Health {
         config: options.configDetails?.() ?? null,
         session: sessions.entries().map(detailsNow)[0] ?? null,
         registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsNow(entry)])),
-        serviceAccounts: options.subjects() ?? null,
-        serviceAccountFailure: workloadFailure(nowMs),
+        serviceAccounts: options.serviceAccountCount() ?? null,
+        serviceAccountFailure: serviceAccountFailure(nowMs),
       };
     },
   };

@@ -41,13 +41,13 @@ export const checkDaemon: Check = async ({ config, files, clock, version }) => {
   const { data } = status.safeParse(parseJson(answer.body.toString()));
   if (data === undefined)
     return [finding("daemon-version", `${path}: this release does not know this form of /status`)];
-  const found = [healthFinding(data), ...configFindings(data), ...workloadFindings(data)];
+  const found = [healthFinding(data), ...configFindings(data), ...serviceAccountFindings(data)];
   if (data.version === version) return found;
   return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${version}`)];
 };
 
 /** Only an exchange of a pod's token shows whether the exchange trusts the cluster. The daemon has tried one; doctor cannot. */
-function workloadFindings({ serviceAccountFailure }: Status): Finding[] {
+function serviceAccountFindings({ serviceAccountFailure }: Status): Finding[] {
   if (serviceAccountFailure === null || serviceAccountFailure.secondsAgo > RECENT_SECONDS) return [];
   const { code, secondsAgo } = serviceAccountFailure;
   const row = Object.hasOwn(ERROR_TABLE, code) ? ERROR_TABLE[code as keyof typeof ERROR_TABLE] : undefined;

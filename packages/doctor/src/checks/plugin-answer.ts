@@ -58,7 +58,7 @@ export const checkPluginAnswer: Check = async (context) => {
 function requestFor(image: string, { apiVersion }: Invocation, { serviceAccountToken, config }: CheckContext): object {
   const request = { kind: "CredentialProviderRequest", apiVersion, image } as const;
   if (serviceAccountToken === undefined) return request;
-  const serviceAccountAnnotations = { [config.serviceAccounts.annotation]: "workload" };
+  const serviceAccountAnnotations = { [config.serviceAccounts.annotation]: "service-account" };
   return { ...request, serviceAccountToken: serviceAccountToken.reveal(), serviceAccountAnnotations };
 }
 

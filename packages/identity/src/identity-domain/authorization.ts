@@ -8,7 +8,7 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { IdentityError } from "../identity-error.ts";
 import { readBoundedFile, readPrivateFile } from "../oci-profile/private-file.ts";
 import type { SigningSession } from "../provider.ts";
-import { WorkloadError } from "../workload/workload-error.ts";
+import { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 
 export interface IdentityDomainSettings {
   readonly url?: string | undefined;
@@ -43,18 +43,18 @@ const CREDENTIAL = "identity-domain-secret";
 
 const SECRET_KEY = "identityDomain.clientSecretFile";
 
-/** @throws {WorkloadError} `domain-not-configured`, `domain-secret-…`, {IdentityError} `identity-file-…` */
+/** @throws {TokenExchangeError} `domain-not-configured`, `domain-secret-…`, {IdentityError} `identity-file-…` */
 export function basicOf(options: SecretOptions): string {
   const { clientId } = options.settings;
-  if (clientId === undefined) throw new WorkloadError("domain-not-configured", "identityDomain.clientId");
+  if (clientId === undefined) throw new TokenExchangeError("domain-not-configured", "identityDomain.clientId");
   const secret = readSecret(options).trim();
-  if (secret === "") throw new WorkloadError("domain-secret-missing", SECRET_KEY);
+  if (secret === "") throw new TokenExchangeError("domain-secret-missing", SECRET_KEY);
   return Buffer.from(`${clientId}:${secret}`).toString("base64");
 }
 
 function readSecret({ settings, environment, secretMissingAs }: SecretOptions): string {
   if (settings.clientSecretFile !== undefined) return readPrivateFile(settings.clientSecretFile, SECRET_KEY);
-  const missing = new WorkloadError(secretMissingAs ?? "domain-secret-missing", SECRET_KEY);
+  const missing = new TokenExchangeError(secretMissingAs ?? "domain-secret-missing", SECRET_KEY);
   const directory = environment["CREDENTIALS_DIRECTORY"];
   if (directory === undefined) throw missing;
   try {

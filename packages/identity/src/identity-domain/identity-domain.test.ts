@@ -6,7 +6,7 @@ import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/ups
 import { describe, expect, test } from "vitest";
 import { createHome, KEYS } from "../../test/home.ts";
 import { type Answer, createSend, sessionClaims as session, tokenOf } from "../../test/service-account-tokens.ts";
-import type { WorkloadError } from "../workload/workload-error.ts";
+import type { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 import type { IdentityDomainSettings } from "./authorization.ts";
 import { createIdentityDomain } from "./identity-domain.ts";
 
@@ -87,7 +87,7 @@ describe("createIdentityDomain", () => {
     expect(
       await exchange().then(
         () => "",
-        (error: WorkloadError) => error.code,
+        (error: TokenExchangeError) => error.code,
       ),
     ).toBe(code);
     const used = send.mock.calls.map(([{ headers }]) => /keyId="ST\$(\w+)"/.exec(headers["authorization"] ?? "")?.[1]);
@@ -146,14 +146,14 @@ describe("createIdentityDomain", () => {
     ["400 about the client", "domain-client-refused", () => ({ status: 400, text: '{"error":"invalid_client"}' })],
     ["400 about the token", "domain-token-refused", () => ({ status: 400, text: '{"error":"invalid_grant"}' })],
     ["404", "domain-unknown", () => ({ status: 404 })],
-    ["405", "workload-refused", () => ({ status: 405 })],
-    ["429", "workload-throttled", () => ({ status: 429, headers: { "retry-after": "7" } })],
-    ["503", "workload-unavailable", () => ({ status: 503 })],
-    ["a page", "workload-invalid", () => ({ text: "<html>" })],
-    ["a token with a prefix", "workload-invalid", (key) => answerOf(session(key), "ST$")],
-    ["a token for another key", "workload-invalid", () => answerOf(session(other))],
+    ["405", "token-exchange-refused", () => ({ status: 405 })],
+    ["429", "token-exchange-throttled", () => ({ status: 429, headers: { "retry-after": "7" } })],
+    ["503", "token-exchange-unavailable", () => ({ status: 503 })],
+    ["a page", "token-exchange-invalid", () => ({ text: "<html>" })],
+    ["a token with a prefix", "token-exchange-invalid", (key) => answerOf(session(key), "ST$")],
+    ["a token for another key", "token-exchange-invalid", () => answerOf(session(other))],
   ])("calls %s %s", async (_name, code, answer) => {
-    const retryAfterMs = code === "workload-throttled" ? 7_000 : undefined;
+    const retryAfterMs = code === "token-exchange-throttled" ? 7_000 : undefined;
     await expect(setUp(answer).exchange()).rejects.toMatchObject({ code, retryAfterMs });
   });
 

@@ -5,7 +5,7 @@
  *
  * Never retries, because the cache has the back-off.
  */
-import type { WorkloadErrorCode } from "@ocir-broker/errors/workload-errors";
+import type { TokenExchangeErrorCode } from "@ocir-broker/errors/workload-errors";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
@@ -17,10 +17,10 @@ import { IdentityError } from "../identity-error.ts";
 import type { SigningSession } from "../provider.ts";
 import { createSessionKeys } from "../session-keys.ts";
 import { signPost } from "../signed-post.ts";
-import { postToExchange } from "../workload/exchange-post.ts";
-import { exchangedSession } from "../workload/exchanged-session.ts";
-import { WorkloadError } from "../workload/workload-error.ts";
-import type { WorkloadExchange } from "../workload/workload-exchange.ts";
+import { postToExchange } from "../token-exchange/exchange-post.ts";
+import { exchangedSession } from "../token-exchange/exchanged-session.ts";
+import type { TokenExchange } from "../token-exchange/token-exchange.ts";
+import { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 import {
   type AuthorizationOptions,
   basicOf,
@@ -44,7 +44,7 @@ const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) })
 /** RFC 6749 §5.2: the client is refused, not the token that it presents. */
 const clientError = z.object({ error: z.enum(["invalid_client", "unauthorized_client"]) });
 
-export function createIdentityDomain(options: IdentityDomainOptions): WorkloadExchange {
+export function createIdentityDomain(options: IdentityDomainOptions): TokenExchange {
   const { clock, send, settings, nodeSessions } = options;
   const sessionKeys = createSessionKeys(clock);
 
@@ -93,7 +93,7 @@ export async function checkDomainSettings(options: SecretOptions): Promise<void>
 }
 
 function tokenUrlOf({ url }: IdentityDomainSettings): URL {
-  if (url === undefined) throw new WorkloadError("domain-not-configured", "identityDomain.url");
+  if (url === undefined) throw new TokenExchangeError("domain-not-configured", "identityDomain.url");
   return new URL(PATH, url);
 }
 
@@ -101,15 +101,15 @@ function refusalOf(response: UpstreamResponse, host: string, wallMs: number): Er
   const { status, serverDateMs } = response;
   const details = { status, retryAfterMs: retryAfterMsOf(response) };
   if (status === 401 && isSkewed(serverDateMs, wallMs)) return new IdentityError("clock-skew", host, details);
-  return new WorkloadError(codeOf(response), host, details);
+  return new TokenExchangeError(codeOf(response), host, details);
 }
 
-function codeOf({ status, body }: UpstreamResponse): WorkloadErrorCode {
+function codeOf({ status, body }: UpstreamResponse): TokenExchangeErrorCode {
   if (status === 401 || status === 403) return "domain-client-refused";
   if (status === 404) return "domain-unknown";
-  if (status === 429) return "workload-throttled";
-  if (status >= 500) return "workload-unavailable";
-  if (status !== 400) return "workload-refused";
+  if (status === 429) return "token-exchange-throttled";
+  if (status >= 500) return "token-exchange-unavailable";
+  if (status !== 400) return "token-exchange-refused";
   const isClient = clientError.safeParse(parseJson(body.toString("utf8"))).success;
   return isClient ? "domain-client-refused" : "domain-token-refused";
 }

@@ -11,7 +11,7 @@ import type { TokenFlaw } from "../http/faults.ts";
 import { notAuthenticated } from "../http/refusal.ts";
 import { type Claims, decodeJwt, isRs256, signRs256 } from "../jwt.ts";
 import { INSTANCE } from "../metadata/instance.ts";
-import type { Workload } from "../service-accounts.ts";
+import type { ServiceAccountName } from "../service-accounts.ts";
 
 interface Session {
   readonly publicKey: KeyObject;
@@ -21,7 +21,7 @@ interface Session {
 export interface SessionTokens {
   issue(publicKey: KeyObject, leafFingerprint: string, isMember: boolean, flaw?: TokenFlaw): Promise<string>;
   /** The session of a service account of the cluster: its principal has the type `workload`. */
-  issueWorkload(publicKey: KeyObject, workload: Workload, flaw?: TokenFlaw): Promise<string>;
+  issueForServiceAccount(publicKey: KeyObject, serviceAccount: ServiceAccountName, flaw?: TokenFlaw): Promise<string>;
   /** The session of a person, as `oci session authenticate` gets it from the browser. */
   issueUser(publicKey: KeyObject): Promise<string>;
   /** The UPST of a service user of the identity domain. It ends no later than the token that it was exchanged for. */
@@ -62,7 +62,7 @@ export function isMember(claims: Claims): boolean {
 }
 
 /** The service account that a token is for, as `namespace/name`; undefined for another kind of principal. */
-export function workloadOf(claims: Claims): string | undefined {
+export function serviceAccountOf(claims: Claims): string | undefined {
   return claims["ptype"] === WORKLOAD ? `${claims["namespace"]}/${claims["service_account"]}` : undefined;
 }
 
@@ -130,7 +130,7 @@ export async function createSessionTokens(clock: Clock, lifeMs: number): Promise
       };
       return sign(publicKey, leafFingerprint, claims, flaw);
     },
-    issueWorkload(publicKey, { namespace, serviceAccount }, flaw) {
+    issueForServiceAccount(publicKey, { namespace, serviceAccount }, flaw) {
       const claims = {
         sub: `${INSTANCE.clusterId.replace("cluster", "workload")}.${namespace}.${serviceAccount}`,
         ptype: WORKLOAD,

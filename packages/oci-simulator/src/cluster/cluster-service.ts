@@ -1,5 +1,5 @@
 /**
- * The simulated OKE cluster: the exchange of a service-account token for a session of its workload, as on port 12250 of a cluster's
+ * The simulated OKE cluster: the exchange of a service-account token for a session of that account, as on port 12250 of a cluster's
  * API endpoint, and the API server's published keys. Answers as oci-go-sdk expects them
  * (common/auth/federation_client_oke_workload_identity.go).
  */
@@ -57,8 +57,8 @@ async function exchange(request: ReceivedRequest, options: ClusterServiceOptions
   if (!options.isEnhanced()) return { ...failCluster(403), reason: "the cluster is not enhanced" };
   if (request.headers["content-type"] !== "application/json")
     throw new Refusal("InvalidParameter", "content-type is not application/json");
-  const workload = options.serviceAccounts.review(bearerOf(request));
-  const token = await options.sessions.issueWorkload(podKeyOf(request.body), workload, options.flaw);
+  const serviceAccount = options.serviceAccounts.review(bearerOf(request));
+  const token = await options.sessions.issueForServiceAccount(podKeyOf(request.body), serviceAccount, options.flaw);
   const encoded = Buffer.from(JSON.stringify({ token: `ST$${token}` })).toString("base64");
   return answerJson(200, encoded);
 }

@@ -3,8 +3,8 @@
  * (KEP-4412): a SelfSubjectAccessReview, which every authenticated user may send.
  */
 import { dirname, resolve } from "node:path";
-import { createCluster } from "@ocir-broker/credentials/workloads/cluster";
-import { currentEntry } from "@ocir-broker/credentials/workloads/kubeconfig";
+import { createCluster } from "@ocir-broker/credentials/service-accounts/cluster";
+import { currentEntry } from "@ocir-broker/credentials/service-accounts/kubeconfig";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { ClientCertificate } from "@ocir-broker/foundation/dispatcher";
 import { parseJson } from "@ocir-broker/foundation/parse-json";

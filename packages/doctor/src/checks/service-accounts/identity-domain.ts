@@ -5,7 +5,7 @@
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
-import { WorkloadError } from "@ocir-broker/identity/workload/workload-error";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/workload-error";
 import { attempt } from "../../attempt.ts";
 import { type CheckContext, causeOf } from "../../check-context.ts";
 import { findingOfCode } from "../../diagnoses.ts";
@@ -22,7 +22,7 @@ export async function domainFinding({ config, environment, clock, cloud, signal 
   const host = config.identityDomain.url === undefined ? "identityDomain.url" : new URL(config.identityDomain.url).host;
   if ("value" in asked) return finding("domain-unknown", `${host}: it exchanged an invalid token`);
   const { error } = asked;
-  if (error instanceof WorkloadError)
+  if (error instanceof TokenExchangeError)
     return finding(error.code === "domain-token-refused" ? "domain-ok" : error.code, error.message);
   const secretFault = error instanceof IdentityError && error.place !== undefined && findingOfCode(error.code);
   if (config.identityDomain.authorization === "client" && secretFault) return finding(secretFault, String(error.place));

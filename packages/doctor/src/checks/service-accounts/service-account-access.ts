@@ -1,8 +1,8 @@
 /** Uses the registry token that the plugin got for a service account on the image, to find out whether a policy is missing. */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Secret } from "@ocir-broker/foundation/secret";
-import { readServiceAccountClaims } from "@ocir-broker/identity/workload/service-account-token";
-import { workloadPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
+import { readServiceAccountClaims } from "@ocir-broker/identity/token-exchange/service-account-token";
+import { serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
 import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
@@ -34,5 +34,5 @@ export async function serviceAccountAccess(
 function adviceFor(namespace: string, serviceAccount: string, { config, imageName }: CheckContext): string {
   if (config.serviceAccounts.exchange !== "oke") return policyAdvice("user", imageName?.repository ?? "");
   const policy = { namespace, serviceAccount, cluster: "CLUSTER_OCID", compartment: "COMPARTMENT" };
-  return `in the tenancy, add the policy statement \`${workloadPolicy(policy).trimEnd()}\``;
+  return `in the tenancy, add the policy statement \`${serviceAccountPolicy(policy).trimEnd()}\``;
 }

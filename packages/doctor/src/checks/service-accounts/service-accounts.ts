@@ -2,7 +2,7 @@
  * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the exchange can be reached.
  * Sends no token of a pod; plugin-answer.ts does, if doctor is given one.
  */
-import { createCluster } from "@ocir-broker/credentials/workloads/cluster";
+import { createCluster } from "@ocir-broker/credentials/service-accounts/cluster";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
@@ -66,5 +66,5 @@ async function clusterFinding({ config, clock, signal }: CheckContext): Promise<
   if ("value" in sent) return finding("cluster-ok", sent.value);
   const code = codeOf(sent.error);
   if (code === "cluster-unknown") return finding("cluster-unknown", `kubeconfig ${config.serviceAccounts.kubeconfig}`);
-  return finding(code === "tls" ? "workload-tls" : "workload-unreachable", `${cluster.endpoint().host}: ${code}`);
+  return finding(code === "tls" ? "cluster-tls" : "cluster-unreachable", `${cluster.endpoint().host}: ${code}`);
 }

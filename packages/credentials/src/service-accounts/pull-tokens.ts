@@ -8,7 +8,7 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { RequestedServiceAccount } from "@ocir-broker/protocol/request";
 import type { Config } from "../config/schema.ts";
 import { BrokerError } from "../errors/broker-error.ts";
-import type { WorkloadTokens } from "./workload-tokens.ts";
+import type { ServiceAccountCache } from "./service-account-cache.ts";
 
 export interface PullToken extends Answer<Secret> {
   readonly identity: "node" | "service-account";
@@ -30,14 +30,14 @@ export interface PullTokensOptions {
   readonly settings: Pick<Config["serviceAccounts"], "select" | "annotation" | "fallback">;
   readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
   /** Undefined if `serviceAccounts.exchange` is `none`. */
-  readonly workloads: Pick<WorkloadTokens, "get"> | undefined;
+  readonly serviceAccounts: Pick<ServiceAccountCache, "get"> | undefined;
 }
 
 /** Values of the annotation. */
-const WORKLOAD = "workload";
+const SERVICE_ACCOUNT = "service-account";
 const NODE = "node";
 
-export function createPullTokens({ clock, settings, tokens, workloads }: PullTokensOptions): PullTokens {
+export function createPullTokens({ clock, settings, tokens, serviceAccounts }: PullTokensOptions): PullTokens {
   const { select, annotation, fallback } = settings;
 
   const ofNode = async (registryHost: string, deadlineAtMs: number): Promise<PullToken> => ({
@@ -46,8 +46,9 @@ export function createPullTokens({ clock, settings, tokens, workloads }: PullTok
   });
 
   async function ofServiceAccount(registryHost: string, pod: RequestedServiceAccount, deadlineAtMs: number) {
-    if (workloads === undefined) throw new BrokerError("service-accounts-off", "serviceAccounts.exchange is none");
-    const answer = await workloads.get(registryHost, pod.token, { deadlineAtMs });
+    if (serviceAccounts === undefined)
+      throw new BrokerError("service-accounts-off", "serviceAccounts.exchange is none");
+    const answer = await serviceAccounts.get(registryHost, pod.token, { deadlineAtMs });
     return { ...answer, identity: "service-account" as const };
   }
 
@@ -55,8 +56,8 @@ export function createPullTokens({ clock, settings, tokens, workloads }: PullTok
   function isOptedIn({ annotations }: RequestedServiceAccount): boolean {
     if (select === "all") return true;
     const value = Object.hasOwn(annotations, annotation) ? annotations[annotation] : NODE;
-    if (value === NODE || value === WORKLOAD) return value === WORKLOAD;
-    throw new BrokerError("annotation-unknown", `the annotation is neither ${WORKLOAD} nor ${NODE}`);
+    if (value === NODE || value === SERVICE_ACCOUNT) return value === SERVICE_ACCOUNT;
+    throw new BrokerError("annotation-unknown", `the annotation is neither ${SERVICE_ACCOUNT} nor ${NODE}`);
   }
 
   return {

@@ -22,8 +22,8 @@ function setUp(changed: Partial<PullTokensOptions["settings"]> = {}, hasExchange
   const node = answerOf("node");
   const own = answerOf("service-account");
   const settings = { select: "all", annotation: ANNOTATION, fallback: "none", ...changed } as const;
-  const workloads = hasExchange ? { get: own } : undefined;
-  const pulls = createPullTokens({ clock, settings, tokens: { get: node }, workloads });
+  const serviceAccounts = hasExchange ? { get: own } : undefined;
+  const pulls = createPullTokens({ clock, settings, tokens: { get: node }, serviceAccounts });
   return {
     clock,
     node,
@@ -37,10 +37,15 @@ describe("createPullTokens", () => {
     ["a pod without a token", {}, undefined, "node"],
     ["a pod with a token", {}, {}, "service-account"],
     ["no annotation", ANNOTATED, {}, "node"],
-    ["another annotation", ANNOTATED, { identity: "workload" }, "node"],
+    ["another annotation", ANNOTATED, { identity: "service-account" }, "node"],
     ["the annotation to opt out", ANNOTATED, { [ANNOTATION]: "node" }, "node"],
-    ["the annotation to opt in", ANNOTATED, { [ANNOTATION]: "workload" }, "service-account"],
-    ["another name of it", { ...ANNOTATED, annotation: "identity" }, { identity: "workload" }, "service-account"],
+    ["the annotation to opt in", ANNOTATED, { [ANNOTATION]: "service-account" }, "service-account"],
+    [
+      "another name of it",
+      { ...ANNOTATED, annotation: "identity" },
+      { identity: "service-account" },
+      "service-account",
+    ],
   ] as const)("takes for %s (%o) the right identity", async (_name, settings, annotations, identity) => {
     const { entry, ...rest } = await setUp(settings).get(annotations && { ...POD, annotations });
     expect(rest).toEqual({ identity, outcome: "hit" });
@@ -49,7 +54,7 @@ describe("createPullTokens", () => {
 
   it.each([
     ["there is no exchange", {}, false, {}, "service-accounts-off"],
-    ["the annotation is misspelt", ANNOTATED, true, { [ANNOTATION]: "Workload" }, "annotation-unknown"],
+    ["the annotation is misspelt", ANNOTATED, true, { [ANNOTATION]: "Service-account" }, "annotation-unknown"],
     ["it is empty", { ...ANNOTATED, fallback: "node" }, true, { [ANNOTATION]: "" }, "annotation-unknown"],
   ] as const)(
     "gives no token if %s, whatever the fallback",
@@ -61,7 +66,7 @@ describe("createPullTokens", () => {
   );
 
   it("gives no token if the exchange fails, and the node's only if the configuration allows it", async () => {
-    const refused = Object.assign(new Error(), { code: "workload-cluster-basic" });
+    const refused = Object.assign(new Error(), { code: "cluster-basic" });
     const closed = setUp();
     closed.own.mockRejectedValue(refused);
     await expect(closed.get(POD)).rejects.toBe(refused);
@@ -73,7 +78,7 @@ describe("createPullTokens", () => {
       throw refused;
     });
     const { identity, failure } = await open.get(POD);
-    expect([identity, codeOf(failure)]).toEqual(["node", "workload-cluster-basic"]);
+    expect([identity, codeOf(failure)]).toEqual(["node", "cluster-basic"]);
     expect(open.node).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 5_000 });
   });
 });

@@ -3,29 +3,29 @@ import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahea
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import type { NodeSessions } from "@ocir-broker/identity/identity-domain/authorization";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
-import { createOkeWorkload } from "@ocir-broker/identity/oke-workload/oke-workload";
+import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-workload";
 import type { SigningSession } from "@ocir-broker/identity/provider";
-import { createIssuerKeys } from "@ocir-broker/identity/workload/issuer-keys";
-import type { WorkloadExchange } from "@ocir-broker/identity/workload/workload-exchange";
+import { createIssuerKeys } from "@ocir-broker/identity/token-exchange/issuer-keys";
+import type { TokenExchange } from "@ocir-broker/identity/token-exchange/workload-exchange";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { SESSION } from "../tokens/caches.ts";
 import { type RefreshSession, sessionAfter } from "../tokens/session-refresh.ts";
 import { type ClusterOptions, createCluster } from "./cluster.ts";
 import { createPullTokens, type PullTokens, type PullTokensOptions } from "./pull-tokens.ts";
-import { createWorkloadTokens, type WorkloadTokensOptions } from "./workload-tokens.ts";
+import { createServiceAccountCache, type ServiceAccountCacheOptions } from "./service-account-cache.ts";
 
-export interface Workloads {
+export interface ServiceAccounts {
   readonly pullTokens: PullTokens;
   /** Subjects with a session; undefined if `serviceAccounts.exchange` is `none`. */
-  readonly subjects: () => number | undefined;
+  readonly serviceAccountCount: () => number | undefined;
   close(): Promise<void>;
 }
 
-export interface WorkloadsOptions
+export interface ServiceAccountsOptions
   extends ClusterOptions,
     Pick<PullTokensOptions, "tokens">,
-    Pick<WorkloadTokensOptions, "random" | "sendTo" | "registries" | "onSession" | "onToken"> {
+    Pick<ServiceAccountCacheOptions, "random" | "sendTo" | "registries" | "onSession" | "onToken"> {
   readonly config: ClusterOptions["config"] & Pick<Config, "identityDomain">;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The node's own session, which may authorise an exchange at an identity domain. */
@@ -42,35 +42,35 @@ export interface WorkloadsOptions
 /** As long as an exchange may take; its own limit is the caller's. */
 const NODE_SESSION_WAIT_MS = 12_000;
 
-export function createWorkloads(options: WorkloadsOptions): Workloads {
+export function createServiceAccounts(options: ServiceAccountsOptions): ServiceAccounts {
   const { config, clock, observe = (send: SendRequest) => send } = options;
   const settings = config.serviceAccounts;
   const { exchange, audience, longestTokenLife } = settings;
   if (exchange === "none") {
-    const pullTokens = createPullTokens({ ...options, settings, workloads: undefined });
-    return { pullTokens, subjects: () => undefined, close: () => Promise.resolve() };
+    const pullTokens = createPullTokens({ ...options, settings, serviceAccounts: undefined });
+    return { pullTokens, serviceAccountCount: () => undefined, close: () => Promise.resolve() };
   }
   const cluster = createCluster(options);
   const { apiServer, endpoint } = cluster;
   const send = observe(cluster.send);
-  const workloads = createWorkloadTokens({
+  const serviceAccounts = createServiceAccountCache({
     ...options,
-    exchange: exchange === "oke" ? createOkeWorkload({ clock, send, endpoint }) : domainOf(options),
+    exchange: exchange === "oke" ? createOkeTokenExchange({ clock, send, endpoint }) : domainOf(options),
     keys: createIssuerKeys({ clock, send, apiServer }),
     audience,
     longestTokenLifeMs: durationMs(longestTokenLife),
   });
   return {
-    pullTokens: createPullTokens({ ...options, settings, workloads }),
-    subjects: () => workloads.size,
+    pullTokens: createPullTokens({ ...options, settings, serviceAccounts }),
+    serviceAccountCount: () => serviceAccounts.size,
     async close() {
-      workloads.close();
+      serviceAccounts.close();
       await cluster.close();
     },
   };
 }
 
-function domainOf(options: WorkloadsOptions): WorkloadExchange {
+function domainOf(options: ServiceAccountsOptions): TokenExchange {
   const { config, sendDomain, sessions, refreshSession } = options;
   const nodeSessions: NodeSessions = {
     live: async () => (await sessions.get(SESSION, { waitMs: NODE_SESSION_WAIT_MS })).entry,

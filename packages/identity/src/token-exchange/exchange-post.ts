@@ -1,20 +1,20 @@
 /** Sends the POST of an exchange, and meanwhile loads the SDK that signs requests with the new session. */
-import type { WorkloadErrorCode } from "@ocir-broker/errors/workload-errors";
+import type { TokenExchangeErrorCode } from "@ocir-broker/errors/workload-errors";
 import {
   type SendRequest,
   UpstreamError,
   type UpstreamRequest,
   type UpstreamResponse,
 } from "@ocir-broker/foundation/upstream";
-import { WorkloadError } from "./workload-error.ts";
+import { TokenExchangeError } from "./token-exchange-error.ts";
 
 /** Codes of failures without an answer. */
 export interface ExchangeFailures {
-  readonly tls: WorkloadErrorCode;
-  readonly unreachable: WorkloadErrorCode;
+  readonly tls: TokenExchangeErrorCode;
+  readonly unreachable: TokenExchangeErrorCode;
 }
 
-/** @throws {WorkloadError} one of `failures`, or `workload-invalid` if the answer is too large */
+/** @throws {TokenExchangeError} one of `failures`, or `token-exchange-invalid` if the answer is too large */
 export async function postToExchange(
   send: SendRequest,
   request: Omit<UpstreamRequest, "method">,
@@ -25,11 +25,11 @@ export async function postToExchange(
     return response;
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
-    throw new WorkloadError(codeOfFailure(error, failures), request.url.host, { cause: error });
+    throw new TokenExchangeError(codeOfFailure(error, failures), request.url.host, { cause: error });
   }
 }
 
-function codeOfFailure({ code }: UpstreamError, { tls, unreachable }: ExchangeFailures): WorkloadErrorCode {
+function codeOfFailure({ code }: UpstreamError, { tls, unreachable }: ExchangeFailures): TokenExchangeErrorCode {
   if (code === "tls") return tls;
-  return code === "answer-too-large" ? "workload-invalid" : unreachable;
+  return code === "answer-too-large" ? "token-exchange-invalid" : unreachable;
 }

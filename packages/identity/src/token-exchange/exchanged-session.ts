@@ -9,11 +9,11 @@ import type { UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { readSessionClaims, sessionLifeMs } from "../instance-principal/session-token.ts";
 import type { SigningSession } from "../provider.ts";
 import type { KeyPair } from "../session-keys.ts";
-import { WorkloadError } from "./workload-error.ts";
+import { TokenExchangeError } from "./token-exchange-error.ts";
 
 /**
  * @param keyId undefined if the answer has none.
- * @throws {WorkloadError} `workload-invalid`
+ * @throws {TokenExchangeError} `token-exchange-invalid`
  */
 export function exchangedSession(
   keyId: string | undefined,
@@ -27,7 +27,7 @@ export function exchangedSession(
   // No real token is published, so the key is compared only if the token names one.
   const isOurs = data?.binding === "ours" || data?.binding === "none";
   if (keyId === undefined || data === undefined || lifeMs <= 0 || !isOurs)
-    throw new WorkloadError("workload-invalid", host);
+    throw new TokenExchangeError("token-exchange-invalid", host);
   return {
     value: { keyId: new Secret(keyId), privateKey, tenancyId: data.tenancyId },
     obtainedAtMs: clock.monotonicMs(),

@@ -10,11 +10,22 @@ const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the API serve
 
 const TRUST = "check the domain's trust: issuer, keys, audience, and the service user for this service account";
 
-/** `workload-…` is for every exchange, unless the text names the cluster; `domain-…` is for identity domains. */
-export const WORKLOAD_ERRORS = {
+/** `cluster-…` is for OKE's token exchange, `domain-…` for that of an identity domain; the others are for both. */
+export const TOKEN_EXCHANGE_ERRORS = {
+  "cluster-basic": permanent(
+    "the cluster refused to exchange a service-account token",
+    "check that the cluster is an enhanced cluster",
+  ),
+  "cluster-tls": transient("the cluster's certificate is not trusted", "check serviceAccounts.caFile"),
+  "cluster-token-refused": permanent("the cluster does not accept the service-account token", AUDIENCE),
   "cluster-unknown": transient(
     "the cluster's address or certificate authority is not known",
     "set serviceAccounts.apiServer and serviceAccounts.caFile",
+  ),
+  "cluster-unreachable": transient(
+    "the cluster's exchange does not answer",
+    "allow TCP 12250 from the nodes to the cluster's API endpoint",
+    504,
   ),
   "domain-client-refused": permanent(
     "the identity domain does not accept the client or the node that requests the exchange",
@@ -40,27 +51,19 @@ export const WORKLOAD_ERRORS = {
     "allow TCP 443 from the nodes to the identity domain, or set proxy.https",
     504,
   ),
-  "workload-cluster-basic": permanent(
-    "the cluster refused to exchange a service-account token",
-    "check that the cluster is an enhanced cluster",
-  ),
-  "workload-invalid": transient("the exchange's answer contains no session", ADDRESS),
-  "workload-refused": permanent("the exchange did not understand the request", ADDRESS),
-  "workload-throttled": transient("the exchange is throttling", RETRIED, 503),
-  "workload-tls": transient("the cluster's certificate is not trusted", "check serviceAccounts.caFile"),
-  "workload-token-audience": permanent(
+  "service-account-token-audience": permanent(
     "the service-account token's audience is not serviceAccounts.audience",
     "use the same audience in the kubelet's entry",
   ),
-  "workload-token-ended": permanent("the service-account token has expired or expires too soon", NEXT.clock),
-  "workload-token-refused": permanent("the cluster does not accept the service-account token", AUDIENCE),
-  "workload-token-unreadable": permanent("the service-account token lacks claims of Kubernetes", NEXT.kubeletConfig),
-  "workload-unavailable": transient("the exchange returned a server error", RETRIED, 503),
-  "workload-unreachable": transient(
-    "the cluster's exchange does not answer",
-    "allow TCP 12250 from the nodes to the cluster's API endpoint",
-    504,
+  "service-account-token-expired": permanent("the service-account token has expired or expires too soon", NEXT.clock),
+  "service-account-token-unreadable": permanent(
+    "the service-account token lacks claims of Kubernetes",
+    NEXT.kubeletConfig,
   ),
+  "token-exchange-invalid": transient("the exchange's answer contains no session", ADDRESS),
+  "token-exchange-refused": permanent("the exchange did not understand the request", ADDRESS),
+  "token-exchange-throttled": transient("the exchange is throttling", RETRIED, 503),
+  "token-exchange-unavailable": transient("the exchange returned a server error", RETRIED, 503),
 } as const satisfies Record<string, FetchErrorText>;
 
-export type WorkloadErrorCode = keyof typeof WORKLOAD_ERRORS;
+export type TokenExchangeErrorCode = keyof typeof TOKEN_EXCHANGE_ERRORS;

@@ -6,7 +6,7 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "../provider.ts";
 
-export interface WorkloadExchange {
-  /** The token is used for this call only. @throws {WorkloadError} */
+export interface TokenExchange {
+  /** The token is used for this call only. @throws {TokenExchangeError} */
   exchange(token: Secret, signal: AbortSignal): Promise<Expiring<SigningSession>>;
 }

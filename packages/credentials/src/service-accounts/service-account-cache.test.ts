@@ -14,7 +14,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { claimsOf } from "../../test/kubelet-request.ts";
 import { configSchema } from "../config/schema.ts";
 import { createRegistries } from "../tokens/registries.ts";
-import { createWorkloads, type Workloads } from "./workloads.ts";
+import { createServiceAccounts, type ServiceAccounts } from "./service-accounts.ts";
 
 const HOST = "iad.ocir.io";
 const SHOP = { namespace: "shop", serviceAccount: "puller" };
@@ -31,7 +31,7 @@ const clock = {
   monotonicMs: () => system.monotonicMs() + now.monotonicMs(),
 };
 const simulator = await sharedSimulator({ clock: { ...system, wallMs: clock.wallMs } });
-let workloads: Workloads;
+let serviceAccounts: ServiceAccounts;
 
 beforeEach(() => {
   now = createFakeClock();
@@ -49,7 +49,7 @@ function start(settings: object = {}): void {
   });
   const send = createSendRequest({ dispatcher: createDirectDispatcher(LIMITS), clock, totalMs: LIMIT_MS });
   const unused = () => Promise.reject(new Error("no use of the node's session"));
-  const started = createWorkloads({
+  const started = createServiceAccounts({
     ...{ config, clock, random: () => 0.5 },
     environment: {},
     tokens: { get: unused },
@@ -60,7 +60,7 @@ function start(settings: object = {}): void {
     registries: createRegistries(config, { get: unused }),
   });
   onTestFinished(() => started.close());
-  workloads = started;
+  serviceAccounts = started;
 }
 
 const issue = async (wanted: Partial<WantedServiceAccountToken> = {}) =>
@@ -69,7 +69,7 @@ const issue = async (wanted: Partial<WantedServiceAccountToken> = {}) =>
 /** The service account and the id of a registry token, which a failure shows; the starts of two JWTs look the same. */
 async function get(token: Secret, registryHost = HOST): Promise<string> {
   const deadlineAtMs = clock.monotonicMs() + LIMIT_MS;
-  const answer = await workloads.pullTokens.get(registryHost, { token, annotations: {} }, { deadlineAtMs });
+  const answer = await serviceAccounts.pullTokens.get(registryHost, { token, annotations: {} }, { deadlineAtMs });
   const claims = claimsOf(answer.entry.value.reveal());
   return `${claims["namespace"]}/${claims["service_account"]} ${String(claims["jti"]).slice(0, 8)}`;
 }
@@ -81,14 +81,14 @@ function asked() {
   return { exchanges, tokens, keys };
 }
 
-describe("createWorkloadTokens", () => {
+describe("createServiceAccountCache", () => {
   it("gives each service account its own token, for one exchange and one fetch each, however many pods ask", async () => {
     const pods = Array.from({ length: 20 }, (_, pod) => issue({ serviceAccount: `puller-${pod % 5}` }));
     const answers = await Promise.all((await Promise.all(pods)).map((token) => get(token)));
     expect(answers.map(subjectOf)).toEqual(answers.map((_, pod) => `shop/puller-${pod % 5}`));
     expect(new Set(answers).size).toBe(5);
     expect(asked()).toEqual({ exchanges: 5, tokens: 5, keys: 1 });
-    expect(workloads.subjects()).toBe(5);
+    expect(serviceAccounts.serviceAccountCount()).toBe(5);
   });
 
   it("uses a session for all registry hosts, and keeps their tokens apart", async () => {
@@ -110,7 +110,7 @@ describe("createWorkloadTokens", () => {
 
   it("does not share what it cached with the same service account's token for another audience", async () => {
     await get(await issue());
-    await expect(get(await issue({ audience: "vault" }))).rejects.toMatchObject({ code: "workload-token-refused" });
+    await expect(get(await issue({ audience: "vault" }))).rejects.toMatchObject({ code: "cluster-token-refused" });
     expect(asked()).toEqual({ exchanges: 2, tokens: 1, keys: 1 });
   });
 
@@ -130,15 +130,15 @@ describe("createWorkloadTokens", () => {
     const genuine = await issue();
     await get(genuine);
     const forged = new Secret(genuine.reveal().replace(/\.[^.]*$/, `.${"A".repeat(342)}`));
-    await expect(get(forged)).rejects.toMatchObject({ code: "workload-token-refused" });
-    await expect(get(forged)).rejects.toMatchObject({ code: "workload-token-refused" });
+    await expect(get(forged)).rejects.toMatchObject({ code: "cluster-token-refused" });
+    await expect(get(forged)).rejects.toMatchObject({ code: "cluster-token-refused" });
   });
 
   it("gives nothing for a token that has ended, though the service account's token is cached", async () => {
     const short = await issue({ lifeMs: 600_000 });
     await get(short);
     await now.advance(601_000);
-    await expect(get(short)).rejects.toMatchObject({ code: "workload-token-ended" });
+    await expect(get(short)).rejects.toMatchObject({ code: "service-account-token-expired" });
   });
 
   it("fetches nothing by itself, and renews when a pod asks after half of the life", async () => {
@@ -167,22 +167,22 @@ describe("createWorkloadTokens", () => {
 
   it("refuses a token of another audience than the configured one, without asking anybody", async () => {
     start({ audience: "ocir" });
-    await expect(get(await issue())).rejects.toMatchObject({ code: "workload-token-audience" });
+    await expect(get(await issue())).rejects.toMatchObject({ code: "service-account-token-audience" });
     expect(asked()).toEqual({ exchanges: 0, tokens: 0, keys: 0 });
   });
 
   it.each([
-    ["a basic cluster", () => simulator.clusterType("basic"), "workload-cluster-basic"],
-    ["a deleted pod", () => simulator.deletePod("gone"), "workload-token-refused", "gone"],
+    ["a basic cluster", () => simulator.clusterType("basic"), "cluster-basic"],
+    ["a deleted pod", () => simulator.deletePod("gone"), "cluster-token-refused", "gone"],
     [
       "an exchange that answers nonsense",
       () => simulator.faults({ endpoint: "cluster.exchange", html: true }),
-      "workload-invalid",
+      "token-exchange-invalid",
     ],
     [
       "a session for another key",
       () => simulator.faults({ endpoint: "cluster.exchange", token: "foreign-key" }),
-      "workload-invalid",
+      "token-exchange-invalid",
     ],
   ])("reports %s", async (_name, breakIt, code, pod = "puller-0") => {
     await get(await issue({ serviceAccount: "other" }));

@@ -23,5 +23,5 @@ test.each([
   ["an empty UID", { "kubernetes.io": { namespace: "shop", serviceaccount: { name: "puller", uid: "" } } }],
 ])("readServiceAccountClaims refuses %s", (_name, change) => {
   const read = () => readServiceAccountClaims(tokenOf({ ...CLAIMS, ...change }));
-  expect(read).toThrow(expect.objectContaining({ code: "workload-token-unreadable", retryable: false }));
+  expect(read).toThrow(expect.objectContaining({ code: "service-account-token-unreadable", retryable: false }));
 });

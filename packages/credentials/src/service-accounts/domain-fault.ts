@@ -2,7 +2,7 @@
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { checkDomainSettings } from "@ocir-broker/identity/identity-domain/identity-domain";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
-import { WorkloadError } from "@ocir-broker/identity/workload/workload-error";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/workload-error";
 import type { Config } from "../config/schema.ts";
 
 export interface DomainFault {
@@ -22,7 +22,7 @@ export async function domainFaultOf(
     await checkDomainSettings({ settings: identityDomain, environment });
     return undefined;
   } catch (error) {
-    if (!(error instanceof WorkloadError || error instanceof IdentityError)) throw error;
+    if (!(error instanceof TokenExchangeError || error instanceof IdentityError)) throw error;
     const isUncertain = error.code === "domain-secret-missing" && identityDomain.clientSecretFile === undefined;
     return { line: `${error.message}; ${ERROR_TABLE[error.code].next}`, isUncertain };
   }

@@ -10,7 +10,7 @@ import {
   sessionClaims as session,
   tokenOf,
 } from "../../test/service-account-tokens.ts";
-import { createOkeWorkload } from "./oke-workload.ts";
+import { createOkeTokenExchange } from "./oke-token-exchange.ts";
 
 const forever = new AbortController().signal;
 const other = generateKeyPairSync("rsa", { modulusLength: 2_048 }).publicKey;
@@ -25,12 +25,12 @@ function setUp(answer: Answer) {
   const clock = createFakeClock();
   const send = createSend(answer, (body) => createPublicKey(JSON.parse(body).podKey));
   const endpoint = () => new URL("https://cluster.test:12250");
-  const { exchange } = createOkeWorkload({ clock, send, endpoint });
+  const { exchange } = createOkeTokenExchange({ clock, send, endpoint });
   const exp = clock.wallMs() / 1_000 + 3_600;
   return { clock, send, exchange: (claims: object = {}) => exchange(tokenOf({ ...CLAIMS, exp, ...claims }), forever) };
 }
 
-describe("createOkeWorkload", () => {
+describe("createOkeTokenExchange", () => {
   test("sends the token and a key, and makes a session of the answer", async () => {
     const { exchange, send } = setUp((podKey) =>
       answerOf({ ...session(podKey), res_tenant: "ocid1.tenancy.of-the-rpst" }),
@@ -62,34 +62,38 @@ describe("createOkeWorkload", () => {
   test("does not send a token that ends within 5 minutes", async () => {
     const { clock, exchange, send } = setUp(() => answerOf(session()));
     await expect(exchange({ exp: clock.wallMs() / 1_000 + 299 })).rejects.toMatchObject({
-      code: "workload-token-ended",
+      code: "service-account-token-expired",
     });
     expect(send).not.toHaveBeenCalled();
   });
 
   test.each<[name: string, code: string, answer: Answer]>([
-    ["401", "workload-token-refused", () => ({ status: 401 })],
-    ["403, of a basic cluster", "workload-cluster-basic", () => ({ status: 403 })],
-    ["429", "workload-throttled", () => ({ status: 429, headers: { "retry-after": "7" } })],
-    ["400", "workload-refused", () => ({ status: 400 })],
-    ["500", "workload-unavailable", () => ({ status: 500 })],
-    ["a page", "workload-invalid", () => ({ text: "<html>" })],
-    ["base64 without quotes", "workload-invalid", () => ({ text: String(answerOf(session()).text).slice(1, -1) })],
-    ["a token of another kind", "workload-invalid", () => answerOf(session(), "")],
-    ["a token without an end", "workload-invalid", () => answerOf({ iat: 0 })],
-    ["a token that has ended", "workload-invalid", () => answerOf({ iat: 0, exp: 0 })],
-    ["a token for another key", "workload-invalid", () => answerOf(session(other))],
+    ["401", "cluster-token-refused", () => ({ status: 401 })],
+    ["403, of a basic cluster", "cluster-basic", () => ({ status: 403 })],
+    ["429", "token-exchange-throttled", () => ({ status: 429, headers: { "retry-after": "7" } })],
+    ["400", "token-exchange-refused", () => ({ status: 400 })],
+    ["500", "token-exchange-unavailable", () => ({ status: 500 })],
+    ["a page", "token-exchange-invalid", () => ({ text: "<html>" })],
+    [
+      "base64 without quotes",
+      "token-exchange-invalid",
+      () => ({ text: String(answerOf(session()).text).slice(1, -1) }),
+    ],
+    ["a token of another kind", "token-exchange-invalid", () => answerOf(session(), "")],
+    ["a token without an end", "token-exchange-invalid", () => answerOf({ iat: 0 })],
+    ["a token that has ended", "token-exchange-invalid", () => answerOf({ iat: 0, exp: 0 })],
+    ["a token for another key", "token-exchange-invalid", () => answerOf(session(other))],
   ])("calls %s %s", async (_name, code, answer) => {
     const { exchange } = setUp(answer);
-    const retryAfterMs = code === "workload-throttled" ? 7_000 : undefined;
+    const retryAfterMs = code === "token-exchange-throttled" ? 7_000 : undefined;
     await expect(exchange()).rejects.toMatchObject({ code, retryAfterMs });
   });
 
   test.each<[UpstreamErrorCode, string]>([
-    ["tls", "workload-tls"],
-    ["answer-too-large", "workload-invalid"],
-    ["refused", "workload-unreachable"],
-    ["timeout", "workload-unreachable"],
+    ["tls", "cluster-tls"],
+    ["answer-too-large", "token-exchange-invalid"],
+    ["refused", "cluster-unreachable"],
+    ["timeout", "cluster-unreachable"],
   ])("calls %s on the way %s", async (cause, code) => {
     const { exchange, send } = setUp(() => ({}));
     send.mockRejectedValue(new UpstreamError(cause, "cluster.test"));

@@ -13,31 +13,31 @@ import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
 import type { SigningSession } from "@ocir-broker/identity/provider";
-import type { IssuerKeys } from "@ocir-broker/identity/workload/issuer-keys";
+import type { IssuerKeys } from "@ocir-broker/identity/token-exchange/issuer-keys";
 import {
   readServiceAccountClaims,
   type ServiceAccountClaims,
-} from "@ocir-broker/identity/workload/service-account-token";
-import { WorkloadError } from "@ocir-broker/identity/workload/workload-error";
-import type { WorkloadExchange } from "@ocir-broker/identity/workload/workload-exchange";
+} from "@ocir-broker/identity/token-exchange/service-account-token";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/workload-error";
+import type { TokenExchange } from "@ocir-broker/identity/token-exchange/workload-exchange";
 import { LRUCache } from "lru-cache";
 import type { TokenWays } from "../tokens/registry-token.ts";
 import { fetchExchangedToken } from "./exchanged-token.ts";
 
-export interface WorkloadTokens {
+export interface ServiceAccountCache {
   /**
    * Ends before `deadlineAtMs` on the monotonic clock; what takes longer is finished for the next caller.
-   * @throws {WorkloadError}, and the errors of registry and cache.
+   * @throws {TokenExchangeError}, and the errors of registry and cache.
    */
   get(registryHost: string, token: Secret, options: { deadlineAtMs: number }): Promise<Answer<Secret>>;
-  /** Subjects with a session. */
+  /** Service accounts with a session. */
   readonly size: number;
   close(): void;
 }
 
-export interface WorkloadTokensOptions extends TokenWays {
+export interface ServiceAccountCacheOptions extends TokenWays {
   readonly random: Random;
-  readonly exchange: WorkloadExchange;
+  readonly exchange: TokenExchange;
   readonly keys: IssuerKeys;
   /** The audience that tokens must have; undefined for any. */
   readonly audience: string | undefined;
@@ -67,7 +67,7 @@ const REGISTRY_SHARE_MS = 3_000;
 /** Part of the time before it that the cluster's keys may take; afterwards Oracle judges the token. */
 const KEYS_SHARE = 1 / 3;
 
-export function createWorkloadTokens(options: WorkloadTokensOptions): WorkloadTokens {
+export function createServiceAccountCache(options: ServiceAccountCacheOptions): ServiceAccountCache {
   const { clock, random, exchange, keys, longestTokenLifeMs } = options;
   const closing = new AbortController();
   const known = new LRUCache<string, ServiceAccountClaims>({ max: MAX_KNOWN_TOKENS });
@@ -157,9 +157,10 @@ function subjectKey({ issuer, audiences, namespace, name, uid }: ServiceAccountC
 
 function checkUsable(
   { expiresAtWallMs, audiences }: ServiceAccountClaims,
-  { clock, audience }: Pick<WorkloadTokensOptions, "clock" | "audience">,
+  { clock, audience }: Pick<ServiceAccountCacheOptions, "clock" | "audience">,
 ): void {
-  if (!(expiresAtWallMs > clock.wallMs())) throw new WorkloadError("workload-token-ended", "service-account token");
+  if (!(expiresAtWallMs > clock.wallMs()))
+    throw new TokenExchangeError("service-account-token-expired", "service-account token");
   if (audience !== undefined && !audiences.includes(audience))
-    throw new WorkloadError("workload-token-audience", "service-account token");
+    throw new TokenExchangeError("service-account-token-audience", "service-account token");
 }

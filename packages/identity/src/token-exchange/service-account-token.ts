@@ -5,7 +5,7 @@
 import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
 import { Secret } from "@ocir-broker/foundation/secret";
 import * as z from "zod";
-import { WorkloadError } from "./workload-error.ts";
+import { TokenExchangeError } from "./token-exchange-error.ts";
 
 export interface ServiceAccountClaims {
   readonly issuer: string;
@@ -27,10 +27,10 @@ const claims = z.object({
   "kubernetes.io": z.object({ namespace: text, serviceaccount: z.object({ name: text, uid: text }) }),
 });
 
-/** @throws {WorkloadError} `workload-token-unreadable` */
+/** @throws {TokenExchangeError} `service-account-token-unreadable` */
 export function readServiceAccountClaims(token: Secret): ServiceAccountClaims {
   const { data } = claims.safeParse(parseJwt(token.reveal()).claims);
-  if (data === undefined) throw new WorkloadError("workload-token-unreadable", "service-account token");
+  if (data === undefined) throw new TokenExchangeError("service-account-token-unreadable", "service-account token");
   const { namespace, serviceaccount } = data["kubernetes.io"];
   return {
     issuer: data.iss,
@@ -42,7 +42,7 @@ export function readServiceAccountClaims(token: Secret): ServiceAccountClaims {
   };
 }
 
-/** @throws {WorkloadError} `workload-token-unreadable` */
+/** @throws {TokenExchangeError} `service-account-token-unreadable` */
 export function parseServiceAccountToken(text: string): Secret {
   const token = new Secret(text.trim());
   readServiceAccountClaims(token);

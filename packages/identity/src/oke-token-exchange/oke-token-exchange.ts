@@ -1,11 +1,11 @@
 /**
- * OKE Workload Identity: the cluster's control plane exchanges a service-account token for a session of the workload, on port 12250 of
- * the API endpoint (oci-go-sdk, common/auth/federation_client_oke_workload_identity.go). Enhanced clusters only.
+ * OKE Workload Identity: the cluster's control plane exchanges a service-account token for a session of that account, on port 12250
+ * of the API endpoint (oci-go-sdk, common/auth/federation_client_oke_workload_identity.go). Enhanced clusters only.
  *
  * Never retries, because the cache has the back-off. TLS to the cluster's authority alone, and no proxy: `send` must ensure both.
  */
 import { randomUUID } from "node:crypto";
-import type { WorkloadErrorCode } from "@ocir-broker/errors/workload-errors";
+import type { TokenExchangeErrorCode } from "@ocir-broker/errors/workload-errors";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
@@ -14,13 +14,13 @@ import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 import type { SigningSession } from "../provider.ts";
 import { createSessionKeys } from "../session-keys.ts";
-import { postToExchange } from "../workload/exchange-post.ts";
-import { exchangedSession } from "../workload/exchanged-session.ts";
-import { readServiceAccountClaims } from "../workload/service-account-token.ts";
-import { WorkloadError } from "../workload/workload-error.ts";
-import type { WorkloadExchange } from "../workload/workload-exchange.ts";
+import { postToExchange } from "../token-exchange/exchange-post.ts";
+import { exchangedSession } from "../token-exchange/exchanged-session.ts";
+import { readServiceAccountClaims } from "../token-exchange/service-account-token.ts";
+import type { TokenExchange } from "../token-exchange/token-exchange.ts";
+import { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 
-export interface OkeWorkloadOptions {
+export interface OkeTokenExchangeOptions {
   readonly clock: Clock;
   readonly send: SendRequest;
   /** The exchange's base URL, `https://<API endpoint>:12250`. */
@@ -30,18 +30,18 @@ export interface OkeWorkloadOptions {
 /** Oracle's SDKs send no token that ends sooner. */
 const MIN_TOKEN_LIFE_MS = 300_000;
 
-const FAILURES = { tls: "workload-tls", unreachable: "workload-unreachable" } as const;
+const FAILURES = { tls: "cluster-tls", unreachable: "cluster-unreachable" } as const;
 
 const answer = z.object({ token: z.string().regex(/^ST\$[\w-]+\.[\w-]+\.[\w-]+$/) });
 
-export function createOkeWorkload({ clock, send, endpoint }: OkeWorkloadOptions): WorkloadExchange {
+export function createOkeTokenExchange({ clock, send, endpoint }: OkeTokenExchangeOptions): TokenExchange {
   const sessionKeys = createSessionKeys(clock);
 
   return {
     async exchange(token, signal): Promise<Expiring<SigningSession>> {
       const url = new URL("/resourcePrincipalSessionTokens", endpoint());
       if (readServiceAccountClaims(token).expiresAtWallMs - clock.wallMs() < MIN_TOKEN_LIFE_MS)
-        throw new WorkloadError("workload-token-ended", "service-account token");
+        throw new TokenExchangeError("service-account-token-expired", "service-account token");
       const keys = await sessionKeys();
       const headers = {
         authorization: `Bearer ${token.reveal()}`,
@@ -51,7 +51,7 @@ export function createOkeWorkload({ clock, send, endpoint }: OkeWorkloadOptions)
       const body = JSON.stringify({ podKey: keys.publicKey.export({ type: "spki", format: "pem" }).toString() });
       const response = await postToExchange(send, { url, headers, body, signal }, FAILURES);
       if (response.status === 200) return exchangedSession(keyIdIn(response.body), response, keys, url.host, clock);
-      throw new WorkloadError(codeOfStatus(response.status), url.host, {
+      throw new TokenExchangeError(codeOfStatus(response.status), url.host, {
         status: response.status,
         retryAfterMs: retryAfterMsOf(response),
       });
@@ -65,9 +65,9 @@ function keyIdIn(body: Buffer): string | undefined {
   return answer.safeParse(parseJson(Buffer.from(encoded, "base64").toString("utf8"))).data?.token;
 }
 
-function codeOfStatus(status: number): WorkloadErrorCode {
-  if (status === 401) return "workload-token-refused";
-  if (status === 403) return "workload-cluster-basic";
-  if (status === 429) return "workload-throttled";
-  return status >= 500 ? "workload-unavailable" : "workload-refused";
+function codeOfStatus(status: number): TokenExchangeErrorCode {
+  if (status === 401) return "cluster-token-refused";
+  if (status === 403) return "cluster-basic";
+  if (status === 429) return "token-exchange-throttled";
+  return status >= 500 ? "token-exchange-unavailable" : "token-exchange-refused";
 }

@@ -5,7 +5,7 @@ import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it, vi } from "vitest";
 import { jwtOf, podClaims } from "../../test/jwt.ts";
-import { createWorkloadTokens } from "./workload-tokens.ts";
+import { createServiceAccountCache } from "./service-account-cache.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */
 vi.setConfig({ testTimeout: 10_000 });
@@ -40,7 +40,7 @@ function setUp({ keysMs, exchangeMs, registryMs }: Durations) {
     await sleep(registryMs, clock);
     return { status: 200, headers: {}, body, sentAtMs: clock.monotonicMs(), serverDateMs: undefined };
   });
-  const workloads = createWorkloadTokens({
+  const serviceAccounts = createServiceAccountCache({
     ...{ clock, random: () => 0.5, audience: undefined, longestTokenLifeMs: LIFE_MS },
     keys: { isSigned: async () => sleep(keysMs, clock).then(() => true) },
     exchange: { exchange },
@@ -51,7 +51,7 @@ function setUp({ keysMs, exchangeMs, registryMs }: Durations) {
 
   /** How a pull ends, and after how many milliseconds since the start. */
   const pull = (waitMs: number) =>
-    workloads.get(HOST, token, { deadlineAtMs: clock.monotonicMs() + waitMs }).then(
+    serviceAccounts.get(HOST, token, { deadlineAtMs: clock.monotonicMs() + waitMs }).then(
       ({ outcome }) => ({ end: outcome as string, atMs: clock.monotonicMs() - startMs }),
       (error: unknown) => ({ end: codeOf(error), atMs: clock.monotonicMs() - startMs }),
     );

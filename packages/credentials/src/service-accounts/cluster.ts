@@ -7,16 +7,16 @@
 import { type ClientCertificate, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createSendRequest, type SendRequest } from "@ocir-broker/foundation/upstream";
-import { WorkloadError } from "@ocir-broker/identity/workload/workload-error";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/workload-error";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { readKubeconfig, readText } from "./kubeconfig.ts";
 
 export interface Cluster {
   readonly send: SendRequest;
-  /** @throws {WorkloadError} `cluster-unknown` */
+  /** @throws {TokenExchangeError} `cluster-unknown` */
   apiServer(): URL;
-  /** The base URL of the exchange. @throws {WorkloadError} `cluster-unknown` */
+  /** The base URL of the exchange. @throws {TokenExchangeError} `cluster-unknown` */
   endpoint(): URL;
   close(): Promise<void>;
 }
@@ -74,7 +74,7 @@ function locate({ apiServer, endpoint, caFile, kubeconfig }: Config["serviceAcco
   const server = apiServerOf(apiServer ?? found.server ?? readText(files.apiServer)?.trim());
   const caCertificates = caFile === undefined ? (found.caCertificates ?? readText(files.ca)) : readText(caFile);
   if (server === undefined || !caCertificates?.includes("-----BEGIN CERTIFICATE-----"))
-    throw new WorkloadError("cluster-unknown", "cluster");
+    throw new TokenExchangeError("cluster-unknown", "cluster");
   return {
     apiServer: server,
     endpoint: new URL(endpoint ?? `https://${server.hostname}:${EXCHANGE_PORT}`),

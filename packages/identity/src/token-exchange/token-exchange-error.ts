@@ -1,0 +1,15 @@
+/**
+ * Errors of the exchange of a pod's service-account token for a session. The message has a host or the name of the part at fault, a
+ * code and a text from this package; never a token, a claim or text from upstream.
+ */
+import { TOKEN_EXCHANGE_ERRORS, type TokenExchangeErrorCode } from "@ocir-broker/errors/workload-errors";
+import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation/fetch-error";
+
+export class TokenExchangeError extends FetchError<TokenExchangeErrorCode> {
+  override readonly name = "TokenExchangeError";
+
+  /** @param place a host, or the name of what failed. */
+  constructor(code: TokenExchangeErrorCode, place: string, options?: FetchErrorOptions) {
+    super(code, TOKEN_EXCHANGE_ERRORS[code], place, options);
+  }
+}
