@@ -23,7 +23,7 @@ export interface DaemonOptions {
   readonly prefetch?: readonly string[];
   readonly logLevel?: string;
   readonly deadline?: string;
-  /** Further keys of that section; with it, service accounts use the simulated cluster's exchange. */
+  /** Further keys of that section; with it, service accounts use the simulated cluster's token exchange. */
   readonly serviceAccounts?: object;
 }
 
@@ -49,7 +49,7 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
   const caFile = join(directory, "cluster-ca.crt");
   writeFileSync(caFile, simulator.clusterCaCertificate);
   const cluster = {
-    exchange: "oke",
+    tokenExchange: "oke",
     apiServer: simulator.clusterUrl.origin,
     endpoint: simulator.clusterUrl.origin,
     caFile,

@@ -64,7 +64,7 @@ give_back_file() { # FILE
   rm -rf "$kept"
 }
 
-# A file of ours that stays must not name the provider for service accounts, because the broker's exchange does not stay.
+# A file of ours that stays must not name the provider for service accounts, because the broker's token exchange does not stay.
 use_node_alone() { # FILE
   if ! grep -qsF -e "${plugin##*/}-sa" "$1"; then return 0; fi
   scratch=$(mktemp -d /run/ocir-broker-setup.XXXXXX)
@@ -123,8 +123,8 @@ kubelet_names_plugin() { # NAME
 }
 
 # Adds our provider to the kubelet's configuration, after a check by the rules of its version, and the plugin's names to the
-# kubelet's directory; with an audience also the provider for service accounts, and their exchange to the broker's configuration.
-# Prints what it changed; after a fault nothing is changed.
+# kubelet's directory; with an audience also the provider for service accounts, and their token exchange to the broker's
+# configuration. Prints what it changed; after a fault nothing is changed.
 connect() { # CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
   config=$1 bin_dir=${2%/} kubelet_version=$3 audience=${4-}
   case $config in /*) ;; *) fail "$config: the path of the kubelet's configuration must be absolute" ;; esac
@@ -165,7 +165,7 @@ connect() { # CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
   is_same "$merged" "$target" || change "$target" "$merged"
 }
 
-# Writes the broker's new configuration to $candidate/broker.yaml: the existing one, or the one before ours, with an exchange of
+# Writes the broker's new configuration to $candidate/broker.yaml: the existing one, or the one before ours, with a token exchange of
 # service accounts added if it has none.
 prepare_broker_config() {
   new=$candidate/broker.yaml
@@ -173,10 +173,10 @@ prepare_broker_config() {
   if is_ours "$broker_config"; then existing=$state$broker_config/before; fi
   if [ -e "$existing" ]; then cp -p "$existing" "$new"; else : >"$new"; fi
   effective=$("$command" config print --config "$new" 2>&1) || fail "$broker_config has faults: $effective"
-  printf "\nserviceAccounts:\n  exchange: oke\n  audience: '%s'\n" "$(printf '%s' "$audience" | sed "s/'/''/g")" >"$candidate/exchange.yaml"
-  if printf '%s\n' "$effective" | grep -qx '  exchange: none'; then cat "$candidate/exchange.yaml" >>"$new"; fi
+  printf "\nserviceAccounts:\n  tokenExchange: oke\n  audience: '%s'\n" "$(printf '%s' "$audience" | sed "s/'/''/g")" >"$candidate/exchange.yaml"
+  if printf '%s\n' "$effective" | grep -qx '  tokenExchange: none'; then cat "$candidate/exchange.yaml" >>"$new"; fi
   said=$("$command" config check --config "$new" 2>&1) ||
-    fail "serviceAccounts.exchange and serviceAccounts.audience cannot be added to $broker_config, so add them by hand: $said"
+    fail "serviceAccounts.tokenExchange and serviceAccounts.audience cannot be added to $broker_config, so add them by hand: $said"
   found=$(audience_in "$new")
   [ -z "$found" ] || [ "$found" = "$(audience_in "$candidate/exchange.yaml")" ] ||
     fail "the broker would refuse the kubelet's tokens: set serviceAccounts.audience in $broker_config to $audience, or remove it"

@@ -69,7 +69,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     await shop.untilRunning(await start(shop, "open", image("open")));
     await start(shop, "early", image("shop"));
     await shop.untilFailed("early-0", DENIED, "Error: ImagePullBackOff");
-    expect((await node.cloudRequests())["cluster.exchange"]).toBe(0);
+    expect((await node.cloudRequests())["cluster.tokenExchange"]).toBe(0);
     const said = NO_RIGHT.exec(await node.root.journal("kubelet"))?.[0];
     expect(readFileSync("docs/troubleshooting.md", "utf8")).toContain(said ?? "its message");
     expect(await doctorSays("audience-")).toEqual(["audience-forbidden"]);
@@ -119,7 +119,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
   it("gives a service account that was deleted and created again nothing of the old one", async () => {
     await node.api.request("DELETE", `${namespacePath("shop")}/serviceaccounts/puller`);
     await createServiceAccount(node, "shop", "puller");
-    await node.control("/faults", { endpoint: "cluster.exchange", status: 403 });
+    await node.control("/faults", { endpoint: "cluster.tokenExchange", status: 403 });
     await start(shop, "again", image("shop"));
     await shop.untilFailed("again-0", DENIED);
     await node.clearFaults();
@@ -134,7 +134,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
   });
 
   it("uses the node's identity for accounts without the annotation and static pods, if accounts opt in", async () => {
-    const serviceAccounts = { exchange: "oke", audience: ISSUER, select: "annotated" };
+    const serviceAccounts = { tokenExchange: "oke", audience: ISSUER, select: "annotated" };
     await configureNode(node, minor, { serviceAccounts }, "--annotation", ANNOTATION);
     await createServiceAccount(node, "shop", "plain");
     const account = `${namespacePath("shop")}/serviceaccounts/puller`;
@@ -148,7 +148,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     await shop.untilFailed("plain-private-0", "not authorized");
   });
 
-  long("knows a service account by tokens of the API server's next key, without another exchange", async () => {
+  long("knows a service account by tokens of the API server's next key, without another token exchange", async () => {
     const before = await node.cloudRequests();
     await node.root.run("cp", [PUBLISHED_KEYS[1], SIGNING_KEY]);
     await node.restartApiServer();
@@ -166,6 +166,6 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
   async function requestsSince(before: Record<string, number>) {
     const now = await node.cloudRequests();
     const since = (endpoint: string) => (now[endpoint] ?? 0) - (before[endpoint] ?? 0);
-    return { exchanges: since("cluster.exchange"), tokens: since("registry.token") };
+    return { exchanges: since("cluster.tokenExchange"), tokens: since("registry.token") };
   }
 });

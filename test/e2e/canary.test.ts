@@ -32,7 +32,7 @@ it("no token, key, certificate or signature is seen in log, metrics, status, err
   for (const status of [200, 401, 403, 500]) {
     const token = await simulator.serviceAccountToken({ namespace: "shop", serviceAccount: `puller-${status}` });
     secrets.push(...partsOf(token));
-    if (status !== 200) simulator.faults({ endpoint: "cluster.exchange", status });
+    if (status !== 200) simulator.faults({ endpoint: "cluster.tokenExchange", status });
     await pull("icn.ocir.io/acme/shop/web", token);
     simulator.clearFaults();
   }

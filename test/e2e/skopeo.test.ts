@@ -35,7 +35,7 @@ describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
     expect(await digestOf(stage, `${foreignHost}/acme/public:1`)).toBe(image.digest);
     const after = simulator.requests();
     expect(after["registry.anonymousToken"]).toBeGreaterThan(before["registry.anonymousToken"]);
-    expect(after["registry.exchange"]).toBe(before["registry.exchange"]);
+    expect(after["registry.basicToken"]).toBe(before["registry.basicToken"]);
   });
 
   it("show the broker's own line where it has no token", async () => {

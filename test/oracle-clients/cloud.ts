@@ -16,7 +16,7 @@ import { writeStorageConf } from "../real-registry.ts";
 
 export const REGISTRY_HOST = "iad.ocir.io";
 export const TOKEN_URL = `https://${REGISTRY_HOST}/20180419/docker/token`;
-/** The address that a cluster gives its service `kubernetes`, and the port of OKE's exchange. */
+/** The address that a cluster gives its service `kubernetes`, and the port of OKE's token exchange. */
 export const CLUSTER_ADDRESS = "10.96.0.1:12250";
 export const SERVICE_ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DOMAIN_HOST = "idcs-0123456789abcdef.identity.oraclecloud.com";

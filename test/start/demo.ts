@@ -10,7 +10,7 @@ import { type CredentialProviderResult, callCredentialProvider } from "@ocir-bro
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { BROKER, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 
-/** About the time of one exchange with Oracle's services from inside a region. */
+/** About the time of one request to Oracle's services from inside a region. */
 const UPSTREAM_LATENCY_MS = 40;
 
 const IMAGES = [
@@ -30,7 +30,7 @@ let exitCode = 0;
 try {
   say("A pull, end to end: kubelet's request → shim → Unix socket → daemon → (simulated) Oracle cloud → answer");
   say(
-    `Every exchange with the simulated cloud takes ${UPSTREAM_LATENCY_MS} ms. The daemon has just started, and its cache is empty.`,
+    `Every request to the simulated cloud takes ${UPSTREAM_LATENCY_MS} ms. The daemon has just started, and its cache is empty.`,
   );
   say(
     "Each time includes some milliseconds for starting a process from this demo; npm run bench measures without them.\n",

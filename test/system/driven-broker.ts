@@ -32,7 +32,7 @@ export async function startDrivenBroker(options: { iam?: IamChange; nodeAheadMs?
     setNodeAhead(ms: number): void {
       aheadMs = ms;
     },
-    /** Advances the time, but never during an exchange. */
+    /** Advances the time, but never during a request. */
     pass: (ms: number) => clock.pass(ms, broker),
     /** The registry's status for a pull with this token. */
     async statusFor(token: string, repository: string): Promise<number> {

@@ -13,7 +13,7 @@ const SHORT_MS = 300;
 /** The longest pause within a fetch: between two attempts at the metadata service, with a random number of 0.5. */
 const PAUSE_MS = 1_100;
 
-/** Longer than any exchange on loopback (real time): work that has not ended is in such a pause. */
+/** Longer than any request on loopback (real time): work that has not ended is in such a pause. */
 const STILL_MS = 400;
 
 const LONGEST_WAIT_MS = 30_000;
@@ -48,7 +48,7 @@ export function createDrivenClock() {
     return work;
   }
 
-  /** Advances the time, but never during an exchange. */
+  /** Advances the time, but never during a request. */
   async function pass(ms: number, broker: { isFetching(): boolean }): Promise<void> {
     const endsAtMs = clock.monotonicMs() + ms;
     for (let leftMs = ms; leftMs > 0; leftMs = endsAtMs - clock.monotonicMs()) {

@@ -78,7 +78,7 @@ export async function startInProcess(options: InProcessOptions) {
     log: log as readonly LogLine[],
     socketPath,
     post: (body: string | Buffer) => post(socketPath, body),
-    /** An exchange for the session or a pinned token is in flight, not waiting for the session's next attempt. */
+    /** A request for the session or a pinned token is in flight, not waiting for the session's next attempt. */
     isFetching(): boolean {
       const { session, registries } = broker.health.details();
       if (session?.state === "backing-off") return false;

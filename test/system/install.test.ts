@@ -215,7 +215,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
         ]);
         const text = node.root.read(ofBroker).toString();
         expect(text.startsWith(before)).toBe(true);
-        expect(parse(text).serviceAccounts).toEqual({ exchange: "oke", audience });
+        expect(parse(text).serviceAccounts).toEqual({ tokenExchange: "oke", audience });
       }
       const [ofKubelet, set] = [node.root.read(CONFIG).toString(), node.root.read(ofBroker).toString()];
       node.root.write(ofBroker, `${set}# changed by an administrator\n`);

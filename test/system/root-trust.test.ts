@@ -23,7 +23,7 @@ const SERVICE_ACCOUNT_ENTRY = providerConfig({
   matchImages: OCIR_IMAGES,
   tokenAttributes: { serviceAccountTokenAudience: "broker", requireServiceAccount: true, cacheType: "Token" },
 });
-const DOMAIN = `serviceAccounts: { exchange: identity-domain }
+const DOMAIN = `serviceAccounts: { tokenExchange: identity-domain }
 identityDomain: { url: "https://domain.test", authorization: client, clientId: app }
 `;
 
@@ -97,7 +97,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
   it.each([
     ["pipe", "upstream: { caFile: /tmp/theirs/pipe }"],
     ["link to a device", "upstream: { caFile: /tmp/theirs/zero }"],
-    ["pipe as kubeconfig", "serviceAccounts: { exchange: oke, kubeconfig: /tmp/theirs/pipe }"],
+    ["pipe as kubeconfig", "serviceAccounts: { tokenExchange: oke, kubeconfig: /tmp/theirs/pipe }"],
   ])(
     "neither waits for, nor reads without end, what a user puts in a configured place: a %s",
     async (_what, config) => {

@@ -109,7 +109,7 @@ const KINDS: readonly Omit<Fault, "endpoint">[] = [
 /** A token is not served in its last twentieth. */
 const UNUSED_SHARE = 0.05;
 const TOKEN_LIFE_MS = HOUR;
-/** The longest back-off and one exchange. */
+/** The longest back-off and one request. */
 const RECOVERY_MS = 90_000;
 
 test(`in ${FAULTY_TURNS} turns of random faults, no pull fails while its token is valid, and none gets another token`, async () => {

@@ -41,7 +41,7 @@ const ofSession = (value: string) => (field: string) =>
   [field, { session: { ...FAILED, [field]: value } }] satisfies [string, object];
 
 describe("renderStatus", () => {
-  test("says how many service accounts have a session, if there is an exchange", () => {
+  test("says how many service accounts have a session, if there is a token exchange", () => {
     const used = { ...STATUS, serviceAccounts: 3 };
     expect(renderStatus(used)).toContain("region us-ashburn-1, 3 service accounts\n");
     expect(renderStatus({ ...used, serviceAccounts: 1 })).toContain(", 1 service account\n");

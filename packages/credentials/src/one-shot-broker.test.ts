@@ -25,7 +25,7 @@ function start({ limitMs = 10_000, sections, environment = {} }: Setting = {}): 
   const { origin } = simulator.clusterUrl;
   const config = configOf({
     ...daemonSections(simulator, folder, [HOST]),
-    serviceAccounts: { exchange: "oke", apiServer: origin, endpoint: origin, caFile },
+    serviceAccounts: { tokenExchange: "oke", apiServer: origin, endpoint: origin, caFile },
     ...sections,
   });
   const broker = createOneShotBroker({ config, environment, clock: createSystemClock(), random: () => 0.5, limitMs });
@@ -83,7 +83,7 @@ describe("createOneShotBroker", () => {
     ["the kubelet's unit, which passes another secret", { CREDENTIALS_DIRECTORY: temporaryFolder() }],
   ])("says that only the daemon has a secret that systemd passes, as a process of %s", async (_, environment) => {
     const sections = {
-      serviceAccounts: { exchange: "identity-domain" },
+      serviceAccounts: { tokenExchange: "identity-domain" },
       identityDomain: { url: "https://domain.test", authorization: "client", clientId: "app" },
     };
     const broker = start({ sections, environment });

@@ -53,7 +53,7 @@ async function start(provider: string, identityDomain: object): Promise<void> {
   const config = configOf({
     ...daemonSections(simulator, folder, [HOST]),
     identity: { provider },
-    serviceAccounts: { exchange: "identity-domain", audience: AUDIENCE },
+    serviceAccounts: { tokenExchange: "identity-domain", audience: AUDIENCE },
     identityDomain: { url: simulator.domainUrl.origin, ...identityDomain },
     upstream: { caFile: write("region.crt", simulator.caCertificate ?? "") },
   });

@@ -13,7 +13,7 @@ import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity/instance-principal/endpoints";
 import { once } from "./attempt.ts";
-import { type Exchange, recorded } from "./exchanges.ts";
+import { type RecordedRequest, recorded } from "./recorded-requests.ts";
 
 export type Cloud = ReturnType<typeof createCloud>;
 
@@ -32,7 +32,7 @@ const TIME_LIMITS = { connectTimeout: "2500ms", timeout: "4s" };
 const DEADLINE_MS = 15_000;
 
 export function createCloud({ config, environment, clock, random, signal }: CloudOptions) {
-  const exchanges: Exchange[] = [];
+  const requests: RecordedRequest[] = [];
   const upstream = { ...config.upstream, ...TIME_LIMITS };
   const upstreams = createUpstreams({ config: { ...config, upstream }, environment, clock });
   const sendMetadata = recorded(
@@ -40,10 +40,10 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
     "metadata",
     (url) => url.pathname.replace(/^.*\/(?=instance\/|identity\/)/, "/"),
     clock,
-    exchanges,
+    requests,
   );
-  const sendAuth = recorded(upstreams.send, "auth", () => "/v1/x509", clock, exchanges);
-  const sendRegistry = recorded(upstreams.send, "registry", labelOfRegistry, clock, exchanges);
+  const sendAuth = recorded(upstreams.send, "auth", () => "/v1/x509", clock, requests);
+  const sendRegistry = recorded(upstreams.send, "registry", labelOfRegistry, clock, requests);
   const credentials = createNodeCredentials({
     config,
     environment,
@@ -73,7 +73,7 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
 
   return {
     provider: credentials.provider.name,
-    exchanges: exchanges as readonly Exchange[],
+    requests: requests as readonly RecordedRequest[],
     /** All of them are checked; on a real node there is one for IPv4 and one for IPv6. */
     metadataBaseUrls: metadataBaseUrlsOf(config),
     sendMetadata,

@@ -113,7 +113,7 @@ export const DIAGNOSES = {
   ),
   "kubelet-too-old": problem(
     "this kubelet does not support service-account tokens for credential providers",
-    "use Kubernetes 1.34 or newer, or set serviceAccounts.exchange: none",
+    "use Kubernetes 1.34 or newer, or set serviceAccounts.tokenExchange: none",
   ),
   "service-account-failed": problem(
     "the daemon could not get a token for a pod's service account",
@@ -132,7 +132,7 @@ export const DIAGNOSES = {
     "the kubelet may not request tokens of every service account for the audience",
     "apply the output of `ocir-broker kubelet-config grants AUDIENCE` with kubectl, unless rules of yours allow single service accounts",
   ),
-  "cluster-ok": ok("the cluster's exchange can be reached"),
+  "cluster-ok": ok("the cluster's token exchange can be reached"),
 
   "domain-ok": ok(
     "the identity domain accepts this broker; whether it trusts the cluster's tokens shows only in a pull",

@@ -125,7 +125,7 @@ describe("diagnose", () => {
     expect(findings.find(({ name }) => name === "not-checked")?.means).toContain(cause);
   });
 
-  test("asks the identity domain, not OKE's exchange, on a node whose exchange that is", async ({ node }) => {
+  test("asks the identity domain, not OKE's token exchange, on a node that uses the domain", async ({ node }) => {
     const findings = await node.examine(useIdentityDomain(node));
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
     expect(namesOf(findings)).toContain("domain-ok");

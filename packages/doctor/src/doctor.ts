@@ -17,8 +17,8 @@ import { checkServiceAccounts } from "./checks/service-accounts/service-accounts
 import { checkSocket } from "./checks/socket.ts";
 import { createCloud } from "./cloud.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
-import type { Exchange } from "./exchanges.ts";
 import { type Finding, finding } from "./finding.ts";
+import type { RecordedRequest } from "./recorded-requests.ts";
 
 const NODE_CHECKS: readonly NamedCheck[] = [
   ["kubelet's provider configuration", checkKubeletConfig],
@@ -48,7 +48,7 @@ const LIMIT_MS = 8_500;
 export interface Diagnosis {
   readonly findings: readonly Finding[];
   /** The answers of Oracle's services, secrets included: never to be printed. */
-  readonly exchanges: readonly Exchange[];
+  readonly requests: readonly RecordedRequest[];
 }
 
 /** Never rejects because of a fault on the node; an exception in a check becomes a finding too. */
@@ -76,7 +76,7 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
       ([, check]) => switchedOff.length === 0 || !CHECKS_WHILE_ON.has(check),
     );
     const found = await Promise.all(checks.map(([topic, check]) => runCheck(topic, check, context, timeUp)));
-    return { findings: [...switchedOff, configFinding(options), ...found.flat()], exchanges: cloud.exchanges };
+    return { findings: [...switchedOff, configFinding(options), ...found.flat()], requests: cloud.requests };
   } finally {
     limit.cancel();
     ending.abort();

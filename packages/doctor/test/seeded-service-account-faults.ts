@@ -35,13 +35,13 @@ export function useServiceAccounts(
   node.write("/ca.crt", node.simulator.clusterCaCertificate);
   const { origin } = node.simulator.clusterUrl;
   const caFile = join(node.root, "ca.crt");
-  const cluster = { exchange: "oke", audience: AUDIENCE, apiServer: origin, endpoint: origin, caFile };
+  const cluster = { tokenExchange: "oke", audience: AUDIENCE, apiServer: origin, endpoint: origin, caFile };
   return withConfig(node, { serviceAccounts: { ...cluster, ...settings } });
 }
 
 /** The same with an identity domain, which the node's session may ask. */
 export function useIdentityDomain(node: BrokenNode, settings: object = {}): Pick<DoctorOptions, "config"> {
-  const { config } = useServiceAccounts(node, { exchange: "identity-domain", endpoint: "https://127.0.0.1:1" });
+  const { config } = useServiceAccounts(node, { tokenExchange: "identity-domain", endpoint: "https://127.0.0.1:1" });
   node.simulator.addTrust({ audience: AUDIENCE, oauthClients: {}, serviceUsers: {} });
   // The configuration takes no http, which the simulator speaks here.
   const identityDomain = { ...config.identityDomain, url: node.simulator.domainUrl.origin, ...settings };
@@ -66,7 +66,7 @@ const accounts =
     useServiceAccounts(node, settings, providers.length === 0 ? undefined : providers);
 
 export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
-  ["service-accounts-off", "the broker has no exchange", accounts({ exchange: "none" })],
+  ["service-accounts-off", "the broker has no token exchange", accounts({ tokenExchange: "none" })],
   ["service-accounts-unused", "the kubelet sends no tokens", accounts({}, OUR_PROVIDER)],
   [
     "kubelet-too-old",

@@ -35,8 +35,8 @@ export const BROKER_ERRORS = {
   },
   "service-accounts-off": {
     status: 400,
-    what: "the kubelet sends service-account tokens, but serviceAccounts.exchange is none",
-    next: "set serviceAccounts.exchange, or remove tokenAttributes from the kubelet's configuration",
+    what: "the kubelet sends service-account tokens, but serviceAccounts.tokenExchange is none",
+    next: "set serviceAccounts.tokenExchange, or remove tokenAttributes from the kubelet's configuration",
   },
   "socket-denied": { status: 500, what: "this user may not connect to the broker", next: "run it as root" },
   "socket-in-use": { status: 500, what: "another broker is already running", next: "stop the other one" },

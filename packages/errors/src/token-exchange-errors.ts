@@ -1,4 +1,4 @@
-/** Errors of the exchange of a pod's service-account token for a session. */
+/** Errors of the token exchange, a pod's service-account token for a session. */
 import { type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
 
 /** The broker fetches nothing for a service account without a pull. */
@@ -23,12 +23,12 @@ export const TOKEN_EXCHANGE_ERRORS = {
     "set serviceAccounts.apiServer and serviceAccounts.caFile",
   ),
   "cluster-unreachable": transient(
-    "the cluster's exchange does not answer",
+    "the cluster's token exchange does not answer",
     "allow TCP 12250 from the nodes to the cluster's API endpoint",
     504,
   ),
   "domain-client-refused": permanent(
-    "the identity domain does not accept the client or the node that requests the exchange",
+    "the identity domain does not accept the client or the node that requests the token exchange",
     "check the client's id, its secret and the trust's oauthClients, or the policy that grants GET_RPST to the node's dynamic group",
   ),
   "domain-not-configured": permanent(
@@ -60,10 +60,10 @@ export const TOKEN_EXCHANGE_ERRORS = {
     "the service-account token lacks claims of Kubernetes",
     NEXT.kubeletConfig,
   ),
-  "token-exchange-invalid": transient("the exchange's answer contains no session", ADDRESS),
-  "token-exchange-refused": permanent("the exchange did not understand the request", ADDRESS),
-  "token-exchange-throttled": transient("the exchange is throttling", RETRIED, 503),
-  "token-exchange-unavailable": transient("the exchange returned a server error", RETRIED, 503),
+  "token-exchange-invalid": transient("the token exchange's answer contains no session", ADDRESS),
+  "token-exchange-refused": permanent("the token exchange did not understand the request", ADDRESS),
+  "token-exchange-throttled": transient("the token exchange is throttling", RETRIED, 503),
+  "token-exchange-unavailable": transient("the token exchange returned a server error", RETRIED, 503),
 } as const satisfies Record<string, FetchErrorText>;
 
 export type TokenExchangeErrorCode = keyof typeof TOKEN_EXCHANGE_ERRORS;

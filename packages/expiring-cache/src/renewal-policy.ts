@@ -23,7 +23,7 @@ const LARGEST_SKEW_MS = 30_000;
 /** Nor in the last twentieth of its life, which is the smaller of the two for a life under 10 min. */
 const SKEW_SHARE = 0.05;
 
-/** Ceiling of the first back-off: about one exchange with a slow upstream. */
+/** Ceiling of the first back-off: about one request to a slow upstream. */
 const FIRST_BACK_OFF_MS = 500;
 
 /** Highest ceiling: the broker notices within a minute that an upstream works again. */

@@ -1,5 +1,5 @@
 /**
- * One bounded HTTP exchange with an external service.
+ * One bounded HTTP request to an external service.
  *
  * Owns the limits for every upstream: time to connect, to the headers, between two pieces of the body, and in total; the size of
  * the body; no redirects. Classifies undici's errors. It never retries or logs, and does not interpret a status: each service's
@@ -53,7 +53,7 @@ export type SendRequest = (request: UpstreamRequest) => Promise<UpstreamResponse
 export interface UpstreamOptions {
   readonly dispatcher: Dispatcher;
   readonly clock: Clock;
-  /** Time limit of the whole exchange, in milliseconds. */
+  /** Time limit of the whole request, in milliseconds. */
   readonly totalMs: number;
 }
 

@@ -35,7 +35,7 @@ export function tokenOf(
   return new Secret(`${text}.${signature.toString("base64url")}`);
 }
 
-/** What an exchange answers a request with this public key. */
+/** What a token exchange answers a request with this public key. */
 export type Answer = (publicKey: KeyObject) => Partial<UpstreamResponse> & { readonly text?: string };
 
 export function createSend(answer: Answer, publicKeyIn: (body: string) => KeyObject) {

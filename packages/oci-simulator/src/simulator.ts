@@ -31,7 +31,7 @@ export interface SimulatorOptions {
   /** One address or several: a token is valid only for the host that issued it. */
   readonly registry?: string | readonly string[];
   readonly control?: string;
-  /** The cluster's endpoint for exchanges of service-account tokens, and its API server's keys. Always HTTPS. */
+  /** The cluster's endpoint for token exchanges, and its API server's keys. Always HTTPS. */
   readonly cluster?: string;
   /** OCI's identity domain, which exchanges service-account tokens of issuers that it trusts. */
   readonly domain?: string;

@@ -41,7 +41,7 @@ export async function fetchBearerToken(
   const { send, sign, clock, endpoint } = options;
   const url = new URL(TOKEN_PATH, endpoint);
   const headers = { accept: "application/json", ...(await sign({ method: "GET", url })) };
-  const response = await exchange(send({ method: "GET", url, headers, signal }), registryHost);
+  const response = await receive(send({ method: "GET", url, headers, signal }), registryHost);
   if (response.status !== 200) throw refusalOf(registryHost, response, clock.wallMs());
 
   // Ignores the content type, which Oracle does not document: parsing shows if it is not a token in JSON.
@@ -57,9 +57,9 @@ export async function fetchBearerToken(
 }
 
 /** Treats a body that is too long as an invalid answer. */
-async function exchange(answered: Promise<UpstreamResponse>, registryHost: string): Promise<UpstreamResponse> {
+async function receive(sent: Promise<UpstreamResponse>, registryHost: string): Promise<UpstreamResponse> {
   try {
-    return await answered;
+    return await sent;
   } catch (error) {
     if (!(error instanceof UpstreamError && error.code === "answer-too-large")) throw error;
     throw new OcirError("registry-answer-invalid", registryHost);

@@ -2,7 +2,7 @@
  * Decodes the kubelet's message on a credential provider's standard input: one CredentialProviderRequest.
  *
  * Accepts and drops fields that a newer kubelet may add. Checks only the envelope and the form of a service-account token
- * (KEP-4412); the package ocir checks the image, and the cluster's exchange the token.
+ * (KEP-4412); the package ocir checks the image, and the cluster's token exchange the token.
  */
 import { Secret } from "@ocir-broker/foundation/secret";
 import * as z from "zod";

@@ -1,6 +1,6 @@
 /**
  * A clock that does not wait: a timer fires on the next turn of the event loop, and the clock then has the timer's due time. For
- * code that spaces its requests to real sockets. Only the time limit of a whole exchange takes real time.
+ * code that spaces its requests to real sockets. Only the time limit of a whole request takes real time.
  */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 
@@ -9,8 +9,8 @@ interface ImpatientClock extends Clock {
   jumpWall(ms: number): void;
 }
 
-/** The time limit that tests give an exchange; longer than any pause or interval. */
-const EXCHANGE_LIMIT_MS = 10_000;
+/** The time limit that tests give a request; longer than any pause or interval. */
+const REQUEST_LIMIT_MS = 10_000;
 
 export function createImpatientClock(): ImpatientClock {
   let nowMs = 1_000;
@@ -19,7 +19,7 @@ export function createImpatientClock(): ImpatientClock {
     monotonicMs: () => nowMs,
     wallMs: () => nowMs + wallOffsetMs,
     setTimer(callback, delayMs) {
-      if (delayMs === EXCHANGE_LIMIT_MS) {
+      if (delayMs === REQUEST_LIMIT_MS) {
         const timer = setTimeout(callback, delayMs);
         return { cancel: () => clearTimeout(timer) };
       }

@@ -16,10 +16,10 @@ interface Armed {
 const BEGINS_BEFORE_MS = 2 * 86_400_000;
 
 /**
- * `exchangeLimitMs`: timers of this length run in real time and through leaps, as the limits of undici do, because what they
- * limit is a real exchange.
+ * `requestLimitMs`: timers of this length run in real time and through leaps, as the limits of undici do, because what they
+ * limit is a real request.
  */
-export function createFastClock(speed: number, exchangeLimitMs: number): FastClock {
+export function createFastClock(speed: number, requestLimitMs: number): FastClock {
   const startedAtMs = performance.now();
   const wallOffsetMs = Date.now() - BEGINS_BEFORE_MS;
   const armed = new Set<Armed>();
@@ -44,7 +44,7 @@ export function createFastClock(speed: number, exchangeLimitMs: number): FastClo
     monotonicMs,
     wallMs: () => wallOffsetMs + monotonicMs(),
     setTimer(callback, delayMs) {
-      if (delayMs === exchangeLimitMs) {
+      if (delayMs === requestLimitMs) {
         const timer = setTimeout(callback, delayMs);
         return { cancel: () => clearTimeout(timer) };
       }

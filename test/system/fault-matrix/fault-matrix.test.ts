@@ -11,10 +11,10 @@ import { type Row, renderTable, rowKey } from "./table.ts";
 
 const PAGE = join(import.meta.dirname, "../../../docs/reference/fault-matrix.md");
 
-/** A request's 15 s and an exchange's 8 s take half of that; a busy machine must not look like a hanging service. */
+/** A request's 15 s and an upstream request's 8 s take half of that; a busy machine must not look like a hanging service. */
 const SPEED = 2;
-const EXCHANGE_LIMIT_MS = 4_000;
-const UPSTREAM = { upstream: { timeout: `${EXCHANGE_LIMIT_MS}ms`, connectTimeout: "1500ms" } };
+const REQUEST_LIMIT_MS = 4_000;
+const UPSTREAM = { upstream: { timeout: `${REQUEST_LIMIT_MS}ms`, connectTimeout: "1500ms" } };
 
 const LANES = 14;
 /** Lanes for the region, which only matters if it determines the auth service: behind a proxy, with TLS. */
@@ -29,7 +29,7 @@ afterAll(async () => {
 
 /** Each place has its own addresses, so that no other process can get a port that is closed for a while. */
 async function openPlace(lane: number, isRegional: boolean): Promise<Place> {
-  const clock = createFastClock(SPEED, EXCHANGE_LIMIT_MS);
+  const clock = createFastClock(SPEED, REQUEST_LIMIT_MS);
   const addresses = { metadata: `127.7.${lane}.1:0`, auth: `127.7.${lane}.2:0`, registry: `127.7.${lane}.3:0` };
   const simulator = await startSimulator({ clock, tls: isRegional, ...LIVES, ...addresses });
   closers.push(() => simulator.close());

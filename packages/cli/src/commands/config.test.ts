@@ -63,7 +63,7 @@ describe("ocir-broker config check of an identity domain", () => {
     [client, 0, "unless the unit passes it: identityDomain.clientSecretFile: "],
     [{ url }, 0, ""],
   ])("of %j ends with %i, names the key and what to do", async (identityDomain, exitCode, place) => {
-    const path = writeConfig(JSON.stringify({ serviceAccounts: { exchange: "identity-domain" }, identityDomain }));
+    const path = writeConfig(JSON.stringify({ serviceAccounts: { tokenExchange: "identity-domain" }, identityDomain }));
     const run = await runCommand("config", "check", "--config", path);
     expect(run.exitCode).toBe(exitCode);
     expect(run.stderr).toContain(place);

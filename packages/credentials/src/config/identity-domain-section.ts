@@ -7,7 +7,7 @@ export const identityDomainSection = section({
   url: httpsOrigin
     .optional()
     .describe(
-      "For serviceAccounts.exchange: identity-domain: the URL of the identity domain that trusts the cluster's issuer.",
+      "For serviceAccounts.tokenExchange: identity-domain: the URL of the identity domain that trusts the cluster's issuer.",
     )
     .meta({ examples: ["https://idcs-0123456789abcdef.identity.oraclecloud.com"] }),
   authorization: z
@@ -25,7 +25,7 @@ export const identityDomainSection = section({
   clientSecretFile: absolutePath
     .optional()
     .describe(
-      "For authorization: client: the file with the client secret, which only the daemon's user may be able to read, or its group if root owns the file. It is read at each exchange. Default: identity-domain-secret of systemd's LoadCredential.",
+      "For authorization: client: the file with the client secret, which only the daemon's user may be able to read, or its group if root owns the file. It is read at each token exchange. Default: identity-domain-secret of systemd's LoadCredential.",
     )
     .meta({ examples: ["/etc/ocir-broker/client-secret"] }),
 }).prefault({});

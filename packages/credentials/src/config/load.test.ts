@@ -43,7 +43,7 @@ describe("checkConfig", () => {
       user: {},
       cliSession: {},
       serviceAccounts: {
-        exchange: "none",
+        tokenExchange: "none",
         select: "all",
         annotation: "ocir-broker/identity",
         fallback: "none",
@@ -64,8 +64,8 @@ describe("checkConfig", () => {
   it.each([
     { log: { level: "trace" } },
     { identity: { provider: "none" } },
-    { serviceAccounts: { exchange: "oke", select: "annotated", fallback: "node" } },
-    { serviceAccounts: { exchange: "identity-domain" } },
+    { serviceAccounts: { tokenExchange: "oke", select: "annotated", fallback: "node" } },
+    { serviceAccounts: { tokenExchange: "identity-domain" } },
     { identityDomain: { authorization: "client" } },
     {
       registries: {

@@ -86,7 +86,7 @@ export const configSchema = z.strictObject(
       connectTimeout: duration("100ms", "30s").default("3s").describe("Time limit for connecting to a service."),
       timeout: duration("500ms", "60s")
         .default("8s")
-        .describe("Time limit of one exchange with a service, including the connection."),
+        .describe("Time limit of one request to a service, including the connection."),
       caFile: absolutePath
         .optional()
         .describe(

@@ -1,11 +1,11 @@
-/** Keys of the exchange of service-account tokens. */
+/** Keys of the token exchange. */
 import * as z from "zod";
 import { duration } from "./duration.ts";
 import { registryEndpoint } from "./endpoint.ts";
 import { absolutePath, section } from "./section.ts";
 
 export const serviceAccountsSection = section({
-  exchange: z
+  tokenExchange: z
     .enum(["none", "oke", "identity-domain"], "must be none, oke or identity-domain")
     .default("none")
     .describe(
@@ -50,7 +50,7 @@ export const serviceAccountsSection = section({
     .meta({ examples: ["https://10.0.0.6:6443"] }),
   endpoint: registryEndpoint
     .optional()
-    .describe("Base URL of the exchange. Default: port 12250 of the API server's host.")
+    .describe("Base URL of the token exchange. Default: port 12250 of the API server's host.")
     .meta({ examples: ["https://10.0.0.6:12250"] }),
   caFile: absolutePath
     .optional()

@@ -96,7 +96,7 @@ describe("createCluster", () => {
     expect(await ask(clusterOf({ apiServer: simulator.clusterUrl.origin, caFile }))).toBe("tls");
   });
 
-  it("takes port 12250 of the API server's host for the exchange, unless another is named", async () => {
+  it("takes port 12250 of the API server's host for the token exchange, unless another is named", async () => {
     write("ca.crt", simulator.clusterCaCertificate);
     write("oke-apiserver", "10.0.0.6\n");
     const found = clusterOf();

@@ -16,7 +16,7 @@ export interface Cluster {
   readonly send: SendRequest;
   /** @throws {TokenExchangeError} `cluster-unknown` */
   apiServer(): URL;
-  /** The base URL of the exchange. @throws {TokenExchangeError} `cluster-unknown` */
+  /** The base URL of the token exchange. @throws {TokenExchangeError} `cluster-unknown` */
   endpoint(): URL;
   close(): Promise<void>;
 }
@@ -38,9 +38,9 @@ interface StandardFiles {
 const OKE_FILES: StandardFiles = { apiServer: "/etc/oke/oke-apiserver", ca: "/etc/kubernetes/ca.crt" };
 
 const API_SERVER_PORT = "6443";
-const EXCHANGE_PORT = "12250";
+const TOKEN_EXCHANGE_PORT = "12250";
 
-/** As many exchanges at once; further ones wait for a connection. */
+/** As many token exchanges at once; further ones wait for a connection. */
 const MAX_CONNECTIONS = 32;
 
 export function createCluster({ config, clock, files = OKE_FILES, clientCertificate }: ClusterOptions): Cluster {
@@ -77,7 +77,7 @@ function locate({ apiServer, endpoint, caFile, kubeconfig }: Config["serviceAcco
     throw new TokenExchangeError("cluster-unknown", "cluster");
   return {
     apiServer: server,
-    endpoint: new URL(endpoint ?? `https://${server.hostname}:${EXCHANGE_PORT}`),
+    endpoint: new URL(endpoint ?? `https://${server.hostname}:${TOKEN_EXCHANGE_PORT}`),
     caCertificates,
   };
 }

@@ -12,12 +12,12 @@ export interface DomainFault {
   readonly isUncertain: boolean;
 }
 
-/** Undefined if the exchange is another one, or nothing is missing. */
+/** Undefined if the token exchange is another one, or nothing is missing. */
 export async function domainFaultOf(
   { serviceAccounts, identityDomain }: Pick<Config, "serviceAccounts" | "identityDomain">,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<DomainFault | undefined> {
-  if (serviceAccounts.exchange !== "identity-domain") return undefined;
+  if (serviceAccounts.tokenExchange !== "identity-domain") return undefined;
   try {
     await checkDomainSettings({ settings: identityDomain, environment });
     return undefined;

@@ -14,7 +14,7 @@ export interface ExchangedTokenWays extends TokenWays {
   onRefused(session: Expiring<SigningSession>): void;
 }
 
-/** Exchanges once more if the registry refuses the session. @throws as `fetchToken`, and the errors of the exchange */
+/** Exchanges once more if the registry refuses the session. @throws as `fetchToken`, and the errors of the token exchange */
 export function fetchExchangedToken(
   registryHost: string,
   ways: ExchangedTokenWays,

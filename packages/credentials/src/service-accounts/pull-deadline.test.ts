@@ -59,10 +59,10 @@ function setUp({ keysMs, exchangeMs, registryMs }: Durations) {
 }
 
 it.each<[what: string, Durations, endsAtMs: number]>([
-  ["keys and exchange are slow", { keysMs: 7_000, exchangeMs: 7_000, registryMs: 1_000 }, 12_000],
+  ["keys and token exchange are slow", { keysMs: 7_000, exchangeMs: 7_000, registryMs: 1_000 }, 12_000],
   ["keys never arrive", { keysMs: 60_000, exchangeMs: 7_000, registryMs: 1_000 }, 12_000],
-  ["exchange is slow", { keysMs: 0, exchangeMs: 11_000, registryMs: 1_000 }, 12_000],
-  ["exchange and registry are slow", { keysMs: 0, exchangeMs: 7_000, registryMs: 7_000 }, 14_000],
+  ["the token exchange is slow", { keysMs: 0, exchangeMs: 11_000, registryMs: 1_000 }, 12_000],
+  ["token exchange and registry are slow", { keysMs: 0, exchangeMs: 7_000, registryMs: 7_000 }, 14_000],
 ])("a pull whose %s gets its token before the deadline of 15 s", async (_what, durations, endsAtMs) => {
   const { clock, pull, exchange } = setUp(durations);
   const pulled = pull(15_000);
@@ -72,8 +72,8 @@ it.each<[what: string, Durations, endsAtMs: number]>([
 });
 
 it.each<[what: string, Durations, waitMs: number, next: string]>([
-  ["an exchange after slow keys", { keysMs: 7_000, exchangeMs: 10_000, registryMs: 0 }, 15_000, "miss"],
-  ["an exchange", { keysMs: 0, exchangeMs: 11_000, registryMs: 0 }, 9_000, "miss"],
+  ["a token exchange after slow keys", { keysMs: 7_000, exchangeMs: 10_000, registryMs: 0 }, 15_000, "miss"],
+  ["a token exchange", { keysMs: 0, exchangeMs: 11_000, registryMs: 0 }, 9_000, "miss"],
   ["a registry", { keysMs: 0, exchangeMs: 8_000, registryMs: 8_000 }, 15_000, "hit"],
 ])("%s too slow for one pull is finished for the next one", async (_what, durations, waitMs, next) => {
   const { clock, pull, exchange, send } = setUp(durations);

@@ -53,7 +53,7 @@ describe("createPullTokens", () => {
   });
 
   it.each([
-    ["there is no exchange", {}, false, {}, "service-accounts-off"],
+    ["there is no token exchange", {}, false, {}, "service-accounts-off"],
     ["the annotation is misspelt", ANNOTATED, true, { [ANNOTATION]: "Service-account" }, "annotation-unknown"],
     ["it is empty", { ...ANNOTATED, fallback: "node" }, true, { [ANNOTATION]: "" }, "annotation-unknown"],
   ] as const)(
@@ -65,7 +65,7 @@ describe("createPullTokens", () => {
     },
   );
 
-  it("gives no token if the exchange fails, and the node's only if the configuration allows it", async () => {
+  it("gives no token if the token exchange fails, and the node's only if the configuration allows it", async () => {
     const refused = Object.assign(new Error(), { code: "cluster-basic" });
     const closed = setUp();
     closed.own.mockRejectedValue(refused);

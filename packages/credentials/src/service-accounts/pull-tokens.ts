@@ -1,6 +1,6 @@
 /**
- * Decides whose token a pull gets: the node's, or that of the pod's service account. Fails closed: without an exchange, and if it fails,
- * the node's identity is used only if the configuration says so.
+ * Decides whose token a pull gets: the node's, or that of the pod's service account. Fails closed: without a token exchange, and if
+ * it fails, the node's identity is used only if the configuration says so.
  */
 import type { Answer, RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
@@ -29,7 +29,7 @@ export interface PullTokensOptions {
   readonly clock: Clock;
   readonly settings: Pick<Config["serviceAccounts"], "select" | "annotation" | "fallback">;
   readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
-  /** Undefined if `serviceAccounts.exchange` is `none`. */
+  /** Undefined if `serviceAccounts.tokenExchange` is `none`. */
   readonly serviceAccounts: Pick<ServiceAccountCache, "get"> | undefined;
 }
 
@@ -47,7 +47,7 @@ export function createPullTokens({ clock, settings, tokens, serviceAccounts }: P
 
   async function ofServiceAccount(registryHost: string, pod: RequestedServiceAccount, deadlineAtMs: number) {
     if (serviceAccounts === undefined)
-      throw new BrokerError("service-accounts-off", "serviceAccounts.exchange is none");
+      throw new BrokerError("service-accounts-off", "serviceAccounts.tokenExchange is none");
     const answer = await serviceAccounts.get(registryHost, pod.token, { deadlineAtMs });
     return { ...answer, identity: "service-account" as const };
   }

@@ -44,7 +44,7 @@ function start(settings: object = {}): void {
   const { origin } = simulator.clusterUrl;
   const registry = simulator.registryUrl.origin;
   const config = configSchema.parse({
-    serviceAccounts: { exchange: "oke", apiServer: origin, endpoint: origin, caFile, ...settings },
+    serviceAccounts: { tokenExchange: "oke", apiServer: origin, endpoint: origin, caFile, ...settings },
     registries: { endpoints: { [HOST]: registry, "fra.ocir.io": registry } },
   });
   const send = createSendRequest({ dispatcher: createDirectDispatcher(LIMITS), clock, totalMs: LIMIT_MS });
@@ -77,12 +77,12 @@ async function get(token: Secret, registryHost = HOST): Promise<string> {
 const subjectOf = (name: string) => name.split(" ")[0];
 
 function asked() {
-  const { "cluster.exchange": exchanges, "registry.token": tokens, "cluster.keys": keys } = simulator.requests();
+  const { "cluster.tokenExchange": exchanges, "registry.token": tokens, "cluster.keys": keys } = simulator.requests();
   return { exchanges, tokens, keys };
 }
 
 describe("createServiceAccountCache", () => {
-  it("gives each service account its own token, for one exchange and one fetch each, however many pods ask", async () => {
+  it("gives each service account its own token, for one token exchange and one fetch each, however many pods ask", async () => {
     const pods = Array.from({ length: 20 }, (_, pod) => issue({ serviceAccount: `puller-${pod % 5}` }));
     const answers = await Promise.all((await Promise.all(pods)).map((token) => get(token)));
     expect(answers.map(subjectOf)).toEqual(answers.map((_, pod) => `shop/puller-${pod % 5}`));
@@ -175,13 +175,13 @@ describe("createServiceAccountCache", () => {
     ["a basic cluster", () => simulator.clusterType("basic"), "cluster-basic"],
     ["a deleted pod", () => simulator.deletePod("gone"), "cluster-token-refused", "gone"],
     [
-      "an exchange that answers nonsense",
-      () => simulator.faults({ endpoint: "cluster.exchange", html: true }),
+      "a token exchange that answers nonsense",
+      () => simulator.faults({ endpoint: "cluster.tokenExchange", html: true }),
       "token-exchange-invalid",
     ],
     [
       "a session for another key",
-      () => simulator.faults({ endpoint: "cluster.exchange", token: "foreign-key" }),
+      () => simulator.faults({ endpoint: "cluster.tokenExchange", token: "foreign-key" }),
       "token-exchange-invalid",
     ],
   ])("reports %s", async (_name, breakIt, code, pod = "puller-0") => {

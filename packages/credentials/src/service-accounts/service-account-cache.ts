@@ -2,8 +2,8 @@
  * Registry tokens of service accounts, one for each registry host and subject.
  *
  * Claims select a cached answer only after their signature was verified, or after Oracle has accepted the token they are in. A pod's
- * token is used for one exchange and forgotten; what stays of it is a hash. Nothing is fetched without a pod's token, so nothing is
- * renewed after the last one has ended.
+ * token is used for one token exchange and forgotten; what stays of it is a hash. Nothing is fetched without a pod's token, so
+ * nothing is renewed after the last one has ended.
  */
 import { hash } from "node:crypto";
 import { OnDemandCache, type OnDemandCacheOptions } from "@ocir-broker/expiring-cache/on-demand-cache";
@@ -56,12 +56,12 @@ const MAX_TOKENS = 2 * MAX_SUBJECTS;
 /** Tokens that were verified or accepted; a subject has one for each of its pods. */
 const MAX_KNOWN_TOKENS = 4 * MAX_SUBJECTS;
 
-const EXCHANGE_LIMIT_MS = 12_000;
+const TOKEN_EXCHANGE_LIMIT_MS = 12_000;
 
-/** Of a token's fetch: an exchange, and a request as long as `upstream.timeout` is by default. */
-const FETCH_LIMIT_MS = EXCHANGE_LIMIT_MS + 8_000;
+/** Of a token's fetch: a token exchange, and a request as long as `upstream.timeout` is by default. */
+const FETCH_LIMIT_MS = TOKEN_EXCHANGE_LIMIT_MS + 8_000;
 
-/** Part of a pull's time that is left for the registry if the exchange is slow, but at most a third of it. */
+/** Part of a pull's time that is left for the registry if the token exchange is slow, but at most a third of it. */
 const REGISTRY_SHARE_MS = 3_000;
 
 /** Part of the time before it that the cluster's keys may take; afterwards Oracle judges the token. */
@@ -72,11 +72,11 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions): 
   const closing = new AbortController();
   const known = new LRUCache<string, ServiceAccountClaims>({ max: MAX_KNOWN_TOKENS });
   const exchanges = {
-    ...{ clock, random, maxEntries: MAX_SUBJECTS, fetchLimitMs: EXCHANGE_LIMIT_MS },
+    ...{ clock, random, maxEntries: MAX_SUBJECTS, fetchLimitMs: TOKEN_EXCHANGE_LIMIT_MS },
     ...(options.onSession && { onEvent: options.onSession }),
   };
   const sessions = new OnDemandCache<SigningSession>(exchanges);
-  /** Exchanges that prove a token, by its hash. */
+  /** Token exchanges that prove a token, by its hash. */
   const proofs = new OnDemandCache<SigningSession>(exchanges);
   const tokens = new OnDemandCache<Secret>({
     ...{ clock, random, maxEntries: MAX_TOKENS, fetchLimitMs: FETCH_LIMIT_MS },
@@ -107,7 +107,7 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions): 
     });
     await settledWithin(checked, exchangeWaitMs(deadlineAtMs) * KEYS_SHARE, clock);
     if (known.has(tokenHash)) return subject;
-    // In the fetch, so that an exchange too slow for its caller counts for the next one.
+    // In the fetch, so that a token exchange too slow for its caller counts for the next one.
     const prove = async (signal: AbortSignal): Promise<Expiring<SigningSession>> => {
       const accepted = await exchange.exchange(token, signal);
       sessions.put(subject, accepted);

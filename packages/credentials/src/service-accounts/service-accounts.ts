@@ -1,4 +1,4 @@
-/** Wires service accounts: the exchange, the cluster's keys, the tokens, and whose token a pull gets. */
+/** Wires service accounts: the token exchange, the cluster's keys, the tokens, and whose token a pull gets. */
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import type { NodeSessions } from "@ocir-broker/identity/identity-domain/authorization";
@@ -17,7 +17,7 @@ import { createServiceAccountCache, type ServiceAccountCacheOptions } from "./se
 
 export interface ServiceAccounts {
   readonly pullTokens: PullTokens;
-  /** Subjects with a session; undefined if `serviceAccounts.exchange` is `none`. */
+  /** Subjects with a session; undefined if `serviceAccounts.tokenExchange` is `none`. */
   readonly serviceAccountCount: () => number | undefined;
   close(): Promise<void>;
 }
@@ -28,7 +28,7 @@ export interface ServiceAccountsOptions
     Pick<ServiceAccountCacheOptions, "random" | "sendTo" | "registries" | "onSession" | "onToken"> {
   readonly config: ClusterOptions["config"] & Pick<Config, "identityDomain">;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The node's own session, which may authorise an exchange at an identity domain. */
+  /** The node's own session, which may authorise a token exchange at an identity domain. */
   readonly sessions: Pick<RefreshAheadCache<SigningSession>, "get" | "peek">;
   readonly refreshSession: RefreshSession;
   /** To the identity domain, through the proxy if there is one. */
@@ -39,14 +39,14 @@ export interface ServiceAccountsOptions
   readonly observe?: (send: SendRequest) => SendRequest;
 }
 
-/** As long as an exchange may take; its own limit is the caller's. */
+/** As long as a token exchange may take; its own limit is the caller's. */
 const NODE_SESSION_WAIT_MS = 12_000;
 
 export function createServiceAccounts(options: ServiceAccountsOptions): ServiceAccounts {
   const { config, clock, observe = (send: SendRequest) => send } = options;
   const settings = config.serviceAccounts;
-  const { exchange, audience, longestTokenLife } = settings;
-  if (exchange === "none") {
+  const { tokenExchange, audience, longestTokenLife } = settings;
+  if (tokenExchange === "none") {
     const pullTokens = createPullTokens({ ...options, settings, serviceAccounts: undefined });
     return { pullTokens, serviceAccountCount: () => undefined, close: () => Promise.resolve() };
   }
@@ -55,7 +55,7 @@ export function createServiceAccounts(options: ServiceAccountsOptions): ServiceA
   const send = observe(cluster.send);
   const serviceAccounts = createServiceAccountCache({
     ...options,
-    exchange: exchange === "oke" ? createOkeTokenExchange({ clock, send, endpoint }) : domainOf(options),
+    exchange: tokenExchange === "oke" ? createOkeTokenExchange({ clock, send, endpoint }) : domainOf(options),
     keys: createIssuerKeys({ clock, send, apiServer }),
     audience,
     longestTokenLifeMs: durationMs(longestTokenLife),

@@ -44,7 +44,7 @@ export function createUpstreams(options: {
   };
 }
 
-/** Wraps `send`, and reports the result of every exchange. */
+/** Wraps `send`, and reports the result of every request. */
 export function instrumented(
   send: SendRequest,
   clock: Clock,

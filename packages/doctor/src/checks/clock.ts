@@ -11,7 +11,7 @@ export const checkClock: Check = async ({ cloud, clock, registryHost }) => {
   // Any answer has a Date; the last one counts, as its service verifies signatures.
   await attempt(registryHost().then((host) => cloud.token(host)));
   await attempt(cloud.session());
-  const offsets = cloud.exchanges.flatMap(({ url, response, service }) => {
+  const offsets = cloud.requests.flatMap(({ url, response, service }) => {
     const { serverDateMs, sentAtMs } = response ?? {};
     if (serverDateMs === undefined || sentAtMs === undefined) return [];
     const wallThenMs = clock.wallMs() - (clock.monotonicMs() - sentAtMs);

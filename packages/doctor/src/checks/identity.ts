@@ -6,8 +6,8 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
-import { describeExchange } from "../exchanges.ts";
 import { finding, notChecked } from "../finding.ts";
+import { describeRequest } from "../recorded-requests.ts";
 
 type Name = keyof typeof DIAGNOSES;
 
@@ -44,7 +44,7 @@ export const checkIdentity: Check = async (context) => {
 /** The certificate as received, even if it was not accepted. */
 function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evidence: string } | undefined {
   const [leaf, intermediate] = ["/identity/cert.pem", "/identity/intermediate.pem"].map((label) => {
-    const body = cloud.exchanges.findLast((exchange) => exchange.label === label)?.response?.body;
+    const body = cloud.requests.findLast((request) => request.label === label)?.response?.body;
     return resultIfAny(() => new X509Certificate(body ?? ""));
   });
   if (leaf === undefined) return undefined;
@@ -56,8 +56,8 @@ function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evid
 }
 
 function lastAnswer({ cloud }: CheckContext): string {
-  const last = cloud.exchanges.findLast(({ service }) => service !== "registry");
-  return last === undefined ? "no service answered" : describeExchange(last);
+  const last = cloud.requests.findLast(({ service }) => service !== "registry");
+  return last === undefined ? "no service answered" : describeRequest(last);
 }
 
 function minuteOf(date: Date): string {

@@ -8,10 +8,10 @@ import { imageFaultOf } from "@ocir-broker/ocir/image-fault";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { findingOfCode } from "../diagnoses.ts";
-import { describeExchange } from "../exchanges.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
 import { policyAdvice } from "../policy-advice.ts";
+import { describeRequest } from "../recorded-requests.ts";
 import { isPulledByServiceAccounts } from "./service-accounts/service-accounts.ts";
 
 export const checkRegistry: Check = async (context) => {
@@ -51,9 +51,9 @@ function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckCont
       code,
       `it needs a correct clock, or ${registryHost} refuses the signature`,
     );
-  const last = cloud.exchanges.findLast(({ service }) => service === "registry");
+  const last = cloud.requests.findLast(({ service }) => service === "registry");
   const evidence =
-    last === undefined ? `${registryHost}: ${code}` : `${registryHost}: ${code}; ${describeExchange(last)}`;
+    last === undefined ? `${registryHost}: ${code}` : `${registryHost}: ${code}; ${describeRequest(last)}`;
   return finding(findingOfCode(code) ?? "check-failed", evidence);
 }
 

@@ -12,7 +12,7 @@ import { parseImage, referenceOf } from "@ocir-broker/ocir/image";
 import { attempt } from "../attempt.ts";
 import { createCloud } from "../cloud.ts";
 import type { DoctorOptions } from "../doctor-options.ts";
-import type { Exchange } from "../exchanges.ts";
+import type { RecordedRequest } from "../recorded-requests.ts";
 import { type Shape, shapeOfBody, shapeOfHeaders } from "./redaction.ts";
 
 interface TranscriptEntry {
@@ -48,9 +48,9 @@ export async function recordTranscript(options: Options): Promise<Transcript> {
   const entries: TranscriptEntry[] = [];
 
   async function take(step: string, work: () => Promise<unknown>): Promise<void> {
-    const before = cloud.exchanges.length;
+    const before = cloud.requests.length;
     const outcome = await attempt(work());
-    const made = cloud.exchanges.slice(before).map((exchange) => describe(step, exchange));
+    const made = cloud.requests.slice(before).map((request) => describe(step, request));
     entries.push(...made);
     if (made.length === 0 && "error" in outcome) {
       entries.push({ step, request: "none", elapsedMs: 0, failure: codeOf(outcome.error) });
@@ -128,7 +128,7 @@ function unsigned(authUrl: URL, signal: AbortSignal): Parameters<SendRequest>[0]
   return { method: "POST", url, headers, body: "{}", signal };
 }
 
-function describe(step: string, { method, label, elapsedMs, response, failure }: Exchange): TranscriptEntry {
+function describe(step: string, { method, label, elapsedMs, response, failure }: RecordedRequest): TranscriptEntry {
   const about = { step, request: `${method} ${label}`, elapsedMs: Math.round(elapsedMs) };
   if (response === undefined) return { ...about, failure: failure ?? "none" };
   return {

@@ -83,9 +83,9 @@ export function createIdentityDomain(options: IdentityDomainOptions): TokenExcha
 }
 
 /**
- * Checks what an exchange needs of the configuration, without a request.
+ * Checks what a token exchange needs of the configuration, without a request.
  *
- * @throws the error that every exchange would fail with.
+ * @throws the error that every token exchange would fail with.
  */
 export async function checkDomainSettings(options: SecretOptions): Promise<void> {
   tokenUrlOf(options.settings);

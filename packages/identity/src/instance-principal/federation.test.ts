@@ -33,7 +33,7 @@ test.each([
   ["name-not-resolved", "federation-name-not-resolved"],
   ["proxy-refused", "federation-proxy-refused"],
   ["tls", "federation-tls"],
-] as const)("federate calls an exchange that ended with %s %s", async (cause, code) => {
+] as const)("federate calls a request that ended with %s %s", async (cause, code) => {
   const send = () => Promise.reject(new UpstreamError(cause, "auth.test"));
 
   expect(await failureOf(createPrivateKey(identity.keyPem), send)).toMatchObject({ code, cause: { code: cause } });

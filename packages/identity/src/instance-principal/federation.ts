@@ -25,7 +25,7 @@ export async function federate(
 ): Promise<SessionToken> {
   const { clock } = options;
   const request = createFederationRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
-  const response = await exchange(request, options, signal);
+  const response = await post(request, options, signal);
   if (response.status === 200) return decodeSessionToken(response, sessionPublicKey, authUrl.host);
   throw new IdentityError(codeOf(response, clock.wallMs()), authUrl.host, {
     status: response.status,
@@ -33,7 +33,7 @@ export async function federate(
   });
 }
 
-async function exchange(
+async function post(
   request: FederationRequest,
   options: ReportedOptions,
   signal: AbortSignal,

@@ -11,7 +11,7 @@ export interface ReportedOptions {
   readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
 }
 
-/** Wraps `send`, and reports every exchange. */
+/** Wraps `send`, and reports every request. */
 export function reported(upstream: RequestEvent["upstream"], { clock, send, onEvent }: ReportedOptions): SendRequest {
   return async (request) => {
     const startedAtMs = clock.monotonicMs();

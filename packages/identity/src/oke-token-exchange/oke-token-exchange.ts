@@ -23,7 +23,7 @@ import { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 export interface OkeTokenExchangeOptions {
   readonly clock: Clock;
   readonly send: SendRequest;
-  /** The exchange's base URL, `https://<API endpoint>:12250`. */
+  /** The token exchange's base URL, `https://<API endpoint>:12250`. */
   readonly endpoint: () => URL;
 }
 

@@ -1,4 +1,4 @@
-/** Sends the POST of an exchange, and meanwhile loads the SDK that signs requests with the new session. */
+/** Sends the POST of a token exchange, and meanwhile loads the SDK that signs requests with the new session. */
 import type { TokenExchangeErrorCode } from "@ocir-broker/errors/workload-errors";
 import {
   type SendRequest,

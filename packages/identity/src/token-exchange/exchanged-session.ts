@@ -1,6 +1,6 @@
 /**
- * Makes a session from the key id that an exchange has returned, `ST$<jwt>`. Does not verify the signature, because only Oracle has
- * its key; TLS authenticates the exchange.
+ * Makes a session from the key id that a token exchange has returned, `ST$<jwt>`. Does not verify the signature, because only
+ * Oracle has its key; TLS authenticates the token exchange.
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { Secret } from "@ocir-broker/foundation/secret";

@@ -18,7 +18,7 @@
 #include "../error-line.h"
 #include "../error-texts.h"
 #include "alone.h"
-#include "broker-exchange.h"
+#include "broker-request.h"
 #include "deadline.h"
 #include "docker-credential.h"
 
@@ -49,7 +49,7 @@ struct request {
 
 /* Static, because then only the pages in use cost memory. */
 static struct request request;
-static struct exchange_answer answer;
+static struct broker_response answer;
 
 static const char *decimal(unsigned number);
 static const char *chosen_socket_path(void);
@@ -58,9 +58,9 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
 static void say_on_terminal(const char *awaited);
 static bool read_body(struct request *read_into, const struct deadline *deadline);
 static void write_head(struct request *written, const char *route, const char *type);
-static enum exchange_outcome ask_daemon(const char *socket_path, bool waits_for_socket, const struct deadline *deadline);
-static void report_exchange(enum exchange_outcome outcome, const char *socket_path);
-static bool deliver(const struct exchange_answer *delivered, const struct deadline *deadline);
+static enum request_outcome ask_daemon(const char *socket_path, bool waits_for_socket, const struct deadline *deadline);
+static void report_outcome(enum request_outcome outcome, const char *socket_path);
+static bool deliver(const struct broker_response *delivered, const struct deadline *deadline);
 static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline);
 
 int main(int argument_count, char **arguments) {
@@ -80,9 +80,9 @@ int main(int argument_count, char **arguments) {
   say_on_terminal("a CredentialProviderRequest in JSON, as the kubelet sends; for one image use: ocir-broker get IMAGE");
   if (!read_body(&request, &deadline)) return EXIT_FAILURE;
   write_head(&request, CREDENTIALS_ROUTE, "application/json");
-  enum exchange_outcome outcome = ask_daemon(socket_path, true, &deadline);
-  if (outcome == EXCHANGE_OK) return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  report_exchange(outcome, socket_path);
+  enum request_outcome outcome = ask_daemon(socket_path, true, &deadline);
+  if (outcome == REQUEST_OK) return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  report_outcome(outcome, socket_path);
   return EXIT_FAILURE;
 }
 
@@ -132,15 +132,15 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
   say_on_terminal("a registry host such as icn.ocir.io");
   if (!read_body(&request, deadline)) return EXIT_FAILURE;
   write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
-  enum exchange_outcome outcome = EXCHANGE_NO_SOCKET;
+  enum request_outcome outcome = REQUEST_NO_SOCKET;
   if (*socket_path != '\0') outcome = ask_daemon(socket_path, false, deadline);
-  if (outcome == EXCHANGE_OK) return deliver(&answer, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  if (outcome == EXCHANGE_NO_SOCKET || outcome == EXCHANGE_REFUSED) {
+  if (outcome == REQUEST_OK) return deliver(&answer, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (outcome == REQUEST_NO_SOCKET || outcome == REQUEST_REFUSED) {
     const char *program = alone_become(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
     error_line_write(SHIM_BROKER_MISSING(program));
     return EXIT_FAILURE;
   }
-  report_exchange(outcome, socket_path);
+  report_outcome(outcome, socket_path);
   return EXIT_FAILURE;
 }
 
@@ -202,46 +202,46 @@ static void write_head(struct request *written, const char *route, const char *t
   }
 }
 
-static enum exchange_outcome ask_daemon(const char *socket_path, bool waits_for_socket, const struct deadline *deadline) {
-  return broker_exchange(socket_path, request.bytes + request.start, request.end - request.start, waits_for_socket, deadline,
-                         &answer);
+static enum request_outcome ask_daemon(const char *socket_path, bool waits_for_socket, const struct deadline *deadline) {
+  return broker_request(socket_path, request.bytes + request.start, request.end - request.start, waits_for_socket, deadline,
+                        &answer);
 }
 
-static void report_exchange(enum exchange_outcome outcome, const char *socket_path) {
+static void report_outcome(enum request_outcome outcome, const char *socket_path) {
   switch (outcome) {
-    case EXCHANGE_OK:
+    case REQUEST_OK:
       break;
-    case EXCHANGE_NO_SOCKET:
+    case REQUEST_NO_SOCKET:
       error_line_write(SHIM_SOCKET_MISSING(socket_path));
       break;
-    case EXCHANGE_REFUSED:
+    case REQUEST_REFUSED:
       error_line_write(SHIM_SOCKET_REFUSED(socket_path));
       break;
-    case EXCHANGE_DENIED:
+    case REQUEST_DENIED:
       error_line_write(SHIM_SOCKET_DENIED(socket_path));
       break;
-    case EXCHANGE_PATH_TOO_LONG:
+    case REQUEST_PATH_TOO_LONG:
       error_line_write(SHIM_SOCKET_PATH_TOO_LONG);
       break;
-    case EXCHANGE_FAILED:
+    case REQUEST_FAILED:
       error_line_write(SHIM_SYSTEM_ERROR(decimal((unsigned)errno)));
       break;
-    case EXCHANGE_BROKEN:
+    case REQUEST_BROKEN:
       error_line_write(SHIM_CONNECTION_BROKEN);
       break;
-    case EXCHANGE_TIMED_OUT:
+    case REQUEST_TIMED_OUT:
       error_line_write(SHIM_TIMEOUT);
       break;
-    case EXCHANGE_INVALID:
+    case REQUEST_INVALID:
       error_line_write(SHIM_ANSWER_INVALID(socket_path));
       break;
-    case EXCHANGE_TOO_LARGE:
+    case REQUEST_TOO_LARGE:
       error_line_write(SHIM_ANSWER_TOO_LARGE);
       break;
   }
 }
 
-static bool deliver(const struct exchange_answer *delivered, const struct deadline *deadline) {
+static bool deliver(const struct broker_response *delivered, const struct deadline *deadline) {
   const char *body = delivered->bytes + delivered->response.body_offset;
   size_t length = delivered->response.body_length;
   unsigned status = delivered->response.status;

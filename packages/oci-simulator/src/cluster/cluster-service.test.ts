@@ -55,13 +55,13 @@ test.each([
   ["an ended token", () => simulator.serviceAccountToken({ ...PULLER, lifeMs: -1_000 }), "has ended"],
   ["no pod", () => simulator.serviceAccountToken({ ...PULLER, pod: null }), "not bound to a pod"],
   ["a deleted pod", () => simulator.serviceAccountToken({ ...PULLER, pod: "gone" }), "is gone"],
-])("the exchange refuses %s", async (_name, issue, reason) => {
+])("the token exchange refuses %s", async (_name, issue, reason) => {
   simulator.deletePod("gone");
   expect((await ask({ token: await issue?.() })).status).toBe(401);
   expect(simulator.refusals().at(-1)?.reason).toContain(reason);
 });
 
-test("the exchange refuses a short key, another path, and everything in a basic cluster", async () => {
+test("the token exchange refuses a short key, another path, and everything in a basic cluster", async () => {
   const token = await simulator.serviceAccountToken(PULLER);
   const short = pemOf(generateKeyPairSync("rsa", { modulusLength: 1_024 }).publicKey);
   expect((await ask({ token, podKey: short })).status).toBe(400);

@@ -1,6 +1,6 @@
 /**
- * The simulated OKE cluster: the exchange of a service-account token for a session of that account, as on port 12250 of a cluster's
- * API endpoint, and the API server's published keys. Answers as oci-go-sdk expects them
+ * The simulated OKE cluster: the token exchange, a service-account token for a session of that account, as on port 12250 of a
+ * cluster's API endpoint, and the API server's published keys. Answers as oci-go-sdk expects them
  * (common/auth/federation_client_oke_workload_identity.go).
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
@@ -26,7 +26,7 @@ const KEYS_PATH = "/openid/v1/jwks";
 const MIN_KEY_BITS = 2_048;
 
 export function clusterEndpoint(request: ReceivedRequest): EndpointName {
-  if (request.path === EXCHANGE_PATH) return "cluster.exchange";
+  if (request.path === EXCHANGE_PATH) return "cluster.tokenExchange";
   return request.path === KEYS_PATH ? "cluster.keys" : "cluster.other";
 }
 

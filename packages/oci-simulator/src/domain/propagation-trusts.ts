@@ -15,7 +15,7 @@ export interface PropagationTrust {
   readonly serviceUsers: Readonly<Record<string, ServiceUser>>;
 }
 
-/** The caller of an exchange: a confidential client, or an instance by its own session. */
+/** The caller of a token exchange: a confidential client, or an instance by its own session. */
 export type Asker = { readonly clientId: string; readonly secret: string } | "instance";
 
 export interface PropagationTrusts {

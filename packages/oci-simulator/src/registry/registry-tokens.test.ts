@@ -7,11 +7,11 @@ import { sharedSimulator } from "../for-tests.ts";
 const simulator = await sharedSimulator({ storage: new URL("http://127.0.0.1:1") });
 const session = await createSession(simulator);
 
-async function exchange(...scopes: string[]): Promise<string> {
-  return exchangeFor((await fetchToken(simulator, session)).json.token, ...scopes);
+async function scopedToken(...scopes: string[]): Promise<string> {
+  return scopedTokenFor((await fetchToken(simulator, session)).json.token, ...scopes);
 }
 
-async function exchangeFor(password: string, ...scopes: string[]): Promise<string> {
+async function scopedTokenFor(password: string, ...scopes: string[]): Promise<string> {
   const authorization = `Basic ${Buffer.from(`BEARER_TOKEN:${password}`).toString("base64")}`;
   const query = scopes.map((scope) => `scope=${scope}`).join("&");
   const answer = await send(simulator.registryUrl, {
@@ -25,7 +25,7 @@ function accessIn(token: string) {
   return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()).access;
 }
 
-const accessOf = async (...scopes: string[]) => accessIn(await exchange(...scopes));
+const accessOf = async (...scopes: string[]) => accessIn(await scopedToken(...scopes));
 
 function ask(method: string, target: string, token: string, host = simulator.registryUrl.host) {
   return send(simulator.registryUrl, { method, target, headers: { host, authorization: `Bearer ${token}` } });
@@ -43,18 +43,18 @@ describe("a registry token", () => {
     expect(await accessOf("repository:ns/a:push", "registry:catalog:*")).toEqual([]);
     simulator.iam({ repository: "ns/a", granted: false });
     expect(await accessOf("repository:ns/a:pull")).toEqual([{ type: "repository", name: "ns/a", actions: [] }]);
-    expect(accessIn(await exchange())).toBeUndefined();
+    expect(accessIn(await scopedToken())).toBeUndefined();
   });
 
   test("for one repository, sent as password, gets no token for more", async () => {
     simulator.iam({ writable: true });
-    const narrow = await exchange("repository:ns/a:pull");
-    const accessFor = async (...scopes: string[]) => accessIn(await exchangeFor(narrow, ...scopes));
+    const narrow = await scopedToken("repository:ns/a:pull");
+    const accessFor = async (...scopes: string[]) => accessIn(await scopedTokenFor(narrow, ...scopes));
     const onlyThat = [{ type: "repository", name: "ns/a", actions: ["pull"] }];
     expect(await accessFor("repository:ns/a:pull,push")).toEqual(onlyThat);
     expect(await accessFor("repository:ns/b:pull")).toEqual([]);
     expect(await accessFor()).toEqual(onlyThat);
-    const other = await exchangeFor(narrow, "repository:ns/b:pull");
+    const other = await scopedTokenFor(narrow, "repository:ns/b:pull");
     expect((await ask("GET", "/v2/ns/b/manifests/1", other)).status).toBe(401);
   });
 
@@ -66,23 +66,23 @@ describe("a registry token", () => {
   });
 
   test("with another token's signature is refused", async () => {
-    const [header, claims] = (await exchange("repository:ns/a:pull")).split(".");
-    const [, , signature] = (await exchange("repository:ns/a:pull")).split(".");
+    const [header, claims] = (await scopedToken("repository:ns/a:pull")).split(".");
+    const [, , signature] = (await scopedToken("repository:ns/a:pull")).split(".");
     expect((await ask("GET", "/v2/", `${header}.${claims}.${signature}`)).status).toBe(401);
   });
 
   test("that was issued only for pushing pulls nothing, and one for pulling pushes nothing", async () => {
     simulator.iam({ writable: true });
-    const pushing = await exchange("repository:ns/a:push");
+    const pushing = await scopedToken("repository:ns/a:push");
     expect((await ask("GET", "/v2/ns/a/manifests/latest", pushing)).status).toBe(401);
-    const pulling = await exchange("repository:ns/a:pull");
+    const pulling = await scopedToken("repository:ns/a:pull");
     const { status, headers } = await ask("PUT", "/v2/ns/a/manifests/1", pulling);
     expect([status, headers["www-authenticate"]]).toEqual([401, expect.stringContaining("repository:ns/a:pull,push")]);
   });
 
   test("for pulling is refused with 403 if a push has no grant, and an anonymous one always", async () => {
     const uploads = "/v2/ns/a/blobs/uploads/";
-    expect((await ask("POST", uploads, await exchange("repository:ns/a:pull"))).status).toBe(403);
+    expect((await ask("POST", uploads, await scopedToken("repository:ns/a:pull"))).status).toBe(403);
     simulator.iam({ writable: true });
     simulator.iam({ repository: "ns/a", public: true });
     const { json } = await send(simulator.registryUrl, { target: "/20180419/docker/token" });

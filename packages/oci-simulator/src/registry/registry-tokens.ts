@@ -32,7 +32,7 @@ interface WantedToken {
   /** The requested scope; without one, the token is valid for everything that its holder may read. */
   readonly scopes: readonly string[];
   /** Whether the holder presented a token, and so gets a registry token for any scopes. */
-  readonly isExchange: boolean;
+  readonly isBasicAuth: boolean;
   readonly flaw?: TokenFlaw | undefined;
 }
 
@@ -56,7 +56,7 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
   /** Expiries, in epoch seconds, of tokens without one. */
   const untoldEnds = new Map<unknown, number>();
   return {
-    issue(service, holder, { scopes, isExchange, flaw }) {
+    issue(service, holder, { scopes, isBasicAuth, flaw }) {
       const lifeS = Math.ceil(lifeMs / 1_000);
       const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
       const endsAtS = issuedAtS + lifeS;
@@ -74,7 +74,7 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
         jti,
         ...(scopes.length > 0 ? { access } : {}),
       };
-      const token = isExchange || scopes.length > 0 ? signer.sign(claims) : signHs256(claims, secret);
+      const token = isBasicAuth || scopes.length > 0 ? signer.sign(claims) : signHs256(claims, secret);
       const leftS = flaw === "expired" ? 0 : lifeS;
       return { token, access_token: token, scope: scopes.join(" "), expires_in: leftS };
     },

@@ -149,8 +149,8 @@ describe("IAM", () => {
     for (const token of tokens) expect((await pull("ns/repo", token)).status).toBe(403);
     const target = `${TOKEN_PATH}?scope=repository:ns/repo:pull`;
     const headers = { authorization: basic("BEARER_TOKEN", String(tokens[0])) };
-    const exchanged = await send(simulator.registryUrl, { target, headers });
-    expect((await pull("ns/repo", exchanged.json.token)).status).toBe(403);
+    const issued = await send(simulator.registryUrl, { target, headers });
+    expect((await pull("ns/repo", issued.json.token)).status).toBe(403);
     expect((await pull("ns/repo", await tokenFor(await createSession(simulator)))).status).toBe(200);
   });
 

@@ -32,7 +32,7 @@ const BASIC_USER = "BEARER_TOKEN";
 export function tokenEndpointName(request: ReceivedRequest): EndpointName {
   const { authorization } = request.headers;
   if (authorization === undefined) return "registry.anonymousToken";
-  return isBasic(authorization) ? "registry.exchange" : "registry.token";
+  return isBasic(authorization) ? "registry.basicToken" : "registry.token";
 }
 
 /** @throws {Refusal} */
@@ -44,18 +44,18 @@ export function answerToken(request: ReceivedRequest, options: TokenEndpointOpti
     .flatMap((scope) => scope.split(" "))
     .filter((scope) => scope !== "");
   const { tokens, flaw } = options;
-  const isExchange = tokenEndpointName(request) === "registry.exchange";
+  const isBasicAuth = tokenEndpointName(request) === "registry.basicToken";
   let holder: Claims;
   try {
     holder = holderOf(request, options);
   } catch (error) {
-    if (error instanceof Refusal && error.code === "NotAuthenticated" && isExchange)
+    if (error instanceof Refusal && error.code === "NotAuthenticated" && isBasicAuth)
       return refusePassword(error.message);
     throw error;
   }
   const named = flaw === "anonymous" ? ANONYMOUS : holder;
   const service = request.query.get("service") || request.host;
-  return answerJson(200, tokens.issue(service, named, { scopes, isExchange, flaw }));
+  return answerJson(200, tokens.issue(service, named, { scopes, isBasicAuth, flaw }));
 }
 
 /** Docker shows this as `unknown: Unauthorized`, as reported for a login at OCIR with a wrong password. */

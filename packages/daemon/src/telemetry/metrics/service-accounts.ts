@@ -11,7 +11,7 @@ export function createServiceAccountMetrics({ counter }: MetricSet) {
   });
 
   return {
-    /** `kind`: the exchange of a service-account token, or a registry token. */
+    /** `kind`: a session by token exchange, or a registry token. */
     fetched: (kind: "session" | "token", reason: FetchReason, result: FetchResult) =>
       fetches.inc({ kind, reason, result }),
   };

@@ -15,7 +15,7 @@ export function createUpstreamMetrics({ counter, histogram, nameRegistry, regist
   });
   const seconds = histogram({
     name: "ocir_broker_upstream_duration_seconds",
-    help: "Time of one exchange with metadata, auth, cluster, domain or a registry host.",
+    help: "Time of one request to metadata, auth, cluster, domain or a registry host.",
     labelNames: ["upstream"],
     buckets: BUCKETS,
   });

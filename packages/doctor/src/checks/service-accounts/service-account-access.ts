@@ -32,7 +32,7 @@ export async function serviceAccountAccess(
 
 /** An identity domain exchanges the token for a service user, whose group the policy names. */
 function adviceFor(namespace: string, serviceAccount: string, { config, imageName }: CheckContext): string {
-  if (config.serviceAccounts.exchange !== "oke") return policyAdvice("user", imageName?.repository ?? "");
+  if (config.serviceAccounts.tokenExchange !== "oke") return policyAdvice("user", imageName?.repository ?? "");
   const policy = { namespace, serviceAccount, cluster: "CLUSTER_OCID", compartment: "COMPARTMENT" };
   return `in the tenancy, add the policy statement \`${serviceAccountPolicy(policy).trimEnd()}\``;
 }

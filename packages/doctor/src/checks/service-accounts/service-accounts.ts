@@ -1,6 +1,6 @@
 /**
- * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the exchange can be reached.
- * Sends no token of a pod; plugin-answer.ts does, if doctor is given one.
+ * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the token exchange can be
+ * reached. Sends no token of a pod; plugin-answer.ts does, if doctor is given one.
  */
 import { createCluster } from "@ocir-broker/credentials/service-accounts/cluster";
 import { codeOf } from "@ocir-broker/errors/describe-error";
@@ -18,9 +18,9 @@ import { domainFinding } from "./identity-domain.ts";
 const FIRST_MINOR = 33;
 
 export const checkServiceAccounts: Check = async (context) => {
-  const { exchange, audience, select, annotation } = context.config.serviceAccounts;
+  const { tokenExchange, audience, select, annotation } = context.config.serviceAccounts;
   const entries = tokenAttributesIn((await context.providerFiles())?.files ?? []);
-  if (exchange === "none") {
+  if (tokenExchange === "none") {
     return entries.length === 0 ? [] : [finding("service-accounts-off", "the kubelet's entry has tokenAttributes")];
   }
   const minor = (await context.kubelet())?.minor ?? FIRST_MINOR;
@@ -35,16 +35,16 @@ export const checkServiceAccounts: Check = async (context) => {
     return [finding("service-account-annotation", `no ${annotation} in the annotation keys of tokenAttributes`)];
   const [permission, reached] = await Promise.all([
     audiencePermission(first.audience, context),
-    exchange === "oke" ? clusterFinding(context) : domainFinding(context),
+    tokenExchange === "oke" ? clusterFinding(context) : domainFinding(context),
   ]);
   return [...permission, reached];
 };
 
 /** False if the kubelet may also get the node's credentials for the image, so that the node's rights matter. */
 export async function isPulledByServiceAccounts(image: string, context: CheckContext): Promise<boolean> {
-  const { exchange, select, fallback } = context.config.serviceAccounts;
+  const { tokenExchange, select, fallback } = context.config.serviceAccounts;
   const provider = await context.providerFiles();
-  if (exchange === "none" || select !== "all" || fallback === "node" || provider === undefined) return false;
+  if (tokenExchange === "none" || select !== "all" || fallback === "node" || provider === undefined) return false;
   const kubeletMinor = Math.max((await context.kubelet())?.minor ?? FIRST_MINOR, FIRST_MINOR);
   const providers = readProviders(provider.files, { kubeletMinor, directory: provider.directory });
   const ours = explainMatch(providers, image, { kubeletMinor }).run.filter(({ name }) => isOurProvider(name));

@@ -13,7 +13,7 @@ const DEFAULT_SOCKET = "/run/ocir-broker/credentials.sock";
 const ANSWER = '{"kind":"CredentialProviderResponse"}';
 const KIB = 1024;
 
-describeShim("broker_exchange", (build) => {
+describeShim("broker_request", (build) => {
   describe("re-sends", () => {
     const breaks = {
       "reset before the request was read": { onConnection: (socket) => socket.destroy() },

@@ -1,4 +1,4 @@
-#include "broker-exchange.h"
+#include "broker-request.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,28 +24,28 @@ static const int RETRY_UNITS[] = {0, 1, 5, 10, 20, 40, 80};
 
 enum { SOCKET_LOOK_MS = 50 };
 
-static bool is_absent(enum exchange_outcome outcome);
+static bool is_absent(enum request_outcome outcome);
 static void nap(int milliseconds, const struct deadline *deadline);
-static enum exchange_outcome exchange_once(const struct sockaddr_un *address, const char *request, size_t request_length,
-                                           const struct deadline *deadline, struct exchange_answer *answer);
-static enum exchange_outcome connect_within(int *descriptor, const struct sockaddr_un *address,
-                                            const struct deadline *deadline);
-static enum exchange_outcome converse(int descriptor, const char *request, size_t request_length,
-                                      const struct deadline *deadline, struct exchange_answer *answer);
+static enum request_outcome request_once(const struct sockaddr_un *address, const char *request, size_t request_length,
+                                         const struct deadline *deadline, struct broker_response *answer);
+static enum request_outcome connect_within(int *descriptor, const struct sockaddr_un *address,
+                                           const struct deadline *deadline);
+static enum request_outcome converse(int descriptor, const char *request, size_t request_length,
+                                     const struct deadline *deadline, struct broker_response *answer);
 
-enum exchange_outcome broker_exchange(const char *socket_path, const char *request, size_t request_length,
-                                      bool waits_for_socket, const struct deadline *deadline, struct exchange_answer *answer) {
+enum request_outcome broker_request(const char *socket_path, const char *request, size_t request_length,
+                                    bool waits_for_socket, const struct deadline *deadline, struct broker_response *answer) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t path_length = strlen(socket_path);
-  if (path_length >= sizeof address.sun_path) return EXCHANGE_PATH_TOO_LONG;
+  if (path_length >= sizeof address.sun_path) return REQUEST_PATH_TOO_LONG;
   memcpy(address.sun_path, socket_path, path_length + 1);
 
   size_t breaks = 0;
   bool was_absent = false;
   struct deadline socket_deadline;
   for (;;) {
-    enum exchange_outcome outcome = exchange_once(&address, request, request_length, deadline, answer);
-    if (outcome == EXCHANGE_BROKEN && breaks < sizeof RETRY_UNITS / sizeof *RETRY_UNITS) {
+    enum request_outcome outcome = request_once(&address, request, request_length, deadline, answer);
+    if (outcome == REQUEST_BROKEN && breaks < sizeof RETRY_UNITS / sizeof *RETRY_UNITS) {
       was_absent = false;
       nap(RETRY_UNITS[breaks++] * RETRY_UNIT_MS, deadline);
     } else if (is_absent(outcome) && waits_for_socket) {
@@ -60,8 +60,8 @@ enum exchange_outcome broker_exchange(const char *socket_path, const char *reque
   }
 }
 
-static bool is_absent(enum exchange_outcome outcome) {
-  return outcome == EXCHANGE_NO_SOCKET || outcome == EXCHANGE_REFUSED;
+static bool is_absent(enum request_outcome outcome) {
+  return outcome == REQUEST_NO_SOCKET || outcome == REQUEST_REFUSED;
 }
 
 static void nap(int milliseconds, const struct deadline *deadline) {
@@ -69,13 +69,13 @@ static void nap(int milliseconds, const struct deadline *deadline) {
   poll(NULL, 0, milliseconds < left_ms ? milliseconds : left_ms);
 }
 
-static enum exchange_outcome exchange_once(const struct sockaddr_un *address, const char *request, size_t request_length,
-                                           const struct deadline *deadline, struct exchange_answer *answer) {
+static enum request_outcome request_once(const struct sockaddr_un *address, const char *request, size_t request_length,
+                                         const struct deadline *deadline, struct broker_response *answer) {
   int descriptor = -1;
-  enum exchange_outcome outcome = connect_within(&descriptor, address, deadline);
-  if (outcome == EXCHANGE_OK) outcome = converse(descriptor, request, request_length, deadline, answer);
+  enum request_outcome outcome = connect_within(&descriptor, address, deadline);
+  if (outcome == REQUEST_OK) outcome = converse(descriptor, request, request_length, deadline, answer);
   /* After an answer the process exits at once, and the kernel closes the descriptor. */
-  if (outcome != EXCHANGE_OK && descriptor >= 0) close_quietly(descriptor);
+  if (outcome != REQUEST_OK && descriptor >= 0) close_quietly(descriptor);
   return outcome;
 }
 
@@ -104,27 +104,27 @@ static int wait_in_accept_queue(int descriptor, const struct sockaddr_un *addres
   return connect(descriptor, (const struct sockaddr *)address, sizeof *address);
 }
 
-static enum exchange_outcome connect_within(int *descriptor, const struct sockaddr_un *address,
-                                            const struct deadline *deadline) {
+static enum request_outcome connect_within(int *descriptor, const struct sockaddr_un *address,
+                                           const struct deadline *deadline) {
   *descriptor = open_socket();
-  if (*descriptor < 0) return EXCHANGE_FAILED;
+  if (*descriptor < 0) return REQUEST_FAILED;
   int connected = connect(*descriptor, (const struct sockaddr *)address, sizeof *address);
   while (connected < 0 && (errno == EAGAIN || errno == EINTR)) {
-    if (deadline_left_ms(deadline) == 0) return EXCHANGE_TIMED_OUT;
+    if (deadline_left_ms(deadline) == 0) return REQUEST_TIMED_OUT;
     connected = wait_in_accept_queue(*descriptor, address, deadline);
   }
-  if (connected == 0) return EXCHANGE_OK;
+  if (connected == 0) return REQUEST_OK;
   switch (errno) {
     case ENOENT:
     case ENOTDIR:
-      return EXCHANGE_NO_SOCKET;
+      return REQUEST_NO_SOCKET;
     case ECONNREFUSED:
-      return EXCHANGE_REFUSED;
+      return REQUEST_REFUSED;
     case EACCES:
     case EPERM:
-      return EXCHANGE_DENIED;
+      return REQUEST_DENIED;
     default:
-      return EXCHANGE_FAILED;
+      return REQUEST_FAILED;
   }
 }
 
@@ -132,8 +132,8 @@ static bool is_broken(int error) {
   return error == ECONNRESET || error == EPIPE || error == ENOTCONN;
 }
 
-static enum exchange_outcome converse(int descriptor, const char *request, size_t request_length,
-                                      const struct deadline *deadline, struct exchange_answer *answer) {
+static enum request_outcome converse(int descriptor, const char *request, size_t request_length,
+                                     const struct deadline *deadline, struct broker_response *answer) {
   memset(&answer->response, 0, sizeof answer->response);
   answer->length = 0;
   size_t sent = 0;
@@ -145,32 +145,32 @@ static enum exchange_outcome converse(int descriptor, const char *request, size_
       } else if (is_broken(errno)) {
         sent = request_length; /* The daemon reads no more, but may have answered before it closed. */
       } else if (errno != EAGAIN && errno != EINTR) {
-        return EXCHANGE_FAILED;
+        return REQUEST_FAILED;
       }
     }
 
     short events = sent < request_length ? POLLIN | POLLOUT : POLLIN;
     enum wait_outcome waited = deadline_wait(deadline, descriptor, events);
-    if (waited == WAIT_TIMED_OUT) return EXCHANGE_TIMED_OUT;
-    if (waited == WAIT_FAILED) return EXCHANGE_FAILED;
+    if (waited == WAIT_TIMED_OUT) return REQUEST_TIMED_OUT;
+    if (waited == WAIT_FAILED) return REQUEST_FAILED;
 
     size_t room = sizeof answer->bytes - answer->length;
     ssize_t received = recv(descriptor, answer->bytes + answer->length, room, MSG_DONTWAIT);
-    if (received == 0) return EXCHANGE_BROKEN;
+    if (received == 0) return REQUEST_BROKEN;
     if (received < 0) {
       if (errno == EAGAIN || errno == EINTR) continue;
-      return is_broken(errno) ? EXCHANGE_BROKEN : EXCHANGE_FAILED;
+      return is_broken(errno) ? REQUEST_BROKEN : REQUEST_FAILED;
     }
     answer->length += (size_t)received;
     switch (http_response_read(&answer->response, answer->bytes, answer->length)) {
       case HTTP_INCOMPLETE:
         break;
       case HTTP_WHOLE:
-        return EXCHANGE_OK;
+        return REQUEST_OK;
       case HTTP_INVALID:
-        return EXCHANGE_INVALID;
+        return REQUEST_INVALID;
       case HTTP_TOO_LARGE:
-        return EXCHANGE_TOO_LARGE;
+        return REQUEST_TOO_LARGE;
     }
   }
 }

@@ -8,7 +8,7 @@ import { type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-br
 
 export type ServiceName = "metadata" | "auth" | "registry";
 
-export interface Exchange {
+export interface RecordedRequest {
   readonly service: ServiceName;
   /** The request in our own words, free of names from the tenancy. */
   readonly label: string;
@@ -19,20 +19,20 @@ export interface Exchange {
   readonly failure?: UpstreamErrorCode;
 }
 
-/** Wraps `send`, and records every exchange. */
+/** Wraps `send`, and records every request. */
 export function recorded(
   send: SendRequest,
   service: ServiceName,
   labelOf: (url: URL) => string,
   clock: Clock,
-  exchanges: Exchange[],
+  requests: RecordedRequest[],
 ): SendRequest {
   return async (request) => {
     const startedAtMs = clock.monotonicMs();
-    const note = (outcome: Pick<Exchange, "response" | "failure">): void => {
+    const note = (outcome: Pick<RecordedRequest, "response" | "failure">): void => {
       const { method, url } = request;
       const elapsedMs = clock.monotonicMs() - startedAtMs;
-      exchanges.push({ service, label: labelOf(url), method, url, elapsedMs, ...outcome });
+      requests.push({ service, label: labelOf(url), method, url, elapsedMs, ...outcome });
     };
     try {
       const response = await send(request);
@@ -46,6 +46,6 @@ export function recorded(
 }
 
 /** `GET /opc/v2/identity/cert.pem: 404 in 12 ms` */
-export function describeExchange({ method, url, elapsedMs, response, failure }: Exchange): string {
+export function describeRequest({ method, url, elapsedMs, response, failure }: RecordedRequest): string {
   return `${method} ${url.host}${url.pathname}: ${response?.status ?? failure} in ${Math.round(elapsedMs)} ms`;
 }
