@@ -317,12 +317,12 @@ start_units() {
 # Calls the plugin as the kubelet does.
 ask_plugin() {
   region=$(metadata canonicalRegionName) || region=us-ashburn-1
-  answer=$(printf '{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"%s.ocir.io/ocir-broker/check"}\n' "$region" |
+  response=$(printf '{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"%s.ocir.io/ocir-broker/check"}\n' "$region" |
     timeout 55 "$plugin" 2>"$state/said")
   status=$?
   said=$(head -c 600 "$state/said")
   if [ $status = 0 ]; then
-    said=$(printf '%s' "$answer" | timeout 20 "$broker" kubelet-config check-answer 2>&1) || fail plugin "the plugin was asked: $said"
+    said=$(printf '%s' "$response" | timeout 20 "$broker" kubelet-config check-response 2>&1) || fail plugin "the plugin was asked: $said"
     return
   fi
   case $said in

@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: measures the cost of an answer. Variants take turns in one run, so that a drift of the machine affects all.
+ * `npm run bench`: measures the cost of a response. Variants take turns in one run, so that a drift of the machine affects all.
  *
  * Compares with the physical floor: a static program that does nothing, and the same shim with a minimal C server. Then measures
  * the daemon's largest load, and the service under a real systemd. Prints tables. Compare ratios; absolute times only on one machine.

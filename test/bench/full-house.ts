@@ -56,7 +56,7 @@ export async function printFullHouse(): Promise<void> {
   }
 }
 
-/** Number of answers with credentials. */
+/** Number of responses with credentials. */
 async function askAll(socketPath: string, images: readonly string[]): Promise<number> {
   const left = images.values();
   let answered = 0;
@@ -71,9 +71,9 @@ async function askAll(socketPath: string, images: readonly string[]): Promise<nu
 
 function ask(socketPath: string, image: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const asked = request({ socketPath, agent: false, method: "POST", path: "/v1/credentials" }, async (answer) => {
-    const body = Buffer.concat(await answer.toArray()).toString();
-    resolve(answer.statusCode === 200 && body.includes("BEARER_TOKEN"));
+  const asked = request({ socketPath, agent: false, method: "POST", path: "/v1/credentials" }, async (response) => {
+    const body = Buffer.concat(await response.toArray()).toString();
+    resolve(response.statusCode === 200 && body.includes("BEARER_TOKEN"));
   });
   asked.on("error", () => resolve(false));
   asked.end(

@@ -5,7 +5,7 @@
  *
  *   spawn-timer ROUNDS PARALLEL REQUEST_FILE SOCKET=PROGRAM [SOCKET=PROGRAM ...]
  *
- * Prints one line for each process: variant index, nanoseconds, exit status, bytes of the answer.
+ * Prints one line for each process: variant index, nanoseconds, exit status, bytes of the response.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -24,7 +24,7 @@ static size_t request_bytes;
 
 struct process {
   pid_t pid;
-  int answer;
+  int response;
   long long started_ns;
 };
 
@@ -49,7 +49,7 @@ static struct process start(char *program, char *socket_variable) {
   posix_spawn_file_actions_adddup2(&actions, in[0], 0);
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
   char *argv[] = {program, NULL}, *env[] = {"PATH=/usr/bin", socket_variable, NULL};
-  struct process p = {.answer = out[0], .started_ns = now_ns()};
+  struct process p = {.response = out[0], .started_ns = now_ns()};
   if (posix_spawn(&p.pid, program, &actions, NULL, argv, env)) die(program);
   posix_spawn_file_actions_destroy(&actions);
   close(in[0]);
@@ -65,9 +65,9 @@ static void reap(struct process *running, int count, int variant) {
     if (pid < 0) die("wait");
     for (int i = 0; i < count; i++) {
       if (running[i].pid != pid) continue;
-      static char answer[65536];
-      ssize_t bytes = read(running[i].answer, answer, sizeof answer);
-      close(running[i].answer);
+      static char response[65536];
+      ssize_t bytes = read(running[i].response, response, sizeof response);
+      close(running[i].response);
       printf("%d %lld %d %zd\n", variant, ended_ns - running[i].started_ns,
              WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), bytes);
     }

@@ -157,8 +157,10 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
 
     it("may not release another node's Lease, but take it", async () => {
       await node.api.request("PATCH", LEASE, { spec: { holderIdentity: "another" } });
-      const answers = [null, NODE_NAME].map((holderIdentity) => request("PATCH", LEASE, { spec: { holderIdentity } }));
-      expect(await Promise.all(answers)).toEqual([
+      const responses = [null, NODE_NAME].map((holderIdentity) =>
+        request("PATCH", LEASE, { spec: { holderIdentity } }),
+      );
+      expect(await Promise.all(responses)).toEqual([
         expect.stringContaining("only its holder may release it"),
         "allowed",
       ]);
@@ -166,8 +168,8 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     });
 
     it("may create Events about its own node only", async () => {
-      const answers = [NODE_NAME, "other"].map((name) => request("POST", EVENTS, eventAbout(name)));
-      expect(await Promise.all(answers)).toEqual(["allowed", expect.stringContaining("the pod's own node only")]);
+      const responses = [NODE_NAME, "other"].map((name) => request("POST", EVENTS, eventAbout(name)));
+      expect(await Promise.all(responses)).toEqual(["allowed", expect.stringContaining("the pod's own node only")]);
     });
 
     it("has a policy whose expressions fit the types of the objects", async () => {

@@ -22,7 +22,7 @@ export async function createAccount({ root, api }: KubernetesNode, isBound = tru
     const stdout = await root.run("curl", [...args, `${API_SERVER}${path}?dryRun=All`], {
       input: JSON.stringify(body),
     });
-    const answer = JSON.parse(stdout) as V1Status;
-    return answer.kind === "Status" ? `${answer.code} ${answer.message}` : "allowed";
+    const response = JSON.parse(stdout) as V1Status;
+    return response.kind === "Status" ? `${response.code} ${response.message}` : "allowed";
   };
 }

@@ -12,7 +12,7 @@ import { clusterPrograms } from "./programs.ts";
 export const REGISTRY_HOST = "us-ashburn-1.ocir.io";
 /** A registry that is not Oracle's; the simulator answers there too. */
 export const OTHER_HOST = "registry.example.com";
-/** OCIR's answer to a client without credentials. */
+/** OCIR's response to a client without credentials. */
 export const DENIED = "denied: Anonymous users are only allowed read access on public repos";
 export const NODE_NAME = "node-1";
 export const NODE_ADDRESS = "10.99.0.1";

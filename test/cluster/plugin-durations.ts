@@ -12,8 +12,8 @@ export function pluginDurations(metrics: string): Durations {
   return durationsOf(metrics, "kubelet_credential_provider_plugin_duration", "plugin_name=");
 }
 
-/** Answers from memory alone. @param metrics the daemon's. */
-export function answerDurations(metrics: string): Durations {
+/** Responses from memory alone. @param metrics the daemon's. */
+export function responseDurations(metrics: string): Durations {
   return durationsOf(metrics, "ocir_broker_request_duration_seconds", 'outcome="hit"');
 }
 

@@ -10,7 +10,7 @@ import { describeCluster } from "./describe-cluster.ts";
 import { disturbDuring } from "./disturbance.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { DENIED, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
-import { answerDurations, type Durations, describeDurations, pluginDurations, since } from "./plugin-durations.ts";
+import { type Durations, describeDurations, pluginDurations, responseDurations, since } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 
 const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
@@ -171,11 +171,11 @@ describeCluster("a real Kubernetes", (minor) => {
     await pods.untilRunning(names);
     const tookS = Math.round((performance.now() - startedAtMs) / 100) / 10;
     const calls = since(earlier, await durations());
-    const answers = answerDurations(await node.brokerMetrics());
+    const responses = responseDurations(await node.brokerMetrics());
     console.info(
       `${group}: ${BURST} pods run after ${tookS} s;`,
       `the kubelet waited for the plugin ${describeDurations(calls)};`,
-      `the daemon answered from memory within ${describeDurations(answers)}`,
+      `the daemon answered from memory within ${describeDurations(responses)}`,
     );
     expect(await pods.failures(`${group}-`)).toEqual([]);
     await pods.removeGroup(group);

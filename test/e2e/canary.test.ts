@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { identityLines } from "@ocir-broker/oci-simulator/for-tests";
 import { expect, it } from "vitest";
-import { answerOf, setStage } from "./stage.ts";
+import { responseOf, setStage } from "./stage.ts";
 
 it("no token, key, certificate or signature is seen in log, metrics, status, errors or the process list", async () => {
   const { simulator, daemon, config, call } = await setStage({
@@ -14,7 +14,7 @@ it("no token, key, certificate or signature is seen in log, metrics, status, err
     const result = await call(image, serviceAccountToken);
     seen.push(result.stderr);
     if (result.exitCode !== 0) return;
-    const passwords = Object.values(answerOf(result).auth).map(({ password }) => password);
+    const passwords = Object.values(responseOf(result).auth).map(({ password }) => password);
     secrets.push(...passwords.filter((password) => password !== "").flatMap(partsOf));
   };
   const curl = (socket: string, path: string, ...args: string[]): string =>

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
-import { answerOf, setStage } from "./stage.ts";
+import { responseOf, setStage } from "./stage.ts";
 
 it("a log that no disk takes costs lines, not pulls, and the daemon ends when it is told to", async () => {
   const { call, config, daemon } = await setStage({ daemon: { logLevel: "trace" } });
@@ -12,7 +12,7 @@ it("a log that no disk takes costs lines, not pulls, and the daemon ends when it
   const child = spawn(BROKER, ["serve", "--config", config.path], { stdio: ["ignore", full, full], env: {} });
   const ended = once(child, "exit");
   await expect.poll(async () => (await call("icn.ocir.io/acme/shop/web")).exitCode, { timeout: 20_000 }).toBe(0);
-  for (let pull = 0; pull < 5; pull++) answerOf(await call("icn.ocir.io/acme/shop/web"));
+  for (let pull = 0; pull < 5; pull++) responseOf(await call("icn.ocir.io/acme/shop/web"));
   child.kill("SIGTERM");
   expect(await ended).toEqual([0, null]);
 });

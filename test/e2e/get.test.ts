@@ -4,7 +4,7 @@ import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider
 import { describe, expect, it, onTestFinished } from "vitest";
 import { BROKER, startDaemon } from "../daemon.ts";
 import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
-import { answerOf, claimsOf, REGISTRY_HOSTS, setStageWithoutDaemon } from "./stage.ts";
+import { claimsOf, REGISTRY_HOSTS, responseOf, setStageWithoutDaemon } from "./stage.ts";
 
 const [HOST] = REGISTRY_HOSTS as [string];
 const IMAGE = `${HOST}/acme/app:1.2`;
@@ -14,8 +14,8 @@ describe("ocir-broker get", () => {
     const stage = await setStageWithoutDaemon();
     const daemon = await startDaemon(stage.config);
     onTestFinished(() => daemon.stop());
-    const first = answerOf(await stage.get([IMAGE]));
-    expect(answerOf(await stage.get([IMAGE]))).toEqual(first);
+    const first = responseOf(await stage.get([IMAGE]));
+    expect(responseOf(await stage.get([IMAGE]))).toEqual(first);
     expect(stage.simulator.requests()["registry.token"]).toBe(1);
   });
 
@@ -32,14 +32,14 @@ describe("ocir-broker get", () => {
     const apiVersion = "credentialprovider.kubelet.k8s.io/v1beta1";
     const request = { kind: "CredentialProviderRequest", apiVersion, image: `${HOST}/acme/app` };
     const result = await stage.get([], `${JSON.stringify(request)}\n`);
-    expect([answerOf(result).apiVersion, result.stderr]).toEqual([apiVersion, ""]);
+    expect([responseOf(result).apiVersion, result.stderr]).toEqual([apiVersion, ""]);
   });
 
   it("goes on waiting between two tries, while nothing but a timer is left", async () => {
     const stage = await setStageWithoutDaemon();
     stage.simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 1, times: 1 });
     const result = await stage.get([IMAGE]);
-    expect(answerOf(result).auth[HOST]?.password).toMatch(/^ey/);
+    expect(responseOf(result).auth[HOST]?.password).toMatch(/^ey/);
     expect(stage.simulator.requests()["registry.token"]).toBe(2);
   });
 

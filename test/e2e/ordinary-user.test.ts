@@ -11,9 +11,9 @@ it("a user without a daemon gets a token with the user's API key, and no error s
   const person = await createPerson();
   const { exitCode, stdout, stderr } = await person.get();
   expect([exitCode, stderr]).toEqual([0, ""]);
-  const answer = JSON.parse(stdout.toString());
-  expect(answer).toMatchObject({ ServerURL: `https://${HOST}`, Username: "BEARER_TOKEN" });
-  expect(claimsOf(answer.Secret)).toMatchObject({ aud: person.simulator.registryUrl.host, ptype: "user" });
+  const response = JSON.parse(stdout.toString());
+  expect(response).toMatchObject({ ServerURL: `https://${HOST}`, Username: "BEARER_TOKEN" });
+  expect(claimsOf(response.Secret)).toMatchObject({ aud: person.simulator.registryUrl.host, ptype: "user" });
 
   chmodSync(join(person.home, ".oci/key.pem"), 0o644);
   const refused = await person.get();

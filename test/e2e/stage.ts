@@ -44,15 +44,15 @@ async function setCloud(configured: Partial<DaemonOptions> = {}) {
   return { simulator, config };
 }
 
-export interface Answer {
+export interface PluginResponse {
   readonly apiVersion: string;
   readonly auth: Readonly<Record<string, { username: string; password: string }>>;
 }
 
 /** @throws Error with the shim's error line if it did not exit with 0. */
-export function answerOf({ exitCode, stdout, stderr }: CredentialProviderResult): Answer {
+export function responseOf({ exitCode, stdout, stderr }: CredentialProviderResult): PluginResponse {
   if (exitCode !== 0) throw new Error(`exit ${exitCode}: ${stderr}`);
-  return JSON.parse(stdout.toString()) as Answer;
+  return JSON.parse(stdout.toString()) as PluginResponse;
 }
 
 export interface TokenClaims {

@@ -10,7 +10,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { expect, it, onTestFinished } from "vitest";
 import { BROKER, type DaemonConfig, daemonConfig, SHIM, spawnDaemon, startDaemon } from "../daemon.ts";
-import { answerOf } from "./stage.ts";
+import { responseOf } from "./stage.ts";
 
 const HOST = "icn.ocir.io";
 
@@ -29,7 +29,7 @@ it("pulls go on where the configuration has faults: the rest of it is in force, 
   writeFileSync(config.path, text.replace('"level":"info"', '"level":"loud","colour":"red"'));
   const daemon = await startDaemon(config);
   onTestFinished(() => daemon.stop());
-  expect(answerOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
+  expect(responseOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
   expect(daemon.output()).toMatch(/"level":"error".*log\.level: must be .*log\.colour: unknown key/);
 });
 
@@ -48,7 +48,7 @@ it("a reload asked for while the daemon starts is done once it is up", async () 
   process.kill(daemon.pid, "SIGHUP");
   await until("the daemon has reloaded", () => daemon.output().includes("configuration reloaded"));
   expect(daemon.output()).toContain('"changed":["log.level"]');
-  expect(answerOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
+  expect(responseOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
 });
 
 it("loads no code that NODE_OPTIONS names", async () => {
@@ -67,5 +67,5 @@ it("has no debugger that SIGUSR1 would open", async () => {
   const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8"))?.[1];
   expect(BigInt(`0x${caught}`) & (1n << BigInt(constants.signals.SIGUSR1 - 1))).toBe(0n);
   process.kill(daemon.pid, "SIGUSR1");
-  expect(answerOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
+  expect(responseOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
 });

@@ -1,4 +1,4 @@
-/** A seeded corpus of plugin outputs: valid answers, and the same with a few mutations. */
+/** A seeded corpus of plugin outputs: valid responses, and the same with a few mutations. */
 import { createRandom, type Random } from "./random.ts";
 
 const CREDENTIALS = { username: "BEARER_TOKEN", password: "secret" };

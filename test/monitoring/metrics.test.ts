@@ -1,6 +1,6 @@
 /** docs/metrics.md matches the built daemon's metrics, and Prometheus can read them. */
 import { describe, expect, it } from "vitest";
-import { answerOf, REGISTRY_HOSTS, setStage } from "../e2e/stage.ts";
+import { REGISTRY_HOSTS, responseOf, setStage } from "../e2e/stage.ts";
 import { documentedMetrics } from "./documented-metrics.ts";
 import { type Family, familiesOf, scrape } from "./exposition.ts";
 import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
@@ -8,7 +8,7 @@ import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
 /** Metrics of a daemon that has answered a pull from each registry host. */
 async function expose(): Promise<string> {
   const { call, config } = await setStage({ daemon: { prefetch: REGISTRY_HOSTS.slice(0, 1) } });
-  for (const host of REGISTRY_HOSTS) answerOf(await call(`${host}/acme/shop/web`));
+  for (const host of REGISTRY_HOSTS) responseOf(await call(`${host}/acme/shop/web`));
   return scrape(config.healthSocket);
 }
 

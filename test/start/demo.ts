@@ -1,6 +1,6 @@
 /**
  * The demo of `npm start`: a simulator of Oracle's cloud, the daemon and the shim on this machine. It calls the shim exactly as
- * the kubelet does, and prints the answers with their times.
+ * the kubelet does, and prints the responses with their times.
  */
 import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
@@ -28,7 +28,7 @@ const daemon = await startDaemon(config);
 let exitCode = 0;
 
 try {
-  say("A pull, end to end: kubelet's request → shim → Unix socket → daemon → (simulated) Oracle cloud → answer");
+  say("A pull, end to end: kubelet's request → shim → Unix socket → daemon → (simulated) Oracle cloud → response");
   say(
     `Every request to the simulated cloud takes ${UPSTREAM_LATENCY_MS} ms. The daemon has just started, and its cache is empty.`,
   );
@@ -56,15 +56,15 @@ async function show(image: string): Promise<void> {
     exitCode = 1;
     return say(`  refused     ${cold.result.stderr}`);
   }
-  const answer = JSON.parse(cold.result.stdout.toString()) as {
+  const response = JSON.parse(cold.result.stdout.toString()) as {
     auth: Record<string, { username: string; password: string }>;
   };
-  const entries = Object.entries(answer.auth);
+  const entries = Object.entries(response.auth);
   if (entries.length === 0)
-    say("  answer      no credentials: this is not Oracle's registry, so the kubelet pulls without them");
+    say("  response    no credentials: this is not Oracle's registry, so the kubelet pulls without them");
   for (const [key, { username, password }] of entries) {
     say(
-      `  answer      ${key} → ${username === "" ? "anonymous, for public images" : `${username} / ${shortened(password)}`}`,
+      `  response    ${key} → ${username === "" ? "anonymous, for public images" : `${username} / ${shortened(password)}`}`,
     );
   }
   say("");

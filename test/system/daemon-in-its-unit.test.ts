@@ -49,11 +49,11 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
   });
 
   async function password(): Promise<string | undefined> {
-    const answer = await root.run("curl", [
+    const response = await root.run("curl", [
       ...["-sSf", "-m", "20", "--unix-socket", CREDENTIALS_SOCKET, "-d", REQUEST],
       "http://localhost/v1/credentials",
     ]);
-    return JSON.parse(answer).auth[HOST]?.password;
+    return JSON.parse(response).auth[HOST]?.password;
   }
 
   async function status(): Promise<string> {
@@ -112,8 +112,8 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
   });
 
   async function configShown(): Promise<Record<string, unknown>> {
-    const answer = await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/status"]);
-    return JSON.parse(answer).config;
+    const response = await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/status"]);
+    return JSON.parse(response).config;
   }
 
   describe("with a configuration that root alone may read", () => {

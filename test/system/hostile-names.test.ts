@@ -1,4 +1,4 @@
-/** Image names that try to inject text into log or answer, over the socket of a real broker. */
+/** Image names that try to inject text into log or response, over the socket of a real broker. */
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { expect, it } from "vitest";
 import { HOST, startDrivenBroker } from "./driven-broker.ts";
@@ -43,7 +43,7 @@ const PLACES: readonly ((payload: string) => string)[] = [
 
 const IMAGES = PLACES.flatMap((place) => PAYLOADS.map(place));
 
-it(`${IMAGES.length} hostile names: answers have the keys that they should, error lines and log lines are one line each`, async () => {
+it(`${IMAGES.length} hostile names: responses have the keys that they should, error lines and log lines are one line each`, async () => {
   const { clock, broker } = await startDrivenBroker();
   await clock.drive(broker.pull(`${HOST}/acme/app`));
   const from = broker.log.length;
@@ -51,9 +51,9 @@ it(`${IMAGES.length} hostile names: answers have the keys that they should, erro
   for (const image of IMAGES) {
     const { status, text } = await clock.drive(broker.post(credentialProviderRequest({ image })));
     if (status === 200) {
-      const answer = JSON.parse(text);
-      expect(Object.keys(answer)).toEqual(["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);
-      const keys = Object.keys(answer.auth);
+      const response = JSON.parse(text);
+      expect(Object.keys(response)).toEqual(["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);
+      const keys = Object.keys(response.auth);
       if (keys.length > 0) expect(keys, image).toEqual([HOST, "*.ocir.io"]);
       expect(text).not.toContain("forged");
     } else {

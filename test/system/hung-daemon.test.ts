@@ -86,8 +86,8 @@ describeUnless(canBootSystemd(), "a daemon that hangs", () => {
       await root.run("rm", [broken.to]);
       await root.run("systemctl", ["daemon-reload"]);
     }
-    const answer = JSON.parse(await root.run(SHIM, [], { input: REQUEST }));
-    expect(answer.auth[REGISTRY_HOST]?.password).toMatch(/\./);
+    const response = JSON.parse(await root.run(SHIM, [], { input: REQUEST }));
+    expect(response.auth[REGISTRY_HOST]?.password).toMatch(/\./);
   });
 
   it(`is not taken for one beside ${BUSY_LOOPS} busy loops`, { timeout: BUSY_MS + 60_000 }, async () => {

@@ -305,7 +305,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       {
         what: "a plugin that babbles",
         code: "plugin",
-        said: /the answer cannot be decoded/,
+        said: /the response cannot be decoded/,
         settings: () => settingsFor(archives.babbling),
       },
       {

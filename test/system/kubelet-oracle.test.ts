@@ -1,9 +1,9 @@
 /**
- * Compares check, merge, remove, check-answer and the response encoder with the kubelet's own code on seeded corpora. Short: the
+ * Compares check, merge, remove, check-response and the response encoder with the kubelet's own code on seeded corpora. Short: the
  * newest Kubernetes. Long (`npm run test:long`): each since 1.34.
  */
 import { join } from "node:path";
-import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config/answer";
+import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/answer";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
 import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
@@ -62,14 +62,14 @@ describeUnless(missingGo(), "the kubelet's own code", () => {
       expect(wrong).toEqual([]);
     });
 
-    test(`refuses none of ${CASES} responses that check-answer accepts`, async () => {
+    test(`refuses none of ${CASES} responses that check-response accepts`, async () => {
       const cases = many((index) => responseBytes(SEED, index));
       const verdicts = await judge(program, "responses", cases);
       const ours = cases.map((bytes) => {
         const text = bytes.toString();
-        const answer = decodeCredentialProviderAnswer(text);
-        return "problem" in answer
-          ? `${answer.problem}${/\r(?!\n)/.test(text) ? ": a carriage return alone" : ""}`
+        const response = decodeCredentialProviderResponse(text);
+        return "problem" in response
+          ? `${response.problem}${/\r(?!\n)/.test(text) ? ": a carriage return alone" : ""}`
           : undefined;
       });
       expectAgreement(cases, verdicts, ours);

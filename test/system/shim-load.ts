@@ -34,9 +34,9 @@ function note(result: CredentialProviderResult): void {
   else failures.push(`${result.exitCode ?? result.signal} after ${result.elapsedMs.toFixed()} ms: ${result.stderr}`);
 }
 
-function tokenOf(answer: Buffer): string | undefined {
+function tokenOf(response: Buffer): string | undefined {
   try {
-    return JSON.parse(answer.toString()).auth[registryHost].password;
+    return JSON.parse(response.toString()).auth[registryHost].password;
   } catch {
     return undefined;
   }

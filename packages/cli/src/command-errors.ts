@@ -2,7 +2,6 @@
 import type { ErrorText } from "@ocir-broker/errors/error-text";
 
 export const COMMAND_ERRORS = {
-  "answer-invalid": { what: "the answer cannot be decoded", next: "check the plugin" },
   "file-exists": {
     what: "it already exists and is not replaced",
     next: "name a new file in a folder of your own",
@@ -11,8 +10,9 @@ export const COMMAND_ERRORS = {
     what: "it has no other provider",
     next: "first remove the file from the kubelet's flags",
   },
+  "response-invalid": { what: "the response cannot be decoded", next: "check the plugin" },
   "status-invalid": {
-    what: "the answer contains no status",
+    what: "the response contains no status",
     next: "check that this is the daemon's health socket, and its release",
   },
   "usage-invalid": { what: "the command line is wrong", next: "see the command's --help" },

@@ -65,7 +65,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
   "ocir-broker doctor": [
     [`ocir-broker doctor ${IMAGE}`, "Check everything that this pull needs; run it as root."],
     ["ocir-broker doctor --output json", "The same without an image, for a program."],
-    ["ocir-broker doctor --record transcript.json", "Record the answers of Oracle's services, for a bug report."],
+    ["ocir-broker doctor --record transcript.json", "Record the responses of Oracle's services, for a bug report."],
     [
       "ocir-broker doctor --identity user icn.ocir.io/mytenancy/shop/web:1.4",
       "On a laptop: the API key, and whether it may read the image.",

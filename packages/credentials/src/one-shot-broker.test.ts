@@ -39,9 +39,9 @@ describe("createOneShotBroker", () => {
   it("answers all who ask at once with one token, and asks for nothing else", async () => {
     const broker = start();
     const images = Array.from({ length: 20 }, (_, index) => `${HOST}/acme/app-${index}`);
-    const answers = await Promise.all(images.map((image) => broker.answer(requestFor(image))));
-    expect(new Set(answers.map(({ status, body }) => `${status} ${body}`)).size).toBe(1);
-    expect(passwordIn(answers[0] ?? expect.unreachable(), HOST)).toMatch(/^ey/);
+    const responses = await Promise.all(images.map((image) => broker.answer(requestFor(image))));
+    expect(new Set(responses.map(({ status, body }) => `${status} ${body}`)).size).toBe(1);
+    expect(passwordIn(responses[0] ?? expect.unreachable(), HOST)).toMatch(/^ey/);
     const asked = Object.entries(simulator.requests()).filter(([, count]) => count > 0);
     expect(Object.fromEntries(asked)).toEqual({
       "metadata.cert": 1,

@@ -2,7 +2,7 @@
  * Answers the one call of a command without a daemon (`ocir-broker get`, the docker credential helper), with a session and a token
  * of its own.
  *
- * Its answers are the daemon's. It has no health, metrics or log, because nobody would read them; it fetches nothing ahead,
+ * Its responses are the daemon's. It has no health, metrics or log, because nobody would read them; it fetches nothing ahead,
  * and probes no repository, because its tokens are seconds old.
  */
 import type { Random } from "@ocir-broker/foundation/random";
@@ -28,7 +28,7 @@ export interface OneShotBrokerOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;
-  /** Time limit of an answer; a shorter `request.deadline` of the configuration has precedence. */
+  /** Time limit of a response; a shorter `request.deadline` of the configuration has precedence. */
   readonly limitMs: number;
 }
 

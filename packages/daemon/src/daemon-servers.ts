@@ -45,7 +45,7 @@ export function createDaemonServers(options: DaemonServersOptions) {
     clock,
     health,
     renderMetrics,
-    onFailed: (code) => log.error({ code }, "health answer failed"),
+    onFailed: (code) => log.error({ code }, "health response failed"),
   });
 
   return {

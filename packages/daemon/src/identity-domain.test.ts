@@ -24,12 +24,12 @@ let broker: Broker;
 let folder: string;
 /** How far a test has moved the monotonic time, to reach a deadline; timers run in real time. */
 let shiftedMs: number;
-let answers: object[];
+let responses: object[];
 let recorded: ReturnType<typeof createRecordedLog>;
 
 beforeEach(() => {
   shiftedMs = 0;
-  answers = [];
+  responses = [];
   recorded = createRecordedLog();
   folder = temporaryFolder();
 });
@@ -63,9 +63,9 @@ async function start(provider: string, identityDomain: object): Promise<void> {
 async function pull(serviceAccount: string) {
   const wanted = { namespace: "shop", serviceAccount, audience: AUDIENCE };
   const serviceAccountToken = await simulator.serviceAccountToken(wanted);
-  const answer = await broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
-  answers.push({ ...answer, body: String(answer.body) });
-  return answer;
+  const response = await broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
+  responses.push({ ...response, body: String(response.body) });
+  return response;
 }
 
 async function pullStatus(password: string, repository: string): Promise<number> {
@@ -107,7 +107,7 @@ it("gives each service account what its service user's group may pull on a node 
   }
   chmodSync(clientSecretFile, 0o644);
   expect(String((await pull("puller-3")).body)).toMatch(/^ocir-broker: identity-file-permissions: /);
-  const seen = JSON.stringify([recorded.lines, answers, broker.health.details()]);
+  const seen = JSON.stringify([recorded.lines, responses, broker.health.details()]);
   const basic = Buffer.from(`ocir-broker:${CANARY}`).toString("base64");
   expect(seen).toContain("domain-client-refused");
   expect([CANARY, basic].filter((secret) => seen.includes(secret))).toEqual([]);

@@ -106,7 +106,7 @@ export function describeRefusal(error: unknown): string {
   return `the API server does not answer: ${cause instanceof Error ? cause.message : cause}`;
 }
 
-/** The client drops the text of some answers, such as a 401. */
+/** The client drops the text of some responses, such as a 401. */
 function messageOf({ code, body }: ApiException<unknown>): string {
   try {
     return String(JSON.parse(String(body)).message);

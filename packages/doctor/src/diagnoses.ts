@@ -86,7 +86,7 @@ export const DIAGNOSES = {
 
   "clock-ok": ok("the clock is correct"),
   "clock-drift": warning("the clock is more than a minute off", NEXT.clock),
-  "clock-unknown": unknown("no service's answer contained the time"),
+  "clock-unknown": unknown("no service's response contained the time"),
 
   "identity-ok": ok("the identity's files are complete, private and belong together"),
   "identity-none": ok(IDENTITY_ERRORS["identity-none"].what),
@@ -270,16 +270,16 @@ export const DIAGNOSES = {
   ),
   "plugin-version": warning("the plugin is from another release", NEXT.reinstall),
 
-  "plugin-answer-ok": ok("the plugin answers with credentials"),
-  "plugin-answer-empty": problem(
+  "plugin-response-ok": ok("the plugin answers with credentials"),
+  "plugin-response-empty": problem(
     'the plugin succeeds but prints nothing; the kubelet logs "error reading GVK" and pulls anonymously',
     NEXT.reinstall,
   ),
-  "plugin-answer-garbage": problem(
-    "the kubelet cannot decode the plugin's answer, and pulls anonymously",
+  "plugin-response-garbage": problem(
+    "the kubelet cannot decode the plugin's response, and pulls anonymously",
     NEXT.reinstall,
   ),
-  "plugin-answer-anonymous": problem(
+  "plugin-response-anonymous": problem(
     "the plugin has no credentials for this image",
     "check the image's name; if the registry has another name, add that to registries.extraHosts",
   ),

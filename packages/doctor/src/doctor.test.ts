@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as base, describe, expect } from "vitest";
 import {
-  answerScript,
   type BrokenNode,
   createBrokenNode,
   foreignRegistry,
   KUBELET_FLAGS,
   listen,
   OUR_PROVIDER,
+  responseScript,
   simulateCloud,
   withConfig,
 } from "../test/broken-node.ts";
@@ -61,7 +61,7 @@ describe("diagnose", () => {
       "access-ok",
       "socket-ok",
       "daemon-ok",
-      "plugin-answer-ok",
+      "plugin-response-ok",
     ]);
     const texts = findings.map(({ means }) => means);
     expect(texts).toEqual([...new Set(texts)]);
@@ -156,7 +156,7 @@ describe("diagnose, besides", () => {
     const findings = await node.examine({ image: undefined });
     expect(namesOf(findings)).toContain("token-ok");
     expect(namesOf(findings)).not.toContain("access-ok");
-    expect(findings.find(({ name }) => name === "plugin-answer-ok")?.evidence).toContain("for 2 entries of auth");
+    expect(findings.find(({ name }) => name === "plugin-response-ok")?.evidence).toContain("for 2 entries of auth");
   });
 
   test("says what it could not check when not even the region is known", async ({ node }) => {
@@ -165,20 +165,20 @@ describe("diagnose, besides", () => {
     expect(
       findings.filter(({ verdict }) => verdict === "unknown").map(({ means, evidence }) => [means, evidence]),
     ).toEqual([
-      ["no service's answer contained the time", "no answer had a Date header"],
+      ["no service's response contained the time", "no response had a Date header"],
       [notChecked("the network to the auth service"), "it needs the service's name, which contains the home region"],
       [notChecked("the identity"), "it needs the certificate from the metadata service"],
       [notChecked("the network to the registry"), "it needs the host's name from an image or the home region"],
       [notChecked("the registry's token"), "it needs the registry's name from the home region"],
-      [notChecked("the plugin's answer"), "it needs the host's name from an image or the home region"],
+      [notChecked("the plugin's response"), "it needs the host's name from an image or the home region"],
     ]);
   });
 
   test.for<[cause: string, breaks: (node: BrokenNode) => unknown, what: string]>([
     ["kubelet-flags-missing", (node) => node.kubelet("--v=2"), "the provider configuration"],
     ["kubelet-not-running", (node) => node.remove("/proc/4242"), "the provider configuration"],
-    ["plugin-missing", (node) => node.remove("/usr/local/bin/credential-provider-oke"), "the plugin's answer"],
-    ["image-invalid", () => ({ image: "A B" }), "the plugin's answer"],
+    ["plugin-missing", (node) => node.remove("/usr/local/bin/credential-provider-oke"), "the plugin's response"],
+    ["image-invalid", () => ({ image: "A B" }), "the plugin's response"],
     ["image-invalid", () => ({ image: "A B" }), "the network to the registry"],
     ["clock-skew", ({ clock }) => ({ clock: { ...clock, wallMs: () => clock.wallMs() - 600_000 } }), "the session"],
     [
@@ -197,7 +197,7 @@ describe("diagnose, besides", () => {
     node,
   }) => {
     const foreign = await foreignRegistry();
-    node.plugin(answerScript({}));
+    node.plugin(responseScript({}));
     const findings = await node.examine({ image: `${foreign.host}/library/busybox:1` });
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
     expect(findings.find(({ name }) => name === "image-foreign")?.evidence).toBe(`registry host ${foreign.host}`);
@@ -266,11 +266,11 @@ describe("diagnose, besides", () => {
     expect(problems(await node.examine())).toEqual([]);
   });
 
-  test("takes an answer of another version, and a program that is killed, for what they are", async ({ node }) => {
+  test("takes a response of another version, and a program that is killed, for what they are", async ({ node }) => {
     node.providers(
       OUR_PROVIDER.replace("credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1beta1"),
     );
-    expect(problems(await node.examine())).toEqual(["plugin-answer-garbage"]);
+    expect(problems(await node.examine())).toEqual(["plugin-response-garbage"]);
     node.plugin("kill -9 $$");
     const findings = await node.examine();
     expect(findings.find(({ name }) => name === "plugin-failed")?.evidence).toMatch(

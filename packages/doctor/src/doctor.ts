@@ -10,7 +10,7 @@ import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
 import { checkRegistryPath } from "./checks/network-path.ts";
 import { checkPlugin } from "./checks/plugin.ts";
-import { checkPluginAnswer } from "./checks/plugin-answer.ts";
+import { checkPluginResponse } from "./checks/plugin-response.ts";
 import { checkRegistry } from "./checks/registry.ts";
 import { checkSelinux } from "./checks/selinux.ts";
 import { checkServiceAccounts } from "./checks/service-accounts/service-accounts.ts";
@@ -36,18 +36,18 @@ const PULL_CHECKS: readonly NamedCheck[] = [
   ["service accounts", checkServiceAccounts],
   ["credentials socket", checkSocket],
   ["daemon", checkDaemon],
-  ["plugin's answer", checkPluginAnswer],
+  ["plugin's response", checkPluginResponse],
 ];
 
 /** Left out on a node that is switched off: `ocir-broker disable` causes their findings. */
-const CHECKS_WHILE_ON: ReadonlySet<Check> = new Set([checkPlugin, checkSocket, checkDaemon, checkPluginAnswer]);
+const CHECKS_WHILE_ON: ReadonlySet<Check> = new Set([checkPlugin, checkSocket, checkDaemon, checkPluginResponse]);
 
 /** Start and exit of the program included, doctor takes ten seconds at most. */
 const LIMIT_MS = 8_500;
 
 export interface Diagnosis {
   readonly findings: readonly Finding[];
-  /** The answers of Oracle's services, secrets included: never to be printed. */
+  /** The responses of Oracle's services, secrets included: never to be printed. */
   readonly requests: readonly RecordedRequest[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Records the requests to metadata service, auth service and registry with their answers, in memory while doctor runs. They
+ * Records the requests to metadata service, auth service and registry with their responses, in memory while doctor runs. They
  * are evidence for findings and the source of a transcript, which redacts them.
  */
 import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";

@@ -50,7 +50,7 @@ export function credentials(password: string): object {
   return { "iad.ocir.io": { username: "BEARER_TOKEN", password }, "*.ocir.io": { username: "", password: "" } };
 }
 
-export function answerScript(auth: object): string {
+export function responseScript(auth: object): string {
   const response = {
     kind: "CredentialProviderResponse",
     apiVersion: "credentialprovider.kubelet.k8s.io/v1",
@@ -127,8 +127,8 @@ export async function createBrokenNode({ simulator, clock }: SimulatedCloud) {
   node.kubelet("--node-ip=10.0.0.2", ...KUBELET_FLAGS);
   write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.33.1\n", 0o755);
   node.providers(OUR_PROVIDER);
-  node.plugin(answerScript(credentials(await node.token())));
-  await listen(root, config.sockets.health, answerStatus({}));
+  node.plugin(responseScript(credentials(await node.token())));
+  await listen(root, config.sockets.health, statusResponse({}));
   await listen(root, config.sockets.credentials, (_request, response) => response.end());
   chmodSync(join(root, config.sockets.credentials), 0o600);
   return node;
@@ -140,7 +140,7 @@ export function withConfig({ config }: Pick<BrokenNode, "config">, sections: obj
 }
 
 /** Answers as a healthy daemon does to /status, with the given fields replaced. */
-export function answerStatus(changed: object): RequestListener {
+export function statusResponse(changed: object): RequestListener {
   const life = { lastFailure: null, failuresInARow: 0, ageSeconds: 60, expiresInSeconds: 3_540 };
   const healthy = {
     status: "ok",
@@ -168,12 +168,12 @@ export async function hostOf(server: Server): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A health socket in the tree that gives this answer, until the test ends. */
-export async function listen(root: string, path: string, answer: RequestListener): Promise<void> {
+/** A health socket in the tree that gives this response, until the test ends. */
+export async function listen(root: string, path: string, received: RequestListener): Promise<void> {
   const place = join(root, path);
   mkdirSync(dirname(place), { recursive: true });
   rmSync(place, { force: true });
-  const server = createServer(answer);
+  const server = createServer(received);
   await untilTestEnds(server, (listening) => server.listen(place, listening));
 }
 

@@ -1,7 +1,7 @@
 /** Seeded faults of Oracle's services and of the network to them. */
 import { createServer } from "node:http";
 import type { Fault } from "@ocir-broker/oci-simulator/http/faults";
-import { answerScript, credentials, hostOf, withConfig } from "./broken-node.ts";
+import { credentials, hostOf, responseScript, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const NOWHERE = "http://127.0.0.1:1";
@@ -75,7 +75,7 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     "the dynamic group came after the broker's token was made",
     async (node) => {
       node.simulator.iam({ dynamicGroup: false });
-      node.plugin(answerScript(credentials(await node.token())));
+      node.plugin(responseScript(credentials(await node.token())));
       node.simulator.iam({ dynamicGroup: true });
     },
   ],

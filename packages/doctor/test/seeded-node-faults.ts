@@ -4,7 +4,15 @@ import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import type { ProgramResult, ProgramRun } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
-import { answerScript, answerStatus, credentials, KUBELET_FLAGS, listen, OUR_PROVIDER, PLUGIN } from "./broken-node.ts";
+import {
+  credentials,
+  KUBELET_FLAGS,
+  listen,
+  OUR_PROVIDER,
+  PLUGIN,
+  responseScript,
+  statusResponse,
+} from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";
@@ -43,7 +51,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     (node) => {
       node.write("/etc/ocir-broker/disabled", "2026-11-25T20:00:00Z\n");
       node.remove("/run/ocir-broker");
-      node.plugin(answerScript({}), "0 (does nothing)");
+      node.plugin(responseScript({}), "0 (does nothing)");
     },
   ],
   ["daemon-down", "the daemon does not run", (node) => node.remove("/run/ocir-broker/health.sock")],
@@ -176,12 +184,16 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     "plugin-foreign",
     "the plugin is Oracle's own",
     (node) => node.write(PLUGIN, "#!/bin/sh\necho v0.1.1\n", 0o755),
-    ["plugin-answer-garbage"],
+    ["plugin-response-garbage"],
   ],
-  ["plugin-version", "the plugin is of another release", (node) => node.plugin(answerScript(credentials("")), "0.9.0")],
-  ["plugin-answer-empty", "the plugin says nothing", withPlugin("cat > /dev/null")],
-  ["plugin-answer-garbage", "the plugin logs on stdout", withPlugin("cat > /dev/null; echo loading; echo '{}'")],
-  ["plugin-answer-anonymous", "the plugin has no credentials", withPlugin(answerScript({}))],
+  [
+    "plugin-version",
+    "the plugin is of another release",
+    (node) => node.plugin(responseScript(credentials("")), "0.9.0"),
+  ],
+  ["plugin-response-empty", "the plugin says nothing", withPlugin("cat > /dev/null")],
+  ["plugin-response-garbage", "the plugin logs on stdout", withPlugin("cat > /dev/null; echo loading; echo '{}'")],
+  ["plugin-response-anonymous", "the plugin has no credentials", withPlugin(responseScript({}))],
   [
     "plugin-failed",
     "the plugin fails",
@@ -197,12 +209,12 @@ export const NODE_FAULTS: readonly SeededFault[] = [
       },
     }),
   ],
-  ["selinux-label", "SELinux would keep services out", withLabel("1"), ["plugin-foreign", "plugin-answer-garbage"]],
-  ["selinux-label-permissive", "SELinux is permissive", withLabel("0"), ["plugin-foreign", "plugin-answer-garbage"]],
+  ["selinux-label", "SELinux would keep services out", withLabel("1"), ["plugin-foreign", "plugin-response-garbage"]],
+  ["selinux-label-permissive", "SELinux is permissive", withLabel("0"), ["plugin-foreign", "plugin-response-garbage"]],
 ];
 
 export function withStatus(changed: object): Break {
-  return ({ root, config }) => listen(root, config.sockets.health, answerStatus(changed));
+  return ({ root, config }) => listen(root, config.sockets.health, statusResponse(changed));
 }
 
 /** Labels need a file system and a policy that support them, so this program stands in for `stat`. */

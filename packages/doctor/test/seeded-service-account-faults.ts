@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import type { DoctorOptions } from "../src/doctor-options.ts";
-import { answerScript, type BrokenNode, credentials, OUR_PROVIDER, withConfig } from "./broken-node.ts";
+import { type BrokenNode, credentials, OUR_PROVIDER, responseScript, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const AUDIENCE = "https://kubernetes.default.svc";
@@ -53,9 +53,9 @@ export async function askForServiceAccount(node: BrokenNode): Promise<Partial<Do
   const bound = { namespace: "shop", serviceaccount: { name: "puller", uid: "1" } };
   const claims = { iss: AUDIENCE, aud: AUDIENCE, exp: 2_000_000_000, "kubernetes.io": bound };
   const token = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.signature`;
-  const answer = answerScript(credentials(await node.token())).replace("cat > /dev/null; ", "");
+  const response = responseScript(credentials(await node.token())).replace("cat > /dev/null; ", "");
   node.plugin(
-    `grep -q '"serviceAccountToken":"${token}".*"ocir-broker/identity":"service-account"' || exit 1; ${answer}`,
+    `grep -q '"serviceAccountToken":"${token}".*"ocir-broker/identity":"service-account"' || exit 1; ${response}`,
   );
   return { ...useServiceAccounts(node), serviceAccountToken: new Secret(token) };
 }

@@ -13,7 +13,7 @@ export function compareTranscripts(real: Transcript, standIn: Transcript): strin
   });
 }
 
-/** By step, request and place in the answer. */
+/** By step, request and place in the response. */
 function valuesOf({ entries }: Transcript): Map<string, string> {
   const values = new Map<string, string>();
   const walk = (place: string, shape: Shape): void => {

@@ -78,7 +78,7 @@ export const IDENTITY_ERRORS = {
     503,
   ),
   "clock-skew": CLOCK_SKEW,
-  "federation-invalid": transient("the auth service's answer contains no session", NEXT.changingProxy),
+  "federation-invalid": transient("the auth service's response contains no session", NEXT.changingProxy),
   "federation-name-not-resolved": transient("the auth service's name could not be resolved", NEXT.dns),
   "federation-proxy-refused": transient("the proxy refused to connect to the auth service", NEXT.proxySettings),
   "federation-refused": permanent(
@@ -102,7 +102,7 @@ export const IDENTITY_ERRORS = {
     "wait: OCI issues it within minutes of the first boot, and the broker retries",
     503,
   ),
-  "metadata-invalid": transient("the metadata service's answer is invalid", NEXT.changingProxy),
+  "metadata-invalid": transient("the metadata service's response is invalid", NEXT.changingProxy),
   "metadata-not-found": transient(
     "version 2 of the metadata service is missing",
     "use a platform image that supports /opc/v2, and check that nothing else answers at 169.254.169.254",

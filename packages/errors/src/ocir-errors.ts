@@ -4,13 +4,13 @@ import { CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient } from "./e
 export const OCIR_ERRORS = {
   "clock-skew": CLOCK_SKEW,
   "image-invalid": permanent("the image's name is invalid", "check the pod's image name", 400),
-  "registry-answer-invalid": transient("the registry's answer is not a token", NEXT.changingProxy),
   "registry-forbidden": permanent(
     "the registry refused this instance",
     "check that the host is a registry of a region that the tenancy is subscribed to",
   ),
   "registry-redirected": permanent("the registry's token endpoint points elsewhere", NEXT.changingProxy),
   "registry-refused": permanent("the registry refused the request", NEXT.journal),
+  "registry-response-invalid": transient("the registry's response is not a token", NEXT.changingProxy),
   "registry-status-unexpected": transient("the registry answered with an unexpected status", NEXT.changingProxy),
   "registry-throttled": transient("the registry is throttling", NEXT.wait, 503),
   "registry-unauthorized": transient("the registry did not accept this instance's session", NEXT.clock),

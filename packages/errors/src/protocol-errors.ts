@@ -15,7 +15,7 @@ export const PROTOCOL_ERRORS = {
     what: "the request is larger than 256 KiB",
     next: NEXT.kubeletConfig,
   },
-  "response-too-large": { status: 500, what: "the answer would be too large", next: NEXT.journal },
+  "response-too-large": { status: 500, what: "the response would be too large", next: NEXT.journal },
   "service-account-token-invalid": {
     status: 400,
     what: "the service-account token is not a JSON Web Token of at most 16 KiB",

@@ -60,7 +60,7 @@ export const TOKEN_EXCHANGE_ERRORS = {
     "the service-account token lacks claims of Kubernetes",
     NEXT.kubeletConfig,
   ),
-  "token-exchange-invalid": transient("the token exchange's answer contains no session", ADDRESS),
+  "token-exchange-invalid": transient("the token exchange's response contains no session", ADDRESS),
   "token-exchange-refused": permanent("the token exchange did not understand the request", ADDRESS),
   "token-exchange-throttled": transient("the token exchange is throttling", RETRIED, 503),
   "token-exchange-unavailable": transient("the token exchange returned a server error", RETRIED, 503),

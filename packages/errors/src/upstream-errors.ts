@@ -3,9 +3,8 @@ import { ABORTED, type FetchErrorText, NEXT, permanent, transient } from "./erro
 
 export const UPSTREAM_ERRORS = {
   aborted: ABORTED,
-  "answer-too-large": transient("a service's answer is too large", NEXT.changingProxy),
   "connection-broken": transient("a connection to Oracle's services broke", NEXT.changingProxy),
-  /** Not retryable, unlike DNS without an answer. */
+  /** Not retryable, unlike DNS without a response. */
   "name-not-found": permanent(
     "DNS does not know this name",
     "check the registry host in the image's name, then the node's DNS",
@@ -16,6 +15,7 @@ export const UPSTREAM_ERRORS = {
   timeout: transient("Oracle's services did not answer in time", NEXT.network, 504),
   tls: transient("a certificate is not trusted", NEXT.trust),
   unreachable: transient("Oracle's services cannot be reached", NEXT.network, 504),
+  "upstream-response-too-large": transient("a service's response is too large", NEXT.changingProxy),
 } as const satisfies Record<string, FetchErrorText>;
 
 export type UpstreamErrorCode = keyof typeof UPSTREAM_ERRORS;

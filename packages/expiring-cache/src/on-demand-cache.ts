@@ -12,7 +12,7 @@ import { LRUCache } from "lru-cache";
 import { type Attempt, type AttemptOptions, createAttempt } from "./attempt.ts";
 import { CacheError } from "./cache-error.ts";
 import type { CacheEvent, FetchReason } from "./cache-report.ts";
-import type { Answer } from "./refresh-ahead-cache.ts";
+import type { CacheResult } from "./refresh-ahead-cache.ts";
 import { firstRenewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -62,7 +62,7 @@ export class OnDemandCache<V> {
    * has started. Retries within `waitMs` unless an error is not retryable.
    * @throws the error of a fetch, or {@link CacheError}
    */
-  async get(key: string, fetch: FetchOnce<V>, { waitMs }: { waitMs: number }): Promise<Answer<V>> {
+  async get(key: string, fetch: FetchOnce<V>, { waitMs }: { waitMs: number }): Promise<CacheResult<V>> {
     const deadlineMs = this.#clock.monotonicMs() + waitMs;
     for (;;) {
       const nowMs = this.#clock.monotonicMs();

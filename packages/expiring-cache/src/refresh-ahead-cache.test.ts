@@ -13,9 +13,9 @@ function setUp(options: Partial<RefreshAheadCacheOptions<string>> = {}) {
   const { clock, cache, ...rest } = createCache(options);
   /** Records the result of `get` once it settles. */
   function ask(key = HOST, waitMs = 10 * SECOND) {
-    const asked: { answer?: string; outcome?: string; error?: unknown } = {};
+    const asked: { served?: string; outcome?: string; error?: unknown } = {};
     cache.get(key, { waitMs }).then(
-      ({ entry, outcome }) => Object.assign(asked, { answer: entry.value, outcome }),
+      ({ entry, outcome }) => Object.assign(asked, { served: entry.value, outcome }),
       (error: unknown) => Object.assign(asked, { error }),
     );
     return asked;
@@ -33,7 +33,7 @@ test("get fetches a cold key once for all who ask at the same time", async () =>
   upstream.calls[0]?.succeed(HOUR);
   await settled(asked);
   expect(upstream.calls.map(({ key, reason }) => ({ key, reason }))).toEqual([{ key: HOST, reason: "miss" }]);
-  expect(asked[0]).toEqual({ answer: `${HOST}#1`, outcome: "miss" });
+  expect(asked[0]).toEqual({ served: `${HOST}#1`, outcome: "miss" });
   expect(new Set(asked.slice(1).map(({ outcome }) => outcome))).toEqual(new Set(["coalesced"]));
 });
 
@@ -55,7 +55,7 @@ test("get waits over several attempts, as long as the next is due within its own
   await clock.advance(1_050);
   upstream.calls[3]?.succeed(HOUR);
   await clock.advance(0);
-  expect(patient).toEqual({ answer: `${HOST}#4`, outcome: "coalesced" });
+  expect(patient).toEqual({ served: `${HOST}#4`, outcome: "coalesced" });
 });
 
 test("get gives up at its own deadline without aborting the fetch for the others", async () => {
@@ -66,7 +66,7 @@ test("get gives up at its own deadline without aborting the fetch for the others
   expect(impatient.error).toMatchObject({ code: "wait-timeout", retryable: true, message: `${HOST}: wait-timeout` });
   expect(upstream.calls[0]?.signal.aborted).toBe(false);
   upstream.calls[0]?.succeed(HOUR);
-  expect(await settled(patient)).toEqual({ answer: `${HOST}#1`, outcome: "coalesced" });
+  expect(await settled(patient)).toEqual({ served: `${HOST}#1`, outcome: "coalesced" });
 });
 
 test("get gives up at its own deadline with the last error, where there was one", async () => {
@@ -104,8 +104,8 @@ test("get within a back-off rejects at once if the next attempt is due after its
   expect(upstream.calls).toHaveLength(1);
   await clock.advance(1);
   expect([first, second]).toEqual([
-    { answer: `${HOST}#2`, outcome: "miss" },
-    { answer: `${HOST}#2`, outcome: "coalesced" },
+    { served: `${HOST}#2`, outcome: "miss" },
+    { served: `${HOST}#2`, outcome: "coalesced" },
   ]);
 });
 
@@ -115,13 +115,13 @@ test("get waits like on a cold key for a value that ran out while its renewal fa
   await settled(ask());
   upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
   await clock.advance(HOUR - 30 * SECOND - 1);
-  expect(await settled(ask())).toEqual({ answer: `${HOST}#1`, outcome: "stale" });
+  expect(await settled(ask())).toEqual({ served: `${HOST}#1`, outcome: "stale" });
   await clock.advance(1);
   expect(events.at(-1)).toEqual({ type: "expired", key: HOST });
   upstream.behaviour = (call) => call.succeed(HOUR);
   const asked = ask(HOST, 60 * SECOND);
   await clock.advance(60 * SECOND);
-  expect(asked).toMatchObject({ answer: `${HOST}#${upstream.calls.length}`, outcome: "coalesced" });
+  expect(asked).toMatchObject({ served: `${HOST}#${upstream.calls.length}`, outcome: "coalesced" });
 });
 
 test("pin fetches at once and goes on until it works, whatever the error, and never idles", async () => {
@@ -165,7 +165,7 @@ test("restore puts a value back with its old times, renewal included", async () 
   const nowMs = clock.monotonicMs();
   const entry = { value: "from before", obtainedAtMs: nowMs - 1_000 * SECOND, expiresAtMs: nowMs + 2_600 * SECOND };
   cache.restore(HOST, entry);
-  expect(await settled(ask())).toEqual({ answer: "from before", outcome: "hit" });
+  expect(await settled(ask())).toEqual({ served: "from before", outcome: "hit" });
   await clock.advance(799 * SECOND);
   expect(upstream.calls).toHaveLength(0);
   await clock.advance(SECOND);
@@ -179,7 +179,7 @@ test("restore answers those who wait, and renews at once a value that is due", a
   const asked = ask();
   const nowMs = clock.monotonicMs();
   cache.restore(HOST, { value: "old", obtainedAtMs: nowMs - HOUR, expiresAtMs: nowMs + HOUR / 4 });
-  expect(await settled(asked)).toEqual({ answer: "old", outcome: "miss" });
+  expect(await settled(asked)).toEqual({ served: "old", outcome: "miss" });
   cache.restore("due", { value: "old", obtainedAtMs: nowMs - HOUR, expiresAtMs: nowMs + HOUR / 4 });
   expect(upstream.calls.map(({ key, reason }) => [key, reason])).toEqual([
     [HOST, "miss"],
@@ -302,7 +302,7 @@ test("a key pushed out while its renewal is under way gets no second fetch besid
   const asked = ask("first");
   expect(upstream.calls.map(({ key }) => key)).toEqual(["first", "first", "second"]);
   upstream.calls[1]?.succeed(HOUR);
-  expect(await settled(asked)).toEqual({ answer: "first#2", outcome: "coalesced" });
+  expect(await settled(asked)).toEqual({ served: "first#2", outcome: "coalesced" });
 });
 
 test("a key that had a value is renewed until a day after its last use, even while that fails, and dropped with its timers", async () => {
@@ -351,7 +351,7 @@ test("close from within an event leaves no timer behind", async () => {
   upstream.behaviour = (call) => call.succeed(HOUR);
   const asked = ask();
   await clock.advance(0);
-  expect(asked.answer).toBe(`${HOST}#1`);
+  expect(asked.served).toBe(`${HOST}#1`);
   expect(clock.armed()).toEqual([]);
 });
 

@@ -26,7 +26,7 @@ const DEFAULT_FETCH_LIMIT_MS = 15_000;
  */
 export type Outcome = "hit" | "stale" | "miss" | "coalesced";
 
-export interface Answer<V> {
+export interface CacheResult<V> {
   readonly entry: Expiring<V>;
   readonly outcome: Outcome;
 }
@@ -84,7 +84,7 @@ export class RefreshAheadCache<V> {
    * Waits while an attempt is under way or due within `waitMs`; an error that is not retryable ends the wait.
    * @throws the error of `fetch`, or {@link CacheError}
    */
-  async get(key: string, options: { waitMs: number }): Promise<Answer<V>> {
+  async get(key: string, options: { waitMs: number }): Promise<CacheResult<V>> {
     const nowMs = this.#clock.monotonicMs();
     const renewer = this.#valued.get(key) ?? this.#find(key) ?? this.#add(key);
     const state = renewer.use(nowMs);

@@ -1,5 +1,5 @@
 /**
- * The renewer's state as a union of small objects, and what it implies at one instant: the answer for a caller, and the
+ * The renewer's state as a union of small objects, and what it implies at one instant: the result for a caller, and the
  * time and reason of the next fetch. Changes nothing, starts nothing.
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
@@ -42,7 +42,7 @@ export interface EntryState<V> {
   refreshing: PromiseWithResolvers<Expiring<V>> | undefined;
 }
 
-/** The answer for a caller. */
+/** The result for a caller. */
 export type Availability<V> =
   | { readonly kind: "fresh" | "stale"; readonly entry: Expiring<V> }
   /** There is no value, and a fetch may start now. */

@@ -11,7 +11,7 @@ import type { Secret } from "./secret.ts";
 export interface ConnectionLimits {
   /** Time limit for TCP, for the TLS handshake and for a proxy's CONNECT, each. */
   readonly connectMs: number;
-  /** From the end of the request to the answer's headers. */
+  /** From the end of the request to the response's headers. */
   readonly headersMs: number;
   /** Between two pieces of a body. */
   readonly bodyMs: number;

@@ -2,7 +2,7 @@
 import type { FetchErrorText } from "@ocir-broker/errors/error-text";
 
 export interface FetchErrorOptions {
-  /** The answer's HTTP status, if there was an answer. */
+  /** The response's HTTP status, if there was a response. */
   readonly status?: number | undefined;
   readonly retryAfterMs?: number | undefined;
   /** For people: more detail, in our own words. */

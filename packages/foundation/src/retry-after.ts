@@ -5,8 +5,8 @@ import type { UpstreamResponse } from "./upstream.ts";
 const LONGEST_MS = 86_400_000;
 
 /**
- * Milliseconds from the answer; undefined if the header is missing or invalid. A date is compared with the answer's own `Date`, so
- * that this machine's clock does not matter.
+ * Milliseconds from the response; undefined if the header is missing or invalid. A date is compared with the response's own `Date`,
+ * so that this machine's clock does not matter.
  */
 export function retryAfterMsOf(response: Pick<UpstreamResponse, "headers" | "serverDateMs">): number | undefined {
   const text = response.headers["retry-after"]?.trim() ?? "";

@@ -44,7 +44,7 @@ function failingWith(error: Error): Dispatcher {
 const withCode = (code: string): Error => Object.assign(new Error("canary"), { code });
 
 describe("createSendRequest", () => {
-  test("sends what it is given and gives back the whole answer", async () => {
+  test("sends what it is given and gives back the whole response", async () => {
     const url = await startServer(async (request, response) => {
       response.setHeader("Date", "Thu, 01 Jan 2026 00:00:00 GMT");
       response.setHeader("X-Twice", ["first", "second"]);
@@ -76,7 +76,7 @@ describe("createSendRequest", () => {
     expect(await sender()({ url })).toMatchObject({ serverDateMs: undefined, body: Buffer.alloc(0) });
   });
 
-  test("takes a HEAD answer that announces a body", async () => {
+  test("takes a HEAD response that announces a body", async () => {
     const url = await startServer((_request, response) => void response.setHeader("Content-Length", "99999").end());
     expect(await sender()({ url, method: "HEAD" })).toMatchObject({ status: 200, body: Buffer.alloc(0) });
   });
@@ -91,7 +91,7 @@ describe("createSendRequest", () => {
     for (const announced of ["", "yes"]) {
       const headers = { "x-bytes": `${MAX_BODY_BYTES + 1}`, "x-announced": announced };
       await expect(send({ url, headers })).rejects.toMatchObject({
-        code: "answer-too-large",
+        code: "upstream-response-too-large",
         retryable: true,
       });
     }
@@ -114,7 +114,7 @@ describe("createSendRequest", () => {
   });
 
   test.each<[string, RequestListener]>([
-    ["before the answer", (request) => void request.socket.destroy()],
+    ["before the response", (request) => void request.socket.destroy()],
     [
       "in the middle of a body",
       (request, response) => {

@@ -106,7 +106,7 @@ async function readBounded(body: AsyncIterable<Buffer>, host: string): Promise<B
   let bytes = 0;
   for await (const piece of body) {
     bytes += piece.length;
-    if (bytes > MAX_BODY_BYTES) throw new UpstreamError("answer-too-large", host);
+    if (bytes > MAX_BODY_BYTES) throw new UpstreamError("upstream-response-too-large", host);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
@@ -126,7 +126,7 @@ function classify(error: unknown): UpstreamErrorCode {
     return "timeout";
   }
   if (error instanceof errors.HTTPParserError) return "connection-broken";
-  // Our own signals were checked before, so this is a proxy's answer to CONNECT, such as 407.
+  // Our own signals were checked before, so this is a proxy's response to CONNECT, such as 407.
   if (error instanceof errors.RequestAbortedError) return "proxy-refused";
   const code = codeOf(error);
   if (code === "ETIMEDOUT") return "timeout";

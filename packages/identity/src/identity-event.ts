@@ -3,7 +3,7 @@ import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 
 export type IdentityEvent =
-  /** One request; `outcome` is the answer's status, or the reason why there was no complete answer. */
+  /** One request; `outcome` is the response's status, or the reason why there was no complete response. */
   | {
       readonly type: "request";
       readonly upstream: "metadata" | "federation";

@@ -36,11 +36,11 @@ export function tokenOf(
 }
 
 /** What a token exchange answers a request with this public key. */
-export type Answer = (publicKey: KeyObject) => Partial<UpstreamResponse> & { readonly text?: string };
+export type Respond = (publicKey: KeyObject) => Partial<UpstreamResponse> & { readonly text?: string };
 
-export function createSend(answer: Answer, publicKeyIn: (body: string) => KeyObject) {
+export function createSend(respond: Respond, publicKeyIn: (body: string) => KeyObject) {
   return vi.fn(async ({ body = "" }: UpstreamRequest): Promise<UpstreamResponse> => {
-    const { text = "", ...rest } = answer(publicKeyIn(body));
+    const { text = "", ...rest } = respond(publicKeyIn(body));
     return { status: 200, headers: {}, body: Buffer.from(text), sentAtMs: 5, serverDateMs: undefined, ...rest };
   });
 }

@@ -12,7 +12,7 @@
 enum { BACKLOG = 4096, REQUEST_LIMIT_BYTES = 300 * 1024, BODY_LIMIT_BYTES = 64 * 1024, DEFAULT_BODY_BYTES = 2048 };
 
 static char request[REQUEST_LIMIT_BYTES + 1];
-static char answer[BODY_LIMIT_BYTES + 256];
+static char response[BODY_LIMIT_BYTES + 256];
 
 /* True once head and body are complete. A client with a body must state its length exactly as the shim does. */
 static int is_whole(size_t length) {
@@ -23,7 +23,7 @@ static int is_whole(size_t length) {
   return length >= (size_t)(end + 4 - request) + (stated == NULL ? 0 : strtoul(stated + 16, NULL, 10));
 }
 
-static void serve(int connection, size_t answer_length) {
+static void serve(int connection, size_t response_length) {
   size_t length = 0;
   while (length < REQUEST_LIMIT_BYTES) {
     ssize_t received = read(connection, request + length, REQUEST_LIMIT_BYTES - length);
@@ -31,8 +31,8 @@ static void serve(int connection, size_t answer_length) {
     length += (size_t)received;
     if (is_whole(length)) break;
   }
-  for (size_t done = 0; done < answer_length;) {
-    ssize_t sent = send(connection, answer + done, answer_length - done, MSG_NOSIGNAL);
+  for (size_t done = 0; done < response_length;) {
+    ssize_t sent = send(connection, response + done, response_length - done, MSG_NOSIGNAL);
     if (sent <= 0) return;
     done += (size_t)sent;
   }
@@ -45,11 +45,11 @@ int main(int argument_count, char **arguments) {
   size_t body_length = argument_count > 2 ? strtoul(arguments[2], NULL, 10) : DEFAULT_BODY_BYTES;
   if (body_length == 0 || body_length > BODY_LIMIT_BYTES) return 2;
 
-  int head_length = snprintf(answer, sizeof answer,
+  int head_length = snprintf(response, sizeof response,
                              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
                              "Connection: close\r\n\r\n",
                              body_length);
-  memset(answer + head_length, 'x', body_length);
+  memset(response + head_length, 'x', body_length);
 
   unlink(arguments[1]);
   int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

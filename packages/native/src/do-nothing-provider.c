@@ -1,7 +1,7 @@
 /*
  * Replaces the kubelet's exec plugin if ocir-broker is removed while a kubelet still names it, because a kubelet does not
  * start without its plugin. Answers every request with "no credentials", so that the kubelet pulls anonymously. Needs no
- * daemon, file, library or configuration. Reads only the request's apiVersion, which the answer must repeat.
+ * daemon, file, library or configuration. Reads only the request's apiVersion, which the response must repeat.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,9 +13,9 @@
 #include "error-texts.h"
 #include "posix.h"
 
-#define ANSWER_HEAD "{\"kind\":\"CredentialProviderResponse\",\"apiVersion\":\""
-/* "0s": the kubelet does not cache the answer, so it asks again once ocir-broker is back. */
-#define ANSWER_TAIL "\",\"cacheKeyType\":\"Registry\",\"cacheDuration\":\"0s\",\"auth\":{}}\n"
+#define RESPONSE_HEAD "{\"kind\":\"CredentialProviderResponse\",\"apiVersion\":\""
+/* "0s": the kubelet does not cache the response, so it asks again once ocir-broker is back. */
+#define RESPONSE_TAIL "\",\"cacheKeyType\":\"Registry\",\"cacheDuration\":\"0s\",\"auth\":{}}\n"
 
 /* The installer recognises this program by this text: packages/installer/setup.sh searches for it. */
 #define VERSION_LINE "ocir-broker do-nothing provider " SHIM_VERSION "\n"
@@ -38,7 +38,7 @@ int main(int argument_count, char **arguments) {
     error_line_write(SHIM_REQUEST_INVALID);
     return EXIT_FAILURE;
   }
-  return say(ANSWER_HEAD) && say(api_version) && say(ANSWER_TAIL) ? EXIT_SUCCESS : EXIT_FAILURE;
+  return say(RESPONSE_HEAD) && say(api_version) && say(RESPONSE_TAIL) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Reads stdin to its end. Returns false if this fails, or if the request is too large or contains NUL, which JSON cannot. */

@@ -27,11 +27,11 @@ describeShim("error_line_relay", (build) => {
     ["an empty line", "\r\nsecond\n"],
   ])("or its own where that is %s", async (_what, body) => {
     const result = await failWith("502 Oops", body);
-    expect(result).toEqual(failure("shim-answer-status"));
+    expect(result).toEqual(failure("shim-response-status"));
     expect(result.stderr).toContain("502");
   });
 
   test("not for a 200 without a body", async () => {
-    expect(await failWith("200 OK", "")).toEqual(failure("shim-answer-empty"));
+    expect(await failWith("200 OK", "")).toEqual(failure("shim-response-empty"));
   });
 });

@@ -63,29 +63,29 @@
   "the broker did not answer within the time limit", \
   NULL, \
   "check it with: systemctl status ocir-broker.socket ocir-broker.service"
-#define SHIM_ANSWER_INVALID(path) \
-  "shim-answer-invalid", \
+#define SHIM_RESPONSE_INVALID(path) \
+  "shim-response-invalid", \
   "the server does not speak the broker's HTTP on", \
   (path), \
   "check OCIR_BROKER_SOCKET and the version of the daemon"
-#define SHIM_ANSWER_TOO_LARGE \
-  "shim-answer-too-large", \
-  "the answer is larger than 16 KiB of headers or 64 KiB of body", \
+#define SHIM_RESPONSE_TOO_LARGE \
+  "shim-response-too-large", \
+  "the response is larger than 16 KiB of headers or 64 KiB of body", \
   NULL, \
   "check OCIR_BROKER_SOCKET and the version of the daemon"
-#define SHIM_ANSWER_STATUS(status_text) \
-  "shim-answer-status", \
+#define SHIM_RESPONSE_STATUS(status_text) \
+  "shim-response-status", \
   "the broker answered without a message, with status", \
   (status_text), \
   "see why with: journalctl -u ocir-broker"
-#define SHIM_ANSWER_EMPTY \
-  "shim-answer-empty", \
+#define SHIM_RESPONSE_EMPTY \
+  "shim-response-empty", \
   "the broker answered with status 200 and no body", \
   NULL, \
   "check the version of the daemon"
 #define SHIM_OUTPUT_FAILED \
   "shim-output-failed", \
-  "the answer could not be written to stdout", \
+  "the response could not be written to stdout", \
   NULL, \
   "the caller closed stdout or did not read it"
 #define SHIM_REQUEST_INVALID \

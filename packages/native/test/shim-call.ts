@@ -44,12 +44,12 @@ export async function callShim(
   return { exitCode, stdout: stdout.toString(), stderr };
 }
 
-/** The result of a call that has written this answer. */
-export function success(answer: string): ShimResult {
-  return { exitCode: 0, stdout: answer, stderr: "" };
+/** The result of a call that has written this response. */
+export function success(response: string): ShimResult {
+  return { exitCode: 0, stdout: response, stderr: "" };
 }
 
-/** The result of a call that has written this error, and no answer. */
+/** The result of a call that has written this error, and no response. */
 export function failure(code: string): ShimResult {
   return { exitCode: 1, stdout: "", stderr: expect.stringMatching(lineOf(code)) };
 }

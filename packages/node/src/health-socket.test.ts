@@ -29,10 +29,10 @@ describe("askHealthSocket", () => {
     const clock = createFakeClock();
     const { promise: asked, resolve } = Promise.withResolvers<void>();
     const path = await serve(() => resolve());
-    const answer = askHealthSocket(path, "/status", clock);
+    const received = askHealthSocket(path, "/status", clock);
     await asked;
     await clock.advance(3_000);
-    expect(await answer).toEqual({ failure: "timeout" });
+    expect(await received).toEqual({ failure: "timeout" });
   });
 
   test("says why there is no connection", async () => {
@@ -46,8 +46,8 @@ describe("askHealthSocket", () => {
         void response.writeHead(200, { "content-length": 9 }).write("x", () => response.destroy()),
     ],
     ["does not end", (_request, response) => void response.end("x".repeat(2 * 1024 * 1024))],
-  ])("takes no answer that %s", async (_what, listener) => {
-    const answer = await askHealthSocket(await serve(listener), "/status", createFakeClock());
-    expect(answer).toHaveProperty("failure");
+  ])("takes no response that %s", async (_what, listener) => {
+    const received = await askHealthSocket(await serve(listener), "/status", createFakeClock());
+    expect(received).toHaveProperty("failure");
   });
 });

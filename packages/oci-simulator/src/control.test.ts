@@ -35,7 +35,7 @@ test.each([
   ["GET", "/faults", "", 404, "DELETE /faults"],
   ["GET", "/toString", "", 404, "GET /requests"],
 ])("the control API responds to %s %s %s with %i", async (method, path, body, status, message) => {
-  const answer = await control(method, path, body);
-  expect(answer.status).toBe(status);
-  expect(answer.json.message).toContain(message);
+  const response = await control(method, path, body);
+  expect(response.status).toBe(status);
+  expect(response.json.message).toContain(message);
 });

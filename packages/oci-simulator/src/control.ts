@@ -2,10 +2,10 @@
 import type { ApiKeySettings } from "./auth/api-keys.ts";
 import type { PropagationTrust } from "./domain/propagation-trusts.ts";
 import type { RequestCounts } from "./endpoints.ts";
-import { type Answer, answerJson } from "./http/answer.ts";
 import type { Fault } from "./http/faults.ts";
 import type { ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
+import { type HttpResponse, jsonResponse } from "./http/response.ts";
 import type { IamChange } from "./iam.ts";
 import type { WantedServiceAccountToken } from "./service-accounts.ts";
 
@@ -65,16 +65,16 @@ function publicKeyIn(body: unknown): string {
   return String((body as { publicKey?: unknown } | null)?.publicKey);
 }
 
-export async function answerControl(request: ReceivedRequest, controls: Controls): Promise<Answer> {
+export async function answerControl(request: ReceivedRequest, controls: Controls): Promise<HttpResponse> {
   const asked = `${request.method} ${request.path}`;
   const action = Object.hasOwn(ACTIONS, asked) ? ACTIONS[asked] : undefined;
   if (action === undefined)
-    return answerJson(404, { message: `no ${asked}; there are ${Object.keys(ACTIONS).join(", ")}` });
+    return jsonResponse(404, { message: `no ${asked}; there are ${Object.keys(ACTIONS).join(", ")}` });
   try {
     const result = await action(controls, request.body.length > 0 ? parseBody(request.body) : undefined);
-    return answerJson(200, result ?? { status: "done" });
+    return jsonResponse(200, result ?? { status: "done" });
   } catch (error) {
-    if (error instanceof Refusal) return answerJson(400, { message: error.message });
+    if (error instanceof Refusal) return jsonResponse(400, { message: error.message });
     throw error;
   }
 }

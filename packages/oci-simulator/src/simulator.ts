@@ -8,11 +8,11 @@ import { answerControl, type Controls } from "./control.ts";
 import { answerDomain, domainEndpoint, failDomain } from "./domain/domain-service.ts";
 import { createPropagationTrusts } from "./domain/propagation-trusts.ts";
 import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
-import { type Answer, answerJson, answerRefusal, failOracle, withRequestId } from "./http/answer.ts";
 import { createFaultQueue, type Fault, parseFault } from "./http/faults.ts";
 import { type Handling, type Listener, parseAddress, startListener } from "./http/listener.ts";
 import type { ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
+import { failOracle, type HttpResponse, jsonResponse, refusalResponse, withRequestId } from "./http/response.ts";
 import { createTlsIdentity, type TlsIdentity } from "./http/tls-identity.ts";
 import { createIam, parseIamChange } from "./iam.ts";
 import { createCertificateChain } from "./metadata/certificate-chain.ts";
@@ -39,7 +39,7 @@ export interface SimulatorOptions {
   readonly serviceAccountIssuer?: ServiceAccountIssuer | undefined;
   /** HTTPS for auth, identity domain and registry, with its own CA. */
   readonly tls?: boolean;
-  /** The metadata service's answer, for a region that no SDK knows. Default us-ashburn-1. */
+  /** The metadata service's response, for a region that no SDK knows. Default us-ashburn-1. */
   readonly region?: Region;
   /** Life of OCIR's tokens, in milliseconds. Default one hour. */
   readonly tokenLifeMs?: number;
@@ -47,7 +47,7 @@ export interface SimulatorOptions {
   readonly sessionLifeMs?: number;
   /** Life of a leaf certificate, in milliseconds; it is replaced at half of it. Default 12 hours. */
   readonly certificateLifeMs?: number;
-  /** Delay of each answer of the three services, in milliseconds. Default 0. */
+  /** Delay of each response of the three services, in milliseconds. Default 0. */
   readonly latencyMs?: number;
   /** Keys of `/instance/metadata`, such as `oke_init_script` (base64) and `kubelet-extra-args`. */
   readonly instanceMetadata?: Readonly<Record<string, string>>;
@@ -80,8 +80,8 @@ export interface Simulator extends Controls {
 
 interface Service {
   endpointOf(request: ReceivedRequest): EndpointName;
-  answer(request: ReceivedRequest, fault: Fault | undefined): Answer | Promise<Answer>;
-  fail(status: number, request: ReceivedRequest): Answer;
+  answer(request: ReceivedRequest, fault: Fault | undefined): HttpResponse | Promise<HttpResponse>;
+  fail(status: number, request: ReceivedRequest): HttpResponse;
 }
 
 const ANY_PORT = "127.0.0.1:0";
@@ -200,11 +200,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       fail: (status) => service.fail(status, request),
       async answer() {
         if (fault?.rotate) await chain.rotate();
-        const answer = await service.answer(request, fault);
-        if (answer.reason !== undefined) {
-          refusals = [...refusals, { endpoint, status: answer.status, reason: answer.reason }].slice(-KEPT_REFUSALS);
+        const response = await service.answer(request, fault);
+        if (response.reason !== undefined) {
+          refusals = [...refusals, { endpoint, status: response.status, reason: response.reason }].slice(
+            -KEPT_REFUSALS,
+          );
         }
-        return answer;
+        return response;
       },
     };
   }
@@ -234,7 +236,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       clock,
       handle: (request) => ({
         answer: () => answerControl(request, controls),
-        fail: (status) => answerJson(status, {}),
+        fail: (status) => jsonResponse(status, {}),
         latencyMs: 0,
         released: faults.cleared(),
       }),
@@ -274,7 +276,7 @@ function cloudService(
       try {
         return withRequestId(await answer(request, fault), request);
       } catch (error) {
-        if (error instanceof Refusal) return withRequestId(answerRefusal(error), request);
+        if (error instanceof Refusal) return withRequestId(refusalResponse(error), request);
         throw error;
       }
     },

@@ -9,7 +9,7 @@ export interface RawRequest {
   readonly body?: string | undefined;
 }
 
-export interface RawAnswer {
+export interface RawResponse {
   /** 0 without a status line. */
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -21,16 +21,16 @@ export interface RawAnswer {
   readonly ending: "end" | "reset";
 }
 
-export function send(origin: URL, request: RawRequest): Promise<RawAnswer> {
+export function send(origin: URL, request: RawRequest): Promise<RawResponse> {
   const { method = "GET", target, body = "" } = request;
   const lines = [`${method} ${target} HTTP/1.1`];
   const headers = { host: origin.host, connection: "close", ...request.headers };
   for (const [name, value] of Object.entries(headers)) {
     for (const one of [value ?? []].flat()) lines.push(`${name}: ${one}`);
   }
-  const { promise, resolve } = Promise.withResolvers<RawAnswer>();
+  const { promise, resolve } = Promise.withResolvers<RawResponse>();
   const pieces: Buffer[] = [];
-  const finish = (ending: RawAnswer["ending"]) => {
+  const finish = (ending: RawResponse["ending"]) => {
     resolve(parse(Buffer.concat(pieces), ending));
     socket.destroy();
   };
@@ -43,7 +43,7 @@ export function send(origin: URL, request: RawRequest): Promise<RawAnswer> {
   return promise;
 }
 
-function parse(bytes: Buffer, ending: RawAnswer["ending"]): RawAnswer {
+function parse(bytes: Buffer, ending: RawResponse["ending"]): RawResponse {
   const headEnd = bytes.indexOf("\r\n\r\n");
   const head = bytes.subarray(0, Math.max(headEnd, 0)).toString("latin1").split("\r\n");
   const body = bytes.subarray(headEnd === -1 ? bytes.length : headEnd + 4);

@@ -4,7 +4,7 @@
  */
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from "node:crypto";
 import type { Simulator } from "../src/simulator.ts";
-import { type RawAnswer, send } from "./raw-client.ts";
+import { type RawResponse, send } from "./raw-client.ts";
 
 interface Wire {
   readonly method: string;
@@ -75,7 +75,7 @@ export async function federate(
   simulator: Simulator,
   identity: Identity,
   { sdk = "typescript", fields = {}, ...alteration }: { sdk?: Sdk; fields?: object } & Alteration = {},
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const { leaf, tenancyId } = identity;
   const keyIds: Record<Sdk, string> = {
     typescript: `${tenancyId}/fed-x509/${leaf.fingerprint.toLowerCase()}`,
@@ -103,8 +103,8 @@ export async function federate(
 }
 
 export async function createSession(simulator: Simulator): Promise<string> {
-  const answer = await federate(simulator, await readIdentity(simulator));
-  return answer.json.token as string;
+  const response = await federate(simulator, await readIdentity(simulator));
+  return response.json.token as string;
 }
 
 /** Asks the auth service to refresh the session `currentToken`. */
@@ -113,7 +113,7 @@ export function askForRefresh(
   session: string,
   currentToken: string,
   alteration: Alteration,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const contentType = "application/json";
   const body = JSON.stringify({ currentToken });
   return postSigned(simulator.authUrl, "/v1/authentication/refresh", { contentType, body, session }, alteration);
@@ -125,7 +125,7 @@ export function askDomain(
   session: string,
   form: Readonly<Record<string, string>>,
   alteration: Alteration = {},
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const contentType = "application/x-www-form-urlencoded";
   const body = new URLSearchParams(form).toString();
   return postSigned(simulator.domainUrl, "/oauth2/v1/token", { contentType, body, session }, alteration);
@@ -142,7 +142,7 @@ function postSigned(
   target: string,
   { contentType, body, session }: SignedPost,
   alteration: Alteration,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   return sendSigned(origin, alteration, {
     method: "POST",
     target,
@@ -156,7 +156,7 @@ function postSigned(
   });
 }
 
-export function fetchToken(simulator: Simulator, session: string, alteration: Alteration = {}): Promise<RawAnswer> {
+export function fetchToken(simulator: Simulator, session: string, alteration: Alteration = {}): Promise<RawResponse> {
   return sendSigned(simulator.registryUrl, alteration, {
     method: "GET",
     target: "/20180419/docker/token",
@@ -175,7 +175,7 @@ function changed<T extends Wire>(request: T, change: Change<T> = {}): T {
   return { ...request, ...changes, headers: { ...request.headers, ...changes.headers } };
 }
 
-function sendSigned(origin: URL, alteration: Alteration, drafted: Draft): Promise<RawAnswer> {
+function sendSigned(origin: URL, alteration: Alteration, drafted: Draft): Promise<RawResponse> {
   const draft = changed(drafted, alteration.draft);
   const { method, target, host, body, covered, keyId } = draft;
   const computed =

@@ -44,7 +44,7 @@ describe("probeRepository", () => {
     expect(send.mock.calls.map(([{ url }]) => url.pathname)).toEqual(["/v2/ns/repo/manifests/v1.2"]);
   });
 
-  test("lets through what kept it from an answer", async () => {
+  test("lets through what kept it from a response", async () => {
     send.mockRejectedValue(new UpstreamError("refused", "registry.test"));
     const probed = probeRepository("ns/repo", new Secret("t"), { send, endpoint: ENDPOINT }, signal);
     await expect(probed).rejects.toMatchObject({ code: "refused" });

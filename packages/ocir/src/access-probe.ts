@@ -33,7 +33,7 @@ const PUBLIC_OF_OKE = /^[^/]+\/oke-public-/;
  * OCIR accepts the bearer token unchanged on `/v2/…`.
  *
  * @throws {TypeError} for a repository that is not probeable, or an invalid reference, as both become part of the URL
- * @throws {UpstreamError} without a complete answer
+ * @throws {UpstreamError} without a complete response
  */
 export async function probeRepository(
   repository: string,

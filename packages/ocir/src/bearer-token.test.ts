@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseTokenAnswer } from "./bearer-token.ts";
+import { parseTokenResponse } from "./bearer-token.ts";
 
 const NOW_MS = Date.parse("2026-01-01T00:00:00Z");
 const NOW_S = NOW_MS / 1_000;
@@ -13,23 +13,23 @@ function jwt(claims: unknown): string {
 
 const good = jwt({ sub: INSTANCE, exp: NOW_S + 3_600 });
 
-function parse(answer: unknown): ReturnType<typeof parseTokenAnswer> {
-  return parseTokenAnswer(Buffer.from(typeof answer === "string" ? answer : JSON.stringify(answer)), NOW_MS);
+function parse(response: unknown): ReturnType<typeof parseTokenResponse> {
+  return parseTokenResponse(Buffer.from(typeof response === "string" ? response : JSON.stringify(response)), NOW_MS);
 }
 
-describe("parseTokenAnswer", () => {
+describe("parseTokenResponse", () => {
   test("believes no life of more than a day", () => {
     expect(parse({ token: jwt({ sub: INSTANCE }), expires_in: 1e300 })?.lifeMs).toBe(86_400_000);
   });
 
   test.each<[string, object]>([
-    ["the answer that is documented", { token: good, access_token: good, scope: "", expires_in: 3_600 }],
+    ["the response that is documented", { token: good, access_token: good, scope: "", expires_in: 3_600 }],
     ["token alone", { token: good, expires_in: 3_600 }],
     ["access_token beside an empty token", { token: "", access_token: good, expires_in: 3_600 }],
     ["fields that it does not know", { token: good, expires_in: 3_600, issued_at: {}, refresh_token: null }],
     ["no expires_in", { token: good, expires_in: null }],
-  ])("takes %s", (_what, answer) => {
-    expect(parse(answer)).toStrictEqual({ token: good, lifeMs: 3_600_000, isAnonymous: false });
+  ])("takes %s", (_what, response) => {
+    expect(parse(response)).toStrictEqual({ token: good, lifeMs: 3_600_000, isAnonymous: false });
   });
 
   test.each<[string, object, number]>([
@@ -48,8 +48,8 @@ describe("parseTokenAnswer", () => {
       -3_600_000,
     ],
     ["expires_in of nothing", { token: good, expires_in: 0 }, 0],
-  ])("counts %s", (_what, answer, lifeMs) => {
-    expect(parse(answer)).toMatchObject({ lifeMs });
+  ])("counts %s", (_what, response, lifeMs) => {
+    expect(parse(response)).toMatchObject({ lifeMs });
   });
 
   test.each<[string, unknown]>([
@@ -70,8 +70,8 @@ describe("parseTokenAnswer", () => {
     ["a line break", { token: `${good}\n`, expires_in: 3_600 }],
     ["a line break that begins a header", { token: `${good}\r\nx: y`, expires_in: 3_600 }],
     ["letters beyond ASCII", { token: `${good}é`, expires_in: 3_600 }],
-  ])("does not take %s", (_what, answer) => {
-    expect(parse(answer)).toBeUndefined();
+  ])("does not take %s", (_what, response) => {
+    expect(parse(response)).toBeUndefined();
   });
 
   test.each<[string, object, boolean]>([
@@ -95,19 +95,19 @@ describe("parseTokenAnswer", () => {
   test("gives printable ASCII with a finite life or nothing, and never throws", () => {
     const claims = fc.record({ sub: fc.jsonValue(), exp: fc.oneof(fc.double(), fc.jsonValue()) }, { requiredKeys: [] });
     const token = fc.oneof(fc.string({ unit: "binary" }), claims.map(jwt));
-    const answer = fc.record(
+    const response = fc.record(
       { token, access_token: token, expires_in: fc.oneof(fc.double(), fc.jsonValue()) },
       { requiredKeys: [] },
     );
     fc.assert(
       fc.property(
         fc.oneof(
-          answer.map((value) => JSON.stringify(value)),
+          response.map((value) => JSON.stringify(value)),
           fc.json(),
           fc.string({ unit: "binary" }),
         ),
         (body) => {
-          const parsed = parseTokenAnswer(Buffer.from(body), NOW_MS);
+          const parsed = parseTokenResponse(Buffer.from(body), NOW_MS);
           if (parsed === undefined) return;
           expect(parsed.token).toMatch(/^[\x21-\x7e]+$/);
           expect(Number.isFinite(parsed.lifeMs)).toBe(true);

@@ -1,18 +1,18 @@
 /**
- * Parses the token endpoint's answer: a JWT, its lifetime, and whether it is anonymous. Pure; only the registry verifies the
- * signature. Errors contain nothing of the answer.
+ * Parses the token endpoint's response: a JWT, its lifetime, and whether it is anonymous. Pure; only the registry verifies the
+ * signature. Errors contain nothing of the response.
  */
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import * as z from "zod";
 
 export interface BearerToken {
   readonly token: string;
-  /** Counts from the answer's creation; not positive if it has expired. */
+  /** Counts from the response's creation; not positive if it has expired. */
   readonly lifeMs: number;
   readonly isAnonymous: boolean;
 }
 
-const answer = z
+const responseBody = z
   .object({ token: z.string().nullish(), access_token: z.string().nullish(), expires_in: z.number().nullish() })
   .transform(({ token, access_token, expires_in }) => ({
     token: token || access_token || "",
@@ -39,8 +39,8 @@ const NOBODY = /^\s*(?:anonymous.*|guest|nobody|public|unauthenticated)?\s*$/i;
  * @param nowMs the server's time in epoch milliseconds, to compare with `exp`
  * @returns undefined for anything but a JWT with a numeric lifetime
  */
-export function parseTokenAnswer(body: Buffer, nowMs: number): BearerToken | undefined {
-  const { token = "", lifeS } = answer.safeParse(parseJson(body.toString())).data ?? {};
+export function parseTokenResponse(body: Buffer, nowMs: number): BearerToken | undefined {
+  const { token = "", lifeS } = responseBody.safeParse(parseJson(body.toString())).data ?? {};
   const claimsPart = JWT.exec(token)?.groups?.["claims"];
   if (claimsPart === undefined) return undefined;
   const claimsText = Buffer.from(claimsPart, "base64url").toString();

@@ -71,7 +71,7 @@ describe("fetchBearerToken", () => {
     expect(await fetchToken()).toMatchObject({ expiresAtMs: clock.monotonicMs() + 500_000 });
   });
 
-  test("counts a slow answer's time as lived", async () => {
+  test("counts a slow response's time as lived", async () => {
     answer({ token: goodToken(600), expires_in: 600 }, { serverDateMs: clock.wallMs() + 10_000 });
     const askedAtMs = clock.monotonicMs();
     await clock.advance(10_000);
@@ -126,7 +126,7 @@ describe("fetchBearerToken", () => {
   test("takes no token from JSON that is cut off", async () => {
     answer('{"token":"canary');
     const error = await failure();
-    expect(error).toMatchObject({ code: "registry-answer-invalid", retryable: true });
+    expect(error).toMatchObject({ code: "registry-response-invalid", retryable: true });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("canary");
   });
 
@@ -145,11 +145,11 @@ describe("fetchBearerToken", () => {
 
   test.each([
     [
-      "blames the answer if it is too large",
-      "answer-too-large",
-      { name: "OcirError", code: "registry-answer-invalid" },
+      "blames the response if it is too large",
+      "upstream-response-too-large",
+      { name: "OcirError", code: "registry-response-invalid" },
     ],
-    ["lets through what kept it from an answer", "refused", { name: "UpstreamError", code: "refused" }],
+    ["lets through what kept it from a response", "refused", { name: "UpstreamError", code: "refused" }],
   ] as const)("%s", async (_what, cause, expected) => {
     send.mockRejectedValue(new UpstreamError(cause, "registry.test"));
     expect(await failure()).toMatchObject(expected);

@@ -1,7 +1,7 @@
 /**
  * The registry's token endpoint: `GET /20180419/docker/token`, signed, answered with a bearer token.
  *
- * Sends one request and classifies its answer. It never retries, never follows a redirect, and refuses a token that is anonymous
+ * Sends one request and classifies its response. It never retries, never follows a redirect, and refuses a token that is anonymous
  * or has no known lifetime.
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
@@ -10,7 +10,7 @@ import { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import { type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
-import { parseTokenAnswer } from "./bearer-token.ts";
+import { parseTokenResponse } from "./bearer-token.ts";
 import { OcirError } from "./ocir-error.ts";
 
 type SignRequest = (request: { readonly method: "GET"; readonly url: URL }) => Promise<Record<string, string>>;
@@ -27,11 +27,11 @@ export interface TokenEndpointOptions {
 const TOKEN_PATH = "/20180419/docker/token";
 
 /**
- * The token's life starts when the request is sent, on the monotonic clock, so that neither a slow answer nor a wrong wall clock
+ * The token's life starts when the request is sent, on the monotonic clock, so that neither a slow response nor a wrong wall clock
  * makes it too long.
  *
- * @throws {OcirError} for any answer that is not a usable token
- * @throws {UpstreamError} without a complete answer; also throws the errors of `sign`
+ * @throws {OcirError} for any response that is not a usable token
+ * @throws {UpstreamError} without a complete response; also throws the errors of `sign`
  */
 export async function fetchBearerToken(
   registryHost: string,
@@ -45,8 +45,8 @@ export async function fetchBearerToken(
   if (response.status !== 200) throw refusalOf(registryHost, response, clock.wallMs());
 
   // Ignores the content type, which Oracle does not document: parsing shows if it is not a token in JSON.
-  const parsed = parseTokenAnswer(response.body, response.serverDateMs ?? clock.wallMs());
-  if (parsed === undefined) throw new OcirError("registry-answer-invalid", registryHost, { status: 200 });
+  const parsed = parseTokenResponse(response.body, response.serverDateMs ?? clock.wallMs());
+  if (parsed === undefined) throw new OcirError("registry-response-invalid", registryHost, { status: 200 });
   if (parsed.lifeMs <= 0) throw new OcirError("token-expired", registryHost);
   if (parsed.isAnonymous) throw new OcirError("token-anonymous", registryHost);
   return {
@@ -56,13 +56,13 @@ export async function fetchBearerToken(
   };
 }
 
-/** Treats a body that is too long as an invalid answer. */
+/** Treats a body that is too long as an invalid response. */
 async function receive(sent: Promise<UpstreamResponse>, registryHost: string): Promise<UpstreamResponse> {
   try {
     return await sent;
   } catch (error) {
-    if (!(error instanceof UpstreamError && error.code === "answer-too-large")) throw error;
-    throw new OcirError("registry-answer-invalid", registryHost);
+    if (!(error instanceof UpstreamError && error.code === "upstream-response-too-large")) throw error;
+    throw new OcirError("registry-response-invalid", registryHost);
   }
 }
 

@@ -30,7 +30,7 @@ export function bearerCredentials(token: string): RegistryCredentials {
  *
  * The kubelet compares label by label (equal number, equal ports) and sorts matching keys in descending order, so the literal key,
  * whose first character is above `*`, comes first. Its comparison is case-sensitive, so pass the host in the image's spelling.
- * The kubelet's own code, 1.34 to 1.37, decodes such answers in test/system/kubelet-oracle.test.ts.
+ * The kubelet's own code, 1.34 to 1.37, decodes such responses in test/system/kubelet-oracle.test.ts.
  *
  * @throws {ProtocolError} `registry-host-invalid`
  */

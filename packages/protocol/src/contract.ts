@@ -51,6 +51,6 @@ export const MAX_RESPONSE_BYTES = 64 * 1024;
 
 /**
  * The shim's whole call. Above request.deadline and the watchdog's time, so a call that meets a hung daemon gets the next one's
- * answer; far below the 60 s after which the kubelet kills the plugin.
+ * response; far below the 60 s after which the kubelet kills the plugin.
  */
 export const SHIM_CALL_MS = 25_000;

@@ -1,4 +1,4 @@
-/** The package's one error. Its messages are a closed table, without any text of a request or answer. */
+/** The package's one error. Its messages are a closed table, without any text of a request or response. */
 import { PROTOCOL_ERRORS, type ProtocolErrorCode } from "@ocir-broker/errors/protocol-errors";
 
 export class ProtocolError extends Error {

@@ -70,7 +70,7 @@ describe("decodeCredentialProviderRequest", () => {
     ["null", "request-invalid", json(null)],
     ["a list", "request-invalid", json([fields])],
     ["a missing kind", "request-invalid", json({ ...fields, kind: undefined })],
-    ["the kind of an answer", "request-invalid", json({ ...fields, kind: "CredentialProviderResponse" })],
+    ["the kind of a response", "request-invalid", json({ ...fields, kind: "CredentialProviderResponse" })],
     ["a missing apiVersion", "request-invalid", json({ ...fields, apiVersion: undefined })],
     ["a missing image", "request-invalid", json({ ...fields, image: undefined })],
     ["an empty image", "request-invalid", json({ ...fields, image: "" })],

@@ -21,7 +21,7 @@ describe("encodeCredentialProviderResponse", () => {
     });
   });
 
-  test("leaves out what credentials may carry besides: the kubelet would refuse the whole answer", () => {
+  test("leaves out what credentials may carry besides: the kubelet would refuse the whole response", () => {
     const credentials = { username: "u", password: "p", expiresAtMs: 1 };
     const { auth } = JSON.parse(encodeCredentialProviderResponse(v1, { "a.b": credentials }).toString());
     expect(auth).toStrictEqual({ "a.b": { username: "u", password: "p" } });

@@ -1,7 +1,7 @@
 /**
- * Encodes a credential provider's answer to the kubelet on standard output: one CredentialProviderResponse.
+ * Encodes a credential provider's response to the kubelet on standard output: one CredentialProviderResponse.
  *
- * Since 1.32 the kubelet refuses an answer with an unknown field, so it has exactly the contract's five. It forbids the kubelet to
+ * Since 1.32 the kubelet refuses a response with an unknown field, so it has exactly the contract's five. It forbids the kubelet to
  * cache, because another call costs a millisecond, and only the broker knows which token is fresh.
  */
 import type { RegistryCredentials } from "./auth.ts";
@@ -10,7 +10,7 @@ import { ProtocolError } from "./protocol-error.ts";
 
 /**
  * `auth` maps a key, which the kubelet matches with the image, to credentials; `{}` means "pull anonymously". `cacheDuration` is a
- * Go duration; with a number, or a cacheKeyType other than Image, Registry, Global, the kubelet refuses the answer.
+ * Go duration; with a number, or a cacheKeyType other than Image, Registry, Global, the kubelet refuses the response.
  *
  * @throws {ProtocolError} `response-too-large`
  */

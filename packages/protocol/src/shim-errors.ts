@@ -63,26 +63,26 @@ export const SHIM_ERRORS = {
     next: JOURNAL,
   },
   "shim-timeout": { what: "the broker did not answer within the time limit", next: CHECK_SERVICE },
-  "shim-answer-invalid": {
+  "shim-response-invalid": {
     what: "the server does not speak the broker's HTTP on",
     detail: "path",
     next: OTHER_DAEMON,
   },
-  "shim-answer-too-large": {
-    what: `the answer is larger than 16 KiB of headers or ${MAX_RESPONSE_BYTES / 1_024} KiB of body`,
+  "shim-response-too-large": {
+    what: `the response is larger than 16 KiB of headers or ${MAX_RESPONSE_BYTES / 1_024} KiB of body`,
     next: OTHER_DAEMON,
   },
-  "shim-answer-status": {
+  "shim-response-status": {
     what: "the broker answered without a message, with status",
     detail: "status_text",
     next: JOURNAL,
   },
-  "shim-answer-empty": {
+  "shim-response-empty": {
     what: "the broker answered with status 200 and no body",
     next: "check the version of the daemon",
   },
   "shim-output-failed": {
-    what: "the answer could not be written to stdout",
+    what: "the response could not be written to stdout",
     next: "the caller closed stdout or did not read it",
   },
   "shim-request-invalid": {

@@ -28,7 +28,7 @@ export interface MswServer extends AsyncDisposable {
 }
 
 /**
- * `HttpResponse.error()` breaks the connection without an answer; a body stream that errors breaks it in the
+ * `HttpResponse.error()` breaks the connection without a response; a body stream that errors breaks it in the
  * middle; a request that no handler knows gets 501.
  */
 export async function startMswServer(...initialHandlers: RequestHandler[]): Promise<MswServer> {
@@ -89,7 +89,7 @@ async function sendResponse(response: Response | undefined, outgoing: ServerResp
   }
   outgoing.writeHead(response.status, [...response.headers].flat());
   outgoing.flushHeaders();
-  // Sends each piece before it requests the next, so that a failing stream truncates the answer at that point.
+  // Sends each piece before it requests the next, so that a failing stream truncates the response at that point.
   const write = promisify<Uint8Array, void>(outgoing.write.bind(outgoing));
   for await (const piece of response.body ?? []) await write(piece);
   outgoing.end();

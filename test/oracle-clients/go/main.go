@@ -41,9 +41,9 @@ func fetchToken(identity, url string) (string, error) {
 		return "", err
 	}
 	defer response.Body.Close()
-	var answer struct{ Token string }
-	err = json.NewDecoder(response.Body).Decode(&answer)
-	return answer.Token, err
+	var decoded struct{ Token string }
+	err = json.NewDecoder(response.Body).Decode(&decoded)
+	return decoded.Token, err
 }
 
 // The default provider looks into the home of the user database, whatever HOME is.

@@ -1,6 +1,6 @@
 /**
  * One cell of the matrix: a broker with one fault at one upstream, from the start (cold) or with a token in memory (warm). Returns
- * the kubelet's answer, the time of the broker's next attempt, and its log.
+ * the kubelet's response, the time of the broker's next attempt, and its log.
  */
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import { expect } from "vitest";
@@ -17,7 +17,7 @@ export interface Place {
 }
 
 export interface Outcome {
-  readonly answer: string;
+  readonly response: string;
   readonly nextTry: string;
   readonly logged: string;
 }
@@ -110,10 +110,10 @@ async function outcomeAfter(
   }
   if (last.kind === "token") expectGood(last, place);
   const lines = stage.log.slice(from);
-  return { answer: answerOf(last, lines), nextTry: nextTryOf(lines), logged: loggedOnce(lines) };
+  return { response: responseOf(last, lines), nextTry: nextTryOf(lines), logged: loggedOnce(lines) };
 }
 
-function answerOf(pulled: Pulled, lines: readonly LogLine[]): string {
+function responseOf(pulled: Pulled, lines: readonly LogLine[]): string {
   if (pulled.kind === "error") return `\`${pulled.code}\``;
   expect(pulled.kind).toBe("token");
   const outcome = lines.findLast(({ msg }) => msg === "request answered")?.outcome;

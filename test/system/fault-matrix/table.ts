@@ -1,4 +1,4 @@
-/** The matrix as a page of the documentation: one table of answers, the rules that the rest follows, and every exception. */
+/** The matrix as a page of the documentation: one table of responses, the rules that the rest follows, and every exception. */
 import type { Outcome } from "./cell.ts";
 import { COMBINATIONS, type Combination, RETRY_AFTER_S, type UpstreamName } from "./combinations.ts";
 
@@ -48,7 +48,7 @@ const RULES = `## Rules for every fault
 These rules hold apart from the exceptions below.
 
 - **Warm.** With a token in memory, no pull fails. The fault lasts 57 minutes, past every renewal, almost to the end of that token.
-  If the answer above is an error, the broker serves the old token, whose renewal fails (*stale served*). Without the
+  If the response above is an error, the broker serves the old token, whose renewal fails (*stale served*). Without the
   region, tokens are still renewed, because the region is known already.
 - **Next try.** A failed fetch is repeated ${BACK_OFF}: 0.1–0.5 s after the first failure, the upper bound doubling up to 60 s.
   With \`Retry-After: ${RETRY_AFTER_S}\`, it is repeated after ${RETRY_AFTER_S} s and the back-off. Within one fetch, the broker asks the metadata service
@@ -64,36 +64,36 @@ These rules hold apart from the exceptions below.
 
 export function renderTable(rows: Rows): string {
   const exceptions = grouped(exceptionsIn(rows)).map(([text, faults]) => `- ${faults.join(", ")} ${text}`);
-  return [INTRODUCTION, `${answerTable(rows)}\n`, RULES, `## Exceptions\n\n${exceptions.join("\n")}\n`].join("\n");
+  return [INTRODUCTION, `${responseTable(rows)}\n`, RULES, `## Exceptions\n\n${exceptions.join("\n")}\n`].join("\n");
 }
 
-function answerTable(rows: Rows): string {
+function responseTable(rows: Rows): string {
   const faults = [...new Set(COMBINATIONS.map(({ fault }) => fault))];
-  const answers = faults.map((fault): [cells: string, fault: string] => [
-    COLUMNS.map(([, upstreams]) => answerOf(upstreams, fault, rows)).join(" | "),
+  const responses = faults.map((fault): [cells: string, fault: string] => [
+    COLUMNS.map(([, upstreams]) => responseOf(upstreams, fault, rows)).join(" | "),
     fault,
   ]);
-  const lines = grouped(answers).map(([cells, same]) => `| ${same.join(", ")} | ${cells} |`);
+  const lines = grouped(responses).map(([cells, same]) => `| ${same.join(", ")} | ${cells} |`);
   const titles = ["Fault", ...COLUMNS.map(([title]) => title)];
   return [`| ${titles.join(" | ")} |`, `|${titles.map(() => "---|").join("")}`, ...lines].join("\n");
 }
 
 /** With the upstreams' names if they answer differently. */
-function answerOf(upstreams: readonly UpstreamName[], fault: string, rows: Rows): string {
-  const answers = COMBINATIONS.filter((each) => each.fault === fault && upstreams.includes(each.upstream.name)).map(
-    (each): [answer: string, name: string] => [(rows.get(rowKey(each)) as Row).cold.answer, each.upstream.name],
+function responseOf(upstreams: readonly UpstreamName[], fault: string, rows: Rows): string {
+  const responses = COMBINATIONS.filter((each) => each.fault === fault && upstreams.includes(each.upstream.name)).map(
+    (each): [response: string, name: string] => [(rows.get(rowKey(each)) as Row).cold.response, each.upstream.name],
   );
-  const different = grouped(answers);
+  const different = grouped(responses);
   if (different.length < 2) return different[0]?.[0] ?? "";
-  return different.map(([answer, names]) => `${names.join(", ")}: ${answer}`).join("; ");
+  return different.map(([response, names]) => `${names.join(", ")}: ${response}`).join("; ");
 }
 
 function exceptionsIn(rows: Rows): [text: string, fault: string][] {
   const found = COMBINATIONS.flatMap((each) => {
     const row = rows.get(rowKey(each)) as Row;
-    const usual = usualRow(each, row.cold.answer);
+    const usual = usualRow(each, row.cold.response);
     return (["cold", "warm"] as const).flatMap((kind) =>
-      (["answer", "nextTry", "logged"] as const)
+      (["response", "nextTry", "logged"] as const)
         .filter((part) => row[kind][part] !== usual[kind][part])
         .map((part): [text: string, name: string] => [
           `${each.fault}\0${kind}, ${PARTS[part]}: ${row[kind][part]}`,
@@ -107,21 +107,21 @@ function exceptionsIn(rows: Rows): [text: string, fault: string][] {
   });
 }
 
-const PARTS: Readonly<Record<keyof Outcome, string>> = { answer: "answer", nextTry: "next try", logged: "log" };
+const PARTS: Readonly<Record<keyof Outcome, string>> = { response: "response", nextTry: "next try", logged: "log" };
 
 /** The row that the page's rules say. */
-function usualRow({ upstream: { name }, fault }: Combination, answer: string): Row {
-  const cold = { answer, nextTry: NOTHING, logged: NOTHING };
-  if (!answer.startsWith("`")) return { cold, warm: cold };
+function usualRow({ upstream: { name }, fault }: Combination, response: string): Row {
+  const cold = { response, nextTry: NOTHING, logged: NOTHING };
+  if (!response.startsWith("`")) return { cold, warm: cold };
   const nextTry = fault.includes("Retry-After") ? `${RETRY_AFTER_S} s, then ${BACK_OFF}` : BACK_OFF;
-  const notFetched = FETCHES[name].map((what) => `${what} not fetched: ${answer}`);
+  const notFetched = FETCHES[name].map((what) => `${what} not fetched: ${response}`);
   const expired = FETCHES[name].includes("session") ? ["session expired before it was replaced"] : [];
   return {
-    cold: { answer, nextTry, logged: notFetched.join("; ") },
+    cold: { response, nextTry, logged: notFetched.join("; ") },
     warm:
       name === "region"
-        ? { answer: "served", nextTry: NOTHING, logged: NOTHING }
-        : { answer: "stale served", nextTry, logged: [...expired, ...notFetched].join("; ") },
+        ? { response: "served", nextTry: NOTHING, logged: NOTHING }
+        : { response: "stale served", nextTry, logged: [...expired, ...notFetched].join("; ") },
   };
 }
 

@@ -36,7 +36,7 @@ describeUnless(tooOld, "the fuzzer", () => {
     { target: "request-reader", runs: 300_000 / SHARE, isSync: true },
     { target: "image-name", runs: 1_000_000 / SHARE, isSync: true },
     { target: "config", runs: 300_000 / SHARE, isSync: true },
-    { target: "upstream-answers", runs: 300_000 / SHARE, isSync: false },
+    { target: "upstream-responses", runs: 300_000 / SHARE, isSync: false },
   ])("$target: $runs inputs, no crash", async ({ target, runs, isSync, bundled = [] }) => {
     const bundle = join(BUNDLES, `${target}.cjs`);
     await build({

@@ -8,9 +8,9 @@ export function fuzz(data: Buffer): void {
   try {
     const { apiVersion, image } = decodeCredentialProviderRequest(data);
     const host = image.split("/")[0] ?? "";
-    const answer = JSON.parse(encodeCredentialProviderResponse(apiVersion, bearerAuth(host, "token")).toString());
-    if (answer.apiVersion !== apiVersion || answer.auth[host]?.password !== "token")
-      throw new TypeError("wrong answer");
+    const response = JSON.parse(encodeCredentialProviderResponse(apiVersion, bearerAuth(host, "token")).toString());
+    if (response.apiVersion !== apiVersion || response.auth[host]?.password !== "token")
+      throw new TypeError("wrong response");
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
   }

@@ -55,7 +55,7 @@ export function createSeeds(): Readonly<Record<string, readonly string[]>> {
       "registries:\n  endpoints:\n    icn.ocir.io: http://127.0.0.1:18080\nproxy:\n  https: http://u:p@proxy:3128\n",
       "a: &x {b: 1}\nc: *x\n<<: *x\n? [1]\n: !!binary aGk=\n---\n%TAG ! !\n",
     ],
-    "upstream-answers": [
+    "upstream-responses": [
       `0${json({ token, access_token: token, scope: "", expires_in: 3_600 })}`,
       `1${json(claims)}`,
       `2${json({ token })}`,

@@ -1,7 +1,7 @@
 /**
  * Random pulls of 300 service accounts for two audiences each, with genuine tokens and with hostile ones that copy another's claims, with and without the
- * annotation that opts in, at several registry hosts, with the cluster's keys in reach and out of it, over hours: no answer ever has a
- * token of another subject, or the node's for one that did not choose it.
+ * annotation that opts in, at several registry hosts, with the cluster's keys in reach and out of it, over hours: no response ever
+ * has a token of another subject, or the node's for one that did not choose it.
  */
 import { generateKeyPairSync } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation/secret";

@@ -54,7 +54,7 @@ export interface Archives {
   readonly good: Archive;
   /** For the other architecture, with this one's name and a matching checksum. */
   readonly foreign: Archive;
-  /** Its plugin prints an answer that no kubelet can decode. */
+  /** Its plugin prints a response that no kubelet can decode. */
   readonly babbling: Archive;
   /** The same programs, except the plugin, which reports version 0.0.9. */
   readonly older: Archive;

@@ -16,7 +16,7 @@ const COMMAND_LINE = "/run/kubelet-command-line";
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 export const PLUGIN = "/usr/local/bin/credential-provider-oke";
 export const BUCKET = "http://127.0.0.1:18090/n/tenancy/b/bucket/o/";
-/** The answer of `kubelet --version`. */
+/** The output of `kubelet --version`. */
 export const KUBELET_VERSION = "/etc/kubelet-version";
 
 const BROKER_CONFIG = `

@@ -59,11 +59,11 @@ async function pull(path: string, { args = [], env = [] }: Provider): Promise<ne
   }
 }
 
-function note(answer: string, problem: string): void {
-  if (answer.includes("the earlier provider's")) report.earlier += 1;
-  else if (/"password":"ey[^"]*\./.test(answer)) report.ours += 1;
-  else if (/"auth":\s*\{\}/.test(answer)) report.none += 1;
-  else report.failures.push(`${answer}${problem}`);
+function note(response: string, problem: string): void {
+  if (response.includes("the earlier provider's")) report.earlier += 1;
+  else if (/"password":"ey[^"]*\./.test(response)) report.ours += 1;
+  else if (/"auth":\s*\{\}/.test(response)) report.none += 1;
+  else report.failures.push(`${response}${problem}`);
   writeFileSync(`${REPORT}.new`, JSON.stringify(report));
   renameSync(`${REPORT}.new`, REPORT);
 }

@@ -228,8 +228,8 @@ async function waitForBoot(child: ChildProcess, state: string, toRoot: (hostPid:
     if (hostPid !== undefined && existsSync(`/proc/${hostPid}/root/run/systemd/private`)) {
       const root = toRoot(hostPid);
       const timeoutMs = Math.max(1, deadline - performance.now());
-      const answer = await root.exec("systemctl", ["is-system-running", "--wait"], { timeoutMs });
-      const system = answer.stdout.trim();
+      const response = await root.exec("systemctl", ["is-system-running", "--wait"], { timeoutMs });
+      const system = response.stdout.trim();
       if (system === "running" || system === "degraded") return root;
     }
     await sleep(POLL_MS);

@@ -6,7 +6,7 @@
  */
 import { loadConfig } from "@ocir-broker/credentials/config/load";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
-import { errorAnswerOf } from "@ocir-broker/credentials/pulls/error-answer";
+import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-answer";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import type { Command } from "commander";
@@ -51,6 +51,6 @@ async function answer(): Promise<Buffer | string> {
   } catch (error) {
     const line = brokerErrorLine(error);
     // The protocol wants one line.
-    return line === undefined ? errorAnswerOf(error).body : `ocir-broker: ${line.replace(/\s*\n\s*/g, " ")}\n`;
+    return line === undefined ? errorResponseOf(error).body : `ocir-broker: ${line.replace(/\s*\n\s*/g, " ")}\n`;
   }
 }

@@ -58,7 +58,7 @@ describe("ocir-broker doctor", () => {
     const file = join(folder, "transcript.json");
     const { stdout, stderr, exitCode } = await runCommand("doctor", ...args, "--record", file);
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 0 });
-    expect(stderr).toMatch(/^\d+ answers are in /);
+    expect(stderr).toMatch(/^\d+ responses are in /);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({
       format: 1,

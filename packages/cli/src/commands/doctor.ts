@@ -1,6 +1,6 @@
 /**
  * `ocir-broker doctor [IMAGE]`: explains why a pull fails on this node. Exit status 0: no problem; 1: a problem;
- * 2: doctor itself failed. With `--record` it contacts only Oracle's services and records their answers.
+ * 2: doctor itself failed. With `--record` it contacts only Oracle's services and records their responses.
  */
 import { readFileSync } from "node:fs";
 import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
@@ -58,7 +58,7 @@ export function addDoctorCommand(program: Command): void {
     )
     .option(
       "--record <file>",
-      "only record the answers of Oracle's services in a new file, without secrets, OCIDs and names",
+      "only record the responses of Oracle's services in a new file, without secrets, OCIDs and names",
     )
     .option(
       "--service-account-token <file>",
@@ -95,7 +95,7 @@ async function record(image: string | undefined, file: string, options: CommandO
   const transcript = await recordTranscript(await doctorOptions(image, options));
   writeNewFile(file, `${JSON.stringify(transcript, undefined, 1)}\n`);
   process.stderr.write(
-    `${transcript.entries.length} answers are in ${file}. Read it before you send it: no secret, OCID or name of yours should be in it.\n`,
+    `${transcript.entries.length} responses are in ${file}. Read it before you send it: no secret, OCID or name of yours should be in it.\n`,
   );
   return 0;
 }

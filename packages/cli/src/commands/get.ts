@@ -1,17 +1,17 @@
 /**
- * `ocir-broker get`: prints one answer on stdout, or one line on stderr and exit status 1; never an empty stdout with 0. Asks the
+ * `ocir-broker get`: prints one response on stdout, or one line on stderr and exit status 1; never an empty stdout with 0. Asks the
  * daemon, or Oracle's services directly if there is no daemon.
  */
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
-import { errorAnswerOf } from "@ocir-broker/credentials/pulls/error-answer";
+import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-answer";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import { API_VERSIONS } from "@ocir-broker/protocol/contract";
 import { type Command, Option } from "commander";
 import { configInForce } from "../config/config-in-force.ts";
 import { CONFIG_OPTION } from "../config/config-source.ts";
-import { askDaemon, type DaemonAnswer } from "../daemon-answer.ts";
+import { askDaemon, type DaemonResponse } from "../daemon-response.ts";
 import { reportFailure, UsageError } from "../failure.ts";
 import { environment } from "../process/environment.ts";
 import { exitNow } from "../process/exit-now.ts";
@@ -46,11 +46,11 @@ export function addGetCommand(program: Command): void {
 }
 
 async function get(image: string | undefined, options: GetOptions, command: Command): Promise<void> {
-  // Any end of this process before an answer is written is a failure.
+  // Any end of this process before a response is written is a failure.
   process.exitCode = 1;
   holdProcess();
   process.once("uncaughtException", (error) => {
-    process.stderr.write(errorAnswerOf(error).body);
+    process.stderr.write(errorResponseOf(error).body);
     exitNow();
   });
   try {
@@ -60,16 +60,16 @@ async function get(image: string | undefined, options: GetOptions, command: Comm
     await deliver(await answer(request, options), options);
   } catch (error) {
     if (error instanceof UsageError || error instanceof BrokerError) reportFailure(error);
-    else process.stderr.write(errorAnswerOf(error).body);
+    else process.stderr.write(errorResponseOf(error).body);
   }
   exitNow();
 }
 
-async function answer(request: Buffer, options: GetOptions): Promise<DaemonAnswer> {
+async function answer(request: Buffer, options: GetOptions): Promise<DaemonResponse> {
   const config = configInForce(options);
   const clock = createSystemClock();
-  const answered = await askDaemon(config.sockets.credentials, request, clock);
-  if (answered !== undefined) return answered;
+  const response = await askDaemon(config.sockets.credentials, request, clock);
+  if (response !== undefined) return response;
   const broker = createOneShotBroker({ config, environment, clock, random: systemRandom, limitMs: LIMIT_MS });
   return await broker.answer(request);
 }
@@ -79,9 +79,9 @@ function requestFor(image: string): Buffer {
 }
 
 /** @throws {BrokerError} `registry-foreign` if a password is wanted and there is none. */
-async function deliver({ status, body }: DaemonAnswer, { output }: GetOptions): Promise<void> {
+async function deliver({ status, body }: DaemonResponse, { output }: GetOptions): Promise<void> {
   if (status !== 200 || body.length === 0) {
-    process.stderr.write(status === 200 ? errorAnswerOf(undefined).body : body);
+    process.stderr.write(status === 200 ? errorResponseOf(undefined).body : body);
     return;
   }
   await writeOut(output === "json" ? `${body}\n` : `${passwordIn(body)}\n`);
@@ -91,6 +91,6 @@ async function deliver({ status, body }: DaemonAnswer, { output }: GetOptions): 
 function passwordIn(body: Buffer): string {
   const { auth } = JSON.parse(body.toString()) as { auth: Record<string, { password: string }> };
   const [first] = Object.values(auth);
-  if (first === undefined) throw new BrokerError("registry-foreign", "the answer has no credentials");
+  if (first === undefined) throw new BrokerError("registry-foreign", "the response has no credentials");
   return first.password;
 }

@@ -1,4 +1,4 @@
-/** Tests of the answers to scripts that ask for the node's kubelet and for paths. */
+/** Tests of the output for scripts that ask for the node's kubelet and for paths. */
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";

@@ -1,12 +1,12 @@
 /**
- * `ocir-broker kubelet-config check|check-answer|merge|remove|grants|locate|check-path`: checks the kubelet's provider
+ * `ocir-broker kubelet-config check|check-response|merge|remove|grants|locate|check-path`: checks the kubelet's provider
  * configuration by the kubelet's own rules and changes it without breaking it. Used by the installer, and by people
  * before they restart a kubelet.
  */
 import { buffer } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { absolutePathOf } from "@ocir-broker/foundation/trusted-path";
-import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config/answer";
+import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/answer";
 import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import type { Finding } from "@ocir-broker/kubelet-config/finding";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
@@ -65,11 +65,11 @@ export function addKubeletConfigCommand(program: Command): void {
     .action(check);
 
   kubeletConfig
-    .command("check-answer")
-    .description("read a plugin's answer from stdin; exit 1 if a kubelet could not decode it")
+    .command("check-response")
+    .description("read a plugin's response from stdin; exit 1 if a kubelet could not decode it")
     .action(async () => {
-      const answer = decodeCredentialProviderAnswer((await buffer(process.stdin)).toString());
-      if ("problem" in answer) throw commandError("answer-invalid", { detail: answer.problem });
+      const response = decodeCredentialProviderResponse((await buffer(process.stdin)).toString());
+      if ("problem" in response) throw commandError("response-invalid", { detail: response.problem });
     });
 
   kubeletConfig

@@ -28,7 +28,7 @@ async function daemonThat(listener?: RequestListener, extra: object = {}): Promi
   return config;
 }
 
-const answerStatus: RequestListener = (_request, response) => response.end(JSON.stringify(STATUS));
+const statusResponse: RequestListener = (_request, response) => response.end(JSON.stringify(STATUS));
 
 describe("ocir-broker status", () => {
   test.each([
@@ -39,7 +39,7 @@ describe("ocir-broker status", () => {
     const { stdout, exitCode } = await runCommand(
       "status",
       "--config",
-      await daemonThat(answerStatus),
+      await daemonThat(statusResponse),
       "--output",
       form,
     );
@@ -48,7 +48,7 @@ describe("ocir-broker status", () => {
   });
 
   test("reports a fault of the configuration and asks the daemon all the same", async () => {
-    const config = await daemonThat(answerStatus, { log: { level: "loud" } });
+    const config = await daemonThat(statusResponse, { log: { level: "loud" } });
     const { stdout, stderr, exitCode } = await runCommand("status", "--config", config);
     expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^ocir-broker 1\.2\.3: starting/)]);
     expect(stderr).toMatch(/^ocir-broker: config-invalid: .*config\.yaml is not valid:\n .*log\.level: must be/);
@@ -73,7 +73,7 @@ describe("ocir-broker status", () => {
     [
       "fails",
       (_request, response) => response.writeHead(500).end(JSON.stringify(STATUS)),
-      /the answer contains no status/,
+      /the response contains no status/,
     ],
   ])("says what to do about a daemon that %s", async (_what, listener, message) => {
     const { stdout, stderr, exitCode } = await runCommand("status", "--config", await daemonThat(listener));

@@ -81,22 +81,22 @@ async function watch(options: CommandOptions): Promise<never> {
 }
 
 async function read(socket: string, output: CommandOptions["output"], clock: Clock): Promise<string> {
-  const answer = await askHealthSocket(socket, "/status", clock);
-  if ("failure" in answer) {
+  const response = await askHealthSocket(socket, "/status", clock);
+  if ("failure" in response) {
     const since = disabledSince();
     if (since !== undefined) return render({ disabledSince: since }, output, () => disabledText(since));
-    if (answer.failure === "EACCES") {
+    if (response.failure === "EACCES") {
       throw new Error(`socket-denied: ${socket}: permission denied: run as root, or join the group ${HEALTH_GROUP}`);
     }
-    const failure = FAILURES[answer.failure] ?? "the daemon does not answer";
-    const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";
+    const failure = FAILURES[response.failure] ?? "the daemon does not answer";
+    const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
     const code: DiagnosisName = isDown ? "daemon-down" : "daemon-stuck";
     const verb = isDown ? "start" : "restart";
     const lastStep = `${`to ${verb} it:`.padEnd(LABEL_WIDTH)}systemctl ${verb} ocir-broker.service`;
-    throw new Error(`${code}: ${socket}: ${failure} (${answer.failure})${NEXT}\n  ${lastStep}`);
+    throw new Error(`${code}: ${socket}: ${failure} (${response.failure})${NEXT}\n  ${lastStep}`);
   }
-  const status = parse(answer.body.toString());
-  if (answer.status !== 200 || status === undefined) throw commandError("status-invalid", { place: socket });
+  const status = parse(response.body.toString());
+  if (response.status !== 200 || status === undefined) throw commandError("status-invalid", { place: socket });
   return render(status, output, () => renderStatus(status));
 }
 

@@ -1,4 +1,4 @@
-/** Writes an answer to standard output. */
+/** Writes a response to standard output. */
 
 /** Resolves once it is written, rejects if the reader is gone. */
 export function writeOut(text: string | Buffer): Promise<void> {

@@ -47,7 +47,7 @@ export type AccessEvent =
 
 export interface RepositoryAccessOptions {
   readonly clock: Clock;
-  /** Asks the registry with the live token. Rejects without an answer. */
+  /** Asks the registry with the live token. Rejects without a response. */
   readonly probe: (registryHost: string, repository: string) => Promise<Access>;
   /** Identifies the live token, so that a good result counts only for the token it was seen with. */
   readonly liveToken: (registryHost: string) => unknown;
@@ -154,7 +154,7 @@ export class RepositoryAccess {
     repository.isProbing = false;
   }
 
-  /** Probes and records the result. Without an answer, it changes no mark and returns undefined. */
+  /** Probes and records the result. Without a response, it changes no mark and returns undefined. */
   async #probe(repository: Repository): Promise<Access | undefined> {
     const { clock, liveToken, onEvent } = this.#options;
     const { registryHost, name } = repository;
@@ -182,7 +182,7 @@ export class RepositoryAccess {
 
   /** The first probe finds a late policy; only a late dynamic group needs a fresh session and token. */
   async #heal(repository: Repository, intervalMs: number): Promise<void> {
-    // Without an answer nothing is known about the live token, so there is no reason to refresh it.
+    // Without a response nothing is known about the live token, so there is no reason to refresh it.
     if ((await this.#probe(repository)) === "denied" && (await this.#refresh(repository, intervalMs)))
       await this.#probe(repository);
   }

@@ -58,7 +58,7 @@ describe("createDockerCredentials", () => {
     expect(get).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 0 });
   });
 
-  it("makes an answer of whatever goes wrong", async () => {
+  it("makes a response of whatever goes wrong", async () => {
     const { ask, get } = setUp();
     get.mockRejectedValue(new Error("secret text"));
     const failed = await ask(HOST);

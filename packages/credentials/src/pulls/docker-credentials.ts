@@ -3,7 +3,7 @@
  * user name and a secret. There is no repository, so nothing is probed or healed; and no anonymous entry, since these clients
  * accept only one pair of credentials.
  *
- * Never throws: a failure is an answer, as for the kubelet.
+ * Never throws: a failure is a response, as for the kubelet.
  */
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
@@ -14,9 +14,9 @@ import {
   decodeDockerCredentialRequest,
   encodeDockerCredentialResponse,
 } from "@ocir-broker/protocol/docker-credential";
-import { errorAnswerOf } from "./error-answer.ts";
-import { JSON_TYPE, textAnswer } from "./http-answer.ts";
-import type { AnswerCredentials, CredentialsAnswer, KubeletCredentialsOptions } from "./kubelet-credentials.ts";
+import { errorResponseOf } from "./error-response.ts";
+import { JSON_TYPE, textResponse } from "./http-response.ts";
+import type { AnswerCredentials, CredentialsResponse, KubeletCredentialsOptions } from "./kubelet-credentials.ts";
 
 export interface DockerCredentialsOptions extends Omit<KubeletCredentialsOptions, "access" | "pullTokens"> {
   readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
@@ -25,13 +25,13 @@ export interface DockerCredentialsOptions extends Omit<KubeletCredentialsOptions
 export function createDockerCredentials(options: DockerCredentialsOptions): AnswerCredentials {
   const { clock, deadlineMs, registries, tokens } = options;
 
-  async function answer(serverUrl: string, registryHost: string): Promise<CredentialsAnswer> {
+  async function answer(serverUrl: string, registryHost: string): Promise<CredentialsResponse> {
     const deadlineAtMs = clock.monotonicMs() + deadlineMs;
     const leftMs = (): number => Math.max(0, deadlineAtMs - clock.monotonicMs());
     const image = { registryHost };
 
     if (!(await registries.isAllowed(registryHost, leftMs()))) {
-      return { ...textAnswer(404, `${CREDENTIALS_NOT_FOUND}\n`), outcome: "foreign", image };
+      return { ...textResponse(404, `${CREDENTIALS_NOT_FOUND}\n`), outcome: "foreign", image };
     }
     const { entry, outcome } = await tokens.get(registryHost, { waitMs: leftMs() });
     const body = encodeDockerCredentialResponse(serverUrl, bearerCredentials(entry.value.reveal()));
@@ -39,14 +39,14 @@ export function createDockerCredentials(options: DockerCredentialsOptions): Answ
   }
 
   return async (body) => {
-    let image: CredentialsAnswer["image"];
+    let image: CredentialsResponse["image"];
     try {
       const { serverUrl, registryHost: spelled } = decodeDockerCredentialRequest(body);
       const registryHost = withoutDefaultPort(spelled);
       image = { registryHost };
       return await answer(serverUrl, registryHost);
     } catch (error) {
-      return { ...errorAnswerOf(error), outcome: "error", image, error };
+      return { ...errorResponseOf(error), outcome: "error", image, error };
     }
   };
 }

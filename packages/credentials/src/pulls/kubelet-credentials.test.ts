@@ -116,7 +116,7 @@ describe("createKubeletCredentials", () => {
     expect(await answer(body)).toMatchObject({ status: 200 });
   });
 
-  it("makes an answer of whatever goes wrong, and says for which image", async () => {
+  it("makes a response of whatever goes wrong, and says for which image", async () => {
     const { answer, parts } = setUp();
     parts.get.mockRejectedValue(new Error("secret text"));
     const failed = await answer(requestFor(`${HOST}/ns/app`));

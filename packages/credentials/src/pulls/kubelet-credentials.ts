@@ -1,8 +1,8 @@
 /**
- * One pull: from the kubelet's request to the answer that it reads, both as bytes.
+ * One pull: from the kubelet's request to the response that it reads, both as bytes.
  *
- * Reads as decode → host → rules → token → access → answer; the packages below make each decision.
- * Never throws: a failure is an answer with a stable code and what to do next.
+ * Reads as decode → host → rules → token → access → response; the packages below make each decision.
+ * Never throws: a failure is a response with a stable code and what to do next.
  */
 import type { Outcome } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -14,15 +14,15 @@ import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response
 import type { RepositoryAccess } from "../access/repository-access.ts";
 import type { PullToken, PullTokens } from "../service-accounts/pull-tokens.ts";
 import type { Registries } from "../tokens/registries.ts";
-import { errorAnswerOf } from "./error-answer.ts";
-import { type HttpAnswer, JSON_TYPE } from "./http-answer.ts";
+import { errorResponseOf } from "./error-response.ts";
+import { type HttpResponse, JSON_TYPE } from "./http-response.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 
-export interface CredentialsAnswer extends HttpAnswer {
+export interface CredentialsResponse extends HttpResponse {
   readonly outcome: RequestOutcome;
   /** The requested image, if it could be parsed; clients other than the kubelet only name a registry host. */
   readonly image?: (Pick<ImageName, "registryHost"> & Partial<ImageName>) | undefined;
-  /** Whose token the answer has; undefined without one. */
+  /** Whose token the response has; undefined without one. */
   readonly identity?: PullToken["identity"];
   /** Why it is the node's although a service account asked. */
   readonly failure?: unknown;
@@ -30,7 +30,7 @@ export interface CredentialsAnswer extends HttpAnswer {
   readonly error?: unknown;
 }
 
-export type AnswerCredentials = (body: Buffer) => Promise<CredentialsAnswer>;
+export type AnswerCredentials = (body: Buffer) => Promise<CredentialsResponse>;
 
 export interface KubeletCredentialsOptions {
   readonly clock: Clock;
@@ -46,7 +46,7 @@ const HEAL_WAIT_MS = 5_000;
 export function createKubeletCredentials(options: KubeletCredentialsOptions): AnswerCredentials {
   const { clock, deadlineMs, registries, pullTokens, access } = options;
 
-  async function answer(request: CredentialProviderRequest, image: ImageName): Promise<CredentialsAnswer> {
+  async function answer(request: CredentialProviderRequest, image: ImageName): Promise<CredentialsResponse> {
     const deadlineAtMs = clock.monotonicMs() + deadlineMs;
     const leftMs = (): number => Math.max(0, deadlineAtMs - clock.monotonicMs());
 
@@ -70,13 +70,13 @@ export function createKubeletCredentials(options: KubeletCredentialsOptions): An
       image = parseImage(request.image);
       return await answer(request, image);
     } catch (error) {
-      return { ...errorAnswerOf(error), outcome: "error", image, error };
+      return { ...errorResponseOf(error), outcome: "error", image, error };
     }
   };
 }
 
 /** For a registry that is not Oracle's: no credentials, so the kubelet continues with its other sources. */
-function nothingFor({ apiVersion }: CredentialProviderRequest, image: ImageName): CredentialsAnswer {
+function nothingFor({ apiVersion }: CredentialProviderRequest, image: ImageName): CredentialsResponse {
   const body = encodeCredentialProviderResponse(apiVersion, {});
   return { status: 200, contentType: JSON_TYPE, body, outcome: "foreign", image };
 }
@@ -86,7 +86,7 @@ function tokenFor(
   image: ImageName,
   { entry, identity, failure, ...found }: PullToken,
   outcome: Outcome | "denied" = found.outcome,
-): CredentialsAnswer {
+): CredentialsResponse {
   // The kubelet's comparison with the image is case-sensitive, so the key uses the image's spelling.
   const registryHost = asSpelled.slice(0, asSpelled.indexOf("/"));
   const body = encodeCredentialProviderResponse(apiVersion, bearerAuth(registryHost, entry.value.reveal()));

@@ -43,7 +43,7 @@ function writeKubeconfig(ca: object, server = simulator.clusterUrl.origin): void
   write("kubelet.conf", JSON.stringify(config));
 }
 
-/** The status of an answer, or the error's code. */
+/** The status of a response, or the error's code. */
 async function ask(cluster: ReturnType<typeof clusterOf>): Promise<number | string> {
   try {
     const url = new URL("/openid/v1/jwks", cluster.apiServer());

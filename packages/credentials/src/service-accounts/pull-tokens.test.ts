@@ -14,13 +14,13 @@ const ANNOTATED = { select: "annotated" } as const;
 
 function setUp(changed: Partial<PullTokensOptions["settings"]> = {}, hasExchange = true) {
   const clock = createFakeClock();
-  const answerOf = (text: string) =>
+  const resultOf = (text: string) =>
     vi.fn(async (_host: string, ..._rest: unknown[]) => ({
       entry: { value: new Secret(text), obtainedAtMs: 0, expiresAtMs: 1 },
       outcome: "hit" as const,
     }));
-  const node = answerOf("node");
-  const own = answerOf("service-account");
+  const node = resultOf("node");
+  const own = resultOf("service-account");
   const settings = { select: "all", annotation: ANNOTATION, fallback: "none", ...changed } as const;
   const serviceAccounts = hasExchange ? { get: own } : undefined;
   const pulls = createPullTokens({ clock, settings, tokens: { get: node }, serviceAccounts });

@@ -2,7 +2,7 @@
  * Decides whose token a pull gets: the node's, or that of the pod's service account. Fails closed: without a token exchange, and if
  * it fails, the node's identity is used only if the configuration says so.
  */
-import type { Answer, RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { CacheResult, RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { RequestedServiceAccount } from "@ocir-broker/protocol/request";
@@ -10,7 +10,7 @@ import type { Config } from "../config/schema.ts";
 import { BrokerError } from "../errors/broker-error.ts";
 import type { ServiceAccountCache } from "./service-account-cache.ts";
 
-export interface PullToken extends Answer<Secret> {
+export interface PullToken extends CacheResult<Secret> {
   readonly identity: "node" | "service-account";
   /** Why the node's token is served for a service account, if `serviceAccounts.fallback` allows it. */
   readonly failure?: unknown;
@@ -48,8 +48,8 @@ export function createPullTokens({ clock, settings, tokens, serviceAccounts }: P
   async function ofServiceAccount(registryHost: string, pod: RequestedServiceAccount, deadlineAtMs: number) {
     if (serviceAccounts === undefined)
       throw new BrokerError("service-accounts-off", "serviceAccounts.tokenExchange is none");
-    const answer = await serviceAccounts.get(registryHost, pod.token, { deadlineAtMs });
-    return { ...answer, identity: "service-account" as const };
+    const result = await serviceAccounts.get(registryHost, pod.token, { deadlineAtMs });
+    return { ...result, identity: "service-account" as const };
   }
 
   /** In opt-in mode a service account that has not opted in uses the node's identity. */

@@ -69,8 +69,8 @@ const issue = async (wanted: Partial<WantedServiceAccountToken> = {}) =>
 /** The service account and the id of a registry token, which a failure shows; the starts of two JWTs look the same. */
 async function get(token: Secret, registryHost = HOST): Promise<string> {
   const deadlineAtMs = clock.monotonicMs() + LIMIT_MS;
-  const answer = await serviceAccounts.pullTokens.get(registryHost, { token, annotations: {} }, { deadlineAtMs });
-  const claims = claimsOf(answer.entry.value.reveal());
+  const result = await serviceAccounts.pullTokens.get(registryHost, { token, annotations: {} }, { deadlineAtMs });
+  const claims = claimsOf(result.entry.value.reveal());
   return `${claims["namespace"]}/${claims["service_account"]} ${String(claims["jti"]).slice(0, 8)}`;
 }
 
@@ -84,9 +84,9 @@ function asked() {
 describe("createServiceAccountCache", () => {
   it("gives each service account its own token, for one token exchange and one fetch each, however many pods ask", async () => {
     const pods = Array.from({ length: 20 }, (_, pod) => issue({ serviceAccount: `puller-${pod % 5}` }));
-    const answers = await Promise.all((await Promise.all(pods)).map((token) => get(token)));
-    expect(answers.map(subjectOf)).toEqual(answers.map((_, pod) => `shop/puller-${pod % 5}`));
-    expect(new Set(answers).size).toBe(5);
+    const results = await Promise.all((await Promise.all(pods)).map((token) => get(token)));
+    expect(results.map(subjectOf)).toEqual(results.map((_, pod) => `shop/puller-${pod % 5}`));
+    expect(new Set(results).size).toBe(5);
     expect(asked()).toEqual({ exchanges: 5, tokens: 5, keys: 1 });
     expect(serviceAccounts.serviceAccountCount()).toBe(5);
   });

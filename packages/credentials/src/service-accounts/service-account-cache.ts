@@ -1,13 +1,13 @@
 /**
  * Registry tokens of service accounts, one for each registry host and subject.
  *
- * Claims select a cached answer only after their signature was verified, or after Oracle has accepted the token they are in. A pod's
- * token is used for one token exchange and forgotten; what stays of it is a hash. Nothing is fetched without a pod's token, so
- * nothing is renewed after the last one has ended.
+ * Claims select a cached response only after their signature was verified, or after Oracle has accepted the token they are in. A
+ * pod's token is used for one token exchange and forgotten; what stays of it is a hash. Nothing is fetched without a pod's token,
+ * so nothing is renewed after the last one has ended.
  */
 import { hash } from "node:crypto";
 import { OnDemandCache, type OnDemandCacheOptions } from "@ocir-broker/expiring-cache/on-demand-cache";
-import type { Answer } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { CacheResult } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
@@ -29,7 +29,7 @@ export interface ServiceAccountCache {
    * Ends before `deadlineAtMs` on the monotonic clock; what takes longer is finished for the next caller.
    * @throws {TokenExchangeError}, and the errors of registry and cache.
    */
-  get(registryHost: string, token: Secret, options: { deadlineAtMs: number }): Promise<Answer<Secret>>;
+  get(registryHost: string, token: Secret, options: { deadlineAtMs: number }): Promise<CacheResult<Secret>>;
   /** Service accounts with a session. */
   readonly size: number;
   close(): void;

@@ -79,8 +79,8 @@ function setUp(options: { deadlineMs?: number } = {}) {
 describe("createTokenCache", () => {
   it("makes one session and one token for all who ask at once", async () => {
     const { get, counts } = setUp();
-    const answers = await Promise.all(Array.from({ length: 50 }, get));
-    expect(new Set(answers.map(({ entry }) => entry.value.reveal())).size).toBe(1);
+    const results = await Promise.all(Array.from({ length: 50 }, get));
+    expect(new Set(results.map(({ entry }) => entry.value.reveal())).size).toBe(1);
     expect(counts).toEqual({ sessions: 1, tokens: 1 });
   });
 
@@ -108,8 +108,8 @@ describe("createTokenCache", () => {
     const { entry } = await get();
     cloud.isDown = true;
     for (let minute = 0; minute < 59; minute++) {
-      const answer = await get();
-      expect(answer.entry).toBe(entry);
+      const result = await get();
+      expect(result.entry).toBe(entry);
       expect(clock.monotonicMs()).toBeLessThan(entry.expiresAtMs);
       await clock.advance(MINUTE_MS);
     }

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { textAnswer } from "@ocir-broker/credentials/pulls/http-answer";
+import { textResponse } from "@ocir-broker/credentials/pulls/http-answer";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
@@ -28,7 +28,7 @@ beforeEach(() => {
 /** Answers at once, or `/later` when released. */
 async function start(limits: Partial<ServerLimits> = {}, clock: Clock = createSystemClock()): Promise<BoundedServer> {
   const server = createBoundedServer({ ...LIMITS, ...limits }, clock, ({ target }, respond) => {
-    const answer = (): void => respond(textAnswer(200, "hello\n"));
+    const answer = (): void => respond(textResponse(200, "hello\n"));
     if (target === "/later") release.push(answer);
     else answer();
   });
@@ -132,12 +132,12 @@ describe("createBoundedServer", () => {
     ["within its request", "GET / HTTP", /^HTTP\/1.1 400 /],
     ["within its body", "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx", /^HTTP\/1.1 400 /],
     ["without a request", "", /^$/],
-  ])("answers a client that ends its side %s, and keeps no connection", async (_title, sent, answer) => {
+  ])("answers a client that ends its side %s, and keeps no connection", async (_title, sent, response) => {
     const running = await start();
     const socket = await dial();
     const heard = heardOf(socket);
     socket.end(sent);
-    expect(await heard).toMatch(answer);
+    expect(await heard).toMatch(response);
     await running.stop(60_000);
   });
 
@@ -167,7 +167,7 @@ describe("createBoundedServer", () => {
     expect(heard).toContain("hello");
   });
 
-  it("closes a connection behind its answer, even if the client does not", async () => {
+  it("closes a connection behind its response, even if the client does not", async () => {
     await start({ maxConnections: 1, silenceMs: 60_000 });
     for (let time = 0; time < 3; time += 1) {
       let heard = "";
@@ -185,7 +185,7 @@ describe("createBoundedServer with a limiter", () => {
     ["a request", REQUEST, /^HTTP\/1.1 200 /],
     ["what is not HTTP", "nonsense\r\n\r\n", /^HTTP\/1.1 400 /],
     ["a request that is cut off", "GET / HTTP", /^HTTP\/1.1 400 /],
-  ])("answers %s once, when the limiter starts it", async (_title, sent, answer) => {
+  ])("answers %s once, when the limiter starts it", async (_title, sent, response) => {
     const clock = createFakeClock();
     const queued: (() => unknown)[] = [];
     await start({ limiter: { add: (work) => queued.push(work) > 0, close() {} } }, clock);
@@ -196,7 +196,7 @@ describe("createBoundedServer with a limiter", () => {
     await clock.advance(LIMITS.headersMs + LIMITS.requestMs);
     expect(queued).toHaveLength(1);
     queued[0]?.();
-    expect(await heard).toMatch(answer);
+    expect(await heard).toMatch(response);
   });
 
   it("limits how often it refuses, even if requests have no limit", async () => {

@@ -2,12 +2,12 @@
  * An HTTP server for a Unix socket that a slow, hostile or broken client cannot block, and that shuts down gracefully. Knows no
  * route.
  *
- * One connection costs one small request at most: after it, nothing more is read, and the connection ends with the answer.
+ * One connection costs one small request at most: after it, nothing more is read, and the connection ends with the response.
  * node:http would parse every request of a 64 KiB read before its first handler runs.
  */
 import { createServer, type Socket } from "node:net";
-import { errorAnswer } from "@ocir-broker/credentials/pulls/error-answer";
-import { encodeAnswer, type HttpAnswer } from "@ocir-broker/credentials/pulls/http-answer";
+import { errorResponse } from "@ocir-broker/credentials/pulls/error-answer";
+import { encodeResponse, type HttpResponse } from "@ocir-broker/credentials/pulls/http-answer";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
@@ -19,7 +19,7 @@ export interface ServerLimits {
   readonly headersMs: number;
   /** From connection to the last byte of the request's body. Longer than `headersMs`. */
   readonly requestMs: number;
-  /** Without a byte in either direction, such as a client that stops reading. Longer than the time limit of any answer. */
+  /** Without a byte in either direction, such as a client that stops reading. Longer than the time limit of any response. */
   readonly silenceMs: number;
   readonly maxBodyBytes: number;
   /** Concurrent connections; more are closed at once. Default: no limit. */
@@ -29,7 +29,7 @@ export interface ServerLimits {
 }
 
 /** Calls `respond` once. */
-export type RequestHandler = (request: HttpRequest, respond: (answer: HttpAnswer) => void) => void;
+export type RequestHandler = (request: HttpRequest, respond: (response: HttpResponse) => void) => void;
 
 export interface BoundedServer {
   /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
@@ -44,7 +44,7 @@ const REFUSAL_RATE = { burst: 4, spacingMs: 2.5, maxQueued: 256 };
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /**
- * A client whose body is refused may still be sending it. It must be able to read the answer before its sending fails, so the
+ * A client whose body is refused may still be sending it. It must be able to read the response before its sending fails, so the
  * connection stays half-open for this long, unread.
  */
 const LINGER_MS = 1_000;
@@ -79,14 +79,15 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
 
     function refuse(code: ReaderRefusal | "request-incomplete"): void {
       enqueue(() => {
-        if (code !== "body-too-large") respond(errorAnswer(code));
-        else if (!socket.destroyed) socket.end(encodeAnswer(errorAnswer(code), reader.method)).setTimeout(LINGER_MS);
+        if (code !== "body-too-large") respond(errorResponse(code));
+        else if (!socket.destroyed)
+          socket.end(encodeResponse(errorResponse(code), reader.method)).setTimeout(LINGER_MS);
       }, refusals);
     }
 
-    function respond(answer: HttpAnswer): void {
+    function respond(response: HttpResponse): void {
       if (socket.destroyed) return;
-      socket.end(encodeAnswer(answer, reader.method));
+      socket.end(encodeResponse(response, reader.method));
       socket.destroySoon();
     }
 

@@ -1,11 +1,11 @@
 /**
  * The credentials socket's routes: `POST /v1/credentials` for the kubelet, `POST /v1/docker-credential` for root's tools.
  *
- * Passes the body on without interpreting it. Counts and logs after the answer is written, so that the client does not wait
+ * Passes the body on without interpreting it. Counts and logs after the response is written, so that the client does not wait
  * for either.
  */
-import { errorAnswer } from "@ocir-broker/credentials/pulls/error-answer";
-import type { AnswerCredentials, CredentialsAnswer } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import { errorResponse } from "@ocir-broker/credentials/pulls/error-answer";
+import type { AnswerCredentials, CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
 import { type BoundedServer, createBoundedServer, type RequestHandler } from "./bounded-server.ts";
@@ -14,9 +14,9 @@ export interface CredentialsServerOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
   readonly answerDockerCredential: AnswerCredentials;
-  /** Time limit of an answer. */
+  /** Time limit of a response. */
   readonly deadlineMs: number;
-  readonly onServed: (answer: CredentialsAnswer, elapsedMs: number) => void;
+  readonly onServed: (response: CredentialsResponse, elapsedMs: number) => void;
 }
 
 /** After the deadline, for a client that stops reading. */
@@ -37,8 +37,8 @@ export function createCredentialsServer(options: CredentialsServerOptions): Boun
 
   const serve: RequestHandler = async ({ method, target, body }, respond) => {
     const answer = routes.get(target);
-    if (answer === undefined) return respond(errorAnswer("not-found"));
-    if (method !== "POST") return respond({ ...errorAnswer("method-not-allowed"), allow: "POST" });
+    if (answer === undefined) return respond(errorResponse("not-found"));
+    if (method !== "POST") return respond({ ...errorResponse("method-not-allowed"), allow: "POST" });
     const startedAtMs = clock.monotonicMs();
     const result = await answer(body);
     respond(result);

@@ -5,8 +5,8 @@
  * Each body is rendered at most once a second, connections are limited and requests queued, so that busy clients cannot
  * starve pulls. health.ts and metrics.ts decide what is shown.
  */
-import { errorAnswer } from "@ocir-broker/credentials/pulls/error-answer";
-import { type HttpAnswer, jsonAnswer, textAnswer } from "@ocir-broker/credentials/pulls/http-answer";
+import { errorResponse } from "@ocir-broker/credentials/pulls/error-answer";
+import { type HttpResponse, jsonResponse, textResponse } from "@ocir-broker/credentials/pulls/http-answer";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter } from "@ocir-broker/foundation/time/limiter";
@@ -25,7 +25,7 @@ const LIMITS = {
   maxConnections: MAX_CONNECTIONS,
 };
 
-/** 400 answers a second take about 3 % of the event loop; a credentials request waits for at most four of them, 0.3 ms. */
+/** 400 responses a second take about 3 % of the event loop; a credentials request waits for at most four of them, 0.3 ms. */
 const RATE = { burst: 4, spacingMs: 2.5, maxQueued: MAX_CONNECTIONS };
 
 /** How long a rendered body is reused. */
@@ -48,40 +48,42 @@ export interface HealthServerOptions {
 }
 
 export function createHealthServer({ clock, health, renderMetrics, onFailed }: HealthServerOptions): BoundedServer {
-  const routes = new Map<string, () => Promise<HttpAnswer>>([
-    ["/", async () => textAnswer(200, PATHS)],
-    // Any answer proves that the process is alive; upstreams do not matter.
-    ["/livez", async () => textAnswer(200, "ok\n")],
+  const routes = new Map<string, () => Promise<HttpResponse>>([
+    ["/", async () => textResponse(200, PATHS)],
+    // Any response proves that the process is alive; upstreams do not matter.
+    ["/livez", async () => textResponse(200, "ok\n")],
     [
       "/readyz",
-      remembered(clock, async () => (health.isServing() ? textAnswer(200, "ready\n") : textAnswer(503, "not ready\n"))),
+      remembered(clock, async () =>
+        health.isServing() ? textResponse(200, "ready\n") : textResponse(503, "not ready\n"),
+      ),
     ],
-    ["/healthz", remembered(clock, async () => jsonAnswer(health.isServing() ? 200 : 503, health.summary()))],
-    ["/status", remembered(clock, async () => jsonAnswer(200, health.details()))],
+    ["/healthz", remembered(clock, async () => jsonResponse(health.isServing() ? 200 : 503, health.summary()))],
+    ["/status", remembered(clock, async () => jsonResponse(200, health.details()))],
     [
       "/metrics",
-      remembered(clock, async () => ({ ...textAnswer(200, await renderMetrics()), contentType: METRICS_TYPE })),
+      remembered(clock, async () => ({ ...textResponse(200, await renderMetrics()), contentType: METRICS_TYPE })),
     ],
   ]);
 
   const serve: RequestHandler = async ({ method, target }, respond) => {
     const render = routes.get(target.split("?", 1)[0] ?? "");
-    if (render === undefined) return respond(errorAnswer("not-found"));
+    if (render === undefined) return respond(errorResponse("not-found"));
     if (method !== "GET" && method !== "HEAD")
-      return respond({ ...errorAnswer("method-not-allowed"), allow: "GET, HEAD" });
+      return respond({ ...errorResponse("method-not-allowed"), allow: "GET, HEAD" });
     try {
       respond(await render());
     } catch (error) {
       onFailed(codeOf(error));
-      respond(errorAnswer("internal"));
+      respond(errorResponse("internal"));
     }
   };
 
   return createBoundedServer({ ...LIMITS, limiter: createLimiter({ clock, ...RATE }) }, clock, serve);
 }
 
-function remembered(clock: Clock, render: () => Promise<HttpAnswer>): () => Promise<HttpAnswer> {
-  let rendered: Promise<HttpAnswer> | undefined;
+function remembered(clock: Clock, render: () => Promise<HttpResponse>): () => Promise<HttpResponse> {
+  let rendered: Promise<HttpResponse> | undefined;
   let untilMs = 0;
   return () => {
     const nowMs = clock.monotonicMs();

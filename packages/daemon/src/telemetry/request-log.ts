@@ -2,12 +2,12 @@
  * Logs one line for each request. At info, because pulls are rare and "did the kubelet ask at all?" is the first question
  * when one fails.
  */
-import type { CredentialsAnswer } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import type { CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Log } from "./log.ts";
 
-export function logRequest(log: Log, answer: CredentialsAnswer, elapsedMs: number): void {
-  const { outcome, image, identity, failure, error } = answer;
+export function logRequest(log: Log, response: CredentialsResponse, elapsedMs: number): void {
+  const { outcome, image, identity, failure, error } = response;
   const durationMs = Math.round(elapsedMs * 1_000) / 1_000;
   const facts = { outcome, durationMs, registryHost: image?.registryHost, repository: image?.repository };
   if (failure !== undefined) log.warn({ ...facts, identity, code: codeOf(failure) }, "request answered with fallback");

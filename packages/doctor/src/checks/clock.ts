@@ -1,14 +1,14 @@
-/** Compares this node's clock with the Date of a service's answer: OCI refuses signatures that are more than 5 minutes off. */
+/** Compares this node's clock with the Date of a service's response: OCI refuses signatures that are more than 5 minutes off. */
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import { attempt } from "../attempt.ts";
 import type { Check } from "../check-context.ts";
 import { finding } from "../finding.ts";
 
-/** Warns well before OCI refuses, but not because of a Date's whole seconds and the answer's latency. */
+/** Warns well before OCI refuses, but not because of a Date's whole seconds and the response's latency. */
 const DRIFT_FROM_MS = 60_000;
 
 export const checkClock: Check = async ({ cloud, clock, registryHost }) => {
-  // Any answer has a Date; the last one counts, as its service verifies signatures.
+  // Any response has a Date; the last one counts, as its service verifies signatures.
   await attempt(registryHost().then((host) => cloud.token(host)));
   await attempt(cloud.session());
   const offsets = cloud.requests.flatMap(({ url, response, service }) => {
@@ -19,7 +19,7 @@ export const checkClock: Check = async ({ cloud, clock, registryHost }) => {
     return [{ host: url.host, service, aheadMs: wallThenMs - serverDateMs, isRefused }];
   });
   const told = offsets.findLast(({ service }) => service !== "metadata") ?? offsets.at(-1);
-  if (told === undefined) return [finding("clock-unknown", "no answer had a Date header")];
+  if (told === undefined) return [finding("clock-unknown", "no response had a Date header")];
   const seconds = Math.round(Math.abs(told.aheadMs) / 1_000);
   const difference = seconds === 0 ? "agrees with" : `is ${seconds} s ${told.aheadMs > 0 ? "ahead of" : "behind"}`;
   const evidence = `this clock ${difference} that of ${told.host}`;

@@ -32,13 +32,13 @@ const RECENT_SECONDS = 600;
 
 export const checkDaemon: Check = async ({ config, files, clock, version }) => {
   const path = config.sockets.health;
-  const answer = await askHealthSocket(files.locate(path), "/status", clock);
-  if ("failure" in answer) {
-    if (answer.failure === "EACCES") return [finding("needs-root", `${path}: EACCES`)];
-    const isDown = answer.failure === "ENOENT" || answer.failure === "ECONNREFUSED";
-    return [finding(isDown ? "daemon-down" : "daemon-stuck", `${path}: ${answer.failure}`)];
+  const response = await askHealthSocket(files.locate(path), "/status", clock);
+  if ("failure" in response) {
+    if (response.failure === "EACCES") return [finding("needs-root", `${path}: EACCES`)];
+    const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
+    return [finding(isDown ? "daemon-down" : "daemon-stuck", `${path}: ${response.failure}`)];
   }
-  const { data } = status.safeParse(parseJson(answer.body.toString()));
+  const { data } = status.safeParse(parseJson(response.body.toString()));
   if (data === undefined)
     return [finding("daemon-version", `${path}: this release does not know this form of /status`)];
   const found = [healthFinding(data), ...configFindings(data), ...serviceAccountFindings(data)];

@@ -21,7 +21,7 @@ export const checkIdentity: Check = async (context) => {
   const found = certificate === undefined ? [] : [finding(certificate.name, certificate.evidence)];
   if ("value" in session) {
     const leftMs = session.value.expiresAtMs - clock.monotonicMs();
-    return [...found, finding("session-ok", `${lastAnswer(context)}; valid for ${minutes(leftMs)}`)];
+    return [...found, finding("session-ok", `${lastResponse(context)}; valid for ${minutes(leftMs)}`)];
   }
   const code = codeOf(session.error);
   // The clock check reports this, with the offset.
@@ -37,8 +37,8 @@ export const checkIdentity: Check = async (context) => {
     return [...found, notChecked("the identity", cause, "it needs the certificate from the metadata service")];
   }
   const name = findingOfCode(code) ?? "check-failed";
-  if (OF_CERTIFICATE.test(name)) return [finding(name, certificate?.evidence ?? lastAnswer(context))];
-  return [...found, finding(name, lastAnswer(context))];
+  if (OF_CERTIFICATE.test(name)) return [finding(name, certificate?.evidence ?? lastResponse(context))];
+  return [...found, finding(name, lastResponse(context))];
 };
 
 /** The certificate as received, even if it was not accepted. */
@@ -55,7 +55,7 @@ function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evid
   return { name: isChained ? "certificate-ok" : "certificate-chain", evidence };
 }
 
-function lastAnswer({ cloud }: CheckContext): string {
+function lastResponse({ cloud }: CheckContext): string {
   const last = cloud.requests.findLast(({ service }) => service !== "registry");
   return last === undefined ? "no service answered" : describeRequest(last);
 }

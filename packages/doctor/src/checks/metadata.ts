@@ -13,7 +13,7 @@ interface Seen {
 export const checkMetadata: Check = async (context) => {
   const seen = await Promise.all(context.cloud.metadataBaseUrls.map((base) => ask(base, context)));
   const evidence = seen.map((each) => each.evidence).join("; ");
-  // Most nodes have only one of the two address families, so the better answer counts.
+  // Most nodes have only one of the two address families, so the better response counts.
   const best =
     seen.find(({ name }) => name === "metadata-ok") ?? seen.find(({ name }) => name !== "metadata-unreachable");
   return [finding(best?.name ?? "metadata-unreachable", evidence)];

@@ -1,4 +1,4 @@
-/** Checks that the plugin's program exists, is executable and of this release; plugin-answer.ts checks its answer. */
+/** Checks that the plugin's program exists, is executable and of this release; plugin-response.ts checks its response. */
 import { join } from "node:path";
 import { PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../check-context.ts";

@@ -1,5 +1,5 @@
 /**
- * Turns an answer into its shape, without its content: the only way from a recorded request into a transcript.
+ * Turns a response into its shape, without its content: the only way from a recorded request into a transcript.
  *
  * Works by allow-lists, not by removal: kinds, lifetimes, and the names, values and words of shown-words.ts and
  * shown-values.ts. A token, key, OCID or chosen name never gets in.

@@ -1,6 +1,6 @@
 /**
  * `doctor --record`: sends metadata service, auth service and registry every request that the broker and its simulator make
- * assumptions about, and records the redacted answers. Comparing transcripts shows where the simulator differs.
+ * assumptions about, and records the redacted responses. Comparing transcripts shows where the simulator differs.
  */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { Secret } from "@ocir-broker/foundation/secret";
@@ -21,7 +21,7 @@ interface TranscriptEntry {
   /** Method and path, without names. */
   readonly request: string;
   readonly elapsedMs: number;
-  /** Absent if there was no complete answer; `failure` says why. */
+  /** Absent if there was no complete response; `failure` says why. */
   readonly status?: number;
   readonly failure?: string;
   readonly headers?: { readonly [name: string]: Shape };

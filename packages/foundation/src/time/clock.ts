@@ -45,7 +45,7 @@ export function kernelMonotonicUs(): bigint {
 }
 
 /**
- * Keeps the process alive until it is cancelled, as no timer of a Clock does: for a command that waits for an answer. A daemon's
+ * Keeps the process alive until it is cancelled, as no timer of a Clock does: for a command that waits for a response. A daemon's
  * sockets keep it alive.
  */
 export function holdProcess(): Timer {

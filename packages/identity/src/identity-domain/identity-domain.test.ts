@@ -5,7 +5,7 @@ import { Secret } from "@ocir-broker/foundation/secret";
 import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
 import { describe, expect, test } from "vitest";
 import { createHome, KEYS } from "../../test/home.ts";
-import { type Answer, createSend, sessionClaims as session, tokenOf } from "../../test/service-account-tokens.ts";
+import { createSend, type Respond, sessionClaims as session, tokenOf } from "../../test/service-account-tokens.ts";
 import type { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 import type { IdentityDomainSettings } from "./authorization.ts";
 import { createIdentityDomain } from "./identity-domain.ts";
@@ -16,18 +16,18 @@ const URL_OF_DOMAIN = "https://idcs-1.identity.oraclecloud.com";
 const SECRET = "s3cret-of-the-client";
 const CLIENT = { authorization: "client", clientId: "app" } as const;
 
-const answerOf = (claims: object, prefix = "") => ({
+const responseOf = (claims: object, prefix = "") => ({
   text: JSON.stringify({ token: `${prefix}${tokenOf(claims).reveal()}` }),
 });
 
 function setUp(
-  answer: Answer = (key) => answerOf(session(key)),
+  respond: Respond = (key) => responseOf(session(key)),
   settings: Partial<IdentityDomainSettings> = {},
   environment: Readonly<Record<string, string>> = {},
   hasNewer = false,
 ) {
   const home = createHome();
-  const send = createSend(answer, (body) => {
+  const send = createSend(respond, (body) => {
     const key = Buffer.from(new URLSearchParams(body).get("public_key") ?? "", "base64");
     return createPublicKey({ key, format: "der", type: "spki" });
   });
@@ -51,7 +51,7 @@ function setUp(
 }
 
 describe("createIdentityDomain", () => {
-  test("sends the token and a key, signed by the node, and makes a session of the answer", async () => {
+  test("sends the token and a key, signed by the node, and makes a session of the response", async () => {
     const { exchange, sent } = setUp();
     const { value, expiresAtMs } = await exchange();
     expect(value.keyId.reveal()).toMatch(/^ST\$[^$]+$/);
@@ -75,15 +75,15 @@ describe("createIdentityDomain", () => {
     expect(isSigned).toBe(true);
   });
 
-  test.each<[name: string, hasNewer: boolean, answers: readonly number[], code: string, keys: readonly string[]]>([
+  test.each<[name: string, hasNewer: boolean, responses: readonly number[], code: string, keys: readonly string[]]>([
     ["asks again with a newer session", true, [401, 200], "", ["node", "newer"]],
     ["asks no third time", true, [401, 401], "domain-client-refused", ["node", "newer"]],
     ["has no newer session", false, [401], "domain-client-refused", ["node"]],
-    ["takes a 403 for an answer", true, [403], "domain-client-refused", ["node"]],
-  ])("%s if the node's is refused", async (_name, hasNewer, answers, code, keys) => {
-    const left = [...answers];
-    const answer: Answer = (key) => ({ ...answerOf(session(key)), status: left.shift() ?? 500 });
-    const { exchange, send } = setUp(answer, {}, {}, hasNewer);
+    ["takes a 403 for a response", true, [403], "domain-client-refused", ["node"]],
+  ])("%s if the node's is refused", async (_name, hasNewer, responses, code, keys) => {
+    const left = [...responses];
+    const respond: Respond = (key) => ({ ...responseOf(session(key)), status: left.shift() ?? 500 });
+    const { exchange, send } = setUp(respond, {}, {}, hasNewer);
     expect(
       await exchange().then(
         () => "",
@@ -140,7 +140,7 @@ describe("createIdentityDomain", () => {
     expect(send).not.toHaveBeenCalled();
   });
 
-  test.each<[name: string, code: string, answer: Answer]>([
+  test.each<[name: string, code: string, respond: Respond]>([
     ["401", "domain-client-refused", () => ({ status: 401 })],
     ["403", "domain-client-refused", () => ({ status: 403 })],
     ["400 about the client", "domain-client-refused", () => ({ status: 400, text: '{"error":"invalid_client"}' })],
@@ -150,11 +150,11 @@ describe("createIdentityDomain", () => {
     ["429", "token-exchange-throttled", () => ({ status: 429, headers: { "retry-after": "7" } })],
     ["503", "token-exchange-unavailable", () => ({ status: 503 })],
     ["a page", "token-exchange-invalid", () => ({ text: "<html>" })],
-    ["a token with a prefix", "token-exchange-invalid", (key) => answerOf(session(key), "ST$")],
-    ["a token for another key", "token-exchange-invalid", () => answerOf(session(other))],
-  ])("calls %s %s", async (_name, code, answer) => {
+    ["a token with a prefix", "token-exchange-invalid", (key) => responseOf(session(key), "ST$")],
+    ["a token for another key", "token-exchange-invalid", () => responseOf(session(other))],
+  ])("calls %s %s", async (_name, code, respond) => {
     const retryAfterMs = code === "token-exchange-throttled" ? 7_000 : undefined;
-    await expect(setUp(answer).exchange()).rejects.toMatchObject({ code, retryAfterMs });
+    await expect(setUp(respond).exchange()).rejects.toMatchObject({ code, retryAfterMs });
   });
 
   test("does not ask for a newer session of the node if its clock is off", async () => {

@@ -39,7 +39,7 @@ const FORM = "application/x-www-form-urlencoded";
 
 const FAILURES = { tls: "domain-tls", unreachable: "domain-unreachable" } as const;
 
-const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
+const responseBody = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
 
 /** RFC 6749 §5.2: the client is refused, not the token that it presents. */
 const clientError = z.object({ error: z.enum(["invalid_client", "unauthorized_client"]) });
@@ -76,7 +76,7 @@ export function createIdentityDomain(options: IdentityDomainOptions): TokenExcha
       }).toString();
       const response = await ask(url, body, signal);
       if (response.status !== 200) throw refusalOf(response, url.host, clock.wallMs());
-      const jwt = answer.safeParse(parseJson(response.body.toString("utf8"))).data?.token;
+      const jwt = responseBody.safeParse(parseJson(response.body.toString("utf8"))).data?.token;
       return exchangedSession(jwt && `ST$${jwt}`, response, keys, url.host, clock);
     },
   };

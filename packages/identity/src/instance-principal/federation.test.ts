@@ -26,7 +26,7 @@ test("federate reports a key that cannot sign, without OpenSSL's error, which ma
 
 test.each([
   ["aborted", "aborted"],
-  ["answer-too-large", "federation-invalid"],
+  ["upstream-response-too-large", "federation-invalid"],
   ["timeout", "federation-unreachable"],
   ["refused", "federation-unreachable"],
   ["name-not-found", "federation-name-not-resolved"],

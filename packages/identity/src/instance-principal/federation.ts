@@ -1,7 +1,7 @@
 /**
  * X.509 federation: exchanges the instance's certificate for a session token that is bound to our key.
  *
- * Owns the request `POST <auth service>/v1/x509` and the classification of its answer. It never retries: after a 401 the caller
+ * Owns the request `POST <auth service>/v1/x509` and the classification of its response. It never retries: after a 401 the caller
  * reads the certificate again, and the cache has the back-off. It never changes an existing session.
  */
 import type { KeyObject } from "node:crypto";
@@ -52,7 +52,7 @@ function codeOfFailure({ code }: UpstreamError): IdentityErrorCode {
   switch (code) {
     case "aborted":
       return "aborted";
-    case "answer-too-large":
+    case "upstream-response-too-large":
       return "federation-invalid";
     case "name-not-found":
     case "name-not-resolved":

@@ -11,7 +11,7 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import { IdentityError } from "../identity-error.ts";
-import type { MetadataAnswer, MetadataService } from "./metadata-service.ts";
+import type { MetadataResponse, MetadataService } from "./metadata-service.ts";
 
 export interface LeafCertificate {
   readonly certificate: X509Certificate;
@@ -40,9 +40,9 @@ export async function readLeafCertificate(
   signal: AbortSignal,
 ): Promise<LeafCertificate> {
   for (let read = 1; ; read++) {
-    const answers = await metadata.read(PATHS, signal);
+    const responses = await metadata.read(PATHS, signal);
     try {
-      const leaf = decodeLeafCertificate(answers, clock.wallMs());
+      const leaf = decodeLeafCertificate(responses, clock.wallMs());
       // A wrong intermediate is worth another read, but the auth service decides whether the chain is valid.
       if (read === READS || isChained(leaf)) return leaf;
     } catch (error) {
@@ -51,14 +51,14 @@ export async function readLeafCertificate(
   }
 }
 
-type Answers = readonly [certificate: MetadataAnswer, key: MetadataAnswer, intermediate: MetadataAnswer];
+type Responses = readonly [certificate: MetadataResponse, key: MetadataResponse, intermediate: MetadataResponse];
 
-function decodeLeafCertificate(answers: Answers, wallMs: number): LeafCertificate {
-  const [certificateAnswer, keyAnswer, intermediateAnswer] = answers;
-  const { host, serverDateMs } = certificateAnswer;
-  const [certificate] = decodeCertificates(certificateAnswer);
-  const intermediates = decodeCertificates(intermediateAnswer);
-  const privateKey = decodePrivateKey(keyAnswer);
+function decodeLeafCertificate(responses: Responses, wallMs: number): LeafCertificate {
+  const [certificateResponse, keyResponse, intermediateResponse] = responses;
+  const { host, serverDateMs } = certificateResponse;
+  const [certificate] = decodeCertificates(certificateResponse);
+  const intermediates = decodeCertificates(intermediateResponse);
+  const privateKey = decodePrivateKey(keyResponse);
   if (!certificate.checkPrivateKey(privateKey)) throw new IdentityError("certificate-mismatch", host);
   if (wallMs < certificate.validFromDate.getTime() || wallMs >= certificate.validToDate.getTime()) {
     throw new IdentityError(isSkewed(serverDateMs, wallMs) ? "clock-skew" : "certificate-expired", host);
@@ -68,7 +68,7 @@ function decodeLeafCertificate(answers: Answers, wallMs: number): LeafCertificat
   return { certificate, privateKey, intermediates, tenancyId };
 }
 
-function decodeCertificates({ text, host }: MetadataAnswer): [X509Certificate, ...X509Certificate[]] {
+function decodeCertificates({ text, host }: MetadataResponse): [X509Certificate, ...X509Certificate[]] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const certificates = resultIfAny(() => blocks.map((pem) => new X509Certificate(pem)));
   if (certificates === undefined) throw new IdentityError("certificate-invalid", host);
@@ -78,7 +78,7 @@ function decodeCertificates({ text, host }: MetadataAnswer): [X509Certificate, .
 }
 
 /** Accepts `RSA PRIVATE KEY` (PKCS#1) and `PRIVATE KEY` (PKCS#8), which both occur, without a passphrase. */
-function decodePrivateKey({ text, host }: MetadataAnswer): KeyObject {
+function decodePrivateKey({ text, host }: MetadataResponse): KeyObject {
   if (!/-----BEGIN (?:RSA )?PRIVATE KEY-----/.test(text)) throw new IdentityError("metadata-invalid", host);
   // Without OpenSSL's error, which may quote the key.
   const key = resultIfAny(() => createPrivateKey(text));

@@ -10,7 +10,7 @@ const forever = new AbortController().signal;
 const BASE = new URL("http://metadata.test/opc/v2");
 const DEAD = new URL("http://dead.test/opc/v2/");
 
-/** What the service answers with status 200 and `iad` unless told otherwise, or why there is no answer. */
+/** What the service answers with status 200 and `iad` unless told otherwise, or why there is no response. */
 type Reply = Partial<UpstreamResponse> | UpstreamErrorCode;
 
 function setUp(
@@ -105,7 +105,7 @@ test.each<[string, path: "/identity/cert.pem" | "/instance/regionInfo", Reply, c
   ["403", "/instance/regionInfo", { status: 403 }, "metadata-refused", false],
   ["a redirect", "/instance/regionInfo", { status: 302 }, "metadata-refused", false],
   ["an empty success", "/instance/regionInfo", { status: 204 }, "metadata-refused", false],
-  ["a body that is too large", "/instance/regionInfo", "answer-too-large", "metadata-invalid", true],
+  ["a body that is too large", "/instance/regionInfo", "upstream-response-too-large", "metadata-invalid", true],
 ])("MetadataService.read reports %s, at once", async (_, path, reply, code, retryable) => {
   const { metadata, send } = setUp(() => reply);
 

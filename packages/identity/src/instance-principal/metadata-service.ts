@@ -41,7 +41,7 @@ type MetadataPath =
   | "/instance/region"
   | "/instance/regionInfo";
 
-export interface MetadataAnswer {
+export interface MetadataResponse {
   readonly text: string;
   readonly host: string;
   /** The service's `Date` in epoch milliseconds, if it sent one. */
@@ -56,7 +56,7 @@ export interface MetadataService {
   read<const P extends readonly MetadataPath[]>(
     paths: P,
     signal: AbortSignal,
-  ): Promise<{ -readonly [Index in keyof P]: MetadataAnswer }>;
+  ): Promise<{ -readonly [Index in keyof P]: MetadataResponse }>;
 }
 
 export interface MetadataServiceOptions extends ReportedOptions {
@@ -72,7 +72,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
   const requests = createLimiter({ clock, ...RATE });
   let baseUrls = options.baseUrls;
 
-  async function readPatiently(path: MetadataPath, signal: AbortSignal): Promise<MetadataAnswer> {
+  async function readPatiently(path: MetadataPath, signal: AbortSignal): Promise<MetadataResponse> {
     const lastTryAtMs = clock.monotonicMs() + LAST_TRY_MS;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -89,7 +89,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
     }
   }
 
-  async function readOnce(path: MetadataPath, signal: AbortSignal): Promise<MetadataAnswer> {
+  async function readOnce(path: MetadataPath, signal: AbortSignal): Promise<MetadataResponse> {
     const failures: UpstreamError[] = [];
     for (const baseUrl of baseUrls) {
       try {
@@ -97,11 +97,11 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
         const request = { method: "GET", url, headers: { authorization: "Bearer Oracle" }, signal } as const;
         const response = await runLimited(requests, baseUrl.host, signal, () => send(request));
         baseUrls = [baseUrl];
-        return answerOf(response, path, baseUrl.host);
+        return responseOf(response, path, baseUrl.host);
       } catch (error) {
         if (!(error instanceof UpstreamError)) throw error;
         if (error.code === "aborted") throw new IdentityError("aborted", baseUrl.host, { cause: error });
-        if (error.code === "answer-too-large")
+        if (error.code === "upstream-response-too-large")
           throw new IdentityError("metadata-invalid", baseUrl.host, { cause: error });
         failures.push(error);
       }
@@ -109,18 +109,18 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
     throw new IdentityError("metadata-unreachable", baseUrls.map((url) => url.host).join(", "), { cause: failures[0] });
   }
 
-  async function read(paths: readonly MetadataPath[], signal: AbortSignal): Promise<MetadataAnswer[]> {
+  async function read(paths: readonly MetadataPath[], signal: AbortSignal): Promise<MetadataResponse[]> {
     return runLimited(reads, "metadata service", signal, async () => {
-      const answers: MetadataAnswer[] = [];
-      for (const path of paths) answers.push(await readPatiently(path, signal));
-      return answers;
+      const responses: MetadataResponse[] = [];
+      for (const path of paths) responses.push(await readPatiently(path, signal));
+      return responses;
     });
   }
 
   return { read: read as MetadataService["read"] };
 }
 
-function answerOf(response: UpstreamResponse, path: MetadataPath, host: string): MetadataAnswer {
+function responseOf(response: UpstreamResponse, path: MetadataPath, host: string): MetadataResponse {
   const { status, body, serverDateMs } = response;
   if (status === 200) return { text: body.toString("utf8"), host, serverDateMs };
   throw new IdentityError(codeOf(status, path), host, { status, retryAfterMs: retryAfterMsOf(response) });

@@ -1,6 +1,6 @@
 /**
- * Parses the auth service's answer: checks that it is a session token for our key, and finds its lifetime. Also reads the claims of
- * session tokens from elsewhere. No signature is verified, because only OCI has its key; TLS authenticates the service.
+ * Parses the auth service's response: checks that it is a session token for our key, and finds its lifetime. Also reads the claims
+ * of session tokens from elsewhere. No signature is verified, because only OCI has its key; TLS authenticates the service.
  */
 import type { KeyObject } from "node:crypto";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
@@ -22,7 +22,7 @@ export interface SessionToken {
 /** Sessions live 20 minutes; more than a day is a mistake and is limited. */
 const LONGEST_LIFE_MS = 86_400_000;
 
-const answer = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
+const responseBody = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
 
 const claims = z.object({
   iat: z.number().optional(),
@@ -52,7 +52,7 @@ export function decodeSessionToken(
   sessionPublicKey: KeyObject,
   host: string,
 ): SessionToken {
-  const { data: { token = "" } = {} } = answer.safeParse(parseJson(response.body.toString("utf8")));
+  const { data: { token = "" } = {} } = responseBody.safeParse(parseJson(response.body.toString("utf8")));
   const data = readSessionClaims(token, sessionPublicKey);
   const lifeMs = data === undefined ? 0 : sessionLifeMs(data, response.serverDateMs);
   if (data?.binding === "foreign" && lifeMs > 0) throw new IdentityError("token-key-mismatch", host);

@@ -4,9 +4,9 @@ import { UpstreamError } from "@ocir-broker/foundation/upstream";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test } from "vitest";
 import {
-  type Answer,
   CLAIMS,
   createSend,
+  type Respond,
   sessionClaims as session,
   tokenOf,
 } from "../../test/service-account-tokens.ts";
@@ -16,14 +16,14 @@ const forever = new AbortController().signal;
 const other = generateKeyPairSync("rsa", { modulusLength: 2_048 }).publicKey;
 
 /** As proxymux answers: base64 in a JSON string. */
-function answerOf(session: object, prefix = "ST$"): { text: string } {
+function responseOf(session: object, prefix = "ST$"): { text: string } {
   const token = `${prefix}${tokenOf(session).reveal()}`;
   return { text: JSON.stringify(Buffer.from(JSON.stringify({ token })).toString("base64")) };
 }
 
-function setUp(answer: Answer) {
+function setUp(respond: Respond) {
   const clock = createFakeClock();
-  const send = createSend(answer, (body) => createPublicKey(JSON.parse(body).podKey));
+  const send = createSend(respond, (body) => createPublicKey(JSON.parse(body).podKey));
   const endpoint = () => new URL("https://cluster.test:12250");
   const { exchange } = createOkeTokenExchange({ clock, send, endpoint });
   const exp = clock.wallMs() / 1_000 + 3_600;
@@ -31,9 +31,9 @@ function setUp(answer: Answer) {
 }
 
 describe("createOkeTokenExchange", () => {
-  test("sends the token and a key, and makes a session of the answer", async () => {
+  test("sends the token and a key, and makes a session of the response", async () => {
     const { exchange, send } = setUp((podKey) =>
-      answerOf({ ...session(podKey), res_tenant: "ocid1.tenancy.of-the-rpst" }),
+      responseOf({ ...session(podKey), res_tenant: "ocid1.tenancy.of-the-rpst" }),
     );
     const { value, expiresAtMs } = await exchange();
     const { url, method, headers } = send.mock.calls[0]?.[0] ?? {};
@@ -50,7 +50,7 @@ describe("createOkeTokenExchange", () => {
     const keys = new Set<string>();
     const { clock, exchange } = setUp((podKey) => {
       keys.add(JSON.stringify(podKey.export({ format: "jwk" })));
-      return answerOf(session());
+      return responseOf(session());
     });
     await Promise.all([exchange(), exchange()]);
     expect(keys.size).toBe(1);
@@ -60,14 +60,14 @@ describe("createOkeTokenExchange", () => {
   });
 
   test("does not send a token that ends within 5 minutes", async () => {
-    const { clock, exchange, send } = setUp(() => answerOf(session()));
+    const { clock, exchange, send } = setUp(() => responseOf(session()));
     await expect(exchange({ exp: clock.wallMs() / 1_000 + 299 })).rejects.toMatchObject({
       code: "service-account-token-expired",
     });
     expect(send).not.toHaveBeenCalled();
   });
 
-  test.each<[name: string, code: string, answer: Answer]>([
+  test.each<[name: string, code: string, respond: Respond]>([
     ["401", "cluster-token-refused", () => ({ status: 401 })],
     ["403, of a basic cluster", "cluster-basic", () => ({ status: 403 })],
     ["429", "token-exchange-throttled", () => ({ status: 429, headers: { "retry-after": "7" } })],
@@ -77,21 +77,21 @@ describe("createOkeTokenExchange", () => {
     [
       "base64 without quotes",
       "token-exchange-invalid",
-      () => ({ text: String(answerOf(session()).text).slice(1, -1) }),
+      () => ({ text: String(responseOf(session()).text).slice(1, -1) }),
     ],
-    ["a token of another kind", "token-exchange-invalid", () => answerOf(session(), "")],
-    ["a token without an end", "token-exchange-invalid", () => answerOf({ iat: 0 })],
-    ["a token that has ended", "token-exchange-invalid", () => answerOf({ iat: 0, exp: 0 })],
-    ["a token for another key", "token-exchange-invalid", () => answerOf(session(other))],
-  ])("calls %s %s", async (_name, code, answer) => {
-    const { exchange } = setUp(answer);
+    ["a token of another kind", "token-exchange-invalid", () => responseOf(session(), "")],
+    ["a token without an end", "token-exchange-invalid", () => responseOf({ iat: 0 })],
+    ["a token that has ended", "token-exchange-invalid", () => responseOf({ iat: 0, exp: 0 })],
+    ["a token for another key", "token-exchange-invalid", () => responseOf(session(other))],
+  ])("calls %s %s", async (_name, code, respond) => {
+    const { exchange } = setUp(respond);
     const retryAfterMs = code === "token-exchange-throttled" ? 7_000 : undefined;
     await expect(exchange()).rejects.toMatchObject({ code, retryAfterMs });
   });
 
   test.each<[UpstreamErrorCode, string]>([
     ["tls", "cluster-tls"],
-    ["answer-too-large", "token-exchange-invalid"],
+    ["upstream-response-too-large", "token-exchange-invalid"],
     ["refused", "cluster-unreachable"],
     ["timeout", "cluster-unreachable"],
   ])("calls %s on the way %s", async (cause, code) => {

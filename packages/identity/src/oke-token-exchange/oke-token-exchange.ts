@@ -32,7 +32,7 @@ const MIN_TOKEN_LIFE_MS = 300_000;
 
 const FAILURES = { tls: "cluster-tls", unreachable: "cluster-unreachable" } as const;
 
-const answer = z.object({ token: z.string().regex(/^ST\$[\w-]+\.[\w-]+\.[\w-]+$/) });
+const responseBody = z.object({ token: z.string().regex(/^ST\$[\w-]+\.[\w-]+\.[\w-]+$/) });
 
 export function createOkeTokenExchange({ clock, send, endpoint }: OkeTokenExchangeOptions): TokenExchange {
   const sessionKeys = createSessionKeys(clock);
@@ -59,10 +59,10 @@ export function createOkeTokenExchange({ clock, send, endpoint }: OkeTokenExchan
   };
 }
 
-/** The answer is a JSON string with the base64 of `{"token":"ST$<jwt>"}`. */
+/** The response is a JSON string with the base64 of `{"token":"ST$<jwt>"}`. */
 function keyIdIn(body: Buffer): string | undefined {
   const encoded = z.string().safeParse(parseJson(body.toString("utf8"))).data ?? "";
-  return answer.safeParse(parseJson(Buffer.from(encoded, "base64").toString("utf8"))).data?.token;
+  return responseBody.safeParse(parseJson(Buffer.from(encoded, "base64").toString("utf8"))).data?.token;
 }
 
 function codeOfStatus(status: number): TokenExchangeErrorCode {

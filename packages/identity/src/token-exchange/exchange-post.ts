@@ -8,13 +8,13 @@ import {
 } from "@ocir-broker/foundation/upstream";
 import { TokenExchangeError } from "./token-exchange-error.ts";
 
-/** Codes of failures without an answer. */
+/** Codes of failures without a response. */
 export interface ExchangeFailures {
   readonly tls: TokenExchangeErrorCode;
   readonly unreachable: TokenExchangeErrorCode;
 }
 
-/** @throws {TokenExchangeError} one of `failures`, or `token-exchange-invalid` if the answer is too large */
+/** @throws {TokenExchangeError} one of `failures`, or `token-exchange-invalid` if the response is too large */
 export async function postToExchange(
   send: SendRequest,
   request: Omit<UpstreamRequest, "method">,
@@ -31,5 +31,5 @@ export async function postToExchange(
 
 function codeOfFailure({ code }: UpstreamError, { tls, unreachable }: ExchangeFailures): TokenExchangeErrorCode {
   if (code === "tls") return tls;
-  return code === "answer-too-large" ? "token-exchange-invalid" : unreachable;
+  return code === "upstream-response-too-large" ? "token-exchange-invalid" : unreachable;
 }

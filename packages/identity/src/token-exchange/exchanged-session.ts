@@ -12,7 +12,7 @@ import type { KeyPair } from "../session-keys.ts";
 import { TokenExchangeError } from "./token-exchange-error.ts";
 
 /**
- * @param keyId undefined if the answer has none.
+ * @param keyId undefined if the response has none.
  * @throws {TokenExchangeError} `token-exchange-invalid`
  */
 export function exchangedSession(

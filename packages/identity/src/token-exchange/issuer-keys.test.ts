@@ -14,14 +14,14 @@ function publish(publicKey: KeyObject, kid: string) {
 
 function setUp(keys: object[] = [publish(issuerKeys.publicKey, "one")]) {
   const clock = createFakeClock();
-  const answer = { status: 200, body: JSON.stringify({ keys }) };
+  const response = { status: 200, body: JSON.stringify({ keys }) };
   const send = vi.fn(async ({ url }: UpstreamRequest) => {
-    if (answer.status === 0) throw new UpstreamError("refused", url.host);
-    const body = Buffer.from(answer.body);
-    return { status: answer.status, headers: {}, body, sentAtMs: 0, serverDateMs: undefined };
+    if (response.status === 0) throw new UpstreamError("refused", url.host);
+    const body = Buffer.from(response.body);
+    return { status: response.status, headers: {}, body, sentAtMs: 0, serverDateMs: undefined };
   });
   const issuer = createIssuerKeys({ clock, send, apiServer: () => new URL("https://cluster.test:6443") });
-  return { clock, answer, send, isSigned: (token: Secret) => issuer.isSigned(token, forever) };
+  return { clock, response, send, isSigned: (token: Secret) => issuer.isSigned(token, forever) };
 }
 
 describe("IssuerKeys", () => {
@@ -64,11 +64,11 @@ describe("IssuerKeys", () => {
     ["answers nonsense", { body: "[]" }],
     ["publishes keys that cannot be read", { body: '{"keys":[{"kid":"one","kty":"oct"}]}' }],
   ])("accepts nothing while the API server %s, and asks again after 30 s", async (_name, change) => {
-    const { answer, clock, isSigned, send } = setUp();
-    const whole = answer.body;
-    Object.assign(answer, change);
+    const { response, clock, isSigned, send } = setUp();
+    const whole = response.body;
+    Object.assign(response, change);
     expect(await isSigned(tokenOf())).toBe(false);
-    Object.assign(answer, { status: 200, body: whole });
+    Object.assign(response, { status: 200, body: whole });
     await clock.advance(29_000);
     expect(await isSigned(tokenOf())).toBe(false);
     await clock.advance(1_000);
@@ -77,9 +77,9 @@ describe("IssuerKeys", () => {
   });
 
   test("forgets a key that is published no longer", async () => {
-    const { answer, clock, isSigned } = setUp();
+    const { response, clock, isSigned } = setUp();
     expect(await isSigned(tokenOf())).toBe(true);
-    answer.body = '{"keys":[]}';
+    response.body = '{"keys":[]}';
     await clock.advance(600_000);
     expect(await isSigned(tokenOf())).toBe(false);
   });

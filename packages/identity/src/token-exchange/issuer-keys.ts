@@ -1,6 +1,6 @@
 /**
  * Verifies signatures of service-account tokens with the API server's published keys (`/openid/v1/jwks`), so that the claims of a
- * token that Oracle has not seen may select a cached answer.
+ * token that Oracle has not seen may select a cached response.
  *
  * The keys are read with a pod's own token: Kubernetes lets every service account read them, but no anonymous user (ClusterRole
  * system:service-account-issuer-discovery). TLS with the cluster's authority authenticates them.

@@ -1,6 +1,6 @@
 /**
  * Finds the providers that the kubelet runs for an image, by its own matching, and explains why it skips the others.
- * Text in, answer out; check.ts decides whether a configuration is valid.
+ * Text in, result out; check.ts decides whether a configuration is valid.
  */
 import { quote } from "../finding.ts";
 import { type ImageUrl, parseImageUrl } from "./image-url.ts";

@@ -27,14 +27,14 @@ enum { SOCKET_LOOK_MS = 50 };
 static bool is_absent(enum request_outcome outcome);
 static void nap(int milliseconds, const struct deadline *deadline);
 static enum request_outcome request_once(const struct sockaddr_un *address, const char *request, size_t request_length,
-                                         const struct deadline *deadline, struct broker_response *answer);
+                                         const struct deadline *deadline, struct broker_response *response);
 static enum request_outcome connect_within(int *descriptor, const struct sockaddr_un *address,
                                            const struct deadline *deadline);
 static enum request_outcome converse(int descriptor, const char *request, size_t request_length,
-                                     const struct deadline *deadline, struct broker_response *answer);
+                                     const struct deadline *deadline, struct broker_response *response);
 
 enum request_outcome broker_request(const char *socket_path, const char *request, size_t request_length,
-                                    bool waits_for_socket, const struct deadline *deadline, struct broker_response *answer) {
+                                    bool waits_for_socket, const struct deadline *deadline, struct broker_response *response) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t path_length = strlen(socket_path);
   if (path_length >= sizeof address.sun_path) return REQUEST_PATH_TOO_LONG;
@@ -44,7 +44,7 @@ enum request_outcome broker_request(const char *socket_path, const char *request
   bool was_absent = false;
   struct deadline socket_deadline;
   for (;;) {
-    enum request_outcome outcome = request_once(&address, request, request_length, deadline, answer);
+    enum request_outcome outcome = request_once(&address, request, request_length, deadline, response);
     if (outcome == REQUEST_BROKEN && breaks < sizeof RETRY_UNITS / sizeof *RETRY_UNITS) {
       was_absent = false;
       nap(RETRY_UNITS[breaks++] * RETRY_UNIT_MS, deadline);
@@ -70,16 +70,16 @@ static void nap(int milliseconds, const struct deadline *deadline) {
 }
 
 static enum request_outcome request_once(const struct sockaddr_un *address, const char *request, size_t request_length,
-                                         const struct deadline *deadline, struct broker_response *answer) {
+                                         const struct deadline *deadline, struct broker_response *response) {
   int descriptor = -1;
   enum request_outcome outcome = connect_within(&descriptor, address, deadline);
-  if (outcome == REQUEST_OK) outcome = converse(descriptor, request, request_length, deadline, answer);
-  /* After an answer the process exits at once, and the kernel closes the descriptor. */
+  if (outcome == REQUEST_OK) outcome = converse(descriptor, request, request_length, deadline, response);
+  /* After a response the process exits at once, and the kernel closes the descriptor. */
   if (outcome != REQUEST_OK && descriptor >= 0) close_quietly(descriptor);
   return outcome;
 }
 
-/* If the caller has closed a standard stream, the socket must not get its number: the answer would be written to it. */
+/* If the caller has closed a standard stream, the socket must not get its number: the response would be written to it. */
 static int open_socket(void) {
   int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0 || descriptor > STDERR_FILENO) return descriptor;
@@ -133,9 +133,9 @@ static bool is_broken(int error) {
 }
 
 static enum request_outcome converse(int descriptor, const char *request, size_t request_length,
-                                     const struct deadline *deadline, struct broker_response *answer) {
-  memset(&answer->response, 0, sizeof answer->response);
-  answer->length = 0;
+                                     const struct deadline *deadline, struct broker_response *response) {
+  memset(&response->parsed, 0, sizeof response->parsed);
+  response->length = 0;
   size_t sent = 0;
   for (;;) {
     if (sent < request_length) {
@@ -154,15 +154,15 @@ static enum request_outcome converse(int descriptor, const char *request, size_t
     if (waited == WAIT_TIMED_OUT) return REQUEST_TIMED_OUT;
     if (waited == WAIT_FAILED) return REQUEST_FAILED;
 
-    size_t room = sizeof answer->bytes - answer->length;
-    ssize_t received = recv(descriptor, answer->bytes + answer->length, room, MSG_DONTWAIT);
+    size_t room = sizeof response->bytes - response->length;
+    ssize_t received = recv(descriptor, response->bytes + response->length, room, MSG_DONTWAIT);
     if (received == 0) return REQUEST_BROKEN;
     if (received < 0) {
       if (errno == EAGAIN || errno == EINTR) continue;
       return is_broken(errno) ? REQUEST_BROKEN : REQUEST_FAILED;
     }
-    answer->length += (size_t)received;
-    switch (http_response_read(&answer->response, answer->bytes, answer->length)) {
+    response->length += (size_t)received;
+    switch (http_response_read(&response->parsed, response->bytes, response->length)) {
       case HTTP_INCOMPLETE:
         break;
       case HTTP_WHOLE:

@@ -25,7 +25,7 @@ enum request_outcome {
 };
 
 struct broker_response {
-  struct http_response response;
+  struct http_response parsed;
   size_t length;
   char bytes[HTTP_RESPONSE_LIMIT_BYTES];
 };
@@ -34,10 +34,10 @@ struct broker_response {
  * Sends the request to the socket and reads one response. Repeats it after a broken connection, eight attempts in all, because a
  * daemon that is killed or restarted breaks its connections. With `waits_for_socket`, a socket that is missing or refuses is tried
  * for 2 s, because somebody may be restarting its unit. Returns by the deadline.
- * With REQUEST_OK, `answer` has a complete response of any status, and the connection stays open, because the process ends soon.
- * Otherwise the content of `answer` is undefined, and the connection is closed.
+ * With REQUEST_OK, `response` has a complete response of any status, and the connection stays open, because the process ends soon.
+ * Otherwise the content of `response` is undefined, and the connection is closed.
  */
 enum request_outcome broker_request(const char *socket_path, const char *request, size_t request_length,
-                                    bool waits_for_socket, const struct deadline *deadline, struct broker_response *answer);
+                                    bool waits_for_socket, const struct deadline *deadline, struct broker_response *response);
 
 #endif

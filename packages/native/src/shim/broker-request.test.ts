@@ -10,22 +10,22 @@ import { httpResponse, startAnswering, startRawServer } from "../../test/raw-soc
 import { callShim, describeShim, descriptorsOf, failure, lineOf, startShim, success } from "../../test/shim-call.ts";
 
 const DEFAULT_SOCKET = "/run/ocir-broker/credentials.sock";
-const ANSWER = '{"kind":"CredentialProviderResponse"}';
+const RESPONSE = '{"kind":"CredentialProviderResponse"}';
 const KIB = 1024;
 
 describeShim("broker_request", (build) => {
   describe("re-sends", () => {
     const breaks = {
       "reset before the request was read": { onConnection: (socket) => socket.destroy() },
-      "closed without an answer": { onRequest: ({ socket }) => socket.end() },
+      "closed without a response": { onRequest: ({ socket }) => socket.end() },
       "closed in the headers": { onRequest: ({ socket }) => socket.end("HTTP/1.1 200 OK\r\nContent-Le") },
-      "closed in the body": { onRequest: ({ socket }) => socket.end(httpResponse("200 OK", ANSWER).subarray(0, -1)) },
+      "closed in the body": { onRequest: ({ socket }) => socket.end(httpResponse("200 OK", RESPONSE).subarray(0, -1)) },
       "closed in the body of an error": {
         onRequest: ({ socket }) => socket.end(httpResponse("503 No", "x").subarray(0, -1)),
       },
     } satisfies Record<string, Parameters<typeof startRawServer>[0]>;
 
-    test.each(Object.entries(breaks))("after %s, and takes the second answer", async (_what, broken) => {
+    test.each(Object.entries(breaks))("after %s, and takes the second response", async (_what, broken) => {
       const options: Parameters<typeof startRawServer>[0] = broken;
       await using server = await startRawServer({
         onConnection: (socket, connection) => connection === 1 && options.onConnection?.(socket, connection),
@@ -44,12 +44,12 @@ describeShim("broker_request", (build) => {
       expect(server.received).toHaveLength(8);
     });
 
-    test("up to the answer of the eighth connection", async () => {
+    test("up to the response of the eighth connection", async () => {
       await using server = await startRawServer({
         onRequest: ({ socket, connection }) =>
-          connection < 8 ? socket.destroy() : socket.end(httpResponse("200 OK", ANSWER)),
+          connection < 8 ? socket.destroy() : socket.end(httpResponse("200 OK", RESPONSE)),
       });
-      expect(await callShim(build.quickPath, server.path)).toEqual(success(ANSWER));
+      expect(await callShim(build.quickPath, server.path)).toEqual(success(RESPONSE));
     });
   });
 
@@ -57,13 +57,13 @@ describeShim("broker_request", (build) => {
     ["is missing", (directory: string) => join(directory, "none.sock")],
     ["refuses", abandonedSocket],
   ])("waits for a socket that %s, until a daemon listens on it", async (_what, absent) => {
-    await using server = await startAnswering("200 OK", ANSWER);
+    await using server = await startAnswering("200 OK", RESPONSE);
     const path = await absent(temporaryFolder());
     const { child, ended } = startShim(build.path, path);
     while (!isNapping(child.pid) && child.exitCode === null) await setImmediate();
     rmSync(path, { force: true });
     symlinkSync(server.path, path);
-    expect(await ended).toEqual(success(ANSWER));
+    expect(await ended).toEqual(success(RESPONSE));
   });
 
   describe("says what to do", () => {
@@ -105,10 +105,10 @@ describeShim("broker_request", (build) => {
   });
 
   describe.concurrent("gives up at the time limit", () => {
-    const partOf200 = httpResponse("200 OK", ANSWER).subarray(0, -1);
+    const partOf200 = httpResponse("200 OK", RESPONSE).subarray(0, -1);
     test.each([
       ["answers nothing", undefined],
-      ["answers headers only", partOf200.subarray(0, -ANSWER.length + 1)],
+      ["answers headers only", partOf200.subarray(0, -RESPONSE.length + 1)],
       ["stops in the body", partOf200],
     ])("when the broker accepts and %s", async (_what, part) => {
       await using server = await startRawServer({
@@ -157,7 +157,7 @@ describeShim("broker_request", (build) => {
   test("opens one descriptor, which no program it might start would inherit, and starts none", async () => {
     const asked = Promise.withResolvers<() => void>();
     await using server = await startRawServer({
-      onRequest: ({ socket }) => asked.resolve(() => void socket.end(httpResponse("200 OK", ANSWER))),
+      onRequest: ({ socket }) => asked.resolve(() => void socket.end(httpResponse("200 OK", RESPONSE))),
     });
     const { child, ended } = startShim(build.path, server.path);
     const answer = await asked.promise;
@@ -165,7 +165,7 @@ describeShim("broker_request", (build) => {
     const flags = opened.map((number) => readFileSync(`/proc/${child.pid}/fdinfo/${number}`, "utf8"));
     const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
     answer();
-    expect(await ended).toEqual(success(ANSWER));
+    expect(await ended).toEqual(success(RESPONSE));
     expect(opened).toHaveLength(1);
     expect(Number.parseInt(/^flags:\s+(\d+)$/m.exec(flags[0] ?? "")?.[1] ?? "0", 8) & 0o2000000).not.toBe(0);
     expect(children).toBe("");

@@ -1,7 +1,7 @@
 /*
- * The kubelet's exec plugin: sends the request from stdin to the daemon's socket in one POST, and writes the answer to stdout,
+ * The kubelet's exec plugin: sends the request from stdin to the daemon's socket in one POST, and writes the response to stdout,
  * or one line to stderr with exit status 1. Parses no JSON, allocates no memory, starts no program. Exit status 0 means that a
- * complete, non-empty answer was written. Arguments are ignored, except a single --version or --help, because a kubelet's
+ * complete, non-empty response was written. Arguments are ignored, except a single --version or --help, because a kubelet's
  * configuration may still have those of Oracle's provider, which had the same name. On a terminal it prints what it waits for.
  * Under the name docker-credential-ocir it does the same for docker and others, in their protocol (docker-credential.h): for root
  * with the node's daemon, for another user with the user's own. Without a daemon it becomes `ocir-broker docker-credential`.
@@ -49,7 +49,7 @@ struct request {
 
 /* Static, because then only the pages in use cost memory. */
 static struct request request;
-static struct broker_response answer;
+static struct broker_response response;
 
 static const char *decimal(unsigned number);
 static const char *chosen_socket_path(void);
@@ -81,7 +81,7 @@ int main(int argument_count, char **arguments) {
   if (!read_body(&request, &deadline)) return EXIT_FAILURE;
   write_head(&request, CREDENTIALS_ROUTE, "application/json");
   enum request_outcome outcome = ask_daemon(socket_path, true, &deadline);
-  if (outcome == REQUEST_OK) return deliver(&answer, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (outcome == REQUEST_OK) return deliver(&response, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   report_outcome(outcome, socket_path);
   return EXIT_FAILURE;
 }
@@ -134,7 +134,7 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
   write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
   enum request_outcome outcome = REQUEST_NO_SOCKET;
   if (*socket_path != '\0') outcome = ask_daemon(socket_path, false, deadline);
-  if (outcome == REQUEST_OK) return deliver(&answer, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (outcome == REQUEST_OK) return deliver(&response, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   if (outcome == REQUEST_NO_SOCKET || outcome == REQUEST_REFUSED) {
     const char *program = alone_become(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
     error_line_write(SHIM_BROKER_MISSING(program));
@@ -204,7 +204,7 @@ static void write_head(struct request *written, const char *route, const char *t
 
 static enum request_outcome ask_daemon(const char *socket_path, bool waits_for_socket, const struct deadline *deadline) {
   return broker_request(socket_path, request.bytes + request.start, request.end - request.start, waits_for_socket, deadline,
-                        &answer);
+                        &response);
 }
 
 static void report_outcome(enum request_outcome outcome, const char *socket_path) {
@@ -233,26 +233,26 @@ static void report_outcome(enum request_outcome outcome, const char *socket_path
       error_line_write(SHIM_TIMEOUT);
       break;
     case REQUEST_INVALID:
-      error_line_write(SHIM_ANSWER_INVALID(socket_path));
+      error_line_write(SHIM_RESPONSE_INVALID(socket_path));
       break;
     case REQUEST_TOO_LARGE:
-      error_line_write(SHIM_ANSWER_TOO_LARGE);
+      error_line_write(SHIM_RESPONSE_TOO_LARGE);
       break;
   }
 }
 
 static bool deliver(const struct broker_response *delivered, const struct deadline *deadline) {
-  const char *body = delivered->bytes + delivered->response.body_offset;
-  size_t length = delivered->response.body_length;
-  unsigned status = delivered->response.status;
+  const char *body = delivered->bytes + delivered->parsed.body_offset;
+  size_t length = delivered->parsed.body_length;
+  unsigned status = delivered->parsed.status;
   if (status != 200) {
     if (!error_line_relay(body, length)) {
-      error_line_write(SHIM_ANSWER_STATUS(decimal(status)));
+      error_line_write(SHIM_RESPONSE_STATUS(decimal(status)));
     }
     return false;
   }
   if (length == 0) {
-    error_line_write(SHIM_ANSWER_EMPTY);
+    error_line_write(SHIM_RESPONSE_EMPTY);
     return false;
   }
   if (!write_stdout(body, length, deadline)) {

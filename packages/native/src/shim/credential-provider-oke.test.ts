@@ -10,15 +10,15 @@ import { builtPath, distPath, hasProgram, make } from "../../test/native-builds.
 import { httpResponse, startAnswering, startRawServer } from "../../test/raw-socket-server.ts";
 import { callShim, describeShim, failure, startShim, success } from "../../test/shim-call.ts";
 
-const ANSWER = '{"kind":"CredentialProviderResponse"}';
+const RESPONSE = '{"kind":"CredentialProviderResponse"}';
 const KIB = 1024;
 
 describeShim("credential-provider-oke", (build) => {
   describe("sends", () => {
     test("stdin as it is, in one POST that closes the connection", async () => {
-      await using server = await startAnswering("200 OK", ANSWER);
+      await using server = await startAnswering("200 OK", RESPONSE);
       const stdin = Buffer.from('{"image":"\u00e9\u0000"}\n');
-      expect(await callShim(build.path, server.path, { stdin })).toEqual(success(ANSWER));
+      expect(await callShim(build.path, server.path, { stdin })).toEqual(success(RESPONSE));
       expect(server.received).toEqual([
         Buffer.concat([
           Buffer.from(
@@ -49,9 +49,9 @@ describeShim("credential-provider-oke", (build) => {
     });
 
     test("whatever arguments the earlier provider's config gives", async () => {
-      await using server = await startAnswering("200 OK", ANSWER);
+      await using server = await startAnswering("200 OK", RESPONSE);
       const args = ["--fallback", "--version"];
-      expect(await callShim(build.path, server.path, { args })).toEqual(success(ANSWER));
+      expect(await callShim(build.path, server.path, { args })).toEqual(success(RESPONSE));
     });
 
     test.each([
@@ -85,33 +85,36 @@ describeShim("credential-provider-oke", (build) => {
       await using server = await startRawServer({
         async onRequest({ socket }) {
           socket.setNoDelay(true);
-          for (const byte of httpResponse("200 OK", ANSWER)) {
+          for (const byte of httpResponse("200 OK", RESPONSE)) {
             socket.write(Buffer.of(byte));
             await setImmediate();
           }
         },
       });
-      expect(await callShim(build.path, server.path)).toEqual(success(ANSWER));
+      expect(await callShim(build.path, server.path)).toEqual(success(RESPONSE));
     });
 
     test.each([
       [
         "an interim response first",
-        Buffer.concat([Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"), httpResponse("200 OK", ANSWER)]),
+        Buffer.concat([Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"), httpResponse("200 OK", RESPONSE)]),
       ],
-      ["HTTP/1.0 and no reason", Buffer.from(`HTTP/1.0 200\r\ncontent-LENGTH:\t ${ANSWER.length} \r\n\r\n${ANSWER}`)],
-      ["bytes after the body", Buffer.concat([httpResponse("200 OK", ANSWER), Buffer.from("HTTP/1.1 500 No\r\n")])],
-    ])("the body behind %s", async (_what, answer) => {
-      await using server = await startRawServer({ onRequest: ({ socket }) => socket.write(answer) });
-      expect(await callShim(build.path, server.path)).toEqual(success(ANSWER));
+      [
+        "HTTP/1.0 and no reason",
+        Buffer.from(`HTTP/1.0 200\r\ncontent-LENGTH:\t ${RESPONSE.length} \r\n\r\n${RESPONSE}`),
+      ],
+      ["bytes after the body", Buffer.concat([httpResponse("200 OK", RESPONSE), Buffer.from("HTTP/1.1 500 No\r\n")])],
+    ])("the body behind %s", async (_what, response) => {
+      await using server = await startRawServer({ onRequest: ({ socket }) => socket.write(response) });
+      expect(await callShim(build.path, server.path)).toEqual(success(RESPONSE));
     });
 
-    test("an answer that came before the request was read", async () => {
+    test("a response that came before the request was read", async () => {
       await using server = await startRawServer({
-        onConnection: (socket) => socket.end(httpResponse("200 OK", ANSWER), () => socket.destroy()),
+        onConnection: (socket) => socket.end(httpResponse("200 OK", RESPONSE), () => socket.destroy()),
       });
       const stdin = Buffer.alloc(256 * KIB, "r");
-      expect(await callShim(build.path, server.path, { stdin })).toEqual(success(ANSWER));
+      expect(await callShim(build.path, server.path, { stdin })).toEqual(success(RESPONSE));
       expect(server.received).toHaveLength(1);
     });
 
@@ -128,7 +131,7 @@ describeShim("credential-provider-oke", (build) => {
       ["stdout is full", ">/dev/full", "shim-output-failed"],
       ["stdin is closed", "<&-", "shim-request-unreadable"],
     ])("nothing, and says so, when %s", async (_what, redirection, code) => {
-      await using server = await startAnswering("200 OK", ANSWER);
+      await using server = await startAnswering("200 OK", RESPONSE);
       const args = ["-c", `exec "$0" ${redirection}`, build.path];
       expect(await callShim("/bin/sh", server.path, { args })).toEqual(failure(code));
     });
@@ -139,7 +142,7 @@ describeShim("credential-provider-oke", (build) => {
         async onRequest({ socket }) {
           (await started.promise).stdout?.destroy();
           await setImmediate();
-          socket.end(httpResponse("200 OK", ANSWER));
+          socket.end(httpResponse("200 OK", RESPONSE));
         },
       });
       const { child, ended } = startShim(build.path, server.path);
@@ -149,11 +152,11 @@ describeShim("credential-provider-oke", (build) => {
 
     test.each([
       ["stdout", ">&-", failure("shim-output-failed")],
-      ["stderr", "2>&-", success(ANSWER)],
+      ["stderr", "2>&-", success(RESPONSE)],
       ["both", ">&- 2>&-", { exitCode: 1, stdout: "", stderr: "" }],
     ])("and never to the socket, when started with %s closed", async (_what, redirection, outcome) => {
       await using server = await startRawServer({
-        onRequest: ({ socket }) => socket.write(httpResponse("200 OK", ANSWER)),
+        onRequest: ({ socket }) => socket.write(httpResponse("200 OK", RESPONSE)),
       });
       const args = ["-c", `exec "$0" ${redirection}`, build.path];
       expect(await callShim("/bin/sh", server.path, { args, stdin: "request" })).toEqual(outcome);
@@ -170,7 +173,7 @@ describe("credential-provider-oke as it is shipped", () => {
     expect(statSync(distPath("credential-provider-oke")).size).toBeLessThanOrEqual(100 * KIB);
   });
 
-  test("needs at most 1.5 MiB of memory for the largest request and answer", async () => {
+  test("needs at most 1.5 MiB of memory for the largest request and response", async () => {
     await using server = await startAnswering("200 OK", "b".repeat(64 * KIB));
     const result = await callCredentialProvider({
       path: builtPath("peak-memory"),

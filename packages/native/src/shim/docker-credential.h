@@ -1,6 +1,6 @@
 /*
  * The program under the name docker-credential-ocir: a docker credential helper. Owns the
- * protocol's verbs and their answers; makes no request. It stores nothing, so only `get` needs the daemon.
+ * protocol's verbs and their responses; makes no request. It stores nothing, so only `get` needs the daemon.
  */
 #ifndef OCIR_BROKER_DOCKER_CREDENTIAL_H
 #define OCIR_BROKER_DOCKER_CREDENTIAL_H
@@ -9,7 +9,7 @@
 
 enum docker_credential_outcome {
   DOCKER_CREDENTIAL_ASK,    /* `get`: the caller must ask the daemon */
-  DOCKER_CREDENTIAL_SAY,    /* `text` is the complete answer */
+  DOCKER_CREDENTIAL_SAY,    /* `text` is the complete response */
   DOCKER_CREDENTIAL_REFUSED /* an error line was written to stdout, as the protocol requires */
 };
 

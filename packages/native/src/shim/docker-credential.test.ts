@@ -6,7 +6,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { startAnswering } from "../../test/raw-socket-server.ts";
 import { callShim, describeShim, lineOf, success } from "../../test/shim-call.ts";
 
-const ANSWER = '{"ServerURL":"icn.ocir.io","Username":"BEARER_TOKEN","Secret":"x"}\n';
+const RESPONSE = '{"ServerURL":"icn.ocir.io","Username":"BEARER_TOKEN","Secret":"x"}\n';
 
 describeShim("docker-credential-ocir", (build) => {
   let directory: string;
@@ -26,8 +26,8 @@ describeShim("docker-credential-ocir", (build) => {
   const refusal = (text: string) => ({ exitCode: 1, stdout: text, stderr: "" });
 
   it("get posts the server URL as it is, and writes what comes", async () => {
-    await using server = await startAnswering("200 OK", ANSWER);
-    expect(await call("get", server.path)).toEqual(success(ANSWER));
+    await using server = await startAnswering("200 OK", RESPONSE);
+    expect(await call("get", server.path)).toEqual(success(RESPONSE));
     expect(server.received.map(String)).toEqual([
       "POST /v1/docker-credential HTTP/1.1\r\nHost: localhost\r\n" +
         `User-Agent: credential-provider-oke/${manifest.version}\r\nContent-Type: text/plain\r\n` +
@@ -77,13 +77,13 @@ describeShim("docker-credential-ocir", (build) => {
   });
 
   it("asks the user's own daemon, and is refused by root's", async () => {
-    await using server = await startAnswering("200 OK", ANSWER);
+    await using server = await startAnswering("200 OK", RESPONSE);
     mkdirSync(join(directory, "ocir-broker"));
     symlinkSync(server.path, join(directory, "ocir-broker/credentials.sock"));
     for (const folder of [directory, dirname(server.path)]) chmodSync(folder, 0o755);
     chmodSync(server.path, 0o777);
     const { stdout } = await callAsUser({ XDG_RUNTIME_DIR: directory });
-    expect(stdout).toBe(ANSWER);
+    expect(stdout).toBe(RESPONSE);
     if (process.geteuid?.() !== 0) return;
     chmodSync(server.path, 0o600);
     const refused = await callAsUser({ OCIR_BROKER_SOCKET: server.path });

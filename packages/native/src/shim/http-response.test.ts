@@ -6,8 +6,8 @@ const KIB = 1024;
 
 describeShim("http_response_read refuses", (build) => {
   const ok = "HTTP/1.1 200 OK\r\n";
-  const tooLarge = "shim-answer-too-large";
-  test.each<[what: string, answer: string, code?: string]>([
+  const tooLarge = "shim-response-too-large";
+  test.each<[what: string, response: string, code?: string]>([
     ["no Content-Length", `${ok}\r\nhello`],
     ["a negative length", `${ok}Content-Length: -5\r\n\r\nhello`],
     ["a signed length", `${ok}Content-Length: +5\r\n\r\nhello`],
@@ -39,8 +39,8 @@ describeShim("http_response_read refuses", (build) => {
       `${"HTTP/1.1 102 Processing\r\n\r\n".repeat(700)}${ok}Content-Length: 5\r\n\r\nhello`,
       tooLarge,
     ],
-  ])("an answer with %s, after one request", async (_what, answer, code = "shim-answer-invalid") => {
-    await using server = await startRawServer({ onRequest: ({ socket }) => socket.write(answer) });
+  ])("a response with %s, after one request", async (_what, response, code = "shim-response-invalid") => {
+    await using server = await startRawServer({ onRequest: ({ socket }) => socket.write(response) });
     expect(await callShim(build.path, server.path)).toEqual(failure(code));
     expect(server.received).toHaveLength(1);
   });

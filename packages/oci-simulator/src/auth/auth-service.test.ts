@@ -119,10 +119,10 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
   ];
 
   test.each(cases)("%s", async (_, reason, alteration) => {
-    const answer = await federate(simulator, identity, alteration);
-    expect(answer.status).toBe(401);
-    expect(answer.json.code).toBe("NotAuthenticated");
-    expect(answer.headers["opc-request-id"]).toBeDefined();
+    const response = await federate(simulator, identity, alteration);
+    expect(response.status).toBe(401);
+    expect(response.json.code).toBe("NotAuthenticated");
+    expect(response.headers["opc-request-id"]).toBeDefined();
     expect(simulator.refusals().at(-1)).toEqual({
       endpoint: "auth.x509",
       status: 401,
@@ -181,9 +181,9 @@ describe("POST /v1/x509 refuses, with 400 InvalidParameter,", () => {
       { fields: { publicKey: base64Der(generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey) } },
     ],
   ])("%s", async (_, alteration) => {
-    const answer = await federate(simulator, identity, alteration);
-    expect(answer.status).toBe(400);
-    expect(answer.json.code).toBe("InvalidParameter");
+    const response = await federate(simulator, identity, alteration);
+    expect(response.status).toBe(400);
+    expect(response.json.code).toBe("InvalidParameter");
   });
 });
 

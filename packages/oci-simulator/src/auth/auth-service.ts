@@ -8,10 +8,10 @@
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { EndpointName } from "../endpoints.ts";
-import { type Answer, answerJson } from "../http/answer.ts";
 import type { TokenFlaw } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
+import { type HttpResponse, jsonResponse } from "../http/response.ts";
 import type { CertificateChain } from "../metadata/certificate-chain.ts";
 import { isUser } from "./api-keys.ts";
 import { parseRequestSignature, type RequestSignature, verifyRequestSignature } from "./request-signature.ts";
@@ -45,7 +45,7 @@ export function authEndpoint(request: ReceivedRequest): EndpointName {
 }
 
 /** @throws {Refusal} */
-export async function answerAuth(request: ReceivedRequest, options: AuthServiceOptions): Promise<Answer> {
+export async function answerAuth(request: ReceivedRequest, options: AuthServiceOptions): Promise<HttpResponse> {
   const isRefresh = request.path === REFRESH_PATH;
   if (request.path !== PATH && !isRefresh) throw new Refusal("NotAuthorizedOrNotFound", `no such path ${request.path}`);
   if (request.method !== "POST") throw new Refusal("MethodNotAllowed", `${request.method} ${request.path}`);
@@ -59,7 +59,7 @@ export async function answerAuth(request: ReceivedRequest, options: AuthServiceO
   verifyRequestSignature(request, signature, body.leaf.publicKey, options.clock.wallMs());
   const { sessions, groupExists, flaw } = options;
   const token = await sessions.issue(body.publicKey, body.leaf.fingerprint, groupExists(), flaw);
-  return answerJson(200, { token });
+  return jsonResponse(200, { token });
 }
 
 /** Only for a person's session, and only while it lives. */
@@ -67,14 +67,14 @@ async function refresh(
   request: ReceivedRequest,
   signature: RequestSignature,
   { sessions, clock }: AuthServiceOptions,
-): Promise<Answer> {
+): Promise<HttpResponse> {
   const { currentToken, ...unknown } = parseJsonObject(request.body);
   if (Object.keys(unknown).length > 0) throw new Refusal("InvalidParameter", "currentToken is the only field");
   if (signature.keyId !== `${SESSION_PREFIX}${currentToken}`) throw notAuthenticated("keyId is not the current token");
   const session = sessions.open(String(currentToken));
   verifyRequestSignature(request, signature, session.publicKey, clock.wallMs());
   if (!isUser(session.claims)) throw notAuthenticated("the token is not a person's");
-  return answerJson(200, { token: await sessions.renew(session) });
+  return jsonResponse(200, { token: await sessions.renew(session) });
 }
 
 function parseFederationBody(request: ReceivedRequest): FederationBody {

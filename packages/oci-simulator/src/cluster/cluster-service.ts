@@ -6,10 +6,10 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import type { SessionTokens } from "../auth/session-tokens.ts";
 import type { EndpointName } from "../endpoints.ts";
-import { type Answer, answerJson, answerText } from "../http/answer.ts";
 import type { TokenFlaw } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
+import { type HttpResponse, jsonResponse, textResponse } from "../http/response.ts";
 import type { ServiceAccounts } from "../service-accounts.ts";
 
 export interface ClusterServiceOptions {
@@ -31,13 +31,13 @@ export function clusterEndpoint(request: ReceivedRequest): EndpointName {
 }
 
 /** Errors are text. */
-export function failCluster(status: number): Answer {
-  return answerText(status, "error\n");
+export function failCluster(status: number): HttpResponse {
+  return textResponse(status, "error\n");
 }
 
-export async function answerCluster(request: ReceivedRequest, options: ClusterServiceOptions): Promise<Answer> {
+export async function answerCluster(request: ReceivedRequest, options: ClusterServiceOptions): Promise<HttpResponse> {
   try {
-    if (request.path === KEYS_PATH) return answerKeys(request, options);
+    if (request.path === KEYS_PATH) return keysResponse(request, options);
     if (request.path !== EXCHANGE_PATH || request.method !== "POST") return failCluster(404);
     return await exchange(request, options);
   } catch (error) {
@@ -47,20 +47,20 @@ export async function answerCluster(request: ReceivedRequest, options: ClusterSe
 }
 
 /** Kubernetes binds system:service-account-issuer-discovery to every service account, and to no anonymous user. */
-function answerKeys(request: ReceivedRequest, { serviceAccounts }: ClusterServiceOptions): Answer {
+function keysResponse(request: ReceivedRequest, { serviceAccounts }: ClusterServiceOptions): HttpResponse {
   if (request.method !== "GET") return failCluster(405);
   serviceAccounts.review(bearerOf(request));
-  return answerJson(200, serviceAccounts.keys, { "content-type": "application/jwk-set+json" });
+  return jsonResponse(200, serviceAccounts.keys, { "content-type": "application/jwk-set+json" });
 }
 
-async function exchange(request: ReceivedRequest, options: ClusterServiceOptions): Promise<Answer> {
+async function exchange(request: ReceivedRequest, options: ClusterServiceOptions): Promise<HttpResponse> {
   if (!options.isEnhanced()) return { ...failCluster(403), reason: "the cluster is not enhanced" };
   if (request.headers["content-type"] !== "application/json")
     throw new Refusal("InvalidParameter", "content-type is not application/json");
   const serviceAccount = options.serviceAccounts.review(bearerOf(request));
   const token = await options.sessions.issueForServiceAccount(podKeyOf(request.body), serviceAccount, options.flaw);
   const encoded = Buffer.from(JSON.stringify({ token: `ST$${token}` })).toString("base64");
-  return answerJson(200, encoded);
+  return jsonResponse(200, encoded);
 }
 
 function bearerOf(request: ReceivedRequest): string {

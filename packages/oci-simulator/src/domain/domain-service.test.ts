@@ -69,8 +69,8 @@ test.each<[string, number, string, Asked]>([
   ["another kind of session", 400, "oci-upst", { form: { requested_token_type: "urn:oci:token-type:oci-rpst" } }],
   ["an unknown field", 400, "unknown", { form: { scope: "all" } }],
 ])("%s is refused with %i", async (_name, status, reason, asked) => {
-  const answer = await ask(asked);
-  expect([answer.status, Object.keys(answer.json)]).toEqual([status, ["error", "error_description"]]);
+  const response = await ask(asked);
+  expect([response.status, Object.keys(response.json)]).toEqual([status, ["error", "error_description"]]);
   expect(simulator.refusals().at(-1)?.reason).toContain(reason);
 });
 

@@ -9,10 +9,10 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
 import { isMember, SESSION_PREFIX, type SessionTokens } from "../auth/session-tokens.ts";
 import type { EndpointName } from "../endpoints.ts";
-import { type Answer, answerJson } from "../http/answer.ts";
 import type { TokenFlaw } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
+import { type HttpResponse, jsonResponse } from "../http/response.ts";
 import type { Asker, PropagationTrusts } from "./propagation-trusts.ts";
 
 export interface DomainServiceOptions {
@@ -38,12 +38,12 @@ export function domainEndpoint(request: ReceivedRequest): EndpointName {
   return request.path === PATH ? "domain.token" : "domain.other";
 }
 
-export function failDomain(status: number): Answer {
+export function failDomain(status: number): HttpResponse {
   const error = status === 401 ? "invalid_client" : status < 500 ? "invalid_request" : "server_error";
-  return answerJson(status, { error, error_description: "error" });
+  return jsonResponse(status, { error, error_description: "error" });
 }
 
-export async function answerDomain(request: ReceivedRequest, options: DomainServiceOptions): Promise<Answer> {
+export async function answerDomain(request: ReceivedRequest, options: DomainServiceOptions): Promise<HttpResponse> {
   if (request.path !== PATH || request.method !== "POST") return failDomain(404);
   let asker: Asker;
   try {
@@ -58,7 +58,7 @@ export async function answerDomain(request: ReceivedRequest, options: DomainServ
   }
 }
 
-function refused(status: number, error: unknown): Answer {
+function refused(status: number, error: unknown): HttpResponse {
   if (!(error instanceof Refusal)) throw error;
   return { ...failDomain(status), reason: error.message };
 }
@@ -82,12 +82,12 @@ function askerOf(request: ReceivedRequest, { trusts, sessions, clock, groupExist
   return "instance";
 }
 
-async function exchange(request: ReceivedRequest, asker: Asker, options: DomainServiceOptions): Promise<Answer> {
+async function exchange(request: ReceivedRequest, asker: Asker, options: DomainServiceOptions): Promise<HttpResponse> {
   const { trusts, sessions, clock, flaw } = options;
   const form = parseForm(request);
   const { user, endsAtS } = trusts.exchange(form.get("subject_token") ?? "", asker, clock.wallMs());
   const publicKey = parseKey(form.get("public_key") ?? "");
-  return answerJson(200, { token: await sessions.issueServiceUser(publicKey, user, endsAtS, flaw) });
+  return jsonResponse(200, { token: await sessions.issueServiceUser(publicKey, user, endsAtS, flaw) });
 }
 
 function parseForm(request: ReceivedRequest): URLSearchParams {

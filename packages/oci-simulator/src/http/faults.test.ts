@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { type RawAnswer, send } from "../../test/raw-client.ts";
+import { type RawResponse, send } from "../../test/raw-client.ts";
 import { sharedSimulator } from "../for-tests.ts";
 import type { Fault } from "./faults.ts";
 
 const simulator = await sharedSimulator();
 
-function askRegion(): Promise<RawAnswer> {
+function askRegion(): Promise<RawResponse> {
   const headers = { authorization: "Bearer Oracle" };
   return send(simulator.metadataUrl, { target: "/opc/v2/instance/regionInfo", headers });
 }
@@ -41,8 +41,8 @@ test.each<[string, unknown, string]>([
   ["registry", { errors: [{ code: "TOOMANYREQUESTS" }] }, "registryUrl"],
 ])("a fault's status has the %s's form of an error", async (_service, body, url) => {
   simulator.faults({ endpoint: "*", status: 429 });
-  const answer = await send(simulator[url as "authUrl"], { target: "/v2/ns/repo/manifests/1" });
-  expect(answer).toMatchObject({ status: 429, json: body, headers: { "opc-request-id": expect.any(String) } });
+  const response = await send(simulator[url as "authUrl"], { target: "/v2/ns/repo/manifests/1" });
+  expect(response).toMatchObject({ status: 429, json: body, headers: { "opc-request-id": expect.any(String) } });
 });
 
 test.each<[unknown, string]>([

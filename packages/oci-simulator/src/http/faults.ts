@@ -1,7 +1,7 @@
 /**
- * Faults of answers on demand: validated, queued, and used up.
+ * Faults of responses on demand: validated, queued, and used up.
  *
- * Owns the form of a fault and its assignment to requests; `answer-writer.ts` puts it on the wire.
+ * Owns the form of a fault and its assignment to requests; `response-writer.ts` puts it on the wire.
  */
 import {
   ENDPOINT_NAMES,
@@ -28,7 +28,7 @@ export interface Fault {
   readonly times?: number;
   /** Answer with this status and the service's form of error, without calling the service. */
   readonly status?: number;
-  /** Delay of the answer in milliseconds, which replaces the simulator's latency. */
+  /** Delay of the response in milliseconds, which replaces the simulator's latency. */
   readonly latencyMs?: number;
   /** Stop sending there until the client closes or the faults are cleared. */
   readonly hang?: Moment;
@@ -52,7 +52,7 @@ export interface Fault {
   readonly contentType?: string;
   /** The whole service goes down: its connections end, and new ones are refused until the faults are cleared. */
   readonly refuse?: boolean;
-  /** The leaf certificate and key are replaced just before this answer. */
+  /** The leaf certificate and key are replaced just before this response. */
   readonly rotate?: boolean;
   /** An identity document that does not match the other two: another certificate, key or intermediate. */
   readonly mismatch?: boolean;

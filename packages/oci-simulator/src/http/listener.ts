@@ -6,17 +6,17 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { type Answer, answerRefusal } from "./answer.ts";
-import { replacesAnswer, spoilAnswer, writeAnswer } from "./answer-writer.ts";
 import type { Fault } from "./faults.ts";
 import { type ReceivedRequest, receiveRequest } from "./received-request.ts";
 import { Refusal } from "./refusal.ts";
+import { type HttpResponse, refusalResponse } from "./response.ts";
+import { replacesResponse, spoilResponse, writeResponse } from "./response-writer.ts";
 
-/** A service's decision about a request: its answer, and its fault. */
+/** A service's decision about a request: its response, and its fault. */
 export interface Handling {
-  answer(): Answer | Promise<Answer>;
+  answer(): HttpResponse | Promise<HttpResponse>;
   /** The service's form of an error, for a fault with a status. */
-  fail(status: number): Answer;
+  fail(status: number): HttpResponse;
   readonly fault?: Fault | undefined;
   readonly latencyMs: number;
   readonly released: AbortSignal;
@@ -102,12 +102,12 @@ async function respond(
     if (fault?.refuse) return refuse(released);
     const waitMs = fault?.latencyMs ?? latencyMs;
     if (waitMs > 0) await new Promise<void>((resolve) => clock.setTimer(resolve, waitMs));
-    const whole = replacesAnswer(fault) ? fail(fault?.status ?? 500) : await answer();
-    writeAnswer(response, spoilAnswer(whole, fault), { clock, fault, released });
+    const whole = replacesResponse(fault) ? fail(fault?.status ?? 500) : await answer();
+    writeResponse(response, spoilResponse(whole, fault), { clock, fault, released });
   } catch (error) {
     const never = new AbortController().signal;
     if (error instanceof Refusal)
-      writeAnswer(response, answerRefusal(error), { clock, fault: undefined, released: never });
+      writeResponse(response, refusalResponse(error), { clock, fault: undefined, released: never });
     else response.destroy();
   }
 }

@@ -5,9 +5,9 @@
  * "Getting Instance Metadata").
  */
 import type { EndpointName } from "../endpoints.ts";
-import { type Answer, answerHtml, answerJson, answerText } from "../http/answer.ts";
 import type { Fault } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
+import { type HttpResponse, htmlResponse, jsonResponse, textResponse } from "../http/response.ts";
 import type { CertificateChain } from "./certificate-chain.ts";
 import { ASHBURN, INSTANCE, type Region } from "./instance.ts";
 
@@ -35,7 +35,7 @@ export function metadataEndpoint(request: ReceivedRequest): EndpointName {
   return (path !== undefined && ENDPOINTS[path]) || "metadata.other";
 }
 
-export async function answerMetadata(request: ReceivedRequest, options: MetadataServiceOptions): Promise<Answer> {
+export async function answerMetadata(request: ReceivedRequest, options: MetadataServiceOptions): Promise<HttpResponse> {
   const path = pathBelowBase(request);
   if (path === undefined) return refuse(404, "Not Found", `no such path ${request.path}`);
   if (FORWARDED.some((name) => request.headers[name] !== undefined))
@@ -44,17 +44,17 @@ export async function answerMetadata(request: ReceivedRequest, options: Metadata
   if (request.headers["authorization"] !== "Bearer Oracle")
     return refuse(403, "Forbidden", "Authorization is not Bearer Oracle");
   if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "Method Not Allowed", request.method);
-  if (path.startsWith("/identity/")) return answerIdentity(path, options);
-  return answerDocument(path, { instance: instanceDocument(options) });
+  if (path.startsWith("/identity/")) return identityResponse(path, options);
+  return documentResponse(path, { instance: instanceDocument(options) });
 }
 
 /** The error page of the metadata service: HTML, also for 429. */
-export function failMetadata(status: number): Answer {
-  return answerHtml(status, status === 404 ? "Not Found" : status === 429 ? "Too Many Requests" : "Error");
+export function failMetadata(status: number): HttpResponse {
+  return htmlResponse(status, status === 404 ? "Not Found" : status === 429 ? "Too Many Requests" : "Error");
 }
 
-function refuse(status: number, title: string, reason: string): Answer {
-  return { ...answerHtml(status, title), reason };
+function refuse(status: number, title: string, reason: string): HttpResponse {
+  return { ...htmlResponse(status, title), reason };
 }
 
 function pathBelowBase(request: ReceivedRequest): string | undefined {
@@ -62,23 +62,23 @@ function pathBelowBase(request: ReceivedRequest): string | undefined {
   return request.path.slice(BASE.length).replace(/\/$/, "");
 }
 
-async function answerIdentity(path: string, { chain, fault }: MetadataServiceOptions): Promise<Answer> {
+async function identityResponse(path: string, { chain, fault }: MetadataServiceOptions): Promise<HttpResponse> {
   const { certificatePem, keyPem, intermediatePem } = fault?.mismatch ? await chain.mismatched() : chain.current();
-  if (path === "/identity/cert.pem") return answerText(200, certificatePem);
-  if (path === "/identity/key.pem") return answerText(200, keyPem);
-  if (path === "/identity/intermediate.pem") return answerText(200, intermediatePem);
+  if (path === "/identity/cert.pem") return textResponse(200, certificatePem);
+  if (path === "/identity/key.pem") return textResponse(200, keyPem);
+  if (path === "/identity/intermediate.pem") return textResponse(200, intermediatePem);
   return refuse(404, "Not Found", `no such path ${path}`);
 }
 
 /** Any part of the document can be requested: a value as text, an object or list as JSON. */
-function answerDocument(path: string, document: unknown): Answer {
+function documentResponse(path: string, document: unknown): HttpResponse {
   let value = document;
   for (const name of path.split("/").slice(1)) {
     const isThere = typeof value === "object" && value !== null && Object.hasOwn(value, name);
     if (!isThere) return refuse(404, "Not Found", `no such path ${path}`);
     value = (value as Record<string, unknown>)[name];
   }
-  return typeof value === "object" ? answerJson(200, value) : answerText(200, String(value));
+  return typeof value === "object" ? jsonResponse(200, value) : textResponse(200, String(value));
 }
 
 function instanceDocument({ region, instanceMetadata }: MetadataServiceOptions): object {

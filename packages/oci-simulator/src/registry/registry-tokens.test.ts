@@ -14,11 +14,11 @@ async function scopedToken(...scopes: string[]): Promise<string> {
 async function scopedTokenFor(password: string, ...scopes: string[]): Promise<string> {
   const authorization = `Basic ${Buffer.from(`BEARER_TOKEN:${password}`).toString("base64")}`;
   const query = scopes.map((scope) => `scope=${scope}`).join("&");
-  const answer = await send(simulator.registryUrl, {
+  const response = await send(simulator.registryUrl, {
     target: `/20180419/docker/token?service=${simulator.registryUrl.host}&${query}`,
     headers: { authorization },
   });
-  return answer.json.token;
+  return response.json.token;
 }
 
 function accessIn(token: string) {

@@ -57,9 +57,9 @@ describe("GET /20180419/docker/token", () => {
     ["a token of no JSON", notOurs, withKeyId("ST$AAAA.AAAA.AAAA")],
     ["a token of lists", notOurs, withKeyId("ST$W10.W10.AAAA")],
   ])("refuses %s", async (_, reason, alteration) => {
-    const answer = await fetchToken(simulator, session, alteration);
-    expect(answer.status).toBe(401);
-    expect(answer.json.code).toBe("NotAuthenticated");
+    const response = await fetchToken(simulator, session, alteration);
+    expect(response.status).toBe(401);
+    expect(response.json.code).toBe("NotAuthenticated");
     expect(simulator.refusals()).toEqual([{ endpoint: "registry.token", status: 401, reason }]);
   });
 
@@ -95,9 +95,9 @@ describe("GET /20180419/docker/token", () => {
     ["nothing", async () => basic("", "")],
   ])("refuses Basic with %s", async (_, authorization) => {
     const headers = { authorization: await authorization() };
-    const answer = await send(simulator.registryUrl, { target: `${TOKEN_PATH}?scope=x`, headers });
+    const response = await send(simulator.registryUrl, { target: `${TOKEN_PATH}?scope=x`, headers });
     // Docker's words for this: unknown: Unauthorized.
-    expect([answer.status, answer.json]).toEqual([401, { errors: [{ code: "UNKNOWN", message: "Unauthorized" }] }]);
+    expect([response.status, response.json]).toEqual([401, { errors: [{ code: "UNKNOWN", message: "Unauthorized" }] }]);
   });
 });
 
@@ -108,8 +108,8 @@ describe("GET /v2/<repository>/manifests/<reference>", () => {
     ["tags", 404, "NAME_INVALID"],
   ])("responds to %s with %i %s", async (rest, status, code) => {
     const headers = { authorization: `Bearer ${await tokenFor()}` };
-    const answer = await send(simulator.registryUrl, { target: `/v2/ns/repo/${rest}`, headers });
-    expect([answer.status, answer.json.errors[0].code]).toEqual([status, code]);
+    const response = await send(simulator.registryUrl, { target: `/v2/ns/repo/${rest}`, headers });
+    expect([response.status, response.json.errors[0].code]).toEqual([status, code]);
   });
 
   test("refuses an invalid token, another host's token, and a session", async () => {
@@ -164,8 +164,8 @@ describe("IAM", () => {
 
   test("a missing repository is 404 for those who may read it, and 403 for others", async () => {
     simulator.iam({ repository: "ns/none", exists: false });
-    const answer = await pull("ns/none", await tokenFor());
-    expect([answer.status, answer.json.errors[0].code]).toEqual([404, "NAME_UNKNOWN"]);
+    const response = await pull("ns/none", await tokenFor());
+    expect([response.status, response.json.errors[0].code]).toEqual([404, "NAME_UNKNOWN"]);
     simulator.iam({ repository: "ns/none", granted: false });
     expect((await pull("ns/none", await tokenFor())).status).toBe(403);
   });

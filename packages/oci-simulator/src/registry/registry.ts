@@ -4,9 +4,9 @@
  */
 
 import type { EndpointName } from "../endpoints.ts";
-import { type Answer, answerJson, failOracle } from "../http/answer.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { Refusal } from "../http/refusal.ts";
+import { failOracle, type HttpResponse, jsonResponse } from "../http/response.ts";
 import { type Action, isAnonymous } from "../iam.ts";
 import type { Claims } from "../jwt.ts";
 import type { Blob, Image } from "./image.ts";
@@ -61,7 +61,7 @@ export function registryEndpoint(request: ReceivedRequest): EndpointName {
 }
 
 /** @throws {Refusal} from the token endpoint and for paths outside the API. */
-export async function answerRegistry(request: ReceivedRequest, options: RegistryOptions): Promise<Answer> {
+export async function answerRegistry(request: ReceivedRequest, options: RegistryOptions): Promise<HttpResponse> {
   if (request.path === TOKEN_PATH) return answerToken(request, options);
   if (!request.path.startsWith("/v2/") && request.path !== "/v2") {
     throw new Refusal("NotAuthorizedOrNotFound", `no such path ${request.path}`);
@@ -79,19 +79,19 @@ export async function answerRegistry(request: ReceivedRequest, options: Registry
   const action = isReading && target?.kind !== "uploads" ? "pull" : "push";
   const claims = bearerOf(request, options);
   if (typeof claims === "string") return challenge(request, target?.repository, action, claims);
-  if (/^\/v2\/?$/.test(request.path)) return answerJson(200, {}, VERSION_HEADER);
+  if (/^\/v2\/?$/.test(request.path)) return jsonResponse(200, {}, VERSION_HEADER);
   if (target === undefined)
     return registryError(404, "NAME_INVALID", "invalid repository name", `no such path ${request.path}`);
   return (
     refuseAction(action, target.repository, claims, request, options) ??
     (options.storage === undefined
-      ? answerTarget(target, options.imageOf(target.repository))
+      ? responseFor(target, options.imageOf(target.repository))
       : forwardTo(options.storage, request))
   );
 }
 
 /** The distribution API's form of an error below `/v2/`, Oracle's elsewhere. */
-export function failRegistry(status: number, request: ReceivedRequest): Answer {
+export function failRegistry(status: number, request: ReceivedRequest): HttpResponse {
   if (!request.path.startsWith("/v2")) return failOracle(status);
   const [code, message] = FAILURES[status] ?? ["UNKNOWN", "unknown error"];
   return registryError(status, code, message, "a fault");
@@ -116,7 +116,12 @@ function bearerOf(request: ReceivedRequest, { tokens }: RegistryOptions): Claims
   }
 }
 
-function challenge(request: ReceivedRequest, repository: string | undefined, action: Action, reason: string): Answer {
+function challenge(
+  request: ReceivedRequest,
+  repository: string | undefined,
+  action: Action,
+  reason: string,
+): HttpResponse {
   const realm = `${request.secure ? "https" : "http"}://${request.host}${TOKEN_PATH}`;
   const actions = action === "push" ? "pull,push" : "pull";
   const scope = repository === undefined ? "" : `repository:${repository}:${actions}`;
@@ -132,7 +137,7 @@ function refuseAction(
   claims: Claims,
   request: ReceivedRequest,
   { iam }: RegistryOptions,
-): Answer | undefined {
+): HttpResponse | undefined {
   const isForOthers = "the token is for other repositories";
   if (action === "pull" && !isInScope(claims, repository, action))
     return challenge(request, repository, action, isForOthers);
@@ -149,19 +154,19 @@ function refuseAction(
 }
 
 /** Every tag exists; a digest must be that of the image's manifest or blobs. */
-function answerTarget({ kind, repository, reference }: Target, { manifest, blobs }: Image): Answer {
-  if (kind === "tags") return answerJson(200, { name: repository, tags: ["latest"] }, VERSION_HEADER);
+function responseFor({ kind, repository, reference }: Target, { manifest, blobs }: Image): HttpResponse {
+  if (kind === "tags") return jsonResponse(200, { name: repository, tags: ["latest"] }, VERSION_HEADER);
   if (kind === "blobs") {
     const found = blobs.get(reference);
-    if (found !== undefined) return answerContent(found);
+    if (found !== undefined) return contentResponse(found);
     return registryError(404, "BLOB_UNKNOWN", "blob unknown to registry", `no blob ${reference}`);
   }
   if (reference.startsWith("sha256:") && reference !== manifest.digest)
     return registryError(404, "MANIFEST_UNKNOWN", "manifest unknown", `no manifest ${reference}`);
-  return answerContent(manifest);
+  return contentResponse(manifest);
 }
 
-function answerContent({ mediaType, digest, bytes }: Blob): Answer {
+function contentResponse({ mediaType, digest, bytes }: Blob): HttpResponse {
   const headers = {
     "content-type": mediaType,
     "docker-content-digest": digest,
@@ -177,6 +182,6 @@ function registryError(
   message: string,
   reason: string,
   headers: Record<string, string> = {},
-): Answer {
-  return { ...answerJson(status, { errors: [{ code, message }] }, { ...VERSION_HEADER, ...headers }), reason };
+): HttpResponse {
+  return { ...jsonResponse(status, { errors: [{ code, message }] }, { ...VERSION_HEADER, ...headers }), reason };
 }

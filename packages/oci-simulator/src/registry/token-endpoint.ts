@@ -7,10 +7,10 @@ import type { ApiKeys } from "../auth/api-keys.ts";
 import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
 import { isMember, SESSION_PREFIX, type SessionTokens } from "../auth/session-tokens.ts";
 import type { EndpointName } from "../endpoints.ts";
-import { type Answer, answerJson } from "../http/answer.ts";
 import type { TokenFlaw } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
+import { type HttpResponse, jsonResponse } from "../http/response.ts";
 import type { Iam } from "../iam.ts";
 import type { Claims } from "../jwt.ts";
 import { ANONYMOUS, type RegistryTokens } from "./registry-tokens.ts";
@@ -36,7 +36,7 @@ export function tokenEndpointName(request: ReceivedRequest): EndpointName {
 }
 
 /** @throws {Refusal} */
-export function answerToken(request: ReceivedRequest, options: TokenEndpointOptions): Answer {
+export function answerToken(request: ReceivedRequest, options: TokenEndpointOptions): HttpResponse {
   if (request.method !== "GET" && request.method !== "HEAD")
     throw new Refusal("MethodNotAllowed", `${request.method} ${TOKEN_PATH}`);
   const scopes = request.query
@@ -55,12 +55,12 @@ export function answerToken(request: ReceivedRequest, options: TokenEndpointOpti
   }
   const named = flaw === "anonymous" ? ANONYMOUS : holder;
   const service = request.query.get("service") || request.host;
-  return answerJson(200, tokens.issue(service, named, { scopes, isBasicAuth, flaw }));
+  return jsonResponse(200, tokens.issue(service, named, { scopes, isBasicAuth, flaw }));
 }
 
 /** Docker shows this as `unknown: Unauthorized`, as reported for a login at OCIR with a wrong password. */
-function refusePassword(reason: string): Answer {
-  return { ...answerJson(401, { errors: [{ code: "UNKNOWN", message: "Unauthorized" }] }), reason };
+function refusePassword(reason: string): HttpResponse {
+  return { ...jsonResponse(401, { errors: [{ code: "UNKNOWN", message: "Unauthorized" }] }), reason };
 }
 
 function holderOf(request: ReceivedRequest, options: TokenEndpointOptions): Claims {

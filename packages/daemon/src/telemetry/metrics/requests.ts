@@ -2,7 +2,7 @@
 import { REQUEST_OUTCOMES, type RequestOutcome } from "@ocir-broker/credentials/pulls/request-outcome";
 import type { MetricSet } from "./metric-set.ts";
 
-/** A hit takes tens of microseconds, a cold answer up to the deadline of 15 s. */
+/** A hit takes tens of microseconds, a cold response up to the deadline of 15 s. */
 const BUCKETS = [
   0.000_025, 0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 20,
 ];
@@ -15,7 +15,7 @@ export function createRequestMetrics({ counter, histogram }: MetricSet) {
   });
   const seconds = histogram({
     name: "ocir_broker_request_duration_seconds",
-    help: "Time from a credential request's last byte to its answer, by outcome.",
+    help: "Time from a credential request's last byte to its response, by outcome.",
     labelNames: ["outcome"],
     buckets: BUCKETS,
   });

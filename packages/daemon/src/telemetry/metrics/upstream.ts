@@ -10,7 +10,7 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 export function createUpstreamMetrics({ counter, histogram, nameRegistry, registryLabel }: MetricSet) {
   const requests = counter({
     name: "ocir_broker_upstream_requests_total",
-    help: "Requests to metadata, auth, cluster, domain or a registry host by result: a status, its class, or failed without an answer.",
+    help: "Requests to metadata, auth, cluster, domain or a registry host by result: a status, its class, or failed without a response.",
     labels: { upstream: [...SERVICES, HOST], result: UPSTREAM_RESULTS },
   });
   const seconds = histogram({

@@ -63,9 +63,9 @@ export async function audiencePermission(audience: string, context: CheckContext
     })(),
   );
   await cluster.close();
-  if ("error" in asked) return [unknown(codeOf(asked.error), "an answer of the API server")];
+  if ("error" in asked) return [unknown(codeOf(asked.error), "a response of the API server")];
   const { data } = review.safeParse(parseJson(asked.value.body.toString("utf8")));
-  if (data === undefined) return [unknown(`status ${asked.value.status}`, "an answer of the API server")];
+  if (data === undefined) return [unknown(`status ${asked.value.status}`, "a response of the API server")];
   return [finding(data.status.allowed ? "audience-allowed" : "audience-forbidden", `${VERB} on ${audience}`)];
 }
 

@@ -1,6 +1,6 @@
 /**
  * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the token exchange can be
- * reached. Sends no token of a pod; plugin-answer.ts does, if doctor is given one.
+ * reached. Sends no token of a pod; plugin-response.ts does, if doctor is given one.
  */
 import { createCluster } from "@ocir-broker/credentials/service-accounts/cluster";
 import { codeOf } from "@ocir-broker/errors/describe-error";
@@ -51,7 +51,7 @@ export async function isPulledByServiceAccounts(image: string, context: CheckCon
   return ours.length > 0 && ours.every(({ name }) => name === SERVICE_ACCOUNT_PROVIDER_NAME);
 }
 
-/** Any answer will do: a request without a token is refused. */
+/** Any response will do: a request without a token is refused. */
 async function clusterFinding({ config, clock, signal }: CheckContext): Promise<Finding> {
   const cluster = createCluster({ config, clock });
   const sent = await attempt(

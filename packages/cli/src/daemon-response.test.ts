@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { askDaemon } from "./daemon-answer.ts";
+import { askDaemon } from "./daemon-response.ts";
 
 const QUESTION = Buffer.from("question");
 
@@ -24,15 +24,15 @@ describe("askDaemon", () => {
       const body = (await request.toArray()).join("");
       response.writeHead(503).end(`${request.method} ${request.url} ${body}`);
     });
-    const answer = await askDaemon(path, QUESTION, createSystemClock());
-    expect(answer).toEqual({ status: 503, body: Buffer.from("POST /v1/credentials question") });
+    const received = await askDaemon(path, QUESTION, createSystemClock());
+    expect(received).toEqual({ status: 503, body: Buffer.from("POST /v1/credentials question") });
   });
 
   it("gives nothing where nobody listens", async () => {
     expect(await askDaemon("/no/such/socket", QUESTION, createSystemClock())).toBeUndefined();
   });
 
-  it("gives nothing if the answer is larger than 64 KiB, and reads no more of it", async () => {
+  it("gives nothing if the response is larger than 64 KiB, and reads no more of it", async () => {
     const isClosed = Promise.withResolvers<void>();
     const path = await listen((_request, response) => {
       response.on("close", isClosed.resolve);

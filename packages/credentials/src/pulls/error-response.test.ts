@@ -2,11 +2,11 @@ import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
 import { imageFaultOf } from "@ocir-broker/ocir/image-fault";
 import { OcirError } from "@ocir-broker/ocir/ocir-error";
 import { describe, expect, it } from "vitest";
-import { errorAnswer, errorAnswerOf } from "./error-answer.ts";
+import { errorResponse, errorResponseOf } from "./error-response.ts";
 
-describe("errorAnswer", () => {
+describe("errorResponse", () => {
   it.each(Object.keys(ERROR_TABLE) as ErrorCode[])("says %s in one printable line of at most 512 bytes", (code) => {
-    const { status, contentType, body } = errorAnswer(code);
+    const { status, contentType, body } = errorResponse(code);
     expect(status).toBeGreaterThanOrEqual(400);
     expect(contentType).toBe("text/plain; charset=utf-8");
     expect(body.length).toBeLessThanOrEqual(512);
@@ -14,20 +14,20 @@ describe("errorAnswer", () => {
   });
 });
 
-describe("errorAnswerOf", () => {
+describe("errorResponseOf", () => {
   it.each([
     Object.assign(new Error("secret text"), { code: "timeout" }),
     Object.assign(new Error("secret text"), { code: "constructor" }),
     new Error("secret text"),
     "secret text",
   ])("shows nothing of %o but a code that is known", (error) => {
-    expect(errorAnswerOf(error).body.toString()).toMatch(/^ocir-broker: (timeout|internal): /);
-    expect(errorAnswerOf(error).body.toString()).not.toContain("secret");
+    expect(errorResponseOf(error).body.toString()).toMatch(/^ocir-broker: (timeout|internal): /);
+    expect(errorResponseOf(error).body.toString()).not.toContain("secret");
   });
 
   it("says which rule an image breaks, and nothing of the image", () => {
     const error = new OcirError("image-invalid", "image", { reason: imageFaultOf("iad.ocir.io/Acme") });
-    expect(errorAnswerOf(error).body.toString()).toBe(
+    expect(errorResponseOf(error).body.toString()).toBe(
       "ocir-broker: image-invalid: the image's name is invalid: its repository has a character in upper case; check the pod's image name\n",
     );
   });

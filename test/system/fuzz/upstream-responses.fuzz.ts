@@ -1,4 +1,4 @@
-/** Upstreams' answers: the first byte selects the reader of the other bytes. */
+/** Upstreams' responses: the first byte selects the reader of the other bytes. */
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { UpstreamResponse } from "@ocir-broker/foundation/upstream";
@@ -22,11 +22,11 @@ export async function fuzz(data: Buffer): Promise<void> {
       case 0:
         return await readToken(body);
       case 1:
-        return await readToken(tokenAnswer(body));
+        return await readToken(tokenResponse(body));
       case 2:
         return readSession(body);
       case 3:
-        return readSession(tokenAnswer(body));
+        return readSession(tokenResponse(body));
       case 4:
         return void checkRegion(await fetchRegion(metadataOf([body.toString("utf8")]), forever));
       default:
@@ -38,7 +38,7 @@ export async function fuzz(data: Buffer): Promise<void> {
 }
 
 /** A JWT with these claims, as both services send it. */
-function tokenAnswer(claims: Buffer): Buffer {
+function tokenResponse(claims: Buffer): Buffer {
   const token = `e30.${claims.toString("base64url")}.c2ln`;
   return Buffer.from(JSON.stringify({ token, expires_in: 3_600 }));
 }

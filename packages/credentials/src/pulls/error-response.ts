@@ -3,19 +3,19 @@ import { type ErrorCode, errorRowOf } from "@ocir-broker/errors/catalogue";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { OcirError } from "@ocir-broker/ocir/ocir-error";
-import { type HttpAnswer, textAnswer } from "./http-answer.ts";
+import { type HttpResponse, textResponse } from "./http-response.ts";
 
-export function errorAnswerOf(error: unknown): HttpAnswer {
+export function errorResponseOf(error: unknown): HttpResponse {
   const place = error instanceof IdentityError ? error.place : undefined;
-  return answerWith(codeOf(error), error instanceof OcirError ? error.reason : place);
+  return responseWith(codeOf(error), error instanceof OcirError ? error.reason : place);
 }
 
-export function errorAnswer(code: ErrorCode): HttpAnswer {
-  return answerWith(code);
+export function errorResponse(code: ErrorCode): HttpResponse {
+  return responseWith(code);
 }
 
-function answerWith(anyCode: string, reason?: string): HttpAnswer {
+function responseWith(anyCode: string, reason?: string): HttpResponse {
   const { code, row } = errorRowOf(anyCode);
   const what = reason === undefined ? row.what : `${row.what}: ${reason}`;
-  return textAnswer(row.status, `ocir-broker: ${code}: ${what}; ${row.next}\n`);
+  return textResponse(row.status, `ocir-broker: ${code}: ${what}; ${row.next}\n`);
 }

@@ -1,9 +1,9 @@
 /**
- * Calls the plugin as the kubelet does, with the same input, arguments and environment, and checks its answer. The output is
+ * Calls the plugin as the kubelet does, with the same input, arguments and environment, and checks its response. The output is
  * credentials or unknown text, so evidence holds only shapes, our own error codes and key names.
  */
 import { Secret } from "@ocir-broker/foundation/secret";
-import { decodeCredentialProviderAnswer } from "@ocir-broker/kubelet-config/answer";
+import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/answer";
 import type { ProgramResult } from "@ocir-broker/node/program-run";
 import { type Invocation, invocationIn } from "@ocir-broker/node/provider-files";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
@@ -20,18 +20,18 @@ const LIMIT_MS = 6_000;
 /** Stands in for the image if none is given: only the host matters. */
 const ANY_REPOSITORY = "ocir-broker/doctor";
 
-export const checkPluginAnswer: Check = async (context) => {
+export const checkPluginResponse: Check = async (context) => {
   const path = await pluginPath(context);
   const fault = pluginFault(path, context);
-  if (fault !== undefined) return [notChecked("the plugin's answer", fault.name, `${path} cannot be run`)];
+  if (fault !== undefined) return [notChecked("the plugin's response", fault.name, `${path} cannot be run`)];
   const { credentials: credentialsSocket } = context.config.sockets;
   if (context.files.isForbidden(credentialsSocket)) {
-    return [finding("needs-root", `the plugin's answer: only root may use ${credentialsSocket}`)];
+    return [finding("needs-root", `the plugin's response: only root may use ${credentialsSocket}`)];
   }
   const asked = await imageToAsk(context);
   if ("error" in asked) {
     return [
-      notChecked("the plugin's answer", asked.error, "it needs the host's name from an image or the home region"),
+      notChecked("the plugin's response", asked.error, "it needs the host's name from an image or the home region"),
     ];
   }
   const image = asked.value;
@@ -52,7 +52,7 @@ export const checkPluginAnswer: Check = async (context) => {
     return [finding("token-outdated", `${path}: its token is denied, a new one is not`)];
   const access =
     serviceAccountToken === undefined ? [] : await serviceAccountAccess(serviceAccountToken, token, context);
-  return [finding("plugin-answer-ok", evidence), ...access];
+  return [finding("plugin-response-ok", evidence), ...access];
 };
 
 function requestFor(image: string, { apiVersion }: Invocation, { serviceAccountToken, config }: CheckContext): object {
@@ -75,7 +75,7 @@ async function imageToAsk({ image, imageName, registryHost }: CheckContext): Pro
   return "error" in host ? { error: causeOf(host.error) } : { value: `${host.value}/${ANY_REPOSITORY}` };
 }
 
-/** The registry token of a valid answer, or the fault of another one. */
+/** The registry token of a valid response, or the fault of another one. */
 function tokenIn(
   result: ProgramResult,
   { apiVersion }: Invocation,
@@ -89,14 +89,14 @@ function tokenIn(
     const said = code === undefined ? `${stderr.length} characters on stderr` : `code ${code}`;
     return finding("plugin-failed", `${path}: exit status ${exitCode ?? signal}, ${said}`);
   }
-  if (stdout.trim() === "") return finding("plugin-answer-empty", `${path}: exit status 0, nothing on stdout`);
-  const answer = decodeCredentialProviderAnswer(stdout, apiVersion);
-  if ("problem" in answer) {
-    return finding("plugin-answer-garbage", `${path}: ${stdout.length} characters on stdout: ${answer.problem}`);
+  if (stdout.trim() === "") return finding("plugin-response-empty", `${path}: exit status 0, nothing on stdout`);
+  const response = decodeCredentialProviderResponse(stdout, apiVersion);
+  if ("problem" in response) {
+    return finding("plugin-response-garbage", `${path}: ${stdout.length} characters on stdout: ${response.problem}`);
   }
-  const [first] = answer.auth.values();
-  if (first === undefined) return finding("plugin-answer-anonymous", `${path}: auth is empty`);
-  const evidence = `${path}: in ${Math.round(elapsedMs)} ms, for ${answer.auth.size} entries of auth`;
+  const [first] = response.auth.values();
+  if (first === undefined) return finding("plugin-response-anonymous", `${path}: auth is empty`);
+  const evidence = `${path}: in ${Math.round(elapsedMs)} ms, for ${response.auth.size} entries of auth`;
   return { token: new Secret(first.password), evidence };
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { decodeCredentialProviderAnswer } from "./answer.ts";
+import { decodeCredentialProviderResponse } from "./response.ts";
 
 const V1BETA1 = "credentialprovider.kubelet.k8s.io/v1beta1";
 const CREDENTIALS = { username: "BEARER_TOKEN", password: "made up" };
-const ANSWER = {
+const RESPONSE = {
   kind: "CredentialProviderResponse",
   apiVersion: "credentialprovider.kubelet.k8s.io/v1",
   cacheKeyType: "Registry",
@@ -11,7 +11,7 @@ const ANSWER = {
   auth: { "iad.ocir.io": CREDENTIALS },
 };
 
-describe("decodeCredentialProviderAnswer", () => {
+describe("decodeCredentialProviderResponse", () => {
   it.each([
     ["with credentials", {}, { "iad.ocir.io": CREDENTIALS }],
     ["with none", { auth: {} }, {}],
@@ -22,14 +22,14 @@ describe("decodeCredentialProviderAnswer", () => {
     ["with an entry null", { auth: { host: null } }, { host: { username: "", password: "" } }],
     ["with a username null", { auth: { host: { username: null } } }, { host: { username: "", password: "" } }],
     ["without a password", { auth: { host: { username: "x" } } }, { host: { username: "x", password: "" } }],
-  ])("takes an answer %s", (_title, change, auth) => {
-    const decoded = decodeCredentialProviderAnswer(JSON.stringify({ ...ANSWER, ...change }));
+  ])("takes a response %s", (_title, change, auth) => {
+    const decoded = decodeCredentialProviderResponse(JSON.stringify({ ...RESPONSE, ...change }));
     expect(decoded).toEqual({ auth: new Map(Object.entries(auth)) });
   });
 
   it("takes the apiVersion that the configuration names", () => {
-    const answer = { ...ANSWER, apiVersion: V1BETA1 };
-    expect(decodeCredentialProviderAnswer(JSON.stringify(answer), V1BETA1)).toHaveProperty("auth");
+    const response = { ...RESPONSE, apiVersion: V1BETA1 };
+    expect(decodeCredentialProviderResponse(JSON.stringify(response), V1BETA1)).toHaveProperty("auth");
   });
 
   it.each([
@@ -47,7 +47,7 @@ describe("decodeCredentialProviderAnswer", () => {
     ["entry of auth", { auth: { "iad.ocir.io": { username: "", password: [] } } }],
     ["entry of auth", { auth: { "iad.ocir.io": { username: "", password: "", email: "" } } }],
   ])("names what is wrong, never a value: %s", (said, change) => {
-    const decoded = decodeCredentialProviderAnswer(JSON.stringify({ ...ANSWER, ...change }));
+    const decoded = decodeCredentialProviderResponse(JSON.stringify({ ...RESPONSE, ...change }));
     expect(decoded).toEqual({ problem: expect.stringContaining(said) });
     expect(JSON.stringify(decoded)).not.toContain("made up");
   });
@@ -56,19 +56,19 @@ describe("decodeCredentialProviderAnswer", () => {
     ["a field", '{"kind":"x",', "or one twice"],
     ["a key of auth", '{"auth":{"a":null,"a":null},', "a key twice"],
   ])("refuses %s that is given twice", (_title, start, said) => {
-    const { auth: _auth, ...others } = ANSWER;
+    const { auth: _auth, ...others } = RESPONSE;
     const text = start + JSON.stringify(others).slice(1);
-    expect(decodeCredentialProviderAnswer(text)).toEqual({ problem: expect.stringContaining(said) });
+    expect(decodeCredentialProviderResponse(text)).toEqual({ problem: expect.stringContaining(said) });
   });
 
   it("refuses a number that no float64 holds, which YAML takes for text", () => {
-    const text = JSON.stringify(ANSWER).replace('"BEARER_TOKEN"', "1e400");
-    expect(decodeCredentialProviderAnswer(text)).toEqual({
+    const text = JSON.stringify(RESPONSE).replace('"BEARER_TOKEN"', "1e400");
+    expect(decodeCredentialProviderResponse(text)).toEqual({
       problem: expect.stringContaining("a username and a password"),
     });
   });
 
-  it.each(["", "null", "[]", "ok", "kind: x", `${JSON.stringify(ANSWER)}{}`])("refuses %j", (text) => {
-    expect(decodeCredentialProviderAnswer(text)).toEqual({ problem: "it is no JSON object" });
+  it.each(["", "null", "[]", "ok", "kind: x", `${JSON.stringify(RESPONSE)}{}`])("refuses %j", (text) => {
+    expect(decodeCredentialProviderResponse(text)).toEqual({ problem: "it is no JSON object" });
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Decodes what a plugin printed, as strictly as the kubelet does since 1.32 (stricter than older kubelets). Names only
- * the faulty field, because everything else in an answer is secret.
+ * the faulty field, because everything else in a response is secret.
  */
 import { API_VERSION } from "@ocir-broker/protocol/contract";
 import { isJson, parseText } from "./reading/document.ts";
@@ -13,12 +13,12 @@ interface Credentials {
 }
 
 /** Keyed by the pattern that the kubelet matches with the image. */
-export type Answer = { readonly auth: ReadonlyMap<string, Credentials> } | { readonly problem: string };
+export type DecodedResponse = { readonly auth: ReadonlyMap<string, Credentials> } | { readonly problem: string };
 
 const KEY_TYPES: readonly (string | undefined)[] = ["Image", "Registry", "Global"];
 
 /** `apiVersion`: the provider's in the configuration. The problem is the first thing that a kubelet cannot decode. */
-export function decodeCredentialProviderAnswer(text: string, apiVersion: string = API_VERSION): Answer {
+export function decodeCredentialProviderResponse(text: string, apiVersion: string = API_VERSION): DecodedResponse {
   const parsed = isJson(text) ? parseText(text) : undefined;
   if (parsed === undefined || "problem" in parsed) return { problem: "it is no JSON object" };
   const fields = fieldsOf(parsed.tree, ["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);

@@ -1,7 +1,7 @@
-/** The broker's HTTP answers: status, content type and a body with a Content-Length. Never chunked; each ends its connection. */
+/** The broker's HTTP responses: status, content type and a body with a Content-Length. Never chunked; each ends its connection. */
 import { STATUS_CODES } from "node:http";
 
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly contentType: string;
   readonly body: Buffer;
@@ -12,16 +12,16 @@ export interface HttpAnswer {
 export const JSON_TYPE = "application/json";
 const TEXT_TYPE = "text/plain; charset=utf-8";
 
-export function textAnswer(status: number, text: string): HttpAnswer {
+export function textResponse(status: number, text: string): HttpResponse {
   return { status, contentType: TEXT_TYPE, body: Buffer.from(text) };
 }
 
-export function jsonAnswer(status: number, value: unknown): HttpAnswer {
+export function jsonResponse(status: number, value: unknown): HttpResponse {
   return { status, contentType: JSON_TYPE, body: Buffer.from(`${JSON.stringify(value, null, 2)}\n`) };
 }
 
 /** The bytes for a request with this method. */
-export function encodeAnswer({ status, contentType, body, allow }: HttpAnswer, method: string): Buffer {
+export function encodeResponse({ status, contentType, body, allow }: HttpResponse, method: string): Buffer {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     `Content-Type: ${contentType}`,

@@ -1,17 +1,17 @@
 /**
- * Sends an answer with the request's fault: which body, how much of it, and how the connection ends.
+ * Sends a response with the request's fault: which body, how much of it, and how the connection ends.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { type Answer, answerHtml, answerJson } from "./answer.ts";
 import type { Fault } from "./faults.ts";
+import { type HttpResponse, htmlResponse, jsonResponse } from "./response.ts";
 
 const MIB = 1_048_576;
 
-/** True if the fault replaces the service's answer, so the service is not called. */
-export function replacesAnswer(fault: Fault | undefined): boolean {
+/** True if the fault replaces the service's response, so the service is not called. */
+export function replacesResponse(fault: Fault | undefined): boolean {
   return (
     fault !== undefined &&
     (fault.status !== undefined ||
@@ -21,17 +21,17 @@ export function replacesAnswer(fault: Fault | undefined): boolean {
   );
 }
 
-/** The answer, changed by the fault; separate from the socket's code. */
-export function spoilAnswer(answer: Answer, fault: Fault | undefined): Answer {
-  if (fault === undefined) return answer;
-  let spoilt = answer;
-  if (fault.html) spoilt = { ...answerHtml(answer.status, "Error"), status: answer.status };
-  if (fault.wrongJson) spoilt = { ...answerJson(answer.status, ""), body: Buffer.from('{"token": "eyJ') };
-  if (fault.wrongShape) spoilt = answerJson(answer.status, { unexpected: [1, null] });
+/** The response, changed by the fault; separate from the socket's code. */
+export function spoilResponse(response: HttpResponse, fault: Fault | undefined): HttpResponse {
+  if (fault === undefined) return response;
+  let spoilt = response;
+  if (fault.html) spoilt = { ...htmlResponse(response.status, "Error"), status: response.status };
+  if (fault.wrongJson) spoilt = { ...jsonResponse(response.status, ""), body: Buffer.from('{"token": "eyJ') };
+  if (fault.wrongShape) spoilt = jsonResponse(response.status, { unexpected: [1, null] });
   if (fault.bodyMiB !== undefined) {
     const filler = Buffer.alloc(fault.bodyMiB * MIB, " ");
-    answer.body.copy(filler);
-    spoilt = { ...answer, body: answer.body.length > filler.length ? answer.body : filler };
+    response.body.copy(filler);
+    spoilt = { ...response, body: response.body.length > filler.length ? response.body : filler };
   }
   const headers: Record<string, string> = { ...spoilt.headers };
   if (fault.retryAfter !== undefined) headers["retry-after"] = String(fault.retryAfter);
@@ -46,11 +46,15 @@ export interface WriteOptions {
   readonly released: AbortSignal;
 }
 
-export function writeAnswer(response: ServerResponse, answer: Answer, { clock, fault, released }: WriteOptions): void {
-  const socket = response.socket;
+export function writeResponse(
+  stream: ServerResponse,
+  response: HttpResponse,
+  { clock, fault, released }: WriteOptions,
+): void {
+  const socket = stream.socket;
   if (socket === null || socket.destroyed) return;
   // Without a body, "mid-body" means before the headers.
-  const isBodyless = response.req.method === "HEAD" || answer.body.length === 0;
+  const isBodyless = stream.req.method === "HEAD" || response.body.length === 0;
   const at = (moment: Fault["hang"]) => moment === "before-headers" || (moment === "mid-body" && isBodyless);
   if (at(fault?.hang)) {
     hold(socket, released);
@@ -61,16 +65,16 @@ export function writeAnswer(response: ServerResponse, answer: Answer, { clock, f
     return;
   }
 
-  response.writeHead(answer.status, {
+  stream.writeHead(response.status, {
     date: new Date(clock.wallMs() + (fault?.dateSkewMs ?? 0)).toUTCString(),
-    "content-length": answer.body.length,
-    ...answer.headers,
+    "content-length": response.body.length,
+    ...response.headers,
   });
   if (fault?.hang !== "mid-body" && fault?.reset !== "mid-body" && !fault?.truncate) {
-    response.end(answer.body);
+    stream.end(response.body);
     return;
   }
-  response.write(answer.body.subarray(0, Math.floor(answer.body.length / 2)), () => {
+  stream.write(response.body.subarray(0, Math.floor(response.body.length / 2)), () => {
     if (fault.hang !== undefined) hold(socket, released);
     else if (fault.reset !== undefined) resetConnection(socket);
     else socket.end();
