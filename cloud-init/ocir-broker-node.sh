@@ -2,8 +2,8 @@
 # ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE worker node and bootstraps it, at its first boot or later.
 #
 # The node is bootstrapped in any case. The kubelet gets our flags if all files that they name exist and were tested. A local
-# fault withholds them and is logged; a cloud fault (no identity or IAM yet) does not, because the broker recovers from it. On a
-# running node, a fault changes nothing, and the exit status is 1.
+# error withholds them and is logged; a cloud error (no identity or IAM yet) does not, because the broker recovers from it. On a
+# running node, an error changes nothing, and the exit status is 1.
 #
 # usage: ocir-broker-node.sh [--kubelet-extra-args "ARGS"] [BOOTSTRAP ARGUMENT...]
 #
@@ -306,7 +306,7 @@ install_files() {
 }
 
 check_config() { # PROGRAM
-  said=$(timeout 20 "${1-$broker}" config check 2>&1) || fail config "the configuration has faults: $said"
+  said=$(timeout 20 "${1-$broker}" config check 2>&1) || fail config "the configuration has errors: $said"
 }
 
 start_units() {
@@ -349,7 +349,7 @@ install_all() {
   : >"$state/done"
 }
 
-# ---- After a fault: restores the state without ocir-broker
+# ---- After an error: restores the state without ocir-broker
 
 # timeout creates a process group, which would continue during the removal.
 end_rest() {
@@ -528,12 +528,12 @@ report() { # CODE
   if ! { chmod 644 "$new" && mkdir -p "${metrics%/*}" && mv -fT "$new" $metrics; }; then rm -f "$new"; fi
 }
 
-fault() { # CODE REASON
+report_error() { # CODE REASON
   result="the kubelet gets no flags for ocir-broker"
   if [ "$how" = running ]; then result="everything is as it was before"; fi
-  log "FAULT: $result: $2"
+  log "ERROR: $result: $2"
   # The console's history can be read without a login. A console that is not read could block.
-  printf 'ocir-broker-node: FAULT: %s: %s\n' "$result" "$2" | timeout 5 tee /dev/console >/dev/null 2>&1
+  printf 'ocir-broker-node: ERROR: %s: %s\n' "$result" "$2" | timeout 5 tee /dev/console >/dev/null 2>&1
   report "$1"
 }
 
@@ -558,12 +558,12 @@ install_then_bootstrap() { # ARGUMENTS FOR THE BOOTSTRAP
       if [ "$how" = running ]; then log "installed: version $version"; else log "installed: the kubelet gets its flags"; fi
     else
       withdraw
-      fault "$(cat "$state/code" 2>/dev/null || echo killed)" "$(cat "$state/reason" 2>/dev/null || echo 'the installation was ended')"
+      report_error "$(cat "$state/code" 2>/dev/null || echo killed)" "$(cat "$state/reason" 2>/dev/null || echo 'the installation was ended')"
     fi
     rm -rf "$state"
     unlock
   else
-    fault lock "another installation has not ended for 5 minutes, or its lock is not root's alone: see fuser -v $lock_file"
+    report_error lock "another installation has not ended for 5 minutes, or its lock is not root's alone: see fuser -v $lock_file"
   fi
   bootstrap "$@"
 }
@@ -601,7 +601,7 @@ at_end() {
   if [ $bootstrapped = no ]; then
     kubelet_args=$given
     if [ $locked = yes ]; then withdraw; fi
-    fault killed "the installer was ended"
+    report_error killed "the installer was ended"
     eval "bootstrap $quoted"
     status=$?
   fi

@@ -31,7 +31,7 @@ describe("ocir-broker-node.sh", () => {
 describe("docs/operations.md", () => {
   it("has a row for each reason of a failed installation, and no other", () => {
     const codes = [
-      ...read("cloud-init/ocir-broker-node.sh").matchAll(/(?:\bfail |\bfault |code=)([a-z][a-z-]+) (?:"|why=)/g),
+      ...read("cloud-init/ocir-broker-node.sh").matchAll(/(?:\bfail |\breport_error |code=)([a-z][a-z-]+) (?:"|why=)/g),
       ...read("packages/daemonset/src/failure-metric.ts").matchAll(/^const REASON = "(.+)"/gm),
     ];
     const rows = read("docs/operations.md").split("### OcirBrokerInstallFailed")[1]?.split("###")[0] ?? "";

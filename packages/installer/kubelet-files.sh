@@ -124,7 +124,7 @@ kubelet_names_plugin() { # NAME
 
 # Adds our provider to the kubelet's configuration, after a check by the rules of its version, and the plugin's names to the
 # kubelet's directory; with an audience also the provider for service accounts, and their token exchange to the broker's
-# configuration. Prints what it changed; after a fault nothing is changed.
+# configuration. Prints what it changed; after an error nothing is changed.
 connect() { # CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
   config=$1 bin_dir=${2%/} kubelet_version=$3 audience=${4-}
   case $config in /*) ;; *) fail "$config: the path of the kubelet's configuration must be absolute" ;; esac
@@ -172,7 +172,7 @@ prepare_broker_config() {
   existing=$broker_config
   if is_ours "$broker_config"; then existing=$state$broker_config/before; fi
   if [ -e "$existing" ]; then cp -p "$existing" "$new"; else : >"$new"; fi
-  effective=$("$command" config print --config "$new" 2>&1) || fail "$broker_config has faults: $effective"
+  effective=$("$command" config print --config "$new" 2>&1) || fail "$broker_config has errors: $effective"
   printf "\nserviceAccounts:\n  tokenExchange: oke\n  audience: '%s'\n" "$(printf '%s' "$audience" | sed "s/'/''/g")" >"$candidate/exchange.yaml"
   if printf '%s\n' "$effective" | grep -qx '  tokenExchange: none'; then cat "$candidate/exchange.yaml" >>"$new"; fi
   said=$("$command" config check --config "$new" 2>&1) ||
@@ -198,7 +198,7 @@ change() { # FILE NEW
   if is_there "$1"; then cp -a "$1" "$undo/file"; fi
   if [ -d "$state$1" ]; then cp -a "$state$1" "$undo/state"; fi
   try replace_file "$1" "$2"
-  if [ "$fault" = 0 ]; then
+  if [ "$status" = 0 ]; then
     printf '%s\n' "$1" >>"$candidate/changed"
     echo "changed: $1"
     return

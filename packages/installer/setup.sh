@@ -85,17 +85,17 @@ put() { # FROM TO
   fi
 }
 
-# A fault ends only this command. Must not be called in a context that ignores `set -e`.
+# An error ends only this command. Must not be called in a context that ignores `set -e`.
 try() { # COMMAND...
   set +e
   (set -e; "$@")
-  fault=$?
+  status=$?
   set -e
 }
 
 try_to_give_back() { # COMMAND FILE
   try "$@"
-  [ $fault != 0 ] || return 0
+  [ $status != 0 ] || return 0
   say "$2 cannot be restored, for the reason above: it is not changed"
   all_is_back=no
 }
@@ -209,7 +209,7 @@ unmask() {
 remove() {
   # First: the kubelet's calls no longer go to our plugin from here on.
   try disconnect
-  if [ $fault = 0 ]; then all_is_back=yes; else all_is_back=no; fi
+  if [ $status = 0 ]; then all_is_back=yes; else all_is_back=no; fi
   try_to_give_back give_back "$plugin"
   try_to_give_back give_back "$plugin-sa"
   if [ -e $disabled ]; then
@@ -227,7 +227,7 @@ remove() {
   try_to_give_back give_back /usr/local/libexec/ocir-broker-launch
   rm -rf /run/ocir-broker /run/ocir-broker-metrics
   find "${state%/*}" -depth -type d -empty -delete 2>/dev/null || true
-  [ $all_is_back = yes ] || fail "not everything is restored: fix the faults above, and remove ocir-broker again"
+  [ $all_is_back = yes ] || fail "not everything is restored: fix the errors above, and remove ocir-broker again"
 }
 
 case "${1-} $#" in

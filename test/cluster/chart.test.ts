@@ -194,7 +194,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
   it("shows a failed upgrade on the node, which pulls as before", async () => {
     node.root.write(BROKER_CONFIG, "log: {level: loud}\n");
     await upgrade("kubelet.restart=never");
-    await untilFailed(/^the configuration has faults: .*log\.level.*Fix the reason, then delete the pod/s);
+    await untilFailed(/^the configuration has errors: .*log\.level.*Fix the reason, then delete the pod/s);
     expect([await holder(), (await get<V1DaemonSet>(DAEMONSET)).status?.numberReady]).toEqual([NODE_NAME, 0]);
     await node.api.createPod("during", `${REGISTRY_HOST}/acme/during:1`);
     await pods.untilRunning(["during"]);

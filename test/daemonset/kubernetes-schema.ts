@@ -19,11 +19,11 @@ const CLUSTER = { ClusterRole, ClusterRoleBinding, Namespace, PriorityClass };
 const MODELS = { ...POLICY, ...CLUSTER, ConfigMap, DaemonSet, Lease, Pod, Role, RoleBinding, ServiceAccount };
 
 /** Empty if every object is valid and has no unknown field. The schemas allow those; the types derived from them do not. */
-export function faultsOf(objects: readonly KubernetesObject[]): string[] {
-  return [...objects.flatMap(schemaFaults), unknownFields(objects)].filter(Boolean);
+export function errorsOf(objects: readonly KubernetesObject[]): string[] {
+  return [...objects.flatMap(schemaErrors), unknownFields(objects)].filter(Boolean);
 }
 
-function schemaFaults(object: KubernetesObject): string[] {
+function schemaErrors(object: KubernetesObject): string[] {
   const Model = MODELS[object.kind as keyof typeof MODELS];
   if (Model === undefined) return [`${object.kind} is of no known kind`];
   try {

@@ -4,15 +4,15 @@ import type {
   IValidatingAdmissionPolicyBinding,
 } from "kubernetes-models/admissionregistration.k8s.io/v1";
 import { describe, expect, it } from "vitest";
-import { faultsOf } from "./kubernetes-schema.ts";
+import { errorsOf } from "./kubernetes-schema.ts";
 import { daemonSet, type KubernetesObject, lease, objectOf, readManifest } from "./manifest.ts";
 
 describe("cloud-init/daemonset/daemonset.yaml", () => {
   it("is valid for Kubernetes, which knows each field", () => {
-    expect(faultsOf(readManifest())).toEqual([]);
+    expect(errorsOf(readManifest())).toEqual([]);
     const misspelt = structuredClone(objectOf<{ spec: { template: { spec: object } } }>("DaemonSet"));
     misspelt.spec.template.spec = { ...misspelt.spec.template.spec, hostPid: true };
-    expect(faultsOf([misspelt as never])).toEqual([expect.stringContaining("hostPid")]);
+    expect(errorsOf([misspelt as never])).toEqual([expect.stringContaining("hostPid")]);
   });
 
   it("grants its node, Events, and one Lease, and nothing else", () => {

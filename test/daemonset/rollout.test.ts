@@ -25,7 +25,7 @@ const FLAGS = parseKubeletNeed("flags\n/config.yaml\n/bin\n/etc/kubelet.conf\nKU
 const RESTART = parseKubeletNeed("restart\n/config.yaml\n/bin\n");
 const NOTHING: KubeletNeed = { kind: "nothing" };
 const RESTORES = "a restores /etc/kubelet.conf";
-const BROKEN: InstallResult = { ok: false, reason: "the configuration has faults: log.level" };
+const BROKEN: InstallResult = { ok: false, reason: "the configuration has errors: log.level" };
 
 let api: ApiServer;
 /** Shared by all nodes; each pause of one moves it on. */
@@ -221,18 +221,18 @@ describe("a rollout", () => {
     let a: TestPod;
     beforeEach(async () => {
       a = startPod("a", { result: () => BROKEN });
-      await says(a, "FAULT: the configuration has faults: log.level. The rollout stops here");
+      await says(a, "ERROR: the configuration has errors: log.level. The rollout stops here");
       await until(() => api.events.length > 0);
     });
 
     it("until it is repaired, which the pod notices", async () => {
       expect([labelOf("a"), a.isReady, api.lease.spec.holderIdentity]).toEqual(["failed", false, "a"]);
-      expect(annotationsOf("a")["ocir-broker/reason"]).toBe("the configuration has faults: log.level");
+      expect(annotationsOf("a")["ocir-broker/reason"]).toBe("the configuration has errors: log.level");
       expect(api.events[0]).toMatchObject({
         ...{ metadata: { namespace: "default" }, type: "Warning", reason: "OcirBrokerFailed" },
         involvedObject: { kind: "Node", name: "a", uid: "uid-a" },
         message: expect.stringMatching(
-          /^the configuration has faults: log\.level\. .*Fix the reason, then delete the pod/,
+          /^the configuration has errors: log\.level\. .*Fix the reason, then delete the pod/,
         ),
       });
       const b = startPod("b");
@@ -391,7 +391,7 @@ describe("a restart of the kubelet", () => {
   ] as const)("takes its flags back and fails if the kubelet %s", async (_, need, kubelet, step, reason, cordoned) => {
     const pod = startPod("a", { result: installed(need), kubelet });
     await until(() => api.events.length > 0);
-    expect(pod.said.join("\n")).toContain("FAULT: ");
+    expect(pod.said.join("\n")).toContain("ERROR: ");
     expect(steps).toContain(step);
     expect(steps).not.toContain("a shows success");
     expect(annotationsOf("a")["ocir-broker/reason"]).toContain(reason);

@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import { isExcused, MARKS } from "./marks.ts";
 import { CHECKOUT, documentedCommands, isRunnable, PAGES, readPage } from "./pages.ts";
 
-/** Faults of the pages, with their places. */
-function faultsOf(page: string, text?: string): string[] {
+/** Errors of the pages, with their places. */
+function errorsOf(page: string, text?: string): string[] {
   return documentedCommands(page, text).flatMap(({ place, text: command, stage, marked }) => {
     const others = marked.filter(({ line, mark }) => !isExcused(line, mark));
     const isMisused =
@@ -26,7 +26,7 @@ describe("the pages", () => {
   });
 
   it.each(PAGES)("%s: each command is run by a test or marked", (page) => {
-    expect(faultsOf(page)).toEqual([]);
+    expect(errorsOf(page)).toEqual([]);
   });
 
   it.each(PAGES)("%s: no command uses a name in /tmp that another user can take first", (page) => {
@@ -68,7 +68,7 @@ describe("documentedCommands", () => {
     ["a line whose mark is for others", "'''sh\nls /run\nnpm test   # all, needs a cluster\n'''"],
   ])("finds %s", (_what, text) => {
     const known = INSTEAD_OF_TICKS(text).replace("systemd-nspawn", "chmod");
-    expect(faultsOf("x.md", known)).not.toEqual([]);
+    expect(errorsOf("x.md", known)).not.toEqual([]);
   });
 
   it("every mark is on some page", () => {

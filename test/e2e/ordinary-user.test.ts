@@ -30,9 +30,9 @@ it("a user without a daemon gets a token with the user's API key, and no error s
 it.each([
   ["nothing", 0, "identity-ok"],
   ["an unsafe key", 1, "identity-file-permissions"],
-])("doctor --identity user finds %s on a laptop", async (fault, exitCode, name) => {
+])("doctor --identity user finds %s on a laptop", async (error, exitCode, name) => {
   const person = await createPerson();
-  if (fault === "an unsafe key") chmodSync(join(person.home, ".oci/key.pem"), 0o644);
+  if (error === "an unsafe key") chmodSync(join(person.home, ".oci/key.pem"), 0o644);
   const options = ["doctor", "--identity", "user", "--output", "json", `${HOST}/acme/shop/web`];
   const [path = "", ...args] = [...AS_USER, BROKER, ...options];
   const result = await callCredentialProvider({ path, args, env: person.env, stdin: "" });

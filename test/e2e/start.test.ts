@@ -1,4 +1,4 @@
-/** Difficult starts of the daemon: a faulty configuration, a reload before it is ready, hostile clients. */
+/** Difficult starts of the daemon: an invalid configuration, a reload before it is ready, hostile clients. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -23,7 +23,7 @@ function call({ credentialsSocket }: DaemonConfig) {
   return callCredentialProvider({ path: SHIM, env, image: `${HOST}/acme/app` });
 }
 
-it("pulls go on where the configuration has faults: the rest of it is in force, and the log names each", async () => {
+it("pulls go on where the configuration has errors: the rest of it is in force, and the log names each", async () => {
   const config = configured();
   const text = readFileSync(config.path, "utf8");
   writeFileSync(config.path, text.replace('"level":"info"', '"level":"loud","colour":"red"'));

@@ -90,16 +90,16 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     expect(journal).not.toContain(first);
   });
 
-  it("killed while the configuration has faults, it comes back with what it had and says so; a good one heals it", async () => {
+  it("killed while the configuration has errors, it comes back with what it had and says so; a good one heals it", async () => {
     const first = await password();
     await fault();
     root.write(CONFIG_PATH, `${CONFIG}\nlog: {level: loud}\n`);
     await killDaemon(root);
-    expect(await status()).toContain("has faults");
+    expect(await status()).toContain("has errors");
     expect(await password()).toBe(first);
     root.write(CONFIG_PATH, CONFIG);
     await root.run("systemctl", ["reload", SERVICE]);
-    await until("the status says so", async () => !(await status()).includes("has faults"));
+    await until("the status says so", async () => !(await status()).includes("has errors"));
     expect(await root.journal(SERVICE)).toContain("log.level: must be error, warn, info, debug or trace");
   });
 
@@ -138,7 +138,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
       expect(await root.run(DAEMON.to, ["config", "check"])).toContain("copies it for that user");
     });
 
-    it("a reload applies what has changed, or keeps what was in force and says so until the faults are repaired", async () => {
+    it("a reload applies what has changed, or keeps what was in force and says so until the errors are repaired", async () => {
       const configure = async (text: string) => {
         root.write(CONFIG_PATH, `${CONFIG}\n${text}`);
         await root.run("systemctl", ["reload", SERVICE]);
@@ -151,13 +151,13 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
       );
       expect(await configShown()).toMatchObject({ ...IN_FORCE, needRestart: ["request.deadline"] });
       await configure("log: {level: loud}\n");
-      await until("the status says so", async () => (await status()).includes("has faults"));
+      await until("the status says so", async () => (await status()).includes("has errors"));
       // The health server reuses a response for a second.
       await until("the health socket says so", async () => (await configShown())["error"] === "config-invalid");
       expect(await configShown()).toMatchObject({ inForce: "before" });
       expect((await root.exec(DAEMON.to, ["doctor"])).stdout).toContain("log.level");
       await configure("");
-      await until("the status says so", async () => !(await status()).includes("has faults"));
+      await until("the status says so", async () => !(await status()).includes("has errors"));
       expect(await root.property(SERVICE, "MainPID")).toBe(pid);
     });
 

@@ -1,6 +1,6 @@
 /**
  * The DaemonSet's image on a running node, with a real systemd and a real container: it installs, leaves the node as it was after a
- * fault, and never prevents the start of a kubelet when it is killed. Turns between nodes: test/daemonset/rollout.test.ts.
+ * error, and never prevents the start of a kubelet when it is killed. Turns between nodes: test/daemonset/rollout.test.ts.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "@ocir-broker/testkit/until";
@@ -46,7 +46,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
   beforeEach(() => cluster.renew());
 
   async function expectInstalled(): Promise<void> {
-    expect(await oke.faultsOf(OUR_FLAGS)).toEqual([]);
+    expect(await oke.errorsOf(OUR_FLAGS)).toEqual([]);
     expect(await oke.root.run("systemctl", ["is-active", "ocir-broker.service"])).toBe("active");
   }
 
@@ -82,15 +82,15 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
     ]);
   });
 
-  it("leaves the node as it was after a fault, names the reason, and installs when it is repaired", async () => {
+  it("leaves the node as it was after an error, names the reason, and installs when it is repaired", async () => {
     oke.root.write(BROKER_CONFIG, "log: {level: loud}\n");
     const pod = await cluster.start();
-    await cluster.said("FAULT: the configuration has faults: ");
+    await cluster.said("ERROR: the configuration has errors: ");
     const ours = ["/usr/libexec/ocir-broker", PLUGIN, CONFIG];
     expect((await oke.root.exec("ls", ["-d", ...ours])).stdout).toBe("");
     await until("the Event is there", async () => cluster.api.events.length > 0);
-    expect(cluster.api.events[0].message).toMatch(/^the configuration has faults: .*log\.level/);
-    // A deleted pod keeps the Lease of its faulty node.
+    expect(cluster.api.events[0].message).toMatch(/^the configuration has errors: .*log\.level/);
+    // A deleted pod keeps the Lease of its failed node.
     expect([await pod.isReady(), await pod.terminate()]).toEqual([false, 0]);
     expect(cluster.api.lease.spec.holderIdentity).toBe("node-a");
     oke.root.write(BROKER_CONFIG, "log: {level: info}\n");

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
 import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
-import { faultsOf } from "../daemonset/kubernetes-schema.ts";
+import { errorsOf } from "../daemonset/kubernetes-schema.ts";
 import { type KubernetesObject, MANIFEST } from "../daemonset/manifest.ts";
 import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
 
@@ -69,7 +69,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     const given = Object.entries(values).flatMap(([name, value]) => ["--set-json", `${name}=${JSON.stringify(value)}`]);
     const objects = objectsOf(template(...given));
     const [rules, ...known] = objects.toSorted(({ kind }) => (kind === "PrometheusRule" ? -1 : 1));
-    expect(faultsOf(known)).toEqual([]);
+    expect(errorsOf(known)).toEqual([]);
     const monitoring = (file: string) => readFileSync(join(CHECKOUT, "monitoring", file), "utf8");
     expect(rules).toMatchObject({
       metadata: { labels: { release: "prometheus" } },

@@ -60,7 +60,7 @@ export async function startInProcess(options: InProcessOptions) {
       ...options.config,
     }),
   );
-  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
+  if ("errors" in checked) throw new Error(checked.errors.join("\n"));
   const log: LogLine[] = [];
   const stream = { write: (line: string) => void log.push(JSON.parse(line) as LogLine) };
   const broker = await startBroker({

@@ -51,25 +51,25 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     expect(advice(await install())).toEqual([expect.stringContaining("nothing to do")]);
   });
 
-  it("with another provider is as it was after a fault", async () => {
+  it("with another provider is as it was after an error", async () => {
     await startPullingKubelet();
     const before = await snapshotOf(node);
     const run = await install(archives.babbling);
     expect([run.exitCode, run.kubelet]).toEqual([1, undefined]);
-    expect(run.stderr).toMatch(/ocir-broker-node: FAULT: everything is as it was before: .*cannot be decoded/);
+    expect(run.stderr).toMatch(/ocir-broker-node: ERROR: everything is as it was before: .*cannot be decoded/);
     expect(await snapshotOf(node)).toBe(before);
     const { earlier } = await kubeletReport(node);
     await kubeletReport(node, (report) => report.earlier > earlier);
   });
 
-  it("without flags has nothing of ours after a fault", async () => {
+  it("without flags has nothing of ours after an error", async () => {
     await startKubelet(node, "--v=4");
     const before = await snapshotOf(node);
     const run = await install(archives.babbling);
     expect([run.exitCode, await snapshotOf(node)]).toEqual([1, before]);
   });
 
-  it("without flags has nothing of ours after a kill while files are copied, and then a fault", async () => {
+  it("without flags has nothing of ours after a kill while files are copied, and then an error", async () => {
     await startKubelet(node, "--v=4");
     const before = await snapshotOf(node);
     const list = "/usr/libexec/ocir-broker/ocir-broker-files";
@@ -126,13 +126,16 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     expect(await kubeletReport(node)).toMatchObject({ failures: [] });
   });
 
-  it("with an older version is upgraded, and has that one again after a fault", async () => {
+  it("with an older version is upgraded, and has that one again after an error", async () => {
     await startPullingKubelet();
     expect((await install(archives.older)).exitCode).toBe(1);
     await node.installByHand(archives.older);
     const before = await snapshotOf(node);
-    const faulty = await install(archives.babbling);
-    expect([faulty.exitCode, faulty.stderr]).toEqual([1, expect.stringContaining("the previous version is restored")]);
+    const invalid = await install(archives.babbling);
+    expect([invalid.exitCode, invalid.stderr]).toEqual([
+      1,
+      expect.stringContaining("the previous version is restored"),
+    ]);
     expect(await snapshotOf(node)).toBe(before);
     expect(await node.root.run(PLUGIN, ["--version"])).toBe("credential-provider-oke 0.0.9");
 

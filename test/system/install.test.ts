@@ -1,5 +1,5 @@
 /**
- * The cloud-init script on a node with a real systemd: every bootstrap, every fault, kills at any time. The kubelet always starts
+ * The cloud-init script on a node with a real systemd: every bootstrap, every error, kills at any time. The kubelet always starts
  * with the bootstrap's arguments.
  */
 import { execFileSync } from "node:child_process";
@@ -87,7 +87,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     const words = run.kubelet ?? [];
     const flags = words.filter((word) => word.startsWith(CONFIG_FLAG) || word.startsWith(BIN_DIR_FLAG));
     expect(flags, run.stderr).toHaveLength(2);
-    expect(await node.faultsOf(words)).toEqual([]);
+    expect(await node.errorsOf(words)).toEqual([]);
     const { stdout } = await node.root.exec(`${flagIn(words, BIN_DIR_FLAG)}/credential-provider-oke`, [], {
       input: REQUEST,
     });
@@ -236,11 +236,11 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     it("with the flags where the cloud refuses: that heals", async () => {
       const control = (path: string, body: string) =>
         node.root.run("curl", ["-sSf", "-d", body, `http://127.0.0.1:18083/${path}`]);
-      await control("faults", '{"endpoint":"auth.x509","status":401}');
+      await control("errors", '{"endpoint":"auth.x509","status":401}');
       const run = await node.install(settingsFor(archives.good));
       await control("reset", "");
       expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: [a-z-]+: /);
-      expect([run.kubelet, await node.faultsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
+      expect([run.kubelet, await node.errorsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
     });
   });
 
@@ -291,9 +291,9 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
         undo: "umount --lazy /usr",
       },
       {
-        what: "a configuration with faults",
+        what: "a configuration with errors",
         code: "config",
-        said: /the configuration has faults: .*log\.level/s,
+        said: /the configuration has errors: .*log\.level/s,
         arrange: "echo 'log: {level: loud}' >/etc/ocir-broker/config.yaml",
       },
       {
@@ -320,7 +320,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const before = await node.root.exec("cat", [CONFIG]);
       const run = await node.install(settings(), ["--kubelet-extra-args", "--v=4"]);
       await node.root.run("sh", ["-c", undo]);
-      expect(run.stderr).toMatch(/FAULT: the kubelet gets no flags for ocir-broker/);
+      expect(run.stderr).toMatch(/ERROR: the kubelet gets no flags for ocir-broker/);
       expect(run.stderr).toMatch(said);
       expect(run.stderr).not.toContain("secret");
       expect(await node.root.run("cat", [INSTALL_METRICS])).toContain(
@@ -332,33 +332,33 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect((await node.root.exec("ls", ["-d", PLUGIN, "/usr/libexec/ocir-broker"])).stdout).toBe("");
     });
 
-    it("a fault that is on the console, and over when a later run succeeds", async () => {
+    it("an error that is on the console, and over when a later run succeeds", async () => {
       // A console is a device; here a file is in its place.
       await node.root.run("sh", ["-c", ": >/run/console && mount --bind /run/console /dev/console"]);
       await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/secret/" });
       await node.root.run("umount", ["/dev/console"]);
       expect(await node.root.run("cat", ["/run/console"])).toMatch(
-        /^ocir-broker-node: FAULT: the kubelet gets no flags.*the archive cannot be fetched: curl: .*$/,
+        /^ocir-broker-node: ERROR: the kubelet gets no flags.*the archive cannot be fetched: curl: .*$/,
       );
       expect(await node.root.run("journalctl", ["-t", "ocir-broker-node", "--no-pager"])).toContain(
-        "FAULT: the kubelet gets no flags",
+        "ERROR: the kubelet gets no flags",
       );
       await expectInstalled(await node.install(fromBucket()));
       expect((await node.root.exec("ls", [INSTALL_METRICS])).stdout).toBe("");
     });
 
-    it("a fault and flags from elsewhere, which name what could not be installed", async () => {
+    it("an error and flags from elsewhere, which name what could not be installed", async () => {
       const run = await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "" }, [
         "--kubelet-extra-args",
         OUR_FLAGS.join(" "),
       ]);
-      expect(run.stderr).toContain("FAULT");
-      expect(await node.faultsOf(run.kubelet ?? [])).toEqual([]);
+      expect(run.stderr).toContain("ERROR");
+      expect(await node.errorsOf(run.kubelet ?? [])).toEqual([]);
       const { stdout } = await node.root.exec(PLUGIN, [], { input: REQUEST });
       expect(JSON.parse(stdout).auth).toEqual({});
     });
 
-    it("a fault, flags from elsewhere, and nowhere to put what they name", async () => {
+    it("an error, flags from elsewhere, and nowhere to put what they name", async () => {
       await node.root.run("sh", ["-c", READ_ONLY_USR]);
       const args = ["--kubelet-extra-args", `--v=2 ${CONFIG_FLAG} ${CONFIG} ${BIN_DIR_FLAG}=/usr/local/bin --v=4`];
       const run = await node.install(settingsFor(archives.good), args);
@@ -366,10 +366,10 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=2", "--v=4"]]);
     });
 
-    it("a fault where something else bootstraps the node, with flags that are fixed", async () => {
+    it("an error where something else bootstraps the node, with flags that are fixed", async () => {
       const run = await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "", OCIR_BROKER_BOOTSTRAP: "none" });
       expect([run.exitCode, run.kubelet]).toEqual([0, undefined]);
-      expect(await node.faultsOf([...BASE, ...OUR_FLAGS])).toEqual([]);
+      expect(await node.errorsOf([...BASE, ...OUR_FLAGS])).toEqual([]);
     });
 
     it("an installer that is told to end", async () => {
@@ -378,7 +378,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const started = node.root.exec("sh", ["-c", `setsid sh ${SCRIPT} & echo $! >/run/pid; wait`], { env });
       await node.root.run("sh", ["-c", "sleep 1; env kill -s TERM -- -$(cat /run/pid)"]);
       const { stderr } = await started;
-      expect([stderr, await node.kubelet()]).toEqual([expect.stringContaining("FAULT"), BASE]);
+      expect([stderr, await node.kubelet()]).toEqual([expect.stringContaining("ERROR"), BASE]);
     });
   });
 
@@ -389,7 +389,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const run = await node.install(settingsFor(archives.good));
       await node.restartSimulator();
       expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: metadata-/);
-      expect([run.kubelet, await node.faultsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
+      expect([run.kubelet, await node.errorsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
     });
 
     it("says that a node cannot be bootstrapped where there is no other way, and nothing else has either", async () => {
@@ -412,8 +412,8 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const kubelet = await node.kubelet();
       seen.push(`${kubelet ? "bootstrapped" : "not bootstrapped"}, ${afterMs} ms after "${line}": ${last}`);
       // With the bootstrap's arguments, and with flags that the image already had.
-      expect(await node.faultsOf(kubelet ?? BASE), last).toEqual([]);
-      expect(await node.faultsOf([...BASE, ...OUR_FLAGS]), last).toEqual([]);
+      expect(await node.errorsOf(kubelet ?? BASE), last).toEqual([]);
+      expect(await node.errorsOf([...BASE, ...OUR_FLAGS]), last).toEqual([]);
       await expectInstalled(await node.install(fromBucket()));
     }
     process.stdout.write(`killed:\n${seen.map((text) => `  ${text}\n`).join("")}`);

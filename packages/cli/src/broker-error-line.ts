@@ -2,7 +2,7 @@
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 
-/** @returns undefined for an error of another class. Configuration faults follow on lines of their own. */
+/** @returns undefined for an error of another class. Configuration errors follow on lines of their own. */
 export function brokerErrorLine(error: unknown): string | undefined {
   if (!(error instanceof BrokerError)) return undefined;
   const isList = error.message.includes("\n");

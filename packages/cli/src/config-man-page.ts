@@ -10,7 +10,7 @@ proxy:
   https: http://proxy.example:3128
   noProxy: .ocir.io`;
 
-const FAULTS = `An invalid file does not stop the daemon: a start uses the valid part and defaults for the rest, and a reload
+const ERRORS = `An invalid file does not stop the daemon: a start uses the valid part and defaults for the rest, and a reload
 ignores the file. ocir-broker config check names each error with its line; it never shows the value of an unknown key, which may be a
 secret.`;
 
@@ -25,7 +25,7 @@ export function renderConfigPage(keys: readonly ConfigKey[]): string {
     "YAML: a mapping of sections, each a mapping of keys. The file, each section and each key are optional.",
     "A duration is a whole number with its unit: 500ms, 15s, 2m.",
     ".PP",
-    roff(FAULTS.replaceAll("\n", " ")),
+    roff(ERRORS.replaceAll("\n", " ")),
     ...section("KEYS", keys.map(itemOf)),
     ".SH EXAMPLES",
     ...verbatim(EXAMPLE),

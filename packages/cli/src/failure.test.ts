@@ -38,7 +38,7 @@ describe("a wrong command line ends with exit status 2 and one line", () => {
   });
 });
 
-describe("a fault of a file is one line with its code, its path and what to do", () => {
+describe("an error of a file is one line with its code, its path and what to do", () => {
   const missing = "there is no such file or folder";
   const isFolder = "it is a folder, not a file";
 

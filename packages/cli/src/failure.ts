@@ -2,7 +2,7 @@
  * Ends a failed command with one line on standard error, `ocir-broker: code: what; next`, and an exit status:
  * 2 for a wrong command line, 1 for everything else.
  */
-import { fileFaultOf } from "@ocir-broker/foundation/file-fault";
+import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { type Command, CommanderError } from "commander";
 import { brokerErrorLine } from "./broker-error-line.ts";
 import type { CommandErrorCode } from "./command-errors.ts";
@@ -30,9 +30,9 @@ export function withPath<T>(path: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    const fault = fileFaultOf(error);
-    if (fault === undefined) throw error;
-    throw new Error(`${fault.code}: ${path}: ${fault.what}; ${fault.next}`, { cause: error });
+    const fileError = fileErrorOf(error);
+    if (fileError === undefined) throw error;
+    throw new Error(`${fileError.code}: ${path}: ${fileError.what}; ${fileError.next}`, { cause: error });
   }
 }
 
@@ -47,10 +47,10 @@ export function reportFailure(error: unknown): void {
 
 function lineOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const fault = fileFaultOf(error);
-  if (fault === undefined) return brokerErrorLine(error) ?? error.message;
+  const fileError = fileErrorOf(error);
+  if (fileError === undefined) return brokerErrorLine(error) ?? error.message;
   const place = "path" in error ? `${error.path}: ` : "";
-  return `${fault.code}: ${place}${fault.what}; ${fault.next}`;
+  return `${fileError.code}: ${place}${fileError.what}; ${fileError.next}`;
 }
 
 /** "error: unknown option '--otput'\n(Did you mean --output?)" on one line. */

@@ -74,7 +74,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
   "ocir-broker config": [
     [
       "ocir-broker config check --config ./config.yaml",
-      "Report each fault with its line before the file is installed.",
+      "Report each error with its line before the file is installed.",
     ],
     ["ocir-broker config print", "Print the configuration in force, with defaults and environment."],
     ["ocir-broker config schema > ocir-broker.schema.json", "For an editor that completes keys."],

@@ -92,19 +92,19 @@ describe("renderStatus", () => {
     );
   });
 
-  test("says what of the configuration is in force, where its faults are, and what a restart would apply", () => {
+  test("says what of the configuration is in force, where its errors are, and what a restart would apply", () => {
     const config = {
       path: "/etc/ocir-broker/config.yaml",
       inForce: "before",
       error: "config-invalid",
-      faultyPlaces: ["line 3: proxy.https"],
+      errorPlaces: ["line 3: proxy.https"],
       needRestart: ["request.deadline"],
     } as const;
     const lines = renderStatus({ ...STATUS, config }).split("\n");
     expect(lines.slice(1, 6)).toEqual([
       "configuration /etc/ocir-broker/config.yaml: config-invalid, the previous configuration is in force",
       "  line 3: proxy.https",
-      "  each fault: ocir-broker config check",
+      "  each error: ocir-broker config check",
       "  a restart is needed for request.deadline",
       "",
     ]);

@@ -58,11 +58,11 @@ const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
 
 function configText(config: ConfigDetails | null): string {
   if (config === null) return "";
-  const { path, inForce, error, faultyPlaces, needRestart } = config;
+  const { path, inForce, error, errorPlaces, needRestart } = config;
   return [
     `configuration ${path}: ${error === null ? "" : `${error}, `}${IN_FORCE[inForce]}`,
-    ...faultyPlaces.map((place) => `  ${place}`),
-    ...(error === null ? [] : ["  each fault: ocir-broker config check"]),
+    ...errorPlaces.map((place) => `  ${place}`),
+    ...(error === null ? [] : ["  each error: ocir-broker config check"]),
     ...(needRestart.length === 0 ? [] : [`  a restart is needed for ${needRestart.join(", ")}`]),
   ]
     .map((line) => `${printable(line)}\n`)

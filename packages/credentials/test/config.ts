@@ -7,7 +7,7 @@ import type { Config } from "../src/config/schema.ts";
 /** The configuration of a valid text, or of valid sections. */
 export function configOf(written: string | object, environment?: Environment): Config {
   const checked = checkConfig(typeof written === "string" ? written : JSON.stringify(written), environment);
-  if ("faults" in checked) throw new Error(checked.faults.join("\n"));
+  if ("errors" in checked) throw new Error(checked.errors.join("\n"));
   return checked.config;
 }
 

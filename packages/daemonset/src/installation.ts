@@ -22,7 +22,7 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const QUICK_MS = 20_000;
 /** Exit statuses of timeout(1). */
 const TIMED_OUT = [124, 137];
-const FAULT = /^ocir-broker-node: FAULT: (?:everything is as it was before: )?(.*)/;
+const ERROR = /^ocir-broker-node: ERROR: (?:everything is as it was before: )?(.*)/;
 const MARK = "OCIR_BROKER_TURN";
 
 export type InstallResult =
@@ -65,12 +65,12 @@ export function createInstallation(options: InstallationOptions) {
         return undefined;
       }
     },
-    /** Never rejects for a fault of the installation. */
+    /** Never rejects for an error of the installation. */
     async install(): Promise<InstallResult> {
       // An installation always ends before another node may take the Lease.
       const limitSeconds = Math.floor((leaseSeconds * 2) / 3);
       writeFileSync(needFile, "");
-      const { status, fault } = await runScript(
+      const { status, error } = await runScript(
         ["-k", String(Math.floor(leaseSeconds / 10)), String(limitSeconds), "sh", `${folder}/ocir-broker-node.sh`],
         {
           PATH,
@@ -87,7 +87,7 @@ export function createInstallation(options: InstallationOptions) {
       );
       if (status === 0) return { ok: true, kubelet: parseKubeletNeed(readFileSync(needFile, "utf8")) };
       if (!TIMED_OUT.includes(status))
-        return { ok: false, reason: fault ?? `ocir-broker-node.sh ended with ${status}` };
+        return { ok: false, reason: error ?? `ocir-broker-node.sh ended with ${status}` };
       await killRest();
       return { ok: false, reason: `the installation took longer than ${limitSeconds} s and was ended` };
     },
@@ -100,19 +100,19 @@ async function runScript(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   say: (line: string) => void,
-): Promise<{ status: number; fault: string | undefined }> {
+): Promise<{ status: number; error: string | undefined }> {
   const child = spawn("timeout", args, { env: { ...env }, stdio: ["ignore", "pipe", "pipe"] });
-  let fault: string | undefined;
+  let error: string | undefined;
   for (const input of [child.stdout, child.stderr]) {
     createInterface({ input }).on("line", (line) => {
       say(line);
       // A reason may have several lines.
-      if (fault !== undefined && !line.startsWith("ocir-broker-node: ")) fault = `${fault} ${line.trim()}`;
-      fault = FAULT.exec(line)?.[1] ?? fault;
+      if (error !== undefined && !line.startsWith("ocir-broker-node: ")) error = `${error} ${line.trim()}`;
+      error = ERROR.exec(line)?.[1] ?? error;
     });
   }
   const [status] = await once(child, "close");
-  return { status: status ?? TIMED_OUT[1], fault };
+  return { status: status ?? TIMED_OUT[1], error };
 }
 
 /** The children of a killed script continue, with the lock that the next installation waits for. */

@@ -137,7 +137,7 @@ class Rollout {
     this.#retryAt = this.#options.nowSeconds() + retrySeconds;
     this.#told = "";
     say(
-      `FAULT: ${reason}. The rollout stops here: no other node is changed until the fault is fixed (retry in ${retrySeconds} s, or at ` +
+      `ERROR: ${reason}. The rollout stops here: no other node is changed until the error is fixed (retry in ${retrySeconds} s, or at ` +
         `once if you delete this pod), this node is cordoned (${exclude}), or its pod is gone for ${leaseSeconds} s`,
     );
     await this.#persist(() => cluster.patchNode(failedPatch(reason)));

@@ -30,7 +30,7 @@ export interface CheckContext
   registryHost(): Promise<string>;
 }
 
-/** Checks one topic and returns one finding or several. A fault of the node is a finding, never an exception. */
+/** Checks one topic and returns one finding or several. An error of the node is a finding, never an exception. */
 export type Check = (context: CheckContext) => Promise<readonly Finding[]>;
 
 /** The topic names the check if it runs out of time. */

@@ -159,7 +159,7 @@ export const DIAGNOSES = {
   "broker-config-ok": ok("the broker's configuration is valid"),
   "broker-config-invalid": problem(
     "the broker's configuration is not valid",
-    "ocir-broker config check names every fault; fix them first: daemon and doctor use the valid part, and defaults for the rest",
+    "ocir-broker config check names every error; fix them first: daemon and doctor use the valid part, and defaults for the rest",
   ),
 
   "socket-ok": ok("the credentials socket exists, and only root can use it"),
@@ -200,7 +200,7 @@ export const DIAGNOSES = {
   ),
   "daemon-config": warning(
     "the daemon cannot use all of its configuration file",
-    "ocir-broker config check names the faults and who may read the file; then systemctl reload ocir-broker.service",
+    "ocir-broker config check names the errors and who may read the file; then systemctl reload ocir-broker.service",
   ),
   "daemon-restart-needed": warning(
     "configuration keys have changed that only a restart applies",

@@ -14,7 +14,7 @@ export interface DoctorOptions {
   /** In words, where the configuration was read from. */
   readonly configSource: string;
   /** Why the configuration is invalid, without its values; `config` is then its valid part. */
-  readonly configFault?: string | undefined;
+  readonly configError?: string | undefined;
   readonly image?: string | undefined;
   /** A pod's, from `parseServiceAccountToken`: doctor then examines the pull of its service account. */
   readonly serviceAccountToken?: Secret | undefined;

@@ -51,7 +51,7 @@ export interface Diagnosis {
   readonly requests: readonly RecordedRequest[];
 }
 
-/** Never rejects because of a fault on the node; an exception in a check becomes a finding too. */
+/** Never rejects because of an error on the node; an exception in a check becomes a finding too. */
 export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const { clock, limitMs = LIMIT_MS } = options;
   const ending = new AbortController();
@@ -99,15 +99,15 @@ async function runCheck(
   }
 }
 
-/** One finding if `ocir-broker disable` has switched the node off. The stopped units are then no faults. */
+/** One finding if `ocir-broker disable` has switched the node off. The stopped units are then no errors. */
 function offSwitchFindings(files: NodeFiles): readonly Finding[] {
   const stats = files.lstat(DISABLED_FILE);
   if ("failure" in stats) return [];
   return [finding("switched-off", `${DISABLED_FILE}, since ${stats.value.mtime.toISOString()}`)];
 }
 
-function configFinding({ configFault, configSource }: DoctorOptions): Finding {
-  return configFault === undefined
+function configFinding({ configError, configSource }: DoctorOptions): Finding {
+  return configError === undefined
     ? finding("broker-config-ok", configSource)
-    : finding("broker-config-invalid", configFault);
+    : finding("broker-config-invalid", configError);
 }

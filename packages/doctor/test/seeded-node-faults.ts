@@ -16,7 +16,7 @@ import {
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";
-const CONFIG_STATUS = { path: "/etc/ocir-broker/config.yaml", error: null, faultyPlaces: [], needRestart: [] };
+const CONFIG_STATUS = { path: "/etc/ocir-broker/config.yaml", error: null, errorPlaces: [], needRestart: [] };
 
 const withMode =
   (path: string, mode: number): Break =>
@@ -37,7 +37,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   [
     "broker-config-invalid",
     "the broker's configuration is not valid",
-    () => ({ configFault: "/etc/ocir-broker/config.yaml is not valid" }),
+    () => ({ configError: "/etc/ocir-broker/config.yaml is not valid" }),
   ],
   ["socket-missing", "the credentials socket is not there", (node) => node.remove(CREDENTIALS_SOCKET)],
   ["socket-not-socket", "a file stands in the socket's place", (node) => node.write(CREDENTIALS_SOCKET, "")],

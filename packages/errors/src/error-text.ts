@@ -9,7 +9,7 @@ export interface ErrorText {
 }
 
 export interface RequestErrorText extends ErrorText {
-  /** 4xx: the request is at fault. 502: an upstream's response is unusable. 503: try again. 504: no response in time. */
+  /** 4xx: the request is wrong. 502: an upstream's response is unusable. 503: try again. 504: no response in time. */
   readonly status: 400 | 404 | 405 | 408 | 413 | 431 | 500 | 502 | 503 | 504;
 }
 

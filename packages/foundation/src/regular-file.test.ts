@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { fileFaultOf } from "./file-fault.ts";
+import { fileErrorOf } from "./file-error.ts";
 import { readRegularFile } from "./regular-file.ts";
 
 const NOBODY = 65_534;
@@ -28,7 +28,7 @@ function refusal(path: string, options?: Parameters<typeof readRegularFile>[1]):
     readRegularFile(path, options);
     return undefined;
   } catch (error) {
-    return fileFaultOf(error)?.code;
+    return fileErrorOf(error)?.code;
   }
 }
 

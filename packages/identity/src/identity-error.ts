@@ -7,7 +7,7 @@ import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation/fetc
 
 export class IdentityError extends FetchError<IdentityErrorCode> {
   override readonly name = "IdentityError";
-  /** The setting or file at fault, for the codes of {@link FILE_IDENTITY_ERRORS}. One printable line without a value. */
+  /** The setting or file that is wrong, for the codes of {@link FILE_IDENTITY_ERRORS}. One printable line without a value. */
   readonly place: string | undefined;
 
   constructor(code: IdentityErrorCode, host: string, options?: FetchErrorOptions) {

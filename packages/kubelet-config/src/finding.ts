@@ -1,5 +1,5 @@
 /**
- * One fault in a configuration. Its message may name providers and patterns, but never an argument or the value of an
+ * One error in a configuration. Its message may name providers and patterns, but never an argument or the value of an
  * environment entry, because those may be secret.
  */
 import { type FatalMinors, type FindingCode, RULES, type Rule } from "./rules.ts";

@@ -1,4 +1,4 @@
-/** The package's one error: a caller's request cannot be carried out. A fault in a file is a finding, not an error. */
+/** The package's one error: a caller's request cannot be carried out. A mistake in a file is a finding, not an error. */
 import type { ErrorText } from "@ocir-broker/errors/error-text";
 
 export const KUBELET_CONFIG_ERRORS = {

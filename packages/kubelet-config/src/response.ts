@@ -1,6 +1,6 @@
 /**
  * Decodes what a plugin printed, as strictly as the kubelet does since 1.32 (stricter than older kubelets). Names only
- * the faulty field, because everything else in a response is secret.
+ * the invalid field, because everything else in a response is secret.
  */
 import { API_VERSION } from "@ocir-broker/protocol/contract";
 import { isJson, parseText } from "./reading/document.ts";

@@ -11,7 +11,7 @@ const DAEMON = `
   const say = (text) => fs.writeSync(1, text + "\\n");
 `;
 
-const FAULT = "<4>ocir-broker-launch: cannot execute the program: ";
+const ERROR = "<4>ocir-broker-launch: cannot execute the program: ";
 
 describeBuilds("ocir-broker-launch", (build) => {
   const launcher = build.path("ocir-broker-launch");
@@ -135,8 +135,8 @@ describeBuilds("ocir-broker-launch", (build) => {
   });
 
   test.each([
-    ["is missing", ["/nowhere/ocir-broker", "serve"], 127, `${FAULT}No such file or directory\n`],
-    ["is not executable", ["/etc/passwd"], 126, `${FAULT}Permission denied\n`],
+    ["is missing", ["/nowhere/ocir-broker", "serve"], 127, `${ERROR}No such file or directory\n`],
+    ["is not executable", ["/etc/passwd"], 126, `${ERROR}Permission denied\n`],
     ["is not named", [], 2, "ocir-broker-launch: usage: ocir-broker-launch PROGRAM [ARGUMENT...]\n"],
   ])("ends with a line when the program %s", async (_what, args, exitCode, stderr) => {
     const result = await callCredentialProvider({ path: launcher, args, stdin: "" });

@@ -1,6 +1,6 @@
 /**
  * Locates the kubelet for scripts that run as root: its process, version, and the paths in its flags and unit. A path that
- * another user can change is reported as a fault, never as a value.
+ * another user can change is reported as an error, never as a value.
  */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, detectKubelet, unitValues } from "./kubelet.ts";
@@ -12,7 +12,7 @@ export interface KubeletLocation {
   /** `pid`, `program` and `minor` of the process; `config` and `bin-dir` from its flags; one `unit-…` for each path in its unit. */
   readonly values: readonly (readonly [key: string, value: string])[];
   /** For people: one line for each path that another user can change. */
-  readonly faults: readonly string[];
+  readonly errors: readonly string[];
 }
 
 export async function locateKubelet(root: string, clock: Clock): Promise<KubeletLocation> {
@@ -28,20 +28,20 @@ export async function locateKubelet(root: string, clock: Clock): Promise<Kubelet
     ...unitPaths("unit-bin-dir", BIN_DIRECTORY_FLAG, files),
   ];
   const judged = paths.flatMap(([key, path]) =>
-    path === undefined ? [] : [{ key, path, fault: pathFaultOf(path, root) }],
+    path === undefined ? [] : [{ key, path, error: pathErrorOf(path, root) }],
   );
   return {
     values: [
       ...(process === undefined ? [] : [["pid", String(process.pid)] as const]),
       ...(minor === undefined ? [] : [["minor", String(minor)] as const]),
-      ...judged.flatMap(({ key, path, fault }) => (fault === undefined ? [[key, path] as const] : [])),
+      ...judged.flatMap(({ key, path, error }) => (error === undefined ? [[key, path] as const] : [])),
     ],
-    faults: [...new Set(judged.flatMap(({ fault }) => fault ?? []))],
+    errors: [...new Set(judged.flatMap(({ error }) => error ?? []))],
   };
 }
 
 /** One line: why root should not read, run or write this path, or a configuration file in it. */
-export function pathFaultOf(path: string, root: string): string | undefined {
+export function pathErrorOf(path: string, root: string): string | undefined {
   const distrusted = distrustOfAll(createNodeFiles(root), path);
   if (distrusted === undefined) return undefined;
   const shown = path.replace(/\p{Cc}/gu, "?");

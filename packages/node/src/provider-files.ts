@@ -98,7 +98,7 @@ function isDirectory(stats: Read<Stats>): boolean {
   return "value" in stats && stats.value.isDirectory();
 }
 
-/** Uses what can be parsed; another check reports faults of the files. */
+/** Uses what can be parsed; another check reports errors of the files. */
 export function invocationIn(files: readonly ConfigFile[]): Invocation {
   const { apiVersion = API_VERSION, args, env } = ourEntries(files)[0] ?? {};
   return {

@@ -30,7 +30,7 @@ describe("parseImage", () => {
     expect(parseImage(image)).toStrictEqual({ registryHost, repository });
   });
 
-  test.each<[what: string, image: string, fault: string]>([
+  test.each<[what: string, image: string, error: string]>([
     ["nothing", "", "it is empty"],
     ["a host alone", "iad.ocir.io", "no repository"],
     ["a host and a slash", "iad.ocir.io/", "no repository"],
@@ -73,14 +73,14 @@ describe("parseImage", () => {
     ["a host of 254", `${"a.".repeat(126)}io/repo`, "longer than 253"],
     ["a repository of 256", `iad.ocir.io/${"a".repeat(256)}`, "longer than 255"],
     ["an image of a megabyte", `iad.ocir.io/${"a/".repeat(500_000)}a`, "longer than 1024"],
-  ])("refuses %s", (_what, image, fault) => {
+  ])("refuses %s", (_what, image, error) => {
     expect(() => parseImage(image)).toThrow(
       expect.objectContaining({
         name: "OcirError",
         code: "image-invalid",
         retryable: false,
         message: expect.stringMatching(/^image: image-invalid: the image.s name is invalid \([ -~]+\)$/),
-        reason: expect.stringContaining(fault),
+        reason: expect.stringContaining(error),
       }),
     );
   });

@@ -5,7 +5,7 @@
  * the registry host is required. Does not decide whether the registry is Oracle's.
  */
 import { withoutDefaultPort } from "./host-rules.ts";
-import { imageFaultOf } from "./image-fault.ts";
+import { imageErrorOf } from "./image-error.ts";
 import { OcirError } from "./ocir-error.ts";
 
 export interface ImageName {
@@ -47,7 +47,7 @@ const REPOSITORY_ONLY = new RegExp(`^${REPOSITORY}$`);
 export function parseImage(image: string): ImageName {
   const { host, port, repository } = matchImage(image);
   if (host === undefined || repository === undefined || !isHost(host, port) || !isRepository(repository)) {
-    throw new OcirError("image-invalid", "image", { reason: imageFaultOf(image) });
+    throw new OcirError("image-invalid", "image", { reason: imageErrorOf(image) });
   }
   const spelled = (port === undefined ? host : `${host}:${port}`).toLowerCase();
   return { registryHost: withoutDefaultPort(spelled), repository };

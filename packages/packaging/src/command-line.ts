@@ -20,7 +20,7 @@ Environment:
 export type Asked =
   | { readonly folder: string; readonly baseUrl: string | undefined }
   | { readonly help: true }
-  | { readonly fault: string };
+  | { readonly error: string };
 
 const OPTIONS = { help: { type: "boolean", short: "h" }, "base-url": { type: "string" } } as const;
 
@@ -29,14 +29,14 @@ export function parseArguments(args: readonly string[], defaultFolder: string): 
     const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
     if (values.help) return { help: true };
     const [folder = defaultFolder, ...more] = positionals;
-    if (more.length > 0) return { fault: "more than one folder was given" };
-    if (folder === "") return { fault: "the folder's name is empty" };
+    if (more.length > 0) return { error: "more than one folder was given" };
+    if (folder === "") return { error: "the folder's name is empty" };
     const given = values["base-url"];
     return {
       folder,
       baseUrl: given === undefined ? undefined : folderUrl(given, "--base-url must be an http(s) address"),
     };
   } catch (error) {
-    return { fault: error instanceof Error ? error.message : String(error) };
+    return { error: error instanceof Error ? error.message : String(error) };
   }
 }

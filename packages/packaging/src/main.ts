@@ -12,7 +12,7 @@ const WORK = join(import.meta.dirname, "../build");
 
 const asked = parseArguments(process.argv.slice(2), DEFAULT_FOLDER);
 if ("help" in asked) process.stdout.write(USAGE);
-else if ("fault" in asked) fail(`${asked.fault}\n\n${USAGE}`, 2);
+else if ("error" in asked) fail(`${asked.error}\n\n${USAGE}`, 2);
 else await main(asked);
 
 async function main({ folder, baseUrl }: Extract<Asked, { folder: string }>): Promise<void> {

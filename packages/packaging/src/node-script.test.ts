@@ -64,6 +64,6 @@ describe("packedNodeScript", () => {
     const path = write(packedNodeScript("echo ran\n".repeat(50), "1.2.3").replace("packed='\nH4sI", "packed='\nH4sJ"));
     const { status, stdout, stderr } = spawnSync("sh", [path], { encoding: "utf8" });
     expect([status, stdout]).toEqual([1, ""]);
-    expect(stderr).toContain("FAULT: the script cannot be unpacked");
+    expect(stderr).toContain("ERROR: the script cannot be unpacked");
   });
 });

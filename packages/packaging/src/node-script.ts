@@ -53,7 +53,7 @@ packed='
 ${packed.match(new RegExp(`.{1,${COLUMNS}}`, "g"))?.join("\n")}
 '
 if ! script=$(printf '%s' "$packed" | base64 -d | gzip -dc); then
-  echo 'ocir-broker-node: FAULT: the script cannot be unpacked: it was changed on its way, or base64 or gzip is missing' >&2
+  echo 'ocir-broker-node: ERROR: the script cannot be unpacked: it was changed on its way, or base64 or gzip is missing' >&2
   exit 1
 fi
 unset packed

@@ -48,10 +48,10 @@ export type HealthStatus = "ok" | "degraded" | "starting";
 export interface ConfigDetails {
   readonly path: string;
   readonly inForce: ConfigInForce;
-  /** The error code of the file's fault; null without one. */
+  /** The code of the file's error; null without one. */
   readonly error: "config-invalid" | "config-unreadable" | null;
   /** Such as `line 3: proxy.https`; only the first ones. */
-  readonly faultyPlaces: readonly string[];
+  readonly errorPlaces: readonly string[];
   /** Keys that have changed since the start and need a restart. */
   readonly needRestart: readonly string[];
 }

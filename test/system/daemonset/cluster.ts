@@ -19,9 +19,9 @@ const FOLDER = join(CHECKOUT, "dist/test-daemonset");
 const FOLDER_ON_NODE = "/opt/checkout/dist/test-daemonset";
 const NODE = "node-a";
 const TOKEN = "a-service-account-token";
-/** The pod checks every second or two, and retries after a fault in 20 s. */
+/** The pod checks every second or two, and retries after an error in 20 s. */
 const LEASE_SECONDS = 60;
-/** For a busy machine, with a fault before it. */
+/** For a busy machine, with an error before it. */
 const SAID_LIMIT_MS = 3 * LEASE_SECONDS * 1_000;
 
 export async function bootCluster() {

@@ -1,14 +1,14 @@
 import { checkConfig } from "@ocir-broker/credentials/config/load";
 import { printConfig } from "@ocir-broker/credentials/config/print";
 
-/** A configuration is accepted, or each fault is one printable line; an accepted one is accepted again as printed. */
+/** A configuration is accepted, or each error is one printable line; an accepted one is accepted again as printed. */
 export function fuzz(data: Buffer): void {
   const checked = checkConfig(data.toString("utf8"));
-  if ("faults" in checked) {
-    if (checked.faults.length === 0) throw new TypeError("refused without a reason");
+  if ("errors" in checked) {
+    if (checked.errors.length === 0) throw new TypeError("refused without a reason");
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-    if (checked.faults.some((fault) => /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(fault))) {
-      throw new TypeError("a fault that is not one line");
+    if (checked.errors.some((error) => /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(error))) {
+      throw new TypeError("an error that is not one line");
     }
     return;
   }

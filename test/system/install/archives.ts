@@ -1,4 +1,4 @@
-/** Archives for the installer, made from the build: a valid one, and faulty ones that a node must survive. */
+/** Archives for the installer, made from the build: a valid one, and invalid ones that a node must survive. */
 import { createHash } from "node:crypto";
 import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

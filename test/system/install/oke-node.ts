@@ -116,8 +116,8 @@ export async function bootNode() {
     return stdout === "" ? undefined : stdout.trim().split(/\s+/);
   }
 
-  /** The fault that prevents a kubelet's start with these words; empty if it starts. */
-  async function faultsOf(words: readonly string[]): Promise<string[]> {
+  /** The error that prevents a kubelet's start with these words; empty if it starts. */
+  async function errorsOf(words: readonly string[]): Promise<string[]> {
     const config = flagIn(words, "--image-credential-provider-config");
     const binDir = flagIn(words, "--image-credential-provider-bin-dir");
     if (config === undefined && binDir === undefined) return [];
@@ -143,7 +143,7 @@ export async function bootNode() {
 
   await restartSimulator();
   return {
-    ...{ root, renew, addBootstrap, install, installByHand, installAndKill, kubelet, faultsOf },
+    ...{ root, renew, addBootstrap, install, installByHand, installAndKill, kubelet, errorsOf },
     ...{ restartSimulator, stopSimulator },
   };
 }

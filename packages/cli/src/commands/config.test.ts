@@ -37,7 +37,7 @@ describe("ocir-broker config check", () => {
     expect(stderr).toContain(`the daemon's user (group ocir-broker-daemon) may not read it: ${path} has mode 0600`);
   });
 
-  test("names every fault, and no value of a key that it does not know", async () => {
+  test("names every error, and no value of a key that it does not know", async () => {
     const path = writeConfig("log: {level: loud}\napiToken: canary");
     const { stdout, stderr, exitCode } = await runCommand("config", "check", "--config", path);
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });

@@ -3,7 +3,7 @@ import { pathOf as configPathOf, DEFAULT_CONFIG_PATH, loadConfig } from "@ocir-b
 import { printConfig } from "@ocir-broker/credentials/config/print";
 import { type Config, configJsonSchema } from "@ocir-broker/credentials/config/schema";
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
-import { domainFaultOf } from "@ocir-broker/credentials/service-accounts/domain-fault";
+import { domainErrorOf } from "@ocir-broker/credentials/service-accounts/domain-error";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
 import type { Command } from "commander";
 import { CONFIG_OPTION, type ConfigOptions, configSource } from "../config/config-source.ts";
@@ -18,7 +18,7 @@ export function addConfigCommand(program: Command): void {
 
   config
     .command("check")
-    .description("report every fault of the configuration; exit 1 if there is one")
+    .description("report every error of the configuration; exit 1 if there is one")
     .option(...CONFIG_OPTION)
     .action(async (options: ConfigOptions) => {
       const config = loadConfig({ path: options.config, environment });
@@ -52,10 +52,10 @@ function reportReaders(path: string | undefined): void {
 }
 
 async function checkDomain(config: Config, path: string | undefined): Promise<void> {
-  const fault = await domainFaultOf(config, environment);
-  if (fault?.isUncertain) process.stderr.write(`ocir-broker: unless the unit passes it: ${fault.line}\n`);
-  else if (fault)
-    throw new BrokerError("config-invalid", `${configPathOf({ path, environment })} is not valid:\n  ${fault.line}`);
+  const error = await domainErrorOf(config, environment);
+  if (error?.isUncertain) process.stderr.write(`ocir-broker: unless the unit passes it: ${error.line}\n`);
+  else if (error)
+    throw new BrokerError("config-invalid", `${configPathOf({ path, environment })} is not valid:\n  ${error.line}`);
 }
 
 function checkCaFile(caFile: string): void {

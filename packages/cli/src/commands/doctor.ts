@@ -40,7 +40,7 @@ interface CommandOptions {
 
 const IDENTITIES = PROVIDER_NAMES.filter((name) => hasIdentity({ name }));
 
-const SHOWN_FAULTS = 3;
+const SHOWN_ERRORS = 3;
 
 export function addDoctorCommand(program: Command): void {
   program
@@ -118,21 +118,21 @@ async function doctorOptions(
   const environment = (isNode ? await readDaemonEnvironment(root, clock) : undefined) ?? ownEnvironment;
   const source = isNode ? { path, environment } : personalSource(path, environment);
   // Loaded as the daemon loads it, so that doctor examines the settings that the daemon uses.
-  const { config, fault } = loadLenientConfig(source);
+  const { config, configError } = loadLenientConfig(source);
   return {
     ...{ image, version, clock, random: systemRandom, environment, isNode },
     configSource: isNode ? configSource(path) : configPathOf(source),
     config: isNode ? config : { ...config, identity: { provider: identity } },
     serviceAccountToken: isNode && serviceAccountToken !== undefined ? readToken(serviceAccountToken) : undefined,
-    configFault: fault === undefined ? undefined : configFaultIn(fault.message),
+    configError: configError === undefined ? undefined : configErrorIn(configError.message),
   };
 }
 
-/** One line with the keys and their faults. The values are left out: `config check` shows them. */
-function configFaultIn(message: string): string {
-  const [head = "", ...faults] = message.split(/\n */).map((line) => line.replace(/ \(got .*\)$/, ""));
-  const more = faults.length > SHOWN_FAULTS ? [`${faults.length - SHOWN_FAULTS} more`] : [];
-  return [head, [...faults.slice(0, SHOWN_FAULTS), ...more].join("; ")].join(" ").trimEnd();
+/** One line with the keys and their errors. The values are left out: `config check` shows them. */
+function configErrorIn(message: string): string {
+  const [head = "", ...errors] = message.split(/\n */).map((line) => line.replace(/ \(got .*\)$/, ""));
+  const more = errors.length > SHOWN_ERRORS ? [`${errors.length - SHOWN_ERRORS} more`] : [];
+  return [head, [...errors.slice(0, SHOWN_ERRORS), ...more].join("; ")].join(" ").trimEnd();
 }
 
 /** https://no-color.org: any non-empty text disables colour. */

@@ -12,7 +12,7 @@ import type { Finding } from "@ocir-broker/kubelet-config/finding";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
 import { type MergeOptions, mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
-import { locateKubelet, pathFaultOf } from "@ocir-broker/node/kubelet-location";
+import { locateKubelet, pathErrorOf } from "@ocir-broker/node/kubelet-location";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { isOurProvider, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -111,20 +111,20 @@ export function addKubeletConfigCommand(program: Command): void {
     )
     .addOption(rootOption())
     .action(async ({ root }: RootOption) => {
-      const { values, faults } = await locateKubelet(root, createSystemClock());
+      const { values, errors } = await locateKubelet(root, createSystemClock());
       for (const [key, value] of values) process.stdout.write(`${key}=${value}\n`);
-      tellFaults(faults);
+      reportErrors(errors);
     });
 
   kubeletConfig
     .command("check-path")
     .description(
-      "exit 1 if a user other than root can change one of these paths, a folder above it, a link on the way, or a configuration file in it; a missing path is no fault",
+      "exit 1 if a user other than root can change one of these paths, a folder above it, a link on the way, or a configuration file in it; a missing path is no error",
     )
     .argument("<path...>", "absolute paths")
     .addOption(rootOption())
     .action((paths: readonly string[], { root }: RootOption) => {
-      tellFaults(paths.flatMap((path) => pathFaultOf(path, root) ?? []));
+      reportErrors(paths.flatMap((path) => pathErrorOf(path, root) ?? []));
     });
 }
 
@@ -133,9 +133,9 @@ function rootOption(): Option {
   return new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp();
 }
 
-function tellFaults(faults: readonly string[]): void {
-  for (const fault of faults) process.stderr.write(`ocir-broker: ${fault}\n`);
-  if (faults.length > 0) process.exitCode = 1;
+function reportErrors(errors: readonly string[]): void {
+  for (const error of errors) process.stderr.write(`ocir-broker: ${error}\n`);
+  if (errors.length > 0) process.exitCode = 1;
 }
 
 function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir, image }: CheckOptions): void {
@@ -165,8 +165,8 @@ function describe({ severity, code, file, line, path, message, fix }: Finding): 
 /** @param edit gets the file's text, if there is a file, and returns the new text. */
 function change(path: string, { write }: ChangeOptions, edit: (existing: string | undefined) => string): void {
   // Another user could redirect what root writes below a folder that this user can change.
-  const fault = write && process.geteuid?.() === 0 ? pathFaultOf(absolutePathOf(path), "/") : undefined;
-  if (fault !== undefined) throw new Error(fault);
+  const error = write && process.geteuid?.() === 0 ? pathErrorOf(absolutePathOf(path), "/") : undefined;
+  if (error !== undefined) throw new Error(error);
   const existing = readIfThere(path);
   const text = edit(existing);
   if (!write) process.stdout.write(text);

@@ -1,7 +1,7 @@
 /**
  * `ocir-broker serve`: runs the daemon, from configuration to signals.
  *
- * A faulty configuration does not stop it (docs/decisions/0013-a-faulty-configuration.md).
+ * An invalid configuration does not stop it (docs/decisions/0013-an-invalid-configuration.md).
  * SIGTERM and SIGINT shut it down gracefully; SIGHUP reloads the configuration. An uncaught error is logged and then
  * ends the process, because its state is unknown; the service manager starts it again.
  */
@@ -51,9 +51,9 @@ async function serve(options: ConfigOptions): Promise<void> {
   process.on("SIGHUP", () => reload());
   const clock = createSystemClock();
   const source = sourceOf(options);
-  const { config, inForce, fault } = loadLenientConfig(source, () => lastConfig({ environment, clock, bootMs }));
+  const { config, inForce, configError } = loadLenientConfig(source, () => lastConfig({ environment, clock, bootMs }));
   const log = createLog({ level: config.log.level, environment });
-  if (fault !== undefined) log.error({ error: fault, inForce }, "configuration has faults");
+  if (configError !== undefined) log.error({ error: configError, inForce }, "configuration has errors");
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.fatal({ err: error }, "ending after an uncaught error");
@@ -64,7 +64,7 @@ async function serve(options: ConfigOptions): Promise<void> {
   keepFromChildren(FOR_THIS_PROCESS);
 
   const common = { environment, clock, log, pid: process.pid };
-  const configStatus = createConfigStatus(configPathOf(source), { inForce, fault });
+  const configStatus = createConfigStatus(configPathOf(source), { inForce, configError });
   const { details: configDetails } = configStatus;
   const broker = await startBroker({ ...common, config, configDetails, random: systemRandom, version });
   const supervision = superviseBroker({ ...common, broker, configSource: source, configStatus, kernelMonotonicUs });

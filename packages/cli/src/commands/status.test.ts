@@ -47,7 +47,7 @@ describe("ocir-broker status", () => {
     expect(exitCode).toBe(0);
   });
 
-  test("reports a fault of the configuration and asks the daemon all the same", async () => {
+  test("reports an error of the configuration and asks the daemon all the same", async () => {
     const config = await daemonThat(statusResponse, { log: { level: "loud" } });
     const { stdout, stderr, exitCode } = await runCommand("status", "--config", config);
     expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^ocir-broker 1\.2\.3: starting/)]);

@@ -5,13 +5,13 @@ import { brokerErrorLine } from "../broker-error-line.ts";
 import { type ConfigOptions, sourceOf } from "./config-source.ts";
 
 /**
- * Reports faults on standard error and goes on, because the daemon does.
+ * Reports errors on standard error and goes on, because the daemon does.
  *
  * @throws {BrokerError} `config-unreadable` for a file that the caller named, which is more likely a wrong path.
  */
 export function configInForce(options: ConfigOptions): Config {
-  const { config, fault } = loadLenientConfig(sourceOf(options));
-  if (fault?.code === "config-unreadable" && options.config !== undefined) throw fault;
-  if (fault !== undefined) process.stderr.write(`ocir-broker: ${brokerErrorLine(fault)}\n`);
+  const { config, configError } = loadLenientConfig(sourceOf(options));
+  if (configError?.code === "config-unreadable" && options.config !== undefined) throw configError;
+  if (configError !== undefined) process.stderr.write(`ocir-broker: ${brokerErrorLine(configError)}\n`);
   return config;
 }

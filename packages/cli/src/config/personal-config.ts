@@ -41,7 +41,7 @@ export function callersSource(environment: Environment, userId: number): ConfigS
   return userId === 0 ? rootSource(environment) : personalSource(undefined, environment);
 }
 
-/** An unknown value is a fault of identity.provider. */
+/** An unknown value is an error of identity.provider. */
 function identityOf(auth: string) {
   return { identity: { provider: providerOfCliAuth(auth) ?? auth } };
 }

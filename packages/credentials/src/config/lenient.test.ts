@@ -51,10 +51,10 @@ describe("loadLenientConfig", () => {
     ["one key given twice", "log: {level: debug}\nlog: {level: debug}", ""],
   ])("leaves out %s, keeps the rest, and says what is wrong", (_what, text, valid) => {
     writeFileSync(path, text);
-    const { config, inForce, fault } = loadLenientConfig({ path, environment: {} });
+    const { config, inForce, configError } = loadLenientConfig({ path, environment: {} });
     expect(differences(config, configOf(valid))).toEqual([]);
     expect(inForce).toBe(valid === "" && text !== "- a" ? "defaults" : "valid-part");
-    expect(fault).toMatchObject({ code: "config-invalid", message: expect.stringContaining(path) });
+    expect(configError).toMatchObject({ code: "config-invalid", message: expect.stringContaining(path) });
   });
 
   it("says nothing of a file that is valid", () => {
@@ -62,7 +62,7 @@ describe("loadLenientConfig", () => {
     expect(loadLenientConfig({ path, environment: {} })).toEqual({
       config: configOf("log: {level: debug}"),
       inForce: "all",
-      fault: undefined,
+      configError: undefined,
     });
   });
 
@@ -76,17 +76,17 @@ describe("loadLenientConfig", () => {
   });
 
   it("takes the defaults for a file that cannot be read, and says so", () => {
-    const { config, fault } = loadLenientConfig({ path, environment: { HTTPS_PROXY: "http://p:1" } });
+    const { config, configError } = loadLenientConfig({ path, environment: { HTTPS_PROXY: "http://p:1" } });
     expect(config.proxy.https).toBe("http://p:1");
-    expect(fault).toMatchObject({ code: "config-unreadable" });
+    expect(configError).toMatchObject({ code: "config-unreadable" });
   });
 
   it("takes the configuration before for a file that cannot be read or parsed, and for no other", () => {
     const config = configOf("auth: {endpoint: 'https://before.example'}");
     const load = () => loadLenientConfig({ path, environment: {} }, () => config);
-    expect(load()).toMatchObject({ config, inForce: "before", fault: { code: "config-unreadable" } });
+    expect(load()).toMatchObject({ config, inForce: "before", configError: { code: "config-unreadable" } });
     writeFileSync(path, "auth: [");
-    expect(load()).toMatchObject({ config, inForce: "before", fault: { code: "config-invalid" } });
+    expect(load()).toMatchObject({ config, inForce: "before", configError: { code: "config-invalid" } });
     writeFileSync(path, "log: {level: loud}");
     expect(load()).toMatchObject({ config: { auth: {} }, inForce: "valid-part" });
   });
@@ -94,9 +94,11 @@ describe("loadLenientConfig", () => {
   it("leaves out a variable that is not valid", () => {
     writeFileSync(path, "log: {level: debug}");
     const environment = { OCI_METADATA_BASE_URL: "http://example.com", NO_PROXY: "a" };
-    const { config, fault } = loadLenientConfig({ path, environment });
+    const { config, configError } = loadLenientConfig({ path, environment });
     expect(config).toMatchObject({ metadata: {}, proxy: { noProxy: "a" }, log: { level: "debug" } });
-    expect(fault?.message).toContain("OCI_METADATA_BASE_URL");
-    expect(loadLenientConfig({ environment }).fault?.message).toContain("/etc/ocir-broker/config.yaml is not valid");
+    expect(configError?.message).toContain("OCI_METADATA_BASE_URL");
+    expect(loadLenientConfig({ environment }).configError?.message).toContain(
+      "/etc/ocir-broker/config.yaml is not valid",
+    );
   });
 });

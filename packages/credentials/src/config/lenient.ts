@@ -1,6 +1,6 @@
 /**
  * Loads a configuration for a process that must run in any case: the valid part of file and environment, defaults for the
- * rest, and the fault. Why: docs/decisions/0013-a-faulty-configuration.md.
+ * rest, and the error. Why: docs/decisions/0013-an-invalid-configuration.md.
  */
 import type { ConfigInForce } from "@ocir-broker/protocol/health";
 import type * as z from "zod";
@@ -25,7 +25,7 @@ export interface LenientConfig {
   readonly config: Config;
   readonly inForce: ConfigInForce;
   /** Undefined if the whole file is valid. */
-  readonly fault: ConfigError | undefined;
+  readonly configError: ConfigError | undefined;
 }
 
 /**
@@ -41,31 +41,31 @@ export function loadLenientConfig(source: ConfigSource, before?: () => Config | 
     return withoutFile(source, error as ConfigError, before);
   }
   const checked = checkConfig(text, source.environment, source.defaults);
-  if ("config" in checked) return { ...checked, inForce: "all", fault: undefined };
-  const fault = configInvalid(source, checked);
-  const { value: written, faults: syntaxFaults } = parseYaml(text);
+  if ("config" in checked) return { ...checked, inForce: "all", configError: undefined };
+  const configError = configInvalid(source, checked);
+  const { value: written, errors: syntaxErrors } = parseYaml(text);
   const value = withDefaults(written, source.defaults);
   // A file that cannot be parsed may mean anything.
-  if (syntaxFaults.length > 0) return withoutFile(source, fault, before, text);
+  if (syntaxErrors.length > 0) return withoutFile(source, configError, before, text);
   const file = withChosenIdentity(value, withNarrowTrust(value, validPart(configSchema, value)));
-  return { config: withEnvironment(file, source), inForce: "valid-part", fault };
+  return { config: withEnvironment(file, source), inForce: "valid-part", configError };
 }
 
 function withoutFile(
   source: ConfigSource,
-  fault: ConfigError,
+  configError: ConfigError,
   before?: () => Config | undefined,
   text = "",
 ): LenientConfig {
   const known = before?.();
-  if (known !== undefined) return { config: known, inForce: "before", fault };
+  if (known !== undefined) return { config: known, inForce: "before", configError };
   // Trust that the file narrows must not become wider, and another identity than the file's must not be used.
   const defaults = configSchema.parse({
     ...source.defaults,
     ...(/\bcaFile\b/.test(text) ? { upstream: { caFile: NO_CERTIFICATES } } : {}),
     ...(/^\s*identity\b/m.test(text) ? { identity: { provider: NO_IDENTITY } } : {}),
   });
-  return { config: withEnvironment(defaults, source), inForce: "defaults", fault };
+  return { config: withEnvironment(defaults, source), inForce: "defaults", configError };
 }
 
 function withEnvironment(file: Config, { environment }: ConfigSource): Config {
@@ -96,11 +96,11 @@ function validPart<Schema extends z.ZodType>(schema: Schema, value: unknown): z.
     const { success, data, error } = schema.safeParse(rest);
     if (success) return data;
     // Starts with a list's later elements, so that the positions of the others do not change.
-    for (const path of error.issues.flatMap(pathsAtFault).toReversed()) rest = without(rest, path);
+    for (const path of error.issues.flatMap(pathsInError).toReversed()) rest = without(rest, path);
   }
 }
 
-function pathsAtFault(issue: z.core.$ZodIssue): PropertyKey[][] {
+function pathsInError(issue: z.core.$ZodIssue): PropertyKey[][] {
   return issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
 }
 

@@ -29,9 +29,9 @@ const FROM_FILE = {
   proxy: { https: "http://file:3128", noProxy: "file" },
 };
 
-function faultsOf(text: string, environment?: Environment): readonly string[] {
+function errorsOf(text: string, environment?: Environment): readonly string[] {
   const checked = checkConfig(text, environment);
-  return "faults" in checked ? checked.faults : [];
+  return "errors" in checked ? checked.errors : [];
 }
 
 describe("checkConfig", () => {
@@ -88,7 +88,7 @@ describe("checkConfig", () => {
     });
   });
 
-  it("reports all faults at once, each with its path and what was there", () => {
+  it("reports all errors at once, each with its path and what was there", () => {
     const text = `
 sockets: { credentials: relative.sock }
 request: { deadline: 40s }
@@ -97,7 +97,7 @@ metrics: { textfile: ocir_broker.prom }
 log: { level: 3, colour: red }
 surprise: 1
 `;
-    expect(faultsOf(text, { OCI_METADATA_BASE_URL: "http://example.com" })).toEqual([
+    expect(errorsOf(text, { OCI_METADATA_BASE_URL: "http://example.com" })).toEqual([
       'line 2: sockets.credentials: must be an absolute path of at most 107 characters (got "relative.sock")',
       'line 3: request.deadline: must be a duration from 1s to 19s, such as "15s" (got "40s")',
       'line 4: registries.prefetch: must be a list of registry hosts (got "IAD.ocir.io")',
@@ -130,11 +130,11 @@ surprise: 1
       "identityDomain: {url: 'http://127.0.0.1'}",
       'line 1: identityDomain.url: must be an https URL without a path (got "http://127.0.0.1")',
     ],
-  ])("says what is wrong with %j", (text, fault) => {
-    expect(faultsOf(text)).toEqual([fault]);
+  ])("says what is wrong with %j", (text, error) => {
+    expect(errorsOf(text)).toEqual([error]);
   });
 
-  it("counts lines to the key or element at fault, through anchors and comments", () => {
+  it("counts lines to the wrong key or element, through anchors and comments", () => {
     const text = [
       "# A comment",
       "registries:",
@@ -148,7 +148,7 @@ surprise: 1
       "  colour:",
       "    deep: red",
     ].join("\r\n");
-    expect(faultsOf(text).map((each) => each.replace(/: (?:must|unknown).*/, ""))).toEqual([
+    expect(errorsOf(text).map((each) => each.replace(/: (?:must|unknown).*/, ""))).toEqual([
       "line 7: registries.prefetch.1",
       "line 6: registries.extraHosts.1",
       "line 10: log.colour",
@@ -166,12 +166,12 @@ surprise: 1
     ["log: {x: 1}", undefined],
     ["tiemout: 1s", undefined],
   ])("asks of an unknown key whether a known one is meant: %s", (text, meant) => {
-    const [fault] = faultsOf(text);
-    expect(fault?.replace(/^.*unknown key/, "")).toBe(meant === undefined ? "" : `, did you mean ${meant}?`);
+    const [error] = errorsOf(text);
+    expect(error?.replace(/^.*unknown key/, "")).toBe(meant === undefined ? "" : `, did you mean ${meant}?`);
   });
 
   it.each(["14", 14, "0s", "-1s", "1.5s", "15 s", "1h", "9999999999s"])("refuses %j for a duration", (deadline) => {
-    expect(faultsOf(JSON.stringify({ request: { deadline } }))).toHaveLength(1);
+    expect(errorsOf(JSON.stringify({ request: { deadline } }))).toHaveLength(1);
   });
 
   it.each([
@@ -180,7 +180,7 @@ surprise: 1
     ["auth.example", false],
     ["", false],
   ])("takes %j for an endpoint: %j", (endpoint, isAccepted) => {
-    expect(faultsOf(JSON.stringify({ auth: { endpoint } }))).toHaveLength(isAccepted ? 0 : 1);
+    expect(errorsOf(JSON.stringify({ auth: { endpoint } }))).toHaveLength(isAccepted ? 0 : 1);
   });
 
   it.each([
@@ -192,7 +192,7 @@ surprise: 1
     ['http://user:pass"word@proxy', false],
     ["http://", false],
   ])("takes %j for a proxy: %j", (https, isAccepted) => {
-    expect(faultsOf(JSON.stringify({ proxy: { https } }))).toHaveLength(isAccepted ? 0 : 1);
+    expect(errorsOf(JSON.stringify({ proxy: { https } }))).toHaveLength(isAccepted ? 0 : 1);
   });
 
   it.each<[what: string, file: object, environment: Environment, expected: object]>([
@@ -208,9 +208,9 @@ surprise: 1
     expect(configOf(file, environment)).toMatchObject(expected);
   });
 
-  it("shows no proxy's password in a fault", () => {
+  it("shows no proxy's password in an error", () => {
     expect(
-      faultsOf("proxi: http://user:hunter2@proxy", { HTTPS_PROXY: "ftp://user:hunter2@proxy" }).join(),
+      errorsOf("proxi: http://user:hunter2@proxy", { HTTPS_PROXY: "ftp://user:hunter2@proxy" }).join(),
     ).not.toContain("hunter2");
   });
 });
@@ -224,8 +224,8 @@ it.each([
     ["line 1: registries.extraHosts: must be a list of registry hosts (got a mapping)"],
   ],
   ["log: {level: [hunter2]}", ["line 1: log.level: must be error, warn, info, debug or trace (got a list)"]],
-])("checkConfig names the key and not the value of %j, which may be a secret", (text, faults) => {
-  expect(checkConfig(text)).toMatchObject({ faults });
+])("checkConfig names the key and not the value of %j, which may be a secret", (text, errors) => {
+  expect(checkConfig(text)).toMatchObject({ errors });
 });
 
 describe("printConfig", () => {
@@ -261,7 +261,7 @@ it.each([
   ["canary: 1\nproxy:\n  canary: x", ["line 3: an unknown key in proxy", "line 1: an unknown key"]],
   ["registries: {endpoints: {canary: ftp}}", ["line 1: registries.endpoints"]],
   ["a: *canary", ["the file is not YAML"]],
-])("places of the faults in %j name no value and no key that is not the schema's", (text, places) => {
+])("places of the errors in %j name no value and no key that is not the schema's", (text, places) => {
   expect(checkConfig(text)).toMatchObject({ places });
   expect(places.join()).not.toContain("canary");
 });
@@ -277,8 +277,8 @@ describe("durationMs", () => {
   });
 });
 
-it("checkConfig lists each fault on a line of its own, whatever letters a key has", () => {
-  expect(checkConfig('"a\\nb\\e[2J": 1')).toMatchObject({ faults: ["line 1: a\\u{a}b\\u{1b}[2J: unknown key"] });
+it("checkConfig lists each error on a line of its own, whatever letters a key has", () => {
+  expect(checkConfig('"a\\nb\\e[2J": 1')).toMatchObject({ errors: ["line 1: a\\u{a}b\\u{1b}[2J: unknown key"] });
 });
 
 describe("loadConfig", () => {
@@ -312,7 +312,7 @@ describe("loadConfig", () => {
     expect(() => loadConfig({ path, environment: {} })).toThrow(/: ERR_INVALID_ARG_TYPE$/);
   });
 
-  it("names the file and all its faults", () => {
+  it("names the file and all its errors", () => {
     const path = join(directory, "bad.yaml");
     writeFileSync(path, "a: 1\nb: 2");
     expect(() => loadConfig({ path, environment: {} })).toThrow(

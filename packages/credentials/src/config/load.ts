@@ -1,9 +1,9 @@
 /**
- * Loads the configuration: reads the file, checks it together with the environment, and reports all faults at once.
+ * Loads the configuration: reads the file, checks it together with the environment, and reports all errors at once.
  *
  * The file has precedence; the environment fills in keys that the file does not set.
  */
-import { fileFaultOf } from "@ocir-broker/foundation/file-fault";
+import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import type * as z from "zod";
 import { ConfigError } from "../errors/config-error.ts";
@@ -20,12 +20,12 @@ export const CONFIG_COPY_PATH = "/run/ocir-broker/config.yaml";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A configuration, or one line for each fault: `line 3: path: problem (got …)`, without the values of unknown keys. */
-export type CheckedConfig = { readonly config: Config } | ConfigFaults;
+/** A configuration, or one line for each error: `line 3: path: problem (got …)`, without the values of unknown keys. */
+export type CheckedConfig = { readonly config: Config } | ConfigErrors;
 
-export interface ConfigFaults {
-  readonly faults: readonly string[];
-  /** The faults without values and unknown keys: `line 3: proxy.https`. */
+export interface ConfigErrors {
+  readonly errors: readonly string[];
+  /** The errors without values and unknown keys: `line 3: proxy.https`. */
   readonly places: readonly string[];
 }
 
@@ -46,7 +46,7 @@ export interface ConfigSource {
   readonly defaults?: Defaults | undefined;
 }
 
-/** @throws {BrokerError} `config-unreadable`, or `config-invalid` with all faults in the message. */
+/** @throws {BrokerError} `config-unreadable`, or `config-invalid` with all errors in the message. */
 export function loadConfig(source: ConfigSource): Config {
   const checked = checkConfig(readConfigText(source), source.environment, source.defaults);
   if ("config" in checked) return checked.config;
@@ -57,24 +57,24 @@ export function pathOf({ path, defaultPath }: ConfigSource): string {
   return path ?? defaultPath ?? DEFAULT_CONFIG_PATH;
 }
 
-export function configInvalid(source: ConfigSource, found: ConfigFaults): ConfigError {
+export function configInvalid(source: ConfigSource, found: ConfigErrors): ConfigError {
   return new ConfigError(
     "config-invalid",
-    `${pathOf(source)} is not valid:\n  ${found.faults.join("\n  ")}`,
+    `${pathOf(source)} is not valid:\n  ${found.errors.join("\n  ")}`,
     found.places,
   );
 }
 
 /** Checks the text of a configuration file together with the environment. */
 export function checkConfig(text: string, environment: Environment = {}, defaults?: Defaults): CheckedConfig {
-  const { value: written, faults: syntaxFaults, lineOf } = parseYaml(text);
+  const { value: written, errors: syntaxErrors, lineOf } = parseYaml(text);
   const value = withDefaults(written, defaults);
-  if (syntaxFaults.length > 0) return { faults: syntaxFaults, places: ["the file is not YAML"] };
+  if (syntaxErrors.length > 0) return { errors: syntaxErrors, places: ["the file is not YAML"] };
   const file = configSchema.safeParse(value);
   const surroundings = environmentSchema.safeParse(withoutEmpty(environment));
   if (file.success && surroundings.success) return { config: fillIn(file.data, surroundings.data) };
   return {
-    faults: [...faultsOf(file.error, value, lineOf), ...faultsOf(surroundings.error, environment)],
+    errors: [...errorsOf(file.error, value, lineOf), ...errorsOf(surroundings.error, environment)],
     places: [...new Set([...placesOf(file.error, lineOf), ...placesOf(surroundings.error)])],
   };
 }
@@ -90,7 +90,7 @@ export function readConfigText(source: ConfigSource): string {
     const copy =
       code === "EACCES" && path === DEFAULT_CONFIG_PATH && source.path === undefined ? readCopy() : undefined;
     if (copy !== undefined) return copy;
-    const problem = fileFaultOf(error)?.what ?? String(code);
+    const problem = fileErrorOf(error)?.what ?? String(code);
     throw new ConfigError("config-unreadable", `${path}: ${problem}`, [problem], { cause: error });
   }
 }
@@ -104,19 +104,19 @@ function readCopy(): string | undefined {
   }
 }
 
-export function parseYaml(text: string): { value: unknown; faults: string[]; lineOf: LineOf } {
+export function parseYaml(text: string): { value: unknown; errors: string[]; lineOf: LineOf } {
   const { document, lineOf } = parseLocated(text);
   try {
     const value: unknown = document.toJS();
-    return { value: value ?? {}, faults: document.errors.map((error) => syntaxFault(error)), lineOf };
+    return { value: value ?? {}, errors: document.errors.map((error) => syntaxError(error)), lineOf };
   } catch (error) {
     // Broken aliases are found only here.
-    return { value: {}, faults: [...document.errors, error as Error].map((each) => syntaxFault(each)), lineOf };
+    return { value: {}, errors: [...document.errors, error as Error].map((each) => syntaxError(each)), lineOf };
   }
 }
 
 /** Keeps the parser's first line, which names the place; the following lines quote the file. */
-function syntaxFault(error: Error): string {
+function syntaxError(error: Error): string {
   return printable(`file: ${error.message.replace(/:?\n.*$/s, "")}`);
 }
 
@@ -138,7 +138,7 @@ export function fillIn(config: Config, environment: z.output<typeof environmentS
 }
 
 /** @param lineOf returns 0 if there is no line, as for the environment. */
-function faultsOf(error: z.ZodError | undefined, value: unknown, lineOf: LineOf = () => 0): string[] {
+function errorsOf(error: z.ZodError | undefined, value: unknown, lineOf: LineOf = () => 0): string[] {
   return (error?.issues ?? []).flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
       // The value of an unknown key may be a secret.
@@ -146,7 +146,7 @@ function faultsOf(error: z.ZodError | undefined, value: unknown, lineOf: LineOf 
     }
     // zod reports only that a record's key is invalid, not why.
     const message = issue.code === "invalid_key" ? "must be a registry host in lower case" : issue.message;
-    return [fault(issue.path, message, value, lineOf)];
+    return [errorText(issue.path, message, value, lineOf)];
   });
 }
 
@@ -164,7 +164,7 @@ function unknownKey(path: readonly PropertyKey[], lineOf: LineOf): string {
   return printable(`${placeOf(path, lineOf)}: unknown key${similar === undefined ? "" : `, did you mean ${similar}?`}`);
 }
 
-function fault(path: readonly PropertyKey[], problem: string, value: unknown, lineOf: LineOf): string {
+function errorText(path: readonly PropertyKey[], problem: string, value: unknown, lineOf: LineOf): string {
   const got = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)[key], value);
   return printable(`${placeOf(path, lineOf)}: ${problem} (got ${shownOf(got)})`);
 }

@@ -1,4 +1,4 @@
-/** The broker's own faults. What went wrong upstream keeps the error class of the package that saw it. */
+/** The broker's own errors. What went wrong upstream keeps the error class of the package that saw it. */
 import type { BrokerErrorCode } from "@ocir-broker/errors/broker-errors";
 
 export class BrokerError extends Error {

@@ -1,5 +1,5 @@
 import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
-import { imageFaultOf } from "@ocir-broker/ocir/image-fault";
+import { imageErrorOf } from "@ocir-broker/ocir/image-error";
 import { OcirError } from "@ocir-broker/ocir/ocir-error";
 import { describe, expect, it } from "vitest";
 import { errorResponse, errorResponseOf } from "./error-response.ts";
@@ -26,7 +26,7 @@ describe("errorResponseOf", () => {
   });
 
   it("says which rule an image breaks, and nothing of the image", () => {
-    const error = new OcirError("image-invalid", "image", { reason: imageFaultOf("iad.ocir.io/Acme") });
+    const error = new OcirError("image-invalid", "image", { reason: imageErrorOf("iad.ocir.io/Acme") });
     expect(errorResponseOf(error).body.toString()).toBe(
       "ocir-broker: image-invalid: the image's name is invalid: its repository has a character in upper case; check the pod's image name\n",
     );

@@ -2,14 +2,14 @@ import { ConfigError } from "@ocir-broker/credentials/errors/config-error";
 import { expect, it } from "vitest";
 import { createConfigStatus } from "./config-status.ts";
 
-it("createConfigStatus names the default file, and the first ten of many faults", () => {
+it("createConfigStatus names the default file, and the first ten of many errors", () => {
   const places = Array.from({ length: 30 }, (_, at) => `line ${at + 1}: an unknown key`);
-  const fault = new ConfigError("config-invalid", "canary", places);
-  expect(createConfigStatus(undefined, { inForce: "valid-part", fault }).details()).toEqual({
+  const configError = new ConfigError("config-invalid", "canary", places);
+  expect(createConfigStatus(undefined, { inForce: "valid-part", configError }).details()).toEqual({
     path: "/etc/ocir-broker/config.yaml",
     inForce: "valid-part",
     error: "config-invalid",
-    faultyPlaces: places.slice(0, 10),
+    errorPlaces: places.slice(0, 10),
     needRestart: [],
   });
 });

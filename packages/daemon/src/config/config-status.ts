@@ -1,5 +1,5 @@
 /**
- * Reports which part of the configuration file is in force, where its faults are, and which keys need a restart.
+ * Reports which part of the configuration file is in force, where its errors are, and which keys need a restart.
  *
  * The health socket shows this, so it contains no value and no unknown key of the file.
  */
@@ -12,44 +12,44 @@ export interface ConfigStatus {
   /** For systemd's status line; undefined if the whole file is in force. */
   note(): string | undefined;
   reloaded(needRestart: readonly string[]): void;
-  /** A reload found faults, so the previous configuration stays in force. */
-  refused(fault: ConfigError): void;
+  /** A reload found errors, so the previous configuration stays in force. */
+  refused(configError: ConfigError): void;
 }
 
-/** A file that is no configuration may have a fault on each line. */
+/** A file that is no configuration may have an error on each line. */
 const MAX_PLACES = 10;
 
 const TEXTS: Readonly<Record<ConfigInForce, string>> = {
-  all: "the configuration has faults",
-  "valid-part": "the configuration has faults; its valid part and the defaults are in force",
-  before: "the configuration has faults; the previous one stays in force",
-  defaults: "the configuration has faults; the defaults are in force",
+  all: "the configuration has errors",
+  "valid-part": "the configuration has errors; its valid part and the defaults are in force",
+  before: "the configuration has errors; the previous one stays in force",
+  defaults: "the configuration has errors; the defaults are in force",
 };
 
 export function createConfigStatus(
   path: string | undefined,
-  started: { readonly inForce: ConfigInForce; readonly fault: ConfigError | undefined },
+  started: { readonly inForce: ConfigInForce; readonly configError: ConfigError | undefined },
 ): ConfigStatus {
-  let { inForce, fault } = started;
+  let { inForce, configError } = started;
   let needRestart: readonly string[] = [];
 
   return {
     details: () => ({
       path: path ?? DEFAULT_CONFIG_PATH,
       inForce,
-      error: fault?.code ?? null,
-      faultyPlaces: (fault?.places ?? []).slice(0, MAX_PLACES),
+      error: configError?.code ?? null,
+      errorPlaces: (configError?.places ?? []).slice(0, MAX_PLACES),
       needRestart,
     }),
     note() {
-      if (fault !== undefined) return TEXTS[inForce];
+      if (configError !== undefined) return TEXTS[inForce];
       return needRestart.length === 0 ? undefined : `a restart is needed for ${needRestart.join(", ")}`;
     },
     reloaded(keys) {
-      [inForce, fault, needRestart] = ["all", undefined, keys];
+      [inForce, configError, needRestart] = ["all", undefined, keys];
     },
     refused(error) {
-      [inForce, fault] = ["before", error];
+      [inForce, configError] = ["before", error];
     },
   };
 }

@@ -58,7 +58,7 @@ function createHandover(file: StateFile, options: HandoverOptions): Handover {
     try {
       const decoded = read(file, options);
       if (decoded === undefined) return undefined;
-      if ("fault" in decoded) return forget(decoded.fault);
+      if ("error" in decoded) return forget(decoded.error);
       const { source, provider } = snapshot();
       const isOurs = decoded.state.source === source && decoded.state.provider === provider;
       return isOurs ? decoded : forget("state-of-another-source");
@@ -116,7 +116,7 @@ function createHandover(file: StateFile, options: HandoverOptions): Handover {
 
 /**
  * The configuration that an earlier process had in force. Undefined if there is no usable state.
- * Never writes, and never throws: the broker reads the same state later and logs its faults.
+ * Never writes, and never throws: the broker reads the same state later and logs its errors.
  */
 export function lastConfig(source: StateSource): Config | undefined {
   const path = source.environment["OCIR_BROKER_STATE_FILE"];
@@ -131,7 +131,7 @@ export function lastConfig(source: StateSource): Config | undefined {
 
 function read(file: StateFile, source: StateSource) {
   const found = file.read();
-  if (found === undefined || "fault" in found) return found;
+  if (found === undefined || "error" in found) return found;
   const decoded = decodeSnapshot(found.payload, momentOf(source));
   found.payload.fill(0);
   return decoded;

@@ -28,7 +28,7 @@ function after(ms: number, wallJumpMs = 0): Moment {
 
 function decodeAt(now: Moment, payload = encodeSnapshot(state, written)) {
   const decoded = decodeSnapshot(payload, now);
-  if ("fault" in decoded) throw new Error(decoded.fault);
+  if ("error" in decoded) throw new Error(decoded.error);
   return decoded;
 }
 
@@ -85,7 +85,7 @@ describe("decodeSnapshot", () => {
   });
 
   it("does not take a state of another boot", () => {
-    expect(decodeSnapshot(encodeSnapshot(state, written), after(-1))).toEqual({ fault: "state-of-another-boot" });
+    expect(decodeSnapshot(encodeSnapshot(state, written), after(-1))).toEqual({ error: "state-of-another-boot" });
   });
 
   it.each([
@@ -105,7 +105,7 @@ describe("decodeSnapshot", () => {
       "state-not-valid",
     ],
     ["has a region that is none", altered((v) => Object.assign(v, { region: { id: "" } })), "state-not-valid"],
-  ])("takes no state that %s", (_what, payload, fault) => {
-    expect(decodeSnapshot(payload, after(1_000))).toEqual({ fault });
+  ])("takes no state that %s", (_what, payload, error) => {
+    expect(decodeSnapshot(payload, after(1_000))).toEqual({ error });
   });
 });

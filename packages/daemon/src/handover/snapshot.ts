@@ -40,7 +40,7 @@ export interface Moment {
   readonly wallMs: number;
 }
 
-type SnapshotFault = "state-of-another-boot" | "state-not-valid" | "state-version-unknown";
+type SnapshotError = "state-of-another-boot" | "state-not-valid" | "state-version-unknown";
 
 export type DecodedSnapshot =
   | {
@@ -49,7 +49,7 @@ export type DecodedSnapshot =
       /** Wall clock and boot clock disagree on the age: one of them was set or stopped. */
       readonly isAgeDoubtful: boolean;
     }
-  | { readonly fault: SnapshotFault };
+  | { readonly error: SnapshotError };
 
 /** Increase it when a field changes its meaning; state of another version is ignored. */
 const VERSION = 1;
@@ -108,10 +108,10 @@ export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
   const { data } = record.safeParse(value);
   if (data === undefined) {
     const version = versioned.safeParse(value).data?.version;
-    return { fault: version === undefined || version === VERSION ? "state-not-valid" : "state-version-unknown" };
+    return { error: version === undefined || version === VERSION ? "state-not-valid" : "state-version-unknown" };
   }
   const ageMs = now.bootMs - data.bootMs;
-  if (ageMs < 0) return { fault: "state-of-another-boot" };
+  if (ageMs < 0) return { error: "state-of-another-boot" };
 
   // The boot clock may lag by one step, which would make an expiry appear one step later.
   const toMonotonicMs = now.monotonicMs - now.bootMs - BOOT_STEP_MS;

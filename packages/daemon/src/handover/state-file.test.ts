@@ -70,7 +70,7 @@ describe("StateFile", () => {
   ])("ignores a file that was changed: %s", (_what, change) => {
     write("the state");
     writeFileSync(path, change(readFileSync(path)));
-    expect(read()).toEqual({ fault: "state-broken" });
+    expect(read()).toEqual({ error: "state-broken" });
     write("new");
     expect(read()).toBe("new");
   });
@@ -91,13 +91,13 @@ describe("StateFile", () => {
   ])("ignores a file that is %s", (_what, make) => {
     createStateFile(`${path}.valid`).write(Buffer.from("the state"));
     make();
-    expect(read()).toEqual({ fault: "state-foreign" });
+    expect(read()).toEqual({ error: "state-foreign" });
   });
 
   it.skipIf(!isRoot)(`ignores another user's file${isRoot ? "" : " (skipped: not root)"}`, () => {
     write("the state");
     chownSync(path, 65_534, 65_534);
-    expect(read()).toEqual({ fault: "state-foreign" });
+    expect(read()).toEqual({ error: "state-foreign" });
   });
 
   it("leaves the previous file, and no other, if the new one cannot replace it", () => {

@@ -27,7 +27,7 @@ const TMPFS_MAGIC = 0x01021994;
 /** The file begins with the payload's SHA-256. */
 const DIGEST_BYTES = 32;
 
-type StateFault =
+type StateError =
   /** Not a regular file of this user, or too large. */
   | "state-foreign"
   /** Not the bytes that were written. */
@@ -35,7 +35,7 @@ type StateFault =
 
 export interface StateFile {
   /** Undefined if there is no file. */
-  read(): { readonly payload: Buffer } | { readonly fault: StateFault } | undefined;
+  read(): { readonly payload: Buffer } | { readonly error: StateError } | undefined;
   /** @throws RangeError if the payload exceeds `MAX_STATE_BYTES`. */
   write(payload: Buffer): void;
   remove(): void;
@@ -52,7 +52,7 @@ export function createStateFile(path: string): StateFile {
       const bytes = readOwnFile(path);
       if (!Buffer.isBuffer(bytes)) return bytes;
       const payload = bytes.subarray(DIGEST_BYTES);
-      return bytes.subarray(0, DIGEST_BYTES).equals(digestOf(payload)) ? { payload } : { fault: "state-broken" };
+      return bytes.subarray(0, DIGEST_BYTES).equals(digestOf(payload)) ? { payload } : { error: "state-broken" };
     },
 
     write(payload) {
@@ -76,20 +76,20 @@ export function createStateFile(path: string): StateFile {
 }
 
 /** Follows no link, waits for no pipe, and reads no more than the limit. */
-function readOwnFile(path: string): Buffer | { readonly fault: StateFault } | undefined {
+function readOwnFile(path: string): Buffer | { readonly error: StateError } | undefined {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT") return undefined;
-    if (code === "ELOOP" || code === "ENXIO") return { fault: "state-foreign" };
+    if (code === "ELOOP" || code === "ENXIO") return { error: "state-foreign" };
     throw error;
   }
   try {
     const status = fstatSync(fd);
     const isOurs = status.isFile() && status.uid === process.geteuid?.();
-    if (!isOurs || status.size > DIGEST_BYTES + MAX_STATE_BYTES) return { fault: "state-foreign" };
+    if (!isOurs || status.size > DIGEST_BYTES + MAX_STATE_BYTES) return { error: "state-foreign" };
     return readFileSync(fd);
   } finally {
     closeSync(fd);

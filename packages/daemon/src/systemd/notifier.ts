@@ -4,7 +4,7 @@
  *
  * A timer of the event loop sends the pings, so if the loop is stuck, the watchdog ends the process. A process that has used up
  * its descriptors sends none either, because it can accept no connection until it is replaced. Never throws: a message that
- * cannot be sent is a missed ping, not a fault of the service.
+ * cannot be sent is a missed ping, not an error of the service.
  */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";

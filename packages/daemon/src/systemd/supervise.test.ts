@@ -38,13 +38,13 @@ function applyConfig(config: Config) {
 
 interface Setting {
   readonly applyConfig?: SupervisionOptions["broker"]["applyConfig"];
-  readonly startFault?: ConfigError;
+  readonly startError?: ConfigError;
 }
 
 function start(setting: Setting = {}) {
-  const { startFault: fault } = setting;
+  const { startError: configError } = setting;
   const { log, lines } = createRecordedLog();
-  const configStatus = createConfigStatus(path, { inForce: fault ? "valid-part" : "all", fault });
+  const configStatus = createConfigStatus(path, { inForce: configError ? "valid-part" : "all", configError });
   const health = { details: () => ({ session: null, registries: {} }) } as never;
   const environment = { OCIR_BROKER_NOTIFY_FD: String(manager), WATCHDOG_USEC: "30000000" };
   const supervision = superviseBroker({
@@ -83,7 +83,7 @@ it("superviseBroker applies the file at a reload, and reports keys that need a r
   expect(configStatus.details()).toMatchObject({ inForce: "all", error: null, needRestart: ["request.deadline"] });
 });
 
-it("superviseBroker changes nothing at a reload of a file with faults, and reports all of them until the file is valid", async () => {
+it("superviseBroker changes nothing at a reload of a file with errors, and reports all of them until the file is valid", async () => {
   const { reload, lines, configStatus } = start();
   await heard();
   const before = inForce;
@@ -92,12 +92,12 @@ it("superviseBroker changes nothing at a reload of a file with faults, and repor
   expect(inForce).toBe(before);
   expect(lines).toMatchObject([{ level: "error", error: { code: "config-invalid" } }]);
   expect(lines[0]?.error?.message).toMatch(/log\.level: must be.*log\.colour: unknown key/s);
-  expect(await heard()).toMatch(/^RELOADING=1\n.*READY=1\nSTATUS=.*has faults; the previous one stays in force\n/s);
+  expect(await heard()).toMatch(/^RELOADING=1\n.*READY=1\nSTATUS=.*has errors; the previous one stays in force\n/s);
   expect(configStatus.details()).toEqual({
     path,
     inForce: "before",
     error: "config-invalid",
-    faultyPlaces: ["line 1: log.level", "line 1: an unknown key in log"],
+    errorPlaces: ["line 1: log.level", "line 1: an unknown key in log"],
     needRestart: [],
   });
   writeFileSync(path, "log: {level: info}");
@@ -105,9 +105,9 @@ it("superviseBroker changes nothing at a reload of a file with faults, and repor
   expect(configStatus.note()).toBeUndefined();
 });
 
-it("superviseBroker reports a start in spite of faults until a reload finds none", () => {
-  const { reload, configStatus } = start({ startFault: new ConfigError("config-invalid", "faults", []) });
-  expect(configStatus.note()).toContain("has faults");
+it("superviseBroker reports a start in spite of errors until a reload finds none", () => {
+  const { reload, configStatus } = start({ startError: new ConfigError("config-invalid", "errors", []) });
+  expect(configStatus.note()).toContain("has errors");
   writeFileSync(path, "log: {level: info}");
   reload();
   expect(configStatus.note()).toBeUndefined();

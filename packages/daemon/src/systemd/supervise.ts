@@ -1,7 +1,7 @@
 /**
  * Connects the daemon to its service manager: readiness, status line, watchdog, reload (SIGHUP) and stop.
  *
- * A reload reads the configuration again and applies the live keys. A configuration with faults changes nothing; the faults are
+ * A reload reads the configuration again and applies the live keys. A configuration with errors changes nothing; the errors are
  * logged, and the status line reports them until a reload succeeds.
  */
 import type { ConfigChanges } from "@ocir-broker/credentials/config/config-changes";

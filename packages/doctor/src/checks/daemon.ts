@@ -18,7 +18,7 @@ const status = z.object({
     .object({
       path: z.string(),
       error: z.string().nullable(),
-      faultyPlaces: z.array(z.string()),
+      errorPlaces: z.array(z.string()),
       needRestart: z.array(z.string()),
     })
     .nullable(),
@@ -58,9 +58,9 @@ function serviceAccountFindings({ serviceAccountFailure }: Status): Finding[] {
 /** The daemon's own view counts: it may be unable to read a file that root can read, or still use an older version of it. */
 function configFindings({ config }: Status): Finding[] {
   if (config === null) return [];
-  const { path, error, faultyPlaces, needRestart } = config;
+  const { path, error, errorPlaces, needRestart } = config;
   return [
-    ...(error === null ? [] : [finding("daemon-config", [`${path}: ${error}`, ...faultyPlaces].join("; "))]),
+    ...(error === null ? [] : [finding("daemon-config", [`${path}: ${error}`, ...errorPlaces].join("; "))]),
     ...(needRestart.length === 0 ? [] : [finding("daemon-restart-needed", needRestart.join(", "))]),
   ];
 }

@@ -11,7 +11,7 @@ import { type Attempt, attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
-import { pluginFault, pluginPath } from "./plugin.ts";
+import { pluginError, pluginPath } from "./plugin.ts";
 import { serviceAccountAccess } from "./service-accounts/service-account-access.ts";
 
 /** Shorter than the kubelet's 60 s, since a person waits; with a daemon the plugin answers in a millisecond. */
@@ -22,8 +22,8 @@ const ANY_REPOSITORY = "ocir-broker/doctor";
 
 export const checkPluginResponse: Check = async (context) => {
   const path = await pluginPath(context);
-  const fault = pluginFault(path, context);
-  if (fault !== undefined) return [notChecked("the plugin's response", fault.name, `${path} cannot be run`)];
+  const error = pluginError(path, context);
+  if (error !== undefined) return [notChecked("the plugin's response", error.name, `${path} cannot be run`)];
   const { credentials: credentialsSocket } = context.config.sockets;
   if (context.files.isForbidden(credentialsSocket)) {
     return [finding("needs-root", `the plugin's response: only root may use ${credentialsSocket}`)];
@@ -75,7 +75,7 @@ async function imageToAsk({ image, imageName, registryHost }: CheckContext): Pro
   return "error" in host ? { error: causeOf(host.error) } : { value: `${host.value}/${ANY_REPOSITORY}` };
 }
 
-/** The registry token of a valid response, or the fault of another one. */
+/** The registry token of a valid response, or the error of another one. */
 function tokenIn(
   result: ProgramResult,
   { apiVersion }: Invocation,

@@ -7,8 +7,8 @@ import { type Finding, finding } from "../finding.ts";
 export const checkPlugin: Check = async (context) => {
   const { files, version, runProgram } = context;
   const path = await pluginPath(context);
-  const fault = pluginFault(path, context);
-  if (fault !== undefined) return [fault];
+  const error = pluginError(path, context);
+  if (error !== undefined) return [error];
   const result = await runProgram({ path: files.locate(path), args: ["--version"] });
   if ("failure" in result) return [finding("plugin-not-executable", `${path}: ${result.failure}`)];
   const told =
@@ -18,7 +18,7 @@ export const checkPlugin: Check = async (context) => {
 };
 
 /** Why the program must not be run, judged by its file: doctor would run as root a program that another user can change. */
-export function pluginFault(path: string, { files }: CheckContext): Finding | undefined {
+export function pluginError(path: string, { files }: CheckContext): Finding | undefined {
   const stats = files.stat(path);
   if ("failure" in stats) {
     return finding(stats.failure === "EACCES" ? "needs-root" : "plugin-missing", `${path}: ${stats.failure}`);

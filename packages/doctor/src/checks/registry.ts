@@ -1,10 +1,10 @@
-/** Fetches a token and tries it on the image, which tells a missing policy from every other fault. */
+/** Fetches a token and tries it on the image, which tells a missing policy from every other error. */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
 import { type ImageName, referenceOf } from "@ocir-broker/ocir/image";
-import { imageFaultOf } from "@ocir-broker/ocir/image-fault";
+import { imageErrorOf } from "@ocir-broker/ocir/image-error";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { findingOfCode } from "../diagnoses.ts";
@@ -17,7 +17,7 @@ import { isPulledByServiceAccounts } from "./service-accounts/service-accounts.t
 export const checkRegistry: Check = async (context) => {
   const { image, imageName, cloud } = context;
   if (image !== undefined && imageName === undefined)
-    return [finding("image-invalid", `the given image: ${imageFaultOf(image)}`)];
+    return [finding("image-invalid", `the given image: ${imageErrorOf(image)}`)];
   const host = await attempt(context.registryHost());
   const session = await attempt(cloud.session());
   if ("error" in host) {

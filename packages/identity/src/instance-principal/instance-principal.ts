@@ -39,7 +39,7 @@ export function createInstancePrincipal(
     return knownRegion ?? runLimited(regions, "metadata service", signal, fetchOnce);
   }
 
-  /** An instance never changes its tenancy: another one is a serious fault, and its session is not used. */
+  /** An instance never changes its tenancy: another one is a serious error, and its session is not used. */
   function checkTenancy(found: string, host: string): void {
     if (tenancyId !== undefined && found !== tenancyId) throw new IdentityError("tenancy-changed", host);
   }

@@ -24,7 +24,7 @@ export interface CheckOptions {
 const DIRECTORY_MINOR = 34;
 
 /**
- * @returns findings in the order of the files; empty if there is no fault. The kubelet starts if none is fatal.
+ * @returns findings in the order of the files; empty if nothing is wrong. The kubelet starts if none is fatal.
  * @throws {KubeletConfigError} `kubelet-minor-unsupported`
  */
 export function checkCredentialProviderConfig(files: readonly ConfigFile[], options: CheckOptions): Finding[] {

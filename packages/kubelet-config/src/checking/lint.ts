@@ -1,5 +1,5 @@
 /**
- * Finds settings that the kubelet accepts but that do not do what was meant: entries that match nothing, and faults in
+ * Finds settings that the kubelet accepts but that do not do what was meant: entries that match nothing, and errors in
  * our provider's own settings. Judges only entries that the kubelet can read.
  */
 import {

@@ -166,7 +166,7 @@ function harmlessEnv(item: Tree): readonly Tree[] {
   return [mapOf([field("name", name), field("value", value.type === "string" ? value : text(""))])];
 }
 
-/** Refuses a result with a fatal fault elsewhere in the file, because that part is not ours to change. */
+/** Refuses a result with a fatal error elsewhere in the file, because that part is not ours to change. */
 function refuseFatal(merged: string, kubeletMinor: number): string {
   const options = { kubeletMinor, hasExecutable: () => true, serviceAccountTokens: true };
   const fatal = checkCredentialProviderConfig([{ path: "", text: merged }], options).find(

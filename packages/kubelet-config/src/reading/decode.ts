@@ -65,7 +65,7 @@ const FIRST_MINOR: Readonly<Record<string, number>> = { tokenAttributes: 33, cac
 /** The minor whose fields the older versions of the configuration keep. */
 const OLDER_VERSIONS_MINOR = 32;
 
-/** @returns undefined if the file as a whole cannot be decoded; the fault has been reported */
+/** @returns undefined if the file as a whole cannot be decoded; the error has been reported */
 export function decodeConfig(file: ConfigFile, kubeletMinor: number, report: Report): Provider[] | undefined {
   const parsed = parseText(file.text);
   if ("problem" in parsed) {

@@ -44,7 +44,7 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
   const script = userData.find((path) => textOf(context.files.readText(path))?.includes("--kubelet-extra-args="));
   if (script !== undefined) {
     const evidence = `${process} has no flags; ${script} has --kubelet-extra-args=`;
-    // Every new node has the same fault until the script is corrected.
+    // Every new node has the same error until the script is corrected.
     return [
       finding("kubelet-extra-args-swallowed", evidence, {
         fix: fix && `on this node: ${fix}. For new nodes: ${EXTRA_ARGS}`,

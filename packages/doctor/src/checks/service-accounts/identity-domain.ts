@@ -24,7 +24,8 @@ export async function domainFinding({ config, environment, clock, cloud, signal 
   const { error } = asked;
   if (error instanceof TokenExchangeError)
     return finding(error.code === "domain-token-refused" ? "domain-ok" : error.code, error.message);
-  const secretFault = error instanceof IdentityError && error.place !== undefined && findingOfCode(error.code);
-  if (config.identityDomain.authorization === "client" && secretFault) return finding(secretFault, String(error.place));
+  const secretFinding = error instanceof IdentityError && error.place !== undefined && findingOfCode(error.code);
+  if (config.identityDomain.authorization === "client" && secretFinding)
+    return finding(secretFinding, String(error.place));
   return notChecked("the identity domain", causeOf(error), "it needs the session of this node");
 }

@@ -9,7 +9,7 @@ interface Parts {
 }
 
 /** The first rule that applies is reported. */
-const FAULTS: readonly (readonly [fault: string, applies: (parts: Parts) => boolean])[] = [
+const ERRORS: readonly (readonly [error: string, applies: (parts: Parts) => boolean])[] = [
   ["it is empty", ({ image }) => image === ""],
   ["it is longer than 1024 characters", ({ image }) => image.length > 1_024],
   ["it has a space or a control character", ({ image }) => /[\s\p{Cc}]/u.test(image)],
@@ -44,13 +44,13 @@ const FAULTS: readonly (readonly [fault: string, applies: (parts: Parts) => bool
   ],
 ];
 
-/** @returns the fault of a text that is not a valid image reference; never empty. */
-export function imageFaultOf(image: string): string {
+/** @returns the error of a text that is not a valid image reference; never empty. */
+export function imageErrorOf(image: string): string {
   const slash = image.indexOf("/");
   const host = slash < 0 ? image : image.slice(0, slash);
   const rest = slash < 0 ? "" : image.slice(slash + 1);
   const parts = { image, host, rest, repository: rest.replace(/[:@].*$/s, "") };
-  return FAULTS.find(([, applies]) => applies(parts))?.[0] ?? "it is not registry/repository:tag@digest";
+  return ERRORS.find(([, applies]) => applies(parts))?.[0] ?? "it is not registry/repository:tag@digest";
 }
 
 function isBrokenAddress(host: string): boolean {

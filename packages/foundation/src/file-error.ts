@@ -3,7 +3,7 @@ import type { ErrorText } from "@ocir-broker/errors/error-text";
 import { FILE_ERRORS, type FileErrorCode } from "@ocir-broker/errors/file-errors";
 import { type RefusedFileCode, RefusedFileError } from "./regular-file.ts";
 
-export interface FileFault extends ErrorText {
+export interface FileErrorDetails extends ErrorText {
   readonly code: FileErrorCode;
 }
 
@@ -24,7 +24,7 @@ const REFUSED: Readonly<Record<RefusedFileCode, FileErrorCode>> = {
 };
 
 /** @returns undefined for anything but a failed system call or a refused file. */
-export function fileFaultOf(error: unknown): FileFault | undefined {
+export function fileErrorOf(error: unknown): FileErrorDetails | undefined {
   if (error instanceof RefusedFileError) {
     const code = REFUSED[error.code];
     return { code, ...FILE_ERRORS[code], what: error.message };
@@ -32,6 +32,6 @@ export function fileFaultOf(error: unknown): FileFault | undefined {
   if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
   const errno = String(error.code);
   const code = CODES[errno] ?? "file-failed";
-  const fault = { code, ...FILE_ERRORS[code] };
-  return code === "file-failed" ? { ...fault, what: `${error.syscall} failed with ${errno}` } : fault;
+  const fileError = { code, ...FILE_ERRORS[code] };
+  return code === "file-failed" ? { ...fileError, what: `${error.syscall} failed with ${errno}` } : fileError;
 }

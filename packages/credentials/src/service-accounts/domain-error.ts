@@ -5,7 +5,7 @@ import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/workload-error";
 import type { Config } from "../config/schema.ts";
 
-export interface DomainFault {
+export interface DomainError {
   /** The key, what is wrong with it, and what to do. */
   readonly line: string;
   /** True if only the daemon can know: its unit may pass the secret to it. */
@@ -13,10 +13,10 @@ export interface DomainFault {
 }
 
 /** Undefined if the token exchange is another one, or nothing is missing. */
-export async function domainFaultOf(
+export async function domainErrorOf(
   { serviceAccounts, identityDomain }: Pick<Config, "serviceAccounts" | "identityDomain">,
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<DomainFault | undefined> {
+): Promise<DomainError | undefined> {
   if (serviceAccounts.tokenExchange !== "identity-domain") return undefined;
   try {
     await checkDomainSettings({ settings: identityDomain, environment });
