@@ -9,8 +9,8 @@ import {
   HEALTH_GROUP,
   HEALTH_SOCKET,
   MATCH_IMAGES,
-  PROVIDER_NAME,
-  SERVICE_ACCOUNT_PROVIDER_NAME,
+  PLUGIN_NAME,
+  SERVICE_ACCOUNT_PLUGIN_NAME,
 } from "@ocir-broker/protocol/contract";
 import { expect, it } from "vitest";
 import { CONFIG_COPY_PATH, DEFAULT_CONFIG_PATH } from "../packages/credentials/src/config/load.ts";
@@ -31,7 +31,7 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
     [
       `command=${BROKER_PROGRAM}`,
       `disabled=${DISABLED_FILE}`,
-      `    */docker-credential-ocir | */${SERVICE_ACCOUNT_PROVIDER_NAME}) echo "$libexec/${PROVIDER_NAME}" ;;`,
+      `    */docker-credential-ocir | */${SERVICE_ACCOUNT_PLUGIN_NAME}) echo "$libexec/${PLUGIN_NAME}" ;;`,
     ],
   ],
   ["packages/daemonset/src/installation.ts", [`const DISABLED = "${DISABLED_FILE}";`]],
@@ -40,7 +40,7 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
     [
       `broker=${BROKER_PROGRAM}`,
       `disabled=${DISABLED_FILE}`,
-      `name=${PROVIDER_NAME}`,
+      `name=${PLUGIN_NAME}`,
       `    apiVersion: ${API_VERSION}`,
       `    matchImages: [${MATCH_IMAGES.map((pattern) => `"${pattern}"`).join(", ")}]`,
     ],

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints what a running kubelet needs, once its configuration has our provider. Changes nothing.
+# Prints what a running kubelet needs, once its configuration has our credential provider. Changes nothing.
 #
 # usage: kubelet-advice CONFIG BIN_DIR
 # If OCIR_BROKER_KUBELET_NEED names a file, writes there for programs: nothing, restart, flags or by-hand; then CONFIG, BIN_DIR;

@@ -122,8 +122,8 @@ kubelet_names_plugin() { # NAME
   return 0
 }
 
-# Adds our provider to the kubelet's configuration, after a check by the rules of its version, and the plugin's names to the
-# kubelet's directory; with an audience also the provider for service accounts, and their token exchange to the broker's
+# Adds our credential provider to the kubelet's configuration, after a check by the rules of its version, and the plugin's names to
+# the kubelet's directory; with an audience also the provider for service accounts, and their token exchange to the broker's
 # configuration. Prints what it changed; after an error nothing is changed.
 connect() { # CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
   config=$1 bin_dir=${2%/} kubelet_version=$3 audience=${4-}

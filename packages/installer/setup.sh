@@ -4,7 +4,7 @@
 #
 # usage: setup install   after the files are in place; again after each upgrade
 #        setup connect CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
-#                        adds our provider to the kubelet's CredentialProviderConfig (a file, or a directory of them). With an
+# adds our credential provider to the kubelet's CredentialProviderConfig (a file, or a directory of them). With an
 #                        audience also the one for service accounts, and their token exchange to the broker's configuration
 #        setup disconnect
 #                        restores what connect has changed

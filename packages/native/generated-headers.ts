@@ -10,7 +10,7 @@ import {
   DOCKER_CREDENTIAL_ROUTE,
   MAX_REQUEST_BYTES,
   MAX_RESPONSE_BYTES,
-  PROVIDER_NAME,
+  PLUGIN_NAME,
   SHIM_CALL_MS,
 } from "@ocir-broker/protocol/contract";
 import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol/shim-errors";
@@ -27,7 +27,7 @@ const NAMES = [
   "/* An initialiser of an array of strings. */",
   `#define API_VERSIONS {${API_VERSIONS.map(literal).join(", ")}}`,
   ...defines({
-    PROVIDER_NAME,
+    PLUGIN_NAME,
     DOCKER_CREDENTIAL_NAME,
     CREDENTIALS_SOCKET,
     CREDENTIALS_ROUTE,

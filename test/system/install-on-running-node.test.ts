@@ -1,6 +1,6 @@
 /**
- * The script on a running node: over another provider of the same name while its kubelet pulls, over an older version, and with a
- * kubelet without flags. A restarted kubelet always starts. The advice for other units: test/kubelet-advice.test.ts.
+ * The script on a running node: over another credential provider of the same name while its kubelet pulls, over an older version,
+ * and with a kubelet without flags. A restarted kubelet always starts. The advice for other units: test/kubelet-advice.test.ts.
  */
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
@@ -35,7 +35,7 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     await kubeletReport(node, ({ earlier }) => earlier > 10);
   }
 
-  it("with another provider gets ours with no failed call, and says that the kubelet is to be restarted until it was", async () => {
+  it("with another credential provider gets ours with no failed call, and says that the kubelet is to be restarted until it was", async () => {
     await startPullingKubelet(`--v=4 ${EARLIER_FLAGS}`);
     const run = await install();
     expect([run.exitCode, run.kubelet], run.stderr).toEqual([0, undefined]);
@@ -51,7 +51,7 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     expect(advice(await install())).toEqual([expect.stringContaining("nothing to do")]);
   });
 
-  it("with another provider is as it was after an error", async () => {
+  it("with another credential provider is as it was after an error", async () => {
     await startPullingKubelet();
     const before = await snapshotOf(node);
     const run = await install(archives.babbling);

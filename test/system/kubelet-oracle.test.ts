@@ -7,7 +7,7 @@ import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/an
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
 import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
-import { PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -137,7 +137,7 @@ function isSame(was: Verdict, now: Verdict): boolean {
 }
 
 function othersIn({ decoded }: Verdict): unknown {
-  return decoded?.Providers?.filter(({ Name }) => Name !== PROVIDER_NAME) ?? [];
+  return decoded?.Providers?.filter(({ Name }) => Name !== PLUGIN_NAME) ?? [];
 }
 
 function someAuth(index: number) {

@@ -7,7 +7,7 @@ export const COMMAND_ERRORS = {
     next: "name a new file in a folder of your own",
   },
   "provider-last": {
-    what: "it has no other provider",
+    what: "it has no other credential provider",
     next: "first remove the file from the kubelet's flags",
   },
   "response-invalid": { what: "the response cannot be decoded", next: "check the plugin" },

@@ -4,12 +4,12 @@
  */
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import type { IdentityEvent } from "@ocir-broker/identity/identity-event";
-import { createProvider, type NamedProvider } from "@ocir-broker/identity/providers";
+import { createIdentityProvider, type NamedIdentityProvider } from "@ocir-broker/identity/providers";
 import type { Config } from "./config/schema.ts";
 import { type CacheEvents, type Caches, type CachesOptions, createCaches } from "./tokens/caches.ts";
 
 export interface NodeCredentials extends Caches {
-  readonly provider: NamedProvider;
+  readonly provider: NamedIdentityProvider;
 }
 
 export interface NodeCredentialsOptions extends CachesOptions {
@@ -28,6 +28,6 @@ export interface NodeCredentialsEvents extends CacheEvents {
 
 export function createNodeCredentials(options: NodeCredentialsOptions): NodeCredentials {
   const context = { ...options, onEvent: options.events?.onIdentity };
-  const provider = createProvider(options.config.identity.provider, options.config, context);
+  const provider = createIdentityProvider(options.config.identity.provider, options.config, context);
   return { provider, ...createCaches(provider, options) };
 }

@@ -5,7 +5,7 @@ import { detectKubelet, type Kubelet } from "@ocir-broker/node/kubelet";
 import type { Network } from "@ocir-broker/node/network";
 import type { NodeFiles } from "@ocir-broker/node/node-files";
 import type { RunProgram } from "@ocir-broker/node/program-run";
-import { type ProviderFiles, readProviderFiles } from "@ocir-broker/node/provider-files";
+import { type CredentialProviderFiles, readCredentialProviderFiles } from "@ocir-broker/node/provider-files";
 import { registryHostOf } from "@ocir-broker/ocir/host-rules";
 import { type ImageName, parseImage } from "@ocir-broker/ocir/image";
 import { once } from "./attempt.ts";
@@ -25,7 +25,7 @@ export interface CheckContext
   readonly cloud: Cloud;
   readonly signal: AbortSignal;
   kubelet(): Promise<Kubelet | undefined>;
-  providerFiles(): Promise<ProviderFiles | undefined>;
+  credentialProviderFiles(): Promise<CredentialProviderFiles | undefined>;
   /** The image's host or, without an image, the home region's. Rejects if the home region is needed and unknown. */
   registryHost(): Promise<string>;
 }
@@ -37,19 +37,19 @@ export type Check = (context: CheckContext) => Promise<readonly Finding[]>;
 export type NamedCheck = readonly [topic: string, check: Check];
 
 export function createCheckContext(
-  given: Omit<CheckContext, "imageName" | "kubelet" | "providerFiles" | "registryHost">,
+  given: Omit<CheckContext, "imageName" | "kubelet" | "credentialProviderFiles" | "registryHost">,
 ): CheckContext {
   const imageName = resultIfAny(() => parseImage(given.image ?? ""));
   const kubelet = once(() => detectKubelet(given.files, given.runProgram));
-  const providerFiles = once(async () => {
+  const credentialProviderFiles = once(async () => {
     const running = await kubelet();
-    return running && readProviderFiles(given.files, running);
+    return running && readCredentialProviderFiles(given.files, running);
   });
   return {
     ...given,
     imageName,
     kubelet,
-    providerFiles,
+    credentialProviderFiles,
     async registryHost() {
       return imageName?.registryHost ?? registryHostOf(await given.cloud.region());
     },

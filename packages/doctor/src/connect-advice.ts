@@ -1,5 +1,5 @@
 /**
- * The commands that make the kubelet use our provider, with this node's paths, if the packages that contain them are
+ * The commands that make the kubelet use our credential provider, with this node's paths, if the packages that contain them are
  * installed. A node without them should be replaced by one whose first boot installs them.
  */
 import type { Kubelet } from "@ocir-broker/node/kubelet";

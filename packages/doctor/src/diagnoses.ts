@@ -11,7 +11,7 @@ import { OCIR_ERRORS } from "@ocir-broker/errors/ocir-errors";
 import { UPSTREAM_ERRORS } from "@ocir-broker/errors/upstream-errors";
 import { TOKEN_EXCHANGE_ERRORS } from "@ocir-broker/errors/workload-errors";
 import type { FindingCode } from "@ocir-broker/kubelet-config/rules";
-import { BROKER_PROGRAM, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { BROKER_PROGRAM, MATCH_IMAGES, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 
 /** `unknown`: the check could not be made. */
 export type Verdict = "ok" | "warning" | "problem" | "unknown";
@@ -26,7 +26,7 @@ const JOURNAL = "journalctl -u ocir-broker.service -p warning";
 const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
 const EXTRA_ARGS =
   'pass them in the one form that the bootstrap script reads, with a space: bash /var/run/oke-init.sh --kubelet-extra-args "--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"; it runs at the first boot only, so replace the node';
-const RELABEL = `restorecon -v /usr/local/bin/${PROVIDER_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
+const RELABEL = `restorecon -v /usr/local/bin/${PLUGIN_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
 
 /** The codes of the packages that doctor calls. */
 const CODES = { ...CACHE_ERRORS, ...UPSTREAM_ERRORS, ...IDENTITY_ERRORS, ...OCIR_ERRORS, ...TOKEN_EXCHANGE_ERRORS };
@@ -217,7 +217,7 @@ export const DIAGNOSES = {
   "kubelet-ok": ok("the kubelet runs with both flags"),
   "kubelet-not-running": problem(
     "no kubelet runs here",
-    "systemctl status kubelet; journalctl -u kubelet (a wrong provider configuration stops its start)",
+    "systemctl status kubelet; journalctl -u kubelet (a wrong credential provider configuration stops its start)",
   ),
   "kubelet-flags-missing": problem(
     "the kubelet was started without --image-credential-provider-config and --image-credential-provider-bin-dir",
@@ -234,28 +234,28 @@ export const DIAGNOSES = {
   ),
   "kubelet-version-unknown": warning("the kubelet's version is unknown, so the newest rules were applied"),
 
-  "kubelet-config-ok": ok("the kubelet's provider configuration is valid"),
+  "kubelet-config-ok": ok("the kubelet's credential provider configuration is valid"),
   "kubelet-config-missing": problem(
-    "the provider configuration that the kubelet's flag names does not exist: the kubelet's next start will fail",
+    "the credential provider configuration that the kubelet's flag names does not exist: the kubelet's next start will fail",
     "create it before the kubelet starts again; ocir-broker's installer does this",
   ),
   "kubelet-config-invalid": {
     verdict: "problem",
-    means: "the kubelet will not start with this provider configuration",
+    means: "the kubelet will not start with this credential provider configuration",
   },
   "kubelet-config-unclear": warning(
-    "doctor does not understand this provider configuration, which the kubelet may read",
+    "doctor does not understand this credential provider configuration, which the kubelet may read",
   ),
   "kubelet-config-lint": warning("the kubelet accepts this, but it does not have the intended effect"),
 
-  "image-match-ok": ok("the kubelet asks our provider for this image"),
+  "image-match-ok": ok("the kubelet asks our credential provider for this image"),
   "image-not-matched": problem(
-    "the kubelet does not ask our provider for this image",
+    "the kubelet does not ask our credential provider for this image",
     `set matchImages: [${MATCH_IMAGES.map((pattern) => `"${pattern}"`).join(", ")}], and restart the kubelet`,
   ),
   "other-plugin-first": warning(
-    "another provider is asked for this image before ours, and each waits for the one before it",
-    "remove the entry from the other provider's matchImages, or put ours first, and restart the kubelet",
+    "another credential provider is asked for this image before ours, and each waits for the one before it",
+    "remove the entry from the other credential provider's matchImages, or put ours first, and restart the kubelet",
   ),
 
   "plugin-ok": ok("the plugin exists and is from this release"),

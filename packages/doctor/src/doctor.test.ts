@@ -175,8 +175,8 @@ describe("diagnose, besides", () => {
   });
 
   test.for<[cause: string, breaks: (node: BrokenNode) => unknown, what: string]>([
-    ["kubelet-flags-missing", (node) => node.kubelet("--v=2"), "the provider configuration"],
-    ["kubelet-not-running", (node) => node.remove("/proc/4242"), "the provider configuration"],
+    ["kubelet-flags-missing", (node) => node.kubelet("--v=2"), "the credential provider configuration"],
+    ["kubelet-not-running", (node) => node.remove("/proc/4242"), "the credential provider configuration"],
     ["plugin-missing", (node) => node.remove("/usr/local/bin/credential-provider-oke"), "the plugin's response"],
     ["image-invalid", () => ({ image: "A B" }), "the plugin's response"],
     ["image-invalid", () => ({ image: "A B" }), "the network to the registry"],

@@ -4,7 +4,7 @@ import { createNodeFiles, type NodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import { type Check, type CheckContext, createCheckContext, type NamedCheck } from "./check-context.ts";
-import { CHECKS_BY_PROVIDER } from "./checks/by-provider.ts";
+import { CHECKS_BY_IDENTITY_PROVIDER } from "./checks/by-identity-provider.ts";
 import { checkDaemon } from "./checks/daemon.ts";
 import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
@@ -21,7 +21,7 @@ import { type Finding, finding } from "./finding.ts";
 import type { RecordedRequest } from "./recorded-requests.ts";
 
 const NODE_CHECKS: readonly NamedCheck[] = [
-  ["kubelet's provider configuration", checkKubeletConfig],
+  ["kubelet's credential provider configuration", checkKubeletConfig],
   ["plugin", checkPlugin],
   ["SELinux", checkSelinux],
   ["kubelet", checkKubeletFlags],
@@ -69,7 +69,7 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const limit = clock.setTimer(() => resolve(undefined), limitMs);
   try {
     // In the order of the report: causes before their consequences.
-    const identityChecks = [...CHECKS_BY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
+    const identityChecks = [...CHECKS_BY_IDENTITY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
     const isNode = options.isNode !== false;
     const switchedOff = isNode ? offSwitchFindings(context.files) : [];
     const checks = (isNode ? [...NODE_CHECKS, ...identityChecks, ...PULL_CHECKS] : identityChecks).filter(

@@ -44,7 +44,7 @@ const KUBELET_CONFIG_ROWS = {
 
 /**
  * A finding of the kubelet's rules, under its own code.
- * @param connect the commands that put our provider into the file on this node.
+ * @param connect the commands that put our credential provider into the file on this node.
  */
 export function kubeletConfigFinding(found: KubeletConfigFinding, connect?: string): Finding {
   const isProblem = found.severity === "fatal" || found.code === "provider-missing";

@@ -1,5 +1,5 @@
 /** The policy that an identity needs. Oracle's statements name a group for users, and a dynamic group for instances and resources. */
-import type { ProviderName } from "@ocir-broker/identity/providers";
+import type { IdentityProviderName } from "@ocir-broker/identity/providers";
 
 interface Grantee {
   /** In the form of a policy statement. */
@@ -13,7 +13,7 @@ const INSTANCES: Grantee = {
   membership: "the dynamic group's rule matches this instance: `ALL {instance.compartment.id = '<compartment OCID>'}`",
 };
 
-const GRANTEES: Readonly<Record<ProviderName, Grantee>> = {
+const GRANTEES: Readonly<Record<IdentityProviderName, Grantee>> = {
   "instance-principal": INSTANCES,
   user: USERS,
   "cli-session": USERS,
@@ -22,7 +22,7 @@ const GRANTEES: Readonly<Record<ProviderName, Grantee>> = {
 };
 
 /** @param repository with the tenancy's namespace, which policies leave out. */
-export function policyAdvice(provider: ProviderName, repository: string): string {
+export function policyAdvice(provider: IdentityProviderName, repository: string): string {
   const { name, membership } = GRANTEES[provider];
   const statement = `Allow ${name} to read repos in compartment <name>`;
   const repositoryName = repository.split("/").slice(1).join("/");

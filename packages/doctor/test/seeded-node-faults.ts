@@ -97,7 +97,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ["kubelet-not-running", "no kubelet runs", (node) => node.remove("/proc/4242")],
   [
     "kubelet-config-field-unknown",
-    "the kubelet cannot start, because of its provider configuration",
+    "the kubelet cannot start, because of its credential provider configuration",
     (node) => {
       node.remove("/proc/4242");
       node.write("/etc/default/kubelet", `KUBELET_EXTRA_ARGS="--v=2 ${KUBELET_FLAGS.join(" ")}"\n`);
@@ -132,11 +132,11 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     withMode("/usr/bin/kubelet", 0o775),
     ["kubelet-version-unknown"],
   ],
-  ["path-untrusted", "others may change the provider configuration", withMode("/etc/kubernetes", 0o757)],
+  ["path-untrusted", "others may change the credential provider configuration", withMode("/etc/kubernetes", 0o757)],
   ["path-untrusted", "others may change the plugin", withMode("/usr/local", 0o777)],
   [
     "kubelet-config-missing",
-    "the provider configuration is missing",
+    "the credential provider configuration is missing",
     (node) => node.remove("/etc/kubernetes/credential-provider-config.yaml"),
   ],
   ["kubelet-config-host-form-missing", "matchImages lacks a host form", withProvider(', "ocir.*.oci.*.*"', "")],
@@ -148,14 +148,14 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ],
   [
     "kubelet-config-provider-missing",
-    "our provider is not in the configuration",
+    "our credential provider is not in the configuration",
     withProvider("credential-provider-oke", "kubelet"),
     ["kubelet-config-provider-executable-missing", "image-not-matched"],
   ],
   ["kubelet-config-not-understood", "the configuration has an anchor", withProvider("name: ", "name: &ours ")],
   [
     "other-plugin-first",
-    "another provider is asked first",
+    "another credential provider is asked first",
     (node) => {
       node.write("/usr/local/bin/acr", "#!/bin/sh\n", 0o755);
       node.providers(OUR_PROVIDER.replace("credential-provider-oke", "acr"), OUR_PROVIDER);

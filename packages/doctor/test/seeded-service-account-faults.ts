@@ -1,7 +1,7 @@
 /** Seeded faults of pulls by service account. */
 import { join } from "node:path";
 import { Secret } from "@ocir-broker/foundation/secret";
-import { SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { DoctorOptions } from "../src/doctor-options.ts";
 import { type BrokenNode, credentials, OUR_PROVIDER, responseScript, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
@@ -18,7 +18,7 @@ export const OPT_IN = ", optionalServiceAccountAnnotationKeys: [ocir-broker/iden
 
 /** The same entry with more fields in its tokenAttributes. */
 export function passingOn(annotationKeys: string): string {
-  return `${OUR_PROVIDER.replace("credential-provider-oke", SERVICE_ACCOUNT_PROVIDER_NAME)}${tokensFor(AUDIENCE, annotationKeys)}`;
+  return `${OUR_PROVIDER.replace("credential-provider-oke", SERVICE_ACCOUNT_PLUGIN_NAME)}${tokensFor(AUDIENCE, annotationKeys)}`;
 }
 
 /** A node whose kubelet sends tokens, and whose broker exchanges them. */
@@ -28,7 +28,7 @@ export function useServiceAccounts(
   providers: readonly string[] = [SERVICE_ACCOUNT_PROVIDER],
   minor = 34,
 ) {
-  const name = SERVICE_ACCOUNT_PROVIDER_NAME;
+  const name = SERVICE_ACCOUNT_PLUGIN_NAME;
   node.write("/usr/bin/kubelet", `#!/bin/sh\necho Kubernetes v1.${minor}.1\n`, 0o755);
   node.write(`/usr/local/bin/${name}`, "#!/bin/sh\n", 0o755);
   node.providers(...providers);

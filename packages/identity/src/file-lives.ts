@@ -1,7 +1,7 @@
 /** The provider of an identity that comes from files, which may change while the broker runs. */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { IdentityError } from "./identity-error.ts";
-import type { IdentityProvider, SigningSession } from "./provider.ts";
+import type { IdentityProvider, SigningSession } from "./identity-provider.ts";
 import type { RegionInfo } from "./region-info.ts";
 
 /** The cache renews at half of this life, so an edited file takes effect within minutes. */

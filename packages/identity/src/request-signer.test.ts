@@ -1,7 +1,7 @@
 import { generateKeyPairSync, verify } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { expect, test } from "vitest";
-import type { SigningSession } from "./provider.ts";
+import type { SigningSession } from "./identity-provider.ts";
 import { signRequest } from "./request-signer.ts";
 
 const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });

@@ -1,5 +1,5 @@
 /** Signs requests to OCI services with one immutable session (draft-cavage-http-signatures-08). */
-import type { SigningSession } from "./provider.ts";
+import type { SigningSession } from "./identity-provider.ts";
 
 /**
  * Returns the headers to send, including `host`: `Authorization` covers `x-date`, `(request-target)` and `host`. `wallMs` is the

@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import type { IdentityProvider, ProviderContext } from "../src/provider.ts";
+import type { IdentityProvider, IdentityProviderContext } from "../src/identity-provider.ts";
 import type { Started } from "./provider-conformance.ts";
 
 export const TENANCY = "ocid1.tenancy.oc1..aaaa";
@@ -31,7 +31,7 @@ export interface Home {
   readonly path: string;
   readonly clock: ReturnType<typeof createFakeClock>;
   /** With HOME and the given variables. No request can be sent. */
-  context(variables?: Readonly<Record<string, string>>): ProviderContext;
+  context(variables?: Readonly<Record<string, string>>): IdentityProviderContext;
   /** @param name below the home. */
   write(name: string, text: string, mode?: number): string;
   /** A pipe in the place of a file. */

@@ -7,7 +7,7 @@ import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/errors/ide
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { describe, expect, it } from "vitest";
 import { IdentityError } from "../src/identity-error.ts";
-import type { IdentityProvider, KnownIdentity } from "../src/provider.ts";
+import type { IdentityProvider, KnownIdentity } from "../src/identity-provider.ts";
 
 export interface Started {
   readonly provider: IdentityProvider;

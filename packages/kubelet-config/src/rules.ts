@@ -103,7 +103,7 @@ export const RULES = {
   "service-account-token-missing": {
     fix: "write the entry with ocir-broker kubelet-config merge --service-accounts AUDIENCE, or remove it",
   },
-  "provider-overlap": { fix: "remove the entry from the other provider, unless both are meant to be asked" },
+  "provider-overlap": { fix: "remove the entry from the other credential provider, unless both are meant to be asked" },
 } as const satisfies Record<string, Rule>;
 
 export type FindingCode = keyof typeof RULES;

@@ -4,7 +4,7 @@
 
 /* An initialiser of an array of strings. */
 #define API_VERSIONS {"credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1beta1", "credentialprovider.kubelet.k8s.io/v1alpha1"}
-#define PROVIDER_NAME "credential-provider-oke"
+#define PLUGIN_NAME "credential-provider-oke"
 #define DOCKER_CREDENTIAL_NAME "docker-credential-ocir"
 #define CREDENTIALS_SOCKET "/run/ocir-broker/credentials.sock"
 #define CREDENTIALS_ROUTE "/v1/credentials"

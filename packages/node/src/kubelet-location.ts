@@ -3,10 +3,10 @@
  * another user can change is reported as an error, never as a value.
  */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { distrustOfAll } from "./credential-provider-files.ts";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, detectKubelet, unitValues } from "./kubelet.ts";
 import { createNodeFiles, type NodeFiles } from "./node-files.ts";
 import { createRunProgram } from "./program-run.ts";
-import { distrustOfAll } from "./provider-files.ts";
 
 export interface KubeletLocation {
   /** `pid`, `program` and `minor` of the process; `config` and `bin-dir` from its flags; one `unit-…` for each path in its unit. */

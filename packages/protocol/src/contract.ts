@@ -17,13 +17,13 @@ export type ApiVersion = (typeof API_VERSIONS)[number];
 export const API_VERSION: ApiVersion = API_VERSIONS[0];
 
 /** The shim's name, which existing configurations of the kubelet already use. */
-export const PROVIDER_NAME = "credential-provider-oke";
+export const PLUGIN_NAME = "credential-provider-oke";
 
 /** The same program for entries with tokenAttributes, because the kubelet takes a name only once. */
-export const SERVICE_ACCOUNT_PROVIDER_NAME = "credential-provider-oke-sa";
+export const SERVICE_ACCOUNT_PLUGIN_NAME = "credential-provider-oke-sa";
 
-export function isOurProvider(name: string | undefined): boolean {
-  return name === PROVIDER_NAME || name === SERVICE_ACCOUNT_PROVIDER_NAME;
+export function isOurPlugin(name: string | undefined): boolean {
+  return name === PLUGIN_NAME || name === SERVICE_ACCOUNT_PLUGIN_NAME;
 }
 
 /** The shim's name as a docker credential helper. */

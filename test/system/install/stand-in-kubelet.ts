@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
-import { PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { parse } from "yaml";
 import { flagIn } from "./oke-node.ts";
@@ -35,7 +35,7 @@ if (config !== undefined && binDir !== undefined) {
     process.exit(1);
   }
   const providers = files.flatMap(({ text }) => parse(text).providers);
-  const entry = providers.find(({ name }) => name === PROVIDER_NAME) as Provider | undefined;
+  const entry = providers.find(({ name }) => name === PLUGIN_NAME) as Provider | undefined;
   if (entry !== undefined) await pull(join(binDir, entry.name), entry);
 }
 await sleep(2 ** 31 - 1);

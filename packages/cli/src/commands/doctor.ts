@@ -13,7 +13,7 @@ import { systemRandom } from "@ocir-broker/foundation/random";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
-import { hasIdentity, PROVIDER_NAMES, type ProviderName } from "@ocir-broker/identity/providers";
+import { hasIdentity, IDENTITY_PROVIDER_NAMES, type IdentityProviderName } from "@ocir-broker/identity/providers";
 import { parseServiceAccountToken } from "@ocir-broker/identity/token-exchange/service-account-token";
 import { readDaemonEnvironment } from "@ocir-broker/node/daemon-environment";
 import { type Command, Option } from "commander";
@@ -31,14 +31,14 @@ const JWT = /^ey[\w-]+\.[\w-]+\.[\w-]+$/;
 
 interface CommandOptions {
   readonly config?: string;
-  readonly identity?: ProviderName;
+  readonly identity?: IdentityProviderName;
   readonly output: "text" | "json";
   readonly record?: string;
   readonly root: string;
   readonly serviceAccountToken?: string;
 }
 
-const IDENTITIES = PROVIDER_NAMES.filter((name) => hasIdentity({ name }));
+const IDENTITIES = IDENTITY_PROVIDER_NAMES.filter((name) => hasIdentity({ name }));
 
 const SHOWN_ERRORS = 3;
 

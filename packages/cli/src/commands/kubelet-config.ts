@@ -14,7 +14,7 @@ import { type MergeOptions, mergeProvider, removeProviders } from "@ocir-broker/
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { locateKubelet, pathErrorOf } from "@ocir-broker/node/kubelet-location";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
-import { isOurProvider, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";
@@ -60,7 +60,7 @@ export function addKubeletConfigCommand(program: Command): void {
     .option("--bin-dir <directory>", "the kubelet's --image-credential-provider-bin-dir", BIN_DIRECTORY)
     .option(
       "--image <image>",
-      "also report which providers the kubelet asks for this image; exit 1 if ours is not one of them",
+      "also report which credential providers the kubelet asks for this image; exit 1 if ours is not one of them",
     )
     .action(check);
 
@@ -74,13 +74,13 @@ export function addKubeletConfigCommand(program: Command): void {
 
   kubeletConfig
     .command("merge")
-    .description(`add ${PROVIDER_NAME}, and keep everything else in the file; a missing file is created`)
+    .description(`add ${PLUGIN_NAME}, and keep everything else in the file; a missing file is created`)
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .requiredOption(...VERSION_FLAG, parseMinor)
     .option(...WRITE_OPTION)
     .option(
       "--service-accounts <audience>",
-      `also add ${SERVICE_ACCOUNT_PROVIDER_NAME}, which gets service-account tokens for this audience; it serves all of OCIR instead of ${PROVIDER_NAME}`,
+      `also add ${SERVICE_ACCOUNT_PLUGIN_NAME}, which gets service-account tokens for this audience; it serves all of OCIR instead of ${PLUGIN_NAME}`,
     )
     .option("--annotation <name>", "pass this annotation on, and serve pods without a service account too")
     .action((path: string, options: ChangeOptions) => {
@@ -90,7 +90,7 @@ export function addKubeletConfigCommand(program: Command): void {
   kubeletConfig
     .command("remove")
     .description(
-      `remove ${PROVIDER_NAME} and ${SERVICE_ACCOUNT_PROVIDER_NAME}; exit 1 if no provider would remain, since no kubelet starts with an empty list`,
+      `remove ${PLUGIN_NAME} and ${SERVICE_ACCOUNT_PLUGIN_NAME}; exit 1 if no credential provider would remain, since no kubelet starts with an empty list`,
     )
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .option(...WRITE_OPTION)
@@ -149,7 +149,7 @@ function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir,
   const { run, notRun } = explainMatch(readProviders(files, { kubeletMinor, directory }), image, { kubeletMinor });
   for (const { name, matchedBy } of run) process.stdout.write(`${name}: asked, by ${matchedBy}\n`);
   for (const { name } of notRun) process.stdout.write(`${name}: not asked\n`);
-  if (!run.some(({ name }) => isOurProvider(name))) process.exitCode = 1;
+  if (!run.some(({ name }) => isOurPlugin(name))) process.exitCode = 1;
 }
 
 function mergeOptionsOf(options: ChangeOptions): MergeOptions {

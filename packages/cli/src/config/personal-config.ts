@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { ConfigSource } from "@ocir-broker/credentials/config/load";
-import { providerOfCliAuth } from "@ocir-broker/identity/providers";
+import { identityProviderOfCliAuth } from "@ocir-broker/identity/providers";
 import type { Environment } from "../process/environment.ts";
 
 /** The command line's own default. */
@@ -43,5 +43,5 @@ export function callersSource(environment: Environment, userId: number): ConfigS
 
 /** An unknown value is an error of identity.provider. */
 function identityOf(auth: string) {
-  return { identity: { provider: providerOfCliAuth(auth) ?? auth } };
+  return { identity: { provider: identityProviderOfCliAuth(auth) ?? auth } };
 }

@@ -1,12 +1,15 @@
 /** Keys of the identity that signs, and of the profile that a person's identity comes from. */
-import { DEFAULT_PROVIDER, PROVIDER_NAMES } from "@ocir-broker/identity/providers";
+import { DEFAULT_IDENTITY_PROVIDER, IDENTITY_PROVIDER_NAMES } from "@ocir-broker/identity/providers";
 import * as z from "zod";
 import { section } from "./section.ts";
 
 export const identitySection = section({
   provider: z
-    .enum(PROVIDER_NAMES, `must be ${PROVIDER_NAMES.slice(0, -1).join(", ")} or ${PROVIDER_NAMES.at(-1)}`)
-    .default(DEFAULT_PROVIDER)
+    .enum(
+      IDENTITY_PROVIDER_NAMES,
+      `must be ${IDENTITY_PROVIDER_NAMES.slice(0, -1).join(", ")} or ${IDENTITY_PROVIDER_NAMES.at(-1)}`,
+    )
+    .default(DEFAULT_IDENTITY_PROVIDER)
     .describe(
       "The identity that signs requests: instance-principal, this node; user, an API key in ~/.oci/config; cli-session, the one that oci session authenticate wrote there; resource-principal, a function or container instance, from its OCI_RESOURCE_PRINCIPAL_* variables; none, for a node that only serves service accounts. The broker never changes to another one by itself.",
     ),

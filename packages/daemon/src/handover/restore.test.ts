@@ -3,7 +3,7 @@ import { jwtOf } from "@ocir-broker/credentials/test/jwt";
 import { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "@ocir-broker/identity/provider";
-import { createProvider, DEFAULT_PROVIDER } from "@ocir-broker/identity/providers";
+import { createIdentityProvider, DEFAULT_IDENTITY_PROVIDER } from "@ocir-broker/identity/providers";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
@@ -41,7 +41,11 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
   }
   const send = () => Promise.reject(new Error("down"));
   const context = { clock, environment: {}, random: () => 0.5, sendMetadata: send, sendAuth: send };
-  const provider = createProvider(DEFAULT_PROVIDER, { metadata: {}, auth: {}, user: {}, cliSession: {} }, context);
+  const provider = createIdentityProvider(
+    DEFAULT_IDENTITY_PROVIDER,
+    { metadata: {}, auth: {}, user: {}, cliSession: {} },
+    context,
+  );
   const owners: SnapshotOwners = {
     provider,
     homeRegion: cacheOf("region"),

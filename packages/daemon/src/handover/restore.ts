@@ -5,14 +5,14 @@ import { HOME_REGION, isAllowedNow, type Registries } from "@ocir-broker/credent
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "@ocir-broker/identity/provider";
-import type { NamedProvider } from "@ocir-broker/identity/providers";
+import type { NamedIdentityProvider } from "@ocir-broker/identity/providers";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import type { Log } from "../telemetry/log.ts";
 import type { LoadedSnapshot } from "./handover.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface SnapshotOwners {
-  readonly provider: Pick<NamedProvider, "name" | "source" | "resume" | "encodeSession" | "decodeSession">;
+  readonly provider: Pick<NamedIdentityProvider, "name" | "source" | "resume" | "encodeSession" | "decodeSession">;
   readonly homeRegion: RefreshAheadCache<RegionInfo>;
   readonly sessions: RefreshAheadCache<SigningSession>;
   readonly tokens: RefreshAheadCache<Secret>;

@@ -1,13 +1,13 @@
 /** Decides whether credentials can be served, and whether a fetch fails that matters. */
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { hasIdentity, type ProviderName } from "@ocir-broker/identity/providers";
+import { hasIdentity, type IdentityProviderName } from "@ocir-broker/identity/providers";
 import type { HealthStatus } from "@ocir-broker/protocol/health";
 import { isOfInterest, type ReportingCache, servableTimes } from "./cache-entries.ts";
 
 export interface ReadinessOptions {
   readonly clock: Clock;
-  readonly identity: ProviderName;
+  readonly identity: IdentityProviderName;
   readonly sessions: ReportingCache;
   readonly tokens: ReportingCache;
   /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */

@@ -36,7 +36,7 @@ export const checkPluginResponse: Check = async (context) => {
   }
   const image = asked.value;
   if (await isForeign(context)) return [];
-  const invocation = invocationIn((await context.providerFiles())?.files ?? []);
+  const invocation = invocationIn((await context.credentialProviderFiles())?.files ?? []);
   const result = await context.runProgram({
     path: context.files.locate(path),
     args: invocation.args,
@@ -62,7 +62,7 @@ function requestFor(image: string, { apiVersion }: Invocation, { serviceAccountT
   return { ...request, serviceAccountToken: serviceAccountToken.reveal(), serviceAccountAnnotations };
 }
 
-/** The kubelet does not ask our provider for another registry's image, and that registry must not see a token. */
+/** The kubelet does not ask our credential provider for another registry's image, and that registry must not see a token. */
 async function isForeign({ imageName, cloud }: CheckContext): Promise<boolean> {
   return imageName !== undefined && !(await cloud.isRegistry(imageName.registryHost));
 }

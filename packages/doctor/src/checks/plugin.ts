@@ -1,6 +1,6 @@
 /** Checks that the plugin's program exists, is executable and of this release; plugin-response.ts checks its response. */
 import { join } from "node:path";
-import { PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
 
@@ -32,5 +32,5 @@ export function pluginError(path: string, { files }: CheckContext): Finding | un
 
 /** The path that the kubelet uses or, without a kubelet, the installer's. */
 export async function pluginPath({ kubelet }: CheckContext): Promise<string> {
-  return join((await kubelet())?.binDirectory ?? "/usr/local/bin", PROVIDER_NAME);
+  return join((await kubelet())?.binDirectory ?? "/usr/local/bin", PLUGIN_NAME);
 }

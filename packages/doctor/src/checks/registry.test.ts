@@ -1,5 +1,5 @@
 import { Secret } from "@ocir-broker/foundation/secret";
-import type { ProviderName } from "@ocir-broker/identity/providers";
+import type { IdentityProviderName } from "@ocir-broker/identity/providers";
 import { expect, test } from "vitest";
 import { contextOf } from "../../test/check-double.ts";
 import type { Cloud } from "../cloud.ts";
@@ -13,7 +13,7 @@ const CLOUD: Partial<Cloud> = {
   sendRegistry: async () => ({ status: 403, headers: {}, body: Buffer.alloc(0), sentAtMs: 0, serverDateMs: undefined }),
 };
 
-test.for<[provider: ProviderName, statement: string, membership: string]>([
+test.for<[provider: IdentityProviderName, statement: string, membership: string]>([
   ["instance-principal", "Allow dynamic-group <name> to read", "rule matches this instance"],
   ["user", "Allow group <name> to read", "the user is in the group"],
   ["cli-session", "Allow group <name> to read", "the user is in the group"],

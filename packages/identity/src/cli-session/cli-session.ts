@@ -5,12 +5,12 @@
  * that do so would invalidate each other's.
  */
 import { createFileIdentity } from "../file-lives.ts";
+import type { IdentityProvider, IdentityProviderContext } from "../identity-provider.ts";
 import { readPrivateFile } from "../oci-profile/private-file.ts";
 import { readProfileKey } from "../oci-profile/private-key.ts";
 import { type ProfileSettings, readProfile } from "../oci-profile/profile.ts";
 import { regionOf } from "../oci-profile/profile-region.ts";
 import { decodeWrittenSession } from "../oci-profile/security-token.ts";
-import type { IdentityProvider, ProviderContext } from "../provider.ts";
 
 export interface CliSessionSettings {
   readonly cliSession: ProfileSettings;
@@ -18,7 +18,7 @@ export interface CliSessionSettings {
 
 export function createCliSession(
   { cliSession: settings }: CliSessionSettings,
-  { clock, environment }: ProviderContext,
+  { clock, environment }: IdentityProviderContext,
 ): IdentityProvider {
   const profile = () => readProfile(settings, environment);
   return createFileIdentity(clock, {

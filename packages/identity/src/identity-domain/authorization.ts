@@ -6,8 +6,8 @@
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { IdentityError } from "../identity-error.ts";
+import type { SigningSession } from "../identity-provider.ts";
 import { readBoundedFile, readPrivateFile } from "../oci-profile/private-file.ts";
-import type { SigningSession } from "../provider.ts";
 import { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 
 export interface IdentityDomainSettings {

@@ -14,7 +14,7 @@ import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import type { SendRequest, UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
-import type { SigningSession } from "../provider.ts";
+import type { SigningSession } from "../identity-provider.ts";
 import { createSessionKeys } from "../session-keys.ts";
 import { signPost } from "../signed-post.ts";
 import { postToExchange } from "../token-exchange/exchange-post.ts";

@@ -10,7 +10,7 @@ import { Agent } from "undici";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { describeProvider } from "../../test/provider-conformance.ts";
 import type { IdentityEvent } from "../identity-event.ts";
-import type { SigningSession } from "../provider.ts";
+import type { SigningSession } from "../identity-provider.ts";
 import { createInstancePrincipal } from "./instance-principal.ts";
 
 const DAY_MS = 86_400_000;

@@ -7,7 +7,7 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import { IdentityError } from "../identity-error.ts";
-import type { IdentityProvider, ProviderContext, SigningSession } from "../provider.ts";
+import type { IdentityProvider, IdentityProviderContext, SigningSession } from "../identity-provider.ts";
 import type { RegionInfo } from "../region-info.ts";
 import { generateSessionKeys } from "../session-keys.ts";
 import { authUrlOf, type InstancePrincipalSettings, metadataBaseUrlsOf } from "./endpoints.ts";
@@ -21,7 +21,7 @@ import { TOKEN_PREFIX } from "./session-token.ts";
 
 export function createInstancePrincipal(
   settings: InstancePrincipalSettings,
-  context: ProviderContext,
+  context: IdentityProviderContext,
 ): IdentityProvider {
   const { clock, onEvent } = context;
   const metadata = createMetadataService({

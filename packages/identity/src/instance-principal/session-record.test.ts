@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { expect, test } from "vitest";
-import type { SigningSession } from "../provider.ts";
+import type { SigningSession } from "../identity-provider.ts";
 import { decodeSession, encodeSession } from "./session-record.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });

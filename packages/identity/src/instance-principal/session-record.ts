@@ -8,7 +8,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { MAX_BODY_BYTES } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
-import type { SigningSession } from "../provider.ts";
+import type { SigningSession } from "../identity-provider.ts";
 import { readSessionClaims, TOKEN_PREFIX } from "./session-token.ts";
 
 const record = z.object({

@@ -5,7 +5,7 @@
  * (without reading it) and throws if there is none; the executable sets HOME.
  */
 import { ConfigFileReader, DefaultRequestSigner, Region } from "oci-common";
-import type { SigningSession } from "../provider.ts";
+import type { SigningSession } from "../identity-provider.ts";
 import type { RegionInfo } from "../region-info.ts";
 
 /** The headers of a signed GET or HEAD: `x-date (request-target) host`, as the TypeScript SDK signs them. */

@@ -12,7 +12,7 @@ import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
-import type { SigningSession } from "../provider.ts";
+import type { SigningSession } from "../identity-provider.ts";
 import { createSessionKeys } from "../session-keys.ts";
 import { postToExchange } from "../token-exchange/exchange-post.ts";
 import { exchangedSession } from "../token-exchange/exchanged-session.ts";

@@ -6,11 +6,11 @@
  */
 import { createFileIdentity } from "../file-lives.ts";
 import { IdentityError } from "../identity-error.ts";
+import type { IdentityProvider, IdentityProviderContext } from "../identity-provider.ts";
 import { readBoundedFile } from "../oci-profile/private-file.ts";
 import { decodePrivateKey } from "../oci-profile/private-key.ts";
 import { regionNamed } from "../oci-profile/profile-region.ts";
 import { decodeWrittenSession } from "../oci-profile/security-token.ts";
-import type { IdentityProvider, ProviderContext } from "../provider.ts";
 
 const VERSION = "OCI_RESOURCE_PRINCIPAL_VERSION";
 const TOKEN = "OCI_RESOURCE_PRINCIPAL_RPST";
@@ -19,7 +19,10 @@ const PASS_PHRASE = "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE";
 const REGION = "OCI_RESOURCE_PRINCIPAL_REGION";
 
 /** It has no section in the configuration, because the platform sets everything. */
-export function createResourcePrincipal(_settings: object, { clock, environment }: ProviderContext): IdentityProvider {
+export function createResourcePrincipal(
+  _settings: object,
+  { clock, environment }: IdentityProviderContext,
+): IdentityProvider {
   function variable(name: string): string {
     const value = environment[name];
     if (!value) throw new IdentityError("resource-principal-missing", name);

@@ -6,8 +6,8 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import type { SigningSession } from "../identity-provider.ts";
 import { readSessionClaims, sessionLifeMs } from "../instance-principal/session-token.ts";
-import type { SigningSession } from "../provider.ts";
 import type { KeyPair } from "../session-keys.ts";
 import { TokenExchangeError } from "./token-exchange-error.ts";
 

@@ -4,7 +4,7 @@
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Secret } from "@ocir-broker/foundation/secret";
-import type { SigningSession } from "../provider.ts";
+import type { SigningSession } from "../identity-provider.ts";
 
 export interface TokenExchange {
   /** The token is used for this call only. @throws {TokenExchangeError} */

@@ -12,7 +12,7 @@ import {
   USER,
 } from "../../test/home.ts";
 import { describeProvider, type Started } from "../../test/provider-conformance.ts";
-import type { SigningSession } from "../provider.ts";
+import type { SigningSession } from "../identity-provider.ts";
 import { createUserPrincipal } from "./user-principal.ts";
 
 const KEY_ID = `${TENANCY}/${USER}/${FINGERPRINT}`;

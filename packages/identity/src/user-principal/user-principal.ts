@@ -6,10 +6,10 @@
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createFileIdentity } from "../file-lives.ts";
 import { IdentityError } from "../identity-error.ts";
+import type { IdentityProvider, IdentityProviderContext, SigningSession } from "../identity-provider.ts";
 import { fingerprintOf, readProfileKey } from "../oci-profile/private-key.ts";
 import { type Profile, type ProfileSettings, readProfile } from "../oci-profile/profile.ts";
 import { regionOf } from "../oci-profile/profile-region.ts";
-import type { IdentityProvider, ProviderContext, SigningSession } from "../provider.ts";
 
 export interface UserPrincipalSettings {
   readonly user: ProfileSettings;
@@ -20,7 +20,7 @@ const OCID = /^[\w-]+(?:[.:][\w-]*)+$/;
 
 export function createUserPrincipal(
   { user: settings }: UserPrincipalSettings,
-  { clock, environment }: ProviderContext,
+  { clock, environment }: IdentityProviderContext,
 ): IdentityProvider {
   const profile = () => readProfile(settings, environment);
   return createFileIdentity(clock, {

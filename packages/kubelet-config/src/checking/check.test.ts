@@ -31,7 +31,7 @@ function config(providers: unknown, more: object = {}): string {
   });
 }
 
-/** Our provider with these fields added or replaced. */
+/** Our credential provider with these fields added or replaced. */
 function withOurs(fields: object): string {
   return config([{ ...ours, ...fields }]);
 }
@@ -105,7 +105,11 @@ const ROWS: readonly Row[] = [
     ["providers[1]", "a provider that is a text", config([ours, "x"])],
     [NAME, "a name that is a number", withOurs({ name: 1 })],
     [MATCH_IMAGES, "matchImages that are a text", withOurs({ matchImages: "*.ocir.io" })],
-    [MATCH_IMAGES, "another provider's matchImages that are a text", config([{ ...other, matchImages: "a" }, ours])],
+    [
+      MATCH_IMAGES,
+      "another credential provider's matchImages that are a text",
+      config([{ ...other, matchImages: "a" }, ours]),
+    ],
     ["providers[1].matchImages", "our matchImages that are a text", config([other, { ...ours, matchImages: "a" }])],
     [ENTRY, "an entry that is a boolean", image(true)],
     [DURATION, "a duration that is a number", duration(0)],
@@ -218,7 +222,7 @@ const ROWS: readonly Row[] = [
     ["host-form-missing", "only the long form", withOurs({ matchImages: ["ocir.*.oci.*.*", "*.*"] })],
     ["host-form-missing", "no list", withOurs({ matchImages: "*.ocir.io" })],
   ]),
-  ["provider-missing", "only another provider", config([other]), "providers", "", ALL],
+  ["provider-missing", "only another credential provider", config([other]), "providers", "", ALL],
   ["cache-duration-positive", "an hour", duration("1h"), DURATION, "", ALL],
   ...of("service-account-overlap", "", ALL, [
     ["providers[1].matchImages[0]", "an image of both of our entries", ofBoth("*.ocir.io", "fra.ocir.io")],
@@ -270,7 +274,7 @@ describe("checkCredentialProviderConfig", () => {
   });
 
   test.each([
-    ["our provider", withOurs({})],
+    ["our credential provider", withOurs({})],
     ["YAML", yamlOf("credential-provider-oke")],
     [
       "arguments and environment",
@@ -283,7 +287,7 @@ describe("checkCredentialProviderConfig", () => {
         apiVersion: "kubelet.config.k8s.io/v1alpha1",
       }),
     ],
-    ["another provider", config([other, ours])],
+    ["another credential provider", config([other, ours])],
     ["JSON with half a character", withOurs({ args: ["\ud800"] })],
     ["a vanity host with a port", image("registry.example.com:5000/acme")],
     ["IPv6", image("[::1]:5000")],

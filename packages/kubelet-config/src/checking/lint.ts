@@ -1,13 +1,8 @@
 /**
  * Finds settings that the kubelet accepts but that do not do what was meant: entries that match nothing, and errors in
- * our provider's own settings. Judges only entries that the kubelet can read.
+ * our credential provider's own settings. Judges only entries that the kubelet can read.
  */
-import {
-  isOurProvider,
-  MATCH_IMAGES,
-  PROVIDER_NAME,
-  SERVICE_ACCOUNT_PROVIDER_NAME,
-} from "@ocir-broker/protocol/contract";
+import { isOurPlugin, MATCH_IMAGES, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { type Place, quote, type Report } from "../finding.ts";
 import { type ImageUrl, parseImageUrl } from "../matching/image-url.ts";
 import { shareImage, shareRepository } from "../matching/overlap.ts";
@@ -27,15 +22,15 @@ export function lintProviders(providers: readonly Provider[], top: Place, report
     for (const { value, place } of provider.matchImages.value ?? []) lintMatchImage(value, place, report);
   }
   const named = (wanted: string) => providers.find(({ name }) => name.value === wanted);
-  const [node, tokens] = [named(PROVIDER_NAME), named(SERVICE_ACCOUNT_PROVIDER_NAME)];
+  const [node, tokens] = [named(PLUGIN_NAME), named(SERVICE_ACCOUNT_PLUGIN_NAME)];
   const ours = [node, tokens].filter((provider) => provider !== undefined);
   const [first] = ours;
-  if (first === undefined) report("provider-missing", top, `there is no provider ${PROVIDER_NAME}`);
+  if (first === undefined) report("provider-missing", top, `there is no provider ${PLUGIN_NAME}`);
   else lintHostForms(first, ours, report);
   for (const own of ours) {
     lintOurProvider(own, report);
     for (const other of providers)
-      if (!isOurProvider(other.name.value)) lintOverlap("provider-overlap", own, other, report);
+      if (!isOurPlugin(other.name.value)) lintOverlap("provider-overlap", own, other, report);
   }
   if (tokens !== undefined && tokens.tokenAttributes === undefined)
     report("service-account-token-missing", tokens.place, "the kubelet sends no service-account token");

@@ -1,4 +1,4 @@
-import { PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
@@ -48,7 +48,7 @@ const GCR = `- name: gcr
 `;
 
 const withProvider = (fields: string) => `${ECR}${fields}${GCR}`;
-const providerOf = (text: string) => parse(text).providers.find(({ name }: { name: string }) => name === PROVIDER_NAME);
+const providerOf = (text: string) => parse(text).providers.find(({ name }: { name: string }) => name === PLUGIN_NAME);
 
 describe("mergeProvider", () => {
   test.each([
@@ -251,7 +251,7 @@ describe("removeProviders", () => {
   });
 
   test("takes both of ours out from between others", () => {
-    const tokens = OURS.replace(PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME);
+    const tokens = OURS.replace(PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME);
     expect(removeProviders(withProvider(OURS + tokens))).toBe(withProvider(""));
   });
 
@@ -265,7 +265,7 @@ describe("removeProviders", () => {
     ["before another", `[ITEM # ours, all\n  , {name: a}]`, `[ # ours, all\n   {name: a}]`],
     ["on one line", `[{name: a}, ITEM, {name: b}]`, `[{name: a}, {name: b}]`],
   ])("takes ours out of brackets, and keeps comments: %s", (_name, existing, removed) => {
-    const ours = `{name: ${PROVIDER_NAME}}`;
+    const ours = `{name: ${PLUGIN_NAME}}`;
     expect(removeProviders(`providers: ${existing.replace("ITEM", ours)}\n`)).toBe(`providers: ${removed}\n`);
   });
 
@@ -284,9 +284,9 @@ describe("removeProviders", () => {
 });
 
 describe("mergeProvider and removeProviders, for configurations that others publish,", () => {
-  const ofOthers = EXAMPLES.filter(({ text }) => !text.includes(PROVIDER_NAME));
+  const ofOthers = EXAMPLES.filter(({ text }) => !text.includes(PLUGIN_NAME));
 
-  test.each(ofOthers)("add our providers and give back every byte: $source", ({ text }) => {
+  test.each(ofOthers)("add our credential providers and give back every byte: $source", ({ text }) => {
     const merged = mergeProvider(text, options);
     expect(merged).not.toBe(text);
     expect(removeProviders(merged)).toBe(text);
@@ -294,7 +294,7 @@ describe("mergeProvider and removeProviders, for configurations that others publ
   });
 
   test("replace Oracle's entry, and keep what every kubelet accepts of it", () => {
-    const text = String(EXAMPLES.find((example) => example.text.includes(PROVIDER_NAME))?.text);
+    const text = String(EXAMPLES.find((example) => example.text.includes(PLUGIN_NAME))?.text);
     expect(providerOf(mergeProvider(text, options))).toEqual({
       ...providerOf(NEW),
       env: providerOf(text).env.filter(({ value }: { value: unknown }) => typeof value === "string"),
@@ -317,7 +317,7 @@ describe("mergeProvider and removeProviders, for any valid configuration,", () =
     minLength: 1,
     maxLength: 4,
   });
-  const existingOurs = fc.option(fc.record({ name: fc.constant(PROVIDER_NAME), ...fields }), { nil: undefined });
+  const existingOurs = fc.option(fc.record({ name: fc.constant(PLUGIN_NAME), ...fields }), { nil: undefined });
   const asText = fc.constantFrom(
     (config: object) => JSON.stringify(config),
     (config: object) => JSON.stringify(config, null, 2),
@@ -346,7 +346,7 @@ describe("mergeProvider and removeProviders, for any valid configuration,", () =
         expect(fatal).toStrictEqual([]);
         const names = all.map((provider) => provider.name);
         expect(parse(merged).providers.map((provider: { name: string }) => provider.name)).toStrictEqual(
-          ours === undefined ? [...names, PROVIDER_NAME] : names,
+          ours === undefined ? [...names, PLUGIN_NAME] : names,
         );
         expect(providerOf(merged)).toMatchObject({
           matchImages: expect.arrayContaining(["*.ocir.io", "ocir.*.oci.*.*"]),

@@ -1,13 +1,8 @@
 /**
- * Adds our providers to a CredentialProviderConfig, and removes them again. Every byte outside our entries stays, and the others
- * decode to the same values. Never returns a text that would stop the kubelet.
+ * Adds our credential providers to a CredentialProviderConfig, and removes them again. Every byte outside our entries stays, and
+ * the others decode to the same values. Never returns a text that would stop the kubelet.
  */
-import {
-  API_VERSION,
-  MATCH_IMAGES,
-  PROVIDER_NAME,
-  SERVICE_ACCOUNT_PROVIDER_NAME,
-} from "@ocir-broker/protocol/contract";
+import { API_VERSION, MATCH_IMAGES, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { checkCredentialProviderConfig } from "../checking/check.ts";
 import { KubeletConfigError } from "../kubelet-config-error.ts";
 import { parseImageUrl } from "../matching/image-url.ts";
@@ -27,8 +22,8 @@ export interface MergeOptions {
 }
 
 /**
- * Returns the text with our provider in it. A provider of the same name is replaced where it stands, unless nothing changes: it
- * keeps its readable entries of matchImages and of env, except those that make a program load code (LD_*, NODE_*).
+ * Returns the text with our credential provider in it. A provider of the same name is replaced where it stands, unless nothing
+ * changes: it keeps its readable entries of matchImages and of env, except those that make a program load code (LD_*, NODE_*).
  *
  * No repository matches both of our entries, under any name of its registry: what the one for service accounts matches is taken
  * from the other, which is left out if nothing remains.
@@ -42,26 +37,26 @@ export function mergeProvider(existing: string | undefined, { serviceAccounts, k
   const withTokens =
     serviceAccounts === undefined
       ? (existing ?? "")
-      : putEntry(existing ?? "", SERVICE_ACCOUNT_PROVIDER_NAME, () =>
+      : putEntry(existing ?? "", SERVICE_ACCOUNT_PLUGIN_NAME, () =>
           serviceAccountProvider(serviceAccounts, kubeletMinor),
         );
   const { items } = openConfig(withTokens).list;
-  const tokens = items.find((item) => isNamed(item, SERVICE_ACCOUNT_PROVIDER_NAME));
+  const tokens = items.find((item) => isNamed(item, SERVICE_ACCOUNT_PLUGIN_NAME));
   const taken = itemsOf(tokens, "matchImages").flatMap((item) => (item.type === "string" ? item.text : []));
-  const merged = putEntry(withTokens, PROVIDER_NAME, (entry) => nodeProvider(entry, taken));
+  const merged = putEntry(withTokens, PLUGIN_NAME, (entry) => nodeProvider(entry, taken));
   return refuseFatal(merged, kubeletMinor);
 }
 
 /**
- * Returns the text without our providers, unchanged if it has none.
+ * Returns the text without our credential providers, unchanged if it has none.
  *
- * @returns undefined if no provider would be left: a kubelet that still names the file would not start with it.
+ * @returns undefined if no credential provider would be left: a kubelet that still names the file would not start with it.
  * @throws {KubeletConfigError} `config-not-editable`
  */
 export function removeProviders(existing: string): string | undefined {
   const config = openConfig(existing);
   const at = config.list.items.findIndex(
-    (item) => isNamed(item, PROVIDER_NAME) || isNamed(item, SERVICE_ACCOUNT_PROVIDER_NAME),
+    (item) => isNamed(item, PLUGIN_NAME) || isNamed(item, SERVICE_ACCOUNT_PLUGIN_NAME),
   );
   if (at === -1) return existing;
   return config.list.items.length === 1 ? undefined : removeProviders(withoutEntry(config, at));
@@ -141,7 +136,7 @@ function nodeProvider(existing: Tree | undefined, taken: readonly string[]): Map
   if (matchImages.length === 0) return undefined;
   const env = itemsOf(existing, "env").flatMap(harmlessEnv);
   return mapOf([
-    field("name", text(PROVIDER_NAME)),
+    field("name", text(PLUGIN_NAME)),
     field("apiVersion", text(API_VERSION)),
     field("matchImages", listOf(matchImages)),
     field("defaultCacheDuration", text("0s")),

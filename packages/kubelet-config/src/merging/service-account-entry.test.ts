@@ -1,4 +1,4 @@
-import { MATCH_IMAGES, PROVIDER_NAME, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { MATCH_IMAGES, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { checkCredentialProviderConfig } from "../checking/check.ts";
@@ -67,7 +67,7 @@ providers:
   ])("takes what an entry for service accounts serves from the node's entry: %s", (_name, matchImages) => {
     const existing = merge(undefined).replace(/- "\*\.ocir.*\n.*\n/, `- "${matchImages.join("")}"\n`);
     const text = mergeProvider(existing, { kubeletMinor: 34 });
-    expect(imagesIn(text)).toEqual({ [SERVICE_ACCOUNT_PROVIDER_NAME]: matchImages });
+    expect(imagesIn(text)).toEqual({ [SERVICE_ACCOUNT_PLUGIN_NAME]: matchImages });
     expect(mergeProvider(text, { kubeletMinor: 34 })).toBe(text);
   });
 
@@ -81,20 +81,20 @@ providers:
     const node = mergeProvider(undefined, { kubeletMinor: 34 });
     const text = merge(node.replace('"*.ocir.io"', "mirror.example.com:5000"));
     expect(imagesIn(text)).toEqual({
-      [PROVIDER_NAME]: ["mirror.example.com:5000"],
-      [SERVICE_ACCOUNT_PROVIDER_NAME]: MATCH_IMAGES,
+      [PLUGIN_NAME]: ["mirror.example.com:5000"],
+      [SERVICE_ACCOUNT_PLUGIN_NAME]: MATCH_IMAGES,
     });
     expect(warningsOf(text)).toEqual([]);
   });
 
   test("leaves the node's entry out if the other is for all images", () => {
     const node = mergeProvider(undefined, { kubeletMinor: 34 });
-    expect(imagesIn(merge(node))).toEqual({ [SERVICE_ACCOUNT_PROVIDER_NAME]: MATCH_IMAGES });
+    expect(imagesIn(merge(node))).toEqual({ [SERVICE_ACCOUNT_PLUGIN_NAME]: MATCH_IMAGES });
   });
 
   test("ignores an image of the existing entry that is no text", () => {
     const existing = `providers:
-  - name: ${SERVICE_ACCOUNT_PROVIDER_NAME}
+  - name: ${SERVICE_ACCOUNT_PLUGIN_NAME}
     apiVersion: credentialprovider.kubelet.k8s.io/v1
     matchImages: [1, "*.ocir.io"]
     defaultCacheDuration: 0s

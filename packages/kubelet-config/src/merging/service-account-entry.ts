@@ -1,5 +1,5 @@
 /** Our second entry, for which the kubelet sends a token of the pod's service account (KEP-4412). */
-import { API_VERSION, MATCH_IMAGES, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { API_VERSION, MATCH_IMAGES, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { KubeletConfigError } from "../kubelet-config-error.ts";
 import type { MapTree, Tree } from "../tree.ts";
 import { field, listOf, mapOf, text } from "./fields.ts";
@@ -25,7 +25,7 @@ const CACHE_TYPE_MINOR = 34;
 export function serviceAccountProvider(entry: ServiceAccountEntry, kubeletMinor: number): MapTree {
   if (kubeletMinor < FIRST_MINOR) throw new KubeletConfigError("service-accounts-unsupported", `1.${kubeletMinor}`);
   return mapOf([
-    field("name", text(SERVICE_ACCOUNT_PROVIDER_NAME)),
+    field("name", text(SERVICE_ACCOUNT_PLUGIN_NAME)),
     field("apiVersion", text(API_VERSION)),
     field("matchImages", listOf(MATCH_IMAGES.map(text))),
     field("defaultCacheDuration", text("0s")),

@@ -23,7 +23,7 @@
 #include "docker-credential.h"
 
 static const char HELP[] =
-    PROVIDER_NAME ": the kubelet's credential provider for OCIR\n"
+    PLUGIN_NAME ": the kubelet's credential provider for OCIR\n"
     "\n"
     "The kubelet runs it. It reads a CredentialProviderRequest from stdin, asks the daemon ocir-broker, and writes the\n"
     "CredentialProviderResponse to stdout. By hand, use:\n"
@@ -68,7 +68,7 @@ int main(int argument_count, char **arguments) {
   signal(SIGPIPE, SIG_IGN);
   if (docker_credential_is_named(arguments[0])) return answer_docker(argument_count, arguments, &deadline);
   if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
-    static const char version[] = PROVIDER_NAME " " SHIM_VERSION "\n";
+    static const char version[] = PLUGIN_NAME " " SHIM_VERSION "\n";
     return write_stdout(version, sizeof version - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   }
 
@@ -189,7 +189,7 @@ static void write_head(struct request *written, const char *route, const char *t
   static const char fields[] =
       " HTTP/1.1\r\n"
       "Host: localhost\r\n"
-      "User-Agent: " PROVIDER_NAME "/" SHIM_VERSION "\r\n"
+      "User-Agent: " PLUGIN_NAME "/" SHIM_VERSION "\r\n"
       "Content-Type: ";
   static const char length_field[] = "\r\nConnection: close\r\nContent-Length: ";
   const char *body_length = decimal((unsigned)(written->end - HEAD_ROOM_BYTES));

@@ -1,22 +1,25 @@
-/** Checks the provider configuration by the rules of the node's kubelet, and whether that kubelet asks our provider for the image. */
+/**
+ * Checks the credential provider configuration by the rules of the node's kubelet, and whether that kubelet asks our credential
+ * provider for the image.
+ */
 import { join } from "node:path";
 import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import { explainMatch, matchesImage } from "@ocir-broker/kubelet-config/matching/match";
 import { NEWEST_MINOR, OLDEST_MINOR } from "@ocir-broker/kubelet-config/rules";
-import type { ProviderFiles } from "@ocir-broker/node/provider-files";
-import { isOurProvider, MATCH_IMAGES, PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import type { CredentialProviderFiles } from "@ocir-broker/node/provider-files";
+import { isOurPlugin, MATCH_IMAGES, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
 import { type Finding, finding, kubeletConfigFinding, notChecked } from "../../finding.ts";
 import { checkKubeletFlags } from "./kubelet-flags.ts";
 
 export const checkKubeletConfig: Check = async (context) => {
-  const [kubelet, provider] = await Promise.all([context.kubelet(), context.providerFiles()]);
+  const [kubelet, provider] = await Promise.all([context.kubelet(), context.credentialProviderFiles()]);
   if (kubelet === undefined || provider === undefined) {
     const [flags] = await checkKubeletFlags(context);
     return [
       notChecked(
-        "the provider configuration",
+        "the credential provider configuration",
         String(flags?.name),
         "it needs the file's path from the kubelet's flags",
       ),
@@ -42,13 +45,13 @@ export const checkKubeletConfig: Check = async (context) => {
   const findings = found.map((each) => kubeletConfigFinding(each, connect));
   const good =
     found.length > 0 ? [] : [finding("kubelet-config-ok", `${provider.path}, rules of Kubernetes 1.${kubeletMinor}`)];
-  // A file that is not understood may have our provider.
+  // A file that is not understood may have our credential provider.
   const isUnclear = found.some(({ severity }) => severity === "unknown");
   return [...good, ...findings, ...(isUnclear ? [] : await matchFindings(provider, kubeletMinor, context))];
 };
 
 async function matchFindings(
-  provider: ProviderFiles,
+  provider: CredentialProviderFiles,
   kubeletMinor: number,
   { image, imageName, cloud }: CheckContext,
 ): Promise<Finding[]> {
@@ -56,14 +59,16 @@ async function matchFindings(
   if (!(await cloud.isRegistry(imageName.registryHost))) return [];
   const providers = readProviders(provider.files, { kubeletMinor, directory: provider.directory });
   const { repository, run, notRun } = explainMatch(providers, image, { kubeletMinor });
-  const at = run.findIndex(({ name }) => isOurProvider(name));
+  const at = run.findIndex(({ name }) => isOurPlugin(name));
   const ours = run[at];
   if (ours === undefined) {
-    const mismatches = notRun.find(({ name }) => isOurProvider(name))?.mismatches ?? [];
+    const mismatches = notRun.find(({ name }) => isOurPlugin(name))?.mismatches ?? [];
     const reasons = mismatches.map(({ pattern, detail }) => `"${pattern}": ${detail}`).join("; ");
     const host = imageName.registryHost;
     return [
-      finding("image-not-matched", `${repository}: ${reasons || "no entry for our provider"}`, { fix: matchFix(host) }),
+      finding("image-not-matched", `${repository}: ${reasons || "no entry for our credential provider"}`, {
+        fix: matchFix(host),
+      }),
     ];
   }
   const before = run.slice(0, at).map(({ name, matchedBy }) => `${name} (by "${matchedBy}")`);
@@ -76,5 +81,5 @@ async function matchFindings(
 function matchFix(registryHost: string): string {
   const isOracles = MATCH_IMAGES.some((pattern) => matchesImage(pattern, `${registryHost}/any`));
   const wanted = [...MATCH_IMAGES, ...(isOracles ? [] : [registryHost])].map((pattern) => `"${pattern}"`);
-  return `set matchImages: [${wanted.join(", ")}] for ${PROVIDER_NAME}, without paths or ports; then systemctl restart kubelet`;
+  return `set matchImages: [${wanted.join(", ")}] for ${PLUGIN_NAME}, without paths or ports; then systemctl restart kubelet`;
 }

@@ -7,7 +7,7 @@ import { codeOf } from "@ocir-broker/errors/describe-error";
 import { readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
 import { tokenAttributesIn } from "@ocir-broker/node/provider-files";
-import { isOurProvider, SERVICE_ACCOUNT_PROVIDER_NAME } from "@ocir-broker/protocol/contract";
+import { isOurPlugin, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { attempt } from "../../attempt.ts";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";
@@ -19,7 +19,7 @@ const FIRST_MINOR = 33;
 
 export const checkServiceAccounts: Check = async (context) => {
   const { tokenExchange, audience, select, annotation } = context.config.serviceAccounts;
-  const entries = tokenAttributesIn((await context.providerFiles())?.files ?? []);
+  const entries = tokenAttributesIn((await context.credentialProviderFiles())?.files ?? []);
   if (tokenExchange === "none") {
     return entries.length === 0 ? [] : [finding("service-accounts-off", "the kubelet's entry has tokenAttributes")];
   }
@@ -27,7 +27,7 @@ export const checkServiceAccounts: Check = async (context) => {
   if (minor < FIRST_MINOR) return [finding("kubelet-too-old", `Kubernetes 1.${minor}`)];
   const [first] = entries;
   if (first === undefined)
-    return [finding("service-accounts-unused", `no entry ${SERVICE_ACCOUNT_PROVIDER_NAME} with tokenAttributes`)];
+    return [finding("service-accounts-unused", `no entry ${SERVICE_ACCOUNT_PLUGIN_NAME} with tokenAttributes`)];
   const other = audience === undefined ? undefined : entries.find((entry) => entry.audience !== audience);
   if (other !== undefined)
     return [finding("service-account-audience", `the kubelet's is ${other.audience}, the broker's ${audience}`)];
@@ -43,12 +43,12 @@ export const checkServiceAccounts: Check = async (context) => {
 /** False if the kubelet may also get the node's credentials for the image, so that the node's rights matter. */
 export async function isPulledByServiceAccounts(image: string, context: CheckContext): Promise<boolean> {
   const { tokenExchange, select, fallback } = context.config.serviceAccounts;
-  const provider = await context.providerFiles();
+  const provider = await context.credentialProviderFiles();
   if (tokenExchange === "none" || select !== "all" || fallback === "node" || provider === undefined) return false;
   const kubeletMinor = Math.max((await context.kubelet())?.minor ?? FIRST_MINOR, FIRST_MINOR);
   const providers = readProviders(provider.files, { kubeletMinor, directory: provider.directory });
-  const ours = explainMatch(providers, image, { kubeletMinor }).run.filter(({ name }) => isOurProvider(name));
-  return ours.length > 0 && ours.every(({ name }) => name === SERVICE_ACCOUNT_PROVIDER_NAME);
+  const ours = explainMatch(providers, image, { kubeletMinor }).run.filter(({ name }) => isOurPlugin(name));
+  return ours.length > 0 && ours.every(({ name }) => name === SERVICE_ACCOUNT_PLUGIN_NAME);
 }
 
 /** Any response will do: a request without a token is refused. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { providerOfCliAuth } from "./providers.ts";
+import { identityProviderOfCliAuth } from "./identity-providers.ts";
 
 it.each([
   ["api_key", "user"],
@@ -8,6 +8,6 @@ it.each([
   ["resource_principal", "resource-principal"],
   ["instance_obo_user", undefined],
   ["", undefined],
-])("providerOfCliAuth names the provider of %j: %s", (auth, name) => {
-  expect(providerOfCliAuth(auth)).toBe(name);
+])("identityProviderOfCliAuth names the provider of %j: %s", (auth, name) => {
+  expect(identityProviderOfCliAuth(auth)).toBe(name);
 });

@@ -1,7 +1,7 @@
 /**
- * The package's main interface: a provider of an identity at Oracle, for the rest of the broker.
+ * The package's main interface: an identity provider, for the rest of the broker.
  *
- * A provider fetches sessions and knows its home region. It stores and renews no session; the cache does.
+ * An identity provider fetches sessions and knows its home region. It stores and renews no session; the cache does.
  */
 import type { KeyObject } from "node:crypto";
 import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
@@ -47,10 +47,10 @@ export interface KnownIdentity {
   readonly tenancyId?: string | undefined;
 }
 
-/** Passed to every provider in addition to its settings. */
-export interface ProviderContext {
+/** Passed to every identity provider in addition to its settings. */
+export interface IdentityProviderContext {
   readonly clock: Clock;
-  /** Names of Oracle's command line and SDKs, for the providers that read them. */
+  /** Names of Oracle's command line and SDKs, for the identity providers that read them. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** For the jitter of back-off. */
   readonly random: Random;

@@ -1,5 +1,5 @@
 /** The checks of each identity provider: the services that it asks, the clock that it signs with, and its session. */
-import type { ProviderName } from "@ocir-broker/identity/providers";
+import type { IdentityProviderName } from "@ocir-broker/identity/providers";
 import type { NamedCheck } from "../check-context.ts";
 import { finding } from "../finding.ts";
 import { checkClock } from "./clock.ts";
@@ -10,7 +10,7 @@ import { checkAuthPath } from "./network-path.ts";
 
 const FILE_IDENTITY_CHECKS: readonly NamedCheck[] = [["identity", checkFileIdentity]];
 
-export const CHECKS_BY_PROVIDER: Readonly<Record<ProviderName, readonly NamedCheck[]>> = {
+export const CHECKS_BY_IDENTITY_PROVIDER: Readonly<Record<IdentityProviderName, readonly NamedCheck[]>> = {
   "instance-principal": [
     ["metadata service", checkMetadata],
     ["clock", checkClock],

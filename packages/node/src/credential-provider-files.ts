@@ -1,19 +1,19 @@
 /**
- * Reads the kubelet's provider configuration: the files that its flag names, and how they call our provider. The package
- * kubelet-config judges them.
+ * Reads the kubelet's credential provider configuration: the files that its flag names, and how they call our credential provider.
+ * The package kubelet-config judges them.
  */
 import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
 import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
-import { API_VERSION, isOurProvider } from "@ocir-broker/protocol/contract";
+import { API_VERSION, isOurPlugin } from "@ocir-broker/protocol/contract";
 import { parse } from "yaml";
 import * as z from "zod";
 import type { Kubelet } from "./kubelet.ts";
 import { type NodeFiles, pathsIn, type Read } from "./node-files.ts";
 
-export interface ProviderFiles {
+export interface CredentialProviderFiles {
   readonly path: string;
   readonly directory: boolean;
   readonly files: readonly ConfigFile[];
@@ -23,14 +23,14 @@ export interface ProviderFiles {
   readonly distrusted?: string;
 }
 
-/** How the kubelet calls our provider. The values may be secret and are passed to the program only. */
+/** How the kubelet calls our credential provider. The values may be secret and are passed to the program only. */
 export interface Invocation {
   readonly apiVersion: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The part of a pod's service account that the kubelet sends to our provider: a token's audience, and annotations. */
+/** The part of a pod's service account that the kubelet sends to our credential provider: a token's audience, and annotations. */
 export interface TokenAttributes {
   readonly audience: string;
   readonly annotationKeys: readonly string[];
@@ -59,7 +59,10 @@ const config = z.object({
   ),
 });
 
-export function readProviderFiles(files: NodeFiles, { configPath }: Kubelet): ProviderFiles | undefined {
+export function readCredentialProviderFiles(
+  files: NodeFiles,
+  { configPath }: Kubelet,
+): CredentialProviderFiles | undefined {
   if (configPath === undefined) return undefined;
   const stats = files.stat(configPath);
   if ("failure" in stats) return { path: configPath, directory: false, files: [], failure: stats.failure };
@@ -124,5 +127,5 @@ export function tokenAttributesIn(files: readonly ConfigFile[]): TokenAttributes
 function ourEntries(files: readonly ConfigFile[]): z.output<typeof config>["providers"] {
   return files
     .flatMap(({ text }) => resultIfAny(() => config.safeParse(parse(text)).data?.providers) ?? [])
-    .filter(({ name }) => isOurProvider(name));
+    .filter(({ name }) => isOurPlugin(name));
 }

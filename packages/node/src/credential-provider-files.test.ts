@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
+import { invocationIn, readCredentialProviderFiles } from "./credential-provider-files.ts";
 import { createNodeFiles } from "./node-files.ts";
-import { invocationIn, readProviderFiles } from "./provider-files.ts";
 
 function folderWith(files: Readonly<Record<string, string>>) {
   const folder = temporaryFolder();
@@ -13,10 +13,10 @@ function folderWith(files: Readonly<Record<string, string>>) {
 
 const kubelet = (configPath?: string) => ({ configPath, binDirectory: undefined, minor: 34 });
 
-describe("readProviderFiles", () => {
+describe("readCredentialProviderFiles", () => {
   test("reads a file, whatever its name", () => {
     const files = folderWith({ providers: "text" });
-    expect(readProviderFiles(files, kubelet("/providers"))).toEqual({
+    expect(readCredentialProviderFiles(files, kubelet("/providers"))).toEqual({
       path: "/providers",
       directory: false,
       files: [{ path: "/providers", text: "text" }],
@@ -26,7 +26,7 @@ describe("readProviderFiles", () => {
   test("reads a directory's files with a kubelet's endings", () => {
     const files = folderWith({ "b.yaml": "b", "a.json": "a", "README.md": "no" });
     mkdirSync(files.locate("/c.yaml"));
-    expect(readProviderFiles(files, kubelet("/"))).toMatchObject({
+    expect(readCredentialProviderFiles(files, kubelet("/"))).toMatchObject({
       directory: true,
       files: [{ path: "/a.json" }, { path: "/b.yaml" }],
     });
@@ -36,17 +36,20 @@ describe("readProviderFiles", () => {
     const files = folderWith({});
     // The kubelet skips a directory, but not a link to one.
     symlinkSync("/", files.locate("/a.yaml"));
-    expect(readProviderFiles(files, kubelet("/no"))).toMatchObject({ files: [], failure: "ENOENT" });
-    expect(readProviderFiles(files, kubelet("/"))).toMatchObject({ files: [], failure: "EISDIR" });
-    expect(readProviderFiles(files, kubelet())).toBeUndefined();
+    expect(readCredentialProviderFiles(files, kubelet("/no"))).toMatchObject({ files: [], failure: "ENOENT" });
+    expect(readCredentialProviderFiles(files, kubelet("/"))).toMatchObject({ files: [], failure: "EISDIR" });
+    expect(readCredentialProviderFiles(files, kubelet())).toBeUndefined();
   });
 
   test("reads nothing of a directory if others may change one of its configurations", () => {
     const files = folderWith({ "a.yaml": "", "b.yaml": "", "notes.txt": "" });
     chmodSync(files.locate("/notes.txt"), 0o666);
-    expect(readProviderFiles(files, kubelet("/"))).not.toHaveProperty("distrusted");
+    expect(readCredentialProviderFiles(files, kubelet("/"))).not.toHaveProperty("distrusted");
     chmodSync(files.locate("/b.yaml"), 0o666);
-    expect(readProviderFiles(files, kubelet("/"))).toMatchObject({ files: [], distrusted: "/b.yaml has mode 666" });
+    expect(readCredentialProviderFiles(files, kubelet("/"))).toMatchObject({
+      files: [],
+      distrusted: "/b.yaml has mode 666",
+    });
   });
 });
 

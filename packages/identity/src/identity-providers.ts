@@ -1,0 +1,54 @@
+/** The registry of identity providers: one line for each, by the name that the configuration and kept state use. */
+import { type CliSessionSettings, createCliSession } from "./cli-session/cli-session.ts";
+import type { IdentityProvider, IdentityProviderContext } from "./identity-provider.ts";
+import type { InstancePrincipalSettings } from "./instance-principal/endpoints.ts";
+import { createInstancePrincipal } from "./instance-principal/instance-principal.ts";
+import { createNoIdentity } from "./no-identity/no-identity.ts";
+import { createResourcePrincipal } from "./resource-principal/resource-principal.ts";
+import { createUserPrincipal, type UserPrincipalSettings } from "./user-principal/user-principal.ts";
+
+interface Registered {
+  readonly create: (settings: never, context: IdentityProviderContext) => IdentityProvider;
+  /** The value of OCI_CLI_AUTH for the same identity, if Oracle's command line has it (oci-cli, src/oci_cli/cli_root.py). */
+  readonly cliAuth?: string;
+}
+
+const IDENTITY_PROVIDERS = {
+  "instance-principal": { create: createInstancePrincipal, cliAuth: "instance_principal" },
+  user: { create: createUserPrincipal, cliAuth: "api_key" },
+  "cli-session": { create: createCliSession, cliAuth: "security_token" },
+  "resource-principal": { create: createResourcePrincipal, cliAuth: "resource_principal" },
+  none: { create: createNoIdentity },
+} as const satisfies Readonly<Record<string, Registered>>;
+
+export type IdentityProviderName = keyof typeof IDENTITY_PROVIDERS;
+
+export const IDENTITY_PROVIDER_NAMES = Object.keys(IDENTITY_PROVIDERS) as readonly IdentityProviderName[];
+
+/** The identity provider of a configuration that names none. */
+export const DEFAULT_IDENTITY_PROVIDER: IdentityProviderName = "instance-principal";
+
+/** The sections of the configuration that any identity provider reads. */
+export type IdentityProviderSettings = InstancePrincipalSettings & UserPrincipalSettings & CliSessionSettings;
+
+export interface NamedIdentityProvider extends IdentityProvider {
+  readonly name: IdentityProviderName;
+}
+
+/** False for `none`, which never has a session. */
+export function hasIdentity({ name }: Pick<NamedIdentityProvider, "name">): boolean {
+  return name !== "none";
+}
+
+/** The identity provider that signs as Oracle's command line does with this OCI_CLI_AUTH; undefined if there is none. */
+export function identityProviderOfCliAuth(auth: string): IdentityProviderName | undefined {
+  return IDENTITY_PROVIDER_NAMES.find((name) => (IDENTITY_PROVIDERS[name] as Registered).cliAuth === auth);
+}
+
+export function createIdentityProvider(
+  name: IdentityProviderName,
+  settings: IdentityProviderSettings,
+  context: IdentityProviderContext,
+): NamedIdentityProvider {
+  return { ...IDENTITY_PROVIDERS[name].create(settings, context), name };
+}
