@@ -7,7 +7,7 @@ import { createCredentialsServer } from "./http/credentials-server.ts";
 import { createHealthServer } from "./http/health-server.ts";
 import { listenFds } from "./systemd/socket-activation.ts";
 import type { Log } from "./telemetry/log.ts";
-import type { Metrics } from "./telemetry/metrics.ts";
+import type { Metrics } from "./telemetry/metrics/metrics.ts";
 import { logRequest } from "./telemetry/request-log.ts";
 
 export interface DaemonServersOptions {

@@ -17,7 +17,7 @@ import { openHandover } from "./handover/handover.ts";
 import { restore, snapshotOf } from "./handover/restore.ts";
 import { createHealth, type Health } from "./health/health.ts";
 import type { Log } from "./telemetry/log.ts";
-import { createMetrics } from "./telemetry/metrics.ts";
+import { createMetrics } from "./telemetry/metrics/metrics.ts";
 import { startTextfile, type Textfile } from "./telemetry/textfile-exporter.ts";
 
 export interface BrokerOptions {

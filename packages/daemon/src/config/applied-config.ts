@@ -6,7 +6,7 @@ import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/regis
 import { hasIdentity } from "@ocir-broker/identity/providers";
 import { registryHostOf } from "@ocir-broker/ocir/host-rules";
 import type { Log } from "../telemetry/log.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
+import type { Metrics } from "../telemetry/metrics/metrics.ts";
 
 export interface AppliedConfig {
   readonly current: Config;

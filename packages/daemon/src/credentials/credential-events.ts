@@ -6,7 +6,7 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { IdentityEvent } from "@ocir-broker/identity/identity-event";
 import { createFetchLog } from "../telemetry/fetch-log.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
+import type { Metrics } from "../telemetry/metrics/metrics.ts";
 
 export interface CredentialEventsOptions {
   readonly log: Log;

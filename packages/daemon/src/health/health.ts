@@ -13,7 +13,7 @@ import type {
   LifeSummary,
 } from "@ocir-broker/protocol/health";
 import { isOfInterest, servableTimes } from "../telemetry/cache-entries.ts";
-import { createReadiness, type ReadinessOptions } from "../telemetry/readiness.ts";
+import { createReadiness, type ReadinessOptions } from "./readiness.ts";
 
 export interface Health {
   /** Whether a credential can be served now. */

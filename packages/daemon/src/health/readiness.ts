@@ -3,7 +3,7 @@ import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { hasIdentity, type IdentityProviderName } from "@ocir-broker/identity/providers";
 import type { HealthStatus } from "@ocir-broker/protocol/health";
-import { isOfInterest, type ReportingCache, servableTimes } from "./cache-entries.ts";
+import { isOfInterest, type ReportingCache, servableTimes } from "../telemetry/cache-entries.ts";
 
 export interface ReadinessOptions {
   readonly clock: Clock;

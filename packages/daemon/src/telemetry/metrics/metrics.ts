@@ -1,16 +1,16 @@
 /** Every metric of the broker, by area; docs/metrics.md lists the same set. Each area's file names its metrics and records them. */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import type { ReportingCache } from "./cache-entries.ts";
-import { createAccessMetrics } from "./metrics/access.ts";
-import { createDaemonMetrics } from "./metrics/daemon.ts";
-import { createEventLoopMetrics } from "./metrics/event-loop.ts";
-import { createMetricSet } from "./metrics/metric-set.ts";
-import { createRequestMetrics } from "./metrics/requests.ts";
-import { createServiceAccountMetrics } from "./metrics/service-accounts.ts";
-import { createSessionMetrics } from "./metrics/sessions.ts";
-import { createTextfileMetrics } from "./metrics/textfile.ts";
-import { createTokenMetrics } from "./metrics/tokens.ts";
-import { createUpstreamMetrics } from "./metrics/upstream.ts";
+import type { ReportingCache } from "../cache-entries.ts";
+import { createAccessMetrics } from "./access.ts";
+import { createDaemonMetrics } from "./daemon.ts";
+import { createEventLoopMetrics } from "./event-loop.ts";
+import { createMetricSet } from "./metric-set.ts";
+import { createRequestMetrics } from "./requests.ts";
+import { createServiceAccountMetrics } from "./service-accounts.ts";
+import { createSessionMetrics } from "./sessions.ts";
+import { createTextfileMetrics } from "./textfile.ts";
+import { createTokenMetrics } from "./tokens.ts";
+import { createUpstreamMetrics } from "./upstream.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
