@@ -228,7 +228,7 @@ describe("startBroker with another identity", () => {
 
   it.each<[provider: string, () => Variables | Promise<Variables>, (its: Variables) => object, refusal: string]>([
     ["user", apiKey, (its) => ({ sub: its["OCI_CLI_USER"] }), "api-key-refused"],
-    ["session", cliSession, () => ({ ptype: "user" }), "cli-session-refused"],
+    ["cli-session", cliSession, () => ({ ptype: "user" }), "cli-session-refused"],
     ["resource-principal", resource, () => ({ ptype: "resource" }), "resource-principal-refused"],
   ])("signs with %s, reports its refusal, and shows no part of it", async (provider, find, claims, refusal) => {
     const environment = await find();
