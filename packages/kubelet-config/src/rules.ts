@@ -65,8 +65,8 @@ export const RULES = {
   "provider-api-version-invalid": { fatal: ALWAYS, fix: `set apiVersion: ${API_VERSION}` },
   "match-images-missing": { fatal: ALWAYS, fix: "add the registry hosts that the provider serves" },
   "match-image-invalid": { fatal: ALWAYS, fix: "write host, host:port or host/path; globs only in the host" },
-  // Go 1.25.8; patch releases of older minors too.
-  "match-image-brackets": { fatal: { from: 36 }, fix: "use * instead of a character class" },
+  // Go 1.25.8, with which the newest patch releases of 1.34 and 1.35 are built.
+  "match-image-brackets": { fatal: { from: 34 }, fix: "use * instead of a character class" },
   "cache-duration-missing": { fatal: ALWAYS, fix: 'set defaultCacheDuration: "0s"' },
   "cache-duration-invalid": { fatal: ALWAYS, fix: 'write it like "10m" or "0s"' },
   "cache-duration-negative": { fatal: ALWAYS, fix: 'set defaultCacheDuration: "0s"' },

@@ -146,7 +146,7 @@ const ROWS: readonly Row[] = [
     ["match-image-invalid", "a glob in the port", image("iad.ocir.io:*")],
     ["match-image-invalid", "a space", image("iad ocir.io")],
   ]),
-  ...at(ENTRY, "36-37", "26-35", [
+  ...at(ENTRY, "34-37", "26-33", [
     ["match-image-brackets", "a character class", image("i[a-z]d.ocir.io")],
     ["match-image-brackets", "IPv6 without brackets", image("::1")],
   ]),
