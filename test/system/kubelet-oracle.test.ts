@@ -3,10 +3,10 @@
  * newest Kubernetes. Long (`npm run test:long`): each since 1.34.
  */
 import { join } from "node:path";
-import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/answer";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
 import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
+import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
 import { PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";

@@ -4,7 +4,7 @@
  */
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import type { IdentityEvent } from "@ocir-broker/identity/identity-event";
-import { createIdentityProvider, type NamedIdentityProvider } from "@ocir-broker/identity/providers";
+import { createIdentityProvider, type NamedIdentityProvider } from "@ocir-broker/identity/identity-providers";
 import type { Config } from "./config/schema.ts";
 import { type CacheEvents, type Caches, type CachesOptions, createCaches } from "./tokens/caches.ts";
 

@@ -8,7 +8,7 @@ import { SESSION } from "@ocir-broker/credentials/tokens/caches";
 import { HOME_REGION } from "@ocir-broker/credentials/tokens/registries";
 import type { Random } from "@ocir-broker/foundation/random";
 import { bootMs, type Clock } from "@ocir-broker/foundation/time/clock";
-import { hasIdentity } from "@ocir-broker/identity/providers";
+import { hasIdentity } from "@ocir-broker/identity/identity-providers";
 import type { ConfigDetails } from "@ocir-broker/protocol/health";
 import { createAppliedConfig } from "./config/applied-config.ts";
 import { createDaemonCredentials } from "./credentials/daemon-credentials.ts";

@@ -1,11 +1,11 @@
 /** The context that all checks share: the node, the cloud, and results that more than one check needs. */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import { type CredentialProviderFiles, readCredentialProviderFiles } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet, type Kubelet } from "@ocir-broker/node/kubelet";
 import type { Network } from "@ocir-broker/node/network";
 import type { NodeFiles } from "@ocir-broker/node/node-files";
 import type { RunProgram } from "@ocir-broker/node/program-run";
-import { type CredentialProviderFiles, readCredentialProviderFiles } from "@ocir-broker/node/provider-files";
 import { registryHostOf } from "@ocir-broker/ocir/host-rules";
 import { type ImageName, parseImage } from "@ocir-broker/ocir/image";
 import { once } from "./attempt.ts";

@@ -8,8 +8,8 @@ import { type ErrorText, NEXT } from "@ocir-broker/errors/error-text";
 import { FILE_ERRORS } from "@ocir-broker/errors/file-errors";
 import { IDENTITY_ERRORS } from "@ocir-broker/errors/identity-errors";
 import { OCIR_ERRORS } from "@ocir-broker/errors/ocir-errors";
+import { TOKEN_EXCHANGE_ERRORS } from "@ocir-broker/errors/token-exchange-errors";
 import { UPSTREAM_ERRORS } from "@ocir-broker/errors/upstream-errors";
-import { TOKEN_EXCHANGE_ERRORS } from "@ocir-broker/errors/workload-errors";
 import type { FindingCode } from "@ocir-broker/kubelet-config/rules";
 import { BROKER_PROGRAM, MATCH_IMAGES, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 

@@ -1,5 +1,5 @@
 /** The policy that an identity needs. Oracle's statements name a group for users, and a dynamic group for instances and resources. */
-import type { IdentityProviderName } from "@ocir-broker/identity/providers";
+import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
 
 interface Grantee {
   /** In the form of a policy statement. */

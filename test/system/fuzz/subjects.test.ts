@@ -7,7 +7,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { UpstreamRequest } from "@ocir-broker/foundation/upstream";
-import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/workload-error";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import { expect, it } from "vitest";
 import { BrokerError } from "../../../packages/credentials/src/errors/broker-error.ts";
 import { createPullTokens } from "../../../packages/credentials/src/service-accounts/pull-tokens.ts";

@@ -7,7 +7,7 @@
  */
 import { loadConfig } from "@ocir-broker/credentials/config/load";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
-import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-answer";
+import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import type { Command } from "commander";

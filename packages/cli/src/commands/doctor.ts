@@ -13,7 +13,11 @@ import { systemRandom } from "@ocir-broker/foundation/random";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
-import { hasIdentity, IDENTITY_PROVIDER_NAMES, type IdentityProviderName } from "@ocir-broker/identity/providers";
+import {
+  hasIdentity,
+  IDENTITY_PROVIDER_NAMES,
+  type IdentityProviderName,
+} from "@ocir-broker/identity/identity-providers";
 import { parseServiceAccountToken } from "@ocir-broker/identity/token-exchange/service-account-token";
 import { readDaemonEnvironment } from "@ocir-broker/node/daemon-environment";
 import { type Command, Option } from "commander";

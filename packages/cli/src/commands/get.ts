@@ -4,7 +4,7 @@
  */
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
-import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-answer";
+import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import { API_VERSIONS } from "@ocir-broker/protocol/contract";

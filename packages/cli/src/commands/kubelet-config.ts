@@ -6,12 +6,12 @@
 import { buffer } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { absolutePathOf } from "@ocir-broker/foundation/trusted-path";
-import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/answer";
 import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import type { Finding } from "@ocir-broker/kubelet-config/finding";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
 import { type MergeOptions, mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
+import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
 import { locateKubelet, pathErrorOf } from "@ocir-broker/node/kubelet-location";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";

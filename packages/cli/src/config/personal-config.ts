@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { ConfigSource } from "@ocir-broker/credentials/config/load";
-import { identityProviderOfCliAuth } from "@ocir-broker/identity/providers";
+import { identityProviderOfCliAuth } from "@ocir-broker/identity/identity-providers";
 import type { Environment } from "../process/environment.ts";
 
 /** The command line's own default. */

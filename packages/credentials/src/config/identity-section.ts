@@ -1,5 +1,5 @@
 /** Keys of the identity that signs, and of the profile that a person's identity comes from. */
-import { DEFAULT_IDENTITY_PROVIDER, IDENTITY_PROVIDER_NAMES } from "@ocir-broker/identity/providers";
+import { DEFAULT_IDENTITY_PROVIDER, IDENTITY_PROVIDER_NAMES } from "@ocir-broker/identity/identity-providers";
 import * as z from "zod";
 import { section } from "./section.ts";
 

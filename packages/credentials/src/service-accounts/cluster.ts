@@ -7,7 +7,7 @@
 import { type ClientCertificate, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createSendRequest, type SendRequest } from "@ocir-broker/foundation/upstream";
-import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/workload-error";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { readKubeconfig, readText } from "./kubeconfig.ts";

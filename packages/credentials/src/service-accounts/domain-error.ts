@@ -2,7 +2,7 @@
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { checkDomainSettings } from "@ocir-broker/identity/identity-domain/identity-domain";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
-import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/workload-error";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import type { Config } from "../config/schema.ts";
 
 export interface DomainError {

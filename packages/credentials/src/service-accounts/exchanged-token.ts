@@ -4,7 +4,7 @@
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Secret } from "@ocir-broker/foundation/secret";
-import type { SigningSession } from "@ocir-broker/identity/provider";
+import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { fetchToken, type TokenWays } from "../tokens/registry-token.ts";
 
 export interface ExchangedTokenWays extends TokenWays {

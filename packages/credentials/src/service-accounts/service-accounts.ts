@@ -3,10 +3,10 @@ import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahea
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import type { NodeSessions } from "@ocir-broker/identity/identity-domain/authorization";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
-import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-workload";
-import type { SigningSession } from "@ocir-broker/identity/provider";
+import type { SigningSession } from "@ocir-broker/identity/identity-provider";
+import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-token-exchange";
 import { createIssuerKeys } from "@ocir-broker/identity/token-exchange/issuer-keys";
-import type { TokenExchange } from "@ocir-broker/identity/token-exchange/workload-exchange";
+import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { SESSION } from "../tokens/caches.ts";

@@ -3,7 +3,7 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
-import type { SigningSession } from "@ocir-broker/identity/provider";
+import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { jwtOf } from "../../test/jwt.ts";

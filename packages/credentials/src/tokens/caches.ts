@@ -10,7 +10,7 @@ import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
-import type { IdentityProvider, SigningSession } from "@ocir-broker/identity/provider";
+import type { IdentityProvider, SigningSession } from "@ocir-broker/identity/identity-provider";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import type { Config } from "../config/schema.ts";
 import { createRegistries, type LiveRegistries } from "./registries.ts";

@@ -3,7 +3,7 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
-import type { SigningSession } from "@ocir-broker/identity/provider";
+import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { signRequest } from "@ocir-broker/identity/request-signer";
 import { OcirError } from "@ocir-broker/ocir/ocir-error";
 import { fetchBearerToken } from "@ocir-broker/ocir/token-endpoint";

@@ -4,7 +4,7 @@
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import type { SigningSession } from "@ocir-broker/identity/provider";
+import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 
 /** One refresh per interval on average: limits what a misbehaving registry, or a policy that never comes, can cause. */
 const INTERVAL_MS = 30_000;

@@ -3,7 +3,7 @@ import { type ConfigChanges, changesBetween, reloaded } from "@ocir-broker/crede
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import type { NodeCredentials } from "@ocir-broker/credentials/node-credentials";
 import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
-import { hasIdentity } from "@ocir-broker/identity/providers";
+import { hasIdentity } from "@ocir-broker/identity/identity-providers";
 import { registryHostOf } from "@ocir-broker/ocir/host-rules";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics/metrics.ts";

@@ -6,7 +6,7 @@ import { RepositoryAccess } from "@ocir-broker/credentials/access/repository-acc
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { createNodeCredentials, type NodeCredentials } from "@ocir-broker/credentials/node-credentials";
 import type { PullTokens } from "@ocir-broker/credentials/service-accounts/pull-tokens";
-import { createServiceAccounts } from "@ocir-broker/credentials/service-accounts/workloads";
+import { createServiceAccounts } from "@ocir-broker/credentials/service-accounts/service-accounts";
 import { createUpstreams, instrumented } from "@ocir-broker/credentials/tokens/upstreams";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Clock } from "@ocir-broker/foundation/time/clock";

@@ -1,7 +1,7 @@
 /** Decides whether credentials can be served, and whether a fetch fails that matters. */
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { hasIdentity, type IdentityProviderName } from "@ocir-broker/identity/providers";
+import { hasIdentity, type IdentityProviderName } from "@ocir-broker/identity/identity-providers";
 import type { HealthStatus } from "@ocir-broker/protocol/health";
 import { isOfInterest, type ReportingCache, servableTimes } from "../telemetry/cache-entries.ts";
 

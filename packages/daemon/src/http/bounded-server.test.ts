@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { textResponse } from "@ocir-broker/credentials/pulls/http-answer";
+import { textResponse } from "@ocir-broker/credentials/pulls/http-response";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";

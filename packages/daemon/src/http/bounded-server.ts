@@ -6,8 +6,8 @@
  * node:http would parse every request of a 64 KiB read before its first handler runs.
  */
 import { createServer, type Socket } from "node:net";
-import { errorResponse } from "@ocir-broker/credentials/pulls/error-answer";
-import { encodeResponse, type HttpResponse } from "@ocir-broker/credentials/pulls/http-answer";
+import { errorResponse } from "@ocir-broker/credentials/pulls/error-response";
+import { encodeResponse, type HttpResponse } from "@ocir-broker/credentials/pulls/http-response";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { JSON_TYPE } from "@ocir-broker/credentials/pulls/http-answer";
+import { JSON_TYPE } from "@ocir-broker/credentials/pulls/http-response";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";

@@ -4,7 +4,7 @@
  * Passes the body on without interpreting it. Counts and logs after the response is written, so that the client does not wait
  * for either.
  */
-import { errorResponse } from "@ocir-broker/credentials/pulls/error-answer";
+import { errorResponse } from "@ocir-broker/credentials/pulls/error-response";
 import type { AnswerCredentials, CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";

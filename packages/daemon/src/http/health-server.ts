@@ -5,8 +5,8 @@
  * Each body is rendered at most once a second, connections are limited and requests queued, so that busy clients cannot
  * starve pulls. health.ts and metrics.ts decide what is shown.
  */
-import { errorResponse } from "@ocir-broker/credentials/pulls/error-answer";
-import { type HttpResponse, jsonResponse, textResponse } from "@ocir-broker/credentials/pulls/http-answer";
+import { errorResponse } from "@ocir-broker/credentials/pulls/error-response";
+import { type HttpResponse, jsonResponse, textResponse } from "@ocir-broker/credentials/pulls/http-response";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter } from "@ocir-broker/foundation/time/limiter";

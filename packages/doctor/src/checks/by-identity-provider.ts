@@ -1,5 +1,5 @@
 /** The checks of each identity provider: the services that it asks, the clock that it signs with, and its session. */
-import type { IdentityProviderName } from "@ocir-broker/identity/providers";
+import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
 import type { NamedCheck } from "../check-context.ts";
 import { finding } from "../finding.ts";
 import { checkClock } from "./clock.ts";

@@ -3,9 +3,9 @@
  * credentials or unknown text, so evidence holds only shapes, our own error codes and key names.
  */
 import { Secret } from "@ocir-broker/foundation/secret";
-import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/answer";
+import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
+import { type Invocation, invocationIn } from "@ocir-broker/node/credential-provider-files";
 import type { ProgramResult } from "@ocir-broker/node/program-run";
-import { type Invocation, invocationIn } from "@ocir-broker/node/provider-files";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
 import { type Attempt, attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";

@@ -1,5 +1,5 @@
 import { Secret } from "@ocir-broker/foundation/secret";
-import type { IdentityProviderName } from "@ocir-broker/identity/providers";
+import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
 import { expect, test } from "vitest";
 import { contextOf } from "../../test/check-double.ts";
 import type { Cloud } from "../cloud.ts";

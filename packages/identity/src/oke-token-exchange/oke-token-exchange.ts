@@ -5,7 +5,7 @@
  * Never retries, because the cache has the back-off. TLS to the cluster's authority alone, and no proxy: `send` must ensure both.
  */
 import { randomUUID } from "node:crypto";
-import type { TokenExchangeErrorCode } from "@ocir-broker/errors/workload-errors";
+import type { TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";

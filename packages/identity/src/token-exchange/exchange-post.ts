@@ -1,5 +1,5 @@
 /** Sends the POST of a token exchange, and meanwhile loads the SDK that signs requests with the new session. */
-import type { TokenExchangeErrorCode } from "@ocir-broker/errors/workload-errors";
+import type { TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
 import {
   type SendRequest,
   UpstreamError,

@@ -2,7 +2,7 @@
  * Errors of the token exchange, a pod's service-account token for a session. The message has a host or the name of the part that
  * failed, a code and a text from this package; never a token, a claim or text from upstream.
  */
-import { TOKEN_EXCHANGE_ERRORS, type TokenExchangeErrorCode } from "@ocir-broker/errors/workload-errors";
+import { TOKEN_EXCHANGE_ERRORS, type TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
 import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation/fetch-error";
 
 export class TokenExchangeError extends FetchError<TokenExchangeErrorCode> {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import { explainMatch, matchesImage } from "@ocir-broker/kubelet-config/matching/match";
 import { NEWEST_MINOR, OLDEST_MINOR } from "@ocir-broker/kubelet-config/rules";
-import type { CredentialProviderFiles } from "@ocir-broker/node/provider-files";
+import type { CredentialProviderFiles } from "@ocir-broker/node/credential-provider-files";
 import { isOurPlugin, MATCH_IMAGES, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";

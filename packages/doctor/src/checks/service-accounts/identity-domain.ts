@@ -5,7 +5,7 @@
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
-import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/workload-error";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import { attempt } from "../../attempt.ts";
 import { type CheckContext, causeOf } from "../../check-context.ts";
 import { findingOfCode } from "../../diagnoses.ts";

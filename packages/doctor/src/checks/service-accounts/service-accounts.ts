@@ -6,7 +6,7 @@ import { createCluster } from "@ocir-broker/credentials/service-accounts/cluster
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
-import { tokenAttributesIn } from "@ocir-broker/node/provider-files";
+import { tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { isOurPlugin, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { attempt } from "../../attempt.ts";
 import type { Check, CheckContext } from "../../check-context.ts";
