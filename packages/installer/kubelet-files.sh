@@ -54,7 +54,7 @@ give_back_file() { # FILE
     fi
   elif is_there "$1" && ! is_same "$1" "$kept/before"; then
     say "$1 was changed by others since, so it is left as it is"
-    [ "$1" = "$broker_config" ] || say "if it has a provider ${plugin##*/}: remove that, and restart the kubelet"
+    [ "$1" = "$broker_config" ] || say "if it has a credential provider ${plugin##*/}: remove that, and restart the kubelet"
     if is_there "$kept/before"; then
       say "the file from before ocir-broker is in $kept/before"
       rm -f "$kept/written" "$kept/next"
@@ -64,7 +64,8 @@ give_back_file() { # FILE
   rm -rf "$kept"
 }
 
-# A file of ours that stays must not name the provider for service accounts, because the broker's token exchange does not stay.
+# A file of ours that stays must not name the credential provider for service accounts, because serviceAccounts.tokenExchange of the
+# broker's configuration is removed.
 use_node_alone() { # FILE
   if ! grep -qsF -e "${plugin##*/}-sa" "$1"; then return 0; fi
   scratch=$(mktemp -d /run/ocir-broker-setup.XXXXXX)
@@ -72,7 +73,7 @@ use_node_alone() { # FILE
   "$libexec/ocir-broker" kubelet-config merge "$scratch/${1##*/}" --kubelet-version 1.34 --write >/dev/null
   replace_file "$1" "$scratch/${1##*/}"
   rm -rf "$scratch"
-  say "$1 has the node's provider instead of ${plugin##*/}-sa: restart the kubelet"
+  say "$1 has the node's credential provider instead of ${plugin##*/}-sa: restart the kubelet"
 }
 
 # True if a kubelet would not start without this file of ours, or if that is uncertain.
@@ -123,8 +124,8 @@ kubelet_names_plugin() { # NAME
 }
 
 # Adds our credential provider to the kubelet's configuration, after a check by the rules of its version, and the plugin's names to
-# the kubelet's directory; with an audience also the provider for service accounts, and their token exchange to the broker's
-# configuration. Prints what it changed; after an error nothing is changed.
+# the kubelet's directory. With an audience it also adds the credential provider for service accounts, and sets
+# serviceAccounts.tokenExchange in the broker's configuration. Prints what it changed; an error leaves everything unchanged.
 connect() { # CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
   config=$1 bin_dir=${2%/} kubelet_version=$3 audience=${4-}
   case $config in /*) ;; *) fail "$config: the path of the kubelet's configuration must be absolute" ;; esac
@@ -165,8 +166,8 @@ connect() { # CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
   is_same "$merged" "$target" || change "$target" "$merged"
 }
 
-# Writes the broker's new configuration to $candidate/broker.yaml: the existing one, or the one before ours, with a token exchange of
-# service accounts added if it has none.
+# Writes the broker's new configuration to $candidate/broker.yaml: the existing one, or the one before ours, with
+# serviceAccounts.tokenExchange added if it has none.
 prepare_broker_config() {
   new=$candidate/broker.yaml
   existing=$broker_config

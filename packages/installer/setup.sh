@@ -4,8 +4,9 @@
 #
 # usage: setup install   after the files are in place; again after each upgrade
 #        setup connect CONFIG BIN_DIR KUBELET_VERSION [AUDIENCE]
-# adds our credential provider to the kubelet's CredentialProviderConfig (a file, or a directory of them). With an
-#                        audience also the one for service accounts, and their token exchange to the broker's configuration
+#                        adds our credential provider to the kubelet's CredentialProviderConfig (a file, or a directory of them).
+#                        With an audience it also adds the one for service accounts, and sets serviceAccounts.tokenExchange in the
+#                        broker's configuration
 #        setup disconnect
 #                        restores what connect has changed
 #        setup disable   the off switch: the plugin answers "no credentials", and the units are masked, until `setup enable`; also

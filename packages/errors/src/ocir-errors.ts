@@ -10,7 +10,7 @@ export const OCIR_ERRORS = {
   ),
   "registry-redirected": permanent("the registry's token endpoint points elsewhere", NEXT.changingProxy),
   "registry-refused": permanent("the registry refused the request", NEXT.journal),
-  "registry-response-invalid": transient("the registry's response is not a token", NEXT.changingProxy),
+  "registry-response-invalid": transient("the registry's response contains no valid token", NEXT.changingProxy),
   "registry-status-unexpected": transient("the registry answered with an unexpected status", NEXT.changingProxy),
   "registry-throttled": transient("the registry is throttling", NEXT.wait, 503),
   "registry-unauthorized": transient("the registry did not accept this instance's session", NEXT.clock),

@@ -1,4 +1,4 @@
-/** Errors of the token exchange, a pod's service-account token for a session. */
+/** Errors of the token exchange, which turns a pod's service-account token into a session. */
 import { type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
 
 /** The broker fetches nothing for a service account without a pull. */
@@ -10,7 +10,7 @@ const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the API serve
 
 const TRUST = "check the domain's trust: issuer, keys, audience, and the service user for this service account";
 
-/** `cluster-…` is for OKE's token exchange, `domain-…` for that of an identity domain; the others are for both. */
+/** `cluster-…` is for OKE's token exchange, `domain-…` for an identity domain's; the others are for both. */
 export const TOKEN_EXCHANGE_ERRORS = {
   "cluster-basic": permanent(
     "the cluster refused to exchange a service-account token",
@@ -61,7 +61,7 @@ export const TOKEN_EXCHANGE_ERRORS = {
     NEXT.kubeletConfig,
   ),
   "token-exchange-invalid": transient("the token exchange's response contains no session", ADDRESS),
-  "token-exchange-refused": permanent("the token exchange did not understand the request", ADDRESS),
+  "token-exchange-refused": permanent("the token exchange refused the request", ADDRESS),
   "token-exchange-throttled": transient("the token exchange is throttling", RETRIED, 503),
   "token-exchange-unavailable": transient("the token exchange returned a server error", RETRIED, 503),
 } as const satisfies Record<string, FetchErrorText>;

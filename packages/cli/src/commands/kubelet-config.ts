@@ -1,7 +1,7 @@
 /**
- * `ocir-broker kubelet-config check|check-response|merge|remove|grants|locate|check-path`: checks the kubelet's provider
- * configuration by the kubelet's own rules and changes it without breaking it. Used by the installer, and by people
- * before they restart a kubelet.
+ * `ocir-broker kubelet-config check|check-response|merge|remove|grants|locate|check-path`: checks the kubelet's credential
+ * provider configuration by the kubelet's own rules and changes it without breaking it. Used by the installer, and by
+ * people before they restart a kubelet.
  */
 import { buffer } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
@@ -119,7 +119,7 @@ export function addKubeletConfigCommand(program: Command): void {
   kubeletConfig
     .command("check-path")
     .description(
-      "exit 1 if a user other than root can change one of these paths, a folder above it, a link on the way, or a configuration file in it; a missing path is no error",
+      "exit 1 if a user other than root can change one of these paths, a folder above it, a link on the way, or a configuration file in it; a missing path is not an error",
     )
     .argument("<path...>", "absolute paths")
     .addOption(rootOption())
