@@ -1,4 +1,4 @@
-/** The provider of an identity that comes from files, which may change while the broker runs. */
+/** Identity providers that read files, which may change while the broker runs. */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { IdentityError } from "./identity-error.ts";
 import type { IdentityProvider, SigningSession } from "./identity-provider.ts";

@@ -38,7 +38,7 @@ export interface IdentityProvider {
   resume?(known: KnownIdentity): void;
   /** Plain values for the handover to the next process. They are as secret as the session. */
   encodeSession?(session: SigningSession): unknown;
-  /** Undefined if `encoded`, which is untrusted input, is not a complete session of this provider. */
+  /** Undefined if `encoded`, which is untrusted input, is not a complete session of this identity provider. */
   decodeSession?(encoded: unknown): SigningSession | undefined;
 }
 

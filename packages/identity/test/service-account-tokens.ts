@@ -35,7 +35,7 @@ export function tokenOf(
   return new Secret(`${text}.${signature.toString("base64url")}`);
 }
 
-/** What a token exchange answers a request with this public key. */
+/** A token exchange's response to a request with this public key. */
 export type Respond = (publicKey: KeyObject) => Partial<UpstreamResponse> & { readonly text?: string };
 
 export function createSend(respond: Respond, publicKeyIn: (body: string) => KeyObject) {

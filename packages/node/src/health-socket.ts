@@ -2,7 +2,7 @@
 import { type RequestOptions, request } from "node:http";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 
-export type SocketAnswer =
+export type SocketResponse =
   | { readonly status: number; readonly body: Buffer }
   /** `timeout`, or an errno code such as ENOENT, ECONNREFUSED. */
   | { readonly failure: string };
@@ -21,13 +21,13 @@ const HEALTH_LIMIT_MS = 3_000;
 const MAX_HEALTH_BYTES = 1024 * 1024;
 
 /** One GET on the daemon's health socket, for root and its group. */
-export function askHealthSocket(socketPath: string, path: string, clock: Clock): Promise<SocketAnswer> {
+export function askHealthSocket(socketPath: string, path: string, clock: Clock): Promise<SocketResponse> {
   return askSocket({ socketPath, path, maxBytes: MAX_HEALTH_BYTES, limitMs: HEALTH_LIMIT_MS }, clock);
 }
 
-export function askSocket(asked: SocketRequest, clock: Clock): Promise<SocketAnswer> {
+export function askSocket(asked: SocketRequest, clock: Clock): Promise<SocketResponse> {
   const { body, maxBytes, limitMs, ...options } = asked;
-  const { promise, resolve } = Promise.withResolvers<SocketAnswer>();
+  const { promise, resolve } = Promise.withResolvers<SocketResponse>();
   const outgoing = request({ ...options, agent: false });
   const limit = clock.setTimer(() => {
     resolve({ failure: "timeout" });

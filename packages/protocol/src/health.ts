@@ -1,4 +1,4 @@
-/** What the health socket answers: /healthz with a summary, /status with details. No secret, no name of an image. */
+/** The health socket's responses: /healthz has a summary, /status has details. No secret, no name of an image. */
 
 export interface LifeSummary {
   readonly ageSeconds: number;

@@ -40,7 +40,7 @@ const OKE_FILES: StandardFiles = { apiServer: "/etc/oke/oke-apiserver", ca: "/et
 const API_SERVER_PORT = "6443";
 const TOKEN_EXCHANGE_PORT = "12250";
 
-/** As many token exchanges at once; further ones wait for a connection. */
+/** Limits concurrent token exchanges; further ones wait for a connection. */
 const MAX_CONNECTIONS = 32;
 
 export function createCluster({ config, clock, files = OKE_FILES, clientCertificate }: ClusterOptions): Cluster {

@@ -12,7 +12,7 @@ export interface DomainError {
   readonly isUncertain: boolean;
 }
 
-/** Undefined if the token exchange is another one, or nothing is missing. */
+/** Undefined if the token exchange is not `identity-domain`, or if nothing is missing. */
 export async function domainErrorOf(
   { serviceAccounts, identityDomain }: Pick<Config, "serviceAccounts" | "identityDomain">,
   environment: Readonly<Record<string, string | undefined>>,

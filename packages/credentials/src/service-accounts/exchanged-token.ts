@@ -8,13 +8,13 @@ import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { fetchToken, type TokenWays } from "../tokens/registry-token.ts";
 
 export interface ExchangedTokenWays extends TokenWays {
-  /** Exchanges the service-account token, or returns the session of an earlier exchange. */
+  /** Exchanges the service-account token, or returns the session of an earlier token exchange. */
   session(): Promise<Expiring<SigningSession>>;
   /** The registry refuses this session, so `session` must not return it again. */
   onRefused(session: Expiring<SigningSession>): void;
 }
 
-/** Exchanges once more if the registry refuses the session. @throws as `fetchToken`, and the errors of the token exchange */
+/** Exchanges the token once more if the registry refuses the session. @throws as `fetchToken`, and the errors of the token exchange */
 export function fetchExchangedToken(
   registryHost: string,
   ways: ExchangedTokenWays,

@@ -1,6 +1,6 @@
 /**
- * Decides whose token a pull gets: the node's, or that of the pod's service account. Fails closed: without a token exchange, and if
- * it fails, the node's identity is used only if the configuration says so.
+ * Decides whose token a pull gets: the node's, or that of the pod's service account. Fails closed: without a token exchange, or
+ * after one that failed, the node's identity is used only if the configuration says so.
  */
 import type { CacheResult, RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";

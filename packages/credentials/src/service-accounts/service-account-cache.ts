@@ -58,7 +58,7 @@ const MAX_KNOWN_TOKENS = 4 * MAX_SUBJECTS;
 
 const TOKEN_EXCHANGE_LIMIT_MS = 12_000;
 
-/** Of a token's fetch: a token exchange, and a request as long as `upstream.timeout` is by default. */
+/** Limit of a token's fetch: a token exchange, and a request of at most the default of `upstream.timeout`. */
 const FETCH_LIMIT_MS = TOKEN_EXCHANGE_LIMIT_MS + 8_000;
 
 /** Part of a pull's time that is left for the registry if the token exchange is slow, but at most a third of it. */

@@ -17,7 +17,7 @@ import { createServiceAccountCache, type ServiceAccountCacheOptions } from "./se
 
 export interface ServiceAccounts {
   readonly pullTokens: PullTokens;
-  /** Subjects with a session; undefined if `serviceAccounts.tokenExchange` is `none`. */
+  /** Service accounts with a session; undefined if `serviceAccounts.tokenExchange` is `none`. */
   readonly serviceAccountCount: () => number | undefined;
   close(): Promise<void>;
 }

@@ -16,7 +16,7 @@ export interface ConfigStatus {
   refused(configError: ConfigError): void;
 }
 
-/** A file that is no configuration may have an error on each line. */
+/** A file that is not a configuration may have an error on each line. */
 const MAX_PLACES = 10;
 
 const TEXTS: Readonly<Record<ConfigInForce, string>> = {

@@ -20,7 +20,7 @@ export interface Snapshot {
   /** The configuration in force; used only if the next process cannot read its file. */
   readonly config?: unknown;
   readonly region: RegionInfo | undefined;
-  /** Encoded by the provider. */
+  /** Encoded by the identity provider. */
   readonly session: Expiring<unknown> | undefined;
   readonly tokens: readonly SavedToken[];
 }

@@ -8,7 +8,7 @@ import { finding } from "../finding.ts";
 const DRIFT_FROM_MS = 60_000;
 
 export const checkClock: Check = async ({ cloud, clock, registryHost }) => {
-  // Any response has a Date; the last one counts, as its service verifies signatures.
+  // Every response has a Date; the last one counts, because its service verifies signatures.
   await attempt(registryHost().then((host) => cloud.token(host)));
   await attempt(cloud.session());
   const offsets = cloud.requests.flatMap(({ url, response, service }) => {

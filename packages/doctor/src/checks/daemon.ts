@@ -46,7 +46,7 @@ export const checkDaemon: Check = async ({ config, files, clock, version }) => {
   return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${version}`)];
 };
 
-/** Only a token exchange shows whether the service that does it trusts the cluster. The daemon has tried one; doctor cannot. */
+/** Only a token exchange shows whether the exchanging service trusts the cluster. The daemon has tried one; doctor cannot. */
 function serviceAccountFindings({ serviceAccountFailure }: Status): Finding[] {
   if (serviceAccountFailure === null || serviceAccountFailure.secondsAgo > RECENT_SECONDS) return [];
   const { code, secondsAgo } = serviceAccountFailure;

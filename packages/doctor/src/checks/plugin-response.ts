@@ -75,7 +75,7 @@ async function imageToAsk({ image, imageName, registryHost }: CheckContext): Pro
   return "error" in host ? { error: causeOf(host.error) } : { value: `${host.value}/${ANY_REPOSITORY}` };
 }
 
-/** The registry token of a valid response, or the error of another one. */
+/** The registry token of a valid response, or what is wrong with an invalid one. */
 function tokenIn(
   result: ProgramResult,
   { apiVersion }: Invocation,

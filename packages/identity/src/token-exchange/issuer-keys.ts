@@ -14,7 +14,7 @@ import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 
 export interface IssuerKeys {
-  /** Also false if the keys cannot be read. This is no error, because Oracle then judges each token. */
+  /** Also false if the keys cannot be read. This is not an error, because Oracle then judges each token. */
   isSigned(token: Secret, signal: AbortSignal): Promise<boolean>;
 }
 

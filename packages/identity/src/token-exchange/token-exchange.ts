@@ -1,6 +1,6 @@
 /**
- * The interface of a token exchange: a pod's service-account token for a session of that service account at Oracle. It stores
- * nothing, renews nothing, and judges no token; Oracle does.
+ * The interface of a token exchange: it turns a pod's service-account token into a session of that service account at Oracle. It
+ * stores nothing, renews nothing, and judges no token; Oracle does.
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Secret } from "@ocir-broker/foundation/secret";

@@ -1,6 +1,6 @@
 /**
- * The simulated OKE cluster: the token exchange, a service-account token for a session of that account, as on port 12250 of a
- * cluster's API endpoint, and the API server's published keys. Answers as oci-go-sdk expects them
+ * The simulated OKE cluster: the token exchange of port 12250 of a cluster's API endpoint, which turns a service-account token into
+ * a session of that account, and the API server's published keys. Responds as oci-go-sdk expects
  * (common/auth/federation_client_oke_workload_identity.go).
  */
 import { createPublicKey, type KeyObject } from "node:crypto";

@@ -1,4 +1,4 @@
-/** One HTTP answer as a value, and functions that create one. The listener writes it to the socket. */
+/** One HTTP response as a value, and functions that create one. The listener writes it to the socket. */
 import { randomBytes } from "node:crypto";
 import type { ReceivedRequest } from "./received-request.ts";
 import { oracleError, type Refusal } from "./refusal.ts";
