@@ -36,7 +36,7 @@ function start({ limitMs = 10_000, sections, environment = {} }: Setting = {}): 
 const tokenOf = (serviceAccount: string) => simulator.serviceAccountToken({ namespace: "shop", serviceAccount });
 
 describe("createOneShotBroker", () => {
-  it("answers all who ask at once with one token, and asks for nothing else", async () => {
+  it("serves concurrent requests with one token, and requests nothing else", async () => {
     const broker = start();
     const images = Array.from({ length: 20 }, (_, index) => `${HOST}/acme/app-${index}`);
     const responses = await Promise.all(images.map((image) => broker.answer(requestFor(image))));
@@ -52,7 +52,7 @@ describe("createOneShotBroker", () => {
     });
   });
 
-  it("exchanges a pod's token as the daemon does, and fails closed", async () => {
+  it("exchanges a pod's token like the daemon, and fails closed", async () => {
     const broker = start();
     const ask = async (serviceAccount: string) =>
       broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken: await tokenOf(serviceAccount) }));
@@ -63,13 +63,13 @@ describe("createOneShotBroker", () => {
     expect(simulator.requests()["auth.x509"]).toBe(0);
   });
 
-  it("waits no longer than it is told to", async () => {
+  it("waits no longer than the given time", async () => {
     const broker = start({ limitMs: 300 });
     simulator.faults({ endpoint: "registry.token", hang: "before-headers" });
     expect(await broker.answer(requestFor(`${HOST}/acme/app`))).toMatchObject({ status: 504, outcome: "error" });
   });
 
-  it("probes no repository, and waits for none to be let in", async () => {
+  it("serves a token without a probe, even if access to the repository is not granted", async () => {
     const broker = start();
     simulator.iam({ granted: false, repository: "acme/app" });
     for (let call = 0; call < 2; call += 1) {
@@ -81,7 +81,7 @@ describe("createOneShotBroker", () => {
   it.each([
     ["no unit", {}],
     ["the kubelet's unit, which passes another secret", { CREDENTIALS_DIRECTORY: temporaryFolder() }],
-  ])("says that only the daemon has a secret that systemd passes, as a process of %s", async (_, environment) => {
+  ])("reports that only the daemon can read a systemd credential, in a process of %s", async (_, environment) => {
     const sections = {
       serviceAccounts: { tokenExchange: "identity-domain" },
       identityDomain: { url: "https://domain.test", authorization: "client", clientId: "app" },

@@ -87,7 +87,7 @@ function setUp(at = { group: true }) {
 }
 
 describe("RepositoryAccess.ask", () => {
-  it("knows nothing at first, and has the repository probed once in the background", async () => {
+  it("returns unknown at first, and probes the repository once in the background", async () => {
     const { access, clock, counts } = setUp();
     expect(access.ask(HOST, REPOSITORY)).toBe("unknown");
     expect(access.ask(HOST, REPOSITORY)).toBe("unknown");
@@ -100,7 +100,7 @@ describe("RepositoryAccess.ask", () => {
     expect(counts.probes).toBe(1);
   });
 
-  it("looks again at a working repository once its token has been renewed, ten minutes apart at the soonest", async () => {
+  it("probes a working repository again when its token was renewed, at most every ten minutes", async () => {
     const { access, clock, counts, renewToken } = setUp();
     access.ask(HOST, REPOSITORY);
     await clock.advance(1_000);
@@ -114,7 +114,7 @@ describe("RepositoryAccess.ask", () => {
     expect(counts.probes).toBe(2);
   });
 
-  it("probes again if the token was renewed while a probe was under way", async () => {
+  it("probes again if the token was renewed during a probe", async () => {
     const { access, clock, cloud, counts, renewToken } = setUp();
     cloud.latencyMs = 1_000;
     access.ask(HOST, REPOSITORY);
@@ -126,7 +126,7 @@ describe("RepositoryAccess.ask", () => {
     expect(counts.probes).toBe(2);
   });
 
-  it("asks every ten minutes at most where a probe says nothing", async () => {
+  it("probes at most every ten minutes if a probe is inconclusive", async () => {
     const { access, clock, cloud, counts } = setUp();
     cloud.hasManifest = false;
     for (let minute = 0; minute < 30; minute++) {
@@ -136,7 +136,7 @@ describe("RepositoryAccess.ask", () => {
     expect(counts.probes).toBe(3);
   });
 
-  it("tries a failed probe again after 30 s and keeps the mark as it was", async () => {
+  it("retries a failed probe after 30 s and leaves the mark unchanged", async () => {
     const { access, clock, cloud, counts, events } = setUp();
     cloud.isDown = true;
     access.ask(HOST, REPOSITORY);
@@ -151,7 +151,7 @@ describe("RepositoryAccess.ask", () => {
     expect(counts.probes).toBe(2);
   });
 
-  it("probes no more after close", async () => {
+  it("stops probing after close", async () => {
     const { access, clock, counts } = setUp();
     access.ask(HOST, REPOSITORY);
     access.close();
@@ -162,7 +162,7 @@ describe("RepositoryAccess.ask", () => {
 });
 
 describe("RepositoryAccess.heal", () => {
-  it("finds a late policy by looking again, without fetching anything", async () => {
+  it("finds a late policy by probing again, without fetching anything", async () => {
     const { cloud, counts, request, markDenied, events } = setUp();
     cloud.policy = false;
     await markDenied();
@@ -172,7 +172,7 @@ describe("RepositoryAccess.heal", () => {
     expect(events.map(({ type }) => type)).toEqual(["denied", "healed"]);
   });
 
-  it("fetches a session and a token for a late dynamic group, within the request that asks", async () => {
+  it("fetches a session and a token within the request when the dynamic group comes late", async () => {
     const { cloud, counts, request, markDenied } = setUp({ group: false });
     await markDenied();
     cloud.group = true;
@@ -180,7 +180,7 @@ describe("RepositoryAccess.heal", () => {
     expect(counts).toMatchObject({ sessions: 1, tokens: 1 });
   });
 
-  it("fetches at most every 30 s on average, and ever more rarely for a repository that goes on asking", async () => {
+  it("fetches at most every 30 s on average, and less and less often when one repository keeps asking", async () => {
     const { clock, counts, request, markDenied } = setUp({ group: false });
     await markDenied();
     const mintedAtS: number[] = [];
@@ -218,7 +218,7 @@ describe("RepositoryAccess.heal", () => {
     expect(clock.monotonicMs() - grantedAtMs).toBeLessThanOrEqual(withinS * 1_000);
   });
 
-  it("heals many pods that ask for one repository at once as soon as it heals one", async () => {
+  it("heals all pods together when they ask for one repository at once", async () => {
     const { cloud, clock, request, markDenied } = setUp({ group: false });
     cloud.latencyMs = 50;
     const askTogether = async () => {
@@ -235,7 +235,7 @@ describe("RepositoryAccess.heal", () => {
     expect(await askTogether()).toEqual(new Set(["working"]));
   });
 
-  it("does not make one repository wait because another one hammers", async () => {
+  it("does not delay one repository when requests for another are frequent", async () => {
     const { cloud, clock, forbidden, request, markDenied } = setUp({ group: false });
     forbidden.add("tenancy/forbidden");
     await markDenied();
@@ -252,7 +252,7 @@ describe("RepositoryAccess.heal", () => {
     expect(await request()).toBe("working");
   });
 
-  it("heals a second registry host 30 s after a grant although the first has just been served", async () => {
+  it("heals a second registry host 30 s after a grant even if the first was just served", async () => {
     const { cloud, clock, request, markDenied } = setUp({ group: false });
     await markDenied();
     await markDenied(REPOSITORY, OTHER_HOST);
@@ -266,7 +266,7 @@ describe("RepositoryAccess.heal", () => {
     expect(await request(REPOSITORY, HOST)).toBe("working");
   });
 
-  it("fetches one session for hosts that ask together, and looks once for all who ask about a repository", async () => {
+  it("fetches one session for concurrent hosts, and probes once for concurrent requests for a repository", async () => {
     const { cloud, clock, counts, access, markDenied } = setUp({ group: false });
     await markDenied();
     await markDenied("tenancy/two");
@@ -284,7 +284,7 @@ describe("RepositoryAccess.heal", () => {
     expect(counts).toEqual({ probes: probesBefore + 6, sessions: 1, tokens: 2 });
   });
 
-  it("answers after the wait that it is given, and goes on meanwhile", async () => {
+  it("returns after the given wait, and continues in the background", async () => {
     const { cloud, clock, access, markDenied } = setUp();
     cloud.policy = false;
     await markDenied();
@@ -297,7 +297,7 @@ describe("RepositoryAccess.heal", () => {
     expect(access.ask(HOST, REPOSITORY)).toBe("working");
   });
 
-  it("answers at once when it has just looked", async () => {
+  it("returns at once when it has just probed", async () => {
     const { cloud, counts, request, markDenied } = setUp();
     cloud.policy = false;
     await markDenied();
@@ -307,7 +307,7 @@ describe("RepositoryAccess.heal", () => {
     expect(counts.probes).toBe(probes);
   });
 
-  it("leaves everything as it is in an outage", async () => {
+  it("changes nothing during an outage", async () => {
     const { cloud, clock, counts, events, request, markDenied } = setUp({ group: false });
     await markDenied();
     await request();
@@ -318,7 +318,7 @@ describe("RepositoryAccess.heal", () => {
     expect(events.at(-1)?.type).toBe("probe-failed");
   });
 
-  it("survives a session that cannot be fetched", async () => {
+  it("recovers when a session cannot be fetched", async () => {
     const { cloud, clock, events, access, markDenied } = setUp({ group: false });
     await markDenied();
     cloud.latencyMs = 100;

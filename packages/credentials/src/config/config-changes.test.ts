@@ -25,7 +25,7 @@ it.each([
   expect(changesBetween(configOf(before), configOf(after))).toEqual({ live, atRestart });
 });
 
-it("reloaded leaves only what takes a restart still to be told", () => {
+it("reloaded leaves only the changes that need a restart to be reported", () => {
   const before = configOf("log: {level: warn}\nregistries: {prefetch: []}");
   const after = configOf("log: {level: debug}\nregistries: {extraHosts: [a.example]}\nrequest: {deadline: 5s}");
   expect(changesBetween(reloaded(before, after), after)).toEqual({ live: [], atRestart: ["request.deadline"] });

@@ -21,14 +21,14 @@ describe("loadConfig", () => {
     expect(loadConfig({ environment: {} }).log.level).toBe("debug");
   });
 
-  it("says that the configuration is unreadable if there is no copy", () => {
+  it("reports an unreadable configuration if there is no copy", () => {
     files = {};
     expect(() => loadConfig({ environment: {} })).toThrow(
       expect.objectContaining({ code: "config-unreadable", message: expect.stringContaining("/etc/ocir-broker/") }),
     );
   });
 
-  it("never reads the copy in the place of a file that is named", () => {
+  it("never reads the copy instead of a named file", () => {
     files = COPY;
     expect(() => loadConfig({ path: "/etc/other.yaml", environment: {} })).toThrow("/etc/other.yaml");
   });

@@ -49,7 +49,7 @@ describe("loadLenientConfig", () => {
     ["a list instead of sections", "- a", ""],
     ["what cannot be parsed, from its first line on", "proxy: {https: 'http://p:1'}\nregistries: [", ""],
     ["one key given twice", "log: {level: debug}\nlog: {level: debug}", ""],
-  ])("leaves out %s, keeps the rest, and says what is wrong", (_what, text, valid) => {
+  ])("leaves out %s, keeps the rest, and reports the errors", (_what, text, valid) => {
     writeFileSync(path, text);
     const { config, inForce, configError } = loadLenientConfig({ path, environment: {} });
     expect(differences(config, configOf(valid))).toEqual([]);
@@ -57,7 +57,7 @@ describe("loadLenientConfig", () => {
     expect(configError).toMatchObject({ code: "config-invalid", message: expect.stringContaining(path) });
   });
 
-  it("says nothing of a file that is valid", () => {
+  it("reports no error if the file is valid", () => {
     writeFileSync(path, "log: {level: debug}");
     expect(loadLenientConfig({ path, environment: {} })).toEqual({
       config: configOf("log: {level: debug}"),
@@ -75,13 +75,13 @@ describe("loadLenientConfig", () => {
     expect({ ...rest, config }).toMatchObject({ inForce: "defaults", config: configOf(inForce) });
   });
 
-  it("takes the defaults for a file that cannot be read, and says so", () => {
+  it("uses the defaults and reports an error if the file cannot be read", () => {
     const { config, configError } = loadLenientConfig({ path, environment: { HTTPS_PROXY: "http://p:1" } });
     expect(config.proxy.https).toBe("http://p:1");
     expect(configError).toMatchObject({ code: "config-unreadable" });
   });
 
-  it("takes the configuration before for a file that cannot be read or parsed, and for no other", () => {
+  it("uses the previous configuration only if the file cannot be read or parsed", () => {
     const config = configOf("auth: {endpoint: 'https://before.example'}");
     const load = () => loadLenientConfig({ path, environment: {} }, () => config);
     expect(load()).toMatchObject({ config, inForce: "before", configError: { code: "config-unreadable" } });
@@ -91,7 +91,7 @@ describe("loadLenientConfig", () => {
     expect(load()).toMatchObject({ config: { auth: {} }, inForce: "valid-part" });
   });
 
-  it("leaves out a variable that is not valid", () => {
+  it("leaves out an invalid environment variable", () => {
     writeFileSync(path, "log: {level: debug}");
     const environment = { OCI_METADATA_BASE_URL: "http://example.com", NO_PROXY: "a" };
     const { config, configError } = loadLenientConfig({ path, environment });

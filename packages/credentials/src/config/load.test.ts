@@ -35,7 +35,7 @@ function errorsOf(text: string, environment?: Environment): readonly string[] {
 }
 
 describe("checkConfig", () => {
-  it.each(["", "# all commented out\n", "---\n", "{}"])("takes %j for the defaults", (text) => {
+  it.each(["", "# all commented out\n", "---\n", "{}"])("returns the defaults for %j", (text) => {
     expect(configOf(text)).toEqual({
       sockets: { credentials: "/run/ocir-broker/credentials.sock", health: "/run/ocir-broker/health.sock" },
       request: { deadline: "15s" },
@@ -74,21 +74,21 @@ describe("checkConfig", () => {
       },
     },
     { user: { configFile: "~/oci/config" } },
-  ])("takes %j, besides defaults and examples", (sections) => {
+  ])("accepts %j, besides defaults and examples", (sections) => {
     expect(configOf(sections)).toMatchObject(sections);
   });
 
   it.each([
     ["a.example:443", "a.example"],
     ["a.example:4430", "a.example:4430"],
-  ])("takes the registry host %s for %s, as 443 is the default port", (host, key) => {
+  ])("reads the registry host %s as %s, because 443 is the default port", (host, key) => {
     const registries = { extraHosts: [host], prefetch: [host], endpoints: { [host]: "https://x" } };
     expect(configOf({ registries })).toMatchObject({
       registries: { extraHosts: [key], prefetch: [key], endpoints: { [key]: "https://x" } },
     });
   });
 
-  it("reports all errors at once, each with its path and what was there", () => {
+  it("reports all errors at once, each with its path and the value found", () => {
     const text = `
 sockets: { credentials: relative.sock }
 request: { deadline: 40s }
@@ -130,11 +130,11 @@ surprise: 1
       "identityDomain: {url: 'http://127.0.0.1'}",
       'line 1: identityDomain.url: must be an https URL without a path (got "http://127.0.0.1")',
     ],
-  ])("says what is wrong with %j", (text, error) => {
+  ])("describes the error in %j", (text, error) => {
     expect(errorsOf(text)).toEqual([error]);
   });
 
-  it("counts lines to the wrong key or element, through anchors and comments", () => {
+  it("reports the line of the wrong key or element, also with anchors and comments", () => {
     const text = [
       "# A comment",
       "registries:",
@@ -165,7 +165,7 @@ surprise: 1
     ["deadline: 3s", "request.deadline"],
     ["log: {x: 1}", undefined],
     ["tiemout: 1s", undefined],
-  ])("asks of an unknown key whether a known one is meant: %s", (text, meant) => {
+  ])("suggests a known key for an unknown one: %s", (text, meant) => {
     const [error] = errorsOf(text);
     expect(error?.replace(/^.*unknown key/, "")).toBe(meant === undefined ? "" : `, did you mean ${meant}?`);
   });
@@ -179,7 +179,7 @@ surprise: 1
     ["http://10.0.0.1", false],
     ["auth.example", false],
     ["", false],
-  ])("takes %j for an endpoint: %j", (endpoint, isAccepted) => {
+  ])("accepts %j as an endpoint: %j", (endpoint, isAccepted) => {
     expect(errorsOf(JSON.stringify({ auth: { endpoint } }))).toHaveLength(isAccepted ? 0 : 1);
   });
 
@@ -191,7 +191,7 @@ surprise: 1
     ["http://user:pass word@proxy", false],
     ['http://user:pass"word@proxy', false],
     ["http://", false],
-  ])("takes %j for a proxy: %j", (https, isAccepted) => {
+  ])("accepts %j as a proxy: %j", (https, isAccepted) => {
     expect(errorsOf(JSON.stringify({ proxy: { https } }))).toHaveLength(isAccepted ? 0 : 1);
   });
 
@@ -204,11 +204,11 @@ surprise: 1
       { HTTPS_PROXY: "", https_proxy: "http://proxy:1", NO_PROXY: "", no_proxy: "b" },
       { proxy: { https: "http://proxy:1", noProxy: "b" } },
     ],
-  ])("takes %s", (_what, file, environment, expected) => {
+  ])("accepts %s", (_what, file, environment, expected) => {
     expect(configOf(file, environment)).toMatchObject(expected);
   });
 
-  it("shows no proxy's password in an error", () => {
+  it("shows no proxy password in an error", () => {
     expect(
       errorsOf("proxi: http://user:hunter2@proxy", { HTTPS_PROXY: "ftp://user:hunter2@proxy" }).join(),
     ).not.toContain("hunter2");
@@ -224,12 +224,12 @@ it.each([
     ["line 1: registries.extraHosts: must be a list of registry hosts (got a mapping)"],
   ],
   ["log: {level: [hunter2]}", ["line 1: log.level: must be error, warn, info, debug or trace (got a list)"]],
-])("checkConfig names the key and not the value of %j, which may be a secret", (text, errors) => {
+])("checkConfig names the key but not the value of %j, which may be a secret", (text, errors) => {
   expect(checkConfig(text)).toMatchObject({ errors });
 });
 
 describe("printConfig", () => {
-  it("prints what checkConfig reads back, without passwords", () => {
+  it("prints a text that checkConfig reads back, without passwords", () => {
     const config = configOf("proxy: { https: 'http://user:hunter2@proxy:1' }\nregistries: { prefetch: [iad.ocir.io] }");
     const printed = printConfig(config);
     expect(printed).toContain("http://[withheld]@proxy:1");
@@ -261,7 +261,7 @@ it.each([
   ["canary: 1\nproxy:\n  canary: x", ["line 3: an unknown key in proxy", "line 1: an unknown key"]],
   ["registries: {endpoints: {canary: ftp}}", ["line 1: registries.endpoints"]],
   ["a: *canary", ["the file is not YAML"]],
-])("places of the errors in %j name no value and no key that is not the schema's", (text, places) => {
+])("error places in %j name no value, and no key outside the schema", (text, places) => {
   expect(checkConfig(text)).toMatchObject({ places });
   expect(places.join()).not.toContain("canary");
 });
@@ -277,20 +277,20 @@ describe("durationMs", () => {
   });
 });
 
-it("checkConfig lists each error on a line of its own, whatever letters a key has", () => {
+it("checkConfig lists each error on its own line, whatever characters a key has", () => {
   expect(checkConfig('"a\\nb\\e[2J": 1')).toMatchObject({ errors: ["line 1: a\\u{a}b\\u{1b}[2J: unknown key"] });
 });
 
 describe("loadConfig", () => {
   const directory = temporaryFolder();
 
-  it("reads the file that it is given", () => {
+  it("reads the given file", () => {
     const path = join(directory, "good.yaml");
     writeFileSync(path, "log: { level: debug }");
     expect(loadConfig({ path, environment: {} }).log.level).toBe("debug");
   });
 
-  it("does without the default file", () => {
+  it("uses the defaults if the default file is missing", () => {
     expect(loadConfig({ environment: {} }).log.level).toBe("info");
   });
 
@@ -299,7 +299,7 @@ describe("loadConfig", () => {
     ["\0", /: (?:ERR_INVALID_ARG_VALUE|there is no such file or folder)$/],
     ["pipe", /: it is a pipe, socket or device, not a file$/],
     [".", /: it is a folder, not a file$/],
-  ])("wants the file that it is told to read, case %#", (name, what) => {
+  ])("fails if a named file is missing, case %#", (name, what) => {
     const path = join(directory, name);
     if (name === "pipe") execFileSync("mkfifo", [path]);
     expect(() => loadConfig({ path, environment: {} })).toThrow(
@@ -307,7 +307,7 @@ describe("loadConfig", () => {
     );
   });
 
-  it("names the code of an error that no system call has caused", () => {
+  it("reports the code of an error that no system call caused", () => {
     const path = 5 as unknown as string;
     expect(() => loadConfig({ path, environment: {} })).toThrow(/: ERR_INVALID_ARG_TYPE$/);
   });

@@ -20,7 +20,7 @@ function setUp() {
 }
 
 describe("createDockerCredentials", () => {
-  it("answers with the host's token under the server URL as it was written", async () => {
+  it("returns the host's token under the server URL as it was written", async () => {
     const { ask, get } = setUp();
     const { body, ...rest } = await ask("https://IAD.ocir.io/v1/\n");
     expect(rest).toEqual({
@@ -34,7 +34,7 @@ describe("createDockerCredentials", () => {
     expect(get).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 15_000 });
   });
 
-  it("says for another's registry what lets a client go on without credentials", async () => {
+  it("reports missing credentials for a foreign registry, so that a client continues without them", async () => {
     const { ask, get } = setUp();
     const { status, body, outcome } = await ask("https://index.docker.io/v1/");
     expect([status, outcome]).toEqual([404, "foreign"]);
@@ -42,13 +42,13 @@ describe("createDockerCredentials", () => {
     expect(get).not.toHaveBeenCalled();
   });
 
-  it("knows a registry by its port 443 too", async () => {
+  it("accepts a registry host with port 443", async () => {
     const { ask, get } = setUp();
     expect((await ask(`${HOST}:443`)).body.toString()).toContain(`"ServerURL":"${HOST}:443"`);
     expect(get).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 15_000 });
   });
 
-  it("waits no longer than the deadline in all", async () => {
+  it("waits no longer than the deadline in total", async () => {
     const { ask, clock, get, isAllowed } = setUp();
     isAllowed.mockImplementation(async () => {
       await clock.advance(16_000);
@@ -58,7 +58,7 @@ describe("createDockerCredentials", () => {
     expect(get).toHaveBeenCalledExactlyOnceWith(HOST, { waitMs: 0 });
   });
 
-  it("makes a response of whatever goes wrong", async () => {
+  it("returns a response for every error", async () => {
     const { ask, get } = setUp();
     get.mockRejectedValue(new Error("secret text"));
     const failed = await ask(HOST);

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { errorResponse, errorResponseOf } from "./error-response.ts";
 
 describe("errorResponse", () => {
-  it.each(Object.keys(ERROR_TABLE) as ErrorCode[])("says %s in one printable line of at most 512 bytes", (code) => {
+  it.each(Object.keys(ERROR_TABLE) as ErrorCode[])("reports %s in one printable line of at most 512 bytes", (code) => {
     const { status, contentType, body } = errorResponse(code);
     expect(status).toBeGreaterThanOrEqual(400);
     expect(contentType).toBe("text/plain; charset=utf-8");
@@ -20,12 +20,12 @@ describe("errorResponseOf", () => {
     Object.assign(new Error("secret text"), { code: "constructor" }),
     new Error("secret text"),
     "secret text",
-  ])("shows nothing of %o but a code that is known", (error) => {
+  ])("shows only a known code of %o", (error) => {
     expect(errorResponseOf(error).body.toString()).toMatch(/^ocir-broker: (timeout|internal): /);
     expect(errorResponseOf(error).body.toString()).not.toContain("secret");
   });
 
-  it("says which rule an image breaks, and nothing of the image", () => {
+  it("names the rule that an image breaks, and shows nothing of the image", () => {
     const error = new OcirError("image-invalid", "image", { reason: imageErrorOf("iad.ocir.io/Acme") });
     expect(errorResponseOf(error).body.toString()).toBe(
       "ocir-broker: image-invalid: the image's name is invalid: its repository has a character in upper case; check the pod's image name\n",

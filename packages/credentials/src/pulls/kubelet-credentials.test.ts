@@ -54,7 +54,7 @@ describe("createKubeletCredentials", () => {
     },
   );
 
-  it("does not probe what says nothing about a token", async () => {
+  it("does not probe an image that says nothing about a token", async () => {
     const { passwordOf, parts } = setUp();
     expect(await passwordOf(`${HOST}/oracle/oke-public-pause`)).toBe("first");
     expect(parts.ask).not.toHaveBeenCalled();
@@ -74,7 +74,7 @@ describe("createKubeletCredentials", () => {
     expect([passwordIn(healed, HOST), healed.outcome]).toEqual(["second", "hit"]);
   });
 
-  it("hands out no token that ended while it was healing", async () => {
+  it("serves no token that expired during healing", async () => {
     const { answer, parts } = setUp();
     parts.ask.mockReturnValue("denied");
     parts.heal.mockImplementation(async () => {
@@ -85,7 +85,7 @@ describe("createKubeletCredentials", () => {
     expect(failed.body.toString()).toMatch(/^ocir-broker: refused: /);
   });
 
-  it("leaves a healing no more than 5 s, nor more than is left of the deadline", async () => {
+  it("limits healing to 5 s and to the time left before the deadline", async () => {
     const { answer, parts, clock } = setUp();
     parts.ask.mockReturnValue("denied");
     await answer(requestFor(`${HOST}/ns/app`));
@@ -98,7 +98,7 @@ describe("createKubeletCredentials", () => {
     expect(parts.heal).toHaveBeenLastCalledWith(HOST, "ns/app", 2_000);
   });
 
-  it("keeps nothing of a pod's token in memory", async () => {
+  it("keeps no part of a pod's token in memory", async () => {
     const { answer } = setUp();
     // The test must not hold the text that it looks for, so it only has the bytes.
     const canary = Buffer.from("706f642d746f6b656e2d63616e617279", "hex");
@@ -116,7 +116,7 @@ describe("createKubeletCredentials", () => {
     expect(await answer(body)).toMatchObject({ status: 200 });
   });
 
-  it("makes a response of whatever goes wrong, and says for which image", async () => {
+  it("returns a response for every error, and names the image", async () => {
     const { answer, parts } = setUp();
     parts.get.mockRejectedValue(new Error("secret text"));
     const failed = await answer(requestFor(`${HOST}/ns/app`));
@@ -129,7 +129,7 @@ describe("createKubeletCredentials", () => {
     expect((await answer(Buffer.from("{"))).image).toBeUndefined();
   });
 
-  it("takes port 443 as the same registry, under a key that is spelled as the image is", async () => {
+  it("treats port 443 as the same registry, under a key spelled like the image", async () => {
     const { answer, parts, clock } = setUp();
     const { auth } = JSON.parse((await answer(requestFor("IAD.ocir.io:443/ns/app"))).body.toString());
     const deadlineAtMs = clock.monotonicMs() + 15_000;

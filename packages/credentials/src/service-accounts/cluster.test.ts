@@ -75,12 +75,12 @@ describe("createCluster", () => {
         return {};
       },
     ],
-  ])("reaches the cluster of the kubeconfig's context, with its authority from %s", async (_name, ca) => {
+  ])("reaches the cluster of the kubeconfig's context, with its CA from %s", async (_name, ca) => {
     writeKubeconfig(ca());
     expect(await ask(clusterOf())).toBe(401);
   });
 
-  it("prefers the configuration's address and authority", async () => {
+  it("prefers the address and CA of the configuration", async () => {
     writeKubeconfig({}, "https://127.0.0.1:1");
     const caFile = write("cluster.crt", simulator.clusterCaCertificate);
     expect(await ask(clusterOf({ apiServer: simulator.clusterUrl.origin, caFile }))).toBe(401);
@@ -91,12 +91,12 @@ describe("createCluster", () => {
     expect(await ask(clusterOf())).toBe("cluster-unknown");
   });
 
-  it("trusts no authority but the cluster's", async () => {
+  it("trusts only the cluster's CA", async () => {
     const caFile = write("region.crt", simulator.caCertificate ?? "");
     expect(await ask(clusterOf({ apiServer: simulator.clusterUrl.origin, caFile }))).toBe("tls");
   });
 
-  it("takes port 12250 of the API server's host for the token exchange, unless another is named", async () => {
+  it("uses port 12250 of the API server's host for the token exchange unless another is configured", async () => {
     write("ca.crt", simulator.clusterCaCertificate);
     write("oke-apiserver", "10.0.0.6\n");
     const found = clusterOf();
@@ -120,7 +120,7 @@ describe("createCluster", () => {
         writeKubeconfig({}, "http://127.0.0.1");
       },
     ],
-  ])("knows no cluster if %s, and finds it as soon as it is there", async (_name, make) => {
+  ])("finds no cluster if %s, and finds it once the files are valid", async (_name, make) => {
     make();
     const cluster = clusterOf();
     expect(() => cluster.apiServer()).toThrow(expect.objectContaining({ code: "cluster-unknown" }));

@@ -26,7 +26,7 @@ function createTokens(isSigned: boolean) {
   return { clock, serviceAccounts };
 }
 
-it("createServiceAccountCache keeps nothing of a pod's token in memory once it is verified, or accepted", async () => {
+it("createServiceAccountCache keeps no part of a pod's token once it is verified or accepted", async () => {
   const nodes = [createTokens(true), createTokens(false)];
   async function pull(): Promise<void> {
     const token = ({ clock }: (typeof nodes)[number]): Secret =>

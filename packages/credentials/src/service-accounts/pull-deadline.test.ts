@@ -63,27 +63,33 @@ it.each<[what: string, Durations, endsAtMs: number]>([
   ["keys never arrive", { keysMs: 60_000, exchangeMs: 7_000, registryMs: 1_000 }, 12_000],
   ["the token exchange is slow", { keysMs: 0, exchangeMs: 11_000, registryMs: 1_000 }, 12_000],
   ["token exchange and registry are slow", { keysMs: 0, exchangeMs: 7_000, registryMs: 7_000 }, 14_000],
-])("a pull whose %s gets its token before the deadline of 15 s", async (_what, durations, endsAtMs) => {
-  const { clock, pull, exchange } = setUp(durations);
-  const pulled = pull(15_000);
-  await clock.advance(60_000);
-  expect(await pulled).toEqual({ end: "miss", atMs: endsAtMs });
-  expect(exchange).toHaveBeenCalledOnce();
-});
+])(
+  "createServiceAccountCache returns a token before the deadline of 15 s when %s",
+  async (_what, durations, endsAtMs) => {
+    const { clock, pull, exchange } = setUp(durations);
+    const pulled = pull(15_000);
+    await clock.advance(60_000);
+    expect(await pulled).toEqual({ end: "miss", atMs: endsAtMs });
+    expect(exchange).toHaveBeenCalledOnce();
+  },
+);
 
 it.each<[what: string, Durations, waitMs: number, next: string]>([
   ["a token exchange after slow keys", { keysMs: 7_000, exchangeMs: 10_000, registryMs: 0 }, 15_000, "miss"],
   ["a token exchange", { keysMs: 0, exchangeMs: 11_000, registryMs: 0 }, 9_000, "miss"],
   ["a registry", { keysMs: 0, exchangeMs: 8_000, registryMs: 8_000 }, 15_000, "hit"],
-])("%s too slow for one pull is finished for the next one", async (_what, durations, waitMs, next) => {
-  const { clock, pull, exchange, send } = setUp(durations);
-  const pulled = pull(waitMs);
-  await clock.advance(16_000);
-  const later = pull(15_000);
-  await clock.advance(60_000);
-  const { end, atMs } = await pulled;
-  expect(end).toBe("wait-timeout");
-  expect(atMs).toBeLessThanOrEqual(waitMs);
-  expect(await later).toEqual({ end: next, atMs: 16_000 });
-  expect([exchange.mock.calls.length, send.mock.calls.length]).toEqual([1, 1]);
-});
+])(
+  "createServiceAccountCache completes %s for the next pull when it is too slow for one",
+  async (_what, durations, waitMs, next) => {
+    const { clock, pull, exchange, send } = setUp(durations);
+    const pulled = pull(waitMs);
+    await clock.advance(16_000);
+    const later = pull(15_000);
+    await clock.advance(60_000);
+    const { end, atMs } = await pulled;
+    expect(end).toBe("wait-timeout");
+    expect(atMs).toBeLessThanOrEqual(waitMs);
+    expect(await later).toEqual({ end: next, atMs: 16_000 });
+    expect([exchange.mock.calls.length, send.mock.calls.length]).toEqual([1, 1]);
+  },
+);

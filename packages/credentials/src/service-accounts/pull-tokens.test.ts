@@ -65,7 +65,7 @@ describe("createPullTokens", () => {
     },
   );
 
-  it("gives no token if the token exchange fails, and the node's only if the configuration allows it", async () => {
+  it("returns no token if the token exchange fails, unless the configuration allows the node's token", async () => {
     const refused = Object.assign(new Error(), { code: "cluster-basic" });
     const closed = setUp();
     closed.own.mockRejectedValue(refused);

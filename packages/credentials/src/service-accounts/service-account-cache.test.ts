@@ -82,7 +82,7 @@ function asked() {
 }
 
 describe("createServiceAccountCache", () => {
-  it("gives each service account its own token, for one token exchange and one fetch each, however many pods ask", async () => {
+  it("fetches one token per service account with one token exchange, however many pods ask", async () => {
     const pods = Array.from({ length: 20 }, (_, pod) => issue({ serviceAccount: `puller-${pod % 5}` }));
     const results = await Promise.all((await Promise.all(pods)).map((token) => get(token)));
     expect(results.map(subjectOf)).toEqual(results.map((_, pod) => `shop/puller-${pod % 5}`));
@@ -91,7 +91,7 @@ describe("createServiceAccountCache", () => {
     expect(serviceAccounts.serviceAccountCount()).toBe(5);
   });
 
-  it("uses a session for all registry hosts, and keeps their tokens apart", async () => {
+  it("uses one session for all registry hosts, and a separate token for each", async () => {
     const token = await issue();
     expect(await get(token, "fra.ocir.io")).not.toBe(await get(token));
     expect(asked()).toEqual({ exchanges: 1, tokens: 2, keys: 1 });
@@ -102,19 +102,19 @@ describe("createServiceAccountCache", () => {
     expect(asked()).toMatchObject({ tokens: 0 });
   });
 
-  it("knows a service account that was deleted and created again as a new one", async () => {
+  it("treats a service account that was deleted and created again as a new one", async () => {
     const first = await get(await issue());
     expect(await get(await issue({ uid: randomUUID() }))).not.toBe(first);
     expect(await get(await issue())).toBe(first);
   });
 
-  it("does not share what it cached with the same service account's token for another audience", async () => {
+  it("does not share a cached token with a token for another audience of the same service account", async () => {
     await get(await issue());
     await expect(get(await issue({ audience: "vault" }))).rejects.toMatchObject({ code: "cluster-token-refused" });
     expect(asked()).toEqual({ exchanges: 2, tokens: 1, keys: 1 });
   });
 
-  it("has Oracle judge each token if the cluster's keys cannot be read, and then shares what it accepted", async () => {
+  it("lets Oracle verify each token if the cluster's keys cannot be read, and shares accepted ones", async () => {
     simulator.faults({ endpoint: "cluster.keys", status: 403 });
     const [one, two] = [await issue(), await issue()];
     const first = await get(one);
@@ -125,7 +125,7 @@ describe("createServiceAccountCache", () => {
   it.each([
     ["with the cluster's keys", false],
     ["without them", true],
-  ])("gives nothing for a token with another's claims and no valid signature, %s", async (_name, isBlind) => {
+  ])("refuses a token with copied claims and no valid signature, %s", async (_name, isBlind) => {
     if (isBlind) simulator.faults({ endpoint: "cluster.keys", status: 403 });
     const genuine = await issue();
     await get(genuine);
@@ -134,14 +134,14 @@ describe("createServiceAccountCache", () => {
     await expect(get(forged)).rejects.toMatchObject({ code: "cluster-token-refused" });
   });
 
-  it("gives nothing for a token that has ended, though the service account's token is cached", async () => {
+  it("refuses an expired token even if the service account's token is cached", async () => {
     const short = await issue({ lifeMs: 600_000 });
     await get(short);
     await now.advance(601_000);
     await expect(get(short)).rejects.toMatchObject({ code: "service-account-token-expired" });
   });
 
-  it("fetches nothing by itself, and renews when a pod asks after half of the life", async () => {
+  it("fetches nothing without a request, and renews at a pod's request after half of the life", async () => {
     const first = await get(await issue());
     await now.advance(40 * 60_000);
     expect(asked()).toMatchObject({ exchanges: 1, tokens: 1 });
@@ -151,7 +151,7 @@ describe("createServiceAccountCache", () => {
     expect(asked()).toMatchObject({ exchanges: 2, tokens: 2 });
   });
 
-  it("keeps a registry token no longer than the configuration says", async () => {
+  it("keeps a registry token no longer than the configuration allows", async () => {
     start({ longestTokenLife: "5m" });
     const token = await issue();
     const first = await get(token);
@@ -159,13 +159,13 @@ describe("createServiceAccountCache", () => {
     expect(await get(token)).not.toBe(first);
   });
 
-  it("exchanges again if the registry refuses the session, once", async () => {
+  it("repeats the exchange once if the registry refuses the session", async () => {
     simulator.faults({ endpoint: "registry.token", times: 1, status: 401 });
     expect(subjectOf(await get(await issue()))).toBe("shop/puller");
     expect(asked()).toMatchObject({ exchanges: 2 });
   });
 
-  it("refuses a token of another audience than the configured one, without asking anybody", async () => {
+  it("refuses a token for an audience that is not configured, without any request", async () => {
     start({ audience: "ocir" });
     await expect(get(await issue())).rejects.toMatchObject({ code: "service-account-token-audience" });
     expect(asked()).toEqual({ exchanges: 0, tokens: 0, keys: 0 });

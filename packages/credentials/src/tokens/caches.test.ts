@@ -77,14 +77,14 @@ function setUp(options: { deadlineMs?: number } = {}) {
 }
 
 describe("createTokenCache", () => {
-  it("makes one session and one token for all who ask at once", async () => {
+  it("fetches one session and one token for concurrent requests", async () => {
     const { get, counts } = setUp();
     const results = await Promise.all(Array.from({ length: 50 }, get));
     expect(new Set(results.map(({ entry }) => entry.value.reveal())).size).toBe(1);
     expect(counts).toEqual({ sessions: 1, tokens: 1 });
   });
 
-  it("refuses a foreign host, whatever the caller, without a session or a request", async () => {
+  it("refuses a foreign host for every caller, without a session or a request", async () => {
     const { clock, counts, tokens } = setUp();
     const host = `${HOST}.example`;
     tokens.pin(host);
@@ -94,7 +94,7 @@ describe("createTokenCache", () => {
     expect(counts).toEqual({ sessions: 0, tokens: 0 });
   });
 
-  it("gives an attempt as long as the request's deadline", async () => {
+  it("lets an attempt take as long as the request's deadline", async () => {
     const { get, clock, cloud, counts } = setUp({ deadlineMs: 19_000 });
     cloud.latencyMs = 18_000;
     const asked = get();
@@ -103,7 +103,7 @@ describe("createTokenCache", () => {
     expect(counts.tokens).toBe(1);
   });
 
-  it("serves a token to its end through an outage of everything, never longer, and recovers", async () => {
+  it("serves a token until it expires during a total outage, never longer, and recovers", async () => {
     const { get, clock, cloud } = setUp();
     const { entry } = await get();
     cloud.isDown = true;
@@ -123,7 +123,7 @@ describe("createTokenCache", () => {
     expect((await get()).entry.expiresAtMs).toBeGreaterThan(entry.expiresAtMs);
   });
 
-  it("signs with a new session when the registry refuses the one it has, and only with that", async () => {
+  it("signs with a new session, and only that one, when the registry refuses the current one", async () => {
     const { get, cloud, counts, sessionsUsed, refresh } = setUp();
     await get();
     cloud.status = 401;
@@ -132,7 +132,7 @@ describe("createTokenCache", () => {
     expect(sessionsUsed).toEqual(["session-1", "session-1", "session-2"]);
   });
 
-  it("takes a newer session if there is one by then, and makes none more often than every 30 s on average", async () => {
+  it("uses a newer session if one exists by then, and creates at most one every 30 s on average", async () => {
     const { get, cloud, clock, counts, refresh, sessions } = setUp();
     await get();
     cloud.status = 401;
@@ -144,7 +144,7 @@ describe("createTokenCache", () => {
     expect(sessions.peek(SESSION)).toBeDefined();
   });
 
-  it("keeps session and token when no better session is to be had", async () => {
+  it("keeps session and token when no better session is available", async () => {
     const { get, cloud, refresh, sessions } = setUp();
     const { entry } = await get();
     const session = sessions.peek(SESSION);
@@ -155,7 +155,7 @@ describe("createTokenCache", () => {
     expect((await get()).entry).toBe(entry);
   });
 
-  it("reports the session's error at the request's deadline, not that the time is over", async () => {
+  it("reports the session's error at the request's deadline, not a timeout", async () => {
     const { get, cloud, clock } = setUp();
     cloud.sessionFails = true;
     const error = get().catch((reason: unknown) => reason);
@@ -163,7 +163,7 @@ describe("createTokenCache", () => {
     expect(await error).toMatchObject({ code: "federation-unreachable" });
   });
 
-  it("tries another session for nothing but a 401", async () => {
+  it("tries another session only after a 401", async () => {
     const { get, cloud, clock, counts } = setUp();
     cloud.status = 403;
     await expect(get()).rejects.toMatchObject({ code: "registry-forbidden" });
@@ -171,7 +171,7 @@ describe("createTokenCache", () => {
     expect(counts.sessions).toBe(1);
   });
 
-  it("fetches a token that failed without a session as soon as there is one", async () => {
+  it("fetches a token as soon as there is a session, if it failed for lack of one", async () => {
     const { clock, cloud, counts, tokens, sessions } = setUp();
     cloud.sessionFails = true;
     sessions.pin(SESSION);

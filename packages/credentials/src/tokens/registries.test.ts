@@ -5,7 +5,7 @@ import { createRegistries, isAllowedNow } from "./registries.ts";
 
 const homeRegion = { get: () => Promise.reject(new Error("no region")) };
 
-it("Registries gives tokens to the hosts of the configuration in force, and to no others", () => {
+it("Registries allows only the hosts of the current configuration", () => {
   const registries = createRegistries(configOf("registries: {extraHosts: [a.example]}"), homeRegion);
   const allowed = () => ["a.example", "b.example", "iad.ocir.io"].map((host) => registries.isAllowed(host, 0));
   expect(allowed()).toEqual([true, false, true]);
@@ -13,7 +13,7 @@ it("Registries gives tokens to the hosts of the configuration in force, and to n
   expect(allowed()).toEqual([false, true, true]);
 });
 
-it("Registries learns the realm of a region that no SDK knows, and allows no such host until then", async () => {
+it("Registries allows hosts in a realm unknown to the SDK only once it has learned that realm", async () => {
   const value: RegionInfo = { id: "xx-new-1", key: "xnw", realmKey: "oc99", realmDomain: "example-cloud.test" };
   const entry = { value, obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY };
   const get = vi.fn(async () => ({ entry, outcome: "hit" as const }));
@@ -25,7 +25,7 @@ it("Registries learns the realm of a region that no SDK knows, and allows no suc
   expect(await registries.isAllowed("ocir.xx-new-1.oci.other-cloud.test", 0)).toBe(false);
 });
 
-it("Registries reports hosts that are reached elsewhere than before", () => {
+it("Registries reports hosts whose address changed", () => {
   const endpoints = {
     "a.ocir.io": "https://a.example",
     "b.ocir.io": "https://b.example",

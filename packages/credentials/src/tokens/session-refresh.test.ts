@@ -18,7 +18,7 @@ function setUp() {
   return { clock, cloud, refreshSession };
 }
 
-it("createSessionRefresh starts one refresh per 30 s on average, two of them 10 s apart, and shares each", async () => {
+it("createSessionRefresh starts one refresh per 30 s on average, at least 10 s apart, and shares each", async () => {
   const { clock, cloud, refreshSession } = setUp();
   const startedAtS: number[] = [];
   for (let second = 0; second <= 120; second++) {
@@ -31,7 +31,7 @@ it("createSessionRefresh starts one refresh per 30 s on average, two of them 10 
   expect(startedAtS).toEqual([0, 10, 30, 60, 90, 120]);
 });
 
-it("createSessionRefresh shares a failure, and tries again after 10 s", async () => {
+it("createSessionRefresh shares a failure, and retries after 10 s", async () => {
   const { clock, cloud, refreshSession } = setUp();
   cloud.isDown = true;
   const first = refreshSession();

@@ -12,7 +12,7 @@ describe("upstreamResult", () => {
     [429, "429"],
     [500, "5xx"],
     [503, "5xx"],
-  ])("makes a label of %d: %s", (status, label) => {
+  ])("maps status %d to the label %s", (status, label) => {
     expect(upstreamResult(status)).toBe(label);
   });
 });

@@ -16,7 +16,7 @@ const simulator = await sharedSimulator({ tls: true });
 describe("instrumented", () => {
   const request = { method: "GET", url: new URL("https://iad.ocir.io") } as UpstreamRequest;
 
-  it("reports what was answered and how long it took, and passes it on", async () => {
+  it("reports the response and its duration, and returns the response", async () => {
     const clock = createFakeClock();
     const seen: unknown[] = [];
     const send = instrumented(
@@ -31,7 +31,7 @@ describe("instrumented", () => {
     expect(seen).toEqual([["429", 250]]);
   });
 
-  it("reports that nothing was answered, and passes the error on", async () => {
+  it("reports a missing response, and rethrows the error", async () => {
     const seen: unknown[] = [];
     const error = new UpstreamError("refused", "iad.ocir.io");
     const send = instrumented(
@@ -45,7 +45,7 @@ describe("instrumented", () => {
 });
 
 describe("createUpstreams", () => {
-  it("trusts the authorities of upstream.caFile and no other", async () => {
+  it("trusts only the CAs of upstream.caFile", async () => {
     const folder = temporaryFolder();
     const systemStore = join(folder, "system.pem");
     const only = join(folder, "only.pem");
