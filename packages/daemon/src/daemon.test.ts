@@ -86,7 +86,7 @@ describe("startBroker", () => {
     expect(simulator.requests()["registry.token"]).toBe(1);
   });
 
-  it("moves a registry host to another address at a reload, whatever back-off the former address asked for", async () => {
+  it("moves a registry host to another address at a reload, ignoring the old address's back-off", async () => {
     await start();
     simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 300, times: 1 });
     expect(String((await pull()).body)).toMatch(/^ocir-broker: registry-throttled: /);
@@ -95,7 +95,7 @@ describe("startBroker", () => {
     expect(claimsOf(await tokenFor())["aud"]).toBe(moved?.host);
   });
 
-  it("follows a reload: drops a host that is not named any more, prefetches a new one, and sets the log's level", async () => {
+  it("applies a reload: drops a removed host, prefetches a new one, and sets the log level", async () => {
     const { origin } = simulator.registryUrl;
     await start({ config: { registries: { endpoints: { [HOST]: origin, "mirror.example": origin } } } });
     for (const host of [HOST, "mirror.example"]) await tokenFor(host);
@@ -123,7 +123,7 @@ describe("startBroker", () => {
     ]);
   });
 
-  it("creates its sockets for its user and for its group, and removes them", async () => {
+  it("creates sockets for its user and for its group, and removes them on close", async () => {
     const { sockets } = await start();
     const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
     expect([sockets.credentials, sockets.health].map(modeOf)).toEqual(["600", "660"]);
@@ -131,14 +131,14 @@ describe("startBroker", () => {
     expect([sockets.credentials, sockets.health].map(existsSync)).toEqual([false, false]);
   });
 
-  it("does not start while another broker runs, and leaves that one alone", async () => {
+  it("does not start while another broker runs, and does not disturb that one", async () => {
     await start();
     await expect(start()).rejects.toMatchObject({ code: "socket-in-use" });
     expect(lines.map(({ msg }) => msg)).not.toContain("stopping");
     expect((await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`))).status).toBe(200);
   });
 
-  it("stops after 3 s although a caller waits for an upstream that is down, and closes that connection", async () => {
+  it("stops after 3 s and closes the connection of a caller that waits for a hanging upstream", async () => {
     const system = createSystemClock();
     const grace = Promise.withResolvers<() => void>();
     const setTimer: Clock["setTimer"] = (callback, delayMs) => {
@@ -158,7 +158,7 @@ describe("startBroker", () => {
     expect(lines.at(-1)?.msg).toBe("stopped");
   });
 
-  it("with the identity none sends no request, answers pulls with an error, and is ready", async () => {
+  it("sends no request, answers pulls with an error, and is ready when the identity provider is none", async () => {
     await start({ config: { identity: { provider: "none" }, registries: { prefetch: [HOST] } } });
     const failed = await pull();
     expect([failed.status, String(failed.body)]).toEqual([502, expect.stringContaining("identity-none")]);
@@ -168,7 +168,7 @@ describe("startBroker", () => {
     expect(simulator.requests()).toMatchObject({ "metadata.regionInfo": 0, "auth.x509": 0, "registry.token": 0 });
   });
 
-  it("reports ages, ends and failures on the health socket, and the metrics there and in their file", async () => {
+  it("reports token ages, expiry and failures on the health socket, and metrics there and in a file", async () => {
     const { metrics } = await start();
     await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));
     const summary = await health("/healthz");
@@ -196,7 +196,7 @@ describe("startBroker", () => {
 
 type Variables = Record<string, string>;
 
-describe("startBroker with another identity", () => {
+describe("startBroker with another identity provider", () => {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
   const publicPem = String(publicKey.export({ type: "spki", format: "pem" }));
   const pem = String(privateKey.export({ type: "pkcs8", format: "pem" }));
@@ -230,23 +230,26 @@ describe("startBroker with another identity", () => {
     ["user", apiKey, (its) => ({ sub: its["OCI_CLI_USER"] }), "api-key-refused"],
     ["cli-session", cliSession, () => ({ ptype: "user" }), "cli-session-refused"],
     ["resource-principal", resource, () => ({ ptype: "resource" }), "resource-principal-refused"],
-  ])("signs with %s, reports its refusal, and shows no part of it", async (provider, find, claims, refusal) => {
-    const environment = await find();
-    await start({ environment, config: { identity: { provider } } });
-    const token = await tokenFor();
-    expect(claimsOf(token)).toMatchObject(claims(environment));
-    simulator.faults({ endpoint: "registry.token", status: 401, times: 10 });
-    const refused = await pull(HOME);
-    const body = String(refused.body);
-    expect([refused.status, body]).toEqual([502, expect.stringContaining(refusal)]);
+  ])(
+    "signs with %s, reports its refusal, and shows no part of its secrets",
+    async (provider, find, claims, refusal) => {
+      const environment = await find();
+      await start({ environment, config: { identity: { provider } } });
+      const token = await tokenFor();
+      expect(claimsOf(token)).toMatchObject(claims(environment));
+      simulator.faults({ endpoint: "registry.token", status: 401, times: 10 });
+      const refused = await pull(HOME);
+      const body = String(refused.body);
+      expect([refused.status, body]).toEqual([502, expect.stringContaining(refusal)]);
 
-    const shown = await Promise.all(["/healthz", "/status", "/metrics"].map(health));
-    expect(shown[1]?.text).toContain(`"identity": "${provider}"`);
-    const seen = [JSON.stringify(lines), body, ...shown.map(({ text }) => text)].join("\n");
-    const keys = Object.values(environment).flatMap((value) => value.split("\n").filter((line) => line.length > 40));
-    const secrets = [...keys, ...token.split("."), "sesame"];
-    expect(secrets.filter((secret) => seen.includes(secret))).toEqual([]);
-    expect(seen).not.toMatch(/eyJ|BEGIN |Signature|ST\$|ocid1/);
-    expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "auth.refresh": 0 });
-  });
+      const shown = await Promise.all(["/healthz", "/status", "/metrics"].map(health));
+      expect(shown[1]?.text).toContain(`"identity": "${provider}"`);
+      const seen = [JSON.stringify(lines), body, ...shown.map(({ text }) => text)].join("\n");
+      const keys = Object.values(environment).flatMap((value) => value.split("\n").filter((line) => line.length > 40));
+      const secrets = [...keys, ...token.split("."), "sesame"];
+      expect(secrets.filter((secret) => seen.includes(secret))).toEqual([]);
+      expect(seen).not.toMatch(/eyJ|BEGIN |Signature|ST\$|ocid1/);
+      expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "auth.refresh": 0 });
+    },
+  );
 });

@@ -82,7 +82,7 @@ async function pullStatus(password: string, repository: string): Promise<number>
   return status;
 }
 
-it("gives each service account what its service user's group may pull on a node without a cloud, and shows the client's secret nowhere", async () => {
+it("startBroker without an instance serves each service account its own token, and shows no secret", async () => {
   trust(CLIENT);
   const clientSecretFile = write("secret", CANARY);
   await start("none", { authorization: "client", clientId: "ocir-broker", clientSecretFile });
@@ -113,7 +113,7 @@ it("gives each service account what its service user's group may pull on a node 
   expect([CANARY, basic].filter((secret) => seen.includes(secret))).toEqual([]);
 });
 
-it("uses the node's session without a secret, and refreshes it once if the domain refuses it", async () => {
+it("startBroker uses the node's session if there is no secret, and refreshes it once if it is refused", async () => {
   trust({});
   await start("instance-principal", {});
   expect(await pull("puller-1")).toMatchObject({ status: 200, identity: "service-account" });

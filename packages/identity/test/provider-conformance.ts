@@ -101,13 +101,13 @@ export function describeProvider<Options>(name: string, conformance: Conformance
       });
     }
 
-    it("refuses for good if a registry refuses a new session", async () => {
+    it("reports a permanent error if a registry refuses a new session", async () => {
       expect((await start()).provider.refusedAs).toBe(refusedAs);
       if (refusedAs !== undefined) expect(IDENTITY_ERRORS[refusedAs].retryable).toBe(false);
     });
 
     for (const [what, code, options, more] of refused)
-      it(`refuses ${what} for good: ${code}`, async () => {
+      it(`refuses ${what} without a retry: ${code}`, async () => {
         await expectFailure(await start(options), { code, retryable: false, ...more });
       });
 
@@ -117,7 +117,7 @@ export function describeProvider<Options>(name: string, conformance: Conformance
       });
 
     if (waits === "for nothing") {
-      it("waits for nothing", async () => {
+      it("rejects at once", async () => {
         const ended = (await start()).provider.session(forever).catch(() => undefined);
         const turn = new Promise((resolve) => setImmediate(resolve, "a turn of the event loop"));
         expect(await Promise.race([ended, turn])).toBeUndefined();

@@ -59,7 +59,7 @@ async function save(handover = open()): Promise<void> {
 const tokensIn = (handover: Handover) => handover.load()?.state.tokens.map(({ entry }) => entry.value.reveal());
 
 describe("Handover", () => {
-  it("recalls what was written after a change, and says nothing about it", async () => {
+  it("loads the state written after a change, without a log line", async () => {
     const first = open();
     expect(first.load()).toBeUndefined();
     await save(first);
@@ -67,7 +67,7 @@ describe("Handover", () => {
     expect(recorded.lines).toEqual([]);
   });
 
-  it("writes many changes of one turn once, with the last", async () => {
+  it("writes once for many changes in one turn of the event loop, including the last", async () => {
     let taken = 0;
     const handover = open({ snapshot: () => Object.assign(state, { taken: ++taken }) });
     for (let change = 0; change < 10; change++) handover.scheduleSave();
@@ -78,7 +78,7 @@ describe("Handover", () => {
     expect(tokensIn(open())).toEqual(["two"]);
   });
 
-  it("writes what is pending when it closes, and nothing later", async () => {
+  it("writes a pending change when it closes, and nothing later", async () => {
     const handover = open();
     handover.scheduleSave();
     handover.close();
@@ -89,12 +89,12 @@ describe("Handover", () => {
     expect(tokensIn(open())).toEqual(["one"]);
   });
 
-  it("closes without a write where nothing has changed", () => {
+  it("closes without a write when nothing has changed", () => {
     open().close();
     expect(existsSync(path)).toBe(false);
   });
 
-  it("leaves out the tokens used least recently where not all fit", async () => {
+  it("leaves out the least recently used tokens when not all fit", async () => {
     const names = Array.from({ length: 20 }, (_, index) => `r${index}.ocir.io`);
     state = { ...state, tokens: names.map((name) => remembered(name, "x".repeat(65_536))) };
     await save();
@@ -114,7 +114,7 @@ describe("Handover", () => {
       "state-of-another-source",
     ],
     ["is of an earlier boot", () => undefined, 5_000, "state-of-another-boot"],
-  ])("ignores and removes a state that %s, with one line", async (_what, change, bootMs, code) => {
+  ])("ignores and removes a state that %s, and logs one line", async (_what, change, bootMs, code) => {
     await save();
     change();
     expect(open({ bootMs }).load()).toBeUndefined();
@@ -133,7 +133,7 @@ describe("Handover", () => {
   it.each([
     ["does not exist", "/nowhere/state", "ENOENT"],
     ["is on a disk", join(import.meta.dirname, "state"), "state-on-disk"],
-  ])("does nothing if the file's folder %s, with one line", (_what, named, code) => {
+  ])("does nothing except log one line if the file's folder %s", (_what, named, code) => {
     const handover = open({ named });
     handover.scheduleSave();
     expect(handover.load()).toBeUndefined();
@@ -141,7 +141,7 @@ describe("Handover", () => {
     expect(existsSync(named)).toBe(false);
   });
 
-  it("continues if the file cannot be written, with one line until that changes, and writes once it can", async () => {
+  it("logs one line if the file cannot be written, and writes again once it can", async () => {
     const handover = open();
     mkdirSync(path);
     for (let time = 0; time < 3; time++) await save(handover);

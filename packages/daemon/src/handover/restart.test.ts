@@ -81,7 +81,7 @@ it("a restarted broker serves the same tokens in a total outage, ready at once, 
   expect(Object.values(others).filter((count) => count > 0)).toEqual([]);
 });
 
-it("a restarted broker knows its home region's registry, which the configuration does not name", async () => {
+it("a restarted broker serves its home region's registry, even if the configuration does not name it", async () => {
   const home = { prefetch: undefined };
   const [password] = await warmed((await start(home)).broker, ["iad.ocir.io"]);
   simulator.faults(OUTAGE);
@@ -99,7 +99,7 @@ it("a restarted broker signs with the restored session", async () => {
   expect(simulator.refusals()).toEqual([]);
 });
 
-it("a broker that cannot read its configuration serves the same tokens, as often as it is started", async () => {
+it("a broker that cannot read its configuration serves the same tokens after every restart", async () => {
   let { broker } = await start();
   const [before] = await warmed(broker);
   simulator.faults(OUTAGE);

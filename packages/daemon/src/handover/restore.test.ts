@@ -83,7 +83,7 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
   };
 }
 
-it("restore gives no token to a host that may not have one any more, or that is reached elsewhere", async () => {
+it("restore drops the token of a host that is no longer allowed or whose endpoint changed", async () => {
   const { run, held, lines, fetched } = setUp((host) => host !== "a.example");
   await run();
   expect(held()).toEqual(["b.example"]);
@@ -91,7 +91,7 @@ it("restore gives no token to a host that may not have one any more, or that is 
   expect(fetched).toEqual([]);
 });
 
-it("restore waits for a host's rule that must be looked up, and takes a failed look-up for a no", async () => {
+it("restore waits for a host rule that must be looked up, and drops the token if the look-up fails", async () => {
   const { run, held } = setUp(async (host) => {
     if (host === "a.example") throw new Error("no region");
     return true;
@@ -100,7 +100,7 @@ it("restore waits for a host's rule that must be looked up, and takes a failed l
   expect(held()).toEqual(["b.example"]);
 });
 
-it("restore serves what is of doubtful age, and fetches it anew: the session first", async () => {
+it("restore serves values of doubtful age, and refreshes them, the session first", async () => {
   const { run, owners, fetched, clock } = setUp();
   await run(true);
   await clock.advance(0);
@@ -109,14 +109,14 @@ it("restore serves what is of doubtful age, and fetches it anew: the session fir
   expect(owners.sessions.peek("session")?.value.keyId.reveal()).toBe(session.keyId.reveal());
 });
 
-it("restore passes the session's tenancy to the provider, which accepts no other", async () => {
+it("restore passes the session's tenancy to the provider", async () => {
   const { run, owners } = setUp();
   const resume = vi.spyOn(owners.provider, "resume");
   await run();
   expect(resume).toHaveBeenCalledExactlyOnceWith({ region: undefined, tenancyId: session.tenancyId });
 });
 
-it("restore drops a session whose key is not its token's, and keeps the tokens", async () => {
+it("restore drops a session whose key does not match its token, and keeps the tokens", async () => {
   const { run, lines, held, owners } = setUp();
   const [one, other] = [session, createSession()].map((each) => owners.provider.encodeSession?.(each) as object);
   await run(false, { ...one, token: (other as { token: string }).token });

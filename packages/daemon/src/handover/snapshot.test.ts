@@ -39,7 +39,7 @@ function altered(change: (value: Record<string, unknown>) => void): Buffer {
 }
 
 describe("decodeSnapshot", () => {
-  it("gives back what encodeSnapshot was given, with less life by the time that has passed and one step of the boot clock", () => {
+  it("returns the encoded state, with lives shortened by the elapsed time and one boot clock step", () => {
     const { state: found, ageMs, isAgeDoubtful } = decodeAt(after(60_000));
     expect({ ageMs, isAgeDoubtful }).toEqual({ ageMs: 60_000, isAgeDoubtful: false });
     expect(found).toMatchObject({ source: "here", region: state.region });
@@ -56,7 +56,7 @@ describe("decodeSnapshot", () => {
     expect(found.tokens[0]?.entry.obtainedAtMs).toBe(4_000 - written.monotonicMs - 60_000 - BOOT_STEP_MS + 50);
   });
 
-  it("lets nothing live longer, whatever the boot clock's step hides", () => {
+  it("extends no life, whatever time one step of the boot clock hides", () => {
     for (const hiddenMs of [0, BOOT_STEP_MS - 1]) {
       const payload = encodeSnapshot(state, { ...written, bootMs: written.bootMs - hiddenMs });
       const expiresAtMs = decodeAt(after(60_000 - (BOOT_STEP_MS - 1 - hiddenMs)), payload).state.tokens[0]?.entry
@@ -65,7 +65,7 @@ describe("decodeSnapshot", () => {
     }
   });
 
-  it("leaves out what has ended meanwhile", () => {
+  it("leaves out entries that have expired meanwhile", () => {
     const { state: later } = decodeAt(after(HOUR_MS / 2));
     expect(later.session).toBeUndefined();
     expect(later.tokens).toHaveLength(2);
@@ -73,18 +73,21 @@ describe("decodeSnapshot", () => {
     expect(decodeAt(after(3 * HOUR_MS)).state).toMatchObject({ region: state.region, tokens: [] });
   });
 
-  it.each([-HOUR_MS, HOUR_MS])("keeps lives and says so when the wall clock was set by %i ms", (jumpMs) => {
-    const { state: found, isAgeDoubtful } = decodeAt(after(60_000, jumpMs));
-    expect(isAgeDoubtful).toBe(true);
-    expect(found.tokens).toHaveLength(2);
-  });
+  it.each([-HOUR_MS, HOUR_MS])(
+    "keeps lives and reports a doubtful age when the wall clock was set by %i ms",
+    (jumpMs) => {
+      const { state: found, isAgeDoubtful } = decodeAt(after(60_000, jumpMs));
+      expect(isAgeDoubtful).toBe(true);
+      expect(found.tokens).toHaveLength(2);
+    },
+  );
 
-  it("gives back a state with nothing in it", () => {
+  it("returns an empty state", () => {
     const nothing = { source: "here", provider: "user", region: undefined, session: undefined, tokens: [] };
     expect(decodeAt(after(1_000), encodeSnapshot(nothing, written)).state).toEqual(nothing);
   });
 
-  it("does not take a state of another boot", () => {
+  it("refuses a state of another boot", () => {
     expect(decodeSnapshot(encodeSnapshot(state, written), after(-1))).toEqual({ error: "state-of-another-boot" });
   });
 
@@ -105,7 +108,7 @@ describe("decodeSnapshot", () => {
       "state-not-valid",
     ],
     ["has a region that is none", altered((v) => Object.assign(v, { region: { id: "" } })), "state-not-valid"],
-  ])("takes no state that %s", (_what, payload, error) => {
+  ])("refuses a state that %s", (_what, payload, error) => {
     expect(decodeSnapshot(payload, after(1_000))).toEqual({ error });
   });
 });

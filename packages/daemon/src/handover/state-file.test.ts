@@ -52,7 +52,7 @@ describe("StateFile", () => {
     createStateFile(path).remove();
   });
 
-  it("takes the largest payload, and none that is larger", () => {
+  it("accepts the largest payload, and none that is larger", () => {
     const largest = "x".repeat(MAX_STATE_BYTES);
     write(largest);
     expect(read()).toBe(largest);
@@ -106,7 +106,7 @@ describe("StateFile", () => {
     expect(readdirSync(directory)).toEqual(["state"]);
   });
 
-  it("writes over what a killed process left, and through no link there", () => {
+  it("overwrites the file that a killed process left, and follows no link there", () => {
     const target = join(directory, "target");
     symlinkSync(target, `${path}.new`);
     write("the state");
@@ -114,7 +114,7 @@ describe("StateFile", () => {
     expect(read()).toBe("the state");
   });
 
-  it("replaces the file instead of writing into it, so that a kill leaves one of both states", () => {
+  it("replaces the file instead of writing into it, so that a kill leaves the old or the new state", () => {
     write("the state before");
     linkSync(path, `${path}.before`);
     write("the state after");

@@ -40,14 +40,14 @@ it.each([
   expect(Object.keys(health.summary().registries)).toEqual(registries);
 });
 
-it("createHealth is ok while a prefetched host fails that nobody asks for and another one works", () => {
+it("createHealth reports ok while an unused prefetched host fails and another host works", () => {
   const { health, tokens, served } = setUp(FAILING);
   tokens.push({ key: "asked", pinned: false, isAsked: true, failuresInARow: 0, ...served });
   expect(health.summary()).toMatchObject({ status: "ok", registries: { asked: { expiresInSeconds: 3_600 } } });
   expect(Object.keys(health.summary().registries)).toEqual(["asked"]);
 });
 
-it("createHealth is degraded, and shows no life, once a token that was served has ended", async () => {
+it("createHealth reports degraded, without a remaining life, once a served token has expired", async () => {
   const { clock, health, tokens, served } = setUp(FETCHING);
   tokens[0] = { ...FETCHING, ...served };
   await clock.advance(1_000);

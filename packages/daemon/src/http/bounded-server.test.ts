@@ -68,14 +68,14 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 describe("createBoundedServer", () => {
-  it("answers with a stated length and no date, and ends the connection", async () => {
+  it("answers with a Content-Length and no Date, and closes the connection", async () => {
     await start();
     expect(await talk(REQUEST)).toBe(
       "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n",
     );
   });
 
-  it("answers HEAD without the body, and states its length", async () => {
+  it("answers HEAD without the body, but with its Content-Length", async () => {
     await start();
     expect(await talk("HEAD / HTTP/1.1\r\n\r\n")).toMatch(
       /^HTTP\/1.1 200 OK\r\n[\s\S]*Content-Length: 6\r\n[\s\S]*\r\n\r\n$/,
@@ -83,7 +83,7 @@ describe("createBoundedServer", () => {
     expect(await talk("HEAD / HTTP/1.1\r\nX\r\n\r\n")).toMatch(/^HTTP\/1.1 400 [\s\S]*\r\n\r\n$/);
   });
 
-  it("asks for the body of a client that waits to send it", async () => {
+  it("sends 100 Continue to a client that waits to send its body", async () => {
     await start();
     const socket = await dial();
     const heard = heardOf(socket);
@@ -92,14 +92,14 @@ describe("createBoundedServer", () => {
     expect(await heard).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n[\s\S]*hello\n$/);
   });
 
-  it("answers what is not an accepted request with one line", async () => {
+  it("answers a malformed request with one line", async () => {
     await start();
     const [head = "", body = ""] = (await talk("nonsense\r\n\r\n")).split("\r\n\r\n");
     expect(head).toMatch(new RegExp(`^HTTP/1.1 400 .*Content-Length: ${body.length}`, "s"));
     expect(body).toMatch(/^ocir-broker: request-malformed: [ -~]+\n$/);
   });
 
-  it("answers a request with a second one behind it with one line, and handles neither", async () => {
+  it("answers two pipelined requests with one line, and handles neither", async () => {
     await start();
     const heard = await talk(`GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n${REQUEST}`);
     expect(heard.match(/HTTP\/1.1 /g)).toHaveLength(1);
@@ -107,7 +107,7 @@ describe("createBoundedServer", () => {
     expect(release).toHaveLength(0);
   });
 
-  it("answers a request, whatever is sent later", async () => {
+  it("answers a request once, whatever the client sends later", async () => {
     await start();
     const socket = await dial();
     const heard = heardOf(socket);
@@ -119,7 +119,7 @@ describe("createBoundedServer", () => {
     expect(release).toHaveLength(1);
   });
 
-  it("gives a client that still sends its body the time to read why it is refused", async () => {
+  it("lets a client that is still sending its body read why it is refused", async () => {
     await start();
     const body = "x".repeat(4_000_000);
     expect(await talk(`POST / HTTP/1.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`)).toContain(
@@ -132,7 +132,7 @@ describe("createBoundedServer", () => {
     ["within its request", "GET / HTTP", /^HTTP\/1.1 400 /],
     ["within its body", "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx", /^HTTP\/1.1 400 /],
     ["without a request", "", /^$/],
-  ])("answers a client that ends its side %s, and keeps no connection", async (_title, sent, response) => {
+  ])("answers a client that half-closes %s, and keeps no connection", async (_title, sent, response) => {
     const running = await start();
     const socket = await dial();
     const heard = heardOf(socket);
@@ -144,18 +144,18 @@ describe("createBoundedServer", () => {
   it.each([
     ["body", "POST /later HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"],
     ["request", "GET / HT"],
-  ])("gives up on a client that does not finish its %s", async (_what, sent) => {
+  ])("times out when a client does not finish its %s", async (_what, sent) => {
     await start({ headersMs: 100, requestMs: 200 });
     expect(await talk(sent)).toContain("ocir-broker: request-incomplete: ");
   });
 
-  it("closes a connection on which nothing happens", async () => {
+  it("closes an idle connection", async () => {
     await start({ silenceMs: 100 });
     const socket = await dial();
     expect(await heardOf(socket)).toBe("");
   });
 
-  it("takes no more connections than its bound, and takes them again when some have ended", async () => {
+  it("accepts at most maxConnections connections, and accepts more when some have ended", async () => {
     await start({ maxConnections: 2 });
     const held = [await dial(), await dial()];
     held[1]?.write("GET /later HTTP/1.1\r\n\r\n");
@@ -167,7 +167,7 @@ describe("createBoundedServer", () => {
     expect(heard).toContain("hello");
   });
 
-  it("closes a connection behind its response, even if the client does not", async () => {
+  it("closes a connection after its response, even if the client does not", async () => {
     await start({ maxConnections: 1, silenceMs: 60_000 });
     for (let time = 0; time < 3; time += 1) {
       let heard = "";
@@ -199,7 +199,7 @@ describe("createBoundedServer with a limiter", () => {
     expect(await heard).toMatch(response);
   });
 
-  it("limits how often it refuses, even if requests have no limit", async () => {
+  it("limits the rate of refusals, even if requests are not limited", async () => {
     const clock = createFakeClock();
     await start({}, clock);
     const refused = Array.from({ length: 20 }, () => talk("nonsense\r\n\r\n"));
@@ -218,7 +218,7 @@ describe("createBoundedServer with a limiter", () => {
 });
 
 describe("BoundedServer.stop", () => {
-  it("takes no more connections, and finishes what is in flight", async () => {
+  it("accepts no more connections, and finishes requests in flight", async () => {
     const running = await start();
     const answered = talk("GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
     const idle = dial().then(heardOf);
@@ -231,7 +231,7 @@ describe("BoundedServer.stop", () => {
     await stopped;
   });
 
-  it("cuts what takes longer than its grace", async () => {
+  it("closes the connections of requests that outlast the grace period", async () => {
     const running = await start();
     const answered = talk("GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
     await until(() => release.length === 1);
@@ -239,7 +239,7 @@ describe("BoundedServer.stop", () => {
     expect(await answered).toBe("");
   });
 
-  it("is fine with a server that never listened", async () => {
+  it("resolves for a server that never listened", async () => {
     const idle = createBoundedServer(LIMITS, createSystemClock(), () => undefined);
     await expect(idle.stop(50)).resolves.toBeUndefined();
   });

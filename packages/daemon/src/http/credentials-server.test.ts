@@ -49,7 +49,7 @@ it.each([
   ["POST", "/v2/credentials", "x", 404, "not-found"],
   ["POST", "/", "", 404, "not-found"],
 ])(
-  "createCredentialsServer answers %s %s once if it does not take it, and passes nothing on",
+  "createCredentialsServer answers %s %s once if it refuses it, and passes nothing on",
   async (method, path, body, status, code) => {
     const { heard, ...rest } = await send(method, path, body);
     expect(heard.match(/HTTP\/1.1 /g)).toHaveLength(1);

@@ -44,7 +44,7 @@ describe("listenOn", () => {
   it.each([
     ["0600", 0o600],
     ["0660", 0o660],
-  ] as const)("makes a socket of mode %s whatever the process's mask is", async (octal, mode) => {
+  ] as const)("creates a socket of mode %s whatever the process's umask is", async (octal, mode) => {
     const before = process.umask(0o027);
     try {
       await listenOn(newServer(), { path, mode });
@@ -63,14 +63,14 @@ describe("listenOn", () => {
     expect(() => statSync(path)).toThrow("ENOENT");
   });
 
-  it("reclaims a socket file that a killed broker has left behind", async () => {
+  it("reclaims a socket file left by a killed broker", async () => {
     leaveStaleSocket();
     expect(statSync(path).isSocket()).toBe(true);
     await listenOn(newServer(), { path, mode: 0o600 });
     expect(await hear()).toBe("hello");
   });
 
-  it("of two that find such a file at once, one listens and the other is told so", async () => {
+  it("lets only one of two servers reclaim a socket file, and rejects the other", async () => {
     leaveStaleSocket();
     const both = await Promise.allSettled([0, 1].map(() => listenOn(newServer(), { path, mode: 0o600 })));
     const lost = both.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
@@ -79,7 +79,7 @@ describe("listenOn", () => {
     expect(readdirSync(directory)).toEqual(["a.sock"]);
   });
 
-  it("does not reclaim a socket on which a process answers", async () => {
+  it("does not reclaim a socket on which a process accepts connections", async () => {
     await listenOn(newServer(), { path, mode: 0o600 });
     await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({ code: "socket-in-use" });
     expect(await hear()).toBe("hello");
@@ -113,13 +113,13 @@ describe("listenOn", () => {
     expect(statSync(path).ino).toBe(ino);
   });
 
-  it("does not remove a file that is no socket", async () => {
+  it("does not remove a file that is not a socket", async () => {
     writeFileSync(path, "precious");
     await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({ code: "socket-in-use" });
     expect(statSync(path).size).toBe(8);
   });
 
-  it("says where it cannot listen", async () => {
+  it("names the path on which it cannot listen", async () => {
     path = join(directory, "absent", "a.sock");
     await expect(listenOn(newServer(), { path, mode: 0o600 })).rejects.toMatchObject({
       code: "socket-not-listening",
@@ -127,7 +127,7 @@ describe("listenOn", () => {
     });
   });
 
-  it("listens on a descriptor that was handed over", async () => {
+  it("listens on an inherited descriptor", async () => {
     const owner = newServer();
     await listenOn(owner, { path, mode: 0o600 });
     // Another process takes the path; the file is moved so that its owner does not remove it.

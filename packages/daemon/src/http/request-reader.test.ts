@@ -108,11 +108,11 @@ describe("RequestReader", () => {
   it.each([
     ["one byte more than the limit", "21"],
     ["a number beyond every integer", "9".repeat(400)],
-  ])("refuses a stated body of %s before any of it arrives", (_what, length) => {
+  ])("refuses a Content-Length of %s before any of the body arrives", (_what, length) => {
     expect(outcome(`${POST}Content-Length: ${length}\r\n\r\n`)).toBe("body-too-large");
   });
 
-  it("takes a head of 8 KiB, and no byte more", () => {
+  it("accepts a head of at most 8 KiB", () => {
     const head = (bytes: number): string => {
       const rest = `${GET}A: \r\n\r\n`;
       return rest.replace("A: ", `A: ${"x".repeat(bytes - rest.length)}`);
@@ -124,7 +124,7 @@ describe("RequestReader", () => {
     expect(outcome("x".repeat(65_536))).toBe("headers-too-large");
   });
 
-  it("takes a body that begins in the last piece of a head", () => {
+  it("accepts a body that begins in the last piece of a head", () => {
     const head = `${POST}A: ${"x".repeat(8_000)}\r\nContent-Length: 20\r\n\r\n`;
     expect(outcome(head.slice(0, 9), `${head.slice(9)}${"y".repeat(20)}`)).toBe(`/a ${"y".repeat(20)}`);
   });
@@ -135,11 +135,11 @@ describe("RequestReader", () => {
     ["not within the body", `${POST}Content-Length: 2\r\nExpect: 100-continue\r\n\r\nx`, false],
     ["not without an expectation", `${POST}Content-Length: 1\r\n\r\n`, false],
     ["not in HTTP/1.0", "POST /a HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n", false],
-  ])("says that the client waits for its permission: %s", (_when, text, isContinueDue) => {
+  ])("reports a due 100 Continue: %s", (_when, text, isContinueDue) => {
     expect(read(text)).toEqual({ state: "incomplete", isContinueDue });
   });
 
-  it("allocates a body once, however many pieces it has", () => {
+  it("allocates a body once, however many pieces it arrives in", () => {
     const reader = new RequestReader(MAX_BODY_BYTES);
     reader.read(Buffer.from(`${POST}Content-Length: 20\r\n\r\n`));
     const piece = Buffer.from("x");

@@ -49,7 +49,7 @@ function create(
 const withCode = (code: string) => Object.assign(new Error(code), { code });
 const PING = ["WATCHDOG=1"];
 
-it("Notifier is ready only when told, and pings at a third of the watchdog's time from then on", async () => {
+it("Notifier sends READY only after ready(), and then pings at a third of the watchdog's interval", async () => {
   const notification = create();
   await clock.advance(60_000);
   expect(heard).toEqual([]);
@@ -68,7 +68,7 @@ it.each([
   ["1200000", 400],
   ["15000000", 5_000],
   ["600000000", 15_000],
-])("Notifier with WATCHDOG_USEC=%s looks after 2 s and then every %i ms", async (usec, intervalMs) => {
+])("Notifier with WATCHDOG_USEC=%s checks after 2 s and then every %i ms", async (usec, intervalMs) => {
   create({ WATCHDOG_USEC: usec }).ready();
   expect(clock.armed()).toEqual([Math.min(intervalMs, 2_000)]);
   await clock.advance(2_000);
@@ -80,7 +80,7 @@ it.each([
   ["is no number", { WATCHDOG_USEC: "soon" }],
   ["is zero", { WATCHDOG_USEC: "0" }],
   ["is for another process", { WATCHDOG_USEC: "1000000", WATCHDOG_PID: "1" }],
-])("Notifier sends no pings where the watchdog %s, and a status only when it changes", async (_what, env) => {
+])("Notifier sends no pings if the watchdog %s, and a status only when it changes", async (_what, env) => {
   create(env).ready();
   await clock.advance(40_000);
   status = "serving more";
@@ -104,14 +104,14 @@ it("Notifier sends no ping while no descriptor is free, and logs it once", async
   expect(heard.at(-1)).toEqual({ status: undefined, fields: PING });
 });
 
-it("Notifier tells a changed status with the next ping", async () => {
+it("Notifier sends a changed status with the next ping", async () => {
   create().ready();
   status = "serving more";
   await clock.advance(2_000);
   expect(heard.at(-1)).toEqual({ status: "serving more", fields: PING });
 });
 
-it("Notifier tells of a reload and of its end, without a second timer", async () => {
+it("Notifier reports the start and end of a reload, without a second timer", async () => {
   const notification = create();
   notification.ready();
   notification.reloading();
@@ -125,7 +125,7 @@ it("Notifier tells of a reload and of its end, without a second timer", async ()
   expect(clock.armed()).toHaveLength(1);
 });
 
-it("Notifier keeps READY for a manager whose queue is full, and the order of what follows", async () => {
+it("Notifier retries READY while the manager's queue is full, and keeps the order of messages", async () => {
   refusal = withCode("EAGAIN");
   const notification = create();
   notification.ready();
@@ -138,7 +138,7 @@ it("Notifier keeps READY for a manager whose queue is full, and the order of wha
   expect(recorded.lines).toMatchObject([{ code: "EAGAIN", msg: "service manager not notified" }]);
 });
 
-it("Notifier misses a ping that cannot be sent, with one line, and sends the next", async () => {
+it("Notifier skips a ping that cannot be sent, logs one line, and sends the next", async () => {
   create().ready();
   await clock.advance(0);
   refusal = withCode("EAGAIN");
@@ -149,7 +149,7 @@ it("Notifier misses a ping that cannot be sent, with one line, and sends the nex
   expect(recorded.lines).toHaveLength(1);
 });
 
-it("Notifier gives up a READY that nobody will ever hear", async () => {
+it("Notifier drops READY if the notify socket is missing", async () => {
   refusal = withCode("ENOENT");
   create().ready();
   await clock.advance(5_000);
@@ -159,7 +159,7 @@ it("Notifier gives up a READY that nobody will ever hear", async () => {
   expect(recorded.lines).toMatchObject([{ code: "ENOENT" }]);
 });
 
-it("Notifier does not queue pings behind a message that is still on its way", async () => {
+it("Notifier does not queue pings behind a message that is still being sent", async () => {
   const arrivals: (() => void)[] = [];
   const send = (message: ServiceMessage) =>
     new Promise<void>((resolve) => void arrivals.push(() => resolve(void heard.push(message))));
@@ -172,7 +172,7 @@ it("Notifier does not queue pings behind a message that is still on its way", as
   expect(arrivals).toHaveLength(2);
 });
 
-it("Notifier says nothing where nobody listens", () => {
+it("Notifier sends nothing without a transport", () => {
   const notification = createNotifier({
     transport: undefined,
     environment: { WATCHDOG_USEC: "1000000" },

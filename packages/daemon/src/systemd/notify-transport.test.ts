@@ -19,12 +19,12 @@ it.each([
   ...["", "0", "2", "-3", "03", "3 ", "3.5", "0x3", "1000000", "notify"].map((text) => ({
     OCIR_BROKER_NOTIFY_FD: text,
   })),
-])("selectTransport finds none in %j", (environment) => {
+])("selectTransport returns undefined for %j", (environment) => {
   expect(selectTransport(environment)).toBeUndefined();
 });
 
 describe("the launcher's descriptor", () => {
-  it("gets one write a message, also where there is a socket besides", async () => {
+  it("receives one write per message, even if there is also a socket", async () => {
     const path = join(directory, "messages");
     const descriptor = openSync(path, "w");
     const transport = selectTransport({ OCIR_BROKER_NOTIFY_FD: String(descriptor), NOTIFY_SOCKET: "/nowhere" });
@@ -43,7 +43,7 @@ describe("the launcher's descriptor", () => {
     expect(texts).toEqual(["READY=1\nSTATUS=serving\nWATCHDOG=1", "STOPPING=1", "STATUS="]);
   });
 
-  it("never blocks: a reader that does not read is EAGAIN", async () => {
+  it("never blocks, and fails with EAGAIN when the reader does not read", async () => {
     const fifo = join(directory, "fifo");
     execFileSync("mkfifo", [fifo]);
     const { O_RDWR, O_NONBLOCK } = await import("node:fs").then(({ constants }) => constants);
@@ -73,7 +73,7 @@ describe("the program systemd-notify", () => {
     };
   }
 
-  it("is called by the package for READY and STATUS, and for the rest as it is", async () => {
+  it("receives READY and STATUS as options, and other fields unchanged", async () => {
     const { transport, calls } = setUp();
     await transport?.send({ ready: true, status: "serving 1 registry host", fields: ["WATCHDOG=1"] });
     await transport?.send({ status: "serving 2" });
@@ -86,12 +86,12 @@ describe("the program systemd-notify", () => {
     ]);
   });
 
-  it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("that fails rejects %j", async (message) => {
+  it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("rejects %j when it fails", async (message) => {
     const { transport } = setUp("echo broken >&2; exit 1");
     await expect(transport?.send(message)).rejects.toBeDefined();
   });
 
-  it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("that is missing rejects %j", async (message) => {
+  it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("rejects %j when it is missing", async (message) => {
     vi.stubEnv("PATH", directory);
     const transport = selectTransport({ NOTIFY_SOCKET: "/run/notify", PATH: directory });
     await expect(transport?.send(message)).rejects.toMatchObject({ code: "ENOENT" });

@@ -68,6 +68,6 @@ it.each<[string, HealthDetails["session"], HealthDetails["registries"], string |
     "configuration not reloaded",
     "no token yet; session 4 min old with 16 min left; next renewal in 2 min; configuration not reloaded",
   ],
-])("statusText tells of %s", (_what, itsSession, registries, note, line) => {
+])("statusText describes %s", (_what, itsSession, registries, note, line) => {
   expect(statusText({ session: itsSession, registries }, note)).toBe(line);
 });

@@ -83,7 +83,7 @@ it("superviseBroker applies the file at a reload, and reports keys that need a r
   expect(configStatus.details()).toMatchObject({ inForce: "all", error: null, needRestart: ["request.deadline"] });
 });
 
-it("superviseBroker changes nothing at a reload of a file with errors, and reports all of them until the file is valid", async () => {
+it("superviseBroker changes nothing at a reload with errors, and reports all until the file is valid", async () => {
   const { reload, lines, configStatus } = start();
   await heard();
   const before = inForce;
@@ -105,7 +105,7 @@ it("superviseBroker changes nothing at a reload of a file with errors, and repor
   expect(configStatus.note()).toBeUndefined();
 });
 
-it("superviseBroker reports a start in spite of errors until a reload finds none", () => {
+it("superviseBroker reports configuration errors of the start until a reload finds none", () => {
   const { reload, configStatus } = start({ startError: new ConfigError("config-invalid", "errors", []) });
   expect(configStatus.note()).toContain("has errors");
   writeFileSync(path, "log: {level: info}");
@@ -113,13 +113,13 @@ it("superviseBroker reports a start in spite of errors until a reload finds none
   expect(configStatus.note()).toBeUndefined();
 });
 
-it("superviseBroker changes nothing at a reload of a file that is gone", () => {
+it("superviseBroker changes nothing at a reload if the file is missing", () => {
   const { reload, lines } = start();
   reload();
   expect(lines).toMatchObject([{ level: "error", error: { code: "config-unreadable" } }]);
 });
 
-it("superviseBroker hides no internal error of a reload", () => {
+it("superviseBroker does not hide an internal error of a reload", () => {
   writeFileSync(path, "");
   const { reload } = start({
     applyConfig() {

@@ -21,7 +21,7 @@ function setUp(what: "session" | "token") {
 }
 
 describe("createFetchLog", () => {
-  it("warns when an outage begins and when it changes, and tells its end", () => {
+  it("warns when an outage begins and when it changes, and logs its end", () => {
     const { lines, logFetch } = setUp("token");
     const outage = [failed("tls"), failed("tls"), failed("timeout"), failed("timeout")];
     for (const event of [fetched, ...outage, fetched, fetched]) logFetch(event);
@@ -37,7 +37,7 @@ describe("createFetchLog", () => {
     expect(lines[1]).toMatchObject({ registryHost: KEY, elapsedMs: 5, retryInMs: 500, error: { code: "tls" } });
   });
 
-  it("tells what expired and what was dropped, which starts afresh", () => {
+  it("logs expired and dropped values, and warns again after a drop", () => {
     const { lines, logFetch } = setUp("session");
     logFetch(failed("tls"));
     logFetch({ type: "expired", key: KEY });

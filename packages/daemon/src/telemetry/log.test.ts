@@ -12,7 +12,7 @@ function setUp(environment: Record<string, string> = {}) {
 }
 
 describe("createLog", () => {
-  it("puts journald's priority in front, and leaves the time to it", () => {
+  it("prefixes journald's priority, and leaves the time to journald", () => {
     const { log, lines } = setUp({ JOURNAL_STREAM: "8:1" });
     for (const level of ["trace", "debug", "info", "warn", "error", "fatal"] as const) log[level]({ a: 1 }, "said");
     expect(lines).toEqual([
@@ -25,13 +25,13 @@ describe("createLog", () => {
     ]);
   });
 
-  it("writes plain JSON with the time to anybody else", () => {
+  it("writes plain JSON with the time when stderr is not journald", () => {
     const { log, lines } = setUp();
     log.info("said");
     expect(JSON.parse(lines[0] ?? "")).toEqual({ level: "info", time: expect.stringMatching(/Z$/), msg: "said" });
   });
 
-  it("shows neither a secret nor what a foreign error quotes", () => {
+  it("shows neither a secret nor the message of a foreign error", () => {
     const { log, lines } = setUp();
     const cause = Object.assign(new Error("header Bearer canary is bad"), { code: "ERR_X", headers: "canary" });
     log.error({ token: new Secret("canary"), error: new UpstreamError("tls", "iad.ocir.io", { cause }) }, "failed");
@@ -54,11 +54,11 @@ describe("describeError", () => {
     [undefined, { name: "undefined" }],
     [new TypeError("quotes a key"), { name: "TypeError" }],
     [Object.assign(new Error("x"), { code: 7 }), { name: "Error" }],
-  ])("keeps of %o only its kind", (error, described) => {
+  ])("keeps only the kind of %o", (error, described) => {
     expect(describeError(error)).toEqual(described);
   });
 
-  it("follows no chain of causes without end", () => {
+  it("stops at an endless chain of causes", () => {
     const error: Error = new Error("round");
     error.cause = error;
     expect(inspect(describeError(error), { depth: 9 }).match(/cause/g)).toHaveLength(4);
@@ -70,7 +70,7 @@ describe("codeOf", () => {
     [new UpstreamError("tls", "x"), "tls"],
     [new Error("x"), "unknown"],
     ["text", "unknown"],
-  ])("of %o is %s", (error, code) => {
+  ])("maps %o to %s", (error, code) => {
     expect(codeOf(error)).toBe(code);
   });
 });

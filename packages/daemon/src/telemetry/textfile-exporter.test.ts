@@ -54,7 +54,7 @@ async function next(): Promise<void> {
 }
 
 describe("startTextfile", () => {
-  it("writes at once and every 15 s, for everyone to read, and leaves nothing else in the directory", async () => {
+  it("writes a world-readable file at once and every 15 s, and leaves nothing else in the directory", async () => {
     const before = process.umask(0o077);
     start();
     await written(1);
@@ -72,7 +72,7 @@ describe("startTextfile", () => {
     expect(lines).toEqual([]);
   });
 
-  it("stops, and leaves the last file as it is", async () => {
+  it("stops writing when closed, and leaves the last file unchanged", async () => {
     const textfile = start();
     await written(1);
     await textfile.close();
@@ -81,7 +81,7 @@ describe("startTextfile", () => {
     expect(readFileSync(path, "utf8")).toBe("ocir_broker_up 1000\n");
   });
 
-  it("plans no further write when it is closed in the middle of one", async () => {
+  it("schedules no further write when it is closed during one", async () => {
     const { promise, resolve } = Promise.withResolvers<string>();
     const closed = start(() => promise).close();
     resolve("ocir_broker_up 1\n");
@@ -96,7 +96,7 @@ describe("startTextfile", () => {
     await expect(closed).resolves.toBeUndefined();
   });
 
-  it("begins no write while one is under way", async () => {
+  it("starts no write while another is in progress", async () => {
     let renders = 0;
     start(() => {
       renders += 1;
@@ -106,7 +106,7 @@ describe("startTextfile", () => {
     expect(renders).toBe(1);
   });
 
-  it("tells of a missing folder once, counts it, and writes as soon as it is there", async () => {
+  it("logs a missing folder once, counts each failure, and writes as soon as the folder exists", async () => {
     const away = `${directory}-away`;
     renameSync(directory, away);
     start();
@@ -122,7 +122,7 @@ describe("startTextfile", () => {
     expect(lines.slice(1)).toMatchObject([{ level: "info", msg: "metrics file written again" }]);
   });
 
-  it("tells when it fails otherwise than before", async () => {
+  it("logs a failure with another cause", async () => {
     rmSync(directory, { recursive: true });
     start();
     await written(1);
@@ -132,7 +132,7 @@ describe("startTextfile", () => {
     expect(readdirSync(directory)).toEqual(["ocir_broker.prom"]);
   });
 
-  it("takes the place of what a killed process left, and follows no link there", async () => {
+  it("replaces the file that a killed process left, and follows no link there", async () => {
     const victim = join(directory, "victim");
     writeFileSync(victim, "precious");
     symlinkSync(victim, `${path}.new`);
@@ -142,7 +142,7 @@ describe("startTextfile", () => {
     expect(readdirSync(directory).sort()).toEqual(["ocir_broker.prom", "victim"]);
   });
 
-  it("is unharmed by metrics that cannot be rendered", async () => {
+  it("reports a failure if the metrics cannot be rendered", async () => {
     start(() => Promise.reject(new Error("no metrics")));
     await written(1);
     expect(results).toEqual(["failure"]);

@@ -57,7 +57,7 @@ describeProvider("createCliSession", {
 });
 
 describe("createCliSession", () => {
-  it("ends with the token, and follows a file that the command line has rewritten", async () => {
+  it("expires with the token, and reads a file again that the OCI CLI has rewritten", async () => {
     const home = homeWith({ exp: createHome().clock.wallMs() / 1_000 + 60 });
     const principal = provider(home);
     expect((await principal.session(SIGNAL)).expiresAtMs - home.clock.monotonicMs()).toBe(60_000);

@@ -51,7 +51,7 @@ function setUp(
 }
 
 describe("createIdentityDomain", () => {
-  test("sends the token and a key, signed by the node, and makes a session of the response", async () => {
+  test("sends the token and a key, signed by the node, and returns the session of the response", async () => {
     const { exchange, sent } = setUp();
     const { value, expiresAtMs } = await exchange();
     expect(value.keyId.reveal()).toMatch(/^ST\$[^$]+$/);
@@ -80,7 +80,7 @@ describe("createIdentityDomain", () => {
     ["asks no third time", true, [401, 401], "domain-client-refused", ["node", "newer"]],
     ["has no newer session", false, [401], "domain-client-refused", ["node"]],
     ["takes a 403 for a response", true, [403], "domain-client-refused", ["node"]],
-  ])("%s if the node's is refused", async (_name, hasNewer, responses, code, keys) => {
+  ])("%s if the node's session is refused", async (_name, hasNewer, responses, code, keys) => {
     const left = [...responses];
     const respond: Respond = (key) => ({ ...responseOf(session(key)), status: left.shift() ?? 500 });
     const { exchange, send } = setUp(respond, {}, {}, hasNewer);
@@ -97,7 +97,7 @@ describe("createIdentityDomain", () => {
   test.each<[string, (path: string) => [Partial<IdentityDomainSettings>, Record<string, string>]]>([
     ["its file", (path) => [{ clientSecretFile: `${path}/identity-domain-secret` }, {}]],
     ["systemd's credential", (path) => [{}, { CREDENTIALS_DIRECTORY: path }]],
-  ])("asks as a client with the secret of %s, read at each token exchange", async (_name, where) => {
+  ])("authenticates as a client with the secret of %s, read at each token exchange", async (_name, where) => {
     const first = createHome();
     const [settings, environment] = where(first.path);
     const { exchange, send } = setUp(undefined, { ...CLIENT, ...settings }, environment);
@@ -112,7 +112,7 @@ describe("createIdentityDomain", () => {
     expect(sent).toEqual([basic(`app:${SECRET}`), basic("app:new")]);
   });
 
-  test.skipIf(process.getuid?.() !== 0)("accepts, as root, a file that root lets a group read", async () => {
+  test.skipIf(process.getuid?.() !== 0)("accepts, as root, root's file that a group may read", async () => {
     const home = createHome();
     const clientSecretFile = home.write("secret", SECRET, 0o640);
     const { exchange } = setUp(undefined, { ...CLIENT, clientSecretFile });
@@ -129,7 +129,7 @@ describe("createIdentityDomain", () => {
     ["domain-secret-missing", SECRET, 0o600, { ...CLIENT, clientSecretFile: undefined }],
     ["domain-not-configured", SECRET, 0o600, { authorization: "client" }],
     ["domain-not-configured", SECRET, 0o600, { url: undefined }],
-  ])("asks nobody and says %s (%j, mode %o)", async (code, text, mode, settings) => {
+  ])("sends no request and reports %s (%j, mode %o)", async (code, text, mode, settings) => {
     const home = createHome();
     const clientSecretFile = `${home.path}/secret`;
     if (text !== undefined) home.write("secret", text, mode);
@@ -152,12 +152,12 @@ describe("createIdentityDomain", () => {
     ["a page", "token-exchange-invalid", () => ({ text: "<html>" })],
     ["a token with a prefix", "token-exchange-invalid", (key) => responseOf(session(key), "ST$")],
     ["a token for another key", "token-exchange-invalid", () => responseOf(session(other))],
-  ])("calls %s %s", async (_name, code, respond) => {
+  ])("reports %s as %s", async (_name, code, respond) => {
     const retryAfterMs = code === "token-exchange-throttled" ? 7_000 : undefined;
     await expect(setUp(respond).exchange()).rejects.toMatchObject({ code, retryAfterMs });
   });
 
-  test("does not ask for a newer session of the node if its clock is off", async () => {
+  test("does not retry with a newer session of the node if its clock is off", async () => {
     const { exchange, send } = setUp(() => ({ status: 401, serverDateMs: 1e12 }), {}, {}, true);
     await expect(exchange()).rejects.toMatchObject({ code: "clock-skew" });
     expect(send).toHaveBeenCalledOnce();
@@ -166,7 +166,7 @@ describe("createIdentityDomain", () => {
   test.each<[UpstreamErrorCode, string]>([
     ["tls", "domain-tls"],
     ["timeout", "domain-unreachable"],
-  ])("calls %s on the way %s", async (cause, code) => {
+  ])("reports the upstream error %s as %s", async (cause, code) => {
     const { exchange, send } = setUp();
     send.mockRejectedValue(new UpstreamError(cause, "domain.test"));
     await expect(exchange()).rejects.toMatchObject({ code });

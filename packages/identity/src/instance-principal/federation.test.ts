@@ -17,7 +17,7 @@ async function failureOf(privateKey: KeyObject, send: SendRequest): Promise<unkn
   return federated.catch((thrown: unknown) => thrown);
 }
 
-test("federate reports a key that cannot sign, without OpenSSL's error, which may quote the key", async () => {
+test("federate reports a key that cannot sign without OpenSSL's error, which may quote the key", async () => {
   const error = await failureOf(createSecretKey("secret", "utf8"), () => Promise.reject(new TypeError("not reached")));
 
   expect(error).toMatchObject({ code: "sdk-failed", message: expect.stringContaining("auth.test") });
@@ -33,7 +33,7 @@ test.each([
   ["name-not-resolved", "federation-name-not-resolved"],
   ["proxy-refused", "federation-proxy-refused"],
   ["tls", "federation-tls"],
-] as const)("federate calls a request that ended with %s %s", async (cause, code) => {
+] as const)("federate reports an upstream error %s as %s", async (cause, code) => {
   const send = () => Promise.reject(new UpstreamError(cause, "auth.test"));
 
   expect(await failureOf(createPrivateKey(identity.keyPem), send)).toMatchObject({ code, cause: { code: cause } });

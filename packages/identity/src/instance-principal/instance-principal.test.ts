@@ -175,7 +175,7 @@ describeProvider("createInstancePrincipal", {
   waits: [["an auth service that does not answer", "aborted", (giveUp) => ({ auth: onFederation(hanging(giveUp)) })]],
 });
 
-test("InstancePrincipal.session gets a session for its own key, from four metadata requests and one federation", async () => {
+test("InstancePrincipal.session returns a session for its own key after four metadata requests", async () => {
   const { provider, auth, metadataServer, authServer, authUrls } = await setUp({ byRegion: true });
 
   const [region, { value: session }] = await Promise.all([provider.region(forever), provider.session(forever)]);
@@ -194,7 +194,7 @@ test("InstancePrincipal.session gets a session for its own key, from four metada
   expect(authServer.requests).toHaveLength(1);
 });
 
-test("InstancePrincipal.region is asked for once in the life of the process", async () => {
+test("InstancePrincipal.region is requested once in the life of the process", async () => {
   const { provider, metadataServer } = await setUp();
 
   await Promise.all([provider.region(forever), provider.region(forever)]);
@@ -203,7 +203,7 @@ test("InstancePrincipal.region is asked for once in the life of the process", as
   expect(metadataServer.requests).toHaveLength(1);
 });
 
-test("InstancePrincipal.region asks again after a failure", async () => {
+test("InstancePrincipal.region sends another request after a failure", async () => {
   const { provider } = await setUp({
     metadata: [http.get("*/regionInfo", () => new HttpResponse("no", { status: 403 }), { once: true })],
   });
@@ -228,7 +228,7 @@ test("InstancePrincipal.session accepts the older form of a key and of a tenancy
   expect(auth.refusals).toEqual([]);
 });
 
-test("InstancePrincipal.session may run ten times at once: ten sessions, each whole, without a timer, a print or a blocking key", async () => {
+test("InstancePrincipal.session returns ten complete sessions for ten concurrent calls without blocking", async () => {
   const { provider, auth } = await setUp();
   const spies = [
     vi.spyOn(globalThis, "setInterval"),
@@ -245,7 +245,7 @@ test("InstancePrincipal.session may run ten times at once: ten sessions, each wh
   expect(auth.refusals).toEqual([]);
 });
 
-test("InstancePrincipal.session counts a life from the server's date, not from ours", async () => {
+test("InstancePrincipal.session counts a life from the server's date, not from the node's clock", async () => {
   const { provider } = await setUp({ authAheadMs: 200_000 });
 
   const { obtainedAtMs, expiresAtMs } = await provider.session(forever);
@@ -254,7 +254,7 @@ test("InstancePrincipal.session counts a life from the server's date, not from o
   expect(expiresAtMs - obtainedAtMs).toBeLessThanOrEqual(1_200_000);
 });
 
-test("InstancePrincipal.session reads the certificate again when the key is already the next one's", async () => {
+test("InstancePrincipal.session reads the certificate again when the key is already a newer one", async () => {
   let reads = 0;
   const { provider, metadata, metadataServer, authServer } = await setUp({
     metadata: [http.get("*/cert.pem", () => HttpResponse.text((++reads === 1 ? identity : rotated).certificatePem))],
@@ -267,7 +267,7 @@ test("InstancePrincipal.session reads the certificate again when the key is alre
   expect(authServer.requests).toHaveLength(1);
 });
 
-test("InstancePrincipal.session reads the certificate again after a 401, once", async () => {
+test("InstancePrincipal.session reads the certificate again once after a 401", async () => {
   const { provider, metadata, metadataServer, authServer, events } = await setUp({
     auth: onFederation(() => {
       metadata.identity = rotated;
@@ -282,7 +282,7 @@ test("InstancePrincipal.session reads the certificate again after a 401, once", 
   expect(events).toContainEqual({ type: "retry", code: "federation-unauthorized", delayMs: 0 });
 });
 
-test("InstancePrincipal.session tells a wrong clock from a wrong certificate", async () => {
+test("InstancePrincipal.session distinguishes a wrong clock from a wrong certificate", async () => {
   const { provider, authServer, auth } = await setUp({ authAheadMs: 400_000 });
 
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "clock-skew", retryable: true });
@@ -290,7 +290,7 @@ test("InstancePrincipal.session tells a wrong clock from a wrong certificate", a
   expect(authServer.requests).toHaveLength(1);
 });
 
-test("InstancePrincipal.session never hands out a session of another tenancy", async () => {
+test("InstancePrincipal.session never returns a session of another tenancy", async () => {
   const { provider, metadata, authServer } = await setUp();
   const { value: first } = await provider.session(forever);
   metadata.identity = moved;
@@ -300,7 +300,7 @@ test("InstancePrincipal.session never hands out a session of another tenancy", a
   expect(first.tenancyId).toBe(TENANCY);
 });
 
-test("InstancePrincipal.session learns the tenancy from a session, not from an attempt", async () => {
+test("InstancePrincipal.session learns the tenancy from a session, not from a failed attempt", async () => {
   const { provider, metadata } = await setUp({
     auth: onFederation(() => new HttpResponse("down", { status: 500 })),
   });
@@ -310,7 +310,7 @@ test("InstancePrincipal.session learns the tenancy from a session, not from an a
   await expect(provider.session(forever)).resolves.toMatchObject({ value: { tenancyId: "ocid1.tenancy.oc1..b" } });
 });
 
-test("InstancePrincipal.session takes no second tenancy from a fetch that ran beside the first", async () => {
+test("InstancePrincipal.session accepts no second tenancy from a concurrent fetch", async () => {
   const { provider, metadata, authServer } = await setUp();
   const [beside] = onFederation(async () => {
     metadata.identity = moved;
@@ -322,7 +322,7 @@ test("InstancePrincipal.session takes no second tenancy from a fetch that ran be
   expect(authServer.requests).toHaveLength(2);
 });
 
-test("InstancePrincipal.session reads a key written with a leading zero, and as an object", async () => {
+test("InstancePrincipal.session accepts a token's key with a leading zero and as an object", async () => {
   const { provider } = await setUp({
     alterClaims: (claims) => {
       const jwk = JSON.parse(String(claims["jwk"]));
@@ -334,7 +334,7 @@ test("InstancePrincipal.session reads a key written with a leading zero, and as 
   await expect(provider.session(forever)).resolves.toBeDefined();
 });
 
-test("InstancePrincipal.session sees a wrong clock in the metadata service's date", async () => {
+test("InstancePrincipal.session detects a wrong clock by the metadata service's date", async () => {
   const { provider, clock } = await setUp(
     onCertificate(identity.certificatePem, { headers: { Date: new Date().toUTCString() } }),
   );
@@ -343,7 +343,7 @@ test("InstancePrincipal.session sees a wrong clock in the metadata service's dat
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "clock-skew" });
 });
 
-test("InstancePrincipal.session leaves a chain that does not fit to the auth service's judgement", async () => {
+test("InstancePrincipal.session lets the auth service refuse an invalid chain", async () => {
   const { provider, requests, auth } = await setUp({ documents: { intermediatePem: rotated.certificatePem } });
 
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "federation-unauthorized", retryable: true });
@@ -351,7 +351,7 @@ test("InstancePrincipal.session leaves a chain that does not fit to the auth ser
   expect(requests()).toEqual([18, 2]);
 });
 
-test("InstancePrincipal.session sends every intermediate there is", async () => {
+test("InstancePrincipal.session sends every intermediate certificate", async () => {
   const { provider, metadata, auth } = await setUp();
   metadata.identity = { ...identity, intermediatePem: rotated.certificatePem + identity.intermediatePem };
 

@@ -31,7 +31,7 @@ function setUp(
   return { metadata, read, send, events, delays, clock };
 }
 
-test("MetadataService.read asks with Bearer Oracle and no other header", async () => {
+test("MetadataService.read sends Bearer Oracle and no other header", async () => {
   const { read, send } = setUp(() => ({}));
 
   expect(await read()).toMatchObject([{ text: "iad" }]);
@@ -39,7 +39,7 @@ test("MetadataService.read asks with Bearer Oracle and no other header", async (
   expect(send.mock.calls).toEqual([[{ method: "GET", url, headers, signal: forever }]]);
 });
 
-test("MetadataService.read takes the next address when one does not answer, and keeps it", async () => {
+test("MetadataService.read tries the next address when one does not respond, and keeps it", async () => {
   const { metadata, events } = setUp(({ url }) => (url.host === DEAD.host ? "refused" : {}), {
     baseUrls: [DEAD, BASE],
   });
@@ -49,7 +49,7 @@ test("MetadataService.read takes the next address when one does not answer, and 
   expect(events).toMatchObject([{ outcome: "refused" }, { outcome: 200 }, { outcome: 200 }]);
 });
 
-test("MetadataService.read asks five at once, then five a second, one at a time", async () => {
+test("MetadataService.read sends a burst of five requests, then five a second, one at a time", async () => {
   let open = 0;
   let mostOpen = 0;
   const { read, clock } = setUp(async () => {
@@ -72,7 +72,7 @@ test("MetadataService.read asks five at once, then five a second, one at a time"
   expect(mostOpen).toBe(1);
 });
 
-test("MetadataService.read waits out a 429 as long as Retry-After says and tries again", async () => {
+test("MetadataService.read retries after a 429 once Retry-After is over", async () => {
   const throttled = { status: 429, headers: { "retry-after": "3" } };
   const { read, events } = setUp((_request, count) => (count === 1 ? throttled : {}));
 
@@ -80,7 +80,7 @@ test("MetadataService.read waits out a 429 as long as Retry-After says and tries
   expect(events).toContainEqual({ type: "retry", code: "metadata-throttled", delayMs: 3_000 });
 });
 
-test("MetadataService.read leaves a long Retry-After to its caller", async () => {
+test("MetadataService.read reports a long Retry-After to its caller without a retry", async () => {
   const { read, send } = setUp(() => ({ status: 429, headers: { "retry-after": "60" } }));
 
   const expected = { code: "metadata-throttled", retryable: true, retryAfterMs: 60_000 };
@@ -91,7 +91,7 @@ test("MetadataService.read leaves a long Retry-After to its caller", async () =>
 test.each<[Reply, object]>([
   [{ status: 503 }, { code: "metadata-unavailable", message: expect.stringMatching(/\(status 503\)$/) }],
   ["refused", { code: "metadata-unreachable", retryable: true, cause: expect.objectContaining({ code: "refused" }) }],
-])("MetadataService.read backs off from %j with growing delays, four tries in all", async (reply, expected) => {
+])("MetadataService.read retries %j with growing delays, with four attempts in total", async (reply, expected) => {
   const { read, send, delays } = setUp(() => reply);
 
   await expect(read()).rejects.toMatchObject(expected);
@@ -106,14 +106,14 @@ test.each<[string, path: "/identity/cert.pem" | "/instance/regionInfo", Reply, c
   ["a redirect", "/instance/regionInfo", { status: 302 }, "metadata-refused", false],
   ["an empty success", "/instance/regionInfo", { status: 204 }, "metadata-refused", false],
   ["a body that is too large", "/instance/regionInfo", "upstream-response-too-large", "metadata-invalid", true],
-])("MetadataService.read reports %s, at once", async (_, path, reply, code, retryable) => {
+])("MetadataService.read reports %s at once", async (_, path, reply, code, retryable) => {
   const { metadata, send } = setUp(() => reply);
 
   await expect(metadata.read([path], forever)).rejects.toMatchObject({ code, retryable });
   expect(send).toHaveBeenCalledOnce();
 });
 
-test("MetadataService.read passes over who gave up while waiting for a turn", async () => {
+test("MetadataService.read skips a queued request when its caller gives up", async () => {
   const { read, send } = setUp(() => ({}));
   const gaveUp = new AbortController();
 
@@ -128,7 +128,7 @@ test("MetadataService.read passes over who gave up while waiting for a turn", as
   expect(send).toHaveBeenCalledTimes(2);
 });
 
-test("MetadataService.read stops a request under way when its caller gives up", async () => {
+test("MetadataService.read aborts a request in flight when its caller gives up", async () => {
   const giveUp = new AbortController();
   const { read } = setUp(({ signal }) => {
     giveUp.abort();
@@ -138,7 +138,7 @@ test("MetadataService.read stops a request under way when its caller gives up", 
   await expect(read(giveUp.signal)).rejects.toMatchObject({ code: "aborted" });
 });
 
-test("MetadataService.read tells what went wrong when its caller gives up during back-off", async () => {
+test("MetadataService.read reports the last error when its caller gives up during back-off", async () => {
   const clock = createFakeClock();
   const { read } = setUp(() => ({ status: 500 }), { clock });
   const giveUp = new AbortController();
@@ -151,13 +151,13 @@ test("MetadataService.read tells what went wrong when its caller gives up during
   expect(clock.armed()).toEqual([]);
 });
 
-test("MetadataService.read passes on what is not an upstream's failure", async () => {
+test("MetadataService.read rethrows an error that is not an upstream error", async () => {
   const { read } = setUp(() => Promise.reject(new TypeError("bug")));
 
   await expect(read()).rejects.toThrow(TypeError);
 });
 
-test("MetadataService.read of a service that hangs ends before who waits gives up", async () => {
+test("MetadataService.read stops retrying a hanging service before its callers give up", async () => {
   const clock = createFakeClock();
   const hanging = () => new Promise<Reply>((resolve) => void clock.setTimer(() => resolve("timeout"), 8_000));
   const { read, send } = setUp(hanging, { clock });

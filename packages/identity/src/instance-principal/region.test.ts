@@ -28,14 +28,14 @@ function regionWith(texts: { readonly regionInfo?: string; readonly region?: str
   return { region, asked };
 }
 
-test("fetchRegion reads regionInfo, in one request", async () => {
+test("fetchRegion reads regionInfo in one request", async () => {
   const { region, asked } = regionWith({ regionInfo: JSON.stringify(INFO) });
 
   await expect(region).resolves.toEqual(ASHBURN);
   expect(asked).toEqual(["regionInfo"]);
 });
 
-test("fetchRegion knows a region and a realm that are newer than any table", async () => {
+test("fetchRegion accepts a region and a realm that are newer than every table", async () => {
   const regionInfo = JSON.stringify({
     realmKey: "oc77",
     realmDomainComponent: "oraclecloud77.com",
@@ -56,7 +56,7 @@ test.each([
   ["phx\n", { id: "us-phoenix-1", key: "phx", realmKey: "oc1", realmDomain: "oraclecloud.com" }],
   ["us-ashburn-1", ASHBURN],
   ["eu-madrid-2", { id: "eu-madrid-2", key: "vll", realmKey: "oc19", realmDomain: "oraclecloud.eu" }],
-])("fetchRegion looks up %j where there is no regionInfo", async (name, expected) => {
+])("fetchRegion looks up %j if there is no regionInfo", async (name, expected) => {
   const { region, asked } = regionWith({ region: name });
 
   await expect(region).resolves.toEqual(expected);
@@ -68,7 +68,7 @@ test.each([
   ["JSON of another shape", '{"region":"iad"}'],
   ["a region that is no host name", JSON.stringify({ ...INFO, regionIdentifier: "a/b" })],
   ["a realm domain that is no domain", JSON.stringify({ ...INFO, realmDomainComponent: "evil.com/?" })],
-])("fetchRegion does not take %s for regionInfo", async (_, regionInfo) => {
+])("fetchRegion does not accept %s as regionInfo", async (_, regionInfo) => {
   await expect(regionWith({ regionInfo, region: "iad" }).region).resolves.toEqual(ASHBURN);
 });
 
@@ -80,7 +80,7 @@ test.each([
   await expect(regionWith({ region: name }).region).rejects.toMatchObject({ code, retryable });
 });
 
-test("fetchRegion passes on what the metadata service's client throws", async () => {
+test("fetchRegion rethrows errors of the metadata service's client", async () => {
   const read = () => Promise.reject(new IdentityError("metadata-throttled", "metadata.test"));
 
   await expect(fetchRegion({ read }, new AbortController().signal)).rejects.toMatchObject({
@@ -88,7 +88,7 @@ test("fetchRegion passes on what the metadata service's client throws", async ()
   });
 });
 
-test("knownRealmDomains are those of oci-common", async () => {
+test("knownRealmDomains returns the realm domains of oci-common", async () => {
   const theirs = new Set(Realm.values().map(({ secondLevelDomain }) => secondLevelDomain));
 
   expect(new Set(knownRealmDomains())).toEqual(theirs);

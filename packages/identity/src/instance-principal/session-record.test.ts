@@ -32,6 +32,6 @@ test.each([
   ["has a key that is cut", { ...whole, privateKey: whole.privateKey.slice(0, 400) }],
   ["has a key that is not base64", { ...whole, privateKey: "-----" }],
   ["has no tenancy", { ...whole, tenancyId: "" }],
-])("decodeSession takes no session that %s", (_what, encoded) => {
+])("decodeSession refuses a session that %s", (_what, encoded) => {
   expect(decodeSession(encoded)).toBeUndefined();
 });

@@ -31,7 +31,7 @@ function setUp(respond: Respond) {
 }
 
 describe("createOkeTokenExchange", () => {
-  test("sends the token and a key, and makes a session of the response", async () => {
+  test("sends the token and a key, and returns the session of the response", async () => {
     const { exchange, send } = setUp((podKey) =>
       responseOf({ ...session(podKey), res_tenant: "ocid1.tenancy.of-the-rpst" }),
     );
@@ -46,7 +46,7 @@ describe("createOkeTokenExchange", () => {
     expect([value.tenancyId, expiresAtMs]).toEqual(["ocid1.tenancy.of-the-rpst", 5 + 3_600_000]);
   });
 
-  test("shares a key among sessions that begin within ten minutes", async () => {
+  test("shares a key between sessions that begin within ten minutes", async () => {
     const keys = new Set<string>();
     const { clock, exchange } = setUp((podKey) => {
       keys.add(JSON.stringify(podKey.export({ format: "jwk" })));
@@ -59,7 +59,7 @@ describe("createOkeTokenExchange", () => {
     expect(keys.size).toBe(2);
   });
 
-  test("does not send a token that ends within 5 minutes", async () => {
+  test("does not send a token that expires within 5 minutes", async () => {
     const { clock, exchange, send } = setUp(() => responseOf(session()));
     await expect(exchange({ exp: clock.wallMs() / 1_000 + 299 })).rejects.toMatchObject({
       code: "service-account-token-expired",
@@ -83,7 +83,7 @@ describe("createOkeTokenExchange", () => {
     ["a token without an end", "token-exchange-invalid", () => responseOf({ iat: 0 })],
     ["a token that has ended", "token-exchange-invalid", () => responseOf({ iat: 0, exp: 0 })],
     ["a token for another key", "token-exchange-invalid", () => responseOf(session(other))],
-  ])("calls %s %s", async (_name, code, respond) => {
+  ])("reports %s as %s", async (_name, code, respond) => {
     const { exchange } = setUp(respond);
     const retryAfterMs = code === "token-exchange-throttled" ? 7_000 : undefined;
     await expect(exchange()).rejects.toMatchObject({ code, retryAfterMs });
@@ -94,7 +94,7 @@ describe("createOkeTokenExchange", () => {
     ["upstream-response-too-large", "token-exchange-invalid"],
     ["refused", "cluster-unreachable"],
     ["timeout", "cluster-unreachable"],
-  ])("calls %s on the way %s", async (cause, code) => {
+  ])("reports the upstream error %s as %s", async (cause, code) => {
     const { exchange, send } = setUp(() => ({}));
     send.mockRejectedValue(new UpstreamError(cause, "cluster.test"));
     await expect(exchange()).rejects.toMatchObject({ code, message: expect.stringContaining("cluster.test:12250") });

@@ -76,7 +76,7 @@ describe("createResourcePrincipal", () => {
     expect(await principal.region(SIGNAL)).toMatchObject({ key: "iad" });
   });
 
-  it("reads a file again, which the platform has rewritten", async () => {
+  it("reads a file again when the platform has rewritten it", async () => {
     const home = createHome();
     const file = home.write("rpst", tokenOf(home));
     const principal = provider(home, { RPST: file });

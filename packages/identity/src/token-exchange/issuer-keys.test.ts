@@ -25,7 +25,7 @@ function setUp(keys: object[] = [publish(issuerKeys.publicKey, "one")]) {
 }
 
 describe("IssuerKeys", () => {
-  test("reads the keys once, with a pod's own token", async () => {
+  test("reads the keys once, authenticated with a pod's own token", async () => {
     const { isSigned, send } = setUp();
     const token = tokenOf();
     expect(await Promise.all([isSigned(token), isSigned(token), isSigned(tokenOf({ ...CLAIMS, jti: 1 }))])).toEqual([
@@ -38,7 +38,7 @@ describe("IssuerKeys", () => {
     expect(headers?.["authorization"]).toBe(`Bearer ${token.reveal()}`);
   });
 
-  test.each(["ES256", "ES384", "ES512"])("knows %s", async (alg) => {
+  test.each(["ES256", "ES384", "ES512"])("supports %s", async (alg) => {
     const bits = alg.slice(2);
     const namedCurve = `P-${bits === "512" ? "521" : bits}`;
     const keys = generateKeyPairSync("ec", { namedCurve });
@@ -63,7 +63,7 @@ describe("IssuerKeys", () => {
     ["refuses", { status: 403 }],
     ["answers nonsense", { body: "[]" }],
     ["publishes keys that cannot be read", { body: '{"keys":[{"kid":"one","kty":"oct"}]}' }],
-  ])("accepts nothing while the API server %s, and asks again after 30 s", async (_name, change) => {
+  ])("accepts no token while the API server %s, and retries after 30 s", async (_name, change) => {
     const { response, clock, isSigned, send } = setUp();
     const whole = response.body;
     Object.assign(response, change);
@@ -76,7 +76,7 @@ describe("IssuerKeys", () => {
     expect(send).toHaveBeenCalledTimes(2);
   });
 
-  test("forgets a key that is published no longer", async () => {
+  test("forgets a key that is no longer published", async () => {
     const { response, clock, isSigned } = setUp();
     expect(await isSigned(tokenOf())).toBe(true);
     response.body = '{"keys":[]}';

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { CLAIMS, tokenOf } from "../../test/service-account-tokens.ts";
 import { readServiceAccountClaims } from "./service-account-token.ts";
 
-test("readServiceAccountClaims reads whose token it is, and until when", () => {
+test("readServiceAccountClaims reads the service account, the audiences and the expiry", () => {
   const { iss, exp, ...rest } = CLAIMS;
   expect(readServiceAccountClaims(tokenOf({ iss, exp, ...rest, aud: iss }))).toEqual({
     issuer: iss,

@@ -110,7 +110,7 @@ describe("createUserPrincipal", () => {
     expectUser(await sessionIn(home, variables(home.write("mine", `[DEFAULT]\n${COMPLETE}`)), settings));
   });
 
-  it("takes everything from the command line's variables, which win over a file", async () => {
+  it("reads everything from the OCI CLI's variables, which take precedence over a file", async () => {
     const variables = {
       OCI_CLI_USER: USER,
       OCI_CLI_FINGERPRINT: FINGERPRINT,

@@ -18,7 +18,7 @@ async function samples(metrics: Metrics, ...parts: string[]): Promise<string[]> 
 }
 
 describe("createMetrics", () => {
-  it("counts from 0 what has not happened yet, so that the first time shows as an increase", async () => {
+  it("starts every counter at 0, so that the first event shows as an increase", async () => {
     const metrics = setUp();
     metrics.nameRegistry(HOST);
     for (const [part, count] of [
@@ -77,7 +77,7 @@ describe("createMetrics", () => {
     expect(await samples(metrics, "token_last_success")).toEqual([]);
   });
 
-  it("names no host that has never answered, and 64 at most", async () => {
+  it("names only hosts that have answered, and at most 64", async () => {
     const metrics = setUp();
     metrics.upstream.registryAnswered("made-up.ocir.io", "failed", 1);
     expect(await samples(metrics, "made-up")).toEqual([]);
@@ -88,7 +88,7 @@ describe("createMetrics", () => {
     expect(await samples(metrics, 'upstream_requests_total{upstream="other",result="2xx"} 36')).toHaveLength(1);
   });
 
-  it("has the time of its rendering in the metrics file, and of the last that was written on the socket", async () => {
+  it("includes the time of rendering in the file, and of the last written file on the socket", async () => {
     const clock = createFakeClock();
     const metrics = setUp(clock);
     const time = async (): Promise<number> => Number((await samples(metrics, "textfile_timestamp"))[0]?.split(" ")[1]);
