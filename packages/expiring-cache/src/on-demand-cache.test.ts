@@ -28,7 +28,7 @@ const failing = (retryable: boolean, retryAfterMs?: number) =>
   Object.assign(new Error("failed"), { retryable, retryAfterMs });
 
 describe("OnDemandCache", () => {
-  it("shares one fetch among all callers of a key, and keeps keys apart", async () => {
+  it("shares one fetch between all callers of a key, and keeps keys separate", async () => {
     const { cache, entryOf, get } = setUp();
     const upstream = Promise.withResolvers<Expiring<string>>();
     const fetch = vi.fn(() => upstream.promise);
@@ -40,7 +40,7 @@ describe("OnDemandCache", () => {
     expect(await get("a", "unused")).toEqual(["value", "hit"]);
   });
 
-  it("renews only when a caller comes, who gets the current value at once", async () => {
+  it("renews only when a caller asks, and returns the current value at once", async () => {
     const { clock, get, onEvent } = setUp();
     await get("a", "first");
     await clock.advance(0.59 * HOUR_MS);
@@ -49,7 +49,7 @@ describe("OnDemandCache", () => {
     expect(await get("a", "third")).toEqual(["second", "hit"]);
   });
 
-  it("serves the current value while its renewal fails and backs off, never after its end, and drops it then", async () => {
+  it("serves the current value while its renewal fails and backs off, and drops it when it expires", async () => {
     const { clock, cache, get } = setUp();
     await get("a", "first");
     await clock.advance(0.59 * HOUR_MS);
@@ -68,7 +68,7 @@ describe("OnDemandCache", () => {
     await expect(cache.get("a", fail, { waitMs: 0 })).rejects.toThrow();
   });
 
-  it("retries within the wait, each caller with its own fetch; not after an error that stays", async () => {
+  it("retries within a caller's wait with that caller's fetch, unless the error is not retryable", async () => {
     const { clock, cache, entryOf } = setUp();
     const refused = vi.fn(() => Promise.reject(failing(false)));
     await expect(cache.get("a", refused, { waitMs: 10_000 })).rejects.toThrow("failed");
@@ -83,7 +83,7 @@ describe("OnDemandCache", () => {
     expect([refused.mock.calls.length, once.mock.calls.length]).toEqual([1, 2]);
   });
 
-  it("gives up a caller at the deadline while a retry is under way, with the error before it", async () => {
+  it("rejects with the previous error at the deadline while a retry is in progress", async () => {
     const { clock, cache } = setUp();
     const fetch = vi
       .fn()
@@ -96,7 +96,7 @@ describe("OnDemandCache", () => {
     expect(fetch).toHaveBeenCalledTimes(2);
   });
 
-  it("forgets failures at a success: the next back-off is as short as the first, and a due value is no longer stale", async () => {
+  it("resets back-off and staleness after a success", async () => {
     const { clock, cache, get, onEvent } = setUp();
     const fail = () => cache.get("a", () => Promise.reject(failing(true)), { waitMs: 0 });
     await expect(fail()).rejects.toThrow("failed");
@@ -109,7 +109,7 @@ describe("OnDemandCache", () => {
     expect(waits).toEqual([waits[0], waits[0]]);
   });
 
-  it("backs off as the server asks, and answers with the error meanwhile", async () => {
+  it("backs off for the server's Retry-After, and rejects with the error meanwhile", async () => {
     const { clock, cache, get } = setUp();
     await expect(cache.get("a", () => Promise.reject(failing(true, 60_000)), { waitMs: 0 })).rejects.toThrow();
     await expect(get("a", "value", 30_000)).rejects.toThrow("failed");
@@ -121,24 +121,21 @@ describe("OnDemandCache", () => {
   it.each<[end: string, settle: (late: Late, entry: Expiring<string>) => void]>([
     ["value", (late, entry) => late.resolve(entry)],
     ["error", (late) => late.reject(failing(true))],
-  ])(
-    "gives up a caller at the deadline and a fetch at its limit, whose late %s counts for nothing",
-    async (_end, settle) => {
-      const { clock, cache, entryOf, get } = setUp();
-      const late = Promise.withResolvers<Expiring<string>>();
-      const asked = expect(cache.get("a", () => late.promise, { waitMs: 2_000 })).rejects.toMatchObject({
-        code: "wait-timeout",
-      });
-      await clock.advance(2_000);
-      await asked;
-      await clock.advance(14_000);
-      settle(late, entryOf("late"));
-      await clock.advance(1_000);
-      expect(await get("a", "fresh")).toEqual(["fresh", "miss"]);
-    },
-  );
+  ])("rejects a caller at the deadline, aborts a fetch at its limit, and ignores its late %s", async (_end, settle) => {
+    const { clock, cache, entryOf, get } = setUp();
+    const late = Promise.withResolvers<Expiring<string>>();
+    const asked = expect(cache.get("a", () => late.promise, { waitMs: 2_000 })).rejects.toMatchObject({
+      code: "wait-timeout",
+    });
+    await clock.advance(2_000);
+    await asked;
+    await clock.advance(14_000);
+    settle(late, entryOf("late"));
+    await clock.advance(1_000);
+    expect(await get("a", "fresh")).toEqual(["fresh", "miss"]);
+  });
 
-  it("keeps the keys used last, and takes a value under another key", async () => {
+  it("keeps the most recently used keys, and accepts a value by put", async () => {
     const { cache, entryOf, get } = setUp(2);
     await get("a", "1");
     cache.put("b", entryOf("2"));
@@ -148,7 +145,7 @@ describe("OnDemandCache", () => {
     expect(await get("b", "again")).toEqual(["again", "miss"]);
   });
 
-  it("takes no value that has ended on its way", async () => {
+  it("refuses a value that has expired on arrival", async () => {
     const { cache, entryOf, get } = setUp();
     const asked = get("b", "fresh");
     cache.put("b", entryOf("old", 0));
@@ -168,7 +165,7 @@ describe("OnDemandCache", () => {
     expect(await get("long", "unused")).toEqual(["1", "hit"]);
   });
 
-  it("drops a rejected value, but not its successor", async () => {
+  it("drops a rejected value, but not the value that replaced it", async () => {
     const { cache, entryOf, get } = setUp();
     const refused = entryOf("refused");
     cache.put("a", refused);
@@ -178,7 +175,7 @@ describe("OnDemandCache", () => {
     expect(await get("a", "unused")).toEqual(["next", "hit"]);
   });
 
-  it("ends all waiting when it is closed, and takes nothing more", async () => {
+  it("rejects all callers when closed, and accepts nothing more", async () => {
     const { cache, entryOf, get } = setUp();
     const asked = cache.get("a", (signal) => new Promise((_, reject) => signal.addEventListener("abort", reject)), {
       waitMs: 1_000,

@@ -54,7 +54,7 @@ function endAsTold(clock: FakeClock, endings: readonly Ending[]): (call: FetchCa
   };
 }
 
-test("RefreshAheadCache never hands out what has run out, never fetches twice at a time, never loses a valid value to a failure, and answers all", {
+test("RefreshAheadCache serves no expired value, never fetches concurrently, and survives failures", {
   timeout: 30_000,
 }, async () => {
   await fc.assert(

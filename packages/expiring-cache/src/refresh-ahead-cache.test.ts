@@ -27,7 +27,7 @@ function setUp(options: Partial<RefreshAheadCacheOptions<string>> = {}) {
   return { clock, cache, ask, settled, ...rest };
 }
 
-test("get fetches a cold key once for all who ask at the same time", async () => {
+test("get fetches a cold key once for all concurrent callers", async () => {
   const { upstream, ask, settled } = setUp();
   const asked = Array.from({ length: 200 }, () => ask());
   upstream.calls[0]?.succeed(HOUR);
@@ -37,7 +37,7 @@ test("get fetches a cold key once for all who ask at the same time", async () =>
   expect(new Set(asked.slice(1).map(({ outcome }) => outcome))).toEqual(new Set(["coalesced"]));
 });
 
-test("get waits over several attempts, as long as the next is due within its own time", async () => {
+test("get waits for several attempts while the next one is due before its deadline", async () => {
   const { clock, upstream, ask } = setUp();
   const impatient = ask(HOST, 1_000);
   const patient = ask(HOST, 5_000);
@@ -58,7 +58,7 @@ test("get waits over several attempts, as long as the next is due within its own
   expect(patient).toEqual({ served: `${HOST}#4`, outcome: "coalesced" });
 });
 
-test("get gives up at its own deadline without aborting the fetch for the others", async () => {
+test("get rejects at its own deadline without aborting the fetch for other callers", async () => {
   const { clock, upstream, ask, settled } = setUp();
   const impatient = ask(HOST, 100);
   const patient = ask(HOST, 10_000);
@@ -69,7 +69,7 @@ test("get gives up at its own deadline without aborting the fetch for the others
   expect(await settled(patient)).toEqual({ served: `${HOST}#1`, outcome: "coalesced" });
 });
 
-test("get gives up at its own deadline with the last error, where there was one", async () => {
+test("get rejects at its own deadline with the last error, if there was one", async () => {
   const { clock, upstream, ask } = setUp();
   const asked = ask(HOST, 1_000);
   const error = new UpstreamFailure("refused");
@@ -79,7 +79,7 @@ test("get gives up at its own deadline with the last error, where there was one"
   expect(asked).toEqual({ error });
 });
 
-test("get rejects at once on an error that is not retryable, and repeats it until the back-off is over", async () => {
+test("get rejects at once with an error that is not retryable, and again until the back-off is over", async () => {
   const { clock, upstream, ask, settled } = setUp();
   const error = new UpstreamFailure("denied", { retryable: false });
   upstream.behaviour = (call) => call.fail(error);
@@ -92,7 +92,7 @@ test("get rejects at once on an error that is not retryable, and repeats it unti
   expect(upstream.calls).toHaveLength(2);
 });
 
-test("get within a back-off rejects at once if the next attempt is due after its time, else brings it about", async () => {
+test("get during a back-off waits for the next attempt if that is due in time, else rejects at once", async () => {
   const { clock, upstream, ask, settled } = setUp();
   const error = new UpstreamFailure("throttled", { retryAfterMs: 5_000 });
   upstream.behaviour = (call) => call.fail(error);
@@ -109,7 +109,7 @@ test("get within a back-off rejects at once if the next attempt is due after its
   ]);
 });
 
-test("get waits like on a cold key for a value that ran out while its renewal failed", async () => {
+test("get waits as for a cold key when a value expired while its renewal failed", async () => {
   const { clock, upstream, events, ask, settled } = setUp();
   upstream.behaviour = (call) => call.succeed(HOUR);
   await settled(ask());
@@ -124,7 +124,7 @@ test("get waits like on a cold key for a value that ran out while its renewal fa
   expect(asked).toMatchObject({ served: `${HOST}#${upstream.calls.length}`, outcome: "coalesced" });
 });
 
-test("pin fetches at once and goes on until it works, whatever the error, and never idles", async () => {
+test("pin fetches at once, retries after every error, and never drops an idle key", async () => {
   const { clock, upstream, cache, ask, settled } = setUp();
   upstream.behaviour = (call) => call.fail(new UpstreamFailure("not granted yet", { retryable: false }));
   cache.pin(HOST);
@@ -139,7 +139,7 @@ test("pin fetches at once and goes on until it works, whatever the error, and ne
   expect(await settled(ask())).toMatchObject({ outcome: "hit" });
 });
 
-test("pin takes over a key that is in use, cold or not", async () => {
+test("pin keeps a key that is already in use, with or without a value", async () => {
   const { clock, upstream, cache, ask } = setUp({ maxEntries: 1 });
   upstream.behaviour = (call) => call.succeed(HOUR);
   ask("valued");
@@ -160,7 +160,7 @@ test("pin takes over a key that is in use, cold or not", async () => {
   ]);
 });
 
-test("restore puts a value back with its old times, renewal included", async () => {
+test("restore restores a value with its original times, including the renewal", async () => {
   const { clock, upstream, events, cache, ask, settled } = setUp();
   const nowMs = clock.monotonicMs();
   const entry = { value: "from before", obtainedAtMs: nowMs - 1_000 * SECOND, expiresAtMs: nowMs + 2_600 * SECOND };
@@ -174,7 +174,7 @@ test("restore puts a value back with its old times, renewal included", async () 
   expect(cache.entries()[0]).toMatchObject({ lastSuccessAtMs: entry.obtainedAtMs, expiresAtMs: entry.expiresAtMs });
 });
 
-test("restore answers those who wait, and renews at once a value that is due", async () => {
+test("restore serves waiting callers, and renews a due value at once", async () => {
   const { clock, upstream, cache, ask, settled } = setUp();
   const asked = ask();
   const nowMs = clock.monotonicMs();
@@ -187,7 +187,7 @@ test("restore answers those who wait, and renews at once a value that is due", a
   ]);
 });
 
-test("restore ignores what may not be handed out any more and what is no better than the value held", async () => {
+test("restore ignores a value that is not servable or no better than the current one", async () => {
   const { clock, cache } = setUp();
   const nowMs = clock.monotonicMs();
   cache.restore("over", { value: "over", obtainedAtMs: nowMs - HOUR, expiresAtMs: nowMs + SECOND });
@@ -198,7 +198,7 @@ test("restore ignores what may not be handed out any more and what is no better 
   expect(cache.peek(HOST)?.value).toBe("long");
 });
 
-test("entries tells the state of each key, never a value", async () => {
+test("entries returns the state of each key, but never a value", async () => {
   const { clock, upstream, cache, ask, settled } = setUp({ random: () => FIRST_RENEWAL_AT_HALF });
   const startMs = clock.monotonicMs();
   upstream.behaviour = (call) => call.succeed(HOUR);
@@ -241,7 +241,7 @@ test("entries tells the state of each key, never a value", async () => {
   expect(cache.entries()[1]).toMatchObject({ key: "denied", state: "empty", failuresInARow: 1 });
 });
 
-test("10 000 failing keys leave the valid ones alone and are forgotten, the oldest first", async () => {
+test("get keeps valid keys when 10 000 keys fail, and drops the oldest failing ones first", async () => {
   const { clock, upstream, events, cache, ask, settled } = setUp();
   upstream.behaviour = (call) => call.succeed(HOUR);
   for (let number = 0; number < 256; number++) ask(`valid-${number}`);
@@ -260,7 +260,7 @@ test("10 000 failing keys leave the valid ones alone and are forgotten, the olde
   expect(await settled(ask("valid-0"))).toMatchObject({ outcome: "hit" });
 });
 
-test("a key beyond as many fetches as there may be entries is refused, and those under way go on", async () => {
+test("get refuses a key when maxEntries fetches are in progress, and lets those continue", async () => {
   const { upstream, ask, settled } = setUp({ maxEntries: 2 });
   const asked = [ask("a"), ask("b"), ask("c"), ask("a")];
   await settled(asked);
@@ -270,7 +270,7 @@ test("a key beyond as many fetches as there may be entries is refused, and those
   expect(asked.map(({ outcome }) => outcome)).toEqual(["miss", "miss", undefined, "coalesced"]);
 });
 
-test("10 000 keys that work keep the 256 used last, and no timer of the others", async () => {
+test("get keeps the 256 most recently used of 10 000 keys, and no timer of the others", async () => {
   const { clock, upstream, cache, ask } = setUp();
   upstream.behaviour = (call) => call.succeed(HOUR);
   for (let batch = 0; batch < 100; batch++) {
@@ -284,7 +284,7 @@ test("10 000 keys that work keep the 256 used last, and no timer of the others",
   expect(clock.armed()).toHaveLength(256);
 });
 
-test("a key pushed out while its renewal is under way gets no second fetch beside it", async () => {
+test("get starts no concurrent second fetch for a key that was evicted during its renewal", async () => {
   const { clock, upstream, events, cache, ask, settled } = setUp({
     maxEntries: 1,
     random: () => FIRST_RENEWAL_AT_HALF,
@@ -305,7 +305,7 @@ test("a key pushed out while its renewal is under way gets no second fetch besid
   expect(await settled(asked)).toEqual({ served: "first#2", outcome: "coalesced" });
 });
 
-test("a key that had a value is renewed until a day after its last use, even while that fails, and dropped with its timers", async () => {
+test("get renews a key until a day after its last use, even if that fails, and then drops it", async () => {
   const { clock, upstream, events, cache, ask } = setUp();
   upstream.behaviour = (call) => call.succeed(HOUR);
   ask();
@@ -321,7 +321,7 @@ test("a key that had a value is renewed until a day after its last use, even whi
   expect(clock.armed()).toEqual([]);
 });
 
-test("close aborts fetches, cancels timers, and rejects who waits and who asks later", async () => {
+test("close aborts fetches, cancels timers, and rejects waiting and later callers", async () => {
   const { clock, upstream, cache, ask, settled } = setUp();
   upstream.behaviour = (call) => call.succeed(HOUR);
   await settled(ask("valued"));
@@ -346,7 +346,7 @@ test("close aborts fetches, cancels timers, and rejects who waits and who asks l
   expect(clock.armed()).toEqual([]);
 });
 
-test("close from within an event leaves no timer behind", async () => {
+test("close leaves no timer when called from an event listener", async () => {
   const { clock, upstream, cache, ask } = setUp({ onEvent: () => cache.close() });
   upstream.behaviour = (call) => call.succeed(HOUR);
   const asked = ask();
@@ -355,7 +355,7 @@ test("close from within an event leaves no timer behind", async () => {
   expect(clock.armed()).toEqual([]);
 });
 
-test("retry fetches at once what failed for a reason that is over, and nothing else", async () => {
+test("retry fetches at once only the keys whose last error matches", async () => {
   const { clock, upstream, cache } = setUp();
   const noSession = new UpstreamFailure("no session");
   upstream.behaviour = (call) => call.fail(call.key === HOST ? noSession : new UpstreamFailure("refused"));
@@ -373,7 +373,7 @@ test("retry fetches at once what failed for a reason that is over, and nothing e
   expect(cache.peek("phx.ocir.io")).toBeDefined();
 });
 
-test("withdraw forgets a key, a kept one too: no value, no further fetch; an unknown key is ignored", async () => {
+test("withdraw drops a key, even a pinned one, and ignores an unknown key", async () => {
   const { clock, upstream, cache, events } = setUp();
   cache.withdraw(HOST);
   expect(events).toEqual([]);

@@ -101,12 +101,12 @@ test.each([
   { retryAfterMs: 0, expectedMs: 300 },
   { retryAfterMs: -5, expectedMs: 300 },
   { retryAfterMs: Number.NaN, expectedMs: 300 },
-])("retryDelayMs is $expectedMs where the server asked for $retryAfterMs", ({ retryAfterMs, expectedMs }) => {
+])("retryDelayMs is $expectedMs if the server asked for $retryAfterMs", ({ retryAfterMs, expectedMs }) => {
   expect(retryDelayMs(1, 0.5, retryAfterMs)).toBe(expectedMs);
 });
 
 test.each([renewAtMs, firstRenewAtMs])(
-  "%o and servableUntilMs lie in this order within every life, and leave four tenths of it to an outage",
+  "%o is before servableUntilMs within every life, and at least four tenths before its end",
   (renewalAtMs) => {
     const life = fc.record({
       obtainedAtMs: fc.integer({ min: -1e9, max: 1e12 }),

@@ -35,7 +35,7 @@ function setUp(chance = 0.5) {
   };
 }
 
-test("Renewer swaps in what a renewal brings, and hands out the old value meanwhile", async () => {
+test("Renewer serves the old value during a renewal, and then the new one", async () => {
   const { clock, upstream, events, fill, value } = setUp();
   await fill();
   await clock.advance(30 * MINUTE);
@@ -53,18 +53,21 @@ test.each([
   { chance: 0, first: 3, next: 24 },
   { chance: 0.5, first: 16.75, next: 30 },
   { chance: 0.999_999_999, first: 36, next: 36 },
-])("Renewer spreads the first renewal and keeps half of the life from then on, by chance $chance", async (row) => {
-  const { clock, upstream, fill, callTimes } = setUp(row.chance);
-  upstream.behaviour = (call) => call.succeed(HOUR);
-  await fill(HOUR, row.chance);
-  await clock.advance(3 * HOUR);
-  const minutes = callTimes().map((time) => time / MINUTE);
-  expect(minutes[1]).toBeCloseTo(row.first, 2);
-  expect(minutes[2]).toBeCloseTo(row.first + row.next, 2);
-  expect(minutes[3]).toBeCloseTo(row.first + 2 * row.next, 2);
-});
+])(
+  "Renewer spreads the first renewal, and renews at about half of the life after that, for chance $chance",
+  async (row) => {
+    const { clock, upstream, fill, callTimes } = setUp(row.chance);
+    upstream.behaviour = (call) => call.succeed(HOUR);
+    await fill(HOUR, row.chance);
+    await clock.advance(3 * HOUR);
+    const minutes = callTimes().map((time) => time / MINUTE);
+    expect(minutes[1]).toBeCloseTo(row.first, 2);
+    expect(minutes[2]).toBeCloseTo(row.first + row.next, 2);
+    expect(minutes[3]).toBeCloseTo(row.first + 2 * row.next, 2);
+  },
+);
 
-test("Renewer spreads anew after a failure, for the whole fleet may have had it", async () => {
+test("Renewer spreads renewals again after a failure, because the whole fleet may have had it", async () => {
   const { clock, upstream, fill, callTimes } = setUp();
   await fill();
   upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
@@ -77,7 +80,7 @@ test("Renewer spreads anew after a failure, for the whole fleet may have had it"
   expect((next ?? 0) - (first ?? 0)).toBeCloseTo(30, 2);
 });
 
-test("Renewer spreads what a refresh brought, and keeps the time of what was restored", async () => {
+test("Renewer spreads the renewal of a refreshed value, and keeps the time of a restored one", async () => {
   const { clock, upstream, cache, callTimes } = setUp();
   upstream.behaviour = (call) => call.succeed(HOUR);
   const nowMs = clock.monotonicMs();
@@ -91,7 +94,7 @@ test("Renewer spreads what a refresh brought, and keeps the time of what was res
 });
 
 test.each([true, false])(
-  "Renewer hands out the old value while renewals fail (retryable: %s), and backs off up to a minute",
+  "Renewer serves the old value while renewals fail (retryable: %s), and backs off up to a minute",
   async (retryable) => {
     const { clock, upstream, events, fill, outcome, callTimes } = setUp();
     await fill();
@@ -120,7 +123,7 @@ test("Renewer waits as long as Retry-After asks, capped at five minutes, plus it
   expect(callTimes().slice(1, 4)).toEqual([30 * MINUTE, 30 * MINUTE + 90_300, 30 * MINUTE + 90_300 + 300_550]);
 });
 
-test("Renewer tells once that a value ran out, and starts anew when the upstream is back", async () => {
+test("Renewer reports an expired value once, and fetches a new one when the upstream is back", async () => {
   const { clock, upstream, events, fill, value } = setUp();
   await fill();
   upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
@@ -132,7 +135,7 @@ test("Renewer tells once that a value ran out, and starts anew when the upstream
   expect(value()).toBe(`${HOST}#${upstream.calls.length}`);
 });
 
-test("Renewer gives up a fetch that hangs, aborts it, and tries again", async () => {
+test("Renewer aborts a fetch that hangs, and retries", async () => {
   const { clock, upstream, events, cache } = setUp();
   const asked = cache.get(HOST, { waitMs: MINUTE });
   await clock.advance(15 * SECOND);
@@ -148,7 +151,7 @@ test("Renewer gives up a fetch that hangs, aborts it, and tries again", async ()
   expect(events).toHaveLength(2);
 });
 
-test("Renewer takes what an abandoned fetch brings late, if nothing better is there", async () => {
+test("Renewer accepts the late value of an abandoned fetch if there is no better one", async () => {
   const { clock, upstream, cache, events, value } = setUp();
   const asked = cache.get(HOST, { waitMs: MINUTE });
   await clock.advance(15 * SECOND + 100);
@@ -159,7 +162,7 @@ test("Renewer takes what an abandoned fetch brings late, if nothing better is th
   expect([value(), upstream.calls.length]).toEqual([`${HOST}#1`, 1]);
 });
 
-test("Renewer takes a late value while the next fetch runs, which then counts as well", async () => {
+test("Renewer accepts a late value while the next fetch runs, and then the value of that fetch", async () => {
   const { clock, upstream, cache, value } = setUp();
   const asked = cache.get(HOST, { waitMs: MINUTE });
   await clock.advance(15 * SECOND + 300);
@@ -176,7 +179,7 @@ test("Renewer takes a late value while the next fetch runs, which then counts as
 test.each([
   { what: "a shorter life", lifeMs: HOUR - MINUTE },
   { what: "no life left", lifeMs: 0 },
-])("Renewer leaves a late value with $what aside", async ({ lifeMs }) => {
+])("Renewer ignores a late value with $what", async ({ lifeMs }) => {
   const { clock, upstream, events, cache, value } = setUp();
   const asked = cache.get(HOST, { waitMs: MINUTE });
   await clock.advance(15 * SECOND + 300);
@@ -189,7 +192,7 @@ test.each([
 });
 
 test.each([{ lifeMs: 0 }, { lifeMs: -HOUR }, { lifeMs: Number.NaN }])(
-  "Renewer takes a value that is over on arrival ($lifeMs ms) for a failure",
+  "Renewer treats a value that is expired on arrival ($lifeMs ms) as a failure",
   async ({ lifeMs }) => {
     const { clock, upstream, fill, value, outcome, events } = setUp();
     await fill();
@@ -200,7 +203,7 @@ test.each([{ lifeMs: 0 }, { lifeMs: -HOUR }, { lifeMs: Number.NaN }])(
   },
 );
 
-test("Renewer does not let a renewal replace the value by one that ends no later, and asks again halfway", async () => {
+test("Renewer ignores a renewed value that expires no later, and fetches again halfway", async () => {
   const { clock, upstream, fill, value, callTimes } = setUp();
   const endMs = clock.monotonicMs() + HOUR;
   await fill();
@@ -212,7 +215,7 @@ test("Renewer does not let a renewal replace the value by one that ends no later
   expect(upstream.calls.length).toBeLessThan(10);
 });
 
-test("Renewer fetches a value of one second twice a second at most, of a hundred milliseconds too", async () => {
+test("Renewer fetches a value with a life of a second or less at most twice a second", async () => {
   for (const lifeMs of [1_000, 100, 1]) {
     const { clock, upstream, fill } = setUp(0);
     upstream.behaviour = (call) => call.succeed(lifeMs);
@@ -223,7 +226,7 @@ test("Renewer fetches a value of one second twice a second at most, of a hundred
   }
 });
 
-test("Renewer lets a caller wait for the rest between two fetches of a very short-lived value", async () => {
+test("Renewer lets a caller wait for the pause between two fetches of a very short-lived value", async () => {
   const { clock, upstream, fill, cache } = setUp();
   await fill(100);
   upstream.behaviour = (call) => call.succeed(HOUR);
@@ -233,7 +236,7 @@ test("Renewer lets a caller wait for the rest between two fetches of a very shor
   expect(await asked).toMatchObject({ entry: { value: `${HOST}#2` }, outcome: "miss" });
 });
 
-test("Renewer keeps a value of days for half of them, and one without an end for ever", async () => {
+test("Renewer renews a long-lived value at half of its life, and one without expiry never", async () => {
   for (const [lifeMs, calls] of [
     [20 * HOUR, 3],
     [Number.POSITIVE_INFINITY, 1],
@@ -246,7 +249,7 @@ test("Renewer keeps a value of days for half of them, and one without an end for
   }
 });
 
-test("Renewer never hands out what ran out in a suspend, even before its timer has noticed", async () => {
+test("Renewer never serves a value that expired during a suspend, even before its timer fires", async () => {
   const { clock, upstream, events, fill, cache } = setUp();
   await fill();
   const waking = clock.suspend(3 * HOUR);
@@ -257,7 +260,7 @@ test("Renewer never hands out what ran out in a suspend, even before its timer h
   expect(events.map(({ type }) => type)).toEqual(["fetched", "expired", "fetched"]);
 });
 
-test("refresh fetches beside the live value and swaps the new one in", async () => {
+test("refresh fetches while the current value is served, and then replaces it", async () => {
   const { clock, upstream, cache, fill, value } = setUp();
   await fill();
   await clock.advance(MINUTE);
@@ -269,7 +272,7 @@ test("refresh fetches beside the live value and swaps the new one in", async () 
   expect(value()).toBe(`${HOST}#2`);
 });
 
-test("refresh that fails leaves the live value fresh, and does not repeat by itself", async () => {
+test("refresh leaves the current value fresh if it fails, and does not retry by itself", async () => {
   const { clock, upstream, cache, fill, value, outcome } = setUp();
   await fill();
   await clock.advance(MINUTE);
@@ -286,7 +289,7 @@ test("refresh that fails leaves the live value fresh, and does not repeat by its
   expect(value()).toBe(`${HOST}#3`);
 });
 
-test("refresh joins a fetch under way, and what a joined renewal brings is swapped in, even if it ends sooner", async () => {
+test("refresh joins a renewal in progress, and accepts its value even if it expires sooner", async () => {
   const { clock, upstream, cache, fill, value } = setUp();
   await fill();
   await clock.advance(30 * MINUTE);
@@ -296,7 +299,7 @@ test("refresh joins a fetch under way, and what a joined renewal brings is swapp
   expect([value(), upstream.calls.length]).toEqual([`${HOST}#2`, 2]);
 });
 
-test("refresh of a cold key fetches it, and joins callers who wait", async () => {
+test("refresh fetches a cold key, and shares the fetch with waiting callers", async () => {
   const { upstream, cache, value } = setUp();
   const refreshing = cache.refresh(HOST);
   const asked = cache.get(HOST, { waitMs: SECOND });
@@ -306,7 +309,7 @@ test("refresh of a cold key fetches it, and joins callers who wait", async () =>
   expect((await refreshing).value).toBe(value());
 });
 
-test("Renewer treats a fetch that throws at once like one that rejects", async () => {
+test("Renewer treats a fetch that throws synchronously like one that rejects", async () => {
   const error = new UpstreamFailure("no session", { retryable: false });
   const fetch = () => {
     throw error;
@@ -316,7 +319,7 @@ test("Renewer treats a fetch that throws at once like one that rejects", async (
   await expect(cache.get(HOST, { waitMs: SECOND })).rejects.toBe(error);
 });
 
-test("invalidate fetches at once, serves the old value until the new one is there, and takes the new one whatever its life", async () => {
+test("invalidate fetches at once, serves the old value meanwhile, and accepts any new one", async () => {
   const { clock, upstream, cache, value, outcome, fill } = setUp();
   await fill();
   await clock.advance(MINUTE);
@@ -330,7 +333,7 @@ test("invalidate fetches at once, serves the old value until the new one is ther
   expect(await outcome()).toBe("hit");
 });
 
-test("invalidate takes nothing from a fetch that had begun before, however late it ends", async () => {
+test("invalidate ignores the result of a fetch that had begun before", async () => {
   const { clock, upstream, cache, value } = setUp();
   const asked = cache.get(HOST, { waitMs: MINUTE });
   cache.invalidate(HOST);
@@ -342,7 +345,7 @@ test("invalidate takes nothing from a fetch that had begun before, however late 
   expect((await asked).entry.value).toBe(`${HOST}#2`);
 });
 
-test("invalidate of a key that nobody has asked for, or that nobody wants now, fetches nothing", async () => {
+test("invalidate fetches nothing for a key that is unknown or has no waiting caller", async () => {
   const { clock, upstream, cache } = setUp();
   cache.invalidate(HOST);
   const asked = cache.get(HOST, { waitMs: 1 }).catch(() => undefined);

@@ -176,7 +176,7 @@ describe("createUpstreamDispatcher trust", () => {
     await expect(get(distrustful, `https://localhost:${port}/`)).rejects.toMatchObject({ code: "tls" });
   });
 
-  test("refuses a chain that ends in no given root, and a certificate for another name", async () => {
+  test("refuses a chain without a trusted root, and a certificate for another name", async () => {
     const { port } = await listen(tlsServer(answer));
     await expect(get(upstream({ caCertificates: [] }), `https://localhost:${port}/`)).rejects.toMatchObject({
       code: "tls",
@@ -204,7 +204,7 @@ describe("createUpstreamDispatcher proxy", () => {
     expect(proxy.seen).toHaveLength(kind === "http" ? 3 : 2);
   });
 
-  test("goes past the proxy for noProxy, loopback and plain http", async () => {
+  test("bypasses the proxy for noProxy, loopback and plain http", async () => {
     const secure = await listen(tlsServer(answer), "127.0.0.2");
     const loopback = await listen(tlsServer(answer));
     const plain = await listen(createPlainServer(answer), "127.0.0.2");
@@ -220,7 +220,7 @@ describe("createUpstreamDispatcher proxy", () => {
     expect(proxy.seen).toMatchObject([{ target: `127.0.0.2:${secure.port}` }]);
   });
 
-  test("does not look into the environment, and takes a proxy without a scheme", async () => {
+  test("ignores the environment, and accepts a proxy without a scheme", async () => {
     const target = await listen(tlsServer(answer), "127.0.0.2");
     const proxy = await startProxy(target.port);
     stubProxyEnvironment(proxy.port);
@@ -232,13 +232,13 @@ describe("createUpstreamDispatcher proxy", () => {
     expect(proxy.seen).toMatchObject([{ target: "registry.test:443" }]);
   });
 
-  test.each([403, 407, 502])("says proxy-refused for a proxy that answers %i", async (status) => {
+  test.each([403, 407, 502])("reports proxy-refused if the proxy answers %i", async (status) => {
     const proxy = await startProxy(1, "http", status);
     const dispatcher = upstream({ proxy: { https: `http://127.0.0.1:${proxy.port}` } });
     await expect(get(dispatcher, "https://registry.test/")).rejects.toMatchObject({ code: "proxy-refused" });
   });
 
-  test("gives up on a proxy that never answers, and on one that hangs up", async () => {
+  test("fails if the proxy never answers, and if it closes the connection", async () => {
     const silent = await listen(createSocketServer((socket) => void socket.on("error", () => {})));
     const hanging = upstream({ connectMs: 100, proxy: { https: `http://127.0.0.1:${silent.port}` } });
     await expect(get(hanging, "https://registry.test/")).rejects.toMatchObject({ code: "timeout" });
@@ -261,7 +261,7 @@ describe.each([
   ["createUpstreamDispatcher", upstream],
   ["createDirectDispatcher", direct],
 ])("%s connections", (_name, create: (limits?: Partial<ConnectionLimits>) => Dispatcher) => {
-  test("keeps a connection alive, and puts one request at a time on it", async () => {
+  test("keeps a connection alive, and sends one request at a time on it", async () => {
     const { server, port } = await listen(
       createPlainServer((request, response) => {
         if (request.url === "/slow") void setImmediate().then(() => response.end());
@@ -290,7 +290,7 @@ describe.each([
     expect(requests).toBe(1);
   });
 
-  test("gives up waiting for a TLS handshake, the headers and the body", async () => {
+  test("limits the time for the TLS handshake, the headers and the body", async () => {
     const silent = await listen(createSocketServer((socket) => void socket.on("error", () => {})));
     const headless = await listen(createPlainServer(() => {}));
     const cut = await listen(createPlainServer((_request, response) => void response.write("half")));
@@ -303,7 +303,7 @@ describe.each([
   });
 });
 
-test("createUpstreamDispatcher stays with HTTP/1.1 where the server would rather speak HTTP/2", async () => {
+test("createUpstreamDispatcher uses HTTP/1.1 even if the server prefers HTTP/2", async () => {
   const secure = createSecureServer({ key: serverKey, cert: serverChain, allowHTTP1: true }, (request, response) => {
     response.end(request.httpVersion);
   });

@@ -7,6 +7,6 @@ it.each<[text: string, value: unknown]>([
   ["\uFEFF\uFEFF1", undefined],
   ["secret", undefined],
   ["", undefined],
-])("parseJson reads %j or says that it cannot", (text, value) => {
+])("parseJson returns the value of %j, or undefined if invalid", (text, value) => {
   expect(parseJson(text)).toEqual(value);
 });

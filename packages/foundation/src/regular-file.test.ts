@@ -41,7 +41,7 @@ describe("readRegularFile", () => {
     expect(readRegularFile("/proc/self/status").toString()).toMatch(/^Name:/);
   });
 
-  test("refuses a pipe without waiting for its writer, a device, a folder and a missing file", () => {
+  test("refuses a pipe (without waiting for its writer), a device, a folder and a missing file", () => {
     const folder = makeFolder();
     execFileSync("mkfifo", [join(folder, "pipe")]);
     expect(refusal(join(folder, "pipe"))).toBe("file-not-regular");
@@ -112,13 +112,13 @@ describe.runIf(isRoot)("readRegularFile as root", () => {
     expect(refusal(path(arrange()))).toBe("path-untrusted");
   });
 
-  test("says of a missing file that it is missing, whoever owns the folder", () => {
+  test("reports a missing file as missing, whoever owns the folder", () => {
     const { theirs } = arrange();
     expect(refusal(join(theirs, "missing"))).toBe("file-missing");
     expect(refusal(join(tmpdir(), "regular-file-missing"))).toBe("file-missing");
   });
 
-  test("reads a credential of systemd in the service user's folder, but follows no link there", () => {
+  test("reads a systemd credential in the service user's folder, but follows no link there", () => {
     const { folder, secret, theirs } = arrange();
     const isSystemdCredential = true;
     writeFileSync(join(theirs, "credential"), "text");

@@ -27,7 +27,7 @@ const bundled = getCACertificates("bundled");
 const subjects = (pems: string[]): string[] => pems.map((pem) => new X509Certificate(pem).subject);
 
 describe("readTrustedCertificates", () => {
-  test("adds the certificates of SSL_CERT_FILE to Node's own, each once, whatever surrounds them", () => {
+  test("adds the certificates of SSL_CERT_FILE to Node's own, each once, and ignores other text", () => {
     const again = String(bundled[0]).replaceAll("\n", "\r\n");
     writeFileSync(at("store.crt"), `# private root\n${PRIVATE_ROOT}\n\ntext\xff\n${again}\n${PRIVATE_ROOT}\n`);
     const read = readTrustedCertificates({ SSL_CERT_FILE: at("store.crt") });
@@ -36,7 +36,7 @@ describe("readTrustedCertificates", () => {
     expect(() => createSecureContext({ ca: read })).not.toThrow();
   });
 
-  test("adds the files of every directory in SSL_CERT_DIR, and passes over what it cannot read", () => {
+  test("adds the files of every directory in SSL_CERT_DIR, and skips unreadable ones", () => {
     mkdirSync(at("a/deeper"), { recursive: true });
     mkdirSync(at("b"));
     writeFileSync(at("a/README"), "nothing here");
@@ -45,7 +45,7 @@ describe("readTrustedCertificates", () => {
     expect(subjects(read.slice(bundled.length))).toEqual(["CN=private root"]);
   });
 
-  test("leaves out what is no certificate, so that one bad file does not stop the daemon", () => {
+  test("leaves out invalid certificates, so that one bad file does not stop the daemon", () => {
     const broken = PRIVATE_ROOT.replace("MII", "AAA");
     const trusted = PRIVATE_ROOT.replaceAll("CERTIFICATE", "TRUSTED CERTIFICATE");
     const key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----";
@@ -53,14 +53,14 @@ describe("readTrustedCertificates", () => {
     expect(readTrustedCertificates({ SSL_CERT_FILE: at("bad.crt") })).toEqual(bundled);
   });
 
-  test("trusts nothing but the one file that is given, and nothing at all without it", () => {
+  test("trusts only the given file, and nothing if it is missing", () => {
     writeFileSync(at("only.pem"), `text\n${PRIVATE_ROOT}\n`);
     const environment = { SSL_CERT_FILE: "/etc/ssl/certs/ca-certificates.crt" };
     expect(subjects(readTrustedCertificates(environment, at("only.pem")))).toEqual(["CN=private root"]);
     expect(readTrustedCertificates(environment, at("missing"))).toEqual([]);
   });
 
-  test("neither waits for a pipe nor reads a device or a huge file, wherever it is named, and takes a missing file as empty", () => {
+  test("treats a pipe, a device, a huge file, a folder and a missing file as empty", () => {
     mkdirSync(at("odd"));
     execFileSync("mkfifo", [at("odd/pipe")]);
     writeFileSync(at("odd/huge"), PRIVATE_ROOT);
@@ -71,7 +71,7 @@ describe("readTrustedCertificates", () => {
     }
   });
 
-  test("reads the system's store where nothing else is named", () => {
+  test("reads the system's store if no other is named", () => {
     const read = readTrustedCertificates({ SSL_CERT_FILE: "", SSL_CERT_DIR: undefined });
     expect(read.slice(0, bundled.length)).toEqual(bundled);
     expect(new Set(read).size).toBe(read.length);

@@ -28,7 +28,7 @@ describe("distrustOf", () => {
     "/etc/absolute/kubelet",
     "/etc/not/there/yet",
     "/",
-  ])("finds nothing against %s", (path) => {
+  ])("trusts %s", (path) => {
     expect(distrustOf(path, { root: makeRoot(), ownerId })).toBeUndefined();
   });
 
@@ -46,19 +46,19 @@ describe("distrustOf", () => {
     expect(distrustOf(path, { root: makeRoot(), ownerId })).toBe(reason);
   });
 
-  test("refuses a file, and what is below a folder, of another user", () => {
+  test("refuses a path with a folder of another user", () => {
     const root = makeRoot();
     const other = { root, ownerId: ownerId + 1 };
     expect(distrustOf("/usr/bin/kubelet", other)).toBe(`/ belongs to user ${ownerId}`);
   });
 
-  test.runIf(ownerId === 0)("refuses a link that another user has made", () => {
+  test.runIf(ownerId === 0)("refuses a link of another user", () => {
     const root = makeRoot();
     lchownSync(join(root, "etc/relative"), 65_534, 65_534);
     expect(distrustOf("/etc/relative", { root, ownerId })).toBe("/etc/relative belongs to user 65534");
   });
 
-  test("accepts a sticky folder on request, but only on the way to a folder of the owner's", () => {
+  test("accepts a sticky folder on request, but only as the parent of a folder of the owner", () => {
     const options = { root: makeRoot(), ownerId, acceptsStickyFolders: true };
     mkdirSync(join(options.root, "tmp/own"));
     for (const name of ["own/file", "file"]) writeFileSync(join(options.root, "tmp", name), "");

@@ -44,7 +44,7 @@ function failingWith(error: Error): Dispatcher {
 const withCode = (code: string): Error => Object.assign(new Error("canary"), { code });
 
 describe("createSendRequest", () => {
-  test("sends what it is given and gives back the whole response", async () => {
+  test("sends the given request and returns the whole response", async () => {
     const url = await startServer(async (request, response) => {
       response.setHeader("Date", "Thu, 01 Jan 2026 00:00:00 GMT");
       response.setHeader("X-Twice", ["first", "second"]);
@@ -67,7 +67,7 @@ describe("createSendRequest", () => {
     ["no Date", undefined],
     ["a Date that is none", "soon"],
     ["a number for a Date", "5"],
-  ])("knows no server time from %s", async (_what, date) => {
+  ])("returns no server time for %s", async (_what, date) => {
     const url = await startServer((_request, response) => {
       response.sendDate = false;
       if (date !== undefined) response.setHeader("Date", date);
@@ -76,12 +76,12 @@ describe("createSendRequest", () => {
     expect(await sender()({ url })).toMatchObject({ serverDateMs: undefined, body: Buffer.alloc(0) });
   });
 
-  test("takes a HEAD response that announces a body", async () => {
+  test("accepts a HEAD response with a Content-Length", async () => {
     const url = await startServer((_request, response) => void response.setHeader("Content-Length", "99999").end());
     expect(await sender()({ url, method: "HEAD" })).toMatchObject({ status: 200, body: Buffer.alloc(0) });
   });
 
-  test("takes a body of the largest size and stops at one byte more, announced or not", async () => {
+  test("accepts a body of the largest size and refuses one byte more, with and without Content-Length", async () => {
     const url = await startServer((request, response) => {
       if (request.headers["x-announced"]) response.setHeader("Content-Length", request.headers["x-bytes"] ?? "");
       response.end("x".repeat(Number(request.headers["x-bytes"])));
@@ -97,7 +97,7 @@ describe("createSendRequest", () => {
     }
   });
 
-  test("gives up after the time for all of it, even while bytes trickle in", async () => {
+  test("times out after totalMs, even while bytes arrive slowly", async () => {
     const url = await startServer((_request, response) => {
       const trickle = setInterval(() => response.write("x"), 5);
       response.on("close", () => clearInterval(trickle));
@@ -105,7 +105,7 @@ describe("createSendRequest", () => {
     await expect(sender({ totalMs: 60 })({ url })).rejects.toMatchObject({ code: "timeout" });
   });
 
-  test("is aborted by its caller, before and during", async () => {
+  test("rejects when its caller aborts, before and during the request", async () => {
     const controller = new AbortController();
     const url = await startServer(() => controller.abort());
     const send = sender();
@@ -122,7 +122,7 @@ describe("createSendRequest", () => {
         response.write("half", () => request.socket.destroy());
       },
     ],
-  ])("says connection-broken when it breaks %s", async (_when, listener) => {
+  ])("reports connection-broken if the connection breaks %s", async (_when, listener) => {
     const url = await startServer(listener);
     await expect(sender()({ url })).rejects.toMatchObject({ code: "connection-broken" });
   });
@@ -141,7 +141,7 @@ describe("createSendRequest", () => {
     ["http://localhost:1/", "refused"],
     ["http://127.0.0.1:1/", "refused"],
     ["http://255.255.255.255/", "unreachable"],
-  ])("says of %s: %s", async (url, code) => {
+  ])("reports the failure of %s as %s", async (url, code) => {
     await expect(sender()({ url: new URL(url) })).rejects.toMatchObject({ name: "UpstreamError", code });
   });
 
@@ -167,7 +167,7 @@ describe("createSendRequest", () => {
     ["unreachable", withCode("EHOSTUNREACH")],
     ["unreachable", new Error("canary")],
     ["unreachable", new AggregateError([])],
-  ])("classifies as %s: %o; all but an unknown name may pass", async (code, thrown) => {
+  ])("reports %s for %o, as retryable except an unknown name", async (code, thrown) => {
     const failed: unknown = await sender({ dispatcher: failingWith(thrown) })({
       url: new URL("https://iad.ocir.io:444/canary"),
     }).catch((error: unknown) => error);

@@ -42,7 +42,7 @@ function runTimers(ms: number): void {
 }
 
 describe("createSystemClock monotonicMs", () => {
-  test("goes with the machine, without asking for its uptime every time", () => {
+  test("advances with the machine, without reading the uptime every time", () => {
     const clock = createSystemClock();
     const startMs = clock.monotonicMs();
     for (let second = 0; second < 1_000; second++) {
@@ -53,7 +53,7 @@ describe("createSystemClock monotonicMs", () => {
     expect(system.uptimeReads).toBe(1);
   });
 
-  test.each([3_600_000, -3_600_000])("stays where it is when somebody sets the wall clock by %i ms", (jumpMs) => {
+  test.each([3_600_000, -3_600_000])("does not jump when the wall clock is set by %i ms", (jumpMs) => {
     const clock = createSystemClock();
     const startMs = clock.monotonicMs();
     run(1_000);
@@ -62,7 +62,7 @@ describe("createSystemClock monotonicMs", () => {
     expect(clock.wallMs()).toBe(system.wallMs);
   });
 
-  test("counts every suspend", () => {
+  test("includes the time of every suspend", () => {
     const clock = createSystemClock();
     const startMs = clock.monotonicMs();
     run(1_000);
@@ -73,7 +73,7 @@ describe("createSystemClock monotonicMs", () => {
     expect(clock.monotonicMs() - startMs).toBeCloseTo(662_000, -2);
   });
 
-  test("counts a suspend together with a wall clock that was set", () => {
+  test("includes the time of a suspend during which the wall clock was set", () => {
     const clock = createSystemClock();
     const startMs = clock.monotonicMs();
     suspend(600_000);
@@ -81,7 +81,7 @@ describe("createSystemClock monotonicMs", () => {
     expect(clock.monotonicMs() - startMs).toBeCloseTo(600_000, -2);
   });
 
-  test("never goes back", () => {
+  test("never decreases", () => {
     const clock = createSystemClock();
     let lastMs = clock.monotonicMs();
     for (let turn = 0; turn < 500; turn++) {
@@ -109,7 +109,7 @@ describe("createSystemClock setTimer", () => {
     expect(callback).toHaveBeenCalledOnce();
   });
 
-  test("notices within 4 s of waking that the time has passed in a suspend", () => {
+  test("calls back within 4 s of waking if the time has passed during a suspend", () => {
     const clock = createSystemClock();
     const callback = vi.fn();
     clock.setTimer(callback, 3_600_000);
@@ -133,7 +133,7 @@ describe("createSystemClock setTimer", () => {
   });
 });
 
-test("bootMs goes on while the machine sleeps, and ignores the wall clock", () => {
+test("bootMs advances during a suspend, and ignores the wall clock", () => {
   expect(bootMs()).toBe(1_000_000);
   suspend(60_000);
   run(500);

@@ -24,7 +24,7 @@ function setUp(options: Omit<LimiterOptions, "clock">) {
   return { limiter, started, ends, addLasting, addBrief };
 }
 
-it("createLimiter without a burst starts nothing within add, then one after the other, as many at once as may run", async () => {
+it("createLimiter without a burst starts work one after the other, never within add, up to concurrency", async () => {
   const { addLasting, started, ends } = setUp({ concurrency: 2, spacingMs: 10 });
   for (const id of [1, 2, 3, 4]) addLasting(id);
   await pass(9);
@@ -49,7 +49,7 @@ it("createLimiter starts a burst at once and the others evenly spaced, in the or
   expect(started).toEqual([1, 2, 3, 4, 5]);
 });
 
-it("createLimiter has the whole burst again after a rest, never more, and sets no timer when idle", async () => {
+it("createLimiter restores the whole burst after a rest, never more, and sets no timer when idle", async () => {
   const { addBrief, started } = setUp({ burst: 2, spacingMs: 5 });
   for (let round = 1; round <= 2; round++) {
     for (const id of [1, 2, 3]) addBrief(id);
@@ -72,7 +72,7 @@ it("createLimiter with concurrency 1 is a mutex", async () => {
   expect(started).toEqual([1, 2]);
 });
 
-it("createLimiter refuses more than fit in the queue", async () => {
+it("createLimiter refuses work when the queue is full", async () => {
   const { addBrief, started } = setUp({ burst: 1, spacingMs: 5, maxQueued: 2 });
   expect([1, 2, 3, 4].map(addBrief)).toEqual([true, true, true, false]);
   await pass(5);
@@ -81,7 +81,7 @@ it("createLimiter refuses more than fit in the queue", async () => {
   expect(started).toEqual([1, 2, 3, 5]);
 });
 
-it("createLimiter goes on after work that failed", async () => {
+it("createLimiter continues after failed work", async () => {
   const { limiter, addBrief, started } = setUp({ concurrency: 1 });
   limiter.add(() => Promise.reject(new Error("failed")));
   addBrief(2);
@@ -89,7 +89,7 @@ it("createLimiter goes on after work that failed", async () => {
   expect(started).toEqual([2]);
 });
 
-it("createLimiter drops what waits when it is closed", async () => {
+it("createLimiter drops queued work when it is closed", async () => {
   const { limiter, addBrief, started } = setUp({ spacingMs: 5 });
   addBrief(1);
   limiter.close();
