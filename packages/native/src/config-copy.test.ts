@@ -49,7 +49,7 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
     };
   }
 
-  test("copies a file of its owner's alone for the group, over what was there, and leaves nothing else", async () => {
+  test("copies an owner-only file for the group, replaces older files, and leaves nothing else", async () => {
     const { root, from, to, copy } = stage();
     writeFileSync(to, "an older and longer copy".repeat(100));
     writeFileSync(`${to}.new`, "of a copy that was cut off");
@@ -60,7 +60,7 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
     expect(lstatSync(from).mode & 0o777).toBe(0o600);
   });
 
-  test("replaces a link that stands in the copy's place, not the file behind it", async () => {
+  test("replaces a link at the copy's path, and leaves the file behind it unchanged", async () => {
     const { root, to, copy } = stage();
     writeFileSync(join(root, "bystander"), "untouched");
     for (const link of [to, `${to}.new`]) symlinkSync("../bystander", link);
@@ -69,7 +69,7 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
     expect(readFileSync(join(root, "bystander"), "utf8")).toBe("untouched");
   });
 
-  test("copies a file that is readable in a folder that is not", async () => {
+  test("copies a readable file in an unreadable folder", async () => {
     const { root, from, to, copy } = stage();
     chmodSync(from, 0o644);
     chmodSync(join(root, "etc"), 0o700);
@@ -88,7 +88,7 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
         turnIntoLink(from);
       },
     ],
-  ])("copies no file %s, and removes an older copy and what a killed run has left", async (_what, change) => {
+  ])("copies no file %s, and removes an older copy and the file left by a killed run", async (_what, change) => {
     const { root, from, to, copy } = stage();
     for (const older of [to, `${to}.new`]) writeFileSync(older, "older");
     change(from);
@@ -96,7 +96,7 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
     expect(readdirSync(join(root, "run"))).toEqual([]);
   });
 
-  test("makes an empty copy if there is no file in a folder that the group may not enter", async () => {
+  test("creates an empty copy if the file is missing in a folder that the group cannot enter", async () => {
     const { root, from, to, copy } = stage();
     writeFileSync(to, "older");
     rmSync(from);
@@ -144,7 +144,7 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
       "Operation not permitted",
     ],
     ["a file of more than 1 MiB", (from) => writeFileSync(from, "#".repeat(MIB + 1)), "File too large"],
-  ])("refuses to copy %s, says why, and removes an older copy", async (_what, change, why) => {
+  ])("refuses to copy %s, reports the reason, and removes an older copy", async (_what, change, why) => {
     const { root, from, to, copy } = stage();
     writeFileSync(to, "older");
     change(from);
@@ -162,7 +162,7 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
     expect(readFileSync(to)).toHaveLength(MIB);
   });
 
-  test("writes nothing into a folder that others may write to, and needs the group", async () => {
+  test("writes nothing into a folder that others may write to, or for an unknown group", async () => {
     const { root, to, copy } = stage();
     expect((await copy("no-such-group")).exitCode).toBe(1);
     chmodSync(join(root, "run"), 0o777);

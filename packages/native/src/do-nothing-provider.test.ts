@@ -9,7 +9,7 @@ describeBuilds("do-nothing-provider", (build) => {
   const path = build.path("do-nothing-provider");
   const call = (stdin: string | Buffer, ...args: string[]) => callShim(path, "", { stdin, args });
 
-  test.each(VERSIONS)("answers a request of %s with no credentials, nothing to keep", async (apiVersion) => {
+  test.each(VERSIONS)("answers a request of %s with no credentials and a cache duration of 0", async (apiVersion) => {
     const stdin = `${JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image: "icn.ocir.io/acme/app" })}\n`;
     const { stdout, ...rest } = await call(stdin);
     expect(rest).toEqual({ exitCode: 0, stderr: "" });
@@ -45,7 +45,7 @@ describeBuilds("do-nothing-provider", (build) => {
     expect(await call(stdin)).toEqual(failure("shim-request-invalid"));
   });
 
-  test("--version says what it is", async () => {
+  test("prints its name and version for --version", async () => {
     const version = expect.stringMatching(/^ocir-broker do-nothing provider \d+\.\d+\.\d+\n$/);
     expect(await call("", "--version")).toEqual(success(version));
   });

@@ -51,7 +51,7 @@ function testOnNode(build: { path(program: string): string }): void {
     return { image, said: () => said, signal, ended };
   }
 
-  test("runs the script in the node's mount namespace, and passes its status on", async () => {
+  test("runs the script in the node's mount namespace, and exits with its status", async () => {
     const { image, said, ended } = start(`
       [ "$(readlink /proc/self/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ] && echo on the node, in "$PWD"
       cmp "$0" "$OCIR_BROKER_IMAGE/ocir-broker/daemonset.sh" && echo the image is there
@@ -62,7 +62,7 @@ function testOnNode(build: { path(program: string): string }): void {
     expect(existsSync(join(image, "status/ready"))).toBe(false);
   });
 
-  test("stays when the script has ended well, until it is told to end", async () => {
+  test("keeps running after the script has succeeded, until it gets SIGTERM", async () => {
     const { image, said, signal, ended } = start(`: >"$OCIR_BROKER_IMAGE/status/ready"; echo done`);
     await until("the script has begun", () => said() === "done\n" && existsSync(join(image, "status/ready")));
     const isReady = 'mount -t proc proc "$1/proc" && exec chroot "$1" /enter-node --ready';
@@ -75,13 +75,13 @@ function testOnNode(build: { path(program: string): string }): void {
     expect(said()).toBe("done\nended with 0\n");
   });
 
-  test("runs doctor once, and ends as it does", async () => {
+  test("runs doctor once, and exits with its status", async () => {
     const { said, ended } = start('echo "examines: $*"', "--doctor");
     await ended;
     expect(said()).toBe("examines: doctor\nended with 0\n");
   });
 
-  test("lets the script finish what it has begun when it is told to end", async () => {
+  test("lets the script finish its work when it gets SIGTERM", async () => {
     const { image, said, signal, ended } = start(`
       trap 'echo told to end' TERM
       echo begun
@@ -94,7 +94,7 @@ function testOnNode(build: { path(program: string): string }): void {
     expect(said()).toBe("begun\nfinished\ntold to end\nended with 0\n");
   });
 
-  test("says so when the shell is killed", async () => {
+  test("exits with 137 when the shell is killed", async () => {
     const { said, ended } = start("kill -KILL $$");
     await ended;
     expect(said()).toBe("ended with 137\n");
@@ -109,7 +109,7 @@ function testOnNode(build: { path(program: string): string }): void {
     expect(said()).toBe("begun\nended with 137\n");
   });
 
-  test("refuses to run where the node is hidden", () => {
+  test("refuses to run without hostPID", () => {
     const { status, stderr } = spawnSync("unshare", [...UNSHARE, program], { encoding: "utf8" });
     expect([status, stderr]).toEqual([
       1,
@@ -120,7 +120,7 @@ function testOnNode(build: { path(program: string): string }): void {
 
 describeBuilds("enter-node on a node", testOnNode, lack);
 describeBuilds("enter-node", (build) => {
-  test("takes two options and nothing else", () => {
+  test("accepts only known options", () => {
     const run = (...args: string[]) => spawnSync(build.path("enter-node"), args, { encoding: "utf8" });
     expect(run("--version").stdout).toMatch(/^enter-node \d+\.\d+\.\d+\n$/);
     expect(run("--ready", "now")).toMatchObject({

@@ -18,20 +18,20 @@ describeShim("error_line_relay", (build) => {
     ["UTF-8", "caf\u00e9\n", "caf??\n"],
     ["binary junk", Buffer.from([0, 1, 127, 128, 255, 65, 9]), "?????A?\n"],
     ["10 KiB in one line", "x".repeat(10 * KIB), `${"x".repeat(511)}\n`],
-  ])("with %s made harmless", async (_what, body, shown) => {
+  ])("prints one printable line for %s", async (_what, body, shown) => {
     expect(await failWith("500 Oops", body)).toEqual({ exitCode: 1, stdout: "", stderr: shown });
   });
 
   test.each([
     ["empty", ""],
     ["an empty line", "\r\nsecond\n"],
-  ])("or its own where that is %s", async (_what, body) => {
+  ])("prints its own line if the response's line is %s", async (_what, body) => {
     const result = await failWith("502 Oops", body);
     expect(result).toEqual(failure("shim-response-status"));
     expect(result.stderr).toContain("502");
   });
 
-  test("not for a 200 without a body", async () => {
+  test("reports a 200 without a body as an empty response", async () => {
     expect(await failWith("200 OK", "")).toEqual(failure("shim-response-empty"));
   });
 });

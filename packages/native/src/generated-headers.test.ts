@@ -6,11 +6,11 @@ import { describe, expect, it } from "vitest";
 import { generatedHeaders } from "../generated-headers.ts";
 
 describe("the generated headers", () => {
-  it.each(Object.entries(generatedHeaders()))("%s says what packages/protocol says", async (name, text) => {
+  it.each(Object.entries(generatedHeaders()))("%s matches packages/protocol", async (name, text) => {
     await expect(text).toMatchFileSnapshot(join(import.meta.dirname, name));
   });
 
-  it("give a program exactly the codes of the catalogue", () => {
+  it("contain exactly the error codes of the catalogue", () => {
     const build = (name: string) => readFileSync(join(import.meta.dirname, "../../../dist", name), "latin1");
     execFileSync("make", ["--silent", "install"], { cwd: join(import.meta.dirname, "..") });
     const said = `${build("credential-provider-oke")}${build("do-nothing-provider")}`;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, test } from "vitest";
 
-test("make builds again what another compiler built, and nothing for the same one", () => {
+test("make rebuilds for another compiler, and builds nothing for the same one", () => {
   const directory = temporaryFolder();
   const program = join(directory, "do-nothing-provider");
   const otherCompiler = join(directory, "other-cc");

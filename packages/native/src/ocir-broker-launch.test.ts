@@ -52,7 +52,7 @@ describeBuilds("ocir-broker-launch", (build) => {
     },
   );
 
-  test("gives a notify descriptor that never blocks, and takes NOTIFY_SOCKET away", async () => {
+  test("passes a non-blocking notify descriptor, and removes NOTIFY_SOCKET", async () => {
     const { lines } = await run(`
       const flags = /^flags:\\s+(\\d+)$/m.exec(fs.readFileSync("/proc/self/fdinfo/" + notify, "utf8"))[1];
       say("nonblock " + ((parseInt(flags, 8) & 0o4000) !== 0) + " NOTIFY_SOCKET " + environment.NOTIFY_SOCKET);
@@ -60,7 +60,7 @@ describeBuilds("ocir-broker-launch", (build) => {
     expect(lines).toContain("nonblock true NOTIFY_SOCKET undefined");
   });
 
-  test("leaves the handed-over sockets where they are, and LISTEN_PID true", async () => {
+  test("keeps the numbers of the passed sockets, and sets LISTEN_PID to the daemon's process id", async () => {
     const script = `
       const at = (fd) => { try { return fs.readlinkSync("/proc/self/fd/" + fd).replace(/-[A-Za-z0-9]{6} /, " "); } catch { return "closed"; } };
       say([3, 4].map(at).join(", ") + ", " + environment.LISTEN_FDS + " " + environment.LISTEN_FDNAMES + " "
@@ -73,7 +73,7 @@ describeBuilds("ocir-broker-launch", (build) => {
 
   const report = `say("notify " + notify); `;
 
-  test("starts the daemon without a service manager, without a descriptor, whatever its caller had set", async () => {
+  test("starts the daemon without a notify descriptor if there is no service manager", async () => {
     const { lines, stderr } = await run(report, {
       notify: "",
       env: { OCIR_BROKER_NOTIFY_FD: "1" },
@@ -87,7 +87,7 @@ describeBuilds("ocir-broker-launch", (build) => {
     ["of another kind", "vsock:2:1234", "cannot use NOTIFY_SOCKET: Invalid argument"],
     ["too long for an address", `/${"x".repeat(108)}`, "cannot use NOTIFY_SOCKET: Invalid argument"],
     ["without a name", "@", "cannot use NOTIFY_SOCKET: Invalid argument"],
-  ])("starts the daemon in spite of a notify socket %s, and says so", async (_what, socket, line) => {
+  ])("starts the daemon despite a notify socket %s, and reports it", async (_what, socket, line) => {
     const { lines, stderr } = await run(`${report} say(environment.NOTIFY_SOCKET);`, {
       notify: "",
       env: { NOTIFY_SOCKET: socket },
@@ -96,7 +96,7 @@ describeBuilds("ocir-broker-launch", (build) => {
     expect(stderr).toBe(`<4>ocir-broker-launch: ${line}\n`);
   });
 
-  test("passes what the service reads and what keeps its memory small, and nothing else", async () => {
+  test("passes only the environment variables that the service reads or that limit its memory", async () => {
     const kept = {
       OCIR_BROKER_STATE_FILE: "/run/state",
       HTTPS_PROXY: "http://proxy:1",
@@ -127,7 +127,7 @@ describeBuilds("ocir-broker-launch", (build) => {
   test.each([
     ["whatever limit the caller has", ":", "[01]"],
     ["a hard limit of 0", "ulimit -c 0", "0"],
-  ])("forbids core dumps, given %s", async (_what, limit, bytes) => {
+  ])("disables core dumps, given %s", async (_what, limit, bytes) => {
     const args = ["-c", `${limit}; exec "$0" /bin/sh -c 'cat /proc/self/limits'`, launcher];
     const { stdout, stderr } = await callCredentialProvider({ path: "/bin/sh", args, stdin: "" });
     expect(stderr).toBe("");
@@ -138,7 +138,7 @@ describeBuilds("ocir-broker-launch", (build) => {
     ["is missing", ["/nowhere/ocir-broker", "serve"], 127, `${ERROR}No such file or directory\n`],
     ["is not executable", ["/etc/passwd"], 126, `${ERROR}Permission denied\n`],
     ["is not named", [], 2, "ocir-broker-launch: usage: ocir-broker-launch PROGRAM [ARGUMENT...]\n"],
-  ])("ends with a line when the program %s", async (_what, args, exitCode, stderr) => {
+  ])("exits with an error line when the program %s", async (_what, args, exitCode, stderr) => {
     const result = await callCredentialProvider({ path: launcher, args, stdin: "" });
     expect(result).toMatchObject({ exitCode, stderr });
   });

@@ -15,7 +15,7 @@ function probe(status: number, repository = "ns/team/repo", options: Partial<Pro
 }
 
 describe("probeRepository", () => {
-  test("asks for the manifest of latest, with the token and every kind of manifest", async () => {
+  test("requests the manifest of latest, with the token and every manifest type", async () => {
     expect(await probe(200)).toBe("working");
     const url = new URL("/v2/ns/team/repo/manifests/latest", ENDPOINT);
     const accept =
@@ -32,19 +32,19 @@ describe("probeRepository", () => {
     [307, "unknown"],
     [404, "unknown"],
     [503, "unknown"],
-  ])("reads status %i as %s, in one request", async (status, access) => {
+  ])("maps status %i to %s, with one request", async (status, access) => {
     expect(await probe(status)).toBe(access);
     expect(send).toHaveBeenCalledOnce();
   });
 
-  test("asks for the given tag or digest, and for nothing that is neither, nor for what is not probeable", async () => {
+  test("requests the given tag or digest, and nothing for an invalid reference or repository", async () => {
     await probe(200, "ns/repo", { reference: "v1.2" });
     await expect(probe(200, "ns/repo", { reference: "../../x" })).rejects.toThrow(TypeError);
     await expect(probe(200, "../../20180419/docker/token?")).rejects.toThrow(TypeError);
     expect(send.mock.calls.map(([{ url }]) => url.pathname)).toEqual(["/v2/ns/repo/manifests/v1.2"]);
   });
 
-  test("lets through what kept it from a response", async () => {
+  test("rethrows the error when there is no response", async () => {
     send.mockRejectedValue(new UpstreamError("refused", "registry.test"));
     const probed = probeRepository("ns/repo", new Secret("t"), { send, endpoint: ENDPOINT }, signal);
     await expect(probed).rejects.toMatchObject({ code: "refused" });
@@ -59,7 +59,7 @@ describe("isProbeable", () => {
     ["axoxdievda5j/oke-public-kube-proxy", false],
     ["axoxdievda5j/oke-public-cloud/provider", false],
     ["ns/../repo", false],
-  ])("knows %s", (repository, expected) => {
+  ])("recognises %s", (repository, expected) => {
     expect(isProbeable(repository)).toBe(expected);
   });
 });

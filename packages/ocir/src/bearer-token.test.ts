@@ -18,7 +18,7 @@ function parse(response: unknown): ReturnType<typeof parseTokenResponse> {
 }
 
 describe("parseTokenResponse", () => {
-  test("believes no life of more than a day", () => {
+  test("limits a life to one day", () => {
     expect(parse({ token: jwt({ sub: INSTANCE }), expires_in: 1e300 })?.lifeMs).toBe(86_400_000);
   });
 
@@ -28,7 +28,7 @@ describe("parseTokenResponse", () => {
     ["access_token beside an empty token", { token: "", access_token: good, expires_in: 3_600 }],
     ["fields that it does not know", { token: good, expires_in: 3_600, issued_at: {}, refresh_token: null }],
     ["no expires_in", { token: good, expires_in: null }],
-  ])("takes %s", (_what, response) => {
+  ])("accepts %s", (_what, response) => {
     expect(parse(response)).toStrictEqual({ token: good, lifeMs: 3_600_000, isAnonymous: false });
   });
 
@@ -48,7 +48,7 @@ describe("parseTokenResponse", () => {
       -3_600_000,
     ],
     ["expires_in of nothing", { token: good, expires_in: 0 }, 0],
-  ])("counts %s", (_what, response, lifeMs) => {
+  ])("computes the life from %s", (_what, response, lifeMs) => {
     expect(parse(response)).toMatchObject({ lifeMs });
   });
 
@@ -70,7 +70,7 @@ describe("parseTokenResponse", () => {
     ["a line break", { token: `${good}\n`, expires_in: 3_600 }],
     ["a line break that begins a header", { token: `${good}\r\nx: y`, expires_in: 3_600 }],
     ["letters beyond ASCII", { token: `${good}é`, expires_in: 3_600 }],
-  ])("does not take %s", (_what, response) => {
+  ])("refuses %s", (_what, response) => {
     expect(parse(response)).toBeUndefined();
   });
 
@@ -88,11 +88,11 @@ describe("parseTokenResponse", () => {
     ["a subject that is no text", { sub: 7 }, true],
     ["no subject", { iss: "ocir", aud: "iad.ocir.io", jti: "7b1c" }, true],
     ["something like an OCID", { jti: "xocid1.instance.oc1..a", aud: "ocid1" }, true],
-  ])("tells whose token it is: %s", (_what, claims, isAnonymous) => {
+  ])("detects an anonymous token: %s", (_what, claims, isAnonymous) => {
     expect(parse({ token: jwt(claims), expires_in: 3_600 })).toMatchObject({ isAnonymous });
   });
 
-  test("gives printable ASCII with a finite life or nothing, and never throws", () => {
+  test("returns printable ASCII with a finite life or undefined, and never throws", () => {
     const claims = fc.record({ sub: fc.jsonValue(), exp: fc.oneof(fc.double(), fc.jsonValue()) }, { requiredKeys: [] });
     const token = fc.oneof(fc.string({ unit: "binary" }), claims.map(jwt));
     const response = fc.record(

@@ -11,7 +11,7 @@ test.each([
   "http://169.254.169.254/opc/v2",
   "http://[fe80::1]",
   "http://[fd00:c1::a9fe:a9fe]/opc/v2",
-])("isEndpointAllowed takes %s", (url) => {
+])("isEndpointAllowed accepts %s", (url) => {
   expect(isEndpointAllowed(new URL(url))).toBe(true);
 });
 
@@ -33,6 +33,6 @@ test.each([
   "https://iad.ocir.io/#x",
   "ftp://127.0.0.1",
   "file:///etc/passwd",
-])("isEndpointAllowed does not take %s", (url) => {
+])("isEndpointAllowed refuses %s", (url) => {
   expect(isEndpointAllowed(new URL(url))).toBe(false);
 });

@@ -60,7 +60,7 @@ describe("createHostRules", () => {
     expect(isAllowed(host)).toBe(false);
   });
 
-  test("knows no long form without realms, and copies what it is given", () => {
+  test("allows no long form without realms, and copies its options", () => {
     const realmDomains: string[] = [];
     const isOurs = createHostRules({ realmDomains, extraHosts: [] });
     realmDomains.push("oraclecloud.com");
@@ -102,7 +102,7 @@ describe("isRegistryHost", () => {
     ["mirror:65536", false],
     ["mirror:", false],
     ["[::1]:5000", false],
-  ])("knows %s", (text, expected) => {
+  ])("recognises %s", (text, expected) => {
     expect(isRegistryHost(text)).toBe(expected);
   });
 });
@@ -114,7 +114,7 @@ describe("registryHostOf", () => {
       "ocir.uk-gov-london-1.oci.oraclegovcloud.uk",
       { key: "ltn", id: "uk-gov-london-1", realmKey: "oc4", realmDomain: "oraclegovcloud.uk" },
     ],
-  ])("is %s, which may have a token", (registryHost, itsRegion) => {
+  ])("returns %s, which is an allowed host", (registryHost, itsRegion) => {
     expect(registryHostOf(itsRegion)).toBe(registryHost);
     expect(isAllowed(registryHost)).toBe(true);
   });

@@ -26,7 +26,7 @@ describe("parseImage", () => {
     ["a label of 63", `${"a".repeat(63)}.io/repo`, `${"a".repeat(63)}.io`, "repo"],
     ["a repository of 255", `iad.ocir.io/${"a".repeat(255)}`, "iad.ocir.io", "a".repeat(255)],
     ["a tag of 128", `iad.ocir.io/repo:${"a".repeat(128)}`, "iad.ocir.io", "repo"],
-  ])("takes %s", (_what, image, registryHost, repository) => {
+  ])("accepts %s", (_what, image, registryHost, repository) => {
     expect(parseImage(image)).toStrictEqual({ registryHost, repository });
   });
 
@@ -85,7 +85,7 @@ describe("parseImage", () => {
     );
   });
 
-  test("gives a clean name or throws OcirError, whatever it is given", () => {
+  test("returns a valid name or throws OcirError for any input", () => {
     const bits = fc.constantFrom(..."/:@A-_.[]é\0\n ", "iad", ".ocir.io", "ns", "::1", "5000", SHA256);
     const image = fc.oneof(
       fc.string({ unit: "binary" }),
@@ -109,7 +109,7 @@ describe("parseImage", () => {
     );
   });
 
-  test("finds host and repository in whatever is put together by the grammar", () => {
+  test("finds host and repository in every name that the grammar generates", () => {
     const component = fc.stringMatching(/^[a-z0-9]{1,8}(([._]|__|-{1,3})[a-z0-9]{1,8}){0,2}$/);
     const repository = fc.array(component, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
     const host = fc
@@ -132,7 +132,7 @@ describe("parseImage", () => {
     );
   });
 
-  test("takes no longer for a text that is made to be slow", () => {
+  test("refuses hostile inputs without excessive backtracking", () => {
     for (const unit of ["a", "-", "a-", "a.", "a_", "__", "a/", ":", "@", "0:"]) {
       for (const end of ["", "!", "/", "/A", "/a!"]) {
         expect(() => parseImage(`${unit.repeat(500)}${end}`)).toThrow(OcirError);
@@ -156,7 +156,7 @@ describe("isRepository", () => {
     ["ns/repo#x", false],
     ["ns/repo\n", false],
     ["ns/répo", false],
-  ])("knows %s", (text, expected) => {
+  ])("recognises %s", (text, expected) => {
     expect(isRepository(text)).toBe(expected);
   });
 });
@@ -182,7 +182,7 @@ describe("isReference", () => {
     ["a/b", false],
     ["v1?x", false],
     ["", false],
-  ])("knows %s", (text, expected) => {
+  ])("recognises %s", (text, expected) => {
     expect(isReference(text)).toBe(expected);
   });
 });

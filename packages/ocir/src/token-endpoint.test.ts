@@ -45,7 +45,7 @@ async function failure(): Promise<unknown> {
 }
 
 describe("fetchBearerToken", () => {
-  test("asks once, signed, and gives the token with its life from the moment of asking", async () => {
+  test("sends one signed request, and counts the token's life from the time of the request", async () => {
     const token = goodToken();
     answer({ token, access_token: token, scope: "", expires_in: 3_600 });
     const askedAtMs = clock.monotonicMs();
@@ -57,7 +57,7 @@ describe("fetchBearerToken", () => {
     expect(send.mock.calls).toEqual([[{ method: "GET", url, headers, signal }]]);
   });
 
-  test("holds exp against the registry's clock, whatever this node's says", async () => {
+  test("compares exp with the registry's clock, not with this node's", async () => {
     answer({ token: goodToken(600), expires_in: 3_600 });
     clock.jumpWall(-7_200_000);
     expect(await fetchToken()).toMatchObject({ expiresAtMs: clock.monotonicMs() + 600_000 });
@@ -65,13 +65,13 @@ describe("fetchBearerToken", () => {
     expect(await fetchToken()).toMatchObject({ expiresAtMs: clock.monotonicMs() + 600_000 });
   });
 
-  test("holds exp against this node's clock where the registry sends no date", async () => {
+  test("compares exp with this node's clock if the registry sends no date", async () => {
     answer({ token: goodToken(600), expires_in: 3_600 }, { serverDateMs: undefined });
     clock.jumpWall(100_000);
     expect(await fetchToken()).toMatchObject({ expiresAtMs: clock.monotonicMs() + 500_000 });
   });
 
-  test("counts a slow response's time as lived", async () => {
+  test("subtracts the duration of a slow response from the life", async () => {
     answer({ token: goodToken(600), expires_in: 600 }, { serverDateMs: clock.wallMs() + 10_000 });
     const askedAtMs = clock.monotonicMs();
     await clock.advance(10_000);
@@ -100,7 +100,7 @@ describe("fetchBearerToken", () => {
     [429, 7_000],
     [503, 7_000],
     [401, undefined],
-  ])("passes on what %i says about coming back as %s ms", async (status, retryAfterMs) => {
+  ])("reports the Retry-After of a %i as %s ms", async (status, retryAfterMs) => {
     answer("", { status, headers: { "retry-after": "7" } });
     expect(await failure()).toMatchObject({ retryAfterMs });
   });
@@ -108,7 +108,7 @@ describe("fetchBearerToken", () => {
   test.each([
     [360_000, "360 s ahead"],
     [-7_200_000, "7200 s behind"],
-  ])("says how far this node's clock is off when that is why: %i ms", async (aheadMs, words) => {
+  ])("reports how far this node's clock is off if that explains a refusal: %i ms", async (aheadMs, words) => {
     answer("", { status: 401, serverDateMs: clock.wallMs() - aheadMs });
     const error = await failure();
     expect(error).toMatchObject({ code: "clock-skew", retryable: true });
@@ -118,24 +118,24 @@ describe("fetchBearerToken", () => {
   test.each([
     ["sends no date", () => undefined],
     ["is less than 5 minutes behind", () => clock.wallMs() - 300_000],
-  ])("blames no clock if the registry %s", async (_what, serverDateMs) => {
+  ])("does not blame the clock if the registry %s", async (_what, serverDateMs) => {
     answer("", { status: 401, serverDateMs: serverDateMs() });
     expect(await failure()).toMatchObject({ code: "registry-unauthorized" });
   });
 
-  test("takes no token from JSON that is cut off", async () => {
+  test("accepts no token from truncated JSON", async () => {
     answer('{"token":"canary');
     const error = await failure();
     expect(error).toMatchObject({ code: "registry-response-invalid", retryable: true });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("canary");
   });
 
-  test("takes no token that has ended", async () => {
+  test("accepts no expired token", async () => {
     answer({ token: goodToken(0), expires_in: 3_600 });
     expect(await failure()).toMatchObject({ code: "token-expired", retryable: true });
   });
 
-  test("recognises a token that an unsigned request would get", async () => {
+  test("refuses a token that an unsigned request would get", async () => {
     const anonymous = jwt({ sub: "anonymous", exp: clock.wallMs() / 1_000 + 3_600 });
     answer({ token: anonymous, access_token: anonymous, expires_in: 3_600 });
     const error = await failure();

@@ -10,7 +10,7 @@ describe("bearerAuth", () => {
     ["localhost:5000", "*:5000"],
     ["localhost", "*"],
     ["IAD.ocir.io", "*.ocir.io"],
-  ])("gives %s the token and %s nothing", (host, wildcard) => {
+  ])("returns the token for %s and empty credentials for %s", (host, wildcard) => {
     expect(bearerAuth(host, "the-token")).toStrictEqual({
       [host]: { username: "BEARER_TOKEN", password: "the-token" },
       [wildcard]: { username: "", password: "" },

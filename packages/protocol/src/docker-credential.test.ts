@@ -16,7 +16,7 @@ describe("decodeDockerCredentialRequest", () => {
     ["localhost:5000", "localhost:5000"],
     ["https://registry.example:5000/v1/", "registry.example:5000"],
     ["[::1]:5000", "[::1]:5000"],
-  ])("%j is about %s", (text, registryHost) => {
+  ])("reads %j as %s", (text, registryHost) => {
     expect(decodeDockerCredentialRequest(Buffer.from(text))).toEqual({ serverUrl: text.trim(), registryHost });
   });
 
@@ -35,11 +35,11 @@ describe("decodeDockerCredentialRequest", () => {
     "iad.ocir.io/\u0000",
     '{"ServerURL":"iad.ocir.io"}',
     `iad.ocir.io/${"x".repeat(2_048)}`,
-  ])("%j is no server", (text) => {
+  ])("refuses %j", (text) => {
     expect(() => decodeDockerCredentialRequest(Buffer.from(text))).toThrow(new ProtocolError("server-url-invalid"));
   });
 
-  it("reads any bytes as a host that stands in them, or refuses them", () => {
+  it("returns a host that occurs in the input, or refuses it, for any bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         const body = Buffer.from(bytes);

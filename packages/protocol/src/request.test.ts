@@ -22,7 +22,7 @@ function requestOf(bytes: number): Buffer {
 }
 
 describe("decodeCredentialProviderRequest", () => {
-  test.each(API_VERSIONS)("takes %s", (apiVersion) => {
+  test.each(API_VERSIONS)("accepts %s", (apiVersion) => {
     expect(decodeCredentialProviderRequest(json({ ...fields, apiVersion }))).toStrictEqual({ ...decoded, apiVersion });
   });
 
@@ -42,7 +42,7 @@ describe("decodeCredentialProviderRequest", () => {
       "a depth that would overflow a recursive parser",
       Buffer.from(`{"deep":${"[".repeat(120_000)}${"]".repeat(120_000)},${JSON.stringify(fields).slice(1)}`),
     ],
-  ])("takes %s", (_name, body) => {
+  ])("accepts %s", (_name, body) => {
     expect(decodeCredentialProviderRequest(body)).toStrictEqual(decoded);
   });
 
@@ -50,13 +50,16 @@ describe("decodeCredentialProviderRequest", () => {
     ["annotations", { team: "shop" }, { team: "shop" }],
     ["no annotations", undefined, {}],
     ["null annotations", null, {}],
-  ])("takes a service account with %s, its token as a secret", (_name, serviceAccountAnnotations, annotations) => {
-    const { serviceAccount } = decodeCredentialProviderRequest(
-      json({ ...fields, serviceAccountToken: JWT, serviceAccountAnnotations }),
-    );
-    expect(serviceAccount?.token).toBeInstanceOf(Secret);
-    expect([serviceAccount?.token.reveal(), serviceAccount?.annotations]).toEqual([JWT, annotations]);
-  });
+  ])(
+    "accepts a service account with %s, with its token as a secret",
+    (_name, serviceAccountAnnotations, annotations) => {
+      const { serviceAccount } = decodeCredentialProviderRequest(
+        json({ ...fields, serviceAccountToken: JWT, serviceAccountAnnotations }),
+      );
+      expect(serviceAccount?.token).toBeInstanceOf(Secret);
+      expect([serviceAccount?.token.reveal(), serviceAccount?.annotations]).toEqual([JWT, annotations]);
+    },
+  );
 
   test.each<readonly [name: string, code: string, body: Buffer]>([
     ["one byte more than the largest size", "request-too-large", requestOf(MAX_REQUEST_BYTES + 1)],
@@ -108,7 +111,7 @@ describe("decodeCredentialProviderRequest", () => {
     expect(() => decodeCredentialProviderRequest(body)).toThrow(expect.objectContaining({ code, retryable: false }));
   });
 
-  test("says nothing of what it was given", () => {
+  test("shows nothing of its input in an error", () => {
     for (const body of [
       "canary-text",
       '{"kind":"canary-text"}',
@@ -124,7 +127,7 @@ describe("decodeCredentialProviderRequest", () => {
     }
   });
 
-  test("returns version, image and a token that fits a header, or throws ProtocolError, whatever it is given", () => {
+  test("returns version, image and a token valid in a header, or throws ProtocolError, for any input", () => {
     const almost = fc.record(
       {
         kind: fc.oneof(fc.constant(fields.kind), fc.json()),

@@ -21,13 +21,13 @@ describe("encodeCredentialProviderResponse", () => {
     });
   });
 
-  test("leaves out what credentials may carry besides: the kubelet would refuse the whole response", () => {
+  test("leaves out other fields of credentials, because the kubelet would refuse the whole response", () => {
     const credentials = { username: "u", password: "p", expiresAtMs: 1 };
     const { auth } = JSON.parse(encodeCredentialProviderResponse(v1, { "a.b": credentials }).toString());
     expect(auth).toStrictEqual({ "a.b": { username: "u", password: "p" } });
   });
 
-  test("keeps within the largest size to the byte", () => {
+  test("accepts a response of the largest size and refuses one byte more", () => {
     const frame = encodeCredentialProviderResponse(v1, bearerAuth("iad.ocir.io", "")).length;
     // Characters of two bytes, because bytes count.
     const largest = `x${"é".repeat((MAX_RESPONSE_BYTES - frame - 1) / 2)}`;
@@ -37,7 +37,7 @@ describe("encodeCredentialProviderResponse", () => {
     );
   });
 
-  test("gives back whatever text it was given, through one JSON document on one line", () => {
+  test("encodes any text as one JSON document on one line", () => {
     const text = fc.string({ unit: "binary", maxLength: 200 });
     const auth = fc.dictionary(text, fc.record({ username: text, password: text }, { noNullPrototype: true }), {
       maxKeys: 5,

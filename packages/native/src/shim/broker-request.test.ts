@@ -66,7 +66,7 @@ describeShim("broker_request", (build) => {
     expect(await ended).toEqual(success(RESPONSE));
   });
 
-  describe("says what to do", () => {
+  describe("reports the cause and the remedy", () => {
     const directory = temporaryFolder();
 
     test.each([
@@ -80,7 +80,7 @@ describeShim("broker_request", (build) => {
 
     const inUse = existsSync(DEFAULT_SOCKET) ? ", skipped: a broker runs on this machine" : "";
     test.skipIf(inUse !== "")(
-      `naming the default socket where OCIR_BROKER_SOCKET is empty or not set${inUse}`,
+      `and names the default socket if OCIR_BROKER_SOCKET is empty or not set${inUse}`,
       async () => {
         const unset = await callCredentialProvider({ path: build.quickPath, image: "icn.ocir.io/acme/app" });
         expect(unset.stderr).toMatch(lineOf("shim-socket-missing"));
@@ -118,7 +118,7 @@ describeShim("broker_request", (build) => {
       expect(server.received).toHaveLength(1);
     });
 
-    test("when the broker dribbles for ever", async () => {
+    test("when the broker sends single bytes without end", async () => {
       await using server = await startRawServer({
         onRequest({ socket }) {
           socket.write("HTTP/1.1 200 OK\r\nX: ");
@@ -139,14 +139,14 @@ describeShim("broker_request", (build) => {
       expect(await startShim(build.hastyPath, "/nowhere", null).ended).toEqual(failure("shim-request-timeout"));
     });
 
-    test("when the broker accepts nobody", async () => {
+    test("when the broker accepts no connection", async () => {
       await using server = await startBlockedServer();
       const calls = Array.from({ length: 5 }, () => callShim(build.hastyPath, server.path));
       expect(await Promise.all(calls)).toEqual(calls.map(() => failure("shim-timeout")));
     });
   });
 
-  test("waits its turn when the accept queue is full", async () => {
+  test("waits when the accept queue is full", async () => {
     await using server = await startBlockedServer();
     const shims = Array.from({ length: 12 }, () => startShim(build.path, server.path));
     for (const { child } of shims) while (descriptorsOf(child.pid).length === 0) await setImmediate();
@@ -154,7 +154,7 @@ describeShim("broker_request", (build) => {
     expect(await Promise.all(shims.map(({ ended }) => ended))).toEqual(shims.map(() => success("answered")));
   });
 
-  test("opens one descriptor, which no program it might start would inherit, and starts none", async () => {
+  test("opens one descriptor, with close-on-exec, and starts no program", async () => {
     const asked = Promise.withResolvers<() => void>();
     await using server = await startRawServer({
       onRequest: ({ socket }) => asked.resolve(() => void socket.end(httpResponse("200 OK", RESPONSE))),

@@ -15,7 +15,7 @@ const KIB = 1024;
 
 describeShim("credential-provider-oke", (build) => {
   describe("sends", () => {
-    test("stdin as it is, in one POST that closes the connection", async () => {
+    test("stdin unchanged, in one POST with Connection: close", async () => {
       await using server = await startAnswering("200 OK", RESPONSE);
       const stdin = Buffer.from('{"image":"\u00e9\u0000"}\n');
       expect(await callShim(build.path, server.path, { stdin })).toEqual(success(RESPONSE));
@@ -31,7 +31,7 @@ describeShim("credential-provider-oke", (build) => {
       ]);
     });
 
-    test("256 KiB, through a socket that takes less at a time", async () => {
+    test("256 KiB, through a socket that accepts less at a time", async () => {
       const stdin = Buffer.alloc(256 * KIB, "r");
       await using server = await startRawServer({
         onRequest: ({ socket, body }) => socket.end(httpResponse("200 OK", `${body.length}`)),
@@ -48,7 +48,7 @@ describeShim("credential-provider-oke", (build) => {
       expect(server.received).toHaveLength(0);
     });
 
-    test("whatever arguments the earlier provider's config gives", async () => {
+    test("the request despite the arguments in an earlier provider's configuration", async () => {
       await using server = await startAnswering("200 OK", RESPONSE);
       const args = ["--fallback", "--version"];
       expect(await callShim(build.path, server.path, { args })).toEqual(success(RESPONSE));
@@ -57,31 +57,34 @@ describeShim("credential-provider-oke", (build) => {
     test.each([
       ["--help", /^credential-provider-oke: [\s\S]*ocir-broker get IMAGE/],
       ["--version", new RegExp(`^credential-provider-oke ${manifest.version}\n$`)],
-    ])("nothing for a lone %s", async (argument, text) => {
+    ])("no request for %s alone", async (argument, text) => {
       const result = await callShim(build.path, "/nowhere", { args: [argument] });
       expect(result).toEqual(success(expect.stringMatching(text)));
     });
 
     const noTerminal = hasProgram("script") ? "" : ", skipped: there is no script";
-    test.skipIf(noTerminal !== "")(`nothing yet, and says what it waits for, on a terminal${noTerminal}`, async () => {
-      const { stdout } = await callCredentialProvider({
-        path: "/usr/bin/script",
-        args: ["--quiet", "--return", "--command", build.path, "/dev/null"],
-        env: { TERM: "dumb", OCIR_BROKER_SOCKET: "/nowhere" },
-        stdin: "\u0004",
-      });
-      expect(stdout.toString()).toMatch(/waiting 25 s for the end of input \(Ctrl-D\): [\s\S]*shim-request-empty/);
-    });
+    test.skipIf(noTerminal !== "")(
+      `nothing yet, and reports what it waits for, on a terminal${noTerminal}`,
+      async () => {
+        const { stdout } = await callCredentialProvider({
+          path: "/usr/bin/script",
+          args: ["--quiet", "--return", "--command", build.path, "/dev/null"],
+          env: { TERM: "dumb", OCIR_BROKER_SOCKET: "/nowhere" },
+          stdin: "\u0004",
+        });
+        expect(stdout.toString()).toMatch(/waiting 25 s for the end of input \(Ctrl-D\): [\s\S]*shim-request-empty/);
+      },
+    );
   });
 
   describe("writes to stdout", () => {
-    test("the body of a whole 200 of 64 KiB", async () => {
+    test("the body of a 200 of 64 KiB", async () => {
       const body = "b".repeat(64 * KIB);
       await using server = await startAnswering("200 OK", body);
       expect(await callShim(build.path, server.path)).toEqual(success(body));
     });
 
-    test("a body that comes byte by byte", async () => {
+    test("a body that arrives byte by byte", async () => {
       await using server = await startRawServer({
         async onRequest({ socket }) {
           socket.setNoDelay(true);
@@ -104,7 +107,7 @@ describeShim("credential-provider-oke", (build) => {
         Buffer.from(`HTTP/1.0 200\r\ncontent-LENGTH:\t ${RESPONSE.length} \r\n\r\n${RESPONSE}`),
       ],
       ["bytes after the body", Buffer.concat([httpResponse("200 OK", RESPONSE), Buffer.from("HTTP/1.1 500 No\r\n")])],
-    ])("the body behind %s", async (_what, response) => {
+    ])("the body after %s", async (_what, response) => {
       await using server = await startRawServer({ onRequest: ({ socket }) => socket.write(response) });
       expect(await callShim(build.path, server.path)).toEqual(success(RESPONSE));
     });
@@ -130,13 +133,13 @@ describeShim("credential-provider-oke", (build) => {
     test.each([
       ["stdout is full", ">/dev/full", "shim-output-failed"],
       ["stdin is closed", "<&-", "shim-request-unreadable"],
-    ])("nothing, and says so, when %s", async (_what, redirection, code) => {
+    ])("nothing, and reports the error, when %s", async (_what, redirection, code) => {
       await using server = await startAnswering("200 OK", RESPONSE);
       const args = ["-c", `exec "$0" ${redirection}`, build.path];
       expect(await callShim("/bin/sh", server.path, { args })).toEqual(failure(code));
     });
 
-    test("nothing, and dies of no signal, when nobody reads stdout", async () => {
+    test("nothing, and is not killed by a signal, when stdout has no reader", async () => {
       const started = Promise.withResolvers<ChildProcess>();
       await using server = await startRawServer({
         async onRequest({ socket }) {
@@ -154,7 +157,7 @@ describeShim("credential-provider-oke", (build) => {
       ["stdout", ">&-", failure("shim-output-failed")],
       ["stderr", "2>&-", success(RESPONSE)],
       ["both", ">&- 2>&-", { exitCode: 1, stdout: "", stderr: "" }],
-    ])("and never to the socket, when started with %s closed", async (_what, redirection, outcome) => {
+    ])("never to the socket, when started with %s closed", async (_what, redirection, outcome) => {
       await using server = await startRawServer({
         onRequest: ({ socket }) => socket.write(httpResponse("200 OK", RESPONSE)),
       });
@@ -185,7 +188,7 @@ describe("credential-provider-oke as it is shipped", () => {
     expect(Number(result.stderr.split(" ")[1])).toBeLessThanOrEqual(1536);
   });
 
-  test("comes out the same, byte for byte, of another build in another folder", { timeout: 60_000 }, () => {
+  test("is identical, byte for byte, when built in another folder", { timeout: 60_000 }, () => {
     const directory = temporaryFolder();
     make("--always-make", `DIST=${directory}`, "install");
     for (const name of ["credential-provider-oke", "ocir-broker-launch"]) {

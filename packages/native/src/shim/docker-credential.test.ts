@@ -25,7 +25,7 @@ describeShim("docker-credential-ocir", (build) => {
   /** By the protocol, the message is on stdout, the exit status is 1, and stderr is empty. */
   const refusal = (text: string) => ({ exitCode: 1, stdout: text, stderr: "" });
 
-  it("get posts the server URL as it is, and writes what comes", async () => {
+  it("get posts the server URL unchanged, and writes the response", async () => {
     await using server = await startAnswering("200 OK", RESPONSE);
     expect(await call("get", server.path)).toEqual(success(RESPONSE));
     expect(server.received.map(String)).toEqual([
@@ -38,7 +38,7 @@ describeShim("docker-credential-ocir", (build) => {
   it.each([
     ["that there are none", "404 Not Found", "credentials not found in native keychain"],
     ["what is wrong", "504 Gateway Timeout", "ocir-broker: wait-timeout: no token was available in time; wait"],
-  ])("get passes on %s, on stdout", async (_what, status, line) => {
+  ])("get writes to stdout %s", async (_what, status, line) => {
     await using server = await startAnswering(status, `${line}\n`);
     expect(await call("get", server.path)).toEqual(refusal(`${line}\n`));
   });
@@ -61,7 +61,7 @@ describeShim("docker-credential-ocir", (build) => {
     return callShim("/usr/bin/env", "/nowhere", { args, stdin: "icn.ocir.io\n" });
   }
 
-  it("becomes the program next to its file without a daemon, with the server URL and the environment", async () => {
+  it("get executes ocir-broker next to its file if there is no daemon, with server URL and environment", async () => {
     const elsewhere = mkdtempSync(join(directory, "bin-"));
     symlinkSync(path, join(elsewhere, "docker-credential-ocir"));
     for (const folder of [directory, elsewhere]) chmodSync(folder, 0o755);
@@ -76,7 +76,7 @@ describeShim("docker-credential-ocir", (build) => {
     expect([exitCode, stdout]).toEqual([7, "docker-credential icn.ocir.io me\n"]);
   });
 
-  it("asks the user's own daemon, and is refused by root's", async () => {
+  it("get uses the user's own daemon, and is refused by root's", async () => {
     await using server = await startAnswering("200 OK", RESPONSE);
     mkdirSync(join(directory, "ocir-broker"));
     symlinkSync(server.path, join(directory, "ocir-broker/credentials.sock"));
@@ -95,11 +95,11 @@ describeShim("docker-credential-ocir", (build) => {
     ["list", "{}\n"],
     ["version", `docker-credential-ocir (ocir-broker) ${manifest.version}\n`],
     ["--version", `docker-credential-ocir (ocir-broker) ${manifest.version}\n`],
-  ])("%s asks nobody", async (verb, text) => {
+  ])("%s sends no request", async (verb, text) => {
     expect(await call(verb)).toEqual(success(text));
   });
 
-  it("is not what a name that only looks like it stands for", async () => {
+  it("does not run under a similar name", async () => {
     const other = join(directory, "docker-credential-ocir-2");
     symlinkSync(build.quickPath, other);
     expect((await callShim(other, "/nowhere", { args: ["list"] })).stderr).toMatch(lineOf("shim-socket-missing"));
