@@ -15,7 +15,7 @@ test.each([
   ["for another group", 0o640, 0o755, ANOTHERS, /config\.yaml has mode 0640/],
   ["for everyone but the daemon's group", 0o604, 0o755, OURS, /config\.yaml has mode 0604/],
   ["in a folder of root's", 0o644, 0o700, ANOTHERS, /ocir-\w+ has mode 0700, which that user may not enter$/],
-])("unreadableForDaemon of a file %s", (_what, fileMode, folderMode, groups, expected) => {
+])("unreadableForDaemon checks the access to a file %s", (_what, fileMode, folderMode, groups, expected) => {
   const folder = temporaryFolder();
   const path = join(folder, "config.yaml");
   writeFileSync(path, "");
@@ -25,7 +25,7 @@ test.each([
   else expect(unreadableForDaemon(path, groups)).toMatch(expected);
 });
 
-test("unreadableForDaemon says nothing of a file that is not there", () => {
+test("unreadableForDaemon returns undefined when there is no file", () => {
   expect(unreadableForDaemon("/nowhere/config.yaml", OURS)).toBeUndefined();
 });
 
@@ -37,7 +37,7 @@ test.each([
   ["a file that its group may write", 0o660, 0o755, OWN_ID, false],
   ["a file in a folder that anybody may write", 0o600, 0o777, OWN_ID, false],
   ["a file of another user", 0o600, 0o755, OWN_ID + 1, false],
-])("isCopiedForDaemon of %s", (_what, fileMode, folderMode, ownerId, expected) => {
+])("isCopiedForDaemon checks %s", (_what, fileMode, folderMode, ownerId, expected) => {
   const root = temporaryFolder();
   const path = join(root, "config.yaml");
   writeFileSync(path, "");
@@ -46,7 +46,7 @@ test.each([
   expect(isCopiedForDaemon(path, ownerId)).toBe(expected);
 });
 
-test("isCopiedForDaemon of a link, a folder, and nothing", () => {
+test("isCopiedForDaemon returns false for a link, a folder and a missing file", () => {
   const root = temporaryFolder();
   writeFileSync(join(root, "target"), "", { mode: 0o600 });
   symlinkSync("target", join(root, "link"));

@@ -19,7 +19,7 @@ async function listen(listener: RequestListener): Promise<string> {
 }
 
 describe("askDaemon", () => {
-  it("posts the request and gives status and body", async () => {
+  it("posts the request, and returns status and body", async () => {
     const path = await listen(async (request, response) => {
       const body = (await request.toArray()).join("");
       response.writeHead(503).end(`${request.method} ${request.url} ${body}`);
@@ -28,11 +28,11 @@ describe("askDaemon", () => {
     expect(received).toEqual({ status: 503, body: Buffer.from("POST /v1/credentials question") });
   });
 
-  it("gives nothing where nobody listens", async () => {
+  it("returns undefined when nothing listens", async () => {
     expect(await askDaemon("/no/such/socket", QUESTION, createSystemClock())).toBeUndefined();
   });
 
-  it("gives nothing if the response is larger than 64 KiB, and reads no more of it", async () => {
+  it("returns undefined, and stops reading, when the response is larger than 64 KiB", async () => {
     const isClosed = Promise.withResolvers<void>();
     const path = await listen((_request, response) => {
       response.on("close", isClosed.resolve);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { runCommand, trustedFolder } from "../test/command-run.ts";
 
-describe("a wrong command line ends with exit status 2 and one line", () => {
+describe("a wrong command line exits with 2 and one line", () => {
   test.each<[what: string, args: string[], line: string]>([
     [
       "an option that nearly exists",
@@ -27,18 +27,18 @@ describe("a wrong command line ends with exit status 2 and one line", () => {
     });
   });
 
-  test("but prints the commands for none at all", async () => {
+  test("but lists the commands when none is given", async () => {
     const { exitCode, stdout, stderr } = await runCommand();
     expect([exitCode, stdout]).toEqual([2, ""]);
     expect(stderr).toContain("Commands:");
   });
 
-  test("and not for help", async () => {
+  test("but not for help", async () => {
     expect(await runCommand("get", "--help")).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("Usage:") });
   });
 });
 
-describe("an error of a file is one line with its code, its path and what to do", () => {
+describe("a file error is one line with its code, its path and the fix", () => {
   const missing = "there is no such file or folder";
   const isFolder = "it is a folder, not a file";
 
@@ -52,7 +52,7 @@ describe("an error of a file is one line with its code, its path and what to do"
     ["kubelet-config check --kubelet-version 1.33 FOLDER FOLDER/none", `file-is-folder: FOLDER: ${isFolder}; `],
     ["kubelet-config merge --kubelet-version 1.33 FOLDER", `file-is-folder: FOLDER: ${isFolder}; `],
     ["kubelet-config merge --kubelet-version 1.33 --write FOLDER/none/x", "file-missing: FOLDER/none/x"],
-  ])("of %s", async (command, line) => {
+  ])("for %s", async (command, line) => {
     const folder = trustedFolder();
     const { exitCode, stderr } = await runCommand(...command.replaceAll("FOLDER", folder).split(" "));
     expect([exitCode, stderr.split("\n").length]).toEqual([1, 2]);

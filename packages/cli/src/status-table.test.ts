@@ -41,7 +41,7 @@ const ofSession = (value: string) => (field: string) =>
   [field, { session: { ...FAILED, [field]: value } }] satisfies [string, object];
 
 describe("renderStatus", () => {
-  test("says how many service accounts have a session, if there is a token exchange", () => {
+  test("prints the number of service accounts with a session when there is a token exchange", () => {
     const used = { ...STATUS, serviceAccounts: 3 };
     expect(renderStatus(used)).toContain("region us-ashburn-1, 3 service accounts\n");
     expect(renderStatus({ ...used, serviceAccounts: 1 })).toContain(", 1 service account\n");
@@ -60,13 +60,13 @@ describe("renderStatus", () => {
     ...["lastFailureSecondsAgo", "failuresInARow"].map(ofSession("\n5")),
     ["a registry's name", { session: null, registries: { [HOSTILE]: FRESH } }],
     ["a registry's state", { session: null, registries: { "iad.ocir.io": { ...FRESH, state: HOSTILE } } }],
-  ])("prints nothing in %s that controls the terminal or begins a line", (_what, fields) => {
+  ])("removes control characters and line breaks from %s", (_what, fields) => {
     const text = renderStatus({ ...STATUS, ...fields });
     expect(text).toMatch(/^[\x20-\x7e\n]*$/);
     expect(text.split("\n")).toHaveLength(5);
   });
 
-  test("gives one line to the session and to each registry host, columns aligned", () => {
+  test("prints one aligned row for the session and for each registry host", () => {
     const { ageSeconds: _, expiresInSeconds: __, ...none } = FRESH;
     const text = renderStatus({
       ...STATUS,
@@ -92,7 +92,7 @@ describe("renderStatus", () => {
     );
   });
 
-  test("says what of the configuration is in force, where its errors are, and what a restart would apply", () => {
+  test("prints which configuration is in force, where its errors are, and what needs a restart", () => {
     const config = {
       path: "/etc/ocir-broker/config.yaml",
       inForce: "before",
@@ -110,7 +110,7 @@ describe("renderStatus", () => {
     ]);
   });
 
-  test("says so when there is nothing yet", () => {
+  test("says that there is no session and no token yet", () => {
     const text = renderStatus({ ...STATUS, status: "starting", region: null, session: null });
     expect(text).toBe(
       "ocir-broker 1.2.3: starting, up 2 d 7 h, identity instance-principal, region not known yet\n\nno session and no token yet\n",

@@ -41,7 +41,7 @@ function problems(findings: readonly Finding[]): DiagnosisName[] {
 }
 
 describe("diagnose", () => {
-  test("finds nothing wrong with a healthy node", async ({ node }) => {
+  test("finds no problem on a healthy node", async ({ node }) => {
     const findings = await node.examine();
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
     expect(namesOf(findings)).toEqual([
@@ -77,7 +77,7 @@ describe("diagnose", () => {
       ", optionalServiceAccountAnnotationKeys: null, requiredServiceAccountAnnotationKeys: [a, ocir-broker/identity]",
     ],
   ] as const)(
-    "finds nothing wrong if %s service accounts pull, and the entry has %j",
+    "finds no problem when %s service accounts pull and the entry has %j",
     async ([select, keys], { node }) => {
       const findings = await node.examine(useServiceAccounts(node, { select }, [passingOn(keys)]));
       expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
@@ -85,7 +85,7 @@ describe("diagnose", () => {
     },
   );
 
-  test("examines the pull of a service account whose token it is given", async ({ node }) => {
+  test("checks the pull of a service account when its token is given", async ({ node }) => {
     const options = await askForServiceAccount(node);
     expect(await node.examine(options)).toContainEqual(
       expect.objectContaining({ name: "access-ok", evidence: "service account shop/puller, acme/shop/web" }),
@@ -105,7 +105,7 @@ describe("diagnose", () => {
     ["nodes, too, as a fallback", { fallback: "node" }, [], ["policy-missing"]],
     ["nodes, too, by the kubelet's other entry", {}, [OUR_PROVIDER], ["policy-missing"]],
   ] as const)(
-    "asks for the node's policy only for images that are pulled by %s",
+    "requires the node's policy only for images that are pulled by %s",
     async ([, settings, others, named], { node }) => {
       node.simulator.iam({ granted: false });
       const providers = [SERVICE_ACCOUNT_PROVIDER, ...others];
@@ -117,7 +117,7 @@ describe("diagnose", () => {
   test.for([
     ["with an exec plugin", { exec: { command: "/bin/true" } }, "because of kubeconfig"],
     ["with a token, to which its API server does not answer", { token: "t" }, "because of status 404"],
-  ] as const)("says that the kubelet's permission is unknown %s", async ([, user, cause], { node }) => {
+  ] as const)("reports the kubelet's permission as unknown %s", async ([, user, cause], { node }) => {
     const kubeconfig = "/etc/kubernetes/kubelet.conf";
     const contexts = [{ name: "c", context: { user: "u", cluster: "c" } }];
     node.write(kubeconfig, JSON.stringify({ "current-context": "c", contexts, users: [{ name: "u", user }] }));
@@ -125,19 +125,19 @@ describe("diagnose", () => {
     expect(findings.find(({ name }) => name === "not-checked")?.means).toContain(cause);
   });
 
-  test("asks the identity domain, not OKE's token exchange, on a node that uses the domain", async ({ node }) => {
+  test("checks the identity domain instead of OKE's token exchange when the node uses the domain", async ({ node }) => {
     const findings = await node.examine(useIdentityDomain(node));
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
     expect(namesOf(findings)).toContain("domain-ok");
   });
 
-  test("leaves out a service account's failure of long ago, which may be repaired", async ({ node }) => {
+  test("ignores a service account failure older than 10 min", async ({ node }) => {
     await withStatus({ serviceAccountFailure: { code: "domain-token-refused", secondsAgo: 601 } })(node);
     expect(problems(await node.examine())).toEqual([]);
   });
 
   test.for([...CLOUD_FAULTS, ...NODE_FAULTS, ...SERVICE_ACCOUNT_FAULTS])(
-    "names %s when %s",
+    "reports %s when %s",
     async ([named, _, breaks, also = []], { node }) => {
       const findings = await node.examine(((await breaks(node)) ?? {}) as Partial<DoctorOptions>);
       expect(new Set(problems(findings))).toEqual(new Set([named, ...also]));
@@ -149,17 +149,17 @@ describe("diagnose", () => {
   );
 });
 
-describe("diagnose, besides", () => {
+describe("diagnose, special cases", () => {
   const notChecked = (what: string): string => `${what} was not checked because of metadata-unreachable`;
 
-  test("asks for the home region's registry where no image is given, and for no permission", async ({ node }) => {
+  test("checks the home region's registry, and no permission, when no image is given", async ({ node }) => {
     const findings = await node.examine({ image: undefined });
     expect(namesOf(findings)).toContain("token-ok");
     expect(namesOf(findings)).not.toContain("access-ok");
     expect(findings.find(({ name }) => name === "plugin-response-ok")?.evidence).toContain("for 2 entries of auth");
   });
 
-  test("says what it could not check when not even the region is known", async ({ node }) => {
+  test("lists what it could not check when the region is unknown", async ({ node }) => {
     const nowhere = withConfig(node, { auth: {}, metadata: { baseUrl: "http://127.0.0.1:1/opc/v2" } });
     const findings = await node.examine({ image: undefined, ...nowhere });
     expect(
@@ -187,15 +187,13 @@ describe("diagnose, besides", () => {
       "the registry's token",
     ],
     ["metadata-refused", ({ simulator }) => simulator.faults({ endpoint: "metadata.*", status: 403 }), "the identity"],
-  ])("says that %s is why something was not checked", async ([cause, breaks, what], { node }) => {
+  ])("names %s as the cause of a skipped check", async ([cause, breaks, what], { node }) => {
     const findings = await node.examine((breaks(node) ?? {}) as Partial<DoctorOptions>);
     expect(findings.map(({ means }) => means)).toContain(`${what} was not checked because of ${cause}`);
     expect(namesOf(findings)).toContain(cause);
   });
 
-  test("says that somebody else's image is not ours, has nothing against it, and asks its host nothing", async ({
-    node,
-  }) => {
+  test("reports a foreign image as not ours, without a problem, and never connects to its host", async ({ node }) => {
     const foreign = await foreignRegistry();
     node.plugin(responseScript({}));
     const findings = await node.examine({ image: `${foreign.host}/library/busybox:1` });
@@ -204,7 +202,7 @@ describe("diagnose, besides", () => {
     expect(foreign.connections()).toBe(0);
   });
 
-  test("takes one of Oracle's public images for readable, and asks nobody", async ({ node }) => {
+  test("reports Oracle's public images as readable without a request", async ({ node }) => {
     const findings = await node.examine({ image: "iad.ocir.io/axoxdievda5j/oke-public-pause:3" });
     expect(namesOf(findings)).toContain("access-public");
     expect(node.simulator.requests()["registry.manifest"]).toBe(0);
@@ -213,13 +211,13 @@ describe("diagnose, besides", () => {
   test.for<[what: string, fault: object]>([
     ["breaks", { endpoint: "registry.manifest", reset: "before-headers" }],
     ["fails", { endpoint: "registry.manifest", status: 503 }],
-  ])("cannot tell about permission when the registry %s", async ([, fault], { node }) => {
+  ])("reports the permission as unclear when the registry %s", async ([, fault], { node }) => {
     node.simulator.faults(fault as Parameters<typeof node.simulator.faults>[0]);
     const findings = await node.examine();
     expect(namesOf(findings.filter(({ verdict }) => verdict !== "ok"))).toEqual(["access-unclear"]);
   });
 
-  test("takes a flag in a comment of the unit for none", async ({ node }) => {
+  test("ignores a flag in a comment of the unit", async ({ node }) => {
     node.kubelet("--v=2");
     node.write("/etc/default/kubelet", `# KUBELET_EXTRA_ARGS="${KUBELET_FLAGS.join(" ")}"\n`);
     expect(problems(await node.examine())).toEqual(["kubelet-flags-missing"]);
@@ -241,7 +239,7 @@ describe("diagnose, besides", () => {
       (node) => node.providers(OUR_PROVIDER.replace("credential-provider-oke", "kubelet")),
       "/etc/kubernetes/credential-provider-config.yaml /usr/local/bin",
     ],
-  ])("leads from %s to the installed commands, with this node's paths", async ([name, breaks, paths], { node }) => {
+  ])("points from %s to the installed commands, with this node's paths", async ([name, breaks, paths], { node }) => {
     for (const script of ["setup", "kubelet-advice"]) node.write(`/usr/libexec/ocir-broker/${script}`, "", 0o755);
     breaks(node);
     const found = (await node.examine()).find((each) => each.name === name);
@@ -251,7 +249,7 @@ describe("diagnose, besides", () => {
     expect(found?.fix).not.toContain("replace the node");
   });
 
-  test("finds cloud-init's equals sign in a script of several parts", async ({ node }) => {
+  test("finds cloud-init's equals sign when the script has several parts", async ({ node }) => {
     node.kubelet("--v=2");
     node.write("/var/lib/cloud/instance/scripts/part-001", "oke-init.sh --kubelet-extra-args='--v=4'\n");
     for (const script of ["setup", "kubelet-advice"]) node.write(`/usr/libexec/ocir-broker/${script}`, "", 0o755);
@@ -261,12 +259,12 @@ describe("diagnose, besides", () => {
     expect(found?.fix).toMatch(/^on this node: \S+setup connect .*For new nodes: pass them .*replace the node$/);
   });
 
-  test("says nothing against labels that it cannot see, or that are right", async ({ node }) => {
+  test("accepts SELinux labels that are correct or cannot be read", async ({ node }) => {
     node.write("/sys/fs/selinux/enforce", "1");
     expect(problems(await node.examine())).toEqual([]);
   });
 
-  test("takes a response of another version, and a program that is killed, for what they are", async ({ node }) => {
+  test("reports a response of another version and a killed plugin", async ({ node }) => {
     node.providers(
       OUR_PROVIDER.replace("credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1beta1"),
     );
@@ -278,7 +276,7 @@ describe("diagnose, besides", () => {
     );
   });
 
-  test("gives the plugin its arguments and environment, and prints neither", async ({ node }) => {
+  test("passes the plugin its arguments and environment, and prints neither", async ({ node }) => {
     node.providers(`${OUR_PROVIDER}\n    args: [--canary-argument]\n    env: [{name: WORD, value: canary-value}]`);
     node.plugin('echo "$1 $WORD" > "$(dirname "$0")/seen"; echo "$WORD: no" >&2; exit 1');
     const findings = await node.examine();
@@ -286,14 +284,14 @@ describe("diagnose, besides", () => {
     expect(readFileSync(join(node.root, "/usr/local/bin/seen"), "utf8")).toBe("--canary-argument canary-value\n");
   });
 
-  test("does not know the status of a daemon of another time", async ({ node }) => {
+  test("reports daemon-version when the status is not in this version's format", async ({ node }) => {
     for (const body of ["{}", "<html>"]) {
       await listen(node.root, node.config.sockets.health, (_request, response) => response.end(body));
       expect(problems(await node.examine())).toEqual(["daemon-version"]);
     }
   });
 
-  test("makes findings of a check that fails and of one that takes too long", async ({ node }) => {
+  test("reports a check that throws and a check that times out as findings", async ({ node }) => {
     const failing = await node.examine({ runProgram: () => Promise.reject(new RangeError("canary")) });
     expect(failing.find(({ name }) => name === "check-failed")?.evidence).toMatch(/^kubelet.*: RangeError$/);
     expect(JSON.stringify(failing)).not.toContain("canary");

@@ -8,7 +8,7 @@ const PROBLEM = finding("socket-missing", "/run/x: ENOENT");
 const UNKNOWN = notChecked("the token", "metadata-unreachable", "there is no session");
 
 describe("renderReport", () => {
-  test("puts what is wrong at the end, with evidence and fix", () => {
+  test("prints problems last, with evidence and fix", () => {
     expect(renderReport([PROBLEM, OK, UNKNOWN, WARNING], { colored: false })).toBe(`\
 ok      the daemon runs, and nothing fails (up for 5 min, ok)
 unknown not-checked: the token was not checked because of metadata-unreachable
@@ -29,16 +29,16 @@ problem: 1, warning: 1, unknown: 1, ok: 1. Each name is explained in docs/refere
     expect(text).toContain("problem: 2. Begin with the first PROBLEM: those after it may follow from it.");
   });
 
-  test("says so when all is well", () => {
+  test("says that all is well when there is no problem", () => {
     expect(renderReport([OK], { colored: false })).toMatch(/\n\nAll is well\.\n$/);
   });
 
-  test("is coloured only where that is wanted", () => {
+  test("uses colours only when requested", () => {
     expect(renderReport([PROBLEM], { colored: true })).toContain("\u001b[31mPROBLEM \u001b[39m");
     expect(renderReport([PROBLEM], { colored: false })).not.toContain("\u001b");
   });
 
-  test("lets no control character of a file's name through", () => {
+  test("removes control characters from a file's name", () => {
     const text = renderReport([finding("socket-missing", "a\u001b[2J\u202eb\nc")], { colored: false });
     expect(text).toContain("seen: a [2J b c\n");
   });
@@ -51,7 +51,7 @@ describe("exitStatusOf", () => {
     [[OK, UNKNOWN], 2],
     [[UNKNOWN, PROBLEM], 1],
     [[], 0],
-  ] as const)("of %# is %i", (findings, status) => {
+  ] as const)("returns for case %# exit status %i", (findings, status) => {
     expect(exitStatusOf(findings)).toBe(status);
   });
 });

@@ -14,7 +14,7 @@ function folderWith(files: Readonly<Record<string, string>>) {
 const kubelet = (configPath?: string) => ({ configPath, binDirectory: undefined, minor: 34 });
 
 describe("readCredentialProviderFiles", () => {
-  test("reads a file, whatever its name", () => {
+  test("reads a file whatever its name", () => {
     const files = folderWith({ providers: "text" });
     expect(readCredentialProviderFiles(files, kubelet("/providers"))).toEqual({
       path: "/providers",
@@ -23,7 +23,7 @@ describe("readCredentialProviderFiles", () => {
     });
   });
 
-  test("reads a directory's files with a kubelet's endings", () => {
+  test("reads the files in a directory that have an extension the kubelet reads", () => {
     const files = folderWith({ "b.yaml": "b", "a.json": "a", "README.md": "no" });
     mkdirSync(files.locate("/c.yaml"));
     expect(readCredentialProviderFiles(files, kubelet("/"))).toMatchObject({
@@ -32,7 +32,7 @@ describe("readCredentialProviderFiles", () => {
     });
   });
 
-  test("says what cannot be read", () => {
+  test("reports what it cannot read", () => {
     const files = folderWith({});
     // The kubelet skips a directory, but not a link to one.
     symlinkSync("/", files.locate("/a.yaml"));
@@ -41,7 +41,7 @@ describe("readCredentialProviderFiles", () => {
     expect(readCredentialProviderFiles(files, kubelet())).toBeUndefined();
   });
 
-  test("reads nothing of a directory if others may change one of its configurations", () => {
+  test("reads nothing from a directory when other users can change one of its configurations", () => {
     const files = folderWith({ "a.yaml": "", "b.yaml": "", "notes.txt": "" });
     chmodSync(files.locate("/notes.txt"), 0o666);
     expect(readCredentialProviderFiles(files, kubelet("/"))).not.toHaveProperty("distrusted");
@@ -54,14 +54,14 @@ describe("readCredentialProviderFiles", () => {
 });
 
 describe("invocationIn", () => {
-  test("finds version, arguments and environment of ours", () => {
+  test("returns the version, arguments and environment of our provider", () => {
     const ours = "{name: credential-provider-oke, apiVersion: x/v1, args: [-a], env: [{name: A, value: b}]}";
     const text = `providers: [{name: other}, ${ours}]`;
     expect(invocationIn([{ path: "/a", text }])).toEqual({ apiVersion: "x/v1", args: ["-a"], env: { A: "b" } });
   });
 
   test.each(["", "{", "providers: 1", "providers: [{name: other}]", "providers: [{name: credential-provider-oke}]"])(
-    "takes the usual one for %j",
+    "returns the default for %j",
     (text) => {
       const usual = { apiVersion: "credentialprovider.kubelet.k8s.io/v1", args: [], env: {} };
       expect(invocationIn([{ path: "/a", text }])).toEqual(usual);

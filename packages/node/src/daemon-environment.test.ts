@@ -29,7 +29,7 @@ function makeFile(text: string): string {
 }
 
 describe("environmentOfUnit", () => {
-  test("has the values of the unit, those of an allow-list only, and the unit's own folder of credentials", async () => {
+  test("returns the unit's values for an allow-list of variables, and the unit's own credentials directory", async () => {
     const unit =
       "Environment=HOME=/ SSL_CERT_FILE=/etc/own.pem NODE_OPTIONS=--inspect CREDENTIALS_DIRECTORY=/tmp/theirs";
     expect(await environmentOfUnit(files, systemd("PATH=/bin", unit))).toEqual({
@@ -38,7 +38,7 @@ describe("environmentOfUnit", () => {
     });
   });
 
-  test("takes the unit's value before the manager's, and a file's before both", async () => {
+  test("prefers the unit's value to the manager's, and an environment file's to both", async () => {
     const manager = "HTTPS_PROXY=http://manager NO_PROXY=manager";
     expect(await proxies(manager, "Environment=HOME=/")).toEqual(["http://manager", "manager"]);
     expect(await proxies(manager, "Environment=HTTPS_PROXY=http://unit")).toEqual(["http://unit", "manager"]);
@@ -48,13 +48,13 @@ describe("environmentOfUnit", () => {
     expect(await proxies(manager, `Environment=HTTPS_PROXY=http://unit\n${lines}`)).toEqual(["http://first", "a, b"]);
   });
 
-  test("passes over a file that is not there, and reads those that a pattern matches", async () => {
+  test("skips a missing file, and expands patterns", async () => {
     const pattern = makeFile("NO_PROXY=file").replace("broker.conf", "*.conf");
     const unit = `EnvironmentFile=/no/such/file (ignore_errors=yes)\nEnvironmentFile=${pattern} (ignore_errors=no)`;
     expect(await proxies("", unit)).toEqual([undefined, "file"]);
   });
 
-  test.runIf(process.getuid?.() === 0)("reads no file that another user owns, as root", async () => {
+  test.runIf(process.getuid?.() === 0)("ignores, as root, a file that another user owns", async () => {
     const path = makeFile("HTTPS_PROXY=http://theirs");
     chownSync(path, 65_534, 65_534);
     expect(await proxies("", `EnvironmentFiles=${path} (ignore_errors=no)`)).toEqual([undefined, undefined]);
@@ -64,24 +64,24 @@ describe("environmentOfUnit", () => {
     ['"NO_PROXY=a, b" HTTPS_PROXY=http://p:1', ["http://p:1", "a, b"]],
     ['"HTTPS_PROXY=http://u:\\$\\"\\\\\\`\\033@p" "NO_PROXY=a\\tb"', ['http://u:$"\\`\u001b@p', "a\tb"]],
     ['[unprintable] HTTPS_PROXY=http://u:"@p', ['http://u:"@p', undefined]],
-  ])("reads %s", async (list, values) => {
+  ])("parses %s", async (list, values) => {
     expect(await proxies(list, "")).toEqual(values);
   });
 
-  test("lacks what the unit unsets, by name or by name and value", async () => {
+  test("omits what the unit unsets, by name or by name and value", async () => {
     const unset = "UnsetEnvironment=HTTPS_PROXY NO_PROXY=other";
     expect(await proxies("HTTPS_PROXY=http://p NO_PROXY=a", unset)).toEqual([undefined, "a"]);
     expect(await proxies("NO_PROXY=other", unset)).toEqual([undefined, undefined]);
   });
 
-  test("is unknown without the unit, and if systemd does not answer", async () => {
+  test("returns undefined when the unit is missing or systemd does not respond", async () => {
     expect(await environmentOfUnit(files, systemd("", "", "not-found"))).toBeUndefined();
     expect(await environmentOfUnit(files, async () => ({ failure: "ENOENT" }))).toBeUndefined();
   });
 });
 
 describe("readDaemonEnvironment", () => {
-  test("asks no systemd about the files of another node", async () => {
+  test("does not query systemd about another node's files", async () => {
     expect(await readDaemonEnvironment("/no/such/root", createSystemClock())).toBeUndefined();
   });
 });

@@ -11,7 +11,7 @@ describe("parseEnvironmentFile", () => {
     ["continued lines and escapes", "A=b\\\nc\\ \\d\\\\", { A: "bc d\\" }],
     ["lines without an assignment", "A\n=b\n1=c\nexport D=e\nE=f", { E: "f" }],
     ["the last of two", "A=b\nA=c", { A: "c" }],
-  ])("reads %s", (_what, text, values) => {
+  ])("parses %s", (_what, text, values) => {
     expect(Object.fromEntries(parseEnvironmentFile(text))).toEqual(values);
   });
 });

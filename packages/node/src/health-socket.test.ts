@@ -17,7 +17,7 @@ async function serve(listener: RequestListener): Promise<string> {
 }
 
 describe("askHealthSocket", () => {
-  test("gives status and body", async () => {
+  test("returns status and body", async () => {
     const path = await serve((request, response) => response.writeHead(503).end(`at ${request.url}`));
     expect(await askHealthSocket(path, "/readyz", createFakeClock())).toEqual({
       status: 503,
@@ -25,7 +25,7 @@ describe("askHealthSocket", () => {
     });
   });
 
-  test("gives up on one that does not answer", async () => {
+  test("times out when there is no response", async () => {
     const clock = createFakeClock();
     const { promise: asked, resolve } = Promise.withResolvers<void>();
     const path = await serve(() => resolve());
@@ -35,7 +35,7 @@ describe("askHealthSocket", () => {
     expect(await received).toEqual({ failure: "timeout" });
   });
 
-  test("says why there is no connection", async () => {
+  test("reports why it cannot connect", async () => {
     expect(await askHealthSocket("/no/such/socket", "/status", createFakeClock())).toEqual({ failure: "ENOENT" });
   });
 
@@ -46,7 +46,7 @@ describe("askHealthSocket", () => {
         void response.writeHead(200, { "content-length": 9 }).write("x", () => response.destroy()),
     ],
     ["does not end", (_request, response) => void response.end("x".repeat(2 * 1024 * 1024))],
-  ])("takes no response that %s", async (_what, listener) => {
+  ])("rejects a response that %s", async (_what, listener) => {
     const received = await askHealthSocket(await serve(listener), "/status", createFakeClock());
     expect(received).toHaveProperty("failure");
   });

@@ -28,7 +28,7 @@ const UNIT = "0::/system.slice/kubelet.service";
 const THEIRS = "0::/user.slice/user-65534.slice/user@65534.service/app.slice/kubelet.service";
 
 describe("detectKubelet", () => {
-  test("runs what the unit's process executes, not what it calls itself, and no other's", async () => {
+  test("runs the file that the unit's process executes, not the name in its arguments or another process", async () => {
     const node = makeNode();
     node.write("/tmp/kubelet", "", 0o755);
     node.write("/opt/bin/kubelet", "", 0o755);
@@ -44,7 +44,7 @@ describe("detectKubelet", () => {
     expect(node.ran).toEqual(["/opt/bin/kubelet"]);
   });
 
-  test("does not run a program that others may change", async () => {
+  test("does not run a program that other users can change", async () => {
     const node = makeNode();
     node.write("/opt/bin/kubelet", "", 0o757);
     node.write("/usr/bin/kubelet", "", 0o755);
@@ -53,7 +53,7 @@ describe("detectKubelet", () => {
     expect(node.ran).toEqual([]);
   });
 
-  test("asks the installed kubelet if the process executes something else, or a file that is replaced", async () => {
+  test("runs the installed kubelet when the process executes another program or a replaced file", async () => {
     const node = makeNode();
     node.write("/usr/bin/kubelet", "", 0o755);
     node.write("/usr/bin/node", "", 0o755);
@@ -73,11 +73,11 @@ describe("flagIn", () => {
     [`--v=2 ${CONFIG_FLAG.replaceAll(/(?<=\w)-/g, "_")}=/a`, "/a"],
     [`${CONFIG_FLAG}= --v=2`, undefined],
     ["--v=2", undefined],
-  ])("takes from %s the value %s", (args, value) => expect(flagIn(args.split(" "), CONFIG_FLAG)).toBe(value));
+  ])("reads from %s the value %s", (args, value) => expect(flagIn(args.split(" "), CONFIG_FLAG)).toBe(value));
 });
 
 describe("unitValues", () => {
-  test("has what every file of the unit says, in each form", () => {
+  test("reads every form of the flag from every file of the unit", () => {
     const node = makeNode();
     const forms = [
       `ExecStart=/usr/bin/kubelet ${CONFIG_FLAG}=/a \\\n  --v=2\n`,

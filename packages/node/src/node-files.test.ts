@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { createNodeFiles, textOf } from "./node-files.ts";
 
 describe("createNodeFiles", () => {
-  test("reads below its root", () => {
+  test("reads paths relative to its root", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "b"), "text");
     writeFileSync(join(folder, "a"), "");
@@ -17,7 +17,7 @@ describe("createNodeFiles", () => {
     expect(createNodeFiles("/").locate("/b")).toBe("/b");
   });
 
-  test("tells why a file cannot be read", () => {
+  test("reports why it cannot read a file", () => {
     const files = createNodeFiles(temporaryFolder());
     expect(files.readText("/no")).toEqual({ failure: "ENOENT" });
     expect(files.readText("/")).toEqual({ failure: "EISDIR" });
@@ -25,7 +25,7 @@ describe("createNodeFiles", () => {
     expect(files.isForbidden("/no")).toBe(false);
   });
 
-  test("neither waits for the writer of a pipe, nor reads without end", () => {
+  test("does not wait for a pipe's writer, or read without a limit", () => {
     const folder = temporaryFolder();
     execFileSync("mkfifo", [join(folder, "pipe")]);
     writeFileSync(join(folder, "large"), "");
@@ -36,7 +36,7 @@ describe("createNodeFiles", () => {
     expect(createNodeFiles("/").readText("/dev/zero")).toHaveProperty("failure");
   });
 
-  test("takes a file for a program only if it can be executed", () => {
+  test("treats a file as a program only when it is executable", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "program"), "");
     const files = createNodeFiles(folder);

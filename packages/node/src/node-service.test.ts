@@ -29,7 +29,7 @@ describe("isInUnit", () => {
     UNIT,
     "0::/system.slice/kubelet.service/supervise\n",
     "12:cpu,cpuacct:/system.slice\n1:name=systemd:/system.slice/kubelet.service\n0::/\n",
-  ])("knows a process of the unit by %j", (cgroup) => expect(isInUnit(cgroup)).toBe(true));
+  ])("accepts a process of the unit: %j", (cgroup) => expect(isInUnit(cgroup)).toBe(true));
 
   test.each([
     "",
@@ -40,11 +40,11 @@ describe("isInUnit", () => {
     "0::/../../system.slice/kubelet.service\n",
     "4:memory:/system.slice/kubelet.service\n1:name=systemd:/user.slice\n0::/system.slice/kubelet.service\n",
     "4:memory:/system.slice/kubelet.service\n",
-  ])("takes no other for one: %j", (cgroup) => expect(isInUnit(cgroup)).toBe(false));
+  ])("rejects a process outside the unit: %j", (cgroup) => expect(isInUnit(cgroup)).toBe(false));
 });
 
 describe("findKubelet", () => {
-  test("believes systemd, and no process that only has the name", async () => {
+  test("uses the process that systemd names, not one with the same name", async () => {
     const files = asOwnNode(nodeWith({ 7: ["/tmp/kubelet", UNIT], 40: ["/usr/bin/kubelet --v=2", UNIT] }));
     expect(await findKubelet(files, answer("40\n"))).toEqual({
       pid: 40,
@@ -53,7 +53,7 @@ describe("findKubelet", () => {
     expect(await findKubelet(files, answer("0\n"))).toBeUndefined();
   });
 
-  test("takes the program that the main process, a shell, has started", async () => {
+  test("returns the child process when the main process is a shell", async () => {
     const files = asOwnNode(nodeWith({ 7: ["sh /start", UNIT], 8: ["/usr/bin/kubelet", UNIT] }));
     expect(await findKubelet(files, answer("7\n"))).toMatchObject({ pid: 8 });
   });
@@ -62,13 +62,13 @@ describe("findKubelet", () => {
     ["is not there", async () => ({ failure: "ENOENT" })],
     ["fails", answer("5\n", 1)],
     ["says something else", answer("no\n")],
-  ])("goes by the control group if systemctl %s", async (_what, runProgram) => {
+  ])("uses the control group when systemctl %s", async (_what, runProgram) => {
     const hostile = "0::/user.slice/user@65534.service/kubelet.service";
     const files = asOwnNode(nodeWith({ 5: ["/tmp/kubelet", hostile], 40: ["/usr/bin/kubelet", UNIT] }));
     expect(await findKubelet(files, runProgram)).toMatchObject({ pid: 40 });
   });
 
-  test("finds none in the tree of another node, whose systemd cannot be asked, but by the control group", async () => {
+  test("uses only the control group in another node's tree, whose systemd cannot be queried", async () => {
     const files = nodeWith({ 40: ["", UNIT], 41: ["/usr/bin/kubelet", "0::/"] });
     expect(await findKubelet(files, answer("41\n"))).toBeUndefined();
   });

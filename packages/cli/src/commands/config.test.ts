@@ -14,7 +14,7 @@ function writeConfig(text: string): string {
 }
 
 describe("ocir-broker config check", () => {
-  test("names the file that is valid", async () => {
+  test("names the file when it is valid", async () => {
     const path = writeConfig("log: {level: debug}");
     expect(await runCommand("config", "check", "--config", path)).toMatchObject({
       stdout: `the configuration is valid: read from ${path}\n`,
@@ -22,14 +22,14 @@ describe("ocir-broker config check", () => {
     });
   });
 
-  test.skipIf(hasOne)("says that there is no file, and what holds then", async () => {
+  test.skipIf(hasOne)("reports a missing file and that the defaults apply", async () => {
     expect(await runCommand("config", "check")).toMatchObject({
       stdout: `the configuration is valid: there is no ${DEFAULT_CONFIG_PATH}, so the defaults are in force\n`,
       exitCode: 0,
     });
   });
 
-  test("says so of a valid file that the daemon's user may not read", async () => {
+  test("warns when the daemon's user cannot read a valid file", async () => {
     const path = writeConfig("log: {level: debug}");
     chmodSync(path, 0o600);
     const { stderr, exitCode } = await runCommand("config", "check", "--config", path);
@@ -37,7 +37,7 @@ describe("ocir-broker config check", () => {
     expect(stderr).toContain(`the daemon's user (group ocir-broker-daemon) may not read it: ${path} has mode 0600`);
   });
 
-  test("names every error, and no value of a key that it does not know", async () => {
+  test("lists every error, without the value of an unknown key", async () => {
     const path = writeConfig("log: {level: loud}\napiToken: canary");
     const { stdout, stderr, exitCode } = await runCommand("config", "check", "--config", path);
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
@@ -45,7 +45,7 @@ describe("ocir-broker config check", () => {
   });
 });
 
-test("ocir-broker config check refuses a caFile without a certificate, which would be the only trust", async () => {
+test("ocir-broker config check refuses a caFile without a certificate", async () => {
   const path = writeConfig("upstream: {caFile: /dev/null}");
   const { stderr, exitCode } = await runCommand("config", "check", "--config", path);
   expect(exitCode).toBe(1);
@@ -62,7 +62,7 @@ describe("ocir-broker config check of an identity domain", () => {
     [{ ...client, clientSecretFile: "/no/such/secret" }, 1, "identityDomain.clientSecretFile: "],
     [client, 0, "unless the unit passes it: identityDomain.clientSecretFile: "],
     [{ url }, 0, ""],
-  ])("of %j ends with %i, names the key and what to do", async (identityDomain, exitCode, place) => {
+  ])("with %j exits with %i, and names the key and the fix", async (identityDomain, exitCode, place) => {
     const path = writeConfig(JSON.stringify({ serviceAccounts: { tokenExchange: "identity-domain" }, identityDomain }));
     const run = await runCommand("config", "check", "--config", path);
     expect(run.exitCode).toBe(exitCode);

@@ -15,7 +15,7 @@ function makeEmptyNode(extra: object = {}): { folder: string; args: string[] } {
 }
 
 describe("ocir-broker doctor", () => {
-  test("prints what is wrong for people, without colours into a pipe, and ends with 1", async () => {
+  test("prints problems as text, without colours into a pipe, and exits with 1", async () => {
     const { args } = makeEmptyNode();
     const { stdout, exitCode } = await runCommand("doctor", ...args, "iad.ocir.io/acme/web");
     expect(exitCode).toBe(1);
@@ -23,7 +23,7 @@ describe("ocir-broker doctor", () => {
     expect(stdout).not.toContain("\u001b");
   });
 
-  test("prints the same for programs", async () => {
+  test("prints the findings as JSON with --output json", async () => {
     const { args } = makeEmptyNode();
     const { stdout } = await runCommand("doctor", ...args, "--output", "json");
     const [means, evidence, fix] = Array(3).fill(expect.any(String));
@@ -36,7 +36,7 @@ describe("ocir-broker doctor", () => {
   test.each([
     ["a file without one", "service-account-token-unreadable"],
     ["the token itself", "usage-invalid"],
-  ])("refuses %s as a service account's token, ends with 2, and does not show it", async (given, code) => {
+  ])("refuses %s as a service account token, exits with 2, and does not print it", async (given, code) => {
     const { folder, args } = makeEmptyNode();
     const token = "eyJh.secret.b";
     writeFileSync(join(folder, "token"), token);
@@ -47,13 +47,13 @@ describe("ocir-broker doctor", () => {
     expect(run.stderr).not.toContain("secret");
   });
 
-  test("knows a registry that the configuration names for prefetching alone", async () => {
+  test("accepts a registry that the configuration names only for prefetching", async () => {
     const { args } = makeEmptyNode({ registries: { prefetch: ["mirror.test"] } });
     expect((await runCommand("doctor", ...args, "mirror.test/acme/web")).stdout).not.toContain("not in Oracle");
     expect((await runCommand("doctor", ...args, "other.test/acme/web")).stdout).toContain("not in Oracle");
   });
 
-  test("writes what the services answer into a file for its owner alone", async () => {
+  test("records the responses of services in a file that only its owner can read", async () => {
     const { folder, args } = makeEmptyNode();
     const file = join(folder, "transcript.json");
     const { stdout, stderr, exitCode } = await runCommand("doctor", ...args, "--record", file);
@@ -68,7 +68,7 @@ describe("ocir-broker doctor", () => {
     expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/^ocir-broker: file-exists: /) });
   });
 
-  test("ends with 2 where it could not do its work", async () => {
+  test("exits with 2 when the file cannot be written", async () => {
     const { folder, args } = makeEmptyNode();
     const { stderr, exitCode } = await runCommand("doctor", ...args, "--record", join(folder, "no/such/folder"));
     expect(exitCode).toBe(2);
@@ -77,7 +77,7 @@ describe("ocir-broker doctor", () => {
 });
 
 describe("ocir-broker completion", () => {
-  test("prints the script of a shell", async () => {
+  test("prints the completion script for a shell", async () => {
     expect((await runCommand("completion", "fish")).stdout).toContain("complete -c ocir-broker");
   });
 });

@@ -32,7 +32,7 @@ function makeRunningNode(...args: string[]): string {
 const locate = (root: string) => runCommand("kubelet-config", "locate", "--root", root);
 
 describe("kubelet-config locate", () => {
-  test("prints the process and each path that it and its unit name", async () => {
+  test("prints the kubelet's process and each path that it and its unit name", async () => {
     const root = makeRunningNode(
       "--image_credential_provider_config",
       "/etc/of ours",
@@ -49,14 +49,14 @@ describe("kubelet-config locate", () => {
     expect(await locate(root)).toMatchObject({ exitCode: 0, stdout: `${lines.join("\n")}\n`, stderr: "" });
   });
 
-  test("without a process prints what the unit names, and nothing on no node", async () => {
+  test("prints the paths in the unit when no process runs, and nothing when there is no node", async () => {
     const root = makeRunningNode();
     rmSync(join(root, "proc"), { recursive: true });
     expect(await locate(root)).toMatchObject({ exitCode: 0, stdout: "minor=33\nunit-config=/etc/b\n" });
     expect(await locate("/no/such/root")).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
   });
 
-  test("leaves out what another user can change, and says so", async () => {
+  test("omits paths that another user can change, and reports them", async () => {
     const root = makeRunningNode(
       "--image-credential-provider-config=/tmp/a",
       "--image-credential-provider-bin-dir=/x\ny",
@@ -75,7 +75,7 @@ describe("kubelet-config locate", () => {
 });
 
 describe("kubelet-config check-path", () => {
-  test("says nothing of paths that are root's alone, and names what is not, in a directory of configurations too", async () => {
+  test("accepts paths that only root can change, and names the others, also inside a directory of configurations", async () => {
     const root = makeNode({ "/etc/providers/a.yaml": "", "/etc/providers/b.txt": "", "/opt/x": "" });
     chmodSync(join(root, "/etc/providers/b.txt"), 0o666);
     const checkPath = (...paths: string[]) => runCommand("kubelet-config", "check-path", "--root", root, ...paths);
@@ -118,7 +118,7 @@ describe("kubelet-config check", () => {
   const check = (root: string, path: string) =>
     kubeletConfig("check", join(root, path), "--bin-dir", join(root, "bin"));
 
-  test("leaves out a subdirectory, whatever its name, as the kubelet does", async () => {
+  test("ignores a subdirectory whatever its name, as the kubelet does", async () => {
     const root = makeConfigs({ "a.yaml": CONFIG });
     mkdirSync(join(root, "conf/b.yaml"));
     expect(await check(root, "conf")).toMatchObject({
@@ -127,7 +127,7 @@ describe("kubelet-config check", () => {
     });
   });
 
-  test("does not say that a kubelet starts with bytes that are not UTF-8", async () => {
+  test("does not accept a file that is not valid UTF-8", async () => {
     const root = makeConfigs({ "a.yaml": Buffer.from(`# caf\xE9\n${CONFIG}`, "latin1") });
     const { exitCode, stdout } = await check(root, "conf/a.yaml");
     expect([exitCode, stdout]).toEqual([1, expect.stringMatching(/^unknown: not-understood: .*a\.yaml:\d: .*\n$/)]);
@@ -135,7 +135,7 @@ describe("kubelet-config check", () => {
 });
 
 describe("kubelet-config merge", () => {
-  test("does not touch a file that it cannot read whole", async () => {
+  test("refuses to edit a file that is not valid UTF-8", async () => {
     const root = makeConfigs({ "b.yaml": Buffer.from(`# caf\xE9\n${CONFIG}`, "latin1") });
     expect(await kubeletConfig("merge", join(root, "conf/b.yaml"), "--write")).toMatchObject({
       exitCode: 1,
@@ -146,7 +146,7 @@ describe("kubelet-config merge", () => {
 
 describe("kubelet-config, as root,", () => {
   test.runIf(isRoot).each(["merge", "remove"])(
-    "with %s writes nothing below a folder of another user",
+    "refuses to write with %s below a folder that another user can change",
     async (command) => {
       const root = makeConfigs({ "a.yaml": CONFIG });
       const path = join(root, "conf/a.yaml");
@@ -173,7 +173,7 @@ describe("kubelet-config, as root,", () => {
   );
 });
 
-test("kubelet-config remove says with a code that no provider would be left", async () => {
+test("kubelet-config remove fails with provider-last when no provider would remain", async () => {
   const root = makeConfigs({});
   const path = join(root, "conf/a.yaml");
   expect(await kubeletConfig("merge", path, "--write")).toMatchObject({ exitCode: 0 });
@@ -183,7 +183,7 @@ test("kubelet-config remove says with a code that no provider would be left", as
   });
 });
 
-test("kubelet-config remove creates no file if there is none", async () => {
+test("kubelet-config remove creates no file when there is none", async () => {
   const path = join(trustedFolder(), "a.yaml");
   expect(await runCommand("kubelet-config", "remove", path, "--write")).toMatchObject({ exitCode: 0 });
   expect(existsSync(path)).toBe(false);

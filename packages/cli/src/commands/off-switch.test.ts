@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { runCommand } from "../../test/command-run.ts";
 
 test.each(["disable", "enable"])(
-  "ocir-broker %s fails with the reason where ocir-broker is not installed",
+  "ocir-broker %s fails with the reason when ocir-broker is not installed",
   async (name) => {
     expect(await runCommand(name)).toMatchObject({
       exitCode: 1,

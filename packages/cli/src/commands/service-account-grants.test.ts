@@ -5,7 +5,7 @@ import { runCommand } from "../../test/command-run.ts";
 const AUDIENCE = "https://kubernetes.default.svc.cluster.local";
 const grants = (...args: string[]) => runCommand("kubelet-config", "grants", AUDIENCE, ...args);
 
-test("kubelet-config grants prints RBAC for exactly that audience, for nodes", async () => {
+test("kubelet-config grants prints RBAC for nodes, limited to the audience", async () => {
   const { stdout, exitCode } = await grants();
   expect(exitCode).toBe(0);
   const [role, binding] = parseAllDocuments(stdout).map((document) => document.toJS());

@@ -35,7 +35,7 @@ describe("ocir-broker status", () => {
     ["table", /^ocir-broker 1\.2\.3: starting, up 3 s, identity none, region not known yet\n/],
     ["json", /^\{\n {2}"status": "starting",/],
     ["yaml", /^status: starting\n/],
-  ])("prints a %s", async (form, text) => {
+  ])("prints the status as %s", async (form, text) => {
     const { stdout, exitCode } = await runCommand(
       "status",
       "--config",
@@ -47,7 +47,7 @@ describe("ocir-broker status", () => {
     expect(exitCode).toBe(0);
   });
 
-  test("reports an error of the configuration and asks the daemon all the same", async () => {
+  test("reports a configuration error, and still queries the daemon", async () => {
     const config = await daemonThat(statusResponse, { log: { level: "loud" } });
     const { stdout, stderr, exitCode } = await runCommand("status", "--config", config);
     expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^ocir-broker 1\.2\.3: starting/)]);
@@ -75,7 +75,7 @@ describe("ocir-broker status", () => {
       (_request, response) => response.writeHead(500).end(JSON.stringify(STATUS)),
       /the response contains no status/,
     ],
-  ])("says what to do about a daemon that %s", async (_what, listener, message) => {
+  ])("prints a fix when the daemon %s", async (_what, listener, message) => {
     const { stdout, stderr, exitCode } = await runCommand("status", "--config", await daemonThat(listener));
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
     expect(stderr).toMatch(message);

@@ -14,7 +14,7 @@ import { describe, expect, test } from "vitest";
 import { replaceFile } from "./config-files.ts";
 
 describe("replaceFile", () => {
-  test.each([0o600, 0o640, 0o644])("keeps the mode %o, and leaves nothing else in the folder", (mode) => {
+  test.each([0o600, 0o640, 0o644])("keeps mode %o, and leaves no other file in the folder", (mode) => {
     const folder = temporaryFolder();
     const path = join(folder, "config.yaml");
     writeFileSync(path, "old");
@@ -24,14 +24,14 @@ describe("replaceFile", () => {
     expect(readdirSync(folder)).toEqual(["config.yaml"]);
   });
 
-  test("creates a missing file that all users can read, and leaves nothing if the folder is missing", () => {
+  test("creates a missing file that all users can read, and leaves nothing when the folder is missing", () => {
     const path = join(temporaryFolder(), "config.yaml");
     replaceFile(path, "new");
     expect([readFileSync(path, "utf8"), statSync(path).mode & 0o777]).toEqual(["new", 0o644]);
     expect(() => replaceFile(join(path, "x/y"), "new")).toThrow(/^file-/);
   });
 
-  test("replaces the target of a link", () => {
+  test("replaces the target of a symbolic link", () => {
     const folder = temporaryFolder();
     const [link, target] = [join(folder, "link.yaml"), join(folder, "target.yaml")];
     writeFileSync(target, "old");
@@ -40,7 +40,7 @@ describe("replaceFile", () => {
     expect([readFileSync(target, "utf8"), lstatSync(link).isSymbolicLink()]).toEqual(["new", true]);
   });
 
-  test("writes nothing through a link that somebody has left for the new file", () => {
+  test("does not write through a symbolic link in place of the new file", () => {
     const folder = temporaryFolder();
     const [path, secret] = [join(folder, "config.yaml"), join(folder, "secret")];
     writeFileSync(path, "old");

@@ -4,7 +4,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, test } from "vitest";
 import { refuseExisting, writeNewFile } from "./new-file.ts";
 
-test("writeNewFile makes a file for its owner alone", () => {
+test("writeNewFile creates a file that only its owner can read", () => {
   const path = join(temporaryFolder(), "new");
   refuseExisting(path);
   writeNewFile(path, "text");
@@ -12,7 +12,7 @@ test("writeNewFile makes a file for its owner alone", () => {
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
-test.each([refuseExisting, writeNewFile])("$name leaves another user's file as it is", (refuse) => {
+test.each([refuseExisting, writeNewFile])("$name leaves another user's file unchanged", (refuse) => {
   const path = join(temporaryFolder(), "theirs");
   writeFileSync(path, "theirs");
   if (process.getuid?.() === 0) chownSync(path, 65_534, 65_534);
@@ -20,7 +20,7 @@ test.each([refuseExisting, writeNewFile])("$name leaves another user's file as i
   expect(readFileSync(path, "utf8")).toBe("theirs");
 });
 
-test.each([refuseExisting, writeNewFile])("$name follows no link, whether or not it leads to a file", (refuse) => {
+test.each([refuseExisting, writeNewFile])("$name does not follow a symbolic link, dangling or not", (refuse) => {
   const folder = temporaryFolder();
   const [link, target] = [join(folder, "link"), join(folder, "target")];
   symlinkSync(target, link);

@@ -35,7 +35,7 @@ describe("renderCompletion", () => {
     expect(completeInBash(...words)).toEqual(offered);
   });
 
-  test.each(SHELLS)("has every command and option that --help has, for %s", (shell) => {
+  test.each(SHELLS)("includes every command and option of --help, for %s", (shell) => {
     const script = renderCompletion(shell, program);
     for (const { path, options } of allCommands(program)) {
       expect(script).toContain(path.join(" "));
@@ -49,7 +49,7 @@ describe("renderCompletion", () => {
 
   for (const shell of SHELLS) {
     const path = programOf(shell);
-    test.runIf(path)(`is a script that ${shell} can read`, () => {
+    test.runIf(path)(`produces a script that ${shell} can parse`, () => {
       // Written to a file: not every version of fish checks its standard input.
       const script = join(temporaryFolder(), shell);
       writeFileSync(script, renderCompletion(shell, program));

@@ -16,13 +16,13 @@ const program = describeCommand(createProgram());
 const pages = renderManPages(program, describeConfigKeys());
 
 describe("renderManPages", () => {
-  test("names a page that has a row for each state", () => {
+  test("refers to a page that has a row for each state", () => {
     const [path = ""] = STATE_TRANSITIONS.split(" ");
     const rows = readFileSync(join(CHECKOUT, path), "utf8").matchAll(/^\| `([a-z-]+)` \|/gm);
     expect([...rows].map(([, state]) => state)).toEqual(Object.keys(STATES));
   });
 
-  test("has every command, option and argument that --help has", () => {
+  test("includes every command, option and argument of --help", () => {
     for (const { path, options, arguments: given } of allCommands(program)) {
       const page = pages.find(({ fileName }) => fileName === `${path.slice(0, 2).join("-")}.1`);
       const text = page?.text.replaceAll("\\-", "-");
@@ -31,14 +31,14 @@ describe("renderManPages", () => {
     }
   });
 
-  test("says something of every option and argument, and of every key of the configuration", () => {
+  test("describes every option, argument and configuration key", () => {
     const described = allCommands(program).flatMap(({ options, arguments: given }) => [...options, ...given]);
     expect(described.filter(({ description }) => description === "")).toEqual([]);
     const page = pages.find(({ fileName }) => fileName === "ocir-broker.yaml.5")?.text;
     for (const { section, key } of describeConfigKeys()) expect(page).toContain(`.B ${section}.${key}\n`);
   });
 
-  test.each(program.commands.map(({ path }) => path.join(" ")))("has examples of %s that it understands", (command) => {
+  test.each(program.commands.map(({ path }) => path.join(" ")))("has valid examples of %s", (command) => {
     expect(EXAMPLES[command]).not.toHaveLength(0);
     for (const [line] of EXAMPLES[command] ?? []) {
       const [words = []] = line.split(/ [|>] /).map((each) => each.split(" "));
@@ -50,7 +50,7 @@ describe("renderManPages", () => {
     }
   });
 
-  test("protects what roff would take for a command of its own", () => {
+  test("escapes text that roff would read as a request", () => {
     const description = ".begins with a dot, has a \\ and ends";
     const [page] = renderManPages(
       { path: ["x"], description, usage: "x", options: [], arguments: [], commands: [] },
@@ -59,7 +59,7 @@ describe("renderManPages", () => {
     expect(page?.text).toContain("\n\\&.begins with a dot, has a \\e and ends.\n");
   });
 
-  test.runIf(existsSync("/usr/bin/groff"))("is roff that groff has nothing to say against", () => {
+  test.runIf(existsSync("/usr/bin/groff"))("produces pages that groff formats without a warning", () => {
     for (const { text } of pages) {
       const args = ["-man", "-Tutf8", "-ww", "-z"];
       const said = execFileSync("/bin/sh", ["-c", `groff ${args.join(" ")} 2>&1`], { input: text, encoding: "utf8" });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { CheckContext } from "../check-context.ts";
 import { checkMetadata } from "./metadata.ts";
 
-test("checkMetadata asks over IPv6 and IPv4, and accepts the one that answers", async () => {
+test("checkMetadata tries IPv6 and IPv4, and accepts the address that responds", async () => {
   const sendMetadata = async ({ url: { host } }: UpstreamRequest) => {
     if (host.startsWith("[")) throw new UpstreamError("unreachable", host);
     return { status: 200, headers: {}, body: Buffer.from("{}"), sentAtMs: 0, serverDateMs: undefined };

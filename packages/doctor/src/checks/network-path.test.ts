@@ -18,7 +18,7 @@ function networkOf(outcome: string, asked: string[] = []): Network {
 }
 
 describe("tryPath", () => {
-  test("goes to the port of the URL, or to its scheme's", async () => {
+  test("connects to the port in the URL, or to the scheme's default port", async () => {
     const asked: string[] = [];
     const context = contextOf({ cloud: CLOUD, network: networkOf("open", asked) });
     for (const url of ["https://a.example", "http://a.example", "https://a.example:8443"]) {
@@ -32,7 +32,7 @@ describe("tryPath", () => {
     ["timeout", "tcp-timeout"],
     ["ETIMEDOUT", "tcp-timeout"],
     ["EHOSTUNREACH", "network-unreachable"],
-  ])("takes %s for %s", async (outcome, name) => {
+  ])("reports %s as %s", async (outcome, name) => {
     const found = await tryPath(
       "the auth service",
       new URL("https://a.example"),
@@ -50,14 +50,14 @@ describe("tryPath", () => {
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "iad.ocir.io:443" }, true],
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "*" }, true],
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "d.ocir.io,," }, false],
-  ])("tries %s itself with %j: %s", async (url, proxy, isTried) => {
+  ])("connects directly to %s with proxy settings %j: %s", async (url, proxy, isTried) => {
     const asked: string[] = [];
     const context = contextOf({ cloud: CLOUD, network: networkOf("open", asked), sections: { proxy } });
     await tryPath("the registry", new URL(url), context);
     expect(asked.length).toBe(isTried ? 1 : 0);
   });
 
-  test("names a failure of the name service that has no code", async () => {
+  test("reports dns-failed for a resolver error without a code", async () => {
     const network = { ...networkOf("open"), resolve: async () => Promise.reject(new Error("no")) };
     const found = await tryPath("the registry", new URL("https://a.example"), contextOf({ cloud: CLOUD, network }));
     expect(found).toMatchObject({ name: "dns-failed", evidence: "a.example: no address" });
@@ -71,13 +71,13 @@ describe("checkRegistryPath", () => {
     ["iad.ocir.io/acme/web", false],
     ["us-ashburn-1.ocir.io/acme/web", false],
     ["ocir.us-ashburn-1.oci.oraclecloud.com/acme/web", false],
-  ])("says of %s that a service gateway does not lead there: %s", async (image, isElsewhere) => {
+  ])("says that %s is not behind this region's service gateway: %s", async (image, isElsewhere) => {
     const [found] = await checkRegistryPath(contextOf({ cloud: CLOUD, network: networkOf("timeout"), image }));
     expect(found?.name).toBe("tcp-timeout");
     expect(String(found?.fix).includes("not in us-ashburn-1")).toBe(isElsewhere);
   });
 
-  test("goes to the home region's registry where no image is given, and nowhere for another's image", async () => {
+  test("checks the home region's registry when no image is given, and nothing for a foreign image", async () => {
     const network = networkOf("open");
     const [found] = await checkRegistryPath(contextOf({ cloud: CLOUD, network }));
     expect(found?.evidence).toContain("iad.ocir.io");

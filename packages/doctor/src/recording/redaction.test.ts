@@ -13,7 +13,7 @@ function bodyOf(value: unknown, contentType = "application/json") {
 }
 
 describe("shapeOfHeaders", () => {
-  test("has the names and values that are on the list, and says that there are others", () => {
+  test("keeps the names and values on the list, and marks that others were present", () => {
     expect(
       shapeOfHeaders({
         "x-canary": "canary",
@@ -32,7 +32,7 @@ describe("shapeOfHeaders", () => {
     });
   });
 
-  test("withholds a realm that is no URL", () => {
+  test("withholds a realm that is not a URL", () => {
     expect(shapeOfHeaders({ "www-authenticate": 'Basic realm="canary"' })).toEqual({
       "www-authenticate": { scheme: "Basic", realm: "[withheld]" },
     });
@@ -73,13 +73,13 @@ describe("shapeOfBody", () => {
     ["who it is for", { sub: "anonymous" }, { sub: "string anonymous" }],
     ["who else it is for", { sub: "canary" }, { sub: "string" }],
     ["depth", { a: { a: { a: { a: { a: { a: { a: { a: "canary" } } } } } } } }, expect.anything()],
-  ])("has the shape of %s", (_what, value, shape) => {
+  ])("returns the shape of %s", (_what, value, shape) => {
     const found = bodyOf(value);
     expect(found).toEqual(shape);
     expect(JSON.stringify(found)).not.toContain("canary");
   });
 
-  test("has the claims of a token, and how long it lives", () => {
+  test("returns the claims and the lifetime of a token", () => {
     const given = { sub: "ocid1.instance.oc1..canary", iat: 1_000, exp: 4_600, ptype: "instance", aud: "canary" };
     const header = { alg: "string HS256", typ: "string JWT", kid: "string" };
     const times = { iat: "number", exp: "number" };
@@ -87,7 +87,7 @@ describe("shapeOfBody", () => {
     expect(bodyOf({ token: jwtOf(given) })).toEqual({ token: { jwt: { header, claims, lifeSeconds: "number 3600" } } });
   });
 
-  test("has no life of a token that does not tell it, and takes three words for no token", () => {
+  test("omits the lifetime when a token has none, and does not accept any three words as a token", () => {
     expect(bodyOf({ token: jwtOf({ sub: "canary-canary-canary" }) })).toMatchObject({
       token: { jwt: { claims: { sub: "string" } } },
     });
@@ -95,7 +95,7 @@ describe("shapeOfBody", () => {
     expect(bodyOf({ token: noToken })).toEqual({ token: { jwt: { header: "undefined", claims: "undefined" } } });
   });
 
-  test("says of a key only that it is one, and of a broken certificate no more", () => {
+  test("returns only the type of a key or certificate", () => {
     const pem = (kind: string): string => `-----BEGIN ${kind}-----\nY2FuYXJ5\n-----END ${kind}-----\n`;
     expect(bodyOf(pem("RSA PRIVATE KEY"), "text/plain")).toEqual({ pem: ["RSA PRIVATE KEY"] });
     expect(bodyOf(pem("CERTIFICATE"), "text/plain")).toEqual({ pem: ["CERTIFICATE"] });
@@ -127,7 +127,7 @@ const field = fc.oneof(
 /** A number that must never get through: the tests look for its digits. */
 const NUMBER = 7_777_777_777_777;
 
-describe("redaction lets through no text that is not on a list", () => {
+describe("redaction passes no text that is not on a list", () => {
   const expectNothingOf = (shape: unknown): void => {
     expect(JSON.stringify(shape).toLowerCase()).not.toMatch(/zq|7777|4000000000/);
   };
@@ -152,7 +152,7 @@ describe("redaction lets through no text that is not on a list", () => {
     fc.assert(fc.property(secret, (name) => expectNothingOf(shapeOfHeaders({ [name]: "1" }))));
   });
 
-  test("in names and values of a body's fields", () => {
+  test("in the names and values of a body's fields", () => {
     const value = fc.letrec((tie) => ({
       any: fc.oneof(
         { maxDepth: 3 },
@@ -165,7 +165,7 @@ describe("redaction lets through no text that is not on a list", () => {
     fc.assert(fc.property(fc.dictionary(field, value), (body) => expectNothingOf(bodyOf(body))));
   });
 
-  test("in a body that is no JSON, or in its content type", () => {
+  test("in a body that is not JSON, or in its content type", () => {
     fc.assert(fc.property(secret, secret, (body, contentType) => expectNothingOf(bodyOf(body, contentType))));
   });
 });

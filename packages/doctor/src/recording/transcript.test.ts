@@ -26,7 +26,7 @@ function record({ config, clock }: BrokenNode, image: string | null = IMAGE): Pr
 }
 
 describe("recordTranscript", () => {
-  test("has no secret, no OCID and no name of the tenancy's in it", async () => {
+  test("contains no secret, no OCID and no name from the tenancy", async () => {
     const node = await createBrokenNode(cloud);
     const { simulator } = node;
     simulator.iam({ repository: "acme/shop/web", granted: false });
@@ -41,7 +41,7 @@ describe("recordTranscript", () => {
     expect(text).not.toMatch(/[A-Za-z0-9+_=-]{33,}/);
   });
 
-  test("goes on where a service does not answer, and says so", async () => {
+  test("continues when a service does not respond, and records the failure", async () => {
     const node = await createBrokenNode(cloud);
     node.simulator.faults({ endpoint: "auth.x509", reset: "before-headers" });
     const { entries } = await record(node);
@@ -49,7 +49,7 @@ describe("recordTranscript", () => {
     expect(entries.at(-1)?.step).toBe("registry, token");
   });
 
-  test("asks somebody else's registry nothing, and says why", async () => {
+  test("sends a foreign registry nothing, and records the reason", async () => {
     const node = await createBrokenNode(cloud);
     const foreign = await foreignRegistry();
     const { entries } = await record(node, `${foreign.host}/library/busybox:1`);
@@ -57,7 +57,7 @@ describe("recordTranscript", () => {
     expect(foreign.connections()).toBe(0);
   });
 
-  test("without an image asks the home region's registry, and for no image", async () => {
+  test("requests a token from the home region's registry, and no manifest, when no image is given", async () => {
     const node = await createBrokenNode(cloud);
     const { entries } = await record(node, null);
     const steps = entries.map(({ step }) => step);
@@ -65,7 +65,7 @@ describe("recordTranscript", () => {
     expect(steps).not.toContain("registry, the image");
   });
 
-  test("asks no registry where the region is not known", async () => {
+  test("contacts no registry when the region is unknown", async () => {
     const node = await createBrokenNode(cloud);
     const nowhere = withConfig(node, { auth: {}, metadata: { baseUrl: "http://127.0.0.1:1/opc/v2" } });
     const { entries } = await record({ ...node, ...nowhere }, null);
@@ -74,7 +74,7 @@ describe("recordTranscript", () => {
 });
 
 describe("compareTranscripts", () => {
-  test("names each value that differs, and what only one of the two was asked", () => {
+  test("lists each value that differs, and requests that only one side has", () => {
     const entry = { step: "metadata", request: "GET /", elapsedMs: 1, status: 200 };
     const of = (...entries: object[]) => ({ format: 1, version: "1", entries }) as Transcript;
     expect(compareTranscripts(of(entry, entry), of(entry))).toEqual([
@@ -95,7 +95,7 @@ describe("compareTranscripts", () => {
   });
 
   /** UPDATE_TRANSCRIPTS=1 records the simulator again, and accepts the differences of the others. */
-  test("shows where the simulator differs from what real services answered", async () => {
+  test("lists where the simulator differs from recorded real services", async () => {
     const node = await createBrokenNode(cloud);
     const standIn = await record(node);
     const own = join(TRANSCRIPTS, "simulator.json");

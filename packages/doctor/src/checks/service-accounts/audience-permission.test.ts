@@ -39,12 +39,12 @@ describe("readKubeletCredentials", () => {
     expect(inspect(read, { depth: 9 }) + JSON.stringify(read)).not.toMatch(/secret (?:key|token)|(?:key|token) of/);
   });
 
-  test.each([{}, { "client-certificate": "key" }, { token: "" }, { exec: {} }])("finds none in %j", (user) => {
+  test.each([{}, { "client-certificate": "key" }, { token: "" }, { exec: {} }])("returns undefined for %j", (user) => {
     expect(readKubeletCredentials(writeKubeconfig(user), createNodeFiles("/"))).toBeUndefined();
   });
 
   test.runIf(process.getuid?.() === 0)(
-    "reads as root neither another user's kubeconfig nor a file of that user",
+    "refuses, as root, a kubeconfig or a file named in it that another user owns",
     () => {
       const path = writeKubeconfig({ tokenFile: "token" });
       expect(readKubeletCredentials(path, createNodeFiles("/"))).toBeDefined();
