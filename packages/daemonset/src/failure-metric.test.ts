@@ -6,7 +6,7 @@ import { createFailureMetric } from "./failure-metric.ts";
 
 const SCRIPT = join(import.meta.dirname, "../../../cloud-init/ocir-broker-node.sh");
 
-it("createFailureMetric writes and removes the metric, with the text of ocir-broker-node.sh", () => {
+it("createFailureMetric writes and removes the metric, with the header of ocir-broker-node.sh", () => {
   const run = temporaryFolder();
   const show = createFailureMetric(run);
   const file = join(run, "ocir-broker-metrics/ocir_broker_install.prom");

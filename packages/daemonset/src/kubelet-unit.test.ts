@@ -13,7 +13,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
 import { createKubeletUnit } from "./kubelet-unit.ts";
 
-it("KubeletUnit.change replaces a file behind a link, keeps its mode, and restores it", async () => {
+it("KubeletUnit.change replaces the target of a symbolic link, keeps its mode, and restores it", async () => {
   const folder = temporaryFolder();
   mkdirSync(join(folder, "elsewhere"));
   const [file, target] = [join(folder, "args.conf"), join(folder, "elsewhere/args.conf")];
@@ -27,7 +27,7 @@ it("KubeletUnit.change replaces a file behind a link, keeps its mode, and restor
   expect([readFileSync(file, "utf8"), statSync(target).mode & 0o777]).toEqual(["before\n", 0o640]);
 });
 
-it("KubeletUnit.change creates a file with its folder, and removes it again", async () => {
+it("KubeletUnit.change creates a file with its folder, and removes the file on restore", async () => {
   const file = join(temporaryFolder(), "kubelet.service.d/90-ocir-broker.conf");
   const restore = await createKubeletUnit("/nowhere").change({ file, text: "[Service]\n" });
   expect(readFileSync(file, "utf8")).toBe("[Service]\n");

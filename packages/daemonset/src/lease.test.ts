@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { Cluster } from "./cluster.ts";
 import { createNodeLease } from "./lease.ts";
 
-it("createNodeLease takes an unchanged Lease after an hour, whatever duration it promises", async () => {
+it("createNodeLease takes over a Lease that has not changed for an hour, whatever its duration", async () => {
   const lease = {
     metadata: { resourceVersion: "1" },
     spec: { holderIdentity: "gone", leaseDurationSeconds: 2 ** 31 - 1 },

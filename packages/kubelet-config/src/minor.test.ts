@@ -10,9 +10,9 @@ describe("parseKubeletVersion", () => {
     "Kubernetes v1.33.2\n",
     "Kubernetes v1.33.0-rc.1+a1",
     "v1.33.2+vmware",
-  ])("reads %j", (text) => expect(parseKubeletVersion(text)).toBe(33));
+  ])("parses %j", (text) => expect(parseKubeletVersion(text)).toBe(33));
 
-  it.each(["", "33", "2.33", "kubelet", "1.x", "1.33 and more"])("does not guess at %j", (text) =>
+  it.each(["", "33", "2.33", "kubelet", "1.x", "1.33 and more"])("returns undefined for %j", (text) =>
     expect(parseKubeletVersion(text)).toBeUndefined(),
   );
 });

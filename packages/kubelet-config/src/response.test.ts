@@ -22,12 +22,12 @@ describe("decodeCredentialProviderResponse", () => {
     ["with an entry null", { auth: { host: null } }, { host: { username: "", password: "" } }],
     ["with a username null", { auth: { host: { username: null } } }, { host: { username: "", password: "" } }],
     ["without a password", { auth: { host: { username: "x" } } }, { host: { username: "x", password: "" } }],
-  ])("takes a response %s", (_title, change, auth) => {
+  ])("accepts a response %s", (_title, change, auth) => {
     const decoded = decodeCredentialProviderResponse(JSON.stringify({ ...RESPONSE, ...change }));
     expect(decoded).toEqual({ auth: new Map(Object.entries(auth)) });
   });
 
-  it("takes the apiVersion that the configuration names", () => {
+  it("accepts the apiVersion in the configuration", () => {
     const response = { ...RESPONSE, apiVersion: V1BETA1 };
     expect(decodeCredentialProviderResponse(JSON.stringify(response), V1BETA1)).toHaveProperty("auth");
   });
@@ -46,7 +46,7 @@ describe("decodeCredentialProviderResponse", () => {
     ["entry of auth", { auth: { "iad.ocir.io": { username: 1, password: "" } } }],
     ["entry of auth", { auth: { "iad.ocir.io": { username: "", password: [] } } }],
     ["entry of auth", { auth: { "iad.ocir.io": { username: "", password: "", email: "" } } }],
-  ])("names what is wrong, never a value: %s", (said, change) => {
+  ])("names the invalid field, never its value: %s", (said, change) => {
     const decoded = decodeCredentialProviderResponse(JSON.stringify({ ...RESPONSE, ...change }));
     expect(decoded).toEqual({ problem: expect.stringContaining(said) });
     expect(JSON.stringify(decoded)).not.toContain("made up");
@@ -55,20 +55,20 @@ describe("decodeCredentialProviderResponse", () => {
   it.each([
     ["a field", '{"kind":"x",', "or one twice"],
     ["a key of auth", '{"auth":{"a":null,"a":null},', "a key twice"],
-  ])("refuses %s that is given twice", (_title, start, said) => {
+  ])("rejects %s that is given twice", (_title, start, said) => {
     const { auth: _auth, ...others } = RESPONSE;
     const text = start + JSON.stringify(others).slice(1);
     expect(decodeCredentialProviderResponse(text)).toEqual({ problem: expect.stringContaining(said) });
   });
 
-  it("refuses a number that no float64 holds, which YAML takes for text", () => {
+  it("rejects a number that exceeds float64, which YAML would read as text", () => {
     const text = JSON.stringify(RESPONSE).replace('"BEARER_TOKEN"', "1e400");
     expect(decodeCredentialProviderResponse(text)).toEqual({
       problem: expect.stringContaining("a username and a password"),
     });
   });
 
-  it.each(["", "null", "[]", "ok", "kind: x", `${JSON.stringify(RESPONSE)}{}`])("refuses %j", (text) => {
+  it.each(["", "null", "[]", "ok", "kind: x", `${JSON.stringify(RESPONSE)}{}`])("rejects %j", (text) => {
     expect(decodeCredentialProviderResponse(text)).toEqual({ problem: "it is no JSON object" });
   });
 });

@@ -9,7 +9,7 @@ function control(method: string, target: string, body = "") {
   return send(simulator.controlUrl, { method, target, headers, body });
 }
 
-test("POST /reset ends faults, and counts and refusals begin again", async () => {
+test("POST /reset clears faults, counts and refusals", async () => {
   expect((await control("POST", "/faults", '[{"endpoint":"metadata.other","status":500}]')).status).toBe(200);
   const statusOfMetadata = async () => (await send(simulator.metadataUrl, { target: "/" })).status;
   expect(await statusOfMetadata()).toBe(500);

@@ -15,7 +15,7 @@ function runbooks(environment: NodeJS.ProcessEnv): string[] {
 }
 
 describe("alertRules", () => {
-  it("leads every alert to the given documentation", () => {
+  it("links every alert to the given documentation", () => {
     const found = runbooks({ OCIR_BROKER_DOCS_URL: "https://git.example/acme/ocir-broker/blob/v1/" });
     expect(found.length).toBeGreaterThan(10);
     for (const url of found) {
@@ -25,11 +25,11 @@ describe("alertRules", () => {
     }
   });
 
-  it("has a placeholder of nobody's without one", () => {
+  it("uses a placeholder when no address is given", () => {
     expect(runbooks({})[0]).toBe("https://ocir-broker.invalid/docs/operations.md#ocirbrokerdown");
   });
 
-  it("refuses what is no address of a folder", () => {
+  it("rejects a value that is not the address of a folder", () => {
     expect(() => alertRules({ OCIR_BROKER_DOCS_URL: "docs" })).toThrow("OCIR_BROKER_DOCS_URL must be");
   });
 });

@@ -17,7 +17,7 @@ describe("describeBuildTools", () => {
     expect(lines[5]).toMatch(/^arm64 C library: glibc 2\.\d+$/);
   });
 
-  it.skipIf(missing !== undefined)("refuses another compiler under the name of musl's", () => {
+  it.skipIf(missing !== undefined)("rejects another compiler under the name of the musl compiler", () => {
     const targets = TARGETS.map((target) => ({ ...target, compiler: "gcc" }));
     expect(() => describeBuildTools(targets, { version: "1.2.3", epochS: 1 })).toThrow(
       /^gcc is no compiler with musl, which a release has in it: install the Debian packages .*musl-tools/,

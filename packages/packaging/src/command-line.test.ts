@@ -22,7 +22,7 @@ describe("parseArguments", () => {
     [["out", "-f"], { error: expect.stringMatching(/^Unknown option '-f'/) }],
     [["one", "two"], { error: "more than one folder was given" }],
     [[""], { error: "the folder's name is empty" }],
-  ])("of %j is %j", (args, asked) => {
+  ])("parses %j as %j", (args, asked) => {
     expect(parseArguments(args, "dist/packages")).toEqual(asked);
   });
 });

@@ -23,19 +23,19 @@ const example = render(describeConfigKeys());
 const uncommented = example.replace(/^#(?= {2}# | *[a-zA-Z]+:)/gm, "");
 
 describe("config.example.yaml", () => {
-  it("is what the schema says", async () => {
+  it("matches the schema", async () => {
     await expect(example).toMatchFileSnapshot(PATH);
   });
 
-  it("as it is, is a configuration that changes nothing", () => {
+  it("changes no setting as installed", () => {
     expect(checkConfig(example)).toEqual(checkConfig(""));
   });
 
-  it("with every key in force is a configuration", () => {
+  it("is valid when every key is uncommented", () => {
     expect(checkConfig(uncommented)).toEqual({ config: parse(uncommented) });
   });
 
-  it("tells the defaults as they are", () => {
+  it("shows the real defaults", () => {
     expect(parse(uncommented)).toMatchObject(configSchema.parse({}));
   });
 });

@@ -25,7 +25,7 @@ describe("makeDaemonSetImage", () => {
     return { ...made, path: join(folder, made.image) };
   }
 
-  it("makes the same bytes in another folder, with another umask", async () => {
+  it("produces the same bytes in another folder and with another umask", async () => {
     const first = await makeIn("first");
     const umask = process.umask(0o077);
     const second = await makeIn("second/folder").finally(() => process.umask(umask));
@@ -33,7 +33,7 @@ describe("makeDaemonSetImage", () => {
     expect(first.image).toBe("ocir-broker-daemonset-1.2.3-rc.4.oci.tar");
   });
 
-  it("makes a layout of one index, whose digest is in the manifest, with what the script looks for", async () => {
+  it("produces one index, whose digest is in the manifest, with the files that the script needs", async () => {
     const { path, manifest } = await makeIn("unpacked");
     const layout = join(scratch, "unpacked/layout");
     mkdirSync(layout);

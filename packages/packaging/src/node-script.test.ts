@@ -35,7 +35,7 @@ describe("plainNodeScript", () => {
     [{ OCIR_BROKER_SOURCES: "https://m" }, `1.2.3|/opt/ocir-broker https://m|${"b".repeat(64)}`],
     [{ OCIR_BROKER_VERSION: "1.2.3" }, `1.2.3|/opt/ocir-broker ${VALUES.baseUrl}|${"b".repeat(64)}`],
     [{ OCIR_BROKER_VERSION: "1.2.4" }, "1.2.4|/opt/ocir-broker|"],
-  ])("with %j has the release's values where they apply", (env, expected) => {
+  ])("with %j uses the release's values where they apply", (env, expected) => {
     expect(settingsWith(env).replace(" |", "|")).toBe(expected);
   });
 });
@@ -43,24 +43,24 @@ describe("plainNodeScript", () => {
 describe("packedNodeScript", () => {
   const packed = packedNodeScript(plain, VALUES.version);
 
-  it("is small enough for user data next to others", () => {
+  it("leaves room for other user data", () => {
     expect(packed.length).toBeLessThanOrEqual(LIMIT_BYTES);
   });
 
-  it("unpacks, by the command in its head, to exactly the plain script", () => {
+  it("unpacks to exactly the plain script with the command in its header", () => {
     write(packed);
     const command = /^# {3}(sed .*)$/m.exec(packed)?.[1];
     expect(execFileSync("sh", ["-c", String(command)], { cwd: folder, encoding: "utf8" })).toBe(plain);
   });
 
-  it.each(["sh", "bash"])("runs its content in %s with its arguments and the exit status", (shell) => {
+  it.each(["sh", "bash"])("runs in %s with the given arguments, and returns the exit status", (shell) => {
     const content = 'printf "%s|" "$0" "$@"; exit 3\n';
     const path = write(packedNodeScript(content, "1.2.3"));
     const { status, stdout, stderr } = spawnSync(shell, [path, "--a", "b c"], { encoding: "utf8" });
     expect([status, stdout, stderr]).toEqual([3, `${path}|--a|b c|`, ""]);
   });
 
-  it("runs nothing if a byte is changed on its way", () => {
+  it("runs nothing when a byte of the script has changed", () => {
     const path = write(packedNodeScript("echo ran\n".repeat(50), "1.2.3").replace("packed='\nH4sI", "packed='\nH4sJ"));
     const { status, stdout, stderr } = spawnSync("sh", [path], { encoding: "utf8" });
     expect([status, stdout]).toEqual([1, ""]);

@@ -17,7 +17,7 @@ describe("prepareOutputFolder", () => {
     expect(readdirSync(folder)).toEqual([MARKER]);
   });
 
-  it("refuses a folder with somebody's files, and leaves them", () => {
+  it("refuses a folder with foreign files, and leaves them unchanged", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "thesis.txt"), "");
     mkdirSync(join(folder, ".git"));

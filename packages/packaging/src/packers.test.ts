@@ -36,7 +36,7 @@ describe.each(TARGETS)("for $debArchitecture", (target) => {
   }
 
   it.skipIf(missing !== undefined).each(PACKERS)(
-    `$make.name makes the same bytes in another folder${missing ? ` (skipped: needs ${missing})` : ""}`,
+    `$make.name produces the same bytes in another folder${missing ? ` (skipped: needs ${missing})` : ""}`,
     async (packer) => {
       const [first, second] = [await makeIn("first", packer), await makeIn("second/folder", packer)];
       expect(first).toBe(join(scratch, "first", packer.name(target)));
@@ -45,7 +45,7 @@ describe.each(TARGETS)("for $debArchitecture", (target) => {
   );
 
   it.skipIf(missing !== undefined)(
-    "makeArchive names the machine in the installer, and sums what it brings",
+    "makeArchive writes the machine into the installer, and checksums of its files",
     async () => {
       const archive = await makeIn("unpacked", PACKERS[0] as (typeof PACKERS)[number]);
       execFileSync("tar", ["xzf", archive, "-C", join(scratch, "unpacked")]);

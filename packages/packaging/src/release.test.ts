@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { maintainerOf, packageVersion, thisRelease } from "./release.ts";
 
 describe("thisRelease", () => {
-  it("takes the time from SOURCE_DATE_EPOCH", () => {
+  it("reads the time from SOURCE_DATE_EPOCH", () => {
     expect(thisRelease({ SOURCE_DATE_EPOCH: "1790000000" })).toMatchObject({ epochS: 1_790_000_000 });
   });
 
-  it.each(["", "yesterday", "-1", "1.5"])("refuses %j as a time", (epoch) => {
+  it.each(["", "yesterday", "-1", "1.5"])("rejects %j as a time", (epoch) => {
     expect(() => thisRelease({ SOURCE_DATE_EPOCH: epoch })).toThrow("SOURCE_DATE_EPOCH");
   });
 });
@@ -14,7 +14,7 @@ describe("thisRelease", () => {
 describe("maintainerOf", () => {
   const given = (name: string) => maintainerOf(thisRelease({ SOURCE_DATE_EPOCH: "1", OCIR_BROKER_MAINTAINER: name }));
 
-  it("is the publisher, or a name without an invented address", () => {
+  it("returns the publisher, or a default name without an address", () => {
     expect(given("Acme Inc. <a@acme.example>")).toBe("Acme Inc. <a@acme.example>");
     expect(given("")).toBe("ocir-broker maintainers");
     expect(() => given("x\nDepends: y")).toThrow("OCIR_BROKER_MAINTAINER");
@@ -26,7 +26,7 @@ describe("packageVersion", () => {
     ["1.2.3", "1.2.3"],
     ["1.2.3-rc.1", "1.2.3~rc.1"],
     ["1.2.3-rc-1", "1.2.3~rc.1"],
-  ])("of %s is %s", (version, expected) => {
+  ])("converts %s to %s", (version, expected) => {
     expect(packageVersion({ version })).toBe(expected);
   });
 });

@@ -17,11 +17,11 @@ function compile(compiler: string): string {
 const isMissing = (compiler: string): boolean => spawnSync(compiler, ["--version"]).status !== 0;
 
 describe("checkStaticLibrary", () => {
-  it.skipIf(isMissing("musl-gcc"))("takes a program of musl", () => {
+  it.skipIf(isMissing("musl-gcc"))("accepts a program linked with musl", () => {
     expect(() => checkStaticLibrary(compile("musl-gcc"), MUSL)).not.toThrow();
   });
 
-  it.skipIf(isMissing("gcc"))("refuses a program of glibc for a release with musl, and names the package", () => {
+  it.skipIf(isMissing("gcc"))("rejects a program linked with glibc when the release uses musl", () => {
     const program = compile("gcc");
     expect(() => checkStaticLibrary(program, MUSL)).toThrow(
       /gcc is linked with glibc, and a release has musl in it: musl-gcc .*musl-tools/,

@@ -11,7 +11,7 @@ it("installCommand names each package once, in one command", () => {
   expect(installCommand([])).toBeUndefined();
 });
 
-it("npm run package names what is missing, and the command, and makes no folder", () => {
+it("npm run package lists missing programs and the command that installs them", () => {
   const main = `${import.meta.dirname}/main.ts`;
   const env = { PATH: "/nowhere" };
   const { status, stderr } = spawnSync(process.execPath, [main, "/nowhere/out"], { env, encoding: "utf8" });

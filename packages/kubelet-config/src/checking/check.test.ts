@@ -256,7 +256,7 @@ function yamlOf(name: string, providerField = ""): string {
 }
 
 describe("checkCredentialProviderConfig", () => {
-  test.each(ROWS)("%s: %s", (code, _what, text, path, fatal, warning) => {
+  test.each(ROWS)("reports %s: %s", (code, _what, text, path, fatal, warning) => {
     expect({
       fatal: minorsOf(text, code, path, "fatal"),
       warning: minorsOf(text, code, path, "warning"),
@@ -267,7 +267,7 @@ describe("checkCredentialProviderConfig", () => {
     expect(finding?.message).toMatch(/^[\x20-\x7e…]{1,300}$/);
   });
 
-  test("has a row for every code, but for those of whole files", () => {
+  test("has a test row for every code, except those for whole files", () => {
     const ofFiles = ["files-missing", "directory-unsupported", "not-understood"];
     const codes = new Set<string>([...ROWS.map(([code]) => code), ...ofFiles]);
     expect([...codes].sort()).toStrictEqual(Object.keys(RULES).sort());
@@ -292,11 +292,11 @@ describe("checkCredentialProviderConfig", () => {
     ["a vanity host with a port", image("registry.example.com:5000/acme")],
     ["IPv6", image("[::1]:5000")],
     ["dates and times", yamlOf("credential-provider-oke", "  args:\n  - 2026-01-01\n  - 1:30")],
-  ])("finds nothing in %s, whatever the minor", (_name, text) => {
+  ])("reports nothing for %s, at any minor version", (_name, text) => {
     for (let minor = OLDEST; minor <= NEWEST + 1; minor++) expect(check(text, minor)).toStrictEqual([]);
   });
 
-  test.each(["true", "yes", "On", "false", "off"])("takes requireServiceAccount: %s for a boolean", (value) => {
+  test.each(["true", "yes", "On", "false", "off"])("decodes requireServiceAccount: %s as a boolean", (value) => {
     const attributes = `{serviceAccountTokenAudience: a, cacheType: Token, requireServiceAccount: ${value}, requiredServiceAccountAnnotationKeys: [Example.com/A]}`;
     const codes = check(yamlOf("credential-provider-oke", `  tokenAttributes: ${attributes}`), NEWEST).map(
       ({ code }) => code,
@@ -304,54 +304,54 @@ describe("checkCredentialProviderConfig", () => {
     expect(codes).toStrictEqual(value === "false" || value === "off" ? ["token-annotation-keys-forbidden"] : []);
   });
 
-  test("finds kind and apiVersion in any spelling before 1.32, as the kubelet does", () => {
+  test("accepts kind and apiVersion in any letter case before 1.32, as the kubelet does", () => {
     const text = withOurs({}).replace('"kind"', '"Kind"');
     expect(check(text, 31)).toMatchObject([{ code: "field-case", severity: "warning", path: "Kind" }]);
     expect(check(text, 32)).toMatchObject([{ code: "kind-invalid", severity: "fatal" }]);
   });
 
-  test("takes the last of fields given twice before 1.32", () => {
+  test("uses the last value of a duplicate field before 1.32", () => {
     const text = withOurs({}).replace('"name":', '"name":"absent","name":');
     expect(check(text, 31)).toMatchObject([{ code: "field-duplicate", severity: "warning" }]);
   });
 
-  test("takes tokenAttributes: null for none where the field is known", () => {
+  test("accepts tokenAttributes: null as absent when the kubelet knows the field", () => {
     expect(check(withOurs({ tokenAttributes: null }), 33)).toStrictEqual([]);
   });
 
-  test("goes by the feature gate where it is given", () => {
+  test("uses the feature gate when it is given", () => {
     expect(check(tokensFor(33), 33, { serviceAccountTokens: true })).toStrictEqual([]);
     expect(check(tokensFor(34), 34, { serviceAccountTokens: false })).toMatchObject([
       { code: "token-attributes-disabled" },
     ]);
   });
 
-  test("tells the line", () => {
+  test("reports the line", () => {
     expect(check(yamlOf("credential-provider-oke", "  extra: 1"), NEWEST)).toMatchObject([
       { code: "field-unknown", file: "config", line: 8, path: "providers[0].extra" },
     ]);
     expect(check("a: 1\nb: [", NEWEST)).toMatchObject([{ code: "not-understood", severity: "unknown", line: 2 }]);
   });
 
-  test("never shows an argument or the value of an environment entry", () => {
+  test("never prints an argument or the value of an environment entry", () => {
     const text = withOurs({ args: [["hunter2"]], env: [{ name: "A", value: { hunter2: 1 } }] });
     expect(JSON.stringify(check(text, NEWEST))).not.toContain("hunter2");
     expect(JSON.stringify(check('a: "hunter2" hunter2\n', NEWEST))).not.toContain("hunter2");
   });
 
-  test("cuts what it quotes", () => {
+  test("truncates what it quotes", () => {
     const [finding] = check(withOurs({ name: `/${"a".repeat(500)}` }), NEWEST);
     expect(finding?.message).toContain(`"/${"a".repeat(78)}…"`);
   });
 
-  test.each([25, 0, -1, 1.5, Number.NaN])("refuses the minor %s", (kubeletMinor) => {
+  test.each([25, 0, -1, 1.5, Number.NaN])("rejects the minor version %s", (kubeletMinor) => {
     expect(() => check(withOurs({}), kubeletMinor)).toThrow(
       expect.objectContaining({ name: "KubeletConfigError", code: "kubelet-minor-unsupported", retryable: false }),
     );
     expect(() => readProviders([], { kubeletMinor })).toThrow(KubeletConfigError);
   });
 
-  test("throws for no text whatever", () => {
+  test("never throws, whatever the text", () => {
     const pieces = `a~:~ ~\n~- ~[~]~{~}~&a~*a~<<: ~'~"~#~?~|~!t ~---\n~\t`.split("~");
     const yaml = fc.array(fc.constantFrom(...pieces), { maxLength: 30 }).map((some) => some.join(""));
     fc.assert(
@@ -386,7 +386,7 @@ describe("checkCredentialProviderConfig of a directory", () => {
     expect(checkCredentialProviderConfig([b, a], { kubeletMinor: 34, hasExecutable })).toStrictEqual([]);
   });
 
-  test("is fatal before 1.34", () => {
+  test("reports a fatal finding before 1.34", () => {
     for (const files of [[a, b], [a]]) {
       const options = { hasExecutable, directory: true };
       expect(checkCredentialProviderConfig(files, { kubeletMinor: 33, ...options })).toMatchObject([
@@ -395,12 +395,12 @@ describe("checkCredentialProviderConfig of a directory", () => {
     }
   });
 
-  test("is fatal without a file", () => {
+  test("reports a fatal finding when there is no file", () => {
     const findings = checkCredentialProviderConfig([], { kubeletMinor: 34, hasExecutable });
     expect(findings).toMatchObject([{ severity: "fatal", code: "files-missing", file: "" }]);
   });
 
-  test("is fatal with a name in two files", () => {
+  test("reports a fatal finding when two files have the same provider name", () => {
     const again = { ...a, path: "conf.d/z.yaml" };
     const findings = checkCredentialProviderConfig([again, a], { kubeletMinor: 34, hasExecutable });
     expect(findings).toMatchObject([
@@ -413,7 +413,7 @@ describe("checkCredentialProviderConfig of a directory", () => {
     ]);
   });
 
-  test("says nothing of what is missing while a file cannot be read", () => {
+  test("reports nothing as missing when a file cannot be read", () => {
     const findings = checkCredentialProviderConfig([b, { path: "conf.d/a.yaml", text: "[" }], {
       kubeletMinor: 34,
       hasExecutable,
@@ -423,7 +423,7 @@ describe("checkCredentialProviderConfig of a directory", () => {
 });
 
 describe("readProviders", () => {
-  test("gives empty texts and lists for what cannot be read", () => {
+  test("returns empty strings and lists for what cannot be read", () => {
     const text = config([
       { name: 1, matchImages: "x" },
       { name: "a", matchImages: ["b", 2] },

@@ -19,7 +19,7 @@ describe("parseImageUrl", () => {
     ["é.io", ["é", "io"], "", ""],
     ["[::1]:5000/x", ["::1"], "5000", "/x"],
     ["[::1]", ["[::1]"], "", ""],
-  ])("reads %j", (text, labels, port, path) => {
+  ])("parses %j", (text, labels, port, path) => {
     expect(parseImageUrl(text)).toStrictEqual({ labels, port, path, refusedByNewerGo: false });
   });
 
@@ -30,7 +30,7 @@ describe("parseImageUrl", () => {
     ["[fe80::zz]:5000", ["fe80::zz"], "5000"],
     ["::1", ["::1"], ""],
     ["a:1:2", ["a:1:2"], ""],
-  ])("reads %j, which newer kubelets refuse", (text, labels, port) => {
+  ])("parses %j, which newer kubelets reject", (text, labels, port) => {
     expect(parseImageUrl(text)).toStrictEqual({ labels, port, path: "", refusedByNewerGo: true });
   });
 
@@ -50,7 +50,7 @@ describe("parseImageUrl", () => {
     ["half an escape in the fragment", "a#%z"],
     ["half an escape in the user name", "u%@a"],
     ["a bad user name", "u|@a"],
-  ])("refuses %s", (_name, text) => {
+  ])("rejects %s", (_name, text) => {
     expect(parseImageUrl(text)).toBeUndefined();
   });
 });

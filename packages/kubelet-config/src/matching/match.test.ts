@@ -27,7 +27,7 @@ describe("matchesImage", () => {
     ["https://iad.ocir.io", REPOSITORY, false],
     ["iad.ocir.io:*", REPOSITORY, false],
     ["*.ocir.io", "iad.ocir.io:x/acme", false],
-  ])("%s and %s: %j", (pattern, image, fits) => {
+  ])("compares %s with %s: %j", (pattern, image, fits) => {
     expect(matchesImage(pattern, image)).toBe(fits);
   });
 
@@ -37,7 +37,7 @@ describe("matchesImage", () => {
   const path = fc.array(label, { minLength: 1, maxLength: 3 }).map((segments) => segments.join("/"));
   const authority = (host: string[], number: number | undefined) => host.join(".") + (number ? `:${number}` : "");
 
-  test("fits a host with itself, with any label replaced by *, under every prefix of the path", () => {
+  test("matches a host with itself, with * for any label, and with any prefix of the path", () => {
     fc.assert(
       fc.property(labels, port, path, fc.nat(), fc.nat(), (host, number, repository, star, cut) => {
         const globbed = host.map((text, at) => (at === star % host.length ? "*" : text));
@@ -49,7 +49,7 @@ describe("matchesImage", () => {
     );
   });
 
-  test("fits only with as many labels, and with the same port on both sides", () => {
+  test("matches only if the number of labels and the port are equal", () => {
     fc.assert(
       fc.property(labels, labels, port, port, path, (a, b, portA, portB, repository) => {
         const stars = a.map(() => "*");
@@ -59,7 +59,7 @@ describe("matchesImage", () => {
     );
   });
 
-  test("our entries fit every OCIR host and, of the rest, only what has the same form", () => {
+  test("matches every OCIR host with exactly one of our entries", () => {
     const region = fc.stringMatching(/^[a-z]{2}(-[a-z]{2,12}){1,2}-[1-9]$/);
     const host = fc.oneof(
       fc.stringMatching(/^[a-z]{3}$/).map((key) => `${key}.ocir.io`),
@@ -83,7 +83,7 @@ describe("explainMatch", () => {
   ];
   const namesOf = (matches: readonly { name: string }[]) => matches.map(({ name }) => name);
 
-  test("lists the providers that run in the order of the file, with the entry that fits", () => {
+  test("lists the matching providers in file order, with the entry that matches", () => {
     const explained = explainMatch(providers, "iad.ocir.io/acme/app:v1", newest);
     expect(explained).toMatchObject({ repository: REPOSITORY, notRun: [{ name: "m" }] });
     expect(explained.run).toStrictEqual([
@@ -96,7 +96,7 @@ describe("explainMatch", () => {
     ]);
   });
 
-  test("sorts them by name before 1.33", () => {
+  test("sorts providers by name before 1.33", () => {
     expect(namesOf(explainMatch(providers, REPOSITORY, { kubeletMinor: 32 }).run)).toStrictEqual(["a", "z"]);
     expect(namesOf(explainMatch(providers, REPOSITORY, { kubeletMinor: 33 }).run)).toStrictEqual(["z", "a"]);
   });
@@ -107,12 +107,12 @@ describe("explainMatch", () => {
     ["*", "the pattern's host has 1 label, the image's has 3 labels"],
     ["fra.ocir.io", '"fra" does not fit "iad"'],
     ["iad.ocir.io/*", 'the image\'s path does not begin with "/*"'],
-  ])("says of %s: %s", (pattern, detail) => {
+  ])("explains the mismatch of %s: %s", (pattern, detail) => {
     const { notRun } = explainMatch([{ name: "p", matchImages: [pattern] }], REPOSITORY, newest);
     expect(notRun).toStrictEqual([{ name: "p", mismatches: [{ pattern, detail }] }]);
   });
 
-  test("says that the image cannot be read", () => {
+  test("reports an image that cannot be parsed", () => {
     const { notRun } = explainMatch([{ name: "p", matchImages: ["*.ocir.io"] }], "iad.ocir.io:x/acme/app", newest);
     expect(notRun[0]?.mismatches).toMatchObject([{ detail: "the kubelet cannot read the image" }]);
   });
@@ -131,7 +131,7 @@ describe("explainMatch", () => {
     ["docker.io/busybox", "docker.io/library/busybox"],
     ["index.docker.io/busybox", "docker.io/library/busybox"],
     ["index.docker.io/acme/app", "docker.io/acme/app"],
-  ])("compares %s as %s", (image, repository) => {
+  ])("normalizes %s to %s", (image, repository) => {
     expect(explainMatch([], image, newest)).toStrictEqual({ repository, run: [], notRun: [] });
   });
 });

@@ -16,7 +16,7 @@ describe("shareImage", () => {
     ["*.ocir.io", "iad.ocir.io:443", false],
     [KEY_NAME, ID_NAME, false],
     ["iad.ocir.io:*", "*.ocir.io", false],
-  ])("%s %s %s, in both orders", (a, b, expected) => {
+  ])("compares %s with %s: %s, in both orders", (a, b, expected) => {
     expect([shareImage(a, b), shareImage(b, a)]).toEqual([expected, expected]);
   });
 });
@@ -50,7 +50,7 @@ describe("shareRepository", () => {
     ["iad.ocir.io", "ocir.zz-new-1.oci.oraclecloud.com", false],
     ["zzz.ocir.io", LONG_NAME, false],
     ["zzzz.ocir.io", "ocir.zz-new-1.oci.oraclecloud.com", false],
-  ] as const)("%s %s %s, in both orders", (a, b, expected) => {
+  ] as const)("compares %s with %s: %s, in both orders", (a, b, expected) => {
     expect([shareRepository(a, b), shareRepository(b, a)]).toEqual([expected, expected]);
   });
 });
@@ -82,7 +82,7 @@ const entry = fc
     return globbed + (port === undefined ? "" : `:${port}`) + path;
   });
 
-test("if no two entries share a repository, no pod gets the node's identity for a registry by another of its names", () => {
+test("entries that share no repository never match the same registry under different names", () => {
   let apart = 0;
   const entries = fc.array(entry, { minLength: 1, maxLength: 2 });
   fc.assert(

@@ -19,16 +19,16 @@ describe("pathMatch", () => {
     ["[a-bx]d", "xd", true],
     ["a]", "a]", true],
     ["[é-ü]", "ö", true],
-  ])("%j %j %j", (pattern, label, fits) => {
+  ])("matches %j with %j: %j", (pattern, label, fits) => {
     expect(pathMatch(pattern, label)).toBe(fits);
   });
 
-  test.each(["[", "[]", "[]a]", "[a", "[a-", "[a-]", "[-a]", "a["])("is false for the malformed %j", (pattern) => {
+  test.each(["[", "[]", "[]a]", "[a", "[a-", "[a-]", "[-a]", "a["])("returns false for malformed %j", (pattern) => {
     expect(pathMatch(pattern, "a")).toBe(false);
     expect(pathMatch(pattern, pattern)).toBe(false);
   });
 
-  test("takes no exponential time", () => {
+  test("does not take exponential time", () => {
     expect(pathMatch("a*".repeat(40), `${"a".repeat(80)}`)).toBe(true);
     expect(pathMatch(`${"a*".repeat(40)}b`, "a".repeat(80))).toBe(false);
   });
@@ -49,11 +49,11 @@ describe("patternsMeet", () => {
     ["[a-c]", "[b-d]", true],
     ["[a-c]", "[x-z]", false],
     ["[", "*", false],
-  ])("%j %j %j, in both orders", (a, b, meet) => {
+  ])("compares %j with %j: %j, in both orders", (a, b, meet) => {
     expect([patternsMeet(a, b), patternsMeet(b, a)]).toEqual([meet, meet]);
   });
 
-  test("is true for two patterns of one label", () => {
+  test("returns true for two patterns that match a common label", () => {
     const parts = fc.array(fc.stringMatching(/^[a-z]{0,3}$/), { minLength: 1, maxLength: 4 });
     const globbed = (label: string, at: number, length: number) => `${label.slice(0, at)}*${label.slice(at + length)}`;
     fc.assert(
@@ -64,7 +64,7 @@ describe("patternsMeet", () => {
     );
   });
 
-  test("is true for a label as a pattern exactly if the pattern matches it", () => {
+  test("agrees with pathMatch when one pattern is a plain label", () => {
     const pattern = fc.stringMatching(/^[ab*]{0,6}$/);
     fc.assert(fc.property(pattern, fc.stringMatching(/^[ab]{0,6}$/), (a, b) => patternsMeet(a, b) === pathMatch(a, b)));
   });

@@ -56,11 +56,11 @@ describe("mergeProvider", () => {
     ["an empty file", "", NEW],
     ["white space", "\n \n", NEW],
     ["comments, which stay,", "# ours\n", `# ours\n\n${NEW}`],
-  ])("makes a new configuration from %s", (_name, existing, merged) => {
+  ])("creates a configuration from %s", (_name, existing, merged) => {
     expect(mergeProvider(existing, options)).toBe(merged);
   });
 
-  test("changes a provider of the same name where it stands, and keeps what is around it", () => {
+  test("updates a provider of the same name in place, and keeps the text around it", () => {
     const existing = withProvider(`# theirs
 - name: credential-provider-oke # dropped
   matchImages:
@@ -93,7 +93,7 @@ describe("mergeProvider", () => {
     );
   });
 
-  test("leaves a provider that needs no change as it is, with its comments", () => {
+  test("keeps a provider that needs no change, with its comments", () => {
     const existing = withProvider(`# ours
 - defaultCacheDuration: "0s" # never cached
   name: 'credential-provider-oke'
@@ -158,7 +158,7 @@ describe("mergeProvider", () => {
       `${ECR.replace("kind: CredentialProviderConfig\n", "")}kind: CredentialProviderConfig\n`,
       `${ECR.replace("kind: CredentialProviderConfig\n", "")}${OURS}kind: CredentialProviderConfig\n`,
     ],
-  ])("leaves every byte but its own in a file with %s", (_name, existing, merged) => {
+  ])("changes only its own bytes in a file with %s", (_name, existing, merged) => {
     expect(mergeProvider(existing, options)).toBe(merged);
   });
 
@@ -173,7 +173,7 @@ describe("mergeProvider", () => {
     ["one line", `providers: [${GCR_ITEM}] # all\n`, `providers: [${GCR_ITEM}, ${ITEM}] # all\n`],
     ["lines of its own", `providers: [\n  ${GCR_ITEM}\n]\n`, `providers: [\n  ${GCR_ITEM},\n  ${LINES}\n]\n`],
     ["a comma at the end", `providers: [${GCR_ITEM},]\n`, `providers: [${GCR_ITEM}, ${ITEM},]\n`],
-  ])("adds to a list in brackets: %s", (_name, existing, merged) => {
+  ])("appends to a list in brackets: %s", (_name, existing, merged) => {
     expect(mergeProvider(FLOW + existing, options)).toBe(FLOW + merged);
     expect(removeProviders(FLOW + merged)).toBe(FLOW + existing);
   });
@@ -182,7 +182,7 @@ describe("mergeProvider", () => {
     ["a tab", "\t", "\n"],
     ["two spaces", "  ", ""],
     ["nothing", undefined, ""],
-  ])("leaves every byte of JSON that is indented by %s", (_name, indent, end) => {
+  ])("changes only its own bytes in JSON indented by %s", (_name, indent, end) => {
     const [ecr] = parse(ECR, { version: "1.1" }).providers;
     const config = (...providers: object[]) =>
       JSON.stringify(
@@ -219,7 +219,7 @@ describe("mergeProvider", () => {
     );
   });
 
-  test("escapes text outside ASCII", () => {
+  test("escapes non-ASCII text", () => {
     const existing = withProvider(
       `${OURS}  env:\n  - name: A\n    value: "é\\u2028"\n    other: 1\n  - {name: B, value: 'é'}\n`,
     );
@@ -228,7 +228,7 @@ describe("mergeProvider", () => {
     );
   });
 
-  test("refuses a file that would stop the kubelet all the same", () => {
+  test("rejects a file that the kubelet would not start with", () => {
     const existing = ECR.replace("defaultCacheDuration: 12h", "timeout: 1s");
     expect(() => mergeProvider(existing, options)).toThrow(
       'config-refused: field-unknown at providers[0].timeout: "timeout" is no field here',
@@ -250,12 +250,12 @@ describe("removeProviders", () => {
     expect(removeProviders(mergeProvider(existing, options))).toBe(existing);
   });
 
-  test("takes both of ours out from between others", () => {
+  test("removes both of our providers from between others", () => {
     const tokens = OURS.replace(PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME);
     expect(removeProviders(withProvider(OURS + tokens))).toBe(withProvider(""));
   });
 
-  test("takes the last of two names, as older kubelets do", () => {
+  test("uses the last of two names, as older kubelets do", () => {
     const renamed = withProvider(OURS.replace("\n", "\n  name: other\n"));
     expect(removeProviders(renamed)).toBe(renamed);
   });
@@ -264,7 +264,7 @@ describe("removeProviders", () => {
     ["behind another", `[{name: a}, # of a, b\n  ITEM # ours\n]`, `[{name: a} # of a, b\n   # ours\n]`],
     ["before another", `[ITEM # ours, all\n  , {name: a}]`, `[ # ours, all\n   {name: a}]`],
     ["on one line", `[{name: a}, ITEM, {name: b}]`, `[{name: a}, {name: b}]`],
-  ])("takes ours out of brackets, and keeps comments: %s", (_name, existing, removed) => {
+  ])("removes our provider from brackets, and keeps comments: %s", (_name, existing, removed) => {
     const ours = `{name: ${PLUGIN_NAME}}`;
     expect(removeProviders(`providers: ${existing.replace("ITEM", ours)}\n`)).toBe(`providers: ${removed}\n`);
   });
@@ -273,27 +273,27 @@ describe("removeProviders", () => {
     ["it is not there", ECR],
     ["there is no provider", "providers:   [ ]   # none\n"],
     ["there is nothing", ""],
-  ])("changes nothing if %s", (_name, existing) => {
+  ])("changes nothing when %s", (_name, existing) => {
     expect(removeProviders(existing)).toBe(existing);
   });
 
-  test("says that no provider is left", () => {
+  test("returns undefined when no provider remains", () => {
     expect(removeProviders(NEW)).toBeUndefined();
     expect(removeProviders(mergeProvider(NEW, { ...options, serviceAccounts: { audience: "a" } }))).toBeUndefined();
   });
 });
 
-describe("mergeProvider and removeProviders, for configurations that others publish,", () => {
+describe("mergeProvider and removeProviders, for published configurations,", () => {
   const ofOthers = EXAMPLES.filter(({ text }) => !text.includes(PLUGIN_NAME));
 
-  test.each(ofOthers)("add our credential providers and give back every byte: $source", ({ text }) => {
+  test.each(ofOthers)("add our credential providers and restore every byte: $source", ({ text }) => {
     const merged = mergeProvider(text, options);
     expect(merged).not.toBe(text);
     expect(removeProviders(merged)).toBe(text);
     expect(removeProviders(mergeProvider(merged, { ...options, serviceAccounts: { audience: "a" } }))).toBe(text);
   });
 
-  test("replace Oracle's entry, and keep what every kubelet accepts of it", () => {
+  test("replace Oracle's entry, and keep the fields that every kubelet accepts", () => {
     const text = String(EXAMPLES.find((example) => example.text.includes(PLUGIN_NAME))?.text);
     expect(providerOf(mergeProvider(text, options))).toEqual({
       ...providerOf(NEW),
@@ -326,7 +326,7 @@ describe("mergeProvider and removeProviders, for any valid configuration,", () =
   );
   const minor = fc.integer({ min: 26, max: 37 });
 
-  test("keep the others, are idempotent, and pass the kubelet's rules", () => {
+  test("keep the other providers, are idempotent, and pass the kubelet's rules", () => {
     fc.assert(
       fc.property(others, existingOurs, fc.nat(), asText, minor, (providers, ours, at, write, kubeletMinor) => {
         const all = ours === undefined ? providers : providers.toSpliced(at % (providers.length + 1), 0, ours);
@@ -360,6 +360,6 @@ describe("mergeProvider and removeProviders, for any valid configuration,", () =
   });
 });
 
-test("checkedText refuses a text that does not decode to the wanted providers", () => {
+test("checkedText rejects a text that does not decode to the expected providers", () => {
   expect(() => checkedText(mapOf([]), "providers: [{name: another}]\n", [])).toThrow(/without changing another part;/);
 });

@@ -24,7 +24,7 @@ function warningsOf(text: string, kubeletMinor = 34): string[] {
 }
 
 describe("mergeProvider with service accounts", () => {
-  test("makes one entry, if it is for all images", () => {
+  test("creates a single entry when service accounts pull all images", () => {
     expect(merge(undefined)).toBe(`apiVersion: kubelet.config.k8s.io/v1
 kind: CredentialProviderConfig
 providers:
@@ -41,17 +41,17 @@ providers:
 `);
   });
 
-  test.each([33, 34, 37])("gives a kubelet 1.%i nothing that it refuses or ignores", (minor) => {
+  test.each([33, 34, 37])("writes no field that a kubelet 1.%i rejects or ignores", (minor) => {
     const text = merge(undefined, {}, minor);
     expect(warningsOf(text, minor)).toEqual([]);
     expect(text.includes("cacheType")).toBe(minor >= 34);
   });
 
-  test("refuses a kubelet that sends no tokens", () => {
+  test("rejects a kubelet that sends no tokens", () => {
     expect(() => merge(undefined, {}, 32)).toThrow(expect.objectContaining({ code: "service-accounts-unsupported" }));
   });
 
-  test("passes an annotation on, and then serves pods without a service account too", () => {
+  test("includes an annotation, and does not require a service account then", () => {
     const [provider] = parse(merge(undefined, { annotation: "team/identity" })).providers;
     expect(provider.tokenAttributes).toMatchObject({
       requireServiceAccount: false,
@@ -64,7 +64,7 @@ providers:
     ["another name of one registry", ["ocir.us-ashburn-1.oci.oraclecloud.com"]],
     ["one repository", ["iad.ocir.io/acme/shop"]],
     ["the default port", ["iad.ocir.io:443"]],
-  ])("takes what an entry for service accounts serves from the node's entry: %s", (_name, matchImages) => {
+  ])("removes from the node's entry what the service account entry matches: %s", (_name, matchImages) => {
     const existing = merge(undefined).replace(/- "\*\.ocir.*\n.*\n/, `- "${matchImages.join("")}"\n`);
     const text = mergeProvider(existing, { kubeletMinor: 34 });
     expect(imagesIn(text)).toEqual({ [SERVICE_ACCOUNT_PLUGIN_NAME]: matchImages });
@@ -77,7 +77,7 @@ providers:
     expect(merge(withoutTokens)).toBe(merge(undefined));
   });
 
-  test("leaves the node's entry the registries that are not Oracle's", () => {
+  test("keeps the node's entry for registries other than Oracle's", () => {
     const node = mergeProvider(undefined, { kubeletMinor: 34 });
     const text = merge(node.replace('"*.ocir.io"', "mirror.example.com:5000"));
     expect(imagesIn(text)).toEqual({
@@ -87,12 +87,12 @@ providers:
     expect(warningsOf(text)).toEqual([]);
   });
 
-  test("leaves the node's entry out if the other is for all images", () => {
+  test("omits the node's entry when service accounts pull all images", () => {
     const node = mergeProvider(undefined, { kubeletMinor: 34 });
     expect(imagesIn(merge(node))).toEqual({ [SERVICE_ACCOUNT_PLUGIN_NAME]: MATCH_IMAGES });
   });
 
-  test("ignores an image of the existing entry that is no text", () => {
+  test("rejects an existing entry with an image that is not a string", () => {
     const existing = `providers:
   - name: ${SERVICE_ACCOUNT_PLUGIN_NAME}
     apiVersion: credentialprovider.kubelet.k8s.io/v1

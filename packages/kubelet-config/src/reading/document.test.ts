@@ -16,7 +16,7 @@ function read(text: string): unknown {
 }
 
 describe("parseText", () => {
-  test.each(EXAMPLES)("reads $source", ({ text }) => {
+  test.each(EXAMPLES)("parses $source", ({ text }) => {
     const asText = (_key: string, value: unknown) => (typeof value === "boolean" ? String(value) : value);
     expect(read(text)).toEqual(JSON.parse(JSON.stringify(parse(text), asText)));
   });
@@ -42,7 +42,7 @@ describe("parseText", () => {
     ],
     ["colons and hashes inside texts", "a: b:c#d\ne: x #y\nf: --g=h\n", { a: "b:c#d", e: "x", f: "--g=h" }],
     ["JSON", '{\n\t"a": [1, true, null, "\\/"],\r\n "b": {}}', { a: ["1", "true", null, "/"], b: {} }],
-  ])("reads %s", (_what, text, value) => {
+  ])("parses %s", (_what, text, value) => {
     expect(read(text)).toEqual(value);
   });
 
@@ -91,7 +91,7 @@ describe("parseText", () => {
     ["endless nesting", `a: ${"[".repeat(100_000)}`],
     ["endless nesting in JSON", `{"a":${"[".repeat(5_000)}${"]".repeat(5_000)}}`],
     ["endless nesting of lists", `a:\n${"- ".repeat(10_000)}b\n`],
-  ])("does not understand %s", (_what, text, line) => {
+  ])("reports %s as not understood", (_what, text, line) => {
     expect(read(text)).toEqual({
       problem: expect.stringMatching(/^(it|its|a field) /),
       ...(line === undefined ? {} : { line }),
@@ -99,7 +99,7 @@ describe("parseText", () => {
   });
 
   test.each("yes No on y N true 1 -1.5 .5e3 0x1F 0b1 0o7 010 1_000 .inf .INF .NaN 1e400".split(" "))(
-    "takes %s without quotes for no text",
+    "decodes the unquoted %s as a number or a boolean",
     (value) => {
       expect(parseText(`a: ${value}`)).toMatchObject({
         tree: { fields: [{ value: { type: expect.stringMatching(/^(number|boolean)$/) } }] },
@@ -107,7 +107,7 @@ describe("parseText", () => {
     },
   );
 
-  test.each("2026-01-01 1:30 1h30m 0x 08h v1 a.b tRUE yesno -a 1.2.3".split(" "))("takes %s for a text", (value) => {
+  test.each("2026-01-01 1:30 1h30m 0x 08h v1 a.b tRUE yesno -a 1.2.3".split(" "))("decodes %s as a string", (value) => {
     expect(parseText(`a: ${value}`)).toMatchObject({ tree: { fields: [{ value: { type: "string", text: value } }] } });
   });
 });

@@ -26,6 +26,6 @@ test.each([
   ["s", undefined],
   ["--1s", undefined],
   ["1S", undefined],
-])("parseGoDurationNs %j is %s", (text, durationNs) => {
+])("parseGoDurationNs parses %j as %s", (text, durationNs) => {
   expect(parseGoDurationNs(text)).toBe(durationNs);
 });

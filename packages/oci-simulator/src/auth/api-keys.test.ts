@@ -31,6 +31,6 @@ test.each([
   ["the private half", String(userKeys.privateKey.export({ type: "pkcs8", format: "pem" }))],
   ["a key that is not RSA", pemOf(generateKeyPairSync("ed25519").publicKey)],
   ["no key", "x"],
-])("%s is refused as an API key", (_, pem) => {
+])("the simulator rejects %s as an API key", (_, pem) => {
   expect(() => simulator.addApiKey(pem)).toThrow("an API key is a public RSA key in PEM");
 });

@@ -145,7 +145,7 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
     expect((await federate(simulator, identity, { fields })).status).toBe(401);
   });
 
-  test("a skewed clock, in Oracle's words", async () => {
+  test("a skewed clock, with Oracle's message", async () => {
     const { json } = await federate(simulator, identity, withHeaders({ date: later(600_000) }));
     expect(json.message).toMatch(
       /^Date '.* UTC' is not within allowed clock skew. Current '.* UTC', valid datetime range: \['.* UTC', '.* UTC'\]$/,
@@ -187,12 +187,12 @@ describe("POST /v1/x509 refuses, with 400 InvalidParameter,", () => {
   });
 });
 
-test("the auth service knows one path and one method", async () => {
+test("the auth service responds only to its path and method", async () => {
   expect((await federate(simulator, identity, { draft: { target: "/v1/x508" } })).status).toBe(404);
   expect((await send(simulator.authUrl, { target: "/v1/x509" })).status).toBe(405);
 });
 
-test("a leaf certificate is valid until its end, and replaced at half of its life", async () => {
+test("a leaf certificate is valid until its end, and replaced after half its life", async () => {
   const clock = createFakeClock();
   const aging = await startSimulator({ clock, certificateLifeMs: 7_200_000 });
   const leaf = await readIdentity(aging);

@@ -61,7 +61,7 @@ test.each([
   expect(simulator.refusals().at(-1)?.reason).toContain(reason);
 });
 
-test("the token exchange refuses a short key, another path, and everything in a basic cluster", async () => {
+test("the token exchange refuses a short key, another path, and any request in a basic cluster", async () => {
   const token = await simulator.serviceAccountToken(PULLER);
   const short = pemOf(generateKeyPairSync("rsa", { modulusLength: 1_024 }).publicKey);
   expect((await ask({ token, podKey: short })).status).toBe(400);
@@ -70,7 +70,7 @@ test("the token exchange refuses a short key, another path, and everything in a 
   expect((await ask({ token })).status).toBe(403);
 });
 
-test("the keys are only for service accounts, and let a second cluster accept the first one's tokens", async () => {
+test("the JWKS requires a service account token, and makes a second cluster accept the first one's tokens", async () => {
   const token = await simulator.serviceAccountToken(PULLER);
   expect((await ask({ method: "GET", path: "/openid/v1/jwks" })).status).toBe(401);
   const keys = JSON.parse((await ask({ method: "GET", path: "/openid/v1/jwks", token })).text);

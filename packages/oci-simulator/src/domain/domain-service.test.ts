@@ -40,7 +40,7 @@ async function ask({ trust = TRUST, wanted = {}, form = {}, alteration = {} }: A
 test.each<[string, Asked]>([
   ["an instance principal's signature", {}],
   ["a confidential client", { trust: CLIENTS, alteration: basic("app:s3cret") }],
-])("%s gets a session that ends no later than the exchanged token", async (_name, asked) => {
+])("the identity domain issues for %s a session that ends no later than the exchanged token", async (_name, asked) => {
   const { json } = await ask({ ...asked, wanted: { lifeMs: 600_000 } });
   const { iat, exp } = JSON.parse(Buffer.from(json.token.split(".")[1], "base64url").toString());
   expect(exp - iat).toBeLessThanOrEqual(600);
@@ -68,13 +68,13 @@ test.each<[string, number, string, Asked]>([
   ["a key in PEM", 400, "public_key", { form: { public_key: "-----BEGIN PUBLIC KEY-----" } }],
   ["another kind of session", 400, "oci-upst", { form: { requested_token_type: "urn:oci:token-type:oci-rpst" } }],
   ["an unknown field", 400, "unknown", { form: { scope: "all" } }],
-])("%s is refused with %i", async (_name, status, reason, asked) => {
+])("the identity domain refuses %s with %i", async (_name, status, reason, asked) => {
   const response = await ask(asked);
   expect([response.status, Object.keys(response.json)]).toEqual([status, ["error", "error_description"]]);
   expect(simulator.refusals().at(-1)?.reason).toContain(reason);
 });
 
-test("an instance outside the dynamic group is refused", async () => {
+test("the identity domain refuses an instance outside the dynamic group", async () => {
   simulator.iam({ dynamicGroup: false });
   expect((await ask({})).status).toBe(401);
 });

@@ -10,7 +10,7 @@ function askRegion(): Promise<RawResponse> {
   return send(simulator.metadataUrl, { target: "/opc/v2/instance/regionInfo", headers });
 }
 
-test("the oldest fault that meets a request is used, as often as it says", async () => {
+test("the oldest fault that matches a request applies, as often as its times says", async () => {
   simulator.faults(
     { endpoint: "auth.x509", status: 500 },
     { endpoint: "metadata.regionInfo", times: 2, status: 429 },
@@ -21,7 +21,7 @@ test("the oldest fault that meets a request is used, as often as it says", async
   expect(statuses).toEqual([429, 429, 503, 200]);
 });
 
-test("a fault without times stays until cleared, which also ends hanging requests", async () => {
+test("a fault without times lasts until it is cleared, which also ends hanging requests", async () => {
   simulator.faults({ endpoint: "*", hang: "before-headers" });
   const hanging = [askRegion(), askRegion()];
   await expect.poll(() => simulator.requests()["metadata.regionInfo"], { timeout: 30_000 }).toBe(2);
@@ -30,7 +30,7 @@ test("a fault without times stays until cleared, which also ends hanging request
   expect((await askRegion()).status).toBe(200);
 });
 
-test("truncate sends half of the promised body, and ends the connection gracefully", async () => {
+test("truncate sends half of the announced body, and closes the connection gracefully", async () => {
   simulator.faults({ endpoint: "*", truncate: true });
   const { headers, body, ending } = await askRegion();
   expect([ending, body.length]).toEqual(["end", Math.floor(Number(headers["content-length"]) / 2)]);
@@ -39,7 +39,7 @@ test("truncate sends half of the promised body, and ends the connection graceful
 test.each<[string, unknown, string]>([
   ["auth service", { code: "TooManyRequests" }, "authUrl"],
   ["registry", { errors: [{ code: "TOOMANYREQUESTS" }] }, "registryUrl"],
-])("a fault's status has the %s's form of an error", async (_service, body, url) => {
+])("a fault with a status responds in the error format of the %s", async (_service, body, url) => {
   simulator.faults({ endpoint: "*", status: 429 });
   const response = await send(simulator[url as "authUrl"], { target: "/v2/ns/repo/manifests/1" });
   expect(response).toMatchObject({ status: 429, json: body, headers: { "opc-request-id": expect.any(String) } });
@@ -60,7 +60,7 @@ test.each<[unknown, string]>([
   [{ endpoint: "*", contentType: "a\r\nb" }, "contentType must be"],
   [{ endpoint: "*", token: "stale" }, "token must be"],
   [{ endpoint: "*", toString: 5 }, "unknown field toString"],
-])("no fault is queued if one is malformed: %j", async (fault, reason) => {
+])("rejects all faults when one is malformed: %j", async (fault, reason) => {
   expect(() => simulator.faults({ endpoint: "*", status: 500 }, fault as Fault)).toThrow(reason);
   expect((await askRegion()).status).toBe(200);
 });

@@ -16,7 +16,7 @@ test.each([
 });
 
 test.each(["", "127.0.0.1", ":80", "::1:80", "[::1]", "127.0.0.1:65536", "http://127.0.0.1:80"])(
-  "parseAddress refuses %j",
+  "parseAddress rejects %j",
   (address) => {
     expect(() => parseAddress(address)).toThrow("not an address with a port");
   },
@@ -30,7 +30,7 @@ test.each<[string, Record<string, string | string[] | undefined>]>([
   expect((await send(simulator.registryUrl, { target: "/v2/", headers })).status).toBe(400);
 });
 
-test("a listener refuses a body of more than 1 MiB, and survives a client that leaves in the middle of one", async () => {
+test("a listener refuses a body larger than 1 MiB, and survives a client that disconnects during one", async () => {
   const body = "x".repeat(1_048_577);
   const headers = { "content-length": String(body.length) };
   expect((await send(simulator.authUrl, { method: "POST", target: "/v1/x509", headers, body })).status).toBe(400);
@@ -42,6 +42,6 @@ test("a listener refuses a body of more than 1 MiB, and survives a client that l
   expect((await send(simulator.authUrl, { target: "/v1/x509" })).status).toBe(405);
 });
 
-test("a listener that cannot listen reports why", async () => {
+test("a listener reports why it cannot listen", async () => {
   await expect(startSimulator({ control: simulator.controlUrl.host })).rejects.toMatchObject({ code: "EADDRINUSE" });
 });

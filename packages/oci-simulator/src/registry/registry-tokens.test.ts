@@ -46,7 +46,7 @@ describe("a registry token", () => {
     expect(accessIn(await scopedToken())).toBeUndefined();
   });
 
-  test("for one repository, sent as password, gets no token for more", async () => {
+  test("for one repository, sent as password, yields no token for more", async () => {
     simulator.iam({ writable: true });
     const narrow = await scopedToken("repository:ns/a:pull");
     const accessFor = async (...scopes: string[]) => accessIn(await scopedTokenFor(narrow, ...scopes));
@@ -58,20 +58,20 @@ describe("a registry token", () => {
     expect((await ask("GET", "/v2/ns/b/manifests/1", other)).status).toBe(401);
   });
 
-  test("is only for the service that the query names", async () => {
+  test("is valid only for the service in the query", async () => {
     const target = "/20180419/docker/token?service=icn.ocir.io";
     const { json } = await fetchToken(simulator, session, { draft: { target } });
     expect((await ask("GET", "/v2/", json.token, "icn.ocir.io")).status).toBe(200);
     expect((await ask("GET", "/v2/", json.token)).status).toBe(401);
   });
 
-  test("with another token's signature is refused", async () => {
+  test("is refused with another token's signature", async () => {
     const [header, claims] = (await scopedToken("repository:ns/a:pull")).split(".");
     const [, , signature] = (await scopedToken("repository:ns/a:pull")).split(".");
     expect((await ask("GET", "/v2/", `${header}.${claims}.${signature}`)).status).toBe(401);
   });
 
-  test("that was issued only for pushing pulls nothing, and one for pulling pushes nothing", async () => {
+  test("for pushing cannot pull, and one for pulling cannot push", async () => {
     simulator.iam({ writable: true });
     const pushing = await scopedToken("repository:ns/a:push");
     expect((await ask("GET", "/v2/ns/a/manifests/latest", pushing)).status).toBe(401);
@@ -80,7 +80,7 @@ describe("a registry token", () => {
     expect([status, headers["www-authenticate"]]).toEqual([401, expect.stringContaining("repository:ns/a:pull,push")]);
   });
 
-  test("for pulling is refused with 403 if a push has no grant, and an anonymous one always", async () => {
+  test("for pulling is refused with 403 when a push has no grant, and an anonymous token always", async () => {
     const uploads = "/v2/ns/a/blobs/uploads/";
     expect((await ask("POST", uploads, await scopedToken("repository:ns/a:pull"))).status).toBe(403);
     simulator.iam({ writable: true });

@@ -70,7 +70,7 @@ describe("GET /20180419/docker/token", () => {
     expect((await send(simulator.registryUrl, { method: "POST", target: TOKEN_PATH })).status).toBe(405);
   });
 
-  test("refuses a session that has ended, and the registry a token that has", async () => {
+  test("refuses an expired session, and the registry an expired token", async () => {
     const clock = createFakeClock();
     clock.jumpWall(Date.now() - clock.wallMs());
     const aging = await startSimulator({ clock, sessionLifeMs: 60_000, tokenLifeMs: 90_000 });
@@ -122,7 +122,7 @@ describe("GET /v2/<repository>/manifests/<reference>", () => {
     expect((await send(simulator.registryUrl, basicAuth)).status).toBe(401);
   });
 
-  test("refuses to write, and paths outside the API", async () => {
+  test("refuses writes, and paths outside the API", async () => {
     const headers = { authorization: `Bearer ${await tokenFor()}` };
     const put = { method: "PUT", target: "/v2/ns/repo/manifests/a", headers };
     expect((await send(simulator.registryUrl, put)).status).toBe(405);
@@ -132,7 +132,7 @@ describe("GET /v2/<repository>/manifests/<reference>", () => {
 });
 
 describe("IAM", () => {
-  test("a grant without a repository is for all others", async () => {
+  test("applies a grant without a repository to all other repositories", async () => {
     const token = await tokenFor();
     simulator.iam({ granted: false });
     simulator.iam({ granted: true, repository: "ns/repo" });
@@ -140,7 +140,7 @@ describe("IAM", () => {
     expect((await pull("ns/repo", token)).status).toBe(200);
   });
 
-  test("a session or token issued without the dynamic group never works; a new session with a new token does", async () => {
+  test("never accepts a session or token issued before the dynamic group, only a new session with a new token", async () => {
     simulator.iam({ dynamicGroup: false });
     const early = await createSession(simulator);
     const tokens = [await tokenFor(early), await tokenFor()];
@@ -154,7 +154,7 @@ describe("IAM", () => {
     expect((await pull("ns/repo", await tokenFor(await createSession(simulator)))).status).toBe(200);
   });
 
-  test("anonymous tokens pull only public repositories", async () => {
+  test("lets anonymous tokens pull only public repositories", async () => {
     simulator.iam({ repository: "ns/open", public: true });
     const { json } = await send(simulator.registryUrl, { target: TOKEN_PATH });
     const pulls = ["ns/open", "ns/oke-public-pause", "ns/repo", "ns/team/oke-public-copy"];
@@ -162,7 +162,7 @@ describe("IAM", () => {
     expect(statuses).toEqual([200, 200, 403, 403]);
   });
 
-  test("a missing repository is 404 for those who may read it, and 403 for others", async () => {
+  test("reports a missing repository as 404 to those who may read it, and as 403 to others", async () => {
     simulator.iam({ repository: "ns/none", exists: false });
     const response = await pull("ns/none", await tokenFor());
     expect([response.status, response.json.errors[0].code]).toEqual([404, "NAME_UNKNOWN"]);

@@ -27,17 +27,17 @@ describe("bundledPackages", () => {
     packages = bundledPackages(metafile);
   });
 
-  it("names each npm package whose code is used, once, sorted", () => {
+  it("lists each npm package whose code is bundled, once and sorted", () => {
     expect(packages.map(({ name }) => name)).toEqual(["@pinojs/redact", "assert-plus", "systemd-notify", "undici"]);
   });
 
-  it("reads a licence from either field, and says so where no text is there", () => {
+  it("reads a licence from either field, and reports a missing licence text", () => {
     expect(packages.map(({ licence }) => licence)).toEqual(["MIT", "MIT", "MIT", "MIT"]);
     expect(packages[1]?.licenceText).toMatch(/brings no licence text.* says: MIT\. Copyright: Mark Cavage/);
     expect(packages[3]?.licenceText).toContain("Permission is hereby granted");
   });
 
-  it("lead to a bill that tells the same for the same content, and something else for another", () => {
+  it("yields the same bill for the same content, and another serial number for other content", () => {
     const bill = billOfMaterials(amd64, RELEASE, packages);
     expect(billOfMaterials(amd64, RELEASE, packages)).toBe(bill);
     const { serialNumber, components, metadata } = JSON.parse(bill);
@@ -52,7 +52,7 @@ describe("bundledPackages", () => {
     for (const { hashes } of components.slice(2)) expect(hashes[0].content).toMatch(/^[0-9a-f]{128}$/);
   });
 
-  it("lead to licence texts with a section each, Node's and the C library's first", () => {
+  it("yields a licence section for each package, Node's and the C library's first", () => {
     const text = licenceTexts(arm64, join(CHECKOUT, "node_modules/undici"), packages);
     const titles = [...text.matchAll(/^=+\n(.+)\n=+$/gm)].map(([, title]) => title);
     expect(titles).toEqual([
