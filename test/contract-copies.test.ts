@@ -47,7 +47,7 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
   ],
 ];
 
-it.each(COPIES)("%s has the contract's names", (file, lines) => {
+it.each(COPIES)("%s has the names in the contract", (file, lines) => {
   const text = readFileSync(join(import.meta.dirname, "..", file), "utf8").split("\n");
   expect(lines.filter((line) => !text.includes(line))).toEqual([]);
 });

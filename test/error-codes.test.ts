@@ -26,13 +26,13 @@ it("codes.md explains every name once", async () => {
   ]);
 });
 
-it("a name has one meaning and one advice, also if several programs report it", () => {
+it("a name has one meaning and one fix, even when several programs report it", () => {
   const texts = Map.groupBy(NAMED, ({ name }) => name);
   const ambiguous = [...texts].filter(([, by]) => new Set(by.map(({ what, next }) => `${what}; ${next}`)).size > 1);
   expect(ambiguous.map(([name]) => name)).toEqual([]);
 });
 
-it("troubleshooting.md names only findings and codes of the catalogue in the first columns of its tables", () => {
+it("troubleshooting.md names only findings and codes in the catalogue", () => {
   const rules = Object.keys(RULES).map((code) => `kubelet-config-${code}`);
   const known = new Set([...rules, ...NAMED.map(({ name }) => name), "kubelet-config-…"]);
   const tables = readFileSync(join(DOCS, "troubleshooting.md"), "utf8")

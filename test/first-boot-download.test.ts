@@ -23,7 +23,7 @@ it.each([
   ["sh", 1, /^$/],
   ["sh", 2 * LIMIT_BYTES, /^the archive cannot be fetched: curl: \(23\)/],
   ["bash", 2 * LIMIT_BYTES, /^the archive cannot be fetched: curl: \(23\)/],
-])("fetch_from in %s bounds a body of %i bytes whose length is not announced", async (shell, bytes, why) => {
+])("fetch_from in %s limits a body of %i bytes without an announced length", async (shell, bytes, why) => {
   const work = temporaryFolder();
   writeFileSync(join(work, "curl"), OLD_CURL, { mode: 0o755 });
   const server = createServer((_request, response) => {

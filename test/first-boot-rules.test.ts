@@ -53,13 +53,13 @@ describe("ocir-broker-node.sh, like the executable,", () => {
     [[`${FLAG}-of-another=/a`], undefined],
     [[`${FLAG}=`], undefined],
     [["--v=2"], undefined],
-  ])("takes from %j the value %j", (args, value) => {
+  ])("reads from %j the value %j", (args, value) => {
     expect(flagIn(args, FLAG)).toBe(value);
     const command = 'IFS="\n"; flag_in "$1" "$(printf "%s\\n" "$2" | with_dashes)"';
     expect(run(["with_dashes", "flag_in"], command, FLAG, args.join("\n")).stdout).toBe(value ?? "");
   });
 
-  describe.skipIf(!isRoot)(`knows what is root's${isRoot ? "" : " (skipped: needs root)"}`, () => {
+  describe.skipIf(!isRoot)(`checks who can change a path${isRoot ? "" : " (skipped: needs root)"}`, () => {
     // In /run, because every folder above it belongs to root.
     let root = "";
     beforeAll(() => {
@@ -108,7 +108,7 @@ describe("ocir-broker-node.sh, like the executable,", () => {
     expect(/^lock_file=.*$/m.exec(SCRIPT)?.[0]).toBe(/^lock_file=.*$/m.exec(LOCK)?.[0]);
   });
 
-  it("installs nothing on a node that is switched off, and says how to switch it on", () => {
+  it("installs nothing on a node that is switched off, and names the command that switches it on", () => {
     const folder = temporaryFolder();
     const stages = /for stage in (.*);/.exec(shellFunction("install_all"))?.[1]?.split(" ") ?? [];
     const others = stages.filter((stage) => stage !== "check_switch").map((stage) => `${stage}() { echo ${stage}; }\n`);
@@ -125,7 +125,7 @@ describe("ocir-broker-node.sh, like the executable,", () => {
     expect(readFileSync(join(folder, "reason"), "utf8")).toContain("run ocir-broker enable");
   });
 
-  it("does not wait for the writer of a pipe in place of the kubelet's configuration, or among its files", () => {
+  it("does not wait for a pipe's writer in place of the kubelet's configuration, or among its files", () => {
     const folder = temporaryFolder();
     execFileSync("mkfifo", [join(folder, "a.yaml")]);
     /** Exit status as of grep: 0 yes, 1 no, 2 could not examine everything. */
@@ -136,7 +136,7 @@ describe("ocir-broker-node.sh, like the executable,", () => {
     expect(names(folder)).toBe(0);
   });
 
-  it("asks only its own addresses, whatever files are in the folder that it is started from", () => {
+  it("requests only its own addresses, whatever files the working directory has", () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, "http:/f/opc/v2"), { recursive: true });
     const bases = /^metadata_bases=.*$/m.exec(SCRIPT)?.[0];

@@ -11,18 +11,18 @@ const GUIDES = ["docs/install.md", "docs/install.ko.md"];
 const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
 
 describe("ocir-broker-node.sh", () => {
-  it.skipIf(!hasShellcheck)("passes shellcheck, with what it installs and the script of the DaemonSet", () => {
+  it.skipIf(!hasShellcheck)("passes shellcheck, like the scripts that it installs and the DaemonSet's", () => {
     const files = globSync(["cloud-init/**/*.sh", "packages/installer/*.sh"], { cwd: CHECKOUT });
     expect(spawnSync("shellcheck", files, { cwd: CHECKOUT, encoding: "utf8" }).stdout).toBe("");
   });
 
-  it("is of the version that it installs", () => {
+  it("has the version that it installs", () => {
     const text = readFileSync(SCRIPT, "utf8");
     expect(/^# ocir-broker-node\.sh (\S+): /m.exec(text)?.[1]).toBe(cliPackage.version);
     expect(/^release=(.*)$/m.exec(text)?.[1]).toBe(cliPackage.version);
   });
 
-  it.each(["sh", "bash"])("can be read by %s, as can the script of the DaemonSet", (shell) => {
+  it.each(["sh", "bash"])("can be parsed by %s, like the DaemonSet's script", (shell) => {
     for (const file of globSync("cloud-init/**/*.sh", { cwd: CHECKOUT }))
       execFileSync(shell, ["-n", join(CHECKOUT, file)]);
   });

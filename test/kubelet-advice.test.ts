@@ -76,7 +76,7 @@ it.each([
 it.each([
   ["in a unit", "", "Environment=A=1 KUBELET_EXTRA_ARGS=--b"],
   ["in a file of variables", "EnvironmentFile=PLACE\n", "KUBELET_EXTRA_ARGS=--a \\\n --b"],
-])("kubelet-advice changes no line whose form it does not know, %s", (_, files, text) => {
+])("kubelet-advice changes no line in an unknown form, %s", (_, files, text) => {
   const { needed, stdout } = advise(`[Service]\n${files}ExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`, text);
   expect([needed, stdout]).toEqual([["by-hand", "/c.yaml", "/bin"], expect.stringContaining("command line")]);
 });

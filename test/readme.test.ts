@@ -9,7 +9,7 @@ import { expectTables } from "./documentation/generated-table.ts";
 const ROOT = join(import.meta.dirname, "..");
 const CONFIGURATION = join(ROOT, "docs/reference/configuration.md");
 
-it("docs/dependencies.md says of every dependency what it is for", () => {
+it("docs/dependencies.md states the purpose of every dependency", () => {
   const page = readFileSync(join(ROOT, "docs/dependencies.md"), "utf8");
   const packages = globSync("packages/*/package.json", { cwd: ROOT }).map((path) => readPackage(join(ROOT, path)));
   const names = [rootPackage as Package, ...packages].flatMap((each) =>
@@ -19,7 +19,7 @@ it("docs/dependencies.md says of every dependency what it is for", () => {
   expect([...ofOthers].filter((name) => !page.includes(name))).toEqual([]);
 });
 
-it("docs/reference/configuration.md has the schema's table", async () => {
+it("docs/reference/configuration.md has the table of the schema", async () => {
   const rows = describeConfigKeys().map(({ section, key, default: value, description, isLive }) => {
     const shown = value === undefined ? "" : `\`${JSON.stringify(value)}\``;
     return `| \`${section}.${key}\` | ${shown} | ${description} | ${isLive ? "reload" : "restart"} |`;

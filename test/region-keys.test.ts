@@ -3,7 +3,7 @@ import { REGION_KEYS } from "@ocir-broker/kubelet-config/matching/region-keys";
 import { Region } from "oci-common";
 import { expect, it } from "vitest";
 
-it("REGION_KEYS has the commercial regions of oci-common", () => {
+it("REGION_KEYS contains the commercial regions of oci-common", () => {
   const theirs = Region.values().filter(({ realm }) => realm.realmId === "oc1");
   expect([...REGION_KEYS].toSorted()).toEqual(
     theirs.map(({ regionId, regionCode }) => [regionId, regionCode]).toSorted(),

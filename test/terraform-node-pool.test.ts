@@ -66,7 +66,7 @@ describe.skipIf(lack !== "")(`terraform-node-pool.tf${lack}`, () => {
     expect(run("fmt", "-check", "-diff", EXAMPLE)).toBe("");
   });
 
-  it("gives nodes the script without settings, and their compartment's images, by default", () => {
+  it("gives nodes the script without settings, and access to their compartment's images, by default", () => {
     const planned = plan({});
     expect(settingsIn(planned)).toEqual([
       "KUBELET_EXTRA_ARGS=",

@@ -32,12 +32,12 @@ it.skipIf(!hasActionlint)(
 );
 
 describe.each(WORKFLOWS)("%s", (path) => {
-  it("pins every action by commit, and says which version it is", () => {
+  it("pins every action by commit, with its version", () => {
     const used = [...read(path).matchAll(/uses: (.*)/g)].map(([, action]) => action);
     expect(used.filter((action) => !/^actions\/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(action ?? ""))).toEqual([]);
   });
 
-  it("calls scripts that exist", () => {
+  it("calls only scripts that exist", () => {
     const runs = jobsOf(path).flatMap(([, { steps }]) => steps.flatMap(({ run }) => run ?? []));
     const scripts = runs.flatMap((run) => run.match(/\.ci\/[\w-]+/g) ?? []);
     for (const script of scripts) accessSync(join(CHECKOUT, script), constants.X_OK);
@@ -45,7 +45,7 @@ describe.each(WORKFLOWS)("%s", (path) => {
     expect(commands.filter((name) => !(name in rootPackage.scripts))).toEqual([]);
   });
 
-  it("may write only in the job that publishes, which builds nothing", () => {
+  it("has write access only in the job that publishes, which builds nothing", () => {
     const { permissions } = parse(read(path)) as Workflow;
     expect(Object.values(permissions).filter((right) => right !== "read")).toEqual([]);
     const writers = jobsOf(path).filter(([, job]) => Object.values(job.permissions ?? {}).includes("write"));

@@ -127,7 +127,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     await until("an Event says why", isSaid).catch(async () => expect(await said()).toEqual([message]));
   }
 
-  it("gives the kubelet its flags, and a private pod its image", async () => {
+  it("sets the kubelet's flags, after which a private pod pulls its image", async () => {
     await node.api.createPod("private", `${REGISTRY_HOST}/acme/private:1`);
     await pods.untilFailed("private");
     const startedAtMs = performance.now();
@@ -191,7 +191,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     expect(result).toMatch(/Phase:\s+Succeeded/);
   });
 
-  it("shows a failed upgrade on the node, which pulls as before", async () => {
+  it("reports a failed upgrade on the Node, which pulls as before", async () => {
     node.root.write(BROKER_CONFIG, "log: {level: loud}\n");
     await upgrade("kubelet.restart=never");
     await untilFailed(/^the configuration has errors: .*log\.level.*Fix the reason, then delete the pod/s);
@@ -214,13 +214,13 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     await node.api.request("PATCH", NODE, cordon(null));
   });
 
-  it("ends a failed upgrade by a rollback", async () => {
+  it("recovers from a failed upgrade by a rollback", async () => {
     node.root.write(BROKER_CONFIG, "log: {level: info}\n");
     await helm("rollback");
     await untilInstalled();
   });
 
-  it("shows a kubelet that does not start again, and uncordons its node after the repair", async () => {
+  it("reports a kubelet that does not restart, and uncordons its node after the repair", async () => {
     const before = await pods.containers();
     const broken = "/etc/systemd/system/kubelet.service.d/broken.conf";
     node.root.write(broken, "[Service]\nExecStartPre=/bin/false\n");
@@ -238,7 +238,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     expect(await pods.containers()).toEqual(before);
   });
 
-  it("is rolled back without an installation, and no pod is disturbed", async () => {
+  it("rolls back without an installation, and disturbs no pod", async () => {
     const before = await pods.containers();
     await helm("rollback");
     await untilInstalled();
@@ -250,7 +250,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     expect(await pods.containers()).toEqual(before);
   });
 
-  it("is uninstalled, and the node continues to pull private images", async () => {
+  it("leaves a node that continues to pull private images after an uninstall", async () => {
     await helm("uninstall", "--wait");
     const ofDaemonSet = `${PODS}?labelSelector=app.kubernetes.io%2Fname%3Docir-broker`;
     const isGone = async () => (await get<V1PodList>(ofDaemonSet)).items.length === 0;

@@ -36,12 +36,12 @@ describeCluster("a real Kubernetes", (minor) => {
 
   const image = (repository: string, host = REGISTRY_HOST) => `${host}/acme/${repository}:1`;
 
-  it("cannot pull a private image without us: ErrImagePull, then ImagePullBackOff", async () => {
+  it("cannot pull a private image without ocir-broker: ErrImagePull, then ImagePullBackOff", async () => {
     await node.api.createPod("private", image("private"));
     await untilDenied("private");
   });
 
-  it("runs the same pod once the cloud-init script has installed us, with no imagePullSecrets", async () => {
+  it("runs the same pod once the cloud-init script has installed ocir-broker, with no imagePullSecrets", async () => {
     const run = await node.install(archives.good);
     expect([run.exitCode, run.stderr]).toEqual([0, expect.stringContaining("installed: the kubelet gets its flags")]);
     await pods.untilRunning(["private"]);
@@ -77,7 +77,7 @@ describeCluster("a real Kubernetes", (minor) => {
     },
   );
 
-  it("runs a pod with a wrong imagePullSecret all the same", async () => {
+  it("runs a pod despite a wrong imagePullSecret", async () => {
     const auths = { [REGISTRY_HOST]: { username: "acme/somebody", password: "left long ago" } };
     await node.api.request("POST", "/api/v1/namespaces/default/secrets", {
       metadata: { name: "wrong" },
@@ -88,7 +88,7 @@ describeCluster("a real Kubernetes", (minor) => {
     await pods.untilRunning(["wrong-secret"]);
   });
 
-  it("runs a pod with a public image, with a token that the policy gives no rights", async () => {
+  it("runs a pod with a public image when the policy grants its token nothing", async () => {
     await node.control("/iam", { repository: "acme/open", public: true, granted: false });
     await node.api.createPod("public", image("open"));
     await pods.untilRunning(["public"]);
@@ -102,7 +102,7 @@ describeCluster("a real Kubernetes", (minor) => {
     expect(since(before, await durations()).calls).toBe(0);
   });
 
-  it("runs a pod at the kubelet's next try after its policy is there", async () => {
+  it("runs a pod at the kubelet's next retry after the policy is granted", async () => {
     await node.control("/iam", { repository: "acme/late", granted: false });
     await node.api.createPod("late", image("late"));
     await pods.untilFailed("late", "not authorized", "Error: ImagePullBackOff");
@@ -145,7 +145,7 @@ describeCluster("a real Kubernetes", (minor) => {
     await node.root.run("systemctl", ["daemon-reload"]);
   });
 
-  it("leaves running pods alone when it is removed; the next private pull is denied as before", async () => {
+  it("keeps running pods after a removal, and is denied the next private pull as before", async () => {
     const before = await pods.containers();
     await node.root.run(UNINSTALL);
     await node.restartKubelet();

@@ -97,7 +97,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     await inBoth((pods) => pods.removeGroup("others"));
   });
 
-  it("asks for a right to an image that is on the node already, since 1.35", async () => {
+  it("checks the right to an image that is already on the node, since 1.35", async () => {
     const container = { name: "main", image: image("shop"), imagePullPolicy: "IfNotPresent" };
     await start(depot, "present", image("shop"), { ...PULLER, containers: [container] });
     if (minor >= 35) await depot.untilFailed("present-0", "not authorized");
@@ -116,7 +116,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     expect(await inBoth((pods) => pods.failures("disturbed-"))).toEqual([[], []]);
   });
 
-  it("gives a service account that was deleted and created again nothing of the old one", async () => {
+  it("shares nothing of a deleted service account with a new one of the same name", async () => {
     await node.api.request("DELETE", `${namespacePath("shop")}/serviceaccounts/puller`);
     await createServiceAccount(node, "shop", "puller");
     await node.control("/faults", { endpoint: "cluster.tokenExchange", status: 403 });

@@ -12,7 +12,7 @@ printf '%s\\n' nothing /config /bin >"$OCIR_BROKER_KUBELET_NEED"
 it.each([
   [undefined, "running 1.2.3 audience="],
   ["ocir", "running 1.2.3 audience=ocir"],
-])("the image's script gets the version and the audience %j", async (serviceAccounts, line) => {
+])("the image's script receives the version and the audience %j", async (serviceAccounts, line) => {
   const image = temporaryFolder();
   for (const folder of ["ocir-broker", "status"]) mkdirSync(join(image, folder));
   writeFileSync(join(image, "ocir-broker/SHA256SUMS"), "0  ocir-broker-1.2.3-linux-amd64.tar.gz\n");

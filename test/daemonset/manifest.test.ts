@@ -8,14 +8,14 @@ import { errorsOf } from "./kubernetes-schema.ts";
 import { daemonSet, type KubernetesObject, lease, objectOf, readManifest } from "./manifest.ts";
 
 describe("cloud-init/daemonset/daemonset.yaml", () => {
-  it("is valid for Kubernetes, which knows each field", () => {
+  it("is valid for Kubernetes, with known fields only", () => {
     expect(errorsOf(readManifest())).toEqual([]);
     const misspelt = structuredClone(objectOf<{ spec: { template: { spec: object } } }>("DaemonSet"));
     misspelt.spec.template.spec = { ...misspelt.spec.template.spec, hostPid: true };
     expect(errorsOf([misspelt as never])).toEqual([expect.stringContaining("hostPid")]);
   });
 
-  it("grants its node, Events, and one Lease, and nothing else", () => {
+  it("grants access to Nodes, Events and one Lease only", () => {
     const rules = readManifest().flatMap((object) => ("rules" in object ? [object.rules] : []));
     expect(rules).toEqual([
       [{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "patch"] }],
@@ -32,7 +32,7 @@ describe("cloud-init/daemonset/daemonset.yaml", () => {
     expect(objectOf<KubernetesObject>("ServiceAccount")).toMatchObject({ automountServiceAccountToken: false });
   });
 
-  it("restricts this account, and no other, by a policy that denies when it fails", () => {
+  it("restricts only its own account, by a policy that denies on failure", () => {
     const { metadata, spec } = objectOf<IValidatingAdmissionPolicy>("ValidatingAdmissionPolicy");
     const { namespace, name } = objectOf<KubernetesObject>("ServiceAccount").metadata;
     expect([spec?.failurePolicy, spec?.matchConditions]).toEqual([
@@ -45,11 +45,11 @@ describe("cloud-init/daemonset/daemonset.yaml", () => {
     });
   });
 
-  it("names no holder of the Lease, so that applying it again does not change the holder", () => {
+  it("sets no Lease holder, so applying it again keeps the holder", () => {
     expect(lease().spec).toBeUndefined();
   });
 
-  it("evicts nobody and waits for an installation that has begun", () => {
+  it("evicts no pod, and lets a started installation finish", () => {
     const pod = daemonSet().spec?.template.spec;
     const priority = objectOf<{ metadata: { name: string }; preemptionPolicy: string }>("PriorityClass");
     expect([pod?.priorityClassName, priority.preemptionPolicy]).toEqual([priority.metadata.name, "Never"]);

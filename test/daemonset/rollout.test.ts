@@ -156,7 +156,7 @@ const annotationsOf = (node: string) => api.nodes.get(node).metadata.annotations
 const installedWith = (kubelet: KubeletState) => ({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": kubelet });
 
 describe("a rollout", () => {
-  it("installs on one node after the other when all start at once, and shows it on each Node", async () => {
+  it("installs on one node at a time when all start at once, and reports it on each Node", async () => {
     const started = ["a", "b", "c"].map((node) =>
       startPod(node, { result: () => setImmediate({ ok: true as const, kubelet: RESTART }) }),
     );
@@ -182,7 +182,7 @@ describe("a rollout", () => {
   it.each([
     ["this node is cordoned", true, {}],
     ["ocir-broker is switched off on this node", false, { isDisabled: true }],
-  ])("skips a node if %s, and leaves the Lease to others, until it is not", async (reason, isCordoned, setup) => {
+  ])("skips a node when %s, and leaves the Lease to others until that ends", async (reason, isCordoned, setup) => {
     const { promise, resolve } = Promise.withResolvers<InstallResult>();
     const b = startPod("b", { result: () => promise });
     await until(() => steps.includes("b begins"));
@@ -205,7 +205,7 @@ describe("a rollout", () => {
   it.each<[string, PodSetup]>([
     ["while it installs", {}],
     ["before a pod that has nothing to install", { earlier: "ready" }],
-  ])("does not uncordon a node that an administrator has cordoned %s", async (_, setup) => {
+  ])("does not uncordon a node that an administrator cordoned %s", async (_, setup) => {
     if (setup.earlier) api.cordon("a", true);
     await startPod("a", {
       ...setup,
@@ -225,7 +225,7 @@ describe("a rollout", () => {
       await until(() => api.events.length > 0);
     });
 
-    it("until it is repaired, which the pod notices", async () => {
+    it("until the node is repaired", async () => {
       expect([labelOf("a"), a.isReady, api.lease.spec.holderIdentity]).toEqual(["failed", false, "a"]);
       expect(annotationsOf("a")["ocir-broker/reason"]).toBe("the configuration has errors: log.level");
       expect(api.events[0]).toMatchObject({
@@ -243,13 +243,13 @@ describe("a rollout", () => {
       expect([labelOf("a"), annotationsOf("a")["ocir-broker/reason"]]).toEqual(["installed", undefined]);
     });
 
-    it("until it is cordoned", async () => {
+    it("until the node is cordoned", async () => {
       api.cordon("a", true);
       await startPod("b").ended;
       expect(labelOf("b")).toBe("installed");
     });
 
-    it("even without its pod, until the Lease has expired", async () => {
+    it("also without the node's pod, until the Lease expires", async () => {
       await a.terminate();
       expect(api.lease.spec.holderIdentity).toBe("a");
       const fromSeconds = nowSeconds;
@@ -259,7 +259,7 @@ describe("a rollout", () => {
       expect(b.said).toContain(`a has not renewed the Lease for ${LEASE_SECONDS} s: this node takes it`);
     });
 
-    it("even if its pod is deleted just when its retry is due", async () => {
+    it("also when its pod is deleted just when the retry is due", async () => {
       // Read in each round, between the check for the deletion and the retry.
       Object.defineProperty(a, "isDisabled", {
         get() {
@@ -271,7 +271,7 @@ describe("a rollout", () => {
       expect([steps, api.lease.spec.holderIdentity]).toEqual([["a begins", "a ends"], "a"]);
     });
 
-    it("but not if the version that it had, which an earlier pod has completed, is installed again", async () => {
+    it("but not when the version that an earlier pod completed is installed again", async () => {
       await a.terminate();
       const next = startPod("a", { earlier: "needs-restart" });
       await next.ended;
@@ -280,7 +280,7 @@ describe("a rollout", () => {
       expect(api.lease.spec).toEqual({});
     });
 
-    it("but not if it is cordoned while its pod is away", async () => {
+    it("but not when the node is cordoned while its pod is away", async () => {
       await a.terminate();
       api.cordon("a", true);
       const next = startPod("a");
@@ -289,7 +289,7 @@ describe("a rollout", () => {
     });
   });
 
-  it("ends what it has begun when its pod is deleted, and releases the Lease", async () => {
+  it("finishes a started installation when its pod is deleted, and releases the Lease", async () => {
     const pod: TestPod = startPod("a", {
       async result() {
         void pod.terminate();
@@ -300,7 +300,7 @@ describe("a rollout", () => {
     expect([labelOf("a"), api.lease.spec]).toEqual(["installed", {}]);
   });
 
-  it("begins nothing after its pod is deleted", async () => {
+  it("starts no installation after its pod is deleted", async () => {
     const a = startPod("a", { result: () => BROKEN });
     await until(() => api.events.length > 0);
     const b = startPod("b");
@@ -309,7 +309,7 @@ describe("a rollout", () => {
     expect(steps).not.toContain("b begins");
   });
 
-  it("ends what it has begun while the API server is away, and begins nothing", async () => {
+  it("finishes a started installation while the API server is unreachable, and starts none", async () => {
     const a: TestPod = startPod("a", {
       async result() {
         await api.stop();
@@ -324,7 +324,7 @@ describe("a rollout", () => {
     expect([labelOf("a"), api.lease.spec]).toEqual(["installed", {}]);
   });
 
-  it("reports a refused token, and never shows it", async () => {
+  it("reports a refused token without printing it", async () => {
     const tokenFile = join(temporaryFolder(), "token");
     writeFileSync(tokenFile, "outdated-token");
     const pod = startPod("a", { tokenFile });
@@ -340,7 +340,7 @@ describe("a restart of the kubelet", () => {
 
   const installed = (kubelet: KubeletNeed) => () => ({ ok: true as const, kubelet });
 
-  it("cordons, waits for pods that start but not for those that cannot pull, and uncordons when the node is Ready", async () => {
+  it("cordons, waits for starting pods but not for those that cannot pull, and uncordons when the node is Ready", async () => {
     const waiting = (reason: string) => ({
       metadata: { namespace: "default", name: reason },
       status: { containerStatuses: [{ state: { waiting: { reason } } }] },
@@ -361,7 +361,7 @@ describe("a restart of the kubelet", () => {
     expect(annotationsOf("a")).toEqual(installedWith("ready"));
   });
 
-  it("lets other nodes go first while pods keep starting", async () => {
+  it("yields to other nodes while pods keep starting", async () => {
     api.pods = [{ metadata: { name: "p" }, status: {} }];
     const a = startPod("a", { result: installed(RESTART), kubelet: {} });
     await says(a, "other nodes go first");
@@ -388,7 +388,7 @@ describe("a restart of the kubelet", () => {
     ["sends no heartbeat", FLAGS, { restart: sendsNoHeartbeat }, RESTORES, "not Ready", true],
     ["does not start", RESTART, { restart: failsToStart }, "a restarts", "; it stays cordoned", true],
     ["ignores the flags", FLAGS, { need: async () => FLAGS }, RESTORES, "does not use", undefined],
-  ] as const)("takes its flags back and fails if the kubelet %s", async (_, need, kubelet, step, reason, cordoned) => {
+  ] as const)("reverts its flags and fails when the kubelet %s", async (_, need, kubelet, step, reason, cordoned) => {
     const pod = startPod("a", { result: installed(need), kubelet });
     await until(() => api.events.length > 0);
     expect(pod.said.join("\n")).toContain("ERROR: ");
@@ -404,7 +404,7 @@ describe("a restart of the kubelet", () => {
     await startPod("b").ended;
   });
 
-  it("takes its flags back and restarts it again while the API server is away", async () => {
+  it("reverts its flags and restarts the kubelet again while the API server is unreachable", async () => {
     const port = new URL(api.url()).port;
     let restarts = 0;
     const pod = startPod("a", {
@@ -428,7 +428,7 @@ describe("a restart of the kubelet", () => {
     expect([pod.isReady, api.nodes.get("a").spec]).toEqual([false, {}]);
   });
 
-  it("uncordons a node that an earlier pod has cordoned for it", async () => {
+  it("uncordons a node that an earlier pod cordoned", async () => {
     api.pods = [{ metadata: { name: "p" }, status: {} }];
     const killed = startPod("a", { result: installed(RESTART), kubelet: {} });
     await says(killed, "cordoned: ");
@@ -443,7 +443,7 @@ describe("a restart of the kubelet", () => {
     ["", { kind: "by-hand" }],
     ["restart\n/config.yaml\n", { kind: "by-hand" }],
     ["nothing\n/config.yaml\n/bin\n", NOTHING],
-  ])("reads %j of kubelet-advice", async (text, need) => {
+  ])("parses %j from kubelet-advice", async (text, need) => {
     expect(parseKubeletNeed(text)).toEqual(need);
     await startPod("a", { result: installed(parseKubeletNeed(text)), kubelet: {} }).ended;
     expect(annotationsOf("a")["ocir-broker/kubelet"]).toBe(need.kind === "nothing" ? "ready" : "needs-flags");
@@ -460,7 +460,7 @@ describe("parseSettings", () => {
     [{ NODE: "" }, "OCIR_BROKER_NODE is not set: apply the whole manifest"],
     [{ LEASE_SECONDS: "29" }, "OCIR_BROKER_LEASE_SECONDS is 29, but must be a whole number from 30 on"],
     [{ KUBELET_RESTART: "now" }, "OCIR_BROKER_KUBELET_RESTART is now, but must be whenIdle or never"],
-  ])("refuses %j", (values, message) => {
+  ])("rejects %j", (values, message) => {
     expect(parseSettings(environment(good))).toMatchObject({ leaseSeconds: 900, kubeletRestart: "never" });
     expect(() => parseSettings(environment({ ...good, ...values }))).toThrow(message);
   });
@@ -469,7 +469,7 @@ describe("parseSettings", () => {
     [{}, undefined],
     [{ SERVICE_ACCOUNTS: "" }, undefined],
     [{ SERVICE_ACCOUNTS: "ocir" }, "ocir"],
-  ])("takes from %j the audience %j", (values, audience) => {
+  ])("reads from %j the audience %j", (values, audience) => {
     expect(parseSettings(environment({ ...good, ...values })).serviceAccounts).toBe(audience);
   });
 });

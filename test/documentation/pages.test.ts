@@ -19,7 +19,7 @@ function errorsOf(page: string, text?: string): string[] {
 }
 
 describe("the pages", () => {
-  it("are found", () => {
+  it("include those of the root, docs and cloud-init", () => {
     expect(PAGES).toEqual(
       expect.arrayContaining(["README.md", "docs/decisions/0004-late-iam.md", "cloud-init/README.md"]),
     );
@@ -29,12 +29,12 @@ describe("the pages", () => {
     expect(errorsOf(page)).toEqual([]);
   });
 
-  it.each(PAGES)("%s: no command uses a name in /tmp that another user can take first", (page) => {
+  it.each(PAGES)("%s: no command uses a name in /tmp that another user can create first", (page) => {
     const lines = documentedCommands(page).flatMap(({ text, marked }) => [text, ...marked.map(({ line }) => line)]);
     expect(lines.filter((line) => /\/tmp\//.test(line))).toEqual([]);
   });
 
-  it("are run: each of their stages is a system test's", () => {
+  it("use only stages that a system test runs", () => {
     const tests = globSync("test/system/*.test.ts", { cwd: CHECKOUT }).map((path) => readPage(path));
     const stages = new Set(PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ stage }) => stage ?? []));
     expect(stages.size).toBe(6);
@@ -71,7 +71,7 @@ describe("documentedCommands", () => {
     expect(errorsOf("x.md", known)).not.toEqual([]);
   });
 
-  it("every mark is on some page", () => {
+  it("uses every mark on some page", () => {
     const used = new Set(
       PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ marked }) => marked.map(({ mark }) => mark)),
     );

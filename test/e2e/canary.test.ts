@@ -4,7 +4,7 @@ import { identityLines } from "@ocir-broker/oci-simulator/for-tests";
 import { expect, it } from "vitest";
 import { responseOf, setStage } from "./stage.ts";
 
-it("no token, key, certificate or signature is seen in log, metrics, status, errors or the process list", async () => {
+it("no token, key, certificate or signature appears in log, metrics, status, errors or the process list", async () => {
   const { simulator, daemon, config, call } = await setStage({
     daemon: { logLevel: "trace", deadline: "2s", serviceAccounts: {} },
   });

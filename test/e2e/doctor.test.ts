@@ -55,7 +55,7 @@ interface Finding {
 const findingsOf = ({ stdout }: Run): Finding[] => (JSON.parse(stdout) as { findings: Finding[] }).findings;
 
 describe("ocir-broker doctor", () => {
-  test("finds a healthy node all green", async () => {
+  test("reports a healthy node as well", async () => {
     const examined = await doctor(IMAGE, "--output", "json");
     expect(findingsOf(examined).filter(({ verdict }) => verdict !== "ok")).toEqual([]);
     expect(examined.exitCode).toBe(0);
@@ -64,7 +64,7 @@ describe("ocir-broker doctor", () => {
     expect(text.stdout).toMatch(/\nAll is well\.\n$/);
   });
 
-  test("ends in time when nothing answers, and says what it could not check", async () => {
+  test("finishes in time when nothing responds, and lists what it could not check", async () => {
     simulator.faults({ endpoint: "*", hang: "before-headers" });
     const examined = await doctor(IMAGE, "--output", "json");
     expect(examined.exitCode).toBe(1);
@@ -95,7 +95,7 @@ describe("ocir-broker doctor", () => {
 });
 
 describe("ocir-broker status", () => {
-  test("shows session and registry host, also again and again with --watch", async () => {
+  test("shows session and registry host, and repeats them with --watch", async () => {
     const table = await status();
     expect(table).toMatchObject({ exitCode: 0, stderr: "" });
     expect(table.stdout).toMatch(

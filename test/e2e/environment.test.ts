@@ -5,7 +5,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
 
-it("a command by hand keeps the variables that it reads, and obeys none of Node's and OpenSSL's", () => {
+it("a command keeps the variables that it reads, and ignores those of Node and OpenSSL", () => {
   const directory = temporaryFolder();
   const neverWritten = join(directory, "openssl.cnf");
   execFileSync("mkfifo", [neverWritten]);

@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
 import { responseOf, setStage } from "./stage.ts";
 
-it("a log that no disk takes costs lines, not pulls, and the daemon ends when it is told to", async () => {
+it("a full disk loses log lines but no pulls, and the daemon still stops on SIGTERM", async () => {
   const { call, config, daemon } = await setStage({ daemon: { logLevel: "trace" } });
   await daemon.stop();
   const full = openSync("/dev/full", "w");

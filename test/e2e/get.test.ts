@@ -10,7 +10,7 @@ const [HOST] = REGISTRY_HOSTS as [string];
 const IMAGE = `${HOST}/acme/app:1.2`;
 
 describe("ocir-broker get", () => {
-  it("prints what the daemon answers, where there is one", async () => {
+  it("prints the daemon's response when a daemon runs", async () => {
     const stage = await setStageWithoutDaemon();
     const daemon = await startDaemon(stage.config);
     onTestFinished(() => daemon.stop());
@@ -19,7 +19,7 @@ describe("ocir-broker get", () => {
     expect(stage.simulator.requests()["registry.token"]).toBe(1);
   });
 
-  it("prints the bare password for a login", async () => {
+  it("prints only the password with --output password", async () => {
     const stage = await setStageWithoutDaemon();
     const { exitCode, stdout } = await stage.get(["--output", "password", IMAGE]);
     expect(exitCode).toBe(0);
@@ -27,7 +27,7 @@ describe("ocir-broker get", () => {
     expect(claimsOf(stdout.toString()).exp).toBeGreaterThan(0);
   });
 
-  it("reads a request from stdin, and answers in its version", async () => {
+  it("reads a request from stdin, and responds in its version", async () => {
     const stage = await setStageWithoutDaemon();
     const apiVersion = "credentialprovider.kubelet.k8s.io/v1beta1";
     const request = { kind: "CredentialProviderRequest", apiVersion, image: `${HOST}/acme/app` };
@@ -35,7 +35,7 @@ describe("ocir-broker get", () => {
     expect([responseOf(result).apiVersion, result.stderr]).toEqual([apiVersion, ""]);
   });
 
-  it("goes on waiting between two tries, while nothing but a timer is left", async () => {
+  it("keeps waiting between two attempts when only a timer is pending", async () => {
     const stage = await setStageWithoutDaemon();
     stage.simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 1, times: 1 });
     const result = await stage.get([IMAGE]);
@@ -44,7 +44,7 @@ describe("ocir-broker get", () => {
   });
 
   const unhidden = cannotHideNames ? " (skipped: not root)" : "";
-  it.skipIf(cannotHideNames)(`ends with one line while the look-up of a name hangs${unhidden}`, async () => {
+  it.skipIf(cannotHideNames)(`exits with one line when a name lookup hangs${unhidden}`, async () => {
     const stage = await setStageWithoutDaemon({ deadline: "2s" });
     const config = JSON.parse(readFileSync(stage.config.path, "utf8"));
     writeFileSync(stage.config.path, JSON.stringify({ ...config, auth: { endpoint: "https://auth.test" } }));
@@ -62,14 +62,14 @@ describe("ocir-broker get", () => {
     ["a file that is not there", ["--config", "/nowhere.yaml", IMAGE], "", 1, "config-unreadable"],
     ["a request on stdin that is too large", [], "x".repeat(256 * 1024 + 1), 1, "body-too-large"],
     ["a person who forgot the image", [], "", 2, "usage-invalid: no image is given, and standard input has no request"],
-  ])("ends with one line for %s", async (_what, args, stdin, exitCode, code) => {
+  ])("exits with one line for %s", async (_what, args, stdin, exitCode, code) => {
     const stage = await setStageWithoutDaemon();
     const result = await stage.get(args, stdin);
     expect(result).toMatchObject({ exitCode, stdout: Buffer.alloc(0) });
     expect(result.stderr).toMatch(new RegExp(`^ocir-broker: ${code}[:;] [ -~]+\n$`));
   });
 
-  it("ends with one line and 1 when nobody reads what it prints", async () => {
+  it("exits with 1 and one line when its output cannot be written", async () => {
     const stage = await setStageWithoutDaemon();
     const { exitCode, stderr } = await callCredentialProvider({
       path: "/bin/sh",
@@ -81,7 +81,7 @@ describe("ocir-broker get", () => {
   });
 
   const lacking = process.getuid?.() === 0 ? "" : ", skipped: not root";
-  it.skipIf(lacking !== "")(`tells another user that only root may ask${lacking}`, async () => {
+  it.skipIf(lacking !== "")(`reports socket-denied to users other than root${lacking}`, async () => {
     const stage = await setStageWithoutDaemon();
     const daemon = await startDaemon(stage.config);
     onTestFinished(() => daemon.stop());

@@ -14,7 +14,7 @@ const digestOf = async ({ run }: RealRegistryStage, name: string, ...options: st
 const saidBy = (failing: Promise<unknown>): Promise<string> => failing.then(() => "", String);
 
 describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
-  it("push an image and pull it with what docker-credential-ocir says", async () => {
+  it("push an image and pull it with the credentials of docker-credential-ocir", async () => {
     const stage = await setRealRegistryStage();
     const { run, registryHost, image, directory, simulator } = stage;
     const name = `${registryHost}/acme/shop/web:1`;
@@ -26,7 +26,7 @@ describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
     expect(simulator.requests()).toMatchObject({ "registry.token": 1, "auth.x509": 1, "registry.anonymousToken": 0 });
   });
 
-  it("go on without credentials where the registry is none of ours", async () => {
+  it("continue without credentials when the registry is not ours", async () => {
     const stage = await setRealRegistryStage();
     const { simulator, registryHost, foreignHost, image } = stage;
     await push(stage, `${registryHost}/acme/public:1`);
@@ -38,7 +38,7 @@ describe.skipIf(lack !== "")(`skopeo and docker-registry${lack}`, () => {
     expect(after["registry.basicToken"]).toBe(before["registry.basicToken"]);
   });
 
-  it("show the broker's own line where it has no token", async () => {
+  it("print the broker's error line when it has no token", async () => {
     const stage = await setRealRegistryStage({ deadline: "1s" });
     stage.simulator.faults({ endpoint: "auth.x509", status: 401 });
     expect(await saidBy(digestOf(stage, `${stage.registryHost}/acme/app:1`))).toMatch(

@@ -23,7 +23,7 @@ function call({ credentialsSocket }: DaemonConfig) {
   return callCredentialProvider({ path: SHIM, env, image: `${HOST}/acme/app` });
 }
 
-it("pulls go on where the configuration has errors: the rest of it is in force, and the log names each", async () => {
+it("pulls continue when the configuration has errors: valid settings apply, and the log names each error", async () => {
   const config = configured();
   const text = readFileSync(config.path, "utf8");
   writeFileSync(config.path, text.replace('"level":"info"', '"level":"loud","colour":"red"'));
@@ -33,7 +33,7 @@ it("pulls go on where the configuration has errors: the rest of it is in force, 
   expect(daemon.output()).toMatch(/"level":"error".*log\.level: must be .*log\.colour: unknown key/);
 });
 
-it("a reload asked for while the daemon starts is done once it is up", async () => {
+it("a reload requested while the daemon starts happens once it is ready", async () => {
   const config = configured();
   const next = join(dirname(config.path), "next.yaml");
   writeFileSync(next, readFileSync(config.path, "utf8").replace('"level":"info"', '"level":"debug"'));
@@ -51,7 +51,7 @@ it("a reload asked for while the daemon starts is done once it is up", async () 
   expect(responseOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
 });
 
-it("loads no code that NODE_OPTIONS names", async () => {
+it("ocir-broker loads no code that NODE_OPTIONS names", async () => {
   const directory = temporaryFolder();
   const [code, mark] = [join(directory, "code.cjs"), join(directory, "loaded")];
   writeFileSync(code, `require("node:fs").writeFileSync(${JSON.stringify(mark)}, "")`);
@@ -60,7 +60,7 @@ it("loads no code that NODE_OPTIONS names", async () => {
   expect(existsSync(mark)).toBe(false);
 });
 
-it("has no debugger that SIGUSR1 would open", async () => {
+it("the daemon opens no debugger on SIGUSR1", async () => {
   const config = configured();
   const daemon = await startDaemon(config);
   onTestFinished(() => daemon.stop());

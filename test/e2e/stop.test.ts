@@ -3,9 +3,9 @@ import { BROKER } from "../daemon.ts";
 import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
 import { setStage } from "./stage.ts";
 
-describe("a daemon that is told to stop", () => {
+describe("a daemon that receives SIGTERM", () => {
   const skipped = cannotHideNames ? " (skipped: not root)" : "";
-  it.skipIf(cannotHideNames)(`ends, while the look-up of a name hangs${skipped}`, async () => {
+  it.skipIf(cannotHideNames)(`stops while a name lookup hangs${skipped}`, async () => {
     const nameserver = await startSilentNameserver();
     const { daemon } = await setStage({
       broker: nameserver.around(BROKER),

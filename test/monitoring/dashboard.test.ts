@@ -45,7 +45,7 @@ const used = new Set(
 );
 
 describe("ocir-broker.dashboard.json", () => {
-  it("has an identity, the classic schema, a choice of data source and node, and panels with ids of their own", () => {
+  it("has an identity, the classic schema, a choice of data source and node, and panels with unique ids", () => {
     expect(uid).toBe("ocir-broker");
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     expect(schemaVersion).toBeGreaterThanOrEqual(41);
@@ -55,7 +55,7 @@ describe("ocir-broker.dashboard.json", () => {
     ]);
   });
 
-  it("explains every panel, and asks the chosen data source about the chosen nodes", () => {
+  it("explains every panel, and queries the chosen data source for the chosen nodes", () => {
     for (const { title, description, datasource, targets = [] } of drawn) {
       expect(description, title).toMatch(/\.$/);
       expect(datasource, title).toEqual({ type: "prometheus", uid: `\${datasource}` });
@@ -72,7 +72,7 @@ describe("ocir-broker.dashboard.json", () => {
     expect([...used].sort()).toEqual([...documented.keys()].sort());
   });
 
-  it.skipIf(!hasPromtool)(`asks in PromQL that promtool understands${promtoolNote}`, () => {
+  it.skipIf(!hasPromtool)(`uses PromQL that promtool accepts${promtoolNote}`, () => {
     const rules = queries.map((query, index) => ({
       record: `panel:${index}`,
       expr: query.replaceAll("$__rate_interval", "1m").replaceAll("$__range", "1h"),
@@ -85,7 +85,7 @@ describe("ocir-broker.dashboard.json", () => {
     expect(status).toBe(0);
   });
 
-  it.skipIf(!hasPromtool)(`counts a daemon as dead by the age of its file, or if that has gone${promtoolNote}`, () => {
+  it.skipIf(!hasPromtool)(`counts a daemon as dead when its file is old or missing${promtoolNote}`, () => {
     const query = (title: string) =>
       String(panels.find((panel) => panel.title === title)?.targets?.[0]?.expr).replaceAll("$node", ".+");
     const file = (node: string, values: string) => [
@@ -109,7 +109,7 @@ describe("ocir-broker.dashboard.json", () => {
     expect(promtool(["test", "rules", cases])).toMatchObject({ status: 0 });
   });
 
-  it("gives each result and outcome a colour of its own, good ones no red and bad ones no green", () => {
+  it("gives each result and outcome its own colour, with no red for good and no green for bad ones", () => {
     for (const { title, targets = [], fieldConfig } of charts) {
       const label = /^\{\{(outcome|result)\}\}$/.exec(String(targets[0]?.legendFormat))?.[1];
       const metric = /ocir_broker_\w+/.exec(String(targets[0]?.expr))?.[0];
@@ -128,7 +128,7 @@ describe("ocir-broker.dashboard.json", () => {
     }
   });
 
-  it("names a host or service alike wherever it is shown, and colours it by its name", () => {
+  it("labels each host and service the same everywhere, and colours it by its name", () => {
     const ofHosts = charts.filter((panel) => legendsOf(panel).some((legend) => /registry|upstream/.test(legend)));
     expect(ofHosts).not.toHaveLength(0);
     for (const panel of ofHosts) {

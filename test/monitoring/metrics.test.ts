@@ -18,18 +18,18 @@ describe("/metrics of the built daemon", () => {
   const exposed = (): Promise<string> => (text ??= expose());
   const documented = documentedMetrics();
 
-  it.skipIf(!hasPromtool)(`is what Prometheus expects, to promtool's satisfaction${promtoolNote}`, async () => {
+  it.skipIf(!hasPromtool)(`passes promtool check metrics${promtoolNote}`, async () => {
     expect(promtool(["check", "metrics"], await exposed())).toEqual({ status: 0, output: "" });
   });
 
-  it("holds every metric of docs/metrics.md, and no other, of the type that is said there", async () => {
+  it("contains exactly the metrics of docs/metrics.md, with their types", async () => {
     const families = familiesOf(await exposed());
     const typesOf = (metrics: ReadonlyMap<string, { type: string }>) =>
       Object.fromEntries([...metrics].map(([name, { type }]) => [name, type]).sort());
     expect(typesOf(families)).toEqual(typesOf(documented));
   });
 
-  it("has the labels and the label values of docs/metrics.md, and each registry host that was served", async () => {
+  it("has the labels and label values of docs/metrics.md, and each registry host that was served", async () => {
     const families = familiesOf(await exposed());
     for (const [name, { type, labels }] of documented) {
       const seen = families.get(name)?.labels ?? new Map<string, Set<string>>();

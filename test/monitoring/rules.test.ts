@@ -27,13 +27,13 @@ describe("ocir-broker.rules.yaml", () => {
     expect(promtool(["check", "rules", RULES])).toMatchObject({ status: 0 });
   });
 
-  it.skipIf(!hasPromtool)(`fires and stays silent as its cases say${promtoolNote}`, () => {
+  it.skipIf(!hasPromtool)(`fires and stays silent as its test cases expect${promtoolNote}`, () => {
     const { status, output } = promtool(["test", "rules", CASES]);
     expect(output).toContain("SUCCESS");
     expect(status).toBe(0);
   });
 
-  it("has for each alert a case that fires and one that does not", () => {
+  it("has a case that fires and a case that does not for each alert", () => {
     const cases = readFileSync(CASES, "utf8").split("alertname: ").slice(1);
     const names = (isSilent: boolean) =>
       cases.filter((text) => /exp_alerts: \[\]/.test(text) === isSilent).map((text) => nameOf(text));
@@ -41,7 +41,7 @@ describe("ocir-broker.rules.yaml", () => {
     expect([...new Set(names(true))].sort()).toEqual([...alertNames].sort());
   });
 
-  it("has a case for each recorded series, and for each query of docs/operations.md, which uses all of them", () => {
+  it("has a case for each recorded series and for each query of docs/operations.md, which uses them all", () => {
     const expressions = [...readFileSync(CASES, "utf8").matchAll(/- expr: (.+)/g)].map(([, expression]) => expression);
     const operations = readFileSync(join(DOCS, "operations.md"), "utf8");
     const queries = [...operations.matchAll(/`([^`]*avg_over_time[^`]*)`/g)].map(([, query]) => query as string);
@@ -53,14 +53,14 @@ describe("ocir-broker.rules.yaml", () => {
     expect(recorded).toHaveLength(4);
   });
 
-  it("uses metrics that exist", () => {
+  it("uses only metrics that exist", () => {
     const documented = documentedMetrics();
     const used = [...rules.matchAll(/(?<!:)\bocir_broker_\w+/g)].map(([name]) => familyName(name, documented));
     expect(used.filter((name) => !documented.has(name) && !OF_SCRIPTS.includes(name))).toEqual([]);
   });
 
   it.each(alerts.map((text) => [nameOf(text), text]))(
-    "says of %s how bad it is, what it is and where to read on",
+    "states for %s the severity, the meaning and where to read on",
     (name, text) => {
       expect(text).toMatch(/severity: (?:critical|warning|info)\n/);
       expect(text).toMatch(/summary: ./);
@@ -69,7 +69,7 @@ describe("ocir-broker.rules.yaml", () => {
     },
   );
 
-  it("has a section in docs/operations.md for each alert, and no section there is without one", () => {
+  it("has exactly one section in docs/operations.md for each alert", () => {
     const operations = readFileSync(join(DOCS, "operations.md"), "utf8");
     const sections = [...operations.matchAll(/^### (OcirBroker\w+)$/gm)].map(([, name]) => name);
     expect(sections).toEqual(alertNames);

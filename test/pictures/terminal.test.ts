@@ -12,7 +12,7 @@ describe("docs/pictures", () => {
   const picture = (name: string) => readFileSync(join(import.meta.dirname, "../../docs/pictures", name), "utf8");
   const escaped = (text: string) => text.replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
-  it("shows doctor's findings as doctor words them", () => {
+  it("shows doctor's findings in doctor's current words", () => {
     const known = Object.entries(DIAGNOSES).map(([name, { verdict, means }]) =>
       escaped(verdict === "ok" ? means : `${name}: ${means}`),
     );

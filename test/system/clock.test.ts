@@ -54,7 +54,7 @@ it.each([
   ["2 h ahead", 2 * HOUR_MS],
   ["2 h behind", -2 * HOUR_MS],
 ])(
-  "a wall clock set %s refuses no token that is good, serves none that has ended, and recovers",
+  "a wall clock set %s refuses no valid token, serves no expired token, and recovers when set back",
   async (_how, jumpMs) => {
     const stage = await startDrivenBroker();
     const { clock, setNodeAhead, pass } = stage;
@@ -102,6 +102,6 @@ it("a machine that sleeps for 30 minutes has a new token and session within 5 s 
 it.each([
   ["4 min ahead", -TOLERATED_MS],
   ["4 min behind", TOLERATED_MS],
-])("an upstream whose clock is %s of ours costs no pull in three hours", async (_how, nodeAheadMs) => {
+])("an upstream whose clock is %s of ours fails no pull in three hours", async (_how, nodeAheadMs) => {
   expect(await pullFor(3 * HOUR_MS, await startDrivenBroker({ nodeAheadMs }))).toBeGreaterThanOrEqual(170);
 });

@@ -64,7 +64,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     await root.run("curl", ["-sSf", "-X", "POST", "-d", OUTAGE, `${CONTROL}/faults`]);
   }
 
-  it("killed three times in a total outage, it serves the same token from a file on a tmpfs, which is gone after a stop", async () => {
+  it("serves the same token when killed three times in a total outage, from a file on tmpfs that a stop removes", async () => {
     const first = await password();
     expect(first).toMatch(/\./);
     await fault();
@@ -90,7 +90,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     expect(journal).not.toContain(first);
   });
 
-  it("killed while the configuration has errors, it comes back with what it had and says so; a good one heals it", async () => {
+  it("keeps its settings when killed while the configuration has errors, reports that, and recovers with a valid one", async () => {
     const first = await password();
     await fault();
     root.write(CONFIG_PATH, `${CONFIG}\nlog: {level: loud}\n`);
@@ -103,7 +103,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     expect(await root.journal(SERVICE)).toContain("log.level: must be error, warn, info, debug or trace");
   });
 
-  it("a reload that comes while it starts costs nothing", async () => {
+  it("serves credentials when a reload comes while it starts", async () => {
     for (let time = 0; time < 10; time += 1) {
       await root.run("systemctl", ["restart", "--no-block", SERVICE]);
       await root.exec("systemctl", ["kill", "--kill-who=main", "--signal=HUP", SERVICE]);
@@ -116,7 +116,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     return JSON.parse(response).config;
   }
 
-  describe("with a configuration that root alone may read", () => {
+  describe("with a configuration that only root can read", () => {
     const COPY = "/run/ocir-broker/config.yaml";
     const IN_FORCE = { path: CONFIG_PATH, inForce: "all", error: null };
 
@@ -129,7 +129,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
       root.write(CONFIG_PATH, CONFIG);
     });
 
-    it("started without a daemon before, all of the file is in force, for the daemon's group alone to read", async () => {
+    it("applies the whole file at its first start, from a copy that only the daemon's group can read", async () => {
       expect(await password()).toMatch(/\./);
       expect(await configShown()).toMatchObject(IN_FORCE);
       expect(await root.run("stat", ["-c", "%a %U %G", COPY])).toBe("640 root ocir-broker-daemon");
@@ -138,7 +138,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
       expect(await root.run(DAEMON.to, ["config", "check"])).toContain("copies it for that user");
     });
 
-    it("a reload applies what has changed, or keeps what was in force and says so until the errors are repaired", async () => {
+    it("applies changes at a reload, or keeps the previous settings and reports errors until they are repaired", async () => {
       const configure = async (text: string) => {
         root.write(CONFIG_PATH, `${CONFIG}\n${text}`);
         await root.run("systemctl", ["reload", SERVICE]);
@@ -164,7 +164,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     it.each([
       ["another user's file", `chown nobody ${CONFIG_PATH}`],
       ["a link to another secret of root's", `ln -sf /etc/shadow ${CONFIG_PATH}`],
-    ])("root does not copy %s; the daemon keeps its tokens and reports the file", async (_what, change) => {
+    ])("reports %s, which root does not copy, and keeps its tokens", async (_what, change) => {
       const first = await password();
       await fault();
       await root.run("sh", ["-c", change]);
@@ -176,7 +176,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     });
   });
 
-  it("without the launcher it tells systemd the same through the program systemd-notify", async () => {
+  it("notifies systemd through the program systemd-notify when there is no launcher", async () => {
     const bare = dropIn(
       SERVICE,
       "bare",

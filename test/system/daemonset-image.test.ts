@@ -16,7 +16,7 @@ const lack =
     : " (skipped: not root)";
 
 describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
-  it("is found by the digest of the release's manifest, wherever the README's commands put it", async () => {
+  it("is found by the digest in the release's manifest after the README's commands", async () => {
     const stage = await setRealRegistryStage();
     const { run, directory, registryHost, simulator, authFile } = stage;
     await makeRelease(directory);

@@ -50,7 +50,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
     expect(await oke.root.run("systemctl", ["is-active", "ocir-broker.service"])).toBe("active");
   }
 
-  it("installs, restarts no kubelet, leaves only its first process, and shows its token nowhere", async () => {
+  it("installs without a kubelet restart, leaves only its first process, and shows its token nowhere", async () => {
     const kubelet = await cluster.kubelet();
     const pod = await cluster.start();
     await cluster.said("stage: check_machine");
@@ -82,7 +82,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
     ]);
   });
 
-  it("leaves the node as it was after an error, names the reason, and installs when it is repaired", async () => {
+  it("restores the node after an error, names the reason, and installs once it is repaired", async () => {
     oke.root.write(BROKER_CONFIG, "log: {level: loud}\n");
     const pod = await cluster.start();
     await cluster.said("ERROR: the configuration has errors: ");
@@ -100,7 +100,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
   });
 
   if (isLongRun) {
-    it("leaves nothing running of an installation that hangs, when its time is over", async () => {
+    it("leaves no process of a hanging installation when its time is over", async () => {
       const hang = '#!/bin/sh\ncase $* in *able*ocir*) sleep 600 ;; esac\nexec /usr/bin/systemctl "$@"\n';
       oke.root.write("/usr/sbin/systemctl", hang, 0o755);
       try {
@@ -114,7 +114,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
       await expectInstalled();
     });
 
-    it.each(KILL_POINTS)("leaves a node whose kubelet starts, killed at '%s' and %i ms", async (line, afterMs) => {
+    it.each(KILL_POINTS)("leaves a kubelet that starts when killed at '%s' and %i ms", async (line, afterMs) => {
       putEarlierProvider(oke);
       await oke.root.run("systemctl", ["stop", "kubelet"]);
       await startKubelet(oke, OUR_FLAGS.join(" "));

@@ -55,7 +55,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     await expect(manifest).toMatchFileSnapshot(MANIFEST);
   });
 
-  it("makes valid objects that do as all of the values say", () => {
+  it("renders valid objects that apply every value", () => {
     const values = {
       image: { repository: "icn.ocir.io/acme/ocir-broker-daemonset", digest: DIGEST, pullPolicy: "Always" },
       lease: { seconds: 300 },
@@ -99,7 +99,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       expect(text).toContain(part);
   });
 
-  it("leaves the admission policy out on an older cluster, but only if that is set", () => {
+  it("omits the admission policy on an older cluster only when a value says so", () => {
     const old = ["--kube-version", "1.29.0"];
     const { status, stderr } = helm("template", "ocir-broker", CHART, ...old);
     expect([status, stderr]).toEqual([1, expect.stringContaining("needs Kubernetes 1.30 or newer")]);
@@ -134,7 +134,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["kubelet.reboot=never", "reboot"],
     ["admissionPolicy.enabled=no", "/admissionPolicy/enabled"],
     ["serviceAccountTokens.setUpNodes=true", "/serviceAccountTokens/audiences"],
-  ])("refuses %s", (value, place) => {
+  ])("rejects %s", (value, place) => {
     const { status, stderr } = helm("template", "ocir-broker", CHART, "--set", value);
     expect([status, stderr]).toEqual([1, expect.stringContaining(place)]);
   });

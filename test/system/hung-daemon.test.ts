@@ -48,7 +48,7 @@ describeUnless(canBootSystemd(), "a daemon that hangs", () => {
   it.each([
     ["stopped by SIGSTOP", "kill -STOP $0"],
     ["out of descriptors", EXHAUST],
-  ])("is replaced if it is %s, and none of 50 calls a second fails", { timeout: 180_000 }, async (_what, hang) => {
+  ])("is replaced when it is %s, and none of 50 calls a second fails", { timeout: 180_000 }, async (_what, hang) => {
     const before = await mainPid();
     const report = await underLoad(root, async () => {
       await sleep(1_000);
@@ -71,7 +71,7 @@ describeUnless(canBootSystemd(), "a daemon that hangs", () => {
     expect(report.failures).toEqual([]);
   });
 
-  it.each(TRIED_UNITS)("whose unit ends with %s leaves the call one line, until repaired", async (status, lines) => {
+  it.each(TRIED_UNITS)("fails a call with one line if its unit ends with %s", async (status, lines) => {
     const broken = dropIn(SERVICE, "broken", `[Service]\n${lines}\n`);
     root.write(broken.to, broken.from.text);
     try {
@@ -90,7 +90,7 @@ describeUnless(canBootSystemd(), "a daemon that hangs", () => {
     expect(response.auth[REGISTRY_HOST]?.password).toMatch(/\./);
   });
 
-  it(`is not taken for one beside ${BUSY_LOOPS} busy loops`, { timeout: BUSY_MS + 60_000 }, async () => {
+  it(`is not falsely detected during ${BUSY_LOOPS} busy loops`, { timeout: BUSY_MS + 60_000 }, async () => {
     const before = await mainPid();
     const loops = Array.from({ length: BUSY_LOOPS }, () =>
       root.exec("sh", ["-c", "while :; do :; done"], { timeoutMs: BUSY_MS }),

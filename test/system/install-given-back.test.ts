@@ -24,7 +24,7 @@ const EARLIER_JSON = providerConfig({ name: "credential-provider-oke", matchImag
 const INSTALL_STRIDE = 9;
 const REMOVAL_STRIDE = 3;
 
-describeUnless(canBootSystemd(), "what was there before", () => {
+describeUnless(canBootSystemd(), "installation and removal", () => {
   let node: OkeNode;
   let archives: Archives;
 
@@ -52,7 +52,7 @@ describeUnless(canBootSystemd(), "what was there before", () => {
     return (await node.root.exec("test", ["-e", path])).exitCode === 0;
   }
 
-  it("comes back byte for byte, over upgrades, and with no failed pull", async () => {
+  it("restore every byte after upgrades, with no failed pull", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
     await kubeletReport(node, ({ earlier }) => earlier > 5);
@@ -97,7 +97,7 @@ case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; es
       `tar xzf "$OCIR_BROKER_SOURCES"/*.tar.gz -C /run && /run/ocir-broker-*/install.sh &&
         /usr/libexec/ocir-broker/setup connect ${CONFIG} /usr/local/bin "$(kubelet --version)"`,
     ],
-  ])("is replaced by what others than root can read, whatever the umask, %s", async (_how, command) => {
+  ])("install files that every user can read, whatever the umask, %s", async (_how, command) => {
     await node.root.run("sh", ["-c", `umask 077 && ${command}`], { env: settings() });
     const ours =
       "/usr/libexec/ocir-broker /usr/share/doc/ocir-broker /usr/share/man/man1 /etc/ocir-broker /etc/kubernetes";
@@ -105,7 +105,7 @@ case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; es
     expect(await node.root.run("sh", ["-c", unreadable])).toBe("");
   });
 
-  it("comes back too in a directory of configurations, with the plugins elsewhere", async () => {
+  it("restore a directory of configurations, with the plugins elsewhere", async () => {
     node.root.write(KUBELET_VERSION, "Kubernetes v1.34.0\n");
     node.root.write("/etc/kubernetes/providers/10-other.yaml", OTHER_CONFIG);
     node.root.write("/etc/kubernetes/providers/20-oke.json", EARLIER_JSON, 0o600);
@@ -128,7 +128,7 @@ case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; es
     expect(await kubeletReport(node, ({ earlier }) => earlier > 5)).toMatchObject({ ours: 0, failures: [] });
   });
 
-  it("comes back when the installation is ended by Ctrl-C, and parts of it go on", async () => {
+  it("restore everything when Ctrl-C ends an installation whose child processes continue", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
     const before = await snapshotOf(node);
@@ -155,7 +155,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     }
   });
 
-  it("is nothing that a kubelet needs, even if it names it by a link", async () => {
+  it("leave a kubelet that starts when it names the configuration through a symbolic link", async () => {
     const named = "/etc/kubernetes/providers.yaml";
     await startKubelet(
       node,
@@ -171,7 +171,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
   });
 
   it.each(["/usr/local/bin", "/opt/plugins"])(
-    "was nothing: a kubelet that names %s starts without us, after each removal; the first without it leaves nothing",
+    "leave a kubelet that names %s able to start after each removal, and nothing once it names no provider",
     async (binDir) => {
       // Its unit is rewritten.
       const snapshot = async () => (await snapshotOf(node)).replace(/^.*kubelet\.service.*\n/gm, "");
@@ -196,7 +196,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     },
   );
 
-  it("was nothing: a kubelet that sends service-account tokens pulls as the node after a disconnection", async () => {
+  it("leave a kubelet that sends service account tokens able to pull as the node after setup disconnect", async () => {
     node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
     await startKubelet(node, "--v=4");
     await install();
@@ -209,7 +209,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     expect(node.root.read(CONFIG).toString()).not.toContain("credential-provider-oke-sa");
   });
 
-  it("comes back but for what cannot be written to, which is named, and later", async () => {
+  it("name a file that cannot be restored, restore the others, and restore it at the next removal", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
     const before = await snapshotOf(node);
@@ -225,7 +225,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     expect(await snapshotOf(node)).toBe(before);
   });
 
-  it("is there still after a setup connect that cannot write the configuration", async () => {
+  it("change nothing when setup connect cannot write the configuration", async () => {
     putEarlierProvider(node);
     node.root.write("/opt/plugins/credential-provider-oke", EARLIER_PROVIDER, 0o755);
     node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
@@ -241,7 +241,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     expect(await snapshotOf(node)).toBe(before);
   });
 
-  it("stays as an administrator has changed it, with the first copy beside", async () => {
+  it("keep an administrator's changes, with the first copy next to them", async () => {
     putEarlierProvider(node);
     await install();
     const edited = read(CONFIG).replace("registry.example.com", "registry.example.org");
@@ -257,7 +257,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
   it.each([
     ["by a rename", `mv /run/theirs ${PLUGIN}`],
     ["through the link", `cat /run/theirs >${PLUGIN}; rm /run/theirs`],
-  ])("is what came later, where another provider came back %s", async (_how, put) => {
+  ])("restore what another provider wrote later, but not through our link: %s", async (_how, put) => {
     putEarlierProvider(node);
     await install();
     const laterConfig = EARLIER_CONFIG.replace("55m", "50m");
@@ -296,7 +296,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
       expect(seen.length).toBeGreaterThan(4);
     }
 
-    it("is never lost by an installation that is killed, which a second run ends", async () => {
+    it("lose nothing when a killed installation is run again", async () => {
       let before = "";
       const arrange = async () => {
         putEarlierProvider(node);
@@ -316,7 +316,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     it.each([
       ["with an earlier provider", EARLIER_FLAGS, true],
       ["with a kubelet that names it and nothing before", FLAGS, false],
-    ])("comes back by a removal that is killed, which a second run ends: %s", async (_what, flags, isEarlier) => {
+    ])("restore everything when a killed removal is run again: %s", async (_what, flags, isEarlier) => {
       const arrange = async () => {
         if (isEarlier) putEarlierProvider(node);
         await install();

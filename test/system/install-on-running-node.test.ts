@@ -15,7 +15,7 @@ import { canBootSystemd } from "./systemd-root/index.ts";
 
 const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
 
-describeUnless(canBootSystemd(), "a node that exists", () => {
+describeUnless(canBootSystemd(), "ocir-broker-node.sh on a running node", () => {
   let node: OkeNode;
   let archives: Archives;
 
@@ -35,7 +35,7 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     await kubeletReport(node, ({ earlier }) => earlier > 10);
   }
 
-  it("with another credential provider gets ours with no failed call, and says that the kubelet is to be restarted until it was", async () => {
+  it("replaces another credential provider with no failed call, and asks for a kubelet restart until it happens", async () => {
     await startPullingKubelet(`--v=4 ${EARLIER_FLAGS}`);
     const run = await install();
     expect([run.exitCode, run.kubelet], run.stderr).toEqual([0, undefined]);
@@ -51,7 +51,7 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     expect(advice(await install())).toEqual([expect.stringContaining("nothing to do")]);
   });
 
-  it("with another credential provider is as it was after an error", async () => {
+  it("restores another credential provider after an error", async () => {
     await startPullingKubelet();
     const before = await snapshotOf(node);
     const run = await install(archives.babbling);
@@ -62,14 +62,14 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     await kubeletReport(node, (report) => report.earlier > earlier);
   });
 
-  it("without flags has nothing of ours after an error", async () => {
+  it("leaves nothing after an error when the kubelet has no flags", async () => {
     await startKubelet(node, "--v=4");
     const before = await snapshotOf(node);
     const run = await install(archives.babbling);
     expect([run.exitCode, await snapshotOf(node)]).toEqual([1, before]);
   });
 
-  it("without flags has nothing of ours after a kill while files are copied, and then an error", async () => {
+  it("leaves nothing when a run is killed while it copies files, and the next one fails", async () => {
     await startKubelet(node, "--v=4");
     const before = await snapshotOf(node);
     const list = "/usr/libexec/ocir-broker/ocir-broker-files";
@@ -79,7 +79,7 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     expect([run.exitCode, await snapshotOf(node)]).toEqual([1, before]);
   });
 
-  it("without flags is told which line to write where, and nothing else is to be done", async () => {
+  it("prints the line to change when the kubelet has no flags, and nothing to do once it is applied", async () => {
     await startKubelet(node, "--v=4 --max-pods=50");
     const run = await install();
     const [where, line, then] = advice(run);
@@ -98,7 +98,7 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     expect(advice(await install())).toEqual([expect.stringContaining("nothing to do")]);
   });
 
-  it("may have blanks in its paths: the line that is shown is right, and a removal knows what it needs", async () => {
+  it("supports spaces in paths, in the printed line and in a removal", async () => {
     const config = "/etc/kubernetes/of ours/providers.yaml";
     const binDir = "/opt/plugins/of ours";
     const libexec = "/usr/libexec/ocir-broker";
@@ -117,7 +117,7 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
   });
 
-  it("whose running kubelet names what is gone, gets what it starts with, whatever fails", async () => {
+  it("leaves a kubelet that starts when it names missing files, even if the installation fails", async () => {
     await startPullingKubelet();
     await node.root.run("rm", [PLUGIN, CONFIG]);
     const run = await node.install({ ...settingsOnRunningNode(archives.good), OCIR_BROKER_SOURCES: "" });
@@ -126,7 +126,7 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     expect(await kubeletReport(node)).toMatchObject({ failures: [] });
   });
 
-  it("with an older version is upgraded, and has that one again after an error", async () => {
+  it("upgrades an older version, and restores it after an error", async () => {
     await startPullingKubelet();
     expect((await install(archives.older)).exitCode).toBe(1);
     await node.installByHand(archives.older);
@@ -147,7 +147,7 @@ describeUnless(canBootSystemd(), "a node that exists", () => {
     expect(node.root.read(PLUGIN)).toEqual(EARLIER_PROVIDER);
   });
 
-  it("on which several installers run at once, is installed once", async () => {
+  it("installs once when several installers run at the same time", async () => {
     await startPullingKubelet();
     const runs = await Promise.all([install(), install(), install()]);
     expect(

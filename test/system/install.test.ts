@@ -109,13 +109,13 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
   }
 
   describe("bootstraps a node", () => {
-    it("by a release's script as it is, without a setting, and says which checksum it verified", async () => {
+    it("by a release's script without settings, and prints the verified checksum", async () => {
       const { stderr, kubelet } = await boot(nodeScripts(archives.good, BUCKET).packed);
       expect(kubelet).toEqual([...BASE, ...OUR_FLAGS]);
       expect(stderr).toMatch(new RegExp(`verified: ocir-broker-.*\\.tar\\.gz .*${archives.good.sha256}`));
     });
 
-    it("by the metadata service's oke_init_script, and changes nothing a second time", async () => {
+    it("by the metadata service's oke_init_script, and changes nothing when run again", async () => {
       const run = await node.install(settingsFor(archives.good), ["--kubelet-extra-args", "--v=4 --max-pods=50"]);
       await expectInstalled(run);
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4", "--max-pods=50", ...OUR_FLAGS]]);
@@ -147,7 +147,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect([await bootstraps(), run.kubelet]).toEqual(["oke", [...BASE, ...OUR_FLAGS]]);
     });
 
-    it("by oke-install.sh where the caller names the cluster", async () => {
+    it("by oke-install.sh when the caller names the cluster", async () => {
       node.addBootstrap("oke-install");
       const run = await node.install(settingsFor(archives.good), [
         ...["--apiserver-endpoint", "10.0.0.10", "--kubelet-extra-args=--v=2", "--kubelet-ca-cert", "LS0t"],
@@ -160,7 +160,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       ]);
     });
 
-    it("as the rendered cloud-init.yaml says", async () => {
+    it("with the rendered cloud-init.yaml", async () => {
       const script = gzipSync(nodeScripts(archives.good, BUCKET).plain).toString("base64");
       const values: Record<string, string> = { script, kubelet_extra_args: "--v=4" };
       const template = readFileSync(join(CLOUD_INIT_FOLDER, "cloud-init.yaml"), "utf8");
@@ -171,7 +171,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect(kubelet).toEqual([...BASE, "--v=4", ...OUR_FLAGS]);
     });
 
-    it("as the user data of the guides says", async () => {
+    it("with the user data of the guides", async () => {
       const [block = "", ...others] = new Set(commandsOn("first boot").map(({ text }) => text));
       expect(others).toEqual([]);
       const folder = temporaryFolder();
@@ -182,7 +182,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect(kubelet).toEqual([...BASE, "--v=4", "--max-pods=9", ...OUR_FLAGS]);
     });
 
-    it("with the metadata key kubelet-extra-args and the caller's joined, and what is there kept", async () => {
+    it("with kubelet-extra-args from metadata and caller joined, and keeps an existing configuration", async () => {
       const config = "/etc/kubernetes/providers.yaml";
       await node.restartSimulator({ "kubelet-extra-args": `--v=2 ${CONFIG_FLAG} ${config}` });
       node.root.write(config, OTHER_PROVIDER);
@@ -198,7 +198,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect(await node.root.run("cat", [config])).toContain(OTHER_PROVIDER.trim());
     });
 
-    it("for service accounts by one setting, which can be changed, and restores both configurations", async () => {
+    it("for service accounts with one setting, which can change, and restores both configurations", async () => {
       node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
       const ofBroker = "/etc/ocir-broker/config.yaml";
       const before = node.root.read(ofBroker).toString();
@@ -233,7 +233,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect((await node.root.exec(`${PLUGIN}-sa`, [], { input })).stderr).toContain("service-accounts-off");
     });
 
-    it("with the flags where the cloud refuses: that heals", async () => {
+    it("with the flags when the cloud refuses credentials, because that can recover", async () => {
       const control = (path: string, body: string) =>
         node.root.run("curl", ["-sSf", "-d", body, `http://127.0.0.1:18083/${path}`]);
       await control("errors", '{"endpoint":"auth.x509","status":401}');
@@ -332,7 +332,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect((await node.root.exec("ls", ["-d", PLUGIN, "/usr/libexec/ocir-broker"])).stdout).toBe("");
     });
 
-    it("an error that is on the console, and over when a later run succeeds", async () => {
+    it("an error, which the console shows and a later success clears", async () => {
       // A console is a device; here a file is in its place.
       await node.root.run("sh", ["-c", ": >/run/console && mount --bind /run/console /dev/console"]);
       await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/secret/" });
@@ -347,7 +347,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect((await node.root.exec("ls", [INSTALL_METRICS])).stdout).toBe("");
     });
 
-    it("an error and flags from elsewhere, which name what could not be installed", async () => {
+    it("an error when flags from elsewhere name what could not be installed", async () => {
       const run = await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "" }, [
         "--kubelet-extra-args",
         OUR_FLAGS.join(" "),
@@ -358,7 +358,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect(JSON.parse(stdout).auth).toEqual({});
     });
 
-    it("an error, flags from elsewhere, and nowhere to put what they name", async () => {
+    it("an error when flags from elsewhere name a folder that cannot be written", async () => {
       await node.root.run("sh", ["-c", READ_ONLY_USR]);
       const args = ["--kubelet-extra-args", `--v=2 ${CONFIG_FLAG} ${CONFIG} ${BIN_DIR_FLAG}=/usr/local/bin --v=4`];
       const run = await node.install(settingsFor(archives.good), args);
@@ -366,13 +366,13 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=2", "--v=4"]]);
     });
 
-    it("an error where something else bootstraps the node, with flags that are fixed", async () => {
+    it("an error when another program bootstraps the node with fixed flags", async () => {
       const run = await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "", OCIR_BROKER_BOOTSTRAP: "none" });
       expect([run.exitCode, run.kubelet]).toEqual([0, undefined]);
       expect(await node.errorsOf([...BASE, ...OUR_FLAGS])).toEqual([]);
     });
 
-    it("an installer that is told to end", async () => {
+    it("an installer that receives SIGTERM", async () => {
       node.addBootstrap("oke");
       const env = { ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/" };
       const started = node.root.exec("sh", ["-c", `setsid sh ${SCRIPT} & echo $! >/run/pid; wait`], { env });
@@ -383,7 +383,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
   });
 
   describe("without a metadata service", () => {
-    it("gives the flags where another way bootstraps the node: that heals", async () => {
+    it("sets the flags when another way to bootstrap exists, because the service can recover", async () => {
       node.addBootstrap("oke");
       await node.stopSimulator();
       const run = await node.install(settingsFor(archives.good));
@@ -392,7 +392,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect([run.kubelet, await node.errorsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
     });
 
-    it("says that a node cannot be bootstrapped where there is no other way, and nothing else has either", async () => {
+    it("reports that the node cannot be bootstrapped when there is no other way", async () => {
       const absent = '{"endpoint":"metadata.other","status":404,"times":100}';
       await node.root.run("curl", ["-sSf", "-d", absent, "http://127.0.0.1:18083/faults"]);
       const run = await node.install(settingsFor(archives.good));
@@ -402,7 +402,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     });
   });
 
-  it(`killed at ${KILL_POINTS.length} points, it leaves a node that boots, and installs when it is run again`, async () => {
+  it(`killed at ${KILL_POINTS.length} points, it leaves a node that boots, and installs when run again`, async () => {
     const seen: string[] = [];
     for (const [line, afterMs] of KILL_POINTS) {
       await node.renew();

@@ -62,7 +62,7 @@ it.each(Object.entries(DENIED))(
   },
 );
 
-it("a denied repository delays no other one in an outage of everything, however often it is requested", async () => {
+it("a denied repository delays no other during a total outage, however often it is requested", async () => {
   const stage = await startDrivenBroker({ iam: { repository: LATE, granted: false } });
   const { clock, simulator, broker, pass } = stage;
   expect(await pull(stage, OPEN)).toBe("pulled");

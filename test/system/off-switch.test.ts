@@ -33,7 +33,7 @@ describeUnless(canBootSystemd(), "the off switch", () => {
     expect(await states("is-active")).toEqual(["inactive", "inactive"]);
   }
 
-  it("answers no credentials from then on, shows it, holds after a boot's tmpfiles and an upgrade, and is removed with us", async () => {
+  it("stops credentials, reports that, persists over a boot and an upgrade, and is removed by uninstalling", async () => {
     const run = await node.install(settingsOnRunningNode(archives.good));
     expect(run.exitCode, run.stderr).toBe(0);
     await until("it has credentials", async () => Object.keys(await answer()).length > 0);

@@ -58,7 +58,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     node.root.write(CONFIG, SERVICE_ACCOUNT_ENTRY);
   }
 
-  it("does not run the kubelet or the plugin, nor ask through the proxy, of processes that have the right names", async () => {
+  it("does not run the kubelet or the plugin, or use the proxy, of processes with the expected names", async () => {
     user = await startHostileUser(node);
     // With Oracle's real auth service, for which a proxy would be used.
     node.root.write("/etc/ocir-broker/config.yaml", "");
@@ -68,7 +68,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     expect(await user.gained()).toBe("");
   });
 
-  it("takes nothing from the environment that the daemon has rewritten", async () => {
+  it("ignores the environment that the daemon has rewritten", async () => {
     user = await startHostileUser(node);
     useDomain();
     const variables = `HTTPS_PROXY=${HOSTILE_PROXY} CREDENTIALS_DIRECTORY=/tmp/theirs SSL_CERT_FILE=/tmp/theirs/pipe`;
@@ -82,7 +82,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
   it.each([
     ["variable", `Environment="NO_PROXY=a.test, b.test" HTTPS_PROXY=${HOSTILE_PROXY}`],
     ["environment file", "EnvironmentFile=-/etc/none\nEnvironmentFile=/etc/kubernetes/proxy"],
-  ])("uses the proxy and the credential that the daemon has from systemd: a unit's %s", async (_what, lines) => {
+  ])("uses the proxy and the credential that systemd gives the daemon: a unit's %s", async (_what, lines) => {
     user = await startHostileUser(node);
     node.root.write("/etc/kubernetes/proxy", `HTTPS_PROXY=${HOSTILE_PROXY}\n`);
     useDomain();
@@ -99,7 +99,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     ["link to a device", "upstream: { caFile: /tmp/theirs/zero }"],
     ["pipe as kubeconfig", "serviceAccounts: { tokenExchange: oke, kubeconfig: /tmp/theirs/pipe }"],
   ])(
-    "neither waits for, nor reads without end, what a user puts in a configured place: a %s",
+    "does not wait, or read without a limit, when another user controls a configured path: a %s",
     async (_what, config) => {
       user = await startHostileUser(node);
       useDomain();
@@ -110,7 +110,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     },
   );
 
-  it("installs on a node that runs for its own kubelet, or for none", async () => {
+  it("installs on a node for its own kubelet, or for none", async () => {
     user = await startHostileUser(node);
     const without = await node.install(settings());
     expect(without.exitCode, without.stderr).toBe(0);
@@ -162,7 +162,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     expect(await user.gained()).toBe("");
   });
 
-  it("is not held up by a user who takes the installers' lock, and refuses a lock that one could take", async () => {
+  it("is not blocked by a user who takes the installers' lock, and refuses a lock that a user could take", async () => {
     await node.install(settings());
     user = await startHostileUser(node);
     const lock = "/run/ocir-broker-install.lock";

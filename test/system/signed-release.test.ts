@@ -50,7 +50,7 @@ describeUnless(cannotPackage() ?? (tool && `needs ${tool}`), "a signed release",
     return () => void spawnSync("gpgconf", ["--kill", "all"], { env });
   }, BUILD_LIMIT_MS);
 
-  it("passes the page's commands, and is the unsigned release but for the signatures", () => {
+  it("passes the page's commands, and differs from the unsigned release only by the signatures", () => {
     expect(verify()).toMatchObject({ status: 0 });
     expect(headers(folder)).toBe(headers(PACKAGES));
     const [unsigned, signed] = [PACKAGES, folder].map((of) => readFileSync(join(of, "SHA256SUMS"), "utf8").split("\n"));
@@ -58,7 +58,7 @@ describeUnless(cannotPackage() ?? (tool && `needs ${tool}`), "a signed release",
     expect(signed).toEqual(expect.arrayContaining(others ?? []));
   });
 
-  it("fails them after one byte of any file is changed", { timeout: BUILD_LIMIT_MS }, () => {
+  it("fails them when one byte of any file has changed", { timeout: BUILD_LIMIT_MS }, () => {
     const names = readdirSync(folder).filter((name) => !name.startsWith("."));
     expect(names.length).toBeGreaterThan(20);
     const accepted = names.filter((name) => {
@@ -75,7 +75,7 @@ describeUnless(cannotPackage() ?? (tool && `needs ${tool}`), "a signed release",
     expect(accepted).toEqual([]);
   });
 
-  it("is not signed again after a file was changed", () => {
+  it("cannot be signed again when a file has changed", () => {
     const path = join(folder, "Packages");
     const content = readFileSync(path);
     writeFileSync(path, "");
@@ -83,7 +83,7 @@ describeUnless(cannotPackage() ?? (tool && `needs ${tool}`), "a signed release",
     writeFileSync(path, content);
   });
 
-  it("says where it comes from", () => {
+  it("records its files and its commit as provenance", () => {
     const name = readdirSync(folder).find((each) => each.endsWith(".provenance.json")) as string;
     const { subject, predicate } = JSON.parse(readFileSync(join(folder, name), "utf8"));
     const sums = readFileSync(join(folder, "SHA256SUMS"), "utf8").trim().split("\n");
@@ -93,7 +93,7 @@ describeUnless(cannotPackage() ?? (tool && `needs ${tool}`), "a signed release",
     expect(predicate.buildDefinition.resolvedDependencies[0].digest.gitCommit).toBe(head);
   });
 
-  it("is a repository from which apt takes the package, but not if its index is changed or more than a year old", () => {
+  it("is a repository from which apt installs, but not when its index is changed or older than a year", () => {
     const apt = join(scratch, "apt");
     for (const each of ["etc", "state/lists/partial", "cache/archives/partial"]) {
       mkdirSync(join(apt, each), { recursive: true });

@@ -46,7 +46,7 @@ describeUnless(canBootSystemd(), "a node in use", () => {
     await root.run(SHIM, [], { input: credentialProviderRequest({ image: IMAGE }) });
   });
 
-  it(`killed a second after each start, ${KILLS} times, at 50 calls a second, it fails none and fetches nothing again`, async () => {
+  it(`fails no call and fetches nothing again when killed ${KILLS} times, a second after each start, at 50 calls a second`, async () => {
     const asked = await upstreamRequests(root);
     const report = await underLoad(root, async () => {
       for (let kills = 0; kills < KILLS; kills += 1) {
@@ -63,7 +63,7 @@ describeUnless(canBootSystemd(), "a node in use", () => {
     expect({ ...(await upstreamRequests(root)), ...probes }).toEqual({ ...asked, ...probes });
   });
 
-  it(`its metrics file is whole in ${READS} reads over kills and restarts`, { timeout: 180_000 }, async () => {
+  it(`has a complete metrics file in ${READS} reads over kills and restarts`, { timeout: 180_000 }, async () => {
     await until("the file is there", async () => (await root.exec("test", ["-e", METRICS_FILE])).exitCode === 0);
     let isRead = false;
     const reading = root.run(NODE, ["-e", READER], { timeoutMs: 150_000, uid: NOBODY }).finally(() => {
@@ -83,7 +83,7 @@ describeUnless(canBootSystemd(), "a node in use", () => {
 
   const lackOfExporter = existsSync(EXPORTER) ? "" : " (skipped: it is not installed)";
   it.skipIf(lackOfExporter !== "")(
-    `its metrics file is read by Debian's node exporter, also after a stop${lackOfExporter}`,
+    `exposes its metrics through Debian's node exporter, also after a stop${lackOfExporter}`,
     async () => {
       await root.run("systemd-run", [
         ...["--quiet", "--unit", "exporter", "--property", "User=prometheus", EXPORTER],

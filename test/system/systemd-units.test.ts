@@ -83,14 +83,14 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
   const health = (options?: ExecOptions) => curl(HEALTH_SOCKET, ["http://localhost/livez"], options);
 
   describe("as files", () => {
-    it("systemd-analyze verify has nothing to say but that a directive is newer than this systemd", async () => {
+    it("systemd-analyze verify reports nothing except directives newer than this systemd", async () => {
       const unknown = NEWER_DIRECTIVES.filter(({ since }) => since > systemdVersion).map(({ name }) => name);
       const { stdout, stderr } = await root.exec("systemd-analyze", ["verify", "--recursive-errors=yes", ...UNITS]);
       const isExpected = (line: string) => unknown.some((name) => line.includes(`: Unknown key '${name}' in section `));
       expect([stdout, stderr.split("\n").filter((line) => line !== "" && !isExpected(line))]).toEqual(["", []]);
     });
 
-    it(`systemd-analyze security sees an exposure of at most ${MOST_EXPOSURE}`, async () => {
+    it(`systemd-analyze security reports an exposure of at most ${MOST_EXPOSURE}`, async () => {
       const unit = `/usr/lib/systemd/system/${SERVICE}`;
       const report = await root.run("systemd-analyze", ["security", "--offline=yes", "--no-pager", unit]);
       const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
@@ -115,7 +115,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       expect(await health()).toMatchObject({ exitCode: 0 });
     });
 
-    it("health checks during a stop do not bring the service back", async () => {
+    it("health checks during a stop do not start the service again", async () => {
       const checks = `while :; do curl -s -m 2 --unix-socket ${HEALTH_SOCKET} http://localhost/livez; done`;
       const together = `(${checks}) & (${checks}) & ${checks}`;
       await root.run("systemd-run", ["--quiet", "--unit", "checks", "sh", "-c", together]);
@@ -137,7 +137,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       expect(await call()).toMatchObject({ exitCode: 0 });
     });
 
-    it("a member of its group may ask for health, another user may not, and neither for credentials", async () => {
+    it("group members may use the health socket, other users may not, and neither the credentials socket", async () => {
       await call();
       const modes = await root.run("stat", ["-c", "%a %U:%G", CREDENTIALS_SOCKET, HEALTH_SOCKET]);
       expect(modes).toBe(`600 root:root\n660 root:${HEALTH_GROUP}`);
@@ -168,7 +168,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       });
     });
 
-    it("without the group the service runs without its health socket; with it again, a restart brings it", async () => {
+    it("the service runs without its health socket when the group is missing, and has it after the next restart", async () => {
       await root.run("groupdel", [HEALTH_GROUP]);
       expect(await call()).toMatchObject({ exitCode: 0 });
       expect(await health()).toMatchObject({ exitCode: COULD_NOT_CONNECT });
@@ -181,7 +181,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       expect(await call()).toMatchObject({ exitCode: 0 });
     });
 
-    it("either socket's restart leaves a service that answers on both", async () => {
+    it("a restart of either socket leaves a service that responds on both", async () => {
       await call();
       await root.run("systemctl", ["restart", "ocir-broker.socket"]);
       expect(await call()).toMatchObject({ exitCode: 0 });
@@ -193,7 +193,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
   });
 
   describe("service", () => {
-    it("a broken program for a while kills neither socket nor service for good", async () => {
+    it("a program that is missing for a while stops neither socket nor service for good", async () => {
       const repair = `test ! -e ${DAEMON.to}.away || mv ${DAEMON.to}.away ${DAEMON.to}`;
       onTestFinished(async () => void (await root.run("sh", ["-c", repair])));
       await root.run("mv", [DAEMON.to, `${DAEMON.to}.away`]);
@@ -206,12 +206,12 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       expect(await waiting).toMatchObject({ exitCode: 0 });
     });
 
-    it("never dumps core: at 1 byte the kernel leaves out a crash handler behind a pipe as well", async () => {
+    it("never dumps core: with a limit of 1 byte the kernel also skips a crash handler behind a pipe", async () => {
       await call();
       expect(await root.run("cat", [`/proc/${await mainPid(root)}/limits`])).toMatch(/Max core file size +1 +1 /);
     });
 
-    it("has what it reads in its environment, and nothing else of the manager's or of a drop-in", async () => {
+    it("has only the variables that it reads, whatever the manager or a drop-in sets", async () => {
       await root.run("systemctl", ["set-environment", "NODE_V8_COVERAGE=/run", "LD_BIND_NOW=1", "ANYTHING=else"]);
       const text = "[Service]\nEnvironment=RES_OPTIONS=debug NODE_ICU_DATA=/nowhere NO_PROXY=kept\n";
       await withDropIn(root, dropIn(SERVICE, "environment", text), async () => {
@@ -225,7 +225,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       await root.run("systemctl", ["unset-environment", "NODE_V8_COVERAGE", "LD_BIND_NOW", "ANYTHING"]);
     });
 
-    it("leaves a metrics file that every user can read at a stop, in a folder where no other user can write", async () => {
+    it("leaves a metrics file that every user can read at a stop, in a folder that others cannot write to", async () => {
       const file = `${METRICS_FOLDER}/ocir_broker.prom`;
       await root.run("rm", ["-f", file]);
       await call();
@@ -242,7 +242,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       expect(await call()).toMatchObject({ exitCode: 0 });
     });
 
-    it("the daemon and its log are found by the program's name", async () => {
+    it("the daemon and its log can be found by the program's name", async () => {
       await call();
       const pid = await mainPid(root);
       expect(await root.run("pgrep", ["-x", "ocir-broker"])).toBe(pid);
@@ -254,7 +254,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
   });
 
   describe("sandbox", () => {
-    it("refuses what a taken-over daemon would try", async () => {
+    it("refuses what a compromised daemon would try", async () => {
       const results = await probe(root);
       expect(results).toEqual({
         "write:/": "EROFS",
@@ -298,7 +298,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       });
     });
 
-    it("is what refuses: outside of it the same attempts succeed", async () => {
+    it("is the reason: outside it the same attempts succeed", async () => {
       const lines = (await root.run(PROBE)).split("\n");
       for (const attempt of ["write:/etc", "write:/run/ocir-broker", "read:/etc/shadow", "ptrace", "socket:inet-raw"]) {
         expect(lines).toContain(`${attempt} ok`);

@@ -66,12 +66,12 @@ describeUnless(canBootSystemd(), "the user's units", () => {
     return () => root.powerOff();
   });
 
-  it("are read without a complaint", async () => {
+  it("pass systemd-analyze verify", async () => {
     const { exitCode, stderr } = await asPerson("systemd-analyze", ["--user", "verify", ...UNITS]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   });
 
-  it("give this user alone a socket, whose first call starts the broker", async () => {
+  it("create a socket for this user only, whose first call starts the broker", async () => {
     await systemctl("enable", "--now", "--quiet", "ocir-broker.socket");
     const stat = await root.run("stat", ["-c", "%u %a", SOCKET, join(SOCKET, "..")]);
     expect([stat, await stateOf("ocir-broker.service")]).toEqual([`${UID} 600\n${UID} 700`, "inactive"]);
@@ -85,7 +85,7 @@ describeUnless(canBootSystemd(), "the user's units", () => {
     expect(status).toContain("identity user");
   });
 
-  it("start a killed broker again, and leave neither a socket nor a state when they are stopped", async () => {
+  it("restart a killed broker, and leave neither a socket nor state when they are stopped", async () => {
     const mainPid = () => systemctl("show", "--property=MainPID", "--value", "ocir-broker.service");
     const killed = await mainPid();
     await systemctl("kill", "--signal=KILL", "ocir-broker.service");

@@ -18,7 +18,7 @@ const simulator = await sharedSimulator({ clock });
 for (const name of ["credential-provider-oke", "docker-credential-ocir"]) symlinkSync(SHIM, join(programs, name));
 
 describe.each(recorded)("$what:", ({ program, arguments: args, stdin, request, response, isCloudFaulty }) => {
-  it("the daemon answers as recorded", async () => {
+  it("the daemon responds as recorded", async () => {
     const registries = { prefetch: [], endpoints: { "iad.ocir.io": simulator.registryUrl.origin } };
     const config = { registries, request: { deadline: "2s" } };
     const broker = await startInProcess({ clock, simulator, config });
@@ -34,7 +34,7 @@ describe.each(recorded)("$what:", ({ program, arguments: args, stdin, request, r
     }
   });
 
-  it("the shim sends the recorded request, again if the connection breaks, and passes the response on", async () => {
+  it("the shim sends the recorded request, again when the connection breaks, and passes on the response", async () => {
     const { status, contentType, body } = response;
     const fields = [`Content-Type: ${contentType}`, `Content-Length: ${Buffer.byteLength(body)}`, "Connection: close"];
     await using server = await startRawServer({

@@ -113,7 +113,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
       await expectDone(`rm -rf ${PLUGIN} ${KUBELET_CONFIG_PATH} /var/lib/ocir-broker`);
     });
 
-    it("replaces an earlier plugin, upgrades under load with no failed call, and puts the plugin back", async () => {
+    it("replaces an earlier plugin, upgrades under load with no failed call, and restores the plugin", async () => {
       root.write(PLUGIN, EARLIER_PLUGIN, 0o755);
       await expectDone(way.install);
       for (const [link, name] of Object.entries(LINKS)) {
@@ -166,7 +166,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
       expect(requests["registry.token"] ?? 0).toBe(0);
     }
 
-    it("does not enable again what was disabled, and leaves a plugin that answers nothing for a kubelet's unit", async () => {
+    it("does not re-enable disabled units, and leaves a do-nothing plugin while a kubelet's unit names it", async () => {
       root.write(KUBELET_CONFIG_PATH, KUBELET_CONFIG);
       const unit = "/etc/systemd/system/kubelet.service.d/10-flags.conf";
       root.write(unit, `KUBELET_EXTRA_ARGS="${KUBELET_FLAGS}"\n`);
@@ -188,7 +188,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
     });
   });
 
-  it("the .deb is connected by the cloud-init script, which refuses another version, as the archive does; a purge takes all", async () => {
+  it("the cloud-init script connects the .deb and refuses another version, as the archive does; a purge removes all", async () => {
     root.write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.33.1\n", 0o755);
     await expectDone(DEB.install);
     expect(await sh(ARCHIVE.install)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(".deb") });
@@ -206,7 +206,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
     expect(await root.exec("dpkg-query", ["-W", "ocir-broker"])).toMatchObject({ exitCode: 1 });
   });
 
-  it("an archive whose files are damaged installs nothing", async () => {
+  it("an archive with damaged files installs nothing", async () => {
     await expectDone("cp -a /opt/unpacked /opt/damaged; echo | tee -a /opt/damaged/*/usr/libexec/ocir-broker/setup");
     expect(await sh("/opt/damaged/*/install.sh")).toMatchObject({
       exitCode: 1,

@@ -54,7 +54,7 @@ describeUnless(cannotPackage(), "the packages", () => {
 
   beforeAll(buildPackages, BUILD_LIMIT_MS);
 
-  it("are the same bytes when they are made in another folder, with another umask", { timeout: BUILD_LIMIT_MS }, () => {
+  it("have the same bytes when built in another folder, with another umask", { timeout: BUILD_LIMIT_MS }, () => {
     // Next to dist/packages, so that the copy of node_modules can consist of hard links.
     const copy = join(CHECKOUT, "dist/another/folder");
     rmSync(copy, { recursive: true, force: true });
@@ -78,7 +78,7 @@ describeUnless(cannotPackage(), "the packages", () => {
     }
   });
 
-  it("have the checksums that SHA256SUMS says", () => {
+  it("match SHA256SUMS", () => {
     expect(execFileSync("sha256sum", ["--quiet", "-c", "SHA256SUMS"], { cwd: PACKAGES, encoding: "utf8" })).toBe("");
     expect(readFileSync(join(PACKAGES, "SHA256SUMS"), "utf8").trim().split("\n")).toHaveLength(19);
   });
@@ -101,7 +101,7 @@ describeUnless(cannotPackage(), "the packages", () => {
       expect(files.sort()).toEqual([...INSTALLED, ZSH_COMPLETION, ...ofArchive.map((name) => `/${name}`)].sort());
     });
 
-    it("the .deb has the tree, root's, and what Debian wants", () => {
+    it("the .deb has the tree, owned by root, and what Debian requires", () => {
       const lines = output("dpkg-deb", "-c", packageNamed(`_${deb}.deb`))
         .trim()
         .split("\n");
@@ -115,7 +115,7 @@ describeUnless(cannotPackage(), "the packages", () => {
       expect(files.sort()).toEqual([...INSTALLED, ...[...ofDebian, overrides].map((name) => `/usr/${name}`)].sort());
     });
 
-    it("the .rpm has the tree, root's, and runs on glibc 2.28", () => {
+    it("the .rpm has the tree, owned by root, and runs on glibc 2.28", () => {
       const path = packageNamed(`.${machine}.rpm`);
       const lines = output("rpm", "-qp", "--qf", "[%{FILEMODES:perms} %{FILEUSERNAME} %{FILENAMES}\\n]", path);
       const files = lines.split("\n").flatMap((line) => /^-rw[-x]r-[-x]r-[-x] root (.*)$/.exec(line)?.[1] ?? []);
@@ -143,7 +143,7 @@ describeUnless(cannotPackage(), "the packages", () => {
       expect(licences).toContain("Copyright Node.js contributors");
     });
 
-    it("needs of the node what the packages say", () => {
+    it("requires of the node what the packages declare", () => {
       const program = join(unpacked(deb), "usr/libexec/ocir-broker/ocir-broker");
       const dynamic = output("readelf", "--wide", "--dynamic", "--version-info", program);
       const needed = [...dynamic.matchAll(/Shared library: \[([^\]]+)\]/g)].map(([, name]) => name);
@@ -203,12 +203,12 @@ describeUnless(cannotPackage(), "the packages", () => {
       expect([check.status, check.stderr.toString()]).toEqual([0, ""]);
     });
 
-    it("the shim says that no daemon is there", () => {
+    it("the shim reports that no daemon runs", () => {
       const request = '{"apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"icn.ocir.io/a/b"}\n';
       expect(() => run("credential-provider-oke", [], request)).toThrow(/ocir-broker: shim-[a-z-]+: /);
     });
 
-    it("the do-nothing plugin answers", () => {
+    it("the do-nothing plugin responds", () => {
       const request = '{"apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"icn.ocir.io/a/b"}\n';
       expect(JSON.parse(run("do-nothing-provider", [], request))).toMatchObject({ auth: {} });
     });
