@@ -134,7 +134,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       );
     });
 
-    it("by `oke bootstrap` where there is one, with an archive from a bucket", async () => {
+    it("by `oke bootstrap` when the image has it, with an archive from a bucket", async () => {
       node.addBootstrap("oke");
       node.addBootstrap("oke-install");
       const curl = '#!/bin/sh\necho "$@" >>/run/curl-arguments\nexec /usr/bin/curl "$@"\n';

@@ -168,7 +168,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       });
     });
 
-    it("the service runs without its health socket when the group is missing, and has it after the next restart", async () => {
+    it("the service runs without its health socket when the group is missing, until a later restart", async () => {
       await root.run("groupdel", [HEALTH_GROUP]);
       expect(await call()).toMatchObject({ exitCode: 0 });
       expect(await health()).toMatchObject({ exitCode: COULD_NOT_CONNECT });

@@ -71,7 +71,7 @@ describe("checkRegistryPath", () => {
     ["iad.ocir.io/acme/web", false],
     ["us-ashburn-1.ocir.io/acme/web", false],
     ["ocir.us-ashburn-1.oci.oraclecloud.com/acme/web", false],
-  ])("says that %s is not behind this region's service gateway: %s", async (image, isElsewhere) => {
+  ])("reports that %s is not behind this region's service gateway: %s", async (image, isElsewhere) => {
     const [found] = await checkRegistryPath(contextOf({ cloud: CLOUD, network: networkOf("timeout"), image }));
     expect(found?.name).toBe("tcp-timeout");
     expect(String(found?.fix).includes("not in us-ashburn-1")).toBe(isElsewhere);

@@ -70,7 +70,7 @@ test("the token exchange refuses a short key, another path, and any request in a
   expect((await ask({ token })).status).toBe(403);
 });
 
-test("the JWKS requires a service account token, and makes a second cluster accept the first one's tokens", async () => {
+test("the JWKS requires a service account token, and lets a second cluster accept tokens of the first", async () => {
   const token = await simulator.serviceAccountToken(PULLER);
   expect((await ask({ method: "GET", path: "/openid/v1/jwks" })).status).toBe(401);
   const keys = JSON.parse((await ask({ method: "GET", path: "/openid/v1/jwks", token })).text);
