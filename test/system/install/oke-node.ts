@@ -131,7 +131,7 @@ export async function bootNode() {
     }).flatMap(({ severity, code }) => (severity === "fatal" ? [code] : []));
   }
 
-  /** Starts the simulator anew, with the metadata key of OKE's bootstrap and these. */
+  /** Starts the simulator again, with the metadata key of OKE's bootstrap and these. */
   async function restartSimulator(metadata: Readonly<Record<string, string>> = {}): Promise<void> {
     await stopSimulator();
     const keys = { oke_init_script: Buffer.from(OKE_INIT).toString("base64"), ...metadata };

@@ -1,5 +1,5 @@
 /**
- * The configuration's schema: every key with type, default, check and description; the larger sections are in sections/. JSON
+ * The configuration's schema: every key with type, default, check and description; the larger sections are in …-section.ts. JSON
  * Schema, reference page, man page and example are generated from it.
  */
 import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_CALL_MS } from "@ocir-broker/protocol/contract";
