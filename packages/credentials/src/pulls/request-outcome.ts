@@ -1,6 +1,4 @@
-/** How a request for credentials ended. */
-
 export const REQUEST_OUTCOMES = ["hit", "stale", "miss", "coalesced", "denied", "foreign", "error"] as const;
 
-/** Result of a request; "foreign" is an image of a registry that is not Oracle's. */
+/** How a request for credentials ended; "foreign" is an image of a registry that is not Oracle's. */
 export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];

@@ -1,7 +1,4 @@
-/**
- * Gets one registry token for one service-account token, with the session that the token is exchanged for. Keeps nothing and knows no
- * configuration, so that a caller without a cache can use it too.
- */
+/** Gets one registry token for one service-account token. Keeps nothing and knows no configuration, so it needs no cache. */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";
