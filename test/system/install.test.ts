@@ -236,7 +236,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     it("with the flags when the cloud refuses credentials, because that can recover", async () => {
       const control = (path: string, body: string) =>
         node.root.run("curl", ["-sSf", "-d", body, `http://127.0.0.1:18083/${path}`]);
-      await control("errors", '{"endpoint":"auth.x509","status":401}');
+      await control("faults", '{"endpoint":"auth.x509","status":401}');
       const run = await node.install(settingsFor(archives.good));
       await control("reset", "");
       expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: [a-z-]+: /);
