@@ -4,7 +4,7 @@
  * Reads the files again at each renewal, since the command line rewrites them, and never refreshes the token itself: two programs
  * that do so would invalidate each other's.
  */
-import { createFileIdentity } from "../file-lives.ts";
+import { createFileIdentity } from "../file-identity.ts";
 import type { IdentityProvider, IdentityProviderContext } from "../identity-provider.ts";
 import { readPrivateFile } from "../oci-profile/private-file.ts";
 import { readProfileKey } from "../oci-profile/private-key.ts";

@@ -5,7 +5,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import { Secret } from "@ocir-broker/foundation/secret";
-import type { ReadSession } from "../file-lives.ts";
+import type { ReadSession } from "../file-identity.ts";
 import { IdentityError } from "../identity-error.ts";
 import { readSessionClaims, TOKEN_PREFIX } from "../instance-principal/session-token.ts";
 

@@ -4,7 +4,7 @@
  *
  * Source: oci-go-sdk, common/auth/resource_principal_key_provider.go.
  */
-import { createFileIdentity } from "../file-lives.ts";
+import { createFileIdentity } from "../file-identity.ts";
 import { IdentityError } from "../identity-error.ts";
 import type { IdentityProvider, IdentityProviderContext } from "../identity-provider.ts";
 import { readBoundedFile } from "../oci-profile/private-file.ts";

@@ -4,7 +4,7 @@
  * Contacts no service. Reads key and profile again at each renewal, and refuses a different user.
  */
 import { Secret } from "@ocir-broker/foundation/secret";
-import { createFileIdentity } from "../file-lives.ts";
+import { createFileIdentity } from "../file-identity.ts";
 import { IdentityError } from "../identity-error.ts";
 import type { IdentityProvider, IdentityProviderContext, SigningSession } from "../identity-provider.ts";
 import { fingerprintOf, readProfileKey } from "../oci-profile/private-key.ts";
