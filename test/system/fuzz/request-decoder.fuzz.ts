@@ -1,7 +1,7 @@
 import { bearerAuth } from "@ocir-broker/protocol/auth";
-import { ProtocolError } from "@ocir-broker/protocol/protocol-error";
 import { decodeCredentialProviderRequest } from "@ocir-broker/protocol/request";
 import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
+import { ProtocolError } from "../../../packages/protocol/src/protocol-error.ts";
 
 /** A request is decoded, or refused with the package's own error; a decoded one can be answered. */
 export function fuzz(data: Buffer): void {

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { missingPrograms, TARGETS } from "@ocir-broker/packaging/target";
+import { missingPrograms, TARGETS } from "../../../packages/packaging/src/target.ts";
 import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 
 export const CHECKOUT = join(import.meta.dirname, "../../..");
