@@ -1,6 +1,6 @@
 /**
  * The row of an error code: its texts for people, and the daemon's HTTP status. Each table declares the codes of one error
- * class or topic, and catalogue.ts joins those that a request can fail with. The texts contain nothing from an image, a body or an upstream.
+ * class or topic, and catalogue.ts joins those of requests. The texts contain nothing from an image, a body or an upstream.
  */
 
 export interface ErrorText {

@@ -99,7 +99,7 @@ async function record(image: string | undefined, file: string, options: CommandO
   const transcript = await recordTranscript(await doctorOptions(image, options));
   writeNewFile(file, `${JSON.stringify(transcript, undefined, 1)}\n`);
   process.stderr.write(
-    `${transcript.entries.length} responses are in ${file}. Read it before you send it: no secret, OCID or name of yours should be in it.\n`,
+    `${transcript.entries.length} responses are in ${file}. Read it before sending it: no secret, OCID or name of yours should be in it.\n`,
   );
   return 0;
 }
