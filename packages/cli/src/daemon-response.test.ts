@@ -1,26 +1,13 @@
-import { createServer, type RequestListener } from "node:http";
-import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
-import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
+import { describe, expect, it } from "vitest";
 import { askDaemon } from "./daemon-response.ts";
 
 const QUESTION = Buffer.from("question");
 
-async function listen(listener: RequestListener): Promise<string> {
-  const path = join(temporaryFolder(), "credentials.sock");
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return path;
-}
-
 describe("askDaemon", () => {
   it("posts the request, and returns status and body", async () => {
-    const path = await listen(async (request, response) => {
+    const path = await serveOnSocket(async (request, response) => {
       const body = (await request.toArray()).join("");
       response.writeHead(503).end(`${request.method} ${request.url} ${body}`);
     });
@@ -34,7 +21,7 @@ describe("askDaemon", () => {
 
   it("returns undefined, and stops reading, when the response is larger than 64 KiB", async () => {
     const isClosed = Promise.withResolvers<void>();
-    const path = await listen((_request, response) => {
+    const path = await serveOnSocket((_request, response) => {
       response.on("close", isClosed.resolve);
       const write = (): void => void response.write("x".repeat(32 * 1024), (error) => error || write());
       write();

@@ -1,24 +1,12 @@
-import { createServer, type RequestListener } from "node:http";
-import { join } from "node:path";
+import type { RequestListener } from "node:http";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
-import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { serveOnSocket } from "../test/socket-server.ts";
 import { askHealthSocket } from "./health-socket.ts";
-
-async function serve(listener: RequestListener): Promise<string> {
-  const path = join(temporaryFolder(), "s");
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return path;
-}
 
 describe("askHealthSocket", () => {
   test("returns status and body", async () => {
-    const path = await serve((request, response) => response.writeHead(503).end(`at ${request.url}`));
+    const path = await serveOnSocket((request, response) => response.writeHead(503).end(`at ${request.url}`));
     expect(await askHealthSocket(path, "/readyz", createFakeClock())).toEqual({
       status: 503,
       body: Buffer.from("at /readyz"),
@@ -28,7 +16,7 @@ describe("askHealthSocket", () => {
   test("times out when there is no response", async () => {
     const clock = createFakeClock();
     const { promise: asked, resolve } = Promise.withResolvers<void>();
-    const path = await serve(() => resolve());
+    const path = await serveOnSocket(() => resolve());
     const received = askHealthSocket(path, "/status", clock);
     await asked;
     await clock.advance(3_000);
@@ -47,7 +35,7 @@ describe("askHealthSocket", () => {
     ],
     ["does not end", (_request, response) => void response.end("x".repeat(2 * 1024 * 1024))],
   ])("rejects a response that %s", async (_what, listener) => {
-    const received = await askHealthSocket(await serve(listener), "/status", createFakeClock());
+    const received = await askHealthSocket(await serveOnSocket(listener), "/status", createFakeClock());
     expect(received).toHaveProperty("failure");
   });
 });
