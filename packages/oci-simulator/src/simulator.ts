@@ -16,7 +16,7 @@ import { failOracle, type HttpResponse, jsonResponse, refusalResponse, withReque
 import { createTlsIdentity, type TlsIdentity } from "./http/tls-identity.ts";
 import { createIam, parseIamChange } from "./iam.ts";
 import { createCertificateChain } from "./metadata/certificate-chain.ts";
-import { ASHBURN, INSTANCE, type Region } from "./metadata/instance.ts";
+import { INSTANCE } from "./metadata/instance.ts";
 import { answerMetadata, failMetadata, metadataEndpoint } from "./metadata/metadata-service.ts";
 import { createImages } from "./registry/image.ts";
 import { answerRegistry, failRegistry, registryEndpoint } from "./registry/registry.ts";
@@ -39,8 +39,6 @@ export interface SimulatorOptions {
   readonly serviceAccountIssuer?: ServiceAccountIssuer | undefined;
   /** HTTPS for auth, identity domain and registry, with its own CA. */
   readonly tls?: boolean;
-  /** The metadata service's response, for a region that no SDK knows. Default us-ashburn-1. */
-  readonly region?: Region;
   /** Life of OCIR's tokens, in milliseconds. Default one hour. */
   readonly tokenLifeMs?: number;
   /** Life of the auth service's security tokens, in milliseconds. Default 20 minutes. */
@@ -150,12 +148,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const metadata: Service = {
     endpointOf: metadataEndpoint,
     answer: (request, fault) =>
-      answerMetadata(request, {
-        chain,
-        region: options.region ?? ASHBURN,
-        instanceMetadata: options.instanceMetadata ?? {},
-        fault,
-      }),
+      answerMetadata(request, { chain, instanceMetadata: options.instanceMetadata ?? {}, fault }),
     fail: failMetadata,
   };
   const auth = cloudService(authEndpoint, (request, fault) =>

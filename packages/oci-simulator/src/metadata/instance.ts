@@ -1,14 +1,7 @@
 /** The simulated worker node: its OCIDs, its cluster, and a user of its tenancy who signs with an API key. */
 
-export interface Region {
-  readonly id: string;
-  /** Upper case, as in the metadata service. */
-  readonly key: string;
-  readonly realmKey: string;
-  readonly realmDomain: string;
-}
-
-export const ASHBURN: Region = { id: "us-ashburn-1", key: "IAD", realmKey: "oc1", realmDomain: "oraclecloud.com" };
+/** Its key is in upper case, as in the metadata service. */
+export const ASHBURN = { id: "us-ashburn-1", key: "IAD", realmKey: "oc1", realmDomain: "oraclecloud.com" };
 
 const unique = (word: string) => `aaaaaaaa${word}`.padEnd(60, "simulated2");
 

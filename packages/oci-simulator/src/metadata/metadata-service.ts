@@ -9,11 +9,10 @@ import type { Fault } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { type HttpResponse, htmlResponse, jsonResponse, textResponse } from "../http/response.ts";
 import type { CertificateChain } from "./certificate-chain.ts";
-import { ASHBURN, INSTANCE, type Region } from "./instance.ts";
+import { ASHBURN, INSTANCE } from "./instance.ts";
 
 export interface MetadataServiceOptions {
   readonly chain: CertificateChain;
-  readonly region: Region;
   /** The instance's own metadata keys, which override those of every node. */
   readonly instanceMetadata: Readonly<Record<string, string>>;
   readonly fault: Fault | undefined;
@@ -81,11 +80,11 @@ function documentResponse(path: string, document: unknown): HttpResponse {
   return typeof value === "object" ? jsonResponse(200, value) : textResponse(200, String(value));
 }
 
-function instanceDocument({ region, instanceMetadata }: MetadataServiceOptions): object {
+function instanceDocument({ instanceMetadata }: MetadataServiceOptions): object {
   const { instanceId, compartmentId, tenancyId } = INSTANCE;
   return {
-    availabilityDomain: `SiMu:${region.id.toUpperCase()}-AD-1`,
-    canonicalRegionName: region.id,
+    availabilityDomain: `SiMu:${ASHBURN.id.toUpperCase()}-AD-1`,
+    canonicalRegionName: ASHBURN.id,
     compartmentId,
     displayName: "oke-simulated-node-0",
     faultDomain: "FAULT-DOMAIN-1",
@@ -98,14 +97,14 @@ function instanceDocument({ region, instanceMetadata }: MetadataServiceOptions):
       user_data: Buffer.from("#!/bin/bash\n# made up, and secret on a real node\n").toString("base64"),
       ...instanceMetadata,
     },
-    ociAdName: `${region.key.toLowerCase()}-ad-1`,
+    ociAdName: `${ASHBURN.key.toLowerCase()}-ad-1`,
     // The metadata service names its oldest regions by their keys.
-    region: region === ASHBURN ? region.key.toLowerCase() : region.id,
+    region: ASHBURN.key.toLowerCase(),
     regionInfo: {
-      realmDomainComponent: region.realmDomain,
-      realmKey: region.realmKey,
-      regionIdentifier: region.id,
-      regionKey: region.key,
+      realmDomainComponent: ASHBURN.realmDomain,
+      realmKey: ASHBURN.realmKey,
+      regionIdentifier: ASHBURN.id,
+      regionKey: ASHBURN.key,
     },
     shape: "VM.Standard.E5.Flex",
     state: "Running",
