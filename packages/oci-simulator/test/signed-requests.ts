@@ -15,7 +15,6 @@ interface Wire {
 }
 
 interface Draft extends Wire {
-  readonly host: string;
   readonly covered: readonly string[];
   readonly keyId: string;
   readonly key: KeyObject;
@@ -92,7 +91,6 @@ export async function federate(
   return sendSigned(simulator.authUrl, alteration, {
     method: "POST",
     target: "/v1/x509",
-    host: simulator.authUrl.host,
     headers: { date: new Date().toUTCString(), "content-type": "application/json" },
     body: JSON.stringify(body),
     covered: COVERED[sdk].split(" "),
@@ -146,7 +144,6 @@ function postSigned(
   return sendSigned(origin, alteration, {
     method: "POST",
     target,
-    host: origin.host,
     headers: { date: new Date().toUTCString(), "content-type": contentType },
     body,
     covered: COVERED.typescript.split(" "),
@@ -160,7 +157,6 @@ export function fetchToken(simulator: Simulator, session: string, alteration: Al
   return sendSigned(simulator.registryUrl, alteration, {
     method: "GET",
     target: "/20180419/docker/token",
-    host: simulator.registryUrl.host,
     headers: { date: new Date().toUTCString() },
     body: undefined,
     covered: ["date", "(request-target)", "host"],
@@ -177,7 +173,7 @@ function changed<T extends Wire>(request: T, change: Change<T> = {}): T {
 
 function sendSigned(origin: URL, alteration: Alteration, drafted: Draft): Promise<RawResponse> {
   const draft = changed(drafted, alteration.draft);
-  const { method, target, host, body, covered, keyId } = draft;
+  const { method, target, body, covered, keyId } = draft;
   const computed =
     body === undefined
       ? {}
@@ -185,7 +181,7 @@ function sendSigned(origin: URL, alteration: Alteration, drafted: Draft): Promis
           "content-length": String(Buffer.byteLength(body)),
           "x-content-sha256": createHash("sha256").update(body).digest("base64"),
         };
-  const headers: Record<string, string | undefined> = { host, ...computed, ...draft.headers };
+  const headers: Record<string, string | undefined> = { host: origin.host, ...computed, ...draft.headers };
   const line = (name: string) =>
     name === "(request-target)" ? `${name}: ${method.toLowerCase()} ${target}` : `${name}: ${headers[name]}`;
   const signature = sign("sha256", Buffer.from(covered.map(line).join("\n")), draft.key).toString("base64");
