@@ -14,17 +14,11 @@ import type { IdentityProvider, SigningSession } from "@ocir-broker/identity/ide
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import type { Config } from "../config/schema.ts";
 import { createRegistries, type LiveRegistries } from "./registries.ts";
-import { fetchToken, isUnauthorized, type TokenSessions } from "./registry-token.ts";
+import { FETCH_LIMIT_MS, fetchToken, isUnauthorized, SLACK_MS, type TokenSessions } from "./registry-token.ts";
 import { createSessionRefresh, type RefreshSession, sessionAfter } from "./session-refresh.ts";
 
 /** The only key of the session cache. */
 export const SESSION = "session";
-
-/** Time limit of a fetch, which for a token may include a session's; a longer request deadline raises it. */
-const FETCH_LIMIT_MS = 15_000;
-
-/** Part of a fetch's and a request's limit that is reserved, so that the error of region or session is reported, not a timeout. */
-const SLACK_MS = 1_000;
 
 export interface Caches {
   readonly homeRegion: RefreshAheadCache<RegionInfo>;

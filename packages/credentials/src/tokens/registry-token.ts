@@ -10,8 +10,11 @@ import { fetchBearerToken } from "@ocir-broker/ocir/token-endpoint";
 import { BrokerError } from "../errors/broker-error.ts";
 import type { Registries } from "./registries.ts";
 
-/** Within a fetch's limit, so that the home region's error is reported, not a timeout. */
-const REGION_WAIT_MS = 14_000;
+/** Time limit of a fetch, which for a token may include a session's; a longer request deadline raises it. */
+export const FETCH_LIMIT_MS = 15_000;
+
+/** Part of a fetch's and a request's limit that is reserved, so that the error of region or session is reported, not a timeout. */
+export const SLACK_MS = 1_000;
 
 export interface TokenWays {
   readonly clock: Clock;
@@ -38,7 +41,7 @@ export async function fetchToken(
   sessions: TokenSessions,
   signal: AbortSignal,
 ): Promise<Expiring<Secret>> {
-  if (!(await registries.isAllowed(registryHost, REGION_WAIT_MS)))
+  if (!(await registries.isAllowed(registryHost, FETCH_LIMIT_MS - SLACK_MS)))
     throw new BrokerError("registry-foreign", `${registryHost} gets no token`);
 
   function fetchWith({ value: session }: Expiring<SigningSession>): Promise<Expiring<Secret>> {
