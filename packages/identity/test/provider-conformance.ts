@@ -1,6 +1,6 @@
 /**
- * What every identity provider does: session, region, resume, refuse, give up, and no secret in an error. Each provider's own test calls
- * this with its set-up, and states the features that it lacks.
+ * Tests that every identity provider passes: session, region, resume, refuse, give up, and no secret in an error. Each provider's own
+ * test calls this with its set-up, and names the features that it lacks.
  */
 import { inspect } from "node:util";
 import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
@@ -45,7 +45,7 @@ export interface Conformance<Options> {
   readonly refused: readonly Failure<Options>[];
   /** Failures that are retryable. */
   readonly failing: readonly Failure<Options>[];
-  /** What may never answer. `giveUp` aborts the caller's signal. */
+  /** The waits that must end when the caller gives up; `giveUp` aborts the caller's signal. */
   readonly waits:
     | "for nothing"
     | readonly (readonly [what: string, code: IdentityErrorCode, options: (giveUp: () => void) => Options])[];

@@ -1,4 +1,4 @@
-/** What health and metrics read from the entries of a cache, whose times are on the monotonic clock. */
+/** Functions of a cache's entries that health and metrics share. The times of an entry are on the monotonic clock. */
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Clock } from "@ocir-broker/foundation/time/clock";

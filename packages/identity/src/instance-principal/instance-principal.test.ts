@@ -38,7 +38,7 @@ interface Options {
   authAheadMs?: number;
   /** Goes through the real address of the auth service, answered by the double. */
   byRegion?: boolean;
-  /** What the metadata service has in place of a part of the instance's identity, or of all of it. */
+  /** Replaces parts of the identity that the metadata service returns. */
   documents?: Partial<InstanceIdentity> | "missing";
 }
 

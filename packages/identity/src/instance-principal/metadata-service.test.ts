@@ -10,7 +10,7 @@ const forever = new AbortController().signal;
 const BASE = new URL("http://metadata.test/opc/v2");
 const DEAD = new URL("http://dead.test/opc/v2/");
 
-/** What the service answers with status 200 and `iad` unless told otherwise, or why there is no response. */
+/** The response of the service, by default status 200 with `iad`, or the reason why there is none. */
 type Reply = Partial<UpstreamResponse> | UpstreamErrorCode;
 
 function setUp(
