@@ -9,7 +9,6 @@ import { startSimulator } from "../simulator.ts";
 const [simulator, stranger] = await Promise.all([sharedSimulator(), sharedSimulator()]);
 const [identity, strangerIdentity] = await Promise.all([readIdentity(simulator), readIdentity(stranger)]);
 
-const otherKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 const publicKeyOf = (modulusLength: number) => base64Der(generateKeyPairSync("rsa", { modulusLength }).publicKey);
 
 const later = (ms: number) => new Date(Date.now() + ms).toUTCString();
@@ -43,13 +42,11 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
     ["a parameter twice", "version given twice", rewriteAuthorization('version="1"', 'version="1",version="1"')],
     ["an unknown parameter", "unknown parameter created", withParameters({ created: "1" })],
     ["no version", 'version is not "1"', withParameters({ version: undefined })],
-    ["another version", 'version is not "1"', withParameters({ version: "2" })],
     ["another algorithm", "algorithm is not rsa-sha256", withParameters({ algorithm: "rsa-sha512" })],
     ["no keyId", /missing/, withParameters({ keyId: undefined })],
     ["no headers", /missing/, withParameters({ headers: undefined })],
     ["no signature", /missing/, withParameters({ signature: undefined })],
     ["a signature that is not base64", "signature is not clean base64", withParameters({ signature: "%%%" })],
-    ["a signature of zeros", mismatch, withParameters({ signature: Buffer.alloc(256).toString("base64") })],
     ["another key's signature", mismatch, { draft: { key: sessionKeys.privateKey } }],
     ["(request-target) not covered", "(request-target) is not covered", uncover("(request-target)")],
     ["date not covered", "neither date nor x-date is covered", uncover("date")],
@@ -66,32 +63,12 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
     ["a date 5 min 10 s behind", "date is too far off", withHeaders({ date: later(-310_000) })],
     ["a date 5 min 10 s ahead", "date is too far off", withHeaders({ date: later(310_000) })],
     ["a date in another form", "date is not an HTTP date", withHeaders({ date: new Date().toISOString() })],
-    ["a date changed after signing", mismatch, afterSigning({ date: later(-5_000) })],
     ["a host changed after signing", mismatch, afterSigning({ host: "auth.us-ashburn-1.oraclecloud.com" })],
     ["a query added after signing", mismatch, { wire: { target: "/v1/x509?a=b" } }],
-    [
-      "a body changed after signing",
-      "x-content-sha256 is not the body's",
-      {
-        wire: ({ body }) => ({
-          body: body?.replace(base64Der(sessionKeys.publicKey), base64Der(otherKeys.publicKey)),
-        }),
-      },
-    ],
     [
       "a hash of another body",
       "x-content-sha256 is not the body's",
       withHeaders({ "x-content-sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }),
-    ],
-    [
-      "a chunked body",
-      "covered header content-length is not there",
-      {
-        wire: ({ body }) => ({
-          headers: { "content-length": undefined, "transfer-encoding": "chunked" },
-          body: `${body?.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
-        }),
-      },
     ],
     ["another tenancy in keyId", /tenancy/, withKeyId((keyId) => keyId.replace("tenancy.oc1", "tenancy.oc2"))],
     ["one more part in keyId", /tenancy/, withKeyId((keyId) => `${keyId}/x`)],
@@ -102,7 +79,6 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
       unnamed,
       withKeyId((keyId) => `${keyId.slice(0, -30)}${keyId.slice(-30).toUpperCase()}`),
     ],
-    ["a fingerprint without colons", unnamed, withKeyId((keyId) => keyId.replaceAll(":", ""))],
     ["another certificate's fingerprint", unnamed, withKeyId((keyId) => `${keyId.slice(0, -2)}zz`)],
     [
       "a SHA-256 fingerprint in upper case",
@@ -140,11 +116,6 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
     expect((await federate(simulator, identity, { fields })).status).toBe(401);
   });
 
-  test("the intermediate as leaf", async () => {
-    const fields = { certificate: base64Der(identity.intermediate) };
-    expect((await federate(simulator, identity, { fields })).status).toBe(401);
-  });
-
   test("a skewed clock, with Oracle's message", async () => {
     const { json } = await federate(simulator, identity, withHeaders({ date: later(600_000) }));
     expect(json.message).toMatch(
@@ -163,14 +134,7 @@ describe("POST /v1/x509 refuses, with 400 InvalidParameter,", () => {
     ["another purpose", { fields: { purpose: "SERVICE_PRINCIPAL" } }],
     ["another fingerprintAlgorithm", { fields: { fingerprintAlgorithm: "SHA512" } }],
     ["no certificate", { fields: { certificate: undefined } }],
-    [
-      "a certificate in PEM",
-      {
-        draft: ({ body }) => ({
-          body: JSON.stringify({ ...JSON.parse(body ?? ""), certificate: identity.leaf.toString() }),
-        }),
-      },
-    ],
+    ["a certificate in PEM", { fields: { certificate: identity.leaf.toString() } }],
     ["a certificate that is none", { fields: { certificate: "AAAA" } }],
     ["no intermediateCertificates", { fields: { intermediateCertificates: undefined } }],
     ["no publicKey", { fields: { publicKey: "" } }],

@@ -48,16 +48,13 @@ test.each<[string, Asked]>([
 
 const short = generateKeyPairSync("rsa", { modulusLength: 1_024 }).publicKey;
 const tampered: Alteration = { wire: ({ body }) => ({ body: body?.replace("type=jwt", "type=jwx") }) };
-const uncovered = (name: string): Alteration => ({
-  draft: ({ covered }) => ({ covered: covered.filter((each) => each !== name) }),
-});
+const withoutHost: Alteration = { draft: ({ covered }) => ({ covered: covered.filter((each) => each !== "host") }) };
 
 test.each<[string, number, string, Asked]>([
   ["no authorization", 401, "no Signature", { alteration: { wire: { headers: { authorization: undefined } } } }],
   ["a client with another secret", 401, "another secret", { trust: CLIENTS, alteration: basic("app:other") }],
   ["an unknown client", 401, "no such client", { trust: CLIENTS, alteration: basic("toString:s3cret") }],
-  ["a body without signature", 401, "x-content-sha256 is not covered", { alteration: uncovered("x-content-sha256") }],
-  ["a signature without host", 401, "host is not covered", { alteration: uncovered("host") }],
+  ["a signature without host", 401, "host is not covered", { alteration: withoutHost }],
   ["another body than the signed one", 401, "is not the body's", { alteration: tampered }],
   ["the instance, if the trust names clients", 400, "not for this client", { trust: CLIENTS }],
   ["a token of another audience", 400, "another audience", { wanted: { audience: "vault" } }],

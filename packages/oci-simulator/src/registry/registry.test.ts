@@ -23,28 +23,17 @@ async function pull(repository: string, token: string, from = simulator.registry
 }
 
 describe("GET /20180419/docker/token", () => {
-  const mismatch = "signature does not match";
   const notOurs = "the session token is not ours";
   const withKeyId = (keyId: string): Alteration => ({ draft: { keyId } });
   const plusOne = (claims: { exp: number }) => ({ ...claims, exp: claims.exp + 1 });
   test.each<[string, string, Alteration]>([
-    ["(request-target) not covered", "(request-target) is not covered", { draft: { covered: ["date", "host"] } }],
     ["host not covered", "host is not covered", { draft: { covered: ["date", "(request-target)"] } }],
-    ["no date covered", "neither date nor x-date is covered", { draft: { covered: ["(request-target)", "host"] } }],
-    ["a date 5 min 10 s behind", "date is too far off", { draft: { headers: { date: later(-310_000) } } }],
     [
       "x-date and date covered, one too far off",
       "x-date is too far off",
       { draft: { covered: ["date", "x-date", "(request-target)", "host"], headers: { "x-date": later(310_000) } } },
     ],
-    [
-      "another key than the session's",
-      mismatch,
-      { draft: { parameters: { signature: Buffer.alloc(256, 1).toString("base64") } } },
-    ],
-    ["another host than signed for", mismatch, { wire: { headers: { host: "icn.ocir.io" } } }],
-    ["another path than signed for", mismatch, { draft: { target: "/20180419/docker" }, wire: { target: TOKEN_PATH } }],
-    ["a query that is not covered", mismatch, { wire: { target: `${TOKEN_PATH}?scope=x` } }],
+    ["another host than signed for", "signature does not match", { wire: { headers: { host: "icn.ocir.io" } } }],
     [
       "a keyId of no user",
       "keyId is neither a session token nor a user's API key",
