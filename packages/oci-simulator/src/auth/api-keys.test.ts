@@ -2,7 +2,6 @@ import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
 import { type Alteration, fetchToken, pemOf } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
-import type { ApiKeySettings } from "./api-keys.ts";
 
 const userKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
@@ -10,17 +9,14 @@ const simulator = await sharedSimulator();
 const settings = simulator.addApiKey(pemOf(userKeys.publicKey));
 
 /** Signs a draft with the user's key. */
-const asUser = (change: Partial<ApiKeySettings> = {}, key = userKeys.privateKey): Alteration => ({
-  draft: () => {
-    const { tenancy, user, fingerprint } = { ...settings, ...change };
-    return { keyId: `${tenancy}/${user}/${fingerprint}`, key };
-  },
+const asUser = (fingerprint = settings.fingerprint, key = userKeys.privateKey): Alteration => ({
+  draft: { keyId: `${settings.tenancy}/${settings.user}/${fingerprint}`, key },
 });
 
 test.each<[string, number, Alteration]>([
   ["the user's own", 200, asUser()],
-  ["a fingerprint that no key has", 401, asUser({ fingerprint: "00:11" })],
-  ["another key", 401, asUser({}, generateKeyPairSync("rsa", { modulusLength: 2_048 }).privateKey)],
+  ["a fingerprint that no key has", 401, asUser("00:11")],
+  ["another key", 401, asUser(undefined, generateKeyPairSync("rsa", { modulusLength: 2_048 }).privateKey)],
 ])("a request signed with an API key, %s, gets %i", async (_, status, alteration) => {
   expect((await fetchToken(simulator, "", alteration)).status).toBe(status);
 });
