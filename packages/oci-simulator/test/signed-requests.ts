@@ -96,7 +96,6 @@ export async function federate(
     covered: COVERED[sdk].split(" "),
     keyId: keyIds[sdk],
     key: identity.leafKey,
-    parameters: {},
   });
 }
 
@@ -149,7 +148,6 @@ function postSigned(
     covered: COVERED.typescript.split(" "),
     keyId: `ST$${session}`,
     key: sessionKeys.privateKey,
-    parameters: {},
   });
 }
 
@@ -162,7 +160,6 @@ export function fetchToken(simulator: Simulator, session: string, alteration: Al
     covered: ["date", "(request-target)", "host"],
     keyId: `ST$${session}`,
     key: sessionKeys.privateKey,
-    parameters: {},
   });
 }
 
@@ -171,8 +168,8 @@ function changed<T extends Wire>(request: T, change: Change<T> = {}): T {
   return { ...request, ...changes, headers: { ...request.headers, ...changes.headers } };
 }
 
-function sendSigned(origin: URL, alteration: Alteration, drafted: Draft): Promise<RawResponse> {
-  const draft = changed(drafted, alteration.draft);
+function sendSigned(origin: URL, alteration: Alteration, drafted: Omit<Draft, "parameters">) {
+  const draft = changed<Draft>({ ...drafted, parameters: {} }, alteration.draft);
   const { method, target, body, covered, keyId } = draft;
   const computed =
     body === undefined
