@@ -25,7 +25,6 @@ export function createMetadataServiceDouble(identity?: InstanceIdentity): Metada
         return new HttpResponse("no", { status: 403 });
       }),
       http.get("*/opc/v2/instance/regionInfo", () => HttpResponse.json(REGION_INFO)),
-      http.get("*/opc/v2/instance/region", () => HttpResponse.text("iad")),
       http.get("*/opc/v2/identity/cert.pem", () => textOr404(double.identity?.certificatePem)),
       http.get("*/opc/v2/identity/key.pem", () => textOr404(double.identity?.keyPem)),
       http.get("*/opc/v2/identity/intermediate.pem", () => textOr404(double.identity?.intermediatePem)),
