@@ -4,7 +4,7 @@
 import { request } from "node:http";
 import { join } from "node:path";
 import { checkConfig } from "@ocir-broker/credentials/config/load";
-import { startBroker } from "@ocir-broker/daemon/daemon";
+import { startDaemon } from "@ocir-broker/daemon/daemon";
 import { createLog } from "@ocir-broker/daemon/telemetry/log";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
@@ -63,7 +63,7 @@ export async function startInProcess(options: InProcessOptions) {
   if ("errors" in checked) throw new Error(checked.errors.join("\n"));
   const log: LogLine[] = [];
   const stream = { write: (line: string) => void log.push(JSON.parse(line) as LogLine) };
-  const broker = await startBroker({
+  const broker = await startDaemon({
     config: checked.config,
     environment: options.environment ?? {},
     clock,

@@ -11,15 +11,15 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createRecordedLog, type LogLine } from "../test/recorded-log.ts";
-import { startDaemon } from "../test/started-daemon.ts";
-import type { Broker } from "./daemon.ts";
+import { startedDaemon } from "../test/started-daemon.ts";
+import type { Daemon } from "./daemon.ts";
 
 const HOST = "icn.ocir.io";
 const HOME = "iad.ocir.io";
 
 const simulator = await sharedSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"] });
 let folder: string;
-let broker: Broker;
+let broker: Daemon;
 let lines: LogLine[];
 
 beforeEach(() => {
@@ -42,7 +42,7 @@ async function start({ config, ...setting }: Setting = {}): Promise<Config> {
   const recorded = createRecordedLog();
   ({ lines } = recorded);
   const started = configWith(config);
-  broker = await startDaemon({ ...setting, config: started, log: recorded.log });
+  broker = await startedDaemon({ ...setting, config: started, log: recorded.log });
   return started;
 }
 
@@ -66,7 +66,7 @@ const tokenFor = async (registryHost = HOST) => passwordIn(await pull(registryHo
 const overSocket = (path: string, body: Buffer | string) => call(join(folder, "credentials.sock"), "POST", path, body);
 const health = (path: string) => call(join(folder, "health.sock"), "GET", path);
 
-describe("startBroker", () => {
+describe("startDaemon", () => {
   it("fetches a new session and token when the dynamic group comes late", async () => {
     simulator.iam({ dynamicGroup: false });
     await start();
@@ -196,7 +196,7 @@ describe("startBroker", () => {
 
 type Variables = Record<string, string>;
 
-describe("startBroker with another identity provider", () => {
+describe("startDaemon with another identity provider", () => {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
   const publicPem = String(publicKey.export({ type: "spki", format: "pem" }));
   const pem = String(privateKey.export({ type: "pkcs8", format: "pem" }));

@@ -20,7 +20,7 @@ import type { Log } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics/metrics.ts";
 import { startTextfile, type Textfile } from "./telemetry/textfile-exporter.ts";
 
-export interface BrokerOptions {
+export interface DaemonOptions {
   readonly config: Config;
   /** The state of the configuration file, for the health socket. */
   readonly configDetails?: () => ConfigDetails;
@@ -34,7 +34,7 @@ export interface BrokerOptions {
   readonly pid: number;
 }
 
-export interface Broker {
+export interface Daemon {
   /** Answers a request body as the credentials socket does. */
   readonly answer: AnswerCredentials;
   readonly health: Health;
@@ -49,7 +49,7 @@ export interface Broker {
  *
  * @throws {BrokerError} `socket-in-use`, `socket-not-listening`
  */
-export async function startBroker(options: BrokerOptions): Promise<Broker> {
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, clock, log, environment, version } = options;
   log.info({ version, identity: config.identity.provider }, "starting");
   const deadlineMs = durationMs(config.request.deadline);

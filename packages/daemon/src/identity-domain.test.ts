@@ -9,8 +9,8 @@ import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it } from "vitest";
 import { createRecordedLog } from "../test/recorded-log.ts";
-import { startDaemon } from "../test/started-daemon.ts";
-import type { Broker } from "./daemon.ts";
+import { startedDaemon } from "../test/started-daemon.ts";
+import type { Daemon } from "./daemon.ts";
 
 const HOST = "iad.ocir.io";
 const CANARY = "canary-of-the-client-secret";
@@ -20,7 +20,7 @@ const CLIENT = { "ocir-broker": CANARY };
 const simulator = await sharedSimulator({ tls: true });
 const system = createSystemClock();
 const clock = { ...system, monotonicMs: () => system.monotonicMs() + shiftedMs };
-let broker: Broker;
+let broker: Daemon;
 let folder: string;
 /** How far a test has moved the monotonic time, to reach a deadline; timers run in real time. */
 let shiftedMs: number;
@@ -57,7 +57,7 @@ async function start(provider: string, identityDomain: object): Promise<void> {
     identityDomain: { url: simulator.domainUrl.origin, ...identityDomain },
     upstream: { caFile: write("region.crt", simulator.caCertificate ?? "") },
   });
-  broker = await startDaemon({ config, clock, log: recorded.log });
+  broker = await startedDaemon({ config, clock, log: recorded.log });
 }
 
 async function pull(serviceAccount: string) {
@@ -82,7 +82,7 @@ async function pullStatus(password: string, repository: string): Promise<number>
   return status;
 }
 
-it("startBroker without an instance serves each service account its own token, and shows no secret", async () => {
+it("startDaemon without an instance serves each service account its own token, and shows no secret", async () => {
   trust(CLIENT);
   const clientSecretFile = write("secret", CANARY);
   await start("none", { authorization: "client", clientId: "ocir-broker", clientSecretFile });
@@ -113,7 +113,7 @@ it("startBroker without an instance serves each service account its own token, a
   expect([CANARY, basic].filter((secret) => seen.includes(secret))).toEqual([]);
 });
 
-it("startBroker uses the node's session if there is no secret, and refreshes it once if it is refused", async () => {
+it("startDaemon uses the node's session if there is no secret, and refreshes it once if it is refused", async () => {
   trust({});
   await start("instance-principal", {});
   expect(await pull("puller-1")).toMatchObject({ status: 200, identity: "service-account" });

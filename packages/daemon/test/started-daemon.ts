@@ -2,7 +2,7 @@
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { onTestFinished } from "vitest";
-import { type Broker, startBroker } from "../src/daemon.ts";
+import { type Daemon, startDaemon } from "../src/daemon.ts";
 import type { Log } from "../src/telemetry/log.ts";
 
 export interface StartOptions {
@@ -12,8 +12,8 @@ export interface StartOptions {
   readonly clock?: Clock | undefined;
 }
 
-export async function startDaemon({ config, log, environment = {}, clock }: StartOptions): Promise<Broker> {
-  const broker = await startBroker({
+export async function startedDaemon({ config, log, environment = {}, clock }: StartOptions): Promise<Daemon> {
+  const broker = await startDaemon({
     ...{ config, log, environment, clock: clock ?? createSystemClock() },
     ...{ random: () => 0.5, version: "1.2.3", pid: process.pid },
   });

@@ -8,7 +8,7 @@
 import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
 import { pathOf as configPathOf } from "@ocir-broker/credentials/config/load";
 import { createConfigStatus } from "@ocir-broker/daemon/config/config-status";
-import { startBroker } from "@ocir-broker/daemon/daemon";
+import { startDaemon } from "@ocir-broker/daemon/daemon";
 import { lastConfig } from "@ocir-broker/daemon/handover/handover";
 import { superviseBroker } from "@ocir-broker/daemon/systemd/supervise";
 import { createLog } from "@ocir-broker/daemon/telemetry/log";
@@ -66,7 +66,7 @@ async function serve(options: ConfigOptions): Promise<void> {
   const common = { environment, clock, log, pid: process.pid };
   const configStatus = createConfigStatus(configPathOf(source), { inForce, configError });
   const { details: configDetails } = configStatus;
-  const broker = await startBroker({ ...common, config, configDetails, random: systemRandom, version });
+  const broker = await startDaemon({ ...common, config, configDetails, random: systemRandom, version });
   const supervision = superviseBroker({ ...common, broker, configSource: source, configStatus, kernelMonotonicUs });
   reload = () => supervision.reload();
   if (isReloadPending) reload();

@@ -12,9 +12,9 @@ import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
-import { startDaemon } from "../../test/started-daemon.ts";
+import { startedDaemon } from "../../test/started-daemon.ts";
 import { stateFolder } from "../../test/state-folder.ts";
-import type { Broker } from "../daemon.ts";
+import type { Daemon } from "../daemon.ts";
 import { lastConfig } from "./handover.ts";
 
 const HOSTS = ["icn.ocir.io", "iad.ocir.io"];
@@ -29,7 +29,7 @@ beforeEach(() => {
   recorded = createRecordedLog();
 });
 
-const startWith = (config: Config) => startDaemon({ config, environment, log: recorded.log });
+const startWith = (config: Config) => startedDaemon({ config, environment, log: recorded.log });
 
 /** Each broker has its own sockets, because the previous one is not stopped, as if it had been killed. */
 async function start(registries: object = { prefetch: HOSTS }) {
@@ -38,12 +38,12 @@ async function start(registries: object = { prefetch: HOSTS }) {
   return { broker: await startWith(config), healthSocket: config.sockets.health };
 }
 
-async function passwordFrom(broker: Broker, host: string): Promise<string> {
+async function passwordFrom(broker: Daemon, host: string): Promise<string> {
   return passwordIn(await broker.answer(requestFor(`${host}/tenancy/app:1`)), host);
 }
 
 /** The tokens of a broker that has saved its state, which it does on the turn after the change. */
-async function warmed(broker: Broker, hosts: readonly string[] = HOSTS): Promise<string[]> {
+async function warmed(broker: Daemon, hosts: readonly string[] = HOSTS): Promise<string[]> {
   const passwords = await Promise.all(hosts.map((host) => passwordFrom(broker, host)));
   // Looks for the token's field, since the configuration in the state names registry hosts too.
   const isSaved = (state: string) => hosts.every((host) => state.includes(`"registryHost":"${host}"`));
