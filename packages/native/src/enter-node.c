@@ -42,7 +42,8 @@ enum {
 
 static int open_image(void);
 static int open_node_namespace(void);
-static void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals, const char *argument) __attribute__((noreturn));
+static void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals, const char *argument)
+  __attribute__((noreturn));
 static int watch_over(pid_t shell, const sigset_t *signals, bool stays);
 static void fail(const char *what, const char *what_to_do) __attribute__((noreturn));
 

@@ -26,7 +26,7 @@ function libraryVersion({ compiler, staticLibrary, debianPackages }: Target): st
   const version = staticLibrary === "musl" ? muslVersion(compiler) : glibcVersion(compiler);
   if (version !== undefined) return version;
   throw new Error(
-    `${compiler} is no compiler with ${staticLibrary}, which a release has in it: install the Debian packages ${debianPackages}, and see what else has that name in PATH`,
+    `${compiler} does not use ${staticLibrary}: install the Debian packages ${debianPackages}, and check what else in PATH has that name`,
   );
 }
 

@@ -10,6 +10,6 @@ export function checkStaticLibrary(program: string, { staticLibrary, compiler, d
   const found = readFileSync(program).includes(OF_GLIBC) ? "glibc" : "musl";
   if (found === staticLibrary) return;
   throw new Error(
-    `${program} is linked with ${found}, and a release has ${staticLibrary} in it: ${compiler} must be the compiler of that name (Debian packages ${debianPackages})`,
+    `${program} is linked with ${found}, not ${staticLibrary}: install ${compiler} from the Debian packages ${debianPackages}`,
   );
 }
