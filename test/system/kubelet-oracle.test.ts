@@ -145,10 +145,7 @@ function someAuth(index: number) {
   const character = () =>
     random.pick(["a", "Z", "0", ".", "=", '"', "\\", "/", "<", "&", "\u007f", "é", "\u2028", "😀", "\n"]);
   const text = () => Array.from({ length: 1 + random.below(40) }, character).join("");
-  return {
-    "iad.ocir.io": { username: text(), password: text() },
-    "*.ocir.io": { username: "", password: "" },
-  };
+  return { "iad.ocir.io": { username: text(), password: text() }, "*.ocir.io": { username: "", password: "" } };
 }
 
 /** Go omits an empty string. */

@@ -9,12 +9,12 @@ const ANOTHERS = "root:x:0:\nocir-broker-daemon:x:64242:\n";
 
 test.each([
   ["for everyone", 0o644, 0o755, ANOTHERS, undefined],
-  ["for root alone", 0o600, 0o755, ANOTHERS, /config\.yaml has mode 0600; chgrp ocir-broker-daemon .*chmod 0640 /],
-  ["for root alone, without the group", 0o600, 0o755, "", /config\.yaml has mode 0600/],
-  ["for the daemon's group", 0o640, 0o750, OURS, undefined],
-  ["for another group", 0o640, 0o755, ANOTHERS, /config\.yaml has mode 0640/],
-  ["for everyone but the daemon's group", 0o604, 0o755, OURS, /config\.yaml has mode 0604/],
-  ["in a folder of root's", 0o644, 0o700, ANOTHERS, /ocir-\w+ has mode 0700, which that user may not enter$/],
+  ["readable by root", 0o600, 0o755, ANOTHERS, /config\.yaml has mode 0600; chgrp ocir-broker-daemon .*chmod 0640 /],
+  ["readable by root, if there is no group", 0o600, 0o755, "", /config\.yaml has mode 0600/],
+  ["readable by the daemon's group", 0o640, 0o750, OURS, undefined],
+  ["readable by another group", 0o640, 0o755, ANOTHERS, /config\.yaml has mode 0640/],
+  ["readable by everyone except the daemon's group", 0o604, 0o755, OURS, /config\.yaml has mode 0604/],
+  ["in a folder with mode 700", 0o644, 0o700, ANOTHERS, /ocir-\w+ has mode 0700, which that user may not enter$/],
 ])("unreadableForDaemon checks the access to a file %s", (_what, fileMode, folderMode, groups, expected) => {
   const folder = temporaryFolder();
   const path = join(folder, "config.yaml");
@@ -32,10 +32,10 @@ test("unreadableForDaemon returns undefined when there is no file", () => {
 const OWN_ID = process.getuid?.() ?? 0;
 
 test.each([
-  ["a file of its owner's alone", 0o600, 0o755, OWN_ID, true],
-  ["a file in a folder of its owner's alone", 0o644, 0o700, OWN_ID, true],
-  ["a file that its group may write", 0o660, 0o755, OWN_ID, false],
-  ["a file in a folder that anybody may write", 0o600, 0o777, OWN_ID, false],
+  ["a file that only its owner can access", 0o600, 0o755, OWN_ID, true],
+  ["a file in a folder that only its owner can write", 0o644, 0o700, OWN_ID, true],
+  ["a file that its group can write", 0o660, 0o755, OWN_ID, false],
+  ["a file in a folder that everyone can write", 0o600, 0o777, OWN_ID, false],
   ["a file of another user", 0o600, 0o755, OWN_ID + 1, false],
 ])("isCopiedForDaemon checks %s", (_what, fileMode, folderMode, ownerId, expected) => {
   const root = temporaryFolder();

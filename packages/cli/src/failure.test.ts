@@ -4,15 +4,11 @@ import { runCommand, trustedFolder } from "../test/command-run.ts";
 describe("a wrong command line exits with 2 and one line", () => {
   test.each<[what: string, args: string[], line: string]>([
     [
-      "an option that nearly exists",
+      "a misspelt option",
       ["status", "--otput", "json"],
       "unknown option '--otput' (did you mean --output?); see ocir-broker status --help",
     ],
-    [
-      "a command that nearly exists",
-      ["statis"],
-      "unknown command 'statis' (did you mean status?); see ocir-broker --help",
-    ],
+    ["a misspelt command", ["statis"], "unknown command 'statis' (did you mean status?); see ocir-broker --help"],
     [
       "a missing argument",
       ["kubelet-config", "remove"],

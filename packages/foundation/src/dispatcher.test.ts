@@ -133,12 +133,7 @@ function direct(limits: Partial<ConnectionLimits> = {}): Dispatcher {
 
 function get(dispatcher: Dispatcher, url: string): Promise<UpstreamResponse> {
   const send = createSendRequest({ dispatcher, clock: createSystemClock(), totalMs: 20_000 });
-  return send({
-    method: "GET",
-    url: new URL(url),
-    headers: {},
-    signal: new AbortController().signal,
-  });
+  return send({ method: "GET", url: new URL(url), headers: {}, signal: new AbortController().signal });
 }
 
 /** A connection takes its next request in the turn after it has finished the one before. */

@@ -12,7 +12,7 @@ test("Secret gives its text only through reveal()", () => {
 test.each<[string, string]>([
   ["a string", `${secret}`],
   ["JSON", JSON.stringify({ secret, list: [secret] })],
-  ["inspect with everything shown", inspect({ secret }, { depth: 9, showHidden: true, getters: true })],
+  ["inspect with hidden properties and getters", inspect({ secret }, { depth: 9, showHidden: true, getters: true })],
   ["a format", format("%s %j %o %O", secret, secret, secret, secret)],
   ["an error's properties", inspect(Object.assign(new Error("x"), { secret }))],
   ["a thrown value", inspect(new Error("x", { cause: secret }), { showHidden: true })],

@@ -9,11 +9,7 @@ import { type Clock, createSystemClock } from "./time/clock.ts";
 import { createSendRequest, MAX_BODY_BYTES, UpstreamError, type UpstreamRequest } from "./upstream.ts";
 
 let nowMs = 100;
-const clock: Clock = {
-  monotonicMs: () => nowMs++,
-  wallMs: () => 0,
-  setTimer: createSystemClock().setTimer,
-};
+const clock: Clock = { monotonicMs: () => nowMs++, wallMs: () => 0, setTimer: createSystemClock().setTimer };
 
 async function startServer(listener: RequestListener): Promise<URL> {
   const server = createServer(listener);
@@ -65,8 +61,8 @@ describe("createSendRequest", () => {
 
   test.each([
     ["no Date", undefined],
-    ["a Date that is none", "soon"],
-    ["a number for a Date", "5"],
+    ["an invalid Date", "soon"],
+    ["a Date that is a number", "5"],
   ])("returns no server time for %s", async (_what, date) => {
     const url = await startServer((_request, response) => {
       response.sendDate = false;

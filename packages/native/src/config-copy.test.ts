@@ -78,9 +78,9 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
   });
 
   test.each<[what: string, change: (from: string) => void]>([
-    ["that the group may read", (from) => chmodSync(from, 0o640)],
-    ["that is not there", (from) => rmSync(from)],
-    ["whose folder is not there", (from) => rmSync(join(from, ".."), { recursive: true })],
+    ["that the group can read", (from) => chmodSync(from, 0o640)],
+    ["that does not exist", (from) => rmSync(from)],
+    ["whose folder does not exist", (from) => rmSync(join(from, ".."), { recursive: true })],
     [
       "that is a readable link",
       (from) => {

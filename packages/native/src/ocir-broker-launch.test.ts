@@ -74,10 +74,7 @@ describeBuilds("ocir-broker-launch", (build) => {
   const report = `say("notify " + notify); `;
 
   test("starts the daemon without a notify descriptor if there is no service manager", async () => {
-    const { lines, stderr } = await run(report, {
-      notify: "",
-      env: { OCIR_BROKER_NOTIFY_FD: "1" },
-    });
+    const { lines, stderr } = await run(report, { notify: "", env: { OCIR_BROKER_NOTIFY_FD: "1" } });
     expect(lines).toEqual(["notify undefined", "exit status=0"]);
     expect(stderr).toBe("");
   });

@@ -46,10 +46,7 @@ describe("isInUnit", () => {
 describe("findKubelet", () => {
   test("uses the process that systemd names, not one with the same name", async () => {
     const files = asOwnNode(nodeWith({ 7: ["/tmp/kubelet", UNIT], 40: ["/usr/bin/kubelet --v=2", UNIT] }));
-    expect(await findKubelet(files, answer("40\n"))).toEqual({
-      pid: 40,
-      args: ["/usr/bin/kubelet", "--v=2"],
-    });
+    expect(await findKubelet(files, answer("40\n"))).toEqual({ pid: 40, args: ["/usr/bin/kubelet", "--v=2"] });
     expect(await findKubelet(files, answer("0\n"))).toBeUndefined();
   });
 

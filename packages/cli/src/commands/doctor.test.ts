@@ -34,7 +34,7 @@ describe("ocir-broker doctor", () => {
   });
 
   test.each([
-    ["a file without one", "service-account-token-unreadable"],
+    ["a file without a token", "service-account-token-unreadable"],
     ["the token itself", "usage-invalid"],
   ])("refuses %s as a service account token, exits with 2, and does not print it", async (given, code) => {
     const { folder, args } = makeEmptyNode();

@@ -5,8 +5,8 @@ import { changesBetween, reloaded } from "./config-changes.ts";
 it.each([
   ["nothing", "", "log: {level: info}", [], []],
   ["a level", "", "log: {level: debug}", ["log.level"], []],
-  ["a list that was not there", "", "registries: {prefetch: [iad.ocir.io]}", ["registries.prefetch"], []],
-  ["a list that is not there any more", "registries: {prefetch: [iad.ocir.io]}", "", ["registries.prefetch"], []],
+  ["an added list", "", "registries: {prefetch: [iad.ocir.io]}", ["registries.prefetch"], []],
+  ["a removed list", "registries: {prefetch: [iad.ocir.io]}", "", ["registries.prefetch"], []],
   [
     "a list",
     "registries: {extraHosts: [a.example]}",
@@ -15,7 +15,7 @@ it.each([
     [],
   ],
   [
-    "keys of both kinds",
+    "keys that apply at once and keys that need a restart",
     "proxy: {https: 'http://proxy.example:1'}",
     "registries: {endpoints: {iad.ocir.io: 'https://a.example'}}\nrequest: {deadline: 5s}\nlog: {level: warn}",
     ["log.level", "registries.endpoints"],

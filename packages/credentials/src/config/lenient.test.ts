@@ -44,10 +44,10 @@ describe("loadLenientConfig", () => {
       "identity: {provider: instance_principal}\nlog: {level: debug}",
       "identity: {provider: none}\nlog: {level: debug}",
     ],
-    ["an identity that is no section", "identity: user\nlog:", "identity: {provider: none}"],
-    ["a section that is none", "log:\nrequest: {deadline: 5s}", "request: {deadline: 5s}"],
+    ["an identity that is a string", "identity: user\nlog:", "identity: {provider: none}"],
+    ["an empty section", "log:\nrequest: {deadline: 5s}", "request: {deadline: 5s}"],
     ["a list instead of sections", "- a", ""],
-    ["what cannot be parsed, from its first line on", "proxy: {https: 'http://p:1'}\nregistries: [", ""],
+    ["all keys of a file that cannot be parsed", "proxy: {https: 'http://p:1'}\nregistries: [", ""],
     ["one key given twice", "log: {level: debug}\nlog: {level: debug}", ""],
   ])("leaves out %s, keeps the rest, and reports the errors", (_what, text, valid) => {
     writeFileSync(path, text);

@@ -69,7 +69,7 @@ describe("createCluster", () => {
       },
     ],
     [
-      "Kubernetes' own file",
+      "ca.crt if the kubeconfig has none",
       () => {
         write("ca.crt", simulator.clusterCaCertificate);
         return {};

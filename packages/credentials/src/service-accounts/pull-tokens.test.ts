@@ -41,7 +41,7 @@ describe("createPullTokens", () => {
     ["the annotation to opt out", ANNOTATED, { [ANNOTATION]: "node" }, "node"],
     ["the annotation to opt in", ANNOTATED, { [ANNOTATION]: "service-account" }, "service-account"],
     [
-      "another name of it",
+      "an annotation with another configured name",
       { ...ANNOTATED, annotation: "identity" },
       { identity: "service-account" },
       "service-account",
@@ -55,7 +55,7 @@ describe("createPullTokens", () => {
   it.each([
     ["there is no token exchange", {}, false, {}, "service-accounts-off"],
     ["the annotation is misspelt", ANNOTATED, true, { [ANNOTATION]: "Service-account" }, "annotation-unknown"],
-    ["it is empty", { ...ANNOTATED, fallback: "node" }, true, { [ANNOTATION]: "" }, "annotation-unknown"],
+    ["the annotation is empty", { ...ANNOTATED, fallback: "node" }, true, { [ANNOTATION]: "" }, "annotation-unknown"],
   ] as const)(
     "gives no token if %s, whatever the fallback",
     async (_name, settings, hasExchange, annotations, code) => {

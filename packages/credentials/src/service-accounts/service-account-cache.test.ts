@@ -175,7 +175,7 @@ describe("createServiceAccountCache", () => {
     ["a basic cluster", () => simulator.clusterType("basic"), "cluster-basic"],
     ["a deleted pod", () => simulator.deletePod("gone"), "cluster-token-refused", "gone"],
     [
-      "a token exchange that answers nonsense",
+      "a token exchange whose response cannot be decoded",
       () => simulator.faults({ endpoint: "cluster.tokenExchange", html: true }),
       "token-exchange-invalid",
     ],

@@ -26,12 +26,7 @@ const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 /** Sessions of 20 and tokens of 60 minutes, from upstreams that `cloud` controls. */
 function setUp(options: { deadlineMs?: number } = {}) {
   const clock = createFakeClock();
-  const cloud = {
-    status: 200,
-    isDown: false,
-    sessionFails: false,
-    latencyMs: 0,
-  };
+  const cloud = { status: 200, isDown: false, sessionFails: false, latencyMs: 0 };
   const counts = { sessions: 0, tokens: 0 };
 
   const provider = {

@@ -92,22 +92,22 @@ describe("decodeSnapshot", () => {
   });
 
   it.each([
-    ["is of a later version", altered((value) => Object.assign(value, { version: 2 })), "state-version-unknown"],
+    ["has a later version", altered((value) => Object.assign(value, { version: 2 })), "state-version-unknown"],
     ["names no provider", altered((value) => Object.assign(value, { provider: undefined })), "state-not-valid"],
-    ["is of no version", altered((value) => Object.assign(value, { version: undefined })), "state-not-valid"],
+    ["has no version", altered((value) => Object.assign(value, { version: undefined })), "state-not-valid"],
     ["is not JSON", Buffer.from('{"version":1'), "state-not-valid"],
-    ["is JSON and no state", Buffer.from("[]"), "state-not-valid"],
+    ["is JSON but not an object", Buffer.from("[]"), "state-not-valid"],
     [
-      "has a life that is no number",
+      "has a lifetime that is not a number",
       altered((v) => Object.assign(v["session"] as object, { expiresAtBootMs: null })),
       "state-not-valid",
     ],
     [
-      "has a token that is none",
+      "has an invalid token",
       altered((v) => Object.assign(v, { tokens: [{ registryHost: "iad.ocir.io" }] })),
       "state-not-valid",
     ],
-    ["has a region that is none", altered((v) => Object.assign(v, { region: { id: "" } })), "state-not-valid"],
+    ["has an invalid region", altered((v) => Object.assign(v, { region: { id: "" } })), "state-not-valid"],
   ])("refuses a state that %s", (_what, payload, error) => {
     expect(decodeSnapshot(payload, after(1_000))).toEqual({ error });
   });

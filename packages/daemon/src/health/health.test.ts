@@ -31,8 +31,8 @@ function setUp(...tokens: Partial<CacheEntry>[]) {
 it.each([
   ["waits for the first token", [], "starting", []],
   ["waits for the prefetched token", [FETCHING], "starting", []],
-  ["is ready without the prefetched token once it failed and nobody asks", [FAILING], "ok", []],
-  ["is not ready once somebody asks for it", [{ ...FAILING, isAsked: true }], "starting", ["prefetched"]],
+  ["is ready without the prefetched token if its fetch failed and no request waits for it", [FAILING], "ok", []],
+  ["is not ready while a request waits for it", [{ ...FAILING, isAsked: true }], "starting", ["prefetched"]],
 ] as const)("createHealth %s", (_, tokens, status, registries) => {
   const { health } = setUp(...tokens);
   expect(health.isServing()).toBe(status === "ok");

@@ -8,12 +8,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type BoundedServer, createBoundedServer, type ServerLimits } from "./bounded-server.ts";
 
-const LIMITS: ServerLimits = {
-  headersMs: 5_000,
-  requestMs: 5_000,
-  silenceMs: 5_000,
-  maxBodyBytes: 256,
-};
+const LIMITS: ServerLimits = { headersMs: 5_000, requestMs: 5_000, silenceMs: 5_000, maxBodyBytes: 256 };
 const REQUEST = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 let path: string;

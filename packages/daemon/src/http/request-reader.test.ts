@@ -30,7 +30,7 @@ describe("RequestReader", () => {
     ["a method that HTTP does not define", "PURGE /a HTTP/1.1\r\n\r\n", "/a "],
     ["a body", `${POST}Content-Length: 5\r\n\r\nhello`, "/a hello"],
     ["a body on GET", `${GET}Content-Length: 1\r\n\r\nx`, "/a?b=1 x"],
-    ["a stated empty body", `${POST}Content-Length: 0\r\n\r\n`, "/a "],
+    ["a body with Content-Length 0", `${POST}Content-Length: 0\r\n\r\n`, "/a "],
     ["the largest body", `${POST}Content-Length: 20\r\n\r\n${"x".repeat(20)}`, `/a ${"x".repeat(20)}`],
     ["a length with spaces and leading zeros", `${POST}content-LENGTH:\t 005 \t\r\n\r\nhello`, "/a hello"],
     ["bytes of any kind in the body", `${POST}Content-Length: 4\r\n\r\n\r\n\r\n`, "/a \r\n\r\n"],
@@ -88,7 +88,7 @@ describe("RequestReader", () => {
     ["a length with a no-break space", `${POST}Content-Length: \xa05\r\n\r\nhello`],
     ["a chunked body", `${POST}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
     ["a chunked body with a length", `${POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello`],
-    ["a transfer encoding of nothing", `${POST}transfer-encoding:\r\nContent-Length: 5\r\n\r\nhello`],
+    ["an empty Transfer-Encoding", `${POST}transfer-encoding:\r\nContent-Length: 5\r\n\r\nhello`],
     ["another expectation", `${POST}Expect: 200-ok\r\nContent-Length: 5\r\n\r\nhello`],
   ])("refuses %s, in one piece and byte by byte", (_what, text) => {
     expect(outcome(text)).toBe("request-malformed");

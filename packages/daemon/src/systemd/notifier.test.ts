@@ -76,8 +76,8 @@ it.each([
 });
 
 it.each([
-  ["is not there", {}],
-  ["is no number", { WATCHDOG_USEC: "soon" }],
+  ["is not set", {}],
+  ["interval is not a number", { WATCHDOG_USEC: "soon" }],
   ["is zero", { WATCHDOG_USEC: "0" }],
   ["is for another process", { WATCHDOG_USEC: "1000000", WATCHDOG_PID: "1" }],
 ])("Notifier sends no pings if the watchdog %s, and a status only when it changes", async (_what, env) => {

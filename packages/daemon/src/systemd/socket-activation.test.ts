@@ -10,11 +10,11 @@ it.each([
   ["no number", { LISTEN_PID: "42", LISTEN_FDS: "x" }, {}],
   ["both", { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: "credentials:health" }, { credentials: 3, health: 4 }],
   [
-    "both the other way round",
+    "both sockets in reverse order",
     { LISTEN_PID: "42", LISTEN_FDS: "2", LISTEN_FDNAMES: "health:credentials" },
     { credentials: 4, health: 3 },
   ],
-  ["one among others", { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "notify:x:health" }, { health: 5 }],
+  ["one of three", { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "notify:x:health" }, { health: 5 }],
 ])("listenFds maps %s by name", (_title, environment, expected) => {
   expect(listenFds(environment, PID)).toEqual(expected);
 });

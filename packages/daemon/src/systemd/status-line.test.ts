@@ -45,7 +45,7 @@ it.each<[string, HealthDetails["session"], HealthDetails["registries"], string |
   ],
   ["a start", null, {}, undefined, "no token yet; no session; no renewal due"],
   [
-    "an outage from the start, told once for session and host",
+    "an outage since the start, once for the session and its hosts",
     failing("metadata-unreachable"),
     { "iad.ocir.io": failing("metadata-unreachable") },
     undefined,

@@ -53,7 +53,7 @@ describe("shapeOfBody", () => {
     ],
     ["an OCID", { id: "ocid1.instance.oc1.iad.canary" }, { id: "ocid of a instance" }],
     ["an OCID in capitals, of a kind that is not known", { id: "OCID1.CANARY.OC1..CANARY" }, { id: "ocid" }],
-    ["a name that is no name", { "acme/canary": 1 }, { "[withheld]": "number" }],
+    ["a field name with other characters", { "acme/canary": 1 }, { "[withheld]": "number" }],
     [
       "harmless values",
       { code: "NotAuthenticated", expires_in: 3_600 },
@@ -70,8 +70,8 @@ describe("shapeOfBody", () => {
       { message: "User UserId(ocid1.instance.canary) not authorized, in canary." },
       { message: "string: User … not authorized, in …" },
     ],
-    ["who it is for", { sub: "anonymous" }, { sub: "string anonymous" }],
-    ["who else it is for", { sub: "canary" }, { sub: "string" }],
+    ["the subject anonymous", { sub: "anonymous" }, { sub: "string anonymous" }],
+    ["any other subject", { sub: "canary" }, { sub: "string" }],
     ["depth", { a: { a: { a: { a: { a: { a: { a: { a: "canary" } } } } } } } }, expect.anything()],
   ])("returns the shape of %s", (_what, value, shape) => {
     const found = bodyOf(value);

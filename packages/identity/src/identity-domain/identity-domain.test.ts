@@ -76,10 +76,10 @@ describe("createIdentityDomain", () => {
   });
 
   test.each<[name: string, hasNewer: boolean, responses: readonly number[], code: string, keys: readonly string[]]>([
-    ["asks again with a newer session", true, [401, 200], "", ["node", "newer"]],
-    ["asks no third time", true, [401, 401], "domain-client-refused", ["node", "newer"]],
-    ["has no newer session", false, [401], "domain-client-refused", ["node"]],
-    ["takes a 403 for a response", true, [403], "domain-client-refused", ["node"]],
+    ["retries with a newer session", true, [401, 200], "", ["node", "newer"]],
+    ["retries only once", true, [401, 401], "domain-client-refused", ["node", "newer"]],
+    ["does not retry without a newer session", false, [401], "domain-client-refused", ["node"]],
+    ["does not retry after a 403", true, [403], "domain-client-refused", ["node"]],
   ])("%s if the node's session is refused", async (_name, hasNewer, responses, code, keys) => {
     const left = [...responses];
     const respond: Respond = (key) => ({ ...responseOf(session(key)), status: left.shift() ?? 500 });

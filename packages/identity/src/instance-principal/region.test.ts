@@ -66,8 +66,8 @@ test.each([
 test.each([
   ["a web page", "<html>maintenance</html>"],
   ["JSON of another shape", '{"region":"iad"}'],
-  ["a region that is no host name", JSON.stringify({ ...INFO, regionIdentifier: "a/b" })],
-  ["a realm domain that is no domain", JSON.stringify({ ...INFO, realmDomainComponent: "evil.com/?" })],
+  ["a region that is not a host name", JSON.stringify({ ...INFO, regionIdentifier: "a/b" })],
+  ["an invalid realm domain", JSON.stringify({ ...INFO, realmDomainComponent: "evil.com/?" })],
 ])("fetchRegion does not accept %s as regionInfo", async (_, regionInfo) => {
   await expect(regionWith({ regionInfo, region: "iad" }).region).resolves.toEqual(ASHBURN);
 });

@@ -25,11 +25,11 @@ test.each([
   ["is nothing", undefined],
   ["is text", "session"],
   ["lacks its token", { ...whole, token: undefined }],
-  ["has a token that is none", { ...whole, token: "a.b.c" }],
+  ["has an invalid token", { ...whole, token: "a.b.c" }],
   ["has a token of another key", { ...whole, token: tokenFor(other.publicKey) }],
   ["has another key", { ...whole, privateKey: pkcs8(other.privateKey) }],
   ["has a key of another kind", { ...whole, privateKey: pkcs8(generateKeyPairSync("ed25519").privateKey) }],
-  ["has a key that is cut", { ...whole, privateKey: whole.privateKey.slice(0, 400) }],
+  ["has a truncated key", { ...whole, privateKey: whole.privateKey.slice(0, 400) }],
   ["has a key that is not base64", { ...whole, privateKey: "-----" }],
   ["has no tenancy", { ...whole, tenancyId: "" }],
 ])("decodeSession refuses a session that %s", (_what, encoded) => {

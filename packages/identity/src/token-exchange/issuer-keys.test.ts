@@ -59,9 +59,9 @@ describe("IssuerKeys", () => {
   });
 
   test.each([
-    ["does not answer", { status: 0 }],
+    ["does not respond", { status: 0 }],
     ["refuses", { status: 403 }],
-    ["answers nonsense", { body: "[]" }],
+    ["sends an invalid response", { body: "[]" }],
     ["publishes keys that cannot be read", { body: '{"keys":[{"kid":"one","kty":"oct"}]}' }],
   ])("accepts no token while the API server %s, and retries after 30 s", async (_name, change) => {
     const { response, clock, isSigned, send } = setUp();

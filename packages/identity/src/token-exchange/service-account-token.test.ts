@@ -17,7 +17,7 @@ test("readServiceAccountClaims reads the service account, the audiences and the 
 test.each([
   ["no issuer", { iss: undefined }],
   ["an empty list of audiences", { aud: [] }],
-  ["an expiry that is no number", { exp: "3600" }],
+  ["an expiry that is not a number", { exp: "3600" }],
   ["no claim of Kubernetes", { "kubernetes.io": undefined }],
   ["an old token, without UID", { "kubernetes.io": { namespace: "shop", serviceaccount: { name: "puller" } } }],
   ["an empty UID", { "kubernetes.io": { namespace: "shop", serviceaccount: { name: "puller", uid: "" } } }],

@@ -70,7 +70,7 @@ describeProvider("createUserPrincipal", {
     ["a profile without a file", "oci-config-unreadable", { profile: "ME" }, at(".oci/config")],
     ["an unknown profile", "oci-profile-missing", { config: WORKING, profile: "ME" }, at("config [ME]")],
     ["no key", "identity-file-unreadable", { config: inWorking("key.pem", "none.pem") }, at("key_file")],
-    ["a group's key", "identity-file-permissions", { config: WORKING, mode: 0o640 }, at("key_file")],
+    ["a key that its group can read", "identity-file-permissions", { config: WORKING, mode: 0o640 }, at("key_file")],
     ["everybody's key", "identity-file-permissions", { config: WORKING, mode: 0o604 }, at("key_file")],
     ["a public key", "key-invalid", { config: WORKING, key: publicKey }, at("key_file")],
     ["an empty key", "key-invalid", { config: WORKING, key: "" }, at("key_file")],
@@ -88,7 +88,7 @@ describeProvider("createUserPrincipal", {
 describe("createUserPrincipal", () => {
   it.each([
     ["a profile without a DEFAULT", `[ME]\n${COMPLETE}`, { profile: "ME" }],
-    ["what a profile inherits", `[DEFAULT]\nuser=no\n${COMPLETE}[ME]\nuser = ${USER}\n`, { profile: "ME" }],
+    ["inherited values", `[DEFAULT]\nuser=no\n${COMPLETE}[ME]\nuser = ${USER}\n`, { profile: "ME" }],
     ["a DEFAULT after the profile", `[ME]\nuser=${USER}\n[DEFAULT]\n${COMPLETE}`, { profile: "ME" }],
     [
       "comments, white space, CRLF and capitals",

@@ -178,7 +178,7 @@ const ROWS: readonly Row[] = [
   ...of("field-duplicate", "32-37", "26-31", [
     ["kind", "a field twice", `{"kind":"CredentialProviderConfig",${withOurs({}).slice(1)}`],
   ]),
-  ["token-attributes-disabled", "the gate is off", tokensFor(33), TOKENS, "33-33", ""],
+  ["token-attributes-disabled", "tokenAttributes while the feature gate is off", tokensFor(33), TOKENS, "33-33", ""],
   ...of("token-audience-missing", "33-37", "", [
     [`${TOKENS}.serviceAccountTokenAudience`, "none", tokensFor(34, { serviceAccountTokenAudience: undefined })],
   ]),
@@ -186,7 +186,7 @@ const ROWS: readonly Row[] = [
     ["token-attributes-api-version", "v1beta1", withOurs({ apiVersion: PROVIDER_V1BETA1, tokenAttributes: tokens })],
     [
       "token-annotation-key-duplicate",
-      "in both lists",
+      "a key in both annotation lists",
       requiring(["a"], { optionalServiceAccountAnnotationKeys: ["a"] }),
     ],
   ]),

@@ -55,7 +55,7 @@ describe("mergeProvider", () => {
     ["no file", undefined, NEW],
     ["an empty file", "", NEW],
     ["white space", "\n \n", NEW],
-    ["comments, which stay,", "# ours\n", `# ours\n\n${NEW}`],
+    ["a file of comments, which it keeps", "# ours\n", `# ours\n\n${NEW}`],
   ])("creates a configuration from %s", (_name, existing, merged) => {
     expect(mergeProvider(existing, options)).toBe(merged);
   });
@@ -198,7 +198,7 @@ describe("mergeProvider", () => {
   });
 
   test.each([
-    ["a text that is not understood", "a: &b c", "line 1: it has"],
+    ["YAML outside the supported subset", "a: &b c", "line 1: it has"],
     ["broken YAML", "a: [", "line 1: it is not valid YAML"],
     ["broken JSON", "{a: 1}", "it begins with {"],
     ["a list", "- a", "it is not a map"],
@@ -270,9 +270,9 @@ describe("removeProviders", () => {
   });
 
   test.each([
-    ["it is not there", ECR],
-    ["there is no provider", "providers:   [ ]   # none\n"],
-    ["there is nothing", ""],
+    ["our provider is not listed", ECR],
+    ["the list is empty", "providers:   [ ]   # none\n"],
+    ["the file is empty", ""],
   ])("changes nothing when %s", (_name, existing) => {
     expect(removeProviders(existing)).toBe(existing);
   });

@@ -60,7 +60,7 @@ providers:
   });
 
   test.each([
-    ["the other form", ["ocir.*.oci.*.*"]],
+    ["a pattern of the other form of host", ["ocir.*.oci.*.*"]],
     ["another name of one registry", ["ocir.us-ashburn-1.oci.oraclecloud.com"]],
     ["one repository", ["iad.ocir.io/acme/shop"]],
     ["the default port", ["iad.ocir.io:443"]],

@@ -72,7 +72,7 @@ describeShim("broker_request", (build) => {
     test.each([
       ["there is no socket", () => join(directory, "none.sock"), "shim-socket-missing"],
       ["its folder is a file", () => join(build.path, "none.sock"), "shim-socket-missing"],
-      ["nobody listens on the socket", () => abandonedSocket(directory), "shim-socket-refused"],
+      ["no process listens on the socket", () => abandonedSocket(directory), "shim-socket-refused"],
       ["the path does not fit an address", () => `/${"x".repeat(107)}`, "shim-socket-path-too-long"],
     ])("when %s", async (_what, path, code) => {
       expect(await callShim(build.quickPath, await path())).toEqual(failure(code));

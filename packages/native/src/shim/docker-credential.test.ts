@@ -36,8 +36,8 @@ describeShim("docker-credential-ocir", (build) => {
   });
 
   it.each([
-    ["that there are none", "404 Not Found", "credentials not found in native keychain"],
-    ["what is wrong", "504 Gateway Timeout", "ocir-broker: wait-timeout: no token was available in time; wait"],
+    ["that no credentials exist", "404 Not Found", "credentials not found in native keychain"],
+    ["the error and its fix", "504 Gateway Timeout", "ocir-broker: wait-timeout: no token was available in time; wait"],
   ])("get writes to stdout %s", async (_what, status, line) => {
     await using server = await startAnswering(status, `${line}\n`);
     expect(await call("get", server.path)).toEqual(refusal(`${line}\n`));
