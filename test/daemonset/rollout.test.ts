@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
+import { createNodeLease } from "@ocir-broker/kubernetes/lease";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createCluster } from "../../packages/daemonset/src/cluster.ts";
@@ -10,7 +11,6 @@ import type { InstallResult } from "../../packages/daemonset/src/installation.ts
 import { type KubeletNeed, parseKubeletNeed } from "../../packages/daemonset/src/kubelet-need.ts";
 import { restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
 import type { KubeletUnit } from "../../packages/daemonset/src/kubelet-unit.ts";
-import { createNodeLease } from "../../packages/daemonset/src/lease.ts";
 import type { KubeletState } from "../../packages/daemonset/src/node-state.ts";
 import { rollOut } from "../../packages/daemonset/src/rollout.ts";
 import { parseSettings } from "../../packages/daemonset/src/settings.ts";

@@ -6,12 +6,12 @@ import { rmSync, writeFileSync } from "node:fs";
 import { KubeConfig } from "@kubernetes/client-node";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { createNodeLease } from "@ocir-broker/kubernetes/lease";
 import { createCluster } from "./cluster.ts";
 import { createFailureMetric } from "./failure-metric.ts";
 import { createInstallation } from "./installation.ts";
 import { restartKubelet } from "./kubelet-restart.ts";
 import { createKubeletUnit } from "./kubelet-unit.ts";
-import { createNodeLease } from "./lease.ts";
 import { rollOut } from "./rollout.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 

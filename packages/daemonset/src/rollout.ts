@@ -2,9 +2,10 @@
  * One node's part of a rollout: waits for the Lease, installs, restarts the kubelet if this is allowed, and releases the Lease. A
  * failed node keeps the Lease, which stops the rollout, until the node is repaired, cordoned or gone.
  */
-import { type Cluster, describeRefusal, isConflict } from "./cluster.ts";
+import { describeRefusal, isConflict } from "@ocir-broker/kubernetes/api-error";
+import type { NodeLease } from "@ocir-broker/kubernetes/lease";
+import type { Cluster } from "./cluster.ts";
 import { type InstallOptions, installOnNode } from "./install-on-node.ts";
-import type { NodeLease } from "./lease.ts";
 import {
   excludeCommand,
   FAILED,

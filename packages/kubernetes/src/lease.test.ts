@@ -1,5 +1,4 @@
 import { expect, it } from "vitest";
-import type { Cluster } from "./cluster.ts";
 import { createNodeLease } from "./lease.ts";
 
 it("createNodeLease takes over a Lease that has not changed for an hour, whatever its duration", async () => {
@@ -8,7 +7,7 @@ it("createNodeLease takes over a Lease that has not changed for an hour, whateve
     spec: { holderIdentity: "gone", leaseDurationSeconds: 2 ** 31 - 1 },
   };
   let nowSeconds = 0;
-  const cluster = { readLease: async () => lease, patchLease: async () => {} } as unknown as Cluster;
+  const cluster = { readLease: async () => lease, patchLease: async () => {} };
   const times = { nowSeconds: () => nowSeconds, wallMs: () => 0 };
   const node = createNodeLease({ cluster, node: "b", leaseSeconds: 60, ...times, say: () => {} });
   expect(await node.take()).toEqual({ kind: "waiting", holder: "gone" });

@@ -3,7 +3,7 @@
  * Lease unchanged for as long as the holder promised, by its own clock.
  */
 import type { V1Lease } from "@kubernetes/client-node";
-import { type Cluster, isConflict } from "./cluster.ts";
+import { isConflict } from "./api-error.ts";
 
 type LeaseState =
   | { readonly kind: "ours" }
@@ -14,8 +14,14 @@ type LeaseState =
 
 export type NodeLease = ReturnType<typeof createNodeLease>;
 
+interface LeaseRequests {
+  readLease(): Promise<V1Lease>;
+  /** Fails with status 409 if this version is not the stored one. */
+  patchLease(resourceVersion: string, spec: object): Promise<unknown>;
+}
+
 interface NodeLeaseOptions {
-  readonly cluster: Cluster;
+  readonly cluster: LeaseRequests;
   readonly node: string;
   readonly leaseSeconds: number;
   nowSeconds(): number;

@@ -1,0 +1,37 @@
+/** An Event about an object, as clients see it in `kubectl describe`. */
+import type { CoreV1Event, V1ObjectReference } from "@kubernetes/client-node";
+
+const COMPONENT = "ocir-broker";
+/** Characters; the API server refuses more. */
+const LONGEST_MESSAGE = 1_024;
+
+export interface EventFields {
+  /** Of the Event, not of the object: an object without a namespace has its Events in `default`. */
+  readonly namespace: string;
+  readonly object: V1ObjectReference & { readonly name: string };
+  readonly type: "Normal" | "Warning";
+  /** One word in camel case. */
+  readonly reason: string;
+  readonly message: string;
+  /** The pod that reports it. */
+  readonly pod: string;
+  readonly host?: string;
+  readonly wallMs: number;
+}
+
+export function newEvent({ namespace, object, type, reason, message, pod, host, wallMs }: EventFields): CoreV1Event {
+  const now = new Date(wallMs);
+  return {
+    metadata: { generateName: `${object.name}.`, namespace },
+    involvedObject: object,
+    type,
+    reason,
+    message: message.slice(0, LONGEST_MESSAGE),
+    source: { component: COMPONENT, ...(host !== undefined && { host }) },
+    reportingComponent: COMPONENT,
+    reportingInstance: pod,
+    firstTimestamp: now,
+    lastTimestamp: now,
+    count: 1,
+  };
+}
