@@ -13,6 +13,7 @@ import type { Cloud } from "./cloud.ts";
 import { findingOfCode } from "./diagnoses.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import type { Finding } from "./finding.ts";
+import { proxyFailureIn } from "./proxy-failure.ts";
 
 export interface CheckContext
   extends Pick<DoctorOptions, "config" | "environment" | "image" | "serviceAccountToken" | "version" | "clock"> {
@@ -58,6 +59,7 @@ export function createCheckContext(
 
 /** The name of the finding that reports this error; its code if no finding does. */
 export function causeOf(error: unknown): string {
+  if (proxyFailureIn(error) !== undefined) return "proxy-unreachable";
   const code = codeOf(error);
   return findingOfCode(code) ?? code;
 }

@@ -98,6 +98,8 @@ export const DIAGNOSES = {
 
   "session-ok": ok("the auth service gives this instance a session"),
 
+  "proxy-ok": ok("the proxy can be reached"),
+
   "network-ok": ok("the service can be reached"),
   "dns-failed": problem("the name of the service cannot be resolved", NEXT.dns),
   "tcp-refused": problem("the service or a firewall refuses the connection", NEXT.network),

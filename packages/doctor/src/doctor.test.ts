@@ -193,6 +193,18 @@ describe("diagnose, special cases", () => {
     expect(namesOf(findings)).toContain(cause);
   });
 
+  test("names the proxy's host, and no service gateway, when the proxy is unreachable", async ({ node }) => {
+    const behindProxy = {
+      proxy: { https: "http://us:canary@proxy.invalid:3128" },
+      auth: { endpoint: "https://auth.test" },
+    };
+    const findings = await node.examine(withConfig(node, behindProxy));
+    const found = findings.filter(({ verdict }) => verdict !== "ok");
+    expect(namesOf(found)).toEqual(["proxy-unreachable", "not-checked", "not-checked"]);
+    expect(found[0]?.evidence).toMatch(/^proxy\.invalid: /);
+    expect(JSON.stringify(found)).not.toMatch(/service gateway|canary/);
+  });
+
   test("reports a foreign image as not ours, without a problem, and never connects to its host", async ({ node }) => {
     const foreign = await foreignRegistry();
     node.plugin(responseScript({}));

@@ -11,6 +11,7 @@ import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
 import { checkRegistryPath } from "./checks/network-path.ts";
 import { checkPlugin } from "./checks/plugin.ts";
 import { checkPluginResponse } from "./checks/plugin-response.ts";
+import { checkProxy } from "./checks/proxy.ts";
 import { checkRegistry } from "./checks/registry.ts";
 import { checkSelinux } from "./checks/selinux.ts";
 import { checkServiceAccounts } from "./checks/service-accounts/service-accounts.ts";
@@ -26,6 +27,8 @@ const NODE_CHECKS: readonly NamedCheck[] = [
   ["SELinux", checkSelinux],
   ["kubelet", checkKubeletFlags],
 ];
+
+const PROXY_CHECKS: readonly NamedCheck[] = [["proxy", checkProxy]];
 
 const REGISTRY_CHECKS: readonly NamedCheck[] = [
   ["network to the registry", checkRegistryPath],
@@ -69,7 +72,7 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const limit = clock.setTimer(() => resolve(undefined), limitMs);
   try {
     // In the order of the report: causes before their consequences.
-    const identityChecks = [...CHECKS_BY_IDENTITY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
+    const identityChecks = [...PROXY_CHECKS, ...CHECKS_BY_IDENTITY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
     const isNode = options.isNode !== false;
     const switchedOff = isNode ? offSwitchFindings(context.files) : [];
     const checks = (isNode ? [...NODE_CHECKS, ...identityChecks, ...PULL_CHECKS] : identityChecks).filter(

@@ -1,5 +1,6 @@
 /** Seeded faults of Oracle's services and of the network to them. */
 import { createServer } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Fault } from "@ocir-broker/oci-simulator/http/faults";
 import { credentials, hostOf, responseScript, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
@@ -23,6 +24,17 @@ const withClockAhead =
 
 /** Of the first request for the region. */
 const metadata = (fault: Omit<Fault, "endpoint">): Break => upstream("metadata.regionInfo", { times: 1, ...fault });
+
+/** Only the auth service is behind it. */
+const behindProxy =
+  (hostOfProxy: () => Promise<string> | string): Break =>
+  async (node) =>
+    withConfig(node, { proxy: { https: await hostOfProxy() }, auth: { endpoint: "https://auth.test" } });
+
+const refuse = (_request: unknown, client: Duplex): unknown =>
+  client.end("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+
+const end = (_request: unknown, client: Duplex): unknown => client.destroy();
 
 export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
@@ -62,6 +74,10 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     configured({ auth: { endpoint: NOWHERE } }),
     ["federation-unreachable"],
   ],
+  ["proxy-unreachable", "the proxy's name does not resolve", behindProxy(() => "proxy.invalid:3128")],
+  ["proxy-unreachable", "the proxy's port is closed", behindProxy(() => "127.0.0.1:1")],
+  ["proxy-unreachable", "the proxy wants a password", behindProxy(() => hostOf(createServer().on("connect", refuse)))],
+  ["proxy-unreachable", "the proxy ends each connection", behindProxy(() => hostOf(createServer().on("connect", end)))],
   [
     "refused",
     "the registry's name resolves, and its port is closed",

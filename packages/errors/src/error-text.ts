@@ -36,6 +36,8 @@ export const NEXT = {
   network:
     "give the node's subnet a route to the region's services: a service gateway for All <region> Services in Oracle Services Network, and a security rule for TCP 443 out",
   outage: "nothing to do, the broker retries (Oracle's status page reports outages of the region)",
+  proxyAddress:
+    "check proxy.https in the configuration (or HTTPS_PROXY), the proxy's name in DNS, and that it listens and the node may connect to it",
   proxySettings: "check proxy.https and proxy.noProxy in the configuration, and the proxy's own rules",
   reinstall: "reinstall ocir-broker, with all files from one release",
   release: "check that the shim and the broker are of the same release",

@@ -81,6 +81,11 @@ export const IDENTITY_ERRORS = {
   "federation-invalid": transient("the auth service's response contains no session", NEXT.changingProxy),
   "federation-name-not-resolved": transient("the auth service's name could not be resolved", NEXT.dns),
   "federation-proxy-refused": transient("the proxy refused to connect to the auth service", NEXT.proxySettings),
+  "federation-proxy-unreachable": transient(
+    "the auth service cannot be reached through the proxy",
+    NEXT.proxyAddress,
+    504,
+  ),
   "federation-refused": permanent(
     "the auth service refused this instance",
     "check that the instance is not terminated, moved, or created from an image with another instance's state, then reboot it",

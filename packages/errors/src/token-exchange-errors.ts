@@ -48,7 +48,7 @@ export const TOKEN_EXCHANGE_ERRORS = {
   "domain-unknown": permanent("there is no identity domain at this address", "check identityDomain.url"),
   "domain-unreachable": transient(
     "the identity domain does not answer",
-    "allow TCP 443 from the nodes to the identity domain, or set proxy.https",
+    "allow TCP 443 from the nodes to the identity domain, or set proxy.https to a proxy that does",
     504,
   ),
   "service-account-token-audience": permanent(

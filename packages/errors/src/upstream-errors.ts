@@ -11,6 +11,7 @@ export const UPSTREAM_ERRORS = {
   ),
   "name-not-resolved": transient("a name could not be resolved", NEXT.dns),
   "proxy-refused": transient("the proxy refused the connection", NEXT.proxySettings),
+  "proxy-unreachable": transient("Oracle's services cannot be reached through the proxy", NEXT.proxyAddress, 504),
   refused: transient("a connection was refused", NEXT.network),
   timeout: transient("Oracle's services did not answer in time", NEXT.network, 504),
   tls: transient("a certificate is not trusted", NEXT.trust),

@@ -9,6 +9,7 @@ import {
   connect,
   createServer as createSocketServer,
   isIP,
+  type Socket,
   type Server as SocketServer,
 } from "node:net";
 import { pipeline } from "node:stream";
@@ -116,6 +117,12 @@ async function startProxy(port: number, kind: "http" | "https" = "http", status 
     upstream.on("error", () => client.destroy());
   });
   return { seen, port: (await listen(server)).port };
+}
+
+/** Of a server that does nothing but this with a connection. */
+async function silentAddress(onConnection: (socket: Socket) => void): Promise<string> {
+  const { port } = await listen(createSocketServer((socket) => onConnection(socket.on("error", () => {}))));
+  return `127.0.0.1:${port}`;
 }
 
 function destroyedAfterTest(dispatcher: Dispatcher): Dispatcher {
@@ -228,13 +235,18 @@ describe("createUpstreamDispatcher proxy", () => {
     await expect(get(dispatcher, "https://registry.test/")).rejects.toMatchObject({ code: "proxy-refused" });
   });
 
-  test("fails if the proxy never answers, and if it closes the connection", async () => {
-    const silent = await listen(createSocketServer((socket) => void socket.on("error", () => {})));
-    const hanging = upstream({ connectMs: 100, proxy: { https: `http://127.0.0.1:${silent.port}` } });
-    await expect(get(hanging, "https://registry.test/")).rejects.toMatchObject({ code: "timeout" });
-    const rude = await listen(createSocketServer((socket) => void socket.on("error", () => {}).destroy()));
-    const dispatcher = upstream({ proxy: { https: `http://127.0.0.1:${rude.port}` } });
-    await expect(get(dispatcher, "https://registry.test/")).rejects.toMatchObject({ code: "connection-broken" });
+  test.each<[proxy: string, place: () => Promise<string> | string]>([
+    ["has a name that nobody knows", () => "proxy.invalid:3128"],
+    ["refuses connections", () => "127.0.0.1:1"],
+    ["never answers", async () => silentAddress((socket) => socket)],
+    ["closes the connection", async () => silentAddress((socket) => socket.destroy())],
+  ])("reports proxy-unreachable with the proxy's host if the proxy %s", async (_what, placeOf) => {
+    const place = await placeOf();
+    const dispatcher = upstream({ connectMs: 100, proxy: { https: `http://us:canary@${place}` } });
+    await expect(get(dispatcher, "https://registry.test/")).rejects.toMatchObject({
+      code: "proxy-unreachable",
+      message: `${place}: proxy-unreachable`,
+    });
   });
 
   test.each(["ftp://canary:canary@proxy.test", "http://", "http://canary:canary@a b", "socks5://canary@x"])(

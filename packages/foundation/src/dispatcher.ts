@@ -68,11 +68,37 @@ export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Di
     requestTls: { ...verified, allowH2: false },
     proxyTls: { ...verified, allowH2: false },
     clientFactory: (origin: URL, client: Pool.Options) =>
-      new Pool(origin, { ...client, headersTimeout: options.connectMs }),
+      createProxyPool(origin, { ...client, headersTimeout: options.connectMs }),
     // An empty text, because with undefined undici reads the environment.
     httpProxy: "",
     httpsProxy: proxyUrl?.href ?? "",
     noProxy: `${proxy.noProxy ?? ""},${NEVER_PROXIED}`,
+  });
+}
+
+/** The proxy's host and port, if this error of a request means that the proxy did not answer the CONNECT. */
+export function proxyHostOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { proxyHost } = error as MarkedError;
+  return proxyHost ?? proxyHostOf(error.cause);
+}
+
+interface MarkedError extends Error {
+  proxyHost?: string;
+}
+
+/** Marks the proxy's own failures, which otherwise look like those of the service behind it. */
+function createProxyPool(origin: URL, options: Pool.Options): Pool {
+  const pool = new Pool(origin, options);
+  const connect: (request: Dispatcher.ConnectOptions) => Promise<Dispatcher.ConnectData> = pool.connect.bind(pool);
+  return Object.assign(pool, {
+    connect: async (request: Dispatcher.ConnectOptions) => {
+      try {
+        return await connect(request);
+      } catch (error) {
+        throw Object.assign(error as MarkedError, { proxyHost: origin.host });
+      }
+    },
   });
 }
 

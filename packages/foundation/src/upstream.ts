@@ -7,6 +7,7 @@
  */
 import { UPSTREAM_ERRORS, type UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { type Dispatcher, errors, request } from "undici";
+import { proxyHostOf } from "./dispatcher.ts";
 import type { Clock } from "./time/clock.ts";
 
 /** The message has the code and the host, never sent or received text. */
@@ -82,7 +83,8 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
     } catch (error) {
       if (error instanceof UpstreamError) throw error;
       const code = deadline.signal.aborted ? "timeout" : signal.aborted ? "aborted" : classify(error);
-      throw new UpstreamError(code, url.host, { cause: withoutReceived(error) });
+      const place = code === "proxy-unreachable" ? proxyHostOf(error) : undefined;
+      throw new UpstreamError(code, place ?? url.host, { cause: withoutReceived(error) });
     } finally {
       timer.cancel();
     }
@@ -118,6 +120,11 @@ function withoutReceived(error: unknown): unknown {
 }
 
 function classify(error: unknown): UpstreamErrorCode {
+  const code = classifyAtService(error);
+  return code !== "tls" && proxyHostOf(error) !== undefined ? "proxy-unreachable" : code;
+}
+
+function classifyAtService(error: unknown): UpstreamErrorCode {
   if (
     error instanceof errors.ConnectTimeoutError ||
     error instanceof errors.HeadersTimeoutError ||

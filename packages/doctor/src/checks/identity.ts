@@ -8,6 +8,7 @@ import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
 import { finding, notChecked } from "../finding.ts";
 import { describeRequest } from "../recorded-requests.ts";
+import { notCheckedByProxy } from "./proxy.ts";
 
 type Name = keyof typeof DIAGNOSES;
 
@@ -31,6 +32,8 @@ export const checkIdentity: Check = async (context) => {
       notChecked("the session", code, "it needs a correct clock, or the auth service refuses the request"),
     ];
   }
+  const byProxy = notCheckedByProxy("the session", session.error);
+  if (byProxy !== undefined) return [...found, byProxy];
   // The metadata check reports its service.
   if (!Object.hasOwn(IDENTITY_ERRORS, code) || code === "aborted" || code.startsWith("metadata-")) {
     const cause = causeOf(session.error);

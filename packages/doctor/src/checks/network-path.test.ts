@@ -22,7 +22,7 @@ describe("tryPath", () => {
     const asked: string[] = [];
     const context = contextOf({ cloud: CLOUD, network: networkOf("open", asked) });
     for (const url of ["https://a.example", "http://a.example", "https://a.example:8443"]) {
-      expect(await tryPath("the registry", new URL(url), context)).toMatchObject({ name: "network-ok" });
+      expect(await tryPath("the registry", new URL(url), context)).toMatchObject([{ name: "network-ok" }]);
     }
     expect(asked).toEqual(["10.1.2.3:443", "10.1.2.3:80", "10.1.2.3:8443"]);
   });
@@ -33,19 +33,20 @@ describe("tryPath", () => {
     ["ETIMEDOUT", "tcp-timeout"],
     ["EHOSTUNREACH", "network-unreachable"],
   ])("reports %s as %s", async (outcome, name) => {
-    const found = await tryPath(
+    const [found] = await tryPath(
       "the auth service",
       new URL("https://a.example"),
       contextOf({ cloud: CLOUD, network: networkOf(outcome) }),
     );
     expect(found).toMatchObject({ name, evidence: expect.stringContaining(`TCP port 443: ${outcome}`) });
-    expect(found.fix).toContain("service gateway");
+    expect(found?.fix).toContain("service gateway");
   });
 
   test.each([
     ["https://iad.ocir.io", {}, true],
     ["https://iad.ocir.io", { https: "http://proxy.example:3128" }, false],
     ["http://127.0.0.1:5000", { https: "http://proxy.example:3128" }, true],
+    ["https://127.0.0.1:5000", { https: "http://proxy.example:3128" }, true],
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "example.com, .ocir.io" }, true],
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "iad.ocir.io:443" }, true],
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "*" }, true],
@@ -60,7 +61,7 @@ describe("tryPath", () => {
   test("reports dns-failed for a resolver error without a code", async () => {
     const network = { ...networkOf("open"), resolve: async () => Promise.reject(new Error("no")) };
     const found = await tryPath("the registry", new URL("https://a.example"), contextOf({ cloud: CLOUD, network }));
-    expect(found).toMatchObject({ name: "dns-failed", evidence: "a.example: no address" });
+    expect(found).toMatchObject([{ name: "dns-failed", evidence: "a.example: no address" }]);
   });
 });
 

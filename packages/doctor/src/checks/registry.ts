@@ -12,6 +12,7 @@ import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
 import { policyAdvice } from "../policy-advice.ts";
 import { describeRequest } from "../recorded-requests.ts";
+import { notCheckedByProxy } from "./proxy.ts";
 import { isPulledByServiceAccounts } from "./service-accounts/service-accounts.ts";
 
 export const checkRegistry: Check = async (context) => {
@@ -51,6 +52,8 @@ function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckCont
       code,
       `it needs a correct clock, or ${registryHost} refuses the signature`,
     );
+  const byProxy = notCheckedByProxy("the registry's token", error);
+  if (byProxy !== undefined) return byProxy;
   const last = cloud.requests.findLast(({ service }) => service === "registry");
   const evidence =
     last === undefined ? `${registryHost}: ${code}` : `${registryHost}: ${code}; ${describeRequest(last)}`;

@@ -32,6 +32,7 @@ test.each([
   ["name-not-found", "federation-name-not-resolved"],
   ["name-not-resolved", "federation-name-not-resolved"],
   ["proxy-refused", "federation-proxy-refused"],
+  ["proxy-unreachable", "federation-proxy-unreachable"],
   ["tls", "federation-tls"],
 ] as const)("federate reports an upstream error %s as %s", async (cause, code) => {
   const send = () => Promise.reject(new UpstreamError(cause, "auth.test"));

@@ -59,6 +59,8 @@ function codeOfFailure({ code }: UpstreamError): IdentityErrorCode {
       return "federation-name-not-resolved";
     case "proxy-refused":
       return "federation-proxy-refused";
+    case "proxy-unreachable":
+      return "federation-proxy-unreachable";
     case "tls":
       return "federation-tls";
     default:

@@ -10,6 +10,7 @@ import { attempt } from "../../attempt.ts";
 import { type CheckContext, causeOf } from "../../check-context.ts";
 import { findingOfCode } from "../../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
+import { notCheckedByProxy } from "../proxy.ts";
 
 const INVALID_TOKEN = new Secret("e30.e30.e30");
 
@@ -22,6 +23,8 @@ export async function domainFinding({ config, environment, clock, cloud, signal 
   const host = config.identityDomain.url === undefined ? "identityDomain.url" : new URL(config.identityDomain.url).host;
   if ("value" in asked) return finding("domain-unknown", `${host}: it exchanged an invalid token`);
   const { error } = asked;
+  const byProxy = notCheckedByProxy("the identity domain", error);
+  if (byProxy !== undefined) return byProxy;
   if (error instanceof TokenExchangeError)
     return finding(error.code === "domain-token-refused" ? "domain-ok" : error.code, error.message);
   const secretFinding = error instanceof IdentityError && error.place !== undefined && findingOfCode(error.code);

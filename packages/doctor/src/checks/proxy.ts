@@ -1,0 +1,62 @@
+/** Checks the proxy, if a service is reached through one: its name, its port, and whether it connects to Oracle's services. */
+import { NEXT } from "@ocir-broker/errors/error-text";
+import { parseProxyUrl } from "@ocir-broker/foundation/dispatcher";
+import { attempt } from "../attempt.ts";
+import type { Check, CheckContext } from "../check-context.ts";
+import { type Finding, finding, notChecked } from "../finding.ts";
+import { proxyFailureIn } from "../proxy-failure.ts";
+import { tryAddress } from "./try-address.ts";
+
+/** As undici's rule in foundation/dispatcher.ts. */
+const NEVER_PROXIED = ["localhost", "127.0.0.1", "[::1]"];
+
+export const checkProxy: Check = async (context) => {
+  const { cloud, network, registryHost } = context;
+  const host = await attempt(registryHost());
+  const targets = [
+    ...("value" in host ? [cloud.endpointOf(host.value)] : []),
+    ...(cloud.provider === "instance-principal"
+      ? await cloud.authUrl().then(
+          (url) => [url],
+          () => [],
+        )
+      : []),
+  ];
+  const proxy = targets.map((url) => proxyFor(url, context)).find((url) => url !== undefined);
+  if (proxy === undefined) return [];
+  const { outcome, evidence } = await tryAddress(proxy, network);
+  if (outcome !== "open") return [finding("proxy-unreachable", evidence)];
+  const session = await attempt(cloud.session());
+  const token = "value" in host ? await attempt(cloud.token(host.value)) : host;
+  const failure = [session, token].map((each) => "error" in each && proxyFailureIn(each.error)).find((each) => each);
+  if (!failure) return [finding("proxy-ok", evidence)];
+  return failure.code === "proxy-refused"
+    ? [
+        finding("proxy-unreachable", `${proxy.host} refuses a connection: ${failure.message}`, {
+          fix: NEXT.proxySettings,
+        }),
+      ]
+    : [finding("proxy-unreachable", `${evidence}, but it does not answer`)];
+};
+
+/** The finding about a check that failed because of the proxy, which {@link checkProxy} reports. Undefined for another error. */
+export function notCheckedByProxy(what: string, error: unknown): Finding | undefined {
+  return proxyFailureIn(error) && notChecked(what, "proxy-unreachable", "it needs the proxy");
+}
+
+/** The proxy through which the URL is requested. */
+export function proxyFor(url: URL, { config: { proxy } }: Pick<CheckContext, "config">): URL | undefined {
+  const { https, noProxy = "" } = proxy;
+  if (!https || url.protocol !== "https:" || NEVER_PROXIED.includes(url.hostname)) return undefined;
+  const excepted = noProxy.split(",").map(
+    (entry) =>
+      entry
+        .trim()
+        .replace(/^\*?\./, "")
+        .split(":")[0],
+  );
+  const isExcepted = excepted.some(
+    (entry) => entry === "*" || (entry && (url.hostname === entry || url.hostname.endsWith(`.${entry}`))),
+  );
+  return isExcepted ? undefined : parseProxyUrl(https);
+}
