@@ -17,7 +17,7 @@ import { proxyFailureIn } from "./proxy-failure.ts";
 
 export interface CheckContext
   extends Pick<DoctorOptions, "config" | "environment" | "image" | "serviceAccountToken" | "version" | "clock"> {
-  /** Undefined without an image, or if its name cannot be parsed. */
+  /** With the registry host that a short name stands for. Undefined without an image, or if its name cannot be parsed. */
   readonly imageName: ImageName | undefined;
   readonly ownerId: number;
   readonly files: NodeFiles;
@@ -40,7 +40,7 @@ export type NamedCheck = readonly [topic: string, check: Check];
 export function createCheckContext(
   given: Omit<CheckContext, "imageName" | "kubelet" | "credentialProviderFiles" | "registryHost">,
 ): CheckContext {
-  const imageName = resultIfAny(() => parseImage(given.image ?? ""));
+  const imageName = resultIfAny(() => parseImage(fullNameOf(given.image ?? "")));
   const kubelet = once(() => detectKubelet(given.files, given.runProgram));
   const credentialProviderFiles = once(async () => {
     const running = await kubelet();
@@ -55,6 +55,13 @@ export function createCheckContext(
       return imageName?.registryHost ?? registryHostOf(await given.cloud.region());
     },
   };
+}
+
+/** What a container runtime makes of a name without a registry host: `nginx` is `docker.io/library/nginx`. */
+function fullNameOf(image: string): string {
+  const [first = "", ...rest] = image.split("/");
+  if (rest.length === 0) return /^[a-z0-9_-]+(?:[:@].*)?$/.test(image) ? `docker.io/library/${image}` : image;
+  return /^[a-z0-9_-]+$/.test(first) && first !== "localhost" ? `docker.io/${image}` : image;
 }
 
 /** The name of the finding that reports this error; its code if no finding does. */

@@ -154,6 +154,14 @@ export const DIAGNOSES = {
     "check repository and tag: oci artifacts container image list",
   ),
   "access-unclear": unknown("it is unclear whether this identity may read the image", NEXT.outage),
+  "image-region-unknown": problem(
+    "there is no registry of this name, because Oracle has no such region",
+    "correct the region in the image's name: oci iam region list names keys and ids",
+  ),
+  "image-look-alike": warning(
+    "the registry host resembles Oracle's but is another one: the kubelet pulls the image without the broker",
+    "if it is another name of Oracle's registry, add it to registries.extraHosts",
+  ),
   "image-foreign": ok(
     "the image is not in Oracle's registry: the kubelet pulls it without the broker. If it should be, correct its name; if Oracle's registry has another name on this node, add that to registries.extraHosts",
   ),

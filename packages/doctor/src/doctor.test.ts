@@ -214,6 +214,16 @@ describe("diagnose, special cases", () => {
     expect(foreign.connections()).toBe(0);
   });
 
+  test.for([
+    ["nginx", "docker.io"],
+    ["acme/shop/web:1", "docker.io"],
+    ["localhost/web", "localhost"],
+  ])("reports the short name %s as an image of %s", async ([image, host], { node }) => {
+    const findings = await node.examine({ image });
+    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+    expect(findings.find(({ name }) => name === "image-foreign")?.evidence).toBe(`registry host ${host}`);
+  });
+
   test("reports Oracle's public images as readable without a request", async ({ node }) => {
     const findings = await node.examine({ image: "iad.ocir.io/axoxdievda5j/oke-public-pause:3" });
     expect(namesOf(findings)).toContain("access-public");

@@ -36,6 +36,13 @@ const refuse = (_request: unknown, client: Duplex): unknown =>
 
 const end = (_request: unknown, client: Duplex): unknown => client.destroy();
 
+const inRegionThatIsNot =
+  (settings: () => Promise<object> | object = () => ({})): Break =>
+  async (node) => ({
+    image: "foo.ocir.io/acme/shop/web",
+    ...withConfig(node, { registries: { endpoints: { "foo.ocir.io": "https://foo.invalid" } }, ...(await settings()) }),
+  });
+
 export const CLOUD_FAULTS: readonly SeededFault[] = [
   [
     "metadata-unreachable",
@@ -84,6 +91,13 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     configured({ registries: { endpoints: { "iad.ocir.io": NOWHERE } } }),
     ["tcp-refused"],
   ],
+  ["image-region-unknown", "the registry host names a region that Oracle does not have", inRegionThatIsNot()],
+  [
+    "image-region-unknown",
+    "a proxy cannot connect to a region that Oracle does not have",
+    inRegionThatIsNot(async () => ({ proxy: { https: await hostOf(createServer().on("connect", refuse)) } })),
+  ],
+  ["image-look-alike", "the registry host is mistyped", () => ({ image: "us-ashburn-1.ocir.oi/acme/shop/web" })],
   ["registry-throttled", "the registry throttles", upstream("registry.token", { status: 429 })],
   ["policy-missing", "there is no policy", ({ simulator }) => simulator.iam({ granted: false })],
   [

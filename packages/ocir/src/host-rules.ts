@@ -16,10 +16,10 @@ export interface HostRuleOptions {
 const REGION_ID = "[a-z]{2,}(?:-[a-z0-9]+)+-[0-9]+";
 
 /** Region keys and ids, commercial realm only (Oracle's registry prerequisites; all 85 regions of oci-common 2.142.1 fit). */
-const SHORT_FORM = new RegExp(`^(?:[a-z]{3}|${REGION_ID})\\.ocir\\.io$`);
+const SHORT_FORM = new RegExp(`^(?<region>[a-z]{3}|${REGION_ID})\\.ocir\\.io$`);
 
 /** The form in every realm. */
-const LONG_FORM = new RegExp(`^ocir\\.${REGION_ID}\\.oci\\.(?<realmDomain>[a-z0-9.-]+)$`);
+const LONG_FORM = new RegExp(`^ocir\\.(?<region>${REGION_ID})\\.oci\\.(?<realmDomain>[a-z0-9.-]+)$`);
 
 const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const DOMAIN = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})+$`);
@@ -60,6 +60,11 @@ export function createHostRules(options: HostRuleOptions): (registryHost: string
     const realmDomain = LONG_FORM.exec(registryHost)?.groups?.["realmDomain"];
     return realmDomain !== undefined && realmDomains.has(realmDomain);
   };
+}
+
+/** The region's id or key in a registry host of Oracle's form, whether or not there is such a region. */
+export function regionNameIn(registryHost: string): string | undefined {
+  return (SHORT_FORM.exec(registryHost) ?? LONG_FORM.exec(registryHost))?.groups?.["region"];
 }
 
 /** Removes HTTPS's default port: `icn.ocir.io:443` is the registry `icn.ocir.io`. */

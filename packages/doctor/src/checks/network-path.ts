@@ -6,6 +6,7 @@ import { DIAGNOSES } from "../diagnoses.ts";
 import { type Finding, finding, notChecked, type Particulars } from "../finding.ts";
 import { proxyFor } from "./proxy.ts";
 import { tryAddress } from "./try-address.ts";
+import { unknownRegionIn } from "./unknown-region.ts";
 
 export const checkAuthPath: Check = async (context) => {
   const url = await attempt(context.cloud.authUrl());
@@ -37,8 +38,31 @@ export const checkRegistryPath: Check = async (context) => {
   const region = await cloud.region().catch(() => undefined);
   // Only hosts that the broker gives tokens to are probed.
   if (!(await cloud.isRegistry(registryHost))) return [];
-  return tryPath("the registry", cloud.endpointOf(registryHost), context, otherRegionHint(registryHost, region));
+  const tried = await tryPath(
+    "the registry",
+    cloud.endpointOf(registryHost),
+    context,
+    otherRegionHint(registryHost, region),
+  );
+  return (await regionFinding(registryHost, tried, context)) ?? tried;
 };
+
+/** One finding if the registry host names a region that does not exist, which only a failure proves: this release may be older. */
+async function regionFinding(
+  registryHost: string,
+  tried: readonly Finding[],
+  context: CheckContext,
+): Promise<readonly Finding[] | undefined> {
+  const region = await unknownRegionIn(registryHost, context);
+  if (region === undefined) return undefined;
+  const [path] = tried;
+  const isMissing =
+    path === undefined ? "error" in (await attempt(context.cloud.token(registryHost))) : path.name === "dns-failed";
+  if (!isMissing) return undefined;
+  return [
+    finding("image-region-unknown", `no region ${region}: ${path?.evidence ?? `${registryHost}, through the proxy`}`),
+  ];
+}
 
 /** Tries the URL's address. Empty if the proxy connects to it, which proxy.ts checks. */
 export async function tryPath(

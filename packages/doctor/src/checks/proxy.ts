@@ -6,6 +6,7 @@ import type { Check, CheckContext } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { proxyFailureIn } from "../proxy-failure.ts";
 import { tryAddress } from "./try-address.ts";
+import { unknownRegionIn } from "./unknown-region.ts";
 
 /** As undici's rule in foundation/dispatcher.ts. */
 const NEVER_PROXIED = ["localhost", "127.0.0.1", "[::1]"];
@@ -27,7 +28,9 @@ export const checkProxy: Check = async (context) => {
   const { outcome, evidence } = await tryAddress(proxy, network);
   if (outcome !== "open") return [finding("proxy-unreachable", evidence)];
   const session = await attempt(cloud.session());
-  const token = "value" in host ? await attempt(cloud.token(host.value)) : host;
+  // A proxy cannot connect to a registry that does not exist.
+  const isThere = "value" in host && (await unknownRegionIn(host.value, context)) === undefined;
+  const token = isThere ? await attempt(cloud.token(host.value)) : session;
   const failure = [session, token].map((each) => "error" in each && proxyFailureIn(each.error)).find((each) => each);
   if (!failure) return [finding("proxy-ok", evidence)];
   return failure.code === "proxy-refused"

@@ -7,13 +7,15 @@ import { type ImageName, referenceOf } from "@ocir-broker/ocir/image";
 import { imageErrorOf } from "@ocir-broker/ocir/image-error";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
-import { findingOfCode } from "../diagnoses.ts";
+import { DIAGNOSES, findingOfCode } from "../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
+import { lookAlikeOf } from "../look-alike.ts";
 import { policyAdvice } from "../policy-advice.ts";
 import { describeRequest } from "../recorded-requests.ts";
 import { notCheckedByProxy } from "./proxy.ts";
 import { isPulledByServiceAccounts } from "./service-accounts/service-accounts.ts";
+import { unknownRegionIn } from "./unknown-region.ts";
 
 export const checkRegistry: Check = async (context) => {
   const { image, imageName, cloud } = context;
@@ -27,7 +29,7 @@ export const checkRegistry: Check = async (context) => {
     ];
   }
   const registryHost = host.value;
-  if (!(await cloud.isRegistry(registryHost))) return [finding("image-foreign", `registry host ${registryHost}`)];
+  if (!(await cloud.isRegistry(registryHost))) return [foreignFinding(registryHost)];
   if ("error" in session) {
     return [
       notChecked(
@@ -38,14 +40,24 @@ export const checkRegistry: Check = async (context) => {
     ];
   }
   const token = await attempt(cloud.token(registryHost));
-  if ("error" in token) return [tokenFinding(registryHost, token.error, context)];
+  if ("error" in token) return [await tokenFinding(registryHost, token.error, context)];
   const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
   const found = [finding("token-ok", `${registryHost}: a new token, valid for ${lifeS} s`)];
   return imageName === undefined ? found : [...found, await checkAccess(imageName, token.value.value, context)];
 };
 
-function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckContext): Finding {
+function foreignFinding(registryHost: string): Finding {
+  const meant = lookAlikeOf(registryHost);
+  if (meant === undefined) return finding("image-foreign", `registry host ${registryHost}`);
+  const fix = `if it should be ${meant}, correct the image's name; ${DIAGNOSES["image-look-alike"].fix}`;
+  return finding("image-look-alike", `registry host ${registryHost}`, { fix });
+}
+
+async function tokenFinding(registryHost: string, error: unknown, context: CheckContext): Promise<Finding> {
+  const { cloud } = context;
   const code = codeOf(error);
+  if (/^(?:name|proxy)-/.test(code) && (await unknownRegionIn(registryHost, context)) !== undefined)
+    return notChecked("the registry's token", "image-region-unknown", `it needs a registry at ${registryHost}`);
   if (code === "clock-skew")
     return notChecked(
       "the registry's token",
