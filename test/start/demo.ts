@@ -125,11 +125,9 @@ function showWhatNext(): void {
   say(`  its metrics:                  curl --unix-socket ${config.healthSocket} http://localhost/metrics`);
   say(`  requests to the cloud:        curl ${controlUrl}requests`);
   say(`  its tokens, as a table:       ${BROKER} status --config ${config.path}`);
-  say(
-    "  deny a repository and see why its pull fails (doctor also reports that no plugin is installed and no kubelet runs here):",
-  );
+  say("  deny a repository and see why its pull fails:");
   say(`                                curl -d '{"granted":false,"repository":"acme/new"}' ${controlUrl}iam`);
-  say(`                                ${BROKER} doctor --config ${config.path} icn.ocir.io/acme/new`);
+  say(`                                ${BROKER} doctor --identity instance-principal --config ${config.path} icn.ocir.io/acme/new`);
   say(
     "  break the token endpoint: pulls are still answered from memory; /status shows the failure once a renewal is due:",
   );

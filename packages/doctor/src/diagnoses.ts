@@ -122,8 +122,8 @@ export const DIAGNOSES = {
     "see the code in the evidence",
   ),
   "service-account-audience": problem(
-    "the broker refuses the kubelet's tokens, because they are for another audience",
-    "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience the same",
+    "the kubelet's service-account tokens are for another audience than the one that is accepted",
+    "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience the same; with OKE's token exchange, the API server's own",
   ),
   "service-account-annotation": problem(
     "the kubelet does not pass on the annotation that opts service accounts in, so all pods use the node's identity",
@@ -136,14 +136,16 @@ export const DIAGNOSES = {
   ),
   "cluster-ok": ok("the cluster's token exchange can be reached"),
 
+  "service-account-not-tried": unknown(
+    "whether a pod's service account can pull was not checked",
+    "give doctor a pod's token: --service-account-token",
+  ),
+
   "domain-ok": ok(
     "the identity domain accepts this broker; whether it trusts the cluster's tokens shows only in a pull",
   ),
 
   "access-ok": ok("this identity may read the image"),
-  "access-of-service-account": ok(
-    "pods pull this image with their service accounts, not with this node's identity; the service accounts need the policy",
-  ),
   "access-public": ok("one of Oracle's public images: it needs no permission"),
   "policy-missing": problem(
     "no policy lets this identity read the repository",

@@ -16,6 +16,7 @@ import {
 import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
 import { NODE_FAULTS, withStatus } from "../test/seeded-node-faults.ts";
 import {
+  AUDIENCE,
   askForServiceAccount,
   OPT_IN,
   passingOn,
@@ -77,10 +78,12 @@ describe("diagnose", () => {
       ", optionalServiceAccountAnnotationKeys: null, requiredServiceAccountAnnotationKeys: [a, ocir-broker/identity]",
     ],
   ] as const)(
-    "finds no problem when %s service accounts pull and the entry has %j",
+    "finds no problem, but tries no pull, when %s service accounts pull and the entry has %j",
     async ([select, keys], { node }) => {
       const findings = await node.examine(useServiceAccounts(node, { select }, [passingOn(keys)]));
-      expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+      const others = findings.filter(({ verdict }) => verdict !== "ok");
+      expect(others).toMatchObject([{ name: "service-account-not-tried", verdict: "unknown" }]);
+      expect(others[0]?.fix).toMatch(/--audience https:\/\/kubernetes\.default\.svc \|.*--service-account-token -$/);
       expect(namesOf(findings)).toContain("cluster-ok");
     },
   );
@@ -100,7 +103,27 @@ describe("diagnose", () => {
   });
 
   test.for([
-    ["pods", {}, [], ["access-of-service-account"]],
+    ["the kubelet's", "ocir", { audience: AUDIENCE }],
+    ["the broker's", AUDIENCE, { audience: "ocir" }],
+    ["both", "ocir", { audience: "ocir" }],
+  ] as const)(
+    "names the API server's audience and the command when %s is another one",
+    async ([, entry, settings], { node }) => {
+      const token = `e30.${Buffer.from(JSON.stringify({ aud: [AUDIENCE] })).toString("base64url")}.signature`;
+      node.write("/var/lib/kubelet/pods/1/volumes/kubernetes.io~projected/kube-api-access-abcde/token", token);
+      const provider = SERVICE_ACCOUNT_PROVIDER.replaceAll(AUDIENCE, entry);
+      const findings = await node.examine(useServiceAccounts(node, settings, [provider]));
+      const found = findings.find(({ name }) => name === "service-account-audience");
+      expect(found?.evidence).toContain(`the API server's ${AUDIENCE}`);
+      const merge = `ocir-broker kubelet-config merge --write --service-accounts ${AUDIENCE} --kubelet-version 1.34 /etc/kubernetes/credential-provider-config.yaml`;
+      expect(found?.fix?.includes(merge)).toBe(entry !== AUDIENCE);
+      expect(found?.fix?.includes(`set serviceAccounts.audience: ${AUDIENCE} `)).toBe(settings.audience !== AUDIENCE);
+      expect(JSON.stringify(findings)).not.toContain("signature");
+    },
+  );
+
+  test.for([
+    ["pods", {}, [], []],
     ["nodes, too, if accounts opt in", { select: "annotated" }, [], ["policy-missing"]],
     ["nodes, too, as a fallback", { fallback: "node" }, [], ["policy-missing"]],
     ["nodes, too, by the kubelet's other entry", {}, [OUR_PROVIDER], ["policy-missing"]],
@@ -127,7 +150,7 @@ describe("diagnose", () => {
 
   test("checks the identity domain instead of OKE's token exchange when the node uses the domain", async ({ node }) => {
     const findings = await node.examine(useIdentityDomain(node));
-    expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
+    expect(namesOf(findings.filter(({ verdict }) => verdict !== "ok"))).toEqual(["service-account-not-tried"]);
     expect(namesOf(findings)).toContain("domain-ok");
   });
 
@@ -203,6 +226,12 @@ describe("diagnose, special cases", () => {
     expect(namesOf(found)).toEqual(["proxy-unreachable", "not-checked", "not-checked"]);
     expect(found[0]?.evidence).toMatch(/^proxy\.invalid: /);
     expect(JSON.stringify(found)).not.toMatch(/service gateway|canary/);
+  });
+
+  test("prints the dynamic group's rule with the instance's compartment when no policy is there", async ({ node }) => {
+    node.simulator.iam({ granted: false });
+    const missing = (await node.examine()).find(({ name }) => name === "policy-missing");
+    expect(missing?.fix).toMatch(/`ALL \{instance\.compartment\.id = 'ocid1\.compartment\.oc1\.\.\w+'\}`/);
   });
 
   test("reports a foreign image as not ours, without a problem, and never connects to its host", async ({ node }) => {

@@ -1,4 +1,4 @@
-/** One result of a check. Evidence never contains a secret, an OCID or text from upstream. */
+/** One result of a check. It never contains a secret, an OCID or text from upstream; the rule in a fix names the compartment. */
 import type { Finding as KubeletConfigFinding } from "@ocir-broker/kubelet-config/finding";
 import { DIAGNOSES, type Diagnosis, type DiagnosisName, type Verdict } from "./diagnoses.ts";
 

@@ -1,5 +1,8 @@
 /** The policy that an identity needs. Oracle's statements name a group for users, and a dynamic group for instances and resources. */
+import { X509Certificate } from "node:crypto";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
+import type { RecordedRequest } from "./recorded-requests.ts";
 
 interface Grantee {
   /** In the form of a policy statement. */
@@ -7,10 +10,13 @@ interface Grantee {
   readonly membership: string;
 }
 
+/** Stands for an OCID that is not known. */
+const COMPARTMENT = "<compartment OCID>";
+
 const USERS: Grantee = { name: "group <name>", membership: "the user is in the group" };
 const INSTANCES: Grantee = {
   name: "dynamic-group <name>",
-  membership: "the dynamic group's rule matches this instance: `ALL {instance.compartment.id = '<compartment OCID>'}`",
+  membership: `the dynamic group's rule matches this instance: \`ALL {instance.compartment.id = '${COMPARTMENT}'}\``,
 };
 
 const GRANTEES: Readonly<Record<IdentityProviderName, Grantee>> = {
@@ -21,15 +27,25 @@ const GRANTEES: Readonly<Record<IdentityProviderName, Grantee>> = {
   none: INSTANCES,
 };
 
-/** @param repository with the tenancy's namespace, which policies leave out. */
-export function policyAdvice(provider: IdentityProviderName, repository: string): string {
+/** The OCID of the instance's compartment, from the certificate that the metadata service has sent. */
+export function compartmentIn(requests: readonly RecordedRequest[]): string | undefined {
+  const { body } = requests.findLast(({ label }) => label === "/identity/cert.pem")?.response ?? {};
+  const subject = resultIfAny(() => new X509Certificate(body ?? "").subject) ?? "";
+  return /=opc-compartment:([\w.:-]+)/.exec(subject)?.[1];
+}
+
+/**
+ * @param repository with the tenancy's namespace, which policies leave out.
+ * @param compartment the OCID of the instance's, if it is known.
+ */
+export function policyAdvice(provider: IdentityProviderName, repository: string, compartment = COMPARTMENT): string {
   const { name, membership } = GRANTEES[provider];
   const statement = `Allow ${name} to read repos in compartment <name>`;
   const repositoryName = repository.split("/").slice(1).join("/");
   return [
     `in the tenancy, add the policy statement \`${statement}\``,
     ` (for this repository alone: \`${statement} where target.repo.name='${repositoryName}'\`)`,
-    `, and check that ${membership}.`,
+    `, and check that ${membership.replace(COMPARTMENT, compartment)}.`,
     " A new policy takes a few minutes, a changed group up to an hour; no restart on the node is needed",
   ].join("");
 }

@@ -6,7 +6,7 @@ import type { DoctorOptions } from "../src/doctor-options.ts";
 import { type BrokenNode, credentials, OUR_PROVIDER, responseScript, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
-const AUDIENCE = "https://kubernetes.default.svc";
+export const AUDIENCE = "https://kubernetes.default.svc";
 
 const tokensFor = (audience: string, annotationKeys = ""): string =>
   `\n    tokenAttributes: {serviceAccountTokenAudience: "${audience}", cacheType: ServiceAccount, requireServiceAccount: true${annotationKeys}}`;

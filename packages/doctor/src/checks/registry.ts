@@ -11,7 +11,7 @@ import { DIAGNOSES, findingOfCode } from "../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
 import { lookAlikeOf } from "../look-alike.ts";
-import { policyAdvice } from "../policy-advice.ts";
+import { compartmentIn, policyAdvice } from "../policy-advice.ts";
 import { describeRequest } from "../recorded-requests.ts";
 import { notCheckedByProxy } from "./proxy.ts";
 import { isPulledByServiceAccounts } from "./service-accounts/service-accounts.ts";
@@ -43,7 +43,8 @@ export const checkRegistry: Check = async (context) => {
   if ("error" in token) return [await tokenFinding(registryHost, token.error, context)];
   const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
   const found = [finding("token-ok", `${registryHost}: a new token, valid for ${lifeS} s`)];
-  return imageName === undefined ? found : [...found, await checkAccess(imageName, token.value.value, context)];
+  if (imageName === undefined || !(await isPulledByNode(imageName, context))) return found;
+  return [...found, await checkAccess(imageName, token.value.value, context)];
 };
 
 function foreignFinding(registryHost: string): Finding {
@@ -72,17 +73,15 @@ async function tokenFinding(registryHost: string, error: unknown, context: Check
   return finding(findingOfCode(code) ?? "check-failed", evidence);
 }
 
+/** Otherwise the node's rights do not matter: service-account-access.ts checks those of the service account. */
+async function isPulledByNode({ repository }: ImageName, context: CheckContext): Promise<boolean> {
+  return !isProbeable(repository) || !(await isPulledByServiceAccounts(context.image ?? "", context));
+}
+
 async function checkAccess(imageName: ImageName, token: Secret, context: CheckContext): Promise<Finding> {
   const { cloud, image = "" } = context;
   const { repository } = imageName;
   if (!isProbeable(repository)) return finding("access-public", repository);
-  if (await isPulledByServiceAccounts(image, context)) {
-    const command = "ocir-broker kubelet-config grants AUDIENCE --service-account NAMESPACE/NAME";
-    return finding(
-      "access-of-service-account",
-      `${repository}; \`${command}\` prints the policy, and doctor with --service-account-token examines the pull`,
-    );
-  }
   let status: number | undefined;
   const send: SendRequest = async (request) => {
     const response = await cloud.sendRegistry(request);
@@ -94,10 +93,12 @@ async function checkAccess(imageName: ImageName, token: Secret, context: CheckCo
   if ("error" in access) return finding("access-unclear", `${repository}: ${codeOf(access.error)}`);
   if (access.value === "working") return finding("access-ok", evidence);
   if (access.value === "denied")
-    return finding("policy-missing", evidence, { fix: policyAdvice(cloud.provider, repository) });
+    return finding("policy-missing", evidence, {
+      fix: policyAdvice(cloud.provider, repository, compartmentIn(cloud.requests)),
+    });
   return status === 404
     ? finding("image-missing", evidence, {
-        fix: `check repository and tag; if they are right: ${policyAdvice(cloud.provider, repository)}`,
+        fix: `check repository and tag; if they are right: ${policyAdvice(cloud.provider, repository, compartmentIn(cloud.requests))}`,
       })
     : finding("access-unclear", evidence);
 }

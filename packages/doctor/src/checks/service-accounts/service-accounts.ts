@@ -10,7 +10,9 @@ import { tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { isOurPlugin, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { attempt } from "../../attempt.ts";
 import type { Check, CheckContext } from "../../check-context.ts";
+import { quoted } from "../../connect-advice.ts";
 import { type Finding, finding } from "../../finding.ts";
+import { audienceFinding } from "./audience.ts";
 import { audiencePermission } from "./audience-permission.ts";
 import { domainFinding } from "./identity-domain.ts";
 
@@ -18,7 +20,7 @@ import { domainFinding } from "./identity-domain.ts";
 const FIRST_MINOR = 33;
 
 export const checkServiceAccounts: Check = async (context) => {
-  const { tokenExchange, audience, select, annotation } = context.config.serviceAccounts;
+  const { tokenExchange, select, annotation } = context.config.serviceAccounts;
   const entries = tokenAttributesIn((await context.credentialProviderFiles())?.files ?? []);
   if (tokenExchange === "none") {
     return entries.length === 0 ? [] : [finding("service-accounts-off", "the kubelet's entry has tokenAttributes")];
@@ -28,17 +30,24 @@ export const checkServiceAccounts: Check = async (context) => {
   const [first] = entries;
   if (first === undefined)
     return [finding("service-accounts-unused", `no entry ${SERVICE_ACCOUNT_PLUGIN_NAME} with tokenAttributes`)];
-  const other = audience === undefined ? undefined : entries.find((entry) => entry.audience !== audience);
-  if (other !== undefined)
-    return [finding("service-account-audience", `the kubelet's is ${other.audience}, the broker's ${audience}`)];
+  const wrongAudience = await audienceFinding(entries, context);
+  if (wrongAudience !== undefined) return [wrongAudience];
   if (select === "annotated" && !entries.every(({ annotationKeys }) => annotationKeys.includes(annotation)))
     return [finding("service-account-annotation", `no ${annotation} in the annotation keys of tokenAttributes`)];
   const [permission, reached] = await Promise.all([
     audiencePermission(first.audience, context),
     tokenExchange === "oke" ? clusterFinding(context) : domainFinding(context),
   ]);
-  return [...permission, reached];
+  return [...permission, reached, ...(context.serviceAccountToken === undefined ? [notTried(first.audience)] : [])];
 };
+
+/** Only a pod's token shows whether the token exchange accepts it, and what its service account may read. */
+function notTried(audience: string): Finding {
+  const token = `kubectl create token SERVICE_ACCOUNT --namespace NAMESPACE --audience ${quoted(audience)}`;
+  return finding("service-account-not-tried", "no service-account token was given", {
+    fix: `${token} | ssh NODE sudo ocir-broker doctor IMAGE --service-account-token -`,
+  });
+}
 
 /** False if the kubelet may also get the node's credentials for the image, so that the node's rights matter. */
 export async function isPulledByServiceAccounts(image: string, context: CheckContext): Promise<boolean> {

@@ -1,0 +1,66 @@
+/**
+ * Checks that kubelet, broker and token exchange name one audience, and says which one is right: OKE's token exchange accepts tokens
+ * for the API server's own audience, an identity domain those that its trust names.
+ */
+import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
+import type { TokenAttributes } from "@ocir-broker/node/credential-provider-files";
+import { type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
+import * as z from "zod";
+import type { CheckContext } from "../../check-context.ts";
+import { quoted } from "../../connect-advice.ts";
+import { type Finding, finding } from "../../finding.ts";
+
+const PODS = "/var/lib/kubelet/pods";
+
+const claims = z.object({ aud: z.union([z.string(), z.array(z.string())]) });
+
+/** @param entries our entries in the kubelet's configuration, at least one. */
+export async function audienceFinding(
+  entries: readonly TokenAttributes[],
+  context: CheckContext,
+): Promise<Finding | undefined> {
+  const { tokenExchange, audience: brokers } = context.config.serviceAccounts;
+  const apiServers = tokenExchange === "oke" ? apiAudiencesOn(context.files) : [];
+  const accepted = apiServers.length > 0 ? apiServers : brokers === undefined ? [] : [brokers];
+  const [right] = accepted;
+  const wrong = entries.find(({ audience }) => !accepted.includes(audience));
+  const isBrokerWrong = brokers !== undefined && !accepted.includes(brokers);
+  if (right === undefined || (wrong === undefined && !isBrokerWrong)) return undefined;
+  const seen = [
+    `the kubelet's is ${(wrong ?? entries[0])?.audience}`,
+    `the broker's ${brokers ?? "any"}`,
+    ...(apiServers.length > 0 ? [`the API server's ${apiServers.join(" and ")}`] : []),
+  ].join(", ");
+  const steps = [
+    ...(isBrokerWrong ? [`set serviceAccounts.audience: ${right} and systemctl restart ocir-broker.service`] : []),
+    ...(wrong === undefined ? [] : [await kubeletStep(right, wrong, context)]),
+  ];
+  return finding("service-account-audience", seen, { fix: steps.join("; ") });
+}
+
+async function kubeletStep(right: string, { annotationKeys }: TokenAttributes, context: CheckContext): Promise<string> {
+  const path = (await context.credentialProviderFiles())?.path ?? "FILE";
+  const [annotation] = annotationKeys;
+  const words = [
+    "ocir-broker kubelet-config merge --write",
+    `--service-accounts ${quoted(right)}`,
+    ...(annotation === undefined ? [] : [`--annotation ${quoted(annotation)}`]),
+    `--kubelet-version 1.${(await context.kubelet())?.minor ?? "<minor>"}`,
+    quoted(path),
+  ];
+  const grant = `ocir-broker kubelet-config grants ${quoted(right)} | kubectl apply -f -`;
+  return `the right audience is ${right}: ${words.join(" ")} && systemctl restart kubelet (and once in the cluster: ${grant})`;
+}
+
+/**
+ * The API server's own audiences: those of the token that Kubernetes mounts in a pod by default. Reads one such token on this node, and
+ * keeps nothing else of it. Empty if there is none.
+ */
+function apiAudiencesOn(files: NodeFiles): readonly string[] {
+  const volumes = pathsIn(PODS, files).flatMap((pod) => pathsIn(`${pod}/volumes/kubernetes.io~projected`, files));
+  for (const volume of volumes.filter((path) => /\/kube-api-access-[a-z0-9]+$/.test(path))) {
+    const { data } = claims.safeParse(parseJwt(textOf(files.readText(`${volume}/token`)) ?? "").claims);
+    if (data !== undefined) return [data.aud].flat();
+  }
+  return [];
+}
