@@ -24,7 +24,12 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
   ["systemd/ocir-broker.sysusers.conf", [`g ${HEALTH_GROUP} -`]],
   [
     "systemd/ocir-broker.service",
-    [`ExecStart=${LAUNCHER} ${BROKER_PROGRAM} serve`, `ExecStartPre=${COPY}`, `ExecReload=${COPY}`],
+    [
+      `ExecStart=${LAUNCHER} ${BROKER_PROGRAM} serve`,
+      `ExecStartPre=${COPY}`,
+      `ExecReload=${COPY}`,
+      `ExecReload=${LAUNCHER} ${BROKER_PROGRAM} config check`,
+    ],
   ],
   [
     "packages/installer/setup.sh",

@@ -38,7 +38,7 @@ beforeEach(async () => {
   const runBroker = (...args: string[]) => run({ path: BROKER, args, stdin: "" });
   doctor = (...args) => runBroker("doctor", "--config", file, "--root", node.root, ...args);
   status = (...args) => runBroker("status", "--config", config.path, ...args);
-  const watch = `"$0" status --config "$1" --watch | grep --max-count=2 "^session "`;
+  const watch = `{ "$0" status --config "$1" --watch; echo "exit $?" >&2; } | grep --max-count=2 "^session "`;
   watchTwice = () => run({ path: "/bin/sh", args: ["-c", watch, BROKER, config.path], stdin: "" });
 });
 
@@ -104,6 +104,9 @@ describe("ocir-broker status", () => {
     );
     expect(table.stdout).toMatch(/^iad\.ocir\.io +fresh /m);
     expect(table.stdout).toMatch(/^session +fresh +\d+ s +\d+ min +\d+ (?:s|min) /m);
-    expect((await watchTwice()).stdout.match(/^session /gm)).toHaveLength(2);
+    const watched = await watchTwice();
+    expect(watched.stdout.match(/^session /gm)).toHaveLength(2);
+    // The reader has left after two.
+    expect(watched.stderr).toBe("exit 0\n");
   });
 });

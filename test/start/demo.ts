@@ -127,7 +127,9 @@ function showWhatNext(): void {
   say(`  its tokens, as a table:       ${BROKER} status --config ${config.path}`);
   say("  deny a repository and see why its pull fails:");
   say(`                                curl -d '{"granted":false,"repository":"acme/new"}' ${controlUrl}iam`);
-  say(`                                ${BROKER} doctor --identity instance-principal --config ${config.path} icn.ocir.io/acme/new`);
+  say(
+    `                                ${BROKER} doctor --identity instance-principal --config ${config.path} icn.ocir.io/acme/new`,
+  );
   say(
     "  break the token endpoint: pulls are still answered from memory; /status shows the failure once a renewal is due:",
   );

@@ -110,6 +110,14 @@ describe("renderStatus", () => {
     ]);
   });
 
+  test("says that the defaults are in force when there is no file", () => {
+    const path = "/etc/ocir-broker/config.yaml";
+    const config = { path, inForce: "defaults", error: null, errorPlaces: [], needRestart: [] } as const;
+    expect(renderStatus({ ...STATUS, config }).split("\n")[1]).toBe(
+      "configuration /etc/ocir-broker/config.yaml: there is no such file, the defaults are in force",
+    );
+  });
+
   test("says that there is no session and no token yet", () => {
     const text = renderStatus({ ...STATUS, status: "starting", region: null, session: null });
     expect(text).toBe(

@@ -60,13 +60,18 @@ function configText(config: ConfigDetails | null): string {
   if (config === null) return "";
   const { path, inForce, error, errorPlaces, needRestart } = config;
   return [
-    `configuration ${path}: ${error === null ? "" : `${error}, `}${IN_FORCE[inForce]}`,
+    `configuration ${path}: ${headOf(config)}${IN_FORCE[inForce]}`,
     ...errorPlaces.map((place) => `  ${place}`),
     ...(error === null ? [] : ["  each error: ocir-broker config check"]),
     ...(needRestart.length === 0 ? [] : [`  a restart is needed for ${needRestart.join(", ")}`]),
   ]
     .map((line) => `${printable(line)}\n`)
     .join("");
+}
+
+function headOf({ error, inForce }: ConfigDetails): string {
+  if (error !== null) return `${error}, `;
+  return inForce === "defaults" ? "there is no such file, " : "";
 }
 
 function lastFailure({ lastFailure: code, lastFailureSecondsAgo, failuresInARow }: Details): string {

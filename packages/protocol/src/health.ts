@@ -57,7 +57,7 @@ export interface ConfigDetails {
 }
 
 /**
- * The configuration in force: `all` of the file (or all defaults without a file) or its `valid-part`. If the file cannot be
- * read or parsed, the configuration `before` or, without one, the `defaults`.
+ * The configuration in force: `all` of the file, its `valid-part`, or without a file the `defaults`. If the file cannot be read or
+ * parsed, the configuration `before` or, without one, the `defaults`.
  */
 export type ConfigInForce = "all" | "valid-part" | "before" | "defaults";

@@ -28,7 +28,7 @@ export const httpsOrigin: z.ZodType<string, string> = registryEndpoint.refine(
   "must be an https URL without a path",
 );
 
-/** A proxy's URL, with or without user and password; the scheme is optional, as in curl. */
+/** A proxy's URL, with or without user and password; with a port, the scheme is optional, as in curl. */
 export const proxy: z.ZodType<string, string> = z
   .string("must be a URL")
   .refine(isProxy, 'must be the URL of a proxy, such as "http://proxy.example:3128"');
@@ -46,5 +46,5 @@ function isEndpoint(text: string): boolean {
 
 /** Refuses white space and quotes, which URL.parse accepts in a password: redaction ends there and would show the rest. */
 function isProxy(text: string): boolean {
-  return !/[\s"]/.test(text) && parseProxyUrl(text) !== undefined;
+  return /:\/\/|:\d+$/.test(text) && !/[\s"]/.test(text) && parseProxyUrl(text) !== undefined;
 }

@@ -66,6 +66,11 @@ describe("loadLenientConfig", () => {
     });
   });
 
+  it("reports the defaults if there is no file, and none is named", () => {
+    const source = { defaultPath: `${path}.no`, environment: {} };
+    expect(loadLenientConfig(source)).toMatchObject({ inForce: "defaults", configError: undefined });
+  });
+
   it.each([
     ["trusts no certificate", "narrows trust", "upstream: {caFile: /etc/ca.pem}", "upstream: {caFile: /dev/null}"],
     ["uses no identity", "names one", "identity:\n  provider: none", "identity: {provider: none}"],

@@ -34,16 +34,17 @@ export interface LenientConfig {
  * @param before returns the configuration that an earlier process had in force; called only if the file is unusable.
  */
 export function loadLenientConfig(source: ConfigSource, before?: () => Config | undefined): LenientConfig {
-  let text: string;
+  let text: string | undefined;
   try {
     text = readConfigText(source);
   } catch (error) {
     return withoutFile(source, error as ConfigError, before);
   }
-  const checked = checkConfig(text, source.environment, source.defaults);
-  if ("config" in checked) return { ...checked, inForce: "all", configError: undefined };
+  const isAbsent = text === undefined;
+  const checked = checkConfig(text ?? "", source.environment, source.defaults);
+  if ("config" in checked) return { ...checked, inForce: isAbsent ? "defaults" : "all", configError: undefined };
   const configError = configInvalid(source, checked);
-  const { value: written, errors: syntaxErrors } = parseYaml(text);
+  const { value: written, errors: syntaxErrors } = parseYaml(text ?? "");
   const value = withDefaults(written, source.defaults);
   // A file that cannot be parsed may mean anything.
   if (syntaxErrors.length > 0) return withoutFile(source, configError, before, text);

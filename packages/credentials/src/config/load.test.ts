@@ -187,6 +187,8 @@ surprise: 1
     ["http://proxy:3128", true],
     ["https://user:pass@proxy", true],
     ["proxy:3128", true],
+    ["foo", false],
+    ["proxy.example", false],
     ["socks5://proxy", false],
     ["http://user:pass word@proxy", false],
     ['http://user:pass"word@proxy', false],

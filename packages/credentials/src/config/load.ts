@@ -29,6 +29,12 @@ export interface ConfigErrors {
   readonly places: readonly string[];
 }
 
+export interface LoadedConfig {
+  readonly config: Config;
+  /** `defaults` if there is no file. */
+  readonly inForce: "all" | "defaults";
+}
+
 type LineOf = (path: readonly PropertyKey[]) => number;
 
 const LONGEST_SHOWN = 60;
@@ -48,8 +54,14 @@ export interface ConfigSource {
 
 /** @throws {BrokerError} `config-unreadable`, or `config-invalid` with all errors in the message. */
 export function loadConfig(source: ConfigSource): Config {
-  const checked = checkConfig(readConfigText(source), source.environment, source.defaults);
-  if ("config" in checked) return checked.config;
+  return loadConfigFile(source).config;
+}
+
+/** @throws as {@link loadConfig} */
+export function loadConfigFile(source: ConfigSource): LoadedConfig {
+  const text = readConfigText(source);
+  const checked = checkConfig(text ?? "", source.environment, source.defaults);
+  if ("config" in checked) return { ...checked, inForce: text === undefined ? "defaults" : "all" };
   throw configInvalid(source, checked);
 }
 
@@ -79,14 +91,17 @@ export function checkConfig(text: string, environment: Environment = {}, default
   };
 }
 
-/** @throws {BrokerError} `config-unreadable` */
-export function readConfigText(source: ConfigSource): string {
+/**
+ * @returns undefined if there is no file and the source names none.
+ * @throws {BrokerError} `config-unreadable`
+ */
+export function readConfigText(source: ConfigSource): string | undefined {
   const path = pathOf(source);
   try {
     return readRegularFile(path).toString();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" && source.path === undefined) return "";
+    if (code === "ENOENT" && source.path === undefined) return undefined;
     const copy =
       code === "EACCES" && path === DEFAULT_CONFIG_PATH && source.path === undefined ? readCopy() : undefined;
     if (copy !== undefined) return copy;

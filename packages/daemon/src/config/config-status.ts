@@ -3,15 +3,16 @@
  *
  * The health socket shows this, so it contains no value and no unknown key of the file.
  */
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { DEFAULT_CONFIG_PATH, type LoadedConfig } from "@ocir-broker/credentials/config/load";
 import type { ConfigError } from "@ocir-broker/credentials/errors/config-error";
 import type { ConfigDetails, ConfigInForce } from "@ocir-broker/protocol/health";
 
 export interface ConfigStatus {
+  /** The same object until a reload. */
   details(): ConfigDetails;
   /** For systemd's status line; undefined if the whole file is in force. */
   note(): string | undefined;
-  reloaded(needRestart: readonly string[]): void;
+  reloaded(inForce: LoadedConfig["inForce"], needRestart: readonly string[]): void;
   /** A reload found errors, so the previous configuration stays in force. */
   refused(configError: ConfigError): void;
 }
@@ -30,26 +31,31 @@ export function createConfigStatus(
   path: string | undefined,
   started: { readonly inForce: ConfigInForce; readonly configError: ConfigError | undefined },
 ): ConfigStatus {
-  let { inForce, configError } = started;
-  let needRestart: readonly string[] = [];
+  const detailsOf = (
+    inForce: ConfigInForce,
+    configError: ConfigError | undefined,
+    needRestart: readonly string[],
+  ): ConfigDetails => ({
+    path: path ?? DEFAULT_CONFIG_PATH,
+    inForce,
+    error: configError?.code ?? null,
+    errorPlaces: (configError?.places ?? []).slice(0, MAX_PLACES),
+    needRestart,
+  });
+  let details = detailsOf(started.inForce, started.configError, []);
 
   return {
-    details: () => ({
-      path: path ?? DEFAULT_CONFIG_PATH,
-      inForce,
-      error: configError?.code ?? null,
-      errorPlaces: (configError?.places ?? []).slice(0, MAX_PLACES),
-      needRestart,
-    }),
+    details: () => details,
     note() {
-      if (configError !== undefined) return TEXTS[inForce];
+      const { inForce, error, needRestart } = details;
+      if (error !== null) return TEXTS[inForce];
       return needRestart.length === 0 ? undefined : `a restart is needed for ${needRestart.join(", ")}`;
     },
-    reloaded(keys) {
-      [inForce, configError, needRestart] = ["all", undefined, keys];
+    reloaded(inForce, needRestart) {
+      details = detailsOf(inForce, undefined, needRestart);
     },
     refused(error) {
-      [inForce, configError] = ["before", error];
+      details = detailsOf("before", error, details.needRestart);
     },
   };
 }

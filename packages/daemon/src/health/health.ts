@@ -20,6 +20,8 @@ export interface Health {
   isServing(): boolean;
   summary(): HealthSummary;
   details(): HealthDetails;
+  /** The part of the details that a reload changes at once. The same object until then. */
+  config(): ConfigDetails | null;
 }
 
 export interface HealthOptions extends ReadinessOptions {
@@ -51,8 +53,11 @@ export function createHealth(options: HealthOptions): Health {
     return last === undefined ? null : { code: codeOf(last.error), secondsAgo: secondsSince(last.atMs, nowMs) };
   }
 
+  const config = () => options.configDetails?.() ?? null;
+
   return {
     isServing,
+    config,
     summary() {
       const nowMs = clock.monotonicMs();
       const lifeNow = (entry: CacheEntry) => lifeOf(entry, nowMs);
@@ -69,7 +74,7 @@ export function createHealth(options: HealthOptions): Health {
       return {
         ...common(nowMs),
         startedAt: new Date(startedAtWallMs).toISOString(),
-        config: options.configDetails?.() ?? null,
+        config: config(),
         session: sessions.entries().map(detailsNow)[0] ?? null,
         registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsNow(entry)])),
         serviceAccounts: options.serviceAccountCount() ?? null,

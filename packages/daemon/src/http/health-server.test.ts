@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 
 async function start(options: Partial<HealthServerOptions> = {}): Promise<void> {
-  const health = { isServing: () => true, summary: () => ({}), details: () => ({}) } as never;
+  const health = { isServing: () => true, summary: () => ({}), details: () => ({}), config: () => null } as never;
   const server = createHealthServer({ clock, health, renderMetrics: async () => "", onFailed: () => {}, ...options });
   stop = () => server.stop(1_000);
   await server.listen({ path, mode: 0o660 });
@@ -35,6 +35,14 @@ async function ask(target: string, method = "GET"): Promise<string> {
 }
 
 const bodyOf = async (target: string) => (await ask(target)).split("\r\n\r\n")[1];
+
+it("createHealthServer shows a reloaded configuration at once", async () => {
+  let config = { path: "/before" };
+  await start({ health: { config: () => config, details: () => ({ config }) } as never });
+  expect(await bodyOf("/status")).toContain("/before");
+  config = { path: "/after" };
+  expect(await bodyOf("/status")).toContain("/after");
+});
 
 it("createHealthServer renders a body once a second, and reports an error if it cannot", async () => {
   const failures: string[] = [];

@@ -2,7 +2,7 @@
  * The health socket's routes: `/livez`, `/readyz`, `/healthz`, `/status`, `/metrics`, and `/`,
  * which lists them.
  *
- * Each body is rendered at most once a second, connections are limited and requests queued, so that busy clients cannot
+ * Each body is rendered at most once a second, and after a reload; connections are limited and requests queued, so that busy clients cannot
  * starve pulls. health.ts and metrics.ts decide what is shown.
  */
 import { errorResponse } from "@ocir-broker/credentials/pulls/error-response";
@@ -59,7 +59,7 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
       ),
     ],
     ["/healthz", remembered(clock, async () => jsonResponse(health.isServing() ? 200 : 503, health.summary()))],
-    ["/status", remembered(clock, async () => jsonResponse(200, health.details()))],
+    ["/status", remembered(clock, async () => jsonResponse(200, health.details()), health.config)],
     [
       "/metrics",
       remembered(clock, async () => ({ ...textResponse(200, await renderMetrics()), contentType: METRICS_TYPE })),
@@ -82,13 +82,20 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
   return createBoundedServer({ ...LIMITS, limiter: createLimiter({ clock, ...RATE }) }, clock, serve);
 }
 
-function remembered(clock: Clock, render: () => Promise<HttpResponse>): () => Promise<HttpResponse> {
+/** @param revision a body is not reused once this value has changed. */
+function remembered(
+  clock: Clock,
+  render: () => Promise<HttpResponse>,
+  revision: () => unknown = () => undefined,
+): () => Promise<HttpResponse> {
   let rendered: Promise<HttpResponse> | undefined;
   let untilMs = 0;
+  let renderedRevision: unknown;
   return () => {
     const nowMs = clock.monotonicMs();
-    if (rendered === undefined || nowMs >= untilMs) {
+    if (rendered === undefined || nowMs >= untilMs || revision() !== renderedRevision) {
       untilMs = nowMs + FRESH_MS;
+      renderedRevision = revision();
       rendered = render();
     }
     return rendered;
