@@ -7,8 +7,8 @@ import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
 import { finding, notChecked } from "../finding.ts";
+import { notCheckedByProxy } from "../proxy-failure.ts";
 import { describeRequest } from "../recorded-requests.ts";
-import { notCheckedByProxy } from "./proxy.ts";
 
 type Name = keyof typeof DIAGNOSES;
 

@@ -3,7 +3,7 @@ import { NEXT } from "@ocir-broker/errors/error-text";
 import { parseProxyUrl } from "@ocir-broker/foundation/dispatcher";
 import { attempt } from "../attempt.ts";
 import type { Check, CheckContext } from "../check-context.ts";
-import { type Finding, finding, notChecked } from "../finding.ts";
+import { finding } from "../finding.ts";
 import { proxyFailureIn } from "../proxy-failure.ts";
 import { tryAddress } from "./try-address.ts";
 import { unknownRegionIn } from "./unknown-region.ts";
@@ -41,11 +41,6 @@ export const checkProxy: Check = async (context) => {
       ]
     : [finding("proxy-unreachable", `${evidence}, but it does not answer`)];
 };
-
-/** The finding about a check that failed because of the proxy, which {@link checkProxy} reports. Undefined for another error. */
-export function notCheckedByProxy(what: string, error: unknown): Finding | undefined {
-  return proxyFailureIn(error) && notChecked(what, "proxy-unreachable", "it needs the proxy");
-}
 
 /** The proxy through which the URL is requested. */
 export function proxyFor(url: URL, { config: { proxy } }: Pick<CheckContext, "config">): URL | undefined {

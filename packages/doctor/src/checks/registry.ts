@@ -12,8 +12,8 @@ import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
 import { lookAlikeOf } from "../look-alike.ts";
 import { compartmentIn, policyAdvice } from "../policy-advice.ts";
+import { notCheckedByProxy } from "../proxy-failure.ts";
 import { describeRequest } from "../recorded-requests.ts";
-import { notCheckedByProxy } from "./proxy.ts";
 import { isPulledByServiceAccounts } from "./service-accounts/service-accounts.ts";
 import { unknownRegionIn } from "./unknown-region.ts";
 

@@ -10,7 +10,7 @@ import { attempt } from "../../attempt.ts";
 import { type CheckContext, causeOf } from "../../check-context.ts";
 import { findingOfCode } from "../../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
-import { notCheckedByProxy } from "../proxy.ts";
+import { notCheckedByProxy } from "../../proxy-failure.ts";
 
 const INVALID_TOKEN = new Secret("e30.e30.e30");
 
