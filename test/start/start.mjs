@@ -9,6 +9,17 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dirname, "../..");
 const BIN = join(ROOT, "node_modules/.bin");
 
+const USAGE = `usage: npm start [-- --stay]
+  installs, builds, starts a simulator of Oracle's cloud and the daemon on this machine, and shows pulls end to end
+  --stay    keeps everything running, and prints commands to try`;
+
+const options = process.argv.slice(2);
+if (options.includes("--help")) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const unknown = options.find((option) => option !== "--stay");
+if (unknown !== undefined) fail(`unknown argument ${unknown}\n${USAGE}`, 2);
 if (Number(process.versions.node.split(".")[0]) < 20)
   fail(`Node ${process.versions.node} is too old: 20 or newer is needed`);
 if (process.platform !== "linux") fail("a Linux machine is needed: the broker and its shim are for OKE nodes");
@@ -17,7 +28,7 @@ if (spawnSync("cc", ["--version"]).status !== 0)
 
 if (!isInstalled()) run("npm", ["ci", "--no-audit", "--no-fund"]);
 run(join(BIN, "turbo"), ["run", "build", "--output-logs=errors-only"]);
-run(join(BIN, "node"), [join(import.meta.dirname, "demo.ts"), ...process.argv.slice(2)]);
+run(join(BIN, "node"), [join(import.meta.dirname, "demo.ts"), ...options]);
 
 function isInstalled() {
   const installed = join(ROOT, "node_modules/.package-lock.json");
@@ -33,7 +44,7 @@ function run(command, args) {
   if (result.status !== 0) process.exit(result.status ?? 1);
 }
 
-function fail(reason) {
+function fail(reason, status = 1) {
   console.error(`npm start: ${reason}`);
-  process.exit(1);
+  process.exit(status);
 }

@@ -14,6 +14,11 @@ describe("a wrong command line exits with 2 and one line", () => {
       ["kubelet-config", "remove"],
       "missing required argument 'file'; see ocir-broker kubelet-config remove --help",
     ],
+    [
+      "a value that is not one of the choices",
+      ["doctor", "--output", "xml"],
+      "option '--output <form>' argument 'xml' is invalid: Allowed choices are text, json; see ocir-broker doctor --help",
+    ],
     ["an escape", ["get", "--\u001b[2J"], "unknown option '--?[2J'; see ocir-broker get --help"],
   ])("for %s", async (_what, args, line) => {
     expect(await runCommand(...args)).toEqual({
@@ -39,8 +44,8 @@ describe("a file error is one line with its code, its path and the fix", () => {
   const isFolder = "it is a folder, not a file";
 
   test.each<[command: string, line: string]>([
-    ["config check --config FOLDER/none", `config-unreadable: FOLDER/none: ${missing}; `],
-    ["config print --config FOLDER", `config-unreadable: FOLDER: ${isFolder}; `],
+    ["config check FOLDER/none", `config-unreadable: FOLDER/none: ${missing}; `],
+    ["config print FOLDER", `config-unreadable: FOLDER: ${isFolder}; `],
     [
       "kubelet-config check --kubelet-version 1.33 FOLDER/none",
       `file-missing: FOLDER/none: ${missing}; check the path`,

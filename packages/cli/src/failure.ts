@@ -3,6 +3,7 @@
  * 2 for a wrong command line, 1 for everything else.
  */
 import { fileErrorOf } from "@ocir-broker/foundation/file-error";
+import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import { type Command, CommanderError } from "commander";
 import { brokerErrorLine } from "./broker-error-line.ts";
 import type { CommandErrorCode } from "./command-errors.ts";
@@ -25,11 +26,13 @@ export function throwUsageErrors(command: Command, above: readonly string[] = []
   for (const inner of command.commands) throwUsageErrors(inner, path);
 }
 
-/** Adds the path to a file's error, because a failed read does not carry it. */
+/** Adds the path to an error of a file or of its content, which does not carry it. */
 export function withPath<T>(path: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
+    if (error instanceof KubeletConfigError)
+      throw new Error(error.message.replace(`${error.code}: `, `${error.code}: ${path}: `), { cause: error });
     const fileError = fileErrorOf(error);
     if (fileError === undefined) throw error;
     throw new Error(`${fileError.code}: ${path}: ${fileError.what}; ${fileError.next}`, { cause: error });
@@ -53,10 +56,12 @@ function lineOf(error: unknown): string {
   return `${fileError.code}: ${place}${fileError.what}; ${fileError.next}`;
 }
 
-/** "error: unknown option '--otput'\n(Did you mean --output?)" on one line. */
+/** "error: unknown option '--otput'\n(Did you mean --output?)" on one line; "is invalid. Allowed choices are a, b." without its full stops. */
 function wordsOf({ message }: CommanderError): string {
   return message
     .replace(/^error: /, "")
+    .replace(/ is invalid\. /, " is invalid: ")
+    .replace(/\.$/, "")
     .replace(/\n\(Did/, " (did")
     .replace(/\p{Cc}+/gu, "?");
 }

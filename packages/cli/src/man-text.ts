@@ -72,10 +72,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
     ],
   ],
   "ocir-broker config": [
-    [
-      "ocir-broker config check --config ./config.yaml",
-      "Report each error with its line before the file is installed.",
-    ],
+    ["ocir-broker config check ./config.yaml", "Report each error with its line before the file is installed."],
     ["ocir-broker config print", "Print the configuration in force, with defaults and environment."],
     ["ocir-broker config schema > ocir-broker.schema.json", "For an editor that completes keys."],
   ],
@@ -85,7 +82,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
       "Would a kubelet 1.33 start with this file, and ask us for this image?",
     ],
     [
-      `ocir-broker kubelet-config merge --kubelet-version 1.33 --write ${KUBELET_CONFIG}`,
+      `ocir-broker kubelet-config merge --write ${KUBELET_CONFIG}`,
       "Add our entry and keep everything else. The kubelet reads the file at its next start.",
     ],
   ],

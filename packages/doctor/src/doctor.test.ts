@@ -115,7 +115,7 @@ describe("diagnose", () => {
       const findings = await node.examine(useServiceAccounts(node, settings, [provider]));
       const found = findings.find(({ name }) => name === "service-account-audience");
       expect(found?.evidence).toContain(`the API server's ${AUDIENCE}`);
-      const merge = `ocir-broker kubelet-config merge --write --service-accounts ${AUDIENCE} --kubelet-version 1.34 /etc/kubernetes/credential-provider-config.yaml`;
+      const merge = `ocir-broker kubelet-config merge --write --service-accounts ${AUDIENCE} /etc/kubernetes/credential-provider-config.yaml`;
       expect(found?.fix?.includes(merge)).toBe(entry !== AUDIENCE);
       expect(found?.fix?.includes(`set serviceAccounts.audience: ${AUDIENCE} `)).toBe(settings.audience !== AUDIENCE);
       expect(JSON.stringify(findings)).not.toContain("signature");

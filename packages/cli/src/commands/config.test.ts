@@ -16,7 +16,7 @@ function writeConfig(text: string): string {
 describe("ocir-broker config check", () => {
   test("names the file when it is valid", async () => {
     const path = writeConfig("log: {level: debug}");
-    expect(await runCommand("config", "check", "--config", path)).toMatchObject({
+    expect(await runCommand("config", "check", path)).toMatchObject({
       stdout: `the configuration is valid: read from ${path}\n`,
       exitCode: 0,
     });
@@ -32,14 +32,14 @@ describe("ocir-broker config check", () => {
   test("warns when the daemon's user cannot read a valid file", async () => {
     const path = writeConfig("log: {level: debug}");
     chmodSync(path, 0o600);
-    const { stderr, exitCode } = await runCommand("config", "check", "--config", path);
+    const { stderr, exitCode } = await runCommand("config", "check", path);
     expect(exitCode).toBe(0);
     expect(stderr).toContain(`the daemon's user (group ocir-broker-daemon) may not read it: ${path} has mode 0600`);
   });
 
   test("lists every error, without the value of an unknown key", async () => {
     const path = writeConfig("log: {level: loud}\napiToken: canary");
-    const { stdout, stderr, exitCode } = await runCommand("config", "check", "--config", path);
+    const { stdout, stderr, exitCode } = await runCommand("config", "check", path);
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
     expect(stderr).toMatch(/line 1: log\.level: must be .* \(got "loud"\)\n {2}line 2: apiToken: unknown key\n$/);
   });
@@ -47,9 +47,11 @@ describe("ocir-broker config check", () => {
 
 test("ocir-broker config check refuses a caFile without a certificate", async () => {
   const path = writeConfig("upstream: {caFile: /dev/null}");
-  const { stderr, exitCode } = await runCommand("config", "check", "--config", path);
+  const { stderr, exitCode } = await runCommand("config", "check", path);
   expect(exitCode).toBe(1);
-  expect(stderr).toMatch(/upstream\.caFile: no certificate can be read from \/dev\/null/);
+  expect(stderr).toMatch(
+    /config\.yaml is not valid:\n {2}upstream\.caFile: no certificate can be read from \/dev\/null/,
+  );
 });
 
 describe("ocir-broker config check of an identity domain", () => {
@@ -64,7 +66,7 @@ describe("ocir-broker config check of an identity domain", () => {
     [{ url }, 0, ""],
   ])("with %j exits with %i, and names the key and the fix", async (identityDomain, exitCode, place) => {
     const path = writeConfig(JSON.stringify({ serviceAccounts: { tokenExchange: "identity-domain" }, identityDomain }));
-    const run = await runCommand("config", "check", "--config", path);
+    const run = await runCommand("config", "check", path);
     expect(run.exitCode).toBe(exitCode);
     expect(run.stderr).toContain(place);
     if (place !== "") expect(run.stderr).toMatch(/; (?:set|check) [^\n]+\n/);
@@ -73,7 +75,7 @@ describe("ocir-broker config check of an identity domain", () => {
 
 test("ocir-broker config print prints YAML without the proxy's password", async () => {
   const path = writeConfig("proxy: {https: 'user:canary@proxy:3128'}");
-  const { stdout } = await runCommand("config", "print", "--config", path);
+  const { stdout } = await runCommand("config", "print", path);
   expect(stdout).toContain('https: "[withheld]@proxy:3128"\n');
   expect(stdout).not.toContain("canary");
 });

@@ -5,13 +5,20 @@ import { type Config, configJsonSchema } from "@ocir-broker/credentials/config/s
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import { domainErrorOf } from "@ocir-broker/credentials/service-accounts/domain-error";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
-import type { Command } from "commander";
-import { CONFIG_OPTION, type ConfigOptions, configSource } from "../config/config-source.ts";
+import { type Command, Option } from "commander";
+import { type ConfigOptions, configSource } from "../config/config-source.ts";
 import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
 import { environment } from "../process/environment.ts";
 
 const COPIED =
   "its permissions keep the daemon's user out: ocir-broker.service copies it for that user at each start and reload\n";
+
+const FILE = ["[file]", `default: ${DEFAULT_CONFIG_PATH}, which may be absent`] as const;
+
+/** As scripts of earlier builds name the file. */
+function formerOption(): Option {
+  return new Option("--config <file>").hideHelp();
+}
 
 export function addConfigCommand(program: Command): void {
   const config = program.command("config").description("check, print or describe the configuration");
@@ -19,21 +26,23 @@ export function addConfigCommand(program: Command): void {
   config
     .command("check")
     .description("report every error of the configuration; exit 1 if there is one")
-    .option(...CONFIG_OPTION)
-    .action(async (options: ConfigOptions) => {
-      const config = loadConfig({ path: options.config, environment });
-      if (config.upstream.caFile !== undefined) checkCaFile(config.upstream.caFile);
-      await checkDomain(config, options.config);
-      process.stdout.write(`the configuration is valid: ${configSource(options.config)}\n`);
-      reportReaders(options.config);
+    .argument(...FILE)
+    .addOption(formerOption())
+    .action(async (file: string | undefined, { config: path = file }: ConfigOptions) => {
+      const config = loadConfig({ path, environment });
+      if (config.upstream.caFile !== undefined) checkCaFile(config.upstream.caFile, path);
+      await checkDomain(config, path);
+      process.stdout.write(`the configuration is valid: ${configSource(path)}\n`);
+      reportReaders(path);
     });
 
   config
     .command("print")
     .description("print the configuration in force, defaults and environment included")
-    .option(...CONFIG_OPTION)
-    .action((options: ConfigOptions) => {
-      process.stdout.write(printConfig(loadConfig({ path: options.config, environment })));
+    .argument(...FILE)
+    .addOption(formerOption())
+    .action((file: string | undefined, { config: path = file }: ConfigOptions) => {
+      process.stdout.write(printConfig(loadConfig({ path, environment })));
     });
 
   config
@@ -54,14 +63,14 @@ function reportReaders(path: string | undefined): void {
 async function checkDomain(config: Config, path: string | undefined): Promise<void> {
   const error = await domainErrorOf(config, environment);
   if (error?.isUncertain) process.stderr.write(`ocir-broker: unless the unit passes it: ${error.line}\n`);
-  else if (error)
-    throw new BrokerError("config-invalid", `${configPathOf({ path, environment })} is not valid:\n  ${error.line}`);
+  else if (error) throw invalid(path, error.line);
 }
 
-function checkCaFile(caFile: string): void {
+function checkCaFile(caFile: string, path: string | undefined): void {
   if (readTrustedCertificates(environment, caFile).length > 0) return;
-  throw new BrokerError(
-    "config-invalid",
-    `upstream.caFile: no certificate can be read from ${caFile}, so no service would be trusted`,
-  );
+  throw invalid(path, `upstream.caFile: no certificate can be read from ${caFile}, so no service would be trusted`);
+}
+
+function invalid(path: string | undefined, line: string): BrokerError {
+  return new BrokerError("config-invalid", `${configPathOf({ path, environment })} is not valid:\n  ${line}`);
 }

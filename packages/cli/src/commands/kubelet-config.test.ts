@@ -183,8 +183,54 @@ test("kubelet-config remove fails with provider-last when no provider would rema
   });
 });
 
-test("kubelet-config remove creates no file when there is none", async () => {
+test("kubelet-config remove reports a missing file, and creates none", async () => {
   const path = join(trustedFolder(), "a.yaml");
-  expect(await runCommand("kubelet-config", "remove", path, "--write")).toMatchObject({ exitCode: 0 });
+  expect(await runCommand("kubelet-config", "remove", path, "--write")).toMatchObject({
+    exitCode: 1,
+    stderr: `ocir-broker: file-missing: ${path}: there is no such file or folder; check the path\n`,
+  });
   expect(existsSync(path)).toBe(false);
 });
+
+test("kubelet-config merge --write ends with the next step, or says that nothing changes", async () => {
+  const path = join(makeConfigs({}), "conf/a.yaml");
+  const step = "next: systemctl restart kubelet, which reads its configuration only at its start";
+  expect((await kubeletConfig("merge", path, "--write")).stdout).toBe(`${path} is written; ${step}\n`);
+  expect((await kubeletConfig("merge", path, "--write")).stdout).toBe(`${path} needs no change\n`);
+});
+
+describe("kubelet-config without --kubelet-version", () => {
+  test.each([
+    ["check", "a kubelet 1.33 starts with this\n"],
+    ["merge", CONFIG],
+  ])("uses the version of the node's kubelet to %s", async (command, printed) => {
+    const path = join(makeConfigs({ "a.yaml": CONFIG }), "conf/a.yaml");
+    const binDir = command === "check" ? ["--bin-dir", join(dirname(path), "../bin")] : [];
+    const run = await runCommand("kubelet-config", command, path, ...binDir, "--root", makeRunningNode());
+    expect(run).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(printed) });
+  });
+
+  test("reports that there is no kubelet to ask", async () => {
+    const path = join(makeConfigs({ "a.yaml": CONFIG }), "conf/a.yaml");
+    expect(await runCommand("kubelet-config", "check", path, "--root", "/no/such/root")).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/no kubelet of this node reports its version; name one: --kubelet-version/),
+    });
+  });
+});
+
+test.each(["merge", "remove"])(
+  "kubelet-config %s names the file that is not YAML, in words of its own",
+  async (command) => {
+    const path = join(makeConfigs({ "a.yaml": "a: [\n" }), "conf/a.yaml");
+    const { stderr } = await runCommand(
+      "kubelet-config",
+      command,
+      path,
+      ...(command === "merge" ? ["--kubelet-version", "1.34"] : []),
+    );
+    expect(stderr).toBe(
+      `ocir-broker: config-not-editable: ${path}: line 2: it is not valid YAML; correct the file by hand\n`,
+    );
+  },
+);

@@ -12,31 +12,46 @@ import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
 import { type MergeOptions, mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
+import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { locateKubelet, pathErrorOf } from "@ocir-broker/node/kubelet-location";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
+import { createRunProgram } from "@ocir-broker/node/program-run";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { commandError } from "../command-errors.ts";
-import { readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";
+import { type CommandErrorCode, commandError } from "../command-errors.ts";
+import { UsageError, withPath } from "../failure.ts";
+import { readConfigFile, readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";
 import { addGrantsCommand } from "./service-account-grants.ts";
 
 const BIN_DIRECTORY = "/usr/local/bin";
-const VERSION_FLAG = ["--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints"] as const;
+const VERSION_FLAG = [
+  "--kubelet-version <version>",
+  "1.33, v1.33.2, or what `kubelet --version` prints (default: this node's kubelet)",
+] as const;
+const USAGE = "usage-invalid" satisfies CommandErrorCode;
+const NEXT_STEP = "next: systemctl restart kubelet, which reads its configuration only at its start";
 const WRITE_OPTION = [
   "--write",
   "replace the file atomically instead of printing it; as root only if no other user can change its path",
   false,
 ] as const;
 
-interface CheckOptions {
-  readonly kubeletVersion: number;
+interface VersionOptions {
+  /** The minor. */
+  readonly kubeletVersion?: number;
+  readonly root: string;
+}
+
+interface CheckOptions extends VersionOptions {
   readonly binDir: string;
   readonly image?: string;
 }
 
-interface ChangeOptions {
-  readonly kubeletVersion: number;
+interface WriteOption {
   readonly write: boolean;
+}
+
+interface MergeCommandOptions extends VersionOptions, WriteOption {
   readonly serviceAccounts?: string;
   readonly annotation?: string;
 }
@@ -56,7 +71,8 @@ export function addKubeletConfigCommand(program: Command): void {
       "report what a kubelet of this version refuses (exit 1), silently ignores (a warning), or may refuse (unknown, exit 1)",
     )
     .argument("<file...>", "one file, or one directory of .json, .yaml and .yml files (since 1.34)")
-    .requiredOption(...VERSION_FLAG, parseMinor)
+    .option(...VERSION_FLAG, parseMinor)
+    .addOption(rootOption())
     .option("--bin-dir <directory>", "the kubelet's --image-credential-provider-bin-dir", BIN_DIRECTORY)
     .option(
       "--image <image>",
@@ -76,15 +92,17 @@ export function addKubeletConfigCommand(program: Command): void {
     .command("merge")
     .description(`add ${PLUGIN_NAME}, and keep everything else in the file; a missing file is created`)
     .argument("<file>", "the kubelet's CredentialProviderConfig")
-    .requiredOption(...VERSION_FLAG, parseMinor)
+    .option(...VERSION_FLAG, parseMinor)
+    .addOption(rootOption())
     .option(...WRITE_OPTION)
     .option(
       "--service-accounts <audience>",
       `also add ${SERVICE_ACCOUNT_PLUGIN_NAME}, which gets service-account tokens for this audience; it serves all of OCIR instead of ${PLUGIN_NAME}`,
     )
     .option("--annotation <name>", "pass this annotation on, and serve pods without a service account too")
-    .action((path: string, options: ChangeOptions) => {
-      change(path, options, (existing) => mergeProvider(existing, mergeOptionsOf(options)));
+    .action(async (path: string, options: MergeCommandOptions) => {
+      const merge = await mergeOptionsOf(options);
+      change(path, options, (existing) => mergeProvider(existing, merge));
     });
 
   kubeletConfig
@@ -94,9 +112,9 @@ export function addKubeletConfigCommand(program: Command): void {
     )
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .option(...WRITE_OPTION)
-    .action((path: string, options: ChangeOptions) => {
-      change(path, options, (existing = "") => {
-        const left = removeProviders(existing);
+    .action((path: string, options: WriteOption) => {
+      change(path, options, (existing) => {
+        const left = removeProviders(existing ?? readConfigFile(path));
         if (left === undefined) throw commandError("provider-last", { place: path });
         return left;
       });
@@ -138,7 +156,18 @@ function reportErrors(errors: readonly string[]): void {
   if (errors.length > 0) process.exitCode = 1;
 }
 
-function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir, image }: CheckOptions): void {
+/** @throws {UsageError} if no version is given, and this node has no kubelet that says it. */
+async function kubeletMinorOf({ kubeletVersion, root }: VersionOptions): Promise<number> {
+  if (kubeletVersion !== undefined) return kubeletVersion;
+  const kubelet = await detectKubelet(createNodeFiles(root), createRunProgram(createSystemClock()));
+  if (kubelet?.minor === undefined)
+    throw new UsageError(`${USAGE}: no kubelet of this node reports its version; name one: --kubelet-version 1.33`);
+  return kubelet.minor;
+}
+
+async function check(paths: readonly string[], options: CheckOptions): Promise<void> {
+  const { binDir, image } = options;
+  const kubeletMinor = await kubeletMinorOf(options);
   const { files, directory } = readConfigFiles(paths);
   const hasExecutable = (name: string) => createNodeFiles("/").isExecutable(`${binDir}/${name}`);
   const findings = checkCredentialProviderConfig(files, { kubeletMinor, directory, hasExecutable });
@@ -152,8 +181,9 @@ function check(paths: readonly string[], { kubeletVersion: kubeletMinor, binDir,
   if (!run.some(({ name }) => isOurPlugin(name))) process.exitCode = 1;
 }
 
-function mergeOptionsOf(options: ChangeOptions): MergeOptions {
-  const { kubeletVersion: kubeletMinor, serviceAccounts: audience, annotation } = options;
+async function mergeOptionsOf(options: MergeCommandOptions): Promise<MergeOptions> {
+  const { serviceAccounts: audience, annotation } = options;
+  const kubeletMinor = await kubeletMinorOf(options);
   return audience === undefined ? { kubeletMinor } : { kubeletMinor, serviceAccounts: { audience, annotation } };
 }
 
@@ -163,14 +193,18 @@ function describe({ severity, code, file, line, path, message, fix }: Finding): 
 }
 
 /** @param edit gets the file's text, if there is a file, and returns the new text. */
-function change(path: string, { write }: ChangeOptions, edit: (existing: string | undefined) => string): void {
+function change(path: string, { write }: WriteOption, edit: (existing: string | undefined) => string): void {
   // Another user could redirect what root writes below a folder that this user can change.
   const error = write && process.geteuid?.() === 0 ? pathErrorOf(absolutePathOf(path), "/") : undefined;
   if (error !== undefined) throw new Error(error);
   const existing = readIfThere(path);
-  const text = edit(existing);
+  const text = withPath(path, () => edit(existing));
   if (!write) process.stdout.write(text);
-  else if (text !== (existing ?? "")) replaceFile(path, text);
+  else if (text === existing) process.stdout.write(`${path} needs no change\n`);
+  else {
+    replaceFile(path, text);
+    process.stdout.write(`${path} is written; ${NEXT_STEP}\n`);
+  }
 }
 
 function parseMinor(text: string): number {

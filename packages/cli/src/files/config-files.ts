@@ -30,9 +30,13 @@ export function readConfigFiles(paths: readonly string[]): { files: ConfigFile[]
   const directory = paths.length > 1 || statSync(first).isDirectory();
   const files = paths.length === 1 && directory ? filesIn(first) : paths;
   return {
-    files: files.map((path) => ({ path, text: withPath(path, () => decodeConfigText(readRegularFile(path))) })),
+    files: files.map((path) => ({ path, text: readConfigFile(path) })),
     directory,
   };
+}
+
+export function readConfigFile(path: string): string {
+  return withPath(path, () => decodeConfigText(readRegularFile(path)));
 }
 
 export function readIfThere(path: string): string | undefined {

@@ -105,7 +105,7 @@ surprise: 1
       'line 4: registries.endpoints.A b: must be a registry host in lower case (got "https://x")',
       'line 5: metrics.textfile: must be an absolute path that ends with ".prom" (got "ocir_broker.prom")',
       "line 6: log.level: must be error, warn, info, debug or trace (got 3)",
-      "line 6: log.colour: unknown key",
+      "line 6: log.colour: unknown key; log has level",
       "line 7: surprise: unknown key",
       "OCI_METADATA_BASE_URL: must be an https URL (http only to a loopback or link-local address) without credentials or query" +
         ' (got "http://example.com")',
@@ -158,16 +158,21 @@ surprise: 1
   it.each([
     ["log: {levle: debug}", "log.level"],
     ["log: {LEVEL: debug}", "log.level"],
-    ["log: {timeout: 1s}", "upstream.timeout"],
+    ["metadata: {url: x}", "metadata.baseUrl"],
+    ["proxy: {no_proxy: x}", "proxy.noProxy"],
+    ["registries: {hosts: []}", "registries.extraHosts"],
     ["registry: {}", "registries"],
     ["registeries: {}", "registries"],
     ["proxi: {}", "proxy"],
     ["deadline: 3s", "request.deadline"],
-    ["log: {x: 1}", undefined],
     ["tiemout: 1s", undefined],
   ])("suggests a known key for an unknown one: %s", (text, meant) => {
     const [error] = errorsOf(text);
     expect(error?.replace(/^.*unknown key/, "")).toBe(meant === undefined ? "" : `, did you mean ${meant}?`);
+  });
+
+  it("lists the section's keys for one that resembles none of them, even if another section has it", () => {
+    expect(errorsOf("proxy: {timeout: x}")).toEqual(["line 1: proxy.timeout: unknown key; proxy has https, noProxy"]);
   });
 
   it.each(["14", 14, "0s", "-1s", "1.5s", "15 s", "1h", "9999999999s"])("refuses %j for a duration", (deadline) => {
@@ -219,7 +224,7 @@ surprise: 1
 
 it.each([
   ["apiToken: hunter2", ["line 1: apiToken: unknown key"]],
-  ["proxy: {password: hunter2}", ["line 1: proxy.password: unknown key"]],
+  ["proxy: {password: hunter2}", ["line 1: proxy.password: unknown key; proxy has https, noProxy"]],
   ["proxy: {https: {password: hunter2}}", ["line 1: proxy.https: must be a URL (got a mapping)"]],
   [
     "registries: {extraHosts: {password: hunter2}}",

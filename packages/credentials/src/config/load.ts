@@ -175,8 +175,11 @@ function placesOf(error: z.ZodError | undefined, lineOf: LineOf = () => 0): stri
 }
 
 function unknownKey(path: readonly PropertyKey[], lineOf: LineOf): string {
-  const similar = similarKey(path.map(String), configKeys());
-  return printable(`${placeOf(path, lineOf)}: unknown key${similar === undefined ? "" : `, did you mean ${similar}?`}`);
+  const known = configKeys();
+  const similar = similarKey(path.map(String), known);
+  const section = path.length > 1 ? String(path[0]) : undefined;
+  const others = section === undefined ? "" : `; ${section} has ${known[section]?.join(", ")}`;
+  return printable(`${placeOf(path, lineOf)}: unknown key${similar ? `, did you mean ${similar}?` : others}`);
 }
 
 function errorText(path: readonly PropertyKey[], problem: string, value: unknown, lineOf: LineOf): string {

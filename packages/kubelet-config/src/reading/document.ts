@@ -75,8 +75,7 @@ function parse(text: string, isStrict: boolean): ParsedText {
   if (document === undefined) return { tree: NOTHING };
   const [error] = document.errors;
   // The library's message is not used: it quotes the text, which may hold a secret.
-  if (error !== undefined)
-    return { problem: `it is not valid YAML (${error.code})`, line: lines.linePos(error.pos[0]).line };
+  if (error !== undefined) return { problem: "it is not valid YAML", line: lines.linePos(error.pos[0]).line };
   return readTree(document, text, lines, isStrict);
 }
 

@@ -45,7 +45,6 @@ async function kubeletStep(right: string, { annotationKeys }: TokenAttributes, c
     "ocir-broker kubelet-config merge --write",
     `--service-accounts ${quoted(right)}`,
     ...(annotation === undefined ? [] : [`--annotation ${quoted(annotation)}`]),
-    `--kubelet-version 1.${(await context.kubelet())?.minor ?? "<minor>"}`,
     quoted(path),
   ];
   const grant = `ocir-broker kubelet-config grants ${quoted(right)} | kubectl apply -f -`;
