@@ -3,15 +3,19 @@
  * the kubelet does, and prints the responses with their times.
  */
 import { spawnSync } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { BROKER, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
+import { findWayToPull } from "./pull.ts";
 
 /** About the time of one request to Oracle's services from inside a region. */
 const UPSTREAM_LATENCY_MS = 40;
+
+/** Shorter than the hour of Oracle's tokens, so that a renewal is due, and an outage visible, within a minute. */
+const TOKEN_LIFE_MS = 90_000;
 
 const IMAGES = [
   "icn.ocir.io/acme/shop/web",
@@ -22,7 +26,7 @@ const IMAGES = [
 
 const stays = process.argv.includes("--stay");
 const directory = temporaryFolder();
-const simulator = await startSimulator({ latencyMs: UPSTREAM_LATENCY_MS });
+const simulator = await startSimulator({ latencyMs: UPSTREAM_LATENCY_MS, tokenLifeMs: TOKEN_LIFE_MS });
 const config = daemonConfig(directory, simulator, { registryHosts: IMAGES.slice(0, 3).map(registryHostOf) });
 const daemon = await startDaemon(config);
 let exitCode = 0;
@@ -36,6 +40,7 @@ try {
     "Each time includes some milliseconds for starting a process from this demo; npm run bench measures without them.\n",
   );
   for (const image of IMAGES) await show(image);
+  await showPull();
   showHealth();
   showWhatNext();
   if (stays) await untilInterrupted();
@@ -68,6 +73,42 @@ async function show(image: string): Promise<void> {
     );
   }
   say("");
+}
+
+/** The pull itself, then one that no policy allows, with doctor's reason. */
+async function showPull(): Promise<void> {
+  const image = IMAGES[0] as string;
+  const repository = image.slice(image.indexOf("/") + 1);
+  const { result } = await callAndCount(image);
+  const { auth } = JSON.parse(result.stdout.toString()) as { auth: Record<string, { password: string }> };
+  const { password = "" } = auth[registryHostOf(image)] ?? {};
+  const sourceIn = (folder: string) => {
+    const at = join(directory, folder);
+    mkdirSync(at);
+    return { registryUrl: simulator.registryUrl, repository, password, directory: at };
+  };
+  const pull = await findWayToPull(sourceIn("first-pull"));
+  const granted = await pull(sourceIn("pull"));
+  say(`The pull of ${image} with this response, by ${granted.by}`);
+  say(`  ${granted.refusal === undefined ? "pulled" : `failed: ${granted.refusal}`}`);
+  simulator.iam({ repository, granted: false });
+  const denied = await pull(sourceIn("denied-pull"));
+  say("The same without a policy for the repository");
+  say(`  ${denied.refusal === undefined ? "pulled, which is wrong" : `failed: ${denied.refusal}`}`);
+  const problem = await problemOf(image);
+  say(problem);
+  simulator.iam({ repository, granted: true });
+  if (granted.refusal !== undefined || denied.refusal === undefined || !problem.includes("policy-missing"))
+    exitCode = 1;
+}
+
+/** Doctor's command line and the last part of its report. There is no kubelet here, so only identity and registry are examined. */
+async function problemOf(image: string): Promise<string> {
+  const args = ["doctor", "--identity", "instance-principal", "--config", config.path, image];
+  const { stdout } = await callCredentialProvider({ path: BROKER, args, stdin: "" });
+  const report = stdout.toString();
+  const problem = report.slice(Math.max(0, report.indexOf("PROBLEM"))).replace(/^(?=.)/gm, "  ");
+  return `  $ ${BROKER} ${args.join(" ")}\n${problem}`;
 }
 
 interface CountedCall {
@@ -131,7 +172,7 @@ function showWhatNext(): void {
     `                                ${BROKER} doctor --identity instance-principal --config ${config.path} icn.ocir.io/acme/new`,
   );
   say(
-    "  break the token endpoint: pulls are still answered from memory; /status shows the failure once a renewal is due:",
+    "  break the token endpoint: pulls are still answered from memory, and status shows the failure within a minute (tokens live 90 s here):",
   );
   say(`                                curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults`);
   say(`  repair everything:            curl -X POST ${controlUrl}reset`);

@@ -10,7 +10,8 @@ const ROOT = join(import.meta.dirname, "../..");
 const BIN = join(ROOT, "node_modules/.bin");
 
 const USAGE = `usage: npm start [-- --stay]
-  installs, builds, starts a simulator of Oracle's cloud and the daemon on this machine, and shows pulls end to end
+  installs, builds, starts a simulator of Oracle's cloud and the daemon on this machine, pulls an image,
+  and shows one that is denied
   --stay    keeps everything running, and prints commands to try`;
 
 const options = process.argv.slice(2);
