@@ -3,6 +3,7 @@
  *
  * Compares with the physical floor: a static program that does nothing, and the same shim with a minimal C server. Then measures
  * the daemon's largest load, and the service under a real systemd. Prints tables. Compare ratios; absolute times only on one machine.
+ * With `--peer`, compares with the existing credential provider instead.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,6 +14,7 @@ import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { daemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import { printFullHouse } from "./full-house.ts";
+import { printPeer } from "./peer.ts";
 import { privateDirtyKiB } from "./process-usage.ts";
 import { spawnTimes } from "./spawn-times.ts";
 import { printSystemd } from "./systemd-figures.ts";
@@ -26,11 +28,16 @@ const MEMORY_REQUESTS = 100_000;
 const MEMORY_PARALLEL = 4;
 const MEMORY_BAR_MIB = 46;
 
-execFileSync("make", ["-s", "-C", SHIM_SOURCE, "bench"], { stdio: "inherit" });
-await printCalls();
-await printFullHouse();
-// Last, because some of these measure an idle service.
-await printSystemd();
+if (process.argv.includes("--peer")) await printPeer();
+else await printAll();
+
+async function printAll(): Promise<void> {
+  execFileSync("make", ["-s", "-C", SHIM_SOURCE, "bench"], { stdio: "inherit" });
+  await printCalls();
+  await printFullHouse();
+  // Last, because some of these measure an idle service.
+  await printSystemd();
+}
 
 async function printCalls(): Promise<void> {
   const directory = temporaryFolder();

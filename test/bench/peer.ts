@@ -1,0 +1,198 @@
+/**
+ * `npm run bench -- --peer`: compares with oracle-devrel's credential provider, built from its Go module, in one run. Both run
+ * unmodified on a machine of the simulated cloud, with Oracle's names, addresses and TLS. Prints the rows of the README's table.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type DaemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
+import { lackOfNamespaces, type OracleCloud, REGISTRY_HOST, startOracleCloud } from "../oracle-clients/cloud.ts";
+import { lackOf } from "../real-registry.ts";
+import { medianOf } from "./median.ts";
+import { buildTimer } from "./spawn-times.ts";
+
+const PROGRAM = join(import.meta.dirname, "../../dist/bench/peer");
+const PACKAGE = "github.com/devrocks/credential-provider-oke/cmd";
+/** As in the example of that project, which checks each token with a request for the image's manifest. */
+const SETTINGS = { REGISTRY_TOKEN_PATH: "/20180419/docker/token", TOKEN_VALIDATION: "enabled" };
+const REPOSITORY = "acme/shop/web";
+const REQUEST = JSON.stringify({
+  kind: "CredentialProviderRequest",
+  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+  image: `${REGISTRY_HOST}/${REPOSITORY}:1`,
+});
+const LATENCY = { endpoint: "*", latencyMs: 40 };
+const TIMED_CALLS = 40;
+const AT_ONCE = 100;
+const HEAL_LIMIT_MS = 120_000;
+
+interface Call {
+  readonly ms: number;
+  readonly exitCode: number;
+  readonly bytes: number;
+}
+
+interface Response {
+  readonly cacheDuration: string;
+  readonly auth: Readonly<Record<string, { readonly password: string }>>;
+}
+
+/** A program as the kubelet starts it, on the machine. */
+interface Provider {
+  call(): Promise<Response>;
+  /** The argument of spawn-timer: the socket and the program. */
+  readonly timed: string;
+}
+
+export async function printPeer(): Promise<void> {
+  const lack = lackOfNamespaces() || lackOf("go", "cc", "nsenter", "ip", "curl", "docker-registry");
+  if (lack !== "") return console.log(`comparison with the existing credential provider${lack}`);
+  mkdirSync(join(PROGRAM, ".."), { recursive: true });
+  execFileSync("go", ["build", "-o", PROGRAM, PACKAGE], {
+    cwd: join(import.meta.dirname, "peer"),
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const cloud = await startOracleCloud();
+  try {
+    await printRows(cloud);
+  } finally {
+    await cloud.close();
+    rmSync(cloud.directory, { recursive: true });
+  }
+}
+
+async function printRows(cloud: OracleCloud): Promise<void> {
+  const config = writeConfig(cloud);
+  const start = () => startDaemon(config, ...(cloud.enter as [string]), ...LAUNCHED);
+  const [peer, ours] = [await peerOn(cloud), providerOn(cloud, config.credentialsSocket, SHIM)];
+  // Before the daemon starts, because its requests count too.
+  const requestsOfPeer = await requestsOf(cloud, peer);
+  const row = (what: string, ...cells: string[]) => console.log(`| ${[what, ...cells].join(" | ")} |`);
+  let daemon = await start();
+  try {
+    row("", "existing credential provider", "ocir-broker");
+    row("---", "---", "---");
+    await ours.call();
+    row("requests to Oracle per call", requestsOfPeer, await requestsOf(cloud, ours));
+
+    await cloud.control("POST", "/faults", LATENCY);
+    const turns = await timedCalls(cloud, TIMED_CALLS, 1, [peer, ours]);
+    row("response time, upstream latency 40 ms", ...turns.map((calls) => `p50 ${p50Of(calls)} ms`));
+
+    await daemon.stop();
+    daemon = await start();
+    row(`${AT_ONCE} images at once, cold`, await burstOf(cloud, peer), await burstOf(cloud, ours));
+    await cloud.control("DELETE", "/faults");
+
+    await cloud.control("POST", "/faults", { endpoint: "metadata.*", status: 429 });
+    row("the metadata service returns 429", await endOf(cloud, peer), await endOf(cloud, ours));
+    await cloud.reset();
+
+    await cloud.iam({ dynamicGroup: false });
+    await daemon.stop();
+    daemon = await start();
+    const useless = await peer.call();
+    if (await isUseful(cloud, await ours.call())) throw new Error("the token is useful without a dynamic group");
+    await cloud.iam({ dynamicGroup: true });
+    row("dynamic group created late", `useless token, cached for ${useless.cacheDuration}`, await healOf(cloud, ours));
+  } finally {
+    await daemon.stop();
+  }
+}
+
+function writeConfig(cloud: OracleCloud): DaemonConfig {
+  const [credentialsSocket, healthSocket] = [join(cloud.directory, "c.sock"), join(cloud.directory, "h.sock")];
+  const path = join(cloud.directory, "config.yaml");
+  writeFileSync(
+    path,
+    JSON.stringify({
+      sockets: { credentials: credentialsSocket, health: healthSocket },
+      registries: { prefetch: [] },
+      upstream: { caFile: cloud.env["SSL_CERT_FILE"] },
+      metrics: { textfile: join(cloud.directory, "ocir_broker.prom") },
+    }),
+  );
+  return { path, credentialsSocket, healthSocket };
+}
+
+/** Its lock file is in the kubelet's folder. */
+async function peerOn(cloud: OracleCloud): Promise<Provider> {
+  await cloud.run(["sh", "-c", "mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/kubelet"]);
+  const settings = Object.entries({ ...SETTINGS, SSL_CERT_FILE: cloud.env["SSL_CERT_FILE"] });
+  const program = join(cloud.directory, "peer");
+  const exports = settings.map(([name, value]) => `export ${name}='${value}'\n`).join("");
+  writeFileSync(program, `#!/bin/sh\n${exports}exec ${PROGRAM}\n`, { mode: 0o755 });
+  return providerOn(cloud, "", program);
+}
+
+function providerOn(cloud: OracleCloud, socket: string, program: string): Provider {
+  const env = { OCIR_BROKER_SOCKET: socket };
+  return {
+    call: async () => JSON.parse(await cloud.run([program], { env, input: REQUEST })) as Response,
+    timed: `${socket}=${program}`,
+  };
+}
+
+async function requestsOf(cloud: OracleCloud, provider: Provider): Promise<string> {
+  await cloud.reset();
+  await provider.call();
+  const counts = (await cloud.control("GET", "/requests")) as Readonly<Record<string, number>>;
+  return String(Object.values(counts).reduce((sum, count) => sum + count, 0));
+}
+
+/** One list for each provider; they take turns. */
+async function timedCalls(cloud: OracleCloud, rounds: number, parallel: number, providers: readonly Provider[]) {
+  const request = join(cloud.directory, "request.json");
+  writeFileSync(request, REQUEST);
+  const command = [buildTimer(), String(rounds), String(parallel), request, ...providers.map(({ timed }) => timed)];
+  const calls: Call[][] = providers.map(() => []);
+  for (const line of (await cloud.run(command)).trim().split("\n")) {
+    const [provider = 0, ns = 0, exitCode = 0, bytes = 0] = line.split(" ").map(Number);
+    calls[provider]?.push({ ms: ns / 1e6, exitCode, bytes });
+  }
+  return calls;
+}
+
+function p50Of(calls: readonly Call[]): string {
+  if (!calls.every(isAnswered)) throw new Error("a call got no credentials");
+  return medianOf(calls.map(({ ms }) => ms)).toFixed(1);
+}
+
+async function burstOf(cloud: OracleCloud, provider: Provider): Promise<string> {
+  const [calls = []] = await timedCalls(cloud, 1, AT_ONCE, [provider]);
+  const answered = calls.filter(isAnswered).length;
+  return `${answered} get credentials, ${AT_ONCE - answered} fail; ${Math.max(...calls.map(({ ms }) => ms)).toFixed(0)} ms`;
+}
+
+async function endOf(cloud: OracleCloud, provider: Provider): Promise<string> {
+  const [[call] = []] = await timedCalls(cloud, 1, 1, [provider]);
+  return call !== undefined && isAnswered(call) ? "gets credentials" : `exits with ${call?.exitCode}`;
+}
+
+async function healOf(cloud: OracleCloud, provider: Provider): Promise<string> {
+  const since = performance.now();
+  while (performance.now() - since < HEAL_LIMIT_MS) {
+    if (await isUseful(cloud, await provider.call()))
+      return `a useful token after ${((performance.now() - since) / 1_000).toFixed(1)} s`;
+    await sleep(200);
+  }
+  throw new Error("the useless token was not replaced");
+}
+
+async function isUseful(cloud: OracleCloud, { auth }: Response): Promise<boolean> {
+  const bearer = `Authorization: Bearer ${auth[REGISTRY_HOST]?.password}`;
+  const url = `https://${REGISTRY_HOST}/v2/${REPOSITORY}/manifests/1`;
+  const flags = [
+    "--silent",
+    "--cacert",
+    cloud.env["SSL_CERT_FILE"] ?? "",
+    "--output",
+    "/dev/null",
+    "--write-out",
+    "%{http_code}",
+  ];
+  return !["401", "403"].includes(await cloud.run(["curl", ...flags, "--header", bearer, url]));
+}
+
+const isAnswered = ({ exitCode, bytes }: Call): boolean => exitCode === 0 && bytes > 0;
