@@ -85,6 +85,8 @@ export function addDoctorCommand(program: Command): void {
 }
 
 async function examine(image: string | undefined, options: CommandOptions): Promise<0 | 1 | 2> {
+  if (options.identity === undefined && options.root === "/" && process.geteuid?.() !== 0)
+    process.stderr.write("ocir-broker: run it as root: another user may not read much of what it checks\n");
   // A root other than / belongs to the user who tries doctor out, and so do the sockets below it.
   const ownerId = options.root === "/" ? 0 : (process.getuid?.() ?? 0);
   const { findings } = await diagnose({ ...(await doctorOptions(image, options)), root: options.root, ownerId });
