@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseArguments } from "./command-line.ts";
+import { parseArguments, warningOf } from "./command-line.ts";
 
 describe("parseArguments", () => {
   it.each<[args: string[], asked: object]>([
@@ -25,4 +25,9 @@ describe("parseArguments", () => {
   ])("parses %j as %j", (args, asked) => {
     expect(parseArguments(args, "dist/packages")).toEqual(asked);
   });
+});
+
+it("warningOf says what to set when the script has no address", () => {
+  expect(warningOf(undefined)).toMatch(/warning: .*no address.*\nSet OCIR_BROKER_SOURCES .* --base-url\.\n$/);
+  expect(warningOf("https://b.example")).toBe("");
 });

@@ -1,10 +1,11 @@
 /** `npm run package`: makes a release in dist/packages, or in the folder that is given. */
 import { rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Asked, parseArguments, USAGE } from "./command-line.ts";
+import { type Asked, parseArguments, USAGE, warningOf } from "./command-line.ts";
 import { makeRelease } from "./make-release.ts";
 import { prepareOutputFolder } from "./output-folder.ts";
 import { CHECKOUT, thisRelease } from "./release.ts";
+import { INDEX } from "./release-index.ts";
 import { installCommand, missingFor, missingPrograms, TARGETS } from "./target.ts";
 
 const DEFAULT_FOLDER = join(CHECKOUT, "dist/packages");
@@ -36,6 +37,8 @@ async function main({ folder, baseUrl }: Extract<Asked, { folder: string }>): Pr
       const sizeMb = statSync(join(output, name)).size / 1e6;
       process.stdout.write(`${sizeMb.toFixed(1).padStart(6)} MB  ${join(output, name)}\n`);
     }
+    process.stdout.write(`${join(output, INDEX)} says what each file is for\n`);
+    process.stderr.write(warningOf(baseUrl));
   } catch (error) {
     fail(`${error instanceof Error ? error.message : error}\n`, 1);
     // The other target's build may still run.

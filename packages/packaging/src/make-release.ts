@@ -13,8 +13,9 @@ import { makeRpm } from "./formats/rpm.ts";
 import { makeTar } from "./formats/tar.ts";
 import { NODE_SCRIPT, PLAIN_NODE_SCRIPT, packedNodeScript, plainNodeScript } from "./node-script.ts";
 import { writeAptIndex } from "./publishing/apt-index.ts";
-import { sha256Of, writeSums } from "./publishing/sums.ts";
+import { releaseSums, sha256Of, writeSums } from "./publishing/sums.ts";
 import { CHECKOUT, type Release } from "./release.ts";
+import { INDEX, releaseIndex } from "./release-index.ts";
 import { TARGETS, type Target } from "./target.ts";
 
 export interface ReleaseOptions {
@@ -53,6 +54,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const chart = { imageDigest: digest, alertRules: alertRules(environment) };
   await makeHelmChart(release, chart, { work: join(work, "chart"), output });
   await writeAptIndex(output, release);
+  put(INDEX, releaseIndex([...releaseSums(output).keys()], release.version));
   return writeSums(output);
 }
 

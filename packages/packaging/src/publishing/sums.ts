@@ -1,6 +1,6 @@
 /** SHA256SUMS: a line for each file of a release, in the format of `sha256sum -c`. */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MARKER } from "../output-folder.ts";
 
@@ -23,8 +23,9 @@ export function writeSums(folder: string): string[] {
   return [...sums.keys()];
 }
 
-/** @throws {Error} if a file was added, removed or changed since `writeSums`. */
+/** @throws {Error} if there is no release, or a file was added, removed or changed since `writeSums`. */
 export function checkSums(folder: string): void {
+  if (!existsSync(join(folder, SUMS))) throw new Error(`there is no release in ${folder}: run npm run package first`);
   if (readFileSync(join(folder, SUMS), "utf8") === textOf(releaseSums(folder))) return;
   throw new Error(`the files in ${folder} differ from its ${SUMS}: make the release again`);
 }
