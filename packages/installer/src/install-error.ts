@@ -7,6 +7,7 @@ export type InstallErrorCode =
   | "disk"
   | "glibc"
   | "install"
+  | "killed"
   | "kubelet-version"
   | "lock"
   | "package"

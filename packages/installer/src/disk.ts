@@ -1,0 +1,185 @@
+/**
+ * The file operations of an installation, below `/` or a test's root. No operation follows a link at the path itself. A file gets
+ * its content under another name first, is flushed, and then replaced by one rename.
+ */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import { InstallError } from "./install-error.ts";
+import type { Content } from "./step.ts";
+
+/** What is at a path, as text: `absent`, `link:<target>` or `file:<SHA-256>`. */
+export type PathState = "absent" | `link:${string}` | `file:${string}`;
+
+/** The operations that change the disk; tests pass ones that stop. */
+export type FileSystem = Pick<
+  typeof fs,
+  "chmodSync" | "copyFileSync" | "linkSync" | "mkdirSync" | "renameSync" | "rmdirSync" | "symlinkSync" | "unlinkSync"
+> &
+  Pick<typeof fs, "chownSync" | "fsyncSync" | "writeFileSync">;
+
+export type Disk = ReturnType<typeof createDisk>;
+
+const NEW = ".ocir-broker-new";
+const PREVIOUS = ".ocir-broker-previous";
+const RESTORECON = "/usr/sbin/restorecon";
+const PIECE_BYTES = 1024 * 1024;
+
+export function createDisk(root: string, change: FileSystem = fs) {
+  const at = (path: string): string => (root === "/" ? path : join(root, path));
+
+  function flush(path: string): void {
+    const file = fs.openSync(at(path), "r");
+    try {
+      change.fsyncSync(file);
+    } finally {
+      fs.closeSync(file);
+    }
+  }
+
+  const isThere = (path: string): boolean => fs.lstatSync(at(path), { throwIfNoEntry: false }) !== undefined;
+
+  function remove(path: string): void {
+    if (isThere(path)) change.unlinkSync(at(path));
+  }
+
+  /** Keeps mode, owner and extended attributes, and copies a link as a link. */
+  function copy(from: string, to: string): void {
+    remove(to);
+    // Creates the name, so that a test can stop here; cp replaces the empty file.
+    change.writeFileSync(at(to), "", { flag: "wx", mode: 0o600 });
+    execFileSync("cp", ["-a", "--remove-destination", at(from), at(to)], { stdio: ["ignore", "ignore", "pipe"] });
+    if (!fs.lstatSync(at(to)).isSymbolicLink()) flush(to);
+  }
+
+  function write(path: string, content: Exclude<Content, { kind: "absent" }>, owner: fs.Stats | undefined): void {
+    remove(path);
+    if (content.kind === "link") change.symlinkSync(content.target, at(path));
+    else {
+      if (content.kind === "copy") change.copyFileSync(content.from, at(path), fs.constants.COPYFILE_EXCL);
+      else change.writeFileSync(at(path), content.text, { flag: "wx", mode: 0o600 });
+      if (owner !== undefined) change.chownSync(at(path), owner.uid, owner.gid);
+      change.chmodSync(at(path), owner === undefined ? content.mode : owner.mode & 0o7777);
+      flush(path);
+    }
+    if (root === "/" && fs.existsSync(RESTORECON)) {
+      execFileSync(RESTORECON, ["-F", path], { stdio: "ignore" });
+    }
+  }
+
+  function stateOf(path: string): PathState {
+    const stats = fs.lstatSync(at(path), { throwIfNoEntry: false });
+    if (stats === undefined) return "absent";
+    if (stats.isSymbolicLink()) return `link:${fs.readlinkSync(at(path))}`;
+    if (!stats.isFile()) throw new InstallError("install", `${path} is neither a file nor a link: remove or rename it`);
+    return `file:${sha256Of(at(path))}`;
+  }
+
+  return {
+    at,
+    copy,
+    remove,
+    stateOf,
+    read: (path: string): Buffer | undefined => ifThere(() => fs.readFileSync(at(path))),
+    modeOf: (path: string): number => fs.lstatSync(at(path)).mode & 0o7777,
+    isThere,
+    list: (path: string): string[] => ifThere(() => fs.readdirSync(at(path))) ?? [],
+    makeFolder: (path: string, mode = 0o755): void => {
+      change.mkdirSync(at(path), { mode });
+      change.chmodSync(at(path), mode);
+    },
+    /** Does nothing if something is in it. */
+    removeFolder(path: string): void {
+      if (isThere(path) && fs.readdirSync(at(path)).length === 0) change.rmdirSync(at(path));
+    },
+    /** Prepares the new content under its other name. */
+    stage(path: string, content: Content): void {
+      if (content.kind === "absent") return;
+      const stats = fs.lstatSync(at(path), { throwIfNoEntry: false });
+      write(path + NEW, content, content.kind === "text" && stats?.isFile() ? stats : undefined);
+      if (content.kind === "copy" && stateOf(path + NEW) !== `file:${content.sha256}`)
+        throw new InstallError("archive", `${path} is damaged in the archive: unpack or download it again`);
+    },
+    stageCopy: (from: string, path: string): void => copy(from, path + NEW),
+    /** Puts what is staged in place, or removes the path. */
+    put(path: string, content: "staged" | "absent" = "staged"): void {
+      if (content === "absent") remove(path);
+      else change.renameSync(at(path + NEW), at(path));
+      flush(dirname(path));
+    },
+    /** Keeps the file that a change replaces: the same inode if the file system permits. */
+    keepPrevious(path: string): void {
+      remove(path + PREVIOUS);
+      try {
+        change.linkSync(at(path), at(path + PREVIOUS));
+      } catch (error) {
+        if (!["EPERM", "EXDEV", "EMLINK", "ENOTSUP"].includes(codeOf(error))) throw error;
+        copy(path, path + PREVIOUS);
+      }
+      flush(dirname(path));
+    },
+    isPrevious: (path: string, previous: PathState): boolean =>
+      previous.startsWith("file:") && stateOf(path + PREVIOUS) === previous,
+    putPrevious(path: string): void {
+      change.renameSync(at(path + PREVIOUS), at(path));
+      flush(dirname(path));
+    },
+    /** Removes the other names of the path. A rename between two names of one file leaves both. */
+    tidy(path: string): void {
+      remove(path + NEW);
+      remove(path + PREVIOUS);
+    },
+    /** Writes a file of the installer's own. */
+    save(path: string, text: string): void {
+      try {
+        write(path + NEW, { kind: "text", text, mode: 0o600 }, undefined);
+        change.renameSync(at(path + NEW), at(path));
+      } catch (error) {
+        remove(path + NEW);
+        throw error;
+      }
+      flush(dirname(path));
+    },
+  };
+}
+
+/** The state that a content leads to. */
+export function stateAfter(content: Content): PathState {
+  switch (content.kind) {
+    case "absent":
+      return "absent";
+    case "link":
+      return `link:${content.target}`;
+    case "text":
+      return `file:${createHash("sha256").update(content.text).digest("hex")}`;
+    case "copy":
+      return `file:${content.sha256}`;
+  }
+}
+
+export function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code ?? "");
+}
+
+export function sha256Of(path: string): string {
+  const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+  try {
+    const hash = createHash("sha256");
+    const piece = Buffer.allocUnsafe(PIECE_BYTES);
+    for (let count = fs.readSync(file, piece); count > 0; count = fs.readSync(file, piece))
+      hash.update(piece.subarray(0, count));
+    return hash.digest("hex");
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+function ifThere<Value>(read: () => Value): Value | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+/** The names of ocir-broker's files on a node. The files are in /usr; the names in /usr/local, which others rely on, are links. */
+import { dirname } from "node:path";
+import {
+  BROKER_PROGRAM,
+  DOCKER_CREDENTIAL_NAME,
+  PLUGIN_NAME,
+  SERVICE_ACCOUNT_PLUGIN_NAME,
+} from "@ocir-broker/protocol/contract";
+
+export const LIBEXEC = "/usr/libexec/ocir-broker";
+export const PROGRAM = `${LIBEXEC}/ocir-broker`;
+export const SHIM = `${LIBEXEC}/${PLUGIN_NAME}`;
+export const DO_NOTHING_PROGRAM = `${LIBEXEC}/do-nothing-provider`;
+export const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
+
+const BIN = dirname(BROKER_PROGRAM);
+
+/** Links to the programs that the units and people use, and their targets. */
+export const COMMAND_LINKS = {
+  "/usr/local/libexec/ocir-broker-launch": `${LIBEXEC}/ocir-broker-launch`,
+  [BROKER_PROGRAM]: PROGRAM,
+  [`${BIN}/${DOCKER_CREDENTIAL_NAME}`]: SHIM,
+} as const;
+
+/** The names that kubelets use. Our own link comes last in an installation and first in a removal. */
+export const PLUGIN_LINKS = {
+  [`${BIN}/${SERVICE_ACCOUNT_PLUGIN_NAME}`]: SHIM,
+  [`${BIN}/${PLUGIN_NAME}`]: SHIM,
+} as const;
+
+export const PLUGIN = `${BIN}/${PLUGIN_NAME}`;

@@ -1,0 +1,123 @@
+/**
+ * The record of an installation, /var/lib/ocir-broker/installation.json: for each path that we changed, what was there before and
+ * what we wrote. It is written before a change is made, so a path is never in a state that the record does not know.
+ */
+import { dirname } from "node:path";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import type { Disk, PathState } from "./disk.ts";
+import { InstallError } from "./install-error.ts";
+
+export const STATE_FOLDER = "/var/lib/ocir-broker";
+export const RECORD = `${STATE_FOLDER}/installation.json`;
+const REPLACED = `${STATE_FOLDER}/replaced`;
+
+/** A later release with another format must not be misread. */
+const FORMAT = 1;
+
+export interface Entry {
+  /** Before our first change. */
+  readonly original: PathState;
+  /** A copy of the original; only if that is a file. */
+  readonly saved?: string;
+  readonly written: PathState;
+  /** While `written` is being replaced. */
+  readonly next?: PathState;
+  /** A file of the archive, which has no original and goes with the program. */
+  readonly isProgram?: true;
+}
+
+/** A path that an unfinished run changes. */
+export interface PendingChange {
+  /** Before the run. A previous file is kept next to the path. */
+  readonly previous: PathState;
+  readonly entry: Entry;
+}
+
+export interface Pending {
+  /** Whether no version was installed before. */
+  readonly isFirst: boolean;
+  readonly files: Readonly<Record<string, PendingChange>>;
+  readonly folders: readonly string[];
+}
+
+export interface InstallationRecord {
+  /** Absent if ocir-broker is not installed: the files are left by a removal. */
+  readonly version?: string;
+  readonly files: Readonly<Record<string, Entry>>;
+  /** Folders that we made, in this order. */
+  readonly folders: readonly string[];
+  readonly pending?: Pending;
+  /** Paths whose other names may be left, after the end of a run. */
+  readonly untidy?: readonly string[];
+}
+
+export const NO_RECORD: InstallationRecord = { files: {}, folders: [] };
+
+/** @throws {InstallError} `record` if it cannot be understood. */
+export function readRecord(disk: Disk): InstallationRecord {
+  const bytes = disk.read(RECORD);
+  if (bytes === undefined) return NO_RECORD;
+  const value = parseJson(bytes.toString());
+  if (!isRecord(value)) throw recordError("it is empty or damaged");
+  if (value.format !== FORMAT) throw recordError("a later release has written it");
+  const { format: _, ...record } = value;
+  return record;
+}
+
+/** Removes it if it has nothing to say. */
+export function writeRecord(disk: Disk, record: InstallationRecord): void {
+  const { version, files, folders, pending, untidy } = record;
+  if (version === undefined && pending === undefined && untidy === undefined && Object.keys(files).length === 0) {
+    disk.remove(RECORD);
+    tidyRecord(disk);
+    for (const folder of folders.toReversed()) disk.removeFolder(folder);
+    return;
+  }
+  makeFolders(disk, STATE_FOLDER);
+  disk.save(RECORD, `${JSON.stringify({ format: FORMAT, ...record }, undefined, 1)}\n`);
+}
+
+/** Removes what a kill has left of a record that was being written. */
+export function tidyRecord(disk: Disk): void {
+  disk.tidy(RECORD);
+  disk.removeFolder(STATE_FOLDER);
+}
+
+/** A name for the copy of a path's original that no other copy has. */
+export function newSavedName(disk: Disk, path: string): string {
+  for (let number = 1; ; number += 1) {
+    const name = `${REPLACED}${path}/before${number === 1 ? "" : `-${number}`}`;
+    if (!disk.isThere(name)) return name;
+  }
+}
+
+export function saveOriginal(disk: Disk, path: string, saved: string): void {
+  makeFolders(disk, dirname(saved));
+  disk.copy(path, saved);
+}
+
+export function forgetSaved(disk: Disk, saved: string | undefined): void {
+  if (saved === undefined) return;
+  disk.remove(saved);
+  for (let folder = dirname(saved); folder.startsWith(REPLACED); folder = dirname(folder)) disk.removeFolder(folder);
+}
+
+/** Ours alone: the copies may be private. */
+function makeFolders(disk: Disk, folder: string): void {
+  if (disk.isThere(folder)) return;
+  makeFolders(disk, dirname(folder));
+  disk.makeFolder(folder, folder.startsWith(STATE_FOLDER) ? 0o700 : 0o755);
+}
+
+function recordError(what: string): InstallError {
+  return new InstallError(
+    "record",
+    `${RECORD}: ${what}, so nothing is changed: restore it from a backup, or move it away and restore by hand what ${REPLACED} holds`,
+  );
+}
+
+function isRecord(value: unknown): value is InstallationRecord & { readonly format: number } {
+  if (typeof value !== "object" || value === null || !("format" in value)) return false;
+  if (value.format !== FORMAT) return typeof value.format === "number";
+  return "files" in value && typeof value.files === "object" && "folders" in value && Array.isArray(value.folders);
+}

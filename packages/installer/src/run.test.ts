@@ -1,0 +1,319 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { describe, expect, it } from "vitest";
+import { createDisk, type FileSystem } from "./disk.ts";
+import { RECORD } from "./record.ts";
+import { createRun, installErrorOf } from "./run.ts";
+import type { Content, FileStep, RestoreStep, Step } from "./step.ts";
+
+const NOWHERE = { changes: "", check: "", undo: "" };
+const file = (path: string, content: Content): FileStep => ({
+  kind: "file",
+  name: path,
+  path,
+  content,
+  describe: NOWHERE,
+});
+const text = (value: string): Content => ({ kind: "text", text: value, mode: 0o644 });
+const link = (target: string): Content => ({ kind: "link", target });
+const restore = (path: string, instead?: RestoreStep["instead"]): RestoreStep => ({
+  kind: "restore",
+  name: path,
+  path,
+  describe: NOWHERE,
+  ...(instead === undefined ? {} : { instead }),
+});
+
+const CONFIG = "/etc/kubernetes/providers.yaml";
+const PLUGIN = "/usr/local/bin/credential-provider-oke";
+const ABOVE = "/etc/new/folder/file";
+const GONE = "/usr/share/doc/old-page";
+
+/** A node with another provider, below a temporary folder. */
+function nodeWithProvider(): string {
+  const root = temporaryFolder();
+  const put = (path: string, content: string, mode: number): void => {
+    fs.mkdirSync(dirname(join(root, path)), { recursive: true });
+    fs.writeFileSync(join(root, path), content, { mode });
+  };
+  put(CONFIG, "theirs\n", 0o640);
+  put(PLUGIN, "#!/bin/sh\n", 0o755);
+  put(GONE, "old\n", 0o644);
+  fs.mkdirSync(join(root, "var/lib"), { recursive: true });
+  fs.symlinkSync("elsewhere", join(root, "etc/link"));
+  fs.mkdirSync(join(root, "archive"));
+  fs.writeFileSync(join(root, "archive/program"), "program 2", { mode: 0o755 });
+  return root;
+}
+
+function stepsFor(root: string, version = "2"): Step[] {
+  const from = join(root, "archive/program");
+  fs.writeFileSync(from, `program ${version}`);
+  const sha256 = createHash("sha256").update(fs.readFileSync(from)).digest("hex");
+  return [
+    file("/usr/libexec/ocir-broker/ocir-broker", { kind: "copy", from, sha256, mode: 0o755 }),
+    file(GONE, { kind: "absent" }),
+    { kind: "action", name: "start", describe: NOWHERE, run: async () => {} },
+    file(ABOVE, text(`ours ${version}\n`)),
+    file("/etc/link", link("/usr/libexec/ocir-broker/x")),
+    file(PLUGIN, link("/usr/libexec/ocir-broker/credential-provider-oke")),
+    file(CONFIG, text(`ours ${version}\n`)),
+  ];
+}
+
+const ALL = [CONFIG, PLUGIN, "/etc/link", ABOVE, GONE, "/usr/libexec/ocir-broker/ocir-broker"];
+
+/** Each path with its type, mode, and content or target. */
+function snapshotOf(root: string): string[] {
+  const names = fs.readdirSync(root, { recursive: true, encoding: "utf8" }).toSorted();
+  return names
+    .filter((name) => !name.startsWith("archive"))
+    .map((name) => {
+      const stats = fs.lstatSync(join(root, name));
+      if (stats.isSymbolicLink()) return `${name} -> ${fs.readlinkSync(join(root, name))}`;
+      const content = stats.isFile() ? JSON.stringify(fs.readFileSync(join(root, name), "utf8")) : "folder";
+      return `${name} ${(stats.mode & 0o7777).toString(8)} ${content}`;
+    });
+}
+
+const runOn = (root: string, change?: FileSystem) => createRun({ disk: createDisk(root, change), say() {} });
+
+async function install(root: string, version?: string, change?: FileSystem): Promise<void> {
+  const run = runOn(root, change);
+  run.rollBack();
+  await run.apply(stepsFor(root, version));
+  run.commit(version);
+}
+
+function remove(root: string, instead?: RestoreStep["instead"]) {
+  const run = runOn(root);
+  run.rollBack();
+  const isRestored = run.restoreAll(ALL.map((path) => restore(path, instead)));
+  run.finishRestoring({ isRemoved: true });
+  return { isRestored, left: run.left() };
+}
+
+class Killed extends Error {}
+
+/** A file system that stops for good before its nth change. */
+function killedAt(nth: number): FileSystem {
+  let changes = 0;
+  const stopping = Object.entries(fs).map(([name, real]) => [
+    name,
+    (...args: unknown[]): unknown => {
+      changes += 1;
+      if (changes >= nth) throw new Killed();
+      return (real as (...all: unknown[]) => unknown)(...args);
+    },
+  ]);
+  return Object.fromEntries(stopping) as FileSystem;
+}
+
+/** Calls `check` with a node on which `run` was killed before a change, for each change. @returns their number. */
+async function eachKill(
+  arrange: () => Promise<string>,
+  run: (root: string, change: FileSystem) => Promise<void>,
+  check: (root: string, when: string) => Promise<void>,
+): Promise<number> {
+  for (let nth = 1; ; nth += 1) {
+    const root = await arrange();
+    const ended = await run(root, killedAt(nth)).then(
+      () => undefined,
+      (error) => error,
+    );
+    if (ended === undefined) return nth - 1;
+    expect(installErrorOf(ended).cause ?? ended, `change ${nth}`).toBeInstanceOf(Killed);
+    await check(root, `killed before change ${nth}`);
+  }
+}
+
+describe("createRun", () => {
+  it("restores every byte when an installation is removed", async () => {
+    const root = nodeWithProvider();
+    const before = snapshotOf(root);
+    await install(root, "1");
+    await install(root, "2");
+    expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("ours 2\n");
+    expect(fs.statSync(join(root, CONFIG)).mode & 0o777).toBe(0o640);
+    expect(remove(root)).toEqual({ isRestored: true, left: [] });
+    expect(snapshotOf(root)).toEqual(before);
+  });
+
+  it("rolls back every byte when a first installation is killed at any change", async () => {
+    const before = snapshotOf(nodeWithProvider());
+    const changes = await eachKill(
+      async () => nodeWithProvider(),
+      (root, change) => install(root, "1", change),
+      async (root, when) => {
+        const run = runOn(root);
+        run.rollBack();
+        const isCommitted = run.record().version !== undefined;
+        if (isCommitted) remove(root);
+        expect(snapshotOf(root), when).toEqual(before);
+      },
+    );
+    expect(changes).toBeGreaterThan(50);
+  });
+
+  it("rolls back to the previous version when an upgrade is killed at any change, and completes when run again", async () => {
+    const original = snapshotOf(nodeWithProvider());
+    const arrange = async (): Promise<string> => {
+      const root = nodeWithProvider();
+      await install(root, "1");
+      return root;
+    };
+    const before = snapshotOf(await arrange());
+    await eachKill(
+      arrange,
+      (root, change) => install(root, "2", change),
+      async (root, when) => {
+        const run = runOn(root);
+        run.rollBack();
+        if (run.record().version === "1") expect(snapshotOf(root), when).toEqual(before);
+        await install(root, "2");
+        expect(fs.readFileSync(join(root, CONFIG), "utf8"), when).toBe("ours 2\n");
+        remove(root);
+        expect(snapshotOf(root), when).toEqual(original);
+      },
+    );
+  });
+
+  it("restores every byte when a removal is killed at any change and run again", async () => {
+    const before = snapshotOf(nodeWithProvider());
+    const arrange = async (): Promise<string> => {
+      const root = nodeWithProvider();
+      await install(root, "1");
+      return root;
+    };
+    await eachKill(
+      arrange,
+      async (root, change) => {
+        const run = runOn(root, change);
+        run.rollBack();
+        if (!run.restoreAll(ALL.map((path) => restore(path)))) throw new Killed();
+        run.finishRestoring({ isRemoved: true });
+      },
+      async (root, when) => {
+        remove(root);
+        expect(snapshotOf(root), when).toEqual(before);
+      },
+    );
+  });
+
+  it.each(["ENOSPC", "EROFS"])("changes nothing when the disk fails with %s at any change", async (code) => {
+    const before = snapshotOf(nodeWithProvider());
+    for (let nth = 1; ; nth += 1) {
+      const root = nodeWithProvider();
+      let changes = 0;
+      const failing = Object.fromEntries(
+        Object.entries(fs).map(([name, real]) => [
+          name,
+          (...args: unknown[]) => {
+            changes += 1;
+            if (changes === nth && name !== "unlinkSync" && name !== "rmdirSync")
+              throw Object.assign(new Error(code), { code });
+            return (real as (...all: unknown[]) => unknown)(...args);
+          },
+        ]),
+      ) as unknown as FileSystem;
+      const run = runOn(root, failing);
+      const error = await run.apply(stepsFor(root)).catch((reason) => reason);
+      if (changes < nth) break;
+      run.rollBack();
+      if (error !== undefined) expect(error).toMatchObject({ code: "disk" });
+      expect(snapshotOf(root), `change ${nth}`).toEqual(before);
+    }
+  });
+
+  it("leaves a file that somebody else has changed, and names the copy from before", async () => {
+    const root = nodeWithProvider();
+    await install(root);
+    fs.writeFileSync(join(root, CONFIG), "edited\n");
+    const saved = "/var/lib/ocir-broker/replaced/etc/kubernetes/providers.yaml/before";
+    expect(remove(root).left).toEqual([{ path: CONFIG, why: expect.stringContaining(saved) }]);
+    expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("edited\n");
+    expect(fs.readFileSync(join(root, saved), "utf8")).toBe("theirs\n");
+  });
+
+  it("restores what another provider wrote later over ours", async () => {
+    const root = nodeWithProvider();
+    await install(root, "1");
+    fs.unlinkSync(join(root, PLUGIN));
+    fs.writeFileSync(join(root, PLUGIN), "later\n", { mode: 0o755 });
+    await install(root, "2");
+    expect(fs.readlinkSync(join(root, PLUGIN))).toContain("/usr/libexec/ocir-broker/");
+    remove(root);
+    expect(fs.readFileSync(join(root, PLUGIN), "utf8")).toBe("later\n");
+  });
+
+  it("keeps a file that others change during a run which is rolled back, and names it", async () => {
+    const root = nodeWithProvider();
+    const run = runOn(root);
+    await run.apply(stepsFor(root));
+    fs.writeFileSync(join(root, CONFIG), "edited\n");
+    run.rollBack();
+    expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("edited\n");
+    expect(run.left()).toMatchObject([{ path: CONFIG }]);
+  });
+
+  it("leaves the content for a kubelet that still names a path, and removes it once none does", async () => {
+    const root = nodeWithProvider();
+    fs.unlinkSync(join(root, CONFIG));
+    const before = snapshotOf(root);
+    await install(root);
+    const instead = { content: text("valid\n"), why: "a kubelet still names it" };
+    expect(remove(root, instead).left).toContainEqual({ path: CONFIG, why: "a kubelet still names it" });
+    expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("valid\n");
+    await install(root);
+    expect(remove(root)).toEqual({ isRestored: true, left: [] });
+    expect(snapshotOf(root)).toEqual(before);
+  });
+
+  it("follows no link that is planted under the names that it uses", async () => {
+    const root = nodeWithProvider();
+    const victim = join(root, "etc/victim");
+    fs.writeFileSync(victim, "untouched\n");
+    for (const suffix of [".ocir-broker-new", ".ocir-broker-previous"])
+      for (const path of [CONFIG, PLUGIN]) fs.symlinkSync(victim, join(root, path + suffix));
+    await install(root);
+    remove(root);
+    expect(fs.readFileSync(victim, "utf8")).toBe("untouched\n");
+    expect(snapshotOf(root).filter((line) => line.includes(".ocir-broker-"))).toEqual([]);
+  });
+
+  it.each([
+    ["is empty", ""],
+    ["is truncated", '{"format":1,"files":{'],
+    ["lacks its fields", '{"format":1}'],
+    ["is of a later release", '{"format":2,"files":{},"folders":[]}'],
+  ])("changes nothing when the record %s", async (_what, content) => {
+    const root = nodeWithProvider();
+    await install(root);
+    fs.writeFileSync(join(root, RECORD), content);
+    const before = snapshotOf(root);
+    expect(() => runOn(root)).toThrow(expect.objectContaining({ code: "record" }));
+    expect(snapshotOf(root)).toEqual(before);
+  });
+
+  it("refuses a damaged archive, and leaves everything as it was", async () => {
+    const root = nodeWithProvider();
+    const before = snapshotOf(root);
+    const steps = stepsFor(root);
+    fs.appendFileSync(join(root, "archive/program"), "!");
+    const run = runOn(root);
+    await expect(run.apply(steps)).rejects.toMatchObject({ code: "archive" });
+    run.rollBack();
+    expect(snapshotOf(root)).toEqual(before);
+  });
+
+  it("changes nothing when everything is installed already", async () => {
+    const root = nodeWithProvider();
+    await install(root, "1");
+    const run = runOn(root);
+    await run.apply(stepsFor(root, "1"));
+    run.commit("1");
+    expect(run.steps().filter(({ state }) => state === "done")).toEqual([{ name: "start", state: "done" }]);
+  });
+});
