@@ -93,7 +93,7 @@ export function distrustOfAll(files: NodeFiles, configPath: string): string | un
 }
 
 /** The kubelet reads only these files of a directory. */
-function isConfigName(name: string): boolean {
+export function isConfigName(name: string): boolean {
   return /\.(?:json|ya?ml)$/.test(name);
 }
 

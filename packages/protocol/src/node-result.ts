@@ -28,13 +28,17 @@ export interface KubeletFiles {
 /** What the running kubelet needs to use ocir-broker. */
 export type KubeletNeed =
   | { readonly kind: "nothing" }
-  /** It has our flags, but started before they or the configuration existed. */
-  | { readonly kind: "restart"; readonly files: KubeletFiles }
-  /** It lacks our flags, and a file of its unit can add them: the file's path and its new text. */
-  | {
-      readonly kind: "flags";
-      readonly files: KubeletFiles;
-      readonly change: { readonly file: string; readonly text: string };
-    }
+  /** It started before its configuration or its flags existed as they are now. */
+  | { readonly kind: "restart"; readonly because: "configuration" | "flags" }
+  /** It lacks our flags, and this line adds them; then a restart. */
+  | { readonly kind: "flags"; readonly change: LineChange }
   /** A person must change its command line. */
-  | { readonly kind: "by-hand"; readonly files: KubeletFiles };
+  | { readonly kind: "by-hand" };
+
+/** One line of a file of the kubelet's unit. */
+export interface LineChange {
+  readonly file: string;
+  /** The line that it replaces, counted from 1; undefined: the file is new and sets the line in [Service]. */
+  readonly at?: number | undefined;
+  readonly line: string;
+}

@@ -44,6 +44,13 @@ export function kernelMonotonicUs(): bigint {
   return process.hrtime.bigint() / 1_000n;
 }
 
+/** Epoch milliseconds of this machine's boot, by the wall clock as it is set now. */
+export function bootedAtMs(): number {
+  const runningMs = Number(kernelMonotonicUs()) / 1_000;
+  const asleepMs = bootMs() - runningMs;
+  return Date.now() - runningMs - (asleepMs > BOOT_STEP_MS ? asleepMs : 0);
+}
+
 /**
  * Keeps the process alive until it is cancelled, as no timer of a Clock does: for a command that waits for a response. A daemon's
  * sockets keep it alive.
