@@ -84,6 +84,13 @@ export function createDisk(root: string, change: FileSystem = fs) {
     read: (path: string): Buffer | undefined => ifThere(() => fs.readFileSync(at(path))),
     modeOf: (path: string): number => fs.lstatSync(at(path)).mode & 0o7777,
     isThere,
+    /** Follows links. */
+    isSameFile(path: string, other: string): boolean {
+      const [one, two] = [path, other].map((name) => fs.statSync(at(name), { throwIfNoEntry: false }));
+      return one !== undefined && one.dev === two?.dev && one.ino === two.ino;
+    },
+    /** Whatever it is, without an error if it cannot be removed. */
+    clear: (path: string): void => fs.rmSync(at(path), { recursive: true, force: true }),
     list: (path: string): string[] => ifThere(() => fs.readdirSync(at(path))) ?? [],
     makeFolder: (path: string, mode = 0o755): void => {
       change.mkdirSync(at(path), { mode });

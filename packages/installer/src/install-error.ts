@@ -1,23 +1,26 @@
 /** Why a node command failed. Each code is a row in docs/operations.md. */
 
-export type InstallErrorCode =
-  | "archive"
-  | "config"
-  | "connect"
-  | "disk"
-  | "glibc"
-  | "install"
-  | "killed"
-  | "kubelet-version"
-  | "lock"
-  | "package"
-  | "path-untrusted"
-  | "plugin"
-  | "record"
-  | "restore"
-  | "service"
-  | "switched-off"
-  | "unfinished";
+export const INSTALL_ERROR_CODES = [
+  "archive",
+  "config",
+  "connect",
+  "disk",
+  "install",
+  "killed",
+  "kubelet-version",
+  "lock",
+  "not-root",
+  "package",
+  "path-untrusted",
+  "plugin",
+  "record",
+  "restore",
+  "service",
+  "switched-off",
+  "unfinished",
+] as const;
+
+export type InstallErrorCode = (typeof INSTALL_ERROR_CODES)[number];
 
 export class InstallError extends Error {
   readonly code: InstallErrorCode;

@@ -56,30 +56,28 @@ export function createRun({ disk, signal, say }: RunOptions) {
       try {
         if (group[0]?.kind === "action") await group[0].run();
         else if (group[0]?.kind === "restore") throw new Error("a restore step is for restoreAll");
-        for (const { name, state } of changeFiles(group.filter((step) => step.kind === "file"))) report(name, state);
+        const isChanged = changeFiles(group.filter((step) => step.kind === "file"));
+        report(group, isChanged || group[0]?.kind === "action" ? "done" : "unchanged");
       } catch (error) {
-        for (const { name } of group) steps.push({ name, state: "failed" });
+        steps.push({ name: group[0]?.name ?? "", state: "failed" });
         throw installErrorOf(error);
       }
-      if (group[0]?.kind === "action") report(group[0].name, "done");
     }
   }
 
-  function report(name: string, state: StepResult["state"]): void {
-    steps.push({ name, state });
-    if (state === "done") say(name);
+  function report([first, ...more]: readonly Step[], state: StepResult["state"]): void {
+    if (first === undefined) return;
+    steps.push({ name: first.name, state });
+    if (state === "done") say(`${first.name}: ${first.describe.changes}${more.length === 0 ? "" : " and others"}`);
   }
 
-  function changeFiles(group: readonly FileStep[]): StepResult[] {
+  /** @returns whether a file is changed. */
+  function changeFiles(group: readonly FileStep[]): boolean {
     const planned = group.flatMap((step) => {
       const change = planOf(step);
       return change === undefined ? [] : [{ step, change, isFirst: record.pending?.files[step.path] === undefined }];
     });
-    const results = group.map((step): StepResult => {
-      const isChanged = planned.some((plan) => plan.step === step);
-      return { name: step.name, state: isChanged ? "done" : "unchanged" };
-    });
-    if (planned.length === 0) return results;
+    if (planned.length === 0) return false;
     const { pending = newPending(record) } = record;
     const folders = missingFolders(planned.flatMap(({ step }) => (isAbsent(step) ? [] : [dirname(step.path)])));
     const files = Object.fromEntries(planned.map(({ step, change }) => [step.path, change]));
@@ -95,7 +93,7 @@ export function createRun({ disk, signal, say }: RunOptions) {
       prepare(step, change);
     }
     for (const { step } of planned) disk.put(step.path, isAbsent(step) ? "absent" : "staged");
-    return results;
+    return true;
   }
 
   /** Undefined if the path has the content already. */
@@ -215,7 +213,7 @@ export function createRun({ disk, signal, say }: RunOptions) {
   function restoreAll(list: readonly RestoreStep[]): boolean {
     const results = list.map((step) => {
       try {
-        report(step.name, restore(step));
+        report([step], restore(step));
         return true;
       } catch (error) {
         const { message } = installErrorOf(error);
@@ -271,6 +269,19 @@ export function createRun({ disk, signal, say }: RunOptions) {
     record = { ...record, files };
   }
 
+  /** The archive's files that somebody else has changed or removed. */
+  function changedPrograms(): string[] {
+    return Object.entries(record.files).flatMap(([path, { isProgram, written }]) =>
+      isProgram && stateIfAny(path) !== written ? [path] : [],
+    );
+  }
+
+  /** They belong to a package now. */
+  function forgetPrograms(): void {
+    const files = Object.entries(record.files).filter(([, { isProgram }]) => !isProgram);
+    save({ ...record, files: Object.fromEntries(files) });
+  }
+
   /**
    * Records what is restored. A kill before it loses nothing: each path is either ours or restored, so the next removal continues.
    *
@@ -302,6 +313,8 @@ export function createRun({ disk, signal, say }: RunOptions) {
     rollBack,
     restoreAll,
     finishRestoring,
+    changedPrograms,
+    forgetPrograms,
     isPending: () => record.pending !== undefined,
   };
 }
@@ -310,12 +323,12 @@ function newPending({ version }: InstallationRecord): Pending {
   return { isFirst: version === undefined, files: {}, folders: [] };
 }
 
-/** Consecutive file steps are one group. */
+/** Consecutive file steps of one name are one group. */
 function groupsOf(list: readonly Step[]): Step[][] {
   const groups: Step[][] = [];
   for (const step of list) {
     const last = groups.at(-1);
-    if (step.kind === "file" && last?.[0]?.kind === "file") last.push(step);
+    if (step.kind === "file" && last?.[0]?.kind === "file" && last[0].name === step.name) last.push(step);
     else groups.push([step]);
   }
   return groups;

@@ -1,0 +1,60 @@
+/** The steps that copy an unpacked archive's files to their places, and remove files that only the previous version had. */
+import fs from "node:fs";
+import { join } from "node:path";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import { InstallError } from "./install-error.ts";
+import { PROGRAM } from "./installed-files.ts";
+import type { InstallationRecord } from "./record.ts";
+import type { FileStep } from "./step.ts";
+
+/** A line of SHA256SUMS, for a file that is installed. The others are for people. */
+const INSTALLED = /^([0-9a-f]{64}) {2}(usr\/(?:[\w@+.-]+\/)*[\w@+.-]+)$/;
+
+/** @throws {InstallError} `archive` */
+export function archiveSteps(from: string, record: InstallationRecord): FileStep[] {
+  const sums = resultIfAny(() => fs.readFileSync(join(from, "SHA256SUMS"), "utf8")) ?? "";
+  const files = sums.split("\n").flatMap((line) => {
+    const [, sha256, path] = INSTALLED.exec(line) ?? [];
+    if (sha256 === undefined || path === undefined || path.split("/").includes("..")) return [];
+    return [{ path: `/${path}`, from: join(from, path), sha256 }];
+  });
+  if (!files.some(({ path }) => path === PROGRAM))
+    throw new InstallError("archive", `${from} is not an unpacked archive of ocir-broker`);
+  const isNew = new Set(files.map(({ path }) => path));
+  const old = Object.entries(record.files).flatMap(([path, { isProgram }]) =>
+    isProgram && !isNew.has(path) ? [path] : [],
+  );
+  return [...files.map(copyStep), ...old.map(removeStep)];
+}
+
+function copyStep({ path, from, sha256 }: { path: string; from: string; sha256: string }): FileStep {
+  const stats = resultIfAny(() => fs.statSync(from));
+  if (stats === undefined) throw new InstallError("archive", `${from} is missing: unpack the archive again`);
+  // Not the unpacked file's mode, which the umask of tar may have changed.
+  const mode = (stats.mode & 0o100) === 0 ? 0o644 : 0o755;
+  return {
+    kind: "file",
+    name: "programs",
+    path,
+    content: { kind: "copy", from, sha256, mode },
+    describe: {
+      changes: `copies ${path}`,
+      check: "its SHA-256 is the archive's",
+      undo: "the previous version's file is put back",
+    },
+  };
+}
+
+function removeStep(path: string): FileStep {
+  return {
+    kind: "file",
+    name: "programs",
+    path,
+    content: { kind: "absent" },
+    describe: {
+      changes: `removes ${path}, which only the previous version has`,
+      check: "it is gone",
+      undo: "it is put back",
+    },
+  };
+}

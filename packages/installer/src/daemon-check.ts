@@ -1,0 +1,46 @@
+/** Asks the daemon for one image, through the plugin, as the kubelet asks. */
+import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
+import { API_VERSION } from "@ocir-broker/protocol/contract";
+import { InstallError } from "./install-error.ts";
+import { SHIM } from "./installed-files.ts";
+import { readInstanceMetadata } from "./instance-metadata.ts";
+import type { NodeContext } from "./node-context.ts";
+
+/** Above the plugin's own limit of 25 s. */
+const LIMIT_MS = 30_000;
+const MAX_REASON = 600;
+
+/** A daemon's error of the cloud is an answer: it recovers from that by itself. */
+const CLOUD_ERROR = /^ocir-broker: (?!shim-)[a-z][a-z-]*: /;
+
+/** @throws {InstallError} `plugin` if no daemon answers, or if a kubelet could not decode the answer. */
+export async function checkDaemonAnswers(node: NodeContext): Promise<void> {
+  const region = (await readInstanceMetadata("canonicalRegionName", node)) ?? "us-ashburn-1";
+  const request = {
+    kind: "CredentialProviderRequest",
+    apiVersion: API_VERSION,
+    image: `${region}.ocir.io/ocir-broker/check`,
+  };
+  const result = await node.runProgram({
+    path: node.disk.at(SHIM),
+    args: [],
+    stdin: `${JSON.stringify(request)}\n`,
+    limitMs: LIMIT_MS,
+  });
+  if ("silent" in result) throw new InstallError("plugin", "the plugin was asked, and did not answer within 30 s");
+  if ("failure" in result)
+    throw new InstallError("plugin", `the plugin was asked, and could not be started: ${result.failure}`);
+  const { exitCode, signal, stdout, stderr } = result;
+  const said = stderr.trim().slice(0, MAX_REASON);
+  if (exitCode === 0) {
+    const response = decodeCredentialProviderResponse(stdout);
+    if ("problem" in response) {
+      throw new InstallError("plugin", `the plugin was asked: the response cannot be decoded: ${response.problem}`);
+    }
+    return;
+  }
+  if (!CLOUD_ERROR.test(said)) {
+    throw new InstallError("plugin", `the plugin was asked, and ended with ${exitCode ?? signal}: ${said}`);
+  }
+  node.say(`no credentials yet, which the broker recovers from: ${said}`);
+}

@@ -1,0 +1,63 @@
+/**
+ * The installation lock: one installer of any kind at a time. Node has no flock(2), so a child process holds the lock. It ends when
+ * its input closes, which the kernel does when this process ends, however that ends.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import fs from "node:fs";
+import { codeOf } from "./disk.ts";
+import { InstallError } from "./install-error.ts";
+
+export const LOCK = "/run/ocir-broker-install.lock";
+
+const WAIT_SECONDS = 300;
+const TIMED_OUT = 75;
+
+export interface Lock {
+  release(): Promise<void>;
+}
+
+/**
+ * @param onWait called if another installer holds the lock.
+ * @throws {InstallError} `lock`
+ */
+export async function takeLock(onWait: () => void, path: string = LOCK): Promise<Lock> {
+  refuseOthersLock(path);
+  if (spawnSync("flock", ["-n", path, "true"], { stdio: "ignore" }).status !== 0) onWait();
+  // `detached`: Ctrl-C must not end it before this process.
+  const args = ["-w", String(WAIT_SECONDS), "-E", String(TIMED_OUT), path, "sh", "-c", "echo locked; exec cat"];
+  const child = spawn("flock", args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
+  child.stdin.on("error", () => {});
+  const closed = once(child, "close");
+  closed.catch(() => {});
+  const isLocked = await Promise.race([once(child.stdout, "data").then(() => true), closed.then(() => false)]);
+  if (!isLocked) {
+    throw new InstallError(
+      "lock",
+      `another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v ${path}`,
+    );
+  }
+  return {
+    async release() {
+      child.stdin.end();
+      await closed;
+    },
+  };
+}
+
+/** Any user who can open the file can hold the lock, so only root may open it. */
+function refuseOthersLock(path: string): void {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
+  try {
+    fs.closeSync(fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+  }
+  const stats = fs.lstatSync(path);
+  if (!stats.isFile() || stats.uid !== process.getuid?.() || (stats.mode & 0o7777) !== 0o600) {
+    throw new InstallError(
+      "lock",
+      `${path} is not a file that belongs to root with mode 0600, so others could block an installation: delete it`,
+    );
+  }
+}

@@ -1,0 +1,22 @@
+/** What the node commands use of the machine. */
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { RunProgram } from "@ocir-broker/node/program-run";
+import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
+import type { Disk } from "./disk.ts";
+
+export interface NodeContext {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly runProgram: RunProgram;
+  /** Of this program. */
+  readonly version: string;
+  /** Base URLs of the instance metadata service, tried in this order: `http://169.254.169.254/opc/v2`. */
+  readonly metadataUrls: readonly string[];
+  /** For people: one line for each step and each problem. */
+  say(line: string): void;
+}
+
+/** Whether `ocir-broker disable` has switched ocir-broker off on this node. */
+export function isDisabled({ disk }: NodeContext): boolean {
+  return disk.isThere(DISABLED_FILE);
+}

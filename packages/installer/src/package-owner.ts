@@ -1,0 +1,19 @@
+/** A package manager must find the files that it has installed, so the archive does not replace them. */
+import { PROGRAM } from "./installed-files.ts";
+import type { NodeContext } from "./node-context.ts";
+
+const LIMIT_MS = 20_000;
+
+const QUERIES = [
+  { path: "dpkg", args: ["-S", PROGRAM], kind: ".deb" },
+  { path: "rpm", args: ["-qf", PROGRAM], kind: ".rpm" },
+] as const;
+
+/** The kind of package that has installed ocir-broker; undefined if none has. */
+export async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
+  for (const { path, args, kind } of QUERIES) {
+    const result = await runProgram({ path, args, limitMs: LIMIT_MS });
+    if ("exitCode" in result && result.exitCode === 0) return kind;
+  }
+  return undefined;
+}

@@ -1,0 +1,78 @@
+/** The units of ocir-broker: enabled, started, stopped, masked. In an image build no systemd runs, and only links are made. */
+import { PROGRAM } from "./installed-files.ts";
+import { isDisabled, type NodeContext } from "./node-context.ts";
+
+const SERVICE = "ocir-broker.service";
+const SOCKET = "ocir-broker.socket";
+const HEALTH_SOCKET = "ocir-broker-health.socket";
+const ALL = [SERVICE, SOCKET, HEALTH_SOCKET];
+
+/** Longer than the unit's TimeoutStartSec= and TimeoutStopSec= together. */
+const LIMIT_MS = 40_000;
+
+export type Units = ReturnType<typeof createUnits>;
+
+export function createUnits(node: NodeContext) {
+  const { runProgram, disk, say } = node;
+  const isRunning = disk.isThere("/run/systemd/system");
+
+  /** @returns the output if it succeeds. */
+  async function systemctl(...args: string[]): Promise<string | undefined> {
+    const result = await runProgram({ path: "systemctl", args, limitMs: LIMIT_MS });
+    return "stdout" in result && result.exitCode === 0 ? result.stdout : undefined;
+  }
+
+  /** A failure is reported and does not end the run. */
+  async function tell(...args: string[]): Promise<void> {
+    if ((await systemctl(...args)) === undefined)
+      say(`systemctl ${args.join(" ")} failed: see journalctl -u ${SERVICE}`);
+  }
+
+  /** An upgrade replaces the program's file, and a running process keeps the old one. */
+  async function runsInstalledProgram(): Promise<boolean> {
+    const pid = (await systemctl("show", "--value", "--property=MainPID", SERVICE))?.trim();
+    return pid !== undefined && pid !== "0" && disk.isSameFile(`/proc/${pid}/exe`, PROGRAM);
+  }
+
+  const tellRunning = async (...args: string[]): Promise<void> => {
+    if (isRunning) await tell(...args);
+  };
+
+  return {
+    isRunning,
+    reload: () => tellRunning("daemon-reload"),
+    /** At the first installation only: an administrator may have disabled them since. */
+    enable: () => tell("--quiet", "enable", SERVICE, SOCKET),
+    mask: () => tell("--quiet", "mask", ...(isRunning ? ["--now"] : []), ...ALL),
+    unmask: () => tell("--quiet", "unmask", ...ALL),
+    start: () => tellRunning("start", SOCKET, SERVICE),
+    async disable(): Promise<void> {
+      await tell("--quiet", "disable", ...(isRunning ? ["--now"] : []), SOCKET, SERVICE);
+      await tellRunning("stop", HEALTH_SOCKET);
+    },
+    /** Whether the service should run: it does, or it is enabled and ocir-broker is not switched off. */
+    async isWanted(): Promise<boolean> {
+      if (!isRunning || isDisabled(node)) return false;
+      return (
+        (await systemctl("is-enabled", SERVICE)) !== undefined || (await systemctl("is-active", SERVICE)) !== undefined
+      );
+    },
+    /**
+     * Starts the service, or restarts it if it runs another program or `isChanged`. The credentials socket stays open: calls made
+     * during the restart wait in its queue.
+     *
+     * @returns why it failed.
+     */
+    async bringUp({ isChanged }: { readonly isChanged: boolean }): Promise<string | undefined> {
+      if ((await systemctl("is-enabled", SOCKET)) !== undefined) await systemctl("start", SOCKET);
+      const verb = isChanged || !(await runsInstalledProgram()) ? "restart" : "start";
+      if ((await systemctl(verb, SERVICE)) !== undefined) return undefined;
+      const shown = await systemctl("show", "--property=Result,ExecMainCode,ExecMainStatus", SERVICE);
+      return `${SERVICE} does not start (${(shown ?? "no answer from systemd").trim().replaceAll("\n", ", ")})`;
+    },
+    /** For a changed configuration. */
+    async restartIfActive(): Promise<void> {
+      if (isRunning && !isDisabled(node)) await tell("try-restart", SERVICE);
+    },
+  };
+}
