@@ -41,7 +41,13 @@ export function setsFlags({ text, files }: KubeletUnit): boolean {
 
 /** The two flags as one value of KUBELET_EXTRA_ARGS. */
 export function flagsFor({ config, binDir }: KubeletFiles): string {
-  return `${word(`${CONFIG_FLAG}=${config}`)} ${word(`${BIN_DIRECTORY_FLAG}=${binDir}`)}`;
+  return `${flagFor(CONFIG_FLAG, config)} ${flagFor(BIN_DIRECTORY_FLAG, binDir)}`;
+}
+
+/** systemd, like a shell, removes the quotes around a word with blanks. */
+export function flagFor(flag: string, path: string): string {
+  const word = `${flag}=${path}`;
+  return /[ \t]/.test(word) ? `'${word}'` : word;
 }
 
 /** The line that adds the flags to the kubelet's arguments; undefined if a person must decide. */
@@ -62,11 +68,6 @@ export function changedText({ at, line }: LineChange, text: string | undefined):
     .split("\n")
     .with(at - 1, line)
     .join("\n");
-}
-
-/** systemd removes quotes around a word when it splits the value of a variable. */
-function word(text: string): string {
-  return /[ \t]/.test(text) ? `'${text}'` : text;
 }
 
 /** A second KUBELET_EXTRA_ARGS replaces the first, and a file of variables takes precedence over the unit. */

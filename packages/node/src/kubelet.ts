@@ -52,9 +52,9 @@ export function unitFileWithFlags(files: NodeFiles): string | undefined {
   return unitFiles(files).find((path) => normalized(unitText(files, path) ?? "").includes(CONFIG_FLAG));
 }
 
-/** Each value of the flag in the kubelet's unit files; a quoted value may contain blanks. */
-export function unitValues(files: NodeFiles, flag: string): string[] {
-  const texts = unitFiles(files).flatMap((path) => unitText(files, path) ?? []);
+/** Each value of the flag in the kubelet's unit files, and in `more` files; a quoted value may contain blanks. */
+export function unitValues(files: NodeFiles, flag: string, more: readonly string[] = []): string[] {
+  const texts = [...unitFiles(files), ...more].flatMap((path) => unitText(files, path) ?? []);
   return [...new Set(texts.flatMap((text) => valuesIn(text, flag)))];
 }
 

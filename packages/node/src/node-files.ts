@@ -3,7 +3,7 @@
  * doctor reports it.
  */
 import { accessSync, constants, lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import { distrustOf } from "@ocir-broker/foundation/trusted-path";
 
@@ -23,6 +23,8 @@ export function createNodeFiles(root: string) {
     readBytes: (path: string) => attempt(() => readRegularFile(locate(path))),
     /** The link's target. */
     readLink: (path: string) => attempt(() => readlinkSync(locate(path))),
+    /** Follows the links of each part, also of a path that does not exist. */
+    resolve: (path: string): string => resolveLinks(path, (part) => attempt(() => readlinkSync(locate(part)))),
     list: (path: string) => attempt(() => readdirSync(locate(path)).toSorted()),
     /** Follows links. */
     stat: (path: string) => attempt(() => statSync(locate(path))),
@@ -52,6 +54,27 @@ export function textOf(read: Read<string>): string | undefined {
 export function pathsIn(directory: string, files: NodeFiles): string[] {
   const names = files.list(directory);
   return "value" in names ? names.value.map((name) => join(directory, name)) : [];
+}
+
+/** The kernel's limit. */
+const MAX_LINKS = 40;
+
+function resolveLinks(path: string, readLink: (path: string) => Read<string>): string {
+  const parts = path.split("/");
+  let at = "/";
+  let links = 0;
+  for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+    const place = resolve(at, part);
+    const link = readLink(place);
+    if ("failure" in link || links === MAX_LINKS) {
+      at = place;
+      continue;
+    }
+    links += 1;
+    if (link.value.startsWith("/")) at = "/";
+    parts.unshift(...link.value.split("/"));
+  }
+  return at;
 }
 
 function attempt<Value>(work: () => Value): Read<Value> {

@@ -14,7 +14,9 @@ const METADATA_BASE_URLS: readonly URL[] = [
 ];
 
 /** Tried in this order. */
-export function metadataBaseUrlsOf({ metadata: { baseUrl } }: InstancePrincipalSettings): readonly URL[] {
+export function metadataBaseUrlsOf({
+  metadata: { baseUrl },
+}: Pick<InstancePrincipalSettings, "metadata">): readonly URL[] {
   return baseUrl === undefined ? METADATA_BASE_URLS : [new URL(baseUrl)];
 }
 

@@ -38,6 +38,7 @@ type MetadataPath =
   | "/identity/cert.pem"
   | "/identity/intermediate.pem"
   | "/identity/key.pem"
+  | "/instance/metadata/oke-k8version"
   | "/instance/region"
   | "/instance/regionInfo";
 

@@ -1,0 +1,19 @@
+/** The kubelet's arguments as one text, which a bootstrap passes to it. */
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, flagIn } from "@ocir-broker/node/kubelet";
+import { flagFor } from "@ocir-broker/node/kubelet-unit";
+import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
+
+/** Splits at blanks outside quotes, and removes the quotes. */
+export function wordsOf(text: string): string[] {
+  const words = text.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
+  return words.map((word) => word.replaceAll(/"([^"]*)"|'([^']*)'/g, "$1$2"));
+}
+
+/** Those of our two flags that the arguments lack. */
+export function missingFlags(kubeletArgs: string, { config, binDir }: KubeletFiles): string {
+  const args = wordsOf(kubeletArgs);
+  return [[CONFIG_FLAG, config] as const, [BIN_DIRECTORY_FLAG, binDir] as const]
+    .filter(([flag]) => flagIn(args, flag) === undefined)
+    .map(([flag, path]) => flagFor(flag, path))
+    .join(" ");
+}
