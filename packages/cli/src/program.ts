@@ -6,6 +6,7 @@ import { addDockerCredentialCommand } from "./commands/docker-credential.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addGetCommand } from "./commands/get.ts";
 import { addKubeletConfigCommand } from "./commands/kubelet-config.ts";
+import { addNodeCommand } from "./commands/node.ts";
 import { addOffSwitchCommands } from "./commands/off-switch.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { addStatusCommand } from "./commands/status.ts";
@@ -24,6 +25,7 @@ export function createProgram(): Command {
   addDoctorCommand(program);
   addConfigCommand(program);
   addKubeletConfigCommand(program);
+  addNodeCommand(program);
   addOffSwitchCommands(program);
   addCompletionCommand(program);
   addVersionCommand(program);

@@ -8,6 +8,8 @@ import type { NodeContext } from "./node-context.ts";
 
 /** Above the plugin's own limit of 25 s. */
 const LIMIT_MS = 30_000;
+/** Any region will do if the node's is unknown. */
+const REGION_LIMIT_MS = 3_000;
 const MAX_REASON = 600;
 
 /** A daemon's error of the cloud is an answer: it recovers from that by itself. */
@@ -15,7 +17,9 @@ const CLOUD_ERROR = /^ocir-broker: (?!shim-)[a-z][a-z-]*: /;
 
 /** @throws {InstallError} `plugin` if no daemon answers, or if a kubelet could not decode the answer. */
 export async function checkDaemonAnswers(node: NodeContext): Promise<void> {
-  const region = (await readInstanceMetadata("canonicalRegionName", node)) ?? "us-ashburn-1";
+  const { clock, metadataUrl: baseUrl } = node;
+  const metadata = { clock, baseUrl, limitMs: REGION_LIMIT_MS };
+  const region = (await readInstanceMetadata("/instance/canonicalRegionName", metadata)) ?? "us-ashburn-1";
   const request = {
     kind: "CredentialProviderRequest",
     apiVersion: API_VERSION,

@@ -82,6 +82,7 @@ export function createDisk(root: string, change: FileSystem = fs) {
     remove,
     stateOf,
     read: (path: string): Buffer | undefined => ifThere(() => fs.readFileSync(at(path))),
+    hashOf: (path: string): string => sha256Of(at(path)),
     modeOf: (path: string): number => fs.lstatSync(at(path)).mode & 0o7777,
     isThere,
     /** Follows links. */
@@ -115,6 +116,11 @@ export function createDisk(root: string, change: FileSystem = fs) {
       else change.renameSync(at(path + NEW), at(path));
       flush(dirname(path));
     },
+    link(path: string, target: string): void {
+      write(path + NEW, { kind: "link", target }, undefined);
+      change.renameSync(at(path + NEW), at(path));
+      flush(dirname(path));
+    },
     /** Keeps the file that a change replaces: the same inode if the file system permits. */
     keepPrevious(path: string): void {
       remove(path + PREVIOUS);
@@ -138,9 +144,9 @@ export function createDisk(root: string, change: FileSystem = fs) {
       remove(path + PREVIOUS);
     },
     /** Writes a file of the installer's own. */
-    save(path: string, text: string): void {
+    save(path: string, text: string, mode = 0o600): void {
       try {
-        write(path + NEW, { kind: "text", text, mode: 0o600 }, undefined);
+        write(path + NEW, { kind: "text", text, mode }, undefined);
         change.renameSync(at(path + NEW), at(path));
       } catch (error) {
         remove(path + NEW);

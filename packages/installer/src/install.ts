@@ -28,7 +28,7 @@ export async function installSteps(
   { run, units }: { readonly run: Run; readonly units: Units },
   { from, isStrict }: InstallOptions,
 ): Promise<Step[]> {
-  const isPackage = from === undefined && !hasPrograms(run);
+  const isPackage = from === undefined && run.programs().length === 0;
   if (from === undefined) await expectFiles(node, run);
   else await refusePackage(node, run);
   return [
@@ -38,10 +38,6 @@ export async function installSteps(
     startStep(node, { run, units }, isPackage && !isStrict),
     ...(isDisabled(node) ? [] : linkSteps("plugin", PLUGIN_LINKS)),
   ];
-}
-
-function hasPrograms(run: Run): boolean {
-  return Object.values(run.record().files).some(({ isProgram }) => isProgram);
 }
 
 /** A package may have replaced an archive's files, which are then the package's. */
@@ -57,7 +53,7 @@ async function expectFiles(node: NodeContext, run: Run): Promise<void> {
 }
 
 async function refusePackage(node: NodeContext, run: Run): Promise<void> {
-  if (hasPrograms(run) || !node.disk.isThere(PROGRAM)) return;
+  if (run.programs().length > 0 || !node.disk.isThere(PROGRAM)) return;
   const owner = await packageOwner(node);
   if (owner !== undefined) throw new InstallError("package", `a package (${owner}) of it is installed: upgrade that`);
 }

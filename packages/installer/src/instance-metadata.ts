@@ -1,48 +1,45 @@
-/** Reads one key of the instance metadata service (v2), as a node's first boot does: it may not be reachable yet. */
-import { get } from "node:http";
-import { sleep } from "@ocir-broker/foundation/time/sleep";
-import type { NodeContext } from "./node-context.ts";
+/** Reads keys of the instance metadata service for an installation. It may not be reachable yet at a first boot. */
+import { createDirectDispatcher } from "@ocir-broker/foundation/dispatcher";
+import { systemRandom } from "@ocir-broker/foundation/random";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { createSendRequest } from "@ocir-broker/foundation/upstream";
+import { metadataBaseUrlsOf } from "@ocir-broker/identity/instance-principal/endpoints";
+import { createMetadataService, type MetadataPath } from "@ocir-broker/identity/instance-principal/metadata-service";
 
-export const METADATA_URLS = ["http://169.254.169.254/opc/v2", "http://[fd00:c1::a9fe:a9fe]/opc/v2"];
+const CONNECT_MS = 2_000;
+const REQUEST_MS = 10_000;
 
-const ATTEMPTS = 3;
-const PAUSE_MS = 1_000;
-const LIMIT_MS = 3_000;
-const MAX_BYTES = 64 * 1024;
-
-/** @param key below /instance/: `canonicalRegionName`, `metadata/oke-k8version`. @returns undefined if it is absent. */
-export async function readInstanceMetadata(
-  key: string,
-  { metadataUrls, clock }: Pick<NodeContext, "metadataUrls" | "clock">,
-): Promise<string | undefined> {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    if (attempt > 1) await sleep(PAUSE_MS, clock);
-    for (const base of metadataUrls) {
-      const { status, body } = await ask(`${base}/instance/${key}`, clock);
-      if (status === 200) return body.trim() || undefined;
-      if (status === 404) return undefined;
-    }
-  }
-  return undefined;
+export interface MetadataOptions {
+  readonly clock: Clock;
+  /** Undefined: Oracle's addresses. */
+  readonly baseUrl: string | undefined;
+  /** Of all attempts. */
+  readonly limitMs: number;
 }
 
-/** Status 0 if there is no whole response. */
-function ask(url: string, clock: NodeContext["clock"]): Promise<{ readonly status: number; readonly body: string }> {
-  const { promise, resolve } = Promise.withResolvers<{ status: number; body: string }>();
-  const none = (): void => resolve({ status: 0, body: "" });
-  const request = get(url, { headers: { Authorization: "Bearer Oracle" }, agent: false }, (response) => {
-    let body = "";
-    response.setEncoding("utf8").on("data", (piece: string) => {
-      body += piece;
-      if (body.length > MAX_BYTES) request.destroy();
-    });
-    response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
-    response.on("error", none);
+/** @returns undefined if the metadata service does not answer, or does not have the key: `/instance/canonicalRegionName`. */
+export async function readInstanceMetadata(
+  key: MetadataPath,
+  { clock, baseUrl, limitMs }: MetadataOptions,
+): Promise<string | undefined> {
+  const dispatcher = createDirectDispatcher({
+    connectMs: CONNECT_MS,
+    headersMs: REQUEST_MS,
+    bodyMs: REQUEST_MS,
+    maxConnectionsPerOrigin: 1,
   });
-  request.on("error", none);
-  const limit = clock.setTimer(() => {
-    none();
-    request.destroy();
-  }, LIMIT_MS);
-  return promise.finally(() => limit.cancel());
+  const metadata = createMetadataService({
+    clock,
+    random: systemRandom,
+    send: createSendRequest({ dispatcher, clock, totalMs: REQUEST_MS }),
+    baseUrls: metadataBaseUrlsOf({ metadata: { baseUrl } }),
+  });
+  try {
+    const [response] = await metadata.read([key], AbortSignal.timeout(limitMs));
+    return response?.text.trim() || undefined;
+  } catch {
+    return undefined;
+  } finally {
+    await dispatcher.destroy();
+  }
 }

@@ -7,11 +7,11 @@ import { takeLock } from "./lock.ts";
 
 const isFree = (path: string): boolean => spawnSync("flock", ["-n", path, "true"]).status === 0;
 
-it("takeLock holds the lock until it is released", async () => {
+it("takeLock holds the lock until it is disposed of", async () => {
   const path = join(temporaryFolder(), "lock");
   const lock = await takeLock(() => {}, path);
   expect(isFree(path)).toBe(false);
-  await lock.release();
+  await lock[Symbol.asyncDispose]();
   expect(isFree(path)).toBe(true);
 });
 
@@ -21,8 +21,8 @@ it("takeLock waits for another installer, and says so", async () => {
   const waiting = Promise.withResolvers<void>();
   const second = takeLock(waiting.resolve, path);
   await waiting.promise;
-  await first.release();
-  await (await second).release();
+  await first[Symbol.asyncDispose]();
+  await (await second)[Symbol.asyncDispose]();
 });
 
 it("takeLock leaves the lock free when its process is killed", async () => {
@@ -40,7 +40,7 @@ it.each([
   ["a link in its place", (path: string) => symlinkSync("/etc/passwd", path)],
 ])("takeLock refuses a lock with %s", async (what, spoil) => {
   const path = join(temporaryFolder(), "lock");
-  if (what === "another mode") await (await takeLock(() => {}, path)).release();
+  if (what === "another mode") await (await takeLock(() => {}, path))[Symbol.asyncDispose]();
   spoil(path);
   await expect(takeLock(() => {}, path)).rejects.toMatchObject({ code: "lock" });
   expect(existsSync(path)).toBe(true);

@@ -13,15 +13,13 @@ export const LOCK = "/run/ocir-broker-install.lock";
 const WAIT_SECONDS = 300;
 const TIMED_OUT = 75;
 
-export interface Lock {
-  release(): Promise<void>;
-}
-
 /**
+ * The lock is held until it is disposed of.
+ *
  * @param onWait called if another installer holds the lock.
  * @throws {InstallError} `lock`
  */
-export async function takeLock(onWait: () => void, path: string = LOCK): Promise<Lock> {
+export async function takeLock(onWait: () => void, path: string = LOCK): Promise<AsyncDisposable> {
   refuseOthersLock(path);
   if (spawnSync("flock", ["-n", path, "true"], { stdio: "ignore" }).status !== 0) onWait();
   // `detached`: Ctrl-C must not end it before this process.
@@ -38,7 +36,7 @@ export async function takeLock(onWait: () => void, path: string = LOCK): Promise
     );
   }
   return {
-    async release() {
+    async [Symbol.asyncDispose]() {
       child.stdin.end();
       await closed;
     },

@@ -10,8 +10,10 @@ export interface NodeContext {
   readonly runProgram: RunProgram;
   /** Of this program. */
   readonly version: string;
-  /** Base URLs of the instance metadata service, tried in this order: `http://169.254.169.254/opc/v2`. */
-  readonly metadataUrls: readonly string[];
+  /** `/`, or a test's folder. */
+  readonly root: string;
+  /** Of the instance metadata service, if it is not Oracle's. */
+  readonly metadataUrl: string | undefined;
   /** For people: one line for each step and each problem. */
   say(line: string): void;
 }

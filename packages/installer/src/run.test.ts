@@ -4,8 +4,9 @@ import { dirname, join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { createDisk, type FileSystem } from "./disk.ts";
+import { installErrorOf } from "./install-error-of.ts";
 import { RECORD } from "./record.ts";
-import { createRun, installErrorOf } from "./run.ts";
+import { createRun } from "./run.ts";
 import type { Content, FileStep, RestoreStep, Step } from "./step.ts";
 
 const NOWHERE = { changes: "", check: "", undo: "" };
@@ -87,10 +88,10 @@ async function install(root: string, version?: string, change?: FileSystem): Pro
   run.commit(version);
 }
 
-function remove(root: string, instead?: RestoreStep["instead"]) {
+async function remove(root: string, instead?: RestoreStep["instead"]) {
   const run = runOn(root);
   run.rollBack();
-  const isRestored = run.restoreAll(ALL.map((path) => restore(path, instead)));
+  const isRestored = await run.restoreAll(ALL.map((path) => restore(path, instead)));
   run.finishRestoring({ isRemoved: true });
   return { isRestored, left: run.left() };
 }
@@ -108,7 +109,7 @@ function killedAt(nth: number): FileSystem {
       return (real as (...all: unknown[]) => unknown)(...args);
     },
   ]);
-  return Object.fromEntries(stopping) as FileSystem;
+  return { ...Object.fromEntries(stopping), fsyncSync() {} } as FileSystem;
 }
 
 /** Calls `check` with a node on which `run` was killed before a change, for each change. @returns their number. */
@@ -137,7 +138,7 @@ describe("createRun", () => {
     await install(root, "2");
     expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("ours 2\n");
     expect(fs.statSync(join(root, CONFIG)).mode & 0o777).toBe(0o640);
-    expect(remove(root)).toEqual({ isRestored: true, left: [] });
+    expect(await remove(root)).toEqual({ isRestored: true, left: [] });
     expect(snapshotOf(root)).toEqual(before);
   });
 
@@ -150,7 +151,7 @@ describe("createRun", () => {
         const run = runOn(root);
         run.rollBack();
         const isCommitted = run.record().version !== undefined;
-        if (isCommitted) remove(root);
+        if (isCommitted) await remove(root);
         expect(snapshotOf(root), when).toEqual(before);
       },
     );
@@ -174,7 +175,7 @@ describe("createRun", () => {
         if (run.record().version === "1") expect(snapshotOf(root), when).toEqual(before);
         await install(root, "2");
         expect(fs.readFileSync(join(root, CONFIG), "utf8"), when).toBe("ours 2\n");
-        remove(root);
+        await remove(root);
         expect(snapshotOf(root), when).toEqual(original);
       },
     );
@@ -192,11 +193,11 @@ describe("createRun", () => {
       async (root, change) => {
         const run = runOn(root, change);
         run.rollBack();
-        if (!run.restoreAll(ALL.map((path) => restore(path)))) throw new Killed();
+        if (!(await run.restoreAll(ALL.map((path) => restore(path))))) throw new Killed();
         run.finishRestoring({ isRemoved: true });
       },
       async (root, when) => {
-        remove(root);
+        await remove(root);
         expect(snapshotOf(root), when).toEqual(before);
       },
     );
@@ -232,7 +233,7 @@ describe("createRun", () => {
     await install(root);
     fs.writeFileSync(join(root, CONFIG), "edited\n");
     const saved = "/var/lib/ocir-broker/replaced/etc/kubernetes/providers.yaml/before";
-    expect(remove(root).left).toEqual([{ path: CONFIG, why: expect.stringContaining(saved) }]);
+    expect((await remove(root)).left).toEqual([{ path: CONFIG, why: expect.stringContaining(saved) }]);
     expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("edited\n");
     expect(fs.readFileSync(join(root, saved), "utf8")).toBe("theirs\n");
   });
@@ -244,7 +245,7 @@ describe("createRun", () => {
     fs.writeFileSync(join(root, PLUGIN), "later\n", { mode: 0o755 });
     await install(root, "2");
     expect(fs.readlinkSync(join(root, PLUGIN))).toContain("/usr/libexec/ocir-broker/");
-    remove(root);
+    await remove(root);
     expect(fs.readFileSync(join(root, PLUGIN), "utf8")).toBe("later\n");
   });
 
@@ -264,10 +265,10 @@ describe("createRun", () => {
     const before = snapshotOf(root);
     await install(root);
     const instead = { content: text("valid\n"), why: "a kubelet still names it" };
-    expect(remove(root, instead).left).toContainEqual({ path: CONFIG, why: "a kubelet still names it" });
+    expect((await remove(root, instead)).left).toContainEqual({ path: CONFIG, why: "a kubelet still names it" });
     expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("valid\n");
     await install(root);
-    expect(remove(root)).toEqual({ isRestored: true, left: [] });
+    expect(await remove(root)).toEqual({ isRestored: true, left: [] });
     expect(snapshotOf(root)).toEqual(before);
   });
 
@@ -278,7 +279,7 @@ describe("createRun", () => {
     for (const suffix of [".ocir-broker-new", ".ocir-broker-previous"])
       for (const path of [CONFIG, PLUGIN]) fs.symlinkSync(victim, join(root, path + suffix));
     await install(root);
-    remove(root);
+    await remove(root);
     expect(fs.readFileSync(victim, "utf8")).toBe("untouched\n");
     expect(snapshotOf(root).filter((line) => line.includes(".ocir-broker-"))).toEqual([]);
   });

@@ -4,8 +4,9 @@
  */
 import { dirname } from "node:path";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
-import { codeOf, type Disk, type PathState, stateAfter } from "./disk.ts";
+import { type Disk, type PathState, stateAfter } from "./disk.ts";
 import { InstallError } from "./install-error.ts";
+import { installErrorOf } from "./install-error-of.ts";
 import { LIBEXEC } from "./installed-files.ts";
 import {
   type Entry,
@@ -19,7 +20,7 @@ import {
   tidyRecord,
   writeRecord,
 } from "./record.ts";
-import type { FileStep, RestoreStep, Step } from "./step.ts";
+import type { ActionStep, FileStep, RestoreStep, Step } from "./step.ts";
 
 type StepResult = NodeResult["steps"][number];
 type Left = NonNullable<NodeResult["left"]>[number];
@@ -210,20 +211,22 @@ export function createRun({ disk, signal, say }: RunOptions) {
   }
 
   /** Restores each path, also after one that cannot be restored, which is then named. @returns whether all are restored. */
-  function restoreAll(list: readonly RestoreStep[]): boolean {
-    const results = list.map((step) => {
+  async function restoreAll(list: readonly (RestoreStep | ActionStep)[]): Promise<boolean> {
+    let isAll = true;
+    for (const step of list) {
       try {
-        report([step], restore(step));
-        return true;
+        if (step.kind === "restore") report([step], restore(step));
+        else await step.run();
       } catch (error) {
         const { message } = installErrorOf(error);
+        isAll = false;
         steps.push({ name: step.name, state: "failed" });
+        if (step.kind === "action") continue;
         left.push({ path: step.path, why: `it cannot be restored: ${message}` });
         say(`${step.path} cannot be restored: ${message}`);
-        return false;
       }
-    });
-    return results.every(Boolean);
+    }
+    return isAll;
   }
 
   function restore({ path, instead }: RestoreStep): StepResult["state"] {
@@ -269,11 +272,12 @@ export function createRun({ disk, signal, say }: RunOptions) {
     record = { ...record, files };
   }
 
+  const programs = (): string[] =>
+    Object.entries(record.files).flatMap(([path, { isProgram }]) => (isProgram ? [path] : []));
+
   /** The archive's files that somebody else has changed or removed. */
   function changedPrograms(): string[] {
-    return Object.entries(record.files).flatMap(([path, { isProgram, written }]) =>
-      isProgram && stateIfAny(path) !== written ? [path] : [],
-    );
+    return programs().filter((path) => stateIfAny(path) !== record.files[path]?.written);
   }
 
   /** They belong to a package now. */
@@ -313,6 +317,7 @@ export function createRun({ disk, signal, say }: RunOptions) {
     rollBack,
     restoreAll,
     finishRestoring,
+    programs,
     changedPrograms,
     forgetPrograms,
     isPending: () => record.pending !== undefined,
@@ -344,16 +349,4 @@ function isOurs({ written, next }: Entry, state: PathState): boolean {
 
 function isOurLink(state: PathState): boolean {
   return state.startsWith(`link:${LIBEXEC}/`);
-}
-
-/** An errno as one of our codes. */
-export function installErrorOf(error: unknown): InstallError {
-  if (error instanceof InstallError) return error;
-  const code = codeOf(error);
-  const { path = "" } = error as NodeJS.ErrnoException;
-  const reason = error instanceof Error ? error.message : String(error);
-  if (code === "ENOSPC" || code === "EROFS" || code === "EDQUOT")
-    return new InstallError("disk", `nothing can be written: ${reason}`, { cause: error });
-  const advice = ["EBUSY", "EPERM", "EXDEV"].includes(code) ? " Is it a mount point, or immutable?" : "";
-  return new InstallError("install", `${path === "" ? "" : `${path}: `}${reason}.${advice}`, { cause: error });
 }

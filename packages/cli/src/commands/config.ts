@@ -29,9 +29,7 @@ export function addConfigCommand(program: Command): void {
     .argument(...FILE)
     .addOption(formerOption())
     .action(async (file: string | undefined, { config: path = file }: ConfigOptions) => {
-      const config = loadConfig({ path, environment });
-      if (config.upstream.caFile !== undefined) checkCaFile(config.upstream.caFile, path);
-      await checkDomain(config, path);
+      await checkConfigFile(path);
       process.stdout.write(`the configuration is valid: ${configSource(path)}\n`);
       reportReaders(path);
     });
@@ -51,6 +49,13 @@ export function addConfigCommand(program: Command): void {
     .action(() => {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
     });
+}
+
+/** @throws {BrokerError} */
+export async function checkConfigFile(path: string | undefined): Promise<void> {
+  const config = loadConfig({ path, environment });
+  if (config.upstream.caFile !== undefined) checkCaFile(config.upstream.caFile, path);
+  await checkDomain(config, path);
 }
 
 function reportReaders(path: string | undefined): void {

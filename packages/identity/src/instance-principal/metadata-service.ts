@@ -34,10 +34,11 @@ const TRY_AGAIN: ReadonlySet<IdentityErrorCode> = new Set([
   "metadata-unreachable",
 ]);
 
-type MetadataPath =
+export type MetadataPath =
   | "/identity/cert.pem"
   | "/identity/intermediate.pem"
   | "/identity/key.pem"
+  | "/instance/canonicalRegionName"
   | "/instance/metadata/oke-k8version"
   | "/instance/region"
   | "/instance/regionInfo";

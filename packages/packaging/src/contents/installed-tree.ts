@@ -1,6 +1,6 @@
 /**
  * The files of an installed node: one list for all package formats. Files are under /usr, as distributions require; the names in
- * /usr/local, which other programs rely on, are links that `setup` creates (docs/decisions/0012).
+ * /usr/local, which other programs rely on, are links that `ocir-broker node install` makes (docs/decisions/0012).
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -23,8 +23,6 @@ export interface InstalledFile {
 }
 
 export const FILES = join(import.meta.dirname, "../../files");
-/** Shell scripts for the node, which have no file ending there. */
-export const INSTALLER = join(CHECKOUT, "packages/installer");
 export const LIBEXEC = "/usr/libexec/ocir-broker";
 export const DOCUMENTATION = "/usr/share/doc/ocir-broker";
 
@@ -39,8 +37,6 @@ export function installedFiles(target: Target, release: Release, programs: Built
   const plain = (path: string, from: InstalledFile["from"]): InstalledFile => ({ path, mode: 0o644, from });
   return [
     ...["ocir-broker", ...STATIC_PROGRAMS].map((name) => program(name, join(programs.folder, name))),
-    ...["setup", "kubelet-advice"].map((name) => program(name, join(INSTALLER, `${name}.sh`))),
-    ...["install-lock", "kubelet-files"].map((name) => plain(`${LIBEXEC}/${name}`, join(INSTALLER, `${name}.sh`))),
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/system/${unit}`, join(CHECKOUT, "systemd", unit))),
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/user/${unit}`, join(CHECKOUT, "systemd/user", unit))),
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),

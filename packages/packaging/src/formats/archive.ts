@@ -1,7 +1,7 @@
 /** The .tar.gz: the tree, an installer and checksums in one folder. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checksums, FILES, INSTALLER, type InstalledFile, LIBEXEC, writeTree } from "../contents/installed-tree.ts";
+import { checksums, FILES, type InstalledFile, writeTree } from "../contents/installed-tree.ts";
 import { CHECKOUT, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 import { makeTar } from "./tar.ts";
@@ -14,10 +14,12 @@ export async function makeArchive(
   places: { work: string; output: string },
 ): Promise<string> {
   const name = `ocir-broker-${release.version}-linux-${target.debArchitecture}`;
-  const installScript = readFileSync(join(INSTALLER, "install.sh"), "utf8").replaceAll("MACHINE", target.machine);
+  const installScript = readFileSync(join(CHECKOUT, "packages/installer/install.sh"), "utf8").replaceAll(
+    "MACHINE",
+    target.machine,
+  );
   const files: InstalledFile[] = [
     ...installed,
-    { path: `${LIBEXEC}/uninstall.sh`, mode: 0o755, from: join(INSTALLER, "uninstall.sh") },
     { path: "/install.sh", mode: 0o755, from: { text: installScript } },
     { path: "/README.txt", mode: 0o644, from: join(FILES, "README.txt") },
     { path: "/LICENSE", mode: 0o644, from: join(CHECKOUT, "LICENSE") },

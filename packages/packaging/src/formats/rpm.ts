@@ -70,10 +70,10 @@ The kubelet's flags and configuration are left alone.
 cp -a ${root}/. %{buildroot}/
 
 %post
-/usr/libexec/ocir-broker/setup install
+/usr/libexec/ocir-broker/ocir-broker node install >/dev/null
 
 %preun
-if [ "$1" = 0 ]; then /usr/libexec/ocir-broker/setup remove; fi
+if [ "$1" = 0 ]; then /usr/libexec/ocir-broker/ocir-broker node remove >/dev/null; fi
 
 %postun
 if [ "$1" = 0 ] && [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi

@@ -3,12 +3,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { expect, it, onTestFinished } from "vitest";
-import { readMetadataVersion } from "./metadata-version.ts";
+import { readInstanceMetadata } from "./instance-metadata.ts";
 
 it.each([
   ["returns the version that the metadata service has", 200, "v1.34.1\n", "v1.34.1"],
   ["returns undefined when the metadata service has no such key", 404, "not found", undefined],
-])("readMetadataVersion %s", async (_, status, text, version) => {
+])("readInstanceMetadata %s", async (_, status, text, version) => {
   const server = createServer(({ url, headers }, response) => {
     const isKnown = url === "/opc/v2/instance/metadata/oke-k8version" && headers.authorization === "Bearer Oracle";
     response.writeHead(isKnown ? status : 403).end(text);
@@ -16,5 +16,6 @@ it.each([
   onTestFinished(() => void server.close());
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  expect(await readMetadataVersion(createSystemClock(), `http://127.0.0.1:${port}/opc/v2`)).toBe(version);
+  const options = { clock: createSystemClock(), baseUrl: `http://127.0.0.1:${port}/opc/v2`, limitMs: 30_000 };
+  expect(await readInstanceMetadata("/instance/metadata/oke-k8version", options)).toBe(version);
 });

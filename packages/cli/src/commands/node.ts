@@ -1,0 +1,127 @@
+/**
+ * `ocir-broker node install|connect|disconnect|remove|status`: puts ocir-broker to use on this node, and undoes it. Exit status 1:
+ * failed, and everything is as it was before; 75: install again from the archive.
+ */
+import { realpathSync } from "node:fs";
+import { join } from "node:path";
+import { isSea } from "node:sea";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import { InstallError } from "@ocir-broker/installer/install-error";
+import { PROGRAM } from "@ocir-broker/installer/installed-files";
+import type { ConnectOptions } from "@ocir-broker/installer/kubelet/connect-facts";
+import {
+  connectNode,
+  describeSteps,
+  disconnectNode,
+  installNode,
+  removeNode,
+  statusOfNode,
+} from "@ocir-broker/installer/node-commands";
+import { type Command, Option } from "commander";
+import { nodeContext, type OutputOption, runNodeCommand } from "../node-command.ts";
+import { checkConfigFile } from "./config.ts";
+
+interface ConnectCommandOptions extends OutputOption, ConnectOptions {
+  readonly dryRun?: true;
+}
+
+interface InstallCommandOptions extends ConnectCommandOptions {
+  readonly from?: string;
+  readonly connect?: true;
+}
+
+export function addNodeCommand(program: Command): void {
+  const node = program
+    .command("node")
+    .description("install ocir-broker on this node, connect its kubelet, and undo both");
+
+  const install = node
+    .command("install")
+    .description("install or upgrade, and check that the daemon answers; a failure restores the previous version")
+    .option("--from <directory>", "the unpacked archive; without it, the files are installed already")
+    .option("--connect", "also connect the kubelet, as `node connect` does");
+  addConnectOptions(install).action((options: InstallCommandOptions) => runInstall(options));
+
+  addConnectOptions(
+    node
+      .command("connect")
+      .description("add our credential provider to the kubelet's configuration, checked by the rules of its version"),
+  ).action(async (options: ConnectCommandOptions) => {
+    if (options.dryRun)
+      return print(() => describeSteps(nodeContext(), new AbortController().signal, { connect: options }));
+    await runNodeCommand(options, (context, signal) => connectNode(context, signal, options));
+  });
+
+  node
+    .command("disconnect")
+    .description("restore what `node connect` has changed")
+    .option("--kubelet-flags", "only the kubelet's flags")
+    .addOption(outputOption(["text", "json"]))
+    .action((options: OutputOption & { readonly kubeletFlags?: true }) =>
+      runNodeCommand(options, (context, signal) =>
+        disconnectNode(context, signal, { isOnlyFlags: options.kubeletFlags === true }),
+      ),
+    );
+
+  node
+    .command("remove")
+    .description("remove ocir-broker, and restore what was there before")
+    .option("--unfinished", "only roll back a run that was interrupted")
+    .addOption(outputOption(["text", "json"]))
+    .action((options: OutputOption & { readonly unfinished?: true }) =>
+      runNodeCommand(options, (context, signal) =>
+        removeNode(context, signal, { isUnfinished: options.unfinished === true }),
+      ),
+    );
+
+  node
+    .command("status")
+    .description("show the installed version, the files that were changed, and what the kubelet still needs")
+    .addOption(outputOption(["text", "json"]))
+    .action((options: OutputOption) => runNodeCommand(options, statusOfNode));
+}
+
+function addConnectOptions(command: Command): Command {
+  return command
+    .option("--kubelet-args <arguments>", "the arguments that a bootstrap will give the kubelet, as one text")
+    .option("--config <path>", "the kubelet's --image-credential-provider-config")
+    .option("--bin-dir <path>", "the kubelet's --image-credential-provider-bin-dir")
+    .option("--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints")
+    .option("--service-accounts <audience>", "pods pull with their service accounts: the audience of their tokens")
+    .option("--kubelet-flags", "also add the flags to a file of the kubelet's unit; does not restart it")
+    .option("--dry-run", "print each step, and each file as a diff against this node; change nothing")
+    .addOption(outputOption(["text", "json", "flags"]));
+}
+
+function outputOption(forms: readonly string[]): Option {
+  return new Option("--output <form>", "text for people, json for programs").choices(forms).default("text");
+}
+
+async function runInstall(options: InstallCommandOptions): Promise<void> {
+  const { from, connect, dryRun } = options;
+  const connectOptions = connect ? options : undefined;
+  if (dryRun)
+    return print(() =>
+      describeSteps(nodeContext(), new AbortController().signal, { install: { from }, connect: connectOptions }),
+    );
+  await runNodeCommand(options, async (context, signal) => {
+    expectOwnArchive(from);
+    return installNode(context, signal, {
+      from,
+      connect: connectOptions,
+      checkConfig: () => checkConfigFile(undefined),
+    });
+  });
+}
+
+/** Of the archive's own program, because the version that is recorded is this one's. */
+function expectOwnArchive(from: string | undefined): void {
+  if (from === undefined || !isSea()) return;
+  const program = join(from, PROGRAM);
+  if (resultIfAny(() => realpathSync(program)) !== realpathSync(process.execPath))
+    throw new InstallError("archive", `this is another program than ${program}: run that one`);
+}
+
+async function print(text: () => Promise<string>): Promise<void> {
+  process.stdout.write(await text());
+}

@@ -1,0 +1,84 @@
+/** Runs the work of a command that changes the node, as root, and prints its result. */
+import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
+import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
+import { createDisk } from "@ocir-broker/installer/disk";
+import { InstallError } from "@ocir-broker/installer/install-error";
+import { installErrorOf } from "@ocir-broker/installer/install-error-of";
+import { missingFlags } from "@ocir-broker/installer/kubelet/kubelet-args";
+import type { NodeContext } from "@ocir-broker/installer/node-context";
+import { kubeletAdvice } from "@ocir-broker/node/kubelet-need";
+import { createRunProgram } from "@ocir-broker/node/program-run";
+import type { NodeResult } from "@ocir-broker/protocol/node-result";
+import { environment, version } from "./process/environment.ts";
+
+export interface OutputOption {
+  readonly output: "text" | "json" | "flags";
+}
+
+const UNFINISHED = 75;
+const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+
+/** A signal ends the work before its next step, which rolls it back. */
+export async function runNodeCommand(
+  { output, ...options }: OutputOption & { readonly kubeletArgs?: string | undefined },
+  work: (context: NodeContext, signal: AbortSignal) => Promise<NodeResult>,
+): Promise<void> {
+  const abort = new AbortController();
+  const onSignal = (): void => abort.abort();
+  for (const name of SIGNALS) process.on(name, onSignal);
+  const hold = holdProcess();
+  try {
+    const result = await withRoot(work, abort.signal).catch(failedResult);
+    process.stdout.write(rendered(result, output, options.kubeletArgs ?? ""));
+    if (!result.ok) say(`${result.code}: ${result.reason?.replaceAll(/\s*\n\s*/g, " ")}`);
+    process.exitCode = result.ok ? 0 : result.code === "unfinished" ? UNFINISHED : 1;
+  } finally {
+    hold.cancel();
+    for (const name of SIGNALS) process.off(name, onSignal);
+  }
+}
+
+function failedResult(error: unknown): NodeResult {
+  const { code, message: reason } = installErrorOf(error);
+  return { ok: false, code, reason, version, steps: [] };
+}
+
+/** @throws {InstallError} `not-root` */
+async function withRoot<Result>(
+  work: (context: NodeContext, signal: AbortSignal) => Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  if (process.geteuid?.() !== 0) throw new InstallError("not-root", "run it as root");
+  return work(nodeContext(), signal);
+}
+
+export function nodeContext(): NodeContext {
+  const clock = createSystemClock();
+  return {
+    root: "/",
+    disk: createDisk("/"),
+    clock,
+    runProgram: createRunProgram(clock),
+    version,
+    metadataUrl: loadLenientConfig({ environment }).config.metadata.baseUrl,
+    say,
+  };
+}
+
+function say(line: string): void {
+  process.stderr.write(`ocir-broker: ${line}\n`);
+}
+
+function rendered(result: NodeResult, output: OutputOption["output"], kubeletArgs: string): string {
+  const { ok, flags, kubelet, steps } = result;
+  if (output === "json") return `${JSON.stringify(result, undefined, 2)}\n`;
+  if (!ok) return "";
+  const missing = flags === undefined ? "" : missingFlags(kubeletArgs, flags);
+  if (output === "flags") return missing === "" ? "" : `${missing}\n`;
+  const lines = [
+    `version ${result.version}`,
+    ...steps.filter(({ state }) => state !== "unchanged").map(({ name, state }) => `${state}: ${name}`),
+    ...(kubelet !== undefined && flags !== undefined ? kubeletAdvice(kubelet, flags) : []),
+  ];
+  return `${lines.join("\n")}\n`;
+}

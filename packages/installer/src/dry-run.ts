@@ -1,0 +1,28 @@
+/** The steps of a run in words, with a diff of each text against this node. Changes nothing. */
+import { spawnSync } from "node:child_process";
+import { type Disk, stateAfter } from "./disk.ts";
+import type { FileStep, Step } from "./step.ts";
+
+export function dryRun(disk: Disk, steps: readonly Step[]): string {
+  return steps.map((step, index) => `${describe(step, index + 1)}${diffOf(disk, step)}`).join("");
+}
+
+function describe({ name, describe: { changes, check, undo } }: Step, number: number): string {
+  return `${number}. ${name}: ${changes}\n   check: ${check}\n   undo: ${undo}\n`;
+}
+
+function diffOf(disk: Disk, step: Step): string {
+  if (step.kind !== "file") return "";
+  const { path, content } = step;
+  const before = disk.stateOf(path);
+  if (before === stateAfter(content)) return "   unchanged\n";
+  if (content.kind !== "text") return `   ${before} -> ${stateAfter(content)}\n`;
+  return unifiedDiff(disk, path, content);
+}
+
+function unifiedDiff(disk: Disk, path: string, { text }: Extract<FileStep["content"], { kind: "text" }>): string {
+  const labels = ["--label", path, "--label", `${path} (new)`];
+  const old = disk.isThere(path) ? disk.at(path) : "/dev/null";
+  const { stdout } = spawnSync("diff", ["-u", ...labels, old, "-"], { input: text, encoding: "utf8" });
+  return stdout || `   writes:\n${text}`;
+}
