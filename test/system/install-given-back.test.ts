@@ -4,10 +4,11 @@
  */
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
-import { type Archives, settingsOnRunningNode } from "./install/archives.ts";
+import { type Archive, type Archives, settingsOnRunningNode } from "./install/archives.ts";
 import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
 import { givenNode } from "./install/given-node.ts";
 import { runKilledAt } from "./install/killed-at-step.ts";
+import { installAndConnect, installCommand, PROGRAM, runNode } from "./install/node-program.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
 import { CONFIG, KUBELET_VERSION, type OkeNode, PLUGIN, SCRIPT } from "./install/oke-node.ts";
 import { kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
@@ -15,14 +16,13 @@ import { isLongRun } from "./long-run.ts";
 import { providerConfig } from "./simulated-node.ts";
 import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
 
-const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
 const KEPT = `/var/lib/ocir-broker/replaced${CONFIG}/before`;
 const OTHER_CONFIG = EARLIER_CONFIG.slice(0, EARLIER_CONFIG.indexOf("- name: credential-provider-oke"));
 const FLAGS = EARLIER_FLAGS.replace(/\/$/, "");
 const EARLIER_JSON = providerConfig({ name: "credential-provider-oke", matchImages: ["*.ocir.io"] });
 /** Interval of the tested steps. */
-const INSTALL_STRIDE = 9;
-const REMOVAL_STRIDE = 3;
+const INSTALL_STRIDE = 23;
+const REMOVAL_STRIDE = 9;
 
 describeUnless(canBootSystemd(), "installation and removal", () => {
   let node: OkeNode;
@@ -35,15 +35,16 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
 
   const read = (path: string): string => node.root.read(path).toString();
   const settings = () => settingsOnRunningNode(archives.good);
-  const setup = (...args: string[]) => node.root.exec("/usr/libexec/ocir-broker/setup", args);
+  const connect = (config: string, binDir: string, version: string, ...args: string[]) =>
+    runNode(node, "connect", "--config", config, "--bin-dir", binDir, "--kubelet-version", version, ...args);
 
-  async function install(): Promise<void> {
-    const run = await node.install(settings());
+  async function install(archive: Archive = archives.good): Promise<void> {
+    const run = await installAndConnect(node, archive);
     expect(run.exitCode, run.stderr).toBe(0);
   }
 
   async function uninstall(): Promise<ExecResult> {
-    const result = await node.root.exec(UNINSTALL);
+    const result = await runNode(node, "remove");
     expect(result.exitCode, result.stderr).toBe(0);
     return result;
   }
@@ -60,7 +61,7 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
     await node.installByHand(archives.older);
     await install();
     await install();
-    await connectWithLaterRelease();
+    await connectOtherwise();
     await kubeletReport(node, ({ ours }) => ours > 5);
     const { earlier } = await kubeletReport(node);
     // Files that an earlier .deb has left.
@@ -76,18 +77,11 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
   });
 
   /** Its configuration differs. */
-  async function connectWithLaterRelease(): Promise<void> {
+  async function connectOtherwise(): Promise<void> {
     const first = read(CONFIG);
-    const program = "/usr/libexec/ocir-broker/ocir-broker";
-    await node.root.run("mv", [program, `${program}.real`]);
-    const later = `#!/bin/sh
-${program}.real "$@" || exit
-case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; esac
-`;
-    node.root.write(program, later, 0o755);
-    await setup("connect", CONFIG, "/usr/local/bin", await node.root.run("kubelet", ["--version"]));
-    expect(read(CONFIG)).toBe(`${first}# by a later release\n`);
-    await node.root.run("mv", [`${program}.real`, program]);
+    const run = await connect(CONFIG, "/usr/local/bin", "Kubernetes v1.34.1", "--service-accounts", "audience");
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(read(CONFIG)).not.toBe(first);
   }
 
   it.each([
@@ -95,7 +89,7 @@ case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; es
     [
       "by hand",
       `tar xzf "$OCIR_BROKER_SOURCES"/*.tar.gz -C /run && /run/ocir-broker-*/install.sh &&
-        /usr/libexec/ocir-broker/setup connect ${CONFIG} /usr/local/bin "$(kubelet --version)"`,
+        ocir-broker node connect`,
     ],
   ])("install files that every user can read, whatever the umask, %s", async (_how, command) => {
     await node.root.run("sh", ["-c", `umask 077 && ${command}`], { env: settings() });
@@ -128,31 +122,48 @@ case "$1 $2" in "kubelet-config merge") echo "# by a later release" >>"$3" ;; es
     expect(await kubeletReport(node, ({ earlier }) => earlier > 5)).toMatchObject({ ours: 0, failures: [] });
   });
 
-  it("restore everything when Ctrl-C ends an installation whose child processes continue", async () => {
+  it("restore everything when an installation is killed whose child process continues", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
     const before = await snapshotOf(node);
-    // During `setup connect`, with one rename left.
+    // With one rename left.
     const hang = `#!/bin/sh
 case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; do sleep 0.1; done ;; esac
 `;
     await node.root.run("rm", ["-f", "/run/hangs", "/run/goes-on"]);
-    node.root.write("/usr/bin/restorecon", hang, 0o755);
+    node.root.write("/usr/sbin/restorecon", hang, 0o755);
     try {
-      const leader = 'echo $$ >/run/leader; exec sh "$0"';
-      const run = node.root.exec("setsid", ["--wait", "sh", "-c", leader, SCRIPT], { env: settings() });
-      const interrupt = "until [ -e /run/hangs ]; do sleep 0.1; done; kill -s INT -- -$(cat /run/leader)";
-      await node.root.run("sh", ["-c", interrupt]);
-      expect((await run).stderr).toContain("everything is as it was before: the installation was ended");
-      const rest = "grep -lsz '^OCIR_BROKER_INSTALLATION=' /proc/[0-9]*/environ";
-      expect((await node.root.exec("sh", ["-c", rest])).stdout).toBe("");
+      const command = await installCommand(node, archives.good);
+      const leader = 'echo $$ >/run/leader; exec "$@"';
+      const run = node.root.exec("sh", ["-c", leader, "sh", ...command]);
+      await node.root.run("sh", ["-c", "until [ -e /run/hangs ]; do sleep 0.1; done; kill -s KILL $(cat /run/leader)"]);
+      await run;
+      expect(await runNode(node, "remove", "--unfinished")).toMatchObject({ exitCode: 0 });
       await node.root.run("touch", ["/run/goes-on"]);
-      // Its remaining processes hold the lock.
-      await node.root.run("flock", ["-w", "60", "/run/ocir-broker-install.lock", "true"]);
       expect(await snapshotOf(node)).toBe(before);
     } finally {
-      await node.root.run("rm", ["/usr/bin/restorecon"]);
+      await node.root.run("rm", ["/usr/sbin/restorecon"]);
     }
+  });
+
+  it("restore everything when Ctrl-C ends an installation", async () => {
+    putEarlierProvider(node);
+    await startKubelet(node, EARLIER_FLAGS);
+    const before = await snapshotOf(node);
+    const command = await installCommand(node, archives.good);
+    // While it waits for the daemon.
+    node.root.write("/run/systemd/system/ocir-broker.service.d/slow.conf", "[Service]\nExecStartPre=/bin/sleep 5\n");
+    try {
+      const leader = 'echo $$ >/run/leader; exec "$@"';
+      const run = node.root.exec("setsid", ["--wait", "sh", "-c", leader, "sh", ...command]);
+      const interrupt = "until systemctl is-active ocir-broker.service | grep -q activating; do sleep 0.1; done";
+      await node.root.run("sh", ["-c", `${interrupt}; kill -s INT -- -$(cat /run/leader)`]);
+      expect(await run).toMatchObject({ exitCode: 1 });
+    } finally {
+      await node.root.run("rm", ["-r", "/run/systemd/system/ocir-broker.service.d"]);
+      await node.root.run("systemctl", ["daemon-reload"]);
+    }
+    expect(await snapshotOf(node)).toBe(before);
   });
 
   it("leave a kubelet that starts when it names the configuration through a symbolic link", async () => {
@@ -179,12 +190,12 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
       const before = await snapshot();
       for (const _time of ["first", "second"]) {
         await install();
-        await setup("connect", CONFIG, binDir, "Kubernetes v1.33.1");
+        await connect(CONFIG, binDir, "Kubernetes v1.33.1");
         await startKubelet(node, FLAGS.replace("/usr/local/bin", binDir));
         await restartKubelet(node);
         await kubeletReport(node, ({ ours }) => ours > 5);
         const { stderr } = await uninstall();
-        expect(stderr).toContain(`a kubelet still names ${CONFIG}`);
+        expect(stderr).toContain(`${CONFIG} stays: a kubelet still names it`);
         await restartKubelet(node);
         expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
       }
@@ -196,14 +207,14 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     },
   );
 
-  it("leave a kubelet that sends service account tokens able to pull as the node after setup disconnect", async () => {
+  it("leave a kubelet that sends service account tokens able to pull as the node after a disconnection", async () => {
     node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
     await startKubelet(node, "--v=4");
     await install();
-    await setup("connect", CONFIG, "/usr/local/bin", "Kubernetes v1.34.1", "audience");
+    await connect(CONFIG, "/usr/local/bin", "Kubernetes v1.34.1", "--service-accounts", "audience");
     await startKubelet(node, FLAGS);
     await restartKubelet(node);
-    expect((await setup("disconnect")).stderr).toContain("restart the kubelet");
+    expect((await runNode(node, "disconnect")).stderr).toContain("restart the kubelet");
     await restartKubelet(node);
     expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ none: 0, failures: [] });
     expect(node.root.read(CONFIG).toString()).not.toContain("credential-provider-oke-sa");
@@ -215,7 +226,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     const before = await snapshotOf(node);
     await install();
     await node.root.run("mount", ["--bind", CONFIG, CONFIG]);
-    const removal = await node.root.exec(UNINSTALL);
+    const removal = await runNode(node, "remove");
     await node.root.run("umount", [CONFIG]);
     expect([removal.exitCode, removal.stderr]).toEqual([1, expect.stringContaining(`${CONFIG} cannot be restored`)]);
     expect(node.root.read(PLUGIN)).toEqual(EARLIER_PROVIDER);
@@ -225,19 +236,16 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     expect(await snapshotOf(node)).toBe(before);
   });
 
-  it("change nothing when setup connect cannot write the configuration", async () => {
+  it("change nothing when a connection cannot write the configuration", async () => {
     putEarlierProvider(node);
     node.root.write("/opt/plugins/credential-provider-oke", EARLIER_PROVIDER, 0o755);
     node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
     await node.installByHand(archives.good);
     const before = await snapshotOf(node);
     await node.root.run("mount", ["--bind", CONFIG, CONFIG]);
-    const connect = await setup("connect", CONFIG, "/opt/plugins", "Kubernetes v1.34.1", "ocir");
+    const run = await connect(CONFIG, "/opt/plugins", "Kubernetes v1.34.1", "--service-accounts", "ocir");
     await node.root.run("umount", [CONFIG]);
-    expect([connect.exitCode, connect.stderr]).toEqual([
-      1,
-      expect.stringContaining(`${CONFIG} cannot be replaced, for the reason above: nothing is changed`),
-    ]);
+    expect([run.exitCode, run.stderr]).toEqual([1, expect.stringMatching(/^ocir-broker: connect: .*mount point/m)]);
     expect(await snapshotOf(node)).toBe(before);
   });
 
@@ -279,20 +287,20 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     async function sweep(
       stride: number,
       arrange: () => Promise<void>,
-      command: string,
+      command: () => Promise<readonly string[]>,
       verify: (when: string) => Promise<void>,
     ): Promise<void> {
       const seen: number[] = [];
       for (let step = 1; ; step += stride) {
         await node.renew();
         await arrange();
-        if ((await runKilledAt(node, step, ["sh", command], settings())) < step) break;
+        if ((await runKilledAt(node, step, await command())) < step) break;
         seen.push(step);
         await restartKubelet(node);
         expect(await kubeletReport(node), `killed at ${step}`).toMatchObject({ failures: [] });
         await verify(`killed at ${step}`);
       }
-      process.stdout.write(`${command} was killed before each of its steps ${seen.join(" ")}\n`);
+      process.stdout.write(`killed before each of the changes ${seen.join(" ")}\n`);
       expect(seen.length).toBeGreaterThan(4);
     }
 
@@ -303,7 +311,8 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
         await startKubelet(node, EARLIER_FLAGS);
         before = await snapshotOf(node);
       };
-      await sweep(INSTALL_STRIDE, arrange, SCRIPT, async (when) => {
+      const command = () => installCommand(node, archives.good);
+      await sweep(INSTALL_STRIDE, arrange, command, async (when) => {
         const report = await kubeletReport(node, ({ ours, earlier }) => ours + earlier > 3);
         expect(report, when).toMatchObject({ failures: [] });
         await install();
@@ -323,13 +332,19 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
         await startKubelet(node, flags);
         await kubeletReport(node);
       };
-      await sweep(REMOVAL_STRIDE, arrange, UNINSTALL, async (when) => {
-        if (await isThere(UNINSTALL)) await uninstall();
-        await restartKubelet(node);
-        expect(await kubeletReport(node), when).toMatchObject({ ours: 0, failures: [] });
-        expect(await isThere("/usr/libexec/ocir-broker"), when).toBe(false);
-        if (isEarlier) expect([read(CONFIG), node.root.read(PLUGIN)], when).toEqual([EARLIER_CONFIG, EARLIER_PROVIDER]);
-      });
+      await sweep(
+        REMOVAL_STRIDE,
+        arrange,
+        async () => [PROGRAM, "node", "remove"],
+        async (when) => {
+          if (await isThere(PROGRAM)) await uninstall();
+          await restartKubelet(node);
+          expect(await kubeletReport(node), when).toMatchObject({ ours: 0, failures: [] });
+          expect(await isThere("/usr/libexec/ocir-broker"), when).toBe(false);
+          if (isEarlier)
+            expect([read(CONFIG), node.root.read(PLUGIN)], when).toEqual([EARLIER_CONFIG, EARLIER_PROVIDER]);
+        },
+      );
     });
   }
 });

@@ -2,7 +2,7 @@
  * The file operations of an installation, below `/` or a test's root. No operation follows a link at the path itself. A file gets
  * its content under another name first, is flushed, and then replaced by one rename.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
@@ -24,6 +24,7 @@ export type Disk = ReturnType<typeof createDisk>;
 const NEW = ".ocir-broker-new";
 const PREVIOUS = ".ocir-broker-previous";
 const RESTORECON = "/usr/sbin/restorecon";
+const RESTORECON_MS = 10_000;
 const PIECE_BYTES = 1024 * 1024;
 
 export function createDisk(root: string, change: FileSystem = fs) {
@@ -64,7 +65,8 @@ export function createDisk(root: string, change: FileSystem = fs) {
       flush(path);
     }
     if (root === "/" && fs.existsSync(RESTORECON)) {
-      execFileSync(RESTORECON, ["-F", path], { stdio: "ignore" });
+      // A failure leaves the folder's label.
+      spawnSync(RESTORECON, ["-F", path], { stdio: "ignore", timeout: RESTORECON_MS });
     }
   }
 

@@ -3,6 +3,7 @@ import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result
 import { dryRun } from "./dry-run.ts";
 import { installSteps } from "./install.ts";
 import { InstallError } from "./install-error.ts";
+import { installErrorOf } from "./install-error-of.ts";
 import { PROGRAM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/connect-facts.ts";
 import { connectedFiles, connection, needOfKubelet } from "./kubelet/connection.ts";
@@ -131,7 +132,12 @@ async function applyConnection(
   options: ConnectOptions,
 ): Promise<{ flags: KubeletFiles }> {
   const { steps, paths } = await connection(node, units, run.record(), options);
-  await run.apply(steps);
+  try {
+    await run.apply(steps);
+  } catch (error) {
+    const { code, message } = installErrorOf(error);
+    throw new InstallError(code === "install" ? "connect" : code, message, { cause: error });
+  }
   return { flags: paths };
 }
 

@@ -3,6 +3,7 @@
  * so a full disk changes nothing. A run that fails or is killed is rolled back: by itself, by the next run, or by `remove`.
  */
 import { dirname } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { type Disk, type PathState, stateAfter } from "./disk.ts";
 import { InstallError } from "./install-error.ts";
@@ -53,6 +54,8 @@ export function createRun({ disk, signal, say }: RunOptions) {
   /** @throws {InstallError} at the first step that fails. */
   async function apply(list: readonly Step[]): Promise<void> {
     for (const group of groupsOf(list)) {
+      // Signals are received only between turns of the event loop.
+      await setImmediate();
       if (signal?.aborted) throw new InstallError("killed", "the run was ended by a signal");
       try {
         if (group[0]?.kind === "action") await group[0].run();

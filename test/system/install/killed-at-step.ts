@@ -1,44 +1,31 @@
-/** Kills a node's program before its nth change of a name (rename, link, removal), or before the change of a certain name. */
-import { until } from "@ocir-broker/testkit/until";
+/** Kills the installer on a node before its nth change of a name: a rename, a link, a removal, a new folder. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import type { OkeNode } from "./oke-node.ts";
 
-/** Precedes the real ones on every PATH of ours. */
-const WRAPPED = ["mv", "ln", "rm"] as const;
-const wrapper = (program: string) => `#!/bin/sh
-if [ -s /run/killed-at/unit ]; then
-  step=$(($(cat /run/killed-at/step) + 1))
-  echo $step >/run/killed-at/step
-  last=$(cat /run/killed-at/last)
-  case " $step  $* " in *" $last "*)
-    systemctl kill --signal=KILL "$(cat /run/killed-at/unit)"
-    sleep 60 ;;
-  esac
-fi
-exec /usr/bin/${program} "$@"
-`;
+const LIBRARY = "/opt/killed-at-change.so";
+const COUNT = "/run/killed-at-count";
 
-let runs = 0;
+let built: Buffer | undefined;
 
-/**
- * @param step the change's number, or the name.
- * @returns the number of changes made; less than `step` if the program ended before.
- */
-export async function runKilledAt(
-  { root }: OkeNode,
-  step: number | string,
-  command: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<number> {
-  for (const program of WRAPPED) root.write(`/usr/sbin/${program}`, wrapper(program), 0o755);
-  runs += 1;
-  const unit = `killed-${runs}.service`;
-  const variables = Object.entries(env).map(([name, value]) => `--setenv=${name}=${value}`);
-  for (const [name, value] of Object.entries({ step: 0, last: step, unit })) {
-    root.write(`/run/killed-at/${name}`, `${value}\n`);
-  }
-  await root.run("systemd-run", ["--quiet", "--collect", "--unit", unit, ...variables, ...command]);
-  await until("it has ended", async () => (await root.exec("systemctl", ["is-active", unit])).exitCode !== 0);
-  const made = Number(await root.run("cat", ["/run/killed-at/step"]));
-  await root.run("sh", ["-c", `/usr/bin/rm -r /run/killed-at; cd /usr/sbin && /usr/bin/rm ${WRAPPED.join(" ")}`]);
-  return made;
+function library(): Buffer {
+  if (built !== undefined) return built;
+  const path = join(temporaryFolder(), "killed-at-change.so");
+  execFileSync("cc", ["-shared", "-fPIC", "-O1", "-o", path, join(import.meta.dirname, "killed-at-change.c"), "-ldl"]);
+  built = readFileSync(path);
+  return built;
+}
+
+/** @returns the number of changes made; less than `step` if the program ended before. */
+export async function runKilledAt({ root }: OkeNode, step: number, command: readonly string[]): Promise<number> {
+  root.write(LIBRARY, library(), 0o755);
+  await root.run("rm", ["-f", COUNT]);
+  const env = { LD_PRELOAD: LIBRARY, KILLED_AT: String(step), KILLED_AT_COUNT: COUNT };
+  const [program = "", ...args] = command;
+  await root.exec(program, args, { env });
+  // The lock's holder ends with the installer.
+  await root.run("flock", ["-w", "60", "/run/ocir-broker-install.lock", "true"]);
+  return Number((await root.exec("cat", [COUNT])).stdout);
 }

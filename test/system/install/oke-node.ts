@@ -89,11 +89,16 @@ export async function bootNode() {
     return { ...result, kubelet: await kubelet() };
   }
 
+  /** @returns the folder with the archive's files. */
+  async function unpack({ folder }: Archive): Promise<string> {
+    const unpacked = "/opt/unpacked";
+    const command = `rm -rf ${unpacked} && mkdir ${unpacked} && tar xzf "$0"/*.tar.gz -C ${unpacked} && echo ${unpacked}/*`;
+    return root.run("sh", ["-c", command, folder]);
+  }
+
   /** Runs the `install.sh` of an archive, without the cloud-init script. */
-  async function installByHand({ folder }: Archive): Promise<void> {
-    const unpacked = "/run/by-hand";
-    const unpack = `rm -rf ${unpacked} && mkdir ${unpacked} && tar xzf "$0"/*.tar.gz -C ${unpacked}`;
-    await root.run("sh", ["-c", `${unpack} && ${unpacked}/*/install.sh`, folder]);
+  async function installByHand(archive: Archive): Promise<void> {
+    await root.run(`${await unpack(archive)}/install.sh`);
   }
 
   /** Starts the script, and kills it with all its processes this long after a line of its log. Returns the last line. */
@@ -143,7 +148,7 @@ export async function bootNode() {
 
   await restartSimulator();
   return {
-    ...{ root, renew, addBootstrap, install, installByHand, installAndKill, kubelet, errorsOf },
+    ...{ root, renew, addBootstrap, install, unpack, installByHand, installAndKill, kubelet, errorsOf },
     ...{ restartSimulator, stopSimulator },
   };
 }

@@ -53,7 +53,12 @@ export function disconnection(facts: DisconnectFacts, actions: KubeletActions): 
     original ?? (instead?.content.kind === "text" ? instead.content.text : undefined),
   ]);
   const after = withTexts(files, new Map(texts));
-  const needsPlugin = (path: string) => isPluginNeeded(path, facts.names, after);
+  const restored = new Set(of("plugin").flatMap(({ path, original }) => (original === undefined ? [] : [path])));
+  const isLink = (link: string, path: string): boolean => {
+    const target = files.readLink(link);
+    return !restored.has(link) && "value" in target && target.value === path;
+  };
+  const needsPlugin = (path: string) => isPluginNeeded(path, facts.names, after, isLink);
   const brokerConfig = of("broker");
   return {
     needsPlugin,
@@ -124,7 +129,12 @@ function isConfigNeeded(path: string, names: KubeletNames | undefined, files: No
 }
 
 /** Uncertain counts as needed, which costs one small file. */
-function isPluginNeeded(path: string, names: KubeletNames | undefined, files: NodeFiles): boolean {
+function isPluginNeeded(
+  path: string,
+  names: KubeletNames | undefined,
+  files: NodeFiles,
+  isLink: (link: string, path: string) => boolean,
+): boolean {
   if (names === undefined) return true;
   const plugin = basename(path);
   const texts = [DEFAULT_PATHS.config, ...names.configs].flatMap((named) =>
@@ -132,9 +142,7 @@ function isPluginNeeded(path: string, names: KubeletNames | undefined, files: No
   );
   if (!texts.some((text) => text.includes(plugin))) return false;
   // Another folder has its own plugin, unless that is a link to ours.
-  const isHere = (folder: string): boolean => {
-    const link = files.readLink(`${folder}/${plugin}`);
-    return files.resolve(folder) === files.resolve(dirname(path)) || ("value" in link && link.value === path);
-  };
+  const isHere = (folder: string): boolean =>
+    files.resolve(folder) === files.resolve(dirname(path)) || isLink(`${folder.replace(/\/$/, "")}/${plugin}`, path);
   return names.binDirs.length === 0 || names.binDirs.some(isHere);
 }
