@@ -10,7 +10,6 @@ import {
   HEALTH_SOCKET,
   MATCH_IMAGES,
   PLUGIN_NAME,
-  SERVICE_ACCOUNT_PLUGIN_NAME,
 } from "@ocir-broker/protocol/contract";
 import { expect, it } from "vitest";
 import { CONFIG_COPY_PATH, DEFAULT_CONFIG_PATH } from "../packages/credentials/src/config/load.ts";
@@ -29,14 +28,6 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
       `ExecStartPre=${COPY}`,
       `ExecReload=${COPY}`,
       `ExecReload=${LAUNCHER} ${BROKER_PROGRAM} config check`,
-    ],
-  ],
-  [
-    "packages/installer/setup.sh",
-    [
-      `command=${BROKER_PROGRAM}`,
-      `disabled=${DISABLED_FILE}`,
-      `    */docker-credential-ocir | */${SERVICE_ACCOUNT_PLUGIN_NAME}) echo "$libexec/${PLUGIN_NAME}" ;;`,
     ],
   ],
   ["packages/daemonset/src/installation.ts", [`const DISABLED = "${DISABLED_FILE}";`]],

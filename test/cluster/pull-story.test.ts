@@ -13,7 +13,6 @@ import { DENIED, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
 import { type Durations, describeDurations, pluginDurations, responseDurations, since } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 
-const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
 const DAEMON = "ocir-broker.service";
 
 const BURST = 100;
@@ -147,7 +146,7 @@ describeCluster("a real Kubernetes", (minor) => {
 
   it("keeps running pods after a removal, and is denied the next private pull as before", async () => {
     const before = await pods.containers();
-    await node.root.run(UNINSTALL);
+    await node.root.run("/usr/libexec/ocir-broker/ocir-broker", ["node", "remove"]);
     await node.restartKubelet();
     await node.api.createPod("after", image("after"));
     await untilDenied("after");

@@ -1,6 +1,6 @@
 /**
- * The script on a running node: over another credential provider of the same name while its kubelet pulls, over an older version,
- * and with a kubelet without flags. A restarted kubelet always starts. The advice for other units: test/kubelet-advice.test.ts.
+ * `ocir-broker node install --connect` on a running node: over another credential provider of the same name while its kubelet pulls, over an older version,
+ * and with a kubelet without flags. A restarted kubelet always starts. The advice for other units: packages/node/src/kubelet-need.test.ts.
  */
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
@@ -8,14 +8,13 @@ import { type Archives, settingsOnRunningNode, VERSION } from "./install/archive
 import { EARLIER_CONFIG, EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
 import { givenNode } from "./install/given-node.ts";
 import { runKilledAt } from "./install/killed-at-step.ts";
+import { installAndConnect, installCommand, runNode } from "./install/node-program.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
-import { CONFIG, type OkeNode, PLUGIN, type Run, SCRIPT } from "./install/oke-node.ts";
+import { CONFIG, type OkeNode, PLUGIN } from "./install/oke-node.ts";
 import { EXTRA_ARGS, kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
-import { canBootSystemd } from "./systemd-root/index.ts";
+import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
 
-const UNINSTALL = "/usr/libexec/ocir-broker/uninstall.sh";
-
-describeUnless(canBootSystemd(), "ocir-broker-node.sh on a running node", () => {
+describeUnless(canBootSystemd(), "ocir-broker node on a running node", () => {
   let node: OkeNode;
   let archives: Archives;
 
@@ -24,10 +23,10 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh on a running node", () => 
     archives = made;
   });
 
-  const install = (archive = archives.good): Promise<Run> => node.install(settingsOnRunningNode(archive));
+  const install = (archive = archives.good): Promise<ExecResult> => installAndConnect(node, archive);
   const read = (path: string): string => node.root.read(path).toString();
-  const advice = ({ stderr }: Run): string[] =>
-    stderr.split("\n").flatMap((line) => /^ocir-broker-node: kubelet: (.*)/.exec(line)?.[1] ?? []);
+  const advice = ({ stdout }: ExecResult): string[] =>
+    stdout.split("\n").flatMap((line) => /^kubelet: (.*)/.exec(line)?.[1] ?? []);
 
   async function startPullingKubelet(flags = EARLIER_FLAGS): Promise<void> {
     putEarlierProvider(node);
@@ -38,14 +37,12 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh on a running node", () => 
   it("replaces another credential provider with no failed call, and asks for a kubelet restart until it happens", async () => {
     await startPullingKubelet(`--v=4 ${EARLIER_FLAGS}`);
     const run = await install();
-    expect([run.exitCode, run.kubelet], run.stderr).toEqual([0, undefined]);
+    expect(run.exitCode, run.stderr).toBe(0);
     expect(advice(run)).toEqual([expect.stringContaining(`restart it when convenient, because ${CONFIG} has changed`)]);
     const report = await kubeletReport(node, ({ ours }) => ours > 10);
     expect(report).toMatchObject({ none: 0, failures: [] });
     expect(advice(await install())).toEqual([expect.stringContaining("restart it when convenient")]);
 
-    // Simulates an hour later, since the configuration's time has whole seconds.
-    await node.root.run("touch", ["-d", "1 hour ago", CONFIG]);
     await restartKubelet(node);
     expect(await kubeletReport(node, ({ ours }) => ours > 10)).toMatchObject({ earlier: 0, none: 0, failures: [] });
     expect(advice(await install())).toEqual([expect.stringContaining("nothing to do")]);
@@ -55,8 +52,10 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh on a running node", () => 
     await startPullingKubelet();
     const before = await snapshotOf(node);
     const run = await install(archives.babbling);
-    expect([run.exitCode, run.kubelet]).toEqual([1, undefined]);
-    expect(run.stderr).toMatch(/ocir-broker-node: ERROR: everything is as it was before: .*cannot be decoded/);
+    expect([run.exitCode, run.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^ocir-broker: plugin: .*cannot be decoded/m),
+    ]);
     expect(await snapshotOf(node)).toBe(before);
     const { earlier } = await kubeletReport(node);
     await kubeletReport(node, (report) => report.earlier > earlier);
@@ -72,11 +71,9 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh on a running node", () => 
   it("leaves nothing when a run is killed while it copies files, and the next one fails", async () => {
     await startKubelet(node, "--v=4");
     const before = await snapshotOf(node);
-    const list = "/usr/libexec/ocir-broker/ocir-broker-files";
-    await runKilledAt(node, list, ["sh", SCRIPT], settingsOnRunningNode(archives.good));
-    expect(await snapshotOf(node)).toContain(`${list}.ocir-broker-new`);
-    const run = await node.install({ ...settingsOnRunningNode(archives.good), OCIR_BROKER_SOURCES: "" });
-    expect([run.exitCode, await snapshotOf(node)]).toEqual([1, before]);
+    await runKilledAt(node, 20, await installCommand(node, archives.good));
+    expect(await snapshotOf(node)).toContain(".ocir-broker-new");
+    expect([(await install(archives.babbling)).exitCode, await snapshotOf(node)]).toEqual([1, before]);
   });
 
   it("prints the line to change when the kubelet has no flags, and nothing to do once it is applied", async () => {
@@ -95,26 +92,22 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh on a running node", () => 
     const pid = await node.root.property("kubelet", "MainPID");
     const words = (await node.root.run("cat", [`/proc/${pid}/cmdline`])).split("\0");
     expect(words).toEqual(expect.arrayContaining(["--v=4", "--max-pods=50"]));
-    // kubelet-advice compares times in whole seconds.
-    await node.root.run("touch", ["-d", "1 hour ago", CONFIG]);
     expect(advice(await install())).toEqual([expect.stringContaining("nothing to do")]);
   });
 
   it("supports spaces in paths, in the printed line and in a removal", async () => {
     const config = "/etc/kubernetes/of ours/providers.yaml";
     const binDir = "/opt/plugins/of ours";
-    const libexec = "/usr/libexec/ocir-broker";
-    const advise = () => node.root.run(`${libexec}/kubelet-advice`, [config, binDir]);
+    const connect = () =>
+      runNode(node, "connect", "--config", config, "--bin-dir", binDir, "--kubelet-version", "Kubernetes v1.33.1");
     await startKubelet(node, "--v=4");
     await install();
-    await node.root.run(`${libexec}/setup`, ["connect", config, binDir, "Kubernetes v1.33.1"]);
-    const line = (await advise()).split("\n")[1]?.replace("kubelet:", "").trim();
+    const line = advice(await connect())[1]?.trim();
     node.root.write(EXTRA_ARGS, `[Service]\n${line}\n`);
     await restartKubelet(node);
     await kubeletReport(node, ({ ours }) => ours > 5);
-    await node.root.run("touch", ["-d", "1 hour ago", config]);
-    expect(await advise()).toBe(`kubelet: nothing to do: it has the flags, and has read ${config} as it is`);
-    await node.root.run(UNINSTALL);
+    expect(advice(await connect())).toEqual([`nothing to do: it has the flags, and has read ${config} as it is`]);
+    await runNode(node, "remove");
     await restartKubelet(node);
     expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
   });
@@ -130,7 +123,6 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh on a running node", () => 
 
   it("upgrades an older version, and restores it after an error", async () => {
     await startPullingKubelet();
-    expect((await install(archives.older)).exitCode).toBe(1);
     await node.installByHand(archives.older);
     const before = await snapshotOf(node);
     const invalid = await install(archives.babbling);
@@ -144,19 +136,20 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh on a running node", () => 
     const run = await install();
     expect(run.exitCode, run.stderr).toBe(0);
     expect(await node.root.run(PLUGIN, ["--version"])).toBe(`credential-provider-oke ${VERSION}`);
-    await node.root.run(UNINSTALL);
+    await runNode(node, "remove");
     expect(read(CONFIG)).toBe(EARLIER_CONFIG);
     expect(node.root.read(PLUGIN)).toEqual(EARLIER_PROVIDER);
   });
 
   it("installs once when several installers run at the same time", async () => {
     await startPullingKubelet();
-    const runs = await Promise.all([install(), install(), install()]);
+    const [program = "", ...args] = await installCommand(node, archives.good);
+    const runs = await Promise.all([1, 2, 3].map(() => node.root.exec(program, args)));
     expect(
       runs.map(({ exitCode }) => exitCode),
       runs.map(({ stderr }) => stderr).join("\n"),
     ).toEqual([0, 0, 0]);
-    expect(runs.filter(({ stderr }) => stderr.includes("stage: install ocir-broker"))).toHaveLength(1);
+    expect(runs.filter(({ stdout }) => stdout.includes("done: programs"))).toHaveLength(1);
     expect(runs.filter(({ stderr }) => stderr.includes("waiting for its end"))).toHaveLength(2);
     expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
   });

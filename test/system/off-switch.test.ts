@@ -3,8 +3,9 @@ import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provi
 import { until } from "@ocir-broker/testkit/until";
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
-import { type Archives, settingsOnRunningNode } from "./install/archives.ts";
+import type { Archives } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
+import { installAndConnect, runNode } from "./install/node-program.ts";
 import { type OkeNode, PLUGIN } from "./install/oke-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
@@ -34,7 +35,7 @@ describeUnless(canBootSystemd(), "the off switch", () => {
   }
 
   it("stops credentials, reports that, persists over a boot and an upgrade, and is removed by uninstalling", async () => {
-    const run = await node.install(settingsOnRunningNode(archives.good));
+    const run = await installAndConnect(node, archives.good);
     expect(run.exitCode, run.stderr).toBe(0);
     await until("it has credentials", async () => Object.keys(await answer()).length > 0);
     expect((await sh(`setpriv --reuid=65534 --clear-groups ${BROKER} disable`)).exitCode).toBe(1);
@@ -47,7 +48,7 @@ describeUnless(canBootSystemd(), "the off switch", () => {
     await node.root.run("rm", [METRIC]);
     await node.root.run("systemd-tmpfiles", ["--create"]);
     expect(await node.root.run("cat", [METRIC])).toContain("ocir_broker_disabled 1");
-    await node.root.run("/usr/libexec/ocir-broker/setup", ["install"]);
+    expect(await runNode(node, "install")).toMatchObject({ exitCode: 0 });
     await expectOff();
 
     await node.root.run(BROKER, ["enable"]);
@@ -58,7 +59,7 @@ describeUnless(canBootSystemd(), "the off switch", () => {
     expect((await sh(`ls ${METRIC} ${left}`)).stdout).toBe("");
 
     await node.root.run(BROKER, ["disable"]);
-    await node.root.run("/usr/libexec/ocir-broker/uninstall.sh");
+    expect(await runNode(node, "remove")).toMatchObject({ exitCode: 0 });
     expect((await sh(`ls ${PLUGIN} /etc/systemd/system/ocir-broker* ${left}`)).stdout).toBe("");
   });
 });

@@ -4,10 +4,11 @@
  */
 import { afterEach, expect, it, onTestFinished } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
-import { type Archives, settingsOnRunningNode } from "./install/archives.ts";
+import type { Archives } from "./install/archives.ts";
 import { EARLIER_FLAGS, putEarlierProvider } from "./install/earlier-provider.ts";
 import { givenNode } from "./install/given-node.ts";
 import { HOSTILE_PROXY, type HostileUser, startHostileUser, startRewrittenDaemon } from "./install/hostile-user.ts";
+import { installAndConnect, PROGRAM } from "./install/node-program.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
 import { CONFIG, type OkeNode } from "./install/oke-node.ts";
 import { kubeletReport, startKubelet } from "./install/running-kubelet.ts";
@@ -15,9 +16,8 @@ import { OCIR_IMAGES, providerConfig } from "./simulated-node.ts";
 import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
 
 const BUILT = "/opt/checkout/dist/ocir-broker";
-const SETUP = "/usr/libexec/ocir-broker/setup";
+
 const IMAGE = "us-ashburn-1.ocir.io/tenancy/app";
-const VERSION = "Kubernetes v1.33.1";
 const SERVICE_ACCOUNT_ENTRY = providerConfig({
   name: "credential-provider-oke-sa",
   matchImages: OCIR_IMAGES,
@@ -42,7 +42,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     user = undefined;
   });
 
-  const settings = () => settingsOnRunningNode(archives.good);
+  const install = () => installAndConnect(node, archives.good);
   /** Always ends; a command that hangs has no exit status. */
   const asRoot = (command: string, ...args: string[]): Promise<ExecResult> =>
     node.root.exec(command, args, { timeoutMs: 90_000 });
@@ -112,15 +112,15 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
 
   it("installs on a node for its own kubelet, or for none", async () => {
     user = await startHostileUser(node);
-    const without = await node.install(settings());
+    const without = await install();
     expect(without.exitCode, without.stderr).toBe(0);
     expect(await user.gained()).toBe("");
-    expect((await asRoot("/usr/libexec/ocir-broker/uninstall.sh")).exitCode).toBe(0);
+    expect((await asRoot(PROGRAM, "node", "remove")).exitCode).toBe(0);
 
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
     const before = await snapshotOf(node);
-    const run = await node.install(settings());
+    const run = await install();
     expect(run.exitCode, run.stderr).toBe(0);
     expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
     const located = await asRoot("/usr/local/bin/ocir-broker", "kubelet-config", "locate");
@@ -130,9 +130,9 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     for (const [command, ...args] of [
       ["/usr/local/bin/ocir-broker", "doctor", IMAGE],
       ["/usr/local/bin/ocir-broker", "get", IMAGE],
-      ["/usr/libexec/ocir-broker/kubelet-advice", CONFIG, "/usr/local/bin"],
-      [SETUP, "connect", CONFIG, "/usr/local/bin", VERSION],
-      ["/usr/libexec/ocir-broker/uninstall.sh"],
+      [PROGRAM, "node", "status"],
+      [PROGRAM, "node", "connect"],
+      [PROGRAM, "node", "remove"],
     ] as const) {
       expect((await asRoot(command, ...args)).exitCode, command).not.toBeNull();
     }
@@ -145,39 +145,38 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     ["the plugins", CONFIG, "/tmp/theirs"],
     ["a link to the configuration", "/etc/kubernetes/link/providers.yaml", "/usr/local/bin"],
   ])("writes to no path of another user: %s", async (_what, config, binDir) => {
-    await node.install(settings());
+    await install();
     user = await startHostileUser(node);
     await node.root.run("sh", ["-c", `mkdir -p /etc/kubernetes && ln -sfn ${user.folder} /etc/kubernetes/link`]);
-    const connected = await asRoot(SETUP, "connect", config, binDir, VERSION);
+    const connected = await asRoot(PROGRAM, "node", "connect", "--config", config, "--bin-dir", binDir);
     expect([connected.exitCode, connected.stderr]).toEqual([
       1,
-      expect.stringMatching(/^ocir-broker: path-untrusted: /),
+      expect.stringMatching(/^ocir-broker: path-untrusted: /m),
     ]);
     await startKubelet(
       node,
       `--image-credential-provider-config=${config} --image_credential_provider_bin_dir=${binDir}`,
     );
-    const run = await node.install(settings());
+    const run = await install();
     expect([run.exitCode, run.stderr]).toEqual([1, expect.stringContaining("path-untrusted: ")]);
     expect(await user.gained()).toBe("");
   });
 
   it("is not blocked by a user who takes the installers' lock, and refuses a lock that a user could take", async () => {
-    await node.install(settings());
+    await install();
     user = await startHostileUser(node);
     const lock = "/run/ocir-broker-install.lock";
     const taken = await node.root.exec("flock", ["-n", lock, "true"], { uid: 65_534 });
     expect(taken.exitCode, taken.stderr).not.toBe(0);
-    expect((await asRoot("timeout", "60", SETUP, "disconnect")).exitCode).toBe(0);
+    expect((await asRoot("timeout", "60", PROGRAM, "node", "disconnect")).exitCode).toBe(0);
     await node.root.run("chmod", ["0644", lock]);
-    for (const command of [SETUP, "/usr/libexec/ocir-broker/uninstall.sh"]) {
-      const refused = await asRoot("timeout", "60", command, "disconnect");
+    for (const command of ["disconnect", "remove"]) {
+      const refused = await asRoot("timeout", "60", PROGRAM, "node", command);
       expect([refused.exitCode, refused.stderr]).toEqual([
         1,
         expect.stringContaining(`${lock} is not a file that belongs to root`),
       ]);
     }
-    expect((await node.install(settings())).stderr).toContain("its lock is not root's alone");
     await node.root.run("rm", [lock]);
   });
 });

@@ -86,6 +86,12 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
       "Add our entry and keep everything else. The kubelet reads the file at its next start.",
     ],
   ],
+  "ocir-broker node": [
+    ["ocir-broker node install --from . --dry-run", "In an unpacked archive: show each step, and change nothing."],
+    ["ocir-broker node connect", "Add it to the kubelet's configuration, and show what the kubelet still needs."],
+    ["ocir-broker node status", "Show what is installed and what was changed for the kubelet."],
+    ["ocir-broker node remove", "Remove it, and restore what was there before."],
+  ],
   "ocir-broker completion": [
     ["ocir-broker completion bash > /etc/bash_completion.d/ocir-broker", "For bash, if no package has installed it."],
   ],

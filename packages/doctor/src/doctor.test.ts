@@ -274,40 +274,31 @@ describe("diagnose, special cases", () => {
     expect(problems(await node.examine())).toEqual(["kubelet-flags-missing"]);
   });
 
-  test.for<[name: DiagnosisName, breaks: (node: BrokenNode) => void, paths: string]>([
-    [
-      "kubelet-flags-missing",
-      (node) => node.kubelet("--v=2"),
-      "/etc/kubernetes/credential-provider-config.yaml /usr/local/bin",
-    ],
-    [
-      "kubelet-flags-incomplete",
-      (node) => node.kubelet("--image-credential-provider-bin-dir=/opt/my plugins"),
-      "/etc/kubernetes/credential-provider-config.yaml '/opt/my plugins'",
-    ],
+  test.for<[name: DiagnosisName, breaks: (node: BrokenNode) => void]>([
+    ["kubelet-flags-missing", (node) => node.kubelet("--v=2")],
+    ["kubelet-flags-incomplete", (node) => node.kubelet("--image-credential-provider-bin-dir=/opt/my plugins")],
     [
       "kubelet-config-provider-missing",
       (node) => node.providers(OUR_PROVIDER.replace("credential-provider-oke", "kubelet")),
-      "/etc/kubernetes/credential-provider-config.yaml /usr/local/bin",
     ],
-  ])("points from %s to the installed commands, with this node's paths", async ([name, breaks, paths], { node }) => {
-    for (const script of ["setup", "kubelet-advice"]) node.write(`/usr/libexec/ocir-broker/${script}`, "", 0o755);
+  ])("points from %s to the installed command", async ([name, breaks], { node }) => {
+    node.write("/usr/libexec/ocir-broker/ocir-broker", "", 0o755);
     breaks(node);
     const found = (await node.examine()).find((each) => each.name === name);
-    expect(found?.fix).toContain(
-      `/usr/libexec/ocir-broker/setup connect ${paths} "$(/usr/bin/kubelet --version)" && /usr/libexec/ocir-broker/kubelet-advice ${paths};`,
-    );
+    expect(found?.fix).toContain("/usr/libexec/ocir-broker/ocir-broker node connect;");
     expect(found?.fix).not.toContain("replace the node");
   });
 
   test("finds cloud-init's equals sign when the script has several parts", async ({ node }) => {
     node.kubelet("--v=2");
     node.write("/var/lib/cloud/instance/scripts/part-001", "oke-init.sh --kubelet-extra-args='--v=4'\n");
-    for (const script of ["setup", "kubelet-advice"]) node.write(`/usr/libexec/ocir-broker/${script}`, "", 0o755);
+    node.write("/usr/libexec/ocir-broker/ocir-broker", "", 0o755);
     const findings = await node.examine();
     expect(problems(findings)).toEqual(["kubelet-extra-args-swallowed"]);
     const found = findings.find(({ name }) => name === "kubelet-extra-args-swallowed");
-    expect(found?.fix).toMatch(/^on this node: \S+setup connect .*For new nodes: pass them .*replace the node$/);
+    expect(found?.fix).toMatch(
+      /^on this node: \S+ocir-broker node connect.*For new nodes: pass them .*replace the node$/,
+    );
   });
 
   test("accepts SELinux labels that are correct or cannot be read", async ({ node }) => {

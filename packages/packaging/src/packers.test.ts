@@ -50,7 +50,7 @@ describe.each(TARGETS)("for $debArchitecture", (target) => {
       const archive = await makeIn("unpacked", PACKERS[0] as (typeof PACKERS)[number]);
       execFileSync("tar", ["xzf", archive, "-C", join(scratch, "unpacked")]);
       const folder = archive.replace(/\.tar\.gz$/, "");
-      expect(readFileSync(join(folder, "install.sh"), "utf8")).toContain(`"Linux ${target.machine}"`);
+      expect(readFileSync(join(folder, "install.sh"), "utf8")).toContain(`for Linux on ${target.machine},`);
       execFileSync("sha256sum", ["--quiet", "-c", "SHA256SUMS"], { cwd: folder });
     },
   );

@@ -72,7 +72,7 @@ const ARCHIVE = {
   name: "archive",
   install: "/opt/unpacked/*/install.sh",
   upgrade: "/opt/unpacked/*/install.sh",
-  remove: "/usr/libexec/ocir-broker/uninstall.sh",
+  remove: "ocir-broker node remove",
 };
 
 describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
@@ -207,7 +207,9 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
   });
 
   it("an archive with damaged files installs nothing", async () => {
-    await expectDone("cp -a /opt/unpacked /opt/damaged; echo | tee -a /opt/damaged/*/usr/libexec/ocir-broker/setup");
+    await expectDone(
+      "cp -a /opt/unpacked /opt/damaged; echo | tee -a /opt/damaged/*/usr/libexec/ocir-broker/do-nothing-provider",
+    );
     expect(await sh("/opt/damaged/*/install.sh")).toMatchObject({
       exitCode: 1,
       stderr: expect.stringContaining("damaged"),

@@ -22,12 +22,11 @@ const ARCHITECTURES = [
   { deb: "arm64", machine: "aarch64", elf: "aarch64" },
 ] as const;
 const PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker", "ocir-broker-launch"];
-const SCRIPTS = ["install-lock", "kubelet-advice", "kubelet-files", "setup"];
 const COMMANDS =
-  "completion config disable docker-credential doctor enable get kubelet-config serve status version".split(" ");
+  "completion config disable docker-credential doctor enable get kubelet-config node serve status version".split(" ");
 const MAN_PAGES = ["ocir-broker.1", "ocir-broker.yaml.5", ...COMMANDS.map((name) => `ocir-broker-${name}.1`)];
 const INSTALLED = [
-  ...[...PROGRAMS, ...SCRIPTS].map((name) => `/usr/libexec/ocir-broker/${name}`),
+  ...PROGRAMS.map((name) => `/usr/libexec/ocir-broker/${name}`),
   ...MAN_PAGES.map((page) => `/usr/share/man/man${page.at(-1)}/${page}.gz`),
   "/usr/share/bash-completion/completions/ocir-broker",
   "/usr/share/fish/vendor_completions.d/ocir-broker.fish",
@@ -97,7 +96,7 @@ describeUnless(cannotPackage(), "the packages", () => {
       const [folder = ""] = names;
       expect(folder).toMatch(new RegExp(`^ocir-broker-\\d+\\.\\d+\\.\\d+-linux-${deb}/$`));
       const files = names.filter((name) => !name.endsWith("/")).map((name) => `/${name.slice(folder.length)}`);
-      const ofArchive = ["LICENSE", "README.txt", "SHA256SUMS", "install.sh", "usr/libexec/ocir-broker/uninstall.sh"];
+      const ofArchive = ["LICENSE", "README.txt", "SHA256SUMS", "install.sh"];
       expect(files.sort()).toEqual([...INSTALLED, ZSH_COMPLETION, ...ofArchive.map((name) => `/${name}`)].sort());
     });
 

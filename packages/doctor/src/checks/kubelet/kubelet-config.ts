@@ -36,7 +36,7 @@ export const checkKubeletConfig: Check = async (context) => {
   const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
   const { binDirectory } = kubelet;
   const canLook = binDirectory !== undefined && context.files.distrust(binDirectory) === undefined;
-  const connect = connectAdvice(kubelet, context.files);
+  const connect = connectAdvice(context.files);
   const found = checkCredentialProviderConfig(provider.files, {
     kubeletMinor,
     directory: provider.directory,

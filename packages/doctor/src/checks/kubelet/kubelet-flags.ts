@@ -33,7 +33,7 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
     ];
     return minor === undefined ? [...found, finding("kubelet-version-unknown", process)] : found;
   }
-  const fix = connectAdvice(kubelet, context.files);
+  const fix = connectAdvice(context.files);
   if (configPath !== undefined || binDirectory !== undefined) {
     const missing = configPath === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
     return [finding("kubelet-flags-incomplete", `${process}: no ${missing}`, { fix })];

@@ -7,8 +7,8 @@ import type { TokenAttributes } from "@ocir-broker/node/credential-provider-file
 import { type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
 import * as z from "zod";
 import type { CheckContext } from "../../check-context.ts";
-import { quoted } from "../../connect-advice.ts";
 import { type Finding, finding } from "../../finding.ts";
+import { quoted } from "../../quoted.ts";
 
 const PODS = "/var/lib/kubelet/pods";
 
