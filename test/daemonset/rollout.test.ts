@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createNodeLease } from "@ocir-broker/kubernetes/lease";
+import type { KubeletNeed } from "@ocir-broker/protocol/node-result";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createCluster } from "../../packages/daemonset/src/cluster.ts";
-import type { InstallResult } from "../../packages/daemonset/src/installation.ts";
-import { type KubeletNeed, parseKubeletNeed } from "../../packages/daemonset/src/kubelet-need.ts";
 import { restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
-import type { KubeletUnit } from "../../packages/daemonset/src/kubelet-unit.ts";
-import type { KubeletState } from "../../packages/daemonset/src/node-state.ts";
+import type { NodeProgram } from "../../packages/daemonset/src/node-program.ts";
+import type { NodeState } from "../../packages/daemonset/src/node-state.ts";
+import { createInstallWork, createRemoveWork } from "../../packages/daemonset/src/node-work.ts";
 import { rollOut } from "../../packages/daemonset/src/rollout.ts";
 import { parseSettings } from "../../packages/daemonset/src/settings.ts";
 import { type ApiServer, createApiServer } from "./api-server.ts";
@@ -21,11 +21,16 @@ vi.setConfig({ testTimeout: 10_000 });
 const LEASE_SECONDS = 60;
 /** Below the limit of a test, so that the message names what did not happen. */
 const LIMIT_MS = 8_000;
-const FLAGS = parseKubeletNeed("flags\n/config.yaml\n/bin\n/etc/kubelet.conf\nKUBELET_EXTRA_ARGS=--flag\n");
-const RESTART = parseKubeletNeed("restart\n/config.yaml\n/bin\n");
+const FILES = { config: "/config.yaml", binDir: "/bin" };
+const FLAGS: KubeletNeed = { kind: "flags", change: { file: "/etc/kubelet.conf", at: 1, line: "--flag" } };
+const RESTART: KubeletNeed = { kind: "restart", because: "configuration" };
+const RESTART_FOR_FLAGS: KubeletNeed = { kind: "restart", because: "flags" };
 const NOTHING: KubeletNeed = { kind: "nothing" };
-const RESTORES = "a restores /etc/kubelet.conf";
+const RESTORES = "a removes its flags";
+const DONE: InstallResult = { ok: true, files: FILES };
 const BROKEN: InstallResult = { ok: false, reason: "the configuration has errors: log.level" };
+
+type InstallResult = Awaited<ReturnType<NodeProgram["install"]>>;
 
 let api: ApiServer;
 /** Shared by all nodes; each pause of one moves it on. */
@@ -38,6 +43,8 @@ interface TestPod {
   readonly said: string[];
   isReady: boolean;
   isDisabled: boolean;
+  /** Replaces the kubelet's need. */
+  need: KubeletNeed | undefined;
   result: () => InstallResult | Promise<InstallResult>;
   /** As the kubelet when the pod is deleted. */
   terminate(): Promise<void>;
@@ -61,11 +68,14 @@ afterEach(async () => {
 
 interface PodSetup {
   readonly result?: TestPod["result"];
-  readonly earlier?: KubeletState;
+  /** Before an installation, and after it until a restart. */
+  readonly need?: KubeletNeed;
+  readonly isInstalled?: boolean;
   readonly isDisabled?: boolean;
   readonly tokenFile?: string;
-  /** The unit of a kubelet that may be restarted. */
-  readonly kubelet?: Partial<KubeletUnit>;
+  readonly mayRestart?: boolean;
+  readonly removes?: boolean;
+  readonly program?: Partial<NodeProgram>;
 }
 
 function startPod(node: string, setup: PodSetup = {}): TestPod {
@@ -90,25 +100,48 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     await setImmediate();
     if (isKilled) await new Promise(() => {});
   };
-  const unit: KubeletUnit = {
-    async change({ file }) {
-      steps.push(`${node} changes ${file}`);
-      return async () => void steps.push(`${node} restores ${file}`);
+  let need = setup.need ?? NOTHING;
+  const step = (text: string) => void steps.push(`${node} ${text}`);
+  const program: NodeProgram = {
+    version: "1.2.3",
+    isDisabled: () => pod.isDisabled,
+    installed: async () => (setup.isInstalled === true ? FILES : undefined),
+    async install() {
+      step("begins");
+      const result = await pod.result();
+      step("ends");
+      return result;
     },
-    async restart() {
-      steps.push(`${node} restarts, ${api.nodes.get(node).spec.unschedulable ? "cordoned" : "in use"}`);
+    isThere: () => !steps.includes(`${node} removes everything`),
+    async remove() {
+      step("removes everything");
+      return { ok: true, left: [] };
+    },
+    need: async () => pod.need ?? need,
+    async addFlags() {
+      step("adds its flags");
+      return { ok: true };
+    },
+    async removeFlags() {
+      step("removes its flags");
+      return { ok: true };
+    },
+    hasAddedFlags: async () => true,
+    async restartKubelet() {
+      step(`restarts, ${api.nodes.get(node).spec.unschedulable ? "cordoned" : "in use"}`);
+      need = NOTHING;
       api.beat(node);
     },
-    need: async () => NOTHING,
-    ...setup.kubelet,
+    ...setup.program,
   };
-  const showFailed = (isFailed: boolean) => void steps.push(`${node} shows ${isFailed ? "a failure" : "success"}`);
-  const restart = { cluster, unit, waitSeconds: LEASE_SECONDS / 3, say, pause, showFailed, ...time };
+  const showFailed = (isFailed: boolean) => step(`shows ${isFailed ? "a failure" : "success"}`);
+  const restart = { cluster, program, waitSeconds: LEASE_SECONDS / 3, say, pause, showFailed, ...time };
   const pod: TestPod = {
     said,
     isReady: false,
     isDisabled: setup.isDisabled ?? false,
-    result: setup.result ?? (() => ({ ok: true, kubelet: NOTHING })),
+    result: setup.result ?? (() => DONE),
+    need: undefined,
     async terminate() {
       ending.abort();
       await pod.ended;
@@ -120,19 +153,12 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
   };
   const ended = rollOut({
     ...{ node, leaseSeconds: LEASE_SECONDS, cluster, lease, ending: ending.signal, pause, say, ...time },
-    installation: {
-      version: "1.2.3",
-      isDisabled: () => pod.isDisabled,
-      completed: async () => setup.earlier,
-      async install() {
-        steps.push(`${node} begins`);
-        const result = await pod.result();
-        steps.push(`${node} ends`);
-        return result;
-      },
-      complete: () => undefined,
-    },
-    restartKubelet: setup.kubelet && ((need) => restartKubelet(need, restart)),
+    program,
+    work: (setup.removes === true ? createRemoveWork : createInstallWork)({
+      program,
+      say,
+      restart: setup.mayRestart === true ? (plan) => restartKubelet(plan, restart) : undefined,
+    }),
     setReady(ready) {
       pod.isReady = ready;
     },
@@ -153,18 +179,16 @@ async function until(isSo: () => boolean): Promise<void> {
 const says = (pod: TestPod, text: string) => until(() => pod.said.some((line) => line.includes(text)));
 const labelOf = (node: string) => api.nodes.get(node).metadata.labels?.["ocir-broker/state"];
 const annotationsOf = (node: string) => api.nodes.get(node).metadata.annotations;
-const installedWith = (kubelet: KubeletState) => ({ "ocir-broker/version": "1.2.3", "ocir-broker/kubelet": kubelet });
+const VERSION = { "ocir-broker/version": "1.2.3" };
 
 describe("a rollout", () => {
   it("installs on one node at a time when all start at once, and reports it on each Node", async () => {
-    const started = ["a", "b", "c"].map((node) =>
-      startPod(node, { result: () => setImmediate({ ok: true as const, kubelet: RESTART }) }),
-    );
+    const started = ["a", "b", "c"].map((node) => startPod(node, { result: () => setImmediate(DONE) }));
     await Promise.all(started.map(({ ended }) => ended));
     expect(steps.map((step) => step.split(" ")[1])).toEqual(["begins", "ends", "begins", "ends", "begins", "ends"]);
     expect(started.map(({ isReady }) => isReady)).toEqual([true, true, true]);
     for (const node of ["a", "b", "c"]) {
-      expect([labelOf(node), annotationsOf(node)]).toEqual(["installed", installedWith("needs-restart")]);
+      expect([labelOf(node), annotationsOf(node)]).toEqual(["installed", VERSION]);
     }
     expect(api.lease.spec).toEqual({});
     // No other kind of request, and none beyond the manifest's rights.
@@ -193,7 +217,7 @@ describe("a rollout", () => {
     await until(() => nowSeconds > fromSeconds);
     await says(a, `skipped: ${reason}`);
     expect([a.isReady, api.lease.spec.holderIdentity]).toEqual([true, "b"]);
-    resolve({ ok: true, kubelet: NOTHING });
+    resolve(DONE);
     await b.ended;
     expect(steps).toEqual(["b begins", "b ends"]);
     a.isDisabled = false;
@@ -204,14 +228,14 @@ describe("a rollout", () => {
 
   it.each<[string, PodSetup]>([
     ["while it installs", {}],
-    ["before a pod that has nothing to install", { earlier: "ready" }],
+    ["before a pod that has nothing to install", { isInstalled: true }],
   ])("does not uncordon a node that an administrator cordoned %s", async (_, setup) => {
-    if (setup.earlier) api.cordon("a", true);
+    if (setup.isInstalled) api.cordon("a", true);
     await startPod("a", {
       ...setup,
       result() {
         api.cordon("a", true);
-        return { ok: true, kubelet: NOTHING };
+        return DONE;
       },
     }).ended;
     expect([labelOf("a"), api.nodes.get("a").spec.unschedulable]).toEqual(["installed", true]);
@@ -237,7 +261,7 @@ describe("a rollout", () => {
       });
       const b = startPod("b");
       await says(b, "waiting: a holds the Lease");
-      a.result = () => ({ ok: true, kubelet: NOTHING });
+      a.result = () => DONE;
       await Promise.all([a.ended, b.ended]);
       expect(steps.filter((step) => step.startsWith("b"))).toEqual(steps.slice(-2));
       expect([labelOf("a"), annotationsOf("a")["ocir-broker/reason"]]).toEqual(["installed", undefined]);
@@ -273,10 +297,10 @@ describe("a rollout", () => {
 
     it("but not when the version that an earlier pod completed is installed again", async () => {
       await a.terminate();
-      const next = startPod("a", { earlier: "needs-restart" });
+      const next = startPod("a", { isInstalled: true });
       await next.ended;
       expect([next.isReady, steps, labelOf("a")]).toEqual([true, ["a begins", "a ends"], "installed"]);
-      expect(annotationsOf("a")).toEqual(installedWith("needs-restart"));
+      expect(annotationsOf("a")).toEqual(VERSION);
       expect(api.lease.spec).toEqual({});
     });
 
@@ -289,11 +313,24 @@ describe("a rollout", () => {
     });
   });
 
+  it("renews the Lease while an installation lasts longer than the Lease", async () => {
+    const { promise, resolve } = Promise.withResolvers<InstallResult>();
+    const a = startPod("a", { result: () => promise });
+    await until(() => steps.includes("a begins"));
+    const b = startPod("b");
+    const fromSeconds = nowSeconds;
+    await until(() => nowSeconds > fromSeconds + 3 * LEASE_SECONDS);
+    expect(steps).toEqual(["a begins"]);
+    resolve(DONE);
+    await Promise.all([a.ended, b.ended]);
+    expect(steps).toEqual(["a begins", "a ends", "b begins", "b ends"]);
+  });
+
   it("finishes a started installation when its pod is deleted, and releases the Lease", async () => {
     const pod: TestPod = startPod("a", {
       async result() {
         void pod.terminate();
-        return setImmediate({ ok: true, kubelet: NOTHING });
+        return setImmediate(DONE);
       },
     });
     await pod.ended;
@@ -313,7 +350,7 @@ describe("a rollout", () => {
     const a: TestPod = startPod("a", {
       async result() {
         await api.stop();
-        return { ok: true, kubelet: NOTHING };
+        return DONE;
       },
     });
     const port = new URL(api.url()).port;
@@ -338,32 +375,30 @@ describe("a restart of the kubelet", () => {
     api.mayListPods = true;
   });
 
-  const installed = (kubelet: KubeletNeed) => () => ({ ok: true as const, kubelet });
-
   it("cordons, waits for starting pods but not for those that cannot pull, and uncordons when the node is Ready", async () => {
     const waiting = (reason: string) => ({
       metadata: { namespace: "default", name: reason },
       status: { containerStatuses: [{ state: { waiting: { reason } } }] },
     });
     api.pods = [waiting("ImagePullBackOff"), waiting("ContainerCreating")];
-    const pod = startPod("a", { result: installed(FLAGS), kubelet: {} });
+    const pod = startPod("a", { need: FLAGS, mayRestart: true });
     await says(pod, "cordoned: the kubelet restarts when no pod of this node is starting");
     expect(steps).toEqual(["a begins", "a ends"]);
     api.pods = [waiting("ImagePullBackOff")];
     await pod.ended;
     expect(steps.slice(2)).toEqual([
       "a shows a failure",
-      "a changes /etc/kubelet.conf",
+      "a adds its flags",
       "a restarts, cordoned",
       "a shows success",
     ]);
     expect(api.nodes.get("a").spec).toEqual({});
-    expect(annotationsOf("a")).toEqual(installedWith("ready"));
+    expect([labelOf("a"), annotationsOf("a")]).toEqual(["installed", VERSION]);
   });
 
   it("yields to other nodes while pods keep starting", async () => {
     api.pods = [{ metadata: { name: "p" }, status: {} }];
-    const a = startPod("a", { result: installed(RESTART), kubelet: {} });
+    const a = startPod("a", { need: RESTART, mayRestart: true });
     await says(a, "other nodes go first");
     await startPod("b").ended;
     expect([api.nodes.get("a").spec, steps.includes("a restarts, cordoned")]).toEqual([{}, false]);
@@ -378,18 +413,29 @@ describe("a restart of the kubelet", () => {
     throw new Error("exit status 1");
   };
   const sendsNoHeartbeat = async () => void steps.push("a restarts");
-  const cannotBeChanged = async () => {
-    throw new Error("EROFS: read-only file system");
+  const cannotBeChanged = async () => ({ ok: false as const, reason: "EROFS: read-only file system" });
+  /** Answers so after the first time. */
+  const later = (answer: () => Promise<KubeletNeed>) => {
+    let calls = 0;
+    return () => (calls++ === 0 ? Promise.resolve(FLAGS) : answer());
   };
   it.each([
-    ["has a file that cannot be changed", FLAGS, { change: cannotBeChanged }, "a ends", "EROFS", undefined],
-    ["cannot be examined", FLAGS, { need: failsToStart }, RESTORES, "does not use", undefined],
-    ["does not come back", FLAGS, { restart: goesAway }, RESTORES, "; it stays cordoned", true],
-    ["sends no heartbeat", FLAGS, { restart: sendsNoHeartbeat }, RESTORES, "not Ready", true],
-    ["does not start", RESTART, { restart: failsToStart }, "a restarts", "; it stays cordoned", true],
-    ["ignores the flags", FLAGS, { need: async () => FLAGS }, RESTORES, "does not use", undefined],
-  ] as const)("reverts its flags and fails when the kubelet %s", async (_, need, kubelet, step, reason, cordoned) => {
-    const pod = startPod("a", { result: installed(need), kubelet });
+    ["has a file that cannot be changed", FLAGS, { addFlags: cannotBeChanged }, "a ends", "EROFS", undefined],
+    ["cannot be examined", FLAGS, { need: later(failsToStart) }, RESTORES, "does not use", undefined],
+    ["does not come back", FLAGS, { restartKubelet: goesAway }, RESTORES, "; it stays cordoned", true],
+    ["sends no heartbeat", FLAGS, { restartKubelet: sendsNoHeartbeat }, RESTORES, "not Ready", true],
+    ["does not start", RESTART, { restartKubelet: failsToStart }, "a restarts", "; it stays cordoned", true],
+    [
+      "does not start with an earlier pod's flags",
+      RESTART_FOR_FLAGS,
+      { restartKubelet: failsToStart },
+      RESTORES,
+      "are removed",
+      true,
+    ],
+    ["ignores the flags", FLAGS, { need: later(async () => FLAGS) }, RESTORES, "does not use", undefined],
+  ] as const)("reverts its flags and fails when the kubelet %s", async (_, need, program, step, reason, cordoned) => {
+    const pod = startPod("a", { need, mayRestart: true, program });
     await until(() => api.events.length > 0);
     expect(pod.said.join("\n")).toContain("ERROR: ");
     expect(steps).toContain(step);
@@ -408,13 +454,14 @@ describe("a restart of the kubelet", () => {
     const port = new URL(api.url()).port;
     let restarts = 0;
     const pod = startPod("a", {
-      result: installed(FLAGS),
-      kubelet: {
-        async change() {
+      need: FLAGS,
+      mayRestart: true,
+      program: {
+        async addFlags() {
           await api.stop();
-          return async () => void steps.push("a restores");
+          return { ok: true };
         },
-        async restart() {
+        async restartKubelet() {
           restarts += 1;
           steps.push("a restarts");
           if (restarts === 1) throw new Error("exit status 1");
@@ -424,13 +471,13 @@ describe("a restart of the kubelet", () => {
       },
     });
     await until(() => api.events.length > 0);
-    expect(steps.slice(3)).toEqual(["a restarts", "a restores", "a restarts"]);
+    expect(steps.slice(3)).toEqual(["a restarts", RESTORES, "a restarts"]);
     expect([pod.isReady, api.nodes.get("a").spec]).toEqual([false, {}]);
   });
 
   it("uncordons a node that an earlier pod cordoned", async () => {
     api.pods = [{ metadata: { name: "p" }, status: {} }];
-    const killed = startPod("a", { result: installed(RESTART), kubelet: {} });
+    const killed = startPod("a", { need: RESTART, mayRestart: true });
     await says(killed, "cordoned: ");
     killed.kill();
     expect(api.nodes.get("a").spec.unschedulable).toBe(true);
@@ -438,21 +485,85 @@ describe("a restart of the kubelet", () => {
     expect(api.nodes.get("a").spec).toEqual({});
   });
 
+  it("happens on a node that an earlier pod has installed without it", async () => {
+    await startPod("a", { need: RESTART, isInstalled: true, mayRestart: true }).ended;
+    expect(steps).toEqual(["a shows a failure", "a restarts, cordoned", "a shows success"]);
+  });
+});
+
+describe("a node whose kubelet does not use ocir-broker yet", () => {
+  it.each<[state: NodeState, need: KubeletNeed, setup: PodSetup]>([
+    ["needs-flags", FLAGS, {}],
+    ["needs-restart", RESTART, {}],
+    ["needs-flags", { kind: "by-hand" }, { mayRestart: true }],
+    ["needs-restart", RESTART_FOR_FLAGS, { isInstalled: true }],
+  ])("has the label %s and an unready pod until its kubelet runs with the flags", async (state, need, setup) => {
+    const pod = startPod("a", { ...setup, need });
+    await says(pod, `${state}: version 1.2.3 is installed`);
+    await until(() => labelOf("a") === state && api.lease.spec?.holderIdentity === undefined);
+    await startPod("b").ended;
+    expect([pod.isReady, labelOf("a"), annotationsOf("a")]).toEqual([false, state, VERSION]);
+    expect(pod.said).toContainEqual(expect.stringMatching(/^kubelet: /));
+    const requests = api.requests.length;
+    const fromSeconds = nowSeconds;
+    await until(() => nowSeconds > fromSeconds + LEASE_SECONDS);
+    expect(api.requests).toHaveLength(requests);
+    pod.need = NOTHING;
+    await pod.ended;
+    expect([pod.isReady, labelOf("a")]).toEqual([true, "installed"]);
+  });
+});
+
+describe("a removal", () => {
+  beforeEach(async () => {
+    await startPod("a").ended;
+    steps = [];
+    api.mayListPods = true;
+  });
+
   it.each([
-    ["by-hand\n/config.yaml\n/bin\n", { kind: "by-hand" }],
-    ["", { kind: "by-hand" }],
-    ["restart\n/config.yaml\n", { kind: "by-hand" }],
-    ["nothing\n/config.yaml\n/bin\n", NOTHING],
-  ])("parses %j from kubelet-advice", async (text, need) => {
-    expect(parseKubeletNeed(text)).toEqual(need);
-    await startPod("a", { result: installed(parseKubeletNeed(text)), kubelet: {} }).ended;
-    expect(annotationsOf("a")["ocir-broker/kubelet"]).toBe(need.kind === "nothing" ? "ready" : "needs-flags");
-    expect(steps).toEqual(["a begins", "a ends"]);
+    ["restores the node, and removes label and annotations", {}, ["a removes everything"]],
+    [
+      "restarts the kubelet without its flags before it restores the node",
+      { mayRestart: true },
+      ["a shows a failure", "a removes its flags", "a restarts, cordoned", "a shows success", "a removes everything"],
+    ],
+    ["includes a node that is switched off", { isDisabled: true }, ["a removes everything"]],
+  ])("%s", async (_, setup, expected) => {
+    const pod = startPod("a", { ...setup, removes: true });
+    await pod.ended;
+    expect(steps).toEqual(expected);
+    expect([labelOf("a"), annotationsOf("a"), api.nodes.get("a").spec]).toEqual([undefined, {}, {}]);
+    expect([pod.isReady, api.lease.spec]).toEqual([true, {}]);
+  });
+
+  it("names the files that stay, and stops at a failure", async () => {
+    const left = [{ path: "/etc/kubernetes/c.yaml", why: "a kubelet still names it" }];
+    const pod = startPod("a", {
+      removes: true,
+      program: { remove: async () => ({ ok: true, left }), isThere: () => true },
+    });
+    await says(pod, "/etc/kubernetes/c.yaml stays: a kubelet still names it");
+    const failing = startPod("b", {
+      removes: true,
+      program: { remove: async () => ({ ok: false, reason: "a package of it is installed" }) },
+    });
+    await says(failing, "ERROR: a package of it is installed");
+    await until(() => labelOf("b") === "failed");
+    expect(failing.isReady).toBe(false);
   });
 });
 
 describe("parseSettings", () => {
-  const good = { NODE: "a", POD: "p", NAMESPACE: "n", IMAGE: "/i", LEASE_SECONDS: "900", KUBELET_RESTART: "never" };
+  const good = {
+    NODE: "a",
+    POD: "p",
+    NAMESPACE: "n",
+    IMAGE: "/i",
+    LEASE_SECONDS: "900",
+    KUBELET_RESTART: "never",
+    MODE: "install",
+  };
   const environment = (values: object) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [`OCIR_BROKER_${name}`, value]));
 
@@ -460,6 +571,7 @@ describe("parseSettings", () => {
     [{ NODE: "" }, "OCIR_BROKER_NODE is not set: apply the whole manifest"],
     [{ LEASE_SECONDS: "29" }, "OCIR_BROKER_LEASE_SECONDS is 29, but must be a whole number from 30 on"],
     [{ KUBELET_RESTART: "now" }, "OCIR_BROKER_KUBELET_RESTART is now, but must be whenIdle or never"],
+    [{ MODE: "uninstall" }, "OCIR_BROKER_MODE is uninstall, but must be install or remove"],
   ])("rejects %j", (values, message) => {
     expect(parseSettings(environment(good))).toMatchObject({ leaseSeconds: 900, kubeletRestart: "never" });
     expect(() => parseSettings(environment({ ...good, ...values }))).toThrow(message);

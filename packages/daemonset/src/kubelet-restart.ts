@@ -1,11 +1,11 @@
 /**
- * Restarts the node's kubelet: cordon, wait until no pod is starting, restart, wait until the node is Ready, uncordon. If the node
- * does not become Ready, the old flags are restored.
+ * Restarts the node's kubelet, with or without our flags: cordon, wait until no pod is starting, change the flags, restart, wait until
+ * the node is Ready, uncordon. If the node does not become Ready, flags that were added are removed again.
  */
 import type { V1Node } from "@kubernetes/client-node";
+import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import type { Cluster } from "./cluster.ts";
-import type { KubeletNeed } from "./kubelet-need.ts";
-import type { KubeletUnit, Restore } from "./kubelet-unit.ts";
+import type { Change, NodeProgram } from "./node-program.ts";
 import { cordonPatch } from "./node-state.ts";
 
 export type RestartResult =
@@ -14,9 +14,9 @@ export type RestartResult =
   | { readonly kind: "busy" }
   | { readonly kind: "failed"; readonly reason: string; readonly staysCordoned: boolean };
 
-interface RestartOptions {
+export interface RestartOptions {
   readonly cluster: Cluster;
-  readonly unit: KubeletUnit;
+  readonly program: Pick<NodeProgram, "addFlags" | "removeFlags" | "need" | "restartKubelet">;
   /** Limit of each of the waits. */
   readonly waitSeconds: number;
   nowSeconds(): number;
@@ -27,11 +27,17 @@ interface RestartOptions {
   say(text: string): void;
 }
 
-type Heartbeat = number | undefined;
-export type Restartable = Extract<KubeletNeed, { kind: "restart" | "flags" }>;
+export interface RestartPlan {
+  /** The change of the unit's files before the restart. */
+  readonly flags: "add" | "remove" | "keep";
+  /** The running kubelet must have read these after the restart; undefined if it must not use ocir-broker any more. */
+  readonly files: KubeletFiles | undefined;
+}
 
-export async function restartKubelet(need: Restartable, options: RestartOptions): Promise<RestartResult> {
-  const { cluster, unit, say } = options;
+type Heartbeat = number | undefined;
+
+export async function restartKubelet(plan: RestartPlan, options: RestartOptions): Promise<RestartResult> {
+  const { cluster, say } = options;
   await cluster.patchNode(cordonPatch(true));
   say("cordoned: the kubelet restarts when no pod of this node is starting");
   if (!(await within(options, async () => (await cluster.startingPods()).length === 0))) {
@@ -41,30 +47,30 @@ export async function restartKubelet(need: Restartable, options: RestartOptions)
   // Before the change: after it, no failure of the API server may prevent the restoration.
   const before = heartbeatOf(await cluster.readNode());
   options.showFailed(true);
-  let restore: Restore | undefined;
-  try {
-    if (need.kind === "flags") restore = await unit.change(need.change);
-  } catch (error) {
+  const changed = await changeFlags(plan, options);
+  if (changed !== undefined && !changed.ok) {
     await cluster.patchNode(cordonPatch(false));
-    return {
-      kind: "failed",
-      reason: `the kubelet's flags cannot be added: ${error instanceof Error ? error.message : error}`,
-      staysCordoned: false,
-    };
+    const reason = `the kubelet's flags cannot be ${plan.flags === "add" ? "added" : "removed"}: ${changed.reason}`;
+    return { kind: "failed", reason, staysCordoned: false };
   }
   const isBack = await restartAndWatch(before, options);
-  const isDone = isBack && (await usesBroker(need, options));
-  if (isDone) {
+  if (isBack && (await isAsPlanned(plan, options))) {
     options.showFailed(false);
     await cluster.patchNode(cordonPatch(false));
     say("the kubelet has restarted and the node is Ready: uncordoned");
     return { kind: "restarted" };
   }
-  return giveBack(restore, isBack, before, options);
+  return giveBack(plan, isBack, before, options);
 }
 
-function usesBroker({ files }: Restartable, { unit }: RestartOptions): Promise<boolean> {
-  return unit.need(files).then(
+async function changeFlags({ flags, files }: RestartPlan, { program }: RestartOptions): Promise<Change | undefined> {
+  if (flags === "add" && files !== undefined) return program.addFlags(files);
+  return flags === "remove" ? program.removeFlags() : undefined;
+}
+
+function isAsPlanned({ files }: RestartPlan, { program }: RestartOptions): Promise<boolean> {
+  if (files === undefined) return Promise.resolve(true);
+  return program.need(files).then(
     ({ kind }) => kind === "nothing",
     () => false,
   );
@@ -72,20 +78,26 @@ function usesBroker({ files }: Restartable, { unit }: RestartOptions): Promise<b
 
 /** Removes the flags that this program has added, so that the kubelet works as before. */
 async function giveBack(
-  restore: Restore | undefined,
+  plan: RestartPlan,
   isBack: boolean,
   before: Heartbeat,
   options: RestartOptions,
 ): Promise<RestartResult> {
-  await restore?.();
-  const isReady = restore === undefined ? isBack : await restartAndWatch(await newer(before, options), options);
+  const removed = plan.flags === "add" ? await options.program.removeFlags() : undefined;
+  const isReady = removed === undefined ? isBack : await restartAndWatch(await newer(before, options), options);
   if (isReady) await options.cluster.patchNode(cordonPatch(false));
   const what = isBack
     ? "the kubelet has restarted, but does not use ocir-broker"
     : `the node was not Ready ${options.waitSeconds} s after the restart of its kubelet`;
-  const then = restore !== undefined ? "; the flags that were added are removed" : "";
-  const reason = `${what}${then}${isReady ? "" : "; it stays cordoned"}: journalctl -u kubelet`;
+  const reason = `${what}${flagsAfter(removed)}${isReady ? "" : "; it stays cordoned"}: journalctl -u kubelet`;
   return { kind: "failed", reason, staysCordoned: !isReady };
+}
+
+function flagsAfter(removed: Change | undefined): string {
+  if (removed === undefined) return "";
+  return removed.ok
+    ? "; the flags that were added are removed"
+    : `; the flags that were added cannot be removed (${removed.reason})`;
 }
 
 /** The Node's heartbeat, or `known` if the API server does not answer. */
@@ -94,9 +106,9 @@ function newer(known: Heartbeat, { cluster }: RestartOptions): Promise<Heartbeat
 }
 
 async function restartAndWatch(before: Heartbeat, options: RestartOptions): Promise<boolean> {
-  const { cluster, unit } = options;
+  const { cluster, program } = options;
   try {
-    await unit.restart();
+    await program.restartKubelet();
   } catch {
     return false;
   }

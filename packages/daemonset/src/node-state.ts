@@ -4,19 +4,19 @@ import type { V1Node } from "@kubernetes/client-node";
 const STATE = "ocir-broker/state";
 const VERSION = "ocir-broker/version";
 const REASON = "ocir-broker/reason";
-const KUBELET = "ocir-broker/kubelet";
 /** On a node that this program has cordoned, until it uncordons it. */
 const CORDONED = "ocir-broker/cordoned";
 
-export const KUBELET_STATES = ["ready", "needs-restart", "needs-flags"] as const;
-export type KubeletState = (typeof KUBELET_STATES)[number];
+/** `needs-…`: installed, and used once the running kubelet has its flags or is restarted. */
+export type NodeState = "installed" | "needs-restart" | "needs-flags" | "removed";
 
 /** Also uncordons the node if an earlier pod has cordoned it and ended before it could uncordon it. */
-export function installedPatch(node: V1Node, version: string, kubelet: KubeletState): object {
+export function statePatch(node: V1Node, state: NodeState, version: string): object {
+  const isRemoved = state === "removed";
   return {
     metadata: {
-      labels: { [STATE]: "installed" },
-      annotations: { [VERSION]: version, [KUBELET]: kubelet, [REASON]: null, [CORDONED]: null },
+      labels: { [STATE]: isRemoved ? null : state },
+      annotations: { [VERSION]: isRemoved ? null : version, [REASON]: null, [CORDONED]: null },
     },
     ...(isCordonedByUs(node) && { spec: { unschedulable: null } }),
   };

@@ -1,23 +1,26 @@
 /**
- * One node's part of a rollout: waits for the Lease, installs, restarts the kubelet if this is allowed, and releases the Lease. A
- * failed node keeps the Lease, which stops the rollout, until the node is repaired, cordoned or gone.
+ * One node's part of a rollout: waits for the Lease, does the node's work, and releases the Lease. A failed node keeps the Lease, which
+ * stops the rollout, until the node is repaired, cordoned or gone.
  */
 import { describeRefusal, isConflict } from "@ocir-broker/kubernetes/api-error";
 import type { NodeLease } from "@ocir-broker/kubernetes/lease";
 import type { Cluster } from "./cluster.ts";
-import { type InstallOptions, installOnNode } from "./install-on-node.ts";
+import type { NodeProgram } from "./node-program.ts";
 import {
   excludeCommand,
   FAILED,
   failedPatch,
   failureMessage,
-  installedPatch,
   isCordoned,
   isCordonedByUs,
-  type KubeletState,
+  type NodeState,
+  statePatch,
 } from "./node-state.ts";
+import type { NodeWork } from "./node-work.ts";
 
-export interface RolloutOptions extends InstallOptions {
+export interface RolloutOptions {
+  readonly work: NodeWork;
+  readonly program: Pick<NodeProgram, "version" | "isDisabled">;
   readonly node: string;
   readonly leaseSeconds: number;
   readonly cluster: Cluster;
@@ -25,15 +28,24 @@ export interface RolloutOptions extends InstallOptions {
   /** Aborted when the pod is deleted. A step that has begun is finished. */
   readonly ending: AbortSignal;
   nowSeconds(): number;
-  /** Waits about a twentieth of the Lease, or until `ending`. */
-  pause(): Promise<void>;
+  /** Waits about a twentieth of the Lease, or until `ending` or `isOver`. */
+  pause(isOver?: AbortSignal): Promise<void>;
   setReady(ready: boolean): void;
+  say(text: string): void;
 }
 
 const CORDONED = "this node is cordoned; it waits for the Lease after it is uncordoned";
 const DISABLED = "ocir-broker is switched off on this node; it waits for the Lease after `ocir-broker enable`";
 
-/** Resolves when the image's version is installed, or after `ending`. */
+const STATE_LINES: Readonly<Record<NodeState, (version: string) => string>> = {
+  installed: (version) => `installed: version ${version}`,
+  "needs-flags": (version) => `needs-flags: version ${version} is installed, and the kubelet needs its flags to use it`,
+  "needs-restart": (version) =>
+    `needs-restart: version ${version} is installed, and the kubelet uses it after a restart`,
+  removed: () => "removed",
+};
+
+/** Resolves when the work is complete, or after `ending`. */
 export function rollOut(options: RolloutOptions): Promise<void> {
   return new Rollout(options).run();
 }
@@ -44,19 +56,15 @@ class Rollout {
   /** Time of a failed node's next try. */
   #retryAt: number | undefined;
   #mayHoldLease = true;
+  /** The state on the Node. */
+  #shown: NodeState | undefined;
 
   constructor(options: RolloutOptions) {
     this.#options = options;
   }
 
   async run(): Promise<void> {
-    const { installation, ending, say } = this.#options;
-    const earlier = await installation.completed();
-    if (earlier !== undefined) {
-      say(`installed: version ${installation.version}, by an earlier pod`);
-      // That pod may have been killed before it could finish, or a pod of another version has failed meanwhile and holds the Lease.
-      return this.#finish(earlier);
-    }
+    const { ending } = this.#options;
     do {
       try {
         if (await this.#advance()) return;
@@ -69,18 +77,21 @@ class Rollout {
 
   /** @returns whether the rollout on this node is complete. */
   async #advance(): Promise<boolean> {
+    const state = await this.#options.work.look();
+    // A pod may have been killed before it could show it, or a pod of another version has failed meanwhile and holds the Lease.
+    if (state !== undefined) return this.#show(state);
     const reason = await this.#exclusion();
     if (reason !== undefined) {
       await this.#skip(reason);
       return false;
     }
-    return (await this.#mayInstall()) && this.#install();
+    return (await this.#mayWork()) && this.#work();
   }
 
   async #exclusion(): Promise<string | undefined> {
-    const { cluster, installation } = this.#options;
+    const { cluster, program, work } = this.#options;
     const node = await cluster.readNode();
-    if (installation.isDisabled()) return DISABLED;
+    if (work.heedsOffSwitch && program.isDisabled()) return DISABLED;
     return isCordoned(node) && !isCordonedByUs(node) ? CORDONED : undefined;
   }
 
@@ -95,7 +106,7 @@ class Rollout {
   }
 
   /** Takes the Lease. A failed node keeps it until its next try is due, and after its pod is deleted. */
-  async #mayInstall(): Promise<boolean> {
+  async #mayWork(): Promise<boolean> {
     const { lease, ending, setReady } = this.#options;
     setReady(false);
     this.#mayHoldLease = true;
@@ -107,34 +118,51 @@ class Rollout {
     return !ending.aborted;
   }
 
-  async #install(): Promise<boolean> {
-    const { installation, say } = this.#options;
-    const result = await installOnNode(this.#options);
+  async #work(): Promise<boolean> {
+    const { work, say } = this.#options;
+    say(`holds the Lease: ${work.what}`);
+    const result = await this.#renewing(work.perform());
     if (result.kind === "failed") await this.#fail(result.reason, result.staysCordoned);
     if (result.kind === "busy") {
       say("the kubelet is not restarted yet, because pods of this node keep starting: other nodes go first");
       await this.#releaseLease();
     }
-    if (result.kind !== "installed") return false;
-    installation.complete(result.kubelet);
-    say(`installed: version ${installation.version}; kubelet: ${result.kubelet}`);
-    await this.#finish(result.kubelet);
-    return true;
+    return result.kind === "is" && this.#show(result.state);
   }
 
-  async #finish(kubelet: KubeletState): Promise<void> {
-    const { cluster, installation, setReady } = this.#options;
-    setReady(true);
-    await this.#persist(async () =>
-      cluster.patchNode(installedPatch(await cluster.readNode(), installation.version, kubelet)),
-    );
+  /** Renews the Lease until the work has ended. */
+  async #renewing<Result>(work: Promise<Result>): Promise<Result> {
+    const { lease, pause } = this.#options;
+    const over = new AbortController();
+    const ended = work.finally(() => over.abort());
+    while (!over.signal.aborted) {
+      await Promise.race([ended, pause(over.signal)]);
+      // A failure of the API server does not end the work.
+      if (!over.signal.aborted) await lease.take().catch(() => undefined);
+    }
+    return ended;
+  }
+
+  /** Shows the state on the Node and releases the Lease. @returns whether the rollout on this node is complete. */
+  async #show(state: NodeState): Promise<boolean> {
+    const { cluster, program, setReady } = this.#options;
+    const isComplete = state === "installed" || state === "removed";
+    setReady(isComplete);
+    this.#retryAt = undefined;
+    if (this.#shown === state) return isComplete;
+    this.#tell(STATE_LINES[state](program.version));
+    await this.#persist(async () => cluster.patchNode(statePatch(await cluster.readNode(), state, program.version)));
+    this.#shown = state;
     await this.#releaseLease();
+    this.#mayHoldLease = false;
+    return isComplete;
   }
 
   async #fail(reason: string, staysCordoned: boolean): Promise<void> {
     const { node, leaseSeconds, cluster, say } = this.#options;
     const exclude = excludeCommand(node, staysCordoned);
     const retrySeconds = Math.floor(leaseSeconds / 3);
+    this.#shown = undefined;
     this.#retryAt = this.#options.nowSeconds() + retrySeconds;
     this.#told = "";
     say(

@@ -9,6 +9,7 @@ export interface Settings {
   /** How long the Lease is promised to a node; every time limit is a part of it. */
   readonly leaseSeconds: number;
   readonly kubeletRestart: "whenIdle" | "never";
+  readonly mode: "install" | "remove";
   /** The audience that nodes are set up for; undefined if their pods pull with the node's identity. */
   readonly serviceAccounts: string | undefined;
 }
@@ -33,6 +34,10 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
   if (kubeletRestart !== "whenIdle" && kubeletRestart !== "never") {
     throw new Error(`OCIR_BROKER_KUBELET_RESTART is ${kubeletRestart}, but must be whenIdle or never`);
   }
+  const mode = get("MODE");
+  if (mode !== "install" && mode !== "remove") {
+    throw new Error(`OCIR_BROKER_MODE is ${mode}, but must be install or remove`);
+  }
   return {
     node: get("NODE"),
     pod: get("POD"),
@@ -40,6 +45,7 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     image: get("IMAGE"),
     leaseSeconds: Number(seconds),
     kubeletRestart,
+    mode,
     serviceAccounts: environment["OCIR_BROKER_SERVICE_ACCOUNTS"] || undefined,
   };
 }

@@ -11,6 +11,8 @@ export interface NodeResult {
   readonly steps: readonly { readonly name: string; readonly state: StepState }[];
   /** The files that a kubelet's flags must name. */
   readonly flags?: KubeletFiles;
+  /** The file of the kubelet's unit to which `--kubelet-flags` has added them; absent if it has not. */
+  readonly flagsIn?: string;
   /** Absent if no kubelet runs. */
   readonly kubelet?: KubeletNeed;
   /** Files that stay, for example because somebody else has changed them. */

@@ -1,0 +1,58 @@
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { until } from "@ocir-broker/testkit/until";
+import { expect, it } from "vitest";
+import { runNodeCommand } from "./node-command.ts";
+
+const RESULT = { ok: true, version: "1.2.3", steps: [] };
+
+async function run(script: string, limitSeconds = 60) {
+  const program = join(temporaryFolder(), "program");
+  writeFileSync(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const said: string[] = [];
+  const command = [program, "node", "install"] as const;
+  return { said, result: await runNodeCommand({ command, limitSeconds, say: (line) => void said.push(line) }) };
+}
+
+it("runNodeCommand returns the result, and says the progress", async () => {
+  const { result, said } = await run(`echo "$@" >&2; echo '${JSON.stringify(RESULT)}'`);
+  expect([result, said]).toEqual([RESULT, ["node install --output json"]]);
+});
+
+it.each([
+  [
+    "the last line when it prints no result",
+    "echo 'ocir-broker: it needs libatomic' >&2; exit 1",
+    "it needs libatomic",
+    false,
+  ],
+  ["its status when it prints nothing", "exit 3", "ended with 3", false],
+  ["that it was killed by somebody else", "kill -KILL $$", "ended with null", true],
+])("runNodeCommand reports %s", async (_, script, reason, isEnded) => {
+  const { result } = await run(script);
+  expect(result).toMatchObject({ ok: false, isEnded, reason: expect.stringContaining(reason) });
+});
+
+it("runNodeCommand reports a program that cannot be started", async () => {
+  const result = await runNodeCommand({ command: ["/nowhere/program"], limitSeconds: 60, say: () => {} });
+  expect(result).toMatchObject({ ok: false, isEnded: false, reason: expect.stringContaining("ENOENT") });
+});
+
+it("runNodeCommand lets a program restore everything when its time is over", async () => {
+  const failed = JSON.stringify({ ...RESULT, ok: false, reason: "the run was ended by a signal" });
+  const { result } = await run(`trap 'echo '\\''${failed}'\\''; exit 1' TERM; sleep 60 & wait`, 0.5);
+  expect(result.reason).toBe("ocir-broker node install took longer than 0.5 s and was ended");
+  expect(result.isEnded).toBeUndefined();
+});
+
+it("runNodeCommand ends a hanging program and its children when its time is over", async () => {
+  const { result, said } = await run("trap '' TERM; sh -c 'trap \"\" TERM; echo $$; sleep 61; :' >&2", 0.5);
+  expect(result).toMatchObject({ ok: false, isEnded: true });
+  const isRunning = () =>
+    execFileSync("ps", ["-eo", "pid="], { encoding: "utf8" })
+      .split(/\s+/)
+      .includes(said[0] ?? "");
+  await until("its child has ended", () => !isRunning());
+});

@@ -1,0 +1,79 @@
+/**
+ * Runs `ocir-broker node …` and reads its result. The program has a process group of its own, so that it and all that it has started
+ * end when its time is over. Its progress goes to the pod's log.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+import type { NodeResult } from "@ocir-broker/protocol/node-result";
+
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export interface CommandResult extends NodeResult {
+  /** The program was ended before it printed a result, so it may have left an unfinished run. */
+  readonly isEnded?: boolean;
+}
+
+export interface NodeCommandOptions {
+  /** The program and its arguments, without `--output`. */
+  readonly command: readonly [program: string, ...args: string[]];
+  /** SIGTERM after this time, and SIGKILL after another tenth. */
+  readonly limitSeconds: number;
+  say(line: string): void;
+}
+
+/** Never rejects. */
+export async function runNodeCommand({ command, limitSeconds, say }: NodeCommandOptions): Promise<CommandResult> {
+  const [program, ...args] = command;
+  const child = spawn(program, [...args, "--output", "json"], {
+    detached: true,
+    env: { PATH },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let lastLine = "";
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    lastLine = line;
+    say(line);
+  });
+  const output = text(child.stdout);
+  let isEnded = false;
+  const end = (signal: NodeJS.Signals) => () => {
+    isEnded = true;
+    killGroup(child.pid, signal);
+  };
+  const limits = [setTimeout(end("SIGTERM"), limitSeconds * 1_000), setTimeout(end("SIGKILL"), limitSeconds * 1_100)];
+  try {
+    const [status] = await once(child, "close");
+    const result = parseJson(await output);
+    const tooLong = `ocir-broker ${args.slice(0, 2).join(" ")} took longer than ${limitSeconds} s and was ended`;
+    // It restores everything itself after SIGTERM.
+    if (isNodeResult(result)) return isEnded && !result.ok ? { ...result, reason: tooLong } : result;
+    if (isEnded) return failed(tooLong, true);
+    const reason = lastLine.replace(/^ocir-broker: /, "") || `${program} ended with ${status}`;
+    // Without a status somebody else has killed it, for example the kernel for want of memory.
+    return failed(reason, status === null);
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : String(error), isEnded);
+  } finally {
+    limits.forEach(clearTimeout);
+    killGroup(child.pid, "SIGKILL");
+  }
+}
+
+function failed(reason: string, isEnded: boolean): CommandResult {
+  return { ok: false, reason, isEnded, version: "", steps: [] };
+}
+
+function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // Nothing of it runs any more.
+  }
+}
+
+function isNodeResult(value: unknown): value is NodeResult {
+  return typeof value === "object" && value !== null && "ok" in value && "steps" in value;
+}

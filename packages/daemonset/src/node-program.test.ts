@@ -1,0 +1,41 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { expect, it } from "vitest";
+import { createNodeProgram } from "./node-program.ts";
+
+const FILES = { config: "/c.yaml", binDir: "/bin" };
+
+function programIn(output: string, serviceAccounts?: string) {
+  const image = temporaryFolder();
+  const folder = join(image, "ocir-broker/ocir-broker-1.2.3-linux-amd64");
+  const program = join(folder, "usr/libexec/ocir-broker/ocir-broker");
+  mkdirSync(dirname(program), { recursive: true });
+  writeFileSync(program, `#!/bin/sh\necho "$@" >&2\n${output}\n`, { mode: 0o755 });
+  const said: string[] = [];
+  return {
+    folder,
+    said,
+    program: createNodeProgram({ image, leaseSeconds: 60, serviceAccounts, say: (line) => said.push(line) }),
+  };
+}
+
+it.each([
+  [undefined, ""],
+  ["ocir", " --service-accounts ocir"],
+])(
+  "NodeProgram.install installs the image's archive, and connects the kubelet with the audience %j",
+  async (audience, option) => {
+    const json = JSON.stringify({ ok: true, version: "1.2.3", steps: [], flags: FILES });
+    const { program, folder, said } = programIn(`echo '${json}'`, audience);
+    expect(await program.install()).toEqual({ ok: true, files: FILES });
+    expect(program.version).toBe("1.2.3");
+    expect(said).toEqual([`node install --from ${folder} --connect${option} --output json`]);
+  },
+);
+
+it("NodeProgram.install restores everything when the program is killed", async () => {
+  const { program, said } = programIn(`case $2 in install) kill -KILL $$ ;; esac`);
+  expect(await program.install()).toEqual({ ok: false, reason: expect.stringContaining("node install") });
+  expect(said.at(-1)).toBe("node remove --unfinished --output json");
+});
