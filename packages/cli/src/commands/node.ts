@@ -2,7 +2,7 @@
  * `ocir-broker node install|connect|disconnect|remove|status`: puts ocir-broker to use on this node, and undoes it. Exit status 1:
  * failed, and everything is as it was before; 75: install again from the archive.
  */
-import { realpathSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { isSea } from "node:sea";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
@@ -118,7 +118,9 @@ async function runInstall(options: InstallCommandOptions): Promise<void> {
 function expectOwnArchive(from: string | undefined): void {
   if (from === undefined || !isSea()) return;
   const program = join(from, PROGRAM);
-  if (resultIfAny(() => realpathSync(program)) !== realpathSync(process.execPath))
+  // Not by the path, which has no meaning for a program in another mount namespace's file system.
+  const [theirs, ours] = [program, "/proc/self/exe"].map((path) => resultIfAny(() => statSync(path)));
+  if (theirs === undefined || theirs.dev !== ours?.dev || theirs.ino !== ours.ino)
     throw new InstallError("archive", `this is another program than ${program}: run that one`);
 }
 
