@@ -70,7 +70,7 @@ function say(line: string): void {
 }
 
 function rendered(result: NodeResult, output: OutputOption["output"], kubeletArgs: string): string {
-  const { ok, flags, kubelet, steps } = result;
+  const { ok, flags, flagsIn, kubelet, steps } = result;
   if (output === "json") return `${JSON.stringify(result, undefined, 2)}\n`;
   if (!ok) return "";
   const missing = flags === undefined ? "" : missingFlags(kubeletArgs, flags);
@@ -78,6 +78,7 @@ function rendered(result: NodeResult, output: OutputOption["output"], kubeletArg
   const lines = [
     `version ${result.version}`,
     ...steps.filter(({ state }) => state !== "unchanged").map(({ name, state }) => `${state}: ${name}`),
+    ...(flagsIn === undefined ? [] : [`the kubelet's flags were added to ${flagsIn}`]),
     ...(kubelet !== undefined && flags !== undefined ? kubeletAdvice(kubelet, flags) : []),
   ];
   return `${lines.join("\n")}\n`;

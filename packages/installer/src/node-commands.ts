@@ -6,7 +6,7 @@ import { InstallError } from "./install-error.ts";
 import { installErrorOf } from "./install-error-of.ts";
 import { PROGRAM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/connect-facts.ts";
-import { connectedFiles, connection, needOfKubelet } from "./kubelet/connection.ts";
+import { connectedFiles, connection, flagsFileOf, needOfKubelet } from "./kubelet/connection.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 import { type NodeRun, runOnNode } from "./node-run.ts";
 import { readRecord } from "./record.ts";
@@ -91,7 +91,15 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
     return { ok: false, code: "unfinished", reason, version: node.version, steps };
   }
   const { paths } = await connection(node, createUnits(node), record, {});
-  return { ok: true, version, steps, flags: paths, ...(await needOf(node, paths)) };
+  const flagsIn = flagsFileOf(node, record);
+  return {
+    ok: true,
+    version,
+    steps,
+    flags: paths,
+    ...(flagsIn === undefined ? {} : { flagsIn }),
+    ...(await needOf(node, paths)),
+  };
 }
 
 /** Each step, and each file as a diff against this node. Changes nothing. */

@@ -5,7 +5,7 @@
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "./install-error.ts";
 import { COMMAND_LINKS, DO_NOTHING_PROGRAM, LIBEXEC, PLUGIN_LINKS, PROGRAM } from "./installed-files.ts";
-import { disconnectionOf, flagsDisconnectionOf } from "./kubelet/connection.ts";
+import { disconnectionOf, restoreFlags } from "./kubelet/connection.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 import type { NodeRun } from "./node-run.ts";
 import { clearDisabled } from "./off-switch.ts";
@@ -22,18 +22,18 @@ export async function disconnect(
   { run, units }: NodeRun,
   { isOnlyFlags }: { readonly isOnlyFlags: boolean },
 ): Promise<void> {
-  const steps = isOnlyFlags
-    ? flagsDisconnectionOf(node, units, run.record())
-    : (await disconnectionOf(node, units, run.record())).steps;
-  const isRestored = await run.restoreAll(steps);
+  const flags = await restoreFlags(node, run, units);
+  const isRestored =
+    isOnlyFlags || (await run.restoreAll((await disconnectionOf(node, units, run.record(), flags)).steps));
   run.finishRestoring({ isRemoved: false });
-  if (!isRestored) throw notRestored("disconnect it again");
+  if (!isRestored || !flags.areRestored) throw notRestored("disconnect it again");
 }
 
 /** @throws {InstallError} `restore` if a file cannot be restored; the others are, and the programs stay. */
 export async function remove(node: NodeContext, { run, units }: NodeRun): Promise<void> {
   const { disk } = node;
-  const { steps, needsPlugin } = await disconnectionOf(node, units, run.record());
+  const flags = await restoreFlags(node, run, units);
+  const { steps, needsPlugin } = await disconnectionOf(node, units, run.record(), flags);
   const plugins = Object.keys(PLUGIN_LINKS)
     .toReversed()
     .map((path) =>
@@ -45,7 +45,7 @@ export async function remove(node: NodeContext, { run, units }: NodeRun): Promis
   const commands = Object.keys(COMMAND_LINKS).toReversed();
   const isRestored = await run.restoreAll(commands.map((path) => restoreStep("commands", path)));
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
-  if (!isDisconnected || !isRestored) {
+  if (!flags.areRestored || !isDisconnected || !isRestored) {
     run.finishRestoring({ isRemoved: false });
     throw notRestored("remove ocir-broker again");
   }

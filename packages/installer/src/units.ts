@@ -22,10 +22,11 @@ export function createUnits(node: NodeContext) {
     return "stdout" in result && result.exitCode === 0 ? result.stdout : undefined;
   }
 
-  /** A failure is reported and does not end the run. */
-  async function tell(...args: string[]): Promise<void> {
-    if ((await systemctl(...args)) === undefined)
-      say(`systemctl ${args.join(" ")} failed: see journalctl -u ${SERVICE}`);
+  /** A failure is reported and does not end the run. @returns whether it succeeds. */
+  async function tell(...args: string[]): Promise<boolean> {
+    const isDone = (await systemctl(...args)) !== undefined;
+    if (!isDone) say(`systemctl ${args.join(" ")} failed: see journalctl -u ${SERVICE}`);
+    return isDone;
   }
 
   /** An upgrade replaces the program's file, and a running process keeps the old one. */
@@ -34,9 +35,7 @@ export function createUnits(node: NodeContext) {
     return pid !== undefined && pid !== "0" && disk.isSameFile(`/proc/${pid}/exe`, PROGRAM);
   }
 
-  const tellRunning = async (...args: string[]): Promise<void> => {
-    if (isRunning) await tell(...args);
-  };
+  const tellRunning = async (...args: string[]): Promise<boolean> => !isRunning || tell(...args);
 
   return {
     isRunning,

@@ -65,7 +65,12 @@ describe("connect, then disconnect", () => {
       expect(node.kubeletErrors(), step.name).toEqual([]);
     }
     expect(node.named().config).toContain("credential-provider-oke");
-    const { steps, needsPlugin } = await node.disconnect(original);
+    const flags = node.restoreFlags(original);
+    for (const step of flags) {
+      node.apply(step);
+      expect(node.kubeletErrors(), step.name).toEqual([]);
+    }
+    const { steps, needsPlugin } = await node.disconnect(original, flags.length > 0);
     for (const step of steps) {
       node.apply(step);
       expect(node.kubeletErrors(), step.name).toEqual([]);
@@ -182,11 +187,22 @@ describe("disconnection", () => {
       node.apply(step);
     }
     node.process(7, "0::/system.slice/kubelet.service", ["kubelet", ...FLAGS(CONFIG, "/usr/local/bin").split(" ")]);
-    const stays = async (from: Map<string, string | undefined>) =>
-      (await node.disconnect(from)).steps.filter((step) => step.kind === "restore" && step.instead !== undefined);
-    expect(await stays(original)).toEqual([]);
-    original.delete(EXTRA_ARGS);
-    expect(await stays(original)).toMatchObject([{ path: CONFIG }]);
+    const stays = async (hadFlags: boolean) =>
+      (await node.disconnect(original, hadFlags)).steps.filter((step) => step.kind === "restore" && step.instead);
+    expect(await stays(false)).toMatchObject([{ path: CONFIG }]);
+    for (const step of node.restoreFlags(original)) node.apply(step);
+    expect(await stays(true)).toEqual([]);
+    expect(await stays(false)).toMatchObject([{ path: CONFIG }]);
+  });
+
+  it("leaves everything when somebody else has changed the file with the flags", async () => {
+    const node = createNode();
+    const steps = await node.connect({ kubeletFlags: true });
+    for (const step of steps) node.apply(step);
+    node.setArgs(`--v=2 ${FLAGS(CONFIG, "/usr/local/bin")}`);
+    const { steps: rest, needsPlugin } = await node.disconnect(new Map([[CONFIG, undefined]]), true);
+    expect(rest).toMatchObject([{ path: CONFIG, instead: {} }]);
+    expect(needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(true);
   });
 
   it("leaves the node's credential provider in a configuration for service accounts that a kubelet names", async () => {
@@ -221,6 +237,10 @@ describe("disconnection", () => {
 });
 
 const NO_ACTIONS = { restartDaemon: async () => {}, reloadUnits: async () => {} };
+
+function connectedIn(originals: ReadonlyMap<string, string | undefined>): ConnectedFile[] {
+  return [...originals].map(([path, original]) => ({ path, original }));
+}
 
 type Node = ReturnType<typeof createNode>;
 
@@ -273,12 +293,14 @@ ${read(EXTRA_ARGS)}`);
         originals = new Map(steps.flatMap((step) => (step.kind === "file" ? [[step.path, read(step.path)]] : [])));
       return steps;
     },
-    async disconnect(original: ReadonlyMap<string, string | undefined>) {
+    restoreFlags(original: ReadonlyMap<string, string | undefined>) {
       originals = original;
-      const connected = [...original].map(([path, text]): ConnectedFile => ({ path, original: text }));
-      const restored = new Map([...original].filter(([path]) => path === EXTRA_ARGS));
-      const names = await readKubeletNames({ root, runProgram, restored });
-      return disconnection({ connected, names, files }, NO_ACTIONS);
+      return flagsDisconnection({ connected: connectedIn(original), files }, NO_ACTIONS);
+    },
+    async disconnect(original: ReadonlyMap<string, string | undefined>, hadFlags = false) {
+      originals = original;
+      const names = await readKubeletNames({ root, runProgram, ignoresProcess: hadFlags });
+      return disconnection({ connected: connectedIn(original), names, files }, NO_ACTIONS);
     },
     apply(
       step: Step,

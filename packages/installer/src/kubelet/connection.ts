@@ -3,15 +3,23 @@ import { bootedAtMs } from "@ocir-broker/foundation/time/clock";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import type { KubeletFiles, KubeletNeed } from "@ocir-broker/protocol/node-result";
+import { InstallError } from "../install-error.ts";
 import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
 import { readInstanceMetadata } from "../instance-metadata.ts";
 import type { NodeContext } from "../node-context.ts";
 import type { Entry, InstallationRecord } from "../record.ts";
+import type { Run } from "../run.ts";
 import type { Step } from "../step.ts";
 import type { Units } from "../units.ts";
 import { type ConnectOptions, readConnectFacts } from "./connect-facts.ts";
 import { connectSteps, type KubeletActions } from "./connect-steps.ts";
-import { type ConnectedFile, type Disconnection, disconnection, flagsDisconnection } from "./disconnect-steps.ts";
+import {
+  type ConnectedFile,
+  type Disconnection,
+  disconnection,
+  flagsDisconnection,
+  flagsFiles,
+} from "./disconnect-steps.ts";
 import { readKubeletNames } from "./kubelet-names.ts";
 
 /** Of a node whose kubelet does not say its version. */
@@ -53,26 +61,37 @@ export async function needOfKubelet(
   return use.process === undefined ? undefined : kubeletNeed(use);
 }
 
+/** Restores what `connect` has changed, except the flags, which are restored first. */
 export async function disconnectionOf(
   node: NodeContext,
   units: Units,
   record: InstallationRecord,
+  flags: RestoredFlags,
 ): Promise<Disconnection> {
   const { root, runProgram } = node;
-  const facts = { connected: connectedFiles(node, record), files: createNodeFiles(root) };
-  const flags = flagsDisconnection(facts, actionsOf(units));
-  const restored = new Map(
-    facts.connected
-      .filter(({ path }) => flags.some((step) => step.kind === "restore" && step.path === path))
-      .map(({ path, original }) => [path, original]),
+  const names = flags.areRestored ? await readKubeletNames({ root, runProgram, ignoresProcess: flags.had }) : undefined;
+  return disconnection(
+    { connected: connectedFiles(node, record), files: createNodeFiles(root), names },
+    actionsOf(units),
   );
-  const names = await readKubeletNames({ root, runProgram, restored });
-  return disconnection({ ...facts, names }, actionsOf(units));
 }
 
-export function flagsDisconnectionOf(node: NodeContext, units: Units, record: InstallationRecord) {
-  const facts = { connected: connectedFiles(node, record), files: createNodeFiles(node.root) };
-  return flagsDisconnection(facts, actionsOf(units));
+export interface RestoredFlags {
+  /** Whether the kubelet's unit had flags of ours. */
+  readonly had: boolean;
+  /** False: systemd may still start the kubelet with them. */
+  readonly areRestored: boolean;
+}
+
+export async function restoreFlags(node: NodeContext, run: Run, units: Units): Promise<RestoredFlags> {
+  const facts = { connected: connectedFiles(node, run.record()), files: createNodeFiles(node.root) };
+  const steps = flagsDisconnection(facts, actionsOf(units));
+  return { had: steps.length > 0, areRestored: await run.restoreAll(steps) };
+}
+
+/** The file of the kubelet's unit to which the flags were added; undefined if they were not. */
+export function flagsFileOf(node: NodeContext, record: InstallationRecord): string | undefined {
+  return flagsFiles({ connected: connectedFiles(node, record), files: createNodeFiles(node.root) })[0]?.path;
 }
 
 /** The paths that `connect` has changed: all except the programs and the names in /usr/local. */
@@ -95,5 +114,10 @@ function originalText({ disk }: NodeContext, { original, saved }: Entry): string
 }
 
 function actionsOf(units: Units): KubeletActions {
-  return { restartDaemon: units.restartIfActive, reloadUnits: units.reload };
+  return {
+    restartDaemon: units.restartIfActive,
+    async reloadUnits() {
+      if (!(await units.reload())) throw new InstallError("connect", "systemd does not read the kubelet's unit again");
+    },
+  };
 }

@@ -1,17 +1,18 @@
 /**
- * The steps that restore what `connect` has changed, in the reverse order: the flags, the configuration, then the plugins. What a
+ * The steps that restore what `connect` has changed, in the reverse order: the flags, then the configuration, then the plugins. What a
  * kubelet still names stays, in a form with which it starts. Changes nothing itself.
  */
 import { basename, dirname } from "node:path";
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import { isConfigName } from "@ocir-broker/node/credential-provider-files";
+import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
 import { type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { Content, RestoreStep, Step } from "../step.ts";
 import { DEFAULT_PATHS, PLUGIN_FOLDER } from "./connect-facts.ts";
 import { type KubeletActions, reloadStep, restartStep } from "./connect-steps.ts";
-import { type KubeletNames, withTexts } from "./kubelet-names.ts";
+import type { KubeletNames } from "./kubelet-names.ts";
 
 /** A path that `connect` has changed. */
 export interface ConnectedFile {
@@ -22,7 +23,7 @@ export interface ConnectedFile {
 
 export interface DisconnectFacts {
   readonly connected: readonly ConnectedFile[];
-  /** Undefined if it is uncertain what a kubelet names: then all of it stays. */
+  /** After the flags are restored. Undefined if it is uncertain what a kubelet names: then all of it stays. */
   readonly names: KubeletNames | undefined;
   readonly files: NodeFiles;
 }
@@ -38,12 +39,18 @@ const SERVICE_ACCOUNTS_MINOR = 34;
 
 const FLAGS_VARIABLE = "KUBELET_EXTRA_ARGS=";
 
-/** Only the flags of the kubelet's unit. */
+/** The files of the kubelet's unit to which the flags were added. */
+export function flagsFiles({ connected, files }: Pick<DisconnectFacts, "connected" | "files">): ConnectedFile[] {
+  return connected.filter((file) => kindOf(file, files) === "flags");
+}
+
+/** First, because what the kubelet names afterwards decides about the rest. */
 export function flagsDisconnection(facts: Pick<DisconnectFacts, "connected" | "files">, actions: KubeletActions) {
-  const flags = facts.connected.filter((file) => kindOf(file, facts.files) === "flags");
+  const flags = flagsFiles(facts);
   return flags.length === 0 ? [] : [...flags.map((file) => restoreStep("kubelet-flags", file)), reloadStep(actions)];
 }
 
+/** The rest, after the flags. */
 export function disconnection(facts: DisconnectFacts, actions: KubeletActions): Disconnection {
   const { files } = facts;
   const of = (kind: Kind) => facts.connected.filter((file) => kindOf(file, files) === kind);
@@ -63,7 +70,6 @@ export function disconnection(facts: DisconnectFacts, actions: KubeletActions): 
   return {
     needsPlugin,
     steps: [
-      ...flagsDisconnection(facts, actions),
       ...configs.map((file) => restoreStep("kubelet-configuration", file, file.instead)),
       ...brokerConfig.map((file) => restoreStep("broker-configuration", file)),
       ...(brokerConfig.length === 0 ? [] : [restartStep(actions)]),
@@ -80,10 +86,24 @@ const STILL_NAMED = "a kubelet still names it, and starts with it. Once no kubel
 
 type Kind = "flags" | "configuration" | "broker" | "plugin";
 
-function kindOf({ path }: ConnectedFile, files: NodeFiles): Kind {
+function kindOf({ path, original = "" }: ConnectedFile, files: NodeFiles): Kind {
   if (isOurPlugin(basename(path))) return "plugin";
   if (path === DEFAULT_CONFIG_PATH) return "broker";
-  return textOf(files.readText(path))?.includes(FLAGS_VARIABLE) === true ? "flags" : "configuration";
+  const texts = [original, textOf(files.readText(path)) ?? ""];
+  return path === OWN_DROP_IN || texts.some((text) => text.includes(FLAGS_VARIABLE)) ? "flags" : "configuration";
+}
+
+/** The same files, some of them with another text; undefined: no file. */
+function withTexts(files: NodeFiles, texts: ReadonlyMap<string, string | undefined>): NodeFiles {
+  return {
+    ...files,
+    readText(path) {
+      const resolved = files.resolve(path);
+      if (!texts.has(resolved)) return files.readText(path);
+      const value = texts.get(resolved);
+      return value === undefined ? { failure: "ENOENT" } : { value };
+    },
+  };
 }
 
 function restoreStep(name: string, { path, original }: ConnectedFile, instead?: RestoreStep["instead"]): RestoreStep {
