@@ -1,4 +1,5 @@
 /** The DaemonSet's image with real tools: published, or loaded onto nodes, as in cloud-init/daemonset/README.md. */
+import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -60,8 +61,9 @@ async function makeRelease(folder: string): Promise<void> {
   for (const name of ["enter-node", "daemonset.mjs"]) copyFileSync(join(CHECKOUT, "dist", name), join(programs, name));
   writeFileSync(join(programs, "node"), "");
   const contents = TARGETS.map((target) => {
-    const archive = join(work, `archive-${target.debArchitecture}`);
-    writeFileSync(archive, `archive for ${target.debArchitecture}\n`);
+    const archive = join(work, `archive-${target.debArchitecture}.tar.gz`);
+    writeFileSync(join(work, target.debArchitecture), `for ${target.debArchitecture}\n`);
+    execFileSync("tar", ["-czf", archive, "-C", work, target.debArchitecture]);
     return { target, archive, programs };
   });
   const { manifest } = await makeDaemonSetImage(release, contents, { work, output: folder });

@@ -18,7 +18,7 @@ const QUICK_SECONDS = 20;
 const RELOAD_MS = 60_000;
 const RESTART_MS = 120_000;
 
-export interface Failure {
+interface Failure {
   readonly ok: false;
   /** For people, one line. */
   readonly reason: string;

@@ -5,7 +5,7 @@ import type { RestartPlan, RestartResult } from "./kubelet-restart.ts";
 import type { NodeProgram } from "./node-program.ts";
 import type { NodeState } from "./node-state.ts";
 
-export type WorkResult =
+type WorkResult =
   /** Only `installed` and `removed` are complete; a person must act on the others. */
   { readonly kind: "is"; readonly state: NodeState } | Exclude<RestartResult, { kind: "restarted" }>;
 

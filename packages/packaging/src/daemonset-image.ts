@@ -1,24 +1,24 @@
 /**
- * The DaemonSet's image for all architectures: the release's archive, its installer, the program that runs the installer on one node
- * at a time, and the Node for that program. It has no base image, so there is nothing else to patch.
+ * The DaemonSet's image for all architectures: the release's archive, unpacked, the program that runs its installer on one node at a
+ * time, and the Node for that program. It has no base image, so there is nothing else to patch.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type InstalledFile, writeTree } from "./contents/installed-tree.ts";
+import { writeTree } from "./contents/installed-tree.ts";
+import { finished } from "./finished.ts";
 import { type Descriptor, finishLayout, type Platform, putImage, putIndex } from "./formats/oci-layout.ts";
 import { makeTar } from "./formats/tar.ts";
-import { sha256Of } from "./publishing/sums.ts";
 import { CHECKOUT, type Release } from "./release.ts";
 import type { Target } from "./target.ts";
 
-const SCRIPTS = join(CHECKOUT, "cloud-init");
-const MANIFEST = join(SCRIPTS, "daemonset/daemonset.yaml");
+const SCRIPTS = join(CHECKOUT, "cloud-init/daemonset");
+const MANIFEST = join(SCRIPTS, "daemonset.yaml");
 /** The image in the checkout's manifest. */
 const IMAGE_WITHOUT_DIGEST = /^( *image: registry\.invalid\/ocir-broker-daemonset):\S+$/m;
 
 export interface ImageContent {
   readonly target: Target;
-  /** Path of the .tar.gz. */
+  /** Path of the .tar.gz, which has one folder. */
   readonly archive: string;
   /** Folder that has `enter-node`, the executable's `node` and `daemonset.mjs` for this target. */
   readonly programs: string;
@@ -58,18 +58,14 @@ async function makeOne(
   layout: string,
   work: string,
 ): Promise<Descriptor & { platform: Platform }> {
-  const name = `ocir-broker-${release.version}-linux-${target.debArchitecture}.tar.gz`;
-  const script = (path: string, from: string): InstalledFile => ({ path, mode: 0o755, from: join(SCRIPTS, from) });
   const root = join(work, target.debArchitecture);
   writeTree(root, [
     { path: "/enter-node", mode: 0o755, from: join(programs, "enter-node") },
     { path: "/ocir-broker/node", mode: 0o755, from: join(programs, "node") },
     { path: "/ocir-broker/daemonset.mjs", mode: 0o644, from: join(programs, "daemonset.mjs") },
-    script("/ocir-broker/daemonset.sh", "daemonset/daemonset.sh"),
-    script("/ocir-broker/ocir-broker-node.sh", "ocir-broker-node.sh"),
-    { path: `/ocir-broker/${name}`, mode: 0o644, from: archive },
-    { path: "/ocir-broker/SHA256SUMS", mode: 0o644, from: { text: `${sha256Of(archive)}  ${name}\n` } },
+    { path: "/ocir-broker/daemonset.sh", mode: 0o755, from: join(SCRIPTS, "daemonset.sh") },
   ]);
+  await finished("tar", ["-xzf", archive, "-C", join(root, "ocir-broker"), "--no-same-owner"]);
   // Mount points of the manifest's volumes, in case a runtime does not create them.
   for (const folder of ["status", "proc", "dev", "sys", "var/run/secrets/kubernetes.io/serviceaccount"]) {
     mkdirSync(join(root, folder), { recursive: true });
