@@ -60,6 +60,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       image: { repository: "icn.ocir.io/acme/ocir-broker-daemonset", digest: DIGEST, pullPolicy: "Always" },
       lease: { seconds: 300 },
       kubelet: { restart: "whenIdle" },
+      mode: "remove",
       nodeAffinity: [{ key: "pool", operator: "NotIn", values: ["batch"] }],
       tolerations: [{ key: "gpu", operator: "Exists" }],
       serviceAccountTokens: { audiences: [AUDIENCE], setUpNodes: true },
@@ -92,6 +93,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       '"terminationGracePeriodSeconds":240',
       '"name":"OCIR_BROKER_LEASE_SECONDS","value":"300"',
       '"name":"OCIR_BROKER_KUBELET_RESTART","value":"whenIdle"',
+      '"name":"OCIR_BROKER_MODE","value":"remove"',
       `"name":"OCIR_BROKER_SERVICE_ACCOUNTS","value":"${AUDIENCE}"`,
       JSON.stringify(values.nodeAffinity[0]),
       `"tolerations":${JSON.stringify(values.tolerations)}`,
@@ -108,6 +110,14 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     expect(kinds.filter((kind) => kind.startsWith("ValidatingAdmission"))).toEqual([]);
     const notes = helm("install", "ocir-broker", CHART, "--dry-run=client", ...off).stdout;
     expect(notes).toContain("WARNING: admissionPolicy.enabled is false");
+  });
+
+  it("names the setting with which kubelets use it, and how to remove it from the nodes", () => {
+    const notes = (...values: string[]) =>
+      helm("install", "ocir-broker", CHART, "--dry-run=client", ...values.flatMap((value) => ["--set", value])).stdout;
+    expect(notes()).toContain("--set kubelet.restart=whenIdle");
+    expect(notes("kubelet.restart=whenIdle")).not.toContain("--set kubelet.restart");
+    expect(notes("mode=remove")).toContain("helm uninstall ocir-broker -n default\n");
   });
 
   it("is packed for a release with its digest, and the same bytes each time", async () => {
@@ -129,6 +139,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
 
   it.each([
     ["kubelet.restart=now", "/kubelet/restart"],
+    ["mode=uninstall", "/mode"],
     ["lease.seconds=29", "/lease/seconds"],
     ["image.digest=latest", "/image/digest"],
     ["kubelet.reboot=never", "reboot"],
