@@ -61,7 +61,10 @@ async function rollBack(node: NodeContext, run: Run, units: Units): Promise<read
   }
   await units.reload();
   const isDaemons = (path: string): boolean => path.startsWith("/usr/") || path === BROKER_CONFIG;
-  if (!pending.isFirst && paths.some(isDaemons)) await units.restartIfActive();
+  if (!pending.isFirst && paths.some(isDaemons) && (await units.isWanted())) {
+    const reason = await units.bringUp({ isChanged: true });
+    if (reason !== undefined) node.say(reason);
+  }
   return paths;
 }
 

@@ -1,0 +1,55 @@
+/** An upgrade whose daemon does not start, crashes or does not answer goes back to the previous version and its units. */
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { expect, it } from "vitest";
+import { describeUnless } from "./describe-unless.ts";
+import type { Archives } from "./install/archives.ts";
+import { givenNode } from "./install/given-node.ts";
+import { installAndConnect } from "./install/node-program.ts";
+import { snapshotOf } from "./install/node-snapshot.ts";
+import { type OkeNode, PLUGIN } from "./install/oke-node.ts";
+import { canBootSystemd } from "./systemd-root/index.ts";
+
+const UNIT = "usr/lib/systemd/system/ocir-broker.service";
+const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/acme/web:1" });
+const NEW_SUM = `sum=$(sha256sum ${UNIT}) && sed -i "\\| ${UNIT}$|s|.*|$sum|" SHA256SUMS`;
+
+describeUnless(canBootSystemd(), "an upgrade", () => {
+  let node: OkeNode;
+  let archives: Archives;
+  givenNode((booted, made) => {
+    node = booted;
+    archives = made;
+  });
+
+  it.each([
+    ["has an unknown user (217)", "User=no-such-user", /^ocir-broker: service: .*ExecMainStatus=217/m],
+    ["has a missing mount (226)", "BindPaths=/no-such-folder:/mnt", /^ocir-broker: service: .*ExecMainStatus=226/m],
+    ["ends at once", "Type=notify\nExecStart=\nExecStart=/bin/false", /^ocir-broker: service: .*ExecMainStatus=1/m],
+    [
+      "crashes after its start",
+      "Type=exec\nExecStart=\nExecStart=/bin/sh -c 'sleep 1; exit 3'",
+      /^ocir-broker: plugin: the plugin was asked, and ended with /m,
+    ],
+    [
+      "does not answer",
+      "Type=exec\nExecStart=\nExecStart=/bin/sleep 3600",
+      /^ocir-broker: plugin: the plugin was asked, and ended with /m,
+    ],
+  ])("goes back to the previous version, with the reason, when the service %s", async (_what, lines, reason) => {
+    const installed = await installAndConnect(node, archives.good);
+    expect(installed.exitCode, installed.stderr).toBe(0);
+    const before = await snapshotOf(node);
+    const folder = await node.unpack(archives.older);
+    const service = `[Unit]\nRequires=ocir-broker.socket\n[Service]\nType=notify\nSockets=ocir-broker.socket
+ExecStart=/usr/local/libexec/ocir-broker-launch /usr/local/bin/ocir-broker serve\nRestart=always\nRestartSec=100ms\n${lines}
+[Install]\nWantedBy=kubelet.service\nAlso=ocir-broker.socket\n`;
+    node.root.write(`${folder}/${UNIT}`, service);
+    await node.root.run("sh", ["-c", `cd ${folder} && ${NEW_SUM}`]);
+    const upgrade = await node.root.exec(`${folder}/install.sh`, [], { timeoutMs: 120_000 });
+    expect([upgrade.exitCode, upgrade.stderr]).toEqual([1, expect.stringMatching(reason)]);
+    expect(upgrade.stderr).toContain("the previous version is restored");
+    expect(await snapshotOf(node)).toBe(before);
+    const { auth } = JSON.parse(await node.root.run(PLUGIN, [], { input: REQUEST }));
+    expect(Object.keys(auth)).not.toEqual([]);
+  });
+});
