@@ -177,7 +177,7 @@ export function codeOf(error: unknown): string {
   return String((error as NodeJS.ErrnoException).code ?? "");
 }
 
-export function sha256Of(path: string): string {
+function sha256Of(path: string): string {
   const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
   try {
     const hash = createHash("sha256");

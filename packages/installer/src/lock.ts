@@ -8,7 +8,7 @@ import fs from "node:fs";
 import { codeOf } from "./disk.ts";
 import { InstallError } from "./install-error.ts";
 
-export const LOCK = "/run/ocir-broker-install.lock";
+const LOCK = "/run/ocir-broker-install.lock";
 
 const WAIT_SECONDS = 300;
 const TIMED_OUT = 75;

@@ -7,7 +7,7 @@ import { parseJson } from "@ocir-broker/foundation/parse-json";
 import type { Disk, PathState } from "./disk.ts";
 import { InstallError } from "./install-error.ts";
 
-export const STATE_FOLDER = "/var/lib/ocir-broker";
+const STATE_FOLDER = "/var/lib/ocir-broker";
 export const RECORD = `${STATE_FOLDER}/installation.json`;
 const REPLACED = `${STATE_FOLDER}/replaced`;
 
@@ -51,7 +51,7 @@ export interface InstallationRecord {
   readonly untidy?: readonly string[];
 }
 
-export const NO_RECORD: InstallationRecord = { files: {}, folders: [] };
+const NO_RECORD: InstallationRecord = { files: {}, folders: [] };
 
 /** @throws {InstallError} `record` if it cannot be understood. */
 export function readRecord(disk: Disk): InstallationRecord {

@@ -13,7 +13,7 @@ export type Content =
   | { readonly kind: "copy"; readonly from: string; readonly sha256: string; readonly mode: number };
 
 /** For people, one line each, without a full stop. */
-export interface Description {
+interface Description {
   readonly changes: string;
   readonly check: string;
   readonly undo: string;

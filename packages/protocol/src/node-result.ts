@@ -20,7 +20,7 @@ export interface NodeResult {
 }
 
 /** `undone`: changed by this run, and then rolled back. `planned`: --dry-run. */
-export type StepState = "done" | "unchanged" | "failed" | "undone" | "planned";
+type StepState = "done" | "unchanged" | "failed" | "undone" | "planned";
 
 export interface KubeletFiles {
   readonly config: string;

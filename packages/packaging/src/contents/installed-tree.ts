@@ -23,7 +23,7 @@ export interface InstalledFile {
 }
 
 export const FILES = join(import.meta.dirname, "../../files");
-export const LIBEXEC = "/usr/libexec/ocir-broker";
+const LIBEXEC = "/usr/libexec/ocir-broker";
 export const DOCUMENTATION = "/usr/share/doc/ocir-broker";
 
 /** The path on all distributions except Debian. */
