@@ -1,0 +1,117 @@
+/** The kubelet's flags as a recorded change: applied by a run, shown, and restored first. */
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
+import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
+import type { RunProgram } from "@ocir-broker/node/program-run";
+import { createNodeTree } from "@ocir-broker/node/test/node-tree";
+import { printed } from "@ocir-broker/node/test/program-double";
+import { expect, it } from "vitest";
+import { createDisk } from "../disk.ts";
+import { InstallError } from "../install-error.ts";
+import type { NodeContext } from "../node-context.ts";
+import { createRun } from "../run.ts";
+import { createUnits } from "../units.ts";
+import { connection, disconnectionOf, flagsFileOf, restoreFlags } from "./connection.ts";
+
+const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
+const DEFAULTS = "/etc/default/kubelet";
+const UNIT = `# /usr/lib/systemd/system/kubelet.service
+[Service]
+EnvironmentFile=-${DEFAULTS}
+ExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS
+`;
+const CONNECT = { kubeletFlags: true, kubeletVersion: "1.34" };
+
+function createNode() {
+  const tree = createNodeTree();
+  const files = createNodeFiles(tree.root);
+  tree.write("/usr/lib/systemd/system/kubelet.service", UNIT);
+  tree.write("/run/systemd/system/.none", "");
+  const read = (path: string) => textOf(files.readText(path));
+  const systemd = { reads: true, reloads: 0 };
+  const runProgram: RunProgram = async ({ args }) => {
+    const dropIn = read(OWN_DROP_IN);
+    if (args[0] === "cat") return printed(dropIn === undefined ? UNIT : `${UNIT}\n# ${OWN_DROP_IN}\n${dropIn}`);
+    if (args[0] !== "daemon-reload") return printed("", { exitCode: 1 });
+    systemd.reloads += 1;
+    return printed("", { exitCode: systemd.reads ? 0 : 1 });
+  };
+  const node: NodeContext = {
+    root: tree.root,
+    disk: createDisk(tree.root),
+    clock: createSystemClock(),
+    runProgram,
+    version: "1.2.3",
+    metadataUrl: undefined,
+    say: () => {},
+  };
+  const units = createUnits(node);
+  const newRun = () => createRun({ disk: node.disk, say: node.say });
+  return {
+    ...tree,
+    systemd,
+    read,
+    record: () => newRun().record(),
+    flagsFile: () => flagsFileOf(node, newRun().record()),
+    async connect() {
+      const run = newRun();
+      try {
+        await run.apply((await connection(node, units, run.record(), CONNECT)).steps);
+        run.commit("1.2.3");
+      } finally {
+        run.rollBack();
+      }
+    },
+    async disconnect() {
+      const run = newRun();
+      const flags = await restoreFlags(node, run, units);
+      const { steps } = await disconnectionOf(node, units, run.record(), flags);
+      const isRestored = await run.restoreAll(steps);
+      run.finishRestoring({ isRemoved: false });
+      return { ...flags, isRestored, left: run.left().map(({ path }) => path) };
+    },
+  };
+}
+
+it.each([
+  ["a new file", undefined, OWN_DROP_IN],
+  ["a file that sets other arguments", "KUBELET_EXTRA_ARGS=--v=2\n", DEFAULTS],
+])("adds the flags to %s, names it, and restores it", async (_, before, file) => {
+  const node = createNode();
+  if (before !== undefined) node.write(DEFAULTS, before);
+  await node.connect();
+  expect(node.read(file)).toContain(`--image-credential-provider-config=${CONFIG}`);
+  expect([node.flagsFile(), node.systemd.reloads]).toEqual([file, 1]);
+  await node.connect();
+  expect(node.systemd.reloads).toBe(1);
+  expect(await node.disconnect()).toMatchObject({ had: true, areRestored: true, isRestored: true, left: [] });
+  expect([node.read(file), node.read(CONFIG), node.flagsFile()]).toEqual([before, undefined, undefined]);
+  expect([node.systemd.reloads, node.record().files]).toEqual([2, {}]);
+});
+
+it("changes nothing when systemd does not read the kubelet's unit again", async () => {
+  const node = createNode();
+  node.systemd.reads = false;
+  await expect(node.connect()).rejects.toThrow(InstallError);
+  expect([node.read(OWN_DROP_IN), node.read(CONFIG)]).toEqual([undefined, undefined]);
+});
+
+it("leaves the configuration when systemd may still start the kubelet with the flags", async () => {
+  const node = createNode();
+  await node.connect();
+  node.systemd.reads = false;
+  expect(await node.disconnect()).toMatchObject({ areRestored: false, left: [CONFIG] });
+  expect(node.read(CONFIG)).toContain("credential-provider-oke");
+  node.systemd.reads = true;
+  await node.disconnect();
+  expect([node.read(OWN_DROP_IN), node.read(CONFIG)]).toEqual([undefined, undefined]);
+});
+
+it("leaves flags and configuration when somebody else has changed the file with the flags", async () => {
+  const node = createNode();
+  await node.connect();
+  const theirs = `${node.read(OWN_DROP_IN)}Nice=1\n`;
+  node.write(OWN_DROP_IN, theirs);
+  expect((await node.disconnect()).left).toEqual([OWN_DROP_IN, CONFIG]);
+  expect([node.read(OWN_DROP_IN), node.read(CONFIG)]).toEqual([theirs, expect.stringContaining("providers")]);
+});
