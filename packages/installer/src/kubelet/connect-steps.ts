@@ -36,7 +36,7 @@ export function connectSteps(facts: ConnectFacts, actions: KubeletActions): Step
       undo: "the file as it was before",
     },
   };
-  return [...pluginSteps(facts), ...withBrokerConfig(facts, configuration, actions), ...flagsSteps(facts, actions)];
+  return [...pluginSteps(facts), ...withBrokerConfig(facts, configuration, actions), ...flagsSteps(facts)];
 }
 
 function mergedConfig({ target, existing, kubeletMinor, options }: ConnectFacts): string {
@@ -133,8 +133,11 @@ export function restartStep({ restartDaemon }: KubeletActions): ActionStep {
   };
 }
 
-/** Last: from here on a kubelet's start uses what the steps before have made. */
-function flagsSteps({ flags, target }: ConnectFacts, actions: KubeletActions): Step[] {
+/**
+ * Last: from here on a kubelet's start uses what the steps before have made. systemd reads a drop-in file only when it is told to, as
+ * before a restart of the kubelet, so a run that is rolled back leaves no flags there.
+ */
+function flagsSteps({ flags, target }: ConnectFacts): FileStep[] {
   if (flags === undefined) return [];
   return [
     {
@@ -148,7 +151,6 @@ function flagsSteps({ flags, target }: ConnectFacts, actions: KubeletActions): S
         undo: "the file as it was before",
       },
     },
-    reloadStep(actions),
   ];
 }
 
