@@ -226,6 +226,15 @@ describe("a rollout", () => {
     expect(labelOf("a")).toBe("installed");
   });
 
+  it("does not show a node as installed while it is switched off", async () => {
+    const pod = startPod("a", { isInstalled: true, isDisabled: true });
+    await says(pod, "skipped: ocir-broker is switched off on this node");
+    expect([labelOf("a"), pod.isReady]).toEqual([undefined, true]);
+    pod.isDisabled = false;
+    await pod.ended;
+    expect(labelOf("a")).toBe("installed");
+  });
+
   it.each<[string, PodSetup]>([
     ["while it installs", {}],
     ["before a pod that has nothing to install", { isInstalled: true }],

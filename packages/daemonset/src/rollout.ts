@@ -77,32 +77,24 @@ class Rollout {
 
   /** @returns whether the rollout on this node is complete. */
   async #advance(): Promise<boolean> {
-    const state = await this.#options.work.look();
+    const { work, program, cluster } = this.#options;
+    if (work.heedsOffSwitch && program.isDisabled()) return this.#skip(DISABLED);
+    const state = await work.look();
     // A pod may have been killed before it could show it, or a pod of another version has failed meanwhile and holds the Lease.
     if (state !== undefined) return this.#show(state);
-    const reason = await this.#exclusion();
-    if (reason !== undefined) {
-      await this.#skip(reason);
-      return false;
-    }
+    const node = await cluster.readNode();
+    if (isCordoned(node) && !isCordonedByUs(node)) return this.#skip(CORDONED);
     return (await this.#mayWork()) && this.#work();
   }
 
-  async #exclusion(): Promise<string | undefined> {
-    const { cluster, program, work } = this.#options;
-    const node = await cluster.readNode();
-    if (work.heedsOffSwitch && program.isDisabled()) return DISABLED;
-    return isCordoned(node) && !isCordonedByUs(node) ? CORDONED : undefined;
-  }
-
   /** An administrator has excluded the node. A failed node then releases the Lease too, so that the rollout continues. */
-  async #skip(reason: string): Promise<void> {
+  async #skip(reason: string): Promise<false> {
     this.#tell(`skipped: ${reason}`);
     this.#options.setReady(true);
-    if (!this.#mayHoldLease) return;
-    await this.#options.lease.release();
+    if (this.#mayHoldLease) await this.#options.lease.release();
     this.#mayHoldLease = false;
     this.#retryAt = undefined;
+    return false;
   }
 
   /** Takes the Lease. A failed node keeps it until its next try is due, and after its pod is deleted. */
