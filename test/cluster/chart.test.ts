@@ -33,7 +33,13 @@ const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicie
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/ocir-broker`;
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const PROVIDER_CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
-const INSTALLED = "/usr/libexec/ocir-broker/daemonset-installed";
+const OWN_FILES = [
+  "/usr/libexec/ocir-broker",
+  "/var/lib/ocir-broker",
+  "/usr/local/bin/credential-provider-oke",
+  "/etc/systemd/system/kubelet.service.d/90-ocir-broker.conf",
+  PROVIDER_CONFIG,
+];
 const INSTALL_METRICS = "/run/ocir-broker-metrics/ocir_broker_install.prom";
 const LIMIT_MS = 180_000;
 
@@ -106,15 +112,19 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
   const logs = async () =>
     (await node.root.exec("sh", ["-c", `cat /var/log/pods/${NAMESPACE}_*/*/*.log | tail -n 60`])).stdout;
 
+  const untilInstalled = () => untilState("installed");
+
+  const lastLog = () => node.root.run("sh", ["-c", `cat "$(ls -t /var/log/pods/${NAMESPACE}_*/*/*.log | head -n 1)"`]);
+
   /** The pod is ready, the node has the label, and the Lease is free. A pod is also ready for a moment while its kubelet restarts. */
-  async function untilInstalled(): Promise<void> {
+  async function untilState(state: string | undefined): Promise<void> {
     const isSo = async () => {
       const { metadata, status } = await get<V1DaemonSet>(DAEMONSET);
       const isSeen = status?.observedGeneration === metadata?.generation;
       const isReady = isSeen && status?.updatedNumberScheduled === 1 && status.numberReady === 1;
-      return isReady && (await stateOfNode()) === "installed" && (await holder()) === undefined;
+      return isReady && (await stateOfNode()) === state && (await holder()) === undefined;
     };
-    await until("the node is installed", isSo, LIMIT_MS).catch(async (error) =>
+    await until(`the node is ${state ?? "free of it"}`, isSo, LIMIT_MS).catch(async (error) =>
       expect.fail(`${error}\n${JSON.stringify([await get(NODE), await get(PODS)])}\n${await logs()}`),
     );
   }
@@ -131,14 +141,17 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     await node.api.createPod("private", `${REGISTRY_HOST}/acme/private:1`);
     await pods.untilFailed("private");
     const startedAtMs = performance.now();
-    await helm("install", chart, "--create-namespace", ...image, "--set", "kubelet.restart=whenIdle");
+    await helm("install", chart, "--create-namespace", ...image);
+    await until("the kubelet lacks its flags", async () => (await stateOfNode()) === "needs-flags", LIMIT_MS);
+    expect((await get<V1DaemonSet>(DAEMONSET)).status?.numberReady).toBe(0);
+    await upgrade("kubelet.restart=whenIdle");
     await untilInstalled();
     await pods.untilRunning(["private"]);
     console.info(`from helm install to the private pod: ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
     const { metadata, spec } = await get<V1Node>(NODE);
     expect(metadata).toMatchObject({
       labels: { "ocir-broker/state": "installed" },
-      annotations: { "ocir-broker/kubelet": "ready", "ocir-broker/version": VERSION },
+      annotations: { "ocir-broker/version": VERSION },
     });
     expect(spec?.unschedulable).toBeUndefined();
   });
@@ -193,7 +206,8 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
 
   it("reports a failed upgrade on the Node, which pulls as before", async () => {
     node.root.write(BROKER_CONFIG, "log: {level: loud}\n");
-    await upgrade("kubelet.restart=never");
+    const serviceAccounts = "serviceAccountTokens.setUpNodes=true,serviceAccountTokens.audiences={ocir}";
+    await upgrade(`kubelet.restart=never,${serviceAccounts}`);
     await untilFailed(/^the configuration has errors: .*log\.level.*Fix the reason, then delete the pod/s);
     expect([await holder(), (await get<V1DaemonSet>(DAEMONSET)).status?.numberReady]).toEqual([NODE_NAME, 0]);
     await node.api.createPod("during", `${REGISTRY_HOST}/acme/during:1`);
@@ -225,7 +239,6 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     const broken = "/etc/systemd/system/kubelet.service.d/broken.conf";
     node.root.write(broken, "[Service]\nExecStartPre=/bin/false\n");
     await node.root.run("touch", [PROVIDER_CONFIG]);
-    await node.root.run("rm", [INSTALLED]);
     await upgrade("lease.seconds=60");
     await untilFailed(/^the node was not Ready 20 s after the restart of its kubelet; it stays cordoned: journalctl/);
     expect((await get<V1Node>(NODE)).spec?.unschedulable).toBe(true);
@@ -246,7 +259,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
       name: "OCIR_BROKER_LEASE_SECONDS",
       value: "900",
     });
-    expect(await logs()).toContain("by an earlier pod");
+    expect(await lastLog()).not.toContain("holds the Lease");
     expect(await pods.containers()).toEqual(before);
   });
 
@@ -257,5 +270,21 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     await until("its pod is gone", isGone, LIMIT_MS);
     await node.api.createPod("another", `${REGISTRY_HOST}/acme/another:1`);
     await pods.untilRunning(["another"]);
+  });
+
+  it("removes everything from the node with mode=remove, and disturbs no pod", async () => {
+    const before = await pods.containers();
+    await helm("install", chart, ...image, "--set", "mode=remove,kubelet.restart=whenIdle");
+    await untilState(undefined);
+    const { metadata, spec } = await get<V1Node>(NODE);
+    const names = Object.keys({ ...metadata?.labels, ...metadata?.annotations });
+    expect([names.filter((name) => name.startsWith("ocir-broker/")), spec?.unschedulable]).toEqual([[], undefined]);
+    expect((await node.root.exec("ls", ["-d", ...OWN_FILES])).stdout).toBe("");
+    const pid = await node.root.property("kubelet", "MainPID");
+    expect(await node.root.run("cat", [`/proc/${pid}/cmdline`])).not.toContain("image-credential-provider");
+    expect(await pods.containers()).toEqual(before);
+    await helm("uninstall", "--wait");
+    await node.api.createPod("after", `${REGISTRY_HOST}/acme/after:1`);
+    await pods.untilFailed("after");
   });
 });

@@ -19,18 +19,18 @@ const OUR_FLAGS = [
   "--image-credential-provider-bin-dir=/usr/local/bin",
 ];
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
-const INSTALLED = "node-a: installed: version";
+const BEGINS = "node-a: holds the Lease: install version";
 /** Milliseconds after a line of the log. */
 const KILL_POINTS: readonly [line: string, afterMs: number][] = [
-  ["holds the Lease: installs version", 0],
-  ["stage: install_files", 0],
-  ["stage: install ocir", 300],
-  ["stage: install ocir", 900],
-  ["stage: start_units", 0],
-  ["stage: ask_plugin", 0],
-  ["stage: connect", 0],
-  ["stage: connect", 200],
-  [INSTALLED, 0],
+  [BEGINS, 0],
+  [BEGINS, 300],
+  [BEGINS, 900],
+  ["ocir-broker: programs: ", 0],
+  ["ocir-broker: system: ", 0],
+  ["ocir-broker: daemon: ", 0],
+  ["ocir-broker: plugin: ", 0],
+  ["ocir-broker: kubelet-configuration: ", 0],
+  ["is installed", 0],
 ];
 
 describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undefined), "cloud-init/daemonset", () => {
@@ -45,24 +45,33 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
 
   beforeEach(() => cluster.renew());
 
+  /** The Node shows the state, and the Lease is free. */
+  async function untilState(state: string): Promise<void> {
+    await cluster.said(`node-a: ${state}: version`);
+    await cluster.turnIsOver();
+    expect(cluster.api.nodes.get("node-a").metadata.labels).toMatchObject({ "ocir-broker/state": state });
+  }
+
   async function expectInstalled(): Promise<void> {
     expect(await oke.errorsOf(OUR_FLAGS)).toEqual([]);
     expect(await oke.root.run("systemctl", ["is-active", "ocir-broker.service"])).toBe("active");
   }
 
-  it("installs without a kubelet restart, leaves only its first process, and shows its token nowhere", async () => {
+  it("installs without a kubelet restart, is ready once the kubelet has its flags, and shows its token nowhere", async () => {
     const kubelet = await cluster.kubelet();
     const pod = await cluster.start();
-    await cluster.said("stage: check_machine");
+    await cluster.said(BEGINS);
     expect(await pod.isReady()).toBe(false);
     const read = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' '\\n'";
     const processes = await oke.root.run("sh", ["-c", read]);
-    await cluster.said(INSTALLED);
-    await cluster.turnIsOver();
+    await untilState("needs-flags");
     await expectInstalled();
-    expect([await pod.isReady(), await cluster.kubelet()]).toEqual([true, kubelet]);
-    expect(cluster.lines()).toContain("ocir-broker-node: kubelet: ");
-    expect(cluster.api.nodes.get("node-a").metadata.annotations["ocir-broker/kubelet"]).toBe("needs-flags");
+    expect([await pod.isReady(), await cluster.kubelet()]).toEqual([false, kubelet]);
+    expect(cluster.lines()).toContain("node-a: kubelet: it does not use ocir-broker yet");
+    await startKubelet(oke, OUR_FLAGS.join(" "));
+    await restartKubelet(oke);
+    await untilState("installed");
+    expect(await pod.isReady()).toBe(true);
     // The program ends; enter-node continues.
     const running = () => oke.root.run("pgrep", ["-f", "daemonset\\.mjs|enter-node", "-l"]);
     await until("the program has ended", async () => !(await running()).includes("\n"));
@@ -74,7 +83,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
     expect(await pod.terminate()).toBe(0);
     cluster.api.requests.length = 0;
     const next = await cluster.start();
-    await cluster.said("by an earlier pod");
+    await until("the pod is ready", () => next.isReady());
     await until("the program has ended", async () => !(await running()).includes("\n"));
     expect([await next.isReady(), cluster.api.requests]).toEqual([
       true,
@@ -95,7 +104,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
     expect(cluster.api.lease.spec.holderIdentity).toBe("node-a");
     oke.root.write(BROKER_CONFIG, "log: {level: info}\n");
     await cluster.start();
-    await cluster.said(INSTALLED);
+    await untilState("needs-flags");
     await expectInstalled();
   });
 
@@ -105,12 +114,12 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
       oke.root.write("/usr/sbin/systemctl", hang, 0o755);
       try {
         await cluster.start();
-        await cluster.said("the installation took longer than");
+        await cluster.said("ocir-broker node install took longer than");
         await oke.root.run("flock", ["-n", "/run/ocir-broker-install.lock", "true"]);
       } finally {
         await oke.root.run("rm", ["/usr/sbin/systemctl"]);
       }
-      await cluster.said(INSTALLED);
+      await untilState("needs-flags");
       await expectInstalled();
     });
 
@@ -129,8 +138,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
 
       cluster.forgetLines();
       await cluster.start();
-      await cluster.said(INSTALLED);
-      await cluster.turnIsOver();
+      await untilState("needs-restart");
       expect(await kubeletReport(oke, ({ ours }) => ours > 2)).toMatchObject({ none: 0, failures: [] });
       await expectInstalled();
     });
