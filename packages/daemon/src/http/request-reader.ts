@@ -23,18 +23,15 @@ export type ReadResult =
 /** The shim sends four headers. */
 export const MAX_HEAD_BYTES = 8 * 1_024;
 
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
-
-/** A line must not contain control characters other than a tab. */
-const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/;
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 /** Only a path as the target: no proxy and no other host is meant. */
 const REQUEST_LINE = new RegExp(`^(${TOKEN}) (/[!-~]*) HTTP/1\\.([01])$`);
-/** A folded line, and a name with a space before its colon, do not match. */
-const HEADER = new RegExp(`^(${TOKEN}):`);
+/** A folded line, a name with a space before its colon, and a control character other than a tab do not match. */
+const HEADER = new RegExp(`^(${TOKEN}):([\\t\\x20-\\x7e\\x80-\\xff]*)$`);
 const LENGTH = /^[ \t]*([0-9]+)[ \t]*$/;
 const CONTINUE = /^[ \t]*100-continue[ \t]*$/i;
+
+const NO_BYTES = Buffer.alloc(0);
 
 const INCOMPLETE: ReadResult = { state: "incomplete", isContinueDue: false };
 
@@ -43,11 +40,12 @@ export class RequestReader {
   method = "";
   isHeadRead = false;
   readonly #maxBodyBytes: number;
-  /** The head, then the body. */
-  #bytes = Buffer.allocUnsafe(MAX_HEAD_BYTES);
-  #length = 0;
-  #lineStart = 0;
-  #scanned = 0;
+  /** The start of a line whose end has not arrived. Usually the head arrives whole, and nothing is copied. */
+  #lineStart: Buffer | undefined;
+  #lineStartBytes = 0;
+  #headBytes = 0;
+  #body = NO_BYTES;
+  #bodyRead = 0;
   #target = "";
   #isVersion11 = false;
   #bodyBytes: number | undefined;
@@ -63,27 +61,36 @@ export class RequestReader {
   }
 
   #readHead(piece: Buffer): ReadResult {
-    const taken = this.#take(piece);
+    const text = piece.toString("latin1", 0, MAX_HEAD_BYTES - this.#headBytes);
+    this.#headBytes += text.length;
+    let start = 0;
     for (;;) {
-      const lineFeed = this.#bytes.subarray(0, this.#length).indexOf(LINE_FEED, this.#scanned);
+      const lineFeed = text.indexOf("\n", start);
       if (lineFeed < 0) {
-        this.#scanned = this.#length;
-        return this.#length === MAX_HEAD_BYTES ? refused("headers-too-large") : INCOMPLETE;
+        this.#keep(piece.subarray(start, text.length));
+        return this.#headBytes === MAX_HEAD_BYTES ? refused("headers-too-large") : INCOMPLETE;
       }
-      if (this.#bytes[lineFeed - 1] !== CARRIAGE_RETURN) return refused("request-malformed");
-      const line = this.#bytes.toString("latin1", this.#lineStart, lineFeed - 1);
-      this.#lineStart = this.#scanned = lineFeed + 1;
-      if (line === "" && this.method !== "") return this.#startBody(piece.subarray(taken));
+      const ended = this.#takeLineStart() + text.slice(start, lineFeed);
+      start = lineFeed + 1;
+      if (!ended.endsWith("\r")) return refused("request-malformed");
+      const line = ended.slice(0, -1);
+      if (line === "" && this.method !== "") return this.#startBody(piece.subarray(start));
       const code = this.method === "" ? this.#readRequestLine(line) : this.#readHeader(line);
       if (code !== undefined) return refused(code);
     }
   }
 
-  /** Returns how many bytes there was room for. */
-  #take(piece: Buffer): number {
-    const taken = piece.copy(this.#bytes, this.#length);
-    this.#length += taken;
-    return taken;
+  /** In one buffer: a string that grows by single bytes would take 30 times their memory. */
+  #keep(lineStart: Buffer): void {
+    this.#lineStart ??= Buffer.allocUnsafe(MAX_HEAD_BYTES);
+    this.#lineStartBytes += lineStart.copy(this.#lineStart, this.#lineStartBytes);
+  }
+
+  #takeLineStart(): string {
+    if (this.#lineStartBytes === 0) return "";
+    const text = this.#lineStart?.toString("latin1", 0, this.#lineStartBytes) ?? "";
+    this.#lineStartBytes = 0;
+    return text;
   }
 
   #readRequestLine(line: string): ReaderRefusal | undefined {
@@ -95,9 +102,8 @@ export class RequestReader {
   }
 
   #readHeader(line: string): ReaderRefusal | undefined {
-    const name = HEADER.exec(line)?.[1];
-    if (name === undefined || NOT_TEXT.test(line)) return "request-malformed";
-    const value = line.slice(name.length + 1);
+    const [, name, value = ""] = HEADER.exec(line) ?? [];
+    if (name === undefined) return "request-malformed";
     switch (name.toLowerCase()) {
       case "content-length":
         return this.#readLength(LENGTH.exec(value)?.[1]);
@@ -121,24 +127,21 @@ export class RequestReader {
     this.isHeadRead = true;
     const bodyBytes = this.#bodyBytes ?? 0;
     if (bodyBytes > this.#maxBodyBytes) return refused("body-too-large");
-    const first = this.#bytes.subarray(this.#lineStart, this.#length);
-    this.#bytes = Buffer.allocUnsafe(bodyBytes);
-    this.#length = 0;
-    const result = this.#readBody(first);
-    return result.state === "incomplete"
-      ? this.#readBody(rest)
-      : rest.length > 0
-        ? refused("request-malformed")
-        : result;
+    if (rest.length === bodyBytes) return this.#complete(rest);
+    this.#body = Buffer.allocUnsafe(bodyBytes);
+    return this.#readBody(rest);
   }
 
   #readBody(piece: Buffer): ReadResult {
-    if (this.#take(piece) < piece.length) return refused("request-malformed");
-    if (this.#length === this.#bytes.length) {
-      return { state: "complete", request: { method: this.method, target: this.#target, body: this.#bytes } };
-    }
-    const isContinueDue = this.#expectsContinue && this.#isVersion11 && this.#length === 0;
-    return { state: "incomplete", isContinueDue };
+    const taken = piece.copy(this.#body, this.#bodyRead);
+    if (taken < piece.length) return refused("request-malformed");
+    this.#bodyRead += taken;
+    if (this.#bodyRead === this.#body.length) return this.#complete(this.#body);
+    return { state: "incomplete", isContinueDue: this.#expectsContinue && this.#isVersion11 && this.#bodyRead === 0 };
+  }
+
+  #complete(body: Buffer): ReadResult {
+    return { state: "complete", request: { method: this.method, target: this.#target, body } };
   }
 }
 
