@@ -30,9 +30,7 @@ const REPOSITORY = `${COMPONENT}(?:/${COMPONENT})*`;
 const TAG = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}";
 const DIGEST = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,128}";
 
-const IMAGE = new RegExp(
-  `^(?<host>${HOST})(?::(?<port>${PORT}))?/(?<repository>${REPOSITORY})(?::${TAG})?(?:@${DIGEST})?$`,
-);
+const IMAGE = new RegExp(`^(${HOST})(?::(${PORT}))?/(${REPOSITORY})(?::${TAG})?(?:@${DIGEST})?$`);
 const REFERENCE_OF = new RegExp(`(?:@(?<digest>${DIGEST})|:(?<tag>${TAG}))$`);
 const REFERENCE_ONLY = new RegExp(`^(?:${DIGEST}|${TAG})$`);
 const REPOSITORY_ONLY = new RegExp(`^${REPOSITORY}$`);
@@ -45,7 +43,7 @@ const REPOSITORY_ONLY = new RegExp(`^${REPOSITORY}$`);
  * @throws {OcirError} only `image-invalid`, for any text
  */
 export function parseImage(image: string): ImageName {
-  const { host, port, repository } = matchImage(image);
+  const [, host, port, repository] = (image.length <= MAX_IMAGE_LENGTH && IMAGE.exec(image)) || [];
   if (host === undefined || repository === undefined || !isHost(host, port) || !isRepository(repository)) {
     throw new OcirError("image-invalid", "image", { reason: imageErrorOf(image) });
   }
@@ -67,10 +65,6 @@ export function isReference(text: string): boolean {
 /** Whether a text is a repository in distribution's grammar, which is safe in a URL's path. */
 export function isRepository(text: string): boolean {
   return text.length <= MAX_REPOSITORY_LENGTH && REPOSITORY_ONLY.test(text);
-}
-
-function matchImage(image: string): Record<string, string | undefined> {
-  return (image.length <= MAX_IMAGE_LENGTH && IMAGE.exec(image)?.groups) || {};
 }
 
 function isHost(host: string, port: string | undefined): boolean {

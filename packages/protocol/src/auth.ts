@@ -18,7 +18,7 @@ const BEARER_TOKEN_USERNAME = "BEARER_TOKEN";
  * A DNS name or IPv4 address with an optional port. Not IPv6, because the kubelet treats brackets as a character class. No `*`,
  * `?`, `[`, because the exact key must match only this host.
  */
-const REGISTRY_HOST = /^[a-z0-9-]+(?<rest>(?:\.[a-z0-9-]+)*(?::[0-9]{1,5})?)$/i;
+const REGISTRY_HOST = /^[a-z0-9-]+((?:\.[a-z0-9-]+)*(?::[0-9]{1,5})?)$/i;
 
 /** The login of a client that takes only one pair. */
 export function bearerCredentials(token: string): RegistryCredentials {
@@ -35,7 +35,7 @@ export function bearerCredentials(token: string): RegistryCredentials {
  * @throws {ProtocolError} `registry-host-invalid`
  */
 export function bearerAuth(registryHost: string, token: string): Record<string, RegistryCredentials> {
-  const rest = REGISTRY_HOST.exec(registryHost)?.groups?.["rest"];
+  const rest = REGISTRY_HOST.exec(registryHost)?.[1];
   if (rest === undefined) throw new ProtocolError("registry-host-invalid");
   return {
     [registryHost]: bearerCredentials(token),

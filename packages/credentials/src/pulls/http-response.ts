@@ -22,12 +22,13 @@ export function jsonResponse(status: number, value: unknown): HttpResponse {
 
 /** The bytes for a request with this method. */
 export function encodeResponse({ status, contentType, body, allow }: HttpResponse, method: string): Buffer {
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    `Content-Type: ${contentType}`,
-    `Content-Length: ${body.length}`,
-    ...(allow === undefined ? [] : [`Allow: ${allow}`]),
-    "Connection: close\r\n\r\n",
-  ].join("\r\n");
-  return method === "HEAD" ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body]);
+  const allowed = allow === undefined ? "" : `Allow: ${allow}\r\n`;
+  const head =
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${contentType}\r\n` +
+    `Content-Length: ${body.length}\r\n${allowed}Connection: close\r\n\r\n`;
+  if (method === "HEAD") return Buffer.from(head);
+  const bytes = Buffer.allocUnsafe(head.length + body.length);
+  bytes.write(head, "latin1");
+  body.copy(bytes, head.length);
+  return bytes;
 }
