@@ -7,7 +7,8 @@
  *
  * usage: node build.ts
  *        node build.ts --folder F --architecture A --node-package P --strip PROGRAM [--emulator "COMMAND"]
- * The second form is for the packages: everything is made in F, from a Node without symbols, for either architecture.
+ * The second form is for the packages: everything is made in F, which has libatomic.so.1, from a Node without symbols, for either
+ * architecture.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -67,7 +68,8 @@ const { metafile } = await build({
 });
 writeFileSync(join(work, "metafile.json"), JSON.stringify(metafile));
 
-const node = withoutSymbols(pinnedNode(options.architecture));
+const pinned = pinnedNode(options.architecture);
+const node = options.strip === undefined ? pinned : withoutSymbols(pinned, options.strip);
 writeFileSync(
   join(work, "sea-config.json"),
   JSON.stringify({
@@ -84,12 +86,15 @@ writeFileSync(
 );
 // A code cache works only in the Node that made it, so that Node builds. The seed makes the bytes reproducible
 // (--hash-seed does too, but V8 then refuses the cache at run time: the start takes 35 % more CPU).
-const [program = node, ...args] = [...options.emulator.split(" ").filter(Boolean), node];
+const builder = options.strip === undefined ? node : withOwnLibatomic(node, join(work, "node"));
+const [program = builder, ...args] = [...options.emulator.split(" ").filter(Boolean), builder];
 execFileSync(program, [...args, "--random-seed=1", "--build-sea", "sea-config.json"], {
   cwd: work,
   stdio: ["ignore", "ignore", "inherit"],
 });
-renameSync(join(work, "ocir-broker.unfinished"), join(dist, "ocir-broker"));
+const executable = join(work, "ocir-broker.unfinished");
+if (options.strip !== undefined) withOwnLibatomic(executable);
+renameSync(executable, join(dist, "ocir-broker"));
 
 /** Redirects only the bare name: the parts themselves are reached by their paths. */
 function useUndiciParts(bundler: PluginBuild): void {
@@ -110,9 +115,16 @@ function installedNodePackage(architecture: string): string {
 }
 
 /** Removes symbols before the executable is made: an executable stripped afterwards crashes. */
-function withoutSymbols(path: string): string {
-  if (options.strip === undefined) return path;
-  const stripped = join(work, "node");
-  execFileSync(options.strip, ["-o", stripped, path], { stdio: ["ignore", "inherit", "inherit"] });
+function withoutSymbols(path: string, strip: string): string {
+  const stripped = join(work, "node.stripped");
+  execFileSync(strip, ["-o", stripped, path], { stdio: ["ignore", "inherit", "inherit"] });
   return stripped;
+}
+
+/** Makes a program load the libatomic.so.1 of its folder. Node cannot make an executable from such a Node, but it can run in one. */
+function withOwnLibatomic(path: string, output = path): string {
+  execFileSync("patchelf", ["--set-rpath", "$ORIGIN", "--output", output, path], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  return output;
 }

@@ -5,7 +5,7 @@ program=$here/usr/libexec/ocir-broker/ocir-broker
 if ! said=$("$program" version 2>&1); then
   echo "ocir-broker: install: it does not run here: $said
 This archive is for Linux on MACHINE, and this is $(uname -s) on $(uname -m).
-It needs glibc 2.28, libstdc++ and libatomic: dnf install libatomic libstdc++, or apt-get install libatomic1 libstdc++6.
+It needs glibc 2.28 and libstdc++: dnf install libstdc++, or apt-get install libstdc++6.
 If those are there: is this folder on a file system mounted noexec?" >&2
   exit 1
 fi

@@ -59,7 +59,7 @@ async function makeRelease(folder: string): Promise<void> {
   const programs = join(work, "programs");
   mkdirSync(programs);
   for (const name of ["enter-node", "daemonset.mjs"]) copyFileSync(join(CHECKOUT, "dist", name), join(programs, name));
-  writeFileSync(join(programs, "node"), "");
+  for (const name of ["node", "libatomic.so.1"]) writeFileSync(join(programs, name), "");
   const contents = TARGETS.map((target) => {
     const archive = join(work, `archive-${target.debArchitecture}.tar.gz`);
     writeFileSync(join(work, target.debArchitecture), `for ${target.debArchitecture}\n`);

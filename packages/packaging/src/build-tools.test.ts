@@ -10,7 +10,7 @@ describe("describeBuildTools", () => {
     expect(lines[0]).toContain("ocir-broker 1.2.3");
     expect(lines.slice(1).map((line) => line.split(":", 1)[0])).toEqual([
       ...["amd64", "arm64"].flatMap((name) => [`${name} compiler`, `${name} C library`, `${name} strip`]),
-      ...["make", "tar", "gzip", "xz", "dpkg-deb", "rpmbuild"],
+      ...["make", "tar", "gzip", "xz", "dpkg-deb", "rpmbuild", "patchelf"],
     ]);
     for (const line of lines.slice(1)) expect(line).toMatch(/\d+\.\d+/);
     expect(lines[2]).toMatch(/^amd64 C library: musl \d+\.\d+\.\d+$/);

@@ -21,7 +21,8 @@ describe("makeDaemonSetImage", () => {
       mkdirSync(join(folder, name));
       writeFileSync(join(folder, name, "program"), `for ${target.debArchitecture}\n`);
       execFileSync("tar", ["-czf", archive, "-C", folder, name]);
-      for (const name of ["enter-node", "node", "daemonset.mjs"]) writeFileSync(join(folder, name), "program\n");
+      for (const name of ["enter-node", "node", "libatomic.so.1", "daemonset.mjs"])
+        writeFileSync(join(folder, name), "program\n");
       return { target, archive, programs: folder };
     });
     const made = await makeDaemonSetImage(RELEASE, contents, { work: join(folder, "work"), output: folder });

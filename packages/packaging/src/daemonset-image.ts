@@ -20,7 +20,7 @@ export interface ImageContent {
   readonly target: Target;
   /** Path of the .tar.gz, which has one folder. */
   readonly archive: string;
-  /** Folder that has `enter-node`, the executable's `node` and `daemonset.mjs` for this target. */
+  /** Folder that has `enter-node`, `daemonset.mjs`, and for it `node` and `libatomic.so.1`, all for this target. */
   readonly programs: string;
 }
 
@@ -62,6 +62,7 @@ async function makeOne(
   writeTree(root, [
     { path: "/enter-node", mode: 0o755, from: join(programs, "enter-node") },
     { path: "/ocir-broker/node", mode: 0o755, from: join(programs, "node") },
+    { path: "/ocir-broker/libatomic.so.1", mode: 0o644, from: join(programs, "libatomic.so.1") },
     { path: "/ocir-broker/daemonset.mjs", mode: 0o644, from: join(programs, "daemonset.mjs") },
     { path: "/ocir-broker/daemonset.sh", mode: 0o755, from: join(SCRIPTS, "daemonset.sh") },
   ]);

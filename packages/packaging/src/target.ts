@@ -38,8 +38,7 @@ export const TARGETS: readonly Target[] = [
     // Only an arm64 Node can create its code cache, without which the daemon's start takes 60 ms longer.
     emulator: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
     staticLibrary: "glibc",
-    debianPackages:
-      "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user libstdc++6-arm64-cross libatomic1-arm64-cross",
+    debianPackages: "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user libstdc++6-arm64-cross",
   },
 ];
 
@@ -58,6 +57,7 @@ export const PACKERS: readonly ProgramSource[] = [
   { program: "xz", debianPackages: "xz-utils" },
   { program: "dpkg-deb", debianPackages: "dpkg" },
   { program: "rpmbuild", debianPackages: "rpm" },
+  { program: "patchelf", debianPackages: "patchelf" },
 ];
 
 /** The tools that this machine lacks for the target's packages, one line each. */

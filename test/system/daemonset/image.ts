@@ -14,7 +14,7 @@ export async function makeImage(folder: string): Promise<DaemonSetFiles> {
   for (const path of [work, programs]) mkdirSync(path, { recursive: true });
   const target = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
   const archive = `dist/test-install/good/ocir-broker-${VERSION}-linux-${target.debArchitecture}.tar.gz`;
-  for (const name of ["enter-node", "daemonset.mjs"]) {
+  for (const name of ["enter-node", "libatomic.so.1", "daemonset.mjs"]) {
     copyFileSync(join(CHECKOUT, "dist", name), join(programs, name));
   }
   copyFileSync(join(CHECKOUT, `node_modules/node-linux-${process.arch}/bin/node`), join(programs, "node"));

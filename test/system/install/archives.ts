@@ -13,7 +13,9 @@ import { isOld } from "../packages/built-packages.ts";
 const CHECKOUT = join(import.meta.dirname, "../../..");
 /** In the checkout, which is /opt/checkout inside the node. */
 const FOLDER = join(CHECKOUT, "dist/test-install");
-const PROGRAMS = ["ocir-broker", "credential-provider-oke", "do-nothing-provider", "ocir-broker-launch"];
+const PROGRAMS = [
+  ...["ocir-broker", "credential-provider-oke", "do-nothing-provider", "ocir-broker-launch", "libatomic.so.1"],
+];
 
 export const VERSION = cliPackage.version;
 

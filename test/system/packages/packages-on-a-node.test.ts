@@ -87,6 +87,8 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
     await expectDone(`mkdir /opt/unpacked && tar xzf ${PACKAGES}/*linux-amd64.tar.gz -C /opt/unpacked`);
     await expectDone(MAKE_NEWER_DEB);
     await startSimulator(root);
+    // The simulator's Node has loaded the system's; the packages bring their own.
+    await expectDone("rm /usr/lib/*-linux-gnu/libatomic.so.1*");
     root.write("/run/request", REQUEST);
     return () => root.powerOff();
   }, BUILD_LIMIT_MS);
@@ -204,6 +206,12 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
     await expectDone("dpkg --purge ocir-broker");
     expect((await root.exec("ls", ["-d", DEFAULT_CONFIG, "/etc/ocir-broker"])).stdout).toBe("");
     expect(await root.exec("dpkg-query", ["-W", "ocir-broker"])).toMatchObject({ exitCode: 1 });
+  });
+
+  it("the Node of the DaemonSet's image starts through the descriptor that enter-node opens", async () => {
+    const image = "/opt/checkout/packages/packaging/build/daemonset/amd64";
+    const start = `exec 100<${image}; exec /proc/self/fd/100/ocir-broker/node --version`;
+    expect(await root.run("bash", ["-c", start])).toMatch(/^v26\./);
   });
 
   it("an archive with damaged files installs nothing", async () => {

@@ -8,8 +8,17 @@ import { nodePackage } from "./node-package.ts";
 
 export const STATIC_PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker-launch"] as const;
 
+/**
+ * In the DaemonSet's image, Node starts in the node's mount namespace, in which `$ORIGIN` has no meaning: enter-node keeps the
+ * image's root open as this descriptor.
+ */
+const LIBRARIES_OF_IMAGE = "/proc/self/fd/100/ocir-broker";
+
 export interface BuiltPrograms {
-  /** Holds the static programs, `ocir-broker`, its `node`, `daemonset.mjs`, and esbuild's `metafile.json`. */
+  /**
+   * Holds the static programs, `ocir-broker` with `libatomic.so.1`, the DaemonSet's `node` and `daemonset.mjs`, and esbuild's
+   * `metafile.json`.
+   */
   readonly folder: string;
   /** The npm package whose Node is inside. */
   readonly nodePackage: string;
@@ -25,6 +34,7 @@ export async function buildPrograms(target: Target, release: Release, folder: st
     ...["--strip", target.strip, "--emulator", target.emulator],
   ]);
   await finished(process.execPath, [join(CHECKOUT, "packages/daemonset/build.ts"), folder]);
+  await finished("patchelf", ["--set-rpath", LIBRARIES_OF_IMAGE, join(folder, "node")]);
   await tryOut(target, release, folder);
   return { folder, nodePackage: fromNpm };
 }

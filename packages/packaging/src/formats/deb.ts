@@ -14,8 +14,8 @@ import { finished } from "../finished.ts";
 import { maintainerOf, packageVersion, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 
-/** Node's own needs (glibc 2.28 and GLIBCXX_3.4.21, which is GCC 5), and libatomic, which a node may lack. */
-const DEPENDS = "libatomic1, libc6 (>= 2.28), libstdc++6 (>= 5), systemd (>= 239)";
+/** Node's own needs: glibc 2.28 and GLIBCXX_3.4.21, which is GCC 5. */
+const DEPENDS = "libc6 (>= 2.28), libstdc++6 (>= 5), systemd (>= 239)";
 
 const DEBIAN_ZSH_COMPLETION = "/usr/share/zsh/vendor-completions/_ocir-broker";
 

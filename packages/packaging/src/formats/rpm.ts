@@ -53,7 +53,6 @@ License: Apache-2.0
 Packager: ${maintainerOf(release)}
 AutoReqProv: no
 Requires: libc.so.6(GLIBC_2.28)(64bit)
-Requires: libatomic.so.1()(64bit)
 Requires: libstdc++.so.6(GLIBCXX_3.4.21)(64bit)
 Requires: systemd >= 239
 Requires(post): /bin/sh systemd
