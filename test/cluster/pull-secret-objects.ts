@@ -1,0 +1,64 @@
+/** The objects of pull secrets, as their owners and the controller write them. */
+import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
+import type { KubernetesNode } from "./kubernetes-node.ts";
+import { namespacePath } from "./service-accounts.ts";
+
+export const NAME = "ocir-pull";
+export const RELEASE_NAMESPACE = "ocir-pull-secrets";
+export const CONTROLLER = `system:serviceaccount:${RELEASE_NAMESPACE}:ocir-pull-secrets`;
+export const API_VERSION = `${api.group}/${api.version}`;
+export const FIELD_MANAGER = "ocir-broker";
+const LABELS = { "app.kubernetes.io/managed-by": FIELD_MANAGER };
+const CHART = "/opt/checkout/deploy/helm/ocir-pull-secrets";
+
+export function resourcesPath(namespace: string): string {
+  return `/apis/${API_VERSION}/namespaces/${namespace}/ocirpullsecrets`;
+}
+
+export function pullSecret(spec: object, name = NAME): object {
+  return { apiVersion: API_VERSION, kind: "OCIRPullSecret", metadata: { name }, spec };
+}
+
+/** Where the controller applies a Secret. */
+export function secretPath(namespace: string, name = NAME): string {
+  return `${namespacePath(namespace)}/secrets/${name}?fieldManager=${FIELD_MANAGER}`;
+}
+
+export interface SecretFields {
+  readonly name?: string;
+  readonly type?: string;
+  readonly labels?: object;
+  readonly annotations?: object;
+  readonly ownerReferences?: readonly object[];
+  /** As text. */
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** What the controller applies, but for the fields given. */
+export function secret(ownerUid: string, fields: SecretFields = {}): object {
+  const { name = NAME, type = "kubernetes.io/dockerconfigjson", labels = LABELS } = fields;
+  const ownerReferences = fields.ownerReferences ?? [ownerReference(ownerUid)];
+  const texts = Object.entries(fields.data ?? { ".dockerconfigjson": '{"auths":{}}' });
+  const data = Object.fromEntries(texts.map(([key, text]) => [key, Buffer.from(text).toString("base64")]));
+  const metadata = { name, labels, annotations: fields.annotations, ownerReferences };
+  return { apiVersion: "v1", kind: "Secret", metadata, type, data };
+}
+
+export function ownerReference(uid: string): object {
+  return { apiVersion: API_VERSION, kind: "OCIRPullSecret", name: NAME, uid };
+}
+
+/** Runs helm in the node, for the release of the chart. @param settings for `--set-json` */
+export async function helm(
+  { root }: KubernetesNode,
+  command: "install" | "upgrade" | "uninstall",
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<string> {
+  const given = Object.entries(settings).flatMap(([key, value]) => ["--set-json", `${key}=${JSON.stringify(value)}`]);
+  const chart = command === "uninstall" ? [] : [CHART];
+  const create = command === "install" ? ["--create-namespace"] : [];
+  return root.run("helm", [command, "pulls", ...chart, "--namespace", RELEASE_NAMESPACE, ...create, ...given], {
+    env: { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" },
+    timeoutMs: 120_000,
+  });
+}

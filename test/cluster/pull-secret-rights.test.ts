@@ -1,0 +1,317 @@
+/**
+ * The chart's definition, rights and policy on a real API server: what a resource may say, what the controller's account may do, and
+ * what owners of a namespace may. No kubelet and no controller run.
+ */
+import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { createHostRules } from "@ocir-broker/ocir/host-rules";
+import { until } from "@ocir-broker/testkit/until";
+import { beforeAll, describe, expect, it } from "vitest";
+import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { describeCluster } from "./describe-cluster.ts";
+import { type RequestAs, type Response, requestAs } from "./impersonation.ts";
+import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
+import {
+  CONTROLLER,
+  helm,
+  NAME,
+  ownerReference,
+  pullSecret,
+  RELEASE_NAMESPACE,
+  resourcesPath,
+  type SecretFields,
+  secret,
+  secretPath,
+} from "./pull-secret-objects.ts";
+import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
+
+const RBAC = "/apis/rbac.authorization.k8s.io/v1";
+const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/ocir-pull-secrets";
+const NOBODYS_UID = "00000000-0000-0000-0000-000000000000";
+
+const HOSTS = [
+  ...["iad.ocir.io", "us-ashburn-1.ocir.io", "us-gov-ashburn-1.ocir.io", "ap-chuncheon-1.ocir.io"],
+  ...knownRealmDomains().map((domain) => `ocir.xx-somewhere-1.oci.${domain}`),
+  ...["IAD.ocir.io", "iad.ocir.io:443", "iad.ocir.io/acme", "*.ocir.io", "https://iad.ocir.io", "ocir.io", "x.ocir.io"],
+  ...["iadocir.io", "iad.ocir.io.example.com", "evil.iad.ocir.io", "ocir.us-ashburn-1.oci.example.com", "docker.io"],
+  ...["ocir.us-ashburn-1.oci.oraclecloud.com.example.com", "ocir.us-ashburn-1.oci.oraclecloudxcom", " iad.ocir.io"],
+];
+
+const DENIED_SPECS: readonly [what: string, spec: object, reason: string][] = [
+  ["without registries", {}, "spec.registries: Required value"],
+  ["with no registry", { registries: [] }, "should have at least 1 items"],
+  ["with a registry twice", { registries: ["iad.ocir.io", "iad.ocir.io"] }, "Duplicate value"],
+  ["with 17 registries", { registries: hosts(17) }, "must have at most 16 items"],
+  [
+    "with the service account of another namespace",
+    { registries: ["iad.ocir.io"], serviceAccountName: "depot/ocir-pull" },
+    "must be the name of a service account of the same namespace",
+  ],
+];
+
+/** The facts page's table of rights, and what the policy adds. */
+const DENIED_SECRETS: readonly [what: string, fields: SecretFields, reason: string][] = [
+  ["of another type", { type: "Opaque", data: {} }, "must be of the type kubernetes.io/dockerconfigjson"],
+  ["that the API server fills with a service account's token", serviceAccountToken(), "must be of the type"],
+  ["with another key", { data: { ".dockerconfigjson": "{}", token: "x" } }, "without other keys"],
+  ["without our label", { labels: {} }, "must have the label app.kubernetes.io/managed-by=ocir-broker"],
+  ["without an owner", { ownerReferences: [] }, "exactly one owner"],
+  ["with two owners", { ownerReferences: [ownerReference("a"), ownerReference("b")] }, "exactly one owner"],
+  [
+    "of the resource of another name",
+    { ownerReferences: [{ ...ownerReference("a"), name: "b" }] },
+    "exactly one owner",
+  ],
+  ["of another kind of owner", { ownerReferences: [{ ...ownerReference("a"), kind: "Other" }] }, "exactly one owner"],
+  [
+    "that would block its owner's deletion",
+    { ownerReferences: [{ ...ownerReference("a"), blockOwnerDeletion: true }] },
+    "exactly one owner",
+  ],
+];
+
+describeCluster("the rights of pull secrets on a real API server", (minor) => {
+  let node: KubernetesNode;
+  let controller: RequestAs;
+  /** Of the resource of each namespace. */
+  const uids: Record<string, string> = {};
+
+  beforeAll(async () => {
+    buildHelm();
+    node = await startKubernetes({
+      minor,
+      files: [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }],
+    });
+    controller = requestAs(node.root, CONTROLLER);
+    await helm(node, "install");
+    for (const namespace of ["shop", "depot", "other"]) {
+      await createNamespace(node, namespace);
+      await createServiceAccount(node, namespace, NAME);
+    }
+    const spec = { registries: ["iad.ocir.io"] };
+    await until("the definition is served", async () => (await create("shop", spec)).status === 201, 60_000);
+    for (const namespace of ["shop", "depot"]) {
+      const created = await node.api.request("POST", resourcesPath(namespace), pullSecret(spec));
+      uids[namespace] = (created as Created).metadata.uid;
+    }
+    await until("the policy is enforced", async () => (await apply("depot", { labels: {} })).status === 403, 60_000);
+    return () => node.stop();
+  });
+
+  const create = (namespace: string, spec: object) =>
+    requestAs(node.root)("POST", `${resourcesPath(namespace)}?dryRun=All`, pullSecret(spec, "tried"));
+  const apply = (namespace: string, fields?: SecretFields, more = "") =>
+    controller("APPLY", secretPath(namespace, fields?.name) + more, secret(uids[namespace] ?? NOBODYS_UID, fields));
+
+  describe("the definition", () => {
+    it("accepts the registries that the host rules allow, and no other", async () => {
+      const isAllowed = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });
+      const accepted: string[] = [];
+      for (const host of HOSTS) {
+        const { status, body } = await create("depot", { registries: [host] });
+        if (status === 201) accepted.push(host);
+        else expect(body.message, host).toContain("must be a registry host of Oracle's, such as iad.ocir.io");
+      }
+      expect(accepted).toEqual(HOSTS.filter(isAllowed));
+    });
+
+    it("accepts 16 registries and a service account", async () => {
+      const response = await create("depot", { registries: hosts(16), serviceAccountName: "puller.2" });
+      expect(response.status).toBe(201);
+    });
+
+    it.each(DENIED_SPECS)("denies a resource %s", async (_what, spec, reason) => {
+      const { status, body } = await create("depot", spec);
+      expect([status, body.message]).toEqual([422, expect.stringContaining(reason)]);
+    });
+
+    it("shows Ready, Reason, Expires and Age", async () => {
+      const condition = {
+        type: "Ready",
+        status: "True",
+        reason: "Issued",
+        message: "iad.ocir.io until 10:31:05Z",
+        lastTransitionTime: "2026-11-27T09:31:05Z",
+      };
+      const status = { conditions: [condition], expirationTime: "2026-11-27T10:31:05Z" };
+      const path = `${resourcesPath("shop")}/${NAME}`;
+      expect((await controller("PATCH", `${path}/status`, { status })).status).toBe(200);
+      const accept = "Accept: application/json;as=Table;v=v1;g=meta.k8s.io";
+      const args = ["-sS", "-H", accept, "-H", "Authorization: Bearer administrator", "-k"];
+      const table = JSON.parse(await node.root.run("curl", [...args, `https://127.0.0.1:6443${path}`]));
+      expect(table.columnDefinitions.map(({ name }: { name: string }) => name)).toEqual([
+        ...["Name", "Ready", "Reason", "Expires", "Age"],
+      ]);
+      expect(table.rows[0].cells.slice(0, 4)).toEqual([NAME, "True", "Issued", "2026-11-27T10:31:05Z"]);
+    });
+  });
+
+  describe("the controller's account", () => {
+    it("creates and renews a Secret of a listed name by server-side apply, and keeps its UID", async () => {
+      const [first, second] = [await apply("shop"), await apply("shop", { data: token("new") })];
+      expect([first.status, second.status]).toEqual([201, 200]);
+      expect(second.body["metadata"]).toMatchObject({ uid: (first.body as never as Created).metadata.uid });
+    });
+
+    it("lists and watches Secrets of all namespaces by a listed name only", async () => {
+      const secrets = (query: string) => controller("GET", `/api/v1/secrets?${query}`);
+      const allowed = `fieldSelector=metadata.name%3D${NAME}`;
+      const responses = [secrets(allowed), secrets("fieldSelector=metadata.name%3Dother"), secrets("")];
+      expect((await Promise.all(responses)).map(({ status }) => status)).toEqual([200, 403, 403]);
+      const watch = await controller("GET", "/api/v1/secrets?watch=1&timeoutSeconds=1");
+      expect(watch.status).toBe(403);
+    });
+
+    it.each<[string, string, string, object?]>([
+      ["create a Secret by POST", "POST", `${namespacePath("other")}/secrets`, secret(NOBODYS_UID)],
+      ["apply a Secret of another name", "APPLY", secretPath("other", "b"), secret(NOBODYS_UID, { name: "b" })],
+      ["delete a Secret", "DELETE", `${namespacePath("shop")}/secrets/${NAME}`],
+      ["replace a Secret", "PUT", `${namespacePath("shop")}/secrets/${NAME}`, secret(NOBODYS_UID)],
+      ["request a token of another account", "POST", tokenPath("other", "default"), tokenRequest()],
+      ["read a service account", "GET", `${namespacePath("shop")}/serviceaccounts/${NAME}`],
+      ["change a service account", "PATCH", `${namespacePath("shop")}/serviceaccounts/${NAME}`, {}],
+      ["change a resource", "PATCH", `${resourcesPath("shop")}/${NAME}`, { metadata: { labels: { a: "b" } } }],
+      ["delete a resource", "DELETE", `${resourcesPath("shop")}/${NAME}`],
+      ["read another Lease", "GET", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/ocir-pull-secrets"],
+    ])("may not %s", async (_what, method, path, body) => {
+      const response = await controller(method, path, body);
+      expect([response.status, response.body.message]).toEqual([403, expect.stringContaining(`User "${CONTROLLER}"`)]);
+    });
+
+    it.each(DENIED_SECRETS)("may not apply a Secret %s", async (_what, fields, reason) => {
+      expectPolicy(await apply("depot", fields), reason);
+    });
+
+    it("may request a token of a listed account for 600 s only", async () => {
+      const request = (spec: object) => controller("POST", tokenPath("shop", NAME), tokenRequest(spec));
+      expect((await request({ expirationSeconds: 600 })).status).toBe(201);
+      expectPolicy(await request({ expirationSeconds: 3_600 }), "for 600 s only");
+    });
+
+    it("never takes a person's Secret: without force it conflicts, and force is denied", async () => {
+      const theirs = { metadata: { name: NAME }, type: "kubernetes.io/dockerconfigjson", stringData: token("theirs") };
+      const path = `${namespacePath("other")}/secrets`;
+      await node.api.request("POST", `${path}?fieldManager=a-person`, theirs);
+      const conflict = await apply("other", { data: token("ours") });
+      expect([conflict.status, conflict.body.message]).toEqual([409, expect.stringContaining('"a-person"')]);
+      expectPolicy(await apply("other", { data: token("ours") }, "&force=true"), "and an existing one have had it");
+      await node.api.request("DELETE", `${path}/${NAME}`);
+    });
+
+    it("has a policy whose expressions fit the types of the objects", async () => {
+      const { status } = (await node.api.request("GET", POLICY)) as { status?: { typeChecking?: Warnings } };
+      expect(status?.typeChecking?.expressionWarnings ?? []).toEqual([]);
+    });
+
+    it("may take and renew its own Lease", async () => {
+      const path = `/apis/coordination.k8s.io/v1/namespaces/${RELEASE_NAMESPACE}/leases/ocir-pull-secrets`;
+      expect((await controller("PATCH", path, { spec: { holderIdentity: "a" } })).status).toBe(200);
+      await node.api.request("PATCH", path, { spec: { holderIdentity: null } });
+    });
+  });
+
+  describe("a person of one namespace", () => {
+    it.each([
+      ["admin", 201],
+      ["edit", 201],
+      ["view", 403],
+    ])(
+      "with the role %s may see resources there; creating one is answered %i; none elsewhere",
+      async (role, status) => {
+        await node.api.request("POST", `${RBAC}/namespaces/shop/rolebindings`, {
+          metadata: { name: `tenant-${role}` },
+          roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
+          subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: `tenant-${role}` }],
+        });
+        const tenant = requestAs(node.root, `tenant-${role}`);
+        const list = async (namespace: string) => (await tenant("GET", resourcesPath(namespace))).status;
+        await until("the roles are aggregated", async () => (await list("shop")) === 200, 60_000);
+        const another = pullSecret({ registries: ["iad.ocir.io"] }, "another");
+        const creation = (namespace: string) => tenant("POST", `${resourcesPath(namespace)}?dryRun=All`, another);
+        expect([(await creation("shop")).status, (await creation("depot")).status]).toEqual([status, 403]);
+        expect(await list("depot")).toBe(403);
+        const patch = await tenant("PATCH", `${resourcesPath("shop")}/${NAME}/status`, { status: {} });
+        expect(patch.status).toBe(403);
+      },
+    );
+  });
+
+  describe("with the controller's own identity", () => {
+    beforeAll(async () => {
+      expect((await apply("depot", withToken)).status).toBe(201);
+      await helm(node, "upgrade", { "identity.type": "controller", "identity.namespaces": ["shop"] });
+    });
+
+    it("gives a token to the listed namespaces only, and empties the Secrets of others", async () => {
+      await until("depot is not listed", async () => (await apply("depot", withToken)).status === 403, 60_000);
+      expectPolicy(await apply("depot", withToken), "only namespaces of the value identity.namespaces");
+      expect([(await apply("shop", withToken)).status, (await apply("depot")).status]).toEqual([200, 200]);
+    });
+
+    it("denies a service account in a resource, and every token of one", async () => {
+      const spec = { registries: ["iad.ocir.io"], serviceAccountName: NAME };
+      const isDenied = async () => (await create("depot", spec)).status === 422;
+      await until("the definition has changed", isDenied, 60_000);
+      expect((await create("depot", spec)).body.message).toContain("the controller uses its own identity");
+      expect((await controller("POST", tokenPath("shop", NAME), tokenRequest())).status).toBe(403);
+    });
+  });
+
+  describe("with an audience", () => {
+    beforeAll(() => helm(node, "upgrade", { "identity.audience": "ocir" }));
+
+    it("allows tokens for this audience only", async () => {
+      const request = (audiences?: string[]) =>
+        controller("POST", tokenPath("shop", NAME), tokenRequest({ expirationSeconds: 600, audiences }));
+      await until("others are denied", async () => (await request(["a"])).status === 403, 60_000);
+      expect((await request(["ocir"])).status).toBe(201);
+      for (const others of [["ocir", "a"], undefined])
+        expectPolicy(await request(others), "for the audience of the value identity.audience only");
+    });
+  });
+
+  it("leaves the resources and their Secrets after an uninstallation", async () => {
+    await helm(node, "uninstall");
+    const resource = await node.api.request("GET", `${resourcesPath("shop")}/${NAME}`);
+    expect(resource).toMatchObject({ metadata: { uid: uids["shop"] } });
+    expect(await node.api.request("GET", `${namespacePath("shop")}/secrets/${NAME}`)).toMatchObject({ kind: "Secret" });
+  });
+});
+
+interface Created {
+  readonly metadata: { readonly uid: string };
+}
+
+interface Warnings {
+  readonly expressionWarnings?: readonly unknown[];
+}
+
+const withToken: SecretFields = { data: token("x") };
+
+function expectPolicy({ status, body }: Response, reason: string): void {
+  expect([status, body.message]).toEqual([
+    403,
+    expect.stringContaining("ValidatingAdmissionPolicy 'ocir-pull-secrets'"),
+  ]);
+  expect(body.message).toContain(reason);
+}
+
+function hosts(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `xx-somewhere-${index + 1}.ocir.io`);
+}
+
+function serviceAccountToken(): SecretFields {
+  const annotations = { "kubernetes.io/service-account.name": "default" };
+  return { type: "kubernetes.io/service-account-token", annotations, data: {} };
+}
+
+function tokenPath(namespace: string, account: string): string {
+  return `${namespacePath(namespace)}/serviceaccounts/${account}/token`;
+}
+
+function tokenRequest(spec: object = { expirationSeconds: 600 }): object {
+  return { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec };
+}
+
+function token(password: string): Record<string, string> {
+  return { ".dockerconfigjson": JSON.stringify({ auths: { "iad.ocir.io": { username: "BEARER_TOKEN", password } } }) };
+}
