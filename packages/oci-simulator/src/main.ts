@@ -12,7 +12,7 @@ Where to listen (host:port or [IPv6]:port; port 0 takes a free one):
   --auth ADDRESS       default 127.0.0.1:18082
   --registry ADDRESS   default 127.0.0.1:18080; may be repeated
   --control ADDRESS    default 127.0.0.1:18083
-  --cluster ADDRESS    default 127.0.0.1:18084; always HTTPS, with the cluster's own CA
+  --cluster ADDRESS    default 127.0.0.1:18084; may be repeated; always HTTPS, with the cluster's own CA
   --domain ADDRESS     default 127.0.0.1:18085: the identity domain's /oauth2/v1/token
 
 HTTPS for auth, identity domain and registry:
@@ -53,7 +53,7 @@ const OPTIONS = {
   auth: { type: "string", default: "127.0.0.1:18082" },
   registry: { type: "string", multiple: true, default: ["127.0.0.1:18080"] },
   control: { type: "string", default: "127.0.0.1:18083" },
-  cluster: { type: "string", default: "127.0.0.1:18084" },
+  cluster: { type: "string", multiple: true, default: ["127.0.0.1:18084"] },
   domain: { type: "string", default: "127.0.0.1:18085" },
   "cluster-ca-file": { type: "string" },
   "service-account-issuer": { type: "string" },

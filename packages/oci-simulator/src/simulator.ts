@@ -31,8 +31,8 @@ export interface SimulatorOptions {
   /** One address or several: a token is valid only for the host that issued it. */
   readonly registry?: string | readonly string[];
   readonly control?: string;
-  /** The cluster's endpoint for token exchanges, and its API server's keys. Always HTTPS. */
-  readonly cluster?: string;
+  /** The cluster's endpoint for token exchanges, and its API server's keys: one address or several. Always HTTPS. */
+  readonly cluster?: string | readonly string[];
   /** OCI's identity domain, which exchanges service-account tokens of issuers that it trusts. */
   readonly domain?: string;
   /** The issuer of service-account tokens, for a real API server. Default: the simulator's own. */
@@ -64,6 +64,7 @@ export interface Simulator extends Controls {
   readonly registryUrl: URL;
   readonly registryUrls: readonly URL[];
   readonly controlUrl: URL;
+  /** The first listener of the cluster. */
   readonly clusterUrl: URL;
   readonly domainUrl: URL;
   /** PEM: the cluster's own authority, which signs nothing else. */
@@ -90,12 +91,13 @@ const KEPT_REFUSALS = 50;
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const clock = options.clock ?? createSystemClock();
   const registryAddresses = [options.registry ?? ANY_PORT].flat();
+  const clusterAddresses = [options.cluster ?? ANY_PORT].flat();
   const addresses = [
     options.metadata ?? ANY_PORT,
     options.auth ?? ANY_PORT,
     ...registryAddresses,
     options.control ?? ANY_PORT,
-    options.cluster ?? ANY_PORT,
+    ...clusterAddresses,
     options.domain ?? ANY_PORT,
   ];
   const hosts = ["localhost", ...new Set(addresses.map((address) => parseAddress(address).host))];
@@ -222,7 +224,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const authOrigin = await listen(options.auth ?? ANY_PORT, auth, tlsIdentity);
     const registryUrls: URL[] = [];
     for (const address of registryAddresses) registryUrls.push(new URL(await listen(address, registry, tlsIdentity)));
-    const clusterOrigin = await listen(options.cluster ?? ANY_PORT, cluster, clusterTls);
+    const clusterUrls: URL[] = [];
+    for (const address of clusterAddresses) clusterUrls.push(new URL(await listen(address, cluster, clusterTls)));
     const domainOrigin = await listen(options.domain ?? ANY_PORT, domain, tlsIdentity);
     const control = await startListener({
       address: options.control ?? ANY_PORT,
@@ -242,7 +245,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       registryUrl: registryUrls[0] as URL,
       registryUrls,
       controlUrl: new URL(control.origin),
-      clusterUrl: new URL(clusterOrigin),
+      clusterUrl: clusterUrls[0] as URL,
       domainUrl: new URL(domainOrigin),
       clusterCaCertificate: clusterTls.caCertificate,
       caCertificate: tlsIdentity?.caCertificate,
