@@ -10,11 +10,13 @@ import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } fr
 import { removeControlGroups } from "./control-groups.ts";
 import { API_SERVER, createApi, type KubernetesApi } from "./kubernetes-api.ts";
 import { NODE_NAME, nodeFiles } from "./node-files.ts";
+import { podNetworkFiles } from "./pod-network.ts";
 import {
   API_SERVER_UNIT,
   BEARER,
   CONTROL_URL,
   OKE_INIT,
+  type ServiceOptions,
   START_LIMIT_MS,
   startServices,
   untilAnswered,
@@ -24,10 +26,9 @@ import {
 
 const OKE_INIT_SCRIPT = "/run/oke-init.sh";
 
-export interface KubernetesOptions {
+export interface KubernetesOptions extends ServiceOptions {
   /** The minor version, one of those in `go/`. */
   readonly minor: number;
-  readonly apiServerFlags?: readonly string[];
   /** Further files of the node. */
   readonly files?: readonly InstalledFile[];
 }
@@ -42,10 +43,10 @@ export type KubernetesNode = ReturnType<typeof createNode>;
  */
 export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesNode> {
   removeControlGroups();
-  const files = nodeFiles(options.minor, temporaryFolder());
+  const files = [...nodeFiles(options.minor, temporaryFolder()), ...(options.hasPodNetwork ? podNetworkFiles() : [])];
   const node = createNode(await bootSystemd({ files: [...files, ...(options.files ?? [])] }));
   try {
-    await startServices(node.root, options.apiServerFlags ?? []);
+    await startServices(node.root, options);
     return node;
   } catch (error) {
     await node.stop();
@@ -79,11 +80,11 @@ function createNode(root: SystemdRoot) {
       await untilReady();
     },
     async restartApiServer(): Promise<void> {
-      // Its own shutdown waits for a minute.
-      await root.run("systemctl", ["kill", "--signal=KILL", API_SERVER_UNIT]);
-      await root.run("systemctl", ["restart", API_SERVER_UNIT]);
-      await untilApiServerAnswers(root);
+      await stopApiServer(root);
+      await startApiServer(root);
     },
+    stopApiServer: () => stopApiServer(root),
+    startApiServer: () => startApiServer(root),
     /** Sets whether pods are scheduled on the node. */
     async cordon(unschedulable: boolean): Promise<void> {
       await api.request("PATCH", `/api/v1/nodes/${NODE_NAME}`, { spec: { unschedulable } });
@@ -108,6 +109,16 @@ function createNode(root: SystemdRoot) {
       removeControlGroups();
     },
   };
+}
+
+async function stopApiServer(root: SystemdRoot): Promise<void> {
+  // Its own shutdown waits for a minute. A stopped transient unit would be gone, a failed one stays.
+  await root.run("systemctl", ["kill", "--signal=KILL", API_SERVER_UNIT]);
+}
+
+async function startApiServer(root: SystemdRoot): Promise<void> {
+  await root.run("systemctl", ["restart", API_SERVER_UNIT]);
+  await untilApiServerAnswers(root);
 }
 
 async function isReady(api: KubernetesApi): Promise<boolean> {

@@ -26,6 +26,7 @@ import { createNamespace, createServiceAccount, namespacePath } from "./service-
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/ocir-pull-secrets";
+const DOMAIN = { url: "https://idcs.example.com", audience: "ocir", clientId: "id", clientSecret: "ocir-client" };
 const NOBODYS_UID = "00000000-0000-0000-0000-000000000000";
 
 const HOSTS = [
@@ -256,8 +257,8 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     });
   });
 
-  describe("with an audience", () => {
-    beforeAll(() => helm(node, "upgrade", { "identity.audience": "ocir" }));
+  describe("with an identity domain", () => {
+    beforeAll(() => helm(node, "upgrade", { "identity.domain": DOMAIN }));
 
     it("allows tokens for this audience only", async () => {
       const request = (audiences?: string[]) =>
@@ -265,7 +266,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       await until("others are denied", async () => (await request(["a"])).status === 403, 60_000);
       expect((await request(["ocir"])).status).toBe(201);
       for (const others of [["ocir", "a"], undefined])
-        expectPolicy(await request(others), "for the audience of the value identity.audience only");
+        expectPolicy(await request(others), "for the audience of the value identity.domain.audience only");
     });
   });
 

@@ -8,6 +8,7 @@ import type { SystemdRoot } from "../system/systemd-root/index.ts";
 import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { CA_BUNDLE, CONTAINERD_UNIT, NODE_ADDRESS, PKI, PUBLISHED_KEYS, SIGNING_KEY } from "./node-files.ts";
+import { POD_NETWORK_LISTENERS, startPodNetwork } from "./pod-network.ts";
 
 export const CONTROL_URL = "http://127.0.0.1:18083";
 export const START_LIMIT_MS = 120_000;
@@ -33,16 +34,24 @@ systemctl daemon-reload
 systemctl restart kubelet
 `;
 
-/** @param apiServerFlags in addition to those that every cluster has. */
-export async function startServices(root: SystemdRoot, apiServerFlags: readonly string[]): Promise<void> {
+export interface ServiceOptions {
+  /** In addition to those that every cluster has. */
+  readonly apiServerFlags?: readonly string[];
+  readonly hasPodNetwork?: boolean;
+  /** Seconds that a token of the registry lives. Default: an hour. */
+  readonly tokenLifeS?: number;
+}
+
+export async function startServices(root: SystemdRoot, options: ServiceOptions): Promise<void> {
   await prepare(root);
+  if (options.hasPodNetwork) await startPodNetwork(root);
   await serve(root, "etcd", ["etcd", "--data-dir=/var/lib/etcd-data", "--unsafe-no-fsync"]);
   await untilAnswered(root, "cluster-etcd", "http://127.0.0.1:2379/health");
   // It stops before etcd; without etcd, its stop takes a minute.
-  const apiServer = ["kube-apiserver", ...API_SERVER_FLAGS, ...apiServerFlags];
+  const apiServer = ["kube-apiserver", ...API_SERVER_FLAGS, ...(options.apiServerFlags ?? [])];
   await serve(root, "kube-apiserver", apiServer, ["After=cluster-etcd.service"]);
   await untilApiServerAnswers(root);
-  await startSimulator(root);
+  await startSimulator(root, options);
   const controllers = ["kube-controller-manager", ...AS_ADMINISTRATOR, `--root-ca-file=${CLUSTER_CA}`];
   await serve(root, "kube-controller-manager", controllers);
   await serve(root, "kube-scheduler", ["kube-scheduler", ...AS_ADMINISTRATOR]);
@@ -89,7 +98,7 @@ async function prepare(root: SystemdRoot): Promise<void> {
 }
 
 /** It verifies the tokens of service accounts with the keys that the API server publishes, on OKE's port of the same host. */
-async function startSimulator(root: SystemdRoot): Promise<void> {
+async function startSimulator(root: SystemdRoot, options: ServiceOptions): Promise<void> {
   const keys = JSON.parse(await root.run("curl", ["-sSf", ...BEARER, `${API_SERVER}/openid/v1/jwks`]));
   root.write(ISSUER_FILE, JSON.stringify({ issuer: ISSUER, audience: ISSUER, keys }));
   const listen = {
@@ -105,6 +114,8 @@ async function startSimulator(root: SystemdRoot): Promise<void> {
     ...Object.entries(listen).flatMap(([service, address]) => [`--${service}`, address]),
     ...["--registry", "127.0.0.4:443", "--tls", "--ca-file", SIMULATOR_CA, "--program", "/opt/wait"],
     ...["--cluster-ca-file", EXCHANGE_CA, "--service-account-issuer", ISSUER_FILE],
+    ...(options.tokenLifeS === undefined ? [] : ["--token-life", String(options.tokenLifeS)]),
+    ...(options.hasPodNetwork ? POD_NETWORK_LISTENERS : []),
     ...["--instance-metadata", `oke_init_script=${Buffer.from(OKE_INIT).toString("base64")}`],
   ];
   await serve(root, "simulator", command, ["WorkingDirectory=/opt/checkout"]);
