@@ -6,7 +6,8 @@ import {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from "kubernetes-models/admissionregistration.k8s.io/v1";
-import { DaemonSet } from "kubernetes-models/apps/v1";
+import { CustomResourceDefinition } from "kubernetes-models/apiextensions.k8s.io/v1";
+import { DaemonSet, Deployment } from "kubernetes-models/apps/v1";
 import { Lease } from "kubernetes-models/coordination.k8s.io/v1";
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from "kubernetes-models/rbac.authorization.k8s.io/v1";
 import { PriorityClass } from "kubernetes-models/scheduling.k8s.io/v1";
@@ -15,8 +16,9 @@ import type { KubernetesObject } from "./manifest.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 const POLICY = { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding };
-const CLUSTER = { ClusterRole, ClusterRoleBinding, Namespace, PriorityClass };
-const MODELS = { ...POLICY, ...CLUSTER, ConfigMap, DaemonSet, Lease, Pod, Role, RoleBinding, ServiceAccount };
+const CLUSTER = { ClusterRole, ClusterRoleBinding, CustomResourceDefinition, Namespace, PriorityClass };
+const PODS = { DaemonSet, Deployment, Pod };
+const MODELS = { ...POLICY, ...CLUSTER, ...PODS, ConfigMap, Lease, Role, RoleBinding, ServiceAccount };
 
 /** Empty if every object is valid and has no unknown field. The schemas allow those; the types derived from them do not. */
 export function errorsOf(objects: readonly KubernetesObject[]): string[] {

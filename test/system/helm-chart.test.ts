@@ -122,7 +122,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
 
   it("is packed for a release with its digest, and the same bytes each time", async () => {
     const folder = temporaryFolder();
-    const content = { imageDigest: DIGEST, alertRules: "groups: []\n" };
+    const content = { name: "ocir-broker", imageDigest: DIGEST, alertRules: "groups: []\n" } as const;
     const pack = async (output: string) => {
       mkdirSync(output);
       const release = { version: "1.2.3", epochS: 1_790_000_000 };

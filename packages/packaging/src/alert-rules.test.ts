@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { alertRules } from "./alert-rules.ts";
+import type { ChartName } from "./formats/helm-chart.ts";
 
 interface Rules {
   /** Recording rules have no annotations. */
@@ -9,18 +10,22 @@ interface Rules {
   }[];
 }
 
-function runbooks(environment: NodeJS.ProcessEnv): string[] {
-  const { groups } = parse(alertRules(environment)) as Rules;
+const CHARTS: readonly ChartName[] = ["ocir-broker", "ocir-pull-secrets"];
+
+function runbooks(environment: NodeJS.ProcessEnv, name: ChartName = "ocir-broker"): string[] {
+  const { groups } = parse(alertRules(environment, name)) as Rules;
   return groups.flatMap(({ rules }) => rules.flatMap(({ annotations }) => annotations?.runbook_url ?? []));
 }
 
 describe("alertRules", () => {
   it("links every alert to the given documentation", () => {
-    const found = runbooks({ OCIR_BROKER_DOCS_URL: "https://git.example/acme/ocir-broker/blob/v1/" });
+    const found = CHARTS.flatMap((name) =>
+      runbooks({ OCIR_BROKER_DOCS_URL: "https://git.example/acme/ocir-broker/blob/v1/" }, name),
+    );
     expect(found.length).toBeGreaterThan(10);
     for (const url of found) {
       expect(url).toMatch(
-        /^https:\/\/git\.example\/acme\/ocir-broker\/blob\/v1\/docs\/operations\.md#ocirbroker[a-z]+$/,
+        /^https:\/\/git\.example\/acme\/ocir-broker\/blob\/v1\/docs\/operations\.md#ocir(?:broker|pullsecrets)[a-z]+$/,
       );
     }
   });
@@ -30,6 +35,6 @@ describe("alertRules", () => {
   });
 
   it("rejects a value that is not the address of a folder", () => {
-    expect(() => alertRules({ OCIR_BROKER_DOCS_URL: "docs" })).toThrow("OCIR_BROKER_DOCS_URL must be");
+    expect(() => alertRules({ OCIR_BROKER_DOCS_URL: "docs" }, "ocir-broker")).toThrow("OCIR_BROKER_DOCS_URL must be");
   });
 });

@@ -38,7 +38,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const prefix = `ocir-broker-${release.version}`;
   // Before the build, so that a wrong setting of an operator fails at once.
   put(`${prefix}-build-tools.txt`, describeBuildTools(TARGETS, release));
-  put(`${prefix}.rules.yaml`, alertRules(environment));
+  put(`${prefix}.rules.yaml`, alertRules(environment, "ocir-broker"));
   copyFileSync(join(CHECKOUT, "monitoring/ocir-broker.dashboard.json"), join(output, `${prefix}.dashboard.json`));
   await makeManArchive(options, `${prefix}-man.tar.gz`);
   const contents = await Promise.all(TARGETS.map((target) => makePackages(target, options)));
@@ -51,8 +51,8 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const script = plainNodeScript({ version: release.version, baseUrl: options.baseUrl, sha256 });
   put(PLAIN_NODE_SCRIPT, script);
   put(NODE_SCRIPT, packedNodeScript(script, release.version));
-  const chart = { imageDigest: digest, alertRules: alertRules(environment) };
-  await makeHelmChart(release, chart, { work: join(work, "chart"), output });
+  const chart = { imageDigest: digest, alertRules: alertRules(environment, "ocir-broker") };
+  await makeHelmChart(release, { name: "ocir-broker", ...chart }, { work: join(work, "chart"), output });
   await writeAptIndex(output, release);
   put(INDEX, releaseIndex([...releaseSums(output).keys()], release.version));
   return writeSums(output);

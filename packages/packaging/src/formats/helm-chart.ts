@@ -1,34 +1,36 @@
-/** The Helm chart of a release: the checkout's, with the digest of the release's image, as `helm package` would pack it. */
+/** A Helm chart of a release: the checkout's, with the digest of the release's image, as `helm package` would pack it. */
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CHECKOUT, type Release } from "../release.ts";
 import { makeTar } from "./tar.ts";
 
-const CHART = join(CHECKOUT, "deploy/helm/ocir-broker");
-/** The chart's rules file is a copy of a release's, whose links lead to its documentation. */
-const RULES = "files/ocir-broker.rules.yaml";
+const CHARTS = join(CHECKOUT, "deploy/helm");
+
+/** A chart, its image and its alerts have one name, but for the DaemonSet's image. */
+export type ChartName = "ocir-broker" | "ocir-pull-secrets";
 
 export interface ChartContent {
-  /** Digest of the DaemonSet's image. */
+  readonly name: ChartName;
   readonly imageDigest: string;
+  /** A copy of a release's, whose links lead to its documentation. */
   readonly alertRules: string;
 }
 
 /** @returns the name of the file in `output`. */
 export async function makeHelmChart(
   release: Release,
-  { imageDigest, alertRules }: ChartContent,
+  { name, imageDigest, alertRules }: ChartContent,
   { work, output }: { work: string; output: string },
 ): Promise<string> {
-  const folder = join(work, "ocir-broker");
+  const folder = join(work, name);
   rmSync(work, { recursive: true, force: true });
-  cpSync(CHART, folder, { recursive: true, dereference: true });
+  cpSync(join(CHARTS, name), folder, { recursive: true, dereference: true });
   replaceIn(join(folder, "Chart.yaml"), /^(version|appVersion): .*$/gm, `$1: ${release.version}`);
   replaceIn(join(folder, "values.yaml"), /^ {2}digest: ""$/m, `  digest: ${imageDigest}`);
-  writeFileSync(join(folder, RULES), alertRules);
-  const name = `ocir-broker-${release.version}.tgz`;
-  await makeTar(release, work, "ocir-broker", join(output, name));
-  return name;
+  writeFileSync(join(folder, `files/${name}.rules.yaml`), alertRules);
+  const file = `${name}-${release.version}.tgz`;
+  await makeTar(release, work, name, join(output, file));
+  return file;
 }
 
 function replaceIn(path: string, pattern: RegExp, replacement: string): void {

@@ -1,0 +1,177 @@
+/** The chart of pull secrets with the real helm: lint, valid objects for all values, refused values, and one API group. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { globSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import type { IDeployment } from "kubernetes-models/apps/v1";
+import { beforeAll, describe, expect, it } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import cliPackage from "../../packages/cli/package.json" with { type: "json" };
+import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
+import { errorsOf } from "../daemonset/kubernetes-schema.ts";
+import type { KubernetesObject } from "../daemonset/manifest.ts";
+import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
+
+const CHECKOUT = join(import.meta.dirname, "../..");
+const CHART = join(CHECKOUT, "deploy/helm/ocir-pull-secrets");
+const DIGEST = `sha256:${"0".repeat(64)}`;
+
+describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`, () => {
+  beforeAll(buildHelm, 600_000);
+
+  const helm = (...args: string[]) => spawnSync(HELM, args, { encoding: "utf8" });
+
+  function render(values: Readonly<Record<string, unknown>> = {}): KubernetesObject[] {
+    const given = Object.entries(values).flatMap(([name, value]) => ["--set-json", `${name}=${JSON.stringify(value)}`]);
+    const all = ["template", "pulls", CHART, "--namespace", "ocir-pull-secrets", ...given];
+    const text = execFileSync(HELM, all, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
+  }
+
+  const podOf = (objects: readonly KubernetesObject[]) => {
+    const deployment = objects.find(({ kind }) => kind === "Deployment") as unknown as IDeployment;
+    const spec = deployment.spec?.template.spec;
+    const [container] = spec?.containers ?? [];
+    if (spec === undefined || container === undefined) throw new Error("no container");
+    return { spec, container };
+  };
+  const environmentOf = (objects: readonly KubernetesObject[]) =>
+    Object.fromEntries((podOf(objects).container.env ?? []).map(({ name, value }) => [name, value]));
+
+  it("passes lint, and has the version of the release", () => {
+    expect(helm("lint", "--strict", CHART)).toMatchObject({ status: 0 });
+    const { version, appVersion } = parse(readFileSync(join(CHART, "Chart.yaml"), "utf8"));
+    expect([version, appVersion]).toEqual([cliPackage.version, cliPackage.version]);
+  });
+
+  it("renders valid objects that apply every value", () => {
+    const objects = render({
+      image: { repository: "icn.ocir.io/acme/ocir-pull-secrets", digest: DIGEST, pullPolicy: "Always" },
+      names: ["ocir-pull", "flux-ocir"],
+      "identity.domain": { url: "https://idcs.example.com", audience: "ocir", clientId: "id", clientSecret: "client" },
+      resources: { cpu: "1", memory: "512Mi" },
+      podMonitor: { enabled: true, labels: { release: "prometheus" } },
+      prometheusRule: { enabled: true, labels: { release: "prometheus" } },
+      "dashboard.enabled": true,
+    });
+    const ofOperator = objects.filter(({ apiVersion }) => apiVersion === "monitoring.coreos.com/v1");
+    expect(errorsOf(objects.filter((object) => !ofOperator.includes(object)))).toEqual([]);
+    expect(ofOperator.map(({ kind }) => kind).sort()).toEqual(["PodMonitor", "PrometheusRule"]);
+    expect(ofOperator.map(({ metadata }) => metadata)).toEqual(
+      Array(2).fill(expect.objectContaining({ labels: expect.objectContaining({ release: "prometheus" }) })),
+    );
+    const rules = parse(readFileSync(join(CHECKOUT, "monitoring/ocir-pull-secrets.rules.yaml"), "utf8"));
+    expect(ofOperator).toContainEqual(expect.objectContaining({ spec: rules }));
+    const { container } = podOf(objects);
+    expect(container).toMatchObject({
+      image: `icn.ocir.io/acme/ocir-pull-secrets@${DIGEST}`,
+      imagePullPolicy: "Always",
+      resources: { requests: { cpu: "1", memory: "512Mi" }, limits: { memory: "512Mi" } },
+    });
+    expect(environmentOf(objects)).toMatchObject({
+      OCIR_PULL_SECRETS_NAMES: "ocir-pull,flux-ocir",
+      OCIR_PULL_SECRETS_IDENTITY: "serviceAccount",
+      OCIR_PULL_SECRETS_IDENTITY_DOMAIN: "https://idcs.example.com",
+      OCIR_PULL_SECRETS_AUDIENCE: "ocir",
+      OCIR_PULL_SECRETS_CLIENT_ID: "id",
+    });
+    expect(podOf(objects).spec.volumes).toMatchObject([{ secret: { secretName: "client" } }]);
+  });
+
+  it("gives the controller its namespaces, and no right to tokens, with its own identity", () => {
+    const objects = render({ identity: { type: "controller", principal: "instance", namespaces: ["shop", "depot"] } });
+    expect(environmentOf(objects)).toMatchObject({
+      OCIR_PULL_SECRETS_IDENTITY: "controller",
+      OCIR_PULL_SECRETS_PRINCIPAL: "instance",
+      OCIR_PULL_SECRETS_NAMESPACES: "shop,depot",
+    });
+    const account = objects.find(
+      ({ kind, metadata }) => kind === "ClusterRole" && metadata.name === "ocir-pull-secrets",
+    );
+    expect(JSON.stringify(account)).not.toContain("serviceaccounts");
+  });
+
+  it("meets the Pod Security Standard restricted", () => {
+    const { spec, container } = podOf(render());
+    expect(spec).toMatchObject({ securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } } });
+    for (const field of ["hostNetwork", "hostPID", "hostIPC", "volumes"]) expect(spec).not.toHaveProperty(field);
+    expect(container.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    });
+  });
+
+  it("leaves out what virtual nodes refuse, with virtualNodes", () => {
+    const { spec, container } = podOf(render({ virtualNodes: true }));
+    const text = JSON.stringify(spec);
+    const refused = [
+      "fsGroup",
+      "seccompProfile",
+      "sizeLimit",
+      "initContainers",
+      "grpc",
+      "terminationGracePeriodSeconds",
+    ];
+    expect(refused.filter((field) => text.includes(`"${field}"`))).toEqual([]);
+    expect(container.resources?.limits).toEqual(container.resources?.requests);
+  });
+
+  it("keeps the definition at an uninstallation, unless a value says otherwise", () => {
+    const annotationsOf = (objects: readonly KubernetesObject[]) =>
+      objects.flatMap(({ kind, metadata }) => (kind === "CustomResourceDefinition" ? [metadata] : []));
+    expect(annotationsOf(render())).toMatchObject([{ annotations: { "helm.sh/resource-policy": "keep" } }]);
+    expect(annotationsOf(render({ "crd.keep": false }))[0]).not.toHaveProperty("annotations");
+    const { stdout } = helm("install", "pulls", CHART, "--dry-run=client", "--set", "crd.keep=false");
+    expect(stdout).toContain("Uninstalling this chart DELETES the resources and their Secrets.");
+  });
+
+  it.each([
+    ["names={*}", "/names/0"],
+    ["identity.type=node", "/identity/type"],
+    ["identity.type=controller", "/identity/namespaces"],
+    ["identity.namespaces={shop}", "/identity/namespaces"],
+    ["identity.domain.url=https://idcs.example.com", "/identity/domain"],
+    ["identity.domain.audience=ocir", "/identity/domain/audience"],
+    ["image.digest=latest", "/image/digest"],
+    ["replicas=1", "replicas"],
+  ])("rejects %s", (value, place) => {
+    const { status, stderr } = helm("template", "pulls", CHART, "--set", value);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(place)]);
+  });
+
+  it("is packed for a release with its digest and the API group", async () => {
+    const folder = temporaryFolder();
+    const output = join(folder, "output");
+    mkdirSync(output);
+    const release = { version: "1.2.3", epochS: 1_790_000_000 };
+    const content = { name: "ocir-pull-secrets", imageDigest: DIGEST, alertRules: "groups: []\n" } as const;
+    const name = await makeHelmChart(release, content, { work: join(folder, "work"), output });
+    expect(name).toBe("ocir-pull-secrets-1.2.3.tgz");
+    const rendered = execFileSync(HELM, ["template", "x", join(output, name)], { encoding: "utf8" });
+    expect(rendered).toContain(`image: registry.invalid/ocir-pull-secrets@${DIGEST}\n`);
+    expect(rendered).toContain(`group: ${api.group}\n`);
+  });
+});
+
+it("has the API group in one place, and in examples of pages", () => {
+  const sources = globSync("{packages,deploy,test,monitoring,cloud-init}/**/*.{ts,json,yaml,tpl,sh,c,h}", {
+    cwd: CHECKOUT,
+    exclude: ["**/node_modules/**", "**/dist/**"],
+  });
+  expect(sources.length).toBeGreaterThan(500);
+  const found = sources.filter((file) => readFileSync(join(CHECKOUT, file), "utf8").includes(api.group));
+  // The second is a link to the first.
+  expect(found.sort()).toEqual([
+    "deploy/helm/ocir-pull-secrets/files/api.json",
+    "packages/protocol/src/pull-secret-api.json",
+  ]);
+  const pages = globSync(["*.md", "{docs,deploy}/**/*.md"], { cwd: CHECKOUT });
+  const examples = pages.flatMap((page) =>
+    [...readFileSync(join(CHECKOUT, page), "utf8").matchAll(/apiVersion: (\S+)\n\s*kind: OCIRPullSecret/g)].map(
+      ([, version]) => version,
+    ),
+  );
+  expect(new Set(examples)).toEqual(new Set([`${api.group}/${api.version}`]));
+});
