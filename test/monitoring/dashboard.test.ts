@@ -39,9 +39,11 @@ const drawn = panels.filter(({ type }) => type !== "row");
 const charts = panels.filter(({ type }) => type === "timeseries");
 const legendsOf = ({ targets = [] }: Panel) => targets.map(({ legendFormat }) => legendFormat);
 const queries = drawn.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
-const documented = documentedMetrics();
+const documented = new Map([...documentedMetrics(), ...documentedMetrics("ocir_pull_secrets")]);
 const used = new Set(
-  queries.flatMap((query) => query.match(/\bocir_broker_\w+/g) ?? []).map((name) => familyName(name, documented)),
+  queries
+    .flatMap((query) => query.match(/\bocir_(?:broker|pull_secrets)_\w+/g) ?? [])
+    .map((name) => familyName(name, documented)),
 );
 
 describe("ocir-broker.dashboard.json", () => {
@@ -61,8 +63,8 @@ describe("ocir-broker.dashboard.json", () => {
       expect(datasource, title).toEqual({ type: "prometheus", uid: `\${datasource}` });
       expect(targets.length, title).toBeGreaterThan(0);
       for (const { expr } of targets) {
-        expect(expr.match(/ocir_broker_\w+\{instance=~"\$node"/g)).toEqual(
-          expr.match(/ocir_broker_\w+/g)?.map((name) => `${name}{instance=~"$node"`),
+        expect(expr.match(/ocir_broker_\w+\{instance=~"\$node"/g) ?? []).toEqual(
+          (expr.match(/ocir_broker_\w+/g) ?? []).map((name) => `${name}{instance=~"$node"`),
         );
       }
     }
@@ -112,7 +114,7 @@ describe("ocir-broker.dashboard.json", () => {
   it("gives each result and outcome its own colour, with no red for good and no green for bad ones", () => {
     for (const { title, targets = [], fieldConfig } of charts) {
       const label = /^\{\{(outcome|result)\}\}$/.exec(String(targets[0]?.legendFormat))?.[1];
-      const metric = /ocir_broker_\w+/.exec(String(targets[0]?.expr))?.[0];
+      const metric = /ocir_(?:broker|pull_secrets)_\w+/.exec(String(targets[0]?.expr))?.[0];
       const values = documented.get(String(metric))?.labels.get(String(label)) ?? [];
       const overrides = fieldConfig?.overrides ?? [];
       const colours = new Map(overrides.map((each) => [each.matcher.options, each.properties[0]?.value.fixedColor]));

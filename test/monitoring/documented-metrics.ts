@@ -11,9 +11,12 @@ export interface DocumentedMetric {
   readonly labels: ReadonlyMap<string, readonly string[]>;
 }
 
-export function documentedMetrics(): Map<string, DocumentedMetric> {
+/** The daemon's, or those of the controller of pull secrets. */
+export type Program = "ocir_broker" | "ocir_pull_secrets";
+
+export function documentedMetrics(program: Program = "ocir_broker"): Map<string, DocumentedMetric> {
   const rows = readFileSync(join(DOCS, "metrics.md"), "utf8").matchAll(
-    /^\| `(ocir_broker_\w+)` \| (\w+) \| ([^|]*)\| [^|]+\.[^|]* \|$/gm,
+    new RegExp(`^\\| \`(${program}_\\w+)\` \\| (\\w+) \\| ([^|]*)\\| [^|]+\\.[^|]* \\|$`, "gm"),
   );
   return new Map(
     [...rows].map(([, name, type, labels]) => [
