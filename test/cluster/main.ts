@@ -1,7 +1,7 @@
 /**
  * `npm run test:cluster`: builds a real Kubernetes, the newest that the tests know, and runs the tests in test/cluster with it.
  * With `--all` also with the oldest. With `--short`, as in CI, it skips the longer tests, and skips all of them if Kubernetes cannot
- * be built in time.
+ * be built in time. With `--long`, as `npm run test:long`, it runs all files with a longer form.
  */
 import { spawnSync } from "node:child_process";
 import { canRunCluster } from "./can-run-cluster.ts";
@@ -12,6 +12,7 @@ const OLDEST_MINOR = 34;
 const SHORT_BUILD_LIMIT_MS = 15 * 60_000;
 
 const isShort = process.argv.includes("--short");
+const mode = process.argv.includes("--long") ? "long" : "cluster";
 const minors = process.argv.includes("--all") ? [NEWEST_MINOR, OLDEST_MINOR] : [NEWEST_MINOR];
 if (canRunCluster([]) === undefined) {
   try {
@@ -23,7 +24,7 @@ if (canRunCluster([]) === undefined) {
 }
 const reason = canRunCluster(minors);
 if (reason !== undefined) console.log(`the tests on a real Kubernetes are skipped: ${reason}`);
-const { status } = spawnSync("vitest", ["run", "--config", "vitest.system.config.ts", "--mode", "cluster"], {
+const { status } = spawnSync("vitest", ["run", "--config", "vitest.system.config.ts", "--mode", mode], {
   stdio: "inherit",
   env: {
     ...process.env,
