@@ -6,6 +6,7 @@ import { DIAGNOSES, type Diagnosis } from "@ocir-broker/doctor/diagnoses";
 import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
 import type { ErrorText } from "@ocir-broker/errors/error-text";
 import { FILE_ERRORS, type FileErrorCode } from "@ocir-broker/errors/file-errors";
+import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "@ocir-broker/errors/pull-secret-errors";
 import { KUBELET_CONFIG_ERRORS, type KubeletConfigErrorCode } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import { SHIM_ERRORS, type ShimErrorCode, type ShimErrorText } from "@ocir-broker/protocol/shim-errors";
 import { COMMAND_ERRORS, type CommandErrorCode } from "../command-errors.ts";
@@ -24,6 +25,7 @@ export const ERROR_CODES = {
     "daemon-down": textOf(DIAGNOSES["daemon-down"]),
     "daemon-stuck": textOf(DIAGNOSES["daemon-stuck"]),
   } satisfies Codes<CommandErrorCode | FileErrorCode | KubeletConfigErrorCode | "daemon-down" | "daemon-stuck">,
+  controller: PULL_SECRET_ERRORS satisfies Codes<PullSecretErrorCode>,
   doctor: findings(),
 } as const;
 

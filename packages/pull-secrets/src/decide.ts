@@ -1,0 +1,128 @@
+/** Decides what is done for a resource next. Pure: the same facts give the same action, and the rest of the program carries it out. */
+import type { Failure } from "./failure.ts";
+import type { IssuedToken } from "./issued-token.ts";
+import { type GateName, type Progress, progressFor } from "./progress.ts";
+import { type PullSecret, type PullSecretStatus, serviceAccountOf } from "./pull-secret.ts";
+import { type Rules, refusalOf } from "./rules.ts";
+import type { KnownSecret, SecretContent } from "./secret-content.ts";
+import { isReported, statusOf } from "./status.ts";
+
+export type Action =
+  /** Nothing until this time, if nothing changes. */
+  | { readonly kind: "wait"; readonly untilMs: number }
+  /** Fetch tokens for these registries, or for all if the Secret's are not of this subject. */
+  | { readonly kind: "fetch"; readonly registries: readonly string[]; readonly subject: string }
+  | { readonly kind: "apply"; readonly content: SecretContent }
+  | { readonly kind: "report"; readonly status: PullSecretStatus };
+
+/** Of tokens that are fetched with the controller's own identity. */
+export const CONTROLLER_SUBJECT = "controller";
+
+/** Share of the time until its refresh by which a token is fetched earlier, together with another one that is due. */
+const SOON = 0.2;
+
+const NO_TOKENS: ReadonlyMap<string, IssuedToken> = new Map();
+
+/**
+ * @param resource undefined if it does not exist; its Secret goes by the owner reference.
+ * @param nowMs epoch milliseconds.
+ */
+export function decide(
+  resource: PullSecret | undefined,
+  secret: KnownSecret | undefined,
+  nowMs: number,
+  known: Progress | undefined,
+  rules: Rules,
+): Action {
+  if (resource === undefined) return { kind: "wait", untilMs: Number.POSITIVE_INFINITY };
+  const progress = progressFor(resource, known);
+  const refusal = refusalOf(resource, rules);
+  const times: number[] = [];
+  const isOpen = (name: GateName): boolean => {
+    const { notBeforeMs } = progress.gates[name];
+    if (notBeforeMs > nowMs) times.push(notBeforeMs);
+    return notBeforeMs <= nowMs;
+  };
+
+  const held = secret?.kind === "ours" ? secret.content : undefined;
+  const content = secret?.kind === "foreign" ? undefined : contentFor(resource, held, progress, refusal, rules);
+  if (content !== undefined && !isSame(content, held)) {
+    if (isOpen("apply")) return { kind: "apply", content };
+  } else if (secret?.kind !== "foreign" && refusal === undefined) {
+    const tokens = isOfSubject(held, resource, rules) ? held.tokens : NO_TOKENS;
+    const dueAtMs = Math.min(...resource.registries.map((host) => tokens.get(host)?.refreshAtMs ?? nowMs));
+    times.push(dueAtMs);
+    if (dueAtMs <= nowMs && isOpen("fetch")) {
+      const registries = resource.registries.filter((host) => isSoonDue(tokens.get(host), nowMs));
+      return { kind: "fetch", registries, subject: tokens === NO_TOKENS ? "" : (held?.subject ?? "") };
+    }
+  }
+
+  const status = statusOf({ resource, secret, progress, refusal, nowMs });
+  if (status !== undefined && !isReported(status, resource.status) && isOpen("report"))
+    return { kind: "report", status };
+  // A token's expiry changes the status.
+  for (const { expiresAtMs } of held?.tokens.values() ?? []) times.push(expiresAtMs);
+  return { kind: "wait", untilMs: Math.min(...times.filter((time) => time > nowMs), Number.POSITIVE_INFINITY) };
+}
+
+/** One request to the API server is enough for the registries of a resource. */
+function isSoonDue(token: IssuedToken | undefined, nowMs: number): boolean {
+  if (token === undefined) return true;
+  const { fetchedAtMs, refreshAtMs } = token;
+  return nowMs >= refreshAtMs - SOON * (refreshAtMs - fetchedAtMs);
+}
+
+/** What the Secret should contain; undefined if none should be written. */
+function contentFor(
+  resource: PullSecret,
+  held: SecretContent | undefined,
+  { answer }: Progress,
+  refusal: Failure | undefined,
+  rules: Rules,
+): SecretContent | undefined {
+  // The controller has no rights for another name.
+  if (!rules.names.has(resource.name)) return undefined;
+  const ownerUid = resource.uid;
+  const isTakenBack =
+    refusal?.code === "namespace-not-allowed" ||
+    answer?.failure?.code === "service-account-missing" ||
+    isOfOtherIdentity(held, rules);
+  if (isTakenBack) return held && { subject: "", ownerUid, tokens: NO_TOKENS };
+  if (refusal !== undefined) return undefined;
+
+  const fetched = answer?.tokens ?? NO_TOKENS;
+  const subject = (fetched.size > 0 ? answer?.subject : undefined) ?? held?.subject ?? "";
+  const kept = held?.subject === subject ? held.tokens : NO_TOKENS;
+  const tokens = new Map<string, IssuedToken>();
+  for (const host of resource.registries) {
+    const token = fetched.get(host) ?? kept.get(host);
+    if (token !== undefined) tokens.set(host, token);
+  }
+  return held === undefined && tokens.size === 0 ? undefined : { subject, ownerUid, tokens };
+}
+
+/** The controller's own tokens stay in no Secret after the identity was changed to service accounts. */
+function isOfOtherIdentity(held: SecretContent | undefined, { identity }: Rules): boolean {
+  return identity.kind === "service-account" && held?.subject === CONTROLLER_SUBJECT;
+}
+
+/** A Secret that another service account's tokens are in keeps them until they are replaced. */
+function isOfSubject(
+  held: SecretContent | undefined,
+  resource: PullSecret,
+  { identity }: Rules,
+): held is SecretContent {
+  if (identity.kind === "controller") return held?.subject === CONTROLLER_SUBJECT;
+  return held?.subject.startsWith(`${serviceAccountOf(resource)}/`) ?? false;
+}
+
+function isSame(content: SecretContent, held: SecretContent | undefined): boolean {
+  return (
+    held !== undefined &&
+    held.subject === content.subject &&
+    held.ownerUid === content.ownerUid &&
+    held.tokens.size === content.tokens.size &&
+    [...content.tokens].every(([host, { fetchedAtMs }]) => held.tokens.get(host)?.fetchedAtMs === fetchedAtMs)
+  );
+}

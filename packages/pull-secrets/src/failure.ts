@@ -1,0 +1,53 @@
+/** Why a resource has no fresh token: a code of the catalogue, and the texts that a condition and its reason make of it. */
+import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
+import type { ErrorText } from "@ocir-broker/errors/error-text";
+import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "@ocir-broker/errors/pull-secret-errors";
+import { serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
+import { type PullSecret, serviceAccountOf } from "./pull-secret.ts";
+
+type FailureCode = ErrorCode | PullSecretErrorCode;
+
+export interface Failure {
+  readonly code: FailureCode;
+  /** A host, or the name of what failed or is refused. */
+  readonly place: string;
+}
+
+const TEXTS: Readonly<Record<FailureCode, ErrorText>> = { ...ERROR_TABLE, ...PULL_SECRET_ERRORS };
+
+/** The catalogue's advice for these is for a node. */
+const NEXT_HERE: Partial<Record<FailureCode, string>> = {
+  "cluster-token-refused": "on OKE leave the value identity.audience of the chart ocir-pull-secrets empty",
+  "registry-foreign": "name registry hosts of Oracle's only",
+  "registry-refused": "see the log of the controller",
+};
+
+/** Codes that a missing policy may have caused. */
+const POLICY_CODES: readonly FailureCode[] = ["registry-forbidden", "registry-unauthorized"];
+
+/** The reason of a condition for an error code: conditions allow no hyphen. */
+export function reasonOf(code: FailureCode): string {
+  return code
+    .split("-")
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join("");
+}
+
+/** What happened, what to do, and the policy statement if one may be missing. */
+export function describeFailure({ code, place }: Failure, resource: PullSecret, detail?: string): string {
+  const { what, next } = TEXTS[code];
+  const policy = POLICY_CODES.includes(code) ? `, and that there is the policy statement ${policyFor(resource)}` : "";
+  return `${place}: ${what}${detail === undefined ? "" : ` (${detail})`}; ${NEXT_HERE[code] ?? next}${policy}`;
+}
+
+/** The statement that pulls with this resource's Secret need; an administrator replaces the words in capitals. */
+export function policyFor(resource: PullSecret): string {
+  const { namespace } = resource;
+  const serviceAccount = serviceAccountOf(resource);
+  return serviceAccountPolicy({
+    namespace,
+    serviceAccount,
+    cluster: "CLUSTER_OCID",
+    compartment: "COMPARTMENT",
+  }).trim();
+}

@@ -1,0 +1,88 @@
+/** The resource OCIRPullSecret, as the API server stores it, and the part of it that the controller uses. */
+import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
+import * as z from "zod";
+
+export const KIND = "OCIRPullSecret";
+export const API_VERSION = `${api.group}/${api.version}`;
+/** Under `/apis/`. */
+export const PLURAL = "ocirpullsecrets";
+/** Field manager of the Secrets and value of their label. */
+export const MANAGER = "ocir-broker";
+/** Of a Secret: when its tokens were fetched, and until when they live. Never a token. */
+export const TOKENS_ANNOTATION = `${api.group}/tokens`;
+
+export interface PullSecret {
+  readonly namespace: string;
+  /** Also the Secret's. */
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  /** Registry hosts. */
+  readonly registries: readonly string[];
+  readonly serviceAccountName: string | undefined;
+  readonly status: PullSecretStatus | undefined;
+}
+
+export interface PullSecretStatus {
+  readonly observedGeneration: number;
+  readonly conditions: readonly [Condition];
+  /** RFC 3339, as all times here. Of the token that expires first; null if there is none. */
+  readonly expirationTime: string | null;
+  /** `refreshTime`: when the token was fetched. */
+  readonly registries: readonly {
+    readonly host: string;
+    readonly expirationTime: string;
+    readonly refreshTime: string;
+  }[];
+}
+
+export interface Condition {
+  readonly type: "Ready";
+  readonly status: "True" | "False";
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+  readonly lastTransitionTime: string;
+}
+
+const condition = z.object({
+  type: z.literal("Ready"),
+  status: z.enum(["True", "False"]),
+  reason: z.string(),
+  message: z.string(),
+  observedGeneration: z.number(),
+  lastTransitionTime: z.string(),
+});
+
+const status = z.object({
+  observedGeneration: z.number(),
+  conditions: z.tuple([condition]),
+  expirationTime: z.string().nullable().default(null),
+  registries: z.array(z.object({ host: z.string(), expirationTime: z.string(), refreshTime: z.string() })).default([]),
+});
+
+const resource = z.object({
+  metadata: z.object({
+    namespace: z.string(),
+    name: z.string(),
+    uid: z.string(),
+    generation: z.number(),
+    deletionTimestamp: z.string().optional(),
+  }),
+  spec: z.object({ registries: z.array(z.string()).min(1), serviceAccountName: z.string().optional() }),
+  // One that others have written is replaced.
+  status: status.optional().catch(undefined),
+});
+
+/** Undefined for a resource that is being deleted, and for one that its definition does not allow. */
+export function parsePullSecret(object: unknown): PullSecret | undefined {
+  const { data } = resource.safeParse(object);
+  if (data === undefined || data.metadata.deletionTimestamp !== undefined) return undefined;
+  const { namespace, name, uid, generation } = data.metadata;
+  const { registries, serviceAccountName } = data.spec;
+  return { namespace, name, uid, generation, registries, serviceAccountName, status: data.status };
+}
+
+export function serviceAccountOf({ name, serviceAccountName }: PullSecret): string {
+  return serviceAccountName ?? name;
+}

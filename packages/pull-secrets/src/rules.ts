@@ -1,0 +1,27 @@
+/** What the administrator allows, in the chart's values: names, and namespaces for the controller's own identity. */
+import type { Failure } from "./failure.ts";
+import { type PullSecret, serviceAccountOf } from "./pull-secret.ts";
+
+export interface Rules {
+  /** Of resources, and so of Secrets, and of service accounts. */
+  readonly names: ReadonlySet<string>;
+  readonly identity:
+    | { readonly kind: "service-account" }
+    /** One principal for all, in these namespaces only. */
+    | { readonly kind: "controller"; readonly namespaces: ReadonlySet<string> };
+  isRegistry(host: string): boolean;
+}
+
+/** Undefined if the resource is allowed. */
+export function refusalOf(resource: PullSecret, { names, identity, isRegistry }: Rules): Failure | undefined {
+  const { name, namespace, serviceAccountName } = resource;
+  if (!names.has(name)) return { code: "name-not-allowed", place: name };
+  if (identity.kind === "controller") {
+    if (!identity.namespaces.has(namespace)) return { code: "namespace-not-allowed", place: namespace };
+    if (serviceAccountName !== undefined) return { code: "service-account-not-used", place: serviceAccountName };
+  } else if (!names.has(serviceAccountOf(resource))) {
+    return { code: "name-not-allowed", place: serviceAccountOf(resource) };
+  }
+  const foreign = resource.registries.find((host) => !isRegistry(host));
+  return foreign === undefined ? undefined : { code: "registry-foreign", place: foreign };
+}

@@ -1,0 +1,113 @@
+/** The status of a resource: one condition, so that kubectl wait, Flux and Argo CD understand it. */
+import { describeFailure, type Failure, reasonOf } from "./failure.ts";
+import type { IssuedToken } from "./issued-token.ts";
+import type { Progress } from "./progress.ts";
+import type { Condition, PullSecret, PullSecretStatus } from "./pull-secret.ts";
+import type { KnownSecret } from "./secret-content.ts";
+
+interface StatusFacts {
+  readonly resource: PullSecret;
+  readonly secret: KnownSecret | undefined;
+  readonly progress: Progress;
+  readonly refusal: Failure | undefined;
+  /** Epoch milliseconds. */
+  readonly nowMs: number;
+}
+
+/** A token was issued. Not that it works: OCIR issues one without a policy too. */
+export const ISSUED = "Issued";
+const REFRESH_FAILING = "RefreshFailing";
+const EXPIRED = "Expired";
+
+/** Failures in a row before a resource with a live token shows them. */
+const SHOWN_FAILURES = 3;
+
+/** Undefined as long as there is nothing to report, before the first fetch. */
+export function statusOf(facts: StatusFacts): PullSecretStatus | undefined {
+  const { resource, secret } = facts;
+  const tokens = secret?.kind === "ours" ? secret.content.tokens : new Map<string, IssuedToken>();
+  const ready = readyOf(facts, tokens);
+  if (ready === undefined) return undefined;
+  const before = resource.status?.conditions[0];
+  const isTransition = before?.status !== ready.status;
+  const registries = [...tokens].map(([host, { expiresAtMs, fetchedAtMs }]) => ({
+    host,
+    expirationTime: rfc3339(expiresAtMs),
+    refreshTime: rfc3339(fetchedAtMs),
+  }));
+  const expiries = [...tokens.values()].map(({ expiresAtMs }) => expiresAtMs);
+  return {
+    observedGeneration: resource.generation,
+    conditions: [
+      {
+        type: "Ready",
+        ...ready,
+        observedGeneration: resource.generation,
+        lastTransitionTime: isTransition ? rfc3339(facts.nowMs) : before.lastTransitionTime,
+      },
+    ],
+    expirationTime: expiries.length === 0 ? null : rfc3339(Math.min(...expiries)),
+    registries,
+  };
+}
+
+export function isReported(status: PullSecretStatus, reported: PullSecretStatus | undefined): boolean {
+  const [condition] = status.conditions;
+  const before = reported?.conditions[0];
+  return (
+    reported !== undefined &&
+    before !== undefined &&
+    CONDITION_KEYS.every((key) => condition[key] === before[key]) &&
+    reported.observedGeneration === status.observedGeneration &&
+    reported.expirationTime === status.expirationTime &&
+    reported.registries.length === status.registries.length &&
+    status.registries.every(({ host, expirationTime, refreshTime }, index) => {
+      const registry = reported.registries[index];
+      return (
+        registry?.host === host && registry.expirationTime === expirationTime && registry.refreshTime === refreshTime
+      );
+    })
+  );
+}
+
+const CONDITION_KEYS = ["status", "reason", "message", "observedGeneration", "lastTransitionTime"] as const;
+
+type Ready = Pick<Condition, "status" | "reason" | "message">;
+
+function readyOf(
+  { resource, secret, progress, refusal, nowMs }: StatusFacts,
+  tokens: ReadonlyMap<string, IssuedToken>,
+) {
+  const { fetch, apply } = progress.gates;
+  const failed = (failure: Failure, detail?: string): Ready => ({
+    status: "False",
+    reason: reasonOf(failure.code),
+    message: describeFailure(failure, resource, detail),
+  });
+  if (refusal !== undefined) return failed(refusal);
+  if (secret?.kind === "foreign") return failed({ code: "secret-conflict", place: resource.name }, secret.why);
+  if (apply.failure?.code === "secret-conflict") return failed(apply.failure);
+  const failure = fetch.failure ?? apply.failure;
+  const issued = resource.registries.map((host) => [host, tokens.get(host)] as const);
+  if (issued.some(([, token]) => token === undefined)) return failure && failed(failure);
+
+  const text = failure && describeFailure(failure, resource);
+  const expired = issued.filter(([, token]) => token !== undefined && token.expiresAtMs <= nowMs);
+  if (expired.length > 0)
+    return {
+      status: "False",
+      reason: EXPIRED,
+      message: [times(expired, "since"), text].filter(Boolean).join("; "),
+    } as const;
+  if (text !== undefined && Math.max(fetch.failures, apply.failures) >= SHOWN_FAILURES)
+    return { status: "True", reason: REFRESH_FAILING, message: `${times(issued, "until")}; ${text}` } as const;
+  return { status: "True", reason: ISSUED, message: times(issued, "until") } as const;
+}
+
+function times(issued: readonly (readonly [string, IssuedToken | undefined])[], word: "since" | "until"): string {
+  return issued.map(([host, token]) => `${host} ${word} ${rfc3339(token?.expiresAtMs ?? 0).slice(11)}`).join(", ");
+}
+
+function rfc3339(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}

@@ -1,0 +1,309 @@
+/** 100 000 random histories of one resource: outages, restarts, changed resources, conflicts, accounts that come and go. */
+import { Secret } from "@ocir-broker/foundation/secret";
+import { expect, it } from "vitest";
+import { type Action, CONTROLLER_SUBJECT, decide } from "../../packages/pull-secrets/src/decide.ts";
+import { refreshAtMs } from "../../packages/pull-secrets/src/issued-token.ts";
+import {
+  type GateName,
+  gateAfter,
+  LONGEST_BACK_OFF_MS,
+  type Progress,
+  progressFor,
+} from "../../packages/pull-secrets/src/progress.ts";
+import { type PullSecret, serviceAccountOf } from "../../packages/pull-secrets/src/pull-secret.ts";
+import type { Rules } from "../../packages/pull-secrets/src/rules.ts";
+import type { KnownSecret } from "../../packages/pull-secrets/src/secret-content.ts";
+import { createSeededRandom } from "../seeded-random.ts";
+
+const HISTORIES = 100_000;
+const EVENTS = 12;
+const START_MS = 1_767_225_600_000;
+const HOSTS = ["iad.ocir.io", "fra.ocir.io"];
+const LIVES_MS = [180_000, 600_000, 3_600_000];
+const GAPS_MS = [200, 3_000, 20_000, 60_000, 400_000, 2_400_000];
+/** Share of a token's life. */
+const LATEST_REFRESH = 0.55;
+/** Of one fetch. */
+const LONGEST_FETCH_MS = 2_000;
+/** Fetch, apply, and both again after a failure that a wait follows. */
+const SLACK_MS = 2 * LONGEST_BACK_OFF_MS + 2 * LONGEST_FETCH_MS;
+const TOKEN = new Secret("token");
+const FOREIGN: KnownSecret = { kind: "foreign", why: "its type is Opaque" };
+
+const EVERYWHERE: Rules = {
+  names: new Set(["ocir-pull", "other"]),
+  identity: { kind: "service-account" },
+  isRegistry: () => true,
+};
+const LISTED: Rules = { ...EVERYWHERE, identity: { kind: "controller", namespaces: new Set(["shop"]) } };
+const UNLISTED: Rules = { ...EVERYWHERE, identity: { kind: "controller", namespaces: new Set(["else"]) } };
+
+type Pick = <T>(from: readonly T[]) => T;
+
+class History {
+  readonly broken: string[] = [];
+  readonly #random: () => number;
+  readonly #pick: Pick = (from) => from[Math.floor(this.#random() * from.length)] as never;
+  #nowMs = START_MS;
+  #uids = 1;
+  #resource: PullSecret | undefined;
+  /** In the cluster. */
+  #secret: KnownSecret | undefined;
+  /** What the watch has shown so far. */
+  #seen: KnownSecret | undefined;
+  #progress: Progress | undefined;
+  #rules = EVERYWHERE;
+  #account: number | undefined = 1;
+  #cloud: "up" | "down" | "throttling" = "up";
+  #isApiUp = true;
+  #lifeMs: number;
+  #latest = new Map<GateName, { text: string; atMs: number; count: number; sinceMs: number }>();
+  /** Since when nothing keeps a renewal from succeeding. */
+  #healthySinceMs = Number.POSITIVE_INFINITY;
+  /** Until when a conflict, Oracle's Retry-After or a person's mistake keeps the controller waiting. */
+  #askedToWaitMs = START_MS;
+
+  constructor(seed: number) {
+    this.#random = createSeededRandom(seed);
+    this.#lifeMs = this.#pick(LIVES_MS);
+    this.#create();
+  }
+
+  run(): void {
+    for (let event = 0; event < EVENTS; event++) {
+      this.#noteHealth();
+      this.#workUntil(this.#nowMs + this.#random() * this.#pick(GAPS_MS));
+      this.#happen();
+      this.#latest.clear();
+    }
+  }
+
+  /** The controller's loop. */
+  #workUntil(endMs: number): void {
+    for (;;) {
+      const action = decide(this.#resource, this.#seen, this.#nowMs, this.#progress, this.#rules);
+      if (action.kind === "wait") {
+        this.#checkRest();
+        if (action.untilMs <= this.#nowMs) this.broken.push("waits for the past");
+        this.#nowMs = Math.min(action.untilMs, endMs);
+        if (action.untilMs >= endMs) return;
+      } else {
+        this.#checkRepetition(action);
+        this.#act(action);
+      }
+      this.#checkFreshness();
+      if (this.broken.length > 0) return;
+    }
+  }
+
+  #act(action: Exclude<Action, { kind: "wait" }>): void {
+    const resource = this.#resource as PullSecret;
+    const progress = progressFor(resource, this.#progress);
+    const settle = (name: GateName, result: Parameters<typeof gateAfter>[1], answer = progress.answer) => {
+      const gate = gateAfter(progress.gates[name], result, this.#nowMs, this.#random());
+      this.#progress = { ...progress, answer, gates: { ...progress.gates, [name]: gate } };
+      const isLong = result.failure?.code === "secret-conflict" || result.retryable === false || result.retryAfterMs;
+      if (isLong) this.#askedToWaitMs = Math.max(this.#askedToWaitMs, gate.notBeforeMs);
+      if (gate.notBeforeMs - this.#nowMs > 601_000) this.broken.push(`${name} waits too long`);
+    };
+    if (action.kind === "fetch") {
+      this.#nowMs += this.#random() * LONGEST_FETCH_MS;
+      this.#fetch(action, settle);
+      return;
+    }
+    const failure = { code: "api-server-failed", place: "API server" } as const;
+    if (!this.#isApiUp) {
+      settle(action.kind, { failure });
+    } else if (action.kind === "report") {
+      this.#resource = { ...resource, status: action.status };
+      settle("report", {});
+    } else if (this.#secret?.kind === "foreign") {
+      if (this.#seen?.kind === "foreign") this.broken.push("applies over another manager's Secret");
+      settle("apply", { failure: { code: "secret-conflict", place: "ocir-pull" }, retryable: false });
+    } else {
+      this.#secret = { kind: "ours", content: action.content };
+      this.#seen = this.#secret;
+      settle("apply", {}, progress.answer && { ...progress.answer, tokens: new Map() });
+    }
+  }
+
+  #fetch(
+    { registries, subject }: Extract<Action, { kind: "fetch" }>,
+    settle: (name: GateName, result: Parameters<typeof gateAfter>[1], answer?: Progress["answer"]) => void,
+  ): void {
+    const resource = this.#resource as PullSecret;
+    const failed = this.#fetchFailure();
+    if (failed !== undefined) {
+      settle("fetch", failed, { subject: undefined, tokens: new Map(), failure: failed.failure });
+      return;
+    }
+    const isController = this.#rules.identity.kind === "controller";
+    const own = isController ? CONTROLLER_SUBJECT : `${serviceAccountOf(resource)}/${this.#account}`;
+    const expiresAtMs = this.#nowMs + this.#lifeMs;
+    const token = {
+      token: TOKEN,
+      fetchedAtMs: this.#nowMs,
+      expiresAtMs,
+      refreshAtMs: refreshAtMs(this.#nowMs, expiresAtMs, this.#random()),
+    };
+    const fetched = own === subject ? registries : resource.registries;
+    const tokens = new Map(fetched.map((host) => [host, token]));
+    settle("fetch", {}, { subject: own, tokens, failure: undefined });
+  }
+
+  #fetchFailure() {
+    const place = "iad.ocir.io";
+    if (!this.#isApiUp || this.#cloud === "down") return { failure: { code: "api-server-failed", place } } as const;
+    if (this.#cloud === "throttling")
+      return { failure: { code: "registry-throttled", place }, retryAfterMs: 20_000 } as const;
+    if (this.#rules.identity.kind === "controller" || this.#account !== undefined) return undefined;
+    return { failure: { code: "service-account-missing", place }, retryable: false } as const;
+  }
+
+  #happen(): void {
+    this.#pick<() => void>([
+      () => {
+        this.#cloud = "down";
+      },
+      () => {
+        this.#cloud = "throttling";
+      },
+      () => {
+        this.#cloud = "up";
+      },
+      () => {
+        this.#cloud = "up";
+      },
+      () => {
+        this.#isApiUp = false;
+      },
+      () => {
+        this.#isApiUp = true;
+      },
+      () => {
+        this.#isApiUp = true;
+      },
+      // Another leader, perhaps with other values of the chart.
+      () => {
+        this.#progress = undefined;
+        this.#seen = this.#secret;
+      },
+      () => {
+        this.#progress = undefined;
+        this.#rules = this.#pick([EVERYWHERE, EVERYWHERE, LISTED, UNLISTED]);
+      },
+      () => this.#change({ registries: this.#pick([HOSTS, HOSTS.slice(1), HOSTS.slice(0, 1)]) }),
+      () => this.#change({ serviceAccountName: this.#pick(["other", undefined, "not-listed"]) }),
+      () => {
+        this.#account = undefined;
+      },
+      () => {
+        this.#account = ++this.#uids;
+      },
+      () => {
+        this.#lifeMs = this.#pick(LIVES_MS);
+      },
+      () => {
+        this.#forget();
+      },
+      () => {
+        this.#secret = FOREIGN;
+      },
+      () => {
+        this.#secret = FOREIGN;
+        this.#seen = FOREIGN;
+      },
+      () => {
+        this.#seen = this.#secret;
+      },
+      () => {
+        this.#resource = undefined;
+        this.#forget();
+      },
+      // Recreated before the garbage collector has seen the Secret, or after it.
+      () => this.#create(),
+      () => this.#create(),
+    ])();
+    if (this.#secret?.kind === "foreign" && this.#random() < 0.3) this.#forget();
+  }
+
+  /** The Secret is deleted. */
+  #forget(): void {
+    this.#secret = undefined;
+    this.#seen = undefined;
+  }
+
+  #create(): void {
+    const uid = String(++this.#uids);
+    const base = { namespace: "shop", name: "ocir-pull", generation: 1, serviceAccountName: undefined };
+    this.#resource = { ...base, uid, registries: HOSTS.slice(0, 1), status: undefined };
+  }
+
+  #change(spec: Partial<PullSecret>): void {
+    if (this.#resource) this.#resource = { ...this.#resource, ...spec, generation: this.#resource.generation + 1 };
+  }
+
+  #noteHealth(): void {
+    const isHealthy =
+      this.#cloud === "up" &&
+      this.#isApiUp &&
+      this.#account !== undefined &&
+      this.#rules !== UNLISTED &&
+      this.#resource !== undefined &&
+      this.#resource.serviceAccountName !== "not-listed" &&
+      !(this.#rules === LISTED && this.#resource.serviceAccountName !== undefined) &&
+      this.#secret?.kind !== "foreign" &&
+      this.#seen === this.#secret;
+    if (!isHealthy) this.#healthySinceMs = Number.POSITIVE_INFINITY;
+    else this.#healthySinceMs = Math.min(this.#healthySinceMs, this.#nowMs);
+  }
+
+  /** While the cloud answered within the last half of its life, no token expires in a Secret. */
+  #checkFreshness(): void {
+    if (this.#secret?.kind !== "ours" || this.#resource === undefined) return;
+    for (const host of this.#resource.registries) {
+      const token = this.#secret.content.tokens.get(host);
+      if (token === undefined || token.expiresAtMs > this.#nowMs) continue;
+      const { fetchedAtMs, expiresAtMs } = token;
+      const dueAtMs = fetchedAtMs + LATEST_REFRESH * (expiresAtMs - fetchedAtMs);
+      const couldSinceMs = Math.max(dueAtMs, this.#healthySinceMs, this.#askedToWaitMs);
+      if (token.expiresAtMs - couldSinceMs > SLACK_MS) this.broken.push(`the token for ${host} has expired`);
+    }
+  }
+
+  /** What rests must be right. */
+  #checkRest(): void {
+    const held = this.#secret?.kind === "ours" ? this.#secret.content : undefined;
+    const isOthers = held?.subject === CONTROLLER_SUBJECT && this.#rules !== LISTED;
+    if (isOthers && this.#resource && this.#isApiUp && (this.#progress?.gates.apply.notBeforeMs ?? 0) <= this.#nowMs)
+      this.broken.push("keeps the controller's token in a namespace that may not have it");
+  }
+
+  #checkRepetition(action: Exclude<Action, { kind: "wait" }>): void {
+    const text = textOf(action);
+    const before = this.#latest.get(action.kind);
+    const isSame = before !== undefined && before.text === text;
+    if (isSame && this.#nowMs - before.atMs < 99) this.broken.push(`${action.kind} again at once`);
+    const isRecent = isSame && this.#nowMs - before.sinceMs < 60_000;
+    const [count, sinceMs] = isRecent ? [before.count + 1, before.sinceMs] : [1, this.#nowMs];
+    if (count > 20) this.broken.push(`${action.kind} ${count} times in a minute`);
+    this.#latest.set(action.kind, { text, atMs: this.#nowMs, count, sinceMs });
+  }
+}
+
+function textOf(action: Exclude<Action, { kind: "wait" }>): string {
+  if (action.kind === "fetch") return action.registries.join();
+  if (action.kind === "report") return action.status.conditions[0].message;
+  const { subject, ownerUid, tokens } = action.content;
+  return [subject, ownerUid, ...tokens.keys()].join();
+}
+
+it(`decide keeps every Secret fresh and repeats nothing without back-off, in ${HISTORIES} random histories`, {
+  timeout: 300_000,
+}, () => {
+  for (let seed = 0; seed < HISTORIES; seed++) {
+    const history = new History(seed);
+    history.run();
+    if (history.broken.length > 0) expect.fail(`history ${seed}: ${history.broken.join(", ")}`);
+  }
+});
