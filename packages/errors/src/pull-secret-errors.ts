@@ -14,6 +14,10 @@ export const PULL_SECRET_ERRORS = {
     "there is another Secret of this name, or another manager changes it",
     "delete that Secret, or give this resource another name that the chart allows",
   ),
+  "secret-refused": permanent(
+    "the API server refuses the Secret",
+    "look for a quota or an admission policy of the namespace; the log of the controller has the reason",
+  ),
   "service-account-missing": permanent(
     "the namespace has no service account of this name",
     "create it: kubectl create serviceaccount",

@@ -1,24 +1,46 @@
 /** Errors of requests to the API server. */
 import { STATUS_CODES } from "node:http";
-import { ApiException } from "@kubernetes/client-node";
 
-/** Whether another client has changed the object first. */
+/** A response with another status than 2xx. The client library's ApiException has the same two fields. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  /** The HTTP status. */
+  readonly code: number;
+  /** A Status of Kubernetes, in JSON. */
+  readonly body: string;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: number, body: string, retryAfterMs?: number) {
+    super(`the API server answers ${code}`);
+    this.code = code;
+    this.body = body;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The HTTP status; undefined without a response. */
+export function statusOf(error: unknown): number | undefined {
+  return error instanceof Error && "body" in error && "code" in error ? Number(error.code) : undefined;
+}
+
+/** Whether another client has changed the object first, or manages one of its fields. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof ApiException && error.code === 409;
+  return statusOf(error) === 409;
 }
 
 /** One line for the log. Never contains a request, because that holds the token. */
 export function describeRefusal(error: unknown): string {
-  if (error instanceof ApiException) return `the API server answers ${error.code}: ${messageOf(error)}`;
+  const status = statusOf(error);
+  if (status !== undefined) return `the API server answers ${status}: ${messageOf(error) ?? STATUS_CODES[status]}`;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return `the API server does not answer: ${cause instanceof Error ? cause.message : cause}`;
 }
 
-/** The client drops the text of some responses, such as a 401. */
-function messageOf({ code, body }: ApiException<unknown>): string {
+/** The client library drops the text of some responses, such as a 401. */
+function messageOf(error: unknown): string | undefined {
   try {
-    return String(JSON.parse(String(body)).message);
+    return String(JSON.parse(String((error as ApiError).body)).message);
   } catch {
-    return STATUS_CODES[code] ?? "unknown status";
+    return undefined;
   }
 }

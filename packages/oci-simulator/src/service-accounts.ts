@@ -113,7 +113,8 @@ export function verifyIssuedToken(
 function boundServiceAccount(bound: Claims | undefined, deletedPods: ReadonlySet<unknown>): ServiceAccountName {
   const { namespace, pod, serviceaccount } = (bound ?? {}) as Record<string, Claims | undefined>;
   // A token of the API server's TokenRequest may be bound to none, as those of Oracle's own controllers.
-  if (pod !== undefined && deletedPods.has(pod["uid"])) throw notAuthenticated("the pod of the service-account token is gone");
+  if (pod !== undefined && deletedPods.has(pod["uid"]))
+    throw notAuthenticated("the pod of the service-account token is gone");
   if (typeof namespace !== "string" || serviceaccount === undefined) throw notAuthenticated("no service account");
   return { namespace, serviceAccount: String(serviceaccount["name"]) };
 }

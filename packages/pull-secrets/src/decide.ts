@@ -1,7 +1,7 @@
 /** Decides what is done for a resource next. Pure: the same facts give the same action, and the rest of the program carries it out. */
 import type { Failure } from "./failure.ts";
 import type { IssuedToken } from "./issued-token.ts";
-import { type GateName, type Progress, progressFor } from "./progress.ts";
+import { type GateName, LONGEST_WAIT_MS, type Progress, progressFor } from "./progress.ts";
 import { type PullSecret, type PullSecretStatus, serviceAccountOf } from "./pull-secret.ts";
 import { type Rules, refusalOf } from "./rules.ts";
 import type { KnownSecret, SecretContent } from "./secret-content.ts";
@@ -39,9 +39,11 @@ export function decide(
   const refusal = refusalOf(resource, rules);
   const times: number[] = [];
   const isOpen = (name: GateName): boolean => {
-    const { notBeforeMs } = progress.gates[name];
-    if (notBeforeMs > nowMs) times.push(notBeforeMs);
-    return notBeforeMs <= nowMs;
+    const waitMs = progress.gates[name].notBeforeMs - nowMs;
+    // A longer wait comes from a wall clock that was set back.
+    if (waitMs <= 0 || waitMs > LONGEST_WAIT_MS) return true;
+    times.push(nowMs + waitMs);
+    return false;
   };
 
   const held = secret?.kind === "ours" ? secret.content : undefined;

@@ -18,6 +18,7 @@ const TEXTS: Readonly<Record<FailureCode, ErrorText>> = { ...ERROR_TABLE, ...PUL
 /** The catalogue's advice for these is for a node. */
 const NEXT_HERE: Partial<Record<FailureCode, string>> = {
   "cluster-token-refused": "on OKE leave the value identity.audience of the chart ocir-pull-secrets empty",
+  internal: "see the log of the controller",
   "registry-foreign": "name registry hosts of Oracle's only",
   "registry-refused": "see the log of the controller",
 };
@@ -50,4 +51,9 @@ export function policyFor(resource: PullSecret): string {
     cluster: "CLUSTER_OCID",
     compartment: "COMPARTMENT",
   }).trim();
+}
+
+/** A code that no table has is an error of ours. */
+export function failureCodeOf(code: string): FailureCode {
+  return Object.hasOwn(TEXTS, code) ? (code as FailureCode) : "internal";
 }

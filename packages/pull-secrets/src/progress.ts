@@ -37,7 +37,7 @@ export interface Progress {
 
 export type GateName = keyof Progress["gates"];
 
-interface Result {
+export interface Attempt {
   readonly failure?: Failure | undefined;
   readonly retryAfterMs?: number | undefined;
   /** False if the same request fails the same way until something is changed. */
@@ -49,9 +49,11 @@ const SHORTEST_BACK_OFF_MS = 100;
 /** Part of the slack in docs/pull-secrets.md: a live token must outlast an outage, a new leader and this. */
 export const LONGEST_BACK_OFF_MS = 30_000;
 /** For what a person must change. */
-export const LONGEST_PERMANENT_BACK_OFF_MS = 300_000;
+const LONGEST_PERMANENT_BACK_OFF_MS = 300_000;
 const SHORTEST_CONFLICT_BACK_OFF_MS = 300_000;
 const LONGEST_RETRY_AFTER_MS = 300_000;
+/** Of a gate. */
+export const LONGEST_WAIT_MS = LONGEST_RETRY_AFTER_MS + SHORTEST_CONFLICT_BACK_OFF_MS + LONGEST_PERMANENT_BACK_OFF_MS;
 /** Successes that are further apart are not repetitions. */
 const QUIET_MS = 60_000;
 /** After a change of the resource. A person who tries values waits this long; one who changes it in a loop gains nothing. */
@@ -79,8 +81,8 @@ export function progressFor(resource: PullSecret, known: Progress | undefined): 
 }
 
 /** The gate after an attempt at `nowMs`. @param chance in [0, 1). */
-export function gateAfter(gate: Gate, result: Result, nowMs: number, chance: number): Gate {
-  const { failure, retryAfterMs = 0, retryable = true } = result;
+export function gateAfter(gate: Gate, attempt: Attempt, nowMs: number, chance: number): Gate {
+  const { failure, retryAfterMs = 0, retryable = true } = attempt;
   if (failure === undefined) {
     const repeats = nowMs - gate.triedAtMs < QUIET_MS ? gate.repeats + 1 : 0;
     const waitMs = Math.min(ceilingMs(repeats), LONGEST_BACK_OFF_MS);

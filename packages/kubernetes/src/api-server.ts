@@ -1,0 +1,101 @@
+/**
+ * Requests to the API server, in JSON, over a few kept connections. Trusts the cluster's certificate authority alone. Never retries.
+ */
+import { readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
+import { createInterface } from "node:readline";
+import { createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
+import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
+import { request } from "undici";
+import { ApiError } from "./api-error.ts";
+
+export interface ApiServerAccess {
+  readonly url: URL;
+  /** PEM. */
+  readonly caCertificate: string;
+  /** Read for each request, because the kubelet replaces it. */
+  token(): string;
+}
+
+interface ApiRequest {
+  readonly method: "GET" | "PATCH" | "POST";
+  /** With its query. */
+  readonly path: string;
+  readonly body?: object;
+  /** Default: application/json. */
+  readonly contentType?: "application/apply-patch+yaml" | "application/merge-patch+json";
+  readonly signal: AbortSignal;
+}
+
+/** @throws {ApiError} for another status than 2xx; undici's and the signal's errors without a response. */
+export interface ApiServer {
+  send(request: ApiRequest): Promise<unknown>;
+  /** The lines of a watch, until it ends. Ends also if nothing arrives for longer than `silenceMs`. */
+  watch(path: string, silenceMs: number, signal: AbortSignal): AsyncIterable<unknown>;
+  close(): Promise<void>;
+}
+
+const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+const CONNECT_MS = 5_000;
+/** Longer than any request's own time limit. */
+const RESPONSE_MS = 30_000;
+const MAX_CONNECTIONS = 32;
+
+/**
+ * The access of a pod.
+ *
+ * @param root the path of the pod's root folder, if the program sees it under another one.
+ * @throws the system's error if a file is missing, TypeError outside of a cluster
+ */
+export function podAccess(environment: Readonly<Record<string, string | undefined>>, root = ""): ApiServerAccess {
+  const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "443" } = environment;
+  const folder = `${root}${SERVICE_ACCOUNT}`;
+  return {
+    url: new URL(`https://${isIPv6(host) ? `[${host}]` : host}:${port}`),
+    caCertificate: readFileSync(`${folder}/ca.crt`, "utf8"),
+    token: () => readFileSync(`${folder}/token`, "utf8").trim(),
+  };
+}
+
+export function createApiServer({ url, caCertificate, token }: ApiServerAccess): ApiServer {
+  const dispatcher = createUpstreamDispatcher({
+    connectMs: CONNECT_MS,
+    headersMs: RESPONSE_MS,
+    bodyMs: RESPONSE_MS,
+    maxConnectionsPerOrigin: MAX_CONNECTIONS,
+    caCertificates: [caCertificate],
+  });
+  const headers = () => ({ authorization: `Bearer ${token()}`, accept: "application/json" });
+
+  return {
+    async send({ method, path, body, contentType = "application/json", signal }) {
+      const response = await request(new URL(path, url), {
+        dispatcher,
+        method,
+        headers: { ...headers(), ...(body !== undefined && { "content-type": contentType }) },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal,
+      });
+      const text = await response.body.text();
+      if (response.statusCode >= 300) throw errorOf(response.statusCode, text, response.headers);
+      return JSON.parse(text);
+    },
+    async *watch(path, silenceMs, signal) {
+      const response = await request(new URL(path, url), {
+        dispatcher,
+        headers: headers(),
+        bodyTimeout: silenceMs,
+        signal,
+      });
+      if (response.statusCode >= 300) throw errorOf(response.statusCode, await response.body.text(), response.headers);
+      for await (const line of createInterface({ input: response.body })) yield JSON.parse(line);
+    },
+    close: () => dispatcher.destroy(),
+  };
+}
+
+function errorOf(status: number, body: string, headers: Record<string, string | string[] | undefined>): ApiError {
+  const retryAfter = headers["retry-after"];
+  const known = { headers: { "retry-after": String(retryAfter ?? "") }, serverDateMs: undefined };
+  return new ApiError(status, body, retryAfterMsOf(known));
+}

@@ -1,0 +1,69 @@
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { expect, it, onTestFinished } from "vitest";
+import { ApiError } from "./api-error.ts";
+import type { ApiServer } from "./api-server.ts";
+import { watchObjects } from "./object-cache.ts";
+
+const named = (name: string, version: number) => ({
+  metadata: { namespace: "shop", name, resourceVersion: String(version) },
+});
+
+/** Each list is the next of `lists`; a watch sends the next of `watches` and ends, or fails, or stays open without one. */
+function setUp(lists: (readonly unknown[])[], watches: (readonly object[] | Error)[], versions = [10, 20]) {
+  const clock = createFakeClock();
+  const ending = new AbortController();
+  onTestFinished(() => ending.abort());
+  const changed: string[] = [];
+  const paths: string[] = [];
+  const api: ApiServer = {
+    async send() {
+      return { metadata: { resourceVersion: String(versions.shift()) }, items: lists.shift() ?? [] };
+    },
+    async *watch(path) {
+      paths.push(path);
+      const next = watches.shift();
+      if (next instanceof Error) throw next;
+      if (next === undefined) await new Promise(() => {});
+      yield* next ?? [];
+    },
+    close: async () => {},
+  };
+  const { cache, synced } = watchObjects({
+    ...{ api, clock, path: "/things", say: () => {}, signal: ending.signal },
+    parse: (object) => (object as ReturnType<typeof named>).metadata,
+    onChange: (_namespace, name) => void changed.push(name),
+  });
+  const versionOf = (name: string) => cache.get("shop", name)?.resourceVersion;
+  return { clock, cache, synced, changed, paths, versionOf };
+}
+
+it("watchObjects keeps the newer version when a watch is behind a response", async () => {
+  const events = [{ type: "MODIFIED", object: named("a", 11) }];
+  const { cache, synced, versionOf, clock } = setUp([[named("a", 5)]], [events]);
+  await synced;
+  cache.put(named("a", 12));
+  await clock.advance(0);
+  expect(versionOf("a")).toBe("12");
+});
+
+it("watchObjects forgets what was deleted, by an event or between two lists", async () => {
+  const events = [
+    { type: "DELETED", object: named("a", 11) },
+    { type: "ERROR", object: { code: 410 } },
+  ];
+  const { clock, changed, versionOf } = setUp(
+    [[named("a", 5), named("b", 6), named("c", 7)], [named("c", 7)]],
+    [events],
+  );
+  await clock.advance(1_000);
+  expect([versionOf("a"), versionOf("b"), versionOf("c")]).toEqual([undefined, undefined, "7"]);
+  expect(changed.at(-1)).toBe("b");
+});
+
+it("watchObjects goes on from the last version after a broken watch, and lists again when that is gone", async () => {
+  const bookmark = [{ type: "BOOKMARK", object: { metadata: { resourceVersion: "15" } } }];
+  const { clock, paths } = setUp([], [bookmark, new Error("broken"), new ApiError(410, "")]);
+  await clock.advance(5_000);
+  const versions = paths.map((path) => new URLSearchParams(path.split("?")[1]).get("resourceVersion"));
+  expect(versions).toEqual(["10", "15", "15", "20"]);
+});

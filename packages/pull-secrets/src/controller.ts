@@ -1,0 +1,251 @@
+/**
+ * Carries out what `decide` decides, one action at a time for each resource: watches resources and Secrets, fetches tokens under a rate limit,
+ * applies Secrets, and reports status and Events. Everything it knows is lost with it; the next leader reads it from the cluster.
+ */
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { retryHintOf } from "@ocir-broker/foundation/expiring";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
+import { sleep } from "@ocir-broker/foundation/time/sleep";
+import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
+import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
+import { type ObjectCache, watchObjects } from "@ocir-broker/kubernetes/object-cache";
+import { type Cluster, RESOURCES_PATH, SECRETS_PATH } from "./cluster.ts";
+import { type Action, decide } from "./decide.ts";
+import { describeFailure, failureCodeOf, policyFor } from "./failure.ts";
+import type { Metrics } from "./metrics.ts";
+import { type Attempt, type CloudAnswer, type GateName, gateAfter, type Progress, progressFor } from "./progress.ts";
+import { type PullSecret, type PullSecretStatus, parsePullSecret } from "./pull-secret.ts";
+import { PullSecretError } from "./pull-secret-error.ts";
+import type { Rules } from "./rules.ts";
+import { type KnownSecret, readSecret } from "./secret-content.ts";
+import { ISSUED } from "./status.ts";
+import type { TokenSource } from "./token-source.ts";
+
+export interface ControllerOptions {
+  readonly api: ApiServer;
+  readonly cluster: Cluster;
+  readonly source: TokenSource;
+  readonly rules: Rules;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  /** Aborts one fetch when its time is over. */
+  fetchDeadline(): AbortSignal;
+  say(text: string): void;
+}
+
+/** Fetches of tokens: ten a second. */
+const FETCH_SPACING_MS = 100;
+const FETCH_BURST = 10;
+const MAX_FETCHES = 16;
+/** Requests to the API server that change something. */
+const MAX_WRITES = 16;
+/** How late a due resource is noticed. */
+const TICK_MS = 250;
+const PRUNE_MS = 60_000;
+
+const NO_TOKENS: CloudAnswer["tokens"] = new Map();
+
+/** Works until `signal`, and resolves when nothing is in flight any more. */
+export function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
+  return new Controller(options, signal).run();
+}
+
+class Controller {
+  readonly #options: ControllerOptions;
+  readonly #signal: AbortSignal;
+  readonly #resources: Watched<PullSecret>;
+  /** By name, since each name has a watch of its own. */
+  readonly #secrets: ReadonlyMap<string, Watched<KnownSecret>>;
+  readonly #fetches: Limiter;
+  readonly #writes: Limiter;
+  /** By the resource's key, as all that follow. */
+  readonly #progress = new Map<string, Progress>();
+  /** Epoch milliseconds. */
+  readonly #wakeAt = new Map<string, number>();
+  readonly #inWork = new Map<string, Promise<void>>();
+  /** Changed while they were in work. */
+  readonly #again = new Set<string>();
+  /** Resolvers of steps that wait for a limiter. */
+  readonly #waiting = new Set<() => void>();
+  #isSynced = false;
+  #prunedAtMs = 0;
+
+  constructor(options: ControllerOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+    const { api, clock, rules, say } = options;
+    const onChange = (namespace: string, name: string) => this.#start(`${namespace}/${name}`);
+    const shared = { api, clock, signal, onChange, say };
+    this.#resources = watchObjects({ ...shared, path: RESOURCES_PATH, parse: parsePullSecret });
+    this.#secrets = new Map(
+      [...rules.names].map((name) => {
+        const query = { fieldSelector: `metadata.name=${name}` };
+        return [name, watchObjects({ ...shared, path: SECRETS_PATH, query, parse: readSecret })];
+      }),
+    );
+    const spacing = { spacingMs: FETCH_SPACING_MS, burst: FETCH_BURST };
+    this.#fetches = createLimiter({ clock, concurrency: MAX_FETCHES, ...spacing });
+    this.#writes = createLimiter({ clock, concurrency: MAX_WRITES });
+  }
+
+  async run(): Promise<void> {
+    const { clock, metrics } = this.#options;
+    this.#signal.addEventListener("abort", () => this.#close());
+    const watched = [this.#resources, ...this.#secrets.values()];
+    await Promise.all(watched.map(({ synced }) => synced));
+    this.#isSynced = true;
+    metrics.show({ resources: () => this.#resources.cache.values(), waiting: () => this.#waiting.size });
+    for (const { namespace, name } of this.#resources.cache.values()) this.#start(`${namespace}/${name}`);
+    while (!this.#signal.aborted) {
+      await sleep(TICK_MS, clock);
+      this.#wake(clock.wallMs());
+    }
+    metrics.show(undefined);
+    await Promise.all(this.#inWork.values());
+  }
+
+  #close(): void {
+    this.#fetches.close();
+    this.#writes.close();
+    for (const resolve of this.#waiting) resolve();
+  }
+
+  #wake(nowMs: number): void {
+    for (const [key, atMs] of this.#wakeAt) if (atMs <= nowMs) this.#start(key);
+    if (nowMs - this.#prunedAtMs < PRUNE_MS) return;
+    this.#prunedAtMs = nowMs;
+    for (const [key, { gates }] of this.#progress) {
+      const isOld = Object.values(gates).every(({ notBeforeMs }) => notBeforeMs < nowMs);
+      if (isOld && this.#resourceOf(key) === undefined) this.#progress.delete(key);
+    }
+  }
+
+  /** Takes steps for a resource until it can wait. */
+  #start(key: string): void {
+    if (!this.#isSynced || this.#signal.aborted) return;
+    if (this.#inWork.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    this.#wakeAt.delete(key);
+    const work = this.#work(key).finally(() => {
+      this.#inWork.delete(key);
+      if (this.#again.delete(key)) this.#start(key);
+    });
+    this.#inWork.set(key, work);
+  }
+
+  async #work(key: string): Promise<void> {
+    while (!this.#signal.aborted) {
+      const action = this.#decide(key);
+      if (action.kind === "wait") {
+        if (Number.isFinite(action.untilMs)) this.#wakeAt.set(key, action.untilMs);
+        return;
+      }
+      await this.#through(action.kind === "fetch" ? this.#fetches : this.#writes, async () => {
+        // Something may have changed while it waited.
+        const latest = this.#decide(key);
+        const resource = this.#resourceOf(key);
+        if (resource !== undefined && latest.kind === action.kind) await this.#perform(key, resource, latest);
+      });
+    }
+  }
+
+  /** Resolves when the work has ended, or at the end. */
+  #through(limiter: Limiter, work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.add(resolve);
+      const isAdded = limiter.add(() => {
+        this.#waiting.delete(resolve);
+        return work().finally(resolve);
+      });
+      if (!isAdded) resolve();
+    });
+  }
+
+  #resourceOf(key: string): PullSecret | undefined {
+    return this.#resources.cache.get(...split(key));
+  }
+
+  #decide(key: string): Action {
+    const [namespace, name] = split(key);
+    const secret = this.#secrets.get(name)?.cache.get(namespace, name);
+    const { clock, rules } = this.#options;
+    return decide(this.#resourceOf(key), secret, clock.wallMs(), this.#progress.get(key), rules);
+  }
+
+  async #perform(key: string, resource: PullSecret, action: Action): Promise<void> {
+    const progress = progressFor(resource, this.#progress.get(key));
+    const settle = (name: GateName, attempt: Attempt, answer = progress.answer): void => {
+      const { clock, random, say } = this.#options;
+      const before = progress.gates[name];
+      const gate = gateAfter(before, attempt, clock.wallMs(), random());
+      this.#progress.set(key, { ...progress, answer, gates: { ...progress.gates, [name]: gate } });
+      if (attempt.failure !== undefined && attempt.failure.code !== before.failure?.code)
+        say(`${key}: ${name} failed: ${describeFailure(attempt.failure, resource)}`);
+    };
+    if (action.kind === "fetch") {
+      const { source, fetchDeadline, metrics } = this.#options;
+      const fetched = await source(resource, action, AbortSignal.any([this.#signal, fetchDeadline()]));
+      if (this.#signal.aborted) return;
+      metrics.fetched(fetched.failure === undefined);
+      settle("fetch", fetched, fetched);
+    } else if (action.kind !== "wait") {
+      try {
+        const written = await this.#write(resource, action);
+        settle(action.kind, {}, action.kind === "apply" ? withoutTokens(progress.answer) : progress.answer);
+        written();
+      } catch (error) {
+        if (this.#signal.aborted) return;
+        const failure = { code: failureCodeOf(codeOf(error)), place: resource.name };
+        const { retryable, retryAfterMs } = retryHintOf(error);
+        this.#options.say(`${key}: ${describeRefusal(error instanceof PullSecretError ? error.cause : error)}`);
+        settle(action.kind, { failure, retryable, retryAfterMs });
+      }
+    }
+  }
+
+  /** @returns a function that shows the result to the next decision. */
+  async #write(resource: PullSecret, action: Extract<Action, { kind: "apply" | "report" }>): Promise<() => void> {
+    const { cluster } = this.#options;
+    if (action.kind === "apply") {
+      const secret = await cluster.applySecret(resource, action.content, this.#signal);
+      return () => this.#secrets.get(resource.name)?.cache.put(secret);
+    }
+    const reported = await cluster.reportStatus(resource, action.status, this.#signal);
+    await this.#reportEvent(resource, action.status);
+    return () => this.#resources.cache.put(reported);
+  }
+
+  /** An Event only if the reason is another one. A lost Event is not sent again. */
+  async #reportEvent(resource: PullSecret, status: PullSecretStatus): Promise<void> {
+    const { cluster, say } = this.#options;
+    const [{ reason, message }] = status.conditions;
+    if (reason === resource.status?.conditions[0].reason) return;
+    const key = `${resource.namespace}/${resource.name}`;
+    say(`${key}: ${reason}: ${message}`);
+    const isIssued = reason === ISSUED;
+    const text = isIssued ? `${message}; pulls need the policy statement ${policyFor(resource)}` : message;
+    const event = { type: isIssued ? "Normal" : "Warning", reason, message: text } as const;
+    await cluster.reportEvent(resource, event, this.#signal).catch((error: unknown) => {
+      if (!this.#signal.aborted) say(`${key}: no Event: ${describeRefusal(error)}`);
+    });
+  }
+}
+
+interface Watched<T> {
+  readonly cache: ObjectCache<T>;
+  readonly synced: Promise<void>;
+}
+
+function split(key: string): [namespace: string, name: string] {
+  const [namespace = "", name = ""] = key.split("/");
+  return [namespace, name];
+}
+
+function withoutTokens(answer: CloudAnswer | undefined): CloudAnswer | undefined {
+  return answer && { ...answer, tokens: NO_TOKENS };
+}

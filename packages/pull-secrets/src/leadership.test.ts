@@ -1,0 +1,59 @@
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { expect, it, onTestFinished } from "vitest";
+import { lead } from "./leadership.ts";
+
+type Taken = "ours" | "outrun" | Error;
+
+function setUp() {
+  const clock = createFakeClock();
+  const ending = new AbortController();
+  onTestFinished(() => ending.abort());
+  const events: string[] = [];
+  const lease = {
+    taken: "ours" as Taken,
+    async take() {
+      if (lease.taken instanceof Error) throw lease.taken;
+      return { kind: lease.taken } as never;
+    },
+    async release() {
+      events.push("released");
+    },
+  };
+  const work = async (signal: AbortSignal) => {
+    events.push("starts");
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    events.push("ends");
+  };
+  const done = lead({ lease, clock, work, say: () => {} }, ending.signal);
+  return { clock, ending, events, lease, done };
+}
+
+it("lead goes on working through a short outage of the API server, and stops after ten seconds of it", async () => {
+  const { clock, events, lease } = setUp();
+  await clock.advance(2_000);
+  lease.taken = new Error("no response");
+  await clock.advance(8_000);
+  expect(events).toEqual(["starts"]);
+  await clock.advance(4_000);
+  expect(events).toEqual(["starts", "ends"]);
+  lease.taken = "ours";
+  await clock.advance(2_000);
+  expect(events).toEqual(["starts", "ends", "starts"]);
+});
+
+it("lead stops at once when another replica has the Lease", async () => {
+  const { clock, events, lease } = setUp();
+  await clock.advance(2_000);
+  lease.taken = "outrun";
+  await clock.advance(2_000);
+  expect(events).toEqual(["starts", "ends"]);
+});
+
+it("lead ends the work before it releases the Lease", async () => {
+  const { clock, events, ending, done } = setUp();
+  await clock.advance(1_000);
+  ending.abort();
+  await clock.advance(2_000);
+  await done;
+  expect(events).toEqual(["starts", "ends", "released"]);
+});

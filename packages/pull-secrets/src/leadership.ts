@@ -1,0 +1,72 @@
+/** Keeps the Lease and lets the work run while it is held: 15 s, given up after 10 s without a renewal, tried every 2 s. */
+import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
+import { sleep } from "@ocir-broker/foundation/time/sleep";
+import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
+import type { NodeLease } from "@ocir-broker/kubernetes/lease";
+
+export const LEASE_SECONDS = 15;
+const RENEW_LIMIT_MS = 10_000;
+const RETRY_MS = 2_000;
+
+export interface LeadershipOptions {
+  readonly lease: NodeLease;
+  readonly clock: Clock;
+  /** Called each time the Lease is taken. Must end soon after its signal. */
+  work(signal: AbortSignal): Promise<void>;
+  say(text: string): void;
+}
+
+interface Term {
+  readonly ending: AbortController;
+  readonly ended: Promise<void>;
+  /** Gives up. */
+  limit: Timer;
+}
+
+/** Resolves after `signal`, when the work has ended and the Lease is released. Rejects if the work does. */
+export async function lead({ lease, clock, work, say }: LeadershipOptions, signal: AbortSignal): Promise<void> {
+  let term: Term | undefined;
+  let failure: { error: unknown } | undefined;
+
+  const startLimit = (ending: AbortController) =>
+    clock.setTimer(() => {
+      say("the Lease was not renewed in time: this replica stops");
+      ending.abort();
+    }, RENEW_LIMIT_MS);
+
+  async function end(): Promise<void> {
+    term?.limit.cancel();
+    term?.ending.abort();
+    await term?.ended;
+    term = undefined;
+  }
+
+  function renewed(): void {
+    if (term !== undefined) {
+      term.limit.cancel();
+      term.limit = startLimit(term.ending);
+      return;
+    }
+    say("this replica holds the Lease");
+    const ending = new AbortController();
+    const ended = work(ending.signal).catch((error: unknown) => {
+      failure = { error };
+    });
+    term = { ending, ended, limit: startLimit(ending) };
+  }
+
+  while (!signal.aborted && failure === undefined) {
+    // A term that was given up ends before another one begins.
+    if (term?.ending.signal.aborted) await end();
+    try {
+      if ((await lease.take()).kind === "ours") renewed();
+      else await end();
+    } catch (error) {
+      say(describeRefusal(error));
+    }
+    await sleep(RETRY_MS, clock);
+  }
+  await end();
+  await lease.release().catch((error: unknown) => say(describeRefusal(error)));
+  if (failure !== undefined) throw failure.error;
+}

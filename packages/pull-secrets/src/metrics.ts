@@ -1,0 +1,73 @@
+/** The controller's metrics. No series for a namespace or a resource: their number has no bound. */
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { Counter, Gauge, Registry } from "prom-client";
+import type { PullSecret } from "./pull-secret.ts";
+
+export interface Metrics {
+  fetched(isSuccess: boolean): void;
+  leads(isLeader: boolean): void;
+  /** What the leader has; undefined for the other replica. */
+  show(shown: Shown | undefined): void;
+  render(): Promise<string>;
+}
+
+interface Shown {
+  resources(): Iterable<PullSecret>;
+  /** Actions that wait for their turn. */
+  waiting(): number;
+}
+
+/** Of a resource without a condition. */
+const PENDING = "Pending";
+
+export function createMetrics(clock: Clock): Metrics {
+  const registers = [new Registry()];
+  const [registry] = registers as [Registry];
+  let shown: Shown | undefined;
+  const refreshes = new Counter({
+    name: "ocir_pull_secrets_refreshes_total",
+    help: "Fetches of a resource's tokens by outcome (success, failure).",
+    labelNames: ["outcome"],
+    registers,
+  });
+  for (const outcome of ["success", "failure"]) refreshes.inc({ outcome }, 0);
+  const leader = new Gauge({ name: "ocir_pull_secrets_leader", help: "1 on the replica that works.", registers });
+  new Gauge({
+    name: "ocir_pull_secrets_resources",
+    help: "OCIRPullSecrets by the reason of their condition. Only on the leader, as all that follow.",
+    labelNames: ["reason"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { status } of shown?.resources() ?? []) this.inc({ reason: status?.conditions[0].reason ?? PENDING });
+    },
+  });
+  new Gauge({
+    name: "ocir_pull_secrets_next_expiry_seconds",
+    help: "Time until the first token of a resource with live tokens expires.",
+    registers,
+    collect() {
+      const expiries = [...(shown?.resources() ?? [])].map(({ status }) => Date.parse(status?.expirationTime ?? ""));
+      const live = expiries.filter((atMs) => atMs > clock.wallMs());
+      this.reset();
+      if (live.length > 0) this.set((Math.min(...live) - clock.wallMs()) / 1_000);
+      else this.remove();
+    },
+  });
+  new Gauge({
+    name: "ocir_pull_secrets_queue",
+    help: "Resources that wait for a fetch or a write.",
+    registers,
+    collect() {
+      this.set(shown?.waiting() ?? 0);
+    },
+  });
+  return {
+    fetched: (isSuccess) => refreshes.inc({ outcome: isSuccess ? "success" : "failure" }),
+    leads: (isLeader) => leader.set(isLeader ? 1 : 0),
+    show(next) {
+      shown = next;
+    },
+    render: () => registry.metrics(),
+  };
+}

@@ -1,0 +1,50 @@
+import { Secret } from "@ocir-broker/foundation/secret";
+import { describe, expect, it } from "vitest";
+import { readSecret, type SecretContent, secretManifest } from "./secret-content.ts";
+
+const TOKEN = { token: new Secret("t1"), fetchedAtMs: 1_000, expiresAtMs: 3_601_000, refreshAtMs: 1_801_000 };
+const CONTENT: SecretContent = {
+  subject: "ocir-pull/uid-1",
+  ownerUid: "uid-2",
+  tokens: new Map([["iad.ocir.io", TOKEN]]),
+};
+// biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
+const manifest = (): any => secretManifest({ namespace: "shop", name: "ocir-pull" }, CONTENT);
+
+describe("readSecret", () => {
+  it("returns what secretManifest has written", () => {
+    const known = readSecret(manifest());
+    expect(known).toEqual({ kind: "ours", content: CONTENT });
+    if (known.kind === "ours") expect(known.content.tokens.get("iad.ocir.io")?.token.reveal()).toBe("t1");
+  });
+
+  it("finds no token, and no subject, in data that a person has changed", () => {
+    const changed = manifest();
+    changed.data[".dockerconfigjson"] = Buffer.from('{"auths":{"x.ocir.io":{"password":"p"}}}').toString("base64");
+    expect(readSecret(changed)).toMatchObject({ kind: "ours", content: { subject: "?", tokens: new Map() } });
+  });
+
+  it.each([
+    ["another type", { type: "Opaque" }, "its type is Opaque"],
+    ["an immutable Secret", { immutable: true }, "it is immutable"],
+    ["no label", { metadata: { labels: {} } }, "it lacks the label app.kubernetes.io/managed-by=ocir-broker"],
+  ])("returns foreign for %s", (_what, fields, why) => {
+    expect(readSecret({ ...manifest(), ...fields })).toEqual({ kind: "foreign", why });
+  });
+
+  it("returns foreign only if another manager has the data, not a label", () => {
+    const managedBy = (fields: object) => {
+      const secret = manifest();
+      secret.metadata.managedFields = [{ manager: "kubectl", fieldsV1: fields }];
+      return readSecret(secret);
+    };
+    expect(managedBy({ "f:data": {} })).toEqual({ kind: "foreign", why: "its manager is kubectl" });
+    expect(managedBy({ "f:metadata": {} }).kind).toBe("ours");
+  });
+});
+
+it("secretManifest writes exactly the empty configuration without tokens, which the chart's policy compares", () => {
+  // biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
+  const empty = secretManifest({ namespace: "shop", name: "ocir-pull" }, { ...CONTENT, tokens: new Map() }) as any;
+  expect(Buffer.from(empty.data[".dockerconfigjson"], "base64").toString()).toBe('{"auths":{}}');
+});

@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import { parseSettings } from "./settings.ts";
+
+const POD = { POD_NAME: "pod-1", POD_NAMESPACE: "ocir", OCIR_PULL_SECRETS_NAMES: "ocir-pull, builder" };
+const OWN = { ...POD, OCIR_PULL_SECRETS_IDENTITY: "controller", OCIR_PULL_SECRETS_NAMESPACES: "shop,site" };
+const ACCOUNTS = { ...POD, OCIR_PULL_SECRETS_IDENTITY: "serviceAccount" };
+const DOMAIN = { OCIR_PULL_SECRETS_IDENTITY_DOMAIN: "https://idcs.example", OCIR_PULL_SECRETS_CLIENT_ID: "client" };
+
+it("parseSettings reads the settings of both identities", () => {
+  expect(parseSettings(ACCOUNTS)).toEqual({
+    names: new Set(["ocir-pull", "builder"]),
+    identity: { kind: "service-account", exchange: { kind: "oke" } },
+    pod: "pod-1",
+    namespace: "ocir",
+  });
+  const namespaces = new Set(["shop", "site"]);
+  expect(parseSettings(OWN).identity).toEqual({ kind: "controller", principal: "workload", namespaces });
+});
+
+it.each([
+  ["no names", { ...ACCOUNTS, OCIR_PULL_SECRETS_NAMES: "" }, "OCIR_PULL_SECRETS_NAMES is not set"],
+  ["an unknown identity", { ...POD, OCIR_PULL_SECRETS_IDENTITY: "node" }, "must be serviceAccount or controller"],
+  [
+    "the controller's identity without namespaces",
+    { ...OWN, OCIR_PULL_SECRETS_NAMESPACES: "" },
+    "NAMESPACES is not set",
+  ],
+  ["namespaces for service accounts", { ...OWN, ...ACCOUNTS }, "only for OCIR_PULL_SECRETS_IDENTITY=controller"],
+  ["an unknown principal", { ...OWN, OCIR_PULL_SECRETS_PRINCIPAL: "user" }, "must be workload or instance"],
+  ["an identity domain without an audience", { ...ACCOUNTS, ...DOMAIN }, "OCIR_PULL_SECRETS_AUDIENCE is not set"],
+  ["an audience on OKE", { ...ACCOUNTS, OCIR_PULL_SECRETS_AUDIENCE: "oci" }, "on OKE it is the API server's own"],
+])("parseSettings refuses %s", (_what, environment, message) => {
+  expect(() => parseSettings(environment)).toThrow(message);
+});

@@ -1,0 +1,71 @@
+/** The program's settings, from the environment that the chart sets. */
+
+export interface Settings {
+  /** Of resources, Secrets and service accounts. */
+  readonly names: ReadonlySet<string>;
+  readonly identity:
+    | { readonly kind: "service-account"; readonly exchange: TokenExchangeSettings }
+    | {
+        readonly kind: "controller";
+        readonly principal: "workload" | "instance";
+        readonly namespaces: ReadonlySet<string>;
+      };
+  readonly pod: string;
+  readonly namespace: string;
+}
+
+type TokenExchangeSettings =
+  /** OKE's own; the audience is the API server's. */
+  | { readonly kind: "oke" }
+  | { readonly kind: "identity-domain"; readonly url: string; readonly clientId: string; readonly audience: string };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const PREFIX = "OCIR_PULL_SECRETS_";
+
+/** @throws Error with a line for the pod's log if a setting is missing or wrong. */
+export function parseSettings(environment: Environment): Settings {
+  const needed = (name: string): string => {
+    const value = environment[name];
+    if (!value) throw new Error(`${name} is not set: install the chart ocir-pull-secrets`);
+    return value;
+  };
+  return {
+    names: listOf(needed(`${PREFIX}NAMES`)),
+    identity: parseIdentity(environment, needed),
+    pod: needed("POD_NAME"),
+    namespace: needed("POD_NAMESPACE"),
+  };
+}
+
+function parseIdentity(environment: Environment, needed: (name: string) => string): Settings["identity"] {
+  const kind = needed(`${PREFIX}IDENTITY`);
+  const namespaces = environment[`${PREFIX}NAMESPACES`];
+  if (kind === "serviceAccount") {
+    if (namespaces) throw new Error(`${PREFIX}NAMESPACES is only for ${PREFIX}IDENTITY=controller`);
+    return { kind: "service-account", exchange: parseExchange(environment, needed) };
+  }
+  if (kind !== "controller") throw new Error(`${PREFIX}IDENTITY is ${kind}, but must be serviceAccount or controller`);
+  const principal = environment[`${PREFIX}PRINCIPAL`] || "workload";
+  if (principal !== "workload" && principal !== "instance")
+    throw new Error(`${PREFIX}PRINCIPAL is ${principal}, but must be workload or instance`);
+  return { kind, principal, namespaces: listOf(needed(`${PREFIX}NAMESPACES`)) };
+}
+
+function parseExchange(environment: Environment, needed: (name: string) => string): TokenExchangeSettings {
+  const url = environment[`${PREFIX}IDENTITY_DOMAIN`];
+  if (!url && environment[`${PREFIX}AUDIENCE`])
+    throw new Error(`${PREFIX}AUDIENCE is only for ${PREFIX}IDENTITY_DOMAIN: on OKE it is the API server's own`);
+  if (!url) return { kind: "oke" };
+  if (URL.parse(url)?.protocol !== "https:") throw new Error(`${PREFIX}IDENTITY_DOMAIN is not an https address`);
+  const [audience, clientId] = [needed(`${PREFIX}AUDIENCE`), needed(`${PREFIX}CLIENT_ID`)];
+  return { kind: "identity-domain", url, clientId, audience };
+}
+
+function listOf(text: string): ReadonlySet<string> {
+  const names = text
+    .split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
+  return new Set(names);
+}

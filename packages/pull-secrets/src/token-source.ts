@@ -1,0 +1,118 @@
+/** Fetches the tokens of a resource: with its service account's identity, or with the controller's own. Keeps no service-account token. */
+import { fetchExchangedToken } from "@ocir-broker/credentials/service-accounts/exchanged-token";
+import { fetchToken, type TokenSessions, type TokenWays } from "@ocir-broker/credentials/tokens/registry-token";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { type Expiring, retryHintOf } from "@ocir-broker/foundation/expiring";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Secret } from "@ocir-broker/foundation/secret";
+import type { SigningSession } from "@ocir-broker/identity/identity-provider";
+import { readServiceAccountClaims } from "@ocir-broker/identity/token-exchange/service-account-token";
+import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
+import { CONTROLLER_SUBJECT } from "./decide.ts";
+import { type Failure, failureCodeOf } from "./failure.ts";
+import { type IssuedToken, refreshAtMs } from "./issued-token.ts";
+import type { CloudAnswer } from "./progress.ts";
+import { type PullSecret, serviceAccountOf } from "./pull-secret.ts";
+
+interface FetchedTokens extends CloudAnswer {
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+}
+
+/** Fetches for some registries of the resource; for all of them if the Secret's tokens are of another subject. Never rejects. */
+export type TokenSource = (
+  resource: PullSecret,
+  wanted: { readonly registries: readonly string[]; readonly subject: string },
+  signal: AbortSignal,
+) => Promise<FetchedTokens>;
+
+interface TokenSourceOptions {
+  readonly ways: TokenWays;
+  readonly random: Random;
+}
+
+interface ServiceAccountOptions extends TokenSourceOptions {
+  readonly exchange: TokenExchange;
+  /** A new token of the service account for one token exchange. */
+  requestToken(namespace: string, serviceAccount: string, signal: AbortSignal): Promise<Secret>;
+}
+
+/** The subject has the service account's UID, so that a recreated account's tokens replace the old ones. */
+export function createServiceAccountSource(options: ServiceAccountOptions): TokenSource {
+  const { ways, exchange, requestToken } = options;
+  return async (resource, wanted, signal) => {
+    const account = serviceAccountOf(resource);
+    let session: Promise<Expiring<SigningSession>> | undefined;
+    let subject: string | undefined;
+    const open = async () => {
+      const token = await requestToken(resource.namespace, account, signal);
+      subject = `${account}/${readServiceAccountClaims(token).uid}`;
+      return exchange.exchange(token, signal);
+    };
+    const sessionWays = {
+      ...ways,
+      session: () => (session ??= open()),
+      onRefused() {
+        session = undefined;
+      },
+    };
+    try {
+      await sessionWays.session();
+    } catch (error) {
+      return answerOf(subject, new Map(), error, account);
+    }
+    const registries = subject === wanted.subject ? wanted.registries : resource.registries;
+    return fetchAll(registries, subject, options, (host) => fetchExchangedToken(host, sessionWays, signal));
+  };
+}
+
+interface ControllerOptions extends TokenSourceOptions {
+  readonly sessions: TokenSessions;
+}
+
+export function createControllerSource(options: ControllerOptions): TokenSource {
+  const { ways, sessions } = options;
+  return (resource, wanted, signal) => {
+    const registries = wanted.subject === CONTROLLER_SUBJECT ? wanted.registries : resource.registries;
+    return fetchAll(registries, CONTROLLER_SUBJECT, options, (host) => fetchToken(host, ways, sessions, signal));
+  };
+}
+
+/** All with one jitter, so that they are due together again. */
+async function fetchAll(
+  registries: readonly string[],
+  subject: string | undefined,
+  { ways: { clock }, random }: TokenSourceOptions,
+  fetchOne: (host: string) => Promise<Expiring<Secret>>,
+): Promise<FetchedTokens> {
+  const chance = random();
+  const results = await Promise.allSettled(registries.map(fetchOne));
+  const tokens = new Map<string, IssuedToken>();
+  let failed: { host: string; error: unknown } | undefined;
+  for (const [index, result] of results.entries()) {
+    const host = registries[index] as string;
+    if (result.status === "rejected") {
+      failed ??= { host, error: result.reason };
+      continue;
+    }
+    const { value, obtainedAtMs, expiresAtMs } = result.value;
+    const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
+    const [fetchedAtMs, endMs] = [Math.floor(obtainedAtMs + wallOffsetMs), Math.floor(expiresAtMs + wallOffsetMs)];
+    const times = { fetchedAtMs, expiresAtMs: endMs, refreshAtMs: Math.floor(refreshAtMs(fetchedAtMs, endMs, chance)) };
+    tokens.set(host, { token: value, ...times });
+  }
+  return answerOf(subject, tokens, failed?.error, failed?.host ?? "");
+}
+
+/** @param error undefined if nothing has failed. @param place for the failure. */
+function answerOf(
+  subject: string | undefined,
+  tokens: ReadonlyMap<string, IssuedToken>,
+  error: unknown,
+  place: string,
+): FetchedTokens {
+  if (error === undefined) return { subject, tokens, failure: undefined, retryable: true, retryAfterMs: undefined };
+  const failure: Failure = { code: failureCodeOf(codeOf(error)), place };
+  const { retryable, retryAfterMs } = retryHintOf(error);
+  return { subject, tokens, failure, retryable, retryAfterMs };
+}

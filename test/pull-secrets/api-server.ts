@@ -1,0 +1,194 @@
+/**
+ * The part of a Kubernetes API server that the pull-secrets controller needs: resources with a status, Secrets with server-side apply,
+ * service accounts' tokens, Events, lists in pages and watches. It grants the rights that the chart grants.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
+import { API_VERSION, MANAGER } from "../../packages/pull-secrets/src/pull-secret.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
+export type KubernetesJson = any;
+
+export type ApiServerDouble = Awaited<ReturnType<typeof startApiServer>>;
+
+interface Options {
+  /** Names that the chart lists. */
+  readonly names: readonly string[];
+  issueToken(namespace: string, name: string, uid: string, lifeMs: number): Promise<string>;
+}
+
+interface Change {
+  readonly version: number;
+  readonly collection: string;
+  readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  readonly object: KubernetesJson;
+}
+
+const COLLECTIONS: Readonly<Record<string, string>> = {
+  secrets: "/api/v1",
+  ocirpullsecrets: `/apis/${API_VERSION}`,
+};
+const PAGE = 3;
+
+const refusal = (status: number, message: string) => Object.assign(new Error(message), { status });
+
+export async function startApiServer({ names, issueToken }: Options) {
+  let version = 100;
+  let uids = 0;
+  const objects = new Map<string, KubernetesJson>();
+  const changes: Change[] = [];
+  const watches = new Map<ServerResponse, (change: Change) => void>();
+  const server = createServer(answer);
+  let port = 0;
+
+  const api = {
+    /** Method, path without query, and status of each request but watches. */
+    requests: [] as string[],
+    events: [] as KubernetesJson[],
+    /** UIDs by `namespace/name`. */
+    accounts: new Map<string, string>(),
+    /** Answers every request with this status, if set. */
+    failWith: undefined as number | undefined,
+    url: () => new URL(`http://127.0.0.1:${port}`),
+    start: () =>
+      new Promise<void>((resolve) =>
+        server.listen(port, "127.0.0.1", () => {
+          port = (server.address() as AddressInfo).port;
+          resolve();
+        }),
+      ),
+    async stop(): Promise<void> {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+    get: (collection: string, namespace: string, name: string): KubernetesJson =>
+      objects.get(`${collection}/${namespace}/${name}`),
+    /** Creates or replaces, as another client. */
+    put: (collection: string, object: KubernetesJson): void => store(collection, structuredClone(object)),
+    createResource(namespace: string, spec: object, name = "ocir-pull"): void {
+      const metadata = { namespace, name, uid: `uid-${++uids}`, generation: 1 };
+      store("ocirpullsecrets", { apiVersion: API_VERSION, kind: "OCIRPullSecret", metadata, spec });
+    },
+    changeResource(namespace: string, spec: object, name = "ocir-pull"): void {
+      const object = structuredClone(api.get("ocirpullsecrets", namespace, name));
+      object.metadata.generation += 1;
+      store("ocirpullsecrets", { ...object, spec });
+    },
+    delete(collection: string, namespace: string, name = "ocir-pull"): void {
+      const key = `${collection}/${namespace}/${name}`;
+      const object = structuredClone(objects.get(key));
+      objects.delete(key);
+      version += 1;
+      object.metadata.resourceVersion = String(version);
+      publish({ version, collection, type: "DELETED", object });
+    },
+  };
+
+  function store(collection: string, object: KubernetesJson): KubernetesJson {
+    const key = `${collection}/${object.metadata.namespace}/${object.metadata.name}`;
+    version += 1;
+    object.metadata.resourceVersion = String(version);
+    object.metadata.uid ??= `uid-${++uids}`;
+    const type = objects.has(key) ? "MODIFIED" : "ADDED";
+    objects.set(key, object);
+    publish({ version, collection, type, object });
+    return object;
+  }
+
+  function publish(change: Change): void {
+    changes.push(change);
+    for (const send of watches.values()) send(change);
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "", "http://api");
+    if (url.searchParams.has("watch") && api.failWith === undefined) return watch(url, response);
+    let [status, body]: [number, KubernetesJson] = [200, undefined];
+    try {
+      if (api.failWith !== undefined) throw refusal(api.failWith, "told to fail");
+      body = await act(request, url);
+    } catch (error) {
+      const { status: code = 500, message } = error as ReturnType<typeof refusal>;
+      [status, body] = [code, { kind: "Status", status: "Failure", message, code }];
+    }
+    api.requests.push(`${request.method} ${url.pathname} ${status}`);
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  }
+
+  function collectionOf({ pathname, searchParams }: URL) {
+    const [collection = ""] = Object.entries(COLLECTIONS).find(([name, base]) => pathname === `${base}/${name}`) ?? [];
+    const name = searchParams.get("fieldSelector")?.replace("metadata.name=", "");
+    if (collection === "") throw refusal(404, `no collection ${pathname}`);
+    if (collection === "secrets" && !names.includes(name ?? "")) throw refusal(403, "cannot list all secrets");
+    return { collection, isWanted: (object: KubernetesJson) => name === undefined || object.metadata.name === name };
+  }
+
+  function watch(url: URL, response: ServerResponse): void {
+    const { collection, isWanted } = collectionOf(url);
+    const from = Number(url.searchParams.get("resourceVersion"));
+    const send = (change: Change): void => {
+      if (change.collection !== collection || change.version <= from || !isWanted(change.object)) return;
+      response.write(`${JSON.stringify({ type: change.type, object: change.object })}\n`);
+    };
+    response.writeHead(200, { "content-type": "application/json" }).flushHeaders();
+    for (const change of changes) send(change);
+    watches.set(response, send);
+    response.on("close", () => watches.delete(response));
+  }
+
+  function list(url: URL): KubernetesJson {
+    const { collection, isWanted } = collectionOf(url);
+    const all = [...objects].filter(([key, object]) => key.startsWith(`${collection}/`) && isWanted(object));
+    const start = Number(url.searchParams.get("continue") ?? 0);
+    const items = all.slice(start, start + PAGE).map(([, object]) => object);
+    const next = start + PAGE < all.length ? String(start + PAGE) : "";
+    return { metadata: { resourceVersion: String(version), continue: next }, items };
+  }
+
+  async function act(request: IncomingMessage, url: URL): Promise<KubernetesJson> {
+    if (request.headers.authorization !== "Bearer token") throw refusal(401, "Unauthorized");
+    const [, namespace = "", kind = "", name = "", part] =
+      /\/namespaces\/([^/]+)\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? [];
+    if (namespace === "") return list(url);
+    const body = (await json(request)) as KubernetesJson;
+    const isNamed = names.includes(name);
+    if (kind === "events") return api.events.push(body);
+    if (kind === "serviceaccounts" && part === "token") return isNamed ? token(namespace, name, body) : forbid(name);
+    if (kind === "secrets" && request.method === "PATCH") return isNamed ? apply(namespace, name, body) : forbid(name);
+    if (kind === "ocirpullsecrets" && part === "status") return report(namespace, name, body);
+    throw refusal(403, `cannot ${request.method} ${url.pathname}`);
+  }
+
+  function forbid(name: string): never {
+    throw refusal(403, `cannot use the name ${name}`);
+  }
+
+  async function token(namespace: string, name: string, { spec }: KubernetesJson): Promise<KubernetesJson> {
+    const uid = api.accounts.get(`${namespace}/${name}`);
+    if (uid === undefined) throw refusal(404, `serviceaccounts "${name}" not found`);
+    return { status: { token: await issueToken(namespace, name, uid, spec.expirationSeconds * 1_000) } };
+  }
+
+  function apply(namespace: string, name: string, applied: KubernetesJson): KubernetesJson {
+    const before = api.get("secrets", namespace, name);
+    const other = before?.metadata.managedFields?.find(
+      ({ manager, fieldsV1 }: KubernetesJson) => manager !== MANAGER && fieldsV1["f:data"] !== undefined,
+    );
+    if (other !== undefined) throw refusal(409, `conflict with ${other.manager}`);
+    if (before?.immutable || (before && before.type !== applied.type)) throw refusal(422, "field is immutable");
+    const managedFields = [{ manager: MANAGER, operation: "Apply", fieldsV1: { "f:data": {} } }];
+    const metadata = { ...applied.metadata, managedFields, uid: before?.metadata.uid };
+    return store("secrets", { ...applied, metadata });
+  }
+
+  function report(namespace: string, name: string, { status }: KubernetesJson): KubernetesJson {
+    const before = api.get("ocirpullsecrets", namespace, name);
+    if (before === undefined) throw refusal(404, `${name} not found`);
+    return store("ocirpullsecrets", { ...structuredClone(before), status: { ...before.status, ...status } });
+  }
+
+  await api.start();
+  return api;
+}

@@ -1,0 +1,383 @@
+/** The controller against an API server and Oracle's services: renewals, failures, conflicts, and the ends of a Secret. */
+import { createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
+import { createSendRequest } from "@ocir-broker/foundation/upstream";
+import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-token-exchange";
+import { createApiServer } from "@ocir-broker/kubernetes/api-server";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
+import { until } from "@ocir-broker/testkit/until";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createCluster } from "../../packages/pull-secrets/src/cluster.ts";
+import { runController } from "../../packages/pull-secrets/src/controller.ts";
+import { createMetrics, type Metrics } from "../../packages/pull-secrets/src/metrics.ts";
+import type { Rules } from "../../packages/pull-secrets/src/rules.ts";
+import { createControllerSource, createServiceAccountSource } from "../../packages/pull-secrets/src/token-source.ts";
+import { createSeededRandom } from "../seeded-random.ts";
+import { type ApiServerDouble, type KubernetesJson, startApiServer } from "./api-server.ts";
+
+const HOST = "iad.ocir.io";
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const HALF_LIFE_MS = 35 * MINUTE_MS;
+/** Below the limit of a test, so that the message names what did not happen. */
+const LIMIT_MS = 4_000;
+
+/** Moved with each test, so that tokens and certificates of the real day are valid. */
+const clock: FakeClock = createFakeClock();
+clock.jumpWall(Date.now() - clock.wallMs());
+const simulator = await sharedSimulator({ clock });
+const endless = () => new AbortController().signal;
+const limits = { connectMs: 5_000, headersMs: 5_000, bodyMs: 5_000, maxConnectionsPerOrigin: 8 };
+
+let api: ApiServerDouble;
+let said: string[];
+let running: { stop(): Promise<void>; metrics: Metrics }[];
+
+beforeEach(async () => {
+  said = [];
+  running = [];
+  api = await startApiServer({
+    names: ["ocir-pull", "builder"],
+    issueToken: (namespace, serviceAccount, uid, lifeMs) =>
+      simulator.serviceAccountToken({ namespace, serviceAccount, uid, lifeMs, pod: null }),
+  });
+  api.accounts.set("shop/ocir-pull", "account-1");
+});
+
+afterEach(async () => {
+  for (const each of running) await each.stop();
+  await api.stop();
+});
+
+function startController(identity: Rules["identity"] = { kind: "service-account" }) {
+  const server = createApiServer({
+    url: api.url(),
+    caCertificate: simulator.clusterCaCertificate,
+    token: () => "token",
+  });
+  const sender = (caCertificate: string) =>
+    createSendRequest({
+      dispatcher: createUpstreamDispatcher({ ...limits, caCertificates: [caCertificate] }),
+      clock,
+      totalMs: HOUR_MS,
+    });
+  const send = sender(simulator.clusterCaCertificate);
+  const registries = { isAllowed: () => true, endpointOf: () => simulator.registryUrl };
+  const shared = { ways: { clock, sendTo: () => send, registries }, random: createSeededRandom(1) };
+  const wallMs = () => clock.wallMs();
+  const cluster = createCluster({ api: server, audience: undefined, pod: "pod-1", wallMs, deadline: endless });
+  const exchange = createOkeTokenExchange({ clock, send, endpoint: () => simulator.clusterUrl });
+  const live = async () => exchange.exchange(await cluster.requestToken("shop", "ocir-pull", endless()), endless());
+  const metrics = createMetrics(clock);
+  const ending = new AbortController();
+  const options = {
+    ...{ api: server, cluster, clock, random: createSeededRandom(2), metrics, fetchDeadline: endless },
+    source:
+      identity.kind === "controller"
+        ? createControllerSource({ ...shared, sessions: { live, newerThan: async () => undefined } })
+        : createServiceAccountSource({ ...shared, exchange, requestToken: cluster.requestToken }),
+    rules: {
+      names: new Set(["ocir-pull", "builder"]),
+      identity,
+      isRegistry: (host: string) => host.endsWith("ocir.io"),
+    },
+    say: (text: string) => void said.push(text),
+  };
+  const ended = runController(options, ending.signal);
+  const controller = {
+    metrics,
+    async stop() {
+      ending.abort();
+      await clock.advance(1_000);
+      await ended;
+      await server.close();
+    },
+  };
+  running.push(controller);
+  return controller;
+}
+
+async function restart(identity?: Rules["identity"]): Promise<void> {
+  await running.pop()?.stop();
+  startController(identity);
+}
+
+function condition(namespace = "shop", name = "ocir-pull"): KubernetesJson {
+  return api.get("ocirpullsecrets", namespace, name)?.status?.conditions[0] ?? {};
+}
+
+async function untilReason(reason: string, namespace = "shop", name = "ocir-pull"): Promise<void> {
+  await until(
+    `${namespace}/${name} is ${reason}`,
+    () => condition(namespace, name).reason === reason,
+    LIMIT_MS,
+    5,
+  ).catch((error: Error) =>
+    expect.fail(`${error.message}; ${JSON.stringify(condition(namespace, name))}; ${said.join("; ")}`),
+  );
+}
+
+function authsIn(namespace = "shop", name = "ocir-pull"): KubernetesJson {
+  const data = api.get("secrets", namespace, name)?.data[".dockerconfigjson"];
+  return data && JSON.parse(Buffer.from(data, "base64").toString()).auths;
+}
+
+/** Time passes, and the controller does what is due. */
+async function pass(ms: number, isDone: () => boolean | Promise<boolean>, what = "time has passed"): Promise<void> {
+  await clock.advance(ms);
+  await until(what, isDone, LIMIT_MS, 5).catch((error: Error) => expect.fail(`${error.message}: ${said.join("; ")}`));
+}
+
+/** Time passes in steps, as long as it takes. */
+function retriesUntil(isDone: () => boolean, stepMs: number): Promise<void> {
+  const isDoneNow = async () => {
+    if (!isDone()) await clock.advance(stepMs);
+    return isDone();
+  };
+  return until("it is retried", isDoneNow, LIMIT_MS, 5).catch((error: Error) =>
+    expect.fail(`${error.message}: ${said}`),
+  );
+}
+
+async function issued(spec: object = { registries: [HOST] }): Promise<string> {
+  api.createResource("shop", spec);
+  startController();
+  await until("it is issued, with its Event", () => api.events.length === 1, LIMIT_MS, 5);
+  return authsIn()[HOST].password;
+}
+
+it("writes a Secret that every consumer of pull secrets understands, and reports it", async () => {
+  const token = await issued({ registries: [HOST, "fra.ocir.io"] });
+  const auth = Buffer.from(`BEARER_TOKEN:${token}`).toString("base64");
+  expect(authsIn()[HOST]).toEqual({ username: "BEARER_TOKEN", password: token, auth });
+  expect(Object.keys(authsIn())).toEqual([HOST, "fra.ocir.io"]);
+  const { metadata, type } = api.get("secrets", "shop", "ocir-pull");
+  const { uid } = api.get("ocirpullsecrets", "shop", "ocir-pull").metadata;
+  expect(type).toBe("kubernetes.io/dockerconfigjson");
+  expect(metadata.labels).toEqual({ "app.kubernetes.io/managed-by": "ocir-broker" });
+  expect(metadata.ownerReferences).toEqual([
+    expect.objectContaining({ kind: "OCIRPullSecret", name: "ocir-pull", uid }),
+  ]);
+  const { status } = api.get("ocirpullsecrets", "shop", "ocir-pull");
+  expect(status.conditions).toEqual([
+    expect.objectContaining({ type: "Ready", status: "True", observedGeneration: 1 }),
+  ]);
+  const until = status.expirationTime.slice(11);
+  expect(status.conditions[0].message).toBe(`${HOST} until ${until}, fra.ocir.io until ${until}`);
+  expect(api.events.map(({ type, reason }) => [type, reason])).toEqual([["Normal", "Issued"]]);
+  expect(api.events[0].message).toContain("request.principal.service_account = 'ocir-pull'");
+});
+
+it("renews at half of a token's life, with three requests to the API server and no Event", async () => {
+  const first = await issued();
+  api.requests.length = 0;
+  const isRenewed = () => authsIn()[HOST].password !== first && api.requests.length === 3;
+  await clock.advance(26 * MINUTE_MS);
+  expect(authsIn()[HOST].password).toBe(first);
+  await pass(9 * MINUTE_MS, isRenewed, "it is renewed");
+  expect(api.requests.map((line) => line.replace(/ .*\//, " "))).toEqual([
+    "POST token 200",
+    "PATCH ocir-pull 200",
+    "PATCH status 200",
+  ]);
+  expect(api.events).toHaveLength(1);
+});
+
+it("asks Oracle for nothing after a restart, and renews when it is due", async () => {
+  const first = await issued();
+  const before = simulator.requests();
+  await restart();
+  await clock.advance(MINUTE_MS);
+  await until("it has listed", () => api.requests.at(-1)?.startsWith("GET") === true, LIMIT_MS);
+  expect(simulator.requests()).toEqual(before);
+  await pass(HALF_LIFE_MS, () => authsIn()[HOST].password !== first);
+});
+
+it("keeps a live token while Oracle fails, says so, and recovers", async () => {
+  const first = await issued();
+  simulator.faults({ endpoint: "registry.token", status: 503 });
+  await pass(HALF_LIFE_MS, () => said.some((line) => line.includes("registry returned a server error")));
+  await retriesUntil(() => condition().reason === "RefreshFailing", 5_000);
+  expect(condition().status).toBe("True");
+  expect(condition().message).toContain("nothing to do, the broker retries");
+  expect(authsIn()[HOST].password).toBe(first);
+  await pass(30 * MINUTE_MS, () => condition().reason === "Expired");
+  expect(condition().status).toBe("False");
+  simulator.clearFaults();
+  await retriesUntil(() => api.events.length === 4, 5_000);
+  expect(condition().status).toBe("True");
+  expect(api.events.map(({ reason }) => reason)).toEqual(["Issued", "RefreshFailing", "Expired", "Issued"]);
+});
+
+it("waits as long as Oracle's Retry-After says", async () => {
+  simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 120, times: 1 });
+  api.createResource("shop", { registries: [HOST] });
+  startController();
+  await untilReason("RegistryThrottled");
+  const { "registry.token": before } = simulator.requests();
+  await clock.advance(119_000);
+  expect(simulator.requests()["registry.token"]).toBe(before);
+  await pass(30_000, () => condition().reason === "Issued");
+});
+
+it("keeps the fresh token of one registry when another one fails, and says which", async () => {
+  simulator.faults({ endpoint: "registry.token", status: 404, times: 1 });
+  api.createResource("shop", { registries: [HOST, "fra.ocir.io"] });
+  startController();
+  await untilReason("RegistryForbidden");
+  expect(Object.keys(authsIn())).toHaveLength(1);
+  expect(condition().message).toContain("Allow any-user to read repos in compartment COMPARTMENT where all");
+  await pass(2_000, () => condition().reason === "Issued");
+  expect(Object.keys(authsIn())).toHaveLength(2);
+});
+
+it.each([
+  ["of another manager", { managedFields: [{ manager: "kubectl", fieldsV1: { "f:data": {} } }] }, {}],
+  ["of another type", {}, { type: "Opaque" }],
+  ["that is immutable", {}, { immutable: true }],
+])("never touches a Secret %s, and works when it is gone", async (_what, metadata, fields) => {
+  const labels = { "app.kubernetes.io/managed-by": "ocir-broker" };
+  const secret = { type: "kubernetes.io/dockerconfigjson", data: { ".dockerconfigjson": "e30=" }, ...fields };
+  api.put("secrets", { ...secret, metadata: { namespace: "shop", name: "ocir-pull", labels, ...metadata } });
+  const before = structuredClone(api.get("secrets", "shop", "ocir-pull"));
+  api.createResource("shop", { registries: [HOST] });
+  startController();
+  await untilReason("SecretConflict");
+  await clock.advance(20 * MINUTE_MS);
+  expect(api.get("secrets", "shop", "ocir-pull")).toEqual(before);
+  expect(simulator.requests()["registry.token"]).toBe(0);
+  api.delete("secrets", "shop");
+  await untilReason("Issued");
+});
+
+it("tries again after five minutes at the earliest if the API server reports a conflict", async () => {
+  api.createResource("shop", { registries: [HOST] });
+  startController();
+  await until("it watches", () => api.requests.length >= 3, LIMIT_MS);
+  const applies = () => api.requests.filter((line) => line.startsWith("PATCH") && line.includes("/secrets/"));
+  await untilReason("Issued");
+  const secret = structuredClone(api.get("secrets", "shop", "ocir-pull"));
+  // The watch shows nothing of it, since the API server reports an older version.
+  Object.assign(api.get("secrets", "shop", "ocir-pull").metadata, {
+    managedFields: [{ manager: "kubectl", fieldsV1: { "f:data": {} } }],
+  });
+  await pass(HALF_LIFE_MS, () => condition().reason === "SecretConflict");
+  const tried = applies().length;
+  await clock.advance(290_000);
+  expect(applies()).toHaveLength(tried);
+  api.put("secrets", secret);
+  await retriesUntil(() => condition().reason === "Issued", 30_000);
+});
+
+it("says which value of the chart allows a name", async () => {
+  api.createResource("shop", { registries: [HOST] }, "mine");
+  api.createResource("shop", { registries: [HOST], serviceAccountName: "default" });
+  startController();
+  await untilReason("NameNotAllowed", "shop", "mine");
+  await untilReason("NameNotAllowed");
+  expect(condition("shop", "mine").message).toContain("value names of the chart ocir-pull-secrets");
+  expect(condition().message).toMatch(/^default: /);
+  expect(api.requests.filter((line) => line.startsWith("POST") && line.includes("token"))).toEqual([]);
+});
+
+it("empties the Secret at the next renewal after its service account was deleted", async () => {
+  await issued();
+  api.accounts.clear();
+  await pass(HALF_LIFE_MS, () => condition().reason === "ServiceAccountMissing");
+  expect(authsIn()).toEqual({});
+  expect(condition()).toMatchObject({ status: "False" });
+});
+
+it("replaces the tokens of a recreated service account with one apply, also those that are not due", async () => {
+  await issued({ registries: [HOST] });
+  await clock.advance(10 * MINUTE_MS);
+  api.changeResource("shop", { registries: [HOST, "fra.ocir.io"] });
+  await until("both", () => Object.keys(authsIn()).length === 2, LIMIT_MS);
+  const { "fra.ocir.io": second } = authsIn();
+  api.accounts.set("shop/ocir-pull", "account-2");
+  await clock.advance(MINUTE_MS);
+  api.requests.length = 0;
+  await pass(21 * MINUTE_MS, () => authsIn()["fra.ocir.io"].password !== second.password);
+  expect(api.requests.filter((line) => line.includes("/secrets/"))).toHaveLength(1);
+});
+
+it("gives the Secret to a recreated resource, and writes it again after the garbage collector", async () => {
+  await issued();
+  api.delete("ocirpullsecrets", "shop");
+  api.createResource("shop", { registries: [HOST] });
+  const owner = () => api.get("secrets", "shop", "ocir-pull")?.metadata.ownerReferences[0].uid;
+  const { uid } = api.get("ocirpullsecrets", "shop", "ocir-pull").metadata;
+  await pass(6_000, () => owner() === uid, "the new owner");
+  api.delete("secrets", "shop");
+  await pass(6_000, () => owner() === uid, "the Secret is back");
+});
+
+it("uses the controller's identity in listed namespaces only, and takes the token back when the list shrinks", async () => {
+  const listed = (...namespaces: string[]) => ({ kind: "controller", namespaces: new Set(namespaces) }) as const;
+  for (const namespace of ["shop", "other"]) api.createResource(namespace, { registries: [HOST] });
+  api.createResource("named", { registries: [HOST], serviceAccountName: "ocir-pull" });
+  startController(listed("shop", "named"));
+  await untilReason("Issued");
+  await untilReason("NamespaceNotAllowed", "other");
+  await untilReason("ServiceAccountNotUsed", "named");
+  expect([authsIn("other"), authsIn("named")]).toEqual([undefined, undefined]);
+  await restart(listed("named"));
+  await untilReason("NamespaceNotAllowed");
+  expect(authsIn()).toEqual({});
+});
+
+it("takes the controller's token back before anything else when the identity is changed to service accounts", async () => {
+  api.createResource("shop", { registries: [HOST] });
+  startController({ kind: "controller", namespaces: new Set(["shop"]) });
+  await untilReason("Issued");
+  const first = authsIn()[HOST].password;
+  api.accounts.clear();
+  await restart();
+  await untilReason("ServiceAccountMissing");
+  expect(JSON.stringify(authsIn())).not.toContain(first);
+});
+
+it("goes on after an outage of the API server", async () => {
+  await issued();
+  await api.stop();
+  await clock.advance(30_000);
+  await api.start();
+  api.createResource("shop", { registries: [HOST] }, "builder");
+  api.accounts.set("shop/builder", "account-2");
+  await retriesUntil(() => condition("shop", "builder").reason === "Issued", 1_000);
+});
+
+it("fetches for ten resources at once, and for ten more each second", async () => {
+  for (let index = 0; index < 25; index++) {
+    api.accounts.set(`tenant-${index}/ocir-pull`, `account-${index}`);
+    api.createResource(`tenant-${index}`, { registries: [HOST] });
+  }
+  startController();
+  const fetched = () => simulator.requests()["cluster.tokenExchange"];
+  await until("the burst", () => fetched() === 10, LIMIT_MS);
+  await pass(1_000, () => fetched() === 20);
+  await pass(1_000, () => fetched() === 25);
+});
+
+it("shows metrics without a namespace or a name", async () => {
+  await issued();
+  const [{ metrics }] = running as [(typeof running)[number]];
+  let text = "";
+  const isShown = async () => {
+    text = await metrics.render();
+    return text.includes('ocir_pull_secrets_resources{reason="Issued"} 1');
+  };
+  await until("the resource is counted", isShown, LIMIT_MS, 5);
+  expect(text).toContain('ocir_pull_secrets_refreshes_total{outcome="success"} 1');
+  expect(text).toMatch(/ocir_pull_secrets_next_expiry_seconds 3[56]\d\d/);
+  expect(text).not.toContain("shop");
+});
+
+it("shows no token in its log, Events or status", async () => {
+  const token = await issued();
+  simulator.faults({ endpoint: "*", status: 500 });
+  await pass(HALF_LIFE_MS, () => said.some((line) => line.includes("fetch failed")));
+  const seen = JSON.stringify([said, api.events, api.get("ocirpullsecrets", "shop", "ocir-pull"), api.requests]);
+  expect(seen).not.toContain(token);
+  expect(seen).not.toContain("eyJ");
+});
