@@ -6,15 +6,26 @@ import type { BundledPackage } from "./bundled-packages.ts";
 
 const RULE = "=".repeat(78);
 
-export function licenceTexts(target: Target, nodePackage: string, packages: readonly BundledPackage[]): string {
-  const library = join(import.meta.dirname, `../../files/${target.staticLibrary}-licence.txt`);
-  const sections: [title: string, text: string][] = [
+type Section = [title: string, text: string];
+
+/** @param libraries default: the C library inside of the static programs. */
+export function licenceTexts(
+  target: Target,
+  nodePackage: string,
+  packages: readonly BundledPackage[],
+  libraries: readonly Section[] = [staticLibraryLicence(target)],
+): string {
+  const sections: Section[] = [
     ["Node.js, with what it contains", readFileSync(join(nodePackage, "LICENSE"), "utf8")],
-    ["The C library inside of the static programs", readFileSync(library, "utf8")],
-    ...packages.map(({ name, version, licence, licenceText }): [string, string] => [
-      `${name} ${version} (${licence})`,
-      licenceText,
-    ]),
+    ...libraries,
+    ...packages.map(
+      ({ name, version, licence, licenceText }): Section => [`${name} ${version} (${licence})`, licenceText],
+    ),
   ];
   return sections.map(([title, text]) => `${RULE}\n${title}\n${RULE}\n\n${text.trim()}\n`).join("\n");
+}
+
+function staticLibraryLicence({ staticLibrary }: Target): Section {
+  const path = join(import.meta.dirname, `../../files/${staticLibrary}-licence.txt`);
+  return ["The C library inside of the static programs", readFileSync(path, "utf8")];
 }

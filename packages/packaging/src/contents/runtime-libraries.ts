@@ -1,0 +1,66 @@
+/** The shared libraries that Node needs, with their licences: those of the compiler of the target, for an image without a base. */
+import { execFileSync } from "node:child_process";
+import { readFileSync, realpathSync } from "node:fs";
+import type { Target } from "../target.ts";
+import type { InstalledFile } from "./installed-tree.ts";
+
+interface Source {
+  readonly compiler: string;
+  /** Path of the dynamic loader, which is part of the program. */
+  readonly loader: string;
+  /** Debian packages of the libraries. */
+  readonly packages: readonly string[];
+}
+
+const SOURCES: Readonly<Record<Target["machine"], Source>> = {
+  x86_64: {
+    compiler: "gcc",
+    loader: "/lib64/ld-linux-x86-64.so.2",
+    packages: ["libc6", "libgcc-s1", "libstdc++6", "libatomic1"],
+  },
+  aarch64: {
+    compiler: "aarch64-linux-gnu-gcc",
+    loader: "/lib/ld-linux-aarch64.so.1",
+    packages: ["libc6-arm64-cross", "libgcc-s1-arm64-cross", "libstdc++6-arm64-cross", "libatomic1-arm64-cross"],
+  },
+};
+
+/** Those of `readelf -d node`, and what these need. */
+const LIBRARIES = [
+  "libatomic.so.1",
+  "libc.so.6",
+  "libdl.so.2",
+  "libgcc_s.so.1",
+  "libm.so.6",
+  "libpthread.so.0",
+  "libstdc++.so.6",
+];
+
+const COMMON_LICENCES = ["GPL-3", "LGPL-2.1"];
+
+/** Loader and libraries, in the first folder of every loader's search path. */
+export function runtimeLibraries({ machine }: Target): InstalledFile[] {
+  const { compiler, loader } = SOURCES[machine];
+  const find = (name: string): string => {
+    const path = execFileSync(compiler, [`-print-file-name=${name}`], { encoding: "utf8" }).trim();
+    if (path === name) throw new Error(`${compiler} has no ${name}`);
+    return realpathSync(path);
+  };
+  const libraries = LIBRARIES.map((name): InstalledFile => ({ path: `/lib/${name}`, mode: 0o755, from: find(name) }));
+  return [...libraries, { path: loader, mode: 0o755, from: find(loader.replace(/.*\//, "")) }];
+}
+
+/** What Debian says of each package, and the licences that this names. */
+export function runtimeLicences({ machine }: Target): [title: string, text: string][] {
+  const { packages } = SOURCES[machine];
+  return [
+    ...packages.map((name): [string, string] => [
+      `${name}, of Debian; its source is on sources.debian.org`,
+      readFileSync(`/usr/share/doc/${name}/copyright`, "utf8"),
+    ]),
+    ...COMMON_LICENCES.map((name): [string, string] => [
+      name,
+      readFileSync(`/usr/share/common-licenses/${name}`, "utf8"),
+    ]),
+  ];
+}
