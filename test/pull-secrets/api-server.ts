@@ -186,7 +186,9 @@ export async function startApiServer({ names, issueToken }: Options) {
   function report(namespace: string, name: string, { status }: KubernetesJson): KubernetesJson {
     const before = api.get("ocirpullsecrets", namespace, name);
     if (before === undefined) throw refusal(404, `${name} not found`);
-    return store("ocirpullsecrets", { ...structuredClone(before), status: { ...before.status, ...status } });
+    const others = (before.status?.conditions ?? []).filter(({ type }: KubernetesJson) => type !== "Ready");
+    const conditions = [...others, ...status.conditions];
+    return store("ocirpullsecrets", { ...structuredClone(before), status: { ...status, conditions } });
   }
 
   await api.start();

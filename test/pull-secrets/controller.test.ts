@@ -103,7 +103,7 @@ async function restart(identity?: Rules["identity"]): Promise<void> {
 }
 
 function condition(namespace = "shop", name = "ocir-pull"): KubernetesJson {
-  return api.get("ocirpullsecrets", namespace, name)?.status?.conditions[0] ?? {};
+  return api.get("ocirpullsecrets", namespace, name)?.status?.conditions.at(-1) ?? {};
 }
 
 async function untilReason(reason: string, namespace = "shop", name = "ocir-pull"): Promise<void> {
@@ -357,6 +357,19 @@ it("fetches for ten resources at once, and for ten more each second", async () =
   await until("the burst", () => fetched() === 10, LIMIT_MS);
   await pass(1_000, () => fetched() === 20);
   await pass(1_000, () => fetched() === 25);
+});
+
+it("leaves another controller's condition alone, and reports once", async () => {
+  await issued();
+  const other = { type: "Synced", status: "True" };
+  const object = structuredClone(api.get("ocirpullsecrets", "shop", "ocir-pull"));
+  object.status.conditions.unshift(other);
+  api.put("ocirpullsecrets", object);
+  api.requests.length = 0;
+  await pass(HALF_LIFE_MS, () => api.requests.some((line) => line.includes("/status")));
+  await clock.advance(MINUTE_MS);
+  expect(api.get("ocirpullsecrets", "shop", "ocir-pull").status.conditions[0]).toEqual(other);
+  expect(api.requests.filter((line) => line.includes("/status"))).toHaveLength(1);
 });
 
 it("shows metrics without a namespace or a name", async () => {

@@ -58,13 +58,14 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
         throw errorOf(error, name, { 403: "secret-refused", 409: "secret-conflict", 422: "secret-conflict" });
       }
     },
-    /** @returns the resource. */
+    /** Server-side apply too, because conditions of other types may have other managers. @returns the resource. */
     async reportStatus(resource: PullSecret, status: PullSecretStatus, signal: AbortSignal): Promise<unknown> {
       const { namespace, name } = resource;
       const path = `/apis/${API_VERSION}/namespaces/${namespace}/${PLURAL}/${name}/status?fieldManager=${MANAGER}`;
-      const contentType = "application/merge-patch+json";
+      const contentType = "application/apply-patch+yaml";
+      const body = { apiVersion: API_VERSION, kind: KIND, metadata: { namespace, name }, status };
       try {
-        return await api.send({ method: "PATCH", path, contentType, body: { status }, signal: limited(signal) });
+        return await api.send({ method: "PATCH", path, contentType, body, signal: limited(signal) });
       } catch (error) {
         throw errorOf(error, name, {});
       }

@@ -39,7 +39,7 @@ export interface ControllerOptions {
 /** Fetches of tokens: ten a second. */
 const FETCH_SPACING_MS = 100;
 const FETCH_BURST = 10;
-const MAX_FETCHES = 16;
+const MAX_FETCHES = 32;
 /** Requests to the API server that change something. */
 const MAX_WRITES = 16;
 /** How late a due resource is noticed. */

@@ -25,9 +25,10 @@ export interface PullSecret {
 
 export interface PullSecretStatus {
   readonly observedGeneration: number;
+  /** Ours. Other controllers may have conditions of other types. */
   readonly conditions: readonly [Condition];
-  /** RFC 3339, as all times here. Of the token that expires first; null if there is none. */
-  readonly expirationTime: string | null;
+  /** RFC 3339, as all times here. Of the token that expires first. */
+  readonly expirationTime?: string | undefined;
   /** `refreshTime`: when the token was fetched. */
   readonly registries: readonly {
     readonly host: string;
@@ -56,8 +57,11 @@ const condition = z.object({
 
 const status = z.object({
   observedGeneration: z.number(),
-  conditions: z.tuple([condition]),
-  expirationTime: z.string().nullable().default(null),
+  conditions: z
+    .array(z.unknown())
+    .transform((all) => all.filter((each) => condition.safeParse(each).success))
+    .pipe(z.tuple([condition])),
+  expirationTime: z.string().optional(),
   registries: z.array(z.object({ host: z.string(), expirationTime: z.string(), refreshTime: z.string() })).default([]),
 });
 

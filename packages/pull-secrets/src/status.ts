@@ -46,7 +46,7 @@ export function statusOf(facts: StatusFacts): PullSecretStatus | undefined {
         lastTransitionTime: isTransition ? rfc3339(facts.nowMs) : before.lastTransitionTime,
       },
     ],
-    expirationTime: expiries.length === 0 ? null : rfc3339(Math.min(...expiries)),
+    expirationTime: expiries.length === 0 ? undefined : rfc3339(Math.min(...expiries)),
     registries,
   };
 }
